@@ -1,0 +1,35 @@
+"""Secrets of the embedded mode: made at random on the first start and kept in the data folder, for its owner only."""
+
+import base64
+import json
+import os
+import secrets
+from pathlib import Path
+
+
+def provide_local_secrets() -> None:
+    """Put the embedded mode's secrets into the environment, unless the environment already names them."""
+    data_dir = Path(__file__).resolve().parent.parent / os.environ.get("DATA_DIR", "var")
+    data_dir.mkdir(parents=True, exist_ok=True)
+    for name, value in _kept_secrets(data_dir / "secrets.json").items():
+        os.environ.setdefault(name, value)
+
+
+def _kept_secrets(file: Path) -> dict[str, str]:
+    if not file.exists():
+        made = {
+            "SECRET_KEY": secrets.token_urlsafe(48),
+            "FIELD_ENCRYPTION_KEYS": "local:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+            "LIGHT_WEBHOOK_SECRET": secrets.token_urlsafe(32),
+        }
+        draft = file.with_suffix(f".{os.getpid()}")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(made, indent=1))
+        try:
+            os.link(draft, file)  # the first of two processes starting at once wins
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    kept: dict[str, str] = json.loads(file.read_text())
+    return kept

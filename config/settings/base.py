@@ -1,0 +1,199 @@
+"""Settings common to every way of running. What differs by environment comes from `config.environment`."""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+
+from config.environment import read
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+DATA_DIR = BASE_DIR / read("DATA_DIR")
+
+SECRET_KEY: str = read("SECRET_KEY")
+FIELD_ENCRYPTION_KEYS: dict[str, bytes] = read("FIELD_ENCRYPTION_KEYS")
+SITE_URL: str = read("SITE_URL")
+ALLOWED_HOSTS: list[str] = read("ALLOWED_HOSTS")
+DEBUG = False
+
+INSTALLED_APPS = [
+    "config.apps.ConfigConfig",
+    "core",
+    "installations",
+    "poa_documents",
+    "enrollments",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "phonenumber_field",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON;",
+}
+
+
+def _database() -> dict[str, Any]:
+    url = read("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'switchyard.sqlite3'}"
+    database: dict[str, Any] = environ.Env.db_url_config(url)
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        database["OPTIONS"] = SQLITE_OPTIONS
+    else:
+        database["CONN_HEALTH_CHECKS"] = True
+    return database
+
+
+DATABASES = {"default": _database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("es", "Español")]
+LOCALE_PATHS = [BASE_DIR / "templates" / "locale"]
+TIME_ZONE = "America/Chicago"
+USE_I18N = True
+USE_TZ = True
+PHONENUMBER_DEFAULT_REGION = "US"
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+
+def _document_storage() -> dict[str, Any]:
+    bucket = read("STORAGE_S3_BUCKET")
+    if not bucket:
+        return {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": DATA_DIR / "files", "file_permissions_mode": 0o600},
+        }
+    from botocore.config import Config  # only where S3 is used: it is slow to import
+
+    return {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": bucket,
+            "endpoint_url": read("STORAGE_S3_ENDPOINT_URL") or None,
+            "region_name": read("STORAGE_S3_REGION"),
+            "access_key": read("AWS_ACCESS_KEY_ID"),
+            "secret_key": read("AWS_SECRET_ACCESS_KEY"),
+            "default_acl": "private",
+            "file_overwrite": False,
+            "querystring_expire": 60,
+            "client_config": Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "path"},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                connect_timeout=5,
+                read_timeout=20,
+            ),
+        },
+    }
+
+
+STORAGES = {
+    "default": _document_storage(),
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "field:sign_in"
+LOGIN_REDIRECT_URL = "field:jobs"
+
+
+def _mail() -> dict[str, Any]:
+    url = read("EMAIL_URL")
+    if not url:
+        return {"EMAIL_BACKEND": "config.mail.FileAndTerminalBackend", "EMAIL_FILE_PATH": DATA_DIR / "mail"}
+    settings: dict[str, Any] = environ.Env.email_url_config(url)
+    return settings
+
+
+globals().update(_mail())
+DEFAULT_FROM_EMAIL: str = read("MAIL_FROM")
+EMAIL_TIMEOUT = 20
+
+CLOCK = "core.clock.SystemClock"
+CELERY_BROKER_URL: str = read("CELERY_BROKER_URL")
+SWEEP_SECONDS: int = read("SWEEP_SECONDS")
+
+LIGHT_API_URL: str = read("LIGHT_API_URL")
+LIGHT_APP_TOKEN: str = read("LIGHT_APP_TOKEN")
+LIGHT_WEBHOOK_SECRETS: list[str] = read("LIGHT_WEBHOOK_SECRET")
+
+ORGANIZATION_NAME: str = read("ORGANIZATION_NAME")
+ORGANIZATION_CONTACT: str = read("ORGANIZATION_CONTACT")
+BROKER_REGISTRATION_NUMBER: str = read("BROKER_REGISTRATION_NUMBER")
+GO_LIVE_CONFIRMATION: str = read("GO_LIVE_CONFIRMATION")
+START_DATE_EDGES_ALLOWED: bool = read("START_DATE_EDGES_ALLOWED")
+POA_LINK_DAYS: int = read("POA_LINK_DAYS")
+DOUBT_SETTLING_SECONDS: int = read("DOUBT_SETTLING_SECONDS")
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "PAGE_SIZE": 50,
+}
+SPECTACULAR_SETTINGS = {"TITLE": "Switchyard", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["terminal"], "level": "INFO"},
+}

@@ -1,0 +1,20 @@
+"""Settings of the test suite: embedded parts, quick password hashing, secrets that are worth nothing."""
+
+import base64
+import os
+import tempfile
+
+os.environ.setdefault("SECRET_KEY", "only-for-tests-and-worth-nothing-at-all-0123456789")
+os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "test:" + base64.b64encode(b"t" * 32).decode())
+os.environ.setdefault("LIGHT_WEBHOOK_SECRET", "webhook-secret-of-the-tests")
+os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="switchyard-test-"))
+
+from config.settings.base import *  # noqa: F403
+
+ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+STORAGES = {
+    **STORAGES,  # noqa: F405
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

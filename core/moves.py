@@ -1,0 +1,31 @@
+"""States and moves are data: a table of moves per kind of record, and the one check that reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Move:
+    sources: frozenset[str]
+    target: str
+    meaning: str
+
+
+class MoveNotAllowed(Exception):
+    def __init__(self, *, subject: str, move: str, status: str) -> None:
+        super().__init__(f"{subject} is {status}: it cannot {move.replace('_', ' ')} from there.")
+        self.subject = subject
+        self.move = move
+        self.status = status
+
+
+def find_move(moves: Mapping[str, Move], name: str, *, subject: str, status: str) -> Move:
+    """
+    Give the move of that name if `status` allows it.
+
+    :raises MoveNotAllowed: the record's status is not among the move's sources
+    """
+    move = moves[name]
+    if status not in move.sources:
+        raise MoveNotAllowed(subject=subject, move=name, status=status)
+    return move

@@ -1,0 +1,40 @@
+"""
+Hand work on by name, once the transaction that made it has committed.
+
+A message is only a nudge: the row it is about says what is due, and a sweep finds the same work when the message is
+lost. So a queue that cannot be reached is written to the log and never undoes or fails what was just committed.
+"""
+
+import logging
+from enum import StrEnum
+from functools import partial
+
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
+
+
+class TaskName(StrEnum):
+    """Every message that may be queued. A test compares this list with the tasks that workers register."""
+
+    SEAL_POA = "poa_documents.seal_poa"
+    SEND_MAIL = "poa_documents.send_mail"
+    SWEEP_POAS = "poa_documents.sweep"
+    CASE_CHANGED = "enrollments.case_changed"
+    ADVANCE_ENROLLMENT = "enrollments.advance"
+    SETTLE_DELIVERY = "enrollments.settle_delivery"
+    SWEEP_ENROLLMENTS = "enrollments.sweep"
+
+
+def enqueue_on_commit(task: TaskName, **ids: int) -> None:
+    """Queue `task` when the open transaction commits; at once when there is none."""
+    transaction.on_commit(partial(_send, task, ids), robust=True)
+
+
+def _send(task: TaskName, ids: dict[str, int]) -> None:
+    try:
+        current_app.send_task(task.value, kwargs=ids, retry=False)
+    except (OperationalError, OSError):
+        logger.warning("The queue could not be reached; the sweep will find %s %s.", task.value, ids, exc_info=True)

@@ -1,0 +1,307 @@
+"""Enrollments, what Light offered, every write to Light, every delivery from it, and what needs a person."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from enrollments.states import (
+    FINAL_STATUSES,
+    UNSETTLED_WRITE_STATUSES,
+    EnrollmentStatus,
+    HoldCode,
+    HoldOwner,
+    WriteKind,
+    WriteStatus,
+)
+from installations.models import Customer, Installation, Site
+from poa_documents.models import PoaDocument
+
+
+class Enrollment(models.Model):
+    """One customer's meter on its way to one plan."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="enrollments")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="enrollments")
+    installations = models.ManyToManyField(Installation, related_name="enrollments")
+    status = models.CharField(
+        max_length=12, choices=EnrollmentStatus.choices, default=EnrollmentStatus.OPEN, editable=False
+    )
+    opened_at = models.DateTimeField()
+
+    attested_poa = models.ForeignKey(
+        PoaDocument, on_delete=models.PROTECT, null=True, blank=True, related_name="attested_enrollments"
+    )
+    attested_at = models.DateTimeField(null=True, blank=True, help_text="When Light confirmed our attestation.")
+
+    light_account_uuid = models.UUIDField("Light account", null=True, blank=True, unique=True)
+    light_status = models.CharField("Light's status", max_length=100, blank=True)
+    light_status_since = models.DateTimeField(null=True, blank=True)
+    light_account = models.JSONField("Light's account as last read", default=dict, blank=True)
+    last_read_at = models.DateTimeField(null=True, blank=True)
+
+    accepted_offer = models.ForeignKey(
+        "PlanOffer", on_delete=models.PROTECT, null=True, blank=True, related_name="accepted_by"
+    )
+    service_start_date = models.DateField(null=True, blank=True)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    finalized_at = models.DateTimeField(null=True, blank=True)
+    active_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_because = models.TextField(blank=True)
+
+    due_at = models.DateTimeField(null=True, blank=True, help_text="When the engine must look again.")
+    lease_until = models.DateTimeField(null=True, blank=True, help_text="A worker has it until then.")
+    failures = models.PositiveSmallIntegerField(default=0, help_text="How often in a row our processing failed.")
+    last_error = models.TextField(blank=True)
+    next_step = models.CharField(max_length=30, blank=True)
+    because = models.TextField(blank=True, help_text="Why the next step is what it is, in one sentence.")
+    whose_turn = models.CharField(max_length=12, choices=HoldOwner.choices, blank=True)
+
+    events: "models.Manager[EnrollmentEvent]"
+    offers: "models.Manager[PlanOffer]"
+    writes: "models.Manager[LightWrite]"
+    holds: "models.Manager[Hold]"
+
+    class Meta:
+        ordering = ("-opened_at", "-pk")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["site"],
+                condition=~Q(status__in=sorted(FINAL_STATUSES)),
+                name="one_open_enrollment_per_esi_id",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=[EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED])
+                | Q(accepted_offer__isnull=False, service_start_date__isnull=False, accepted_at__isnull=False),
+                name="accepted_names_offer_and_start",
+            ),
+            models.CheckConstraint(
+                condition=Q(attested_poa__isnull=True, attested_at__isnull=True)
+                | Q(attested_poa__isnull=False, attested_at__isnull=False),
+                name="attested_with_which_poa_and_when",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="enrollment_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Enrollment {self.pk}"
+
+
+class EnrollmentEvent(models.Model):
+    """One move of an enrollment, or one thing that happened to it, in time order."""
+
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="events")
+    name = models.CharField(max_length=60)
+    old_status = models.CharField(max_length=12, blank=True)
+    new_status = models.CharField(max_length=12, blank=True)
+    actor = models.CharField(max_length=60)
+    reason = models.TextField(blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("at", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.name} by {self.actor}"
+
+
+class LightWrite(models.Model):
+    """
+    One call that changes something at Light: recorded before it is made, closed after it.
+
+    A write found open after its worker died is in doubt, never "not done".
+    """
+
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="writes")
+    kind = models.CharField(max_length=20, choices=WriteKind.choices)
+    status = models.CharField(max_length=10, choices=WriteStatus.choices, default=WriteStatus.OPEN)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    request = models.JSONField(default=dict, help_text="What was sent, without secrets and personal data.")
+    answer = models.JSONField(default=dict, blank=True, help_text="What came back, without secrets and personal data.")
+    outcome = models.TextField(blank=True)
+    doubt_since = models.DateTimeField(null=True, blank=True)
+    doubt_readings = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        ordering = ("opened_at", "pk")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["enrollment"],
+                condition=Q(status__in=sorted(UNSETTLED_WRITE_STATUSES)),
+                name="one_unsettled_write_per_enrollment",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=sorted(UNSETTLED_WRITE_STATUSES), closed_at__isnull=True)
+                | (~Q(status__in=sorted(UNSETTLED_WRITE_STATUSES)) & Q(closed_at__isnull=False)),
+                name="write_closed_when_settled",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.get_status_display()})"
+
+
+class PlanOffer(models.Model):
+    """One priced plan as Light offered it, with our verdict against the envelope."""
+
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="offers")
+    write = models.ForeignKey(LightWrite, on_delete=models.PROTECT, related_name="offers")
+    light_plan_uuid = models.UUIDField("Light plan")
+    light_plan_group = models.UUIDField("Light plan group", null=True, blank=True)
+    name = models.CharField(max_length=200, blank=True)
+    esi_id = models.CharField("ESI ID", max_length=22)
+    rate_kind = models.CharField(max_length=40, blank=True)
+    term_months = models.PositiveSmallIntegerField(null=True, blank=True)
+    average_cents_per_kwh_500 = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    average_cents_per_kwh_1000 = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    average_cents_per_kwh_2000 = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    energy_cents_per_kwh = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    base_fee_dollars = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
+    termination_fee_dollars = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
+    buyback_cents_per_kwh = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    efl_url = models.CharField("EFL", max_length=500, blank=True)
+    tos_url = models.CharField("TOS", max_length=500, blank=True)
+    yrac_url = models.CharField("YRAC", max_length=500, blank=True)
+    requested_at = models.DateTimeField()
+    stale_at = models.DateTimeField(help_text="From then on it is asked for again.")
+    verdict = models.JSONField(default=list, help_text="Field by field: what was signed, what is offered, does it fit.")
+    fits = models.BooleanField(default=False, help_text="Whether every limited field fits the envelope.")
+    raw = models.JSONField(default=dict, help_text="The plan exactly as Light sent it.")
+
+    class Meta:
+        ordering = ("-requested_at", "pk")
+
+    def __str__(self) -> str:
+        return self.name or str(self.light_plan_uuid)
+
+
+class AcceptAttempt(models.Model):
+    """One acceptance: which offer, under which authority, for which meter and start. Written before the call."""
+
+    write = models.OneToOneField(LightWrite, on_delete=models.PROTECT, related_name="acceptance")
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="acceptances")
+    poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="acceptances")
+    poa_sha256 = models.CharField("SHA-256 of the sealed POA", max_length=64)
+    poa_use = models.PositiveSmallIntegerField(default=1)
+    offer = models.ForeignKey(PlanOffer, on_delete=models.PROTECT, related_name="acceptances")
+    esi_id = models.CharField("ESI ID", max_length=22)
+    service_start_date = models.DateField()
+    chicago_date = models.DateField(help_text="The Chicago day on which it was sent.")
+    succeeded = models.BooleanField(null=True, help_text="Empty while unknown.")
+
+    class Meta:
+        ordering = ("pk",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["enrollment"], condition=Q(succeeded__isnull=True), name="one_open_acceptance_per_enrollment"
+            ),
+            models.UniqueConstraint(
+                fields=["poa", "poa_use", "esi_id"],
+                condition=Q(succeeded=True) | Q(succeeded__isnull=True),
+                name="one_acceptance_per_authority_use_and_esi_id",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Acceptance of {self.offer} from {self.service_start_date}"
+
+
+class RemoteCall(models.Model):
+    """One exchange with Light over HTTP, reads included: where, when, how long, what status. No bodies."""
+
+    enrollment = models.ForeignKey(
+        Enrollment, on_delete=models.PROTECT, null=True, blank=True, related_name="remote_calls"
+    )
+    purpose = models.CharField(max_length=40)
+    method = models.CharField(max_length=8)
+    path = models.CharField(max_length=200)
+    http_status = models.PositiveSmallIntegerField(null=True, blank=True)
+    seconds = models.FloatField()
+    problem = models.TextField(blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("at", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class Hold(models.Model):
+    """Why a person is needed, whose turn it is, since when, and how it ended."""
+
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="holds")
+    code = models.CharField(max_length=30, choices=HoldCode.choices)
+    because = models.TextField()
+    owner = models.CharField(max_length=12, choices=HoldOwner.choices)
+    since = models.DateTimeField()
+    act_by = models.DateTimeField(null=True, blank=True)
+    released_at = models.DateTimeField(null=True, blank=True)
+    released_by = models.CharField(max_length=60, blank=True)
+    release_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("since", "pk")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["enrollment"], condition=Q(released_at__isnull=True), name="one_open_hold_per_enrollment"
+            ),
+            models.CheckConstraint(
+                condition=Q(released_at__isnull=True, released_by="")
+                | (Q(released_at__isnull=False) & ~Q(released_by="") & ~Q(release_reason="")),
+                name="hold_released_by_whom_and_why",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_code_display()
+
+
+class Pause(models.Model):
+    """While one is open, no plan is accepted: anywhere, or within one plan group."""
+
+    light_plan_group = models.UUIDField("Light plan group", null=True, blank=True, help_text="Empty pauses all.")
+    reason = models.TextField()
+    started_at = models.DateTimeField()
+    started_by = models.CharField(max_length=60)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        ordering = ("-started_at", "-pk")
+
+    def __str__(self) -> str:
+        return f"Pause of {self.light_plan_group or 'all acceptances'}"
+
+
+class WebhookDelivery(models.Model):
+    """One webhook as it reached us, its signature already verified."""
+
+    event_key = models.CharField(
+        max_length=100, unique=True, help_text="Light's event id, or the hash of the body when it has none."
+    )
+    body = models.TextField(help_text="The raw body.")
+    body_sha256 = models.CharField("SHA-256 of the body", max_length=64)
+    headers = models.JSONField(default=dict, help_text="As received, without the signature.")
+    event_name = models.CharField(max_length=100, blank=True)
+    light_account_uuid = models.CharField("Light account", max_length=64, blank=True)
+    enrollment = models.ForeignKey(
+        Enrollment, on_delete=models.PROTECT, null=True, blank=True, related_name="deliveries"
+    )
+    received_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.TextField(blank=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name_plural = "webhook deliveries"
+        ordering = ("-received_at", "-pk")
+
+    def __str__(self) -> str:
+        return self.event_name or self.event_key

@@ -1,0 +1,93 @@
+"""
+The status of an enrollment and the moves between them: read this first.
+
+Ours only. Light's own status stays text beside it, and what happens next is not stored at all: `decision.decide` works
+it out from the facts.
+"""
+
+from django.db.models import TextChoices
+
+from core.moves import Move
+
+
+class EnrollmentStatus(TextChoices):
+    OPEN = "OPEN", "Open"
+    ACCEPTING = "ACCEPTING", "Accepting a plan"
+    IN_DOUBT = "IN_DOUBT", "Acceptance in doubt"
+    ACCEPTED = "ACCEPTED", "Plan accepted"
+    FINALIZED = "FINALIZED", "Finalized, service ahead"
+    ACTIVE = "ACTIVE", "Service active"
+    ENDED = "ENDED", "Ended"
+
+
+_S = EnrollmentStatus
+
+MOVES: dict[str, Move] = {
+    "start_accepting": Move(frozenset({_S.OPEN}), _S.ACCEPTING, "The acceptance is recorded and about to be sent."),
+    "lose_answer": Move(frozenset({_S.ACCEPTING}), _S.IN_DOUBT, "No clear answer came back; the account will tell."),
+    "call_off": Move(
+        frozenset({_S.ACCEPTING, _S.IN_DOUBT}), _S.OPEN, "The acceptance was refused or shown not to have happened."
+    ),
+    "confirm": Move(frozenset({_S.ACCEPTING, _S.IN_DOUBT}), _S.ACCEPTED, "Light holds the acceptance."),
+    "finalize": Move(frozenset({_S.ACCEPTED}), _S.FINALIZED, "Light holds the finished enrollment."),
+    "activate": Move(frozenset({_S.ACCEPTED, _S.FINALIZED}), _S.ACTIVE, "Electricity flows under the plan."),
+    "end": Move(
+        frozenset({_S.ACCEPTED, _S.FINALIZED, _S.ACTIVE}),
+        _S.ENDED,
+        "The customer opted out, switched away, or Light canceled the service.",
+    ),
+    "close": Move(frozenset({_S.OPEN}), _S.ENDED, "Nothing was accepted and nothing will be: the job is off."),
+}
+
+FINAL_STATUSES = frozenset({_S.ENDED})
+SETTLED_STATUSES = frozenset({_S.ACTIVE, _S.ENDED})
+
+
+class WriteKind(TextChoices):
+    """Every call that changes something at Light."""
+
+    CREATE_ACCOUNT = "CREATE_ACCOUNT", "Create account"
+    RECORD_CLIENT_AGENT = "RECORD_CLIENT_AGENT", "Record client agent"
+    REQUEST_PLANS = "REQUEST_PLANS", "Request plans"
+    ACCEPT_PLAN = "ACCEPT_PLAN", "Accept plan"
+    FINALIZE = "FINALIZE", "Finalize"
+
+
+class WriteStatus(TextChoices):
+    OPEN = "OPEN", "Being made"
+    IN_DOUBT = "IN_DOUBT", "In doubt"
+    DONE = "DONE", "Done"
+    NOT_DONE = "NOT_DONE", "Did not happen"
+    REFUSED = "REFUSED", "Refused by Light"
+
+
+UNSETTLED_WRITE_STATUSES = frozenset({WriteStatus.OPEN, WriteStatus.IN_DOUBT})
+
+
+class HoldCode(TextChoices):
+    """Why a person is needed. What each means and who must act stands in `decision.py` beside the rule."""
+
+    AUTHORITY_ENDED = "AUTHORITY_ENDED", "The authority ended"
+    REVOKED_AFTER_ACCEPTANCE = "REVOKED_AFTER_ACCEPTANCE", "Revoked after the acceptance"
+    OUTSIDE_LIMITS = "OUTSIDE_LIMITS", "No offer within the signed limits"
+    NO_PLANS = "NO_PLANS", "Light offers no plan"
+    NO_LEGAL_START = "NO_LEGAL_START", "No legal start date"
+    CUSTOMER_ENROLLED_HIMSELF = "CUSTOMER_ENROLLED_HIMSELF", "Accepted by somebody else"
+    CREDIT_FAILED = "CREDIT_FAILED", "Credit check failed"
+    UNKNOWN_LIGHT_STATUS = "UNKNOWN_LIGHT_STATUS", "Light shows a status we do not know"
+    REFUSED_BY_LIGHT = "REFUSED_BY_LIGHT", "Light refused a call"
+    DOUBT_UNSETTLED = "DOUBT_UNSETTLED", "An answer stayed unclear"
+    ACCOUNT_UNCLEAR = "ACCOUNT_UNCLEAR", "Which Light account is ours is unclear"
+    WRONG_DIALECT = "WRONG_DIALECT", "Light does not know an address we call"
+    NOT_AUTHORIZED = "NOT_AUTHORIZED", "Light rejects our token"
+    CANCEL_REPORTED = "CANCEL_REPORTED", "Light reported a cancellation"
+    GO_LIVE_WITHDRAWN = "GO_LIVE_WITHDRAWN", "Go-live changed after the acceptance"
+    NOT_ACTIVE_IN_TIME = "NOT_ACTIVE_IN_TIME", "Service did not start in time"
+    KEEPS_FAILING = "KEEPS_FAILING", "Our own processing keeps failing"
+
+
+class HoldOwner(TextChoices):
+    OFFICE = "OFFICE", "Office"
+    CUSTOMER = "CUSTOMER", "Customer"
+    TECHNICIAN = "TECHNICIAN", "Technician"
+    OPERATIONS = "OPERATIONS", "Operations"

@@ -1,0 +1,203 @@
+"""Customers, sites, hardware jobs and their go-live reports."""
+
+from datetime import date
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from phonenumber_field.modelfields import PhoneNumberField
+
+from core.dates import CHICAGO
+from core.encryption import EncryptedTextField
+from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
+
+
+class Language(models.TextChoices):
+    ENGLISH = "en", _("English")
+    SPANISH = "es", _("Spanish")
+
+
+class Customer(models.Model):
+    """A person who bought hardware. There is no field for a Social Security or card number, and none may be added."""
+
+    first_name = models.CharField(max_length=100)
+    last_name = models.CharField(max_length=100)
+    email = models.EmailField(help_text="Invitations and copies go here.")
+    phone = PhoneNumberField(region="US", blank=True)
+    date_of_birth_text = EncryptedTextField(
+        "date of birth", blank=True, default="", help_text="YYYY-MM-DD; encrypted in the database."
+    )
+    language = models.CharField(max_length=2, choices=Language.choices, default=Language.ENGLISH)
+    contact_verified_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("last_name", "first_name", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.first_name} {self.last_name}"
+
+    @property
+    def date_of_birth(self) -> date | None:
+        return date.fromisoformat(self.date_of_birth_text) if self.date_of_birth_text else None
+
+
+class Site(models.Model):
+    """One premise with one meter: what an ESI ID names."""
+
+    address_1 = models.CharField("street address", max_length=200)
+    address_2 = models.CharField("apartment or suite", max_length=100, blank=True)
+    city = models.CharField(max_length=100)
+    state = models.CharField(max_length=2, default="TX")
+    postal_code = models.CharField("ZIP code", max_length=10)
+    esi_id = models.CharField("ESI ID", max_length=22, unique=True, help_text="Digits as text, never a number.")
+    tdu_code = models.CharField("wires company", max_length=30, blank=True, help_text="Derived from the ESI ID.")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("city", "address_1", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.address_1}, {self.city}"
+
+    @property
+    def time_zone(self) -> ZoneInfo:
+        """Every site of ours lies in ERCOT; its days are Chicago days."""
+        return CHICAGO
+
+
+class HardwareKind(models.TextChoices):
+    SOLAR = "SOLAR", _("Solar")
+    BATTERY = "BATTERY", _("Battery")
+    EV_CHARGER = "EV_CHARGER", _("EV charger")
+
+
+class Installation(models.Model):
+    """One hardware job at one site."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="installations")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="installations")
+    kind = models.CharField(max_length=12, choices=HardwareKind.choices)
+    size_kw = models.DecimalField("size, kW AC", max_digits=8, decimal_places=3, null=True, blank=True)
+    contract_signed_date = models.DateField()
+    embargo_end_date = models.DateField(
+        null=True,
+        blank=True,
+        help_text="Last day on which the buyer may still cancel a solar sale; nothing is done with Light until it is over.",
+    )
+    technician = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="installations"
+    )
+    scheduled_date = models.DateField(null=True, blank=True)
+    status = models.CharField(
+        max_length=30, choices=InstallationStatus.choices, default=InstallationStatus.SOLD, editable=False
+    )
+    created_at = models.DateTimeField()
+
+    reports: "models.Manager[GoLiveReport]"
+
+    class Meta:
+        ordering = ("scheduled_date", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} at {self.site}"
+
+    @property
+    def goes_live_by_pto(self) -> bool:
+        """An EV charger takes no permission from the utility: it goes live when it is commissioned."""
+        return self.kind != HardwareKind.EV_CHARGER
+
+
+class InstallationEvent(models.Model):
+    """One move of an installation, or one thing that was done about it."""
+
+    installation = models.ForeignKey(Installation, on_delete=models.PROTECT, related_name="events")
+    name = models.CharField(max_length=60)
+    old_status = models.CharField(max_length=30, blank=True)
+    new_status = models.CharField(max_length=30, blank=True)
+    actor = models.CharField(max_length=60)
+    reason = models.TextField(blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("at", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.name} by {self.actor}"
+
+
+class GoLiveSource(models.TextChoices):
+    LETTER = "LETTER", _("Letter from the utility")
+    PORTAL = "PORTAL", _("Utility's web portal")
+    EMAIL = "E_MAIL", _("E-mail from the utility")
+    CALL = "CALL", _("Phone call")
+    ON_SITE = "ON_SITE", _("Commissioned on site")
+
+
+class GoLiveReport(models.Model):
+    """
+    A report that an installation may run: the utility's permission to operate, or an EV charger's commissioning.
+
+    Nothing is overwritten: a correction is a new report that names the one it corrects.
+    """
+
+    installation = models.ForeignKey(Installation, on_delete=models.PROTECT, related_name="reports")
+    submission_id = models.UUIDField(unique=True, help_text="Made by the form; the same form sent twice counts once.")
+    granted_date = models.DateField()
+    source = models.CharField(max_length=10, choices=GoLiveSource.choices)
+    utility_reference = models.CharField(max_length=60, blank=True)
+    note = models.TextField(blank=True)
+    status = models.CharField(max_length=20, choices=GoLiveReportStatus.choices, editable=False)
+    reported_by = models.CharField(max_length=60)
+    device_at = models.DateTimeField(null=True, blank=True, help_text="What the reporting device's clock said.")
+    received_at = models.DateTimeField()
+    confirmed_by = models.CharField(max_length=60, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    corrects = models.OneToOneField(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrected_by"
+    )
+    closing_reason = models.TextField(blank=True, help_text="Why it was corrected or withdrawn.")
+
+    proofs: "models.Manager[ProofFile]"
+
+    class Meta:
+        verbose_name = "go-live report"
+        ordering = ("-received_at", "-pk")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["installation"],
+                condition=Q(status__in=sorted(CURRENT_REPORT_STATUSES)),
+                name="one_current_report_per_installation",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_at__isnull=True, confirmed_by="")
+                | (Q(confirmed_at__isnull=False) & ~Q(confirmed_by="")),
+                name="report_confirmed_by_whom_and_when",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.granted_date} for {self.installation}"
+
+
+class ProofFile(models.Model):
+    """A photo or PDF that proves a go-live report, kept in private storage under its hash."""
+
+    report = models.ForeignKey(GoLiveReport, on_delete=models.PROTECT, related_name="proofs")
+    storage_key = models.CharField(max_length=200)
+    sha256 = models.CharField("SHA-256", max_length=64)
+    size_bytes = models.PositiveIntegerField()
+    content_type = models.CharField(max_length=40)
+    original_name = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["report", "sha256"], name="same_proof_once_per_report")
+        ]
+
+    def __str__(self) -> str:
+        return self.original_name

@@ -1,0 +1,304 @@
+"""Wording, promised plans, the signed document with its envelope of limits, consents and evidence."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from core.encryption import EncryptedTextField
+from installations.models import Customer, Language, Site
+from poa_documents.states import EVER_SIGNED_STATUSES, OPEN_STATUSES, PoaStatus
+
+
+class PoaTemplate(models.Model):
+    """
+    The wording of one version in one language. Immutable once a document uses it; both languages change together.
+
+    Texts may name `$placeholders`, which `wording.render` fills from the case.
+    """
+
+    version = models.PositiveIntegerField()
+    language = models.CharField(max_length=2, choices=Language.choices)
+    title = models.CharField(max_length=200)
+    body = models.TextField(help_text="The document itself: blank lines part paragraphs, '## ' starts a heading.")
+    broker_facts = models.TextField(help_text="Who we are, how and by whom we are paid, whom we are affiliated with.")
+    erecord_disclosure = models.TextField(help_text="What agreeing to electronic records means.")
+    summary = models.TextField(help_text="The document in plain words.")
+    confirm_acts_for_me = models.TextField()
+    confirm_limits = models.TextField()
+    confirm_timing = models.TextField()
+    confirm_adult = models.TextField()
+    effective_from_date = models.DateField()
+    effective_until_date = models.DateField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "POA template"
+        ordering = ("-version", "language")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["version", "language"], name="one_template_per_version_and_language")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} (version {self.version}, {self.language})"
+
+
+class RateKind(models.TextChoices):
+    FIXED = "FIXED", "Fixed rate"
+    VARIABLE = "VARIABLE", "Variable rate"
+    INDEXED = "INDEXED", "Indexed rate"
+
+
+class Limits(models.Model):
+    """
+    What a plan may cost and bind at the most: the same fields in a promise and in the envelope copied from it.
+
+    Every field is required. A missing limit would not mean "no limit".
+    """
+
+    light_plan_group = models.UUIDField("Light plan group")
+    rate_kind = models.CharField(max_length=10, choices=RateKind.choices, default=RateKind.FIXED)
+    highest_average_cents_per_kwh_500 = models.DecimalField(
+        "highest average price at 500 kWh, cents per kWh", max_digits=8, decimal_places=4
+    )
+    highest_average_cents_per_kwh_1000 = models.DecimalField(
+        "highest average price at 1,000 kWh, cents per kWh", max_digits=8, decimal_places=4
+    )
+    highest_average_cents_per_kwh_2000 = models.DecimalField(
+        "highest average price at 2,000 kWh, cents per kWh", max_digits=8, decimal_places=4
+    )
+    highest_base_fee_dollars = models.DecimalField("highest monthly base fee, dollars", max_digits=8, decimal_places=2)
+    longest_term_months = models.PositiveSmallIntegerField("longest term, months")
+    highest_termination_fee_dollars = models.DecimalField(
+        "highest early termination fee, dollars", max_digits=8, decimal_places=2
+    )
+    lowest_buyback_cents_per_kwh = models.DecimalField(
+        "lowest solar buyback, cents per kWh",
+        max_digits=8,
+        decimal_places=4,
+        help_text="0 says in so many words that no buyback is required.",
+    )
+
+    class Meta:
+        abstract = True
+
+
+class PlanPromise(Limits):
+    """A product the installer sells: Light's plan group, its name, a plain summary and the limits we ask for."""
+
+    name = models.CharField(max_length=120)
+    summary_en = models.TextField("summary, English")
+    summary_es = models.TextField("summary, Spanish")
+    is_offered = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def summary_in(self, language: str) -> str:
+        return self.summary_es if language == Language.SPANISH else self.summary_en
+
+
+class Envelope(Limits):
+    """The limits inside one POA, copied when it is made and never edited after it was sent."""
+
+    plan_name = models.CharField(max_length=120)
+    esi_id = models.CharField("ESI ID", max_length=22)
+    earliest_start_date = models.DateField()
+    latest_start_date = models.DateField()
+    sunset_date = models.DateField(help_text="Last Chicago day on which anything may be done under this authority.")
+    uses = models.PositiveSmallIntegerField(default=1, help_text="How many acceptances it grants.")
+
+    poa: "PoaDocument"
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(earliest_start_date__lte=F("latest_start_date")), name="envelope_start_range_in_order"
+            ),
+            models.CheckConstraint(condition=Q(uses__gte=1), name="envelope_grants_a_use"),
+            models.CheckConstraint(
+                condition=Q(
+                    highest_average_cents_per_kwh_500__gt=0,
+                    highest_average_cents_per_kwh_1000__gt=0,
+                    highest_average_cents_per_kwh_2000__gt=0,
+                    highest_base_fee_dollars__gte=0,
+                    highest_termination_fee_dollars__gte=0,
+                    lowest_buyback_cents_per_kwh__gte=0,
+                    longest_term_months__gte=1,
+                ),
+                name="envelope_limits_are_sane",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plan_name} for {self.esi_id}"
+
+
+class SignatureKind(models.TextChoices):
+    DRAWN = "DRAWN", "Drawn"
+    TYPED = "TYPED", "Typed"
+
+
+class RevocationChannel(models.TextChoices):
+    PORTAL = "PORTAL", "Customer's page"
+    PHONE = "PHONE", "Phone"
+    EMAIL = "E_MAIL", "E-mail"
+    LETTER = "LETTER", "Letter"
+    IN_PERSON = "IN_PERSON", "In person"
+
+
+class PoaDocument(models.Model):
+    """One limited power of attorney: one customer, one site, one envelope."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="poas")
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="poas")
+    template = models.ForeignKey(PoaTemplate, on_delete=models.PROTECT, related_name="documents")
+    promise = models.ForeignKey(PlanPromise, on_delete=models.PROTECT, related_name="documents")
+    envelope = models.OneToOneField(Envelope, on_delete=models.PROTECT, related_name="poa")
+    status = models.CharField(max_length=12, choices=PoaStatus.choices, default=PoaStatus.DRAFT, editable=False)
+    created_at = models.DateTimeField()
+
+    token_hash = models.CharField(max_length=64, blank=True, editable=False)
+    token_expires_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    signature_kind = models.CharField(max_length=5, choices=SignatureKind.choices, blank=True)
+    signature_text = EncryptedTextField(
+        blank=True, default="", editable=False, help_text="The typed name, or the drawn strokes as JSON points."
+    )
+    signed_at = models.DateTimeField(null=True, blank=True)
+    signed_from_ip = models.GenericIPAddressField(null=True, blank=True)
+    document_sha256 = models.CharField(
+        "SHA-256 of the text shown", max_length=64, blank=True, help_text="Hash of the exact text the customer saw."
+    )
+
+    pdf_storage_key = models.CharField(max_length=200, blank=True)
+    pdf_sha256 = models.CharField("SHA-256 of the sealed file", max_length=64, blank=True)
+    pdf_size_bytes = models.PositiveIntegerField(null=True, blank=True)
+    sealed_at = models.DateTimeField(null=True, blank=True)
+
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was declined, voided, revoked and so on.")
+    ended_because = models.TextField(blank=True)
+    revocation_channel = models.CharField(max_length=10, choices=RevocationChannel.choices, blank=True)
+    uses_made = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True, help_text="When the sweep must look again.")
+    seal_failures = models.PositiveSmallIntegerField(default=0, editable=False)
+    last_error = models.TextField(blank=True)
+
+    consents: "models.Manager[ConsentRecord]"
+    evidence: "models.Manager[EvidenceEntry]"
+
+    class Meta:
+        verbose_name = "power of attorney"
+        verbose_name_plural = "powers of attorney"
+        ordering = ("-created_at", "-pk")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["site"],
+                condition=Q(status__in=[PoaStatus.DRAFT, PoaStatus.SENT, PoaStatus.SEALING]),
+                name="one_unsigned_poa_per_site",
+            ),
+            models.UniqueConstraint(
+                fields=["token_hash"], condition=~Q(token_hash=""), name="signing_link_names_one_poa"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=sorted(EVER_SIGNED_STATUSES - {PoaStatus.REVOKED}))
+                | (Q(signed_at__isnull=False, sealed_at__isnull=False) & ~Q(pdf_sha256="") & ~Q(pdf_storage_key="")),
+                name="signed_means_sealed_and_stored",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"POA {self.pk} of {self.customer}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN_STATUSES
+
+
+class Statement(models.TextChoices):
+    """What a customer is shown and consents to, in the order of the page. Source: domain notes, section 5."""
+
+    BROKER_FACTS = "BROKER_FACTS", "Broker facts"
+    ERECORD = "ERECORD", "Electronic records"
+    SUMMARY = "SUMMARY", "Plain summary"
+    ACTS_FOR_ME = "ACTS_FOR_ME", "The installer acts for me"
+    LIMITS = "LIMITS", "Plan limits"
+    TIMING = "TIMING", "Timing"
+    ADULT = "ADULT", "Adult and authorized for the premise"
+    DOCUMENT = "DOCUMENT", "The document"
+
+
+class ConsentRecord(models.Model):
+    """That a customer agreed to one statement: which words, when, from where."""
+
+    poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="consents")
+    statement = models.CharField(max_length=20, choices=Statement.choices)
+    wording_version = models.PositiveIntegerField()
+    wording_sha256 = models.CharField("SHA-256 of the words shown", max_length=64)
+    language = models.CharField(max_length=2, choices=Language.choices)
+    given_at = models.DateTimeField()
+    ip_address = models.GenericIPAddressField(null=True, blank=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ("given_at", "pk")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["poa", "statement"], name="one_consent_per_statement")]
+
+    def __str__(self) -> str:
+        return f"{self.get_statement_display()} of POA {self.poa_id}"
+
+
+class EvidenceEntry(models.Model):
+    """
+    One row of a POA's journal, carrying the hash of the row before. Rows are only ever added.
+
+    This floor and the one above write it, through `evidence.record`.
+    """
+
+    poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="evidence")
+    number = models.PositiveIntegerField(help_text="1, 2, 3 … within the POA.")
+    kind = models.CharField(max_length=60)
+    actor = models.CharField(max_length=60)
+    at = models.DateTimeField()
+    details = models.JSONField(default=dict)
+    previous_sha256 = models.CharField(max_length=64, blank=True)
+    sha256 = models.CharField("SHA-256", max_length=64)
+
+    class Meta:
+        verbose_name_plural = "evidence entries"
+        ordering = ("poa", "number")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["poa", "number"], name="evidence_numbers_run_on")]
+
+    def __str__(self) -> str:
+        return f"{self.number}. {self.kind}"
+
+
+class MailKind(models.TextChoices):
+    INVITATION = "INVITATION", "Invitation to sign"
+    SIGNED_COPY = "SIGNED_COPY", "Copy of the signed document"
+    DECLINED_RECEIPT = "DECLINED_RECEIPT", "Receipt for declining"
+    REVOKED_RECEIPT = "REVOKED_RECEIPT", "Receipt for revoking"
+
+
+class CustomerMail(models.Model):
+    """
+    One mail owed to a customer. The text is made when it is sent, so no link ever lies in the database.
+    """
+
+    poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="mails")
+    kind = models.CharField(max_length=20, choices=MailKind.choices)
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("created_at", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} for POA {self.poa_id}"

@@ -1,0 +1,48 @@
+"""The life of a power of attorney and the moves between its statuses."""
+
+from django.db.models import TextChoices
+
+from core.moves import Move
+
+
+class PoaStatus(TextChoices):
+    DRAFT = "DRAFT", "Draft"
+    SENT = "SENT", "Sent, waiting for the customer"
+    SEALING = "SEALING", "Signature received, document being stored"
+    SIGNED = "SIGNED", "Signed"
+    DECLINED = "DECLINED", "Declined by the customer"
+    EXPIRED = "EXPIRED", "Expired unsigned"
+    VOIDED = "VOIDED", "Voided by the office"
+    REVOKED = "REVOKED", "Revoked"
+    SUSPENDED = "SUSPENDED", "Suspended"
+    SUPERSEDED = "SUPERSEDED", "Replaced by a newer one"
+    EXHAUSTED = "EXHAUSTED", "Used up"
+    LAPSED = "LAPSED", "Lapsed at its sunset"
+
+
+_S = PoaStatus
+
+MOVES: dict[str, Move] = {
+    "send": Move(frozenset({_S.DRAFT}), _S.SENT, "The invitation is on its way to the customer."),
+    "sign": Move(frozenset({_S.SENT}), _S.SEALING, "The customer did the final act; the signature is kept."),
+    "seal": Move(frozenset({_S.SEALING}), _S.SIGNED, "The signed document is stored and was read back equal."),
+    "decline": Move(frozenset({_S.SENT}), _S.DECLINED, "The customer said no."),
+    "expire": Move(frozenset({_S.SENT}), _S.EXPIRED, "Nobody signed while the invitation was valid."),
+    "void": Move(frozenset({_S.DRAFT, _S.SENT}), _S.VOIDED, "The office took it back before it was signed."),
+    "revoke": Move(
+        frozenset({_S.SEALING, _S.SIGNED, _S.SUSPENDED, _S.EXHAUSTED}),
+        _S.REVOKED,
+        "The customer took the authority back. It blocks at once, including work already queued.",
+    ),
+    "suspend": Move(
+        frozenset({_S.SIGNED}), _S.SUSPENDED, "A stop signal: nothing is done under it until a person resolved it."
+    ),
+    "resume": Move(frozenset({_S.SUSPENDED}), _S.SIGNED, "The reason for the suspension is resolved."),
+    "supersede": Move(frozenset({_S.SIGNED, _S.SUSPENDED}), _S.SUPERSEDED, "A newer one was signed for this site."),
+    "exhaust": Move(frozenset({_S.SIGNED, _S.SUSPENDED}), _S.EXHAUSTED, "Every use it grants was made."),
+    "lapse": Move(frozenset({_S.SIGNED, _S.SUSPENDED}), _S.LAPSED, "Its sunset passed."),
+}
+
+OPEN_STATUSES = frozenset({_S.DRAFT, _S.SENT, _S.SEALING, _S.SIGNED, _S.SUSPENDED})
+SIGNABLE_STATUSES = frozenset({_S.SENT})
+EVER_SIGNED_STATUSES = frozenset({_S.SIGNED, _S.REVOKED, _S.SUSPENDED, _S.SUPERSEDED, _S.EXHAUSTED, _S.LAPSED})
