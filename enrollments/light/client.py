@@ -1,0 +1,526 @@
+"""
+Light's API in our words. One method per thing we ask of Light; errors say what to do next.
+
+Questions (accounts, plans, links, tokens) are asked again by themselves a few times within seconds, and fail with
+`NotReached`. Writes (create, record, accept, finalize) are sent once: what proves that nothing happened is
+`NotReached`, `Refused` or `Unauthorized`, everything else is `InDoubt`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Self, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from enrollments.light.dialect import AccountSearch, Dialect, TokenKind
+from enrollments.light.errors import (
+    Conflict,
+    DialectWrong,
+    InDoubt,
+    LightError,
+    NotReached,
+    Refused,
+    Unauthorized,
+    UnknownToLight,
+)
+from enrollments.light.json_text import UnreadableJson, UnreadableValue, read_identifier, read_instant
+from enrollments.light.payloads import (
+    Acceptance,
+    AcceptAnswer,
+    Account,
+    Documents,
+    HostedLink,
+    NewAccount,
+    PlanList,
+    UnreadableAnswer,
+    parse_accept_answer,
+    parse_account,
+    parse_documents,
+    parse_hosted_link,
+    parse_plans,
+)
+from enrollments.light.reasons import fields_named, reasons_from
+from enrollments.light.redaction import sensitive_texts
+from enrollments.light.tokens import AccountToken, TokenStore
+from enrollments.light.transport import Answer, Exchange, Transport, check_token
+
+_PAUSES_SECONDS = (0.25, 1.0)
+_LONGEST_PAUSE_SECONDS = 2.0
+_PASSING_TROUBLE = frozenset({429, 502, 503, 504})
+_MOST_PAGES = 500
+_TOKEN_LIFE = timedelta(minutes=60)
+
+Parsed = TypeVar("Parsed")
+
+
+class LightClient:
+    """
+    Talks to one Light app. Make one per process and share it between threads; `close` it or use it in a `with`.
+
+    `base_url` is scheme and host without `/v1`. `observe` is told of every HTTP exchange, in the calling thread, and
+    must not raise. `clock` and `pause` are there for tests and for simulated time.
+
+    :raises ValueError: the address or the token cannot work
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        app_token: str,
+        dialect: Dialect | None = None,
+        connect_timeout_seconds: float = 5,
+        read_timeout_seconds: float = 30,
+        observe: Callable[[Exchange], None] | None = None,
+        clock: Callable[[], datetime] | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._app_token = check_token(app_token, name="LIGHT_APP_TOKEN")
+        self._dialect = dialect or Dialect()
+        self._clock = clock or _system_time
+        self._pause = pause
+        self._jitter = random.SystemRandom()
+        self._tokens = TokenStore()
+        self._transport = Transport(
+            base_url=base_url,
+            connect_timeout_seconds=connect_timeout_seconds,
+            read_timeout_seconds=read_timeout_seconds,
+            observe=observe,
+            clock=self._clock,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"LightClient(base_url={self._transport.base_url!r})"
+
+    def close(self) -> None:
+        """Close the connections of all threads. The client can still be used; it then connects anew."""
+        self._transport.close()
+
+    @property
+    def dialect(self) -> Dialect:
+        """The guesses about Light that this client follows."""
+        return self._dialect
+
+    @property
+    def longest_call_seconds(self) -> float:
+        """
+        How long any one write can last, with its tokens: an attempt open for longer has lost its worker.
+
+        `find_accounts` may take longer, because it reads many pages.
+        """
+        question = (len(_PAUSES_SECONDS) + 1) * (self._transport.longest_exchange_seconds + _LONGEST_PAUSE_SECONDS)
+        return 2 * (question + self._transport.longest_exchange_seconds)
+
+    # Accounts
+
+    def create_account(self, new: NewAccount) -> Account:
+        """
+        Create an account. When Light refuses an optional field by name, the account is created without those fields.
+
+        On `InDoubt` look for the account with `find_accounts` before creating another one.
+
+        :raises Conflict: Light knows the e-mail already; link the account by hand
+        """
+        required = {"email": new.email, "first_name": new.first_name, "last_name": new.last_name}
+        optional = self._optional_fields(new)
+        path = "/v1/app/accounts"
+        purpose = "create an account"
+        answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload={**required, **optional})
+        if answer.status == 422 and fields_named(answer.error_body(), tuple(optional)):
+            purpose = "create an account without optional fields"
+            answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload=required)
+        self._check_write(answer, purpose=purpose, sent={**required, **optional})
+        return self._parse_write(answer, self._parse_account, purpose=purpose)
+
+    def find_accounts(self, email: str) -> tuple[Account, ...]:
+        """
+        Find all accounts with this e-mail, in any case, newest first; those of unknown age come last.
+
+        :raises Refused: the list leads to another host, or has no end
+        """
+        query = {"limit": str(self._dialect.page_size), "offset": "0"}
+        if self._dialect.account_search is AccountSearch.EMAIL:
+            query["email"] = email
+        wanted = email.strip().lower()
+        found: dict[str, Account] = {}
+        seen: set[tuple[tuple[str, str], ...]] = set()
+        next_query: dict[str, str] | None = query
+        while next_query is not None:
+            position = tuple(sorted(next_query.items()))
+            if position in seen or len(seen) >= _MOST_PAGES:
+                raise Refused(
+                    "Light's account list has no end; the search is not complete.",
+                    reasons=("the list of accounts repeats itself or is too long",),
+                )
+            seen.add(position)
+            page, next_query = self._read_page(next_query)
+            found.update({account.uuid: account for account in page if (account.email or "").lower() == wanted})
+        oldest = datetime.min.replace(tzinfo=UTC)
+        return tuple(sorted(found.values(), key=lambda account: account.created_at or oldest, reverse=True))
+
+    def read_account(self, account_uuid: str) -> Account:
+        """Read the account as Light shows it now. A read may lag behind a write."""
+
+        def parse(source: object) -> Account:
+            account = self._parse_account(source)
+            if account.uuid.lower() != account_uuid.lower():
+                raise UnreadableAnswer("the answer is about another account")
+            return account
+
+        return self._question("GET", self._account_path(account_uuid), purpose="read an account", parse=parse)
+
+    def record_client_agent(self, account_uuid: str, *, accepted_at: datetime) -> None:
+        """
+        Tell Light that we act for the customer since `accepted_at`, the instant of the signature, in whole seconds.
+
+        A repeat is safe: "recorded before" counts as success.
+
+        :raises ValueError: the instant has no offset
+        """
+        if accepted_at.tzinfo is None:
+            raise ValueError("accepted_at needs an offset: it is the instant at which the customer signed")
+        moment = accepted_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        payload = {"client_agent_accepted_at": moment}
+        purpose = "record the client agent"
+        path = self._account_path(account_uuid, "/record-client-agent")
+        answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload=payload)
+        if answer.status in self._dialect.already_recorded_statuses:
+            return
+        self._check_write(answer, purpose=purpose, sent=payload)
+        self._parse_write(answer, _anything, purpose=purpose)
+
+    def hosted_link(self, account_uuid: str, *, plan_group: str | None = None, scope: str = "enrollment") -> HostedLink:
+        """Get a one-time link into Light's own pages for the customer who is clicking now."""
+        payload = {"scope": scope} | ({"plan_group": plan_group} if plan_group is not None else {})
+        return self._question(
+            "POST",
+            self._account_path(account_uuid, "/flow-login"),
+            purpose="get a link to the hosted pages",
+            parse=parse_hosted_link,
+            payload=payload,
+        )
+
+    # Plans
+
+    def request_plans(self, account_uuid: str, *, esi_id: str) -> PlanList:
+        """
+        Ask for today's offers for this meter. No offer at all is an ordinary answer.
+
+        :raises UnknownToLight: the account or the ESI ID does not exist
+        """
+        return self._question(
+            "POST",
+            self._account_path(account_uuid, "/enroll/plans/request"),
+            purpose="request plans",
+            parse=parse_plans,
+            payload={"esi_id": esi_id},
+        )
+
+    def accept_plan(self, account_uuid: str, acceptance: Acceptance) -> AcceptAnswer:
+        """
+        Accept the plan for the customer, with an account token minted just before. Sent once, never repeated.
+
+        :raises Conflict: accepted before, plan expired, or the account not ready; read the account
+        """
+        payload = {
+            "plan_uuid": acceptance.plan_uuid,
+            "esi_id": acceptance.esi_id,
+            "service_start_date": acceptance.service_start_date.isoformat(),
+            "terms_accepted": True,
+        }
+        purpose = "accept a plan"
+        self._tokens.forget(account_uuid)
+        answer = self._ask_as_account(
+            "POST", "/v1/account/enroll/plans/accept", account_uuid=account_uuid, purpose=purpose, payload=payload
+        )
+        self._check_write(answer, purpose=purpose, sent=payload)
+        return self._parse_write(answer, parse_accept_answer, purpose=purpose)
+
+    def finalize(self, account_uuid: str) -> None:
+        """
+        Finish the enrollment after the acceptance. Light may call a repeat a success or a conflict.
+
+        :raises Conflict: finalized before, or something is missing; only reading the account tells which
+        :raises DialectWrong: the configured path does not exist; says nothing about the account
+        """
+        purpose = "finalize the enrollment"
+        path = self._dialect.finalize_path.replace("{account_uuid}", _checked(account_uuid))
+        if self._dialect.finalize_token is TokenKind.APP:
+            answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload={})
+        else:
+            answer = self._ask_as_account("POST", path, account_uuid=account_uuid, purpose=purpose, payload={})
+        if answer.status in {404, 405}:
+            raise DialectWrong(
+                f"Light knows no such way to {purpose} ({answer.status}): check LIGHT_DIALECT_FINALIZE_PATH.",
+                status=answer.status,
+                reasons=reasons_from(answer.error_body()),
+            )
+        self._check_write(answer, purpose=purpose, sent={})
+        self._parse_write(answer, _anything, purpose=purpose)
+
+    def location_documents(self, account_uuid: str, location_uuid: str) -> Documents:
+        """Find out where the documents of the location's plan can be read."""
+        return self._question(
+            "GET",
+            f"/v1/account/locations/{_checked(location_uuid)}/documents",
+            purpose="find the plan documents",
+            parse=parse_documents,
+            account_uuid=account_uuid,
+        )
+
+    # How questions are asked
+
+    def _question(
+        self,
+        method: str,
+        path: str,
+        *,
+        purpose: str,
+        parse: Callable[[object], Parsed],
+        payload: Mapping[str, object] | None = None,
+        query: Mapping[str, str] | None = None,
+        account_uuid: str | None = None,
+    ) -> Parsed:
+        """Ask what changes nothing, a few times if need be. Every failure that may pass is `NotReached`."""
+        answer = self._ask_patiently(
+            method, path, purpose=purpose, payload=payload, query=query, account_uuid=account_uuid
+        )
+        if answer.status >= 500 or answer.status < 200 or answer.status in {408, 425, 429}:
+            raise NotReached(
+                f"Light could not answer ({answer.status}) when asked to {purpose}.",
+                status=answer.status,
+                retry_after_seconds=answer.retry_after_seconds,
+            )
+        if 300 <= answer.status < 400:
+            raise NotReached(
+                f"Light answered with a redirect ({answer.status}), which is never followed, when asked to {purpose}: "
+                "check LIGHT_API_URL.",
+                status=answer.status,
+            )
+        if not answer.is_success:
+            raise self._refusal(answer, purpose=purpose, sent={**(payload or {}), **(query or {})})
+        try:
+            return parse(answer.json())
+        except (UnreadableJson, UnreadableAnswer) as cause:
+            raise NotReached(
+                f"Light's answer was unreadable ({cause}) when asked to {purpose}.", status=answer.status
+            ) from cause
+
+    def _ask_patiently(
+        self,
+        method: str,
+        path: str,
+        *,
+        purpose: str,
+        payload: Mapping[str, object] | None,
+        query: Mapping[str, str] | None,
+        account_uuid: str | None,
+    ) -> Answer:
+        for pause_seconds in (*_PAUSES_SECONDS, None):
+            trouble: LightError
+            try:
+                if account_uuid is None:
+                    answer = self._ask(
+                        method, path, purpose=purpose, token=self._app_token, payload=payload, query=query
+                    )
+                else:
+                    answer = self._ask_as_account(method, path, account_uuid=account_uuid, purpose=purpose)
+            except NotReached as cause:
+                trouble = cause
+            except InDoubt as cause:
+                trouble = NotReached(str(cause))
+            else:
+                wait = self._wait_before_repeat(answer, pause_seconds)
+                if wait is None:
+                    return answer
+                self._pause(wait)
+                continue
+            if pause_seconds is None:
+                raise trouble
+            self._pause(pause_seconds * self._jitter.uniform(0.5, 1.0))
+        raise AssertionError("the last round returns or raises")
+
+    def _wait_before_repeat(self, answer: Answer, pause_seconds: float | None) -> float | None:
+        """Seconds until the question is asked again, or None when this answer is the last word."""
+        if pause_seconds is None or answer.status not in _PASSING_TROUBLE:
+            return None
+        if answer.retry_after_seconds is not None:
+            is_short = answer.retry_after_seconds <= _LONGEST_PAUSE_SECONDS
+            return answer.retry_after_seconds if is_short else None
+        return None if answer.status == 429 else pause_seconds * self._jitter.uniform(0.5, 1.0)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        purpose: str,
+        token: str,
+        payload: Mapping[str, object] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        return self._transport.exchange(method, path, purpose=purpose, token=token, payload=payload, query=query)
+
+    # Account tokens
+
+    def _ask_as_account(
+        self,
+        method: str,
+        path: str,
+        *,
+        account_uuid: str,
+        purpose: str,
+        payload: Mapping[str, object] | None = None,
+    ) -> Answer:
+        """Send with the account's token; a 401 forgets it and gets one fresh token, because nothing has happened."""
+        answer = self._ask(method, path, purpose=purpose, token=self._account_token(account_uuid), payload=payload)
+        if answer.status == 401:
+            self._tokens.forget(account_uuid)
+            answer = self._ask(method, path, purpose=purpose, token=self._account_token(account_uuid), payload=payload)
+        if answer.status == 401:
+            self._tokens.forget(account_uuid)
+        return answer
+
+    def _account_token(self, account_uuid: str) -> str:
+        now = self._clock()
+        token = self._tokens.fresh(account_uuid, now=now)
+        if token is None:
+            token = self._question(
+                "POST",
+                self._account_path(account_uuid, "/token"),
+                purpose="get an account token",
+                parse=lambda source: _parse_token(source, now=now),
+            )
+            self._tokens.keep(account_uuid, token, now=now)
+        return token.text
+
+    # What writes mean
+
+    def _check_write(self, answer: Answer, *, purpose: str, sent: Mapping[str, object]) -> None:
+        """
+        Let a success pass and name everything else.
+
+        A redirect that keeps the method (307, 308) says by itself that the work was not done; the others may follow it.
+        """
+        if answer.is_success:
+            return
+        if answer.status == 429:
+            raise NotReached(
+                f"Light was too busy (429) when told to {purpose}.",
+                status=429,
+                retry_after_seconds=answer.retry_after_seconds,
+            )
+        is_telling = 400 <= answer.status < 500 and answer.status != 408
+        if is_telling or answer.status in {307, 308}:
+            raise self._refusal(answer, purpose=purpose, sent=sent)
+        raise InDoubt(
+            f"Light answered {answer.status} when told to {purpose}; it may have happened.",
+            status=answer.status,
+            retry_after_seconds=answer.retry_after_seconds,
+        )
+
+    def _parse_write(self, answer: Answer, parse: Callable[[object], Parsed], *, purpose: str) -> Parsed:
+        try:
+            return parse(answer.json())
+        except (UnreadableJson, UnreadableAnswer) as cause:
+            raise InDoubt(
+                f"Light's answer was unreadable ({cause}) when told to {purpose}; it may have happened.",
+                status=answer.status,
+            ) from cause
+
+    def _refusal(self, answer: Answer, *, purpose: str, sent: Mapping[str, object]) -> LightError:
+        if answer.status == 401:
+            return Unauthorized(f"Light does not accept our token (401) to {purpose}.", status=401)
+        kinds: dict[int, type[Refused]] = {404: UnknownToLight, 405: DialectWrong, 409: Conflict}
+        reasons = reasons_from(answer.error_body(), also=(self._app_token, *sensitive_texts(sent)))
+        said = "; ".join(reasons) or "without a reason"
+        return kinds.get(answer.status, Refused)(
+            f"Light refused ({answer.status}) to {purpose}: {said}", status=answer.status, reasons=reasons
+        )
+
+    # Small parts
+
+    def _read_page(self, query: Mapping[str, str]) -> tuple[list[Account], dict[str, str] | None]:
+        return self._question(
+            "GET",
+            "/v1/app/accounts",
+            purpose="search the accounts",
+            parse=lambda source: self._parse_page(source, query),
+            query=query,
+        )
+
+    def _parse_page(self, source: object, query: Mapping[str, str]) -> tuple[list[Account], dict[str, str] | None]:
+        if isinstance(source, list):
+            return [self._parse_account(entry) for entry in source], None
+        if not isinstance(source, Mapping) or not isinstance(source.get("data"), list):
+            raise UnreadableAnswer("the answer has no list of accounts")
+        entries = source["data"]
+        page = [self._parse_account(entry) for entry in entries]
+        following = source.get("next_page_url")
+        if following:
+            return page, self._query_of(following)
+        if source.get("has_more") and entries:
+            return page, {**query, "offset": str(int(query.get("offset", "0")) + len(entries))}
+        return page, None
+
+    def _query_of(self, address: object) -> dict[str, str]:
+        """Take only the query from the address of the next page, and only if it leads back to where we are."""
+        try:
+            parts = urlsplit(str(address))
+        except ValueError as cause:
+            raise UnreadableAnswer("the address of the next page is unreadable") from cause
+        home = urlsplit(self._transport.base_url)
+        if parts.netloc and (parts.scheme, parts.netloc.lower()) != (home.scheme, home.netloc.lower()):
+            raise Refused(
+                "Light's account list leads to another host, where our token must not go.",
+                reasons=("the address of the next page is on another host",),
+            )
+        if parts.path not in {"", "/v1/app/accounts", "/v1/app/accounts/"}:
+            raise UnreadableAnswer("the next page is not one of the account list")
+        return dict(parse_qsl(parts.query))
+
+    def _parse_account(self, source: object) -> Account:
+        return parse_account(source, dialect=self._dialect)
+
+    def _account_path(self, account_uuid: str, rest: str = "") -> str:
+        return f"/v1/app/accounts/{_checked(account_uuid)}{rest}"
+
+    def _optional_fields(self, new: NewAccount) -> dict[str, str]:
+        born = new.date_of_birth.isoformat() if new.date_of_birth is not None else None
+        pairs = ((self._dialect.phone_field, new.phone_number), (self._dialect.birth_date_field, born))
+        return {name: value for name, value in pairs if name is not None and value}
+
+
+def _system_time() -> datetime:
+    return datetime.now(tz=UTC)  # noqa: TID251 - for callers without a clock; core.clock would bring in Django
+
+
+def _checked(identifier: str) -> str:
+    """Return the identifier; :raises ValueError: it could lead to another path."""
+    return read_identifier(identifier)
+
+
+def _anything(_source: object) -> None:
+    """Accept whatever JSON came; the account itself tells what it means."""
+
+
+def _parse_token(source: object, *, now: datetime) -> AccountToken:
+    text = source.get("token") if isinstance(source, Mapping) else None
+    try:
+        text = check_token(text if isinstance(text, str) else "", name="the token")
+    except ValueError as cause:
+        raise UnreadableAnswer("the answer has no usable token") from cause
+    try:
+        expires_at = read_instant(source.get("expires_at") if isinstance(source, Mapping) else None)
+    except UnreadableValue:
+        expires_at = now + _TOKEN_LIFE
+    return AccountToken(text=text, expires_at=expires_at)

@@ -1,0 +1,371 @@
+"""
+What we send to Light and what we understand of its answers.
+
+Answers are read field by field: what is absent, null or unreadable is None, unknown keys are ignored, and `raw` keeps
+everything as it came (fractions as text), ready for `json.dumps`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from enrollments.light.dialect import FROZEN_STATUS, READY_STATUS, Dialect
+from enrollments.light.json_text import Fields, as_plain_json, is_web_address, read_identifier
+
+_ESI_ID = re.compile(r"[0-9]{17,22}", re.ASCII)
+_LONGEST_TERM_MONTHS = 600
+_FLAGS = (
+    "has_accepted_plan",
+    "has_payment_method",
+    "is_billing_address_confirmed",
+    "is_identity_verified",
+    "is_enrollment_finalized",
+    "is_service_active",
+)
+
+
+class UnreadableAnswer(ValueError):
+    """The answer is JSON, and not what was asked for."""
+
+
+class _Payload(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+def _check_esi_id(text: str) -> str:
+    if not _ESI_ID.fullmatch(text):
+        raise ValueError("an ESI ID has 17 to 22 digits and nothing else")
+    return text
+
+
+EsiId = Annotated[str, AfterValidator(_check_esi_id)]
+Identifier = Annotated[str, AfterValidator(read_identifier)]
+
+
+class NewAccount(_Payload):
+    """A customer as Light first hears of him. The last two fields are optional for Light too."""
+
+    email: str = Field(repr=False, min_length=3)
+    first_name: str = Field(repr=False)
+    last_name: str = Field(repr=False)
+    phone_number: str | None = Field(default=None, repr=False)
+    date_of_birth: date | None = Field(default=None, repr=False)
+
+
+class Acceptance(_Payload):
+    """The plan to be accepted, the meter it is for, and the first day of service."""
+
+    plan_uuid: Identifier
+    esi_id: EsiId
+    service_start_date: date
+
+
+class Location(_Payload):
+    """A meter under contract, as the account shows it."""
+
+    uuid: str
+    esi_id: str | None = None
+    service_start_date: date | None = None
+    final_service_date: date | None = None
+    is_service_active: bool = False
+    plan_uuid: str | None = None
+    plan_name: str | None = None
+
+
+class Account(_Payload):
+    """
+    One of Light's accounts. A flag that Light does not show is False; `client_agent_accepted` is None then.
+
+    `unreadable_fields` names what was there and made no sense; `derive_stage` does not trust the rest blindly.
+    """
+
+    uuid: str
+    email: str | None = Field(default=None, repr=False)
+    status: str | None = None
+    has_accepted_plan: bool = False
+    has_payment_method: bool = False
+    is_billing_address_confirmed: bool = False
+    is_identity_verified: bool = False
+    is_enrollment_finalized: bool = False
+    is_service_active: bool = False
+    client_agent_accepted: bool | None = None
+    client_agent_accepted_at: datetime | None = None
+    locations: tuple[Location, ...] = ()
+    created_at: datetime | None = None
+    unreadable_fields: tuple[str, ...] = ()
+    raw: dict[str, object] = Field(default_factory=dict, repr=False)
+
+
+class Plan(_Payload):
+    """One priced offer for one meter at one moment. None means that Light did not say, or not readably."""
+
+    uuid: str
+    group_uuid: str | None = None
+    name: str | None = None
+    term_months: int | None = None
+    energy_rate_cents_per_kwh: Decimal | None = None
+    export_rate_cents_per_kwh: Decimal | None = None
+    plan_monthly_cost_dollars: Decimal | None = None
+    delivery_rate_cents_per_kwh: Decimal | None = None
+    delivery_monthly_cost_dollars: Decimal | None = None
+    avg_cents_per_kwh_500: Decimal | None = None
+    avg_cents_per_kwh_1000: Decimal | None = None
+    avg_cents_per_kwh_2000: Decimal | None = None
+    early_termination_fee_dollars: Decimal | None = None
+    rate_structure: str | None = None
+    plan_type: str | None = None
+    tdu_shortname: str | None = None
+    expires_at: datetime | None = None
+    efl_url: str | None = None
+    tos_url: str | None = None
+    yrac_url: str | None = None
+    unreadable_fields: tuple[str, ...] = ()
+    raw: dict[str, object] = Field(default_factory=dict, repr=False)
+
+
+class PlanList(_Payload):
+    """The offers in Light's order; `dropped` counts those without a UUID, which nobody could accept."""
+
+    plans: tuple[Plan, ...]
+    dropped: int = 0
+
+
+class HostedLink(_Payload):
+    """A customer's one-time way into Light's own pages. Hand it over at once; never store, mail or log it."""
+
+    login_link: str = Field(repr=False)
+    expires_at: datetime | None = None
+
+    def __str__(self) -> str:
+        return repr(self)
+
+
+class AcceptAnswer(_Payload):
+    """What Light said when it took the acceptance; empty when it said nothing."""
+
+    raw: dict[str, object] = Field(default_factory=dict, repr=False)
+
+
+class Documents(_Payload):
+    """Where the documents of a location's plan can be read."""
+
+    efl: str | None = None
+    tos: str | None = None
+    yrac: str | None = None
+
+
+class LightStage(Enum):
+    """How far an account has come, derived without believing status texts that nobody published."""
+
+    ACTIVE = "ACTIVE"
+    ENDED = "ENDED"
+    FINALIZED = "FINALIZED"
+    ACCEPTED = "ACCEPTED"
+    FROZEN = "FROZEN"
+    READY = "READY"
+    COLLECTING = "COLLECTING"
+    UNKNOWN = "UNKNOWN"
+
+
+def derive_stage(
+    account: Account,
+    today: date,
+    *,
+    known_statuses: tuple[str, ...] = Dialect().known_statuses,
+    has_cancel_event: bool = False,
+) -> LightStage:
+    """
+    Derive the stage; the first rule that fits wins, and UNKNOWN means that a person should look.
+
+    `today` is the Chicago day. An unknown status matters only once it has lasted a day; the caller counts.
+    A flag that could not be read makes everything before acceptance UNKNOWN: it may be the one that says "accepted".
+
+    Source: light-api notes, section 3.
+    """
+    rules = (
+        (account.is_service_active or any(place.is_service_active for place in account.locations), LightStage.ACTIVE),
+        (has_cancel_event or _has_ended(account, today), LightStage.ENDED),
+        (account.is_enrollment_finalized, LightStage.FINALIZED),
+        (account.has_accepted_plan, LightStage.ACCEPTED),
+        (bool(account.unreadable_fields), LightStage.UNKNOWN),
+        (account.status == FROZEN_STATUS, LightStage.FROZEN),
+        (account.status == READY_STATUS, LightStage.READY),
+        (account.status is not None and account.status not in known_statuses, LightStage.UNKNOWN),
+    )
+    return next((stage for fits, stage in rules if fits), LightStage.COLLECTING)
+
+
+def _has_ended(account: Account, today: date) -> bool:
+    return any(place.final_service_date is not None and place.final_service_date < today for place in account.locations)
+
+
+def missing_prerequisites(account: Account) -> tuple[str, ...]:
+    """
+    Name what the customer still has to do on Light's pages: `identity`, `payment_method`, `billing_address`.
+
+    The credit check has no flag of its own; it shows only in the status.
+    """
+    steps = (
+        ("identity", account.is_identity_verified),
+        ("payment_method", account.has_payment_method),
+        ("billing_address", account.is_billing_address_confirmed),
+    )
+    return tuple(name for name, is_done in steps if not is_done)
+
+
+def parse_account(source: object, *, dialect: Dialect) -> Account:
+    """:raises UnreadableAnswer: not an object with a UUID"""
+    fields, whole = _open(source, "account")
+    uuid = fields.identifier("uuid")
+    if uuid is None:
+        raise UnreadableAnswer("the account has no uuid")
+
+    flags: dict[str, bool] = {}
+    enrollment = whole.get("enrollment")
+    if isinstance(enrollment, Mapping):
+        inner = Fields(enrollment, within="enrollment.")
+        flags = {name: inner.boolean(name) or False for name in _FLAGS}
+        fields.adopt(inner)
+    elif enrollment is not None:
+        fields.mark_unreadable("enrollment")
+
+    status = _find_status(whole, dialect.status_lookup, fields)
+    client_agent_accepted = fields.boolean("client_agent_accepted")
+    client_agent_accepted_at = fields.instant("client_agent_accepted_at")
+    locations = _parse_locations(whole.get("locations"), fields)
+    critical = fields.unreadable
+    email, created_at = fields.text("email"), fields.instant("created_at")
+    return Account(
+        uuid=uuid,
+        email=email,
+        status=status,
+        client_agent_accepted=client_agent_accepted,
+        client_agent_accepted_at=client_agent_accepted_at,
+        locations=locations,
+        created_at=created_at,
+        unreadable_fields=critical,
+        raw=_raw(whole),
+        **flags,
+    )
+
+
+def _find_status(whole: Mapping[str, object], lookup: tuple[str, ...], fields: Fields) -> str | None:
+    for path in lookup:
+        found: object = whole
+        for step in path.split("."):
+            found = found.get(step) if isinstance(found, Mapping) else None
+        if isinstance(found, str) and found:
+            return found[:200]
+        if found not in (None, ""):
+            fields.mark_unreadable(path)
+    return None
+
+
+def _parse_locations(source: object, fields: Fields) -> tuple[Location, ...]:
+    if source is None:
+        return ()
+    if not isinstance(source, list):
+        fields.mark_unreadable("locations")
+        return ()
+    locations = []
+    for index, entry in enumerate(source):
+        within = f"locations[{index}]"
+        if not isinstance(entry, Mapping):
+            fields.mark_unreadable(within)
+            continue
+        inner = Fields(entry, within=f"{within}.")
+        uuid = inner.identifier("uuid")
+        location = {
+            "esi_id": inner.text("esi_id") or inner.text("utility_number"),
+            "service_start_date": inner.day("service_start_date"),
+            "final_service_date": inner.day("final_service_date"),
+            "is_service_active": inner.boolean("is_service_active") or False,
+            "plan_uuid": inner.identifier("plan_uuid"),
+            "plan_name": inner.text("plan_name"),
+        }
+        if uuid is None and not inner.unreadable:
+            inner.mark_unreadable("uuid")
+        fields.adopt(inner)
+        locations.append(Location.model_validate({"uuid": uuid or "", **location}))
+    return tuple(locations)
+
+
+def parse_plans(source: object) -> PlanList:
+    """
+    Read the offers from an object with `plans` or from a bare array. An empty list is a legal answer.
+
+    :raises UnreadableAnswer: neither of the two
+    """
+    entries = source.get("plans", source.get("data")) if isinstance(source, Mapping) else source
+    if not isinstance(entries, list):
+        raise UnreadableAnswer("the answer has no list of plans")
+    plans = [plan for entry in entries if (plan := _parse_plan(entry)) is not None]
+    return PlanList(plans=tuple(plans), dropped=len(entries) - len(plans))
+
+
+def _parse_plan(source: object) -> Plan | None:
+    if not isinstance(source, Mapping):
+        return None
+    fields = Fields(source)
+    uuid = fields.identifier("uuid")
+    if uuid is None:
+        return None
+    links = source.get("links")
+    documents = Fields(links if isinstance(links, Mapping) else {}, within="links.")
+    if links is not None and not isinstance(links, Mapping):
+        fields.mark_unreadable("links")
+    values: dict[str, object] = {
+        "group_uuid": fields.identifier("group_uuid"),
+        "term_months": fields.whole_number("term_months", highest=_LONGEST_TERM_MONTHS),
+        "expires_at": fields.instant("expires_at"),
+        "efl_url": documents.url("efl"),
+        "tos_url": documents.url("tos"),
+        "yrac_url": documents.url("yrac"),
+    }
+    for name, kind in Plan.model_fields.items():
+        if kind.annotation == Decimal | None:
+            values[name] = fields.amount(name)
+    for name in ("name", "rate_structure", "plan_type", "tdu_shortname"):
+        values[name] = fields.text(name)
+    fields.adopt(documents)
+    return Plan.model_validate({"uuid": uuid, "unreadable_fields": fields.unreadable, "raw": _raw(source), **values})
+
+
+def parse_hosted_link(source: object) -> HostedLink:
+    """:raises UnreadableAnswer: no web address in it"""
+    fields, _ = _open(source, "link")
+    login_link = fields.text("login_link")
+    if login_link is None or not is_web_address(login_link):
+        raise UnreadableAnswer("the answer has no usable login_link")
+    return HostedLink(login_link=login_link, expires_at=fields.instant("expires_at"))
+
+
+def parse_documents(source: object) -> Documents:
+    """:raises UnreadableAnswer: not an object"""
+    fields, _ = _open(source, "list of documents")
+    return Documents(efl=fields.url("efl"), tos=fields.url("tos"), yrac=fields.url("yrac"))
+
+
+def parse_accept_answer(source: object) -> AcceptAnswer:
+    """Keep the answer to an acceptance, whatever object it is; :raises UnreadableAnswer: no object"""
+    if source is None:
+        return AcceptAnswer()
+    _, whole = _open(source, "answer")
+    return AcceptAnswer(raw=_raw(whole))
+
+
+def _open(source: object, what: str) -> tuple[Fields, Mapping[str, object]]:
+    if not isinstance(source, Mapping):
+        raise UnreadableAnswer(f"the {what} is not an object")
+    return Fields(source), source
+
+
+def _raw(source: Mapping[str, object]) -> dict[str, object]:
+    return cast("dict[str, object]", as_plain_json(source))

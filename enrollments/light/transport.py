@@ -1,0 +1,301 @@
+"""One HTTP exchange with Light: sent once, bounded in time and size, never redirected, honest about what is known."""
+
+from __future__ import annotations
+
+import os
+import re
+import ssl
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from enrollments.light.errors import InDoubt, NotReached
+from enrollments.light.json_text import UnreadableJson, load_json
+
+_LARGEST_BODY_BYTES = 8_000_000
+_CHUNK_BYTES = 65_536
+_LONGEST_WAIT = timedelta(days=7)
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
+_TOKEN = re.compile(r"[\x21-\x7e]+", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """
+    One HTTP exchange as it is reported: no bodies, no queries, no secrets.
+
+    `status` is None and `error` says why when no whole answer came.
+    """
+
+    method: str
+    path: str
+    status: int | None
+    seconds: float
+    purpose: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A whole answer from Light, whatever its status."""
+
+    status: int
+    body: bytes = field(repr=False)
+    retry_after_seconds: float | None = None
+
+    @property
+    def is_success(self) -> bool:
+        """Say whether the status is 2xx; which one is not public, so any counts."""
+        return 200 <= self.status < 300
+
+    def json(self) -> object:
+        """Parse the body; an empty one is None. :raises UnreadableJson: it is something else than JSON"""
+        return load_json(self.body) if self.body.strip() else None
+
+    def error_body(self) -> object:
+        """Parse the body of a refusal, or return its text: a refusal that is no JSON is still a refusal."""
+        try:
+            return self.json()
+        except UnreadableJson:
+            return self.body[:2000].decode("utf-8", errors="replace")
+
+
+class _BearerToken(requests.auth.AuthBase):
+    """Sets the token itself, so that no .netrc on the machine can put another one in its place."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class _NotSent(Exception):
+    """The connection never stood, so Light has not seen the request."""
+
+
+class _Lost(Exception):
+    """The request went out, and no whole answer came back."""
+
+
+class Transport:
+    """
+    Sends requests to one host. Safe to share: every thread of every process gets a pooled session of its own.
+
+    Redirects are not followed, cookies not kept, proxies and .netrc of the machine not used.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        connect_timeout_seconds: float,
+        read_timeout_seconds: float,
+        observe: Callable[[Exchange], None] | None,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._base_url = check_base_url(base_url)
+        self._timeout = (connect_timeout_seconds, read_timeout_seconds)
+        self._observe = observe
+        self._clock = clock
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._sessions: list[requests.Session] = []
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host, without a slash at the end."""
+        return self._base_url
+
+    @property
+    def longest_exchange_seconds(self) -> float:
+        """How long one exchange can last: connecting, waiting for the answer to begin, and reading it."""
+        connect, read = self._timeout
+        return connect + 3 * read
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        purpose: str,
+        token: str,
+        payload: object = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """
+        Send once and return the whole answer.
+
+        :raises NotReached: the connection never stood
+        :raises InDoubt: the request went out and no whole answer came back
+        """
+        started = time.monotonic()
+        status: int | None = None
+        error: str | None = None
+        try:
+            answer = self._send(method, path, token=token, payload=payload, query=query)
+            status = answer.status
+        except _NotSent as cause:
+            error = str(cause)
+            raise NotReached(f"Light was not reached to {purpose}: {error}.") from cause
+        except _Lost as cause:
+            error = str(cause)
+            raise InDoubt(f"The answer of Light was lost ({error}) on the way to {purpose}.") from cause
+        finally:
+            if self._observe is not None:
+                self._observe(
+                    Exchange(
+                        method=method,
+                        path=path,
+                        status=status,
+                        seconds=time.monotonic() - started,
+                        purpose=purpose,
+                        error=error,
+                    )
+                )
+        return answer
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            sessions, self._sessions = self._sessions, []
+            self._local = threading.local()
+        for session in sessions:
+            session.close()
+
+    def _send(self, method: str, path: str, *, token: str, payload: object, query: Mapping[str, str] | None) -> Answer:
+        try:
+            response = self._session().request(
+                method,
+                f"{self._base_url}{path}",
+                json=payload,
+                params=query,
+                auth=_BearerToken(token),
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.RequestException as cause:
+            if is_unsent(cause):
+                raise _NotSent(_describe(cause)) from cause
+            raise _Lost(_describe(cause)) from cause
+        try:
+            body = self._read(response)
+        except (urllib3.exceptions.HTTPError, OSError) as cause:
+            raise _Lost(_describe(cause)) from cause
+        finally:
+            response.close()
+        return Answer(
+            status=response.status_code,
+            body=body,
+            retry_after_seconds=retry_after_seconds(response.headers, now=self._clock()),
+        )
+
+    def _read(self, response: requests.Response) -> bytes:
+        # `Response.content` waits anew for every byte; an answer that drips in would hold the caller for ever.
+        last_moment = time.monotonic() + 2 * self._timeout[1]
+        body = bytearray()
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
+            body += chunk
+            if len(body) > _LARGEST_BODY_BYTES:
+                raise _Lost("the answer was too large")
+            if time.monotonic() > last_moment:
+                raise _Lost("the answer came too slowly")
+        return bytes(body)
+
+    def _session(self) -> requests.Session:
+        # A session must not cross a fork: two processes would talk on one connection.
+        known: tuple[int, requests.Session] | None = getattr(self._local, "session", None)
+        if known is not None and known[0] == os.getpid():
+            return known[1]
+        session = requests.Session()
+        session.trust_env = False
+        session.headers.update({"Accept": "application/json", "User-Agent": "switchyard"})
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = HTTPAdapter(max_retries=urllib3.Retry(0, read=False))
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        self._local.session = (os.getpid(), session)
+        with self._lock:
+            self._sessions.append(session)
+        return session
+
+
+def check_base_url(base_url: str) -> str:
+    """Return scheme and host; :raises ValueError: anything more or less than that."""
+    wanted = "LIGHT_API_URL must be http:// or https:// and a host, without /v1 and without a user name"
+    try:
+        parts = urlsplit(base_url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as cause:
+        raise ValueError(wanted) from cause
+    extras = (parts.path.rstrip("/"), parts.query, parts.fragment, parts.username, parts.password)
+    if parts.scheme not in {"http", "https"} or not host or any(extras) or any(map(str.isspace, base_url)):
+        raise ValueError(wanted)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def check_token(token: str, *, name: str) -> str:
+    """Return the token; :raises ValueError: empty, or not fit for a header."""
+    if not _TOKEN.fullmatch(token):
+        raise ValueError(f"{name} must be one word of plain characters")
+    return token
+
+
+def is_unsent(cause: requests.RequestException) -> bool:
+    """Say whether the failure proves that the request never left: only what failed while connecting does."""
+    reason: object = cause.args[0] if cause.args else None
+    reason = getattr(reason, "reason", reason)
+    if isinstance(cause, requests.ConnectTimeout):
+        return True
+    if isinstance(reason, urllib3.exceptions.SSLError):
+        return any(isinstance(part, ssl.SSLCertVerificationError) for part in reason.args)
+    return isinstance(reason, (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError))
+
+
+def _describe(cause: Exception) -> str:
+    """Say what failed without the address, which may carry a query."""
+    words = {
+        requests.ConnectTimeout: "no connection in time",
+        requests.ReadTimeout: "no answer in time",
+        urllib3.exceptions.ReadTimeoutError: "no answer in time",
+        requests.exceptions.SSLError: "no trusted connection",
+        requests.ConnectionError: "the connection failed",
+        urllib3.exceptions.ProtocolError: "the answer was cut off",
+        urllib3.exceptions.DecodeError: "the answer could not be unpacked",
+    }
+    return next((text for kind, text in words.items() if isinstance(cause, kind)), type(cause).__name__)
+
+
+def retry_after_seconds(headers: Mapping[str, str], *, now: datetime) -> float | None:
+    """
+    Read `Retry-After`, given in seconds or as an HTTP date, as seconds from now; None when absent or unreadable.
+
+    A date is measured against the answer's own `Date`, so that a clock that is off does not shorten the wait.
+    """
+    text = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(text):
+        return min(float(text), _LONGEST_WAIT.total_seconds())
+    moment = _http_date(text)
+    if moment is None:
+        return None
+    wait = moment - (_http_date(headers.get("Date", "")) or now)
+    return min(max(wait, timedelta()), _LONGEST_WAIT).total_seconds()
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
