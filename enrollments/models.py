@@ -57,6 +57,11 @@ class Enrollment(models.Model):
     next_step = models.CharField(max_length=30, blank=True)
     because = models.TextField(blank=True, help_text="Why the next step is what it is, in one sentence.")
     whose_turn = models.CharField(max_length=12, choices=HoldOwner.choices, blank=True)
+    gates = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="As last decided, for lists: name, is_open and because of each of the three gates.",
+    )
 
     events: "models.Manager[EnrollmentEvent]"
     offers: "models.Manager[PlanOffer]"
