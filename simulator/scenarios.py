@@ -1,0 +1,47 @@
+"""What happens to an account, steered by tags in its e-mail address: `maria+frozen14+slow@example.com`."""
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["SCENARIO_TAGS", "Scenario", "scenario_of"]
+
+SCENARIO_TAGS = {
+    "frozen": "the credit check meets a freeze; lifted by a control call",
+    "frozen<N>": "the same, and it thaws by itself after N days",
+    "credit-fail": "the credit check fails for good",
+    "no-card": "the customer never manages to add a card",
+    "dup": "create meets an account with this e-mail that exists already",
+    "slow": "every answer about this account comes late",
+    "optout": "the customer opts out two days after the acceptance",
+    "pricey": "offers cost three times as much",
+    "noplans": "no plan is offered",
+    "twins": "every plan is offered twice, alike but for its identifier",
+    "strange": "statuses that nobody has heard of, except the two public ones",
+    "acceptlost": "the first acceptance is done and its answer lost",
+    "self-enroll": "the customer accepts a plan by himself as soon as nothing is missing",
+}
+
+_FROZEN_TAG = re.compile(r"frozen(\d*)")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    tags: frozenset[str] = frozenset()
+    is_frozen: bool = False
+    thaw_days: int | None = None
+
+    def has(self, tag: str) -> bool:
+        return tag in self.tags
+
+
+def scenario_of(email: str) -> Scenario:
+    """Read the tags of an address, parted by `+` or `.`; unknown ones mean nothing."""
+    local_part = email.rsplit("@", 1)[0]
+    _, plus, tail = local_part.partition("+")
+    if not plus:
+        return Scenario()
+    tags = frozenset(tag.lower() for tag in re.split(r"[+.]", tail) if tag)
+    for tag in tags:
+        if match := _FROZEN_TAG.fullmatch(tag):
+            return Scenario(tags=tags, is_frozen=True, thaw_days=int(match[1]) if match[1] else None)
+    return Scenario(tags=tags)
