@@ -1,0 +1,54 @@
+"""Run the stand-in for Light as a process: `python -m simulator --port 8001`."""
+
+import argparse
+import signal
+import sys
+import threading
+
+from simulator.dialect import DIALECTS
+from simulator.server import DEFAULT_APP_TOKEN, DEFAULT_WEBHOOK_SECRET, start_simulator
+
+__all__ = ["main"]
+
+_DEFAULT_PORT = 8001
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT asks to stop."""
+    options = _parser().parse_args(arguments)
+    stop_asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop_asked.set())
+    try:
+        running = start_simulator(
+            port=options.port,
+            dialect=DIALECTS[options.dialect],
+            app_token=options.app_token,
+            webhook_secret=options.webhook_secret,
+            webhook_url=options.webhook_url,
+            public_url=options.public_url.rstrip("/"),
+        )
+    except OSError as problem:
+        print(f"Cannot listen on port {options.port}: {problem.strerror}. Choose another with --port.", file=sys.stderr)
+        return 1
+    print(f"Light stand-in listening on {running.url}", flush=True)
+    stop_asked.wait()
+    running.stop()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m simulator", description="A stand-in for Light on loopback.")
+    parser.add_argument("--port", type=int, default=_DEFAULT_PORT, help="0 picks a free one")
+    parser.add_argument("--app-token", default=DEFAULT_APP_TOKEN, help="the token /v1/app calls must carry")
+    parser.add_argument("--webhook-secret", default=DEFAULT_WEBHOOK_SECRET, help="signs outgoing webhooks")
+    parser.add_argument("--webhook-url", default="", help="where webhooks go; empty keeps them unsent")
+    parser.add_argument("--public-url", default="", help="how browsers reach the stand-in, if not as itself")
+    parser.add_argument(
+        "--dialect", choices=sorted(DIALECTS), default="reference", help="which answers to open questions"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""Builds the stand-in and runs it: in a thread for tests, in a process of its own otherwise."""
+
+import threading
+from dataclasses import dataclass
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from simulator import enrollment
+from simulator.account_endpoints import AccountEndpoints
+from simulator.answers import Refusal, answer
+from simulator.app_endpoints import AppEndpoints
+from simulator.control import Control
+from simulator.dialect import REFERENCE, Dialect
+from simulator.hosted_pages import HostedPages
+from simulator.remote_control import SimulatorControl
+from simulator.wire import Wire
+from simulator.world import World
+
+__all__ = [
+    "DEFAULT_APP_TOKEN",
+    "DEFAULT_WEBHOOK_SECRET",
+    "RunningSimulator",
+    "build_app",
+    "start_simulator",
+]
+
+DEFAULT_APP_TOKEN = "sim-app-token"  # noqa: S105 - opens nothing but a stand-in on loopback
+DEFAULT_WEBHOOK_SECRET = "sim-webhook-secret"  # noqa: S105 - signs nothing but a stand-in's events
+
+_HOST = "127.0.0.1"
+_TICK_SECONDS = 0.25
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Keeps tokens of hosted pages out of the terminal: the stand-in has a log of its own."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Print nothing."""
+
+
+@dataclass
+class RunningSimulator:
+    """A stand-in at work; `control` does by hand what time, customers and bad luck do otherwise."""
+
+    url: str
+    app_token: str
+    webhook_secret: str
+    control: SimulatorControl
+    world: World
+    _server: BaseWSGIServer
+    _wire: Wire
+    _threads: tuple[threading.Thread, ...]
+    _stopping: threading.Event
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._wire.stop()
+        self._server.shutdown()
+        for thread in self._threads:
+            thread.join(timeout=5)
+        self.world.webhooks.stop()
+        self._server.server_close()
+        self.control.close()
+
+
+def start_simulator(
+    *,
+    port: int = 0,
+    dialect: Dialect = REFERENCE,
+    app_token: str = DEFAULT_APP_TOKEN,
+    webhook_secret: str = DEFAULT_WEBHOOK_SECRET,
+    webhook_url: str = "",
+    public_url: str = "",
+) -> RunningSimulator:
+    """Start a stand-in on loopback; port 0 picks a free one. The caller stops it."""
+    world = World(
+        app_token=app_token,
+        webhook_secret=webhook_secret,
+        webhook_url=webhook_url,
+        dialect=dialect,
+        public_url=public_url,
+    )
+    wire = Wire(world, build_app(world))
+    server = make_server(_HOST, port, wire, threaded=True, request_handler=_QuietHandler)
+    url = f"http://{_HOST}:{server.server_port}"
+    stopping = threading.Event()
+    threads = (
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True),
+        threading.Thread(target=_tick, args=(world, stopping), daemon=True),
+    )
+    for thread in threads:
+        thread.start()
+    world.webhooks.start()
+    return RunningSimulator(
+        url=url,
+        app_token=app_token,
+        webhook_secret=webhook_secret,
+        control=SimulatorControl(url),
+        world=world,
+        _server=server,
+        _wire=wire,
+        _threads=threads,
+        _stopping=stopping,
+    )
+
+
+def build_app(world: World) -> Flask:
+    app = Flask("simulator")
+    app_side = AppEndpoints(world)
+    for part in (app_side, AccountEndpoints(world, app_side), Control(world), HostedPages(world)):
+        part.add_to(app)
+
+    def refuse(problem: Refusal) -> Response:
+        return answer(problem.body(world.dialect.error_body), problem.status)
+
+    def refuse_http(problem: HTTPException) -> Response:
+        reason = Refusal(problem.name)
+        return answer(reason.body(world.dialect.error_body), problem.code or 500)
+
+    app.register_error_handler(Refusal, refuse)
+    app.register_error_handler(HTTPException, refuse_http)
+    return app
+
+
+def _tick(world: World, stopping: threading.Event) -> None:
+    while not stopping.wait(_TICK_SECONDS):
+        with world.lock:
+            enrollment.settle(world)

@@ -1,0 +1,200 @@
+"""The outermost layer: one call at a time, faults on order, and a log of what was asked and answered."""
+
+import json
+import re
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response
+from werkzeug.test import run_wsgi_app
+
+from simulator import enrollment
+from simulator.account_endpoints import CALL_NOTES, DROP_ANSWER
+from simulator.answers import UNLISTED_KEY, Refusal
+from simulator.control import CONTROL_PREFIX
+from simulator.faults import Fault, operation_of
+from simulator.world import World
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+__all__ = ["AnswerDropped", "Wire"]
+
+_ACCOUNT_IN_PATH = re.compile(r"/v1/app/accounts/([0-9a-fA-F-]{36})(?:/|$)")
+_DECIMAL_TEXT = re.compile(r"-?\d+\.\d+")
+_REFUSAL_STATUS = {"unauthorized": 401, "forbidden": 403, "not_found": 404, "conflict": 409, "unprocessable": 422}
+_LEFT_ALONE = {UNLISTED_KEY}
+
+
+class AnswerDropped(ConnectionError):
+    """The connection was closed on purpose; the server above only has to let go of it."""
+
+
+class Wire:
+    """Passes calls on to the Flask app under the world's lock; what takes long happens outside of it."""
+
+    def __init__(self, world: World, app: Flask) -> None:
+        self.world = world
+        self.app = app
+        self._recent: deque[float] = deque()
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """End every wait on purpose, so that a stop does not hang on a slow answer."""
+        self._stopping.set()
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        path = str(environ.get("PATH_INFO", ""))
+        if not path.startswith("/v1/"):
+            return self._pass_on(environ, path)(environ, start_response)
+        environ[CALL_NOTES] = set()
+        operation = operation_of(str(environ["REQUEST_METHOD"]), path)
+        account_uuid = self._account_uuid(environ, path)
+        with self.world.lock:
+            fault = None if self._is_over_limit() else self.world.faults.take(operation, account_uuid)
+            response = self._answer(environ, fault)
+            account_uuid = account_uuid or _created_uuid(operation, response)
+            self._log(environ, path, operation, account_uuid, response, fault)
+        self._wait(fault, account_uuid)
+        return self._send(response, fault, environ, start_response)
+
+    def _pass_on(self, environ: "WSGIEnvironment", path: str) -> Response:
+        if path == f"{CONTROL_PREFIX}/webhooks/wait":
+            return self._run(environ)
+        with self.world.lock:
+            enrollment.settle(self.world)
+            return self._run(environ)
+
+    def _answer(self, environ: "WSGIEnvironment", fault: Fault | None) -> Response:
+        if self._is_over_limit(counts=True):
+            return self._refusal(429, "Too many requests", retry_after="1")
+        enrollment.settle(self.world)
+        if fault is None:
+            return self._run(environ)
+        if fault.kind in ("drop_before", "hang"):
+            return self._refusal(499, "no answer")
+        if fault.kind == "error_before":
+            return self._refusal(fault.status, "Something went wrong")
+        if fault.kind == "rate_limit":
+            return self._refusal(429, "Too many requests", retry_after=fault.retry_after)
+        if fault.kind in _REFUSAL_STATUS:
+            return self._refusal(_REFUSAL_STATUS[fault.kind], "Refused on order")
+        if fault.kind == "html":
+            return Response("<!doctype html><title>Please wait</title><h1>Please wait</h1>", mimetype="text/html")
+        return self._after_work(self._run(environ), fault)
+
+    def _after_work(self, response: Response, fault: Fault) -> Response:
+        if fault.kind == "error_after":
+            return self._refusal(fault.status, "Something went wrong")
+        if fault.kind == "malformed":
+            body = response.get_data()
+            return Response(body[: len(body) // 2] or b'{"uuid": ', mimetype="application/json")
+        if fault.kind in ("nulls", "numbers_as_text") and response.get_data():
+            bent = _bent(json.loads(response.get_data()), fault.kind)
+            return Response(json.dumps(bent), status=response.status_code, mimetype="application/json")
+        return response
+
+    def _wait(self, fault: Fault | None, account_uuid: str | None) -> None:
+        if fault is not None and fault.kind in ("delay", "hang"):
+            self._stopping.wait(fault.seconds)
+        account = self.world.accounts.get(account_uuid or "")
+        if account is not None and account.scenario.has("slow"):
+            self._stopping.wait(self.world.settings.slow_seconds)
+
+    def _send(
+        self, response: Response, fault: Fault | None, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        kind = fault.kind if fault else ""
+        if kind in ("drop_before", "drop_after", "hang") or DROP_ANSWER in environ[CALL_NOTES]:
+            _reset_connection(environ)
+            raise AnswerDropped
+        if kind == "truncate_after":
+            body = response.get_data()
+            start_response(response.status, [*response.headers.items()])
+            return [body[: len(body) // 2]]
+        return response(environ, start_response)
+
+    def _run(self, environ: "WSGIEnvironment") -> Response:
+        body, status, headers = run_wsgi_app(self.app, environ, buffered=True)
+        return Response(b"".join(body), status=status, headers=headers)
+
+    def _refusal(self, status: int, reason: str, *, retry_after: str | None = None) -> Response:
+        body = {**Refusal(reason).body(self.world.dialect.error_body), UNLISTED_KEY: "x"}
+        response = Response(json.dumps(body), status=status, mimetype="application/json")
+        if retry_after is not None:
+            response.headers["Retry-After"] = retry_after
+        return response
+
+    def _is_over_limit(self, *, counts: bool = False) -> bool:
+        limit = self.world.dialect.rate_limit_per_second
+        if not limit:
+            return False
+        now = time.monotonic()
+        while self._recent and self._recent[0] <= now - 1:
+            self._recent.popleft()
+        is_over = len(self._recent) >= limit
+        if counts and not is_over:
+            self._recent.append(now)
+        return is_over
+
+    def _account_uuid(self, environ: "WSGIEnvironment", path: str) -> str | None:
+        if match := _ACCOUNT_IN_PATH.match(path):
+            return match[1].lower()
+        token = str(environ.get("HTTP_AUTHORIZATION", "")).removeprefix("Bearer ").strip()
+        held = self.world.account_tokens.get(token)
+        return held.account_uuid if held else None
+
+    def _log(
+        self,
+        environ: "WSGIEnvironment",
+        path: str,
+        operation: str,
+        account_uuid: str | None,
+        response: Response,
+        fault: Fault | None,
+    ) -> None:
+        is_dropped = fault is not None and fault.kind in ("drop_before", "drop_after", "hang")
+        self.world.log_request(
+            method=environ["REQUEST_METHOD"],
+            path=path,
+            operation=operation,
+            account_uuid=account_uuid,
+            status=response.status_code,
+            fault=fault.kind if fault else None,
+            answered=not (is_dropped or DROP_ANSWER in environ[CALL_NOTES]),
+        )
+
+
+def _created_uuid(operation: str, response: Response) -> str | None:
+    if operation != "create" or not response.is_json:
+        return None
+    try:
+        body = json.loads(response.get_data())
+    except ValueError:
+        return None
+    uuid = body.get("uuid") if isinstance(body, dict) else None
+    return uuid if isinstance(uuid, str) else None
+
+
+def _bent(value: Any, kind: str) -> Any:
+    """Spoil every value of a body, keeping its shape."""
+    if isinstance(value, dict):
+        return {key: item if key in _LEFT_ALONE else _bent(item, kind) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_bent(item, kind) for item in value]
+    if kind == "nulls":
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return float(value) if isinstance(value, str) and _DECIMAL_TEXT.fullmatch(value) else value
+
+
+def _reset_connection(environ: "WSGIEnvironment") -> None:
+    connection = environ.get("werkzeug.socket")
+    if isinstance(connection, socket.socket):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
