@@ -333,7 +333,9 @@ class LightClient:
                         method, path, purpose=purpose, token=self._app_token, payload=payload, query=query
                     )
                 else:
-                    answer = self._ask_as_account(method, path, account_uuid=account_uuid, purpose=purpose)
+                    answer = self._ask_as_account(
+                        method, path, account_uuid=account_uuid, purpose=purpose, payload=payload
+                    )
             except NotReached as cause:
                 trouble = cause
             except InDoubt as cause:
@@ -441,7 +443,9 @@ class LightClient:
         if answer.status == 401:
             return Unauthorized(f"Light does not accept our token (401) to {purpose}.", status=401)
         kinds: dict[int, type[Refused]] = {404: UnknownToLight, 405: DialectWrong, 409: Conflict}
-        reasons = reasons_from(answer.error_body(), also=(self._app_token, *sensitive_texts(sent)))
+        reasons = reasons_from(
+            answer.error_body(), also=(self._app_token, *self._tokens.texts(), *sensitive_texts(sent))
+        )
         said = "; ".join(reasons) or "without a reason"
         return kinds.get(answer.status, Refused)(
             f"Light refused ({answer.status}) to {purpose}: {said}", status=answer.status, reasons=reasons
@@ -469,17 +473,21 @@ class LightClient:
         if following:
             return page, self._query_of(following)
         if source.get("has_more") and entries:
-            return page, {**query, "offset": str(int(query.get("offset", "0")) + len(entries))}
+            offset = query.get("offset", "0")
+            if not (offset.isascii() and offset.isdigit() and len(offset) < 10):
+                raise UnreadableAnswer("the place in the account list is unreadable")
+            return page, {**query, "offset": str(int(offset) + len(entries))}
         return page, None
 
     def _query_of(self, address: object) -> dict[str, str]:
         """Take only the query from the address of the next page, and only if it leads back to where we are."""
         try:
             parts = urlsplit(str(address))
+            place = (parts.hostname, parts.port)
         except ValueError as cause:
             raise UnreadableAnswer("the address of the next page is unreadable") from cause
         home = urlsplit(self._transport.base_url)
-        if parts.netloc and (parts.scheme, parts.netloc.lower()) != (home.scheme, home.netloc.lower()):
+        if parts.netloc and place != (home.hostname, home.port):
             raise Refused(
                 "Light's account list leads to another host, where our token must not go.",
                 reasons=("the address of the next page is on another host",),
@@ -501,7 +509,8 @@ class LightClient:
 
 
 def _system_time() -> datetime:
-    return datetime.now(tz=UTC)  # noqa: TID251 - for callers without a clock; core.clock would bring in Django
+    """Read the clock for callers that bring none; `core.clock` would bring in Django."""
+    return datetime.now(tz=UTC)
 
 
 def _checked(identifier: str) -> str:

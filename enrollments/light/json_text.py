@@ -15,6 +15,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _BOOLEANS = {"true": True, "false": False}
 _HIGHEST_AMOUNT = Decimal(1_000_000)
+_HIGHEST_NUMBER_NAME = 10**30
 _LONGEST_TEXT = 2000
 _MOST_PLACES = 12
 
@@ -119,6 +120,13 @@ class Fields:
             return value
         self.mark_unreadable(name)
         return None
+
+    def digits(self, name: str) -> str | None:
+        """Read a number that is a name, such as an ESI ID: a text, or whole digits that lost their quotes."""
+        value = self._source.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _HIGHEST_NUMBER_NAME:
+            return str(value)
+        return self.text(name)
 
     def url(self, name: str) -> str | None:
         """Read a web address; only http and https count as one."""

@@ -36,7 +36,7 @@ class UnreadableAnswer(ValueError):
 
 
 class _Payload(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, hide_input_in_errors=True)
 
 
 def _check_esi_id(text: str) -> str:
@@ -194,12 +194,16 @@ def derive_stage(
         (has_cancel_event or _has_ended(account, today), LightStage.ENDED),
         (account.is_enrollment_finalized, LightStage.FINALIZED),
         (account.has_accepted_plan, LightStage.ACCEPTED),
-        (bool(account.unreadable_fields), LightStage.UNKNOWN),
+        (_is_state_unreadable(account), LightStage.UNKNOWN),
         (account.status == FROZEN_STATUS, LightStage.FROZEN),
         (account.status == READY_STATUS, LightStage.READY),
         (account.status is not None and account.status not in known_statuses, LightStage.UNKNOWN),
     )
     return next((stage for fits, stage in rules if fits), LightStage.COLLECTING)
+
+
+def _is_state_unreadable(account: Account) -> bool:
+    return any(name.startswith(("enrollment", "locations", "status")) for name in account.unreadable_fields)
 
 
 def _has_ended(account: Account, today: date) -> bool:
@@ -236,35 +240,30 @@ def parse_account(source: object, *, dialect: Dialect) -> Account:
     elif enrollment is not None:
         fields.mark_unreadable("enrollment")
 
-    status = _find_status(whole, dialect.status_lookup, fields)
-    client_agent_accepted = fields.boolean("client_agent_accepted")
-    client_agent_accepted_at = fields.instant("client_agent_accepted_at")
-    locations = _parse_locations(whole.get("locations"), fields)
-    critical = fields.unreadable
-    email, created_at = fields.text("email"), fields.instant("created_at")
-    return Account(
-        uuid=uuid,
-        email=email,
-        status=status,
-        client_agent_accepted=client_agent_accepted,
-        client_agent_accepted_at=client_agent_accepted_at,
-        locations=locations,
-        created_at=created_at,
-        unreadable_fields=critical,
-        raw=_raw(whole),
-        **flags,
+    values: dict[str, object] = {
+        "status": _find_status(whole, dialect.status_lookup, fields),
+        "client_agent_accepted": fields.boolean("client_agent_accepted"),
+        "client_agent_accepted_at": fields.instant("client_agent_accepted_at"),
+        "locations": _parse_locations(whole.get("locations"), fields),
+        "email": fields.text("email"),
+        "created_at": fields.instant("created_at"),
+    }
+    return Account.model_validate(
+        {"uuid": uuid, "raw": _raw(whole), "unreadable_fields": fields.unreadable, **flags, **values}
     )
 
 
 def _find_status(whole: Mapping[str, object], lookup: tuple[str, ...], fields: Fields) -> str | None:
+    is_unreadable = False
     for path in lookup:
         found: object = whole
         for step in path.split("."):
             found = found.get(step) if isinstance(found, Mapping) else None
         if isinstance(found, str) and found:
             return found[:200]
-        if found not in (None, ""):
-            fields.mark_unreadable(path)
+        is_unreadable = is_unreadable or found not in (None, "")
+    if is_unreadable:
+        fields.mark_unreadable("status")
     return None
 
 
@@ -283,14 +282,14 @@ def _parse_locations(source: object, fields: Fields) -> tuple[Location, ...]:
         inner = Fields(entry, within=f"{within}.")
         uuid = inner.identifier("uuid")
         location = {
-            "esi_id": inner.text("esi_id") or inner.text("utility_number"),
+            "esi_id": inner.digits("esi_id") or inner.digits("utility_number"),
             "service_start_date": inner.day("service_start_date"),
             "final_service_date": inner.day("final_service_date"),
             "is_service_active": inner.boolean("is_service_active") or False,
             "plan_uuid": inner.identifier("plan_uuid"),
             "plan_name": inner.text("plan_name"),
         }
-        if uuid is None and not inner.unreadable:
+        if entry.get("uuid") is None:
             inner.mark_unreadable("uuid")
         fields.adopt(inner)
         locations.append(Location.model_validate({"uuid": uuid or "", **location}))

@@ -43,6 +43,11 @@ class TokenStore:
             self._tokens = {uuid: kept for uuid, kept in self._tokens.items() if kept.is_fresh(now=now)}
             self._tokens[account_uuid] = token
 
+    def texts(self) -> tuple[str, ...]:
+        """List the tokens themselves, so that they can be kept out of messages."""
+        with self._lock:
+            return tuple(token.text for token in self._tokens.values())
+
     def forget(self, account_uuid: str) -> None:
         """Drop the account's token, if there is one."""
         with self._lock:

@@ -25,6 +25,13 @@ _LARGEST_BODY_BYTES = 8_000_000
 _CHUNK_BYTES = 65_536
 _LONGEST_WAIT = timedelta(days=7)
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
+_NEVER_BUILT = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidJSONError,
+)
 _TOKEN = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 
@@ -119,9 +126,9 @@ class Transport:
 
     @property
     def longest_exchange_seconds(self) -> float:
-        """How long one exchange can last: connecting, waiting for the answer to begin, and reading it."""
+        """How long one exchange can last: connecting by either address, waiting for the answer, and reading it."""
         connect, read = self._timeout
-        return connect + 3 * read
+        return 2 * connect + 3 * read
 
     def exchange(
         self,
@@ -203,7 +210,7 @@ class Transport:
 
     def _read(self, response: requests.Response) -> bytes:
         # `Response.content` waits anew for every byte; an answer that drips in would hold the caller for ever.
-        last_moment = time.monotonic() + 2 * self._timeout[1]
+        last_moment = time.monotonic() + self._timeout[1]
         body = bytearray()
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             body += chunk
@@ -256,7 +263,7 @@ def is_unsent(cause: requests.RequestException) -> bool:
     """Say whether the failure proves that the request never left: only what failed while connecting does."""
     reason: object = cause.args[0] if cause.args else None
     reason = getattr(reason, "reason", reason)
-    if isinstance(cause, requests.ConnectTimeout):
+    if isinstance(cause, (requests.ConnectTimeout, *_NEVER_BUILT)):
         return True
     if isinstance(reason, urllib3.exceptions.SSLError):
         return any(isinstance(part, ssl.SSLCertVerificationError) for part in reason.args)
