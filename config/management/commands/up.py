@@ -1,0 +1,81 @@
+"""`manage.py up`: the whole house in one process."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.servers.basehttp import get_internal_wsgi_application
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from config.celery import app
+from config.one_process import AddressNotOurs, OneProcess, PartStopped, PortTaken, leave_unfinished_work
+
+# What a fresh database needs before the first customer comes, in this order.
+SETUP_COMMANDS: tuple[str, ...] = ()
+
+DEFAULT_PORT = 8000
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Command(BaseCommand):
+    help = "Run web, worker and scheduler in this one process, until Ctrl-C."
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument(
+            "--port", type=int, default=None, help="port to listen on (default: the one of SITE_URL; 0: any free one)"
+        )
+        parser.add_argument(
+            "--setup", action="store_true", help="first bring the database up to date and load what the office needs"
+        )
+
+    def handle(self, *_args: object, **options: Any) -> None:
+        if options["setup"]:
+            self._set_up()
+        self._check_migrations()
+        port = _port_of_site_url() if options["port"] is None else options["port"]
+        if not 0 <= port <= 65_535:
+            raise CommandError(f"{port} is not a port. Ports are whole numbers from 0 to 65535.")
+        try:
+            house = OneProcess(app=app, application=get_internal_wsgi_application(), host=options["host"], port=port)
+        except PortTaken as problem:
+            raise CommandError(f"{problem} Stop that one, or start this one with --port and another number.") from None
+        except AddressNotOurs as problem:
+            raise CommandError(str(problem)) from None
+        try:
+            finished = house.run(on_ready=lambda: self._say_ready(options["host"], house.port))
+        except PartStopped as problem:
+            raise CommandError(str(problem)) from None
+        if not finished:
+            self.stdout.write("Switchyard stopped; the next start finds again what was in hand.")
+            self.stdout.flush()
+            leave_unfinished_work()
+        self.stdout.write("Switchyard stopped.")
+
+    def _set_up(self) -> None:
+        call_command("migrate", interactive=False, verbosity=0)
+        for name in SETUP_COMMANDS:
+            if name in get_commands():
+                call_command(name)
+
+    def _check_migrations(self) -> None:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            raise CommandError("The database is not up to date. Start with --setup, or run manage.py migrate first.")
+        connection.close()
+
+    def _say_ready(self, host: str, port: int) -> None:
+        start = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self.stdout.write(f"Switchyard is ready: {start}/ (office {start}/admin/, technicians {start}/field/)")
+        if urlsplit(settings.SITE_URL).netloc != urlsplit(start).netloc:
+            self.stdout.write(f"Links in mails begin with {settings.SITE_URL}; set SITE_URL to change that.")
+        self.stdout.flush()
+
+
+def _port_of_site_url() -> int:
+    parts = urlsplit(settings.SITE_URL)
+    return parts.port or DEFAULT_PORT if parts.hostname in LOOPBACK_NAMES else DEFAULT_PORT

@@ -1,0 +1,185 @@
+"""
+Web, worker and scheduler as threads of one process, for a machine on which nothing else runs.
+
+Nothing is kept that a kill could spoil: what is due stands in the database, and the sweeps of the next start find it.
+"""
+
+import errno
+import logging
+import os
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+import celery.beat
+from celery import Celery
+from celery.exceptions import SecurityWarning
+from celery.signals import worker_ready
+from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+
+logger = logging.getLogger(__name__)
+
+WORKER_THREADS = 4
+SECONDS_TO_GET_READY = 20.0
+SECONDS_TO_STOP = 1.7
+SECONDS_BETWEEN_LOOKS = 0.25
+
+
+class PortTaken(Exception):
+    """Another process listens there already."""
+
+
+class AddressNotOurs(Exception):
+    """The host name does not belong to this machine, or the port is reserved."""
+
+
+class PartStopped(Exception):
+    """One of the threads ended by itself, so that the process would only look alive."""
+
+
+class _QuietRequestHandler(WSGIRequestHandler):
+    """Writes no access log: addresses of the portal are secrets, and errors are logged by Django itself."""
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the parent's
+        pass
+
+
+class OneProcess:
+    """The three parts, started in order and stopped in reverse order."""
+
+    def __init__(self, *, app: Celery, application: WSGIApplication, host: str, port: int) -> None:
+        """
+        Take the port; `port` 0 takes any free one.
+
+        :raises PortTaken: another process listens there
+        :raises AddressNotOurs: this machine cannot listen there
+        """
+        self._server = _listen(host, port)
+        self._server.set_app(application)
+        self.port = int(self._server.server_address[1])
+        self._app = app
+        self._stop_wanted = threading.Event()
+        self._worker: Any = None
+        self._scheduler: Any = None
+        self._threads: list[threading.Thread] = []
+
+    def run(self, *, on_ready: Callable[[], None]) -> bool:
+        """
+        Serve until SIGTERM or SIGINT arrives; tell whether all work in hand could be finished first.
+
+        :raises PartStopped: a part failed to start, or ended by itself
+        """
+        self._configure_queue()
+        with _signals_set(self._stop_wanted):
+            try:
+                self._start_parts()
+                on_ready()
+                self._wait()
+            finally:
+                finished = self._stop_parts()
+        return finished
+
+    def stop(self) -> None:
+        self._stop_wanted.set()
+
+    def _configure_queue(self) -> None:
+        if self._app.conf.broker_url != "memory://":
+            return
+        # With a prefetch limit the pool of threads waits for acknowledgments between tasks.
+        self._app.conf.update(worker_prefetch_multiplier=0, broker_transport_options={"polling_interval": 0.05})
+
+    def _start_parts(self) -> None:
+        # Celery warns of root because of pickled messages; ours are JSON.
+        warnings.filterwarnings("ignore", category=SecurityWarning)
+        ready = threading.Event()
+
+        def tell_ready(**_sender: object) -> None:
+            ready.set()
+
+        worker_ready.connect(tell_ready, weak=False)
+        try:
+            self._worker = self._app.Worker(
+                pool="threads",
+                concurrency=WORKER_THREADS,
+                quiet=True,
+                without_gossip=True,
+                without_mingle=True,
+                without_heartbeat=True,
+            )
+            self._scheduler = celery.beat.Service(self._app, max_interval=1, scheduler_cls=celery.beat.Scheduler)
+            self._start_thread("worker", self._worker.start)
+            deadline = time.monotonic() + SECONDS_TO_GET_READY
+            while not ready.wait(SECONDS_BETWEEN_LOOKS) and not self._stop_wanted.is_set():
+                self._check_parts()
+                if time.monotonic() > deadline:
+                    raise PartStopped("The worker was not ready in time. Is the queue of CELERY_BROKER_URL reachable?")
+        finally:
+            worker_ready.disconnect(tell_ready)
+        self._start_thread("scheduler", self._scheduler.start)
+        self._start_thread("web", self._server.serve_forever)
+
+    def _start_thread(self, name: str, run: Callable[[], object]) -> None:
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _wait(self) -> None:
+        while not self._stop_wanted.wait(SECONDS_BETWEEN_LOOKS):
+            self._check_parts()
+
+    def _check_parts(self) -> None:
+        for thread in self._threads:
+            if not thread.is_alive():
+                raise PartStopped(f"The {thread.name} ended by itself; the log above says why.")
+
+    def _stop_parts(self) -> bool:
+        deadline = time.monotonic() + SECONDS_TO_STOP
+        stops: list[Callable[[], None]] = [self._server.server_close]
+        if any(thread.name == "web" for thread in self._threads):
+            stops.insert(0, self._server.shutdown)
+        if self._scheduler is not None:
+            stops.append(self._scheduler.stop)
+        if self._worker is not None:
+            stops.append(self._worker.stop)
+        stopping = [threading.Thread(target=stop, daemon=True) for stop in stops]
+        for thread in stopping:
+            thread.start()
+        for thread in [*stopping, *self._threads]:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in [*stopping, *self._threads])
+
+
+def leave_unfinished_work() -> None:
+    """End the process although a task still runs; its row's lease runs out, and a sweep finds it again."""
+    logging.shutdown()
+    os._exit(0)
+
+
+def _listen(host: str, port: int) -> ThreadedWSGIServer:
+    try:
+        return ThreadedWSGIServer((host, port), _QuietRequestHandler, ipv6=":" in host)
+    except OSError as problem:
+        if problem.errno == errno.EADDRINUSE:
+            raise PortTaken(f"Port {port} of {host} is taken by another process.") from problem
+        raise AddressNotOurs(f"Cannot listen on port {port} of {host}: {problem.strerror}.") from problem
+
+
+@contextmanager
+def _signals_set(event: threading.Event) -> Iterator[None]:
+    """Let SIGTERM and SIGINT set `event`; outside the main thread, where that is not possible, leave them alone."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in kept:
+        signal.signal(number, lambda _number, _frame: event.set())
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
