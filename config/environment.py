@@ -1,20 +1,29 @@
 """
 Every environment variable that Switchyard reads: its name, default, shape and meaning, in one table.
 
-`docs/configuration.md` is made from this table, and `read` refuses a value of the wrong shape by naming the variable and
-what it should look like, so that a process whose settings cannot work stops at its start.
+`docs/configuration.md` is made from this table, and `read` refuses a value of the wrong shape by naming the variable
+and what it should look like, so that a process whose settings cannot work stops at its start.
 """
 
 import base64
 import binascii
+import difflib
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parseaddr
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
+
+from enrollments.light.dialect import DIALECT_VARIABLES, Dialect, DialectNotUnderstood
+
+OUR_PREFIXES = ("LIGHT_", "STORAGE_", "POA_", "ORGANIZATION_", "FIELD_ENCRYPTION_", "GO_LIVE_", "CELERY_")
+SHORTEST_SECRET = 32
 
 
 class _WrongShape(Exception):
@@ -28,10 +37,15 @@ class Variable:
     shape: str
     meaning: str
     parse: Callable[[str], Any]
+    group: str = ""
 
-    def value_from(self, environ: Mapping[str, str]) -> Any:
-        """:raises ImproperlyConfigured: missing without a default, or of the wrong shape"""
-        text = environ.get(self.name, self.default)
+    def value_from(self, environment: Mapping[str, str]) -> Any:
+        """
+        Give the parsed value; a variable that is set but empty counts as not set.
+
+        :raises ImproperlyConfigured: missing without a default, or of the wrong shape
+        """
+        text = environment.get(self.name, "").strip() or self.default
         if text is None:
             raise ImproperlyConfigured(f"{self.name} is not set. It should be {self.shape}.")
         try:
@@ -44,8 +58,21 @@ def text(value: str) -> str:
     return value.strip()
 
 
+def required_text(value: str) -> str:
+    if not value.strip():
+        raise _WrongShape
+    return value.strip()
+
+
 def words(value: str) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def host_names(value: str) -> list[str]:
+    names = words(value)
+    if not names or not all(re.fullmatch(r"\*|\.?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:]+\]", name) for name in names):
+        raise _WrongShape
+    return names
 
 
 def switch(value: str) -> bool:
@@ -55,22 +82,56 @@ def switch(value: str) -> bool:
     return lowered in {"1", "true", "yes", "on"}
 
 
-def whole_number(value: str) -> int:
-    number = int(value)
-    if number < 0:
-        raise _WrongShape
-    return number
+def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value.strip()) or not lowest <= int(value) <= highest:
+            raise _WrongShape
+        return int(value)
+
+    return parse
 
 
 def host_url(value: str) -> str:
     parts = urlsplit(value.strip())
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
+        raise _WrongShape
+    if parts.path.strip("/") or parts.port == 0:
         raise _WrongShape
     return f"{parts.scheme}://{parts.netloc}"
 
 
+def optional_host_url(value: str) -> str:
+    return host_url(value) if value.strip() else ""
+
+
+def origins(value: str) -> list[str]:
+    return [host_url(word) for word in words(value)]
+
+
+def _url_with(*schemes: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value and urlsplit(value).scheme not in schemes:
+            raise _WrongShape
+        return value
+
+    return parse
+
+
+def database_url(value: str) -> str:
+    checked = _url_with("postgres", "postgresql", "sqlite")(value)
+    if checked and not environ.Env.db_url_config(checked).get("NAME"):
+        raise _WrongShape
+    return checked
+
+
+def mail_address(value: str) -> str:
+    if "\n" in value or not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(value)[1]):
+        raise _WrongShape
+    return value.strip()
+
+
 def secret(value: str) -> str:
-    if len(value) < 32:
+    if len(value) < SHORTEST_SECRET:
         raise _WrongShape
     return value
 
@@ -83,7 +144,7 @@ def encryption_keys(value: str) -> dict[str, bytes]:
             key = base64.b64decode(encoded, validate=True)
         except binascii.Error as problem:
             raise _WrongShape from problem
-        if not re.fullmatch(r"[a-z0-9-]{1,20}", key_id) or len(key) != 32:
+        if not re.fullmatch(r"[a-z0-9-]{1,20}", key_id) or len(key) != 32 or key_id in keys:
             raise _WrongShape
         keys[key_id] = key
     if not keys:
@@ -100,65 +161,235 @@ def one_of(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
+_WEB = "Pages and links"
+_SECRETS = "Secrets"
+_PARTS = "Database, queue and data folder"
+_FILES = "Signed documents and proofs"
+_MAIL = "Mail"
+_LIGHT = "Light"
+_COMPANY = "The installer"
+_RULES = "Rules of the house"
+_DIALECT = "How Light's API is understood"
+
 _TABLE = (
+    Variable(
+        "SITE_URL",
+        "http://127.0.0.1:8000",
+        "a URL without a path, such as https://switchyard.example.com",
+        "Start of every link we send.",
+        host_url,
+        _WEB,
+    ),
+    Variable(
+        "ALLOWED_HOSTS",
+        "127.0.0.1,localhost",
+        "host names parted by commas",
+        "Names that the pages answer to.",
+        host_names,
+        _WEB,
+    ),
+    Variable(
+        "TRUST_PROXY_HEADERS",
+        "no",
+        "yes or no",
+        "Whether `X-Forwarded-Proto` is believed. Say yes only behind a proxy that always sets it.",
+        switch,
+        _WEB,
+    ),
+    Variable(
+        "HSTS_SECONDS",
+        "31536000",
+        "a whole number of seconds, at most 63072000",
+        "How long browsers insist on HTTPS (production only).",
+        whole_number(0, 63_072_000),
+        _WEB,
+    ),
     Variable(
         "SECRET_KEY",
         None,
-        "a random text of at least 32 characters",
-        "Signs sessions and forms. Keep it secret.",
+        f"a random text of at least {SHORTEST_SECRET} characters",
+        "Signs sessions and forms.",
         secret,
+        _SECRETS,
     ),
-    Variable("SITE_URL", "http://127.0.0.1:8000", "a URL without a path", "Start of every link we send.", host_url),
-    Variable("ALLOWED_HOSTS", "127.0.0.1,localhost", "host names parted by commas", "Names we answer to.", words),
-    Variable("DATABASE_URL", "", "postgres://… or sqlite:///…", "Database; empty means SQLite under DATA_DIR.", text),
-    Variable("DATA_DIR", "var", "a folder", "Where the embedded parts keep database, files and mail.", text),
-    Variable("CELERY_BROKER_URL", "memory://", "redis://… or memory://", "Queue between web and workers.", text),
     Variable(
         "FIELD_ENCRYPTION_KEYS",
         None,
-        "name:base64-of-32-bytes, several parted by commas, the first one encrypts",
-        "Keys of encrypted fields (birth dates, signatures).",
+        "name:base64-of-32-bytes, several parted by commas; names differ and the first key encrypts",
+        "Keys of encrypted fields (birth dates, signatures). An old key must stay until nothing uses it.",
         encryption_keys,
+        _SECRETS,
     ),
     Variable(
-        "EMAIL_URL", "", "smtp://…, consolemail:// or filemail:///…", "Mail; empty means files under DATA_DIR.", text
+        "DATABASE_URL",
+        "",
+        "postgres://user:password@host:5432/name or sqlite:///absolute/path",
+        "Database; empty means SQLite under `DATA_DIR`.",
+        database_url,
+        _PARTS,
     ),
-    Variable("MAIL_FROM", "Switchyard <no-reply@localhost>", "a mail address", "Sender of our mails.", text),
-    Variable("LIGHT_API_URL", "http://127.0.0.1:8001", "Light's host, without /v1", "Where Light is.", host_url),
-    Variable("LIGHT_APP_TOKEN", "sim-app-token", "the App's token", "Light's long-lived secret; server only.", text),
+    Variable(
+        "DATA_DIR",
+        "var",
+        "a folder that this process may write to",
+        "Where the embedded parts keep database, files and mail.",
+        required_text,
+        _PARTS,
+    ),
+    Variable(
+        "CELERY_BROKER_URL",
+        "memory://",
+        "redis://host:6379/0, rediss://… or memory://",
+        "Queue between web and workers; `memory://` works only inside `manage.py up`.",
+        _url_with("redis", "rediss", "memory"),
+        _PARTS,
+    ),
+    Variable(
+        "CELERY_KEY_PREFIX",
+        "switchyard:",
+        "a text of letters, digits and :._- that is not empty",
+        "Begins every key in Redis, so that two installations may share one.",
+        lambda value: _matching(value, r"[A-Za-z0-9:._-]{1,60}"),
+        _PARTS,
+    ),
+    Variable(
+        "SWEEP_SECONDS",
+        "5",
+        "a whole number from 1 to 3600",
+        "How often the sweeps look for due work.",
+        whole_number(1, 3600),
+        _PARTS,
+    ),
+    Variable(
+        "STORAGE_S3_BUCKET",
+        "",
+        "a bucket's name",
+        "Private, versioned bucket; empty means files under `DATA_DIR`.",
+        lambda value: value and _matching(value, r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
+        _FILES,
+    ),
+    Variable(
+        "STORAGE_S3_ENDPOINT_URL",
+        "",
+        "a URL without a path",
+        "S3 server, when not Amazon's.",
+        optional_host_url,
+        _FILES,
+    ),
+    Variable("STORAGE_S3_REGION", "us-east-1", "a region's name", "Region of the bucket.", required_text, _FILES),
+    Variable("AWS_ACCESS_KEY_ID", "", "an access key", "Identity at the S3 server.", text, _FILES),
+    Variable("AWS_SECRET_ACCESS_KEY", "", "a secret key", "Secret at the S3 server.", text, _FILES),
+    Variable(
+        "EMAIL_URL",
+        "",
+        "smtp://…, smtp+tls://…, smtp+ssl://…, consolemail:// or filemail:///…",
+        "Mail server; empty means files under `DATA_DIR`, and a line on the terminal.",
+        _url_with("smtp", "smtps", "smtp+tls", "smtp+ssl", "consolemail", "filemail"),
+        _MAIL,
+    ),
+    Variable(
+        "MAIL_FROM",
+        "Switchyard <no-reply@localhost>",
+        "a mail address, with or without a name before it",
+        "Sender of our mails.",
+        mail_address,
+        _MAIL,
+    ),
+    Variable(
+        "LIGHT_API_URL",
+        "http://127.0.0.1:8001",
+        "Light's host without a path, such as https://api.light.dev",
+        "Where Light, or the stand-in for it, answers.",
+        host_url,
+        _LIGHT,
+    ),
+    Variable(
+        "LIGHT_APP_TOKEN",
+        "sim-app-token",
+        "the App's token from Light's dashboard",
+        "Light's long-lived secret. It decides between sandbox and live.",
+        required_text,
+        _LIGHT,
+    ),
     Variable(
         "LIGHT_WEBHOOK_SECRET",
         "",
         "the secret from Light's dashboard; two parted by a comma while it is rotated",
         "Verifies webhooks; empty switches the endpoint off, and polling does the work.",
         words,
+        _LIGHT,
     ),
-    Variable("STORAGE_S3_BUCKET", "", "a bucket's name", "Private bucket; empty means files under DATA_DIR.", text),
-    Variable("STORAGE_S3_ENDPOINT_URL", "", "a URL", "S3 server, when it is not Amazon's.", text),
-    Variable("STORAGE_S3_REGION", "us-east-1", "a region's name", "Region of the bucket.", text),
-    Variable("AWS_ACCESS_KEY_ID", "", "an access key", "Identity at the S3 server.", text),
-    Variable("AWS_SECRET_ACCESS_KEY", "", "a secret key", "Secret at the S3 server.", text),
-    Variable("ORGANIZATION_NAME", "Lone Star Home Energy", "a name", "The installer, as customers know it.", text),
-    Variable("ORGANIZATION_CONTACT", "(512) 555-0100, help@example.com", "a line of text", "How to reach us.", text),
-    Variable("BROKER_REGISTRATION_NUMBER", "BR000000", "the PUCT broker registration", "Shown to customers.", text),
+    Variable(
+        "LIGHT_HOSTED_ORIGINS",
+        "https://flow.light.dev",
+        "URLs without a path, parted by commas",
+        "Where Light's own pages (identity, credit, card) live; the host of `LIGHT_API_URL` is always among them.",
+        origins,
+        _LIGHT,
+    ),
+    Variable(
+        "ORGANIZATION_NAME",
+        "Lone Star Home Energy",
+        "a name",
+        "The installer, as customers know it.",
+        required_text,
+        _COMPANY,
+    ),
+    Variable(
+        "ORGANIZATION_CONTACT",
+        "(512) 555-0100, help@example.com",
+        "a line of text",
+        "How customers reach the installer.",
+        required_text,
+        _COMPANY,
+    ),
+    Variable(
+        "BROKER_REGISTRATION_NUMBER",
+        "BR000000",
+        "BR and six digits",
+        "The installer's registration with the PUCT, shown to customers.",
+        lambda value: _matching(value, r"BR[0-9]{6}"),
+        _COMPANY,
+    ),
     Variable(
         "GO_LIVE_CONFIRMATION",
         "WITHOUT_PROOF",
         "WITHOUT_PROOF, ALWAYS or NEVER",
         "Which go-live reports wait for the office before they count.",
         one_of("WITHOUT_PROOF", "ALWAYS", "NEVER"),
+        _RULES,
     ),
-    Variable("START_DATE_EDGES_ALLOWED", "no", "yes or no", "Whether days 7 and 30 may be used as well.", switch),
-    Variable("POA_LINK_DAYS", "30", "a whole number", "Days for which a signing link is valid.", whole_number),
+    Variable(
+        "START_DATE_EDGES_ALLOWED", "no", "yes or no", "Whether days 7 and 30 may be used as well.", switch, _RULES
+    ),
+    Variable(
+        "POA_LINK_DAYS",
+        "30",
+        "a whole number from 1 to 365",
+        "Days for which a signing link is valid.",
+        whole_number(1, 365),
+        _RULES,
+    ),
     Variable(
         "DOUBT_SETTLING_SECONDS",
         "600",
-        "a whole number",
+        "a whole number from 1 to 86400",
         "How long a lost answer is looked for by reading before it counts as not having happened.",
-        whole_number,
+        whole_number(1, 86_400),
+        _RULES,
     ),
-    Variable("SWEEP_SECONDS", "5", "a whole number", "How often the sweeps look for due work.", whole_number),
+    *(
+        Variable(variable.name, variable.default, "as the meaning says", variable.meaning, text, _DIALECT)
+        for variable in DIALECT_VARIABLES.values()
+    ),
 )
+
+
+def _matching(value: str, pattern: str) -> str:
+    if not re.fullmatch(pattern, value):
+        raise _WrongShape
+    return value
+
 
 VARIABLES: dict[str, Variable] = {variable.name: variable for variable in _TABLE}
 
@@ -166,3 +397,42 @@ VARIABLES: dict[str, Variable] = {variable.name: variable for variable in _TABLE
 def read(name: str) -> Any:
     """Give the parsed value of a variable in the table, from the process's environment."""
     return VARIABLES[name].value_from(os.environ)
+
+
+def read_light_dialect() -> Dialect:
+    """
+    Give the reading of Light's API that the `LIGHT_DIALECT_…` variables describe.
+
+    :raises ImproperlyConfigured: names the variable and what it should look like
+    """
+    try:
+        return Dialect.from_environment(os.environ)
+    except DialectNotUnderstood as problem:
+        raise ImproperlyConfigured(str(problem)) from problem
+
+
+def check_for_misspellings() -> None:
+    """:raises ImproperlyConfigured: a variable is almost one of ours, so what was meant would be ignored in silence"""
+    for name in sorted(os.environ):
+        if name in VARIABLES or not name.startswith(OUR_PREFIXES):
+            continue
+        near = difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.8)
+        if near:
+            raise ImproperlyConfigured(f"{name} is not a setting of Switchyard. Is {near[0]} meant?")
+
+
+def check_environment() -> None:
+    """
+    Look at every variable, also those that nothing has asked for yet, and name all that is wrong at once.
+
+    :raises ImproperlyConfigured: one line per variable that cannot be used
+    """
+    problems: dict[str, None] = {}
+    checks: list[Callable[[], Any]] = [partial(read, name) for name in VARIABLES]
+    for check in [*checks, read_light_dialect, check_for_misspellings]:
+        try:
+            check()
+        except ImproperlyConfigured as problem:
+            problems[str(problem)] = None
+    if problems:
+        raise ImproperlyConfigured("\n".join(problems))

@@ -5,7 +5,10 @@ from typing import Any
 
 import environ
 
-from config.environment import read
+from config.environment import check_environment, read, read_light_dialect
+from core.queue import TaskName
+
+check_environment()
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 DATA_DIR = BASE_DIR / read("DATA_DIR")
@@ -14,6 +17,7 @@ SECRET_KEY: str = read("SECRET_KEY")
 FIELD_ENCRYPTION_KEYS: dict[str, bytes] = read("FIELD_ENCRYPTION_KEYS")
 SITE_URL: str = read("SITE_URL")
 ALLOWED_HOSTS: list[str] = read("ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
 DEBUG = False
 
 INSTALLED_APPS = [
@@ -39,6 +43,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.SafeAnswers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -96,7 +101,7 @@ USE_TZ = True
 PHONENUMBER_DEFAULT_REGION = "US"
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
 
@@ -148,6 +153,13 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 60 * 60
+
 LOGIN_URL = "field:sign_in"
 LOGIN_REDIRECT_URL = "field:jobs"
 
@@ -165,12 +177,42 @@ DEFAULT_FROM_EMAIL: str = read("MAIL_FROM")
 EMAIL_TIMEOUT = 20
 
 CLOCK = "core.clock.SystemClock"
-CELERY_BROKER_URL: str = read("CELERY_BROKER_URL")
 SWEEP_SECONDS: int = read("SWEEP_SECONDS")
+
+CELERY_BROKER_URL: str = read("CELERY_BROKER_URL")
+CELERY_TASK_DEFAULT_QUEUE = "switchyard"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+# A sweep that nobody took until the next one is made is worth nothing.
+CELERY_BEAT_SCHEDULE = {
+    task.value: {"task": task.value, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}
+    for task in (TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
+}
+if CELERY_BROKER_URL.startswith("redis"):
+    CELERY_TASK_SOFT_TIME_LIMIT = 240
+    CELERY_TASK_TIME_LIMIT = 300
+    CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "global_keyprefix": read("CELERY_KEY_PREFIX"),
+        "visibility_timeout": 900,  # three times the longest task: a message given out twice runs twice at once
+        "socket_connect_timeout": 2,
+        "socket_timeout": 10,
+        "socket_keepalive": True,
+        "health_check_interval": 15,
+    }
 
 LIGHT_API_URL: str = read("LIGHT_API_URL")
 LIGHT_APP_TOKEN: str = read("LIGHT_APP_TOKEN")
 LIGHT_WEBHOOK_SECRETS: list[str] = read("LIGHT_WEBHOOK_SECRET")
+LIGHT_HOSTED_ORIGINS: list[str] = [LIGHT_API_URL, *read("LIGHT_HOSTED_ORIGINS")]
+LIGHT_DIALECT = read_light_dialect()
 
 ORGANIZATION_NAME: str = read("ORGANIZATION_NAME")
 ORGANIZATION_CONTACT: str = read("ORGANIZATION_CONTACT")
@@ -193,7 +235,13 @@ SPECTACULAR_SETTINGS = {"TITLE": "Switchyard", "VERSION": "1", "SERVE_INCLUDE_SC
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "config.log_lines.DiscreetFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["terminal"], "level": "INFO"},
 }

@@ -5,3 +5,11 @@ from config.local_secrets import provide_local_secrets
 provide_local_secrets()
 
 from config.settings.base import *  # noqa: E402, F403
+
+# Style sheets and scripts come straight from their folders: nothing has to be collected before the first start.
+STATIC_ROOT = None
+WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    **STORAGES,  # noqa: F405
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}

@@ -11,6 +11,8 @@ os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="switchyard-test-"))
 
 from config.settings.base import *  # noqa: F403
 
+STATIC_ROOT = None
+WHITENOISE_USE_FINDERS = True
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -1,0 +1,65 @@
+"""What every answer carries, whichever face gave it."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import add_never_cache_headers
+
+STRICT_POLICY: dict[str, tuple[str, ...]] = {
+    "default-src": ("'self'",),
+    "img-src": ("'self'", "data:", "blob:"),
+    "object-src": ("'none'",),
+    "base-uri": ("'none'",),
+    "frame-ancestors": ("'none'",),
+    "form-action": ("'self'",),
+}
+
+# The admin's skin evaluates expressions and styles inline; the schema browser styles inline.
+ADMIN_POLICY = STRICT_POLICY | {
+    "script-src": ("'self'", "'unsafe-eval'"),
+    "style-src": ("'self'", "'unsafe-inline'"),
+}
+SCHEMA_BROWSER_POLICY = STRICT_POLICY | {
+    "script-src": ("'self'", "'unsafe-inline'"),
+    "style-src": ("'self'", "'unsafe-inline'"),
+}
+
+PERSONAL_PREFIXES = ("/admin/", "/portal/", "/field/", "/api/")
+LINK_PREFIX = "/portal/"
+
+
+class SafeAnswers:
+    """
+    Tell the browser how little each page may do, and to keep no copy of a personal one.
+
+    A view that needs another policy sets the header itself; what a view set stands.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        response.headers.setdefault("Content-Security-Policy", _written(_policy_for(request.path)))
+        response.headers.setdefault("Permissions-Policy", "geolocation=(), microphone=(), payment=(), usb=()")
+        if request.path.startswith(LINK_PREFIX):
+            response.headers["Referrer-Policy"] = "no-referrer"
+        if request.path.startswith(PERSONAL_PREFIXES) and "Cache-Control" not in response.headers:
+            add_never_cache_headers(response)
+        return response
+
+
+def _policy_for(path: str) -> dict[str, tuple[str, ...]]:
+    if path.startswith("/admin/"):
+        return ADMIN_POLICY
+    if path.startswith("/api/docs/"):
+        return SCHEMA_BROWSER_POLICY
+    if path.startswith(LINK_PREFIX):
+        # The button that leads to Light's own pages is a form whose answer redirects there.
+        return STRICT_POLICY | {"form-action": ("'self'", *settings.LIGHT_HOSTED_ORIGINS)}
+    return STRICT_POLICY
+
+
+def _written(policy: dict[str, tuple[str, ...]]) -> str:
+    return "; ".join(f"{directive} {' '.join(sources)}" for directive, sources in policy.items())
