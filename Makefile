@@ -1,0 +1,89 @@
+# The two commands to know: `make demo` runs the whole story, `make test` tests it. `make help` lists the others.
+# Needs Python 3.11 with pip and venv, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all check fix run web worker scheduler simulator states docs lock setup clean
+
+help: ## List the commands
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/demo.stamp ## Run the whole story on this machine; EXIT=1 stops after the table
+	@$(PY) manage.py demo $(if $(EXIT),--exit)
+
+test: $(VENV)/dev.stamp ## Run the whole test suite, and list what could not be tried here
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+test-all: $(VENV)/dev.stamp ## The same, but fail when a browser, PostgreSQL or Redis is missing
+	@REQUIRE_BROWSER=1 REQUIRE_SERVICES=1 $(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+check: $(VENV)/dev.stamp ## Look at code, templates, contracts, settings and generated pages; changes nothing
+	@$(PY) manage.py check_house
+
+fix: $(VENV)/dev.stamp ## Repair what can be repaired: format, simple findings, generated pages
+	@$(VENV)/bin/ruff check --fix --quiet . || true
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/djlint templates --reformat --quiet || true
+	@$(MAKE) --no-print-directory docs
+
+setup: $(VENV)/dev.stamp ## Make the virtual environment with everything for development
+
+run: $(VENV)/demo.stamp ## Web, worker and scheduler in one process, on SQLite
+	@$(PY) manage.py up --setup $(ARGS)
+
+web: $(VENV)/demo.stamp ## The web process alone, as in production
+	@$(VENV)/bin/gunicorn --bind 127.0.0.1:8000 --worker-class gthread --workers 2 --threads 8 config.wsgi $(ARGS)
+
+worker: $(VENV)/demo.stamp ## The worker process alone; needs Redis
+	@$(VENV)/bin/celery --app config worker --loglevel INFO $(ARGS)
+
+scheduler: $(VENV)/demo.stamp ## The scheduler process alone; needs Redis
+	@$(VENV)/bin/celery --app config beat --loglevel INFO --schedule $${TMPDIR:-/tmp}/switchyard-beat $(ARGS)
+
+simulator: $(VENV)/demo.stamp ## The stand-in for Light, as a process of its own
+	@$(PY) -m simulator $(ARGS)
+
+states: $(VENV)/dev.stamp ## Draw docs/states.md from the tables of moves
+	@$(PY) manage.py draw_states
+
+docs: states ## Write every generated page
+	@$(PY) manage.py write_configuration
+
+lock: ## Compile the lock files anew from pyproject.toml; needs uv
+	uv pip compile pyproject.toml $(LOCK_OPTIONS) --output-file requirements.lock
+	uv pip compile pyproject.toml $(LOCK_OPTIONS) --group simulator --output-file requirements-demo.lock
+	uv pip compile pyproject.toml $(LOCK_OPTIONS) --group dev --output-file requirements-dev.lock
+
+LOCK_OPTIONS := --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
+
+clean: ## Remove the virtual environment, caches and the local data folder
+	rm -rf $(VENV) var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# Everything of the demo is also in the environment for development, in the same versions.
+$(VENV)/demo.stamp: requirements-demo.lock | $(PY)
+	$(call install,$<)
+	@rm -f $(VENV)/dev.stamp && touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock | $(PY)
+	$(call install,$<)
+	@touch $(VENV)/demo.stamp $@
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Switchyard needs Python 3.11 or later; name one with PYTHON=… (Debian: apt install python3)."; exit 1; }
+	@echo "Making the virtual environment $(VENV) …"
+	@if uv --version >/dev/null 2>&1; then uv venv --quiet --clear --python "$$(command -v $(PYTHON))" $(VENV); \
+	elif $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then $(PYTHON) -m venv --clear $(VENV); \
+	else echo "Python cannot make virtual environments here. Debian: apt install python3-venv"; exit 1; fi
+
+define install
+	@echo "Installing $$(grep -c '==' $(1)) packages of $(1), each checked by its hash …"
+	@if uv --version >/dev/null 2>&1; then uv pip sync --python $(PY) --require-hashes $(1); \
+	else $(PY) -m pip install --disable-pip-version-check --require-hashes --requirement $(1) | grep --line-buffered -E '^(Collecting|Installing|Successfully)'; fi
+endef
