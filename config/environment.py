@@ -10,7 +10,7 @@ import binascii
 import difflib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
 from functools import partial
@@ -379,7 +379,7 @@ _TABLE = (
         _RULES,
     ),
     *(
-        Variable(variable.name, variable.default, "as the meaning says", variable.meaning, text, _DIALECT)
+        Variable(variable.name, variable.default, "one of what the meaning names", variable.meaning, text, _DIALECT)
         for variable in DIALECT_VARIABLES.values()
     ),
 )
@@ -419,6 +419,96 @@ def check_for_misspellings() -> None:
         near = difflib.get_close_matches(name, VARIABLES, n=1, cutoff=0.8)
         if near:
             raise ImproperlyConfigured(f"{name} is not a setting of Switchyard. Is {near[0]} meant?")
+
+
+def check_production() -> None:
+    """
+    Refuse what works on one machine only, or what anybody could guess.
+
+    :raises ImproperlyConfigured: one line per variable that must change
+    """
+    check_environment()
+    problems = [f"{name} cannot be used in production: {why}." for name, why in _production_problems()]
+    if problems:
+        raise ImproperlyConfigured("\n".join(problems))
+
+
+def _production_problems() -> Iterator[tuple[str, str]]:
+    hosts = read("ALLOWED_HOSTS")
+    yield from _complaints(
+        ("SITE_URL", read("SITE_URL").startswith("https://"), "it must begin with https://"),
+        ("LIGHT_API_URL", read("LIGHT_API_URL").startswith("https://"), "it must begin with https://"),
+        ("ALLOWED_HOSTS", urlsplit(read("SITE_URL")).hostname in hosts, "it must contain the host of SITE_URL"),
+        ("ALLOWED_HOSTS", "*" not in hosts, "it must name the hosts, not *"),
+        (
+            "DATABASE_URL",
+            read("DATABASE_URL").startswith("postgres"),
+            "it must be postgres://user:password@host:5432/name",
+        ),
+        (
+            "CELERY_BROKER_URL",
+            read("CELERY_BROKER_URL").startswith("redis"),
+            "it must be redis://host:6379/0 or rediss://…, because web and workers are processes apart",
+        ),
+        (
+            "STORAGE_S3_BUCKET",
+            bool(read("STORAGE_S3_BUCKET")),
+            "it must name a private bucket, because a signed document may not lie on one machine's disk",
+        ),
+        (
+            "EMAIL_URL",
+            read("EMAIL_URL").startswith("smtp"),
+            "it must be smtp://user:password@host:port, smtp+tls://… or smtp+ssl://…",
+        ),
+    )
+    yield from _defaults_left("MAIL_FROM", "ORGANIZATION_NAME", "ORGANIZATION_CONTACT", "BROKER_REGISTRATION_NUMBER")
+    yield from _guessable_secrets()
+
+
+def _complaints(*rules: tuple[str, bool, str]) -> Iterator[tuple[str, str]]:
+    return ((name, complaint) for name, holds, complaint in rules if not holds)
+
+
+def _defaults_left(*names: str) -> Iterator[tuple[str, str]]:
+    for name in names:
+        if read(name) == VARIABLES[name].default:
+            yield name, f"it still has the default; it must be {VARIABLES[name].shape} of the installer"
+
+
+def _guessable_secrets() -> Iterator[tuple[str, str]]:
+    return _complaints(
+        (
+            "SECRET_KEY",
+            not _is_guessable(read("SECRET_KEY"), shortest=50),
+            "it must be a random text of at least 50 characters",
+        ),
+        (
+            "FIELD_ENCRYPTION_KEYS",
+            all(len(set(key)) >= 16 for key in read("FIELD_ENCRYPTION_KEYS").values()),
+            "each key must be base64 of 32 random bytes",
+        ),
+        (
+            "LIGHT_APP_TOKEN",
+            not _is_guessable(read("LIGHT_APP_TOKEN"), shortest=16),
+            "it must be the App's token from Light's dashboard",
+        ),
+        (
+            "LIGHT_WEBHOOK_SECRET",
+            not any(_is_guessable(secret, shortest=16) for secret in read("LIGHT_WEBHOOK_SECRET")),
+            "it must be the secret from Light's dashboard",
+        ),
+    )
+
+
+def _is_guessable(secret: str, *, shortest: int) -> bool:
+    lowered = secret.lower()
+    return (
+        len(secret) < shortest
+        or len(set(secret)) < 10
+        or any(
+            word in lowered for word in ("insecure", "change-me", "changeme", "example", "nothing", "password", "sim-")
+        )
+    )
 
 
 def check_environment() -> None:

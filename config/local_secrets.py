@@ -6,13 +6,25 @@ import os
 import secrets
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 
 def provide_local_secrets() -> None:
     """Put the embedded mode's secrets into the environment, unless the environment already names them."""
     data_dir = Path(__file__).resolve().parent.parent / os.environ.get("DATA_DIR", "var")
-    data_dir.mkdir(parents=True, exist_ok=True)
-    for name, value in _kept_secrets(data_dir / "secrets.json").items():
-        os.environ.setdefault(name, value)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        kept = _kept_secrets(data_dir / "secrets.json")
+    except OSError as problem:
+        raise ImproperlyConfigured(
+            f"DATA_DIR cannot be used ({problem.strerror}). It should be a folder that this process may write to."
+        ) from problem
+    except ValueError as problem:
+        raise ImproperlyConfigured(
+            f"{data_dir / 'secrets.json'} is not readable as JSON. Restore it: without its keys what it encrypted is lost."
+        ) from problem
+    for name, value in kept.items():
+        os.environ[name] = os.environ.get(name) or value
 
 
 def _kept_secrets(file: Path) -> dict[str, str]:

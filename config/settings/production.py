@@ -1,0 +1,18 @@
+"""Settings of production: PostgreSQL, Redis, S3 and HTTPS. What would only work on one machine is refused at start."""
+
+from config.environment import check_production, read
+
+check_production()
+
+from config.settings.base import *  # noqa: E402, F403
+
+SECURE_SSL_REDIRECT = True
+# Whoever asks from inside the private network, before any proxy, asks without HTTPS.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if read("TRUST_PROXY_HEADERS") else None
+SECURE_HSTS_SECONDS: int = read("HSTS_SECONDS")
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+SESSION_COOKIE_NAME = "__Host-session"
