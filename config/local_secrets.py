@@ -21,7 +21,7 @@ def provide_local_secrets() -> None:
         ) from problem
     except ValueError as problem:
         raise ImproperlyConfigured(
-            f"{data_dir / 'secrets.json'} is not readable as JSON. Restore it: without its keys what it encrypted is lost."
+            f"{data_dir / 'secrets.json'} is not JSON any more. Restore it: only its keys open what they encrypted."
         ) from problem
     for name, value in kept.items():
         os.environ[name] = os.environ.get(name) or value
