@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from email.utils import parseaddr
 from functools import partial
 from typing import Any
@@ -368,6 +369,38 @@ _TABLE = (
         "a whole number from 1 to 365",
         "Days for which a signing link is valid.",
         whole_number(1, 365),
+        _RULES,
+    ),
+    Variable(
+        "STRICT_ESI_IDS",
+        "no",
+        "yes or no",
+        "Whether ESI IDs that do not begin with 10, such as Light's test numbers, are refused. Say yes in production.",
+        switch,
+        _RULES,
+    ),
+    Variable(
+        "SALE_EMBARGO_KINDS",
+        "SOLAR",
+        "some of SOLAR, BATTERY and EV_CHARGER, parted by commas",
+        "Hardware whose buyer may cancel the sale for some days.",
+        words,
+        _RULES,
+    ),
+    Variable(
+        "SALE_EMBARGO_BUSINESS_DAYS",
+        "5",
+        "a whole number from 0 to 60",
+        "Business days in which the buyer may cancel the sale.",
+        whole_number(0, 60),
+        _RULES,
+    ),
+    Variable(
+        "SALE_EMBARGO_SINCE_DATE",
+        "2025-09-01",
+        "a day as YYYY-MM-DD",
+        "Contracts signed from this day on have days to cancel.",
+        date.fromisoformat,
         _RULES,
     ),
     Variable(

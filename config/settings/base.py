@@ -1,5 +1,6 @@
 """Settings common to every way of running. What differs by environment comes from `config.environment`."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,10 @@ ORGANIZATION_NAME: str = read("ORGANIZATION_NAME")
 ORGANIZATION_CONTACT: str = read("ORGANIZATION_CONTACT")
 BROKER_REGISTRATION_NUMBER: str = read("BROKER_REGISTRATION_NUMBER")
 GO_LIVE_CONFIRMATION: str = read("GO_LIVE_CONFIRMATION")
+STRICT_ESI_IDS: bool = read("STRICT_ESI_IDS")
+SALE_EMBARGO_KINDS: list[str] = read("SALE_EMBARGO_KINDS")
+SALE_EMBARGO_BUSINESS_DAYS: int = read("SALE_EMBARGO_BUSINESS_DAYS")
+SALE_EMBARGO_SINCE_DATE: date = read("SALE_EMBARGO_SINCE_DATE")
 START_DATE_EDGES_ALLOWED: bool = read("START_DATE_EDGES_ALLOWED")
 POA_LINK_DAYS: int = read("POA_LINK_DAYS")
 DOUBT_SETTLING_SECONDS: int = read("DOUBT_SETTLING_SECONDS")

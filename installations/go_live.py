@@ -1,0 +1,100 @@
+"""The rules of go-live dates and of the solar buyer's days to cancel: pure functions, the day passed in."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+
+from core.dates import latest_after_business_days
+from installations.models import GoLiveSource, HardwareKind
+from installations.states import GoLiveReportStatus
+
+OLDEST_CONTRACT_DATE = date(2010, 1, 1)
+
+
+@dataclass(frozen=True)
+class EmbargoRule:
+    """
+    The buyer's days to cancel a sale: for which hardware, how many business days, and for contracts from which day.
+
+    Source: Occupations Code chapter 1806; domain notes, section 6.
+    """
+
+    kinds: Collection[str]
+    business_days: int
+    since: date
+
+
+def embargo_end_date(*, kind: str, contract_signed_date: date, rule: EmbargoRule) -> date | None:
+    """
+    Give the last day on which the buyer may still cancel; `None` where the sale has no such days.
+
+    The law names no calendar, so the latest answer over all of them protects the buyer.
+    """
+    if kind not in rule.kinds or contract_signed_date < rule.since:
+        return None
+    return latest_after_business_days(contract_signed_date, rule.business_days)
+
+
+def contract_date_problems(contract_signed_date: date, *, today: date) -> tuple[str, ...]:
+    if contract_signed_date > today:
+        return (f"The contract cannot have been signed after today, {long_date(today)}.",)
+    if contract_signed_date < OLDEST_CONTRACT_DATE:
+        return (f"{long_date(contract_signed_date)} is too long ago. Check the year.",)
+    return ()
+
+
+def scheduled_date_problems(scheduled_date: date, *, contract_signed_date: date) -> tuple[str, ...]:
+    if scheduled_date < contract_signed_date:
+        return (f"The work cannot be before the contract was signed, on {long_date(contract_signed_date)}.",)
+    if (scheduled_date - contract_signed_date).days > 366 * 5:
+        return (f"{long_date(scheduled_date)} is too far ahead. Check the year.",)
+    return ()
+
+
+def granted_date_problems(granted_date: date, *, today: date, contract_signed_date: date) -> tuple[str, ...]:
+    """List what is wrong with a go-live date. `today` is the Chicago day."""
+    if granted_date > today:
+        problem = (
+            f"{long_date(granted_date)} has not come yet; today is {long_date(today)}. "
+            "Give the date on the utility's letter, or the day of commissioning."
+        )
+        return (problem,)
+    if granted_date < contract_signed_date:
+        problem = (
+            f"{long_date(granted_date)} is before the contract was signed, on {long_date(contract_signed_date)}. "
+            "Check the day and the year."
+        )
+        return (problem,)
+    return ()
+
+
+def source_problems(source: str, *, kind: str) -> tuple[str, ...]:
+    """Commissioning on site is how an EV charger goes live; everything else needs the utility's word."""
+    if source not in GoLiveSource.values:
+        return (f"Choose where this is known from: {', '.join(GoLiveSource.values)}.",)
+    if source == GoLiveSource.ON_SITE and kind != HardwareKind.EV_CHARGER:
+        return ("Solar and batteries need the utility's permission: choose how the utility gave it.",)
+    return ()
+
+
+def reference_problems(utility_reference: str, *, source: str) -> tuple[str, ...]:
+    if source != GoLiveSource.ON_SITE and not utility_reference.strip():
+        return ("Type the utility's reference: the application or case number on the letter, portal page or e-mail.",)
+    return ()
+
+
+def first_report_status(*, has_proof: bool, confirmation: str, by_office: bool) -> GoLiveReportStatus:
+    """
+    Say whether a new report counts at once or waits for the office.
+
+    `confirmation` is the organization's setting: WITHOUT_PROOF, ALWAYS or NEVER. What the office itself reports needs
+    nobody else in the office.
+    """
+    if by_office or confirmation == "NEVER" or (confirmation == "WITHOUT_PROOF" and has_proof):
+        return GoLiveReportStatus.COUNTED
+    return GoLiveReportStatus.AWAITING_OFFICE
+
+
+def long_date(day: date) -> str:
+    """Write a day as people in Texas say it, such as 'Thu, Nov 19, 2026'."""
+    return f"{day:%a, %b} {day.day}, {day.year}"
