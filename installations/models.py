@@ -86,7 +86,7 @@ class Installation(models.Model):
     embargo_end_date = models.DateField(
         null=True,
         blank=True,
-        help_text="Last day on which the buyer may still cancel a solar sale; nothing is done with Light until it is over.",
+        help_text="Last day on which the buyer may still cancel the sale; nothing is done with Light until it is over.",
     )
     technician = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="installations"
@@ -96,8 +96,6 @@ class Installation(models.Model):
         max_length=30, choices=InstallationStatus.choices, default=InstallationStatus.SOLD, editable=False
     )
     created_at = models.DateTimeField()
-
-    reports: "models.Manager[GoLiveReport]"
 
     class Meta:
         ordering = ("scheduled_date", "pk")
@@ -159,9 +157,15 @@ class GoLiveReport(models.Model):
     corrects = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrected_by"
     )
+    compared_with = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="others",
+        help_text="The current report that this one agrees or conflicts with.",
+    )
     closing_reason = models.TextField(blank=True, help_text="Why it was corrected or withdrawn.")
-
-    proofs: "models.Manager[ProofFile]"
 
     class Meta:
         verbose_name = "go-live report"
@@ -183,21 +187,54 @@ class GoLiveReport(models.Model):
         return f"{self.granted_date} for {self.installation}"
 
 
-class ProofFile(models.Model):
-    """A photo or PDF that proves a go-live report, kept in private storage under its hash."""
+class StoredProof(models.Model):
+    """
+    A checked photo or PDF in private storage under its hash.
 
-    report = models.ForeignKey(GoLiveReport, on_delete=models.PROTECT, related_name="proofs")
-    storage_key = models.CharField(max_length=200)
+    While the storage is down the bytes wait in `unstored_content`; a sweep stores them and empties it.
+    """
+
+    storage_key = models.CharField(max_length=200, blank=True)
     sha256 = models.CharField("SHA-256", max_length=64)
+    received_sha256 = models.CharField(
+        "SHA-256 as received", max_length=64, help_text="Of the bytes that were sent, before a photo lost its metadata."
+    )
     size_bytes = models.PositiveIntegerField()
     content_type = models.CharField(max_length=40)
     original_name = models.CharField(max_length=200)
+    unstored_content = models.BinaryField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.original_name
+
+
+class ProofFile(StoredProof):
+    """A photo or PDF that proves a go-live report."""
+
+    report = models.ForeignKey(GoLiveReport, on_delete=models.PROTECT, related_name="proofs")
 
     class Meta:
         ordering = ("pk",)
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["report", "sha256"], name="same_proof_once_per_report")
+            models.UniqueConstraint(fields=["report", "received_sha256"], name="same_proof_once_per_report")
         ]
 
-    def __str__(self) -> str:
-        return self.original_name
+
+class KeptProof(StoredProof):
+    """A valid proof of a form that could not be accepted yet; the report that comes of the form takes it over."""
+
+    installation = models.ForeignKey(Installation, on_delete=models.PROTECT, related_name="kept_proofs")
+    submission_id = models.UUIDField()
+    kept_by = models.CharField(max_length=60)
+    kept_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("pk",)
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["submission_id", "kept_by", "received_sha256"], name="same_proof_kept_once_per_submission"
+            )
+        ]

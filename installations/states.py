@@ -40,6 +40,11 @@ MOVES: dict[str, Move] = {
         _S.INTERCONNECTION_SUBMITTED,
         "The report was wrong, or the utility withdrew its permission.",
     ),
+    "withdraw_commissioning": Move(
+        frozenset({_S.PTO_REPORTED, _S.PTO_CONFIRMED}),
+        _S.INSTALLED,
+        "The commissioning of an EV charger was reported wrongly or did not hold.",
+    ),
     "cancel": Move(_BEFORE_PTO | {_S.PTO_REPORTED, _S.PTO_CONFIRMED}, _S.CANCELLED, "The sale or the job is off."),
 }
 
@@ -49,6 +54,7 @@ class GoLiveReportStatus(TextChoices):
 
     AWAITING_OFFICE = "AWAITING_OFFICE", "Waiting for the office"
     COUNTED = "COUNTED", "Counts"
+    AGREEING = "AGREEING", "Agrees with another report"
     CONFLICTING = "CONFLICTING", "Conflicts with another report"
     CORRECTED = "CORRECTED", "Corrected by a later one"
     WITHDRAWN = "WITHDRAWN", "Withdrawn"
