@@ -1,0 +1,27 @@
+"""What the office and the technicians do with customers, sites, installations and go-live reports."""
+
+from installations.actions.going_live import (
+    GoLiveOutcome,
+    confirm_go_live,
+    correct_go_live,
+    keep_proof,
+    report_go_live,
+    withdraw_go_live,
+)
+from installations.actions.registering import register_customer, register_installation, register_site
+from installations.actions.scheduling import assign_technician, cancel_installation, move_installation
+
+__all__ = [
+    "GoLiveOutcome",
+    "assign_technician",
+    "cancel_installation",
+    "confirm_go_live",
+    "correct_go_live",
+    "keep_proof",
+    "move_installation",
+    "register_customer",
+    "register_installation",
+    "register_site",
+    "report_go_live",
+    "withdraw_go_live",
+]

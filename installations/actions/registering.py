@@ -1,0 +1,222 @@
+"""Opening a case: the customer, the site with its meter, the hardware job."""
+
+import re
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from phonenumber_field.phonenumber import to_python
+
+from core.actors import Actor
+from core.dates import chicago_day
+from core.queue import TaskName, enqueue_on_commit
+from installations import esi_ids
+from installations.go_live import (
+    EmbargoRule,
+    contract_date_problems,
+    embargo_end_date,
+    scheduled_date_problems,
+)
+from installations.guards import check_input, technicians_filter
+from installations.models import Customer, HardwareKind, Installation, Language, Site
+from installations.moves import record_event, take_move
+
+ADULT_YEARS = 18
+OLDEST_YEARS = 120
+LARGEST_KW = Decimal(10_000)
+
+
+def register_customer(
+    *,
+    first_name: str,
+    last_name: str,
+    email: str,
+    phone: str = "",
+    date_of_birth: date | None = None,
+    language: str = Language.ENGLISH,
+    contact_verified_at: datetime | None = None,
+    by: Actor,
+    at: datetime,
+) -> Customer:
+    """
+    Put a customer on file. `by` is taken for the day when customers have events of their own.
+
+    :raises InputRefused: with the problems by field
+    """
+    del by
+    check_input(
+        first_name=_name_problems(first_name, "first name"),
+        last_name=_name_problems(last_name, "last name"),
+        email=_email_problems(email),
+        phone=_phone_problems(phone),
+        date_of_birth=_birth_date_problems(date_of_birth, today=chicago_day(at)),
+        language=() if language in Language.values else ("Choose en or es.",),
+    )
+    return Customer.objects.create(
+        first_name=first_name.strip(),
+        last_name=last_name.strip(),
+        email=email.strip(),
+        phone=phone,
+        date_of_birth_text=date_of_birth.isoformat() if date_of_birth else "",
+        language=language,
+        contact_verified_at=contact_verified_at,
+        created_at=at,
+    )
+
+
+def register_site(
+    *,
+    address_1: str,
+    city: str,
+    postal_code: str,
+    esi_id: str,
+    address_2: str = "",
+    state: str = "TX",
+    by: Actor,
+    at: datetime,
+) -> Site:
+    """
+    Put a premise on file, under its ESI ID as digits only; the wires company follows from it.
+
+    :raises InputRefused: with the problems by field, also when the ESI ID is on file already
+    """
+    del by
+    digits = esi_ids.normalize(esi_id)
+    check_input(
+        address_1=_text_problems(address_1, "street address", longest=200),
+        address_2=() if len(address_2) <= 100 else ("This is too long.",),
+        city=_text_problems(city, "city", longest=100),
+        state=() if state.strip().upper() == "TX" else ("Switchyard enrolls meters in Texas only: TX.",),
+        postal_code=()
+        if re.fullmatch(r"7[0-9]{4}(-[0-9]{4})?", postal_code.strip()) or postal_code.strip().startswith("885")
+        else ("Type a ZIP code in Texas, five digits such as 78701.",),
+        esi_id=esi_ids.esi_id_problems(esi_id, strict=settings.STRICT_ESI_IDS) or _known_site_problems(digits),
+    )
+    try:
+        with transaction.atomic():
+            return Site.objects.create(
+                address_1=address_1.strip(),
+                address_2=address_2.strip(),
+                city=city.strip(),
+                state="TX",
+                postal_code=postal_code.strip(),
+                esi_id=digits,
+                tdu_code=esi_ids.tdu_code(digits),
+                created_at=at,
+            )
+    except IntegrityError:
+        check_input(esi_id=_known_site_problems(digits))
+        raise
+
+
+@transaction.atomic
+def register_installation(
+    *,
+    customer_id: int,
+    site_id: int,
+    kind: str,
+    contract_signed_date: date,
+    size_kw: Decimal | None = None,
+    technician_id: int | None = None,
+    scheduled_date: date | None = None,
+    by: Actor,
+    at: datetime,
+) -> Installation:
+    """
+    Open a hardware job at a site and work out until when its buyer may still cancel.
+
+    :raises InputRefused: with the problems by field
+    """
+    today = chicago_day(at)
+    check_input(
+        customer=() if Customer.objects.filter(pk=customer_id).exists() else ("There is no such customer.",),
+        site=() if Site.objects.filter(pk=site_id).exists() else ("There is no such site.",),
+        kind=() if kind in HardwareKind.values else (f"Choose one of {', '.join(HardwareKind.values)}.",),
+        size_kw=_size_problems(size_kw),
+        contract_signed_date=contract_date_problems(contract_signed_date, today=today),
+        technician=technician_problems(technician_id),
+        scheduled_date=scheduled_date_problems(scheduled_date, contract_signed_date=contract_signed_date)
+        if scheduled_date
+        else (),
+    )
+    installation = Installation.objects.create(
+        customer_id=customer_id,
+        site_id=site_id,
+        kind=kind,
+        size_kw=size_kw,
+        contract_signed_date=contract_signed_date,
+        embargo_end_date=embargo_end_date(
+            kind=kind, contract_signed_date=contract_signed_date, rule=configured_embargo_rule()
+        ),
+        technician_id=technician_id,
+        scheduled_date=scheduled_date,
+        created_at=at,
+    )
+    record_event(installation, "register", by=by, at=at)
+    if scheduled_date:
+        take_move(installation, "schedule", by=by, at=at)
+    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=site_id)
+    return installation
+
+
+def configured_embargo_rule() -> EmbargoRule:
+    return EmbargoRule(
+        kinds=frozenset(settings.SALE_EMBARGO_KINDS),
+        business_days=settings.SALE_EMBARGO_BUSINESS_DAYS,
+        since=settings.SALE_EMBARGO_SINCE_DATE,
+    )
+
+
+def technician_problems(technician_id: int | None) -> tuple[str, ...]:
+    if technician_id is None or User.objects.filter(technicians_filter(), pk=technician_id).exists():
+        return ()
+    return ("There is no such technician, or the account is closed.",)
+
+
+def _text_problems(text: str, name: str, *, longest: int) -> tuple[str, ...]:
+    if not text.strip():
+        return (f"Type the {name}.",)
+    return () if len(text.strip()) <= longest else (f"The {name} may have at most {longest} characters.",)
+
+
+def _name_problems(text: str, name: str) -> tuple[str, ...]:
+    return _text_problems(text, name, longest=100)
+
+
+def _email_problems(email: str) -> tuple[str, ...]:
+    try:
+        validate_email(email.strip())
+    except ValidationError:
+        return ("Type an e-mail address, such as name@example.com; the customer's link goes there.",)
+    return ()
+
+
+def _phone_problems(phone: str) -> tuple[str, ...]:
+    if not phone:
+        return ()
+    number = to_python(phone, region=settings.PHONENUMBER_DEFAULT_REGION)
+    return () if number and number.is_valid() else ("Type a phone number with its area code, such as 512-474-5171.",)
+
+
+def _birth_date_problems(date_of_birth: date | None, *, today: date) -> tuple[str, ...]:
+    if date_of_birth is None:
+        return ()
+    years = today.year - date_of_birth.year - ((today.month, today.day) < (date_of_birth.month, date_of_birth.day))
+    if date_of_birth > today or years > OLDEST_YEARS:
+        return ("This cannot be a date of birth. Check the year.",)
+    return () if years >= ADULT_YEARS else (f"The customer must be at least {ADULT_YEARS} years old to sign.",)
+
+
+def _size_problems(size_kw: Decimal | None) -> tuple[str, ...]:
+    if size_kw is None or (size_kw.is_finite() and 0 < size_kw <= LARGEST_KW):
+        return ()
+    return (f"The size must be more than 0 and at most {LARGEST_KW} kW.",)
+
+
+def _known_site_problems(digits: str) -> tuple[str, ...]:
+    site = Site.objects.filter(esi_id=digits).first()
+    return (f"This ESI ID is already on file, for {site}. Use that site.",) if site else ()

@@ -1,0 +1,411 @@
+"""Go-live reports: what counts, what waits, what is kept beside it, and that nothing is overwritten."""
+
+import io
+import threading
+import uuid
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from PIL import Image
+
+from core.actors import Actor
+from core.moves import MoveNotAllowed
+from installations import actions
+from installations.actions.going_live import GoLiveResult
+from installations.guards import InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
+from installations.models import GoLiveReport, GoLiveSource, HardwareKind, Installation, KeptProof
+from installations.proofs import CheckedProof, check_proof
+from installations.queries import current_report
+from installations.states import GoLiveReportStatus, InstallationStatus
+from tests.factories.installations import AT, OFFICE, SUBMITTED, go_live_report, installation_at
+
+pytestmark = pytest.mark.django_db
+
+TECHNICIAN = Actor.technician(7)
+DAY = date(2026, 3, 4)
+
+
+def photo(color: str = "white", name: str = "letter.jpg") -> CheckedProof:
+    written = io.BytesIO()
+    Image.new("RGB", (40, 30), color).save(written, "JPEG")
+    written.seek(0)
+    return check_proof(written, name=name, size_bytes=written.getbuffer().nbytes)
+
+
+def report(job: Installation, **fields: Any) -> actions.GoLiveOutcome:
+    return actions.report_go_live(
+        **{
+            "installation_id": job.pk,
+            "submission_id": uuid.uuid4(),
+            "granted_date": DAY,
+            "source": GoLiveSource.LETTER,
+            "utility_reference": "DG-1",
+            "by": TECHNICIAN,
+            "at": AT,
+            **fields,
+        }
+    )
+
+
+@pytest.fixture
+def job() -> Installation:
+    return installation_at(SUBMITTED)
+
+
+@pytest.fixture
+def queued(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, int]]:
+    sent: list[dict[str, int]] = []
+    monkeypatch.setattr("installations.actions.going_live.enqueue_on_commit", lambda _task, **ids: sent.append(ids))
+    return sent
+
+
+def test_report_with_proof_counts_at_once(job: Installation, queued: list[dict[str, int]]) -> None:
+    outcome = report(job, proofs=[photo()])
+
+    job.refresh_from_db()
+    assert outcome.result == GoLiveResult.COUNTS
+    assert job.status == InstallationStatus.PTO_CONFIRMED
+    assert [proof.original_name for proof in outcome.report.proofs.all()] == ["letter.jpg"]
+    assert not KeptProof.objects.exists()
+    assert queued == [{"site_id": job.site_id}]
+
+
+def test_report_without_proof_waits_for_the_office(job: Installation) -> None:
+    outcome = report(job)
+
+    job.refresh_from_db()
+    assert outcome.result == GoLiveResult.WAITS_FOR_OFFICE
+    assert job.status == InstallationStatus.PTO_REPORTED
+
+
+@pytest.mark.parametrize(
+    ("confirmation", "proofs", "result"),
+    [
+        ("ALWAYS", 1, GoLiveResult.WAITS_FOR_OFFICE),
+        ("NEVER", 0, GoLiveResult.COUNTS),
+        ("WITHOUT_PROOF", 1, GoLiveResult.COUNTS),
+    ],
+)
+def test_organization_decides_what_waits_for_the_office(
+    job: Installation, settings: Any, confirmation: str, proofs: int, result: GoLiveResult
+) -> None:
+    settings.GO_LIVE_CONFIRMATION = confirmation
+
+    outcome = report(job, proofs=[photo()] * proofs)
+
+    assert outcome.result == result
+
+
+def test_office_confirms_a_waiting_report(job: Installation) -> None:
+    waiting = report(job).report
+
+    actions.confirm_go_live(report_id=waiting.pk, by=OFFICE, at=AT)
+
+    job.refresh_from_db()
+    confirmed = current_report(job.pk)
+    assert confirmed is not None
+    assert (confirmed.status, confirmed.confirmed_by, confirmed.confirmed_at) == ("COUNTED", "staff:1", AT)
+    assert job.status == InstallationStatus.PTO_CONFIRMED
+
+
+def test_confirming_twice_keeps_the_first_confirmation(job: Installation) -> None:
+    waiting = report(job).report
+    actions.confirm_go_live(report_id=waiting.pk, by=OFFICE, at=AT)
+
+    again = actions.confirm_go_live(report_id=waiting.pk, by=Actor.staff(2), at=AT + timedelta(hours=1))
+
+    assert again.confirmed_by == "staff:1"
+
+
+def test_u3_same_form_sent_five_times_counts_once(job: Installation) -> None:
+    submission_id = uuid.uuid4()
+
+    outcomes = [report(job, submission_id=submission_id, proofs=[photo()], note="Left at the door") for _ in range(5)]
+
+    assert {outcome.report.pk for outcome in outcomes} == {GoLiveReport.objects.get().pk}
+    assert [outcome.is_repeat for outcome in outcomes] == [False, True, True, True, True]
+    assert outcomes[-1].report.proofs.count() == 1
+    assert not KeptProof.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"granted_date": DAY - timedelta(days=1)},
+        {"utility_reference": "DG-2"},
+        {"note": "another"},
+        {"by": Actor.technician(8)},
+        {"proofs": [photo("black")]},
+    ],
+)
+def test_same_submission_with_other_contents_is_refused(job: Installation, difference: dict[str, Any]) -> None:
+    submission_id = uuid.uuid4()
+    report(job, submission_id=submission_id, proofs=[photo()])
+
+    with pytest.raises(SubmissionDiffers, match="sent before with other contents"):
+        report(job, submission_id=submission_id, **difference)
+
+    assert GoLiveReport.objects.count() == 1
+
+
+def test_submission_of_another_job_is_refused(job: Installation) -> None:
+    submission_id = uuid.uuid4()
+    report(job, submission_id=submission_id)
+
+    with pytest.raises(SubmissionDiffers):
+        report(installation_at(SUBMITTED), submission_id=submission_id)
+
+
+def test_u4_different_date_is_kept_beside_the_one_on_file(job: Installation, queued: list[dict[str, int]]) -> None:
+    first = go_live_report(job, granted_date=DAY)
+
+    second = report(job, granted_date=DAY - timedelta(days=2), proofs=[photo()])
+
+    assert second.result == GoLiveResult.CONFLICTS
+    assert second.report.compared_with == first
+    assert current_report(job.pk) == first
+    assert second.report.proofs.count() == 1
+    assert job.events.filter(name="report_conflicting_go_live").exists()
+    assert len(queued) == 2
+
+
+def test_second_report_with_the_same_date_agrees(job: Installation) -> None:
+    first = go_live_report(job, granted_date=DAY)
+
+    second = report(job, proofs=[photo()])
+
+    assert second.result == GoLiveResult.AGREES
+    assert second.report.compared_with == first
+    assert current_report(job.pk) == first
+
+
+def test_second_report_with_proof_lets_a_waiting_one_count(job: Installation) -> None:
+    waiting = report(job).report
+
+    second = report(job, proofs=[photo()])
+
+    job.refresh_from_db()
+    waiting.refresh_from_db()
+    assert second.result == GoLiveResult.COUNTS
+    assert (waiting.status, waiting.compared_with) == (GoLiveReportStatus.AGREEING, second.report)
+    assert job.status == InstallationStatus.PTO_CONFIRMED
+
+
+def test_office_settles_a_conflict_in_favor_of_the_other_report(job: Installation) -> None:
+    first = go_live_report(job, granted_date=DAY)
+    other = report(job, granted_date=DAY - timedelta(days=2)).report
+
+    actions.confirm_go_live(report_id=other.pk, by=OFFICE, at=AT, reason="The letter says March 2.")
+
+    first.refresh_from_db()
+    other.refresh_from_db()
+    assert current_report(job.pk) == other
+    assert (first.status, first.closing_reason) == (GoLiveReportStatus.CORRECTED, "The letter says March 2.")
+    assert (other.corrects, other.compared_with) == (first, None)
+
+
+def test_conflict_is_not_settled_without_a_reason(job: Installation) -> None:
+    go_live_report(job, granted_date=DAY)
+    other = report(job, granted_date=DAY - timedelta(days=2)).report
+
+    with pytest.raises(ReasonMissing):
+        actions.confirm_go_live(report_id=other.pk, by=OFFICE, at=AT)
+
+    other.refresh_from_db()
+    assert other.status == GoLiveReportStatus.CONFLICTING
+
+
+def test_correction_is_a_new_report_and_keeps_the_old_one(job: Installation) -> None:
+    wrong = report(job).report
+    agreeing = report(job).report
+
+    right = actions.correct_go_live(
+        report_id=wrong.pk,
+        submission_id=uuid.uuid4(),
+        granted_date=DAY - timedelta(days=3),
+        source=GoLiveSource.PORTAL,
+        utility_reference="DG-9",
+        reason="Read the wrong line.",
+        by=OFFICE,
+        at=AT,
+    )
+
+    job.refresh_from_db()
+    wrong.refresh_from_db()
+    agreeing.refresh_from_db()
+    assert (wrong.status, wrong.granted_date, wrong.closing_reason) == ("CORRECTED", DAY, "Read the wrong line.")
+    assert (right.corrects, right.status, current_report(job.pk)) == (wrong, "COUNTED", right)
+    assert (agreeing.status, agreeing.compared_with) == (GoLiveReportStatus.CONFLICTING, right)
+    assert job.status == InstallationStatus.PTO_CONFIRMED
+
+
+def test_corrected_report_is_not_corrected_again(job: Installation) -> None:
+    wrong = go_live_report(job)
+    fields: dict[str, Any] = {
+        "source": GoLiveSource.LETTER,
+        "utility_reference": "A",
+        "reason": "Typo",
+        "by": OFFICE,
+        "at": AT,
+    }
+    actions.correct_go_live(report_id=wrong.pk, submission_id=uuid.uuid4(), granted_date=DAY, **fields)
+
+    with pytest.raises(ReportNotCurrent, match="Corrected by a later one"):
+        actions.correct_go_live(report_id=wrong.pk, submission_id=uuid.uuid4(), granted_date=DAY, **fields)
+
+
+def test_refused_correction_leaves_the_report_as_it_was(job: Installation) -> None:
+    wrong = go_live_report(job)
+
+    with pytest.raises(InputRefused, match="has not come yet"):
+        actions.correct_go_live(
+            report_id=wrong.pk,
+            submission_id=uuid.uuid4(),
+            granted_date=date(2027, 1, 1),
+            source=GoLiveSource.LETTER,
+            utility_reference="A",
+            reason="Typo",
+            by=OFFICE,
+            at=AT,
+        )
+
+    assert current_report(job.pk) == wrong
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [(HardwareKind.SOLAR, SUBMITTED), (HardwareKind.EV_CHARGER, InstallationStatus.INSTALLED)],
+)
+def test_withdrawal_takes_the_installation_back(
+    kind: HardwareKind, status: InstallationStatus, queued: list[dict[str, int]]
+) -> None:
+    job = installation_at(InstallationStatus.PTO_CONFIRMED, kind=kind)
+    withdrawn = current_report(job.pk)
+    assert withdrawn is not None
+
+    actions.withdraw_go_live(report_id=withdrawn.pk, reason="The utility took it back.", by=OFFICE, at=AT)
+
+    job.refresh_from_db()
+    assert current_report(job.pk) is None
+    assert job.status == status
+    assert job.events.filter(reason="The utility took it back.", new_status=status).exists()
+    assert queued[-1] == {"site_id": job.site_id}
+
+
+def test_withdrawing_a_conflicting_report_leaves_the_current_one(job: Installation) -> None:
+    first = go_live_report(job, granted_date=DAY)
+    other = report(job, granted_date=DAY - timedelta(days=2)).report
+
+    actions.withdraw_go_live(report_id=other.pk, reason="Another job's letter.", by=OFFICE, at=AT)
+
+    job.refresh_from_db()
+    assert current_report(job.pk) == first
+    assert job.status == InstallationStatus.PTO_CONFIRMED
+
+
+def test_withdrawal_needs_a_reason(job: Installation) -> None:
+    counted = go_live_report(job)
+
+    with pytest.raises(ReasonMissing):
+        actions.withdraw_go_live(report_id=counted.pk, reason="  ", by=OFFICE, at=AT)
+
+    assert current_report(job.pk) == counted
+
+
+def test_new_report_is_possible_after_a_withdrawal(job: Installation) -> None:
+    counted = go_live_report(job)
+    actions.withdraw_go_live(report_id=counted.pk, reason="Wrong house.", by=OFFICE, at=AT)
+
+    again = report(job, proofs=[photo()])
+
+    job.refresh_from_db()
+    assert again.result == GoLiveResult.COUNTS
+    assert job.status == InstallationStatus.PTO_CONFIRMED
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"granted_date": date(2026, 3, 6)}, "granted_date"),
+        ({"granted_date": date(2025, 1, 1)}, "granted_date"),
+        ({"utility_reference": " "}, "utility_reference"),
+        ({"utility_reference": "x" * 61}, "utility_reference"),
+        ({"source": "RUMOR"}, "source"),
+        ({"source": GoLiveSource.ON_SITE}, "source"),
+    ],
+)
+def test_wrong_report_names_the_field_and_keeps_the_photo(
+    job: Installation, fields: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(InputRefused) as refused:
+        report(job, proofs=[photo()], **fields)
+
+    assert set(refused.value.problems) == {field}
+    assert not GoLiveReport.objects.exists()
+    assert KeptProof.objects.get().original_name == "letter.jpg"
+
+
+def test_corrected_form_takes_over_the_photo_that_was_kept(job: Installation) -> None:
+    submission_id = uuid.uuid4()
+    with pytest.raises(InputRefused):
+        report(job, submission_id=submission_id, granted_date=date(2026, 3, 6), proofs=[photo()])
+
+    outcome = report(job, submission_id=submission_id)
+
+    assert outcome.result == GoLiveResult.COUNTS
+    assert outcome.report.proofs.get().original_name == "letter.jpg"
+
+
+def test_report_late_on_the_chicago_day_is_not_in_the_future(job: Installation) -> None:
+    just_before_midnight_utc_next_day = AT.replace(day=6, hour=5, minute=30)
+
+    outcome = report(job, granted_date=date(2026, 3, 5), at=just_before_midnight_utc_next_day)
+
+    assert outcome.report.granted_date == date(2026, 3, 5)
+    with pytest.raises(InputRefused):
+        report(installation_at(SUBMITTED), granted_date=date(2026, 3, 6), at=just_before_midnight_utc_next_day)
+
+
+def test_charger_commissioned_on_site_needs_no_utility_reference() -> None:
+    charger = installation_at(InstallationStatus.INSTALLED, kind=HardwareKind.EV_CHARGER)
+
+    outcome = report(charger, source=GoLiveSource.ON_SITE, utility_reference="", proofs=[photo()])
+
+    assert outcome.result == GoLiveResult.COUNTS
+
+
+def test_canceled_job_takes_no_report() -> None:
+    job = installation_at(InstallationStatus.CANCELLED)
+
+    with pytest.raises(MoveNotAllowed):
+        report(job)
+
+    assert not GoLiveReport.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_p4_same_form_sent_at_the_same_moment_counts_once() -> None:
+    job = installation_at(SUBMITTED)
+    submission_id, proof = uuid.uuid4(), photo()
+    outcomes: list[actions.GoLiveOutcome] = []
+    barrier = threading.Barrier(5)
+
+    def send() -> None:
+        barrier.wait()
+        try:
+            outcomes.append(report(job, submission_id=submission_id, proofs=[proof]))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(outcomes) == 5
+    assert sum(not outcome.is_repeat for outcome in outcomes) == 1
+    assert GoLiveReport.objects.get().proofs.count() == 1
+    assert not KeptProof.objects.exists()
