@@ -1,11 +1,12 @@
 """Builds the stand-in and runs it: in a thread for tests, in a process of its own otherwise."""
 
+import socket
 import threading
 from dataclasses import dataclass
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHandler
 
 from simulator import enrollment
 from simulator.account_endpoints import AccountEndpoints
@@ -15,7 +16,7 @@ from simulator.control import Control
 from simulator.dialect import REFERENCE, Dialect
 from simulator.hosted_pages import HostedPages
 from simulator.remote_control import SimulatorControl
-from simulator.wire import Wire
+from simulator.wire import Wire, is_to_be_reset
 from simulator.world import World
 
 __all__ = [
@@ -38,6 +39,16 @@ class _QuietHandler(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Print nothing."""
+
+
+class _Server(ThreadedWSGIServer):
+    """Lets a connection that a fault dropped end with a reset instead of an orderly goodbye."""
+
+    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
+        if isinstance(request, socket.socket) and is_to_be_reset(request):
+            self.close_request(request)
+        else:
+            super().shutdown_request(request)
 
 
 @dataclass
@@ -83,7 +94,7 @@ def start_simulator(
         public_url=public_url,
     )
     wire = Wire(world, build_app(world))
-    server = make_server(_HOST, port, wire, threaded=True, request_handler=_QuietHandler)
+    server = _Server(_HOST, port, wire, handler=_QuietHandler)
     url = f"http://{_HOST}:{server.server_port}"
     stopping = threading.Event()
     threads = (

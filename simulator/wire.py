@@ -23,12 +23,13 @@ from simulator.world import World
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-__all__ = ["AnswerDropped", "Wire"]
+__all__ = ["AnswerDropped", "Wire", "is_to_be_reset"]
 
 _ACCOUNT_IN_PATH = re.compile(r"/v1/app/accounts/([0-9a-fA-F-]{36})(?:/|$)")
 _DECIMAL_TEXT = re.compile(r"-?\d+\.\d+")
 _REFUSAL_STATUS = {"unauthorized": 401, "forbidden": 403, "not_found": 404, "conflict": 409, "unprocessable": 422}
 _LEFT_ALONE = {UNLISTED_KEY}
+_LINGER_NO_TIME = struct.pack("ii", 1, 0)
 
 
 class AnswerDropped(ConnectionError):
@@ -197,4 +198,11 @@ def _bent(value: Any, kind: str) -> Any:
 def _reset_connection(environ: "WSGIEnvironment") -> None:
     connection = environ.get("werkzeug.socket")
     if isinstance(connection, socket.socket):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NO_TIME)
+        connection.shutdown(socket.SHUT_RD)
+
+
+def is_to_be_reset(connection: socket.socket) -> bool:
+    """Tell whether a connection was marked to end with a reset, without a goodbye."""
+    linger = connection.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_LINGER_NO_TIME))
+    return linger == _LINGER_NO_TIME
