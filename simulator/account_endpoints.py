@@ -11,6 +11,7 @@ from simulator.answers import Conflict, Invalid, NotFound, answer
 from simulator.app_endpoints import AppEndpoints, page_of
 from simulator.meters import search
 from simulator.payloads import account_payload, documents_payload, location_payload, meter_payload
+from simulator.pricing import RATE_STRUCTURE
 from simulator.requests_in import (
     account_behind_token,
     account_of_app,
@@ -195,7 +196,7 @@ class AccountEndpoints:
                 "uuid": plan.uuid,
                 "name": plan.name,
                 "plan_type": "residential",
-                "rate_structure": plan.group.rate_structure,
+                "rate_structure": RATE_STRUCTURE,
             }
         )
 

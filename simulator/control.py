@@ -14,11 +14,11 @@ from simulator.dialect import DialectWrong, changed_dialect, dialect_as_json
 from simulator.faults import FAULT_KINDS, FaultWrong
 from simulator.meters import SEEDED_METERS
 from simulator.payloads import account_payload, meter_payload
-from simulator.pricing import PLAN_GROUPS
+from simulator.pricing import PLAN_GROUPS, RATE_STRUCTURE
 from simulator.requests_in import json_object, meter_field
 from simulator.scenarios import SCENARIO_TAGS
 from simulator.webhooks import EVENTS, WebhookSwitches
-from simulator.world import SettingsWrong, World
+from simulator.world import SettingsWrong, World, is_of_kind
 
 __all__ = ["CONTROL_PREFIX", "Control"]
 
@@ -129,10 +129,9 @@ class Control:
         sender = self.world.webhooks
         _check_keys(body, {"url", *WebhookSwitches.__dataclass_fields__})
         for key, value in body.items():
-            present = sender.url if key == "url" else getattr(sender.switches, key)
-            is_number = isinstance(present, float) and isinstance(value, int | float) and not isinstance(value, bool)
-            if not is_number and type(value) is not type(present):
-                raise Invalid(f"{key} must be of type {type(present).__name__}", field=key)
+            default = "" if key == "url" else getattr(WebhookSwitches, key)
+            if not is_of_kind(value, default):
+                raise Invalid(f"{key} must be of type {type(default).__name__}", field=key)
             setattr(sender if key == "url" else sender.switches, key, value)
         return self.list_webhooks()
 
@@ -168,7 +167,7 @@ class Control:
             {
                 "uuid": group.uuid,
                 "name": group.name,
-                "rate_structure": group.rate_structure,
+                "rate_structure": RATE_STRUCTURE,
                 "energy_cents_per_kwh": str(group.energy_cents_per_kwh),
                 "export_cents_per_kwh": str(group.export_cents_per_kwh) if group.export_cents_per_kwh else None,
                 "monthly_cost_dollars": str(group.monthly_cost_dollars),

@@ -6,7 +6,7 @@ from simulator.accounts import Account, has_begun, shown_status
 from simulator.calendar_days import chicago_day
 from simulator.clock import iso_instant
 from simulator.meters import Meter
-from simulator.pricing import PricedPlan
+from simulator.pricing import RATE_STRUCTURE, PricedPlan
 from simulator.world import MAIN_APP_UUID, World
 
 __all__ = ["account_payload", "documents_payload", "location_payload", "meter_payload", "plan_payload"]
@@ -71,7 +71,7 @@ def plan_payload(world: World, plan: PricedPlan, *, base_url: str) -> dict[str, 
         "name": plan.name,
         "term_months": plan.term_months,
         "plan_type": "residential",
-        "rate_structure": plan.group.rate_structure,
+        "rate_structure": RATE_STRUCTURE,
         "energy_rate_cents_per_kwh": str(plan.energy_cents_per_kwh),
         "plan_monthly_cost_dollars": str(plan.monthly_cost_dollars),
         "delivery_rate_cents_per_kwh": str(plan.utility.delivery_cents_per_kwh),

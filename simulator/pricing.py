@@ -14,6 +14,7 @@ __all__ = [
     "FIXED_BUYBACK_GROUP_UUID",
     "FIXED_GROUP_UUID",
     "PLAN_GROUPS",
+    "RATE_STRUCTURE",
     "PlanGroup",
     "PricedPlan",
     "price_plans",
@@ -22,6 +23,8 @@ __all__ = [
 FIXED_GROUP_UUID = "11111111-aaaa-4aaa-8aaa-000000000001"
 FIXED_BUYBACK_GROUP_UUID = "22222222-bbbb-4bbb-8bbb-000000000002"
 EV_GROUP_UUID = "33333333-cccc-4ccc-8ccc-000000000003"
+
+RATE_STRUCTURE = "FIXED"
 
 _CENT = Decimal("0.01")
 _PRICEY_FACTOR = 3
@@ -34,20 +37,18 @@ class PlanGroup:
     energy_cents_per_kwh: Decimal
     export_cents_per_kwh: Decimal | None
     monthly_cost_dollars: Decimal
-    rate_structure: str
 
 
 PLAN_GROUPS = (
-    PlanGroup(FIXED_GROUP_UUID, "Lone Star Fixed", Decimal("8.90"), None, Decimal("4.95"), "fixed"),
+    PlanGroup(FIXED_GROUP_UUID, "Lone Star Fixed", Decimal("8.90"), None, Decimal("4.95")),
     PlanGroup(
         FIXED_BUYBACK_GROUP_UUID,
         "Lone Star Solar Buyback",
         Decimal("9.60"),
         Decimal("6.50"),
         Decimal("9.95"),
-        "fixed_with_buyback",
     ),
-    PlanGroup(EV_GROUP_UUID, "Lone Star EV Nights", Decimal("9.20"), None, Decimal("6.95"), "fixed_ev"),
+    PlanGroup(EV_GROUP_UUID, "Lone Star EV Nights", Decimal("9.20"), None, Decimal("6.95")),
 )
 
 # A longer term costs a little less a kWh and more to leave.

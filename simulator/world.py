@@ -1,5 +1,6 @@
 """Everything the stand-in holds in memory, and what time does to it."""
 
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from simulator.dialect import REFERENCE, Dialect
 from simulator.faults import FaultPlan
 from simulator.webhooks import WebhookSender, event_body
 
-__all__ = ["OTHER_APP_TOKEN", "AccountToken", "HostedSession", "Settings", "SettingsWrong", "World"]
+__all__ = ["OTHER_APP_TOKEN", "AccountToken", "HostedSession", "Settings", "SettingsWrong", "World", "is_of_kind"]
 
 MAIN_APP_UUID = "6f0c2a3e-91d4-4d5c-8f6b-2a1b3c4d5e6f"
 OTHER_APP_UUID = "0dd0a990-0000-4000-8000-000000000002"
@@ -27,6 +28,13 @@ _LOG_LENGTH = 5000
 
 class SettingsWrong(ValueError):
     """A setting has an unknown name or a value it cannot take."""
+
+
+def is_of_kind(value: object, default: object) -> bool:
+    """Tell whether a value may stand where the default stands; a whole number may stand for a fraction."""
+    if isinstance(default, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is type(default)
 
 
 @dataclass
@@ -46,15 +54,16 @@ class Settings:
 
     def change(self, wanted: Mapping[str, object]) -> None:
         for key, value in wanted.items():
-            present = getattr(self, key, None)
-            if key not in self.__dataclass_fields__ or present is None:
+            if key not in self.__dataclass_fields__:
                 raise SettingsWrong(f"There is no setting {key!r}; there are: {', '.join(self.__dataclass_fields__)}.")
-            is_number = isinstance(present, float) and isinstance(value, int | float) and not isinstance(value, bool)
-            if not is_number and type(value) is not type(present):
-                raise SettingsWrong(f"{key} must be of type {type(present).__name__}.")
+            default = getattr(type(self), key)
+            if not is_of_kind(value, default):
+                raise SettingsWrong(f"{key} must be of type {type(default).__name__}.")
+            if key == "read_lag_clock" and value not in ("simulator", "wall"):
+                raise SettingsWrong("read_lag_clock must be simulator or wall.")
+            if key == "price_factor" and not re.fullmatch(r"\d+(\.\d+)?", str(value)):
+                raise SettingsWrong("price_factor must be decimal text such as 1.25.")
             setattr(self, key, value)
-        if self.read_lag_clock not in ("simulator", "wall"):
-            raise SettingsWrong("read_lag_clock must be simulator or wall.")
 
 
 @dataclass(frozen=True)
