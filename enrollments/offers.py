@@ -1,0 +1,170 @@
+"""
+Judging an offer against the limits that the customer signed: pure, field by field, no benefit of the doubt.
+
+A field that the envelope limits and the offer lacks fails. Nobody can override a verdict; an offer that fails is never
+accepted.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class SignedLimits:
+    """The envelope, as far as it limits a plan. Prices in cents per kWh, fees in dollars."""
+
+    light_plan_group: UUID
+    rate_kind: str
+    esi_id: str
+    highest_average_cents_per_kwh_500: Decimal
+    highest_average_cents_per_kwh_1000: Decimal
+    highest_average_cents_per_kwh_2000: Decimal
+    highest_base_fee_dollars: Decimal
+    longest_term_months: int
+    highest_termination_fee_dollars: Decimal
+    lowest_buyback_cents_per_kwh: Decimal
+
+
+@dataclass(frozen=True)
+class OfferedPlan:
+    """One priced plan as far as limits concern it; None where Light said nothing or nothing readable."""
+
+    light_plan_uuid: UUID
+    light_plan_group: UUID | None
+    rate_kind: str | None
+    esi_id: str
+    average_cents_per_kwh_500: Decimal | None
+    average_cents_per_kwh_1000: Decimal | None
+    average_cents_per_kwh_2000: Decimal | None
+    base_fee_dollars: Decimal | None
+    term_months: int | None
+    termination_fee_dollars: Decimal | None
+    buyback_cents_per_kwh: Decimal | None
+
+
+@dataclass(frozen=True)
+class FieldVerdict:
+    field: str
+    signed: str
+    offered: str
+    fits: bool
+    because: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    fields: tuple[FieldVerdict, ...]
+
+    @property
+    def fits(self) -> bool:
+        return all(field.fits for field in self.fields)
+
+    @property
+    def failures(self) -> tuple[FieldVerdict, ...]:
+        return tuple(field for field in self.fields if not field.fits)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [asdict(field) for field in self.fields]
+
+
+def judge(offer: OfferedPlan, limits: SignedLimits) -> Verdict:
+    """Hold every limited field of an offer against the envelope."""
+    return Verdict(
+        (
+            _same("plan group", limits.light_plan_group, offer.light_plan_group),
+            _same("rate kind", limits.rate_kind, offer.rate_kind),
+            _same("ESI ID", limits.esi_id, offer.esi_id),
+            _at_most(
+                "average price at 500 kWh",
+                limits.highest_average_cents_per_kwh_500,
+                offer.average_cents_per_kwh_500,
+                unit="¢/kWh",
+            ),
+            _at_most(
+                "average price at 1,000 kWh",
+                limits.highest_average_cents_per_kwh_1000,
+                offer.average_cents_per_kwh_1000,
+                unit="¢/kWh",
+            ),
+            _at_most(
+                "average price at 2,000 kWh",
+                limits.highest_average_cents_per_kwh_2000,
+                offer.average_cents_per_kwh_2000,
+                unit="¢/kWh",
+            ),
+            _at_most("monthly base fee", limits.highest_base_fee_dollars, offer.base_fee_dollars, unit="$"),
+            _at_most("term", limits.longest_term_months, offer.term_months, unit="months"),
+            _at_most(
+                "early termination fee",
+                limits.highest_termination_fee_dollars,
+                offer.termination_fee_dollars,
+                unit="$",
+            ),
+            _buyback(limits.lowest_buyback_cents_per_kwh, offer.buyback_cents_per_kwh),
+        )
+    )
+
+
+def choose(offers: Iterable[tuple[OfferedPlan, Verdict]]) -> OfferedPlan | None:
+    """
+    Give the cheapest offer that fits, or None when none does.
+
+    Cheapest at 1,000 kWh, then at 500 and 2,000, then by base fee, the longer term and last the plan's UUID, so that
+    the same offers always give the same choice.
+    """
+    fitting = [offer for offer, verdict in offers if verdict.fits]
+    return min(fitting, key=_rank, default=None)
+
+
+def _rank(offer: OfferedPlan) -> tuple[Decimal, Decimal, Decimal, Decimal, int, str]:
+    return (
+        offer.average_cents_per_kwh_1000 or Decimal(0),
+        offer.average_cents_per_kwh_500 or Decimal(0),
+        offer.average_cents_per_kwh_2000 or Decimal(0),
+        offer.base_fee_dollars or Decimal(0),
+        -(offer.term_months or 0),
+        str(offer.light_plan_uuid),
+    )
+
+
+def _same(field: str, signed: UUID | str, offered: UUID | str | None) -> FieldVerdict:
+    if offered in (None, ""):
+        return FieldVerdict(field, str(signed), "not given", fits=False, because="The offer does not say.")
+    if offered != signed:
+        return FieldVerdict(field, str(signed), str(offered), fits=False, because="It is not what was signed for.")
+    return FieldVerdict(field, str(signed), str(offered), fits=True, because="It is what was signed for.")
+
+
+def _at_most(field: str, signed: Decimal | int, offered: Decimal | int | None, *, unit: str) -> FieldVerdict:
+    limit = f"at most {_quantity(signed, unit)}"
+    if offered is None:
+        return FieldVerdict(field, limit, "not given", fits=False, because="The offer does not say.")
+    shown = _quantity(offered, unit)
+    if not Decimal(offered).is_finite() or offered < 0:
+        return FieldVerdict(field, limit, shown, fits=False, because="That cannot be read as a price or a length.")
+    if offered > signed:
+        return FieldVerdict(field, limit, shown, fits=False, because="It is above the signed limit.")
+    return FieldVerdict(field, limit, shown, fits=True, because="It is within the signed limit.")
+
+
+def _buyback(signed: Decimal, offered: Decimal | None) -> FieldVerdict:
+    field, unit = "solar buyback", "¢/kWh"
+    shown = "not given" if offered is None else _quantity(offered, unit)
+    if signed == 0:
+        return FieldVerdict(field, "none required", shown, fits=True, because="The customer signed that none is needed.")
+    limit = f"at least {_quantity(signed, unit)}"
+    if offered is None:
+        return FieldVerdict(field, limit, shown, fits=False, because="The offer does not say.")
+    if not offered.is_finite() or offered < signed:
+        return FieldVerdict(field, limit, shown, fits=False, because="It is below the signed limit.")
+    return FieldVerdict(field, limit, shown, fits=True, because="It is within the signed limit.")
+
+
+def _quantity(amount: Decimal | int, unit: str) -> str:
+    if isinstance(amount, Decimal) and amount.is_finite():
+        amount = amount.normalize()
+    text = f"{amount:f}" if isinstance(amount, Decimal) else str(amount)
+    return f"${text}" if unit == "$" else f"{text} {unit}"
