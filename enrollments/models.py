@@ -52,6 +52,9 @@ class Enrollment(models.Model):
 
     due_at = models.DateTimeField(null=True, blank=True, help_text="When the engine must look again.")
     lease_until = models.DateTimeField(null=True, blank=True, help_text="A worker has it until then.")
+    calls_not_before = models.DateTimeField(
+        null=True, blank=True, help_text="Light asked us to wait, or could not be reached: no call before then."
+    )
     failures = models.PositiveSmallIntegerField(default=0, help_text="How often in a row our processing failed.")
     last_error = models.TextField(blank=True)
     next_step = models.CharField(max_length=30, blank=True)
@@ -128,6 +131,9 @@ class LightWrite(models.Model):
     request = models.JSONField(default=dict, help_text="What was sent, without secrets and personal data.")
     answer = models.JSONField(default=dict, blank=True, help_text="What came back, without secrets and personal data.")
     outcome = models.TextField(blank=True)
+    hold_code = models.CharField(
+        max_length=30, choices=HoldCode.choices, blank=True, help_text="Which hold a refusal of this call leads to."
+    )
     doubt_since = models.DateTimeField(null=True, blank=True)
     doubt_readings = models.PositiveSmallIntegerField(default=0)
 

@@ -7,9 +7,15 @@ accepted.
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from core.dates import chicago_day, chicago_midnight, earliest_after_business_days
+
+LIFE_BUSINESS_DAYS = 5
+STALE_AFTER_BUSINESS_DAYS = 4
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,26 @@ def choose(offers: Iterable[tuple[OfferedPlan, Verdict]]) -> OfferedPlan | None:
     return min(fitting, key=_rank, default=None)
 
 
+def last_day_of_life(requested: date) -> date:
+    """
+    Give the last day on which plans priced on a Chicago day can be accepted, in the earliest reading.
+
+    Source: Light notes, section 7; domain notes, section 3.
+    """
+    return earliest_after_business_days(requested, LIFE_BUSINESS_DAYS)
+
+
+def stale_at(requested_at: datetime, *, expires_at: datetime | None = None) -> datetime:
+    """
+    Give the instant from which plans are asked for again: a business day before their life ends, in any reading.
+
+    An expiry that Light names counts when it is sooner.
+    """
+    last_day = earliest_after_business_days(chicago_day(requested_at), STALE_AFTER_BUSINESS_DAYS)
+    computed = chicago_midnight(last_day + timedelta(days=1))
+    return min(computed, expires_at) if expires_at is not None else computed
+
+
 def _rank(offer: OfferedPlan) -> tuple[Decimal, Decimal, Decimal, Decimal, int, str]:
     return (
         offer.average_cents_per_kwh_1000 or Decimal(0),
@@ -154,7 +180,9 @@ def _buyback(signed: Decimal, offered: Decimal | None) -> FieldVerdict:
     field, unit = "solar buyback", "¢/kWh"
     shown = "not given" if offered is None else _quantity(offered, unit)
     if signed == 0:
-        return FieldVerdict(field, "none required", shown, fits=True, because="The customer signed that none is needed.")
+        return FieldVerdict(
+            field, "none required", shown, fits=True, because="The customer signed that none is needed."
+        )
     limit = f"at least {_quantity(signed, unit)}"
     if offered is None:
         return FieldVerdict(field, limit, shown, fits=False, because="The offer does not say.")

@@ -125,7 +125,9 @@ def plan(
         earliest=earliest,
         latest=latest,
         best=earliest.date,
-        last_act=_last_day_to_act(act_from.date, floor=floor, signed_latest=signed_latest, sunset=sunset, window=window),
+        last_act=_last_day_to_act(
+            act_from.date, floor=floor, signed_latest=signed_latest, sunset=sunset, window=window
+        ),
     )
 
 

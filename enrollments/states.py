@@ -29,6 +29,9 @@ MOVES: dict[str, Move] = {
         frozenset({_S.ACCEPTING, _S.IN_DOUBT}), _S.OPEN, "The acceptance was refused or shown not to have happened."
     ),
     "confirm": Move(frozenset({_S.ACCEPTING, _S.IN_DOUBT}), _S.ACCEPTED, "Light holds the acceptance."),
+    "confirm_late": Move(
+        frozenset({_S.OPEN}), _S.ACCEPTED, "An acceptance that had been called off shows at Light after all."
+    ),
     "finalize": Move(frozenset({_S.ACCEPTED}), _S.FINALIZED, "Light holds the finished enrollment."),
     "activate": Move(frozenset({_S.ACCEPTED, _S.FINALIZED}), _S.ACTIVE, "Electricity flows under the plan."),
     "end": Move(
@@ -73,7 +76,7 @@ class HoldCode(TextChoices):
     NO_PLANS = "NO_PLANS", "Light offers no plan"
     NO_LEGAL_START = "NO_LEGAL_START", "No legal start date"
     CUSTOMER_ENROLLED_HIMSELF = "CUSTOMER_ENROLLED_HIMSELF", "Accepted by somebody else"
-    CREDIT_FAILED = "CREDIT_FAILED", "Credit check failed"
+    NOT_READY_THOUGH_COMPLETE = "NOT_READY_THOUGH_COMPLETE", "Complete, yet not ready at Light"
     UNKNOWN_LIGHT_STATUS = "UNKNOWN_LIGHT_STATUS", "Light shows a status we do not know"
     REFUSED_BY_LIGHT = "REFUSED_BY_LIGHT", "Light refused a call"
     DOUBT_UNSETTLED = "DOUBT_UNSETTLED", "An answer stayed unclear"

@@ -1,0 +1,103 @@
+"""Making the customer known to Light: his account, our attestation, and his way into Light's own pages."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from core.actors import Actor
+from core.clock import Clock
+from enrollments.actions.moving import lock, note
+from enrollments.actions.reconciling import keep_reading
+from enrollments.actions.writing import call, close_done, open_write, still_due
+from enrollments.decision import OpenAccount, Policy, RecordClientAgent
+from enrollments.light.client import LightClient
+from enrollments.light.payloads import HostedLink, NewAccount
+from enrollments.models import Enrollment
+from enrollments.states import WriteKind
+from installations.models import Customer
+from poa_documents.guards import check_authority
+from poa_documents.models import PoaDocument
+
+
+class NoAccountYet(Exception):
+    """Light does not know the customer yet, so there are no pages of Light's to send him to."""
+
+
+def open_account(enrollment_id: int, step: OpenAccount, *, light: LightClient, clock: Clock, policy: Policy) -> None:
+    """Create the customer's account at Light with what is known of him."""
+    with transaction.atomic(durable=True):
+        enrollment, facts = still_due(enrollment_id, step, at=clock.now(), policy=policy)
+        assert facts.authority is not None  # noqa: S101 - the step follows the authority gate
+        poa = PoaDocument.objects.get(pk=facts.authority.poa_id)
+        check_authority(poa, esi_id=enrollment.site.esi_id, at=clock.now())
+        new_account = _new_account(enrollment.customer)
+        request = {"fields": sorted(new_account.model_dump(exclude_none=True))}
+        write = open_write(enrollment, WriteKind.CREATE_ACCOUNT, request, at=clock.now())
+
+    account = call(write, lambda: light.create_account(new_account), clock=clock)
+
+    with transaction.atomic():
+        write.enrollment = lock(enrollment_id)
+        link_account(write.enrollment, account.uuid)
+        keep_reading(write.enrollment, account, at=clock.now())
+        write.enrollment.save()
+        close_done(write, answer=account.raw, outcome=f"Account {account.uuid}.", at=clock.now())
+
+
+def record_client_agent(
+    enrollment_id: int, step: RecordClientAgent, *, light: LightClient, clock: Clock, policy: Policy
+) -> None:
+    """Attest to Light that we act for the customer since the instant of his signature."""
+    with transaction.atomic(durable=True):
+        enrollment, _ = still_due(enrollment_id, step, at=clock.now(), policy=policy)
+        poa = PoaDocument.objects.select_related("envelope").get(pk=step.poa_id)
+        check_authority(poa, esi_id=enrollment.site.esi_id, at=clock.now())
+        signed_at = poa.signed_at
+        assert signed_at is not None  # noqa: S101 - a constraint: signed means dated
+        request = {"poa": poa.pk, "client_agent_accepted_at": signed_at.isoformat()}
+        write = open_write(enrollment, WriteKind.RECORD_CLIENT_AGENT, request, at=clock.now())
+        account_uuid = str(enrollment.light_account_uuid)
+
+    call(write, lambda: light.record_client_agent(account_uuid, accepted_at=signed_at), clock=clock)
+
+    with transaction.atomic():
+        write.enrollment = lock(enrollment_id)
+        confirm_attestation(write.enrollment, poa, at=clock.now())
+        close_done(write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=clock.now())
+
+
+def confirm_attestation(enrollment: Enrollment, poa: PoaDocument, *, at: datetime) -> None:
+    enrollment.attested_poa = poa
+    enrollment.attested_at = at
+    enrollment.save(update_fields=["attested_poa", "attested_at"])
+
+
+def link_account(enrollment: Enrollment, account_uuid: str) -> None:
+    enrollment.light_account_uuid = account_uuid
+    enrollment.save(update_fields=["light_account_uuid"])
+
+
+def hosted_link(*, enrollment_id: int, light: LightClient, by: Actor, at: datetime) -> HostedLink:
+    """
+    Fetch the customer's one-time way into Light's pages for identity, credit and card.
+
+    One per click: it is handed over at once and never stored.
+
+    :raises NoAccountYet: the account is made once the customer has signed
+    """
+    enrollment = Enrollment.objects.get(pk=enrollment_id)
+    if enrollment.light_account_uuid is None:
+        raise NoAccountYet("Your account is still being prepared. Please try again in a few minutes.")
+    link = light.hosted_link(str(enrollment.light_account_uuid))
+    note(enrollment, "open_hosted_pages", by=by, at=at)
+    return link
+
+
+def _new_account(customer: Customer) -> NewAccount:
+    return NewAccount(
+        email=customer.email,
+        first_name=customer.first_name,
+        last_name=customer.last_name,
+        phone_number=str(customer.phone) or None,
+        date_of_birth=customer.date_of_birth,
+    )

@@ -1,0 +1,198 @@
+"""
+The three steps of every write to Light: record it, make the call with no transaction open, close the record.
+
+A crash at any line leaves an open record, and an open record older than a call can last is in doubt, never "not done".
+"""
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from django.db import transaction
+
+from core.actors import LIGHT, SYSTEM
+from core.clock import Clock
+from core.dates import chicago_day
+from enrollments.actions.moving import EnrollmentMoved, lock, note, take_move
+from enrollments.decision import Policy, Step, decide
+from enrollments.facts import Facts, gather, governing_poa
+from enrollments.light.errors import Conflict, DialectWrong, InDoubt, LightError, NotReached, Refused, Unauthorized
+from enrollments.light.redaction import redact
+from enrollments.models import AcceptAttempt, Enrollment, LightWrite
+from enrollments.states import UNSETTLED_WRITE_STATUSES, HoldCode, WriteKind, WriteStatus
+from poa_documents.models import PoaDocument
+
+LONGEST_BACK_OFF = timedelta(minutes=15)
+FIRST_BACK_OFF = timedelta(seconds=5)
+
+Answer = TypeVar("Answer")
+
+
+class CallFailed(Exception):
+    """The write did not end in an answer. Its record and the enrollment already say what that means."""
+
+
+def still_due(enrollment_id: int, step: Step, *, at: datetime, policy: Policy) -> tuple[Enrollment, Facts]:
+    """
+    Lock the enrollment, gather its facts anew and insist that `step` is still the next one, to the letter.
+
+    Only inside a transaction. Whatever happened since the step was decided, a revocation, a pause, midnight, another
+    worker, then shows as another decision.
+
+    :raises EnrollmentMoved: something else comes next now
+    """
+    enrollment = lock(enrollment_id)
+    lock_authority(enrollment)
+    facts = gather(enrollment, today=chicago_day(at))
+    if decide(facts, now=at, policy=policy) != step:
+        raise EnrollmentMoved(f"{enrollment} moved on before “{type(step).__name__}” could begin.")
+    return enrollment, facts
+
+
+def lock_authority(enrollment: Enrollment) -> None:
+    """Hold the POA still until the transaction ends: a revocation either came before, and is seen, or comes after."""
+    poa = governing_poa(enrollment)
+    if poa is not None:
+        PoaDocument.objects.select_for_update().get(pk=poa.pk)
+
+
+def open_write(enrollment: Enrollment, kind: WriteKind, request: dict[str, Any], *, at: datetime) -> LightWrite:
+    """Record a write before it is made. The database refuses a second one while one is unsettled."""
+    write = LightWrite.objects.create(enrollment=enrollment, kind=kind, opened_at=at, request=redact(request))
+    note(enrollment, f"begin_{kind.lower()}", by=SYSTEM, at=at)
+    return write
+
+
+def call(write: LightWrite, send: Callable[[], Answer], *, clock: Clock) -> Answer:
+    """
+    Make the call that `write` records, and close the record unless an answer came.
+
+    With an answer the caller closes it, in the transaction that keeps what the answer brought.
+
+    :raises CallFailed: no answer; record and enrollment are up to date
+    """
+    try:
+        return send()
+    except InDoubt as doubt:
+        lose_answer(write.pk, outcome=str(doubt), at=clock.now())
+        raise CallFailed from doubt
+    except Conflict as conflict:
+        if write.kind == WriteKind.CREATE_ACCOUNT:
+            close_refused(write.pk, outcome=_words(conflict), code=HoldCode.ACCOUNT_UNCLEAR, at=clock.now())
+        else:  # "done before" and "not possible now" look alike: the account tells which
+            lose_answer(write.pk, outcome=_words(conflict), at=clock.now())
+        raise CallFailed from conflict
+    except (Refused, Unauthorized) as refusal:
+        close_refused(write.pk, outcome=_words(refusal), code=hold_code_for(refusal), at=clock.now())
+        raise CallFailed from refusal
+    except NotReached as problem:
+        close_not_reached(write.pk, problem, at=clock.now())
+        raise CallFailed from problem
+
+
+def close_done(write: LightWrite, *, answer: dict[str, Any], outcome: str, at: datetime) -> None:
+    """
+    Close a write that Light did. Inside the caller's transaction, on a locked enrollment.
+
+    A write that was settled otherwise meanwhile is corrected: what Light says it did, it did.
+    """
+    write.status = WriteStatus.DONE
+    write.closed_at = at
+    write.answer = redact(answer)
+    write.outcome = outcome
+    write.save()
+    note(write.enrollment, f"done_{write.kind.lower()}", by=LIGHT, at=at, reason=outcome)
+
+
+@transaction.atomic
+def lose_answer(write_id: int, *, outcome: str, at: datetime) -> None:
+    """Mark a write as in doubt, unless somebody has settled it meanwhile."""
+    write = _lock_write(write_id)
+    if write.status != WriteStatus.OPEN:
+        return
+    write.status = WriteStatus.IN_DOUBT
+    write.doubt_since = at
+    write.outcome = outcome
+    write.save()
+    if write.kind == WriteKind.ACCEPT_PLAN:
+        take_move(write.enrollment, "lose_answer", by=SYSTEM, at=at, reason=outcome)
+    else:
+        note(write.enrollment, f"doubt_{write.kind.lower()}", by=SYSTEM, at=at, reason=outcome)
+
+
+@transaction.atomic
+def close_refused(write_id: int, *, outcome: str, code: HoldCode, at: datetime) -> None:
+    """Close a write that Light refused; the decision then asks for a person."""
+    write = _lock_write(write_id)
+    if write.status not in UNSETTLED_WRITE_STATUSES:
+        return
+    write.hold_code = code
+    _close_as_not_done(write, WriteStatus.REFUSED, outcome=outcome, at=at)
+
+
+@transaction.atomic
+def close_not_done(write_id: int, *, outcome: str, at: datetime) -> None:
+    """Close a write that shows not to have happened."""
+    write = _lock_write(write_id)
+    if write.status in UNSETTLED_WRITE_STATUSES:
+        _close_as_not_done(write, WriteStatus.NOT_DONE, outcome=outcome, at=at)
+
+
+@transaction.atomic
+def close_not_reached(write_id: int, problem: NotReached, *, at: datetime) -> None:
+    """Close a write that never reached Light, and leave Light alone for a while."""
+    write = _lock_write(write_id)
+    if write.status in UNSETTLED_WRITE_STATUSES:
+        back_off(write.enrollment, problem, at=at)
+        _close_as_not_done(write, WriteStatus.NOT_DONE, outcome=str(problem), at=at)
+
+
+def back_off(enrollment: Enrollment, problem: NotReached, *, at: datetime) -> None:
+    """
+    Make no call for this enrollment for a while: as long as Light asked, else twice as long each time, with jitter.
+
+    On a locked enrollment, inside the caller's transaction.
+    """
+    enrollment.failures += 1
+    doubled = min(FIRST_BACK_OFF * 2 ** min(enrollment.failures - 1, 20), LONGEST_BACK_OFF)
+    asked = timedelta(seconds=problem.retry_after_seconds or 0)
+    pause = max(doubled, asked) * random.uniform(1.0, 1.25)  # noqa: S311 - spreads calls, keeps no secret
+    enrollment.calls_not_before = at + pause
+    enrollment.last_error = str(problem)
+    enrollment.save(update_fields=["failures", "calls_not_before", "last_error"])
+
+
+def hold_code_for(refusal: LightError) -> HoldCode:
+    match refusal:
+        case DialectWrong():
+            return HoldCode.WRONG_DIALECT
+        case Unauthorized():
+            return HoldCode.NOT_AUTHORIZED
+        case _:
+            return HoldCode.REFUSED_BY_LIGHT
+
+
+def _close_as_not_done(write: LightWrite, status: WriteStatus, *, outcome: str, at: datetime) -> None:
+    write.status = status
+    write.closed_at = at
+    write.outcome = outcome
+    write.save()
+    if write.kind == WriteKind.ACCEPT_PLAN:
+        AcceptAttempt.objects.filter(write=write).update(succeeded=False)
+        take_move(write.enrollment, "call_off", by=SYSTEM, at=at, reason=outcome)
+    else:
+        note(write.enrollment, f"{status.lower()}_{write.kind.lower()}", by=SYSTEM, at=at, reason=outcome)
+
+
+def _lock_write(write_id: int) -> LightWrite:
+    write = LightWrite.objects.get(pk=write_id)
+    enrollment = lock(write.enrollment_id)
+    write.refresh_from_db()
+    write.enrollment = enrollment
+    return write
+
+
+def _words(problem: LightError) -> str:
+    reasons = getattr(problem, "reasons", ())
+    return f"{problem} {'; '.join(reasons)}".strip() if reasons else str(problem)

@@ -1,0 +1,360 @@
+"""
+Everything that the decision needs to know about one enrollment, gathered once, without HTTP.
+
+The dataclasses are plain values; `gather` is the only function here that touches the database.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from enrollments.light.payloads import Account, LightStage, derive_stage, missing_prerequisites
+from enrollments.models import AcceptAttempt, Enrollment, Hold, LightWrite, Pause, PlanOffer
+from enrollments.offers import OfferedPlan, SignedLimits
+from enrollments.states import (
+    UNSETTLED_WRITE_STATUSES,
+    EnrollmentStatus,
+    HoldCode,
+    HoldOwner,
+    WriteKind,
+    WriteStatus,
+)
+from installations.models import GoLiveReport, HardwareKind, Installation
+from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
+from poa_documents.models import Envelope, PoaDocument
+from poa_documents.states import OPEN_STATUSES, PoaStatus
+
+
+@dataclass(frozen=True)
+class AuthorityFacts:
+    """The POA that governs the case: the newest open one of this customer and site, else the newest of all."""
+
+    poa_id: int
+    status: PoaStatus
+    signed_at: datetime | None
+    is_sealed: bool
+    limits: SignedLimits
+    earliest_start: date
+    latest_start: date
+    sunset: date
+    uses_left: int
+    is_attested: bool
+    ended_because: str = ""
+
+
+@dataclass(frozen=True)
+class LocationFacts:
+    esi_id: str | None
+    plan_uuid: str | None
+    service_start: date | None
+    final_service: date | None
+
+
+@dataclass(frozen=True)
+class AccountFacts:
+    """The account as last read; flags are what that reading said."""
+
+    uuid: UUID
+    read_at: datetime | None
+    stage: LightStage
+    status: str
+    status_since: datetime | None
+    missing: tuple[str, ...]
+    has_accepted_plan: bool
+    is_finalized: bool
+    locations: tuple[LocationFacts, ...] = ()
+
+
+@dataclass(frozen=True)
+class GoLiveFacts:
+    """What is known of the hardware at the site. `counted_date` is the earliest go-live that counts."""
+
+    counted_date: date | None
+    is_awaiting_office: bool
+    is_conflicting: bool
+    is_called_off: bool
+    by_pto: bool
+    embargo_end: date | None = None
+
+
+@dataclass(frozen=True)
+class OfferFacts:
+    offer_id: int
+    plan: OfferedPlan
+    requested_at: datetime
+    stale_at: datetime
+
+
+@dataclass(frozen=True)
+class WriteFacts:
+    """A write whose outcome is unknown, or the newest one that Light refused."""
+
+    write_id: int
+    kind: WriteKind
+    status: WriteStatus
+    opened_at: datetime
+    outcome: str = ""
+    hold_code: HoldCode = HoldCode.REFUSED_BY_LIGHT
+    doubt_since: datetime | None = None
+    doubt_readings: int = 0
+
+
+@dataclass(frozen=True)
+class HoldFacts:
+    hold_id: int
+    code: HoldCode
+    because: str
+    owner: HoldOwner
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Facts:
+    enrollment_id: int
+    status: EnrollmentStatus
+    esi_id: str
+    authority: AuthorityFacts | None
+    account: AccountFacts | None
+    go_live: GoLiveFacts
+    offers: tuple[OfferFacts, ...] = ()
+    has_asked_for_offers: bool = False
+    unsettled: WriteFacts | None = None
+    refused: WriteFacts | None = None
+    fruitless: tuple[WriteKind, ...] = ()
+    hold: HoldFacts | None = None
+    settled_codes: frozenset[HoldCode] = frozenset()
+    is_paused: bool = False
+    accepted_at: datetime | None = None
+    accepted_start: date | None = None
+    is_cancel_reported: bool = False
+    calls_not_before: datetime | None = None
+
+
+def gather(enrollment: Enrollment, *, today: date) -> Facts:
+    """
+    Read the facts of one enrollment; a fixed number of queries, whatever its history.
+
+    What a person settled by releasing a hold does not count again: writes refused, doubts that came to nothing and
+    offers from before the last release are left out.
+    """
+    poa = governing_poa(enrollment)
+    authority = _authority(poa, enrollment) if poa else None
+    holds = list(enrollment.holds.order_by("since", "pk"))
+    open_hold = next((hold for hold in holds if hold.released_at is None), None)
+    last_release = max((hold.released_at for hold in holds if hold.released_at is not None), default=None)
+    writes = list(enrollment.writes.order_by("opened_at", "pk"))
+    recent = [write for write in writes if last_release is None or write.opened_at >= last_release]
+    return Facts(
+        enrollment_id=enrollment.pk,
+        status=EnrollmentStatus(enrollment.status),
+        esi_id=enrollment.site.esi_id,
+        authority=authority,
+        account=_account(enrollment, today=today),
+        go_live=_go_live(enrollment),
+        offers=_offers(recent),
+        has_asked_for_offers=any(_is_done(write, WriteKind.REQUEST_PLANS) for write in recent),
+        unsettled=_unsettled(writes),
+        refused=_refused(recent),
+        fruitless=tuple(
+            WriteKind(write.kind)
+            for write in recent
+            if write.status == WriteStatus.NOT_DONE and write.doubt_since is not None
+        ),
+        hold=_hold(open_hold),
+        settled_codes=frozenset(HoldCode(hold.code) for hold in holds if hold.released_at is not None),
+        is_paused=_is_paused(authority),
+        accepted_at=enrollment.accepted_at,
+        accepted_start=enrollment.service_start_date,
+        is_cancel_reported=enrollment.deliveries.filter(event_name="location.service_canceled").exists(),
+        calls_not_before=enrollment.calls_not_before,
+    )
+
+
+def governing_poa(enrollment: Enrollment) -> PoaDocument | None:
+    """
+    Give the POA under which the case stands.
+
+    After an acceptance that is the one it was made under. Before, the newest open one of this customer and site, or,
+    when none is open, the newest of all, so that screens can say how it ended.
+    """
+    poas = PoaDocument.objects.select_related("envelope").filter(customer_id=enrollment.customer_id)
+    if enrollment.accepted_at is not None and enrollment.attested_poa_id is not None:
+        return poas.get(pk=enrollment.attested_poa_id)
+    of_site = list(poas.filter(site_id=enrollment.site_id).order_by("-created_at", "-pk"))
+    in_force = (poa for poa in of_site if poa.status in {PoaStatus.SIGNED, PoaStatus.SUSPENDED})
+    still_open = (poa for poa in of_site if poa.status in OPEN_STATUSES)
+    return next(in_force, None) or next(still_open, None) or next(iter(of_site), None)
+
+
+def signed_limits(envelope: Envelope) -> SignedLimits:
+    return SignedLimits(
+        light_plan_group=envelope.light_plan_group,
+        rate_kind=envelope.rate_kind,
+        esi_id=envelope.esi_id,
+        highest_average_cents_per_kwh_500=envelope.highest_average_cents_per_kwh_500,
+        highest_average_cents_per_kwh_1000=envelope.highest_average_cents_per_kwh_1000,
+        highest_average_cents_per_kwh_2000=envelope.highest_average_cents_per_kwh_2000,
+        highest_base_fee_dollars=envelope.highest_base_fee_dollars,
+        longest_term_months=envelope.longest_term_months,
+        highest_termination_fee_dollars=envelope.highest_termination_fee_dollars,
+        lowest_buyback_cents_per_kwh=envelope.lowest_buyback_cents_per_kwh,
+    )
+
+
+def offered_plan(offer: PlanOffer) -> OfferedPlan:
+    return OfferedPlan(
+        light_plan_uuid=offer.light_plan_uuid,
+        light_plan_group=offer.light_plan_group,
+        rate_kind=offer.rate_kind or None,
+        esi_id=offer.esi_id,
+        average_cents_per_kwh_500=offer.average_cents_per_kwh_500,
+        average_cents_per_kwh_1000=offer.average_cents_per_kwh_1000,
+        average_cents_per_kwh_2000=offer.average_cents_per_kwh_2000,
+        base_fee_dollars=offer.base_fee_dollars,
+        term_months=offer.term_months,
+        termination_fee_dollars=offer.termination_fee_dollars,
+        buyback_cents_per_kwh=offer.buyback_cents_per_kwh,
+    )
+
+
+def last_account(enrollment: Enrollment) -> Account | None:
+    """Give Light's account as we last read it, or None before the first reading."""
+    if not enrollment.light_account:
+        return None
+    return Account.model_validate(enrollment.light_account, strict=False)
+
+
+def _authority(poa: PoaDocument, enrollment: Enrollment) -> AuthorityFacts:
+    envelope = poa.envelope
+    return AuthorityFacts(
+        poa_id=poa.pk,
+        status=PoaStatus(poa.status),
+        signed_at=poa.signed_at,
+        is_sealed=bool(poa.pdf_sha256 and poa.pdf_storage_key and poa.sealed_at),
+        limits=signed_limits(envelope),
+        earliest_start=envelope.earliest_start_date,
+        latest_start=envelope.latest_start_date,
+        sunset=envelope.sunset_date,
+        uses_left=envelope.uses - poa.uses_made,
+        is_attested=enrollment.attested_poa_id == poa.pk,
+        ended_because=poa.ended_because,
+    )
+
+
+def _account(enrollment: Enrollment, *, today: date) -> AccountFacts | None:
+    if enrollment.light_account_uuid is None:
+        return None
+    account = last_account(enrollment)
+    if account is None:
+        return AccountFacts(
+            uuid=enrollment.light_account_uuid,
+            read_at=None,
+            stage=LightStage.COLLECTING,
+            status="",
+            status_since=None,
+            missing=(),
+            has_accepted_plan=False,
+            is_finalized=False,
+        )
+    return AccountFacts(
+        uuid=enrollment.light_account_uuid,
+        read_at=enrollment.last_read_at,
+        stage=derive_stage(account, today),
+        status=enrollment.light_status,
+        status_since=enrollment.light_status_since,
+        missing=missing_prerequisites(account),
+        has_accepted_plan=account.has_accepted_plan,
+        is_finalized=account.is_enrollment_finalized,
+        locations=tuple(
+            LocationFacts(
+                esi_id=location.esi_id,
+                plan_uuid=location.plan_uuid,
+                service_start=location.service_start_date,
+                final_service=location.final_service_date,
+            )
+            for location in account.locations
+        ),
+    )
+
+
+def _go_live(enrollment: Enrollment) -> GoLiveFacts:
+    jobs = list(Installation.objects.filter(enrollments=enrollment).prefetch_related("reports"))
+    alive = [job for job in jobs if job.status != InstallationStatus.CANCELLED]
+    reports: list[GoLiveReport] = [report for job in alive for report in job.reports.all()]
+    current = [report for report in reports if report.status in CURRENT_REPORT_STATUSES]
+    counted = [report.granted_date for report in current if report.status == GoLiveReportStatus.COUNTED]
+    embargoes = [job.embargo_end_date for job in alive if job.embargo_end_date is not None]
+    return GoLiveFacts(
+        counted_date=min(counted, default=None),
+        is_awaiting_office=any(report.status == GoLiveReportStatus.AWAITING_OFFICE for report in current),
+        is_conflicting=any(report.status == GoLiveReportStatus.CONFLICTING for report in reports),
+        is_called_off=bool(jobs) and not alive,
+        by_pto=any(job.kind != HardwareKind.EV_CHARGER for job in alive),
+        embargo_end=max(embargoes, default=None),
+    )
+
+
+def _offers(recent: list[LightWrite]) -> tuple[OfferFacts, ...]:
+    """The offers of the newest request that brought an answer."""
+    requests = [write for write in recent if _is_done(write, WriteKind.REQUEST_PLANS)]
+    if not requests:
+        return ()
+    return tuple(
+        OfferFacts(
+            offer_id=offer.pk,
+            plan=offered_plan(offer),
+            requested_at=offer.requested_at,
+            stale_at=offer.stale_at,
+        )
+        for offer in requests[-1].offers.order_by("pk")
+    )
+
+
+def _is_done(write: LightWrite, kind: WriteKind) -> bool:
+    return write.kind == kind and write.status == WriteStatus.DONE
+
+
+def _unsettled(writes: list[LightWrite]) -> WriteFacts | None:
+    return next((_write(write) for write in writes if write.status in UNSETTLED_WRITE_STATUSES), None)
+
+
+def _refused(recent: list[LightWrite]) -> WriteFacts | None:
+    """The newest write, when Light refused it and nobody has looked at that since."""
+    if recent and recent[-1].status == WriteStatus.REFUSED:
+        return _write(recent[-1])
+    return None
+
+
+def _write(write: LightWrite) -> WriteFacts:
+    return WriteFacts(
+        write_id=write.pk,
+        kind=WriteKind(write.kind),
+        status=WriteStatus(write.status),
+        opened_at=write.opened_at,
+        outcome=write.outcome,
+        hold_code=HoldCode(write.hold_code or HoldCode.REFUSED_BY_LIGHT),
+        doubt_since=write.doubt_since,
+        doubt_readings=write.doubt_readings,
+    )
+
+
+def _hold(hold: Hold | None) -> HoldFacts | None:
+    if hold is None:
+        return None
+    return HoldFacts(
+        hold_id=hold.pk,
+        code=HoldCode(hold.code),
+        because=hold.because,
+        owner=HoldOwner(hold.owner),
+        since=hold.since,
+    )
+
+
+def _is_paused(authority: AuthorityFacts | None) -> bool:
+    groups = Pause.objects.filter(ended_at__isnull=True).values_list("light_plan_group", flat=True)
+    return any(group is None or (authority and group == authority.limits.light_plan_group) for group in groups)
+
+
+def open_attempt(enrollment: Enrollment) -> AcceptAttempt | None:
+    """Give the acceptance whose outcome is still unknown, if there is one."""
+    return AcceptAttempt.objects.filter(enrollment=enrollment, succeeded__isnull=True).first()
