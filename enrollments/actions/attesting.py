@@ -1,11 +1,13 @@
 """Making the customer known to Light: his account, our attestation, and his way into Light's own pages."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 
 from core.actors import Actor
 from core.clock import Clock
+from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note
 from enrollments.actions.reconciling import keep_reading
 from enrollments.actions.writing import call, close_done, open_write, still_due
@@ -38,7 +40,7 @@ def open_account(enrollment_id: int, step: OpenAccount, *, light: LightClient, c
 
     with transaction.atomic():
         write.enrollment = lock(enrollment_id)
-        link_account(write.enrollment, account.uuid)
+        write.enrollment.light_account_uuid = UUID(account.uuid)
         keep_reading(write.enrollment, account, at=clock.now())
         write.enrollment.save()
         close_done(write, answer=account.raw, outcome=f"Account {account.uuid}.", at=clock.now())
@@ -62,19 +64,8 @@ def record_client_agent(
 
     with transaction.atomic():
         write.enrollment = lock(enrollment_id)
-        confirm_attestation(write.enrollment, poa, at=clock.now())
+        confirming.attest(write.enrollment, poa, at=clock.now())
         close_done(write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=clock.now())
-
-
-def confirm_attestation(enrollment: Enrollment, poa: PoaDocument, *, at: datetime) -> None:
-    enrollment.attested_poa = poa
-    enrollment.attested_at = at
-    enrollment.save(update_fields=["attested_poa", "attested_at"])
-
-
-def link_account(enrollment: Enrollment, account_uuid: str) -> None:
-    enrollment.light_account_uuid = account_uuid
-    enrollment.save(update_fields=["light_account_uuid"])
 
 
 def hosted_link(*, enrollment_id: int, light: LightClient, by: Actor, at: datetime) -> HostedLink:

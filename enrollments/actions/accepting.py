@@ -1,0 +1,135 @@
+"""The one call that binds a family, and the one that finishes it."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from core.actors import LIGHT, SYSTEM
+from core.clock import Clock
+from core.dates import chicago_day
+from enrollments import offers, start_dates
+from enrollments.actions import confirming
+from enrollments.actions.moving import EnrollmentMoved, lock, take_move
+from enrollments.actions.stopping import place_hold
+from enrollments.actions.writing import call, close_done, open_write, still_due
+from enrollments.decision import AcceptPlan, Finalize, Hold, Policy
+from enrollments.facts import offered_plan, signed_limits
+from enrollments.light.client import LightClient
+from enrollments.light.payloads import Acceptance
+from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
+from poa_documents.actions import verify_sealed_file
+from poa_documents.guards import check_authority
+from poa_documents.models import PoaDocument
+
+
+class OutsideAuthority(Exception):
+    """The offer or the start is not within what the customer signed or Light allows. Nothing was sent."""
+
+
+def accept_plan(enrollment_id: int, step: AcceptPlan, *, light: LightClient, clock: Clock, policy: Policy) -> None:
+    """
+    Accept one plan, once.
+
+    The sealed document is read back and verified first. Then, on locked rows, everything is looked at anew at this very
+    instant: the decision, the authority, the offer against the envelope and the start against today's window.
+
+    :raises EnrollmentMoved: something changed since the step was decided; nothing was sent
+    :raises OutsideAuthority: a rule that the decision must already have kept does not hold; nothing was sent
+    """
+    verify_sealed_file(poa_id=step.poa_id, by=SYSTEM, at=clock.now())
+
+    with transaction.atomic(durable=True):
+        attempt = _open_attempt(enrollment_id, step, at=clock.now(), policy=policy)
+        acceptance = Acceptance(
+            plan_uuid=str(attempt.offer.light_plan_uuid),
+            esi_id=attempt.esi_id,
+            service_start_date=attempt.service_start_date,
+        )
+        account_uuid = str(attempt.enrollment.light_account_uuid)
+
+    answer = call(attempt.write, lambda: light.accept_plan(account_uuid, acceptance), clock=clock)
+
+    with transaction.atomic():
+        _keep_acceptance(attempt, answer.raw, at=clock.now())
+
+
+def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy: Policy) -> AcceptAttempt:
+    enrollment, _ = still_due(enrollment_id, step, at=at, policy=policy)
+    poa = PoaDocument.objects.select_related("envelope").get(pk=step.poa_id)
+    check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
+    if enrollment.attested_poa_id != poa.pk:
+        raise EnrollmentMoved(f"Light was not told of POA {poa.pk} yet.")
+    offer = PlanOffer.objects.get(pk=step.offer_id, enrollment=enrollment)
+    verdict = offers.judge(offered_plan(offer), signed_limits(poa.envelope))
+    if not verdict.fits:
+        raise OutsideAuthority(f"Offer {offer.pk} is outside the envelope of POA {poa.pk}.")
+    if not start_dates.is_legal(step.start, sent=chicago_day(at), window=policy.window):
+        raise OutsideAuthority(f"{step.start} is no legal start for an acceptance sent at {at}.")
+
+    request = {
+        "plan_uuid": str(offer.light_plan_uuid),
+        "esi_id": offer.esi_id,
+        "service_start_date": step.start.isoformat(),
+        "poa": poa.pk,
+        "poa_sha256": poa.pdf_sha256,
+        "verdict": verdict.as_json(),
+    }
+    write = open_write(enrollment, WriteKind.ACCEPT_PLAN, request, at=at)
+    attempt = AcceptAttempt.objects.create(
+        write=write,
+        enrollment=enrollment,
+        poa=poa,
+        poa_sha256=poa.pdf_sha256,
+        poa_use=poa.uses_made + 1,
+        offer=offer,
+        esi_id=enrollment.site.esi_id,
+        service_start_date=step.start,
+        chicago_date=chicago_day(at),
+    )
+    take_move(enrollment, "start_accepting", by=SYSTEM, at=at, reason=step.because)
+    return attempt
+
+
+def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: datetime) -> None:
+    """Keep the answer, also when somebody has settled or called off the attempt meanwhile."""
+    enrollment = lock(attempt.enrollment_id)
+    write = LightWrite.objects.get(pk=attempt.write_id)
+    write.enrollment = enrollment
+    attempt.refresh_from_db()
+    if write.status == WriteStatus.DONE:
+        return
+    another_is_open = AcceptAttempt.objects.filter(enrollment=enrollment, succeeded__isnull=True).exclude(pk=attempt.pk)
+    if another_is_open.exists() or enrollment.status not in _MAY_CONFIRM:
+        close_done(write, answer=answer, outcome="Accepted, as a late answer says.", at=at)
+        because = "A late answer says that a plan was accepted which had been called off. Compare the account by hand."
+        place_hold(enrollment, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
+        return
+    confirming.confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
+    close_done(write, answer=answer, outcome=f"Accepted, start {attempt.service_start_date}.", at=at)
+
+
+_MAY_CONFIRM = frozenset({EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
+
+
+def finalize(enrollment_id: int, step: Finalize, *, light: LightClient, clock: Clock, policy: Policy) -> None:
+    """
+    Finish an accepted enrollment at Light. A reading that shows it finished already makes this unnecessary.
+
+    :raises EnrollmentMoved: something changed since the step was decided; nothing was sent
+    """
+    with transaction.atomic(durable=True):
+        enrollment, _ = still_due(enrollment_id, step, at=clock.now(), policy=policy)
+        poa = PoaDocument.objects.select_related("envelope").get(pk=enrollment.attested_poa_id)
+        check_authority(poa, esi_id=enrollment.site.esi_id, at=clock.now(), concluding=True)
+        write = open_write(enrollment, WriteKind.FINALIZE, {}, at=clock.now())
+        account_uuid = str(enrollment.light_account_uuid)
+
+    call(write, lambda: light.finalize(account_uuid), clock=clock)
+
+    with transaction.atomic():
+        current: Enrollment = lock(enrollment_id)
+        write.enrollment = current
+        if current.status == EnrollmentStatus.ACCEPTED:
+            confirming.finalize(current, at=clock.now())
+        close_done(write, answer={}, outcome="Finalized.", at=clock.now())

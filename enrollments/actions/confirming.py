@@ -1,0 +1,69 @@
+"""
+Keeping what Light is known to have done: an acceptance, a finalized enrollment, an attestation.
+
+Called with a locked enrollment, inside the caller's transaction, by whoever learned it: the call's own answer or a
+later reading.
+"""
+
+from datetime import datetime, timedelta
+
+from core.actors import LIGHT, SYSTEM, Actor
+from enrollments.actions.moving import take_move
+from enrollments.actions.stopping import place_hold
+from enrollments.decision import Hold
+from enrollments.light.payloads import Account, Location
+from enrollments.models import AcceptAttempt, Enrollment, LightWrite
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
+from poa_documents.actions import use_authority
+from poa_documents.models import PoaDocument
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+def confirm(attempt: AcceptAttempt, *, enrollment: Enrollment, by: Actor, at: datetime) -> None:
+    """Keep an acceptance that Light holds: the offer, the start, and one use of the authority."""
+    attempt.succeeded = True
+    attempt.save(update_fields=["succeeded"])
+    enrollment.accepted_offer = attempt.offer
+    enrollment.service_start_date = attempt.service_start_date
+    enrollment.accepted_at = at
+    was_called_off = enrollment.status == EnrollmentStatus.OPEN
+    take_move(enrollment, "confirm_late" if was_called_off else "confirm", by=by, at=at)
+    use_authority(poa_id=attempt.poa_id, by=SYSTEM, at=at)
+
+
+def recognize_called_off_acceptance(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
+    """See whether the accepted plan on the account is an attempt of ours that had been called off."""
+    attempts = AcceptAttempt.objects.filter(enrollment=enrollment, succeeded=False).select_related("offer")
+    for attempt in attempts.order_by("-pk"):
+        if any(shows(location, attempt) for location in account.locations):
+            confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
+            return
+
+
+def shows(location: Location, attempt: AcceptAttempt) -> bool:
+    """Whether a location bears witness to an attempt: it names a plan or start, and all that it names is ours."""
+    named = (
+        (location.esi_id, attempt.esi_id),
+        (location.plan_uuid and location.plan_uuid.lower(), str(attempt.offer.light_plan_uuid)),
+        (location.service_start_date, attempt.service_start_date),
+    )
+    names_something = bool(location.plan_uuid or location.service_start_date)
+    return names_something and all(theirs in (None, "", ours) for theirs, ours in named)
+
+
+def finalize(enrollment: Enrollment, *, at: datetime) -> None:
+    enrollment.finalized_at = at
+    take_move(enrollment, "finalize", by=LIGHT, at=at)
+
+
+def attest(enrollment: Enrollment, poa: PoaDocument, *, at: datetime) -> None:
+    enrollment.attested_poa = poa
+    enrollment.attested_at = at
+    enrollment.save(update_fields=["attested_poa", "attested_at"])
+
+
+def hold_unclear_account(write: LightWrite, *, count: int, at: datetime) -> None:
+    """Several accounts could be the one whose creation went unanswered: a person links the right one."""
+    because = f"Light has {count} accounts of this customer that may be ours. Link the right one by hand."
+    place_hold(write.enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OPERATIONS, because=because), at=at)

@@ -1,0 +1,205 @@
+"""
+Reading the account: the one way in which news from Light becomes ours, and the one way in which doubt is settled.
+
+Webhooks, polling and buttons all end here. Nothing in this module writes to Light.
+"""
+
+from datetime import datetime
+from typing import NoReturn
+from uuid import UUID
+
+from django.db import transaction
+
+from core.actors import LIGHT, SYSTEM
+from core.clock import Clock
+from core.dates import chicago_day
+from enrollments.actions import confirming
+from enrollments.actions.moving import lock, note, take_move
+from enrollments.actions.stopping import place_hold
+from enrollments.actions.writing import back_off, close_done, close_not_done, hold_code_for, lose_answer
+from enrollments.decision import FOR_OPERATIONS, Hold, SettleDoubt
+from enrollments.light.client import LightClient
+from enrollments.light.errors import LightError, NotReached
+from enrollments.light.payloads import Account, LightStage, derive_stage
+from enrollments.models import AcceptAttempt, Enrollment, LightWrite
+from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldOwner, WriteKind, WriteStatus
+from poa_documents.models import PoaDocument
+
+
+class ReadingFailed(Exception):
+    """The account could not be read. The enrollment already says when it is tried again, or who must look."""
+
+
+def read_account(enrollment_id: int, *, light: LightClient, clock: Clock) -> None:
+    """
+    Read the account and take the moves that it shows to have happened.
+
+    :raises ReadingFailed: Light could not be reached, or refuses
+    """
+    account_uuid = Enrollment.objects.values_list("light_account_uuid", flat=True).get(pk=enrollment_id)
+    account = _read(enrollment_id, str(account_uuid), light=light, clock=clock)
+    with transaction.atomic():
+        enrollment = lock(enrollment_id)
+        keep_reading(enrollment, account, at=clock.now())
+        enrollment.save()
+        _follow(enrollment, account, at=clock.now())
+
+
+def keep_reading(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
+    """Put a reading on the locked enrollment, unsaved."""
+    status = (account.status or "")[:100]
+    if status != enrollment.light_status or enrollment.light_status_since is None:
+        enrollment.light_status_since = at
+        if enrollment.last_read_at is not None:
+            note(enrollment, "light_status", by=LIGHT, at=at, reason=f"{enrollment.light_status or '-'} → {status or '-'}")
+    enrollment.light_status = status
+    enrollment.light_account = account.model_dump(mode="json", exclude={"email"}) | {"raw": {}}
+    enrollment.last_read_at = at
+    enrollment.failures = 0
+    enrollment.calls_not_before = None
+
+
+def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
+    """Move forward as far as the account shows; it never moves anything back."""
+    stage = derive_stage(account, chicago_day(at))
+    if enrollment.status == EnrollmentStatus.OPEN and account.has_accepted_plan:
+        confirming.recognize_called_off_acceptance(enrollment, account, at=at)
+    if enrollment.status == EnrollmentStatus.ACCEPTED and account.is_enrollment_finalized:
+        confirming.finalize(enrollment, at=at)
+    if enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and stage == LightStage.ACTIVE:
+        enrollment.active_at = at
+        take_move(enrollment, "activate", by=LIGHT, at=at)
+    if enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_canceled(account):
+        enrollment.ended_at = at
+        enrollment.ended_because = "Light shows a last day of service: the customer opted out, or service was canceled."
+        take_move(enrollment, "end", by=LIGHT, at=at, reason=enrollment.ended_because)
+
+
+def _is_canceled(account: Account) -> bool:
+    return any(location.final_service_date is not None for location in account.locations)
+
+
+# Settling doubt
+
+
+def settle_doubt(enrollment_id: int, step: SettleDoubt, *, light: LightClient, clock: Clock) -> None:
+    """
+    Read what became of a write whose answer is missing, and close it once that is clear.
+
+    A read may lag behind a write, so "not shown" counts only at the last reading of the settling period.
+
+    :raises ReadingFailed: Light could not be reached, or refuses
+    """
+    write = LightWrite.objects.select_related("enrollment__customer").get(pk=step.write_id)
+    if write.status == WriteStatus.OPEN:
+        lose_answer(write.pk, outcome="The worker stopped before the answer was kept.", at=clock.now())
+    match write.kind:
+        case WriteKind.CREATE_ACCOUNT:
+            _settle_account(write, step, light=light, clock=clock)
+        case WriteKind.REQUEST_PLANS:
+            close_not_done(write.pk, outcome="Asking for plans changes nothing; they are asked for again.", at=clock.now())
+        case _:
+            _settle_by_account(write, step, light=light, clock=clock)
+
+
+def _settle_account(write: LightWrite, step: SettleDoubt, *, light: LightClient, clock: Clock) -> None:
+    """Look for an account of this e-mail that is nobody else's and not older than the write."""
+    enrollment_id = write.enrollment_id
+    try:
+        found = light.find_accounts(write.enrollment.customer.email)
+    except LightError as problem:
+        _fail_reading(enrollment_id, problem, clock=clock)
+    ours = set(Enrollment.objects.exclude(light_account_uuid=None).values_list("light_account_uuid", flat=True))
+    candidates = [account for account in found if UUID(account.uuid) not in ours and _is_from(account, write)]
+    with transaction.atomic():
+        current = _count_reading(write)
+        if current is None:
+            return
+        at = clock.now()
+        if len(candidates) == 1:
+            enrollment = current.enrollment
+            enrollment.light_account_uuid = UUID(candidates[0].uuid)
+            keep_reading(enrollment, candidates[0], at=at)
+            enrollment.save()
+            close_done(current, answer=candidates[0].raw, outcome=f"Found account {candidates[0].uuid}.", at=at)
+        elif step.is_last_reading and not candidates:
+            close_not_done(current.pk, outcome="No such account appeared at Light.", at=at)
+        elif step.is_last_reading:
+            confirming.hold_unclear_account(current, count=len(candidates), at=at)
+
+
+def _is_from(account: Account, write: LightWrite) -> bool:
+    """Whether an account may stem from the write; five minutes are granted to the clocks."""
+    return account.created_at is None or account.created_at >= write.opened_at - confirming.CLOCK_TOLERANCE
+
+
+def _settle_by_account(write: LightWrite, step: SettleDoubt, *, light: LightClient, clock: Clock) -> None:
+    account = _read(write.enrollment_id, str(write.enrollment.light_account_uuid), light=light, clock=clock)
+    with transaction.atomic():
+        current = _count_reading(write)
+        if current is None:
+            return
+        at = clock.now()
+        enrollment = current.enrollment
+        keep_reading(enrollment, account, at=at)
+        enrollment.save()
+        match current.kind:
+            case WriteKind.ACCEPT_PLAN:
+                _settle_acceptance(current, account, step, at=at)
+            case WriteKind.FINALIZE if account.is_enrollment_finalized:
+                confirming.finalize(enrollment, at=at)
+                close_done(current, answer={}, outcome="The account shows it finalized.", at=at)
+            case WriteKind.RECORD_CLIENT_AGENT if account.client_agent_accepted:
+                confirming.attest(enrollment, PoaDocument.objects.get(pk=current.request["poa"]), at=at)
+                close_done(current, answer={}, outcome="The account shows our attestation.", at=at)
+            case _ if step.is_last_reading:
+                close_not_done(current.pk, outcome="The account does not show it.", at=at)
+        _follow(enrollment, account, at=at)
+
+
+def _settle_acceptance(write: LightWrite, account: Account, step: SettleDoubt, *, at: datetime) -> None:
+    attempt = AcceptAttempt.objects.select_related("offer", "poa").get(write=write)
+    if any(confirming.shows(location, attempt) for location in account.locations) and account.has_accepted_plan:
+        confirming.confirm(attempt, enrollment=write.enrollment, by=SYSTEM, at=at)
+        close_done(write, answer={}, outcome="The account shows the accepted plan.", at=at)
+    elif account.has_accepted_plan and account.locations:
+        close_not_done(write.pk, outcome="The account shows another plan or start than ours.", at=at)
+        write.enrollment.refresh_from_db()
+    elif step.is_last_reading and not account.has_accepted_plan:
+        close_not_done(write.pk, outcome="The account does not show an accepted plan.", at=at)
+        write.enrollment.refresh_from_db()
+
+
+def _count_reading(write: LightWrite) -> LightWrite | None:
+    """Lock a doubtful write and count the reading; None when somebody settled it meanwhile."""
+    enrollment = lock(write.enrollment_id)
+    current = LightWrite.objects.get(pk=write.pk)
+    if current.status not in UNSETTLED_WRITE_STATUSES:
+        return None
+    current.enrollment = enrollment
+    current.doubt_readings += 1
+    current.save(update_fields=["doubt_readings"])
+    return current
+
+
+# Reading, and what it means when it fails
+
+
+def _read(enrollment_id: int, account_uuid: str, *, light: LightClient, clock: Clock) -> Account:
+    try:
+        return light.read_account(account_uuid)
+    except LightError as problem:
+        _fail_reading(enrollment_id, problem, clock=clock)
+
+
+def _fail_reading(enrollment_id: int, problem: LightError, *, clock: Clock) -> NoReturn:
+    at = clock.now()
+    with transaction.atomic():
+        enrollment = lock(enrollment_id)
+        if isinstance(problem, NotReached):
+            back_off(enrollment, problem, at=at)
+        else:
+            code = hold_code_for(problem)
+            owner = HoldOwner.OPERATIONS if code in FOR_OPERATIONS else HoldOwner.OFFICE
+            place_hold(enrollment, Hold(code, owner, because=f"The account cannot be read: {problem}"), at=at)
+    raise ReadingFailed(str(problem)) from problem

@@ -1,0 +1,148 @@
+"""Holds, pauses and closing: how people stop the machine and let it go on."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from core.actors import SYSTEM, Actor
+from core.queue import TaskName, enqueue_on_commit
+from enrollments import decision
+from enrollments.actions.moving import lock, note, take_move
+from enrollments.models import Enrollment, Hold, Pause
+from enrollments.states import EnrollmentStatus, HoldCode
+
+
+class ReasonMissing(Exception):
+    """A person who stops the machine, or lets it go on, says why."""
+
+
+class HoldNotOpen(Exception):
+    """Somebody released it meanwhile, or the reason went away by itself."""
+
+
+class ConsentCannotBeOverridden(Exception):
+    """Only the customer's own new signature opens this again."""
+
+
+class CannotClose(Exception):
+    """A plan was accepted or may have been: that cannot be closed by us, only watched."""
+
+
+class NotPaused(Exception):
+    """That pause has ended already."""
+
+
+@transaction.atomic
+def place_hold(enrollment: Enrollment, step: decision.Hold, *, at: datetime) -> Hold:
+    """Ask for a person, on a locked enrollment. While one is asked for already, the open hold stays as it is."""
+    open_hold = enrollment.holds.filter(released_at__isnull=True).first()
+    if open_hold is not None:
+        return open_hold
+    hold = Hold.objects.create(
+        enrollment=enrollment, code=step.code, because=step.because, owner=step.owner, since=at, act_by=step.act_by
+    )
+    note(enrollment, "hold", by=SYSTEM, at=at, reason=f"{HoldCode(step.code).label}: {step.because}")
+    return hold
+
+
+@transaction.atomic
+def release_hold(*, hold_id: int, reason: str, by: Actor, at: datetime) -> None:
+    """
+    Let the machine look again, because a person dealt with the reason.
+
+    :raises ReasonMissing: no reason given
+    :raises HoldNotOpen: it is not open any more
+    :raises ConsentCannotBeOverridden: the hold stands for a missing authority
+    """
+    if not reason.strip():
+        raise ReasonMissing("Say in a few words what was done, so that the next person understands.")
+    enrollment, hold = _lock_hold(hold_id)
+    if hold.code in decision.CONSENT_HOLDS:
+        raise ConsentCannotBeOverridden(
+            "A missing authority cannot be overridden. Send the customer a new power of attorney; once he has signed it, "
+            "this hold ends by itself."
+        )
+    _end_hold(hold, by=by, at=at, reason=reason.strip())
+    note(enrollment, "release_hold", by=by, at=at, reason=reason.strip())
+    make_due(enrollment_id=enrollment.pk, at=at)
+
+
+@transaction.atomic
+def lift_hold(*, hold_id: int, because: str, at: datetime) -> None:
+    """End a hold whose reason is gone by itself."""
+    enrollment, hold = _lock_hold(hold_id)
+    _end_hold(hold, by=SYSTEM, at=at, reason=because)
+    note(enrollment, "lift_hold", by=SYSTEM, at=at, reason=because)
+
+
+def _lock_hold(hold_id: int) -> tuple[Enrollment, Hold]:
+    enrollment = lock(Hold.objects.values_list("enrollment_id", flat=True).get(pk=hold_id))
+    hold = Hold.objects.get(pk=hold_id)
+    if hold.released_at is not None:
+        raise HoldNotOpen(f"This hold was released by {hold.released_by}: {hold.release_reason}")
+    return enrollment, hold
+
+
+def _end_hold(hold: Hold, *, by: Actor, at: datetime, reason: str) -> None:
+    hold.released_at = at
+    hold.released_by = str(by)
+    hold.release_reason = reason
+    hold.save()
+
+
+@transaction.atomic
+def pause(*, reason: str, by: Actor, at: datetime, light_plan_group: UUID | None = None) -> Pause:
+    """
+    Stop the next acceptance at once, everywhere or within one plan group. Calls already under way are not cut off.
+
+    :raises ReasonMissing: no reason given
+    """
+    if not reason.strip():
+        raise ReasonMissing("Say why acceptances are paused.")
+    return Pause.objects.create(
+        light_plan_group=light_plan_group, reason=reason.strip(), started_at=at, started_by=str(by)
+    )
+
+
+@transaction.atomic
+def resume(*, pause_id: int, by: Actor, at: datetime) -> None:
+    """
+    End a pause and let every enrollment that waited for it be looked at again.
+
+    :raises NotPaused: it has ended already
+    """
+    ended = Pause.objects.filter(pk=pause_id, ended_at__isnull=True).update(ended_at=at, ended_by=str(by))
+    if not ended:
+        raise NotPaused("This pause has ended already.")
+    Enrollment.objects.filter(next_step=decision.Waiting.PAUSED).update(due_at=at)
+    enqueue_on_commit(TaskName.SWEEP_ENROLLMENTS)
+
+
+@transaction.atomic
+def close_enrollment(*, enrollment_id: int, reason: str, by: Actor, at: datetime) -> None:
+    """
+    End a case in which nothing was accepted.
+
+    :raises ReasonMissing: no reason given
+    :raises CannotClose: a plan was accepted or may have been
+    """
+    if not reason.strip():
+        raise ReasonMissing("Say why the case is closed.")
+    enrollment = lock(enrollment_id)
+    if enrollment.status != EnrollmentStatus.OPEN:
+        label = EnrollmentStatus(enrollment.status).label.lower()
+        raise CannotClose(f"The enrollment is “{label}”: only one in which nothing was accepted can be closed.")
+    for hold in enrollment.holds.filter(released_at__isnull=True):
+        _end_hold(hold, by=by, at=at, reason=f"Closed: {reason.strip()}")
+    enrollment.ended_at = at
+    enrollment.ended_because = reason.strip()
+    enrollment.due_at = None
+    take_move(enrollment, "close", by=by, at=at, reason=reason.strip())
+
+
+@transaction.atomic
+def make_due(*, enrollment_id: int, at: datetime) -> None:
+    """Let the engine look at an enrollment now; a worker that has it already will look once more."""
+    Enrollment.objects.filter(pk=enrollment_id).update(due_at=at)
+    enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)

@@ -1,0 +1,203 @@
+"""
+Advancing enrollments: claim one that is due, decide, perform, until it must wait.
+
+The row is the truth: a claim is one conditional update, any step may run twice, and any process may stop at any line.
+"""
+
+import logging
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+
+from core.actors import SYSTEM
+from core.clock import Clock
+from core.dates import chicago_day
+from enrollments import decision
+from enrollments.actions import accepting, attesting, planning, reconciling, stopping
+from enrollments.actions.moving import EnrollmentMoved, lock
+from enrollments.actions.reconciling import ReadingFailed
+from enrollments.actions.writing import CallFailed
+from enrollments.decision import Policy, Step, decide
+from enrollments.facts import Facts, gather
+from enrollments.light.client import LightClient
+from enrollments.models import Enrollment
+from enrollments.states import HoldCode, HoldOwner
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=10)
+"""How long a worker may have an enrollment; longer than all calls of one turn can last."""
+
+MOST_STEPS_IN_A_TURN = 20
+MOST_FAILURES = 8
+FIRST_PAUSE_AFTER_FAILURE = timedelta(seconds=10)
+LONGEST_PAUSE_AFTER_FAILURE = timedelta(hours=1)
+RESTING_STEPS = (decision.Wait, decision.Hold, decision.Finished)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What advancing needs: the way to Light, the clock, and the office's numbers."""
+
+    light: LightClient
+    clock: Clock
+    policy: Policy
+
+    def advance(self, enrollment_id: int) -> str:
+        """Take an enrollment as far as it goes now; give a word for the log on where it rests."""
+        lease = self._claim(enrollment_id)
+        if lease is None:
+            return "not due"
+        try:
+            resting = self._take_steps(enrollment_id)
+        except Exception as problem:
+            logger.exception("Enrollment %s could not be advanced.", enrollment_id)
+            self._note_failure(enrollment_id, problem, lease)
+            return "failed"
+        return self._rest(enrollment_id, resting, lease)
+
+    def _take_steps(self, enrollment_id: int) -> Step | None:
+        """Perform step after step until one rests; None when the turn is used up and it must go on in another."""
+        for _ in range(MOST_STEPS_IN_A_TURN):
+            enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
+            step, _facts = self._decide(enrollment)
+            try:
+                self._perform(enrollment_id, step)
+            except (EnrollmentMoved, CallFailed, ReadingFailed) as news:
+                logger.info("Enrollment %s: %s", enrollment_id, news)
+                continue
+            if isinstance(step, RESTING_STEPS):
+                return step
+        return None
+
+    def _decide(self, enrollment: Enrollment) -> tuple[Step, Facts]:
+        now = self.clock.now()
+        facts = gather(enrollment, today=chicago_day(now))
+        return decide(facts, now=now, policy=self.policy), facts
+
+    def _perform(self, enrollment_id: int, step: Step) -> None:
+        tools = {"light": self.light, "clock": self.clock, "policy": self.policy}
+        match step:
+            case decision.OpenAccount():
+                attesting.open_account(enrollment_id, step, **tools)
+            case decision.RecordClientAgent():
+                attesting.record_client_agent(enrollment_id, step, **tools)
+            case decision.ReadAccount():
+                reconciling.read_account(enrollment_id, light=self.light, clock=self.clock)
+            case decision.RequestPlans():
+                planning.request_plans(enrollment_id, step, **tools)
+            case decision.AcceptPlan():
+                accepting.accept_plan(enrollment_id, step, **tools)
+            case decision.Finalize():
+                accepting.finalize(enrollment_id, step, **tools)
+            case decision.SettleDoubt():
+                reconciling.settle_doubt(enrollment_id, step, light=self.light, clock=self.clock)
+            case decision.LiftHold():
+                stopping.lift_hold(hold_id=step.hold_id, because=step.because, at=self.clock.now())
+            case decision.Close():
+                stopping.close_enrollment(
+                    enrollment_id=enrollment_id, reason=step.because, by=SYSTEM, at=self.clock.now()
+                )
+            case decision.Hold():
+                with transaction.atomic():
+                    stopping.place_hold(lock(enrollment_id), step, at=self.clock.now())
+            case decision.Wait() | decision.Finished():
+                pass
+
+    # Claiming and resting
+
+    def _claim(self, enrollment_id: int) -> datetime | None:
+        """
+        Take an enrollment that is due and that nobody has; give the lease's end, or None.
+
+        The lease's end becomes its due time: if this process dies, the sweep finds it then, and a nudge that arrives
+        meanwhile shows as another due time.
+        """
+        now = self.clock.now()
+        lease = now + LEASE
+        claimed = (
+            Enrollment.objects.filter(pk=enrollment_id, due_at__lte=now)
+            .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
+            .update(lease_until=lease, due_at=lease)
+        )
+        return lease if claimed else None
+
+    def _rest(self, enrollment_id: int, step: Step | None, lease: datetime) -> str:
+        """Give the enrollment back, with what it waits for; a nudge that came meanwhile keeps it due."""
+        due_at = self.clock.now() if step is None else _due_at(step)
+        ours = Enrollment.objects.filter(pk=enrollment_id, lease_until=lease)
+        if step is not None:
+            ours.update(**self._what_screens_show(enrollment_id, step))
+        ours.filter(due_at=lease).update(due_at=due_at)
+        ours.update(lease_until=None)
+        return "goes on" if step is None else _name(step)
+
+    def _what_screens_show(self, enrollment_id: int, step: Step) -> dict[str, object]:
+        enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
+        now = self.clock.now()
+        facts = gather(enrollment, today=chicago_day(now))
+        shown = decision.gates(facts, now=now, policy=self.policy)
+        return {
+            "next_step": _name(step),
+            "because": step.because,
+            "whose_turn": _whose_turn(step),
+            "act_by_date": getattr(step, "act_by", None),
+            "gates": [{"name": gate.name, "is_open": gate.is_open, "because": gate.because} for gate in shown],
+        }
+
+    def _note_failure(self, enrollment_id: int, problem: Exception, lease: datetime) -> None:
+        """Put a failing enrollment back with growing pauses, and ask for a person in the end."""
+        at = self.clock.now()
+        with transaction.atomic():
+            enrollment = lock(enrollment_id)
+            enrollment.failures += 1
+            enrollment.last_error = f"{type(problem).__name__}: {problem}"[:2000]
+            pause = min(FIRST_PAUSE_AFTER_FAILURE * 2 ** min(enrollment.failures, 20), LONGEST_PAUSE_AFTER_FAILURE)
+            enrollment.due_at = at + pause * random.uniform(1.0, 1.25)  # noqa: S311 - spreads work, keeps no secret
+            if enrollment.lease_until == lease:
+                enrollment.lease_until = None
+            enrollment.save(update_fields=["failures", "last_error", "due_at", "lease_until"])
+            if enrollment.failures >= MOST_FAILURES:
+                because = f"Our own processing failed {enrollment.failures} times: {enrollment.last_error}"
+                hold = decision.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because=because)
+                stopping.place_hold(enrollment, hold, at=at)
+
+
+def due_enrollments(*, at: datetime, limit: int) -> Iterator[int]:
+    """Find enrollments that are due and that nobody has, those waiting longest first."""
+    due = Enrollment.objects.filter(due_at__lte=at).filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at))
+    return due.order_by("due_at").values_list("pk", flat=True)[:limit].iterator()
+
+
+def _due_at(step: Step) -> datetime | None:
+    match step:
+        case decision.Wait(until=until):
+            return until
+        case decision.Hold(look_again_at=look_again_at):
+            return look_again_at
+        case _:
+            return None
+
+
+def _name(step: Step) -> str:
+    match step:
+        case decision.Wait(code=code):
+            return code.value
+        case decision.Hold():
+            return "HOLD"
+        case _:
+            return type(step).__name__.upper()
+
+
+def _whose_turn(step: Step) -> str:
+    match step:
+        case decision.Wait(whose_turn=whose_turn):
+            return whose_turn.value if whose_turn else ""
+        case decision.Hold(owner=owner):
+            return owner.value
+        case _:
+            return ""

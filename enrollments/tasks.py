@@ -1,0 +1,36 @@
+"""Celery entry points. Ids in, one action called, a word out for the log."""
+
+from celery import shared_task
+
+from core import clock
+from core.queue import TaskName, enqueue_on_commit
+from enrollments.actions import opening
+from enrollments.engine import due_enrollments
+from enrollments.wiring import current_enrollment_id, engine
+
+MOST_IN_A_SWEEP = 500
+
+
+@shared_task(name=TaskName.CASE_CHANGED.value)
+def case_changed_task(*, site_id: int, **_later: object) -> str:
+    enrollment = opening.look_again(site_id=site_id, at=clock.now())
+    return "nothing to enroll" if enrollment is None else f"enrollment {enrollment.pk} is due"
+
+
+@shared_task(name=TaskName.ADVANCE_ENROLLMENT.value)
+def advance_enrollment_task(*, enrollment_id: int, **_later: object) -> str:
+    token = current_enrollment_id.set(enrollment_id)
+    try:
+        return engine().advance(enrollment_id)
+    finally:
+        current_enrollment_id.reset(token)
+
+
+@shared_task(name=TaskName.SWEEP_ENROLLMENTS.value)
+def sweep_enrollments_task(**_later: object) -> str:
+    """Find the work whose message was lost, late or never sent."""
+    changed = opening.look_at_changed_cases(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    due = list(due_enrollments(at=clock.now(), limit=MOST_IN_A_SWEEP))
+    for enrollment_id in due:
+        enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)
+    return f"{changed} cases changed, {len(due)} enrollments due"

@@ -1,0 +1,57 @@
+"""Builds the way to Light and the engine from the settings. The one place that does."""
+
+import os
+from contextvars import ContextVar
+from datetime import timedelta
+from functools import cache
+
+from django.conf import settings
+
+from core.clock import configured_clock
+from enrollments import start_dates
+from enrollments.decision import Policy
+from enrollments.engine import Engine
+from enrollments.light.client import LightClient
+from enrollments.light.dialect import Dialect
+from enrollments.light.transport import Exchange
+from enrollments.models import RemoteCall
+
+current_enrollment_id: ContextVar[int | None] = ContextVar("current_enrollment_id", default=None)
+"""The enrollment on whose behalf this thread calls Light, for the record of calls."""
+
+
+@cache
+def light_client() -> LightClient:
+    """The process's one client, shared by its threads."""
+    return LightClient(
+        base_url=settings.LIGHT_API_URL,
+        app_token=settings.LIGHT_APP_TOKEN,
+        dialect=Dialect.from_environment(os.environ),
+        observe=_record_call,
+        clock=configured_clock().now,
+    )
+
+
+def policy() -> Policy:
+    return Policy(
+        window=start_dates.FULL_WINDOW if settings.START_DATE_EDGES_ALLOWED else start_dates.DEFAULT_WINDOW,
+        longest_call=timedelta(seconds=light_client().longest_call_seconds),
+        settling_period=timedelta(seconds=settings.DOUBT_SETTLING_SECONDS),
+    )
+
+
+def engine() -> Engine:
+    return Engine(light=light_client(), clock=configured_clock(), policy=policy())
+
+
+def _record_call(exchange: Exchange) -> None:
+    RemoteCall.objects.create(
+        enrollment_id=current_enrollment_id.get(),
+        purpose=exchange.purpose[:40],
+        method=exchange.method,
+        path=exchange.path[:200],
+        http_status=exchange.status,
+        seconds=exchange.seconds,
+        problem=exchange.error or "",
+        at=configured_clock().now(),
+    )
