@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from core.actors import SYSTEM
+from core.models import CaseChange
 from enrollments.actions.moving import note
 from enrollments.actions.stopping import make_due
 from enrollments.models import Enrollment
@@ -19,6 +20,21 @@ def look_again(*, site_id: int, at: datetime) -> Enrollment | None:
 
     Gives None when there is nothing to enroll. Doing it twice changes nothing.
     """
+    seen = list(CaseChange.objects.filter(site_id=site_id).values_list("pk", flat=True))
+    enrollment = _due_enrollment(site_id, at=at)
+    CaseChange.objects.filter(pk__in=seen).delete()
+    return enrollment
+
+
+def look_at_changed_cases(*, at: datetime, limit: int) -> int:
+    """Look again at every site whose change no message has brought yet; give their number."""
+    sites = list(CaseChange.objects.order_by("site_id").values_list("site_id", flat=True).distinct()[:limit])
+    for site_id in sites:
+        look_again(site_id=site_id, at=at)
+    return len(sites)
+
+
+def _due_enrollment(site_id: int, *, at: datetime) -> Enrollment | None:
     enrollment = Enrollment.objects.filter(site_id=site_id).exclude(status__in=FINAL_STATUSES).first()
     orphans = list(
         Installation.objects.filter(site_id=site_id, enrollments__isnull=True)

@@ -12,7 +12,7 @@ from django.db import IntegrityError, models, transaction
 from core.actors import Actor, ActorKind
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
-from core.queue import TaskName, enqueue_on_commit
+from core.queue import announce_case_change
 from installations import proofs as proof_files
 from installations.go_live import (
     first_report_status,
@@ -161,7 +161,7 @@ def confirm_go_live(*, report_id: int, by: Actor, at: datetime, reason: str = ""
     report.confirmed_by, report.confirmed_at = str(by), at
     report.save(update_fields=["status", "confirmed_by", "confirmed_at", "corrects"])
     _move_along(installation, report, by=by, at=at, reason=reason)
-    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=installation.site_id)
+    announce_case_change(site_id=installation.site_id, at=at)
     return report
 
 
@@ -209,7 +209,7 @@ def correct_go_live(
         record_event(installation, "correct_go_live", by=by, at=at, reason=reason)
         _compare_others(installation, correction)
         _move_along(installation, correction, by=by, at=at, reason=reason)
-        enqueue_on_commit(TaskName.CASE_CHANGED, site_id=installation.site_id)
+        announce_case_change(site_id=installation.site_id, at=at)
     return correction
 
 
@@ -235,7 +235,7 @@ def withdraw_go_live(*, report_id: int, reason: str, by: Actor, at: datetime) ->
         take_move(installation, move, by=by, at=at, reason=reason)
     else:
         record_event(installation, "close_report", by=by, at=at, reason=reason)
-    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=installation.site_id)
+    announce_case_change(site_id=installation.site_id, at=at)
     return report
 
 
@@ -276,7 +276,7 @@ def _report(installation_id: int, said: _Said) -> GoLiveOutcome:
     else:
         report = _create(said, installation, status=_S.AGREEING, compared_with=current)
         record_event(installation, "report_agreeing_go_live", by=said.by, at=said.at)
-    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=installation.site_id)
+    announce_case_change(site_id=installation.site_id, at=at)
     return GoLiveOutcome(report=report, is_repeat=False)
 
 

@@ -13,7 +13,7 @@ from phonenumber_field.phonenumber import to_python
 
 from core.actors import Actor
 from core.dates import chicago_day
-from core.queue import TaskName, enqueue_on_commit
+from core.queue import announce_case_change
 from installations import esi_ids
 from installations.go_live import (
     EmbargoRule,
@@ -159,7 +159,7 @@ def register_installation(
     record_event(installation, "register", by=by, at=at)
     if scheduled_date:
         take_move(installation, "schedule", by=by, at=at)
-    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=site_id)
+    announce_case_change(site_id=site_id, at=at)
     return installation
 
 

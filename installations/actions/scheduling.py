@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from core.actors import Actor
-from core.queue import TaskName, enqueue_on_commit
+from core.queue import announce_case_change
 from installations.actions.registering import technician_problems
 from installations.go_live import scheduled_date_problems
 from installations.guards import check_input, check_reason
@@ -78,7 +78,7 @@ def cancel_installation(*, installation_id: int, reason: str, by: Actor, at: dat
     reason = check_reason(reason)
     installation = Installation.objects.select_for_update().get(pk=installation_id)
     take_move(installation, "cancel", by=by, at=at, reason=reason)
-    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=installation.site_id)
+    announce_case_change(site_id=installation.site_id, at=at)
     return installation
 
 
