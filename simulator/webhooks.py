@@ -105,10 +105,12 @@ class WebhookSender:
         self._wake.set()
 
     def forget(self) -> None:
+        """Drop every event and wait for the one on its way, so that none arrives after this call."""
         with self._lock:
             self._generation += 1
             self.deliveries.clear()
             self.switches = WebhookSwitches()
+        self.wait_until_quiet(_ANSWER_SECONDS)
 
     def queue(self, *, event: str, account_uuid: str | None, body: dict[str, Any], event_uuid: str) -> None:
         now = self._clock.now()
@@ -159,10 +161,13 @@ class WebhookSender:
             self._wake.clear()
             if self.switches.reorder and self.pending_count():
                 self._stopped.wait(_GATHER_SECONDS)
-            for delivery in self._claim_due():
-                if self._stopped.is_set():
-                    return
+            generation, claimed = self._claim_due()
+            for delivery in claimed:
+                if self._stopped.is_set() or generation != self._generation:
+                    break
                 self._send(delivery)
+            with self._lock:
+                self._sending = 0
 
     def _due(self) -> list[Delivery]:
         if not self.url:
@@ -170,13 +175,13 @@ class WebhookSender:
         now = self._clock.now()
         return [delivery for delivery in self.deliveries if delivery.due_at is not None and delivery.due_at <= now]
 
-    def _claim_due(self) -> list[Delivery]:
+    def _claim_due(self) -> tuple[int, list[Delivery]]:
         with self._lock:
             due = self._due()
             for delivery in due:
                 delivery.due_at = None
             self._sending = len(due)
-        return due[::-1] if self.switches.reorder else due
+            return self._generation, due[::-1] if self.switches.reorder else due
 
     def _send(self, delivery: Delivery) -> None:
         sent_at = self._clock.now()
