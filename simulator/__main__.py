@@ -11,6 +11,7 @@ from simulator.server import DEFAULT_APP_TOKEN, DEFAULT_WEBHOOK_SECRET, start_si
 __all__ = ["main"]
 
 _DEFAULT_PORT = 8001
+_HIGHEST_PORT = 65_535
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,27 +20,29 @@ def main(arguments: list[str] | None = None) -> int:
     stop_asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop_asked.set())
-    try:
-        running = start_simulator(
-            port=options.port,
-            dialect=DIALECTS[options.dialect],
-            app_token=options.app_token,
-            webhook_secret=options.webhook_secret,
-            webhook_url=options.webhook_url,
-            public_url=options.public_url.rstrip("/"),
-        )
-    except OSError as problem:
-        print(f"Cannot listen on port {options.port}: {problem.strerror}. Choose another with --port.", file=sys.stderr)
-        return 1
+    running = start_simulator(
+        port=options.port,
+        dialect=DIALECTS[options.dialect],
+        app_token=options.app_token,
+        webhook_secret=options.webhook_secret,
+        webhook_url=options.webhook_url,
+        public_url=options.public_url.rstrip("/"),
+    )
     print(f"Light stand-in listening on {running.url}", flush=True)
     stop_asked.wait()
     running.stop()
     return 0
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; it must be 0 to {_HIGHEST_PORT}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m simulator", description="A stand-in for Light on loopback.")
-    parser.add_argument("--port", type=int, default=_DEFAULT_PORT, help="0 picks a free one")
+    parser.add_argument("--port", type=_port, default=_DEFAULT_PORT, help="0 picks a free one")
     parser.add_argument("--app-token", default=DEFAULT_APP_TOKEN, help="the token /v1/app calls must carry")
     parser.add_argument("--webhook-secret", default=DEFAULT_WEBHOOK_SECRET, help="signs outgoing webhooks")
     parser.add_argument("--webhook-url", default="", help="where webhooks go; empty keeps them unsent")
