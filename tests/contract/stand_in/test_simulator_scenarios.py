@@ -87,7 +87,8 @@ def test_slow_account_answers_late(simulator: RunningSimulator, light: LightCall
 
 @pytest.mark.parametrize("sends_event", [True, False])
 def test_opt_out_comes_before_service_starts(
-    sends_event: bool,  # noqa: FBT001 - a parameter of the test
+    *,
+    sends_event: bool,
     simulator: RunningSimulator,
     light: LightCalls,
 ) -> None:
