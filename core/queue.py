@@ -6,15 +6,12 @@ lost. So a queue that cannot be reached is written to the log and never undoes o
 """
 
 import logging
-from datetime import datetime
 from enum import StrEnum
 from functools import partial
 
 from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
-
-from core.models import CaseChange
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +31,6 @@ class TaskName(StrEnum):
 def enqueue_on_commit(task: TaskName, **ids: int) -> None:
     """Queue `task` when the open transaction commits; at once when there is none."""
     transaction.on_commit(partial(_send, task, ids), robust=True)
-
-
-@transaction.atomic
-def announce_case_change(*, site_id: int, at: datetime) -> None:
-    """Tell the floors above, durably, that something about a site's case changed; they look at it anew."""
-    CaseChange.objects.create(site_id=site_id, at=at)
-    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=site_id)
 
 
 def _send(task: TaskName, ids: dict[str, int]) -> None:

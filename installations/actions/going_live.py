@@ -10,9 +10,9 @@ from django.conf import settings
 from django.db import IntegrityError, models, transaction
 
 from core.actors import Actor, ActorKind
+from core.case_changes import announce_case_change
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
-from core.queue import announce_case_change
 from installations import proofs as proof_files
 from installations.go_live import (
     first_report_status,

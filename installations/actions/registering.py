@@ -12,8 +12,8 @@ from django.db import IntegrityError, transaction
 from phonenumber_field.phonenumber import to_python
 
 from core.actors import Actor
+from core.case_changes import announce_case_change
 from core.dates import chicago_day
-from core.queue import announce_case_change
 from installations import esi_ids
 from installations.go_live import (
     EmbargoRule,

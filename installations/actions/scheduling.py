@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from core.actors import Actor
-from core.queue import announce_case_change
+from core.case_changes import announce_case_change
 from installations.actions.registering import technician_problems
 from installations.go_live import scheduled_date_problems
 from installations.guards import check_input, check_reason
