@@ -26,6 +26,7 @@ from enrollments.facts import Facts, gather
 from enrollments.light.client import LightClient
 from enrollments.models import Enrollment
 from enrollments.states import HoldCode, HoldOwner
+from poa_documents.guards import AuthorityMissing, SealedFileAltered
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +68,11 @@ class Engine:
             step, _facts = self._decide(enrollment)
             try:
                 self._perform(enrollment_id, step)
-            except (EnrollmentMoved, CallFailed, ReadingFailed) as news:
+            except (EnrollmentMoved, CallFailed, ReadingFailed, SealedFileAltered) as news:
                 logger.info("Enrollment %s: %s", enrollment_id, news)
+                continue
+            except AuthorityMissing as missing:
+                self._ask_about_authority(enrollment_id, missing)
                 continue
             if isinstance(step, RESTING_STEPS):
                 return step
@@ -107,6 +111,14 @@ class Engine:
                     stopping.place_hold(lock(enrollment_id), step, at=self.clock.now())
             case decision.Wait() | decision.Finished():
                 pass
+
+    def _ask_about_authority(self, enrollment_id: int, missing: AuthorityMissing) -> None:
+        """The guard at the call knows more than the decision did: nothing was sent, and a person must look."""
+        if not missing.is_consent_failure:
+            raise missing
+        hold = decision.Hold(HoldCode.AUTHORITY_UNCLEAR, HoldOwner.OFFICE, because=missing.for_staff)
+        with transaction.atomic():
+            stopping.place_hold(lock(enrollment_id), hold, at=self.clock.now())
 
     # Claiming and resting
 

@@ -59,6 +59,7 @@ class Enrollment(models.Model):
     last_error = models.TextField(blank=True)
     next_step = models.CharField(max_length=30, blank=True)
     because = models.TextField(blank=True, help_text="Why the next step is what it is, in one sentence.")
+    act_by_date = models.DateField(null=True, blank=True, help_text="The last day on which acting still helps.")
     whose_turn = models.CharField(max_length=12, choices=HoldOwner.choices, blank=True)
     gates = models.JSONField(
         default=list,

@@ -71,6 +71,7 @@ class HoldCode(TextChoices):
     """Why a person is needed. What each means and who must act stands in `decision.py` beside the rule."""
 
     AUTHORITY_ENDED = "AUTHORITY_ENDED", "The authority ended"
+    AUTHORITY_UNCLEAR = "AUTHORITY_UNCLEAR", "The authority is unclear"
     REVOKED_AFTER_ACCEPTANCE = "REVOKED_AFTER_ACCEPTANCE", "Revoked after the acceptance"
     OUTSIDE_LIMITS = "OUTSIDE_LIMITS", "No offer within the signed limits"
     NO_PLANS = "NO_PLANS", "Light offers no plan"

@@ -18,7 +18,7 @@ from enrollments.light.client import LightClient
 from enrollments.light.payloads import Acceptance
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
-from poa_documents.actions import verify_sealed_file
+from poa_documents.actions import verify_or_suspend
 from poa_documents.guards import check_authority
 from poa_documents.models import PoaDocument
 
@@ -37,7 +37,7 @@ def accept_plan(enrollment_id: int, step: AcceptPlan, *, light: LightClient, clo
     :raises EnrollmentMoved: something changed since the step was decided; nothing was sent
     :raises OutsideAuthority: a rule that the decision must already have kept does not hold; nothing was sent
     """
-    verify_sealed_file(poa_id=step.poa_id, by=SYSTEM, at=clock.now())
+    verify_or_suspend(poa_id=step.poa_id, at=clock.now())
 
     with transaction.atomic(durable=True):
         attempt = _open_attempt(enrollment_id, step, at=clock.now(), policy=policy)

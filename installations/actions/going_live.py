@@ -276,7 +276,7 @@ def _report(installation_id: int, said: _Said) -> GoLiveOutcome:
     else:
         report = _create(said, installation, status=_S.AGREEING, compared_with=current)
         record_event(installation, "report_agreeing_go_live", by=said.by, at=said.at)
-    announce_case_change(site_id=installation.site_id, at=at)
+    announce_case_change(site_id=installation.site_id, at=said.at)
     return GoLiveOutcome(report=report, is_repeat=False)
 
 
