@@ -7,6 +7,7 @@ PY := $(VENV)/bin/python
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 WORKERS ?= auto
+LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all check fix run web worker scheduler simulator states docs lock setup clean
@@ -24,7 +25,17 @@ test-all: $(VENV)/dev.stamp ## The same, but fail when a browser, PostgreSQL or 
 	@REQUIRE_BROWSER=1 REQUIRE_SERVICES=1 $(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/dev.stamp ## Look at code, templates, contracts, settings and generated pages; changes nothing
-	@$(PY) manage.py check_house
+	@echo "format …"; $(VENV)/bin/ruff format --check --quiet .
+	@echo "lint …"; $(VENV)/bin/ruff check --quiet .
+	@echo "templates …"; $(VENV)/bin/djlint templates --check --lint --quiet
+	@echo "who imports whom …"; $(VENV)/bin/lint-imports --no-logo 2>&1 | tail -n 40
+	@echo "types …"; $(VENV)/bin/mypy --no-error-summary .
+	@echo "migrations …"; $(PY) manage.py makemigrations --check --dry-run --verbosity 1
+	@echo "settings of production …"; env $$(grep -v '^#' .ci/production.env) $(PY) manage.py check --deploy --fail-level WARNING
+	@echo "lock files …"; ! grep -n '://' $(LOCKS)
+	@echo "generated pages …"; $(PY) manage.py draw_states --check; $(PY) manage.py write_configuration --check
+	@echo "compose file …"; $(PY) -m pytest -q tests/unit/config/test_compose.py
+	@echo "Nothing to complain about."
 
 fix: $(VENV)/dev.stamp ## Repair what can be repaired: format, simple findings, generated pages
 	@$(VENV)/bin/ruff check --fix --quiet . || true

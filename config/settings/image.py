@@ -1,0 +1,9 @@
+"""Settings for building the image: production's static files, and nothing that needs a secret or a service."""
+
+from config.settings.local import *  # noqa: F403
+
+STATIC_ROOT = BASE_DIR / "staticfiles"  # noqa: F405
+STORAGES = {
+    **STORAGES,  # noqa: F405
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
