@@ -63,10 +63,12 @@ _STEPS = """
     <select id="esi_id" name="esi_id">
       {% for meter in meters %}
       <option value="{{ meter.esi_id }}"{% if meter.esi_id == chosen_esi_id %} selected{% endif %}>
-        {{ meter.address_1 }} {{ meter.address_2 }}, {{ meter.city }} {{ meter.postal_code }}</option>{% endfor %}
+        {{ [meter.address_1, meter.address_2] | select | join(" ") }}, {{ meter.city }} {{ meter.postal_code }}</option>
+      {% endfor %}
     </select>
     <label for="typed_esi_id">Not listed? Type the ESI ID of your meter</label>
-    <input type="text" id="typed_esi_id" name="typed_esi_id" inputmode="numeric" autocomplete="off">
+    <input type="text" id="typed_esi_id" name="typed_esi_id" inputmode="numeric" autocomplete="off"
+      value="{{ typed_esi_id }}">
     <button>Confirm this address</button>
   {% elif step.key == "identity" %}
     <label class="tick"><input type="checkbox" name="credit_consent" value="yes">
@@ -76,16 +78,20 @@ _STEPS = """
     <p>A test card (Visa ending in 4242) will be used.</p>
     <button>Add the card</button>
   {% elif step.key == "billing" %}
-    <label class="tick"><input type="checkbox" name="same_as_service" value="yes" checked>
-      <span>Bills go to the service address.</span></label>
+    <p>Bills go to the service address.</p>
     <button>Confirm billing address</button>
   {% elif step.key == "plan" %}
+    {% if plans %}
     <label for="plan_uuid">Plan</label>
     <select id="plan_uuid" name="plan_uuid">
-      {% for plan in plans %}<option value="{{ plan.uuid }}">{{ plan.name }} -
-        {{ plan.average_cents_per_kwh(1000) }} cents per kWh at 1,000 kWh</option>{% endfor %}
+      {% for plan in plans %}<option value="{{ plan.uuid }}">{{ plan.name }}:
+        {{ plan.average_cents_per_kwh(1000) }} cents per kWh</option>{% endfor %}
     </select>
+    <p>Prices are averages at 1,000 kWh a month.</p>
     <button>Choose this plan myself</button>
+    {% else %}
+    <button>Show me the plans</button>
+    {% endif %}
   {% endif %}
   </form>
   {% endif %}
@@ -157,10 +163,7 @@ class HostedPages:
         elif step == "billing":
             enrollment.confirm_billing_address(self.world, account, None)
         elif step == "plan" and self._offers_plans(account):
-            plan_uuid = request.form.get("plan_uuid")
-            if plan_uuid not in account.plans:
-                return "Choose one of the plans shown."
-            enrollment.accept_own_plan(self.world, account, plan_uuid=plan_uuid)
+            return self._choose_plan(account)
         else:
             return "There is no such step here."
         return None
@@ -174,6 +177,16 @@ class HostedPages:
         enrollment.confirm_address(self.world, account, meter)
         return None
 
+    def _choose_plan(self, account: Account) -> str | None:
+        plan_uuid = request.form.get("plan_uuid")
+        if plan_uuid is None:
+            offered = enrollment.request_plans(self.world, account, account.meter or SEEDED_METERS[0])
+            return None if offered else "No plan is offered at this address today."
+        if plan_uuid not in account.plans:
+            return "Choose one of the plans shown."
+        enrollment.accept_own_plan(self.world, account, plan_uuid=plan_uuid)
+        return None
+
     def _offers_plans(self, account: Account) -> bool:
         skips = self.world.dialect.hosted_flow_skips_plan_choice and account.is_client_agent_recorded
         return not skips and account.acceptance is None and not missing_steps(account)
@@ -182,7 +195,7 @@ class HostedPages:
         self, token: str, session: HostedSession, *, problem: str | None = None, status: int = 200
     ) -> Response:
         account = self.world.account(session.account_uuid)
-        plans = self._plans_today(account) if self._offers_plans(account) else []
+        offers_plans = self._offers_plans(account)
         return _page(
             "Set up your electricity account" if session.scope == "enrollment" else "Your electricity account",
             _STEPS,
@@ -190,19 +203,19 @@ class HostedPages:
             problem=problem,
             base=f"/hosted/{token}",
             greeting=f"Hello {account.first_name}." if account.first_name else "Hello.",
-            steps=_steps(account, session, has_plans=bool(plans)),
+            steps=_steps(account, session, offers_plans=offers_plans),
             meters=SEEDED_METERS,
             chosen_esi_id=account.meter.esi_id if account.meter else "",
-            plans=plans,
+            plans=self._plans_today(account) if offers_plans else [],
+            typed_esi_id=request.form.get("typed_esi_id", ""),
         )
 
     def _plans_today(self, account: Account) -> list[PricedPlan]:
         today = chicago_day(self.world.now())
-        known = [plan for plan in account.plans.values() if chicago_day(plan.requested_at) == today]
-        return known or enrollment.request_plans(self.world, account, account.meter or SEEDED_METERS[0])
+        return [plan for plan in account.plans.values() if chicago_day(plan.requested_at) == today]
 
 
-def _steps(account: Account, session: HostedSession, *, has_plans: bool) -> list[dict[str, Any]]:
+def _steps(account: Account, session: HostedSession, *, offers_plans: bool) -> list[dict[str, Any]]:
     card = {
         "key": "card",
         "title": "Payment card",
@@ -221,7 +234,7 @@ def _steps(account: Account, session: HostedSession, *, has_plans: bool) -> list
         "is_done": account.is_identity_verified,
         "note": _CREDIT_NOTES.get(account.credit, ""),
     }
-    plan = [{"key": "plan", "title": "Your plan", "is_done": False}] if has_plans else []
+    plan = [{"key": "plan", "title": "Your plan", "is_done": False}] if offers_plans else []
     return [address, identity, card, billing, *plan]
 
 
