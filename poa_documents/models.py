@@ -1,6 +1,8 @@
 """Wording, promised plans, the signed document with its envelope of limits, consents and evidence."""
 
-from typing import ClassVar
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
@@ -8,6 +10,31 @@ from django.db.models import F, Q
 from core.encryption import EncryptedTextField
 from installations.models import Customer, Language, Site
 from poa_documents.states import EVER_SIGNED_STATUSES, OPEN_STATUSES, PoaStatus
+
+
+WORDING_FIELDS = (
+    "version",
+    "language",
+    "title",
+    "body",
+    "broker_facts",
+    "erecord_disclosure",
+    "summary",
+    "confirm_acts_for_me",
+    "confirm_limits",
+    "confirm_timing",
+    "confirm_adult",
+)
+
+
+class WordingInUse(Exception):
+    """Somebody may have read these words and agreed to them; they can no longer be changed."""
+
+    def __init__(self, template: "PoaTemplate", fields: Sequence[str]) -> None:
+        super().__init__(
+            f"Version {template.version} ({template.language}) is in use: {', '.join(fields)} cannot be changed. "
+            "Add the new words as the next version, in English and Spanish."
+        )
 
 
 class PoaTemplate(models.Model):
@@ -31,6 +58,8 @@ class PoaTemplate(models.Model):
     effective_from_date = models.DateField()
     effective_until_date = models.DateField(null=True, blank=True)
 
+    documents: "models.Manager[PoaDocument]"
+
     class Meta:
         verbose_name = "POA template"
         ordering = ("-version", "language")
@@ -40,6 +69,15 @@ class PoaTemplate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.title} (version {self.version}, {self.language})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """:raises WordingInUse: a document already uses these words and they would change"""
+        if self.pk is not None and self.documents.exists():
+            kept = PoaTemplate.objects.values(*WORDING_FIELDS).get(pk=self.pk)
+            changed = [name for name in WORDING_FIELDS if kept[name] != getattr(self, name)]
+            if changed:
+                raise WordingInUse(self, changed)
+        super().save(*args, **kwargs)
 
 
 class RateKind(models.TextChoices):
@@ -170,6 +208,7 @@ class PoaDocument(models.Model):
     )
     signed_at = models.DateTimeField(null=True, blank=True)
     signed_from_ip = models.GenericIPAddressField(null=True, blank=True)
+    signed_user_agent = models.CharField(max_length=300, blank=True)
     document_sha256 = models.CharField(
         "SHA-256 of the text shown", max_length=64, blank=True, help_text="Hash of the exact text the customer saw."
     )
@@ -179,6 +218,7 @@ class PoaDocument(models.Model):
     pdf_size_bytes = models.PositiveIntegerField(null=True, blank=True)
     sealed_at = models.DateTimeField(null=True, blank=True)
 
+    suspended_because = models.TextField(blank=True, help_text="The stop signal that a person must resolve.")
     ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was declined, voided, revoked and so on.")
     ended_because = models.TextField(blank=True)
     revocation_channel = models.CharField(max_length=10, choices=RevocationChannel.choices, blank=True)
@@ -189,6 +229,7 @@ class PoaDocument(models.Model):
     last_error = models.TextField(blank=True)
 
     consents: "models.Manager[ConsentRecord]"
+    mails: "models.Manager[CustomerMail]"
     evidence: "models.Manager[EvidenceEntry]"
 
     class Meta:
@@ -233,11 +274,16 @@ class Statement(models.TextChoices):
 
 
 class ConsentRecord(models.Model):
-    """That a customer agreed to one statement: which words, when, from where."""
+    """
+    That a customer agreed to one statement: which words, when, from where.
+
+    It counts for those words only: after a change of language or wording the statement is asked again, and both stay.
+    """
 
     poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="consents")
     statement = models.CharField(max_length=20, choices=Statement.choices)
     wording_version = models.PositiveIntegerField()
+    words = models.TextField(help_text="The exact words shown.")
     wording_sha256 = models.CharField("SHA-256 of the words shown", max_length=64)
     language = models.CharField(max_length=2, choices=Language.choices)
     given_at = models.DateTimeField()
@@ -246,7 +292,9 @@ class ConsentRecord(models.Model):
 
     class Meta:
         ordering = ("given_at", "pk")
-        constraints: ClassVar = [models.UniqueConstraint(fields=["poa", "statement"], name="one_consent_per_statement")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["poa", "statement", "wording_sha256"], name="one_consent_per_words_shown")
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_statement_display()} of POA {self.poa_id}"
@@ -282,6 +330,19 @@ class MailKind(models.TextChoices):
     SIGNED_COPY = "SIGNED_COPY", "Copy of the signed document"
     DECLINED_RECEIPT = "DECLINED_RECEIPT", "Receipt for declining"
     REVOKED_RECEIPT = "REVOKED_RECEIPT", "Receipt for revoking"
+    HOME_LINK = "HOME_LINK", "New link to the customer's page"
+
+
+MAIL_ATTEMPTS = 8
+
+
+class CustomerMailQuerySet(models.QuerySet["CustomerMail"]):
+    def due(self, at: datetime) -> "CustomerMailQuerySet":
+        return self.filter(sent_at__isnull=True, not_needed_at__isnull=True, due_at__lte=at)
+
+    def blocked(self) -> "CustomerMailQuerySet":
+        """Mails that were given up after repeated failures: a person must look at the address."""
+        return self.filter(sent_at__isnull=True, not_needed_at__isnull=True, due_at__isnull=True)
 
 
 class CustomerMail(models.Model):
@@ -294,11 +355,20 @@ class CustomerMail(models.Model):
     created_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     sent_at = models.DateTimeField(null=True, blank=True)
+    not_needed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it turned out that the news was overtaken and nothing is to be sent."
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     last_error = models.TextField(blank=True)
 
+    objects = CustomerMailQuerySet.as_manager()
+
     class Meta:
         ordering = ("created_at", "pk")
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.sent_at is None and self.not_needed_at is None and self.due_at is None
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} for POA {self.poa_id}"

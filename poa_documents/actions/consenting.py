@@ -1,0 +1,133 @@
+"""The customer's way through the page, before the final act."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from core.actors import Actor
+from poa_documents import evidence
+from poa_documents.cases import text_of
+from poa_documents.models import ConsentRecord, PoaDocument, PoaTemplate, Statement
+from poa_documents.moves import lock
+from poa_documents.queries import NoWording, consents_for, missing_statements
+from poa_documents.signature import clean_signature
+from poa_documents.states import SIGNABLE_STATUSES
+from core.moves import MoveNotAllowed
+
+USER_AGENT_LENGTH = 300
+
+
+class StepsOutOfOrder(Exception):
+    """An earlier statement has not been agreed to yet."""
+
+    def __init__(self, first_missing: Statement) -> None:
+        super().__init__(f"{first_missing.label} comes first.")
+        self.first_missing = first_missing
+
+
+class WordsChanged(Exception):
+    """The words on the customer's screen are not the words in force any more: show them again."""
+
+
+@transaction.atomic
+def record_consent(
+    *,
+    poa_id: int,
+    statement: Statement,
+    words_sha256: str,
+    by: Actor,
+    at: datetime,
+    ip_address: str | None = None,
+    user_agent: str = "",
+) -> ConsentRecord:
+    """
+    Keep that the customer agreed to one statement, in the words whose hash the page carried.
+
+    Agreeing twice to the same words counts once.
+
+    :raises WordsChanged: other words are in force by now
+    :raises StepsOutOfOrder: an earlier statement is missing
+    :raises MoveNotAllowed: the POA is not waiting for the customer
+    """
+    poa = _lock_signable(poa_id, wish=f"agree to {statement.label}")
+    text = text_of(poa)
+    given = consents_for(poa, text)
+    if text.sha256_of(statement) != words_sha256:
+        raise WordsChanged
+    if statement in given:
+        return given[statement]
+    first_missing = missing_statements(given)[0]
+    if first_missing != statement:
+        raise StepsOutOfOrder(first_missing)
+    consent = ConsentRecord.objects.create(
+        poa=poa,
+        statement=statement,
+        wording_version=text.version,
+        words=text.words[statement],
+        wording_sha256=words_sha256,
+        language=text.language,
+        given_at=at,
+        ip_address=ip_address,
+        user_agent=user_agent[:USER_AGENT_LENGTH],
+    )
+    evidence.record(
+        poa,
+        kind="consent",
+        by=by,
+        at=at,
+        details={
+            "statement": statement,
+            "wording_version": text.version,
+            "wording_sha256": words_sha256,
+            "language": text.language,
+            "ip_address": ip_address,
+        },
+    )
+    return consent
+
+
+@transaction.atomic
+def keep_signature(*, poa_id: int, signature_kind: str, signature_text: str, by: Actor, at: datetime) -> PoaDocument:
+    """
+    Keep a drawn or typed signature for the review that comes before the final act. It can be replaced until then.
+
+    :raises SignatureNotUsable: with the code of the reason
+    :raises MoveNotAllowed: the POA is not waiting for the customer
+    """
+    kept = clean_signature(signature_kind, signature_text)
+    poa = _lock_signable(poa_id, wish="take a signature")
+    if (poa.signature_kind, poa.signature_text) != (signature_kind, kept):
+        poa.signature_kind, poa.signature_text = signature_kind, kept
+        poa.save(update_fields=["signature_kind", "signature_text"])
+        evidence.record(poa, kind="signature_kept", by=by, at=at, details={"signature_kind": signature_kind})
+    return poa
+
+
+@transaction.atomic
+def choose_language(*, poa_id: int, language: str, by: Actor, at: datetime) -> PoaDocument:
+    """
+    Go on in the other language: the customer's choice is stored, and an unsigned POA takes the same version's wording in it.
+
+    What was agreed to in the first language stays on record; the statements are asked again in the new one.
+
+    :raises NoWording: the version lacks this language
+    """
+    poa = lock(poa_id)
+    if poa.customer.language != language:
+        poa.customer.language = language
+        poa.customer.save(update_fields=["language"])
+    if poa.status in SIGNABLE_STATUSES and poa.template.language != language:
+        template = PoaTemplate.objects.filter(version=poa.template.version, language=language).first()
+        if template is None:
+            raise NoWording(language, poa.template.effective_from_date)
+        poa.template = template
+        poa.save(update_fields=["template"])
+        evidence.record(poa, kind="language_chosen", by=by, at=at, details={"language": language})
+    return poa
+
+
+def _lock_signable(poa_id: int, *, wish: str) -> PoaDocument:
+    poa = lock(poa_id)
+    if poa.status not in SIGNABLE_STATUSES:
+        raise MoveNotAllowed(subject=f"POA {poa.pk}", move=wish, status=poa.status)
+    return poa

@@ -1,0 +1,231 @@
+"""From the wording to an invitation on its way, and taking it back."""
+
+import tomllib
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from core.actors import Actor
+from core.dates import chicago_day
+from core.moves import MoveNotAllowed
+from core.queue import TaskName, enqueue_on_commit
+from installations.models import Customer, Installation, Language, Site
+from installations.states import InstallationStatus
+from poa_documents import evidence
+from poa_documents.cases import text_of
+from poa_documents.limits import LIMIT_FIELDS, check_limits, copy_limits
+from poa_documents.links import link_expiry
+from poa_documents.models import (
+    WORDING_FIELDS,
+    CustomerMail,
+    Envelope,
+    MailKind,
+    PlanPromise,
+    PoaDocument,
+    PoaTemplate,
+)
+from poa_documents.moves import lock, take_move
+from poa_documents.queries import template_for, unsigned_poa_of
+from poa_documents.states import PoaStatus
+
+TEXTS_FOLDER = Path(__file__).resolve().parent.parent / "texts"
+SUNSET_DAYS = 180
+_HAS_A_HOME = frozenset({PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED})
+
+
+class UnsignedPoaExists(Exception):
+    """A site has one unsigned POA at a time."""
+
+    def __init__(self, first: PoaDocument) -> None:
+        super().__init__(
+            f"POA {first.pk} for this site is already {first.get_status_display().lower()}: "
+            "resend that one, or void it before drafting another."
+        )
+        self.first = first
+
+
+class CustomerNotAtSite(Exception):
+    """The customer has no installation at the site, so there is nothing to choose a plan for."""
+
+
+class PromiseNotOffered(Exception):
+    """The product is no longer sold."""
+
+
+class DatesOutOfOrder(Exception):
+    """The start-date range or the sunset cannot be kept. `problems` names each field."""
+
+    def __init__(self, problems: dict[str, str]) -> None:
+        super().__init__(" ".join(problems.values()))
+        self.problems = problems
+
+
+@transaction.atomic
+def ensure_templates() -> list[PoaTemplate]:
+    """
+    Load every version of the wording that comes with the program, in English and Spanish together.
+
+    What is there already stays; words that nobody used yet are brought up to date.
+
+    :raises WordingInUse: the program's words differ from words that a document already uses
+    """
+    templates: list[PoaTemplate] = []
+    for folder in sorted(TEXTS_FOLDER.iterdir(), key=lambda folder: int(folder.name)):
+        for language in Language.values:
+            words: dict[str, Any] = tomllib.loads((folder / f"{language}.toml").read_text(encoding="utf-8"))
+            fields = {name: value.strip() if isinstance(value, str) else value for name, value in words.items()}
+            key = {"version": int(folder.name), "language": language}
+            template = PoaTemplate.objects.filter(**key).first() or PoaTemplate(**key)
+            if template.pk is None or any(getattr(template, name) != fields.get(name, key.get(name)) for name in WORDING_FIELDS):
+                for name, value in fields.items():
+                    setattr(template, name, value)
+                template.save()
+            templates.append(template)
+    return templates
+
+
+@transaction.atomic
+def draft_poa(
+    *,
+    customer_id: int,
+    site_id: int,
+    promise_id: int,
+    by: Actor,
+    at: datetime,
+    earliest_start_date: date | None = None,
+    latest_start_date: date | None = None,
+    sunset_date: date | None = None,
+    uses: int = 1,
+) -> PoaDocument:
+    """
+    Draw up a POA: the promise's limits are copied into an envelope, the wording follows the customer's language.
+
+    Left out, the start range begins today and ends with the sunset, and the sunset is 180 days from today or the latest
+    start, whichever is later (Chicago days).
+
+    :raises UnsignedPoaExists: the site has one already
+    :raises CustomerNotAtSite: no installation links them
+    :raises PromiseNotOffered: the product is no longer sold
+    :raises LimitMissing: the promise lacks a limit
+    :raises DatesOutOfOrder: the dates cannot be kept
+    :raises NoWording: no wording in the customer's language is in force
+    """
+    today = chicago_day(at)
+    site = Site.objects.select_for_update().get(pk=site_id)
+    customer = Customer.objects.get(pk=customer_id)
+    promise = PlanPromise.objects.get(pk=promise_id)
+    first = unsigned_poa_of(site_id)
+    if first is not None:
+        raise UnsignedPoaExists(first)
+    at_site = Installation.objects.filter(customer=customer, site=site).exclude(status=InstallationStatus.CANCELLED)
+    if not at_site.exists():
+        raise CustomerNotAtSite(f"{customer} has no installation at {site}: register it first, or choose the right site.")
+    if not promise.is_offered:
+        raise PromiseNotOffered(f"{promise.name} is no longer offered: choose another product.")
+    sunset_date = sunset_date or max(today + timedelta(days=SUNSET_DAYS), latest_start_date or today)
+    earliest_start_date = earliest_start_date or today
+    latest_start_date = latest_start_date or sunset_date
+    _check_dates(earliest_start_date, latest_start_date, sunset_date, uses=uses, today=today)
+    envelope = Envelope.objects.create(
+        **copy_limits(promise),
+        plan_name=promise.name,
+        esi_id=site.esi_id,
+        earliest_start_date=earliest_start_date,
+        latest_start_date=latest_start_date,
+        sunset_date=sunset_date,
+        uses=uses,
+    )
+    poa = PoaDocument.objects.create(
+        customer=customer,
+        site=site,
+        template=template_for(customer.language, today),
+        promise=promise,
+        envelope=envelope,
+        created_at=at,
+    )
+    limits = {name: getattr(envelope, name) for name in LIMIT_FIELDS}
+    evidence.record(
+        poa,
+        kind="draft",
+        by=by,
+        at=at,
+        details={
+            "customer": customer.pk,
+            "site": site.pk,
+            "esi_id": site.esi_id,
+            "wording_version": poa.template.version,
+            "language": poa.template.language,
+            "limits": limits,
+            "earliest_start_date": earliest_start_date,
+            "latest_start_date": latest_start_date,
+            "sunset_date": sunset_date,
+            "uses": uses,
+        },
+    )
+    return poa
+
+
+@transaction.atomic
+def send_poa(*, poa_id: int, by: Actor, at: datetime) -> CustomerMail:
+    """
+    Owe the customer a mail with a link of his own; the link itself is made when the mail is sent, and kills the old one.
+
+    A draft becomes SENT. Sent again, an unsigned POA is invited anew; a signed one gets a new link to the customer's page.
+
+    :raises LimitMissing: a limit has no value
+    :raises MoveNotAllowed: it has ended
+    """
+    poa = lock(poa_id)
+    kind = MailKind.INVITATION
+    if poa.status == PoaStatus.DRAFT:
+        check_limits(poa.envelope)
+        text = text_of(poa)
+        poa.sent_at = at
+        poa.due_at = link_expiry(at)
+        take_move(poa, "send", by=by, at=at, details={"document_sha256": text.sha256})
+    elif poa.status in _HAS_A_HOME:
+        kind = MailKind.HOME_LINK
+        evidence.record(poa, kind="resend", by=by, at=at, details={"mail": kind})
+    elif poa.status == PoaStatus.SENT:
+        evidence.record(poa, kind="resend", by=by, at=at, details={"mail": kind})
+    else:
+        raise MoveNotAllowed(subject=f"POA {poa.pk}", move="send", status=poa.status)
+    return owe_mail(poa, kind, at=at)
+
+
+@transaction.atomic
+def void_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocument:
+    """
+    Take back a POA that nobody signed. Its link then says so.
+
+    :raises MoveNotAllowed: it was signed or has ended; a signed one is revoked, not voided
+    """
+    poa = lock(poa_id)
+    poa.ended_at, poa.ended_because, poa.due_at = at, reason, None
+    take_move(poa, "void", by=by, at=at, reason=reason)
+    return poa
+
+
+def owe_mail(poa: PoaDocument, kind: MailKind, *, at: datetime) -> CustomerMail:
+    """Write down, in the open transaction, that a mail is due, and nudge the worker."""
+    mail = CustomerMail.objects.create(poa=poa, kind=kind, created_at=at, due_at=at)
+    enqueue_on_commit(TaskName.SEND_MAIL, mail_id=mail.pk)
+    return mail
+
+
+def _check_dates(earliest: date, latest: date, sunset: date, *, uses: int, today: date) -> None:
+    problems: dict[str, str] = {}
+    if latest < earliest:
+        problems["latest_start_date"] = f"The latest start {latest} is before the earliest start {earliest}: swap them."
+    if latest < today:
+        problems["latest_start_date"] = f"The latest start {latest} has passed: choose a day after {today}."
+    if sunset < today:
+        problems["sunset_date"] = f"The sunset {sunset} has passed: choose a day after {today}."
+    if sunset > today + timedelta(days=3 * 366):
+        problems["sunset_date"] = f"The sunset {sunset} is more than three years away: check the year."
+    if uses < 1:
+        problems["uses"] = "A POA grants at least one use."
+    if problems:
+        raise DatesOutOfOrder(problems)

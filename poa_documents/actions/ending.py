@@ -1,0 +1,147 @@
+"""Every way in which an authority ends, pauses or is used."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from core.actors import SYSTEM, Actor
+from core.queue import TaskName, enqueue_on_commit
+from poa_documents import evidence
+from poa_documents.actions.drafting import owe_mail
+from poa_documents.actions.sealing import lapse_at
+from poa_documents.guards import SealedFileAltered, verify_sealed_file
+from poa_documents.models import MailKind, PoaDocument, RevocationChannel
+from poa_documents.moves import lock, take_move
+from poa_documents.states import PoaStatus
+
+DAMAGED = "the signed document is missing or was altered."
+
+
+@transaction.atomic
+def decline_poa(*, poa_id: int, by: Actor, at: datetime, reason: str = "") -> PoaDocument:
+    """
+    Take the customer's no. Nothing is asked again until the office drafts a new POA.
+
+    :raises MoveNotAllowed: it is not waiting for the customer
+    """
+    poa = lock(poa_id)
+    poa.ended_at, poa.ended_because, poa.due_at = at, reason, None
+    poa.signature_kind, poa.signature_text = "", ""
+    take_move(poa, "decline", by=by, at=at, reason=reason)
+    owe_mail(poa, MailKind.DECLINED_RECEIPT, at=at)
+    return poa
+
+
+@transaction.atomic
+def revoke_poa(
+    *, poa_id: int, by: Actor, at: datetime, channel: RevocationChannel | str = RevocationChannel.PORTAL, reason: str = ""
+) -> PoaDocument:
+    """
+    Take the authority back, whichever way the customer said so. It blocks at once, also what is queued already.
+
+    :raises MoveNotAllowed: it was never signed, or has ended
+    """
+    poa = lock(poa_id)
+    poa.ended_at, poa.ended_because, poa.due_at = at, reason, None
+    poa.revocation_channel = RevocationChannel(channel)
+    take_move(poa, "revoke", by=by, at=at, reason=reason, details={"channel": poa.revocation_channel})
+    owe_mail(poa, MailKind.REVOKED_RECEIPT, at=at)
+    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=poa.site_id)
+    return poa
+
+
+@transaction.atomic
+def suspend_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocument:
+    """
+    Stop everything under this POA until a person resolved the reason, such as a damaged file or a death in the family.
+
+    :raises MoveNotAllowed: it is not in force
+    """
+    poa = lock(poa_id)
+    poa.suspended_because = reason
+    take_move(poa, "suspend", by=by, at=at, reason=reason)
+    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=poa.site_id)
+    return poa
+
+
+def resume_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocument:
+    """
+    Let a suspended POA count again, once its stored file is proven good.
+
+    :raises SealedFileAltered: the file is still missing or altered
+    :raises SealedFileUnreadable: the storage does not answer
+    :raises MoveNotAllowed: it is not suspended
+    """
+    verify_sealed_file(PoaDocument.objects.get(pk=poa_id))
+    with transaction.atomic():
+        poa = lock(poa_id)
+        poa.suspended_because = ""
+        poa.due_at = lapse_at(poa)
+        take_move(poa, "resume", by=by, at=at, reason=reason)
+        enqueue_on_commit(TaskName.CASE_CHANGED, site_id=poa.site_id)
+    return poa
+
+
+def verify_or_suspend(*, poa_id: int, at: datetime, by: Actor = SYSTEM) -> None:
+    """
+    Prove the stored file before it is relied on; a damaged one suspends the authority at once.
+
+    :raises SealedFileAltered: after suspending a POA that was in force
+    :raises SealedFileUnreadable: the storage does not answer; nothing is changed
+    """
+    try:
+        verify_sealed_file(PoaDocument.objects.get(pk=poa_id))
+    except SealedFileAltered as problem:
+        with transaction.atomic():
+            poa = lock(poa_id)
+            if poa.status == PoaStatus.SIGNED:
+                suspend_poa(poa_id=poa_id, reason=DAMAGED, by=by, at=at)
+                evidence.record(poa, kind="file_damaged", by=by, at=at, details={"problem": str(problem)})
+        raise
+
+
+@transaction.atomic
+def use_authority(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
+    """
+    Count one acceptance made under this POA; the last use exhausts it.
+
+    The acceptance has happened, so it is counted even when the authority ended meanwhile.
+    """
+    poa = lock(poa_id)
+    poa.uses_made += 1
+    details = {"uses_made": poa.uses_made, "uses": poa.envelope.uses}
+    if poa.uses_made >= poa.envelope.uses and poa.status in {PoaStatus.SIGNED, PoaStatus.SUSPENDED}:
+        poa.due_at = None
+        poa.ended_at, poa.ended_because = at, "Every use it grants was made."
+        take_move(poa, "exhaust", by=by, at=at, details=details)
+    else:
+        poa.save(update_fields=["uses_made"])
+        evidence.record(poa, kind="use", by=by, at=at, details=details)
+    return poa
+
+
+@transaction.atomic
+def expire_poa(*, poa_id: int, at: datetime) -> bool:
+    """Close an invitation whose link has run out; false when there is nothing to close yet."""
+    poa = lock(poa_id)
+    if poa.status != PoaStatus.SENT or poa.due_at is None or poa.due_at > at:
+        return False
+    if poa.token_expires_at is not None and poa.token_expires_at > at:
+        poa.due_at = poa.token_expires_at
+        poa.save(update_fields=["due_at"])
+        return False
+    poa.ended_at, poa.ended_because, poa.due_at = at, "Nobody signed while the invitation was valid.", None
+    take_move(poa, "expire", by=SYSTEM, at=at)
+    return True
+
+
+@transaction.atomic
+def lapse_poa(*, poa_id: int, at: datetime) -> bool:
+    """End an authority whose sunset has passed; false when it has not."""
+    poa = lock(poa_id)
+    if poa.status not in {PoaStatus.SIGNED, PoaStatus.SUSPENDED} or at < lapse_at(poa):
+        return False
+    poa.ended_at, poa.ended_because, poa.due_at = at, "Its sunset passed.", None
+    take_move(poa, "lapse", by=SYSTEM, at=at)
+    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=poa.site_id)
+    return True

@@ -1,0 +1,114 @@
+"""From a kept signature to a stored, proven file: only then is a POA signed."""
+
+import threading
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db import transaction
+from django.db.models import F
+
+from core.actors import SYSTEM
+from core.dates import chicago_midnight
+from core.queue import TaskName, enqueue_on_commit
+from core.stored_files import FileNotStored, StoredFile, store
+from poa_documents.actions.drafting import owe_mail
+from poa_documents.models import MailKind, PoaDocument
+from poa_documents.moves import lock, take_move
+from poa_documents.pdf import signed_document_of, render_pdf
+from poa_documents.states import PoaStatus
+
+STORAGE_FOLDER = "poa"
+LEASE = timedelta(seconds=90)
+SHORTEST_WAIT_SECONDS = 15
+LONGEST_WAIT_SECONDS = 3600
+STORAGE_LIMIT_SECONDS = 60.0
+
+
+class SealOutcome(StrEnum):
+    SEALED = "SEALED"
+    ALREADY_SEALED = "ALREADY_SEALED"
+    NOTHING_TO_SEAL = "NOTHING_TO_SEAL"
+    STORED_BUT_ENDED = "STORED_BUT_ENDED"
+    WAITING_FOR_STORAGE = "WAITING_FOR_STORAGE"
+
+
+def seal_poa(*, poa_id: int, at: datetime, within_seconds: float = STORAGE_LIMIT_SECONDS) -> SealOutcome:
+    """
+    Make the signed file, store it, read it back, and only then call the POA signed.
+
+    The same signature gives the same bytes and so the same key: doing this twice, or side by side, makes one file.
+    When the storage refuses or takes longer than `within_seconds`, the POA stays SEALING and is due again later.
+    """
+    poa = PoaDocument.objects.select_related("customer", "site", "envelope", "template").get(pk=poa_id)
+    if poa.status != PoaStatus.SEALING:
+        return SealOutcome.ALREADY_SEALED if poa.pdf_sha256 else SealOutcome.NOTHING_TO_SEAL
+    PoaDocument.objects.filter(pk=poa_id, status=PoaStatus.SEALING).update(due_at=at + LEASE)
+    content = render_pdf(signed_document_of(poa))
+    try:
+        file = _store_within(within_seconds, content)
+    except FileNotStored as problem:
+        _put_off(poa_id, problem=str(problem), at=at)
+        return SealOutcome.WAITING_FOR_STORAGE
+    return _conclude(poa_id, file, at=at)
+
+
+@transaction.atomic
+def _conclude(poa_id: int, file: StoredFile, *, at: datetime) -> SealOutcome:
+    poa = lock(poa_id)
+    if poa.pdf_sha256:
+        return SealOutcome.ALREADY_SEALED
+    poa.pdf_storage_key, poa.pdf_sha256, poa.pdf_size_bytes = file.key, file.sha256, file.size_bytes
+    poa.sealed_at, poa.last_error = at, ""
+    details = {"pdf_sha256": file.sha256, "pdf_size_bytes": file.size_bytes, "pdf_storage_key": file.key}
+    if poa.status != PoaStatus.SEALING:  # revoked while its file was being made: the file is kept all the same
+        poa.save()
+        return SealOutcome.STORED_BUT_ENDED
+    poa.due_at = lapse_at(poa)
+    take_move(poa, "seal", by=SYSTEM, at=at, details=details)
+    older = PoaDocument.objects.select_for_update().filter(
+        site_id=poa.site_id, status__in=[PoaStatus.SIGNED, PoaStatus.SUSPENDED]
+    )
+    for replaced in older.exclude(pk=poa.pk):
+        reason = f"POA {poa.pk} was signed for this site."
+        replaced.ended_at, replaced.ended_because, replaced.due_at = at, reason, None
+        take_move(replaced, "supersede", by=SYSTEM, at=at, reason=reason, details={"newer": poa.pk})
+    owe_mail(poa, MailKind.SIGNED_COPY, at=at)
+    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=poa.site_id)
+    return SealOutcome.SEALED
+
+
+def _put_off(poa_id: int, *, problem: str, at: datetime) -> None:
+    failures = PoaDocument.objects.values_list("seal_failures", flat=True).get(pk=poa_id)
+    wait_seconds = min(SHORTEST_WAIT_SECONDS * 2**failures, LONGEST_WAIT_SECONDS)
+    PoaDocument.objects.filter(pk=poa_id, status=PoaStatus.SEALING).update(
+        seal_failures=F("seal_failures") + 1, last_error=problem, due_at=at + timedelta(seconds=wait_seconds)
+    )
+
+
+def _store_within(seconds: float, content: bytes) -> StoredFile:
+    """
+    Store in a thread of its own, which uses no database, so that a hanging storage cannot hold up a page.
+
+    A write that ends after we stopped waiting leaves a file that the next try finds and uses.
+    """
+    result: list[StoredFile | FileNotStored] = []
+
+    def work() -> None:
+        try:
+            result.append(store(content, folder=STORAGE_FOLDER, suffix=".pdf"))
+        except FileNotStored as problem:
+            result.append(problem)
+
+    worker = threading.Thread(target=work, name="store-signed-poa", daemon=True)
+    worker.start()
+    worker.join(seconds)
+    if not result:
+        raise FileNotStored(f"The storage did not answer within {seconds:g} seconds.")
+    if isinstance(result[0], FileNotStored):
+        raise result[0]
+    return result[0]
+
+
+def lapse_at(poa: PoaDocument) -> datetime:
+    """The instant at which the last Chicago day of the authority is over."""
+    return chicago_midnight(poa.envelope.sunset_date + timedelta(days=1))

@@ -1,0 +1,90 @@
+"""The final act."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from django.db import transaction
+
+from core.actors import Actor
+from core.queue import TaskName, enqueue_on_commit
+from poa_documents.actions.consenting import USER_AGENT_LENGTH, WordsChanged
+from poa_documents.cases import text_of
+from poa_documents.limits import check_limits
+from poa_documents.links import signed_link_expiry
+from poa_documents.models import Statement
+from poa_documents.moves import lock, take_move
+from poa_documents.queries import consents_for, missing_statements
+from poa_documents.signature import clean_signature
+from poa_documents.states import EVER_SIGNED_STATUSES, PoaStatus
+
+
+class SignOutcome(StrEnum):
+    SIGNED = "SIGNED"
+    ALREADY_SIGNED = "ALREADY_SIGNED"
+
+
+class ConsentIncomplete(Exception):
+    """A statement has not been agreed to in the words now in force. `missing` lists them in order."""
+
+    def __init__(self, missing: list[Statement]) -> None:
+        super().__init__(f"Not yet agreed to: {', '.join(statement.label for statement in missing)}.")
+        self.missing = missing
+
+
+@transaction.atomic
+def sign_poa(
+    *,
+    poa_id: int,
+    signature_kind: str,
+    signature_text: str,
+    document_sha256: str,
+    by: Actor,
+    at: datetime,
+    ip_address: str | None = None,
+    user_agent: str = "",
+) -> SignOutcome:
+    """
+    Take the customer's signature for good. The signed file is made and stored afterwards, by `seal_poa`.
+
+    `document_sha256` is the hash that the review page carried. Signed twice, or on two devices, it counts once.
+
+    :raises ConsentIncomplete: a statement is missing
+    :raises WordsChanged: the document read otherwise on the review page
+    :raises LimitMissing: a limit has no value
+    :raises SignatureNotUsable: with the code of the reason
+    :raises MoveNotAllowed: it was declined, voided or has expired
+    """
+    poa = lock(poa_id)
+    if poa.status == PoaStatus.SEALING or poa.status in EVER_SIGNED_STATUSES:
+        return SignOutcome.ALREADY_SIGNED
+    check_limits(poa.envelope)
+    text = text_of(poa)
+    missing = missing_statements(consents_for(poa, text))
+    if missing:
+        raise ConsentIncomplete(missing)
+    if document_sha256 != text.sha256:
+        raise WordsChanged
+    poa.signature_kind = signature_kind
+    poa.signature_text = clean_signature(signature_kind, signature_text)
+    poa.signed_at = at
+    poa.signed_from_ip = ip_address
+    poa.signed_user_agent = user_agent[:USER_AGENT_LENGTH]
+    poa.document_sha256 = text.sha256
+    poa.token_expires_at = signed_link_expiry(poa)
+    poa.due_at = at
+    take_move(
+        poa,
+        "sign",
+        by=by,
+        at=at,
+        details={
+            "document_sha256": text.sha256,
+            "wording_version": text.version,
+            "language": text.language,
+            "signature_kind": signature_kind,
+            "ip_address": ip_address,
+            "statement": Statement.DOCUMENT,
+        },
+    )
+    enqueue_on_commit(TaskName.SEAL_POA, poa_id=poa.pk)
+    return SignOutcome.SIGNED

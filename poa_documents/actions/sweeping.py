@@ -1,0 +1,48 @@
+"""The sweep: finds by their rows what a lost message would have started."""
+
+import logging
+from datetime import datetime, timedelta
+
+from poa_documents.actions.ending import expire_poa, lapse_poa
+from poa_documents.actions.mailing import send_mail
+from poa_documents.actions.sealing import seal_poa
+from poa_documents.models import CustomerMail, PoaDocument
+from poa_documents.queries import due_poas
+from poa_documents.states import PoaStatus
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+WAIT_AFTER_FAILURE = timedelta(minutes=5)
+
+
+def sweep_poas(*, at: datetime) -> int:
+    """Do whatever is due by now: seal, expire, lapse, send mails. One row's failure never stops the next."""
+    due = list(due_poas(at).values_list("pk", "status")[:BATCH])
+    for poa_id, status in due:
+        try:
+            _look_at(poa_id, status, at=at)
+        except Exception as problem:
+            logger.exception("POA %s could not be brought forward; it is tried again later.", poa_id)
+            PoaDocument.objects.filter(pk=poa_id).update(
+                due_at=at + WAIT_AFTER_FAILURE, last_error=f"{type(problem).__name__}: {problem}"
+            )
+    mails = list(CustomerMail.objects.due(at).values_list("pk", flat=True)[:BATCH])
+    for mail_id in mails:
+        try:
+            send_mail(mail_id=mail_id, at=at)
+        except Exception:
+            logger.exception("Mail %s could not be sent; it is tried again later.", mail_id)
+    return len(due) + len(mails)
+
+
+def _look_at(poa_id: int, status: str, *, at: datetime) -> None:
+    match status:
+        case PoaStatus.SEALING:
+            seal_poa(poa_id=poa_id, at=at)
+        case PoaStatus.SENT:
+            expire_poa(poa_id=poa_id, at=at)
+        case PoaStatus.SIGNED | PoaStatus.SUSPENDED:
+            lapse_poa(poa_id=poa_id, at=at)
+        case _:
+            PoaDocument.objects.filter(pk=poa_id, status=status).update(due_at=None)

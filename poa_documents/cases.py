@@ -1,0 +1,33 @@
+"""What one POA says about its customer, site and limits, ready to be put into the wording."""
+
+from django.conf import settings
+
+from poa_documents.limits import limit_lines, say_date
+from poa_documents.models import PoaDocument, PoaTemplate
+from poa_documents.wording import Case, DocumentText, render
+
+
+def case_of(poa: PoaDocument, language: str) -> Case:
+    envelope, site = poa.envelope, poa.site
+    street = ", ".join(part for part in (site.address_1, site.address_2, site.city) if part)
+    return Case(
+        customer_name=str(poa.customer),
+        service_address=f"{street}, {site.state} {site.postal_code}",
+        esi_id=envelope.esi_id,
+        organization_name=settings.ORGANIZATION_NAME,
+        organization_contact=settings.ORGANIZATION_CONTACT,
+        broker_number=settings.BROKER_REGISTRATION_NUMBER,
+        plan_name=envelope.plan_name,
+        plan_summary=poa.promise.summary_in(language),
+        limits=tuple(limit_lines(envelope, language)),
+        earliest_start=say_date(envelope.earliest_start_date, language),
+        latest_start=say_date(envelope.latest_start_date, language),
+        sunset=say_date(envelope.sunset_date, language),
+        uses=str(envelope.uses),
+    )
+
+
+def text_of(poa: PoaDocument, template: PoaTemplate | None = None) -> DocumentText:
+    """Give the words of a POA as they read now; what a customer agreed to is kept in its consents."""
+    template = template or poa.template
+    return render(template, case_of(poa, template.language))

@@ -1,0 +1,185 @@
+"""
+Whether a POA lets us act, at this instant.
+
+Each reason for a no is an exception of its own that tells staff what is wrong and what to do.
+"""
+
+from datetime import date, datetime
+from typing import ClassVar
+
+from core.dates import chicago_day
+from core.stored_files import FileAltered, StoredFile, read
+from installations.states import InstallationStatus
+from poa_documents.models import PoaDocument
+from poa_documents.states import PoaStatus
+
+
+class AuthorityMissing(Exception):
+    """
+    The POA gives no authority for this call now.
+
+    `is_consent_failure` is true where the customer did not give, or took back, the consent: nobody can override that.
+    """
+
+    is_consent_failure: ClassVar[bool] = True
+
+    def __init__(self, for_staff: str) -> None:
+        super().__init__(for_staff)
+        self.for_staff = for_staff
+
+
+class AuthorityNotSigned(AuthorityMissing):
+    """The customer has not signed, or declined, or the signed file is not stored yet."""
+
+
+class AuthorityRevoked(AuthorityMissing):
+    """The customer took it back."""
+
+
+class AuthoritySuspended(AuthorityMissing):
+    """A stop signal is being looked into."""
+
+
+class AuthorityEnded(AuthorityMissing):
+    """It lapsed, or a newer one replaced it."""
+
+
+class AuthorityUsedUp(AuthorityMissing):
+    """Every acceptance that it grants was made."""
+
+
+class AuthorityForOtherMeter(AuthorityMissing):
+    """It names another ESI ID."""
+
+
+class AuthorityNotSealed(AuthorityMissing):
+    """There is no sealed file with a hash to prove it."""
+
+
+class EmbargoRunning(AuthorityMissing):
+    """The buyer may still cancel the sale of the hardware. It ends by itself after `until`."""
+
+    is_consent_failure = False
+
+    def __init__(self, for_staff: str, until: date) -> None:
+        super().__init__(for_staff)
+        self.until = until
+
+
+class SealedFileAltered(AuthorityMissing):
+    """The stored file is missing or no longer has the bytes that were signed."""
+
+
+class SealedFileUnreadable(AuthorityMissing):
+    """The storage does not answer: nothing is known to be wrong, and nothing may be done until it does."""
+
+    is_consent_failure = False
+
+
+_BY_STATUS: dict[str, tuple[type[AuthorityMissing], str]] = {
+    PoaStatus.DRAFT: (AuthorityNotSigned, "The POA is a draft: send it to the customer."),
+    PoaStatus.SENT: (AuthorityNotSigned, "The customer has not signed yet: resend the invitation or call."),
+    PoaStatus.SEALING: (AuthorityNotSigned, "The signature is kept, but the file is not stored yet; it is tried again."),
+    PoaStatus.DECLINED: (AuthorityNotSigned, "The customer declined to sign: talk to the customer, then draft a new POA."),
+    PoaStatus.EXPIRED: (AuthorityNotSigned, "The invitation expired unsigned: draft and send a new POA."),
+    PoaStatus.VOIDED: (AuthorityNotSigned, "The office voided the POA before it was signed: draft and send a new one."),
+    PoaStatus.REVOKED: (AuthorityRevoked, "The customer revoked the POA: nothing may be done under it."),
+    PoaStatus.SUSPENDED: (AuthoritySuspended, "The POA is suspended: resolve the reason, then resume it."),
+    PoaStatus.SUPERSEDED: (AuthorityEnded, "A newer POA was signed for this site: use that one."),
+    PoaStatus.LAPSED: (AuthorityEnded, "The POA lapsed at its sunset: draft and send a new one."),
+    PoaStatus.EXHAUSTED: (AuthorityUsedUp, "Every use that the POA grants was made: draft and send a new one."),
+}
+
+
+def check_authority(poa: PoaDocument, *, esi_id: str, at: datetime, concluding: bool = False) -> None:
+    """
+    Check that the POA lets us make a remote write for this meter at this instant.
+
+    Reads the POA's row as given: pass a fresh or locked one. `concluding` is for the steps that finish an acceptance
+    made under this same POA, so that its own use does not stand in the way; everything else still holds.
+
+    :raises AuthorityMissing: one of its kinds, with the reason for staff
+
+    Source: domain notes, sections 5 and 6.
+    """
+    finishes_own_use = concluding and poa.status == PoaStatus.EXHAUSTED
+    if poa.status != PoaStatus.SIGNED and not finishes_own_use:
+        kind, reason = _BY_STATUS[poa.status]
+        if poa.status == PoaStatus.SUSPENDED and poa.suspended_because:
+            reason = f"The POA is suspended: {poa.suspended_because} Resolve that, then resume it."
+        raise kind(reason)
+    if not (poa.signed_at and poa.sealed_at and poa.pdf_sha256 and poa.pdf_storage_key and poa.pdf_size_bytes):
+        raise AuthorityNotSealed("There is no sealed file to prove the signature: suspend the POA and ask operations.")
+    if not esi_id or poa.envelope.esi_id != esi_id:
+        raise AuthorityForOtherMeter(
+            f"The POA is for ESI ID {poa.envelope.esi_id}, not for {esi_id or 'an unnamed meter'}: a new POA is needed."
+        )
+    if poa.site.esi_id != poa.envelope.esi_id:
+        raise AuthorityForOtherMeter(
+            f"The customer signed for ESI ID {poa.envelope.esi_id}, but the site now has {poa.site.esi_id}: "
+            "correct the site or draft a new POA."
+        )
+    today = chicago_day(at)
+    if today > poa.envelope.sunset_date:
+        raise AuthorityEnded(f"The POA ended after {poa.envelope.sunset_date}: draft and send a new one.")
+    if not concluding and poa.uses_made >= poa.envelope.uses:
+        raise AuthorityUsedUp("Every use that the POA grants was made: draft and send a new one.")
+    embargo_end = embargo_end_date(poa)
+    if embargo_end is not None and today <= embargo_end:
+        raise EmbargoRunning(
+            f"The customer may cancel the sale of the hardware until {embargo_end}: this waits until the day after.",
+            until=embargo_end,
+        )
+
+
+def can_act(poa: PoaDocument, *, esi_id: str, at: datetime) -> bool:
+    try:
+        check_authority(poa, esi_id=esi_id, at=at)
+    except AuthorityMissing:
+        return False
+    return True
+
+
+def embargo_end_date(poa: PoaDocument) -> date | None:
+    """The last day on which the sale of any of this customer's hardware at the site may still be canceled."""
+    return (
+        poa.site.installations.filter(customer_id=poa.customer_id, embargo_end_date__isnull=False)
+        .exclude(status=InstallationStatus.CANCELLED)
+        .order_by("-embargo_end_date")
+        .values_list("embargo_end_date", flat=True)
+        .first()
+    )
+
+
+def verify_sealed_file(poa: PoaDocument) -> None:
+    """
+    Read the stored file and compare it with the recorded hash and size. Call it without an open transaction.
+
+    :raises SealedFileAltered: missing or other bytes; suspend the POA
+    :raises SealedFileUnreadable: the storage did not answer; try again later
+    """
+    read_signed_pdf(poa)
+
+
+def read_signed_pdf(poa: PoaDocument) -> bytes:
+    """
+    Give the bytes of the sealed file, proven equal to what was stored. Call it without an open transaction.
+
+    :raises AuthorityNotSealed: there is none yet
+    :raises SealedFileAltered: missing or other bytes
+    :raises SealedFileUnreadable: the storage did not answer
+    """
+    if not (poa.pdf_storage_key and poa.pdf_sha256 and poa.pdf_size_bytes):
+        raise AuthorityNotSealed("The signed document is not stored yet.")
+    file = StoredFile(key=poa.pdf_storage_key, sha256=poa.pdf_sha256, size_bytes=poa.pdf_size_bytes)
+    try:
+        return read(file)
+    except FileAltered as problem:
+        raise SealedFileAltered(
+            f"The signed document of POA {poa.pk} is damaged: {problem} Nothing may be done under it; restore the file "
+            "from a backup, then resume the POA."
+        ) from problem
+    except Exception as problem:  # noqa: BLE001 - every storage has errors of its own; all of them mean "not now"
+        raise SealedFileUnreadable(
+            f"The storage does not answer ({type(problem).__name__}): this is tried again by itself."
+        ) from problem

@@ -1,0 +1,68 @@
+"""
+The customer's link: one POA, one secret of 256 random bits of which only the hash is kept, and a day on which it ends.
+
+Looking a link up changes nothing, however often mail scanners and previews do it.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.urls import reverse
+
+from core.dates import chicago_midnight
+from poa_documents.models import PoaDocument
+
+TOKEN_BYTES = 32
+DAYS_AFTER_SUNSET = 90
+
+
+class LinkUnknown(Exception):
+    """No POA answers to this link: it was mistyped, cut off, or replaced by a newer one."""
+
+
+class LinkExpired(Exception):
+    """The link was ours, but its time is over."""
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(TOKEN_BYTES)
+
+
+def hash_of(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def link_expiry(at: datetime) -> datetime:
+    """How long an invitation sent at that instant may be used to sign."""
+    return at + timedelta(days=settings.POA_LINK_DAYS)
+
+
+def signed_link_expiry(poa: PoaDocument) -> datetime:
+    """After signing the link leads to the customer's own page for as long as the authority lasts, and a while longer."""
+    return chicago_midnight(poa.envelope.sunset_date + timedelta(days=DAYS_AFTER_SUNSET))
+
+
+def address_of(token: str) -> str:
+    """Give the full address for a mail. It is never logged, stored or shown to staff."""
+    return settings.SITE_URL.rstrip("/") + reverse("portal:home", kwargs={"token": token})
+
+
+def find_poa(token: str, *, at: datetime) -> PoaDocument:
+    """
+    Find the POA that a link names, whatever its status.
+
+    :raises LinkUnknown: no POA has it
+    :raises LinkExpired: its time is over
+    """
+    poa = (
+        PoaDocument.objects.select_related("customer", "site", "envelope", "promise", "template")
+        .filter(token_hash=hash_of(token))
+        .first()
+    )
+    if poa is None:
+        raise LinkUnknown
+    if poa.token_expires_at is None or poa.token_expires_at <= at:
+        raise LinkExpired
+    return poa

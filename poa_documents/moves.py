@@ -1,0 +1,36 @@
+"""The only writer of a POA's status."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from core.actors import Actor
+from core.moves import find_move
+from poa_documents import evidence
+from poa_documents.models import PoaDocument
+from poa_documents.states import MOVES, PoaStatus
+
+
+def take_move(
+    poa: PoaDocument, name: str, *, by: Actor, at: datetime, reason: str = "", details: Mapping[str, Any] | None = None
+) -> None:
+    """
+    Move a locked POA and write the evidence, saving whatever else the action set on it.
+
+    :raises core.moves.MoveNotAllowed: the POA's status does not allow it
+    """
+    move = find_move(MOVES, name, subject=f"POA {poa.pk}", status=poa.status)
+    old_status, poa.status = poa.status, PoaStatus(move.target)
+    poa.save()
+    evidence.record(
+        poa,
+        kind=name,
+        by=by,
+        at=at,
+        details={"old_status": old_status, "new_status": move.target, "reason": reason, **(details or {})},
+    )
+
+
+def lock(poa_id: int) -> PoaDocument:
+    """Give the POA with its row locked until the transaction ends."""
+    return PoaDocument.objects.select_for_update(of=("self",)).select_related("customer", "site", "envelope").get(pk=poa_id)

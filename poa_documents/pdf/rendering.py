@@ -1,0 +1,214 @@
+"""Put a signed POA into a file with typst. Data goes in as one JSON string and is never code."""
+
+import json
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import typst
+
+from core.dates import CHICAGO
+from poa_documents.limits import limit_lines, say_date
+from poa_documents.models import PoaDocument, SignatureKind, Statement
+from poa_documents.phrases import phrases_in
+from poa_documents.signature import drawing_of
+from poa_documents.wording import blocks
+
+TEMPLATE = Path(__file__).resolve().parent / "poa.typ"
+SUBSTITUTE = "\N{WHITE SQUARE}"
+# What the fonts inside typst print for certain: Latin with its accents, Greek, Cyrillic, and ordinary punctuation.
+_PRINTABLE_RANGES = ((0x20, 0x7E), (0xA0, 0x17F), (0x386, 0x3CE), (0x400, 0x45F), (0x1E00, 0x1EFF))
+_PRINTABLE_MARKS = frozenset("–—‘’“”„…•€¢□\n")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    label: str
+    statement: str
+    words: str
+    agreed_at: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SignedDocument:
+    """Everything the file shows, as text."""
+
+    number: int
+    language: str
+    title: str
+    customer_name: str
+    words: str
+    limits: tuple[tuple[str, str], ...]
+    agreements: tuple[Agreement, ...]
+    facts: tuple[tuple[str, str], ...]
+    signature_kind: str
+    signature_name: str
+    signature_svg: str
+    signed_at: datetime
+    exact_text: str = ""
+
+
+def signed_document_of(poa: PoaDocument) -> SignedDocument:
+    """
+    Gather what the file shows from what was kept at signing, so that later changes elsewhere cannot reach it.
+
+    The document's words are those in the customer's consent to it.
+    """
+    language = poa.template.language
+    phrases = phrases_in(language)["pdf"]
+    signed_at = _signed_at(poa)
+    consents = {
+        Statement(consent.statement): consent
+        for consent in poa.consents.filter(language=language, given_at__lte=signed_at).order_by("given_at", "pk")
+    }
+    document = poa.consents.get(statement=Statement.DOCUMENT, wording_sha256=poa.document_sha256)
+    consents[Statement.DOCUMENT] = document
+    title = document.words.split("\n", 1)[0].removeprefix("# ")
+    drawn = poa.signature_kind == SignatureKind.DRAWN
+    return SignedDocument(
+        number=poa.pk,
+        language=language,
+        title=title,
+        customer_name=str(poa.customer),
+        words=document.words,
+        limits=tuple(limit_lines(poa.envelope, language)),
+        agreements=tuple(
+            Agreement(
+                label=phrases[statement],
+                statement=statement,
+                words=consents[statement].words,
+                agreed_at=f"{_say_instant(consents[statement].given_at, language)} ({_utc(consents[statement].given_at)})",
+                sha256=consents[statement].wording_sha256,
+            )
+            for statement in Statement
+        ),
+        facts=(
+            (phrases["signed_by"], str(poa.customer)),
+            (phrases["signed_at_chicago"], _say_instant(signed_at, language)),
+            (phrases["signed_at_utc"], _utc(signed_at)),
+            (phrases["signed_from"], poa.signed_from_ip or phrases["unknown"]),
+            (phrases["browser"], poa.signed_user_agent or phrases["unknown"]),
+            (phrases["number"], str(poa.pk)),
+            (phrases["wording"], f"{document.wording_version} ({language})"),
+            (phrases["document_sha256"], poa.document_sha256),
+        ),
+        signature_kind=poa.signature_kind,
+        signature_name="" if drawn else poa.signature_text,
+        signature_svg=drawing_of(poa.signature_text).svg if drawn else "",
+        signed_at=signed_at,
+    )
+
+
+def render_pdf(document: SignedDocument) -> bytes:
+    """
+    Give the file's bytes: the same for the same document.
+
+    A name with characters that the fonts lack is printed with substitutes, and its exact text is spelled out beside it.
+    """
+    return _compile(_printable(document))
+
+
+def _compile(document: SignedDocument) -> bytes:
+    phrases = phrases_in(document.language)["pdf"]
+    content: dict[str, Any] = {
+        **asdict(document),
+        "signed_at": _utc(document.signed_at),
+        "phrases": {**phrases, "signature_alt": phrases["signature_alt"].format(name=document.customer_name)},
+        "blocks": [{"kind": block.kind.value, "lines": block.lines} for block in blocks(document.words)],
+        "agreements": [
+            {
+                **asdict(agreement),
+                "blocks": [
+                    {"kind": block.kind.value, "lines": block.lines}
+                    for block in blocks(
+                        phrases["as_above"] if agreement.statement == Statement.DOCUMENT else agreement.words
+                    )
+                ],
+            }
+            for agreement in document.agreements
+        ],
+    }
+    pdf: bytes = typst.compile(
+        str(TEMPLATE),
+        root=str(TEMPLATE.parent),
+        ignore_system_fonts=True,
+        sys_inputs={"content": json.dumps(content, ensure_ascii=False)},
+        pdf_standards=["a-2a", "ua-1"],
+        timestamp=int(document.signed_at.timestamp()),
+    )
+    return pdf
+
+
+def _printable(document: SignedDocument) -> SignedDocument:
+    """Replace what cannot be printed, and say on the page which characters stood there."""
+    exact = [
+        text
+        for text in (document.customer_name, document.signature_name, *_odd_words(document.words))
+        if to_printable(text) != text
+    ]
+    return replace(
+        document,
+        title=to_printable(document.title),
+        customer_name=to_printable(document.customer_name),
+        words=to_printable(document.words),
+        limits=tuple((to_printable(label), to_printable(value)) for label, value in document.limits),
+        agreements=tuple(replace(agreement, words=to_printable(agreement.words)) for agreement in document.agreements),
+        facts=tuple((label, to_printable(value)) for label, value in document.facts),
+        signature_name=to_printable(document.signature_name),
+        exact_text="; ".join(spell_out(text) for text in dict.fromkeys(exact)),
+    )
+
+
+def _odd_words(text: str) -> list[str]:
+    return [word for word in text.split() if to_printable(word) != word]
+
+
+def to_printable(text: str) -> str:
+    """Give text that the fonts can print: accents are kept, look-alikes used where there are any, else a square."""
+    return "".join(_printable_characters(unicodedata.normalize("NFC", text)))
+
+
+def _printable_characters(text: str) -> Iterator[str]:
+    for character in text:
+        if _is_printable(character):
+            yield character
+            continue
+        category = unicodedata.category(character)
+        if category in {"Mn", "Me", "Cf", "Cc"}:  # marks and invisible signs that hang on a character shown anyway
+            continue
+        plain = "".join(part for part in unicodedata.normalize("NFKD", character) if _is_printable(part))
+        yield plain or SUBSTITUTE
+
+
+def _is_printable(character: str) -> bool:
+    return character in _PRINTABLE_MARKS or any(first <= ord(character) <= last for first, last in _PRINTABLE_RANGES)
+
+
+def spell_out(text: str) -> str:
+    """Name every character that is not plain ASCII by its code point, so that the exact text can be rebuilt."""
+    return " ".join(
+        "".join(
+            character if character.isascii() and character.isprintable() else f"<U+{ord(character):04X}>"
+            for character in word
+        )
+        for word in text.split()
+    )
+
+
+def _signed_at(poa: PoaDocument) -> datetime:
+    if poa.signed_at is None:
+        raise ValueError(f"POA {poa.pk} has no signature to put into a file.")
+    return poa.signed_at
+
+
+def _utc(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _say_instant(at: datetime, language: str) -> str:
+    local = at.astimezone(CHICAGO)
+    return f"{say_date(local.date(), language)}, {local:%H:%M:%S %Z}"

@@ -1,0 +1,20 @@
+"""The words of the customer's pages, mails and file that are not legal wording, in English and Spanish side by side."""
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+PHRASES_FILE = Path(__file__).resolve().parent / "phrases.toml"
+
+Phrases = Mapping[str, Mapping[str, str]]
+
+
+@cache
+def phrases_in(language: str) -> Phrases:
+    """Give the phrases of one language by section and name."""
+    sections = tomllib.loads(PHRASES_FILE.read_text(encoding="utf-8"))
+    return {
+        section: {name: versions[language] for name, versions in phrases.items()}
+        for section, phrases in sections.items()
+    }

@@ -1,0 +1,62 @@
+"""What pages, actions and sweeps ask about POAs."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+
+from django.db.models import Q, QuerySet
+
+from poa_documents.models import ConsentRecord, PoaDocument, PoaTemplate, Statement
+from poa_documents.states import PoaStatus
+from poa_documents.wording import DocumentText
+
+STATEMENTS: tuple[Statement, ...] = tuple(Statement)
+
+
+class NoWording(Exception):
+    """No version of the wording is in force for this language on this day."""
+
+    def __init__(self, language: str, day: date) -> None:
+        super().__init__(
+            f"There is no POA wording in language {language!r} in force on {day}: add one, or run load_poa_wording."
+        )
+
+
+def template_for(language: str, day: date) -> PoaTemplate:
+    """
+    Give the newest wording in force on that Chicago day.
+
+    :raises NoWording: none is
+    """
+    template = (
+        PoaTemplate.objects.filter(language=language, effective_from_date__lte=day)
+        .filter(Q(effective_until_date__isnull=True) | Q(effective_until_date__gte=day))
+        .order_by("-version")
+        .first()
+    )
+    if template is None:
+        raise NoWording(language, day)
+    return template
+
+
+def consents_for(poa: PoaDocument, text: DocumentText) -> dict[Statement, ConsentRecord]:
+    """Give the consents that were given to exactly these words."""
+    return {
+        Statement(consent.statement): consent
+        for consent in poa.consents.all()
+        if consent.wording_sha256 == text.sha256_of(Statement(consent.statement))
+    }
+
+
+def missing_statements(given: Collection[Statement]) -> list[Statement]:
+    """List the statements still to be agreed to, in the order of the page."""
+    return [statement for statement in STATEMENTS if statement not in given]
+
+
+def due_poas(at: datetime) -> QuerySet[PoaDocument]:
+    return PoaDocument.objects.filter(due_at__lte=at).order_by("due_at", "pk")
+
+
+def unsigned_poa_of(site_id: int) -> PoaDocument | None:
+    return PoaDocument.objects.filter(
+        site_id=site_id, status__in=[PoaStatus.DRAFT, PoaStatus.SENT, PoaStatus.SEALING]
+    ).first()

@@ -1,0 +1,22 @@
+"""Celery entry points: ids in, one action called, a word out for the log."""
+
+from celery import shared_task
+
+from core import clock
+from core.queue import TaskName
+from poa_documents import actions
+
+
+@shared_task(name=TaskName.SEAL_POA.value, acks_late=True)
+def seal_poa_task(*, poa_id: int, **_later: object) -> str:
+    return actions.seal_poa(poa_id=poa_id, at=clock.now()).value
+
+
+@shared_task(name=TaskName.SEND_MAIL.value, acks_late=True)
+def send_mail_task(*, mail_id: int, **_later: object) -> str:
+    return actions.send_mail(mail_id=mail_id, at=clock.now()).value
+
+
+@shared_task(name=TaskName.SWEEP_POAS.value, acks_late=True)
+def sweep_poas_task(**_later: object) -> str:
+    return f"{actions.sweep_poas(at=clock.now())} looked at"
