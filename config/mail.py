@@ -15,14 +15,14 @@ from core import clock
 
 class FileAndTerminalBackend(BaseEmailBackend):
     """
-    Write every message to `EMAIL_FILE_PATH` as an .eml file that mail programs open, readable only by this user.
+    Write every message into `mail` below DATA_DIR as an .eml file that mail programs open, readable only by this user.
 
     The terminal gets one line with the kind of mail and the file's name: never the recipient, the text or a link.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.folder = Path(settings.EMAIL_FILE_PATH)
+        self.folder: Path = settings.DATA_DIR / "mail"
 
     def send_messages(self, email_messages: Any) -> int:
         messages: list[EmailMessage] = list(email_messages)

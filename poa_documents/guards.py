@@ -79,8 +79,14 @@ class SealedFileUnreadable(AuthorityMissing):
 _BY_STATUS: dict[str, tuple[type[AuthorityMissing], str]] = {
     PoaStatus.DRAFT: (AuthorityNotSigned, "The POA is a draft: send it to the customer."),
     PoaStatus.SENT: (AuthorityNotSigned, "The customer has not signed yet: resend the invitation or call."),
-    PoaStatus.SEALING: (AuthorityNotSigned, "The signature is kept, but the file is not stored yet; it is tried again."),
-    PoaStatus.DECLINED: (AuthorityNotSigned, "The customer declined to sign: talk to the customer, then draft a new POA."),
+    PoaStatus.SEALING: (
+        AuthorityNotSigned,
+        "The signature is kept, but the file is not stored yet; it is tried again.",
+    ),
+    PoaStatus.DECLINED: (
+        AuthorityNotSigned,
+        "The customer declined to sign: talk to the customer, then draft a new POA.",
+    ),
     PoaStatus.EXPIRED: (AuthorityNotSigned, "The invitation expired unsigned: draft and send a new POA."),
     PoaStatus.VOIDED: (AuthorityNotSigned, "The office voided the POA before it was signed: draft and send a new one."),
     PoaStatus.REVOKED: (AuthorityRevoked, "The customer revoked the POA: nothing may be done under it."),
@@ -179,7 +185,7 @@ def read_signed_pdf(poa: PoaDocument) -> bytes:
             f"The signed document of POA {poa.pk} is damaged: {problem} Nothing may be done under it; restore the file "
             "from a backup, then resume the POA."
         ) from problem
-    except Exception as problem:  # noqa: BLE001 - every storage has errors of its own; all of them mean "not now"
+    except Exception as problem:
         raise SealedFileUnreadable(
             f"The storage does not answer ({type(problem).__name__}): this is tried again by itself."
         ) from problem

@@ -8,7 +8,17 @@ from typing import Any
 from installations.models import Language
 from poa_documents.models import Envelope, Limits, RateKind
 
-LIMIT_FIELDS: tuple[str, ...] = tuple(field.name for field in Limits._meta.get_fields())
+LIMIT_FIELDS: tuple[str, ...] = (
+    "light_plan_group",
+    "rate_kind",
+    "highest_average_cents_per_kwh_500",
+    "highest_average_cents_per_kwh_1000",
+    "highest_average_cents_per_kwh_2000",
+    "highest_base_fee_dollars",
+    "longest_term_months",
+    "highest_termination_fee_dollars",
+    "lowest_buyback_cents_per_kwh",
+)
 ENVELOPE_FIELDS: tuple[str, ...] = (
     *LIMIT_FIELDS,
     "plan_name",
@@ -96,7 +106,7 @@ def limit_problems(record: Limits) -> dict[str, str]:
     names = ENVELOPE_FIELDS if isinstance(record, Envelope) else LIMIT_FIELDS
     for name in names:
         if getattr(record, name) in (None, ""):
-            label = str(record._meta.get_field(name).verbose_name)  # type: ignore[union-attr]
+            label = name.replace("_", " ")
             problems[name] = f"The {label} is missing: set it before this is sent. 0 can be said; nothing cannot."
     return problems
 

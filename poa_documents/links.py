@@ -40,7 +40,7 @@ def link_expiry(at: datetime) -> datetime:
 
 
 def signed_link_expiry(poa: PoaDocument) -> datetime:
-    """After signing the link leads to the customer's own page for as long as the authority lasts, and a while longer."""
+    """After signing the link opens the customer's own page while the authority lasts, and some time longer."""
     return chicago_midnight(poa.envelope.sunset_date + timedelta(days=DAYS_AFTER_SUNSET))
 
 

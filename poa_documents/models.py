@@ -11,7 +11,6 @@ from core.encryption import EncryptedTextField
 from installations.models import Customer, Language, Site
 from poa_documents.states import EVER_SIGNED_STATUSES, OPEN_STATUSES, PoaStatus
 
-
 WORDING_FIELDS = (
     "version",
     "language",
@@ -57,8 +56,6 @@ class PoaTemplate(models.Model):
     confirm_adult = models.TextField()
     effective_from_date = models.DateField()
     effective_until_date = models.DateField(null=True, blank=True)
-
-    documents: "models.Manager[PoaDocument]"
 
     class Meta:
         verbose_name = "POA template"
@@ -228,10 +225,6 @@ class PoaDocument(models.Model):
     seal_failures = models.PositiveSmallIntegerField(default=0, editable=False)
     last_error = models.TextField(blank=True)
 
-    consents: "models.Manager[ConsentRecord]"
-    mails: "models.Manager[CustomerMail]"
-    evidence: "models.Manager[EvidenceEntry]"
-
     class Meta:
         verbose_name = "power of attorney"
         verbose_name_plural = "powers of attorney"
@@ -366,9 +359,9 @@ class CustomerMail(models.Model):
     class Meta:
         ordering = ("created_at", "pk")
 
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} for POA {self.poa_id}"
+
     @property
     def is_blocked(self) -> bool:
         return self.sent_at is None and self.not_needed_at is None and self.due_at is None
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} for POA {self.poa_id}"

@@ -33,4 +33,8 @@ def take_move(
 
 def lock(poa_id: int) -> PoaDocument:
     """Give the POA with its row locked until the transaction ends."""
-    return PoaDocument.objects.select_for_update(of=("self",)).select_related("customer", "site", "envelope").get(pk=poa_id)
+    return (
+        PoaDocument.objects.select_for_update(of=("self",))
+        .select_related("customer", "site", "envelope")
+        .get(pk=poa_id)
+    )

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from core.actors import Actor
+from core.moves import MoveNotAllowed
 from poa_documents import evidence
 from poa_documents.cases import text_of
 from poa_documents.models import ConsentRecord, PoaDocument, PoaTemplate, Statement
@@ -12,7 +13,6 @@ from poa_documents.moves import lock
 from poa_documents.queries import NoWording, consents_for, missing_statements
 from poa_documents.signature import clean_signature
 from poa_documents.states import SIGNABLE_STATUSES
-from core.moves import MoveNotAllowed
 
 USER_AGENT_LENGTH = 300
 
@@ -106,7 +106,7 @@ def keep_signature(*, poa_id: int, signature_kind: str, signature_text: str, by:
 @transaction.atomic
 def choose_language(*, poa_id: int, language: str, by: Actor, at: datetime) -> PoaDocument:
     """
-    Go on in the other language: the customer's choice is stored, and an unsigned POA takes the same version's wording in it.
+    Go on in the other language: the choice is stored, and an unsigned POA takes the same version's wording in it.
 
     What was agreed to in the first language stays on record; the statements are asked again in the new one.
 

@@ -78,7 +78,9 @@ def ensure_templates() -> list[PoaTemplate]:
             fields = {name: value.strip() if isinstance(value, str) else value for name, value in words.items()}
             key = {"version": int(folder.name), "language": language}
             template = PoaTemplate.objects.filter(**key).first() or PoaTemplate(**key)
-            if template.pk is None or any(getattr(template, name) != fields.get(name, key.get(name)) for name in WORDING_FIELDS):
+            if template.pk is None or any(
+                getattr(template, name) != fields.get(name, key.get(name)) for name in WORDING_FIELDS
+            ):
                 for name, value in fields.items():
                     setattr(template, name, value)
                 template.save()
@@ -119,9 +121,11 @@ def draft_poa(
     first = unsigned_poa_of(site_id)
     if first is not None:
         raise UnsignedPoaExists(first)
-    at_site = Installation.objects.filter(customer=customer, site=site).exclude(status=InstallationStatus.CANCELLED)
-    if not at_site.exists():
-        raise CustomerNotAtSite(f"{customer} has no installation at {site}: register it first, or choose the right site.")
+    jobs_here = Installation.objects.filter(customer=customer, site=site).exclude(status=InstallationStatus.CANCELLED)
+    if not jobs_here.exists():
+        raise CustomerNotAtSite(
+            f"{customer} has no installation at {site}: register it first, or choose the right site."
+        )
     if not promise.is_offered:
         raise PromiseNotOffered(f"{promise.name} is no longer offered: choose another product.")
     sunset_date = sunset_date or max(today + timedelta(days=SUNSET_DAYS), latest_start_date or today)
@@ -170,9 +174,9 @@ def draft_poa(
 @transaction.atomic
 def send_poa(*, poa_id: int, by: Actor, at: datetime) -> CustomerMail:
     """
-    Owe the customer a mail with a link of his own; the link itself is made when the mail is sent, and kills the old one.
+    Owe the customer a mail with a link of his own; the link is made when the mail is sent, and kills the old one.
 
-    A draft becomes SENT. Sent again, an unsigned POA is invited anew; a signed one gets a new link to the customer's page.
+    A draft becomes SENT. Sent again, an unsigned POA is invited anew; a signed one gets a new link to the page.
 
     :raises LimitMissing: a limit has no value
     :raises MoveNotAllowed: it has ended

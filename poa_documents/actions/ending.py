@@ -34,7 +34,12 @@ def decline_poa(*, poa_id: int, by: Actor, at: datetime, reason: str = "") -> Po
 
 @transaction.atomic
 def revoke_poa(
-    *, poa_id: int, by: Actor, at: datetime, channel: RevocationChannel | str = RevocationChannel.PORTAL, reason: str = ""
+    *,
+    poa_id: int,
+    by: Actor,
+    at: datetime,
+    channel: RevocationChannel | str = RevocationChannel.PORTAL,
+    reason: str = "",
 ) -> PoaDocument:
     """
     Take the authority back, whichever way the customer said so. It blocks at once, also what is queued already.

@@ -52,7 +52,11 @@ def send_mail(*, mail_id: int, at: datetime) -> MailOutcome:
     try:
         pdf = read_signed_pdf(claim.poa) if claim.mail.kind == MailKind.SIGNED_COPY else None
         compose(claim.mail, claim.poa, link=claim.link, pdf=pdf).send()
-    except (OSError, ValueError, AuthorityMissing) as problem:  # SMTP errors are OSErrors; a bad address is a ValueError
+    except (
+        OSError,
+        ValueError,
+        AuthorityMissing,
+    ) as problem:  # SMTP's own errors are OSErrors
         _put_off(mail_id, problem=f"{type(problem).__name__}: {problem}".replace(claim.link or "\0", "[link]"), at=at)
         return MailOutcome.FAILED
     _mark_sent(claim, at=at)

@@ -14,7 +14,7 @@ from core.stored_files import FileNotStored, StoredFile, store
 from poa_documents.actions.drafting import owe_mail
 from poa_documents.models import MailKind, PoaDocument
 from poa_documents.moves import lock, take_move
-from poa_documents.pdf import signed_document_of, render_pdf
+from poa_documents.pdf import render_pdf, signed_document_of
 from poa_documents.states import PoaStatus
 
 STORAGE_FOLDER = "poa"

@@ -21,7 +21,13 @@ TEMPLATE = Path(__file__).resolve().parent / "poa.typ"
 SUBSTITUTE = "\N{WHITE SQUARE}"
 # What the fonts inside typst print for certain: Latin with its accents, Greek, Cyrillic, and ordinary punctuation.
 _PRINTABLE_RANGES = ((0x20, 0x7E), (0xA0, 0x17F), (0x386, 0x3CE), (0x400, 0x45F), (0x1E00, 0x1EFF))
-_PRINTABLE_MARKS = frozenset("–—‘’“”„…•€¢□\n")
+_PRINTABLE_MARKS = frozenset(
+    "\N{EN DASH}\N{EM DASH}\N{LEFT SINGLE QUOTATION MARK}"
+    "\N{RIGHT SINGLE QUOTATION MARK}"
+    "\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}\N{HORIZONTAL ELLIPSIS}"
+    "\N{BULLET}\N{EURO SIGN}\N{CENT SIGN}"
+    f"{SUBSTITUTE}\n"
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ def signed_document_of(poa: PoaDocument) -> SignedDocument:
                 label=phrases[statement],
                 statement=statement,
                 words=consents[statement].words,
-                agreed_at=f"{_say_instant(consents[statement].given_at, language)} ({_utc(consents[statement].given_at)})",
+                agreed_at=_say_twice(consents[statement].given_at, language),
                 sha256=consents[statement].wording_sha256,
             )
             for statement in Statement
@@ -207,6 +213,10 @@ def _signed_at(poa: PoaDocument) -> datetime:
 
 def _utc(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _say_twice(at: datetime, language: str) -> str:
+    return f"{_say_instant(at, language)} ({_utc(at)})"
 
 
 def _say_instant(at: datetime, language: str) -> str:

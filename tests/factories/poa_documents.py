@@ -10,7 +10,7 @@ from installations.models import Customer, Site
 from poa_documents import actions
 from poa_documents.cases import text_of
 from poa_documents.models import PlanPromise, PoaDocument, RateKind, SignatureKind, Statement
-from tests.factories.installations import installation_for_tests
+from tests.factories.installations import installation as sold_installation
 
 SIGNED_AT = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)
 PLAN_GROUP = UUID("7d1c4d4e-51a7-4f1c-9a58-0e6a52d6f001")
@@ -48,7 +48,7 @@ def drafted_poa(
     """`changes` goes to `draft_poa`: earliest_start_date, latest_start_date, sunset_date, uses."""
     actions.ensure_templates()
     if customer is None or site is None:
-        installation = installation_for_tests(customer=customer, site=site)
+        installation = sold_installation(at, customer=customer, site=site)
         customer, site = installation.customer, installation.site
     return actions.draft_poa(
         customer_id=customer.pk,
