@@ -9,8 +9,10 @@ Questions (accounts, plans, links, tokens) are asked again by themselves a few t
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -51,9 +53,19 @@ _PAUSES_SECONDS = (0.25, 1.0)
 _LONGEST_PAUSE_SECONDS = 2.0
 _PASSING_TROUBLE = frozenset({429, 502, 503, 504})
 _MOST_PAGES = 500
+_OFFSET = re.compile(r"[0-9]{1,9}", re.ASCII)
 _TOKEN_LIFE = timedelta(minutes=60)
 
 Parsed = TypeVar("Parsed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Page:
+    """A stretch of the account list, and the query of the one after it."""
+
+    accounts: tuple[Account, ...]
+    next_query: dict[str, str] | None
+    is_next_certain: bool = True
 
 
 class LightClient:
@@ -152,20 +164,23 @@ class LightClient:
             query["email"] = email
         wanted = email.strip().lower()
         found: dict[str, Account] = {}
-        seen: set[tuple[tuple[str, str], ...]] = set()
+        asked: set[tuple[tuple[str, str], ...]] = set()
         next_query: dict[str, str] | None = query
         while next_query is not None:
             position = tuple(sorted(next_query.items()))
-            if position in seen or len(seen) >= _MOST_PAGES:
+            if position in asked or len(asked) >= _MOST_PAGES:
                 raise Refused(
                     "Light's account list has no end; the search is not complete.",
                     reasons=("the list of accounts repeats itself or is too long",),
                 )
-            seen.add(position)
-            page, next_query = self._read_page(next_query)
-            found.update({account.uuid: account for account in page if (account.email or "").lower() == wanted})
+            asked.add(position)
+            page = self._read_page(next_query)
+            has_news = any(account.uuid not in found for account in page.accounts)
+            found.update({account.uuid: account for account in page.accounts})
+            next_query = page.next_query if has_news or page.is_next_certain else None
+        matching = [account for account in found.values() if (account.email or "").strip().lower() == wanted]
         oldest = datetime.min.replace(tzinfo=UTC)
-        return tuple(sorted(found.values(), key=lambda account: account.created_at or oldest, reverse=True))
+        return tuple(sorted(matching, key=lambda account: account.created_at or oldest, reverse=True))
 
     def read_account(self, account_uuid: str) -> Account:
         """Read the account as Light shows it now. A read may lag behind a write."""
@@ -453,7 +468,7 @@ class LightClient:
 
     # Small parts
 
-    def _read_page(self, query: Mapping[str, str]) -> tuple[list[Account], dict[str, str] | None]:
+    def _read_page(self, query: Mapping[str, str]) -> _Page:
         return self._question(
             "GET",
             "/v1/app/accounts",
@@ -462,22 +477,20 @@ class LightClient:
             query=query,
         )
 
-    def _parse_page(self, source: object, query: Mapping[str, str]) -> tuple[list[Account], dict[str, str] | None]:
-        if isinstance(source, list):
-            return [self._parse_account(entry) for entry in source], None
-        if not isinstance(source, Mapping) or not isinstance(source.get("data"), list):
+    def _parse_page(self, source: object, query: Mapping[str, str]) -> _Page:
+        entries = source.get("data") if isinstance(source, Mapping) else source
+        if not isinstance(entries, list):
             raise UnreadableAnswer("the answer has no list of accounts")
-        entries = source["data"]
-        page = [self._parse_account(entry) for entry in entries]
-        following = source.get("next_page_url")
-        if following:
-            return page, self._query_of(following)
-        if source.get("has_more") and entries:
-            offset = query.get("offset", "0")
-            if not (offset.isascii() and offset.isdigit() and len(offset) < 10):
-                raise UnreadableAnswer("the place in the account list is unreadable")
-            return page, {**query, "offset": str(int(offset) + len(entries))}
-        return page, None
+        accounts = tuple(self._parse_account(entry) for entry in entries)
+        if not isinstance(source, Mapping):
+            # A bare array does not say whether it is whole. A full one may go on; if it does not, nothing new comes.
+            is_full = len(entries) >= self._dialect.page_size
+            following = _advanced(query, len(entries)) if is_full else None
+            return _Page(accounts=accounts, next_query=following, is_next_certain=False)
+        if source.get("next_page_url"):
+            return _Page(accounts=accounts, next_query=self._query_of(source["next_page_url"]))
+        has_more = bool(source.get("has_more") and entries)
+        return _Page(accounts=accounts, next_query=_advanced(query, len(entries)) if has_more else None)
 
     def _query_of(self, address: object) -> dict[str, str]:
         """Take only the query from the address of the next page, and only if it leads back to where we are."""
@@ -516,6 +529,13 @@ def _system_time() -> datetime:
 def _checked(identifier: str) -> str:
     """Return the identifier; :raises ValueError: it could lead to another path."""
     return read_identifier(identifier)
+
+
+def _advanced(query: Mapping[str, str], count: int) -> dict[str, str]:
+    offset = query.get("offset", "0")
+    if not _OFFSET.fullmatch(offset):
+        raise UnreadableAnswer("the place in the account list is unreadable")
+    return {**query, "offset": str(int(offset) + count)}
 
 
 def _anything(_source: object) -> None:

@@ -199,9 +199,12 @@ class Transport:
         try:
             body = self._read(response)
         except (urllib3.exceptions.HTTPError, OSError) as cause:
-            raise _Lost(_describe(cause)) from cause
-        finally:
             response.close()
+            raise _Lost(_describe(cause)) from cause
+        except _Lost:
+            response.close()
+            raise
+        response.raw.release_conn()
         return Answer(
             status=response.status_code,
             body=body,

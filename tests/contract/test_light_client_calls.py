@@ -114,6 +114,18 @@ def test_search_follows_the_address_of_the_next_page(light: ScriptedLight, clien
     assert [request.query.get("cursor") for request in light.received] == [None, ["x"], ["y"]]
 
 
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_full_array_is_asked_for_more(light: ScriptedLight, make_client: ClientMaker, *, goes_on: bool) -> None:
+    client = make_client(dialect=Dialect(page_size=2))
+    first = [{"uuid": "a", "email": "maria@example.com"}, {"uuid": "b", "email": "else@example.com"}]
+    second = [{"uuid": "c", "email": "maria@example.com"}] if goes_on else first
+    light.will(answer(200, first), answer(200, second))
+
+    found = client.find_accounts("maria@example.com")
+
+    assert [account.uuid for account in found] == (["a", "c"] if goes_on else ["a"])
+
+
 def test_search_does_not_follow_to_another_host(light: ScriptedLight, client: LightClient) -> None:
     with scripted_light() as stranger:
         light.will(answer(200, {"data": [], "next_page_url": f"{stranger.base_url}/v1/app/accounts?offset=50"}))

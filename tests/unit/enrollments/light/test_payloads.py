@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from enrollments.light.dialect import Dialect
+from enrollments.light.payloads import (
+    Acceptance,
+    Account,
+    LightStage,
+    Location,
+    NewAccount,
+    Plan,
+    UnreadableAnswer,
+    derive_stage,
+    missing_prerequisites,
+    parse_accept_answer,
+    parse_account,
+    parse_documents,
+    parse_hosted_link,
+    parse_plans,
+)
+from tests.unit.enrollments.light.strategies import json_values
+
+TODAY = date(2026, 5, 4)
+PLAN_KEYS = (*Plan.model_fields, "links")
+ACCOUNT_KEYS = (*Account.model_fields, "enrollment", "enrollment_status")
+FLAGS = ("has_accepted_plan", "has_payment_method", "is_billing_address_confirmed", "is_identity_verified",
+         "is_enrollment_finalized", "is_service_active")  # fmt: skip
+
+
+def plan(**fields: object) -> Plan:
+    return parse_plans([{"uuid": "p", **fields}]).plans[0]
+
+
+@given(source=json_values)
+def test_arbitrary_json_is_read_or_refused_by_name(source: object) -> None:
+    for parse in (
+        parse_plans,
+        parse_hosted_link,
+        parse_documents,
+        parse_accept_answer,
+        lambda given: parse_account(given, dialect=Dialect()),
+    ):
+        try:
+            parse(source)
+        except UnreadableAnswer as refusal:
+            assert str(refusal)  # noqa: PT017 - either outcome is right, any other exception is not
+
+
+@given(fields=st.dictionaries(st.sampled_from(PLAN_KEYS), json_values))
+def test_no_field_of_a_plan_stops_the_others_from_being_read(fields: dict[str, object]) -> None:
+    source = {**fields, "uuid": "p", "name": "Solar 12", "avg_cents_per_kwh_1000": "14.2"}
+
+    read = parse_plans({"plans": [source]}).plans[0]
+
+    assert (read.name, read.avg_cents_per_kwh_1000) == ("Solar 12", Decimal("14.2"))
+    assert json.dumps(read.raw)
+
+
+@given(
+    enrollment=st.dictionaries(st.sampled_from(FLAGS), json_values) | json_values,
+    fields=st.dictionaries(st.sampled_from(ACCOUNT_KEYS), json_values),
+    location=st.dictionaries(st.sampled_from([*Location.model_fields, "utility_number"]), json_values),
+)
+def test_no_account_stops_the_derivation_of_its_stage(
+    enrollment: object, fields: dict[str, object], location: dict[str, object]
+) -> None:
+    source = {"locations": [location], **fields, "uuid": "a", "enrollment": enrollment}
+
+    account = parse_account(source, dialect=Dialect())
+
+    assert derive_stage(account, TODAY) in LightStage
+    assert json.dumps(account.raw)
+
+
+@given(value=json_values)
+def test_every_amount_is_finite_and_in_range_or_named_as_unreadable(value: object) -> None:
+    read = plan(avg_cents_per_kwh_500=value)
+
+    amount = read.avg_cents_per_kwh_500
+
+    if amount is None:
+        assert value in (None, "") or read.unreadable_fields == ("avg_cents_per_kwh_500",)
+    else:
+        assert amount.is_finite()
+        assert 0 <= amount < 1_000_000
+
+
+@pytest.mark.parametrize("value", ["10.10", Decimal("10.10"), 10.1, " 10.1 "])
+def test_amount_is_read_from_text_and_numbers(value: object) -> None:
+    assert plan(energy_rate_cents_per_kwh=value).energy_rate_cents_per_kwh == Decimal("10.1")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["NaN", "Infinity", "-1", "1_000", "1e5", "abc", True, [], {}, Decimal("NaN"), Decimal("1E+999999"),
+     float("inf"), 10**30, "١٢", "12,5"],
+)  # fmt: skip
+def test_amount_without_meaning_is_none_and_named(value: object) -> None:
+    read = plan(energy_rate_cents_per_kwh=value, term_months=12)
+
+    assert read.energy_rate_cents_per_kwh is None
+    assert read.unreadable_fields == ("energy_rate_cents_per_kwh",)
+    assert read.term_months == 12
+
+
+@pytest.mark.parametrize("value", [12, "12", Decimal("12.0")])
+def test_term_is_read_as_a_whole_number(value: object) -> None:
+    assert plan(term_months=value).term_months == 12
+
+
+@pytest.mark.parametrize("value", ["12.5", -12, 10_000, "a year", True])
+def test_term_without_meaning_is_none_and_named(value: object) -> None:
+    read = plan(term_months=value)
+
+    assert read.term_months is None
+    assert read.unreadable_fields == ("term_months",)
+
+
+@pytest.mark.parametrize("value", ["2026-05-04", "2026-05-04T10:00:00", 1_700_000_000, "0001-01-01T00:00:00+23:59"])
+def test_expiry_that_is_no_instant_is_none_and_named(value: object) -> None:
+    read = plan(expires_at=value)
+
+    assert read.expires_at is None
+    assert read.unreadable_fields == ("expires_at",)
+
+
+def test_expiry_is_kept_in_utc() -> None:
+    assert plan(expires_at="2026-05-04T23:59:59-05:00").expires_at == datetime(2026, 5, 5, 4, 59, 59, tzinfo=UTC)
+
+
+def test_link_that_is_no_web_address_is_none_and_named() -> None:
+    read = plan(links={"efl": "https://light.dev/efl", "tos": "javascript:alert(1)", "yrac": None})
+
+    assert (read.efl_url, read.tos_url, read.yrac_url) == ("https://light.dev/efl", None, None)
+    assert read.unreadable_fields == ("links.tos",)
+
+
+def test_plan_without_uuid_is_dropped_and_counted() -> None:
+    offered = parse_plans([{"uuid": "p"}, {}, {"uuid": None}, "p", None])
+
+    assert [each.uuid for each in offered.plans] == ["p"]
+    assert offered.dropped == 4
+
+
+def test_flags_are_false_when_the_enrollment_is_absent() -> None:
+    account = parse_account({"uuid": "a"}, dialect=Dialect())
+
+    assert not any(getattr(account, flag) for flag in FLAGS)
+    assert account.client_agent_accepted is None
+
+
+@pytest.mark.parametrize(
+    ("source", "status"),
+    [
+        ({"enrollment": {"status": "x"}, "status": "y"}, "x"),
+        ({"enrollment": {"status": None}, "status": "y"}, "y"),
+        ({"enrollment_status": "z"}, "z"),
+        ({"enrollment": {"state": "w"}}, "w"),
+        ({"enrollment": {}}, None),
+    ],
+)
+def test_status_is_found_in_the_order_of_the_dialect(source: dict[str, object], status: str | None) -> None:
+    account = parse_account({"uuid": "a", **source}, dialect=Dialect())
+
+    assert account.status == status
+
+
+def test_meter_number_that_lost_its_quotes_is_still_found() -> None:
+    source = {"uuid": "a", "locations": [{"uuid": "l", "utility_number": 10443720001234567}]}
+
+    account = parse_account(source, dialect=Dialect())
+
+    assert account.locations[0].esi_id == "10443720001234567"
+
+
+def account_with(**fields: object) -> Account:
+    return Account.model_validate({"uuid": "a", **fields})
+
+
+@pytest.mark.parametrize(
+    ("account", "stage"),
+    [
+        (account_with(is_service_active=True, is_enrollment_finalized=True), LightStage.ACTIVE),
+        (account_with(locations=(Location(uuid="l", is_service_active=True),)), LightStage.ACTIVE),
+        (account_with(locations=(Location(uuid="l", final_service_date=date(2026, 5, 3)),)), LightStage.ENDED),
+        (
+            account_with(locations=(Location(uuid="l", final_service_date=TODAY),), is_enrollment_finalized=True),
+            LightStage.FINALIZED,
+        ),
+        (account_with(is_enrollment_finalized=True, has_accepted_plan=True), LightStage.FINALIZED),
+        (account_with(has_accepted_plan=True, status="credit_check_frozen"), LightStage.ACCEPTED),
+        (account_with(status="credit_check_frozen"), LightStage.FROZEN),
+        (account_with(status="enrollment_pending_client_agent"), LightStage.READY),
+        (account_with(status="never_heard_of"), LightStage.UNKNOWN),
+        (account_with(status="enrollment_started"), LightStage.COLLECTING),
+        (account_with(), LightStage.COLLECTING),
+    ],
+)
+def test_first_rule_that_fits_gives_the_stage(account: Account, stage: LightStage) -> None:
+    assert derive_stage(account, TODAY) is stage
+
+
+def test_cancel_event_ends_what_is_not_active() -> None:
+    account = account_with(is_enrollment_finalized=True)
+
+    assert derive_stage(account, TODAY, has_cancel_event=True) is LightStage.ENDED
+
+
+@pytest.mark.parametrize("flag", ["has_accepted_plan", "is_enrollment_finalized"])
+def test_account_whose_flags_cannot_be_read_is_never_ready(flag: str) -> None:
+    source = {"uuid": "a", "status": "enrollment_pending_client_agent", "enrollment": {flag: "perhaps"}}
+
+    account = parse_account(source, dialect=Dialect())
+
+    assert account.unreadable_fields == (f"enrollment.{flag}",)
+    assert derive_stage(account, TODAY) is LightStage.UNKNOWN
+
+
+def test_missing_prerequisites_are_what_the_customer_still_has_to_do() -> None:
+    account = account_with(has_payment_method=True)
+
+    assert missing_prerequisites(account) == ("identity", "billing_address")
+
+
+@pytest.mark.parametrize("esi_id", ["", "1234", "1" * 23, "1.0443720001234567E+16", "1044372000123456\uff17"])
+def test_acceptance_takes_no_meter_number_that_cannot_be_one(esi_id: str) -> None:
+    with pytest.raises(ValidationError):
+        Acceptance(plan_uuid="p", esi_id=esi_id, service_start_date=TODAY)
+
+
+def test_person_shows_neither_in_a_repr_nor_in_an_error() -> None:
+    person = NewAccount(email="maria@example.com", first_name="Maria", last_name="Ochoa", date_of_birth=TODAY)
+    with pytest.raises(ValidationError) as caught:
+        NewAccount.model_validate({"email": "maria@example.com", "first_name": ["Maria"], "last_name": "Ochoa"})
+
+    told = f"{person!r} {caught.value}"
+
+    assert "maria" not in told.lower()
+    assert "2026" not in told
