@@ -56,6 +56,7 @@ class SignedDocument:
     signature_name: str
     signature_svg: str
     signed_at: datetime
+    exact_name: str
     exact_text: str = ""
 
 
@@ -107,6 +108,7 @@ def signed_document_of(poa: PoaDocument) -> SignedDocument:
         signature_name="" if drawn else poa.signature_text,
         signature_svg=drawing_of(poa.signature_text).svg if drawn else "",
         signed_at=signed_at,
+        exact_name=str(poa.customer),
     )
 
 
@@ -152,11 +154,10 @@ def _compile(document: SignedDocument) -> bytes:
 
 def _printable(document: SignedDocument) -> SignedDocument:
     """Replace what cannot be printed, and say on the page which characters stood there."""
-    exact = [
-        text
-        for text in (document.customer_name, document.signature_name, *_odd_words(document.words))
-        if to_printable(text) != text
-    ]
+    exact: list[str] = []
+    for text in (document.customer_name, document.signature_name, *document.words.split()):
+        if to_printable(text) != text and not any(text in longer for longer in exact):
+            exact.append(text)
     return replace(
         document,
         title=to_printable(document.title),
@@ -166,12 +167,8 @@ def _printable(document: SignedDocument) -> SignedDocument:
         agreements=tuple(replace(agreement, words=to_printable(agreement.words)) for agreement in document.agreements),
         facts=tuple((label, to_printable(value)) for label, value in document.facts),
         signature_name=to_printable(document.signature_name),
-        exact_text="; ".join(spell_out(text) for text in dict.fromkeys(exact)),
+        exact_text="; ".join(spell_out(text) for text in exact),
     )
-
-
-def _odd_words(text: str) -> list[str]:
-    return [word for word in text.split() if to_printable(word) != word]
 
 
 def to_printable(text: str) -> str:
