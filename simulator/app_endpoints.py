@@ -89,7 +89,7 @@ class AppEndpoints:
 
     def list_accounts(self) -> Response:
         app_uuid = app_behind_token(self.world)
-        email = request.args.get("email")
+        email = request.args.get("email") if self.world.dialect.accounts_email_filter else None
         found = [
             account_payload(self.world, account)
             for account in reversed(self.world.accounts.values())

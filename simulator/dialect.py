@@ -65,6 +65,7 @@ class Dialect:
 
     # Rows 20, 21 and 25: lists, limits, fields
     accounts_page: str = "envelope"
+    accounts_email_filter: bool = True
     rate_limit_per_second: int = 0
     phone_field: str = "phone_number"
     birth_date_field: str = "date_of_birth"
@@ -106,6 +107,7 @@ ALTERNATE = Dialect(
     business_days="weekdays",
     plan_expiry_field=False,
     accounts_page="array",
+    accounts_email_filter=False,
     rate_limit_per_second=50,
     phone_field="phone",
     birth_date_field="dob",

@@ -132,6 +132,16 @@ def test_accounts_can_be_found_by_email(light: LightCalls) -> None:
     assert [row["uuid"] for row in found] == [wanted]
 
 
+def test_dialect_without_a_filter_lists_every_account(simulator: RunningSimulator, light: LightCalls) -> None:
+    simulator.control.set_dialect(accounts_email_filter=False, accounts_page="array")
+    light.create("a@example.com")
+    light.create("b@example.com")
+
+    listed = light.call("GET", CREATE, params={"email": "b@example.com"}).json()
+
+    assert [row["email"] for row in listed] == ["b@example.com", "a@example.com"]
+
+
 def test_addresses_are_found_by_words_and_meters_by_number(light: LightCalls) -> None:
     token = light.token(light.create())
 
