@@ -1,6 +1,5 @@
 """Builds the way to Light and the engine from the settings. The one place that does."""
 
-import os
 from contextvars import ContextVar
 from datetime import timedelta
 from functools import cache
@@ -12,7 +11,6 @@ from enrollments import start_dates
 from enrollments.decision import Policy
 from enrollments.engine import Engine
 from enrollments.light.client import LightClient
-from enrollments.light.dialect import Dialect
 from enrollments.light.transport import Exchange
 from enrollments.models import RemoteCall
 
@@ -26,7 +24,7 @@ def light_client() -> LightClient:
     return LightClient(
         base_url=settings.LIGHT_API_URL,
         app_token=settings.LIGHT_APP_TOKEN,
-        dialect=Dialect.from_environment(os.environ),
+        dialect=settings.LIGHT_DIALECT,
         observe=_record_call,
         clock=configured_clock().now,
     )
