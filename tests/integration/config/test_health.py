@@ -1,0 +1,67 @@
+import pytest
+from django.core.files.storage import storages
+from django.db import OperationalError
+from django.test import Client
+
+from config import health
+from config.celery import app
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_process_says_that_it_lives(client: Client) -> None:
+    response = client.get("/healthz")
+
+    assert response.status_code == 200
+    assert response.content == b"ok\n"
+
+
+def test_ready_when_every_part_answers(client: Client) -> None:
+    response = client.get("/readyz")
+
+    assert response.status_code == 200
+    assert response.json() == {"ready": True, "parts": {"database": "ok", "storage": "ok", "broker": "ok"}}
+
+
+def test_the_answer_is_not_kept_by_anyone(client: Client) -> None:
+    assert "no-store" in client.get("/readyz")["Cache-Control"]
+
+
+def test_a_failing_part_is_named_and_its_secrets_are_not(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OperationalError("password authentication failed for postgres://switchyard:hunter22@db")
+
+    monkeypatch.setitem(health.CHECKS, "database", fail)
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json() == {"ready": False, "parts": {"database": "failing", "storage": "ok", "broker": "ok"}}
+    assert b"hunter22" not in response.content
+
+
+def test_a_storage_that_refuses_makes_us_unready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_name: str) -> bool:
+        raise PermissionError("no")
+
+    monkeypatch.setattr(storages["default"], "exists", refuse)
+
+    assert client.get("/readyz").json()["parts"]["storage"] == "failing"
+
+
+def test_a_queue_that_is_gone_makes_us_unready_within_seconds(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    unreachable = "redis://127.0.0.1:1/0"
+    monkeypatch.setattr(app.conf, "broker_url", unreachable)
+    monkeypatch.setattr(app.conf, "broker_write_url", unreachable)
+
+    assert client.get("/readyz").json()["parts"]["broker"] == "failing"
+
+
+def test_waiting_migrations_make_us_unready_and_say_what_to_do(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("config.health.MigrationExecutor.migration_plan", lambda *_: ["one"])
+
+    assert "manage.py migrate" in client.get("/readyz").json()["parts"]["database"]
+
+
+def test_asking_changes_nothing(client: Client) -> None:
+    assert client.post("/readyz").status_code == 405

@@ -1,0 +1,57 @@
+import pytest
+from django.test import Client
+from django.urls import get_resolver
+from pytest_django.fixtures import Settings
+
+pytestmark = pytest.mark.django_db
+
+
+def policy_of(client: Client, path: str) -> dict[str, list[str]]:
+    written = client.get(path)["Content-Security-Policy"]
+    return {name: sources for name, *sources in (directive.split() for directive in written.split("; "))}
+
+
+@pytest.mark.parametrize("path", ["/portal/anything/", "/field/", "/healthz", "/nowhere/", "/api/v1/sites/"])
+def test_a_page_runs_no_code_but_ours(client: Client, path: str) -> None:
+    policy = policy_of(client, path)
+
+    assert policy["default-src"] == ["'self'"]
+    assert policy["frame-ancestors"] == ["'none'"]
+    assert policy["base-uri"] == ["'none'"]
+    assert not any("unsafe" in source for sources in policy.values() for source in sources)
+
+
+def test_the_admin_alone_may_evaluate_what_its_skin_needs(client: Client) -> None:
+    policy = policy_of(client, "/admin/login/")
+
+    assert policy["script-src"] == ["'self'", "'unsafe-eval'"]
+    assert policy["style-src"] == ["'self'", "'unsafe-inline'"]
+
+
+def test_the_portal_may_lead_to_lights_own_pages_and_nowhere_else(client: Client, settings: Settings) -> None:
+    settings.LIGHT_HOSTED_ORIGINS = ["https://flow.light.dev"]
+
+    assert policy_of(client, "/portal/anything/")["form-action"] == ["'self'", "https://flow.light.dev"]
+    assert policy_of(client, "/field/")["form-action"] == ["'self'"]
+
+
+def test_a_signing_link_is_told_to_nobody(client: Client) -> None:
+    assert client.get("/portal/anything/")["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("path", ["/portal/anything/", "/field/", "/admin/login/", "/api/v1/sites/"])
+def test_a_personal_page_is_kept_by_nobody(client: Client, path: str) -> None:
+    assert "no-store" in client.get(path)["Cache-Control"]
+
+
+def test_every_page_has_the_headers_that_shut_it(client: Client) -> None:
+    response = client.get("/admin/login/")
+
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["X-Frame-Options"] == "DENY"
+
+
+def test_every_face_is_mounted_where_the_headers_expect_it() -> None:
+    mounted = {str(entry.pattern).split("/")[0] for entry in get_resolver().url_patterns}
+
+    assert mounted <= {"", "admin", "portal", "field", "api", "webhooks", "healthz", "readyz", "i18n", "sw.js"}

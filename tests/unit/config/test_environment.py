@@ -1,0 +1,188 @@
+import ast
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config.environment import VARIABLES, check_environment, check_production, read, read_light_dialect
+from tests.unit.config.production_environment import ROOT, production_environment
+
+WRONG_VALUES = [
+    ("SITE_URL", "switchyard.example.com"),
+    ("SITE_URL", "https://switchyard.example.com/office"),
+    ("SITE_URL", "ftp://switchyard.example.com"),
+    ("SITE_URL", "https://user:secret@switchyard.example.com"),
+    ("SITE_URL", "http://127.0.0.1:99999"),
+    ("ALLOWED_HOSTS", ","),
+    ("ALLOWED_HOSTS", "https://switchyard.example.com"),
+    ("TRUST_PROXY_HEADERS", "perhaps"),
+    ("HSTS_SECONDS", "-1"),
+    ("SECRET_KEY", "short"),
+    ("FIELD_ENCRYPTION_KEYS", "one:c2hvcnQ="),
+    ("FIELD_ENCRYPTION_KEYS", "not base64 at all"),
+    ("FIELD_ENCRYPTION_KEYS", f"one:{'A' * 43}=,one:{'B' * 43}="),
+    ("DATABASE_URL", "mysql://root@127.0.0.1/switchyard"),
+    ("DATABASE_URL", "postgres://127.0.0.1:5432"),
+    ("CELERY_BROKER_URL", "amqp://127.0.0.1"),
+    ("CELERY_KEY_PREFIX", "has spaces"),
+    ("SWEEP_SECONDS", "0"),
+    ("SWEEP_SECONDS", "5.5"),
+    ("SWEEP_SECONDS", "often"),
+    ("STORAGE_S3_BUCKET", "Not A Bucket"),
+    ("STORAGE_S3_ENDPOINT_URL", "s3:7070"),
+    ("EMAIL_URL", "imap://mail.example.com"),
+    ("MAIL_FROM", "nobody"),
+    ("LIGHT_API_URL", "https://api.light.dev/v1"),
+    ("LIGHT_HOSTED_ORIGINS", "flow.light.dev"),
+    ("BROKER_REGISTRATION_NUMBER", "1234"),
+    ("GO_LIVE_CONFIRMATION", "SOMETIMES"),
+    ("POA_LINK_DAYS", "0"),
+    ("DOUBT_SETTLING_SECONDS", "99999999999999999999"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG_VALUES)
+def test_a_wrong_value_is_refused_by_name_and_shape_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        check_environment()
+
+    assert str(refusal.value).startswith(f"{name} cannot be used. It should be {VARIABLES[name].shape}.")
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "FIELD_ENCRYPTION_KEYS"])
+def test_a_missing_secret_is_asked_for(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv(name)
+
+    with pytest.raises(ImproperlyConfigured, match=f"{name} is not set. It should be"):
+        check_environment()
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWEEP_SECONDS", "")
+
+    assert read("SWEEP_SECONDS") == 5
+
+
+def test_all_that_is_wrong_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWEEP_SECONDS", "often")
+    monkeypatch.setenv("POA_LINK_DAYS", "many")
+
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        check_environment()
+
+    assert [line.split()[0] for line in str(refusal.value).splitlines()] == ["SWEEP_SECONDS", "POA_LINK_DAYS"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("LIGHT_APP_TOKNE", "LIGHT_APP_TOKEN"),
+        ("LIGHT_WEBHOOK_SECRETS", "LIGHT_WEBHOOK_SECRET"),
+        ("STORAGE_S3_BUKET", "STORAGE_S3_BUCKET"),
+        ("CELERY_BROKER", "CELERY_BROKER_URL"),
+    ],
+)
+def test_a_misspelled_variable_is_named_with_the_one_that_is_meant(
+    monkeypatch: pytest.MonkeyPatch, typed: str, meant: str
+) -> None:
+    monkeypatch.setenv(typed, "something")
+
+    with pytest.raises(ImproperlyConfigured, match=rf"{typed} is not a setting of Switchyard. Is {meant} meant\?"):
+        check_environment()
+
+
+def test_somebody_elses_variable_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHT_THEME_COLORS_OF_THE_TERMINAL", "dark")
+
+    check_environment()
+
+
+def test_a_wrong_reading_of_light_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHT_DIALECT_FINALIZE_TOKEN", "both")
+
+    with pytest.raises(ImproperlyConfigured, match="LIGHT_DIALECT_FINALIZE_TOKEN"):
+        check_environment()
+
+
+def test_the_reading_of_light_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIGHT_DIALECT_PAGE_SIZE", "7")
+
+    assert read_light_dialect().page_size == 7
+
+
+def production_with(monkeypatch: pytest.MonkeyPatch, **changes: str) -> None:
+    for name, value in (production_environment() | changes).items():
+        monkeypatch.setenv(name, value)
+
+
+def test_production_starts_with_settings_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    production_with(monkeypatch)
+
+    check_production()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SITE_URL", "http://switchyard.test"),
+        ("LIGHT_API_URL", "http://light.test"),
+        ("ALLOWED_HOSTS", "*,switchyard.test"),
+        ("ALLOWED_HOSTS", "other.test"),
+        ("DATABASE_URL", ""),
+        ("DATABASE_URL", "sqlite:////tmp/switchyard.sqlite3"),
+        ("CELERY_BROKER_URL", ""),
+        ("CELERY_BROKER_URL", "memory://"),
+        ("STORAGE_S3_BUCKET", ""),
+        ("EMAIL_URL", ""),
+        ("EMAIL_URL", "consolemail://"),
+        ("MAIL_FROM", ""),
+        ("ORGANIZATION_NAME", ""),
+        ("ORGANIZATION_CONTACT", ""),
+        ("BROKER_REGISTRATION_NUMBER", ""),
+        ("SECRET_KEY", "django-insecure-0123456789-abcdefghijklmnopqrstuvwxyz-0123456789"),
+        ("SECRET_KEY", "a" * 64),
+        ("SECRET_KEY", "0123456789abcdefghijklmnopqrstuvwxyz"),
+        ("SECRET_KEY", "only-for-tests-and-worth-nothing-at-all-0123456789-0123456789"),
+        ("FIELD_ENCRYPTION_KEYS", f"one:{'A' * 43}="),
+        ("LIGHT_APP_TOKEN", ""),
+        ("LIGHT_APP_TOKEN", "sim-app-token-long-enough-to-pass"),
+        ("LIGHT_WEBHOOK_SECRET", "short"),
+    ],
+)
+def test_production_refuses_what_works_on_one_machine_only_or_can_be_guessed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    production_with(monkeypatch, **{name: value})
+
+    with pytest.raises(ImproperlyConfigured, match=f"{name} cannot be used in production: ") as refusal:
+        check_production()
+
+    assert value == "" or value not in str(refusal.value) or value in {"memory://", "*,switchyard.test"}
+
+
+def test_the_environment_is_read_in_one_place() -> None:
+    allowed = {"config/environment.py", "config/local_secrets.py", "config/celery.py", "config/wsgi.py", "manage.py"}
+    sources = [
+        file
+        for folder in ("config", "core", "enrollments", "installations", "poa_documents")
+        for file in (ROOT / folder).rglob("*.py")
+    ]
+
+    readers = {str(file.relative_to(ROOT)) for file in [*sources, ROOT / "manage.py"] if _reads_environment(file)}
+
+    assert {reader for reader in readers if not reader.startswith(("config/settings/test", "config/demo"))} <= allowed
+
+
+def _reads_environment(file: Path) -> bool:
+    names = {"environ", "getenv", "putenv"}
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr in names
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "os"
+        for node in ast.walk(ast.parse(file.read_text()))
+    )

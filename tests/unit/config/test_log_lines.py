@@ -1,0 +1,50 @@
+import logging
+import sys
+from typing import Any, cast
+
+import pytest
+from django.conf import settings
+
+from config.log_lines import LEFT_OUT, DiscreetFormatter, without_secrets
+
+
+@pytest.mark.parametrize(
+    ("line", "secret"),
+    [
+        ("Not Found: /portal/sign/3q9ZrT7mLw2KcB8nHj5YsD1f/", "3q9ZrT7mLw2KcB8nHj5YsD1f"),
+        ("Bad Request: /portal/3q9ZrT7mLw2KcB8nHj5YsD1f?step=2", "3q9ZrT7mLw2KcB8nHj5YsD1f"),
+        ("headers {'Authorization': 'Bearer abc.def.ghi'}", "abc.def.ghi"),
+        ("Authorization: Token 0123456789abcdef0123456789abcdef01234567", "0123456789abcdef0123456789abcdef01234567"),
+        ("GET https://flow.light.dev/?token=0123456789abcdef&scope=enrollment", "0123456789abcdef"),
+        ("could not connect to postgres://switchyard:hunter22@db:5432/switchyard", "hunter22"),
+        ("redis://:hunter22@redis:6379/0 refused", "hunter22"),
+    ],
+)
+def test_a_secret_does_not_reach_the_log(line: str, secret: str) -> None:
+    shown = without_secrets(line)
+
+    assert secret not in shown
+    assert LEFT_OUT in shown
+
+
+@pytest.mark.parametrize("line", ["Not Found: /portal/help/", "enrollment 12 is due", "GET /v1/app/accounts 200"])
+def test_an_ordinary_line_is_left_as_it_is(line: str) -> None:
+    assert without_secrets(line) == line
+
+
+def test_a_traceback_is_covered_too() -> None:
+    try:
+        int("Bearer abc.def.ghi")
+    except ValueError:
+        record = logging.LogRecord("switchyard", logging.ERROR, __file__, 1, "failed", None, sys.exc_info())
+
+    shown = DiscreetFormatter().format(record)
+
+    assert "ValueError" in shown
+    assert "abc.def.ghi" not in shown
+
+
+def test_every_line_goes_through_it() -> None:
+    formatters = cast("dict[str, dict[str, Any]]", settings.LOGGING["formatters"])
+
+    assert {formatter["()"] for formatter in formatters.values()} == {"config.log_lines.DiscreetFormatter"}

@@ -1,0 +1,29 @@
+import pytest
+
+from config import pages
+from enrollments.models import Enrollment
+from installations.models import Installation
+from poa_documents.models import PoaDocument
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_a_page_made_from_the_code_is_up_to_date(page: str) -> None:
+    assert pages.is_current(page), "make docs writes it anew"
+
+
+def test_the_drawing_begins_where_records_begin() -> None:
+    begins = {machine.name: machine.states[0] for machine in pages.MACHINES}
+
+    assert begins == {
+        "Installation": Installation._meta.get_field("status").default,
+        "Power of attorney": PoaDocument._meta.get_field("status").default,
+        "Enrollment": Enrollment._meta.get_field("status").default,
+    }
+
+
+def test_every_state_can_be_reached_and_every_move_is_drawn() -> None:
+    for machine in pages.MACHINES:
+        targets = {str(move.target) for move in machine.moves.values()}
+
+        assert set(machine.states[1:]) <= targets, machine.name
+        assert all(name.replace("_", " ") in pages.states_page() for name in machine.moves)

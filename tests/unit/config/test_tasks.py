@@ -1,0 +1,32 @@
+from typing import Any, cast
+
+from django.conf import settings
+
+from config.celery import app
+from core.queue import TaskName
+
+
+def registered_tasks() -> set[str]:
+    app.loader.import_default_modules()
+    return {name for name in app.tasks if not name.startswith("celery.")}
+
+
+def test_workers_know_every_message_that_may_be_queued_and_no_other() -> None:
+    assert registered_tasks() == {task.value for task in TaskName}
+
+
+def test_both_sweeps_run_by_themselves() -> None:
+    swept = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+
+    assert swept == {TaskName.SWEEP_POAS.value, TaskName.SWEEP_ENROLLMENTS.value}
+
+
+def test_a_sweep_that_nobody_took_does_not_pile_up() -> None:
+    for entry in cast("dict[str, Any]", settings.CELERY_BEAT_SCHEDULE).values():
+        assert entry["options"]["expires"] <= entry["schedule"] == settings.SWEEP_SECONDS
+
+
+def test_a_message_is_given_back_when_its_worker_dies() -> None:
+    assert app.conf.task_acks_late
+    assert app.conf.task_reject_on_worker_lost
+    assert app.conf.task_ignore_result
