@@ -91,6 +91,8 @@ class WebhookSender:
         self._stopped = threading.Event()
         self._sending = 0
         self._generation = 0
+        self._session = requests.Session()
+        self._session.trust_env = False
         self._thread = threading.Thread(target=self._run, name="webhook-sender", daemon=True)
 
     def start(self) -> None:
@@ -100,17 +102,17 @@ class WebhookSender:
         self._stopped.set()
         self._wake.set()
         self._thread.join(timeout=_ANSWER_SECONDS + 1)
+        self._session.close()
 
     def wake(self) -> None:
         self._wake.set()
 
     def forget(self) -> None:
-        """Drop every event and wait for the one on its way, so that none arrives after this call."""
+        """Drop every event; one that is on its way may still arrive until `wait_until_quiet` returns."""
         with self._lock:
             self._generation += 1
             self.deliveries.clear()
             self.switches = WebhookSwitches()
-        self.wait_until_quiet(_ANSWER_SECONDS)
 
     def queue(self, *, event: str, account_uuid: str | None, body: dict[str, Any], event_uuid: str) -> None:
         now = self._clock.now()
@@ -188,7 +190,7 @@ class WebhookSender:
         headers = signed_headers(self._dialect(), self.secret, delivery.body, sent_at)
         outcome: dict[str, Any] = {"sent_at": iso_instant(sent_at), "headers": headers}
         try:
-            response = requests.post(
+            response = self._session.post(
                 self.url, data=delivery.body, headers=headers, timeout=_ANSWER_SECONDS, allow_redirects=False
             )
         except requests.RequestException as error:

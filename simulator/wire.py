@@ -28,6 +28,7 @@ __all__ = ["AnswerDropped", "Wire", "is_to_be_reset"]
 _ACCOUNT_IN_PATH = re.compile(r"/v1/app/accounts/([0-9a-fA-F-]{36})(?:/|$)")
 _DECIMAL_TEXT = re.compile(r"-?\d+\.\d+")
 _REFUSAL_STATUS = {"unauthorized": 401, "forbidden": 403, "not_found": 404, "conflict": 409, "unprocessable": 422}
+_RESET_SECONDS = 5.0
 _LEFT_ALONE = {UNLISTED_KEY}
 _LINGER_NO_TIME = struct.pack("ii", 1, 0)
 
@@ -69,7 +70,11 @@ class Wire:
             return self._run(environ)
         with self.world.lock:
             enrollment.settle(self.world)
-            return self._run(environ)
+            response = self._run(environ)
+        if path == f"{CONTROL_PREFIX}/reset":
+            # Outside the lock: a receiver may call back before it answers the event that is on its way.
+            self.world.webhooks.wait_until_quiet(_RESET_SECONDS)
+        return response
 
     def _answer(self, environ: "WSGIEnvironment", fault: Fault | None) -> Response:
         if self._is_over_limit(counts=True):
