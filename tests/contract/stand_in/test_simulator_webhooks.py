@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 from datetime import timedelta
 
 import pytest
@@ -243,3 +244,22 @@ def test_event_that_nobody_has_heard_of_can_be_sent(simulator: RunningSimulator,
 
     assert inbox.events == ["meter.sang_a_song"]
     assert "account" not in inbox.received[0].json
+
+
+def test_reset_waits_for_a_receiver_that_calls_back_before_it_answers(
+    simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
+) -> None:
+    arrived, seen = threading.Event(), []
+
+    def call_back() -> None:
+        arrived.set()
+        seen.append(light.call("GET", "/v1/app/accounts").status_code)
+
+    inbox.before_answer = call_back
+    simulator.control.send_event("account.payment_failed", light.create())
+    assert arrived.wait(5)
+
+    simulator.control.reset()
+
+    assert seen == [200]
+    assert simulator.control.webhooks()["pending"] == 0

@@ -1,7 +1,7 @@
 """A receiver of webhooks that keeps what comes and answers what it is told."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +21,7 @@ class Received:
 class WebhookInbox:
     url: str = ""
     answer_status: int = 204
+    before_answer: Callable[[], object] | None = None
     received: list[Received] = field(default_factory=list)
 
     @property
@@ -29,6 +30,7 @@ class WebhookInbox:
 
     def empty(self) -> None:
         self.answer_status = 204
+        self.before_answer = None
         self.received.clear()
 
 
@@ -45,6 +47,8 @@ def open_inbox() -> Iterator[WebhookInbox]:
     def receive(request: Request) -> Response:
         body = request.get_data()
         inbox.received.append(Received(body, dict(request.headers), request.get_json(force=True)))
+        if inbox.before_answer is not None:
+            inbox.before_answer()
         return Response(status=inbox.answer_status)
 
     server = make_server("127.0.0.1", 0, receive, threaded=True, request_handler=_QuietHandler)
