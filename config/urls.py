@@ -12,4 +12,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
     path("portal/", include("poa_documents.urls")),
+    path("field/", include("installations.urls")),
 ]

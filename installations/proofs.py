@@ -11,7 +11,7 @@ import re
 import unicodedata
 import warnings
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 from django.db import transaction
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -36,6 +36,10 @@ SUFFIXES = {JPEG: ".jpg", PNG: ".png", PDF: ".pdf"}
 _HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"heim", b"hevc")
 
 
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 class ProofRefused(Exception):
     """The file cannot be a proof; the text says why and what to do."""
 
@@ -54,7 +58,7 @@ class CheckedProof:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def check_proof(upload: BinaryIO, *, name: str, size_bytes: int) -> CheckedProof:
+def check_proof(upload: Readable, *, name: str, size_bytes: int) -> CheckedProof:
     """
     Judge a file by its content and clean it. Reads nothing of a file that is too large.
 

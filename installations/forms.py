@@ -1,0 +1,127 @@
+"""What technicians type, checked; nothing is saved here."""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
+
+from installations.guards import can_report_from_field
+from installations.models import GoLiveSource, Installation
+from installations.proofs import LARGEST_BYTES, CheckedProof, ProofRefused, check_proof, too_large
+
+PROOF_TYPES = "image/jpeg,image/png,application/pdf"
+
+
+class SignInForm(AuthenticationForm):
+    error_messages = {
+        "invalid_login": "Name and password do not match. Check capital letters, or ask the office for a new password.",
+        "inactive": "This account is closed. Ask the office.",
+    }
+
+    def confirm_login_allowed(self, user: User) -> None:
+        super().confirm_login_allowed(user)
+        if not can_report_from_field(user):
+            raise forms.ValidationError(
+                "This account is not a technician's. Ask the office to add you to the technicians.",
+                code="no_technician",
+            )
+
+
+class GoLiveForm(forms.Form):
+    """A report of PTO, or of a charger's commissioning, as typed on the phone."""
+
+    submission_id = forms.CharField(widget=forms.HiddenInput, required=False)
+    device_at = forms.CharField(widget=forms.HiddenInput, required=False)
+    granted_date = forms.DateField(
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={
+            "required": "Choose the date.",
+            "invalid": "This is not a date. Write it like 2026-11-19.",
+        },
+    )
+    source = forms.ChoiceField(
+        label="How do you know?",
+        error_messages={"required": "Choose how you know.", "invalid_choice": "Choose one of the list."},
+    )
+    utility_reference = forms.CharField(
+        label="Utility's reference",
+        required=False,
+        max_length=60,
+        help_text="The application or case number on the letter, page or e-mail.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters", "enterkeyhint": "next"}),
+    )
+    proof = forms.FileField(
+        label="Photo or PDF as proof",
+        required=False,
+        help_text=f"Take a photo of the letter or screen, or choose a file. JPEG, PNG or PDF, up to "
+        f"{LARGEST_BYTES // 1024 // 1024} MB.",
+        widget=forms.FileInput(attrs={"accept": PROOF_TYPES}),
+        error_messages={"empty": "The file is empty. Choose it again, or take the photo again."},
+    )
+    note = forms.CharField(
+        label="Note for the office",
+        required=False,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+    def __init__(
+        self, *args: Any, installation: Installation, today: date, files_too_large: dict[str, str], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.checked_proof: CheckedProof | None = None
+        self._files_too_large = files_too_large
+        self.fields["granted_date"].label = (
+            "Date on the utility's permission" if installation.goes_live_by_pto else "Day it was commissioned"
+        )
+        self.fields["granted_date"].widget.attrs |= {
+            "min": installation.contract_signed_date.isoformat(),
+            "max": today.isoformat(),
+        }
+        self.fields["source"].choices = source_choices(installation)  # type: ignore[attr-defined]  # a ChoiceField
+        for name, field in self.fields.items():
+            field.widget.attrs.setdefault("aria-describedby", f"{name}-help {name}-error")
+
+    @property
+    def submission_id_to_use(self) -> UUID:
+        """The form's own id, or a fresh one when it came without a usable one."""
+        given = self.cleaned_data.get("submission_id") if self.is_bound else self.initial.get("submission_id")
+        return given if isinstance(given, UUID) else uuid4()
+
+    def clean_submission_id(self) -> UUID | None:
+        try:
+            return UUID(self.cleaned_data["submission_id"])
+        except ValueError:
+            return None
+
+    def clean_device_at(self) -> datetime | None:
+        """What the device's clock said is worth noting, and never worth refusing a report."""
+        try:
+            device_at = datetime.fromisoformat(self.cleaned_data["device_at"])
+        except ValueError:
+            return None
+        return device_at if device_at.tzinfo else None
+
+    def clean_proof(self) -> CheckedProof | None:
+        if name := self._files_too_large.get("proof"):
+            raise forms.ValidationError(too_large(name))
+        upload: UploadedFile[Any] | None = self.cleaned_data["proof"]
+        if upload is None:
+            return None
+        try:
+            self.checked_proof = check_proof(upload, name=upload.name or "", size_bytes=upload.size or 0)
+        except ProofRefused as refused:
+            raise forms.ValidationError(str(refused)) from refused
+        return self.checked_proof
+
+
+def source_choices(installation: Installation) -> list[tuple[str, str]]:
+    """A charger is commissioned on site first of all; solar and batteries need the utility's word."""
+    choices = [(source.value, str(source.label)) for source in GoLiveSource if source != GoLiveSource.ON_SITE]
+    if installation.goes_live_by_pto:
+        return [("", "Choose…"), *choices]
+    return [(GoLiveSource.ON_SITE.value, str(GoLiveSource.ON_SITE.label)), *choices]

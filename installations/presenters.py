@@ -1,0 +1,190 @@
+"""Words, tones and dates of installations, for pages."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from installations.actions.going_live import GoLiveOutcome, GoLiveResult
+from installations.go_live import long_date
+from installations.models import GoLiveReport, Installation
+from installations.states import GoLiveReportStatus, InstallationStatus
+
+_S = InstallationStatus
+_STATUS_WORDS = {
+    _S.SOLD.value: ("Not scheduled yet", "quiet"),
+    _S.SCHEDULED.value: ("Scheduled", "quiet"),
+    _S.INSTALLED.value: ("Installed", "quiet"),
+    _S.INSPECTED.value: ("Inspected", "quiet"),
+    _S.INTERCONNECTION_SUBMITTED.value: ("Waiting for the utility", "due"),
+    _S.PTO_REPORTED.value: ("Reported, the office checks", "waiting"),
+    _S.PTO_CONFIRMED.value: ("Done", "good"),
+    _S.CANCELLED.value: ("Canceled", "quiet"),
+}
+
+
+@dataclass(frozen=True)
+class JobPage:
+    """One job as its technician reads it."""
+
+    installation: Installation
+    today: date
+
+    @property
+    def pk(self) -> int:
+        return self.installation.pk
+
+    @property
+    def kind(self) -> str:
+        return self.installation.get_kind_display()
+
+    @property
+    def size(self) -> str:
+        size_kw = self.installation.size_kw
+        return f"{size_kw.normalize():f} kW AC" if size_kw is not None else ""
+
+    @property
+    def street(self) -> str:
+        site = self.installation.site
+        return ", ".join(part for part in (site.address_1, site.address_2) if part)
+
+    @property
+    def town(self) -> str:
+        site = self.installation.site
+        return f"{site.city}, {site.state} {site.postal_code}"
+
+    @property
+    def customer_name(self) -> str:
+        return str(self.installation.customer)
+
+    @property
+    def customer_phone(self) -> str:
+        return str(self.installation.customer.phone)
+
+    @property
+    def esi_id(self) -> str:
+        return self.installation.site.esi_id
+
+    @property
+    def day(self) -> str:
+        scheduled = self.installation.scheduled_date
+        if scheduled is None:
+            return "No day set"
+        return f"Today, {long_date(scheduled)}" if scheduled == self.today else long_date(scheduled)
+
+    @property
+    def status_label(self) -> str:
+        return _STATUS_WORDS[self.installation.status][0]
+
+    @property
+    def status_tone(self) -> str:
+        return _STATUS_WORDS[self.installation.status][1]
+
+    @property
+    def is_done(self) -> bool:
+        return self.installation.status in {_S.PTO_REPORTED, _S.PTO_CONFIRMED}
+
+    @property
+    def takes_pto(self) -> bool:
+        return self.installation.goes_live_by_pto
+
+    @property
+    def act(self) -> str:
+        return "Mark permission to operate (PTO)" if self.takes_pto else "Mark as commissioned"
+
+    @property
+    def date_label(self) -> str:
+        return "Date on the utility's permission" if self.takes_pto else "Day it was commissioned"
+
+    @property
+    def contract_signed_date(self) -> date:
+        return self.installation.contract_signed_date
+
+
+_OUTCOMES = {
+    GoLiveResult.COUNTS: (
+        "It counts",
+        "good",
+        "The enrollment goes on by itself from here. There is nothing else for you to do.",
+    ),
+    GoLiveResult.WAITS_FOR_OFFICE: (
+        "Received; the office checks it",
+        "waiting",
+        "The office looks at your report before it counts. A photo of the letter would let it count at once.",
+    ),
+    GoLiveResult.AGREES: (
+        "This was reported already",
+        "good",
+        "A report with the same date is on file and stays the current one. Yours is kept beside it.",
+    ),
+    GoLiveResult.CONFLICTS: (
+        "Received, but another date is on file",
+        "problem",
+        "Nothing was overwritten: both reports are kept, and the office decides which one is right.",
+    ),
+    GoLiveResult.CLOSED: (
+        "The office has closed this report",
+        "waiting",
+        "It was corrected or withdrawn. Call the office if that surprises you.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class ReportPage:
+    """One report as the technician who sent it reads it."""
+
+    report: GoLiveReport
+    was_sent_before: bool = False
+
+    @property
+    def _words(self) -> tuple[str, str, str]:
+        return _OUTCOMES[GoLiveOutcome(report=self.report, is_repeat=self.was_sent_before).result]
+
+    @property
+    def title(self) -> str:
+        title = self._words[0]
+        if not self.was_sent_before:
+            return title
+        return "It already counts" if self.report.status == GoLiveReportStatus.COUNTED else f"Sent before: {title}"
+
+    @property
+    def tone(self) -> str:
+        return self._words[1]
+
+    @property
+    def explanation(self) -> str:
+        explanation = self._words[2]
+        if self.was_sent_before:
+            return f"You sent this report before, and it counts once. {explanation}"
+        return explanation
+
+    @property
+    def trigger(self) -> str:
+        return "Permission to operate" if self.report.installation.goes_live_by_pto else "Commissioned"
+
+    @property
+    def granted_date(self) -> str:
+        return long_date(self.report.granted_date)
+
+    @property
+    def source(self) -> str:
+        return self.report.get_source_display()
+
+    @property
+    def utility_reference(self) -> str:
+        return self.report.utility_reference
+
+    @property
+    def note(self) -> str:
+        return self.report.note
+
+    @property
+    def status_label(self) -> str:
+        return GoLiveReportStatus(self.report.status).label
+
+    @property
+    def proof_names(self) -> list[str]:
+        return [proof.original_name for proof in self.report.proofs.all()]
+
+    @property
+    def received_at(self) -> datetime:
+        return self.report.received_at

@@ -1,0 +1,202 @@
+"""The technician's pages: sign in, my jobs, mark PTO or commissioned."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.auth.views import LoginView, LogoutView, redirect_to_login
+from django.contrib.staticfiles import finders
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import get_object_or_404, render
+from django.templatetags.static import static
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+
+from core import clock
+from core.actors import Actor
+from core.dates import chicago_day
+from core.moves import MoveNotAllowed
+from installations import actions, queries
+from installations.forms import GoLiveForm, SignInForm
+from installations.guards import InputRefused, SubmissionDiffers, can_report_from_field
+from installations.models import GoLiveReport, Installation, KeptProof
+from installations.presenters import JobPage, ReportPage
+from installations.uploads import too_large_files
+
+View = Callable[..., HttpResponse]
+
+
+class SignIn(LoginView):
+    template_name = "field/sign_in.html"
+    authentication_form = SignInForm
+    next_page = "field:jobs"
+
+    def get_redirect_url(self, _request: HttpRequest | None = None) -> str:
+        """Go on to a page of the technicians only, whatever the address asks for."""
+        url = super().get_redirect_url()
+        return url if url.startswith(reverse("field:jobs")) else ""
+
+
+class SignOut(LogoutView):
+    next_page = "field:sign_in"
+
+
+def for_technicians(view: View) -> View:
+    """Let only technicians in; tell others apart: not signed in, and signed in as somebody else."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            if _wants_json(request):
+                return JsonResponse({"message": "You are signed out. Sign in again."}, status=401)
+            return redirect_to_login(request.get_full_path(), reverse("field:sign_in"))
+        if not can_report_from_field(_technician(request)):
+            return render(request, "field/no_technician.html", status=403)
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+@require_GET
+@for_technicians
+def jobs(request: HttpRequest) -> HttpResponse:
+    today = chicago_day(clock.now())
+    pages = [JobPage(job, today) for job in queries.jobs_of(_technician(request))]
+    return render(
+        request,
+        "field/jobs.html",
+        {"due": [page for page in pages if not page.is_done], "done": [page for page in pages if page.is_done]},
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@for_technicians
+def job(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show one of the technician's own jobs; take its report. Another's job is unknown here."""
+    at = clock.now()
+    installation = get_object_or_404(queries.jobs_of(_technician(request)), pk=pk)
+    if request.method == "POST":
+        return _take_report(request, installation, at=at)
+    form = GoLiveForm(
+        installation=installation, today=chicago_day(at), files_too_large={}, initial={"submission_id": uuid4()}
+    )
+    return _job_page(request, installation, form, submission_id=form.submission_id_to_use)
+
+
+@require_GET
+@for_technicians
+def report(request: HttpRequest, submission_id: UUID) -> HttpResponse:
+    """Show what became of a report that this technician sent."""
+    found = get_object_or_404(
+        GoLiveReport.objects.select_related("installation__site", "installation__customer").prefetch_related("proofs"),
+        submission_id=submission_id,
+        reported_by=str(_actor(request)),
+    )
+    page = ReportPage(found, was_sent_before="again" in request.GET)
+    today = chicago_day(clock.now())
+    return render(request, "field/report.html", {"page": page, "job": JobPage(found.installation, today)})
+
+
+@require_GET
+def session(request: HttpRequest) -> JsonResponse:
+    """Tell the page's script who is signed in, with a fresh token for the forms that waited for a signal."""
+    user = request.user
+    technician = user.pk if user.is_authenticated and can_report_from_field(_technician(request)) else None
+    return JsonResponse({"technician": technician, "csrf_token": get_token(request)})
+
+
+@require_GET
+def service_worker(_request: HttpRequest) -> HttpResponse:
+    """Serve the worker from under /field/, so that it may look after these pages and no others."""
+    found = finders.find("js/field_service_worker.js")
+    path = Path(found) if isinstance(found, str) else Path(settings.STATIC_ROOT or "") / "js/field_service_worker.js"
+    if not path.is_file():
+        raise Http404("This installation has no service worker.")
+    kept = [static(name) for name in ("css/tokens.css", "css/field.css", "js/vendor/idb.js", "js/go_live_form.js")]
+    script = path.read_text(encoding="utf-8").replace('"KEPT_FILES"', ", ".join(f'"{name}"' for name in kept))
+    return HttpResponse(script, content_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+def _take_report(request: HttpRequest, installation: Installation, *, at: Any) -> HttpResponse:
+    form = GoLiveForm(
+        request.POST,
+        request.FILES,
+        installation=installation,
+        today=chicago_day(at),
+        files_too_large=too_large_files(request),
+    )
+    is_valid = form.is_valid()
+    submission_id = form.submission_id_to_use
+    by = _actor(request)
+    if form.checked_proof:
+        actions.keep_proof(
+            installation_id=installation.pk, submission_id=submission_id, proof=form.checked_proof, by=by, at=at
+        )
+    if is_valid:
+        try:
+            outcome = actions.report_go_live(
+                installation_id=installation.pk,
+                submission_id=submission_id,
+                granted_date=form.cleaned_data["granted_date"],
+                source=form.cleaned_data["source"],
+                utility_reference=form.cleaned_data["utility_reference"],
+                note=form.cleaned_data["note"],
+                device_at=form.cleaned_data["device_at"],
+                by=by,
+                at=at,
+            )
+        except InputRefused as refused:
+            for field, texts in refused.problems.items():
+                form.add_error(field, list(texts))
+        except SubmissionDiffers as refused:
+            form.add_error(None, str(refused))
+        except MoveNotAllowed:
+            form.add_error(None, "This job was canceled, so it takes no reports. Call the office if that is wrong.")
+        else:
+            url = reverse("field:report", kwargs={"submission_id": outcome.report.submission_id})
+            return _sent(request, f"{url}?again=1" if outcome.is_repeat else url)
+    if _wants_json(request):
+        return JsonResponse({"errors": form.errors, "submission_id": str(submission_id)}, status=422)
+    return _job_page(request, installation, form, submission_id=submission_id, status=422)
+
+
+def _job_page(
+    request: HttpRequest, installation: Installation, form: GoLiveForm, *, submission_id: UUID, status: int = 200
+) -> HttpResponse:
+    kept = KeptProof.objects.filter(
+        installation=installation, submission_id=submission_id, kept_by=str(_actor(request))
+    )
+    current = queries.current_report(installation.pk)
+    return render(
+        request,
+        "field/job.html",
+        {
+            "job": JobPage(installation, chicago_day(clock.now())),
+            "form": form,
+            "submission_id": submission_id,
+            "kept_names": [proof.original_name for proof in kept],
+            "current": ReportPage(current) if current else None,
+        },
+        status=status,
+    )
+
+
+def _sent(request: HttpRequest, url: str) -> HttpResponse:
+    return JsonResponse({"url": url}) if _wants_json(request) else HttpResponseRedirect(url)
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return request.headers.get("Accept") == "application/json"
+
+
+def _technician(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def _actor(request: HttpRequest) -> Actor:
+    return Actor.technician(_technician(request).pk)

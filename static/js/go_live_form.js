@@ -1,0 +1,231 @@
+// Stores a report on the phone before it is sent, sends it, and keeps it until the server has it.
+// Without this script the form works as any form does.
+(function () {
+  "use strict";
+
+  const outbox = document.getElementById("outbox");
+  if (!outbox || !("indexedDB" in window)) return;
+  const technician = Number(outbox.dataset.technician);
+  const LONGEST_SIDE = 2400;
+  const WAIT_MS = 30000;
+  let sending = false;
+
+  const store = idb.openDB("switchyard-field", 1, {
+    upgrade(database) {
+      database.createObjectStore("reports", { keyPath: "submissionId" });
+    },
+  });
+
+  // ---- sending ----
+
+  async function currentSession() {
+    const answer = await fetch(outbox.dataset.sessionUrl, { headers: { Accept: "application/json" } });
+    if (!answer.ok) throw new Error("no session");
+    return answer.json();
+  }
+
+  // Gives {url}, {errors}, {signedOut} or {later}; only {later} is worth trying again by itself.
+  async function send(report) {
+    let answer;
+    try {
+      const session = await currentSession();
+      if (session.technician !== report.technician) return { signedOut: true };
+      const body = new FormData();
+      Object.entries(report.fields).forEach(([name, value]) => body.append(name, value));
+      if (report.proof) body.append("proof", report.proof, report.proofName);
+      answer = await fetch(report.action, {
+        method: "POST",
+        body,
+        headers: { Accept: "application/json", "X-CSRFToken": session.csrf_token },
+        signal: AbortSignal.timeout(WAIT_MS),
+      });
+    } catch (problem) {
+      return { later: true };
+    }
+    if (answer.status === 422) return { errors: (await answer.json()).errors };
+    if (answer.status === 401 || answer.status === 403) return { signedOut: true };
+    if (answer.status === 404) return { errors: { __all__: ["This job is not among yours any more. Call the office."] } };
+    if (!answer.ok) return { later: true };
+    return { url: (await answer.json()).url };
+  }
+
+  async function flush() {
+    if (sending) return;
+    sending = true;
+    try {
+      const database = await store;
+      for (const report of await database.getAll("reports")) {
+        if (report.technician !== technician || report.errors || report.open) continue;
+        const outcome = await send(report);
+        if (outcome.url) {
+          await database.delete("reports", report.submissionId);
+          say(`Sent: the report on ${report.job}.`, outcome.url, "See what became of it");
+        } else if (outcome.errors) {
+          await database.put("reports", { ...report, errors: outcome.errors });
+        }
+        if (outcome.later || outcome.signedOut) break;
+      }
+      await showWaiting();
+    } finally {
+      sending = false;
+    }
+  }
+
+  // ---- telling ----
+
+  function line(text, href, label) {
+    const paragraph = document.createElement("p");
+    paragraph.append(text);
+    if (href) {
+      const link = document.createElement("a");
+      link.href = href;
+      link.textContent = label;
+      paragraph.append(" ", link);
+    }
+    return paragraph;
+  }
+
+  function say(text, href, label) {
+    outbox.hidden = false;
+    outbox.append(line(text, href, label));
+  }
+
+  async function showWaiting() {
+    const mine = (await (await store).getAll("reports")).filter((report) => report.technician === technician);
+    outbox.querySelectorAll("[data-waiting]").forEach((old) => old.remove());
+    mine.forEach((report) => {
+      const texts = report.errors ? Object.values(report.errors).flat().join(" ") : "";
+      const entry = report.errors
+        ? line(`Not accepted: the report on ${report.job}. ${texts}`, report.action, "Open and mend it")
+        : line(`Kept on this phone: the report on ${report.job}. It is sent by itself when there is a signal.`);
+      entry.dataset.waiting = report.submissionId;
+      outbox.append(entry);
+    });
+    outbox.hidden = !outbox.childElementCount;
+  }
+
+  // ---- the form ----
+
+  async function smaller(file) {
+    if (!file || !file.type.startsWith("image/") || file.size < 500000) return file;
+    try {
+      const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+      const scale = Math.min(1, LONGEST_SIDE / Math.max(picture.width, picture.height));
+      const canvas = document.createElement("canvas");
+      canvas.width = Math.round(picture.width * scale);
+      canvas.height = Math.round(picture.height * scale);
+      canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+      const drawn = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.85));
+      return drawn && drawn.size < file.size ? drawn : file;
+    } catch (problem) {
+      return file; // the server says what is wrong with it
+    }
+  }
+
+  function showErrors(form, errors) {
+    const general = form.querySelector("[data-form-errors]");
+    const intro = line("Not sent yet. Mend what is marked below and send again. What you typed is still here.");
+    general.replaceChildren(intro, ...(errors.__all__ || []).map((text) => line(text)));
+    general.hidden = false;
+    form.querySelectorAll("[data-field]").forEach((field) => {
+      const texts = errors[field.dataset.field] || [];
+      field.classList.toggle("field-wrong", texts.length > 0);
+      field.querySelector(".errors").replaceChildren(
+        ...texts.map((text) => Object.assign(document.createElement("li"), { textContent: text })),
+      );
+    });
+    general.scrollIntoView({ block: "center" });
+  }
+
+  async function submit(form) {
+    const entered = new FormData(form);
+    entered.set("device_at", new Date().toISOString());
+    const file = entered.get("proof");
+    const chosen = file instanceof File && file.size ? file : null;
+    entered.delete("proof");
+    entered.delete("csrfmiddlewaretoken");
+    const report = {
+      submissionId: entered.get("submission_id"),
+      technician,
+      action: form.getAttribute("action"),
+      job: form.dataset.job,
+      fields: Object.fromEntries(entered),
+      proof: await smaller(chosen),
+      proofName: chosen ? chosen.name : "",
+      open: true, // this page is at it; when the page is gone, the next one sends it
+    };
+    const database = await store;
+    await database.put("reports", report);
+    const outcome = await send(report);
+    if (outcome.url) {
+      await database.delete("reports", report.submissionId);
+      window.location.assign(outcome.url);
+      return;
+    }
+    if (outcome.errors) {
+      await database.delete("reports", report.submissionId);
+      showErrors(form, outcome.errors);
+      return;
+    }
+    await database.put("reports", { ...report, open: false });
+    await showWaiting();
+    if (outcome.signedOut) say("You are signed out.", outbox.dataset.signInUrl, "Sign in to send it");
+    form.hidden = true;
+    outbox.scrollIntoView({ block: "center" });
+  }
+
+  // A report that the server did not accept comes back into its form, file and all.
+  async function refill(form) {
+    const database = await store;
+    const mine = (await database.getAll("reports")).find(
+      (report) => report.errors && report.technician === technician && report.action === form.getAttribute("action"),
+    );
+    if (!mine) return;
+    Object.entries(mine.fields).forEach(([name, value]) => {
+      if (form.elements[name]) form.elements[name].value = value;
+    });
+    if (mine.proof) {
+      const files = new DataTransfer();
+      files.items.add(new File([mine.proof], mine.proofName, { type: mine.proof.type }));
+      form.elements.proof.files = files.files;
+    }
+    showErrors(form, mine.errors);
+  }
+
+  document.querySelectorAll("form[data-go-live]").forEach((form) => {
+    if ("fresh" in form.dataset && window.crypto.randomUUID) {
+      form.elements.submission_id.value = window.crypto.randomUUID(); // this page may be a copy kept for no signal
+    }
+    refill(form);
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const button = form.querySelector("button[type=submit]");
+      button.disabled = true;
+      try {
+        await submit(form);
+      } catch (problem) {
+        form.submit(); // the phone cannot keep it: send it as any form is sent
+      } finally {
+        button.disabled = false;
+      }
+    });
+  });
+
+  document.querySelectorAll("form[data-sign-out]").forEach((form) => {
+    form.addEventListener("submit", () => navigator.serviceWorker?.controller?.postMessage("signed-out"));
+  });
+
+  async function start() {
+    const database = await store;
+    for (const report of await database.getAll("reports")) {
+      if (report.open) await database.put("reports", { ...report, open: false });
+    }
+    await showWaiting();
+    await flush();
+  }
+
+  window.addEventListener("online", flush);
+  window.setInterval(flush, 60000);
+  start();
+  navigator.serviceWorker?.register(outbox.dataset.workerUrl);
+})();

@@ -1,0 +1,301 @@
+"""The technician's pages over HTTP: who may see what, what a form does, and that nothing typed is lost."""
+
+import io
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from PIL import Image
+
+from core import clock
+from core.dates import chicago_day
+from installations.models import GoLiveReport, HardwareKind, Installation, KeptProof
+from installations.proofs import LARGEST_BYTES
+from tests.factories.installations import SUBMITTED, customer, go_live_report, installation_at, staff, technician
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture
+def tess() -> User:
+    return technician()
+
+
+@pytest.fixture
+def signed_in(client: Client, tess: User) -> Client:
+    client.force_login(tess)
+    return client
+
+
+@pytest.fixture
+def job(tess: User) -> Installation:
+    return installation_at(SUBMITTED, at=clock.now(), technician=tess)
+
+
+def jpeg(name: str = "letter.jpg", exif: Image.Exif | None = None) -> SimpleUploadedFile:
+    written = io.BytesIO()
+    Image.new("RGB", (60, 40), "white").save(written, "JPEG", exif=exif or Image.Exif())
+    return SimpleUploadedFile(name, written.getvalue(), content_type="image/jpeg")
+
+
+def typed(**fields: Any) -> dict[str, Any]:
+    return {
+        "submission_id": str(uuid.uuid4()),
+        "granted_date": (chicago_day(clock.now()) - timedelta(days=1)).isoformat(),
+        "source": "LETTER",
+        "utility_reference": "DG-2026-0042",
+        "note": "Handed over at the gate",
+        **fields,
+    }
+
+
+def url(job: Installation) -> str:
+    return f"/field/jobs/{job.pk}/"
+
+
+def test_technician_signs_in_and_sees_his_jobs(client: Client, tess: User, job: Installation) -> None:
+    response = client.post("/field/sign-in/", {"username": tess.username, "password": PASSWORD}, follow=True)
+
+    assert response.redirect_chain == [("/field/", 302)]
+    assert job.site.address_1 in response.text
+
+
+def test_wrong_password_is_told_and_the_name_stays(client: Client, tess: User) -> None:
+    response = client.post("/field/sign-in/", {"username": tess.username, "password": "wrong"})
+
+    assert "Name and password do not match" in response.text
+    assert f'value="{tess.username}"' in response.text
+
+
+def test_other_accounts_are_told_that_they_are_no_technicians(client: Client) -> None:
+    User.objects.create_user("clerk", password=PASSWORD)
+
+    response = client.post("/field/sign-in/", {"username": "clerk", "password": PASSWORD})
+
+    assert "not a technician" in response.text
+    assert "_auth_user_id" not in client.session
+
+
+def test_sign_in_does_not_lead_elsewhere(client: Client, tess: User) -> None:
+    response = client.post(
+        "/field/sign-in/?next=https://elsewhere.example/",
+        {"username": tess.username, "password": PASSWORD, "next": "//elsewhere.example/"},
+    )
+
+    assert response.headers["Location"] == "/field/"
+
+
+def test_signed_in_stranger_gets_no_page(client: Client, job: Installation) -> None:
+    client.force_login(User.objects.create_user("clerk", password=PASSWORD))
+
+    response = client.get(url(job))
+
+    assert response.status_code == 403
+    assert job.site.address_1 not in response.text
+
+
+def test_signed_out_technician_is_led_to_sign_in_and_back(client: Client, job: Installation) -> None:
+    response = client.get(url(job))
+
+    assert response.headers["Location"] == f"/field/sign-in/?next={url(job)}"
+
+
+def test_get_never_signs_out(signed_in: Client) -> None:
+    response = signed_in.get("/field/sign-out/")
+
+    assert response.status_code == 405
+    assert signed_in.get("/field/").status_code == 200
+
+
+def test_list_holds_only_his_own_jobs_dated_ones_first(
+    signed_in: Client, tess: User, django_assert_num_queries: Any
+) -> None:
+    at = clock.now()
+    undated = installation_at("SOLD", at=at, technician=tess)
+    later = installation_at("SOLD", at=at, technician=tess, scheduled_date=chicago_day(at) + timedelta(days=9))
+    sooner = installation_at("SOLD", at=at, technician=tess, scheduled_date=chicago_day(at) + timedelta(days=2))
+    done = installation_at("PTO_CONFIRMED", at=at, technician=tess)
+    canceled = installation_at("CANCELLED", at=at, technician=tess)
+    foreign = installation_at("SOLD", at=at, technician=technician())
+
+    with django_assert_num_queries(4):  # session, user, group, jobs
+        page = signed_in.get("/field/").text
+
+    order = [page.index(f"{job.site.address_1}<") for job in (sooner, later, undated, done)]
+    assert order == sorted(order)
+    assert f"{canceled.site.address_1}<" not in page
+    assert f"{foreign.site.address_1}<" not in page
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_foreign_job_answers_as_an_unknown_one(signed_in: Client, method: str) -> None:
+    foreign = installation_at(SUBMITTED, at=clock.now(), technician=technician())
+
+    theirs = getattr(signed_in, method)(url(foreign), typed())
+    unknown = getattr(signed_in, method)("/field/jobs/999999/", typed())
+
+    assert (theirs.status_code, unknown.status_code) == (404, 404)
+    assert theirs.content == unknown.content
+    assert not GoLiveReport.objects.exists()
+
+
+def test_report_with_photo_counts_and_says_so(signed_in: Client, tess: User, job: Installation) -> None:
+    response = signed_in.post(url(job), typed(proof=jpeg(), device_at="2026-11-20T10:00:00-06:00"), follow=True)
+
+    report = GoLiveReport.objects.get()
+    assert "It counts" in response.text
+    assert (report.status, report.reported_by) == ("COUNTED", f"technician:{tess.pk}")
+    assert report.device_at is not None
+    assert report.proofs.get().content_type == "image/jpeg"
+
+
+def test_form_sent_twice_counts_once_and_says_that_it_already_counts(signed_in: Client, job: Installation) -> None:
+    form = typed()
+    signed_in.post(url(job), {**form, "proof": jpeg()})
+
+    response = signed_in.post(url(job), {**form, "proof": jpeg()}, follow=True)
+
+    assert "It already counts" in response.text
+    assert GoLiveReport.objects.count() == 1
+
+
+def test_wrong_date_keeps_all_that_was_typed_and_the_photo(signed_in: Client, job: Installation) -> None:
+    tomorrow = (chicago_day(clock.now()) + timedelta(days=1)).isoformat()
+    form = typed(granted_date=tomorrow)
+
+    response = signed_in.post(url(job), {**form, "proof": jpeg()})
+
+    assert response.status_code == 422
+    assert "has not come yet" in response.text
+    assert "Kept: letter.jpg" in response.text
+    for value in (tomorrow, "DG-2026-0042", "Handed over at the gate", form["submission_id"]):
+        assert value in response.text
+    assert 'value="LETTER" selected' in response.text
+    assert not GoLiveReport.objects.exists()
+
+
+def test_mended_form_counts_with_the_photo_that_was_kept(signed_in: Client, job: Installation) -> None:
+    form = typed()
+    signed_in.post(url(job), {**form, "granted_date": "2001-01-01", "proof": jpeg()})
+
+    response = signed_in.post(url(job), form, follow=True)
+
+    assert "It counts" in response.text
+    assert GoLiveReport.objects.get().proofs.get().original_name == "letter.jpg"
+    assert not KeptProof.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("upload", "words"),
+    [
+        (
+            SimpleUploadedFile("letter.jpg", b"<html>not a photo</html>", "image/jpeg"),
+            "not a photo (JPEG or PNG) or a PDF",
+        ),
+        (SimpleUploadedFile("letter.pdf", b"%PDF-1.7\nhalf of it", "application/pdf"), "incomplete or damaged"),
+        (SimpleUploadedFile("letter.jpg", b"\xff\xd8\xff\xe0 half", "image/jpeg"), "incomplete or damaged"),
+        (SimpleUploadedFile("letter.jpg", b"", "image/jpeg"), "The file is empty"),
+        (SimpleUploadedFile("huge.jpg", b"\xff\xd8\xff" + bytes(LARGEST_BYTES), "image/jpeg"), "larger than 15 MB"),
+    ],
+)
+def test_wrong_file_is_told_and_the_rest_stays(
+    signed_in: Client, job: Installation, upload: SimpleUploadedFile, words: str
+) -> None:
+    response = signed_in.post(url(job), typed(proof=upload))
+
+    assert response.status_code == 422
+    assert words in response.text
+    assert "Handed over at the gate" in response.text
+    assert not GoLiveReport.objects.exists()
+    assert not KeptProof.objects.exists()
+
+
+def test_same_form_with_other_contents_is_refused_in_words(signed_in: Client, job: Installation) -> None:
+    form = typed()
+    signed_in.post(url(job), form)
+
+    response = signed_in.post(url(job), {**form, "note": "Something else"})
+
+    assert "sent before with other contents" in response.text
+    assert "Something else" in response.text
+
+
+def test_hostile_names_do_no_harm(signed_in: Client, tess: User) -> None:
+    hostile = customer(at=clock.now(), first_name="<script>alert(1)</script>")
+    job = installation_at(SUBMITTED, at=clock.now(), technician=tess, customer=hostile)
+
+    page = signed_in.get(url(job)).text
+
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_charger_is_commissioned_and_not_permitted(signed_in: Client, tess: User) -> None:
+    charger = installation_at("INSTALLED", at=clock.now(), technician=tess, kind=HardwareKind.EV_CHARGER)
+
+    page = signed_in.get(url(charger)).text
+    answer = signed_in.post(url(charger), typed(source="ON_SITE", utility_reference="", proof=jpeg()), follow=True)
+
+    assert "Mark as commissioned" in page
+    assert "permission" not in page
+    assert "It counts" in answer.text
+
+
+def test_other_date_than_the_one_on_file_is_kept_and_told(signed_in: Client, job: Installation) -> None:
+    at = clock.now()
+    go_live_report(job, at=at, granted_date=chicago_day(at) - timedelta(days=5))
+
+    response = signed_in.post(url(job), typed(proof=jpeg()), follow=True)
+
+    assert "another date is on file" in response.text
+    assert GoLiveReport.objects.count() == 2
+
+
+def test_report_of_another_technician_answers_as_unknown(signed_in: Client, job: Installation) -> None:
+    others = go_live_report(job, at=clock.now())
+
+    response = signed_in.get(f"/field/reports/{others.submission_id}/")
+
+    assert response.status_code == 404
+
+
+def test_script_is_told_the_problems_by_field(signed_in: Client, job: Installation) -> None:
+    response = signed_in.post(url(job), typed(utility_reference=""), headers={"Accept": "application/json"})
+
+    assert response.status_code == 422
+    assert set(response.json()["errors"]) == {"utility_reference"}
+
+
+def test_script_of_a_signed_out_technician_is_told_so(client: Client, job: Installation) -> None:
+    response = client.post(url(job), typed(), headers={"Accept": "application/json"})
+
+    assert response.status_code == 401
+
+
+def test_staff_with_the_permission_may_use_the_pages(client: Client) -> None:
+    client.force_login(staff())
+
+    assert client.get("/field/").status_code == 200
+
+
+def test_service_worker_keeps_files_that_exist(signed_in: Client) -> None:
+    response = signed_in.get("/field/service-worker.js")
+
+    assert response.headers["Content-Type"] == "text/javascript"
+    assert "/static/css/field.css" in response.text
+    assert '"KEPT_FILES"' not in response.text
+
+
+def test_pages_allow_no_inline_code(signed_in: Client, job: Installation) -> None:
+    response = signed_in.get(url(job))
+
+    assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+    assert "unsafe-inline" not in response.headers["Content-Security-Policy"]
+    assert " style=" not in response.text
+    assert "<script>" not in response.text
+    assert "no-store" in response.headers["Cache-Control"]
