@@ -3,6 +3,7 @@
 import io
 import threading
 import uuid
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -54,10 +55,17 @@ def job() -> Installation:
     return installation_at(SUBMITTED)
 
 
+def record(sent: list[dict[str, int]]) -> Callable[..., None]:
+    def announce(**ids: Any) -> None:
+        sent.append({"site_id": ids["site_id"]})
+
+    return announce
+
+
 @pytest.fixture
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, int]]:
     sent: list[dict[str, int]] = []
-    monkeypatch.setattr("installations.actions.going_live.enqueue_on_commit", lambda _task, **ids: sent.append(ids))
+    monkeypatch.setattr("installations.actions.going_live.announce_case_change", record(sent))
     return sent
 
 
