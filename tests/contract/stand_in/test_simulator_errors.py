@@ -1,5 +1,6 @@
 """Who may call what, and what is refused with which status: section 2.8 of the notes on Light's API."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -343,3 +344,16 @@ def test_esi_id_of_the_request_is_the_only_one_accepted(light: LightCalls) -> No
 
     assert light.accept(account_uuid, plan["uuid"], esi_id=ESI_ID).status_code == 404
     assert light.accept(account_uuid, plan["uuid"], esi_id=OTHER_ESI_ID).status_code == 200
+
+
+def test_many_acceptances_at_once_count_once(simulator: RunningSimulator, light: LightCalls) -> None:
+    account_uuid = light.ready()
+    body = light.acceptance(light.request_plans(account_uuid)[0]["uuid"])
+    token = light.token(account_uuid)
+
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(light.call, "POST", ACCEPT, token=token, json=body) for _ in range(16)]
+        answers = sorted(call.result().status_code for call in calls)
+
+    assert answers == [200, *[409] * 15]
+    assert len(simulator.control.acceptances()) == 1
