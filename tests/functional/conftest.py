@@ -57,3 +57,12 @@ def desk(chromium: Browser) -> Iterator[Page]:
     context.set_default_timeout(10_000)
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def chromium_without_script(chromium: Browser) -> Iterator[Page]:
+    """A phone's page on which no script runs."""
+    context = chromium.new_context(viewport=PHONE, java_script_enabled=False, timezone_id="America/Chicago")
+    context.set_default_timeout(10_000)
+    yield context.new_page()
+    context.close()

@@ -1,0 +1,157 @@
+"""The technician's journey on a phone: sign in, mend a wrong date, mark PTO with a photo, also without a signal."""
+
+import io
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from PIL import Image
+from playwright.sync_api import BrowserContext, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from core import clock
+from core.dates import chicago_day
+from installations.models import GoLiveReport, Installation, KeptProof
+from tests.factories.installations import SUBMITTED, installation_at, technician
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture
+def tess() -> User:
+    return technician()
+
+
+@pytest.fixture
+def job(tess: User) -> Installation:
+    return installation_at(SUBMITTED, at=clock.now(), technician=tess)
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    written = io.BytesIO()
+    Image.effect_noise((1600, 1200), 60).convert("RGB").save(written, "JPEG", quality=95)
+    path = tmp_path / "letter.jpg"
+    path.write_bytes(written.getvalue())
+    return path
+
+
+def when_he_signs_in(phone: Page, server: LiveServer, tess: User) -> None:
+    phone.goto(f"{server.url}/field/")
+    phone.get_by_label("Username").fill(tess.username)
+    phone.get_by_label("Password").fill(PASSWORD)
+    phone.get_by_role("button", name="Sign in").click()
+    expect(phone.get_by_role("heading", name="My jobs")).to_be_visible()
+
+
+def when_he_opens(phone: Page, job: Installation) -> None:
+    phone.get_by_role("link", name=re.compile(job.site.address_1)).click()
+    expect(phone.get_by_role("heading", name="Mark permission to operate (PTO)")).to_be_visible()
+
+
+def when_he_fills_in(phone: Page, *, days_ago: int, proof: Path | None = None) -> None:
+    phone.get_by_label("Date on the utility's permission").fill(
+        (chicago_day(clock.now()) - timedelta(days=days_ago)).isoformat()
+    )
+    phone.get_by_label("How do you know?").select_option("LETTER")
+    phone.get_by_label("Utility's reference").fill("DG-2026-0042")
+    if proof:
+        phone.get_by_label("Photo or PDF as proof").set_input_files(proof)
+
+
+def when_he_sends(phone: Page) -> None:
+    phone.get_by_role("button", name="Mark permission to operate (PTO)").click()
+
+
+def then_nothing_is_wider_than_the_phone(phone: Page) -> None:
+    assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def then_it_counts(phone: Page, job: Installation) -> None:
+    expect(phone.get_by_role("heading", name="It counts")).to_be_visible()
+    job.refresh_from_db()
+    assert job.status == "PTO_CONFIRMED"
+    assert GoLiveReport.objects.get().proofs.get().content_type == "image/jpeg"
+
+
+def test_technician_mends_a_wrong_date_and_his_photo_is_still_there(
+    phone: Page, live_server: LiveServer, tess: User, job: Installation, letter: Path
+) -> None:
+    when_he_signs_in(phone, live_server, tess)
+    then_nothing_is_wider_than_the_phone(phone)
+    when_he_opens(phone, job)
+    then_nothing_is_wider_than_the_phone(phone)
+    when_he_fills_in(phone, days_ago=-1, proof=letter)
+    when_he_sends(phone)
+
+    expect(phone.get_by_text("has not come yet")).to_be_visible()
+    expect(phone.get_by_label("Utility's reference")).to_have_value("DG-2026-0042")
+    assert KeptProof.objects.get().original_name == "letter.jpg"
+
+    when_he_fills_in(phone, days_ago=1)
+    when_he_sends(phone)
+
+    then_it_counts(phone, job)
+    then_nothing_is_wider_than_the_phone(phone)
+
+
+def test_report_without_a_signal_is_kept_and_sent_by_itself(
+    phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation, letter: Path
+) -> None:
+    when_he_signs_in(phone, live_server, tess)
+    when_he_opens(phone, job)
+    when_he_fills_in(phone, days_ago=1, proof=letter)
+    phone_context.set_offline(True)
+    when_he_sends(phone)
+
+    expect(phone.get_by_text("Kept on this phone")).to_be_visible()
+    assert not GoLiveReport.objects.exists()
+
+    phone_context.set_offline(False)
+    expect(phone.get_by_text("Sent: the report")).to_be_visible()
+    phone.get_by_role("link", name="See what became of it").click()
+
+    then_it_counts(phone, job)
+
+
+def test_pages_open_without_a_signal_and_take_a_report(
+    phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation, letter: Path
+) -> None:
+    when_he_signs_in(phone, live_server, tess)
+    phone.evaluate("navigator.serviceWorker.ready")
+    phone.reload()
+    when_he_opens(phone, job)
+    phone_context.set_offline(True)
+    phone.reload()
+    when_he_fills_in(phone, days_ago=1, proof=letter)
+    when_he_sends(phone)
+    expect(phone.get_by_text("Kept on this phone")).to_be_visible()
+
+    phone_context.set_offline(False)
+    phone.goto(f"{live_server.url}/field/")
+    expect(phone.get_by_text("Sent: the report")).to_be_visible()
+
+    assert GoLiveReport.objects.get().proofs.count() == 1
+
+
+def test_form_works_without_its_script(
+    chromium_without_script: Page, live_server: LiveServer, tess: User, job: Installation, letter: Path
+) -> None:
+    page = chromium_without_script
+    when_he_signs_in(page, live_server, tess)
+    when_he_opens(page, job)
+    when_he_fills_in(page, days_ago=-1, proof=letter)
+    when_he_sends(page)
+    expect(page.get_by_text("Kept: letter.jpg")).to_be_visible()
+
+    when_he_fills_in(page, days_ago=1)
+    when_he_sends(page)
+
+    then_it_counts(page, job)
+    page.go_back()
+    when_he_sends(page)
+    expect(page.get_by_role("heading", name="It already counts")).to_be_visible()
+    assert GoLiveReport.objects.count() == 1
