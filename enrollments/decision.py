@@ -43,6 +43,10 @@ DOUBT_READING_SHARES = (0.0, 0.02, 0.1, 0.3, 0.6, 1.0)
 """When a doubt is read, as shares of the settling period: soon at first, last at its very end."""
 
 
+STORING_PAUSE = timedelta(minutes=5)
+"""When to look again for a document that is being stored; the news of it usually comes sooner."""
+
+
 # Steps
 
 
@@ -171,6 +175,8 @@ Step = (
 REMOTE_STEPS = (OpenAccount, RecordClientAgent, ReadAccount, RequestPlans, AcceptPlan, Finalize, SettleDoubt)
 HARMLESS_UNDER_HOLD = (ReadAccount, SettleDoubt, Finished)
 
+BEYOND_ACCEPTANCE = frozenset({LightStage.ACCEPTED, LightStage.FINALIZED, LightStage.ACTIVE})
+
 CONSENT_HOLDS = frozenset({HoldCode.AUTHORITY_ENDED})
 """Nobody may release these by hand: only the customer's own new signature ends them."""
 
@@ -289,8 +295,7 @@ def _settle(write: WriteFacts, now: datetime, policy: Policy) -> Step:
         if now < lost_at:
             return Wait(until=lost_at, code=Waiting.CALL_UNDER_WAY, because=f"A call is under way: {write.kind.label}.")
     doubt_since = write.doubt_since or now
-    readings = min(write.doubt_readings, len(DOUBT_READING_SHARES) - 1)
-    read_at = doubt_since + policy.settling_period * DOUBT_READING_SHARES[readings]
+    read_at = _next_doubt_reading(write, doubt_since, policy)
     if now < read_at:
         return Wait(
             until=read_at,
@@ -299,9 +304,17 @@ def _settle(write: WriteFacts, now: datetime, policy: Policy) -> Step:
         )
     return SettleDoubt(
         write.write_id,
-        is_last_reading=now >= doubt_since + policy.settling_period and readings > 0,
+        is_last_reading=now >= doubt_since + policy.settling_period and write.doubt_readings > 0,
         because=f"The answer to “{write.kind.label}” was lost; the account tells whether it happened.",
     )
+
+
+def _next_doubt_reading(write: WriteFacts, doubt_since: datetime, policy: Policy) -> datetime:
+    """Often at first, last at the end of the settling period, and hourly while even that left it unclear."""
+    planned = len(DOUBT_READING_SHARES)
+    if write.doubt_readings < planned:
+        return doubt_since + policy.settling_period * DOUBT_READING_SHARES[write.doubt_readings]
+    return doubt_since + policy.settling_period + policy.collecting_interval * (write.doubt_readings - planned + 1)
 
 
 def _refused(write: WriteFacts) -> Hold:
@@ -359,7 +372,7 @@ def _read_if_due(facts: Facts, now: datetime, policy: Policy) -> Step | None:
 
 def _toward_plan(facts: Facts, now: datetime, policy: Policy) -> Step:
     account = _known_account(facts)
-    if account.has_accepted_plan:
+    if account.has_accepted_plan or account.stage in BEYOND_ACCEPTANCE:
         return Hold(
             HoldCode.CUSTOMER_ENROLLED_HIMSELF,
             HoldOwner.OFFICE,
@@ -449,7 +462,7 @@ def _authority_gate(facts: Facts, now: datetime) -> Wait | Hold | str:
         )
     if poa.status == PoaStatus.SIGNED:
         return _signed_authority(poa, facts, now)
-    return _unsigned_or_ended(poa)
+    return _unsigned_or_ended(poa, now)
 
 
 def _signed_authority(poa: AuthorityFacts, facts: Facts, now: datetime) -> Wait | Hold | str:
@@ -472,7 +485,7 @@ def _signed_authority(poa: AuthorityFacts, facts: Facts, now: datetime) -> Wait 
     return f"Signed on {chicago_day(poa.signed_at)}, in force until {poa.sunset}."
 
 
-def _unsigned_or_ended(poa: AuthorityFacts) -> Wait | Hold:
+def _unsigned_or_ended(poa: AuthorityFacts, now: datetime) -> Wait | Hold:
     match poa.status:
         case PoaStatus.DRAFT:
             return Wait(
@@ -490,7 +503,7 @@ def _unsigned_or_ended(poa: AuthorityFacts) -> Wait | Hold:
             )
         case PoaStatus.SEALING:
             return Wait(
-                until=None,
+                until=now + STORING_PAUSE,
                 code=Waiting.DOCUMENT_TO_BE_STORED,
                 because="The customer signed; the document is being stored.",
             )
@@ -529,7 +542,7 @@ def _readiness_gate(facts: Facts, now: datetime, policy: Policy) -> Wait | Hold 
         )
     next_reading = account.read_at + policy.collecting_interval
     match account.stage:
-        case LightStage.READY | LightStage.ACCEPTED | LightStage.FINALIZED | LightStage.ACTIVE:
+        case stage if stage == LightStage.READY or stage in BEYOND_ACCEPTANCE:
             return "Light has everything it needs from the customer."
         case LightStage.FROZEN:
             return Wait(

@@ -1,0 +1,549 @@
+"""What happens next, rule by rule, and over the whole space of facts."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.dates import chicago_day
+from enrollments import decision, offers
+from enrollments.decision import (
+    AcceptPlan,
+    Finalize,
+    Finished,
+    Hold,
+    LiftHold,
+    OpenAccount,
+    ReadAccount,
+    RecordClientAgent,
+    RequestPlans,
+    SettleDoubt,
+    Step,
+    Wait,
+    Waiting,
+    decide,
+    gates,
+    if_live_on,
+)
+from enrollments.facts import Facts, HoldFacts, WriteFacts
+from enrollments.light.payloads import LightStage
+from enrollments.start_dates import FULL_WINDOW
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
+from poa_documents.states import PoaStatus
+from tests.unit.enrollments.facts_of_a_case import (
+    ACCEPTED,
+    ACCOUNT,
+    AUTHORITY,
+    DEAR_OFFER,
+    ESI_ID,
+    LIVE,
+    NOT_LIVE,
+    NOW,
+    OFFER,
+    POLICY,
+    READY_TO_ACCEPT,
+    TODAY,
+)
+
+
+def next_step(facts: Facts, now: datetime = NOW) -> Step:
+    return decide(facts, now=now, policy=POLICY)
+
+
+def test_a_plan_is_accepted_when_all_three_gates_are_open() -> None:
+    step = next_step(READY_TO_ACCEPT)
+
+    assert isinstance(step, AcceptPlan)
+    assert step.offer_id == OFFER.offer_id
+    assert step.start == date(2026, 3, 14)
+
+
+# Authority
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "turn"),
+    [
+        (PoaStatus.DRAFT, Waiting.POA_TO_BE_SENT, HoldOwner.OFFICE),
+        (PoaStatus.SENT, Waiting.CUSTOMER_TO_SIGN, HoldOwner.CUSTOMER),
+        (PoaStatus.SEALING, Waiting.DOCUMENT_TO_BE_STORED, None),
+        (PoaStatus.VOIDED, Waiting.POA_TO_BE_SENT, HoldOwner.OFFICE),
+        (PoaStatus.EXPIRED, Waiting.POA_TO_BE_SENT, HoldOwner.OFFICE),
+    ],
+)
+def test_an_unsigned_authority_names_whose_turn_it_is(
+    status: PoaStatus, code: Waiting, turn: HoldOwner | None
+) -> None:
+    step = next_step(replace(READY_TO_ACCEPT, authority=replace(AUTHORITY, status=status)))
+
+    assert isinstance(step, Wait)
+    assert (step.code, step.whose_turn) == (code, turn)
+
+
+@pytest.mark.parametrize(
+    "status",
+    [PoaStatus.REVOKED, PoaStatus.DECLINED, PoaStatus.SUSPENDED, PoaStatus.SUPERSEDED, PoaStatus.LAPSED, PoaStatus.EXHAUSTED],
+)
+def test_an_ended_authority_asks_the_office(status: PoaStatus) -> None:
+    step = next_step(replace(READY_TO_ACCEPT, authority=replace(AUTHORITY, status=status)))
+
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.AUTHORITY_ENDED
+
+
+@pytest.mark.parametrize(
+    "authority",
+    [
+        replace(AUTHORITY, is_sealed=False),
+        replace(AUTHORITY, signed_at=None),
+        replace(AUTHORITY, sunset=date(2026, 3, 4)),
+        replace(AUTHORITY, uses_left=0),
+        replace(AUTHORITY, limits=replace(AUTHORITY.limits, esi_id="10443720000000002")),
+    ],
+    ids=["unsealed", "undated", "past its sunset", "used up", "another meter"],
+)
+def test_a_signature_alone_is_no_authority(authority: decision.AuthorityFacts) -> None:
+    step = next_step(replace(READY_TO_ACCEPT, authority=authority))
+
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.AUTHORITY_ENDED
+
+
+def test_nothing_is_done_at_light_while_the_solar_buyer_may_cancel() -> None:
+    facts = replace(READY_TO_ACCEPT, account=None, go_live=replace(LIVE, embargo_end=TODAY))
+
+    step = next_step(facts)
+
+    assert isinstance(step, Wait)
+    assert step.code == Waiting.EMBARGO
+    assert step.until == datetime(2026, 3, 6, 6, tzinfo=UTC)
+
+
+# Readiness
+
+
+def test_the_account_is_opened_then_attested_then_read() -> None:
+    unknown = replace(READY_TO_ACCEPT, account=None, authority=replace(AUTHORITY, is_attested=False))
+    unattested = replace(READY_TO_ACCEPT, authority=replace(AUTHORITY, is_attested=False))
+    unread = replace(READY_TO_ACCEPT, account=replace(ACCOUNT, read_at=None))
+
+    assert isinstance(next_step(unknown), OpenAccount)
+    assert isinstance(next_step(unattested), RecordClientAgent)
+    assert isinstance(next_step(unread), ReadAccount)
+
+
+def test_a_frozen_credit_file_is_waited_for_and_read_hourly() -> None:
+    facts = replace(READY_TO_ACCEPT, account=replace(ACCOUNT, stage=LightStage.FROZEN))
+
+    step = next_step(facts)
+
+    assert isinstance(step, Wait)
+    assert step.code == Waiting.CREDIT_FROZEN
+    assert isinstance(next_step(facts, now=NOW + timedelta(hours=1)), ReadAccount)
+
+
+def test_what_the_customer_still_owes_is_named() -> None:
+    account = replace(ACCOUNT, stage=LightStage.COLLECTING, missing=("identity", "payment_method"))
+
+    step = next_step(replace(READY_TO_ACCEPT, account=account))
+
+    assert isinstance(step, Wait)
+    assert step.whose_turn == HoldOwner.CUSTOMER
+    assert "identity, payment method" in step.because
+
+
+def test_an_unknown_status_becomes_a_persons_turn_after_a_day() -> None:
+    account = replace(ACCOUNT, stage=LightStage.UNKNOWN, status="on_the_moon", status_since=NOW - timedelta(hours=20))
+    facts = replace(READY_TO_ACCEPT, account=account)
+
+    assert isinstance(next_step(facts), Wait)
+
+    old = replace(facts, account=replace(account, status_since=NOW - timedelta(hours=25)))
+    step = next_step(old)
+    assert isinstance(step, Hold)
+    assert "on_the_moon" in step.because
+
+
+def test_a_plan_that_is_not_ours_is_never_accepted_over() -> None:
+    account = replace(ACCOUNT, has_accepted_plan=True, stage=LightStage.ACCEPTED)
+
+    step = next_step(replace(READY_TO_ACCEPT, account=account))
+
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
+
+
+# Go-live, dates and offers
+
+
+def test_a_missing_go_live_is_the_technicians_turn_with_a_last_day() -> None:
+    step = next_step(replace(READY_TO_ACCEPT, go_live=NOT_LIVE))
+
+    assert isinstance(step, Wait)
+    assert step.whose_turn == HoldOwner.TECHNICIAN
+    assert step.act_by is not None
+
+
+def test_marking_pto_today_would_ask_for_plans() -> None:
+    facts = replace(READY_TO_ACCEPT, go_live=NOT_LIVE, offers=(), has_asked_for_offers=False)
+
+    assert isinstance(if_live_on(TODAY, facts, now=NOW, policy=POLICY), RequestPlans)
+
+
+def test_stale_offers_are_asked_for_again() -> None:
+    facts = replace(READY_TO_ACCEPT, offers=(replace(OFFER, stale_at=NOW),))
+
+    assert isinstance(next_step(facts), RequestPlans)
+
+
+def test_no_offer_at_all_asks_the_office() -> None:
+    step = next_step(replace(READY_TO_ACCEPT, offers=()))
+
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.NO_PLANS
+
+
+def test_offers_outside_the_limits_ask_the_office_and_say_how_far_off_they_are() -> None:
+    step = next_step(replace(READY_TO_ACCEPT, offers=(DEAR_OFFER,)))
+
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.OUTSIDE_LIMITS
+    assert "average price at 1,000 kWh 40 ¢/kWh, signed at most 16 ¢/kWh" in step.because
+
+
+def test_a_pause_stops_the_acceptance_and_only_that() -> None:
+    paused = replace(READY_TO_ACCEPT, is_paused=True)
+
+    step = next_step(paused)
+
+    assert isinstance(step, Wait)
+    assert step.code == Waiting.PAUSED
+    assert isinstance(next_step(replace(paused, offers=(), has_asked_for_offers=False)), RequestPlans)
+
+
+def test_the_account_is_read_right_before_the_acceptance() -> None:
+    facts = replace(READY_TO_ACCEPT, account=replace(ACCOUNT, read_at=NOW - timedelta(minutes=6)))
+
+    assert isinstance(next_step(facts), ReadAccount)
+
+
+def test_midnight_between_two_decisions_moves_the_start() -> None:
+    before = next_step(READY_TO_ACCEPT, now=datetime(2026, 3, 6, 5, 59, tzinfo=UTC) - timedelta(hours=0))
+    fresh = replace(READY_TO_ACCEPT, account=replace(ACCOUNT, read_at=datetime(2026, 3, 6, 5, 58, tzinfo=UTC)))
+
+    first = next_step(fresh, now=datetime(2026, 3, 6, 5, 59, tzinfo=UTC))
+    second = next_step(fresh, now=datetime(2026, 3, 6, 6, 1, tzinfo=UTC))
+
+    assert isinstance(before, ReadAccount)
+    assert isinstance(first, AcceptPlan)
+    assert isinstance(second, AcceptPlan)
+    assert second.start > first.start
+
+
+# Doubt, refusal, holds
+
+
+def write(kind: WriteKind = WriteKind.ACCEPT_PLAN, **changes: object) -> WriteFacts:
+    lost = WriteFacts(write_id=3, kind=kind, status=WriteStatus.IN_DOUBT, opened_at=NOW, doubt_since=NOW)
+    return replace(lost, **changes)  # type: ignore[arg-type]
+
+
+IN_DOUBT = replace(READY_TO_ACCEPT, status=EnrollmentStatus.IN_DOUBT)
+
+
+def test_a_call_that_may_still_run_is_left_alone_and_then_doubted() -> None:
+    facts = replace(
+        READY_TO_ACCEPT,
+        status=EnrollmentStatus.ACCEPTING,
+        unsettled=write(status=WriteStatus.OPEN, doubt_since=None),
+    )
+
+    assert isinstance(next_step(facts), Wait)
+    assert isinstance(next_step(facts, now=NOW + POLICY.longest_call), SettleDoubt)
+
+
+def test_a_doubt_is_read_over_the_whole_settling_period() -> None:
+    now, readings, last = NOW, 0, False
+    times = []
+    while not last:
+        step = next_step(replace(IN_DOUBT, unsettled=write(doubt_readings=readings)), now=now)
+        if isinstance(step, Wait):
+            assert step.until is not None
+            now = step.until
+            continue
+        assert isinstance(step, SettleDoubt)
+        times.append(now)
+        last = step.is_last_reading
+        readings += 1
+
+    assert times[0] == NOW
+    assert times[-1] == NOW + POLICY.settling_period
+    assert len(times) == len(decision.DOUBT_READING_SHARES)
+
+
+def test_a_doubt_that_stays_unclear_is_not_read_without_pause() -> None:
+    step = next_step(
+        replace(IN_DOUBT, unsettled=write(doubt_readings=9)), now=NOW + POLICY.settling_period + timedelta(minutes=1)
+    )
+
+    assert isinstance(step, Wait)
+
+
+def test_an_acceptance_is_repeated_at_most_once_after_doubt() -> None:
+    once = replace(READY_TO_ACCEPT, fruitless=(WriteKind.ACCEPT_PLAN,))
+    twice = replace(READY_TO_ACCEPT, fruitless=(WriteKind.ACCEPT_PLAN, WriteKind.ACCEPT_PLAN))
+
+    assert isinstance(next_step(once), AcceptPlan)
+    step = next_step(twice)
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.DOUBT_UNSETTLED
+
+
+def test_a_refused_call_asks_a_person_with_lights_words() -> None:
+    refused = write(status=WriteStatus.REFUSED, outcome="service_start_date: too early.")
+
+    step = next_step(replace(READY_TO_ACCEPT, refused=refused))
+
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.REFUSED_BY_LIGHT
+    assert "too early" in step.because
+
+
+def hold(code: HoldCode) -> HoldFacts:
+    return HoldFacts(hold_id=2, code=code, because="Because.", owner=HoldOwner.OFFICE, since=NOW)
+
+
+def test_under_a_hold_nothing_is_written() -> None:
+    step = next_step(replace(READY_TO_ACCEPT, hold=hold(HoldCode.OUTSIDE_LIMITS)))
+
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.OUTSIDE_LIMITS
+
+
+def test_a_hold_for_missing_authority_ends_with_a_new_signature_only() -> None:
+    revoked = replace(AUTHORITY, status=PoaStatus.REVOKED)
+    held = replace(READY_TO_ACCEPT, hold=hold(HoldCode.AUTHORITY_ENDED))
+
+    assert isinstance(next_step(replace(held, authority=revoked)), Hold)
+    assert isinstance(next_step(held), LiftHold)
+
+
+def test_while_light_asks_for_patience_no_call_is_made() -> None:
+    facts = replace(READY_TO_ACCEPT, calls_not_before=NOW + timedelta(minutes=2))
+
+    step = next_step(facts)
+
+    assert isinstance(step, Wait)
+    assert step.until == NOW + timedelta(minutes=2)
+
+
+# After the acceptance
+
+
+def test_an_accepted_plan_is_read_then_finalized() -> None:
+    unread = replace(ACCEPTED, account=replace(ACCEPTED.account or ACCOUNT, read_at=NOW - timedelta(hours=1)))
+
+    assert isinstance(next_step(unread), ReadAccount)
+    assert isinstance(next_step(ACCEPTED), Finalize)
+
+
+def test_a_revocation_after_the_acceptance_goes_to_the_office_and_is_never_finalized() -> None:
+    revoked = replace(ACCEPTED, authority=replace(AUTHORITY, status=PoaStatus.REVOKED))
+
+    step = next_step(revoked)
+
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.REVOKED_AFTER_ACCEPTANCE
+    acknowledged = replace(revoked, settled_codes=frozenset({HoldCode.REVOKED_AFTER_ACCEPTANCE}))
+    assert isinstance(next_step(acknowledged), Wait)
+
+
+def test_a_go_live_withdrawn_after_the_acceptance_goes_to_the_office() -> None:
+    step = next_step(replace(ACCEPTED, go_live=NOT_LIVE))
+
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.GO_LIVE_WITHDRAWN
+
+
+def test_a_service_that_does_not_start_goes_to_the_office_after_three_days() -> None:
+    finalized = replace(ACCEPTED, status=EnrollmentStatus.FINALIZED, accepted_at=NOW - timedelta(days=9))
+    overdue = datetime(2026, 3, 18, 18, tzinfo=UTC)
+    account = replace(ACCEPTED.account or ACCOUNT, read_at=overdue)
+
+    step = next_step(replace(finalized, account=account), now=overdue)
+
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.NOT_ACTIVE_IN_TIME
+
+
+def test_an_ended_case_is_finished() -> None:
+    assert isinstance(next_step(replace(ACCEPTED, status=EnrollmentStatus.ENDED)), Finished)
+    assert isinstance(next_step(replace(ACCEPTED, status=EnrollmentStatus.ACTIVE)), Finished)
+
+
+# The whole space of facts
+
+def mostly(usual: object, rare: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    """Nine times in ten the value that lets a case go on, so that many examples reach the acceptance."""
+    return st.integers(0, 9).flatmap(lambda die: rare if die == 0 else st.just(usual))
+
+
+instants = st.integers(-60 * 24 * 50, 60 * 24 * 50).map(lambda minutes: NOW + timedelta(minutes=minutes))
+days = st.integers(-60, 200).map(lambda ahead: TODAY + timedelta(days=ahead))
+authorities = st.builds(
+    replace,
+    st.just(AUTHORITY),
+    status=mostly(PoaStatus.SIGNED, st.sampled_from(PoaStatus)),
+    signed_at=mostly(AUTHORITY.signed_at, st.none() | instants),
+    is_sealed=mostly(True, st.booleans()),  # noqa: FBT003
+    limits=mostly(AUTHORITY.limits, st.just(replace(AUTHORITY.limits, esi_id="10443720000000002"))),
+    earliest_start=mostly(AUTHORITY.earliest_start, days),
+    latest_start=mostly(AUTHORITY.latest_start, days),
+    sunset=mostly(AUTHORITY.sunset, days),
+    uses_left=mostly(1, st.integers(0, 2)),
+    is_attested=mostly(True, st.booleans()),  # noqa: FBT003
+)
+accounts = st.builds(
+    replace,
+    st.just(ACCOUNT),
+    read_at=mostly(NOW, st.none() | instants),
+    stage=mostly(LightStage.READY, st.sampled_from(LightStage)),
+    status_since=st.none() | instants,
+    missing=st.sampled_from([(), ("identity",)]),
+    has_accepted_plan=mostly(False, st.booleans()),  # noqa: FBT003
+    is_finalized=st.booleans(),
+)
+lives = st.builds(
+    replace,
+    st.just(LIVE),
+    counted_date=mostly(TODAY, st.none() | days),
+    is_awaiting_office=st.booleans(),
+    is_called_off=mostly(False, st.booleans()),  # noqa: FBT003
+    embargo_end=mostly(None, days),
+)
+offer_facts = st.builds(
+    replace, st.sampled_from([OFFER, DEAR_OFFER]), offer_id=st.integers(1, 99), stale_at=mostly(OFFER.stale_at, instants)
+)
+writes = st.builds(
+    WriteFacts,
+    write_id=st.just(3),
+    kind=st.sampled_from(WriteKind),
+    status=st.sampled_from([WriteStatus.OPEN, WriteStatus.IN_DOUBT]),
+    opened_at=instants,
+    doubt_since=st.none() | instants,
+    doubt_readings=st.integers(0, 12),
+)
+holds = st.sampled_from(HoldCode).map(hold)
+all_facts = st.builds(
+    Facts,
+    enrollment_id=st.just(1),
+    status=mostly(EnrollmentStatus.OPEN, st.sampled_from(EnrollmentStatus)),
+    esi_id=st.just(ESI_ID),
+    authority=mostly(AUTHORITY, st.none()) | authorities,
+    account=mostly(ACCOUNT, st.none()) | accounts,
+    go_live=lives,
+    offers=mostly((OFFER,), st.lists(offer_facts, max_size=3).map(tuple)),
+    has_asked_for_offers=st.booleans(),
+    unsettled=mostly(None, writes),
+    refused=mostly(None, writes),
+    fruitless=mostly((), st.lists(st.sampled_from(WriteKind), max_size=3).map(tuple)),
+    hold=mostly(None, holds),
+    settled_codes=st.frozensets(st.sampled_from(HoldCode), max_size=3),
+    is_paused=mostly(False, st.booleans()),  # noqa: FBT003
+    accepted_at=st.none() | instants,
+    accepted_start=st.none() | days,
+    is_cancel_reported=mostly(False, st.booleans()),  # noqa: FBT003
+    calls_not_before=mostly(None, instants),
+)
+moments = mostly(NOW, instants)
+policies = st.sampled_from([POLICY, replace(POLICY, window=FULL_WINDOW)])
+WRITING_STEPS = (OpenAccount, RecordClientAgent, RequestPlans, AcceptPlan, Finalize)
+
+
+def could_exist(facts: Facts) -> bool:
+    """After an acceptance there is an account, an authority and a start."""
+    after = facts.status not in {EnrollmentStatus.OPEN, EnrollmentStatus.ENDED}
+    return not after or (facts.account is not None and facts.authority is not None)
+
+
+@settings(max_examples=600)
+@given(facts=all_facts.filter(could_exist), now=moments, policy=policies)
+def test_the_eight_nevers_hold_for_every_decision(facts: Facts, now: datetime, policy: decision.Policy) -> None:
+    step = decide(facts, now=now, policy=policy)
+    today = chicago_day(now)
+
+    assert step.because
+    if isinstance(step, AcceptPlan):
+        poa = facts.authority
+        assert poa is not None
+        assert poa.status == PoaStatus.SIGNED
+        assert poa.is_sealed
+        assert poa.is_attested
+        assert poa.signed_at is not None
+        assert poa.limits.esi_id == facts.esi_id
+        assert poa.uses_left >= 1
+        assert today <= poa.sunset
+        assert facts.status == EnrollmentStatus.OPEN
+        assert facts.account is not None
+        assert not facts.account.has_accepted_plan
+        assert facts.account.stage == LightStage.READY
+        assert not facts.is_paused
+        chosen = [offer for offer in facts.offers if offer.offer_id == step.offer_id]
+        assert any(offers.judge(offer.plan, poa.limits).fits and now < offer.stale_at for offer in chosen)
+        assert policy.window.first_day <= (step.start - today).days <= policy.window.last_day
+        assert 7 <= (step.start - today).days <= 30
+        assert poa.earliest_start <= step.start <= poa.latest_start
+        assert facts.go_live.counted_date is not None
+        assert step.start >= facts.go_live.counted_date
+    if isinstance(step, WRITING_STEPS):
+        assert facts.unsettled is None
+        assert facts.refused is None
+        assert facts.hold is None
+        assert facts.calls_not_before is None or now >= facts.calls_not_before
+        assert facts.authority is not None
+    if isinstance(step, WRITING_STEPS) and not isinstance(step, Finalize):
+        assert facts.authority is not None
+        assert facts.authority.status == PoaStatus.SIGNED
+        assert facts.go_live.embargo_end is None or today > facts.go_live.embargo_end
+
+
+@settings(max_examples=600)
+@given(facts=all_facts.filter(could_exist), now=moments, policy=policies)
+def test_every_case_has_a_next_time_or_a_named_person(facts: Facts, now: datetime, policy: decision.Policy) -> None:
+    step = decide(facts, now=now, policy=policy)
+
+    match step:
+        case Wait(until=None):
+            assert step.whose_turn is not None
+        case Wait(until=until):
+            assert until is not None
+            assert until > now
+        case Hold():
+            assert step.owner in HoldOwner
+        case _:
+            pass
+
+
+def test_the_space_of_facts_reaches_acceptances_often() -> None:
+    """Without this the two tests above could pass by never meeting what they forbid."""
+    reached: list[bool] = []
+
+    @settings(max_examples=300, derandomize=True, database=None)
+    @given(facts=all_facts.filter(could_exist), now=moments)
+    def collect(facts: Facts, now: datetime) -> None:
+        reached.append(isinstance(decide(facts, now=now, policy=POLICY), AcceptPlan))
+
+    collect()
+
+    assert sum(reached) > len(reached) * 0.05
+
+
+@settings(max_examples=300)
+@given(facts=all_facts, now=moments)
+def test_acceptances_need_three_open_gates(facts: Facts, now: datetime) -> None:
+    shown = gates(facts, now=now, policy=POLICY)
+
+    if could_exist(facts) and isinstance(decide(facts, now=now, policy=POLICY), AcceptPlan):
+        assert all(gate.is_open for gate in shown)
