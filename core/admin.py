@@ -1,0 +1,45 @@
+"""People and their groups, in the admin's own skin, and what staff did there."""
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
+from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
+from django.contrib.auth.models import Group, User
+
+from core.admin_site import (
+    AdminPasswordChangeForm,
+    ModelAdmin,
+    RecordAdmin,
+    UserChangeForm,
+    UserCreationForm,
+)
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(PlainUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # the skin ships no types
+    list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "last_login")
+    list_filter = ("is_staff", "is_active", "groups")
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+
+    def has_delete_permission(self, _request: object, _person: object = None) -> bool:
+        """People are switched off, not deleted: what they did names them."""
+        return False
+
+
+@admin.register(Group)
+class GroupAdmin(PlainGroupAdmin, ModelAdmin):  # type: ignore[misc]  # the skin ships no types
+    pass
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(RecordAdmin):
+    list_display = ("action_time", "user", "content_type", "object_repr", "change_message")
+    list_filter = ("action_time", "content_type", "user")
+    search_fields = ("object_repr", "change_message")
+    list_select_related = ("user", "content_type")
+    date_hierarchy = "action_time"

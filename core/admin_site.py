@@ -1,0 +1,467 @@
+"""
+The base of every admin class, so that the skin (django-unfold) is named here and nowhere else.
+
+A record in the admin is read, never typed over: its page shows what is known, what it is linked to, and buttons. A
+button leads to a page that says what will happen, and a POST from there calls one action. New records are registered
+through an action as well, by a form that checks what was typed. Nothing can be deleted.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, TypeVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import quote, unquote
+from django.contrib.auth import get_permission_codename, get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.http import content_disposition_header
+from django.utils.text import capfirst
+from unfold.admin import ModelAdmin, StackedInline, TabularInline
+from unfold.decorators import display as skin_display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from core import clock
+from core.actors import Actor
+from core.moves import MoveNotAllowed
+
+__all__ = [
+    "AdminPasswordChangeForm",
+    "Button",
+    "ButtonForm",
+    "Cell",
+    "ModelAdmin",
+    "Press",
+    "RecordAdmin",
+    "RegisteredByAction",
+    "StackedInline",
+    "Table",
+    "TabularInline",
+    "UserChangeForm",
+    "UserCreationForm",
+    "age",
+    "as_download",
+    "display",
+    "moment",
+    "name_actors",
+    "page_of",
+]
+
+LINKS_SHOWN = 20
+
+Method = TypeVar("Method", bound=Callable[..., str])
+
+
+def display(
+    *, description: str, ordering: str | None = None, label: dict[str, str] | None = None
+) -> Callable[[Method], Method]:
+    """Name a computed column; `label` gives each of its texts a color of the skin's."""
+    decorate: Callable[[Method], Method] = skin_display(description=description, ordering=ordering, label=label)
+    return decorate
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table: its words, where they lead, and a tone that repeats in color what the words say."""
+
+    text: str
+    url: str = ""
+    tone: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A read-only table on a record's page. `more_url` leads to the whole list when only its beginning is shown."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    empty: str = "Nothing yet."
+    more_url: str = ""
+    note: str = ""
+    note_tone: str = ""
+
+    @property
+    def named_rows(self) -> Iterator[list[tuple[str, Cell]]]:
+        """Each cell with its column's name, which a narrow screen shows beside it."""
+        for row in self.rows:
+            yield list(zip(self.columns, row, strict=True))
+
+
+@dataclass(frozen=True)
+class Press:
+    """A button was pressed: on what, with which answers, by whom, when."""
+
+    record: Any
+    answers: dict[str, Any]
+    by: Actor
+    at: datetime
+
+
+class ButtonForm(forms.Form):
+    """What a button asks for before it acts. `seen_state` is what the person saw when deciding to press it."""
+
+    seen_state = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, record: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.record = record
+        for name in self.fields:
+            _dress(self.fields[name])
+
+
+def _dress(form_field: forms.Field) -> None:
+    if not isinstance(form_field.widget, forms.CheckboxInput | forms.CheckboxSelectMultiple | forms.RadioSelect):
+        form_field.widget.attrs.setdefault("class", "sy-input")
+
+
+def _always(_record: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Button:
+    """
+    One thing that staff can do with a record.
+
+    `run` calls one action and gives the sentence to show, or a file. `refusals` are the action's named exceptions;
+    their text is shown and what was typed is kept. `is_offered` hides the button where it makes no sense. A direct
+    button acts on the first press, without a page that asks again.
+    """
+
+    name: str
+    label: str
+    run: Callable[[Press], str | HttpResponse]
+    explanation: str
+    refusals: tuple[type[Exception], ...] = ()
+    is_offered: Callable[[Any], bool] = _always
+    form: type[ButtonForm] = ButtonForm
+    is_grave: bool = False
+    is_direct: bool = False
+    permission: str = ""
+
+
+class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
+    """
+    A record that is looked at and acted upon, never typed over.
+
+    Subclasses give `buttons`, and `tables_of` for what belongs on the record's page besides its own fields.
+    """
+
+    change_form_template = "admin/record.html"
+    compressed_fields = True
+    list_per_page = 50
+    show_full_result_count = False
+    list_filter_submit = True
+    buttons: ClassVar[Sequence[Button]] = ()
+    actions = None
+    hidden_links: ClassVar[frozenset[str]] = frozenset()
+
+    def has_add_permission(self, _request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, _record: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _record: Model | None = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, _record: Model | None = None) -> bool:
+        opts = self.opts
+        return any(
+            request.user.has_perm(f"{opts.app_label}.{get_permission_codename(verb, opts)}")
+            for verb in ("view", "change")
+        )
+
+    def may_press(self, request: HttpRequest, button: Button) -> bool:
+        permission = button.permission or f"{self.opts.app_label}.{get_permission_codename('change', self.opts)}"
+        return request.user.has_perm(permission)
+
+    def state_of(self, record: Any) -> str:
+        """Say in words what state the record is in, to notice that it moved while somebody was deciding."""
+        if hasattr(record, "get_status_display"):
+            return str(record.get_status_display())
+        return ""
+
+    def headline_of(self, _request: HttpRequest, _record: Any) -> dict[str, Any]:
+        """Give context for the record's page above its fields."""
+        return {}
+
+    def tables_of(self, _request: HttpRequest, _record: Any) -> list[Table]:
+        return []
+
+    def get_urls(self) -> list[URLPattern]:
+        button_url = path(
+            "<path:object_id>/press/<slug:button_name>/",
+            self.admin_site.admin_view(self.press_view),
+            name=f"{self.opts.app_label}_{self.opts.model_name}_press",
+        )
+        return [button_url, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context: dict[str, Any] = dict(extra_context or {})
+        record = self.get_object(request, unquote(object_id))
+        if record is not None and self.has_view_permission(request, record):
+            context |= {
+                "offered_buttons": [
+                    (button, press_url(record, button.name))
+                    for button in self.buttons
+                    if self.may_press(request, button) and button.is_offered(record)
+                ],
+                "state": self.state_of(record),
+                "tables": self.tables_of(request, record),
+                "links": list(linked_records(record, self.admin_site, request, hidden=self.hidden_links)),
+                **self.headline_of(request, record),
+            }
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def press_view(self, request: HttpRequest, object_id: str, button_name: str) -> HttpResponse:
+        """Show what a button will do; on POST, do it."""
+        record = self.get_object(request, unquote(object_id))
+        button = next((each for each in self.buttons if each.name == button_name), None)
+        if record is None or button is None or not self.has_view_permission(request, record):
+            raise Http404
+        if not self.may_press(request, button):
+            raise PermissionDenied
+        state = self.state_of(record)
+        if not button.is_offered(record):
+            messages.error(
+                request, f"Nothing was done: {record} is now “{state}”, where “{button.label}” is not possible."
+            )
+            return HttpResponseRedirect(page_of(record))
+        if request.method == "POST":
+            form = button.form(request.POST, request.FILES, record=record)
+        else:
+            form = button.form(record=record, initial={"seen_state": state})
+        if form.is_valid():
+            done = self._press(request, button, record, form, state=state)
+            if done is not None:
+                return done
+        context = {
+            **self.admin_site.each_context(request),
+            "title": button.label,
+            "opts": self.opts,
+            "record": record,
+            "record_url": page_of(record),
+            "state": state,
+            "button": button,
+            "form": form,
+            "media": form.media,
+        }
+        return TemplateResponse(request, "admin/press.html", context)
+
+    def _press(
+        self, request: HttpRequest, button: Button, record: Any, form: ButtonForm, *, state: str
+    ) -> HttpResponse | None:
+        answers = dict(form.cleaned_data)
+        seen_state = answers.pop("seen_state")
+        if seen_state and seen_state != state:
+            messages.error(
+                request, f"Nothing was done: since you looked, {record} moved from “{seen_state}” to “{state}”."
+            )
+            return HttpResponseRedirect(page_of(record))
+        refusals: tuple[type[Exception], ...] = (MoveNotAllowed, *button.refusals)
+        try:
+            outcome = button.run(Press(record=record, answers=answers, by=staff(request), at=clock.now()))
+        except refusals as refusal:
+            if form.visible_fields():
+                put_on_form(form, refusal)
+                return None
+            messages.error(request, f"Nothing was done. {refusal}")
+            return HttpResponseRedirect(page_of(record))
+        self.log_change(request, record, button.label)
+        if isinstance(outcome, HttpResponse):
+            return outcome
+        messages.success(request, outcome)
+        return HttpResponseRedirect(page_of(record))
+
+
+class RegisteredByAction(RecordAdmin):
+    """A record that staff may add: a form checks what was typed, one action registers it."""
+
+    registering_form: ClassVar[type[ButtonForm]]
+    registering_refusals: ClassVar[tuple[type[Exception], ...]] = ()
+    registering_intro: ClassVar[str] = ""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        opts = self.opts
+        return request.user.has_perm(f"{opts.app_label}.{get_permission_codename('add', opts)}")
+
+    def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> Model:
+        raise NotImplementedError
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            form = self.registering_form(request.POST)
+            if form.is_valid():
+                record = self._register(request, form)
+                if record is not None:
+                    return HttpResponseRedirect(page_of(record))
+        else:
+            form = self.registering_form(initial=request.GET.dict())
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Add {self.opts.verbose_name}",
+            "opts": self.opts,
+            "form": form,
+            "media": form.media,
+            "intro": self.registering_intro,
+            "list_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/register.html", context)
+
+    def _register(self, request: HttpRequest, form: ButtonForm) -> Model | None:
+        answers = {name: answer for name, answer in form.cleaned_data.items() if name != "seen_state"}
+        try:
+            record = self.register(answers, by=staff(request), at=clock.now())
+        except self.registering_refusals as refusal:
+            put_on_form(form, refusal)
+            return None
+        self.log_addition(request, record, "Registered.")
+        messages.success(request, f"{capfirst(str(self.opts.verbose_name))} “{record}” was added.")
+        return record
+
+
+def put_on_form(form: forms.Form, refusal: Exception) -> None:
+    """Show a refusal beside the fields it names in `problems`, or above the form when it names none of them."""
+    problems = getattr(refusal, "problems", {})
+    placed = False
+    for name, texts in problems.items():
+        if name in form.fields:
+            form.add_error(name, [texts] if isinstance(texts, str) else list(texts))
+            placed = True
+    if not placed:
+        form.add_error(None, str(refusal))
+
+
+def as_download(content: bytes, *, name: str, content_type: str) -> HttpResponse:
+    """Answer with a file that the browser saves and never shows inside our pages."""
+    return HttpResponse(
+        content,
+        content_type=content_type,
+        headers={
+            "Content-Disposition": content_disposition_header(as_attachment=True, filename=name),
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+def staff(request: HttpRequest) -> Actor:
+    """Name the signed-in member of staff as the one who acts."""
+    if request.user.pk is None:
+        raise PermissionDenied
+    return Actor.staff(request.user.pk)
+
+
+def page_of(record: Model) -> str:
+    """Give the address of a record's page, or nothing when it has none."""
+    opts = record._meta
+    try:
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[quote(record.pk)])
+    except NoReverseMatch:
+        return ""
+
+
+def press_url(record: Model, button_name: str) -> str:
+    opts = record._meta
+    return reverse(f"admin:{opts.app_label}_{opts.model_name}_press", args=[quote(record.pk), button_name])
+
+
+@dataclass(frozen=True)
+class Links:
+    """The records of one kind that name this one."""
+
+    title: str
+    records: list[Cell] = field(default_factory=list)
+    more_url: str = ""
+
+
+def linked_records(
+    record: Model, site: admin.AdminSite, request: HttpRequest, *, hidden: frozenset[str] = frozenset()
+) -> Iterator[Links]:
+    """
+    Find the records that name this one, whichever floor they live on.
+
+    Read from the models' own relations, so a lower floor need not know the one above. Kinds whose list the person may
+    not see, and relations named in `hidden`, are left out.
+    """
+    for relation in record._meta.related_objects:
+        name = relation.get_accessor_name()
+        related_admin = site._registry.get(relation.related_model)  # noqa: SLF001 - the site has no public look-up
+        if name is None or name in hidden or related_admin is None:
+            continue
+        if not related_admin.has_view_permission(request):
+            continue
+        opts = relation.related_model._meta
+        found = list(
+            relation.related_model._default_manager.filter(**{relation.field.name: record}).order_by("-pk")[
+                : LINKS_SHOWN + 1
+            ]
+        )
+        if not found:
+            continue
+        list_url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+        yield Links(
+            title=capfirst(str(opts.verbose_name_plural)),
+            records=[Cell(str(each), page_of(each), note=_status_of(each)) for each in found[:LINKS_SHOWN]],
+            more_url=f"{list_url}?{relation.field.name}__id__exact={record.pk}" if len(found) > LINKS_SHOWN else "",
+        )
+
+
+def _status_of(record: Any) -> str:
+    return str(record.get_status_display()) if hasattr(record, "get_status_display") else ""
+
+
+def moment(at: datetime | None) -> str:
+    """Write an instant in Chicago time, to the minute."""
+    return date_format(timezone.localtime(at), "M j, Y, H:i") if at else "—"
+
+
+def age(since: datetime, at: datetime) -> str:
+    """Say in one word or two how long something has lasted, or lies ahead."""
+    length = abs(at - since)
+    if length < timedelta(minutes=1):
+        return "under a minute"
+    for unit, seconds in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        count = int(length.total_seconds() // seconds)
+        if count:
+            return f"{count} {unit}{'s' if count != 1 else ''}"
+    return "under a minute"
+
+
+def name_actors(references: Iterable[str]) -> dict[str, str]:
+    """Turn stored actors, such as `staff:3`, into names for people, with one query."""
+    wanted = set(references)
+    user_kinds = ("staff", "technician", "client_system")
+    user_ids = {
+        int(number)
+        for kind, _, number in (reference.partition(":") for reference in wanted)
+        if kind in user_kinds and number.isdigit()
+    }
+    users = get_user_model()._default_manager.in_bulk(user_ids) if user_ids else {}
+    names = {}
+    for reference in wanted:
+        kind, _, number = reference.partition(":")
+        words = kind.replace("_", " ").capitalize()
+        if kind in user_kinds and number.isdigit() and int(number) in users:
+            names[reference] = f"{users[int(number)].get_username()} ({kind.replace('_', ' ')})"
+        else:
+            names[reference] = f"{words} {number}".strip()
+    return names
