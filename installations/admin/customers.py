@@ -1,0 +1,97 @@
+from datetime import date, datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+from core.actors import Actor
+from core.admin_site import ButtonForm, Cell, RegisteredByAction, Table, display, page_of
+from installations.actions import register_customer
+from installations.guards import InputRefused
+from installations.models import Customer, Installation, Language
+
+
+class CustomerForm(ButtonForm):
+    first_name = forms.CharField(max_length=100)
+    last_name = forms.CharField(max_length=100)
+    email = forms.EmailField(label="E-mail address", help_text="The invitation to sign goes there.")
+    phone = forms.CharField(required=False, widget=forms.TextInput(attrs={"type": "tel"}))
+    language = forms.ChoiceField(choices=Language.choices, help_text="Of every page, mail and document.")
+    date_of_birth = forms.DateField(
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Helps Light to find the customer. It is encrypted and not shown again.",
+    )
+
+
+@admin.register(Customer)
+class CustomerAdmin(RegisteredByAction):
+    list_display = ("name", "email", "phone", "language", "created_at")
+    list_filter = ("language", "created_at")
+    search_fields = ("first_name", "last_name", "email", "phone", "installations__site__esi_id")
+    fields = (
+        "first_name",
+        "last_name",
+        "email",
+        "phone",
+        "language",
+        "birth_date_on_file",
+        "contact_verified_at",
+        "created_at",
+    )
+    registering_form = CustomerForm
+    registering_refusals = (InputRefused,)
+    registering_intro = "First the customer, then the site with its meter, then the installation."
+
+    @display(description="Name", ordering="last_name")
+    def name(self, customer: Customer) -> str:
+        return str(customer)
+
+    @display(description="Date of birth")
+    def birth_date_on_file(self, customer: Customer) -> str:
+        return "On file, encrypted" if customer.date_of_birth_text else "Not on file"
+
+    def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> Customer:
+        return register_customer(**answers, by=by, at=at)
+
+    def headline_of(self, request: HttpRequest, record: Customer) -> dict[str, Any]:
+        if not request.user.has_perm("installations.add_installation"):
+            return {}
+        return {
+            "next_steps": [
+                Cell("Add a site", reverse("admin:installations_site_add")),
+                Cell(
+                    "Add an installation for this customer",
+                    f"{reverse('admin:installations_installation_add')}?customer={record.pk}",
+                ),
+            ]
+        }
+
+    def tables_of(self, _request: HttpRequest, record: Customer) -> list[Table]:
+        return [jobs_table(record.installations.select_related("site"), with_site=True)]
+
+
+def jobs_table(installations: Any, *, with_site: bool) -> Table:
+    """List hardware jobs, with the place on a customer's page and with the customer on a place's page."""
+
+    def row(installation: Installation) -> list[Cell]:
+        other = installation.site if with_site else installation.customer
+        return [
+            Cell(installation.get_kind_display(), page_of(installation)),
+            Cell(str(other), page_of(other), note=f"ESI ID {installation.site.esi_id}" if with_site else ""),
+            Cell(installation.get_status_display()),
+            Cell(_day(installation.scheduled_date)),
+        ]
+
+    return Table(
+        title="Jobs",
+        columns=("Hardware", "Site" if with_site else "Customer", "Status", "Scheduled"),
+        rows=[row(installation) for installation in installations],
+        empty="No installation yet.",
+    )
+
+
+def _day(day: date | None) -> str:
+    return day.isoformat() if day else "—"

@@ -1,0 +1,12 @@
+from django.contrib import admin
+
+from core.admin_site import RecordAdmin
+from installations.models import InstallationEvent
+
+
+@admin.register(InstallationEvent)
+class InstallationEventAdmin(RecordAdmin):
+    list_display = ("at", "installation", "name", "old_status", "new_status", "actor", "reason")
+    list_filter = ("name", "at")
+    search_fields = ("installation__site__esi_id", "installation__customer__last_name", "reason")
+    list_select_related = ("installation__site",)

@@ -1,0 +1,136 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from core.admin_site import Button, ButtonForm, Cell, Press, RecordAdmin, Table, display, name_actors, page_of
+from installations.actions import confirm_go_live, correct_go_live, withdraw_go_live
+from installations.admin.installations import GoLiveForm, ReasonForm, with_proofs
+from installations.guards import InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
+from installations.models import GoLiveReport
+from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
+
+_S = GoLiveReportStatus
+
+
+class ConfirmForm(ButtonForm):
+    reason = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Needed when this settles a conflict: why this report is the right one.",
+    )
+
+
+class CorrectionForm(GoLiveForm):
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), help_text="What was wrong. Kept with the report that is corrected."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.record is not None:
+            self.initial.setdefault("granted_date", self.record.granted_date)
+            self.initial.setdefault("source", self.record.source)
+            self.initial.setdefault("utility_reference", self.record.utility_reference)
+
+
+def _confirm(press: Press) -> str:
+    confirm_go_live(report_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "The report counts now; its case is looked at again."
+
+
+def _correct(press: Press) -> str:
+    correction = correct_go_live(report_id=press.record.pk, by=press.by, at=press.at, **with_proofs(press.answers))
+    return f"Corrected: {correction.granted_date} counts now. The earlier report stays on file."
+
+
+def _withdraw(press: Press) -> str:
+    withdraw_go_live(report_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "The report is withdrawn; its case is looked at again."
+
+
+@admin.register(GoLiveReport)
+class GoLiveReportAdmin(RecordAdmin):
+    list_display = ("granted_date", "installation", "source", "status", "received_at")
+    list_filter = ("status", "source", "granted_date")
+    search_fields = (
+        "installation__customer__first_name",
+        "installation__customer__last_name",
+        "installation__site__esi_id",
+        "installation__site__address_1",
+        "utility_reference",
+    )
+    list_select_related = ("installation__site",)
+    fieldsets = (
+        (None, {"fields": (("installation", "customer"), ("granted_date", "status"))}),
+        ("How we know", {"fields": (("source", "utility_reference"), "note")}),
+        ("Who and when", {"fields": (("reporter", "received_at"), ("confirmer", "confirmed_at"), "device_at")}),
+        ("What became of it", {"fields": (("corrects", "closing_reason"), "compared_with", "submission_id")}),
+    )
+    buttons = (
+        Button(
+            name="confirm",
+            label="Confirm",
+            run=_confirm,
+            explanation=(
+                "Lets this report count. When the other gates are open, the electricity plan is requested and accepted "
+                "soon after. In a conflict the other report stays on file as corrected."
+            ),
+            refusals=(ReportNotCurrent, ReasonMissing),
+            is_offered=lambda report: report.status in {_S.AWAITING_OFFICE, _S.CONFLICTING},
+            form=ConfirmForm,
+        ),
+        Button(
+            name="correct",
+            label="Correct",
+            run=_correct,
+            explanation="Puts a new report in the place of this one, which stays on file. The new one counts at once.",
+            refusals=(ReportNotCurrent, ReasonMissing, InputRefused, SubmissionDiffers),
+            is_offered=lambda report: report.status in CURRENT_REPORT_STATUSES,
+            form=CorrectionForm,
+        ),
+        Button(
+            name="withdraw",
+            label="Withdraw",
+            run=_withdraw,
+            explanation=(
+                "Takes the report back because it was wrong or the utility withdrew its permission. Before a plan is "
+                "accepted the case waits again; afterward nothing is undone by itself, and the case asks for a person."
+            ),
+            refusals=(ReportNotCurrent, ReasonMissing),
+            is_offered=lambda report: report.status not in {_S.CORRECTED, _S.WITHDRAWN},
+            form=ReasonForm,
+            is_grave=True,
+        ),
+    )
+
+    @display(description="Customer")
+    def customer(self, report: GoLiveReport) -> str:
+        return str(report.installation.customer)
+
+    @display(description="Reported by")
+    def reporter(self, report: GoLiveReport) -> str:
+        return name_actors([report.reported_by])[report.reported_by]
+
+    @display(description="Confirmed by")
+    def confirmer(self, report: GoLiveReport) -> str:
+        return name_actors([report.confirmed_by])[report.confirmed_by] if report.confirmed_by else "—"
+
+    def tables_of(self, _request: HttpRequest, record: GoLiveReport) -> list[Table]:
+        others = record.installation.reports.exclude(pk=record.pk)
+        return [
+            Table(
+                title="Other reports of this installation",
+                columns=("Granted on", "How we know", "Status"),
+                rows=[
+                    [
+                        Cell(other.granted_date.isoformat(), page_of(other)),
+                        Cell(other.get_source_display(), note=other.utility_reference),
+                        Cell(other.get_status_display(), note=other.closing_reason),
+                    ]
+                    for other in others
+                ],
+                empty="None.",
+            )
+        ]

@@ -1,0 +1,297 @@
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest
+
+from core.actors import Actor
+from core.admin_site import (
+    Button,
+    ButtonForm,
+    Cell,
+    Press,
+    RegisteredByAction,
+    Table,
+    display,
+    moment,
+    name_actors,
+    page_of,
+)
+from installations import proofs
+from installations.actions import (
+    assign_technician,
+    cancel_installation,
+    move_installation,
+    register_installation,
+    report_go_live,
+)
+from installations.guards import InputRefused, ReasonMissing, SubmissionDiffers, technicians_filter
+from installations.models import Customer, GoLiveSource, HardwareKind, Installation, Site
+from installations.proofs import CheckedProof, ProofRefused
+from installations.states import MOVES, InstallationStatus
+
+
+def technicians() -> Any:
+    return User.objects.filter(technicians_filter()).distinct().order_by("username")
+
+
+class InstallationForm(ButtonForm):
+    customer = forms.ModelChoiceField(
+        Customer.objects.all(),
+        widget=AutocompleteSelect(Installation._meta.get_field("customer"), admin.site),
+        help_text="Type a name, an e-mail address or a phone number.",
+    )
+    site = forms.ModelChoiceField(
+        Site.objects.all(),
+        widget=AutocompleteSelect(Installation._meta.get_field("site"), admin.site),
+        help_text="Type an address or an ESI ID.",
+    )
+    kind = forms.ChoiceField(label="Hardware", choices=HardwareKind.choices)
+    size_kw = forms.DecimalField(label="Size, kW AC", required=False, max_digits=8, decimal_places=3)
+    contract_signed_date = forms.DateField(
+        label="Contract signed on",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The buyer's days to cancel are counted from here; nothing is done with Light before they are over.",
+    )
+    technician = forms.ModelChoiceField(User.objects.none(), required=False)
+    scheduled_date = forms.DateField(
+        label="Scheduled for", required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        technician = self.fields["technician"]
+        assert isinstance(technician, forms.ModelChoiceField)  # noqa: S101 - tells the type checker, cannot fail
+        technician.queryset = technicians()
+
+
+class ScheduleForm(ButtonForm):
+    scheduled_date = forms.DateField(label="Day of the work", widget=forms.DateInput(attrs={"type": "date"}))
+
+
+class TechnicianForm(ButtonForm):
+    technician = forms.ModelChoiceField(User.objects.none(), required=False, empty_label="Nobody")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        technician = self.fields["technician"]
+        assert isinstance(technician, forms.ModelChoiceField)  # noqa: S101 - tells the type checker, cannot fail
+        technician.queryset = technicians()
+        if self.record is not None:
+            self.initial.setdefault("technician", self.record.technician_id)
+
+
+class ReasonForm(ButtonForm):
+    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), help_text="Kept with the record.")
+
+
+class GoLiveForm(ButtonForm):
+    submission_id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    granted_date = forms.DateField(
+        label="Granted on",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The date on the utility's letter, or the day of the commissioning.",
+    )
+    source = forms.ChoiceField(choices=GoLiveSource.choices, label="How we know")
+    utility_reference = forms.CharField(required=False, max_length=60, label="The utility's reference")
+    note = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
+    proof = forms.FileField(required=False, help_text="A photo or a PDF, if there is one.")
+
+    def clean_proof(self) -> CheckedProof | None:
+        upload = self.cleaned_data["proof"]
+        if not isinstance(upload, UploadedFile):
+            return None
+        try:
+            return proofs.check_proof(upload, name=upload.name or "proof", size_bytes=upload.size or 0)
+        except ProofRefused as refusal:
+            raise forms.ValidationError(str(refusal)) from refusal
+
+
+def with_proofs(answers: dict[str, Any]) -> dict[str, Any]:
+    """Turn the form's one optional proof into the list that the actions take."""
+    proof = answers.pop("proof")
+    return {**answers, "proofs": [proof] if proof else []}
+
+
+def _allows(move: str) -> Callable[[Any], bool]:
+    def allowed(installation: Installation) -> bool:
+        return installation.status in MOVES[move].sources
+
+    return allowed
+
+
+def _move(move: str, outcome: str) -> Callable[[Press], str]:
+    def run(press: Press) -> str:
+        move_installation(installation_id=press.record.pk, move=move, by=press.by, at=press.at, **press.answers)
+        return outcome
+
+    return run
+
+
+def _assign(press: Press) -> str:
+    technician = press.answers["technician"]
+    assign_technician(
+        installation_id=press.record.pk,
+        technician_id=technician.pk if technician else None,
+        by=press.by,
+        at=press.at,
+    )
+    return f"The job is {technician}'s now." if technician else "The job is nobody's now."
+
+
+def _report(press: Press) -> str:
+    outcome = report_go_live(installation_id=press.record.pk, by=press.by, at=press.at, **with_proofs(press.answers))
+    return f"The report is on file: {outcome.report.get_status_display().lower()}."
+
+
+def _cancel(press: Press) -> str:
+    cancel_installation(installation_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "The installation is canceled; its case is looked at again."
+
+
+def _is_running(installation: Installation) -> bool:
+    return installation.status != InstallationStatus.CANCELLED
+
+
+@admin.register(Installation)
+class InstallationAdmin(RegisteredByAction):
+    list_display = ("__str__", "customer", "status", "technician", "scheduled_date")
+    list_filter = ("status", "kind", "technician", "scheduled_date")
+    search_fields = ("customer__first_name", "customer__last_name", "site__address_1", "site__esi_id")
+    list_select_related = ("site", "customer", "technician")
+    fieldsets = (
+        (None, {"fields": (("customer", "site"), ("kind", "size_kw"), ("status", "embargo"))}),
+        ("The work", {"fields": (("technician", "scheduled_date"), ("contract_signed_date", "created_at"))}),
+    )
+    registering_form = InstallationForm
+    registering_refusals = (InputRefused,)
+    hidden_links = frozenset({"events", "reports"})
+    buttons = (
+        Button(
+            name="schedule",
+            label="Schedule",
+            run=_move("schedule", "The day is set."),
+            explanation="Sets the day of the work; the technician sees it on the phone page.",
+            refusals=(InputRefused,),
+            is_offered=_allows("schedule"),
+            form=ScheduleForm,
+        ),
+        Button(
+            name="assign",
+            label="Assign a technician",
+            run=_assign,
+            explanation="The job moves to this technician's phone page.",
+            refusals=(InputRefused,),
+            is_offered=_is_running,
+            form=TechnicianForm,
+        ),
+        Button(
+            name="install",
+            label="Mark as installed",
+            run=_move("install", "Marked as installed."),
+            explanation="Says that the hardware is in place.",
+            refusals=(InputRefused,),
+            is_offered=_allows("install"),
+        ),
+        Button(
+            name="inspect",
+            label="Mark as inspected",
+            run=_move("inspect", "Marked as inspected."),
+            explanation="Says that the inspection is passed.",
+            refusals=(InputRefused,),
+            is_offered=_allows("inspect"),
+        ),
+        Button(
+            name="submit-interconnection",
+            label="Interconnection submitted",
+            run=_move("submit_interconnection", "Noted: the utility has the application."),
+            explanation="Says that the utility has the application to interconnect.",
+            refusals=(InputRefused,),
+            is_offered=_allows("submit_interconnection"),
+        ),
+        Button(
+            name="report-go-live",
+            label="Report go-live",
+            run=_report,
+            explanation=(
+                "Records the utility's permission to operate, or an EV charger's commissioning. When the other gates "
+                "are open, the electricity plan is requested and accepted soon after."
+            ),
+            refusals=(InputRefused, SubmissionDiffers),
+            is_offered=_is_running,
+            form=GoLiveForm,
+        ),
+        Button(
+            name="cancel",
+            label="Cancel the installation",
+            run=_cancel,
+            explanation="Calls the job off. Nothing is accepted for it any more. There is no way back.",
+            refusals=(ReasonMissing,),
+            is_offered=_allows("cancel"),
+            form=ReasonForm,
+            is_grave=True,
+        ),
+    )
+
+    @display(description="Buyer may cancel until")
+    def embargo(self, installation: Installation) -> str:
+        return installation.embargo_end_date.isoformat() if installation.embargo_end_date else "No such days"
+
+    def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> Installation:
+        chosen = {name: answers.pop(name) for name in ("customer", "site", "technician")}
+        return register_installation(
+            **answers,
+            customer_id=chosen["customer"].pk,
+            site_id=chosen["site"].pk,
+            technician_id=chosen["technician"].pk if chosen["technician"] else None,
+            by=by,
+            at=at,
+        )
+
+    def tables_of(self, _request: HttpRequest, record: Installation) -> list[Table]:
+        reports = list(record.reports.all())
+        events = list(record.events.all())
+        names = name_actors([*(each.reported_by for each in reports), *(each.actor for each in events)])
+        return [
+            Table(
+                title="Go-live reports",
+                columns=("Granted on", "How we know", "Status", "Reported by", "Received"),
+                rows=[
+                    [
+                        Cell(report.granted_date.isoformat(), page_of(report)),
+                        Cell(report.get_source_display(), note=report.utility_reference),
+                        Cell(report.get_status_display(), note=report.closing_reason),
+                        Cell(names[report.reported_by]),
+                        Cell(moment(report.received_at)),
+                    ]
+                    for report in reports
+                ],
+                empty="No report yet.",
+            ),
+            Table(
+                title="History",
+                columns=("When", "What", "Who", "Why"),
+                rows=[
+                    [
+                        Cell(moment(event.at)),
+                        Cell(
+                            event.name.replace("_", " ").capitalize(), note=_stages(event.old_status, event.new_status)
+                        ),
+                        Cell(names[event.actor]),
+                        Cell(event.reason or "—"),
+                    ]
+                    for event in events
+                ],
+            ),
+        ]
+
+
+def _stages(old: str, new: str) -> str:
+    labels = dict(InstallationStatus.choices)
+    return f"{labels.get(old, old)} → {labels.get(new, new)}" if old != new else ""

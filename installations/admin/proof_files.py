@@ -1,0 +1,46 @@
+from django.contrib import admin
+from django.http import HttpResponse
+
+from core.admin_site import Button, Press, RecordAdmin, as_download
+from core.stored_files import FileAltered
+from installations import proofs
+from installations.models import KeptProof, ProofFile
+
+
+def _download(press: Press) -> HttpResponse:
+    content = proofs.read_content(press.record)
+    return as_download(content, name=press.record.original_name, content_type=press.record.content_type)
+
+
+def download_button(permission: str) -> Button:
+    return Button(
+        name="download",
+        label="Download the file",
+        run=_download,
+        explanation="Saves the file as it was uploaded.",
+        refusals=(FileAltered,),
+        is_direct=True,
+        permission=permission,
+    )
+
+
+@admin.register(ProofFile)
+class ProofFileAdmin(RecordAdmin):
+    list_display = ("original_name", "report", "content_type", "size_bytes")
+    list_filter = ("content_type",)
+    search_fields = ("original_name", "sha256", "report__installation__site__esi_id")
+    list_select_related = ("report__installation__site",)
+    fields = ("report", "original_name", ("content_type", "size_bytes"), "sha256", "received_sha256")
+    buttons = (download_button("installations.view_prooffile"),)
+
+
+@admin.register(KeptProof)
+class KeptProofAdmin(RecordAdmin):
+    """Proofs of forms that were not accepted yet: nothing that somebody photographed is lost."""
+
+    list_display = ("original_name", "installation", "kept_by", "kept_at", "content_type")
+    list_filter = ("content_type", "kept_at")
+    search_fields = ("original_name", "installation__site__esi_id", "installation__customer__last_name")
+    list_select_related = ("installation__site",)
+    fields = (("installation", "kept_by", "kept_at"), "original_name", ("content_type", "size_bytes"), "sha256")
+    buttons = (download_button("installations.view_keptproof"),)

@@ -1,0 +1,52 @@
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+from core.actors import Actor
+from core.admin_site import ButtonForm, Cell, RegisteredByAction, Table
+from installations import esi_ids
+from installations.actions import register_site
+from installations.admin.customers import jobs_table
+from installations.guards import InputRefused
+from installations.models import Site
+
+
+class SiteForm(ButtonForm):
+    address_1 = forms.CharField(label="Street address", max_length=200)
+    address_2 = forms.CharField(label="Apartment or suite", max_length=100, required=False)
+    city = forms.CharField(max_length=100)
+    postal_code = forms.CharField(label="ZIP code", max_length=10)
+    esi_id = forms.CharField(
+        label="ESI ID",
+        max_length=60,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+        help_text="17 or 22 digits, on the electricity bill. Spaces and dashes do not matter.",
+    )
+
+
+@admin.register(Site)
+class SiteAdmin(RegisteredByAction):
+    list_display = ("__str__", "postal_code", "esi_id", "tdu_code", "created_at")
+    list_filter = ("tdu_code", "city")
+    search_fields = ("esi_id", "address_1", "city", "postal_code", "installations__customer__last_name")
+    fields = ("address_1", "address_2", "city", "state", "postal_code", "esi_id", "tdu_code", "created_at")
+    registering_form = SiteForm
+    registering_refusals = (InputRefused,)
+    registering_intro = "A site is one premise with one meter. One that is on file already is used again, not added."
+
+    def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> Site:
+        return register_site(**answers, by=by, at=at)
+
+    def headline_of(self, request: HttpRequest, record: Site) -> dict[str, Any]:
+        context: dict[str, Any] = {"warnings": esi_ids.esi_id_warnings(record.esi_id)}
+        if request.user.has_perm("installations.add_installation"):
+            add_url = reverse("admin:installations_installation_add")
+            context["next_steps"] = [Cell("Add an installation here", f"{add_url}?site={record.pk}")]
+        return context
+
+    def tables_of(self, _request: HttpRequest, record: Site) -> list[Table]:
+        return [jobs_table(record.installations.select_related("site", "customer"), with_site=False)]
