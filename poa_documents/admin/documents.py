@@ -1,0 +1,310 @@
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+
+from core import stored_files
+from core.actors import Actor
+from core.admin_site import (
+    Button,
+    ButtonForm,
+    Cell,
+    Press,
+    RegisteredByAction,
+    Table,
+    as_download,
+    display,
+    moment,
+    name_actors,
+    page_of,
+)
+from core.stored_files import FileAltered, StoredFile
+from installations.models import Customer, Language, Site
+from poa_documents import evidence
+from poa_documents.actions import (
+    CustomerNotAtSite,
+    DatesOutOfOrder,
+    PromiseNotOffered,
+    UnsignedPoaExists,
+    draft_poa,
+    resume_poa,
+    revoke_poa,
+    send_poa,
+    suspend_poa,
+    void_poa,
+)
+from poa_documents.guards import SealedFileAltered, SealedFileUnreadable
+from poa_documents.limits import LimitMissing, limit_lines
+from poa_documents.models import PlanPromise, PoaDocument, RevocationChannel
+from poa_documents.queries import NoWording
+from poa_documents.states import MOVES, PoaStatus
+
+EVIDENCE_SHOWN = 100
+_STAFF_CHANNELS = [choice for choice in RevocationChannel.choices if choice[0] != RevocationChannel.PORTAL]
+
+
+class DraftForm(ButtonForm):
+    customer = forms.ModelChoiceField(
+        Customer.objects.all(), widget=AutocompleteSelect(PoaDocument._meta.get_field("customer"), admin.site)
+    )
+    site = forms.ModelChoiceField(
+        Site.objects.all(),
+        widget=AutocompleteSelect(PoaDocument._meta.get_field("site"), admin.site),
+        help_text="Where the customer's installation is.",
+    )
+    promise = forms.ModelChoiceField(
+        PlanPromise.objects.filter(is_offered=True),
+        label="Plan that was sold",
+        help_text="Its limits are copied into the document and cannot be changed after it was sent.",
+    )
+    earliest_start_date = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    latest_start_date = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    sunset_date = forms.DateField(
+        label="Authority ends after",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Left out: 180 days from today.",
+    )
+
+
+class ReasonForm(ButtonForm):
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), help_text="Kept with the document and its evidence."
+    )
+
+
+class RevocationForm(ReasonForm):
+    channel = forms.ChoiceField(choices=_STAFF_CHANNELS, label="How the customer told us")
+    field_order = ("channel", "reason")
+
+
+def _send(press: Press) -> str:
+    send_poa(poa_id=press.record.pk, by=press.by, at=press.at)
+    return "The mail to the customer is on its way, with a link that only the customer gets."
+
+
+def _void(press: Press) -> str:
+    void_poa(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "The document is void; its link says so."
+
+
+def _revoke(press: Press) -> str:
+    revoke_poa(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "The revocation is on file and blocks at once. The customer gets a receipt."
+
+
+def _suspend(press: Press) -> str:
+    suspend_poa(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "Suspended: nothing is done under it until somebody resumes it."
+
+
+def _resume(press: Press) -> str:
+    resume_poa(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "The document counts again; its case is looked at."
+
+
+def _download(press: Press) -> HttpResponse:
+    poa: PoaDocument = press.record
+    content = stored_files.read(StoredFile(poa.pdf_storage_key, poa.pdf_sha256, poa.pdf_size_bytes or 0))
+    with transaction.atomic():
+        evidence.record(poa, kind="viewed", by=press.by, at=press.at, details={"sha256": poa.pdf_sha256})
+    return as_download(content, name=f"poa-{poa.pk}.pdf", content_type="application/pdf")
+
+
+def _allows(move: str) -> Callable[[Any], bool]:
+    def allowed(poa: PoaDocument) -> bool:
+        return poa.status in MOVES[move].sources
+
+    return allowed
+
+
+@admin.register(PoaDocument)
+class PoaDocumentAdmin(RegisteredByAction):
+    list_display = ("__str__", "site", "status", "sent_at", "signed_at", "trouble")
+    list_filter = ("status", "template__language", "sent_at", "signed_at")
+    search_fields = ("customer__first_name", "customer__last_name", "customer__email", "site__esi_id", "pdf_sha256")
+    list_select_related = ("customer", "site")
+    fieldsets = (
+        (None, {"fields": (("customer", "site"), ("status", "promise"), ("template", "envelope"))}),
+        ("On its way", {"fields": (("created_at", "sent_at", "token_expires_at"),)}),
+        ("Signed", {"fields": (("signature_kind", "signed_at", "signed_from_ip"), "document_sha256")}),
+        ("Sealed", {"fields": (("sealed_at", "pdf_size_bytes"), "pdf_sha256", ("seal_failures", "last_error"))}),
+        (
+            "Use and end",
+            {"fields": (("uses_made", "suspended_because"), ("ended_at", "revocation_channel"), "ended_because")},
+        ),
+    )
+    registering_form = DraftForm
+    registering_refusals = (
+        UnsignedPoaExists,
+        CustomerNotAtSite,
+        PromiseNotOffered,
+        DatesOutOfOrder,
+        LimitMissing,
+        NoWording,
+    )
+    registering_intro = "Draws up the document. Look at it, then send it to the customer."
+    hidden_links = frozenset({"evidence", "consents", "mails"})
+    buttons = (
+        Button(
+            name="send",
+            label="Send to the customer",
+            run=_send,
+            explanation=(
+                "Mails the customer a link to read and sign. Nobody here can see the link. From then on the limits "
+                "cannot be changed."
+            ),
+            refusals=(LimitMissing,),
+            is_offered=_allows("send"),
+        ),
+        Button(
+            name="resend",
+            label="Resend",
+            run=_send,
+            explanation="Mails the customer a new link. The earlier one stops working.",
+            refusals=(LimitMissing,),
+            is_offered=lambda poa: poa.is_open and poa.status != PoaStatus.DRAFT,
+        ),
+        Button(
+            name="download",
+            label="Download the signed document",
+            run=_download,
+            explanation="Saves the sealed PDF. That you looked at it is kept in its evidence.",
+            refusals=(FileAltered,),
+            is_offered=lambda poa: bool(poa.pdf_storage_key),
+            is_direct=True,
+            permission="poa_documents.view_poadocument",
+        ),
+        Button(
+            name="suspend",
+            label="Suspend",
+            run=_suspend,
+            explanation="A stop signal, such as a death in the family: nothing is done under it until it is resumed.",
+            is_offered=_allows("suspend"),
+            form=ReasonForm,
+        ),
+        Button(
+            name="resume",
+            label="Resume",
+            run=_resume,
+            explanation="Lets it count again, once its stored file is proven good.",
+            refusals=(SealedFileAltered, SealedFileUnreadable),
+            is_offered=_allows("resume"),
+            form=ReasonForm,
+        ),
+        Button(
+            name="void",
+            label="Void",
+            run=_void,
+            explanation="Takes it back before it was signed; the customer's link then says so. There is no way back.",
+            is_offered=_allows("void"),
+            form=ReasonForm,
+            is_grave=True,
+        ),
+        Button(
+            name="revoke",
+            label="Record a revocation",
+            run=_revoke,
+            explanation=(
+                "Records that the customer took the authority back, in whichever way. It blocks at once, also work "
+                "that is queued. Only a new signature of the customer's opens the way again."
+            ),
+            is_offered=_allows("revoke"),
+            form=RevocationForm,
+            is_grave=True,
+        ),
+    )
+
+    @display(description="Trouble", label={"Cannot be stored": "danger"})
+    def trouble(self, poa: PoaDocument) -> str:
+        return "Cannot be stored" if poa.status == PoaStatus.SEALING and poa.seal_failures else ""
+
+    def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> PoaDocument:
+        chosen = {name: answers.pop(name) for name in ("customer", "site", "promise")}
+        return draft_poa(
+            **answers,
+            customer_id=chosen["customer"].pk,
+            site_id=chosen["site"].pk,
+            promise_id=chosen["promise"].pk,
+            by=by,
+            at=at,
+        )
+
+    def tables_of(self, _request: HttpRequest, record: PoaDocument) -> list[Table]:
+        return [_limits_table(record), _consents_table(record), _mails_table(record), _evidence_table(record)]
+
+
+def _limits_table(poa: PoaDocument) -> Table:
+    return Table(
+        title="Limits",
+        columns=("What", "Limit"),
+        rows=[[Cell(label), Cell(value)] for label, value in limit_lines(poa.envelope, Language.ENGLISH)],
+    )
+
+
+def _consents_table(poa: PoaDocument) -> Table:
+    return Table(
+        title="Consents",
+        columns=("When", "Statement", "Wording", "From"),
+        rows=[
+            [
+                Cell(moment(consent.given_at)),
+                Cell(consent.get_statement_display(), page_of(consent)),
+                Cell(
+                    f"Version {consent.wording_version}, {consent.get_language_display()}", note=consent.wording_sha256
+                ),
+                Cell(consent.ip_address or "—", note=consent.user_agent),
+            ]
+            for consent in poa.consents.all()
+        ],
+        empty="The customer has not agreed to anything yet.",
+    )
+
+
+def _mails_table(poa: PoaDocument) -> Table:
+    return Table(
+        title="Mails",
+        columns=("When", "What", "Sent", "Trouble"),
+        rows=[
+            [
+                Cell(moment(mail.created_at)),
+                Cell(mail.get_kind_display(), page_of(mail)),
+                Cell(moment(mail.sent_at)),
+                Cell(mail.last_error or "—"),
+            ]
+            for mail in poa.mails.all()
+        ],
+        empty="None yet.",
+    )
+
+
+def _evidence_table(poa: PoaDocument) -> Table:
+    verdict = evidence.verify(poa)
+    entries = list(poa.evidence.order_by("-number")[:EVIDENCE_SHOWN])
+    names = name_actors(entry.actor for entry in entries)
+    note = (
+        f"The chain of {verdict.entries} entries is intact."
+        if verdict.is_intact
+        else f"THE CHAIN IS BROKEN at entry {verdict.broken_number}: {verdict.problem} Tell operations at once."
+    )
+    return Table(
+        title="Evidence",
+        columns=("No.", "When", "What", "Who", "Details"),
+        rows=[
+            [
+                Cell(str(entry.number), page_of(entry)),
+                Cell(moment(entry.at)),
+                Cell(entry.kind.replace("_", " ").replace(".", ": ").capitalize()),
+                Cell(names[entry.actor]),
+                Cell(", ".join(f"{name}: {value}" for name, value in entry.details.items()) or "—"),
+            ]
+            for entry in entries
+        ],
+        note=note,
+        note_tone="good" if verdict.is_intact else "bad",
+    )
