@@ -1,0 +1,25 @@
+"""The staff's view of enrollments: the work queue, each case, and everything that was said to and by Light."""
+
+from enrollments.admin import (
+    acceptances,
+    deliveries,
+    enrollments,
+    events,
+    holds,
+    offers,
+    pauses,
+    remote_calls,
+    writes,
+)
+
+__all__ = [
+    "acceptances",
+    "deliveries",
+    "enrollments",
+    "events",
+    "holds",
+    "offers",
+    "pauses",
+    "remote_calls",
+    "writes",
+]

@@ -1,0 +1,257 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+from core import clock
+from core.admin_site import (
+    Button,
+    ButtonForm,
+    Cell,
+    Press,
+    RecordAdmin,
+    Table,
+    age,
+    display,
+    moment,
+    name_actors,
+    page_of,
+)
+from core.dates import chicago_day
+from enrollments import presenters, queries
+from enrollments.actions.stopping import (
+    CannotClose,
+    ConsentCannotBeOverridden,
+    HoldNotOpen,
+    ReasonMissing,
+    close_enrollment,
+    make_due,
+    release_hold,
+)
+from enrollments.admin.holds import ReleaseForm, can_release
+from enrollments.decision import CONSENT_HOLDS, decide, gates, if_live_on
+from enrollments.facts import gather
+from enrollments.models import Enrollment, Hold
+from enrollments.states import SETTLED_STATUSES, EnrollmentStatus
+from enrollments.wiring import policy
+
+OFFERS_SHOWN = 6
+
+
+class CloseForm(ButtonForm):
+    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), help_text="Kept with the case.")
+
+
+def open_hold(enrollment: Enrollment) -> Hold | None:
+    return enrollment.holds.filter(released_at__isnull=True).first()
+
+
+def _look_now(press: Press) -> str:
+    make_due(enrollment_id=press.record.pk, at=press.at)
+    return "The case is looked at now; reload in a few seconds."
+
+
+def _release(press: Press) -> str:
+    hold = open_hold(press.record)
+    if hold is None:
+        raise HoldNotOpen("The hold was released meanwhile.")
+    release_hold(hold_id=hold.pk, by=press.by, at=press.at, **press.answers)
+    return "The hold is released; the case is looked at now."
+
+
+def _close(press: Press) -> str:
+    close_enrollment(enrollment_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "The case is closed."
+
+
+@admin.register(Enrollment)
+class EnrollmentAdmin(RecordAdmin):
+    change_form_template = "admin/enrollments/case.html"
+    list_display = ("__str__", "customer", "site", "status", "next_step_in_words", "whose_turn", "due_at", "opened_at")
+    list_filter = ("status", "whose_turn", "next_step", "opened_at")
+    search_fields = (
+        "customer__first_name",
+        "customer__last_name",
+        "customer__email",
+        "site__esi_id",
+        "site__address_1",
+        "light_account_uuid",
+    )
+    list_select_related = ("customer", "site")
+    fieldsets = (
+        (None, {"fields": (("customer", "site"), ("status", "opened_at"))}),
+        (
+            "At Light",
+            {"fields": (("light_account_uuid", "light_status"), ("light_status_since", "last_read_at"), "attestation")},
+        ),
+        (
+            "Acceptance",
+            {
+                "fields": (
+                    ("accepted_offer", "service_start_date"),
+                    ("accepted_at", "finalized_at", "active_at"),
+                    ("ended_at", "ended_because"),
+                )
+            },
+        ),
+        (
+            "The engine",
+            {
+                "fields": (("due_at", "lease_until", "calls_not_before"), ("failures", "last_error"), "light_account"),
+                "classes": ("collapse",),
+            },
+        ),
+    )
+    hidden_links = frozenset({"events", "remote_calls"})
+    buttons = (
+        Button(
+            name="look-now",
+            label="Look now",
+            run=_look_now,
+            explanation="Lets the engine look at the case at once instead of at the next due time.",
+            is_offered=lambda enrollment: enrollment.status not in SETTLED_STATUSES,
+            is_direct=True,
+        ),
+        Button(
+            name="release",
+            label="Release the hold",
+            run=_release,
+            explanation=(
+                "Says that the reason is dealt with. The case is decided anew at once; when the reason still stands, "
+                "it is blocked again."
+            ),
+            refusals=(ReasonMissing, HoldNotOpen, ConsentCannotBeOverridden),
+            is_offered=lambda enrollment: can_release(open_hold(enrollment)),
+            form=ReleaseForm,
+        ),
+        Button(
+            name="close",
+            label="Close the case",
+            run=_close,
+            explanation="Ends the case: nothing was accepted and nothing will be. There is no way back.",
+            refusals=(ReasonMissing, CannotClose),
+            is_offered=lambda enrollment: enrollment.status == EnrollmentStatus.OPEN,
+            form=CloseForm,
+            is_grave=True,
+        ),
+    )
+
+    @display(description="Next", ordering="next_step")
+    def next_step_in_words(self, enrollment: Enrollment) -> str:
+        return presenters.reason_label(enrollment.next_step)
+
+    @display(description="Our attestation")
+    def attestation(self, enrollment: Enrollment) -> str:
+        if enrollment.attested_at is None:
+            return "Not confirmed by Light yet"
+        return f"{moment(enrollment.attested_at)}, under {enrollment.attested_poa}"
+
+    def state_of(self, record: Enrollment) -> str:
+        """A hold is part of the state: whoever decides about one hold must not release the next one with it."""
+        hold = open_hold(record)
+        status = str(record.get_status_display())
+        return f"{status}, held: {hold.get_code_display()}" if hold else status
+
+    def headline_of(self, request: HttpRequest, record: Enrollment) -> dict[str, Any]:
+        now = clock.now()
+        rules = policy()
+        facts = gather(record, today=chicago_day(now))
+        step = decide(facts, now=now, policy=rules)
+        context: dict[str, Any] = {
+            "gates": presenters.gate_views(gates(facts, now=now, policy=rules)),
+            "next_step": presenters.next_step_view(step, due_at=record.due_at, now=now),
+            "timeline": _timeline(record),
+            "timeline_length": queries.TIMELINE_LENGTH,
+            "offers": _offers(record, now=now),
+            "calls_url": f"{reverse('admin:enrollments_remotecall_changelist')}?enrollment__id__exact={record.pk}",
+        }
+        hold = open_hold(record)
+        if hold is not None:
+            context["hold"] = {
+                "title": hold.get_code_display(),
+                "because": hold.because,
+                "age": age(hold.since, now),
+                "url": page_of(hold),
+                "is_consent": hold.code in CONSENT_HOLDS,
+            }
+        if record.status == EnrollmentStatus.OPEN and facts.go_live.counted_date is None:
+            live = if_live_on(chicago_day(now), facts, now=now, policy=rules)
+            context["if_live_today"] = presenters.next_step_view(live, due_at=None, now=now)
+        return context
+
+    def tables_of(self, _request: HttpRequest, record: Enrollment) -> list[Table]:
+        return [_authority_table(record), _jobs_table(record)]
+
+
+def _authority_table(enrollment: Enrollment) -> Table:
+    return Table(
+        title="Powers of attorney of this customer and site",
+        columns=("Document", "Status", "Plan", "Signed", "Sunset"),
+        rows=[
+            [
+                Cell(str(poa), page_of(poa)),
+                Cell(poa.get_status_display(), note=poa.ended_because),
+                Cell(poa.envelope.plan_name, page_of(poa.envelope)),
+                Cell(moment(poa.signed_at)),
+                Cell(presenters.long_day(poa.envelope.sunset_date)),
+            ]
+            for poa in queries.poas_of(enrollment)
+        ],
+        empty="None was drawn up yet.",
+    )
+
+
+def _jobs_table(enrollment: Enrollment) -> Table:
+    return Table(
+        title="Installations",
+        columns=("Hardware", "Status", "Go-live"),
+        rows=[
+            [
+                Cell(job.get_kind_display(), page_of(job)),
+                Cell(job.get_status_display()),
+                Cell(
+                    ", ".join(
+                        f"{report.granted_date}: {report.get_status_display().lower()}" for report in job.reports.all()
+                    )
+                    or "Not reported"
+                ),
+            ]
+            for job in enrollment.installations.select_related("site").prefetch_related("reports")
+        ],
+    )
+
+
+def _offers(enrollment: Enrollment, *, now: Any) -> list[dict[str, Any]]:
+    """The newest offers, each beside the signed limits; the accepted one first."""
+    offers = list(enrollment.offers.order_by("-requested_at", "pk")[:OFFERS_SHOWN])
+    offers.sort(key=lambda offer: offer.pk != enrollment.accepted_offer_id)
+    return [
+        {
+            "url": page_of(offer),
+            "table": presenters.verdict_table(offer),
+            "asked": moment(offer.requested_at),
+            "fits": offer.fits,
+            "is_accepted": offer.pk == enrollment.accepted_offer_id,
+            "is_stale": offer.stale_at <= now,
+            "stale_at": moment(offer.stale_at),
+        }
+        for offer in offers
+    ]
+
+
+def _timeline(enrollment: Enrollment) -> list[dict[str, str]]:
+    entries = queries.timeline(enrollment)
+    names = name_actors(entry.actor for entry in entries)
+    return [
+        {
+            "at": moment(entry.at),
+            "kind": entry.kind.value,
+            "what": entry.what,
+            "who": names[entry.actor],
+            "detail": entry.detail,
+            "url": page_of(entry.record),
+        }
+        for entry in entries
+    ]

@@ -1,0 +1,86 @@
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from core.admin_site import Button, ButtonForm, Press, RecordAdmin, display
+from enrollments.actions.stopping import ConsentCannotBeOverridden, HoldNotOpen, ReasonMissing, release_hold
+from enrollments.decision import CONSENT_HOLDS
+from enrollments.models import Hold
+
+
+class OpenFilter(admin.SimpleListFilter):
+    title = "open"
+    parameter_name = "open"
+
+    def lookups(self, _request: HttpRequest, _model_admin: object) -> list[tuple[str, str]]:
+        return [("yes", "Open"), ("no", "Released")]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Hold]) -> QuerySet[Hold] | None:
+        if self.value() in {"yes", "no"}:
+            return queryset.filter(released_at__isnull=self.value() == "yes")
+        return None
+
+
+class ReleaseForm(ButtonForm):
+    reason = forms.CharField(
+        label="What was done about it",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Kept with the case, so that the next person understands.",
+    )
+
+
+def can_release(hold: Any) -> bool:
+    """A hold for a missing authority has no such button: only the customer's new signature ends it."""
+    return hold is not None and hold.released_at is None and hold.code not in CONSENT_HOLDS
+
+
+def _release(press: Press) -> str:
+    release_hold(hold_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "The hold is released; the case is looked at now."
+
+
+@admin.register(Hold)
+class HoldAdmin(RecordAdmin):
+    list_display = ("code", "enrollment", "customer", "owner", "since", "act_by", "how_it_stands")
+    list_filter = (OpenFilter, "code", "owner", "since")
+    search_fields = (
+        "because",
+        "release_reason",
+        "enrollment__customer__first_name",
+        "enrollment__customer__last_name",
+        "enrollment__site__esi_id",
+    )
+    list_select_related = ("enrollment__customer",)
+    ordering = ("released_at", "since", "pk")
+    fieldsets = (
+        (None, {"fields": (("enrollment", "customer"), ("code", "owner"), "because", ("since", "act_by"))}),
+        ("How it ended", {"fields": (("released_at", "released_by"), "release_reason")}),
+    )
+    buttons = (
+        Button(
+            name="release",
+            label="Release with a reason",
+            run=_release,
+            explanation=(
+                "Says that the reason is dealt with. The case is decided anew at once; when the reason still stands, "
+                "it is blocked again."
+            ),
+            refusals=(ReasonMissing, HoldNotOpen, ConsentCannotBeOverridden),
+            is_offered=can_release,
+            form=ReleaseForm,
+        ),
+    )
+
+    @display(description="Customer")
+    def customer(self, hold: Hold) -> str:
+        return str(hold.enrollment.customer)
+
+    @display(description="State", label={"Open": "warning", "Released": "success"})
+    def how_it_stands(self, hold: Hold) -> str:
+        return self.state_of(hold)
+
+    def state_of(self, record: Hold) -> str:
+        return "Released" if record.released_at else "Open"

@@ -1,0 +1,68 @@
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin
+
+from core.actors import Actor
+from core.admin_site import Button, ButtonForm, Press, RegisteredByAction, display
+from enrollments.actions.stopping import NotPaused, ReasonMissing, pause, resume
+from enrollments.models import Pause
+from poa_documents.models import PlanPromise
+
+
+def plan_groups() -> list[tuple[str, str]]:
+    """The plan groups that are sold, each under the names of its products."""
+    names: dict[UUID, list[str]] = {}
+    for group, name in PlanPromise.objects.order_by("name").values_list("light_plan_group", "name"):
+        names.setdefault(group, []).append(name)
+    return [("", "All acceptances"), *((str(group), f"Only {', '.join(found)}") for group, found in names.items())]
+
+
+class PauseForm(ButtonForm):
+    light_plan_group = forms.ChoiceField(choices=plan_groups, required=False, label="What to pause")
+    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), help_text="Shown to everybody until it ends.")
+
+    def clean_light_plan_group(self) -> UUID | None:
+        chosen: str = self.cleaned_data["light_plan_group"]
+        return UUID(chosen) if chosen else None
+
+
+def _resume(press: Press) -> str:
+    resume(pause_id=press.record.pk, by=press.by, at=press.at)
+    return "Acceptances go on; the cases that waited for it are looked at now."
+
+
+@admin.register(Pause)
+class PauseAdmin(RegisteredByAction):
+    list_display = ("__str__", "reason", "started_at", "started_by", "how_it_stands")
+    list_filter = ("started_at",)
+    search_fields = ("reason", "light_plan_group")
+    registering_form = PauseForm
+    registering_refusals = (ReasonMissing,)
+    registering_intro = (
+        "While a pause is open no plan is accepted. Everything else goes on: signing, reading, asking for plans. A "
+        "call that is under way is not cut off."
+    )
+    buttons = (
+        Button(
+            name="resume",
+            label="Resume acceptances",
+            run=_resume,
+            explanation="Ends the pause. Cases with all gates open are accepted soon after.",
+            refusals=(NotPaused,),
+            is_offered=lambda found: found.ended_at is None,
+            is_grave=True,
+        ),
+    )
+
+    @display(description="State", label={"In force": "warning", "Ended": "success"})
+    def how_it_stands(self, found: Pause) -> str:
+        return self.state_of(found)
+
+    def state_of(self, record: Pause) -> str:
+        return "Ended" if record.ended_at else "In force"
+
+    def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> Pause:
+        return pause(**answers, by=by, at=at)

@@ -1,0 +1,151 @@
+"""The first page of the admin: what is stuck, why, whose turn it is, and what to do."""
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest
+from django.urls import reverse
+
+from core import clock
+from core.admin_site import Cell, age, moment, name_actors, page_of, press_url
+from enrollments import presenters, queries
+from enrollments.presenters import QueueRow
+from enrollments.queries import QueueChoice, QueuePart
+from enrollments.states import HoldOwner
+
+CASES_PER_PAGE = 25
+ALERTS_SHOWN = 5
+
+
+def add_work_queue(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Put the work queue into the context of the admin's first page, for those who may see enrollments."""
+    context["title"] = "Work queue"
+    may_see = any(request.user.has_perm(f"enrollments.{verb}_enrollment") for verb in ("view", "change"))
+    if not may_see:
+        return context
+    now = clock.now()
+    choice = chosen(request)
+    counts = queries.count_cases()
+    page = Paginator(queries.cases_of(choice), CASES_PER_PAGE).get_page(request.GET.get("page"))
+    rows: list[QueueRow] = [presenters.queue_row(case, now=now) for case in page.object_list]
+    return context | {
+        "queue": {
+            "parts": presenters.part_tabs(counts, choice),
+            "reasons": presenters.reason_tabs(counts, choice),
+            "owners": presenters.owner_tabs(counts, choice),
+            "rows": rows,
+            "page": page,
+            "page_query": _query(choice),
+            "is_held": choice.part == QueuePart.HELD,
+            "seen_at": moment(now),
+        },
+        "alerts": alerts(request),
+        "pauses": pauses(request),
+    }
+
+
+def chosen(request: HttpRequest) -> QueueChoice:
+    """Read the choice from the address; anything unknown falls back to what is blocked."""
+    part = request.GET.get("part", "")
+    owner = request.GET.get("owner", "")
+    return QueueChoice(
+        part=QueuePart(part) if part in set(QueuePart) else QueuePart.HELD,
+        reason=request.GET.get("reason", "")[:60],
+        owner=owner if owner in HoldOwner.values else "",
+    )
+
+
+def _query(choice: QueueChoice) -> str:
+    parts = [f"part={choice.part.value}"]
+    if choice.owner:
+        parts.append(f"owner={choice.owner}")
+    if choice.reason:
+        parts.append(f"reason={choice.reason}")
+    return "&".join(parts)
+
+
+def alerts(request: HttpRequest) -> list[dict[str, Any]]:
+    """List what else waits for a person, beside the cases: only kinds of which there is something."""
+    now = clock.now()
+    found = [
+        _alert(
+            "Go-live reports that contradict each other",
+            "Open one and confirm the right date.",
+            [
+                Cell(
+                    f"{report.installation.customer}: {report.granted_date}",
+                    page_of(report),
+                    note=age(report.received_at, now),
+                )
+                for report in queries.conflicting_reports()[: ALERTS_SHOWN + 1]
+            ],
+            f"{reverse('admin:installations_golivereport_changelist')}?status__exact=CONFLICTING",
+        ),
+        _alert(
+            "Go-live reports without proof",
+            "They count once the office has confirmed them.",
+            [
+                Cell(
+                    f"{report.installation.customer}: {report.granted_date}",
+                    page_of(report),
+                    note=age(report.received_at, now),
+                )
+                for report in queries.reports_awaiting_office()[: ALERTS_SHOWN + 1]
+            ],
+            f"{reverse('admin:installations_golivereport_changelist')}?status__exact=AWAITING_OFFICE",
+        ),
+        _alert(
+            "Mails that do not get through",
+            "Check the address, then resend.",
+            [
+                Cell(f"{mail.get_kind_display()} to {mail.poa.customer}", page_of(mail), note=mail.last_error[:120])
+                for mail in queries.failing_mails()[: ALERTS_SHOWN + 1]
+            ],
+            f"{reverse('admin:poa_documents_customermail_changelist')}?delivery=failing",
+        ),
+        _alert(
+            "Signed documents that cannot be stored",
+            "The signature is safe; storing is tried again. Tell operations.",
+            [
+                Cell(str(poa), page_of(poa), note=poa.last_error[:120])
+                for poa in queries.failing_seals()[: ALERTS_SHOWN + 1]
+            ],
+            f"{reverse('admin:poa_documents_poadocument_changelist')}?status__exact=SEALING",
+        ),
+        _alert(
+            "Webhooks that could not be settled",
+            "Reading the account does the same work; open one to see why.",
+            [
+                Cell(delivery.event_name or "Unnamed event", page_of(delivery), note=delivery.last_error[:120])
+                for delivery in queries.failed_deliveries()[: ALERTS_SHOWN + 1]
+            ],
+            f"{reverse('admin:enrollments_webhookdelivery_changelist')}?settling=failed",
+        ),
+    ]
+    return [alert for alert in found if alert["cells"]]
+
+
+def _alert(title: str, advice: str, cells: list[Cell], more_url: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "advice": advice,
+        "cells": cells[:ALERTS_SHOWN],
+        "more_url": more_url if len(cells) > ALERTS_SHOWN else "",
+    }
+
+
+def pauses(request: HttpRequest) -> list[dict[str, Any]]:
+    """List the pauses in force, with the way to resume for those who may."""
+    found = list(queries.open_pauses())
+    names = name_actors(pause.started_by for pause in found)
+    may_resume = request.user.has_perm("enrollments.change_pause")
+    return [
+        {
+            "text": str(pause),
+            "url": page_of(pause),
+            "reason": pause.reason,
+            "since": f"{moment(pause.started_at)}, {names[pause.started_by]}",
+            "resume_url": press_url(pause, "resume") if may_resume else "",
+        }
+        for pause in found
+    ]

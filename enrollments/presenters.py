@@ -1,0 +1,305 @@
+"""Words, tones and dates for the screens. Pure: what is shown is passed in, and so is the time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from core.admin_site import Cell, Table, age, moment, page_of
+from core.dates import chicago_day
+from enrollments.decision import (
+    AcceptPlan,
+    Close,
+    Finalize,
+    Finished,
+    Gate,
+    Hold,
+    LiftHold,
+    OpenAccount,
+    ReadAccount,
+    RecordClientAgent,
+    RequestPlans,
+    SettleDoubt,
+    Step,
+    Wait,
+    Waiting,
+)
+from enrollments.models import PlanOffer
+from enrollments.queries import CaseCount, QueueChoice, QueuePart
+from enrollments.states import HoldCode, HoldOwner
+
+GATE_LABELS = {"AUTHORITY": "Authority", "READINESS": "Readiness", "GO_LIVE": "Go-live"}
+
+WAITING_LABELS: dict[str, str] = {
+    Waiting.POA_TO_BE_SENT: "Power of attorney to be sent",
+    Waiting.CUSTOMER_TO_SIGN: "Customer to sign",
+    Waiting.DOCUMENT_TO_BE_STORED: "Signed document being stored",
+    Waiting.EMBARGO: "Buyer's days to cancel",
+    Waiting.CUSTOMER_TO_FINISH: "Customer to finish at Light",
+    Waiting.CREDIT_FROZEN: "Credit file frozen",
+    Waiting.LIGHT_TO_FINISH: "Light to finish its checks",
+    Waiting.GO_LIVE: "Go-live to be reported",
+    Waiting.GO_LIVE_CONFIRMATION: "Go-live to be confirmed",
+    Waiting.START_TOO_FAR: "Start date too far away",
+    Waiting.PAUSED: "Acceptances paused",
+    Waiting.CALL_UNDER_WAY: "Call under way",
+    Waiting.BACKING_OFF: "Light not reachable",
+    Waiting.SERVICE_TO_START: "Service to start",
+}
+
+STEP_LABELS: dict[type[Any], str] = {
+    OpenAccount: "Create the customer's account at Light",
+    RecordClientAgent: "Tell Light that we act for the customer",
+    ReadAccount: "Read the account at Light",
+    RequestPlans: "Ask Light for plans",
+    AcceptPlan: "Accept a plan",
+    Finalize: "Finish the enrollment at Light",
+    SettleDoubt: "Find out by reading what became of a call",
+    LiftHold: "Lift the hold",
+    Close: "Close the case",
+    Finished: "Nothing more to do",
+}
+_LABELS_BY_NAME = {kind.__name__.upper(): label for kind, label in STEP_LABELS.items()}
+
+PART_LABELS = {
+    QueuePart.HELD: "Blocked, need a person",
+    QueuePart.WAITING: "Wait for somebody",
+    QueuePart.RUNNING: "Go on by themselves",
+}
+
+
+def reason_label(reason: str) -> str:
+    """Name a hold's code or a case's next step in words; one that we do not know is shown as it is."""
+    if reason in HoldCode.values:
+        return str(HoldCode(reason).label)
+    if reason in WAITING_LABELS:
+        return WAITING_LABELS[reason]
+    if reason in _LABELS_BY_NAME:
+        return _LABELS_BY_NAME[reason]
+    return reason.replace("_", " ").capitalize() or "Not looked at yet"
+
+
+def owner_label(owner: str | None) -> str:
+    return str(HoldOwner(owner).label) if owner else "Nobody's"
+
+
+def step_label(step: Step) -> str:
+    match step:
+        case Wait():
+            return f"Wait: {reason_label(step.code)}"
+        case Hold():
+            return f"Stop for a person: {step.code.label}"
+        case AcceptPlan():
+            return f"Accept the plan with service from {step.start:%b} {step.start.day}, {step.start.year}"
+        case _:
+            return STEP_LABELS[type(step)]
+
+
+@dataclass(frozen=True)
+class GateView:
+    """A gate as a screen shows it: open or shut is said in words, color only repeats it."""
+
+    label: str
+    is_open: bool
+    because: str
+
+    @property
+    def state(self) -> str:
+        return "open" if self.is_open else "shut"
+
+    @property
+    def tone(self) -> str:
+        return "good" if self.is_open else "warning"
+
+    @property
+    def mark(self) -> str:
+        return "✓" if self.is_open else "✕"
+
+
+def gate_views(gates: Sequence[Gate]) -> list[GateView]:
+    return [GateView(GATE_LABELS[gate.name], gate.is_open, gate.because) for gate in gates]
+
+
+def stored_gate_views(gates: Sequence[dict[str, Any]]) -> list[GateView]:
+    """Show the gates as an enrollment keeps them for lists."""
+    return [
+        GateView(
+            GATE_LABELS.get(str(gate.get("name")), str(gate.get("name"))),
+            bool(gate.get("is_open")),
+            str(gate.get("because", "")),
+        )
+        for gate in gates
+    ]
+
+
+@dataclass(frozen=True)
+class NextStepView:
+    """What happens next with one case, when, whose turn it is and by when."""
+
+    label: str
+    because: str
+    whose_turn: str
+    when: str
+    act_by: str
+    needs_person: bool
+
+
+def next_step_view(step: Step, *, due_at: datetime | None, now: datetime) -> NextStepView:
+    owner = step.owner if isinstance(step, Hold) else step.whose_turn if isinstance(step, Wait) else None
+    return NextStepView(
+        label=step_label(step),
+        because=step.because,
+        whose_turn=owner_label(owner) if owner else "Nobody's: it goes on by itself",
+        when=_when(step, due_at=due_at, now=now),
+        act_by=long_day(step.act_by) if isinstance(step, Wait | Hold) and step.act_by else "",
+        needs_person=isinstance(step, Hold),
+    )
+
+
+def _when(step: Step, *, due_at: datetime | None, now: datetime) -> str:
+    match step:
+        case Finished():
+            return "—"
+        case Hold():
+            return (
+                f"After a person acted; read again {_at(step.look_again_at, now)}"
+                if step.look_again_at
+                else "After a person acted"
+            )
+        case Wait():
+            return _at(step.until, now) if step.until else "As soon as somebody acted"
+        case _:
+            return _at(due_at, now) if due_at and due_at > now else "Now"
+
+
+def _at(at: datetime | None, now: datetime) -> str:
+    if at is None:
+        return "—"
+    return f"{moment(at)} (in {age(now, at)})" if at > now else "now"
+
+
+def long_day(day: date | datetime | None) -> str:
+    return f"{day:%b} {day.day}, {day.year}" if day else "—"
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """One case in the work queue."""
+
+    url: str
+    customer: str
+    place: str
+    esi_id: str
+    reason: str
+    because: str
+    age: str
+    whose_turn: str
+    gates: list[GateView]
+    next_step: str
+    when: str
+    act_by: str
+    is_overdue: bool
+
+
+def queue_row(case: Any, *, now: datetime) -> QueueRow:
+    """Present a case from `queries.cases_of`. Makes no query of its own."""
+    held = case.hold_code is not None
+    act_by = _chicago(case.hold_act_by) or case.act_by_date
+    return QueueRow(
+        url=page_of(case),
+        customer=str(case.customer),
+        place=str(case.site),
+        esi_id=case.site.esi_id,
+        reason=reason_label(case.hold_code if held else case.next_step),
+        because=case.hold_because if held else case.because,
+        age=age(case.hold_since if held else case.opened_at, now),
+        whose_turn=owner_label(case.hold_owner if held else case.whose_turn),
+        gates=stored_gate_views(case.gates),
+        next_step="Goes on once a person has acted" if held else reason_label(case.next_step),
+        when=_at(case.due_at, now) if case.due_at else "when somebody acts",
+        act_by=long_day(act_by) if act_by else "",
+        is_overdue=bool(act_by and act_by < chicago_day(now)),
+    )
+
+
+def _chicago(moment_or_day: date | datetime | None) -> date | None:
+    return chicago_day(moment_or_day) if isinstance(moment_or_day, datetime) else moment_or_day
+
+
+@dataclass(frozen=True)
+class QueueTab:
+    label: str
+    cases: int
+    query: str
+    is_current: bool
+
+
+def part_tabs(counts: Sequence[CaseCount], choice: QueueChoice) -> list[QueueTab]:
+    return [
+        QueueTab(
+            label=PART_LABELS[part],
+            cases=sum(count.cases for count in counts if count.part == part),
+            query=f"?part={part.value}",
+            is_current=part == choice.part,
+        )
+        for part in QueuePart
+    ]
+
+
+def reason_tabs(counts: Sequence[CaseCount], choice: QueueChoice) -> list[QueueTab]:
+    """The reasons within the chosen part and owner, the most frequent first."""
+    within = [count for count in counts if count.part == choice.part and choice.owner in ("", count.owner)]
+    totals: dict[str, int] = {}
+    for count in within:
+        totals[count.reason] = totals.get(count.reason, 0) + count.cases
+    base = f"?part={choice.part.value}" + (f"&owner={choice.owner}" if choice.owner else "")
+    every = QueueTab("Every reason", sum(totals.values()), base, is_current=not choice.reason)
+    ranked = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        every,
+        *(
+            QueueTab(reason_label(reason), cases, f"{base}&reason={reason}", is_current=reason == choice.reason)
+            for reason, cases in ranked
+            if reason
+        ),
+    ]
+
+
+def owner_tabs(counts: Sequence[CaseCount], choice: QueueChoice) -> list[QueueTab]:
+    """Whose turn it is within the chosen part."""
+    within = [count for count in counts if count.part == choice.part]
+    base = f"?part={choice.part.value}"
+    every = QueueTab("Everybody's turn", sum(count.cases for count in within), base, is_current=not choice.owner)
+    tabs = [every]
+    for owner in HoldOwner:
+        cases = sum(count.cases for count in within if count.owner == owner)
+        if cases:
+            tabs.append(
+                QueueTab(
+                    f"{owner.label}'s turn", cases, f"{base}&owner={owner.value}", is_current=owner == choice.owner
+                )
+            )
+    return tabs
+
+
+def verdict_table(offer: PlanOffer) -> Table:
+    """Set an offer beside the signed limits, field by field, both values in sight."""
+    rows = [
+        [
+            Cell(str(verdict.get("field", "")).capitalize()),
+            Cell(str(verdict.get("signed", ""))),
+            Cell(str(verdict.get("offered", ""))),
+            Cell(
+                "Fits" if verdict.get("fits") else "Fails",
+                tone="good" if verdict.get("fits") else "bad",
+                note=str(verdict.get("because", "")),
+            ),
+        ]
+        for verdict in offer.verdict
+    ]
+    return Table(
+        title=f"Offer “{offer}” beside the signed limits",
+        columns=("What", "Signed", "Offered", "Verdict"),
+        rows=rows,
+        empty="It was not judged yet.",
+    )

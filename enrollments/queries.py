@@ -1,0 +1,286 @@
+"""What the screens ask. Each question takes a fixed number of queries, however many cases there are."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.db.models import Count, F, FilteredRelation, Model, Q, QuerySet
+
+from enrollments.models import Enrollment, EnrollmentEvent, LightWrite, Pause, RemoteCall, WebhookDelivery
+from enrollments.states import SETTLED_STATUSES
+from installations.models import GoLiveReport, InstallationEvent
+from installations.states import GoLiveReportStatus
+from poa_documents.models import CustomerMail, EvidenceEntry, PoaDocument
+from poa_documents.states import PoaStatus
+
+TIMELINE_LENGTH = 200
+IS_HELD = Q(open_hold__isnull=False)
+COUNTED_BY = ("hold_code", "hold_owner", "next_step", "whose_turn")
+
+
+class QueuePart(StrEnum):
+    """Three kinds of unfinished cases."""
+
+    HELD = "held"
+    WAITING = "waiting"
+    RUNNING = "running"
+
+
+@dataclass(frozen=True)
+class QueueChoice:
+    """Which cases are asked for. `reason` is a hold's code, or the next step of a case without one."""
+
+    part: QueuePart = QueuePart.HELD
+    reason: str = ""
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class CaseCount:
+    """How many unfinished cases there are of one reason and one person's turn."""
+
+    part: QueuePart
+    reason: str
+    owner: str
+    cases: int
+
+
+def unfinished_cases() -> "QuerySet[Enrollment]":
+    """Give the cases that are not settled, or held though they are, each with its open hold beside it."""
+    return (
+        Enrollment.objects.annotate(
+            open_hold=FilteredRelation("holds", condition=Q(holds__released_at__isnull=True)),
+        )
+        .annotate(
+            hold_code=F("open_hold__code"),
+            hold_owner=F("open_hold__owner"),
+            hold_because=F("open_hold__because"),
+            hold_since=F("open_hold__since"),
+            hold_act_by=F("open_hold__act_by"),
+        )
+        .filter(IS_HELD | ~Q(status__in=sorted(SETTLED_STATUSES)))
+    )
+
+
+def count_cases() -> list[CaseCount]:
+    """Count the unfinished cases by part, reason and owner, in one query."""
+    rows = unfinished_cases().order_by().values_list(*COUNTED_BY).annotate(cases=Count("pk"))
+    return [
+        CaseCount(
+            part=_part(hold_code, whose_turn),
+            reason=hold_code or next_step,
+            owner=hold_owner or whose_turn,
+            cases=cases,
+        )
+        for hold_code, hold_owner, next_step, whose_turn, cases in rows
+    ]
+
+
+def cases_of(choice: QueueChoice) -> "QuerySet[Enrollment]":
+    """Give the chosen cases, the most urgent first: by the last day on which acting still helps, then by age."""
+    cases = unfinished_cases().select_related("customer", "site")
+    match choice.part:
+        case QueuePart.HELD:
+            cases = cases.filter(IS_HELD)
+            by_reason, by_owner = Q(hold_code=choice.reason), Q(hold_owner=choice.owner)
+        case QueuePart.WAITING:
+            cases = cases.filter(~IS_HELD).exclude(whose_turn="")
+            by_reason, by_owner = Q(next_step=choice.reason), Q(whose_turn=choice.owner)
+        case QueuePart.RUNNING:
+            cases = cases.filter(~IS_HELD, whose_turn="")
+            by_reason, by_owner = Q(next_step=choice.reason), Q()
+    if choice.reason:
+        cases = cases.filter(by_reason)
+    if choice.owner:
+        cases = cases.filter(by_owner)
+    return cases.order_by(
+        F("hold_act_by").asc(nulls_last=True),
+        F("act_by_date").asc(nulls_last=True),
+        F("hold_since").asc(nulls_last=True),
+        "opened_at",
+        "pk",
+    )
+
+
+def _part(hold_code: str | None, whose_turn: str) -> QueuePart:
+    if hold_code:
+        return QueuePart.HELD
+    return QueuePart.WAITING if whose_turn else QueuePart.RUNNING
+
+
+def conflicting_reports() -> "QuerySet[GoLiveReport]":
+    return (
+        GoLiveReport.objects.filter(status=GoLiveReportStatus.CONFLICTING)
+        .select_related("installation__site", "installation__customer")
+        .order_by("received_at")
+    )
+
+
+def reports_awaiting_office() -> "QuerySet[GoLiveReport]":
+    return (
+        GoLiveReport.objects.filter(status=GoLiveReportStatus.AWAITING_OFFICE)
+        .select_related("installation__site", "installation__customer")
+        .order_by("received_at")
+    )
+
+
+def failing_mails() -> "QuerySet[CustomerMail]":
+    return (
+        CustomerMail.objects.filter(sent_at__isnull=True, not_needed_at__isnull=True)
+        .exclude(last_error="")
+        .select_related("poa__customer")
+        .order_by("created_at")
+    )
+
+
+def failing_seals() -> "QuerySet[PoaDocument]":
+    return (
+        PoaDocument.objects.filter(status=PoaStatus.SEALING, seal_failures__gt=0)
+        .select_related("customer", "site")
+        .order_by("signed_at")
+    )
+
+
+def failed_deliveries() -> "QuerySet[WebhookDelivery]":
+    return WebhookDelivery.objects.filter(settled_at__isnull=True).exclude(last_error="").order_by("received_at")
+
+
+def open_pauses() -> "QuerySet[Pause]":
+    return Pause.objects.filter(ended_at__isnull=True).order_by("started_at")
+
+
+class TimelineKind(StrEnum):
+    CASE = "Case"
+    JOB = "Job"
+    AUTHORITY = "Authority"
+    WEBHOOK = "Webhook"
+    WRITE = "Write to Light"
+    CALL = "Call to Light"
+
+
+@dataclass(frozen=True)
+class TimelineEntry:
+    """One thing that happened around an enrollment, from whichever journal it comes."""
+
+    at: datetime
+    kind: TimelineKind
+    what: str
+    actor: str
+    detail: str
+    record: Model
+
+
+def poas_of(enrollment: Enrollment) -> "QuerySet[PoaDocument]":
+    return (
+        PoaDocument.objects.filter(customer_id=enrollment.customer_id, site_id=enrollment.site_id)
+        .select_related("envelope", "customer")
+        .order_by("-created_at", "-pk")
+    )
+
+
+def timeline(enrollment: Enrollment, *, length: int = TIMELINE_LENGTH) -> list[TimelineEntry]:
+    """
+    Put everything that happened around an enrollment into one list, the newest first, at most `length` entries.
+
+    A POA's journal also holds the case's own events; those are shown once, as the case's.
+    """
+    events = EnrollmentEvent.objects.filter(enrollment=enrollment).order_by("-at", "-pk")[:length]
+    jobs = (
+        InstallationEvent.objects.filter(installation__enrollments=enrollment)
+        .select_related("installation__site")
+        .order_by("-at", "-pk")[:length]
+    )
+    evidence = (
+        EvidenceEntry.objects.filter(poa__customer_id=enrollment.customer_id, poa__site_id=enrollment.site_id)
+        .exclude(kind__startswith="enrollment.")
+        .order_by("-at", "-pk")[:length]
+    )
+    deliveries = WebhookDelivery.objects.filter(enrollment=enrollment).order_by("-received_at", "-pk")[:length]
+    writes = LightWrite.objects.filter(enrollment=enrollment).order_by("-opened_at", "-pk")[:length]
+    calls = RemoteCall.objects.filter(enrollment=enrollment).order_by("-at", "-pk")[:length]
+    found = [
+        *(_case_entry(event) for event in events),
+        *(_job_entry(event) for event in jobs),
+        *(_evidence_entry(entry) for entry in evidence),
+        *(_delivery_entry(delivery) for delivery in deliveries),
+        *(_write_entry(write) for write in writes),
+        *(_call_entry(call) for call in calls),
+    ]
+    return _newest(found)[:length]
+
+
+def _newest(entries: Iterable[TimelineEntry]) -> list[TimelineEntry]:
+    return sorted(entries, key=lambda entry: entry.at, reverse=True)
+
+
+def _case_entry(event: EnrollmentEvent) -> TimelineEntry:
+    moved = f"{event.old_status} → {event.new_status}" if event.old_status != event.new_status else ""
+    return TimelineEntry(
+        at=event.at,
+        kind=TimelineKind.CASE,
+        what=_words(event.name),
+        actor=event.actor,
+        detail=" · ".join(text for text in (moved, event.reason) if text),
+        record=event,
+    )
+
+
+def _job_entry(event: InstallationEvent) -> TimelineEntry:
+    return TimelineEntry(
+        at=event.at,
+        kind=TimelineKind.JOB,
+        what=f"{_words(event.name)} ({event.installation.get_kind_display()})",
+        actor=event.actor,
+        detail=event.reason,
+        record=event,
+    )
+
+
+def _evidence_entry(entry: EvidenceEntry) -> TimelineEntry:
+    details = ", ".join(f"{name}: {value}" for name, value in entry.details.items() if value not in (None, "", [], {}))
+    return TimelineEntry(
+        at=entry.at,
+        kind=TimelineKind.AUTHORITY,
+        what=_words(entry.kind),
+        actor=entry.actor,
+        detail=details,
+        record=entry,
+    )
+
+
+def _delivery_entry(delivery: WebhookDelivery) -> TimelineEntry:
+    return TimelineEntry(
+        at=delivery.received_at,
+        kind=TimelineKind.WEBHOOK,
+        what=delivery.event_name or "Unnamed event",
+        actor="light",
+        detail=delivery.last_error or delivery.outcome,
+        record=delivery,
+    )
+
+
+def _write_entry(write: LightWrite) -> TimelineEntry:
+    return TimelineEntry(
+        at=write.opened_at,
+        kind=TimelineKind.WRITE,
+        what=f"{write.get_kind_display()}: {write.get_status_display().lower()}",
+        actor="system",
+        detail=write.outcome,
+        record=write,
+    )
+
+
+def _call_entry(call: RemoteCall) -> TimelineEntry:
+    return TimelineEntry(
+        at=call.at,
+        kind=TimelineKind.CALL,
+        what=f"{call.method} {call.path}",
+        actor="system",
+        detail=f"{call.http_status or 'no answer'} in {call.seconds:.2f} s {call.problem}".strip(),
+        record=call,
+    )
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace(".", ": ").capitalize()
