@@ -1,4 +1,5 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
 
 
 class ConfigConfig(AppConfig):
@@ -8,3 +9,7 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         from config import checks  # noqa: F401 - registers the checks
+        from config.staff_groups import provide_groups
+
+        # After the last app of ours: by then every permission of ours exists, as Django makes them the same way.
+        post_migrate.connect(provide_groups, sender=apps.get_app_config("auth"))

@@ -6,6 +6,7 @@ from typing import Any
 
 import environ
 
+from config.admin_skin import UNFOLD as UNFOLD
 from config.environment import check_environment, read, read_light_dialect
 from core.queue import TaskName
 

@@ -1,0 +1,123 @@
+"""How the admin's skin (django-unfold) is set up: names, stylesheet, first page, and the way through the records."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _stylesheet(_request: HttpRequest) -> str:
+    return static("css/admin.css")
+
+
+def _may_view(app_label: str, model_name: str) -> Callable[[HttpRequest], bool]:
+    def allowed(request: HttpRequest) -> bool:
+        return any(request.user.has_perm(f"{app_label}.{verb}_{model_name}") for verb in ("view", "change"))
+
+    return allowed
+
+
+def _records(title: str, app_label: str, model_name: str, icon: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app_label}_{model_name}_changelist"),
+        "permission": _may_view(app_label, model_name),
+    }
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Switchyard",
+    "SITE_HEADER": "Switchyard",
+    "SITE_SUBHEADER": "Enrollment back office",
+    "SITE_SYMBOL": "electric_bolt",
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "THEME": "light",
+    "STYLES": [_stylesheet],
+    "DASHBOARD_CALLBACK": "enrollments.admin.queue.add_work_queue",
+    "COLORS": {
+        "primary": {
+            "50": "#eff6ff",
+            "100": "#dbeafe",
+            "200": "#bfdbfe",
+            "300": "#93c5fd",
+            "400": "#60a5fa",
+            "500": "#2563eb",
+            "600": "#1d4ed8",
+            "700": "#1e40af",
+            "800": "#1e3a8a",
+            "900": "#172554",
+            "950": "#0f172a",
+        },
+    },
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": False,
+        "navigation": [
+            {
+                "items": [
+                    {"title": "Work queue", "icon": "inbox", "link": reverse_lazy("admin:index")},
+                    _records("Enrollments", "enrollments", "enrollment", "route"),
+                    _records("Holds", "enrollments", "hold", "front_hand"),
+                    _records("Pauses", "enrollments", "pause", "pause_circle"),
+                ],
+            },
+            {
+                "title": "Customers and jobs",
+                "separator": True,
+                "items": [
+                    _records("Customers", "installations", "customer", "person"),
+                    _records("Sites", "installations", "site", "home"),
+                    _records("Installations", "installations", "installation", "solar_power"),
+                    _records("Go-live reports", "installations", "golivereport", "task_alt"),
+                ],
+            },
+            {
+                "title": "Authority",
+                "separator": True,
+                "items": [
+                    _records("Powers of attorney", "poa_documents", "poadocument", "contract"),
+                    _records("Plan promises", "poa_documents", "planpromise", "handshake"),
+                    _records("POA templates", "poa_documents", "poatemplate", "article"),
+                    _records("Mails", "poa_documents", "customermail", "mail"),
+                ],
+            },
+            {
+                "title": "Light",
+                "separator": True,
+                "items": [
+                    _records("Offers", "enrollments", "planoffer", "sell"),
+                    _records("Writes", "enrollments", "lightwrite", "edit_note"),
+                    _records("Acceptances", "enrollments", "acceptattempt", "how_to_reg"),
+                    _records("Remote calls", "enrollments", "remotecall", "swap_horiz"),
+                    _records("Webhook deliveries", "enrollments", "webhookdelivery", "webhook"),
+                ],
+            },
+            {
+                "title": "History",
+                "separator": True,
+                "collapsible": True,
+                "items": [
+                    _records("Installation events", "installations", "installationevent", "history"),
+                    _records("Enrollment events", "enrollments", "enrollmentevent", "history"),
+                    _records("Evidence", "poa_documents", "evidenceentry", "history_edu"),
+                    _records("Consents", "poa_documents", "consentrecord", "fact_check"),
+                    _records("Envelopes", "poa_documents", "envelope", "tune"),
+                    _records("Proof files", "installations", "prooffile", "attach_file"),
+                    _records("What staff did", "admin", "logentry", "manage_history"),
+                ],
+            },
+            {
+                "title": "People",
+                "separator": True,
+                "items": [
+                    _records("Staff and technicians", "auth", "user", "badge"),
+                    _records("Groups", "auth", "group", "groups"),
+                ],
+            },
+        ],
+    },
+}
