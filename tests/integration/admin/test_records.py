@@ -1,0 +1,169 @@
+"""Every record is there, can be neither typed over nor deleted, and is harmless whatever it holds."""
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from core.admin_site import RecordAdmin, page_of
+from enrollments.models import RemoteCall, WebhookDelivery
+from enrollments.states import HoldCode
+from tests.factories.cases import case, held_case, hold, judged_offer
+from tests.factories.installations import AT, customer, go_live_report, installation, site
+from tests.factories.poa_documents import sent_poa, signed_poa
+
+OUR_APPS = ("installations", "poa_documents", "enrollments")
+SCRIPT = "<script>alert(1)</script>"
+pytestmark = pytest.mark.django_db
+
+
+def our_models() -> list[type[Model]]:
+    return [model for label in OUR_APPS for model in apps.get_app_config(label).get_models()]
+
+
+def a_whole_case(*, name: str = "Carmen") -> None:
+    """One case with something of every kind, all of it under `name`."""
+    person = customer(first_name=name, last_name=name)
+    place = site(address_1=name, city=name)
+    job = installation(customer=person, site=place)
+    poa = signed_poa(customer=person, site=place, at=AT)
+    go_live_report(job, note=name)
+    enrollment = case(job=job)
+    hold(enrollment, at=AT, because=name)
+    judged_offer(enrollment, poa, name=name)
+    RemoteCall.objects.create(
+        enrollment=enrollment, purpose="read", method="GET", path=f"/{name}", seconds=0.1, problem=name, at=AT
+    )
+    WebhookDelivery.objects.create(
+        event_key="e1", body=name, event_name=name, enrollment=enrollment, received_at=AT, last_error=name
+    )
+
+
+@pytest.mark.parametrize("model", our_models(), ids=lambda model: model._meta.label)
+def test_every_record_of_ours_is_registered(model: type[Model]) -> None:
+    assert model in admin.site._registry
+
+
+@pytest.mark.parametrize("model", our_models(), ids=lambda model: model._meta.label)
+def test_nothing_can_be_deleted(model: type[Model], rf: object, admin_user: User) -> None:
+    request = type("Request", (), {"user": admin_user})()
+
+    assert admin.site._registry[model].has_delete_permission(request) is False
+
+
+@pytest.mark.parametrize("name", ["Carmen", SCRIPT], ids=["plain", "with HTML in it"])
+def test_every_page_shows_its_record_and_no_markup_of_a_customer(admin_client: Client, name: str) -> None:
+    a_whole_case(name=name)
+    opened = 0
+
+    for model in our_models():
+        record = model._default_manager.first()
+        if record is None:
+            continue
+        opts = model._meta
+        listed = admin_client.get(reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"))
+        shown = admin_client.get(page_of(record))
+        opened += 1
+
+        assert listed.status_code == 200, model
+        assert shown.status_code == 200, model
+        assert SCRIPT not in listed.content.decode()
+        assert SCRIPT not in shown.content.decode()
+
+    assert opened >= 15
+    assert SCRIPT not in admin_client.get("/admin/").content.decode()
+
+
+def test_searching_for_a_name_with_html_in_it_does_no_harm(admin_client: Client) -> None:
+    a_whole_case(name=SCRIPT)
+
+    answer = admin_client.get("/admin/search/", {"s": SCRIPT, "extended": "1"})
+
+    assert SCRIPT not in answer.content.decode()
+
+
+def test_a_record_cannot_be_typed_over(office_client: Client) -> None:
+    job = installation()
+
+    answer = office_client.post(page_of(job), {"status": "PTO_CONFIRMED"})
+
+    job.refresh_from_db()
+    assert answer.status_code == 403
+    assert job.status == "SOLD"
+
+
+def test_records_of_all_floors_are_linked_both_ways(office_client: Client) -> None:
+    person, place = customer(), site()
+    job = installation(customer=person, site=place)
+    poa = sent_poa(customer=person, site=place, at=AT)
+    enrollment = held_case(job=job)
+    linked: dict[Model, list[Model]] = {
+        person: [place, job, poa, enrollment],
+        place: [person, job, poa, enrollment],
+        job: [person, place, enrollment],
+        poa: [person, place, poa.envelope],
+        poa.envelope: [poa],
+        enrollment: [person, place, job, poa, enrollment.holds.get()],
+        enrollment.holds.get(): [enrollment],
+    }
+
+    for record, others in linked.items():
+        page = office_client.get(page_of(record)).content.decode()
+        missing = [other for other in others if f'"{page_of(other)}"' not in page]
+
+        assert missing == [], record
+
+
+def test_the_page_never_shows_what_must_stay_hidden(admin_client: Client) -> None:
+    poa = signed_poa()
+
+    page = admin_client.get(page_of(poa)).content.decode()
+    customer_page = admin_client.get(page_of(poa.customer)).content.decode()
+
+    poa.refresh_from_db()
+    assert poa.token_hash
+    assert poa.token_hash not in page
+    assert poa.signature_text not in page.replace(str(poa.customer), "")
+    assert str(poa.customer.date_of_birth) not in customer_page
+
+
+def test_people_without_our_permissions_see_nothing_of_ours(client: Client) -> None:
+    enrollment = held_case()
+    stranger = User.objects.create_user("stranger", password="a long enough password", is_staff=True)
+    client.force_login(stranger)
+
+    front = client.get("/admin/").content.decode()
+    page = client.get(page_of(enrollment))
+
+    assert str(enrollment.customer) not in front
+    assert page.status_code in {302, 403}
+
+
+def test_technicians_do_not_get_in(client: Client) -> None:
+    technician = User.objects.create_user("tess", password="a long enough password")
+    client.force_login(technician)
+
+    answer = client.get("/admin/")
+
+    assert answer.status_code == 302
+    assert "/login/" in answer["Location"]
+
+
+@pytest.mark.parametrize("model", our_models(), ids=lambda model: model._meta.label)
+def test_every_admin_class_comes_from_our_base(model: type[Model]) -> None:
+    if model._meta.model_name != "planpromise":
+        assert isinstance(admin.site._registry[model], RecordAdmin)
+
+
+def test_a_hold_for_missing_consent_has_no_button_that_overrides_it(office_client: Client) -> None:
+    enrollment = case()
+    hold(enrollment, at=AT, code=HoldCode.AUTHORITY_ENDED)
+
+    page = office_client.get(page_of(enrollment)).content.decode()
+    hold_page = office_client.get(page_of(enrollment.holds.get())).content.decode()
+
+    assert "press/release/" not in page
+    assert "press/release/" not in hold_page
