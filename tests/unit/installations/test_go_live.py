@@ -1,0 +1,77 @@
+"""The rules of go-live dates, and of the buyer's days to cancel."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from installations.go_live import (
+    EmbargoRule,
+    contract_date_problems,
+    embargo_end_date,
+    first_report_status,
+    granted_date_problems,
+    reference_problems,
+    scheduled_date_problems,
+    source_problems,
+)
+
+RULE = EmbargoRule(kinds={"SOLAR"}, business_days=5, since=date(2025, 9, 1))
+TODAY = date(2026, 11, 20)
+DAYS = st.dates(min_value=date(2024, 1, 1), max_value=date(2028, 12, 31))
+
+
+def test_solar_sale_signed_before_thanksgiving_may_be_canceled_until_the_monday_after() -> None:
+    assert embargo_end_date(kind="SOLAR", contract_signed_date=date(2026, 11, 19), rule=RULE) == date(2026, 11, 30)
+
+
+@pytest.mark.parametrize(("kind", "signed"), [("BATTERY", TODAY), ("EV_CHARGER", TODAY), ("SOLAR", date(2025, 8, 31))])
+def test_other_hardware_and_older_contracts_have_no_days_to_cancel(kind: str, signed: date) -> None:
+    assert embargo_end_date(kind=kind, contract_signed_date=signed, rule=RULE) is None
+
+
+def test_first_contract_under_the_law_has_days_to_cancel() -> None:
+    assert embargo_end_date(kind="SOLAR", contract_signed_date=date(2025, 9, 1), rule=RULE) is not None
+
+
+@given(granted=DAYS, today=DAYS, signed=DAYS)
+def test_go_live_date_is_taken_only_between_contract_and_today(granted: date, today: date, signed: date) -> None:
+    problems = granted_date_problems(granted, today=today, contract_signed_date=signed)
+
+    assert (not problems) == (signed <= granted <= today)
+
+
+@pytest.mark.parametrize(
+    ("signed", "is_taken"),
+    [(TODAY, True), (TODAY + timedelta(days=1), False), (date(1926, 11, 20), False), (date(2024, 1, 1), True)],
+)
+def test_contract_date_is_not_in_the_future_and_not_absurd(signed: date, is_taken: bool) -> None:  # noqa: FBT001
+    assert (not contract_date_problems(signed, today=TODAY)) is is_taken
+
+
+@pytest.mark.parametrize(
+    ("day", "is_taken"), [(TODAY, True), (TODAY - timedelta(days=1), False), (date(2126, 11, 20), False)]
+)
+def test_work_is_not_before_its_contract_and_not_absurdly_late(day: date, is_taken: bool) -> None:  # noqa: FBT001
+    assert (not scheduled_date_problems(day, contract_signed_date=TODAY)) is is_taken
+
+
+def test_only_a_charger_is_commissioned_on_site() -> None:
+    assert source_problems("ON_SITE", kind="EV_CHARGER") == ()
+    assert "utility's permission" in source_problems("ON_SITE", kind="SOLAR")[0]
+    assert "utility's permission" in source_problems("ON_SITE", kind="BATTERY")[0]
+
+
+@pytest.mark.parametrize("source", ["LETTER", "PORTAL", "E_MAIL", "CALL"])
+def test_word_of_the_utility_needs_its_reference(source: str) -> None:
+    assert reference_problems("  ", source=source) != ()
+    assert reference_problems("DG-1", source=source) == ()
+
+
+@pytest.mark.parametrize("confirmation", ["ALWAYS", "WITHOUT_PROOF", "NEVER"])
+@pytest.mark.parametrize("has_proof", [True, False])
+def test_what_the_office_reports_needs_no_second_look(confirmation: str, has_proof: bool) -> None:  # noqa: FBT001
+    status = first_report_status(has_proof=has_proof, confirmation=confirmation, by_office=True)
+
+    assert status == "COUNTED"

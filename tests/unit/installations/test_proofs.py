@@ -1,0 +1,149 @@
+"""Proof files: judged by content, cleaned, never trusted by name."""
+
+import io
+import struct
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from installations.proofs import LARGEST_BYTES, LONGEST_SIDE, CheckedProof, ProofRefused, check_proof, clean_name
+
+PDF_BYTES = b"%PDF-1.7\n1 0 obj<</Type /Catalog>>endobj\nstartxref\n9\n%%EOF\n"
+
+
+def picture(kind: str = "JPEG", size: tuple[int, int] = (60, 40), exif: Image.Exif | None = None) -> bytes:
+    written = io.BytesIO()
+    Image.new("RGB", size, "white").save(written, kind, exif=exif or Image.Exif())
+    return written.getvalue()
+
+
+def check(content: bytes, name: str = "letter.jpg") -> CheckedProof:
+    return check_proof(io.BytesIO(content), name=name, size_bytes=len(content))
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type"),
+    [(picture("JPEG"), "image/jpeg"), (picture("PNG"), "image/png"), (PDF_BYTES, "application/pdf")],
+)
+def test_type_is_told_by_content_whatever_the_name_says(content: bytes, content_type: str) -> None:
+    assert check(content, name="invoice.exe").content_type == content_type
+
+
+def test_photo_is_drawn_anew_without_place_and_device() -> None:
+    exif = Image.Exif()
+    exif[0x0110] = "Tess's phone"
+    exif.get_ifd(0x8825)[1] = "N"
+    received = picture(exif=exif)
+    assert b"Tess's phone" in received
+
+    proof = check(received + b"<script>hidden behind the picture</script>")
+
+    assert b"Tess's phone" not in proof.content
+    assert b"hidden" not in proof.content
+    with Image.open(io.BytesIO(proof.content)) as drawn:
+        assert dict(drawn.getexif()) == {}
+
+
+def test_photo_taken_sideways_stands_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+
+    proof = check(picture(size=(60, 40), exif=exif))
+
+    with Image.open(io.BytesIO(proof.content)) as drawn:
+        assert drawn.size == (40, 60)
+
+
+def test_large_photo_is_made_smaller() -> None:
+    proof = check(picture(size=(6000, 3000)))
+
+    with Image.open(io.BytesIO(proof.content)) as drawn:
+        assert drawn.size == (LONGEST_SIDE, LONGEST_SIDE // 2)
+
+
+def test_same_photo_gives_the_same_hash() -> None:
+    assert check(picture()).sha256 == check(picture()).sha256
+
+
+def test_picture_that_would_unpack_to_gigabytes_is_refused_unread() -> None:
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    chunk = b"IHDR" + header
+    bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + chunk + struct.pack(">I", zlib.crc32(chunk))
+
+    with pytest.raises(ProofRefused, match="too many pixels"):
+        check(bomb + b"\x00\x00\x00\x00IDAT\x35\xaf\x06\x1e")
+
+
+class Unreadable(io.BytesIO):
+    def read(self, _size: int | None = -1) -> bytes:
+        raise AssertionError("A file that is too large was read.")
+
+
+def test_too_large_file_is_refused_before_it_is_read() -> None:
+    with pytest.raises(ProofRefused, match="larger than 15 MB"):
+        check_proof(Unreadable(), name="huge.pdf", size_bytes=100 * 1024 * 1024)
+
+
+def test_file_larger_than_it_claims_is_refused() -> None:
+    with pytest.raises(ProofRefused, match="larger than 15 MB"):
+        check_proof(io.BytesIO(b"%PDF-" + bytes(LARGEST_BYTES)), name="huge.pdf", size_bytes=10)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"GIF89a" + bytes(30), "not a photo"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a photo"),
+        (b"MZ" + bytes(100), "not a photo"),
+        (b"\x00\x00\x00\x18ftypheic" + bytes(30), "Most compatible"),
+        (picture()[:200], "incomplete or damaged"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(60), "incomplete or damaged"),
+        (b"%PDF-1.7\nhalf", "incomplete or damaged"),
+        (PDF_BYTES.replace(b"/Catalog", b"/Catalog /OpenAction <</S /JavaScript /JS (x)>>"), "programs"),
+        (b"%PDF-1.7\n" + b"<</Type /Page >>\n" * 201 + b"startxref\n1\n%%EOF", "more than 200 pages"),
+    ],
+)
+def test_what_is_no_proof_is_refused_in_words(content: bytes, words: str) -> None:
+    with pytest.raises(ProofRefused, match=words):
+        check(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("letter.jpg", "letter.jpg"),
+        ("../../etc/passwd", "passwd.jpg"),
+        ("C:\\Users\\tess\\letter.JPG", "letter.jpg"),
+        ("letter\u202egpj.exe", "lettergpj.jpg"),
+        ("a\r\nSet-Cookie: x.pdf", "aSet-Cookie x.jpg"),
+        ("", "proof.jpg"),
+        ("...", "proof.jpg"),
+        ('<img src="x">.png', "img src= x.jpg"),
+        ("x" * 500, "x" * 120 + ".jpg"),
+    ],
+)
+def test_hostile_names_become_harmless_ones(name: str, shown: str) -> None:
+    assert clean_name(name, suffix=".jpg") == shown
+
+
+@given(st.text(max_size=300))
+def test_no_name_holds_folders_or_control_characters(name: str) -> None:
+    shown = clean_name(name, suffix=".pdf")
+
+    assert shown.endswith(".pdf")
+    assert shown.isprintable()
+    assert not set(shown) & set('/\\<>:"|?*')
+    assert len(shown) <= 124
+
+
+@given(st.binary(max_size=400))
+def test_no_bytes_make_it_fall_over(content: bytes) -> None:
+    for start in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"%PDF-"):
+        try:
+            check(start + content)
+        except ProofRefused as refused:
+            assert str(refused)
