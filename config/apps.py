@@ -9,7 +9,11 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         from config import checks  # noqa: F401 - registers the checks
+        from config.celery import app
         from config.staff_groups import provide_groups
 
         # After the last app of ours: by then every permission of ours exists, as Django makes them the same way.
         post_migrate.connect(provide_groups, sender=apps.get_app_config("auth"))
+
+        # At once, not when a worker first asks: a module of tasks that cannot be imported must stop the process.
+        app.autodiscover_tasks(force=True)

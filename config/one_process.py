@@ -14,9 +14,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from wsgiref.types import WSGIApplication
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import celery.beat
+import celery.worker.state
 from celery import Celery
 from celery.exceptions import SecurityWarning
 from celery.signals import worker_ready
@@ -26,8 +27,9 @@ logger = logging.getLogger(__name__)
 
 WORKER_THREADS = 4
 SECONDS_TO_GET_READY = 20.0
-SECONDS_TO_STOP = 1.7
+SECONDS_TO_STOP = 1.5
 SECONDS_BETWEEN_LOOKS = 0.25
+SECONDS_BETWEEN_LAST_LOOKS = 0.05
 
 
 class PortTaken(Exception):
@@ -60,7 +62,8 @@ class OneProcess:
         :raises AddressNotOurs: this machine cannot listen there
         """
         self._server = _listen(host, port)
-        self._server.set_app(application)
+        self._requests = _CountedRequests(application)
+        self._server.set_app(self._requests)
         self.port = int(self._server.server_address[1])
         self._app = app
         self._stop_wanted = threading.Event()
@@ -88,7 +91,7 @@ class OneProcess:
         self._stop_wanted.set()
 
     def _configure_queue(self) -> None:
-        if self._app.conf.broker_url != "memory://":
+        if not self._app.conf.broker_url.startswith("memory:"):
             return
         # With a prefetch limit the pool of threads waits for acknowledgments between tasks.
         self._app.conf.update(worker_prefetch_multiplier=0, broker_transport_options={"polling_interval": 0.05})
@@ -138,20 +141,49 @@ class OneProcess:
                 raise PartStopped(f"The {thread.name} ended by itself; the log above says why.")
 
     def _stop_parts(self) -> bool:
-        deadline = time.monotonic() + SECONDS_TO_STOP
-        stops: list[Callable[[], None]] = [self._server.server_close]
+        """Take on nothing new and wait for what is in hand, not for a worker that only listens for news."""
+        stops: list[Callable[[], None]] = []
         if any(thread.name == "web" for thread in self._threads):
-            stops.insert(0, self._server.shutdown)
+            stops.append(self._server.shutdown)
         if self._scheduler is not None:
             stops.append(self._scheduler.stop)
         if self._worker is not None:
             stops.append(self._worker.stop)
-        stopping = [threading.Thread(target=stop, daemon=True) for stop in stops]
-        for thread in stopping:
-            thread.start()
-        for thread in [*stopping, *self._threads]:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in [*stopping, *self._threads])
+        for stop in stops:
+            threading.Thread(target=stop, daemon=True).start()
+        deadline = time.monotonic() + SECONDS_TO_STOP
+        while self._is_busy() and time.monotonic() < deadline:
+            time.sleep(SECONDS_BETWEEN_LAST_LOOKS)
+        self._server.server_close()
+        return not self._is_busy()
+
+    def _is_busy(self) -> bool:
+        return bool(self._requests.in_hand or celery.worker.state.active_requests)
+
+
+class _CountedRequests:
+    """Passes requests on and knows how many are not answered yet."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+        self._lock = threading.Lock()
+        self.in_hand = 0
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+        self._count(1)
+        try:
+            answer = self._application(environ, start_response)
+            try:
+                yield from answer
+            finally:
+                if hasattr(answer, "close"):
+                    answer.close()
+        finally:
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self.in_hand += change
 
 
 def leave_unfinished_work() -> None:

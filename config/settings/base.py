@@ -187,6 +187,8 @@ CLOCK = "core.clock.SystemClock"
 SWEEP_SECONDS: int = read("SWEEP_SECONDS")
 
 CELERY_BROKER_URL: str = read("CELERY_BROKER_URL")
+if CELERY_BROKER_URL == "memory://":
+    CELERY_BROKER_URL = "memory://localhost/"  # the transport warns of an address without a host
 CELERY_TASK_DEFAULT_QUEUE = "switchyard"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -255,4 +257,9 @@ LOGGING = {
     },
     "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["terminal"], "level": "INFO"},
+    "loggers": {
+        # Each task's outcome is said by celery.app.trace; that it came and was sent is said by nobody.
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+    },
 }

@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.servers.basehttp import get_internal_wsgi_application
 from django.db import connection
@@ -14,7 +14,7 @@ from config.celery import app
 from config.one_process import AddressNotOurs, OneProcess, PartStopped, PortTaken, leave_unfinished_work
 
 # What a fresh database needs before the first customer comes, in this order.
-SETUP_COMMANDS: tuple[str, ...] = ()
+SETUP_COMMANDS = ("load_poa_wording",)
 
 DEFAULT_PORT = 8000
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -59,8 +59,7 @@ class Command(BaseCommand):
     def _set_up(self) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         for name in SETUP_COMMANDS:
-            if name in get_commands():
-                call_command(name)
+            call_command(name)
 
     def _check_migrations(self) -> None:
         executor = MigrationExecutor(connection)

@@ -1,0 +1,162 @@
+"""The one-process runner as a user starts it: a process of its own, stopped by signals."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+SECONDS_TO_START = 60
+
+
+class Up:
+    """One `manage.py up` and what it wrote so far."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.log = folder / f"{uuid.uuid4().hex}.log"
+        environment = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
+        environment |= {"DATA_DIR": str(folder / "data"), "SWEEP_SECONDS": "1"}
+        with self.log.open("xb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up", "--port", "0", *arguments],
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    @property
+    def written(self) -> str:
+        return self.log.read_text()
+
+    def address(self) -> str:
+        wait_until(lambda: "is ready" in self.written or self.process.poll() is not None, lambda: self.written)
+        found = re.findall(r"ready: (http://127\.0\.0\.1:[0-9]+)/", self.written)
+        assert found, self.written
+        return str(found[-1])
+
+    def stop(self, number: signal.Signals) -> tuple[int, float]:
+        started = time.monotonic()
+        self.process.send_signal(number)
+        return self.process.wait(timeout=20), time.monotonic() - started
+
+
+def wait_until(holds: Callable[[], bool], describe: Callable[[], str]) -> None:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while not holds():
+        assert time.monotonic() < deadline, describe()
+        time.sleep(0.05)
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[Up]:
+    up = Up(folder, *arguments)
+    try:
+        yield up
+    finally:
+        up.process.kill()
+        up.process.wait()
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose database is up to date."""
+    folder = tmp_path_factory.mktemp("up")
+    with running(folder, "--setup") as up:
+        up.address()
+        up.stop(signal.SIGTERM)
+    return folder
+
+
+def answer(url: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as problem:
+        with problem:
+            return problem.code, problem.read()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_until_it_is_told_to_stop_and_stops_at_once(prepared: Path, number: signal.Signals) -> None:
+    with running(prepared) as up:
+        address = up.address()
+
+        assert answer(f"{address}/readyz")[0] == 200
+        assert answer(f"{address}/static/admin/css/base.css")[0] == 200
+        exit_code, seconds = up.stop(number)
+
+        assert exit_code == 0
+        assert seconds < 4, "two seconds on a machine that does nothing else"
+        assert "Switchyard stopped" in up.written
+
+
+def test_the_sweeps_run_inside_it(prepared: Path) -> None:
+    with running(prepared) as up:
+        up.address()
+
+        wait_until(
+            lambda: all(
+                re.search(rf"Task {name}\[\S+ succeeded", up.written)
+                for name in ("poa_documents.sweep", "enrollments.sweep")
+            ),
+            lambda: up.written,
+        )
+
+        assert "Traceback" not in up.written
+
+
+def test_killed_it_starts_again(prepared: Path) -> None:
+    with running(prepared) as up:
+        up.address()
+        up.stop(signal.SIGKILL)
+
+    with running(prepared) as up:
+        assert answer(f"{up.address()}/readyz")[0] == 200
+
+
+def test_a_taken_port_is_named_with_the_way_out(prepared: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with running(prepared, "--port", str(port)) as up:
+            exit_code = up.process.wait(timeout=SECONDS_TO_START)
+
+            assert exit_code == 1
+            assert f"Port {port} of 127.0.0.1 is taken by another process." in up.written
+            assert "--port" in up.written
+
+
+def test_an_empty_database_is_not_served(tmp_path: Path) -> None:
+    with running(tmp_path) as up:
+        exit_code = up.process.wait(timeout=SECONDS_TO_START)
+
+        assert exit_code == 1
+        assert "Start with --setup, or run manage.py migrate first." in up.written
+
+
+@pytest.mark.parametrize(("name", "value"), [("SWEEP_SECONDS", "often"), ("LIGHT_APP_TOKNE", "abc")])
+def test_a_wrong_setting_stops_it_with_the_variables_name(tmp_path: Path, name: str, value: str) -> None:
+    completed = subprocess.run(
+        [sys.executable, "manage.py", "up"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), name: value},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_TO_START,
+        check=False,
+    )
+
+    assert completed.returncode == 1
+    assert completed.stderr.startswith(f"Switchyard cannot start:\n{name} ")
+    assert "Traceback" not in completed.stderr
