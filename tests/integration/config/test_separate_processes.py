@@ -1,0 +1,169 @@
+"""Web, worker and scheduler as processes apart on PostgreSQL and Redis, started as docker-compose.yml starts them."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REDIS_URL
+from tests.unit.config.production_environment import production_environment
+
+pytestmark = pytest.mark.services
+
+ROOT = Path(__file__).resolve().parents[3]
+PROGRAMS = Path(sys.executable).parent
+SECONDS_TO_WAIT = 60
+
+
+@dataclass
+class Processes:
+    """What runs, by name, with the environment that all of it shares."""
+
+    environment: dict[str, str]
+    folder: Path
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, name: str, *command: str) -> None:
+        with self._log(name).open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
+            )
+
+    def written_by(self, name: str) -> str:
+        return self._log(name).read_text()
+
+    def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:
+        process = self.running.pop(name)
+        process.send_signal(number)
+        return process.wait(timeout=SECONDS_TO_WAIT)
+
+    def everything_written(self) -> str:
+        return "\n".join(f"--- {name}\n{self.written_by(name)}" for name in self.running)
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+
+@contextmanager
+def processes(environment: dict[str, str], folder: Path) -> Iterator[Processes]:
+    started = Processes(environment, folder)
+    try:
+        yield started
+    finally:
+        for process in started.running.values():
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def house(postgres_url: str, redis_key_prefix: str, tmp_path: Path) -> Iterator[Processes]:
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environment |= {
+        **{name: value for name, value in production_environment().items() if name in SECRETS},
+        "DJANGO_SETTINGS_MODULE": "config.settings.local",
+        "DATA_DIR": str(tmp_path / "data"),
+        "DATABASE_URL": postgres_url,
+        "CELERY_BROKER_URL": REDIS_URL,
+        "CELERY_KEY_PREFIX": redis_key_prefix,
+        "SWEEP_SECONDS": "1",
+    }
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        timeout=SECONDS_TO_WAIT,
+    )
+    with processes(environment, tmp_path) as started:
+        yield started
+
+
+SECRETS = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "LIGHT_WEBHOOK_SECRET")
+
+
+def start_worker(house: Processes) -> None:
+    house.start("worker", str(PROGRAMS / "celery"), "--app", "config", "worker", "--concurrency", "2")
+
+
+def start_scheduler(house: Processes) -> None:
+    celery = str(PROGRAMS / "celery")
+    house.start("scheduler", celery, "--app", "config", "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile=")
+
+
+def start_web(house: Processes) -> str:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    gunicorn = str(PROGRAMS / "gunicorn")
+    house.start("web", gunicorn, "config.wsgi", "--bind", address, "--worker-class", "gthread", "--threads", "4")
+    return f"http://{address}"
+
+
+def wait_until(holds: Callable[[], bool], house: Processes) -> None:
+    deadline = time.monotonic() + SECONDS_TO_WAIT
+    while not holds():
+        assert time.monotonic() < deadline, house.everything_written()
+        time.sleep(0.1)
+
+
+def answers(url: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as problem:
+        with problem:
+            return problem.code, problem.read().decode()
+    except urllib.error.URLError as problem:
+        return 0, str(problem)
+
+
+def sweeps_done(house: Processes) -> int:
+    return len(re.findall(r"Task enrollments\.sweep\[\S+ succeeded", house.written_by("worker")))
+
+
+def test_the_three_processes_work_together_and_stop_when_asked(house: Processes) -> None:
+    web = start_web(house)
+    start_worker(house)
+    start_scheduler(house)
+
+    wait_until(lambda: answers(f"{web}/readyz")[0] == 200, house)
+    wait_until(lambda: sweeps_done(house) >= 2, house)
+
+    assert "poa_documents.sweep" in house.written_by("worker")
+    assert "Traceback" not in house.everything_written()
+    assert [house.stop(name) for name in ("scheduler", "worker", "web")] == [0, 0, 0]
+
+
+def test_a_killed_worker_is_followed_by_one_that_goes_on(house: Processes) -> None:
+    start_worker(house)
+    start_scheduler(house)
+    wait_until(lambda: sweeps_done(house) >= 1, house)
+    house.stop("worker", signal.SIGKILL)
+    done_before = sweeps_done(house)
+
+    start_worker(house)
+
+    wait_until(lambda: sweeps_done(house) > done_before, house)
+
+
+def test_web_says_which_part_is_gone(house: Processes) -> None:
+    house.environment["CELERY_BROKER_URL"] = "redis://127.0.0.1:1/0"
+    web = start_web(house)
+
+    wait_until(lambda: answers(f"{web}/healthz")[0] == 200, house)
+    status, body = answers(f"{web}/readyz")
+
+    assert status == 503
+    assert '"broker": "failing"' in body
+    assert '"database": "ok"' in body
+    assert "redis://" not in body
