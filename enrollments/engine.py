@@ -15,7 +15,6 @@ from django.db.models import Q
 
 from core.actors import SYSTEM
 from core.clock import Clock
-from core.dates import chicago_day
 from enrollments import decision
 from enrollments.actions import accepting, attesting, planning, reconciling, stopping
 from enrollments.actions.moving import EnrollmentMoved, lock
@@ -80,7 +79,7 @@ class Engine:
 
     def _decide(self, enrollment: Enrollment) -> tuple[Step, Facts]:
         now = self.clock.now()
-        facts = gather(enrollment, today=chicago_day(now))
+        facts = gather(enrollment)
         return decide(facts, now=now, policy=self.policy), facts
 
     def _perform(self, enrollment_id: int, step: Step) -> None:
@@ -151,7 +150,7 @@ class Engine:
     def _what_screens_show(self, enrollment_id: int, step: Step) -> dict[str, object]:
         enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
         now = self.clock.now()
-        facts = gather(enrollment, today=chicago_day(now))
+        facts = gather(enrollment)
         shown = decision.gates(facts, now=now, policy=self.policy)
         return {
             "next_step": _name(step),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from enrollments.light.payloads import Account, LightStage, derive_stage, missing_prerequisites
+from enrollments.light.payloads import Account, LightStage, missing_prerequisites
 from enrollments.models import AcceptAttempt, Enrollment, Hold, LightWrite, Pause, PlanOffer
 from enrollments.offers import OfferedPlan, SignedLimits
 from enrollments.states import (
@@ -130,7 +130,7 @@ class Facts:
     calls_not_before: datetime | None = None
 
 
-def gather(enrollment: Enrollment, *, today: date) -> Facts:
+def gather(enrollment: Enrollment) -> Facts:
     """
     Read the facts of one enrollment; a fixed number of queries, whatever its history.
 
@@ -149,7 +149,7 @@ def gather(enrollment: Enrollment, *, today: date) -> Facts:
         status=EnrollmentStatus(enrollment.status),
         esi_id=enrollment.site.esi_id,
         authority=authority,
-        account=_account(enrollment, today=today),
+        account=_account(enrollment),
         go_live=_go_live(enrollment),
         offers=_offers(recent),
         has_asked_for_offers=any(_is_done(write, WriteKind.REQUEST_PLANS) for write in recent),
@@ -241,7 +241,7 @@ def _authority(poa: PoaDocument, enrollment: Enrollment) -> AuthorityFacts:
     )
 
 
-def _account(enrollment: Enrollment, *, today: date) -> AccountFacts | None:
+def _account(enrollment: Enrollment) -> AccountFacts | None:
     if enrollment.light_account_uuid is None:
         return None
     account = last_account(enrollment)
@@ -259,7 +259,7 @@ def _account(enrollment: Enrollment, *, today: date) -> AccountFacts | None:
     return AccountFacts(
         uuid=enrollment.light_account_uuid,
         read_at=enrollment.last_read_at,
-        stage=derive_stage(account, today),
+        stage=LightStage(enrollment.light_stage),
         status=enrollment.light_status,
         status_since=enrollment.light_status_since,
         missing=missing_prerequisites(account),

@@ -37,6 +37,9 @@ class Enrollment(models.Model):
     light_account_uuid = models.UUIDField("Light account", null=True, blank=True, unique=True)
     light_status = models.CharField("Light's status", max_length=100, blank=True)
     light_status_since = models.DateTimeField(null=True, blank=True)
+    light_stage = models.CharField(
+        "how far the account has come", max_length=12, blank=True, help_text="Derived when it was last read."
+    )
     light_account = models.JSONField("Light's account as last read", default=dict, blank=True)
     last_read_at = models.DateTimeField(null=True, blank=True)
 
@@ -251,7 +254,7 @@ class Hold(models.Model):
     because = models.TextField()
     owner = models.CharField(max_length=12, choices=HoldOwner.choices)
     since = models.DateTimeField()
-    act_by = models.DateTimeField(null=True, blank=True)
+    act_by_date = models.DateField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)
     released_by = models.CharField(max_length=60, blank=True)
     release_reason = models.TextField(blank=True)

@@ -41,7 +41,7 @@ def open_account(enrollment_id: int, step: OpenAccount, *, light: LightClient, c
     with transaction.atomic():
         write.enrollment = lock(enrollment_id)
         write.enrollment.light_account_uuid = UUID(account.uuid)
-        keep_reading(write.enrollment, account, at=clock.now())
+        keep_reading(write.enrollment, account, dialect=light.dialect, at=clock.now())
         write.enrollment.save()
         close_done(write, answer=account.raw, outcome=f"Account {account.uuid}.", at=clock.now())
 

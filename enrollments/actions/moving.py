@@ -42,9 +42,7 @@ def note(enrollment: Enrollment, name: str, *, by: Actor, at: datetime, reason: 
     _add_event(enrollment, name, old_status=enrollment.status, by=by, at=at, reason=reason)
 
 
-def _add_event(
-    enrollment: Enrollment, name: str, *, old_status: str, by: Actor, at: datetime, reason: str
-) -> None:
+def _add_event(enrollment: Enrollment, name: str, *, old_status: str, by: Actor, at: datetime, reason: str) -> None:
     EnrollmentEvent.objects.create(
         enrollment=enrollment,
         name=name,

@@ -44,9 +44,7 @@ def request_plans(enrollment_id: int, step: RequestPlans, *, light: LightClient,
         close_done(write, answer={"plans": len(kept), "without_uuid": offered.dropped}, outcome=outcome, at=clock.now())
 
 
-def _keep(
-    offered: PlanList, *, write: LightWrite, esi_id: str, envelope: Envelope, at: datetime
-) -> list[PlanOffer]:
+def _keep(offered: PlanList, *, write: LightWrite, esi_id: str, envelope: Envelope, at: datetime) -> list[PlanOffer]:
     limits = signed_limits(envelope)
     kept = []
     for plan in offered.plans:

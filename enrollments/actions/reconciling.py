@@ -19,6 +19,7 @@ from enrollments.actions.stopping import place_hold
 from enrollments.actions.writing import back_off, close_done, close_not_done, hold_code_for, lose_answer
 from enrollments.decision import FOR_OPERATIONS, Hold, SettleDoubt
 from enrollments.light.client import LightClient
+from enrollments.light.dialect import Dialect
 from enrollments.light.errors import LightError, NotReached
 from enrollments.light.payloads import Account, LightStage, derive_stage
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
@@ -40,19 +41,26 @@ def read_account(enrollment_id: int, *, light: LightClient, clock: Clock) -> Non
     account = _read(enrollment_id, str(account_uuid), light=light, clock=clock)
     with transaction.atomic():
         enrollment = lock(enrollment_id)
-        keep_reading(enrollment, account, at=clock.now())
+        keep_reading(enrollment, account, dialect=light.dialect, at=clock.now())
         enrollment.save()
         _follow(enrollment, account, at=clock.now())
 
 
-def keep_reading(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
+def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, at: datetime) -> None:
     """Put a reading on the locked enrollment, unsaved."""
     status = (account.status or "")[:100]
     if status != enrollment.light_status or enrollment.light_status_since is None:
         enrollment.light_status_since = at
         if enrollment.last_read_at is not None:
-            note(enrollment, "light_status", by=LIGHT, at=at, reason=f"{enrollment.light_status or '-'} → {status or '-'}")
+            note(
+                enrollment,
+                "light_status",
+                by=LIGHT,
+                at=at,
+                reason=f"{enrollment.light_status or '-'} → {status or '-'}",
+            )
     enrollment.light_status = status
+    enrollment.light_stage = derive_stage(account, chicago_day(at), known_statuses=dialect.known_statuses).value
     enrollment.light_account = account.model_dump(mode="json", exclude={"email"}) | {"raw": {}}
     enrollment.last_read_at = at
     enrollment.failures = 0
@@ -61,18 +69,21 @@ def keep_reading(enrollment: Enrollment, account: Account, *, at: datetime) -> N
 
 def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
     """Move forward as far as the account shows; it never moves anything back."""
-    stage = derive_stage(account, chicago_day(at))
     if enrollment.status == EnrollmentStatus.OPEN and account.has_accepted_plan:
         confirming.recognize_called_off_acceptance(enrollment, account, at=at)
     if enrollment.status == EnrollmentStatus.ACCEPTED and account.is_enrollment_finalized:
         confirming.finalize(enrollment, at=at)
-    if enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and stage == LightStage.ACTIVE:
+    if enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_active(enrollment):
         enrollment.active_at = at
         take_move(enrollment, "activate", by=LIGHT, at=at)
     if enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_canceled(account):
         enrollment.ended_at = at
         enrollment.ended_because = "Light shows a last day of service: the customer opted out, or service was canceled."
         take_move(enrollment, "end", by=LIGHT, at=at, reason=enrollment.ended_because)
+
+
+def _is_active(enrollment: Enrollment) -> bool:
+    return enrollment.light_stage == LightStage.ACTIVE.value
 
 
 def _is_canceled(account: Account) -> bool:
@@ -97,7 +108,9 @@ def settle_doubt(enrollment_id: int, step: SettleDoubt, *, light: LightClient, c
         case WriteKind.CREATE_ACCOUNT:
             _settle_account(write, step, light=light, clock=clock)
         case WriteKind.REQUEST_PLANS:
-            close_not_done(write.pk, outcome="Asking for plans changes nothing; they are asked for again.", at=clock.now())
+            close_not_done(
+                write.pk, outcome="Asking for plans changes nothing; they are asked for again.", at=clock.now()
+            )
         case _:
             _settle_by_account(write, step, light=light, clock=clock)
 
@@ -119,7 +132,7 @@ def _settle_account(write: LightWrite, step: SettleDoubt, *, light: LightClient,
         if len(candidates) == 1:
             enrollment = current.enrollment
             enrollment.light_account_uuid = UUID(candidates[0].uuid)
-            keep_reading(enrollment, candidates[0], at=at)
+            keep_reading(enrollment, candidates[0], dialect=light.dialect, at=at)
             enrollment.save()
             close_done(current, answer=candidates[0].raw, outcome=f"Found account {candidates[0].uuid}.", at=at)
         elif step.is_last_reading and not candidates:
@@ -141,7 +154,7 @@ def _settle_by_account(write: LightWrite, step: SettleDoubt, *, light: LightClie
             return
         at = clock.now()
         enrollment = current.enrollment
-        keep_reading(enrollment, account, at=at)
+        keep_reading(enrollment, account, dialect=light.dialect, at=at)
         enrollment.save()
         match current.kind:
             case WriteKind.ACCEPT_PLAN:

@@ -40,7 +40,7 @@ def place_hold(enrollment: Enrollment, step: decision.Hold, *, at: datetime) -> 
     if open_hold is not None:
         return open_hold
     hold = Hold.objects.create(
-        enrollment=enrollment, code=step.code, because=step.because, owner=step.owner, since=at, act_by=step.act_by
+        enrollment=enrollment, code=step.code, because=step.because, owner=step.owner, since=at, act_by_date=step.act_by
     )
     note(enrollment, "hold", by=SYSTEM, at=at, reason=f"{HoldCode(step.code).label}: {step.because}")
     return hold

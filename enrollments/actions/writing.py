@@ -13,7 +13,6 @@ from django.db import transaction
 
 from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
-from core.dates import chicago_day
 from enrollments.actions.moving import EnrollmentMoved, lock, note, take_move
 from enrollments.decision import Policy, Step, decide
 from enrollments.facts import Facts, gather, governing_poa
@@ -44,7 +43,7 @@ def still_due(enrollment_id: int, step: Step, *, at: datetime, policy: Policy) -
     """
     enrollment = lock(enrollment_id)
     lock_authority(enrollment)
-    facts = gather(enrollment, today=chicago_day(at))
+    facts = gather(enrollment)
     if decide(facts, now=at, policy=policy) != step:
         raise EnrollmentMoved(f"{enrollment} moved on before “{type(step).__name__}” could begin.")
     return enrollment, facts

@@ -67,9 +67,7 @@ ACCOUNT = AccountFacts(
     has_accepted_plan=False,
     is_finalized=False,
 )
-LIVE = GoLiveFacts(
-    counted_date=TODAY, is_awaiting_office=False, is_conflicting=False, is_called_off=False, by_pto=True
-)
+LIVE = GoLiveFacts(counted_date=TODAY, is_awaiting_office=False, is_conflicting=False, is_called_off=False, by_pto=True)
 NOT_LIVE = replace(LIVE, counted_date=None)
 
 READY_TO_ACCEPT = Facts(

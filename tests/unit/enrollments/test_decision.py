@@ -73,9 +73,7 @@ def test_a_plan_is_accepted_when_all_three_gates_are_open() -> None:
         (PoaStatus.EXPIRED, Waiting.POA_TO_BE_SENT, HoldOwner.OFFICE),
     ],
 )
-def test_an_unsigned_authority_names_whose_turn_it_is(
-    status: PoaStatus, code: Waiting, turn: HoldOwner | None
-) -> None:
+def test_an_unsigned_authority_names_whose_turn_it_is(status: PoaStatus, code: Waiting, turn: HoldOwner | None) -> None:
     step = next_step(replace(READY_TO_ACCEPT, authority=replace(AUTHORITY, status=status)))
 
     assert isinstance(step, Wait)
@@ -84,7 +82,14 @@ def test_an_unsigned_authority_names_whose_turn_it_is(
 
 @pytest.mark.parametrize(
     "status",
-    [PoaStatus.REVOKED, PoaStatus.DECLINED, PoaStatus.SUSPENDED, PoaStatus.SUPERSEDED, PoaStatus.LAPSED, PoaStatus.EXHAUSTED],
+    [
+        PoaStatus.REVOKED,
+        PoaStatus.DECLINED,
+        PoaStatus.SUSPENDED,
+        PoaStatus.SUPERSEDED,
+        PoaStatus.LAPSED,
+        PoaStatus.EXHAUSTED,
+    ],
 )
 def test_an_ended_authority_asks_the_office(status: PoaStatus) -> None:
     step = next_step(replace(READY_TO_ACCEPT, authority=replace(AUTHORITY, status=status)))
@@ -385,6 +390,7 @@ def test_an_ended_case_is_finished() -> None:
 
 # The whole space of facts
 
+
 def mostly(usual: object, rare: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
     """Nine times in ten the value that lets a case go on, so that many examples reach the acceptance."""
     return st.integers(0, 9).flatmap(lambda die: rare if die == 0 else st.just(usual))
@@ -424,7 +430,10 @@ lives = st.builds(
     embargo_end=mostly(None, days),
 )
 offer_facts = st.builds(
-    replace, st.sampled_from([OFFER, DEAR_OFFER]), offer_id=st.integers(1, 99), stale_at=mostly(OFFER.stale_at, instants)
+    replace,
+    st.sampled_from([OFFER, DEAR_OFFER]),
+    offer_id=st.integers(1, 99),
+    stale_at=mostly(OFFER.stale_at, instants),
 )
 writes = st.builds(
     WriteFacts,

@@ -88,8 +88,12 @@ def test_a_field_a_hair_outside_fails_alone(field: str, value: object) -> None:
     assert len(verdict.failures) == 1
 
 
-@pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Decimal("-Infinity"), Decimal(-1)])
-@pytest.mark.parametrize("field", [field for field in LIMITED_FIELDS if field.endswith(("_500", "_1000", "_2000", "dollars"))])
+@pytest.mark.parametrize(
+    "value", [Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), Decimal("-Infinity"), Decimal(-1)]
+)
+@pytest.mark.parametrize(
+    "field", [field for field in LIMITED_FIELDS if field.endswith(("_500", "_1000", "_2000", "dollars"))]
+)
 def test_what_is_no_price_fails(field: str, value: Decimal) -> None:
     assert not judge(replace(FITTING, **{field: value}), LIMITS).fits
 
@@ -153,10 +157,10 @@ def test_whatever_fits_is_inside_every_limit(
 
 
 def test_the_cheapest_fitting_offer_is_chosen_whatever_their_order() -> None:
-    cheap = replace(
-        FITTING, light_plan_uuid=UUID(int=5), average_cents_per_kwh_1000=Decimal("14"), term_months=12
+    cheap = replace(FITTING, light_plan_uuid=UUID(int=5), average_cents_per_kwh_1000=Decimal("14"), term_months=12)
+    cheaper_but_outside = replace(
+        FITTING, light_plan_uuid=UUID(int=6), average_cents_per_kwh_1000=Decimal(9), term_months=36
     )
-    cheaper_but_outside = replace(FITTING, light_plan_uuid=UUID(int=6), average_cents_per_kwh_1000=Decimal(9), term_months=36)
     judged = [(offer, judge(offer, LIMITS)) for offer in (FITTING, cheap, cheaper_but_outside)]
 
     assert choose(judged) == cheap

@@ -22,7 +22,7 @@ DAYS = st.dates(min_value=date(2026, 1, 1), max_value=date(2029, 12, 31))
 WINDOWS = st.sampled_from([DEFAULT_WINDOW, FULL_WINDOW])
 
 
-def plan_for(  # noqa: PLR0913
+def plan_for(
     *,
     today: date,
     go_live: date | None = None,
@@ -124,7 +124,7 @@ def test_an_authority_that_ends_before_the_first_day_to_act_allows_no_start() ->
     embargo_after=st.none() | st.integers(-30, 30),
     window=WINDOWS,
 )
-def test_every_plan_keeps_every_rule_on_its_first_and_last_day(  # noqa: PLR0913
+def test_every_plan_keeps_every_rule_on_its_first_and_last_day(
     today: date,
     go_live_after: int,
     earliest_after: int,
@@ -180,8 +180,7 @@ def test_every_plan_keeps_every_rule_on_its_first_and_last_day(  # noqa: PLR0913
         for sent_after in range(70):
             sent = max(today, earliest - timedelta(days=31)) + timedelta(days=sent_after)
             assert not any(
-                is_allowed(sent + timedelta(days=ahead), sent)
-                for ahead in range(window.first_day, window.last_day + 1)
+                is_allowed(sent + timedelta(days=ahead), sent) for ahead in range(window.first_day, window.last_day + 1)
             )
 
 

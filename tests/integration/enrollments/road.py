@@ -1,0 +1,154 @@
+"""One way to walk cases along the main road: real actions, the real engine, real HTTP to the stand-in for Light."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from core.actors import Actor
+from enrollments.actions import opening, stopping
+from enrollments.decision import Policy
+from enrollments.engine import Engine
+from enrollments.light.client import LightClient
+from enrollments.models import Enrollment, Pause
+from installations.models import Installation
+from poa_documents import actions as poa_actions
+from poa_documents.models import PlanPromise, PoaDocument
+from simulator.pricing import FIXED_GROUP_UUID
+from simulator.server import RunningSimulator
+from tests.contract.dialects import DialectPair
+from tests.factories import installations as made
+from tests.factories.poa_documents import plan_promise, signed_poa
+
+MORNING = datetime(2026, 3, 5, 16, 0, tzinfo=UTC)
+OFFICE = Actor.staff(1)
+POLICY = Policy(longest_call=timedelta(minutes=3))
+
+
+@dataclass
+class SettableClock:
+    at: datetime = MORNING
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@dataclass
+class Road:
+    """Walks cases; `clock` and the stand-in's clock move together."""
+
+    simulator: RunningSimulator
+    pair: DialectPair
+    clock: SettableClock = field(default_factory=SettableClock)
+    policy: Policy = POLICY
+
+    def __post_init__(self) -> None:
+        self.light = LightClient(
+            base_url=self.simulator.url,
+            app_token=self.simulator.app_token,
+            dialect=self.pair.client,
+            connect_timeout_seconds=2,
+            read_timeout_seconds=2,
+            clock=self.clock.now,
+            pause=lambda _seconds: None,
+        )
+        self.engine = Engine(light=self.light, clock=self.clock, policy=self.policy)
+
+    # People
+
+    def case(self, *, tags: str = "", promise: PlanPromise | None = None, signed: bool = True) -> Enrollment:
+        """A customer with a sold solar job and, unless told otherwise, a signed POA."""
+        customer = made.customer(self.clock.at, email=f"case{tags}.{made.esi_id()}@example.com")
+        job = made.installation(self.clock.at, customer=customer, site=made.site(self.clock.at))
+        if signed:
+            self.sign(job, promise=promise)
+        enrollment = opening.look_again(site_id=job.site_id, at=self.clock.at)
+        assert enrollment is not None
+        return enrollment
+
+    def sign(self, job: Installation, *, promise: PlanPromise | None = None, **changes: Any) -> PoaDocument:
+        poa = signed_poa(
+            at=self.clock.at,
+            customer=job.customer,
+            site=job.site,
+            promise=promise or roomy_promise(),
+            **changes,
+        )
+        self.pass_time(timedelta(seconds=2))
+        return poa
+
+    def report_pto(self, enrollment: Enrollment) -> None:
+        made.go_live_report(enrollment.installations.get(), at=self.clock.at)
+        stopping.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
+
+    def finish_at_light(self, enrollment: Enrollment, *steps: str) -> None:
+        enrollment.refresh_from_db()
+        self.simulator.control.complete(
+            str(enrollment.light_account_uuid), steps or None, esi_id=enrollment.site.esi_id
+        )
+
+    def revoke(self, enrollment: Enrollment) -> None:
+        poa = PoaDocument.objects.filter(site=enrollment.site).latest("pk")
+        poa_actions.revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=self.clock.at)
+        stopping.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
+
+    def pause(self) -> Pause:
+        return stopping.pause(reason="Prices look odd.", by=OFFICE, at=self.clock.at)
+
+    def resume(self, pause: Pause) -> None:
+        stopping.resume(pause_id=pause.pk, by=OFFICE, at=self.clock.at)
+
+    # Time and the machine
+
+    def pass_time(self, span: timedelta) -> None:
+        self.clock.at += span
+        self.simulator.control.set_now(self.clock.at)
+
+    def run(self, enrollment: Enrollment) -> str:
+        """Let the engine take the case as far as it goes now."""
+        stopping.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
+        word = self.engine.advance(enrollment.pk)
+        enrollment.refresh_from_db()
+        return word
+
+    def live(self, enrollment: Enrollment, span: timedelta, until: Callable[[], bool] = lambda: False) -> None:
+        """Let time pass, waking the engine whenever the case is due."""
+        end = self.clock.at + span
+        while self.clock.at < end and not until():
+            enrollment.refresh_from_db()
+            wake = min(enrollment.due_at or end, end)
+            self.pass_time(max(wake - self.clock.at, timedelta(seconds=1)))
+            self.engine.advance(enrollment.pk)
+        enrollment.refresh_from_db()
+
+    # What Light holds
+
+    def acceptances_of(self, enrollment: Enrollment) -> list[dict[str, Any]]:
+        enrollment.refresh_from_db()
+        return [
+            row
+            for row in self.simulator.control.acceptances()
+            if row["account_uuid"] == str(enrollment.light_account_uuid)
+        ]
+
+
+def roomy_promise(**changes: Any) -> PlanPromise:
+    """Limits within which the stand-in's fixed plans always lie."""
+    limits: dict[str, Any] = {
+        "light_plan_group": UUID(FIXED_GROUP_UUID),
+        "highest_average_cents_per_kwh_500": Decimal(40),
+        "highest_average_cents_per_kwh_1000": Decimal(40),
+        "highest_average_cents_per_kwh_2000": Decimal(40),
+        "highest_base_fee_dollars": Decimal(40),
+        "longest_term_months": 36,
+        "highest_termination_fee_dollars": Decimal(500),
+        "lowest_buyback_cents_per_kwh": Decimal(0),
+    }
+    return plan_promise(**{**limits, **changes})
+
+
+def tight_promise() -> PlanPromise:
+    """Limits that no plan of the stand-in meets."""
+    return roomy_promise(highest_average_cents_per_kwh_1000=Decimal("1.5"))

@@ -1,0 +1,176 @@
+"""From a signed authority to active service, over real HTTP, in both dialects."""
+
+from datetime import timedelta
+
+from enrollments.decision import Waiting
+from enrollments.models import AcceptAttempt, LightWrite
+from enrollments.states import EnrollmentStatus, HoldCode, WriteKind, WriteStatus
+from poa_documents import evidence
+from poa_documents.models import PoaDocument
+from poa_documents.states import PoaStatus
+from tests.integration.enrollments.road import Road, tight_promise
+
+A_MONTH = timedelta(days=31)
+
+
+def test_a_case_goes_straight_through_to_active_service(road: Road) -> None:
+    case = road.case()
+
+    assert road.run(case) == Waiting.CUSTOMER_TO_FINISH
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(hours=2), until=lambda: False)
+
+    assert case.status == EnrollmentStatus.FINALIZED
+    [acceptance] = road.acceptances_of(case)
+    assert acceptance["service_start_date"] == str(case.service_start_date)
+    assert acceptance["esi_id"] == case.site.esi_id
+
+    road.live(case, A_MONTH)
+
+    assert case.status == EnrollmentStatus.ACTIVE
+    assert len(road.acceptances_of(case)) == 1
+    poa = PoaDocument.objects.get(site=case.site)
+    assert poa.status == PoaStatus.EXHAUSTED
+    assert evidence.verify(poa).problem == ""
+
+
+def test_light_hears_the_instant_of_the_signature(road: Road) -> None:
+    case = road.case()
+
+    road.run(case)
+
+    poa = PoaDocument.objects.get(site=case.site)
+    write = LightWrite.objects.get(kind=WriteKind.RECORD_CLIENT_AGENT)
+    assert poa.signed_at is not None
+    assert write.request["client_agent_accepted_at"] == poa.signed_at.isoformat()
+    assert case.attested_poa == poa
+
+
+def test_nothing_is_sent_to_light_before_the_customer_signed(road: Road) -> None:
+    case = road.case(signed=False)
+
+    assert road.run(case) == Waiting.POA_TO_BE_SENT
+
+    assert not LightWrite.objects.exists()
+    assert road.simulator.control.state()["accounts"] == []
+
+
+def test_frozen_credit_is_waited_out_and_thaws_by_itself(road: Road) -> None:
+    case = road.case(tags="+frozen14")
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(hours=3))
+    assert case.next_step == Waiting.CREDIT_FROZEN
+    assert case.status == EnrollmentStatus.OPEN
+
+    road.live(case, timedelta(days=15), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+
+    assert case.status == EnrollmentStatus.FINALIZED
+    assert len(road.acceptances_of(case)) == 1
+
+
+def test_pto_before_identity_and_card_waits_for_the_customer(road: Road) -> None:
+    case = road.case()
+    road.report_pto(case)
+    road.run(case)
+    assert case.next_step == Waiting.CUSTOMER_TO_FINISH
+    assert case.act_by_date is not None
+
+    road.finish_at_light(case)
+    road.live(case, timedelta(hours=2))
+
+    assert case.status == EnrollmentStatus.FINALIZED
+
+
+def test_an_offer_outside_the_limits_is_held_for_a_person_and_never_accepted(road: Road) -> None:
+    case = road.case(promise=tight_promise())
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+
+    road.live(case, A_MONTH)
+
+    assert case.status == EnrollmentStatus.OPEN
+    hold = case.holds.get(released_at__isnull=True)
+    assert hold.code == HoldCode.OUTSIDE_LIMITS
+    assert "signed at most 1.5 ¢/kWh" in hold.because
+    assert road.acceptances_of(case) == []
+
+
+def test_a_revocation_before_the_acceptance_stops_everything(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.revoke(case)
+
+    road.live(case, A_MONTH)
+
+    assert case.status == EnrollmentStatus.OPEN
+    assert case.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_ENDED
+    assert road.acceptances_of(case) == []
+
+
+def test_a_lost_answer_to_the_acceptance_is_settled_by_reading(road: Road) -> None:
+    case = road.case(tags="+acceptlost")
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+
+    road.live(case, timedelta(hours=2))
+
+    assert case.status == EnrollmentStatus.FINALIZED
+    assert len(road.acceptances_of(case)) == 1
+    attempt = AcceptAttempt.objects.get()
+    assert attempt.succeeded
+    assert attempt.write.status == WriteStatus.DONE
+    assert attempt.write.doubt_since is not None
+    assert case.events.filter(name="lose_answer").exists()
+
+
+def test_a_customer_who_opts_out_before_the_start_ends_the_case(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(hours=2))
+
+    road.simulator.control.opt_out(str(case.light_account_uuid))
+    road.live(case, timedelta(days=3))
+
+    assert case.status == EnrollmentStatus.ENDED
+    assert "opted out" in case.ended_because
+
+
+def test_a_plan_the_customer_chose_himself_is_never_accepted_over(road: Road) -> None:
+    case = road.case(tags="+self-enroll")
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+
+    road.live(case, timedelta(days=2))
+
+    assert case.holds.get(released_at__isnull=True).code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
+    assert all(row["by_customer"] for row in road.acceptances_of(case))
+
+
+def test_offers_that_went_stale_are_asked_for_again(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    pause = road.pause()
+    road.report_pto(case)
+    road.live(case, timedelta(hours=2))
+    assert case.next_step == Waiting.PAUSED
+
+    road.live(case, timedelta(days=9))
+    road.resume(pause)
+    road.live(case, timedelta(hours=2))
+
+    assert case.status == EnrollmentStatus.FINALIZED
+    assert LightWrite.objects.filter(kind=WriteKind.REQUEST_PLANS).count() == 2
+    assert case.accepted_offer is not None
+    assert case.accepted_at is not None
+    assert case.accepted_offer.stale_at > case.accepted_at
