@@ -1,4 +1,4 @@
-"""The customer's pages, below /portal/. The link's secret part is the first part of every address."""
+"""The customer's pages, below /portal/. The link's secret part comes first in every address."""
 
 from django.urls import path
 
@@ -8,4 +8,9 @@ app_name = "portal"
 
 urlpatterns = [
     path("<str:token>/", views.home, name="home"),
+    path("<str:token>/step/<slug:name>/", views.step, name="step"),
+    path("<str:token>/language/", views.choose_language, name="language"),
+    path("<str:token>/decline/", views.decline, name="decline"),
+    path("<str:token>/revoke/", views.revoke, name="revoke"),
+    path("<str:token>/copy.pdf", views.copy, name="copy"),
 ]

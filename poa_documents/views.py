@@ -1,10 +1,269 @@
-"""The customer's pages."""
+"""The customer's pages. Each POST makes one call to an action; a GET changes nothing."""
+
+import logging
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 
 from core import clock
-from poa_documents.links import find_poa
+from core.actors import Actor
+from core.moves import MoveNotAllowed
+from installations.models import Language
+from poa_documents import actions
+from poa_documents.cases import text_of
+from poa_documents.forms import REASON_LENGTH, ConsentForm, SignatureForm
+from poa_documents.guards import AuthorityMissing, read_signed_pdf
+from poa_documents.link_pages import client_ip, form_key, link_page, user_agent
+from poa_documents.models import PoaDocument, Statement
+from poa_documents.phrases import phrases_in
+from poa_documents.presenters import (
+    home_context,
+    kept_drawing,
+    language_of,
+    page_context,
+    shown_statements,
+    step_context,
+)
+from poa_documents.queries import consents_for
+from poa_documents.signature import SignatureNotUsable
+from poa_documents.states import SIGNABLE_STATUSES, PoaStatus
+from poa_documents.steps import BY_NAME, NUMBERS, Step, current_step
+
+logger = logging.getLogger(__name__)
+
+SEAL_PATIENCE_SECONDS = 3.0
+_WITH_TICKS = frozenset({"broker", "confirm"})
+_REVOCABLE = frozenset({PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED})
 
 
-def home(_request: HttpRequest, token: str) -> HttpResponse:
-    return HttpResponse(find_poa(token, at=clock.now()).get_status_display())
+@link_page
+def home(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    return render_home(request, poa)
+
+
+def render_home(
+    request: HttpRequest,
+    poa: PoaDocument,
+    *,
+    template: str = "portal/home.html",
+    extra: dict[str, Any] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """
+    Show where things stand. A floor above may pass a template that extends `portal/home.html` and fills its `progress`.
+    """
+    step = None
+    if poa.status in SIGNABLE_STATUSES:
+        step = current_step(consents_for(poa, text_of(poa)), has_signature=bool(poa.signature_text))
+    return _render(request, poa, template, {**home_context(poa, step=step), **(extra or {})}, status=status)
+
+
+@link_page
+def step(request: HttpRequest, poa: PoaDocument, *, name: str) -> HttpResponse:
+    """Show or take one step; a step before its turn leads to the one whose turn it is."""
+    if poa.status not in SIGNABLE_STATUSES or name not in BY_NAME:
+        return _to_home(request)
+    wanted = BY_NAME[name]
+    now_at = current_step(consents_for(poa, text_of(poa)), has_signature=bool(poa.signature_text))
+    if NUMBERS[wanted.name] > NUMBERS[now_at.name]:
+        return _to_step(request, now_at.name)
+    if request.method != "POST":
+        return _show_step(request, poa, wanted)
+    try:
+        if wanted.name == "signature":
+            return _take_signature(request, poa, wanted)
+        if wanted.name == "review":
+            return _take_final_act(request, poa, wanted)
+        return _take_consents(request, poa, wanted)
+    except actions.WordsChanged:
+        fresh = PoaDocument.objects.get(pk=poa.pk)
+        return _show_step(request, fresh, wanted, notice=_phrase(fresh, "page", "words_changed"), status=409)
+    except MoveNotAllowed:  # signed, declined or voided meanwhile, perhaps on another device: home says so
+        return _to_home(request)
+
+
+def _take_consents(request: HttpRequest, poa: PoaDocument, wanted: Step) -> HttpResponse:
+    form = ConsentForm(wanted.statements, needs_ticks=wanted.name in _WITH_TICKS, posted=request.POST)
+    given = consents_for(poa, text_of(poa))
+    if any(statement not in given for statement in form.unticked):
+        return _show_step(request, poa, wanted, form=form, status=422)
+    for statement in wanted.statements:
+        actions.record_consent(
+            poa_id=poa.pk,
+            statement=statement,
+            words_sha256=form.words_sha256(statement),
+            by=_customer(poa),
+            at=clock.now(),
+            ip_address=client_ip(request),
+            user_agent=user_agent(request),
+        )
+    return _to_next(request, poa)
+
+
+def _take_signature(request: HttpRequest, poa: PoaDocument, wanted: Step) -> HttpResponse:
+    form = SignatureForm.posted(request.POST)
+    try:
+        actions.keep_signature(
+            poa_id=poa.pk, signature_kind=form.kind, signature_text=form.text, by=_customer(poa), at=clock.now()
+        )
+    except SignatureNotUsable as problem:
+        return _show_step(
+            request, poa, wanted, signature=form, error=_phrase(poa, "signature", problem.code), status=422
+        )
+    return _to_next(request, poa)
+
+
+def _take_final_act(request: HttpRequest, poa: PoaDocument, wanted: Step) -> HttpResponse:
+    try:
+        actions.sign_poa(
+            poa_id=poa.pk,
+            signature_kind=poa.signature_kind,
+            signature_text=poa.signature_text,
+            document_sha256=str(request.POST.get("document_sha256", "")),
+            by=_customer(poa),
+            at=clock.now(),
+            ip_address=client_ip(request),
+            user_agent=user_agent(request),
+        )
+    except (actions.ConsentIncomplete, SignatureNotUsable):
+        return _to_next(request, poa)
+    _seal_at_once(poa.pk)
+    return _to_home(request)
+
+
+def _seal_at_once(poa_id: int) -> None:
+    """Let the customer have the copy right away; whatever goes wrong here, the sweep does it again."""
+    try:
+        actions.seal_poa(poa_id=poa_id, at=clock.now(), within_seconds=SEAL_PATIENCE_SECONDS)
+    except Exception:
+        logger.exception("POA %s could not be sealed while the customer waits; the sweep tries again.", poa_id)
+
+
+@link_page
+def choose_language(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    language = request.POST.get("language", "")
+    if request.method == "POST" and language in Language.values:
+        actions.choose_language(poa_id=poa.pk, language=language, by=_customer(poa), at=clock.now())
+        name = request.POST.get("step", "")
+        if name in BY_NAME:
+            return _to_step(request, name)
+    return _to_home(request)
+
+
+@link_page
+def decline(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    return _end(request, poa, page="decline", allowed=poa.status in SIGNABLE_STATUSES)
+
+
+@link_page
+def revoke(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    return _end(request, poa, page="revoke", allowed=poa.status in _REVOCABLE)
+
+
+def _end(request: HttpRequest, poa: PoaDocument, *, page: str, allowed: bool) -> HttpResponse:
+    if not allowed:
+        return _to_home(request)
+    reason = request.POST.get("reason", "").strip()
+    too_long = len(reason) > REASON_LENGTH
+    if request.method != "POST" or too_long:
+        error = _phrase(poa, "decline", "reason_too_long") if too_long else ""
+        context = {"page": phrases_in(language_of(poa))[page], "page_name": page, "reason": reason, "error": error}
+        return _render(request, poa, "portal/end.html", context, status=422 if too_long else 200)
+    action = actions.decline_poa if page == "decline" else actions.revoke_poa
+    try:
+        action(poa_id=poa.pk, reason=reason, by=_customer(poa), at=clock.now())
+    except MoveNotAllowed:
+        logger.info("POA %s moved on before the customer could %s it; the page shows where it stands.", poa.pk, page)
+    return _to_home(request)
+
+
+@link_page
+def copy(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    """The signed file as a download."""
+    try:
+        content = read_signed_pdf(poa)
+    except AuthorityMissing:
+        extra = {"alert": _phrase(poa, "home", "storage_away")} if poa.pdf_sha256 else {}
+        return render_home(request, poa, extra=extra, status=503 if poa.pdf_sha256 else 404)
+    name = f"{_phrase(poa, 'pdf', 'file_name')}-{poa.pk}.pdf"
+    return HttpResponse(
+        content,
+        content_type="application/pdf",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"},
+    )
+
+
+def _show_step(
+    request: HttpRequest,
+    poa: PoaDocument,
+    wanted: Step,
+    *,
+    form: ConsentForm | None = None,
+    signature: SignatureForm | None = None,
+    notice: str = "",
+    error: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    text = text_of(poa)
+    given = consents_for(poa, text)
+    unticked = set(form.unticked) - set(given) if form else set()
+    ticked = {statement for statement in wanted.statements if form and form.is_ticked(statement)} | set(given)
+    context = {
+        **step_context(poa, wanted, text, given),
+        "statements": shown_statements(wanted, text, given, ticked=ticked, unticked=unticked),
+        "notice": notice,
+        "has_errors": bool(unticked or error),
+        "error": error,
+    }
+    if wanted.name == "signature":
+        context["signature"] = signature or SignatureForm.kept(poa.signature_kind, poa.signature_text)
+        context["name_hint"] = _phrase(poa, "signature", "name_hint").format(name=poa.customer)
+    if wanted.name == "review":
+        context |= {
+            "customer_name": str(poa.customer),
+            "address": str(poa.site),
+            "drawing": kept_drawing(poa),
+            "typed_name": poa.signature_text,
+            "agreements": [
+                {"label": _phrase(poa, "pdf", statement), "step": name}
+                for name, each in BY_NAME.items()
+                for statement in each.statements
+            ],
+        }
+    return _render(request, poa, f"portal/steps/{wanted.name}.html", context, status=status)
+
+
+def _render(
+    request: HttpRequest, poa: PoaDocument, template: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    around = page_context(poa, token=_token(request), form_key=form_key(poa))
+    return render(request, template, {**around, **context}, status=status)
+
+
+def _to_next(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    fresh = PoaDocument.objects.select_related("customer", "site", "envelope", "promise", "template").get(pk=poa.pk)
+    ahead = current_step(consents_for(fresh, text_of(fresh)), has_signature=bool(fresh.signature_text))
+    return _to_step(request, ahead.name)
+
+
+def _to_step(request: HttpRequest, name: str) -> HttpResponse:
+    return redirect("portal:step", token=_token(request), name=name)
+
+
+def _to_home(request: HttpRequest) -> HttpResponse:
+    return redirect("portal:home", token=_token(request))
+
+
+def _token(request: HttpRequest) -> str:
+    if request.resolver_match is None:
+        raise RuntimeError("A page behind a link is reached through its address only.")
+    return str(request.resolver_match.kwargs["token"])
+
+
+def _customer(poa: PoaDocument) -> Actor:
+    return Actor.customer(poa.customer_id)
+
+
+def _phrase(poa: PoaDocument, section: str, name: str | Statement) -> str:
+    return phrases_in(language_of(poa))[section][str(name)]

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from core.actors import SYSTEM, Actor
-from core.queue import TaskName, enqueue_on_commit
+from core.case_changes import announce_case_change
 from poa_documents import evidence
 from poa_documents.actions.drafting import owe_mail
 from poa_documents.actions.sealing import lapse_at
@@ -51,7 +51,7 @@ def revoke_poa(
     poa.revocation_channel = RevocationChannel(channel)
     take_move(poa, "revoke", by=by, at=at, reason=reason, details={"channel": poa.revocation_channel})
     owe_mail(poa, MailKind.REVOKED_RECEIPT, at=at)
-    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=poa.site_id)
+    announce_case_change(site_id=poa.site_id, at=at)
     return poa
 
 
@@ -65,7 +65,7 @@ def suspend_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocu
     poa = lock(poa_id)
     poa.suspended_because = reason
     take_move(poa, "suspend", by=by, at=at, reason=reason)
-    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=poa.site_id)
+    announce_case_change(site_id=poa.site_id, at=at)
     return poa
 
 
@@ -83,7 +83,7 @@ def resume_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocum
         poa.suspended_because = ""
         poa.due_at = lapse_at(poa)
         take_move(poa, "resume", by=by, at=at, reason=reason)
-        enqueue_on_commit(TaskName.CASE_CHANGED, site_id=poa.site_id)
+        announce_case_change(site_id=poa.site_id, at=at)
     return poa
 
 
@@ -148,5 +148,5 @@ def lapse_poa(*, poa_id: int, at: datetime) -> bool:
         return False
     poa.ended_at, poa.ended_because, poa.due_at = at, "Its sunset passed.", None
     take_move(poa, "lapse", by=SYSTEM, at=at)
-    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=poa.site_id)
+    announce_case_change(site_id=poa.site_id, at=at)
     return True

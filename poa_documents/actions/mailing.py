@@ -44,7 +44,7 @@ def send_mail(*, mail_id: int, at: datetime) -> MailOutcome:
     """
     Send one owed mail. A link in it is made now, for this mail only, and kills the one before.
 
-    A failure is kept in the row and tried again later; after the last try the mail counts as blocked until staff resend.
+    A failure is kept in the row and tried again later; after the last try it is blocked until staff resend.
     """
     claim = _claim(mail_id, at=at)
     if isinstance(claim, MailOutcome):

@@ -8,8 +8,8 @@ from django.db import transaction
 from django.db.models import F
 
 from core.actors import SYSTEM
+from core.case_changes import announce_case_change
 from core.dates import chicago_midnight
-from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import FileNotStored, StoredFile, store
 from poa_documents.actions.drafting import owe_mail
 from poa_documents.models import MailKind, PoaDocument
@@ -73,7 +73,7 @@ def _conclude(poa_id: int, file: StoredFile, *, at: datetime) -> SealOutcome:
         replaced.ended_at, replaced.ended_because, replaced.due_at = at, reason, None
         take_move(replaced, "supersede", by=SYSTEM, at=at, reason=reason, details={"newer": poa.pk})
     owe_mail(poa, MailKind.SIGNED_COPY, at=at)
-    enqueue_on_commit(TaskName.CASE_CHANGED, site_id=poa.site_id)
+    announce_case_change(site_id=poa.site_id, at=at)
     return SealOutcome.SEALED
 
 

@@ -1,0 +1,175 @@
+"""Words, numbers and dates for the customer's pages. Templates get these, not records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from core.dates import CHICAGO, chicago_day
+from installations.models import Language
+from poa_documents.limits import limit_lines, say_date
+from poa_documents.models import ConsentRecord, PoaDocument, SignatureKind, Statement
+from poa_documents.phrases import phrases_in
+from poa_documents.signature import Drawing, drawing_of
+from poa_documents.states import SIGNABLE_STATUSES, PoaStatus
+from poa_documents.steps import NUMBERS, STEPS, Step, neighbor
+from poa_documents.wording import Block, DocumentText, blocks
+
+_IN_FORCE = frozenset({PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED})
+_TONES = {PoaStatus.SIGNED: "good", PoaStatus.EXHAUSTED: "good", PoaStatus.SEALING: "warn", PoaStatus.SUSPENDED: "warn"}
+
+
+@dataclass(frozen=True)
+class ShownStatement:
+    """One statement as a page shows it, with what was typed about it."""
+
+    name: str
+    blocks: tuple[Block, ...]
+    words: str
+    sha256: str
+    tick: str
+    is_ticked: bool
+    error: str
+    agreed: str
+
+
+def language_of(poa: PoaDocument) -> str:
+    """Until it is signed a POA is read in the language of its own text; afterwards in the customer's."""
+    return poa.template.language if poa.status in SIGNABLE_STATUSES else poa.customer.language
+
+
+def page_context(poa: PoaDocument, *, token: str, form_key: str) -> dict[str, Any]:
+    """What every page of the customer's shows around its own part."""
+    language = language_of(poa)
+    other = Language.ENGLISH if language == Language.SPANISH else Language.SPANISH
+    return {
+        "language": language,
+        "other_language": other.value,
+        "t": phrases_in(language),
+        "token": token,
+        "form_key": form_key,
+        "organization": settings.ORGANIZATION_NAME,
+        "contact": phrases_in(language)["page"]["questions"].format(contact=settings.ORGANIZATION_CONTACT),
+        "can_decline": poa.status in SIGNABLE_STATUSES,
+    }
+
+
+def home_context(poa: PoaDocument, *, step: Step | None) -> dict[str, Any]:
+    """Where things stand with one POA, in plain words. `step` is where an unsigned one goes on."""
+    language = language_of(poa)
+    words = phrases_in(language)["home"]
+    values = {
+        "name": poa.customer.first_name,
+        "organization": settings.ORGANIZATION_NAME,
+        "address": str(poa.site),
+        "email": masked_email(poa.customer.email),
+        "when": say_moment(poa.signed_at, language),
+        "ended": say_moment(poa.ended_at, language),
+        "expires": say_day(poa.token_expires_at, language),
+        "earliest": say_date(poa.envelope.earliest_start_date, language),
+        "latest": say_date(poa.envelope.latest_start_date, language),
+    }
+    context: dict[str, Any] = {
+        "hello": words["hello"].format(**values),
+        "is_invited": poa.status in SIGNABLE_STATUSES,
+        "is_sealing": poa.status == PoaStatus.SEALING,
+        "is_signed": poa.status == PoaStatus.SIGNED,
+        "can_revoke": poa.status in _IN_FORCE or poa.status == PoaStatus.SEALING,
+        "has_copy": bool(poa.pdf_sha256),
+        "tone": _TONES.get(PoaStatus(poa.status), ""),
+        "limits": limit_lines(poa.envelope, language) if poa.status in _IN_FORCE else [],
+        "next": words["next"].format(**values),
+    }
+    if context["is_invited"]:
+        return {
+            **context,
+            "invited": words["invited"].format(**values),
+            "choice": words["choice"].format(**values),
+            "step_name": step.name if step else STEPS[0].name,
+            "has_begun": step is not None and step != STEPS[0],
+        }
+    kind = {PoaStatus.SIGNED: "signed", PoaStatus.SEALING: "sealing"}.get(PoaStatus(poa.status), str(poa.status))
+    return {**context, "state_title": words[f"{kind}_title"], "state_text": words[kind].format(**values)}
+
+
+def step_context(
+    poa: PoaDocument, step: Step, text: DocumentText, given: Mapping[Statement, ConsentRecord]
+) -> dict[str, Any]:
+    words = phrases_in(text.language)
+    before, after = neighbor(step, -1), neighbor(step, 1)
+    return {
+        "step_name": step.name,
+        "step_of": words["page"]["step_of"].format(number=NUMBERS[step.name], count=len(STEPS)),
+        "step_number": NUMBERS[step.name],
+        "step_count": len(STEPS),
+        "step_title": words[step.name]["title"],
+        "back_step": before.name if before else "",
+        "next_step": after.name if after else "",
+        "is_done": bool(step.statements) and all(statement in given for statement in step.statements),
+        "document_title": text.title,
+        "document_sha256": text.sha256,
+        "limits": limit_lines(poa.envelope, text.language),
+    }
+
+
+def shown_statements(
+    step: Step,
+    text: DocumentText,
+    given: Mapping[Statement, ConsentRecord],
+    *,
+    ticked: set[Statement],
+    unticked: set[Statement],
+) -> list[ShownStatement]:
+    phrases = phrases_in(text.language)
+    own = phrases[step.name]
+    ticks = {Statement.BROKER_FACTS: "facts", Statement.ERECORD: "erecord"}
+    shown = []
+    for statement in step.statements:
+        words = text.words[statement]
+        prefix = ticks.get(statement)
+        agreed = given.get(statement)
+        shown.append(
+            ShownStatement(
+                name=statement.value,
+                blocks=blocks(_without_limits(words) if statement == Statement.SUMMARY else words),
+                words=words,
+                sha256=text.sha256_of(statement),
+                tick=own[f"{prefix}_tick"] if prefix else words,
+                is_ticked=statement in ticked,
+                error=(own[f"{prefix}_error"] if prefix else own.get("error", "")) if statement in unticked else "",
+                agreed=phrases["page"]["confirmed_on" if step.name == "confirm" else "agreed_on"].format(
+                    when=say_moment(agreed.given_at, text.language)
+                )
+                if agreed
+                else "",
+            )
+        )
+    return shown
+
+
+def kept_drawing(poa: PoaDocument) -> Drawing | None:
+    return drawing_of(poa.signature_text) if poa.signature_kind == SignatureKind.DRAWN else None
+
+
+def masked_email(address: str) -> str:
+    """Show enough of an address to be recognized by its owner, to whoever else looks at the screen."""
+    name, _, host = address.partition("@")
+    return f"{name[:1]}•••@{host}"
+
+
+def say_moment(at: datetime | None, language: str) -> str:
+    if at is None:
+        return ""
+    local = at.astimezone(CHICAGO)
+    return f"{say_date(local.date(), language)}, {local:%H:%M}"
+
+
+def say_day(at: datetime | None, language: str) -> str:
+    return say_date(chicago_day(at), language) if at else ""
+
+
+def _without_limits(words: str) -> str:
+    """The page shows the limits, which end the summary, as a table below it."""
+    return words.rpartition("\n\n")[0]

@@ -1,0 +1,98 @@
+"""A customer with a link, as far as a server can tell: opens pages, reads the forms on them and sends them back."""
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+from django.core import mail
+from django.core.mail import EmailMultiAlternatives
+from django.http import HttpResponse
+from django.test import Client
+
+from poa_documents.models import PoaDocument
+
+LINK = re.compile(r"http\S+/portal/(\S+)/")
+
+
+class _Forms(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+        self.checkboxes: dict[str, bool] = {}
+        self._in_main = False
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = dict(attributes)
+        if tag == "main":
+            self._in_main = True
+        if tag != "input" or not self._in_main or not given.get("name"):
+            return
+        name, value = str(given["name"]), given.get("value") or ""
+        match given.get("type"):
+            case "checkbox":
+                self.checkboxes[name] = "checked" in given
+            case "radio":
+                if "checked" in given:
+                    self.fields[name] = value
+            case _:
+                self.fields[name] = value
+
+
+def token_in_last_mail() -> str:
+    message = mail.outbox[-1]
+    assert isinstance(message, EmailMultiAlternatives)
+    found = LINK.search(str(message.body))
+    assert found, "The last mail holds no link."
+    return found[1]
+
+
+class Visit:
+    def __init__(self, token: str, client: Client | None = None) -> None:
+        self.token = token
+        self.client = client or Client()
+
+    @classmethod
+    def by_last_mail(cls) -> "Visit":
+        return cls(token_in_last_mail())
+
+    def address(self, path: str = "") -> str:
+        return f"/portal/{self.token}/{path}"
+
+    def open(self, path: str = "", **headers: Any) -> HttpResponse:
+        return self.client.get(self.address(path), follow=True, **headers)  # type: ignore[return-value]
+
+    def fields(self, path: str) -> dict[str, str]:
+        """What the form on a page would send untouched."""
+        return self._read(self.open(path)).fields
+
+    def checkboxes(self, response: HttpResponse) -> dict[str, bool]:
+        return self._read(response).checkboxes
+
+    def send(self, path: str, *, tick_all: bool = True, **changes: str) -> HttpResponse:
+        """Open a page, fill in its form and send it."""
+        form = self._read(self.open(path))
+        ticks = dict.fromkeys(form.checkboxes, "yes") if tick_all else {}
+        return self.post(path, {**form.fields, **ticks, **changes})
+
+    def post(self, path: str, fields: dict[str, str]) -> HttpResponse:
+        return self.client.post(self.address(path), fields, follow=True)  # type: ignore[return-value]
+
+    def agree_to_everything(self) -> None:
+        for name in ("broker", "summary", "confirm", "document"):
+            self.send(f"step/{name}/")
+
+    def sign(self, **signature: str) -> HttpResponse:
+        self.agree_to_everything()
+        form = self.fields("step/signature/")
+        self.post("step/signature/", {**form, "kind": "TYPED", "typed_name": "Carmen Reyes", **signature})
+        return self.send("step/review/")
+
+    @staticmethod
+    def _read(response: HttpResponse) -> _Forms:
+        forms = _Forms()
+        forms.feed(response.content.decode())
+        return forms
+
+
+def fresh(poa: PoaDocument) -> PoaDocument:
+    return PoaDocument.objects.get(pk=poa.pk)

@@ -1,0 +1,572 @@
+"""The customer's pages, through HTTP."""
+
+import io
+import json
+import threading
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.core import mail
+from django.core.files.storage import FileSystemStorage
+from pypdf import PdfReader
+
+from core.stored_files import store
+from poa_documents import actions, evidence
+from poa_documents.guards import SealedFileAltered
+from poa_documents.mails import compose
+from poa_documents.models import MailKind, PoaDocument, SignatureKind, Statement
+from poa_documents.pdf import render_pdf, signed_document_of
+from poa_documents.states import PoaStatus
+from tests.factories.installations import customer as registered_customer
+from tests.factories.installations import installation
+from tests.factories.poa_documents import SIGNED_AT, STAFF, drafted_poa, sealing_poa, sent_poa, signed_poa
+from tests.integration.poa_documents.portal_visits import Visit, fresh, token_in_last_mail
+
+pytestmark = pytest.mark.django_db
+
+WAVE = json.dumps([[[10 + step * 4, 40 + (step % 7) * 5] for step in range(40)]])
+
+
+class StandingClock:
+    """A clock that stands still until a test moves it."""
+
+    at = SIGNED_AT
+
+    def now(self) -> datetime:
+        return self.at
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> StandingClock:
+    standing = StandingClock()
+    monkeypatch.setattr("core.clock.configured_clock", lambda: standing)
+    return standing
+
+
+class RefusingStorage(FileSystemStorage):
+    def _save(self, name: str, content: Any) -> str:
+        raise ConnectionError("the bucket is gone")
+
+
+class HangingStorage(FileSystemStorage):
+    let_go = threading.Event()
+
+    def _save(self, name: str, content: Any) -> str:
+        self.let_go.wait(30)
+        raise ConnectionError("the bucket hung up")
+
+
+def use_storage(settings: LazySettings, storage: type) -> None:
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {**settings.STORAGES["default"], "BACKEND": f"{__name__}.{storage.__name__}"},
+    }
+
+
+def text_of_pdf(content: bytes) -> str:
+    pages = PdfReader(io.BytesIO(content)).pages
+    return " ".join(" ".join(page.extract_text() for page in pages).split())
+
+
+def spanish_poa() -> PoaDocument:
+    job = installation(SIGNED_AT, customer=registered_customer(SIGNED_AT, language="es"))
+    return sent_poa(customer=job.customer, site=job.site)
+
+
+# --- the whole way -------------------------------------------------------------------------------------------------
+
+
+def test_a_customer_signs_by_typing_and_has_a_copy_at_once() -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+
+    home = visit.sign(typed_name="Carmen Reyes-Ortiz")
+    copy = visit.open("copy.pdf")
+
+    assert fresh(poa).status == PoaStatus.SIGNED
+    assert "Signed. Thank you!" in home.content.decode()
+    assert copy["Content-Disposition"] == f'attachment; filename="power-of-attorney-{poa.pk}.pdf"'
+    text = text_of_pdf(copy.content)
+    assert "Carmen Reyes-Ortiz" in text
+    assert fresh(poa).document_sha256 in text
+    assert poa.site.esi_id in text
+    assert "16.9¢ per kWh" in text
+    assert "2026-03-02T16:00:00Z" in text
+    assert "127.0.0.1" in text
+
+
+def test_a_customer_signs_in_spanish_by_drawing() -> None:
+    poa = spanish_poa()
+    visit = Visit.by_last_mail()
+
+    home = visit.sign(kind="DRAWN", strokes=WAVE)
+    text = text_of_pdf(visit.open("copy.pdf").content)
+
+    assert fresh(poa).signature_kind == SignatureKind.DRAWN
+    assert "¡Gracias!" in home.content.decode()
+    assert "Poder limitado para elegir un plan de electricidad" in text
+    assert "tarifa fija" in text
+    assert "Limited power" not in text
+
+
+def test_the_file_prints_the_words_whose_hash_was_agreed_to() -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+
+    visit.sign()
+
+    words = poa.consents.get(statement=Statement.DOCUMENT).words
+    printed = text_of_pdf(visit.open("copy.pdf").content)
+    for line in words.splitlines():
+        assert " ".join(line.strip("#- ").split()) in printed
+
+
+def test_every_consent_is_stored_with_the_hash_of_what_the_page_showed() -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+    shown = visit.fields("step/broker/")
+
+    visit.send("step/broker/")
+
+    stored = {consent.statement: consent.wording_sha256 for consent in poa.consents.all()}
+    assert stored == {
+        "BROKER_FACTS": shown["words_BROKER_FACTS"],
+        "ERECORD": shown["words_ERECORD"],
+    }
+
+
+def test_the_copy_is_mailed_too() -> None:
+    sent_poa()
+    Visit.by_last_mail().sign()
+
+    actions.sweep_poas(at=SIGNED_AT)
+
+    assert mail.outbox[-1].subject == "Your signed power of attorney"
+    name, content, content_type = mail.outbox[-1].attachments[0]
+    assert (name.endswith(".pdf"), content_type) == (True, "application/pdf")
+    assert content.startswith(b"%PDF")
+
+
+# --- order, coming back, mistakes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["summary", "confirm", "document", "signature", "review"])
+def test_a_step_before_its_turn_leads_to_the_one_whose_turn_it_is(name: str) -> None:
+    sent_poa()
+
+    page = Visit.by_last_mail().open(f"step/{name}/")
+
+    assert "Step 1 of 6" in page.content.decode()
+
+
+def test_the_final_act_posted_before_its_turn_signs_nothing() -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+    key = visit.fields("step/broker/")["form_key"]
+
+    visit.post("step/review/", {"form_key": key, "document_sha256": "0" * 64})
+
+    assert fresh(poa).status == PoaStatus.SENT
+
+
+def test_no_box_is_ticked_beforehand() -> None:
+    sent_poa()
+    visit = Visit.by_last_mail()
+    visit.send("step/broker/")
+    visit.send("step/summary/")
+
+    boxes = visit.checkboxes(visit.open("step/confirm/"))
+
+    assert len(boxes) == 4
+    assert not any(boxes.values())
+
+
+def test_a_missing_tick_is_named_and_the_other_ticks_stay() -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+
+    page = visit.send("step/broker/", tick_all=False, agree_BROKER_FACTS="yes")
+
+    assert page.status_code == 422
+    assert "Tick that you agree to electronic documents" in page.content.decode()
+    assert visit.checkboxes(page) == {"agree_BROKER_FACTS": True, "agree_ERECORD": False}
+    assert not poa.consents.exists()
+
+
+def test_leaving_and_coming_back_resumes() -> None:
+    sent_poa()
+    token = token_in_last_mail()
+    Visit(token).send("step/broker/")
+    Visit(token).send("step/summary/")
+
+    home = Visit(token).open()
+
+    assert "Continue where I left off" in home.content.decode()
+    assert f"/portal/{token}/step/confirm/" in home.content.decode()
+
+
+def test_an_unusable_signature_is_explained_and_what_was_typed_stays() -> None:
+    sent_poa()
+    visit = Visit.by_last_mail()
+    visit.agree_to_everything()
+
+    page = visit.send("step/signature/", kind="DRAWN", strokes="[[[1,1]]]", typed_name="Carmen R.")
+
+    assert page.status_code == 422
+    assert "Draw your signature in the box" in page.content.decode()
+    assert "Carmen R." in page.content.decode()
+
+
+def test_the_signature_can_be_corrected_before_the_final_act() -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+    visit.agree_to_everything()
+    visit.send("step/signature/", kind="TYPED", typed_name="Carmne")
+
+    assert visit.fields("step/signature/")["typed_name"] == "Carmne"
+    visit.send("step/signature/", kind="TYPED", typed_name="Carmen")
+    visit.send("step/review/")
+
+    assert fresh(poa).signature_text == "Carmen"
+
+
+def test_u2_signing_on_two_devices_makes_one_document_and_both_see_it() -> None:
+    poa = sent_poa()
+    token = token_in_last_mail()
+    phone, computer = Visit(token), Visit(token)
+    phone.agree_to_everything()
+    phone.send("step/signature/", kind="TYPED", typed_name="Carmen Reyes")
+    on_phone, on_computer = phone.fields("step/review/"), computer.fields("step/review/")
+
+    first = phone.post("step/review/", on_phone)
+    second = computer.post("step/review/", on_computer)
+
+    assert "Signed. Thank you!" in first.content.decode()
+    assert "Signed. Thank you!" in second.content.decode()
+    assert poa.evidence.filter(kind="sign").count() == 1
+    assert poa.evidence.filter(kind="seal").count() == 1
+
+
+def test_switching_the_language_changes_page_document_and_the_stored_choice() -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+    key = visit.fields("step/broker/")["form_key"]
+
+    page = visit.post("language/", {"form_key": key, "language": "es", "step": "broker"})
+
+    assert "Quiénes somos" in page.content.decode()
+    assert (fresh(poa).template.language, fresh(poa).customer.language) == ("es", "es")
+
+
+def test_words_that_changed_since_the_page_was_opened_are_shown_again(settings: LazySettings) -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+    stale = {**visit.fields("step/broker/"), "agree_BROKER_FACTS": "yes", "agree_ERECORD": "yes"}
+    settings.BROKER_REGISTRATION_NUMBER = "BR999999"
+
+    page = visit.post("step/broker/", stale)
+
+    assert page.status_code == 409
+    assert "has changed since you opened the page" in page.content.decode()
+    assert not poa.consents.exists()
+
+
+# --- declining and revoking ----------------------------------------------------------------------------------------
+
+
+def test_declining_needs_a_second_click_and_keeps_the_reason() -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+
+    visit.open("decline/")
+    before = fresh(poa).status
+    page = visit.send("decline/", reason="Too soon.")
+
+    assert (before, fresh(poa).status, fresh(poa).ended_because) == (PoaStatus.SENT, PoaStatus.DECLINED, "Too soon.")
+    assert "You chose not to sign" in page.content.decode()
+
+
+def test_revoking_works_from_the_page_with_a_receipt() -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+    visit.sign()
+
+    page = visit.send("revoke/")
+    actions.sweep_poas(at=SIGNED_AT)
+
+    assert fresh(poa).status == PoaStatus.REVOKED
+    assert "You revoked your power of attorney" in page.content.decode()
+    assert mail.outbox[-1].subject == "Receipt: you revoked your power of attorney"
+
+
+def test_revoking_twice_counts_once() -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+    visit.sign()
+    form = visit.fields("revoke/")
+
+    visit.post("revoke/", form)
+    page = visit.post("revoke/", form)
+
+    assert "You revoked" in page.content.decode()
+    assert poa.evidence.filter(kind="revoke").count() == 1
+
+
+def test_a_reason_of_a_novels_length_is_refused_and_kept_on_the_page() -> None:
+    poa = sent_poa()
+
+    page = Visit.by_last_mail().send("decline/", reason="no " * 500)
+
+    assert page.status_code == 422
+    assert "no no no" in page.content.decode()
+    assert fresh(poa).status == PoaStatus.SENT
+
+
+# --- links ---------------------------------------------------------------------------------------------------------
+
+
+def test_opening_pages_changes_nothing() -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+    before = (poa.evidence.count(), PoaDocument.objects.filter(pk=poa.pk).values().get())
+
+    for path in ("", "step/broker/", "step/review/", "language/", "decline/", "revoke/", "copy.pdf"):
+        visit.open(path)
+        visit.client.head(visit.address(path))
+
+    assert (poa.evidence.count(), PoaDocument.objects.filter(pk=poa.pk).values().get()) == before
+
+
+def test_an_unknown_link_says_what_to_do_in_both_languages() -> None:
+    page = Visit("no-such-link").open(HTTP_ACCEPT_LANGUAGE="es")
+
+    assert page.status_code == 404
+    assert page.content.decode().index("Este enlace no funciona") < page.content.decode().index(
+        "This link does not work"
+    )
+
+
+def test_a_new_link_kills_the_old_one() -> None:
+    poa = sent_poa()
+    old = Visit.by_last_mail()
+    again = actions.send_poa(poa_id=poa.pk, by=STAFF, at=SIGNED_AT)
+
+    actions.send_mail(mail_id=again.pk, at=SIGNED_AT)
+
+    assert old.open().status_code == 404
+    assert Visit.by_last_mail().open().status_code == 200
+
+
+def test_an_expired_link_explains_itself(clock: StandingClock) -> None:
+    sent_poa()
+    visit = Visit.by_last_mail()
+
+    clock.at = SIGNED_AT + timedelta(days=31)
+
+    page = visit.open()
+    assert page.status_code == 410
+    assert "This link has expired" in page.content.decode()
+
+
+def test_a_link_goes_on_working_after_signing(clock: StandingClock) -> None:
+    sent_poa()
+    visit = Visit.by_last_mail()
+    visit.sign()
+
+    clock.at = SIGNED_AT + timedelta(days=120)
+
+    assert "Revoke my power of attorney" in visit.open().content.decode()
+
+
+def test_the_link_of_a_voided_poa_says_so() -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+
+    actions.void_poa(poa_id=poa.pk, reason="Wrong plan.", by=STAFF, at=SIGNED_AT)
+
+    assert "This document was withdrawn" in visit.open("step/review/").content.decode()
+
+
+@pytest.mark.parametrize("headers", [{}, {"HTTP_SEC_FETCH_SITE": "cross-site"}])
+def test_a_form_from_elsewhere_changes_nothing(headers: dict[str, str]) -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+    form = visit.fields("decline/") if headers else {"reason": ""}
+
+    page = visit.client.post(visit.address("decline/"), form, **headers)  # type: ignore[arg-type]
+
+    assert page.status_code == 403
+    assert fresh(poa).status == PoaStatus.SENT
+
+
+def test_the_link_is_nowhere_in_the_database_or_the_evidence() -> None:
+    poa = sent_poa()
+    token = token_in_last_mail()
+
+    row = str(PoaDocument.objects.filter(pk=poa.pk).values().get())
+    journal = str(list(poa.evidence.values()))
+    mails = str(list(poa.mails.values()))
+
+    assert token not in row + journal + mails
+
+
+def test_pages_are_not_kept_and_send_no_referrer() -> None:
+    sent_poa()
+
+    page = Visit.by_last_mail().open("step/broker/")
+
+    assert "no-store" in page["Cache-Control"]
+    assert page["Referrer-Policy"] == "no-referrer"
+    assert page["X-Frame-Options"] == "DENY"
+    assert "default-src 'self'" in page["Content-Security-Policy"]
+    assert "unsafe" not in page["Content-Security-Policy"]
+    assert " style=" not in page.content.decode()
+
+
+def test_a_hostile_name_does_no_harm() -> None:
+    job = installation(SIGNED_AT, customer=registered_customer(SIGNED_AT, first_name="<script>alert(1)</script>$body"))
+    sent_poa(customer=job.customer, site=job.site)
+    visit = Visit.by_last_mail()
+
+    home = visit.sign(typed_name='<b>#image("x")</b> $limits')
+
+    assert "<script>alert" not in visit.open().content.decode()
+    assert "Signed. Thank you!" in home.content.decode()
+    assert "<script>alert(1)</script>$body" in text_of_pdf(visit.open("copy.pdf").content)
+
+
+def test_a_page_costs_few_queries(django_assert_max_num_queries: Any) -> None:
+    sent_poa()
+    visit = Visit.by_last_mail()
+
+    with django_assert_max_num_queries(3):
+        visit.open("step/broker/")
+
+
+# --- storage -------------------------------------------------------------------------------------------------------
+
+
+def test_s1_a_refusing_storage_keeps_the_signature_and_is_tried_again(settings: LazySettings) -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+    sound = settings.STORAGES
+    use_storage(settings, RefusingStorage)
+
+    page = visit.sign()
+    waiting = fresh(poa)
+    settings.STORAGES = sound
+    actions.sweep_poas(at=SIGNED_AT + timedelta(minutes=1))
+
+    assert "is being stored" in page.content.decode()
+    assert "Signed. Thank you!" not in page.content.decode()
+    assert (waiting.status, waiting.signature_text, waiting.seal_failures) == (PoaStatus.SEALING, "Carmen Reyes", 1)
+    assert "the bucket is gone" in waiting.last_error
+    assert fresh(poa).status == PoaStatus.SIGNED
+    assert fresh(poa).signed_at == SIGNED_AT
+
+
+def test_s2_a_hanging_storage_does_not_hold_up_the_page(
+    settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+    use_storage(settings, HangingStorage)
+    monkeypatch.setattr("poa_documents.views.SEAL_PATIENCE_SECONDS", 0.2)
+
+    begun = time.monotonic()
+    page = visit.sign()
+    took_seconds = time.monotonic() - begun
+    HangingStorage.let_go.set()
+
+    assert took_seconds < 10
+    assert "is being stored" in page.content.decode()
+    assert fresh(poa).status == PoaStatus.SEALING
+
+
+def test_s3_a_put_whose_answer_was_lost_leaves_one_object_and_one_row(settings: LazySettings) -> None:
+    poa = sealing_poa()
+    poa_file = store(render_pdf(signed_document_of(poa)), folder="poa", suffix=".pdf")
+
+    outcome = actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT)
+
+    assert outcome == actions.SealOutcome.SEALED
+    assert fresh(poa).pdf_storage_key == poa_file.key
+    assert len(list((settings.DATA_DIR / "files" / poa_file.key).parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize("harm", ["alter", "remove"])
+def test_s4_s5_a_harmed_file_suspends_the_authority(harm: str, settings: LazySettings) -> None:
+    poa = signed_poa()
+    path = settings.DATA_DIR / "files" / poa.pdf_storage_key
+    if harm == "alter":
+        path.write_bytes(path.read_bytes().replace(b"%PDF", b"%PDX", 1))
+    else:
+        path.unlink()
+
+    with pytest.raises(SealedFileAltered):
+        actions.verify_or_suspend(poa_id=poa.pk, at=SIGNED_AT)
+
+    assert fresh(poa).status == PoaStatus.SUSPENDED
+    assert evidence.verify(poa).is_intact
+
+
+# --- mail ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_mail_that_fails_backs_off_and_is_blocked_in_the_end(settings: LazySettings) -> None:
+    poa = drafted_poa()
+    owed = actions.send_poa(poa_id=poa.pk, by=STAFF, at=SIGNED_AT)
+    settings.EMAIL_BACKEND = f"{__name__}.RefusingMail"
+    at = SIGNED_AT
+
+    for _ in range(20):
+        actions.sweep_poas(at=at)
+        at += timedelta(hours=7)
+
+    owed.refresh_from_db()
+    assert owed.is_blocked
+    assert "mailbox unavailable" in owed.last_error
+    assert owed in type(owed).objects.blocked()
+
+
+class RefusingMail:
+    def __init__(self, **_options: Any) -> None:
+        pass
+
+    def send_messages(self, _messages: Any) -> int:
+        raise ConnectionRefusedError("mailbox unavailable")
+
+
+def test_an_invitation_overtaken_by_a_newer_one_is_not_sent() -> None:
+    poa = drafted_poa()
+    first = actions.send_poa(poa_id=poa.pk, by=STAFF, at=SIGNED_AT)
+    second = actions.send_poa(poa_id=poa.pk, by=STAFF, at=SIGNED_AT)
+
+    outcomes = [actions.send_mail(mail_id=each.pk, at=SIGNED_AT) for each in (first, second, second)]
+
+    assert outcomes == [actions.MailOutcome.NOT_NEEDED, actions.MailOutcome.SENT, actions.MailOutcome.NOT_NEEDED]
+    assert len(mail.outbox) == 1
+
+
+def test_mails_are_in_the_customers_language() -> None:
+    spanish_poa()
+
+    message = mail.outbox[-1]
+
+    assert message.subject.startswith("Por favor revise y firme")
+    assert "Hello" not in str(message.body)
+    assert "Lone Star Home Energy" in str(message.body)
+
+
+@pytest.mark.parametrize("kind", MailKind.values)
+def test_every_kind_of_mail_has_text_and_html(kind: str) -> None:
+    poa = signed_poa()
+    owed = poa.mails.create(kind=kind, created_at=SIGNED_AT, due_at=SIGNED_AT)
+
+    message = compose(owed, poa, link="https://example.com/portal/x/", pdf=None)
+
+    assert "{" not in message.subject + str(message.body)
+    assert message.alternatives[0][1] == "text/html"
