@@ -393,7 +393,7 @@ def _choose_and_accept(facts: Facts, now: datetime, policy: Policy) -> Step:
         return Hold(
             HoldCode.NO_LEGAL_START,
             HoldOwner.OFFICE,
-            because=f"No start date is legal any more. {start} Send the customer a new power of attorney with later dates.",
+            because=f"No start date is legal any more. {start} Send a new power of attorney with later dates.",
         )
     if start.act_from.date > chicago_day(now):
         return Wait(
@@ -527,8 +527,8 @@ def _authority_ended(why: str) -> Hold:
     return Hold(
         HoldCode.AUTHORITY_ENDED,
         HoldOwner.OFFICE,
-        because=f"We may not act for the customer: the power of attorney does not allow it, {why}. Only a new signature "
-        "of his opens this gate.",
+        because=f"We may not act for the customer: the power of attorney does not allow it, {why}. Only his own new "
+        "signature opens this gate.",
     )
 
 
@@ -541,8 +541,10 @@ def _readiness_gate(facts: Facts, now: datetime, policy: Policy) -> Wait | Hold 
             because="Light has no account for the customer yet; it is made once he has signed.",
         )
     next_reading = account.read_at + policy.collecting_interval
+    if account.stage in BEYOND_ACCEPTANCE:
+        return "Light shows an accepted plan."
     match account.stage:
-        case stage if stage == LightStage.READY or stage in BEYOND_ACCEPTANCE:
+        case LightStage.READY:
             return "Light has everything it needs from the customer."
         case LightStage.FROZEN:
             return Wait(
@@ -556,7 +558,7 @@ def _readiness_gate(facts: Facts, now: datetime, policy: Policy) -> Wait | Hold 
             return _cancel_reported()
         case LightStage.UNKNOWN:
             return _unknown_status(account, facts, next_reading, now, policy)
-        case LightStage.COLLECTING:
+        case _:
             return _collecting(account, facts, next_reading, now, policy)
 
 
@@ -576,8 +578,8 @@ def _collecting(
         return Hold(
             HoldCode.NOT_READY_THOUGH_COMPLETE,
             HoldOwner.OFFICE,
-            because=f"The customer gave Light everything, yet the account is not ready (status “{account.status}”); the "
-            "credit check may have failed. Ask Light.",
+            because="The customer gave Light everything, yet the account is not ready (status "
+            f"“{account.status}”); the credit check may have failed. Ask Light.",
         )
     return Wait(until=next_reading, code=Waiting.LIGHT_TO_FINISH, because="Light checks what the customer gave it.")
 

@@ -14,15 +14,13 @@ from django.db import transaction
 from django.db.models import Q
 
 from core.actors import SYSTEM
-from core.clock import Clock
 from enrollments import decision
 from enrollments.actions import accepting, attesting, planning, reconciling, stopping
 from enrollments.actions.moving import EnrollmentMoved, lock
 from enrollments.actions.reconciling import ReadingFailed
-from enrollments.actions.writing import CallFailed
-from enrollments.decision import Policy, Step, decide
-from enrollments.facts import Facts, gather
-from enrollments.light.client import LightClient
+from enrollments.actions.writing import CallFailed, Tools
+from enrollments.decision import Step, decide
+from enrollments.facts import gather
 from enrollments.models import Enrollment
 from enrollments.states import HoldCode, HoldOwner
 from poa_documents.guards import AuthorityMissing, SealedFileAltered
@@ -41,11 +39,9 @@ RESTING_STEPS = (decision.Wait, decision.Hold, decision.Finished)
 
 @dataclass(frozen=True)
 class Engine:
-    """What advancing needs: the way to Light, the clock, and the office's numbers."""
+    """Takes enrollments along the road."""
 
-    light: LightClient
-    clock: Clock
-    policy: Policy
+    tools: Tools
 
     def advance(self, enrollment_id: int) -> str:
         """Take an enrollment as far as it goes now; give a word for the log on where it rests."""
@@ -64,7 +60,7 @@ class Engine:
         """Perform step after step until one rests; None when the turn is used up and it must go on in another."""
         for _ in range(MOST_STEPS_IN_A_TURN):
             enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
-            step, _facts = self._decide(enrollment)
+            step = decide(gather(enrollment), now=self.tools.clock.now(), policy=self.tools.policy)
             try:
                 self._perform(enrollment_id, step)
             except (EnrollmentMoved, CallFailed, ReadingFailed, SealedFileAltered) as news:
@@ -77,38 +73,37 @@ class Engine:
                 return step
         return None
 
-    def _decide(self, enrollment: Enrollment) -> tuple[Step, Facts]:
-        now = self.clock.now()
-        facts = gather(enrollment)
-        return decide(facts, now=now, policy=self.policy), facts
-
     def _perform(self, enrollment_id: int, step: Step) -> None:
-        tools = {"light": self.light, "clock": self.clock, "policy": self.policy}
         match step:
             case decision.OpenAccount():
-                attesting.open_account(enrollment_id, step, **tools)
+                attesting.open_account(enrollment_id, step, self.tools)
             case decision.RecordClientAgent():
-                attesting.record_client_agent(enrollment_id, step, **tools)
+                attesting.record_client_agent(enrollment_id, step, self.tools)
             case decision.ReadAccount():
-                reconciling.read_account(enrollment_id, light=self.light, clock=self.clock)
+                reconciling.read_account(enrollment_id, self.tools)
             case decision.RequestPlans():
-                planning.request_plans(enrollment_id, step, **tools)
+                planning.request_plans(enrollment_id, step, self.tools)
             case decision.AcceptPlan():
-                accepting.accept_plan(enrollment_id, step, **tools)
+                accepting.accept_plan(enrollment_id, step, self.tools)
             case decision.Finalize():
-                accepting.finalize(enrollment_id, step, **tools)
+                accepting.finalize(enrollment_id, step, self.tools)
             case decision.SettleDoubt():
-                reconciling.settle_doubt(enrollment_id, step, light=self.light, clock=self.clock)
+                reconciling.settle_doubt(enrollment_id, step, self.tools)
+            case _:
+                self._conclude(enrollment_id, step)
+
+    def _conclude(self, enrollment_id: int, step: Step) -> None:
+        """Perform what needs no call to Light."""
+        at = self.tools.clock.now()
+        match step:
             case decision.LiftHold():
-                stopping.lift_hold(hold_id=step.hold_id, because=step.because, at=self.clock.now())
+                stopping.lift_hold(hold_id=step.hold_id, because=step.because, at=at)
             case decision.Close():
-                stopping.close_enrollment(
-                    enrollment_id=enrollment_id, reason=step.because, by=SYSTEM, at=self.clock.now()
-                )
+                stopping.close_enrollment(enrollment_id=enrollment_id, reason=step.because, by=SYSTEM, at=at)
             case decision.Hold():
                 with transaction.atomic():
-                    stopping.place_hold(lock(enrollment_id), step, at=self.clock.now())
-            case decision.Wait() | decision.Finished():
+                    stopping.place_hold(lock(enrollment_id), step, at=at)
+            case _:
                 pass
 
     def _ask_about_authority(self, enrollment_id: int, missing: AuthorityMissing) -> None:
@@ -117,7 +112,7 @@ class Engine:
             raise missing
         hold = decision.Hold(HoldCode.AUTHORITY_UNCLEAR, HoldOwner.OFFICE, because=missing.for_staff)
         with transaction.atomic():
-            stopping.place_hold(lock(enrollment_id), hold, at=self.clock.now())
+            stopping.place_hold(lock(enrollment_id), hold, at=self.tools.clock.now())
 
     # Claiming and resting
 
@@ -128,7 +123,7 @@ class Engine:
         The lease's end becomes its due time: if this process dies, the sweep finds it then, and a nudge that arrives
         meanwhile shows as another due time.
         """
-        now = self.clock.now()
+        now = self.tools.clock.now()
         lease = now + LEASE
         claimed = (
             Enrollment.objects.filter(pk=enrollment_id, due_at__lte=now)
@@ -139,7 +134,7 @@ class Engine:
 
     def _rest(self, enrollment_id: int, step: Step | None, lease: datetime) -> str:
         """Give the enrollment back, with what it waits for; a nudge that came meanwhile keeps it due."""
-        due_at = self.clock.now() if step is None else _due_at(step)
+        due_at = self.tools.clock.now() if step is None else _due_at(step)
         ours = Enrollment.objects.filter(pk=enrollment_id, lease_until=lease)
         if step is not None:
             ours.update(**self._what_screens_show(enrollment_id, step))
@@ -149,9 +144,9 @@ class Engine:
 
     def _what_screens_show(self, enrollment_id: int, step: Step) -> dict[str, object]:
         enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
-        now = self.clock.now()
+        now = self.tools.clock.now()
         facts = gather(enrollment)
-        shown = decision.gates(facts, now=now, policy=self.policy)
+        shown = decision.gates(facts, now=now, policy=self.tools.policy)
         return {
             "next_step": _name(step),
             "because": step.because,
@@ -162,7 +157,7 @@ class Engine:
 
     def _note_failure(self, enrollment_id: int, problem: Exception, lease: datetime) -> None:
         """Put a failing enrollment back with growing pauses, and ask for a person in the end."""
-        at = self.clock.now()
+        at = self.tools.clock.now()
         with transaction.atomic():
             enrollment = lock(enrollment_id)
             enrollment.failures += 1

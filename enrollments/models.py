@@ -70,11 +70,6 @@ class Enrollment(models.Model):
         help_text="As last decided, for lists: name, is_open and because of each of the three gates.",
     )
 
-    events: "models.Manager[EnrollmentEvent]"
-    offers: "models.Manager[PlanOffer]"
-    writes: "models.Manager[LightWrite]"
-    holds: "models.Manager[Hold]"
-
     class Meta:
         ordering = ("-opened_at", "-pk")
         constraints: ClassVar = [

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from core.clock import configured_clock
 from enrollments import start_dates
+from enrollments.actions.writing import Tools
 from enrollments.decision import Policy
 from enrollments.engine import Engine
 from enrollments.light.client import LightClient
@@ -39,7 +40,7 @@ def policy() -> Policy:
 
 
 def engine() -> Engine:
-    return Engine(light=light_client(), clock=configured_clock(), policy=policy())
+    return Engine(Tools(light=light_client(), clock=configured_clock(), policy=policy()))
 
 
 def _record_call(exchange: Exchange) -> None:

@@ -5,16 +5,14 @@ from datetime import datetime
 from django.db import transaction
 
 from core.actors import LIGHT, SYSTEM
-from core.clock import Clock
 from core.dates import chicago_day
 from enrollments import offers, start_dates
 from enrollments.actions import confirming
 from enrollments.actions.moving import EnrollmentMoved, lock, take_move
 from enrollments.actions.stopping import place_hold
-from enrollments.actions.writing import call, close_done, open_write, still_due
+from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
 from enrollments.decision import AcceptPlan, Finalize, Hold, Policy
 from enrollments.facts import offered_plan, signed_limits
-from enrollments.light.client import LightClient
 from enrollments.light.payloads import Acceptance
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
@@ -27,7 +25,7 @@ class OutsideAuthority(Exception):
     """The offer or the start is not within what the customer signed or Light allows. Nothing was sent."""
 
 
-def accept_plan(enrollment_id: int, step: AcceptPlan, *, light: LightClient, clock: Clock, policy: Policy) -> None:
+def accept_plan(enrollment_id: int, step: AcceptPlan, tools: Tools) -> None:
     """
     Accept one plan, once.
 
@@ -37,10 +35,10 @@ def accept_plan(enrollment_id: int, step: AcceptPlan, *, light: LightClient, clo
     :raises EnrollmentMoved: something changed since the step was decided; nothing was sent
     :raises OutsideAuthority: a rule that the decision must already have kept does not hold; nothing was sent
     """
-    verify_or_suspend(poa_id=step.poa_id, at=clock.now())
+    verify_or_suspend(poa_id=step.poa_id, at=tools.clock.now())
 
     with transaction.atomic(durable=True):
-        attempt = _open_attempt(enrollment_id, step, at=clock.now(), policy=policy)
+        attempt = _open_attempt(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
         acceptance = Acceptance(
             plan_uuid=str(attempt.offer.light_plan_uuid),
             esi_id=attempt.esi_id,
@@ -48,10 +46,10 @@ def accept_plan(enrollment_id: int, step: AcceptPlan, *, light: LightClient, clo
         )
         account_uuid = str(attempt.enrollment.light_account_uuid)
 
-    answer = call(attempt.write, lambda: light.accept_plan(account_uuid, acceptance), clock=clock)
+    answer = call(attempt.write, lambda: tools.light.accept_plan(account_uuid, acceptance), clock=tools.clock)
 
     with transaction.atomic():
-        _keep_acceptance(attempt, answer.raw, at=clock.now())
+        _keep_acceptance(attempt, answer.raw, at=tools.clock.now())
 
 
 def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy: Policy) -> AcceptAttempt:
@@ -112,24 +110,24 @@ def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: d
 _MAY_CONFIRM = frozenset({EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
 
 
-def finalize(enrollment_id: int, step: Finalize, *, light: LightClient, clock: Clock, policy: Policy) -> None:
+def finalize(enrollment_id: int, step: Finalize, tools: Tools) -> None:
     """
     Finish an accepted enrollment at Light. A reading that shows it finished already makes this unnecessary.
 
     :raises EnrollmentMoved: something changed since the step was decided; nothing was sent
     """
     with transaction.atomic(durable=True):
-        enrollment, _ = still_due(enrollment_id, step, at=clock.now(), policy=policy)
+        enrollment, _ = still_due(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
         poa = PoaDocument.objects.select_related("envelope").get(pk=enrollment.attested_poa_id)
-        check_authority(poa, esi_id=enrollment.site.esi_id, at=clock.now(), concluding=True)
-        write = open_write(enrollment, WriteKind.FINALIZE, {}, at=clock.now())
+        check_authority(poa, esi_id=enrollment.site.esi_id, at=tools.clock.now(), concluding=True)
+        write = open_write(enrollment, WriteKind.FINALIZE, {}, at=tools.clock.now())
         account_uuid = str(enrollment.light_account_uuid)
 
-    call(write, lambda: light.finalize(account_uuid), clock=clock)
+    call(write, lambda: tools.light.finalize(account_uuid), clock=tools.clock)
 
     with transaction.atomic():
         current: Enrollment = lock(enrollment_id)
         write.enrollment = current
         if current.status == EnrollmentStatus.ACCEPTED:
-            confirming.finalize(current, at=clock.now())
-        close_done(write, answer={}, outcome="Finalized.", at=clock.now())
+            confirming.finalize(current, at=tools.clock.now())
+        close_done(write, answer={}, outcome="Finalized.", at=tools.clock.now())

@@ -6,12 +6,11 @@ from uuid import UUID
 from django.db import transaction
 
 from core.actors import Actor
-from core.clock import Clock
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note
 from enrollments.actions.reconciling import keep_reading
-from enrollments.actions.writing import call, close_done, open_write, still_due
-from enrollments.decision import OpenAccount, Policy, RecordClientAgent
+from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
+from enrollments.decision import OpenAccount, RecordClientAgent
 from enrollments.light.client import LightClient
 from enrollments.light.payloads import HostedLink, NewAccount
 from enrollments.models import Enrollment
@@ -25,47 +24,45 @@ class NoAccountYet(Exception):
     """Light does not know the customer yet, so there are no pages of Light's to send him to."""
 
 
-def open_account(enrollment_id: int, step: OpenAccount, *, light: LightClient, clock: Clock, policy: Policy) -> None:
+def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
     """Create the customer's account at Light with what is known of him."""
     with transaction.atomic(durable=True):
-        enrollment, facts = still_due(enrollment_id, step, at=clock.now(), policy=policy)
+        enrollment, facts = still_due(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
         assert facts.authority is not None  # noqa: S101 - the step follows the authority gate
         poa = PoaDocument.objects.get(pk=facts.authority.poa_id)
-        check_authority(poa, esi_id=enrollment.site.esi_id, at=clock.now())
+        check_authority(poa, esi_id=enrollment.site.esi_id, at=tools.clock.now())
         new_account = _new_account(enrollment.customer)
         request = {"fields": sorted(new_account.model_dump(exclude_none=True))}
-        write = open_write(enrollment, WriteKind.CREATE_ACCOUNT, request, at=clock.now())
+        write = open_write(enrollment, WriteKind.CREATE_ACCOUNT, request, at=tools.clock.now())
 
-    account = call(write, lambda: light.create_account(new_account), clock=clock)
+    account = call(write, lambda: tools.light.create_account(new_account), clock=tools.clock)
 
     with transaction.atomic():
         write.enrollment = lock(enrollment_id)
         write.enrollment.light_account_uuid = UUID(account.uuid)
-        keep_reading(write.enrollment, account, dialect=light.dialect, at=clock.now())
+        keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
         write.enrollment.save()
-        close_done(write, answer=account.raw, outcome=f"Account {account.uuid}.", at=clock.now())
+        close_done(write, answer=account.raw, outcome=f"Account {account.uuid}.", at=tools.clock.now())
 
 
-def record_client_agent(
-    enrollment_id: int, step: RecordClientAgent, *, light: LightClient, clock: Clock, policy: Policy
-) -> None:
+def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tools) -> None:
     """Attest to Light that we act for the customer since the instant of his signature."""
     with transaction.atomic(durable=True):
-        enrollment, _ = still_due(enrollment_id, step, at=clock.now(), policy=policy)
+        enrollment, _ = still_due(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
         poa = PoaDocument.objects.select_related("envelope").get(pk=step.poa_id)
-        check_authority(poa, esi_id=enrollment.site.esi_id, at=clock.now())
+        check_authority(poa, esi_id=enrollment.site.esi_id, at=tools.clock.now())
         signed_at = poa.signed_at
         assert signed_at is not None  # noqa: S101 - a constraint: signed means dated
         request = {"poa": poa.pk, "client_agent_accepted_at": signed_at.isoformat()}
-        write = open_write(enrollment, WriteKind.RECORD_CLIENT_AGENT, request, at=clock.now())
+        write = open_write(enrollment, WriteKind.RECORD_CLIENT_AGENT, request, at=tools.clock.now())
         account_uuid = str(enrollment.light_account_uuid)
 
-    call(write, lambda: light.record_client_agent(account_uuid, accepted_at=signed_at), clock=clock)
+    call(write, lambda: tools.light.record_client_agent(account_uuid, accepted_at=signed_at), clock=tools.clock)
 
     with transaction.atomic():
         write.enrollment = lock(enrollment_id)
-        confirming.attest(write.enrollment, poa, at=clock.now())
-        close_done(write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=clock.now())
+        confirming.attest(write.enrollment, poa, at=tools.clock.now())
+        close_done(write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=tools.clock.now())
 
 
 def hosted_link(*, enrollment_id: int, light: LightClient, by: Actor, at: datetime) -> HostedLink:

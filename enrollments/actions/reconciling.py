@@ -16,9 +16,8 @@ from core.dates import chicago_day
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note, take_move
 from enrollments.actions.stopping import place_hold
-from enrollments.actions.writing import back_off, close_done, close_not_done, hold_code_for, lose_answer
+from enrollments.actions.writing import Tools, back_off, close_done, close_not_done, hold_code_for, lose_answer
 from enrollments.decision import FOR_OPERATIONS, Hold, SettleDoubt
-from enrollments.light.client import LightClient
 from enrollments.light.dialect import Dialect
 from enrollments.light.errors import LightError, NotReached
 from enrollments.light.payloads import Account, LightStage, derive_stage
@@ -31,19 +30,19 @@ class ReadingFailed(Exception):
     """The account could not be read. The enrollment already says when it is tried again, or who must look."""
 
 
-def read_account(enrollment_id: int, *, light: LightClient, clock: Clock) -> None:
+def read_account(enrollment_id: int, tools: Tools) -> None:
     """
     Read the account and take the moves that it shows to have happened.
 
     :raises ReadingFailed: Light could not be reached, or refuses
     """
     account_uuid = Enrollment.objects.values_list("light_account_uuid", flat=True).get(pk=enrollment_id)
-    account = _read(enrollment_id, str(account_uuid), light=light, clock=clock)
+    account = _read(enrollment_id, str(account_uuid), tools)
     with transaction.atomic():
         enrollment = lock(enrollment_id)
-        keep_reading(enrollment, account, dialect=light.dialect, at=clock.now())
+        keep_reading(enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
         enrollment.save()
-        _follow(enrollment, account, at=clock.now())
+        _follow(enrollment, account, at=tools.clock.now())
 
 
 def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, at: datetime) -> None:
@@ -93,7 +92,7 @@ def _is_canceled(account: Account) -> bool:
 # Settling doubt
 
 
-def settle_doubt(enrollment_id: int, step: SettleDoubt, *, light: LightClient, clock: Clock) -> None:
+def settle_doubt(enrollment_id: int, step: SettleDoubt, tools: Tools) -> None:
     """
     Read what became of a write whose answer is missing, and close it once that is clear.
 
@@ -103,36 +102,36 @@ def settle_doubt(enrollment_id: int, step: SettleDoubt, *, light: LightClient, c
     """
     write = LightWrite.objects.select_related("enrollment__customer").get(pk=step.write_id)
     if write.status == WriteStatus.OPEN:
-        lose_answer(write.pk, outcome="The worker stopped before the answer was kept.", at=clock.now())
+        lose_answer(write.pk, outcome="The worker stopped before the answer was kept.", at=tools.clock.now())
     match write.kind:
         case WriteKind.CREATE_ACCOUNT:
-            _settle_account(write, step, light=light, clock=clock)
+            _settle_account(write, step, tools)
         case WriteKind.REQUEST_PLANS:
             close_not_done(
-                write.pk, outcome="Asking for plans changes nothing; they are asked for again.", at=clock.now()
+                write.pk, outcome="Asking for plans changes nothing; they are asked for again.", at=tools.clock.now()
             )
         case _:
-            _settle_by_account(write, step, light=light, clock=clock)
+            _settle_by_account(write, step, tools)
 
 
-def _settle_account(write: LightWrite, step: SettleDoubt, *, light: LightClient, clock: Clock) -> None:
+def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
     """Look for an account of this e-mail that is nobody else's and not older than the write."""
     enrollment_id = write.enrollment_id
     try:
-        found = light.find_accounts(write.enrollment.customer.email)
+        found = tools.light.find_accounts(write.enrollment.customer.email)
     except LightError as problem:
-        _fail_reading(enrollment_id, problem, clock=clock)
+        _fail_reading(enrollment_id, problem, clock=tools.clock)
     ours = set(Enrollment.objects.exclude(light_account_uuid=None).values_list("light_account_uuid", flat=True))
     candidates = [account for account in found if UUID(account.uuid) not in ours and _is_from(account, write)]
     with transaction.atomic():
         current = _count_reading(write)
         if current is None:
             return
-        at = clock.now()
+        at = tools.clock.now()
         if len(candidates) == 1:
             enrollment = current.enrollment
             enrollment.light_account_uuid = UUID(candidates[0].uuid)
-            keep_reading(enrollment, candidates[0], dialect=light.dialect, at=at)
+            keep_reading(enrollment, candidates[0], dialect=tools.light.dialect, at=at)
             enrollment.save()
             close_done(current, answer=candidates[0].raw, outcome=f"Found account {candidates[0].uuid}.", at=at)
         elif step.is_last_reading and not candidates:
@@ -146,15 +145,15 @@ def _is_from(account: Account, write: LightWrite) -> bool:
     return account.created_at is None or account.created_at >= write.opened_at - confirming.CLOCK_TOLERANCE
 
 
-def _settle_by_account(write: LightWrite, step: SettleDoubt, *, light: LightClient, clock: Clock) -> None:
-    account = _read(write.enrollment_id, str(write.enrollment.light_account_uuid), light=light, clock=clock)
+def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
+    account = _read(write.enrollment_id, str(write.enrollment.light_account_uuid), tools)
     with transaction.atomic():
         current = _count_reading(write)
         if current is None:
             return
-        at = clock.now()
+        at = tools.clock.now()
         enrollment = current.enrollment
-        keep_reading(enrollment, account, dialect=light.dialect, at=at)
+        keep_reading(enrollment, account, dialect=tools.light.dialect, at=at)
         enrollment.save()
         match current.kind:
             case WriteKind.ACCEPT_PLAN:
@@ -198,11 +197,11 @@ def _count_reading(write: LightWrite) -> LightWrite | None:
 # Reading, and what it means when it fails
 
 
-def _read(enrollment_id: int, account_uuid: str, *, light: LightClient, clock: Clock) -> Account:
+def _read(enrollment_id: int, account_uuid: str, tools: Tools) -> Account:
     try:
-        return light.read_account(account_uuid)
+        return tools.light.read_account(account_uuid)
     except LightError as problem:
-        _fail_reading(enrollment_id, problem, clock=clock)
+        _fail_reading(enrollment_id, problem, clock=tools.clock)
 
 
 def _fail_reading(enrollment_id: int, problem: LightError, *, clock: Clock) -> NoReturn:

@@ -60,8 +60,8 @@ def release_hold(*, hold_id: int, reason: str, by: Actor, at: datetime) -> None:
     enrollment, hold = _lock_hold(hold_id)
     if hold.code in decision.CONSENT_HOLDS:
         raise ConsentCannotBeOverridden(
-            "A missing authority cannot be overridden. Send the customer a new power of attorney; once he has signed it, "
-            "this hold ends by itself."
+            "A missing authority cannot be overridden. Send the customer a new power of attorney; once he has signed "
+            "it, this hold ends by itself."
         )
     _end_hold(hold, by=by, at=at, reason=reason.strip())
     note(enrollment, "release_hold", by=by, at=at, reason=reason.strip())

@@ -6,6 +6,7 @@ A crash at any line leaves an open record, and an open record older than a call 
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from core.clock import Clock
 from enrollments.actions.moving import EnrollmentMoved, lock, note, take_move
 from enrollments.decision import Policy, Step, decide
 from enrollments.facts import Facts, gather, governing_poa
+from enrollments.light.client import LightClient
 from enrollments.light.errors import Conflict, DialectWrong, InDoubt, LightError, NotReached, Refused, Unauthorized
 from enrollments.light.redaction import redact
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
@@ -26,6 +28,15 @@ LONGEST_BACK_OFF = timedelta(minutes=15)
 FIRST_BACK_OFF = timedelta(seconds=5)
 
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What every step needs: the way to Light, the clock, and the office's numbers."""
+
+    light: LightClient
+    clock: Clock
+    policy: Policy
 
 
 class CallFailed(Exception):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from core.actors import Actor
 from enrollments.actions import opening, stopping
+from enrollments.actions.writing import Tools
 from enrollments.decision import Policy
 from enrollments.engine import Engine
 from enrollments.light.client import LightClient
@@ -54,7 +55,7 @@ class Road:
             clock=self.clock.now,
             pause=lambda _seconds: None,
         )
-        self.engine = Engine(light=self.light, clock=self.clock, policy=self.policy)
+        self.engine = Engine(Tools(light=self.light, clock=self.clock, policy=self.policy))
 
     # People
 

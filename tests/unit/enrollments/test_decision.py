@@ -27,7 +27,7 @@ from enrollments.decision import (
     gates,
     if_live_on,
 )
-from enrollments.facts import Facts, HoldFacts, WriteFacts
+from enrollments.facts import AuthorityFacts, Facts, HoldFacts, WriteFacts
 from enrollments.light.payloads import LightStage
 from enrollments.start_dates import FULL_WINDOW
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
@@ -109,7 +109,7 @@ def test_an_ended_authority_asks_the_office(status: PoaStatus) -> None:
     ],
     ids=["unsealed", "undated", "past its sunset", "used up", "another meter"],
 )
-def test_a_signature_alone_is_no_authority(authority: decision.AuthorityFacts) -> None:
+def test_a_signature_alone_is_no_authority(authority: AuthorityFacts) -> None:
     step = next_step(replace(READY_TO_ACCEPT, authority=authority))
 
     assert isinstance(step, Hold)

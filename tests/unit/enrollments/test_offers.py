@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -66,6 +67,11 @@ JUST_OUTSIDE = {
 }
 
 
+def changed(field: str, value: object) -> OfferedPlan:
+    fields: dict[str, Any] = {field: value}
+    return replace(FITTING, **fields)
+
+
 def test_an_offer_on_every_limit_fits() -> None:
     verdict = judge(FITTING, LIMITS)
 
@@ -75,14 +81,14 @@ def test_an_offer_on_every_limit_fits() -> None:
 
 @pytest.mark.parametrize("field", LIMITED_FIELDS)
 def test_a_field_that_the_offer_lacks_fails(field: str) -> None:
-    verdict = judge(replace(FITTING, **{field: None}), LIMITS)
+    verdict = judge(changed(field, None), LIMITS)
 
     assert [failure.offered for failure in verdict.failures] == ["not given"]
 
 
 @pytest.mark.parametrize(("field", "value"), JUST_OUTSIDE.items())
 def test_a_field_a_hair_outside_fails_alone(field: str, value: object) -> None:
-    verdict = judge(replace(FITTING, **{field: value}), LIMITS)
+    verdict = judge(changed(field, value), LIMITS)
 
     assert not verdict.fits
     assert len(verdict.failures) == 1
@@ -95,7 +101,7 @@ def test_a_field_a_hair_outside_fails_alone(field: str, value: object) -> None:
     "field", [field for field in LIMITED_FIELDS if field.endswith(("_500", "_1000", "_2000", "dollars"))]
 )
 def test_what_is_no_price_fails(field: str, value: Decimal) -> None:
-    assert not judge(replace(FITTING, **{field: value}), LIMITS).fits
+    assert not judge(changed(field, value), LIMITS).fits
 
 
 def test_no_buyback_is_needed_where_the_customer_signed_so() -> None:
