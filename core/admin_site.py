@@ -86,6 +86,7 @@ class Table:
     rows: Sequence[Sequence[Cell]]
     empty: str = "Nothing yet."
     more_url: str = ""
+    more_label: str = "All of them"
     note: str = ""
     note_tone: str = ""
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from django.utils.text import capfirst
+
 from core.admin_site import Cell, Table, age, moment, page_of
 from core.dates import chicago_day
 from enrollments.decision import (
@@ -59,7 +61,7 @@ STEP_LABELS: dict[type[Any], str] = {
     Close: "Close the case",
     Finished: "Nothing more to do",
 }
-_LABELS_BY_NAME = {kind.__name__.upper(): label for kind, label in STEP_LABELS.items()}
+_LABELS_BY_NAME = {"HOLD": "Blocked"} | {kind.__name__.upper(): label for kind, label in STEP_LABELS.items()}
 
 PART_LABELS = {
     QueuePart.HELD: "Blocked, need a person",
@@ -204,7 +206,7 @@ class QueueRow:
 def queue_row(case: Any, *, now: datetime) -> QueueRow:
     """Present a case from `queries.cases_of`. Makes no query of its own."""
     held = case.hold_code is not None
-    act_by = _chicago(case.hold_act_by) or case.act_by_date
+    act_by = case.hold_act_by or case.act_by_date
     return QueueRow(
         url=page_of(case),
         customer=str(case.customer),
@@ -215,15 +217,17 @@ def queue_row(case: Any, *, now: datetime) -> QueueRow:
         age=age(case.hold_since if held else case.opened_at, now),
         whose_turn=owner_label(case.hold_owner if held else case.whose_turn),
         gates=stored_gate_views(case.gates),
-        next_step="Goes on once a person has acted" if held else reason_label(case.next_step),
-        when=_at(case.due_at, now) if case.due_at else "when somebody acts",
+        next_step="After a person acted" if held else reason_label(case.next_step),
+        when=_queue_when(case.due_at, held=held, now=now),
         act_by=long_day(act_by) if act_by else "",
         is_overdue=bool(act_by and act_by < chicago_day(now)),
     )
 
 
-def _chicago(moment_or_day: date | datetime | None) -> date | None:
-    return chicago_day(moment_or_day) if isinstance(moment_or_day, datetime) else moment_or_day
+def _queue_when(due_at: datetime | None, *, held: bool, now: datetime) -> str:
+    if due_at is None:
+        return "" if held else "when somebody acted"
+    return f"looked at {_at(due_at, now)}"
 
 
 @dataclass(frozen=True)
@@ -269,24 +273,33 @@ def owner_tabs(counts: Sequence[CaseCount], choice: QueueChoice) -> list[QueueTa
     """Whose turn it is within the chosen part."""
     within = [count for count in counts if count.part == choice.part]
     base = f"?part={choice.part.value}"
-    every = QueueTab("Everybody's turn", sum(count.cases for count in within), base, is_current=not choice.owner)
+    every = QueueTab("Everybody", sum(count.cases for count in within), base, is_current=not choice.owner)
     tabs = [every]
     for owner in HoldOwner:
         cases = sum(count.cases for count in within if count.owner == owner)
         if cases:
             tabs.append(
                 QueueTab(
-                    f"{owner.label}'s turn", cases, f"{base}&owner={owner.value}", is_current=owner == choice.owner
+                    f"Turn: {owner.label.lower()}",
+                    cases,
+                    f"{base}&owner={owner.value}",
+                    is_current=owner == choice.owner,
                 )
             )
     return tabs
 
 
-def verdict_table(offer: PlanOffer) -> Table:
-    """Set an offer beside the signed limits, field by field, both values in sight."""
+def misses(offer: PlanOffer) -> str:
+    """Name the limits that an offer fails, in one line."""
+    return ", ".join(str(verdict.get("field", "")) for verdict in offer.verdict if not verdict.get("fits"))
+
+
+def verdict_table(offer: PlanOffer, *, url: str = "") -> Table:
+    """Set an offer beside the signed limits, field by field, both values in sight, the failures first."""
+    verdicts = sorted(offer.verdict, key=lambda verdict: bool(verdict.get("fits")))
     rows = [
         [
-            Cell(str(verdict.get("field", "")).capitalize()),
+            Cell(capfirst(str(verdict.get("field", "")))),
             Cell(str(verdict.get("signed", ""))),
             Cell(str(verdict.get("offered", ""))),
             Cell(
@@ -295,11 +308,13 @@ def verdict_table(offer: PlanOffer) -> Table:
                 note=str(verdict.get("because", "")),
             ),
         ]
-        for verdict in offer.verdict
+        for verdict in verdicts
     ]
     return Table(
         title=f"Offer “{offer}” beside the signed limits",
         columns=("What", "Signed", "Offered", "Verdict"),
         rows=rows,
         empty="It was not judged yet.",
+        more_url=url,
+        more_label="The whole offer",
     )

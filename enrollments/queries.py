@@ -57,7 +57,7 @@ def unfinished_cases() -> "QuerySet[Enrollment]":
             hold_owner=F("open_hold__owner"),
             hold_because=F("open_hold__because"),
             hold_since=F("open_hold__since"),
-            hold_act_by=F("open_hold__act_by"),
+            hold_act_by=F("open_hold__act_by_date"),
         )
         .filter(IS_HELD | ~Q(status__in=sorted(SETTLED_STATUSES)))
     )
@@ -238,7 +238,11 @@ def _job_entry(event: InstallationEvent) -> TimelineEntry:
 
 
 def _evidence_entry(entry: EvidenceEntry) -> TimelineEntry:
-    details = ", ".join(f"{name}: {value}" for name, value in entry.details.items() if value not in (None, "", [], {}))
+    details = ", ".join(
+        f"{name.replace('_', ' ')}: {value}"
+        for name, value in entry.details.items()
+        if isinstance(value, str | int) and value != "" and not name.endswith(("sha256", "_key", "ip_address"))
+    )
     return TimelineEntry(
         at=entry.at,
         kind=TimelineKind.AUTHORITY,

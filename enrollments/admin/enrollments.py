@@ -157,7 +157,7 @@ class EnrollmentAdmin(RecordAdmin):
     def headline_of(self, request: HttpRequest, record: Enrollment) -> dict[str, Any]:
         now = clock.now()
         rules = policy()
-        facts = gather(record, today=chicago_day(now))
+        facts = gather(record)
         step = decide(facts, now=now, policy=rules)
         context: dict[str, Any] = {
             "gates": presenters.gate_views(gates(facts, now=now, policy=rules)),
@@ -229,8 +229,9 @@ def _offers(enrollment: Enrollment, *, now: Any) -> list[dict[str, Any]]:
     offers.sort(key=lambda offer: offer.pk != enrollment.accepted_offer_id)
     return [
         {
-            "url": page_of(offer),
-            "table": presenters.verdict_table(offer),
+            "name": str(offer),
+            "misses": presenters.misses(offer),
+            "table": presenters.verdict_table(offer, url=page_of(offer)),
             "asked": moment(offer.requested_at),
             "fits": offer.fits,
             "is_accepted": offer.pk == enrollment.accepted_offer_id,

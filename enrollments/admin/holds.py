@@ -44,7 +44,7 @@ def _release(press: Press) -> str:
 
 @admin.register(Hold)
 class HoldAdmin(RecordAdmin):
-    list_display = ("code", "enrollment", "customer", "owner", "since", "act_by", "how_it_stands")
+    list_display = ("code", "enrollment", "customer", "owner", "since", "act_by_date", "how_it_stands")
     list_filter = (OpenFilter, "code", "owner", "since")
     search_fields = (
         "because",
@@ -56,7 +56,7 @@ class HoldAdmin(RecordAdmin):
     list_select_related = ("enrollment__customer",)
     ordering = ("released_at", "since", "pk")
     fieldsets = (
-        (None, {"fields": (("enrollment", "customer"), ("code", "owner"), "because", ("since", "act_by"))}),
+        (None, {"fields": (("enrollment", "customer"), ("code", "owner"), "because", ("since", "act_by_date"))}),
         ("How it ended", {"fields": (("released_at", "released_by"), "release_reason")}),
     )
     buttons = (

@@ -130,6 +130,7 @@ def _alert(title: str, advice: str, cells: list[Cell], more_url: str) -> dict[st
         "title": title,
         "advice": advice,
         "cells": cells[:ALERTS_SHOWN],
+        "count": f"more than {ALERTS_SHOWN}" if len(cells) > ALERTS_SHOWN else str(len(cells)),
         "more_url": more_url if len(cells) > ALERTS_SHOWN else "",
     }
 

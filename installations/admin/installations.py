@@ -34,6 +34,7 @@ from installations.actions import (
 from installations.guards import InputRefused, ReasonMissing, SubmissionDiffers, technicians_filter
 from installations.models import Customer, GoLiveSource, HardwareKind, Installation, Site
 from installations.proofs import CheckedProof, ProofRefused
+from installations.queries import reports_beside
 from installations.states import MOVES, InstallationStatus
 
 
@@ -253,6 +254,11 @@ class InstallationAdmin(RegisteredByAction):
             by=by,
             at=at,
         )
+
+    def headline_of(self, _request: HttpRequest, record: Installation) -> dict[str, Any]:
+        if not reports_beside(record.pk).exists():
+            return {}
+        return {"warnings": ["Two go-live reports contradict each other. Open the right one below and confirm it."]}
 
     def tables_of(self, _request: HttpRequest, record: Installation) -> list[Table]:
         reports = list(record.reports.all())
