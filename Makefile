@@ -25,17 +25,42 @@ test-all: $(VENV)/dev.stamp ## The same, but fail when a browser, PostgreSQL or 
 	@REQUIRE_BROWSER=1 REQUIRE_SERVICES=1 $(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/dev.stamp ## Look at code, templates, contracts, settings and generated pages; changes nothing
-	@echo "format …"; $(VENV)/bin/ruff format --check --quiet .
-	@echo "lint …"; $(VENV)/bin/ruff check --quiet .
-	@echo "templates …"; $(VENV)/bin/djlint templates --check --lint --quiet
-	@echo "who imports whom …"; $(VENV)/bin/lint-imports --no-logo 2>&1 | tail -n 40
-	@echo "types …"; $(VENV)/bin/mypy --no-error-summary .
-	@echo "migrations …"; $(PY) manage.py makemigrations --check --dry-run --verbosity 1
-	@echo "settings of production …"; env $$(grep -v '^#' .ci/production.env) $(PY) manage.py check --deploy --fail-level WARNING
-	@echo "lock files …"; ! grep -n '://' $(LOCKS)
-	@echo "generated pages …"; $(PY) manage.py draw_states --check; $(PY) manage.py write_configuration --check
-	@echo "compose file …"; $(PY) -m pytest -q tests/unit/config/test_compose.py
+	@$(MAKE) --no-print-directory --keep-going $(CHECKS)
 	@echo "Nothing to complain about."
+
+CHECKS := check-format check-lint check-templates check-contracts check-types check-migrations check-production \
+	check-locks check-pages check-compose
+.PHONY: $(CHECKS)
+
+check-format:
+	@echo "format …"; $(VENV)/bin/ruff format --check --quiet .
+
+check-lint:
+	@echo "lint …"; $(VENV)/bin/ruff check --quiet .
+
+check-templates:
+	@echo "templates …"; $(VENV)/bin/djlint templates --check --lint --quiet
+
+check-contracts:
+	@echo "who imports whom …"; $(VENV)/bin/lint-imports --no-logo
+
+check-types:
+	@echo "types …"; $(VENV)/bin/mypy --no-error-summary .
+
+check-migrations:
+	@echo "migrations …"; $(PY) manage.py makemigrations --check --dry-run
+
+check-production:
+	@echo "settings of production …"; env $$(grep -v '^#' .ci/production.env) $(PY) manage.py check --deploy --fail-level WARNING
+
+check-locks:
+	@echo "lock files …"; ! grep -n '://' $(LOCKS)
+
+check-pages:
+	@echo "generated pages …"; $(PY) manage.py draw_states --check; $(PY) manage.py write_configuration --check
+
+check-compose:
+	@echo "compose file …"; $(PY) -m pytest -q tests/unit/config/test_compose.py
 
 fix: $(VENV)/dev.stamp ## Repair what can be repaired: format, simple findings, generated pages
 	@$(VENV)/bin/ruff check --fix --quiet . || true
