@@ -12,6 +12,7 @@ from enrollments import decision, offers
 from enrollments.actions.moving import lock
 from enrollments.actions.opening import look_again
 from enrollments.actions.stopping import place_hold
+from enrollments.actions.writing import Tools
 from enrollments.engine import Engine
 from enrollments.facts import offered_plan, signed_limits
 from enrollments.light.client import LightClient
@@ -38,7 +39,7 @@ def looked_at(enrollment: Enrollment, *, at: datetime) -> Enrollment:
     light = LightClient(base_url=UNREACHABLE_LIGHT, app_token="app-token-of-the-test", pause=lambda _seconds: None)
     Enrollment.objects.filter(pk=enrollment.pk).update(due_at=at)
     try:
-        Engine(light=light, clock=StoppedClock(at), policy=decision.Policy()).advance(enrollment.pk)
+        Engine(Tools(light=light, clock=StoppedClock(at), policy=decision.Policy())).advance(enrollment.pk)
     finally:
         light.close()
     enrollment.refresh_from_db()
