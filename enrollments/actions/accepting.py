@@ -117,8 +117,9 @@ def finalize(enrollment_id: int, step: Finalize, tools: Tools) -> None:
     :raises EnrollmentMoved: something changed since the step was decided; nothing was sent
     """
     with transaction.atomic(durable=True):
-        enrollment, _ = still_due(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
-        poa = PoaDocument.objects.select_related("envelope").get(pk=enrollment.attested_poa_id)
+        enrollment, facts = still_due(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
+        assert facts.authority is not None  # noqa: S101 - the step follows an acceptance
+        poa = PoaDocument.objects.select_related("envelope").get(pk=facts.authority.poa_id)
         check_authority(poa, esi_id=enrollment.site.esi_id, at=tools.clock.now(), concluding=True)
         write = open_write(enrollment, WriteKind.FINALIZE, {}, at=tools.clock.now())
         account_uuid = str(enrollment.light_account_uuid)

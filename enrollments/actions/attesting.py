@@ -9,15 +9,20 @@ from core.actors import Actor
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note
 from enrollments.actions.reconciling import keep_reading
+from enrollments.actions.stopping import ReasonMissing, release_hold
 from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
 from enrollments.decision import OpenAccount, RecordClientAgent
 from enrollments.light.client import LightClient
 from enrollments.light.payloads import HostedLink, NewAccount
 from enrollments.models import Enrollment
-from enrollments.states import WriteKind
+from enrollments.states import HoldCode, WriteKind, WriteStatus
 from installations.models import Customer
 from poa_documents.guards import check_authority
 from poa_documents.models import PoaDocument
+
+
+class WrongAccount(Exception):
+    """The account cannot be the one of this enrollment."""
 
 
 class NoAccountYet(Exception):
@@ -63,6 +68,39 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
         write.enrollment = lock(enrollment_id)
         confirming.attest(write.enrollment, poa, at=tools.clock.now())
         close_done(write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=tools.clock.now())
+
+
+def link_account(
+    *, enrollment_id: int, account_uuid: str, reason: str, light: LightClient, by: Actor, at: datetime
+) -> None:
+    """
+    Link an account at Light by hand, after an answer stayed unclear or Light knew the e-mail address already.
+
+    The account is read first: it must exist and carry the customer's e-mail address.
+
+    :raises ReasonMissing: no reason given
+    :raises WrongAccount: it is linked elsewhere, belongs to another person, or this enrollment has one already
+    :raises LightError: the account cannot be read
+    """
+    if not reason.strip():
+        raise ReasonMissing("Say how you know that this account is the right one.")
+    account = light.read_account(account_uuid)
+    with transaction.atomic():
+        enrollment = lock(enrollment_id)
+        if enrollment.light_account_uuid is not None:
+            raise WrongAccount(f"This enrollment is linked to account {enrollment.light_account_uuid} already.")
+        if Enrollment.objects.filter(light_account_uuid=UUID(account.uuid)).exists():
+            raise WrongAccount("Another enrollment is linked to this account.")
+        if (account.email or "").lower() != enrollment.customer.email.lower():
+            raise WrongAccount("This account has another e-mail address than the customer.")
+        enrollment.light_account_uuid = UUID(account.uuid)
+        keep_reading(enrollment, account, dialect=light.dialect, at=at)
+        enrollment.save()
+        for write in enrollment.writes.filter(kind=WriteKind.CREATE_ACCOUNT, status=WriteStatus.IN_DOUBT):
+            close_done(write, answer={}, outcome=f"Linked by hand to account {account.uuid}.", at=at)
+        for hold in enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR, released_at__isnull=True):
+            release_hold(hold_id=hold.pk, reason=reason, by=by, at=at)
+        note(enrollment, "link_account", by=by, at=at, reason=reason.strip())
 
 
 def hosted_link(*, enrollment_id: int, light: LightClient, by: Actor, at: datetime) -> HostedLink:

@@ -12,6 +12,8 @@ from django.db.migrations.executor import MigrationExecutor
 
 from config.celery import app
 from config.one_process import AddressNotOurs, OneProcess, PartStopped, PortTaken, leave_unfinished_work
+from core import clock
+from enrollments.actions.recovering import take_over
 
 # What a fresh database needs before the first customer comes, in this order.
 SETUP_COMMANDS = ("load_poa_wording",)
@@ -47,6 +49,7 @@ class Command(BaseCommand):
         except AddressNotOurs as problem:
             raise CommandError(str(problem)) from None
         try:
+            take_over(at=clock.now())
             finished = house.run(on_ready=lambda: self._say_ready(options["host"], house.port))
         except PartStopped as problem:
             raise CommandError(str(problem)) from None
