@@ -36,7 +36,7 @@ class Processes:
 
     def start(self, name: str, *command: str) -> None:
         with self._log(name).open("ab") as log:
-            self.running[name] = subprocess.Popen(  # noqa: S603 - our own commands
+            self.running[name] = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
             )
 
@@ -78,7 +78,7 @@ def house(postgres_url: str, redis_key_prefix: str, tmp_path: Path) -> Iterator[
         "CELERY_KEY_PREFIX": redis_key_prefix,
         "SWEEP_SECONDS": "1",
     }
-    subprocess.run(  # noqa: S603 - our own command
+    subprocess.run(
         [sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"],
         cwd=ROOT,
         env=environment,
@@ -118,7 +118,7 @@ def wait_until(holds: Callable[[], bool], house: Processes) -> None:
 
 def answers(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - on this machine
+        with urllib.request.urlopen(url, timeout=10) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as problem:
         with problem:

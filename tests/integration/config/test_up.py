@@ -28,7 +28,7 @@ class Up:
         environment = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
         environment |= {"DATA_DIR": str(folder / "data"), "SWEEP_SECONDS": "1"}
         with self.log.open("xb") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - our own command
+            self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "up", "--port", "0", *arguments],
                 cwd=ROOT,
                 env=environment,
@@ -81,7 +81,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def answer(url: str) -> tuple[int, bytes]:
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - on this machine
+        with urllib.request.urlopen(url, timeout=10) as response:
             return response.status, response.read()
     except urllib.error.HTTPError as problem:
         with problem:
@@ -147,7 +147,7 @@ def test_an_empty_database_is_not_served(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("SWEEP_SECONDS", "often"), ("LIGHT_APP_TOKNE", "abc")])
 def test_a_wrong_setting_stops_it_with_the_variables_name(tmp_path: Path, name: str, value: str) -> None:
-    completed = subprocess.run(  # noqa: S603 - our own command
+    completed = subprocess.run(
         [sys.executable, "manage.py", "up"],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "DATA_DIR": str(tmp_path), name: value},
