@@ -138,7 +138,7 @@ def shown_statements(
                 sha256=text.sha256_of(statement),
                 tick=own[f"{prefix}_tick"] if prefix else words,
                 is_ticked=statement in ticked,
-                error=(own[f"{prefix}_error"] if prefix else own.get("error", "")) if statement in unticked else "",
+                error=_error(statement, own, phrases["pdf"], prefix=prefix) if statement in unticked else "",
                 agreed=phrases["page"]["confirmed_on" if step.name == "confirm" else "agreed_on"].format(
                     when=say_moment(agreed.given_at, text.language)
                 )
@@ -147,6 +147,10 @@ def shown_statements(
             )
         )
     return shown
+
+
+def _error(statement: Statement, own: Mapping[str, str], labels: Mapping[str, str], *, prefix: str | None) -> str:
+    return own[f"{prefix}_error"] if prefix else own["error"].format(label=labels[statement])
 
 
 def kept_drawing(poa: PoaDocument) -> Drawing | None:

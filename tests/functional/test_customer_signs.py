@@ -1,0 +1,152 @@
+"""A customer signs on a phone and on a computer, in a real browser."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+from pytest_django.live_server_helper import LiveServer
+
+from poa_documents.models import PoaDocument, SignatureKind
+from poa_documents.states import PoaStatus
+from tests.factories.installations import customer as registered_customer
+from tests.factories.installations import installation
+from tests.factories.poa_documents import sent_poa
+from tests.integration.poa_documents.portal_visits import token_in_last_mail
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+THUMB_PX = 44
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No script fails and no policy is broken on any page of a test."""
+    complaints: list[str] = []
+    for name in {"phone", "desk"} & set(request.fixturenames):
+        page: Page = request.getfixturevalue(name)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda problem: complaints.append(str(problem)))
+    yield
+    assert complaints == []
+
+
+def given_an_invited_customer(live_server: LiveServer, now: datetime, language: str = "en") -> tuple[PoaDocument, str]:
+    job = installation(now, customer=registered_customer(now, language=language, first_name="Carmen"))
+    poa = sent_poa(customer=job.customer, site=job.site, at=now)
+    return poa, f"{live_server.url}/portal/{token_in_last_mail()}/"
+
+
+def when_she_agrees_to_everything(page: Page, address: str) -> None:
+    page.goto(address)
+    page.click("main a.button")
+    for _ in ("broker", "summary", "confirm", "document"):
+        then_nothing_sticks_out(page)
+        for box in page.locator("input[type=checkbox]").all():
+            box.check()
+        page.click("main form .actions button")
+
+
+def when_she_draws(page: Page) -> None:
+    page.check("#kind-drawn")
+    box = page.locator("canvas").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 30, box["y"] + 90)
+    page.mouse.down()
+    for step in range(1, 25):
+        page.mouse.move(box["x"] + 30 + step * 9, box["y"] + 90 + (step % 5 - 2) * 14)
+    page.mouse.up()
+
+
+def then_nothing_sticks_out(page: Page) -> None:
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0, f"{page.url} is {overflow} px too wide"
+
+
+def then_every_control_is_a_thumb_wide(page: Page) -> None:
+    heights = page.evaluate(
+        "[...document.querySelectorAll('button, a.button, input:not([type=hidden]), label.choice')]"
+        ".filter(e => e.offsetParent && !(e.type === 'checkbox' || e.type === 'radio'))"
+        ".map(e => [e.outerHTML.slice(0, 60), e.getBoundingClientRect().height])"
+    )
+    assert [item for item in heights if item[1] < THUMB_PX] == []
+
+
+def test_she_draws_her_signature_on_a_phone(live_server: LiveServer, phone: Page, now: datetime) -> None:
+    poa, address = given_an_invited_customer(live_server, now)
+
+    when_she_agrees_to_everything(phone, address)
+    when_she_draws(phone)
+    then_every_control_is_a_thumb_wide(phone)
+    phone.click("main form .actions button")
+    then_nothing_sticks_out(phone)
+    phone.click("text=Sign the power of attorney now")
+
+    assert phone.locator("text=Signed. Thank you!").is_visible()
+    poa.refresh_from_db()
+    assert (poa.status, poa.signature_kind) == (PoaStatus.SIGNED, SignatureKind.DRAWN)
+    with phone.expect_download() as download:
+        phone.click("text=Download my copy")
+    assert Path(download.value.path()).read_bytes().startswith(b"%PDF")
+
+
+def test_she_types_her_name_in_spanish_with_scripts_switched_off(
+    live_server: LiveServer, chromium_without_script: Page, now: datetime
+) -> None:
+    poa, address = given_an_invited_customer(live_server, now, language="es")
+    page = chromium_without_script
+
+    page.goto(address)
+    page.click("main a.button")
+    for _ in ("broker", "summary", "confirm", "document"):
+        for box in page.locator("input[type=checkbox]").all():
+            box.check()
+        page.click("main form .actions button")
+    page.fill("#typed-name", "Carmen Reyes")
+    page.click("main form .actions button")
+    page.click("text=Firmar el poder ahora")
+
+    assert page.locator("text=¡Gracias!").is_visible()
+    poa.refresh_from_db()
+    assert poa.status == PoaStatus.SIGNED
+
+
+def test_she_goes_back_to_her_drawing_and_finds_it_there(live_server: LiveServer, desk: Page, now: datetime) -> None:
+    _, address = given_an_invited_customer(live_server, now)
+    when_she_agrees_to_everything(desk, address)
+    when_she_draws(desk)
+    desk.click("main form .actions button")
+
+    desk.click("text=Change my signature")
+
+    assert desk.locator("#kind-drawn").is_checked()
+    assert desk.evaluate(
+        "(c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v > 0))"
+        "(document.querySelector('canvas'))"
+    )
+
+
+def test_she_revokes_with_the_keyboard_alone(live_server: LiveServer, desk: Page, now: datetime) -> None:
+    poa, address = given_an_invited_customer(live_server, now)
+    when_she_agrees_to_everything(desk, address)
+    desk.fill("#typed-name", "Carmen Reyes")
+    desk.keyboard.press("Enter")
+    desk.focus("main form .actions button")
+    desk.keyboard.press("Enter")
+    desk.wait_for_selector("text=Revoke my power of attorney")
+
+    desk.focus("text=Revoke my power of attorney")
+    desk.keyboard.press("Enter")
+    desk.wait_for_selector("#reason")
+    desk.focus("main form .actions button")
+    desk.keyboard.press("Enter")
+
+    desk.wait_for_selector("text=You revoked your power of attorney")
+    poa.refresh_from_db()
+    assert poa.status == PoaStatus.REVOKED
