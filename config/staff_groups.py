@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps as installed_apps
+
 from installations.guards import TECHNICIANS_GROUP
 
 OFFICE_GROUP = "office"
@@ -35,10 +37,10 @@ def office_codenames(model_name: str) -> Iterator[str]:
         yield f"change_{model_name}"
 
 
-def provide_groups(*, using: str, apps: Any, **_rest: object) -> None:
+def provide_groups(*, using: str, apps: Any = installed_apps, **_rest: object) -> None:
     """
     Have both groups, the office with its permissions. Permissions that somebody took from it come back at the next
-    migration; what was given besides stays.
+    migration; what was given besides stays. Emptying the database announces itself without `apps`.
     """
     group_model = apps.get_model("auth", "Group")
     permission_model = apps.get_model("auth", "Permission")
