@@ -274,6 +274,8 @@ def _under_hold(facts: Facts, step: Step, now: datetime, policy: Policy) -> Step
     assert hold is not None  # noqa: S101 - the only caller has checked
     if hold.code in SELF_CLEARING_HOLDS and not (isinstance(step, Hold) and step.code == hold.code):
         return LiftHold(hold.hold_id, because=f"The reason is gone: {hold.because}")
+    if hold.code == HoldCode.OUTSIDE_LIMITS and _signed_since(hold.since, facts):
+        return LiftHold(hold.hold_id, because="The customer signed for other limits since.")
     if isinstance(step, HARMLESS_UNDER_HOLD):
         return step
     is_watched = facts.account is not None and facts.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED}
@@ -283,6 +285,11 @@ def _under_hold(facts: Facts, step: Step, now: datetime, policy: Policy) -> Step
         because=hold.because,
         look_again_at=now + policy.watching_interval if is_watched else None,
     )
+
+
+def _signed_since(moment: datetime, facts: Facts) -> bool:
+    poa = facts.authority
+    return poa is not None and poa.signed_at is not None and poa.signed_at > moment
 
 
 # Doubt and refusal

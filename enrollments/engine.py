@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q
 
-from core.actors import SYSTEM
 from enrollments import decision
 from enrollments.actions import accepting, attesting, planning, reconciling, stopping
 from enrollments.actions.moving import EnrollmentMoved, lock
@@ -99,7 +98,7 @@ class Engine:
             case decision.LiftHold():
                 stopping.lift_hold(hold_id=step.hold_id, because=step.because, at=at)
             case decision.Close():
-                stopping.close_enrollment(enrollment_id=enrollment_id, reason=step.because, by=SYSTEM, at=at)
+                stopping.call_off(enrollment_id=enrollment_id, because=step.because, at=at)
             case decision.Hold():
                 with transaction.atomic():
                     stopping.place_hold(lock(enrollment_id), step, at=at)

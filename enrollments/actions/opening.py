@@ -12,6 +12,8 @@ from enrollments.models import Enrollment
 from enrollments.states import FINAL_STATUSES
 from installations.models import Installation
 from installations.states import InstallationStatus
+from poa_documents.models import PoaDocument
+from poa_documents.states import OPEN_STATUSES
 
 
 def look_again(*, site_id: int, at: datetime) -> Enrollment | None:
@@ -36,18 +38,35 @@ def look_at_changed_cases(*, at: datetime, limit: int) -> int:
 
 def _due_enrollment(site_id: int, *, at: datetime) -> Enrollment | None:
     enrollment = Enrollment.objects.filter(site_id=site_id).exclude(status__in=FINAL_STATUSES).first()
-    orphans = list(
-        Installation.objects.filter(site_id=site_id, enrollments__isnull=True)
-        .exclude(status=InstallationStatus.CANCELLED)
-        .order_by("pk")
-    )
-    if enrollment is None and orphans:
-        enrollment = _open(orphans[0], at=at)
+    waiting = _installations_without_case(site_id)
+    if enrollment is None and waiting:
+        enrollment = _open(waiting[0], at=at)
     if enrollment is None:
         return None
-    enrollment.installations.add(*(job for job in orphans if job.customer_id == enrollment.customer_id))
+    enrollment.installations.add(*(job for job in waiting if job.customer_id == enrollment.customer_id))
     make_due(enrollment_id=enrollment.pk, at=at)
     return enrollment
+
+
+def _installations_without_case(site_id: int) -> list[Installation]:
+    """
+    Find the jobs at a site that no enrollment works for.
+
+    A job whose last enrollment ended counts again once the customer was given a power of attorney since.
+    """
+    jobs = Installation.objects.filter(site_id=site_id).exclude(status=InstallationStatus.CANCELLED)
+    return [job for job in jobs.order_by("pk").prefetch_related("enrollments") if _needs_case(job)]
+
+
+def _needs_case(job: Installation) -> bool:
+    cases = list(job.enrollments.all())
+    if not cases:
+        return True
+    if any(case.status not in FINAL_STATUSES for case in cases):
+        return False
+    last_ended_at = max(case.ended_at for case in cases if case.ended_at is not None)
+    poas = PoaDocument.objects.filter(site_id=job.site_id, customer_id=job.customer_id, status__in=OPEN_STATUSES)
+    return poas.filter(created_at__gt=last_ended_at).exists()
 
 
 def _open(installation: Installation, *, at: datetime) -> Enrollment:

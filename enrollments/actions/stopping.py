@@ -9,8 +9,11 @@ from core.actors import SYSTEM, Actor
 from core.queue import TaskName, enqueue_on_commit
 from enrollments import decision
 from enrollments.actions.moving import lock, note, take_move
+from enrollments.facts import governing_poa
 from enrollments.models import Enrollment, Hold, Pause
 from enrollments.states import EnrollmentStatus, HoldCode
+from poa_documents.actions import suspend_poa
+from poa_documents.states import PoaStatus
 
 
 class ReasonMissing(Exception):
@@ -139,6 +142,15 @@ def close_enrollment(*, enrollment_id: int, reason: str, by: Actor, at: datetime
     enrollment.ended_because = reason.strip()
     enrollment.due_at = None
     take_move(enrollment, "close", by=by, at=at, reason=reason.strip())
+
+
+@transaction.atomic
+def call_off(*, enrollment_id: int, because: str, at: datetime) -> None:
+    """Close a case whose jobs were all canceled, and suspend the authority that was given for them."""
+    close_enrollment(enrollment_id=enrollment_id, reason=because, by=SYSTEM, at=at)
+    poa = governing_poa(Enrollment.objects.get(pk=enrollment_id))
+    if poa is not None and poa.status == PoaStatus.SIGNED:
+        suspend_poa(poa_id=poa.pk, reason=because, by=SYSTEM, at=at)
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ from enrollments.actions import accepting, confirming, stopping, writing
 from enrollments.actions.recovering import take_over
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
+from poa_documents.actions import verify_or_suspend
 from tests.integration.enrollments.road import Road
 
 
@@ -126,7 +127,7 @@ def test_a_nudge_during_a_turn_is_not_lost(road: Road, monkeypatch: pytest.Monke
 
 def test_a_revocation_between_decision_and_call_sends_nothing(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(road)
-    verify = accepting.verify_or_suspend
+    verify = verify_or_suspend
 
     def revoked_meanwhile(**kwargs: Any) -> None:
         verify(**kwargs)
@@ -143,7 +144,7 @@ def test_a_revocation_between_decision_and_call_sends_nothing(road: Road, monkey
 
 def test_a_pause_between_decision_and_call_sends_nothing(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(road)
-    verify = accepting.verify_or_suspend
+    verify = verify_or_suspend
 
     def paused_meanwhile(**kwargs: Any) -> None:
         verify(**kwargs)

@@ -335,6 +335,14 @@ def test_a_hold_for_missing_authority_ends_with_a_new_signature_only() -> None:
     assert isinstance(next_step(held), LiftHold)
 
 
+def test_a_hold_for_limits_ends_when_the_customer_signs_for_others() -> None:
+    held = replace(READY_TO_ACCEPT, offers=(DEAR_OFFER,), hold=hold(HoldCode.OUTSIDE_LIMITS))
+    signed_since = replace(AUTHORITY, signed_at=NOW + timedelta(hours=1))
+
+    assert isinstance(next_step(held), Hold)
+    assert isinstance(next_step(replace(held, authority=signed_since)), LiftHold)
+
+
 def test_while_light_asks_for_patience_no_call_is_made() -> None:
     facts = replace(READY_TO_ACCEPT, calls_not_before=NOW + timedelta(minutes=2))
 

@@ -1,0 +1,79 @@
+"""Opening, closing and opening again: which jobs have a case, and what their end means."""
+
+from datetime import timedelta
+
+import pytest
+
+from core.models import CaseChange
+from enrollments.actions import opening, stopping
+from enrollments.models import Enrollment
+from enrollments.states import EnrollmentStatus
+from installations import actions as installation_actions
+from installations.models import HardwareKind
+from poa_documents.models import PoaDocument
+from poa_documents.states import PoaStatus
+from tests.factories import installations as made
+from tests.integration.enrollments.road import OFFICE, Road
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_new_job_announces_itself_and_gets_a_case_even_when_the_message_is_lost(road: Road) -> None:
+    job = made.installation(road.clock.at)
+    assert CaseChange.objects.filter(site_id=job.site_id).exists()
+
+    opening.look_at_changed_cases(at=road.clock.at, limit=10)
+
+    case = Enrollment.objects.get(site=job.site)
+    assert list(case.installations.all()) == [job]
+    assert case.due_at == road.clock.at
+    assert not CaseChange.objects.exists()
+
+
+def test_solar_and_battery_of_one_site_share_one_case(road: Road) -> None:
+    solar = made.installation(road.clock.at)
+    opening.look_again(site_id=solar.site_id, at=road.clock.at)
+    battery = made.installation(road.clock.at, customer=solar.customer, site=solar.site, kind=HardwareKind.BATTERY)
+
+    opening.look_again(site_id=solar.site_id, at=road.clock.at)
+    opening.look_again(site_id=solar.site_id, at=road.clock.at)
+
+    case = Enrollment.objects.get(site=solar.site)
+    assert set(case.installations.all()) == {solar, battery}
+
+
+def test_a_canceled_sale_closes_the_case_and_suspends_the_authority(road: Road) -> None:
+    case = road.case()
+    job = case.installations.get()
+    installation_actions.cancel_installation(
+        installation_id=job.pk, reason="The buyer changed his mind.", by=OFFICE, at=road.clock.at
+    )
+
+    road.run(case)
+
+    assert case.status == EnrollmentStatus.ENDED
+    assert PoaDocument.objects.get(site=case.site).status == PoaStatus.SUSPENDED
+
+
+def test_a_new_power_of_attorney_after_the_end_opens_a_new_case(road: Road) -> None:
+    case = road.case()
+    stopping.close_enrollment(enrollment_id=case.pk, reason="He went abroad.", by=OFFICE, at=road.clock.at)
+    opening.look_again(site_id=case.site_id, at=road.clock.at)
+    assert Enrollment.objects.filter(site=case.site).count() == 1
+
+    road.pass_time(timedelta(days=1))
+    road.sign(case.installations.get())
+    opening.look_again(site_id=case.site_id, at=road.clock.at)
+
+    assert Enrollment.objects.filter(site=case.site, status=EnrollmentStatus.OPEN).count() == 1
+
+
+def test_only_a_case_without_acceptance_can_be_closed(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(hours=2))
+
+    with pytest.raises(stopping.CannotClose):
+        stopping.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=road.clock.at)
