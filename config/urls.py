@@ -13,4 +13,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("portal/", include("poa_documents.urls")),
     path("field/", include("installations.urls")),
+    path("api/", include("config.api")),
 ]

@@ -1,5 +1,8 @@
 """Records that every floor shares."""
 
+from typing import ClassVar
+
+from django.conf import settings
 from django.db import models
 
 
@@ -18,3 +21,23 @@ class CaseChange(models.Model):
 
     def __str__(self) -> str:
         return f"Case of site {self.site_id} changed"
+
+
+class IdempotentRequest(models.Model):
+    """A write of another system and the answer it got, so that its repetition gets the same answer and does nothing."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=100)
+    method = models.CharField(max_length=8)
+    path = models.CharField(max_length=300)
+    request_sha256 = models.CharField(max_length=64)
+    response_status = models.PositiveSmallIntegerField()
+    response_body = models.JSONField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("pk",)
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "key"], name="key_used_once_per_user")]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"

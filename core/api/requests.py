@@ -1,0 +1,168 @@
+"""Reading requests of other systems: strictly, and each write once."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.generics import GenericAPIView
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core import clock
+from core.actors import Actor
+from core.models import IdempotentRequest
+
+KEY_HEADER = "Idempotency-Key"
+REPLAYED_HEADER = "Idempotent-Replayed"
+LARGEST_ID = 2**63 - 1
+
+Write = Callable[..., Response]
+
+
+class KeyUsedForAnotherRequest(APIException):
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = "This Idempotency-Key was used for another request. Take a new key for a new request."
+    default_code = "idempotency_key_reused"
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuse fields that nobody would read, by name."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            taken = [name for name, field in self.fields.items() if not field.read_only]
+            unknown = sorted(set(data) - set(taken))
+            if unknown:
+                text = f"Unknown field. This address takes: {', '.join(taken) or 'no fields'}."
+                raise ValidationError({name: [text] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class TextOnlyField(serializers.CharField):
+    """Digits that are text. A JSON number is refused: it loses digits on its way."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise ValidationError("Send this as text, in quotes: as a number it loses its last digits.")
+        return super().to_internal_value(data)
+
+
+class IdField(serializers.IntegerField):
+    """The id of another record."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_value=1, max_value=LARGEST_ID, **kwargs)
+
+
+class NoFields(StrictSerializer):
+    """A write that takes nothing but its address."""
+
+
+def actor_of(request: Request) -> Actor:
+    return Actor.client_system(client_of(request).pk)
+
+
+def client_of(request: Request) -> User:
+    user = request.user
+    if not isinstance(user, User):
+        raise TypeError("Only signed-in systems come this far.")
+    return user
+
+
+def read_body(view: GenericAPIView[Any], serializer: type[StrictSerializer]) -> dict[str, Any]:
+    """:raises rest_framework.exceptions.ValidationError: the problems by field"""
+    checked = serializer(data=view.request.data, context=view.get_serializer_context())
+    checked.is_valid(raise_exception=True)
+    fields: dict[str, Any] = checked.validated_data
+    return fields
+
+
+def idempotent(write: Write) -> Write:
+    """
+    Do a write once per Idempotency-Key, and give the first answer to every repetition, also at the same moment.
+
+    What was done and its answer are committed together. A refused request leaves nothing behind, so that its key may be
+    used for the mended one.
+    """
+
+    @wraps(write)
+    def once(view: GenericAPIView[Any], request: Request, *args: Any, **kwargs: Any) -> Response:
+        key = _key_of(request)
+        said = {"user": client_of(request), "key": key}
+        fingerprint = _fingerprint(request)
+        kept = IdempotentRequest.objects.filter(**said).first()
+        if kept is not None:
+            return _replay(kept, fingerprint)
+        try:
+            with transaction.atomic():
+                row = IdempotentRequest.objects.create(
+                    **said,
+                    method=str(request.method),
+                    path=request.path[:300],
+                    request_sha256=fingerprint,
+                    response_status=0,
+                    at=clock.now(),
+                )
+                response = write(view, request, *args, **kwargs)
+                row.response_status = response.status_code
+                row.response_body = json.loads(JSONRenderer().render(response.data) or b"null")
+                row.save(update_fields=["response_status", "response_body"])
+        except IntegrityError:
+            kept = IdempotentRequest.objects.filter(**said).first()
+            if kept is None:
+                raise
+            return _replay(kept, fingerprint)
+        return response
+
+    once.is_idempotent = True  # type: ignore[attr-defined]  # a test asks every write for it
+    return once
+
+
+def _key_of(request: Request) -> str:
+    key = request.headers.get(KEY_HEADER, "").strip()
+    if not re.fullmatch(r"[\x21-\x7e]{8,100}", key):
+        problem = (
+            "Send this header with every write: 8 to 100 characters without spaces, such as a random UUID; "
+            "new for each new request, and the same when a request is repeated."
+        )
+        raise ValidationError({KEY_HEADER: [problem]})
+    return key
+
+
+def _fingerprint(request: Request) -> str:
+    """Hash what was asked. Multipart bodies differ at every sending, so their parts are hashed, not their bytes."""
+    said: Any = request.data
+    if isinstance(said, Mapping):
+        said = {name: _part(said, name) for name in said}
+    text = json.dumps([request.method, request.get_full_path(), said], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _part(said: Mapping[str, Any], name: str) -> Any:
+    part = said.getlist(name) if hasattr(said, "getlist") else said[name]
+    if isinstance(part, list):
+        return [_file_hash(each) if isinstance(each, UploadedFile) else each for each in part]
+    return part
+
+
+def _file_hash(file: "UploadedFile[Any]") -> str:
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+def _replay(kept: IdempotentRequest, fingerprint: str) -> Response:
+    if kept.request_sha256 != fingerprint:
+        raise KeyUsedForAnotherRequest
+    return Response(kept.response_body, status=kept.response_status, headers={REPLAYED_HEADER: "true"})

@@ -1,0 +1,127 @@
+"""What other systems send and read of enrollments."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from core.api.requests import StrictSerializer
+from enrollments.models import Enrollment, Hold, Pause, PlanOffer
+
+
+class GateAnswer(serializers.Serializer[dict[str, object]]):
+    """One of the three gates, as last decided."""
+
+    name = serializers.CharField()
+    is_open = serializers.BooleanField()
+    because = serializers.CharField()
+
+
+class HoldAnswer(serializers.ModelSerializer[Hold]):
+    class Meta:
+        model = Hold
+        fields = (
+            "id",
+            "code",
+            "because",
+            "owner",
+            "since",
+            "act_by_date",
+            "released_at",
+            "released_by",
+            "release_reason",
+        )
+        read_only_fields = fields
+
+
+class OfferAnswer(serializers.ModelSerializer[PlanOffer]):
+    class Meta:
+        model = PlanOffer
+        fields = (
+            "id",
+            "light_plan_uuid",
+            "light_plan_group",
+            "name",
+            "esi_id",
+            "rate_kind",
+            "term_months",
+            "average_cents_per_kwh_500",
+            "average_cents_per_kwh_1000",
+            "average_cents_per_kwh_2000",
+            "base_fee_dollars",
+            "termination_fee_dollars",
+            "buyback_cents_per_kwh",
+            "efl_url",
+            "tos_url",
+            "yrac_url",
+            "requested_at",
+            "stale_at",
+            "verdict",
+            "fits",
+        )
+        read_only_fields = fields
+
+
+class EnrollmentAnswer(serializers.ModelSerializer[Enrollment]):
+    gates = GateAnswer(many=True, read_only=True)
+    open_hold = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Enrollment
+        fields: tuple[str, ...] = (
+            "id",
+            "customer",
+            "site",
+            "installations",
+            "status",
+            "gates",
+            "next_step",
+            "because",
+            "whose_turn",
+            "act_by_date",
+            "open_hold",
+            "light_account_uuid",
+            "light_status",
+            "attested_at",
+            "accepted_offer",
+            "service_start_date",
+            "opened_at",
+            "accepted_at",
+            "finalized_at",
+            "active_at",
+            "ended_at",
+            "ended_because",
+        )
+        read_only_fields: tuple[str, ...] = fields
+
+    @extend_schema_field(HoldAnswer(allow_null=True))
+    def get_open_hold(self, enrollment: Enrollment) -> dict[str, Any] | None:
+        held = next((hold for hold in enrollment.holds.all() if hold.released_at is None), None)
+        return HoldAnswer(held).data if held else None
+
+
+class EnrollmentDetailAnswer(EnrollmentAnswer):
+    offers = OfferAnswer(many=True, read_only=True)
+    holds = HoldAnswer(many=True, read_only=True)
+
+    class Meta(EnrollmentAnswer.Meta):
+        fields = (*EnrollmentAnswer.Meta.fields, "offers", "holds")
+        read_only_fields = fields
+
+
+class Release(StrictSerializer):
+    reason = serializers.CharField(max_length=2000, help_text="What was done about it.")
+
+
+class PauseAnswer(serializers.ModelSerializer[Pause]):
+    class Meta:
+        model = Pause
+        fields = ("id", "light_plan_group", "reason", "started_at", "started_by", "ended_at", "ended_by")
+        read_only_fields = fields
+
+
+class NewPause(StrictSerializer):
+    reason = serializers.CharField(max_length=2000)
+    light_plan_group = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="Left out, all acceptances are paused."
+    )

@@ -1,0 +1,11 @@
+"""Addresses of floor 3 under /api/v1/."""
+
+from rest_framework.routers import SimpleRouter
+
+from enrollments.api import views
+
+router = SimpleRouter()
+router.register("enrollments", views.Enrollments, basename="enrollment")
+router.register("pauses", views.Pauses, basename="pause")
+
+urlpatterns = router.urls

@@ -1,0 +1,182 @@
+"""What other systems send and read of customers, sites, installations and go-live reports."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from core.api.requests import IdField, StrictSerializer, TextOnlyField
+from installations.actions.scheduling import WORK_MOVES
+from installations.esi_ids import esi_id_warnings
+from installations.models import (
+    Customer,
+    GoLiveReport,
+    GoLiveSource,
+    HardwareKind,
+    Installation,
+    InstallationEvent,
+    Language,
+    ProofFile,
+    Site,
+)
+
+
+class CustomerAnswer(serializers.ModelSerializer[Customer]):
+    """The date of birth goes in and never comes out."""
+
+    class Meta:
+        model = Customer
+        fields = ("id", "first_name", "last_name", "email", "phone", "language", "contact_verified_at", "created_at")
+        read_only_fields = fields
+
+
+class NewCustomer(StrictSerializer):
+    first_name = serializers.CharField(max_length=100)
+    last_name = serializers.CharField(max_length=100)
+    email = serializers.EmailField()
+    phone = serializers.CharField(required=False, allow_blank=True, default="")
+    date_of_birth = serializers.DateField(required=False, allow_null=True, default=None)
+    language = serializers.ChoiceField(choices=Language.choices, default=Language.ENGLISH.value)
+
+
+class SiteAnswer(serializers.ModelSerializer[Site]):
+    esi_id_warnings = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Site
+        fields = (
+            "id",
+            "address_1",
+            "address_2",
+            "city",
+            "state",
+            "postal_code",
+            "esi_id",
+            "esi_id_warnings",
+            "tdu_code",
+            "created_at",
+        )
+        read_only_fields = fields
+
+    def get_esi_id_warnings(self, site: Site) -> list[str]:
+        return list(esi_id_warnings(site.esi_id))
+
+
+class NewSite(StrictSerializer):
+    address_1 = serializers.CharField(max_length=200)
+    address_2 = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
+    city = serializers.CharField(max_length=100)
+    state = serializers.CharField(max_length=2, default="TX")
+    postal_code = TextOnlyField(max_length=10)
+    esi_id = TextOnlyField(max_length=60, help_text="17 or 22 digits as text, never a number.")
+
+
+class InstallationAnswer(serializers.ModelSerializer[Installation]):
+    class Meta:
+        model = Installation
+        fields = (
+            "id",
+            "customer",
+            "site",
+            "kind",
+            "size_kw",
+            "contract_signed_date",
+            "embargo_end_date",
+            "technician",
+            "scheduled_date",
+            "status",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class InstallationEventAnswer(serializers.ModelSerializer[InstallationEvent]):
+    class Meta:
+        model = InstallationEvent
+        fields = ("name", "old_status", "new_status", "actor", "reason", "at")
+        read_only_fields = fields
+
+
+class NewInstallation(StrictSerializer):
+    customer = IdField()
+    site = IdField()
+    kind = serializers.ChoiceField(choices=HardwareKind.choices)
+    size_kw = serializers.DecimalField(max_digits=8, decimal_places=3, required=False, allow_null=True, default=None)
+    contract_signed_date = serializers.DateField()
+    technician = IdField(required=False, allow_null=True, default=None)
+    scheduled_date = serializers.DateField(required=False, allow_null=True, default=None)
+
+
+class MoveOfInstallation(StrictSerializer):
+    move = serializers.ChoiceField(choices=[(move, move) for move in WORK_MOVES])
+    scheduled_date = serializers.DateField(required=False, allow_null=True, default=None)
+    reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
+
+
+class Assignment(StrictSerializer):
+    technician = IdField(allow_null=True)
+
+
+class Reason(StrictSerializer):
+    reason = serializers.CharField(max_length=2000)
+
+
+class OptionalReason(StrictSerializer):
+    reason = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+
+
+class ProofAnswer(serializers.ModelSerializer[ProofFile]):
+    class Meta:
+        model = ProofFile
+        fields = ("original_name", "content_type", "size_bytes", "sha256")
+        read_only_fields = fields
+
+
+class GoLiveReportAnswer(serializers.ModelSerializer[GoLiveReport]):
+    proofs = ProofAnswer(many=True, read_only=True)
+
+    class Meta:
+        model = GoLiveReport
+        fields = (
+            "id",
+            "installation",
+            "submission_id",
+            "granted_date",
+            "source",
+            "utility_reference",
+            "note",
+            "status",
+            "reported_by",
+            "device_at",
+            "received_at",
+            "confirmed_by",
+            "confirmed_at",
+            "corrects",
+            "compared_with",
+            "closing_reason",
+            "proofs",
+        )
+        read_only_fields = fields
+
+
+class _WhatAReportSays(StrictSerializer):
+    submission_id = serializers.UUIDField(
+        required=False, help_text="Made by the sender; left out, it follows from the Idempotency-Key."
+    )
+    granted_date = serializers.DateField(help_text="The date of the permission, a day in Texas.")
+    source = serializers.ChoiceField(choices=GoLiveSource.choices)  # type: ignore[assignment]  # a field of that name
+    utility_reference = TextOnlyField(required=False, allow_blank=True, default="", max_length=60)
+    note = serializers.CharField(required=False, allow_blank=True, default="", max_length=4000)
+    proof = serializers.FileField(required=False, help_text="JPEG, PNG or PDF, up to 15 MB; as multipart/form-data.")
+
+
+class NewGoLiveReport(_WhatAReportSays):
+    installation = IdField()
+    device_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class Correction(_WhatAReportSays):
+    reason = serializers.CharField(max_length=2000)
+
+
+def said_without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}

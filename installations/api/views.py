@@ -1,0 +1,230 @@
+"""Customers, sites, installations and go-live reports for other systems."""
+
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, status
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet
+
+from core import clock
+from core.api.requests import KEY_HEADER, actor_of, client_of, idempotent, read_body
+from installations import actions
+from installations.api import serializers as said
+from installations.models import Customer, GoLiveReport, Installation, Site
+from installations.proofs import CheckedProof, ProofRefused, check_proof, too_large
+from installations.uploads import too_large_files
+
+ID_PATTERN = "[0-9]{1,18}"
+
+
+class CustomerFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
+    last_name = filters.CharFilter(lookup_expr="iexact")
+    email = filters.CharFilter(lookup_expr="iexact")
+
+    class Meta:
+        model = Customer
+        fields = ("last_name", "email", "language")
+
+
+class Customers(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Customer]):
+    queryset = Customer.objects.all()
+    serializer_class = said.CustomerAnswer
+    filterset_class = CustomerFilter
+    ordering_fields = ("id", "last_name", "created_at")
+    lookup_value_regex = ID_PATTERN
+
+    @extend_schema(request=said.NewCustomer, responses={201: said.CustomerAnswer})
+    @idempotent
+    def create(self, request: Request) -> Response:
+        fields = read_body(self, said.NewCustomer)
+        customer = actions.register_customer(**fields, by=actor_of(request), at=clock.now())
+        return _created(said.CustomerAnswer(customer))
+
+
+class SiteFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
+    city = filters.CharFilter(lookup_expr="iexact")
+
+    class Meta:
+        model = Site
+        fields = ("esi_id", "city", "postal_code", "tdu_code")
+
+
+class Sites(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Site]):
+    queryset = Site.objects.all()
+    serializer_class = said.SiteAnswer
+    filterset_class = SiteFilter
+    ordering_fields = ("id", "city", "created_at")
+    lookup_value_regex = ID_PATTERN
+
+    @extend_schema(request=said.NewSite, responses={201: said.SiteAnswer})
+    @idempotent
+    def create(self, request: Request) -> Response:
+        fields = read_body(self, said.NewSite)
+        site = actions.register_site(**fields, by=actor_of(request), at=clock.now())
+        return _created(said.SiteAnswer(site))
+
+
+class Installations(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Installation]):
+    queryset = Installation.objects.all()
+    serializer_class = said.InstallationAnswer
+    filterset_fields = ("customer", "site", "kind", "status", "technician", "scheduled_date")
+    ordering_fields = ("id", "scheduled_date", "created_at", "status")
+    lookup_value_regex = ID_PATTERN
+
+    @extend_schema(request=said.NewInstallation, responses={201: said.InstallationAnswer})
+    @idempotent
+    def create(self, request: Request) -> Response:
+        fields = read_body(self, said.NewInstallation)
+        installation = actions.register_installation(
+            customer_id=fields.pop("customer"),
+            site_id=fields.pop("site"),
+            technician_id=fields.pop("technician"),
+            **fields,
+            by=actor_of(request),
+            at=clock.now(),
+        )
+        return _created(said.InstallationAnswer(installation))
+
+    @extend_schema(responses={200: said.InstallationEventAnswer(many=True)})
+    @action(detail=True, pagination_class=None, filterset_fields=())
+    def events(self, request: Request, pk: str) -> Response:
+        """List what happened to the installation, in time order."""
+        return Response(said.InstallationEventAnswer(self.get_object().events.all(), many=True).data)
+
+    @extend_schema(request=said.MoveOfInstallation, responses={200: said.InstallationAnswer})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def move(self, request: Request, pk: str) -> Response:
+        """Note how far the work has come."""
+        fields = read_body(self, said.MoveOfInstallation)
+        installation = self.get_object()
+        moved = actions.move_installation(
+            installation_id=installation.pk, **fields, by=actor_of(request), at=clock.now()
+        )
+        return Response(said.InstallationAnswer(moved).data)
+
+    @extend_schema(request=said.Assignment, responses={200: said.InstallationAnswer})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def assign(self, request: Request, pk: str) -> Response:
+        """Give the job to a technician, or to nobody."""
+        fields = read_body(self, said.Assignment)
+        installation = self.get_object()
+        assigned = actions.assign_technician(
+            installation_id=installation.pk,
+            technician_id=fields["technician"],
+            by=actor_of(request),
+            at=clock.now(),
+        )
+        return Response(said.InstallationAnswer(assigned).data)
+
+    @extend_schema(request=said.Reason, responses={200: said.InstallationAnswer})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def cancel(self, request: Request, pk: str) -> Response:
+        """Call the job off."""
+        fields = read_body(self, said.Reason)
+        installation = self.get_object()
+        canceled = actions.cancel_installation(
+            installation_id=installation.pk, **fields, by=actor_of(request), at=clock.now()
+        )
+        return Response(said.InstallationAnswer(canceled).data)
+
+
+class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[GoLiveReport]):
+    """Reports of permission to operate, and of EV chargers' commissioning."""
+
+    serializer_class = said.GoLiveReportAnswer
+    filterset_fields = ("installation", "status", "source", "granted_date", "submission_id")
+    ordering_fields = ("id", "granted_date", "received_at")
+    lookup_value_regex = ID_PATTERN
+    parser_classes = (JSONParser, MultiPartParser, FormParser)
+
+    def get_queryset(self) -> QuerySet[GoLiveReport]:
+        return GoLiveReport.objects.prefetch_related("proofs")
+
+    @extend_schema(request=said.NewGoLiveReport, responses={201: said.GoLiveReportAnswer})
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Report that an installation may run. The same submission_id counts once."""
+        fields = read_body(self, said.NewGoLiveReport)
+        installation_id = fields.pop("installation")
+        if not Installation.objects.filter(pk=installation_id).exists():
+            raise ValidationError({"installation": ["There is no such installation."]})
+        outcome = actions.report_go_live(
+            installation_id=installation_id,
+            submission_id=_submission_id(request, fields),
+            proofs=_proofs(request, fields),
+            **said.said_without(fields, "submission_id", "proof"),
+            by=actor_of(request),
+            at=clock.now(),
+        )
+        answer = said.GoLiveReportAnswer(outcome.report)
+        return Response(answer.data) if outcome.is_repeat else _created(answer)
+
+    @extend_schema(request=said.OptionalReason, responses={200: said.GoLiveReportAnswer})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def confirm(self, request: Request, pk: str) -> Response:
+        """Let a waiting report count, or settle a conflict in its favor, with a reason."""
+        fields = read_body(self, said.OptionalReason)
+        report = actions.confirm_go_live(report_id=self.get_object().pk, **fields, by=actor_of(request), at=clock.now())
+        return Response(said.GoLiveReportAnswer(report).data)
+
+    @extend_schema(request=said.Correction, responses={201: said.GoLiveReportAnswer})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def correct(self, request: Request, pk: str) -> Response:
+        """Put a new report in the place of the current one, which stays on file."""
+        fields = read_body(self, said.Correction)
+        correction = actions.correct_go_live(
+            report_id=self.get_object().pk,
+            submission_id=_submission_id(request, fields),
+            proofs=_proofs(request, fields),
+            **said.said_without(fields, "submission_id", "proof"),
+            by=actor_of(request),
+            at=clock.now(),
+        )
+        return _created(said.GoLiveReportAnswer(correction))
+
+    @extend_schema(request=said.Reason, responses={200: said.GoLiveReportAnswer})
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def withdraw(self, request: Request, pk: str) -> Response:
+        """Take a report back."""
+        fields = read_body(self, said.Reason)
+        report = actions.withdraw_go_live(
+            report_id=self.get_object().pk, **fields, by=actor_of(request), at=clock.now()
+        )
+        return Response(said.GoLiveReportAnswer(report).data)
+
+
+def _created(answer: BaseSerializer[Any]) -> Response:
+    return Response(answer.data, status=status.HTTP_201_CREATED)
+
+
+def _submission_id(request: Request, fields: dict[str, Any]) -> UUID:
+    """Give the sender's own id of the submission, else one that follows from the key of the request."""
+    given: UUID | None = fields.get("submission_id")
+    return given or uuid5(NAMESPACE_URL, f"{client_of(request).pk}:{request.headers[KEY_HEADER]}")
+
+
+def _proofs(request: Request, fields: dict[str, Any]) -> tuple[CheckedProof, ...]:
+    if name := too_large_files(request).get("proof"):
+        raise ValidationError({"proof": [too_large(name)]})
+    upload = fields.get("proof")
+    if upload is None:
+        return ()
+    try:
+        return (check_proof(upload, name=upload.name, size_bytes=upload.size),)
+    except ProofRefused as refused:
+        raise ValidationError({"proof": [str(refused)]}) from refused

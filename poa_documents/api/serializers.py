@@ -1,0 +1,85 @@
+"""What other systems send and read of POA requests. The link and its token are never among it."""
+
+from rest_framework import serializers
+
+from core.api.requests import IdField, StrictSerializer
+from poa_documents.models import Envelope, PlanPromise, PoaDocument, RevocationChannel
+
+LIMITS = (
+    "light_plan_group",
+    "rate_kind",
+    "highest_average_cents_per_kwh_500",
+    "highest_average_cents_per_kwh_1000",
+    "highest_average_cents_per_kwh_2000",
+    "highest_base_fee_dollars",
+    "longest_term_months",
+    "highest_termination_fee_dollars",
+    "lowest_buyback_cents_per_kwh",
+)
+
+
+class PlanPromiseAnswer(serializers.ModelSerializer[PlanPromise]):
+    class Meta:
+        model = PlanPromise
+        fields = ("id", "name", "summary_en", "summary_es", "is_offered", *LIMITS)
+        read_only_fields = fields
+
+
+class EnvelopeAnswer(serializers.ModelSerializer[Envelope]):
+    class Meta:
+        model = Envelope
+        fields = (
+            "plan_name",
+            "esi_id",
+            *LIMITS,
+            "earliest_start_date",
+            "latest_start_date",
+            "sunset_date",
+            "uses",
+        )
+        read_only_fields = fields
+
+
+class PoaRequestAnswer(serializers.ModelSerializer[PoaDocument]):
+    envelope = EnvelopeAnswer(read_only=True)
+
+    class Meta:
+        model = PoaDocument
+        fields = (
+            "id",
+            "customer",
+            "site",
+            "promise",
+            "status",
+            "envelope",
+            "created_at",
+            "sent_at",
+            "signed_at",
+            "sealed_at",
+            "pdf_sha256",
+            "suspended_because",
+            "ended_at",
+            "ended_because",
+            "revocation_channel",
+            "uses_made",
+        )
+        read_only_fields = fields
+
+
+class NewPoaRequest(StrictSerializer):
+    customer = IdField()
+    site = IdField()
+    promise = IdField()
+    earliest_start_date = serializers.DateField(required=False, allow_null=True, default=None)
+    latest_start_date = serializers.DateField(required=False, allow_null=True, default=None)
+    sunset_date = serializers.DateField(required=False, allow_null=True, default=None)
+    uses = serializers.IntegerField(required=False, default=1, min_value=1, max_value=100)
+
+
+class Voiding(StrictSerializer):
+    reason = serializers.CharField(max_length=2000)
+
+
+class Revocation(StrictSerializer):
+    channel = serializers.ChoiceField(choices=RevocationChannel.choices, help_text="How the customer said so.")
+    reason = serializers.CharField(max_length=2000)

@@ -1,0 +1,42 @@
+"""A system of the installer's, signed in with its token."""
+
+import uuid
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from rest_framework.authtoken.models import Token
+
+from tests.factories.installations import staff
+
+
+class Api:
+    """Speaks to the API as another system would: JSON, token, and a key with every write."""
+
+    def __init__(self, token: str) -> None:
+        self.client = Client(headers={"Authorization": f"Token {token}"})
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.client.get(f"/api/v1/{path}", query)
+
+    def post(self, path: str, body: Any = None, *, key: str | None = None) -> Any:
+        return self.client.post(
+            f"/api/v1/{path}",
+            {} if body is None else body,
+            content_type="application/json",
+            headers={"Idempotency-Key": key or str(uuid.uuid4())},
+        )
+
+    def post_form(self, path: str, body: dict[str, Any], *, key: str | None = None) -> Any:
+        return self.client.post(f"/api/v1/{path}", body, headers={"Idempotency-Key": key or str(uuid.uuid4())})
+
+
+@pytest.fixture(autouse=True)
+def _no_throttle_left_over() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def api(db: None) -> Api:
+    return Api(Token.objects.create(user=staff()).key)

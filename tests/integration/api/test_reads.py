@@ -1,0 +1,143 @@
+"""Lists and records for other systems: paged, filtered, ordered, and nothing secret in them."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from rest_framework.authtoken.models import Token
+
+from tests.factories.installations import customer, installation_at, staff, technician
+from tests.factories.poa_documents import sent_poa
+from tests.integration.api.conftest import Api
+
+LISTS = (
+    "customers/",
+    "sites/",
+    "installations/",
+    "pto-reports/",
+    "plan-promises/",
+    "poa-requests/",
+    "enrollments/",
+    "pauses/",
+)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_lists_are_for_signed_in_systems_only(client: Client, db: None, path: str) -> None:
+    assert client.get(f"/api/v1/{path}").status_code == 401
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_technicians_tokens_open_nothing(db: None, path: str) -> None:
+    api = Api(Token.objects.create(user=technician()).key)
+
+    assert api.get(path).status_code == 403
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("key", ["999999", "999999999999999999", "0"])
+def test_unknown_records_are_not_found(api: Api, path: str, key: str) -> None:
+    response = api.get(f"{path}{key}/")
+
+    assert response.status_code == 404
+    assert "detail" in response.json()
+
+
+def test_lists_come_in_pages_that_have_a_largest_size(api: Api) -> None:
+    for _ in range(3):
+        customer()
+
+    first = api.get("customers/", limit=2).json()
+    largest = api.get("customers/", limit=100_000).json()
+
+    assert (first["count"], len(first["results"])) == (3, 2)
+    assert "offset=2" in first["next"]
+    assert len(largest["results"]) == 3
+    assert "limit" not in (largest["next"] or "")
+
+
+def test_lists_are_filtered_and_ordered(api: Api) -> None:
+    first = installation_at("SOLD")
+    done = installation_at("PTO_CONFIRMED")
+    charger = installation_at("SOLD", kind="EV_CHARGER")
+
+    sold = api.get("installations/", status="SOLD", ordering="-id").json()["results"]
+    report = api.get("pto-reports/", installation=done.pk).json()["results"]
+
+    assert [row["id"] for row in sold] == [charger.pk, first.pk]
+    assert [row["installation"] for row in report] == [done.pk]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "field"),
+    [
+        ("installations/", {"status": "NONSENSE"}, "status"),
+        ("installations/", {"customer": "x"}, "customer"),
+        ("pto-reports/", {"granted_date": "yesterday"}, "granted_date"),
+        ("enrollments/", {"light_account_uuid": "x"}, "light_account_uuid"),
+    ],
+)
+def test_impossible_filter_is_told_by_name(api: Api, path: str, query: dict[str, str], field: str) -> None:
+    response = api.get(path, **query)
+
+    assert response.status_code == 400
+    assert field in response.json()
+
+
+def test_lists_ask_the_database_as_often_for_many_rows_as_for_one(api: Api, django_assert_max_num_queries: Any) -> None:
+    for _ in range(3):
+        installation_at("PTO_CONFIRMED")
+        sent_poa()
+
+    for path, most in (("installations/", 3), ("pto-reports/", 4), ("poa-requests/", 3), ("enrollments/", 5)):
+        with django_assert_max_num_queries(most):  # the token, the count, the rows, and each kind of row beside them
+            assert api.get(path).status_code == 200
+
+
+def test_poa_request_shows_neither_link_nor_token_nor_signature(api: Api) -> None:
+    poa = sent_poa()
+
+    shown = api.get(f"poa-requests/{poa.pk}/").text
+
+    assert poa.token_hash
+    assert poa.token_hash not in shown
+    for word in ("token", "link", "signature", "portal"):
+        assert word not in shown
+
+
+def test_customer_shows_no_date_of_birth(api: Api) -> None:
+    carmen = customer()
+
+    shown = api.get(f"customers/{carmen.pk}/")
+
+    assert "1984" not in shown.text
+
+
+def test_wrong_password_gives_no_token(client: Client, db: None) -> None:
+    staff(username="crm")
+
+    wrong = client.post("/api/v1/token/", {"username": "crm", "password": "x"}, "application/json")
+    missing = client.post("/api/v1/token/", {"username": "crm"}, "application/json")
+
+    assert wrong.status_code == 400
+    assert "do not match" in wrong.text
+    assert set(missing.json()) == {"password"}
+
+
+def test_guessing_passwords_is_slowed_down(client: Client, db: None) -> None:
+    answers = [
+        client.post("/api/v1/token/", {"username": "crm", "password": "x"}, "application/json") for _ in range(21)
+    ]
+
+    assert answers[-1].status_code == 429
+    assert "Retry-After" in answers[-1].headers
+
+
+def test_schema_and_its_browser_are_served(client: Client, db: None) -> None:
+    schema = client.get("/api/schema/", headers={"Accept": "application/json"})
+    browser = client.get("/api/docs/")
+
+    assert schema.status_code == 200
+    assert "/api/v1/pto-reports/" in schema.text
+    assert "Idempotency-Key" in schema.text
+    assert "cdn" not in browser.text

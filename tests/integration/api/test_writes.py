@@ -1,0 +1,355 @@
+"""Writes of other systems: each counts once, and each refusal says what is wrong with which field."""
+
+import threading
+import uuid
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.authtoken.models import Token
+
+from core.models import IdempotentRequest
+from installations.models import Customer, GoLiveReport, Site
+from installations.proofs import LARGEST_BYTES
+from tests.factories.installations import SUBMITTED, customer, installation_at, site, staff, technician
+from tests.factories.poa_documents import drafted_poa, plan_promise, sent_poa
+from tests.integration.api.conftest import Api
+
+CARMEN = {"first_name": "Carmen", "last_name": "Reyes", "email": "carmen@example.com"}
+
+
+def test_repeated_request_gets_the_first_answer_and_does_nothing(api: Api) -> None:
+    key = str(uuid.uuid4())
+
+    first = api.post("customers/", CARMEN, key=key)
+    again = api.post("customers/", CARMEN, key=key)
+
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert Customer.objects.count() == 1
+
+
+def test_same_key_for_another_request_is_refused(api: Api) -> None:
+    key = str(uuid.uuid4())
+    api.post("customers/", CARMEN, key=key)
+
+    other_body = api.post("customers/", {**CARMEN, "last_name": "Ruiz"}, key=key)
+    other_address = api.post("sites/", CARMEN, key=key)
+
+    assert (other_body.status_code, other_address.status_code) == (422, 422)
+    assert "Take a new key" in other_body.json()["detail"]
+    assert Customer.objects.count() == 1
+
+
+def test_keys_of_two_systems_do_not_meet(api: Api) -> None:
+    other = Api(Token.objects.create(user=staff()).key)
+
+    api.post("customers/", CARMEN, key="the-same-key")
+    theirs = other.post("customers/", {**CARMEN, "last_name": "Ruiz"}, key="the-same-key")
+
+    assert theirs.status_code == 201
+
+
+def test_refused_request_leaves_its_key_free_for_the_mended_one(api: Api) -> None:
+    refused = api.post("customers/", {**CARMEN, "email": "nowhere"}, key="one-and-the-same")
+
+    mended = api.post("customers/", CARMEN, key="one-and-the-same")
+
+    assert (refused.status_code, mended.status_code) == (400, 201)
+
+
+@pytest.mark.parametrize("key", [None, "", "short", "with a space in it", "x" * 101])
+def test_write_without_a_usable_key_is_refused(api: Api, key: str | None) -> None:
+    headers = {} if key is None else {"Idempotency-Key": key}
+
+    response = api.client.post("/api/v1/customers/", CARMEN, content_type="application/json", headers=headers)
+
+    assert response.status_code == 400
+    assert "random UUID" in response.json()["Idempotency-Key"][0]
+    assert not Customer.objects.exists()
+
+
+def test_every_write_of_the_api_is_done_once_per_key() -> None:
+    unguarded = [
+        f"{pattern.pattern} {method}"
+        for pattern in _api_patterns()
+        for method, handler in getattr(pattern.callback, "actions", {}).items()
+        if method not in {"get", "head"} and not hasattr(_handler(pattern, handler), "is_idempotent")
+    ]
+
+    assert unguarded == []
+
+
+def _handler(pattern: URLPattern, name: str) -> Any:
+    return getattr(getattr(pattern.callback, "cls"), name)  # noqa: B009 - what is called is typed as any callable
+
+
+def _api_patterns() -> list[URLPattern]:
+    found: list[URLPattern] = []
+
+    def walk(patterns: list[Any]) -> None:
+        for pattern in patterns:
+            if isinstance(pattern, URLResolver):
+                walk(pattern.url_patterns)
+            else:
+                found.append(pattern)
+
+    api = next(pattern for pattern in get_resolver().url_patterns if str(pattern.pattern) == "api/")
+    walk([api])
+    assert len(found) > 20
+    return found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_same_request_at_the_same_moment_is_done_once() -> None:
+    api_token = Token.objects.create(user=staff()).key
+    answers: list[Any] = []
+    barrier = threading.Barrier(4)
+
+    def send() -> None:
+        api = Api(api_token)
+        barrier.wait()
+        try:
+            answers.append(api.post("customers/", CARMEN, key="at-the-same-moment"))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert Customer.objects.count() == 1
+    assert IdempotentRequest.objects.count() == 1
+
+
+def test_repeated_multipart_report_counts_once(api: Api) -> None:
+    job = installation_at(SUBMITTED)
+    form = {
+        "installation": job.pk,
+        "granted_date": "2026-03-01",
+        "source": "LETTER",
+        "utility_reference": "DG-1",
+    }
+
+    def send() -> Any:
+        proof = SimpleUploadedFile("letter.pdf", b"%PDF-1.7\nstartxref\n9\n%%EOF\n", "application/pdf")
+        return api.post_form("pto-reports/", {**form, "proof": proof}, key="the-report-of-march")
+
+    first, again = send(), send()
+
+    assert first.status_code == 201, first.content
+    assert again.json() == first.json()
+    assert GoLiveReport.objects.get().proofs.count() == 1
+
+
+def test_malformed_json_is_told(api: Api) -> None:
+    response = api.client.post(
+        "/api/v1/customers/", "{not json", content_type="application/json", headers={"Idempotency-Key": "12345678"}
+    )
+
+    assert response.status_code == 400
+    assert "JSON parse error" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("body", [[], "text", 5, [CARMEN]])
+def test_json_that_is_no_object_is_refused(api: Api, body: Any) -> None:
+    response = api.client.post(
+        "/api/v1/customers/", body, content_type="application/json", headers={"Idempotency-Key": "12345678"}
+    )
+
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("customers/", {**CARMEN, "ssn": "078-05-1120"}, "ssn"),
+        ("customers/", {**CARMEN, "id": 7}, "id"),
+        ("customers/", {**CARMEN, "email": "nowhere"}, "email"),
+        ("customers/", {**CARMEN, "date_of_birth": "2020-01-01"}, "date_of_birth"),
+        ("customers/", {**CARMEN, "date_of_birth": "17.5.1984"}, "date_of_birth"),
+        ("customers/", {**CARMEN, "phone": "12"}, "phone"),
+        ("customers/", {**CARMEN, "language": "fr"}, "language"),
+        ("customers/", {"email": "a@example.com", "first_name": "A"}, "last_name"),
+        ("installations/", {"customer": 10**17, "site": 1}, "kind"),
+        ("pauses/", {"reason": " "}, "reason"),
+        ("pauses/", {"reason": "x", "light_plan_group": "nonsense"}, "light_plan_group"),
+    ],
+)
+def test_refusal_names_the_field(api: Api, path: str, body: dict[str, Any], field: str) -> None:
+    response = api.post(path, body)
+
+    assert response.status_code == 400
+    assert field in response.json()
+
+
+@pytest.mark.parametrize(
+    ("esi_id", "words"),
+    [
+        (1008901023817063480105, "as text, in quotes"),
+        (1.0089e21, "as text, in quotes"),
+        ("1.00890e+21", "spreadsheet"),
+        ("104437200012345", "have 17 digits"),
+    ],
+)
+def test_wrong_esi_id_is_refused_and_never_repaired(api: Api, esi_id: Any, words: str) -> None:
+    response = api.post(
+        "sites/", {"address_1": "1 Elm St", "city": "Round Rock", "postal_code": "78664", "esi_id": esi_id}
+    )
+
+    assert response.status_code == 400
+    assert words in response.json()["esi_id"][0]
+    assert not Site.objects.exists()
+
+
+def test_unknown_customer_site_and_promise_are_told_by_field(api: Api) -> None:
+    response = api.post("poa-requests/", {"customer": 999, "site": 999, "promise": 999})
+
+    assert response.status_code == 400
+    assert set(response.json()) == {"customer", "site", "promise"}
+
+
+def test_site_known_already_is_told(api: Api) -> None:
+    known = site()
+
+    response = api.post(
+        "sites/", {"address_1": "1 Elm St", "city": "Round Rock", "postal_code": "78664", "esi_id": known.esi_id}
+    )
+
+    assert response.status_code == 400
+    assert "already on file" in response.json()["esi_id"][0]
+
+
+def test_installation_walks_its_stages_by_moves(api: Api) -> None:
+    job = installation_at("SOLD")
+    tess = technician()
+
+    moved = api.post(f"installations/{job.pk}/move/", {"move": "install"})
+    back = api.post(f"installations/{job.pk}/move/", {"move": "schedule", "scheduled_date": "2026-03-09"})
+    assigned = api.post(f"installations/{job.pk}/assign/", {"technician": tess.pk})
+    nobody = api.post(f"installations/{job.pk}/assign/", {"technician": 999})
+    canceled = api.post(f"installations/{job.pk}/cancel/", {"reason": "The roof is too weak."})
+    events = api.get(f"installations/{job.pk}/events/")
+
+    assert moved.json()["status"] == "INSTALLED"
+    assert back.status_code == 409
+    assert "cannot schedule" in back.json()["detail"]
+    assert assigned.json()["technician"] == tess.pk
+    assert nobody.json() == {"technician": ["There is no such technician, or the account is closed."]}
+    assert canceled.json()["status"] == "CANCELLED"
+    assert [event["name"] for event in events.json()] == ["register", "install", "assign_technician", "cancel"]
+
+
+def test_reports_are_confirmed_corrected_and_withdrawn(api: Api) -> None:
+    job = installation_at("PTO_REPORTED")
+    report = GoLiveReport.objects.get()
+
+    confirmed = api.post(f"pto-reports/{report.pk}/confirm/")
+    corrected = api.post(
+        f"pto-reports/{report.pk}/correct/",
+        {"granted_date": "2026-03-01", "source": "PORTAL", "utility_reference": "DG-2", "reason": "Wrong line read."},
+    )
+    stale = api.post(f"pto-reports/{report.pk}/withdraw/", {"reason": "Not ours."})
+    withdrawn = api.post(f"pto-reports/{corrected.json()['id']}/withdraw/", {"reason": "The utility took it back."})
+
+    job.refresh_from_db()
+    assert confirmed.json()["status"] == "COUNTED"
+    assert (corrected.status_code, corrected.json()["corrects"]) == (201, report.pk)
+    assert stale.status_code == 409
+    assert withdrawn.json()["status"] == "WITHDRAWN"
+    assert job.status == SUBMITTED
+
+
+def test_wrong_report_names_the_field(api: Api) -> None:
+    job = installation_at(SUBMITTED)
+
+    response = api.post(
+        "pto-reports/",
+        {"installation": job.pk, "granted_date": "2099-01-01", "source": "LETTER", "utility_reference": ""},
+    )
+
+    assert response.status_code == 400
+    assert set(response.json()) == {"granted_date", "utility_reference"}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"not a picture", "not a photo"), (b"%PDF-" + bytes(LARGEST_BYTES), "larger than 15 MB")]
+)
+def test_wrong_proof_is_refused(api: Api, content: bytes, words: str) -> None:
+    job = installation_at(SUBMITTED)
+
+    response = api.post_form(
+        "pto-reports/",
+        {
+            "installation": job.pk,
+            "granted_date": "2026-03-01",
+            "source": "LETTER",
+            "utility_reference": "DG-1",
+            "proof": SimpleUploadedFile("letter.pdf", content),
+        },
+    )
+
+    assert response.status_code == 400
+    assert words in response.json()["proof"][0]
+    assert not GoLiveReport.objects.exists()
+
+
+def test_poa_requests_are_voided_and_revoked_in_their_time_only(api: Api) -> None:
+    sent = sent_poa()
+
+    too_early = api.post(f"poa-requests/{sent.pk}/revoke/", {"channel": "PHONE", "reason": "He called."})
+    again = api.post(f"poa-requests/{sent.pk}/resend/")
+    voided = api.post(f"poa-requests/{sent.pk}/void/", {"reason": "Wrong product."})
+    twice = api.post(f"poa-requests/{sent.pk}/void/", {"reason": "Wrong product."})
+
+    assert too_early.status_code == 409
+    assert again.status_code == 200
+    assert voided.json()["status"] == "VOIDED"
+    assert twice.status_code == 409
+
+
+def test_second_poa_request_for_a_site_is_refused_in_words(api: Api) -> None:
+    first = drafted_poa()
+
+    response = api.post(
+        "poa-requests/", {"customer": first.customer_id, "site": first.site_id, "promise": plan_promise().pk}
+    )
+
+    assert response.status_code == 409
+    assert "resend that one, or void it" in response.json()["detail"]
+
+
+def test_poa_request_of_a_customer_without_a_job_there_names_the_site(api: Api) -> None:
+    response = api.post("poa-requests/", {"customer": customer().pk, "site": site().pk, "promise": plan_promise().pk})
+
+    assert response.status_code == 400
+    assert "no installation" in response.json()["site"][0]
+
+
+def test_pause_is_started_and_ended(api: Api) -> None:
+    paused = api.post("pauses/", {"reason": "Light has an outage."})
+    resumed = api.post(f"pauses/{paused.json()['id']}/resume/")
+    twice = api.post(f"pauses/{paused.json()['id']}/resume/")
+
+    assert paused.status_code == 201
+    assert resumed.json()["ended_by"].startswith("client_system:")
+    assert twice.status_code == 409
+
+
+def test_session_cookie_does_not_sign_in(client: Client, db: None) -> None:
+    client.force_login(staff())
+
+    response = client.post(
+        "/api/v1/customers/", CARMEN, content_type="application/json", headers={"Idempotency-Key": "12345678"}
+    )
+
+    assert response.status_code == 401
+    assert not Customer.objects.exists()
