@@ -1,0 +1,400 @@
+"""Buttons: each calls one action, by POST only, for those who may, and never on a case that moved meanwhile."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.messages import get_messages
+from django.test import Client
+
+from core.actors import Actor
+from core.admin_site import page_of, press_url
+from enrollments.actions.stopping import pause
+from enrollments.models import Enrollment, Pause
+from enrollments.states import HoldCode
+from installations.models import Installation
+from installations.states import GoLiveReportStatus, InstallationStatus
+from poa_documents import evidence
+from poa_documents.models import EvidenceEntry, PoaDocument
+from poa_documents.states import PoaStatus
+from tests.factories.cases import case, held_case, hold
+from tests.factories.installations import AT, customer, go_live_report, installation, site, technician
+from tests.factories.poa_documents import drafted_poa, plan_promise, sent_poa, signed_poa, suspended_poa
+
+pytestmark = pytest.mark.django_db
+
+
+def press(client: Client, record: Any, button: str, **answers: Any) -> Any:
+    return client.post(press_url(record, button), answers)
+
+
+def told(answer: Any) -> str:
+    return " ".join(str(message) for message in get_messages(answer.wsgi_request))
+
+
+def test_asking_a_button_what_it_does_changes_nothing(office_client: Client) -> None:
+    poa = drafted_poa(at=AT)
+
+    answer = office_client.get(press_url(poa, "send"))
+
+    poa.refresh_from_db()
+    assert answer.status_code == 200
+    assert poa.status == PoaStatus.DRAFT
+
+
+def test_a_direct_button_answers_a_get_with_a_question_and_does_nothing(office_client: Client) -> None:
+    enrollment = case()
+
+    answer = office_client.get(press_url(enrollment, "look-now"))
+
+    enrollment.refresh_from_db()
+    assert answer.status_code == 200
+    assert enrollment.due_at is None
+
+
+def test_sending_a_poa_owes_the_customer_a_mail_and_shows_no_link(office_client: Client) -> None:
+    poa = drafted_poa(at=AT)
+
+    answer = press(office_client, poa, "send")
+
+    poa.refresh_from_db()
+    assert poa.status == PoaStatus.SENT
+    assert poa.mails.count() == 1
+    assert "on its way" in told(answer)
+    assert "/portal/" not in told(answer)
+
+
+def test_voiding_needs_a_reason_and_keeps_what_was_typed(office_client: Client) -> None:
+    poa = sent_poa(at=AT)
+
+    refused = press(office_client, poa, "void", reason="")
+    press(office_client, poa, "void", reason="Wrong site.")
+
+    poa.refresh_from_db()
+    assert refused.status_code == 200
+    assert "This field is required" in refused.content.decode()
+    assert poa.status == PoaStatus.VOIDED
+    assert poa.ended_because == "Wrong site."
+
+
+def test_a_revocation_by_phone_is_recorded_with_its_channel_and_who_took_it(office_client: Client, office: Any) -> None:
+    poa = signed_poa(at=AT)
+
+    press(office_client, poa, "revoke", channel="PHONE", reason="Called; changed his mind.")
+
+    poa.refresh_from_db()
+    entry = EvidenceEntry.objects.filter(poa=poa, kind="revoke").get()
+    assert poa.status == PoaStatus.REVOKED
+    assert poa.revocation_channel == "PHONE"
+    assert entry.actor == f"staff:{office.pk}"
+
+
+def test_resuming_a_poa_needs_its_stored_file_to_be_good(office_client: Client) -> None:
+    poa = suspended_poa(at=AT)
+    PoaDocument.objects.filter(pk=poa.pk).update(pdf_storage_key="poa/nowhere.pdf")
+
+    answer = press(office_client, poa, "resume", reason="All is well.")
+
+    poa.refresh_from_db()
+    assert poa.status == PoaStatus.SUSPENDED
+    assert "All is well." in answer.content.decode()
+    assert 'role="alert"' in answer.content.decode()
+
+
+def test_the_signed_document_is_downloaded_as_a_file_and_the_look_is_kept_in_evidence(
+    office_client: Client, office: Any
+) -> None:
+    poa = signed_poa(at=AT)
+
+    answer = press(office_client, poa, "download")
+
+    entry = EvidenceEntry.objects.filter(poa=poa, kind="viewed").get()
+    assert answer.content.startswith(b"%PDF-")
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert "no-store" in answer["Cache-Control"]
+    assert entry.actor == f"staff:{office.pk}"
+    assert evidence.verify(poa).is_intact
+
+
+def test_an_altered_document_is_not_handed_out(office_client: Client) -> None:
+    poa = signed_poa(at=AT)
+    PoaDocument.objects.filter(pk=poa.pk).update(pdf_storage_key="poa/nowhere.pdf")
+
+    answer = press(office_client, poa, "download")
+
+    assert answer.status_code == 302
+    assert "Nothing was done." in told(answer)
+
+
+def test_a_broken_chain_of_evidence_is_shouted(office_client: Client) -> None:
+    poa = sent_poa(at=AT)
+    EvidenceEntry.objects.filter(poa=poa, number=1).update(actor="staff:99")
+
+    page = office_client.get(page_of(poa)).content.decode()
+
+    assert "THE CHAIN IS BROKEN at entry 1" in page
+
+
+def test_releasing_a_hold_with_a_reason_makes_the_case_due(office_client: Client) -> None:
+    enrollment = held_case()
+
+    answer = press(office_client, enrollment, "release", reason="Light mended the address.")
+
+    released = enrollment.holds.get()
+    enrollment.refresh_from_db()
+    assert released.released_at == AT
+    assert released.release_reason == "Light mended the address."
+    assert enrollment.due_at == AT
+    assert "released" in told(answer)
+
+
+def test_a_hold_for_missing_consent_is_not_released_by_a_forged_post(office_client: Client) -> None:
+    enrollment = case()
+    stands = hold(enrollment, at=AT, code=HoldCode.AUTHORITY_ENDED)
+
+    by_case = press(office_client, enrollment, "release", reason="I insist.")
+    by_hold = press(office_client, stands, "release", reason="I insist.")
+
+    stands.refresh_from_db()
+    assert stands.released_at is None
+    assert "Nothing was done" in told(by_case)
+    assert "Nothing was done" in told(by_hold)
+
+
+def test_a_button_against_a_case_that_moved_is_refused_with_the_new_state(office_client: Client) -> None:
+    enrollment = held_case(code=HoldCode.NO_PLANS)
+    seen = "Open, held: Light offers no plan"
+    enrollment.holds.update(code=HoldCode.NOT_AUTHORIZED)
+
+    answer = press(office_client, enrollment, "release", reason="Asked Light.", seen_state=seen)
+
+    assert enrollment.holds.get().released_at is None
+    assert "Nothing was done" in told(answer)
+    assert "Light rejects our token" in told(answer)
+
+
+def test_a_button_that_is_no_longer_offered_is_refused_with_the_new_state(office_client: Client) -> None:
+    poa = signed_poa(at=AT)
+
+    answer = press(office_client, poa, "void", reason="Too late.")
+
+    poa.refresh_from_db()
+    assert poa.status == PoaStatus.SIGNED
+    assert "“Signed”" in told(answer)
+
+
+def test_an_untouched_case_is_closed_with_a_reason(office_client: Client) -> None:
+    enrollment = case()
+
+    press(office_client, enrollment, "close", reason="The customer moved away.")
+
+    enrollment.refresh_from_db()
+    assert enrollment.status == "ENDED"
+    assert enrollment.ended_because == "The customer moved away."
+
+
+def test_look_now_makes_a_case_due(office_client: Client) -> None:
+    enrollment = case()
+
+    press(office_client, enrollment, "look-now")
+
+    enrollment.refresh_from_db()
+    assert enrollment.due_at == AT
+
+
+def test_acceptances_are_paused_everywhere_or_for_one_plan_group_and_resumed(
+    office_client: Client, office: Any
+) -> None:
+    promise = plan_promise()
+
+    office_client.post("/admin/enrollments/pause/add/", {"light_plan_group": "", "reason": "Wrong prices."})
+    office_client.post(
+        "/admin/enrollments/pause/add/", {"light_plan_group": str(promise.light_plan_group), "reason": "Only these."}
+    )
+    everywhere = Pause.objects.get(light_plan_group=None)
+    press(office_client, everywhere, "resume")
+
+    everywhere.refresh_from_db()
+    assert everywhere.ended_by == f"staff:{office.pk}"
+    assert Pause.objects.get(light_plan_group=promise.light_plan_group).ended_at is None
+
+
+def test_a_waiting_go_live_report_is_confirmed(office_client: Client) -> None:
+    report = go_live_report(installation(AT), by=Actor.technician(0))
+
+    press(office_client, report, "confirm", reason="")
+
+    report.refresh_from_db()
+    assert report.status == GoLiveReportStatus.COUNTED
+
+
+def test_a_conflict_is_not_settled_without_a_reason(office_client: Client) -> None:
+    job = installation(AT - timedelta(days=30))
+    go_live_report(job, granted_date=AT.date() - timedelta(days=3))
+    other = go_live_report(job, granted_date=AT.date() - timedelta(days=2), by=Actor.technician(0))
+
+    answer = press(office_client, other, "confirm", reason="")
+
+    other.refresh_from_db()
+    assert other.status == GoLiveReportStatus.CONFLICTING
+    assert "Say why" in answer.content.decode()
+
+
+def test_a_wrong_go_live_date_is_corrected_and_the_first_report_stays(office_client: Client) -> None:
+    report = go_live_report(installation(AT - timedelta(days=30)))
+    form = office_client.get(press_url(report, "correct")).context["form"]
+
+    press(
+        office_client,
+        report,
+        "correct",
+        submission_id=form["submission_id"].value(),
+        granted_date="2026-03-02",
+        source="LETTER",
+        utility_reference="DG-2026-0042",
+        reason="Misread the letter.",
+    )
+
+    report.refresh_from_db()
+    assert report.status == GoLiveReportStatus.CORRECTED
+    assert report.corrected_by.granted_date.isoformat() == "2026-03-02"
+
+
+def test_a_wrong_date_in_a_correction_is_said_beside_its_field(office_client: Client) -> None:
+    report = go_live_report(installation(AT - timedelta(days=30)))
+    form = office_client.get(press_url(report, "correct")).context["form"]
+
+    answer = press(
+        office_client,
+        report,
+        "correct",
+        submission_id=form["submission_id"].value(),
+        granted_date="2031-01-01",
+        source="LETTER",
+        utility_reference="DG-2026-0042",
+        reason="Misread the letter.",
+    )
+
+    assert answer.context["form"].errors["granted_date"]
+    assert "Misread the letter." in answer.content.decode()
+
+
+def test_withdrawing_a_report_takes_the_installation_back(office_client: Client) -> None:
+    report = go_live_report(installation(AT - timedelta(days=30)))
+
+    press(office_client, report, "withdraw", reason="The utility took it back.")
+
+    job = Installation.objects.get(pk=report.installation_id)
+    assert job.status == InstallationStatus.INTERCONNECTION_SUBMITTED
+
+
+def test_the_work_on_an_installation_is_followed_by_buttons(office_client: Client) -> None:
+    job, tess = installation(AT), technician()
+
+    press(office_client, job, "assign", technician=tess.pk)
+    press(office_client, job, "schedule", scheduled_date="2026-03-20")
+    press(office_client, job, "install")
+
+    job.refresh_from_db()
+    assert job.technician == tess
+    assert job.scheduled_date is not None
+    assert job.status == InstallationStatus.INSTALLED
+
+
+def test_people_who_may_only_look_see_no_buttons_and_cannot_press_them(viewer_client: Client) -> None:
+    enrollment, poa, job = held_case(), sent_poa(at=AT), installation(AT)
+
+    for record, button in ((enrollment, "release"), (poa, "void"), (job, "cancel"), (enrollment, "look-now")):
+        page = viewer_client.get(page_of(record)).content.decode()
+        answer = press(viewer_client, record, button, reason="I should not.")
+
+        assert f"press/{button}/" not in page
+        assert answer.status_code == 403
+
+    assert enrollment.holds.get().released_at is None
+
+
+def test_unknown_buttons_and_records_are_not_found(office_client: Client) -> None:
+    enrollment = case()
+
+    assert press(office_client, enrollment, "detonate").status_code == 404
+    assert press(office_client, Enrollment(pk=99999), "release").status_code == 404
+
+
+def test_a_case_is_opened_from_customer_to_poa_by_forms(office_client: Client) -> None:
+    promise = plan_promise()
+    drafted_poa(promise=promise, at=AT)
+
+    office_client.post(
+        "/admin/installations/customer/add/",
+        {"first_name": "Ana", "last_name": "Soto", "email": "ana@example.com", "language": "es"},
+    )
+    office_client.post(
+        "/admin/installations/site/add/",
+        {"address_1": "1 Elm", "city": "Irving", "postal_code": "75038", "esi_id": "1044372 0009 999 999"},
+    )
+    job = Installation.objects.order_by("pk").last()
+    assert job is not None
+    person = type(job.customer).objects.get(email="ana@example.com")
+    place = type(job.site).objects.get(address_1="1 Elm")
+    office_client.post(
+        "/admin/installations/installation/add/",
+        {"customer": person.pk, "site": place.pk, "kind": "BATTERY", "contract_signed_date": "2026-01-05"},
+    )
+    answer = office_client.post(
+        "/admin/poa_documents/poadocument/add/", {"customer": person.pk, "site": place.pk, "promise": promise.pk}
+    )
+
+    poa = PoaDocument.objects.get(customer=person)
+    assert place.esi_id == "10443720009999999"
+    assert answer["Location"] == page_of(poa)
+    assert poa.status == PoaStatus.DRAFT
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("1.00890E+21", "spreadsheet"),
+        ("104437200", "17 digits"),
+        ("not a number", "only digits"),
+    ],
+)
+def test_a_wrong_esi_id_is_said_beside_its_field_and_nothing_typed_is_lost(
+    office_client: Client, typed: str, said: str
+) -> None:
+    answer = office_client.post(
+        "/admin/installations/site/add/",
+        {"address_1": "1 Elm", "city": "Irving", "postal_code": "75038", "esi_id": typed},
+    )
+
+    page = answer.content.decode()
+    assert said in str(answer.context["form"].errors["esi_id"])
+    assert 'value="1 Elm"' in page
+    assert f'value="{typed}"' in page
+
+
+def test_a_poa_for_somebody_without_an_installation_is_refused_in_words(office_client: Client) -> None:
+    promise = plan_promise()
+
+    answer = office_client.post(
+        "/admin/poa_documents/poadocument/add/",
+        {"customer": customer().pk, "site": site().pk, "promise": promise.pk},
+    )
+
+    assert "has no installation at" in answer.content.decode()
+    assert not PoaDocument.objects.exists()
+
+
+def test_people_who_may_only_look_cannot_add(viewer_client: Client) -> None:
+    assert viewer_client.get("/admin/installations/customer/add/").status_code == 403
+    assert viewer_client.post("/admin/enrollments/pause/add/", {"reason": "Stop."}).status_code == 403
+    assert not Pause.objects.exists()
+
+
+def test_a_pause_begun_by_somebody_else_and_ended_already_cannot_be_ended_twice(office_client: Client) -> None:
+    found = pause(reason="Wrong prices.", by=Actor.staff(1), at=AT)
+    press(office_client, found, "resume")
+
+    answer = press(office_client, found, "resume")
+
+    assert "Nothing was done" in told(answer)

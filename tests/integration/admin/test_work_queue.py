@@ -1,0 +1,181 @@
+"""The first page: what is stuck, why, whose turn it is, and what to do."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from core.actors import Actor
+from enrollments.actions.stopping import pause
+from enrollments.models import WebhookDelivery
+from enrollments.states import HoldCode, HoldOwner
+from poa_documents.models import CustomerMail, PoaDocument
+from tests.factories.cases import case, case_waiting_for_signature, held_case
+from tests.factories.installations import AT, customer, go_live_report, installation
+from tests.factories.poa_documents import sealing_poa, sent_poa
+
+pytestmark = pytest.mark.django_db
+
+
+def front_page(client: Client, query: str = "") -> str:
+    return client.get(f"/admin/{query}").content.decode()
+
+
+def test_a_blocked_case_shows_why_whose_turn_and_since_when(office_client: Client) -> None:
+    person = customer(first_name="Priya", last_name="Natarajan")
+    held_case(
+        AT - timedelta(days=6),
+        customer=person,
+        code=HoldCode.NOT_AUTHORIZED,
+        owner=HoldOwner.OPERATIONS,
+        because="Light rejects our token.",
+    )
+
+    page = front_page(office_client)
+
+    assert "Priya Natarajan" in page
+    assert "Light rejects our token." in page
+    assert ">Operations<" in page
+    assert "6 days" in page
+
+
+def test_gates_say_open_or_shut_in_words(office_client: Client) -> None:
+    job = installation(AT - timedelta(days=30))
+    go_live_report(job, at=AT - timedelta(days=2))
+    case(job=job)
+
+    page = front_page(office_client, "?part=waiting")
+
+    assert "Authority shut" in page
+    assert "Readiness shut" in page
+    assert "Go-live open" in page
+
+
+def test_blocked_waiting_and_running_cases_are_kept_apart(office_client: Client) -> None:
+    blocked, waiting = held_case(), case_waiting_for_signature()
+
+    held_page = front_page(office_client)
+    waiting_page = front_page(office_client, "?part=waiting")
+
+    assert str(blocked.customer) in held_page
+    assert str(waiting.customer) not in held_page
+    assert str(waiting.customer) in waiting_page
+    assert str(blocked.customer) not in waiting_page
+
+
+def test_cases_can_be_narrowed_by_reason_and_by_owner(office_client: Client) -> None:
+    no_plans = held_case(code=HoldCode.NO_PLANS, owner=HoldOwner.OFFICE)
+    no_token = held_case(code=HoldCode.NOT_AUTHORIZED, owner=HoldOwner.OPERATIONS)
+
+    by_reason = front_page(office_client, "?part=held&reason=NO_PLANS")
+    by_owner = front_page(office_client, "?part=held&owner=OPERATIONS")
+
+    assert str(no_plans.customer) in by_reason
+    assert str(no_token.customer) not in by_reason
+    assert str(no_token.customer) in by_owner
+    assert str(no_plans.customer) not in by_owner
+
+
+@pytest.mark.parametrize("query", ["?part=nonsense", "?owner=nobody", "?reason=%3Cscript%3E", "?page=abc", "?page=99"])
+def test_an_absurd_address_shows_the_queue_all_the_same(office_client: Client, query: str) -> None:
+    held_case()
+
+    answer = office_client.get(f"/admin/{query}")
+
+    assert answer.status_code == 200
+    assert "<script>" not in answer.content.decode().split("<main")[1].split("</main>")[0]
+
+
+def test_the_most_urgent_case_comes_first(office_client: Client) -> None:
+    later, sooner = held_case(AT - timedelta(days=9)), held_case(AT - timedelta(days=1))
+    later.holds.update(act_by_date=AT.date() + timedelta(days=9))
+    sooner.holds.update(act_by_date=AT.date() + timedelta(days=1))
+
+    page = front_page(office_client)
+
+    assert page.index(str(sooner.customer)) < page.index(str(later.customer))
+    assert "Act by Mar 6, 2026" in page
+
+
+def test_a_missed_day_is_said_so(office_client: Client) -> None:
+    held_case().holds.update(act_by_date=AT.date() - timedelta(days=1))
+
+    assert "Was to be done by Mar 4, 2026" in front_page(office_client)
+
+
+def test_the_number_of_queries_does_not_grow_with_the_cases(office_client: Client) -> None:
+    held_case()
+    case_waiting_for_signature()
+    go_live_report(installation(AT), by=Actor.technician(0))
+    office_client.get("/admin/")
+
+    with CaptureQueriesContext(
+        connection,
+    ) as with_few:
+        office_client.get("/admin/")
+    for _ in range(4):
+        held_case()
+        case_waiting_for_signature()
+        go_live_report(installation(AT), by=Actor.technician(0))
+    with CaptureQueriesContext(connection) as with_many:
+        office_client.get("/admin/")
+
+    assert len(with_many) == len(with_few)
+    assert len(with_many) <= 20
+
+
+def test_a_long_queue_comes_in_pages(office_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("enrollments.admin.queue.CASES_PER_PAGE", 2)
+    cases = [held_case(AT - timedelta(days=days)) for days in (3, 2, 1)]
+
+    first, second = front_page(office_client), front_page(office_client, "?page=2")
+
+    assert str(cases[0].customer) in first
+    assert str(cases[2].customer) not in first
+    assert str(cases[2].customer) in second
+    assert "Page 2 of 2" in second
+
+
+def test_contradicting_go_live_reports_are_shown(office_client: Client) -> None:
+    job = installation(AT - timedelta(days=30))
+    go_live_report(job, granted_date=AT.date() - timedelta(days=3))
+    go_live_report(job, granted_date=AT.date() - timedelta(days=2), by=Actor.technician(0))
+
+    page = front_page(office_client)
+
+    assert "Go-live reports that contradict each other" in page
+    assert str(job.customer) in page
+
+
+def test_mails_seals_and_webhooks_in_trouble_are_shown(office_client: Client) -> None:
+    sent_poa(at=AT)
+    CustomerMail.objects.update(sent_at=None, last_error="550 no such mailbox")
+    poa = sealing_poa(at=AT)
+    PoaDocument.objects.filter(pk=poa.pk).update(seal_failures=3, last_error="The storage does not answer.")
+    WebhookDelivery.objects.create(event_key="k", body="{", received_at=AT, last_error="The body is not JSON.")
+
+    page = front_page(office_client)
+
+    assert "550 no such mailbox" in page
+    assert "The storage does not answer." in page
+    assert "The body is not JSON." in page
+
+
+def test_a_pause_in_force_is_on_top_with_the_way_to_end_it(office_client: Client, viewer_client: Client) -> None:
+    found = pause(reason="Wrong prices at Light.", by=Actor.staff(1), at=AT)
+
+    page, viewers_page = front_page(office_client), front_page(viewer_client)
+
+    assert "Wrong prices at Light." in page
+    assert f"/admin/enrollments/pause/{found.pk}/press/resume/" in page
+    assert "Wrong prices at Light." in viewers_page
+    assert "press/resume/" not in viewers_page
+
+
+def test_the_page_has_one_main_landmark_and_a_way_to_skip_to_it(office_client: Client) -> None:
+    page = front_page(office_client)
+
+    assert page.count("<main") == 1
+    assert 'href="#content"' in page
