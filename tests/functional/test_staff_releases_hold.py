@@ -1,0 +1,117 @@
+"""The office's journey: see what is blocked, read why, release it with a reason. At a desk, and on a phone."""
+
+import pytest
+from django.contrib.auth.models import Group, User
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from core import clock
+from enrollments.models import Enrollment
+from tests.factories.cases import held_case
+from tests.factories.installations import customer
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PASSWORD = "a long enough password"
+REASON = "Light mended the address of the meter."
+
+
+@pytest.fixture
+def olivia() -> User:
+    person = User.objects.create_user("olivia", password=PASSWORD, is_staff=True)
+    person.groups.add(Group.objects.get(name="office"))
+    return person
+
+
+@pytest.fixture
+def blocked() -> Enrollment:
+    now = clock.now()
+    return held_case(now, customer=customer(now, first_name="Priya", last_name="<b>Natarajan</b>"))
+
+
+def when_she_signs_in(page: Page, server: LiveServer, olivia: User) -> None:
+    page.goto(f"{server.url}/admin/login/")
+    page.get_by_label("Username").fill(olivia.username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def then_she_sees_it_blocked(page: Page) -> None:
+    row = page.get_by_role("row", name="Priya")
+    expect(row).to_contain_text("Light offers no plan")
+    expect(row).to_contain_text("Office")
+    expect(row).to_contain_text("Authority shut")
+
+
+def when_she_opens_it(page: Page) -> None:
+    page.get_by_role("link", name="Priya <b>Natarajan</b>").click()
+    expect(page.get_by_role("heading", name="Next: Stop for a person: Light offers no plan")).to_be_visible()
+
+
+def when_she_presses_release(page: Page) -> None:
+    page.get_by_role("link", name="Release the hold").click()
+    expect(page.get_by_role("heading", name="Release the hold")).to_be_visible()
+
+
+def when_she_confirms(page: Page, *, reason: str) -> None:
+    page.get_by_label("What was done about it").fill(reason)
+    page.get_by_role("button", name="Release the hold").click()
+
+
+def then_nothing_is_wider_than_the_screen(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_staff_release_a_hold_with_a_reason(
+    live_server: LiveServer, desk: Page, olivia: User, blocked: Enrollment
+) -> None:
+    problems: list[str] = []
+    desk.on("pageerror", lambda problem: problems.append(str(problem)))
+
+    when_she_signs_in(desk, live_server, olivia)
+    then_she_sees_it_blocked(desk)
+    when_she_opens_it(desk)
+    when_she_presses_release(desk)
+    when_she_confirms(desk, reason="")
+    expect(desk.get_by_text("This field is required.")).to_be_visible()
+    when_she_confirms(desk, reason=REASON)
+
+    expect(desk.get_by_text("The hold is released")).to_be_visible()
+    expect(desk.get_by_role("list").filter(has_text=REASON).first).to_be_visible()
+    desk.get_by_role("link", name="Work queue").first.click()
+    expect(desk.get_by_text("Nothing is blocked here.")).to_be_visible()
+    assert blocked.holds.get().release_reason == REASON
+    assert problems == []
+
+
+def test_the_queue_and_a_case_can_be_read_and_handled_on_a_phone(
+    live_server: LiveServer, phone: Page, olivia: User, blocked: Enrollment
+) -> None:
+    when_she_signs_in(phone, live_server, olivia)
+    expect(phone.get_by_role("link", name="Priya")).to_be_visible()
+    then_nothing_is_wider_than_the_screen(phone)
+    when_she_opens_it(phone)
+    then_nothing_is_wider_than_the_screen(phone)
+    when_she_presses_release(phone)
+    then_nothing_is_wider_than_the_screen(phone)
+    when_she_confirms(phone, reason=REASON)
+
+    expect(phone.get_by_text("The hold is released")).to_be_visible()
+    assert blocked.holds.get().release_reason == REASON
+
+
+@pytest.mark.parametrize("address", ["/admin/", "/admin/enrollments/enrollment/", "/admin/installations/customer/add/"])
+def test_pages_of_the_admin_have_one_main_landmark_and_a_name_for_every_field(
+    live_server: LiveServer, desk: Page, olivia: User, blocked: Enrollment, address: str
+) -> None:
+    when_she_signs_in(desk, live_server, olivia)
+    expect(desk.get_by_text("Work queue").first).to_be_visible()
+
+    desk.goto(f"{live_server.url}{address}")
+
+    assert desk.get_by_role("main").count() == 1
+    nameless = desk.evaluate(
+        """() => [...document.querySelectorAll("main input:not([type=hidden]), main select, main textarea")]
+            .filter(field => !field.labels?.length && !field.getAttribute("aria-label") && !field.title)
+            .map(field => field.outerHTML)"""
+    )
+    assert nameless == []
