@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.apps import apps as global_apps
-
 from django.apps import apps as installed_apps
 
 from installations.guards import TECHNICIANS_GROUP
