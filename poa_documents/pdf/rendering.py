@@ -20,7 +20,16 @@ from poa_documents.wording import blocks
 TEMPLATE = Path(__file__).resolve().parent / "poa.typ"
 SUBSTITUTE = "\N{WHITE SQUARE}"
 # What the fonts inside typst print for certain: Latin with its accents, Greek, Cyrillic, and ordinary punctuation.
-_PRINTABLE_RANGES = ((0x20, 0x7E), (0xA0, 0x17F), (0x386, 0x3CE), (0x400, 0x45F), (0x1E00, 0x1EFF))
+_PRINTABLE_RANGES = (
+    (0x20, 0x7E),
+    (0xA0, 0x17F),
+    (0x1A0, 0x1A1),
+    (0x1AF, 0x1B0),
+    (0x218, 0x21B),
+    (0x386, 0x3CE),
+    (0x400, 0x45F),
+    (0x1E00, 0x1EFF),
+)
 _PRINTABLE_MARKS = frozenset(
     "\N{EN DASH}\N{EM DASH}\N{LEFT SINGLE QUOTATION MARK}"
     "\N{RIGHT SINGLE QUOTATION MARK}"
@@ -189,7 +198,10 @@ def _printable_characters(text: str) -> Iterator[str]:
 
 
 def _is_printable(character: str) -> bool:
-    return character in _PRINTABLE_MARKS or any(first <= ord(character) <= last for first, last in _PRINTABLE_RANGES)
+    if character in _PRINTABLE_MARKS:
+        return True
+    in_range = any(first <= ord(character) <= last for first, last in _PRINTABLE_RANGES)
+    return in_range and unicodedata.category(character) != "Cn"
 
 
 def spell_out(text: str) -> str:

@@ -1,0 +1,105 @@
+"""Limits: complete, copied as they are, and said in plain words."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poa_documents.limits import (
+    ENVELOPE_FIELDS,
+    LIMIT_FIELDS,
+    LimitMissing,
+    check_limits,
+    copy_limits,
+    limit_lines,
+    say_date,
+)
+from poa_documents.models import Envelope, Limits, PlanPromise, RateKind
+
+FULL: dict[str, Any] = {
+    "light_plan_group": "7d1c4d4e-51a7-4f1c-9a58-0e6a52d6f001",
+    "rate_kind": RateKind.FIXED,
+    "highest_average_cents_per_kwh_500": Decimal("18.5000"),
+    "highest_average_cents_per_kwh_1000": Decimal("16.9"),
+    "highest_average_cents_per_kwh_2000": Decimal("16.1234"),
+    "highest_base_fee_dollars": Decimal("9.95"),
+    "longest_term_months": 12,
+    "highest_termination_fee_dollars": Decimal(1500),
+    "lowest_buyback_cents_per_kwh": Decimal(0),
+}
+REST: dict[str, Any] = {
+    "plan_name": "Solar Buyback 12",
+    "esi_id": "10443720000000001",
+    "earliest_start_date": date(2026, 3, 2),
+    "latest_start_date": date(2026, 5, 1),
+    "sunset_date": date(2026, 6, 1),
+    "uses": 1,
+}
+
+
+def test_every_field_of_the_model_is_a_limit() -> None:
+    assert set(LIMIT_FIELDS) == {field.name for field in Limits._meta.get_fields()}
+    assert set(ENVELOPE_FIELDS) == {field.name for field in Envelope._meta.concrete_fields if not field.primary_key}
+
+
+def test_a_full_promise_is_copied_field_by_field() -> None:
+    assert copy_limits(PlanPromise(name="x", **FULL)) == FULL
+
+
+@pytest.mark.parametrize("name", LIMIT_FIELDS)
+def test_a_missing_limit_is_named(name: str) -> None:
+    with pytest.raises(LimitMissing, match=name.replace("_", " ")) as refusal:
+        copy_limits(PlanPromise(name="x", **{**FULL, name: None}))
+
+    assert list(refusal.value.problems) == [name]
+
+
+@given(missing=st.sets(st.sampled_from(ENVELOPE_FIELDS), min_size=1))
+def test_all_gaps_of_an_envelope_are_told_at_once(missing: set[str]) -> None:
+    envelope = Envelope(**{**FULL, **REST, **dict.fromkeys(missing)})
+
+    with pytest.raises(LimitMissing) as refusal:
+        check_limits(envelope)
+
+    assert set(refusal.value.problems) == missing
+
+
+def test_zero_is_a_limit_and_not_a_gap() -> None:
+    check_limits(Envelope(**{**FULL, **REST, "highest_base_fee_dollars": Decimal(0)}))
+
+
+def test_limits_read_as_a_person_would_say_them() -> None:
+    lines = dict(limit_lines(Envelope(**FULL, **REST), "en"))
+
+    assert lines["Highest average price at 500 kWh a month"] == "18.5¢ per kWh"
+    assert lines["Highest average price at 2,000 kWh a month"] == "16.1234¢ per kWh"
+    assert lines["Highest early termination fee"] == "$1,500.00"
+    assert lines["Lowest payment for solar power you send to the grid"] == "none required"
+    assert lines["Service may start"] == "from March 2, 2026 to May 1, 2026"
+
+
+def test_limits_are_said_in_spanish_too() -> None:
+    lines = dict(limit_lines(Envelope(**FULL, **REST), "es"))
+
+    assert lines["Tipo de tarifa"] == "tarifa fija"
+    assert lines["El servicio puede iniciar"] == "del 2 de marzo de 2026 al 1 de mayo de 2026"
+
+
+@given(
+    amount=st.decimals(min_value=Decimal("0.0001"), max_value=Decimal("9999.9999"), places=4),
+    language=st.sampled_from(["en", "es"]),
+)
+def test_no_digit_of_a_price_is_lost(amount: Decimal, language: str) -> None:
+    envelope = Envelope(**{**FULL, **REST, "highest_average_cents_per_kwh_500": amount})
+
+    said = limit_lines(envelope, language)[3][1]
+
+    assert Decimal(said.split("¢")[0]) == amount
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "September 5, 2026"), ("es", "5 de septiembre de 2026")])
+def test_dates_are_said_in_words(language: str, said: str) -> None:
+    assert say_date(date(2026, 9, 5), language) == said
