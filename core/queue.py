@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 class TaskName(StrEnum):
     """Every message that may be queued. A test compares this list with the tasks that workers register."""
 
+    SWEEP_PROOFS = "installations.sweep_proofs"
     SEAL_POA = "poa_documents.seal_poa"
     SEND_MAIL = "poa_documents.send_mail"
     SWEEP_POAS = "poa_documents.sweep"

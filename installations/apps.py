@@ -3,3 +3,6 @@ from django.apps import AppConfig
 
 class InstallationsConfig(AppConfig):
     name = "installations"
+
+    def ready(self) -> None:
+        from installations import tasks  # noqa: F401 - registered here, so that every process can queue them by name

@@ -221,6 +221,9 @@ class ProofFile(StoredProof):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["report", "received_sha256"], name="same_proof_once_per_report")
         ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=Q(unstored_content__isnull=False), name="proof_not_stored_yet"),
+        ]
 
 
 class KeptProof(StoredProof):
@@ -237,4 +240,7 @@ class KeptProof(StoredProof):
             models.UniqueConstraint(
                 fields=["submission_id", "kept_by", "received_sha256"], name="same_proof_kept_once_per_submission"
             )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=Q(unstored_content__isnull=False), name="kept_proof_not_stored_yet"),
         ]

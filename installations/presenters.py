@@ -57,7 +57,13 @@ class JobPage:
 
     @property
     def customer_phone(self) -> str:
-        return str(self.installation.customer.phone)
+        phone = self.installation.customer.phone
+        return phone.as_national if phone else ""
+
+    @property
+    def customer_phone_link(self) -> str:
+        phone = self.installation.customer.phone
+        return phone.as_rfc3966 if phone else ""
 
     @property
     def esi_id(self) -> str:

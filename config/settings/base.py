@@ -202,7 +202,7 @@ CELERY_BROKER_CONNECTION_TIMEOUT = 2
 # A sweep that nobody took until the next one is made is worth nothing.
 CELERY_BEAT_SCHEDULE = {
     task.value: {"task": task.value, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}
-    for task in (TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
+    for task in (TaskName.SWEEP_PROOFS, TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
 }
 if CELERY_BROKER_URL.startswith("redis"):
     CELERY_TASK_SOFT_TIME_LIMIT = 240

@@ -1,0 +1,80 @@
+"""The storage is down while a technician sends a photo: it is kept, it counts, and it is stored later."""
+
+import io
+import uuid
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from core.actors import Actor
+from core.stored_files import FileAltered
+from installations import actions, proofs
+from installations.models import GoLiveReport
+from installations.tasks import sweep_proofs_task
+from tests.factories.installations import AT, SUBMITTED, installation_at
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def stored_in(settings: Any, tmp_path: Path) -> Path:
+    folder = tmp_path / "files"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": folder}},
+    }
+    return folder
+
+
+def report_with_photo() -> GoLiveReport:
+    written = io.BytesIO()
+    Image.new("RGB", (40, 30), "white").save(written, "JPEG")
+    proof = proofs.check_proof(io.BytesIO(written.getvalue()), name="letter.jpg", size_bytes=1)
+    return actions.report_go_live(
+        installation_id=installation_at(SUBMITTED).pk,
+        submission_id=uuid.uuid4(),
+        granted_date=date(2026, 3, 4),
+        source="LETTER",
+        utility_reference="DG-1",
+        proofs=[proof],
+        by=Actor.technician(7),
+        at=AT,
+    ).report
+
+
+def test_photo_waits_in_the_database_and_counts_all_the_same(stored_in: Path) -> None:
+    stored_in.write_text("a file where the folder should be")
+
+    report = report_with_photo()
+
+    kept = report.proofs.get()
+    assert report.status == "COUNTED"
+    assert kept.storage_key == ""
+    assert proofs.read_content(kept).startswith(b"\xff\xd8\xff")
+
+
+def test_sweep_stores_it_once_the_storage_is_back(stored_in: Path) -> None:
+    stored_in.write_text("a file where the folder should be")
+    report = report_with_photo()
+    content = proofs.read_content(report.proofs.get())
+    assert sweep_proofs_task() == "0 stored"
+
+    stored_in.unlink()
+    assert sweep_proofs_task() == "1 stored"
+    assert sweep_proofs_task() == "0 stored"
+
+    stored = report.proofs.get()
+    assert stored.unstored_content is None
+    assert (stored_in / stored.storage_key).read_bytes() == content
+    assert proofs.read_content(stored) == content
+
+
+def test_stored_photo_that_was_altered_is_noticed(stored_in: Path) -> None:
+    stored = report_with_photo().proofs.get()
+    (stored_in / stored.storage_key).write_bytes(b"something else")
+
+    with pytest.raises(FileAltered):
+        proofs.read_content(stored)
