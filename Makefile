@@ -16,7 +16,7 @@ help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/demo.stamp ## Run the whole story on this machine; EXIT=1 stops after the table
-	@$(PY) manage.py demo $(if $(EXIT),--exit)
+	@$(PY) manage.py demo --settings config.settings.demo $(if $(EXIT),--exit) $(if $(DIALECT),--dialect $(DIALECT)) $(if $(KILL),--kill $(KILL))
 
 test: $(VENV)/dev.stamp ## Run the whole test suite, and list what could not be tried here
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import simulator.dialect as simulated
-from enrollments.light.dialect import Dialect, TokenKind
+from config.demo.dialects import CLIENT_ENVIRONMENTS
+from enrollments.light.dialect import AccountSearch, Dialect, TokenKind
 from enrollments.light.signatures import Algorithm, Prefix, SignedText, WebhookScheme
 
 
@@ -16,10 +18,15 @@ class DialectPair:
     name: str
     client: Dialect
     simulator: simulated.Dialect
-    client_environment: dict[str, str]
+    client_environment: Mapping[str, str]
 
 
-REFERENCE = DialectPair(name="reference", client=Dialect(), simulator=simulated.REFERENCE, client_environment={})
+REFERENCE = DialectPair(
+    name="reference",
+    client=Dialect(),
+    simulator=simulated.REFERENCE,
+    client_environment=CLIENT_ENVIRONMENTS["reference"],
+)
 
 ALTERNATE = DialectPair(
     name="alternate",
@@ -37,6 +44,7 @@ ALTERNATE = DialectPair(
             "flowing",
         ),
         phone_field="phone",
+        account_search=AccountSearch.ALL,
         birth_date_field="dob",
         webhook=WebhookScheme(
             algorithm=Algorithm.SHA512,
@@ -46,21 +54,7 @@ ALTERNATE = DialectPair(
         ),
     ),
     simulator=simulated.ALTERNATE,
-    client_environment={
-        "LIGHT_DIALECT_FINALIZE_PATH": "/v1/app/accounts/{account_uuid}/enroll/finalize",
-        "LIGHT_DIALECT_FINALIZE_TOKEN": "app",
-        "LIGHT_DIALECT_STATUS_LOOKUP": "enrollment_status",
-        "LIGHT_DIALECT_KNOWN_STATUSES": (
-            "enrollment_pending_client_agent,credit_check_frozen,collecting_information,credit_review,"
-            "awaiting_finalization,switch_scheduled,flowing"
-        ),
-        "LIGHT_DIALECT_PHONE_FIELD": "phone",
-        "LIGHT_DIALECT_BIRTH_DATE_FIELD": "dob",
-        "LIGHT_DIALECT_WEBHOOK_ALGORITHM": "sha512",
-        "LIGHT_DIALECT_WEBHOOK_PREFIX": "list",
-        "LIGHT_DIALECT_WEBHOOK_SIGNED_TEXT": "timestamp.body",
-        "LIGHT_DIALECT_WEBHOOK_HEADER": "Light-Signature",
-    },
+    client_environment=CLIENT_ENVIRONMENTS["alternate"],
 )
 
 DIALECT_PAIRS = (REFERENCE, ALTERNATE)

@@ -1,0 +1,200 @@
+"""The demo's other processes: the stand-in for Light and `manage.py up`, each started, watched, killed and stopped."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import requests
+from django.conf import settings
+
+from config.demo.dialects import CLIENT_ENVIRONMENTS
+from config.environment import VARIABLES
+from simulator.server import DEFAULT_APP_TOKEN
+
+HOST = "127.0.0.1"
+USUAL_SITE_PORT = 8000
+USUAL_LIGHT_PORT = 8001
+SECONDS_TO_START = 60.0
+SECONDS_TO_STOP = 10.0
+
+
+class PartDidNotStart(Exception):
+    """A process ended, or did not answer in time. The text names its log."""
+
+
+class Part:
+    """One process of the demo. What it prints goes to a log in the data folder."""
+
+    def __init__(
+        self, name: str, arguments: list[str], *, environment: Mapping[str, str], answers_at: str, log: Path
+    ) -> None:
+        self.name = name
+        self._arguments = arguments
+        self._environment = dict(environment)
+        self._answers_at = answers_at
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
+                [sys.executable, *self._arguments],
+                cwd=settings.BASE_DIR,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches the demo alone, which then stops its parts in order
+            )
+
+    def wait_until_ready(self) -> None:
+        """:raises PartDidNotStart: it ended, or does not answer in time"""
+        deadline = time.monotonic() + SECONDS_TO_START
+        while time.monotonic() < deadline:
+            if not self.is_running:
+                raise PartDidNotStart(f"{self.name} ended at its start. {self._last_words()}")
+            if _answers(self._answers_at):
+                return
+            time.sleep(0.05)
+        raise PartDidNotStart(f"{self.name} does not answer at {self._answers_at}. {self._last_words()}")
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """End it with signal 9, as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(SECONDS_TO_STOP)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text(errors="replace").splitlines()[-12:]
+        return "\n".join([f"The end of {self._log}:", *lines])
+
+
+class House:
+    """Both processes, on ports of their own."""
+
+    def __init__(self, *, dialect: str, log_folder: Path, usual_ports: bool) -> None:
+        self.site_port = free_port(USUAL_SITE_PORT if usual_ports else 0)
+        self.light_port = free_port(USUAL_LIGHT_PORT if usual_ports else 0, but_not=self.site_port)
+        self.site_url = f"http://{HOST}:{self.site_port}"
+        self.light_url = f"http://{HOST}:{self.light_port}"
+        environment = self._environment(dialect)
+        self.light = Part(
+            "The stand-in for Light",
+            [
+                *("-m", "simulator", "--port", str(self.light_port), "--dialect", dialect),
+                *("--webhook-url", f"{self.site_url}/webhooks/light/"),
+                *("--webhook-secret", environment["LIGHT_WEBHOOK_SECRET"]),
+            ],
+            environment=environment,
+            answers_at=f"{self.light_url}/__sim__/clock",
+            log=log_folder / "simulator.log",
+        )
+        self.site = Part(
+            "manage.py up",
+            ["manage.py", "up", "--setup", "--port", str(self.site_port)],
+            environment=environment,
+            answers_at=f"{self.site_url}/healthz",
+            log=log_folder / "up.log",
+        )
+
+    @property
+    def is_running(self) -> bool:
+        return self.site.is_running and self.light.is_running
+
+    def stop(self) -> None:
+        self.site.stop()
+        self.light.stop()
+
+    def _environment(self, dialect: str) -> dict[str, str]:
+        """This process's environment without what it says about other installations."""
+        kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+        secrets = {"SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "LIGHT_WEBHOOK_SECRET"}
+        return {
+            **kept,
+            **{name: os.environ[name] for name in secrets},
+            **CLIENT_ENVIRONMENTS[dialect],
+            "DJANGO_SETTINGS_MODULE": "config.settings.demo",
+            "PYTHONUNBUFFERED": "1",
+            "DATA_DIR": str(settings.DATA_DIR),
+            "SITE_URL": self.site_url,
+            "LIGHT_API_URL": self.light_url,
+            "LIGHT_APP_TOKEN": DEFAULT_APP_TOKEN,
+        }
+
+
+class Killer:
+    """Kills `manage.py up` with signal 9 at moments that a seed decides, and starts it again at once."""
+
+    SHORTEST_LIFE_SECONDS = 1.5
+    LONGEST_LIFE_SECONDS = 6.0
+
+    def __init__(self, part: Part, *, seed: int) -> None:
+        self.count = 0
+        self.problem: PartDidNotStart | None = None
+        self._part = part
+        self._moments = random.Random(seed)  # noqa: S311 - decides when, and keeps no secret
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="killer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let it live from now on."""
+        self._enough.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._enough.wait(self._moments.uniform(self.SHORTEST_LIFE_SECONDS, self.LONGEST_LIFE_SECONDS)):
+            self._part.kill()
+            self.count += 1
+            self._part.start()
+            try:
+                self._part.wait_until_ready()
+            except PartDidNotStart as problem:
+                self.problem = problem
+                return
+
+
+def free_port(usual: int, *, but_not: int = 0) -> int:
+    """Give the usual port if nobody listens there, else any free one."""
+    for wanted in (usual, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, wanted))
+            except OSError:
+                continue
+            port = int(probe.getsockname()[1])
+            if port != but_not:
+                return port
+    return free_port(0, but_not=but_not)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            return session.get(address, timeout=5).ok
+    except requests.RequestException:
+        return False

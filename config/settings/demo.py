@@ -1,0 +1,15 @@
+"""
+Settings of the demo: the embedded mode in a data folder of its own, with a clock that can be moved.
+
+Whatever the environment names for another installation on this machine is left alone: the demo has its own database,
+queue, files and mail.
+"""
+
+import os
+
+os.environ["DATA_DIR"] = os.environ.get("DATA_DIR") or "var/demo"
+os.environ.update(DATABASE_URL="", CELERY_BROKER_URL="memory://", STORAGE_S3_BUCKET="", EMAIL_URL="", SWEEP_SECONDS="1")
+
+from config.settings.local import *  # noqa: F403
+
+CLOCK = "config.demo.time_machine.TimeMachine"
