@@ -14,4 +14,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("portal/", include("poa_documents.urls")),
     path("field/", include("installations.urls")),
     path("api/", include("config.api")),
+    path("webhooks/", include("enrollments.webhooks.urls")),
 ]

@@ -247,6 +247,8 @@ def if_live_on(day: date, facts: Facts, *, now: datetime, policy: Policy) -> Ste
 def _next_step(facts: Facts, now: datetime, policy: Policy) -> Step:
     if facts.unsettled is not None:
         return _settle(facts.unsettled, now, policy)
+    if _is_reading_asked_for(facts):
+        return ReadAccount(because="There is news of the account; what it means stands at Light.")
     if facts.refused is not None:
         return _refused(facts.refused)
     match facts.status:
@@ -700,6 +702,11 @@ def _cancel_reported() -> Hold:
 
 
 # Small questions
+
+
+def _is_reading_asked_for(facts: Facts) -> bool:
+    is_over = facts.status == EnrollmentStatus.ENDED
+    return facts.account is not None and facts.account.is_reading_asked_for and not is_over
 
 
 def _poa(facts: Facts) -> AuthorityFacts:

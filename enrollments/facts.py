@@ -63,6 +63,7 @@ class AccountFacts:
     has_accepted_plan: bool
     is_finalized: bool
     locations: tuple[LocationFacts, ...] = ()
+    is_reading_asked_for: bool = False
 
 
 @dataclass(frozen=True)
@@ -255,6 +256,7 @@ def _account(enrollment: Enrollment) -> AccountFacts | None:
             missing=(),
             has_accepted_plan=False,
             is_finalized=False,
+            is_reading_asked_for=_is_reading_asked_for(enrollment),
         )
     return AccountFacts(
         uuid=enrollment.light_account_uuid,
@@ -274,7 +276,12 @@ def _account(enrollment: Enrollment) -> AccountFacts | None:
             )
             for location in account.locations
         ),
+        is_reading_asked_for=_is_reading_asked_for(enrollment),
     )
+
+
+def _is_reading_asked_for(enrollment: Enrollment) -> bool:
+    return enrollment.readings_asked > enrollment.readings_given
 
 
 def _go_live(enrollment: Enrollment) -> GoLiveFacts:

@@ -42,6 +42,12 @@ class Enrollment(models.Model):
     )
     light_account = models.JSONField("Light's account as last read", default=dict, blank=True)
     last_read_at = models.DateTimeField(null=True, blank=True)
+    readings_asked = models.PositiveIntegerField(
+        default=0, help_text="How often somebody, mostly a webhook, asked for a reading out of turn."
+    )
+    readings_given = models.PositiveIntegerField(
+        default=0, help_text="How many of those had been asked for when the last reading began."
+    )
 
     accepted_offer = models.ForeignKey(
         "PlanOffer", on_delete=models.PROTECT, null=True, blank=True, related_name="accepted_by"
@@ -294,7 +300,7 @@ class WebhookDelivery(models.Model):
     event_key = models.CharField(
         max_length=100, unique=True, help_text="Light's event id, or the hash of the body when it has none."
     )
-    body = models.TextField(help_text="The raw body.")
+    body = models.TextField(help_text="The raw body; bytes that are no text stand as \\xNN.")
     body_sha256 = models.CharField("SHA-256 of the body", max_length=64)
     headers = models.JSONField(default=dict, help_text="As received, without the signature.")
     event_name = models.CharField(max_length=100, blank=True)
@@ -315,3 +321,18 @@ class WebhookDelivery(models.Model):
 
     def __str__(self) -> str:
         return self.event_name or self.event_key
+
+
+class WebhookRefusal(models.Model):
+    """How many requests with a wrong or missing signature came on one Chicago day. Nothing else of them is kept."""
+
+    date = models.DateField(unique=True)
+    count = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField()
+    last_reason = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ("-date",)
+
+    def __str__(self) -> str:
+        return f"{self.count} webhooks refused on {self.date}"

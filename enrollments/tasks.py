@@ -4,7 +4,7 @@ from celery import shared_task
 
 from core import clock
 from core.queue import TaskName, enqueue_on_commit
-from enrollments.actions import opening
+from enrollments.actions import opening, settling
 from enrollments.engine import due_enrollments
 from enrollments.wiring import current_enrollment_id, engine
 
@@ -26,11 +26,19 @@ def advance_enrollment_task(*, enrollment_id: int, **_later: object) -> str:
         current_enrollment_id.reset(token)
 
 
+@shared_task(name=TaskName.SETTLE_DELIVERY.value)
+def settle_delivery_task(*, delivery_id: int, **_later: object) -> str:
+    return settling.settle_delivery(delivery_id=delivery_id, at=clock.now()).value
+
+
 @shared_task(name=TaskName.SWEEP_ENROLLMENTS.value)
 def sweep_enrollments_task(**_later: object) -> str:
     """Find the work whose message was lost, late or never sent."""
     changed = opening.look_at_changed_cases(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    deliveries = settling.due_deliveries(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    for delivery_id in deliveries:
+        enqueue_on_commit(TaskName.SETTLE_DELIVERY, delivery_id=delivery_id)
     due = list(due_enrollments(at=clock.now(), limit=MOST_IN_A_SWEEP))
     for enrollment_id in due:
         enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)
-    return f"{changed} cases changed, {len(due)} enrollments due"
+    return f"{changed} cases changed, {len(deliveries)} webhooks to settle, {len(due)} enrollments due"

@@ -9,13 +9,14 @@ from typing import NoReturn
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
 from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
 from core.dates import chicago_day
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note, take_move
-from enrollments.actions.stopping import place_hold
+from enrollments.actions.stopping import make_due, place_hold
 from enrollments.actions.writing import Tools, back_off, close_done, close_not_done, hold_code_for, lose_answer
 from enrollments.decision import FOR_OPERATIONS, Hold, SettleDoubt
 from enrollments.light.dialect import Dialect
@@ -30,16 +31,29 @@ class ReadingFailed(Exception):
     """The account could not be read. The enrollment already says when it is tried again, or who must look."""
 
 
+@transaction.atomic
+def ask_for_reading(*, enrollment_id: int, at: datetime) -> None:
+    """
+    Have the account read now, although the last reading is fresh.
+
+    Asking is counted, and a reading answers what was asked before it began: news that arrives during a reading leads
+    to another one, and a thousand requests at once to one or two.
+    """
+    Enrollment.objects.filter(pk=enrollment_id).update(readings_asked=F("readings_asked") + 1)
+    make_due(enrollment_id=enrollment_id, at=at)
+
+
 def read_account(enrollment_id: int, tools: Tools) -> None:
     """
     Read the account and take the moves that it shows to have happened.
 
     :raises ReadingFailed: Light could not be reached, or refuses
     """
-    account_uuid = Enrollment.objects.values_list("light_account_uuid", flat=True).get(pk=enrollment_id)
-    account = _read(enrollment_id, str(account_uuid), tools)
+    before = Enrollment.objects.only("light_account_uuid", "readings_asked").get(pk=enrollment_id)
+    account = _read(enrollment_id, str(before.light_account_uuid), tools)
     with transaction.atomic():
         enrollment = lock(enrollment_id)
+        enrollment.readings_given = before.readings_asked
         keep_reading(enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
         enrollment.save()
         _follow(enrollment, account, at=tools.clock.now())
@@ -75,7 +89,9 @@ def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
     if enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_active(enrollment):
         enrollment.active_at = at
         take_move(enrollment, "activate", by=LIGHT, at=at)
-    if enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_canceled(account):
+    if _has_left(enrollment) or (
+        enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_canceled(account)
+    ):
         enrollment.ended_at = at
         enrollment.ended_because = "Light shows a last day of service: the customer opted out, or service was canceled."
         take_move(enrollment, "end", by=LIGHT, at=at, reason=enrollment.ended_because)
@@ -83,6 +99,10 @@ def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
 
 def _is_active(enrollment: Enrollment) -> bool:
     return enrollment.light_stage == LightStage.ACTIVE.value
+
+
+def _has_left(enrollment: Enrollment) -> bool:
+    return enrollment.status == EnrollmentStatus.ACTIVE and enrollment.light_stage == LightStage.ENDED.value
 
 
 def _is_canceled(account: Account) -> bool:
@@ -211,6 +231,8 @@ def _fail_reading(enrollment_id: int, problem: LightError, *, clock: Clock) -> N
         if isinstance(problem, NotReached):
             back_off(enrollment, problem, at=at)
         else:
+            enrollment.readings_given = enrollment.readings_asked
+            enrollment.save(update_fields=["readings_given"])
             code = hold_code_for(problem)
             owner = HoldOwner.OPERATIONS if code in FOR_OPERATIONS else HoldOwner.OFFICE
             place_hold(enrollment, Hold(code, owner, because=f"The account cannot be read: {problem}"), at=at)

@@ -396,6 +396,45 @@ def test_an_ended_case_is_finished() -> None:
     assert isinstance(next_step(replace(ACCEPTED, status=EnrollmentStatus.ACTIVE)), Finished)
 
 
+# Readings out of turn
+
+ASKED = replace(ACCOUNT, is_reading_asked_for=True)
+
+
+@pytest.mark.parametrize("status", [status for status in EnrollmentStatus if status != EnrollmentStatus.ENDED])
+def test_a_reading_that_was_asked_for_comes_before_everything_else(status: EnrollmentStatus) -> None:
+    facts = replace(ACCEPTED, status=status, account=ASKED, refused=None)
+
+    assert isinstance(next_step(facts), ReadAccount)
+    assert isinstance(next_step(replace(facts, hold=hold(HoldCode.REFUSED_BY_LIGHT))), ReadAccount)
+    assert not isinstance(next_step(replace(facts, account=replace(ASKED, is_reading_asked_for=False))), ReadAccount)
+
+
+def test_an_ended_case_is_not_read_any_more() -> None:
+    assert isinstance(next_step(replace(ACCEPTED, status=EnrollmentStatus.ENDED, account=ASKED)), Finished)
+
+
+def test_a_doubt_is_settled_before_a_reading_that_was_asked_for() -> None:
+    doubt = WriteFacts(
+        write_id=3,
+        kind=WriteKind.ACCEPT_PLAN,
+        status=WriteStatus.IN_DOUBT,
+        opened_at=NOW - timedelta(minutes=1),
+        doubt_since=NOW,
+    )
+
+    assert isinstance(next_step(replace(READY_TO_ACCEPT, account=ASKED, unsettled=doubt)), SettleDoubt)
+
+
+def test_a_reading_that_was_asked_for_waits_while_light_wants_to_be_left_alone() -> None:
+    later = NOW + timedelta(minutes=5)
+
+    step = next_step(replace(READY_TO_ACCEPT, account=ASKED, calls_not_before=later))
+
+    assert isinstance(step, Wait)
+    assert (step.code, step.until) == (Waiting.BACKING_OFF, later)
+
+
 # The whole space of facts
 
 
@@ -428,6 +467,7 @@ accounts = st.builds(
     missing=st.sampled_from([(), ("identity",)]),
     has_accepted_plan=mostly(False, st.booleans()),  # noqa: FBT003
     is_finalized=st.booleans(),
+    is_reading_asked_for=mostly(False, st.booleans()),  # noqa: FBT003
 )
 lives = st.builds(
     replace,

@@ -1,0 +1,59 @@
+"""Storing a webhook, once, before anything is made of it."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from core.dates import chicago_day
+from enrollments.light.events import MalformedEvent, parse_event
+from enrollments.models import WebhookDelivery, WebhookRefusal
+
+LONGEST_HEADER_KEPT = 500
+
+
+def store_delivery(*, body: bytes, headers: Mapping[str, str], at: datetime) -> None:
+    """
+    Store a webhook whose signature is verified, due at once. The same one again changes nothing.
+
+    One insert, and the unique key decides among fifty at the same instant. No message is queued: a queue that hangs
+    must not cost an answer, and the sweep finds the row within seconds.
+    """
+    sha256 = hashlib.sha256(body).hexdigest()
+    delivery = WebhookDelivery(
+        event_key=_event_id(body) or sha256,
+        body=_as_text(body),
+        body_sha256=sha256,
+        headers={name: _storable(value)[:LONGEST_HEADER_KEPT] for name, value in headers.items()},
+        received_at=at,
+        due_at=at,
+    )
+    WebhookDelivery.objects.bulk_create([delivery], ignore_conflicts=True)
+
+
+@transaction.atomic
+def count_refusal(*, reason: str, at: datetime) -> None:
+    """Count a request whose signature is wrong or missing: many of them mean that a secret of ours is old."""
+    today, reason = chicago_day(at), reason[:200]
+    WebhookRefusal.objects.bulk_create([WebhookRefusal(date=today, last_at=at)], ignore_conflicts=True)
+    WebhookRefusal.objects.filter(date=today).update(count=F("count") + 1, last_at=at, last_reason=reason)
+
+
+def _event_id(body: bytes) -> str | None:
+    """Give the event's own id; an id that is the account's or location's would hide every event but the first."""
+    try:
+        event = parse_event(body)
+    except MalformedEvent:
+        return None
+    return event.event_id if event.event_id not in {event.account_uuid, event.location_uuid} else None
+
+
+def _as_text(body: bytes) -> str:
+    return _storable(body.decode("utf-8", errors="backslashreplace"))
+
+
+def _storable(text: str) -> str:
+    """Write out the one character that PostgreSQL stores in no text."""
+    return text.replace("\x00", "\\x00")

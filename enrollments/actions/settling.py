@@ -1,0 +1,152 @@
+"""
+What becomes of a webhook after it was stored: it is matched to its enrollment, whose account is then read.
+
+Nothing here believes what a webhook says happened. Its order, its repeats and its age therefore do not matter.
+"""
+
+import logging
+import random
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from django.db import transaction
+
+from core.actors import Actor
+from core.queue import TaskName, enqueue_on_commit
+from enrollments.actions.moving import note
+from enrollments.actions.reconciling import ask_for_reading
+from enrollments.light.events import MalformedEvent, ReceivedEvent, parse_event
+from enrollments.models import Enrollment, WebhookDelivery
+from enrollments.states import FINAL_STATUSES
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE = timedelta(seconds=10)
+LONGEST_PAUSE = timedelta(days=1)
+ORPHAN_PATIENCE = timedelta(days=30)
+MOST_FAILURES = 12
+
+
+class SettleOutcome(StrEnum):
+    MATCHED = "matched"
+    ORPHAN = "orphan"
+    FAILED = "failed"
+    NOTHING_TO_DO = "nothing to do"
+
+
+def settle_delivery(*, delivery_id: int, at: datetime) -> SettleOutcome:
+    """
+    Match a stored webhook to its enrollment and have the account read.
+
+    A repeat changes nothing. One of an account that nobody has yet is tried again with growing pauses; one that cannot
+    be understood stays listed as failed; whatever else goes wrong is written on it and tried again.
+    """
+    try:
+        with transaction.atomic():
+            delivery = _lock_due(delivery_id, at=at)
+            return SettleOutcome.NOTHING_TO_DO if delivery is None else _settle(delivery, at=at)
+    except Exception as problem:
+        logger.exception("Webhook delivery %s could not be settled.", delivery_id)
+        _note_failure(delivery_id, problem, at=at)
+        return SettleOutcome.FAILED
+
+
+@transaction.atomic
+def settle_again(*, delivery_id: int, by: Actor, at: datetime) -> None:
+    """Have a delivery settled anew from its stored body, whatever became of it before: a person asked for it."""
+    delivery = WebhookDelivery.objects.select_for_update().get(pk=delivery_id)
+    delivery.settled_at = None
+    delivery.attempts = 0
+    delivery.due_at = at
+    delivery.save(update_fields=["settled_at", "attempts", "due_at"])
+    if delivery.enrollment is not None:
+        note(delivery.enrollment, "settle_delivery_again", by=by, at=at, reason=str(delivery))
+    logger.info("Webhook delivery %s is to be settled again, asked by %s.", delivery_id, by)
+    enqueue_on_commit(TaskName.SETTLE_DELIVERY, delivery_id=delivery_id)
+
+
+def due_deliveries(*, at: datetime, limit: int) -> list[int]:
+    """Find the deliveries to be settled now, those waiting longest first."""
+    due = WebhookDelivery.objects.filter(due_at__lte=at).order_by("due_at", "pk")
+    return list(due.values_list("pk", flat=True)[:limit])
+
+
+def _lock_due(delivery_id: int, *, at: datetime) -> WebhookDelivery | None:
+    return WebhookDelivery.objects.select_for_update().filter(pk=delivery_id, due_at__lte=at).first()
+
+
+def _settle(delivery: WebhookDelivery, *, at: datetime) -> SettleOutcome:
+    delivery.attempts += 1
+    delivery.last_error = ""
+    try:
+        event = parse_event(delivery.body.encode())
+    except MalformedEvent as problem:
+        return _fail_for_good(delivery, str(problem))
+    delivery.event_name = (event.name or "")[:100]
+    delivery.light_account_uuid = event.account_uuid or ""
+    if event.account_uuid is None:
+        return _fail_for_good(delivery, "The event names no account where we look for it.")
+    enrollment = _enrollment_of(event)
+    if enrollment is None:
+        return _keep_as_orphan(delivery, at=at)
+    _nudge(enrollment, at=at)
+    delivery.enrollment = enrollment
+    delivery.settled_at = at
+    delivery.due_at = None
+    delivery.outcome = _words(event, enrollment)
+    delivery.save()
+    return SettleOutcome.MATCHED
+
+
+def _enrollment_of(event: ReceivedEvent) -> Enrollment | None:
+    try:
+        account_uuid = UUID(event.account_uuid or "")
+    except ValueError:  # the identifiers that we stored all have that form, so it is nobody's of ours
+        return None
+    return Enrollment.objects.filter(light_account_uuid=account_uuid).first()
+
+
+def _nudge(enrollment: Enrollment, *, at: datetime) -> None:
+    if enrollment.status not in FINAL_STATUSES:
+        ask_for_reading(enrollment_id=enrollment.pk, at=at)
+
+
+def _words(event: ReceivedEvent, enrollment: Enrollment) -> str:
+    known = "" if event.known else "We do not know this event. "
+    if enrollment.status in FINAL_STATUSES:
+        return f"{known}The enrollment has ended; kept for the record."
+    return f"{known}The account is read."
+
+
+def _keep_as_orphan(delivery: WebhookDelivery, *, at: datetime) -> SettleOutcome:
+    is_too_old = at - delivery.received_at > ORPHAN_PATIENCE
+    delivery.due_at = None if is_too_old else at + _pause_after(delivery.attempts)
+    delivery.outcome = "No enrollment has this Light account" + (
+        "; not tried any more." if is_too_old else " yet; tried again."
+    )
+    delivery.save()
+    return SettleOutcome.ORPHAN
+
+
+def _fail_for_good(delivery: WebhookDelivery, problem: str) -> SettleOutcome:
+    """Trying again by itself would bring the same; a person may settle it again after a change of ours."""
+    delivery.due_at = None
+    delivery.outcome = ""
+    delivery.last_error = problem
+    delivery.save()
+    return SettleOutcome.FAILED
+
+
+@transaction.atomic
+def _note_failure(delivery_id: int, problem: Exception, *, at: datetime) -> None:
+    delivery = WebhookDelivery.objects.select_for_update().get(pk=delivery_id)
+    delivery.attempts += 1
+    delivery.last_error = f"{type(problem).__name__}: {problem}"[:2000]
+    delivery.due_at = None if delivery.attempts >= MOST_FAILURES else at + _pause_after(delivery.attempts)
+    delivery.save(update_fields=["attempts", "last_error", "due_at"])
+
+
+def _pause_after(attempts: int) -> timedelta:
+    doubled = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
+    return doubled * random.uniform(1.0, 1.25)  # noqa: S311 - spreads work, keeps no secret

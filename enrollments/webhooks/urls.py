@@ -1,0 +1,12 @@
+"""The addresses that other systems call us at, below /webhooks/."""
+
+from django.urls import re_path
+
+from enrollments.webhooks import views
+
+app_name = "webhooks"
+
+urlpatterns = [
+    # With and without the slash: a redirect would lose the body of a POST.
+    re_path(r"^light/?$", views.receive, name="light"),
+]

@@ -1,0 +1,49 @@
+"""Where Light's webhooks arrive: check the signature over the raw bytes, store, answer. Nothing else."""
+
+from http import HTTPStatus
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from core import clock
+from enrollments.actions.receiving import count_refusal, store_delivery
+from enrollments.light.signatures import SignatureRefused, verify
+
+LONGEST_BODY = 1_000_000
+NEVER_KEPT = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+
+@csrf_exempt
+@require_POST
+def receive(request: HttpRequest) -> HttpResponse:
+    """Take one webhook in. A 2xx promises that it is stored, or was before."""
+    if not settings.LIGHT_WEBHOOK_SECRETS:
+        return _say("Webhooks are switched off here: LIGHT_WEBHOOK_SECRET is empty.", HTTPStatus.SERVICE_UNAVAILABLE)
+    if _announced_length(request) > LONGEST_BODY:
+        return _say(f"The body is larger than {LONGEST_BODY} bytes.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    at = clock.now()
+    scheme = settings.LIGHT_DIALECT.webhook
+    try:
+        verify(
+            scheme=scheme, secrets=settings.LIGHT_WEBHOOK_SECRETS, headers=request.headers, body=request.body, now=at
+        )
+    except SignatureRefused as refused:
+        count_refusal(reason=str(refused), at=at)
+        return _say("The signature is missing or wrong.", HTTPStatus.UNAUTHORIZED)
+    secret_headers = NEVER_KEPT | {scheme.header.lower()}
+    kept = {name: value for name, value in request.headers.items() if name.lower() not in secret_headers}
+    store_delivery(body=request.body, headers=kept, at=at)
+    return _say("Stored.", HTTPStatus.OK)
+
+
+def _announced_length(request: HttpRequest) -> int:
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        return 0
+
+
+def _say(text: str, status: HTTPStatus) -> HttpResponse:
+    return HttpResponse(f"{text}\n", content_type="text/plain", status=status)
