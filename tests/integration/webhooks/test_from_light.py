@@ -1,0 +1,150 @@
+"""Webhooks that the stand-in for Light really sends to a server of ours, and what the engine makes of them."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+import requests
+from django.db import connection
+from pytest_django.fixtures import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from enrollments.decision import Waiting
+from enrollments.models import Enrollment, RemoteCall, WebhookDelivery
+from enrollments.states import EnrollmentStatus, HoldCode
+from tests.integration.enrollments.road import Road
+from tests.integration.webhooks.deliveries import event, settle_due, signature
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def heard(road: Road, live_server: LiveServer, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
+    """A road whose stand-in calls our live server back, both on the same clock and in the same dialect."""
+    settings.LIGHT_WEBHOOK_SECRETS = [road.simulator.webhook_secret]
+    settings.LIGHT_DIALECT = road.pair.client
+    monkeypatch.setattr("core.clock.configured_clock", lambda: road.clock)
+    road.simulator.control.switch_webhooks(url=f"{live_server.url}/webhooks/light/")
+    yield road
+    road.simulator.control.switch_webhooks(url="")
+
+
+def listen(road: Road, case: Enrollment) -> None:
+    """Let what was sent arrive and be settled, and the engine do what became due by that alone."""
+    assert road.simulator.control.wait_for_webhooks()
+    settle_due(road.clock.at)
+    road.engine.advance(case.pk)
+    case.refresh_from_db()
+
+
+def test_a_webhook_has_the_account_read_long_before_its_turn(heard: Road) -> None:
+    case = heard.case()
+    assert heard.run(case) == Waiting.CUSTOMER_TO_FINISH
+    listen(heard, case)
+    assert case.next_step == Waiting.CUSTOMER_TO_FINISH
+    next_reading = case.due_at
+
+    heard.finish_at_light(case)
+    listen(heard, case)
+
+    assert next_reading is not None
+    assert heard.clock.at < next_reading
+    assert case.next_step == Waiting.GO_LIVE
+    assert WebhookDelivery.objects.filter(enrollment=case, event_name="account.payment_method_added").exists()
+    assert not WebhookDelivery.objects.filter(settled_at=None).exists()
+
+
+def test_w2_doubled_and_disordered_news_reaches_the_right_end(heard: Road) -> None:
+    heard.simulator.control.switch_webhooks(duplicate=2, reorder=True)
+    case = heard.case()
+    heard.run(case)
+    heard.finish_at_light(case)
+    heard.report_pto(case)
+    listen(heard, case)
+    listen(heard, case)
+    assert case.status == EnrollmentStatus.FINALIZED
+
+    heard.pass_time(timedelta(days=31))
+    listen(heard, case)
+
+    assert case.status == EnrollmentStatus.ACTIVE
+    assert len(heard.acceptances_of(case)) == 1
+    keys = list(WebhookDelivery.objects.values_list("event_key", flat=True))
+    assert len(keys) == len(set(keys))
+
+
+def test_w3_old_news_moves_nothing_back(heard: Road) -> None:
+    case = heard.case()
+    heard.run(case)
+    heard.finish_at_light(case)
+    heard.simulator.control.switch_webhooks(off=True)
+    heard.report_pto(case)
+    heard.run(case)
+    heard.live(case, timedelta(days=31))
+    assert case.status == EnrollmentStatus.ACTIVE
+
+    heard.simulator.control.resend_webhooks()
+    listen(heard, case)
+
+    assert WebhookDelivery.objects.filter(event_name="enrollment.plan_requested").exists()
+    assert (case.status, case.next_step) == (EnrollmentStatus.ACTIVE, "FINISHED")
+
+
+def test_w8_without_any_webhook_polling_reaches_the_same_end(heard: Road) -> None:
+    heard.simulator.control.switch_webhooks(off=True)
+    case = heard.case()
+    heard.run(case)
+    heard.finish_at_light(case)
+    heard.report_pto(case)
+
+    heard.live(case, timedelta(days=31))
+
+    assert case.status == EnrollmentStatus.ACTIVE
+    assert not WebhookDelivery.objects.exists()
+
+
+def test_a_canceled_service_ends_the_case_or_asks_a_person(heard: Road) -> None:
+    case = heard.case()
+    heard.run(case)
+    heard.finish_at_light(case)
+    heard.report_pto(case)
+    listen(heard, case)
+    listen(heard, case)
+    assert case.status == EnrollmentStatus.FINALIZED
+
+    heard.simulator.control.send_event("location.service_canceled", str(case.light_account_uuid))
+    listen(heard, case)
+
+    assert case.status == EnrollmentStatus.FINALIZED
+    assert case.holds.get().code == HoldCode.CANCEL_REPORTED
+
+
+def test_an_account_that_light_no_longer_knows_is_not_hammered(heard: Road) -> None:
+    case = heard.case()
+    heard.run(case)
+    listen(heard, case)
+    heard.simulator.control.order_fault("read", "not_found", times=100)
+    before = RemoteCall.objects.count()
+
+    heard.simulator.control.send_event("account.payment_failed", str(case.light_account_uuid))
+    listen(heard, case)
+    listen(heard, case)
+
+    assert case.holds.get().code == HoldCode.REFUSED_BY_LIGHT
+    assert RemoteCall.objects.count() <= before + 1
+
+
+def test_w1_fifty_at_once_are_one_row(live_server: LiveServer) -> None:
+    body = event("enrollment.finalized", "11111111-1111-4111-8111-111111111111")
+    headers = {**signature(body), "Content-Type": "application/json"}
+
+    def send(_number: int) -> int:
+        return requests.post(f"{live_server.url}/webhooks/light/", data=body, headers=headers, timeout=60).status_code
+
+    with ThreadPoolExecutor(max_workers=50) as pool:
+        statuses = list(pool.map(send, range(50)))
+    connection.close()
+
+    assert set(statuses) == {200}
+    assert WebhookDelivery.objects.count() == 1

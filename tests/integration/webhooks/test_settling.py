@@ -1,0 +1,193 @@
+"""What becomes of stored webhooks: matched, kept as orphans, failed and tried again; never believed."""
+
+import itertools
+from datetime import timedelta
+from unittest.mock import patch
+from uuid import UUID, uuid4
+
+import pytest
+
+from core import clock
+from core.actors import Actor
+from core.queue import TaskName
+from enrollments.actions import settling, stopping
+from enrollments.facts import gather
+from enrollments.models import Enrollment, EnrollmentEvent, WebhookDelivery
+from enrollments.states import EnrollmentStatus
+from enrollments.tasks import settle_delivery_task, sweep_enrollments_task
+from tests.integration.webhooks.deliveries import deliver, event, only_delivery, settle_due
+
+pytestmark = pytest.mark.django_db
+
+OFFICE = Actor.staff(1)
+
+
+def test_a_webhook_by_itself_moves_nothing(enrollment: Enrollment, account_uuid: UUID) -> None:
+    before = Enrollment.objects.values().get(pk=enrollment.pk)
+
+    for name in ("location.service_active", "enrollment.finalized", "location.service_canceled"):
+        deliver(event(name, account_uuid))
+    settle_due()
+
+    after = Enrollment.objects.values().get(pk=enrollment.pk)
+    changed = {name for name, value in after.items() if value != before[name]}
+    assert changed == {"due_at", "readings_asked"}
+    assert not EnrollmentEvent.objects.filter(enrollment=enrollment).exclude(name="open").exists()
+
+
+def test_settling_twice_asks_once(enrollment: Enrollment, account_uuid: UUID) -> None:
+    deliver(event("enrollment.finalized", account_uuid))
+    delivery = only_delivery()
+
+    words = [settle_delivery_task(delivery_id=delivery.pk) for _ in range(2)]
+
+    assert words == ["matched", "nothing to do"]
+    enrollment.refresh_from_db()
+    assert enrollment.readings_asked == 1
+
+
+def test_the_sweep_finds_what_is_due(account_uuid: UUID) -> None:
+    deliver(event("enrollment.finalized", account_uuid))
+
+    with patch("enrollments.tasks.enqueue_on_commit") as enqueue:
+        word = sweep_enrollments_task()
+
+    assert "1 webhooks to settle" in word
+    enqueue.assert_any_call(TaskName.SETTLE_DELIVERY, delivery_id=only_delivery().pk)
+
+
+def test_w6_an_unknown_account_is_kept_and_matched_later(enrollment: Enrollment) -> None:
+    outran_us = uuid4()
+    deliver(event("enrollment.identity_updated", outran_us))
+    assert settle_due() == ["orphan"]
+    orphan = only_delivery()
+    assert (orphan.settled_at, orphan.last_error, orphan.enrollment) == (None, "", None)
+    assert orphan.due_at is not None
+    assert "No enrollment has this Light account" in orphan.outcome
+
+    enrollment.light_account_uuid = outran_us
+    enrollment.save()
+
+    assert settle_due(orphan.due_at - timedelta(seconds=1)) == []
+    assert settle_due(orphan.due_at) == ["matched"]
+    assert only_delivery().enrollment == enrollment
+
+
+def test_an_orphan_is_tried_ever_more_rarely_and_not_for_ever() -> None:
+    deliver(event("enrollment.identity_updated", uuid4()))
+    first = only_delivery().received_at
+    tries = []
+
+    while (due_at := only_delivery().due_at) is not None:
+        tries.append(due_at)
+        settle_due(due_at)
+
+    pauses = [later - earlier for earlier, later in itertools.pairwise(tries)]
+    assert pauses[0] < timedelta(seconds=20)
+    assert max(pauses) <= timedelta(days=1.25)
+    assert tries[-1] > first + timedelta(days=29)
+    assert len(tries) < 60
+
+
+def test_w7_an_unknown_event_is_kept_and_still_has_the_account_read(enrollment: Enrollment, account_uuid: UUID) -> None:
+    response = deliver(event("enrollment.something_new", account_uuid))
+
+    assert response.status_code == 200
+    assert settle_due() == ["matched"]
+    delivery = only_delivery()
+    assert delivery.event_name == "enrollment.something_new"
+    assert "do not know this event" in delivery.outcome
+    enrollment.refresh_from_db()
+    assert enrollment.readings_asked == 1
+
+
+def test_an_event_that_names_no_account_is_shown_as_failed() -> None:
+    deliver(event("comparison_invoice.processed"))
+
+    assert settle_due() == ["failed"]
+    assert "names no account" in only_delivery().last_error
+
+
+def test_w11_a_handler_that_raises_leaves_its_error_backs_off_and_succeeds_in_the_end(
+    enrollment: Enrollment, account_uuid: UUID
+) -> None:
+    deliver(event("enrollment.finalized", account_uuid))
+    received_at = only_delivery().received_at
+
+    with patch("enrollments.actions.settling.ask_for_reading", side_effect=RuntimeError("a fault of ours")):
+        assert settle_due() == ["failed"]
+        failed = only_delivery()
+        assert failed.due_at is not None
+        assert settle_due(failed.due_at) == ["failed"]
+    again = only_delivery()
+
+    assert failed.last_error == "RuntimeError: a fault of ours"
+    assert failed.due_at >= received_at + timedelta(seconds=10)
+    assert again.due_at is not None
+    assert again.due_at - failed.due_at >= timedelta(seconds=20)
+    assert settle_due(again.due_at) == ["matched"]
+    assert (only_delivery().last_error, only_delivery().enrollment) == ("", enrollment)
+
+
+def test_one_that_raises_stops_no_other(enrollment: Enrollment, account_uuid: UUID) -> None:
+    deliver(event("first", account_uuid))
+    deliver(event("second", account_uuid))
+    real = settling.ask_for_reading
+
+    with patch("enrollments.actions.settling.ask_for_reading", side_effect=[RuntimeError("once"), real]):
+        assert settle_due() == ["failed", "matched"]
+
+
+def test_w11_after_many_failures_it_rests_and_a_button_repeats_it(enrollment: Enrollment, account_uuid: UUID) -> None:
+    deliver(event("enrollment.finalized", account_uuid))
+    with patch("enrollments.actions.settling.ask_for_reading", side_effect=RuntimeError("always")):
+        while (due_at := only_delivery().due_at) is not None:
+            settle_due(due_at)
+    resting = only_delivery()
+    assert resting.attempts == settling.MOST_FAILURES
+    assert (resting.settled_at, resting.last_error) == (None, "RuntimeError: always")
+
+    settling.settle_again(delivery_id=resting.pk, by=OFFICE, at=clock.now())
+
+    assert settle_due() == ["matched"]
+    assert only_delivery().enrollment == enrollment
+
+
+def test_settling_again_by_hand_reads_the_account_anew_and_says_who_asked(
+    enrollment: Enrollment, account_uuid: UUID
+) -> None:
+    deliver(event("account.payment_failed", account_uuid))
+    settle_due()
+
+    settling.settle_again(delivery_id=only_delivery().pk, by=OFFICE, at=clock.now())
+    settle_due()
+
+    enrollment.refresh_from_db()
+    assert enrollment.readings_asked == 2
+    asked = EnrollmentEvent.objects.get(enrollment=enrollment, name="settle_delivery_again")
+    assert (asked.actor, asked.reason) == (str(OFFICE), "account.payment_failed")
+
+
+@pytest.mark.parametrize("key", ["event", "event_type", "type", "name"])
+def test_a_reported_cancellation_is_a_fact_of_its_case_however_the_event_is_written(
+    key: str, enrollment: Enrollment, account_uuid: UUID
+) -> None:
+    body = event("", account_uuid).replace(b'"event": ""', f'"{key}": "location.service_canceled"'.encode())
+
+    deliver(body)
+    settle_due()
+
+    assert gather(enrollment).is_cancel_reported
+
+
+def test_news_of_a_closed_case_is_kept_and_wakes_nobody(enrollment: Enrollment, account_uuid: UUID) -> None:
+    at = clock.now()
+    stopping.close_enrollment(enrollment_id=enrollment.pk, reason="Sold the house.", by=OFFICE, at=at)
+
+    deliver(event("account.payment_failed", account_uuid))
+    settle_due()
+
+    delivery = WebhookDelivery.objects.get()
+    assert "has ended" in delivery.outcome
+    enrollment.refresh_from_db()
+    assert (enrollment.status, enrollment.due_at) == (EnrollmentStatus.ENDED, None)
