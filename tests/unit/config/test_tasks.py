@@ -18,7 +18,11 @@ def test_workers_know_every_message_that_may_be_queued_and_no_other() -> None:
 def test_both_sweeps_run_by_themselves() -> None:
     swept = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
 
-    assert swept == {TaskName.SWEEP_POAS.value, TaskName.SWEEP_ENROLLMENTS.value}
+    assert swept == {
+        TaskName.SWEEP_PROOFS.value,
+        TaskName.SWEEP_POAS.value,
+        TaskName.SWEEP_ENROLLMENTS.value,
+    }
 
 
 def test_a_sweep_that_nobody_took_does_not_pile_up() -> None:

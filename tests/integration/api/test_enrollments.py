@@ -1,0 +1,88 @@
+"""Enrollments for other systems: gates, next step and because; holds released with a reason, consent never overridden."""
+
+from typing import Any
+
+from enrollments.models import Hold
+from enrollments.states import HoldCode
+from tests.factories.cases import case_waiting_for_signature, held_case, hold, judged_offer
+from tests.factories.installations import AT
+from tests.factories.poa_documents import sent_poa
+from tests.integration.api.conftest import Api
+
+
+def test_enrollment_tells_gates_next_step_and_because(api: Api) -> None:
+    enrollment = case_waiting_for_signature()
+
+    shown = api.get(f"enrollments/{enrollment.pk}/").json()
+
+    assert len(shown["gates"]) == 3
+    assert all(set(gate) == {"name", "is_open", "because"} for gate in shown["gates"])
+    assert shown["next_step"] == enrollment.next_step
+    assert shown["because"]
+    assert shown["whose_turn"] == "CUSTOMER"
+    assert (shown["open_hold"], shown["holds"], shown["offers"]) == (None, [], [])
+
+
+def test_offers_are_shown_beside_their_verdicts(api: Api) -> None:
+    enrollment = case_waiting_for_signature()
+    offer = judged_offer(enrollment, sent_poa())
+
+    shown = api.get(f"enrollments/{enrollment.pk}/").json()["offers"]
+
+    assert [(each["id"], each["fits"]) for each in shown] == [(offer.pk, offer.fits)]
+    assert shown[0]["verdict"] == offer.verdict
+    assert isinstance(shown[0]["average_cents_per_kwh_1000"], str)
+
+
+def test_hold_is_released_with_a_reason(api: Api) -> None:
+    enrollment = held_case()
+    path = f"enrollments/{enrollment.pk}/holds/{enrollment.holds.get().pk}/release/"
+
+    silent = api.post(path, {"reason": ""})
+    released = api.post(path, {"reason": "Light has mended the address."})
+    twice = api.post(path, {"reason": "Again."})
+
+    assert (silent.status_code, "reason" in silent.json()) == (400, True)
+    assert released.status_code == 200
+    assert released.json()["open_hold"] is None
+    assert released.json()["holds"][0]["release_reason"] == "Light has mended the address."
+    assert twice.status_code == 409
+
+
+def test_hold_for_a_missing_authority_cannot_be_overridden(api: Api) -> None:
+    enrollment = case_waiting_for_signature()
+    held = hold(enrollment, at=AT, code=HoldCode.AUTHORITY_ENDED)
+
+    response = api.post(f"enrollments/{enrollment.pk}/holds/{held.pk}/release/", {"reason": "We are sure."})
+
+    assert response.status_code == 409
+    assert "cannot be overridden" in response.json()["detail"]
+    assert Hold.objects.get(pk=held.pk).released_at is None
+
+
+def test_hold_of_another_enrollment_is_not_found(api: Api) -> None:
+    ours, other = held_case(), held_case()
+
+    response = api.post(f"enrollments/{ours.pk}/holds/{other.holds.get().pk}/release/", {"reason": "Done."})
+
+    assert response.status_code == 404
+    assert Hold.objects.filter(released_at__isnull=True).count() == 2
+
+
+def test_held_enrollments_are_found(api: Api) -> None:
+    held, free = held_case(), case_waiting_for_signature()
+
+    found = {
+        is_held: [row["id"] for row in api.get("enrollments/", is_held=is_held).json()["results"]]
+        for is_held in ("true", "false")
+    }
+
+    assert found == {"true": [held.pk], "false": [free.pk]}
+
+
+def test_list_asks_the_database_as_often_for_three_as_for_one(api: Api, django_assert_num_queries: Any) -> None:
+    for _ in range(3):
+        held_case()
+
+    with django_assert_num_queries(5):  # the token, the count, the enrollments, their holds, their installations
+        assert len(api.get("enrollments/").json()["results"]) == 3
