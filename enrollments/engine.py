@@ -1,23 +1,23 @@
 """
 Advancing enrollments: claim one that is due, decide, perform, until it must wait.
 
-The row is the truth: a claim is one conditional update, any step may run twice, and any process may stop at any line.
+The row is the truth: any step may run twice, and any process may stop at any line.
 """
 
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
 
-from enrollments import decision
+from enrollments import decision, leases
 from enrollments.actions import accepting, attesting, planning, reconciling, stopping
 from enrollments.actions.moving import EnrollmentMoved, lock
 from enrollments.actions.reconciling import ReadingFailed
-from enrollments.actions.writing import CallFailed, Tools
+from enrollments.actions.writing import CallFailed, Tools, abandon_open_writes
 from enrollments.decision import Step, decide
 from enrollments.facts import gather
 from enrollments.models import Enrollment
@@ -25,9 +25,6 @@ from enrollments.states import HoldCode, HoldOwner
 from poa_documents.guards import AuthorityMissing, SealedFileAltered
 
 logger = logging.getLogger(__name__)
-
-LEASE = timedelta(minutes=10)
-"""How long a worker may have an enrollment; longer than all calls of one turn can last."""
 
 MOST_STEPS_IN_A_TURN = 20
 MOST_FAILURES = 8
@@ -41,19 +38,21 @@ class Engine:
     """Takes enrollments along the road."""
 
     tools: Tools
+    keep_lease: Callable[[str], AbstractContextManager[object]] = nullcontext
 
     def advance(self, enrollment_id: int) -> str:
         """Take an enrollment as far as it goes now; give a word for the log on where it rests."""
-        lease = self._claim(enrollment_id)
-        if lease is None:
+        turn = leases.claim(enrollment_id, at=self.tools.clock.now())
+        if turn is None:
             return "not due"
-        try:
-            resting = self._take_steps(enrollment_id)
-        except Exception as problem:
-            logger.exception("Enrollment %s could not be advanced.", enrollment_id)
-            self._note_failure(enrollment_id, problem, lease)
-            return "failed"
-        return self._rest(enrollment_id, resting, lease)
+        with self.keep_lease(turn):
+            try:
+                resting = self._take_steps(enrollment_id)
+            except Exception as problem:
+                logger.exception("Enrollment %s could not be advanced.", enrollment_id)
+                self._note_failure(enrollment_id, problem, turn)
+                return "failed"
+            return self._rest(enrollment_id, resting, turn)
 
     def _take_steps(self, enrollment_id: int) -> Step | None:
         """Perform step after step until one rests; None when the turn is used up and it must go on in another."""
@@ -113,33 +112,15 @@ class Engine:
         with transaction.atomic():
             stopping.place_hold(lock(enrollment_id), hold, at=self.tools.clock.now())
 
-    # Claiming and resting
+    # Resting
 
-    def _claim(self, enrollment_id: int) -> datetime | None:
-        """
-        Take an enrollment that is due and that nobody has; give the lease's end, or None.
-
-        The lease's end becomes its due time: if this process dies, the sweep finds it then, and a nudge that arrives
-        meanwhile shows as another due time.
-        """
-        now = self.tools.clock.now()
-        lease = now + LEASE
-        claimed = (
-            Enrollment.objects.filter(pk=enrollment_id, due_at__lte=now)
-            .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
-            .update(lease_until=lease, due_at=lease)
-        )
-        return lease if claimed else None
-
-    def _rest(self, enrollment_id: int, step: Step | None, lease: datetime) -> str:
-        """Give the enrollment back, with what it waits for; a nudge that came meanwhile keeps it due."""
-        due_at = self.tools.clock.now() if step is None else _due_at(step)
-        ours = Enrollment.objects.filter(pk=enrollment_id, lease_until=lease)
-        if step is not None:
-            ours.update(**self._what_screens_show(enrollment_id, step))
-        ours.filter(due_at=lease).update(due_at=due_at)
-        ours.update(lease_until=None)
-        return "goes on" if step is None else _name(step)
+    def _rest(self, enrollment_id: int, step: Step | None, turn: str) -> str:
+        """Give the enrollment back with what it waits for."""
+        if step is None:
+            leases.give_back(turn, due_at=self.tools.clock.now())
+            return "goes on"
+        leases.give_back(turn, due_at=_due_at(step), shown=self._what_screens_show(enrollment_id, step))
+        return _name(step)
 
     def _what_screens_show(self, enrollment_id: int, step: Step) -> dict[str, object]:
         enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
@@ -154,28 +135,22 @@ class Engine:
             "gates": [{"name": gate.name, "is_open": gate.is_open, "because": gate.because} for gate in shown],
         }
 
-    def _note_failure(self, enrollment_id: int, problem: Exception, lease: datetime) -> None:
+    def _note_failure(self, enrollment_id: int, problem: Exception, turn: str) -> None:
         """Put a failing enrollment back with growing pauses, and ask for a person in the end."""
         at = self.tools.clock.now()
+        abandon_open_writes(enrollment_id, at=at)
         with transaction.atomic():
             enrollment = lock(enrollment_id)
             enrollment.failures += 1
             enrollment.last_error = f"{type(problem).__name__}: {problem}"[:2000]
-            pause = min(FIRST_PAUSE_AFTER_FAILURE * 2 ** min(enrollment.failures, 20), LONGEST_PAUSE_AFTER_FAILURE)
-            enrollment.due_at = at + pause * random.uniform(1.0, 1.25)  # noqa: S311 - spreads work, keeps no secret
-            if enrollment.lease_until == lease:
-                enrollment.lease_until = None
-            enrollment.save(update_fields=["failures", "last_error", "due_at", "lease_until"])
+            enrollment.save(update_fields=["failures", "last_error"])
             if enrollment.failures >= MOST_FAILURES:
                 because = f"Our own processing failed {enrollment.failures} times: {enrollment.last_error}"
                 hold = decision.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because=because)
                 stopping.place_hold(enrollment, hold, at=at)
-
-
-def due_enrollments(*, at: datetime, limit: int) -> Iterator[int]:
-    """Find enrollments that are due and that nobody has, those waiting longest first."""
-    due = Enrollment.objects.filter(due_at__lte=at).filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at))
-    return due.order_by("due_at").values_list("pk", flat=True)[:limit].iterator()
+            pause = min(FIRST_PAUSE_AFTER_FAILURE * 2 ** min(enrollment.failures, 20), LONGEST_PAUSE_AFTER_FAILURE)
+            due_at = at + pause * random.uniform(1.0, 1.25)  # noqa: S311 - spreads work, keeps no secret
+            leases.give_back(turn, due_at=due_at)
 
 
 def _due_at(step: Step) -> datetime | None:

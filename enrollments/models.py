@@ -60,7 +60,10 @@ class Enrollment(models.Model):
     ended_because = models.TextField(blank=True)
 
     due_at = models.DateTimeField(null=True, blank=True, help_text="When the engine must look again.")
-    lease_until = models.DateTimeField(null=True, blank=True, help_text="A worker has it until then.")
+    leased_by = models.CharField(max_length=36, blank=True, help_text="The turn of a worker that has it in hand.")
+    lease_until = models.DateTimeField(
+        null=True, blank=True, help_text="The worker renews this while it lives; once it is past, the worker is dead."
+    )
     calls_not_before = models.DateTimeField(
         null=True, blank=True, help_text="Light asked us to wait, or could not be reached: no call before then."
     )
@@ -97,6 +100,7 @@ class Enrollment(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="enrollment_due"),
+            models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="enrollment_leased"),
         ]
 
     def __str__(self) -> str:

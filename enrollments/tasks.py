@@ -5,7 +5,7 @@ from celery import shared_task
 from core import clock
 from core.queue import TaskName, enqueue_on_commit
 from enrollments.actions import opening, settling
-from enrollments.engine import due_enrollments
+from enrollments.leases import due_enrollments
 from enrollments.wiring import current_enrollment_id, engine
 
 MOST_IN_A_SWEEP = 500
@@ -38,7 +38,7 @@ def sweep_enrollments_task(**_later: object) -> str:
     deliveries = settling.due_deliveries(at=clock.now(), limit=MOST_IN_A_SWEEP)
     for delivery_id in deliveries:
         enqueue_on_commit(TaskName.SETTLE_DELIVERY, delivery_id=delivery_id)
-    due = list(due_enrollments(at=clock.now(), limit=MOST_IN_A_SWEEP))
+    due = due_enrollments(at=clock.now(), limit=MOST_IN_A_SWEEP)
     for enrollment_id in due:
         enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)
     return f"{changed} cases changed, {len(deliveries)} webhooks to settle, {len(due)} enrollments due"

@@ -11,6 +11,7 @@ from enrollments import start_dates
 from enrollments.actions.writing import Tools
 from enrollments.decision import Policy
 from enrollments.engine import Engine
+from enrollments.leases import LeaseKeeper
 from enrollments.light.client import LightClient
 from enrollments.light.transport import Exchange
 from enrollments.models import RemoteCall
@@ -39,8 +40,15 @@ def policy() -> Policy:
     )
 
 
+@cache
+def lease_keeper() -> LeaseKeeper:
+    """The process's one heartbeat."""
+    return LeaseKeeper(configured_clock())
+
+
 def engine() -> Engine:
-    return Engine(Tools(light=light_client(), clock=configured_clock(), policy=policy()))
+    tools = Tools(light=light_client(), clock=configured_clock(), policy=policy())
+    return Engine(tools, keep_lease=lease_keeper())
 
 
 def _record_call(exchange: Exchange) -> None:

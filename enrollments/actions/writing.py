@@ -25,6 +25,7 @@ from enrollments.states import UNSETTLED_WRITE_STATUSES, HoldCode, WriteKind, Wr
 from poa_documents.models import PoaDocument
 
 LONGEST_BACK_OFF = timedelta(minutes=15)
+LONGEST_SLEEP_BEFORE_SENDING = timedelta(seconds=30)
 FIRST_BACK_OFF = timedelta(seconds=5)
 
 Answer = TypeVar("Answer")
@@ -74,14 +75,26 @@ def open_write(enrollment: Enrollment, kind: WriteKind, request: dict[str, Any],
     return write
 
 
+def abandon_open_writes(enrollment_id: int, *, at: datetime) -> None:
+    """Doubt whatever write an enrollment's dead or failed worker left open."""
+    for write in LightWrite.objects.filter(enrollment_id=enrollment_id, status=WriteStatus.OPEN):
+        lose_answer(write.pk, outcome="The worker stopped before an answer was kept.", at=at)
+
+
 def call(write: LightWrite, send: Callable[[], Answer], *, clock: Clock) -> Answer:
     """
     Make the call that `write` records, and close the record unless an answer came.
 
     With an answer the caller closes it, in the transaction that keeps what the answer brought.
 
+    A worker that slept between record and call, in a paused machine say, must not send any more: others may already
+    be looking for the outcome.
+
     :raises CallFailed: no answer; record and enrollment are up to date
     """
+    if clock.now() - write.opened_at > LONGEST_SLEEP_BEFORE_SENDING:
+        close_not_done(write.pk, outcome="Not sent: too long after it was recorded.", at=clock.now())
+        raise CallFailed(f"Write {write.pk} was too old to be sent.")
     try:
         return send()
     except InDoubt as doubt:

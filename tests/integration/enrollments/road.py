@@ -119,7 +119,7 @@ class Road:
         end = self.clock.at + span
         while self.clock.at < end and not until():
             enrollment.refresh_from_db()
-            wake = min(enrollment.due_at or end, end)
+            wake = min(enrollment.due_at or end, enrollment.lease_until or end, end)
             self.pass_time(max(wake - self.clock.at, timedelta(seconds=1)))
             self.engine.advance(enrollment.pk)
         enrollment.refresh_from_db()

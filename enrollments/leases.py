@@ -1,0 +1,103 @@
+"""
+Whose hands an enrollment is in: claims, the heartbeat that keeps them, and giving back.
+
+A claim is one conditional update, the same on PostgreSQL and SQLite. While a worker lives it renews its leases; a lease
+that ran out therefore means a dead worker, and whatever call it had begun is in doubt.
+"""
+
+import logging
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import DatabaseError, close_old_connections, connection
+from django.db.models import Q
+
+from core.clock import Clock
+from enrollments.actions.writing import abandon_open_writes
+from enrollments.models import Enrollment
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=30)
+HEARTBEAT_SECONDS = 5.0
+
+
+def due_enrollments(*, at: datetime, limit: int) -> list[int]:
+    """Find enrollments that are due and in nobody's hands, and those whose worker died; longest waiting first."""
+    free = Q(lease_until__isnull=True)
+    due = Enrollment.objects.filter(Q(due_at__lte=at) & free | Q(lease_until__lte=at))
+    return list(due.order_by("due_at").values_list("pk", flat=True)[:limit])
+
+
+def claim(enrollment_id: int, *, at: datetime) -> str | None:
+    """
+    Take an enrollment that is due, or whose worker died; give the name of the turn, or None.
+
+    Its due time is emptied: one that is there when it is given back is a nudge that came meanwhile.
+    """
+    turn = str(uuid.uuid4())
+    taken = {"leased_by": turn, "lease_until": at + LEASE, "due_at": None}
+    ours = Enrollment.objects.filter(pk=enrollment_id)
+    if ours.filter(due_at__lte=at, lease_until__isnull=True).update(**taken):
+        return turn
+    if ours.filter(lease_until__lte=at).update(**taken):
+        abandon_open_writes(enrollment_id, at=at)
+        return turn
+    return None
+
+
+def give_back(turn: str, *, due_at: datetime | None, shown: dict[str, Any] | None = None) -> None:
+    """Put an enrollment back, unless another worker took it from a turn taken for dead."""
+    ours = Enrollment.objects.filter(leased_by=turn)
+    if shown:
+        ours.update(**shown)
+    ours.filter(due_at__isnull=True).update(due_at=due_at)
+    ours.update(leased_by="", lease_until=None)
+
+
+class LeaseKeeper:
+    """Renews the leases of this process's turns from a thread of its own, as long as the process lives."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._turns: set[str] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def __call__(self, turn: str) -> Iterator[None]:
+        """Keep the lease of `turn` alive for the length of a `with` block."""
+        with self._lock:
+            self._turns.add(turn)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._beat, name="lease-keeper", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._turns.discard(turn)
+
+    def _beat(self) -> None:
+        """Beat while there is a turn to keep; the next turn starts a new thread."""
+        pause = threading.Event()
+        while True:
+            pause.wait(HEARTBEAT_SECONDS)
+            with self._lock:
+                turns = list(self._turns)
+                if not turns:
+                    self._thread = None
+                    break
+            self._renew(turns)
+        connection.close()
+
+    def _renew(self, turns: list[str]) -> None:
+        try:
+            close_old_connections()
+            Enrollment.objects.filter(leased_by__in=turns).update(lease_until=self._clock.now() + LEASE)
+        except DatabaseError:
+            logger.warning("The leases of %s turns could not be renewed.", len(turns), exc_info=True)
