@@ -8,7 +8,12 @@ from installations.actions.going_live import (
     report_go_live,
     withdraw_go_live,
 )
-from installations.actions.registering import register_customer, register_installation, register_site
+from installations.actions.registering import (
+    correct_contact,
+    register_customer,
+    register_installation,
+    register_site,
+)
 from installations.actions.scheduling import assign_technician, cancel_installation, move_installation
 
 __all__ = [
@@ -16,6 +21,7 @@ __all__ = [
     "assign_technician",
     "cancel_installation",
     "confirm_go_live",
+    "correct_contact",
     "correct_go_live",
     "keep_proof",
     "move_installation",

@@ -68,6 +68,29 @@ def register_customer(
     )
 
 
+def correct_contact(*, customer_id: int, email: str, phone: str, language: str, by: Actor, at: datetime) -> Customer:
+    """
+    Put right how a customer is reached. Another e-mail address counts as unverified until it is used.
+
+    `by` and `at` are taken for the day when customers have events of their own. Mails already sent are not sent anew.
+
+    :raises InputRefused: with the problems by field
+    """
+    del by, at
+    check_input(
+        email=_email_problems(email),
+        phone=_phone_problems(phone),
+        language=() if language in Language.values else ("Choose en or es.",),
+    )
+    with transaction.atomic():
+        customer = Customer.objects.select_for_update().get(pk=customer_id)
+        if customer.email != email.strip():
+            customer.contact_verified_at = None
+        customer.email, customer.phone, customer.language = email.strip(), phone, language
+        customer.save(update_fields=["email", "phone", "language", "contact_verified_at"])
+    return customer
+
+
 def register_site(
     *,
     address_1: str,
