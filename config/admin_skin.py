@@ -12,6 +12,10 @@ def _stylesheet(_request: HttpRequest) -> str:
     return static("css/admin.css")
 
 
+def _icon(_request: HttpRequest) -> str:
+    return static("img/icon.svg")
+
+
 def _may_view(app_label: str, model_name: str) -> Callable[[HttpRequest], bool]:
     def allowed(request: HttpRequest) -> bool:
         return any(request.user.has_perm(f"{app_label}.{verb}_{model_name}") for verb in ("view", "change"))
@@ -37,6 +41,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "THEME": "light",
     "STYLES": [_stylesheet],
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "DASHBOARD_CALLBACK": "enrollments.admin.queue.add_work_queue",
     "COLORS": {
         "primary": {

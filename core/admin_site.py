@@ -48,6 +48,7 @@ __all__ = [
     "UserCreationForm",
     "age",
     "as_download",
+    "buttons_of",
     "display",
     "moment",
     "name_actors",
@@ -383,6 +384,18 @@ def page_of(record: Model) -> str:
 def press_url(record: Model, button_name: str) -> str:
     opts = record._meta
     return reverse(f"admin:{opts.app_label}_{opts.model_name}_press", args=[quote(record.pk), button_name])
+
+
+def buttons_of(record: Any, request: HttpRequest) -> list[Cell]:
+    """Give the ways to what this person can do with a record now, for the page of another record."""
+    record_admin = admin.site._registry.get(type(record))  # noqa: SLF001 - the site has no public look-up
+    if not isinstance(record_admin, RecordAdmin):
+        return []
+    return [
+        Cell(button.label, press_url(record, button.name), tone="grave" if button.is_grave else "")
+        for button in record_admin.buttons
+        if not button.is_direct and record_admin.may_press(request, button) and button.is_offered(record)
+    ]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from core.admin_site import (
     RecordAdmin,
     Table,
     age,
+    buttons_of,
     display,
     moment,
     name_actors,
@@ -32,10 +33,11 @@ from enrollments.actions.stopping import (
 )
 from enrollments.admin.holds import ReleaseForm, can_release
 from enrollments.decision import CONSENT_HOLDS, decide, gates, if_live_on
-from enrollments.facts import gather
+from enrollments.facts import gather, governing_poa
 from enrollments.models import Enrollment, Hold
 from enrollments.states import SETTLED_STATUSES, EnrollmentStatus
 from enrollments.wiring import policy
+from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
 
 OFFERS_SHOWN = 6
 
@@ -162,6 +164,7 @@ class EnrollmentAdmin(RecordAdmin):
         context: dict[str, Any] = {
             "gates": presenters.gate_views(gates(facts, now=now, policy=rules)),
             "next_step": presenters.next_step_view(step, due_at=record.due_at, now=now),
+            "beside": _beside(record, request),
             "timeline": _timeline(record),
             "timeline_length": queries.TIMELINE_LENGTH,
             "offers": _offers(record, now=now),
@@ -179,10 +182,42 @@ class EnrollmentAdmin(RecordAdmin):
         if record.status == EnrollmentStatus.OPEN and facts.go_live.counted_date is None:
             live = if_live_on(chicago_day(now), facts, now=now, policy=rules)
             context["if_live_today"] = presenters.next_step_view(live, due_at=None, now=now)
+            context["same_if_live_today"] = live == step
         return context
 
     def tables_of(self, _request: HttpRequest, record: Enrollment) -> list[Table]:
         return [_authority_table(record), _jobs_table(record)]
+
+
+def _beside(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, Any]]:
+    """What staff can do with the records that decide about this case, in the order of the gates."""
+    poa = governing_poa(enrollment)
+    jobs = list(enrollment.installations.select_related("site").prefetch_related("reports"))
+    reports = [
+        report
+        for job in jobs
+        for report in job.reports.all()
+        if report.status in CURRENT_REPORT_STATUSES or report.status == GoLiveReportStatus.CONFLICTING
+    ]
+    found = [
+        *([{"record": Cell(str(poa), page_of(poa)), "buttons": buttons_of(poa, request)}] if poa else []),
+        *(
+            {
+                "record": Cell(f"Go-live report of {report.granted_date}", page_of(report)),
+                "buttons": buttons_of(report, request),
+            }
+            for report in reports
+        ),
+        *({"record": Cell(str(job), page_of(job)), "buttons": buttons_of(job, request)} for job in jobs),
+    ]
+    may_draft = request.user.has_perm("poa_documents.add_poadocument") and enrollment.status == EnrollmentStatus.OPEN
+    if may_draft and (poa is None or not poa.is_open):
+        add_url = reverse("admin:poa_documents_poadocument_add")
+        url = f"{add_url}?customer={enrollment.customer_id}&site={enrollment.site_id}"
+        found.insert(
+            0, {"record": Cell("Power of attorney"), "buttons": [Cell("Draw up a new power of attorney", url)]}
+        )
+    return [each for each in found if each["buttons"]]
 
 
 def _authority_table(enrollment: Enrollment) -> Table:

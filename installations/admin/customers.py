@@ -7,8 +7,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from core.actors import Actor
-from core.admin_site import ButtonForm, Cell, RegisteredByAction, Table, display, page_of
-from installations.actions import register_customer
+from core.admin_site import Button, ButtonForm, Cell, Press, RegisteredByAction, Table, display, page_of
+from installations.actions import correct_contact, register_customer
 from installations.guards import InputRefused
 from installations.models import Customer, Installation, Language
 
@@ -26,6 +26,26 @@ class CustomerForm(ButtonForm):
     )
 
 
+class ContactForm(ButtonForm):
+    email = forms.EmailField(label="E-mail address")
+    phone = forms.CharField(required=False, widget=forms.TextInput(attrs={"type": "tel"}))
+    language = forms.ChoiceField(choices=Language.choices)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.record is not None:
+            known = {"email": self.record.email, "phone": str(self.record.phone), "language": self.record.language}
+            self.initial = {**known, **self.initial}
+
+
+def _correct_contact(press: Press) -> str:
+    correct_contact(customer_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return (
+        "Corrected. An invitation that is out still went to the old address: resend it from the power of attorney's "
+        "page, and the earlier link stops working."
+    )
+
+
 @admin.register(Customer)
 class CustomerAdmin(RegisteredByAction):
     list_display = ("name", "email", "phone", "language", "created_at")
@@ -40,6 +60,16 @@ class CustomerAdmin(RegisteredByAction):
         "birth_date_on_file",
         "contact_verified_at",
         "created_at",
+    )
+    buttons = (
+        Button(
+            name="correct-contact",
+            label="Correct e-mail, phone or language",
+            run=_correct_contact,
+            explanation="Changes how the customer is reached from now on. Signed documents keep what they say.",
+            refusals=(InputRefused,),
+            form=ContactForm,
+        ),
     )
     registering_form = CustomerForm
     registering_refusals = (InputRefused,)

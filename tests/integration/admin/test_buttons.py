@@ -398,3 +398,42 @@ def test_a_pause_begun_by_somebody_else_and_ended_already_cannot_be_ended_twice(
     answer = press(office_client, found, "resume")
 
     assert "Nothing was done" in told(answer)
+
+
+def test_a_wrong_mail_address_is_corrected_and_counts_as_unverified(office_client: Client) -> None:
+    person = customer(contact_verified_at=AT)
+
+    press(office_client, person, "correct-contact", email="right@example.com", phone="", language="es")
+
+    person.refresh_from_db()
+    assert (person.email, person.language) == ("right@example.com", "es")
+    assert person.contact_verified_at is None
+
+
+def test_a_case_offers_what_can_be_done_with_the_records_that_decide_about_it(
+    office_client: Client, viewer_client: Client
+) -> None:
+    job = installation(AT - timedelta(days=30))
+    poa = sent_poa(customer=job.customer, site=job.site, at=AT)
+    report = go_live_report(job, by=Actor.technician(0))
+    enrollment = case(job=job)
+    ways = [
+        press_url(poa, "resend"),
+        press_url(poa, "void"),
+        press_url(report, "confirm"),
+        press_url(report, "withdraw"),
+    ]
+
+    page = office_client.get(page_of(enrollment)).content.decode()
+    viewers_page = viewer_client.get(page_of(enrollment)).content.decode()
+
+    assert [way for way in ways if way not in page] == []
+    assert [way for way in ways if way in viewers_page] == []
+
+
+def test_a_case_without_an_open_poa_offers_to_draw_one_up(office_client: Client) -> None:
+    enrollment = case()
+
+    page = office_client.get(page_of(enrollment)).content.decode()
+
+    assert f"poadocument/add/?customer={enrollment.customer_id}&amp;site={enrollment.site_id}" in page

@@ -1,0 +1,142 @@
+"""An enrollment's page: the gates, the next step and why, offers beside limits, everything that happened."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from core.actors import Actor
+from core.admin_site import page_of
+from enrollments.models import RemoteCall, WebhookDelivery
+from enrollments.states import HoldCode
+from tests.factories.cases import case, case_waiting_for_signature, hold, judged_offer, looked_at
+from tests.factories.installations import AT, go_live_report, installation
+from tests.factories.poa_documents import revoked_poa, signed_poa
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_page_says_what_comes_next_why_and_whose_turn_it_is(office_client: Client) -> None:
+    enrollment = case_waiting_for_signature()
+
+    page = office_client.get(page_of(enrollment)).content.decode()
+
+    assert "Next: Wait: Customer to sign" in page
+    assert "The customer has the power of attorney and has not signed it yet." in page
+    assert page.count("</span> shut</span>") == 3
+
+
+def test_the_page_says_what_a_go_live_today_would_bring(office_client: Client) -> None:
+    waiting = case_waiting_for_signature()
+
+    context = office_client.get(page_of(waiting)).context
+
+    assert context["same_if_live_today"] is True
+
+
+def test_once_live_there_is_no_what_if(office_client: Client) -> None:
+    job = installation(AT - timedelta(days=30))
+    go_live_report(job)
+
+    context = office_client.get(page_of(case(job=job))).context
+
+    assert "if_live_today" not in context
+
+
+def test_a_revoked_authority_is_said_to_be_beyond_override(office_client: Client) -> None:
+    job = installation(AT - timedelta(days=30))
+    enrollment = case(job=job)
+    revoked_poa(customer=job.customer, site=job.site, at=AT - timedelta(days=1))
+    looked_at(enrollment, at=AT)
+
+    page = office_client.get(page_of(enrollment)).content.decode()
+
+    assert enrollment.holds.get().code == HoldCode.AUTHORITY_ENDED
+    assert "cannot be overridden by anyone" in page
+
+
+def test_an_offer_stands_beside_the_limits_with_both_numbers(office_client: Client) -> None:
+    job = installation(AT - timedelta(days=30))
+    poa = signed_poa(customer=job.customer, site=job.site, at=AT)
+    enrollment = case(job=job)
+    judged_offer(enrollment, poa, average_cents_per_kwh_1000=Decimal("17.8"))
+
+    offer = office_client.get(page_of(enrollment)).context["offers"][0]
+
+    first = [cell.text for cell in offer["table"].rows[0]]
+    assert first == ["Average price at 1,000 kWh", "at most 16.9 ¢/kWh", "17.8 ¢/kWh", "Fails"]
+    assert offer["misses"] == "average price at 1,000 kWh"
+
+
+def test_all_journals_meet_in_one_timeline_newest_first(office_client: Client) -> None:
+    job = installation(AT - timedelta(days=30))
+    signed_poa(customer=job.customer, site=job.site, at=AT - timedelta(days=3))
+    go_live_report(job, at=AT - timedelta(days=2), by=Actor.technician(0))
+    enrollment = case(job=job)
+    hold(enrollment, at=AT)
+    RemoteCall.objects.create(
+        enrollment=enrollment, purpose="read", method="GET", path="/v1/account", seconds=0.2, http_status=200, at=AT
+    )
+    WebhookDelivery.objects.create(
+        event_key="k", body="{}", event_name="account.updated", enrollment=enrollment, received_at=AT
+    )
+
+    entries = office_client.get(page_of(enrollment)).context["timeline"]
+
+    kinds = {entry["kind"] for entry in entries}
+    assert kinds == {"Case", "Job", "Authority", "Webhook", "Write to Light", "Call to Light"}
+    assert entries[-1]["what"].startswith("Register")
+    assert all(entry["url"] for entry in entries)
+
+
+def test_the_number_of_queries_does_not_grow_with_the_history(office_client: Client) -> None:
+    job = installation(AT - timedelta(days=30))
+    enrollment = case(job=job)
+    office_client.get(page_of(enrollment))
+
+    with CaptureQueriesContext(connection) as with_little:
+        office_client.get(page_of(enrollment))
+    for number in range(20):
+        RemoteCall.objects.create(enrollment=enrollment, purpose="read", method="GET", path="/", seconds=0.2, at=AT)
+        WebhookDelivery.objects.create(event_key=f"k{number}", body="{}", enrollment=enrollment, received_at=AT)
+    with CaptureQueriesContext(connection) as with_much:
+        office_client.get(page_of(enrollment))
+
+    assert len(with_much) <= len(with_little) + 1
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "enrollments/enrollment",
+        "enrollments/hold",
+        "enrollments/enrollmentevent",
+        "installations/installation",
+        "installations/golivereport",
+        "installations/installationevent",
+        "poa_documents/poadocument",
+        "poa_documents/customermail",
+        "poa_documents/evidenceentry",
+        "poa_documents/consentrecord",
+    ],
+)
+def test_lists_take_as_many_queries_for_many_rows_as_for_few(office_client: Client, address: str) -> None:
+    def another() -> None:
+        job = installation(AT - timedelta(days=30))
+        signed_poa(customer=job.customer, site=job.site, at=AT)
+        go_live_report(job)
+        hold(case(job=job), at=AT)
+
+    another()
+    office_client.get(f"/admin/{address}/")
+    with CaptureQueriesContext(connection) as with_few:
+        office_client.get(f"/admin/{address}/")
+    another()
+    another()
+    with CaptureQueriesContext(connection) as with_many:
+        office_client.get(f"/admin/{address}/")
+
+    assert len(with_many) == len(with_few)

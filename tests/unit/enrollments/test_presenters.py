@@ -1,0 +1,124 @@
+"""Words, tones and dates of the screens."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from core.admin_site import age
+from enrollments import presenters
+from enrollments.decision import AcceptPlan, Finished, Gate, GateName, Hold, RequestPlans, Wait, Waiting
+from enrollments.queries import CaseCount, QueueChoice, QueuePart
+from enrollments.states import HoldCode, HoldOwner
+
+NOW = datetime(2026, 3, 5, 16, 0, tzinfo=UTC)
+WAIT = Wait(until=None, code=Waiting.GO_LIVE, because="Not reported yet.", whose_turn=HoldOwner.TECHNICIAN)
+
+
+@pytest.mark.parametrize("code", HoldCode.values)
+def test_every_hold_code_has_words(code: str) -> None:
+    assert presenters.reason_label(code) == HoldCode(code).label
+
+
+@pytest.mark.parametrize("code", list(Waiting))
+def test_every_kind_of_waiting_has_words_of_its_own(code: Waiting) -> None:
+    assert code in presenters.WAITING_LABELS
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [
+        ("READACCOUNT", "Read the account at Light"),
+        ("HOLD", "Blocked"),
+        ("", "Not looked at yet"),
+        ("NEW_THING", "New thing"),
+    ],
+)
+def test_a_stored_step_is_said_in_words_also_when_it_is_unknown(stored: str, words: str) -> None:
+    assert presenters.reason_label(stored) == words
+
+
+def test_a_wait_for_somebody_names_him_and_waits_for_him() -> None:
+    view = presenters.next_step_view(WAIT, due_at=None, now=NOW)
+
+    assert view.whose_turn == "Technician"
+    assert view.when == "As soon as somebody acted"
+    assert not view.needs_person
+
+
+def test_a_wait_until_a_moment_says_it_in_chicago_time_and_how_long_it_is() -> None:
+    wait = replace(WAIT, until=NOW + timedelta(hours=3), whose_turn=None)
+
+    view = presenters.next_step_view(wait, due_at=None, now=NOW)
+
+    assert view.when == "Mar 5, 2026, 13:00 (in 3 hours)"
+    assert view.whose_turn == "Nobody's: it goes on by itself"
+
+
+def test_a_hold_waits_for_a_person_and_says_by_when() -> None:
+    hold = Hold(HoldCode.OUTSIDE_LIMITS, HoldOwner.OFFICE, because="Too dear.", act_by=date(2026, 3, 20))
+
+    view = presenters.next_step_view(hold, due_at=None, now=NOW)
+
+    assert view.needs_person
+    assert view.label == "Stop for a person: No offer within the signed limits"
+    assert view.act_by == "Mar 20, 2026"
+
+
+def test_an_acceptance_names_its_start() -> None:
+    step = AcceptPlan(1, 2, date(2026, 3, 13), because="It fits.")
+
+    assert presenters.step_label(step) == "Accept the plan with service from Mar 13, 2026"
+
+
+def test_work_that_is_due_is_due_now() -> None:
+    assert presenters.next_step_view(RequestPlans(because="Due."), due_at=NOW, now=NOW).when == "Now"
+    assert presenters.next_step_view(Finished(because="Done."), due_at=None, now=NOW).when == "—"
+
+
+def test_a_gate_says_in_words_what_its_color_says() -> None:
+    shut = Gate(GateName.GO_LIVE, because=WAIT.because, blocked_by=WAIT)
+    opened = Gate(GateName.AUTHORITY, because="Signed.")
+
+    views = presenters.gate_views([opened, shut])
+
+    assert [(view.label, view.state, view.mark) for view in views] == [
+        ("Authority", "open", "✓"),
+        ("Go-live", "shut", "✕"),
+    ]
+
+
+def test_reasons_are_counted_within_the_chosen_part_and_owner() -> None:
+    counts = [
+        CaseCount(QueuePart.HELD, "NO_PLANS", "OFFICE", 3),
+        CaseCount(QueuePart.HELD, "NOT_AUTHORIZED", "OPERATIONS", 2),
+        CaseCount(QueuePart.WAITING, "GO_LIVE", "TECHNICIAN", 9),
+    ]
+
+    tabs = presenters.reason_tabs(counts, QueueChoice(QueuePart.HELD, owner="OFFICE"))
+
+    assert [(tab.label, tab.cases) for tab in tabs] == [("Every reason", 3), ("Light offers no plan", 3)]
+
+
+def test_parts_are_counted_whatever_is_chosen() -> None:
+    counts = [CaseCount(QueuePart.HELD, "NO_PLANS", "OFFICE", 3), CaseCount(QueuePart.RUNNING, "X", "", 4)]
+
+    tabs = presenters.part_tabs(counts, QueueChoice())
+
+    assert [tab.cases for tab in tabs] == [3, 0, 4]
+    assert [tab.is_current for tab in tabs] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (timedelta(seconds=20), "under a minute"),
+        (timedelta(minutes=1), "1 minute"),
+        (timedelta(hours=23, minutes=59), "23 hours"),
+        (timedelta(days=1), "1 day"),
+        (timedelta(days=40), "40 days"),
+    ],
+)
+def test_an_age_is_said_in_its_largest_unit(length: timedelta, words: str) -> None:
+    assert age(NOW - length, NOW) == words
+    assert age(NOW, NOW - length) == words
