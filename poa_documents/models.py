@@ -293,6 +293,13 @@ class ConsentRecord(models.Model):
         return f"{self.get_statement_display()} of POA {self.poa_id}"
 
 
+class EvidenceIsFinal(Exception):
+    """Entries of the journal are only ever added. A correction is an entry of its own."""
+
+    def __init__(self, entry: "EvidenceEntry") -> None:
+        super().__init__(f"Entry {entry.number} of POA {entry.poa_id} is written and stays: add another instead.")
+
+
 class EvidenceEntry(models.Model):
     """
     One row of a POA's journal, carrying the hash of the row before. Rows are only ever added.
@@ -316,6 +323,16 @@ class EvidenceEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}. {self.kind}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """:raises EvidenceIsFinal: the entry is written already"""
+        if not self._state.adding:
+            raise EvidenceIsFinal(self)
+        super().save(*args, **kwargs)
+
+    def delete(self, *_args: Any, **_kwargs: Any) -> tuple[int, dict[str, int]]:
+        """:raises EvidenceIsFinal: always"""
+        raise EvidenceIsFinal(self)
 
 
 class MailKind(models.TextChoices):

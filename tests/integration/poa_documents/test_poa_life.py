@@ -16,6 +16,7 @@ from poa_documents.limits import LIMIT_FIELDS
 from poa_documents.models import (
     CustomerMail,
     EvidenceEntry,
+    EvidenceIsFinal,
     MailKind,
     PoaDocument,
     PoaTemplate,
@@ -492,10 +493,18 @@ def test_an_entry_forged_with_a_fitting_hash_breaks_the_next_link() -> None:
     poa = signed_poa()
     entry = EvidenceEntry.objects.get(poa=poa, number=2)
     entry.actor = "staff:9"
-    entry.sha256 = evidence._sha256(entry)
-    entry.save()
+    EvidenceEntry.objects.filter(pk=entry.pk).update(actor=entry.actor, sha256=evidence._sha256(entry))
 
     assert evidence.verify(poa).broken_number == 3
+
+
+def test_an_entry_can_be_neither_saved_again_nor_deleted() -> None:
+    entry = EvidenceEntry.objects.get(poa=signed_poa(), number=2)
+
+    with pytest.raises(EvidenceIsFinal):
+        entry.save()
+    with pytest.raises(EvidenceIsFinal):
+        entry.delete()
 
 
 @pytest.mark.django_db(transaction=True)
