@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from rest_framework import serializers, status
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -143,8 +143,11 @@ def _fingerprint(request: Request) -> str:
     said: Any = request.data
     if isinstance(said, Mapping):
         said = {name: _part(said, name) for name in said}
-    text = json.dumps([request.method, request.get_full_path(), said], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    text = json.dumps([request.method, request.get_full_path(), said], sort_keys=True, default=str, ensure_ascii=False)
+    try:
+        return hashlib.sha256(text.encode()).hexdigest()
+    except UnicodeEncodeError as problem:
+        raise ParseError("The body holds half a character (a lone surrogate). Send whole Unicode text.") from problem
 
 
 def _part(said: Mapping[str, Any], name: str) -> Any:

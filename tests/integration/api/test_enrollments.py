@@ -1,4 +1,4 @@
-"""Enrollments for other systems: gates, next step and because; holds released with a reason, consent never overridden."""
+"""Enrollments for other systems: gates, next step and because; holds are released, consent is never overridden."""
 
 from typing import Any
 
