@@ -10,7 +10,7 @@ WORKERS ?= auto
 LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check fix run web worker scheduler simulator states docs lock setup clean
+.PHONY: help demo test test-all check fix run web worker scheduler simulator states docs pictures lock setup clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -90,6 +90,9 @@ states: $(VENV)/dev.stamp ## Draw docs/states.md from the tables of moves
 
 docs: states ## Write every generated page
 	@$(PY) manage.py write_configuration
+
+pictures: $(VENV)/dev.stamp ## Take the pictures of the README anew; needs Chromium
+	@$(PY) -m tests.pictures
 
 lock: ## Compile the lock files anew from pyproject.toml; needs uv
 	uv pip compile pyproject.toml $(LOCK_OPTIONS) --output-file requirements.lock

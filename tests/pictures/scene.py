@@ -1,0 +1,180 @@
+"""
+What the pictures show: a spring morning in the office, some weeks after the first customers signed.
+
+Every record comes about by the actions that people and the engine take; Light is the stand-in, over real HTTP.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from uuid import UUID
+
+from django.contrib.auth.models import Group, User
+
+from config.staff_groups import OFFICE_GROUP
+from core.actors import Actor
+from core.dates import chicago_day
+from enrollments.actions import opening
+from enrollments.models import Enrollment
+from installations import actions
+from installations.models import GoLiveSource, Installation
+from poa_documents.models import PlanPromise
+from simulator.pricing import FIXED_BUYBACK_GROUP_UUID
+from simulator.server import RunningSimulator
+from tests.contract.dialects import REFERENCE
+from tests.factories import installations as made
+from tests.factories.poa_documents import plan_promise, sent_poa
+from tests.integration.enrollments.road import Road, SettableClock
+from tests.integration.poa_documents.portal_visits import token_in_last_mail
+
+FIRST_DAY = datetime(2026, 3, 2, 15, 10, tzinfo=UTC)
+PASSWORD = "open the work queue"
+HALF_A_DAY = timedelta(hours=12)
+
+
+@cache
+def scene_clock() -> SettableClock:
+    """The clock that pages and machine share, by way of `settings.CLOCK`."""
+    return SettableClock(FIRST_DAY)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Whom and what the pictures are taken of."""
+
+    staff: User
+    technician: User
+    held: Enrollment
+    job: Installation
+    signing_token: str
+
+
+@dataclass(frozen=True)
+class Household:
+    first_name: str
+    last_name: str
+    address: str
+    city: str
+    postal_code: str
+    tag: str = ""
+
+    @property
+    def email(self) -> str:
+        return f"{self.first_name}.{self.last_name}{self.tag}@example.com".lower()
+
+
+CARMEN = Household("Carmen", "Reyes", "4810 Pecan Street", "Waco", "76708")
+DENISE = Household("Denise", "Okafor", "1906 Cedar Bend", "Round Rock", "78664", tag="+frozen")
+GRACE = Household("Grace", "Whitfield", "9 Juniper Lane", "Round Rock", "78664")
+LINH = Household("Linh", "Tran", "88 Live Oak Lane", "Fort Worth", "76107")
+MIGUEL = Household("Miguel", "Santos", "27 Bluebonnet Court", "Killeen", "76541")
+NORA = Household("Nora", "Alvarez", "740 Rio Vista Drive", "Brownwood", "76801", tag="+noplans")
+PAUL = Household("Paul", "Becker", "612 Windmill Way", "Tyler", "75701")
+ROSA = Household("Rosa", "Delgado", "1523 Mesquite Trail", "Midland", "79701")
+WALTER = Household("Walter", "Brooks", "350 Old Mill Road", "Temple", "76501")
+
+
+def play(simulator: RunningSimulator) -> Scene:
+    """Let the weeks before the pictures pass."""
+    simulator.control.set_now(FIRST_DAY)
+    simulator.control.freeze_clock()
+    road = Road(simulator, REFERENCE, clock=scene_clock())
+    try:
+        return _play(road)
+    finally:
+        road.light.close()
+
+
+def _play(road: Road) -> Scene:
+    staff = User.objects.create_user("olivia", password=PASSWORD, first_name="Olivia", is_staff=True)
+    staff.groups.add(Group.objects.get(name=OFFICE_GROUP))
+    technician = made.technician(username="tess", password=PASSWORD, first_name="Tess", last_name="Nguyen")
+    sunny, modest = _promise("Lone Star Solar Buyback", "17.5"), _promise("Lone Star Solar Saver", "15.5")
+
+    carmen, miguel = _signed(road, CARMEN, sunny), _signed(road, MIGUEL, modest)
+    walter, denise = _signed(road, WALTER, sunny), _signed(road, DENISE, sunny)
+    for enrollment in (carmen, miguel, denise):
+        road.finish_at_light(enrollment)
+    road.pass_time(timedelta(days=1))
+    road.report_pto(carmen)
+    _live(road, timedelta(days=9))
+
+    road.report_pto(miguel)
+    linh, nora, paul, rosa = (_signed(road, who, sunny) for who in (LINH, NORA, PAUL, ROSA))
+    for enrollment in (linh, nora, paul, rosa):
+        road.finish_at_light(enrollment)
+    _live(road, timedelta(days=2))
+
+    road.report_pto(linh)
+    road.report_pto(nora)
+    road.revoke(walter)
+    _installed(paul.installations.get(), technician, road)
+    made.go_live_report(
+        paul.installations.get(),
+        at=road.clock.at,
+        by=Actor.technician(technician.pk),
+        source=GoLiveSource.PORTAL,
+    )
+    job = _installed(rosa.installations.get(), technician, road)
+    grace = _sold(road, GRACE)
+    sent_poa(customer=grace.customer, site=grace.site, promise=sunny, at=road.clock.at)
+    signing_token = token_in_last_mail()
+    _look_at(road, grace)
+    _live(road, timedelta(days=1))
+    miguel.refresh_from_db()
+    return Scene(staff=staff, technician=technician, held=miguel, job=job, signing_token=signing_token)
+
+
+def _promise(name: str, highest_at_1000: str) -> PlanPromise:
+    return plan_promise(
+        name=name,
+        light_plan_group=UUID(FIXED_BUYBACK_GROUP_UUID),
+        highest_average_cents_per_kwh_500=Decimal("19.5"),
+        highest_average_cents_per_kwh_1000=Decimal(highest_at_1000),
+        highest_average_cents_per_kwh_2000=Decimal("16.9"),
+        highest_base_fee_dollars=Decimal("9.95"),
+        longest_term_months=24,
+        highest_termination_fee_dollars=Decimal(200),
+        lowest_buyback_cents_per_kwh=Decimal(6),
+    )
+
+
+def _sold(road: Road, who: Household) -> Installation:
+    at = road.clock.at
+    customer = made.customer(at, first_name=who.first_name, last_name=who.last_name, email=who.email)
+    site = made.site(at, address_1=who.address, city=who.city, postal_code=who.postal_code)
+    return made.installation(at, customer=customer, site=site)
+
+
+def _signed(road: Road, who: Household, promise: PlanPromise) -> Enrollment:
+    """A case whose customer has signed, and whom Light knows."""
+    job = _sold(road, who)
+    road.sign(job, promise=promise)
+    return _look_at(road, job)
+
+
+def _look_at(road: Road, job: Installation) -> Enrollment:
+    enrollment = opening.look_again(site_id=job.site_id, at=road.clock.at)
+    assert enrollment is not None
+    road.run(enrollment)
+    return enrollment
+
+
+def _installed(job: Installation, technician: User, road: Road) -> Installation:
+    """Walk a sold job as far as it goes without the utility's permission."""
+    at = road.clock.at
+    actions.assign_technician(installation_id=job.pk, technician_id=technician.pk, by=made.OFFICE, at=at)
+    for move in ("schedule", "install", "inspect", "submit_interconnection"):
+        day = chicago_day(at) if move == "schedule" else None
+        job = actions.move_installation(installation_id=job.pk, move=move, scheduled_date=day, by=made.OFFICE, at=at)
+    return job
+
+
+def _live(road: Road, span: timedelta) -> None:
+    """Let time pass for everybody; the engine looks at every case twice a day."""
+    end = road.clock.at + span
+    while road.clock.at < end:
+        road.pass_time(HALF_A_DAY)
+        for enrollment in Enrollment.objects.order_by("pk"):
+            road.run(enrollment)
