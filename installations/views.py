@@ -7,6 +7,7 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView, LogoutView, redirect_to_login
 from django.contrib.staticfiles import finders
@@ -21,7 +22,7 @@ from core import clock
 from core.actors import Actor
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
-from installations import actions, queries
+from installations import actions, queries, sign_ins
 from installations.forms import GoLiveForm, SignInForm
 from installations.guards import InputRefused, SubmissionDiffers, can_report_from_field
 from installations.models import GoLiveReport, Installation, KeptProof
@@ -36,10 +37,24 @@ class SignIn(LoginView):
     authentication_form = SignInForm
     next_page = "field:jobs"
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Take name and password; after too many wrong ones, ask to wait."""
+        if sign_ins.must_wait(**_who(request)):
+            return render(request, "field/wait.html", {"minutes": sign_ins.WAIT_SECONDS // 60}, status=429)
+        return super().post(request, *args, **kwargs)
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        sign_ins.count_failure(**_who(self.request))
+        return super().form_invalid(form)
+
     def get_redirect_url(self, _request: HttpRequest | None = None) -> str:
         """Go on to a page of the technicians only, whatever the address asks for."""
         url = super().get_redirect_url()
         return url if url.startswith(reverse("field:jobs")) else ""
+
+
+def _who(request: HttpRequest) -> dict[str, str]:
+    return {"username": request.POST.get("username", ""), "ip_address": request.META.get("REMOTE_ADDR", "")}
 
 
 class SignOut(LogoutView):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
@@ -88,6 +89,19 @@ def test_sign_in_does_not_lead_elsewhere(client: Client, tess: User) -> None:
     )
 
     assert response.headers["Location"] == "/field/"
+
+
+def test_guessing_passwords_is_slowed_down(client: Client, tess: User) -> None:
+    cache.clear()
+    for _ in range(10):
+        client.post("/field/sign-in/", {"username": tess.username, "password": "wrong"})
+
+    response = client.post("/field/sign-in/", {"username": tess.username, "password": PASSWORD})
+
+    cache.clear()
+    assert response.status_code == 429
+    assert "Wait 15 minutes" in response.text
+    assert "_auth_user_id" not in client.session
 
 
 def test_signed_in_stranger_gets_no_page(client: Client, job: Installation) -> None:
