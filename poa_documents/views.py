@@ -164,7 +164,7 @@ def revoke(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
 def _end(request: HttpRequest, poa: PoaDocument, *, page: str, allowed: bool) -> HttpResponse:
     if not allowed:
         return _to_home(request)
-    reason = request.POST.get("reason", "").strip()
+    reason = request.POST.get("reason", "").replace("\x00", "").strip()  # PostgreSQL's text cannot hold it
     too_long = len(reason) > REASON_LENGTH
     if request.method != "POST" or too_long:
         error = _phrase(poa, "decline", "reason_too_long") if too_long else ""

@@ -292,6 +292,19 @@ def test_declining_needs_a_second_click_and_keeps_the_reason() -> None:
     assert "You chose not to sign" in page.content.decode()
 
 
+@pytest.mark.parametrize("oddity", ["\x00", "\u202e", "🎉", "=HYPERLINK(1)", "<img src=x>", "$body {0} %s"])
+def test_odd_characters_in_a_reason_or_a_name_do_no_harm(oddity: str) -> None:
+    signed = sent_poa()
+    Visit.by_last_mail().sign(typed_name=f"Carmen{oddity} Reyes")
+    declined = sent_poa()
+
+    Visit.by_last_mail().send("decline/", reason=f"Too{oddity} soon")
+    actions.sweep_poas(at=SIGNED_AT)
+
+    assert (fresh(signed).status, fresh(declined).status) == (PoaStatus.SIGNED, PoaStatus.DECLINED)
+    assert fresh(declined).ended_because.startswith("Too")
+
+
 def test_revoking_works_from_the_page_with_a_receipt() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
