@@ -142,7 +142,7 @@ def test_every_manage_command_that_is_started_exists(services: dict[str, dict[st
 
     started = {name for command in commands for name in re.findall(r"manage\.py (\w+)", command)}
 
-    assert started == {"migrate", "prepare_storage"}
+    assert started == {"load_poa_wording", "migrate", "prepare_storage"}
     assert started <= set(get_commands())
 
 
