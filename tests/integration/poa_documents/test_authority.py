@@ -1,0 +1,72 @@
+"""Authority against the records around it, and the tasks that carry a POA forward."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from core.dates import chicago_day
+from installations.actions import cancel_installation
+from installations.models import Installation
+from poa_documents import guards, tasks
+from poa_documents.states import PoaStatus
+from tests.factories.installations import installation
+from tests.factories.poa_documents import SIGNED_AT, STAFF, sealing_poa, sent_poa, signed_poa
+from tests.integration.poa_documents.portal_visits import fresh
+
+pytestmark = pytest.mark.django_db
+
+
+def with_embargo(job: Installation, until: date) -> Installation:
+    Installation.objects.filter(pk=job.pk).update(embargo_end_date=until)
+    return job
+
+
+def test_the_latest_embargo_of_all_the_customers_hardware_at_the_site_counts() -> None:
+    poa = signed_poa()
+    today = chicago_day(SIGNED_AT)
+    for days in (2, 5):
+        with_embargo(installation(SIGNED_AT, customer=poa.customer, site=poa.site), today + timedelta(days=days))
+
+    with pytest.raises(guards.EmbargoRunning) as refusal:
+        guards.check_authority(fresh(poa), esi_id=poa.site.esi_id, at=SIGNED_AT + timedelta(days=5))
+
+    assert refusal.value.until == today + timedelta(days=5)
+    guards.check_authority(fresh(poa), esi_id=poa.site.esi_id, at=SIGNED_AT + timedelta(days=6))
+
+
+def test_the_embargo_of_a_canceled_job_no_longer_counts() -> None:
+    poa = signed_poa()
+    job = installation(SIGNED_AT, customer=poa.customer, site=poa.site)
+    with_embargo(job, chicago_day(SIGNED_AT) + timedelta(days=5))
+    cancel_installation(installation_id=job.pk, reason="Canceled in time.", by=STAFF, at=SIGNED_AT)
+
+    guards.check_authority(fresh(poa), esi_id=poa.site.esi_id, at=SIGNED_AT)
+
+
+def test_a_queued_seal_seals_and_a_repeated_one_does_nothing() -> None:
+    poa = sealing_poa()
+
+    words = [tasks.seal_poa_task(poa_id=poa.pk, something_from_a_later_version=1) for _ in range(2)]
+
+    assert words == ["SEALED", "ALREADY_SEALED"]
+    assert fresh(poa).status == PoaStatus.SIGNED
+
+
+def test_a_late_message_about_a_sent_mail_does_nothing() -> None:
+    poa = sent_poa()
+    mail = poa.mails.get()
+    before = fresh(poa).token_hash
+
+    word = tasks.send_mail_task(mail_id=mail.pk)
+
+    assert word == "NOT_NEEDED"
+    assert fresh(poa).token_hash == before
+
+
+def test_the_sweep_costs_what_is_due_and_not_what_exists(django_assert_max_num_queries: object) -> None:
+    for _ in range(3):
+        signed_poa()
+    tasks.sweep_poas_task()
+
+    with django_assert_max_num_queries(2):  # type: ignore[operator]
+        tasks.sweep_poas_task()
