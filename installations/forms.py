@@ -9,6 +9,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 
+from installations.go_live import granted_date_problems, reference_problems
 from installations.guards import can_report_from_field
 from installations.models import GoLiveSource, Installation
 from installations.proofs import LARGEST_BYTES, CheckedProof, ProofRefused, check_proof, too_large
@@ -75,6 +76,7 @@ class GoLiveForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.checked_proof: CheckedProof | None = None
         self._files_too_large = files_too_large
+        self._installation, self._today = installation, today
         self.fields["granted_date"].label = (
             "Date on the utility's permission" if installation.goes_live_by_pto else "Day it was commissioned"
         )
@@ -105,6 +107,23 @@ class GoLiveForm(forms.Form):
         except ValueError:
             return None
         return device_at if device_at.tzinfo else None
+
+    def clean_granted_date(self) -> date:
+        """Tell of a wrong day together with whatever else is wrong; the action asks the same rule again."""
+        granted_date: date = self.cleaned_data["granted_date"]
+        problems = granted_date_problems(
+            granted_date, today=self._today, contract_signed_date=self._installation.contract_signed_date
+        )
+        if problems:
+            raise forms.ValidationError(list(problems))
+        return granted_date
+
+    def clean_utility_reference(self) -> str:
+        utility_reference: str = self.cleaned_data["utility_reference"]
+        problems = reference_problems(utility_reference, source=self.cleaned_data.get("source", ""))
+        if problems:
+            raise forms.ValidationError(list(problems))
+        return utility_reference
 
     def clean_proof(self) -> CheckedProof | None:
         if name := self._files_too_large.get("proof"):

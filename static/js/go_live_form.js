@@ -7,7 +7,7 @@
   if (!outbox || !("indexedDB" in window)) return;
   const technician = Number(outbox.dataset.technician);
   const LONGEST_SIDE = 2400;
-  const WAIT_MS = 30000;
+  const WAIT_MS = 120000; // a photo over a weak signal
   let sending = false;
 
   const store = idb.openDB("switchyard-field", 1, {
@@ -171,6 +171,7 @@
     await showWaiting();
     if (outcome.signedOut) say("You are signed out.", outbox.dataset.signInUrl, "Sign in to send it");
     form.hidden = true;
+    document.getElementById(form.getAttribute("aria-labelledby")).hidden = true;
     outbox.scrollIntoView({ block: "center" });
   }
 

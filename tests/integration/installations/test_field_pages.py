@@ -193,6 +193,12 @@ def test_wrong_date_keeps_all_that_was_typed_and_the_photo(signed_in: Client, jo
     assert not GoLiveReport.objects.exists()
 
 
+def test_everything_that_is_wrong_is_told_at_once(signed_in: Client, job: Installation) -> None:
+    response = signed_in.post(url(job), {"granted_date": "2099-01-01"}, headers={"Accept": "application/json"})
+
+    assert set(response.json()["errors"]) == {"granted_date", "source", "utility_reference"}
+
+
 def test_mended_form_counts_with_the_photo_that_was_kept(signed_in: Client, job: Installation) -> None:
     form = typed()
     signed_in.post(url(job), {**form, "granted_date": "2001-01-01", "proof": jpeg()})
