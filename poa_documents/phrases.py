@@ -11,9 +11,9 @@ Phrases = Mapping[str, Mapping[str, str]]
 
 
 @cache
-def phrases_in(language: str) -> Phrases:
-    """Give the phrases of one language by section and name."""
-    sections = tomllib.loads(PHRASES_FILE.read_text(encoding="utf-8"))
+def phrases_in(language: str, file: Path = PHRASES_FILE) -> Phrases:
+    """Give the phrases of one language by section and name; a floor above keeps its own in another file."""
+    sections = tomllib.loads(file.read_text(encoding="utf-8"))
     return {
         section: {name: versions[language] for name, versions in phrases.items()}
         for section, phrases in sections.items()
