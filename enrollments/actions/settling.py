@@ -148,5 +148,5 @@ def _note_failure(delivery_id: int, problem: Exception, *, at: datetime) -> None
 
 
 def _pause_after(attempts: int) -> timedelta:
-    doubled = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
+    doubled: timedelta = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
     return doubled * random.uniform(1.0, 1.25)  # noqa: S311 - spreads work, keeps no secret
