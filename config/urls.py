@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
+    path("portal/", include("enrollments.urls")),
     path("portal/", include("poa_documents.urls")),
     path("field/", include("installations.urls")),
     path("api/", include("config.api")),

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from django.db.models import Count, F, FilteredRelation, Model, Q, QuerySet
 
+from enrollments.facts import governing_poa
 from enrollments.models import Enrollment, EnrollmentEvent, LightWrite, Pause, RemoteCall, WebhookDelivery
 from enrollments.states import SETTLED_STATUSES
 from installations.models import GoLiveReport, InstallationEvent
@@ -288,3 +289,12 @@ def _call_entry(call: RemoteCall) -> TimelineEntry:
 
 def _words(name: str) -> str:
     return name.replace("_", " ").replace(".", ": ").capitalize()
+
+
+def enrollment_of(poa: PoaDocument) -> Enrollment | None:
+    """Give the enrollment that stands under this POA, for its customer's page; an ended one when none is open."""
+    enrollments = Enrollment.objects.select_related("site", "customer", "accepted_offer").filter(
+        site_id=poa.site_id, customer_id=poa.customer_id
+    )
+    newest_first = enrollments.order_by("-opened_at", "-pk")
+    return next((enrollment for enrollment in newest_first if governing_poa(enrollment) == poa), None)

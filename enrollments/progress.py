@@ -1,0 +1,199 @@
+"""
+What the customer sees of his enrollment: where it stands, what he must do, and which plan was accepted for him.
+
+Pure. It says what `decision.decide` found in the customer's own words and language; whatever is the office's business
+becomes "we are looking into something".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+from core.dates import chicago_day
+from enrollments.decision import Finished, Gate, Hold, Step, Wait, Waiting
+from enrollments.facts import Facts
+from enrollments.models import PlanOffer
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
+from poa_documents.limits import say_date
+from poa_documents.phrases import Phrases, phrases_in
+
+PHRASES_FILE = Path(__file__).resolve().parent / "progress.toml"
+
+_WORKING = frozenset({Waiting.CALL_UNDER_WAY, Waiting.BACKING_OFF})
+_CUSTOMERS_TURN = frozenset({Waiting.CUSTOMER_TO_FINISH.value, Waiting.CREDIT_FROZEN.value})
+_CODES_AFTER_ACCEPTANCE = {
+    EnrollmentStatus.ACCEPTED: "PLAN_CHOSEN",
+    EnrollmentStatus.FINALIZED: Waiting.SERVICE_TO_START.value,
+}
+_BEFORE_SERVICE = frozenset({EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED})
+_TOLD_TO_CUSTOMERS = frozenset(
+    {
+        HoldCode.AUTHORITY_ENDED,
+        HoldCode.REVOKED_AFTER_ACCEPTANCE,
+        HoldCode.OUTSIDE_LIMITS,
+        HoldCode.NO_PLANS,
+        HoldCode.NO_LEGAL_START,
+        HoldCode.CUSTOMER_ENROLLED_HIMSELF,
+        HoldCode.NOT_READY_THOUGH_COMPLETE,
+        HoldCode.CANCEL_REPORTED,
+        HoldCode.NOT_ACTIVE_IN_TIME,
+    }
+)
+
+
+class MilestoneState(StrEnum):
+    DONE = "done"
+    YOURS = "yours"
+    AHEAD = "ahead"
+
+
+@dataclass(frozen=True)
+class Milestone:
+    label: str
+    state: MilestoneState
+    state_label: str
+
+
+@dataclass(frozen=True)
+class AcceptedPlan:
+    rows: tuple[tuple[str, str], ...]
+    documents: tuple[tuple[str, str], ...]
+    opt_out: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    code: str
+    title: str
+    text: str
+    tone: str
+    is_customers_turn: bool
+    can_continue_at_light: bool
+    todo: tuple[str, ...]
+    act_by: str
+    is_being_checked: bool
+    milestones: tuple[Milestone, ...]
+    plan: AcceptedPlan | None
+
+
+def words(language: str) -> Phrases:
+    return phrases_in(language, PHRASES_FILE)
+
+
+def progress(
+    facts: Facts,
+    step: Step,
+    gates: Sequence[Gate],
+    *,
+    offer: PlanOffer | None,
+    language: str,
+    contact: str,
+) -> Progress:
+    """Say where the case stands. `step` and `gates` are what the decision made of `facts`; `offer` was accepted."""
+    phrases = words(language)
+    source = _telling(facts, step, gates)
+    code = _code(facts, source)
+    is_turn = code in _CUSTOMERS_TURN and facts.account is not None
+    missing = facts.account.missing if facts.account is not None and code == Waiting.CUSTOMER_TO_FINISH else ()
+    values = {
+        "start": _say(facts.accepted_start, language),
+        "embargo_end": _say(facts.go_live.embargo_end, language),
+        "until": _say(source.until if isinstance(source, Wait) else None, language),
+    }
+    act_by = source.act_by if isinstance(source, Wait) and source.whose_turn == HoldOwner.CUSTOMER else None
+    return Progress(
+        code=code,
+        title=phrases[code]["title"].format(**values),
+        text=phrases[code]["text"].format(**values),
+        tone=_tone(facts, source, is_turn=is_turn),
+        is_customers_turn=is_turn,
+        can_continue_at_light=is_turn and code == Waiting.CUSTOMER_TO_FINISH,
+        todo=tuple(phrases["missing"][name] for name in missing),
+        act_by=phrases["page"]["act_by"].format(act_by=_say(act_by, language)) if act_by and is_turn else "",
+        is_being_checked=facts.account is not None and facts.account.is_reading_asked_for,
+        milestones=()
+        if facts.status == EnrollmentStatus.ENDED
+        else _milestones(facts, gates, phrases, is_turn=is_turn),
+        plan=_plan(facts, offer, language=language, contact=contact) if offer is not None else None,
+    )
+
+
+def _telling(facts: Facts, step: Step, gates: Sequence[Gate]) -> Step:
+    """What tells the customer most: while something runs, the open hold, or the first gate that is shut."""
+    is_running = not isinstance(step, (Wait, Hold, Finished)) or (isinstance(step, Wait) and step.code in _WORKING)
+    if is_running and facts.hold is not None:
+        return Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because)
+    if is_running and facts.status == EnrollmentStatus.OPEN:
+        return next((gate.blocked_by for gate in gates if gate.blocked_by is not None), step)
+    return step
+
+
+def _code(facts: Facts, source: Step) -> str:
+    if facts.status in {EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED}:
+        return facts.status.value
+    match source:
+        case Wait(code=code) if code not in _WORKING:
+            return code.value
+        case Hold(code=code):
+            return code.value if code in _TOLD_TO_CUSTOMERS else "CHECKING"
+        case _:
+            return _CODES_AFTER_ACCEPTANCE.get(facts.status, "WORKING")
+
+
+def _tone(facts: Facts, source: Step, *, is_turn: bool) -> str:
+    if facts.status in {EnrollmentStatus.ACTIVE, *_BEFORE_SERVICE} and not isinstance(source, Hold):
+        return "good"
+    return "warn" if is_turn or isinstance(source, Hold) else ""
+
+
+def _milestones(facts: Facts, gates: Sequence[Gate], phrases: Phrases, *, is_turn: bool) -> tuple[Milestone, ...]:
+    authority, readiness, go_live = (gate.is_open for gate in gates)
+    is_accepted = facts.status in {EnrollmentStatus.ACTIVE, *_BEFORE_SERVICE}
+    done = {
+        "SIGNED": authority or is_accepted,
+        "DETAILS": readiness or is_accepted,
+        "EQUIPMENT": go_live,
+        "PLAN": is_accepted,
+        "SERVICE": facts.status == EnrollmentStatus.ACTIVE,
+    }
+    shown = []
+    for name, is_done in done.items():
+        state = MilestoneState.DONE if is_done else MilestoneState.AHEAD
+        if name == "DETAILS" and is_turn:
+            state = MilestoneState.YOURS
+        shown.append(Milestone(phrases["milestone"][name], state, phrases["milestone"][state.value]))
+    return tuple(shown)
+
+
+def _plan(facts: Facts, offer: PlanOffer, *, language: str, contact: str) -> AcceptedPlan:
+    page = words(language)["page"]
+    is_before_service = facts.status in _BEFORE_SERVICE
+    start = _say(facts.accepted_start, language)
+    rows = [(page["start" if is_before_service else "started"], start), (page["plan_name"], offer.name)]
+    if offer.average_cents_per_kwh_1000 is not None:
+        cents = page["cents"].format(amount=_plain(offer.average_cents_per_kwh_1000))
+        rows.append((page["price"].format(kwh="1,000"), cents))
+    if offer.term_months is not None:
+        rows.append((page["term"], page["months"].format(count=offer.term_months)))
+    if offer.termination_fee_dollars is not None:
+        rows.append((page["termination_fee"], f"${offer.termination_fee_dollars:,.2f}"))
+    documents = ((page["efl"], offer.efl_url), (page["tos"], offer.tos_url), (page["yrac"], offer.yrac_url))
+    return AcceptedPlan(
+        rows=tuple((label, value) for label, value in rows if value),
+        documents=tuple((label, url) for label, url in documents if url),
+        opt_out=page["opt_out_text"].format(start=start, contact=contact) if is_before_service else "",
+    )
+
+
+def _say(moment: date | datetime | None, language: str) -> str:
+    if moment is None:
+        return ""
+    return say_date(chicago_day(moment) if isinstance(moment, datetime) else moment, language)
+
+
+def _plain(amount: Decimal) -> str:
+    """Write an amount without the zeros of its column."""
+    return f"{amount.normalize():f}"

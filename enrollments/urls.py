@@ -1,0 +1,14 @@
+"""What this floor adds below /portal/: the customer's home with the progress on it, and what its buttons do."""
+
+from django.urls import path
+
+from enrollments import views
+
+app_name = "progress"
+
+urlpatterns = [
+    # Stands before `portal:home`, which is the same address without the progress.
+    path("<str:token>/", views.home, name="home"),
+    path("<str:token>/continue/", views.continue_at_light, name="continue"),
+    path("<str:token>/check/", views.check_again, name="check"),
+]

@@ -1,0 +1,100 @@
+"""The part of the customer's home that this floor knows: how his enrollment goes, and his way into Light's pages."""
+
+import logging
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+
+from core import clock
+from core.actors import Actor
+from enrollments.actions.attesting import NoAccountYet, hosted_link
+from enrollments.actions.reconciling import ask_for_reading
+from enrollments.decision import decide, gates
+from enrollments.facts import gather
+from enrollments.light.errors import LightError
+from enrollments.models import Enrollment
+from enrollments.progress import Progress, progress, words
+from enrollments.queries import enrollment_of
+from enrollments.wiring import light_client, policy
+from poa_documents.link_pages import link_page
+from poa_documents.models import PoaDocument
+from poa_documents.presenters import language_of
+from poa_documents.views import render_home
+
+logger = logging.getLogger(__name__)
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@link_page
+def home(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    return _home(request, poa)
+
+
+@link_page
+def continue_at_light(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    """Send the customer who is clicking now into Light's pages. The link is made for this click and kept nowhere."""
+    enrollment = enrollment_of(poa)
+    if request.method != "POST" or enrollment is None:
+        return _to_home(request)
+    try:
+        link = hosted_link(
+            enrollment_id=enrollment.pk, light=light_client(), by=Actor.customer(poa.customer_id), at=clock.now()
+        )
+    except NoAccountYet:
+        return _home(request, poa, problem="early", status=503)
+    except LightError as problem:
+        logger.warning("Enrollment %s: no way into Light's pages: %s", enrollment.pk, type(problem).__name__)
+        return _home(request, poa, problem="away", status=503)
+    if _origin(link.login_link) not in {_origin(origin) for origin in settings.LIGHT_HOSTED_ORIGINS}:
+        logger.error(
+            "Light's hosted pages are on a host that LIGHT_HOSTED_ORIGINS does not name; nobody is sent there."
+        )
+        return _home(request, poa, problem="away", status=503)
+    return HttpResponseRedirect(link.login_link, headers={"Referrer-Policy": "no-referrer"})
+
+
+@link_page
+def check_again(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    """Have the account read for a customer who says that he is done at Light."""
+    enrollment = enrollment_of(poa)
+    if request.method == "POST" and enrollment is not None and enrollment.light_account_uuid is not None:
+        ask_for_reading(enrollment_id=enrollment.pk, at=clock.now())
+    return _to_home(request)
+
+
+def _home(request: HttpRequest, poa: PoaDocument, *, problem: str = "", status: int = 200) -> HttpResponse:
+    enrollment = enrollment_of(poa)
+    page = words(language_of(poa))["page"]
+    extra: dict[str, Any] = {"words": page}
+    if enrollment is not None:
+        extra["progress"] = _progress(enrollment, poa)
+    if problem:
+        extra["problem"] = {"title": page[f"{problem}_title"], "text": page[problem]}
+    return render_home(request, poa, template="portal/progress.html", extra=extra, status=status)
+
+
+def _progress(enrollment: Enrollment, poa: PoaDocument) -> Progress:
+    now, rules = clock.now(), policy()
+    facts = gather(enrollment)
+    return progress(
+        facts,
+        decide(facts, now=now, policy=rules),
+        gates(facts, now=now, policy=rules),
+        offer=enrollment.accepted_offer,
+        language=language_of(poa),
+        contact=settings.ORGANIZATION_CONTACT,
+    )
+
+
+def _to_home(request: HttpRequest) -> HttpResponse:
+    assert request.resolver_match is not None  # noqa: S101 - a page behind a link is reached through its address
+    return redirect("portal:home", token=request.resolver_match.kwargs["token"])
+
+
+def _origin(address: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme)

@@ -1,0 +1,207 @@
+"""The customer's home with the progress on it, through HTTP, and his way into Light's own pages."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from django.apps import apps
+from django.http import HttpResponse
+from pytest_django.fixtures import Settings
+
+from enrollments.models import Enrollment, EnrollmentEvent
+from enrollments.states import EnrollmentStatus
+from installations.models import Language
+from poa_documents.link_pages import form_key
+from poa_documents.links import hash_of
+from poa_documents.models import PoaDocument
+from tests.integration.enrollments.road import Road
+from tests.integration.poa_documents.portal_visits import Visit
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def customers_road(road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
+    """A road beside which the customer's pages are served: same clock, same Light."""
+    settings.LIGHT_HOSTED_ORIGINS = [road.simulator.url]
+    monkeypatch.setattr("core.clock.configured_clock", lambda: road.clock)
+    monkeypatch.setattr("enrollments.views.light_client", lambda: road.light)
+    yield road
+    road.simulator.control.clear_faults()
+
+
+@pytest.fixture
+def case(customers_road: Road) -> Enrollment:
+    """Signed, known to Light, and waiting for the customer's details."""
+    case = customers_road.case()
+    customers_road.run(case)
+    return case
+
+
+@pytest.fixture
+def visit(case: Enrollment) -> Visit:
+    return Visit.by_last_mail()
+
+
+def text_of(response: HttpResponse) -> str:
+    return response.content.decode()
+
+
+def click(visit: Visit, path: str) -> HttpResponse:
+    key = form_key(PoaDocument.objects.get(token_hash=hash_of(visit.token)))
+    response = visit.client.post(visit.address(path), {"form_key": key})
+    assert isinstance(response, HttpResponse)
+    return response
+
+
+def all_rows() -> dict[str, list[dict[str, Any]]]:
+    labels = ("installations", "poa_documents", "enrollments", "core")
+    models = [model for label in labels for model in apps.get_app_config(label).get_models()]
+    return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in models}
+
+
+def test_one_page_shows_the_document_the_progress_and_the_way_to_revoke(visit: Visit) -> None:
+    page = text_of(visit.open())
+
+    assert "Download my copy" in page
+    assert "A few details are missing" in page
+    assert "a card for your electricity bills" in page
+    assert "Continue at Light" in page
+    assert "Revoke my power of attorney" in page
+    assert page.count("<h1") == 1
+
+
+def test_the_page_speaks_spanish(case: Enrollment, visit: Visit) -> None:
+    case.customer.language = Language.SPANISH
+    case.customer.save()
+
+    page = text_of(visit.open())
+
+    assert "Continuar en Light" in page
+    assert "Continue at Light" not in page
+
+
+def test_a_click_leads_into_lights_pages_once_and_the_link_is_kept_nowhere(case: Enrollment, visit: Visit) -> None:
+    first, second = click(visit, "continue/"), click(visit, "continue/")
+
+    assert first.status_code == 302
+    assert first["Referrer-Policy"] == "no-referrer"
+    assert "no-store" in first["Cache-Control"]
+    assert first["Location"] != second["Location"]
+    assert requests.get(first["Location"], timeout=10).ok
+    secret = first["Location"].rpartition("=")[2].rpartition("/")[2]
+    assert len(secret) > 20
+    assert secret not in repr(all_rows())
+    assert EnrollmentEvent.objects.filter(enrollment=case, name="open_hosted_pages").count() == 2
+
+
+def test_the_browser_may_follow_the_form_to_lights_pages(customers_road: Road, visit: Visit) -> None:
+    policy = visit.open()["Content-Security-Policy"]
+
+    assert f"form-action 'self' {customers_road.simulator.url}" in policy
+
+
+def test_opening_pages_changes_no_row(customers_road: Road, visit: Visit) -> None:
+    before = all_rows()
+    asked = len(customers_road.simulator.control.requests())
+
+    for path in ("", "continue/", "check/", "revoke/"):
+        assert visit.open(path).status_code == 200
+
+    assert all_rows() == before
+    assert len(customers_road.simulator.control.requests()) == asked
+
+
+def test_a_form_from_elsewhere_opens_nothing(visit: Visit) -> None:
+    for path in ("continue/", "check/"):
+        assert visit.client.post(visit.address(path), {"form_key": "guessed"}).status_code == 403
+    assert Visit("x" * 43).open("continue/").status_code == 404
+
+
+@pytest.mark.parametrize("kind", ["error_before", "not_found", "rate_limit", "html"])
+def test_when_light_fails_the_page_says_so_and_offers_another_try(
+    kind: str, customers_road: Road, visit: Visit
+) -> None:
+    customers_road.simulator.control.order_fault("flow_login", kind, times=20)
+
+    response = click(visit, "continue/")
+
+    assert response.status_code == 503
+    assert "Light&#x27;s pages cannot be opened right now" in text_of(response)
+    assert "Continue at Light" in text_of(response)
+    customers_road.simulator.control.clear_faults()
+    assert click(visit, "continue/").status_code == 302
+
+
+def test_nobody_is_sent_to_a_host_that_the_settings_do_not_name(visit: Visit, settings: Settings) -> None:
+    settings.LIGHT_HOSTED_ORIGINS = ["https://flow.light.dev"]
+
+    assert click(visit, "continue/").status_code == 503
+
+
+def test_before_light_knows_him_the_customer_is_asked_for_patience(customers_road: Road) -> None:
+    customers_road.case()
+
+    response = click(Visit.by_last_mail(), "continue/")
+
+    assert response.status_code == 503
+    assert "still being prepared" in text_of(response)
+
+
+def test_done_at_light_is_seen_at_once_when_he_asks(customers_road: Road, case: Enrollment, visit: Visit) -> None:
+    customers_road.finish_at_light(case)
+    assert click(visit, "check/").status_code == 302
+    assert "We are asking Light right now" in text_of(visit.open())
+
+    customers_road.engine.advance(case.pk)
+
+    page = text_of(visit.open())
+    assert "Continue at Light" not in page
+    assert "We wait until your equipment may be put into operation" in page
+
+
+def test_an_accepted_plan_is_shown_with_documents_start_and_the_way_out(
+    customers_road: Road, case: Enrollment, visit: Visit
+) -> None:
+    customers_road.finish_at_light(case)
+    customers_road.report_pto(case)
+    customers_road.live(case, timedelta(hours=2))
+    assert case.status == EnrollmentStatus.FINALIZED
+
+    page = text_of(visit.open())
+
+    assert "Your power of attorney has been used" in page
+    assert "Everything is done" in page
+    assert case.accepted_offer is not None
+    for url in (case.accepted_offer.efl_url, case.accepted_offer.tos_url, case.accepted_offer.yrac_url):
+        assert url
+        assert f'href="{url}" rel="noopener noreferrer"' in page
+    assert "You can say no until service starts" in page
+    assert "Continue at Light" not in page
+
+
+def test_a_revoked_case_says_that_we_do_not_act(customers_road: Road, case: Enrollment, visit: Visit) -> None:
+    customers_road.revoke(case)
+    customers_road.run(case)
+
+    page = text_of(visit.open())
+
+    assert "You revoked your power of attorney" in page
+    assert "We may not act for you" in page
+    assert "Continue at Light" not in page
+
+
+def test_an_older_link_shows_nothing_of_the_case_under_a_newer_document(
+    customers_road: Road, case: Enrollment, visit: Visit
+) -> None:
+    job = case.installations.get()
+    customers_road.pass_time(timedelta(days=1))
+    customers_road.sign(job)
+    assert PoaDocument.objects.filter(site=case.site).count() == 2
+
+    old, new = text_of(visit.open()), text_of(Visit.by_last_mail().open())
+
+    assert "A few details are missing" not in old
+    assert "The way to your plan" in new

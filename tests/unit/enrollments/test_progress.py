@@ -1,0 +1,172 @@
+"""What the customer reads about his case: in both languages, for every state, and never the office's business."""
+
+import re
+import tomllib
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from enrollments.decision import Hold, ReadAccount, Step, Wait, Waiting, decide, gates
+from enrollments.facts import Facts, HoldFacts
+from enrollments.light.payloads import LightStage
+from enrollments.models import PlanOffer
+from enrollments.progress import PHRASES_FILE, MilestoneState, Progress, progress
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
+from poa_documents.states import PoaStatus
+from tests.unit.enrollments.facts_of_a_case import (
+    ACCEPTED,
+    ACCOUNT,
+    AUTHORITY,
+    NOT_LIVE,
+    NOW,
+    POLICY,
+    READY_TO_ACCEPT,
+)
+
+SECTIONS = tomllib.loads(PHRASES_FILE.read_text(encoding="utf-8"))
+OFFER = PlanOffer(
+    name="Fixed 12",
+    average_cents_per_kwh_1000=Decimal("14.900000"),
+    term_months=12,
+    termination_fee_dollars=Decimal(150),
+    efl_url="https://light.example/efl.pdf",
+    tos_url="https://light.example/tos.pdf",
+    yrac_url="",
+)
+COLLECTING = replace(ACCOUNT, stage=LightStage.COLLECTING, missing=("identity", "payment_method"))
+OFFICE_WORDS = "Our dialect is wrong, says Ann of the back office."
+
+
+def seen(facts: Facts, step: Step | None = None, *, language: str = "en", offer: PlanOffer | None = None) -> Progress:
+    return progress(
+        facts,
+        step or decide(facts, now=NOW, policy=POLICY),
+        gates(facts, now=NOW, policy=POLICY),
+        offer=offer,
+        language=language,
+        contact="the office",
+    )
+
+
+def states(shown: Progress) -> list[MilestoneState]:
+    return [milestone.state for milestone in shown.milestones]
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_phrase_stands_in_both_languages_with_the_same_placeholders(section: str) -> None:
+    for versions in SECTIONS[section].values():
+        assert set(versions) == {"en", "es"}
+        assert all(versions.values())
+        assert re.findall(r"{\w+}", versions["en"]) == re.findall(r"{\w+}", versions["es"])
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("code", Waiting)
+def test_every_wait_has_words_for_the_customer(code: Waiting, language: str) -> None:
+    shown = seen(READY_TO_ACCEPT, Wait(until=None, code=code, because=OFFICE_WORDS), language=language)
+
+    assert shown.title
+    assert OFFICE_WORDS not in repr(shown)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("code", HoldCode)
+def test_every_hold_has_words_for_the_customer_without_the_offices_reasons(code: HoldCode, language: str) -> None:
+    shown = seen(READY_TO_ACCEPT, Hold(code, HoldOwner.OPERATIONS, because=OFFICE_WORDS), language=language)
+
+    assert shown.title
+    assert OFFICE_WORDS not in repr(shown)
+    assert shown.tone == "warn"
+
+
+def test_trouble_of_ours_is_only_something_we_look_into() -> None:
+    for code in (HoldCode.WRONG_DIALECT, HoldCode.NOT_AUTHORIZED, HoldCode.KEEPS_FAILING, HoldCode.REFUSED_BY_LIGHT):
+        assert seen(READY_TO_ACCEPT, Hold(code, HoldOwner.OPERATIONS, because="x")).code == "CHECKING"
+
+
+def test_a_customer_who_has_steps_left_is_told_which_and_by_when() -> None:
+    shown = seen(replace(READY_TO_ACCEPT, account=COLLECTING))
+
+    assert shown.can_continue_at_light
+    assert shown.todo == ("your name, date of birth and identity", "a card for your electricity bills")
+    assert "July" in shown.act_by
+    assert states(shown) == ["done", "yours", "done", "ahead", "ahead"]
+
+
+def test_a_frozen_credit_file_is_his_turn_and_not_a_matter_of_lights_pages() -> None:
+    shown = seen(replace(READY_TO_ACCEPT, account=replace(ACCOUNT, stage=LightStage.FROZEN)))
+
+    assert (shown.is_customers_turn, shown.can_continue_at_light) == (True, False)
+
+
+def test_a_customer_who_did_everything_waits_for_his_equipment() -> None:
+    shown = seen(replace(READY_TO_ACCEPT, go_live=NOT_LIVE))
+
+    assert (shown.code, shown.is_customers_turn) == (Waiting.GO_LIVE, False)
+    assert states(shown) == ["done", "done", "ahead", "ahead", "ahead"]
+
+
+def test_while_the_machine_runs_the_page_still_names_what_is_missing() -> None:
+    shown = seen(replace(READY_TO_ACCEPT, account=COLLECTING), ReadAccount(because="x"))
+
+    assert shown.code == Waiting.CUSTOMER_TO_FINISH
+
+
+def test_an_open_hold_is_not_hidden_by_a_reading() -> None:
+    hold = HoldFacts(hold_id=1, code=HoldCode.NO_PLANS, because="x", owner=HoldOwner.OFFICE, since=NOW)
+
+    assert seen(replace(READY_TO_ACCEPT, hold=hold), ReadAccount(because="x")).code == HoldCode.NO_PLANS
+
+
+def test_a_reading_under_way_is_said() -> None:
+    asked = replace(COLLECTING, is_reading_asked_for=True)
+
+    assert seen(replace(READY_TO_ACCEPT, account=asked)).is_being_checked
+
+
+def test_an_accepted_plan_is_shown_with_its_documents_its_start_and_the_way_out() -> None:
+    shown = seen(replace(ACCEPTED, status=EnrollmentStatus.FINALIZED), offer=OFFER)
+
+    assert shown.plan is not None
+    assert shown.plan.rows == (
+        ("Service starts", "March 14, 2026"),
+        ("Plan", "Fixed 12"),
+        ("Average price at 1,000 kWh a month", "14.9 ¢ per kWh"),
+        ("Contract term", "12 months"),
+        ("Early termination fee", "$150.00"),
+    )
+    assert [url for _, url in shown.plan.documents] == [OFFER.efl_url, OFFER.tos_url]
+    assert "until service starts on March 14, 2026" in shown.plan.opt_out
+    assert "the office" in shown.plan.opt_out
+    assert states(shown) == ["done", "done", "done", "done", "ahead"]
+
+
+def test_once_service_is_active_there_is_nothing_left_to_opt_out_of() -> None:
+    shown = seen(replace(ACCEPTED, status=EnrollmentStatus.ACTIVE), offer=OFFER, language="es")
+
+    assert shown.plan is not None
+    assert shown.plan.opt_out == ""
+    assert shown.plan.rows[0] == ("El servicio empezó", "14 de marzo de 2026")
+    assert set(states(shown)) == {MilestoneState.DONE}
+
+
+def test_after_a_revocation_nothing_more_is_promised() -> None:
+    revoked = replace(AUTHORITY, status=PoaStatus.REVOKED)
+
+    assert seen(replace(READY_TO_ACCEPT, authority=revoked)).code == HoldCode.AUTHORITY_ENDED
+
+
+def test_the_days_to_think_it_over_end_on_a_day_that_is_named() -> None:
+    end = date(2026, 3, 9)
+    embargoed = replace(READY_TO_ACCEPT, go_live=replace(READY_TO_ACCEPT.go_live, embargo_end=end))
+
+    assert "March 9, 2026" in seen(embargoed).text
+    assert "9 de marzo de 2026" in seen(embargoed, language="es").text
+
+
+def test_a_far_start_names_the_day_from_which_we_look() -> None:
+    wait = Wait(until=NOW + timedelta(days=10), code=Waiting.START_TOO_FAR, because="x")
+
+    assert "March 15, 2026" in seen(READY_TO_ACCEPT, wait).text
