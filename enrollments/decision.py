@@ -8,220 +8,41 @@ The reading order is the order of the rules: `decide`, then one function per str
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from enum import StrEnum
+from dataclasses import replace
+from datetime import date, datetime
 
 from core.dates import chicago_day, chicago_midnight
 from enrollments import offers, start_dates
 from enrollments.facts import AccountFacts, AuthorityFacts, Facts, OfferFacts, WriteFacts
-from enrollments.light.payloads import LightStage
+from enrollments.gates import BEYOND_ACCEPTANCE, authority_gate, cancel_reported, go_live_gate, readiness_gate
 from enrollments.offers import OfferedPlan, Verdict
-from enrollments.start_dates import NoLegalStart, StartPlan, Window
+from enrollments.policy import Policy
+from enrollments.start_dates import NoLegalStart, StartPlan
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
+from enrollments.steps import (
+    FOR_OPERATIONS,
+    HARMLESS_UNDER_HOLD,
+    REMOTE_STEPS,
+    SELF_CLEARING_HOLDS,
+    AcceptPlan,
+    Close,
+    Finalize,
+    Finished,
+    Hold,
+    LiftHold,
+    OpenAccount,
+    ReadAccount,
+    RecordClientAgent,
+    RequestPlans,
+    SettleDoubt,
+    Step,
+    Wait,
+    Waiting,
+)
 from poa_documents.states import PoaStatus
-
-
-@dataclass(frozen=True)
-class Policy:
-    """The numbers that the office may set. Sources: Light notes, sections 7 and 8; reliability notes, section 2."""
-
-    window: Window = start_dates.DEFAULT_WINDOW
-    collecting_interval: timedelta = timedelta(hours=1)
-    accepted_interval: timedelta = timedelta(minutes=15)
-    watching_interval: timedelta = timedelta(days=1)
-    fresh_reading: timedelta = timedelta(minutes=5)
-    longest_call: timedelta = timedelta(minutes=5)
-    settling_period: timedelta = timedelta(minutes=10)
-    unknown_status_patience: timedelta = timedelta(days=1)
-    complete_patience: timedelta = timedelta(days=2)
-    active_grace: timedelta = timedelta(days=3)
-    tries_after_doubt: int = 2
-
 
 DOUBT_READING_SHARES = (0.0, 0.02, 0.1, 0.3, 0.6, 1.0)
 """When a doubt is read, as shares of the settling period: soon at first, last at its very end."""
-
-
-STORING_PAUSE = timedelta(minutes=5)
-"""When to look again for a document that is being stored; the news of it usually comes sooner."""
-
-
-# Steps
-
-
-@dataclass(frozen=True)
-class OpenAccount:
-    """Create the customer's account at Light."""
-
-    because: str
-
-
-@dataclass(frozen=True)
-class RecordClientAgent:
-    """Tell Light since when we act for the customer."""
-
-    poa_id: int
-    because: str
-
-
-@dataclass(frozen=True)
-class ReadAccount:
-    because: str
-
-
-@dataclass(frozen=True)
-class RequestPlans:
-    because: str
-
-
-@dataclass(frozen=True)
-class AcceptPlan:
-    offer_id: int
-    poa_id: int
-    start: date
-    because: str
-
-
-@dataclass(frozen=True)
-class Finalize:
-    because: str
-
-
-@dataclass(frozen=True)
-class SettleDoubt:
-    """Read what became of a write whose answer is missing."""
-
-    write_id: int
-    is_last_reading: bool
-    because: str
-
-
-class Waiting(StrEnum):
-    """What an enrollment waits for."""
-
-    POA_TO_BE_SENT = "POA_TO_BE_SENT"
-    CUSTOMER_TO_SIGN = "CUSTOMER_TO_SIGN"
-    DOCUMENT_TO_BE_STORED = "DOCUMENT_TO_BE_STORED"
-    EMBARGO = "EMBARGO"
-    CUSTOMER_TO_FINISH = "CUSTOMER_TO_FINISH"
-    CREDIT_FROZEN = "CREDIT_FROZEN"
-    LIGHT_TO_FINISH = "LIGHT_TO_FINISH"
-    GO_LIVE = "GO_LIVE"
-    GO_LIVE_CONFIRMATION = "GO_LIVE_CONFIRMATION"
-    START_TOO_FAR = "START_TOO_FAR"
-    PAUSED = "PAUSED"
-    CALL_UNDER_WAY = "CALL_UNDER_WAY"
-    BACKING_OFF = "BACKING_OFF"
-    SERVICE_TO_START = "SERVICE_TO_START"
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Nothing to do until then, or until somebody acts. `act_by` is the last moment at which acting still helps."""
-
-    until: datetime | None
-    code: Waiting
-    because: str
-    whose_turn: HoldOwner | None = None
-    act_by: date | None = None
-
-
-@dataclass(frozen=True)
-class Hold:
-    """A person must look. `look_again_at` keeps the reading of the account going meanwhile."""
-
-    code: HoldCode
-    owner: HoldOwner
-    because: str
-    look_again_at: datetime | None = None
-    act_by: date | None = None
-
-
-@dataclass(frozen=True)
-class LiftHold:
-    """The reason of an open hold is gone by itself."""
-
-    hold_id: int
-    because: str
-
-
-@dataclass(frozen=True)
-class Close:
-    """Nothing was accepted and nothing will be."""
-
-    because: str
-
-
-@dataclass(frozen=True)
-class Finished:
-    because: str
-
-
-Step = (
-    OpenAccount
-    | RecordClientAgent
-    | ReadAccount
-    | RequestPlans
-    | AcceptPlan
-    | Finalize
-    | SettleDoubt
-    | Wait
-    | Hold
-    | LiftHold
-    | Close
-    | Finished
-)
-REMOTE_STEPS = (OpenAccount, RecordClientAgent, ReadAccount, RequestPlans, AcceptPlan, Finalize, SettleDoubt)
-HARMLESS_UNDER_HOLD = (ReadAccount, SettleDoubt, Finished)
-
-BEYOND_ACCEPTANCE = frozenset({LightStage.ACCEPTED, LightStage.FINALIZED, LightStage.ACTIVE})
-
-CONSENT_HOLDS = frozenset({HoldCode.AUTHORITY_ENDED})
-"""Nobody may release these by hand: only the customer's own new signature ends them."""
-
-SELF_CLEARING_HOLDS = CONSENT_HOLDS | {HoldCode.NO_LEGAL_START}
-
-FOR_OPERATIONS = frozenset({HoldCode.WRONG_DIALECT, HoldCode.NOT_AUTHORIZED})
-
-
-# Gates
-
-
-class GateName(StrEnum):
-    AUTHORITY = "AUTHORITY"
-    READINESS = "READINESS"
-    GO_LIVE = "GO_LIVE"
-
-
-@dataclass(frozen=True)
-class Gate:
-    """One of the three things that must be given. A shut gate carries the step that it leads to."""
-
-    name: GateName
-    because: str
-    blocked_by: Wait | Hold | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return self.blocked_by is None
-
-
-def gates(facts: Facts, *, now: datetime, policy: Policy) -> tuple[Gate, Gate, Gate]:
-    return (
-        _gate(GateName.AUTHORITY, _authority_gate(facts, now)),
-        _gate(GateName.READINESS, _readiness_gate(facts, now, policy)),
-        _gate(GateName.GO_LIVE, _go_live_gate(facts)),
-    )
-
-
-def _gate(name: GateName, found: Wait | Hold | str) -> Gate:
-    if isinstance(found, str):
-        return Gate(name, because=found)
-    return Gate(name, because=found.because, blocked_by=found)
-
-
-# The decision
 
 
 def decide(facts: Facts, *, now: datetime, policy: Policy) -> Step:
@@ -274,12 +95,12 @@ def _under_hold(facts: Facts, step: Step, now: datetime, policy: Policy) -> Step
     """While a person is needed, only reading goes on; a hold whose reason is gone by itself is lifted."""
     hold = facts.hold
     assert hold is not None  # noqa: S101 - the only caller has checked
+    if isinstance(step, HARMLESS_UNDER_HOLD):
+        return step
     if hold.code in SELF_CLEARING_HOLDS and not (isinstance(step, Hold) and step.code == hold.code):
         return LiftHold(hold.hold_id, because=f"The reason is gone: {hold.because}")
     if hold.code == HoldCode.OUTSIDE_LIMITS and _signed_since(hold.since, facts):
         return LiftHold(hold.hold_id, because="The customer signed for other limits since.")
-    if isinstance(step, HARMLESS_UNDER_HOLD):
-        return step
     is_watched = facts.account is not None and facts.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED}
     return Hold(
         hold.code,
@@ -352,7 +173,7 @@ def _toward_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step:
     """Authority first, then Light's account and our attestation, then readiness and go-live, then the plan."""
     if facts.go_live.is_called_off:
         return Close(because="Every installation at this site was canceled.")
-    authority = _authority_gate(facts, now)
+    authority = authority_gate(facts, now)
     if not isinstance(authority, str):
         return authority
     return _introduce(facts, policy) or _read_if_due(facts, now, policy) or _toward_plan(facts, now, policy)
@@ -389,8 +210,8 @@ def _toward_plan(facts: Facts, now: datetime, policy: Policy) -> Step:
             "is accepted over it. Ask him, then close the case.",
         )
     if facts.is_cancel_reported and HoldCode.CANCEL_REPORTED not in facts.settled_codes:
-        return _cancel_reported()
-    for gate in (_readiness_gate(facts, now, policy), _go_live_gate(facts)):
+        return cancel_reported()
+    for gate in (readiness_gate(facts, now, policy), go_live_gate(facts)):
         if not isinstance(gate, str):
             return _with_last_day(gate, facts, now, policy)
     return _choose_and_accept(facts, now, policy)
@@ -457,180 +278,6 @@ def _accept(offer: OfferFacts, start: StartPlan, facts: Facts, now: datetime, po
     )
 
 
-# The gates, each the reason why it is open, or the step it leads to while shut
-
-
-def _authority_gate(facts: Facts, now: datetime) -> Wait | Hold | str:
-    poa = facts.authority
-    if poa is None:
-        return Wait(
-            until=None,
-            code=Waiting.POA_TO_BE_SENT,
-            because="No power of attorney was sent to the customer yet.",
-            whose_turn=HoldOwner.OFFICE,
-        )
-    if poa.status == PoaStatus.SIGNED:
-        return _signed_authority(poa, facts, now)
-    return _unsigned_or_ended(poa, now)
-
-
-def _signed_authority(poa: AuthorityFacts, facts: Facts, now: datetime) -> Wait | Hold | str:
-    today = chicago_day(now)
-    if not poa.is_sealed or poa.signed_at is None:
-        return _authority_ended("its sealed document is not on file")
-    if poa.limits.esi_id != facts.esi_id:
-        return _authority_ended("it was signed for another ESI ID")
-    if today > poa.sunset:
-        return _authority_ended(f"its last day was {poa.sunset}")
-    if poa.uses_left < 1:
-        return _authority_ended("every acceptance it grants was made")
-    embargo_end = facts.go_live.embargo_end
-    if embargo_end is not None and today <= embargo_end:
-        return Wait(
-            until=chicago_midnight(embargo_end + timedelta(days=1)),
-            code=Waiting.EMBARGO,
-            because=f"The buyer may still cancel the solar sale until the end of {embargo_end}.",
-        )
-    return f"Signed on {chicago_day(poa.signed_at)}, in force until {poa.sunset}."
-
-
-def _unsigned_or_ended(poa: AuthorityFacts, now: datetime) -> Wait | Hold:
-    match poa.status:
-        case PoaStatus.DRAFT:
-            return Wait(
-                until=None,
-                code=Waiting.POA_TO_BE_SENT,
-                because="The power of attorney is a draft; send it to the customer.",
-                whose_turn=HoldOwner.OFFICE,
-            )
-        case PoaStatus.SENT:
-            return Wait(
-                until=None,
-                code=Waiting.CUSTOMER_TO_SIGN,
-                because="The customer has the power of attorney and has not signed it yet.",
-                whose_turn=HoldOwner.CUSTOMER,
-            )
-        case PoaStatus.SEALING:
-            return Wait(
-                until=now + STORING_PAUSE,
-                code=Waiting.DOCUMENT_TO_BE_STORED,
-                because="The customer signed; the document is being stored.",
-            )
-        case PoaStatus.VOIDED | PoaStatus.EXPIRED:
-            return Wait(
-                until=None,
-                code=Waiting.POA_TO_BE_SENT,
-                because=f"The last power of attorney is no longer open ({poa.status.label.lower()}); send a new one.",
-                whose_turn=HoldOwner.OFFICE,
-            )
-        case _:
-            return _authority_ended(_ending(poa))
-
-
-def _ending(poa: AuthorityFacts) -> str:
-    words = poa.status.label[0].lower() + poa.status.label[1:]
-    return f"{words} ({poa.ended_because.rstrip('.')})" if poa.ended_because else words
-
-
-def _authority_ended(why: str) -> Hold:
-    return Hold(
-        HoldCode.AUTHORITY_ENDED,
-        HoldOwner.OFFICE,
-        because=f"We may not act for the customer: the power of attorney does not allow it, {why}. Only his own new "
-        "signature opens this gate.",
-    )
-
-
-def _readiness_gate(facts: Facts, now: datetime, policy: Policy) -> Wait | Hold | str:
-    account = facts.account
-    if account is None or account.read_at is None:
-        return Wait(
-            until=None,
-            code=Waiting.LIGHT_TO_FINISH,
-            because="Light has no account for the customer yet; it is made once he has signed.",
-        )
-    next_reading = account.read_at + policy.collecting_interval
-    if account.stage in BEYOND_ACCEPTANCE:
-        return "Light shows an accepted plan."
-    match account.stage:
-        case LightStage.READY:
-            return "Light has everything it needs from the customer."
-        case LightStage.FROZEN:
-            return Wait(
-                until=next_reading,
-                code=Waiting.CREDIT_FROZEN,
-                because="The customer's credit file is frozen. Light mailed him how to lift that and tries again by "
-                "itself.",
-                whose_turn=HoldOwner.CUSTOMER,
-            )
-        case LightStage.ENDED:
-            return _cancel_reported()
-        case LightStage.UNKNOWN:
-            return _unknown_status(account, facts, next_reading, now, policy)
-        case _:
-            return _collecting(account, facts, next_reading, now, policy)
-
-
-def _collecting(
-    account: AccountFacts, facts: Facts, next_reading: datetime, now: datetime, policy: Policy
-) -> Wait | Hold:
-    if account.missing:
-        todo = ", ".join(name.replace("_", " ") for name in account.missing)
-        return Wait(
-            until=next_reading,
-            code=Waiting.CUSTOMER_TO_FINISH,
-            because=f"The customer still has to give Light: {todo}.",
-            whose_turn=HoldOwner.CUSTOMER,
-        )
-    is_stuck = account.status_since is not None and now > account.status_since + policy.complete_patience
-    if is_stuck and HoldCode.NOT_READY_THOUGH_COMPLETE not in facts.settled_codes:
-        return Hold(
-            HoldCode.NOT_READY_THOUGH_COMPLETE,
-            HoldOwner.OFFICE,
-            because="The customer gave Light everything, yet the account is not ready (status "
-            f"“{account.status}”); the credit check may have failed. Ask Light.",
-        )
-    return Wait(until=next_reading, code=Waiting.LIGHT_TO_FINISH, because="Light checks what the customer gave it.")
-
-
-def _unknown_status(
-    account: AccountFacts, facts: Facts, next_reading: datetime, now: datetime, policy: Policy
-) -> Wait | Hold:
-    has_lasted = account.status_since is not None and now > account.status_since + policy.unknown_status_patience
-    if has_lasted and HoldCode.UNKNOWN_LIGHT_STATUS not in facts.settled_codes:
-        return Hold(
-            HoldCode.UNKNOWN_LIGHT_STATUS,
-            HoldOwner.OFFICE,
-            because=f"Light shows something we do not know (status “{account.status}”) for more than a day. Ask Light "
-            "what it means.",
-        )
-    return Wait(
-        until=next_reading,
-        code=Waiting.LIGHT_TO_FINISH,
-        because=f"Light shows the status “{account.status}”, which we do not know; we keep reading.",
-    )
-
-
-def _go_live_gate(facts: Facts) -> Wait | str:
-    live = facts.go_live
-    word = "Permission to operate" if live.by_pto else "Commissioning"
-    if live.counted_date is not None:
-        return f"{word} given for {live.counted_date}."
-    if live.is_awaiting_office:
-        return Wait(
-            until=None,
-            code=Waiting.GO_LIVE_CONFIRMATION,
-            because=f"{word} was reported without proof; the office must confirm it.",
-            whose_turn=HoldOwner.OFFICE,
-        )
-    return Wait(
-        until=None,
-        code=Waiting.GO_LIVE,
-        because=f"{word} was not reported yet.",
-        whose_turn=HoldOwner.TECHNICIAN,
-    )
-
-
 # After the acceptance
 
 
@@ -656,7 +303,7 @@ def _after_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step | Non
             look_again_at=now + policy.watching_interval,
         )
     if facts.is_cancel_reported and HoldCode.CANCEL_REPORTED not in facts.settled_codes:
-        return _cancel_reported()
+        return cancel_reported()
     if account.read_at is None or facts.accepted_at is None or account.read_at < facts.accepted_at:
         return ReadAccount(because="The account is read to see the acceptance as Light shows it.")
     return None
@@ -690,14 +337,6 @@ def _watch(facts: Facts, now: datetime, policy: Policy) -> Step:
         until=next_reading,
         code=Waiting.SERVICE_TO_START,
         because=f"Everything is done; service starts on {start}.",
-    )
-
-
-def _cancel_reported() -> Hold:
-    return Hold(
-        HoldCode.CANCEL_REPORTED,
-        HoldOwner.OFFICE,
-        because="Light reported that the service was canceled. Ask the customer, then close or release the case.",
     )
 
 

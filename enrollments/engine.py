@@ -13,15 +13,16 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from enrollments import decision, leases
+from enrollments import gates, leases, steps
 from enrollments.actions import accepting, attesting, planning, reconciling, stopping
 from enrollments.actions.moving import EnrollmentMoved, lock
 from enrollments.actions.reconciling import ReadingFailed
 from enrollments.actions.writing import CallFailed, Tools, abandon_open_writes
-from enrollments.decision import Step, decide
+from enrollments.decision import decide
 from enrollments.facts import gather
 from enrollments.models import Enrollment
 from enrollments.states import HoldCode, HoldOwner
+from enrollments.steps import Step
 from poa_documents.guards import AuthorityMissing, SealedFileAltered
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ MOST_STEPS_IN_A_TURN = 20
 MOST_FAILURES = 8
 FIRST_PAUSE_AFTER_FAILURE = timedelta(seconds=10)
 LONGEST_PAUSE_AFTER_FAILURE = timedelta(hours=1)
-RESTING_STEPS = (decision.Wait, decision.Hold, decision.Finished)
+RESTING_STEPS = (steps.Wait, steps.Hold, steps.Finished)
 
 
 @dataclass(frozen=True)
@@ -73,19 +74,19 @@ class Engine:
 
     def _perform(self, enrollment_id: int, step: Step) -> None:
         match step:
-            case decision.OpenAccount():
+            case steps.OpenAccount():
                 attesting.open_account(enrollment_id, step, self.tools)
-            case decision.RecordClientAgent():
+            case steps.RecordClientAgent():
                 attesting.record_client_agent(enrollment_id, step, self.tools)
-            case decision.ReadAccount():
+            case steps.ReadAccount():
                 reconciling.read_account(enrollment_id, self.tools)
-            case decision.RequestPlans():
+            case steps.RequestPlans():
                 planning.request_plans(enrollment_id, step, self.tools)
-            case decision.AcceptPlan():
+            case steps.AcceptPlan():
                 accepting.accept_plan(enrollment_id, step, self.tools)
-            case decision.Finalize():
+            case steps.Finalize():
                 accepting.finalize(enrollment_id, step, self.tools)
-            case decision.SettleDoubt():
+            case steps.SettleDoubt():
                 reconciling.settle_doubt(enrollment_id, step, self.tools)
             case _:
                 self._conclude(enrollment_id, step)
@@ -94,11 +95,11 @@ class Engine:
         """Perform what needs no call to Light."""
         at = self.tools.clock.now()
         match step:
-            case decision.LiftHold():
+            case steps.LiftHold():
                 stopping.lift_hold(hold_id=step.hold_id, because=step.because, at=at)
-            case decision.Close():
+            case steps.Close():
                 stopping.call_off(enrollment_id=enrollment_id, because=step.because, at=at)
-            case decision.Hold():
+            case steps.Hold():
                 with transaction.atomic():
                     stopping.place_hold(lock(enrollment_id), step, at=at)
             case _:
@@ -108,7 +109,7 @@ class Engine:
         """The guard at the call knows more than the decision did: nothing was sent, and a person must look."""
         if not missing.is_consent_failure:
             raise missing
-        hold = decision.Hold(HoldCode.AUTHORITY_UNCLEAR, HoldOwner.OFFICE, because=missing.for_staff)
+        hold = steps.Hold(HoldCode.AUTHORITY_UNCLEAR, HoldOwner.OFFICE, because=missing.for_staff)
         with transaction.atomic():
             stopping.place_hold(lock(enrollment_id), hold, at=self.tools.clock.now())
 
@@ -126,7 +127,7 @@ class Engine:
         enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
         now = self.tools.clock.now()
         facts = gather(enrollment)
-        shown = decision.gates(facts, now=now, policy=self.tools.policy)
+        shown = gates.gates(facts, now=now, policy=self.tools.policy)
         return {
             "next_step": _name(step),
             "because": step.because,
@@ -146,7 +147,7 @@ class Engine:
             enrollment.save(update_fields=["failures", "last_error"])
             if enrollment.failures >= MOST_FAILURES:
                 because = f"Our own processing failed {enrollment.failures} times: {enrollment.last_error}"
-                hold = decision.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because=because)
+                hold = steps.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because=because)
                 stopping.place_hold(enrollment, hold, at=at)
             pause = min(FIRST_PAUSE_AFTER_FAILURE * 2 ** min(enrollment.failures, 20), LONGEST_PAUSE_AFTER_FAILURE)
             due_at = at + pause * random.uniform(1.0, 1.25)  # noqa: S311 - spreads work, keeps no secret
@@ -155,9 +156,9 @@ class Engine:
 
 def _due_at(step: Step) -> datetime | None:
     match step:
-        case decision.Wait(until=until):
+        case steps.Wait(until=until):
             return until
-        case decision.Hold(look_again_at=look_again_at):
+        case steps.Hold(look_again_at=look_again_at):
             return look_again_at
         case _:
             return None
@@ -165,9 +166,9 @@ def _due_at(step: Step) -> datetime | None:
 
 def _name(step: Step) -> str:
     match step:
-        case decision.Wait(code=code):
+        case steps.Wait(code=code):
             return code.value
-        case decision.Hold():
+        case steps.Hold():
             return "HOLD"
         case _:
             return type(step).__name__.upper()
@@ -175,9 +176,9 @@ def _name(step: Step) -> str:
 
 def _whose_turn(step: Step) -> str:
     match step:
-        case decision.Wait(whose_turn=whose_turn):
+        case steps.Wait(whose_turn=whose_turn):
             return whose_turn.value if whose_turn else ""
-        case decision.Hold(owner=owner):
+        case steps.Hold(owner=owner):
             return owner.value
         case _:
             return ""

@@ -9,12 +9,15 @@ from django.utils.text import capfirst
 
 from core.admin_site import Cell, Table, age, moment, page_of
 from core.dates import chicago_day
-from enrollments.decision import (
+from enrollments.gates import Gate
+from enrollments.models import PlanOffer
+from enrollments.queries import CaseCount, QueueChoice, QueuePart
+from enrollments.states import HoldCode, HoldOwner
+from enrollments.steps import (
     AcceptPlan,
     Close,
     Finalize,
     Finished,
-    Gate,
     Hold,
     LiftHold,
     OpenAccount,
@@ -26,9 +29,6 @@ from enrollments.decision import (
     Wait,
     Waiting,
 )
-from enrollments.models import PlanOffer
-from enrollments.queries import CaseCount, QueueChoice, QueuePart
-from enrollments.states import HoldCode, HoldOwner
 
 GATE_LABELS = {"AUTHORITY": "Authority", "READINESS": "Readiness", "GO_LIVE": "Go-live"}
 

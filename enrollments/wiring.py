@@ -9,12 +9,12 @@ from django.conf import settings
 from core.clock import configured_clock
 from enrollments import start_dates
 from enrollments.actions.writing import Tools
-from enrollments.decision import Policy
 from enrollments.engine import Engine
 from enrollments.leases import LeaseKeeper
 from enrollments.light.client import LightClient
 from enrollments.light.transport import Exchange
 from enrollments.models import RemoteCall
+from enrollments.policy import Policy
 
 current_enrollment_id: ContextVar[int | None] = ContextVar("current_enrollment_id", default=None)
 """The enrollment on whose behalf this thread calls Light, for the record of calls."""

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from core.clock import now
 from core.dates import CHICAGO
-from enrollments.decision import Waiting
 from enrollments.models import Enrollment, EnrollmentEvent
+from enrollments.steps import Waiting
 
 NAME_WIDTH = 20
 SECONDS_OF_SILENCE = 3.0

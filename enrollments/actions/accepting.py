@@ -11,11 +11,12 @@ from enrollments.actions import confirming
 from enrollments.actions.moving import EnrollmentMoved, lock, take_move
 from enrollments.actions.stopping import place_hold
 from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
-from enrollments.decision import AcceptPlan, Finalize, Hold, Policy
 from enrollments.facts import offered_plan, signed_limits
 from enrollments.light.payloads import Acceptance
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
+from enrollments.policy import Policy
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
+from enrollments.steps import AcceptPlan, Finalize, Hold
 from poa_documents.actions import verify_or_suspend
 from poa_documents.guards import check_authority
 from poa_documents.models import PoaDocument

@@ -11,11 +11,11 @@ from enrollments.actions.moving import lock, note
 from enrollments.actions.reconciling import keep_reading
 from enrollments.actions.stopping import ReasonMissing, release_hold
 from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
-from enrollments.decision import OpenAccount, RecordClientAgent
 from enrollments.light.client import LightClient
 from enrollments.light.payloads import HostedLink, NewAccount
 from enrollments.models import Enrollment
 from enrollments.states import HoldCode, WriteKind, WriteStatus
+from enrollments.steps import OpenAccount, RecordClientAgent
 from installations.models import Customer
 from poa_documents.guards import check_authority
 from poa_documents.models import PoaDocument

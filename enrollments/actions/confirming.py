@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from core.actors import LIGHT, SYSTEM, Actor
 from enrollments.actions.moving import take_move
 from enrollments.actions.stopping import place_hold
-from enrollments.decision import Hold
 from enrollments.light.payloads import Account, Location
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
+from enrollments.steps import Hold
 from poa_documents.actions import use_authority
 from poa_documents.models import PoaDocument
 

@@ -9,11 +9,11 @@ from django.db import transaction
 from enrollments import offers
 from enrollments.actions.moving import lock
 from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
-from enrollments.decision import RequestPlans
 from enrollments.facts import offered_plan, signed_limits
 from enrollments.light.payloads import Plan, PlanList
 from enrollments.models import LightWrite, PlanOffer
 from enrollments.states import WriteKind
+from enrollments.steps import RequestPlans
 from poa_documents.guards import check_authority
 from poa_documents.models import Envelope, PoaDocument
 

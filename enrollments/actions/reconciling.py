@@ -18,12 +18,12 @@ from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note, take_move
 from enrollments.actions.stopping import make_due, place_hold
 from enrollments.actions.writing import Tools, back_off, close_done, close_not_done, hold_code_for, lose_answer
-from enrollments.decision import FOR_OPERATIONS, Hold, SettleDoubt
 from enrollments.light.dialect import Dialect
 from enrollments.light.errors import LightError, NotReached
 from enrollments.light.payloads import Account, LightStage, derive_stage
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldOwner, WriteKind, WriteStatus
+from enrollments.steps import FOR_OPERATIONS, Hold, SettleDoubt
 from poa_documents.models import PoaDocument
 
 

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from core.actors import SYSTEM, Actor
 from core.queue import TaskName, enqueue_on_commit
-from enrollments import decision
+from enrollments import steps
 from enrollments.actions.moving import lock, note, take_move
 from enrollments.facts import governing_poa
 from enrollments.models import Enrollment, Hold, Pause
@@ -37,7 +37,7 @@ class NotPaused(Exception):
 
 
 @transaction.atomic
-def place_hold(enrollment: Enrollment, step: decision.Hold, *, at: datetime) -> Hold:
+def place_hold(enrollment: Enrollment, step: steps.Hold, *, at: datetime) -> Hold:
     """Ask for a person, on a locked enrollment. While one is asked for already, the open hold stays as it is."""
     open_hold = enrollment.holds.filter(released_at__isnull=True).first()
     if open_hold is not None:
@@ -61,7 +61,7 @@ def release_hold(*, hold_id: int, reason: str, by: Actor, at: datetime) -> None:
     if not reason.strip():
         raise ReasonMissing("Say in a few words what was done, so that the next person understands.")
     enrollment, hold = _lock_hold(hold_id)
-    if hold.code in decision.CONSENT_HOLDS:
+    if hold.code in steps.CONSENT_HOLDS:
         raise ConsentCannotBeOverridden(
             "A missing authority cannot be overridden. Send the customer a new power of attorney; once he has signed "
             "it, this hold ends by itself."
@@ -118,7 +118,7 @@ def resume(*, pause_id: int, by: Actor, at: datetime) -> None:
     ended = Pause.objects.filter(pk=pause_id, ended_at__isnull=True).update(ended_at=at, ended_by=str(by))
     if not ended:
         raise NotPaused("This pause has ended already.")
-    Enrollment.objects.filter(next_step=decision.Waiting.PAUSED).update(due_at=at)
+    Enrollment.objects.filter(next_step=steps.Waiting.PAUSED).update(due_at=at)
     enqueue_on_commit(TaskName.SWEEP_ENROLLMENTS)
 
 

@@ -15,13 +15,15 @@ from django.db import transaction
 from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
 from enrollments.actions.moving import EnrollmentMoved, lock, note, take_move
-from enrollments.decision import Policy, Step, decide
+from enrollments.decision import decide
 from enrollments.facts import Facts, gather, governing_poa
 from enrollments.light.client import LightClient
 from enrollments.light.errors import Conflict, DialectWrong, InDoubt, LightError, NotReached, Refused, Unauthorized
 from enrollments.light.redaction import redact
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
+from enrollments.policy import Policy
 from enrollments.states import UNSETTLED_WRITE_STATUSES, HoldCode, WriteKind, WriteStatus
+from enrollments.steps import Step
 from poa_documents.models import PoaDocument
 
 LONGEST_BACK_OFF = timedelta(minutes=15)

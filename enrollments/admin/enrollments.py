@@ -32,10 +32,12 @@ from enrollments.actions.stopping import (
     release_hold,
 )
 from enrollments.admin.holds import ReleaseForm, can_release
-from enrollments.decision import CONSENT_HOLDS, decide, gates, if_live_on
+from enrollments.decision import decide, if_live_on
 from enrollments.facts import gather, governing_poa
+from enrollments.gates import gates
 from enrollments.models import Enrollment, Hold
 from enrollments.states import SETTLED_STATUSES, EnrollmentStatus
+from enrollments.steps import CONSENT_HOLDS
 from enrollments.wiring import policy
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
 

@@ -7,8 +7,8 @@ from django.http import HttpRequest
 
 from core.admin_site import Button, ButtonForm, Press, RecordAdmin, display
 from enrollments.actions.stopping import ConsentCannotBeOverridden, HoldNotOpen, ReasonMissing, release_hold
-from enrollments.decision import CONSENT_HOLDS
 from enrollments.models import Hold
+from enrollments.steps import CONSENT_HOLDS
 
 
 class OpenFilter(admin.SimpleListFilter):

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from enrollments import decision, offers
+from enrollments import offers, policy, steps
 from enrollments.actions.moving import lock
 from enrollments.actions.opening import look_again
 from enrollments.actions.stopping import place_hold
@@ -39,7 +39,7 @@ def looked_at(enrollment: Enrollment, *, at: datetime) -> Enrollment:
     light = LightClient(base_url=UNREACHABLE_LIGHT, app_token="app-token-of-the-test", pause=lambda _seconds: None)
     Enrollment.objects.filter(pk=enrollment.pk).update(due_at=at)
     try:
-        Engine(Tools(light=light, clock=StoppedClock(at), policy=decision.Policy())).advance(enrollment.pk)
+        Engine(Tools(light=light, clock=StoppedClock(at), policy=policy.Policy())).advance(enrollment.pk)
     finally:
         light.close()
     enrollment.refresh_from_db()
@@ -82,7 +82,7 @@ def hold(
     because: str = "Light offers no plan for this meter today.",
 ) -> Hold:
     with transaction.atomic():
-        return place_hold(lock(enrollment.pk), decision.Hold(code, owner, because=because), at=at)
+        return place_hold(lock(enrollment.pk), steps.Hold(code, owner, because=because), at=at)
 
 
 def judged_offer(enrollment: Enrollment, poa: PoaDocument, *, at: datetime = AT, **fields: Any) -> PlanOffer:

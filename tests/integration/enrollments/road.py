@@ -10,10 +10,10 @@ from uuid import UUID
 from core.actors import Actor
 from enrollments.actions import opening, stopping
 from enrollments.actions.writing import Tools
-from enrollments.decision import Policy
 from enrollments.engine import Engine
 from enrollments.light.client import LightClient
 from enrollments.models import Enrollment, Pause
+from enrollments.policy import Policy
 from installations.models import Installation
 from poa_documents import actions as poa_actions
 from poa_documents.models import PlanPromise, PoaDocument

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from enrollments.decision import Waiting
 from enrollments.models import AcceptAttempt, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, WriteKind, WriteStatus
+from enrollments.steps import Waiting
 from poa_documents import evidence
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus

@@ -10,9 +10,9 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from enrollments.decision import Waiting
 from enrollments.models import Enrollment, RemoteCall, WebhookDelivery
 from enrollments.states import EnrollmentStatus, HoldCode
+from enrollments.steps import Waiting
 from tests.integration.enrollments.road import Road
 from tests.integration.webhooks.deliveries import event, settle_due, signature
 

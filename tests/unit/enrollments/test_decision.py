@@ -8,8 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.dates import chicago_day
-from enrollments import decision, offers
-from enrollments.decision import (
+from enrollments import decision, offers, policy
+from enrollments.decision import decide, if_live_on
+from enrollments.facts import AuthorityFacts, Facts, HoldFacts, WriteFacts
+from enrollments.gates import gates
+from enrollments.light.payloads import LightStage
+from enrollments.start_dates import FULL_WINDOW
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
+from enrollments.steps import (
     AcceptPlan,
     Finalize,
     Finished,
@@ -23,14 +29,7 @@ from enrollments.decision import (
     Step,
     Wait,
     Waiting,
-    decide,
-    gates,
-    if_live_on,
 )
-from enrollments.facts import AuthorityFacts, Facts, HoldFacts, WriteFacts
-from enrollments.light.payloads import LightStage
-from enrollments.start_dates import FULL_WINDOW
-from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from poa_documents.states import PoaStatus
 from tests.unit.enrollments.facts_of_a_case import (
     ACCEPTED,
@@ -335,6 +334,17 @@ def test_a_hold_for_missing_authority_ends_with_a_new_signature_only() -> None:
     assert isinstance(next_step(held), LiftHold)
 
 
+def test_news_of_the_account_is_read_under_a_hold_without_ending_it() -> None:
+    facts = replace(
+        READY_TO_ACCEPT,
+        authority=replace(AUTHORITY, status=PoaStatus.REVOKED),
+        account=replace(ACCOUNT, is_reading_asked_for=True),
+        hold=hold(HoldCode.AUTHORITY_ENDED),
+    )
+
+    assert isinstance(next_step(facts), ReadAccount)
+
+
 def test_a_hold_for_limits_ends_when_the_customer_signs_for_others() -> None:
     held = replace(READY_TO_ACCEPT, offers=(DEAR_OFFER,), hold=hold(HoldCode.OUTSIDE_LIMITS))
     signed_since = replace(AUTHORITY, signed_at=NOW + timedelta(hours=1))
@@ -527,7 +537,7 @@ def could_exist(facts: Facts) -> bool:
 
 @settings(max_examples=600)
 @given(facts=all_facts.filter(could_exist), now=moments, policy=policies)
-def test_the_eight_nevers_hold_for_every_decision(facts: Facts, now: datetime, policy: decision.Policy) -> None:
+def test_the_eight_nevers_hold_for_every_decision(facts: Facts, now: datetime, policy: policy.Policy) -> None:
     step = decide(facts, now=now, policy=policy)
     today = chicago_day(now)
 
@@ -568,7 +578,7 @@ def test_the_eight_nevers_hold_for_every_decision(facts: Facts, now: datetime, p
 
 @settings(max_examples=600)
 @given(facts=all_facts.filter(could_exist), now=moments, policy=policies)
-def test_every_case_has_a_next_time_or_a_named_person(facts: Facts, now: datetime, policy: decision.Policy) -> None:
+def test_every_case_has_a_next_time_or_a_named_person(facts: Facts, now: datetime, policy: policy.Policy) -> None:
     step = decide(facts, now=now, policy=policy)
 
     match step:
