@@ -13,10 +13,11 @@ from enum import StrEnum
 from pathlib import Path
 
 from core.dates import chicago_day
-from enrollments.decision import Finished, Gate, Hold, Step, Wait, Waiting
 from enrollments.facts import Facts
+from enrollments.gates import Gate
 from enrollments.models import PlanOffer
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
+from enrollments.steps import Finished, Hold, Step, Wait, Waiting
 from poa_documents.limits import say_date
 from poa_documents.phrases import Phrases, phrases_in
 

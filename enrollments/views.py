@@ -12,8 +12,9 @@ from core import clock
 from core.actors import Actor
 from enrollments.actions.attesting import NoAccountYet, hosted_link
 from enrollments.actions.reconciling import ask_for_reading
-from enrollments.decision import decide, gates
+from enrollments.decision import decide
 from enrollments.facts import gather
+from enrollments.gates import gates
 from enrollments.light.errors import LightError
 from enrollments.models import Enrollment
 from enrollments.progress import Progress, progress, words

@@ -8,12 +8,14 @@ from decimal import Decimal
 
 import pytest
 
-from enrollments.decision import Hold, ReadAccount, Step, Wait, Waiting, decide, gates
+from enrollments.decision import decide
 from enrollments.facts import Facts, HoldFacts
+from enrollments.gates import gates
 from enrollments.light.payloads import LightStage
 from enrollments.models import PlanOffer
 from enrollments.progress import PHRASES_FILE, MilestoneState, Progress, progress
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
+from enrollments.steps import Hold, ReadAccount, Step, Wait, Waiting
 from poa_documents.states import PoaStatus
 from tests.unit.enrollments.facts_of_a_case import (
     ACCEPTED,
