@@ -417,3 +417,30 @@ def test_p4_same_form_sent_at_the_same_moment_counts_once() -> None:
     assert sum(not outcome.is_repeat for outcome in outcomes) == 1
     assert GoLiveReport.objects.get().proofs.count() == 1
     assert not KeptProof.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_u4_two_people_reporting_different_dates_at_the_same_moment_leave_one_current() -> None:
+    job = installation_at(SUBMITTED)
+    results: list[GoLiveResult] = []
+    barrier = threading.Barrier(2)
+
+    def send(by: Actor, granted_date: date) -> None:
+        barrier.wait()
+        try:
+            results.append(report(job, by=by, granted_date=granted_date, proofs=[photo()]).result)
+        finally:
+            connection.close()
+
+    threads = [
+        threading.Thread(target=send, args=(TECHNICIAN, DAY)),
+        threading.Thread(target=send, args=(OFFICE, DAY - timedelta(days=3))),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(results) == [GoLiveResult.CONFLICTS, GoLiveResult.COUNTS]
+    assert GoLiveReport.objects.count() == 2
+    assert current_report(job.pk) is not None

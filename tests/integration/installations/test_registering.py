@@ -1,0 +1,133 @@
+"""Opening a case and moving its work along: what is taken, what is refused, and which events tell of it."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from core.dates import chicago_day
+from core.models import CaseChange
+from core.moves import MoveNotAllowed
+from installations import actions
+from installations.guards import InputRefused, ReasonMissing
+from installations.models import HardwareKind, Installation, Site
+from installations.queries import jobs_of
+from installations.states import MOVES, InstallationStatus
+from tests.factories.installations import AT, OFFICE, customer, installation, installation_at, site, technician
+
+pytestmark = pytest.mark.django_db
+TODAY = chicago_day(AT)
+
+
+def test_esi_id_is_kept_as_digits_and_names_the_wires_company() -> None:
+    kept = site(esi_id="ESI ID: 1008901 0238 1706 3480 105")
+
+    assert (kept.esi_id, kept.tdu_code) == ("1008901023817063480105", "CENTERPOINT")
+
+
+def test_same_esi_id_typed_otherwise_is_the_same_site() -> None:
+    known = site(esi_id="10443720001234567")
+
+    with pytest.raises(InputRefused, match="already on file") as refused:
+        site(esi_id="1044372-0001-234567")
+
+    assert str(known) in refused.value.problems["esi_id"][0]
+    assert Site.objects.count() == 1
+
+
+def test_test_numbers_are_refused_where_the_house_is_strict(settings: Any) -> None:
+    settings.STRICT_ESI_IDS = True
+
+    with pytest.raises(InputRefused, match="begins with 10"):
+        site(esi_id="55500000000000001")
+
+
+def test_date_of_birth_is_encrypted_at_rest() -> None:
+    carmen = customer(date_of_birth=date(1984, 5, 17))
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT date_of_birth_text FROM installations_customer")
+        (at_rest,) = cursor.fetchone()
+    carmen.refresh_from_db()
+    assert "1984" not in at_rest
+    assert carmen.date_of_birth == date(1984, 5, 17)
+
+
+def test_minors_and_impossible_birthdays_are_refused() -> None:
+    for born in (TODAY - timedelta(days=365 * 17), TODAY + timedelta(days=1), date(1850, 1, 1)):
+        with pytest.raises(InputRefused) as refused:
+            customer(date_of_birth=born)
+        assert set(refused.value.problems) == {"date_of_birth"}
+
+
+def test_all_problems_of_a_customer_are_told_at_once() -> None:
+    with pytest.raises(InputRefused) as refused:
+        customer(first_name=" ", email="nowhere", phone="12", language="fr")
+
+    assert set(refused.value.problems) == {"first_name", "email", "phone", "language"}
+
+
+def test_new_solar_job_knows_until_when_its_buyer_may_cancel() -> None:
+    job = installation(contract_signed_date=date(2026, 3, 4))
+
+    assert job.embargo_end_date == date(2026, 3, 11)
+    assert CaseChange.objects.filter(site_id=job.site_id).exists()
+
+
+def test_job_with_a_day_begins_scheduled() -> None:
+    job = installation(scheduled_date=TODAY + timedelta(days=3))
+
+    assert job.status == InstallationStatus.SCHEDULED
+    assert [event.name for event in job.events.all()] == ["register", "schedule"]
+
+
+def test_contract_of_tomorrow_is_refused_and_nothing_is_left_behind() -> None:
+    with pytest.raises(InputRefused):
+        installation(contract_signed_date=TODAY + timedelta(days=1))
+
+    assert not Installation.objects.exists()
+
+
+def test_every_stage_allows_exactly_its_own_moves() -> None:
+    for status in InstallationStatus:
+        for name in ("schedule", "install", "inspect", "submit_interconnection", "cancel"):
+            job = installation_at(status)
+            if status in MOVES[name].sources:
+                _move(job, name)
+                job.refresh_from_db()
+                assert job.status == MOVES[name].target
+            else:
+                with pytest.raises(MoveNotAllowed):
+                    _move(job, name)
+                job.refresh_from_db()
+                assert job.status == status
+
+
+def _move(job: Installation, name: str) -> None:
+    if name == "cancel":
+        actions.cancel_installation(installation_id=job.pk, reason="Off.", by=OFFICE, at=AT)
+        return
+    day = TODAY if name == "schedule" else None
+    actions.move_installation(installation_id=job.pk, move=name, scheduled_date=day, by=OFFICE, at=AT)
+
+
+def test_canceling_needs_a_reason() -> None:
+    job = installation()
+
+    with pytest.raises(ReasonMissing):
+        actions.cancel_installation(installation_id=job.pk, reason=" ", by=OFFICE, at=AT)
+
+
+def test_reassigned_job_leaves_the_first_technicians_list() -> None:
+    tess, tom = technician(), technician()
+    job = installation(technician=tess)
+
+    actions.assign_technician(installation_id=job.pk, technician_id=tom.pk, by=OFFICE, at=AT)
+
+    assert list(jobs_of(tess)) == []
+    assert list(jobs_of(tom)) == [job]
+
+
+def test_charger_sold_alone_has_no_days_to_cancel() -> None:
+    assert installation(kind=HardwareKind.EV_CHARGER).embargo_end_date is None
