@@ -238,7 +238,9 @@ def _render(
     request: HttpRequest, poa: PoaDocument, template: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
     around = page_context(poa, token=_token(request), form_key=form_key(poa))
-    return render(request, template, {**around, **context}, status=status)
+    response = render(request, template, {**around, **context}, status=status)
+    response.headers["Content-Language"] = around["language"]
+    return response
 
 
 def _to_next(request: HttpRequest, poa: PoaDocument) -> HttpResponse:

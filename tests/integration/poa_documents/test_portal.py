@@ -261,6 +261,7 @@ def test_switching_the_language_changes_page_document_and_the_stored_choice() ->
     page = visit.post("language/", {"form_key": key, "language": "es", "step": "broker"})
 
     assert "Quiénes somos" in page.content.decode()
+    assert page["Content-Language"] == "es"
     assert (fresh(poa).template.language, fresh(poa).customer.language) == ("es", "es")
 
 
