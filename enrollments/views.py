@@ -19,7 +19,7 @@ from enrollments.light.errors import LightError
 from enrollments.models import Enrollment
 from enrollments.progress import Progress, progress, words
 from enrollments.queries import enrollment_of
-from enrollments.wiring import light_client, policy
+from enrollments.wiring import hosted_pages_client, policy
 from poa_documents.link_pages import link_page
 from poa_documents.models import PoaDocument
 from poa_documents.presenters import language_of
@@ -43,7 +43,7 @@ def continue_at_light(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
         return _to_home(request)
     try:
         link = hosted_link(
-            enrollment_id=enrollment.pk, light=light_client(), by=Actor.customer(poa.customer_id), at=clock.now()
+            enrollment_id=enrollment.pk, light=hosted_pages_client(), by=Actor.customer(poa.customer_id), at=clock.now()
         )
     except NoAccountYet:
         return _home(request, poa, problem="early", status=503)

@@ -23,12 +23,23 @@ current_enrollment_id: ContextVar[int | None] = ContextVar("current_enrollment_i
 @cache
 def light_client() -> LightClient:
     """The process's one client, shared by its threads."""
+    return _client()
+
+
+@cache
+def hosted_pages_client() -> LightClient:
+    """A client that gives up sooner: a person waits in front of the page."""
+    return _client(connect_timeout_seconds=2, read_timeout_seconds=4)
+
+
+def _client(**timeouts: float) -> LightClient:
     return LightClient(
         base_url=settings.LIGHT_API_URL,
         app_token=settings.LIGHT_APP_TOKEN,
         dialect=settings.LIGHT_DIALECT,
         observe=_record_call,
         clock=configured_clock().now,
+        **timeouts,
     )
 
 

@@ -27,7 +27,7 @@ def customers_road(road: Road, settings: Settings, monkeypatch: pytest.MonkeyPat
     """A road beside which the customer's pages are served: same clock, same Light."""
     settings.LIGHT_HOSTED_ORIGINS = [road.simulator.url]
     monkeypatch.setattr("core.clock.configured_clock", lambda: road.clock)
-    monkeypatch.setattr("enrollments.views.light_client", lambda: road.light)
+    monkeypatch.setattr("enrollments.views.hosted_pages_client", lambda: road.light)
     yield road
     road.simulator.control.clear_faults()
 

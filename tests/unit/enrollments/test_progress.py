@@ -135,7 +135,7 @@ def test_an_accepted_plan_is_shown_with_its_documents_its_start_and_the_way_out(
     assert shown.plan.rows == (
         ("Service starts", "March 14, 2026"),
         ("Plan", "Fixed 12"),
-        ("Average price at 1,000 kWh a month", "14.9 ¢ per kWh"),
+        ("Average price at 1,000 kWh a month", "14.9¢ per kWh"),
         ("Contract term", "12 months"),
         ("Early termination fee", "$150.00"),
     )

@@ -1,0 +1,85 @@
+"""The customer comes back after signing: sees what is left, does it on Light's pages, and sees his plan."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Page
+from pytest_django.fixtures import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from enrollments.models import Enrollment
+from enrollments.states import EnrollmentStatus
+from installations.models import Language
+from simulator.server import start_simulator
+from tests.contract.dialects import REFERENCE
+from tests.integration.enrollments.road import MORNING, Road
+from tests.integration.poa_documents.portal_visits import token_in_last_mail
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def road(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
+    running = start_simulator()
+    running.control.set_now(MORNING)
+    running.control.freeze_clock()
+    walked = Road(running, REFERENCE)
+    settings.LIGHT_HOSTED_ORIGINS = [running.url]
+    monkeypatch.setattr("core.clock.configured_clock", lambda: walked.clock)
+    monkeypatch.setattr("enrollments.views.hosted_pages_client", lambda: walked.light)
+    yield walked
+    walked.light.close()
+    running.stop()
+
+
+@pytest.fixture
+def case(road: Road) -> Enrollment:
+    case = road.case()
+    road.run(case)
+    return case
+
+
+def when_he_opens_his_page(page: Page, live_server: LiveServer) -> None:
+    page.goto(f"{live_server.url}/portal/{token_in_last_mail()}/")
+
+
+def then_nothing_is_cut_off(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+def test_he_continues_at_light_and_comes_back_to_his_plan(
+    phone: Page, live_server: LiveServer, road: Road, case: Enrollment
+) -> None:
+    refused: list[str] = []
+    phone.on("console", lambda message: refused.append(message.text) if "Content Security" in message.text else None)
+
+    when_he_opens_his_page(phone, live_server)
+    then_nothing_is_cut_off(phone)
+    phone.get_by_role("button", name="Continue at Light").click()
+    phone.wait_for_url(f"{road.simulator.url}/**")
+    assert phone.get_by_text("Stand-in for Light.").is_visible()
+
+    road.finish_at_light(case)
+    road.report_pto(case)
+    when_he_opens_his_page(phone, live_server)
+    phone.get_by_role("button", name="I am done there").click()
+    assert phone.get_by_text("We are asking Light right now").is_visible()
+
+    road.live(case, timedelta(hours=2))
+    assert case.status == EnrollmentStatus.FINALIZED
+    phone.reload()
+    then_nothing_is_cut_off(phone)
+    assert phone.get_by_role("heading", name="Everything is done").is_visible()
+    assert phone.get_by_role("link", name="Terms of Service", exact=True).is_visible()
+    assert refused == []
+
+
+def test_the_page_fits_a_desk_and_speaks_spanish(desk: Page, live_server: LiveServer, case: Enrollment) -> None:
+    case.customer.language = Language.SPANISH
+    case.customer.save()
+    when_he_opens_his_page(desk, live_server)
+
+    assert desk.locator("html").get_attribute("lang") == "es"
+    assert desk.get_by_role("button", name="Continuar en Light").is_visible()
+    then_nothing_is_cut_off(desk)
