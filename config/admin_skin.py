@@ -99,6 +99,7 @@ UNFOLD: dict[str, Any] = {
                     _records("Acceptances", "enrollments", "acceptattempt", "how_to_reg"),
                     _records("Remote calls", "enrollments", "remotecall", "swap_horiz"),
                     _records("Webhook deliveries", "enrollments", "webhookdelivery", "webhook"),
+                    _records("Webhooks refused", "enrollments", "webhookrefusal", "block"),
                 ],
             },
             {

@@ -2,13 +2,21 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from django.db.models import Count, F, FilteredRelation, Model, Q, QuerySet
 
 from enrollments.facts import governing_poa
-from enrollments.models import Enrollment, EnrollmentEvent, LightWrite, Pause, RemoteCall, WebhookDelivery
+from enrollments.models import (
+    Enrollment,
+    EnrollmentEvent,
+    LightWrite,
+    Pause,
+    RemoteCall,
+    WebhookDelivery,
+    WebhookRefusal,
+)
 from enrollments.states import SETTLED_STATUSES
 from installations.models import GoLiveReport, InstallationEvent
 from installations.states import GoLiveReportStatus
@@ -144,7 +152,14 @@ def failing_seals() -> "QuerySet[PoaDocument]":
 
 
 def failed_deliveries() -> "QuerySet[WebhookDelivery]":
-    return WebhookDelivery.objects.filter(settled_at__isnull=True).exclude(last_error="").order_by("received_at")
+    """Give the deliveries that failed, or were given up because no enrollment has their account."""
+    failed = ~Q(last_error="") | Q(due_at__isnull=True)
+    return WebhookDelivery.objects.filter(failed, settled_at__isnull=True).order_by("received_at")
+
+
+def refused_webhooks(day: date) -> WebhookRefusal | None:
+    """Tell how many webhooks with a wrong signature came on a Chicago day."""
+    return WebhookRefusal.objects.filter(date=day).first()
 
 
 def open_pauses() -> "QuerySet[Pause]":

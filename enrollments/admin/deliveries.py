@@ -2,8 +2,9 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from core.admin_site import RecordAdmin, display
-from enrollments.models import WebhookDelivery
+from core.admin_site import Button, Press, RecordAdmin, display
+from enrollments.actions.settling import settle_again
+from enrollments.models import WebhookDelivery, WebhookRefusal
 
 
 class SettlingFilter(admin.SimpleListFilter):
@@ -14,15 +15,20 @@ class SettlingFilter(admin.SimpleListFilter):
         return [("failed", "Failed"), ("waiting", "Waiting"), ("settled", "Settled")]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> QuerySet[WebhookDelivery] | None:
-        failed = Q(settled_at__isnull=True) & ~Q(last_error="")
+        failed = Q(settled_at__isnull=True) & (~Q(last_error="") | Q(due_at__isnull=True))
         match self.value():
             case "failed":
                 return queryset.filter(failed)
             case "waiting":
-                return queryset.filter(settled_at__isnull=True, last_error="")
+                return queryset.filter(settled_at__isnull=True, last_error="", due_at__isnull=False)
             case "settled":
                 return queryset.filter(settled_at__isnull=False)
         return None
+
+
+def _settle_again(press: Press) -> str:
+    settle_again(delivery_id=press.record.pk, by=press.by, at=press.at)
+    return "It is settled again now; reload in a few seconds."
 
 
 @admin.register(WebhookDelivery)
@@ -37,9 +43,18 @@ class WebhookDeliveryAdmin(RecordAdmin):
         ("As received", {"fields": ("event_key", "body_sha256", "body", "headers"), "classes": ("collapse",)}),
     )
 
+    buttons = (
+        Button(
+            name="settle-again",
+            label="Settle again",
+            run=_settle_again,
+            explanation="Works it off anew from the body as it was received. Doing it twice changes nothing.",
+        ),
+    )
+
     @display(
         description="Settling",
-        label={"Settled": "success", "Failed, tried again": "danger", "Waiting": "warning"},
+        label={"Settled": "success", "Given up": "danger", "Failed, tried again": "warning", "Waiting": "info"},
     )
     def settling(self, delivery: WebhookDelivery) -> str:
         return self.state_of(delivery)
@@ -47,4 +62,13 @@ class WebhookDeliveryAdmin(RecordAdmin):
     def state_of(self, record: WebhookDelivery) -> str:
         if record.settled_at:
             return "Settled"
+        if record.due_at is None:
+            return "Given up"
         return "Failed, tried again" if record.last_error else "Waiting"
+
+
+@admin.register(WebhookRefusal)
+class WebhookRefusalAdmin(RecordAdmin):
+    """How often somebody without our secret knocked. Many on one day: the secret was changed, or somebody tries."""
+
+    list_display = ("date", "count", "last_at", "last_reason")

@@ -22,13 +22,13 @@ from core.admin_site import (
 )
 from core.dates import chicago_day
 from enrollments import presenters, queries
+from enrollments.actions.reconciling import ask_for_reading
 from enrollments.actions.stopping import (
     CannotClose,
     ConsentCannotBeOverridden,
     HoldNotOpen,
     ReasonMissing,
     close_enrollment,
-    make_due,
     release_hold,
 )
 from enrollments.admin.holds import ReleaseForm, can_release
@@ -53,7 +53,7 @@ def open_hold(enrollment: Enrollment) -> Hold | None:
 
 
 def _look_now(press: Press) -> str:
-    make_due(enrollment_id=press.record.pk, at=press.at)
+    ask_for_reading(enrollment_id=press.record.pk, at=press.at)
     return "The case is looked at now; reload in a few seconds."
 
 
@@ -114,7 +114,7 @@ class EnrollmentAdmin(RecordAdmin):
             name="look-now",
             label="Look now",
             run=_look_now,
-            explanation="Lets the engine look at the case at once instead of at the next due time.",
+            explanation="Has the account at Light read and the case decided at once, instead of at the next due time.",
             is_offered=lambda enrollment: enrollment.status not in SETTLED_STATUSES,
             is_direct=True,
         ),

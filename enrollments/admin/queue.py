@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from core import clock
 from core.admin_site import Cell, age, moment, name_actors, page_of, press_url
+from core.dates import chicago_day
 from enrollments import presenters, queries
 from enrollments.presenters import QueueRow
 from enrollments.queries import QueueChoice, QueuePart
@@ -116,10 +117,28 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
             "Webhooks that could not be settled",
             "Reading the account does the same work; open one to see why.",
             [
-                Cell(delivery.event_name or "Unnamed event", page_of(delivery), note=delivery.last_error[:120])
+                Cell(
+                    delivery.event_name or "Unnamed event",
+                    page_of(delivery),
+                    note=(delivery.last_error or delivery.outcome)[:120],
+                )
                 for delivery in queries.failed_deliveries()[: ALERTS_SHOWN + 1]
             ],
             f"{reverse('admin:enrollments_webhookdelivery_changelist')}?settling=failed",
+        ),
+        _alert(
+            "Webhooks refused today",
+            "Wrong signature: the secret was changed at Light, or somebody else knocks. Tell operations.",
+            [
+                Cell(
+                    f"{refused.count} today, the last at {moment(refused.last_at)}",
+                    page_of(refused),
+                    note=refused.last_reason,
+                )
+                for refused in [queries.refused_webhooks(chicago_day(now))]
+                if refused
+            ],
+            "",
         ),
     ]
     return [alert for alert in found if alert["cells"]]

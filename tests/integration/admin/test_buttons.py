@@ -10,7 +10,7 @@ from django.test import Client
 from core.actors import Actor
 from core.admin_site import page_of, press_url
 from enrollments.actions.stopping import pause
-from enrollments.models import Enrollment, Pause
+from enrollments.models import Enrollment, Pause, WebhookDelivery
 from enrollments.states import HoldCode
 from installations.models import Installation
 from installations.states import GoLiveReportStatus, InstallationStatus
@@ -437,3 +437,14 @@ def test_a_case_without_an_open_poa_offers_to_draw_one_up(office_client: Client)
     page = office_client.get(page_of(enrollment)).content.decode()
 
     assert f"poadocument/add/?customer={enrollment.customer_id}&amp;site={enrollment.site_id}" in page
+
+
+def test_a_webhook_is_settled_again_by_hand(office_client: Client) -> None:
+    delivery = WebhookDelivery.objects.create(
+        event_key="k", body="{", received_at=AT, last_error="The body is not JSON."
+    )
+
+    press(office_client, delivery, "settle-again")
+
+    delivery.refresh_from_db()
+    assert delivery.due_at == AT

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from core.actors import Actor
 from enrollments.actions.stopping import pause
-from enrollments.models import WebhookDelivery
+from enrollments.models import WebhookDelivery, WebhookRefusal
 from enrollments.states import HoldCode, HoldOwner
 from poa_documents.models import CustomerMail, PoaDocument
 from tests.factories.cases import case, case_waiting_for_signature, held_case
@@ -179,3 +179,21 @@ def test_the_page_has_one_main_landmark_and_a_way_to_skip_to_it(office_client: C
 
     assert page.count("<main") == 1
     assert 'href="#content"' in page
+
+
+def test_webhooks_with_a_wrong_signature_today_are_shown(office_client: Client) -> None:
+    WebhookRefusal.objects.create(date=AT.date(), count=7, last_at=AT, last_reason="The signature is wrong.")
+    WebhookRefusal.objects.create(date=AT.date() - timedelta(days=1), count=99, last_at=AT, last_reason="Old.")
+
+    page = front_page(office_client)
+
+    assert "7 today" in page
+    assert "99 today" not in page
+
+
+def test_a_webhook_given_up_because_nobody_has_its_account_is_shown(office_client: Client) -> None:
+    WebhookDelivery.objects.create(
+        event_key="k", body="{}", received_at=AT, outcome="No enrollment has this Light account; not tried any more."
+    )
+
+    assert "No enrollment has this Light account" in front_page(office_client)
