@@ -8,7 +8,7 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from core.admin_site import RecordAdmin, page_of
+from core.admin_site import RecordAdmin, page_of, press_url
 from enrollments.models import RemoteCall, WebhookDelivery
 from enrollments.states import HoldCode
 from tests.factories.cases import case, held_case, hold, judged_offer
@@ -167,3 +167,43 @@ def test_a_hold_for_missing_consent_has_no_button_that_overrides_it(office_clien
 
     assert "press/release/" not in page
     assert "press/release/" not in hold_page
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/admin/auth/user/",
+        "/admin/auth/user/add/",
+        "/admin/auth/group/",
+        "/admin/auth/group/add/",
+        "/admin/admin/logentry/",
+        "/admin/enrollments/",
+        "/admin/password_change/",
+        "/admin/poa_documents/planpromise/add/",
+        "/admin/search/?s=carmen",
+    ],
+)
+def test_the_admins_own_pages_open_in_our_skin(admin_client: Client, address: str) -> None:
+    answer = admin_client.get(address)
+
+    assert answer.status_code == 200
+    assert answer.content.decode().count("<main") <= 1
+
+
+def test_what_staff_did_to_a_record_is_kept_with_it(office_client: Client, office: User) -> None:
+    job = installation()
+    office_client.post(press_url(job, "install"))
+
+    history = office_client.get(page_of(job).replace("/change/", "/history/")).content.decode()
+
+    assert "Mark as installed" in history
+    assert office.username in history
+
+
+def test_the_office_group_cannot_make_itself_an_administrator(office_client: Client, office: User) -> None:
+    answers = [
+        office_client.get(address).status_code
+        for address in ("/admin/auth/user/", f"/admin/auth/user/{office.pk}/change/")
+    ]
+
+    assert answers == [403, 403]
