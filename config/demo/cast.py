@@ -207,35 +207,33 @@ def hire_crew() -> Crew:
     return Crew(staff_id=staff.pk, technician_id=technician.pk)
 
 
-def stock_shelves() -> dict[Promise, PlanPromise]:
+def stock_shelves() -> None:
     """Put the three products on file; their wording came with the setup of the database."""
-    return {
-        Promise.BUYBACK: _promise(
-            Promise.BUYBACK,
-            FIXED_BUYBACK_GROUP_UUID,
-            "A fixed price for up to 24 months that pays you for the solar power you send to the grid.",
-            "Un precio fijo de hasta 24 meses que le paga la energía solar que usted envía a la red.",
-            averages=("20.5", "18.5", "17.5"),
-            base_fee="9.95",
-            buyback="6.0",
-        ),
-        Promise.FIXED: _promise(
-            Promise.FIXED,
-            FIXED_GROUP_UUID,
-            "A fixed price for up to 24 months.",
-            "Un precio fijo de hasta 24 meses.",
-            averages=("18.5", "17.0", "16.5"),
-            base_fee="4.95",
-        ),
-        Promise.EV_NIGHTS: _promise(
-            Promise.EV_NIGHTS,
-            EV_GROUP_UUID,
-            "A fixed price for up to 24 months, made for charging a car at home.",
-            "Un precio fijo de hasta 24 meses, pensado para cargar un auto en casa.",
-            averages=("19.5", "17.5", "17.0"),
-            base_fee="6.95",
-        ),
-    }
+    _promise(
+        Promise.BUYBACK,
+        FIXED_BUYBACK_GROUP_UUID,
+        "A fixed price for up to 24 months that pays you for the solar power you send to the grid.",
+        "Un precio fijo de hasta 24 meses que le paga la energía solar que usted envía a la red.",
+        averages=("20.5", "18.5", "17.5"),
+        base_fee="9.95",
+        buyback="6.0",
+    )
+    _promise(
+        Promise.FIXED,
+        FIXED_GROUP_UUID,
+        "A fixed price for up to 24 months.",
+        "Un precio fijo de hasta 24 meses.",
+        averages=("18.5", "17.0", "16.5"),
+        base_fee="4.95",
+    )
+    _promise(
+        Promise.EV_NIGHTS,
+        EV_GROUP_UUID,
+        "A fixed price for up to 24 months, made for charging a car at home.",
+        "Un precio fijo de hasta 24 meses, pensado para cargar un auto en casa.",
+        averages=("19.5", "17.5", "17.0"),
+        base_fee="6.95",
+    )
 
 
 def _promise(
@@ -247,8 +245,8 @@ def _promise(
     averages: tuple[str, str, str],
     base_fee: str,
     buyback: str = "0",
-) -> PlanPromise:
-    return PlanPromise.objects.create(
+) -> None:
+    PlanPromise.objects.create(
         name=name.value,
         summary_en=summary_en,
         summary_es=summary_es,

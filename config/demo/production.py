@@ -49,6 +49,7 @@ class Production:
             )
             for character in cast.CAST
         }
+        self._office: Office | None = None
         self._killer = None if kill_seed is None else Killer(self._house.site, seed=kill_seed)
         self._kill_seed = kill_seed
 
@@ -62,6 +63,8 @@ class Production:
             self._killer.stop()
         self._house.stop()
         self._technician.close()
+        if self._office is not None:
+            self._office.close()
         for customer in self._customers.values():
             customer.close()
         self._light.close()
@@ -107,10 +110,12 @@ class Production:
         travel = Travel(machine=machine, light=self._light, journal=journal)
         begin = first_morning(self._first_day or chicago_day(machine.now()))
         travel.begin_at(begin)
-        crew = cast.hire_crew()
+        cast.stock_shelves()
+        self._office = Office(site_url=self._house.site_url, technician_id=cast.hire_crew().technician_id)
+        self._office.sign_in()
         story = Story(
             begin=begin,
-            office=Office(crew, cast.stock_shelves()),
+            office=self._office,
             technician=self._technician,
             customers=self._customers,
             travel=travel,

@@ -104,8 +104,7 @@ class Story:
 
     def _install(self) -> None:
         for job in self._jobs.values():
-            self._office.book_work(job, chicago_day(now()))
-            self._office.note_installed(job)
+            self._office.note_installed(job, chicago_day(now()))
         self._journal.say("The office", "notes that the hardware is installed everywhere")
 
     def _report_pto(self, character: Character) -> None:
