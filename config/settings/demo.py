@@ -13,3 +13,10 @@ os.environ.update(DATABASE_URL="", CELERY_BROKER_URL="memory://", STORAGE_S3_BUC
 from config.settings.local import *  # noqa: F403
 
 CLOCK = "config.demo.time_machine.TimeMachine"
+
+# Nobody wants to wait a second for each simulated day.
+SECONDS_BETWEEN_SWEEPS = 0.4
+CELERY_BEAT_SCHEDULE = {
+    name: {**entry, "schedule": SECONDS_BETWEEN_SWEEPS}
+    for name, entry in CELERY_BEAT_SCHEDULE.items()  # noqa: F405
+}
