@@ -54,11 +54,8 @@ def patiently(wish: str, act: Callable[[], Result | None]) -> Result:
 class Customer:
     """Reads his mail, signs on his page, finishes Light's pages, and may take it all back."""
 
-    def __init__(
-        self, character: Character, *, mail_folder: Path, site_url: str, way_to_light: Callable[[str], str]
-    ) -> None:
+    def __init__(self, character: Character, *, mail_folder: Path, site_url: str) -> None:
         self.character = character
-        self._way_to_light = way_to_light
         self._mail_folder = mail_folder
         self._site_url = site_url
         self._browser = Browser(character.name)
@@ -137,8 +134,10 @@ class Customer:
     def _pages_of_light(self) -> Page | None:
         """Follow “continue at Light”, which is there once Light has an account for him."""
         home = self._browser.open(self.link)
-        form = home.form_to("/light/", "/continue/")
-        page = self._browser.send(form) if form else self._browser.open(self._way_to_light(self.character.email))
+        form = home.form_to("/continue/")
+        if form is None:
+            return None
+        page = self._browser.send(form)
         return page if page.form_to("/done") else None
 
     def _revoke(self, reason: str) -> bool | None:

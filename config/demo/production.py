@@ -10,7 +10,6 @@ from typing import Self
 from django.conf import settings
 
 from config.demo import cast, verdict
-from config.demo.dialects import CLIENT_ENVIRONMENTS
 from config.demo.journal import Journal
 from config.demo.office import Office
 from config.demo.people import Customer, Technician
@@ -20,11 +19,7 @@ from config.demo.time_machine import TimeMachine
 from config.demo.travel import Travel
 from core.clock import configured_clock, now
 from core.dates import chicago_day
-from enrollments.light.client import LightClient
-from enrollments.light.dialect import Dialect
-from enrollments.models import Enrollment
 from simulator.remote_control import SimulatorControl
-from simulator.server import DEFAULT_APP_TOKEN
 
 LARGEST_SEED = 10_000
 SECONDS_BETWEEN_LOOKS = 0.5
@@ -41,12 +36,7 @@ class Production:
         self._light = SimulatorControl(self._house.light_url)
         self._technician = Technician(site_url=self._house.site_url)
         self._customers = {
-            character: Customer(
-                character,
-                mail_folder=settings.DATA_DIR / "mail",
-                site_url=self._house.site_url,
-                way_to_light=self._way_to_light,
-            )
+            character: Customer(character, mail_folder=settings.DATA_DIR / "mail", site_url=self._house.site_url)
             for character in cast.CAST
         }
         self._office: Office | None = None
@@ -107,7 +97,7 @@ class Production:
         if not isinstance(machine, TimeMachine):
             raise TypeError("The demo needs the clock of config.settings.demo.")
         journal = Journal()
-        travel = Travel(machine=machine, light=self._light, journal=journal)
+        travel = Travel(machine=machine, light=self._light, journal=journal, workers_may_die=self._killer is not None)
         begin = first_morning(self._first_day or chicago_day(machine.now()))
         travel.begin_at(begin)
         cast.stock_shelves()
@@ -151,16 +141,6 @@ class Production:
                 f"acceptances. {self._seconds()} seconds in all."
             )
         return not problems
-
-    def _way_to_light(self, email: str) -> str:
-        enrollment = Enrollment.objects.get(customer__email=email)
-        with LightClient(
-            base_url=self._house.light_url,
-            app_token=DEFAULT_APP_TOKEN,
-            dialect=Dialect.from_environment(CLIENT_ENVIRONMENTS[self._dialect]),
-            clock=now,
-        ) as light:
-            return light.hosted_link(str(enrollment.light_account_uuid)).login_link
 
     def _seconds(self) -> str:
         return f"{time.monotonic() - self._began:.1f}"
