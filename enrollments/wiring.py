@@ -29,17 +29,18 @@ def light_client() -> LightClient:
 @cache
 def hosted_pages_client() -> LightClient:
     """A client that gives up sooner: a person waits in front of the page."""
-    return _client(connect_timeout_seconds=2, read_timeout_seconds=4)
+    return _client(connect_seconds=2, read_seconds=4)
 
 
-def _client(**timeouts: float) -> LightClient:
+def _client(*, connect_seconds: float = 5, read_seconds: float = 30) -> LightClient:
     return LightClient(
         base_url=settings.LIGHT_API_URL,
         app_token=settings.LIGHT_APP_TOKEN,
         dialect=settings.LIGHT_DIALECT,
         observe=_record_call,
         clock=configured_clock().now,
-        **timeouts,
+        connect_timeout_seconds=connect_seconds,
+        read_timeout_seconds=read_seconds,
     )
 
 
