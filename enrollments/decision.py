@@ -51,12 +51,19 @@ def decide(facts: Facts, *, now: datetime, policy: Policy) -> Step:
     if facts.hold is not None:
         step = _under_hold(facts, step, now, policy)
     if facts.calls_not_before is not None and now < facts.calls_not_before and isinstance(step, REMOTE_STEPS):
-        return Wait(
-            until=facts.calls_not_before,
-            code=Waiting.BACKING_OFF,
-            because="Light could not be reached or asked us to wait; we try again then.",
-        )
+        return _left_alone(facts, facts.calls_not_before)
     return step
+
+
+def _left_alone(facts: Facts, until: datetime) -> Wait | Hold:
+    """No call for a while. An open hold stays what people see."""
+    if facts.hold is not None:
+        return Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because, look_again_at=until)
+    return Wait(
+        until=until,
+        code=Waiting.BACKING_OFF,
+        because="Light could not be reached or asked us to wait; we try again then.",
+    )
 
 
 def if_live_on(day: date, facts: Facts, *, now: datetime, policy: Policy) -> Step:

@@ -4,7 +4,7 @@ Reading the account: the one way in which news from Light becomes ours, and the 
 Webhooks, polling and buttons all end here. Nothing in this module writes to Light.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NoReturn
 from uuid import UUID
 
@@ -25,6 +25,9 @@ from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldOwner, WriteKind, WriteStatus
 from enrollments.steps import FOR_OPERATIONS, Hold, SettleDoubt
 from poa_documents.models import PoaDocument
+
+PAUSE_AFTER_REFUSED_READING = timedelta(hours=1)
+"""Asking again at once would bring the same answer; releasing the hold ends the pause."""
 
 
 class ReadingFailed(Exception):
@@ -232,7 +235,8 @@ def _fail_reading(enrollment_id: int, problem: LightError, *, clock: Clock) -> N
             back_off(enrollment, problem, at=at)
         else:
             enrollment.readings_given = enrollment.readings_asked
-            enrollment.save(update_fields=["readings_given"])
+            enrollment.calls_not_before = at + PAUSE_AFTER_REFUSED_READING
+            enrollment.save(update_fields=["readings_given", "calls_not_before"])
             code = hold_code_for(problem)
             owner = HoldOwner.OPERATIONS if code in FOR_OPERATIONS else HoldOwner.OFFICE
             place_hold(enrollment, Hold(code, owner, because=f"The account cannot be read: {problem}"), at=at)

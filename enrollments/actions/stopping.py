@@ -67,6 +67,7 @@ def release_hold(*, hold_id: int, reason: str, by: Actor, at: datetime) -> None:
             "it, this hold ends by itself."
         )
     _end_hold(hold, by=by, at=at, reason=reason.strip())
+    Enrollment.objects.filter(pk=enrollment.pk).update(calls_not_before=None)
     note(enrollment, "release_hold", by=by, at=at, reason=reason.strip())
     make_due(enrollment_id=enrollment.pk, at=at)
 

@@ -10,10 +10,11 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
+from enrollments.actions import stopping
 from enrollments.models import Enrollment, RemoteCall, WebhookDelivery
 from enrollments.states import EnrollmentStatus, HoldCode
 from enrollments.steps import Waiting
-from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.road import OFFICE, Road
 from tests.integration.webhooks.deliveries import event, settle_due, signature
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -133,6 +134,21 @@ def test_an_account_that_light_no_longer_knows_is_not_hammered(heard: Road) -> N
 
     assert case.holds.get().code == HoldCode.REFUSED_BY_LIGHT
     assert RemoteCall.objects.count() <= before + 1
+
+
+def test_a_refused_reading_is_repeated_hourly_until_the_hold_is_released(heard: Road) -> None:
+    case = heard.case()
+    heard.run(case)
+    reads = len(heard.simulator.control.requests("read"))
+    heard.simulator.control.order_fault("read", "not_found", times=1000)
+
+    heard.live(case, timedelta(hours=5))
+
+    assert case.next_step == "HOLD"
+    assert 2 <= len(heard.simulator.control.requests("read")) - reads <= 6
+    heard.simulator.control.clear_faults()
+    stopping.release_hold(hold_id=case.holds.get().pk, reason="Light mended it.", by=OFFICE, at=heard.clock.at)
+    assert heard.engine.advance(case.pk) == Waiting.CUSTOMER_TO_FINISH
 
 
 def test_w1_fifty_at_once_are_one_row(live_server: LiveServer) -> None:
