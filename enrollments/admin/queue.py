@@ -42,6 +42,7 @@ def add_work_queue(request: HttpRequest, context: dict[str, Any]) -> dict[str, A
         },
         "alerts": alerts(request),
         "pauses": pauses(request),
+        "shortcuts": shortcuts(request),
     }
 
 
@@ -152,6 +153,16 @@ def _alert(title: str, advice: str, cells: list[Cell], more_url: str) -> dict[st
         "count": f"more than {ALERTS_SHOWN}" if len(cells) > ALERTS_SHOWN else str(len(cells)),
         "more_url": more_url if len(cells) > ALERTS_SHOWN else "",
     }
+
+
+def shortcuts(request: HttpRequest) -> list[Cell]:
+    """The ways to begin a case and to stop all acceptances, for those who may."""
+    ways = []
+    if request.user.has_perm("installations.add_customer"):
+        ways.append(Cell("Add a customer", reverse("admin:installations_customer_add")))
+    if request.user.has_perm("enrollments.add_pause"):
+        ways.append(Cell("Pause acceptances", reverse("admin:enrollments_pause_add"), tone="grave"))
+    return ways
 
 
 def pauses(request: HttpRequest) -> list[dict[str, Any]]:

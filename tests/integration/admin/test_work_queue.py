@@ -197,3 +197,13 @@ def test_a_webhook_given_up_because_nobody_has_its_account_is_shown(office_clien
     )
 
     assert "No enrollment has this Light account" in front_page(office_client)
+
+
+def test_a_case_is_begun_and_everything_is_stopped_from_the_first_page(
+    office_client: Client, viewer_client: Client
+) -> None:
+    page, viewers_page = front_page(office_client), front_page(viewer_client)
+
+    assert 'href="/admin/installations/customer/add/"' in page
+    assert 'href="/admin/enrollments/pause/add/"' in page
+    assert "Pause acceptances" not in viewers_page
