@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from tests.shut_network import shut_network
@@ -41,6 +42,12 @@ CHROMIUM_ARGUMENTS = (
 )
 
 shut_network()
+
+# A busy machine may be slow for a moment; that says nothing about the code.
+hypothesis.settings.register_profile(
+    "switchyard", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("switchyard")
 
 
 def find_chromium() -> str | None:
