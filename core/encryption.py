@@ -45,7 +45,7 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     """Text that the database only ever sees encrypted. It cannot be searched."""
 
     def _context(self) -> str:
-        return f"{self.model._meta.label}.{self.name}"  # noqa: SLF001 - the name by which Django calls a model
+        return f"{self.model._meta.label}.{self.name}"
 
     def from_db_value(self, value: str | None, _expression: Any, _connection: Any) -> str | None:
         return decrypt(value, context=self._context()) if value else value
