@@ -20,6 +20,7 @@ from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
 from enrollments.steps import Finished, Hold, Step, Wait, Waiting
 from poa_documents.limits import say_date
 from poa_documents.phrases import Phrases, phrases_in
+from poa_documents.states import PoaStatus
 
 PHRASES_FILE = Path(__file__).resolve().parent / "progress.toml"
 
@@ -138,10 +139,16 @@ def _code(facts: Facts, source: Step) -> str:
     match source:
         case Wait(code=code) if code not in _WORKING:
             return code.value
+        case Hold(code=HoldCode.AUTHORITY_ENDED) if _is_suspended(facts):
+            return "CHECKING"
         case Hold(code=code):
             return code.value if code in _TOLD_TO_CUSTOMERS else "CHECKING"
         case _:
             return _CODES_AFTER_ACCEPTANCE.get(facts.status, "WORKING")
+
+
+def _is_suspended(facts: Facts) -> bool:
+    return facts.authority is not None and facts.authority.status == PoaStatus.SUSPENDED
 
 
 def _tone(facts: Facts, source: Step, *, is_turn: bool) -> str:

@@ -23,10 +23,21 @@ from enrollments.wiring import hosted_pages_client, policy
 from poa_documents.link_pages import link_page
 from poa_documents.models import PoaDocument
 from poa_documents.presenters import language_of
+from poa_documents.states import PoaStatus
 from poa_documents.views import render_home
 
 logger = logging.getLogger(__name__)
 
+_WITH_PROGRESS = frozenset(
+    {
+        PoaStatus.SEALING,
+        PoaStatus.SIGNED,
+        PoaStatus.SUSPENDED,
+        PoaStatus.EXHAUSTED,
+        PoaStatus.LAPSED,
+        PoaStatus.REVOKED,
+    }
+)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -71,7 +82,7 @@ def _home(request: HttpRequest, poa: PoaDocument, *, problem: str = "", status: 
     enrollment = enrollment_of(poa)
     page = words(language_of(poa))["page"]
     extra: dict[str, Any] = {"words": page}
-    if enrollment is not None:
+    if enrollment is not None and poa.status in _WITH_PROGRESS:
         extra["progress"] = _progress(enrollment, poa)
     if problem:
         extra["problem"] = {"title": page[f"{problem}_title"], "text": page[problem]}

@@ -10,13 +10,16 @@ from django.apps import apps
 from django.http import HttpResponse
 from pytest_django.fixtures import Settings
 
+from enrollments.actions import opening
 from enrollments.models import Enrollment, EnrollmentEvent
 from enrollments.states import EnrollmentStatus
 from installations.models import Language
+from poa_documents import actions as poa_actions
 from poa_documents.link_pages import form_key
 from poa_documents.links import hash_of
 from poa_documents.models import PoaDocument
-from tests.integration.enrollments.road import Road
+from tests.factories.poa_documents import sent_poa
+from tests.integration.enrollments.road import OFFICE, Road
 from tests.integration.poa_documents.portal_visits import Visit
 
 pytestmark = pytest.mark.django_db
@@ -191,6 +194,18 @@ def test_a_revoked_case_says_that_we_do_not_act(customers_road: Road, case: Enro
     assert "You revoked your power of attorney" in page
     assert "We may not act for you" in page
     assert "Continue at Light" not in page
+
+
+def test_a_document_that_was_never_signed_promises_no_progress(customers_road: Road) -> None:
+    poa = sent_poa(at=customers_road.clock.at)
+    visit = Visit.by_last_mail()
+    opening.look_again(site_id=poa.site_id, at=customers_road.clock.at)
+    poa_actions.void_poa(poa_id=poa.pk, reason="A typing error.", by=OFFICE, at=customers_road.clock.at)
+
+    page = text_of(visit.open())
+
+    assert "This document was withdrawn" in page
+    assert "Where things stand" not in page
 
 
 def test_an_older_link_shows_nothing_of_the_case_under_a_newer_document(

@@ -160,6 +160,12 @@ def test_after_a_revocation_nothing_more_is_promised() -> None:
     assert seen(replace(READY_TO_ACCEPT, authority=revoked)).code == HoldCode.AUTHORITY_ENDED
 
 
+def test_a_suspended_authority_is_something_we_look_into() -> None:
+    suspended = replace(AUTHORITY, status=PoaStatus.SUSPENDED)
+
+    assert seen(replace(READY_TO_ACCEPT, authority=suspended)).code == "CHECKING"
+
+
 def test_the_days_to_think_it_over_end_on_a_day_that_is_named() -> None:
     end = date(2026, 3, 9)
     embargoed = replace(READY_TO_ACCEPT, go_live=replace(READY_TO_ACCEPT.go_live, embargo_end=end))
