@@ -191,7 +191,7 @@ def _introduce(facts: Facts, policy: Policy) -> Step | None:
     poa = _poa(facts)
     if facts.account is None:
         return _came_to_nothing_too_often(WriteKind.CREATE_ACCOUNT, facts, policy) or OpenAccount(
-            because="The customer signed; Light does not know him yet."
+            because="The customer signed; Light has no account for the case yet."
         )
     if not poa.is_attested:
         return _came_to_nothing_too_often(WriteKind.RECORD_CLIENT_AGENT, facts, policy) or RecordClientAgent(
@@ -213,8 +213,8 @@ def _toward_plan(facts: Facts, now: datetime, policy: Policy) -> Step:
         return Hold(
             HoldCode.CUSTOMER_ENROLLED_HIMSELF,
             HoldOwner.OFFICE,
-            because="Light shows an accepted plan that is not ours; the customer may have chosen one himself. Nothing "
-            "is accepted over it. Ask him, then close the case.",
+            because="Light shows an accepted plan that is not ours; the customer may have chosen one without us. "
+            "Nothing is accepted over it. Ask the customer, then close the case.",
         )
     if facts.is_cancel_reported and HoldCode.CANCEL_REPORTED not in facts.settled_codes:
         return cancel_reported()
@@ -297,7 +297,7 @@ def _after_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step | Non
         return Hold(
             HoldCode.REVOKED_AFTER_ACCEPTANCE,
             HoldOwner.OFFICE,
-            because="The customer took the authority back after his plan was accepted. Tell him how to cancel at Light "
+            because="The customer took the authority back after the plan was accepted. Say how to cancel at Light "
             f"before {facts.accepted_start}, then release the hold.",
             look_again_at=now + policy.watching_interval,
         )

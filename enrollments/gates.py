@@ -131,8 +131,8 @@ def _authority_ended(why: str) -> Hold:
     return Hold(
         HoldCode.AUTHORITY_ENDED,
         HoldOwner.OFFICE,
-        because=f"We may not act for the customer: the power of attorney does not allow it, {why}. Only his own new "
-        "signature opens this gate.",
+        because=f"We may not act for the customer: the power of attorney does not allow it, {why}. Only the "
+        "customer's new signature opens this gate.",
     )
 
 
@@ -142,7 +142,7 @@ def readiness_gate(facts: Facts, now: datetime, policy: Policy) -> Wait | Hold |
         return Wait(
             until=None,
             code=Waiting.LIGHT_TO_FINISH,
-            because="Light has no account for the customer yet; it is made once he has signed.",
+            because="Light has no account for the customer yet; it is made after the signature.",
         )
     next_reading = account.read_at + policy.collecting_interval
     if account.stage in BEYOND_ACCEPTANCE:
@@ -154,8 +154,8 @@ def readiness_gate(facts: Facts, now: datetime, policy: Policy) -> Wait | Hold |
             return Wait(
                 until=next_reading,
                 code=Waiting.CREDIT_FROZEN,
-                because="The customer's credit file is frozen. Light mailed him how to lift that and tries again by "
-                "itself.",
+                because="The customer's credit file is frozen. Light mailed how to lift the freeze, and tries "
+                "again by itself.",
                 whose_turn=HoldOwner.CUSTOMER,
             )
         case LightStage.ENDED:

@@ -63,8 +63,8 @@ def release_hold(*, hold_id: int, reason: str, by: Actor, at: datetime) -> None:
     enrollment, hold = _lock_hold(hold_id)
     if hold.code in steps.CONSENT_HOLDS:
         raise ConsentCannotBeOverridden(
-            "A missing authority cannot be overridden. Send the customer a new power of attorney; once he has signed "
-            "it, this hold ends by itself."
+            "A missing authority cannot be overridden. Send the customer a new power of attorney; once it is signed, "
+            "this hold ends by itself."
         )
     _end_hold(hold, by=by, at=at, reason=reason.strip())
     Enrollment.objects.filter(pk=enrollment.pk).update(calls_not_before=None)
