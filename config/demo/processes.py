@@ -1,4 +1,7 @@
-"""The demo's other processes: the stand-in for Light and `manage.py up`, each started, watched, killed and stopped."""
+"""
+The demo's other processes, each started, watched, killed and stopped: the stand-in for Light, and `manage.py up` or,
+where PostgreSQL and Redis are named, web, two workers and a scheduler apart.
+"""
 
 import os
 import random
@@ -8,14 +11,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import requests
 from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
 
 from config.demo.dialects import CLIENT_ENVIRONMENTS
 from config.environment import VARIABLES
+from config.management.commands.up import SETUP_COMMANDS
 from simulator.server import DEFAULT_APP_TOKEN
 
 HOST = "127.0.0.1"
@@ -33,7 +39,7 @@ class Part:
     """One process of the demo. What it prints goes to a log in the data folder."""
 
     def __init__(
-        self, name: str, arguments: list[str], *, environment: Mapping[str, str], answers_at: str, log: Path
+        self, name: str, arguments: list[str], *, environment: Mapping[str, str], answers_at: str = "", log: Path
     ) -> None:
         self.name = name
         self._arguments = arguments
@@ -60,7 +66,7 @@ class Part:
         while time.monotonic() < deadline:
             if not self.is_running:
                 raise PartDidNotStart(f"{self.name} ended at its start. {self._last_words()}")
-            if _answers(self._answers_at):
+            if not self._answers_at or _answers(self._answers_at):
                 return
             time.sleep(0.05)
         raise PartDidNotStart(f"{self.name} does not answer at {self._answers_at}. {self._last_words()}")
@@ -70,9 +76,9 @@ class Part:
         return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
-        """End it with signal 9, as a power cut would."""
-        if self._process is not None:
-            self._process.kill()
+        """End it and all that it started with signal 9, as a power cut would."""
+        if self._process is not None and self._process.returncode is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def stop(self) -> None:
@@ -90,42 +96,67 @@ class Part:
 
 
 class House:
-    """Both processes, on ports of their own."""
+    """The stand-in for Light and the parts of Switchyard, on ports of their own."""
 
     def __init__(self, *, dialect: str, log_folder: Path, usual_ports: bool) -> None:
         self.site_port = free_port(USUAL_SITE_PORT if usual_ports else 0)
         self.light_port = free_port(USUAL_LIGHT_PORT if usual_ports else 0, but_not=self.site_port)
         self.site_url = f"http://{HOST}:{self.site_port}"
         self.light_url = f"http://{HOST}:{self.light_port}"
-        environment = self._environment(dialect)
+        self._environment = self._shared_environment(dialect)
+        self._log_folder = log_folder
         self.light = Part(
             "The stand-in for Light",
             [
                 *("-m", "simulator", "--port", str(self.light_port), "--dialect", dialect),
                 *("--webhook-url", f"{self.site_url}/webhooks/light/"),
-                *("--webhook-secret", environment["LIGHT_WEBHOOK_SECRET"]),
+                *("--webhook-secret", self._environment["LIGHT_WEBHOOK_SECRET"]),
             ],
-            environment=environment,
+            environment=self._environment,
             answers_at=f"{self.light_url}/__sim__/clock",
             log=log_folder / "simulator.log",
         )
-        self.site = Part(
-            "manage.py up",
-            ["manage.py", "up", "--setup", "--port", str(self.site_port)],
-            environment=environment,
-            answers_at=f"{self.site_url}/healthz",
-            log=log_folder / "up.log",
-        )
+        self.is_apart = settings.CELERY_BROKER_URL.startswith("redis")
+        self.ours = self._parts_apart() if self.is_apart else [self._one_process()]
 
     @property
     def is_running(self) -> bool:
-        return self.site.is_running and self.light.is_running
+        return self.light.is_running and all(part.is_running for part in self.ours)
+
+    def start(self) -> None:
+        """:raises PartDidNotStart: one of them ended, or does not answer in time"""
+        self.light.start()
+        if self.is_apart:
+            set_up_database()
+        for part in self.ours:
+            part.start()
+        for part in (self.light, *self.ours):
+            part.wait_until_ready()
 
     def stop(self) -> None:
-        self.site.stop()
-        self.light.stop()
+        for part in (*self.ours, self.light):
+            part.stop()
 
-    def _environment(self, dialect: str) -> dict[str, str]:
+    def _one_process(self) -> Part:
+        arguments = ["manage.py", "up", "--setup", "--port", str(self.site_port)]
+        return self._part("manage.py up", arguments, log="up.log", answers_at=f"{self.site_url}/healthz")
+
+    def _parts_apart(self) -> list[Part]:
+        """The same commands as in docker-compose.yml and its image, with two workers."""
+        web = ["-m", "gunicorn", "--bind", f"{HOST}:{self.site_port}", "--worker-class", "gthread", "--threads", "8"]
+        celery = ["-m", "celery", "--app", "config"]
+        worker = [*celery, "worker", "--concurrency", "2", "--hostname"]
+        beat = [*celery, "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile="]
+        return [
+            self._part("web", [*web, "config.wsgi"], log="web.log", answers_at=f"{self.site_url}/readyz"),
+            *(self._part(name, [*worker, f"{name}@demo"], log=f"{name}.log") for name in ("worker-1", "worker-2")),
+            self._part("scheduler", beat, log="scheduler.log"),
+        ]
+
+    def _part(self, name: str, arguments: list[str], *, log: str, answers_at: str = "") -> Part:
+        return Part(name, arguments, environment=self._environment, answers_at=answers_at, log=self._log_folder / log)
+
+    def _shared_environment(self, dialect: str) -> dict[str, str]:
         """This process's environment without what it says about other installations."""
         kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
         secrets = {"SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "LIGHT_WEBHOOK_SECRET"}
@@ -143,15 +174,15 @@ class House:
 
 
 class Killer:
-    """Kills `manage.py up` with signal 9 at moments that a seed decides, and starts it again at once."""
+    """Kills one part after the other with signal 9 at moments that a seed decides, and starts it again at once."""
 
     SHORTEST_LIFE_SECONDS = 1.5
     LONGEST_LIFE_SECONDS = 6.0
 
-    def __init__(self, part: Part, *, seed: int) -> None:
+    def __init__(self, parts: Sequence[Part], *, seed: int) -> None:
         self.count = 0
         self.problem: PartDidNotStart | None = None
-        self._part = part
+        self._parts = parts
         self._moments = random.Random(seed)  # noqa: S311 - decides when, and keeps no secret
         self._enough = threading.Event()
         self._thread = threading.Thread(target=self._run, name="killer", daemon=True)
@@ -166,14 +197,28 @@ class Killer:
 
     def _run(self) -> None:
         while not self._enough.wait(self._moments.uniform(self.SHORTEST_LIFE_SECONDS, self.LONGEST_LIFE_SECONDS)):
-            self._part.kill()
+            part = self._moments.choice(self._parts)
+            part.kill()
             self.count += 1
-            self._part.start()
+            part.start()
             try:
-                self._part.wait_until_ready()
+                part.wait_until_ready()
             except PartDidNotStart as problem:
                 self.problem = problem
                 return
+
+
+def set_up_database() -> None:
+    """
+    Do what `manage.py up --setup` does, once, before processes apart start.
+
+    :raises PartDidNotStart: the database is not the demo's to fill
+    """
+    if connection.introspection.table_names():
+        raise PartDidNotStart("DEMO_DATABASE_URL must name an empty database: the demo fills it from nothing.")
+    call_command("migrate", interactive=False, verbosity=0)
+    for name in SETUP_COMMANDS:
+        call_command(name)
 
 
 def free_port(usual: int, *, but_not: int = 0) -> int:

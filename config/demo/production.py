@@ -40,7 +40,7 @@ class Production:
             for character in cast.CAST
         }
         self._office: Office | None = None
-        self._killer = None if kill_seed is None else Killer(self._house.site, seed=kill_seed)
+        self._killer = None if kill_seed is None else Killer(self._house.ours, seed=kill_seed)
         self._kill_seed = kill_seed
 
     def __enter__(self) -> Self:
@@ -81,15 +81,12 @@ class Production:
     def _raise_curtain(self) -> None:
         house = self._house
         _say(
-            f"Starting the stand-in for Light ({self._dialect} dialect) and manage.py up; data in {settings.DATA_DIR} …"
+            f"Starting the stand-in for Light ({self._dialect} dialect), {self._names()}; data in {settings.DATA_DIR} …"
         )
-        house.light.start()
-        house.site.start()
-        house.light.wait_until_ready()
+        house.start()
         for usual, taken in ((USUAL_SITE_PORT, house.site_port), (USUAL_LIGHT_PORT, house.light_port)):
             if taken != usual:
                 _say(f"Port {usual} is not used: {taken} takes its place.")
-        house.site.wait_until_ready()
         _say(f"Ready after {self._seconds()} seconds: Switchyard at {house.site_url}, Light at {house.light_url}.")
 
     def _tell_story(self) -> None:
@@ -112,7 +109,7 @@ class Production:
             journal=journal,
         )
         if self._killer is not None:
-            _say(f"manage.py up will be killed with signal 9 again and again (seed {self._kill_seed}).")
+            _say(f"Signal 9 will hit one of {self._names()} at a time, again and again (seed {self._kill_seed}).")
             self._killer.start()
         story.tell()
         if self._killer is not None:
@@ -130,7 +127,7 @@ class Production:
         ]
         _say()
         if self._killer is not None:
-            _say(f"manage.py up was killed {self._killer.count} times and started again.")
+            _say(f"Parts were killed {self._killer.count} times and started again.")
             if self._killer.problem is not None:
                 problems.append(str(self._killer.problem))
         for problem in problems:
@@ -141,6 +138,9 @@ class Production:
                 f"acceptances. {self._seconds()} seconds in all."
             )
         return not problems
+
+    def _names(self) -> str:
+        return ", ".join(part.name for part in self._house.ours)
 
     def _seconds(self) -> str:
         return f"{time.monotonic() - self._began:.1f}"

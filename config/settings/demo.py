@@ -2,13 +2,21 @@
 Settings of the demo: the embedded mode in a data folder of its own, with a clock that can be moved.
 
 Whatever the environment names for another installation on this machine is left alone: the demo has its own database,
-queue, files and mail.
+queue, files and mail. With an empty PostgreSQL database in `DEMO_DATABASE_URL` and a Redis in `DEMO_BROKER_URL`, web,
+workers and scheduler are processes apart, as in production.
 """
 
 import os
 
 os.environ["DATA_DIR"] = os.environ.get("DATA_DIR") or "var/demo"
-os.environ.update(DATABASE_URL="", CELERY_BROKER_URL="memory://", STORAGE_S3_BUCKET="", EMAIL_URL="", SWEEP_SECONDS="1")
+os.environ.update(
+    DATABASE_URL=os.environ.get("DEMO_DATABASE_URL", ""),
+    CELERY_BROKER_URL=os.environ.get("DEMO_BROKER_URL", "memory://"),
+    CELERY_KEY_PREFIX="switchyard-demo:",
+    STORAGE_S3_BUCKET="",
+    EMAIL_URL="",
+    SWEEP_SECONDS="1",
+)
 
 from config.settings.local import *  # noqa: F403
 
