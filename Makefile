@@ -7,22 +7,33 @@ PY := $(VENV)/bin/python
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 WORKERS ?= auto
+SERVICE_WORKERS ?= 3
 LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check fix run web worker scheduler simulator states docs pictures lock setup clean
+.PHONY: help demo demo-apart test test-all test-services check fix run web worker scheduler simulator states docs \
+	pictures lock setup clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/demo.stamp ## Run the whole story on this machine; EXIT=1 stops after the table
-	@$(PY) manage.py demo --settings config.settings.demo $(if $(EXIT),--exit) $(if $(DIALECT),--dialect $(DIALECT)) $(if $(KILL),--kill $(KILL))
+	@$(PY) $(DEMO)
+
+demo-apart: $(VENV)/demo.stamp ## The same, with web, workers and scheduler as processes apart on PostgreSQL and Redis
+	@env -u TEST_POSTGRES_URL -u TEST_REDIS_URL .ci/services.sh run postgres redis -- sh -c \
+		'DEMO_DATABASE_URL=$$TEST_POSTGRES_URL DEMO_BROKER_URL=$$TEST_REDIS_URL exec $(PY) $(DEMO)'
+
+DEMO = manage.py demo --settings config.settings.demo $(if $(EXIT),--exit) $(if $(DIALECT),--dialect $(DIALECT)) $(if $(KILL),--kill $(KILL))
 
 test: $(VENV)/dev.stamp ## Run the whole test suite, and list what could not be tried here
-	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore tests/services $(ARGS)
 
 test-all: $(VENV)/dev.stamp ## The same, but fail when a browser, PostgreSQL or Redis is missing
-	@REQUIRE_BROWSER=1 REQUIRE_SERVICES=1 $(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	@REQUIRE_BROWSER=1 REQUIRE_SERVICES=1 $(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore tests/services $(ARGS)
+
+test-services: $(VENV)/dev.stamp ## Kill, cut and restart real processes, PostgreSQL, Redis and S3 under the engine
+	@REQUIRE_SERVICES=1 .ci/services.sh run postgres redis s3 -- $(PY) -m pytest tests/services -n $(SERVICE_WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/dev.stamp ## Look at code, templates, contracts, settings and generated pages; changes nothing
 	@$(MAKE) --no-print-directory --keep-going $(CHECKS)
