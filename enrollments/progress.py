@@ -1,5 +1,5 @@
 """
-What the customer sees of his enrollment: where it stands, what he must do, and which plan was accepted for him.
+What customers see of their enrollment: where it stands, what they must do, and which plan was accepted for them.
 
 Pure. It says what `decision.decide` found in the customer's own words and language; whatever is the office's business
 becomes "we are looking into something".

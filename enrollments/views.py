@@ -1,4 +1,4 @@
-"""The part of the customer's home that this floor knows: how his enrollment goes, and his way into Light's pages."""
+"""The part of the customer's home that this floor knows: how the enrollment goes, and the way into Light's pages."""
 
 import logging
 from typing import Any
@@ -71,7 +71,7 @@ def continue_at_light(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
 
 @link_page
 def check_again(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    """Have the account read for a customer who says that he is done at Light."""
+    """Have the account read for customers who say that they are done at Light."""
     enrollment = enrollment_of(poa)
     if request.method == "POST" and enrollment is not None and enrollment.light_account_uuid is not None:
         ask_for_reading(enrollment_id=enrollment.pk, at=clock.now())

@@ -1,4 +1,4 @@
-"""The customer comes back after signing: sees what is left, does it on Light's pages, and sees his plan."""
+"""Customers come back after signing: they see what is left, do it on Light's pages, and see their plan."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -40,7 +40,7 @@ def case(road: Road) -> Enrollment:
     return case
 
 
-def when_he_opens_his_page(page: Page, live_server: LiveServer) -> None:
+def when_the_page_is_opened(page: Page, live_server: LiveServer) -> None:
     page.goto(f"{live_server.url}/portal/{token_in_last_mail()}/")
 
 
@@ -48,13 +48,13 @@ def then_nothing_is_cut_off(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-def test_he_continues_at_light_and_comes_back_to_his_plan(
+def test_the_page_leads_to_light_and_then_shows_the_plan(
     phone: Page, live_server: LiveServer, road: Road, case: Enrollment
 ) -> None:
     refused: list[str] = []
     phone.on("console", lambda message: refused.append(message.text) if "Content Security" in message.text else None)
 
-    when_he_opens_his_page(phone, live_server)
+    when_the_page_is_opened(phone, live_server)
     then_nothing_is_cut_off(phone)
     phone.get_by_role("button", name="Continue at Light").click()
     phone.wait_for_url(f"{road.simulator.url}/**")
@@ -62,7 +62,7 @@ def test_he_continues_at_light_and_comes_back_to_his_plan(
 
     road.finish_at_light(case)
     road.report_pto(case)
-    when_he_opens_his_page(phone, live_server)
+    when_the_page_is_opened(phone, live_server)
     phone.get_by_role("button", name="I am done there").click()
     assert phone.get_by_text("We are asking Light right now").is_visible()
 
@@ -78,7 +78,7 @@ def test_he_continues_at_light_and_comes_back_to_his_plan(
 def test_the_page_fits_a_desk_and_speaks_spanish(desk: Page, live_server: LiveServer, case: Enrollment) -> None:
     case.customer.language = Language.SPANISH
     case.customer.save()
-    when_he_opens_his_page(desk, live_server)
+    when_the_page_is_opened(desk, live_server)
 
     assert desk.locator("html").get_attribute("lang") == "es"
     assert desk.get_by_role("button", name="Continuar en Light").is_visible()

@@ -1,4 +1,4 @@
-"""The customer's home with the progress on it, through HTTP, and his way into Light's own pages."""
+"""The customer's home with the progress on it, through HTTP, and the way into Light's own pages."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -144,7 +144,7 @@ def test_nobody_is_sent_to_a_host_that_the_settings_do_not_name(visit: Visit, se
     assert click(visit, "continue/").status_code == 503
 
 
-def test_before_light_knows_him_the_customer_is_asked_for_patience(customers_road: Road) -> None:
+def test_before_light_has_an_account_the_customer_is_asked_for_patience(customers_road: Road) -> None:
     customers_road.case()
 
     response = click(Visit.by_last_mail(), "continue/")
@@ -153,7 +153,7 @@ def test_before_light_knows_him_the_customer_is_asked_for_patience(customers_roa
     assert "still being prepared" in text_of(response)
 
 
-def test_done_at_light_is_seen_at_once_when_he_asks(customers_road: Road, case: Enrollment, visit: Visit) -> None:
+def test_done_at_light_is_seen_at_once_when_asked(customers_road: Road, case: Enrollment, visit: Visit) -> None:
     customers_road.finish_at_light(case)
     assert click(visit, "check/").status_code == 302
     assert "We are asking Light right now" in text_of(visit.open())

@@ -1,4 +1,4 @@
-"""What the customer reads about his case: in both languages, for every state, and never the office's business."""
+"""What customers read about their case: in both languages, for every state, and never the office's business."""
 
 import re
 import tomllib
@@ -97,7 +97,7 @@ def test_a_customer_who_has_steps_left_is_told_which_and_by_when() -> None:
     assert states(shown) == ["done", "yours", "done", "ahead", "ahead"]
 
 
-def test_a_frozen_credit_file_is_his_turn_and_not_a_matter_of_lights_pages() -> None:
+def test_a_frozen_credit_file_is_the_customers_turn_and_not_a_matter_of_lights_pages() -> None:
     shown = seen(replace(READY_TO_ACCEPT, account=replace(ACCOUNT, stage=LightStage.FROZEN)))
 
     assert (shown.is_customers_turn, shown.can_continue_at_light) == (True, False)
