@@ -91,10 +91,12 @@ class OneProcess:
         self._stop_wanted.set()
 
     def _configure_queue(self) -> None:
-        if not self._app.conf.broker_url.startswith("memory:"):
-            return
-        # With a prefetch limit the pool of threads waits for acknowledgments between tasks.
-        self._app.conf.update(worker_prefetch_multiplier=0, broker_transport_options={"polling_interval": 0.05})
+        if self._queue_is_in_memory:
+            self._app.conf.update(broker_transport_options={"polling_interval": 0.05})
+
+    @property
+    def _queue_is_in_memory(self) -> bool:
+        return str(self._app.conf.broker_url).startswith("memory:")
 
     def _start_parts(self) -> None:
         # Celery warns of root because of pickled messages; ours are JSON.
@@ -109,6 +111,8 @@ class OneProcess:
             self._worker = self._app.Worker(
                 pool="threads",
                 concurrency=WORKER_THREADS,
+                # With a limit, a queue in memory stands still for two seconds whenever so many tasks end close together.
+                prefetch_multiplier=0 if self._queue_is_in_memory else None,
                 quiet=True,
                 without_gossip=True,
                 without_mingle=True,
