@@ -16,7 +16,7 @@ import django
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from tests.conftest import CHROMIUM_ARGUMENTS, NO_BROWSER, find_chromium
+from tests.chromium import ARGUMENTS, NO_CHROMIUM, find_chromium
 
 if TYPE_CHECKING:
     from tests.pictures.scene import Scene
@@ -30,7 +30,7 @@ DESK: ViewportSize = {"width": 1280, "height": 900}
 def main() -> int:
     chromium = find_chromium()
     if chromium is None:
-        sys.stderr.write(f"{NO_BROWSER}\n")
+        sys.stderr.write(f"{NO_CHROMIUM}\n")
         return 1
     with tempfile.TemporaryDirectory(prefix="switchyard-pictures-") as folder:
         os.environ.update(
@@ -42,7 +42,7 @@ def main() -> int:
         django.setup()
         scene = _played_scene()
         with _served() as start, sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGUMENTS))
+            browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
             _take_office(browser, start, scene)
             _take_signing(browser, start, scene)
             _take_field(browser, start, scene)
