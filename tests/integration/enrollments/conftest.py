@@ -27,4 +27,5 @@ def road(db: None, running_simulator: RunningSimulator, pair: DialectPair) -> It
     running_simulator.control.freeze_clock()
     walked = Road(running_simulator, pair)
     yield walked
+    walked.check()
     walked.light.close()

@@ -7,11 +7,14 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
 from core.actors import Actor
 from enrollments.actions import opening, stopping
 from enrollments.actions.writing import Tools
 from enrollments.engine import Engine
 from enrollments.light.client import LightClient
+from enrollments.light.transport import Exchange
 from enrollments.models import Enrollment, Pause
 from enrollments.policy import Policy
 from installations.models import Installation
@@ -22,6 +25,7 @@ from simulator.server import RunningSimulator
 from tests.contract.dialects import DialectPair
 from tests.factories import installations as made
 from tests.factories.poa_documents import plan_promise, signed_poa
+from tests.invariants import broken_invariants
 
 MORNING = datetime(2026, 3, 5, 16, 0, tzinfo=UTC)
 OFFICE = Actor.staff(1)
@@ -44,8 +48,15 @@ class Road:
     pair: DialectPair
     clock: SettableClock = field(default_factory=SettableClock)
     policy: Policy = POLICY
+    calls_inside_transactions: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        outside = len(connection.atomic_blocks)
+
+        def note_open_transaction(exchange: Exchange) -> None:
+            if len(connection.atomic_blocks) > outside:
+                self.calls_inside_transactions.append(exchange.purpose)
+
         self.light = LightClient(
             base_url=self.simulator.url,
             app_token=self.simulator.app_token,
@@ -54,6 +65,7 @@ class Road:
             read_timeout_seconds=2,
             clock=self.clock.now,
             pause=lambda _seconds: None,
+            observe=note_open_transaction,
         )
         self.engine = Engine(Tools(light=self.light, clock=self.clock, policy=self.policy))
 
@@ -124,7 +136,14 @@ class Road:
             self.engine.advance(enrollment.pk)
         enrollment.refresh_from_db()
 
-    # What Light holds
+    # What holds and what Light holds
+
+    def check(self) -> None:
+        """Insist on every invariant."""
+        broken = broken_invariants(
+            self.simulator.control.acceptances(), calls_inside_transactions=self.calls_inside_transactions
+        )
+        assert broken == []
 
     def acceptances_of(self, enrollment: Enrollment) -> list[dict[str, Any]]:
         enrollment.refresh_from_db()
