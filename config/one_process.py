@@ -111,7 +111,7 @@ class OneProcess:
             self._worker = self._app.Worker(
                 pool="threads",
                 concurrency=WORKER_THREADS,
-                # With a limit, a queue in memory stands still for two seconds whenever so many tasks end close together.
+                # With a limit, a queue in memory stands still for two seconds whenever so many tasks end at once.
                 prefetch_multiplier=0 if self._queue_is_in_memory else None,
                 quiet=True,
                 without_gossip=True,

@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from config.demo.browser import Browser, ConnectionLost, Form, Page, PageNotAsExpected
 from config.demo.cast import TECHNICIAN_NAME, TECHNICIAN_PASSWORD, Character
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 LOOK_AGAIN_SECONDS = 0.2
 MOST_PAGES = 30
 

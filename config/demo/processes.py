@@ -178,6 +178,7 @@ class Killer:
 
     SHORTEST_LIFE_SECONDS = 1.5
     LONGEST_LIFE_SECONDS = 6.0
+    SHARE_KILLED_WHILE_STARTING = 0.25
 
     def __init__(self, parts: Sequence[Part], *, seed: int) -> None:
         self.count = 0
@@ -191,21 +192,31 @@ class Killer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let it live from now on."""
+        """Let them live from now on."""
         self._enough.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._enough.wait(self._moments.uniform(self.SHORTEST_LIFE_SECONDS, self.LONGEST_LIFE_SECONDS)):
             part = self._moments.choice(self._parts)
-            part.kill()
-            self.count += 1
-            part.start()
             try:
-                part.wait_until_ready()
+                self._kill_and_start(part)
             except PartDidNotStart as problem:
                 self.problem = problem
                 return
+
+    def _kill_and_start(self, part: Part) -> None:
+        is_killed_while_starting = self._moments.random() < self.SHARE_KILLED_WHILE_STARTING
+        part.kill()
+        part.start()
+        self.count += 1
+        if is_killed_while_starting:
+            self._enough.wait(self._moments.uniform(0, self.SHORTEST_LIFE_SECONDS))
+            part.kill()
+            part.start()
+            self.count += 1
+        part.wait_until_ready()
 
 
 def set_up_database() -> None:

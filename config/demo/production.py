@@ -10,17 +10,19 @@ from typing import Self
 from django.conf import settings
 
 from config.demo import cast, verdict
+from config.demo.browser import ConnectionLost, PageNotAsExpected
 from config.demo.journal import Journal
-from config.demo.office import Office
-from config.demo.people import Customer, Technician
-from config.demo.processes import USUAL_LIGHT_PORT, USUAL_SITE_PORT, House, Killer
+from config.demo.office import Office, RequestRefused
+from config.demo.people import Customer, PatienceLost, Technician
+from config.demo.processes import USUAL_LIGHT_PORT, USUAL_SITE_PORT, House, Killer, PartDidNotStart
 from config.demo.story import Story, first_morning
 from config.demo.time_machine import TimeMachine
-from config.demo.travel import Travel
+from config.demo.travel import NeverQuiet, Travel
 from core.clock import configured_clock, now
 from core.dates import chicago_day
 from simulator.remote_control import SimulatorControl
 
+WHAT_STOPS_A_STORY = (ConnectionLost, NeverQuiet, PageNotAsExpected, PartDidNotStart, PatienceLost, RequestRefused)
 LARGEST_SEED = 10_000
 SECONDS_BETWEEN_LOOKS = 0.5
 

@@ -14,6 +14,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 SETTINGS = "config.settings.demo"
 MARK = "made-by-the-demo"
 SECRETS = "secrets.json"
+INTERRUPTED = 130
+"""What shells give for a program that was stopped by Ctrl-C."""
 
 
 class Command(BaseCommand):
@@ -23,7 +25,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--exit", action="store_true", help="stop after the table; exit code 0 means all is well")
         parser.add_argument("--dialect", default="", help="how the stand-in for Light speaks: reference or alternate")
-        parser.add_argument("--kill", default="", help="kill manage.py up at moments of this seed, or 'random' ones")
+        parser.add_argument("--kill", default="", help="kill our processes at moments of this seed, or 'random' ones")
         parser.add_argument("--begin", default="", help="first simulated day, YYYY-MM-DD (default: today)")
         parser.add_argument("--any-ports", action="store_true", help="take any free ports, not 8000 and 8001")
 
@@ -31,8 +33,7 @@ class Command(BaseCommand):
         if settings.SETTINGS_MODULE != SETTINGS:
             raise CommandError(f"The demo has settings of its own: make demo, or manage.py demo --settings {SETTINGS}")
         from config.demo.dialects import CLIENT_ENVIRONMENTS
-        from config.demo.processes import PartDidNotStart
-        from config.demo.production import Production, new_seed
+        from config.demo.production import WHAT_STOPS_A_STORY, Production, new_seed
 
         dialect = options["dialect"] or "reference"
         if dialect not in CLIENT_ENVIRONMENTS:
@@ -41,6 +42,7 @@ class Command(BaseCommand):
         first_day = _first_day(options["begin"])
         _make_fresh(settings.DATA_DIR)
         signal.signal(signal.SIGTERM, _leave)
+        is_well = None
         try:
             with Production(
                 dialect=dialect, first_day=first_day, kill_seed=kill_seed, usual_ports=not options["any_ports"]
@@ -48,11 +50,12 @@ class Command(BaseCommand):
                 is_well = production.perform()
                 if not options["exit"]:
                     production.stay()
-        except PartDidNotStart as problem:
-            raise CommandError(str(problem)) from None
+        except WHAT_STOPS_A_STORY as problem:
+            raise CommandError(f"The story cannot go on: {problem}\nThe logs are in {settings.DATA_DIR}.") from problem
         except KeyboardInterrupt:
             self.stdout.write("\nEverything is stopped.")
-            return
+        if is_well is None:
+            sys.exit(INTERRUPTED)
         if not is_well:
             sys.exit(1)
 

@@ -1,0 +1,48 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from config.demo.time_machine import TimeMachine
+
+AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
+A_MOMENT = timedelta(seconds=10)
+
+
+def test_a_machine_nobody_moved_shows_real_time(tmp_path: Path) -> None:
+    file = tmp_path / "clock"
+
+    shown = TimeMachine(file).now()
+
+    assert abs(shown.timestamp() - tmp_path.stat().st_mtime) < A_MOMENT.total_seconds()
+
+
+def test_every_process_shows_the_same_time_also_one_that_starts_later(tmp_path: Path) -> None:
+    file = tmp_path / "clock"
+    first, second = TimeMachine(file), TimeMachine(file)
+    second.now()
+
+    first.begin_at(AT)
+    first.move_to(AT + timedelta(days=14))
+
+    for machine in (first, second, TimeMachine(file)):
+        assert timedelta() <= machine.now() - (AT + timedelta(days=14)) < A_MOMENT
+
+
+def test_time_goes_on_between_moves(tmp_path: Path) -> None:
+    machine = TimeMachine(tmp_path / "clock")
+    machine.begin_at(AT)
+
+    first, second = machine.now(), machine.now()
+
+    assert AT <= first <= second
+
+
+def test_it_goes_forward_only(tmp_path: Path) -> None:
+    machine = TimeMachine(tmp_path / "clock")
+    machine.begin_at(AT)
+
+    with pytest.raises(ValueError, match="goes forward only"):
+        machine.move_to(AT - timedelta(days=1))
+
+    assert machine.now() >= AT
