@@ -17,7 +17,7 @@ LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: $(VENV)/demo.stamp ## Run the whole story on this machine; EXIT=1 stops after the table
+demo: $(VENV)/demo.stamp ## Run the whole story on this machine; EXIT=1 stops after the table, DIALECT=alternate and KILL=random vary it
 	@$(PY) $(DEMO)
 
 demo-apart: $(VENV)/demo.stamp ## The same, with web, workers and scheduler as processes apart on PostgreSQL and Redis
