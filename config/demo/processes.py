@@ -81,10 +81,14 @@ class Part:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
-    def stop(self) -> None:
-        if self._process is None or self._process.poll() is not None:
+    def ask_to_stop(self) -> None:
+        if self._process is not None and self.is_running:
+            self._process.send_signal(signal.SIGTERM)
+
+    def wait_until_stopped(self) -> None:
+        """Wait for the end that was asked for; who takes too long is killed."""
+        if self._process is None:
             return
-        self._process.send_signal(signal.SIGTERM)
         try:
             self._process.wait(SECONDS_TO_STOP)
         except subprocess.TimeoutExpired:
@@ -135,7 +139,9 @@ class House:
 
     def stop(self) -> None:
         for part in (*self.ours, self.light):
-            part.stop()
+            part.ask_to_stop()
+        for part in (*self.ours, self.light):
+            part.wait_until_stopped()
 
     def _one_process(self) -> Part:
         arguments = ["manage.py", "up", "--setup", "--port", str(self.site_port)]
@@ -179,6 +185,7 @@ class Killer:
     SHORTEST_LIFE_SECONDS = 1.5
     LONGEST_LIFE_SECONDS = 6.0
     SHARE_KILLED_WHILE_STARTING = 0.25
+    MOST_KILLS = 12
 
     def __init__(self, parts: Sequence[Part], *, seed: int) -> None:
         self.count = 0
@@ -198,7 +205,9 @@ class Killer:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._enough.wait(self._moments.uniform(self.SHORTEST_LIFE_SECONDS, self.LONGEST_LIFE_SECONDS)):
+        while self.count < self.MOST_KILLS:
+            if self._enough.wait(self._moments.uniform(self.SHORTEST_LIFE_SECONDS, self.LONGEST_LIFE_SECONDS)):
+                return
             part = self._moments.choice(self._parts)
             try:
                 self._kill_and_start(part)
