@@ -41,3 +41,5 @@ class Actor:
 
 LIGHT = Actor(ActorKind.LIGHT)
 SYSTEM = Actor(ActorKind.SYSTEM)
+OPERATOR = Actor(ActorKind.SYSTEM, "operator")
+"""Whoever may run commands where the processes run."""

@@ -24,6 +24,7 @@ from enrollments.steps import (
     HARMLESS_UNDER_HOLD,
     REMOTE_STEPS,
     SELF_CLEARING_HOLDS,
+    WRITE_STEPS,
     AcceptPlan,
     Close,
     Finalize,
@@ -50,9 +51,21 @@ def decide(facts: Facts, *, now: datetime, policy: Policy) -> Step:
     step = _next_step(facts, now, policy)
     if facts.hold is not None:
         step = _under_hold(facts, step, now, policy)
+    if facts.writes_stopped_because and isinstance(step, WRITE_STEPS):
+        return _stopped(facts, now, policy)
     if facts.calls_not_before is not None and now < facts.calls_not_before and isinstance(step, REMOTE_STEPS):
         return _left_alone(facts, facts.calls_not_before)
     return step
+
+
+def _stopped(facts: Facts, now: datetime, policy: Policy) -> Wait:
+    """Write nothing while operations hold all writes; looking again keeps the reading going."""
+    return Wait(
+        until=now + policy.collecting_interval,
+        code=Waiting.WRITES_HELD,
+        because=f"All writes to Light are stopped by operations: {facts.writes_stopped_because}",
+        whose_turn=HoldOwner.OPERATIONS,
+    )
 
 
 def _left_alone(facts: Facts, until: datetime) -> Wait | Hold:
@@ -267,7 +280,7 @@ def _ask_for_plans(facts: Facts) -> Step:
 def _accept(offer: OfferFacts, start: StartPlan, facts: Facts, now: datetime, policy: Policy) -> Step:
     if facts.is_paused:
         return Wait(
-            until=None,
+            until=now + policy.collecting_interval,
             code=Waiting.PAUSED,
             because="Acceptances are paused by the office.",
             whose_turn=HoldOwner.OFFICE,

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from enrollments import stops
 from enrollments.light.payloads import Account, LightStage, missing_prerequisites
-from enrollments.models import AcceptAttempt, Enrollment, Hold, LightWrite, Pause, PlanOffer
+from enrollments.models import AcceptAttempt, Enrollment, Hold, LightWrite, PlanOffer
 from enrollments.offers import OfferedPlan, SignedLimits
 from enrollments.states import (
     UNSETTLED_WRITE_STATUSES,
@@ -125,6 +126,7 @@ class Facts:
     hold: HoldFacts | None = None
     settled_codes: frozenset[HoldCode] = frozenset()
     is_paused: bool = False
+    writes_stopped_because: str = ""
     accepted_at: datetime | None = None
     accepted_start: date | None = None
     is_cancel_reported: bool = False
@@ -163,7 +165,8 @@ def gather(enrollment: Enrollment) -> Facts:
         ),
         hold=_hold(open_hold),
         settled_codes=frozenset(HoldCode(hold.code) for hold in holds if hold.released_at is not None),
-        is_paused=_is_paused(authority),
+        is_paused=authority is not None and stops.are_acceptances_paused(authority.limits.light_plan_group),
+        writes_stopped_because=stops.why_writes_are_stopped(),
         accepted_at=enrollment.accepted_at,
         accepted_start=enrollment.service_start_date,
         is_cancel_reported=enrollment.deliveries.filter(event_name="location.service_canceled").exists(),
@@ -355,11 +358,6 @@ def _hold(hold: Hold | None) -> HoldFacts | None:
         owner=HoldOwner(hold.owner),
         since=hold.since,
     )
-
-
-def _is_paused(authority: AuthorityFacts | None) -> bool:
-    groups = Pause.objects.filter(ended_at__isnull=True).values_list("light_plan_group", flat=True)
-    return any(group is None or (authority and group == authority.limits.light_plan_group) for group in groups)
 
 
 def open_attempt(enrollment: Enrollment) -> AcceptAttempt | None:

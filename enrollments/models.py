@@ -8,6 +8,7 @@ from django.db.models import Q
 from enrollments.states import (
     FINAL_STATUSES,
     UNSETTLED_WRITE_STATUSES,
+    DifferenceKind,
     EnrollmentStatus,
     HoldCode,
     HoldOwner,
@@ -296,6 +297,77 @@ class Pause(models.Model):
 
     def __str__(self) -> str:
         return f"Pause of {self.light_plan_group or 'all acceptances'}"
+
+
+class SystemHold(models.Model):
+    """While one is open, nothing is written to Light, for no case at all. Reading goes on."""
+
+    reason = models.TextField()
+    needs_reconciliation = models.BooleanField(
+        default=False, help_text="After a restore: every account must have been read before it can be released."
+    )
+    started_at = models.DateTimeField()
+    started_by = models.CharField(max_length=60)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        ordering = ("-started_at", "-pk")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ended_by="") | (Q(ended_at__isnull=False) & ~Q(ended_by="")),
+                name="system_hold_ended_by_whom",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["started_at"], condition=Q(ended_at__isnull=True), name="system_hold_open"),
+        ]
+
+    def __str__(self) -> str:
+        return "Stop of all writes to Light"
+
+
+class ReconciliationRun(models.Model):
+    """One comparison of every account at Light with what we know of it. Nothing is written to Light."""
+
+    started_at = models.DateTimeField()
+    started_by = models.CharField(max_length=60)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    last_enrollment_id = models.PositiveBigIntegerField(default=0, help_text="How far the run has come.")
+    read_count = models.PositiveIntegerField("accounts read", default=0)
+    matching_count = models.PositiveIntegerField("accounts that match", default=0)
+    unread_count = models.PositiveIntegerField("accounts that could not be read", default=0)
+
+    class Meta:
+        ordering = ("-started_at", "-pk")
+
+    def __str__(self) -> str:
+        return f"Reconciliation {self.pk}"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every account was read."""
+        return self.finished_at is not None and self.unread_count == 0
+
+
+class Difference(models.Model):
+    """One account that a reconciliation found to be other than what we know, and what to do about it."""
+
+    run = models.ForeignKey(ReconciliationRun, on_delete=models.CASCADE, related_name="differences")
+    kind = models.CharField(max_length=30, choices=DifferenceKind.choices)
+    enrollment = models.ForeignKey(
+        Enrollment, on_delete=models.PROTECT, null=True, blank=True, related_name="differences"
+    )
+    light_account_uuid = models.CharField("Light account", max_length=64)
+    ours = models.TextField("what we know", blank=True)
+    theirs = models.TextField("what Light shows", blank=True)
+    repair = models.TextField("proposed repair")
+
+    class Meta:
+        ordering = ("run", "pk")
+
+    def __str__(self) -> str:
+        return self.get_kind_display()
 
 
 class WebhookDelivery(models.Model):

@@ -44,6 +44,7 @@ WAITING_LABELS: dict[str, str] = {
     Waiting.GO_LIVE_CONFIRMATION: "Go-live to be confirmed",
     Waiting.START_TOO_FAR: "Start date too far away",
     Waiting.PAUSED: "Acceptances paused",
+    Waiting.WRITES_HELD: "All writes to Light stopped",
     Waiting.CALL_UNDER_WAY: "Call under way",
     Waiting.BACKING_OFF: "Light not reachable",
     Waiting.SERVICE_TO_START: "Service to start",

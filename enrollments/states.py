@@ -90,6 +90,22 @@ class HoldCode(TextChoices):
     KEEPS_FAILING = "KEEPS_FAILING", "Our own processing keeps failing"
 
 
+class DifferenceKind(TextChoices):
+    """How an account at Light can differ from what we know. What to do about each stands in `reconciliation.py`."""
+
+    ACCEPTED_UNKNOWN_TO_US = "ACCEPTED_UNKNOWN_TO_US", "Light holds an acceptance that we do not know"
+    ACCEPTED_DIFFERENTLY = "ACCEPTED_DIFFERENTLY", "Light shows another plan or start than ours"
+    FINALIZED_AT_LIGHT = "FINALIZED_AT_LIGHT", "Finalized at Light, not here"
+    ACTIVE_AT_LIGHT = "ACTIVE_AT_LIGHT", "Active at Light, not here"
+    ENDED_AT_LIGHT = "ENDED_AT_LIGHT", "Ended at Light, not here"
+    NOT_SHOWN_AT_LIGHT = "NOT_SHOWN_AT_LIGHT", "Light does not show what we did"
+    UNDER_WAY = "UNDER_WAY", "A call is under way or in doubt"
+    UNREADABLE = "UNREADABLE", "The account makes no sense to us"
+    ACCOUNT_UNKNOWN_TO_LIGHT = "ACCOUNT_UNKNOWN_TO_LIGHT", "Light does not know the account"
+    ACCOUNT_WITHOUT_CASE = "ACCOUNT_WITHOUT_CASE", "An account at Light belongs to no case"
+    NOT_READ = "NOT_READ", "The account could not be read"
+
+
 class HoldOwner(TextChoices):
     OFFICE = "OFFICE", "Office"
     CUSTOMER = "CUSTOMER", "Customer"

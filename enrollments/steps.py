@@ -70,6 +70,7 @@ class Waiting(StrEnum):
     GO_LIVE_CONFIRMATION = "GO_LIVE_CONFIRMATION"
     START_TOO_FAR = "START_TOO_FAR"
     PAUSED = "PAUSED"
+    WRITES_HELD = "WRITES_HELD"
     CALL_UNDER_WAY = "CALL_UNDER_WAY"
     BACKING_OFF = "BACKING_OFF"
     SERVICE_TO_START = "SERVICE_TO_START"
@@ -132,6 +133,9 @@ Step = (
     | Finished
 )
 REMOTE_STEPS = (OpenAccount, RecordClientAgent, ReadAccount, RequestPlans, AcceptPlan, Finalize, SettleDoubt)
+WRITE_STEPS = (OpenAccount, RecordClientAgent, RequestPlans, AcceptPlan, Finalize)
+"""What a system hold stops: everything that leaves a trace at Light."""
+
 HARMLESS_UNDER_HOLD = (ReadAccount, SettleDoubt, Finished)
 
 CONSENT_HOLDS = frozenset({HoldCode.AUTHORITY_ENDED})

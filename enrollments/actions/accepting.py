@@ -10,7 +10,7 @@ from enrollments import offers, start_dates
 from enrollments.actions import confirming
 from enrollments.actions.moving import EnrollmentMoved, lock, take_move
 from enrollments.actions.stopping import place_hold
-from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
+from enrollments.actions.writing import Tools, call, close_done, last_look, open_write, still_due
 from enrollments.facts import offered_plan, signed_limits
 from enrollments.light.payloads import Acceptance
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
@@ -47,7 +47,10 @@ def accept_plan(enrollment_id: int, step: AcceptPlan, tools: Tools) -> None:
         )
         account_uuid = str(attempt.enrollment.light_account_uuid)
 
-    answer = call(attempt.write, lambda: tools.light.accept_plan(account_uuid, acceptance), clock=tools.clock)
+    look = last_look(attempt.write, light_plan_group=attempt.poa.envelope.light_plan_group)
+    answer = call(
+        attempt.write, lambda: tools.light.accept_plan(account_uuid, acceptance, last_look=look), clock=tools.clock
+    )
 
     with transaction.atomic():
         _keep_acceptance(attempt, answer.raw, at=tools.clock.now())
@@ -125,7 +128,7 @@ def finalize(enrollment_id: int, step: Finalize, tools: Tools) -> None:
         write = open_write(enrollment, WriteKind.FINALIZE, {}, at=tools.clock.now())
         account_uuid = str(enrollment.light_account_uuid)
 
-    call(write, lambda: tools.light.finalize(account_uuid), clock=tools.clock)
+    call(write, lambda: tools.light.finalize(account_uuid, last_look=last_look(write)), clock=tools.clock)
 
     with transaction.atomic():
         current: Enrollment = lock(enrollment_id)

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from core.actors import SYSTEM, Actor
 from core.queue import TaskName, enqueue_on_commit
@@ -119,8 +120,13 @@ def resume(*, pause_id: int, by: Actor, at: datetime) -> None:
     ended = Pause.objects.filter(pk=pause_id, ended_at__isnull=True).update(ended_at=at, ended_by=str(by))
     if not ended:
         raise NotPaused("This pause has ended already.")
-    Enrollment.objects.filter(next_step=steps.Waiting.PAUSED).update(due_at=at)
+    wake_waiting_for(steps.Waiting.PAUSED, at=at)
     enqueue_on_commit(TaskName.SWEEP_ENROLLMENTS)
+
+
+def wake_waiting_for(code: steps.Waiting, *, at: datetime) -> None:
+    """Make due what waits for `code`, and what a worker may be about to put to rest for it."""
+    Enrollment.objects.filter(Q(next_step=code) | Q(lease_until__isnull=False)).update(due_at=at)
 
 
 @transaction.atomic

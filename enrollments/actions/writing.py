@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.db import transaction
 
 from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
+from enrollments import stops
 from enrollments.actions.moving import EnrollmentMoved, lock, note, take_move
 from enrollments.decision import decide
 from enrollments.facts import Facts, gather, governing_poa
@@ -40,6 +42,10 @@ class Tools:
     light: LightClient
     clock: Clock
     policy: Policy
+
+
+class StoppedMeanwhile(Exception):
+    """People stopped the write after it was recorded. Nothing was sent."""
 
 
 class CallFailed(Exception):
@@ -83,6 +89,22 @@ def abandon_open_writes(enrollment_id: int, *, at: datetime) -> None:
         lose_answer(write.pk, outcome="The worker stopped before an answer was kept.", at=at)
 
 
+def last_look(write: LightWrite, *, light_plan_group: UUID | None = None) -> Callable[[], None]:
+    """
+    Give what looks once more, right before a write is sent, whether people stopped it since it was recorded.
+
+    Recording and sending may lie apart: an account token is fetched in between, and Light may be slow.
+    """
+
+    def look() -> None:
+        if stops.why_writes_are_stopped():
+            raise StoppedMeanwhile(f"{write.get_kind_display()}: all writes to Light were stopped meanwhile.")
+        if light_plan_group is not None and stops.are_acceptances_paused(light_plan_group):
+            raise StoppedMeanwhile(f"{write.get_kind_display()}: acceptances were paused meanwhile.")
+
+    return look
+
+
 def call(write: LightWrite, send: Callable[[], Answer], *, clock: Clock) -> Answer:
     """
     Make the call that `write` records, and close the record unless an answer came.
@@ -98,7 +120,11 @@ def call(write: LightWrite, send: Callable[[], Answer], *, clock: Clock) -> Answ
         close_not_done(write.pk, outcome="Not sent: too long after it was recorded.", at=clock.now())
         raise CallFailed(f"Write {write.pk} was too old to be sent.")
     try:
+        last_look(write)()
         return send()
+    except StoppedMeanwhile as stop:
+        close_not_done(write.pk, outcome=f"Not sent. {stop}", at=clock.now())
+        raise CallFailed from stop
     except InDoubt as doubt:
         lose_answer(write.pk, outcome=str(doubt), at=clock.now())
         raise CallFailed from doubt

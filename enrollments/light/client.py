@@ -159,10 +159,22 @@ class LightClient:
 
         :raises Refused: the list leads to another host, or has no end
         """
-        query = {"limit": str(self._dialect.page_size), "offset": "0"}
-        if self._dialect.account_search is AccountSearch.EMAIL:
-            query["email"] = email
+        query = {"email": email} if self._dialect.account_search is AccountSearch.EMAIL else {}
         wanted = email.strip().lower()
+        matching = [account for account in self._listed(query) if (account.email or "").strip().lower() == wanted]
+        oldest = datetime.min.replace(tzinfo=UTC)
+        return tuple(sorted(matching, key=lambda account: account.created_at or oldest, reverse=True))
+
+    def list_accounts(self) -> tuple[Account, ...]:
+        """
+        Read the whole list of the app's accounts, as long as it may be.
+
+        :raises Refused: the list leads to another host, or has no end
+        """
+        return self._listed({})
+
+    def _listed(self, filters: Mapping[str, str]) -> tuple[Account, ...]:
+        query = {"limit": str(self._dialect.page_size), "offset": "0", **filters}
         found: dict[str, Account] = {}
         asked: set[tuple[tuple[str, str], ...]] = set()
         next_query: dict[str, str] | None = query
@@ -178,9 +190,7 @@ class LightClient:
             has_news = any(account.uuid not in found for account in page.accounts)
             found.update({account.uuid: account for account in page.accounts})
             next_query = page.next_query if has_news or page.is_next_certain else None
-        matching = [account for account in found.values() if (account.email or "").strip().lower() == wanted]
-        oldest = datetime.min.replace(tzinfo=UTC)
-        return tuple(sorted(matching, key=lambda account: account.created_at or oldest, reverse=True))
+        return tuple(found.values())
 
     def read_account(self, account_uuid: str) -> Account:
         """Read the account as Light shows it now. A read may lag behind a write."""
@@ -240,9 +250,13 @@ class LightClient:
             payload={"esi_id": esi_id},
         )
 
-    def accept_plan(self, account_uuid: str, acceptance: Acceptance) -> AcceptAnswer:
+    def accept_plan(
+        self, account_uuid: str, acceptance: Acceptance, *, last_look: Callable[[], None] | None = None
+    ) -> AcceptAnswer:
         """
         Accept the plan for the customer, with an account token minted just before. Sent once, never repeated.
+
+        `last_look` is called when all is ready and nothing was sent; what it raises comes out as it is.
 
         :raises Conflict: accepted before, plan expired, or the account not ready; read the account
         """
@@ -255,14 +269,21 @@ class LightClient:
         purpose = "accept a plan"
         self._tokens.forget(account_uuid)
         answer = self._ask_as_account(
-            "POST", "/v1/account/enroll/plans/accept", account_uuid=account_uuid, purpose=purpose, payload=payload
+            "POST",
+            "/v1/account/enroll/plans/accept",
+            account_uuid=account_uuid,
+            purpose=purpose,
+            payload=payload,
+            last_look=last_look,
         )
         self._check_write(answer, purpose=purpose, sent=payload)
         return self._parse_write(answer, parse_accept_answer, purpose=purpose)
 
-    def finalize(self, account_uuid: str) -> None:
+    def finalize(self, account_uuid: str, *, last_look: Callable[[], None] | None = None) -> None:
         """
         Finish the enrollment after the acceptance. Light may call a repeat a success or a conflict.
+
+        `last_look` is called when all is ready and nothing was sent; what it raises comes out as it is.
 
         :raises Conflict: finalized before, or something is missing; only reading the account tells which
         :raises DialectWrong: the configured path does not exist; says nothing about the account
@@ -270,9 +291,13 @@ class LightClient:
         purpose = "finalize the enrollment"
         path = self._dialect.finalize_path.replace("{account_uuid}", _checked(account_uuid))
         if self._dialect.finalize_token is TokenKind.APP:
+            if last_look is not None:
+                last_look()
             answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload={})
         else:
-            answer = self._ask_as_account("POST", path, account_uuid=account_uuid, purpose=purpose, payload={})
+            answer = self._ask_as_account(
+                "POST", path, account_uuid=account_uuid, purpose=purpose, payload={}, last_look=last_look
+            )
         if answer.status in {404, 405}:
             raise DialectWrong(
                 f"Light knows no such way to {purpose} ({answer.status}): check LIGHT_DIALECT_FINALIZE_PATH.",
@@ -397,12 +422,20 @@ class LightClient:
         account_uuid: str,
         purpose: str,
         payload: Mapping[str, object] | None = None,
+        last_look: Callable[[], None] | None = None,
     ) -> Answer:
         """Send with the account's token; a 401 forgets it and gets one fresh token, because nothing has happened."""
-        answer = self._ask(method, path, purpose=purpose, token=self._account_token(account_uuid), payload=payload)
+
+        def send() -> Answer:
+            token = self._account_token(account_uuid)
+            if last_look is not None:
+                last_look()
+            return self._ask(method, path, purpose=purpose, token=token, payload=payload)
+
+        answer = send()
         if answer.status == 401:
             self._tokens.forget(account_uuid)
-            answer = self._ask(method, path, purpose=purpose, token=self._account_token(account_uuid), payload=payload)
+            answer = send()
         if answer.status == 401:
             self._tokens.forget(account_uuid)
         return answer

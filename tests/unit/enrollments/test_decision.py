@@ -519,6 +519,7 @@ all_facts = st.builds(
     hold=mostly(None, holds),
     settled_codes=st.frozensets(st.sampled_from(HoldCode), max_size=3),
     is_paused=mostly(False, st.booleans()),  # noqa: FBT003
+    writes_stopped_because=mostly("", st.just("a restore")),
     accepted_at=st.none() | instants,
     accepted_start=st.none() | days,
     is_cancel_reported=mostly(False, st.booleans()),  # noqa: FBT003
@@ -566,6 +567,7 @@ def test_the_eight_nevers_hold_for_every_decision(facts: Facts, now: datetime, p
         assert step.start >= facts.go_live.counted_date
     if isinstance(step, WRITING_STEPS):
         assert facts.unsettled is None
+        assert not facts.writes_stopped_because
         assert facts.refused is None
         assert facts.hold is None
         assert facts.calls_not_before is None or now >= facts.calls_not_before

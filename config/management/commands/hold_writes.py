@@ -1,0 +1,25 @@
+"""Stop every write to Light, at once and for all cases."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from core import clock
+from core.actors import OPERATOR
+from enrollments.actions.holding import hold_writes
+from enrollments.actions.stopping import ReasonMissing
+
+
+class Command(BaseCommand):
+    help = "Stop every write to Light, at once and for all cases. Reading goes on. `release_writes` ends it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--reason", required=True, help="why; shown to everybody in the admin")
+
+    def handle(self, *_args: Any, reason: str, **_options: Any) -> None:
+        try:
+            hold_writes(reason=reason, by=OPERATOR, at=clock.now())
+        except ReasonMissing as refusal:
+            raise CommandError(str(refusal)) from refusal
+        self.stdout.write("No write to Light begins from now on. “manage.py release_writes” lets them go on.")

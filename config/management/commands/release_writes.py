@@ -1,0 +1,20 @@
+"""Let writes to Light go on."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from core import clock
+from core.actors import OPERATOR
+from enrollments.actions.holding import NothingHeld, NotReconciled, release_writes
+
+
+class Command(BaseCommand):
+    help = "Let writes to Light go on. After a restore only once `reconcile --all` has read every account."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        try:
+            ended = release_writes(by=OPERATOR, at=clock.now())
+        except (NothingHeld, NotReconciled) as refusal:
+            raise CommandError(str(refusal)) from refusal
+        self.stdout.write(f"Writes to Light go on ({ended} stop{'' if ended == 1 else 's'} ended).")

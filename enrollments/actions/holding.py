@@ -1,0 +1,60 @@
+"""Stopping every write to Light at once, and letting them go on."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from core.actors import Actor
+from core.queue import TaskName, enqueue_on_commit
+from enrollments import steps
+from enrollments.actions.stopping import ReasonMissing, wake_waiting_for
+from enrollments.models import ReconciliationRun, SystemHold
+
+
+class NothingHeld(Exception):
+    """Writes to Light are not stopped."""
+
+
+class NotReconciled(Exception):
+    """The database was restored, and not every account at Light was compared with it since."""
+
+
+@transaction.atomic
+def hold_writes(*, reason: str, by: Actor, at: datetime, needs_reconciliation: bool = False) -> SystemHold:
+    """
+    Stop every write to Light, for all cases, at once. Calls already under way are not cut off; reading goes on.
+
+    :raises ReasonMissing: no reason given
+    """
+    if not reason.strip():
+        raise ReasonMissing("Say why all writes to Light are stopped.")
+    return SystemHold.objects.create(
+        reason=reason.strip(), needs_reconciliation=needs_reconciliation, started_at=at, started_by=str(by)
+    )
+
+
+@transaction.atomic
+def release_writes(*, by: Actor, at: datetime) -> int:
+    """
+    End every stop that is open, and let the cases that waited for it be looked at again; give the number of stops.
+
+    :raises NothingHeld: writes are not stopped
+    :raises NotReconciled: a restored database waits for `reconcile --all`
+    """
+    holds = list(SystemHold.objects.select_for_update().filter(ended_at__isnull=True))
+    if not holds:
+        raise NothingHeld("Writes to Light are not stopped.")
+    for hold in holds:
+        if hold.needs_reconciliation and not _is_reconciled_since(hold.started_at):
+            raise NotReconciled(
+                "This database was restored. Run “manage.py reconcile --all” until it has read every account, look at "
+                "the differences that it lists, then release."
+            )
+    SystemHold.objects.filter(pk__in=[hold.pk for hold in holds]).update(ended_at=at, ended_by=str(by))
+    wake_waiting_for(steps.Waiting.WRITES_HELD, at=at)
+    enqueue_on_commit(TaskName.SWEEP_ENROLLMENTS)
+    return len(holds)
+
+
+def _is_reconciled_since(moment: datetime) -> bool:
+    return ReconciliationRun.objects.filter(started_at__gte=moment, finished_at__isnull=False, unread_count=0).exists()

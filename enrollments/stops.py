@@ -1,0 +1,23 @@
+"""
+Whether writing to Light is stopped just now: by people, or after a restore.
+
+Asked twice for every write: under lock when it is recorded, and once more at the last moment before it is sent.
+"""
+
+from uuid import UUID
+
+from django.db.models import Q
+
+from enrollments.models import Pause, SystemHold
+
+
+def why_writes_are_stopped() -> str:
+    """Give the reason why nothing at all may be written to Light; empty when writing is allowed."""
+    reason = SystemHold.objects.filter(ended_at__isnull=True).values_list("reason", flat=True).first()
+    return reason or ""
+
+
+def are_acceptances_paused(light_plan_group: UUID) -> bool:
+    """Tell whether plans of this group may not be accepted."""
+    concerned = Q(light_plan_group__isnull=True) | Q(light_plan_group=light_plan_group)
+    return Pause.objects.filter(concerned, ended_at__isnull=True).exists()

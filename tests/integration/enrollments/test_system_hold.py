@@ -1,0 +1,152 @@
+"""While operations hold all writes, nothing begins at Light; reading goes on, and every case says whose turn it is."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from enrollments.actions.holding import NotReconciled, hold_writes, release_writes
+from enrollments.models import Enrollment, LightWrite, ReconciliationRun, SystemHold
+from enrollments.states import EnrollmentStatus, HoldOwner, WriteStatus
+from enrollments.steps import Waiting
+from tests.integration.enrollments.road import OFFICE, Road
+
+
+def hold(road: Road, *, needs_reconciliation: bool = False) -> SystemHold:
+    return hold_writes(
+        reason="The provider moves.", by=OFFICE, at=road.clock.at, needs_reconciliation=needs_reconciliation
+    )
+
+
+def ready_to_accept(road: Road) -> Enrollment:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.pass_time(timedelta(hours=1))
+    return case
+
+
+def test_not_even_an_account_is_opened(road: Road) -> None:
+    case = road.case()
+    hold(road)
+
+    assert road.run(case) == Waiting.WRITES_HELD
+
+    assert case.whose_turn == HoldOwner.OPERATIONS
+    assert "The provider moves." in case.because
+    assert not LightWrite.objects.exists()
+    assert road.simulator.control.state()["accounts"] == []
+
+
+def test_nothing_is_accepted_while_reading_goes_on(road: Road) -> None:
+    case = ready_to_accept(road)
+    hold(road)
+
+    road.live(case, timedelta(hours=5))
+
+    assert case.next_step == Waiting.WRITES_HELD
+    assert case.last_read_at is not None
+    assert case.last_read_at > road.clock.at - timedelta(hours=2)
+    assert road.acceptances_of(case) == []
+
+
+def test_an_accepted_plan_is_not_finalized_either(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ready_to_accept(road)
+    finalize = road.light.finalize
+    monkeypatch.setattr(road.light, "finalize", lambda *_args, **_rest: hold(road) and finalize(*_args, **_rest))
+
+    road.live(case, timedelta(hours=5))
+
+    assert case.status == EnrollmentStatus.ACCEPTED
+    assert case.next_step == Waiting.WRITES_HELD
+    assert len(road.acceptances_of(case)) == 1
+
+
+def test_after_the_release_every_case_goes_on_by_itself(road: Road) -> None:
+    case = ready_to_accept(road)
+    hold(road)
+    road.live(case, timedelta(hours=2))
+
+    assert release_writes(by=OFFICE, at=road.clock.at) == 1
+    road.live(case, timedelta(minutes=1))
+
+    assert case.status == EnrollmentStatus.FINALIZED
+    assert len(road.acceptances_of(case)) == 1
+
+
+def test_a_case_that_is_about_to_rest_when_writes_are_released_is_looked_at_again(road: Road) -> None:
+    case = ready_to_accept(road)
+    hold(road)
+    Enrollment.objects.filter(pk=case.pk).update(
+        lease_until=road.clock.at + timedelta(seconds=30), leased_by="a turn", due_at=None
+    )
+
+    release_writes(by=OFFICE, at=road.clock.at)
+
+    case.refresh_from_db()
+    assert case.due_at == road.clock.at
+
+
+@pytest.mark.parametrize("stop", ["hold", "pause"])
+def test_an_acceptance_recorded_already_is_not_sent_once_it_is_stopped(
+    road: Road, monkeypatch: pytest.MonkeyPatch, stop: str
+) -> None:
+    case = ready_to_accept(road)
+    fetch_token = road.light._account_token
+
+    def fetch_slowly(account_uuid: str) -> str:
+        token = fetch_token(account_uuid)
+        monkeypatch.setattr(road.light, "_account_token", fetch_token)
+        hold(road) if stop == "hold" else road.pause()
+        return token
+
+    monkeypatch.setattr(road.light, "_account_token", fetch_slowly)
+
+    road.live(case, timedelta(hours=1))
+
+    assert road.acceptances_of(case) == []
+    write = LightWrite.objects.get(kind="ACCEPT_PLAN")
+    assert write.status == WriteStatus.NOT_DONE
+    assert write.outcome.startswith("Not sent.")
+    assert case.status == EnrollmentStatus.OPEN
+    assert case.next_step == (Waiting.WRITES_HELD if stop == "hold" else Waiting.PAUSED)
+
+
+def test_a_restored_database_is_released_only_after_every_account_was_read(road: Road) -> None:
+    hold(road, needs_reconciliation=True)
+    at = road.clock.at
+
+    with pytest.raises(NotReconciled, match="reconcile --all"):
+        release_writes(by=OFFICE, at=at)
+    ReconciliationRun.objects.create(started_at=at - timedelta(hours=1), finished_at=at, started_by="system")
+    ReconciliationRun.objects.create(started_at=at, finished_at=at, started_by="system", unread_count=1)
+    ReconciliationRun.objects.create(started_at=at, started_by="system")
+    with pytest.raises(NotReconciled):
+        release_writes(by=OFFICE, at=at)
+
+    ReconciliationRun.objects.create(started_at=at, finished_at=at, started_by="system")
+    release_writes(by=OFFICE, at=at)
+
+    assert not SystemHold.objects.filter(ended_at=None).exists()
+
+
+def test_the_commands_hold_and_release(db: None) -> None:
+    call_command("hold_writes", reason="A restore.")
+
+    held = SystemHold.objects.get(ended_at=None)
+    assert (held.reason, held.started_by) == ("A restore.", "system:operator")
+
+    call_command("release_writes")
+
+    held.refresh_from_db()
+    assert held.ended_by == "system:operator"
+    with pytest.raises(CommandError, match="not stopped"):
+        call_command("release_writes")
+
+
+def test_whoever_stops_everything_says_why(db: None) -> None:
+    with pytest.raises(CommandError, match="Say why"):
+        call_command("hold_writes", reason=" ")
+
+    assert not SystemHold.objects.exists()
