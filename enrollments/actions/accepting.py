@@ -10,7 +10,7 @@ from enrollments import offers, start_dates
 from enrollments.actions import confirming
 from enrollments.actions.moving import EnrollmentMoved, lock, take_move
 from enrollments.actions.stopping import place_hold
-from enrollments.actions.writing import Tools, call, close_done, last_look, open_write, still_due
+from enrollments.actions.writing import Tools, call, check_still_wanted, close_done, last_look, open_write, still_due
 from enrollments.facts import offered_plan, signed_limits
 from enrollments.light.payloads import Acceptance
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
@@ -47,7 +47,10 @@ def accept_plan(enrollment_id: int, step: AcceptPlan, tools: Tools) -> None:
         )
         account_uuid = str(attempt.enrollment.light_account_uuid)
 
-    look = last_look(attempt.write, light_plan_group=attempt.poa.envelope.light_plan_group)
+    def look() -> None:
+        last_look(attempt.write, light_plan_group=attempt.poa.envelope.light_plan_group)()
+        check_still_wanted(attempt.write, step, tools)
+
     answer = call(
         attempt.write, lambda: tools.light.accept_plan(account_uuid, acceptance, last_look=look), clock=tools.clock
     )
@@ -128,7 +131,11 @@ def finalize(enrollment_id: int, step: Finalize, tools: Tools) -> None:
         write = open_write(enrollment, WriteKind.FINALIZE, {}, at=tools.clock.now())
         account_uuid = str(enrollment.light_account_uuid)
 
-    call(write, lambda: tools.light.finalize(account_uuid, last_look=last_look(write)), clock=tools.clock)
+    def look() -> None:
+        last_look(write)()
+        check_still_wanted(write, step, tools)
+
+    call(write, lambda: tools.light.finalize(account_uuid, last_look=look), clock=tools.clock)
 
     with transaction.atomic():
         current: Enrollment = lock(enrollment_id)

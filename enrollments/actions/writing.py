@@ -6,7 +6,7 @@ A crash at any line leaves an open record, and an open record older than a call 
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -24,8 +24,9 @@ from enrollments.light.errors import Conflict, DialectWrong, InDoubt, LightError
 from enrollments.light.redaction import redact
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.policy import Policy
-from enrollments.states import UNSETTLED_WRITE_STATUSES, HoldCode, WriteKind, WriteStatus
+from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldCode, WriteKind, WriteStatus
 from enrollments.steps import Step
+from poa_documents.guards import AuthorityMissing, check_authority
 from poa_documents.models import PoaDocument
 
 LONGEST_BACK_OFF = timedelta(minutes=15)
@@ -45,7 +46,7 @@ class Tools:
 
 
 class StoppedMeanwhile(Exception):
-    """People stopped the write after it was recorded. Nothing was sent."""
+    """People stopped the write after it was recorded, or the case changed. Nothing was sent."""
 
 
 class CallFailed(Exception):
@@ -103,6 +104,34 @@ def last_look(write: LightWrite, *, light_plan_group: UUID | None = None) -> Cal
             raise StoppedMeanwhile(f"{write.get_kind_display()}: acceptances were paused meanwhile.")
 
     return look
+
+
+def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
+    """
+    Look once more at the case itself, right before a write that binds the customer is sent.
+
+    A revocation, a withdrawn go-live or midnight then still counts, and so does another worker that took this one for
+    dead.
+
+    :raises StoppedMeanwhile: it must not be sent any more
+    """
+    at = tools.clock.now()
+    with transaction.atomic():
+        enrollment = lock(write.enrollment_id)
+        lock_authority(enrollment)
+        if LightWrite.objects.values_list("status", flat=True).get(pk=write.pk) != WriteStatus.OPEN:
+            raise StoppedMeanwhile(f"{write.get_kind_display()}: it was settled meanwhile.")
+        facts = gather(enrollment)
+        status = EnrollmentStatus.OPEN if write.kind == WriteKind.ACCEPT_PLAN else facts.status
+        if decide(replace(facts, unsettled=None, status=status), now=at, policy=tools.policy) != step:
+            raise StoppedMeanwhile(f"{write.get_kind_display()}: the case changed meanwhile.")
+        assert facts.authority is not None  # noqa: S101 - the step needs one, and is still the next
+        poa = PoaDocument.objects.select_related("envelope", "site").get(pk=facts.authority.poa_id)
+        is_conclusion = write.kind == WriteKind.FINALIZE
+        try:
+            check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=is_conclusion)
+        except AuthorityMissing as missing:
+            raise StoppedMeanwhile(f"{write.get_kind_display()}: {missing.for_staff}") from missing
 
 
 def call(write: LightWrite, send: Callable[[], Answer], *, clock: Clock) -> Answer:

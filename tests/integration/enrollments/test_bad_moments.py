@@ -1,0 +1,63 @@
+"""What happens at the worst moment: between a record and its call, while an outcome is unknown, after an end."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from enrollments.actions import writing
+from enrollments.light.errors import InDoubt
+from enrollments.models import Enrollment, LightWrite
+from enrollments.states import WriteKind, WriteStatus
+from installations import actions as installation_actions
+from installations.models import GoLiveReport
+from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.test_crashes import ready_to_accept
+
+
+def withdraw_pto(road: Road, case: Enrollment) -> None:
+    report = GoLiveReport.objects.get(installation__enrollments=case)
+    installation_actions.withdraw_go_live(report_id=report.pk, reason="Wrong house.", by=OFFICE, at=road.clock.at)
+
+
+def take_for_dead(road: Road, case: Enrollment) -> None:
+    writing.abandon_open_writes(case.pk, at=road.clock.at)
+
+
+WHILE_THE_TOKEN_COMES: dict[str, Callable[[Road, Enrollment], object]] = {
+    "the customer revokes": lambda road, case: road.revoke(case),
+    "the office pauses": lambda road, _: road.pause(),
+    "the permission is withdrawn": withdraw_pto,
+    "another worker takes over": take_for_dead,
+    "a day passes": lambda road, _: road.pass_time(timedelta(hours=14)),
+}
+
+
+@pytest.mark.parametrize("meanwhile", WHILE_THE_TOKEN_COMES.values(), ids=WHILE_THE_TOKEN_COMES.keys())
+def test_what_happens_while_the_token_is_fetched_still_stops_the_acceptance(
+    road: Road, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Road, Enrollment], object]
+) -> None:
+    case = ready_to_accept(road)
+    mint = road.light._account_token
+    sent_while_unwanted = []
+
+    def slow_mint(account_uuid: str) -> str:
+        monkeypatch.undo()
+        token = mint(account_uuid)
+        meanwhile(road, case)
+        monkeypatch.setattr(road.light, "_account_token", lambda _uuid: stop_here())
+        return token
+
+    def stop_here() -> str:
+        sent_while_unwanted.append(len(road.acceptances_of(case)))
+        raise InDoubt("A later acceptance is not what this test is about.")
+
+    monkeypatch.setattr(road.light, "_account_token", slow_mint)
+
+    road.run(case)
+
+    assert road.acceptances_of(case) == []
+    first = LightWrite.objects.filter(kind=WriteKind.ACCEPT_PLAN).earliest("pk")
+    assert first.status == WriteStatus.NOT_DONE
+    assert first.outcome.startswith("Not sent")
+    assert not any(sent_while_unwanted)
