@@ -331,7 +331,16 @@ def _after_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step | Non
 
 def _finalize(facts: Facts, now: datetime, policy: Policy) -> Step:
     """Finish the enrollment while the authority stands; without it, only watch what becomes of the acceptance."""
-    if facts.authority is None or facts.authority.status not in {PoaStatus.SIGNED, PoaStatus.EXHAUSTED}:
+    poa = _poa(facts)
+    if poa.status in {PoaStatus.SUPERSEDED, PoaStatus.LAPSED} and HoldCode.AUTHORITY_UNCLEAR not in facts.settled_codes:
+        return Hold(
+            HoldCode.AUTHORITY_UNCLEAR,
+            HoldOwner.OFFICE,
+            because="The plan was accepted, and before the enrollment could be finished its power of attorney ended: "
+            f"{poa.status.label.lower()}. Ask the customer to finish it at Light, then release the hold.",
+            look_again_at=now + policy.watching_interval,
+        )
+    if poa.status not in {PoaStatus.SIGNED, PoaStatus.EXHAUSTED}:
         return _watch(facts, now, policy)
     return _came_to_nothing_too_often(WriteKind.FINALIZE, facts, policy) or Finalize(
         because="The plan is accepted; Light waits for the enrollment to be finished."

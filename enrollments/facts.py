@@ -182,8 +182,10 @@ def governing_poa(enrollment: Enrollment) -> PoaDocument | None:
     when none is open, the newest of all, so that screens can say how it ended.
     """
     poas = PoaDocument.objects.select_related("envelope").filter(customer_id=enrollment.customer_id)
-    if enrollment.accepted_at is not None and enrollment.attested_poa_id is not None:
-        return poas.get(pk=enrollment.attested_poa_id)
+    if enrollment.accepted_at is not None:
+        accepted_under = poas.filter(acceptances__enrollment=enrollment, acceptances__succeeded=True)
+        if poa := accepted_under.order_by("-acceptances__pk").first():
+            return poa
     of_site = list(poas.filter(site_id=enrollment.site_id).order_by("-created_at", "-pk"))
     in_force = (poa for poa in of_site if poa.status in {PoaStatus.SIGNED, PoaStatus.SUSPENDED})
     still_open = (poa for poa in of_site if poa.status in OPEN_STATUSES)

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from enrollments.actions import writing
 from enrollments.light.errors import InDoubt
-from enrollments.models import Enrollment, LightWrite
-from enrollments.states import WriteKind, WriteStatus
+from enrollments.models import AcceptAttempt, Enrollment, LightWrite
+from enrollments.states import EnrollmentStatus, HoldCode, WriteKind, WriteStatus
 from installations import actions as installation_actions
 from installations.models import GoLiveReport
+from poa_documents.models import PoaDocument
 from tests.integration.enrollments.road import OFFICE, Road
 from tests.integration.enrollments.test_crashes import ready_to_accept
 
@@ -61,3 +63,33 @@ def test_what_happens_while_the_token_is_fetched_still_stops_the_acceptance(
     assert first.status == WriteStatus.NOT_DONE
     assert first.outcome.startswith("Not sent")
     assert not any(sent_while_unwanted)
+
+
+def test_a_case_stands_under_the_authority_of_its_acceptance_also_when_a_newer_one_was_signed(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = ready_to_accept(road)
+    accept = road.light.accept_plan
+
+    def accepted_but_lost(*args: Any, **kwargs: Any) -> Any:
+        monkeypatch.undo()
+        accept(*args, **kwargs)
+        write = LightWrite.objects.get(kind=WriteKind.ACCEPT_PLAN)
+        writing.lose_answer(write.pk, outcome="Lost.", at=road.clock.at)
+        writing.close_not_done(write.pk, outcome="Light's reading lags.", at=road.clock.at)
+        road.sign(case.installations.get())
+        road.pass_time(timedelta(minutes=6))
+        raise InDoubt("The answer was lost.")
+
+    monkeypatch.setattr(road.light, "accept_plan", accepted_but_lost)
+
+    road.live(case, timedelta(hours=2))
+
+    older, newer = PoaDocument.objects.filter(site=case.site).order_by("pk")
+    assert len(road.acceptances_of(case)) == 1
+    assert AcceptAttempt.objects.get(succeeded=True).poa == older
+    assert older.uses_made == 1
+    assert newer.uses_made == 0
+    assert not LightWrite.objects.filter(kind=WriteKind.FINALIZE).exists()
+    assert case.status == EnrollmentStatus.ACCEPTED
+    assert case.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_UNCLEAR
