@@ -9,13 +9,13 @@ from core.actors import Actor
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note
 from enrollments.actions.reconciling import keep_reading
-from enrollments.actions.stopping import ReasonMissing, release_hold
+from enrollments.actions.stopping import ReasonMissing, place_hold, release_hold
 from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
 from enrollments.light.client import LightClient
 from enrollments.light.payloads import HostedLink, NewAccount
 from enrollments.models import Enrollment
-from enrollments.states import HoldCode, WriteKind, WriteStatus
-from enrollments.steps import OpenAccount, RecordClientAgent
+from enrollments.states import HoldCode, HoldOwner, WriteKind, WriteStatus
+from enrollments.steps import Hold, OpenAccount, RecordClientAgent
 from installations.models import Customer
 from poa_documents.guards import check_authority
 from poa_documents.models import PoaDocument
@@ -44,9 +44,15 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
 
     with transaction.atomic():
         write.enrollment = lock(enrollment_id)
-        write.enrollment.light_account_uuid = UUID(account.uuid)
-        keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
-        write.enrollment.save()
+        linked = write.enrollment.light_account_uuid
+        if linked not in {None, UUID(account.uuid)}:
+            because = f"A late answer brought account {account.uuid}, while {linked} is linked. Compare both at Light."
+            hold = Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OPERATIONS, because=because)
+            place_hold(write.enrollment, hold, at=tools.clock.now())
+        else:
+            write.enrollment.light_account_uuid = UUID(account.uuid)
+            keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
+            write.enrollment.save()
         close_done(write, answer=account.raw, outcome=f"Account {account.uuid}.", at=tools.clock.now())
 
 

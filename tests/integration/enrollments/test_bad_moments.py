@@ -93,3 +93,24 @@ def test_a_case_stands_under_the_authority_of_its_acceptance_also_when_a_newer_o
     assert not LightWrite.objects.filter(kind=WriteKind.FINALIZE).exists()
     assert case.status == EnrollmentStatus.ACCEPTED
     assert case.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_UNCLEAR
+
+
+def test_an_account_that_was_linked_by_hand_is_not_replaced_by_a_late_answer(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = road.case()
+    create = road.light.create_account
+    linked = "99999999-9999-4999-8999-999999999999"
+
+    def slow_create(*args: Any, **kwargs: Any) -> Any:
+        answer = create(*args, **kwargs)
+        Enrollment.objects.filter(pk=case.pk).update(light_account_uuid=linked)
+        return answer
+
+    monkeypatch.setattr(road.light, "create_account", slow_create)
+    monkeypatch.setattr(road.light, "read_account", lambda _uuid: pytest.fail("A person must look first."))
+
+    road.run(case)
+
+    assert str(case.light_account_uuid) == linked
+    assert case.holds.get(released_at__isnull=True).code == HoldCode.ACCOUNT_UNCLEAR
