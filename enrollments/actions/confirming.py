@@ -18,6 +18,8 @@ from poa_documents.actions import use_authority
 from poa_documents.models import PoaDocument
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
+WHOLE_SECONDS = timedelta(seconds=1)
+"""Light is told of a signature in whole seconds."""
 
 
 def confirm(attempt: AcceptAttempt, *, enrollment: Enrollment, by: Actor, at: datetime) -> None:
@@ -50,6 +52,13 @@ def shows(location: Location, attempt: AcceptAttempt) -> bool:
     )
     names_something = bool(location.plan_uuid or location.service_start_date)
     return names_something and all(theirs in (None, "", ours) for theirs, ours in named)
+
+
+def shows_attestation(account: Account, write: LightWrite) -> bool:
+    """Whether the account bears witness to this attestation, and not only to an older one with another time."""
+    shown_at = account.client_agent_accepted_at
+    sent_at = datetime.fromisoformat(write.request["client_agent_accepted_at"])
+    return bool(account.client_agent_accepted) and (shown_at is None or abs(shown_at - sent_at) < WHOLE_SECONDS)
 
 
 def finalize(enrollment: Enrollment, *, at: datetime) -> None:

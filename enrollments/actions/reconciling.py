@@ -184,7 +184,7 @@ def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> No
             case WriteKind.FINALIZE if account.is_enrollment_finalized:
                 confirming.finalize(enrollment, at=at)
                 close_done(current, answer={}, outcome="The account shows it finalized.", at=at)
-            case WriteKind.RECORD_CLIENT_AGENT if account.client_agent_accepted:
+            case WriteKind.RECORD_CLIENT_AGENT if confirming.shows_attestation(account, current):
                 confirming.attest(enrollment, PoaDocument.objects.get(pk=current.request["poa"]), at=at)
                 close_done(current, answer={}, outcome="The account shows our attestation.", at=at)
             case _ if step.is_last_reading:

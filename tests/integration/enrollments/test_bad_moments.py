@@ -114,3 +114,25 @@ def test_an_account_that_was_linked_by_hand_is_not_replaced_by_a_late_answer(
 
     assert str(case.light_account_uuid) == linked
     assert case.holds.get(released_at__isnull=True).code == HoldCode.ACCOUNT_UNCLEAR
+
+
+def test_an_older_attestation_does_not_pass_for_a_lost_newer_one(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = road.case()
+    road.run(case)
+    road.pass_time(timedelta(days=1))
+    newer = road.sign(case.installations.get())
+    record = road.light.record_client_agent
+    tries = []
+
+    def lost_on_the_way(*args: Any, **kwargs: Any) -> None:
+        tries.append(kwargs["accepted_at"])
+        if len(tries) == 1:
+            raise InDoubt("The request was lost.")
+        record(*args, **kwargs)
+
+    monkeypatch.setattr(road.light, "record_client_agent", lost_on_the_way)
+
+    road.live(case, timedelta(hours=2))
+
+    assert tries == [newer.signed_at, newer.signed_at]
+    assert case.attested_poa == newer
