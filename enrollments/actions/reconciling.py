@@ -16,7 +16,7 @@ from core.clock import Clock
 from core.dates import chicago_day
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note, take_move
-from enrollments.actions.stopping import make_due, place_hold
+from enrollments.actions.stopping import make_due, place_hold, suspend_authority
 from enrollments.actions.writing import Tools, back_off, close_done, close_not_done, hold_code_for, lose_answer
 from enrollments.light.dialect import Dialect
 from enrollments.light.errors import LightError, NotReached
@@ -98,6 +98,7 @@ def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
         enrollment.ended_at = at
         enrollment.ended_because = "Light shows a last day of service: the customer opted out, or service was canceled."
         take_move(enrollment, "end", by=LIGHT, at=at, reason=enrollment.ended_because)
+        suspend_authority(enrollment, because=enrollment.ended_because, at=at)
 
 
 def _is_active(enrollment: Enrollment) -> bool:

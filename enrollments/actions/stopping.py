@@ -10,10 +10,10 @@ from core.actors import SYSTEM, Actor
 from core.queue import TaskName, enqueue_on_commit
 from enrollments import steps
 from enrollments.actions.moving import lock, note, take_move
-from enrollments.facts import governing_poa
 from enrollments.models import Enrollment, Hold, Pause
 from enrollments.states import EnrollmentStatus, HoldCode
 from poa_documents.actions import suspend_poa
+from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 
 
@@ -155,8 +155,16 @@ def close_enrollment(*, enrollment_id: int, reason: str, by: Actor, at: datetime
 def call_off(*, enrollment_id: int, because: str, at: datetime) -> None:
     """Close a case whose jobs were all canceled, and suspend the authority that was given for them."""
     close_enrollment(enrollment_id=enrollment_id, reason=because, by=SYSTEM, at=at)
-    poa = governing_poa(Enrollment.objects.get(pk=enrollment_id))
-    if poa is not None and poa.status == PoaStatus.SIGNED:
+    suspend_authority(Enrollment.objects.get(pk=enrollment_id), because=because, at=at)
+
+
+@transaction.atomic
+def suspend_authority(enrollment: Enrollment, *, because: str, at: datetime) -> None:
+    """Let no other case at the site go on under what the customer signed before this one ended."""
+    in_force = PoaDocument.objects.filter(
+        customer_id=enrollment.customer_id, site_id=enrollment.site_id, status=PoaStatus.SIGNED
+    )
+    for poa in in_force:
         suspend_poa(poa_id=poa.pk, reason=because, by=SYSTEM, at=at)
 
 

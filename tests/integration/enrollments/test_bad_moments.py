@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 
-from enrollments.actions import writing
+from enrollments.actions import opening, stopping, writing
 from enrollments.light.errors import InDoubt
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, WriteKind, WriteStatus
 from installations import actions as installation_actions
-from installations.models import GoLiveReport
+from installations.models import GoLiveReport, HardwareKind
 from poa_documents.models import PoaDocument
+from poa_documents.states import PoaStatus
+from tests.factories import installations as made
 from tests.integration.enrollments.road import OFFICE, Road
 from tests.integration.enrollments.test_crashes import ready_to_accept
 
@@ -136,3 +138,27 @@ def test_an_older_attestation_does_not_pass_for_a_lost_newer_one(road: Road, mon
 
     assert tries == [newer.signed_at, newer.signed_at]
     assert case.attested_poa == newer
+
+
+def test_after_an_opt_out_no_authority_is_left_for_another_acceptance(road: Road) -> None:
+    case = road.case(signed=False)
+    job = case.installations.get()
+    road.sign(job, uses=2)
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(hours=2))
+    poa = PoaDocument.objects.get(site=case.site)
+    assert poa.status == PoaStatus.SIGNED
+
+    road.simulator.control.opt_out(str(case.light_account_uuid))
+    road.live(case, timedelta(days=3))
+    made.installation(road.clock.at, customer=job.customer, site=job.site, kind=HardwareKind.BATTERY)
+    again = opening.look_again(site_id=job.site_id, at=road.clock.at)
+
+    poa.refresh_from_db()
+    assert poa.status == PoaStatus.SUSPENDED
+    assert again is not None
+    stopping.make_due(enrollment_id=again.pk, at=road.clock.at)
+    road.run(again)
+    assert again.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_ENDED
