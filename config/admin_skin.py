@@ -68,6 +68,8 @@ UNFOLD: dict[str, Any] = {
                     _records("Enrollments", "enrollments", "enrollment", "route"),
                     _records("Holds", "enrollments", "hold", "front_hand"),
                     _records("Pauses", "enrollments", "pause", "pause_circle"),
+                    _records("System holds", "enrollments", "systemhold", "block"),
+                    _records("Reconciliations", "enrollments", "reconciliationrun", "rule"),
                 ],
             },
             {

@@ -27,6 +27,8 @@ class TaskName(StrEnum):
     ADVANCE_ENROLLMENT = "enrollments.advance"
     SETTLE_DELIVERY = "enrollments.settle_delivery"
     SWEEP_ENROLLMENTS = "enrollments.sweep"
+    RECONCILE = "enrollments.reconcile"
+    CONTINUE_RECONCILIATION = "enrollments.continue_reconciliation"
 
 
 def enqueue_on_commit(task: TaskName, **ids: int) -> None:

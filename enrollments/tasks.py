@@ -3,12 +3,15 @@
 from celery import shared_task
 
 from core import clock
+from core.actors import SYSTEM
 from core.queue import TaskName, enqueue_on_commit
-from enrollments.actions import opening, settling
+from enrollments.actions import comparing, opening, settling
 from enrollments.leases import due_enrollments
-from enrollments.wiring import current_enrollment_id, engine
+from enrollments.wiring import current_enrollment_id, engine, tools
 
 MOST_IN_A_SWEEP = 500
+ACCOUNTS_COMPARED_IN_A_TASK = 20
+"""Few, because a Light that is slow for each of them must not use up the time that a task may take."""
 
 
 @shared_task(name=TaskName.CASE_CHANGED.value)
@@ -29,6 +32,24 @@ def advance_enrollment_task(*, enrollment_id: int, **_later: object) -> str:
 @shared_task(name=TaskName.SETTLE_DELIVERY.value)
 def settle_delivery_task(*, delivery_id: int, **_later: object) -> str:
     return settling.settle_delivery(delivery_id=delivery_id, at=clock.now()).value
+
+
+@shared_task(name=TaskName.RECONCILE.value)
+def reconcile_task(**_later: object) -> str:
+    run = comparing.start_run(by=SYSTEM, at=clock.now())
+    enqueue_on_commit(TaskName.CONTINUE_RECONCILIATION, run_id=run.pk)
+    return f"run {run.pk} began"
+
+
+@shared_task(name=TaskName.CONTINUE_RECONCILIATION.value)
+def continue_reconciliation_task(*, run_id: int, **_later: object) -> str:
+    try:
+        is_finished = comparing.continue_run(run_id, tools(), limit=ACCOUNTS_COMPARED_IN_A_TASK)
+    except comparing.RunFinished as news:
+        return str(news)
+    if not is_finished:
+        enqueue_on_commit(TaskName.CONTINUE_RECONCILIATION, run_id=run_id)
+    return f"run {run_id} {'is finished' if is_finished else 'goes on'}"
 
 
 @shared_task(name=TaskName.SWEEP_ENROLLMENTS.value)

@@ -58,9 +58,12 @@ def lease_keeper() -> LeaseKeeper:
     return LeaseKeeper(configured_clock())
 
 
+def tools() -> Tools:
+    return Tools(light=light_client(), clock=configured_clock(), policy=policy())
+
+
 def engine() -> Engine:
-    tools = Tools(light=light_client(), clock=configured_clock(), policy=policy())
-    return Engine(tools, keep_lease=lease_keeper())
+    return Engine(tools(), keep_lease=lease_keeper())
 
 
 def _record_call(exchange: Exchange) -> None:

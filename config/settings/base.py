@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import environ
+from celery.schedules import crontab
 
 from config.admin_skin import UNFOLD as UNFOLD
 from config.environment import check_environment, read, read_light_dialect
@@ -200,9 +201,16 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 # A sweep that nobody took until the next one is made is worth nothing.
-CELERY_BEAT_SCHEDULE = {
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     task.value: {"task": task.value, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}
     for task in (TaskName.SWEEP_PROOFS, TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
+}
+CELERY_BEAT_SCHEDULE |= {
+    TaskName.RECONCILE.value: {
+        "task": TaskName.RECONCILE.value,
+        "schedule": crontab(hour="9", minute="20"),  # UTC: the small hours in Chicago, all year round
+        "options": {"expires": 3600},
+    }
 }
 if CELERY_BROKER_URL.startswith("redis"):
     CELERY_TASK_SOFT_TIME_LIMIT = 240

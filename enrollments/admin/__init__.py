@@ -8,7 +8,9 @@ from enrollments.admin import (
     holds,
     offers,
     pauses,
+    reconciliations,
     remote_calls,
+    system_holds,
     writes,
 )
 
@@ -20,6 +22,8 @@ __all__ = [
     "holds",
     "offers",
     "pauses",
+    "reconciliations",
     "remote_calls",
+    "system_holds",
     "writes",
 ]

@@ -49,6 +49,7 @@ class Road:
     clock: SettableClock = field(default_factory=SettableClock)
     policy: Policy = POLICY
     calls_inside_transactions: list[str] = field(default_factory=list)
+    has_lost_records: bool = False
 
     def __post_init__(self) -> None:
         outside = len(connection.atomic_blocks)
@@ -139,7 +140,9 @@ class Road:
     # What holds and what Light holds
 
     def check(self) -> None:
-        """Insist on every invariant."""
+        """Insist on every invariant, unless the test took records away as an old backup does."""
+        if self.has_lost_records:
+            return
         broken = broken_invariants(
             self.simulator.control.acceptances(), calls_inside_transactions=self.calls_inside_transactions
         )

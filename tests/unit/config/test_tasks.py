@@ -15,10 +15,21 @@ def test_workers_know_every_message_that_may_be_queued_and_no_other() -> None:
     assert registered_tasks() == {task.value for task in TaskName}
 
 
-def test_both_sweeps_run_by_themselves() -> None:
-    swept = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+def swept() -> list[dict[str, Any]]:
+    entries = cast("dict[str, dict[str, Any]]", settings.CELERY_BEAT_SCHEDULE).values()
+    return [entry for entry in entries if entry["task"] != TaskName.RECONCILE.value]
 
-    assert swept == {
+
+def test_accounts_are_compared_every_night() -> None:
+    entry = cast("dict[str, Any]", settings.CELERY_BEAT_SCHEDULE)[TaskName.RECONCILE.value]
+
+    assert (entry["schedule"].hour, entry["schedule"].minute) == ({9}, {20})
+
+
+def test_all_sweeps_run_by_themselves() -> None:
+    swept_tasks = {entry["task"] for entry in swept()}
+
+    assert swept_tasks == {
         TaskName.SWEEP_PROOFS.value,
         TaskName.SWEEP_POAS.value,
         TaskName.SWEEP_ENROLLMENTS.value,
@@ -26,7 +37,7 @@ def test_both_sweeps_run_by_themselves() -> None:
 
 
 def test_a_sweep_that_nobody_took_does_not_pile_up() -> None:
-    for entry in cast("dict[str, Any]", settings.CELERY_BEAT_SCHEDULE).values():
+    for entry in swept():
         assert entry["options"]["expires"] <= entry["schedule"] == settings.SWEEP_SECONDS
 
 

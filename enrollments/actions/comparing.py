@@ -1,0 +1,268 @@
+"""
+Comparing every account at Light with what we know: nightly, and after a restore before anything may be written.
+
+Only reads are sent to Light. What differs is kept as rows; the cases concerned read their account next, and one for
+which a second account could be made is held.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from core.actors import Actor
+from enrollments.actions.moving import lock
+from enrollments.actions.reconciling import ask_for_reading
+from enrollments.actions.stopping import place_hold
+from enrollments.actions.writing import Tools
+from enrollments.light.errors import LightError, NotReached, UnknownToLight
+from enrollments.light.payloads import Account
+from enrollments.models import Difference, Enrollment, ReconciliationRun
+from enrollments.reconciliation import REPAIRS, Finding, OurSide, compare
+from enrollments.states import (
+    FINAL_STATUSES,
+    UNSETTLED_WRITE_STATUSES,
+    DifferenceKind,
+    EnrollmentStatus,
+    HoldCode,
+    HoldOwner,
+)
+from enrollments.steps import Hold
+
+ACCOUNTS_IN_A_TURN = 50
+LOOKS_AT_A_MOVING_CASE = 3
+TRIES_TO_REACH_LIGHT = 3
+LONGEST_PAUSE_SECONDS = 30.0
+MOST_UNREAD_IN_A_ROW = 3
+
+_TO_BE_READ = frozenset(
+    {
+        DifferenceKind.ACCEPTED_UNKNOWN_TO_US,
+        DifferenceKind.ACCEPTED_DIFFERENTLY,
+        DifferenceKind.FINALIZED_AT_LIGHT,
+        DifferenceKind.ACTIVE_AT_LIGHT,
+        DifferenceKind.ENDED_AT_LIGHT,
+    }
+)
+
+
+class RunFinished(Exception):
+    """The run is over already, or another process takes it further."""
+
+
+def start_run(*, by: Actor, at: datetime) -> ReconciliationRun:
+    return ReconciliationRun.objects.create(started_at=at, started_by=str(by))
+
+
+def continue_run(
+    run_id: int, tools: Tools, *, limit: int = ACCOUNTS_IN_A_TURN, pause: Callable[[float], None] = time.sleep
+) -> bool:
+    """
+    Take a run further by at most `limit` accounts, in order; tell whether it is finished.
+
+    After the last linked account the list of all accounts is read, for those that belong to no case. When Light cannot
+    be reached for several accounts in a row, the run ends with the rest unread.
+
+    :raises RunFinished: there is nothing to take further
+    """
+    run = ReconciliationRun.objects.get(pk=run_id)
+    if run.finished_at is not None:
+        raise RunFinished(f"{run} is finished.")
+    linked = Enrollment.objects.filter(light_account_uuid__isnull=False, pk__gt=run.last_enrollment_id).order_by("pk")
+    ids = list(linked.values_list("pk", flat=True)[:limit])
+    turn = _Turn()
+    for enrollment_id in ids:
+        turn.add(enrollment_id, _compare_one(enrollment_id, tools, pause))
+        if turn.is_light_away:
+            turn.unread += linked.filter(pk__gt=enrollment_id).count()
+            break
+    is_last = turn.is_light_away or len(ids) < limit
+    if is_last and not turn.is_light_away:
+        turn.found.extend(_accounts_without_case(tools, pause))
+    _keep(run, turn, is_last=is_last, at=tools.clock.now())
+    return is_last
+
+
+@dataclass
+class _Turn:
+    """What one turn of a run has seen so far."""
+
+    found: list[Difference] = field(default_factory=list)
+    up_to: int = 0
+    compared: int = 0
+    matching: int = 0
+    unread: int = 0
+    unread_in_a_row: int = 0
+
+    @property
+    def is_light_away(self) -> bool:
+        return self.unread_in_a_row >= MOST_UNREAD_IN_A_ROW
+
+    def add(self, enrollment_id: int, difference: Difference | None) -> None:
+        self.up_to = enrollment_id
+        is_unread = difference is not None and difference.kind == DifferenceKind.NOT_READ
+        self.unread_in_a_row = self.unread_in_a_row + 1 if is_unread else 0
+        self.compared += not is_unread
+        self.matching += difference is None
+        if difference is not None:
+            self.found.append(difference)
+
+
+@transaction.atomic
+def _keep(run: ReconciliationRun, turn: _Turn, *, is_last: bool, at: datetime) -> None:
+    """Keep what a turn found, unless another process took the same turn; and have the cases concerned read."""
+    current = ReconciliationRun.objects.select_for_update().get(pk=run.pk)
+    if current.finished_at is not None or current.last_enrollment_id != run.last_enrollment_id:
+        raise RunFinished(f"{run} is taken further by another process.")
+    current.read_count += turn.compared
+    current.matching_count += turn.matching
+    current.unread_count += turn.unread + sum(each.kind == DifferenceKind.NOT_READ for each in turn.found)
+    current.last_enrollment_id = turn.up_to or run.last_enrollment_id
+    current.finished_at = at if is_last else None
+    current.save()
+    for difference in turn.found:
+        difference.run = current
+        if difference.kind == DifferenceKind.ACCOUNT_WITHOUT_CASE:
+            _hold_for_link(difference, at=at)
+        if difference.kind in _TO_BE_READ and difference.enrollment_id:
+            ask_for_reading(enrollment_id=difference.enrollment_id, at=at)
+    Difference.objects.bulk_create(turn.found)
+
+
+# One account
+
+
+def _compare_one(enrollment_id: int, tools: Tools, pause: Callable[[float], None]) -> Difference | None:
+    """Read one account and compare; a case that moved meanwhile is compared anew: both must be of one time."""
+    before = _our_side(enrollment_id)
+    for _ in range(LOOKS_AT_A_MOVING_CASE):
+        account_uuid = str(Enrollment.objects.values_list("light_account_uuid", flat=True).get(pk=enrollment_id))
+        try:
+            account = _read_patiently(account_uuid, tools, pause)
+        except UnknownToLight as unknown:
+            return _difference(DifferenceKind.ACCOUNT_UNKNOWN_TO_LIGHT, account_uuid, enrollment_id, str(unknown))
+        except LightError as problem:
+            return _difference(DifferenceKind.NOT_READ, account_uuid, enrollment_id, str(problem))
+        after = _our_side(enrollment_id)
+        if after == before:
+            finding = compare(
+                after,
+                account,
+                now=tools.clock.now(),
+                policy=tools.policy,
+                known_statuses=tools.light.dialect.known_statuses,
+            )
+            return _of_finding(finding, account_uuid, enrollment_id) if finding else None
+        before = after
+    return _difference(DifferenceKind.UNDER_WAY, account_uuid, enrollment_id, "The case moved while it was compared.")
+
+
+def _read_patiently(account_uuid: str, tools: Tools, pause: Callable[[float], None]) -> Account:
+    for tries_left in reversed(range(TRIES_TO_REACH_LIGHT)):
+        try:
+            return tools.light.read_account(account_uuid)
+        except NotReached as problem:
+            if not tries_left:
+                raise
+            pause(min(problem.retry_after_seconds or 1.0, LONGEST_PAUSE_SECONDS))
+    raise AssertionError("the last try returns or raises")
+
+
+def _our_side(enrollment_id: int) -> OurSide:
+    enrollment = Enrollment.objects.select_related("accepted_offer", "site").get(pk=enrollment_id)
+    steps_at = [at for at in (enrollment.accepted_at, enrollment.finalized_at, enrollment.active_at) if at]
+    offer = enrollment.accepted_offer
+    return OurSide(
+        status=EnrollmentStatus(enrollment.status),
+        is_unsettled=enrollment.writes.filter(status__in=UNSETTLED_WRITE_STATUSES).exists(),
+        accepted_plan_uuid=str(offer.light_plan_uuid) if offer else "",
+        accepted_esi_id=offer.esi_id if offer else "",
+        accepted_start=enrollment.service_start_date,
+        last_step_at=max(steps_at, default=None),
+    )
+
+
+# Accounts of no case
+
+
+def _accounts_without_case(tools: Tools, pause: Callable[[float], None]) -> list[Difference]:
+    """
+    List all accounts first and ask which are ours afterwards: one that is being made meanwhile then counts as ours.
+    """
+    try:
+        listed = tools.light.list_accounts()
+    except LightError as problem:
+        return [_difference(DifferenceKind.NOT_READ, "", None, f"The list of all accounts: {problem}")]
+    ours = set(Enrollment.objects.exclude(light_account_uuid=None).values_list("light_account_uuid", flat=True))
+    strangers = [account for account in listed if UUID(account.uuid) not in ours]
+    found = []
+    for stranger in strangers:
+        try:
+            account = _read_patiently(stranger.uuid, tools, pause)
+        except LightError as problem:
+            found.append(_difference(DifferenceKind.NOT_READ, stranger.uuid, None, str(problem)))
+            continue
+        found.append(
+            _difference(
+                DifferenceKind.ACCOUNT_WITHOUT_CASE,
+                account.uuid,
+                _case_of(account, email=stranger.email or account.email or ""),
+                f"Status “{account.status or ''}”"
+                + (", with an accepted plan." if account.has_accepted_plan else ", without an accepted plan."),
+            )
+        )
+    return found
+
+
+def _case_of(account: Account, *, email: str) -> int | None:
+    """Find the unfinished case that an account may belong to, by its customer's e-mail address or its meters."""
+    unfinished = Enrollment.objects.exclude(status__in=FINAL_STATUSES)
+    meters = [place.esi_id for place in account.locations if place.esi_id]
+    candidates: Iterable[Enrollment] = [
+        *unfinished.filter(light_account_uuid=None, customer__email__iexact=email.strip())[:2],
+        *unfinished.filter(site__esi_id__in=meters)[:2],
+    ]
+    found = {candidate.pk for candidate in candidates}
+    return found.pop() if len(found) == 1 else None
+
+
+def _hold_for_link(difference: Difference, *, at: datetime) -> None:
+    """Hold the case that an account may belong to, unless it is past accepting or a person has looked at it."""
+    if difference.enrollment_id is None:
+        return
+    enrollment = lock(difference.enrollment_id)
+    is_unsettled = enrollment.writes.filter(status__in=UNSETTLED_WRITE_STATUSES).exists()
+    was_looked_at = enrollment.holds.filter(
+        code=HoldCode.ACCOUNT_UNCLEAR, because__contains=difference.light_account_uuid, released_at__isnull=False
+    ).exists()
+    if enrollment.status != EnrollmentStatus.OPEN or is_unsettled or was_looked_at:
+        return
+    because = (
+        f"Light has account {difference.light_account_uuid}, which may be this customer's and is not linked. Find out "
+        "whose it is, and link it by hand if it belongs to this case; otherwise a second account would be made."
+    )
+    place_hold(enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OPERATIONS, because=because), at=at)
+
+
+def _difference(kind: DifferenceKind, account_uuid: str, enrollment_id: int | None, theirs: str) -> Difference:
+    return Difference(
+        kind=kind,
+        enrollment_id=enrollment_id,
+        light_account_uuid=account_uuid,
+        theirs=theirs,
+        repair=REPAIRS[kind],
+    )
+
+
+def _of_finding(finding: Finding, account_uuid: str, enrollment_id: int) -> Difference:
+    return Difference(
+        kind=finding.kind,
+        enrollment_id=enrollment_id,
+        light_account_uuid=account_uuid,
+        ours=finding.ours,
+        theirs=finding.theirs,
+        repair=finding.repair,
+    )

@@ -1,0 +1,55 @@
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from core.admin_site import Cell, RecordAdmin, Table, display, page_of
+from enrollments.models import Difference, ReconciliationRun
+
+DIFFERENCES_SHOWN = 100
+
+
+@admin.register(ReconciliationRun)
+class ReconciliationRunAdmin(RecordAdmin):
+    list_display = ("started_at", "started_by", "read_count", "matching_count", "unread_count", "how_it_stands")
+    list_filter = ("started_at",)
+
+    @display(description="State", label={"Complete": "success", "Not complete": "warning"})
+    def how_it_stands(self, run: ReconciliationRun) -> str:
+        return self.state_of(run)
+
+    def state_of(self, record: ReconciliationRun) -> str:
+        return "Complete" if record.is_complete else "Not complete" if record.finished_at else "Running"
+
+    def tables_of(self, _request: HttpRequest, record: Any) -> list[Table]:
+        found = list(record.differences.select_related("enrollment")[: DIFFERENCES_SHOWN + 1])
+        rows = [
+            [
+                Cell(each.get_kind_display(), page_of(each), tone="warning"),
+                Cell(str(each.enrollment), page_of(each.enrollment)) if each.enrollment else Cell("—"),
+                Cell(each.ours or "—"),
+                Cell(each.theirs or "—"),
+                Cell(each.repair),
+            ]
+            for each in found[:DIFFERENCES_SHOWN]
+        ]
+        return [
+            Table(
+                title="Differences",
+                columns=("What", "Case", "What we know", "What Light shows", "Proposed repair"),
+                rows=rows,
+                empty="None: every account that was read is as we know it.",
+                note=f"Only the first {DIFFERENCES_SHOWN} are shown." if len(found) > DIFFERENCES_SHOWN else "",
+            )
+        ]
+
+
+@admin.register(Difference)
+class DifferenceAdmin(RecordAdmin):
+    list_display = ("kind", "enrollment", "light_account_uuid", "ours", "theirs", "run")
+    list_filter = ("kind", "run")
+    search_fields = ("light_account_uuid", "enrollment__site__esi_id", "enrollment__customer__last_name")
+    list_select_related = ("enrollment", "run")
+    fieldsets = (
+        (None, {"fields": (("kind", "run"), ("enrollment", "light_account_uuid"), "ours", "theirs", "repair")}),
+    )

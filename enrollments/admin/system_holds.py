@@ -1,0 +1,20 @@
+from django.contrib import admin
+
+from core.admin_site import RecordAdmin, display
+from enrollments.models import SystemHold
+
+
+@admin.register(SystemHold)
+class SystemHoldAdmin(RecordAdmin):
+    """Looked at here; held and released by commands, where the processes run."""
+
+    list_display = ("__str__", "reason", "started_at", "started_by", "how_it_stands")
+    list_filter = ("started_at",)
+    search_fields = ("reason",)
+
+    @display(description="State", label={"In force": "danger", "Ended": "success"})
+    def how_it_stands(self, found: SystemHold) -> str:
+        return self.state_of(found)
+
+    def state_of(self, record: SystemHold) -> str:
+        return "Ended" if record.ended_at else "In force"

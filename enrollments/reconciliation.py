@@ -1,0 +1,152 @@
+"""
+How an account at Light differs from what we know of it, and what to do about each difference. Pure.
+
+Source: reliability notes, B1.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from core.dates import chicago_day
+from enrollments.light.payloads import Account, LightStage, Location, derive_stage
+from enrollments.policy import Policy
+from enrollments.states import DifferenceKind, EnrollmentStatus
+
+_ACCEPTED_HERE = frozenset({EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED, EnrollmentStatus.ACTIVE})
+_MOVING = frozenset({EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
+_BEYOND_ACCEPTANCE = frozenset({LightStage.ACCEPTED, LightStage.FINALIZED, LightStage.ACTIVE})
+
+_FOLLOWS = "Nothing to do by hand: the case reads the account next and moves forward as far as it shows."
+REPAIRS: dict[DifferenceKind, str] = {
+    DifferenceKind.ACCEPTED_UNKNOWN_TO_US: (
+        "Nothing is accepted over it; the case asks for a person. Compare with Light's record and, after a restore, "
+        "with what was lost: if we made the acceptance, watch the service at Light and close the case here; if the "
+        "customer made it, ask the customer, then close the case."
+    ),
+    DifferenceKind.ACCEPTED_DIFFERENTLY: (
+        "Ask Light which plan and start hold. If it is not what the customer signed for, help the customer to cancel "
+        "before the start."
+    ),
+    DifferenceKind.FINALIZED_AT_LIGHT: _FOLLOWS,
+    DifferenceKind.ACTIVE_AT_LIGHT: _FOLLOWS,
+    DifferenceKind.ENDED_AT_LIGHT: f"{_FOLLOWS} If it ends unexpectedly, ask the customer.",
+    DifferenceKind.NOT_SHOWN_AT_LIGHT: (
+        "Nothing is repeated by itself. Ask Light what became of it, with the time and request of the write that the "
+        "case shows."
+    ),
+    DifferenceKind.UNDER_WAY: "Nothing to do by hand: doubt is settled by reading. Look again at the next run.",
+    DifferenceKind.UNREADABLE: "Look at the account at Light, and compare the LIGHT_DIALECT_… settings with it.",
+    DifferenceKind.ACCOUNT_UNKNOWN_TO_LIGHT: (
+        "Check LIGHT_API_URL and LIGHT_APP_TOKEN first: another app does not see our accounts. If only this account is "
+        "gone, ask Light."
+    ),
+    DifferenceKind.ACCOUNT_WITHOUT_CASE: (
+        "If a case is named, it is held until the account is linked to it, so that no second account is made. If none "
+        "is, find out who the customer is: after a restore the case may have been lost, so enter it anew and link it."
+    ),
+    DifferenceKind.NOT_READ: "Run “manage.py reconcile --all” again once Light answers.",
+}
+
+
+@dataclass(frozen=True)
+class OurSide:
+    """What we know of one account. `accepted_…` is what was accepted, empty when nothing was."""
+
+    status: EnrollmentStatus
+    is_unsettled: bool = False
+    accepted_plan_uuid: str = ""
+    accepted_esi_id: str = ""
+    accepted_start: date | None = None
+    last_step_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    kind: DifferenceKind
+    ours: str
+    theirs: str
+
+    @property
+    def repair(self) -> str:
+        return REPAIRS[self.kind]
+
+
+def compare(
+    ours: OurSide, account: Account, *, now: datetime, policy: Policy, known_statuses: tuple[str, ...]
+) -> Finding | None:
+    """
+    Name the difference between what we know and the account as just read; None when both fit.
+
+    What we did a moment ago may not show yet: within the settling period it counts as under way.
+    """
+    stage = derive_stage(account, chicago_day(now), known_statuses=known_statuses)
+    kind = _kind(ours, account, stage)
+    if kind == DifferenceKind.NOT_SHOWN_AT_LIGHT and _is_fresh(ours, now, policy):
+        kind = DifferenceKind.UNDER_WAY
+    return Finding(kind, ours=_our_words(ours), theirs=_their_words(account, stage)) if kind else None
+
+
+def _kind(ours: OurSide, account: Account, stage: LightStage) -> DifferenceKind | None:
+    if ours.is_unsettled or ours.status in _MOVING:
+        return DifferenceKind.UNDER_WAY
+    if any(name.startswith(("enrollment", "locations")) for name in account.unreadable_fields):
+        return DifferenceKind.UNREADABLE
+    if ours.status in _ACCEPTED_HERE:
+        return _kind_after_acceptance(ours, account, stage)
+    if not ours.accepted_plan_uuid and (account.has_accepted_plan or stage in _BEYOND_ACCEPTANCE):
+        return DifferenceKind.ACCEPTED_UNKNOWN_TO_US
+    return None
+
+
+def _kind_after_acceptance(ours: OurSide, account: Account, stage: LightStage) -> DifferenceKind | None:
+    if stage == LightStage.ENDED:
+        return DifferenceKind.ENDED_AT_LIGHT
+    if not account.has_accepted_plan and stage not in _BEYOND_ACCEPTANCE:
+        return DifferenceKind.NOT_SHOWN_AT_LIGHT
+    telling = [place for place in account.locations if place.plan_uuid or place.service_start_date]
+    if telling and not any(_is_ours(place, ours) for place in telling):
+        return DifferenceKind.ACCEPTED_DIFFERENTLY
+    if ours.status == EnrollmentStatus.ACTIVE:
+        return None if stage == LightStage.ACTIVE else DifferenceKind.NOT_SHOWN_AT_LIGHT
+    if stage == LightStage.ACTIVE:
+        return DifferenceKind.ACTIVE_AT_LIGHT
+    is_finalized_here = ours.status == EnrollmentStatus.FINALIZED
+    if account.is_enrollment_finalized and not is_finalized_here:
+        return DifferenceKind.FINALIZED_AT_LIGHT
+    if is_finalized_here and not account.is_enrollment_finalized:
+        return DifferenceKind.NOT_SHOWN_AT_LIGHT
+    return None
+
+
+def _is_ours(place: Location, ours: OurSide) -> bool:
+    """Whether all that a location names is what we accepted. An active service may have begun on another day."""
+    named = [
+        (place.esi_id, ours.accepted_esi_id),
+        (place.plan_uuid and place.plan_uuid.lower(), ours.accepted_plan_uuid),
+    ]
+    if not place.is_service_active and ours.status != EnrollmentStatus.ACTIVE:
+        return place.service_start_date in (None, ours.accepted_start) and _all_fit(named)
+    return _all_fit(named)
+
+
+def _all_fit(named: list[tuple[str | None, str]]) -> bool:
+    return all(theirs in (None, "", ours) for theirs, ours in named)
+
+
+def _is_fresh(ours: OurSide, now: datetime, policy: Policy) -> bool:
+    return ours.last_step_at is not None and now < ours.last_step_at + policy.settling_period
+
+
+def _our_words(ours: OurSide) -> str:
+    words = str(ours.status.label)
+    if ours.accepted_plan_uuid:
+        words += f"; plan {ours.accepted_plan_uuid} from {ours.accepted_start}"
+    return words
+
+
+def _their_words(account: Account, stage: LightStage) -> str:
+    places = [
+        f"plan {place.plan_uuid or 'not named'} from {place.service_start_date or 'an unnamed day'}"
+        for place in account.locations
+    ]
+    return "; ".join([stage.value.capitalize(), f"status “{account.status or ''}”", *places])

@@ -1,0 +1,245 @@
+"""Every account at Light compared with what we know, over real HTTP; the comparison itself only reads."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import transaction
+
+from enrollments.actions import comparing
+from enrollments.actions.comparing import RunFinished
+from enrollments.actions.moving import lock
+from enrollments.light.errors import NotReached
+from enrollments.light.payloads import NewAccount
+from enrollments.models import Enrollment, LightWrite, ReconciliationRun
+from enrollments.states import DifferenceKind, EnrollmentStatus, HoldCode, WriteKind, WriteStatus
+from tests.integration.enrollments.road import OFFICE, Road
+
+
+def compared(road: Road, *, limit: int = 50) -> ReconciliationRun:
+    run = comparing.start_run(by=OFFICE, at=road.clock.at)
+    while not comparing.continue_run(run.pk, road.engine.tools, limit=limit, pause=lambda _seconds: None):
+        pass
+    run.refresh_from_db()
+    return run
+
+
+def kinds(run: ReconciliationRun) -> list[str]:
+    return list(run.differences.values_list("kind", flat=True))
+
+
+def finalized_case(road: Road) -> Enrollment:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(hours=2))
+    assert case.status == EnrollmentStatus.FINALIZED
+    return case
+
+
+def forget_acceptance(road: Road, case: Enrollment) -> None:
+    """Leave what a database from before the acceptance knows of the case."""
+    road.has_lost_records = True
+    Enrollment.objects.filter(pk=case.pk).update(
+        status=EnrollmentStatus.OPEN,
+        accepted_offer=None,
+        accepted_at=None,
+        service_start_date=None,
+        finalized_at=None,
+        light_account={},
+        last_read_at=None,
+    )
+
+
+def requests_of(road: Road) -> list[dict[str, str]]:
+    return list(road.simulator.control.requests())
+
+
+def test_cases_at_every_stage_match_and_nothing_is_written(road: Road) -> None:
+    finalized_case(road)
+    road.run(road.case())
+    before = [request for request in requests_of(road) if request["method"] != "GET"]
+
+    run = compared(road, limit=1)
+
+    assert (run.read_count, run.matching_count, run.unread_count) == (2, 2, 0)
+    assert run.is_complete
+    assert kinds(run) == []
+    assert [request for request in requests_of(road) if request["method"] != "GET"] == before
+
+
+def test_an_acceptance_that_was_forgotten_is_named_and_never_repeated(road: Road) -> None:
+    case = finalized_case(road)
+    forget_acceptance(road, case)
+
+    run = compared(road)
+    road.live(case, timedelta(days=2))
+
+    assert kinds(run) == [DifferenceKind.ACCEPTED_UNKNOWN_TO_US]
+    difference = run.differences.get()
+    assert difference.enrollment == case
+    assert "plan" in difference.theirs
+    assert difference.repair
+    assert len(road.acceptances_of(case)) == 1
+    assert case.holds.filter(released_at=None).exists() or case.status == EnrollmentStatus.FINALIZED
+
+
+def test_another_start_than_ours_is_named(road: Road) -> None:
+    case = finalized_case(road)
+    assert case.service_start_date is not None
+    Enrollment.objects.filter(pk=case.pk).update(service_start_date=case.service_start_date + timedelta(days=1))
+
+    assert kinds(compared(road)) == [DifferenceKind.ACCEPTED_DIFFERENTLY]
+
+
+def test_a_case_that_light_has_taken_further_moves_forward_by_itself(road: Road) -> None:
+    case = finalized_case(road)
+    road.has_lost_records = True
+    Enrollment.objects.filter(pk=case.pk).update(status=EnrollmentStatus.ACCEPTED, finalized_at=None)
+    road.pass_time(timedelta(hours=1))
+
+    run = compared(road)
+    road.live(case, timedelta(minutes=1))
+
+    assert kinds(run) == [DifferenceKind.FINALIZED_AT_LIGHT]
+    assert case.status == EnrollmentStatus.FINALIZED
+    assert LightWrite.objects.filter(kind=WriteKind.FINALIZE).count() == 1
+
+
+def test_an_account_that_light_does_not_know_is_named(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+    Enrollment.objects.filter(pk=case.pk).update(light_account_uuid=uuid4())
+
+    run = compared(road)
+
+    assert DifferenceKind.ACCOUNT_UNKNOWN_TO_LIGHT in kinds(run)
+    assert run.is_complete
+
+
+def test_an_account_whose_link_was_forgotten_holds_its_case_before_a_second_one_is_made(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+    account_uuid = case.light_account_uuid
+    Enrollment.objects.filter(pk=case.pk).update(light_account_uuid=None, light_account={}, last_read_at=None)
+    Enrollment.objects.filter(pk=case.pk).update(attested_poa=None, attested_at=None)
+
+    run = compared(road)
+    road.live(case, timedelta(days=1))
+
+    difference = run.differences.get()
+    assert (difference.kind, difference.enrollment) == (DifferenceKind.ACCOUNT_WITHOUT_CASE, case)
+    hold = case.holds.get(released_at=None)
+    assert hold.code == HoldCode.ACCOUNT_UNCLEAR
+    assert str(account_uuid) in hold.because
+    assert len(road.simulator.control.state()["accounts"]) == 1
+
+
+def test_an_account_of_a_case_that_was_lost_is_named_without_a_case(road: Road) -> None:
+    stranger = road.light.create_account(
+        NewAccount(email="nobody.we.know@example.com", first_name="No", last_name="Body")
+    )
+
+    run = compared(road)
+
+    difference = run.differences.get()
+    assert (difference.kind, difference.enrollment) == (DifferenceKind.ACCOUNT_WITHOUT_CASE, None)
+    assert difference.light_account_uuid == stranger.uuid
+
+
+def test_a_case_with_a_call_in_doubt_is_left_to_the_engine(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+    with transaction.atomic():
+        LightWrite.objects.create(
+            enrollment=lock(case.pk),
+            kind=WriteKind.REQUEST_PLANS,
+            status=WriteStatus.IN_DOUBT,
+            opened_at=road.clock.at,
+            doubt_since=road.clock.at,
+        )
+
+    assert kinds(compared(road)) == [DifferenceKind.UNDER_WAY]
+
+
+def test_accounts_that_cannot_be_read_leave_the_run_incomplete(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(5):
+        road.run(road.case())
+    asked: list[str] = []
+
+    def away(account_uuid: str) -> None:
+        asked.append(account_uuid)
+        raise NotReached("Light is away.")
+
+    monkeypatch.setattr(road.light, "read_account", away)
+
+    run = compared(road)
+
+    assert run.finished_at is not None
+    assert not run.is_complete
+    assert (run.read_count, run.unread_count) == (0, 5)
+    assert len(set(asked)) == 3
+
+
+def test_a_light_that_is_busy_for_a_moment_is_asked_again_after_the_time_it_names(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = road.case()
+    road.run(case)
+    read_account = road.light.read_account
+    pauses: list[float] = []
+
+    def busy(_account_uuid: str) -> None:
+        monkeypatch.setattr(road.light, "read_account", read_account)
+        raise NotReached("Too busy.", retry_after_seconds=7)
+
+    monkeypatch.setattr(road.light, "read_account", busy)
+
+    run = comparing.start_run(by=OFFICE, at=road.clock.at)
+    comparing.continue_run(run.pk, road.engine.tools, pause=pauses.append)
+
+    run.refresh_from_db()
+    assert pauses == [7]
+    assert run.is_complete
+
+
+def test_a_case_that_moves_while_it_is_compared_is_compared_anew(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    read_account = road.light.read_account
+
+    def read_and_move(account_uuid: str) -> object:
+        account = read_account(account_uuid)
+        monkeypatch.setattr(road.light, "read_account", read_account)
+        road.live(case, timedelta(hours=2))
+        return account
+
+    monkeypatch.setattr(road.light, "read_account", read_and_move)
+
+    run = compared(road)
+
+    assert case.status == EnrollmentStatus.FINALIZED
+    assert kinds(run) == []
+
+
+def test_two_processes_do_not_take_the_same_run_further(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = road.case()
+    road.run(case)
+    run = comparing.start_run(by=OFFICE, at=road.clock.at)
+    read_account = road.light.read_account
+
+    def overtaken(account_uuid: str) -> object:
+        monkeypatch.setattr(road.light, "read_account", read_account)
+        comparing.continue_run(run.pk, road.engine.tools)
+        return read_account(account_uuid)
+
+    monkeypatch.setattr(road.light, "read_account", overtaken)
+
+    with pytest.raises(RunFinished):
+        comparing.continue_run(run.pk, road.engine.tools)
+
+    run.refresh_from_db()
+    assert run.read_count == 1
