@@ -158,11 +158,7 @@ def gather(enrollment: Enrollment) -> Facts:
         has_asked_for_offers=any(_is_done(write, WriteKind.REQUEST_PLANS) for write in recent),
         unsettled=_unsettled(writes),
         refused=_refused(recent),
-        fruitless=tuple(
-            WriteKind(write.kind)
-            for write in recent
-            if write.status == WriteStatus.NOT_DONE and write.doubt_since is not None
-        ),
+        fruitless=tuple(WriteKind(write.kind) for write in recent if _came_to_nothing(write)),
         hold=_hold(open_hold),
         settled_codes=frozenset(HoldCode(hold.code) for hold in holds if hold.released_at is not None),
         is_paused=authority is not None and stops.are_acceptances_paused(authority.limits.light_plan_group),
@@ -307,23 +303,34 @@ def _go_live(enrollment: Enrollment) -> GoLiveFacts:
 
 
 def _offers(recent: list[LightWrite]) -> tuple[OfferFacts, ...]:
-    """The offers of the newest request that brought an answer."""
-    requests = [write for write in recent if _is_done(write, WriteKind.REQUEST_PLANS)]
+    """The offers of the newest request that brought an answer; stale once an acceptance of one came to nothing."""
+    requests = [number for number, write in enumerate(recent) if _is_done(write, WriteKind.REQUEST_PLANS)]
     if not requests:
         return ()
+    since = recent[requests[-1] + 1 :]
+    fruitless = [
+        write.closed_at
+        for write in since
+        if write.kind == WriteKind.ACCEPT_PLAN and _came_to_nothing(write) and write.closed_at is not None
+    ]
     return tuple(
         OfferFacts(
             offer_id=offer.pk,
             plan=offered_plan(offer),
             requested_at=offer.requested_at,
-            stale_at=offer.stale_at,
+            stale_at=min([offer.stale_at, *fruitless]),
         )
-        for offer in requests[-1].offers.order_by("pk")
+        for offer in recent[requests[-1]].offers.order_by("pk")
     )
 
 
 def _is_done(write: LightWrite, kind: WriteKind) -> bool:
     return write.kind == kind and write.status == WriteStatus.DONE
+
+
+def _came_to_nothing(write: LightWrite) -> bool:
+    """Whether a write was in doubt, and the account then did not show it."""
+    return write.status == WriteStatus.NOT_DONE and write.doubt_since is not None
 
 
 def _unsettled(writes: list[LightWrite]) -> WriteFacts | None:
