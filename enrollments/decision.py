@@ -54,7 +54,9 @@ def decide(facts: Facts, *, now: datetime, policy: Policy) -> Step:
     if facts.writes_stopped_because and isinstance(step, WRITE_STEPS):
         return _stopped(facts, now, policy)
     if facts.calls_not_before is not None and now < facts.calls_not_before and isinstance(step, REMOTE_STEPS):
-        return _left_alone(facts, facts.calls_not_before)
+        rest = _left_alone(facts, facts.calls_not_before)
+        is_before_acceptance = facts.status == EnrollmentStatus.OPEN and facts.authority is not None
+        return _with_last_day(rest, facts, now, policy) if is_before_acceptance else rest
     return step
 
 
