@@ -1,0 +1,515 @@
+"""Cells L1 to L26: whatever Light or the way to it does, a case is accepted once or stands before a named person."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
+from enrollments.steps import Waiting
+from tests.contract.dialects import REFERENCE
+from tests.integration.enrollments.road import Road
+from tests.integration.faults.journey import (
+    assert_accepted_once,
+    calls,
+    open_hold,
+    ready_to_accept,
+    release,
+    walk,
+)
+from tests.invariants import differences_from_light
+
+WRITES = ("create", "record", "request_plans", "accept", "finalize")
+BINDING = ("create", "record", "accept", "finalize")
+OF_KNOWN_ACCOUNT = ("record", "request_plans", "accept", "finalize")
+
+
+in_one_dialect = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
+
+
+@pytest.fixture
+def impatient(road: Road) -> Iterator[Road]:
+    """A road whose client gives up on an answer after a second."""
+    patient = road.light._transport._timeout
+    road.light._transport._timeout = (patient[0], 1.0)
+    yield road
+    road.light._transport._timeout = patient
+
+
+# No answer, or one that says nothing: L1 to L5, L13, L14
+
+
+@in_one_dialect
+@pytest.mark.cell("L1")
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_timeout_without_effect_is_repeated_once_after_reading(impatient: Road, operation: str) -> None:
+    impatient.simulator.control.order_fault(operation, "hang", seconds=1.3)
+    case = impatient.case()
+
+    walk(impatient, case)
+
+    assert_accepted_once(impatient, case)
+    assert calls(impatient, operation) == 2
+
+
+@in_one_dialect
+@pytest.mark.cell("L2", "L21", "L22", "L23")
+@pytest.mark.parametrize("operation", BINDING)
+def test_a_timeout_after_the_effect_is_settled_by_reading(impatient: Road, operation: str) -> None:
+    impatient.simulator.control.order_fault(operation, "delay", seconds=1.3)
+    case = impatient.case()
+
+    walk(impatient, case)
+
+    assert_accepted_once(impatient, case)
+    assert calls(impatient, operation) == _calls_after_an_effect(impatient, operation)
+
+
+@pytest.mark.parametrize("operation", BINDING)
+@pytest.mark.parametrize(
+    ("kind", "happened"),
+    [
+        pytest.param("drop_after", True, marks=pytest.mark.cell("L3", "L21", "L22", "L23")),
+        pytest.param("error_before", False, marks=pytest.mark.cell("L4")),
+    ],
+)
+def test_an_answer_that_did_not_come_is_settled_by_reading(
+    road: Road,
+    operation: str,
+    kind: str,
+    happened: bool,  # noqa: FBT001
+) -> None:
+    road.simulator.control.order_fault(operation, kind)
+    case = road.case()
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+    assert calls(road, operation) == (_calls_after_an_effect(road, operation) if happened else 2)
+
+
+@in_one_dialect
+@pytest.mark.parametrize("operation", BINDING)
+@pytest.mark.parametrize(
+    ("kind", "happened"),
+    [
+        pytest.param("drop_before", False, marks=pytest.mark.cell("L1")),
+        pytest.param("error_after", True, marks=pytest.mark.cell("L5")),
+        pytest.param("truncate_after", True, marks=pytest.mark.cell("L13")),
+        pytest.param("malformed", True, marks=pytest.mark.cell("L13")),
+        pytest.param("html", False, marks=pytest.mark.cell("L14")),
+        pytest.param("nulls", True, marks=pytest.mark.cell("L15")),
+        pytest.param("numbers_as_text", True, marks=pytest.mark.cell("L15")),
+    ],
+)
+def test_an_answer_that_says_nothing_is_settled_by_reading(
+    road: Road,
+    operation: str,
+    kind: str,
+    happened: bool,  # noqa: FBT001
+) -> None:
+    road.simulator.control.order_fault(operation, kind)
+    case = road.case()
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+    assert calls(road, operation) == (_calls_after_an_effect(road, operation) if happened else 2)
+
+
+@in_one_dialect
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("drop_before", marks=pytest.mark.cell("L1")),
+        pytest.param("drop_after", marks=pytest.mark.cell("L3")),
+        pytest.param("error_before", marks=pytest.mark.cell("L4")),
+        pytest.param("error_after", marks=pytest.mark.cell("L5")),
+        pytest.param("malformed", marks=pytest.mark.cell("L13")),
+        pytest.param("html", marks=pytest.mark.cell("L14")),
+        pytest.param("numbers_as_text", marks=pytest.mark.cell("L15")),
+    ],
+)
+@pytest.mark.parametrize("operation", ["request_plans", "token", "read"])
+def test_a_question_without_a_sensible_answer_is_asked_again(road: Road, kind: str, operation: str) -> None:
+    road.simulator.control.order_fault(operation, kind, times=4)
+    case = road.case()
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+
+
+@in_one_dialect
+@pytest.mark.cell("L15", "L17")
+def test_plans_that_are_all_null_are_no_plans(road: Road) -> None:
+    road.simulator.control.order_fault("request_plans", "nulls")
+    case = road.case()
+
+    walk(road, case)
+
+    assert _held_for(case) == (HoldCode.NO_PLANS, HoldOwner.OFFICE)
+    release(road, case)
+    walk(road, case)
+    assert_accepted_once(road, case)
+
+
+def _calls_after_an_effect(road: Road, operation: str) -> int:
+    """One; but where Light does not show our attestation, it is made again, which changes nothing."""
+    is_unseen = operation == "record" and not road.pair.simulator.client_agent_read_back
+    lost = LightWrite.objects.filter(kind=WriteKind.RECORD_CLIENT_AGENT, status=WriteStatus.NOT_DONE).exists()
+    return 2 if is_unseen and lost else 1
+
+
+# Asked to wait, or sent away: L6 to L12
+
+
+@in_one_dialect
+@pytest.mark.parametrize("operation", [*WRITES, "read", "token"])
+@pytest.mark.parametrize(
+    ("asked", "least"),
+    [
+        pytest.param("3600", timedelta(hours=1), marks=pytest.mark.cell("L6")),
+        pytest.param("Thu, 05 Mar 2026 19:00:00 GMT", timedelta(hours=2), marks=pytest.mark.cell("L7")),
+        pytest.param(None, timedelta(seconds=5), marks=pytest.mark.cell("L8")),
+    ],
+)
+def test_a_busy_light_is_left_alone_as_long_as_it_asks(
+    road: Road, operation: str, asked: str | None, least: timedelta
+) -> None:
+    road.simulator.control.order_fault(operation, "rate_limit", retry_after=asked)
+    case = road.case()
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+    refused_at = next(at for at, fault in _calls_of(road) if fault == "rate_limit")
+    next_call_at = next(at for at, fault in _calls_of(road) if at > refused_at)
+    assert next_call_at - refused_at >= least
+
+
+@in_one_dialect
+@pytest.mark.cell("L6", "L8")
+def test_cases_that_were_sent_away_together_do_not_come_back_together(road: Road) -> None:
+    road.simulator.control.order_fault("create", "rate_limit", retry_after="60", times=6)
+
+    cases = [road.case() for _ in range(6)]
+    for case in cases:
+        road.run(case)
+
+    waits = {case.due_at for case in cases}
+    assert len(waits) == len(cases)
+
+
+@in_one_dialect
+@pytest.mark.cell("L9")
+@pytest.mark.parametrize("operation", ["accept", "finalize"])
+def test_a_token_that_ran_out_is_renewed_once(road: Road, operation: str) -> None:
+    road.simulator.control.order_fault(operation, "unauthorized")
+    case = road.case()
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+    assert calls(road, operation) == 2
+
+
+@pytest.mark.cell("L9")
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_token_that_stays_refused_is_for_operations_and_tried_no_further(road: Road, operation: str) -> None:
+    road.simulator.control.order_fault(operation, "unauthorized", times=None)
+    case = road.case()
+
+    walk(road, case, span=timedelta(days=3))
+
+    assert _held_for(case) == (HoldCode.NOT_AUTHORIZED, HoldOwner.OPERATIONS)
+    by_account_token = operation == "accept" or (operation == "finalize" and road.pair.name == "reference")
+    assert calls(road, operation) == (2 if by_account_token else 1)
+    road.simulator.control.clear_faults()
+    release(road, case)
+    walk(road, case)
+    assert_accepted_once(road, case)
+
+
+@in_one_dialect
+@pytest.mark.cell("L10")
+@pytest.mark.parametrize("kind", ["forbidden", "not_found"])
+@pytest.mark.parametrize("operation", OF_KNOWN_ACCOUNT)
+def test_a_call_that_light_forbids_or_does_not_know_is_made_once(road: Road, operation: str, kind: str) -> None:
+    road.simulator.control.order_fault(operation, kind, times=None)
+    case = road.case()
+
+    walk(road, case, span=timedelta(days=3))
+    road.live(case, timedelta(days=3))
+
+    hold = open_hold(case)
+    assert hold is not None
+    assert hold.owner in {HoldOwner.OFFICE, HoldOwner.OPERATIONS}
+    assert calls(road, operation) == 1
+    road.simulator.control.clear_faults()
+    release(road, case)
+    walk(road, case)
+    assert_accepted_once(road, case)
+
+
+@in_one_dialect
+@pytest.mark.cell("L10")
+@pytest.mark.parametrize("kind", ["forbidden", "not_found"])
+def test_an_account_that_cannot_be_read_is_not_hammered(road: Road, kind: str) -> None:
+    road.simulator.control.order_fault("read", kind, times=None)
+    case = road.case()
+
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(days=2))
+
+    hold = open_hold(case)
+    assert hold is not None
+    assert hold.code == HoldCode.REFUSED_BY_LIGHT
+    assert calls(road, "read") <= 50
+    assert road.acceptances_of(case) == []
+
+
+@pytest.mark.cell("L11")
+def test_accepted_already_with_the_same_plan_counts_as_done(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ready_to_accept(road)
+    accept = road.light.accept_plan
+
+    def sent_twice_below_us(*args: Any, **kwargs: Any) -> Any:
+        accept(*args, **kwargs)
+        return accept(*args, **kwargs)
+
+    monkeypatch.setattr(road.light, "accept_plan", sent_twice_below_us)
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+    assert AcceptAttempt.objects.get().succeeded
+
+
+@in_one_dialect
+@pytest.mark.cell("L12")
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_call_with_a_refused_field_goes_to_the_office_with_lights_words(road: Road, operation: str) -> None:
+    road.simulator.control.order_fault(operation, "unprocessable")
+    case = road.case()
+
+    walk(road, case, span=timedelta(days=3))
+
+    hold = open_hold(case)
+    assert hold is not None
+    assert (hold.code, hold.owner) == (HoldCode.REFUSED_BY_LIGHT, HoldOwner.OFFICE)
+    assert "Refused on order" in hold.because
+    assert calls(road, operation) == 1
+    release(road, case)
+    walk(road, case)
+    assert_accepted_once(road, case)
+
+
+# What Light says that we did not expect: L16 to L20
+
+
+@pytest.mark.cell("L16")
+def test_a_status_nobody_knows_is_shown_raw_and_the_case_goes_on_afterwards(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.simulator.control.show_status(str(case.light_account_uuid), "moon_phase_pending")
+
+    road.live(case, timedelta(hours=3))
+    road.check()
+    assert "moon_phase_pending" in case.because
+    assert case.next_step == Waiting.LIGHT_TO_FINISH
+    road.simulator.control.show_status(str(case.light_account_uuid), None)
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+
+
+@pytest.mark.cell("L16")
+def test_a_status_nobody_knows_for_a_day_goes_to_the_office(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.simulator.control.show_status(str(case.light_account_uuid), "moon_phase_pending")
+
+    walk(road, case)
+
+    hold = open_hold(case)
+    assert hold is not None
+    assert (hold.code, hold.owner) == (HoldCode.UNKNOWN_LIGHT_STATUS, HoldOwner.OFFICE)
+    assert "moon_phase_pending" in hold.because
+
+
+@in_one_dialect
+@pytest.mark.cell("L17")
+def test_no_plan_on_offer_goes_to_the_office_and_is_not_asked_for_again(road: Road) -> None:
+    case = road.case(tags="+noplans")
+
+    walk(road, case, span=timedelta(days=5))
+
+    assert _held_for(case) == (HoldCode.NO_PLANS, HoldOwner.OFFICE)
+    assert calls(road, "request_plans") == 1
+
+
+@in_one_dialect
+@pytest.mark.cell("L18")
+def test_of_two_plans_alike_the_choice_is_settled_and_recorded(road: Road) -> None:
+    case = road.case(tags="+twins")
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+    chosen = case.accepted_offer
+    assert chosen is not None
+    alike = PlanOffer.objects.filter(enrollment=case, name=chosen.name, term_months=chosen.term_months)
+    assert alike.count() == 2
+    assert chosen.light_plan_uuid == min(alike.values_list("light_plan_uuid", flat=True), key=str)
+
+
+@in_one_dialect
+@pytest.mark.cell("L19")
+def test_a_price_that_rose_since_the_request_is_judged_anew(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ready_to_accept(road)
+    pause = road.pause()
+    walk(road, case, span=timedelta(hours=2))
+    first = {offer.light_plan_uuid: offer for offer in PlanOffer.objects.filter(enrollment=case)}
+    assert first
+    assert any(offer.fits for offer in first.values())
+    monkeypatch.setattr("simulator.pricing.uuid4", _repeating(list(first)))
+    road.simulator.control.change_settings(price_factor="9")
+
+    road.live(case, timedelta(days=9))
+    road.resume(pause)
+    walk(road, case)
+
+    assert _held_for(case) == (HoldCode.OUTSIDE_LIMITS, HoldOwner.OFFICE)
+    assert road.acceptances_of(case) == []
+    again = PlanOffer.objects.filter(enrollment=case, light_plan_uuid__in=first)
+    assert again.count() == 2 * len(first)
+
+
+def _repeating(identifiers: list[UUID]) -> Callable[[], UUID]:
+    line = itertools.cycle(identifiers)
+    return lambda: next(line)
+
+
+@in_one_dialect
+@pytest.mark.cell("L20")
+def test_a_plan_that_died_since_the_request_is_asked_for_and_judged_again(road: Road) -> None:
+    case = ready_to_accept(road)
+    pause = road.pause()
+    walk(road, case, span=timedelta(hours=2))
+    for account in road.simulator.world.accounts.values():
+        for uuid, plan in account.plans.items():
+            account.plans[uuid] = replace(plan, expires_at=road.clock.at - timedelta(minutes=1))
+    road.resume(pause)
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+    assert calls(road, "request_plans") == 2
+    assert case.accepted_offer is not None
+    assert case.accepted_offer.write == LightWrite.objects.filter(kind=WriteKind.REQUEST_PLANS).latest("pk")
+
+
+# Longer trouble: L24 to L26
+
+
+@in_one_dialect
+@pytest.mark.cell("L24")
+def test_after_three_days_down_every_case_catches_up_and_none_at_the_same_moment(road: Road) -> None:
+    at_the_start, ready, accepted = road.case(), ready_to_accept(road), ready_to_accept(road)
+    road.simulator.control.order_fault("finalize", "drop_before")
+    road.run(accepted)
+    cases = (at_the_start, ready, accepted)
+    road.simulator.control.order_fault("*", "drop_before", times=None)
+    before = len(road.simulator.control.requests())
+
+    end = road.clock.at + timedelta(days=3)
+    while road.clock.at < end:
+        _let_all_live(road, cases, timedelta(hours=12))
+        road.check()
+        assert all(case.next_step in {Waiting.BACKING_OFF, Waiting.CALL_UNDER_WAY} for case in cases)
+    probes = len(road.simulator.control.requests()) - before
+    assert probes <= 3 * len(cases) * 3 * 24 * 4.5
+    assert ready.act_by_date is not None
+
+    road.simulator.control.clear_faults()
+    _let_all_live(road, cases, timedelta(hours=1))
+    walk(road, at_the_start)
+    for case in cases:
+        walk(road, case)
+
+    assert all(case.status == EnrollmentStatus.FINALIZED for case in cases)
+    assert all(len(road.acceptances_of(case)) == 1 for case in cases)
+    assert differences_from_light(road.simulator.control.acceptances()) == []
+
+
+def _let_all_live(road: Road, cases: Sequence[Enrollment], span: timedelta) -> None:
+    end = road.clock.at + span
+    while road.clock.at < end:
+        for case in cases:
+            case.refresh_from_db()
+        wakes = [moment for case in cases for moment in (case.due_at, case.lease_until) if moment is not None]
+        road.pass_time(max(min([*wakes, end]) - road.clock.at, timedelta(seconds=1)))
+        for case in cases:
+            road.engine.advance(case.pk)
+
+
+@pytest.mark.cell("L25")
+def test_a_finalize_that_is_refused_goes_to_the_office_and_the_acceptance_stands(road: Road) -> None:
+    road.simulator.control.order_fault("finalize", "unprocessable", times=None)
+    case = road.case()
+
+    walk(road, case, span=timedelta(days=1))
+
+    assert _held_for(case) == (HoldCode.REFUSED_BY_LIGHT, HoldOwner.OFFICE)
+    assert case.status == EnrollmentStatus.ACCEPTED
+    assert len(road.acceptances_of(case)) == 1
+    road.simulator.control.clear_faults()
+    release(road, case)
+    walk(road, case)
+    assert_accepted_once(road, case)
+
+
+@pytest.mark.cell("L26")
+def test_a_plan_the_customer_takes_in_the_same_moment_is_never_accepted_over(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = ready_to_accept(road)
+    accept = road.light.accept_plan
+
+    def too_late(*args: Any, **kwargs: Any) -> Any:
+        road.simulator.control.accept_own_plan(str(case.light_account_uuid))
+        return accept(*args, **kwargs)
+
+    monkeypatch.setattr(road.light, "accept_plan", too_late)
+
+    walk(road, case)
+
+    assert _held_for(case) == (HoldCode.CUSTOMER_ENROLLED_HIMSELF, HoldOwner.OFFICE)
+    assert [row["by_customer"] for row in road.acceptances_of(case)] == [True]
+    assert not AcceptAttempt.objects.filter(succeeded=True).exists()
+
+
+# Small questions
+
+
+def _held_for(case: Enrollment) -> tuple[str, str]:
+    hold = open_hold(case)
+    assert hold is not None, (case.status, case.next_step, case.because)
+    return hold.code, hold.owner
+
+
+def _calls_of(road: Road) -> list[tuple[datetime, str | None]]:
+    rows = road.simulator.control.requests()
+    return [(datetime.fromisoformat(row["at"]), row["fault"]) for row in rows]
