@@ -143,11 +143,14 @@ def _fingerprint(request: Request) -> str:
     said: Any = request.data
     if isinstance(said, Mapping):
         said = {name: _part(said, name) for name in said}
-    text = json.dumps([request.method, request.get_full_path(), said], sort_keys=True, default=str, ensure_ascii=False)
+    asked = [request.method, request.get_full_path(), said]
     try:
+        text = json.dumps(asked, sort_keys=True, default=str, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
     except UnicodeEncodeError as problem:
         raise ParseError("The body holds half a character (a lone surrogate). Send whole Unicode text.") from problem
+    except RecursionError as problem:
+        raise ParseError("The body is nested too deeply.") from problem
 
 
 def _part(said: Mapping[str, Any], name: str) -> Any:

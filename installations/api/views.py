@@ -9,13 +9,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from core import clock
+from core.api.parsers import ShallowJsonParser
 from core.api.requests import KEY_HEADER, actor_of, client_of, idempotent, read_body
 from installations import actions
 from installations.api import serializers as said
@@ -147,7 +148,7 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSe
     filterset_fields = ("installation", "status", "source", "granted_date", "submission_id")
     ordering_fields = ("id", "granted_date", "received_at")
     lookup_value_regex = ID_PATTERN
-    parser_classes = (JSONParser, MultiPartParser, FormParser)
+    parser_classes = (ShallowJsonParser, MultiPartParser, FormParser)
 
     def get_queryset(self) -> QuerySet[GoLiveReport]:
         return GoLiveReport.objects.prefetch_related("proofs")

@@ -113,6 +113,18 @@ def test_absurd_values_are_answered(api: Api, address: str, serializer: type[Str
                 assert response.json(), (name, value)
 
 
+@pytest.mark.parametrize("depth", [300, 900, 1_000, 100_000])
+@pytest.mark.parametrize(("begin", "end"), [("[", "]"), ('{"a":', "}")])
+def test_a_body_nested_beyond_reason_is_refused(api: Api, depth: int, begin: str, end: str) -> None:
+    body = f'{{"reason": {begin * depth}1{end * depth}}}'
+
+    response = api.client.post(
+        "/api/v1/pauses/", body, content_type="application/json", headers={"Idempotency-Key": "deeply-nested"}
+    )
+
+    assert response.status_code == 400
+
+
 @pytest.mark.parametrize(
     "query",
     [
