@@ -193,7 +193,8 @@ _TABLE = (
         "TRUST_PROXY_HEADERS",
         "no",
         "yes or no",
-        "Whether `X-Forwarded-Proto` is believed. Say yes only behind a proxy that always sets it.",
+        "Whether `X-Forwarded-Proto` and the last address of `X-Forwarded-For` are believed. Say yes only behind a "
+        "proxy that always sets both.",
         switch,
         _WEB,
     ),

@@ -1,6 +1,8 @@
 """What every answer carries, whichever face gave it."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -27,6 +29,23 @@ SCHEMA_BROWSER_POLICY = STRICT_POLICY | {
 
 PERSONAL_PREFIXES = ("/admin/", "/portal/", "/field/", "/api/")
 LINK_PREFIX = "/portal/"
+
+
+class ClientAddress:
+    """
+    Behind our own proxy, take the address that it saw: the last one of `X-Forwarded-For`.
+
+    The ones before it were written by whoever asked. What is no address leaves the proxy's own in place.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        last = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        with suppress(ValueError):
+            request.META["REMOTE_ADDR"] = str(ip_address(last))
+        return self._get_response(request)
 
 
 class SafeAnswers:

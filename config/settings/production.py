@@ -16,3 +16,5 @@ SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 SESSION_COOKIE_NAME = "__Host-session"
+if read("TRUST_PROXY_HEADERS"):
+    MIDDLEWARE = ["config.middleware.ClientAddress", *MIDDLEWARE]  # noqa: F405
