@@ -1,0 +1,50 @@
+"""Guessing passwords is slow at every door."""
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from tests.factories.installations import staff
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_guessed_before() -> None:
+    cache.clear()
+
+
+def test_after_ten_wrong_passwords_the_office_has_to_wait(client: Client) -> None:
+    username = staff().username
+    for _ in range(10):
+        client.post("/admin/login/", {"username": username, "password": "wrong"})
+
+    response = client.post("/admin/login/", {"username": username, "password": PASSWORD})
+
+    assert response.status_code == 429
+    assert "Wait 15 minutes" in response.text
+    assert client.get("/admin/").status_code == 302
+
+
+def test_the_office_signs_in_after_a_wrong_password(client: Client) -> None:
+    username = staff().username
+    client.post("/admin/login/", {"username": username, "password": "wrong"})
+
+    response = client.post("/admin/login/?next=/admin/", {"username": username, "password": PASSWORD})
+
+    assert (response.status_code, response["Location"]) == (302, "/admin/")
+
+
+def test_a_header_that_anybody_can_write_buys_no_more_tries_at_the_api(client: Client) -> None:
+    answers = [
+        client.post(
+            "/api/v1/token/",
+            {"username": "nobody", "password": "wrong"},
+            content_type="application/json",
+            headers={"X-Forwarded-For": f"10.0.0.{number}"},
+        ).status_code
+        for number in range(21)
+    ]
+
+    assert answers[-1] == 429
