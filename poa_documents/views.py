@@ -29,6 +29,7 @@ from poa_documents.queries import consents_for
 from poa_documents.signature import SignatureNotUsable
 from poa_documents.states import SIGNABLE_STATUSES, PoaStatus
 from poa_documents.steps import BY_NAME, NUMBERS, Step, current_step
+from poa_documents.wording import sha256_of_words
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +116,8 @@ def _take_signature(request: HttpRequest, poa: PoaDocument, wanted: Step) -> Htt
 
 
 def _take_final_act(request: HttpRequest, poa: PoaDocument, wanted: Step) -> HttpResponse:
+    if poa.signature_text and request.POST.get("signature_sha256") != sha256_of_words(poa.signature_text):
+        return _show_step(request, poa, wanted, notice=_phrase(poa, "page", "signature_changed"), status=409)
     try:
         actions.sign_poa(
             poa_id=poa.pk,
@@ -225,6 +228,7 @@ def _show_step(
             "address": str(poa.site),
             "drawing": kept_drawing(poa),
             "typed_name": poa.signature_text,
+            "signature_sha256": sha256_of_words(poa.signature_text),
             "agreements": [
                 {"label": _phrase(poa, "pdf", statement), "step": name}
                 for name, each in BY_NAME.items()

@@ -175,6 +175,24 @@ def test_the_final_act_posted_before_its_turn_signs_nothing() -> None:
     assert fresh(poa).status == PoaStatus.SENT
 
 
+def test_a_signature_changed_in_another_tab_is_shown_again_before_it_counts() -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+    visit.agree_to_everything()
+    form = visit.fields("step/signature/")
+    visit.post("step/signature/", {**form, "kind": "TYPED", "typed_name": "Carmen Reyes"})
+    seen = visit.fields("step/review/")
+    visit.post("step/signature/", {**form, "kind": "TYPED", "typed_name": "Somebody Else"})
+
+    page = visit.post("step/review/", seen)
+
+    assert page.status_code == 409
+    assert "Somebody Else" in page.content.decode()
+    assert fresh(poa).status == PoaStatus.SENT
+    assert visit.send("step/review/").status_code == 200
+    assert fresh(poa).status == PoaStatus.SIGNED
+
+
 def test_no_box_is_ticked_beforehand() -> None:
     sent_poa()
     visit = Visit.by_last_mail()
