@@ -135,5 +135,5 @@ $(PY):
 define install
 	@echo "Installing $$(grep -c '==' $(1)) packages of $(1), each checked by its hash …"
 	@if uv --version >/dev/null 2>&1; then uv pip sync --python $(PY) --require-hashes $(1); \
-	else $(PY) -m pip install --disable-pip-version-check --require-hashes --requirement $(1) | grep --line-buffered -E '^(Collecting|Installing|Successfully)'; fi
+	else $(PY) -m pip install --disable-pip-version-check --require-hashes --requirement $(1) | { grep --line-buffered -E '^(Collecting|Installing|Successfully)' || true; }; fi
 endef

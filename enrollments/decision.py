@@ -123,13 +123,12 @@ def _under_hold(facts: Facts, step: Step, now: datetime, policy: Policy) -> Step
         return LiftHold(hold.hold_id, because=f"The reason is gone: {hold.because}")
     if hold.code == HoldCode.OUTSIDE_LIMITS and _signed_since(hold.since, facts):
         return LiftHold(hold.hold_id, because="The customer signed for other limits since.")
-    is_watched = facts.account is not None and facts.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED}
-    return Hold(
-        hold.code,
-        hold.owner,
-        because=hold.because,
-        look_again_at=now + policy.watching_interval if is_watched else None,
-    )
+    if facts.account is None or facts.status not in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED}:
+        return Hold(hold.code, hold.owner, because=hold.because)
+    next_reading = (facts.account.read_at or now) + policy.watching_interval
+    if now >= next_reading:
+        return ReadAccount(because="The account of an accepted plan is read daily, also while a person is needed.")
+    return Hold(hold.code, hold.owner, because=hold.because, look_again_at=next_reading)
 
 
 def _signed_since(moment: datetime, facts: Facts) -> bool:

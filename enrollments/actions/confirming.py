@@ -75,4 +75,4 @@ def attest(enrollment: Enrollment, poa: PoaDocument, *, at: datetime) -> None:
 def hold_unclear_account(write: LightWrite, *, count: int, at: datetime) -> None:
     """Several accounts could be the one whose creation went unanswered: a person links the right one."""
     because = f"Light has {count} accounts of this customer that may be ours. Link the right one by hand."
-    place_hold(write.enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OPERATIONS, because=because), at=at)
+    place_hold(write.enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE, because=because), at=at)

@@ -16,7 +16,7 @@ from core.clock import Clock
 from core.dates import chicago_day
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note, take_move
-from enrollments.actions.stopping import make_due, place_hold, suspend_authority
+from enrollments.actions.stopping import end_holds, make_due, place_hold, suspend_authority
 from enrollments.actions.writing import Tools, back_off, close_done, close_not_done, hold_code_for, lose_answer
 from enrollments.light.dialect import Dialect
 from enrollments.light.errors import LightError, NotReached
@@ -92,6 +92,7 @@ def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
     if enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_active(enrollment):
         enrollment.active_at = at
         take_move(enrollment, "activate", by=LIGHT, at=at)
+        end_holds(enrollment, because="Service is active.", at=at)
     if _has_left(enrollment) or (
         enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_canceled(account)
     ):
@@ -99,6 +100,7 @@ def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
         enrollment.ended_because = "Light shows a last day of service: the customer opted out, or service was canceled."
         take_move(enrollment, "end", by=LIGHT, at=at, reason=enrollment.ended_because)
         suspend_authority(enrollment, because=enrollment.ended_because, at=at)
+        end_holds(enrollment, because="The case has ended.", at=at)
 
 
 def _is_active(enrollment: Enrollment) -> bool:

@@ -81,6 +81,13 @@ def lift_hold(*, hold_id: int, because: str, at: datetime) -> None:
     note(enrollment, "lift_hold", by=SYSTEM, at=at, reason=because)
 
 
+def end_holds(enrollment: Enrollment, *, because: str, at: datetime) -> None:
+    """End what a person was asked for, on a locked enrollment that moved past it."""
+    for hold in enrollment.holds.filter(released_at__isnull=True):
+        _end_hold(hold, by=SYSTEM, at=at, reason=because)
+        note(enrollment, "lift_hold", by=SYSTEM, at=at, reason=because)
+
+
 def _lock_hold(hold_id: int) -> tuple[Enrollment, Hold]:
     enrollment = lock(Hold.objects.values_list("enrollment_id", flat=True).get(pk=hold_id))
     hold = Hold.objects.get(pk=hold_id)

@@ -156,19 +156,19 @@ def call(write: LightWrite, send: Callable[[], Answer], *, clock: Clock) -> Answ
         raise CallFailed from stop
     except InDoubt as doubt:
         lose_answer(write.pk, outcome=str(doubt), at=clock.now())
-        raise CallFailed from doubt
+        raise CallFailed(str(doubt)) from doubt
     except Conflict as conflict:
         if write.kind == WriteKind.CREATE_ACCOUNT:
             close_refused(write.pk, outcome=_words(conflict), code=HoldCode.ACCOUNT_UNCLEAR, at=clock.now())
         else:  # "done before" and "not possible now" look alike: the account tells which
             lose_answer(write.pk, outcome=_words(conflict), at=clock.now())
-        raise CallFailed from conflict
+        raise CallFailed(str(conflict)) from conflict
     except (Refused, Unauthorized) as refusal:
         close_refused(write.pk, outcome=_words(refusal), code=hold_code_for(refusal), at=clock.now())
-        raise CallFailed from refusal
+        raise CallFailed(str(refusal)) from refusal
     except NotReached as problem:
         close_not_reached(write.pk, problem, at=clock.now())
-        raise CallFailed from problem
+        raise CallFailed(str(problem)) from problem
 
 
 def close_done(write: LightWrite, *, answer: dict[str, Any], outcome: str, at: datetime) -> None:
@@ -274,5 +274,6 @@ def _lock_write(write_id: int) -> LightWrite:
 
 
 def _words(problem: LightError) -> str:
-    reasons = getattr(problem, "reasons", ())
-    return f"{problem} {'; '.join(reasons)}".strip() if reasons else str(problem)
+    """Light's reasons, after our own words where those do not quote them already."""
+    message = str(problem)
+    return " ".join([message, *(reason for reason in getattr(problem, "reasons", ()) if reason not in message)])

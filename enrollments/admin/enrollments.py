@@ -22,6 +22,7 @@ from core.admin_site import (
 )
 from core.dates import chicago_day
 from enrollments import presenters, queries
+from enrollments.actions.attesting import WrongAccount, link_account
 from enrollments.actions.reconciling import ask_for_reading
 from enrollments.actions.stopping import (
     CannotClose,
@@ -35,10 +36,11 @@ from enrollments.admin.holds import ReleaseForm, can_release
 from enrollments.decision import decide, if_live_on
 from enrollments.facts import gather, governing_poa
 from enrollments.gates import gates
+from enrollments.light.errors import LightError
 from enrollments.models import Enrollment, Hold
-from enrollments.states import SETTLED_STATUSES, EnrollmentStatus
+from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode
 from enrollments.steps import CONSENT_HOLDS
-from enrollments.wiring import policy
+from enrollments.wiring import hosted_pages_client, policy
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
 
 OFFERS_SHOWN = 6
@@ -48,8 +50,35 @@ class CloseForm(ButtonForm):
     reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), help_text="Kept with the case.")
 
 
+class LinkForm(ButtonForm):
+    account_uuid = forms.UUIDField(label="Account at Light", help_text="Its UUID, from Light's dashboard.")
+    reason = forms.CharField(
+        label="How you know that it is the right one",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Kept with the case.",
+    )
+
+
 def open_hold(enrollment: Enrollment) -> Hold | None:
     return enrollment.holds.filter(released_at__isnull=True).first()
+
+
+def needs_account(enrollment: Any) -> bool:
+    hold = open_hold(enrollment)
+    return enrollment.light_account_uuid is None and hold is not None and hold.code == HoldCode.ACCOUNT_UNCLEAR
+
+
+def _link(press: Press) -> str:
+    account_uuid = str(press.answers["account_uuid"])
+    link_account(
+        enrollment_id=press.record.pk,
+        account_uuid=account_uuid,
+        reason=press.answers["reason"],
+        light=hosted_pages_client(),
+        by=press.by,
+        at=press.at,
+    )
+    return f"Account {account_uuid} is linked; the case goes on with it."
 
 
 def _look_now(press: Press) -> str:
@@ -129,6 +158,18 @@ class EnrollmentAdmin(RecordAdmin):
             refusals=(ReasonMissing, HoldNotOpen, ConsentCannotBeOverridden),
             is_offered=lambda enrollment: can_release(open_hold(enrollment)),
             form=ReleaseForm,
+        ),
+        Button(
+            name="link-account",
+            label="Link an account at Light",
+            run=_link,
+            explanation=(
+                "Says which account at Light is this customer's. It is read first: it must carry the customer's e-mail "
+                "address and belong to no other case."
+            ),
+            refusals=(ReasonMissing, WrongAccount, LightError),
+            is_offered=needs_account,
+            form=LinkForm,
         ),
         Button(
             name="close",

@@ -174,3 +174,20 @@ def test_offers_that_went_stale_are_asked_for_again(road: Road) -> None:
     assert case.accepted_offer is not None
     assert case.accepted_at is not None
     assert case.accepted_offer.stale_at > case.accepted_at
+
+
+def test_no_hold_stays_open_on_a_case_that_has_ended(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(hours=2))
+    road.revoke(case)
+    road.live(case, timedelta(hours=1))
+    assert case.holds.get(released_at__isnull=True).code == HoldCode.REVOKED_AFTER_ACCEPTANCE
+
+    road.simulator.control.opt_out(str(case.light_account_uuid))
+    road.live(case, timedelta(days=3))
+
+    assert case.status == EnrollmentStatus.ENDED
+    assert not case.holds.filter(released_at__isnull=True).exists()
