@@ -1,0 +1,357 @@
+"""A house of real processes, as production has them: web, two workers, two schedulers, and the stand-in for Light."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+from celery import Celery
+from django.db import connection, transaction
+
+from core.clock import now
+from core.queue import TaskName
+from enrollments.actions import opening
+from enrollments.models import AcceptAttempt, Enrollment
+from enrollments.states import EnrollmentStatus
+from installations.models import Installation
+from poa_documents import actions as poa_actions
+from poa_documents.models import PlanPromise, PoaDocument
+from simulator.remote_control import SimulatorControl
+from simulator.server import DEFAULT_APP_TOKEN
+from tests.factories import installations as made
+from tests.factories.poa_documents import drafted_poa, signed_poa
+from tests.integration.enrollments.road import roomy_promise
+from tests.services.invariants import broken_invariants, leaked_secrets
+from tests.services.servers import ROOT, Servers
+from tests.services.wire import Wire, WireState
+
+PATIENCE_SECONDS = 90.0
+LOOK_SECONDS = 0.1
+CHECK_SECONDS = 2.0
+WORKERS = ("worker-1", "worker-2")
+SCHEDULERS = ("scheduler-1", "scheduler-2")
+SWEEP_SECONDS = 1
+SETTLING_SECONDS = 4
+LEASE_SECONDS = 30
+"""Longer than a dead worker's lease and the sweep that finds it, on a busy machine."""
+SECONDS_TO_TAKE_OVER = LEASE_SECONDS + 15.0
+
+
+class NeverHappened(AssertionError):
+    """What a test waited for did not come true. The text has the processes' last words."""
+
+
+@dataclass
+class House:
+    """
+    Starts, kills and watches the processes, and does what people do.
+
+    What people do is done with the queue out of reach, so that sweeps find it; a test that wants messages sends them.
+    """
+
+    servers: Servers
+    wire: Wire
+    database_url: str
+    folder: Path
+    environment: dict[str, str]
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.site_port, light_port = _free_ports(2)
+        self.site_url = f"http://127.0.0.1:{self.site_port}"
+        self.light_url = f"http://127.0.0.1:{light_port}"
+        self.environment |= {
+            "SITE_URL": self.site_url,
+            "LIGHT_API_URL": self.light_url,
+            "LIGHT_APP_TOKEN": DEFAULT_APP_TOKEN,
+        }
+        self.light = SimulatorControl(self.light_url)
+        self._commands = self._name_commands(light_port)
+        self._queue = Celery("tests", broker=self.servers.redis_url, set_as_current=False)
+        self._queue.conf.update(
+            task_default_queue="switchyard", broker_transport_options={"global_keyprefix": "switchyard:"}
+        )
+
+    # Processes
+
+    def make_whole(self) -> None:
+        """Start whatever does not run, end every fault, and wait until the house works."""
+        self.wire.state = WireState.WHOLE
+        for name in self._commands:
+            if name not in self.running or self.running[name].poll() is not None:
+                self.start(name)
+        self.until(lambda: _answers(f"{self.light_url}/__sim__/clock"), "the stand-in answers", is_checked=False)
+        self.light.clear_faults()
+        self.light.switch_webhooks(off=False)
+        self.until(lambda: _answers(f"{self.site_url}/readyz"), "the house is ready", is_checked=False)
+
+    def start(self, *names: str) -> None:
+        for name in names:
+            with self._log(name).open("ab") as log:
+                self.running[name] = subprocess.Popen(  # noqa: S603 - our own commands
+                    [sys.executable, *self._commands[name]],
+                    cwd=ROOT,
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+
+    def kill(self, *names: str) -> None:
+        """End processes and their children with signal 9."""
+        for name in names:
+            os.killpg(self.running[name].pid, signal.SIGKILL)
+        for name in names:
+            self.running.pop(name).wait()
+
+    def children_of(self, name: str) -> list[int]:
+        """The pool children of a worker."""
+        pid = self.running[name].pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def close(self) -> None:
+        for process in self.running.values():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self.light.close()
+
+    @contextmanager
+    def frozen_redis(self) -> Iterator[None]:
+        """Let Redis accept connections and answer nothing."""
+        pid = int((self.servers.folder / "redis" / "pid").read_text())
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def send(self, task: TaskName, **ids: int) -> None:
+        self._queue.send_task(task.value, kwargs=ids, retry=False)
+
+    # People
+
+    def open_case(self, *, promise: PlanPromise | None = None, tags: str = "") -> Enrollment:
+        """A customer with a sold solar job and a signed, sealed POA."""
+        at = now() - timedelta(seconds=5)
+        customer = made.customer(at, email=f"case{tags}.{made.esi_id()}@example.com")
+        job = made.installation(at, customer=customer, site=made.site(at))
+        signed_poa(at=at, customer=customer, site=job.site, promise=promise or self.promise())
+        enrollment = opening.look_again(site_id=job.site_id, at=now())
+        assert enrollment is not None
+        return enrollment
+
+    def invite(self) -> tuple[Enrollment, PoaDocument]:
+        """A customer who was sent the invitation to sign; the mail lies in the house's mail folder."""
+        at = now()
+        customer = made.customer(at, email=f"invited.{made.esi_id()}@example.com")
+        job = made.installation(at, customer=customer, site=made.site(at))
+        poa = drafted_poa(at=at, customer=customer, site=job.site, promise=self.promise())
+        poa_actions.send_poa(poa_id=poa.pk, by=made.OFFICE, at=at)
+        enrollment = opening.look_again(site_id=job.site_id, at=at)
+        assert enrollment is not None
+        return enrollment, poa
+
+    def ready_case(self, **details: Any) -> Enrollment:
+        """A case that waits for nothing but the permission to operate."""
+        [case] = self.ready_cases(1, **details)
+        return case
+
+    def ready_cases(self, count: int, **details: Any) -> list[Enrollment]:
+        cases = [self.open_case(**details) for _ in range(count)]
+        self.until(
+            lambda: all(_fresh(case).attested_at and _fresh(case).lease_until is None for case in cases),
+            "Light knows the customers",
+        )
+        for case in cases:
+            case.refresh_from_db()
+            self.light.complete(str(case.light_account_uuid), esi_id=case.site.esi_id)
+        self.until(
+            lambda: all(_fresh(case).next_step == "GO_LIVE" and _is_at_rest(case) for case in cases),
+            "the cases wait for the permission to operate",
+        )
+        return cases
+
+    def report_pto(self, case: Enrollment) -> None:
+        job: Installation = case.installations.get()
+        made.go_live_report(job, at=now())
+
+    # Watching
+
+    def until(
+        self,
+        holds: Callable[[], object],
+        wish: str,
+        *,
+        seconds: float = PATIENCE_SECONDS,
+        is_checked: bool = True,
+    ) -> float:
+        """
+        Wait until something is true, looking at the invariants again and again; give the seconds it took.
+
+        :raises NeverHappened: it did not come true in time
+        """
+        began = last_check = time.monotonic()
+        while not holds():
+            waited = time.monotonic() - began
+            if waited > seconds:
+                raise NeverHappened(f"Waited {waited:.0f} s until {wish}.\n{self.last_words()}")
+            if is_checked and time.monotonic() - last_check > CHECK_SECONDS:
+                self.check()
+                last_check = time.monotonic()
+            time.sleep(LOOK_SECONDS)
+        if is_checked:
+            self.check()
+        return time.monotonic() - began
+
+    def check(self, *, reads_files: bool = False) -> None:
+        """Insist that every invariant holds."""
+        broken = broken_invariants(self.light.acceptances, reads_files=reads_files)
+        broken += leaked_secrets(self.everything_written(), self.secrets())
+        assert not broken, "\n".join([*broken, self.last_words()])
+
+    def until_finalized(self, *cases: Enrollment, seconds: float = PATIENCE_SECONDS) -> float:
+        """Wait until each case was accepted and finalized exactly once, and nothing is in doubt."""
+        took = self.until(
+            lambda: all(_fresh(case).status == EnrollmentStatus.FINALIZED and _is_at_rest(case) for case in cases),
+            "every case is finalized",
+            seconds=seconds,
+        )
+        self.check(reads_files=True)
+        for case in cases:
+            assert len(self.acceptances_of(case)) == 1
+            assert AcceptAttempt.objects.filter(enrollment=case, succeeded=True).count() == 1
+        return took
+
+    def acceptances_of(self, case: Enrollment) -> list[dict[str, Any]]:
+        uuid = str(_fresh(case).light_account_uuid)
+        return [one for one in self.light.acceptances() if one["account_uuid"] == uuid]
+
+    def calls(self, case: Enrollment, operation: str) -> int:
+        """How many calls of one kind the stand-in got for a case's account."""
+        uuid = str(_fresh(case).light_account_uuid)
+        return sum(1 for call in self.light.requests(operation) if call.get("account_uuid") == uuid)
+
+    def everything_written(self) -> str:
+        return "\n".join(
+            self._log(name).read_text(errors="replace") for name in self._commands if self._log(name).exists()
+        )
+
+    def secrets(self) -> dict[str, str]:
+        names = ("SECRET_KEY", "LIGHT_WEBHOOK_SECRET", "LIGHT_APP_TOKEN", "AWS_SECRET_ACCESS_KEY")
+        links = re.findall(r"/portal/([\w-]{20,})/", self._mails())
+        return {
+            **{name: self.environment[name] for name in names},
+            "a birth date": "1984-05-17",
+            **{f"signing link {number}": link for number, link in enumerate(links)},
+        }
+
+    def last_words(self) -> str:
+        words = []
+        for name in self._commands:
+            if self._log(name).exists():
+                words += [f"--- {name}", *self._log(name).read_text(errors="replace").splitlines()[-25:]]
+        for case in Enrollment.objects.exclude(status=EnrollmentStatus.FINALIZED).order_by("-pk")[:3]:
+            writes = [str(write) for write in case.writes.all()]
+            words.append(
+                f"--- {case} {case.status} {case.next_step} due {case.due_at} lease {case.lease_until} {writes}"
+            )
+        return "\n".join(words)
+
+    def _mails(self) -> str:
+        return "\n".join(file.read_text(errors="replace") for file in self.mail_folder.glob("*.eml"))
+
+    @property
+    def mail_folder(self) -> Path:
+        return Path(self.environment["DATA_DIR"]) / "mail"
+
+    def promise(self) -> PlanPromise:
+        """The one product that the house sells; the stand-in's plans always fit it."""
+        return PlanPromise.objects.first() or roomy_promise()
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def _name_commands(self, light_port: int) -> dict[str, list[str]]:
+        celery = ["-m", "celery", "--app", "config"]
+        worker = [*celery, "worker", "--concurrency", "2", "--hostname"]
+        beat = [*celery, "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile="]
+        web = ["--bind", f"127.0.0.1:{self.site_port}", "--worker-class", "gthread", "--threads", "8", "config.wsgi"]
+        return {
+            "light": [
+                *("-m", "simulator", "--port", str(light_port), "--webhook-url", f"{self.site_url}/webhooks/light/"),
+                *("--webhook-secret", self.environment["LIGHT_WEBHOOK_SECRET"]),
+            ],
+            "web": ["-m", "gunicorn", *web],
+            **{name: [*worker, f"{name}@house"] for name in WORKERS},
+            **dict.fromkeys(SCHEDULERS, beat),
+        }
+
+
+@contextmanager
+def held_row(case: Enrollment) -> Iterator[None]:
+    """Keep an enrollment's row locked from a connection of its own, so that whoever wants to write it must wait."""
+    locked, enough = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        try:
+            with transaction.atomic():
+                Enrollment.objects.select_for_update().get(pk=case.pk)
+                locked.set()
+                enough.wait(PATIENCE_SECONDS)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=hold, name="held-row")
+    thread.start()
+    assert locked.wait(20)
+    try:
+        yield
+    finally:
+        enough.set()
+        thread.join()
+
+
+def writers_waiting() -> int:
+    """How many sessions wait for a lock that another one has."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _fresh(case: Enrollment) -> Enrollment:
+    return Enrollment.objects.get(pk=case.pk)
+
+
+def _is_at_rest(case: Enrollment) -> bool:
+    fresh = _fresh(case)
+    at: datetime = now()
+    return fresh.lease_until is None and (fresh.due_at is None or fresh.due_at > at)
+
+
+def _answers(address: str) -> bool:
+    try:
+        return requests.get(address, timeout=10).ok
+    except requests.RequestException:
+        return False
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports

@@ -1,0 +1,182 @@
+"""The database's faults, cell by cell, against a real PostgreSQL that is killed and restarted."""
+
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+import psycopg
+import requests
+from django.db import IntegrityError, connection, connections
+
+from core.clock import now
+from core.dates import chicago_day
+from enrollments.actions.receiving import store_delivery
+from enrollments.models import Enrollment, LightWrite, WebhookDelivery
+from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
+from installations import actions as installation_actions
+from installations.models import GoLiveReport, GoLiveSource
+from tests.factories import installations as made
+from tests.services.house import SCHEDULERS, SECONDS_TO_TAKE_OVER, WORKERS, House
+
+LONGEST_REFUSAL_SECONDS = 10
+
+
+def cut_other_connections() -> int:
+    """Have PostgreSQL end every connection of this database but our own."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return int(cursor.fetchone()[0])
+
+
+def test_P1_server_killed_and_restarted_in_mid_flow(house: House) -> None:
+    cases = house.ready_cases(3)
+    house.light.order_fault("accept", "delay", seconds=4, times=3)
+    for case in cases:
+        house.report_pto(case)
+    house.until(lambda: any(house.acceptances_of(case) for case in cases), "acceptances are under way")
+
+    house.servers.kill("postgres")
+    house.until(
+        lambda: requests.get(f"{house.site_url}/readyz", timeout=30).status_code == 503,
+        "the site says so",
+        is_checked=False,
+    )
+    house.servers.start("postgres")
+    connections["default"].close()
+
+    house.until_finalized(*cases, seconds=SECONDS_TO_TAKE_OVER + 60)
+    assert all(house.calls(case, "accept") == 1 for case in cases)
+    assert all(house.running[name].poll() is None for name in (*WORKERS, *SCHEDULERS, "web"))
+
+
+def test_P2_connections_cut_between_answer_and_commit(house: House) -> None:
+    case = house.ready_case()
+    house.light.order_fault("accept", "delay", seconds=3, account_uuid=str(case.light_account_uuid))
+    house.report_pto(case)
+    house.until(lambda: house.acceptances_of(case), "Light holds the acceptance")
+
+    assert cut_other_connections() > 0
+
+    house.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER + 30)
+    assert house.calls(case, "accept") == 1
+    assert house.calls(case, "finalize") == 1
+
+
+def test_P4_two_sessions_open_the_same_write_and_one_wins(house: House) -> None:
+    case = house.ready_case()
+    outcomes: list[str] = []
+    together = threading.Barrier(4)
+
+    def open_write() -> None:
+        try:
+            together.wait(20)
+            LightWrite.objects.create(enrollment=case, kind=WriteKind.FINALIZE, opened_at=now())
+            outcomes.append("opened")
+        except IntegrityError:
+            outcomes.append("refused")
+        finally:
+            connection.close()
+
+    in_threads(open_write, 4)
+
+    assert sorted(outcomes) == ["opened", "refused", "refused", "refused"]
+    writes = LightWrite.objects.filter(enrollment=case, kind=WriteKind.FINALIZE)
+    writes.update(status=WriteStatus.NOT_DONE, closed_at=now())
+    Enrollment.objects.filter(pk=case.pk).update(due_at=now())
+
+
+def test_P4_the_same_webhook_stored_by_eight_sessions_is_one_row(house: House) -> None:
+    body = f'{{"uuid": "{uuid.uuid4()}", "event": "account.updated"}}'.encode()
+    before = WebhookDelivery.objects.count()
+    together = threading.Barrier(8)
+
+    def store() -> None:
+        try:
+            together.wait(20)
+            store_delivery(body=body, headers={}, at=now())
+        finally:
+            connection.close()
+
+    in_threads(store, 8)
+
+    assert WebhookDelivery.objects.count() == before + 1
+    house.check()
+
+
+def test_P4_the_same_go_live_report_sent_by_five_sessions_counts_once(house: House) -> None:
+    case = house.ready_case()
+    job, submission = case.installations.get(), uuid.uuid4()
+    together, problems = threading.Barrier(5), []
+
+    def report() -> None:
+        try:
+            together.wait(20)
+            installation_actions.report_go_live(
+                installation_id=job.pk,
+                submission_id=submission,
+                granted_date=chicago_day(now()) - timedelta(days=1),
+                source=GoLiveSource.LETTER,
+                utility_reference="DG-2026-0042",
+                by=made.OFFICE,
+                at=now(),
+            )
+        except Exception as problem:  # noqa: BLE001 - whatever it is, the test fails with it
+            problems.append(repr(problem))
+        finally:
+            connection.close()
+
+    in_threads(report, 5)
+
+    assert problems == []
+    assert GoLiveReport.objects.filter(installation=job).count() == 1
+    house.until_finalized(case)
+
+
+def test_P5_database_down_is_said_quickly_and_webhooks_are_asked_to_come_again(house: House) -> None:
+    case = house.ready_case()
+    house.servers.kill("postgres")
+
+    answers = {
+        page: requests.get(f"{house.site_url}{page}", timeout=LONGEST_REFUSAL_SECONDS).status_code
+        for page in ("/readyz", "/field/", "/portal/a-link-that-may-be-one-of-ours/")
+    }
+    house.light.send_event("account.updated", str(case.light_account_uuid))
+    house.servers.start("postgres")
+    connections["default"].close()
+
+    assert answers == dict.fromkeys(answers, 503)
+    house.until(
+        lambda: (
+            WebhookDelivery.objects.filter(light_account_uuid=str(case.light_account_uuid), settled_at__isnull=False)
+            .filter(event_name="account.updated")
+            .exists()
+        ),
+        "the webhook came again",
+    )
+    assert Enrollment.objects.get(pk=case.pk).status == EnrollmentStatus.OPEN
+
+
+def test_the_indexes_that_the_engine_leans_on_exist_on_postgresql(house: House) -> None:
+    with psycopg.connect(house.database_url) as own:
+        names = {row[0] for row in own.execute("SELECT indexname FROM pg_indexes WHERE schemaname = 'public'")}
+
+    for needed in (
+        "one_open_enrollment_per_esi_id",
+        "one_unsettled_write_per_enrollment",
+        "one_open_acceptance_per_enrollment",
+        "one_acceptance_per_authority_use_and_esi_id",
+        "one_open_hold_per_enrollment",
+    ):
+        assert needed in names
+
+
+def in_threads(act: Callable[[], None], count: int) -> None:
+    threads = [threading.Thread(target=act) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

@@ -1,0 +1,24 @@
+"""Customers of ours as visitors of the real pages, by the demo's own people."""
+
+from datetime import date
+
+from config.demo import cast
+from poa_documents.models import PoaDocument
+
+
+def character_of(poa: PoaDocument) -> cast.Character:
+    """The demo's visitor, with the name and mail address of the customer whom the POA is for."""
+    customer = poa.customer
+    return cast.Character(
+        key=customer.email.removesuffix("@example.com"),
+        first_name=customer.first_name,
+        last_name=customer.last_name,
+        tag="",
+        born=customer.date_of_birth or date.min,
+        esi_id=poa.site.esi_id,
+        address_1=poa.site.address_1,
+        city=poa.site.city,
+        postal_code=poa.site.postal_code,
+        plot="",
+        ending=cast.Ending.ACTIVE,
+    )
