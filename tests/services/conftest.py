@@ -1,4 +1,4 @@
-"""Servers and a house for each test process, started once; every test finds the house whole and leaves it as it likes."""
+"""Servers and a house for each test process, started once; every test finds the house whole."""
 
 import os
 import shutil
