@@ -7,6 +7,8 @@ from django.views.generic import RedirectView
 from config import health
 from config.admin_sign_in import sign_in
 
+handler500 = "config.outages.server_error"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("healthz", health.healthz, name="healthz"),

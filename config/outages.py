@@ -1,0 +1,44 @@
+"""What people and systems are told when something behind the pages does not answer."""
+
+import sys
+from http import HTTPStatus
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+
+SECONDS_TO_TRY_AGAIN = 30
+
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Please try again in a minute</title></head>
+<body><main>
+<h1>Please try again in a minute</h1>
+<p>Our records cannot be reached right now. What you sent just now may not have been stored: please go back and send it
+again in a minute. Sending it twice does no harm.</p>
+<h1 lang="es">Inténtelo de nuevo en un minuto</h1>
+<p lang="es">En este momento no podemos consultar nuestros registros. Es posible que lo que acaba de enviar no se haya
+guardado: vuelva atrás y envíelo de nuevo en un minuto. Enviarlo dos veces no causa ningún problema.</p>
+</main></body>
+</html>
+"""
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """
+    Answer a request that ended in an exception: 503 when the database did not answer, 500 otherwise.
+
+    Django calls this while the exception is being handled. A 503 makes senders of webhooks and the technician's form
+    try again.
+    """
+    if not isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return defaults.server_error(request)
+    if request.path.startswith("/api/"):
+        answer: HttpResponse = JsonResponse({"detail": "The database does not answer. Please repeat the call later."})
+    else:
+        answer = HttpResponse(_PAGE)
+    answer.status_code = HTTPStatus.SERVICE_UNAVAILABLE
+    answer.headers["Retry-After"] = str(SECONDS_TO_TRY_AGAIN)
+    return answer

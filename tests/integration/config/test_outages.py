@@ -1,0 +1,71 @@
+import json
+from collections.abc import Callable
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from enrollments.webhooks import views as webhook_views
+from tests.integration.webhooks.deliveries import ADDRESS, event, signature
+
+pytestmark = pytest.mark.django_db
+
+
+def failing_with(problem: Exception) -> Callable[..., None]:
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise problem
+
+    return fail
+
+
+def post_webhook() -> tuple[int, str]:
+    body = event("account.updated")
+    client = Client(raise_request_exception=False)
+    response = client.post(ADDRESS, data=body, content_type="application/json", headers=signature(body))
+    return response.status_code, response.headers.get("Retry-After", "")
+
+
+def test_a_webhook_is_asked_to_come_again_while_the_database_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_views, "store_delivery", failing_with(OperationalError("connection refused")))
+
+    status, try_again = post_webhook()
+
+    assert status == 503
+    assert int(try_again) > 0
+
+
+def test_a_fault_of_ours_stays_a_500(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_views, "store_delivery", failing_with(ValueError("our mistake")))
+
+    status, try_again = post_webhook()
+
+    assert status == 500
+    assert try_again == ""
+
+
+def test_a_customer_is_told_what_to_do_while_the_database_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("poa_documents.links.PoaDocument.objects", Unreachable())
+
+    response = Client(raise_request_exception=False).get("/portal/a-link-that-may-be-one-of-ours/")
+
+    assert response.status_code == 503
+    assert "try again in a minute" in response.content.decode()
+    assert "Inténtelo de nuevo" in response.content.decode()
+    assert "connection refused" not in response.content.decode()
+
+
+def test_systems_are_told_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "rest_framework.authentication.TokenAuthentication.authenticate",
+        failing_with(OperationalError("connection refused")),
+    )
+
+    response = Client(raise_request_exception=False).get("/api/v1/enrollments/", headers={"Authorization": "Token x"})
+
+    assert response.status_code == 503
+    assert "repeat the call" in json.loads(response.content)["detail"]
+
+
+class Unreachable:
+    def __getattr__(self, _name: str) -> object:
+        raise OperationalError("connection refused")
