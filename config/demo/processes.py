@@ -149,7 +149,17 @@ class House:
 
     def _parts_apart(self) -> list[Part]:
         """The same commands as in docker-compose.yml and its image, with two workers."""
-        web = ["-m", "gunicorn", "--bind", f"{HOST}:{self.site_port}", "--worker-class", "gthread", "--threads", "8"]
+        web = [
+            "-m",
+            "gunicorn",
+            "--bind",
+            f"{HOST}:{self.site_port}",
+            "--worker-class",
+            "gthread",
+            "--threads",
+            "8",
+            "--no-control-socket",
+        ]
         celery = ["-m", "celery", "--app", "config"]
         worker = [*celery, "worker", "--concurrency", "2", "--hostname"]
         beat = [*celery, "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile="]

@@ -3,9 +3,9 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from core.clock import now
 from core.queue import TaskName
-from enrollments.models import AcceptAttempt, Enrollment, LightWrite
+from enrollments.models import AcceptAttempt, Enrollment, LightWrite, RemoteCall
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
 from installations.models import Site
 from tests.factories import installations as made
@@ -36,6 +36,10 @@ def accept_write(case: Enrollment) -> LightWrite | None:
 
 def is_status(case: Enrollment, status: str) -> bool:
     return Enrollment.objects.get(pk=case.pk).status == status
+
+
+def was_answered(case: Enrollment) -> bool:
+    return RemoteCall.objects.filter(enrollment=case, purpose="accept a plan", http_status=200).exists()
 
 
 @contextmanager
@@ -101,8 +105,8 @@ def test_Q3_worker_killed_between_answer_and_commit(house: House) -> None:
         house.report_pto(case)
         house.until(lambda: house.acceptances_of(case), "Light holds the acceptance")
         with held_row(case):
-            house.until(lambda: writers_waiting() >= 1, "the worker has the answer and waits to commit")
-            time.sleep(4)  # past the delay: the answer is there, whichever writer was first to wait
+            house.until(lambda: was_answered(case), "the worker has the answer", is_checked=False)
+            house.until(lambda: writers_waiting() >= 1, "the worker waits to commit it", is_checked=False)
             house.kill(worker)
     assert is_status(case, EnrollmentStatus.ACCEPTING)
 
@@ -228,7 +232,8 @@ class Crowd:
         ]
         made_sites = Site.objects.bulk_create(sites)
         self._cases = Enrollment.objects.bulk_create(
-            Enrollment(site=site, customer=job.customer, opened_at=now()) for site in made_sites
+            Enrollment(site=site, customer=job.customer, opened_at=now(), due_at=now() + timedelta(days=1))
+            for site in made_sites
         )
 
     def make_due(self) -> None:
@@ -275,7 +280,7 @@ def test_Q11_redis_restarted_in_mid_flow(house: House) -> None:
     house.until(lambda: any(house.acceptances_of(case) for case in cases), "acceptances are under way")
 
     house.servers.kill("redis")
-    time.sleep(2)
+    house.until(lambda: "Connection to broker lost" in house.everything_written(), "the workers noticed")
     house.servers.start("redis")
 
     house.until_finalized(*cases, seconds=SECONDS_TO_TAKE_OVER + 60)
