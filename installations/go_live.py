@@ -2,13 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from core.dates import latest_after_business_days
 from installations.models import GoLiveSource, HardwareKind
 from installations.states import GoLiveReportStatus
 
 OLDEST_CONTRACT_DATE = date(2010, 1, 1)
+PLAUSIBLE_DEVICE_YEARS = range(2000, 2200)
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,11 @@ def first_report_status(*, has_proof: bool, confirmation: str, by_office: bool) 
     if by_office or confirmation == "NEVER" or (confirmation == "WITHOUT_PROOF" and has_proof):
         return GoLiveReportStatus.COUNTED
     return GoLiveReportStatus.AWAITING_OFFICE
+
+
+def plausible_device_at(device_at: datetime | None) -> datetime | None:
+    """Drop what no working clock says: nobody could even write such an instant down in another time zone."""
+    return device_at if device_at is not None and device_at.year in PLAUSIBLE_DEVICE_YEARS else None
 
 
 def long_date(day: date) -> str:

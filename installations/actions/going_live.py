@@ -17,6 +17,7 @@ from installations import proofs as proof_files
 from installations.go_live import (
     first_report_status,
     granted_date_problems,
+    plausible_device_at,
     reference_problems,
     source_problems,
 )
@@ -128,7 +129,8 @@ def report_go_live(
     """
     for proof in proofs:
         keep_proof(installation_id=installation_id, submission_id=submission_id, proof=proof, by=by, at=at)
-    said = _Said(submission_id, granted_date, source, utility_reference.strip(), note.strip(), device_at, by, at)
+    noted_at = plausible_device_at(device_at)
+    said = _Said(submission_id, granted_date, source, utility_reference.strip(), note.strip(), noted_at, by, at)
     try:
         with transaction.atomic():
             return _report(installation_id, said)

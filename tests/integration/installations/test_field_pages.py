@@ -319,3 +319,15 @@ def test_pages_allow_no_inline_code(signed_in: Client, job: Installation) -> Non
     assert " style=" not in response.text
     assert "<script>" not in response.text
     assert "no-store" in response.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize(
+    "device_at", ["9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z"]
+)
+def test_a_phone_whose_clock_is_absurd_can_report_all_the_same(
+    signed_in: Client, job: Installation, device_at: str
+) -> None:
+    response = signed_in.post(url(job), typed(device_at=device_at))
+
+    assert response.status_code == 302
+    assert GoLiveReport.objects.get().device_at is None
