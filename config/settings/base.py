@@ -245,7 +245,7 @@ DOUBT_SETTLING_SECONDS: int = read("DOUBT_SETTLING_SECONDS")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+    "DEFAULT_PERMISSION_CLASSES": ["core.api.permissions.AsInTheAdmin"],
     "DEFAULT_SCHEMA_CLASS": "core.api.schema.DescribedAddress",
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
