@@ -1,0 +1,34 @@
+"""Restore a backup, with all writes to Light on hold."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from config.backups import ProgramFailed, RestoreRefused, restore, verify
+from core import clock
+
+
+class Command(BaseCommand):
+    help = "Verify a backup and restore it. The restored system writes nothing to Light until it was reconciled."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--from", dest="source", type=Path, required=True, help="the folder of the backup")
+        parser.add_argument("--replace", action="store_true", help="put it in the place of what the database has now")
+        parser.add_argument("--verify-only", action="store_true", help="check every hash and restore nothing")
+
+    def handle(self, *_args: Any, source: Path, replace: bool, verify_only: bool, **_options: Any) -> None:
+        try:
+            if verify_only:
+                verify(source)
+                self.stdout.write("Every file of the backup is there with its hash.")
+                return
+            done = restore(source, at=clock.now(), replace=replace)
+        except (RestoreRefused, ProgramFailed, OSError) as problem:
+            raise CommandError(str(problem)) from problem
+        self.stdout.write(
+            f"Restored {done.files} files from {done.taken_at}. All writes to Light are on hold. Next: “manage.py "
+            "migrate”, “manage.py reconcile --all”, look at the differences, “manage.py release_writes”."
+        )

@@ -1,0 +1,221 @@
+"""Backup and restore, with real files and a real database; and what a restored system must not do."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.core.management import CommandError, call_command
+from django.db import connections
+
+from core.stored_files import StoredFile, read
+from enrollments import stops
+from enrollments.models import AcceptAttempt, Enrollment, ReconciliationRun, SystemHold
+from enrollments.states import DifferenceKind, EnrollmentStatus, HoldCode
+from enrollments.steps import Waiting
+from poa_documents.models import PoaDocument
+from simulator.server import RunningSimulator, start_simulator
+from tests.contract.dialects import DIALECT_PAIRS
+from tests.integration.enrollments.road import MORNING, Road
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def simulator() -> Iterator[RunningSimulator]:
+    running = start_simulator(dialect=DIALECT_PAIRS[0].simulator)
+    running.control.set_now(MORNING)
+    running.control.freeze_clock()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def road(simulator: RunningSimulator) -> Iterator[Road]:
+    walked = Road(simulator, DIALECT_PAIRS[0])
+    yield walked
+    walked.light.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "backup"
+
+
+def sealed_file() -> StoredFile:
+    poa = PoaDocument.objects.get()
+    assert poa.pdf_size_bytes is not None
+    return StoredFile(poa.pdf_storage_key, poa.pdf_sha256, poa.pdf_size_bytes)
+
+
+def back_up(folder: Path) -> None:
+    call_command("backup", to=folder)
+
+
+def restore(folder: Path, **options: bool) -> None:
+    connections.close_all()
+    call_command("restore", source=folder, **options)
+
+
+def ready_case(road: Road) -> Enrollment:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    return case
+
+
+def reconcile(road: Road, monkeypatch: pytest.MonkeyPatch) -> ReconciliationRun:
+    monkeypatch.setattr("enrollments.wiring.tools", lambda: road.engine.tools)
+    call_command("reconcile", all=True)
+    return ReconciliationRun.objects.latest("pk")
+
+
+def test_everything_comes_back_also_files_that_were_lost_or_altered(road: Road, folder: Path) -> None:
+    case = road.case()
+    sealed = sealed_file()
+    back_up(folder)
+    Enrollment.objects.filter(pk=case.pk).update(because="Written after the backup.")
+    storages["default"].delete(sealed.key)
+    storages["default"].save(sealed.key, ContentFile(b"other bytes"))
+
+    restore(folder, replace=True)
+
+    assert Enrollment.objects.get().because != "Written after the backup."
+    assert read(sealed)
+
+
+def test_the_manifest_names_every_file_with_its_hash(road: Road, folder: Path) -> None:
+    road.case()
+
+    back_up(folder)
+
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert {sealed_file().sha256} < {each["sha256"] for each in manifest["files"]}
+    assert len(manifest["files"]) == 2
+    call_command("restore", source=folder, verify_only=True)
+
+
+def test_a_restored_system_is_on_hold_from_its_first_moment(road: Road, folder: Path) -> None:
+    road.case()
+    back_up(folder)
+
+    restore(folder, replace=True)
+
+    hold = SystemHold.objects.get(ended_at=None)
+    assert hold.needs_reconciliation
+    assert hold.started_by == "system:restore"
+    assert "restored from a backup" in stops.why_writes_are_stopped()
+    with pytest.raises(CommandError, match="reconcile --all"):
+        call_command("release_writes")
+
+
+def test_an_acceptance_that_the_backup_does_not_know_is_never_made_twice(
+    road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = ready_case(road)
+    back_up(folder)
+    road.live(case, timedelta(hours=2))
+    assert case.status == EnrollmentStatus.FINALIZED
+    [accepted] = road.acceptances_of(case)
+
+    restore(folder, replace=True)
+
+    case.refresh_from_db()
+    assert (case.status, AcceptAttempt.objects.count()) == (EnrollmentStatus.OPEN, 0)
+    road.live(case, timedelta(hours=5))
+    assert case.next_step in {Waiting.WRITES_HELD, "HOLD"}
+
+    hold = SystemHold.objects.get(ended_at=None)
+    SystemHold.objects.filter(pk=hold.pk).update(started_at=road.clock.at)
+    run = reconcile(road, monkeypatch)
+    assert [each.kind for each in run.differences.all()] == [DifferenceKind.ACCEPTED_UNKNOWN_TO_US]
+    call_command("release_writes")
+    road.live(case, timedelta(days=3))
+
+    assert road.acceptances_of(case) == [accepted]
+    assert case.holds.get(released_at=None).code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
+
+
+def test_an_account_that_the_backup_does_not_know_is_not_made_twice(
+    road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = road.case()
+    back_up(folder)
+    road.run(case)
+
+    restore(folder, replace=True)
+    SystemHold.objects.update(started_at=road.clock.at)
+    run = reconcile(road, monkeypatch)
+    call_command("release_writes")
+    road.live(case, timedelta(days=1))
+
+    assert [each.kind for each in run.differences.all()] == [DifferenceKind.ACCOUNT_WITHOUT_CASE]
+    assert len(road.simulator.control.state()["accounts"]) == 1
+    assert case.holds.get(released_at=None).code == HoldCode.ACCOUNT_UNCLEAR
+
+
+def test_a_database_with_content_is_replaced_only_when_that_is_said(road: Road, folder: Path) -> None:
+    road.case()
+    back_up(folder)
+
+    with pytest.raises(CommandError, match="--replace"):
+        restore(folder)
+
+    assert Enrollment.objects.count() == 1
+
+
+def test_a_damaged_backup_is_refused_before_anything_is_touched(road: Road, folder: Path) -> None:
+    case = road.case()
+    back_up(folder)
+    [copy] = list((folder / "files").rglob("*.pdf"))
+    copy.write_bytes(b"%PDF other bytes")
+    Enrollment.objects.filter(pk=case.pk).update(because="Still there.")
+
+    with pytest.raises(CommandError, match="other bytes"):
+        restore(folder, replace=True)
+
+    assert Enrollment.objects.get().because == "Still there."
+
+
+@pytest.mark.parametrize("lost", ["manifest.json", "files"])
+def test_a_backup_with_missing_parts_is_refused(road: Road, folder: Path, lost: str) -> None:
+    road.case()
+    back_up(folder)
+    path = folder / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    with pytest.raises(CommandError, match=r"missing|no backup"):
+        restore(folder, replace=True)
+
+
+def test_a_name_that_leads_out_of_the_backup_is_refused(road: Road, folder: Path) -> None:
+    road.case()
+    back_up(folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][-1]["path"] = "files/../../outside.pdf"
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+    with pytest.raises(CommandError, match="leads out"):
+        restore(folder, replace=True)
+
+
+def test_a_backup_says_which_documents_it_could_not_keep(road: Road, folder: Path) -> None:
+    road.case()
+    sealed = sealed_file()
+    storages["default"].delete(sealed.key)
+
+    with pytest.raises(CommandError, match=sealed.key):
+        back_up(folder)
+
+
+def test_a_folder_in_use_is_not_written_to(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "something").write_text("else")
+
+    with pytest.raises(CommandError, match="not empty"):
+        back_up(folder)
