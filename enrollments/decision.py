@@ -252,7 +252,7 @@ def _choose_and_accept(facts: Facts, now: datetime, policy: Policy) -> Step:
             code=Waiting.START_TOO_FAR,
             because=f"A plan can be accepted from {start.act_from.date} on: {start.act_from.rule.value}.",
         )
-    fresh = [offer for offer in facts.offers if now < offer.stale_at]
+    fresh = [offer for offer in facts.offers if offer.requested_at <= now < offer.stale_at]
     if not fresh:
         return _ask_for_plans(facts)
     judged = [(offer.plan, offers.judge(offer.plan, _poa(facts).limits)) for offer in fresh]
@@ -288,7 +288,7 @@ def _accept(offer: OfferFacts, start: StartPlan, facts: Facts, now: datetime, po
             act_by=start.last_act.date,
         )
     account = _known_account(facts)
-    if account.read_at is None or now > account.read_at + policy.fresh_reading:
+    if account.read_at is None or not account.read_at <= now <= account.read_at + policy.fresh_reading:
         return ReadAccount(because="The account is read once more right before a plan is accepted.")
     return _came_to_nothing_too_often(WriteKind.ACCEPT_PLAN, facts, policy) or AcceptPlan(
         offer.offer_id,

@@ -179,6 +179,8 @@ def _at_most(field: str, signed: Decimal | int, offered: Decimal | int | None, *
 def _buyback(signed: Decimal, offered: Decimal | None) -> FieldVerdict:
     field, unit = "solar buyback", "¢/kWh"
     shown = "not given" if offered is None else _quantity(offered, unit)
+    if offered is not None and (not offered.is_finite() or offered < 0):
+        return FieldVerdict(field, "not negative", shown, fits=False, because="The customer would pay for exporting.")
     if signed == 0:
         return FieldVerdict(
             field, "none required", shown, fits=True, because="The customer signed that none is needed."
@@ -186,7 +188,7 @@ def _buyback(signed: Decimal, offered: Decimal | None) -> FieldVerdict:
     limit = f"at least {_quantity(signed, unit)}"
     if offered is None:
         return FieldVerdict(field, limit, shown, fits=False, because="The offer does not say.")
-    if not offered.is_finite() or offered < signed:
+    if offered < signed:
         return FieldVerdict(field, limit, shown, fits=False, because="It is below the signed limit.")
     return FieldVerdict(field, limit, shown, fits=True, because="It is within the signed limit.")
 

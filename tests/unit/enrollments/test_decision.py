@@ -233,6 +233,15 @@ def test_the_account_is_read_right_before_the_acceptance() -> None:
     assert isinstance(next_step(facts), ReadAccount)
 
 
+def test_what_a_clock_that_ran_ahead_wrote_down_is_not_taken_for_fresh() -> None:
+    later = NOW + timedelta(hours=1)
+    read_later = replace(READY_TO_ACCEPT, account=replace(ACCOUNT, read_at=later))
+    offered_later = replace(READY_TO_ACCEPT, offers=(replace(OFFER, requested_at=later),))
+
+    assert isinstance(decide(read_later, now=NOW, policy=POLICY), ReadAccount)
+    assert isinstance(decide(offered_later, now=NOW, policy=POLICY), RequestPlans)
+
+
 def test_midnight_between_two_decisions_moves_the_start() -> None:
     before = next_step(READY_TO_ACCEPT, now=datetime(2026, 3, 6, 5, 59, tzinfo=UTC) - timedelta(hours=0))
     fresh = replace(READY_TO_ACCEPT, account=replace(ACCOUNT, read_at=datetime(2026, 3, 6, 5, 58, tzinfo=UTC)))

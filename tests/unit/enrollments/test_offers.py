@@ -104,6 +104,13 @@ def test_what_is_no_price_fails(field: str, value: Decimal) -> None:
     assert not judge(changed(field, value), LIMITS).fits
 
 
+def test_a_customer_who_needs_no_buyback_never_pays_for_exporting() -> None:
+    limits = replace(LIMITS, lowest_buyback_cents_per_kwh=Decimal(0))
+
+    assert judge(replace(FITTING, buyback_cents_per_kwh=Decimal(0)), limits).fits
+    assert not judge(replace(FITTING, buyback_cents_per_kwh=Decimal("-0.01")), limits).fits
+
+
 def test_no_buyback_is_needed_where_the_customer_signed_so() -> None:
     limits = replace(LIMITS, lowest_buyback_cents_per_kwh=Decimal(0))
 
