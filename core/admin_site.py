@@ -30,6 +30,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from core import clock
 from core.actors import Actor
+from core.encryption import EncryptedTextField
 from core.moves import MoveNotAllowed
 
 __all__ = [
@@ -56,6 +57,7 @@ __all__ = [
 ]
 
 LINKS_SHOWN = 20
+NEVER_LISTED_BY = frozenset({"token_hash"})
 
 Method = TypeVar("Method", bound=Callable[..., str])
 
@@ -182,6 +184,12 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
             request.user.has_perm(f"{opts.app_label}.{get_permission_codename(verb, opts)}")
             for verb in ("view", "change")
         )
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Refuse to list by what nobody may see: a list that grows or shrinks would tell it letter by letter."""
+        name = lookup.partition("__")[0]
+        secret = {each.name for each in self.opts.fields if isinstance(each, EncryptedTextField)} | NEVER_LISTED_BY
+        return name not in secret and bool(super().lookup_allowed(lookup, value, request))
 
     def may_press(self, request: HttpRequest, button: Button) -> bool:
         permission = button.permission or f"{self.opts.app_label}.{get_permission_codename('change', self.opts)}"

@@ -207,3 +207,15 @@ def test_the_office_group_cannot_make_itself_an_administrator(office_client: Cli
     ]
 
     assert answers == [403, 403]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "poa_documents/poadocument/?token_hash__startswith=a",
+        "poa_documents/poadocument/?signature_text__startswith=a",
+        "installations/customer/?date_of_birth_text__gt=a",
+    ],
+)
+def test_no_list_tells_letter_by_letter_what_staff_may_not_see(office_client: Client, address: str) -> None:
+    assert office_client.get(f"/admin/{address}").status_code == 400
