@@ -107,9 +107,8 @@ def _is_needed(mail: CustomerMail, poa: PoaDocument) -> bool:
 def _mark_sent(claim: _Claim, *, at: datetime) -> None:
     poa = lock(claim.poa.pk)
     CustomerMail.objects.filter(pk=claim.mail.pk).update(sent_at=at, due_at=None, last_error="")
-    evidence.record(
-        poa, kind="mail_sent", by=SYSTEM, at=at, details={"mail": claim.mail.pk, "mail_kind": claim.mail.kind}
-    )
+    details = {"mail": claim.mail.pk, "mail_kind": claim.mail.kind, "to": claim.poa.customer.email}
+    evidence.record(poa, kind="mail_sent", by=SYSTEM, at=at, details=details)
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from django.db import connection
 from core.actors import Actor
 from core.moves import MoveNotAllowed
 from core.queue import TaskName
+from installations.actions import correct_contact
 from installations.models import Language
 from poa_documents import actions, evidence, guards
 from poa_documents.cases import text_of
@@ -414,6 +415,18 @@ def test_a_suspended_poa_resumes_only_with_a_sound_file() -> None:
 
     poa.refresh_from_db()
     assert (poa.status, poa.suspended_because) == (PoaStatus.SIGNED, "")
+
+
+def test_the_evidence_names_every_address_to_which_a_link_went() -> None:
+    poa = sent_poa()
+    first = poa.customer.email
+    correct_contact(customer_id=poa.customer_id, email="new@example.com", phone="", language="en", by=STAFF, at=LATER)
+    mail = actions.send_poa(poa_id=poa.pk, by=STAFF, at=LATER)
+    actions.send_mail(mail_id=mail.pk, at=LATER)
+
+    sent = EvidenceEntry.objects.filter(poa=poa, kind="mail_sent").order_by("number")
+
+    assert [entry.details["to"] for entry in sent] == [first, "new@example.com"]
 
 
 def test_the_sweep_expires_an_invitation_after_its_last_day() -> None:
