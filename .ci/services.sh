@@ -3,8 +3,8 @@
 # its own. Nothing of the machine's own servers is touched, and what was started here is stopped here.
 #
 #   .ci/services.sh missing [PART …]            Debian packages that are needed and not there
-#   .ci/services.sh start FOLDER [PART …]       start parts (postgres redis s3; all by default); FOLDER/environment
-#                                               then names them in TEST_… variables, ready to be sourced
+#   .ci/services.sh start FOLDER [PART …]       start parts that do not run (postgres redis s3; all by default);
+#                                               FOLDER/environment then names them, ready to be sourced
 #   .ci/services.sh kill|stop FOLDER [PART …]   end parts, at once or politely; their data stays
 #   .ci/services.sh run PART … -- COMMAND …     start those parts that no TEST_… variable names, run the command, stop
 set -euo pipefail
@@ -51,6 +51,7 @@ postgres_programs() { dirname "$(compgen -G "/usr/lib/postgresql/*/bin/initdb" |
 
 start_postgres() {
     local programs port data="$folder/postgres"
+    if alive "$data/postmaster.pid"; then return; fi
     programs=$(postgres_programs)
     port=$(port_of postgres)
     if [ ! -e "$data" ]; then
@@ -76,6 +77,7 @@ end_postgres() {
 
 start_redis() {
     local port data="$folder/redis"
+    if alive "$data/pid"; then return; fi
     port=$(port_of redis)
     mkdir -p "$data"
     redis-server --port "$port" --bind $HOST --dir "$data" --save "" --appendonly yes --daemonize yes \
@@ -131,6 +133,7 @@ key_for() { ceph-authtool "$folder/s3/keyring" --gen-key -n "$@" >/dev/null; }
 
 start_s3() {
     local gateway monitor id
+    if alive "$folder/s3/client.rgw.pid"; then return; fi
     gateway=$(port_of s3)
     export CEPH_CONF="$folder/s3/ceph.conf" CEPH_ARGS=--no-mon-config
     if [ ! -e "$folder/s3" ]; then

@@ -29,17 +29,17 @@ WEBHOOKS = 1_000
 SENDERS = 8
 
 
-def slowest_answer(person: VisitingCustomer | Technician) -> Callable[[], float]:
-    """Time every page that a person asks for from now on."""
+def slowest_answer(person: VisitingCustomer | Technician) -> Callable[[], tuple[float, str]]:
+    """Time every page that a person asks for from now on; give the slowest, and which it was."""
     browser = person._browser
-    original, times = browser._session.request, []
+    original, times = browser._session.request, list[tuple[float, str]]()
 
     def timed(*arguments: object, **options: object) -> requests.Response:
         began = time.monotonic()
         try:
             return original(*arguments, **options)  # type: ignore[arg-type]
         finally:
-            times.append(time.monotonic() - began)
+            times.append((time.monotonic() - began, f"{arguments[0]} {arguments[1]}"))
 
     browser._session.request = timed  # type: ignore[method-assign]
     return lambda: max(times)
@@ -66,8 +66,8 @@ def test_Q10_redis_down_while_a_customer_signs_and_a_technician_marks_pto(house:
     customer.close()
     technician.close()
 
-    assert customer_waited() < LONGEST_ANSWER_SECONDS
-    assert technician_waited() < LONGEST_ANSWER_SECONDS
+    assert customer_waited() < (LONGEST_ANSWER_SECONDS, ""), customer_waited()
+    assert technician_waited() < (LONGEST_ANSWER_SECONDS, ""), technician_waited()
     signed = PoaDocument.objects.get(pk=poa.pk)
     assert signed.signed_at is not None
     assert GoLiveReport.objects.filter(installation=job).count() == 1

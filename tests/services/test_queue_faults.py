@@ -114,8 +114,10 @@ def test_Q3_worker_killed_between_answer_and_commit(house: House) -> None:
 
     house.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER)
     assert house.calls(case, "accept") == 1
-    [attempt] = AcceptAttempt.objects.filter(enrollment=case)
-    assert attempt.write.doubt_since is not None
+    writes = LightWrite.objects.filter(enrollment=case, kind=WriteKind.ACCEPT_PLAN)
+    told = [(write.status, write.doubt_since is not None, write.outcome) for write in writes]
+    assert len(told) == 1, [*told, *case.events.values_list("at", "name", "reason")]
+    assert told[0][:2] == (WriteStatus.DONE, True)
 
 
 def test_Q4_worker_killed_after_the_commit_and_before_the_queue_heard_of_it(house: House) -> None:
