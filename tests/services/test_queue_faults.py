@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from core.clock import now
 from core.queue import TaskName
-from enrollments.models import AcceptAttempt, Enrollment, LightWrite, RemoteCall
+from enrollments.models import Enrollment, LightWrite, RemoteCall
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
 from installations.models import Site
 from tests.factories import installations as made
