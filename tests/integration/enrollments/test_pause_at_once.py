@@ -1,0 +1,118 @@
+"""A pause, or a system hold, with workers running: what is queued does not start any more."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connections
+
+from enrollments.actions.holding import hold_writes
+from enrollments.models import Enrollment, LightWrite
+from enrollments.states import WriteKind, WriteStatus
+from enrollments.steps import Waiting
+from simulator.server import RunningSimulator, start_simulator
+from tests.contract.dialects import DIALECT_PAIRS
+from tests.integration.enrollments.road import MORNING, OFFICE, Road
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CASES = 8
+WORKERS = 3
+SECONDS_LIGHT_TAKES = 1.7
+SECONDS_ALLOWED = 1.0
+SECONDS_TO_WAIT = 60
+
+
+@pytest.fixture
+def simulator() -> Iterator[RunningSimulator]:
+    running = start_simulator(dialect=DIALECT_PAIRS[0].simulator)
+    running.control.set_now(MORNING)
+    running.control.freeze_clock()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def road(simulator: RunningSimulator) -> Iterator[Road]:
+    walked = Road(simulator, DIALECT_PAIRS[0])
+    yield walked
+    walked.check()
+    walked.light.close()
+
+
+def ready_cases(road: Road) -> list[Enrollment]:
+    """Cases that a pause keeps from their acceptance, and nothing else."""
+    cases = [road.case() for _ in range(CASES)]
+    pause = road.pause()
+    for case in cases:
+        road.run(case)
+        road.finish_at_light(case)
+        road.report_pto(case)
+    road.pass_time(road.policy.collecting_interval)
+    for case in cases:
+        assert road.run(case) == Waiting.PAUSED
+    road.resume(pause)
+    return cases
+
+
+def start_workers(road: Road, cases: list[Enrollment]) -> list[threading.Thread]:
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for case in cases:
+        waiting.put(case.pk)
+
+    def work() -> None:
+        try:
+            while not waiting.empty():
+                road.engine.advance(waiting.get_nowait())
+        except queue.Empty:
+            pass
+        finally:
+            connections.close_all()
+
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(WORKERS)]
+    for worker in workers:
+        worker.start()
+    return workers
+
+
+def accepted_at_light(road: Road) -> int:
+    return len(road.simulator.control.requests("accept"))
+
+
+@pytest.mark.parametrize(
+    "stop",
+    [
+        lambda road: road.pause(),
+        lambda road: hold_writes(reason="Stop.", by=OFFICE, at=road.clock.at),
+    ],
+    ids=["pause", "system_hold"],
+)
+def test_no_acceptance_reaches_light_a_second_after_it_was_stopped(road: Road, stop: Callable[[Road], object]) -> None:
+    cases = ready_cases(road)
+    road.simulator.control.order_fault("token", "delay", seconds=SECONDS_LIGHT_TAKES, times=None)
+    workers = start_workers(road, cases)
+    wait_until(lambda: LightWrite.objects.filter(kind=WriteKind.ACCEPT_PLAN, status=WriteStatus.OPEN).exists())
+
+    stop(road)
+    time.sleep(SECONDS_ALLOWED)  # the promise is about this second
+    received = accepted_at_light(road)
+    for worker in workers:
+        worker.join(SECONDS_TO_WAIT)
+
+    assert not any(worker.is_alive() for worker in workers)
+    assert accepted_at_light(road) == received
+    assert received < CASES
+    stopped = LightWrite.objects.filter(kind=WriteKind.ACCEPT_PLAN, status=WriteStatus.NOT_DONE)
+    assert all(write.outcome.startswith("Not sent.") for write in stopped)
+    assert len(road.simulator.control.acceptances()) == received
+    waiting = {Enrollment.objects.get(pk=case.pk).next_step for case in cases}
+    assert waiting & {Waiting.PAUSED, Waiting.WRITES_HELD}
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS_TO_WAIT
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
