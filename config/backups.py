@@ -32,6 +32,7 @@ MANIFEST = "manifest.json"
 FILES = "files"
 DUMPS = {"postgresql": "database.dump", "sqlite": "database.sqlite3"}
 VERSION = 1
+PROGRAM_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
 HOLD_REASON = "This database was restored from a backup of {taken_at}. Compare all accounts with Light first."
 HOLD_COLUMNS = "reason, needs_reconciliation, started_at, started_by, ended_by"
 
@@ -280,7 +281,11 @@ def _run_program(program: str, *arguments: str, environment: dict[str, str] | No
     if path is None:
         raise ProgramFailed(f"The program {program} is missing. Debian: apt install postgresql-client")
     done = subprocess.run(  # noqa: S603 - a program found on our own path, no shell
-        [path, *arguments], env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False
+        [path, *arguments],
+        env={**PROGRAM_ENVIRONMENT, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise ProgramFailed(f"{program} failed: {done.stderr.strip()[:2000]}")

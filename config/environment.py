@@ -223,6 +223,14 @@ _TABLE = (
         _SECRETS,
     ),
     Variable(
+        "METRICS_TOKEN",
+        "",
+        f"a random text of at least {SHORTEST_SECRET} characters",
+        "Bearer token that `/metrics` asks for; empty means that only this machine may read it, past no proxy.",
+        lambda value: value and secret(value),
+        _SECRETS,
+    ),
+    Variable(
         "DATABASE_URL",
         "",
         "postgres://user:password@host:5432/name or sqlite:///absolute/path",

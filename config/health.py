@@ -10,11 +10,15 @@ from http import HTTPStatus
 
 from celery import current_app
 from django.core.files.storage import storages
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from core import clock
+from enrollments.alarms import CONCERN_THE_PROCESSES, alarms
+from enrollments.measures import measure
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +44,16 @@ def readyz(_request: HttpRequest) -> JsonResponse:
     parts = {name: _state_of(name, check) for name, check in CHECKS.items()}
     ready = all(state == "ok" for state in parts.values())
     status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-    return JsonResponse({"ready": ready, "parts": parts}, status=status)
+    return JsonResponse({"ready": ready, "parts": parts, "alarms": _alarms_of_processes()}, status=status)
+
+
+def _alarms_of_processes() -> list[str]:
+    """Name the alarms that are about processes and parts. They never make us unready: pages work without workers."""
+    try:
+        now = clock.now()
+        return [alarm.code for alarm in alarms(measure(now=now), now=now) if alarm.code in CONCERN_THE_PROCESSES]
+    except DatabaseError:
+        return []
 
 
 def _state_of(name: str, check: Callable[[], None]) -> str:

@@ -23,6 +23,19 @@ class CaseChange(models.Model):
         return f"Case of site {self.site_id} changed"
 
 
+class LastSweep(models.Model):
+    """When a sweep ran last. One row per kind of sweep, written over each time."""
+
+    task = models.CharField(max_length=60, unique=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("task",)
+
+    def __str__(self) -> str:
+        return self.task
+
+
 class IdempotentRequest(models.Model):
     """A write of another system and the answer it got, so that its repetition gets the same answer and does nothing."""
 

@@ -102,6 +102,11 @@ class Enrollment(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="enrollment_due"),
             models.Index(fields=["lease_until"], condition=Q(lease_until__isnull=False), name="enrollment_leased"),
+            models.Index(
+                fields=["act_by_date"],
+                condition=Q(status=EnrollmentStatus.OPEN, act_by_date__isnull=False),
+                name="enrollment_act_by",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -121,6 +126,7 @@ class EnrollmentEvent(models.Model):
 
     class Meta:
         ordering = ("at", "pk")
+        indexes: ClassVar = [models.Index(fields=["name", "at"], name="enrollment_event_kind")]
 
     def __str__(self) -> str:
         return f"{self.name} by {self.actor}"
@@ -161,6 +167,7 @@ class LightWrite(models.Model):
                 name="write_closed_when_settled",
             ),
         ]
+        indexes: ClassVar = [models.Index(fields=["kind", "opened_at"], name="write_kind_opened")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.get_status_display()})"
@@ -394,6 +401,10 @@ class WebhookDelivery(models.Model):
     class Meta:
         verbose_name_plural = "webhook deliveries"
         ordering = ("-received_at", "-pk")
+        indexes: ClassVar = [
+            models.Index(fields=["received_at"], name="delivery_received"),
+            models.Index(fields=["received_at"], condition=Q(settled_at__isnull=True), name="delivery_unsettled"),
+        ]
 
     def __str__(self) -> str:
         return self.event_name or self.event_key

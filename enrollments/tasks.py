@@ -5,6 +5,7 @@ from celery import shared_task
 from core import clock
 from core.actors import SYSTEM
 from core.queue import TaskName, enqueue_on_commit
+from core.sweeps import note_sweep
 from enrollments.actions import comparing, opening, settling
 from enrollments.leases import due_enrollments
 from enrollments.wiring import current_enrollment_id, engine, tools
@@ -62,4 +63,5 @@ def sweep_enrollments_task(**_later: object) -> str:
     due = due_enrollments(at=clock.now(), limit=MOST_IN_A_SWEEP)
     for enrollment_id in due:
         enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)
+    note_sweep(TaskName.SWEEP_ENROLLMENTS, at=clock.now())
     return f"{changed} cases changed, {len(deliveries)} webhooks to settle, {len(due)} enrollments due"

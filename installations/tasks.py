@@ -2,10 +2,14 @@
 
 from celery import shared_task
 
+from core import clock
 from core.queue import TaskName
+from core.sweeps import note_sweep
 from installations import proofs
 
 
 @shared_task(name=TaskName.SWEEP_PROOFS.value, acks_late=True)
 def sweep_proofs_task(**_later: object) -> str:
-    return f"{proofs.store_waiting()} stored"
+    stored = proofs.store_waiting()
+    note_sweep(TaskName.SWEEP_PROOFS, at=clock.now())
+    return f"{stored} stored"

@@ -4,6 +4,7 @@ from celery import shared_task
 
 from core import clock
 from core.queue import TaskName
+from core.sweeps import note_sweep
 from poa_documents import actions
 
 
@@ -19,4 +20,6 @@ def send_mail_task(*, mail_id: int, **_later: object) -> str:
 
 @shared_task(name=TaskName.SWEEP_POAS.value, acks_late=True)
 def sweep_poas_task(**_later: object) -> str:
-    return f"{actions.sweep_poas(at=clock.now())} looked at"
+    count = actions.sweep_poas(at=clock.now())
+    note_sweep(TaskName.SWEEP_POAS, at=clock.now())
+    return f"{count} looked at"

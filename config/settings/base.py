@@ -186,6 +186,7 @@ EMAIL_TIMEOUT = 20
 
 CLOCK = "core.clock.SystemClock"
 SWEEP_SECONDS: int = read("SWEEP_SECONDS")
+METRICS_TOKEN: str = read("METRICS_TOKEN")
 
 CELERY_BROKER_URL: str = read("CELERY_BROKER_URL")
 if CELERY_BROKER_URL == "memory://":

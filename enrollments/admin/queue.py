@@ -1,5 +1,6 @@
 """The first page of the admin: what is stuck, why, whose turn it is, and what to do."""
 
+from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -10,6 +11,8 @@ from core import clock
 from core.admin_site import Cell, age, moment, name_actors, page_of, press_url
 from core.dates import chicago_day
 from enrollments import presenters, queries
+from enrollments.alarms import alarms
+from enrollments.measures import measure
 from enrollments.presenters import QueueRow
 from enrollments.queries import QueueChoice, QueuePart
 from enrollments.states import HoldOwner
@@ -40,10 +43,16 @@ def add_work_queue(request: HttpRequest, context: dict[str, Any]) -> dict[str, A
             "is_held": choice.part == QueuePart.HELD,
             "seen_at": moment(now),
         },
+        "alarms": raised(now),
         "alerts": alerts(request),
         "pauses": pauses(request),
         "shortcuts": shortcuts(request),
     }
+
+
+def raised(now: datetime) -> list[Cell]:
+    """List the alarms about the system as a whole."""
+    return [Cell(alarm.text, note=alarm.advice) for alarm in alarms(measure(now=now), now=now)]
 
 
 def chosen(request: HttpRequest) -> QueueChoice:

@@ -5,6 +5,8 @@ from django.test import Client
 
 from config import health
 from config.celery import app
+from enrollments.actions.holding import hold_writes
+from tests.factories.installations import AT, OFFICE
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +22,11 @@ def test_ready_when_every_part_answers(client: Client) -> None:
     response = client.get("/readyz")
 
     assert response.status_code == 200
-    assert response.json() == {"ready": True, "parts": {"database": "ok", "storage": "ok", "broker": "ok"}}
+    assert response.json() == {
+        "ready": True,
+        "parts": {"database": "ok", "storage": "ok", "broker": "ok"},
+        "alarms": [],
+    }
 
 
 def test_the_answer_is_not_kept_by_anyone(client: Client) -> None:
@@ -36,7 +42,11 @@ def test_a_failing_part_is_named_and_its_secrets_are_not(client: Client, monkeyp
     response = client.get("/readyz")
 
     assert response.status_code == 503
-    assert response.json() == {"ready": False, "parts": {"database": "failing", "storage": "ok", "broker": "ok"}}
+    assert response.json() == {
+        "ready": False,
+        "parts": {"database": "failing", "storage": "ok", "broker": "ok"},
+        "alarms": [],
+    }
     assert b"hunter22" not in response.content
 
 
@@ -65,3 +75,12 @@ def test_waiting_migrations_make_us_unready_and_say_what_to_do(client: Client, m
 
 def test_asking_changes_nothing(client: Client) -> None:
     assert client.post("/readyz").status_code == 405
+
+
+def test_alarms_about_processes_are_told_and_leave_us_ready(client: Client) -> None:
+    hold_writes(reason="A move.", by=OFFICE, at=AT)
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 200
+    assert response.json()["alarms"] == ["WRITES_STOPPED"]

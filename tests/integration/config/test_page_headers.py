@@ -54,4 +54,16 @@ def test_every_page_has_the_headers_that_shut_it(client: Client) -> None:
 def test_every_face_is_mounted_where_the_headers_expect_it() -> None:
     mounted = {str(entry.pattern).split("/")[0] for entry in get_resolver().url_patterns}
 
-    assert mounted <= {"", "admin", "portal", "field", "api", "webhooks", "healthz", "readyz", "i18n", "sw.js"}
+    assert mounted <= {
+        "",
+        "admin",
+        "portal",
+        "field",
+        "api",
+        "webhooks",
+        "healthz",
+        "readyz",
+        "metrics",
+        "i18n",
+        "sw.js",
+    }

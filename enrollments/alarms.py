@@ -1,0 +1,182 @@
+"""
+What operations must know without looking for it. Pure, over numbers that `measures.measure` gathered.
+
+An alarm is about the system as a whole; what is the matter with one case stands in its hold.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from core.dates import chicago_day
+
+NEWS_PATIENCE = timedelta(days=1)
+QUEUE_PATIENCE = timedelta(minutes=2)
+SWEEP_PATIENCE = timedelta(minutes=1)
+RECONCILIATION_PATIENCE = timedelta(days=2)
+PAUSE_PATIENCE = timedelta(days=1)
+DAYS_BEFORE_WINDOW_CLOSES = 3
+FEWEST_FAILED_ACCEPTANCES = 3
+
+
+class AlarmCode(StrEnum):
+    WRITES_STOPPED = "WRITES_STOPPED"
+    SWEEPS_SILENT = "SWEEPS_SILENT"
+    QUEUE_OLD = "QUEUE_OLD"
+    NO_WEBHOOKS = "NO_WEBHOOKS"
+    ACCEPTANCES_FAILING = "ACCEPTANCES_FAILING"
+    WINDOWS_CLOSING = "WINDOWS_CLOSING"
+    SEALS_FAILING = "SEALS_FAILING"
+    PROOFS_NOT_STORED = "PROOFS_NOT_STORED"
+    DIFFERENCES_AT_LIGHT = "DIFFERENCES_AT_LIGHT"
+    NOT_RECONCILED = "NOT_RECONCILED"
+    PAUSED_FOR_LONG = "PAUSED_FOR_LONG"
+
+
+CONCERN_THE_PROCESSES = frozenset(
+    {
+        AlarmCode.WRITES_STOPPED,
+        AlarmCode.SWEEPS_SILENT,
+        AlarmCode.QUEUE_OLD,
+        AlarmCode.SEALS_FAILING,
+        AlarmCode.PROOFS_NOT_STORED,
+    }
+)
+"""What a readiness probe tells besides; the others are about cases and Light."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """How the system stands. Instants are None when the thing never happened."""
+
+    expects_webhooks: bool = False
+    last_webhook_at: datetime | None = None
+    account_changed_at: datetime | None = None
+    due_cases: int = 0
+    oldest_due_at: datetime | None = None
+    unfinished_cases: int = 0
+    accepted_in_a_day: int = 0
+    failed_acceptances_in_a_day: int = 0
+    acceptances_in_doubt: int = 0
+    windows_closing: int = 0
+    first_window_closes: date | None = None
+    failing_seals: int = 0
+    unstored_proofs: int = 0
+    unsettled_deliveries: int = 0
+    swept_at: dict[str, datetime | None] = field(default_factory=dict)
+    writes_stopped_because: str = ""
+    paused_since: datetime | None = None
+    reconciled_at: datetime | None = None
+    differences: int = 0
+    oldest_account_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Alarm:
+    code: AlarmCode
+    text: str
+    advice: str
+
+
+def alarms(numbers: Numbers, *, now: datetime) -> tuple[Alarm, ...]:
+    """Name all that is wrong, the gravest first."""
+    return (
+        *_about_processes(numbers, now),
+        *_about_light(numbers, now),
+        *_about_files(numbers),
+        *_about_reconciliation(numbers, now),
+    )
+
+
+def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
+    if numbers.writes_stopped_because:
+        yield Alarm(
+            AlarmCode.WRITES_STOPPED,
+            f"All writes to Light are stopped: {numbers.writes_stopped_because}",
+            "Operations let them go on with “manage.py release_writes”, after a restore once accounts are reconciled.",
+        )
+    silent = [task for task, at in numbers.swept_at.items() if at is None or now - at > SWEEP_PATIENCE]
+    if silent and numbers.unfinished_cases:
+        since = min((at for at in numbers.swept_at.values() if at), default=None)
+        yield Alarm(
+            AlarmCode.SWEEPS_SILENT,
+            f"The sweeps do not run ({', '.join(sorted(silent))}); "
+            + (f"the oldest ran last at {since:%Y-%m-%d %H:%M} UTC." if since else "they have never run."),
+            "Look whether scheduler, queue and workers are alive. Nothing goes on by itself meanwhile.",
+        )
+    if numbers.oldest_due_at is not None and now - numbers.oldest_due_at > QUEUE_PATIENCE:
+        yield Alarm(
+            AlarmCode.QUEUE_OLD,
+            f"{numbers.due_cases} cases are due, the oldest for {_minutes(now - numbers.oldest_due_at)}.",
+            "The workers do not keep up, or none runs. Look at their log; start more of them.",
+        )
+    if numbers.paused_since is not None and now - numbers.paused_since > PAUSE_PATIENCE:
+        yield Alarm(
+            AlarmCode.PAUSED_FOR_LONG,
+            f"Acceptances have been paused since {chicago_day(numbers.paused_since)}.",
+            "Resume them as soon as the reason is gone: dates that customers signed go by.",
+        )
+
+
+def _about_light(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
+    changed = numbers.account_changed_at
+    has_news = changed is not None and now - changed <= NEWS_PATIENCE
+    is_silent = numbers.last_webhook_at is None or now - numbers.last_webhook_at > NEWS_PATIENCE
+    if numbers.expects_webhooks and has_news and is_silent:
+        yield Alarm(
+            AlarmCode.NO_WEBHOOKS,
+            "No webhook came for a day although accounts at Light changed.",
+            "Polling does the work, later. Check the address and the secret in Light's dashboard.",
+        )
+    failed, done = numbers.failed_acceptances_in_a_day, numbers.accepted_in_a_day
+    if failed >= FEWEST_FAILED_ACCEPTANCES and failed >= done:
+        yield Alarm(
+            AlarmCode.ACCEPTANCES_FAILING,
+            f"Of {failed + done} acceptances since yesterday {failed} failed.",
+            "Look at the writes to Light. If the cause is not with single cases, pause acceptances and ask Light.",
+        )
+    if numbers.windows_closing:
+        yield Alarm(
+            AlarmCode.WINDOWS_CLOSING,
+            f"{numbers.windows_closing} cases must be accepted within {DAYS_BEFORE_WINDOW_CLOSES} days and cannot yet; "
+            f"the first until {numbers.first_window_closes}.",
+            "Open them in the work queue: each names who must act. Later, the customer must sign anew.",
+        )
+
+
+def _about_files(numbers: Numbers) -> Iterator[Alarm]:
+    if numbers.failing_seals:
+        yield Alarm(
+            AlarmCode.SEALS_FAILING,
+            f"{numbers.failing_seals} signed documents cannot be stored.",
+            "The signatures are safe and storing is tried again. Check the storage.",
+        )
+    if numbers.unstored_proofs:
+        yield Alarm(
+            AlarmCode.PROOFS_NOT_STORED,
+            f"{numbers.unstored_proofs} proofs wait in the database because they could not be stored.",
+            "Nothing is lost and storing is tried again. Check the storage.",
+        )
+
+
+def _about_reconciliation(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
+    if numbers.differences:
+        yield Alarm(
+            AlarmCode.DIFFERENCES_AT_LIGHT,
+            f"The last reconciliation found {numbers.differences} differences between Light and what we know.",
+            "Each stands with a proposed repair under Reconciliations.",
+        )
+    oldest = numbers.oldest_account_at
+    if oldest is None or now - oldest <= RECONCILIATION_PATIENCE:
+        return
+    if numbers.reconciled_at is None or now - numbers.reconciled_at > RECONCILIATION_PATIENCE:
+        yield Alarm(
+            AlarmCode.NOT_RECONCILED,
+            "Accounts at Light have not been compared completely with what we know for two days.",
+            "It is done every night. Run “manage.py reconcile --all” and look at the log.",
+        )
+
+
+def _minutes(span: timedelta) -> str:
+    return f"{int(span.total_seconds() // 60)} minutes"

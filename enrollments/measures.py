@@ -1,0 +1,80 @@
+"""The numbers by which it shows how the system stands. A fixed number of queries, however many cases there are."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, Max, Min, Q
+
+from core.dates import chicago_day
+from core.models import LastSweep
+from core.queue import TaskName
+from enrollments import stops
+from enrollments.alarms import DAYS_BEFORE_WINDOW_CLOSES, Numbers
+from enrollments.models import Difference, Enrollment, EnrollmentEvent, LightWrite, Pause, ReconciliationRun
+from enrollments.models import WebhookDelivery as Delivery
+from enrollments.states import (
+    SETTLED_STATUSES,
+    UNSETTLED_WRITE_STATUSES,
+    DifferenceKind,
+    EnrollmentStatus,
+    WriteKind,
+    WriteStatus,
+)
+from installations.models import KeptProof, ProofFile
+from poa_documents.models import PoaDocument
+from poa_documents.states import PoaStatus
+
+A_DAY = timedelta(days=1)
+SWEEPS = (TaskName.SWEEP_PROOFS, TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
+
+
+def measure(*, now: datetime) -> Numbers:
+    cases = Enrollment.objects.aggregate(
+        unfinished=Count("pk", filter=~Q(status__in=sorted(SETTLED_STATUSES))),
+        oldest_account=Min("opened_at", filter=Q(light_account_uuid__isnull=False)),
+    )
+    due = Enrollment.objects.filter(due_at__lte=now, lease_until__isnull=True).aggregate(
+        count=Count("pk"), oldest=Min("due_at")
+    )
+    closing = Enrollment.objects.filter(
+        status=EnrollmentStatus.OPEN,
+        act_by_date__lte=chicago_day(now) + timedelta(days=DAYS_BEFORE_WINDOW_CLOSES),
+    ).aggregate(count=Count("pk"), first=Min("act_by_date"))
+    was_in_doubt = Q(status=WriteStatus.NOT_DONE, doubt_since__isnull=False)
+    acceptances = LightWrite.objects.filter(kind=WriteKind.ACCEPT_PLAN, opened_at__gt=now - A_DAY).aggregate(
+        done=Count("pk", filter=Q(status=WriteStatus.DONE)),
+        failed=Count("pk", filter=Q(status=WriteStatus.REFUSED) | was_in_doubt),
+        unsettled=Count("pk", filter=Q(status__in=sorted(UNSETTLED_WRITE_STATUSES))),
+    )
+    swept = dict(LastSweep.objects.values_list("task", "at"))
+    run = ReconciliationRun.objects.filter(finished_at__isnull=False).first()
+    complete = ReconciliationRun.objects.filter(unread_count=0).aggregate(at=Max("finished_at"))
+    return Numbers(
+        expects_webhooks=bool(settings.LIGHT_WEBHOOK_SECRETS),
+        last_webhook_at=Delivery.objects.aggregate(at=Max("received_at"))["at"],
+        account_changed_at=EnrollmentEvent.objects.filter(name="light_status").aggregate(at=Max("at"))["at"],
+        due_cases=due["count"],
+        oldest_due_at=due["oldest"],
+        unfinished_cases=cases["unfinished"],
+        accepted_in_a_day=acceptances["done"],
+        failed_acceptances_in_a_day=acceptances["failed"],
+        acceptances_in_doubt=acceptances["unsettled"],
+        windows_closing=closing["count"],
+        first_window_closes=closing["first"],
+        failing_seals=PoaDocument.objects.filter(status=PoaStatus.SEALING, seal_failures__gt=0).count(),
+        unstored_proofs=sum(
+            model.objects.filter(unstored_content__isnull=False).count() for model in (ProofFile, KeptProof)
+        ),
+        unsettled_deliveries=Delivery.objects.filter(settled_at__isnull=True).count(),
+        swept_at={task.value: swept.get(task.value) for task in SWEEPS},
+        writes_stopped_because=stops.why_writes_are_stopped(),
+        paused_since=Pause.objects.filter(ended_at__isnull=True).aggregate(at=Min("started_at"))["at"],
+        reconciled_at=complete["at"],
+        differences=_differences(run),
+        oldest_account_at=cases["oldest_account"],
+    )
+
+
+def _differences(run: ReconciliationRun | None) -> int:
+    """What settles itself is no difference to alarm anybody with."""
+    return Difference.objects.filter(run=run).exclude(kind=DifferenceKind.UNDER_WAY).count()

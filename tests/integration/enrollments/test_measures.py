@@ -1,0 +1,150 @@
+"""The numbers behind the alarms, from real cases, in a number of queries that does not grow."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from core.clock import now
+from core.queue import TaskName
+from core.sweeps import note_sweep
+from enrollments import tasks
+from enrollments.actions.holding import hold_writes
+from enrollments.alarms import AlarmCode, alarms
+from enrollments.measures import SWEEPS, measure
+from enrollments.models import Difference, Enrollment, ReconciliationRun, WebhookDelivery
+from enrollments.states import DifferenceKind, EnrollmentStatus
+from installations import tasks as proof_tasks
+from poa_documents import tasks as poa_tasks
+from tests.factories.cases import case
+from tests.factories.poa_documents import sealing_poa
+from tests.integration.enrollments.road import OFFICE, Road
+
+
+def raised(road: Road) -> set[AlarmCode]:
+    now = road.clock.at
+    return {alarm.code for alarm in alarms(measure(now=now), now=now)}
+
+
+def sweep(road: Road) -> None:
+    for task in SWEEPS:
+        note_sweep(task, at=road.clock.at)
+
+
+def test_a_case_on_its_way_raises_nothing(road: Road) -> None:
+    sweep(road)
+    road.run(road.case())
+
+    assert raised(road) == set()
+
+
+def test_acceptances_done_and_refused_are_counted(road: Road) -> None:
+    good, bad = road.case(), road.case()
+    for each in (good, bad):
+        road.run(each)
+        road.finish_at_light(each)
+        road.report_pto(each)
+    road.simulator.control.order_fault("accept", "unprocessable", account_uuid=str(bad.light_account_uuid))
+    for each in (good, bad):
+        road.live(each, timedelta(hours=2))
+
+    numbers = measure(now=road.clock.at)
+
+    assert good.status == EnrollmentStatus.FINALIZED
+    assert (numbers.accepted_in_a_day, numbers.failed_acceptances_in_a_day) == (1, 1)
+    assert measure(now=road.clock.at + timedelta(days=2)).accepted_in_a_day == 0
+
+
+def test_an_account_that_changes_without_any_webhook_is_noticed(road: Road) -> None:
+    finished = road.case()
+    road.run(finished)
+    road.finish_at_light(finished)
+    road.pass_time(timedelta(hours=2))
+    road.run(finished)
+    sweep(road)
+
+    assert raised(road) == {AlarmCode.NO_WEBHOOKS}
+
+    WebhookDelivery.objects.create(
+        event_key="1", body="{}", received_at=road.clock.at, settled_at=road.clock.at, outcome="nothing to do"
+    )
+    assert raised(road) == set()
+
+
+def test_a_last_day_to_act_that_comes_near_is_noticed(road: Road) -> None:
+    waiting = road.case()
+    road.report_pto(waiting)
+    road.run(waiting)
+    sweep(road)
+    assert waiting.act_by_date is not None
+    assert raised(road) == set()
+
+    Enrollment.objects.filter(pk=waiting.pk).update(act_by_date=road.clock.at.date() + timedelta(days=2))
+
+    assert raised(road) == {AlarmCode.WINDOWS_CLOSING}
+
+
+def test_cases_that_nobody_takes_are_noticed(road: Road) -> None:
+    road.case()
+    road.pass_time(timedelta(minutes=5))
+    sweep(road)
+
+    numbers = measure(now=road.clock.at)
+
+    assert numbers.due_cases == 1
+    assert raised(road) == {AlarmCode.QUEUE_OLD}
+
+
+def test_a_stop_of_all_writes_is_shown(road: Road) -> None:
+    hold_writes(reason="The provider moves.", by=OFFICE, at=road.clock.at)
+
+    assert raised(road) == {AlarmCode.WRITES_STOPPED}
+
+
+def test_differences_of_the_last_run_count_and_those_that_settle_themselves_do_not(road: Road) -> None:
+    old, new = (
+        ReconciliationRun.objects.create(started_at=at, finished_at=at, started_by="system")
+        for at in (road.clock.at - timedelta(days=1), road.clock.at)
+    )
+    Difference.objects.create(run=old, kind=DifferenceKind.NOT_SHOWN_AT_LIGHT, repair="x")
+    Difference.objects.create(run=new, kind=DifferenceKind.UNDER_WAY, repair="x")
+    assert measure(now=road.clock.at).differences == 0
+
+    Difference.objects.create(run=new, kind=DifferenceKind.ENDED_AT_LIGHT, repair="x")
+
+    assert measure(now=road.clock.at).differences == 1
+
+
+def test_a_seal_that_fails_is_counted(db: None) -> None:
+    poa = sealing_poa()
+    type(poa).objects.filter(pk=poa.pk).update(seal_failures=2)
+    assert poa.signed_at is not None
+
+    assert measure(now=poa.signed_at).failing_seals == 1
+
+
+@pytest.mark.django_db
+def test_every_sweep_says_that_it_ran() -> None:
+    tasks.sweep_enrollments_task()
+    poa_tasks.sweep_poas_task()
+    proof_tasks.sweep_proofs_task()
+    tasks.sweep_enrollments_task()
+
+    assert all(measure(now=now()).swept_at.values())
+    assert (
+        set(measure(now=now()).swept_at)
+        == {task.value for task in SWEEPS}
+        == {name.value for name in TaskName if name.value.endswith(("sweep", "sweep_proofs"))}
+    )
+
+
+def test_the_number_of_queries_does_not_grow_with_the_cases(road: Road) -> None:
+    with CaptureQueriesContext(connection) as without_cases:
+        measure(now=road.clock.at)
+    for _ in range(3):
+        case()
+    with CaptureQueriesContext(connection) as with_cases:
+        measure(now=road.clock.at)
+
+    assert len(with_cases) == len(without_cases)

@@ -1,0 +1,94 @@
+"""Each alarm is raised by what it is about, and by nothing else."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from enrollments.alarms import CONCERN_THE_PROCESSES, AlarmCode, Numbers, alarms
+
+NOW = datetime(2026, 3, 5, 18, tzinfo=UTC)
+DAY = timedelta(days=1)
+QUIET = Numbers(
+    expects_webhooks=True,
+    last_webhook_at=NOW - timedelta(hours=3),
+    account_changed_at=NOW - timedelta(hours=1),
+    due_cases=4,
+    oldest_due_at=NOW - timedelta(seconds=20),
+    unfinished_cases=9,
+    accepted_in_a_day=30,
+    failed_acceptances_in_a_day=2,
+    swept_at={"enrollments.sweep": NOW - timedelta(seconds=7), "poa_documents.sweep": NOW},
+    paused_since=NOW - timedelta(hours=2),
+    reconciled_at=NOW - DAY,
+    oldest_account_at=NOW - 40 * DAY,
+)
+RAISED = {
+    AlarmCode.WRITES_STOPPED: replace(QUIET, writes_stopped_because="A restore."),
+    AlarmCode.SWEEPS_SILENT: replace(QUIET, swept_at={**QUIET.swept_at, "enrollments.sweep": NOW - DAY}),
+    AlarmCode.QUEUE_OLD: replace(QUIET, oldest_due_at=NOW - timedelta(minutes=3)),
+    AlarmCode.NO_WEBHOOKS: replace(QUIET, last_webhook_at=NOW - timedelta(hours=25)),
+    AlarmCode.ACCEPTANCES_FAILING: replace(QUIET, failed_acceptances_in_a_day=3, accepted_in_a_day=3),
+    AlarmCode.WINDOWS_CLOSING: replace(QUIET, windows_closing=2, first_window_closes=date(2026, 3, 7)),
+    AlarmCode.SEALS_FAILING: replace(QUIET, failing_seals=1),
+    AlarmCode.PROOFS_NOT_STORED: replace(QUIET, unstored_proofs=1),
+    AlarmCode.DIFFERENCES_AT_LIGHT: replace(QUIET, differences=1),
+    AlarmCode.NOT_RECONCILED: replace(QUIET, reconciled_at=NOW - 3 * DAY),
+    AlarmCode.PAUSED_FOR_LONG: replace(QUIET, paused_since=NOW - 2 * DAY),
+}
+
+
+def raised(numbers: Numbers) -> list[AlarmCode]:
+    return [alarm.code for alarm in alarms(numbers, now=NOW)]
+
+
+def test_a_quiet_day_raises_nothing() -> None:
+    assert raised(QUIET) == []
+    assert raised(Numbers()) == []
+
+
+@pytest.mark.parametrize("code", AlarmCode)
+def test_every_alarm_is_raised_by_what_it_is_about_and_says_what_to_do(code: AlarmCode) -> None:
+    [alarm] = alarms(RAISED[code], now=NOW)
+
+    assert alarm.code == code
+    assert alarm.text.endswith(".")
+    assert alarm.advice.endswith(".")
+
+
+def test_sweeps_that_never_ran_are_silent_once_there_is_work() -> None:
+    never = replace(QUIET, swept_at={"enrollments.sweep": None})
+
+    assert raised(never) == [AlarmCode.SWEEPS_SILENT]
+    assert raised(replace(never, unfinished_cases=0)) == []
+
+
+def test_silence_of_webhooks_counts_only_while_accounts_change_and_webhooks_are_expected() -> None:
+    silent = replace(QUIET, last_webhook_at=None)
+
+    assert raised(silent) == [AlarmCode.NO_WEBHOOKS]
+    assert raised(replace(silent, account_changed_at=NOW - 2 * DAY)) == []
+    assert raised(replace(silent, account_changed_at=None)) == []
+    assert raised(replace(silent, expects_webhooks=False)) == []
+
+
+def test_a_few_failures_among_many_acceptances_are_no_alarm() -> None:
+    assert raised(replace(QUIET, failed_acceptances_in_a_day=29, accepted_in_a_day=30)) == []
+    assert raised(replace(QUIET, failed_acceptances_in_a_day=2, accepted_in_a_day=0)) == []
+
+
+def test_a_new_system_has_two_days_to_be_reconciled() -> None:
+    assert raised(replace(QUIET, reconciled_at=None, oldest_account_at=NOW - DAY)) == []
+    assert raised(replace(QUIET, reconciled_at=None)) == [AlarmCode.NOT_RECONCILED]
+
+
+def test_a_readiness_probe_tells_of_processes_and_not_of_cases() -> None:
+    assert AlarmCode.SWEEPS_SILENT in CONCERN_THE_PROCESSES
+    assert AlarmCode.WINDOWS_CLOSING not in CONCERN_THE_PROCESSES
+
+
+def test_the_runbook_tells_what_to_do_about_every_alarm() -> None:
+    page = (Path(__file__).parents[3] / "docs/runbooks/alarms.md").read_text()
+
+    assert [code for code in AlarmCode if f"| `{code}` |" not in page] == []
