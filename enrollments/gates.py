@@ -43,7 +43,7 @@ class Gate:
 
 def gates(facts: Facts, *, now: datetime, policy: Policy) -> tuple[Gate, Gate, Gate]:
     return (
-        _gate(GateName.AUTHORITY, authority_gate(facts, now)),
+        _gate(GateName.AUTHORITY, _used_authority(facts) or authority_gate(facts, now)),
         _gate(GateName.READINESS, readiness_gate(facts, now, policy)),
         _gate(GateName.GO_LIVE, go_live_gate(facts)),
     )
@@ -53,6 +53,14 @@ def _gate(name: GateName, found: Wait | Hold | str) -> Gate:
     if isinstance(found, str):
         return Gate(name, because=found)
     return Gate(name, because=found.because, blocked_by=found)
+
+
+def _used_authority(facts: Facts) -> str | None:
+    """An authority whose acceptance was made has done its work; that it allows no other one is no trouble."""
+    poa = facts.authority
+    if poa is None or poa.status != PoaStatus.EXHAUSTED or facts.accepted_at is None:
+        return None
+    return f"Used on {chicago_day(facts.accepted_at)} for the accepted plan."
 
 
 def authority_gate(facts: Facts, now: datetime) -> Wait | Hold | str:

@@ -374,6 +374,13 @@ def test_while_light_asks_for_patience_no_call_is_made() -> None:
 # After the acceptance
 
 
+def test_an_authority_that_was_used_shows_as_an_open_gate() -> None:
+    authority, _, _ = gates(ACCEPTED, now=NOW, policy=POLICY)
+
+    assert authority.is_open
+    assert authority.because == "Used on 2026-03-05 for the accepted plan."
+
+
 def test_an_accepted_plan_is_read_then_finalized() -> None:
     unread = replace(ACCEPTED, account=replace(ACCEPTED.account or ACCOUNT, read_at=NOW - timedelta(hours=1)))
 
