@@ -338,6 +338,15 @@ _TABLE = (
         _LIGHT,
     ),
     Variable(
+        "LIGHT_WRITES_ALLOWED_FOR",
+        "",
+        "the place of a database, as the alarm names it",
+        "The one database that may write to Light; empty means the place where it was first used. A copy elsewhere "
+        "only reads.",
+        text,
+        _LIGHT,
+    ),
+    Variable(
         "ORGANIZATION_NAME",
         "Lone Star Home Energy",
         "a name",

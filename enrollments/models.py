@@ -334,6 +334,16 @@ class SystemHold(models.Model):
         return "Stop of all writes to Light"
 
 
+class DatabasePlace(models.Model):
+    """Where this database first worked with a Light that is not on the same machine. One row, never changed."""
+
+    place = models.CharField(max_length=200)
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.place
+
+
 class ReconciliationRun(models.Model):
     """One comparison of every account at Light with what we know of it. Nothing is written to Light."""
 

@@ -1,5 +1,5 @@
 """
-Whether writing to Light is stopped just now: by people, or after a restore.
+Whether writing to Light is stopped just now: by people, after a restore, or because this is a copy run elsewhere.
 
 Asked twice for every write: under lock when it is recorded, and once more at the last moment before it is sent.
 """
@@ -8,13 +8,14 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from enrollments import whereabouts
 from enrollments.models import Pause, SystemHold
 
 
 def why_writes_are_stopped() -> str:
     """Give the reason why nothing at all may be written to Light; empty when writing is allowed."""
     reason = SystemHold.objects.filter(ended_at__isnull=True).values_list("reason", flat=True).first()
-    return reason or ""
+    return reason or whereabouts.why_not_from_here()
 
 
 def are_acceptances_paused(light_plan_group: UUID) -> bool:

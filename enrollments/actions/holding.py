@@ -6,7 +6,7 @@ from django.db import transaction
 
 from core.actors import Actor
 from core.queue import TaskName, enqueue_on_commit
-from enrollments import steps
+from enrollments import steps, whereabouts
 from enrollments.actions.stopping import ReasonMissing, wake_waiting_for
 from enrollments.models import ReconciliationRun, SystemHold
 
@@ -43,7 +43,7 @@ def release_writes(*, by: Actor, at: datetime) -> int:
     """
     holds = list(SystemHold.objects.select_for_update().filter(ended_at__isnull=True))
     if not holds:
-        raise NothingHeld("Writes to Light are not stopped.")
+        raise NothingHeld(whereabouts.why_not_from_here() or "Writes to Light are not stopped.")
     for hold in holds:
         if hold.needs_reconciliation and not _is_reconciled_since(hold.started_at):
             raise NotReconciled(

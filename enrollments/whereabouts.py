@@ -1,0 +1,78 @@
+"""
+Whether this database may write to Light from where it runs: a copy of production started elsewhere may not.
+
+A database remembers the place at which it first worked with a Light that is not on this machine. Found at another place
+it writes nothing there, until `LIGHT_WRITES_ALLOWED_FOR` names that place.
+
+Source: reliability notes, B2.
+"""
+
+import hashlib
+import ipaddress
+import platform
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+
+from core import clock
+from enrollments.models import DatabasePlace
+
+ONLY_PLACE = 1
+
+
+def why_not_from_here() -> str:
+    """Give the reason why writes from this place are refused; empty when they are allowed."""
+    if is_on_this_machine(settings.LIGHT_API_URL):
+        return ""
+    here = current_place()
+    allowed = settings.LIGHT_WRITES_ALLOWED_FOR or first_place()
+    if allowed == here:
+        return ""
+    return (
+        f"This database runs at “{here}” and is allowed to write to Light from “{allowed}” only: it may be a copy. If "
+        f"it is to write from here, make sure that the other one does not, and set LIGHT_WRITES_ALLOWED_FOR={here}."
+    )
+
+
+def is_on_this_machine(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@cache
+def first_place() -> str:
+    """Give the place at which this database first worked; when there was none, remember this one. It never changes."""
+    row, _ = DatabasePlace.objects.get_or_create(
+        pk=ONLY_PLACE, defaults={"place": current_place(), "since": clock.now()}
+    )
+    return row.place
+
+
+@cache
+def current_place() -> str:
+    """
+    Name the place of the database in use: its name, and a short hash of what tells its server from all others.
+
+    A promoted standby of PostgreSQL counts as the same server; a dump restored elsewhere or under another name does
+    not.
+    """
+    name = Path(str(connection.settings_dict["NAME"])).stem
+    return f"{name}-{hashlib.sha256(_server().encode()).hexdigest()[:10]}"
+
+
+def _server() -> str:
+    database = connection.settings_dict
+    if connection.vendor == "postgresql":
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELECT system_identifier FROM pg_control_system()")
+                return str(cursor.fetchone()[0])
+        except DatabaseError:  # a provider may not let us ask; its address is the next best
+            return f"{database['HOST']}:{database['PORT']}"
+    return f"{platform.node()}:{Path(str(database['NAME'])).resolve()}"

@@ -1,0 +1,112 @@
+"""B2: a copy of production that is started elsewhere reads, and refuses to write to the live remote."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from pytest_django.fixtures import Settings
+
+from enrollments import stops, whereabouts
+from enrollments.actions.holding import NothingHeld, release_writes
+from enrollments.models import DatabasePlace, LightWrite
+from enrollments.steps import Waiting
+from tests.integration.enrollments.road import OFFICE, Road
+
+LIVE = "https://api.light.example"
+
+
+@pytest.fixture(autouse=True)
+def _other_process() -> Iterator[None]:
+    forget()
+    yield
+    forget()
+
+
+def forget() -> None:
+    """Begin anew, as another process does."""
+    whereabouts.first_place.cache_clear()
+    whereabouts.current_place.cache_clear()
+
+
+def copied_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whereabouts, "_server", lambda: "another server")
+    forget()
+
+
+def test_the_first_place_may_write_and_is_remembered(db: None, settings: Settings) -> None:
+    settings.LIGHT_API_URL = LIVE
+
+    assert stops.why_writes_are_stopped() == ""
+    forget()
+    assert stops.why_writes_are_stopped() == ""
+
+    assert DatabasePlace.objects.get().place == whereabouts.current_place()
+
+
+def test_a_copy_elsewhere_writes_nothing_and_says_what_to_do(
+    road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.LIGHT_API_URL = LIVE
+    case = road.case()
+    stops.why_writes_are_stopped()
+    copied_elsewhere(monkeypatch)
+
+    assert road.run(case) == Waiting.WRITES_HELD
+
+    assert f"LIGHT_WRITES_ALLOWED_FOR={whereabouts.current_place()}" in case.because
+    assert not LightWrite.objects.exists()
+    with pytest.raises(NothingHeld, match="LIGHT_WRITES_ALLOWED_FOR"):
+        release_writes(by=OFFICE, at=road.clock.at)
+
+
+def test_a_copy_goes_on_reading(road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.LIGHT_API_URL = LIVE
+    case = road.case()
+    road.run(case)
+    before = case.last_read_at
+    copied_elsewhere(monkeypatch)
+
+    road.live(case, timedelta(hours=3))
+
+    assert before is not None
+    assert case.last_read_at is not None
+    assert case.last_read_at > before
+
+
+def test_the_place_that_is_named_may_write_and_no_other(
+    road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.LIGHT_API_URL = LIVE
+    stops.why_writes_are_stopped()
+    copied_elsewhere(monkeypatch)
+
+    settings.LIGHT_WRITES_ALLOWED_FOR = whereabouts.current_place()
+    assert stops.why_writes_are_stopped() == ""
+
+    monkeypatch.undo()
+    forget()
+    assert stops.why_writes_are_stopped()
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8001", "http://localhost:8001", "http://[::1]:8001"])
+def test_the_stand_in_on_this_machine_may_always_be_written_to(
+    road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    settings.LIGHT_API_URL = LIVE
+    stops.why_writes_are_stopped()
+    copied_elsewhere(monkeypatch)
+
+    settings.LIGHT_API_URL = url
+
+    assert stops.why_writes_are_stopped() == ""
+
+
+def test_every_database_has_a_place_of_its_own(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = whereabouts.current_place()
+    assert here == whereabouts.current_place()
+
+    forget()
+    monkeypatch.setitem(connection.settings_dict, "NAME", "switchyard_copy")
+
+    assert whereabouts.current_place() != here
