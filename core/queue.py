@@ -2,10 +2,12 @@
 Hand work on by name, once the transaction that made it has committed.
 
 A message is only a nudge: the row it is about says what is due, and a sweep finds the same work when the message is
-lost. So a queue that cannot be reached is written to the log and never undoes or fails what was just committed.
+lost. So a queue that cannot be reached is written to the log and never undoes or fails what was just committed. Nor
+does it hold up a page message by message: after one that could not be sent, none is tried for a few seconds.
 """
 
 import logging
+import time
 from enum import StrEnum
 from functools import partial
 
@@ -37,7 +39,29 @@ def enqueue_on_commit(task: TaskName, **ids: int) -> None:
 
 
 def _send(task: TaskName, ids: dict[str, int]) -> None:
+    if not _way.is_open():
+        logger.info("The queue could not be reached just before; the sweep will find %s %s.", task.value, ids)
+        return
     try:
         current_app.send_task(task.value, kwargs=ids, retry=False)
     except (OperationalError, OSError):
+        _way.close()
         logger.warning("The queue could not be reached; the sweep will find %s %s.", task.value, ids, exc_info=True)
+
+
+class _Way:
+    """The way to the queue from this process, closed for some seconds once it failed."""
+
+    SECONDS = 5.0
+
+    def __init__(self) -> None:
+        self._closed_until = 0.0
+
+    def is_open(self) -> bool:
+        return time.monotonic() >= self._closed_until
+
+    def close(self) -> None:
+        self._closed_until = time.monotonic() + self.SECONDS
+
+
+_way = _Way()

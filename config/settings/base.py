@@ -201,6 +201,7 @@ CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for the queue as long as it takes
 # A sweep that nobody took until the next one is made is worth nothing.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     task.value: {"task": task.value, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}
@@ -220,6 +221,10 @@ if CELERY_BROKER_URL.startswith("redis"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "global_keyprefix": read("CELERY_KEY_PREFIX"),
         "visibility_timeout": 900,  # three times the longest task: a message given out twice runs twice at once
+        # A page waits for its messages, and a sweep replaces them: one more try, at once, for a connection gone stale.
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0,
         "socket_connect_timeout": 2,
         "socket_timeout": 10,
         "socket_keepalive": True,
