@@ -123,6 +123,8 @@ def _under_hold(facts: Facts, step: Step, now: datetime, policy: Policy) -> Step
         return LiftHold(hold.hold_id, because=f"The reason is gone: {hold.because}")
     if hold.code == HoldCode.OUTSIDE_LIMITS and _signed_since(hold.since, facts):
         return LiftHold(hold.hold_id, because="The customer signed for other limits since.")
+    if facts.unsettled is not None and isinstance(step, Wait):  # doubt is read on
+        return Hold(hold.code, hold.owner, because=hold.because, look_again_at=step.until)
     if facts.account is None or facts.status not in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED}:
         return Hold(hold.code, hold.owner, because=hold.because)
     next_reading = (facts.account.read_at or now) + policy.watching_interval

@@ -22,7 +22,7 @@ from enrollments.light.dialect import Dialect
 from enrollments.light.errors import LightError, NotReached
 from enrollments.light.payloads import Account, LightStage, derive_stage
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
-from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldOwner, WriteKind, WriteStatus
+from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from enrollments.steps import FOR_OPERATIONS, Hold, SettleDoubt
 from poa_documents.models import PoaDocument
 
@@ -206,6 +206,9 @@ def _settle_acceptance(write: LightWrite, account: Account, step: SettleDoubt, *
     elif step.is_last_reading and not account.has_accepted_plan:
         close_not_done(write.pk, outcome="The account does not show an accepted plan.", at=at)
         write.enrollment.refresh_from_db()
+    elif step.is_last_reading:
+        because = "The account shows an accepted plan and does not say which. Compare it at Light; we keep reading."
+        place_hold(write.enrollment, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
 
 
 def _count_reading(write: LightWrite) -> LightWrite | None:

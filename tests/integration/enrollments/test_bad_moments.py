@@ -162,3 +162,27 @@ def test_after_an_opt_out_no_authority_is_left_for_another_acceptance(road: Road
     stopping.make_due(enrollment_id=again.pk, at=road.clock.at)
     road.run(again)
     assert again.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_ENDED
+
+
+def test_an_accepted_plan_that_light_does_not_name_becomes_a_persons_turn(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = road.case(tags="+acceptlost")
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    read = road.light.read_account
+
+    def without_locations(account_uuid: str) -> Any:
+        return read(account_uuid).model_copy(update={"locations": ()})
+
+    monkeypatch.setattr(road.light, "read_account", without_locations)
+
+    road.live(case, timedelta(hours=2))
+
+    assert case.status == EnrollmentStatus.IN_DOUBT
+    assert case.holds.get(released_at__isnull=True).code == HoldCode.DOUBT_UNSETTLED
+    monkeypatch.undo()
+    road.live(case, timedelta(hours=2))
+    assert case.status == EnrollmentStatus.ACCEPTED
+    assert len(road.acceptances_of(case)) == 1
