@@ -13,7 +13,7 @@ def provide_local_secrets() -> None:
     """Put the embedded mode's secrets into the environment, unless the environment already names them."""
     data_dir = Path(__file__).resolve().parent.parent / os.environ.get("DATA_DIR", "var")
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = _kept_secrets(data_dir / "secrets.json")
     except OSError as problem:
         raise ImproperlyConfigured(
