@@ -94,8 +94,8 @@ def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
         yield Alarm(
             AlarmCode.WRITES_STOPPED,
             f"All writes to Light are stopped: {numbers.writes_stopped_because}",
-            "Unless the text says otherwise, “manage.py release_writes” lets them go on; after a restore, once accounts "
-            "are reconciled.",
+            "Unless the text says otherwise, “manage.py release_writes” lets them go on; after a restore, once all "
+            "accounts are reconciled.",
         )
     silent = [task for task, at in numbers.swept_at.items() if at is None or now - at > SWEEP_PATIENCE]
     if silent and numbers.unfinished_cases:

@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from core.admin_site import RecordAdmin, display
-from enrollments.models import SystemHold
+from enrollments.models import DatabasePlace, SystemHold
 
 
 @admin.register(SystemHold)
@@ -18,3 +18,8 @@ class SystemHoldAdmin(RecordAdmin):
 
     def state_of(self, record: SystemHold) -> str:
         return "Ended" if record.ended_at else "In force"
+
+
+@admin.register(DatabasePlace)
+class DatabasePlaceAdmin(RecordAdmin):
+    list_display = ("place", "since")
