@@ -1,0 +1,57 @@
+"""U8: a pause, or a system hold, stops the next acceptance in under a second, with workers busy and work queued."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from core.clock import now
+from enrollments.actions.holding import hold_writes, release_writes
+from enrollments.actions.stopping import pause, resume
+from enrollments.models import Enrollment, LightWrite
+from enrollments.states import WriteKind, WriteStatus
+from enrollments.steps import Waiting
+from tests.factories.installations import OFFICE
+from tests.services.house import House
+
+CASES = 6
+SECONDS_LIGHT_TAKES = 3
+SECONDS_ALLOWED = 1.0
+
+
+def pause_all() -> Callable[[], object]:
+    opened = pause(reason="Prices look odd.", by=OFFICE, at=now())
+    return lambda: resume(pause_id=opened.pk, by=OFFICE, at=now())
+
+
+def hold_all() -> Callable[[], object]:
+    hold_writes(reason="The provider moves.", by=OFFICE, at=now())
+    return lambda: release_writes(by=OFFICE, at=now())
+
+
+@pytest.mark.parametrize(
+    ("stop", "waiting"), [(pause_all, Waiting.PAUSED), (hold_all, Waiting.WRITES_HELD)], ids=["pause", "system_hold"]
+)
+def test_U8_no_acceptance_starts_a_second_after_it_was_stopped(
+    house: House, stop: Callable[[], Callable[[], object]], waiting: Waiting
+) -> None:
+    cases = house.ready_cases(CASES)
+    house.light.order_fault("token", "delay", seconds=SECONDS_LIGHT_TAKES, times=None)
+    for case in cases:
+        house.report_pto(case)
+    ours = Enrollment.objects.filter(pk__in=[case.pk for case in cases])
+    recorded = LightWrite.objects.filter(enrollment__in=ours, kind=WriteKind.ACCEPT_PLAN, status=WriteStatus.OPEN)
+    house.until(recorded.exists, "an acceptance is under way")
+
+    go_on = stop()
+    time.sleep(SECONDS_ALLOWED)  # the promise is about this second
+    received = sum(house.calls(case, "accept") for case in cases)
+    house.until(lambda: not recorded.exists() and not ours.filter(lease_until__isnull=False), "the workers rest")
+
+    assert sum(house.calls(case, "accept") for case in cases) == received < CASES
+    assert ours.filter(next_step=waiting).count() >= CASES - received
+
+    house.light.clear_faults()
+    go_on()
+
+    house.until_finalized(*cases)
