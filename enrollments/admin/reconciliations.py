@@ -13,6 +13,10 @@ DIFFERENCES_SHOWN = 100
 class ReconciliationRunAdmin(RecordAdmin):
     list_display = ("started_at", "started_by", "read_count", "matching_count", "unread_count", "how_it_stands")
     list_filter = ("started_at",)
+    fieldsets = (
+        (None, {"fields": (("started_at", "finished_at"), "started_by")}),
+        ("Accounts", {"fields": (("read_count", "matching_count", "unread_count"),)}),
+    )
 
     @display(description="State", label={"Complete": "success", "Not complete": "warning"})
     def how_it_stands(self, run: ReconciliationRun) -> str:
@@ -22,11 +26,11 @@ class ReconciliationRunAdmin(RecordAdmin):
         return "Complete" if record.is_complete else "Not complete" if record.finished_at else "Running"
 
     def tables_of(self, _request: HttpRequest, record: Any) -> list[Table]:
-        found = list(record.differences.select_related("enrollment")[: DIFFERENCES_SHOWN + 1])
+        found = list(record.differences.select_related("enrollment__customer")[: DIFFERENCES_SHOWN + 1])
         rows = [
             [
                 Cell(each.get_kind_display(), page_of(each), tone="warning"),
-                Cell(str(each.enrollment), page_of(each.enrollment)) if each.enrollment else Cell("—"),
+                Cell(str(each.enrollment.customer), page_of(each.enrollment)) if each.enrollment else Cell("—"),
                 Cell(each.ours or "—"),
                 Cell(each.theirs or "—"),
                 Cell(each.repair),

@@ -114,7 +114,7 @@ def test_a_restored_system_is_on_hold_from_its_first_moment(road: Road, folder: 
         call_command("release_writes")
 
 
-def test_an_acceptance_that_the_backup_does_not_know_is_never_made_twice(
+def test_B1_an_acceptance_that_the_backup_does_not_know_is_never_made_twice(
     road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = ready_case(road)
@@ -141,7 +141,7 @@ def test_an_acceptance_that_the_backup_does_not_know_is_never_made_twice(
     assert case.holds.get(released_at=None).code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
 
 
-def test_an_account_that_the_backup_does_not_know_is_not_made_twice(
+def test_B1_an_account_that_the_backup_does_not_know_is_not_made_twice(
     road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = road.case()

@@ -44,7 +44,7 @@ def test_the_first_place_may_write_and_is_remembered(db: None, settings: Setting
     assert DatabasePlace.objects.get().place == whereabouts.current_place()
 
 
-def test_a_copy_elsewhere_writes_nothing_and_says_what_to_do(
+def test_B2_a_copy_elsewhere_writes_nothing_and_says_what_to_do(
     road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.LIGHT_API_URL = LIVE

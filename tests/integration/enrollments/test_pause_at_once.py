@@ -89,7 +89,9 @@ def accepted_at_light(road: Road) -> int:
     ],
     ids=["pause", "system_hold"],
 )
-def test_no_acceptance_reaches_light_a_second_after_it_was_stopped(road: Road, stop: Callable[[Road], object]) -> None:
+def test_U8_no_acceptance_reaches_light_a_second_after_it_was_stopped(
+    road: Road, stop: Callable[[Road], object]
+) -> None:
     cases = ready_cases(road)
     road.simulator.control.order_fault("token", "delay", seconds=SECONDS_LIGHT_TAKES, times=None)
     workers = start_workers(road, cases)
