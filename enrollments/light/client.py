@@ -55,6 +55,8 @@ _PASSING_TROUBLE = frozenset({429, 502, 503, 504})
 _MOST_PAGES = 500
 _OFFSET = re.compile(r"[0-9]{1,9}", re.ASCII)
 _TOKEN_LIFE = timedelta(minutes=60)
+_CLOCKS_APART = timedelta(minutes=15)
+_PAUSE_FOR_CLOCKS_SECONDS = 60.0
 
 Parsed = TypeVar("Parsed")
 
@@ -207,7 +209,8 @@ class LightClient:
         """
         Tell Light that we act for the customer since `accepted_at`, the instant of the signature, in whole seconds.
 
-        A repeat is safe: "recorded before" counts as success.
+        A repeat is safe: "recorded before" counts as success. An instant of the last minutes that Light refuses may lie
+        ahead of Light's clock: that is `NotReached`, to be tried again.
 
         :raises ValueError: the instant has no offset
         """
@@ -220,6 +223,14 @@ class LightClient:
         answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload=payload)
         if answer.status in self._dialect.already_recorded_statuses:
             return
+        is_fresh = self._clock() - accepted_at < _CLOCKS_APART
+        if answer.status in {400, 422} and is_fresh and fields_named(answer.error_body(), tuple(payload)):
+            raise NotReached(
+                f"Light refused the instant of a signature just made ({answer.status}) when told to {purpose}; its "
+                "clock may be behind ours.",
+                status=answer.status,
+                retry_after_seconds=_PAUSE_FOR_CLOCKS_SECONDS,
+            )
         self._check_write(answer, purpose=purpose, sent=payload)
         self._parse_write(answer, _anything, purpose=purpose)
 
