@@ -51,6 +51,8 @@ def decide(facts: Facts, *, now: datetime, policy: Policy) -> Step:
     step = _next_step(facts, now, policy)
     if facts.hold is not None:
         step = _under_hold(facts, step, now, policy)
+    if _was_called_off(facts):
+        step = _kept_in_view(facts, step, policy)
     if facts.writes_stopped_because and isinstance(step, WRITE_STEPS):
         return _stopped(facts, now, policy)
     if facts.calls_not_before is not None and now < facts.calls_not_before and isinstance(step, REMOTE_STEPS):
@@ -68,6 +70,27 @@ def _stopped(facts: Facts, now: datetime, policy: Policy) -> Wait:
         because=f"All writes to Light are stopped by operations: {facts.writes_stopped_because}",
         whose_turn=HoldOwner.OPERATIONS,
     )
+
+
+def _was_called_off(facts: Facts) -> bool:
+    """Whether an acceptance was given up because the account did not show it: it may yet, however late."""
+    is_fruitless = facts.status == EnrollmentStatus.OPEN and WriteKind.ACCEPT_PLAN in facts.fruitless
+    return is_fruitless and facts.account is not None
+
+
+def _kept_in_view(facts: Facts, step: Step, policy: Policy) -> Step:
+    """Have the account read on and on, whatever else the case waits for."""
+    account = _known_account(facts)
+    if account.read_at is None:
+        return step
+    next_reading = account.read_at + policy.collecting_interval
+    match step:
+        case Wait(until=None):
+            return replace(step, until=next_reading)
+        case Hold(look_again_at=None):
+            return replace(step, look_again_at=next_reading)
+        case _:
+            return step
 
 
 def _left_alone(facts: Facts, until: datetime) -> Wait | Hold:
@@ -90,7 +113,7 @@ def if_live_on(day: date, facts: Facts, *, now: datetime, policy: Policy) -> Ste
 def _next_step(facts: Facts, now: datetime, policy: Policy) -> Step:
     if facts.unsettled is not None:
         return _settle(facts.unsettled, now, policy)
-    if _is_reading_asked_for(facts):
+    if _is_reading_asked_for(facts) or (_was_called_off(facts) and _read_if_due(facts, now, policy)):
         return ReadAccount(because="There is news of the account; what it means stands at Light.")
     if facts.refused is not None:
         return _refused(facts.refused)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from core.actors import LIGHT, SYSTEM, Actor
 from enrollments.actions.moving import take_move
-from enrollments.actions.stopping import place_hold
+from enrollments.actions.stopping import lift_hold, place_hold
 from enrollments.light.payloads import Account, Location
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
@@ -40,6 +40,8 @@ def recognize_called_off_acceptance(enrollment: Enrollment, account: Account, *,
     for attempt in attempts.order_by("-pk"):
         if any(shows(location, attempt) for location in account.locations):
             confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
+            for hold in enrollment.holds.filter(code=HoldCode.DOUBT_UNSETTLED, released_at__isnull=True):
+                lift_hold(hold_id=hold.pk, because="The account shows the acceptance after all.", at=at)
             return
 
 
