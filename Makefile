@@ -35,6 +35,9 @@ test-all: $(VENV)/dev.stamp ## The same, but fail when a browser, PostgreSQL or 
 test-services: $(VENV)/dev.stamp ## Kill, cut and restart real processes, PostgreSQL, Redis and S3 under the engine
 	@REQUIRE_SERVICES=1 .ci/services.sh run postgres redis s3 -- $(PY) -m pytest tests/services -n $(SERVICE_WORKERS) --dist worksteal $(ARGS)
 
+test-long: $(VENV)/dev.stamp ## Try 2,000 orders of everything that can happen to several cases; takes hours
+	@INTERLEAVED_EXAMPLES=2000 $(PY) -m pytest tests/property $(ARGS)
+
 check: $(VENV)/dev.stamp ## Look at code, templates, contracts, settings and generated pages; changes nothing
 	@$(MAKE) --no-print-directory --keep-going $(CHECKS)
 	@echo "Nothing to complain about."
@@ -68,7 +71,7 @@ check-locks:
 	@echo "lock files …"; ! grep -n '://' $(LOCKS)
 
 check-pages:
-	@echo "generated pages …"; $(PY) manage.py draw_states --check; $(PY) manage.py write_configuration --check
+	@echo "generated pages …"; $(PY) manage.py draw_states --check; $(PY) manage.py write_configuration --check; $(PY) -m tests.fault_matrix --check
 
 check-compose:
 	@echo "compose file …"; $(PY) -m pytest -q tests/unit/config/test_compose.py
@@ -101,6 +104,7 @@ states: $(VENV)/dev.stamp ## Draw docs/states.md from the tables of moves
 
 docs: states ## Write every generated page
 	@$(PY) manage.py write_configuration
+	@$(PY) -m tests.fault_matrix
 
 pictures: $(VENV)/dev.stamp ## Take the pictures of the README anew; needs Chromium
 	@$(PY) -m tests.pictures

@@ -161,6 +161,7 @@ def test_a_hold_for_missing_consent_is_not_released_by_a_forged_post(office_clie
     assert "Nothing was done" in told(by_hold)
 
 
+@pytest.mark.cell("U9")
 def test_a_button_against_a_case_that_moved_is_refused_with_the_new_state(office_client: Client) -> None:
     enrollment = held_case(code=HoldCode.NO_PLANS)
     seen = "Open, held: Light offers no plan"
@@ -173,6 +174,7 @@ def test_a_button_against_a_case_that_moved_is_refused_with_the_new_state(office
     assert "Light rejects our token" in told(answer)
 
 
+@pytest.mark.cell("U9", "U10")
 def test_a_button_that_is_no_longer_offered_is_refused_with_the_new_state(office_client: Client) -> None:
     poa = signed_poa(at=AT)
 

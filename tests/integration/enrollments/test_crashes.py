@@ -40,6 +40,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, after: bo
     monkeypatch.setattr(owner, name, dying)
 
 
+@pytest.mark.cell("Q1", "Q2", "Q3")
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("call", ["create_account", "record_client_agent", "request_plans", "accept_plan", "finalize"])
 def test_a_worker_killed_around_a_call_changes_no_outcome(
@@ -76,6 +77,7 @@ def _survive(road: Road, act: Callable[[], object]) -> int:
     return 0
 
 
+@pytest.mark.cell("Q3", "P2")
 def test_an_answer_that_was_never_kept_is_found_again_by_reading(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(road)
     kill_at(monkeypatch, confirming, "confirm", after=False)
@@ -90,6 +92,7 @@ def test_an_answer_that_was_never_kept_is_found_again_by_reading(road: Road, mon
     assert accept.doubt_since is not None
 
 
+@pytest.mark.cell("Q6")
 def test_a_second_worker_finds_nothing_to_do(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(road)
     words: list[str] = []
@@ -125,6 +128,7 @@ def test_a_nudge_during_a_turn_is_not_lost(road: Road, monkeypatch: pytest.Monke
     assert case.lease_until is None
 
 
+@pytest.mark.cell("U5")
 def test_a_revocation_between_decision_and_call_sends_nothing(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(road)
     verify = verify_or_suspend
@@ -142,6 +146,7 @@ def test_a_revocation_between_decision_and_call_sends_nothing(road: Road, monkey
     assert case.status == EnrollmentStatus.OPEN
 
 
+@pytest.mark.cell("U8")
 def test_a_pause_between_decision_and_call_sends_nothing(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(road)
     verify = verify_or_suspend
@@ -158,6 +163,7 @@ def test_a_pause_between_decision_and_call_sends_nothing(road: Road, monkeypatch
     assert not AcceptAttempt.objects.exists()
 
 
+@pytest.mark.cell("R2")
 def test_a_late_answer_to_a_call_that_was_called_off_is_kept(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(road)
     accept = road.light.accept_plan

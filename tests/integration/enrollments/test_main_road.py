@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from enrollments.models import AcceptAttempt, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, WriteKind, WriteStatus
 from enrollments.steps import Waiting
@@ -113,6 +115,7 @@ def test_a_revocation_before_the_acceptance_stops_everything(road: Road) -> None
     assert road.acceptances_of(case) == []
 
 
+@pytest.mark.cell("L3")
 def test_a_lost_answer_to_the_acceptance_is_settled_by_reading(road: Road) -> None:
     case = road.case(tags="+acceptlost")
     road.run(case)
@@ -144,6 +147,7 @@ def test_a_customer_who_opts_out_before_the_start_ends_the_case(road: Road) -> N
     assert "opted out" in case.ended_because
 
 
+@pytest.mark.cell("L26")
 def test_a_plan_the_customer_chose_himself_is_never_accepted_over(road: Road) -> None:
     case = road.case(tags="+self-enroll")
     road.run(case)

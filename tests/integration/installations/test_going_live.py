@@ -127,6 +127,7 @@ def test_confirming_twice_keeps_the_first_confirmation(job: Installation) -> Non
     assert again.confirmed_by == "staff:1"
 
 
+@pytest.mark.cell("U3")
 def test_u3_same_form_sent_five_times_counts_once(job: Installation) -> None:
     submission_id = uuid.uuid4()
 
@@ -166,6 +167,7 @@ def test_submission_of_another_job_is_refused(job: Installation) -> None:
         report(installation_at(SUBMITTED), submission_id=submission_id)
 
 
+@pytest.mark.cell("U4")
 def test_u4_different_date_is_kept_beside_the_one_on_file(job: Installation, queued: list[dict[str, int]]) -> None:
     first = go_live_report(job, granted_date=DAY)
 
@@ -419,6 +421,7 @@ def test_p4_same_form_sent_at_the_same_moment_counts_once() -> None:
     assert not KeptProof.objects.exists()
 
 
+@pytest.mark.cell("U4")
 @pytest.mark.django_db(transaction=True)
 def test_u4_two_people_reporting_different_dates_at_the_same_moment_leave_one_current() -> None:
     job = installation_at(SUBMITTED)

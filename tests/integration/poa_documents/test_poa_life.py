@@ -281,6 +281,7 @@ def test_a_document_that_read_otherwise_on_the_screen_is_not_signed() -> None:
         sign(poa, document_sha256="f" * 64)
 
 
+@pytest.mark.cell("U1")
 def test_u1_signing_twice_makes_one_document() -> None:
     poa = signed_poa()
     before = (poa.signed_at, poa.pdf_sha256, poa.evidence.count())

@@ -254,6 +254,7 @@ def test_the_signature_can_be_corrected_before_the_final_act() -> None:
     assert fresh(poa).signature_text == "Carmen"
 
 
+@pytest.mark.cell("U2")
 def test_u2_signing_on_two_devices_makes_one_document_and_both_see_it() -> None:
     poa = sent_poa()
     token = token_in_last_mail()

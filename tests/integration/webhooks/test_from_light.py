@@ -56,6 +56,7 @@ def test_a_webhook_has_the_account_read_long_before_its_turn(heard: Road) -> Non
     assert not WebhookDelivery.objects.filter(settled_at=None).exists()
 
 
+@pytest.mark.cell("W2")
 def test_w2_doubled_and_disordered_news_reaches_the_right_end(heard: Road) -> None:
     heard.simulator.control.switch_webhooks(duplicate=2, reorder=True)
     case = heard.case()
@@ -75,6 +76,7 @@ def test_w2_doubled_and_disordered_news_reaches_the_right_end(heard: Road) -> No
     assert len(keys) == len(set(keys))
 
 
+@pytest.mark.cell("W3")
 def test_w3_old_news_moves_nothing_back(heard: Road) -> None:
     case = heard.case()
     heard.run(case)
@@ -92,6 +94,7 @@ def test_w3_old_news_moves_nothing_back(heard: Road) -> None:
     assert (case.status, case.next_step) == (EnrollmentStatus.ACTIVE, "FINISHED")
 
 
+@pytest.mark.cell("W8")
 def test_w8_without_any_webhook_polling_reaches_the_same_end(heard: Road) -> None:
     heard.simulator.control.switch_webhooks(off=True)
     case = heard.case()
@@ -121,6 +124,7 @@ def test_a_canceled_service_ends_the_case_or_asks_a_person(heard: Road) -> None:
     assert case.holds.get().code == HoldCode.CANCEL_REPORTED
 
 
+@pytest.mark.cell("L10")
 def test_an_account_that_light_no_longer_knows_is_not_hammered(heard: Road) -> None:
     case = heard.case()
     heard.run(case)
@@ -136,6 +140,7 @@ def test_an_account_that_light_no_longer_knows_is_not_hammered(heard: Road) -> N
     assert RemoteCall.objects.count() <= before + 1
 
 
+@pytest.mark.cell("L10")
 def test_a_refused_reading_is_repeated_hourly_until_the_hold_is_released(heard: Road) -> None:
     case = heard.case()
     heard.run(case)
@@ -151,6 +156,7 @@ def test_a_refused_reading_is_repeated_hourly_until_the_hold_is_released(heard: 
     assert heard.engine.advance(case.pk) == Waiting.CUSTOMER_TO_FINISH
 
 
+@pytest.mark.cell("W1")
 def test_w1_fifty_at_once_are_one_row(live_server: LiveServer) -> None:
     body = event("enrollment.finalized", "11111111-1111-4111-8111-111111111111")
     headers = {**signature(body), "Content-Type": "application/json"}

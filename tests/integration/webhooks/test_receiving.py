@@ -48,6 +48,7 @@ def test_the_row_holds_the_raw_body_its_hash_and_the_headers_without_the_signatu
     assert not {"X-Light-Signature", "Authorization", "Cookie"} & set(delivery.headers)
 
 
+@pytest.mark.cell("W4")
 def test_w4_a_forged_webhook_is_refused_and_only_counted(enrollment: Enrollment, account_uuid: UUID) -> None:
     body = event("enrollment.finalized", account_uuid)
 
@@ -64,6 +65,7 @@ def test_w4_a_forged_webhook_is_refused_and_only_counted(enrollment: Enrollment,
     assert "fits none of our secrets" in refusal.last_reason
 
 
+@pytest.mark.cell("W5")
 def test_w5_a_replay_adds_no_row_and_no_reading(enrollment: Enrollment, account_uuid: UUID) -> None:
     body = event("enrollment.finalized", account_uuid)
     deliver(body)
@@ -102,6 +104,7 @@ def test_an_id_that_is_the_accounts_hides_no_later_event(account_uuid: UUID) -> 
     assert WebhookDelivery.objects.count() == 2
 
 
+@pytest.mark.cell("W10")
 def test_w10_during_a_rotation_both_secrets_are_valid_and_then_one(settings: Settings) -> None:
     settings.LIGHT_WEBHOOK_SECRETS = ["the old secret of the app", "the new secret of the app"]
     answers = [deliver(event("x", uuid4()), secret=secret).status_code for secret in settings.LIGHT_WEBHOOK_SECRETS]
@@ -130,6 +133,7 @@ def test_only_the_configured_scheme_is_tried(settings: Settings) -> None:
     assert deliver(event("enrollment.finalized")).status_code == 401
 
 
+@pytest.mark.cell("W9")
 @pytest.mark.parametrize(
     "body",
     [

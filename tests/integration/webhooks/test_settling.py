@@ -56,6 +56,7 @@ def test_the_sweep_finds_what_is_due(account_uuid: UUID) -> None:
     enqueue.assert_any_call(TaskName.SETTLE_DELIVERY, delivery_id=only_delivery().pk)
 
 
+@pytest.mark.cell("W6")
 def test_w6_an_unknown_account_is_kept_and_matched_later(enrollment: Enrollment) -> None:
     outran_us = uuid4()
     deliver(event("enrollment.identity_updated", outran_us))
@@ -89,6 +90,7 @@ def test_an_orphan_is_tried_ever_more_rarely_and_not_for_ever() -> None:
     assert len(tries) < 60
 
 
+@pytest.mark.cell("W7", "L16")
 def test_w7_an_unknown_event_is_kept_and_still_has_the_account_read(enrollment: Enrollment, account_uuid: UUID) -> None:
     response = deliver(event("enrollment.something_new", account_uuid))
 
@@ -108,6 +110,7 @@ def test_an_event_that_names_no_account_is_shown_as_failed() -> None:
     assert "names no account" in only_delivery().last_error
 
 
+@pytest.mark.cell("W11")
 def test_w11_a_handler_that_raises_leaves_its_error_backs_off_and_succeeds_in_the_end(
     enrollment: Enrollment, account_uuid: UUID
 ) -> None:
@@ -137,6 +140,7 @@ def test_one_that_raises_stops_no_other(enrollment: Enrollment, account_uuid: UU
         assert settle_due() == ["failed", "matched"]
 
 
+@pytest.mark.cell("W11")
 def test_w11_after_many_failures_it_rests_and_a_button_repeats_it(enrollment: Enrollment, account_uuid: UUID) -> None:
     deliver(event("enrollment.finalized", account_uuid))
     with patch("enrollments.actions.settling.ask_for_reading", side_effect=RuntimeError("always")):

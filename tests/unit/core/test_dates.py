@@ -58,6 +58,7 @@ def test_solar_cancellation_ends_at_the_latest_reading() -> None:
     assert latest_after_business_days(date(2026, 11, 19), 5) == date(2026, 11, 30)
 
 
+@pytest.mark.cell("D6")
 def test_new_year_on_a_saturday_is_a_day_off_in_the_year_before() -> None:
     assert not is_business_day(date(2027, 12, 31), FEDERAL)
     assert is_business_day(date(2028, 1, 3), FEDERAL)
@@ -86,6 +87,7 @@ def test_chicago_day_of_an_instant(instant: datetime, day: date) -> None:
     assert chicago_day(instant) == day
 
 
+@pytest.mark.cell("D2", "D3")
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 11, 1), 25), (date(2027, 3, 14), 23), (date(2026, 6, 1), 24)])
 def test_days_of_the_clock_change_have_their_own_length(day: date, hours: int) -> None:
     length = chicago_midnight(day + timedelta(days=1)) - chicago_midnight(day)

@@ -242,6 +242,7 @@ def test_what_a_clock_that_ran_ahead_wrote_down_is_not_taken_for_fresh() -> None
     assert isinstance(decide(offered_later, now=NOW, policy=POLICY), RequestPlans)
 
 
+@pytest.mark.cell("D1")
 def test_midnight_between_two_decisions_moves_the_start() -> None:
     before = next_step(READY_TO_ACCEPT, now=datetime(2026, 3, 6, 5, 59, tzinfo=UTC) - timedelta(hours=0))
     fresh = replace(READY_TO_ACCEPT, account=replace(ACCOUNT, read_at=datetime(2026, 3, 6, 5, 58, tzinfo=UTC)))

@@ -180,6 +180,7 @@ def test_the_cheapest_fitting_offer_is_chosen_whatever_their_order() -> None:
     assert choose(reversed(judged)) == cheap
 
 
+@pytest.mark.cell("L18")
 def test_two_alike_offers_give_the_same_choice_whatever_their_order() -> None:
     twin = replace(FITTING, light_plan_uuid=UUID(int=7))
     judged = [(offer, judge(offer, LIMITS)) for offer in (FITTING, twin)]
@@ -193,6 +194,7 @@ def test_nothing_is_chosen_where_nothing_fits() -> None:
     assert choose([(outside, judge(outside, LIMITS))]) is None
 
 
+@pytest.mark.cell("D6")
 def test_plans_asked_for_before_thanksgiving_die_in_the_earliest_reading() -> None:
     assert last_day_of_life(date(2026, 11, 25)) == date(2026, 12, 2)
 

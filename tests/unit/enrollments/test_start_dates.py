@@ -53,6 +53,7 @@ def test_a_day_of_margin_is_kept_at_both_ends() -> None:
     assert found.latest.date == date(2026, 4, 3)
 
 
+@pytest.mark.cell("D4")
 @pytest.mark.parametrize(
     ("start", "in_default", "in_full"),
     [

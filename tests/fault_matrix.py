@@ -1,0 +1,184 @@
+"""
+Writes `docs/faults.md`: every cell of the fault matrix, what it promises, and the tests that show it.
+
+`python -m tests.fault_matrix` writes the page; with `--check` it fails when the page or a marker is out of date. The
+tests are found by their marker `cell` or a name such as `test_q3_...`, without running or importing them.
+"""
+
+import argparse
+import ast
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "faults.md"
+
+PARTS: dict[str, dict[str, str]] = {
+    "Queue and processes": {
+        "Q1": "A worker dies before the acceptance is sent: accepted once, later.",
+        "Q2": "A worker dies while Light works: settled by reading, one acceptance.",
+        "Q3": "A worker dies between the answer and its record: as Q2, with complete evidence.",
+        "Q4": "A worker dies after its record and the message comes again: no second call.",
+        "Q5": "All processes of a worker die: all work goes on within 30 seconds of its return.",
+        "Q6": "Two workers get the same message: one of them does nothing.",
+        "Q7": "The queue is emptied under a thousand due cases: all are done, none twice.",
+        "Q8": "A message comes hours late: no effect and no error.",
+        "Q9": "Two schedulers work as one.",
+        "Q10": "The queue is down while people sign and report: both are stored and answered soon.",
+        "Q11": "The queue restarts: workers connect again and go on.",
+        "Q12": "One record always fails: the others go on, and it ends in a hold.",
+        "Q13": "A worker is asked to stop during a call: the call ends, or its doubt is on record.",
+    },
+    "Database": {
+        "P1": "The server restarts: processes connect again, open attempts are settled.",
+        "P2": "The connection breaks between answer and record: as Q3.",
+        "P3": "Deadlocks, serialization failures and lock timeouts repeat the transaction and no call.",
+        "P4": "Two sessions insert the same attempt, event or form: one wins, the other sees it.",
+        "P5": "The database is down: pages say so, forms keep their entry, webhooks are sent again.",
+    },
+    "Light": {
+        "L1": "No answer in time and no effect: doubt, reading, one repeat.",
+        "L2": "No answer in time after the effect: doubt, reading, no repeat.",
+        "L3": "The connection breaks after the effect: as L2.",
+        "L4": "A server error before the effect: as L1.",
+        "L5": "A server error after the effect: as L2.",
+        "L6": "Asked to wait for some seconds: we wait at least as long, each case apart from the others.",
+        "L7": "Asked to wait until a date: we wait at least until then.",
+        "L8": "Sent away without a time: we wait longer each time, each case apart from the others.",
+        "L9": "A token that ran out is renewed once; one that stays refused goes to operations.",
+        "L10": "Forbidden or unknown: a person is asked, and Light is not hammered.",
+        "L11": "The same plan is accepted already: read, and on record as done.",
+        "L12": "A field is refused: a person gets Light's words; nothing is repeated.",
+        "L13": "Half an answer after the effect: as L2.",
+        "L14": "A page of HTML is no success.",
+        "L15": "Nulls, numbers as text and text as numbers: a refusal or a doubt, no crash.",
+        "L16": "Unknown keys, statuses and events: the case goes on, and they are shown as they came.",
+        "L17": "No plan on offer: a hold says so.",
+        "L18": "Two plans alike: the choice is always the same, and on record.",
+        "L19": "The price rose since the request: judged anew, and held when outside the limits.",
+        "L20": "The plan died since the request: asked for and judged again.",
+        "L21": "The answer to a new account is lost: no second account.",
+        "L22": "The answer to finalize is lost: read, at most one repeat.",
+        "L23": "The answer to our attestation is lost: read, at most one repeat.",
+        "L24": "Light is down for three days: slow probing, deadlines in view, no stampede afterwards.",
+        "L25": "Finalize is refused: a hold, and the acceptance stands.",
+        "L26": "The customer enrolled himself meanwhile: never accepted over.",
+    },
+    "Reading lags": {
+        "R1": "An acceptance shows within the settling period: found, not repeated.",
+        "R2": "An acceptance shows later: at most one repeat, recognized whenever it shows, never two.",
+    },
+    "Webhooks": {
+        "W1": "One event fifty times at once: one row, one effect.",
+        "W2": "Events out of order: the right end.",
+        "W3": "News days late moves nothing back.",
+        "W4": "A forged event is refused and not stored.",
+        "W5": "A replayed event has no effect.",
+        "W6": "An event of an unknown account is kept, and matched later.",
+        "W7": "An unknown event is kept and answered well.",
+        "W8": "No event ever comes: polling reaches the same end.",
+        "W9": "Signed but malformed: kept as failed and shown.",
+        "W10": "While a secret is changed both are valid, then one.",
+        "W11": "A failing handler leaves its error, is repeated with pauses, and a button repeats it.",
+        "W12": "A thousand in a second: all are stored, and the engine stays quick.",
+    },
+    "Dates": {
+        "D1": "Midnight between decision and call: the date is found anew.",
+        "D2": "The hour that comes twice in the fall: days are right, nothing happens twice.",
+        "D3": "The hour that is missing in the spring: days are right.",
+        "D4": "Days 7 and 30 are legal only by setting.",
+        "D5": "A repeat that leaves the window gets a new date or a hold, and is never sent.",
+        "D6": "A plan's life over holidays is read at its shortest.",
+        "D7": "Clocks five minutes apart: no false doubt and no early call.",
+    },
+    "People": {
+        "U1": "Signing clicked twice makes one document.",
+        "U2": "Signing on two devices makes one document, and both see it.",
+        "U3": "The field form sent five times is one report.",
+        "U4": "Two go-live dates at once: one counts, the other is kept and shown.",
+        "U5": "Revoked while an acceptance waits to be sent: not sent.",
+        "U6": "Revoked while an acceptance is under way: on record, and office and customer are told.",
+        "U7": "Go-live corrected or withdrawn: the right step at each stage, never silently.",
+        "U8": "Acceptances are paused: none begins afterwards.",
+        "U9": "A button against a case that moved is refused with its new state.",
+        "U10": "A form of a page gone stale is refused with the new state.",
+    },
+    "Storage": {
+        "S1": "The storage refuses while a customer signs: the signature is kept and sealed later.",
+        "S2": "The storage hangs while a customer signs: the page answers, and it is sealed later.",
+        "S3": "The answer of the storage is lost: one object, one row.",
+        "S4": "A stored document is missing: the authority is suspended before any acceptance.",
+        "S5": "A stored document was altered: the authority is suspended before any acceptance.",
+        "S6": "A process dies between object and row: no row without object.",
+    },
+    "Backup and overload": {
+        "B1": "A database restored from before an acceptance: no write until every account is read.",
+        "B2": "A copy of production refuses to write to the live Light without a switch.",
+        "O1": "A thousand go-lives in a minute, five calls a second: all once, in time.",
+    },
+}
+
+HEAD = """# The fault matrix
+
+What may go wrong, what is promised then, and the tests that show it. Made by `python -m tests.fault_matrix` from the
+names and markers of the tests; `make check` fails when it is out of date.
+
+After every step of these walks `tests/invariants.py` checks what must always hold.
+"""
+
+
+def cells_of_tests() -> dict[str, list[str]]:
+    """Find which tests name which cell, as paths from the folder of the tests."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for test in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(test, ast.FunctionDef) and test.name.startswith("test_"):
+                for cell in dict.fromkeys(_named_by(test)):
+                    found[cell].append(f"{path.relative_to(ROOT / 'tests')}::{test.name}")
+    return found
+
+
+def _named_by(test: ast.FunctionDef) -> Iterator[str]:
+    in_name = re.match(r"test_([a-z]\d+)_", test.name, re.IGNORECASE)
+    if in_name:
+        yield in_name[1].upper()
+    for decorator in test.decorator_list:
+        for call in ast.walk(decorator):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.mark.cell":
+                yield from (str(argument.value) for argument in call.args if isinstance(argument, ast.Constant))
+
+
+def page(found: dict[str, list[str]]) -> str:
+    parts = [HEAD]
+    for title, cells in PARTS.items():
+        parts.append(f"\n## {title}\n\n| cell | promise | shown by |\n|---|---|---|\n")
+        for cell, promise in cells.items():
+            tests = "<br>".join(f"`{name}`" for name in found.get(cell, ())) or "no test yet"
+            parts.append(f"| {cell} | {promise} | {tests} |\n")
+    return "".join(parts)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Write docs/faults.md from the markers of the tests.")
+    parser.add_argument("--check", action="store_true", help="change nothing; fail when the page is out of date")
+    is_check = parser.parse_args().check
+    found = cells_of_tests()
+    known = {cell for cells in PARTS.values() for cell in cells}
+    unknown = sorted(set(found) - known)
+    if unknown:
+        sys.stderr.write(f"Tests name cells that the matrix does not have: {', '.join(unknown)}.\n")
+        return 1
+    wanted = page(found)
+    if not is_check:
+        PAGE.write_text(wanted, encoding="utf-8")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != wanted:
+        sys.stderr.write("docs/faults.md is out of date: run `make docs`.\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
