@@ -1,0 +1,164 @@
+"""Cells U5 to U7 and U10: people change their mind, or come late, while the machine is at work."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from core.dates import chicago_day
+from enrollments.actions import opening, stopping
+from enrollments.models import AcceptAttempt, Enrollment
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
+from enrollments.steps import Waiting
+from installations import actions as installation_actions
+from installations.models import GoLiveReport, GoLiveSource
+from poa_documents.models import CustomerMail, MailKind, PoaDocument
+from poa_documents.states import PoaStatus
+from tests.contract.dialects import REFERENCE
+from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.faults.journey import assert_accepted_once, calls, open_hold, ready_to_accept, release, walk
+
+in_one_dialect = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
+
+
+@in_one_dialect
+@pytest.mark.cell("U5")
+def test_an_acceptance_that_waits_out_a_pause_is_not_sent_after_a_revocation(road: Road) -> None:
+    case = ready_to_accept(road)
+    pause = road.pause()
+    walk(road, case, span=timedelta(hours=2))
+    assert case.next_step == Waiting.PAUSED
+    road.revoke(case)
+    road.resume(pause)
+
+    walk(road, case)
+
+    assert calls(road, "accept") == 0
+    assert _held_for(case) == (HoldCode.AUTHORITY_ENDED, HoldOwner.OFFICE)
+
+
+@pytest.mark.cell("U6")
+@pytest.mark.parametrize("answer", ["comes", "is lost"])
+def test_an_acceptance_under_way_is_recorded_and_office_and_customer_are_told_of_the_revocation(
+    road: Road, monkeypatch: pytest.MonkeyPatch, answer: str
+) -> None:
+    case = ready_to_accept(road)
+    accept = road.light.accept_plan
+    if answer == "is lost":
+        road.simulator.control.order_fault("accept", "drop_after")
+
+    def revoked_meanwhile(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return accept(*args, **kwargs)
+        finally:
+            road.pass_time(timedelta(seconds=1))
+            road.revoke(case)
+
+    monkeypatch.setattr(road.light, "accept_plan", revoked_meanwhile)
+
+    walk(road, case, span=timedelta(hours=3))
+
+    assert len(road.acceptances_of(case)) == 1
+    assert AcceptAttempt.objects.get().succeeded
+    assert calls(road, "finalize") == 0
+    assert _held_for(case) == (HoldCode.REVOKED_AFTER_ACCEPTANCE, HoldOwner.OFFICE)
+    poa = PoaDocument.objects.get(site=case.site)
+    assert poa.status == PoaStatus.REVOKED
+    assert CustomerMail.objects.filter(poa=poa, kind=MailKind.REVOKED_RECEIPT).exists()
+
+
+@in_one_dialect
+@pytest.mark.cell("U7")
+def test_a_report_withdrawn_before_the_acceptance_shuts_the_gate_again(road: Road) -> None:
+    case = ready_to_accept(road)
+    pause = road.pause()
+    walk(road, case, span=timedelta(hours=2))
+    _withdraw(road, case)
+    road.resume(pause)
+
+    walk(road, case, span=timedelta(hours=5))
+
+    assert calls(road, "accept") == 0
+    assert case.next_step == Waiting.GO_LIVE
+    assert case.whose_turn == HoldOwner.TECHNICIAN
+
+
+@in_one_dialect
+@pytest.mark.cell("U7")
+def test_a_report_withdrawn_after_the_acceptance_goes_to_the_office(road: Road) -> None:
+    road.simulator.control.order_fault("finalize", "drop_before")
+    case = ready_to_accept(road)
+    road.run(case)
+    assert case.status == EnrollmentStatus.ACCEPTED
+    _withdraw(road, case)
+
+    walk(road, case, span=timedelta(hours=5))
+
+    assert _held_for(case) == (HoldCode.GO_LIVE_WITHDRAWN, HoldOwner.OFFICE)
+    assert len(road.acceptances_of(case)) == 1
+    release(road, case, "The customer wants it all the same.")
+    walk(road, case)
+    assert_accepted_once(road, case)
+
+
+@in_one_dialect
+@pytest.mark.cell("U7")
+def test_a_report_corrected_before_the_acceptance_counts_with_its_new_date(road: Road) -> None:
+    case = ready_to_accept(road)
+    pause = road.pause()
+    walk(road, case, span=timedelta(hours=2))
+    report = GoLiveReport.objects.get()
+    corrected = installation_actions.correct_go_live(
+        report_id=report.pk,
+        submission_id=uuid4(),
+        granted_date=chicago_day(road.clock.at),
+        source=GoLiveSource.LETTER,
+        utility_reference="DG-2026-0099",
+        reason="The letter has another date.",
+        by=OFFICE,
+        at=road.clock.at,
+    )
+    opening.look_again(site_id=case.site_id, at=road.clock.at)
+    road.resume(pause)
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+    report.refresh_from_db()
+    assert corrected.corrects == report
+    assert case.service_start_date is not None
+    assert case.service_start_date > corrected.granted_date
+
+
+@in_one_dialect
+@pytest.mark.cell("U9", "U10")
+def test_what_was_asked_on_a_page_gone_stale_is_refused_with_the_new_state(road: Road) -> None:
+    road.simulator.control.order_fault("accept", "unprocessable")
+    case = ready_to_accept(road)
+    walk(road, case)
+    hold = open_hold(case)
+    assert hold is not None
+    release(road, case, "Light mended it.")
+    walk(road, case)
+
+    with pytest.raises(stopping.HoldNotOpen, match="Light mended it"):
+        stopping.release_hold(hold_id=hold.pk, reason="Once more.", by=OFFICE, at=road.clock.at)
+    with pytest.raises(stopping.CannotClose, match="finalized"):
+        stopping.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=road.clock.at)
+
+    assert_accepted_once(road, case)
+
+
+def _withdraw(road: Road, case: Enrollment) -> None:
+    report = GoLiveReport.objects.get(installation=case.installations.get())
+    installation_actions.withdraw_go_live(
+        report_id=report.pk, reason="It was another house.", by=OFFICE, at=road.clock.at
+    )
+    opening.look_again(site_id=case.site_id, at=road.clock.at)
+
+
+def _held_for(case: Enrollment) -> tuple[str, str]:
+    hold = open_hold(case)
+    assert hold is not None, (case.status, case.next_step, case.because)
+    return hold.code, hold.owner
