@@ -146,25 +146,27 @@ class House:
 
     # People
 
-    def open_case(self, *, promise: PlanPromise | None = None, tags: str = "") -> Enrollment:
-        """A customer with a sold solar job and a signed, sealed POA."""
-        at = now() - timedelta(seconds=5)
-        customer = made.customer(at, email=f"case{tags}.{made.esi_id()}@example.com")
-        job = made.installation(at, customer=customer, site=made.site(at))
-        signed_poa(at=at, customer=customer, site=job.site, promise=promise or self.promise())
+    def sell(self, prefix: str = "case", *, tags: str = "") -> Enrollment:
+        """A customer with a sold solar job, whose case is open before anything is signed."""
+        customer = made.customer(now(), email=f"{prefix}{tags}.{made.esi_id()}@example.com")
+        job = made.installation(now(), customer=customer, site=made.site(now()))
         enrollment = opening.look_again(site_id=job.site_id, at=now())
         assert enrollment is not None
         return enrollment
 
+    def open_case(self, *, promise: PlanPromise | None = None, tags: str = "") -> Enrollment:
+        """The same with a signed, sealed POA."""
+        enrollment = self.sell(tags=tags)
+        poa = {"customer": enrollment.customer, "site": enrollment.site, "promise": promise or self.promise()}
+        signed_poa(at=now(), **poa)
+        return enrollment
+
     def invite(self) -> tuple[Enrollment, PoaDocument]:
         """A customer who was sent the invitation to sign; the mail lies in the house's mail folder."""
-        at = now()
-        customer = made.customer(at, email=f"invited.{made.esi_id()}@example.com")
-        job = made.installation(at, customer=customer, site=made.site(at))
-        poa = drafted_poa(at=at, customer=customer, site=job.site, promise=self.promise())
-        poa_actions.send_poa(poa_id=poa.pk, by=made.OFFICE, at=at)
-        enrollment = opening.look_again(site_id=job.site_id, at=at)
-        assert enrollment is not None
+        enrollment = self.sell("invited")
+        customer, site = enrollment.customer, enrollment.site
+        poa = drafted_poa(at=now(), customer=customer, site=site, promise=self.promise())
+        poa_actions.send_poa(poa_id=poa.pk, by=made.OFFICE, at=now())
         return enrollment, poa
 
     def ready_case(self, **details: Any) -> Enrollment:

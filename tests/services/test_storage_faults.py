@@ -228,7 +228,8 @@ def test_S6_a_crash_between_put_and_commit_leaves_no_row_without_its_object(
     def crash(*_arguments: object, **_options: object) -> None:
         raise Crashed
 
-    poa = sealing_poa(at=now(), promise=house.promise())
+    sold = house.sell()
+    poa = sealing_poa(at=now(), customer=sold.customer, site=sold.site, promise=house.promise())
     monkeypatch.setattr("poa_documents.actions.sealing._conclude", crash)
     with pytest.raises(Crashed):
         poa_actions.seal_poa(poa_id=poa.pk, at=now())
