@@ -1,9 +1,11 @@
 """Cells L1 to L26: whatever Light or the way to it does, a case is accepted once or stands before a named person."""
 
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from email.utils import formatdate
 from typing import Any
 from uuid import UUID
 
@@ -175,13 +177,15 @@ def _calls_after_an_effect(road: Road, operation: str) -> int:
     ("asked", "least"),
     [
         pytest.param("3600", timedelta(hours=1), marks=pytest.mark.cell("L6")),
-        pytest.param("Thu, 05 Mar 2026 19:00:00 GMT", timedelta(hours=2), marks=pytest.mark.cell("L7")),
+        pytest.param("a date", timedelta(hours=2), marks=pytest.mark.cell("L7")),
         pytest.param(None, timedelta(seconds=5), marks=pytest.mark.cell("L8")),
     ],
 )
 def test_a_busy_light_is_left_alone_as_long_as_it_asks(
     road: Road, operation: str, asked: str | None, least: timedelta
 ) -> None:
+    if asked == "a date":  # told apart from the date of the answer, which is that of the machine
+        asked = formatdate(time.time() + timedelta(hours=2, minutes=5).total_seconds(), usegmt=True)
     road.simulator.control.order_fault(operation, "rate_limit", retry_after=asked)
     case = road.case()
 
