@@ -235,7 +235,7 @@ def test_S6_a_crash_between_put_and_commit_leaves_no_row_without_its_object(
         poa_actions.seal_poa(poa_id=poa.pk, at=now())
     assert PoaDocument.objects.get(pk=poa.pk).pdf_storage_key == ""
 
-    house.until(lambda: PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SIGNED, "a worker seals it")
+    house.until(lambda: PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SIGNED, "a worker seals it", seconds=150)
 
     house.check(reads_files=True)
 
