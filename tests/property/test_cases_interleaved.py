@@ -138,7 +138,8 @@ class Cases(RuleBasedStateMachine):
         is_unsigned = [PoaStatus.DRAFT, PoaStatus.SENT, PoaStatus.SEALING]
         for poa in PoaDocument.objects.filter(site=job.site, status__in=is_unsigned):
             poa_actions.void_poa(poa_id=poa.pk, reason="Drawn up anew.", by=OFFICE, at=self.road.clock.at)
-        self.road.sign(job, promise=self.promises[promise])
+        with suppress(poa_actions.CustomerNotAtSite):
+            self.road.sign(job, promise=self.promises[promise])
 
     @rule(number=which_case)
     def customer_revokes(self, number: int) -> None:
@@ -185,7 +186,7 @@ class Cases(RuleBasedStateMachine):
     @rule(number=which_case)
     def office_draws_up_a_poa(self, number: int) -> None:
         job = self._job(number)
-        with suppress(poa_actions.UnsignedPoaExists):
+        with suppress(poa_actions.UnsignedPoaExists, poa_actions.CustomerNotAtSite):
             poa = drafted_poa(
                 customer=job.customer, site=job.site, promise=self.promises["roomy"], at=self.road.clock.at
             )
