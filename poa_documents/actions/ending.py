@@ -6,13 +6,14 @@ from django.db import transaction
 
 from core.actors import SYSTEM, Actor
 from core.case_changes import announce_case_change
+from core.moves import find_move
 from poa_documents import evidence
 from poa_documents.actions.drafting import owe_mail
 from poa_documents.actions.sealing import lapse_at
 from poa_documents.guards import SealedFileAltered, verify_sealed_file
 from poa_documents.models import MailKind, PoaDocument, RevocationChannel
 from poa_documents.moves import lock, take_move
-from poa_documents.states import PoaStatus
+from poa_documents.states import MOVES, PoaStatus
 
 DAMAGED = "the signed document is missing or was altered."
 
@@ -77,7 +78,9 @@ def resume_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocum
     :raises SealedFileUnreadable: the storage does not answer
     :raises MoveNotAllowed: it is not suspended
     """
-    verify_sealed_file(PoaDocument.objects.get(pk=poa_id))
+    suspended = PoaDocument.objects.get(pk=poa_id)
+    find_move(MOVES, "resume", subject=f"POA {poa_id}", status=suspended.status)
+    verify_sealed_file(suspended)
     with transaction.atomic():
         poa = lock(poa_id)
         poa.suspended_because = ""

@@ -534,3 +534,10 @@ def test_evidence_refuses_what_a_database_may_give_back_otherwise() -> None:
 
     with pytest.raises(TypeError, match="float"):
         evidence.record(poa, kind="note", by=STAFF, at=SIGNED_AT, details={"price": 0.1})
+
+
+def test_only_a_suspended_one_is_resumed_and_an_unsigned_one_says_what_it_is() -> None:
+    poa = sent_poa()
+
+    with pytest.raises(MoveNotAllowed):
+        actions.resume_poa(poa_id=poa.pk, reason="A call.", by=STAFF, at=SIGNED_AT)
