@@ -11,7 +11,7 @@ SERVICE_WORKERS ?= 3
 LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-apart test test-all test-services check fix run web worker scheduler simulator states docs \
+.PHONY: help demo demo-apart test test-all test-faults test-services check fix run web worker scheduler simulator states docs \
 	pictures lock setup clean
 
 help: ## List the commands
@@ -26,11 +26,17 @@ demo-apart: $(VENV)/demo.stamp ## The same, with web, workers and scheduler as p
 
 DEMO = manage.py demo --settings config.settings.demo $(if $(EXIT),--exit) $(if $(DIALECT),--dialect $(DIALECT)) $(if $(KILL),--kill $(KILL))
 
-test: $(VENV)/dev.stamp ## Run the whole test suite, and list what could not be tried here
-	@$(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore tests/services $(ARGS)
+# Two suites of faults have commands of their own, because they take long: tests/integration/faults and tests/services.
+SUITE = $(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore tests/services
+
+test: $(VENV)/dev.stamp ## Run the test suite, and list what could not be tried here
+	@$(SUITE) --ignore tests/integration/faults $(ARGS)
+
+test-faults: $(VENV)/dev.stamp ## Every fault that people, dates and Light can make, cell by cell over real HTTP
+	@$(SUITE) tests/integration/faults $(ARGS)
 
 test-all: $(VENV)/dev.stamp ## The same, but fail when a browser, PostgreSQL or Redis is missing
-	@REQUIRE_BROWSER=1 REQUIRE_SERVICES=1 $(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore tests/services $(ARGS)
+	@REQUIRE_BROWSER=1 REQUIRE_SERVICES=1 $(SUITE) --ignore tests/integration/faults $(ARGS)
 
 test-services: $(VENV)/dev.stamp ## Kill, cut and restart real processes, PostgreSQL, Redis and S3 under the engine
 	@REQUIRE_SERVICES=1 .ci/services.sh run postgres redis s3 -- $(PY) -m pytest tests/services -n $(SERVICE_WORKERS) --dist worksteal $(ARGS)
