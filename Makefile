@@ -11,7 +11,7 @@ SERVICE_WORKERS ?= 3
 LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-apart test test-all test-faults test-services check fix run web worker scheduler simulator states docs \
+.PHONY: help demo demo-apart test test-all test-demo test-faults test-services check fix run web worker scheduler simulator states docs \
 	pictures lock setup clean
 
 help: ## List the commands
@@ -26,17 +26,21 @@ demo-apart: $(VENV)/demo.stamp ## The same, with web, workers and scheduler as p
 
 DEMO = manage.py demo --settings config.settings.demo $(if $(EXIT),--exit) $(if $(DIALECT),--dialect $(DIALECT)) $(if $(KILL),--kill $(KILL))
 
-# Two suites of faults have commands of their own, because they take long: tests/integration/faults and tests/services.
+# What takes long has commands of its own: the faults cell by cell, the demo as a test, and real services.
 SUITE = $(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore tests/services
+SHORT = $(SUITE) --ignore tests/integration/faults --ignore tests/functional/test_demo.py
 
 test: $(VENV)/dev.stamp ## Run the test suite, and list what could not be tried here
-	@$(SUITE) --ignore tests/integration/faults $(ARGS)
+	@$(SHORT) $(ARGS)
+
+test-demo: $(VENV)/dev.stamp ## The demo's stories as tests: in both dialects, and under kill -9
+	@$(SUITE) tests/functional/test_demo.py $(ARGS)
 
 test-faults: $(VENV)/dev.stamp ## Every fault that people, dates and Light can make, cell by cell over real HTTP
 	@$(SUITE) tests/integration/faults $(ARGS)
 
 test-all: $(VENV)/dev.stamp ## The same, but fail when a browser, PostgreSQL or Redis is missing
-	@REQUIRE_BROWSER=1 REQUIRE_SERVICES=1 $(SUITE) --ignore tests/integration/faults $(ARGS)
+	@REQUIRE_BROWSER=1 REQUIRE_SERVICES=1 $(SHORT) $(ARGS)
 
 test-services: $(VENV)/dev.stamp ## Kill, cut and restart real processes, PostgreSQL, Redis and S3 under the engine
 	@REQUIRE_SERVICES=1 .ci/services.sh run postgres redis s3 -- $(PY) -m pytest tests/services -n $(SERVICE_WORKERS) --dist worksteal $(ARGS)
