@@ -52,7 +52,7 @@ check: $(VENV)/dev.stamp ## Look at code, templates, contracts, settings and gen
 	@$(MAKE) --no-print-directory --keep-going $(CHECKS)
 	@echo "Nothing to complain about."
 
-CHECKS := check-format check-lint check-templates check-contracts check-types check-migrations check-production \
+CHECKS := check-format check-lint check-security check-templates check-contracts check-types check-migrations check-production \
 	check-locks check-pages check-compose
 .PHONY: $(CHECKS)
 
@@ -61,6 +61,9 @@ check-format:
 
 check-lint:
 	@echo "lint …"; $(VENV)/bin/ruff check --quiet .
+
+check-security:
+	@echo "insecure code …"; $(VENV)/bin/bandit --quiet --configfile pyproject.toml --severity-level medium --recursive .
 
 check-templates:
 	@echo "templates …"; $(VENV)/bin/djlint templates --check --lint --quiet

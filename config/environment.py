@@ -39,14 +39,16 @@ class Variable:
     meaning: str
     parse: Callable[[str], Any]
     group: str = ""
+    production_default: str | None = None
 
-    def value_from(self, environment: Mapping[str, str]) -> Any:
+    def value_from(self, environment: Mapping[str, str], *, in_production: bool = False) -> Any:
         """
         Give the parsed value; a variable that is set but empty counts as not set.
 
         :raises ImproperlyConfigured: missing without a default, or of the wrong shape
         """
-        text = environment.get(self.name, "").strip() or self.default
+        default = self.production_default if in_production and self.production_default is not None else self.default
+        text = environment.get(self.name, "").strip() or default
         if text is None:
             raise ImproperlyConfigured(f"{self.name} is not set. It should be {self.shape}.")
         try:
@@ -218,7 +220,8 @@ _TABLE = (
         "FIELD_ENCRYPTION_KEYS",
         None,
         "name:base64-of-32-bytes, several parted by commas; names differ and the first key encrypts",
-        "Keys of encrypted fields (birth dates, signatures). An old key must stay until nothing uses it.",
+        "Keys of encrypted fields (birth dates, signatures). An old key must stay until `rotate_field_keys` says that "
+        "nothing needs it.",
         encryption_keys,
         _SECRETS,
     ),
@@ -393,9 +396,10 @@ _TABLE = (
         "STRICT_ESI_IDS",
         "no",
         "yes or no",
-        "Whether ESI IDs that do not begin with 10, such as Light's test numbers, are refused. Say yes in production.",
+        "Whether ESI IDs that do not begin with 10, such as Light's test numbers, are refused.",
         switch,
         _RULES,
+        production_default="yes",
     ),
     Variable(
         "SALE_EMBARGO_KINDS",
@@ -445,9 +449,9 @@ def _matching(value: str, pattern: str) -> str:
 VARIABLES: dict[str, Variable] = {variable.name: variable for variable in _TABLE}
 
 
-def read(name: str) -> Any:
+def read(name: str, *, in_production: bool = False) -> Any:
     """Give the parsed value of a variable in the table, from the process's environment."""
-    return VARIABLES[name].value_from(os.environ)
+    return VARIABLES[name].value_from(os.environ, in_production=in_production)
 
 
 def read_light_dialect() -> Dialect:

@@ -72,6 +72,8 @@ def configuration_page() -> str:
 
 def _configuration_row(variable: Variable) -> str:
     default = "required" if variable.default is None else f"`{variable.default}`" if variable.default else "empty"
+    if variable.production_default is not None:
+        default += f"; in production `{variable.production_default}`"
     cells = (f"`{variable.name}`", default, variable.shape, variable.meaning)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

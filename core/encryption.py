@@ -7,12 +7,16 @@ the first one encrypts, all of them decrypt, so a key can be rotated.
 
 import base64
 import os
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.apps import apps
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Cast
 
 NONCE_BYTES = 12
 
@@ -53,3 +57,42 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
     def get_prep_value(self, value: Any) -> Any:
         text = super().get_prep_value(value)
         return encrypt(text, context=self._context()) if text else text
+
+
+def count_by_key() -> Counter[str]:
+    """Count the encrypted values in the database by the id of the key that each needs."""
+    return Counter(stored.partition(":")[0] for _, _, _, stored in _stored_values())
+
+
+def encrypt_anew() -> int:
+    """
+    Encrypt with the first key whatever another key encrypted, and give how many values that were.
+
+    May be stopped and run again at any time, also while people work: a value that somebody changed meanwhile is left
+    to them, because what is written now uses the first key already.
+
+    :raises CannotDecrypt: a value's key is not configured; the values before it stay encrypted anew
+    """
+    newest = next(iter(settings.FIELD_ENCRYPTION_KEYS))
+    done = 0
+    for model, name, key, stored in _stored_values():
+        if stored.partition(":")[0] == newest:
+            continue
+        plain = decrypt(stored, context=f"{model._meta.label}.{name}")
+        unchanged = model._default_manager.alias(stored=_as_stored(name)).filter(pk=key, stored=stored)
+        done += unchanged.update(**{name: plain})
+    return done
+
+
+def _stored_values() -> Iterator[tuple[type[models.Model], str, Any, str]]:
+    for model in apps.get_models():
+        for field in model._meta.local_fields:
+            if isinstance(field, EncryptedTextField):
+                rows = model._default_manager.annotate(stored=_as_stored(field.name)).exclude(stored="")
+                for key, stored in rows.order_by("pk").values_list("pk", "stored").iterator():
+                    yield model, field.name, key, stored
+
+
+def _as_stored(name: str) -> Cast:
+    """The column as it lies in the database: a cast takes the field's own decryption away."""
+    return Cast(name, models.TextField())

@@ -16,5 +16,7 @@ SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
 SESSION_COOKIE_NAME = "__Host-session"
+CSRF_COOKIE_NAME = "__Host-csrf"
+STRICT_ESI_IDS = read("STRICT_ESI_IDS", in_production=True)
 if read("TRUST_PROXY_HEADERS"):
     MIDDLEWARE = ["config.middleware.ClientAddress", *MIDDLEWARE]  # noqa: F405

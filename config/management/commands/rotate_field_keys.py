@@ -1,0 +1,28 @@
+"""Encrypt stored fields with the newest key, so that an old one may go."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from core.encryption import CannotDecrypt, count_by_key, encrypt_anew
+
+
+class Command(BaseCommand):
+    help = (
+        "Encrypt every stored birth date and signature with the first key of FIELD_ENCRYPTION_KEYS. Works beside "
+        "running processes and may be repeated; tells which keys are still needed."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="only count the values by their key")
+
+    def handle(self, *_args: Any, dry_run: bool, **_options: Any) -> None:
+        if not dry_run:
+            try:
+                count = encrypt_anew()
+            except CannotDecrypt as problem:
+                raise CommandError(f"{problem} Put that key back behind the others, and run this again.") from problem
+            self.stdout.write(f"Encrypted anew: {count}.")
+        for key_id, count in sorted(count_by_key().items()):
+            self.stdout.write(f"Values that need key {key_id}: {count}.")

@@ -1,0 +1,76 @@
+"""A key of the encrypted fields can be replaced while people work."""
+
+from datetime import date
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from pytest_django.fixtures import Settings
+
+from core.encryption import CannotDecrypt, count_by_key, encrypt_anew
+from installations.models import Customer
+from poa_documents.models import PoaDocument
+from tests.factories.installations import customer
+from tests.factories.poa_documents import sealing_poa
+
+pytestmark = pytest.mark.django_db
+OLD, NEW = b"t" * 32, b"n" * 32
+
+
+def in_the_database(record: Customer) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT date_of_birth_text FROM installations_customer WHERE id = %s", [record.pk])
+        return str(cursor.fetchone()[0])
+
+
+def test_after_the_change_of_keys_everything_reads_with_the_new_one_alone(settings: Settings) -> None:
+    carmen, signed = customer(date_of_birth=date(1984, 5, 17)), sealing_poa(signature_text="Carmen Reyes")
+    customer(date_of_birth=None)
+    settings.FIELD_ENCRYPTION_KEYS = {"new": NEW, "test": OLD}
+
+    call_command("rotate_field_keys")
+
+    settings.FIELD_ENCRYPTION_KEYS = {"new": NEW}
+    assert set(count_by_key()) == {"new"}
+    assert in_the_database(carmen).startswith("new:")
+    assert Customer.objects.get(pk=carmen.pk).date_of_birth == date(1984, 5, 17)
+    assert PoaDocument.objects.get(pk=signed.pk).signature_text == "Carmen Reyes"
+
+
+def test_a_second_run_finds_nothing_to_do(settings: Settings) -> None:
+    customer(date_of_birth=date(1984, 5, 17))
+    settings.FIELD_ENCRYPTION_KEYS = {"new": NEW, "test": OLD}
+
+    assert [encrypt_anew(), encrypt_anew()] == [1, 0]
+
+
+def test_a_dry_run_only_counts(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    carmen = customer(date_of_birth=date(1984, 5, 17))
+    before = in_the_database(carmen)
+    settings.FIELD_ENCRYPTION_KEYS = {"new": NEW, "test": OLD}
+
+    call_command("rotate_field_keys", dry_run=True)
+
+    assert capsys.readouterr().out == "Values that need key test: 1.\n"
+    assert in_the_database(carmen) == before
+
+
+def test_a_key_taken_away_too_early_is_named_and_nothing_is_lost(settings: Settings) -> None:
+    carmen = customer(date_of_birth=date(1984, 5, 17))
+    before = in_the_database(carmen)
+    settings.FIELD_ENCRYPTION_KEYS = {"new": NEW}
+
+    with pytest.raises(CommandError, match=r"key 'test'.*Put that key back"):
+        call_command("rotate_field_keys")
+
+    assert in_the_database(carmen) == before
+
+
+def test_what_is_stored_belongs_to_its_field(settings: Settings) -> None:
+    carmen, signed = customer(date_of_birth=date(1984, 5, 17)), sealing_poa(signature_text="Carmen Reyes")
+    with connection.cursor() as cursor:
+        moved = in_the_database(carmen)
+        cursor.execute("UPDATE poa_documents_poadocument SET signature_text = %s WHERE id = %s", [moved, signed.pk])
+
+    with pytest.raises(CannotDecrypt, match="was altered or belongs elsewhere"):
+        PoaDocument.objects.get(pk=signed.pk)
