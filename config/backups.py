@@ -25,6 +25,7 @@ from django.core.files.base import File
 from django.core.files.storage import storages
 from django.db import connection, connections
 
+from enrollments.models import PlanDocument
 from installations.models import KeptProof, ProofFile
 from poa_documents.models import PoaDocument
 
@@ -103,7 +104,8 @@ def _named_files() -> dict[str, str]:
     sealed = PoaDocument.objects.exclude(pdf_storage_key="").values_list("pdf_storage_key", "pdf_sha256")
     proofs = ProofFile.objects.exclude(storage_key="").values_list("storage_key", "sha256")
     kept = KeptProof.objects.exclude(storage_key="").values_list("storage_key", "sha256")
-    return dict(sealed.iterator()) | dict(proofs.iterator()) | dict(kept.iterator())
+    plans = PlanDocument.objects.exclude(storage_key="").values_list("storage_key", "sha256")
+    return dict(sealed.iterator()) | dict(proofs.iterator()) | dict(kept.iterator()) | dict(plans.iterator())
 
 
 def _copy_out(key: str, sha256: str, folder: Path) -> Kept:

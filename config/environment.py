@@ -341,6 +341,15 @@ _TABLE = (
         _LIGHT,
     ),
     Variable(
+        "LIGHT_DOCUMENT_ORIGINS",
+        "",
+        "URLs without a path, parted by commas",
+        "Where plan documents (EFL, TOS, YRAC) may be fetched from; the host of `LIGHT_API_URL` is always among them. "
+        "One from elsewhere is not fetched, and its case says so.",
+        origins,
+        _LIGHT,
+    ),
+    Variable(
         "LIGHT_WRITES_ALLOWED_FOR",
         "",
         "the place of a database, as the alarm names it",

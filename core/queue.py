@@ -28,6 +28,7 @@ class TaskName(StrEnum):
     CASE_CHANGED = "enrollments.case_changed"
     ADVANCE_ENROLLMENT = "enrollments.advance"
     SETTLE_DELIVERY = "enrollments.settle_delivery"
+    FETCH_PLAN_DOCUMENT = "enrollments.fetch_plan_document"
     SWEEP_ENROLLMENTS = "enrollments.sweep"
     RECONCILE = "enrollments.reconcile"
     CONTINUE_RECONCILIATION = "enrollments.continue_reconciliation"

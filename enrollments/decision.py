@@ -264,7 +264,7 @@ def _toward_plan(facts: Facts, now: datetime, policy: Policy) -> Step:
 
 
 def _choose_and_accept(facts: Facts, now: datetime, policy: Policy) -> Step:
-    start = _start_plan(facts, now, policy)
+    start = start_plan(facts, now, policy)
     if isinstance(start, NoLegalStart):
         return Hold(
             HoldCode.NO_LEGAL_START,
@@ -413,7 +413,8 @@ def _known_account(facts: Facts) -> AccountFacts:
     return facts.account
 
 
-def _start_plan(facts: Facts, now: datetime, policy: Policy) -> StartPlan | NoLegalStart:
+def start_plan(facts: Facts, now: datetime, policy: Policy) -> StartPlan | NoLegalStart:
+    """Find the start for a case whose authority gate is passed, with the rule that binds each date."""
     poa = _poa(facts)
     today = chicago_day(now)
     return start_dates.plan(
@@ -429,7 +430,7 @@ def _start_plan(facts: Facts, now: datetime, policy: Policy) -> StartPlan | NoLe
 
 def _with_last_day(gate: Wait | Hold, facts: Facts, now: datetime, policy: Policy) -> Wait | Hold:
     """Say by when a shut gate must open for a start to be legal still."""
-    start = _start_plan(facts, now, policy)
+    start = start_plan(facts, now, policy)
     return replace(gate, act_by=start.last_act.date) if isinstance(start, StartPlan) else gate
 
 

@@ -207,6 +207,52 @@ class PlanOffer(models.Model):
         return self.name or str(self.light_plan_uuid)
 
 
+class PlanDocumentKind(models.TextChoices):
+    """The documents that make up the contract beside the proof of enrollment. Source: domain notes, section 1."""
+
+    EFL = "EFL", "Electricity Facts Label"
+    TOS = "TOS", "Terms of Service"
+    YRAC = "YRAC", "Your Rights as a Customer"
+
+
+class PlanDocument(models.Model):
+    """
+    One document of a plan that we set out to accept: owed since the attempt was recorded, fetched and stored after it.
+
+    The address may show another text tomorrow; what is stored is what it showed when the plan was accepted.
+    """
+
+    offer = models.ForeignKey(PlanOffer, on_delete=models.PROTECT, related_name="documents")
+    kind = models.CharField(max_length=4, choices=PlanDocumentKind.choices)
+    url = models.CharField("address", max_length=500, blank=True)
+    owed_since = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, blank=True, help_text="When it is tried next; empty once given up.")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    last_error = models.TextField(blank=True)
+    stored_at = models.DateTimeField(null=True, blank=True)
+    storage_key = models.CharField(max_length=200, blank=True)
+    sha256 = models.CharField("SHA-256", max_length=64, blank=True)
+    size_bytes = models.PositiveIntegerField(null=True, blank=True)
+    content_type = models.CharField(max_length=40, blank=True)
+
+    class Meta:
+        ordering = ("offer", "kind")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["offer", "kind"], name="one_plan_document_per_offer_and_kind"),
+            models.CheckConstraint(
+                condition=Q(stored_at__isnull=True, storage_key="", sha256="", size_bytes__isnull=True)
+                | (Q(stored_at__isnull=False, size_bytes__isnull=False) & ~Q(storage_key="") & ~Q(sha256="")),
+                name="plan_document_stored_with_key_hash_and_size",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], condition=Q(stored_at__isnull=True), name="plan_document_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.offer}"
+
+
 class AcceptAttempt(models.Model):
     """One acceptance: which offer, under which authority, for which meter and start. Written before the call."""
 

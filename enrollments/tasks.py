@@ -6,9 +6,9 @@ from core import clock
 from core.actors import SYSTEM
 from core.queue import TaskName, enqueue_on_commit
 from core.sweeps import note_sweep
-from enrollments.actions import comparing, opening, settling
+from enrollments.actions import comparing, fetching, opening, settling
 from enrollments.leases import due_enrollments
-from enrollments.wiring import current_enrollment_id, engine, tools
+from enrollments.wiring import current_enrollment_id, document_fetcher, engine, tools
 
 MOST_IN_A_SWEEP = 500
 ACCOUNTS_COMPARED_IN_A_TASK = 20
@@ -33,6 +33,15 @@ def advance_enrollment_task(*, enrollment_id: int, **_later: object) -> str:
 @shared_task(name=TaskName.SETTLE_DELIVERY.value)
 def settle_delivery_task(*, delivery_id: int, **_later: object) -> str:
     return settling.settle_delivery(delivery_id=delivery_id, at=clock.now()).value
+
+
+@shared_task(name=TaskName.FETCH_PLAN_DOCUMENT.value)
+def fetch_plan_document_task(*, document_id: int, **_later: object) -> str:
+    token = current_enrollment_id.set(fetching.case_of(document_id))
+    try:
+        return fetching.fetch_document(document_id=document_id, fetcher=document_fetcher(), at=clock.now()).value
+    finally:
+        current_enrollment_id.reset(token)
 
 
 @shared_task(name=TaskName.RECONCILE.value)
@@ -60,8 +69,14 @@ def sweep_enrollments_task(**_later: object) -> str:
     deliveries = settling.due_deliveries(at=clock.now(), limit=MOST_IN_A_SWEEP)
     for delivery_id in deliveries:
         enqueue_on_commit(TaskName.SETTLE_DELIVERY, delivery_id=delivery_id)
+    documents = fetching.due_documents(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    for document_id in documents:
+        enqueue_on_commit(TaskName.FETCH_PLAN_DOCUMENT, document_id=document_id)
     due = due_enrollments(at=clock.now(), limit=MOST_IN_A_SWEEP)
     for enrollment_id in due:
         enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)
     note_sweep(TaskName.SWEEP_ENROLLMENTS, at=clock.now())
-    return f"{changed} cases changed, {len(deliveries)} webhooks to settle, {len(due)} enrollments due"
+    return (
+        f"{changed} cases changed, {len(deliveries)} webhooks to settle, {len(documents)} plan documents to fetch, "
+        f"{len(due)} enrollments due"
+    )

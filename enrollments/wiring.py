@@ -12,6 +12,7 @@ from enrollments.actions.writing import Tools
 from enrollments.engine import Engine
 from enrollments.leases import LeaseKeeper
 from enrollments.light.client import LightClient
+from enrollments.light.documents import DocumentFetcher
 from enrollments.light.transport import Exchange
 from enrollments.models import RemoteCall
 from enrollments.policy import Policy
@@ -41,6 +42,12 @@ def _client(*, connect_seconds: float = 5, read_seconds: float = 30) -> LightCli
         clock=configured_clock().now,
         connect_timeout_seconds=connect_seconds,
         read_timeout_seconds=read_seconds,
+    )
+
+
+def document_fetcher() -> DocumentFetcher:
+    return DocumentFetcher(
+        allowed_origins=[settings.LIGHT_API_URL, *settings.LIGHT_DOCUMENT_ORIGINS], observe=_record_call
     )
 
 

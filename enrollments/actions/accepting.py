@@ -8,10 +8,12 @@ from core.actors import LIGHT, SYSTEM
 from core.dates import chicago_day
 from enrollments import offers, start_dates
 from enrollments.actions import confirming
+from enrollments.actions.fetching import offer_sha256, owe_documents
 from enrollments.actions.moving import EnrollmentMoved, lock, take_move
 from enrollments.actions.stopping import place_hold
 from enrollments.actions.writing import Tools, call, check_still_wanted, close_done, last_look, open_write, still_due
-from enrollments.facts import offered_plan, signed_limits
+from enrollments.decision import start_plan
+from enrollments.facts import Facts, offered_plan, signed_limits
 from enrollments.light.payloads import Acceptance
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
 from enrollments.policy import Policy
@@ -60,7 +62,7 @@ def accept_plan(enrollment_id: int, step: AcceptPlan, tools: Tools) -> None:
 
 
 def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy: Policy) -> AcceptAttempt:
-    enrollment, _ = still_due(enrollment_id, step, at=at, policy=policy)
+    enrollment, facts = still_due(enrollment_id, step, at=at, policy=policy)
     poa = PoaDocument.objects.select_related("envelope").get(pk=step.poa_id)
     check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
     if enrollment.attested_poa_id != poa.pk:
@@ -78,7 +80,9 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
         "service_start_date": step.start.isoformat(),
         "poa": poa.pk,
         "poa_sha256": poa.pdf_sha256,
+        "offer_sha256": offer_sha256(offer),
         "verdict": verdict.as_json(),
+        "date_plan": _date_plan(facts, at=at, policy=policy),
     }
     write = open_write(enrollment, WriteKind.ACCEPT_PLAN, request, at=at)
     attempt = AcceptAttempt.objects.create(
@@ -92,8 +96,29 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
         service_start_date=step.start,
         chicago_date=chicago_day(at),
     )
-    take_move(enrollment, "start_accepting", by=SYSTEM, at=at, reason=step.because)
+    owe_documents(offer, at=at)
+    details = {
+        **{name: request[name] for name in ("plan_uuid", "service_start_date", "poa", "poa_sha256", "offer_sha256")},
+        "acceptance": attempt.pk,
+        "offer": offer.pk,
+    }
+    take_move(enrollment, "start_accepting", by=SYSTEM, at=at, reason=step.because, details=details)
     return attempt
+
+
+def _date_plan(facts: Facts, *, at: datetime, policy: Policy) -> dict[str, object]:
+    """Keep which rule bound which date, for whoever asks years later."""
+    planned = start_plan(facts, at, policy)
+    if not isinstance(planned, start_dates.StartPlan):
+        raise OutsideAuthority(str(planned))
+    bounds = {"act_from": planned.act_from, "earliest": planned.earliest, "latest": planned.latest}
+    return {
+        **{
+            name: {"date": bound.date.isoformat(), "rule": bound.rule.value}
+            for name, bound in {**bounds, "last_act": planned.last_act}.items()
+        },
+        "best": planned.best.isoformat(),
+    }
 
 
 def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: datetime) -> None:

@@ -8,6 +8,7 @@ later reading.
 from datetime import datetime, timedelta
 
 from core.actors import LIGHT, SYSTEM, Actor
+from enrollments.actions.fetching import owe_documents
 from enrollments.actions.moving import take_move
 from enrollments.actions.stopping import lift_hold, place_hold
 from enrollments.light.payloads import Account, Location
@@ -29,6 +30,7 @@ def confirm(attempt: AcceptAttempt, *, enrollment: Enrollment, by: Actor, at: da
     enrollment.accepted_offer = attempt.offer
     enrollment.service_start_date = attempt.service_start_date
     enrollment.accepted_at = at
+    owe_documents(attempt.offer, at=at)
     was_called_off = enrollment.status == EnrollmentStatus.OPEN
     take_move(enrollment, "confirm_late" if was_called_off else "confirm", by=by, at=at)
     use_authority(poa_id=attempt.poa_id, by=SYSTEM, at=at)

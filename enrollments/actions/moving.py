@@ -1,6 +1,8 @@
 """Changing an enrollment: the one writer of its status, and the record of everything that happens to it."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -23,9 +25,19 @@ def lock(enrollment_id: int) -> Enrollment:
 
 
 @transaction.atomic
-def take_move(enrollment: Enrollment, name: str, *, by: Actor, at: datetime, reason: str = "") -> None:
+def take_move(
+    enrollment: Enrollment,
+    name: str,
+    *,
+    by: Actor,
+    at: datetime,
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> None:
     """
     Move a locked enrollment and save the fields that the caller set on it, with the event and evidence of the move.
+
+    `details` goes into the evidence besides: hashes that later prove which offer or document it was about.
 
     :raises MoveNotAllowed: the table of moves does not allow it from the present status
     """
@@ -33,16 +45,33 @@ def take_move(enrollment: Enrollment, name: str, *, by: Actor, at: datetime, rea
     move = find_move(MOVES, name, subject=str(enrollment), status=old_status)
     enrollment.status = move.target
     enrollment.save()
-    _add_event(enrollment, name, old_status=old_status, by=by, at=at, reason=reason)
+    _add_event(enrollment, name, old_status=old_status, by=by, at=at, reason=reason, details=details or {})
 
 
 @transaction.atomic
-def note(enrollment: Enrollment, name: str, *, by: Actor, at: datetime, reason: str = "") -> None:
+def note(
+    enrollment: Enrollment,
+    name: str,
+    *,
+    by: Actor,
+    at: datetime,
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> None:
     """Record something that happened to an enrollment without changing its status."""
-    _add_event(enrollment, name, old_status=enrollment.status, by=by, at=at, reason=reason)
+    _add_event(enrollment, name, old_status=enrollment.status, by=by, at=at, reason=reason, details=details or {})
 
 
-def _add_event(enrollment: Enrollment, name: str, *, old_status: str, by: Actor, at: datetime, reason: str) -> None:
+def _add_event(
+    enrollment: Enrollment,
+    name: str,
+    *,
+    old_status: str,
+    by: Actor,
+    at: datetime,
+    reason: str,
+    details: Mapping[str, Any],
+) -> None:
     EnrollmentEvent.objects.create(
         enrollment=enrollment,
         name=name,
@@ -54,5 +83,5 @@ def _add_event(enrollment: Enrollment, name: str, *, old_status: str, by: Actor,
     )
     poa = governing_poa(enrollment)
     if poa is not None:
-        details = {"enrollment": enrollment.pk, "from": old_status, "to": enrollment.status, "reason": reason}
-        evidence.record(poa, kind=f"enrollment.{name}", by=by, at=at, details=details)
+        told = {"enrollment": enrollment.pk, "from": old_status, "to": enrollment.status, "reason": reason}
+        evidence.record(poa, kind=f"enrollment.{name}", by=by, at=at, details={**details, **told})

@@ -23,6 +23,7 @@ from core.admin_site import (
 from core.dates import chicago_day
 from enrollments import presenters, queries
 from enrollments.actions.attesting import WrongAccount, link_account
+from enrollments.actions.fetching import fetch_again
 from enrollments.actions.reconciling import ask_for_reading
 from enrollments.actions.stopping import (
     CannotClose,
@@ -37,7 +38,7 @@ from enrollments.decision import decide, if_live_on
 from enrollments.facts import gather, governing_poa
 from enrollments.gates import gates
 from enrollments.light.errors import LightError
-from enrollments.models import Enrollment, Hold
+from enrollments.models import Enrollment, Hold, PlanDocument, PlanDocumentKind
 from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode
 from enrollments.steps import CONSENT_HOLDS
 from enrollments.wiring import hosted_pages_client, policy
@@ -68,6 +69,11 @@ def needs_account(enrollment: Any) -> bool:
     return enrollment.light_account_uuid is None and hold is not None and hold.code == HoldCode.ACCOUNT_UNCLEAR
 
 
+def lacks_documents(enrollment: Any) -> bool:
+    stored = PlanDocument.objects.filter(offer=enrollment.accepted_offer, stored_at__isnull=False)
+    return enrollment.accepted_offer_id is not None and stored.count() < len(PlanDocumentKind)
+
+
 def _link(press: Press) -> str:
     account_uuid = str(press.answers["account_uuid"])
     link_account(
@@ -92,6 +98,11 @@ def _release(press: Press) -> str:
         raise HoldNotOpen("The hold was released meanwhile.")
     release_hold(hold_id=hold.pk, by=press.by, at=press.at, **press.answers)
     return "The hold is released; the case is looked at now."
+
+
+def _fetch_documents(press: Press) -> str:
+    count = fetch_again(enrollment_id=press.record.pk, at=press.at)
+    return f"{count} documents are fetched now; reload in a few seconds."
 
 
 def _close(press: Press) -> str:
@@ -172,6 +183,14 @@ class EnrollmentAdmin(RecordAdmin):
             form=LinkForm,
         ),
         Button(
+            name="fetch-documents",
+            label="Fetch the plan's documents",
+            run=_fetch_documents,
+            explanation="Fetches what is not stored yet of the accepted plan: Electricity Facts Label, terms, rights.",
+            is_offered=lacks_documents,
+            is_direct=True,
+        ),
+        Button(
             name="close",
             label="Close the case",
             run=_close,
@@ -229,7 +248,7 @@ class EnrollmentAdmin(RecordAdmin):
         return context
 
     def tables_of(self, _request: HttpRequest, record: Enrollment) -> list[Table]:
-        return [_authority_table(record), _jobs_table(record)]
+        return [_authority_table(record), _jobs_table(record), _documents_table(record)]
 
 
 def _beside(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, Any]]:
@@ -298,6 +317,23 @@ def _jobs_table(enrollment: Enrollment) -> Table:
             ]
             for job in enrollment.installations.select_related("site").prefetch_related("reports")
         ],
+    )
+
+
+def _documents_table(enrollment: Enrollment) -> Table:
+    return Table(
+        title="Documents of plans that were accepted or about to be",
+        columns=("Document", "Plan", "Stored", "Trouble"),
+        rows=[
+            [
+                Cell(document.get_kind_display(), page_of(document)),
+                Cell(str(document.offer)),
+                Cell(moment(document.stored_at), note=document.sha256),
+                Cell(document.last_error or "—"),
+            ]
+            for document in PlanDocument.objects.filter(offer__enrollment=enrollment).select_related("offer")
+        ],
+        empty="They are fetched once a plan is accepted.",
     )
 
 

@@ -1,0 +1,128 @@
+"""
+Fetching and keeping the documents of a plan that is being accepted.
+
+Owed in the transaction that records the attempt, fetched after it by a task of their own: an acceptance never waits for
+them, and a lost message or a retailer's server that is down costs a sweep, not a document.
+"""
+
+import hashlib
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db import transaction
+from django.db.models import F
+
+from core.actors import SYSTEM
+from core.queue import TaskName, enqueue_on_commit
+from core.stored_files import FileNotStored, store
+from enrollments.actions.moving import lock, note
+from enrollments.light.documents import DocumentFetcher, DocumentNotFetched
+from enrollments.models import Enrollment, PlanDocument, PlanDocumentKind, PlanOffer
+from poa_documents.evidence import canonical_json
+
+FOLDER = "plan-documents"
+LEASE = timedelta(minutes=2)
+FIRST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(hours=6)
+MOST_ATTEMPTS = 40
+"""With the longest wait in between, more than a week; then a person decides."""
+
+
+class FetchOutcome(StrEnum):
+    STORED = "STORED"
+    NOTHING_TO_FETCH = "NOTHING_TO_FETCH"
+    TRIED_AGAIN_LATER = "TRIED_AGAIN_LATER"
+    GIVEN_UP = "GIVEN_UP"
+
+
+def offer_sha256(offer: PlanOffer) -> str:
+    """Give the hash of an offer exactly as Light sent it, which the acceptance and the evidence name."""
+    return hashlib.sha256(canonical_json(offer.raw).encode()).hexdigest()
+
+
+def owe_documents(offer: PlanOffer, *, at: datetime) -> None:
+    """Note that the offer's documents must be fetched, once for each; inside the caller's transaction."""
+    addresses = {
+        PlanDocumentKind.EFL: offer.efl_url,
+        PlanDocumentKind.TOS: offer.tos_url,
+        PlanDocumentKind.YRAC: offer.yrac_url,
+    }
+    for kind, url in addresses.items():
+        document, is_new = PlanDocument.objects.get_or_create(
+            offer=offer, kind=kind, defaults={"url": url, "owed_since": at, "due_at": at}
+        )
+        if is_new:
+            enqueue_on_commit(TaskName.FETCH_PLAN_DOCUMENT, document_id=document.pk)
+
+
+@transaction.atomic
+def fetch_again(*, enrollment_id: int, at: datetime) -> int:
+    """Have every document of the accepted plan that is not stored yet fetched now; give how many there are."""
+    enrollment = Enrollment.objects.select_related("accepted_offer").get(pk=enrollment_id)
+    if enrollment.accepted_offer is not None:
+        owe_documents(enrollment.accepted_offer, at=at)
+    missing = list(PlanDocument.objects.filter(offer__enrollment=enrollment, stored_at__isnull=True))
+    for document in missing:
+        document.due_at, document.attempts = at, 0
+        document.save(update_fields=["due_at", "attempts"])
+        enqueue_on_commit(TaskName.FETCH_PLAN_DOCUMENT, document_id=document.pk)
+    return len(missing)
+
+
+def due_documents(*, at: datetime, limit: int) -> list[int]:
+    due = PlanDocument.objects.filter(stored_at__isnull=True, due_at__lte=at).order_by("due_at")
+    return list(due.values_list("pk", flat=True)[:limit])
+
+
+def case_of(document_id: int) -> int | None:
+    """Give the enrollment for whose acceptance a document is fetched; None when there is no such document."""
+    return PlanDocument.objects.filter(pk=document_id).values_list("offer__enrollment_id", flat=True).first()
+
+
+def fetch_document(*, document_id: int, fetcher: DocumentFetcher, at: datetime) -> FetchOutcome:
+    """
+    Fetch one document and keep it under its hash. Doing it twice, or side by side, keeps the first.
+
+    A failure is tried again, after growing waits, and in the end given up with its reason on the row.
+    """
+    claimed = PlanDocument.objects.filter(pk=document_id, stored_at__isnull=True, due_at__lte=at)
+    if not claimed.update(due_at=at + LEASE, attempts=F("attempts") + 1):
+        return FetchOutcome.NOTHING_TO_FETCH
+    document = PlanDocument.objects.get(pk=document_id)
+    try:
+        fetched = fetcher.fetch(document.url)
+        file = store(fetched.content, folder=FOLDER, suffix=fetched.suffix)
+    except (DocumentNotFetched, FileNotStored) as problem:
+        return _put_off(document, problem=str(problem), at=at)
+    with transaction.atomic():
+        enrollment_id = PlanOffer.objects.values_list("enrollment_id", flat=True).get(pk=document.offer_id)
+        enrollment: Enrollment = lock(enrollment_id)
+        document = PlanDocument.objects.select_for_update().get(pk=document_id)
+        if document.stored_at is not None:
+            return FetchOutcome.NOTHING_TO_FETCH
+        document.storage_key, document.sha256, document.size_bytes = file.key, file.sha256, file.size_bytes
+        document.content_type, document.stored_at, document.due_at, document.last_error = (
+            fetched.content_type,
+            at,
+            None,
+            "",
+        )
+        document.save()
+        details = {
+            "offer": document.offer_id,
+            "kind": document.kind,
+            "sha256": file.sha256,
+            "size_bytes": file.size_bytes,
+        }
+        reason = f"{document.get_kind_display()}, {file.size_bytes} bytes."
+        note(enrollment, "store_plan_document", by=SYSTEM, at=at, reason=reason, details=details)
+    return FetchOutcome.STORED
+
+
+def _put_off(document: PlanDocument, *, problem: str, at: datetime) -> FetchOutcome:
+    is_over = document.attempts >= MOST_ATTEMPTS
+    wait = min(FIRST_WAIT * 2 ** min(document.attempts - 1, 12), LONGEST_WAIT)
+    PlanDocument.objects.filter(pk=document.pk, stored_at__isnull=True).update(
+        due_at=None if is_over else at + wait, last_error=problem
+    )
+    return FetchOutcome.GIVEN_UP if is_over else FetchOutcome.TRIED_AGAIN_LATER

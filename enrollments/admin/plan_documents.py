@@ -1,0 +1,55 @@
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpResponse
+
+from core import stored_files
+from core.admin_site import Button, Press, RecordAdmin, as_download, display
+from core.stored_files import FileAltered, StoredFile
+from enrollments.light.documents import SUFFIXES
+from enrollments.models import PlanDocument
+
+
+def _download(press: Press) -> HttpResponse:
+    document: PlanDocument = press.record
+    content = stored_files.read(StoredFile(document.storage_key, document.sha256, document.size_bytes or 0))
+    name = f"{document.kind.lower()}-{document.pk}{SUFFIXES.get(document.content_type, '')}"
+    return as_download(content, name=name, content_type=document.content_type)
+
+
+def _is_stored(document: Any) -> bool:
+    return document.stored_at is not None
+
+
+@admin.register(PlanDocument)
+class PlanDocumentAdmin(RecordAdmin):
+    list_display = ("__str__", "state", "owed_since", "stored_at", "size_bytes")
+    list_filter = ("kind", "content_type", "stored_at")
+    search_fields = ("offer__enrollment__site__esi_id", "sha256", "url")
+    list_select_related = ("offer",)
+    fields = (
+        ("offer", "kind"),
+        "url",
+        ("stored_at", "size_bytes", "content_type"),
+        "sha256",
+        ("owed_since", "due_at", "attempts"),
+        "last_error",
+    )
+    buttons = (
+        Button(
+            name="download",
+            label="Download the document",
+            run=_download,
+            explanation="Saves the document as it was fetched when the plan was accepted.",
+            refusals=(FileAltered,),
+            is_offered=_is_stored,
+            is_direct=True,
+            permission="enrollments.view_plandocument",
+        ),
+    )
+
+    @display(description="State", label={"Given up": "danger", "Not fetched yet": "warning", "Stored": "success"})
+    def state(self, document: PlanDocument) -> str:
+        if document.stored_at is not None:
+            return "Stored"
+        return "Given up" if document.due_at is None else "Not fetched yet"

@@ -1,0 +1,116 @@
+"""The documents of a plan are owed with the attempt, fetched beside it, kept under their hash, and never in the way."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from core import stored_files
+from core.stored_files import StoredFile
+from enrollments.actions import fetching
+from enrollments.actions.fetching import FetchOutcome
+from enrollments.light.documents import DocumentFetcher
+from enrollments.models import Enrollment, PlanDocument
+from enrollments.states import EnrollmentStatus
+from poa_documents import evidence
+from poa_documents.models import PoaDocument
+from tests.integration.enrollments.road import Road
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def accepted(road: Road) -> Enrollment:
+    enrollment = road.case()
+    road.run(enrollment)
+    road.finish_at_light(enrollment)
+    road.pass_time(timedelta(days=20))
+    road.report_pto(enrollment)
+    road.run(enrollment)
+    assert enrollment.status == EnrollmentStatus.FINALIZED
+    return enrollment
+
+
+def fetch_due(road: Road, *origins: str) -> list[FetchOutcome]:
+    fetcher = DocumentFetcher(allowed_origins=origins or [road.simulator.url])
+    return [
+        fetching.fetch_document(document_id=pk, fetcher=fetcher, at=road.clock.at)
+        for pk in fetching.due_documents(at=road.clock.at, limit=10)
+    ]
+
+
+def test_all_three_are_stored_under_their_hash_with_evidence(road: Road, accepted: Enrollment) -> None:
+    outcomes = fetch_due(road)
+
+    documents = PlanDocument.objects.filter(offer=accepted.accepted_offer)
+    assert outcomes == [FetchOutcome.STORED] * 3
+    assert {document.kind for document in documents} == {"EFL", "TOS", "YRAC"}
+    for document in documents:
+        content = stored_files.read(StoredFile(document.storage_key, document.sha256, document.size_bytes or 0))
+        assert len(content) == document.size_bytes
+        assert document.url.encode().rsplit(b"/", 2)[1] in content
+    kept = PoaDocument.objects.get(site=accepted.site).evidence.filter(kind="enrollment.store_plan_document")
+    assert {entry.details["sha256"] for entry in kept} == {document.sha256 for document in documents}
+
+
+def test_the_acceptance_names_the_offer_and_the_plan_of_dates_in_its_evidence(accepted: Enrollment) -> None:
+    write = accepted.writes.get(kind="ACCEPT_PLAN")
+    poa = PoaDocument.objects.get(site=accepted.site)
+
+    entry = poa.evidence.get(kind="enrollment.start_accepting")
+
+    assert accepted.accepted_offer is not None
+    assert entry.details["offer_sha256"] == fetching.offer_sha256(accepted.accepted_offer)
+    assert entry.details["poa_sha256"] == poa.pdf_sha256
+    assert write.request["date_plan"]["best"] == str(accepted.service_start_date)
+    assert write.request["date_plan"]["earliest"]["rule"]
+    assert evidence.verify(poa).is_intact
+
+
+def test_an_acceptance_does_not_wait_for_documents(road: Road, accepted: Enrollment) -> None:
+    assert accepted.accepted_at is not None
+
+    assert PlanDocument.objects.filter(stored_at__isnull=True).count() == 3
+
+
+def test_fetching_twice_keeps_the_first(road: Road, accepted: Enrollment) -> None:
+    fetch_due(road)
+    first = PlanDocument.objects.values_list("pk", flat=True)[0]
+
+    with CaptureQueriesContext(connection) as queries:
+        again = fetching.fetch_document(
+            document_id=first, fetcher=DocumentFetcher(allowed_origins=[road.simulator.url]), at=road.clock.at
+        )
+
+    assert again == FetchOutcome.NOTHING_TO_FETCH
+    assert len(queries) == 1
+
+
+def test_a_foreign_origin_waits_is_given_up_and_can_be_fetched_after_a_person_allowed_it(
+    road: Road, accepted: Enrollment
+) -> None:
+    for _ in range(fetching.MOST_ATTEMPTS):
+        outcomes = fetch_due(road, "https://elsewhere.example.com")
+        road.pass_time(timedelta(hours=7))
+
+    assert outcomes == [FetchOutcome.GIVEN_UP] * 3
+    given_up = PlanDocument.objects.filter(due_at__isnull=True, last_error__contains="LIGHT_DOCUMENT_ORIGINS")
+    assert given_up.count() == 3
+    assert fetching.fetch_again(enrollment_id=accepted.pk, at=road.clock.at) == 3
+    assert fetch_due(road) == [FetchOutcome.STORED] * 3
+
+
+def test_a_storage_that_is_down_costs_no_document(
+    road: Road, accepted: Enrollment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_options: object) -> StoredFile:
+        raise stored_files.FileNotStored("down")
+
+    with monkeypatch.context() as while_down:
+        while_down.setattr(fetching, "store", refuse)
+        assert set(fetch_due(road)) == {FetchOutcome.TRIED_AGAIN_LATER}
+    assert fetch_due(road) == []
+    road.pass_time(timedelta(minutes=2))
+
+    assert fetch_due(road) == [FetchOutcome.STORED] * 3

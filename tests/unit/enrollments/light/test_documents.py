@@ -1,0 +1,123 @@
+"""Fetching plan documents: from allowed origins only, bounded, and judged by their bytes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from enrollments.light.documents import LARGEST_BYTES, DocumentFetcher, DocumentNotFetched, content_type_of
+
+PDF = b"%PDF-1.7\nan Electricity Facts Label\n%%EOF\n"
+HTML = b"\n<!DOCTYPE html><title>Terms</title>"
+
+
+@dataclass
+class Site:
+    """A server of documents: `answers` by path, and what was asked with which headers."""
+
+    answers: dict[str, tuple[int, dict[str, str], bytes]]
+    url: str = ""
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site(answers={})
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            site.asked.append((self.path, dict(self.headers)))
+            status, headers, body = site.answers.get(self.path, (404, {}, b""))
+            self.send_response(status)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Print nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    site.url = f"http://127.0.0.1:{server.server_port}"
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield site
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def fetcher(*origins: str) -> DocumentFetcher:
+    return DocumentFetcher(allowed_origins=origins, connect_timeout_seconds=1, read_timeout_seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "suffix"), [(PDF, "application/pdf", ".pdf"), (HTML, "text/html", ".html")]
+)
+def test_a_document_is_given_exactly_as_it_came(site: Site, body: bytes, content_type: str, suffix: str) -> None:
+    site.answers["/efl"] = (200, {"Content-Type": "application/octet-stream"}, body)
+
+    fetched = fetcher(site.url).fetch(f"{site.url}/efl")
+
+    assert (fetched.content, fetched.content_type, fetched.suffix) == (body, content_type, suffix)
+    assert "Authorization" not in site.asked[0][1]
+
+
+def test_an_origin_that_is_not_allowed_is_not_even_asked(site: Site) -> None:
+    site.answers["/efl"] = (200, {}, PDF)
+
+    with pytest.raises(DocumentNotFetched, match="LIGHT_DOCUMENT_ORIGINS"):
+        fetcher("https://docs.example.com", f"{site.url[:-1]}0").fetch(f"{site.url}/efl")
+
+    assert site.asked == []
+
+
+def test_a_redirect_is_followed_inside_the_allowed_origins_and_no_further(site: Site) -> None:
+    site.answers["/old"] = (302, {"Location": "/new"}, b"")
+    site.answers["/new"] = (200, {}, PDF)
+    site.answers["/away"] = (302, {"Location": "http://169.254.169.254/latest/meta-data"}, b"")
+    site.answers["/round"] = (302, {"Location": "/round"}, b"")
+
+    assert fetcher(site.url).fetch(f"{site.url}/old").content == PDF
+    for path in ("/away", "/round"):
+        with pytest.raises(DocumentNotFetched):
+            fetcher(site.url).fetch(f"{site.url}{path}")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (404, {}, b""),
+        (500, {}, PDF),
+        (200, {}, b""),
+        (200, {}, PDF[:-7]),
+        (200, {"Content-Type": "application/pdf"}, b"MZ\x90 a program"),
+        (200, {}, b"{}"),
+        (200, {"Content-Length": "400"}, PDF),
+    ],
+    ids=["missing", "failing", "empty", "cut pdf", "program", "json", "broken off"],
+)
+def test_anything_else_is_refused(site: Site, answer: tuple[int, dict[str, str], bytes]) -> None:
+    site.answers["/efl"] = answer
+
+    with pytest.raises(DocumentNotFetched):
+        fetcher(site.url).fetch(f"{site.url}/efl")
+
+
+def test_a_document_without_end_is_cut_off(site: Site) -> None:
+    site.answers["/efl"] = (200, {}, PDF + b" " * LARGEST_BYTES)
+
+    with pytest.raises(DocumentNotFetched, match="larger than 10 MB"):
+        fetcher(site.url).fetch(f"{site.url}/efl")
+
+
+@pytest.mark.parametrize("url", ["", "ftp://127.0.0.1/efl", "http://user@127.0.0.1/efl", "http://127.0.0.1:x/efl"])
+def test_what_is_no_address_is_not_asked(url: str) -> None:
+    with pytest.raises(DocumentNotFetched, match="no usable address"):
+        fetcher("http://127.0.0.1").fetch(url)
+
+
+def test_a_byte_order_mark_before_html_does_not_matter() -> None:
+    assert content_type_of(b"\xef\xbb\xbf<html>") == "text/html"
