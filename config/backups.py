@@ -27,7 +27,7 @@ from django.db import connection, connections
 
 from enrollments.models import PlanDocument
 from installations.models import KeptProof, ProofFile
-from poa_documents.models import PoaDocument
+from poa_documents.models import JournalAnchor, PoaDocument
 
 MANIFEST = "manifest.json"
 FILES = "files"
@@ -105,7 +105,8 @@ def _named_files() -> dict[str, str]:
     proofs = ProofFile.objects.exclude(storage_key="").values_list("storage_key", "sha256")
     kept = KeptProof.objects.exclude(storage_key="").values_list("storage_key", "sha256")
     plans = PlanDocument.objects.exclude(storage_key="").values_list("storage_key", "sha256")
-    return dict(sealed.iterator()) | dict(proofs.iterator()) | dict(kept.iterator()) | dict(plans.iterator())
+    anchors = JournalAnchor.objects.values_list("storage_key", "sha256")
+    return {key: sha256 for files in (sealed, proofs, kept, plans, anchors) for key, sha256 in files.iterator()}
 
 
 def _copy_out(key: str, sha256: str, folder: Path) -> Kept:

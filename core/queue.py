@@ -25,6 +25,7 @@ class TaskName(StrEnum):
     SEAL_POA = "poa_documents.seal_poa"
     SEND_MAIL = "poa_documents.send_mail"
     SWEEP_POAS = "poa_documents.sweep"
+    ANCHOR_JOURNAL = "poa_documents.anchor_journal"
     CASE_CHANGED = "enrollments.case_changed"
     ADVANCE_ENROLLMENT = "enrollments.advance"
     SETTLE_DELIVERY = "enrollments.settle_delivery"

@@ -15,6 +15,7 @@ NEWS_PATIENCE = timedelta(days=1)
 QUEUE_PATIENCE = timedelta(minutes=2)
 SWEEP_PATIENCE = timedelta(minutes=1)
 RECONCILIATION_PATIENCE = timedelta(days=2)
+ANCHOR_PATIENCE = timedelta(days=2)
 PAUSE_PATIENCE = timedelta(days=1)
 DAYS_BEFORE_WINDOW_CLOSES = 3
 FEWEST_FAILED_ACCEPTANCES = 3
@@ -31,6 +32,8 @@ class AlarmCode(StrEnum):
     PROOFS_NOT_STORED = "PROOFS_NOT_STORED"
     DIFFERENCES_AT_LIGHT = "DIFFERENCES_AT_LIGHT"
     NOT_RECONCILED = "NOT_RECONCILED"
+    JOURNAL_BROKEN = "JOURNAL_BROKEN"
+    JOURNAL_NOT_ANCHORED = "JOURNAL_NOT_ANCHORED"
     PAUSED_FOR_LONG = "PAUSED_FOR_LONG"
 
 
@@ -41,6 +44,8 @@ CONCERN_THE_PROCESSES = frozenset(
         AlarmCode.QUEUE_OLD,
         AlarmCode.SEALS_FAILING,
         AlarmCode.PROOFS_NOT_STORED,
+        AlarmCode.JOURNAL_BROKEN,
+        AlarmCode.JOURNAL_NOT_ANCHORED,
     }
 )
 """What a readiness probe tells besides; the others are about cases and Light."""
@@ -70,6 +75,8 @@ class Numbers:
     reconciled_at: datetime | None = None
     differences: int = 0
     oldest_account_at: datetime | None = None
+    journal_problem: str = ""
+    journal_unanchored_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,7 @@ def alarms(numbers: Numbers, *, now: datetime) -> tuple[Alarm, ...]:
         *_about_processes(numbers, now),
         *_about_light(numbers, now),
         *_about_files(numbers),
+        *_about_journal(numbers, now),
         *_about_reconciliation(numbers, now),
     )
 
@@ -158,6 +166,22 @@ def _about_files(numbers: Numbers) -> Iterator[Alarm]:
             AlarmCode.PROOFS_NOT_STORED,
             f"{numbers.unstored_proofs} proofs wait in the database because they could not be stored.",
             "Nothing is lost and storing is tried again. Check the storage.",
+        )
+
+
+def _about_journal(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
+    if numbers.journal_problem:
+        yield Alarm(
+            AlarmCode.JOURNAL_BROKEN,
+            f"The evidence journal is not in order: {numbers.journal_problem}",
+            "Change nothing in the database. Run “manage.py journal verify”; its runbook says what to do next.",
+        )
+    since = numbers.journal_unanchored_since
+    if since is not None and now - since > ANCHOR_PATIENCE:
+        yield Alarm(
+            AlarmCode.JOURNAL_NOT_ANCHORED,
+            f"The evidence journal was not anchored in the storage since {chicago_day(since)}.",
+            "It is done every day. Check the storage, then run “manage.py journal anchor”.",
         )
 
 

@@ -21,7 +21,7 @@ from enrollments.states import (
     WriteStatus,
 )
 from installations.models import KeptProof, ProofFile
-from poa_documents.models import PoaDocument
+from poa_documents.models import EvidenceEntry, JournalAnchor, PoaDocument
 from poa_documents.states import PoaStatus
 
 A_DAY = timedelta(days=1)
@@ -49,6 +49,7 @@ def measure(*, now: datetime) -> Numbers:
     swept = dict(LastSweep.objects.values_list("task", "at"))
     run = ReconciliationRun.objects.filter(finished_at__isnull=False).first()
     complete = ReconciliationRun.objects.filter(unread_count=0).aggregate(at=Max("finished_at"))
+    anchor = JournalAnchor.objects.order_by("-number").only("made_at", "problem").first()
     return Numbers(
         expects_webhooks=bool(settings.LIGHT_WEBHOOK_SECRETS),
         last_webhook_at=Delivery.objects.aggregate(at=Max("received_at"))["at"],
@@ -72,7 +73,13 @@ def measure(*, now: datetime) -> Numbers:
         reconciled_at=complete["at"],
         differences=_differences(run),
         oldest_account_at=cases["oldest_account"],
+        journal_problem=anchor.problem if anchor else "",
+        journal_unanchored_since=anchor.made_at if anchor else _first_evidence_at(),
     )
+
+
+def _first_evidence_at() -> datetime | None:
+    return EvidenceEntry.objects.order_by("pk").values_list("at", flat=True).first()
 
 
 def _differences(run: ReconciliationRun | None) -> int:

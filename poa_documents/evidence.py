@@ -6,25 +6,44 @@ An entry's hash covers the canonical JSON of all it says, so any later change br
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
 
 from core.actors import Actor
-from poa_documents.models import EvidenceEntry, PoaDocument
+from poa_documents.models import DestructionProof, EvidenceEntry, PoaDocument
 
 
 @dataclass(frozen=True)
 class EvidenceVerdict:
-    is_intact: bool
+    """How far a chain holds, and what is wrong with the first link that does not."""
+
     entries: int
+    head_sha256: str
     broken_number: int | None = None
     problem: str = ""
+
+    @property
+    def is_intact(self) -> bool:
+        return not self.problem
+
+
+@dataclass(frozen=True)
+class SeenHead:
+    """A chain's last entry, as somebody outside the database saw it."""
+
+    sha256: str
+    seen_by: str
+
+
+class JournalBroken(Exception):
+    """The journal no longer fits together: it is a matter for people, and must stay as it is."""
 
 
 def record(
@@ -41,15 +60,15 @@ def record(
     if not connection.in_atomic_block:
         raise RuntimeError("Evidence is written in the transaction of the change it is about; none is open.")
     PoaDocument.objects.select_for_update().only("pk").get(pk=poa.pk)
-    last = EvidenceEntry.objects.filter(poa=poa).order_by("-number").first()
+    last_number, last_sha256 = _last_of(poa)
     entry = EvidenceEntry(
         poa=poa,
-        number=last.number + 1 if last else 1,
+        number=last_number + 1,
         kind=kind,
         actor=str(by),
         at=at,
         details=_plain(details or {}),
-        previous_sha256=last.sha256 if last else "",
+        previous_sha256=last_sha256,
     )
     entry.sha256 = _sha256(entry)
     entry.save(force_insert=True)
@@ -58,19 +77,108 @@ def record(
 
 def verify(poa: PoaDocument) -> EvidenceVerdict:
     """Walk the journal from its first entry and name the first one that is missing or was altered."""
-    previous, expected = "", 1
-    for entry in EvidenceEntry.objects.filter(poa=poa).order_by("number"):
+    return walk(EvidenceEntry.objects.filter(poa=poa).order_by("number"), destroyed=destruction_of(poa.pk))
+
+
+def walk(
+    entries: Iterable[EvidenceEntry],
+    *,
+    destroyed: DestructionProof | None = None,
+    seen: Mapping[int, SeenHead] = MappingProxyType({}),
+) -> EvidenceVerdict:
+    """
+    Walk one chain in order and name the first entry that is missing, was altered, or differs from what was seen of it.
+
+    `destroyed` says where a chain goes on whose first entries were destroyed with proof. `seen` holds, by number, the
+    heads that anchors kept.
+    """
+    previous, number = (destroyed.head_sha256, destroyed.entries) if destroyed else ("", 0)
+    first_kept = number + 1
+    for entry in entries:
+        expected = number + 1
         problem = ""
-        if entry.number != expected:
+        if entry.number < first_kept:
+            problem = f"Entry {entry.number} is still there, although a proof says that it was destroyed."
+        elif entry.number != expected:
             problem = f"Entry {expected} is missing."
         elif entry.previous_sha256 != previous:
             problem = f"Entry {entry.number} does not follow from the entry before it."
         elif entry.sha256 != _sha256(entry):
             problem = f"Entry {entry.number} ({entry.kind}) was altered."
+        elif entry.number in seen and seen[entry.number].sha256 != entry.sha256:
+            problem = (
+                f"Entry {entry.number}, or one before it, was rewritten: {seen[entry.number].seen_by} saw another."
+            )
         if problem:
-            return EvidenceVerdict(is_intact=False, entries=expected - 1, broken_number=expected, problem=problem)
-        previous, expected = entry.sha256, expected + 1
-    return EvidenceVerdict(is_intact=True, entries=expected - 1)
+            return EvidenceVerdict(number, previous, min(expected, entry.number), problem)
+        previous, number = entry.sha256, expected
+    cut_off = [each for each in seen if each > number]
+    if cut_off:
+        problem = f"Entry {number + 1} is missing: {seen[min(cut_off)].seen_by} saw {min(cut_off)} entries."
+        return EvidenceVerdict(number, previous, number + 1, problem)
+    if destroyed and destroyed.entries in seen and seen[destroyed.entries].sha256 != destroyed.head_sha256:
+        problem = f"The proof of destruction names another last entry than {seen[destroyed.entries].seen_by} saw."
+        return EvidenceVerdict(number, previous, destroyed.entries, problem)
+    return EvidenceVerdict(number, previous)
+
+
+def destroy(poa: PoaDocument, *, reason: str, by: Actor, at: datetime) -> DestructionProof:
+    """
+    Destroy the journal of a POA whose time to be kept is over, and keep the proof of it. For the purge alone.
+
+    The proof comes first: without it the database refuses to let any entry go.
+
+    :raises JournalBroken: the journal does not verify, or is empty; it stays, and somebody must look at it
+    :raises RuntimeError: no transaction is open
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("A journal is destroyed in the transaction of the purge; none is open.")
+    PoaDocument.objects.select_for_update().only("pk").get(pk=poa.pk)
+    verdict = verify(poa)
+    kept = EvidenceEntry.objects.filter(poa=poa)
+    if not verdict.is_intact or not kept.exists():
+        raise JournalBroken(f"The journal of POA {poa.pk} is not destroyed: {verdict.problem or 'it is empty.'}")
+    last = DestructionProof.objects.order_by("-number").first()
+    proof = DestructionProof(
+        number=last.number + 1 if last else 1,
+        poa_number=poa.pk,
+        entries=verdict.entries,
+        head_sha256=verdict.head_sha256,
+        reason=reason,
+        actor=str(by),
+        at=at,
+        previous_sha256=last.sha256 if last else "",
+    )
+    proof.sha256 = proof_sha256(proof)
+    proof.save(force_insert=True)
+    kept.delete()
+    return proof
+
+
+def destruction_of(poa_number: int) -> DestructionProof | None:
+    return DestructionProof.objects.filter(poa_number=poa_number).order_by("-entries").first()
+
+
+def proof_sha256(proof: DestructionProof) -> str:
+    content = {
+        "number": proof.number,
+        "poa": proof.poa_number,
+        "entries": proof.entries,
+        "head_sha256": proof.head_sha256,
+        "reason": proof.reason,
+        "actor": proof.actor,
+        "at": _instant(proof.at),
+        "previous_sha256": proof.previous_sha256,
+    }
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def _last_of(poa: PoaDocument) -> tuple[int, str]:
+    last = EvidenceEntry.objects.filter(poa=poa).order_by("-number").first()
+    if last is not None:
+        return last.number, last.sha256
+    proof = destruction_of(poa.pk)
+    return (proof.entries, proof.head_sha256) if proof else (0, "")
 
 
 def canonical_json(value: Any) -> str:
@@ -83,11 +191,15 @@ def _sha256(entry: EvidenceEntry) -> str:
         "number": entry.number,
         "kind": entry.kind,
         "actor": entry.actor,
-        "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "at": _instant(entry.at),
         "details": entry.details,
         "previous_sha256": entry.previous_sha256,
     }
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _plain(value: Any) -> Any:

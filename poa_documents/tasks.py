@@ -18,6 +18,11 @@ def send_mail_task(*, mail_id: int, **_later: object) -> str:
     return actions.send_mail(mail_id=mail_id, at=clock.now()).value
 
 
+@shared_task(name=TaskName.ANCHOR_JOURNAL.value, acks_late=True)
+def anchor_journal_task(**_later: object) -> str:
+    return actions.anchor_journal(at=clock.now()).value
+
+
 @shared_task(name=TaskName.SWEEP_POAS.value, acks_late=True)
 def sweep_poas_task(**_later: object) -> str:
     count = actions.sweep_poas(at=clock.now())

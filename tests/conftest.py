@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 
 from tests.chromium import NO_CHROMIUM, REQUIRE_BROWSER, find_chromium
+from tests.journal_guard import let_tests_clean_up
 from tests.shut_network import shut_network
 
 REQUIRE_SERVICES = os.environ.get("REQUIRE_SERVICES") == "1"
@@ -32,6 +33,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("suite")
 
 shut_network()
+let_tests_clean_up()
 
 # A busy machine may be slow for a moment; that says nothing about the code.
 hypothesis.settings.register_profile(

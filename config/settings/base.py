@@ -213,7 +213,12 @@ CELERY_BEAT_SCHEDULE |= {
         "task": TaskName.RECONCILE.value,
         "schedule": crontab(hour="9", minute="20"),  # UTC: the small hours in Chicago, all year round
         "options": {"expires": 3600},
-    }
+    },
+    TaskName.ANCHOR_JOURNAL.value: {
+        "task": TaskName.ANCHOR_JOURNAL.value,
+        "schedule": crontab(hour="8", minute="20"),
+        "options": {"expires": 3600},
+    },
 }
 if CELERY_BROKER_URL.startswith("redis"):
     CELERY_TASK_SOFT_TIME_LIMIT = 240

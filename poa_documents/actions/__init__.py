@@ -1,5 +1,6 @@
 """What the office, the customer and the machine do with a power of attorney."""
 
+from poa_documents.actions.anchoring import AnchorOutcome, anchor_journal
 from poa_documents.actions.consenting import (
     StepsOutOfOrder,
     WordsChanged,
@@ -33,6 +34,7 @@ from poa_documents.actions.signing import ConsentIncomplete, SignOutcome, sign_p
 from poa_documents.actions.sweeping import sweep_poas
 
 __all__ = [
+    "AnchorOutcome",
     "ConsentIncomplete",
     "CustomerNotAtSite",
     "DatesOutOfOrder",
@@ -43,6 +45,7 @@ __all__ = [
     "StepsOutOfOrder",
     "UnsignedPoaExists",
     "WordsChanged",
+    "anchor_journal",
     "choose_language",
     "decline_poa",
     "draft_poa",

@@ -3,9 +3,15 @@
 import logging
 from datetime import datetime, timedelta
 
+from core.models import LastSweep
+from core.queue import TaskName
+from core.stored_files import FileNotStored
+from core.sweeps import note_sweep
+from poa_documents.actions.anchoring import anchor_journal
 from poa_documents.actions.ending import expire_poa, lapse_poa
 from poa_documents.actions.mailing import send_mail
 from poa_documents.actions.sealing import seal_poa
+from poa_documents.journal import anchor_is_due
 from poa_documents.models import CustomerMail, PoaDocument
 from poa_documents.queries import due_poas
 from poa_documents.states import PoaStatus
@@ -33,7 +39,22 @@ def sweep_poas(*, at: datetime) -> int:
             send_mail(mail_id=mail_id, at=at)
         except Exception:
             logger.exception("Mail %s could not be sent; it is tried again later.", mail_id)
+    _anchor_if_missed(at=at)
     return len(due) + len(mails)
+
+
+def _anchor_if_missed(*, at: datetime) -> None:
+    """Make the daily anchor when its message was lost; when the storage refuses, not again at once."""
+    if not anchor_is_due(at):
+        return
+    tried_at = LastSweep.objects.filter(task=TaskName.ANCHOR_JOURNAL.value).values_list("at", flat=True).first()
+    if tried_at is not None and at - tried_at < WAIT_AFTER_FAILURE:
+        return
+    note_sweep(TaskName.ANCHOR_JOURNAL, at=at)
+    try:
+        anchor_journal(at=at)
+    except FileNotStored:
+        logger.exception("The journal could not be anchored; it is tried again later.")
 
 
 def _look_at(poa_id: int, status: str, *, at: datetime) -> None:

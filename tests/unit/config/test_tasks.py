@@ -1,5 +1,6 @@
 from typing import Any, cast
 
+import pytest
 from django.conf import settings
 
 from config.celery import app
@@ -15,15 +16,20 @@ def test_workers_know_every_message_that_may_be_queued_and_no_other() -> None:
     assert registered_tasks() == {task.value for task in TaskName}
 
 
+DAILY = {TaskName.RECONCILE.value: (9, 20), TaskName.ANCHOR_JOURNAL.value: (8, 20)}
+
+
 def swept() -> list[dict[str, Any]]:
     entries = settings.CELERY_BEAT_SCHEDULE.values()
-    return [entry for entry in entries if entry["task"] != TaskName.RECONCILE.value]
+    return [entry for entry in entries if entry["task"] not in DAILY]
 
 
-def test_accounts_are_compared_every_night() -> None:
-    entry = cast("dict[str, Any]", settings.CELERY_BEAT_SCHEDULE)[TaskName.RECONCILE.value]
+@pytest.mark.parametrize("task", DAILY)
+def test_some_work_is_done_every_night(task: str) -> None:
+    entry = cast("dict[str, Any]", settings.CELERY_BEAT_SCHEDULE)[task]
 
-    assert (entry["schedule"].hour, entry["schedule"].minute) == ({9}, {20})
+    hour, minute = DAILY[task]
+    assert (entry["schedule"].hour, entry["schedule"].minute) == ({hour}, {minute})
 
 
 def test_all_sweeps_run_by_themselves() -> None:

@@ -36,6 +36,8 @@ RAISED = {
     AlarmCode.DIFFERENCES_AT_LIGHT: replace(QUIET, differences=1),
     AlarmCode.NOT_RECONCILED: replace(QUIET, reconciled_at=NOW - 3 * DAY),
     AlarmCode.PAUSED_FOR_LONG: replace(QUIET, paused_since=NOW - 2 * DAY),
+    AlarmCode.JOURNAL_BROKEN: replace(QUIET, journal_problem="POA 7: Entry 3 (seal) was altered."),
+    AlarmCode.JOURNAL_NOT_ANCHORED: replace(QUIET, journal_unanchored_since=NOW - 3 * DAY),
 }
 
 

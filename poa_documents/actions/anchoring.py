@@ -1,0 +1,58 @@
+"""The daily anchor: the heads of all journals, kept outside the database."""
+
+import logging
+from datetime import datetime
+from enum import StrEnum
+
+from django.db import IntegrityError, transaction
+
+from core.stored_files import store
+from poa_documents.journal import ANCHOR_FOLDER, ANCHOR_SUFFIX, anchor_content, verify_journal
+from poa_documents.models import EvidenceEntry, JournalAnchor
+
+logger = logging.getLogger(__name__)
+
+
+class AnchorOutcome(StrEnum):
+    ANCHORED = "ANCHORED"
+    ANCHORED_ELSEWHERE = "ANCHORED_ELSEWHERE"
+    NOTHING_TO_ANCHOR = "NOTHING_TO_ANCHOR"
+
+
+def anchor_journal(*, at: datetime) -> AnchorOutcome:
+    """
+    Verify all journals, then keep their heads in a file in the storage. Call it without an open transaction.
+
+    A journal that does not verify is anchored all the same, so that it cannot get worse unseen; the anchor's row and an
+    alarm say what is wrong. Two at once make one anchor: a row counts once, and the other's file is true as well.
+
+    :raises FileNotStored: the storage does not take it; try again later
+    """
+    if not EvidenceEntry.objects.exists() and not JournalAnchor.objects.exists():
+        return AnchorOutcome.NOTHING_TO_ANCHOR
+    report = verify_journal()
+    for finding in report.findings:
+        logger.error("The journal is not in order: %s", finding)
+    last = JournalAnchor.objects.order_by("-number").first()
+    number, previous_sha256 = (last.number + 1, last.sha256) if last else (1, "")
+    content, chains, entries = anchor_content(number=number, previous_sha256=previous_sha256, at=at)
+    file = store(content, folder=ANCHOR_FOLDER, suffix=ANCHOR_SUFFIX)
+    anchor = JournalAnchor(
+        number=number,
+        made_at=at,
+        chains=chains,
+        entries=entries,
+        problem=str(report.findings[0]) if report.findings else "",
+        storage_key=file.key,
+        sha256=file.sha256,
+        size_bytes=file.size_bytes,
+        previous_sha256=previous_sha256,
+    )
+    try:
+        with transaction.atomic():
+            anchor.save(force_insert=True)
+    except IntegrityError:
+        return AnchorOutcome.ANCHORED_ELSEWHERE
+    # A log that is kept elsewhere is one more witness.
+    logger.info("Journal anchored: %s, %s chains, SHA-256 %s", anchor, chains, file.sha256)
+    return AnchorOutcome.ANCHORED
