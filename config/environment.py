@@ -94,6 +94,15 @@ def whole_number(lowest: int, highest: int) -> Callable[[str], int]:
     return parse
 
 
+def rate(highest: int) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,4})?", value.strip()) or float(value) > highest:
+            raise _WrongShape
+        return float(value)
+
+    return parse
+
+
 def host_url(value: str) -> str:
     parts = urlsplit(value.strip())
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query or parts.fragment:
@@ -330,6 +339,15 @@ _TABLE = (
         "the secret from Light's dashboard; two parted by a comma while it is rotated",
         "Verifies webhooks; empty switches the endpoint off, and polling does the work.",
         words,
+        _LIGHT,
+    ),
+    Variable(
+        "LIGHT_CALLS_PER_SECOND",
+        "0",
+        "a number from 0 to 1000, such as 5 or 0.5",
+        "How many calls a second Light allows our app, over all processes together. They are then sent evenly, the "
+        "most urgent case first, and more slowly for a while after a 429. 0: no limit is known.",
+        rate(1000),
         _LIGHT,
     ),
     Variable(

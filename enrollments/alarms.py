@@ -118,7 +118,8 @@ def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
         yield Alarm(
             AlarmCode.QUEUE_OLD,
             f"{numbers.due_cases} cases are due, the oldest for {_minutes(now - numbers.oldest_due_at)}.",
-            "The workers do not keep up, or none runs. Look at their log; start more of them.",
+            "The workers do not keep up, or none runs: look at their log, start more of them. Or Light allows no more "
+            "calls a second (LIGHT_CALLS_PER_SECOND): then the most urgent cases go first.",
         )
     if numbers.paused_since is not None and now - numbers.paused_since > PAUSE_PATIENCE:
         yield Alarm(

@@ -31,6 +31,7 @@ MOST_STEPS_IN_A_TURN = 20
 MOST_FAILURES = 8
 FIRST_PAUSE_AFTER_FAILURE = timedelta(seconds=10)
 LONGEST_PAUSE_AFTER_FAILURE = timedelta(hours=1)
+NOT_DUE = "not due"
 RESTING_STEPS = (steps.Wait, steps.Hold, steps.Finished)
 
 
@@ -45,7 +46,7 @@ class Engine:
         """Take an enrollment as far as it goes now; give a word for the log on where it rests."""
         turn = leases.claim(enrollment_id, at=self.tools.clock.now())
         if turn is None:
-            return "not due"
+            return NOT_DUE
         with self.keep_lease(turn):
             try:
                 resting = self._take_steps(enrollment_id)

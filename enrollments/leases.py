@@ -14,11 +14,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import DatabaseError, close_old_connections, connection
-from django.db.models import Q
+from django.db.models import Case, Q, QuerySet, When
 
 from core.clock import Clock
+from core.dates import chicago_day
 from enrollments.actions.writing import abandon_open_writes
 from enrollments.models import Enrollment
+from enrollments.states import EnrollmentStatus
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +30,32 @@ HEARTBEAT_SECONDS = 5.0
 
 def due_enrollments(*, at: datetime, limit: int) -> list[int]:
     """Find enrollments that are due and in nobody's hands, and those whose worker died; longest waiting first."""
+    return list(_due(at).order_by("due_at").values_list("pk", flat=True)[:limit])
+
+
+def most_urgent(*, at: datetime, limit: int) -> list[int]:
+    """
+    The same, the most urgent first, for when Light does not allow enough calls for all at once.
+
+    What is in doubt comes first, then what must be accepted by tomorrow, what is accepted and not finished, and
+    customers who wait for their account; news of finished cases comes last. Among equals who waits longest goes first.
+    """
+    tomorrow = chicago_day(at) + timedelta(days=1)
+    before_acceptance = Q(status=EnrollmentStatus.OPEN)
+    urgency = Case(
+        When(status__in=[EnrollmentStatus.IN_DOUBT, EnrollmentStatus.ACCEPTING], then=0),
+        When(before_acceptance & Q(act_by_date__lte=tomorrow), then=1),
+        When(status=EnrollmentStatus.ACCEPTED, then=2),
+        When(before_acceptance & Q(light_account_uuid__isnull=True), then=3),
+        When(before_acceptance, then=4),
+        default=5,
+    )
+    return list(_due(at).order_by(urgency, "due_at", "pk").values_list("pk", flat=True)[:limit])
+
+
+def _due(at: datetime) -> QuerySet[Enrollment]:
     free = Q(lease_until__isnull=True)
-    due = Enrollment.objects.filter(Q(due_at__lte=at) & free | Q(lease_until__lte=at))
-    return list(due.order_by("due_at").values_list("pk", flat=True)[:limit])
+    return Enrollment.objects.filter(Q(due_at__lte=at) & free | Q(lease_until__lte=at))
 
 
 def claim(enrollment_id: int, *, at: datetime) -> str | None:

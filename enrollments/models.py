@@ -305,6 +305,23 @@ class RemoteCall(models.Model):
         return f"{self.method} {self.path}"
 
 
+class LightPace(models.Model):
+    """
+    When Light may be called next, shared by all processes: the only row of its table, and only where a limit is set.
+
+    What one call takes of the time is longer for a while after Light answered that we are too fast.
+    """
+
+    free_at = models.DateTimeField(help_text="The next call may be sent then.")
+    seconds_per_call = models.FloatField(help_text="How far apart calls are sent at present.")
+
+    class Meta:
+        verbose_name_plural = "pace of calls to Light"
+
+    def __str__(self) -> str:
+        return f"{1 / self.seconds_per_call:.2f} calls a second"
+
+
 class Hold(models.Model):
     """Why a person is needed, whose turn it is, since when, and how it ended."""
 

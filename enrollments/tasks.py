@@ -1,5 +1,7 @@
 """Celery entry points. Ids in, one action called, a word out for the log."""
 
+from collections.abc import Iterable
+
 from celery import shared_task
 
 from core import clock
@@ -7,10 +9,14 @@ from core.actors import SYSTEM
 from core.queue import TaskName, enqueue_on_commit
 from core.sweeps import note_sweep
 from enrollments.actions import comparing, fetching, opening, settling
-from enrollments.leases import due_enrollments
-from enrollments.wiring import current_enrollment_id, document_fetcher, engine, tools
+from enrollments.engine import NOT_DUE
+from enrollments.leases import due_enrollments, most_urgent
+from enrollments.pace import SharedPace
+from enrollments.wiring import current_enrollment_id, document_fetcher, engine, shared_pace, tools
 
 MOST_IN_A_SWEEP = 500
+MOST_RIVALS = 20
+"""Other workers may take the most urgent cases in the same moment; then the next one is tried."""
 ACCOUNTS_COMPARED_IN_A_TASK = 20
 """Few, because a Light that is slow for each of them must not use up the time that a task may take."""
 
@@ -23,6 +29,32 @@ def case_changed_task(*, site_id: int, **_later: object) -> str:
 
 @shared_task(name=TaskName.ADVANCE_ENROLLMENT.value)
 def advance_enrollment_task(*, enrollment_id: int, **_later: object) -> str:
+    pace = shared_pace()
+    return _advance(enrollment_id) if pace is None else _advance_most_urgent(pace)
+
+
+def _advance_most_urgent(pace: SharedPace) -> str:
+    """
+    Where calls are few, a message only says that something is due: the most urgent case goes first.
+
+    It wakes the next one when its turn ends, so that as many are under way as Light allows, and no more.
+    """
+    if not pace.has_room():
+        return "no call to spare; whatever is due stays due"
+    for enrollment_id in most_urgent(at=clock.now(), limit=MOST_RIVALS):
+        word = _advance(enrollment_id)
+        if word != NOT_DUE:
+            _wake(most_urgent(at=clock.now(), limit=1))
+            return f"enrollment {enrollment_id}: {word}"
+    return NOT_DUE
+
+
+def _wake(enrollment_ids: Iterable[int]) -> None:
+    for enrollment_id in enrollment_ids:
+        enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)
+
+
+def _advance(enrollment_id: int) -> str:
     token = current_enrollment_id.set(enrollment_id)
     try:
         return engine().advance(enrollment_id)
@@ -72,9 +104,12 @@ def sweep_enrollments_task(**_later: object) -> str:
     documents = fetching.due_documents(at=clock.now(), limit=MOST_IN_A_SWEEP)
     for document_id in documents:
         enqueue_on_commit(TaskName.FETCH_PLAN_DOCUMENT, document_id=document_id)
-    due = due_enrollments(at=clock.now(), limit=MOST_IN_A_SWEEP)
-    for enrollment_id in due:
-        enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)
+    pace = shared_pace()
+    if pace is None:
+        due = due_enrollments(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    else:
+        due = most_urgent(at=clock.now(), limit=pace.messages_at_once)
+    _wake(due)
     note_sweep(TaskName.SWEEP_ENROLLMENTS, at=clock.now())
     return (
         f"{changed} cases changed, {len(deliveries)} webhooks to settle, {len(documents)} plan documents to fetch, "

@@ -1,6 +1,7 @@
 """Builds the way to Light and the engine from the settings. The one place that does."""
 
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
@@ -13,8 +14,10 @@ from enrollments.engine import Engine
 from enrollments.leases import LeaseKeeper
 from enrollments.light.client import LightClient
 from enrollments.light.documents import DocumentFetcher
+from enrollments.light.pace import Pace
 from enrollments.light.transport import Exchange
 from enrollments.models import RemoteCall
+from enrollments.pace import SharedPace
 from enrollments.policy import Policy
 
 current_enrollment_id: ContextVar[int | None] = ContextVar("current_enrollment_id", default=None)
@@ -24,21 +27,30 @@ current_enrollment_id: ContextVar[int | None] = ContextVar("current_enrollment_i
 @cache
 def light_client() -> LightClient:
     """The process's one client, shared by its threads."""
-    return _client()
+    return _client(pace=shared_pace())
 
 
 @cache
 def hosted_pages_client() -> LightClient:
     """A client that gives up sooner: a person waits in front of the page."""
-    return _client(connect_seconds=2, read_seconds=4)
+    limited = shared_pace()
+    pace = None if limited is None else replace(limited, longest_wait_seconds=2)
+    return _client(connect_seconds=2, read_seconds=4, pace=pace)
 
 
-def _client(*, connect_seconds: float = 5, read_seconds: float = 30) -> LightClient:
+def shared_pace() -> SharedPace | None:
+    """How fast all processes together may call Light; None where no limit is known."""
+    allowed = settings.LIGHT_CALLS_PER_SECOND
+    return SharedPace(allowed) if allowed else None
+
+
+def _client(*, connect_seconds: float = 5, read_seconds: float = 30, pace: Pace | None) -> LightClient:
     return LightClient(
         base_url=settings.LIGHT_API_URL,
         app_token=settings.LIGHT_APP_TOKEN,
         dialect=settings.LIGHT_DIALECT,
         observe=_record_call,
+        pace=pace,
         clock=configured_clock().now,
         connect_timeout_seconds=connect_seconds,
         read_timeout_seconds=read_seconds,

@@ -78,7 +78,9 @@ class Wire:
 
     def _answer(self, environ: "WSGIEnvironment", fault: Fault | None) -> Response:
         if self._is_over_limit(counts=True):
-            return self._refusal(429, "Too many requests", retry_after="1")
+            return self._refusal(
+                429, "Too many requests", retry_after=self.world.dialect.rate_limit_retry_after or None
+            )
         enrollment.settle(self.world)
         if fault is None:
             return self._run(environ)

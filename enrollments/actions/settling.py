@@ -8,6 +8,7 @@ import logging
 import random
 from datetime import datetime, timedelta
 from enum import StrEnum
+from http import HTTPStatus
 from uuid import UUID
 
 from django.db import transaction
@@ -16,8 +17,9 @@ from core.actors import Actor
 from core.queue import TaskName, enqueue_on_commit
 from enrollments.actions.moving import note
 from enrollments.actions.reconciling import ask_for_reading
-from enrollments.light.events import MalformedEvent, ReceivedEvent, parse_event
-from enrollments.models import Enrollment, WebhookDelivery
+from enrollments.light.client import READING
+from enrollments.light.events import KnownEvent, MalformedEvent, ReceivedEvent, parse_event
+from enrollments.models import Enrollment, RemoteCall, WebhookDelivery
 from enrollments.states import FINAL_STATUSES
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,7 @@ FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(days=1)
 ORPHAN_PATIENCE = timedelta(days=30)
 MOST_FAILURES = 12
+ECHOES = frozenset({KnownEvent.PLAN_REQUESTED, KnownEvent.PLAN_ACCEPTED, KnownEvent.FINALIZED})
 
 
 class SettleOutcome(StrEnum):
@@ -90,11 +93,13 @@ def _settle(delivery: WebhookDelivery, *, at: datetime) -> SettleOutcome:
     enrollment = _enrollment_of(event)
     if enrollment is None:
         return _keep_as_orphan(delivery, at=at)
-    _nudge(enrollment, at=at)
+    is_old = delivery.enrollment is None and _was_read_since(delivery, event, enrollment)
+    if not is_old:
+        _nudge(enrollment, at=at)
     delivery.enrollment = enrollment
     delivery.settled_at = at
     delivery.due_at = None
-    delivery.outcome = _words(event, enrollment)
+    delivery.outcome = "The account was read since." if is_old else _words(event, enrollment)
     delivery.save()
     return SettleOutcome.MATCHED
 
@@ -105,6 +110,20 @@ def _enrollment_of(event: ReceivedEvent) -> Enrollment | None:
     except ValueError:  # the identifiers that we stored all have that form, so it is nobody's of ours
         return None
     return Enrollment.objects.filter(light_account_uuid=account_uuid).first()
+
+
+def _was_read_since(delivery: WebhookDelivery, event: ReceivedEvent, enrollment: Enrollment) -> bool:
+    """
+    Whether the echo of a call of our own tells nothing new: a reading that began after it arrived was made anyway.
+
+    Other news is read once more all the same: a reading may lag behind what it tells.
+    """
+    if event.known not in ECHOES:
+        return False
+    readings = RemoteCall.objects.filter(
+        enrollment=enrollment, purpose=READING, http_status=HTTPStatus.OK, at__gt=delivery.received_at
+    )
+    return any(call.at - timedelta(seconds=call.seconds) > delivery.received_at for call in readings)
 
 
 def _nudge(enrollment: Enrollment, *, at: datetime) -> None:

@@ -20,7 +20,16 @@ from enrollments.actions.moving import EnrollmentMoved, lock, note, take_move
 from enrollments.decision import decide
 from enrollments.facts import Facts, gather, governing_poa
 from enrollments.light.client import LightClient
-from enrollments.light.errors import Conflict, DialectWrong, InDoubt, LightError, NotReached, Refused, Unauthorized
+from enrollments.light.errors import (
+    Conflict,
+    DialectWrong,
+    InDoubt,
+    LightError,
+    NotReached,
+    OutOfTurn,
+    Refused,
+    Unauthorized,
+)
 from enrollments.light.redaction import redact
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.policy import Policy
@@ -232,10 +241,12 @@ def back_off(enrollment: Enrollment, problem: NotReached, *, at: datetime) -> No
     """
     Make no call for this enrollment for a while: as long as Light asked, else twice as long each time, with jitter.
 
-    On a locked enrollment, inside the caller's transaction.
+    A call that our own pace did not let out is no failure. On a locked enrollment, inside the caller's transaction.
     """
-    enrollment.failures += 1
-    doubled = min(FIRST_BACK_OFF * 2 ** min(enrollment.failures - 1, 20), LONGEST_BACK_OFF)
+    doubled = timedelta()
+    if not isinstance(problem, OutOfTurn):
+        enrollment.failures += 1
+        doubled = min(FIRST_BACK_OFF * 2 ** min(enrollment.failures - 1, 20), LONGEST_BACK_OFF)
     asked = timedelta(seconds=problem.retry_after_seconds or 0)
     pause = max(doubled, asked) * random.uniform(1.0, 1.25)  # noqa: S311 - spreads calls, keeps no secret
     enrollment.calls_not_before = at + pause

@@ -24,11 +24,13 @@ from enrollments.light.errors import (
     InDoubt,
     LightError,
     NotReached,
+    OutOfTurn,
     Refused,
     Unauthorized,
     UnknownToLight,
 )
 from enrollments.light.json_text import UnreadableJson, UnreadableValue, read_identifier, read_instant
+from enrollments.light.pace import Pace, Unhurried
 from enrollments.light.payloads import (
     Acceptance,
     AcceptAnswer,
@@ -49,9 +51,11 @@ from enrollments.light.redaction import sensitive_texts
 from enrollments.light.tokens import AccountToken, TokenStore
 from enrollments.light.transport import Answer, Exchange, Transport, check_token
 
+READING = "read an account"
 _PAUSES_SECONDS = (0.25, 1.0)
 _LONGEST_PAUSE_SECONDS = 2.0
-_PASSING_TROUBLE = frozenset({429, 502, 503, 504})
+_TOO_MANY = 429
+_PASSING_TROUBLE = frozenset({_TOO_MANY, 502, 503, 504})
 _MOST_PAGES = 500
 _OFFSET = re.compile(r"[0-9]{1,9}", re.ASCII)
 _TOKEN_LIFE = timedelta(minutes=60)
@@ -75,7 +79,8 @@ class LightClient:
     Talks to one Light app. Make one per process and share it between threads; `close` it or use it in a `with`.
 
     `base_url` is scheme and host without `/v1`. `observe` is told of every HTTP exchange, in the calling thread, and
-    must not raise. `clock` and `pause` are there for tests and for simulated time.
+    must not raise. `pace` says when the next call may be sent. `clock` and `pause` are there for tests and for
+    simulated time.
 
     :raises ValueError: the address or the token cannot work
     """
@@ -89,6 +94,7 @@ class LightClient:
         connect_timeout_seconds: float = 5,
         read_timeout_seconds: float = 30,
         observe: Callable[[Exchange], None] | None = None,
+        pace: Pace | None = None,
         clock: Callable[[], datetime] | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -96,6 +102,7 @@ class LightClient:
         self._dialect = dialect or Dialect()
         self._clock = clock or _system_time
         self._pause = pause
+        self._pace: Pace = pace or Unhurried()
         self._jitter = random.SystemRandom()
         self._tokens = TokenStore()
         self._transport = Transport(
@@ -131,8 +138,9 @@ class LightClient:
 
         `find_accounts` may take longer, because it reads many pages.
         """
-        question = (len(_PAUSES_SECONDS) + 1) * (self._transport.longest_exchange_seconds + _LONGEST_PAUSE_SECONDS)
-        return 2 * (question + self._transport.longest_exchange_seconds)
+        exchange = self._pace.longest_wait_seconds + self._transport.longest_exchange_seconds
+        question = (len(_PAUSES_SECONDS) + 1) * (exchange + _LONGEST_PAUSE_SECONDS)
+        return 2 * (question + exchange)
 
     # Accounts
 
@@ -203,7 +211,7 @@ class LightClient:
                 raise UnreadableAnswer("the answer is about another account")
             return account
 
-        return self._question("GET", self._account_path(account_uuid), purpose="read an account", parse=parse)
+        return self._question("GET", self._account_path(account_uuid), purpose=READING, parse=parse)
 
     def record_client_agent(self, account_uuid: str, *, accepted_at: datetime) -> None:
         """
@@ -302,9 +310,7 @@ class LightClient:
         purpose = "finalize the enrollment"
         path = self._dialect.finalize_path.replace("{account_uuid}", _checked(account_uuid))
         if self._dialect.finalize_token is TokenKind.APP:
-            if last_look is not None:
-                last_look()
-            answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload={})
+            answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload={}, last_look=last_look)
         else:
             answer = self._ask_as_account(
                 "POST", path, account_uuid=account_uuid, purpose=purpose, payload={}, last_look=last_look
@@ -387,6 +393,8 @@ class LightClient:
                     answer = self._ask_as_account(
                         method, path, account_uuid=account_uuid, purpose=purpose, payload=payload
                     )
+            except OutOfTurn:
+                raise
             except NotReached as cause:
                 trouble = cause
             except InDoubt as cause:
@@ -420,8 +428,16 @@ class LightClient:
         token: str,
         payload: Mapping[str, object] | None = None,
         query: Mapping[str, str] | None = None,
+        last_look: Callable[[], None] | None = None,
     ) -> Answer:
-        return self._transport.exchange(method, path, purpose=purpose, token=token, payload=payload, query=query)
+        """Send once, in turn. The last look comes after the waiting, so that it is the last indeed."""
+        self._pace.take_turn()
+        if last_look is not None:
+            last_look()
+        answer = self._transport.exchange(method, path, purpose=purpose, token=token, payload=payload, query=query)
+        if answer.status == _TOO_MANY:
+            self._pace.ease_off(answer.retry_after_seconds)
+        return answer
 
     # Account tokens
 
@@ -439,9 +455,7 @@ class LightClient:
 
         def send() -> Answer:
             token = self._account_token(account_uuid)
-            if last_look is not None:
-                last_look()
-            return self._ask(method, path, purpose=purpose, token=token, payload=payload)
+            return self._ask(method, path, purpose=purpose, token=token, payload=payload, last_look=last_look)
 
         answer = send()
         if answer.status == 401:

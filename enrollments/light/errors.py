@@ -19,6 +19,10 @@ class NotReached(LightError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class OutOfTurn(NotReached):
+    """Our own pace did not let the call out: nothing was sent, and Light did nothing wrong."""
+
+
 class InDoubt(LightError):
     """A write may have happened. Read the account before doing anything else."""
 

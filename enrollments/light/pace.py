@@ -1,0 +1,35 @@
+"""When the next call to Light may be sent. How the pace is kept is for those who build the client to say."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Pace(Protocol):
+    """Whose turn it is to call Light, for all who share one app token."""
+
+    @property
+    def longest_wait_seconds(self) -> float:
+        """How long `take_turn` may wait at most."""
+
+    def take_turn(self) -> None:
+        """
+        Wait until a call may be sent; one call follows at once.
+
+        :raises OutOfTurn: the turn is too far away to wait for
+        """
+
+    def ease_off(self, seconds: float | None) -> None:
+        """Light answered 429 and asked for a pause of so many seconds, or did not say how long."""
+
+
+class Unhurried:
+    """No limit is known: every call may be sent at once."""
+
+    longest_wait_seconds = 0.0
+
+    def take_turn(self) -> None:
+        """Wait for nothing."""
+
+    def ease_off(self, seconds: float | None) -> None:
+        """Do nothing: each case waits by itself for as long as Light asked."""

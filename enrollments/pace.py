@@ -1,0 +1,98 @@
+"""
+Sending no more calls than Light allows, over all processes together: one row says when the next may be sent.
+
+Whoever wants to call moves that instant on by one call's time and sleeps until his own. Few wait at once, because no
+new case is begun while others wait (`has_room`): so a call that settles a doubt, or for which a person waits in front
+of a page, never stands behind a thousand others.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from core.clock import SystemClock
+from enrollments.light.errors import OutOfTurn
+from enrollments.models import LightPace
+
+ONLY_ROW = 1
+KEPT_BACK = 0.04
+"""Share of the limit that is not used: calls sent evenly do not arrive evenly, and a 429 costs more than this."""
+SLOWED_BY = 1.5
+SLOWEST = 20.0
+RECOVERY = 0.9
+"""What is left, after each call, of the slowness that a 429 brought."""
+PAUSE_AFTER_REFUSAL_SECONDS = 1.0
+CALLS_WAITING_AT_MOST = 2.0
+SHORTEST_LINE_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class SharedPace:
+    """The pace of one app token; every process that shares the database keeps to it."""
+
+    calls_per_second: float
+    longest_wait_seconds: float = 5.0
+
+    def take_turn(self) -> None:
+        """
+        Wait until a call may be sent.
+
+        :raises OutOfTurn: Light asked for a longer pause than is worth waiting for
+        """
+        wait_seconds = self._book()
+        if wait_seconds > 0:
+            time.sleep(wait_seconds)
+
+    def ease_off(self, seconds: float | None) -> None:
+        """Send nothing for as long as Light asked, and then more slowly for some calls."""
+        with transaction.atomic():
+            row, at = self._locked()
+            pause = timedelta(seconds=PAUSE_AFTER_REFUSAL_SECONDS if seconds is None else seconds)
+            row.free_at = max(row.free_at, at + pause)
+            row.seconds_per_call = min(row.seconds_per_call * SLOWED_BY, self._usual_seconds * SLOWEST)
+            row.save()
+
+    def has_room(self) -> bool:
+        """Whether a further case may be begun: hardly anybody waits for his turn."""
+        row = LightPace.objects.filter(pk=ONLY_ROW).first()
+        if row is None:
+            return True
+        line = max(CALLS_WAITING_AT_MOST * row.seconds_per_call, SHORTEST_LINE_SECONDS)
+        return row.free_at - _now() <= timedelta(seconds=line)
+
+    @property
+    def messages_at_once(self) -> int:
+        """How many cases a sweep wakes: each that ends its turn wakes the next."""
+        return max(2, round(self.calls_per_second))
+
+    @property
+    def _usual_seconds(self) -> float:
+        return 1 / (self.calls_per_second * (1 - KEPT_BACK))
+
+    def _book(self) -> float:
+        with transaction.atomic():
+            row, at = self._locked()
+            turn_at = max(row.free_at, at)
+            wait_seconds = (turn_at - at).total_seconds()
+            if wait_seconds > self.longest_wait_seconds:
+                raise OutOfTurn(
+                    f"Light wants no call for another {wait_seconds:.0f} seconds; nothing was sent.",
+                    retry_after_seconds=wait_seconds,
+                )
+            taken_seconds = max(row.seconds_per_call, self._usual_seconds)
+            row.free_at = turn_at + timedelta(seconds=taken_seconds)
+            row.seconds_per_call = self._usual_seconds + RECOVERY * (taken_seconds - self._usual_seconds)
+            row.save()
+        return wait_seconds
+
+    def _locked(self) -> tuple[LightPace, datetime]:
+        defaults = {"free_at": _now(), "seconds_per_call": self._usual_seconds}
+        row, _ = LightPace.objects.select_for_update().get_or_create(pk=ONLY_ROW, defaults=defaults)
+        return row, _now()
+
+
+def _now() -> datetime:
+    """Light's limit runs on the world's own time, also where ours is a demonstration's."""
+    return SystemClock().now()

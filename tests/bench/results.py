@@ -1,0 +1,39 @@
+"""The figures of the last runs, kept beside the code, from which `docs/benchmarks.md` is written."""
+
+import json
+import os
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).with_name("results.json")
+
+
+@dataclass
+class Results:
+    sections: dict[str, dict[str, Any]]
+
+    @classmethod
+    def load(cls) -> "Results":
+        return cls(json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {})
+
+    def keep(self, section: str, figures: dict[str, Any]) -> None:
+        """Put the figures of one benchmark in place of its earlier ones."""
+        self.sections[section] = {"day": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine(), **figures}
+        FILE.write_text(json.dumps(self.sections, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def machine() -> str:
+    """Say on what it ran, without naming the machine."""
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores ({cpu}), {memory_gib:.0f} GiB, Linux, Python {platform.python_version()}"

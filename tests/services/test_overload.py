@@ -1,0 +1,162 @@
+"""
+O1: many installations reach their permission to operate at once, and Light allows few calls a second.
+
+Small and quick by default. `make test-overload` runs it with a thousand cases, five calls a second and reports spread
+over a minute, and keeps the figures for `docs/benchmarks.md`.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from django.db.models import Count, Max
+
+from core.clock import now
+from enrollments.models import Enrollment, RemoteCall
+from enrollments.states import EnrollmentStatus
+from tests.bench.results import Results
+from tests.services.house import WORKERS, House
+
+CASES = int(os.environ.get("OVERLOAD_CASES", "60"))
+CALLS_PER_SECOND = int(os.environ.get("OVERLOAD_CALLS_PER_SECOND", "10"))
+SECONDS_OF_REPORTS = int(os.environ.get("OVERLOAD_REPORT_SECONDS", "0"))
+IS_KEPT = "OVERLOAD_KEEP" in os.environ
+
+NECESSARY = (
+    "request plans",
+    "read an account",
+    "get an account token",
+    "accept a plan",
+    "read an account",
+    "finalize the enrollment",
+)
+"""What one case needs of Light: right before the acceptance the account is read, and once more after it."""
+LONGEST_RATIO = 1.15
+LONGEST_SHARE_REFUSED = 0.02
+CHECKS_APART_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Flood:
+    """What became of the cases, as our own records of calls tell it."""
+
+    cases: int
+    seconds: float
+    calls: dict[str, int]
+    refused: int
+
+    @property
+    def shortest_seconds(self) -> float:
+        return self.cases * len(NECESSARY) / CALLS_PER_SECOND
+
+    @property
+    def ratio(self) -> float:
+        return self.seconds / self.shortest_seconds
+
+
+def ready_cases(house: House, count: int) -> list[Enrollment]:
+    """Cases that wait for nothing but the permission to operate, watched with one query however many they are."""
+    cases = [house.open_case() for _ in range(count)]
+    ours = Enrollment.objects.filter(pk__in=[case.pk for case in cases])
+    patience = 60 + 2 * count
+    unknown = ours.exclude(attested_at__isnull=False, lease_until__isnull=True)
+    house.until(lambda: not unknown.exists(), "Light knows the customers", seconds=patience, is_checked=False)
+    for case in ours.select_related("site"):
+        house.light.complete(str(case.light_account_uuid), esi_id=case.site.esi_id)
+    unready = ours.exclude(next_step="GO_LIVE", due_at__gt=now(), lease_until__isnull=True)
+    house.until(lambda: not unready.exists(), "the cases wait for go-live", seconds=patience, is_checked=False)
+    return cases
+
+
+@contextmanager
+def few_calls_allowed(house: House, *, believed: float, retry_after: str) -> Iterator[None]:
+    """Let Light allow few calls a second, and the house believe that it allows `believed`."""
+    house.kill(*WORKERS, "web")
+    house.environment["LIGHT_CALLS_PER_SECOND"] = str(believed)
+    house.light.set_dialect(rate_limit_per_second=CALLS_PER_SECOND, rate_limit_retry_after=retry_after)
+    house.make_whole()
+    try:
+        yield
+    finally:
+        house.kill(*WORKERS, "web")
+        del house.environment["LIGHT_CALLS_PER_SECOND"]
+        house.light.set_dialect(rate_limit_per_second=0, rate_limit_retry_after="1")
+
+
+def flood(house: House, cases: list[Enrollment]) -> Flood:
+    """Report every permission to operate, wait for the last case, and count what it took."""
+    keys = [case.pk for case in cases]
+    calls = RemoteCall.objects.filter(enrollment__in=keys, at__gt=now())
+    began_at, began = now(), time.monotonic()
+    for number, case in enumerate(cases):
+        time.sleep(max(0.0, began + SECONDS_OF_REPORTS * number / len(cases) - time.monotonic()))
+        house.report_pto(case)
+    left = Enrollment.objects.filter(pk__in=keys).exclude(status=EnrollmentStatus.FINALIZED)
+    patience = 60 + 2 * len(cases) * len(NECESSARY) / CALLS_PER_SECOND
+    last_check = time.monotonic()
+    while left.exists():
+        assert time.monotonic() - began < patience, house.last_words()
+        if time.monotonic() - last_check > CHECKS_APART_SECONDS:
+            house.check()
+            last_check = time.monotonic()
+        time.sleep(0.2)
+    last = Enrollment.objects.filter(pk__in=keys).aggregate(at=Max("finalized_at"))["at"]
+    until_then = calls.filter(at__lte=last)
+    return Flood(
+        cases=len(cases),
+        seconds=(last - began_at).total_seconds(),
+        calls=dict(until_then.values_list("purpose").annotate(Count("pk"))),
+        refused=until_then.filter(http_status=429).count(),
+    )
+
+
+def assert_each_once(house: House, cases: list[Enrollment]) -> None:
+    house.until_finalized(*cases, seconds=60 + len(cases) * len(NECESSARY) / CALLS_PER_SECOND)
+    keys = [case.pk for case in cases]
+    answered = RemoteCall.objects.filter(enrollment__in=keys, http_status=200)
+    assert answered.filter(purpose="accept a plan").count() == len(cases)
+    assert answered.filter(purpose="request plans").count() == len(cases)
+
+
+@pytest.mark.timeout(3 * 60 * 60 if IS_KEPT else 240)
+@pytest.mark.parametrize("retry_after", ["1"] if IS_KEPT else ["1", ""], ids=lambda text: f"retry_after_{text}")
+def test_O1_a_flood_is_worked_off_as_fast_as_light_allows(house: House, retry_after: str) -> None:
+    cases = ready_cases(house, CASES)
+
+    with few_calls_allowed(house, believed=CALLS_PER_SECOND, retry_after=retry_after):
+        seen = flood(house, cases)
+        if IS_KEPT:
+            keep(seen)
+        assert_each_once(house, cases)
+
+    assert seen.refused <= LONGEST_SHARE_REFUSED * sum(seen.calls.values()), seen
+    assert seen.ratio <= LONGEST_RATIO, seen
+
+
+def test_O1_a_limit_believed_too_high_is_found_by_light_refusing(house: House) -> None:
+    cases = ready_cases(house, 20)
+
+    with few_calls_allowed(house, believed=2 * CALLS_PER_SECOND, retry_after=""):
+        seen = flood(house, cases)
+        assert_each_once(house, cases)
+
+    assert seen.refused <= sum(seen.calls.values()) / 4, seen
+
+
+def keep(seen: Flood) -> None:
+    Results.load().keep(
+        "overload",
+        {
+            "cases": seen.cases,
+            "calls_per_second": CALLS_PER_SECOND,
+            "seconds_of_reports": SECONDS_OF_REPORTS,
+            "seconds": round(seen.seconds, 1),
+            "shortest_seconds": round(seen.shortest_seconds, 1),
+            "ratio": round(seen.ratio, 3),
+            "calls": seen.calls,
+            "refused": seen.refused,
+        },
+    )
