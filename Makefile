@@ -11,7 +11,7 @@ SERVICE_WORKERS ?= 3
 LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-apart test test-all test-demo test-faults test-services check fix run web worker scheduler simulator states docs \
+.PHONY: help demo demo-apart test test-all test-demo test-faults test-services test-overload check fix run web worker scheduler simulator states docs \
 	pictures lock setup clean
 
 help: ## List the commands
@@ -44,6 +44,10 @@ test-all: $(VENV)/dev.stamp ## The same, but fail when a browser, PostgreSQL or 
 
 test-services: $(VENV)/dev.stamp ## Kill, cut and restart real processes, PostgreSQL, Redis and S3 under the engine
 	@REQUIRE_SERVICES=1 .ci/services.sh run postgres redis s3 -- $(PY) -m pytest tests/services -n $(SERVICE_WORKERS) --dist worksteal $(ARGS)
+
+test-overload: $(VENV)/dev.stamp ## A thousand go-lives in a minute, with a Light that allows five calls a second; takes three quarters of an hour
+	@REQUIRE_SERVICES=1 OVERLOAD_KEEP=1 OVERLOAD_CASES=1000 OVERLOAD_REPORT_SECONDS=60 .ci/services.sh run postgres redis s3 -- \
+		$(PY) -m pytest tests/services/test_overload.py -k worked_off -p no:cacheprovider -s $(ARGS)
 
 test-long: $(VENV)/dev.stamp ## Try 2,000 orders of everything that can happen to several cases; takes hours
 	@INTERLEAVED_EXAMPLES=2000 $(PY) -m pytest tests/property $(ARGS)

@@ -7,12 +7,13 @@ of a page, never stands behind a thousand others.
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from core.clock import SystemClock
+from core.clock import Clock, SystemClock
 from enrollments.light.errors import OutOfTurn
 from enrollments.models import LightPace
 
@@ -30,10 +31,16 @@ SHORTEST_LINE_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class SharedPace:
-    """The pace of one app token; every process that shares the database keeps to it."""
+    """
+    The pace of one app token; every process that shares the database keeps to it.
+
+    Its clock is the world's own, because Light's limit is, also where ours is a demonstration's.
+    """
 
     calls_per_second: float
     longest_wait_seconds: float = 5.0
+    clock: Clock = field(default_factory=SystemClock)
+    pause: Callable[[float], None] = time.sleep
 
     def take_turn(self) -> None:
         """
@@ -43,7 +50,7 @@ class SharedPace:
         """
         wait_seconds = self._book()
         if wait_seconds > 0:
-            time.sleep(wait_seconds)
+            self.pause(wait_seconds)
 
     def ease_off(self, seconds: float | None) -> None:
         """Send nothing for as long as Light asked, and then more slowly for some calls."""
@@ -60,7 +67,7 @@ class SharedPace:
         if row is None:
             return True
         line = max(CALLS_WAITING_AT_MOST * row.seconds_per_call, SHORTEST_LINE_SECONDS)
-        return row.free_at - _now() <= timedelta(seconds=line)
+        return row.free_at - self.clock.now() <= timedelta(seconds=line)
 
     @property
     def messages_at_once(self) -> int:
@@ -88,11 +95,6 @@ class SharedPace:
         return wait_seconds
 
     def _locked(self) -> tuple[LightPace, datetime]:
-        defaults = {"free_at": _now(), "seconds_per_call": self._usual_seconds}
+        defaults = {"free_at": self.clock.now(), "seconds_per_call": self._usual_seconds}
         row, _ = LightPace.objects.select_for_update().get_or_create(pk=ONLY_ROW, defaults=defaults)
-        return row, _now()
-
-
-def _now() -> datetime:
-    """Light's limit runs on the world's own time, also where ours is a demonstration's."""
-    return SystemClock().now()
+        return row, self.clock.now()

@@ -1,7 +1,7 @@
 """What becomes of stored webhooks: matched, kept as orphans, failed and tried again; never believed."""
 
 import itertools
-from datetime import timedelta
+from datetime import datetime, timedelta
 from unittest.mock import patch
 from uuid import UUID, uuid4
 
@@ -12,7 +12,8 @@ from core.actors import Actor
 from core.queue import TaskName
 from enrollments.actions import settling, stopping
 from enrollments.facts import gather
-from enrollments.models import Enrollment, EnrollmentEvent, WebhookDelivery
+from enrollments.light.client import READING
+from enrollments.models import Enrollment, EnrollmentEvent, RemoteCall, WebhookDelivery
 from enrollments.states import EnrollmentStatus
 from enrollments.tasks import settle_delivery_task, sweep_enrollments_task
 from tests.integration.webhooks.deliveries import deliver, event, only_delivery, settle_due
@@ -194,3 +195,53 @@ def test_news_of_a_closed_case_is_kept_and_wakes_nobody(enrollment: Enrollment, 
     assert "has ended" in delivery.outcome
     enrollment.refresh_from_db()
     assert (enrollment.status, enrollment.due_at) == (EnrollmentStatus.ENDED, None)
+
+
+def read_call(enrollment: Enrollment, *, began_at: datetime, seconds: float) -> None:
+    RemoteCall.objects.create(
+        enrollment=enrollment,
+        purpose=READING,
+        method="GET",
+        path="/v1/app/accounts/…",
+        http_status=200,
+        seconds=seconds,
+        at=began_at + timedelta(seconds=seconds),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "began_after", "is_read_again"),
+    [
+        ("enrollment.plan_requested", 1, False),
+        ("enrollment.plan_accepted", 1, False),
+        ("enrollment.plan_accepted", -1, True),
+        ("enrollment.identity_updated", 1, True),
+        ("location.service_canceled", 1, True),
+    ],
+)
+def test_the_echo_of_our_own_call_asks_for_no_second_reading_after_one_that_began_later(
+    enrollment: Enrollment, account_uuid: UUID, name: str, began_after: int, *, is_read_again: bool
+) -> None:
+    deliver(event(name, account_uuid))
+    received_at = only_delivery().received_at
+    read_call(enrollment, began_at=received_at + timedelta(seconds=began_after), seconds=2)
+
+    assert settle_due() == ["matched"]
+
+    enrollment.refresh_from_db()
+    assert enrollment.readings_asked == (1 if is_read_again else 0)
+    assert only_delivery().settled_at is not None
+
+
+def test_an_echo_settled_again_by_hand_is_read_whatever_was_read_before(
+    enrollment: Enrollment, account_uuid: UUID
+) -> None:
+    deliver(event("enrollment.plan_accepted", account_uuid))
+    read_call(enrollment, began_at=only_delivery().received_at + timedelta(seconds=1), seconds=1)
+    settle_due()
+
+    settling.settle_again(delivery_id=only_delivery().pk, by=OFFICE, at=clock.now())
+    settle_due()
+
+    enrollment.refresh_from_db()
+    assert enrollment.readings_asked == 1
