@@ -68,6 +68,7 @@ class Dialect:
     accounts_email_filter: bool = True
     rate_limit_per_second: int = 0
     rate_limit_retry_after: str = "1"
+    """What a call over the limit is told; empty for nothing."""
     phone_field: str = "phone_number"
     birth_date_field: str = "date_of_birth"
     unknown_keys_refused: bool = False
