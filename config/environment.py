@@ -420,6 +420,22 @@ _TABLE = (
         _RULES,
     ),
     Variable(
+        "POA_CODE_MINUTES",
+        "10",
+        "a whole number from 2 to 60",
+        "Minutes for which a code counts that was mailed to open a link.",
+        whole_number(2, 60),
+        _RULES,
+    ),
+    Variable(
+        "POA_IDLE_MINUTES",
+        "30",
+        "a whole number from 5 to 240",
+        "Minutes without a click after which a customer's pages ask for a new code.",
+        whole_number(5, 240),
+        _RULES,
+    ),
+    Variable(
         "STRICT_ESI_IDS",
         "no",
         "yes or no",

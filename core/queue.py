@@ -24,6 +24,7 @@ class TaskName(StrEnum):
     SWEEP_PROOFS = "installations.sweep_proofs"
     SEAL_POA = "poa_documents.seal_poa"
     SEND_MAIL = "poa_documents.send_mail"
+    SETTLE_CONTACT_CHANGE = "poa_documents.settle_contact_change"
     SWEEP_POAS = "poa_documents.sweep"
     ANCHOR_JOURNAL = "poa_documents.anchor_journal"
     CASE_CHANGED = "enrollments.case_changed"

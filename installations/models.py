@@ -45,6 +45,25 @@ class Customer(models.Model):
         return date.fromisoformat(self.date_of_birth_text) if self.date_of_birth_text else None
 
 
+class ContactChange(models.Model):
+    """That a customer's e-mail address was changed: kept, and made known to whoever sent something to the old one."""
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="contact_changes")
+    old_email = models.EmailField()
+    new_email = models.EmailField()
+    changed_at = models.DateTimeField()
+    changed_by = models.CharField(max_length=60)
+    settled_at = models.DateTimeField(
+        null=True, blank=True, db_index=True, help_text="When links to the old address were ended and it was told."
+    )
+
+    class Meta:
+        ordering = ("changed_at", "pk")
+
+    def __str__(self) -> str:
+        return f"Change {self.pk} of customer {self.customer_id}"
+
+
 class Site(models.Model):
     """One premise with one meter: what an ESI ID names."""
 

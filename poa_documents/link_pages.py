@@ -1,14 +1,15 @@
 """
-What every page behind a customer's link has in common: whose it is, and that a foreign form changes nothing.
+What every page behind a customer's link has in common: whose it is, that the door is open, and that a foreign form
+changes nothing.
 
-The link's secret part takes the place of a sign-in, and the key in each form that of a CSRF cookie: it is made from
-the link's hash, so only a page that was opened through the link can carry it. Neither cookies nor the referrer, which
-these pages never send, are needed for that.
+The link names the POA; the code that was typed in this browser takes the place of a sign-in (`doors`). The key in each
+form takes that of a CSRF cookie: it is made from the link's hash, so only a page that was opened through the link can
+carry it, and the cookie of the door goes along with requests from our own pages alone.
 """
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -21,11 +22,18 @@ from django.views.decorators.http import require_http_methods
 
 from core import clock
 from installations.models import Language
-from poa_documents.links import LinkExpired, LinkUnknown, find_poa
+from poa_documents import doors
+from poa_documents.kept_entries import KEPT_FIELD, keep_entry, kept_entry
+from poa_documents.links import LinkExpired, LinkRetired, LinkUnknown, find_poa
 from poa_documents.models import PoaDocument
 from poa_documents.phrases import phrases_in
+from poa_documents.presenters import language_of
+from poa_documents.states import PoaStatus
 
 FORM_KEY_FIELD = "form_key"
+LANGUAGE_FIELD = "language"
+# Ended before anything was signed: the page says so to whoever holds the link, and names nobody.
+_CLOSED = frozenset({PoaStatus.DECLINED, PoaStatus.EXPIRED, PoaStatus.VOIDED})
 
 P = ParamSpec("P")
 LinkView = Callable[Concatenate[HttpRequest, PoaDocument, P], HttpResponse]
@@ -35,22 +43,89 @@ def link_page(view: LinkView[P]) -> Callable[..., HttpResponse]:
     """
     Turn a view of a POA into a view of a link: `token` from the address becomes the POA it names.
 
-    An unknown or expired link, and a form that did not come from our own page, get a page that says what to do.
+    While the door is shut the view is not called: the page offers a code, and keeps a form that arrived. An unknown or
+    ended link, and a form that did not come from our own page, get a page that says what to do.
     """
+
+    @door_page
+    @wraps(view)
+    def show(request: HttpRequest, poa: PoaDocument, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        opened = doors.opened_at(request, poa, at=clock.now())
+        if opened is not None:
+            response = view(request, poa, *args, **kwargs)
+            doors.keep_open(request, response, poa, opened=opened, at=clock.now())
+            return response
+        if request.method == "POST":
+            return show_door(request, poa, kept=keep_entry(request), status=403)
+        return show_door(request, poa)
+
+    return show
+
+
+def door_page(view: LinkView[P]) -> Callable[..., HttpResponse]:
+    """Turn a view into one that a link reaches while its door is shut: it shows nothing of the customer."""
 
     @wraps(view)
     def find_and_show(request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         try:
             poa = find_poa(token, at=clock.now())
         except LinkUnknown:
-            return _problem(request, "unknown", status=404)
+            return show_problem(request, "unknown", status=404)
+        except LinkRetired as retired:
+            return show_problem(request, f"retired_{retired.because}", status=410)
         except LinkExpired:
-            return _problem(request, "expired", status=410)
+            return show_problem(request, "expired", status=410)
         if request.method == "POST" and not _is_from_our_page(request, poa):
-            return _problem(request, "form", status=403)
+            return show_problem(request, "form", status=403)
+        is_open = doors.opened_at(request, poa, at=clock.now()) is not None
+        if poa.status in _CLOSED and not is_open:
+            return show_problem(request, f"closed_{poa.status}", status=410)
         return view(request, poa, *args, **kwargs)
 
     return csrf_exempt(never_cache(require_http_methods(["GET", "HEAD", "POST"])(find_and_show)))
+
+
+def show_door(
+    request: HttpRequest, poa: PoaDocument, *, kept: str = "", alert: str = "", status: int = 200
+) -> HttpResponse:
+    """Show the company's name and the button that asks for a code. It changes nothing and names nobody."""
+    response = outside(
+        request, poa, "portal/door.html", {"kept": kept or kept_entry(request), "alert": alert}, status=status
+    )
+    doors.name_browser(request, response)
+    return response
+
+
+def outside(
+    request: HttpRequest, poa: PoaDocument, template: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
+    """Show a page from before the door, in the language that was chosen on it or else in the customer's."""
+    language = shown_language(request, poa)
+    phrases = phrases_in(language)
+    around = {
+        "language": language,
+        "other_language": Language.ENGLISH if language == Language.SPANISH else Language.SPANISH,
+        "t": phrases,
+        "token": token_of(request),
+        "form_key": form_key(poa),
+        "kept_field": KEPT_FIELD,
+        "organization": settings.ORGANIZATION_NAME,
+        "contact": phrases["page"]["questions"].format(contact=settings.ORGANIZATION_CONTACT),
+    }
+    response = render(request, template, {**around, **context}, status=status)
+    response.headers["Content-Language"] = language
+    return response
+
+
+def shown_language(request: HttpRequest, poa: PoaDocument) -> str:
+    chosen = request.POST.get(LANGUAGE_FIELD) or request.GET.get(LANGUAGE_FIELD)
+    return chosen if chosen in Language.values else language_of(poa)
+
+
+def token_of(request: HttpRequest) -> str:
+    if request.resolver_match is None:
+        raise RuntimeError("A page behind a link is reached through its address only.")
+    return str(request.resolver_match.kwargs["token"])
 
 
 def form_key(poa: PoaDocument) -> str:
@@ -71,7 +146,7 @@ def _is_from_our_page(request: HttpRequest, poa: PoaDocument) -> bool:
     return constant_time_compare(request.POST.get(FORM_KEY_FIELD, ""), form_key(poa))
 
 
-def _problem(request: HttpRequest, kind: str, *, status: int) -> HttpResponse:
+def show_problem(request: HttpRequest, kind: str, *, status: int) -> HttpResponse:
     """We do not know who is asking, so the browser's language decides, and the other one follows."""
     first = get_language_from_request(request)
     languages = sorted(Language.values, key=lambda language: language != first)

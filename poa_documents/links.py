@@ -1,6 +1,7 @@
 """
 The customer's link: one POA, one secret of 256 random bits of which only the hash is kept, and a day on which it ends.
 
+A link alone opens nothing: it names the POA, and a code sent to the customer's address opens the door (`doors`).
 Looking a link up changes nothing, however often mail scanners and previews do it.
 """
 
@@ -12,7 +13,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from core.dates import chicago_midnight
-from poa_documents.models import PoaDocument
+from poa_documents.models import LinkEnd, PoaDocument, RetiredLink
 
 TOKEN_BYTES = 32
 DAYS_AFTER_SUNSET = 90
@@ -24,6 +25,14 @@ class LinkUnknown(Exception):
 
 class LinkExpired(Exception):
     """The link was ours, but its time is over."""
+
+
+class LinkRetired(Exception):
+    """The link was ours, but was ended before its time. `because` says by what."""
+
+    def __init__(self, because: LinkEnd) -> None:
+        super().__init__(because.label)
+        self.because = because
 
 
 def new_token() -> str:
@@ -54,15 +63,20 @@ def find_poa(token: str, *, at: datetime) -> PoaDocument:
     Find the POA that a link names, whatever its status.
 
     :raises LinkUnknown: no POA has it
+    :raises LinkRetired: a newer one was sent, or the customer's address is another one now
     :raises LinkExpired: its time is over
     """
+    token_hash = hash_of(token)
     poa = (
         PoaDocument.objects.select_related("customer", "site", "envelope", "promise", "template")
-        .filter(token_hash=hash_of(token))
+        .filter(token_hash=token_hash)
         .first()
     )
     if poa is None:
-        raise LinkUnknown
+        retired = RetiredLink.objects.filter(token_hash=token_hash).first()
+        raise LinkRetired(LinkEnd(retired.because)) if retired else LinkUnknown
+    if poa.link_sent_to != poa.customer.email:  # at once, also before anybody settled the change
+        raise LinkRetired(LinkEnd.ADDRESS_CHANGED)
     if poa.token_expires_at is None or poa.token_expires_at <= at:
         raise LinkExpired
     return poa

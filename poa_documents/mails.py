@@ -10,8 +10,14 @@ from poa_documents.models import CustomerMail, PoaDocument
 from poa_documents.phrases import phrases_in
 
 
-def compose(mail: CustomerMail, poa: PoaDocument, *, link: str, pdf: bytes | None) -> EmailMultiAlternatives:
-    """Make the message; `link` is in its text and nowhere else."""
+def compose(
+    mail: CustomerMail, poa: PoaDocument, *, link: str = "", code: str = "", pdf: bytes | None = None
+) -> EmailMultiAlternatives:
+    """
+    Make the message; `link` or `code` is in its text and nowhere else.
+
+    The subject never holds a code: phones show subjects while they are locked.
+    """
     language = poa.customer.language
     phrases = phrases_in(language)
     ended_at = poa.ended_at or mail.created_at
@@ -21,6 +27,8 @@ def compose(mail: CustomerMail, poa: PoaDocument, *, link: str, pdf: bytes | Non
         "contact": settings.ORGANIZATION_CONTACT,
         "address": str(poa.site),
         "expires": say_date(chicago_day(poa.token_expires_at), language) if poa.token_expires_at else "",
+        "minutes": settings.POA_CODE_MINUTES,
+        "made": say_date(chicago_day(mail.created_at), language),
         "ended": say_date(chicago_day(ended_at), language),
     }
     own = phrases[f"mail_{mail.kind}"]
@@ -28,6 +36,8 @@ def compose(mail: CustomerMail, poa: PoaDocument, *, link: str, pdf: bytes | Non
         "language": language,
         "organization": settings.ORGANIZATION_NAME,
         "link": link,
+        "code": code,
+        "code_label": phrases["mail_CODE"]["label"],
         "subject": own["subject"].format(**values),
         "greeting": phrases["mail"]["greeting"].format(**values),
         "intro": own["intro"].format(**values),
@@ -39,7 +49,7 @@ def compose(mail: CustomerMail, poa: PoaDocument, *, link: str, pdf: bytes | Non
     message = EmailMultiAlternatives(
         subject=context["subject"],
         body=render_to_string("emails/customer.txt", context),
-        to=[poa.customer.email],
+        to=[mail.to_address or poa.customer.email],
         headers={"X-Switchyard-Mail": mail.kind, "Auto-Submitted": "auto-generated"},
     )
     message.attach_alternative(render_to_string("emails/customer.html", context), "text/html")

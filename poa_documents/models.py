@@ -197,6 +197,10 @@ class PoaDocument(models.Model):
 
     token_hash = models.CharField(max_length=64, blank=True, editable=False)
     token_expires_at = models.DateTimeField(null=True, blank=True)
+    link_made_at = models.DateTimeField(null=True, blank=True, editable=False)
+    link_sent_to = models.EmailField(
+        blank=True, editable=False, help_text="The link is dead as soon as the customer's address is another one."
+    )
     sent_at = models.DateTimeField(null=True, blank=True)
 
     signature_kind = models.CharField(max_length=5, choices=SignatureKind.choices, blank=True)
@@ -291,6 +295,26 @@ class ConsentRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_statement_display()} of POA {self.poa_id}"
+
+
+class LinkEnd(models.TextChoices):
+    NEWER = "NEWER", "A newer link was sent"
+    ADDRESS_CHANGED = "ADDRESS_CHANGED", "The customer's e-mail address changed"
+
+
+class RetiredLink(models.Model):
+    """The hash of a link that no longer works, so that its page can say why and what to do."""
+
+    poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="retired_links")
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    because = models.CharField(max_length=20, choices=LinkEnd.choices)
+    retired_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("retired_at", "pk")
+
+    def __str__(self) -> str:
+        return f"Link {self.pk} of POA {self.poa_id}"
 
 
 class JournalIsFinal(Exception):
@@ -400,6 +424,9 @@ class MailKind(models.TextChoices):
     DECLINED_RECEIPT = "DECLINED_RECEIPT", "Receipt for declining"
     REVOKED_RECEIPT = "REVOKED_RECEIPT", "Receipt for revoking"
     HOME_LINK = "HOME_LINK", "New link to the customer's page"
+    CODE = "CODE", "Code for opening the link"
+    SAFER_LINK = "SAFER_LINK", "New link after too many codes"
+    ADDRESS_CHANGED = "ADDRESS_CHANGED", "Notice to the old e-mail address"
 
 
 MAIL_ATTEMPTS = 8
@@ -421,6 +448,7 @@ class CustomerMail(models.Model):
 
     poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="mails")
     kind = models.CharField(max_length=20, choices=MailKind.choices)
+    to_address = models.EmailField(blank=True, help_text="Where it goes if not to the customer's address on file.")
     created_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -441,3 +469,30 @@ class CustomerMail(models.Model):
     @property
     def is_blocked(self) -> bool:
         return self.sent_at is None and self.not_needed_at is None and self.due_at is None
+
+
+class ContactCode(models.Model):
+    """
+    A code that one browser asked for: whoever types it there has read the customer's mail.
+
+    Only its keyed hash is kept, made when the mail is sent. Tries count for the browser that asked, so that somebody
+    else's guesses never use up the customer's own code.
+    """
+
+    poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="contact_codes")
+    mail = models.OneToOneField(CustomerMail, on_delete=models.PROTECT, related_name="contact_code")
+    browser_hash = models.CharField(max_length=64, editable=False)
+    asked_at = models.DateTimeField(db_index=True)
+    asked_from_ip = models.GenericIPAddressField(null=True, blank=True)
+    code_hash = models.CharField(max_length=64, blank=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    sent_to = models.EmailField(blank=True)
+    wrong_tries = models.PositiveSmallIntegerField(default=0)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("asked_at", "pk")
+        indexes: ClassVar = [models.Index(fields=["poa", "browser_hash", "asked_at"], name="codes_of_a_browser")]
+
+    def __str__(self) -> str:
+        return f"Code {self.pk} for POA {self.poa_id}"

@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from poa_documents import views
+from poa_documents import door_views, views
 
 app_name = "portal"
 
 urlpatterns = [
     path("<str:token>/", views.home, name="home"),
+    path("<str:token>/code/", door_views.ask, name="code"),
+    path("<str:token>/enter/", door_views.enter, name="enter"),
+    path("<str:token>/leave/", door_views.leave, name="leave"),
     path("<str:token>/step/<slug:name>/", views.step, name="step"),
     path("<str:token>/language/", views.choose_language, name="language"),
     path("<str:token>/decline/", views.decline, name="decline"),

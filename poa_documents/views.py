@@ -14,7 +14,7 @@ from poa_documents import actions
 from poa_documents.cases import text_of
 from poa_documents.forms import REASON_LENGTH, ConsentForm, SignatureForm
 from poa_documents.guards import AuthorityMissing, read_signed_pdf
-from poa_documents.link_pages import client_ip, form_key, link_page, user_agent
+from poa_documents.link_pages import client_ip, form_key, link_page, token_of, user_agent
 from poa_documents.models import PoaDocument, Statement
 from poa_documents.phrases import phrases_in
 from poa_documents.presenters import (
@@ -241,7 +241,7 @@ def _show_step(
 def _render(
     request: HttpRequest, poa: PoaDocument, template: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
-    around = page_context(poa, token=_token(request), form_key=form_key(poa))
+    around = page_context(poa, token=token_of(request), form_key=form_key(poa))
     response = render(request, template, {**around, **context}, status=status)
     response.headers["Content-Language"] = around["language"]
     return response
@@ -254,17 +254,11 @@ def _to_next(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
 
 
 def _to_step(request: HttpRequest, name: str) -> HttpResponse:
-    return redirect("portal:step", token=_token(request), name=name)
+    return redirect("portal:step", token=token_of(request), name=name)
 
 
 def _to_home(request: HttpRequest) -> HttpResponse:
-    return redirect("portal:home", token=_token(request))
-
-
-def _token(request: HttpRequest) -> str:
-    if request.resolver_match is None:
-        raise RuntimeError("A page behind a link is reached through its address only.")
-    return str(request.resolver_match.kwargs["token"])
+    return redirect("portal:home", token=token_of(request))
 
 
 def _customer(poa: PoaDocument) -> Actor:

@@ -80,19 +80,42 @@ class Customer:
         self._browser.close()
 
     def _find_link(self) -> str | None:
-        for file in sorted(self._mail_folder.glob("*.eml"), key=lambda found: found.stat().st_mtime_ns, reverse=True):
+        links = self._found_in_mail(rf"{re.escape(self._site_url)}/portal/[\w-]+/")
+        return links[-1] if links else None
+
+    def _codes(self) -> list[str]:
+        return self._found_in_mail(r"^[0-9]{6}$")
+
+    def _found_in_mail(self, pattern: str) -> list[str]:
+        """What the mails to this customer say, the newest last."""
+        found = []
+        for file in sorted(self._mail_folder.glob("*.eml"), key=lambda file: file.stat().st_mtime_ns):
             message = message_from_bytes(file.read_bytes(), policy=policy.default)
             body = message.get_body(("plain",))
             if body is None or self.character.email not in str(message["To"]):
                 continue
-            found = re.search(rf"{re.escape(self._site_url)}/portal/[\w-]+/", str(body.get_content()))
-            if found:
-                return found.group()
-        return None
+            said = re.search(pattern, str(body.get_content()), re.MULTILINE)
+            if said:
+                found.append(said.group())
+        return found
+
+    def _home(self) -> Page | None:
+        """Open the newest link, and the door behind it with the code from the mail."""
+        page = self._browser.open(self.link)
+        ask = page.form_to("/code/")
+        if ask is None:
+            return page if page.status == 200 else None  # a mail sent again after a crash carries a newer link
+        earlier = len(self._codes())
+        enter = self._browser.send(ask).form_to("/enter/")
+        if enter is None:
+            return None
+        codes = patiently(f"{self.character.name} waits for a code", lambda: self._codes()[earlier:] or None)
+        page = self._browser.send(enter, {"code": codes[-1]})
+        return page if page.status == 200 and page.form_to("/enter/") is None else None
 
     def _sign(self) -> bool | None:
-        page = self._browser.open(self.link)
-        if page.status != 200:  # a mail sent again after a crash carries a newer link
+        page = self._home()
+        if page is None:
             return None
         next_step = _link_to(page, "/step/")
         if next_step is None:
@@ -103,12 +126,15 @@ class Customer:
             if form is None:
                 return None if _link_to(page, "/step/") else self._has_signed()
             page = self._browser.send(form, self._typed_into(form), tick_all=True)
+            if page.form_to("/code/"):  # the door fell shut meanwhile: time flies in this story
+                return None
             if page.status >= 400:
                 raise PageNotAsExpected(f"{urlsplit(page.address).path} answered {page.status} to a filled form.")
         return None
 
     def _has_signed(self) -> bool | None:
-        return None if _link_to(self._browser.open(self.link), "/step/") else True
+        home = self._home()
+        return None if home is None or _link_to(home, "/step/") else True
 
     def _typed_into(self, form: Form) -> dict[str, str]:
         if "typed_name" not in form.names:
@@ -133,18 +159,20 @@ class Customer:
 
     def _pages_of_light(self) -> Page | None:
         """Follow “continue at Light”, which is there once Light has an account for him."""
-        home = self._browser.open(self.link)
-        form = home.form_to("/continue/")
+        home = self._home()
+        form = home.form_to("/continue/") if home else None
         if form is None:
             return None
         page = self._browser.send(form)
         return page if page.form_to("/done") else None
 
     def _revoke(self, reason: str) -> bool | None:
-        home = self._browser.open(self.link)
+        home = self._home()
+        if home is None:
+            return None
         way = _link_to(home, "/revoke/")
         if way is None:
-            return True if home.status == 200 else None
+            return True
         form = self._browser.open(way).form_to("/revoke/")
         if form is not None:
             self._browser.send(form, {"reason": reason})

@@ -14,6 +14,7 @@ from phonenumber_field.phonenumber import to_python
 from core.actors import Actor
 from core.case_changes import announce_case_change
 from core.dates import chicago_day
+from core.queue import TaskName, enqueue_on_commit
 from installations import esi_ids
 from installations.go_live import (
     EmbargoRule,
@@ -22,7 +23,7 @@ from installations.go_live import (
     scheduled_date_problems,
 )
 from installations.guards import check_input, technicians_filter
-from installations.models import Customer, HardwareKind, Installation, Language, Site
+from installations.models import ContactChange, Customer, HardwareKind, Installation, Language, Site
 from installations.moves import record_event, take_move
 
 ADULT_YEARS = 18
@@ -70,13 +71,12 @@ def register_customer(
 
 def correct_contact(*, customer_id: int, email: str, phone: str, language: str, by: Actor, at: datetime) -> Customer:
     """
-    Put right how a customer is reached. Another e-mail address counts as unverified until it is used.
+    Put right how a customer is reached. Another e-mail address counts as unverified until it is proved.
 
-    `by` and `at` are taken for the day when customers have events of their own. Mails already sent are not sent anew.
+    Links that went to the old address are dead from now on, and the old address is told. Mails are not sent anew.
 
     :raises InputRefused: with the problems by field
     """
-    del by, at
     check_input(
         email=_email_problems(email),
         phone=_phone_problems(phone),
@@ -86,6 +86,10 @@ def correct_contact(*, customer_id: int, email: str, phone: str, language: str, 
         customer = Customer.objects.select_for_update().get(pk=customer_id)
         if customer.email != email.strip():
             customer.contact_verified_at = None
+            change = ContactChange.objects.create(
+                customer=customer, old_email=customer.email, new_email=email.strip(), changed_at=at, changed_by=str(by)
+            )
+            enqueue_on_commit(TaskName.SETTLE_CONTACT_CHANGE, change_id=change.pk)
         customer.email, customer.phone, customer.language = email.strip(), phone, language
         customer.save(update_fields=["email", "phone", "language", "contact_verified_at"])
     return customer

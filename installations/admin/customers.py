@@ -41,8 +41,8 @@ class ContactForm(ButtonForm):
 def _correct_contact(press: Press) -> str:
     correct_contact(customer_id=press.record.pk, by=press.by, at=press.at, **press.answers)
     return (
-        "Corrected. An invitation that is out still went to the old address: resend it from the power of attorney's "
-        "page, and the earlier link stops working."
+        "Corrected. With another e-mail address, links sent to the old one are dead and the old address is told: "
+        "resend from the power of attorney's page."
     )
 
 

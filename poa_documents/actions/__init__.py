@@ -28,28 +28,45 @@ from poa_documents.actions.ending import (
     use_authority,
     verify_or_suspend,
 )
+from poa_documents.actions.linking import settle_contact_change
 from poa_documents.actions.mailing import MailOutcome, send_mail
+from poa_documents.actions.proving import (
+    CodeAnswer,
+    CodeVerdict,
+    ContactNotProved,
+    LinkOverasked,
+    TooManyCodes,
+    ask_for_code,
+    enter_code,
+)
 from poa_documents.actions.sealing import SealOutcome, seal_poa
 from poa_documents.actions.signing import ConsentIncomplete, SignOutcome, sign_poa
 from poa_documents.actions.sweeping import sweep_poas
 
 __all__ = [
     "AnchorOutcome",
+    "CodeAnswer",
+    "CodeVerdict",
     "ConsentIncomplete",
+    "ContactNotProved",
     "CustomerNotAtSite",
     "DatesOutOfOrder",
+    "LinkOverasked",
     "MailOutcome",
     "PromiseNotOffered",
     "SealOutcome",
     "SignOutcome",
     "StepsOutOfOrder",
+    "TooManyCodes",
     "UnsignedPoaExists",
     "WordsChanged",
     "anchor_journal",
+    "ask_for_code",
     "choose_language",
     "decline_poa",
     "draft_poa",
     "ensure_templates",
+    "enter_code",
     "expire_poa",
     "keep_signature",
     "lapse_poa",
@@ -59,6 +76,7 @@ __all__ = [
     "seal_poa",
     "send_mail",
     "send_poa",
+    "settle_contact_change",
     "sign_poa",
     "suspend_poa",
     "sweep_poas",

@@ -7,6 +7,7 @@ from django.db import transaction
 from core.actors import Actor
 from core.moves import MoveNotAllowed
 from poa_documents import evidence
+from poa_documents.actions.proving import check_contact_proved
 from poa_documents.cases import text_of
 from poa_documents.models import ConsentRecord, PoaDocument, PoaTemplate, Statement
 from poa_documents.moves import lock
@@ -47,9 +48,11 @@ def record_consent(
 
     :raises WordsChanged: other words are in force by now
     :raises StepsOutOfOrder: an earlier statement is missing
+    :raises ContactNotProved: nobody has proved to read the customer's mail
     :raises MoveNotAllowed: the POA is not waiting for the customer
     """
     poa = _lock_signable(poa_id, wish=f"agree to {statement.label}")
+    check_contact_proved(poa)
     text = text_of(poa)
     given = consents_for(poa, text)
     if text.sha256_of(statement) != words_sha256:

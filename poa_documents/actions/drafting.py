@@ -212,9 +212,9 @@ def void_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocumen
     return poa
 
 
-def owe_mail(poa: PoaDocument, kind: MailKind, *, at: datetime) -> CustomerMail:
+def owe_mail(poa: PoaDocument, kind: MailKind, *, at: datetime, to_address: str = "") -> CustomerMail:
     """Write down, in the open transaction, that a mail is due, and nudge the worker."""
-    mail = CustomerMail.objects.create(poa=poa, kind=kind, created_at=at, due_at=at)
+    mail = CustomerMail.objects.create(poa=poa, kind=kind, to_address=to_address, created_at=at, due_at=at)
     enqueue_on_commit(TaskName.SEND_MAIL, mail_id=mail.pk)
     return mail
 

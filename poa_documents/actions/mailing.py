@@ -4,26 +4,34 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from django.core.mail import get_connection
 from django.db import transaction
 
 from core.actors import SYSTEM
 from poa_documents import evidence
+from poa_documents.actions.linking import make_link
+from poa_documents.actions.proving import make_code
 from poa_documents.guards import AuthorityMissing, read_signed_pdf
-from poa_documents.links import address_of, hash_of, link_expiry, new_token, signed_link_expiry
+from poa_documents.links import link_expiry, signed_link_expiry
 from poa_documents.mails import compose
 from poa_documents.models import MAIL_ATTEMPTS, CustomerMail, MailKind, PoaDocument
 from poa_documents.moves import lock
 from poa_documents.states import PoaStatus
 
 LEASE = timedelta(minutes=3)
+CODE_WORTH_SENDING = timedelta(minutes=10)
+CODE_PATIENCE_SECONDS = 5
+"""How long a page waits for the mail server while it sends a code; afterwards the sweep sends it."""
 SHORTEST_WAIT_SECONDS = 30
 LONGEST_WAIT_SECONDS = 6 * 3600
 
 _STILL_TRUE: dict[str, frozenset[str]] = {
     MailKind.INVITATION: frozenset({PoaStatus.SENT}),
     MailKind.HOME_LINK: frozenset({PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED}),
+    MailKind.SAFER_LINK: frozenset(
+        {PoaStatus.SENT, PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED}
+    ),
 }
-_WITH_LINK = frozenset({MailKind.INVITATION, MailKind.HOME_LINK})
 
 
 class MailOutcome(StrEnum):
@@ -37,7 +45,8 @@ class MailOutcome(StrEnum):
 class _Claim:
     mail: CustomerMail
     poa: PoaDocument
-    link: str
+    link: str = ""
+    code: str = ""
 
 
 def send_mail(*, mail_id: int, at: datetime) -> MailOutcome:
@@ -51,13 +60,19 @@ def send_mail(*, mail_id: int, at: datetime) -> MailOutcome:
         return claim
     try:
         pdf = read_signed_pdf(claim.poa) if claim.mail.kind == MailKind.SIGNED_COPY else None
-        compose(claim.mail, claim.poa, link=claim.link, pdf=pdf).send()
+        message = compose(claim.mail, claim.poa, link=claim.link, code=claim.code, pdf=pdf)
+        if claim.code:
+            message.connection = get_connection(timeout=CODE_PATIENCE_SECONDS)
+        message.send()
     except (
         OSError,
         ValueError,
         AuthorityMissing,
     ) as problem:  # SMTP's own errors are OSErrors
-        _put_off(mail_id, problem=f"{type(problem).__name__}: {problem}".replace(claim.link or "\0", "[link]"), at=at)
+        told = f"{type(problem).__name__}: {problem}"
+        for secret in (claim.link, claim.code):
+            told = told.replace(secret or "\0", "[left out]")
+        _put_off(mail_id, problem=told, at=at)
         return MailOutcome.FAILED
     _mark_sent(claim, at=at)
     return MailOutcome.SENT
@@ -71,31 +86,38 @@ def _claim(mail_id: int, *, at: datetime) -> _Claim | MailOutcome:
     if mail.due_at is None or mail.due_at > at:
         return MailOutcome.NOT_DUE
     poa = lock(mail.poa_id)
-    if not _is_needed(mail, poa):
+    if not _is_needed(mail, poa, at=at):
         mail.not_needed_at, mail.due_at = at, None
         mail.save(update_fields=["not_needed_at", "due_at"])
         return MailOutcome.NOT_NEEDED
     mail.attempts += 1
     mail.due_at = at + LEASE if mail.attempts < MAIL_ATTEMPTS else None
     mail.save(update_fields=["attempts", "due_at"])
-    link = ""
-    if mail.kind in _WITH_LINK:
-        token = new_token()
-        poa.token_hash = hash_of(token)
-        if mail.kind == MailKind.INVITATION:
-            poa.token_expires_at = poa.due_at = link_expiry(at)
-        else:
-            poa.token_expires_at = signed_link_expiry(poa)
-        poa.save(update_fields=["token_hash", "token_expires_at", "due_at"])
-        evidence.record(
-            poa, kind="link_made", by=SYSTEM, at=at, details={"mail": mail.pk, "expires_at": poa.token_expires_at}
-        )
-        link = address_of(token)
-    return _Claim(mail=mail, poa=poa, link=link)
+    return _Claim(mail=mail, poa=poa, **_secrets_for(mail, poa, at=at))
 
 
-def _is_needed(mail: CustomerMail, poa: PoaDocument) -> bool:
-    """An invitation is moot once the POA moved on, or when a newer one is owed or was sent."""
+def _secrets_for(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> dict[str, str]:
+    """Make what only this one mail may say: a link, or a code."""
+    match mail.kind:
+        case MailKind.CODE:
+            return {"code": make_code(mail.contact_code, at=at)}
+        case MailKind.INVITATION:
+            poa.due_at = link_expiry(at)
+            poa.save(update_fields=["due_at"])
+            return {"link": make_link(poa, mail, expires_at=link_expiry(at), at=at)}
+        case MailKind.HOME_LINK:
+            return {"link": make_link(poa, mail, expires_at=signed_link_expiry(poa), at=at)}
+        case MailKind.SAFER_LINK:
+            return {"link": make_link(poa, mail, expires_at=poa.token_expires_at or link_expiry(at), at=at)}
+    return {}
+
+
+def _is_needed(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> bool:
+    """An invitation is moot once the POA moved on, or when a newer one is owed or was sent; a code dies of age."""
+    if mail.kind == MailKind.CODE:
+        asked = mail.contact_code
+        is_newest = not poa.contact_codes.filter(browser_hash=asked.browser_hash, pk__gt=asked.pk).exists()
+        return is_newest and asked.sent_to == poa.customer.email and at < asked.asked_at + CODE_WORTH_SENDING
     true_in = _STILL_TRUE.get(mail.kind)
     if true_in is None:
         return True
@@ -107,7 +129,11 @@ def _is_needed(mail: CustomerMail, poa: PoaDocument) -> bool:
 def _mark_sent(claim: _Claim, *, at: datetime) -> None:
     poa = lock(claim.poa.pk)
     CustomerMail.objects.filter(pk=claim.mail.pk).update(sent_at=at, due_at=None, last_error="")
-    details = {"mail": claim.mail.pk, "mail_kind": claim.mail.kind, "to": claim.poa.customer.email}
+    details = {
+        "mail": claim.mail.pk,
+        "mail_kind": claim.mail.kind,
+        "to": claim.mail.to_address or claim.poa.customer.email,
+    }
     evidence.record(poa, kind="mail_sent", by=SYSTEM, at=at, details=details)
 
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from core.actors import Actor
 from core.queue import TaskName, enqueue_on_commit
 from poa_documents.actions.consenting import USER_AGENT_LENGTH, WordsChanged
+from poa_documents.actions.proving import check_contact_proved
 from poa_documents.cases import text_of
 from poa_documents.limits import check_limits
 from poa_documents.links import signed_link_expiry
@@ -48,6 +49,7 @@ def sign_poa(
 
     `document_sha256` is the hash that the review page carried. Signed twice, or on two devices, it counts once.
 
+    :raises ContactNotProved: nobody has proved to read the customer's mail
     :raises ConsentIncomplete: a statement is missing
     :raises WordsChanged: the document read otherwise on the review page
     :raises LimitMissing: a limit has no value
@@ -57,6 +59,7 @@ def sign_poa(
     poa = lock(poa_id)
     if poa.status == PoaStatus.SEALING or poa.status in EVER_SIGNED_STATUSES:
         return SignOutcome.ALREADY_SIGNED
+    check_contact_proved(poa)
     check_limits(poa.envelope)
     text = text_of(poa)
     missing = missing_statements(consents_for(poa, text))
@@ -83,6 +86,7 @@ def sign_poa(
             "language": text.language,
             "signature_kind": signature_kind,
             "ip_address": ip_address,
+            "contact_verified_at": poa.customer.contact_verified_at,
             "statement": Statement.DOCUMENT,
         },
     )

@@ -7,8 +7,10 @@ from core.models import LastSweep
 from core.queue import TaskName
 from core.stored_files import FileNotStored
 from core.sweeps import note_sweep
+from installations.models import ContactChange
 from poa_documents.actions.anchoring import anchor_journal
 from poa_documents.actions.ending import expire_poa, lapse_poa
+from poa_documents.actions.linking import settle_contact_change
 from poa_documents.actions.mailing import send_mail
 from poa_documents.actions.sealing import seal_poa
 from poa_documents.journal import anchor_is_due
@@ -23,7 +25,7 @@ WAIT_AFTER_FAILURE = timedelta(minutes=5)
 
 
 def sweep_poas(*, at: datetime) -> int:
-    """Do whatever is due by now: seal, expire, lapse, send mails. One row's failure never stops the next."""
+    """Do what is due: seal, expire, lapse, end links to old addresses, send mails. No row's failure stops the next."""
     due = list(due_poas(at).values_list("pk", "status")[:BATCH])
     for poa_id, status in due:
         try:
@@ -33,6 +35,12 @@ def sweep_poas(*, at: datetime) -> int:
             PoaDocument.objects.filter(pk=poa_id).update(
                 due_at=at + WAIT_AFTER_FAILURE, last_error=f"{type(problem).__name__}: {problem}"
             )
+    changes = list(ContactChange.objects.filter(settled_at__isnull=True).values_list("pk", flat=True)[:BATCH])
+    for change_id in changes:
+        try:
+            settle_contact_change(change_id=change_id, at=at)
+        except Exception:
+            logger.exception("Change of contact %s could not be settled; it is tried again.", change_id)
     mails = list(CustomerMail.objects.due(at).values_list("pk", flat=True)[:BATCH])
     for mail_id in mails:
         try:
@@ -40,7 +48,7 @@ def sweep_poas(*, at: datetime) -> int:
         except Exception:
             logger.exception("Mail %s could not be sent; it is tried again later.", mail_id)
     _anchor_if_missed(at=at)
-    return len(due) + len(mails)
+    return len(due) + len(changes) + len(mails)
 
 
 def _anchor_if_missed(*, at: datetime) -> None:

@@ -3,6 +3,7 @@
 from poa_documents.admin import (
     anchors,
     consents,
+    contact,
     destructions,
     documents,
     envelopes,
@@ -15,6 +16,7 @@ from poa_documents.admin import (
 __all__ = [
     "anchors",
     "consents",
+    "contact",
     "destructions",
     "documents",
     "envelopes",

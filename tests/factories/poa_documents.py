@@ -1,9 +1,12 @@
 """Powers of attorney for tests, brought to their status by the real actions."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+
+from django.core import mail
 
 from core.actors import SYSTEM, Actor
 from installations.models import Customer, Site
@@ -16,6 +19,7 @@ SIGNED_AT = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)
 PLAN_GROUP = UUID("7d1c4d4e-51a7-4f1c-9a58-0e6a52d6f001")
 STAFF = Actor.staff(1)
 SIGNED_FROM_IP = "203.0.113.7"
+BROWSER = "a-browser-of-the-tests"
 USER_AGENT = "Mozilla/5.0 (tests)"
 
 
@@ -62,13 +66,25 @@ def drafted_poa(
 
 def sent_poa(*, at: datetime = SIGNED_AT, **changes: Any) -> PoaDocument:
     poa = drafted_poa(at=at, **changes)
-    mail = actions.send_poa(poa_id=poa.pk, by=STAFF, at=at)
-    actions.send_mail(mail_id=mail.pk, at=at)
+    owed = actions.send_poa(poa_id=poa.pk, by=STAFF, at=at)
+    actions.send_mail(mail_id=owed.pk, at=at)
     poa.refresh_from_db()
     return poa
 
 
+def prove_contact(poa: PoaDocument, *, at: datetime = SIGNED_AT) -> None:
+    """The customer asks for a code and types it from his mail."""
+    asked = actions.ask_for_code(poa_id=poa.pk, browser=BROWSER, at=at, ip_address=SIGNED_FROM_IP)
+    actions.send_mail(mail_id=asked.pk, at=at)
+    code = re.search(r"^[0-9]{6}$", str(mail.outbox.pop().body), re.M)
+    assert code
+    answer = actions.enter_code(poa_id=poa.pk, browser=BROWSER, digits=code[0], at=at, ip_address=SIGNED_FROM_IP)
+    assert answer.verdict == actions.CodeVerdict.RIGHT
+
+
 def agree_to_everything(poa: PoaDocument, *, at: datetime = SIGNED_AT) -> None:
+    if not poa.contact_codes.filter(used_at__isnull=False).exists():
+        prove_contact(poa, at=at)
     text = text_of(poa)
     for statement in Statement:
         actions.record_consent(

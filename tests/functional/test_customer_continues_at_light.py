@@ -13,6 +13,7 @@ from enrollments.states import EnrollmentStatus
 from installations.models import Language
 from simulator.server import start_simulator
 from tests.contract.dialects import REFERENCE
+from tests.functional.doors import go_through_the_door
 from tests.integration.enrollments.road import MORNING, Road
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
 
@@ -42,6 +43,7 @@ def case(road: Road) -> Enrollment:
 
 def when_the_page_is_opened(page: Page, live_server: LiveServer) -> None:
     page.goto(f"{live_server.url}/portal/{token_in_last_mail()}/")
+    go_through_the_door(page)
 
 
 def then_nothing_is_cut_off(page: Page) -> None:
@@ -69,6 +71,7 @@ def test_the_page_leads_to_light_and_then_shows_the_plan(
     road.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED
     phone.reload()
+    go_through_the_door(phone)
     then_nothing_is_cut_off(phone)
     assert phone.get_by_role("heading", name="Everything is done").is_visible()
     assert phone.get_by_role("link", name="Terms of Service", exact=True).is_visible()

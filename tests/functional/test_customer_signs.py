@@ -13,6 +13,7 @@ from poa_documents.states import PoaStatus
 from tests.factories.installations import customer as registered_customer
 from tests.factories.installations import installation
 from tests.factories.poa_documents import sent_poa
+from tests.functional.doors import go_through_the_door
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -43,8 +44,13 @@ def given_an_invited_customer(live_server: LiveServer, now: datetime, language: 
     return poa, f"{live_server.url}/portal/{token_in_last_mail()}/"
 
 
-def when_she_agrees_to_everything(page: Page, address: str) -> None:
+def when_she_opens_her_page(page: Page, address: str) -> None:
     page.goto(address)
+    go_through_the_door(page)
+
+
+def when_she_agrees_to_everything(page: Page, address: str) -> None:
+    when_she_opens_her_page(page, address)
     page.click("main a.button")
     for _ in ("broker", "summary", "confirm", "document"):
         then_nothing_sticks_out(page)
@@ -102,7 +108,7 @@ def test_she_types_her_name_in_spanish_with_scripts_switched_off(
     poa, address = given_an_invited_customer(live_server, now, language="es")
     page = chromium_without_script
 
-    page.goto(address)
+    when_she_opens_her_page(page, address)
     page.click("main a.button")
     for _ in ("broker", "summary", "confirm", "document"):
         for box in page.locator("input[type=checkbox]").all():

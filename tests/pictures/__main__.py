@@ -94,8 +94,11 @@ def _take_office(browser: Browser, start: str, scene: "Scene") -> None:
 
 def _take_signing(browser: Browser, start: str, scene: "Scene") -> None:
     """Walk the customer's steps as far as the signature, and draw one."""
+    from tests.functional.doors import go_through_the_door
+
     page = _page(browser, PHONE)
     page.goto(f"{start}/portal/{scene.signing_token}/")
+    go_through_the_door(page)
     page.click("main a.button")
     for _ in ("broker", "summary", "confirm", "document"):
         for box in page.locator("input[type=checkbox]").all():

@@ -173,6 +173,7 @@ def test_an_accepted_plan_is_shown_with_documents_start_and_the_way_out(
     customers_road.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED
 
+    visit.through_the_door()
     page = text_of(visit.open())
 
     assert "Your power of attorney has been used" in page
@@ -189,6 +190,7 @@ def test_a_revoked_case_says_that_we_do_not_act(customers_road: Road, case: Enro
     customers_road.revoke(case)
     customers_road.run(case)
 
+    visit.through_the_door()
     page = text_of(visit.open())
 
     assert "You revoked your power of attorney" in page
@@ -216,7 +218,7 @@ def test_an_older_link_shows_nothing_of_the_case_under_a_newer_document(
     customers_road.sign(job)
     assert PoaDocument.objects.filter(site=case.site).count() == 2
 
-    old, new = text_of(visit.open()), text_of(Visit.by_last_mail().open())
+    old, new = text_of(visit.through_the_door().open()), text_of(Visit.by_last_mail().open())
 
     assert "A few details are missing" not in old
     assert "The way to your plan" in new

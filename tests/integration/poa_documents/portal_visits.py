@@ -1,6 +1,7 @@
 """A customer with a link, as far as a server can tell: opens pages, reads the forms on them and sends them back."""
 
 import re
+from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any
 
@@ -10,8 +11,19 @@ from django.http import HttpResponse
 from django.test import Client
 
 from poa_documents.models import PoaDocument
+from tests.factories.poa_documents import SIGNED_AT
 
 LINK = re.compile(r"http\S+/portal/(\S+)/")
+CODE = re.compile(r"^([0-9]{6})$", re.M)
+
+
+class StandingClock:
+    """A clock that stands still until a test moves it."""
+
+    at = SIGNED_AT
+
+    def now(self) -> datetime:
+        return self.at
 
 
 class _Forms(HTMLParser):
@@ -39,10 +51,20 @@ class _Forms(HTMLParser):
 
 
 def token_in_last_mail() -> str:
+    """The newest link in the customer's mailbox; the mails with codes hold none."""
+    for message in reversed(mail.outbox):
+        assert isinstance(message, EmailMultiAlternatives)
+        found = LINK.search(str(message.body))
+        if found:
+            return found[1]
+    raise AssertionError("No mail holds a link.")
+
+
+def code_in_last_mail() -> str:
     message = mail.outbox[-1]
     assert isinstance(message, EmailMultiAlternatives)
-    found = LINK.search(str(message.body))
-    assert found, "The last mail holds no link."
+    found = CODE.search(str(message.body))
+    assert found, "The last mail holds no code."
     return found[1]
 
 
@@ -53,7 +75,26 @@ class Visit:
 
     @classmethod
     def by_last_mail(cls) -> "Visit":
-        return cls(token_in_last_mail())
+        """A customer who opened the newest link and typed the code."""
+        return cls(token_in_last_mail()).through_the_door()
+
+    def through_the_door(self) -> "Visit":
+        self.ask_for_code()
+        self.enter(code_in_last_mail())
+        return self
+
+    def ask_for_code_again(self) -> HttpResponse:
+        """Ask where the door stands open already."""
+        return self.post("code/", self.fields("decline/"))
+
+    def ask_for_code(self) -> HttpResponse:
+        form = self._read(self.open()).fields
+        return self.post("code/", form)
+
+    def enter(self, code: str) -> HttpResponse:
+        """Type a code where the page that asks for it sends it."""
+        form = self._read(self.open()).fields
+        return self.post("enter/", {**form, "code": code})
 
     def address(self, path: str = "") -> str:
         return f"/portal/{self.token}/{path}"
@@ -64,6 +105,10 @@ class Visit:
     def fields(self, path: str) -> dict[str, str]:
         """What the form on a page would send untouched."""
         return self._read(self.open(path)).fields
+
+    def fields_of(self, response: HttpResponse) -> dict[str, str]:
+        """What the form on a page that came as an answer would send."""
+        return self._read(response).fields
 
     def checkboxes(self, response: HttpResponse) -> dict[str, bool]:
         return self._read(response).checkboxes

@@ -33,6 +33,7 @@ from tests.factories.poa_documents import (
     agree_to_everything,
     drafted_poa,
     plan_promise,
+    prove_contact,
     revoked_poa,
     sealing_poa,
     sent_poa,
@@ -193,6 +194,7 @@ def test_a_voided_poa_cannot_be_sent() -> None:
 
 def test_statements_are_agreed_to_in_order() -> None:
     poa = sent_poa()
+    prove_contact(poa)
     text = text_of(poa)
 
     with pytest.raises(actions.StepsOutOfOrder) as refusal:
@@ -209,6 +211,7 @@ def test_statements_are_agreed_to_in_order() -> None:
 
 def test_agreeing_to_words_that_are_no_longer_in_force_is_refused() -> None:
     poa = sent_poa()
+    prove_contact(poa)
 
     with pytest.raises(actions.WordsChanged):
         actions.record_consent(
@@ -267,6 +270,7 @@ def sign(poa: PoaDocument, at: datetime = SIGNED_AT, **changes: Any) -> actions.
 
 def test_nothing_is_signed_while_a_statement_is_missing() -> None:
     poa = sent_poa()
+    prove_contact(poa)
 
     with pytest.raises(actions.ConsentIncomplete) as refusal:
         sign(poa)

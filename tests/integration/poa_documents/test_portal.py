@@ -5,7 +5,7 @@ import json
 import re
 import threading
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -26,27 +26,11 @@ from poa_documents.states import PoaStatus
 from tests.factories.installations import customer as registered_customer
 from tests.factories.installations import installation
 from tests.factories.poa_documents import SIGNED_AT, STAFF, drafted_poa, sealing_poa, sent_poa, signed_poa
-from tests.integration.poa_documents.portal_visits import Visit, fresh, token_in_last_mail
+from tests.integration.poa_documents.portal_visits import StandingClock, Visit, fresh, token_in_last_mail
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 WAVE = json.dumps([[[10 + step * 4, 40 + (step % 7) * 5] for step in range(40)]])
-
-
-class StandingClock:
-    """A clock that stands still until a test moves it."""
-
-    at = SIGNED_AT
-
-    def now(self) -> datetime:
-        return self.at
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> StandingClock:
-    standing = StandingClock()
-    monkeypatch.setattr("core.clock.configured_clock", lambda: standing)
-    return standing
 
 
 class RefusingStorage(FileSystemStorage):
@@ -220,10 +204,10 @@ def test_a_missing_tick_is_named_and_the_other_ticks_stay() -> None:
 def test_leaving_and_coming_back_resumes() -> None:
     sent_poa()
     token = token_in_last_mail()
-    Visit(token).send("step/broker/")
-    Visit(token).send("step/summary/")
+    Visit(token).through_the_door().send("step/broker/")
+    Visit(token).through_the_door().send("step/summary/")
 
-    home = Visit(token).open()
+    home = Visit(token).through_the_door().open()
 
     assert "Continue where I left off" in home.content.decode()
     assert f"/portal/{token}/step/confirm/" in home.content.decode()
@@ -258,7 +242,7 @@ def test_the_signature_can_be_corrected_before_the_final_act() -> None:
 def test_u2_signing_on_two_devices_makes_one_document_and_both_see_it() -> None:
     poa = sent_poa()
     token = token_in_last_mail()
-    phone, computer = Visit(token), Visit(token)
+    phone, computer = Visit(token).through_the_door(), Visit(token).through_the_door()
     phone.agree_to_everything()
     phone.send("step/signature/", kind="TYPED", typed_name="Carmen Reyes")
     on_phone, on_computer = phone.fields("step/review/"), computer.fields("step/review/")
@@ -392,7 +376,9 @@ def test_a_new_link_kills_the_old_one() -> None:
 
     actions.send_mail(mail_id=again.pk, at=SIGNED_AT)
 
-    assert old.open().status_code == 404
+    page = old.open()
+    assert page.status_code == 410
+    assert "There is a newer link" in page.content.decode()
     assert Visit.by_last_mail().open().status_code == 200
 
 
@@ -413,6 +399,7 @@ def test_a_link_goes_on_working_after_signing(clock: StandingClock) -> None:
     visit.sign()
 
     clock.at = SIGNED_AT + timedelta(days=120)
+    visit.through_the_door()
 
     assert "Revoke my power of attorney" in visit.open().content.decode()
 

@@ -1,0 +1,12 @@
+from django.contrib import admin
+
+from core.admin_site import RecordAdmin
+from installations.models import ContactChange
+
+
+@admin.register(ContactChange)
+class ContactChangeAdmin(RecordAdmin):
+    list_display = ("changed_at", "customer", "old_email", "new_email", "settled_at")
+    list_filter = ("changed_at", "settled_at")
+    search_fields = ("customer__first_name", "customer__last_name", "old_email", "new_email")
+    list_select_related = ("customer",)

@@ -1,0 +1,72 @@
+"""Making links and ending them: one link per POA lives at a time, and only at the address that it was sent to."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from core.actors import SYSTEM
+from installations.models import ContactChange
+from poa_documents import evidence
+from poa_documents.actions.drafting import owe_mail
+from poa_documents.links import address_of, hash_of, new_token
+from poa_documents.models import CustomerMail, LinkEnd, MailKind, PoaDocument, RetiredLink
+from poa_documents.moves import lock
+
+
+def make_link(poa: PoaDocument, mail: CustomerMail, *, expires_at: datetime, at: datetime) -> str:
+    """Give a locked POA a new link and end the one before; gives the address, which is kept nowhere."""
+    retire_link(poa, LinkEnd.NEWER, at=at)
+    token = new_token()
+    poa.token_hash, poa.token_expires_at = hash_of(token), expires_at
+    poa.link_made_at, poa.link_sent_to = at, poa.customer.email
+    poa.save(update_fields=["token_hash", "token_expires_at", "link_made_at", "link_sent_to"])
+    evidence.record(poa, kind="link_made", by=SYSTEM, at=at, details={"mail": mail.pk, "expires_at": expires_at})
+    return address_of(token)
+
+
+def retire_link(poa: PoaDocument, because: LinkEnd, *, at: datetime) -> bool:
+    """End a locked POA's link; false when it has none. Whoever opens it is told why."""
+    if not poa.token_hash:
+        return False
+    RetiredLink.objects.create(poa=poa, token_hash=poa.token_hash, because=because, retired_at=at)
+    poa.token_hash = ""
+    poa.save(update_fields=["token_hash"])
+    return True
+
+
+@transaction.atomic
+def settle_contact_change(*, change_id: int, at: datetime) -> int:
+    """
+    End the links that went to a customer's old address, and tell that address what happened and what to do.
+
+    A link is dead from the moment of the change (`links.find_poa`); this makes it final and puts it into the evidence.
+    Gives the number of links ended; doing it twice changes nothing.
+    """
+    change = ContactChange.objects.select_for_update().get(pk=change_id)
+    if change.settled_at is not None:
+        return 0
+    change.settled_at = at
+    change.save(update_fields=["settled_at"])
+    sent_there = PoaDocument.objects.filter(
+        customer_id=change.customer_id, link_sent_to=change.old_email, link_made_at__lte=change.changed_at
+    ).exclude(token_hash="")
+    told: CustomerMail | None = None
+    poa_ids = list(sent_there.order_by("-created_at", "-pk").values_list("pk", flat=True))
+    for poa_id in poa_ids:
+        poa = lock(poa_id)
+        retire_link(poa, LinkEnd.ADDRESS_CHANGED, at=at)
+        told = told or owe_mail(poa, MailKind.ADDRESS_CHANGED, at=at, to_address=change.old_email)
+        evidence.record(
+            poa,
+            kind="contact_changed",
+            by=SYSTEM,
+            at=at,
+            details={
+                "changed_by": change.changed_by,
+                "changed_at": change.changed_at,
+                "old_email": change.old_email,
+                "new_email": change.new_email,
+                "notice": told.pk,
+            },
+        )
+    return len(poa_ids)

@@ -1,0 +1,492 @@
+"""The door before the customer's pages: a link and a code, and nothing without both."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import LazySettings
+from django.core import mail
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.actors import Actor
+from installations.actions import correct_contact
+from installations.models import ContactChange
+from poa_documents import actions, evidence
+from poa_documents.actions import CodeVerdict
+from poa_documents.cases import text_of
+from poa_documents.kept_entries import read_entry
+from poa_documents.models import ContactCode, CustomerMail, MailKind, PoaDocument, Statement
+from poa_documents.states import PoaStatus
+from tests.factories.installations import customer as registered_customer
+from tests.factories.installations import installation
+from tests.factories.poa_documents import SIGNED_AT, STAFF, prove_contact, sent_poa, signed_poa
+from tests.integration.poa_documents.portal_visits import (
+    StandingClock,
+    Visit,
+    code_in_last_mail,
+    fresh,
+    token_in_last_mail,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
+
+
+@pytest.fixture
+def poa() -> PoaDocument:
+    return sent_poa()
+
+
+@pytest.fixture
+def visit(poa: PoaDocument) -> Visit:
+    """A customer who has the link and has not typed a code."""
+    return Visit(token_in_last_mail())
+
+
+def another_code(code: str) -> str:
+    return f"{(int(code) + 1) % 1_000_000:06}"
+
+
+# --- the shut door -------------------------------------------------------------------------------------------------
+
+
+def test_the_link_alone_shows_the_company_and_a_button_and_nothing_of_the_customer(
+    poa: PoaDocument, visit: Visit
+) -> None:
+    for path in ("", "step/broker/", "step/review/", "decline/", "copy.pdf", "code/", "enter/"):
+        page = visit.open(path).content.decode()
+
+        assert "Send me the code" in page
+        assert "Lone Star Home Energy" in page
+        for private in (poa.customer.first_name, poa.customer.last_name, poa.site.address_1, "@example.com,", "•••"):
+            assert private not in page.replace("help@example.com", "")
+
+
+def test_scanners_may_open_the_link_as_often_as_they_like(poa: PoaDocument, visit: Visit) -> None:
+    before = (poa.evidence.count(), PoaDocument.objects.filter(pk=poa.pk).values().get())
+
+    for path in ("", "code/", "enter/", "leave/", "step/broker/"):
+        for _ in range(20):
+            visit.open(path)
+            visit.client.head(visit.address(path))
+
+    assert (poa.evidence.count(), PoaDocument.objects.filter(pk=poa.pk).values().get()) == before
+    assert len(mail.outbox) == 1
+
+
+def test_the_door_speaks_the_customers_language_and_the_other_on_request() -> None:
+    job = installation(SIGNED_AT, customer=registered_customer(SIGNED_AT, language="es"))
+    poa = sent_poa(customer=job.customer, site=job.site)
+    visit = Visit(token_in_last_mail())
+
+    spanish, english = visit.open(), visit.open("?language=en")
+
+    assert "Enviarme el código" in spanish.content.decode()
+    assert "Send me the code" in english.content.decode()
+    assert fresh(poa).template.language == "es"
+
+
+def test_the_code_comes_by_mail_in_the_customers_language_and_not_in_the_subject() -> None:
+    job = installation(SIGNED_AT, customer=registered_customer(SIGNED_AT, language="es"))
+    sent_poa(customer=job.customer, site=job.site)
+
+    Visit(token_in_last_mail()).ask_for_code()
+
+    message = mail.outbox[-1]
+    assert message.to == [job.customer.email]
+    assert "Su código" in message.subject
+    assert code_in_last_mail() not in message.subject
+    assert "/portal/" not in str(message.body)
+
+
+# --- the code ------------------------------------------------------------------------------------------------------
+
+
+def test_the_right_code_opens_the_pages_and_proves_the_address(poa: PoaDocument, visit: Visit) -> None:
+    visit.ask_for_code()
+
+    page = visit.enter(code_in_last_mail())
+
+    assert f"Hello {poa.customer.first_name}" in page.content.decode()
+    assert fresh(poa).customer.contact_verified_at == SIGNED_AT
+    proof = poa.evidence.get(kind="contact_verified")
+    assert (proof.details["sent_to"], proof.details["ip_address"]) == (poa.customer.email, "127.0.0.1")
+    assert evidence.verify(poa).is_intact
+
+
+def test_the_code_is_kept_as_a_hash_alone(poa: PoaDocument, visit: Visit) -> None:
+    visit.ask_for_code()
+
+    kept = str([*ContactCode.objects.values(), *poa.evidence.values(), *CustomerMail.objects.values()])
+
+    assert code_in_last_mail() not in kept
+
+
+@pytest.mark.parametrize("typed", [" {0} ", "{1} {2}", "{1}-{2}"])
+def test_a_code_may_be_typed_with_spaces_and_dashes(visit: Visit, typed: str) -> None:
+    visit.ask_for_code()
+    code = code_in_last_mail()
+
+    page = visit.enter(typed.format(code, code[:3], code[3:]))
+
+    assert "Hello" in page.content.decode()
+
+
+def test_the_door_opens_in_this_browser_alone_and_its_cookie_is_out_of_reach_of_scripts(
+    poa: PoaDocument, visit: Visit, settings: LazySettings
+) -> None:
+    settings.SESSION_COOKIE_SECURE = True
+    visit.client = Client()
+    visit.through_the_door()
+
+    cookies = [cookie for name, cookie in visit.client.cookies.items() if name.startswith("portal-")]
+
+    assert "Send me the code" in Visit(visit.token).open().content.decode()
+    assert len(cookies) == 2
+    assert all(each["httponly"] and each["secure"] and each["samesite"] == "Lax" for each in cookies)
+    assert all(visit.token not in each.OutputString() for each in cookies)
+
+
+def test_the_door_of_one_link_is_not_that_of_another(visit: Visit) -> None:
+    visit.through_the_door()
+    sent_poa()
+
+    foreign = Visit(token_in_last_mail(), visit.client)
+
+    assert "Send me the code" in foreign.open().content.decode()
+    assert foreign.enter(code_in_last_mail_of(visit)).status_code == 422
+
+
+def code_in_last_mail_of(visit: Visit) -> str:
+    visit.ask_for_code_again()
+    return code_in_last_mail()
+
+
+def test_a_stolen_cookie_of_the_door_is_worth_nothing_under_another_browsers_name(visit: Visit) -> None:
+    visit.through_the_door()
+    thief = Client()
+    for name, cookie in visit.client.cookies.items():
+        if "door" in name:
+            thief.cookies[name] = cookie.value
+
+    assert "Send me the code" in Visit(visit.token, thief).open().content.decode()
+
+
+def test_wrong_tries_are_counted_and_the_sixth_digit_string_is_no_longer_looked_at(visit: Visit) -> None:
+    visit.ask_for_code()
+    code = code_in_last_mail()
+
+    left = [visit.enter(another_code(code)).content.decode() for _ in range(5)]
+    late = visit.enter(code)
+
+    assert "tries left: 4" in left[0]
+    assert "typed wrong too often" in left[4]
+    assert late.status_code == 422
+    assert "typed wrong too often" in late.content.decode()
+
+
+def test_a_code_works_once(visit: Visit) -> None:
+    visit.through_the_door()
+    code = code_in_last_mail()
+    visit.post("leave/", {"form_key": visit.fields("decline/")["form_key"]})
+
+    again = visit.enter(code)
+
+    assert again.status_code == 422
+    assert "was used already" in again.content.decode()
+
+
+def test_the_same_right_code_sent_twice_is_no_mistake_of_the_customers(visit: Visit) -> None:
+    visit.through_the_door()
+    key = visit.fields("decline/")["form_key"]
+
+    again = visit.post("enter/", {"form_key": key, "code": code_in_last_mail()})
+
+    assert "Hello" in again.content.decode()
+
+
+def test_a_code_dies_of_age_and_by_a_newer_one(visit: Visit, clock: StandingClock) -> None:
+    visit.ask_for_code()
+    first = code_in_last_mail()
+    visit.ask_for_code()
+    second = code_in_last_mail()
+    older = visit.enter(first)
+
+    clock.at += timedelta(minutes=10)
+    late = visit.enter(second)
+
+    assert (older.status_code, late.status_code) == (422, 422)
+    assert "too old" in late.content.decode()
+
+
+def test_a_browser_gets_five_codes_an_hour_and_then_hears_when_the_next_may_be_asked_for(
+    visit: Visit, clock: StandingClock
+) -> None:
+    for _ in range(5):
+        visit.ask_for_code()
+        clock.at += timedelta(minutes=5)
+    refused = visit.ask_for_code()
+
+    clock.at = SIGNED_AT + timedelta(minutes=61)
+    allowed = visit.ask_for_code()
+
+    assert refused.status_code == 429
+    assert "at 11:00" in refused.content.decode()
+    assert allowed.status_code == 200
+    assert len(mail.outbox) == 7
+
+
+def test_somebody_elses_guesses_do_not_touch_the_customers_code(visit: Visit) -> None:
+    visit.ask_for_code()
+    code = code_in_last_mail()
+    guesser = Visit(visit.token)
+    guesser.ask_for_code()
+    for guess in range(6):
+        guesser.enter(f"{guess:06}")
+
+    assert "Hello" in visit.enter(code).content.decode()
+
+
+def test_whoever_asks_under_ever_new_names_loses_the_link_and_the_customer_gets_a_new_one(
+    poa: PoaDocument, visit: Visit, clock: StandingClock
+) -> None:
+    for _ in range(12):
+        Visit(visit.token).ask_for_code()
+
+    refused = Visit(visit.token).ask_for_code()
+    Visit(visit.token).ask_for_code()
+    clock.at += timedelta(minutes=1)
+    actions.sweep_poas(at=clock.at)
+
+    assert refused.status_code == 429
+    assert "we replace it" in refused.content.decode()
+    assert poa.mails.filter(kind=MailKind.SAFER_LINK).count() == 1
+    assert visit.open().status_code == 410
+    assert "Hello" in Visit.by_last_mail().open().content.decode()
+
+
+def test_a_code_whose_mail_failed_is_said_and_sent_by_the_sweep(visit: Visit, settings: LazySettings) -> None:
+    sound = settings.EMAIL_BACKEND
+    settings.EMAIL_BACKEND = "tests.integration.poa_documents.test_portal.RefusingMail"
+
+    page = visit.ask_for_code()
+    settings.EMAIL_BACKEND = sound
+    actions.sweep_poas(at=SIGNED_AT + timedelta(minutes=1))
+
+    assert "could not be sent just now" in page.content.decode()
+    assert "Hello" in visit.enter(code_in_last_mail()).content.decode()
+
+
+def test_a_mail_with_a_code_that_nobody_waits_for_any_more_is_not_sent(poa: PoaDocument) -> None:
+    owed = actions.ask_for_code(poa_id=poa.pk, browser="a" * 22, at=SIGNED_AT)
+
+    outcome = actions.send_mail(mail_id=owed.pk, at=SIGNED_AT + timedelta(minutes=11))
+
+    assert outcome == actions.MailOutcome.NOT_NEEDED
+
+
+def test_a_browser_without_cookies_is_told_so_before_any_mail_is_sent(visit: Visit) -> None:
+    form = visit.fields("")
+
+    page = Client().post(visit.address("code/"), form)
+
+    assert page.status_code == 403
+    assert "Please allow cookies" in page.content.decode()
+    assert len(mail.outbox) == 1
+
+
+# --- the open door -------------------------------------------------------------------------------------------------
+
+
+def test_the_door_falls_shut_when_nobody_clicks_and_stays_open_while_somebody_does(
+    visit: Visit, clock: StandingClock
+) -> None:
+    visit.through_the_door()
+    for _ in range(5):
+        clock.at += timedelta(minutes=25)
+        assert "Hello" in visit.open().content.decode()
+
+    clock.at += timedelta(minutes=31)
+
+    assert "Send me the code" in visit.open().content.decode()
+
+
+def test_the_door_is_shut_after_twelve_hours_whoever_clicks(visit: Visit, clock: StandingClock) -> None:
+    visit.through_the_door()
+
+    for _ in range(30):
+        clock.at += timedelta(minutes=25)
+        visit.open()
+
+    assert "Send me the code" in visit.open().content.decode()
+
+
+def test_leaving_shuts_the_door(visit: Visit) -> None:
+    visit.through_the_door()
+
+    page = visit.post("leave/", {"form_key": visit.fields("decline/")["form_key"]})
+
+    assert "Send me the code" in page.content.decode()
+
+
+def test_what_was_typed_when_the_door_fell_shut_comes_back_after_the_code(
+    poa: PoaDocument, visit: Visit, clock: StandingClock
+) -> None:
+    visit.through_the_door().agree_to_everything()
+    form = {**visit.fields("step/signature/"), "kind": "TYPED", "typed_name": "Carmen “Meche” Reyes"}
+    clock.at += timedelta(hours=1)
+
+    shut = visit.post("step/signature/", form)
+    asked = visit.post("code/", visit.fields_of(shut))
+    back = visit.post("enter/", {**visit.fields_of(asked), "code": code_in_last_mail()})
+    kept_before = fresh(poa).signature_text
+    review = visit.post("step/signature/", visit.fields_of(back))
+
+    assert shut.status_code == 403
+    assert "is not lost" in shut.content.decode()
+    assert "Send what I entered" in back.content.decode()
+    assert kept_before == ""
+    assert "Carmen “Meche” Reyes" in review.content.decode()
+
+
+def test_without_a_code_nothing_that_is_posted_counts(poa: PoaDocument, visit: Visit) -> None:
+    key = visit.fields("")["form_key"]
+    text = text_of(poa)
+
+    visit.post("decline/", {"form_key": key, "reason": "no"})
+    visit.post("step/broker/", {"form_key": key, "words_BROKER_FACTS": text.sha256_of(Statement.BROKER_FACTS)})
+    visit.post("language/", {"form_key": key, "language": "es"})
+
+    assert fresh(poa).status == PoaStatus.SENT
+    assert fresh(poa).template.language == "en"
+    assert not poa.consents.exists()
+
+
+@given(st.one_of(st.text(), st.sampled_from(["[]", "{}", '{"path": 1, "fields": 2}', "null", "{" * 2000])))
+def test_a_kept_entry_that_we_did_not_make_is_nothing(kept: str) -> None:
+    assert read_entry(kept, below="/portal/x") is None
+
+
+@pytest.mark.parametrize(
+    "path", ["https://evil.example/", "//evil.example/step/a/", "/portal/y/decline/", "/portal/x/../"]
+)
+def test_a_kept_entry_leads_nowhere_but_to_the_customers_own_pages(path: str) -> None:
+    assert read_entry(f'{{"path": "{path}", "fields": {{}}}}', below="/portal/x") is None
+
+
+def test_signing_without_a_proved_address_is_refused_by_the_action_itself(poa: PoaDocument) -> None:
+    text = text_of(poa)
+    consent: dict[str, Any] = {
+        "poa_id": poa.pk,
+        "statement": Statement.BROKER_FACTS,
+        "words_sha256": text.sha256_of(Statement.BROKER_FACTS),
+        "by": Actor.customer(poa.customer_id),
+        "at": SIGNED_AT,
+    }
+
+    with pytest.raises(actions.ContactNotProved):
+        actions.record_consent(**consent)
+
+    prove_contact(poa)
+    assert actions.record_consent(**consent)
+
+
+# --- another address -----------------------------------------------------------------------------------------------
+
+
+def change_address(poa: PoaDocument, email: str) -> None:
+    correct_contact(customer_id=poa.customer_id, email=email, phone="", language="en", by=STAFF, at=SIGNED_AT)
+
+
+def test_another_address_kills_link_codes_and_open_doors_at_once(poa: PoaDocument, visit: Visit) -> None:
+    other = Visit(visit.token).through_the_door()
+    visit.ask_for_code()
+    code = code_in_last_mail()
+    key = visit.fields("")["form_key"]
+
+    change_address(poa, "new@example.com")
+
+    assert "switched off" in other.open().content.decode()
+    assert visit.post("enter/", {"form_key": key, "code": code}).status_code == 410
+    answer = actions.enter_code(
+        poa_id=poa.pk, browser=visit.client.cookies["portal-browser"].value, digits=code, at=SIGNED_AT
+    )
+    assert answer.verdict == CodeVerdict.NONE_ASKED
+    assert fresh(poa).customer.contact_verified_at is None
+
+
+def test_the_old_address_hears_of_it_once_and_the_journal_keeps_it(poa: PoaDocument) -> None:
+    old = poa.customer.email
+
+    change_address(poa, "new@example.com")
+    actions.sweep_poas(at=SIGNED_AT)
+    actions.sweep_poas(at=SIGNED_AT)
+
+    notices = [message for message in mail.outbox if message.to == [old]][1:]
+    assert [message.subject for message in notices] == ["Your e-mail address with us was changed"]
+    entry = poa.evidence.get(kind="contact_changed")
+    assert (entry.details["changed_by"], entry.details["new_email"]) == ("staff:1", "new@example.com")
+    assert evidence.verify(poa).is_intact
+    assert not ContactChange.objects.filter(settled_at__isnull=True).exists()
+
+
+def test_an_address_changed_there_and_back_does_not_revive_the_link(poa: PoaDocument, visit: Visit) -> None:
+    old = poa.customer.email
+
+    change_address(poa, "new@example.com")
+    change_address(poa, old)
+    actions.sweep_poas(at=SIGNED_AT)
+
+    assert visit.open().status_code == 410
+
+
+def test_a_link_sent_after_the_change_lives(poa: PoaDocument) -> None:
+    change_address(poa, "new@example.com")
+    owed = actions.send_poa(poa_id=poa.pk, by=STAFF, at=SIGNED_AT)
+    actions.send_mail(mail_id=owed.pk, at=SIGNED_AT)
+
+    actions.sweep_poas(at=SIGNED_AT)
+
+    assert "Hello" in Visit.by_last_mail().open().content.decode()
+
+
+# --- links that ended ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ("decline", "This request was declined"),
+        ("void", "This document was withdrawn"),
+        ("expire", "This link has expired"),
+    ],
+)
+def test_each_link_that_ended_unsigned_says_what_to_do_and_names_nobody(
+    poa: PoaDocument, visit: Visit, clock: StandingClock, end: str, words: str
+) -> None:
+    if end == "decline":
+        actions.decline_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=SIGNED_AT)
+    elif end == "void":
+        actions.void_poa(poa_id=poa.pk, reason="Wrong plan.", by=STAFF, at=SIGNED_AT)
+    else:
+        clock.at = SIGNED_AT + timedelta(days=31)
+        actions.sweep_poas(at=clock.at)
+
+    page = visit.open()
+
+    assert page.status_code == 410
+    assert words in page.content.decode()
+    assert poa.customer.first_name not in page.content.decode()
+
+
+def test_the_signed_customers_home_is_behind_the_same_door() -> None:
+    poa = signed_poa()
+    token = token_in_last_mail()
+
+    shut = Visit(token).open().content.decode()
+    opened = Visit(token).through_the_door().open().content.decode()
+
+    assert "Signed" not in shut
+    assert "Signed. Thank you!" in opened
+    assert fresh(poa).status == PoaStatus.SIGNED
