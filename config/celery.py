@@ -1,13 +1,36 @@
 """The Celery application: one queue of nudges, and the sweeps that make every nudge dispensable."""
 
 import os
+from typing import Any, Self
 
 from celery import Celery
+from celery.app.amqp import AMQP
 from celery.signals import setup_logging
+from kombu import Connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 
-app = Celery("switchyard")
+PAUSES_BEFORE_CONNECTING = {"interval_start": 1, "interval_step": 1, "interval_max": 3}
+"""In seconds; kombu adds the first to the longest, so they are 1, 2, 3, 4, 4 and so on."""
+
+
+class EagerConnection(Connection):
+    """
+    Looks for a queue that went away every few seconds.
+
+    Left alone, workers and schedulers would wait up to half a minute more each time: longer than everything may stand
+    still once the queue is back.
+    """
+
+    def ensure_connection(self, *arguments: Any, **options: Any) -> Self:
+        return super().ensure_connection(*arguments, **(PAUSES_BEFORE_CONNECTING | options))
+
+
+class EagerlyConnected(AMQP):
+    Connection = EagerConnection
+
+
+app = Celery("switchyard", amqp=EagerlyConnected)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 
 
