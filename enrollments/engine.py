@@ -11,8 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
-
+from core.transactions import repeatable
 from enrollments import gates, leases, steps
 from enrollments.actions import accepting, attesting, planning, reconciling, stopping
 from enrollments.actions.moving import EnrollmentMoved, lock
@@ -101,8 +100,7 @@ class Engine:
             case steps.Close():
                 stopping.call_off(enrollment_id=enrollment_id, because=step.because, at=at)
             case steps.Hold():
-                with transaction.atomic():
-                    stopping.place_hold(lock(enrollment_id), step, at=at)
+                _place_hold(enrollment_id, step, at=at)
             case _:
                 pass
 
@@ -111,8 +109,7 @@ class Engine:
         if not missing.is_consent_failure:
             raise missing
         hold = steps.Hold(HoldCode.AUTHORITY_UNCLEAR, HoldOwner.OFFICE, because=missing.for_staff)
-        with transaction.atomic():
-            stopping.place_hold(lock(enrollment_id), hold, at=self.tools.clock.now())
+        _place_hold(enrollment_id, hold, at=self.tools.clock.now())
 
     # Resting
 
@@ -141,7 +138,9 @@ class Engine:
         """Put a failing enrollment back with growing pauses, and ask for a person in the end."""
         at = self.tools.clock.now()
         abandon_open_writes(enrollment_id, at=at)
-        with transaction.atomic():
+
+        @repeatable
+        def put_off() -> None:
             enrollment = lock(enrollment_id)
             enrollment.failures += 1
             enrollment.last_error = f"{type(problem).__name__}: {problem}"[:2000]
@@ -153,6 +152,13 @@ class Engine:
             pause = min(FIRST_PAUSE_AFTER_FAILURE * 2 ** min(enrollment.failures, 20), LONGEST_PAUSE_AFTER_FAILURE)
             due_at = at + pause * random.uniform(1.0, 1.25)  # noqa: S311 - spreads work, keeps no secret
             leases.give_back(turn, due_at=due_at)
+
+        put_off()
+
+
+@repeatable
+def _place_hold(enrollment_id: int, hold: steps.Hold, *, at: datetime) -> None:
+    stopping.place_hold(lock(enrollment_id), hold, at=at)
 
 
 def _due_at(step: Step) -> datetime | None:

@@ -81,6 +81,9 @@ SQLITE_OPTIONS = {
     "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON;",
 }
 
+# A row that somebody holds for longer is given up; what wanted it is repeated, or put off. Never waited for for good.
+POSTGRESQL_OPTIONS = "-c lock_timeout=10s"
+
 
 def _database() -> dict[str, Any]:
     url = read("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'switchyard.sqlite3'}"
@@ -89,6 +92,7 @@ def _database() -> dict[str, Any]:
         database["OPTIONS"] = SQLITE_OPTIONS
     else:
         database["CONN_HEALTH_CHECKS"] = True
+        database.setdefault("OPTIONS", {}).setdefault("options", POSTGRESQL_OPTIONS)
     return database
 
 

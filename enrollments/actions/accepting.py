@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from django.db import transaction
-
 from core.actors import LIGHT, SYSTEM
 from core.dates import chicago_day
+from core.transactions import repeatable, repeatable_alone
 from enrollments import offers, start_dates
 from enrollments.actions import confirming
 from enrollments.actions.fetching import offer_sha256, owe_documents
@@ -15,7 +14,7 @@ from enrollments.actions.writing import Tools, call, check_still_wanted, close_d
 from enrollments.decision import start_plan
 from enrollments.facts import Facts, offered_plan, signed_limits
 from enrollments.light.payloads import Acceptance
-from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
+from enrollments.models import AcceptAttempt, LightWrite, PlanOffer
 from enrollments.policy import Policy
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from enrollments.steps import AcceptPlan, Finalize, Hold
@@ -40,14 +39,13 @@ def accept_plan(enrollment_id: int, step: AcceptPlan, tools: Tools) -> None:
     """
     verify_or_suspend(poa_id=step.poa_id, at=tools.clock.now())
 
-    with transaction.atomic(durable=True):
-        attempt = _open_attempt(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
-        acceptance = Acceptance(
-            plan_uuid=str(attempt.offer.light_plan_uuid),
-            esi_id=attempt.esi_id,
-            service_start_date=attempt.service_start_date,
-        )
-        account_uuid = str(attempt.enrollment.light_account_uuid)
+    attempt = _open_attempt(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
+    acceptance = Acceptance(
+        plan_uuid=str(attempt.offer.light_plan_uuid),
+        esi_id=attempt.esi_id,
+        service_start_date=attempt.service_start_date,
+    )
+    account_uuid = str(attempt.enrollment.light_account_uuid)
 
     def look() -> None:
         last_look(attempt.write, light_plan_group=attempt.poa.envelope.light_plan_group)()
@@ -57,10 +55,10 @@ def accept_plan(enrollment_id: int, step: AcceptPlan, tools: Tools) -> None:
         attempt.write, lambda: tools.light.accept_plan(account_uuid, acceptance, last_look=look), clock=tools.clock
     )
 
-    with transaction.atomic():
-        _keep_acceptance(attempt, answer.raw, at=tools.clock.now())
+    _keep_acceptance(attempt, answer.raw, at=tools.clock.now())
 
 
+@repeatable_alone
 def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy: Policy) -> AcceptAttempt:
     enrollment, facts = still_due(enrollment_id, step, at=at, policy=policy)
     poa = PoaDocument.objects.select_related("envelope").get(pk=step.poa_id)
@@ -121,6 +119,7 @@ def _date_plan(facts: Facts, *, at: datetime, policy: Policy) -> dict[str, objec
     }
 
 
+@repeatable
 def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: datetime) -> None:
     """Keep the answer, also when somebody has settled or called off the attempt meanwhile."""
     enrollment = lock(attempt.enrollment_id)
@@ -148,13 +147,8 @@ def finalize(enrollment_id: int, step: Finalize, tools: Tools) -> None:
 
     :raises EnrollmentMoved: something changed since the step was decided; nothing was sent
     """
-    with transaction.atomic(durable=True):
-        enrollment, facts = still_due(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
-        assert facts.authority is not None  # noqa: S101 - the step follows an acceptance
-        poa = PoaDocument.objects.select_related("envelope").get(pk=facts.authority.poa_id)
-        check_authority(poa, esi_id=enrollment.site.esi_id, at=tools.clock.now(), concluding=True)
-        write = open_write(enrollment, WriteKind.FINALIZE, {}, at=tools.clock.now())
-        account_uuid = str(enrollment.light_account_uuid)
+    write = _open_finalizing(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
+    account_uuid = str(write.enrollment.light_account_uuid)
 
     def look() -> None:
         last_look(write)()
@@ -162,9 +156,21 @@ def finalize(enrollment_id: int, step: Finalize, tools: Tools) -> None:
 
     call(write, lambda: tools.light.finalize(account_uuid, last_look=look), clock=tools.clock)
 
-    with transaction.atomic():
-        current: Enrollment = lock(enrollment_id)
-        write.enrollment = current
-        if current.status == EnrollmentStatus.ACCEPTED:
-            confirming.finalize(current, at=tools.clock.now())
-        close_done(write, answer={}, outcome="Finalized.", at=tools.clock.now())
+    _keep_finalized(write, at=tools.clock.now())
+
+
+@repeatable_alone
+def _open_finalizing(enrollment_id: int, step: Finalize, *, at: datetime, policy: Policy) -> LightWrite:
+    enrollment, facts = still_due(enrollment_id, step, at=at, policy=policy)
+    assert facts.authority is not None  # noqa: S101 - the step follows an acceptance
+    poa = PoaDocument.objects.select_related("envelope").get(pk=facts.authority.poa_id)
+    check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=True)
+    return open_write(enrollment, WriteKind.FINALIZE, {}, at=at)
+
+
+@repeatable
+def _keep_finalized(write: LightWrite, *, at: datetime) -> None:
+    write.enrollment = lock(write.enrollment_id)
+    if write.enrollment.status == EnrollmentStatus.ACCEPTED:
+        confirming.finalize(write.enrollment, at=at)
+    close_done(write, answer={}, outcome="Finalized.", at=at)

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import transaction
 
 from core.actors import Actor
+from core.transactions import repeatable, repeatable_alone
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note
 from enrollments.actions.reconciling import keep_reading
@@ -13,7 +14,7 @@ from enrollments.actions.stopping import ReasonMissing, place_hold, release_hold
 from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
 from enrollments.light.client import LightClient
 from enrollments.light.payloads import HostedLink, NewAccount
-from enrollments.models import Enrollment
+from enrollments.models import Enrollment, LightWrite
 from enrollments.states import HoldCode, HoldOwner, WriteKind, WriteStatus
 from enrollments.steps import Hold, OpenAccount, RecordClientAgent
 from installations.models import Customer
@@ -31,18 +32,24 @@ class NoAccountYet(Exception):
 
 def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
     """Create the customer's account at Light with what is known of him."""
-    with transaction.atomic(durable=True):
-        enrollment, facts = still_due(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
+
+    @repeatable_alone
+    def record() -> tuple[LightWrite, NewAccount]:
+        at = tools.clock.now()
+        enrollment, facts = still_due(enrollment_id, step, at=at, policy=tools.policy)
         assert facts.authority is not None  # noqa: S101 - the step follows the authority gate
         poa = PoaDocument.objects.get(pk=facts.authority.poa_id)
-        check_authority(poa, esi_id=enrollment.site.esi_id, at=tools.clock.now())
+        check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
         new_account = _new_account(enrollment.customer)
         request = {"fields": sorted(new_account.model_dump(exclude_none=True))}
-        write = open_write(enrollment, WriteKind.CREATE_ACCOUNT, request, at=tools.clock.now())
+        return open_write(enrollment, WriteKind.CREATE_ACCOUNT, request, at=at), new_account
+
+    write, new_account = record()
 
     account = call(write, lambda: tools.light.create_account(new_account), clock=tools.clock)
 
-    with transaction.atomic():
+    @repeatable
+    def keep() -> None:
         write.enrollment = lock(enrollment_id)
         linked = write.enrollment.light_account_uuid
         if linked not in {None, UUID(account.uuid)}:
@@ -55,25 +62,35 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
             write.enrollment.save()
         close_done(write, answer=account.raw, outcome=f"Account {account.uuid}.", at=tools.clock.now())
 
+    keep()
+
 
 def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tools) -> None:
     """Attest to Light that we act for the customer since the instant of his signature."""
-    with transaction.atomic(durable=True):
-        enrollment, _ = still_due(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
+
+    @repeatable_alone
+    def record() -> tuple[LightWrite, PoaDocument, datetime]:
+        at = tools.clock.now()
+        enrollment, _ = still_due(enrollment_id, step, at=at, policy=tools.policy)
         poa = PoaDocument.objects.select_related("envelope").get(pk=step.poa_id)
-        check_authority(poa, esi_id=enrollment.site.esi_id, at=tools.clock.now())
+        check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
         signed_at = poa.signed_at
         assert signed_at is not None  # noqa: S101 - a constraint: signed means dated
         request = {"poa": poa.pk, "client_agent_accepted_at": signed_at.isoformat()}
-        write = open_write(enrollment, WriteKind.RECORD_CLIENT_AGENT, request, at=tools.clock.now())
-        account_uuid = str(enrollment.light_account_uuid)
+        return open_write(enrollment, WriteKind.RECORD_CLIENT_AGENT, request, at=at), poa, signed_at
+
+    write, poa, signed_at = record()
+    account_uuid = str(write.enrollment.light_account_uuid)
 
     call(write, lambda: tools.light.record_client_agent(account_uuid, accepted_at=signed_at), clock=tools.clock)
 
-    with transaction.atomic():
+    @repeatable
+    def keep() -> None:
         write.enrollment = lock(enrollment_id)
         confirming.attest(write.enrollment, poa, at=tools.clock.now())
         close_done(write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=tools.clock.now())
+
+    keep()
 
 
 def link_account(

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
-
 from core.actors import Actor
+from core.transactions import repeatable
 from enrollments.actions.moving import lock
 from enrollments.actions.reconciling import ask_for_reading
 from enrollments.actions.stopping import place_hold
@@ -111,7 +110,7 @@ class _Turn:
             self.found.append(difference)
 
 
-@transaction.atomic
+@repeatable
 def _keep(run: ReconciliationRun, turn: _Turn, *, is_last: bool, at: datetime) -> None:
     """Keep what a turn found, unless another process took the same turn; and have the cases concerned read."""
     current = ReconciliationRun.objects.select_for_update().get(pk=run.pk)

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from django.db import transaction
-
 from core.actors import Actor
 from core.queue import TaskName, enqueue_on_commit
+from core.transactions import repeatable
 from enrollments import steps, whereabouts
 from enrollments.actions.stopping import ReasonMissing, wake_waiting_for
 from enrollments.models import ReconciliationRun, SystemHold
@@ -19,7 +18,7 @@ class NotReconciled(Exception):
     """The database was restored, and not every account at Light was compared with it since."""
 
 
-@transaction.atomic
+@repeatable
 def hold_writes(*, reason: str, by: Actor, at: datetime, needs_reconciliation: bool = False) -> SystemHold:
     """
     Stop every write to Light, for all cases, at once. Calls already under way are not cut off; reading goes on.
@@ -33,7 +32,7 @@ def hold_writes(*, reason: str, by: Actor, at: datetime, needs_reconciliation: b
     )
 
 
-@transaction.atomic
+@repeatable
 def release_writes(*, by: Actor, at: datetime) -> int:
     """
     End every stop that is open, and let the cases that waited for it be looked at again; give the number of stops.

@@ -4,8 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db import transaction
-
+from core.transactions import repeatable, repeatable_alone
 from enrollments import offers
 from enrollments.actions.moving import lock
 from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
@@ -24,24 +23,33 @@ LONGEST_URL = 500
 
 def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
     """Ask for today's offers, judge each against the envelope and keep them all, exactly as they came."""
-    with transaction.atomic(durable=True):
-        enrollment, facts = still_due(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
+
+    @repeatable_alone
+    def record() -> tuple[LightWrite, PoaDocument]:
+        at = tools.clock.now()
+        enrollment, facts = still_due(enrollment_id, step, at=at, policy=tools.policy)
         assert facts.authority is not None  # noqa: S101 - the step follows the authority gate
         poa = PoaDocument.objects.select_related("envelope").get(pk=facts.authority.poa_id)
         esi_id = enrollment.site.esi_id
-        check_authority(poa, esi_id=esi_id, at=tools.clock.now())
-        write = open_write(enrollment, WriteKind.REQUEST_PLANS, {"esi_id": esi_id}, at=tools.clock.now())
-        account_uuid = str(enrollment.light_account_uuid)
+        check_authority(poa, esi_id=esi_id, at=at)
+        return open_write(enrollment, WriteKind.REQUEST_PLANS, {"esi_id": esi_id}, at=at), poa
+
+    write, poa = record()
+    esi_id = write.enrollment.site.esi_id
+    account_uuid = str(write.enrollment.light_account_uuid)
 
     offered = call(write, lambda: tools.light.request_plans(account_uuid, esi_id=esi_id), clock=tools.clock)
 
-    with transaction.atomic():
+    @repeatable
+    def keep() -> None:
         write.enrollment = lock(enrollment_id)
         kept = _keep(offered, write=write, esi_id=esi_id, envelope=poa.envelope, at=tools.clock.now())
         outcome = f"{len(kept)} plans offered, {sum(offer.fits for offer in kept)} within the signed limits."
         close_done(
             write, answer={"plans": len(kept), "without_uuid": offered.dropped}, outcome=outcome, at=tools.clock.now()
         )
+
+    keep()
 
 
 def _keep(offered: PlanList, *, write: LightWrite, esi_id: str, envelope: Envelope, at: datetime) -> list[PlanOffer]:

@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import F
 
 from core.dates import chicago_day
+from core.transactions import repeatable
 from enrollments.light.events import MalformedEvent, parse_event
 from enrollments.models import WebhookDelivery, WebhookRefusal
 
@@ -33,7 +33,7 @@ def store_delivery(*, body: bytes, headers: Mapping[str, str], at: datetime) -> 
     WebhookDelivery.objects.bulk_create([delivery], ignore_conflicts=True)
 
 
-@transaction.atomic
+@repeatable
 def count_refusal(*, reason: str, at: datetime) -> None:
     """Count a request whose signature is wrong or missing: many of them mean that a secret of ours is old."""
     today, reason = chicago_day(at), reason[:200]

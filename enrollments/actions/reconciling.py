@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import F
 
 from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
 from core.dates import chicago_day
+from core.transactions import repeatable
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note, take_move
 from enrollments.actions.stopping import end_holds, make_due, place_hold, suspend_authority
@@ -34,7 +34,7 @@ class ReadingFailed(Exception):
     """The account could not be read. The enrollment already says when it is tried again, or who must look."""
 
 
-@transaction.atomic
+@repeatable
 def ask_for_reading(*, enrollment_id: int, at: datetime) -> None:
     """
     Have the account read now, although the last reading is fresh.
@@ -54,12 +54,16 @@ def read_account(enrollment_id: int, tools: Tools) -> None:
     """
     before = Enrollment.objects.only("light_account_uuid", "readings_asked").get(pk=enrollment_id)
     account = _read(enrollment_id, str(before.light_account_uuid), tools)
-    with transaction.atomic():
+
+    @repeatable
+    def keep() -> None:
         enrollment = lock(enrollment_id)
         enrollment.readings_given = before.readings_asked
         keep_reading(enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
         enrollment.save()
         _follow(enrollment, account, at=tools.clock.now())
+
+    keep()
 
 
 def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, at: datetime) -> None:
@@ -149,7 +153,9 @@ def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
         _fail_reading(enrollment_id, problem, clock=tools.clock)
     ours = set(Enrollment.objects.exclude(light_account_uuid=None).values_list("light_account_uuid", flat=True))
     candidates = [account for account in found if UUID(account.uuid) not in ours and _is_from(account, write)]
-    with transaction.atomic():
+
+    @repeatable
+    def settle() -> None:
         current = _count_reading(write)
         if current is None:
             return
@@ -165,6 +171,8 @@ def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
         elif step.is_last_reading:
             confirming.hold_unclear_account(current, count=len(candidates), at=at)
 
+    settle()
+
 
 def _is_from(account: Account, write: LightWrite) -> bool:
     """Whether an account may stem from the write; five minutes are granted to the clocks."""
@@ -173,7 +181,9 @@ def _is_from(account: Account, write: LightWrite) -> bool:
 
 def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
     account = _read(write.enrollment_id, str(write.enrollment.light_account_uuid), tools)
-    with transaction.atomic():
+
+    @repeatable
+    def settle() -> None:
         current = _count_reading(write)
         if current is None:
             return
@@ -193,6 +203,8 @@ def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> No
             case _ if step.is_last_reading:
                 close_not_done(current.pk, outcome="The account does not show it.", at=at)
         _follow(enrollment, account, at=at)
+
+    settle()
 
 
 def _settle_acceptance(write: LightWrite, account: Account, step: SettleDoubt, *, at: datetime) -> None:
@@ -235,7 +247,9 @@ def _read(enrollment_id: int, account_uuid: str, tools: Tools) -> Account:
 
 def _fail_reading(enrollment_id: int, problem: LightError, *, clock: Clock) -> NoReturn:
     at = clock.now()
-    with transaction.atomic():
+
+    @repeatable
+    def note_failure() -> None:
         enrollment = lock(enrollment_id)
         if isinstance(problem, NotReached):
             back_off(enrollment, problem, at=at)
@@ -246,4 +260,6 @@ def _fail_reading(enrollment_id: int, problem: LightError, *, clock: Clock) -> N
             code = hold_code_for(problem)
             owner = HoldOwner.OPERATIONS if code in FOR_OPERATIONS else HoldOwner.OFFICE
             place_hold(enrollment, Hold(code, owner, because=f"The account cannot be read: {problem}"), at=at)
+
+    note_failure()
     raise ReadingFailed(str(problem)) from problem

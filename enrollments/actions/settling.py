@@ -11,10 +11,9 @@ from enum import StrEnum
 from http import HTTPStatus
 from uuid import UUID
 
-from django.db import transaction
-
 from core.actors import Actor
 from core.queue import TaskName, enqueue_on_commit
+from core.transactions import repeatable
 from enrollments.actions.moving import note
 from enrollments.actions.reconciling import ask_for_reading
 from enrollments.light.client import READING
@@ -46,16 +45,14 @@ def settle_delivery(*, delivery_id: int, at: datetime) -> SettleOutcome:
     be understood stays listed as failed; whatever else goes wrong is written on it and tried again.
     """
     try:
-        with transaction.atomic():
-            delivery = _lock_due(delivery_id, at=at)
-            return SettleOutcome.NOTHING_TO_DO if delivery is None else _settle(delivery, at=at)
+        return _settle_due(delivery_id, at=at)
     except Exception as problem:
         logger.exception("Webhook delivery %s could not be settled.", delivery_id)
         _note_failure(delivery_id, problem, at=at)
         return SettleOutcome.FAILED
 
 
-@transaction.atomic
+@repeatable
 def settle_again(*, delivery_id: int, by: Actor, at: datetime) -> None:
     """Have a delivery settled anew from its stored body, whatever became of it before: a person asked for it."""
     delivery = WebhookDelivery.objects.select_for_update().get(pk=delivery_id)
@@ -77,6 +74,12 @@ def due_deliveries(*, at: datetime, limit: int) -> list[int]:
 
 def _lock_due(delivery_id: int, *, at: datetime) -> WebhookDelivery | None:
     return WebhookDelivery.objects.select_for_update().filter(pk=delivery_id, due_at__lte=at).first()
+
+
+@repeatable
+def _settle_due(delivery_id: int, *, at: datetime) -> SettleOutcome:
+    delivery = _lock_due(delivery_id, at=at)
+    return SettleOutcome.NOTHING_TO_DO if delivery is None else _settle(delivery, at=at)
 
 
 def _settle(delivery: WebhookDelivery, *, at: datetime) -> SettleOutcome:
@@ -157,7 +160,7 @@ def _fail_for_good(delivery: WebhookDelivery, problem: str) -> SettleOutcome:
     return SettleOutcome.FAILED
 
 
-@transaction.atomic
+@repeatable
 def _note_failure(delivery_id: int, problem: Exception, *, at: datetime) -> None:
     delivery = WebhookDelivery.objects.select_for_update().get(pk=delivery_id)
     delivery.attempts += 1

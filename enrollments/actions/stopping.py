@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from core.actors import SYSTEM, Actor
 from core.queue import TaskName, enqueue_on_commit
+from core.transactions import repeatable
 from enrollments import steps
 from enrollments.actions.moving import lock, note, take_move
 from enrollments.models import Enrollment, Hold, Pause
@@ -50,7 +51,7 @@ def place_hold(enrollment: Enrollment, step: steps.Hold, *, at: datetime) -> Hol
     return hold
 
 
-@transaction.atomic
+@repeatable
 def release_hold(*, hold_id: int, reason: str, by: Actor, at: datetime) -> None:
     """
     Let the machine look again, because a person dealt with the reason.
@@ -73,7 +74,7 @@ def release_hold(*, hold_id: int, reason: str, by: Actor, at: datetime) -> None:
     make_due(enrollment_id=enrollment.pk, at=at)
 
 
-@transaction.atomic
+@repeatable
 def lift_hold(*, hold_id: int, because: str, at: datetime) -> None:
     """End a hold whose reason is gone by itself."""
     enrollment, hold = _lock_hold(hold_id)
@@ -103,7 +104,7 @@ def _end_hold(hold: Hold, *, by: Actor, at: datetime, reason: str) -> None:
     hold.save()
 
 
-@transaction.atomic
+@repeatable
 def pause(*, reason: str, by: Actor, at: datetime, light_plan_group: UUID | None = None) -> Pause:
     """
     Stop the next acceptance at once, everywhere or within one plan group. Calls already under way are not cut off.
@@ -117,7 +118,7 @@ def pause(*, reason: str, by: Actor, at: datetime, light_plan_group: UUID | None
     )
 
 
-@transaction.atomic
+@repeatable
 def resume(*, pause_id: int, by: Actor, at: datetime) -> None:
     """
     End a pause and let every enrollment that waited for it be looked at again.
@@ -136,7 +137,7 @@ def wake_waiting_for(code: steps.Waiting, *, at: datetime) -> None:
     Enrollment.objects.filter(Q(next_step=code) | Q(lease_until__isnull=False)).update(due_at=at)
 
 
-@transaction.atomic
+@repeatable
 def close_enrollment(*, enrollment_id: int, reason: str, by: Actor, at: datetime) -> None:
     """
     End a case in which nothing was accepted.
@@ -158,7 +159,7 @@ def close_enrollment(*, enrollment_id: int, reason: str, by: Actor, at: datetime
     take_move(enrollment, "close", by=by, at=at, reason=reason.strip())
 
 
-@transaction.atomic
+@repeatable
 def call_off(*, enrollment_id: int, because: str, at: datetime) -> None:
     """Close a case whose jobs were all canceled, and suspend the authority that was given for them."""
     close_enrollment(enrollment_id=enrollment_id, reason=because, by=SYSTEM, at=at)
@@ -175,7 +176,7 @@ def suspend_authority(enrollment: Enrollment, *, because: str, at: datetime) -> 
         suspend_poa(poa_id=poa.pk, reason=because, by=SYSTEM, at=at)
 
 
-@transaction.atomic
+@repeatable
 def make_due(*, enrollment_id: int, at: datetime) -> None:
     """Let the engine look at an enrollment now; a worker that has it already will look once more."""
     Enrollment.objects.filter(pk=enrollment_id).update(due_at=at)

@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import transaction
-
 from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
+from core.transactions import repeatable
 from enrollments import stops
 from enrollments.actions.moving import EnrollmentMoved, lock, note, take_move
 from enrollments.decision import decide
@@ -124,8 +123,10 @@ def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
 
     :raises StoppedMeanwhile: it must not be sent any more
     """
-    at = tools.clock.now()
-    with transaction.atomic():
+
+    @repeatable
+    def look() -> None:
+        at = tools.clock.now()
         enrollment = lock(write.enrollment_id)
         lock_authority(enrollment)
         if LightWrite.objects.values_list("status", flat=True).get(pk=write.pk) != WriteStatus.OPEN:
@@ -141,6 +142,8 @@ def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
             check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=is_conclusion)
         except AuthorityMissing as missing:
             raise StoppedMeanwhile(f"{write.get_kind_display()}: {missing.for_staff}") from missing
+
+    look()
 
 
 def call(write: LightWrite, send: Callable[[], Answer], *, clock: Clock) -> Answer:
@@ -194,7 +197,7 @@ def close_done(write: LightWrite, *, answer: dict[str, Any], outcome: str, at: d
     note(write.enrollment, f"done_{write.kind.lower()}", by=LIGHT, at=at, reason=outcome)
 
 
-@transaction.atomic
+@repeatable
 def lose_answer(write_id: int, *, outcome: str, at: datetime) -> None:
     """Mark a write as in doubt, unless somebody has settled it meanwhile."""
     write = _lock_write(write_id)
@@ -210,7 +213,7 @@ def lose_answer(write_id: int, *, outcome: str, at: datetime) -> None:
         note(write.enrollment, f"doubt_{write.kind.lower()}", by=SYSTEM, at=at, reason=outcome)
 
 
-@transaction.atomic
+@repeatable
 def close_refused(write_id: int, *, outcome: str, code: HoldCode, at: datetime) -> None:
     """Close a write that Light refused; the decision then asks for a person."""
     write = _lock_write(write_id)
@@ -220,7 +223,7 @@ def close_refused(write_id: int, *, outcome: str, code: HoldCode, at: datetime) 
     _close_as_not_done(write, WriteStatus.REFUSED, outcome=outcome, at=at)
 
 
-@transaction.atomic
+@repeatable
 def close_not_done(write_id: int, *, outcome: str, at: datetime) -> None:
     """Close a write that shows not to have happened."""
     write = _lock_write(write_id)
@@ -228,7 +231,7 @@ def close_not_done(write_id: int, *, outcome: str, at: datetime) -> None:
         _close_as_not_done(write, WriteStatus.NOT_DONE, outcome=outcome, at=at)
 
 
-@transaction.atomic
+@repeatable
 def close_not_reached(write_id: int, problem: NotReached, *, at: datetime) -> None:
     """Close a write that never reached Light, and leave Light alone for a while."""
     write = _lock_write(write_id)

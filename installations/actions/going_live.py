@@ -13,6 +13,7 @@ from core.actors import Actor, ActorKind
 from core.case_changes import announce_case_change
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
+from core.transactions import repeatable
 from installations import proofs as proof_files
 from installations.go_live import (
     first_report_status,
@@ -132,8 +133,7 @@ def report_go_live(
     noted_at = plausible_device_at(device_at)
     said = _Said(submission_id, granted_date, source, utility_reference.strip(), note.strip(), noted_at, by, at)
     try:
-        with transaction.atomic():
-            return _report(installation_id, said)
+        return _report(installation_id, said)
     except IntegrityError:
         earlier = GoLiveReport.objects.filter(submission_id=submission_id).first()
         if earlier is None:
@@ -141,7 +141,7 @@ def report_go_live(
         return _repeat(earlier, installation_id, said)
 
 
-@transaction.atomic
+@repeatable
 def confirm_go_live(*, report_id: int, by: Actor, at: datetime, reason: str = "") -> GoLiveReport:
     """
     Let a waiting report count, or settle a conflict in favor of this report; the other one is then corrected by it.
@@ -215,7 +215,7 @@ def correct_go_live(
     return correction
 
 
-@transaction.atomic
+@repeatable
 def withdraw_go_live(*, report_id: int, reason: str, by: Actor, at: datetime) -> GoLiveReport:
     """
     Take a report back because it was wrong or the utility withdrew its permission.
@@ -241,6 +241,7 @@ def withdraw_go_live(*, report_id: int, reason: str, by: Actor, at: datetime) ->
     return report
 
 
+@repeatable
 def _report(installation_id: int, said: _Said) -> GoLiveOutcome:
     installation = Installation.objects.select_for_update(of=("self",)).select_related("site").get(pk=installation_id)
     earlier = GoLiveReport.objects.filter(submission_id=said.submission_id).first()

@@ -15,6 +15,7 @@ from core.actors import Actor
 from core.case_changes import announce_case_change
 from core.dates import chicago_day
 from core.queue import TaskName, enqueue_on_commit
+from core.transactions import repeatable
 from installations import esi_ids
 from installations.go_live import (
     EmbargoRule,
@@ -140,7 +141,7 @@ def register_site(
         raise
 
 
-@transaction.atomic
+@repeatable
 def register_installation(
     *,
     customer_id: int,

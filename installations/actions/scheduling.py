@@ -3,10 +3,10 @@
 from datetime import date, datetime
 
 from django.contrib.auth.models import User
-from django.db import transaction
 
 from core.actors import Actor
 from core.case_changes import announce_case_change
+from core.transactions import repeatable
 from installations.actions.registering import technician_problems
 from installations.go_live import scheduled_date_problems
 from installations.guards import check_input, check_reason
@@ -16,7 +16,7 @@ from installations.moves import record_event, take_move
 WORK_MOVES = ("schedule", "install", "inspect", "submit_interconnection")
 
 
-@transaction.atomic
+@repeatable
 def assign_technician(*, installation_id: int, technician_id: int | None, by: Actor, at: datetime) -> Installation:
     """
     Give the job to a technician, or to nobody. The same one again changes nothing.
@@ -39,7 +39,7 @@ def assign_technician(*, installation_id: int, technician_id: int | None, by: Ac
     return installation
 
 
-@transaction.atomic
+@repeatable
 def move_installation(
     *,
     installation_id: int,
@@ -67,7 +67,7 @@ def move_installation(
     return installation
 
 
-@transaction.atomic
+@repeatable
 def cancel_installation(*, installation_id: int, reason: str, by: Actor, at: datetime) -> Installation:
     """
     Call the job off and let the case be looked at again.

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from django.db import transaction
-
 from core.actors import Actor
 from core.moves import MoveNotAllowed
+from core.transactions import repeatable
 from poa_documents import evidence
 from poa_documents.actions.proving import check_contact_proved
 from poa_documents.cases import text_of
@@ -30,7 +29,7 @@ class WordsChanged(Exception):
     """The words on the customer's screen are not the words in force any more: show them again."""
 
 
-@transaction.atomic
+@repeatable
 def record_consent(
     *,
     poa_id: int,
@@ -89,7 +88,7 @@ def record_consent(
     return consent
 
 
-@transaction.atomic
+@repeatable
 def keep_signature(*, poa_id: int, signature_kind: str, signature_text: str, by: Actor, at: datetime) -> PoaDocument:
     """
     Keep a drawn or typed signature for the review that comes before the final act. It can be replaced until then.
@@ -106,7 +105,7 @@ def keep_signature(*, poa_id: int, signature_kind: str, signature_text: str, by:
     return poa
 
 
-@transaction.atomic
+@repeatable
 def choose_language(*, poa_id: int, language: str, by: Actor, at: datetime) -> PoaDocument:
     """
     Go on in the other language: the choice is stored, and an unsigned POA takes the same version's wording in it.

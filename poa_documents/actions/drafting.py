@@ -11,6 +11,7 @@ from core.actors import Actor
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
 from core.queue import TaskName, enqueue_on_commit
+from core.transactions import repeatable
 from installations.models import Customer, Installation, Language, Site
 from installations.states import InstallationStatus
 from poa_documents import evidence
@@ -88,7 +89,7 @@ def ensure_templates() -> list[PoaTemplate]:
     return templates
 
 
-@transaction.atomic
+@repeatable
 def draft_poa(
     *,
     customer_id: int,
@@ -171,7 +172,7 @@ def draft_poa(
     return poa
 
 
-@transaction.atomic
+@repeatable
 def send_poa(*, poa_id: int, by: Actor, at: datetime) -> CustomerMail:
     """
     Owe the customer a mail with a link of his own; the link is made when the mail is sent, and kills the old one.
@@ -199,7 +200,7 @@ def send_poa(*, poa_id: int, by: Actor, at: datetime) -> CustomerMail:
     return owe_mail(poa, kind, at=at)
 
 
-@transaction.atomic
+@repeatable
 def void_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocument:
     """
     Take back a POA that nobody signed. Its link then says so.

@@ -2,11 +2,10 @@
 
 from datetime import datetime
 
-from django.db import transaction
-
 from core.actors import SYSTEM, Actor
 from core.case_changes import announce_case_change
 from core.moves import find_move
+from core.transactions import repeatable
 from poa_documents import evidence
 from poa_documents.actions.drafting import owe_mail
 from poa_documents.actions.sealing import lapse_at
@@ -18,7 +17,7 @@ from poa_documents.states import MOVES, PoaStatus
 DAMAGED = "the signed document is missing or was altered."
 
 
-@transaction.atomic
+@repeatable
 def decline_poa(*, poa_id: int, by: Actor, at: datetime, reason: str = "") -> PoaDocument:
     """
     Take the customer's no. Nothing is asked again until the office drafts a new POA.
@@ -33,7 +32,7 @@ def decline_poa(*, poa_id: int, by: Actor, at: datetime, reason: str = "") -> Po
     return poa
 
 
-@transaction.atomic
+@repeatable
 def revoke_poa(
     *,
     poa_id: int,
@@ -56,7 +55,7 @@ def revoke_poa(
     return poa
 
 
-@transaction.atomic
+@repeatable
 def suspend_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocument:
     """
     Stop everything under this POA until a person resolved the reason, such as a damaged file or a death in the family.
@@ -81,13 +80,17 @@ def resume_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocum
     suspended = PoaDocument.objects.get(pk=poa_id)
     find_move(MOVES, "resume", subject=f"POA {poa_id}", status=suspended.status)
     verify_sealed_file(suspended)
-    with transaction.atomic():
+
+    @repeatable
+    def resume() -> PoaDocument:
         poa = lock(poa_id)
         poa.suspended_because = ""
         poa.due_at = lapse_at(poa)
         take_move(poa, "resume", by=by, at=at, reason=reason)
         announce_case_change(site_id=poa.site_id, at=at)
-    return poa
+        return poa
+
+    return resume()
 
 
 def verify_or_suspend(*, poa_id: int, at: datetime, by: Actor = SYSTEM) -> None:
@@ -100,15 +103,19 @@ def verify_or_suspend(*, poa_id: int, at: datetime, by: Actor = SYSTEM) -> None:
     try:
         verify_sealed_file(PoaDocument.objects.get(pk=poa_id))
     except SealedFileAltered as problem:
-        with transaction.atomic():
-            poa = lock(poa_id)
-            if poa.status == PoaStatus.SIGNED:
-                suspend_poa(poa_id=poa_id, reason=DAMAGED, by=by, at=at)
-                evidence.record(poa, kind="file_damaged", by=by, at=at, details={"problem": str(problem)})
+        _suspend_damaged(poa_id, problem, by=by, at=at)
         raise
 
 
-@transaction.atomic
+@repeatable
+def _suspend_damaged(poa_id: int, problem: SealedFileAltered, *, by: Actor, at: datetime) -> None:
+    poa = lock(poa_id)
+    if poa.status == PoaStatus.SIGNED:
+        suspend_poa(poa_id=poa_id, reason=DAMAGED, by=by, at=at)
+        evidence.record(poa, kind="file_damaged", by=by, at=at, details={"problem": str(problem)})
+
+
+@repeatable
 def use_authority(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
     """
     Count one acceptance made under this POA; the last use exhausts it.
@@ -128,7 +135,7 @@ def use_authority(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
     return poa
 
 
-@transaction.atomic
+@repeatable
 def expire_poa(*, poa_id: int, at: datetime) -> bool:
     """Close an invitation whose link has run out; false when there is nothing to close yet."""
     poa = lock(poa_id)
@@ -143,7 +150,7 @@ def expire_poa(*, poa_id: int, at: datetime) -> bool:
     return True
 
 
-@transaction.atomic
+@repeatable
 def lapse_poa(*, poa_id: int, at: datetime) -> bool:
     """End an authority whose sunset has passed; false when it has not."""
     poa = lock(poa_id)

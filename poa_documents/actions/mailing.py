@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.core.mail import get_connection
-from django.db import transaction
 
 from core.actors import SYSTEM
+from core.transactions import repeatable
 from poa_documents import evidence
 from poa_documents.actions.linking import make_link
 from poa_documents.actions.proving import make_code
@@ -78,7 +78,7 @@ def send_mail(*, mail_id: int, at: datetime) -> MailOutcome:
     return MailOutcome.SENT
 
 
-@transaction.atomic
+@repeatable
 def _claim(mail_id: int, *, at: datetime) -> _Claim | MailOutcome:
     mail = CustomerMail.objects.select_for_update().get(pk=mail_id)
     if mail.sent_at or mail.not_needed_at:
@@ -125,7 +125,7 @@ def _is_needed(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> bool:
     return poa.status in true_in and not newer.exists()
 
 
-@transaction.atomic
+@repeatable
 def _mark_sent(claim: _Claim, *, at: datetime) -> None:
     poa = lock(claim.poa.pk)
     CustomerMail.objects.filter(pk=claim.mail.pk).update(sent_at=at, due_at=None, last_error="")
@@ -137,7 +137,7 @@ def _mark_sent(claim: _Claim, *, at: datetime) -> None:
     evidence.record(poa, kind="mail_sent", by=SYSTEM, at=at, details=details)
 
 
-@transaction.atomic
+@repeatable
 def _put_off(mail_id: int, *, problem: str, at: datetime) -> None:
     mail = CustomerMail.objects.select_for_update().get(pk=mail_id)
     if mail.sent_at:

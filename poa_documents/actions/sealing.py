@@ -4,13 +4,13 @@ import threading
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from django.db import transaction
 from django.db.models import F
 
 from core.actors import SYSTEM
 from core.case_changes import announce_case_change
 from core.dates import chicago_midnight
 from core.stored_files import FileNotStored, StoredFile, store
+from core.transactions import repeatable
 from poa_documents.actions.drafting import owe_mail
 from poa_documents.models import MailKind, PoaDocument
 from poa_documents.moves import lock, take_move
@@ -52,7 +52,7 @@ def seal_poa(*, poa_id: int, at: datetime, within_seconds: float = STORAGE_LIMIT
     return _conclude(poa_id, file, at=at)
 
 
-@transaction.atomic
+@repeatable
 def _conclude(poa_id: int, file: StoredFile, *, at: datetime) -> SealOutcome:
     poa = lock(poa_id)
     if poa.pdf_sha256:

@@ -3,10 +3,9 @@
 from datetime import datetime
 from enum import StrEnum
 
-from django.db import transaction
-
 from core.actors import Actor
 from core.queue import TaskName, enqueue_on_commit
+from core.transactions import repeatable
 from poa_documents.actions.consenting import USER_AGENT_LENGTH, WordsChanged
 from poa_documents.actions.proving import check_contact_proved
 from poa_documents.cases import text_of
@@ -32,7 +31,7 @@ class ConsentIncomplete(Exception):
         self.missing = missing
 
 
-@transaction.atomic
+@repeatable
 def sign_poa(
     *,
     poa_id: int,
