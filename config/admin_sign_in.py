@@ -1,22 +1,33 @@
-"""The office's sign-in, slowed down for whoever guesses passwords."""
+"""The office's sign-in: slowed down for whoever guesses passwords, shut while nobody can count the guesses."""
+
+from http import HTTPStatus
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 
-from installations import sign_ins
+from core import sessions, sign_ins
+from core.rate_limits import StoreAway, TooOften
+from core.waiting import ask_to_wait
+
+DOOR = "the office"
 
 
 @never_cache
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Take name and password as the admin does; after too many wrong ones, ask to wait."""
+    """Take name and password as the admin does; the second step follows on the page that they lead to."""
     if request.method != "POST":
         return admin.site.login(request)
-    who = {"username": request.POST.get("username", ""), "ip_address": request.META.get("REMOTE_ADDR", "")}
-    if sign_ins.must_wait(**who):
-        text = f"Too many wrong passwords. Wait {sign_ins.WAIT_SECONDS // 60} minutes and try again.\n"
-        return HttpResponse(text, content_type="text/plain", status=429)
-    response = admin.site.login(request)
-    if not request.user.is_authenticated:
-        sign_ins.count_failure(**who)
+    username, ip_address = request.POST.get("username", ""), request.META.get("REMOTE_ADDR", "")
+    try:
+        sign_ins.check_may_try(username=username, ip_address=ip_address)
+        response = admin.site.login(request)
+        if response.status_code != HTTPStatus.FOUND or not isinstance(request.user, User):
+            sign_ins.note_failure(door=DOOR, ip_address=ip_address)
+            return response
+    except (TooOften, StoreAway) as refused:
+        return ask_to_wait(request, refused, back=request.get_full_path())
+    sessions.begin(request.session)
+    sign_ins.note_success(door=DOOR, user_id=request.user.pk, username=username, ip_address=ip_address)
     return response

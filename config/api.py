@@ -10,19 +10,30 @@ from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework import serializers, status
 from rest_framework.authtoken.models import Token
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    NotAuthenticated,
+    NotFound,
+    Throttled,
+    ValidationError,
+)
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import AnonRateThrottle
 from rest_framework.views import APIView, exception_handler
 
+from core import second_factor, sign_ins
 from core.api.requests import StrictSerializer
+from core.api.throttles import address_of, count_stranger
 from core.moves import MoveNotAllowed
+from core.rate_limits import StoreAway, TooOften
+from core.second_factor import CodeWrong, Door
 from enrollments.actions import stopping
 from installations.guards import InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
 from poa_documents.actions import CustomerNotAtSite, DatesOutOfOrder, PromiseNotOffered, UnsignedPoaExists
 
+DOOR = "the API"
 CONFLICTS = (
     MoveNotAllowed,
     ReportNotCurrent,
@@ -44,6 +55,11 @@ def answer_to(problem: Exception, context: dict[str, Any]) -> Response | None:
     """Say what is wrong with which field, or why the record's state does not allow it."""
     if isinstance(problem, CONFLICTS):
         return Response({"detail": str(problem)}, status=status.HTTP_409_CONFLICT)
+    if isinstance(problem, NotAuthenticated | AuthenticationFailed):
+        try:
+            count_stranger(context["request"])
+        except Throttled as often:
+            problem = often
     return exception_handler(_in_api_terms(problem), context)
 
 
@@ -59,18 +75,24 @@ def _in_api_terms(problem: Exception) -> Exception:
     return ValidationError({field: [str(problem)]}) if field else problem
 
 
-class SignInThrottle(AnonRateThrottle):
-    """Counts by where the connection comes from: a header that anybody can write must not buy more tries."""
-
-    rate = "20/min"
-
-    def get_ident(self, request: Request) -> str:
-        return str(request.META.get("REMOTE_ADDR", ""))
+class SignInShut(APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = (
+        "Nobody can sign in right now, because a part of Switchyard does not answer. Try again in a minute."
+    )
+    default_code = "sign_in_shut"
+    wait = StoreAway.seconds
 
 
 class Credentials(StrictSerializer):
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=1000, trim_whitespace=False, write_only=True)
+    code = serializers.CharField(
+        max_length=20,
+        required=False,
+        write_only=True,
+        help_text="Of the authenticator app, or a recovery code. Needed by accounts with a second step.",
+    )
 
 
 class TokenAnswer(serializers.Serializer[Any]):
@@ -82,17 +104,44 @@ class SignIn(APIView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
-    throttle_classes = (SignInThrottle,)
 
     @extend_schema(request=Credentials, responses={200: TokenAnswer})
     def post(self, request: Request) -> Response:
         checked = Credentials(data=request.data)
         checked.is_valid(raise_exception=True)
-        user = authenticate(request, **checked.validated_data)
-        if not isinstance(user, User) or not user.is_staff:
-            raise ValidationError({"detail": "Name and password do not match, or the account may not use the API."})
+        code: str = checked.validated_data.pop("code", "")
+        username, ip_address = checked.validated_data["username"], address_of(request)
+        try:
+            sign_ins.check_may_try(username=username, ip_address=ip_address)
+            user = authenticate(request, **checked.validated_data)
+            if not isinstance(user, User) or not user.is_staff:
+                sign_ins.note_failure(door=DOOR, ip_address=ip_address)
+                raise ValidationError({"detail": "Name and password do not match, or the account may not use the API."})
+            _check_second_step(user, code, ip_address=ip_address)
+        except TooOften as often:
+            raise Throttled(wait=often.seconds) from often
+        except StoreAway as away:
+            raise SignInShut from away
+        sign_ins.note_success(door=DOOR, user_id=user.pk, username=username, ip_address=ip_address)
         token, _is_new = Token.objects.get_or_create(user=user)
         return Response({"token": token.key})
+
+
+def _check_second_step(user: User, code: str, *, ip_address: str) -> None:
+    """A token opens what the admin opens, so it takes what the admin takes."""
+    if second_factor.factor_id(user) is None:
+        if second_factor.is_required(user, Door.OFFICE):
+            raise ValidationError(
+                {"code": ["Set up the second step first: sign in to /admin/ once with this account."]}
+            )
+        return
+    if not code:
+        raise ValidationError({"code": ["This account has a second step. Send the code of its authenticator app."]})
+    try:
+        second_factor.check_code(user, code, ip_address=ip_address)
+    except CodeWrong as wrong:
+        problem = "This code is not right, or it was used before. Wait for the next one."
+        raise ValidationError({"code": [problem]}) from wrong
 
 
 urlpatterns = [

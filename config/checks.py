@@ -18,3 +18,16 @@ def webhooks_can_be_verified(app_configs: Any, **_options: Any) -> list[CheckMes
             id="switchyard.W001",
         )
     ]
+
+
+@register(Tags.security, deploy=True)
+def the_office_needs_a_second_step(app_configs: Any, **_options: Any) -> list[CheckMessage]:
+    if settings.STAFF_MFA_REQUIRED:
+        return []
+    return [
+        checks.Warning(
+            "STAFF_MFA_REQUIRED is no: one stolen password opens every customer's case.",
+            hint="Leave it at auto.",
+            id="switchyard.W002",
+        )
+    ]

@@ -175,6 +175,7 @@ def one_of(*allowed: str) -> Callable[[str], str]:
 
 _WEB = "Pages and links"
 _SECRETS = "Secrets"
+_SIGN_IN = "Signing in"
 _PARTS = "Database, queue and data folder"
 _FILES = "Signed documents and proofs"
 _MAIL = "Mail"
@@ -243,6 +244,55 @@ _TABLE = (
         _SECRETS,
     ),
     Variable(
+        "STAFF_MFA_REQUIRED",
+        "auto",
+        "yes, no or auto",
+        "Whether everybody who enters `/admin/` needs a second step (a code of the phone's authenticator app) besides "
+        "the password; `auto` means yes in production and no elsewhere. Who has set one up is always asked for it.",
+        one_of("YES", "NO", "AUTO"),
+        _SIGN_IN,
+    ),
+    Variable(
+        "TECHNICIAN_MFA_REQUIRED",
+        "no",
+        "yes or no",
+        "The same for technicians at `/field/`, who may set it up in any case.",
+        switch,
+        _SIGN_IN,
+    ),
+    Variable(
+        "SESSION_HOURS",
+        "12",
+        "a whole number from 1 to 168",
+        "Hours after which everybody must sign in again, however busy.",
+        whole_number(1, 168),
+        _SIGN_IN,
+    ),
+    Variable(
+        "SESSION_IDLE_MINUTES",
+        "60",
+        "a whole number from 5 to 1440",
+        "Minutes without a page after which the office must sign in again.",
+        whole_number(5, 1440),
+        _SIGN_IN,
+    ),
+    Variable(
+        "FIELD_SESSION_IDLE_MINUTES",
+        "600",
+        "a whole number from 5 to 10080",
+        "The same for technicians, who are often without a signal for hours.",
+        whole_number(5, 10_080),
+        _SIGN_IN,
+    ),
+    Variable(
+        "API_REQUESTS_PER_MINUTE",
+        "1200",
+        "a whole number from 1 to 1000000",
+        "Calls of the API that one token may make in a minute before it is asked to wait.",
+        whole_number(1, 1_000_000),
+        _SIGN_IN,
+    ),
+    Variable(
         "DATABASE_URL",
         "",
         "postgres://user:password@host:5432/name or sqlite:///absolute/path",
@@ -272,6 +322,15 @@ _TABLE = (
         "a text of letters, digits and :._- that is not empty",
         "Begins every key in Redis, so that two installations may share one.",
         lambda value: _matching(value, r"[A-Za-z0-9:._-]{1,60}"),
+        _PARTS,
+    ),
+    Variable(
+        "CACHE_URL",
+        "",
+        "redis://host:6379/1 or rediss://…",
+        "What all processes count tries in. Empty means the Redis of `CELERY_BROKER_URL`, and with `memory://` a table "
+        "of the database.",
+        _url_with("redis", "rediss"),
         _PARTS,
     ),
     Variable(

@@ -5,8 +5,14 @@ from contextlib import suppress
 from ipaddress import ip_address
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth import logout
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.utils.cache import add_never_cache_headers
+
+from config import second_step
+from core import second_factor, sessions
+from core.second_factor import Door
 
 STRICT_POLICY: dict[str, tuple[str, ...]] = {
     "default-src": ("'self'",),
@@ -29,6 +35,7 @@ SCHEMA_BROWSER_POLICY = STRICT_POLICY | {
 
 PERSONAL_PREFIXES = ("/admin/", "/portal/", "/field/", "/api/")
 LINK_PREFIX = "/portal/"
+DOORS = {"/admin/": Door.OFFICE, "/field/": Door.FIELD}
 
 
 class ClientAddress:
@@ -46,6 +53,62 @@ class ClientAddress:
         with suppress(ValueError):
             request.META["REMOTE_ADDR"] = str(ip_address(last))
         return self._get_response(request)
+
+
+class SessionLimits:
+    """End a session whose hours are up, or that lay idle for too long. Only staff and technicians have sessions."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if _door_of(request) is not None and isinstance(request.user, User):
+            if sessions.is_over(request.session, request.user):
+                logout(request)
+            else:
+                sessions.note_use(request.session)
+        return self._get_response(request)
+
+
+class SecondStep:
+    """
+    Let nobody past a door who owes it a second step, whichever page gave the session.
+
+    Every page behind a door is shut but those named here, so that a new one is shut from its first day.
+    """
+
+    _OPEN = frozenset(
+        {
+            "office_sign_in",
+            "admin:logout",
+            "field:sign_in",
+            "field:sign_out",
+            "field:service_worker",
+            "field:session",  # says by itself that nobody is signed in
+        }
+    )
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
+        door, found = _door_of(request), request.resolver_match
+        if door is None or found is None or found.view_name in self._OPEN:
+            return None
+        if found.namespace in second_step.NAMESPACES.values() or not isinstance(request.user, User):
+            return None
+        if not second_factor.is_owed(request.user, request.session, door):
+            return None
+        if request.headers.get("Accept") == "application/json":
+            return JsonResponse({"message": "Sign in again: the second step is missing."}, status=401)
+        return HttpResponseRedirect(second_step.address(door, "ask", lead_to=request.get_full_path()))
+
+
+def _door_of(request: HttpRequest) -> Door | None:
+    return next((door for prefix, door in DOORS.items() if request.path.startswith(prefix)), None)
 
 
 class SafeAnswers:
@@ -70,7 +133,7 @@ class SafeAnswers:
 
 
 def _policy_for(path: str) -> dict[str, tuple[str, ...]]:
-    if path.startswith("/admin/"):
+    if path.startswith("/admin/") and not path.startswith("/admin/second-step/"):
         return ADMIN_POLICY
     if path.startswith("/api/docs/"):
         return SCHEMA_BROWSER_POLICY

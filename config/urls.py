@@ -6,6 +6,8 @@ from django.views.generic import RedirectView
 
 from config import health, metrics
 from config.admin_sign_in import sign_in
+from config.second_step import urls_of
+from core.second_factor import Door
 
 handler500 = "config.outages.server_error"
 
@@ -13,11 +15,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("admin/login/", sign_in),
     path("metrics", metrics.metrics, name="metrics"),
+    path("admin/login/", sign_in, name="office_sign_in"),
+    path("admin/second-step/", urls_of(Door.OFFICE)),
     path("admin/", admin.site.urls),
     path("portal/", include("enrollments.urls")),
     path("portal/", include("poa_documents.urls")),
+    path("field/second-step/", urls_of(Door.FIELD)),
     path("field/", include("installations.urls")),
     path("api/", include("config.api")),
     path("webhooks/", include("enrollments.webhooks.urls")),

@@ -1,5 +1,9 @@
 """People and their groups, in the admin's own skin, and what staff did there."""
 
+import allauth.account.admin
+import allauth.mfa.admin  # noqa: F401 - registers what is taken away again below
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
@@ -16,6 +20,9 @@ from core.admin_site import (
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+# Secrets are nobody's to look at; `manage.py reset_second_factor` takes one away.
+admin.site.unregister(Authenticator)
+admin.site.unregister(EmailAddress)
 
 
 @admin.register(User)

@@ -18,11 +18,14 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
-from core import clock
+from core import clock, rate_limits, second_factor, sessions, sign_ins
 from core.actors import Actor
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
-from installations import actions, queries, sign_ins
+from core.rate_limits import StoreAway, TooOften
+from core.second_factor import Door
+from core.waiting import ask_to_wait
+from installations import actions, queries
 from installations.forms import GoLiveForm, SignInForm
 from installations.guards import InputRefused, SubmissionDiffers, can_report_from_field
 from installations.models import GoLiveReport, Installation, KeptProof
@@ -30,6 +33,7 @@ from installations.presenters import JobPage, ReportPage
 from installations.uploads import too_large_files
 
 View = Callable[..., HttpResponse]
+DOOR = "the technicians' pages"
 
 
 class SignIn(LoginView):
@@ -38,13 +42,21 @@ class SignIn(LoginView):
     next_page = "field:jobs"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Take name and password; after too many wrong ones, ask to wait."""
-        if sign_ins.must_wait(**_who(request)):
-            return render(request, "field/wait.html", {"minutes": sign_ins.WAIT_SECONDS // 60}, status=429)
-        return super().post(request, *args, **kwargs)
+        """Take name and password; after too many wrong ones, or while nobody can count them, ask to wait."""
+        try:
+            sign_ins.check_may_try(**_who(request))
+            return super().post(request, *args, **kwargs)
+        except (TooOften, StoreAway) as refused:
+            return ask_to_wait(request, refused, back=request.get_full_path())
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_valid(form)
+        sessions.begin(self.request.session)
+        sign_ins.note_success(door=DOOR, user_id=form.get_user().pk, **_who(self.request))
+        return response
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        sign_ins.count_failure(**_who(self.request))
+        sign_ins.note_failure(door=DOOR, ip_address=_who(self.request)["ip_address"])
         return super().form_invalid(form)
 
     def get_redirect_url(self, _request: HttpRequest | None = None) -> str:
@@ -96,6 +108,10 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
     at = clock.now()
     installation = get_object_or_404(queries.jobs_of(_technician(request)), pk=pk)
     if request.method == "POST":
+        try:
+            rate_limits.count(rate_limits.UPLOAD, str(_technician(request).pk))
+        except TooOften as refused:
+            return _come_back(request, refused)
         return _take_report(request, installation, at=at)
     form = GoLiveForm(
         installation=installation, today=chicago_day(at), files_too_large={}, initial={"submission_id": uuid4()}
@@ -121,7 +137,8 @@ def report(request: HttpRequest, submission_id: UUID) -> HttpResponse:
 def session(request: HttpRequest) -> JsonResponse:
     """Tell the page's script who is signed in, with a fresh token for the forms that waited for a signal."""
     user = request.user
-    technician = user.pk if user.is_authenticated and can_report_from_field(_technician(request)) else None
+    is_signed_in = user.is_authenticated and not second_factor.is_owed(user, request.session, Door.FIELD)
+    technician = user.pk if is_signed_in and can_report_from_field(_technician(request)) else None
     return JsonResponse({"technician": technician, "csrf_token": get_token(request)})
 
 
@@ -178,6 +195,16 @@ def _take_report(request: HttpRequest, installation: Installation, *, at: Any) -
     if _wants_json(request):
         return JsonResponse({"errors": form.errors, "submission_id": str(submission_id)}, status=422)
     return _job_page(request, installation, form, submission_id=submission_id, status=422)
+
+
+def _come_back(request: HttpRequest, refused: TooOften) -> HttpResponse:
+    """Take nothing now. The page's script keeps the report and sends it later; without it, the form stays in Back."""
+    if _wants_json(request):
+        response: HttpResponse = JsonResponse({"message": "Too many reports at once. This one waits."}, status=429)
+    else:
+        response = render(request, "field/too_many.html", {"minutes": refused.minutes}, status=429)
+    response.headers["Retry-After"] = str(refused.seconds)
+    return response
 
 
 def _job_page(

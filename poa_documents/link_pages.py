@@ -20,7 +20,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from core import clock
+from core import clock, rate_limits
+from core.rate_limits import TooOften
 from installations.models import Language
 from poa_documents import doors
 from poa_documents.kept_entries import KEPT_FIELD, keep_entry, kept_entry
@@ -70,7 +71,7 @@ def door_page(view: LinkView[P]) -> Callable[..., HttpResponse]:
         try:
             poa = find_poa(token, at=clock.now())
         except LinkUnknown:
-            return show_problem(request, "unknown", status=404)
+            return _unknown(request)
         except LinkRetired as retired:
             return show_problem(request, f"retired_{retired.because}", status=410)
         except LinkExpired:
@@ -80,6 +81,11 @@ def door_page(view: LinkView[P]) -> Callable[..., HttpResponse]:
         is_open = doors.opened_at(request, poa, at=clock.now()) is not None
         if poa.status in _CLOSED and not is_open:
             return show_problem(request, f"closed_{poa.status}", status=410)
+        if request.method == "POST":
+            try:
+                rate_limits.count(rate_limits.LINK_FORM, poa.token_hash, client_ip(request) or "")
+            except TooOften as often:
+                return _often(request, often)
         return view(request, poa, *args, **kwargs)
 
     return csrf_exempt(never_cache(require_http_methods(["GET", "HEAD", "POST"])(find_and_show)))
@@ -146,6 +152,21 @@ def _is_from_our_page(request: HttpRequest, poa: PoaDocument) -> bool:
     return constant_time_compare(request.POST.get(FORM_KEY_FIELD, ""), form_key(poa))
 
 
+def _unknown(request: HttpRequest) -> HttpResponse:
+    """Slow down who tries links. A link that somebody has is found before this, whoever else tries from its address."""
+    try:
+        rate_limits.count(rate_limits.UNKNOWN_LINK, client_ip(request) or "")
+    except TooOften as often:
+        return _often(request, often)
+    return show_problem(request, "unknown", status=404)
+
+
+def _often(request: HttpRequest, often: TooOften) -> HttpResponse:
+    response = show_problem(request, "often", status=429)
+    response.headers["Retry-After"] = str(often.seconds)
+    return response
+
+
 def show_problem(request: HttpRequest, kind: str, *, status: int) -> HttpResponse:
     """We do not know who is asking, so the browser's language decides, and the other one follows."""
     first = get_language_from_request(request)
@@ -159,7 +180,7 @@ def show_problem(request: HttpRequest, kind: str, *, status: int) -> HttpRespons
                 "language": language,
                 "title": phrases[f"{kind}_title"],
                 "text": phrases[f"{kind}_text"],
-                "help": phrases["help"].format(contact=contact),
+                "help": phrases.get(f"{kind}_help", phrases["help"]).format(contact=contact),
             }
         )
     context = {"language": languages[0], "texts": texts, "organization": settings.ORGANIZATION_NAME}

@@ -11,7 +11,9 @@ from typing import Any
 
 import hypothesis
 import pytest
+from django.core.cache import caches
 
+from core import rate_limits
 from tests.chromium import NO_CHROMIUM, REQUIRE_BROWSER, find_chromium
 from tests.journal_guard import let_tests_clean_up
 from tests.shut_network import shut_network
@@ -61,6 +63,14 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.section("What could not be tried here")
     for reason, count in reasons.most_common():
         terminalreporter.write_line(f"{count} {'test' if count == 1 else 'tests'}: {reason}")
+
+
+@pytest.fixture(autouse=True)
+def _nobody_tried_before() -> Iterator[None]:
+    """Tests share one address, and what they tried counts until the end of the test."""
+    yield
+    caches["default"].clear()
+    rate_limits.reach_again()
 
 
 @pytest.fixture

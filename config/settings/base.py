@@ -43,6 +43,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "phonenumber_field",
+    "allauth.account",  # nothing of it is used, but allauth.mfa does not start without it
+    "allauth.mfa",
 ]
 
 MIDDLEWARE = [
@@ -54,7 +56,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "config.middleware.SessionLimits",
+    "config.middleware.SecondStep",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -110,6 +115,33 @@ PHONENUMBER_DEFAULT_REGION = "US"
 STATIC_URL = "static/"
 STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+
+
+def _cache() -> dict[str, Any]:
+    broker = read("CELERY_BROKER_URL")
+    url = read("CACHE_URL") or (broker if broker.startswith("redis") else "")
+    if not url:
+        return {
+            "BACKEND": "core.shared_cache.CountingDatabaseCache",
+            "LOCATION": CACHE_TABLE,
+            "OPTIONS": {"MAX_ENTRIES": 10_000},
+        }
+    return {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": url,
+        "KEY_PREFIX": read("CELERY_KEY_PREFIX") + "cache",
+        # A page waits for these answers; without them it goes on, or says that it cannot.
+        "OPTIONS": {
+            "serializer": "core.shared_cache.JsonSerializer",
+            "socket_connect_timeout": 0.5,
+            "socket_timeout": 0.5,
+            "health_check_interval": 15,
+        },
+    }
+
+
+CACHE_TABLE = "switchyard_cache"
+CACHES = {"default": _cache()}
 
 
 def _document_storage() -> dict[str, Any]:
@@ -171,7 +203,17 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True  # no script reads it: pages carry the token where a script needs it
 CSRF_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_AGE: int = read("SESSION_HOURS") * 60 * 60
+SESSION_IDLE_MINUTES: int = read("SESSION_IDLE_MINUTES")
+FIELD_SESSION_IDLE_MINUTES: int = read("FIELD_SESSION_IDLE_MINUTES")
+
+STAFF_MFA_REQUIRED: bool = read("STAFF_MFA_REQUIRED") == "YES"
+TECHNICIAN_MFA_REQUIRED: bool = read("TECHNICIAN_MFA_REQUIRED")
+MFA_ADAPTER = "core.second_factor.Adapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Switchyard"
+MFA_TOTP_TOLERANCE = 1  # phones are half a minute wrong now and then
+API_REQUESTS_PER_MINUTE: int = read("API_REQUESTS_PER_MINUTE")
 
 LOGIN_URL = "field:sign_in"
 LOGIN_REDIRECT_URL = "field:jobs"
@@ -267,6 +309,7 @@ DOUBT_SETTLING_SECONDS: int = read("DOUBT_SETTLING_SECONDS")
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["core.api.permissions.AsInTheAdmin"],
+    "DEFAULT_THROTTLE_CLASSES": ["core.api.throttles.Calls"],
     "DEFAULT_SCHEMA_CLASS": "core.api.schema.DescribedAddress",
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",

@@ -12,6 +12,7 @@ os.environ["DATA_DIR"] = os.environ.get("DATA_DIR") or "var/demo"
 os.environ.update(
     DATABASE_URL=os.environ.get("DEMO_DATABASE_URL", ""),
     CELERY_BROKER_URL=os.environ.get("DEMO_BROKER_URL", "memory://"),
+    CACHE_URL="",
     CELERY_KEY_PREFIX="switchyard-demo:",
     STORAGE_S3_BUCKET="",
     EMAIL_URL="",

@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from core import clock
+from core import clock, rate_limits
+from core.rate_limits import TooOften
 from enrollments.actions.receiving import count_refusal, store_delivery
 from enrollments.light.signatures import SignatureRefused, verify
 
@@ -30,12 +31,23 @@ def receive(request: HttpRequest) -> HttpResponse:
             scheme=scheme, secrets=settings.LIGHT_WEBHOOK_SECRETS, headers=request.headers, body=request.body, now=at
         )
     except SignatureRefused as refused:
+        try:
+            rate_limits.count(rate_limits.REFUSED_WEBHOOK, request.META.get("REMOTE_ADDR", ""))
+        except TooOften as often:
+            return _say_wait(often)
         count_refusal(reason=str(refused), at=at)
         return _say("The signature is missing or wrong.", HTTPStatus.UNAUTHORIZED)
     secret_headers = NEVER_KEPT | {scheme.header.lower()}
     kept = {name: value for name, value in request.headers.items() if name.lower() not in secret_headers}
     store_delivery(body=request.body, headers=kept, at=at)
     return _say("Stored.", HTTPStatus.OK)
+
+
+def _say_wait(often: TooOften) -> HttpResponse:
+    """Nothing is stored of these, not even a count; a webhook that is signed right never comes this far."""
+    response = _say("Too many webhooks with a wrong signature. Sign them, or wait.", HTTPStatus.TOO_MANY_REQUESTS)
+    response.headers["Retry-After"] = str(often.seconds)
+    return response
 
 
 def _announced_length(request: HttpRequest) -> int:

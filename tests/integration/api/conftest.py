@@ -4,7 +4,6 @@ import uuid
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from rest_framework.authtoken.models import Token
 
@@ -30,11 +29,6 @@ class Api:
 
     def post_form(self, path: str, body: dict[str, Any], *, key: str | None = None) -> Any:
         return self.client.post(f"/api/v1/{path}", body, headers={"Idempotency-Key": key or str(uuid.uuid4())})
-
-
-@pytest.fixture(autouse=True)
-def _no_throttle_left_over() -> None:
-    cache.clear()
 
 
 @pytest.fixture

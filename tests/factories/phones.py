@@ -1,0 +1,38 @@
+"""A phone with an authenticator app, which scans what the page shows and says codes."""
+
+import re
+import time
+
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from django.test import Client
+
+PERIOD_SECONDS = 30
+KEY = re.compile(r"<code>([A-Z2-7 ]{16,})</code>")
+RECOVERY_CODE = re.compile(r"<code>([0-9]{8})</code>")
+
+
+class Phone:
+    def __init__(self, page: str) -> None:
+        """Scan the key on a page."""
+        found = KEY.search(page)
+        assert found, page
+        self._secret = found[1].replace(" ", "")
+        self._last = 0
+
+    def code(self) -> str:
+        """Show a code that was not shown before. The app is a little ahead when it is asked twice in half a minute."""
+        self._last = max(int(time.time()) // PERIOD_SECONDS - 1, self._last + 1)
+        return self.code_at(self._last)
+
+    def code_at(self, period: int) -> str:
+        return str(format_hotp_value(hotp_value(self._secret, period)))
+
+
+def set_up_phone(client: Client, *, door: str = "admin") -> tuple[Phone, list[str]]:
+    """Walk somebody who gave a password through the set-up; gives the phone and the recovery codes."""
+    phone = Phone(client.get(f"/{door}/second-step/set-up/").text)
+    page = client.post(f"/{door}/second-step/set-up/", {"code": phone.code()}, follow=True)
+    codes = RECOVERY_CODE.findall(page.text)
+    assert codes, page.text
+    client.post(f"/{door}/second-step/codes/")
+    return phone, codes

@@ -1,0 +1,399 @@
+"""Limits: counted by all processes together, by pairs and never by a name alone; and when nobody can count."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache, caches
+from django.db import connection
+from django.test import Client
+from pytest_django.fixtures import Settings
+from rest_framework.authtoken.models import Token
+
+from core import clock, rate_limits
+from core.rate_limits import Limit, StoreAway, TooOften
+from enrollments.models import WebhookDelivery, WebhookRefusal
+from poa_documents.link_pages import form_key
+from poa_documents.models import PoaDocument
+from poa_documents.states import PoaStatus
+from tests.conftest import REDIS_URL
+from tests.factories.installations import SUBMITTED, installation_at, staff, technician
+from tests.factories.phones import set_up_phone
+from tests.factories.poa_documents import sent_poa
+from tests.integration.poa_documents.portal_visits import token_in_last_mail
+from tests.integration.webhooks.deliveries import ADDRESS, deliver, event
+
+PASSWORD = "a long enough password"
+NOBODY = "redis://127.0.0.1:1/0"
+THREE = Limit("three", most=3, seconds=3600)
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def in_database(settings: Settings, transactional_db: None) -> None:
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "core.shared_cache.CountingDatabaseCache",
+            "LOCATION": settings.CACHE_TABLE,
+            "OPTIONS": {"MAX_ENTRIES": 10_000},
+        }
+    }
+
+
+@pytest.fixture
+def store_away(settings: Settings) -> Iterator[None]:
+    """The cache is at an address where nobody answers."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": NOBODY}}
+    yield
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    rate_limits.reach_again()
+
+
+def at_once(number: int, act: Callable[[], Any]) -> list[Any]:
+    """Do something in many threads at the same instant; gives what each came to."""
+    came_to: list[Any] = []
+    gate = threading.Barrier(number)
+
+    def one() -> None:
+        gate.wait()
+        try:
+            came_to.append(act())
+        except (TooOften, StoreAway) as refused:
+            came_to.append(type(refused))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=one) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return came_to
+
+
+def test_each_is_counted_alone_and_the_window_ends() -> None:
+    for _ in range(3):
+        rate_limits.count(THREE, "a", "here")
+
+    with pytest.raises(TooOften) as refused:
+        rate_limits.count(THREE, "a", "here")
+
+    assert 0 < refused.value.seconds <= 3600
+    rate_limits.count(THREE, "a", "there")
+    rate_limits.count(THREE, "ah", "ere")
+    rate_limits.forget(THREE, "a", "here")
+    rate_limits.count(THREE, "a", "here")
+
+
+def test_a_window_later_counting_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1_000_000.0]
+    monkeypatch.setattr("core.rate_limits.time.time", lambda: now[0])
+    for _ in range(3):
+        rate_limits.count(THREE, "a")
+    with pytest.raises(TooOften) as refused:
+        rate_limits.count(THREE, "a")
+
+    now[0] += refused.value.seconds
+
+    rate_limits.count(THREE, "a")
+
+
+def test_no_name_or_address_is_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[str] = []
+
+    def note(key: str) -> int:
+        keys.append(key)
+        return 1
+
+    monkeypatch.setattr(cache, "incr", note)
+
+    rate_limits.count(rate_limits.SIGN_IN, "olivia", "192.0.2.7")
+
+    assert keys
+    assert not any("olivia" in key or "192.0.2.7" in key for key in keys)
+
+
+@pytest.mark.usefixtures("in_database")
+def test_of_many_at_the_same_instant_the_database_lets_pass_as_many_as_may() -> None:
+    came_to = at_once(8, lambda: rate_limits.count(THREE, "a"))
+
+    assert sorted(map(str, came_to)) == sorted(map(str, [None] * 3 + [TooOften] * 5))
+
+
+@pytest.mark.usefixtures("in_database")
+def test_a_count_in_the_database_ends_when_it_was_to_end() -> None:
+    cache.add("count", 0, timeout=3600)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT expires FROM switchyard_cache")
+        before = cursor.fetchall()
+        assert [cache.incr("count"), cache.incr("count")] == [1, 2]
+        cursor.execute("SELECT expires FROM switchyard_cache")
+        assert cursor.fetchall() == before
+    with pytest.raises(ValueError, match="no count"):
+        cache.incr("another")
+
+
+_COUNT = """
+import django
+django.setup()
+from core.rate_limits import Limit, count
+count(Limit("two", most=2, seconds=86_400), "x")
+"""
+
+
+@pytest.mark.parametrize("where", ["database", pytest.param("redis", marks=pytest.mark.services)])
+def test_processes_count_together(where: str, tmp_path: Path) -> None:
+    environment = {
+        **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        "DJANGO_SETTINGS_MODULE": "config.settings.local",
+        "DATA_DIR": str(tmp_path),
+        "CACHE_URL": REDIS_URL if where == "redis" else "",
+        "CELERY_KEY_PREFIX": f"switchyard-{uuid.uuid4().hex[:12]}:",
+    }
+
+    def start(*command: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(  # noqa: S603 - our own commands
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    table = start("manage.py", "createcachetable")
+    assert table.communicate() == (None, "")
+    counting = [start("-c", _COUNT) for _ in range(3)]
+    said = [process.communicate()[1] for process in counting]
+
+    assert sorted(process.returncode for process in counting) == [0, 0, 1], said
+    assert sum("TooOften" in words for words in said) == 1
+
+
+@pytest.mark.services
+def test_redis_counts_what_many_do_at_the_same_instant(settings: Settings, redis_key_prefix: str) -> None:
+    settings.CACHES = {"default": {**_redis_as_configured(), "LOCATION": REDIS_URL, "KEY_PREFIX": redis_key_prefix}}
+
+    came_to = at_once(8, lambda: rate_limits.count(THREE, "a"))
+
+    assert sorted(map(str, came_to)) == sorted(map(str, [None] * 3 + [TooOften] * 5))
+    caches["default"].set("words", {"a": [1, "ü"]})
+    assert caches["default"].get("words") == {"a": [1, "ü"]}
+    client = caches["default"]._cache.get_client()  # type: ignore[attr-defined]
+    assert all(0 < client.ttl(key) <= 7200 for key in client.scan_iter(f"{redis_key_prefix}*three*"))
+
+
+def _redis_as_configured() -> dict[str, Any]:
+    """What the settings make of a broker at Redis."""
+    code = "import json; from config.settings import local as s; print(json.dumps(s.CACHES['default']))"
+    environment = {"PATH": os.environ["PATH"], "CELERY_BROKER_URL": "redis://127.0.0.1:6379/3", "DATA_DIR": "/tmp"}  # noqa: S108
+    said = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    configured: dict[str, Any] = json.loads(said.stdout)
+    return configured
+
+
+# Doors
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("door", ["/admin/login/", "/field/sign-in/"])
+def test_somebody_elses_guesses_lock_nobody_out(door: str) -> None:
+    username = staff().username
+    thief, owner = Client(REMOTE_ADDR="192.0.2.66"), Client(REMOTE_ADDR="192.0.2.1")
+    for _ in range(12):
+        refused = thief.post(door, {"username": username, "password": "wrong"})
+
+    welcome = owner.post(door, {"username": username, "password": PASSWORD})
+
+    assert (refused.status_code, welcome.status_code) == (429, 302)
+
+
+@pytest.mark.django_db
+def test_all_doors_count_together() -> None:
+    username = staff().username
+    client = Client()
+    for door in ["/admin/login/", "/field/sign-in/"] * 5:
+        client.post(door, {"username": username.upper(), "password": "wrong"})
+
+    right = {"username": username, "password": PASSWORD}
+    answers = [client.post(door, right) for door in ("/admin/login/", "/field/sign-in/")]
+    api = client.post("/api/v1/token/", right, content_type="application/json")
+
+    assert [answer.status_code for answer in [*answers, api]] == [429, 429, 429]
+    assert "Retry-After" in api.headers
+
+
+@pytest.mark.django_db
+def test_a_hundred_names_from_one_address_are_too_many() -> None:
+    client = Client()
+    for number in range(100):
+        client.post("/admin/login/", {"username": f"name{number}", "password": "wrong"})
+
+    assert client.post("/admin/login/", {"username": "fresh", "password": "wrong"}).status_code == 429
+
+
+@pytest.mark.django_db
+def test_who_signs_in_has_all_tries_again() -> None:
+    username = staff().username
+    for _ in range(3):
+        client = Client()
+        for _ in range(6):
+            client.post("/admin/login/", {"username": username, "password": "wrong"})
+        assert client.post("/admin/login/", {"username": username, "password": PASSWORD}).status_code == 302
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("store_away")
+@pytest.mark.parametrize("door", ["/admin/login/", "/field/sign-in/"])
+def test_while_nobody_counts_nobody_signs_in(door: str, client: Client) -> None:
+    response = client.post(door, {"username": staff().username, "password": PASSWORD})
+
+    assert (response.status_code, response["Retry-After"]) == (503, "60")
+    assert "try again in a minute" in response.text
+    assert "_auth_user_id" not in client.session
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("store_away")
+def test_while_nobody_counts_no_token_is_given(client: Client) -> None:
+    who = {"username": staff().username, "password": PASSWORD}
+
+    response = client.post("/api/v1/token/", who, content_type="application/json")
+
+    assert (response.status_code, response["Retry-After"]) == (503, "60")
+
+
+@pytest.mark.django_db
+def test_while_nobody_counts_no_code_is_taken(settings: Settings, request: pytest.FixtureRequest) -> None:
+    settings.STAFF_MFA_REQUIRED = True
+    username = staff().username
+    first, client = Client(), Client()
+    for each in (first, client):
+        each.post("/admin/login/", {"username": username, "password": PASSWORD})
+    phone, codes = set_up_phone(first)
+    request.getfixturevalue("store_away")
+
+    answers = [client.post("/admin/second-step/", {"code": code}).status_code for code in (phone.code(), codes[0])]
+
+    assert answers == [503, 503]
+    assert first.get("/admin/").status_code == 200  # who is in stays in
+
+
+# The customer's link
+
+
+@pytest.mark.django_db
+def test_who_tries_links_has_to_wait_and_a_genuine_link_opens_all_the_same(client: Client) -> None:
+    sent_poa(at=clock.now())
+    token = token_in_last_mail()
+    answers = [client.get(f"/portal/{uuid.uuid4().hex}/") for _ in range(31)]
+
+    assert [answer.status_code for answer in answers] == [404] * 30 + [429]
+    assert int(answers[-1]["Retry-After"]) > 0
+    assert "Espere unos minutos" in answers[-1].text
+    assert "Please wait a few minutes" in answers[-1].text
+    assert client.get(f"/portal/{token}/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_somebody_elses_forms_behind_a_link_do_not_lock_the_customer_out() -> None:
+    sent_poa(at=clock.now())
+    address = f"/portal/{token_in_last_mail()}/"
+    form = {"form_key": _form_key(), "language": "es"}
+    thief, customer = Client(REMOTE_ADDR="192.0.2.66"), Client(REMOTE_ADDR="192.0.2.1")
+    answers = [thief.post(f"{address}language/", form).status_code for _ in range(61)]
+
+    assert answers == [302] * 60 + [429]
+    assert customer.post(f"{address}language/", form).status_code == 302
+    assert thief.get(address).status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("store_away")
+def test_while_nobody_counts_a_customer_goes_on(client: Client) -> None:
+    poa = sent_poa(at=clock.now())
+    address = f"/portal/{token_in_last_mail()}/"
+
+    response = client.post(f"{address}decline/", {"form_key": _form_key(), "reason": "Too dear"})
+
+    assert response.status_code == 302
+    assert PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.DECLINED
+
+
+def _form_key() -> str:
+    return form_key(PoaDocument.objects.get())
+
+
+# Webhooks, uploads, API
+
+
+@pytest.mark.django_db
+def test_wrong_signatures_are_counted_no_more_and_a_right_one_is_always_taken(client: Client) -> None:
+    answers = [client.post(ADDRESS, b"{}", content_type="application/json") for _ in range(61)]
+
+    assert [answer.status_code for answer in answers] == [401] * 60 + [429]
+    assert int(answers[-1]["Retry-After"]) > 0
+    assert WebhookRefusal.objects.get().count == 60
+    assert deliver(event("account.updated")).status_code == 200
+    assert WebhookDelivery.objects.count() == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("store_away")
+def test_while_nobody_counts_every_webhook_is_judged_by_its_signature(client: Client) -> None:
+    assert client.post(ADDRESS, b"{}", content_type="application/json").status_code == 401
+    assert deliver(event("account.updated")).status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("store_away")
+def test_while_nobody_counts_a_technician_and_a_system_go_on(client: Client) -> None:
+    client.force_login(technician())
+
+    assert client.post("/field/jobs/1/", {}).status_code == 404
+    assert client.get("/api/schema/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_technician_who_sends_on_and_on_has_to_wait_and_keeps_the_form(client: Client) -> None:
+    tess = technician()
+    job = installation_at(SUBMITTED, at=clock.now(), technician=tess)
+    client.force_login(tess)
+    for _ in range(60):
+        client.post(f"/field/jobs/{job.pk}/", {})
+
+    page = client.post(f"/field/jobs/{job.pk}/", {})
+    script = client.post(f"/field/jobs/{job.pk}/", {}, headers={"Accept": "application/json"})
+
+    assert (page.status_code, script.status_code) == (429, 429)
+    assert int(page["Retry-After"]) > 0
+    assert "everything you typed still is" in page.text
+
+
+@pytest.mark.django_db
+def test_a_token_has_calls_of_its_own(settings: Settings) -> None:
+    settings.API_REQUESTS_PER_MINUTE = 5
+    busy, other = (Client(headers={"Authorization": f"Token {Token.objects.create(user=staff())}"}) for _ in range(2))
+    answers = [busy.get("/api/v1/sites/") for _ in range(6)]
+
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+    assert int(answers[-1]["Retry-After"]) > 0
+    assert other.get("/api/v1/sites/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_who_tries_tokens_has_to_wait_and_a_genuine_one_works_all_the_same(client: Client) -> None:
+    genuine = {"Authorization": f"Token {Token.objects.create(user=staff())}"}
+    answers = [client.get("/api/v1/sites/", headers={"Authorization": f"Token {uuid.uuid4()}"}) for _ in range(61)]
+
+    assert [answer.status_code for answer in answers] == [401] * 60 + [429]
+    assert client.get("/api/v1/sites/", headers=genuine).status_code == 200

@@ -1,0 +1,353 @@
+"""The second step of signing in: asked at every page behind a door, of everybody who owes it."""
+
+import base64
+import time
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import NoReverseMatch, reverse
+from pytest_django.fixtures import Settings
+
+from tests.factories.installations import staff, technician
+from tests.factories.phones import PERIOD_SECONDS, Phone, set_up_phone
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "a long enough password"
+WRONG = "000000"
+
+
+@pytest.fixture(autouse=True)
+def _as_in_production(settings: Settings) -> None:
+    settings.STAFF_MFA_REQUIRED = True
+
+
+@pytest.fixture
+def olivia() -> User:
+    return staff(username="olivia")
+
+
+def with_password(user: User, *, door: str = "admin", sign_in: str = "login") -> Client:
+    client = Client()
+    response = client.post(f"/{door}/{sign_in}/", {"username": user.username, "password": PASSWORD})
+    assert response.status_code == 302, response.text
+    return client
+
+
+def test_a_password_alone_opens_no_page_of_the_office(olivia: User) -> None:
+    client = with_password(olivia)
+
+    shut = [client.get(path) for path in ("/admin/", "/admin/installations/customer/", "/admin/password_change/")]
+
+    assert {(page.status_code, page["Location"].split("?")[0]) for page in shut} == {(302, "/admin/second-step/")}
+    assert client.post("/admin/auth/user/add/", {}).status_code == 302
+
+
+def test_every_page_of_the_admin_is_shut_to_a_password_alone(olivia: User) -> None:
+    client = with_password(olivia)
+    opened = []
+    for pattern in admin.site.urls[0]:
+        path = "/admin/" + str(pattern.pattern).lstrip("^").split("<")[0].split("(")[0]
+        response = client.get(path)
+        if not (response.status_code == 302 and response["Location"].startswith("/admin/second-step/")):
+            opened.append(path)
+
+    assert set(opened) <= {"/admin/login/", "/admin/logout/"}
+
+
+def test_the_first_sign_in_sets_up_a_phone_and_leads_on(olivia: User) -> None:
+    client = Client()
+    page = client.post(
+        "/admin/login/?next=/admin/auth/group/",
+        {"username": "olivia", "password": PASSWORD, "next": "/admin/auth/group/"},
+        follow=True,
+    )
+    assert page.redirect_chain[-1][0] == "/admin/second-step/set-up/?next=%2Fadmin%2Fauth%2Fgroup%2F"
+
+    lead_to = {"next": "/admin/auth/group/"}
+    codes = client.post("/admin/second-step/set-up/", {"code": Phone(page.text).code(), **lead_to}, follow=True)
+    done = client.post("/admin/second-step/codes/", lead_to)
+
+    assert codes.text.count("<li>") == 10
+    assert done["Location"] == "/admin/auth/group/"
+    assert client.get("/admin/auth/group/").status_code == 200
+
+
+def test_the_next_sign_in_asks_for_a_code(olivia: User) -> None:
+    phone, _codes = set_up_phone(with_password(olivia))
+    client = with_password(olivia)
+    assert "Enter your code" in client.get("/admin/", follow=True).text
+
+    response = client.post("/admin/second-step/", {"code": phone.code()})
+
+    assert response["Location"] == "/admin/"
+    assert client.get("/admin/").status_code == 200
+
+
+def test_a_wrong_code_opens_nothing(olivia: User) -> None:
+    set_up_phone(with_password(olivia))
+    client = with_password(olivia)
+
+    response = client.post("/admin/second-step/", {"code": WRONG})
+
+    assert response.status_code == 422
+    assert "This code is not right" in response.text
+    assert client.get("/admin/").status_code == 302
+
+
+def test_a_code_works_once_for_as_long_as_it_lives(olivia: User) -> None:
+    phone, _codes = set_up_phone(with_password(olivia))
+    code = phone.code()
+    with_password(olivia).post("/admin/second-step/", {"code": code})
+    cache.delete(f"allauth.mfa.totp.used?user={olivia.pk}&code={code}")  # as half a minute later
+    client = with_password(olivia)
+
+    response = client.post("/admin/second-step/", {"code": code})
+
+    assert response.status_code == 422
+    assert client.get("/admin/").status_code == 302
+
+
+def test_an_old_code_opens_nothing(olivia: User) -> None:
+    phone, _codes = set_up_phone(with_password(olivia))
+    client = with_password(olivia)
+
+    response = client.post("/admin/second-step/", {"code": phone.code_at(int(time.time()) // PERIOD_SECONDS - 5)})
+
+    assert response.status_code == 422
+
+
+def test_a_recovery_code_works_once(olivia: User) -> None:
+    _phone, codes = set_up_phone(with_password(olivia))
+    first, second = with_password(olivia), with_password(olivia)
+
+    assert first.post("/admin/second-step/", {"code": f" {codes[3][:4]} {codes[3][4:]} "}).status_code == 302
+    assert second.post("/admin/second-step/", {"code": codes[3]}).status_code == 422
+    assert first.get("/admin/").status_code == 200
+    assert second.get("/admin/").status_code == 302
+
+
+def test_recovery_codes_are_shown_until_they_are_kept_and_never_again(olivia: User) -> None:
+    client = with_password(olivia)
+    phone = Phone(client.get("/admin/second-step/set-up/").text)
+    client.post("/admin/second-step/set-up/", {"code": phone.code()})
+    shown = [client.get("/admin/second-step/codes/").text.count("<li>") for _ in range(2)]
+
+    client.post("/admin/second-step/codes/")
+
+    assert shown == [10, 10]
+    assert client.get("/admin/second-step/codes/")["Location"] == "/admin/second-step/"
+    assert "10 recovery codes left" in client.get("/admin/second-step/").text
+
+
+def test_recovery_codes_are_not_shown_to_a_password_alone(olivia: User) -> None:
+    client = with_password(olivia)
+    phone = Phone(client.get("/admin/second-step/set-up/").text)
+    client.post("/admin/second-step/set-up/", {"code": phone.code()})  # not kept yet
+
+    stranger = with_password(olivia)
+
+    assert stranger.get("/admin/second-step/codes/")["Location"] == "/admin/second-step/"
+    assert stranger.post("/admin/second-step/change/", {"code": "", "wish": "phone"}).status_code == 302
+    assert Authenticator.objects.count() == 2
+
+
+def test_a_second_set_up_cannot_replace_the_first(olivia: User) -> None:
+    thief = with_password(olivia)
+    phone = Phone(thief.get("/admin/second-step/set-up/").text)
+    set_up_phone(with_password(olivia))
+
+    response = thief.post("/admin/second-step/set-up/", {"code": phone.code()})
+
+    assert response["Location"] == "/admin/second-step/"
+    assert thief.get("/admin/").status_code == 302
+
+
+def test_new_recovery_codes_take_a_code_and_end_the_old_ones(olivia: User) -> None:
+    client = with_password(olivia)
+    phone, old = set_up_phone(client)
+
+    refused = client.post("/admin/second-step/change/", {"code": WRONG, "wish": "codes"})
+    page = client.post("/admin/second-step/change/", {"code": phone.code(), "wish": "codes"}, follow=True)
+
+    assert refused.status_code == 422
+    assert page.text.count("<li>") == 10
+    assert old[0] not in page.text
+    assert with_password(olivia).post("/admin/second-step/", {"code": old[0]}).status_code == 422
+
+
+def test_another_phone_takes_a_code_of_the_old_one_or_a_recovery_code(olivia: User) -> None:
+    client = with_password(olivia)
+    old_phone, codes = set_up_phone(client)
+    other_session = with_password(olivia)
+    other_session.post("/admin/second-step/", {"code": old_phone.code()})
+
+    page = client.post("/admin/second-step/change/", {"code": codes[0], "wish": "phone"}, follow=True)
+    assert "Set up your second step" in page.text
+    set_up_phone(client)
+
+    assert client.get("/admin/").status_code == 200
+    assert other_session.get("/admin/").status_code == 302
+
+
+def test_ten_wrong_codes_make_wait_also_with_the_right_one(olivia: User) -> None:
+    phone, _codes = set_up_phone(with_password(olivia))
+    client = with_password(olivia)
+    for _ in range(10):
+        client.post("/admin/second-step/", {"code": WRONG})
+
+    response = client.post("/admin/second-step/", {"code": phone.code()})
+
+    assert response.status_code == 429
+    assert int(response["Retry-After"]) > 0
+    assert client.get("/admin/").status_code == 302
+
+
+def test_the_session_key_changes_with_the_second_step(olivia: User) -> None:
+    phone, _codes = set_up_phone(with_password(olivia))
+    client = with_password(olivia)
+    before = client.session.session_key
+
+    client.post("/admin/second-step/", {"code": phone.code()})
+
+    assert client.session.session_key != before
+
+
+def test_a_session_of_the_field_does_not_open_the_office(olivia: User) -> None:
+    client = with_password(olivia, door="field", sign_in="sign-in")
+
+    assert client.get("/field/").status_code == 200
+    assert client.get("/admin/")["Location"].startswith("/admin/second-step/")
+
+
+def test_the_second_step_leads_nowhere_else(olivia: User) -> None:
+    phone, _codes = set_up_phone(with_password(olivia))
+    client = with_password(olivia)
+
+    response = client.post("/admin/second-step/?next=//elsewhere.example/admin/", {"code": phone.code()})
+
+    assert response["Location"] == "/admin/"
+
+
+def test_a_technician_needs_no_second_step_unless_a_setting_says_so(settings: Settings) -> None:
+    tess = technician()
+    assert with_password(tess, door="field", sign_in="sign-in").get("/field/").status_code == 200
+
+    settings.TECHNICIAN_MFA_REQUIRED = True
+    client = with_password(tess, door="field", sign_in="sign-in")
+    assert client.get("/field/")["Location"] == "/field/second-step/?next=%2Ffield%2F"
+
+    set_up_phone(client, door="field")
+    assert client.get("/field/").status_code == 200
+
+
+def test_a_technician_who_set_one_up_is_asked_for_it() -> None:
+    tess = technician()
+    phone, _codes = set_up_phone(with_password(tess, door="field", sign_in="sign-in"), door="field")
+    client = with_password(tess, door="field", sign_in="sign-in")
+
+    assert client.get("/field/")["Location"].startswith("/field/second-step/")
+    assert client.get("/field/session/").json()["technician"] is None
+    waiting = client.post("/field/jobs/1/", {}, headers={"Accept": "application/json"})
+    assert waiting.status_code == 401
+
+    client.post("/field/second-step/", {"code": phone.code()})
+    assert client.get("/field/").status_code == 200
+    assert client.get("/field/session/").json()["technician"] == tess.pk
+
+
+def test_where_it_is_not_required_a_password_is_enough(olivia: User, settings: Settings) -> None:
+    settings.STAFF_MFA_REQUIRED = False
+
+    assert with_password(olivia).get("/admin/").status_code == 200
+
+
+def test_a_token_of_the_api_takes_what_the_admin_takes(olivia: User, client: Client) -> None:
+    def ask(**more: str) -> tuple[int, list[str]]:
+        said = {"username": "olivia", "password": PASSWORD, **more}
+        answer = client.post("/api/v1/token/", said, content_type="application/json")
+        return answer.status_code, list(answer.json())
+
+    assert ask() == (400, ["code"])
+    phone, _codes = set_up_phone(with_password(olivia))
+    assert ask() == (400, ["code"])
+    assert ask(code=WRONG) == (400, ["code"])
+    assert ask(code=phone.code()) == (200, ["token"])
+
+
+def test_secrets_lie_encrypted_in_the_database(olivia: User) -> None:
+    client = with_password(olivia)
+    page = client.get("/admin/second-step/set-up/").text
+    secret = Phone(page)._secret
+    in_session = str(dict(client.session))
+    client.post("/admin/second-step/set-up/", {"code": Phone(page).code()})
+
+    kept = str(list(Authenticator.objects.values_list("data", flat=True)))
+
+    assert secret not in in_session + kept
+    assert base64.b64encode(secret.encode()).decode() not in in_session + kept
+
+
+def test_secrets_are_on_no_page_of_the_admin(olivia: User) -> None:
+    client = with_password(olivia)
+    set_up_phone(client)
+
+    assert client.get("/admin/mfa/authenticator/").status_code == 404
+    assert client.get("/admin/account/emailaddress/").status_code == 404
+
+
+def test_nothing_else_of_allauth_can_be_reached() -> None:
+    for name in ("account_login", "account_signup", "account_email", "mfa_index", "mfa_authenticate"):
+        with pytest.raises(NoReverseMatch):
+            reverse(name)
+
+
+@pytest.mark.parametrize("path", ["/admin/second-step/", "/admin/second-step/set-up/"])
+def test_the_pages_run_no_code_but_ours_and_are_kept_by_nobody(olivia: User, path: str) -> None:
+    page = with_password(olivia).get(path, follow=True)
+
+    assert "unsafe" not in page["Content-Security-Policy"]
+    assert "no-store" in page["Cache-Control"]
+    assert "<script" not in page.text
+
+
+def test_a_lost_phone_is_taken_away_by_a_command_and_everywhere_signed_out(olivia: User) -> None:
+    client = with_password(olivia)
+    set_up_phone(client)
+    other = with_password(boss := staff(username="boss"))
+
+    call_command("reset_second_factor", "olivia", by="boss", reason="lost phone")
+
+    assert not Authenticator.objects.exists()
+    assert client.get("/admin/")["Location"].startswith("/admin/login/")
+    assert "Set up your second step" in with_password(olivia).get("/admin/", follow=True).text
+    assert other.get("/admin/")["Location"].startswith("/admin/second-step/")
+    entry = LogEntry.objects.get()
+    assert (entry.user, entry.object_id, entry.change_message) == (
+        boss,
+        str(olivia.pk),
+        "Second step reset: lost phone",
+    )
+
+
+@pytest.mark.parametrize(
+    ("username", "by", "reason", "problem"),
+    [
+        ("nobody", "boss", "lost", "Nobody signs in as 'nobody'"),
+        ("olivia", "olivia", "lost", "another person"),
+        ("olivia", "tess", "lost", "another person"),
+        ("olivia", "boss", " ", "Say why"),
+        ("olivia", "boss", "lost", "has no second step"),
+    ],
+)
+def test_the_command_refuses_what_cannot_be(olivia: User, username: str, by: str, reason: str, problem: str) -> None:
+    staff(username="boss")
+    technician(username="tess")
+
+    with pytest.raises(CommandError, match=problem):
+        call_command("reset_second_factor", username, by=by, reason=reason)

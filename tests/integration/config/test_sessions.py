@@ -1,0 +1,135 @@
+"""A session gets a new key at sign-in, and ends: after some hours, when it lies idle, and with its person's rights."""
+
+import time
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from core import sessions
+from tests.factories.installations import staff, technician
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "a long enough password"
+MINUTE, HOUR = 60, 3600
+
+
+@pytest.fixture
+def olivia() -> User:
+    return staff()
+
+
+def signed_in(user: User, *, at: str = "/admin/login/") -> Client:
+    client = Client()
+    assert client.post(at, {"username": user.username, "password": PASSWORD}).status_code == 302
+    return client
+
+
+def let_pass(client: Client, seconds: int, *, busy: bool = False) -> None:
+    """Let the session be that much older; a busy one was used until now."""
+    session = client.session
+    session[sessions.SIGNED_IN_KEY] -= seconds
+    session[sessions.SEEN_KEY] = int(time.time()) if busy else session[sessions.SEEN_KEY] - seconds
+    session.save()
+
+
+def is_signed_in(client: Client, path: str = "/admin/") -> bool:
+    return client.get(path).status_code == 200
+
+
+def test_the_session_key_changes_at_sign_in(olivia: User, client: Client) -> None:
+    session = client.session
+    session["fixed"] = "by somebody else"
+    session.save()
+    before = session.session_key
+
+    client.post("/admin/login/", {"username": olivia.username, "password": PASSWORD})
+
+    assert client.session.session_key != before
+    assert not Client(headers={"Cookie": f"sessionid={before}"}).session.get("_auth_user_id")
+
+
+@pytest.mark.parametrize(("minutes", "stays"), [(59, True), (61, False)])
+def test_the_office_is_signed_out_after_an_idle_hour(olivia: User, minutes: int, stays: bool) -> None:  # noqa: FBT001
+    client = signed_in(olivia)
+
+    let_pass(client, minutes * MINUTE)
+
+    assert is_signed_in(client) == stays
+    assert ("_auth_user_id" in client.session) == stays
+
+
+def test_using_a_page_keeps_the_session_alive(olivia: User) -> None:
+    client = signed_in(olivia)
+    for _ in range(3):
+        let_pass(client, 50 * MINUTE)
+        assert is_signed_in(client)
+
+
+@pytest.mark.parametrize(("hours", "stays"), [(11, True), (12, False)])
+def test_however_busy_a_day_ends(olivia: User, hours: int, stays: bool) -> None:  # noqa: FBT001
+    client = signed_in(olivia)
+
+    let_pass(client, hours * HOUR, busy=True)
+
+    assert is_signed_in(client) == stays
+
+
+def test_signing_in_again_begins_a_new_day(olivia: User) -> None:
+    client = signed_in(olivia)
+    let_pass(client, 11 * HOUR, busy=True)
+    client.post("/admin/login/", {"username": olivia.username, "password": PASSWORD})
+
+    let_pass(client, 2 * HOUR, busy=True)
+
+    assert is_signed_in(client)
+
+
+def test_a_technician_without_a_signal_is_not_signed_out() -> None:
+    client = signed_in(technician(), at="/field/sign-in/")
+
+    let_pass(client, 9 * HOUR)
+    assert is_signed_in(client, "/field/")
+
+    let_pass(client, 11 * HOUR)
+    assert client.get("/field/")["Location"].startswith("/field/sign-in/")
+
+
+def test_the_limits_are_settings(olivia: User, settings: Settings) -> None:
+    settings.SESSION_IDLE_MINUTES = 5
+    client = signed_in(olivia)
+
+    let_pass(client, 6 * MINUTE)
+
+    assert not is_signed_in(client)
+
+
+@pytest.mark.parametrize("door", ["/admin/", "/field/"])
+def test_who_is_switched_off_is_out_at_once(olivia: User, door: str) -> None:
+    client = signed_in(olivia)
+    assert is_signed_in(client, door)
+
+    User.objects.filter(pk=olivia.pk).update(is_active=False)
+
+    assert not is_signed_in(client, door)
+
+
+def test_a_new_password_ends_every_session_but_the_one_that_set_it(olivia: User) -> None:
+    here, elsewhere = signed_in(olivia), signed_in(olivia)
+    new = "another long enough password"
+
+    here.post("/admin/password_change/", {"old_password": PASSWORD, "new_password1": new, "new_password2": new})
+
+    assert is_signed_in(here)
+    assert not is_signed_in(elsewhere)
+
+
+def test_noting_use_costs_a_write_a_minute_at_most(olivia: User) -> None:
+    client = signed_in(olivia)
+    client.get("/admin/auth/group/")
+    before = client.session[sessions.SEEN_KEY]
+
+    client.get("/admin/auth/group/")
+
+    assert client.session[sessions.SEEN_KEY] == before
