@@ -20,14 +20,13 @@ from rest_framework.authtoken.models import Token
 from core import clock, rate_limits
 from core.rate_limits import Limit, StoreAway, TooOften
 from enrollments.models import WebhookDelivery, WebhookRefusal
-from poa_documents.link_pages import form_key
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from tests.conftest import REDIS_URL
 from tests.factories.installations import SUBMITTED, installation_at, staff, technician
 from tests.factories.phones import set_up_phone
 from tests.factories.poa_documents import sent_poa
-from tests.integration.poa_documents.portal_visits import token_in_last_mail
+from tests.integration.poa_documents.portal_visits import Visit, token_in_last_mail
 from tests.integration.webhooks.deliveries import ADDRESS, deliver, event
 
 PASSWORD = "a long enough password"
@@ -307,30 +306,24 @@ def test_who_tries_links_has_to_wait_and_a_genuine_link_opens_all_the_same(clien
 @pytest.mark.django_db
 def test_somebody_elses_forms_behind_a_link_do_not_lock_the_customer_out() -> None:
     sent_poa(at=clock.now())
-    address = f"/portal/{token_in_last_mail()}/"
-    form = {"form_key": _form_key(), "language": "es"}
-    thief, customer = Client(REMOTE_ADDR="192.0.2.66"), Client(REMOTE_ADDR="192.0.2.1")
-    answers = [thief.post(f"{address}language/", form).status_code for _ in range(61)]
+    customer = Visit.by_last_mail()
+    form = customer.fields("decline/")
+    thief = Visit(customer.token, Client(REMOTE_ADDR="192.0.2.66"))
+    answers = [thief.post("decline/", form) for _ in range(61)]
 
-    assert answers == [302] * 60 + [429]
-    assert customer.post(f"{address}language/", form).status_code == 302
-    assert thief.get(address).status_code == 200
+    assert [answer.status_code for answer in answers] == [403] * 60 + [429]
+    assert customer.post("decline/", form).status_code == 200
+    assert PoaDocument.objects.get().status == PoaStatus.DECLINED
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("store_away")
-def test_while_nobody_counts_a_customer_goes_on(client: Client) -> None:
-    poa = sent_poa(at=clock.now())
-    address = f"/portal/{token_in_last_mail()}/"
+def test_while_nobody_counts_a_customer_goes_on() -> None:
+    sent_poa(at=clock.now())
 
-    response = client.post(f"{address}decline/", {"form_key": _form_key(), "reason": "Too dear"})
+    Visit.by_last_mail().send("decline/", reason="Too dear")
 
-    assert response.status_code == 302
-    assert PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.DECLINED
-
-
-def _form_key() -> str:
-    return form_key(PoaDocument.objects.get())
+    assert PoaDocument.objects.get().status == PoaStatus.DECLINED
 
 
 # Webhooks, uploads, API
