@@ -18,6 +18,7 @@ from django.contrib.auth import get_permission_codename, get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils import timezone
@@ -143,7 +144,7 @@ class Button:
 
     name: str
     label: str
-    run: Callable[[Press], str | HttpResponse]
+    run: Callable[[Press], str | HttpResponseBase]
     explanation: str
     refusals: tuple[type[Exception], ...] = ()
     is_offered: Callable[[Any], bool] = _always
@@ -236,7 +237,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 
-    def press_view(self, request: HttpRequest, object_id: str, button_name: str) -> HttpResponse:
+    def press_view(self, request: HttpRequest, object_id: str, button_name: str) -> HttpResponseBase:
         """Show what a button will do; on POST, do it."""
         record = self.get_object(request, unquote(object_id))
         button = next((each for each in self.buttons if each.name == button_name), None)
@@ -273,7 +274,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
 
     def _press(
         self, request: HttpRequest, button: Button, record: Any, form: ButtonForm, *, state: str
-    ) -> HttpResponse | None:
+    ) -> HttpResponseBase | None:
         answers = dict(form.cleaned_data)
         seen_state = answers.pop("seen_state")
         if seen_state and seen_state != state:
@@ -291,7 +292,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
             messages.error(request, f"Nothing was done. {refusal}")
             return HttpResponseRedirect(page_of(record))
         self.log_change(request, record, button.label)
-        if isinstance(outcome, HttpResponse):
+        if isinstance(outcome, HttpResponseBase):
             return outcome
         messages.success(request, outcome)
         return HttpResponseRedirect(page_of(record))

@@ -1,5 +1,6 @@
 """Enrollments, what Light offered, every write to Light, every delivery from it, and what needs a person."""
 
+import hashlib
 from typing import ClassVar
 
 from django.db import models
@@ -16,6 +17,7 @@ from enrollments.states import (
     WriteStatus,
 )
 from installations.models import Customer, Installation, Site
+from poa_documents.evidence import canonical_json
 from poa_documents.models import PoaDocument
 
 
@@ -206,6 +208,11 @@ class PlanOffer(models.Model):
     def __str__(self) -> str:
         return self.name or str(self.light_plan_uuid)
 
+    @property
+    def raw_sha256(self) -> str:
+        """The hash of the plan exactly as Light sent it, which evidence and acceptance name."""
+        return hashlib.sha256(canonical_json(self.raw).encode()).hexdigest()
+
 
 class PlanDocumentKind(models.TextChoices):
     """The documents that make up the contract beside the proof of enrollment. Source: domain notes, section 1."""
@@ -260,6 +267,9 @@ class AcceptAttempt(models.Model):
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="acceptances")
     poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="acceptances")
     poa_sha256 = models.CharField("SHA-256 of the sealed POA", max_length=64)
+    offer_sha256 = models.CharField(
+        "SHA-256 of the offer", max_length=64, blank=True, help_text="Of the offer exactly as Light sent it."
+    )
     poa_use = models.PositiveSmallIntegerField(default=1)
     offer = models.ForeignKey(PlanOffer, on_delete=models.PROTECT, related_name="acceptances")
     esi_id = models.CharField("ESI ID", max_length=22)
@@ -481,6 +491,24 @@ class WebhookDelivery(models.Model):
 
     def __str__(self) -> str:
         return self.event_name or self.event_key
+
+
+class EvidencePackRead(models.Model):
+    """That somebody took the evidence pack of a case. Kept outside what goes into a pack, so that none changes it."""
+
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="evidence_reads")
+    actor = models.CharField("taken by", max_length=60)
+    at = models.DateTimeField()
+    sha256 = models.CharField("fingerprint (SHA-256)", max_length=64)
+    size_bytes = models.PositiveBigIntegerField()
+    newest_fact_at = models.DateTimeField("as of", help_text="The newest fact in it.")
+    missing = models.JSONField(default=list, blank=True, help_text="Files that were missing or altered.")
+
+    class Meta:
+        ordering = ("-at", "-pk")
+
+    def __str__(self) -> str:
+        return f"Evidence pack {self.sha256[:12]}…"
 
 
 class WebhookRefusal(models.Model):

@@ -7,7 +7,7 @@ from core.dates import chicago_day
 from core.transactions import repeatable, repeatable_alone
 from enrollments import offers, start_dates
 from enrollments.actions import confirming
-from enrollments.actions.fetching import offer_sha256, owe_documents
+from enrollments.actions.fetching import owe_documents
 from enrollments.actions.moving import EnrollmentMoved, lock, take_move
 from enrollments.actions.stopping import place_hold
 from enrollments.actions.writing import Tools, call, check_still_wanted, close_done, last_look, open_write, still_due
@@ -78,7 +78,6 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
         "service_start_date": step.start.isoformat(),
         "poa": poa.pk,
         "poa_sha256": poa.pdf_sha256,
-        "offer_sha256": offer_sha256(offer),
         "verdict": verdict.as_json(),
         "date_plan": _date_plan(facts, at=at, policy=policy),
     }
@@ -88,6 +87,7 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
         enrollment=enrollment,
         poa=poa,
         poa_sha256=poa.pdf_sha256,
+        offer_sha256=offer.raw_sha256,
         poa_use=poa.uses_made + 1,
         offer=offer,
         esi_id=enrollment.site.esi_id,
@@ -96,7 +96,8 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
     )
     owe_documents(offer, at=at)
     details = {
-        **{name: request[name] for name in ("plan_uuid", "service_start_date", "poa", "poa_sha256", "offer_sha256")},
+        **{name: request[name] for name in ("plan_uuid", "service_start_date", "poa", "poa_sha256")},
+        "offer_sha256": attempt.offer_sha256,
         "acceptance": attempt.pk,
         "offer": offer.pk,
     }

@@ -5,7 +5,6 @@ Owed in the transaction that records the attempt, fetched after it by a task of 
 them, and a lost message or a retailer's server that is down costs a sweep, not a document.
 """
 
-import hashlib
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -18,7 +17,6 @@ from core.stored_files import FileNotStored, store
 from enrollments.actions.moving import lock, note
 from enrollments.light.documents import DocumentFetcher, DocumentNotFetched
 from enrollments.models import Enrollment, PlanDocument, PlanDocumentKind, PlanOffer
-from poa_documents.evidence import canonical_json
 
 FOLDER = "plan-documents"
 LEASE = timedelta(minutes=2)
@@ -33,11 +31,6 @@ class FetchOutcome(StrEnum):
     NOTHING_TO_FETCH = "NOTHING_TO_FETCH"
     TRIED_AGAIN_LATER = "TRIED_AGAIN_LATER"
     GIVEN_UP = "GIVEN_UP"
-
-
-def offer_sha256(offer: PlanOffer) -> str:
-    """Give the hash of an offer exactly as Light sent it, which the acceptance and the evidence name."""
-    return hashlib.sha256(canonical_json(offer.raw).encode()).hexdigest()
 
 
 def owe_documents(offer: PlanOffer, *, at: datetime) -> None:

@@ -46,7 +46,11 @@ def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
         kept = _keep(offered, write=write, esi_id=esi_id, envelope=poa.envelope, at=tools.clock.now())
         outcome = f"{len(kept)} plans offered, {sum(offer.fits for offer in kept)} within the signed limits."
         close_done(
-            write, answer={"plans": len(kept), "without_uuid": offered.dropped}, outcome=outcome, at=tools.clock.now()
+            write,
+            answer={"plans": len(kept), "without_uuid": offered.dropped},
+            outcome=outcome,
+            at=tools.clock.now(),
+            details={"offers": {str(offer.pk): offer.raw_sha256 for offer in kept}},
         )
 
     keep()

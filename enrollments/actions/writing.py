@@ -5,7 +5,7 @@ A crash at any line leaves an open record, and an open record older than a call 
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -183,7 +183,14 @@ def call(write: LightWrite, send: Callable[[], Answer], *, clock: Clock) -> Answ
         raise CallFailed(str(problem)) from problem
 
 
-def close_done(write: LightWrite, *, answer: dict[str, Any], outcome: str, at: datetime) -> None:
+def close_done(
+    write: LightWrite,
+    *,
+    answer: dict[str, Any],
+    outcome: str,
+    at: datetime,
+    details: Mapping[str, Any] | None = None,
+) -> None:
     """
     Close a write that Light did. Inside the caller's transaction, on a locked enrollment.
 
@@ -194,7 +201,7 @@ def close_done(write: LightWrite, *, answer: dict[str, Any], outcome: str, at: d
     write.answer = redact(answer)
     write.outcome = outcome
     write.save()
-    note(write.enrollment, f"done_{write.kind.lower()}", by=LIGHT, at=at, reason=outcome)
+    note(write.enrollment, f"done_{write.kind.lower()}", by=LIGHT, at=at, reason=outcome, details=details)
 
 
 @repeatable

@@ -2,7 +2,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import FileResponse, HttpRequest
 from django.urls import reverse
 
 from core import clock
@@ -24,6 +24,7 @@ from core.dates import chicago_day
 from enrollments import presenters, queries
 from enrollments.actions.attesting import WrongAccount, link_account
 from enrollments.actions.fetching import fetch_again
+from enrollments.actions.handing_out import hand_out_evidence
 from enrollments.actions.reconciling import ask_for_reading
 from enrollments.actions.stopping import (
     CannotClose,
@@ -35,6 +36,7 @@ from enrollments.actions.stopping import (
 )
 from enrollments.admin.holds import ReleaseForm, can_release
 from enrollments.decision import decide, if_live_on
+from enrollments.evidence_pack.building import PackNotMade
 from enrollments.facts import gather, governing_poa
 from enrollments.gates import gates
 from enrollments.light.errors import LightError
@@ -103,6 +105,14 @@ def _release(press: Press) -> str:
 def _fetch_documents(press: Press) -> str:
     count = fetch_again(enrollment_id=press.record.pk, at=press.at)
     return f"{count} documents are fetched now; reload in a few seconds."
+
+
+def _evidence(press: Press) -> FileResponse:
+    pack = hand_out_evidence(enrollment_id=press.record.pk, by=press.by, at=press.at)
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+    return FileResponse(
+        pack.file, as_attachment=True, filename=pack.name, content_type="application/zip", headers=headers
+    )
 
 
 def _close(press: Press) -> str:
@@ -181,6 +191,17 @@ class EnrollmentAdmin(RecordAdmin):
             refusals=(ReasonMissing, WrongAccount, LightError),
             is_offered=needs_account,
             form=LinkForm,
+        ),
+        Button(
+            name="evidence",
+            label="Download the evidence pack",
+            run=_evidence,
+            explanation=(
+                "Saves everything on record about this case as a ZIP that can be checked without us. Who took it is "
+                "kept."
+            ),
+            refusals=(PackNotMade,),
+            is_direct=True,
         ),
         Button(
             name="fetch-documents",

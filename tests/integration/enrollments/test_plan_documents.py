@@ -61,7 +61,7 @@ def test_the_acceptance_names_the_offer_and_the_plan_of_dates_in_its_evidence(ac
     entry = poa.evidence.get(kind="enrollment.start_accepting")
 
     assert accepted.accepted_offer is not None
-    assert entry.details["offer_sha256"] == fetching.offer_sha256(accepted.accepted_offer)
+    assert entry.details["offer_sha256"] == accepted.accepted_offer.raw_sha256
     assert entry.details["poa_sha256"] == poa.pdf_sha256
     assert write.request["date_plan"]["best"] == str(accepted.service_start_date)
     assert write.request["date_plan"]["earliest"]["rule"]

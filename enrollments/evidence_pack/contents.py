@@ -1,0 +1,321 @@
+"""
+What goes into a pack, record by record: named fields only, so that nothing comes in because a model got a new one.
+
+No birth date, no signature, no token and no link is among them; what the customer wrote stands in the sealed document.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db.models import QuerySet
+
+from core.stored_files import StoredFile
+from enrollments.evidence_pack.spool import Spool, fields
+from enrollments.light.documents import SUFFIXES as DOCUMENT_SUFFIXES
+from enrollments.light.redaction import redact, redact_text
+from enrollments.models import (
+    AcceptAttempt,
+    Enrollment,
+    EnrollmentEvent,
+    LightWrite,
+    PlanDocument,
+    PlanOffer,
+    RemoteCall,
+    WebhookDelivery,
+)
+from installations.models import GoLiveReport, Installation, InstallationEvent, ProofFile
+from installations.proofs import SUFFIXES as PROOF_SUFFIXES
+from poa_documents.models import ConsentRecord, EvidenceEntry, PoaDocument
+
+ROWS_AT_ONCE = 500
+LONGEST_UNREADABLE_BODY = 2000
+LIMITS = (
+    "light_plan_group",
+    "rate_kind",
+    "highest_average_cents_per_kwh_500",
+    "highest_average_cents_per_kwh_1000",
+    "highest_average_cents_per_kwh_2000",
+    "highest_base_fee_dollars",
+    "longest_term_months",
+    "highest_termination_fee_dollars",
+    "lowest_buyback_cents_per_kwh",
+)
+
+
+def collect(enrollment: Enrollment, spool: Spool) -> None:
+    """Write every record of the case into the spool, and name its stored files."""
+    _case(enrollment, spool)
+    poas = poas_of(enrollment)
+    for poa in poas:
+        _authority(poa, spool)
+    _go_live(enrollment, spool)
+    _light(enrollment, spool)
+    _plan_documents(enrollment, spool)
+
+
+def poas_of(enrollment: Enrollment) -> list[PoaDocument]:
+    """Give every power of attorney of this customer and site, the oldest first: also those declined or replaced."""
+    poas = PoaDocument.objects.filter(customer_id=enrollment.customer_id, site_id=enrollment.site_id)
+    return list(poas.select_related("envelope", "template", "promise").order_by("pk"))
+
+
+def folder_of(poa: PoaDocument) -> str:
+    return f"authority/poa-{poa.pk}"
+
+
+def _case(enrollment: Enrollment, spool: Spool) -> None:
+    customer, site = enrollment.customer, enrollment.site
+    case = {
+        "customer": {
+            **fields(customer, "id", "first_name", "last_name", "email", "phone", "language"),
+            "contact_verified_at": spool.fact_at(customer.contact_verified_at),
+        },
+        "site": fields(site, "id", "address_1", "address_2", "city", "state", "postal_code", "esi_id", "tdu_code"),
+        "enrollment": {
+            **fields(enrollment, "id", "status", "light_account_uuid", "light_status", "service_start_date"),
+            **{
+                name: spool.fact_at(getattr(enrollment, name))
+                for name in ("opened_at", "attested_at", "accepted_at", "finalized_at", "active_at", "ended_at")
+            },
+            "attested_poa": enrollment.attested_poa_id,
+            "accepted_offer": enrollment.accepted_offer_id,
+            "ended_because": enrollment.ended_because,
+        },
+    }
+    spool.write_json("case/case.json", case)
+    spool.write_lines("case/events.jsonl", (_event(event, spool) for event in _rows(enrollment.events.all())))
+    holds = [
+        {
+            **fields(hold, "id", "code", "because", "owner", "act_by_date", "released_by", "release_reason"),
+            "since": spool.fact_at(hold.since),
+            "released_at": spool.fact_at(hold.released_at),
+        }
+        for hold in enrollment.holds.order_by("pk")
+    ]
+    spool.write_json("case/holds.json", holds)
+
+
+def _event(event: EnrollmentEvent | InstallationEvent, spool: Spool) -> dict[str, Any]:
+    return {
+        **fields(event, "id", "name", "reason"),
+        "from": event.old_status,
+        "to": event.new_status,
+        "by": event.actor,
+        "at": spool.fact_at(event.at),
+    }
+
+
+# The authority
+
+
+def _authority(poa: PoaDocument, spool: Spool) -> None:
+    folder = folder_of(poa)
+    envelope_names = ("id", "plan_name", "esi_id", "earliest_start_date", "latest_start_date", "sunset_date", "uses")
+    document = {
+        **fields(poa, "id", "status", "signature_kind", "signed_from_ip", "signed_user_agent", "document_sha256"),
+        **fields(poa, "pdf_sha256", "pdf_size_bytes", "suspended_because", "ended_because", "revocation_channel"),
+        **fields(poa, "uses_made"),
+        **{
+            name: spool.fact_at(getattr(poa, name))
+            for name in ("created_at", "sent_at", "signed_at", "sealed_at", "ended_at")
+        },
+        "wording": fields(poa.template, "version", "language", "title"),
+        "promise": fields(poa.promise, "id", "name"),
+        "envelope": fields(poa.envelope, *envelope_names, *LIMITS),
+    }
+    spool.write_json(f"{folder}/poa.json", document)
+    consents = poa.consents.order_by("given_at", "pk")
+    spool.write_json(f"{folder}/consents.json", [_consent(consent, spool) for consent in consents])
+    mails = [
+        {
+            **fields(mail, "id", "kind", "attempts"),
+            **{name: spool.fact_at(getattr(mail, name)) for name in ("created_at", "sent_at", "not_needed_at")},
+        }
+        for mail in poa.mails.order_by("pk")
+    ]
+    spool.write_json(f"{folder}/mails.json", mails)
+    entries = _rows(poa.evidence.order_by("number"))
+    spool.write_lines(f"{folder}/journal.jsonl", (_entry(entry, spool) for entry in entries))
+    if poa.pdf_storage_key:
+        file = StoredFile(poa.pdf_storage_key, poa.pdf_sha256, poa.pdf_size_bytes or 0)
+        spool.name_stored(f"{folder}/document.pdf", file)
+
+
+def _consent(consent: ConsentRecord, spool: Spool) -> dict[str, Any]:
+    names = ("id", "statement", "wording_version", "words", "wording_sha256", "language", "ip_address", "user_agent")
+    return {**fields(consent, *names), "given_at": spool.fact_at(consent.given_at)}
+
+
+def _entry(entry: EvidenceEntry, spool: Spool) -> dict[str, Any]:
+    """Give exactly what the entry's hash was taken of, and the hash."""
+    return {
+        "poa": entry.poa_id,
+        **fields(entry, "number", "kind", "actor", "details", "previous_sha256", "sha256"),
+        "at": spool.fact_at(entry.at),
+    }
+
+
+# Going live
+
+
+def _go_live(enrollment: Enrollment, spool: Spool) -> None:
+    jobs = list(enrollment.installations.order_by("pk"))
+    spool.write_json("go-live/installations.json", [_job(job, spool) for job in jobs])
+    proofs = [
+        _proof(proof, spool)
+        for proof in ProofFile.objects.filter(report__installation__in=jobs).order_by("pk").iterator(chunk_size=1)
+    ]
+    spool.write_json("go-live/proofs.json", proofs)
+
+
+def _job(job: Installation, spool: Spool) -> dict[str, Any]:
+    names = ("id", "kind", "size_kw", "contract_signed_date", "embargo_end_date", "scheduled_date", "status")
+    return {
+        **fields(job, *names),
+        "created_at": spool.fact_at(job.created_at),
+        "events": [_event(event, spool) for event in job.events.all()],
+        "reports": [_report(report, spool) for report in job.reports.order_by("pk")],
+    }
+
+
+def _report(report: GoLiveReport, spool: Spool) -> dict[str, Any]:
+    return {
+        **fields(report, "id", "granted_date", "source", "utility_reference", "note", "status", "reported_by"),
+        **fields(report, "device_at", "confirmed_by", "closing_reason"),
+        "received_at": spool.fact_at(report.received_at),
+        "confirmed_at": spool.fact_at(report.confirmed_at),
+        "corrects": report.corrects_id,
+    }
+
+
+def _proof(proof: ProofFile, spool: Spool) -> dict[str, Any]:
+    path = f"go-live/proof-{proof.pk}{PROOF_SUFFIXES[proof.content_type]}"
+    if proof.unstored_content is not None:
+        spool.write_bytes(path, bytes(proof.unstored_content))
+    else:
+        spool.name_stored(path, StoredFile(proof.storage_key, proof.sha256, proof.size_bytes))
+    return {
+        **fields(proof, "id", "sha256", "received_sha256", "size_bytes", "content_type", "original_name"),
+        "report": proof.report_id,
+        "path": path,
+    }
+
+
+# What was said to and by Light
+
+
+def _light(enrollment: Enrollment, spool: Spool) -> None:
+    writes = _rows(enrollment.writes.order_by("opened_at", "pk"))
+    spool.write_lines("light/writes.jsonl", (_write(write, spool) for write in writes))
+    offers = _rows(enrollment.offers.order_by("requested_at", "pk"))
+    spool.write_lines("light/offers.jsonl", (_offer(offer, spool) for offer in offers))
+    attempts = list(enrollment.acceptances.select_related("write", "offer", "poa__envelope").order_by("pk"))
+    spool.write_json("light/acceptances.json", [_acceptance(attempt, spool) for attempt in attempts])
+    spool.write_json("case/date-plan.json", [_date_plan(attempt) for attempt in attempts])
+    calls = _rows(enrollment.remote_calls.order_by("at", "pk"))
+    spool.write_lines("light/calls.jsonl", (_call(call, spool) for call in calls))
+    deliveries = _rows(enrollment.deliveries.order_by("received_at", "pk"))
+    spool.write_lines("light/webhooks.jsonl", (_delivery(delivery, spool) for delivery in deliveries))
+
+
+def _write(write: LightWrite, spool: Spool) -> dict[str, Any]:
+    return {
+        **fields(write, "id", "kind", "status", "request", "answer", "outcome", "hold_code"),
+        **{name: spool.fact_at(getattr(write, name)) for name in ("opened_at", "doubt_since", "closed_at")},
+    }
+
+
+def _offer(offer: PlanOffer, spool: Spool) -> dict[str, Any]:
+    return {
+        **fields(offer, "id", "light_plan_uuid", "name", "esi_id", "stale_at", "verdict", "fits", "raw"),
+        "asked_by_write": offer.write_id,
+        "requested_at": spool.fact_at(offer.requested_at),
+    }
+
+
+def _acceptance(attempt: AcceptAttempt, spool: Spool) -> dict[str, Any]:
+    request = attempt.write.request
+    return {
+        **fields(
+            attempt,
+            "id",
+            "poa_sha256",
+            "offer_sha256",
+            "poa_use",
+            "esi_id",
+            "service_start_date",
+            "chicago_date",
+            "succeeded",
+        ),
+        "offer": attempt.offer_id,
+        "plan_uuid": str(attempt.offer.light_plan_uuid),
+        "poa": attempt.poa_id,
+        "verdict": request.get("verdict", []),
+        "write": attempt.write_id,
+        "opened_at": spool.fact_at(attempt.write.opened_at),
+        "closed_at": spool.fact_at(attempt.write.closed_at),
+    }
+
+
+def _date_plan(attempt: AcceptAttempt) -> dict[str, Any]:
+    """Give which rule bound which date when it was sent; attempts of old releases kept only the date itself."""
+    return {
+        "acceptance": attempt.pk,
+        **fields(attempt, "chicago_date", "service_start_date"),
+        "signed_range": fields(attempt.poa.envelope, "earliest_start_date", "latest_start_date", "sunset_date"),
+        "bounds": attempt.write.request.get("date_plan"),
+    }
+
+
+def _call(call: RemoteCall, spool: Spool) -> dict[str, Any]:
+    return {
+        **fields(call, "id", "purpose", "method", "path", "http_status", "seconds", "problem"),
+        "at": spool.fact_at(call.at),
+    }
+
+
+def _delivery(delivery: WebhookDelivery, spool: Spool) -> dict[str, Any]:
+    """Only what carried a true signature is ever stored; its hash is that of the body before anything was removed."""
+    return {
+        **fields(delivery, "id", "event_key", "event_name", "light_account_uuid", "outcome", "last_error"),
+        "signature": "verified over the raw body before it was stored",
+        "body_sha256": delivery.body_sha256,
+        "body": _readable(delivery.body),
+        "received_at": spool.fact_at(delivery.received_at),
+        "settled_at": spool.fact_at(delivery.settled_at),
+    }
+
+
+def _readable(body: str) -> Any:
+    try:
+        return redact(json.loads(body))
+    except (ValueError, RecursionError):
+        return redact_text(body, limit=LONGEST_UNREADABLE_BODY)
+
+
+def _plan_documents(enrollment: Enrollment, spool: Spool) -> None:
+    documents = PlanDocument.objects.filter(offer__enrollment=enrollment).order_by("offer_id", "kind")
+    listed = []
+    for document in documents:
+        path = ""
+        if document.storage_key:
+            suffix = DOCUMENT_SUFFIXES[document.content_type]
+            path = f"plan/{document.kind.lower()}-offer-{document.offer_id}{suffix}"
+            spool.name_stored(path, StoredFile(document.storage_key, document.sha256, document.size_bytes or 0))
+        listed.append(
+            {
+                **fields(document, "kind", "sha256", "size_bytes", "content_type", "last_error"),
+                "offer": document.offer_id,
+                "address": redact_text(document.url),
+                "path": path,
+                "owed_since": spool.fact_at(document.owed_since),
+                "stored_at": spool.fact_at(document.stored_at),
+            }
+        )
+    spool.write_json("plan/documents.json", listed)
+
+
+def _rows(rows: "QuerySet[Any]") -> Iterator[Any]:
+    found: Iterable[Any] = rows.iterator(chunk_size=ROWS_AT_ONCE)
+    return iter(found)

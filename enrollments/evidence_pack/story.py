@@ -1,0 +1,258 @@
+"""The story of a case for people who read, not compute: one PDF, in order, in Chicago time."""
+
+import heapq
+import json
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import typst
+from django.conf import settings
+
+from core.dates import CHICAGO
+from enrollments.evidence_pack.contents import folder_of, poas_of
+from enrollments.evidence_pack.spool import Spool
+from enrollments.models import AcceptAttempt, Enrollment, EnrollmentEvent, LightWrite, PlanDocument, WebhookDelivery
+from enrollments.states import EnrollmentStatus
+from installations.models import InstallationEvent, ProofFile
+from installations.states import CURRENT_REPORT_STATUSES
+from poa_documents.models import EvidenceEntry, PoaDocument
+from poa_documents.pdf.rendering import to_printable
+
+TEMPLATE = Path(__file__).resolve().parent / "story.typ"
+MOST_LINES = 1500
+"""More than a case has in years; the journals in the pack hold the rest."""
+LONGEST_TEXT = 600
+
+Line = tuple[datetime, int, str, str, str]
+
+
+def gather(enrollment: Enrollment, spool: Spool) -> dict[str, Any]:
+    """Tell the story from the records, as plain texts; call it in the snapshot that the other files are made in."""
+    poas = poas_of(enrollment)
+    attempt = enrollment.acceptances.filter(succeeded=True).select_related("offer", "write", "poa").last()
+    lines = _lines(enrollment, poas)
+    shown = [[_moment(at), what, who, detail] for at, _order, what, who, detail in islice(lines, MOST_LINES)]
+    return {
+        "title": f"Evidence for enrollment {enrollment.pk}",
+        "organization": settings.ORGANIZATION_NAME,
+        "facts": _facts(enrollment),
+        "chapters": [
+            *(_authority_chapter(poa) for poa in poas),
+            _go_live_chapter(enrollment),
+            *([_offer_chapter(attempt), _dates_chapter(attempt)] if attempt else []),
+            _documents_chapter(enrollment),
+            _writes_chapter(enrollment),
+        ],
+        "timeline": shown,
+        "left_out": sum(1 for _ in lines),
+    }
+
+
+def render(told: dict[str, Any], *, newest_fact_at: datetime) -> bytes:
+    """Give the PDF's bytes: the same for the same story."""
+    content = _printable({**told, "as_of": _moment(newest_fact_at)})
+    pdf: bytes = typst.compile(
+        str(TEMPLATE),
+        root=str(TEMPLATE.parent),
+        ignore_system_fonts=True,
+        sys_inputs={"content": json.dumps(content, ensure_ascii=False)},
+        pdf_standards=["a-2a", "ua-1"],
+        timestamp=int(newest_fact_at.timestamp()),
+    )
+    return pdf
+
+
+def _printable(value: Any) -> Any:
+    match value:
+        case str():
+            return to_printable(" ".join(value.split()))[:LONGEST_TEXT]
+        case dict():
+            return {key: _printable(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_printable(each) for each in value]
+        case _:
+            return value
+
+
+def _facts(enrollment: Enrollment) -> list[tuple[str, str]]:
+    site, offer = enrollment.site, enrollment.accepted_offer
+    address = ", ".join(part for part in (site.address_1, site.address_2, site.city, site.state) if part)
+    return [
+        ("Customer", str(enrollment.customer)),
+        ("Premise", f"{address} {site.postal_code}"),
+        ("ESI ID", site.esi_id),
+        ("Case opened", _moment(enrollment.opened_at)),
+        ("Light's account", str(enrollment.light_account_uuid or "none")),
+        ("Attested to Light", _moment(enrollment.attested_at)),
+        ("Plan accepted", f"{offer}, {_moment(enrollment.accepted_at)}" if offer else "none"),
+        ("Service from", _day(enrollment.service_start_date)),
+        ("Finalized", _moment(enrollment.finalized_at)),
+        ("Active since", _moment(enrollment.active_at)),
+        ("Now", EnrollmentStatus(enrollment.status).label),
+        *([("Ended", f"{_moment(enrollment.ended_at)}: {enrollment.ended_because}")] if enrollment.ended_at else []),
+    ]
+
+
+def _authority_chapter(poa: PoaDocument) -> dict[str, Any]:
+    signed = f"{poa.get_signature_kind_display()} signature from {poa.signed_from_ip or 'an unknown address'}"
+    rows = [
+        ("Status", poa.get_status_display()),
+        ("Sent to the customer", _moment(poa.sent_at)),
+        ("Signed", f"{_moment(poa.signed_at)}. {signed}" if poa.signed_at else "not signed"),
+        ("Browser", poa.signed_user_agent or "unknown"),
+        ("Stored, read back and sealed", _moment(poa.sealed_at)),
+        ("SHA-256 of the sealed file", poa.pdf_sha256 or "no file"),
+        ("Wording", f"version {poa.template.version}, language {poa.template.language}"),
+        *([("Ended", f"{_moment(poa.ended_at)}. {poa.ended_because}")] if poa.ended_at else []),
+        *(
+            (
+                f"Agreed to: {consent.get_statement_display()}",
+                (
+                    f"{_moment(consent.given_at)}, version {consent.wording_version} ({consent.language}), from "
+                    f"{consent.ip_address or 'an unknown address'}; SHA-256 of the words {consent.wording_sha256}"
+                ),
+            )
+            for consent in poa.consents.order_by("given_at", "pk")
+        ),
+    ]
+    return {
+        "title": f"Power of attorney {poa.pk}",
+        "note": f"The file, the exact words and the journal are in {folder_of(poa)} of this pack.",
+        "rows": rows,
+    }
+
+
+def _go_live_chapter(enrollment: Enrollment) -> dict[str, Any]:
+    rows = []
+    for job in enrollment.installations.order_by("pk"):
+        rows.append((f"{job.get_kind_display()}, installation {job.pk}", job.get_status_display()))
+        for report in job.reports.order_by("pk"):
+            proofs = ProofFile.objects.filter(report=report).order_by("pk")
+            counts = "counts" if report.status in CURRENT_REPORT_STATUSES else report.get_status_display().lower()
+            files = "; ".join(f"proof {proof.pk}, SHA-256 {proof.sha256}" for proof in proofs) or "no proof file"
+            rows.append(
+                (
+                    f"Granted on {_day(report.granted_date)}",
+                    (
+                        f"{report.get_source_display()}, reported {_moment(report.received_at)} by "
+                        f"{report.reported_by}, {counts}; {files}"
+                    ),
+                )
+            )
+    return {"title": "Permission to operate", "note": "Proof files are in go-live of this pack.", "rows": rows}
+
+
+def _offer_chapter(attempt: AcceptAttempt) -> dict[str, Any]:
+    verdict = attempt.write.request.get("verdict", [])
+    return {
+        "title": f"The plan that was accepted: {attempt.offer}",
+        "note": "Every limit that was signed, beside what was offered. The offer as it came is in light/offers.jsonl.",
+        "rows": [
+            (
+                str(field.get("field", "")).capitalize(),
+                (
+                    f"signed {field.get('signed')}, offered {field.get('offered')}: "
+                    f"{'fits' if field.get('fits') else 'DOES NOT FIT'}"
+                ),
+            )
+            for field in verdict
+        ],
+    }
+
+
+def _dates_chapter(attempt: AcceptAttempt) -> dict[str, Any]:
+    bounds = attempt.write.request.get("date_plan") or {}
+    labels = {
+        "act_from": "First day to act",
+        "earliest": "Earliest start",
+        "latest": "Latest start",
+        "last_act": "Last day to act",
+    }
+    rows = [
+        ("Sent to Light on (Chicago)", _day(attempt.chicago_date)),
+        ("Service from", _day(attempt.service_start_date)),
+        *(
+            (label, f"{_day(date.fromisoformat(bounds[name]['date']))}: {bounds[name]['rule']}")
+            for name, label in labels.items()
+            if name in bounds
+        ),
+    ]
+    return {"title": "Why this start", "note": "Which rule bound which date.", "rows": rows}
+
+
+def _documents_chapter(enrollment: Enrollment) -> dict[str, Any]:
+    documents = PlanDocument.objects.filter(offer__enrollment=enrollment).order_by("offer_id", "kind")
+    rows = [
+        (
+            f"{document.get_kind_display()} of offer {document.offer_id}",
+            f"stored {_moment(document.stored_at)}, SHA-256 {document.sha256}"
+            if document.stored_at
+            else f"not stored. {document.last_error}",
+        )
+        for document in documents
+    ]
+    return {"title": "The plan's documents", "note": "As fetched when the plan was accepted.", "rows": rows}
+
+
+def _writes_chapter(enrollment: Enrollment) -> dict[str, Any]:
+    rows = [
+        (
+            f"{write.get_kind_display()}, {_moment(write.opened_at)}",
+            f"{write.get_status_display()}, closed {_moment(write.closed_at)}. {write.outcome}",
+        )
+        for write in enrollment.writes.order_by("opened_at", "pk")
+    ]
+    return {
+        "title": "What we asked Light to change",
+        "note": "Each was recorded before it was sent. Requests and answers are in light/writes.jsonl.",
+        "rows": rows,
+    }
+
+
+# The timeline
+
+
+def _lines(enrollment: Enrollment, poas: list[PoaDocument]) -> Iterator[Line]:
+    """Merge the journals by time; what the case's own events tell is not told twice."""
+    events = EnrollmentEvent.objects.filter(enrollment=enrollment).order_by("at", "pk")
+    jobs = InstallationEvent.objects.filter(installation__enrollments=enrollment).order_by("at", "pk")
+    evidence = EvidenceEntry.objects.filter(poa__in=poas).exclude(kind__startswith="enrollment.").order_by("at", "pk")
+    writes = LightWrite.objects.filter(enrollment=enrollment).order_by("opened_at", "pk")
+    deliveries = WebhookDelivery.objects.filter(enrollment=enrollment).order_by("received_at", "pk")
+    parts: list[Iterable[Line]] = [
+        ((job.at, job.pk, f"Job: {_words(job.name)}", job.actor, job.reason) for job in jobs.iterator()),
+        ((entry.at, entry.pk, _words(entry.kind), entry.actor, _said(entry)) for entry in evidence.iterator()),
+        ((event.at, event.pk, f"Case: {_words(event.name)}", event.actor, event.reason) for event in events.iterator()),
+        (
+            (write.opened_at, write.pk, f"To Light: {write.get_kind_display()}", "system", write.outcome)
+            for write in writes.iterator()
+        ),
+        (
+            (each.received_at, each.pk, f"Webhook: {each.event_name or 'unnamed'}", "light", each.outcome)
+            for each in deliveries.iterator()
+        ),
+    ]
+    return heapq.merge(*parts, key=lambda line: line[0])
+
+
+def _said(entry: EvidenceEntry) -> str:
+    shown = ("statement", "wording_version", "language", "channel", "reason", "pdf_sha256", "ip_address")
+    return ", ".join(f"{name.replace('_', ' ')} {entry.details[name]}" for name in shown if entry.details.get(name))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace(".", ": ")
+
+
+def _moment(at: datetime | None) -> str:
+    if at is None:
+        return "not yet"
+    local = at.astimezone(CHICAGO)
+    return f"{local:%b} {local.day}, {local.year}, {local:%H:%M:%S %Z}"
+
+
+def _day(day: date | None) -> str:
+    return f"{day:%b} {day.day}, {day.year}" if day else "not yet"

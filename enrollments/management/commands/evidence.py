@@ -1,0 +1,43 @@
+"""Write the evidence pack of one enrollment into a file."""
+
+import shutil
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from core import clock
+from core.actors import OPERATOR
+from enrollments.actions.handing_out import hand_out_evidence
+from enrollments.evidence_pack.building import PackNotMade
+from enrollments.models import Enrollment
+
+
+class Command(BaseCommand):
+    help = "Write everything on record about one enrollment into a ZIP that can be checked offline."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("enrollment", type=int, help="the number of the enrollment")
+        parser.add_argument("--to", type=Path, help="the file to write; by default its own name, in this folder")
+
+    def handle(self, *_args: Any, enrollment: int, to: Path | None, **_options: Any) -> None:
+        try:
+            pack = hand_out_evidence(enrollment_id=enrollment, by=OPERATOR, at=clock.now())
+        except Enrollment.DoesNotExist as problem:
+            raise CommandError(f"There is no enrollment {enrollment}.") from problem
+        except PackNotMade as problem:
+            raise CommandError(str(problem)) from problem
+        target = to or Path(pack.name)
+        with pack.file as source:
+            try:
+                with target.open("xb") as file:
+                    target.chmod(0o600)
+                    shutil.copyfileobj(source, file)
+            except OSError as problem:
+                raise CommandError(
+                    f"{target} cannot be written: {problem.strerror}. Name another with --to."
+                ) from problem
+        self.stdout.write(f"{target}: {pack.summary.size_bytes} bytes, SHA-256 {pack.summary.sha256}")
+        for each in pack.summary.missing:
+            self.stderr.write(f"Missing: {each.path}. {each.why}")
