@@ -75,9 +75,9 @@ def build(enrollment_id: int, target: BinaryIO) -> PackSummary:
         with _snapshot():
             enrollment = Enrollment.objects.select_related("customer", "site", "accepted_offer").get(pk=enrollment_id)
             contents.collect(enrollment, spool)
+            anchors.collect(contents.poas_of(enrollment), spool)
             told = story.gather(enrollment, spool)
         newest = spool.newest_fact_at or enrollment.opened_at
-        anchors.add(contents.poas_of(enrollment), spool)
         spool.write_bytes("story.pdf", story.render(told, newest_fact_at=newest))
         spool.write_bytes("verify_pack.py", Path(verify_pack.__file__).read_bytes())
         spool.write_bytes("README.txt", README.encode())

@@ -27,6 +27,7 @@ from enrollments.light.documents import DocumentFetcher
 from enrollments.models import Enrollment, EvidencePackRead, PlanDocument, WebhookDelivery
 from enrollments.states import EnrollmentStatus
 from installations.proofs import CheckedProof, check_proof
+from poa_documents.actions.anchoring import anchor_journal
 from poa_documents.models import PoaDocument
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair
 from tests.factories.installations import go_live_report
@@ -296,6 +297,33 @@ def test_a_forger_who_makes_the_manifest_anew_is_still_found_out(road: Road) -> 
     files["story.pdf"] += b"%"
     _, _, status = verify_pack.verify(io.BytesIO(packed_anew(files)), expected=summary.sha256)
     assert status == verify_pack.ALTERED
+
+
+def test_a_journal_written_anew_no_longer_fits_its_anchor(road: Road) -> None:
+    enrollment = from_pto_to_active(road)
+    road.clock.at += timedelta(days=1)
+    anchor_journal(at=road.clock.at)
+    content, _ = made(enrollment)
+    files = files_of(content)
+    journal = named(files, "journal.jsonl")
+    anchor = named(files, "authority/anchors/")
+    _, notes, status = verify_pack.verify(io.BytesIO(content))
+    assert status == verify_pack.INTACT
+    assert any(f"of which anchor {anchor[18:-5]} saw" in note for note in notes)
+
+    rewritten, previous = [], ""
+    for line in files[journal].splitlines():
+        entry = json.loads(line)
+        entry.pop("sha256")
+        entry["previous_sha256"] = previous
+        entry["actor"] = entry["actor"].replace("system", "light")
+        previous = verify_pack.sha256_of(entry)
+        rewritten.append(verify_pack.canonical({**entry, "sha256": previous}) + b"\n")
+    files[journal] = b"".join(rewritten)
+    problems, status = checked(packed_anew(files))
+
+    assert status == verify_pack.ALTERED
+    assert any("it is not the journal that the anchor" in problem for problem in problems)
 
 
 def test_an_archive_that_is_not_exactly_ours_is_refused(road: Road) -> None:
