@@ -10,6 +10,7 @@ from typing import Any
 
 import typst
 from django.conf import settings
+from django.utils.text import capfirst
 
 from core.dates import CHICAGO
 from enrollments.evidence_pack.contents import folder_of, poas_of
@@ -152,7 +153,7 @@ def _offer_chapter(attempt: AcceptAttempt) -> dict[str, Any]:
         "note": "Every limit that was signed, beside what was offered. The offer as it came is in light/offers.jsonl.",
         "rows": [
             (
-                str(field.get("field", "")).capitalize(),
+                capfirst(str(field.get("field", ""))),
                 (
                     f"signed {field.get('signed')}, offered {field.get('offered')}: "
                     f"{'fits' if field.get('fits') else 'DOES NOT FIT'}"

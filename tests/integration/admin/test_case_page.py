@@ -1,5 +1,7 @@
 """An enrollment's page: the gates, the next step and why, offers beside limits, everything that happened."""
 
+import hashlib
+import io
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 
 from core.actors import Actor
 from core.admin_site import page_of
-from enrollments.models import RemoteCall, WebhookDelivery
+from enrollments.evidence_pack import verify_pack
+from enrollments.models import EvidencePackRead, RemoteCall, WebhookDelivery
 from enrollments.states import HoldCode
 from tests.factories.cases import case, case_waiting_for_signature, hold, judged_offer, looked_at
 from tests.factories.installations import AT, go_live_report, installation
@@ -140,3 +143,25 @@ def test_lists_take_as_many_queries_for_many_rows_as_for_few(office_client: Clie
         office_client.get(f"/admin/{address}/")
 
     assert len(with_many) == len(with_few)
+
+
+def test_the_evidence_pack_is_one_press_away_and_taking_it_is_on_record(
+    office_client: Client, viewer_client: Client
+) -> None:
+    job = installation(AT - timedelta(days=30))
+    signed_poa(customer=job.customer, site=job.site, at=AT - timedelta(days=3))
+    enrollment = case(job=job)
+    address = f"{page_of(enrollment)[:-7]}press/evidence/"
+
+    refused = viewer_client.post(address)
+    answer = office_client.post(address)
+    content = b"".join(answer.streaming_content)  # type: ignore[attr-defined]  # a file, not a page
+    answer.close()
+
+    assert refused.status_code == 403
+    assert "attachment" in answer["Content-Disposition"]
+    assert "no-store" in answer["Cache-Control"]
+    assert verify_pack.verify(io.BytesIO(content))[2] == verify_pack.INTACT
+    read = EvidencePackRead.objects.get(enrollment=enrollment)
+    assert read.sha256 == hashlib.sha256(content).hexdigest()
+    assert read.actor.startswith("staff:")
