@@ -156,7 +156,6 @@ def test_the_evidence_pack_is_one_press_away_and_taking_it_is_on_record(
     refused = viewer_client.post(address)
     answer = office_client.post(address)
     content = b"".join(answer.streaming_content)  # type: ignore[attr-defined]  # a file, not a page
-    answer.close()
 
     assert refused.status_code == 403
     assert "attachment" in answer["Content-Disposition"]

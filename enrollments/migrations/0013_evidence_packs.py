@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('enrollments', '0011_plan_documents'),
+        ('enrollments', '0012_light_pace'),
     ]
 
     operations = [
