@@ -126,6 +126,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _records("Staff and technicians", "auth", "user", "badge"),
                     _records("Groups", "auth", "group", "groups"),
+                    {"title": "My second step", "icon": "password", "link": reverse_lazy("office_second_step:ask")},
                 ],
             },
         ],

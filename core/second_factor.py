@@ -7,6 +7,7 @@ replaced, ends the trust of every session that was opened with it.
 """
 
 import base64
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -27,6 +28,7 @@ ENCRYPTION_CONTEXT = "mfa.Authenticator.data"
 STEP_KEY = "second_step"
 NEW_SECRET_KEY = "second_step_new_secret"  # noqa: S105 - the name of a place in the session
 SECONDS_A_CODE_LIVES = 90
+SECRET_PARTS = frozenset({"secret", "seed"})
 
 
 class Door(StrEnum):
@@ -205,6 +207,34 @@ def since(user: User) -> datetime | None:
     """When this person set up the second factor."""
     found = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).first()
     return found.created_at if found else None
+
+
+def count_by_key() -> Counter[str]:
+    """Count the secrets of second factors by the id of the key that each needs."""
+    kept = Authenticator.objects.values_list("data", flat=True)
+    return Counter(data[name].partition(":")[0] for data in kept for name in SECRET_PARTS & data.keys())
+
+
+def encrypt_anew() -> int:
+    """
+    Encrypt with the first key whatever another key encrypted, and give how many secrets that were.
+
+    :raises core.encryption.CannotDecrypt: a secret's key is not configured; those before it stay encrypted anew
+    """
+    newest = next(iter(settings.FIELD_ENCRYPTION_KEYS))
+    done = 0
+    for key in Authenticator.objects.order_by("pk").values_list("pk", flat=True):
+        with transaction.atomic():  # a recovery code used meanwhile must stay used
+            factor = Authenticator.objects.select_for_update().filter(pk=key).first()
+            if factor is None:
+                continue
+            for name in SECRET_PARTS & factor.data.keys():
+                if factor.data[name].partition(":")[0] != newest:
+                    plain = encryption.decrypt(factor.data[name], context=ENCRYPTION_CONTEXT)
+                    factor.data[name] = encryption.encrypt(plain, context=ENCRYPTION_CONTEXT)
+                    done += 1
+            factor.save(update_fields=["data"])
+    return done
 
 
 def _recovery_codes(user: User) -> RecoveryCodes | None:

@@ -351,3 +351,15 @@ def test_the_command_refuses_what_cannot_be(olivia: User, username: str, by: str
 
     with pytest.raises(CommandError, match=problem):
         call_command("reset_second_factor", username, by=by, reason=reason)
+
+
+def test_a_new_encryption_key_takes_over_the_secrets_of_second_steps(olivia: User, settings: Settings) -> None:
+    phone, codes = set_up_phone(with_password(olivia))
+    old = settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = {"new": b"n" * 32, **old}
+
+    call_command("rotate_field_keys")
+
+    settings.FIELD_ENCRYPTION_KEYS = {"new": b"n" * 32}
+    for code in (phone.code(), codes[0]):
+        assert with_password(olivia).post("/admin/second-step/", {"code": code}).status_code == 302
