@@ -10,7 +10,7 @@ from enrollments.actions import confirming
 from enrollments.actions.fetching import owe_documents
 from enrollments.actions.moving import EnrollmentMoved, lock, take_move
 from enrollments.actions.stopping import place_hold
-from enrollments.actions.writing import Tools, call, check_still_wanted, close_done, last_look, open_write, still_due
+from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
 from enrollments.decision import start_plan
 from enrollments.facts import Facts, offered_plan, signed_limits
 from enrollments.light.payloads import Acceptance
@@ -47,12 +47,11 @@ def accept_plan(enrollment_id: int, step: AcceptPlan, tools: Tools) -> None:
     )
     account_uuid = str(attempt.enrollment.light_account_uuid)
 
-    def look() -> None:
-        last_look(attempt.write, light_plan_group=attempt.poa.envelope.light_plan_group)()
-        check_still_wanted(attempt.write, step, tools)
-
     answer = call(
-        attempt.write, lambda: tools.light.accept_plan(account_uuid, acceptance, last_look=look), clock=tools.clock
+        attempt.write,
+        step,
+        lambda last_look: tools.light.accept_plan(account_uuid, acceptance, last_look=last_look),
+        tools=tools,
     )
 
     _keep_acceptance(attempt, answer.raw, at=tools.clock.now())
@@ -151,11 +150,7 @@ def finalize(enrollment_id: int, step: Finalize, tools: Tools) -> None:
     write = _open_finalizing(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
     account_uuid = str(write.enrollment.light_account_uuid)
 
-    def look() -> None:
-        last_look(write)()
-        check_still_wanted(write, step, tools)
-
-    call(write, lambda: tools.light.finalize(account_uuid, last_look=look), clock=tools.clock)
+    call(write, step, lambda last_look: tools.light.finalize(account_uuid, last_look=last_look), tools=tools)
 
     _keep_finalized(write, at=tools.clock.now())
 

@@ -46,7 +46,9 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
 
     write, new_account = record()
 
-    account = call(write, lambda: tools.light.create_account(new_account), clock=tools.clock)
+    account = call(
+        write, step, lambda last_look: tools.light.create_account(new_account, last_look=last_look), tools=tools
+    )
 
     @repeatable
     def keep() -> None:
@@ -82,7 +84,12 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
     write, poa, signed_at = record()
     account_uuid = str(write.enrollment.light_account_uuid)
 
-    call(write, lambda: tools.light.record_client_agent(account_uuid, accepted_at=signed_at), clock=tools.clock)
+    call(
+        write,
+        step,
+        lambda last_look: tools.light.record_client_agent(account_uuid, accepted_at=signed_at, last_look=last_look),
+        tools=tools,
+    )
 
     @repeatable
     def keep() -> None:

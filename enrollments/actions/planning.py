@@ -38,7 +38,12 @@ def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
     esi_id = write.enrollment.site.esi_id
     account_uuid = str(write.enrollment.light_account_uuid)
 
-    offered = call(write, lambda: tools.light.request_plans(account_uuid, esi_id=esi_id), clock=tools.clock)
+    offered = call(
+        write,
+        step,
+        lambda last_look: tools.light.request_plans(account_uuid, esi_id=esi_id, last_look=last_look),
+        tools=tools,
+    )
 
     @repeatable
     def keep() -> None:

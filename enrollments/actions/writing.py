@@ -9,12 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
-from uuid import UUID
 
 from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
 from core.transactions import repeatable
-from enrollments import stops
 from enrollments.actions.moving import EnrollmentMoved, lock, note, take_move
 from enrollments.decision import decide
 from enrollments.facts import Facts, gather, governing_poa
@@ -98,71 +96,54 @@ def abandon_open_writes(enrollment_id: int, *, at: datetime) -> None:
         lose_answer(write.pk, outcome="The worker stopped before an answer was kept.", at=at)
 
 
-def last_look(write: LightWrite, *, light_plan_group: UUID | None = None) -> Callable[[], None]:
-    """
-    Give what looks once more, right before a write is sent, whether people stopped it since it was recorded.
-
-    Recording and sending may lie apart: an account token is fetched in between, and Light may be slow.
-    """
-
-    def look() -> None:
-        if stops.why_writes_are_stopped():
-            raise StoppedMeanwhile(f"{write.get_kind_display()}: all writes to Light were stopped meanwhile.")
-        if light_plan_group is not None and stops.are_acceptances_paused(light_plan_group):
-            raise StoppedMeanwhile(f"{write.get_kind_display()}: acceptances were paused meanwhile.")
-
-    return look
-
-
+@repeatable
 def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
     """
-    Look once more at the case itself, right before a write that binds the customer is sent.
+    Look once more at the case, right before a write is sent: would it be decided now, and does the authority stand?
 
-    A revocation, a withdrawn go-live or midnight then still counts, and so does another worker that took this one for
-    dead.
+    Recording and sending may lie apart: an account token is fetched in between, Light may be slow, or a call waits its
+    turn. A pause, a revocation, a withdrawn go-live or midnight then still counts, and so does another worker that took
+    this one for dead.
 
     :raises StoppedMeanwhile: it must not be sent any more
     """
-
-    @repeatable
-    def look() -> None:
-        at = tools.clock.now()
-        enrollment = lock(write.enrollment_id)
-        lock_authority(enrollment)
-        if LightWrite.objects.values_list("status", flat=True).get(pk=write.pk) != WriteStatus.OPEN:
-            raise StoppedMeanwhile(f"{write.get_kind_display()}: it was settled meanwhile.")
-        facts = gather(enrollment)
-        status = EnrollmentStatus.OPEN if write.kind == WriteKind.ACCEPT_PLAN else facts.status
-        if decide(replace(facts, unsettled=None, status=status), now=at, policy=tools.policy) != step:
-            raise StoppedMeanwhile(f"{write.get_kind_display()}: the case changed meanwhile.")
-        assert facts.authority is not None  # noqa: S101 - the step needs one, and is still the next
-        poa = PoaDocument.objects.select_related("envelope", "site").get(pk=facts.authority.poa_id)
-        is_conclusion = write.kind == WriteKind.FINALIZE
-        try:
-            check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=is_conclusion)
-        except AuthorityMissing as missing:
-            raise StoppedMeanwhile(f"{write.get_kind_display()}: {missing.for_staff}") from missing
-
-    look()
+    at = tools.clock.now()
+    enrollment = lock(write.enrollment_id)
+    lock_authority(enrollment)
+    if LightWrite.objects.values_list("status", flat=True).get(pk=write.pk) != WriteStatus.OPEN:
+        raise StoppedMeanwhile(f"{write.get_kind_display()}: it was settled meanwhile.")
+    facts = gather(enrollment)
+    status = EnrollmentStatus.OPEN if write.kind == WriteKind.ACCEPT_PLAN else facts.status
+    comes_next = decide(replace(facts, unsettled=None, status=status), now=at, policy=tools.policy)
+    if comes_next != step:
+        raise StoppedMeanwhile(f"{write.get_kind_display()}: the case changed meanwhile. {comes_next.because}")
+    assert facts.authority is not None  # noqa: S101 - the step needs one, and is still the next
+    poa = PoaDocument.objects.select_related("envelope", "site").get(pk=facts.authority.poa_id)
+    is_conclusion = write.kind == WriteKind.FINALIZE
+    try:
+        check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=is_conclusion)
+    except AuthorityMissing as missing:
+        raise StoppedMeanwhile(f"{write.get_kind_display()}: {missing.for_staff}") from missing
 
 
-def call(write: LightWrite, send: Callable[[], Answer], *, clock: Clock) -> Answer:
+def call(write: LightWrite, step: Step, send: Callable[[Callable[[], None]], Answer], *, tools: Tools) -> Answer:
     """
     Make the call that `write` records, and close the record unless an answer came.
 
-    With an answer the caller closes it, in the transaction that keeps what the answer brought.
+    `send` is given what must be called at the last moment before anything is sent. With an answer the caller closes
+    the record, in the transaction that keeps what the answer brought.
 
     A worker that slept between record and call, in a paused machine say, must not send any more: others may already
     be looking for the outcome.
 
     :raises CallFailed: no answer; record and enrollment are up to date
     """
+    clock = tools.clock
     if clock.now() - write.opened_at > LONGEST_SLEEP_BEFORE_SENDING:
         close_not_done(write.pk, outcome="Not sent: too long after it was recorded.", at=clock.now())
         raise CallFailed(f"Write {write.pk} was too old to be sent.")
     try:
-        last_look(write)()
-        return send()
+        return send(lambda: check_still_wanted(write, step, tools))
     except StoppedMeanwhile as stop:
         close_not_done(write.pk, outcome=f"Not sent. {stop}", at=clock.now())
         raise CallFailed from stop

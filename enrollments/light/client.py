@@ -144,11 +144,12 @@ class LightClient:
 
     # Accounts
 
-    def create_account(self, new: NewAccount) -> Account:
+    def create_account(self, new: NewAccount, *, last_look: Callable[[], None] | None = None) -> Account:
         """
         Create an account. When Light refuses an optional field by name, the account is created without those fields.
 
-        On `InDoubt` look for the account with `find_accounts` before creating another one.
+        `last_look` is called when all is ready and nothing was sent; what it raises comes out as it is. So it is with
+        every write. On `InDoubt` look for the account with `find_accounts` before creating another one.
 
         :raises Conflict: Light knows the e-mail already; link the account by hand
         """
@@ -156,11 +157,14 @@ class LightClient:
         optional = self._optional_fields(new)
         path = "/v1/app/accounts"
         purpose = "create an account"
-        answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload={**required, **optional})
+        payload = {**required, **optional}
+        answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload=payload, last_look=last_look)
         if answer.status == 422 and fields_named(answer.error_body(), tuple(optional)):
             purpose = "create an account without optional fields"
-            answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload=required)
-        self._check_write(answer, purpose=purpose, sent={**required, **optional})
+            answer = self._ask(
+                "POST", path, purpose=purpose, token=self._app_token, payload=required, last_look=last_look
+            )
+        self._check_write(answer, purpose=purpose, sent=payload)
         return self._parse_write(answer, self._parse_account, purpose=purpose)
 
     def find_accounts(self, email: str) -> tuple[Account, ...]:
@@ -213,7 +217,9 @@ class LightClient:
 
         return self._question("GET", self._account_path(account_uuid), purpose=READING, parse=parse)
 
-    def record_client_agent(self, account_uuid: str, *, accepted_at: datetime) -> None:
+    def record_client_agent(
+        self, account_uuid: str, *, accepted_at: datetime, last_look: Callable[[], None] | None = None
+    ) -> None:
         """
         Tell Light that we act for the customer since `accepted_at`, the instant of the signature, in whole seconds.
 
@@ -228,7 +234,7 @@ class LightClient:
         payload = {"client_agent_accepted_at": moment}
         purpose = "record the client agent"
         path = self._account_path(account_uuid, "/record-client-agent")
-        answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload=payload)
+        answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload=payload, last_look=last_look)
         if answer.status in self._dialect.already_recorded_statuses:
             return
         is_fresh = self._clock() - accepted_at < _CLOCKS_APART
@@ -255,9 +261,11 @@ class LightClient:
 
     # Plans
 
-    def request_plans(self, account_uuid: str, *, esi_id: str) -> PlanList:
+    def request_plans(self, account_uuid: str, *, esi_id: str, last_look: Callable[[], None] | None = None) -> PlanList:
         """
         Ask for today's offers for this meter. No offer at all is an ordinary answer.
+
+        It is asked again when passing trouble came instead of an answer, each time after another look.
 
         :raises UnknownToLight: the account or the ESI ID does not exist
         """
@@ -267,6 +275,7 @@ class LightClient:
             purpose="request plans",
             parse=parse_plans,
             payload={"esi_id": esi_id},
+            last_look=last_look,
         )
 
     def accept_plan(
@@ -274,8 +283,6 @@ class LightClient:
     ) -> AcceptAnswer:
         """
         Accept the plan for the customer, with an account token minted just before. Sent once, never repeated.
-
-        `last_look` is called when all is ready and nothing was sent; what it raises comes out as it is.
 
         :raises Conflict: accepted before, plan expired, or the account not ready; read the account
         """
@@ -301,8 +308,6 @@ class LightClient:
     def finalize(self, account_uuid: str, *, last_look: Callable[[], None] | None = None) -> None:
         """
         Finish the enrollment after the acceptance. Light may call a repeat a success or a conflict.
-
-        `last_look` is called when all is ready and nothing was sent; what it raises comes out as it is.
 
         :raises Conflict: finalized before, or something is missing; only reading the account tells which
         :raises DialectWrong: the configured path does not exist; says nothing about the account
@@ -346,10 +351,17 @@ class LightClient:
         payload: Mapping[str, object] | None = None,
         query: Mapping[str, str] | None = None,
         account_uuid: str | None = None,
+        last_look: Callable[[], None] | None = None,
     ) -> Parsed:
         """Ask what changes nothing, a few times if need be. Every failure that may pass is `NotReached`."""
         answer = self._ask_patiently(
-            method, path, purpose=purpose, payload=payload, query=query, account_uuid=account_uuid
+            method,
+            path,
+            purpose=purpose,
+            payload=payload,
+            query=query,
+            account_uuid=account_uuid,
+            last_look=last_look,
         )
         if answer.status >= 500 or answer.status < 200 or answer.status in {408, 425, 429}:
             raise NotReached(
@@ -381,17 +393,29 @@ class LightClient:
         payload: Mapping[str, object] | None,
         query: Mapping[str, str] | None,
         account_uuid: str | None,
+        last_look: Callable[[], None] | None,
     ) -> Answer:
         for pause_seconds in (*_PAUSES_SECONDS, None):
             trouble: LightError
             try:
                 if account_uuid is None:
                     answer = self._ask(
-                        method, path, purpose=purpose, token=self._app_token, payload=payload, query=query
+                        method,
+                        path,
+                        purpose=purpose,
+                        token=self._app_token,
+                        payload=payload,
+                        query=query,
+                        last_look=last_look,
                     )
                 else:
                     answer = self._ask_as_account(
-                        method, path, account_uuid=account_uuid, purpose=purpose, payload=payload
+                        method,
+                        path,
+                        account_uuid=account_uuid,
+                        purpose=purpose,
+                        payload=payload,
+                        last_look=last_look,
                     )
             except OutOfTurn:
                 raise

@@ -6,8 +6,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from enrollments.actions.holding import NotReconciled, hold_writes, release_writes
+from enrollments.light.pace import Unhurried
 from enrollments.models import Enrollment, LightWrite, ReconciliationRun, SystemHold
-from enrollments.states import EnrollmentStatus, HoldOwner, WriteStatus
+from enrollments.states import EnrollmentStatus, HoldOwner, WriteKind, WriteStatus
 from enrollments.steps import Waiting
 from tests.integration.enrollments.road import OFFICE, Road
 
@@ -61,6 +62,38 @@ def test_an_accepted_plan_is_not_finalized_either(road: Road, monkeypatch: pytes
     assert case.status == EnrollmentStatus.ACCEPTED
     assert case.next_step == Waiting.WRITES_HELD
     assert len(road.acceptances_of(case)) == 1
+
+
+class HeldWhileWaiting(Unhurried):
+    """All writes are stopped at the very moment when a write of one kind waits for its turn to be sent."""
+
+    def __init__(self, road: Road, kind: WriteKind) -> None:
+        self._road, self._kind = road, kind
+
+    def take_turn(self) -> None:
+        waits = LightWrite.objects.filter(kind=self._kind, status=WriteStatus.OPEN).exists()
+        if waits and not SystemHold.objects.exists():
+            hold(self._road)
+
+
+@pytest.mark.parametrize("kind", WriteKind)
+def test_a_write_that_waits_for_its_turn_is_not_sent_any_more(
+    road: Road, monkeypatch: pytest.MonkeyPatch, kind: WriteKind
+) -> None:
+    monkeypatch.setattr(road.light, "_pace", HeldWhileWaiting(road, kind))
+    case = road.case()
+    road.run(case)
+    if case.light_account_uuid is not None:
+        road.finish_at_light(case)
+    road.report_pto(case)
+
+    road.live(case, timedelta(hours=5))
+
+    write = LightWrite.objects.get(kind=kind)
+    assert write.status == WriteStatus.NOT_DONE
+    assert write.outcome.startswith("Not sent")
+    assert "The provider moves." in write.outcome
+    assert case.next_step == Waiting.WRITES_HELD
 
 
 def test_after_the_release_every_case_goes_on_by_itself(road: Road) -> None:
