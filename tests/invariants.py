@@ -29,9 +29,9 @@ from enrollments.models import (
     WebhookDelivery,
 )
 from enrollments.states import MOVES, EnrollmentStatus, WriteKind, WriteStatus
-from installations.models import Customer, GoLiveReport
+from installations.models import Customer, GoLiveReport, KeptProof, ProofFile
 from poa_documents import evidence
-from poa_documents.models import Envelope, EvidenceEntry, PoaDocument, SignatureKind
+from poa_documents.models import ConsentRecord, Envelope, EvidenceEntry, PoaDocument, SignatureKind, Statement
 from poa_documents.states import EVER_SIGNED_STATUSES, PoaStatus
 
 FIRST_START_DAY, LAST_START_DAY = 7, 30
@@ -65,6 +65,16 @@ def differences_from_light(acceptances: Sequence[Mapping[str, Any]]) -> list[str
 
     What a customer accepted by himself is not ours and is left out.
     """
+    unknown, invented = acceptances_unlike(acceptances)
+    return [f"accepted at Light, not on record: {row}" for row in unknown] + [
+        f"on record, not accepted at Light: {row}" for row in invented
+    ]
+
+
+def acceptances_unlike(
+    acceptances: Sequence[Mapping[str, Any]],
+) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """Give what only Light holds and what only our records hold: account, ESI ID, plan and start of each."""
     theirs = Counter(
         (row["account_uuid"], row["esi_id"], row["plan_uuid"], row["service_start_date"])
         for row in acceptances
@@ -79,9 +89,7 @@ def differences_from_light(acceptances: Sequence[Mapping[str, Any]]) -> list[str
         )
         for attempt in AcceptAttempt.objects.filter(succeeded=True).select_related("enrollment", "offer")
     )
-    return [f"accepted at Light, not on record: {row}" for row in (theirs - ours).elements()] + [
-        f"on record, not accepted at Light: {row}" for row in (ours - theirs).elements()
-    ]
+    return list((theirs - ours).elements()), list((ours - theirs).elements())
 
 
 def no_acceptance_without_authority(seen: Seen) -> Iterator[str]:
@@ -291,10 +299,24 @@ def every_change_has_its_evidence(_seen: Seen) -> Iterator[str]:
                 yield f"{enrollment}: {kind} at {at} is in no journal"
 
 
-def every_submission_counts_once(_seen: Seen) -> Iterator[str]:
-    """I11: what a technician sent is one report, however often it came."""
+def what_people_gave_is_kept_and_counts_once(_seen: Seen) -> Iterator[str]:
+    """I11: one report for what a technician sent, however often it came; each photo and each signature still there."""
     sent = Counter(GoLiveReport.objects.values_list("submission_id", flat=True))
     yield from (f"submission {submission} counts {count} times" for submission, count in sent.items() if count > 1)
+    for proof in (*ProofFile.objects.all(), *KeptProof.objects.all()):
+        if proof.unstored_content:
+            continue
+        try:
+            read(StoredFile(proof.storage_key, proof.sha256, proof.size_bytes))
+        except FileAltered as problem:
+            yield f"{type(proof).__name__} {proof.pk} is lost: {problem}"
+    for poa in PoaDocument.objects.filter(signed_at__isnull=False, signature_kind=""):
+        yield f"POA {poa.pk} was signed and its signature is gone"
+    agreed: dict[int, set[str]] = defaultdict(set)
+    for poa_id, statement in ConsentRecord.objects.values_list("poa_id", "statement"):
+        agreed[poa_id].add(statement)
+    for poa_id in PoaDocument.objects.filter(signed_at__isnull=False).values_list("pk", flat=True):
+        yield from (f"POA {poa_id}: the consent to {lost} is gone" for lost in set(Statement.values) - agreed[poa_id])
 
 
 def no_secret_is_shown(seen: Seen) -> Iterator[str]:
@@ -334,6 +356,6 @@ CHECKS: dict[str, Callable[[Seen], Iterator[str]]] = {
     "I8": no_webhook_vanishes,
     "I9": every_open_case_has_a_next_time_or_a_person,
     "I10": every_change_has_its_evidence,
-    "I11": every_submission_counts_once,
+    "I11": what_people_gave_is_kept_and_counts_once,
     "I12": no_secret_is_shown,
 }

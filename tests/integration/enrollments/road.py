@@ -42,7 +42,7 @@ class SettableClock:
 
 @dataclass
 class Road:
-    """Walks cases; `clock` and the stand-in's clock move together."""
+    """Walks cases; `clock` and the stand-in's clock move together, which may be `light_is_ahead` of it."""
 
     simulator: RunningSimulator
     pair: DialectPair
@@ -50,15 +50,28 @@ class Road:
     policy: Policy = POLICY
     calls_inside_transactions: list[str] = field(default_factory=list)
     has_lost_records: bool = False
+    light_is_ahead: timedelta = timedelta(0)
 
     def __post_init__(self) -> None:
+        self._start_client()
+
+    def start_client_anew(self) -> None:
+        """Forget every token, as a restarted process does."""
+        self.light.close()
+        self._start_client()
+
+    def _start_client(self) -> None:
+        self.light = self._client()
+        self.engine = Engine(Tools(light=self.light, clock=self.clock, policy=self.policy))
+
+    def _client(self) -> LightClient:
         outside = len(connection.atomic_blocks)
 
         def note_open_transaction(exchange: Exchange) -> None:
             if len(connection.atomic_blocks) > outside:
                 self.calls_inside_transactions.append(exchange.purpose)
 
-        self.light = LightClient(
+        return LightClient(
             base_url=self.simulator.url,
             app_token=self.simulator.app_token,
             dialect=self.pair.client,
@@ -68,7 +81,6 @@ class Road:
             pause=lambda _seconds: None,
             observe=note_open_transaction,
         )
-        self.engine = Engine(Tools(light=self.light, clock=self.clock, policy=self.policy))
 
     # People
 
@@ -118,7 +130,7 @@ class Road:
 
     def pass_time(self, span: timedelta) -> None:
         self.clock.at += span
-        self.simulator.control.set_now(self.clock.at)
+        self.simulator.control.set_now(self.clock.at + self.light_is_ahead)
 
     def run(self, enrollment: Enrollment) -> str:
         """Let the engine take the case as far as it goes now."""
