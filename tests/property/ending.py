@@ -1,0 +1,167 @@
+"""The end of every order of events: all is mended, two months pass, and what Light holds is what our records say."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from core.actors import SYSTEM
+from enrollments.actions import comparing, holding, opening, stopping
+from enrollments.models import Difference, Enrollment, Hold, LightWrite, Pause, ReconciliationRun, SystemHold
+from enrollments.states import UNSETTLED_WRITE_STATUSES, DifferenceKind, EnrollmentStatus, HoldCode
+from enrollments.steps import CONSENT_HOLDS
+from installations.states import InstallationStatus
+from poa_documents.models import PoaDocument
+from tests.integration.enrollments.road import OFFICE, Road
+from tests.invariants import acceptances_unlike
+from tests.property.surroundings import Shelf
+
+if TYPE_CHECKING:
+    from tests.property.machine import Cases
+
+TO_THE_END = (
+    *[timedelta(minutes=11)] * 3,
+    *[timedelta(hours=2)] * 2,
+    *[timedelta(days=1)] * 2,
+    timedelta(days=14),
+    timedelta(days=45),
+    timedelta(hours=2),
+)
+"""Leaps long enough for every pause, doubt and start of service to end."""
+
+MOST_ROUNDS = 12
+OVER = frozenset({EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED})
+MOVING = frozenset({EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
+
+
+def settle_everything(cases: "Cases") -> None:
+    _mend(cases)
+    _let_time_pass(cases)
+    _let_doubt_end(cases)
+    cases.every_promise_holds()
+    _records_say_what_light_holds(cases.road)
+    _every_case_has_arrived_or_names_a_person()
+    if cases.everybody_helps:
+        for _ in range(2):
+            _help(cases)
+            _let_time_pass(cases)
+        _let_doubt_end(cases)
+        cases.every_promise_holds()
+        _records_say_what_light_holds(cases.road)
+        _every_case_that_was_helped_has_arrived_or_is_held(cases)
+
+
+def reconcile(road: Road) -> ReconciliationRun:
+    """Compare every account with what we know, as operations do by command and the scheduler does at night."""
+    run = comparing.start_run(by=SYSTEM, at=road.clock.at)
+    while not comparing.continue_run(run.pk, road.engine.tools, pause=lambda _seconds: None):
+        pass
+    return run
+
+
+def _mend(cases: "Cases") -> None:
+    """Take every fault away, and every message: the sweep alone must bring all to its end."""
+    cases.road.simulator.control.clear_faults()
+    cases.road.simulator.control.change_settings(read_lag_seconds=0)
+    cases.road.light_is_ahead = timedelta(0)
+    Shelf.is_down = False
+    cases.queue.waiting.clear()
+
+
+def _let_time_pass(cases: "Cases") -> None:
+    for leap in TO_THE_END:
+        cases.road.pass_time(leap)
+        cases.sweep()
+
+
+def _let_doubt_end(cases: "Cases") -> None:
+    """Doubt ends by reading; where it asks for a person, he has compared the account and lets the case go on."""
+    for _ in range(MOST_ROUNDS):
+        held = Hold.objects.filter(released_at=None)
+        unsettled = LightWrite.objects.filter(status__in=UNSETTLED_WRITE_STATUSES)
+        asked_for = held.filter(code=HoldCode.DOUBT_UNSETTLED)
+        if not asked_for and not unsettled.exclude(enrollment__in=held.values("enrollment_id")).exists():
+            break
+        for hold in asked_for:
+            stopping.release_hold(hold_id=hold.pk, reason="Compared by hand.", by=OFFICE, at=cases.road.clock.at)
+        cases.live(timedelta(hours=2))
+    else:
+        raise AssertionError("Doubt does not end, although nothing fails any more.")
+
+
+def _records_say_what_light_holds(road: Road) -> None:
+    """
+    The one comparison that all this is for.
+
+    An acceptance that shows at Light only after its case was closed, or while a person is asked about it, cannot be in
+    the records of the case; then the comparison of all accounts must name it to people.
+    """
+    unknown, invented = acceptances_unlike(road.simulator.world.acceptances)
+    assert invented == []
+    named = set(_named_by_reconciliation(road)) if unknown else set()
+    for row in unknown:
+        case = Enrollment.objects.get(light_account_uuid=row[0])
+        is_held = case.holds.filter(released_at=None).exclude(owner="").exists()
+        assert is_held or case.status == EnrollmentStatus.ENDED, row
+        assert row[0] in named, row
+    for case in Enrollment.objects.filter(status__in=MOVING):
+        assert case.writes.filter(status__in=UNSETTLED_WRITE_STATUSES).exists(), (case, case.because)
+    for case in Enrollment.objects.filter(status=EnrollmentStatus.FINALIZED):
+        assert road.simulator.world.accounts[str(case.light_account_uuid)].finalized_at is not None
+
+
+def _named_by_reconciliation(road: Road) -> list[str]:
+    kinds = [DifferenceKind.ACCEPTED_UNKNOWN_TO_US, DifferenceKind.ACCEPTED_DIFFERENTLY]
+    found = Difference.objects.filter(run=reconcile(road), kind__in=kinds)
+    return list(found.values_list("light_account_uuid", flat=True))
+
+
+def _every_case_has_arrived_or_names_a_person() -> None:
+    for case in Enrollment.objects.exclude(status__in=OVER):
+        is_held = case.holds.filter(released_at=None).exclude(owner="").exists()
+        assert is_held or case.whose_turn, _story(case)
+
+
+# When everybody does his part
+
+
+def _help(cases: "Cases") -> None:
+    """Operations, office, customer and technician do what the case may wait for, in this order."""
+    at = cases.road.clock.at
+    for pause in Pause.objects.filter(ended_at=None):
+        cases.road.resume(pause)
+    if SystemHold.objects.filter(ended_at=None).exists():
+        reconcile(cases.road)
+        holding.release_writes(by=OFFICE, at=at)
+    cases.prices_move("1")
+    for number, job in enumerate(cases.jobs):
+        job.refresh_from_db()
+        case = opening.look_again(site_id=job.site_id, at=at)
+        if case is None or case.status != EnrollmentStatus.OPEN or job.status == InstallationStatus.CANCELLED:
+            continue
+        cases.credit_freezes_or_thaws(number, "unfreeze_credit")
+        cases.light_shows_another_status(number, None)
+        cases.customer_signs(number, "roomy", 1)
+        for hold in case.holds.filter(released_at=None).exclude(code__in=CONSENT_HOLDS):
+            stopping.release_hold(hold_id=hold.pk, reason="Looked into it.", by=OFFICE, at=at)
+        cases.live(timedelta(hours=2))
+        cases.customer_finishes_steps_at_light(number, ())
+        cases.go_live_is_reported(number, OFFICE, 0, 1)
+        cases.go_live_is_looked_at_again(number, "confirm")
+    cases.live(timedelta(hours=3))
+
+
+def _every_case_that_was_helped_has_arrived_or_is_held(cases: "Cases") -> None:
+    for case in Enrollment.objects.exclude(status__in=OVER):
+        is_held = case.holds.filter(released_at=None).exclude(owner="").exists()
+        assert is_held, _story(case)
+
+
+def _story(case: Enrollment) -> str:
+    """Say what a person needs to understand why a case did not arrive."""
+    at_site = {"site": case.site_id, "customer": case.customer_id}
+    lines = [
+        f"{case} is {case.status}, {case.next_step}: {case.because} (turn of {case.whose_turn or 'nobody'})",
+        *(f"job {job.pk}: {job.status}" for job in case.installations.all()),
+        *(f"POA {poa.pk}: {poa.status} {poa.ended_because}" for poa in PoaDocument.objects.filter(**at_site)),
+        *(f"{event.at:%m-%d %H:%M} {event.name} {event.reason}" for event in case.events.order_by("pk")),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,730 @@
+"""
+Several cases at once, and everything that people, clock, queue, storage and Light can do to them, in any order.
+
+Messages are real: what actions queue at their commit waits in a queue until a rule delivers it, once or more, now or
+days later, or loses it. After every step every promise is checked.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from django.db import connection
+from django.test import RequestFactory
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from core.actors import Actor
+from core.dates import chicago_day
+from core.moves import MoveNotAllowed
+from core.queue import TaskName
+from enrollments.actions import attesting, confirming, holding, opening, settling, stopping
+from enrollments.actions.recovering import take_over
+from enrollments.light.errors import LightError
+from enrollments.light.events import KnownEvent
+from enrollments.models import Enrollment, Hold, Pause, SystemHold, WebhookDelivery
+from enrollments.webhooks.views import receive
+from installations import actions as installation_actions
+from installations.guards import ReportNotCurrent
+from installations.models import GoLiveReport, GoLiveSource, HardwareKind, Installation
+from installations.states import CURRENT_REPORT_STATUSES, InstallationStatus
+from poa_documents import actions as poa_actions
+from poa_documents.guards import AuthorityMissing
+from poa_documents.models import PlanPromise, PoaDocument, SignatureKind
+from poa_documents.states import PoaStatus
+from simulator.remote_control import ControlRefused
+from simulator.server import RunningSimulator
+from simulator.webhooks import event_body, signed_headers
+from tests.contract.dialects import DIALECT_PAIRS, DialectPair
+from tests.factories import installations as made
+from tests.factories.poa_documents import drafted_poa
+from tests.integration.enrollments.road import MORNING, OFFICE, Road, SettableClock, roomy_promise
+from tests.invariants import broken_invariants
+from tests.property import ending
+from tests.property.surroundings import (
+    HouseClock,
+    Killed,
+    Log,
+    Message,
+    Queue,
+    Shelf,
+    database_to_be_undone,
+    killed_at_statement,
+    run,
+    sweep_names,
+)
+
+TECHNICIAN = Actor.technician(7)
+MOST_WAKES = 400
+MOST_DELIVERED = 1_000
+CALLS = ("create_account", "record_client_agent", "request_plans", "accept_plan", "finalize", "read_account")
+WRITE_OPERATIONS = frozenset({"create", "record", "request_plans", "accept", "finalize"})
+OPERATIONS = ("create", "record", "request_plans", "accept", "finalize", "read", "list", "token", "*")
+FAULTS = (
+    "drop_before",
+    "drop_after",
+    "error_before",
+    "error_after",
+    "rate_limit",
+    "malformed",
+    "truncate_after",
+    "html",
+    "nulls",
+    "numbers_as_text",
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "conflict",
+    "unprocessable",
+)
+WAYS_TO_ASK_FOR_PATIENCE = ("30", "900", "Fri, 06 Mar 2026 16:00:00 GMT", None)
+"""Seconds, a date, and nothing at all."""
+
+REFUSALS = (
+    MoveNotAllowed,
+    ControlRefused,
+    ReportNotCurrent,
+    AuthorityMissing,
+    LightError,
+    attesting.WrongAccount,
+    holding.NothingHeld,
+    holding.NotReconciled,
+    stopping.HoldNotOpen,
+    stopping.ConsentCannotBeOverridden,
+    stopping.CannotClose,
+    stopping.NotPaused,
+    poa_actions.UnsignedPoaExists,
+    poa_actions.CustomerNotAtSite,
+)
+"""What a person is told who comes too late or asks for too much: an answer, and nothing has changed."""
+
+STAGES = ("sold", "signed", "known", "complete", "live", "accepting", "accepted", "finalized")
+"""How far a case has come when the machine takes over. The last worker of one that is accepting or accepted died."""
+
+which_case = st.integers(min_value=0, max_value=2)
+which_message = st.integers(min_value=0, max_value=20)
+
+
+class Cases(RuleBasedStateMachine):
+    simulators: ClassVar[dict[str, tuple[RunningSimulator, DialectPair]]] = {}
+    settings: ClassVar[Any]
+    jobs_at_start: ClassVar[list[Installation]] = []
+    promises: ClassVar[dict[str, PlanPromise]] = {}
+    current: ClassVar["Cases"]
+    log: ClassVar[Log] = Log()
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Register once what every order of events begins with."""
+        poa_actions.ensure_templates()
+        cls.promises = {
+            "roomy": roomy_promise(),
+            "tight": roomy_promise(highest_average_cents_per_kwh_1000=Decimal("1.5")),
+        }
+        cls.jobs_at_start = [
+            made.installation(MORNING, customer=made.customer(MORNING), site=made.site(MORNING)) for _ in range(3)
+        ]
+        connection.run_on_commit = []
+
+    @initialize(
+        dialect=st.sampled_from(sorted(pair.name for pair in DIALECT_PAIRS)),
+        stages=st.lists(st.sampled_from(STAGES), min_size=3, max_size=3),
+        everybody_helps=st.booleans(),
+    )
+    def open_cases(self, dialect: str, stages: list[str], *, everybody_helps: bool) -> None:
+        self._undo = database_to_be_undone()
+        self._undo.__enter__()
+        Cases.current = self
+        Shelf.clear()
+        self.log.clear()
+        running, pair = self.simulators[dialect]
+        running.control.reset()
+        running.control.set_now(MORNING)
+        running.control.freeze_clock()
+        self.settings.LIGHT_DIALECT = pair.client
+        self.queue = Queue()
+        self.everybody_helps = everybody_helps
+        self.road = Road(running, pair, clock=SettableClock(MORNING))
+        HouseClock.road_clock = self.road.clock
+        self._changes_at_last_check = -1
+        self._stopped_writes: frozenset[str] = frozenset()
+        self._requests_seen = 0
+        self.jobs = self.jobs_at_start
+        for number, stage in enumerate(stages):
+            self._bring_to(number, stage)
+        self.queue.take_committed()
+
+    def _bring_to(self, number: int, stage: str) -> None:
+        """Walk a case to its stage by the real moves."""
+        job = self._job(number)
+        walk: list[Callable[[Enrollment], object]] = [
+            lambda _: self.road.sign(job, promise=self.promises["roomy"]),
+            self.road.run,
+            self.road.finish_at_light,
+            self.road.report_pto,
+        ]
+        last_turns: dict[str, Callable[[Enrollment], object]] = {
+            "accepting": lambda case: self._run_until(case, "accept_plan"),
+            "accepted": lambda case: self._run_until(case, "finalize"),
+            "finalized": self.road.run,
+        }
+        how_far = STAGES.index(stage)
+        for go in [*walk[:how_far], *(turn for name, turn in last_turns.items() if name == stage)]:
+            case = opening.look_again(site_id=job.site_id, at=self.road.clock.at)
+            assert case is not None
+            go(case)
+
+    def _run_until(self, case: Enrollment, call: str) -> None:
+        """Run a case until its worker dies with the call recorded and not sent."""
+
+        def dying(*_args: Any, **_kwargs: Any) -> Any:
+            raise Killed
+
+        with self._replaced(self.road.light, call), suppress(Killed):
+            setattr(self.road.light, call, dying)
+            self.road.run(case)
+
+    # The customer
+
+    @rule(number=which_case, promise=st.sampled_from(["roomy", "roomy", "roomy", "tight"]), times=st.integers(1, 2))
+    def customer_signs(self, number: int, promise: str, times: int) -> None:
+        job = self._job(number)
+        for poa in PoaDocument.objects.filter(site=job.site, status__in=[PoaStatus.DRAFT, PoaStatus.SENT]):
+            poa_actions.void_poa(poa_id=poa.pk, reason="Drawn up anew.", by=OFFICE, at=self.road.clock.at)
+        with suppress(*REFUSALS):
+            poa = self.road.sign(job, promise=self.promises[promise])
+            for _ in range(times - 1):
+                self._sign_again(poa)
+
+    def _sign_again(self, poa: PoaDocument) -> None:
+        outcome = poa_actions.sign_poa(
+            poa_id=poa.pk,
+            signature_kind=SignatureKind.TYPED,
+            signature_text=str(poa.customer),
+            document_sha256=poa.document_sha256,
+            by=Actor.customer(poa.customer_id),
+            at=self.road.clock.at,
+        )
+        assert outcome == poa_actions.SignOutcome.ALREADY_SIGNED
+
+    @rule(number=which_case, what=st.sampled_from(["revoke", "revoke", "decline"]))
+    def customer_says_no(self, number: int, what: str) -> None:
+        poa = PoaDocument.objects.filter(site=self._job(number).site).order_by("-pk").first()
+        if poa is not None:
+            say_no = {"revoke": poa_actions.revoke_poa, "decline": poa_actions.decline_poa}[what]
+            with suppress(*REFUSALS):
+                say_no(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=self.road.clock.at)
+
+    @rule(
+        number=which_case,
+        steps=st.sampled_from([(), (), ("address", "identity"), ("card",), ("identity", "card", "billing_address")]),
+    )
+    def customer_finishes_steps_at_light(self, number: int, steps: tuple[str, ...]) -> None:
+        case = self._case(number)
+        if case is not None and case.light_account_uuid is not None:
+            with suppress(*REFUSALS):
+                self.road.finish_at_light(case, *steps)
+
+    @rule(number=which_case, what=st.sampled_from(["opt_out", "accept_own_plan", "cancel"]))
+    def customer_acts_at_light_alone(self, number: int, what: str) -> None:
+        case = self._case(number)
+        if case is not None and case.light_account_uuid is not None:
+            with suppress(*REFUSALS):
+                getattr(self.road.simulator.control, what)(str(case.light_account_uuid))
+
+    # The office
+
+    @rule(what=st.sampled_from(["one group", "everything", "end"]))
+    def office_pauses_or_resumes(self, what: str) -> None:
+        pauses = Pause.objects.filter(ended_at=None)
+        if what == "end":
+            for pause in pauses:
+                self.road.resume(pause)
+        elif not pauses.exists():
+            group = self.promises["roomy"].light_plan_group if what == "one group" else None
+            stopping.pause(reason="Prices look odd.", by=OFFICE, at=self.road.clock.at, light_plan_group=group)
+
+    @rule(what=st.sampled_from(["stop", "restore", "release", "release"]))
+    def operations_stop_all_writes_or_release_them(self, what: str) -> None:
+        if what == "release":
+            with suppress(*REFUSALS):
+                holding.release_writes(by=OFFICE, at=self.road.clock.at)
+        elif not SystemHold.objects.filter(ended_at=None).exists():
+            holding.hold_writes(
+                reason="Looking into it.",
+                by=OFFICE,
+                at=self.road.clock.at,
+                needs_reconciliation=what == "restore",
+            )
+
+    @rule()
+    def operations_compare_all_accounts(self) -> None:
+        ending.reconcile(self.road)
+
+    @rule(number=which_case)
+    def operations_link_the_account(self, number: int) -> None:
+        case = self._case(number)
+        if case is None or case.light_account_uuid is not None:
+            return
+        accounts = self.road.simulator.world.accounts.values()
+        found = [account.uuid for account in accounts if account.email == case.customer.email]
+        if found:
+            with suppress(*REFUSALS):
+                attesting.link_account(
+                    enrollment_id=case.pk,
+                    account_uuid=found[-1],
+                    reason="Light says that it is his.",
+                    light=self.road.light,
+                    by=OFFICE,
+                    at=self.road.clock.at,
+                )
+
+    @rule(number=which_case)
+    def office_releases_a_hold(self, number: int) -> None:
+        hold = Hold.objects.filter(enrollment__site=self._job(number).site, released_at=None).first()
+        if hold is not None:
+            with suppress(*REFUSALS):
+                stopping.release_hold(hold_id=hold.pk, reason="Looked into it.", by=OFFICE, at=self.road.clock.at)
+
+    @rule(number=which_case)
+    def office_draws_up_a_poa(self, number: int) -> None:
+        job = self._job(number)
+        with suppress(*REFUSALS):
+            poa = drafted_poa(
+                customer=job.customer, site=job.site, promise=self.promises["roomy"], at=self.road.clock.at
+            )
+            poa_actions.send_poa(poa_id=poa.pk, by=OFFICE, at=self.road.clock.at)
+
+    @rule(number=which_case, what=st.sampled_from(["void", "suspend", "resume"]))
+    def office_changes_a_poa(self, number: int, what: str) -> None:
+        poa = PoaDocument.objects.filter(site=self._job(number).site).order_by("-pk").first()
+        if poa is not None:
+            change = {
+                "void": poa_actions.void_poa,
+                "suspend": poa_actions.suspend_poa,
+                "resume": poa_actions.resume_poa,
+            }
+            with suppress(*REFUSALS):
+                change[what](poa_id=poa.pk, reason="A call from the family.", by=OFFICE, at=self.road.clock.at)
+
+    @rule(number=which_case, what=st.sampled_from(["close the case", "cancel the job"]))
+    def office_gives_up(self, number: int, what: str) -> None:
+        case, at = self._case(number), self.road.clock.at
+        with suppress(*REFUSALS):
+            if what == "cancel the job":
+                installation_actions.cancel_installation(
+                    installation_id=self._job(number).pk, reason="Sold the house.", by=OFFICE, at=at
+                )
+            elif case is not None:
+                stopping.close_enrollment(enrollment_id=case.pk, reason="The customer went abroad.", by=OFFICE, at=at)
+
+    @rule(number=which_case)
+    def office_sells_a_battery_too(self, number: int) -> None:
+        job = self._job(number)
+        if Installation.objects.filter(site=job.site).count() == 1:
+            made.installation(self.road.clock.at, customer=job.customer, site=job.site, kind=HardwareKind.BATTERY)
+
+    @rule(pick=which_message)
+    def office_settles_a_webhook_again(self, pick: int) -> None:
+        deliveries = list(WebhookDelivery.objects.order_by("pk"))
+        if deliveries:
+            chosen = deliveries[pick % len(deliveries)]
+            settling.settle_again(delivery_id=chosen.pk, by=OFFICE, at=self.road.clock.at)
+
+    # Whoever reports go-live
+
+    @rule(
+        number=which_case,
+        by=st.sampled_from([OFFICE, OFFICE, TECHNICIAN]),
+        days_ago=st.integers(0, 3),
+        times=st.sampled_from([1, 1, 5]),
+    )
+    def go_live_is_reported(self, number: int, by: Actor, days_ago: int, times: int) -> None:
+        at, submission = self.road.clock.at, uuid4()
+        jobs = Installation.objects.filter(site=self._job(number).site).exclude(status=InstallationStatus.CANCELLED)
+        for job in jobs[:1]:
+            for _ in range(times):
+                made.go_live_report(
+                    job,
+                    at=at,
+                    by=by,
+                    granted_date=chicago_day(at) - timedelta(days=days_ago),
+                    submission_id=submission,
+                )
+
+    @rule(number=which_case, what=st.sampled_from(["confirm", "correct", "withdraw"]))
+    def go_live_is_looked_at_again(self, number: int, what: str) -> None:
+        at = self.road.clock.at
+        reports = GoLiveReport.objects.filter(installation__site=self._job(number).site)
+        report = reports.filter(status__in=sorted(CURRENT_REPORT_STATUSES)).first() or reports.first()
+        if report is None:
+            return
+        with suppress(*REFUSALS):
+            match what:
+                case "confirm":
+                    installation_actions.confirm_go_live(report_id=report.pk, by=OFFICE, at=at, reason="Saw it.")
+                case "correct":
+                    installation_actions.correct_go_live(
+                        report_id=report.pk,
+                        submission_id=uuid4(),
+                        granted_date=chicago_day(at),
+                        source=GoLiveSource.LETTER,
+                        utility_reference="DG-2026-0099",
+                        reason="The letter says otherwise.",
+                        by=OFFICE,
+                        at=at,
+                    )
+                case _:
+                    installation_actions.withdraw_go_live(
+                        report_id=report.pk, reason="Another house.", by=OFFICE, at=at
+                    )
+
+    # The clock
+
+    @rule(
+        span=st.one_of(
+            st.sampled_from([timedelta(minutes=1), timedelta(minutes=11), timedelta(hours=2), timedelta(days=1)]),
+            st.builds(timedelta, days=st.integers(2, 40)),
+        )
+    )
+    def time_passes(self, span: timedelta) -> None:
+        self.road.pass_time(span)
+
+    @rule(hours=st.sampled_from([0, 1]), seconds=st.sampled_from([-5, 5]))
+    def midnight_is_near(self, hours: int, seconds: int) -> None:
+        """Go to some seconds before or after the next midnight of Chicago, or of UTC."""
+        now = self.road.clock.at
+        midnight = now.replace(hour=5 + hours if hours else 0, minute=0, second=0, microsecond=0)
+        then = midnight + timedelta(days=1, seconds=seconds)
+        self.road.pass_time(then - now)
+
+    @rule(minutes=st.sampled_from([-4, 0, 4]))
+    def clocks_part(self, minutes: int) -> None:
+        self.road.light_is_ahead = timedelta(minutes=minutes)
+        self.road.pass_time(timedelta(seconds=1))
+
+    # The queue and its workers
+
+    @rule()
+    def the_sweep_comes(self) -> None:
+        self.sweep()
+
+    @rule(backwards=st.booleans())
+    def the_messages_come(self, *, backwards: bool) -> None:
+        self._deliver_all(backwards=backwards)
+
+    @rule(pick=which_message, times=st.integers(1, 3), stays=st.booleans())
+    def a_message_comes(self, pick: int, times: int, *, stays: bool) -> None:
+        """Once or more at a time; one that stays comes again later, however much later."""
+        message = self.queue.take(pick)
+        if message is None:
+            return
+        for _ in range(times):
+            self._work_on(message)
+        if stays:
+            self.queue.waiting.append(message)
+
+    @rule(pick=which_message, all_of_them=st.booleans())
+    def messages_are_lost(self, pick: int, *, all_of_them: bool) -> None:
+        if all_of_them:
+            self.queue.waiting.clear()
+        self.queue.take(pick)
+
+    @rule(minutes=st.sampled_from([30, 130]))
+    def the_machine_runs_for_a_while(self, minutes: int) -> None:
+        self.live(timedelta(minutes=minutes))
+
+    @rule(pick=which_message, number=st.integers(1, 120), tells=st.booleans())
+    def a_worker_dies_over_a_message(self, pick: int, number: int, *, tells: bool) -> None:
+        """Dies before some statement; what it committed before, it has told the queue or not."""
+        message = self.queue.take(pick)
+        if message is not None:
+            with suppress(Killed), killed_at_statement(number):
+                self._work_on(message, tells=tells)
+
+    @rule(number=which_case, statement=st.integers(1, 150))
+    def a_worker_dies_at_a_case(self, number: int, statement: int) -> None:
+        case = self._case(number)
+        if case is not None:
+            stopping.make_due(enrollment_id=case.pk, at=self.road.clock.at)
+            with suppress(Killed), killed_at_statement(statement):
+                self._advance(case.pk)
+
+    @rule(number=which_case, call=st.sampled_from(CALLS), after=st.booleans())
+    def a_worker_dies_at_a_call(self, number: int, call: str, *, after: bool) -> None:
+        case = self._case(number)
+        if case is None:
+            return
+        stopping.make_due(enrollment_id=case.pk, at=self.road.clock.at)
+        with self._replaced(self.road.light, call) as original:
+
+            def dying(*args: Any, **kwargs: Any) -> Any:
+                if after:
+                    original(*args, **kwargs)
+                raise Killed
+
+            setattr(self.road.light, call, dying)
+            with suppress(Killed):
+                self._advance(case.pk)
+
+    @rule(number=which_case)
+    def a_worker_dies_before_it_keeps_an_acceptance(self, number: int) -> None:
+        case = self._case(number)
+        if case is None:
+            return
+        with self._replaced(confirming, "confirm"):
+
+            def dying(*_args: Any, **_kwargs: Any) -> Any:
+                raise Killed
+
+            confirming.confirm = dying
+            with suppress(Killed):
+                self._advance(case.pk)
+
+    @rule(
+        number=which_case,
+        call=st.sampled_from(CALLS),
+        what=st.sampled_from(["revoke", "pause", "stop", "withdraw", "close", "midnight", "messages", "sweep"]),
+    )
+    def something_happens_during_a_call(self, number: int, call: str, what: str) -> None:
+        """It happens after the call was recorded and before it is sent, and a second worker comes as well."""
+        case = self._case(number)
+        if case is None:
+            return
+        meanwhile: dict[str, Callable[[], object]] = {
+            "revoke": lambda: self.customer_says_no(number, "revoke"),
+            "pause": lambda: self.office_pauses_or_resumes("one group"),
+            "stop": lambda: self.operations_stop_all_writes_or_release_them("stop"),
+            "withdraw": lambda: self.go_live_is_looked_at_again(number, "withdraw"),
+            "close": lambda: self.office_gives_up(number, "close the case"),
+            "midnight": lambda: self.midnight_is_near(1, 5),
+            "messages": lambda: self._deliver_all(backwards=True),
+            "sweep": self.sweep,
+        }
+        stopping.make_due(enrollment_id=case.pk, at=self.road.clock.at)
+        with self._replaced(self.road.light, call) as original:
+
+            def interrupted(*args: Any, **kwargs: Any) -> Any:
+                setattr(self.road.light, call, original)
+                self.queue.take_committed()
+                stopping.make_due(enrollment_id=case.pk, at=self.road.clock.at)
+                self._advance(case.pk)
+                meanwhile[what]()
+                return original(*args, **kwargs)
+
+            setattr(self.road.light, call, interrupted)
+            self._advance(case.pk)
+
+    @rule(loses_messages=st.booleans())
+    def everything_starts_anew(self, *, loses_messages: bool) -> None:
+        """A restart in one-process mode: tokens are forgotten, leases taken over, and messages in memory are gone."""
+        self.road.start_client_anew()
+        if loses_messages:
+            self.queue.waiting.clear()
+        take_over(at=self.road.clock.at)
+
+    # The storage
+
+    @rule(refuses=st.booleans())
+    def storage_refuses_or_comes_back(self, *, refuses: bool) -> None:
+        Shelf.is_down = refuses
+
+    # Webhooks
+
+    @rule(picks=st.lists(which_message, min_size=1, max_size=3), times=st.integers(1, 2))
+    def webhooks_of_light_come(self, picks: list[int], times: int) -> None:
+        """What Light really sent, now or long ago, in any order, and again."""
+        sent = list({event.uuid: event.body for event in self.road.simulator.world.webhooks.deliveries}.values())
+        for pick in picks if sent else ():
+            for _ in range(times):
+                assert self._post(sent[pick % len(sent)]) == 200
+
+    @rule(
+        number=which_case,
+        name=st.sampled_from([*(event.value for event in KnownEvent), "moon.has_risen"]),
+        is_known=st.booleans(),
+    )
+    def a_webhook_says_what_is_not_so(self, number: int, name: str, *, is_known: bool) -> None:
+        assert self._post(self._event(number, name, is_known=is_known)) == 200
+
+    @rule(
+        number=which_case,
+        body=st.sampled_from([b"", b"[]", b"no JSON", b'{"event": "location.service_canceled"}', b"\x00\xff"]),
+        is_forged=st.booleans(),
+    )
+    def a_webhook_is_malformed_or_forged(self, number: int, body: bytes, *, is_forged: bool) -> None:
+        if not is_forged:
+            assert self._post(body) == 200
+            return
+        before = WebhookDelivery.objects.count()
+        forged = self._event(number, KnownEvent.SERVICE_CANCELED.value, is_known=True)
+        assert self._post(forged, secret="guessed") == 401
+        assert WebhookDelivery.objects.count() == before
+
+    def _event(self, number: int, name: str, *, is_known: bool) -> bytes:
+        case = self._case(number)
+        account = str(case.light_account_uuid) if is_known and case and case.light_account_uuid else str(uuid4())
+        body = event_body(
+            self.road.pair.simulator,
+            event=name,
+            event_uuid=str(uuid4()),
+            at=self.road.clock.at,
+            app_uuid=str(uuid4()),
+            account_uuid=account,
+            location_uuid=None,
+            extra={},
+        )
+        return json.dumps(body).encode()
+
+    def _post(self, body: bytes, *, secret: str = "") -> int:
+        secret = secret or self.road.simulator.webhook_secret
+        headers = signed_headers(self.road.pair.simulator, secret, body, self.road.clock.at)
+        request = RequestFactory().post("/webhooks/light/", data=body, content_type="application/json", headers=headers)
+        return receive(request).status_code
+
+    # Light, and the way to it
+
+    @rule(
+        operation=st.sampled_from(OPERATIONS),
+        kind=st.sampled_from(FAULTS),
+        times=st.sampled_from([1, 1, 1, 2, 5, None]),
+        patience=st.sampled_from(WAYS_TO_ASK_FOR_PATIENCE),
+    )
+    def a_fault_lies_ahead(self, operation: str, kind: str, times: int | None, patience: str | None) -> None:
+        asks = patience if kind == "rate_limit" else None
+        self.road.simulator.control.order_fault(operation, kind, times=times, retry_after=asks)
+
+    @rule()
+    def faults_are_mended(self) -> None:
+        self.road.simulator.control.clear_faults()
+
+    @rule(seconds=st.sampled_from([0, 30, 300, 900, 5000]))
+    def readings_lag(self, seconds: int) -> None:
+        self.road.simulator.control.change_settings(read_lag_seconds=seconds)
+
+    @rule(factor=st.sampled_from(["1", "1", "9"]))
+    def prices_move(self, factor: str) -> None:
+        self.road.simulator.control.change_settings(price_factor=factor)
+
+    @rule(number=which_case, what=st.sampled_from(["freeze_credit", "unfreeze_credit"]))
+    def credit_freezes_or_thaws(self, number: int, what: str) -> None:
+        case = self._case(number)
+        if case is not None and case.light_account_uuid is not None:
+            with suppress(*REFUSALS):
+                getattr(self.road.simulator.control, what)(str(case.light_account_uuid))
+
+    @rule(number=which_case, status=st.sampled_from([None, "moon_phase_pending"]))
+    def light_shows_another_status(self, number: int, status: str | None) -> None:
+        case = self._case(number)
+        if case is not None and case.light_account_uuid is not None:
+            with suppress(*REFUSALS):
+                self.road.simulator.control.show_status(str(case.light_account_uuid), status)
+
+    # What must hold
+
+    @invariant()
+    def every_promise_holds(self) -> None:
+        self.queue.take_committed()
+        changes = connection.connection.total_changes
+        if changes == self._changes_at_last_check:
+            return
+        self._changes_at_last_check = changes
+        with Shelf.readable():
+            broken = broken_invariants(
+                self.road.simulator.world.acceptances,
+                captured=self.log.text,
+                calls_inside_transactions=self.road.calls_inside_transactions,
+            )
+        assert broken == []
+        errors = [line for line in self.log.errors if not self._is_expected(line)]
+        assert errors == []
+
+    @invariant()
+    def what_was_stopped_before_stays_stopped(self) -> None:
+        """No write is sent between two looks that both find it stopped."""
+        requests = self.road.simulator.world.request_log
+        sent = {str(row["operation"]) for row in requests[self._requests_seen :]}
+        self._requests_seen = len(requests)
+        before, self._stopped_writes = self._stopped_writes, self._what_is_stopped()
+        assert not sent & before & self._stopped_writes
+
+    def _what_is_stopped(self) -> frozenset[str]:
+        if SystemHold.objects.filter(ended_at=None).exists():
+            return WRITE_OPERATIONS
+        return frozenset({"accept"}) if Pause.objects.filter(ended_at=None).exists() else frozenset()
+
+    def _is_expected(self, line: str) -> bool:
+        """A storage that is down is logged, and so is a webhook that cannot be understood."""
+        return "storage" in line.lower()
+
+    def teardown(self) -> None:
+        if not hasattr(self, "road"):
+            return
+        try:
+            ending.settle_everything(self)
+        finally:
+            self.road.light.close()
+            self._undo.__exit__(None, None, None)
+
+    # Moving things
+
+    def _job(self, number: int) -> Installation:
+        job = self.jobs[number]
+        job.refresh_from_db()
+        return job
+
+    def _case(self, number: int) -> Enrollment | None:
+        return Enrollment.objects.filter(site=self._job(number).site).order_by("-pk").first()
+
+    def _advance(self, enrollment_id: int) -> None:
+        self._work_on((TaskName.ADVANCE_ENROLLMENT.value, {"enrollment_id": enrollment_id}))
+
+    def _work_on(self, message: Message, *, tells: bool = True) -> None:
+        name, ids = message
+        try:
+            word = run(name, ids)
+        except Killed:
+            if not tells:
+                self.queue.lose_committed()
+            raise
+        self.queue.take_committed()
+        if name == TaskName.ADVANCE_ENROLLMENT and word == "failed":
+            assert Shelf.is_down, Enrollment.objects.get(pk=ids["enrollment_id"]).last_error
+
+    def _deliver_all(self, *, backwards: bool = False) -> None:
+        self.queue.take_committed()
+        for _ in range(MOST_DELIVERED):
+            message = self.queue.take(-1 if backwards else 0)
+            if message is None:
+                return
+            self._work_on(message)
+        raise AssertionError(f"Messages lead to messages without end: {self.queue.waiting[:5]}")
+
+    def sweep(self) -> None:
+        for name in sweep_names():
+            self._work_on((name, {}))
+        self._deliver_all()
+
+    def live(self, span: timedelta) -> None:
+        """Let time pass in leaps from one due moment to the next, sweeping at each."""
+        end = self.road.clock.at + span
+        for _ in range(MOST_WAKES):
+            self.sweep()
+            rows = Enrollment.objects.values_list("due_at", "lease_until")
+            wakes = [moment for row in rows for moment in row if moment is not None]
+            if self.road.clock.at >= end:
+                break
+            pause = max(min([*wakes, end]) - self.road.clock.at, timedelta(seconds=1))
+            self.road.pass_time(min(pause, end - self.road.clock.at))
+
+    @contextmanager
+    def _replaced(self, owner: Any, name: str) -> Iterator[Any]:
+        original = getattr(owner, name)
+        try:
+            yield original
+        finally:
+            setattr(owner, name, original)

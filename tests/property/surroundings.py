@@ -1,0 +1,165 @@
+"""What surrounds the cases of the machine: a queue that a test delivers by hand, a storage that may refuse, a log."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from celery import current_app
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import Storage
+from django.db import connection, transaction
+
+from core.queue import TaskName
+
+Message = tuple[str, dict[str, int]]
+
+
+class Killed(BaseException):
+    """Stands for signal 9: no handler of ours runs after it."""
+
+
+class Queue:
+    """
+    What was sent to the queue and not delivered yet. It stands where Celery's broker stands.
+
+    Django hands messages over at the outermost commit; here everything happens inside one transaction that is undone at
+    the end, so what it holds back is handed over by `take_committed`, which must be called outside of the transactions
+    under test. What belongs to a transaction that was rolled back never gets here, as in real life.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: list[Message] = []
+
+    def send_task(self, name: str, *, kwargs: dict[str, int], retry: bool) -> None:
+        assert not retry
+        self.waiting.append((name, kwargs))
+
+    def take_committed(self) -> None:
+        while connection.run_on_commit:
+            committed, connection.run_on_commit = connection.run_on_commit, []
+            for entry in committed:
+                entry[1]()
+
+    def lose_committed(self) -> None:
+        """The process dies between its commit and its message."""
+        connection.run_on_commit = []
+
+    def take(self, pick: int) -> Message | None:
+        return self.waiting.pop(pick % len(self.waiting)) if self.waiting else None
+
+
+def run(name: str, ids: dict[str, int]) -> str:
+    """Do what a worker does with a message: run the task of that name."""
+    return str(current_app.tasks[name](**ids))
+
+
+def sweep_names() -> tuple[str, ...]:
+    return (TaskName.SWEEP_PROOFS.value, TaskName.SWEEP_POAS.value, TaskName.SWEEP_ENROLLMENTS.value)
+
+
+@contextmanager
+def killed_at_statement(number: int) -> Iterator[None]:
+    """
+    Die before the statement of that number, somewhere inside or between transactions.
+
+    Beginnings and ends of transactions are not counted: a death there is one right beside them.
+    """
+    left = number
+
+    def count(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001 - Django's way
+        nonlocal left
+        if not sql.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+            left -= 1
+            if left == 0:
+                raise Killed
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(count):
+        yield
+
+
+@contextmanager
+def database_to_be_undone() -> Iterator[None]:
+    """Undo everything at the end, and let durable transactions be the outermost ones meanwhile, as a test case does."""
+    frame = transaction.atomic()
+    frame._from_testcase = True  # type: ignore[attr-defined]
+    with frame:
+        yield
+        connection.run_on_commit = []
+        transaction.set_rollback(True)
+
+
+class Shelf(Storage):
+    """A storage in memory that refuses everything while it is down."""
+
+    files: ClassVar[dict[str, bytes]] = {}
+    is_down: ClassVar[bool] = False
+
+    @classmethod
+    def clear(cls) -> None:
+        cls.files.clear()
+        cls.is_down = False
+
+    @classmethod
+    @contextmanager
+    def readable(cls) -> Iterator[None]:
+        """Let a check look at what lies there, whatever the house can see of it."""
+        was_down, cls.is_down = cls.is_down, False
+        yield
+        cls.is_down = was_down
+
+    def _open(self, name: str, mode: str = "rb") -> "File[bytes]":
+        assert mode == "rb"
+        self._refuse_while_down()
+        if name not in self.files:
+            raise FileNotFoundError(name)
+        return ContentFile(self.files[name])
+
+    def _save(self, name: str, content: "File[bytes]") -> str:
+        self._refuse_while_down()
+        self.files[name] = content.read()
+        return name
+
+    def exists(self, name: str) -> bool:
+        self._refuse_while_down()
+        return name in self.files
+
+    def delete(self, name: str) -> None:
+        self.files.pop(name, None)
+
+    def _refuse_while_down(self) -> None:
+        if self.is_down:
+            raise OSError("The storage is down.")
+
+
+class Log(logging.Handler):
+    """Everything that is logged, for the search for secrets; and what is logged as an error, which must be nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.text = ""
+        self.errors: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = logging.Formatter("%(name)s: %(message)s").format(record)
+        self.text += line + "\n"
+        if record.levelno >= logging.ERROR:
+            self.errors.append(line)
+
+    def clear(self) -> None:
+        self.text, self.errors = "", []
+
+
+class ShownTime(Protocol):
+    at: datetime
+
+
+class HouseClock:
+    """The clock that faces and tasks read; it shows the time of the road that is walked."""
+
+    road_clock: ClassVar[ShownTime]
+
+    def now(self) -> datetime:
+        return self.road_clock.at
