@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 
 from enrollments.actions import opening, stopping, writing
 from enrollments.light.errors import InDoubt
@@ -186,3 +188,26 @@ def test_an_accepted_plan_that_light_does_not_name_becomes_a_persons_turn(
     road.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.ACCEPTED
     assert len(road.acceptances_of(case)) == 1
+
+
+@pytest.mark.parametrize("harm", ["lost", "altered"])
+def test_nothing_is_accepted_under_a_document_that_is_lost_or_altered(road: Road, harm: str) -> None:
+    case = ready_to_accept(road)
+    poa = PoaDocument.objects.get(site=case.site)
+    storage, key = storages["default"], poa.pdf_storage_key
+    with storage.open(key) as file:
+        signed = file.read()
+    storage.delete(key)
+    if harm == "altered":
+        storage.save(key, ContentFile(bytes([signed[0] ^ 1]) + signed[1:]))
+
+    road.run(case)
+    road.live(case, timedelta(hours=2))
+
+    poa.refresh_from_db()
+    assert poa.status == PoaStatus.SUSPENDED
+    assert road.acceptances_of(case) == []
+    assert not AcceptAttempt.objects.exists()
+    assert case.holds.filter(released_at__isnull=True).exclude(owner="").exists()
+    storage.delete(key)
+    storage.save(key, ContentFile(signed))

@@ -8,6 +8,7 @@ import pytest
 
 from enrollments.actions import accepting, confirming, stopping, writing
 from enrollments.actions.recovering import take_over
+from enrollments.leases import LEASE, due_enrollments
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
 from poa_documents.actions import verify_or_suspend
@@ -182,3 +183,17 @@ def test_a_late_answer_to_a_call_that_was_called_off_is_kept(road: Road, monkeyp
     assert case.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED}
     assert len(road.acceptances_of(case)) == 1
     assert AcceptAttempt.objects.get().succeeded
+
+
+def test_the_sweep_finds_what_a_dead_worker_had_in_hand(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ready_to_accept(road)
+    kill_at(monkeypatch, road.light, "accept_plan", after=True)
+    with pytest.raises(Killed):
+        road.run(case)
+    case.refresh_from_db()
+    assert case.due_at is None
+    assert due_enrollments(at=road.clock.at, limit=10) == []
+
+    road.pass_time(LEASE)
+
+    assert due_enrollments(at=road.clock.at, limit=10) == [case.pk]

@@ -195,3 +195,19 @@ def test_no_hold_stays_open_on_a_case_that_has_ended(road: Road) -> None:
 
     assert case.status == EnrollmentStatus.ENDED
     assert not case.holds.filter(released_at__isnull=True).exists()
+
+
+def test_no_record_of_a_call_holds_facts_about_the_customer(road: Road) -> None:
+    case = road.case()
+
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(hours=2))
+
+    told = case.customer
+    kept = repr(list(LightWrite.objects.values_list("kind", "request", "answer", "outcome")))
+    assert WriteKind.FINALIZE in kept
+    for fact in (told.email, str(told.phone), told.date_of_birth_text, road.simulator.app_token):
+        assert fact
+        assert fact not in kept

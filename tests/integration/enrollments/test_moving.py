@@ -1,0 +1,30 @@
+"""The one writer of an enrollment's status keeps to the table, whoever calls it."""
+
+import itertools
+
+import pytest
+
+from core.actors import SYSTEM
+from core.moves import MoveNotAllowed
+from enrollments.actions.moving import lock, take_move
+from enrollments.models import Enrollment
+from enrollments.states import MOVES, EnrollmentStatus
+from tests.factories.cases import case
+from tests.factories.installations import AT
+
+
+def test_a_move_that_the_table_does_not_have_from_here_changes_nothing(db: None) -> None:
+    pk = case().pk
+    before = Enrollment.objects.get(pk=pk)
+    events = before.events.count()
+
+    for status, (name, move) in itertools.product(EnrollmentStatus, MOVES.items()):
+        if status in move.sources:
+            continue
+        enrollment = lock(pk)
+        enrollment.status = status
+        with pytest.raises(MoveNotAllowed):
+            take_move(enrollment, name, by=SYSTEM, at=AT)
+
+    after = Enrollment.objects.get(pk=pk)
+    assert (after.status, after.events.count()) == (before.status, events)

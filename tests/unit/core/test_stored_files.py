@@ -1,0 +1,62 @@
+"""A stored file is proven: what the storage did not keep, or keeps otherwise, is never taken for stored."""
+
+from typing import IO, Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import InMemoryStorage, storages
+from pytest_django.fixtures import Settings
+
+from core.stored_files import FileAltered, FileNotStored, read, store
+
+WORDS = b"The customer allows one acceptance."
+OTHER_WORDS = b"The customer allows ten acceptances"
+
+
+class ForgetfulStorage(InMemoryStorage):
+    """Says that it kept a file, and did not."""
+
+    def save(self, name: str | None, _content: IO[Any], _max_length: int | None = None) -> str:
+        return str(name)
+
+
+class CarelessStorage(InMemoryStorage):
+    """Keeps other bytes than it was given, as many as they were."""
+
+    def save(self, name: str | None, _content: IO[Any], _max_length: int | None = None) -> str:
+        return super().save(name, ContentFile(OTHER_WORDS))
+
+
+def use(settings: Settings, storage: type[InMemoryStorage]) -> None:
+    backend = f"{storage.__module__}.{storage.__name__}"
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": backend}}
+
+
+@pytest.mark.parametrize("storage", [ForgetfulStorage, CarelessStorage])
+def test_what_cannot_be_read_back_equal_is_not_stored(settings: Settings, storage: type[InMemoryStorage]) -> None:
+    use(settings, storage)
+
+    with pytest.raises(FileNotStored):
+        store(WORDS, folder="poa", suffix=".pdf")
+
+
+def test_a_file_altered_later_is_not_handed_out_even_at_the_same_length(settings: Settings) -> None:
+    use(settings, InMemoryStorage)
+    file = store(WORDS, folder="poa", suffix=".pdf")
+    assert read(file) == WORDS
+
+    storages["default"].delete(file.key)
+    storages["default"].save(file.key, ContentFile(OTHER_WORDS))
+
+    assert len(OTHER_WORDS) == file.size_bytes
+    with pytest.raises(FileAltered):
+        read(file)
+
+
+def test_a_file_that_is_gone_is_named(settings: Settings) -> None:
+    use(settings, InMemoryStorage)
+    file = store(WORDS, folder="poa", suffix=".pdf")
+    storages["default"].delete(file.key)
+
+    with pytest.raises(FileAltered, match="missing"):
+        read(file)
