@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from tests.property.machine import Cases
 
 TO_THE_END = (
-    *[timedelta(minutes=11)] * 3,
-    *[timedelta(hours=2)] * 2,
-    *[timedelta(days=1)] * 2,
+    *[timedelta(minutes=11)] * 2,
+    timedelta(hours=2),
+    timedelta(days=1),
     timedelta(days=14),
     timedelta(days=45),
     timedelta(hours=2),
@@ -40,9 +40,8 @@ def settle_everything(cases: "Cases") -> None:
     _records_say_what_light_holds(cases.road)
     _every_case_has_arrived_or_names_a_person()
     if cases.everybody_helps:
-        for _ in range(2):
-            _help(cases)
-            _let_time_pass(cases)
+        _help(cases)
+        _let_time_pass(cases)
         _let_doubt_end(cases)
         cases.every_promise_holds()
         _records_say_what_light_holds(cases.road)

@@ -126,6 +126,14 @@ class Shelf(Storage):
         self._refuse_while_down()
         return name in self.files
 
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        self._refuse_while_down()
+        within = [name.removeprefix(f"{path}/") for name in self.files if name.startswith(f"{path}/")]
+        if not within:
+            raise FileNotFoundError(path)
+        folders = {name.partition("/")[0] for name in within if "/" in name}
+        return sorted(folders), sorted(name for name in within if "/" not in name)
+
     def delete(self, name: str) -> None:
         self.files.pop(name, None)
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from pytest_django.fixtures import Settings
 
@@ -24,7 +24,10 @@ from tests.property.surroundings import HouseClock
 EXAMPLES = int(os.environ.get("INTERLEAVED_EXAMPLES", "10"))
 STEPS = 20
 LONG = 1000
-"""From so many examples on there is time to look for the shortest failing order."""
+"""From so many examples on there is time to go exploring, and to look for the shortest failing order."""
+
+PARTS = 4 if EXAMPLES >= 100 else 1
+"""Several processes can share many examples; each part is the same every time, by its own seed."""
 
 
 @pytest.fixture
@@ -63,16 +66,18 @@ class QueueOfTheMachine:
 
 
 @pytest.mark.timeout(0)
-def test_whatever_happens_in_whatever_order_every_promise_holds(machine: type[Cases]) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_happens_in_whatever_order_every_promise_holds(machine: type[Cases], part: int) -> None:
+    is_long = EXAMPLES >= LONG
     run_state_machine_as_test(
-        machine,
+        machine if is_long else seed(part)(machine),
         settings=settings(
-            max_examples=EXAMPLES,
-            derandomize=EXAMPLES < LONG,  # the short run is the same each time; the long one goes exploring
+            max_examples=EXAMPLES // PARTS,
             stateful_step_count=STEPS,
             deadline=None,
+            database=None,
             suppress_health_check=list(HealthCheck),
-            phases=[phase for phase in Phase if phase != Phase.shrink or EXAMPLES >= LONG],
+            phases=[phase for phase in Phase if phase != Phase.shrink or is_long],
             print_blob=True,
         ),
     )
