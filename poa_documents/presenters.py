@@ -124,7 +124,7 @@ def shown_statements(
 ) -> list[ShownStatement]:
     phrases = phrases_in(text.language)
     own = phrases[step.name]
-    ticks = {Statement.BROKER_FACTS: "facts", Statement.ERECORD: "erecord"}
+    ticks = {Statement.BROKER_FACTS: "facts", Statement.ERECORD: "erecord"}  # the others' words stand beside the box
     shown = []
     for statement in step.statements:
         words = text.words[statement]

@@ -13,7 +13,8 @@ class Step:
 
 
 STEPS: tuple[Step, ...] = (
-    Step("broker", (Statement.BROKER_FACTS, Statement.ERECORD)),
+    Step("broker", (Statement.BROKER_FACTS,)),
+    Step("electronic", (Statement.ERECORD,)),
     Step("summary", (Statement.SUMMARY,)),
     Step("confirm", (Statement.ACTS_FOR_ME, Statement.LIMITS, Statement.TIMING, Statement.ADULT)),
     Step("document", (Statement.DOCUMENT,)),

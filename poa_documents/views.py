@@ -16,6 +16,7 @@ from poa_documents.forms import REASON_LENGTH, ConsentForm, SignatureForm
 from poa_documents.guards import AuthorityMissing, read_signed_pdf
 from poa_documents.link_pages import client_ip, form_key, link_page, token_of, user_agent
 from poa_documents.models import PoaDocument, Statement
+from poa_documents.pdf.samples import sample_of
 from poa_documents.phrases import phrases_in
 from poa_documents.presenters import (
     home_context,
@@ -34,7 +35,7 @@ from poa_documents.wording import sha256_of_words
 logger = logging.getLogger(__name__)
 
 SEAL_PATIENCE_SECONDS = 3.0
-_WITH_TICKS = frozenset({"broker", "confirm"})
+_WITH_TICKS = frozenset({"broker", "electronic", "confirm"})
 _REVOCABLE = frozenset({PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED})
 
 
@@ -77,6 +78,11 @@ def step(request: HttpRequest, poa: PoaDocument, *, name: str) -> HttpResponse:
         if wanted.name == "review":
             return _take_final_act(request, poa, wanted)
         return _take_consents(request, poa, wanted)
+    except actions.FormatNotShown:
+        word = str(request.POST.get("sample_word", ""))
+        error = _phrase(poa, "electronic", "word_wrong" if word.strip() else "word_missing")
+        form = ConsentForm(wanted.statements, needs_ticks=True, posted=request.POST)
+        return _show_step(request, poa, wanted, form=form, word=word, error=error, status=422)
     except actions.WordsChanged:
         fresh = PoaDocument.objects.get(pk=poa.pk)
         return _show_step(request, fresh, wanted, notice=_phrase(fresh, "page", "words_changed"), status=409)
@@ -86,9 +92,10 @@ def step(request: HttpRequest, poa: PoaDocument, *, name: str) -> HttpResponse:
 
 def _take_consents(request: HttpRequest, poa: PoaDocument, wanted: Step) -> HttpResponse:
     form = ConsentForm(wanted.statements, needs_ticks=wanted.name in _WITH_TICKS, posted=request.POST)
+    word = str(request.POST.get("sample_word", ""))
     given = consents_for(poa, text_of(poa))
     if any(statement not in given for statement in form.unticked):
-        return _show_step(request, poa, wanted, form=form, status=422)
+        return _show_step(request, poa, wanted, form=form, word=word, status=422)
     for statement in wanted.statements:
         actions.record_consent(
             poa_id=poa.pk,
@@ -98,6 +105,7 @@ def _take_consents(request: HttpRequest, poa: PoaDocument, wanted: Step) -> Http
             at=clock.now(),
             ip_address=client_ip(request),
             user_agent=user_agent(request),
+            word_in_sample=word,
         )
     return _to_next(request, poa)
 
@@ -182,6 +190,16 @@ def _end(request: HttpRequest, poa: PoaDocument, *, page: str, allowed: bool) ->
 
 
 @link_page
+def sample(_request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    """The small file by which customers show that they can open the format."""
+    return HttpResponse(
+        sample_of(poa, language_of(poa)),
+        content_type="application/pdf",
+        headers={"Content-Disposition": 'inline; filename="sample.pdf"', "X-Content-Type-Options": "nosniff"},
+    )
+
+
+@link_page
 def copy(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     """The signed file as a download."""
     try:
@@ -206,6 +224,7 @@ def _show_step(
     signature: SignatureForm | None = None,
     notice: str = "",
     error: str = "",
+    word: str = "",
     status: int = 200,
 ) -> HttpResponse:
     text = text_of(poa)
@@ -218,6 +237,8 @@ def _show_step(
         "notice": notice,
         "has_errors": bool(unticked or error),
         "error": error,
+        "error_at": "sample-word" if wanted.name == "electronic" else "signature-fields",
+        "word": word,
     }
     if wanted.name == "signature":
         context["signature"] = signature or SignatureForm.kept(poa.signature_kind, poa.signature_text)

@@ -80,6 +80,17 @@ class Browser:
         """:raises ConnectionLost: the answer did not come; the form may have arrived"""
         return self._ask("POST", form.address, form.filled(values or {}, tick_all=tick_all), files or {})
 
+    def fetch(self, address: str) -> bytes:
+        """
+        Give a file.
+
+        :raises ConnectionLost: it did not come
+        """
+        try:
+            return self._session.get(address, timeout=SECONDS_FOR_AN_ANSWER).content
+        except requests.RequestException as problem:
+            raise ConnectionLost(type(problem).__name__) from problem
+
     def close(self) -> None:
         self._session.close()
 

@@ -13,7 +13,7 @@ from datetime import date
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from PIL import Image, ImageDraw
 
@@ -137,6 +137,10 @@ class Customer:
         return None if home is None or _link_to(home, "/step/") else True
 
     def _typed_into(self, form: Form) -> dict[str, str]:
+        if "sample_word" in form.names:
+            sample = self._browser.fetch(urljoin(form.address, "../../sample.pdf"))
+            word = re.search(rb"<pdf:Keywords>(.*?)</pdf:Keywords>", sample)
+            return {"sample_word": word[1].decode() if word else ""}
         if "typed_name" not in form.names:
             return {}
         return {"kind": "TYPED", "typed_name": self.character.name}

@@ -2,6 +2,7 @@
 
 from poa_documents.actions.anchoring import AnchorOutcome, anchor_journal
 from poa_documents.actions.consenting import (
+    FormatNotShown,
     StepsOutOfOrder,
     WordsChanged,
     choose_language,
@@ -51,6 +52,7 @@ __all__ = [
     "ContactNotProved",
     "CustomerNotAtSite",
     "DatesOutOfOrder",
+    "FormatNotShown",
     "LinkOverasked",
     "MailOutcome",
     "PromiseNotOffered",

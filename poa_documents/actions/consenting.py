@@ -1,5 +1,6 @@
 """The customer's way through the page, before the final act."""
 
+import hashlib
 from datetime import datetime
 
 from core.actors import Actor
@@ -10,6 +11,7 @@ from poa_documents.actions.proving import check_contact_proved
 from poa_documents.cases import text_of
 from poa_documents.models import ConsentRecord, PoaDocument, PoaTemplate, Statement
 from poa_documents.moves import lock
+from poa_documents.pdf.samples import is_sample_word, sample_of
 from poa_documents.queries import NoWording, consents_for, missing_statements
 from poa_documents.signature import clean_signature
 from poa_documents.states import SIGNABLE_STATUSES
@@ -23,6 +25,10 @@ class StepsOutOfOrder(Exception):
     def __init__(self, first_missing: Statement) -> None:
         super().__init__(f"{first_missing.label} comes first.")
         self.first_missing = first_missing
+
+
+class FormatNotShown(Exception):
+    """The word inside the sample was not typed, so nothing shows that the customer can open such a file."""
 
 
 class WordsChanged(Exception):
@@ -39,14 +45,16 @@ def record_consent(
     at: datetime,
     ip_address: str | None = None,
     user_agent: str = "",
+    word_in_sample: str = "",
 ) -> ConsentRecord:
     """
     Keep that the customer agreed to one statement, in the words whose hash the page carried.
 
-    Agreeing twice to the same words counts once.
+    Agreeing twice to the same words counts once. Electronic records need the word that stands inside the sample.
 
     :raises WordsChanged: other words are in force by now
     :raises StepsOutOfOrder: an earlier statement is missing
+    :raises FormatNotShown: another word, or none, was typed from the sample
     :raises ContactNotProved: nobody has proved to read the customer's mail
     :raises MoveNotAllowed: the POA is not waiting for the customer
     """
@@ -61,6 +69,11 @@ def record_consent(
     first_missing = missing_statements(given)[0]
     if first_missing != statement:
         raise StepsOutOfOrder(first_missing)
+    shown: dict[str, str] = {}
+    if statement == Statement.ERECORD:
+        if not is_sample_word(poa, text.language, word_in_sample):
+            raise FormatNotShown
+        shown["sample_sha256"] = hashlib.sha256(sample_of(poa, text.language)).hexdigest()
     consent = ConsentRecord.objects.create(
         poa=poa,
         statement=statement,
@@ -83,6 +96,7 @@ def record_consent(
             "wording_sha256": words_sha256,
             "language": text.language,
             "ip_address": ip_address,
+            **shown,
         },
     )
     return consent

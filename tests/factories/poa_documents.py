@@ -13,6 +13,7 @@ from installations.models import Customer, Site
 from poa_documents import actions
 from poa_documents.cases import text_of
 from poa_documents.models import PlanPromise, PoaDocument, RateKind, SignatureKind, Statement
+from poa_documents.pdf.samples import sample_word
 from tests.factories.installations import installation as sold_installation
 
 SIGNED_AT = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)
@@ -95,6 +96,7 @@ def agree_to_everything(poa: PoaDocument, *, at: datetime = SIGNED_AT) -> None:
             at=at,
             ip_address=SIGNED_FROM_IP,
             user_agent=USER_AGENT,
+            word_in_sample=sample_word(poa, text.language),
         )
 
 

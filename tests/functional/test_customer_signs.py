@@ -13,7 +13,7 @@ from poa_documents.states import PoaStatus
 from tests.factories.installations import customer as registered_customer
 from tests.factories.installations import installation
 from tests.factories.poa_documents import sent_poa
-from tests.functional.doors import go_through_the_door
+from tests.functional.doors import go_through_the_door, read_sample
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -52,8 +52,9 @@ def when_she_opens_her_page(page: Page, address: str) -> None:
 def when_she_agrees_to_everything(page: Page, address: str) -> None:
     when_she_opens_her_page(page, address)
     page.click("main a.button")
-    for _ in ("broker", "summary", "confirm", "document"):
+    for _ in ("broker", "electronic", "summary", "confirm", "document"):
         then_nothing_sticks_out(page)
+        read_sample(page)
         for box in page.locator("input[type=checkbox]").all():
             box.check()
         page.click("main form .actions button")
@@ -110,7 +111,8 @@ def test_she_types_her_name_in_spanish_with_scripts_switched_off(
 
     when_she_opens_her_page(page, address)
     page.click("main a.button")
-    for _ in ("broker", "summary", "confirm", "document"):
+    for _ in ("broker", "electronic", "summary", "confirm", "document"):
+        read_sample(page)
         for box in page.locator("input[type=checkbox]").all():
             box.check()
         page.click("main form .actions button")

@@ -94,13 +94,14 @@ def _take_office(browser: Browser, start: str, scene: "Scene") -> None:
 
 def _take_signing(browser: Browser, start: str, scene: "Scene") -> None:
     """Walk the customer's steps as far as the signature, and draw one."""
-    from tests.functional.doors import go_through_the_door
+    from tests.functional.doors import go_through_the_door, read_sample
 
     page = _page(browser, PHONE)
     page.goto(f"{start}/portal/{scene.signing_token}/")
     go_through_the_door(page)
     page.click("main a.button")
-    for _ in ("broker", "summary", "confirm", "document"):
+    for _ in ("broker", "electronic", "summary", "confirm", "document"):
+        read_sample(page)
         for box in page.locator("input[type=checkbox]").all():
             box.check()
         page.click("main form .actions button")

@@ -1,5 +1,6 @@
 """A customer with a link, as far as a server can tell: opens pages, reads the forms on them and sends them back."""
 
+import io
 import re
 from datetime import datetime
 from html.parser import HTMLParser
@@ -9,12 +10,20 @@ from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.http import HttpResponse
 from django.test import Client
+from pypdf import PdfReader
 
 from poa_documents.models import PoaDocument
 from tests.factories.poa_documents import SIGNED_AT
 
 LINK = re.compile(r"http\S+/portal/(\S+)/")
 CODE = re.compile(r"^([0-9]{6})$", re.M)
+
+
+def word_in(sample: bytes) -> str:
+    """Read the word in a sample as a PDF program shows it."""
+    found = re.search(r"(?:word is|palabra es):\s*(\w+)", PdfReader(io.BytesIO(sample)).pages[0].extract_text())
+    assert found
+    return found[1]
 
 
 class StandingClock:
@@ -117,13 +126,18 @@ class Visit:
         """Open a page, fill in its form and send it."""
         form = self._read(self.open(path))
         ticks = dict.fromkeys(form.checkboxes, "yes") if tick_all else {}
-        return self.post(path, {**form.fields, **ticks, **changes})
+        word = {"sample_word": self.word_in_sample()} if "sample_word" in form.fields and tick_all else {}
+        return self.post(path, {**form.fields, **ticks, **word, **changes})
+
+    def word_in_sample(self) -> str:
+        """Open the sample as a PDF program does, and read the word in it."""
+        return word_in(self.open("sample.pdf").content)
 
     def post(self, path: str, fields: dict[str, str]) -> HttpResponse:
         return self.client.post(self.address(path), fields, follow=True)  # type: ignore[return-value]
 
     def agree_to_everything(self) -> None:
-        for name in ("broker", "summary", "confirm", "document"):
+        for name in ("broker", "electronic", "summary", "confirm", "document"):
             self.send(f"step/{name}/")
 
     def sign(self, **signature: str) -> HttpResponse:

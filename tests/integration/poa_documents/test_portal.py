@@ -1,5 +1,6 @@
 """The customer's pages, through HTTP."""
 
+import hashlib
 import io
 import json
 import re
@@ -115,8 +116,10 @@ def test_every_consent_is_stored_with_the_hash_of_what_the_page_showed() -> None
     poa = sent_poa()
     visit = Visit.by_last_mail()
     shown = visit.fields("step/broker/")
-
     visit.send("step/broker/")
+    shown |= visit.fields("step/electronic/")
+
+    visit.send("step/electronic/")
 
     stored = {consent.statement: consent.wording_sha256 for consent in poa.consents.all()}
     assert stored == {
@@ -140,13 +143,13 @@ def test_the_copy_is_mailed_too() -> None:
 # --- order, coming back, mistakes ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["summary", "confirm", "document", "signature", "review"])
+@pytest.mark.parametrize("name", ["electronic", "summary", "confirm", "document", "signature", "review"])
 def test_a_step_before_its_turn_leads_to_the_one_whose_turn_it_is(name: str) -> None:
     sent_poa()
 
     page = Visit.by_last_mail().open(f"step/{name}/")
 
-    assert "Step 1 of 6" in page.content.decode()
+    assert "Step 1 of 7" in page.content.decode()
 
 
 def test_the_final_act_posted_before_its_turn_signs_nothing() -> None:
@@ -181,6 +184,7 @@ def test_no_box_is_ticked_beforehand() -> None:
     sent_poa()
     visit = Visit.by_last_mail()
     visit.send("step/broker/")
+    visit.send("step/electronic/")
     visit.send("step/summary/")
 
     boxes = visit.checkboxes(visit.open("step/confirm/"))
@@ -193,19 +197,57 @@ def test_a_missing_tick_is_named_and_the_other_ticks_stay() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
 
-    page = visit.send("step/broker/", tick_all=False, agree_BROKER_FACTS="yes")
+    for name in ("broker", "electronic", "summary"):
+        visit.send(f"step/{name}/")
+    agreed = poa.consents.count()
+
+    page = visit.send("step/confirm/", tick_all=False, agree_LIMITS="yes")
 
     assert page.status_code == 422
-    assert "Tick that you agree to electronic documents" in page.content.decode()
-    assert visit.checkboxes(page) == {"agree_BROKER_FACTS": True, "agree_ERECORD": False}
-    assert not poa.consents.exists()
+    assert "Not ticked yet: Timing" in page.content.decode()
+    assert [name for name, ticked in visit.checkboxes(page).items() if ticked] == ["agree_LIMITS"]
+    assert poa.consents.count() == agreed
+
+
+def test_electronic_records_are_agreed_to_only_with_the_word_from_the_sample() -> None:
+    poa = sent_poa()
+    visit = Visit.by_last_mail()
+    visit.send("step/broker/")
+
+    missing = visit.send("step/electronic/", sample_word=" ")
+    wrong = visit.send("step/electronic/", sample_word="guessed")
+    before = poa.consents.count()
+    visit.send("step/electronic/", sample_word=f"  {visit.word_in_sample().upper()}. ")
+
+    assert "type the word that stands in it" in missing.content.decode()
+    assert "not the word in the sample" in wrong.content.decode()
+    assert 'value="guessed"' in wrong.content.decode()
+    assert visit.checkboxes(wrong) == {"agree_ERECORD": True}
+    assert (before, poa.consents.count()) == (1, 2)
+    shown = hashlib.sha256(visit.open("sample.pdf").content).hexdigest()
+    assert poa.evidence.get(kind="consent", details__statement="ERECORD").details["sample_sha256"] == shown
+
+
+def test_the_sample_is_of_the_same_kind_as_the_signed_document() -> None:
+    sent_poa()
+    visit = Visit.by_last_mail()
+    sample = visit.open("sample.pdf").content
+    visit.sign()
+
+    signed = visit.open("copy.pdf").content
+
+    for mark in (b"<pdfaid:part>2</pdfaid:part>", b"<pdfaid:conformance>A</pdfaid:conformance>", b"<pdfuaid:part>1"):
+        assert mark in sample
+        assert mark in signed
 
 
 def test_leaving_and_coming_back_resumes() -> None:
     sent_poa()
     token = token_in_last_mail()
     Visit(token).through_the_door().send("step/broker/")
-    Visit(token).through_the_door().send("step/summary/")
+    second = Visit(token).through_the_door()
+    second.send("step/electronic/")
+    second.send("step/summary/")
 
     home = Visit(token).through_the_door().open()
 
@@ -271,7 +313,7 @@ def test_switching_the_language_changes_page_document_and_the_stored_choice() ->
 def test_words_that_changed_since_the_page_was_opened_are_shown_again(settings: LazySettings) -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
-    stale = {**visit.fields("step/broker/"), "agree_BROKER_FACTS": "yes", "agree_ERECORD": "yes"}
+    stale = {**visit.fields("step/broker/"), "agree_BROKER_FACTS": "yes"}
     settings.BROKER_REGISTRATION_NUMBER = "BR999999"
 
     page = visit.post("step/broker/", stale)
@@ -612,7 +654,7 @@ def test_the_spanish_journey_contains_no_english() -> None:
     spanish_poa()
     visit = Visit.by_last_mail()
     pages = [visit.open()]
-    for name in ("broker", "summary", "confirm", "document"):
+    for name in ("broker", "electronic", "summary", "confirm", "document"):
         pages += [visit.open(f"step/{name}/")]
         if visit.checkboxes(pages[-1]):
             pages += [visit.send(f"step/{name}/", tick_all=False)]

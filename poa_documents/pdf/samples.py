@@ -1,0 +1,76 @@
+"""
+A small file of the very kind that the signed document has, with a word that stands nowhere else.
+
+Who types the word has opened the format in which the documents come, on the device in use (15 USC 7001(c)(1)(C)(ii)).
+"""
+
+import json
+import unicodedata
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+import typst
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+from installations.models import Language
+from poa_documents.models import PoaDocument
+from poa_documents.phrases import phrases_in
+
+TEMPLATE = Path(__file__).resolve().parent / "sample.typ"
+WORDS = {
+    Language.ENGLISH: (
+        "apple", "bridge", "candle", "cedar", "dolphin", "feather", "garden", "hammer", "island", "kitchen", "ladder",
+        "lemon", "maple", "meadow", "mirror", "orange", "pencil", "planet", "river", "silver", "summer", "tiger",
+        "valley", "window",
+    ),
+    Language.SPANISH: (
+        "abeja", "barco", "camino", "ciruela", "espejo", "farol", "guitarra", "huerta", "iglesia", "jirafa", "ladrillo",
+        "limonero", "manzana", "mercado", "naranja", "nube", "paloma", "plata", "puente", "rueda", "semilla", "tambor",
+        "ventana", "verano",
+    ),
+}  # fmt: skip
+_EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def sample_word(poa: PoaDocument, language: str) -> str:
+    """The word of one POA's sample, always the same for it, and not to be guessed from another's."""
+    words = WORDS[Language(language)]
+    digest = salted_hmac("poa_documents.sample_word", str(poa.pk), algorithm="sha256").digest()
+    return words[digest[0] % len(words)]
+
+
+def is_sample_word(poa: PoaDocument, language: str, typed: str) -> bool:
+    """Whether that is what was typed, in whichever case, with or without marks and spaces around."""
+    return _plain(typed) == _plain(sample_word(poa, language))
+
+
+@lru_cache(maxsize=64)
+def render_sample(language: str, word: str, organization: str) -> bytes:
+    """Give the bytes of a sample: the same for the same word, so that their hash can be named later."""
+    phrases = phrases_in(language)["sample"]
+    content = {
+        **{name: phrases[name] for name in ("title", "lead", "label", "next")},
+        "language": language,
+        "word": word,
+        "organization": organization,
+    }
+    pdf: bytes = typst.compile(
+        str(TEMPLATE),
+        root=str(TEMPLATE.parent),
+        ignore_system_fonts=True,
+        sys_inputs={"content": json.dumps(content, ensure_ascii=False)},
+        pdf_standards=["a-2a", "ua-1"],
+        timestamp=int(_EPOCH.timestamp()),
+    )
+    return pdf
+
+
+def sample_of(poa: PoaDocument, language: str) -> bytes:
+    return render_sample(language, sample_word(poa, language), settings.ORGANIZATION_NAME)
+
+
+def _plain(text: str) -> str:
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(character for character in parts if character.isalpha())
