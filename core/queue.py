@@ -22,6 +22,7 @@ class TaskName(StrEnum):
     """Every message that may be queued. A test compares this list with the tasks that workers register."""
 
     SWEEP_PROOFS = "installations.sweep_proofs"
+    TIDY_UP = "installations.tidy_up"
     SEAL_POA = "poa_documents.seal_poa"
     SEND_MAIL = "poa_documents.send_mail"
     SETTLE_CONTACT_CHANGE = "poa_documents.settle_contact_change"

@@ -11,13 +11,16 @@ import re
 import unicodedata
 import warnings
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from django.db import transaction
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from core import stored_files
+from core.tidying import delete_in_parts
 from installations.models import KeptProof, ProofFile, StoredProof
+from installations.states import InstallationStatus
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +29,7 @@ LARGEST_PIXELS = 60_000_000
 LONGEST_SIDE = 4000
 MOST_PAGES = 200
 LONGEST_NAME = 120
+ABANDONED_KEPT_FOR = timedelta(days=90)
 FOLDER = "proofs"
 
 JPEG = "image/jpeg"
@@ -144,6 +148,17 @@ def store_waiting() -> int:
         for key in model.objects.filter(unstored_content__isnull=False).values_list("pk", flat=True):
             stored_count += _store_one(model, key)
     return stored_count
+
+
+def forget_abandoned(*, at: datetime) -> int:
+    """
+    Delete proofs whose form was never finished, once their job has been over for long; give how many.
+
+    While a job is open its kept proofs stay, however old: somebody may yet need the photo.
+    """
+    over = (InstallationStatus.PTO_CONFIRMED, InstallationStatus.CANCELLED)
+    abandoned = KeptProof.objects.filter(kept_at__lt=at - ABANDONED_KEPT_FOR, installation__status__in=over)
+    return delete_in_parts(abandoned)
 
 
 def _store_one(model: type[ProofFile] | type[KeptProof], key: int) -> bool:

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from core import clock
+from core import clock, tidying
 from core.queue import TaskName
 from core.sweeps import note_sweep
 from installations import proofs
@@ -13,3 +13,10 @@ def sweep_proofs_task(**_later: object) -> str:
     stored = proofs.store_waiting()
     note_sweep(TaskName.SWEEP_PROOFS, at=clock.now())
     return f"{stored} stored"
+
+
+@shared_task(name=TaskName.TIDY_UP.value)
+def tidy_up_task(**_later: object) -> str:
+    now = clock.now()
+    answers, sessions = tidying.forget_answers(at=now), tidying.forget_sessions()
+    return f"forgot {answers} answers, {sessions} sessions, {proofs.forget_abandoned(at=now)} abandoned proofs"

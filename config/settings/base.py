@@ -260,6 +260,11 @@ CELERY_BEAT_SCHEDULE |= {
         "schedule": crontab(hour="9", minute="20"),  # UTC: the small hours in Chicago, all year round
         "options": {"expires": 3600},
     },
+    TaskName.TIDY_UP.value: {
+        "task": TaskName.TIDY_UP.value,
+        "schedule": crontab(hour="7", minute="20"),
+        "options": {"expires": 3600},
+    },
     TaskName.ANCHOR_JOURNAL.value: {
         "task": TaskName.ANCHOR_JOURNAL.value,
         "schedule": crontab(hour="8", minute="20"),

@@ -16,7 +16,11 @@ def test_workers_know_every_message_that_may_be_queued_and_no_other() -> None:
     assert registered_tasks() == {task.value for task in TaskName}
 
 
-DAILY = {TaskName.RECONCILE.value: (9, 20), TaskName.ANCHOR_JOURNAL.value: (8, 20)}
+DAILY = {
+    TaskName.RECONCILE.value: (9, 20),
+    TaskName.ANCHOR_JOURNAL.value: (8, 20),
+    TaskName.TIDY_UP.value: (7, 20),
+}
 
 
 def swept() -> list[dict[str, Any]]:
