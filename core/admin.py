@@ -9,6 +9,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
 from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
 from django.contrib.auth.models import Group, User
+from rest_framework.authtoken import admin as _token_pages  # noqa: F401 - registers what is taken away below
+from rest_framework.authtoken.models import TokenProxy
 
 from core.admin_site import (
     AdminPasswordChangeForm,
@@ -23,6 +25,7 @@ admin.site.unregister(Group)
 # Secrets are nobody's to look at; `manage.py reset_second_factor` takes one away.
 admin.site.unregister(Authenticator)
 admin.site.unregister(EmailAddress)
+admin.site.unregister(TokenProxy)  # its pages show live keys; `drf_create_token --reset` replaces one
 
 
 @admin.register(User)

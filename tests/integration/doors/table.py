@@ -1,0 +1,307 @@
+"""
+Every address of the house, and who gets which answer there: read it as the promise, and `test_doors` as its proof.
+
+An answer is a status, or SIGN_IN where a page leads to a sign-in. Each door is tried with a GET and with an empty POST.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from core.admin_site import RecordAdmin
+from tests.integration.doors.house import ROLES, UNKNOWN_ID, UNKNOWN_UUID, House, records_in_admin
+
+SIGN_IN = "sign in"
+UNKNOWN_LINK = "an-unknown-link-that-has-the-length-of-one"
+
+Answer = int | str
+Answers = dict[str, Answer]
+Address = Callable[[House, str], str]
+
+
+@dataclass(frozen=True)
+class Door:
+    route: str
+    address: Address
+    get: Answers
+    post: Answers
+
+
+def everybody(answer: Answer) -> Answers:
+    return dict.fromkeys(ROLES, answer)
+
+
+def staff_only(office: Answer, superuser: Answer | None = None, *, out: Answer = SIGN_IN) -> Answers:
+    """In the admin. Technicians, tokens and people who left count as signed out."""
+    return everybody(out) | {"office": office, "superuser": office if superuser is None else superuser}
+
+
+def field_page(technician: Answer, other: Answer, *, staff: Answer, out: Answer = SIGN_IN) -> Answers:
+    """On the technicians' pages, which staff may open as well."""
+    return everybody(out) | {"technician": technician, "other technician": other, "office": staff, "superuser": staff}
+
+
+def systems_only(answer: Answer, *, superuser: Answer | None = None) -> Answers:
+    """In the API: the office's token and a superuser's. A session says nothing here, and a technician may nothing."""
+    return everybody(401) | {
+        "token of the office": answer,
+        "token of a superuser": answer if superuser is None else superuser,
+        "token of a technician": 403,
+    }
+
+
+def public(answer: Answer) -> Answers:
+    return everybody(answer) | {"token of the disabled": 401}
+
+
+def link_only(own: Answer, foreign: Answer) -> Answers:
+    """Behind a customer's link. Who has none is at an unknown one, whoever he is."""
+    return everybody(404) | {"customer with own link": own, "customer with foreign link": foreign}
+
+
+def at(address: str) -> Address:
+    return lambda _house, _role: address
+
+
+def of(template: str) -> Address:
+    """An address about Carmen's records."""
+    return lambda house, _role: template.format(house=house, unknown=UNKNOWN_ID, unknown_uuid=UNKNOWN_UUID)
+
+
+def behind_link(rest: str) -> Address:
+    return lambda house, role: f"/portal/{house.links.get(role, UNKNOWN_LINK)}/{rest}"
+
+
+# Faces for everybody, and for programs.
+
+OPEN = (
+    Door("", at("/"), get=everybody(302), post=everybody(302)),
+    Door("healthz", at("/healthz"), get=everybody(200), post=everybody(405)),
+    Door("readyz", at("/readyz"), get=everybody(200), post=everybody(405)),
+    # Without a token set, this machine alone may read; `test_metrics` tries others.
+    Door("metrics", at("/metrics"), get=everybody(200), post=everybody(405)),
+    Door("webhooks/^light/?$", at("/webhooks/light/"), get=everybody(405), post=everybody(401)),
+)
+
+# Customers. "Foreign" is a browser in which the code of another customer's link was typed.
+# A form that was not made for this link is refused, whichever way the door stands.
+
+
+def _portal(rest: str, pattern: str, own: Answer, foreign: Answer = 200) -> Door:
+    """Where the door is shut each address shows it instead, and names nobody."""
+    return Door(
+        f"portal/<str:token>/{pattern}", behind_link(rest), get=link_only(own, foreign), post=link_only(403, 403)
+    )
+
+
+PORTAL = (
+    _portal("", "", 200),
+    _portal("code/", "code/", 302, 302),
+    _portal("enter/", "enter/", 302, 302),
+    _portal("leave/", "leave/", 302, 302),
+    _portal("continue/", "continue/", 302),
+    _portal("check/", "check/", 302),
+    _portal("step/confirm/", "step/<slug:name>/", 302),
+    _portal("language/", "language/", 302),
+    _portal("decline/", "decline/", 302),
+    _portal("revoke/", "revoke/", 200),
+    _portal("copy.pdf", "copy.pdf", 200),
+)
+
+# Technicians.
+
+FIELD = (
+    Door("field/", at("/field/"), get=field_page(200, 200, staff=200), post=everybody(405)),
+    Door("field/sign-in/", at("/field/sign-in/"), get=everybody(200), post=everybody(200)),
+    Door("field/sign-out/", at("/field/sign-out/"), get=everybody(405), post=everybody(SIGN_IN)),
+    Door("field/session/", at("/field/session/"), get=everybody(200), post=everybody(405)),
+    Door("field/service-worker.js", at("/field/service-worker.js"), get=everybody(200), post=everybody(405)),
+    Door(
+        "field/jobs/<int:pk>/",
+        of("/field/jobs/{house.job.pk}/"),
+        get=field_page(200, 404, staff=404),
+        post=field_page(422, 404, staff=404),
+    ),
+    Door(
+        "field/jobs/<int:pk>/",
+        of("/field/jobs/{unknown}/"),
+        get=field_page(404, 404, staff=404),
+        post=field_page(404, 404, staff=404),
+    ),
+    Door(
+        "field/reports/<uuid:submission_id>/",
+        of("/field/reports/{house.report.submission_id}/"),
+        get=field_page(200, 404, staff=404),
+        post=everybody(405),
+    ),
+    Door(
+        "field/reports/<uuid:submission_id>/",
+        of("/field/reports/{unknown_uuid}/"),
+        get=field_page(404, 404, staff=404),
+        post=everybody(405),
+    ),
+)
+
+# Other systems. An empty POST lacks its Idempotency-Key, which is said to those only who may write.
+
+_NUMBER = "(?P<pk>[0-9]{1,18})"
+
+
+def _records(name: str, address: str, *, may_add: bool = True, actions: tuple[str, ...] = ()) -> Iterator[Door]:
+    adding = systems_only(400) if may_add else systems_only(405) | {"token of a technician": 403}
+    yield Door(f"api/v1/^{name}/$", at(f"/api/v1/{name}/"), get=systems_only(200), post=adding)
+    for record, found in ((address, 200), ("{unknown}", 404)):
+        yield Door(
+            f"api/v1/^{name}/{_NUMBER}/$",
+            of(f"/api/v1/{name}/{record}/"),
+            get=systems_only(found),
+            post=systems_only(405),
+        )
+    for action in actions:
+        yield Door(
+            f"api/v1/^{name}/{_NUMBER}/{action}/$",
+            of(f"/api/v1/{name}/{address}/{action}/"),
+            get=systems_only(405),
+            post=systems_only(400),
+        )
+
+
+SECOND_STEP = (
+    *(
+        Door(
+            f"{face}/second-step/{page}",
+            at(f"/{face}/second-step/{page}"),
+            get=everybody(200),
+            post=everybody(200),
+        )
+        for face in ("admin", "field")
+        for page in ("", "set-up/", "codes/", "change/")
+    ),
+)
+
+API = (
+    # The description of the API holds nobody's records, so only a token that is refused everywhere is refused here.
+    Door("api/schema/", at("/api/schema/"), get=public(200), post=public(405)),
+    Door("api/docs/", at("/api/docs/"), get=public(200), post=public(405)),
+    Door("api/v1/token/", at("/api/v1/token/"), get=everybody(405), post=everybody(415)),
+    *_records("customers", "{house.job.customer_id}"),
+    *_records("sites", "{house.job.site_id}"),
+    *_records("installations", "{house.job.pk}", actions=("assign", "cancel", "move")),
+    Door(
+        f"api/v1/^installations/{_NUMBER}/events/$",
+        of("/api/v1/installations/{house.job.pk}/events/"),
+        get=systems_only(200),
+        post=systems_only(405),
+    ),
+    *_records("pto-reports", "{house.report.pk}", actions=("confirm", "correct", "withdraw")),
+    *_records("plan-promises", "{house.poa.promise_id}", may_add=False),
+    *_records("poa-requests", "{house.poa.pk}", actions=("resend", "revoke", "void")),
+    *_records("enrollments", "{house.enrollment.pk}", may_add=False),
+    Door(
+        f"api/v1/^enrollments/{_NUMBER}/holds/(?P<hold_id>[0-9]{{1,18}})/release/$",
+        of("/api/v1/enrollments/{house.enrollment.pk}/holds/{unknown}/release/"),
+        get=systems_only(405),
+        post=systems_only(400),
+    ),
+    *_records("pauses", "1", actions=("resume",)),
+)
+
+# The office. What it may add is spelled out; it looks at every record of ours, and of people and groups at none.
+
+ADDED_BY_THE_OFFICE = {"customer", "site", "installation", "poadocument", "planpromise", "pause"}
+TYPED_OVER_BY_THE_OFFICE = {"planpromise"}
+FOR_SUPERUSERS = {"user", "group", "logentry"}
+ADDED_BY_SUPERUSERS = ADDED_BY_THE_OFFICE | {"user", "group"}
+TYPED_OVER_BY_SUPERUSERS = {"planpromise", "user", "group"}
+DELETED_BY_SUPERUSERS = {"group"}
+
+
+def _admins_own() -> Iterator[Door]:
+    anybody = everybody(200)
+    yield Door("admin/login/", at("/admin/login/"), get=anybody | {"office": 302, "superuser": 302}, post=anybody)
+    yield Door("admin/logout/", at("/admin/logout/"), get=staff_only(405, out=302), post=staff_only(200, out=302))
+    for name, posted in (
+        ("", 200),
+        ("search/", 200),
+        ("password_change/", 200),
+        ("password_change/done/", 405),
+        ("jsi18n/", 405),
+    ):
+        yield Door(f"admin/{name}", at(f"/admin/{name}"), get=staff_only(200), post=staff_only(posted))
+    yield Door("admin/autocomplete/", at("/admin/autocomplete/"), get=staff_only(403), post=staff_only(405))
+    yield Door(
+        "admin/r/<path:content_type_id>/<path:object_id>/",
+        of("/admin/r/{unknown}/{unknown}/"),
+        get=staff_only(404),
+        post=staff_only(404),
+    )
+    yield Door("admin/(?P<url>.*)$", at("/admin/nowhere/"), get=staff_only(404), post=staff_only(404))
+    for label, office in (("installations", 200), ("auth", 404)):
+        yield Door(
+            "admin/^(?P<app_label>auth|admin|installations|poa_documents|enrollments)/$",
+            at(f"/admin/{label}/"),
+            get=staff_only(office, 200),
+            post=staff_only(office, 200),
+        )
+
+
+def _admin_records() -> Iterator[Door]:
+    ours = {model._meta.model_name: (model, key) for model, key in records_in_admin()}
+    for model, registered in admin.site._registry.items():
+        opts = model._meta
+        name = str(opts.model_name)
+        _, key = ours.get(name, (None, None))
+        if name in FOR_SUPERUSERS:
+            key = model._default_manager.values_list("pk", flat=True).first()
+        yield from _doors_of(f"{opts.app_label}/{name}", name, key)
+        if isinstance(registered, RecordAdmin):
+            # Each button's own door has a test of its own: what it answers depends on the record's state.
+            yield Door(
+                f"admin/{opts.app_label}/{name}/<path:object_id>/press/<slug:button_name>/",
+                at(f"/admin/{opts.app_label}/{name}/{key}/press/no-such-button/"),
+                get=staff_only(404),
+                post=staff_only(404),
+            )
+        if name == "user":
+            yield Door(
+                "admin/auth/user/<id>/password/",
+                at(f"/admin/auth/user/{key}/password/"),
+                get=staff_only(403, 200),
+                post=staff_only(403, 200),
+            )
+
+
+def _doors_of(folder: str, name: str, key: object) -> Iterator[Door]:
+    ours, root = f"/admin/{folder}/", f"admin/{folder}/"
+    one, unknown = f"{root}<path:object_id>/", f"{ours}{UNKNOWN_ID}/"
+    may_office_type, may_root_type = name in TYPED_OVER_BY_THE_OFFICE, name in TYPED_OVER_BY_SUPERUSERS
+    looking = staff_only(403 if name in FOR_SUPERUSERS else 200, 200)
+    adding = staff_only(200 if name in ADDED_BY_THE_OFFICE else 403, 200 if name in ADDED_BY_SUPERUSERS else 403)
+    deleting = staff_only(403, 200 if name in DELETED_BY_SUPERUSERS else 403)
+    typing = staff_only(200 if may_office_type else 403, 200 if may_root_type else 403)
+    typing_unknown = staff_only(302 if may_office_type else 403, 302 if may_root_type else 403)
+    looking_at_unknown = staff_only(403 if name in FOR_SUPERUSERS else 302, 302)
+    yield Door(root, at(ours), looking, looking)
+    yield Door(f"{root}add/", at(f"{ours}add/"), adding, adding)
+    if key is None:  # the house has no record of this kind
+        looking, typing = looking_at_unknown, typing_unknown
+    yield Door(f"{one}history/", at(f"{ours}{key}/history/"), looking, looking)
+    yield Door(f"{one}delete/", at(f"{ours}{key}/delete/"), deleting, deleting)
+    yield Door(f"{one}change/", at(f"{ours}{key}/change/"), looking, typing)
+    yield Door(f"{one}change/", at(f"{unknown}change/"), looking_at_unknown, typing_unknown)
+    yield Door(one, at(f"{ours}{key}/"), staff_only(302), staff_only(302))
+
+
+def doors() -> list[Door]:
+    return [*OPEN, *PORTAL, *FIELD, *SECOND_STEP, *API, *_admins_own(), *_admin_records()]
+
+
+def routes(within: URLResolver | None = None, before: str = "") -> Iterator[str]:
+    """Every address that the house answers at, as its resolver writes it."""
+    for entry in (within or get_resolver()).url_patterns:
+        if isinstance(entry, URLPattern):
+            yield f"{before}{entry.pattern}"
+        else:
+            yield from routes(entry, f"{before}{entry.pattern}")
