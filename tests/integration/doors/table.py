@@ -98,8 +98,8 @@ def _portal(rest: str, pattern: str, own: Answer, foreign: Answer = 200) -> Door
 
 PORTAL = (
     _portal("", "", 200),
-    _portal("code/", "code/", 302, 302),
-    _portal("enter/", "enter/", 302, 302),
+    _portal("code/", "code/", 200),
+    _portal("enter/", "enter/", 200),
     _portal("leave/", "leave/", 302, 302),
     _portal("continue/", "continue/", 302),
     _portal("check/", "check/", 302),
@@ -168,18 +168,19 @@ def _records(name: str, address: str, *, may_add: bool = True, actions: tuple[st
         )
 
 
-SECOND_STEP = (
-    *(
-        Door(
-            f"{face}/second-step/{page}",
-            at(f"/{face}/second-step/{page}"),
-            get=everybody(200),
-            post=everybody(200),
-        )
-        for face in ("admin", "field")
-        for page in ("", "set-up/", "codes/", "change/")
-    ),
-)
+# The second step, of people without one yet: there is nothing to ask for, so all ways lead to setting one up.
+
+
+def signed_in(answer: Answer) -> Answers:
+    people = ("technician", "other technician", "office", "superuser")
+    return everybody(SIGN_IN) | dict.fromkeys(people, answer)
+
+
+def _second_step(face: str) -> Iterator[Door]:
+    for page, shown, posted in (("", 302, 302), ("set-up/", 200, 422), ("codes/", 302, 302), ("change/", 405, 302)):
+        route = f"{face}/second-step/{page}"
+        yield Door(route, at(f"/{route}"), get=signed_in(shown), post=signed_in(posted))
+
 
 API = (
     # The description of the API holds nobody's records, so only a token that is refused everywhere is refused here.
@@ -295,7 +296,16 @@ def _doors_of(folder: str, name: str, key: object) -> Iterator[Door]:
 
 
 def doors() -> list[Door]:
-    return [*OPEN, *PORTAL, *FIELD, *SECOND_STEP, *API, *_admins_own(), *_admin_records()]
+    return [
+        *OPEN,
+        *PORTAL,
+        *FIELD,
+        *_second_step("admin"),
+        *_second_step("field"),
+        *API,
+        *_admins_own(),
+        *_admin_records(),
+    ]
 
 
 def routes(within: URLResolver | None = None, before: str = "") -> Iterator[str]:
