@@ -95,7 +95,9 @@ def _take_consents(request: HttpRequest, poa: PoaDocument, wanted: Step) -> Http
     word = str(request.POST.get("sample_word", ""))
     given = consents_for(poa, text_of(poa))
     if any(statement not in given for statement in form.unticked):
-        return _show_step(request, poa, wanted, form=form, word=word, status=422)
+        is_word_missing = Statement.ERECORD in form.unticked and not word.strip()
+        error = _phrase(poa, "electronic", "word_missing") if is_word_missing else ""
+        return _show_step(request, poa, wanted, form=form, word=word, error=error, status=422)
     for statement in wanted.statements:
         actions.record_consent(
             poa_id=poa.pk,

@@ -21,6 +21,7 @@ from poa_documents.models import PoaDocument
 from tests.factories.poa_documents import sent_poa
 from tests.integration.enrollments.road import OFFICE, Road
 from tests.integration.poa_documents.portal_visits import Visit
+from tests.integration.poa_documents.spanish import english_in, visible_text
 
 pytestmark = pytest.mark.django_db
 
@@ -80,10 +81,10 @@ def test_the_page_speaks_spanish(case: Enrollment, visit: Visit) -> None:
     case.customer.language = Language.SPANISH
     case.customer.save()
 
-    page = text_of(visit.open())
+    page = visit.open()
 
-    assert "Continuar en Light" in page
-    assert "Continue at Light" not in page
+    assert "Continuar en Light" in text_of(page)
+    assert english_in(visible_text(page)) == set()
 
 
 def test_a_click_leads_into_lights_pages_once_and_the_link_is_kept_nowhere(case: Enrollment, visit: Visit) -> None:

@@ -3,18 +3,15 @@
 import hashlib
 import io
 import json
-import re
 import threading
 import time
 from datetime import timedelta
-from html import unescape
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 from django.core import mail
 from django.core.files.storage import FileSystemStorage
-from django.http import HttpResponse
 from pypdf import PdfReader
 
 from core.stored_files import store
@@ -638,34 +635,7 @@ def test_every_kind_of_mail_has_text_and_html(kind: str) -> None:
     assert message.alternatives[0][1] == "text/html"
 
 
-# --- Spanish -------------------------------------------------------------------------------------------------------
-
-ENGLISH_WORDS = re.compile(
-    r"\b(the|and|you|your|sign|signed|signature|continue|back|plan group|month|rate|fixed|please|limits|meter)\b", re.I
-)
-
-
-def visible_text(page: HttpResponse) -> str:
-    body = page.content.decode().partition("<main")[2].partition("</footer>")[0]
-    return unescape(re.sub(r"<[^>]+>", " ", body))
-
-
-def test_the_spanish_journey_contains_no_english() -> None:
-    spanish_poa()
-    visit = Visit.by_last_mail()
-    pages = [visit.open()]
-    for name in ("broker", "electronic", "summary", "confirm", "document"):
-        pages += [visit.open(f"step/{name}/")]
-        if visit.checkboxes(pages[-1]):
-            pages += [visit.send(f"step/{name}/", tick_all=False)]
-        pages += [visit.send(f"step/{name}/"), visit.open(f"step/{name}/")]
-    pages += [visit.send("step/signature/", typed_name=""), visit.send("step/signature/", typed_name="Carmen Reyes")]
-    pages += [visit.open("decline/"), visit.send("step/review/"), visit.open("revoke/"), visit.send("revoke/")]
-
-    text = " ".join(visible_text(page) for page in pages)
-
-    found = set(ENGLISH_WORDS.findall(text.replace("Public Utility Commission of Texas", "")))
-    assert found == set()
+# --- the sweep ------------------------------------------------------------------------------------------------------
 
 
 def test_a_lost_message_is_made_good_by_the_sweep() -> None:

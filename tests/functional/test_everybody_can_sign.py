@@ -1,0 +1,191 @@
+"""Signing for everybody: by keyboard alone, on a small phone within three minutes, over a slow line."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, Response
+from pytest_django.live_server_helper import LiveServer
+
+from poa_documents.models import PoaDocument
+from poa_documents.states import PoaStatus
+from tests.factories.poa_documents import sent_poa
+from tests.functional.doors import BUTTON, go_through_the_door, read_sample
+from tests.integration.poa_documents.portal_visits import code_in_last_mail, token_in_last_mail, word_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
+
+LIGHTEST_BYTES = 60_000
+STEPS_WITH_TEXT = ("broker", "electronic", "summary", "confirm", "document")
+MOST_TABS = 60
+
+
+@pytest.fixture
+def poa() -> PoaDocument:
+    return sent_poa(at=datetime.now(tz=UTC))
+
+
+@pytest.fixture
+def address(live_server: LiveServer, poa: PoaDocument) -> str:
+    return f"{live_server.url}/portal/{token_in_last_mail()}/"
+
+
+# --- the keyboard --------------------------------------------------------------------------------------------------
+
+
+def when_she_tabs_to(page: Page, selector: str) -> None:
+    """Press Tab until the element has the focus, and see that the focus can be seen."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            outline = page.evaluate(
+                "(e => getComputedStyle(e).outlineStyle + getComputedStyle(e).boxShadow)(document.activeElement)"
+            )
+            assert outline != "nonenone", f"{selector} shows no focus"
+            return
+    raise AssertionError(f"Tab never reaches {selector} on {page.url}")
+
+
+def when_she_presses_enter(page: Page) -> None:
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def test_she_signs_with_the_keyboard_alone(desk: Page, address: str, poa: PoaDocument) -> None:
+    desk.goto(address)
+    when_she_tabs_to(desk, BUTTON)
+    when_she_presses_enter(desk)
+    when_she_tabs_to(desk, "#code")
+    desk.keyboard.type(code_in_last_mail())
+    when_she_presses_enter(desk)
+    when_she_tabs_to(desk, "main a.button")
+    when_she_presses_enter(desk)
+    for _ in STEPS_WITH_TEXT:
+        if desk.locator("#sample-word").count():
+            when_she_tabs_to(desk, "a[href$='/sample.pdf']")
+            sample = desk.context.request.get(desk.evaluate("document.activeElement.href")).body()
+            when_she_tabs_to(desk, "#sample-word")
+            desk.keyboard.type(word_in(sample))
+        for box in desk.locator("input[type=checkbox]").all():
+            when_she_tabs_to(desk, f"#{box.get_attribute('id')}")
+            desk.keyboard.press("Space")
+            assert box.is_checked()
+        when_she_tabs_to(desk, BUTTON)
+        when_she_presses_enter(desk)
+    when_she_tabs_to(desk, "#typed-name")
+    desk.keyboard.type("Carmen Reyes")
+    when_she_presses_enter(desk)
+    when_she_tabs_to(desk, BUTTON)
+    when_she_presses_enter(desk)
+
+    poa.refresh_from_db()
+    assert poa.status == PoaStatus.SIGNED
+
+
+def test_after_a_mistake_the_first_thing_read_out_is_what_to_mend(desk: Page, address: str) -> None:
+    desk.goto(address)
+    go_through_the_door(desk)
+    desk.click("main a.button")
+
+    desk.click(BUTTON)
+
+    assert desk.title().startswith("Please check: ")
+    assert desk.get_by_role("alert").get_by_role("link").count() == 1
+    desk.get_by_role("alert").get_by_role("link").click()
+    assert desk.evaluate("document.activeElement.id") == "agree-BROKER_FACTS"
+    box = desk.locator("#agree-BROKER_FACTS")
+    assert box.get_attribute("aria-invalid") == "true"
+    assert desk.locator(f"#{box.get_attribute('aria-describedby')}").is_visible()
+
+
+# --- time ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Effort:
+    """What signing asks of a thumb, and how long that takes a slow one who reads the headings and skims the rest."""
+
+    pages: int = 0
+    taps: int = 0
+    characters: int = 0
+    waits_seconds: float = 0
+
+    @property
+    def seconds(self) -> float:
+        return 7 * self.pages + 1.5 * self.taps + 0.5 * self.characters + self.waits_seconds
+
+
+def test_a_newcomer_signs_on_a_small_phone_in_under_three_minutes(phone: Page, address: str, poa: PoaDocument) -> None:
+    effort = Effort()
+
+    def tap(selector: str) -> None:
+        phone.click(selector)
+        effort.taps += 1
+
+    def type_in(selector: str, text: str) -> None:
+        tap(selector)
+        phone.keyboard.type(text)
+        effort.characters += len(text)
+
+    phone.on("framenavigated", lambda _frame: setattr(effort, "pages", effort.pages + 1))
+    phone.goto(address)
+    tap(BUTTON)
+    effort.waits_seconds += 25  # to the mail program, and back with the code
+    type_in("#code", code_in_last_mail())
+    tap(BUTTON)
+    tap("main a.button")
+    for _ in STEPS_WITH_TEXT:
+        link = phone.locator("a[href$='/sample.pdf']")
+        if link.count():
+            effort.taps += 2
+            effort.waits_seconds += 10  # the file opens, and back
+            type_in("#sample-word", word_in(phone.context.request.get(link.evaluate("link => link.href")).body()))
+        for box in phone.locator("input[type=checkbox]").all():
+            tap(f"#{box.get_attribute('id')}")
+        tap(BUTTON)
+    type_in("#typed-name", "Carmen Reyes")
+    tap(BUTTON)
+    tap(BUTTON)
+
+    poa.refresh_from_db()
+    assert poa.status == PoaStatus.SIGNED
+    assert (effort.pages, effort.taps) <= (12, 26)
+    assert effort.seconds < 180, effort
+
+
+# --- weight --------------------------------------------------------------------------------------------------------
+
+
+def test_every_page_is_light_even_unpacked_and_asks_nobody_else(
+    phone: Page, address: str, live_server: LiveServer
+) -> None:
+    """Servers pack what they send; these are the bytes before that, headers included, with nothing kept from before."""
+    weights: dict[str, int] = {}
+
+    def weigh(name: str) -> None:
+        answers: list[Response] = []
+        page = phone.context.new_page()
+        page.context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
+        page.on("response", lambda answer: answers.append(answer))
+        page.goto(phone.url, wait_until="networkidle")
+        asked = [answer for answer in answers if not answer.url.startswith("data:")]
+        assert {urlsplit(answer.url).netloc for answer in asked} == {urlsplit(live_server.url).netloc}
+        weights[name] = sum(len(answer.body()) + len(str(answer.headers)) for answer in asked)
+        page.close()
+
+    phone.goto(address)
+    weigh("door")
+    go_through_the_door(phone)
+    weigh("home")
+    phone.click("main a.button")
+    for name in STEPS_WITH_TEXT:
+        weigh(name)
+        read_sample(phone)
+        for box in phone.locator("input[type=checkbox]").all():
+            box.check()
+        phone.click(BUTTON)
+    weigh("signature")
+
+    assert {name: weight for name, weight in weights.items() if weight > LIGHTEST_BYTES} == {}
+    assert weights["door"] < LIGHTEST_BYTES / 2
