@@ -190,6 +190,10 @@ class Technician:
         self._site_url = site_url
         self._browser = Browser("technician")
 
+    def sign_in(self) -> None:
+        """Sign in ahead of time: nobody is let in while tries cannot be counted, and who is in stays in."""
+        patiently("The technician wants to sign in", lambda: self._signed_in(f"{self._site_url}/field/"))
+
     def report(self, installation_id: int, *, granted: date, on_site: bool, reference: str) -> None:
         """
         Report permission to operate with a photo of the letter, or the commissioning of a charger.
@@ -210,12 +214,17 @@ class Technician:
         self._browser.close()
 
     def _job_form(self, address: str) -> Form | None:
+        page = self._signed_in(address)
+        return page.form_to(urlsplit(address).path) if page else None
+
+    def _signed_in(self, address: str) -> Page | None:
         page = self._browser.open(address)
-        sign_in = next((form for form in page.forms if "password" in form.names), None)
-        if sign_in is not None:
-            self._browser.send(sign_in, {"username": TECHNICIAN_NAME, "password": TECHNICIAN_PASSWORD})
-            page = self._browser.open(address)
-        return page.form_to(urlsplit(address).path)
+        form = _sign_in_form(page)
+        if form is None:
+            return page
+        self._browser.send(form, {"username": TECHNICIAN_NAME, "password": TECHNICIAN_PASSWORD})
+        page = self._browser.open(address)
+        return page if _sign_in_form(page) is None else None
 
     def _send(self, form: Form, values: dict[str, str], proof: tuple[str, bytes, str]) -> bool | None:
         page = self._browser.send(form, values, files={"proof": proof})
@@ -224,6 +233,10 @@ class Technician:
         if page.status < 500:
             raise PageNotAsExpected(f"The technician's form was answered with {page.status}.")
         return None
+
+
+def _sign_in_form(page: Page) -> Form | None:
+    return next((form for form in page.forms if "password" in form.names), None)
 
 
 def _link_to(page: Page, part: str) -> str | None:

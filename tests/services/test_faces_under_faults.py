@@ -58,6 +58,7 @@ def test_Q10_redis_down_while_a_customer_signs_and_a_technician_marks_pto(house:
     customer = VisitingCustomer(character_of(poa), mail_folder=house.mail_folder, site_url=house.site_url)
     technician = Technician(site_url=house.site_url)
     assert customer.link
+    technician.sign_in()
     house.servers.kill("redis")
     customer_waited, technician_waited = slowest_answer(customer), slowest_answer(technician)
 
