@@ -334,6 +334,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "core.api.schema.describe_refusals",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "EnrollmentStatusEnum": "enrollments.states.EnrollmentStatus",
         "GoLiveReportStatusEnum": "installations.states.GoLiveReportStatus",

@@ -1,4 +1,4 @@
-"""What the description of the API says of every address."""
+"""What the description of the API says of every address: the header of each write, and how it refuses."""
 
 from typing import Any
 
@@ -23,3 +23,44 @@ class DescribedAddress(AutoSchema):
                 description="New for each new request, the same when a request is repeated.",
             )
         ]
+
+
+def describe_refusals(result: dict[str, Any], **_generation: Any) -> dict[str, Any]:
+    """Add to every address with which statuses, and in which words, it refuses. Hook of drf-spectacular."""
+    schemas = result.setdefault("components", {}).setdefault("schemas", {})
+    schemas |= {"Refusal": _REFUSAL, "Problems": _PROBLEMS}
+    for address, operations in result["paths"].items():
+        for method, operation in operations.items():
+            is_sign_in = not any(operation.get("security", []))
+            for status, (words, schema) in _refusals(method, address, is_sign_in=is_sign_in).items():
+                content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+                operation["responses"].setdefault(str(status), {"description": words, "content": content})
+    return result
+
+
+_REFUSAL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
+_PROBLEMS = {
+    "type": "object",
+    "description": "What is wrong, by field; `detail` or `non_field_errors` when it is no single field.",
+    "additionalProperties": True,
+}
+
+
+def _refusals(method: str, address: str, *, is_sign_in: bool) -> dict[int, tuple[str, str]]:
+    found = {406: ("Answers are JSON only.", "Refusal"), 429: ("Too many calls; `Retry-After` says when.", "Refusal")}
+    if is_sign_in:
+        found |= {503: ("Nobody can count tries right now; `Retry-After` says when.", "Refusal")}
+    else:
+        found |= {401: ("The token is missing or wrong.", "Refusal"), 403: ("Not allowed to this token.", "Refusal")}
+    if "{" in address:
+        found |= {404: ("There is no such record.", "Refusal")}
+    if method == "post":
+        found |= {415: ("Bodies are JSON, or a form where a file may be sent.", "Refusal")}
+    if method == "post" and not is_sign_in:
+        found |= {
+            409: ("The record's state does not allow it.", "Refusal"),
+            422: ("The Idempotency-Key was used for another request.", "Refusal"),
+        }
+    if method == "post" or "{" not in address:
+        found |= {400: ("What was sent cannot be read or used.", "Problems")}
+    return found

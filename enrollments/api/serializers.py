@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from core.api.requests import StrictSerializer
 from enrollments.models import Enrollment, Hold, Pause, PlanOffer
+from enrollments.states import HoldOwner
 
 
 class GateAnswer(serializers.Serializer[dict[str, object]]):
@@ -64,6 +65,7 @@ class OfferAnswer(serializers.ModelSerializer[PlanOffer]):
 
 class EnrollmentAnswer(serializers.ModelSerializer[Enrollment]):
     gates = GateAnswer(many=True, read_only=True)
+    whose_turn = serializers.ChoiceField(choices=HoldOwner.choices, allow_blank=True, read_only=True)
     open_hold = serializers.SerializerMethodField()
 
     class Meta:

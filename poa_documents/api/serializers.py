@@ -42,6 +42,7 @@ class EnvelopeAnswer(serializers.ModelSerializer[Envelope]):
 
 class PoaRequestAnswer(serializers.ModelSerializer[PoaDocument]):
     envelope = EnvelopeAnswer(read_only=True)
+    revocation_channel = serializers.ChoiceField(choices=RevocationChannel.choices, allow_blank=True, read_only=True)
 
     class Meta:
         model = PoaDocument
