@@ -1,0 +1,86 @@
+"""The first sign-in of a new colleague in production, and the next one, at a desk and on a phone."""
+
+import pytest
+from django.contrib.auth.models import Group, User
+from playwright.sync_api import Page, expect
+from pytest_django.fixtures import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from tests.factories.phones import Phone
+from tests.functional.accessibility import complaints_about
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture
+def olivia() -> User:
+    person = User.objects.create_user("olivia", password=PASSWORD, is_staff=True)
+    person.groups.add(Group.objects.get(name="office"))
+    return person
+
+
+def when_she_gives_her_password(page: Page, server: LiveServer, olivia: User) -> None:
+    page.goto(f"{server.url}/admin/")
+    page.get_by_label("Username").fill(olivia.username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def when_she_sets_up_her_phone(page: Page) -> Phone:
+    expect(page.get_by_role("heading", name="Set up your second step")).to_be_visible()
+    picture = page.get_by_role("img", name="Picture to scan")
+    assert picture.evaluate("image => image.complete && image.naturalWidth > 0")
+    then_the_page_is_sound(page)
+    phone = Phone(page.content())
+    page.get_by_label("Code").fill("000000")
+    page.get_by_role("button", name="Finish").click()
+    expect(page.get_by_role("alert")).to_contain_text("This code is not right")
+    then_the_page_is_sound(page)
+    page.get_by_label("Code").fill(phone.code())
+    page.get_by_role("button", name="Finish").click()
+    return phone
+
+
+def when_she_keeps_her_codes(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Keep your recovery codes")).to_be_visible()
+    expect(page.locator(".codes li")).to_have_count(10)
+    then_the_page_is_sound(page)
+    page.get_by_role("button", name="I have kept them").click()
+
+
+def when_she_enters_a_code(page: Page, phone: Phone) -> None:
+    expect(page.get_by_role("heading", name="Enter your code")).to_be_visible()
+    then_the_page_is_sound(page)
+    page.get_by_label("Code").fill(phone.code())
+    page.get_by_role("button", name="Continue").click()
+
+
+def then_she_sees_the_work_queue(page: Page) -> None:
+    expect(page.get_by_role("heading", name="Work queue").first).to_be_visible()
+
+
+def then_the_page_is_sound(page: Page) -> None:
+    assert complaints_about(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("screen", ["desk", "phone"])
+def test_a_new_colleague_sets_up_a_second_step_and_signs_in_with_it(
+    request: pytest.FixtureRequest, live_server: LiveServer, olivia: User, settings: Settings, screen: str
+) -> None:
+    settings.STAFF_MFA_REQUIRED = True
+    page: Page = request.getfixturevalue(screen)
+    refused: list[str] = []
+    page.on("console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None)
+
+    when_she_gives_her_password(page, live_server, olivia)
+    phone = when_she_sets_up_her_phone(page)
+    when_she_keeps_her_codes(page)
+    then_she_sees_the_work_queue(page)
+
+    page.context.clear_cookies()
+    when_she_gives_her_password(page, live_server, olivia)
+    when_she_enters_a_code(page, phone)
+    then_she_sees_the_work_queue(page)
+    assert refused == []
