@@ -12,7 +12,7 @@ LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-apart test test-all test-demo test-faults test-services test-overload check fix run web worker scheduler simulator states docs \
-	pictures lock setup clean
+	pictures lock setup sbom clean
 
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -132,6 +132,9 @@ lock: ## Compile the lock files anew from pyproject.toml; needs uv
 	uv pip compile pyproject.toml $(LOCK_OPTIONS) --group dev --output-file requirements-dev.lock
 
 LOCK_OPTIONS := --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
+
+sbom: ## List what production installs, with versions and hashes, as CycloneDX
+	@$(PYTHON) .ci/sbom.py
 
 clean: ## Remove the virtual environment, caches and the local data folder
 	rm -rf $(VENV) var staticfiles .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

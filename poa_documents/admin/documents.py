@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -43,6 +44,8 @@ from poa_documents.limits import LimitMissing, limit_lines
 from poa_documents.models import PlanPromise, PoaDocument, RevocationChannel
 from poa_documents.queries import NoWording
 from poa_documents.states import MOVES, PoaStatus
+
+logger = logging.getLogger(__name__)
 
 EVIDENCE_SHOWN = 100
 _STAFF_CHANNELS = [choice for choice in RevocationChannel.choices if choice[0] != RevocationChannel.PORTAL]
@@ -235,7 +238,9 @@ class PoaDocumentAdmin(RegisteredByAction):
             at=at,
         )
 
-    def tables_of(self, _request: HttpRequest, record: PoaDocument) -> list[Table]:
+    def tables_of(self, request: HttpRequest, record: PoaDocument) -> list[Table]:
+        """Give what is known of the document; that somebody looked is logged, as far as a page may write."""
+        logger.info("POA %s was looked at by user %s.", record.pk, request.user.pk)
         return [_limits_table(record), _consents_table(record), _mails_table(record), _evidence_table(record)]
 
 

@@ -1,5 +1,8 @@
 """POA requests for other systems: ask the customer to sign, see how it stands, void, revoke."""
 
+import logging
+from typing import Any
+
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
@@ -10,11 +13,13 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from core import clock
-from core.api.requests import NoFields, actor_of, idempotent, read_body
+from core.api.requests import NoFields, actor_of, client_of, idempotent, read_body
 from installations.models import Customer, Site
 from poa_documents import actions
 from poa_documents.api import serializers as said
 from poa_documents.models import PlanPromise, PoaDocument
+
+logger = logging.getLogger(__name__)
 
 ID_PATTERN = "[0-9]{1,18}"
 
@@ -39,6 +44,12 @@ class PoaRequests(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewS
 
     def get_queryset(self) -> QuerySet[PoaDocument]:
         return PoaDocument.objects.select_related("envelope")
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Say how one stands; who asked is logged."""
+        response = super().retrieve(request, *args, **kwargs)
+        logger.info("POA %s was looked at by user %s.", kwargs["pk"], client_of(request).pk)
+        return response
 
     @extend_schema(request=said.NewPoaRequest, responses={201: said.PoaRequestAnswer})
     @idempotent

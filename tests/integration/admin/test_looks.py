@@ -1,0 +1,33 @@
+"""Looking at what a customer signed leaves a trace of who looked."""
+
+import logging
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from rest_framework.authtoken.models import Token
+
+from core.admin_site import page_of
+from tests.factories.installations import AT
+from tests.factories.poa_documents import sent_poa
+
+
+def test_who_opens_a_power_of_attorney_is_in_the_log(
+    office_client: Client, office: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    poa = sent_poa(at=AT)
+    caplog.set_level(logging.INFO)
+
+    office_client.get(page_of(poa))
+
+    assert f"POA {poa.pk} was looked at by user {office.pk}." in caplog.messages
+
+
+def test_a_system_that_reads_one_is_in_the_log_too(office: User, caplog: pytest.LogCaptureFixture) -> None:
+    poa = sent_poa(at=AT)
+    system = Client(headers={"Authorization": f"Token {Token.objects.create(user=office).key}"})
+    caplog.set_level(logging.INFO)
+
+    system.get(f"/api/v1/poa-requests/{poa.pk}/")
+
+    assert f"POA {poa.pk} was looked at by user {office.pk}." in caplog.messages
