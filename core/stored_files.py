@@ -6,6 +6,7 @@ The row that names a file is written only after `store` returned, so there is no
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
@@ -65,3 +66,19 @@ def read(file: StoredFile) -> bytes:
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise FileAltered(f"{file.key} no longer has the bytes that were stored.")
     return content
+
+
+def destroy(key: str) -> None:
+    """
+    Remove a file for good, every version of it where the bucket keeps versions. One that is gone already is no problem.
+
+    Raises whatever the storage says when it refuses, such as a lock on the object that still runs.
+    """
+    storage: Any = storages["default"]
+    bucket = getattr(storage, "bucket", None)
+    if bucket is None:
+        storage.delete(key)
+        return
+    for version in bucket.object_versions.filter(Prefix=key):
+        if version.object_key == key:
+            version.delete()

@@ -12,6 +12,7 @@ from enrollments.admin import (
     plan_documents,
     reconciliations,
     remote_calls,
+    retention,
     system_holds,
     writes,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "plan_documents",
     "reconciliations",
     "remote_calls",
+    "retention",
     "system_holds",
     "writes",
 ]

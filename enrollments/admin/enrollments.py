@@ -25,6 +25,13 @@ from enrollments import presenters, queries
 from enrollments.actions.attesting import WrongAccount, link_account
 from enrollments.actions.fetching import fetch_again
 from enrollments.actions.handing_out import hand_out_evidence
+from enrollments.actions.keeping import (
+    LegalHoldStands,
+    NoLegalHold,
+    lift_legal_hold,
+    open_legal_hold,
+    place_legal_hold,
+)
 from enrollments.actions.reconciling import ask_for_reading
 from enrollments.actions.stopping import (
     CannotClose,
@@ -40,7 +47,7 @@ from enrollments.evidence_pack.building import PackNotMade
 from enrollments.facts import gather, governing_poa
 from enrollments.gates import gates
 from enrollments.light.errors import LightError
-from enrollments.models import Enrollment, Hold, PlanDocument, PlanDocumentKind
+from enrollments.models import Enrollment, Hold, LegalHoldKind, PlanDocument, PlanDocumentKind
 from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode
 from enrollments.steps import CONSENT_HOLDS
 from enrollments.wiring import hosted_pages_client, policy
@@ -51,6 +58,21 @@ OFFERS_SHOWN = 6
 
 class CloseForm(ButtonForm):
     reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), help_text="Kept with the case.")
+
+
+class LegalHoldForm(ButtonForm):
+    kind = forms.ChoiceField(choices=LegalHoldKind.choices)
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), help_text="Who asked for it, and about what. Kept with the case."
+    )
+
+
+class LiftForm(ButtonForm):
+    reason = forms.CharField(
+        label="Who decided that it is over",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Kept with the case.",
+    )
 
 
 class LinkForm(ButtonForm):
@@ -113,6 +135,16 @@ def _evidence(press: Press) -> FileResponse:
     return FileResponse(
         pack.file, as_attachment=True, filename=pack.name, content_type="application/zip", headers=headers
     )
+
+
+def _place_legal_hold(press: Press) -> str:
+    place_legal_hold(enrollment_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "Nothing of this case is destroyed until the hold is lifted."
+
+
+def _lift_legal_hold(press: Press) -> str:
+    lift_legal_hold(enrollment_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "The hold is lifted; the case is kept as long as every other one."
 
 
 def _close(press: Press) -> str:
@@ -210,6 +242,25 @@ class EnrollmentAdmin(RecordAdmin):
             explanation="Fetches what is not stored yet of the accepted plan: Electricity Facts Label, terms, rights.",
             is_offered=lacks_documents,
             is_direct=True,
+        ),
+        Button(
+            name="legal-hold",
+            label="Keep for a dispute",
+            run=_place_legal_hold,
+            explanation="Keeps everything of this case, however old it is, until somebody lifts the hold.",
+            refusals=(ReasonMissing, LegalHoldStands),
+            is_offered=lambda enrollment: open_legal_hold(enrollment.pk) is None,
+            form=LegalHoldForm,
+        ),
+        Button(
+            name="lift-legal-hold",
+            label="End the legal hold",
+            run=_lift_legal_hold,
+            explanation="Says that the evidence is not needed any more: it is then destroyed when its time is over.",
+            refusals=(ReasonMissing, NoLegalHold),
+            is_offered=lambda enrollment: open_legal_hold(enrollment.pk) is not None,
+            form=LiftForm,
+            is_grave=True,
         ),
         Button(
             name="close",

@@ -48,7 +48,7 @@ def collect(enrollment: Enrollment, spool: Spool) -> None:
     _case(enrollment, spool)
     poas = poas_of(enrollment)
     for poa in poas:
-        _authority(poa, spool)
+        collect_authority(poa, spool)
     _go_live(enrollment, spool)
     _light(enrollment, spool)
     _plan_documents(enrollment, spool)
@@ -109,7 +109,8 @@ def _event(event: EnrollmentEvent | InstallationEvent, spool: Spool) -> dict[str
 # The authority
 
 
-def _authority(poa: PoaDocument, spool: Spool) -> None:
+def collect_authority(poa: PoaDocument, spool: Spool) -> None:
+    """Write every record of one power of attorney into the spool, and name its sealed file."""
     folder = folder_of(poa)
     envelope_names = ("id", "plan_name", "esi_id", "earliest_start_date", "latest_start_date", "sunset_date", "uses")
     document = {

@@ -54,9 +54,13 @@ class Spool:
         """Have a stored file put into the pack under `path`."""
         self.stored[path] = file
 
+    def made(self) -> list[str]:
+        """Give the paths of the files that were written here."""
+        return sorted(each.relative_to(self.folder).as_posix() for each in self.folder.rglob("*") if each.is_file())
+
     def paths(self) -> list[str]:
-        made = (each.relative_to(self.folder).as_posix() for each in self.folder.rglob("*") if each.is_file())
-        return sorted({*made, *self.stored})
+        """Give the paths of all files, written or stored."""
+        return sorted({*self.made(), *self.stored})
 
     def _open(self, path: str) -> Path:
         target = self.folder / path

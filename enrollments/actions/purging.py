@@ -1,0 +1,333 @@
+"""
+Destroying what was kept long enough, for good and with proof.
+
+Each case, and each request that was never signed, is destroyed in a transaction of its own, which first locks it and
+works out anew that nothing keeps it. The proof is written in the same transaction; files go after it, once no record
+names them any more, and are tried again with every purge until they are gone.
+"""
+
+import hashlib
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from django.db.models import Model, Q, QuerySet
+
+from core import stored_files
+from core.actors import Actor
+from core.dates import chicago_day
+from core.transactions import repeatable
+from enrollments import retention
+from enrollments.actions.moving import lock
+from enrollments.evidence_pack import contents
+from enrollments.evidence_pack.building import PackNotMade, build
+from enrollments.evidence_pack.spool import Spool
+from enrollments.models import (
+    AcceptAttempt,
+    DestroyedFile,
+    Destruction,
+    Difference,
+    Enrollment,
+    LightWrite,
+    PlanDocument,
+    PlanOffer,
+    RemoteCall,
+    RetentionRule,
+    WebhookDelivery,
+)
+from enrollments.retention import RecordClass, RetentionClock, Rule, Term
+from enrollments.states import SETTLED_STATUSES, UNSETTLED_WRITE_STATUSES
+from installations.models import Customer, KeptProof, ProofFile
+from poa_documents import evidence
+from poa_documents.evidence import JournalBroken, canonical_json
+from poa_documents.models import Envelope, EvidenceEntry, PoaDocument
+from poa_documents.states import PoaStatus
+
+NEVER_SIGNED = frozenset({PoaStatus.DECLINED, PoaStatus.EXPIRED, PoaStatus.VOIDED})
+
+
+class StillKept(Exception):
+    """Something keeps the record. Nothing was destroyed."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One case or request, the class that it belongs to, and until when it is kept."""
+
+    record_class: RecordClass
+    record: Enrollment | PoaDocument
+    term: Term
+    obstacle: str = ""
+
+    @property
+    def subject(self) -> str:
+        kind = "enrollment" if isinstance(self.record, Enrollment) else "POA"
+        return f"{kind} {self.record.pk}"
+
+    def is_due(self, today: date) -> bool:
+        return not self.obstacle and self.term.until is not None and self.term.until < today
+
+
+# Looking
+
+
+def candidates(*, today: date) -> Iterator[Candidate]:
+    """Give every settled case and every request that was never signed, with its term and what else keeps it."""
+    rules = _rules()
+    for enrollment in Enrollment.objects.filter(status__in=sorted(SETTLED_STATUSES)).order_by("pk").iterator():
+        yield _case(enrollment, rules, today=today)
+    for poa in PoaDocument.objects.filter(status__in=sorted(NEVER_SIGNED)).order_by("pk").iterator():
+        yield _request(poa, rules, today=today)
+
+
+def _rules() -> list[Rule]:
+    rows = RetentionRule.objects.values_list("record_class", "clock", "months", "effective_from_date")
+    return [Rule(*row) for row in rows]
+
+
+def _case(enrollment: Enrollment, rules: list[Rule], *, today: date) -> Candidate:
+    was_signed = any(poa.signed_at is not None for poa in contents.poas_of(enrollment))
+    record_class = RecordClass.CASE if was_signed else RecordClass.UNSIGNED
+    in_force = retention.rules_in_force(rules, record_class, today=today)
+    term = retention.keep_until(in_force, _clocks(enrollment))
+    return Candidate(record_class, enrollment, term, _obstacle(enrollment))
+
+
+def _clocks(enrollment: Enrollment) -> dict[str, date | None]:
+    """Give the days from which rules count: the later one where there are two to choose from."""
+    ended = chicago_day(enrollment.ended_at) if enrollment.ended_at else None
+    if enrollment.accepted_offer is None or enrollment.accepted_at is None:
+        return {RetentionClock.ENROLLMENT: ended, RetentionClock.REQUEST_END: ended}
+    start, months = enrollment.service_start_date, enrollment.accepted_offer.term_months
+    enrolled = max(day for day in (chicago_day(enrollment.accepted_at), start, ended) if day)
+    contract_end = retention.add_months(start, months) if start and months else None
+    if contract_end and ended:
+        contract_end = max(contract_end, ended)
+    return {RetentionClock.ENROLLMENT: enrolled, RetentionClock.CONTRACT_END: contract_end}
+
+
+def _obstacle(enrollment: Enrollment) -> str:
+    legal_hold = enrollment.legal_holds.filter(lifted_at__isnull=True).first()
+    if legal_hold is not None:
+        return f"{legal_hold.get_kind_display()}: {legal_hold.reason}"
+    if enrollment.holds.filter(released_at__isnull=True).exists():
+        return "a person still has to act on it"
+    if enrollment.writes.filter(status__in=sorted(UNSETTLED_WRITE_STATUSES)).exists():
+        return "a call to Light is not settled"
+    return ""
+
+
+def _request(poa: PoaDocument, rules: list[Rule], *, today: date) -> Candidate:
+    in_force = retention.rules_in_force(rules, RecordClass.UNSIGNED, today=today)
+    ended = chicago_day(poa.ended_at) if poa.ended_at else None
+    term = retention.keep_until(in_force, {RetentionClock.REQUEST_END: ended})
+    held = Enrollment.objects.filter(
+        customer_id=poa.customer_id, site_id=poa.site_id, legal_holds__lifted_at__isnull=True, legal_holds__isnull=False
+    )
+    obstacle = "its case is on legal hold" if held.exists() else ""
+    return Candidate(RecordClass.UNSIGNED, poa, term, obstacle)
+
+
+# Destroying
+
+
+def destroy(candidate: Candidate, *, by: Actor, at: datetime) -> Destruction:
+    """
+    Destroy one case or request whose time is over, and then its files.
+
+    :raises StillKept: something keeps it now, such as a legal hold placed meanwhile, or a journal that does not verify
+    """
+    try:
+        if isinstance(candidate.record, Enrollment):
+            destruction = _destroy_case(candidate.record.pk, sha256=_fingerprint(candidate.record), by=by, at=at)
+        else:
+            destruction = _destroy_request(candidate.record.pk, by=by, at=at)
+    except (JournalBroken, PackNotMade) as problem:
+        raise StillKept(str(problem)) from problem
+    destroy_files(at=at, of=destruction)
+    return destruction
+
+
+def _fingerprint(enrollment: Enrollment) -> str:
+    """Give the fingerprint of the evidence pack: whoever shows one later, shows what was destroyed here, or not."""
+    with tempfile.TemporaryFile(prefix="evidence-") as target:
+        return build(enrollment.pk, target).sha256
+
+
+@repeatable
+def _destroy_case(enrollment_id: int, *, sha256: str, by: Actor, at: datetime) -> Destruction:
+    enrollment = lock(enrollment_id)
+    today = chicago_day(at)
+    candidate = _case(enrollment, _rules(), today=today)
+    destruction = _begin(candidate, sha256=sha256, by=by, at=at)
+    poas = [] if _has_other_cases(enrollment) else contents.poas_of(enrollment)
+    if any(poa.is_open for poa in poas):
+        raise StillKept(f"A power of attorney of {candidate.subject} is still open.")
+    rows: Counter[str] = Counter()
+    proofs = [
+        proof
+        for model in (ProofFile, KeptProof)
+        for proof in _proofs_of(enrollment, model)
+        if not _has_other_cases(enrollment)
+    ]
+    files = [(proof.storage_key, proof.sha256) for proof in proofs]
+    files += PlanDocument.objects.filter(offer__enrollment=enrollment).values_list("storage_key", "sha256")
+    for proof in proofs:
+        rows[proof._meta.label] += 1
+        proof.delete()
+    _destroy_records_of(enrollment, rows)
+    for poa in poas:
+        files.append((poa.pdf_storage_key, poa.pdf_sha256))
+        _destroy_poa(poa, destruction, rows, by=by, at=at)
+    _forget_birth_date(enrollment.customer_id)
+    return _finish(destruction, rows, files)
+
+
+def _has_other_cases(enrollment: Enrollment) -> bool:
+    others = Enrollment.objects.filter(customer_id=enrollment.customer_id, site_id=enrollment.site_id)
+    return others.exclude(pk=enrollment.pk).exists()
+
+
+def _proofs_of(enrollment: Enrollment, model: type[ProofFile] | type[KeptProof]) -> "QuerySet[Any]":
+    path = "report__installation__in" if model is ProofFile else "installation__in"
+    return model.objects.filter(**{path: enrollment.installations.all()})
+
+
+def _destroy_records_of(enrollment: Enrollment, rows: Counter[str]) -> None:
+    """Remove every row that names the case, those first that others are named by; then the case."""
+    Enrollment.objects.filter(pk=enrollment.pk).update(accepted_offer=None, attested_poa=None, attested_at=None)
+    named: tuple[QuerySet[Any], ...] = (
+        RemoteCall.objects.filter(enrollment=enrollment),
+        WebhookDelivery.objects.filter(enrollment=enrollment),
+        Difference.objects.filter(enrollment=enrollment),
+        enrollment.holds.all(),
+        enrollment.legal_holds.all(),
+        enrollment.evidence_reads.all(),
+        PlanDocument.objects.filter(offer__enrollment=enrollment),
+        AcceptAttempt.objects.filter(enrollment=enrollment),
+        PlanOffer.objects.filter(enrollment=enrollment),
+        LightWrite.objects.filter(enrollment=enrollment),
+        enrollment.events.all(),
+    )
+    for each in named:
+        _remove(each, rows)
+    enrollment.installations.clear()
+    _remove(Enrollment.objects.filter(pk=enrollment.pk), rows)
+
+
+@repeatable
+def _destroy_request(poa_id: int, *, by: Actor, at: datetime) -> Destruction:
+    poa = PoaDocument.objects.select_for_update(of=("self",)).get(pk=poa_id)
+    if poa.status not in NEVER_SIGNED:
+        raise StillKept(f"POA {poa_id} is “{poa.get_status_display()}”.")
+    candidate = _request(poa, _rules(), today=chicago_day(at))
+    destruction = _begin(candidate, sha256=_sha256_of(poa), by=by, at=at)
+    rows: Counter[str] = Counter()
+    _destroy_poa(poa, destruction, rows, by=by, at=at)
+    return _finish(destruction, rows, [(poa.pdf_storage_key, poa.pdf_sha256)])
+
+
+def _sha256_of(poa: PoaDocument) -> str:
+    """Give the hash over everything on record about one request, as an evidence pack would show it."""
+    with tempfile.TemporaryDirectory(prefix="evidence-") as folder:
+        spool = Spool(Path(folder))
+        contents.collect_authority(poa, spool)
+        hashes = {path: hashlib.sha256((spool.folder / path).read_bytes()).hexdigest() for path in spool.made()}
+    return hashlib.sha256(canonical_json(hashes).encode()).hexdigest()
+
+
+def _begin(candidate: Candidate, *, sha256: str, by: Actor, at: datetime) -> Destruction:
+    if candidate.term.until is None or not candidate.is_due(chicago_day(at)):
+        why = candidate.obstacle or f"it is kept until {candidate.term.until or 'further notice'}"
+        raise StillKept(f"{candidate.subject} stays: {why}.")
+    return Destruction.objects.create(
+        record_class=candidate.record_class,
+        subject=candidate.subject,
+        rule=candidate.term.because,
+        kept_until_date=candidate.term.until,
+        sha256=sha256,
+        actor=str(by),
+        at=at,
+    )
+
+
+def _finish(destruction: Destruction, rows: Counter[str], files: Iterable[tuple[str, str]]) -> Destruction:
+    destruction.rows = dict(sorted(rows.items()))
+    destruction.save(update_fields=["rows"])
+    DestroyedFile.objects.bulk_create(
+        DestroyedFile(destruction=destruction, storage_key=key, sha256=sha256)
+        for key, sha256 in dict(each for each in files if each[0]).items()
+    )
+    return destruction
+
+
+def _destroy_poa(poa: PoaDocument, destruction: Destruction, rows: Counter[str], *, by: Actor, at: datetime) -> None:
+    """Remove a POA with all that its own floor keeps about it; whatever a higher floor still names it by, stops it."""
+    entries = EvidenceEntry.objects.filter(poa=poa).count()
+    if entries:
+        reason = (
+            f"Destruction {destruction.pk}: {destruction.get_record_class_display()}; {destruction.rule}; SHA-256 of "
+            f"what was destroyed: {destruction.sha256}."
+        )
+        evidence.destroy(poa, reason=reason, by=by, at=at)
+        rows[EvidenceEntry._meta.label] += entries
+    for relation in PoaDocument._meta.related_objects:
+        model = relation.related_model
+        if isinstance(model, type) and model._meta.app_label == PoaDocument._meta.app_label:
+            _remove(model._default_manager.filter(**{relation.field.name: poa}), rows)
+    envelope = poa.envelope
+    _remove(PoaDocument.objects.filter(pk=poa.pk), rows)
+    _remove(Envelope.objects.filter(pk=envelope.pk), rows)
+
+
+def _remove(found: "QuerySet[Any]", rows: Counter[str]) -> None:
+    _, counts = found.delete()
+    rows.update(counts)
+
+
+def _forget_birth_date(customer_id: int) -> None:
+    """A birth date served the enrollment alone; the customer stays, for the hardware that was sold to him."""
+    is_needed = Q(enrollments__isnull=False) | Q(poas__isnull=False)
+    Customer.objects.filter(pk=customer_id).exclude(is_needed).update(date_of_birth_text="")
+
+
+# Files
+
+
+def destroy_files(*, at: datetime, of: Destruction | None = None) -> tuple[int, int]:
+    """
+    Remove the files that destructions left, unless another record names the same bytes; give how many went and stay.
+
+    One that the storage does not let go, because of a lock on the object say, stays listed with the reason.
+    """
+    left = DestroyedFile.objects.filter(destroyed_at__isnull=True)
+    gone = remaining = 0
+    for file in (left.filter(destruction=of) if of else left).order_by("pk"):
+        problem = "another record names the same file" if _is_named(file.storage_key) else _destroyed(file.storage_key)
+        if problem:
+            remaining += 1
+            file.kept_because = problem
+        else:
+            gone += 1
+            file.kept_because, file.destroyed_at = "", at
+        file.save(update_fields=["kept_because", "destroyed_at"])
+    return gone, remaining
+
+
+def _destroyed(key: str) -> str:
+    try:
+        stored_files.destroy(key)
+    except Exception as problem:  # noqa: BLE001 - whatever the storage says is kept on the row and tried again
+        return f"{type(problem).__name__}: {problem}"
+    return ""
+
+
+def _is_named(key: str) -> bool:
+    models: tuple[type[Model], ...] = (ProofFile, KeptProof, PlanDocument)
+    return PoaDocument.objects.filter(pdf_storage_key=key).exists() or any(
+        model._default_manager.filter(storage_key=key).exists() for model in models
+    )

@@ -1,0 +1,56 @@
+"""Destroy what was kept long enough, with a report and proof."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from core import clock
+from core.actors import OPERATOR
+from core.dates import chicago_day
+from enrollments.actions.purging import Candidate, StillKept, candidates, destroy, destroy_files
+
+
+class Command(BaseCommand):
+    help = "Destroy cases and unsigned requests whose time to be kept is over, for good. Look with --dry-run first."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="say what would be destroyed and destroy nothing")
+
+    def handle(self, *_args: Any, dry_run: bool, **_options: Any) -> None:
+        at = clock.now()
+        today = chicago_day(at)
+        kept = destroyed = failed = 0
+        for candidate in candidates(today=today):
+            if not candidate.is_due(today):
+                kept += 1
+                self._say_kept(candidate)
+            elif dry_run:
+                destroyed += 1
+                self.stdout.write(
+                    f"due: {candidate.subject}, kept until {candidate.term.until}: {candidate.term.because}"
+                )
+            else:
+                try:
+                    proof = destroy(candidate, by=OPERATOR, at=at)
+                except StillKept as reason:
+                    failed += 1
+                    self.stderr.write(f"kept: {reason}")
+                else:
+                    destroyed += 1
+                    self.stdout.write(f"destroyed: {proof.subject}, proof {proof.pk}, SHA-256 {proof.sha256}")
+        if dry_run:
+            self.stdout.write(f"{destroyed} would be destroyed, {kept} are kept. Nothing was changed.")
+            return
+        _gone, left = destroy_files(at=at)
+        self.stdout.write(f"{destroyed} destroyed, {kept} kept, {left} files still to be removed.")
+        if failed or left:
+            raise CommandError(
+                f"{failed} records and {left} files could not be destroyed; each says why, files under Destroyed files "
+                "in the admin. They are tried again with the next run."
+            )
+
+    def _say_kept(self, candidate: Candidate) -> None:
+        until = f"until {candidate.term.until}" if candidate.term.until else "for good"
+        why = candidate.obstacle or candidate.term.because
+        self.stdout.write(f"kept: {candidate.subject}, {until}: {why}")
