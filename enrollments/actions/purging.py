@@ -15,7 +15,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, ProtectedError, Q, QuerySet
 
 from core import stored_files
 from core.actors import Actor
@@ -275,13 +275,34 @@ def _destroy_poa(poa: PoaDocument, destruction: Destruction, rows: Counter[str],
         )
         evidence.destroy(poa, reason=reason, by=by, at=at)
         rows[EvidenceEntry._meta.label] += entries
-    for relation in PoaDocument._meta.related_objects:
-        model = relation.related_model
-        if isinstance(model, type) and model._meta.app_label == PoaDocument._meta.app_label:
-            _remove(model._default_manager.filter(**{relation.field.name: poa}), rows)
+    _remove_in_order(_rows_about(poa), rows)
     envelope = poa.envelope
     _remove(PoaDocument.objects.filter(pk=poa.pk), rows)
     _remove(Envelope.objects.filter(pk=envelope.pk), rows)
+
+
+def _rows_about(poa: PoaDocument) -> list["QuerySet[Any]"]:
+    """Find what its own floor keeps about a POA, also in kinds of records that were added after this was written."""
+    relations = [(each.related_model, each.field.name) for each in PoaDocument._meta.related_objects]
+    return [
+        model._default_manager.filter(**{name: poa})
+        for model, name in relations
+        if isinstance(model, type) and model._meta.app_label == PoaDocument._meta.app_label
+    ]
+
+
+def _remove_in_order(found: list["QuerySet[Any]"], rows: Counter[str]) -> None:
+    """Remove rows that may name each other: those that others still name wait until those are gone."""
+    waiting: list[QuerySet[Any]] = []
+    for each in found:
+        try:
+            _remove(each, rows)
+        except ProtectedError:
+            waiting.append(each)
+    if len(waiting) == len(found) > 0:
+        raise StillKept(f"Other records name the {waiting[0].model._meta.verbose_name_plural} that were to go.")
+    if waiting:
+        _remove_in_order(waiting, rows)
 
 
 def _remove(found: "QuerySet[Any]", rows: Counter[str]) -> None:

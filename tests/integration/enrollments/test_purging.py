@@ -1,0 +1,224 @@
+"""What was kept long enough is destroyed for good and with proof; what anything keeps, stays as it is."""
+
+import io
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.files.storage import storages
+from django.core.management import CommandError, call_command
+
+from core import clock, stored_files
+from core.actors import OPERATOR
+from core.dates import chicago_day, chicago_midnight
+from enrollments.actions import purging
+from enrollments.actions.keeping import (
+    LegalHoldStands,
+    NoLegalHold,
+    RuleNotPossible,
+    decide_retention_rule,
+    lift_legal_hold,
+    place_legal_hold,
+)
+from enrollments.actions.purging import Candidate, StillKept, candidates
+from enrollments.actions.stopping import ReasonMissing
+from enrollments.models import DestroyedFile, Destruction, Enrollment, LegalHold, PlanDocument, RetentionRule
+from enrollments.retention import RecordClass, RetentionClock, add_months
+from installations.models import Customer, Installation, ProofFile
+from poa_documents.actions import decline_poa
+from poa_documents.journal import verify_journal
+from poa_documents.models import ConsentRecord, DestructionProof, Envelope, EvidenceEntry, PoaDocument
+from tests.contract.dialects import DIALECT_PAIRS, DialectPair
+from tests.factories.cases import StoppedClock
+from tests.factories.poa_documents import sent_poa
+from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.test_evidence_pack import from_pto_to_active, made
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="session")
+def pair() -> DialectPair:
+    return DIALECT_PAIRS[0]
+
+
+@pytest.fixture(autouse=True)
+def rules(db: None) -> None:
+    """The rules that a new database has, also after a test that emptied all tables."""
+    for record_class, counted, months in (
+        (RecordClass.UNSIGNED, RetentionClock.REQUEST_END, 12),
+        (RecordClass.CASE, RetentionClock.ENROLLMENT, 24),
+        (RecordClass.CASE, RetentionClock.CONTRACT_END, 48),
+    ):
+        RetentionRule.objects.get_or_create(
+            record_class=record_class,
+            clock=counted,
+            effective_from_date=date(2026, 1, 1),
+            defaults={"months": months, "decided_at": chicago_midnight(date(2026, 1, 1))},
+        )
+
+
+@pytest.fixture
+def road(road: Road) -> Road:
+    """Its last check compares with Light's acceptances, which a purge takes away as an old backup does."""
+    road.has_lost_records = True
+    return road
+
+
+def candidate_of(record: Any, today: date) -> Candidate:
+    return next(each for each in candidates(today=today) if each.record == record)
+
+
+def last_day_of(enrollment: Enrollment) -> date:
+    assert enrollment.service_start_date is not None
+    assert enrollment.accepted_offer is not None
+    return add_months(enrollment.service_start_date, (enrollment.accepted_offer.term_months or 0) + 48)
+
+
+def noon(day: date) -> datetime:
+    return chicago_midnight(day) + timedelta(hours=12)
+
+
+def purge(monkeypatch: pytest.MonkeyPatch, at: datetime, *arguments: str) -> str:
+    monkeypatch.setattr(clock, "configured_clock", lambda: StoppedClock(at))
+    said = io.StringIO()
+    call_command("purge", *arguments, stdout=said, stderr=said)
+    return said.getvalue()
+
+
+def test_a_case_is_kept_to_the_last_day_and_destroyed_whole_after_it(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrollment = from_pto_to_active(road)
+    _, summary = made(enrollment)
+    poa = PoaDocument.objects.get(site=enrollment.site)
+    keys = [poa.pdf_storage_key, *PlanDocument.objects.values_list("storage_key", flat=True)]
+    keys += ProofFile.objects.values_list("storage_key", flat=True)
+    last = last_day_of(enrollment)
+    name, poa_number = f"enrollment {enrollment.pk}", poa.pk
+
+    assert "0 destroyed, 1 kept" in purge(monkeypatch, noon(last))
+    dry = purge(monkeypatch, noon(last + timedelta(days=1)), "--dry-run")
+    assert f"due: {name}" in dry
+    assert Enrollment.objects.filter(pk=enrollment.pk).exists()
+    said = purge(monkeypatch, noon(last + timedelta(days=1)))
+
+    assert f"destroyed: {name}" in said
+    for model in (Enrollment, PoaDocument, ConsentRecord, EvidenceEntry, Envelope, PlanDocument, ProofFile):
+        assert not model.objects.exists(), model
+    assert len(keys) == 5
+    assert not any(storages["default"].exists(key) for key in keys)
+    proof = Destruction.objects.get(subject=name)
+    assert proof.sha256 == summary.sha256
+    assert "48 months from the end of the contract" in proof.rule
+    assert proof.kept_until_date == last
+    journal = DestructionProof.objects.get(poa_number=poa_number)
+    assert f"Destruction {proof.pk}:" in journal.reason
+    assert summary.sha256 in journal.reason
+    assert verify_journal().findings == []
+    assert Installation.objects.exists()
+    assert Customer.objects.get(pk=enrollment.customer_id).date_of_birth is None
+
+
+def test_nothing_of_a_case_on_legal_hold_goes_until_it_is_lifted(road: Road) -> None:
+    enrollment = from_pto_to_active(road)
+    at = noon(last_day_of(enrollment) + timedelta(days=400))
+    place_legal_hold(enrollment_id=enrollment.pk, kind="DISPUTE", reason="PUCT complaint 7.", by=OFFICE, at=at)
+
+    held = candidate_of(enrollment, chicago_day(at))
+    with pytest.raises(StillKept, match="PUCT complaint 7"):
+        purging.destroy(held, by=OPERATOR, at=at)
+
+    assert not held.is_due(chicago_day(at))
+    assert Enrollment.objects.filter(pk=enrollment.pk).exists()
+    assert not Destruction.objects.exists()
+    assert PoaDocument.objects.get(site=enrollment.site).evidence.filter(kind="enrollment.place_legal_hold").exists()
+    lift_legal_hold(enrollment_id=enrollment.pk, reason="Settled.", by=OFFICE, at=at)
+    purging.destroy(candidate_of(enrollment, chicago_day(at)), by=OPERATOR, at=at)
+    assert not Enrollment.objects.filter(pk=enrollment.pk).exists()
+
+
+def test_a_hold_placed_after_the_look_still_keeps_the_case(road: Road) -> None:
+    enrollment = from_pto_to_active(road)
+    at = noon(last_day_of(enrollment) + timedelta(days=1))
+    seen = candidate_of(enrollment, chicago_day(at))
+    assert seen.is_due(chicago_day(at))
+    place_legal_hold(enrollment_id=enrollment.pk, kind="LEGAL_HOLD", reason="A letter came.", by=OFFICE, at=at)
+
+    with pytest.raises(StillKept):
+        purging.destroy(seen, by=OPERATOR, at=at)
+
+    assert PoaDocument.objects.filter(site=enrollment.site).exists()
+    assert DestroyedFile.objects.count() == 0
+
+
+def test_a_request_that_was_declined_is_kept_for_a_year(road: Road) -> None:
+    enrollment = road.case(signed=False)
+    job = enrollment.installations.get()
+    poa = sent_poa(customer=job.customer, site=job.site, at=road.clock.at)
+    decline_poa(poa_id=poa.pk, by=OFFICE, at=road.clock.at)
+    poa.refresh_from_db()
+    last = add_months(chicago_day(road.clock.at), 12)
+
+    assert not candidate_of(poa, last).is_due(last)
+    proof = purging.destroy(candidate_of(poa, last + timedelta(days=1)), by=OPERATOR, at=noon(last + timedelta(days=1)))
+
+    assert proof.record_class == RecordClass.UNSIGNED
+    assert not PoaDocument.objects.filter(pk=poa.pk).exists()
+    assert Enrollment.objects.filter(pk=enrollment.pk).exists()
+    assert verify_journal().findings == []
+
+
+def test_an_open_case_is_no_candidate_however_old(road: Road) -> None:
+    road.case()
+
+    assert list(candidates(today=date(2060, 1, 1))) == []
+
+
+def test_a_file_that_another_case_names_stays_and_one_that_is_locked_is_tried_again(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enrollment = from_pto_to_active(road)
+    other = from_pto_to_active(road)
+    shared = ProofFile.objects.filter(report__installation__enrollments=enrollment).get().storage_key
+    at = noon(last_day_of(enrollment) + timedelta(days=1))
+
+    def locked(_key: str) -> None:
+        raise PermissionError("the lock runs until 2031")
+
+    with monkeypatch.context() as while_locked:
+        while_locked.setattr(stored_files, "destroy", locked)
+        purging.destroy(candidate_of(enrollment, chicago_day(at)), by=OPERATOR, at=at)
+        reasons = set(DestroyedFile.objects.values_list("kept_because", flat=True))
+        place_legal_hold(enrollment_id=other.pk, kind="DISPUTE", reason="Another matter.", by=OFFICE, at=at)
+        with pytest.raises(CommandError, match="could not be destroyed"):
+            purge(monkeypatch, at)
+    purging.destroy_files(at=at)
+
+    assert reasons == {"another record names the same file", "PermissionError: the lock runs until 2031"}
+    left = DestroyedFile.objects.filter(destroyed_at__isnull=True)
+    assert [file.storage_key for file in left] == [shared]
+    assert storages["default"].exists(shared)
+
+
+def test_holds_and_rules_are_refused_where_they_make_no_sense(road: Road) -> None:
+    enrollment = road.case()
+    at = road.clock.at
+    today = chicago_day(at)
+
+    with pytest.raises(ReasonMissing):
+        place_legal_hold(enrollment_id=enrollment.pk, kind="DISPUTE", reason=" ", by=OFFICE, at=at)
+    with pytest.raises(NoLegalHold):
+        lift_legal_hold(enrollment_id=enrollment.pk, reason="Over.", by=OFFICE, at=at)
+    place_legal_hold(enrollment_id=enrollment.pk, kind="DISPUTE", reason="A call.", by=OFFICE, at=at)
+    with pytest.raises(LegalHoldStands, match="A call"):
+        place_legal_hold(enrollment_id=enrollment.pk, kind="DISPUTE", reason="Again.", by=OFFICE, at=at)
+    with pytest.raises(ReasonMissing):
+        lift_legal_hold(enrollment_id=enrollment.pk, reason="", by=OFFICE, at=at)
+    rule: dict[str, Any] = {"record_class": "CASE", "clock": "ENROLLMENT", "months": 36, "source": "Counsel."}
+    with pytest.raises(RuleNotPossible, match="today"):
+        decide_retention_rule(**rule, effective_from_date=today - timedelta(days=1), by=OFFICE, at=at)
+    decide_retention_rule(**rule, effective_from_date=today, by=OFFICE, at=at)
+    with pytest.raises(RuleNotPossible, match="already"):
+        decide_retention_rule(**rule, effective_from_date=today, by=OFFICE, at=at)
+    assert LegalHold.objects.count() == 1
