@@ -214,7 +214,7 @@ API = (
 ADDED_BY_THE_OFFICE = {"customer", "site", "installation", "poadocument", "planpromise", "pause"}
 TYPED_OVER_BY_THE_OFFICE = {"planpromise"}
 FOR_SUPERUSERS = {"user", "group", "logentry"}
-ADDED_BY_SUPERUSERS = ADDED_BY_THE_OFFICE | {"user", "group"}
+ADDED_BY_SUPERUSERS = ADDED_BY_THE_OFFICE | {"user", "group", "retentionrule"}
 TYPED_OVER_BY_SUPERUSERS = {"planpromise", "user", "group"}
 DELETED_BY_SUPERUSERS = {"group"}
 
