@@ -535,6 +535,14 @@ _TABLE = (
         whole_number(1, 86_400),
         _RULES,
     ),
+    Variable(
+        "LEASE_SECONDS",
+        "20",
+        "a whole number from 5 to 600",
+        "How long a case stays in the hands of a worker that gives no sign of life; then another one takes it over.",
+        whole_number(5, 600),
+        _RULES,
+    ),
     *(
         Variable(variable.name, variable.default, "one of what the meaning names", variable.meaning, text, _DIALECT)
         for variable in DIALECT_VARIABLES.values()

@@ -17,6 +17,9 @@ from kombu.exceptions import OperationalError
 
 logger = logging.getLogger(__name__)
 
+MESSAGES_SPARED_FOR_ONE_WAITING = 5
+FEWEST_MESSAGES = 10
+
 
 class TaskName(StrEnum):
     """Every message that may be queued. A test compares this list with the tasks that workers register."""
@@ -33,6 +36,7 @@ class TaskName(StrEnum):
     SETTLE_DELIVERY = "enrollments.settle_delivery"
     FETCH_PLAN_DOCUMENT = "enrollments.fetch_plan_document"
     SWEEP_ENROLLMENTS = "enrollments.sweep"
+    SWEEP_FILES = "config.sweep_files"
     RECONCILE = "enrollments.reconcile"
     CONTINUE_RECONCILIATION = "enrollments.continue_reconciliation"
 
@@ -40,6 +44,21 @@ class TaskName(StrEnum):
 def enqueue_on_commit(task: TaskName, **ids: int) -> None:
     """Queue `task` when the open transaction commits; at once when there is none."""
     transaction.on_commit(partial(_send, task, ids), robust=True)
+
+
+def room_for_more(most: int) -> int:
+    """
+    How many messages a sweep may add: `most` while the queue is empty, few when much waits there already.
+
+    A sweep finds the same rows again until somebody has worked on them, so that without this a long queue would fill
+    with messages for the same work. A few are always allowed: what has waited longest may be what was lost.
+    """
+    with current_app.connection_or_acquire() as connection:
+        try:
+            queue = connection.default_channel.queue_declare(current_app.conf.task_default_queue)
+        except (OperationalError, *connection.connection_errors, *connection.channel_errors):
+            return most
+    return max(most - MESSAGES_SPARED_FOR_ONE_WAITING * int(queue.message_count), FEWEST_MESSAGES)
 
 
 def _send(task: TaskName, ids: dict[str, int]) -> None:

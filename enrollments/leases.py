@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
 from django.db.models import Case, Q, QuerySet, When
 
@@ -24,8 +25,7 @@ from enrollments.states import EnrollmentStatus
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=30)
-HEARTBEAT_SECONDS = 5.0
+HEARTBEATS_IN_A_LEASE = 5
 
 
 def due_enrollments(*, at: datetime, limit: int) -> list[int]:
@@ -58,6 +58,10 @@ def _due(at: datetime) -> QuerySet[Enrollment]:
     return Enrollment.objects.filter(Q(due_at__lte=at) & free | Q(lease_until__lte=at))
 
 
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.LEASE_SECONDS)
+
+
 def claim(enrollment_id: int, *, at: datetime) -> str | None:
     """
     Take an enrollment that is due, or whose worker died; give the name of the turn, or None.
@@ -65,7 +69,7 @@ def claim(enrollment_id: int, *, at: datetime) -> str | None:
     Its due time is emptied: one that is there when it is given back is a nudge that came meanwhile.
     """
     turn = str(uuid.uuid4())
-    taken = {"leased_by": turn, "lease_until": at + LEASE, "due_at": None}
+    taken = {"leased_by": turn, "lease_until": at + _lease(), "due_at": None}
     ours = Enrollment.objects.filter(pk=enrollment_id)
     if ours.filter(due_at__lte=at, lease_until__isnull=True).update(**taken):
         return turn
@@ -111,7 +115,7 @@ class LeaseKeeper:
         """Beat while there is a turn to keep; the next turn starts a new thread."""
         pause = threading.Event()
         while True:
-            pause.wait(HEARTBEAT_SECONDS)
+            pause.wait(settings.LEASE_SECONDS / HEARTBEATS_IN_A_LEASE)
             with self._lock:
                 turns = list(self._turns)
                 if not turns:
@@ -123,6 +127,6 @@ class LeaseKeeper:
     def _renew(self, turns: list[str]) -> None:
         try:
             close_old_connections()
-            Enrollment.objects.filter(leased_by__in=turns).update(lease_until=self._clock.now() + LEASE)
+            Enrollment.objects.filter(leased_by__in=turns).update(lease_until=self._clock.now() + _lease())
         except DatabaseError:
             logger.warning("The leases of %s turns could not be renewed.", len(turns), exc_info=True)

@@ -6,7 +6,7 @@ from celery import shared_task
 
 from core import clock
 from core.actors import SYSTEM
-from core.queue import TaskName, enqueue_on_commit
+from core.queue import TaskName, enqueue_on_commit, room_for_more
 from core.sweeps import note_sweep
 from enrollments.actions import comparing, fetching, opening, settling
 from enrollments.engine import NOT_DUE
@@ -98,15 +98,16 @@ def continue_reconciliation_task(*, run_id: int, **_later: object) -> str:
 def sweep_enrollments_task(**_later: object) -> str:
     """Find the work whose message was lost, late or never sent."""
     changed = opening.look_at_changed_cases(at=clock.now(), limit=MOST_IN_A_SWEEP)
-    deliveries = settling.due_deliveries(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    most = room_for_more(MOST_IN_A_SWEEP)
+    deliveries = settling.due_deliveries(at=clock.now(), limit=most)
     for delivery_id in deliveries:
         enqueue_on_commit(TaskName.SETTLE_DELIVERY, delivery_id=delivery_id)
-    documents = fetching.due_documents(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    documents = fetching.due_documents(at=clock.now(), limit=most)
     for document_id in documents:
         enqueue_on_commit(TaskName.FETCH_PLAN_DOCUMENT, document_id=document_id)
     pace = shared_pace()
     if pace is None:
-        due = due_enrollments(at=clock.now(), limit=MOST_IN_A_SWEEP)
+        due = due_enrollments(at=clock.now(), limit=most)
     else:
         due = most_urgent(at=clock.now(), limit=pace.messages_at_once)
     _wake(due)

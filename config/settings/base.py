@@ -265,6 +265,11 @@ CELERY_BEAT_SCHEDULE |= {
         "schedule": crontab(hour="7", minute="20"),
         "options": {"expires": 3600},
     },
+    TaskName.SWEEP_FILES.value: {
+        "task": TaskName.SWEEP_FILES.value,
+        "schedule": crontab(hour="10", minute="20"),
+        "options": {"expires": 3600},
+    },
     TaskName.ANCHOR_JOURNAL.value: {
         "task": TaskName.ANCHOR_JOURNAL.value,
         "schedule": crontab(hour="8", minute="20"),
@@ -310,6 +315,7 @@ POA_LINK_DAYS: int = read("POA_LINK_DAYS")
 POA_CODE_MINUTES: int = read("POA_CODE_MINUTES")
 POA_IDLE_MINUTES: int = read("POA_IDLE_MINUTES")
 DOUBT_SETTLING_SECONDS: int = read("DOUBT_SETTLING_SECONDS")
+LEASE_SECONDS: int = read("LEASE_SECONDS")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],

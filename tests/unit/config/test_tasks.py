@@ -20,6 +20,7 @@ DAILY = {
     TaskName.RECONCILE.value: (9, 20),
     TaskName.ANCHOR_JOURNAL.value: (8, 20),
     TaskName.TIDY_UP.value: (7, 20),
+    TaskName.SWEEP_FILES.value: (10, 20),
 }
 
 

@@ -1,0 +1,12 @@
+"""Celery entry points of what looks after all floors at once."""
+
+from celery import shared_task
+
+from config.orphaned_files import sweep_orphans
+from core import clock
+from core.queue import TaskName
+
+
+@shared_task(name=TaskName.SWEEP_FILES.value)
+def sweep_files_task(**_later: object) -> str:
+    return f"{len(sweep_orphans(at=clock.now()))} files deleted that no row names"
