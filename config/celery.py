@@ -12,6 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 
 PAUSES_BEFORE_CONNECTING = {"interval_start": 1, "interval_step": 1, "interval_max": 3}
 """In seconds; kombu adds the first to the longest, so they are 1, 2, 3, 4, 4 and so on."""
+LONGEST_SENDING_SECONDS = 1.0
 
 
 class EagerConnection(Connection):
@@ -30,7 +31,20 @@ class EagerlyConnected(AMQP):
     Connection = EagerConnection
 
 
-app = Celery("switchyard", amqp=EagerlyConnected)
+class Application(Celery):
+    def connection_for_write(self, *arguments: Any, **options: Any) -> Connection:
+        """
+        Connect for sending, which never waits long: a page may be waiting with us, and the sweep repeats every message.
+
+        Workers wait for answers as long as the settings say: one that lost patience would break off what it is doing.
+        """
+        if self.conf.broker_url.startswith("redis"):
+            options.setdefault("transport_options", {"socket_timeout": LONGEST_SENDING_SECONDS})
+        connection: Connection = super().connection_for_write(*arguments, **options)
+        return connection
+
+
+app = Application("switchyard", amqp=EagerlyConnected)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 
 
