@@ -25,6 +25,7 @@ class AlarmCode(StrEnum):
     WRITES_STOPPED = "WRITES_STOPPED"
     SWEEPS_SILENT = "SWEEPS_SILENT"
     QUEUE_OLD = "QUEUE_OLD"
+    CHANGES_NOT_SEEN = "CHANGES_NOT_SEEN"
     NO_WEBHOOKS = "NO_WEBHOOKS"
     ACCEPTANCES_FAILING = "ACCEPTANCES_FAILING"
     WINDOWS_CLOSING = "WINDOWS_CLOSING"
@@ -42,6 +43,7 @@ CONCERN_THE_PROCESSES = frozenset(
         AlarmCode.WRITES_STOPPED,
         AlarmCode.SWEEPS_SILENT,
         AlarmCode.QUEUE_OLD,
+        AlarmCode.CHANGES_NOT_SEEN,
         AlarmCode.SEALS_FAILING,
         AlarmCode.PROOFS_NOT_STORED,
         AlarmCode.JOURNAL_BROKEN,
@@ -60,6 +62,7 @@ class Numbers:
     account_changed_at: datetime | None = None
     due_cases: int = 0
     oldest_due_at: datetime | None = None
+    oldest_change_at: datetime | None = None
     unfinished_cases: int = 0
     accepted_in_a_day: int = 0
     failed_acceptances_in_a_day: int = 0
@@ -90,6 +93,7 @@ def alarms(numbers: Numbers, *, now: datetime) -> tuple[Alarm, ...]:
     """Name all that is wrong, the gravest first."""
     return (
         *_about_processes(numbers, now),
+        *_about_changes(numbers, now),
         *_about_light(numbers, now),
         *_about_files(numbers),
         *_about_journal(numbers, now),
@@ -152,6 +156,16 @@ def _about_light(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
             f"{numbers.windows_closing} cases must be accepted within {DAYS_BEFORE_WINDOW_CLOSES} days and cannot yet; "
             f"the first until {numbers.first_window_closes}.",
             "Open them in the work queue: each names who must act. Later, the customer must sign anew.",
+        )
+
+
+def _about_changes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
+    if numbers.oldest_change_at is not None and now - numbers.oldest_change_at > QUEUE_PATIENCE:
+        yield Alarm(
+            AlarmCode.CHANGES_NOT_SEEN,
+            f"News of a site was not looked at for {_minutes(now - numbers.oldest_change_at)}.",
+            "If the sweeps run, looking at this one fails: search the workers' log for “could not be looked at”. The "
+            "others go on.",
         )
 
 

@@ -141,7 +141,8 @@ class Engine:
 
         @repeatable
         def put_off() -> None:
-            enrollment = lock(enrollment_id)
+            # Of the enrollment alone: what fails may be a record beside it that cannot be read.
+            enrollment = Enrollment.objects.select_for_update().get(pk=enrollment_id)
             enrollment.failures += 1
             enrollment.last_error = f"{type(problem).__name__}: {problem}"[:2000]
             enrollment.save(update_fields=["failures", "last_error"])

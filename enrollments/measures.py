@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Min, Q
 
 from core.dates import chicago_day
-from core.models import LastSweep
+from core.models import CaseChange, LastSweep
 from core.queue import TaskName
 from enrollments import stops
 from enrollments.alarms import DAYS_BEFORE_WINDOW_CLOSES, Numbers
@@ -56,6 +56,7 @@ def measure(*, now: datetime) -> Numbers:
         account_changed_at=EnrollmentEvent.objects.filter(name="light_status").aggregate(at=Max("at"))["at"],
         due_cases=due["count"],
         oldest_due_at=due["oldest"],
+        oldest_change_at=CaseChange.objects.aggregate(at=Min("at"))["at"],
         unfinished_cases=cases["unfinished"],
         accepted_in_a_day=acceptances["done"],
         failed_acceptances_in_a_day=acceptances["failed"],

@@ -1,5 +1,6 @@
 """Opening an enrollment for a site, and looking at it again when its case changed."""
 
+import logging
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -15,6 +16,8 @@ from installations.states import InstallationStatus
 from poa_documents.models import PoaDocument
 from poa_documents.states import OPEN_STATUSES
 
+logger = logging.getLogger(__name__)
+
 
 def look_again(*, site_id: int, at: datetime) -> Enrollment | None:
     """
@@ -29,10 +32,17 @@ def look_again(*, site_id: int, at: datetime) -> Enrollment | None:
 
 
 def look_at_changed_cases(*, at: datetime, limit: int) -> int:
-    """Look again at every site whose change no message has brought yet; give their number."""
+    """
+    Look again at every site whose change no message has brought yet; give their number.
+
+    One that fails stays for the next sweep, and raises an alarm in time; the others go on.
+    """
     sites = list(CaseChange.objects.order_by("site_id").values_list("site_id", flat=True).distinct()[:limit])
     for site_id in sites:
-        look_again(site_id=site_id, at=at)
+        try:
+            look_again(site_id=site_id, at=at)
+        except Exception:
+            logger.exception("The case of site %s could not be looked at; the next sweep tries again.", site_id)
     return len(sites)
 
 

@@ -1,6 +1,7 @@
 """The sweep: finds by their rows what a lost message would have started."""
 
 import logging
+import random
 from datetime import datetime, timedelta
 
 from core.models import LastSweep
@@ -32,8 +33,9 @@ def sweep_poas(*, at: datetime) -> int:
             _look_at(poa_id, status, at=at)
         except Exception as problem:
             logger.exception("POA %s could not be brought forward; it is tried again later.", poa_id)
+            wait = WAIT_AFTER_FAILURE * random.uniform(1.0, 1.5)  # noqa: S311 - spreads work, keeps no secret
             PoaDocument.objects.filter(pk=poa_id).update(
-                due_at=at + WAIT_AFTER_FAILURE, last_error=f"{type(problem).__name__}: {problem}"
+                due_at=at + wait, last_error=f"{type(problem).__name__}: {problem}"
             )
     changes = list(ContactChange.objects.filter(settled_at__isnull=True).values_list("pk", flat=True)[:BATCH])
     for change_id in changes:

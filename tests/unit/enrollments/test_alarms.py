@@ -32,6 +32,7 @@ RAISED = {
     AlarmCode.ACCEPTANCES_FAILING: replace(QUIET, failed_acceptances_in_a_day=3, accepted_in_a_day=3),
     AlarmCode.WINDOWS_CLOSING: replace(QUIET, windows_closing=2, first_window_closes=date(2026, 3, 7)),
     AlarmCode.SEALS_FAILING: replace(QUIET, failing_seals=1),
+    AlarmCode.CHANGES_NOT_SEEN: replace(QUIET, oldest_change_at=NOW - timedelta(minutes=3)),
     AlarmCode.PROOFS_NOT_STORED: replace(QUIET, unstored_proofs=1),
     AlarmCode.DIFFERENCES_AT_LIGHT: replace(QUIET, differences=1),
     AlarmCode.NOT_RECONCILED: replace(QUIET, reconciled_at=NOW - 3 * DAY),

@@ -1,0 +1,76 @@
+"""Q12: one record whose processing always raises. The others go on; it waits longer each time and asks for a person."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from django.db import connection
+
+from core.models import CaseChange
+from enrollments import engine
+from enrollments.actions import opening
+from enrollments.models import Enrollment, Hold
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
+from installations.models import Customer
+from tests.factories import installations as made
+from tests.integration.enrollments.road import Road
+
+
+@contextmanager
+def unreadable(customer: Customer) -> Iterator[None]:
+    """Leave a birth date that no key of ours opens, as after a key was lost."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT date_of_birth_text FROM installations_customer WHERE id = %s", [customer.pk])
+        [good] = cursor.fetchone()
+        change = "UPDATE installations_customer SET date_of_birth_text = %s WHERE id = %s"
+        cursor.execute(change, ["lost-key:AAAA", customer.pk])
+        yield
+        cursor.execute(change, [good, customer.pk])
+
+
+def due_at_of(enrollment: Enrollment) -> datetime:
+    due_at = Enrollment.objects.values_list("due_at", flat=True).get(pk=enrollment.pk)
+    assert due_at is not None
+    return due_at
+
+
+def test_Q12_a_record_that_always_fails_waits_longer_each_time_and_becomes_a_hold(road: Road) -> None:
+    broken, sound = road.case(), road.case()
+    pauses = list[timedelta]()
+
+    with unreadable(broken.customer):
+        for _ in range(engine.MOST_FAILURES):
+            road.clock.at = max(road.clock.at, due_at_of(broken))
+            assert road.engine.advance(broken.pk) == "failed"
+            pauses.append(due_at_of(broken) - road.clock.at)
+        road.run(sound)
+
+    assert all(later > earlier * 1.5 for earlier, later in pairwise(pauses))
+    assert len({pause / (engine.FIRST_PAUSE_AFTER_FAILURE * 2**tries) for tries, pause in enumerate(pauses)}) > 1
+    hold = Hold.objects.get(enrollment_id=broken.pk, released_at=None)
+    assert (hold.code, hold.owner) == (HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS)
+    assert "CannotDecrypt" in hold.because
+    assert Enrollment.objects.only("lease_until").get(pk=broken.pk).lease_until is None
+    assert sound.attested_at is not None
+
+
+def test_Q12_news_of_a_site_that_cannot_be_looked_at_holds_up_no_other(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, sound = made.installation(road.clock.at), made.installation(road.clock.at)
+    original = opening.look_again
+
+    def look_again(*, site_id: int, at: datetime) -> Enrollment | None:
+        if site_id == broken.site_id:
+            raise ArithmeticError("a record that nobody foresaw")
+        return original(site_id=site_id, at=at)
+
+    monkeypatch.setattr(opening, "look_again", look_again)
+
+    opening.look_at_changed_cases(at=road.clock.at, limit=10)
+
+    assert Enrollment.objects.get(site=sound.site_id).status == EnrollmentStatus.OPEN
+    assert CaseChange.objects.filter(site_id=broken.site_id).exists()
+    assert not CaseChange.objects.filter(site_id=sound.site_id).exists()
