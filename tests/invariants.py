@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Prefetch
 
 from core.dates import chicago_day
 from core.models import CaseChange
@@ -228,9 +229,10 @@ def no_write_repeated_in_doubt(seen: Seen) -> Iterator[str]:
 
 def only_moves_of_the_table(_seen: Seen) -> Iterator[str]:
     """I6: every change of status is a move of the table, each from where the one before it led."""
-    for enrollment in Enrollment.objects.all():
+    in_order = Prefetch("events", EnrollmentEvent.objects.order_by("pk"))
+    for enrollment in Enrollment.objects.prefetch_related(in_order):
         status = EnrollmentStatus.OPEN.value
-        for event in enrollment.events.order_by("pk"):
+        for event in enrollment.events.all():
             if event.old_status != status:
                 yield f"{enrollment} was {status} when “{event.name}” found it {event.old_status}"
             if event.new_status != event.old_status:
@@ -288,9 +290,11 @@ def every_change_has_its_evidence(_seen: Seen) -> Iterator[str]:
         problem = evidence.verify(poa).problem
         if problem:
             yield f"journal of POA {poa.pk}: {problem}"
-    for enrollment in Enrollment.objects.all():
-        poas = PoaDocument.objects.filter(customer=enrollment.customer_id, site=enrollment.site_id)
-        first = poas.order_by("created_at").first()
+    firsts: dict[tuple[int, int], PoaDocument] = {}
+    for poa in PoaDocument.objects.order_by("created_at"):
+        firsts.setdefault((poa.customer_id, poa.site_id), poa)
+    for enrollment in Enrollment.objects.prefetch_related("events"):
+        first = firsts.get((enrollment.customer_id, enrollment.site_id))
         events = Counter((f"enrollment.{event.name}", event.at) for event in enrollment.events.all())
         unheard = entries[enrollment.pk] - events
         yield from (f"{enrollment}: the journal says {kind}, no event does" for kind, _ in unheard)

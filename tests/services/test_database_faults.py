@@ -2,22 +2,27 @@
 
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 
 import psycopg
+import pytest
 import requests
 from django.db import IntegrityError, connection, connections
 
+from core.actors import SYSTEM
 from core.clock import now
 from core.dates import chicago_day
+from core.transactions import repeatable
+from enrollments.actions.moving import lock, note
 from enrollments.actions.receiving import store_delivery
 from enrollments.models import Enrollment, LightWrite, WebhookDelivery
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
 from installations import actions as installation_actions
 from installations.models import GoLiveReport, GoLiveSource
 from tests.factories import installations as made
-from tests.services.house import SCHEDULERS, SECONDS_TO_TAKE_OVER, WORKERS, House
+from tests.services.house import SCHEDULERS, SECONDS_TO_TAKE_OVER, WORKERS, House, held_row, writers_waiting
 
 LONGEST_REFUSAL_SECONDS = 10
 
@@ -64,6 +69,108 @@ def test_P2_connections_cut_between_answer_and_commit(house: House) -> None:
     house.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER + 30)
     assert house.calls(case, "accept") == 1
     assert house.calls(case, "finalize") == 1
+
+
+@contextmanager
+def deadlock(house: House, case: Enrollment) -> Iterator[None]:
+    """Hold the case's POA, and ask for its enrollment as soon as the worker has that and waits for the POA."""
+    with psycopg.connect(house.database_url) as other:
+        other.execute("SELECT 1 FROM poa_documents_poadocument WHERE site_id = %s FOR UPDATE", [case.site_id])
+        yield
+        other.execute("SELECT 1 FROM enrollments_enrollment WHERE id = %s FOR UPDATE", [case.pk])
+
+
+@contextmanager
+def lock_not_given_back(house: House, case: Enrollment) -> Iterator[None]:
+    """Hold the enrollment for longer than anybody waits for it."""
+    logged = house.listen()
+    with held_row(case):
+        yield
+        house.until(lambda: logged("The database broke off"), "the worker waited in vain")
+
+
+@pytest.fixture
+def patient_database(house: House) -> Iterator[None]:
+    """Take some seconds to notice a deadlock, so that there is time to make one."""
+    with psycopg.connect(f"{house.servers.postgres_url}/postgres", autocommit=True) as server:
+        server.execute("ALTER SYSTEM SET deadlock_timeout = '5s'")
+        server.execute("SELECT pg_reload_conf()")
+        yield
+        server.execute("ALTER SYSTEM RESET deadlock_timeout")
+        server.execute("SELECT pg_reload_conf()")
+
+
+@pytest.mark.parametrize("break_off", [deadlock, lock_not_given_back])
+def test_P3_a_transaction_that_is_broken_off_is_repeated_and_no_call_is(
+    house: House, patient_database: None, break_off: Callable[[House, Enrollment], AbstractContextManager[None]]
+) -> None:
+    case = house.ready_case()
+    house.light.order_fault("accept", "delay", seconds=4, account_uuid=str(case.light_account_uuid))
+    house.report_pto(case)
+    house.until(lambda: house.acceptances_of(case), "Light holds the acceptance")
+    logged = house.listen()
+
+    with break_off(house, case):
+        house.until(lambda: writers_waiting(), "the worker wants to keep the answer", is_checked=False)
+
+    house.until_finalized(case)
+    assert logged("The database broke off “_keep_acceptance”")
+    assert house.calls(case, "accept") == 1
+    assert house.calls(case, "finalize") == 1
+    assert not case.events.filter(name="lose_answer").exists()
+
+
+def test_P3_two_transactions_that_shut_each_other_out_both_end(house: House) -> None:
+    one, other = house.sell(), house.sell()
+    together, tries = threading.Barrier(2), list[str]()
+
+    @repeatable
+    def hold_both(name: str, first: Enrollment, second: Enrollment) -> None:
+        tries.append(name)
+        lock(first.pk)
+        if len(tries) <= 2:
+            together.wait(20)
+        note(lock(second.pk), name, by=SYSTEM, at=now())
+
+    def work(name: str, first: Enrollment, second: Enrollment) -> None:
+        try:
+            hold_both(name, first, second)
+        finally:
+            connection.close()
+
+    threads = [
+        threading.Thread(target=work, args=("there", one, other)),
+        threading.Thread(target=work, args=("back", other, one)),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(tries) == 3
+    assert other.events.filter(name="there").count() == 1
+    assert one.events.filter(name="back").count() == 1
+    house.check()
+
+
+def test_P3_a_serialization_failure_repeats_the_transaction(house: House) -> None:
+    case = house.sell()
+    tries = list[int]()
+
+    @repeatable
+    def note_what_was_read() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        tries.append(Enrollment.objects.values_list("failures", flat=True).get(pk=case.pk))
+        if len(tries) == 1:
+            with psycopg.connect(house.database_url) as other:
+                other.execute("UPDATE enrollments_enrollment SET failures = failures + 1 WHERE id = %s", [case.pk])
+        note(lock(case.pk), "read", by=SYSTEM, at=now(), reason=str(tries[-1]))
+
+    note_what_was_read()
+
+    assert tries == [0, 1]
+    assert list(case.events.filter(name="read").values_list("reason", flat=True)) == ["1"]
 
 
 def test_P4_two_sessions_open_the_same_write_and_one_wins(house: House) -> None:

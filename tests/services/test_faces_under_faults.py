@@ -3,9 +3,11 @@
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+import pytest
 import requests
 from django.contrib.auth.models import User
 
@@ -14,7 +16,7 @@ from config.demo.people import Customer as VisitingCustomer
 from config.demo.people import Technician
 from core.clock import now
 from core.dates import chicago_day
-from enrollments.models import WebhookDelivery
+from enrollments.models import Enrollment, WebhookDelivery
 from installations.models import GoLiveReport
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
@@ -25,6 +27,7 @@ from tests.services.house import House
 from tests.services.visitors import character_of
 
 LONGEST_ANSWER_SECONDS = 3.0
+MOST_THE_QUEUE_ADDS_SECONDS = 2.0
 WEBHOOKS = 1_000
 SENDERS = 8
 
@@ -50,7 +53,24 @@ def the_technician() -> User:
     return known or made.technician(username=cast.TECHNICIAN_NAME, password=cast.TECHNICIAN_PASSWORD)
 
 
-def test_Q10_redis_down_while_a_customer_signs_and_a_technician_marks_pto(house: House) -> None:
+@contextmanager
+def redis_gone(house: House) -> Iterator[None]:
+    house.servers.kill("redis")
+    yield
+    house.servers.start("redis")
+
+
+@contextmanager
+def redis_frozen(house: House) -> Iterator[None]:
+    """Let Redis take every connection and answer nothing: worse than none at all."""
+    with house.frozen_redis():
+        yield
+
+
+def sign_and_report(
+    house: House, meanwhile: AbstractContextManager[None]
+) -> tuple[tuple[float, str], Enrollment, PoaDocument]:
+    """Let a customer sign and a technician report; give the slowest page of both."""
     enrollment, poa = house.invite()
     job = enrollment.installations.get()
     job.technician = the_technician()
@@ -59,22 +79,29 @@ def test_Q10_redis_down_while_a_customer_signs_and_a_technician_marks_pto(house:
     technician = Technician(site_url=house.site_url)
     assert customer.link
     technician.sign_in()
-    house.servers.kill("redis")
     customer_waited, technician_waited = slowest_answer(customer), slowest_answer(technician)
+    with meanwhile:
+        customer.sign()
+        technician.report(job.pk, granted=chicago_day(now()), on_site=False, reference="DG-2026-0042")
+        customer.close()
+        technician.close()
+        house.check()
+    return max(customer_waited(), technician_waited()), enrollment, poa
 
-    customer.sign()
-    technician.report(job.pk, granted=chicago_day(now()), on_site=False, reference="DG-2026-0042")
-    customer.close()
-    technician.close()
 
-    assert customer_waited() < (LONGEST_ANSWER_SECONDS, ""), customer_waited()
-    assert technician_waited() < (LONGEST_ANSWER_SECONDS, ""), technician_waited()
+@pytest.mark.parametrize("redis_failing", [redis_gone, redis_frozen])
+def test_Q10_redis_down_while_a_customer_signs_and_a_technician_marks_pto(
+    house: House, redis_failing: Callable[[House], AbstractContextManager[None]]
+) -> None:
+    usual, _, _ = sign_and_report(house, nullcontext())
+
+    slowest, enrollment, poa = sign_and_report(house, redis_failing(house))
+
     signed = PoaDocument.objects.get(pk=poa.pk)
     assert signed.signed_at is not None
-    assert GoLiveReport.objects.filter(installation=job).count() == 1
-    house.check()
-
-    house.servers.start("redis")
+    assert GoLiveReport.objects.filter(installation__enrollments=enrollment).count() == 1
+    # On a machine so busy that pages take seconds anyway, only what the queue adds says anything.
+    assert slowest[0] < max(LONGEST_ANSWER_SECONDS, usual[0] + MOST_THE_QUEUE_ADDS_SECONDS), (slowest, usual)
     house.until(lambda: PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SIGNED, "the document is sealed")
     house.until(lambda: type(enrollment).objects.get(pk=enrollment.pk).attested_at, "Light knows the customer")
     enrollment.refresh_from_db()

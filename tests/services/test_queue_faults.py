@@ -14,8 +14,9 @@ from django.db.models import QuerySet
 
 from core.clock import now
 from core.queue import TaskName
-from enrollments.models import Enrollment, LightWrite, RemoteCall
-from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
+from enrollments.engine import MOST_FAILURES
+from enrollments.models import Enrollment, Hold, LightWrite, RemoteCall
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from installations.models import Site
 from tests.factories import installations as made
 from tests.services.house import (
@@ -135,9 +136,10 @@ def test_Q4_worker_killed_after_the_commit_and_before_the_queue_heard_of_it(hous
             house.kill(worker)
     calls_before = len(house.light.requests())
 
+    logged = house.listen()
     house.send(TaskName.ADVANCE_ENROLLMENT, enrollment_id=case.pk)
     house.start(*WORKERS)
-    house.until(lambda: "not due" in house.everything_written(), "the message that came again is worked off")
+    house.until(lambda: logged("not due"), "the message that came again is worked off")
 
     house.until_finalized(case)
     assert house.calls(case, "accept") == 1
@@ -280,12 +282,35 @@ def test_Q11_redis_restarted_in_mid_flow(house: House) -> None:
         house.report_pto(case)
     house.until(lambda: any(house.acceptances_of(case) for case in cases), "acceptances are under way")
 
+    logged = house.listen()
     house.servers.kill("redis")
-    house.until(lambda: "Connection to broker lost" in house.everything_written(), "the workers noticed")
+    house.until(lambda: logged("Connection to broker lost"), "the workers noticed")
     house.servers.start("redis")
 
     house.until_finalized(*cases, seconds=SECONDS_TO_TAKE_OVER + 60)
     assert all(house.running[name].poll() is None for name in (*WORKERS, *SCHEDULERS))
+
+
+def test_Q12_a_case_that_always_fails_holds_up_no_other_and_asks_for_a_person(house: House) -> None:
+    broken, *sound = house.ready_cases(3)
+    Enrollment.objects.filter(pk=broken.pk).update(light_account={"locations": "unreadable"})
+    pauses = list[timedelta]()
+
+    ours = Enrollment.objects.filter(pk=broken.pk)
+    for failures in range(1, MOST_FAILURES + 1):
+        ours.update(due_at=now())  # its pause is over
+        house.until(ours.filter(failures=failures, lease_until=None).exists, "it failed again")
+        pauses.append((ours.get().due_at or now()) - now())
+    for case in sound:
+        house.report_pto(case)
+
+    house.until_finalized(*sound)
+    assert pauses[-1] > 10 * pauses[0] > timedelta(0)
+    hold = Hold.objects.get(enrollment=broken, released_at=None)
+    assert (hold.code, hold.owner) == (HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS)
+    assert house.calls(broken, "accept") == 0
+    Enrollment.objects.filter(pk=broken.pk).update(light_account=broken.light_account)
+    house.check()
 
 
 def test_Q13_a_polite_stop_lets_the_call_end(house: House) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -15,6 +16,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
 from config.demo.people import Customer as VisitingCustomer
+from config.orphaned_files import find_orphans, sweep_orphans
 from core.clock import now
 from core.stored_files import FileAltered, FileNotStored, StoredFile, read, store
 from enrollments.models import Enrollment, Hold
@@ -235,8 +237,27 @@ def test_S6_a_crash_between_put_and_commit_leaves_no_row_without_its_object(
         poa_actions.seal_poa(poa_id=poa.pk, at=now())
     assert PoaDocument.objects.get(pk=poa.pk).pdf_storage_key == ""
 
-    house.until(lambda: PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SIGNED, "a worker seals it", seconds=150)
+    # The lease of the one that crashed is over.
+    PoaDocument.objects.filter(pk=poa.pk, status=PoaStatus.SEALING).update(due_at=now())
+    house.until(lambda: PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SIGNED, "a worker seals it")
 
+    house.check(reads_files=True)
+
+
+def test_S6_what_a_crash_left_behind_is_swept_after_a_day_and_nothing_else(house: House, s3: S3Server) -> None:
+    signed = PoaDocument.objects.get(site=house.ready_case().site)
+    orphan = store(b"stored by one that died before it wrote the row", folder="poa", suffix=".pdf")
+    house.until(lambda: not PoaDocument.objects.filter(status=PoaStatus.SEALING).exists(), "no document is being made")
+    assert orphan.key not in [each.key for each in find_orphans(at=now())]
+    tomorrow = now() + timedelta(days=1, minutes=10)
+
+    swept = sweep_orphans(at=tomorrow, second_look_after_seconds=0)
+
+    assert orphan.key in [each.key for each in swept]
+    with pytest.raises(FileAltered):
+        read(orphan)
+    listed = client(s3).list_objects_v2(Bucket=bucket(house), Prefix=signed.pdf_storage_key)
+    assert [each["Key"] for each in listed["Contents"]] == [signed.pdf_storage_key]
     house.check(reads_files=True)
 
 
