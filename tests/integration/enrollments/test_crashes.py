@@ -5,10 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from enrollments.actions import accepting, confirming, stopping, writing
 from enrollments.actions.recovering import take_over
-from enrollments.leases import LEASE, due_enrollments
+from enrollments.leases import due_enrollments
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
 from poa_documents.actions import verify_or_suspend
@@ -194,6 +195,6 @@ def test_the_sweep_finds_what_a_dead_worker_had_in_hand(road: Road, monkeypatch:
     assert case.due_at is None
     assert due_enrollments(at=road.clock.at, limit=10) == []
 
-    road.pass_time(LEASE)
+    road.pass_time(timedelta(seconds=settings.LEASE_SECONDS))
 
     assert due_enrollments(at=road.clock.at, limit=10) == [case.pk]
