@@ -12,7 +12,7 @@ from typing import Any
 from config.demo.cast import ANA, CAST, MARCUS, PRIYA, WALTER, Character, Ending
 from core.dates import chicago_day
 from enrollments.models import Enrollment, LightWrite, PlanOffer
-from enrollments.states import EnrollmentStatus, HoldCode, WriteKind
+from enrollments.states import EnrollmentStatus, HoldCode, WriteKind, WriteStatus
 from installations.models import GoLiveReport
 from poa_documents.models import Envelope
 
@@ -145,7 +145,8 @@ def _problems_of_plot(character: Character, enrollment: Enrollment) -> Iterator[
         yield "had finished at Light before the permission to operate was reported"
     elif character == MARCUS:
         writes = LightWrite.objects.filter(enrollment=enrollment, kind=WriteKind.ACCEPT_PLAN)
-        if writes.count() != 1 or _first(enrollment, "lose_answer") is None:
+        sent = writes.exclude(status=WriteStatus.NOT_DONE, doubt_since=None)
+        if sent.count() != 1 or _first(enrollment, "lose_answer") is None:
             yield "did not lose the answer to exactly one acceptance"
     elif character == ANA:
         ended_at = enrollment.attested_poa.ended_at if enrollment.attested_poa else None
