@@ -8,6 +8,8 @@ _SECRETS_IN_LINES = (
     re.compile(r"(?i)(?<=bearer )[^\s\"',]+"),
     re.compile(r"(?i)(?<=token )[A-Za-z0-9]{20,}"),
     re.compile(r"(?i)(?<=token=)[^\s&\"']+"),
+    re.compile(r"(?i)(?<=token': ')[^']+"),
+    re.compile(r'(?i)(?<=token": ")[^"]+'),
     re.compile(r"(?<=://)[^\s/@]*:[^\s/@]*(?=@)"),
 )
 LEFT_OUT = "[left out]"

@@ -17,6 +17,8 @@ from config.log_lines import LEFT_OUT, DiscreetFormatter, without_secrets
         ("Authorization: Token 0123456789abcdef0123456789abcdef01234567", "0123456789abcdef0123456789abcdef01234567"),
         ("GET https://flow.light.dev/?token=0123456789abcdef&scope=enrollment", "0123456789abcdef"),
         ("could not connect to postgres://switchyard:hunter22@db:5432/switchyard", "hunter22"),
+        ("KeyError: 'x' in {'token': '3q9ZrT7mLw2KcB8nHj5YsD1f'}", "3q9ZrT7mLw2KcB8nHj5YsD1f"),
+        ('{"token": "3q9ZrT7mLw2KcB8nHj5YsD1f"}', "3q9ZrT7mLw2KcB8nHj5YsD1f"),
         ("redis://:hunter22@redis:6379/0 refused", "hunter22"),
     ],
 )
