@@ -174,6 +174,7 @@ class Envelope(Limits):
 class SignatureKind(models.TextChoices):
     DRAWN = "DRAWN", "Drawn"
     TYPED = "TYPED", "Typed"
+    PAPER = "PAPER", "By hand on paper"
 
 
 class RevocationChannel(models.TextChoices):
@@ -295,6 +296,46 @@ class ConsentRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_statement_display()} of POA {self.poa_id}"
+
+
+class PaperSignature(models.Model):
+    """
+    A signature by hand on paper: one person scans it in, another compares the scan and confirms it.
+
+    It gives no authority before that. A scan that was refused stays, with the reason.
+    """
+
+    poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="paper_signatures")
+    signed_date = models.DateField(help_text="The date that the customer wrote beside the signature.")
+    document_sha256 = models.CharField("SHA-256 of the words printed", max_length=64)
+    scan_storage_key = models.CharField(max_length=200)
+    scan_sha256 = models.CharField("SHA-256 of the scan", max_length=64)
+    scan_size_bytes = models.PositiveIntegerField()
+    scan_content_type = models.CharField(max_length=40)
+    recorded_by = models.CharField(max_length=60)
+    recorded_at = models.DateTimeField()
+    confirmed_by = models.CharField(max_length=60, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    refused_by = models.CharField(max_length=60, blank=True)
+    refused_at = models.DateTimeField(null=True, blank=True)
+    refused_because = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("recorded_at", "pk")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["poa"], condition=Q(refused_at__isnull=True), name="one_paper_signature_per_poa"
+            ),
+            models.CheckConstraint(condition=~Q(confirmed_by=F("recorded_by")), name="paper_needs_two_people"),
+            models.CheckConstraint(
+                condition=Q(confirmed_at__isnull=True, confirmed_by="")
+                | (Q(confirmed_at__isnull=False, refused_at__isnull=True) & ~Q(confirmed_by="")),
+                name="paper_is_confirmed_or_refused",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Paper signature of POA {self.poa_id}"
 
 
 class LinkEnd(models.TextChoices):

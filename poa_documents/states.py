@@ -25,6 +25,11 @@ _S = PoaStatus
 MOVES: dict[str, Move] = {
     "send": Move(frozenset({_S.DRAFT}), _S.SENT, "The invitation is on its way to the customer."),
     "sign": Move(frozenset({_S.SENT}), _S.SEALING, "The customer did the final act; the signature is kept."),
+    "sign_on_paper": Move(
+        frozenset({_S.DRAFT, _S.SENT}),
+        _S.SEALING,
+        "Two people of the office compared a scan: the customer signed the printed document by hand.",
+    ),
     "seal": Move(frozenset({_S.SEALING}), _S.SIGNED, "The signed document is stored and was read back equal."),
     "decline": Move(frozenset({_S.SENT}), _S.DECLINED, "The customer said no."),
     "expire": Move(frozenset({_S.SENT}), _S.EXPIRED, "Nobody signed while the invitation was valid."),

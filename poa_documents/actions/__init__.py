@@ -31,6 +31,17 @@ from poa_documents.actions.ending import (
 )
 from poa_documents.actions.linking import settle_contact_change
 from poa_documents.actions.mailing import MailOutcome, send_mail
+from poa_documents.actions.paper import (
+    NoPaperWaiting,
+    NotPrinted,
+    PaperAlreadyRecorded,
+    PaperDateOdd,
+    SamePersonTwice,
+    confirm_paper,
+    print_for_paper,
+    record_paper,
+    refuse_paper,
+)
 from poa_documents.actions.proving import (
     CodeAnswer,
     CodeVerdict,
@@ -55,7 +66,12 @@ __all__ = [
     "FormatNotShown",
     "LinkOverasked",
     "MailOutcome",
+    "NoPaperWaiting",
+    "NotPrinted",
+    "PaperAlreadyRecorded",
+    "PaperDateOdd",
     "PromiseNotOffered",
+    "SamePersonTwice",
     "SealOutcome",
     "SignOutcome",
     "StepsOutOfOrder",
@@ -65,6 +81,7 @@ __all__ = [
     "anchor_journal",
     "ask_for_code",
     "choose_language",
+    "confirm_paper",
     "decline_poa",
     "draft_poa",
     "ensure_templates",
@@ -72,7 +89,10 @@ __all__ = [
     "expire_poa",
     "keep_signature",
     "lapse_poa",
+    "print_for_paper",
     "record_consent",
+    "record_paper",
+    "refuse_paper",
     "resume_poa",
     "revoke_poa",
     "seal_poa",

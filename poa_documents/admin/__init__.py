@@ -9,6 +9,7 @@ from poa_documents.admin import (
     envelopes,
     evidence_entries,
     mails,
+    paper,
     promises,
     templates,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "envelopes",
     "evidence_entries",
     "mails",
+    "paper",
     "promises",
     "templates",
 ]

@@ -24,21 +24,33 @@ from core.admin_site import (
     name_actors,
     page_of,
 )
-from core.stored_files import FileAltered, StoredFile
+from core.stored_files import FileAltered, FileNotStored, StoredFile
 from installations.models import Customer, Language, Site
+from installations.proofs import SUFFIXES, CheckedProof, ProofRefused, check_proof
 from poa_documents import evidence
 from poa_documents.actions import (
     CustomerNotAtSite,
     DatesOutOfOrder,
+    NoPaperWaiting,
+    NotPrinted,
+    PaperAlreadyRecorded,
+    PaperDateOdd,
     PromiseNotOffered,
+    SamePersonTwice,
     UnsignedPoaExists,
+    WordsChanged,
+    confirm_paper,
     draft_poa,
+    print_for_paper,
+    record_paper,
+    refuse_paper,
     resume_poa,
     revoke_poa,
     send_poa,
     suspend_poa,
     void_poa,
 )
+from poa_documents.actions.paper import scan_file
 from poa_documents.guards import SealedFileAltered, SealedFileUnreadable
 from poa_documents.limits import LimitMissing, limit_lines
 from poa_documents.models import PlanPromise, PoaDocument, RevocationChannel
@@ -81,6 +93,18 @@ class ReasonForm(ButtonForm):
     )
 
 
+class PaperForm(ButtonForm):
+    signed_date = forms.DateField(label="Date beside the signature", widget=forms.DateInput(attrs={"type": "date"}))
+    scan = forms.FileField(label="Scan of all pages", help_text="A PDF, or a photo as JPEG or PNG, at most 15 MB.")
+
+    def clean_scan(self) -> CheckedProof:
+        upload = self.cleaned_data["scan"]
+        try:
+            return check_proof(upload, name=upload.name, size_bytes=upload.size)
+        except ProofRefused as problem:
+            raise forms.ValidationError(str(problem)) from problem
+
+
 class RevocationForm(ReasonForm):
     channel = forms.ChoiceField(choices=_STAFF_CHANNELS, label="How the customer told us")
     field_order = ("channel", "reason")
@@ -109,6 +133,44 @@ def _suspend(press: Press) -> str:
 def _resume(press: Press) -> str:
     resume_poa(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
     return "The document counts again; its case is looked at."
+
+
+def _print(press: Press) -> HttpResponse:
+    content = print_for_paper(poa_id=press.record.pk, by=press.by, at=press.at)
+    return as_download(content, name=f"poa-{press.record.pk}-to-sign.pdf", content_type="application/pdf")
+
+
+def _record_paper(press: Press) -> str:
+    record_paper(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "The scan is on file. It counts once somebody else has compared and confirmed it."
+
+
+def _look_at_scan(press: Press) -> HttpResponse:
+    paper = press.record.paper_signatures.latest("pk")
+    content = stored_files.read(scan_file(paper))
+    with transaction.atomic():
+        evidence.record(press.record, kind="viewed", by=press.by, at=press.at, details={"sha256": paper.scan_sha256})
+    name = f"poa-{press.record.pk}-scan{SUFFIXES[paper.scan_content_type]}"
+    return as_download(content, name=name, content_type=paper.scan_content_type)
+
+
+def _confirm_paper(press: Press) -> str:
+    confirm_paper(poa_id=press.record.pk, by=press.by, at=press.at)
+    return "Confirmed: the document is sealed now. Mail the customer a copy on paper."
+
+
+def _refuse_paper(press: Press) -> str:
+    refuse_paper(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "The scan is put aside, with your reason. Another may be recorded."
+
+
+def _has_scan(poa: Any) -> bool:
+    return bool(poa.paper_signatures.exists())
+
+
+def _scan_waits(poa: Any) -> bool:
+    waiting = poa.paper_signatures.filter(confirmed_at__isnull=True, refused_at__isnull=True)
+    return bool(_allows("sign_on_paper")(poa) and waiting.exists())
 
 
 def _download(press: Press) -> HttpResponse:
@@ -182,6 +244,56 @@ class PoaDocumentAdmin(RegisteredByAction):
             is_offered=lambda poa: bool(poa.pdf_storage_key),
             is_direct=True,
             permission="poa_documents.view_poadocument",
+        ),
+        Button(
+            name="print-for-paper",
+            label="Print for a signature by hand",
+            run=_print,
+            explanation="Saves the document as a file to print, with boxes to tick and lines to sign on.",
+            refusals=(LimitMissing,),
+            is_offered=_allows("sign_on_paper"),
+            is_direct=True,
+        ),
+        Button(
+            name="record-paper",
+            label="Record a paper signature",
+            run=_record_paper,
+            explanation=(
+                "Keeps the scan of the signed pages. It gives no authority until a second person has compared it."
+            ),
+            refusals=(NotPrinted, PaperAlreadyRecorded, PaperDateOdd, FileNotStored),
+            is_offered=lambda poa: _allows("sign_on_paper")(poa) and not _scan_waits(poa),
+            form=PaperForm,
+        ),
+        Button(
+            name="look-at-scan",
+            label="Look at the scan",
+            run=_look_at_scan,
+            explanation="Saves the scan of the signed pages. That you looked at it is kept in the evidence.",
+            refusals=(FileAltered,),
+            is_offered=_has_scan,
+            is_direct=True,
+            permission="poa_documents.view_poadocument",
+        ),
+        Button(
+            name="confirm-paper",
+            label="Confirm the paper signature",
+            run=_confirm_paper,
+            explanation=(
+                "You looked at the scan, and it shows this document with all four boxes ticked, signed by this "
+                "customer. Whoever scanned it in cannot confirm it. From then on it gives authority."
+            ),
+            refusals=(NoPaperWaiting, SamePersonTwice, WordsChanged, FileAltered),
+            is_offered=_scan_waits,
+        ),
+        Button(
+            name="refuse-paper",
+            label="Refuse the paper signature",
+            run=_refuse_paper,
+            explanation="Puts the scan aside: a box is not ticked, a page is missing, it is not signed or unreadable.",
+            refusals=(NoPaperWaiting,),
+            is_offered=_scan_waits,
+            form=ReasonForm,
         ),
         Button(
             name="suspend",

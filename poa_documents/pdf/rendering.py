@@ -102,6 +102,7 @@ def signed_document_of(poa: PoaDocument) -> SignedDocument:
                 sha256=consents[statement].wording_sha256,
             )
             for statement in Statement
+            if statement in consents  # on paper nobody consents to electronic records
         ),
         facts=(
             (phrases["signed_by"], str(poa.customer)),
@@ -112,13 +113,25 @@ def signed_document_of(poa: PoaDocument) -> SignedDocument:
             (phrases["number"], str(poa.pk)),
             (phrases["wording"], f"{document.wording_version} ({language})"),
             (phrases["document_sha256"], poa.document_sha256),
+            *_paper_facts(poa, language),
         ),
         signature_kind=poa.signature_kind,
-        signature_name="" if drawn else poa.signature_text,
+        signature_name="" if drawn else poa.signature_text or str(poa.customer),
         signature_svg=drawing_of(poa.signature_text).svg if drawn else "",
         signed_at=signed_at,
         exact_name=str(poa.customer),
     )
+
+
+def _paper_facts(poa: PoaDocument, language: str) -> Iterator[tuple[str, str]]:
+    """Who scanned a paper in, who confirmed it, and what the scan's hash is."""
+    phrases = phrases_in(language)["pdf"]
+    for paper in poa.paper_signatures.filter(confirmed_at__isnull=False):
+        yield phrases["paper_date_written"], say_date(paper.signed_date, language)
+        yield phrases["paper_scan"], paper.scan_sha256
+        yield phrases["paper_recorded"], f"{paper.recorded_by}, {_utc(paper.recorded_at)}"
+        if paper.confirmed_at:
+            yield phrases["paper_confirmed"], f"{paper.confirmed_by}, {_utc(paper.confirmed_at)}"
 
 
 def render_pdf(document: SignedDocument) -> bytes:
@@ -135,7 +148,8 @@ def _compile(document: SignedDocument) -> bytes:
     content: dict[str, Any] = {
         **asdict(document),
         "signed_at": _utc(document.signed_at),
-        "phrases": {**phrases, "signature_alt": phrases["signature_alt"].format(name=document.customer_name)},
+        "phrases": {**phrases, "signature_alt": phrases["signature_alt"].format(name=document.customer_name)}
+        | ({"typed": phrases["paper"]} if document.signature_kind == SignatureKind.PAPER else {}),
         "blocks": [{"kind": block.kind.value, "lines": block.lines} for block in blocks(document.words)],
         "agreements": [
             {

@@ -1,0 +1,213 @@
+"""
+The way for customers who want paper: printed, signed by hand, scanned in by one person and confirmed by another.
+
+The authority counts only after the second person; then it is sealed like any other, with the scan as its proof.
+"""
+
+from datetime import date, datetime
+
+from django.db import transaction
+
+from core.actors import Actor
+from core.dates import chicago_day
+from core.moves import MoveNotAllowed
+from core.queue import TaskName, enqueue_on_commit
+from core.stored_files import StoredFile, read, store
+from installations.proofs import SUFFIXES, CheckedProof
+from poa_documents import evidence
+from poa_documents.actions.consenting import WordsChanged
+from poa_documents.cases import text_of
+from poa_documents.limits import check_limits
+from poa_documents.links import signed_link_expiry
+from poa_documents.models import ConsentRecord, PaperSignature, PoaDocument, SignatureKind
+from poa_documents.moves import lock, take_move
+from poa_documents.pdf.paper import PAPER_STATEMENTS, render_for_paper
+from poa_documents.states import MOVES
+
+FOLDER = "paper"
+ON_PAPER = "on paper"
+
+
+class NotPrinted(Exception):
+    """The words as they are now were never printed, so they cannot be what the customer signed."""
+
+    def __init__(self) -> None:
+        super().__init__("Print the document first: what the customer signs must be its present words.")
+
+
+class PaperAlreadyRecorded(Exception):
+    """A scan is on file already, and waits for the second person."""
+
+    def __init__(self) -> None:
+        super().__init__("A scan is on file already: a second person confirms or refuses it first.")
+
+
+class NoPaperWaiting(Exception):
+    """There is no scan that a second person could confirm or refuse."""
+
+    def __init__(self) -> None:
+        super().__init__("No scan waits for a second person: record one first.")
+
+
+class SamePersonTwice(Exception):
+    """Whoever scanned it in cannot be the one who confirms it."""
+
+    def __init__(self) -> None:
+        super().__init__("You recorded this scan yourself: somebody else must compare and confirm it.")
+
+
+class PaperDateOdd(Exception):
+    """The date beside the signature cannot be right."""
+
+
+@transaction.atomic
+def print_for_paper(*, poa_id: int, by: Actor, at: datetime) -> bytes:
+    """
+    Give the document as a file to print and to sign by hand, and keep that these words were printed.
+
+    :raises LimitMissing: a limit has no value
+    :raises MoveNotAllowed: it was signed or has ended
+    """
+    poa = _lock_unsigned(poa_id, wish="print for a signature by hand")
+    check_limits(poa.envelope)
+    text = text_of(poa)
+    content = render_for_paper(poa)
+    evidence.record(
+        poa,
+        kind="printed",
+        by=by,
+        at=at,
+        details={"document_sha256": text.sha256, "wording_version": text.version, "language": text.language},
+    )
+    return content
+
+
+def record_paper(*, poa_id: int, scan: CheckedProof, signed_date: date, by: Actor, at: datetime) -> PaperSignature:
+    """
+    Keep the scan of a document that was signed by hand. It gives no authority until somebody else confirms it.
+
+    :raises NotPrinted: the words as they are now were never printed
+    :raises PaperAlreadyRecorded: a scan is on file
+    :raises PaperDateOdd: the date lies in the future, or before the document was drawn up
+    :raises FileNotStored: the storage refused; nothing is recorded
+    :raises MoveNotAllowed: it was signed or has ended
+    """
+    _check_recordable(PoaDocument.objects.get(pk=poa_id), signed_date=signed_date, at=at)
+    file = store(scan.content, folder=FOLDER, suffix=SUFFIXES[scan.content_type])
+    with transaction.atomic():
+        poa = _lock_unsigned(poa_id, wish="record a signature by hand")
+        _check_recordable(poa, signed_date=signed_date, at=at)
+        text = text_of(poa)
+        paper = PaperSignature.objects.create(
+            poa=poa,
+            signed_date=signed_date,
+            document_sha256=text.sha256,
+            scan_storage_key=file.key,
+            scan_sha256=file.sha256,
+            scan_size_bytes=file.size_bytes,
+            scan_content_type=scan.content_type,
+            recorded_by=str(by),
+            recorded_at=at,
+        )
+        details = {"paper": paper.pk, "scan_sha256": file.sha256, "signed_date": signed_date}
+        evidence.record(poa, kind="paper_recorded", by=by, at=at, details=details)
+    return paper
+
+
+def confirm_paper(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
+    """
+    Confirm, as the second person, that the scan shows this document, all boxes ticked, signed by this customer.
+
+    Only now does it become an authority; the file is made and sealed as for any other signature.
+
+    :raises NoPaperWaiting: no scan is on file
+    :raises SamePersonTwice: the same person recorded it
+    :raises WordsChanged: the document reads otherwise by now: print, sign and scan anew
+    :raises FileAltered: the stored scan is damaged
+    :raises MoveNotAllowed: it was signed or has ended
+    """
+    read(scan_file(waiting_paper(PoaDocument.objects.get(pk=poa_id))))
+    with transaction.atomic():
+        poa = _lock_unsigned(poa_id, wish="confirm a signature by hand")
+        paper = waiting_paper(poa)
+        text = text_of(poa)
+        if paper.recorded_by == str(by):
+            raise SamePersonTwice
+        if paper.document_sha256 != text.sha256:
+            raise WordsChanged("The document reads otherwise by now: refuse this scan, then print it anew.")
+        paper.confirmed_by, paper.confirmed_at = str(by), at
+        paper.save(update_fields=["confirmed_by", "confirmed_at"])
+        for statement in PAPER_STATEMENTS:
+            ConsentRecord.objects.get_or_create(
+                poa=poa,
+                statement=statement,
+                wording_sha256=text.sha256_of(statement),
+                defaults={
+                    "wording_version": text.version,
+                    "words": text.words[statement],
+                    "language": text.language,
+                    "given_at": at,
+                    "user_agent": ON_PAPER,
+                },
+            )
+        poa.signature_kind, poa.signature_text = SignatureKind.PAPER, ""
+        poa.signed_at, poa.signed_user_agent = at, ON_PAPER
+        poa.document_sha256 = text.sha256
+        poa.token_expires_at = signed_link_expiry(poa) if poa.token_hash else None
+        poa.due_at = at
+        details = {
+            "paper": paper.pk,
+            "recorded_by": paper.recorded_by,
+            "signed_date": paper.signed_date,
+            "scan_sha256": paper.scan_sha256,
+            "document_sha256": text.sha256,
+        }
+        take_move(poa, "sign_on_paper", by=by, at=at, details=details)
+        enqueue_on_commit(TaskName.SEAL_POA, poa_id=poa.pk)
+    return poa
+
+
+@transaction.atomic
+def refuse_paper(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PaperSignature:
+    """
+    Put a scan aside that does not show what it should; it stays on file, and another may be recorded.
+
+    :raises NoPaperWaiting: no scan is on file
+    """
+    poa = lock(poa_id)
+    paper = waiting_paper(poa)
+    paper.refused_by, paper.refused_at, paper.refused_because = str(by), at, reason
+    paper.save(update_fields=["refused_by", "refused_at", "refused_because"])
+    evidence.record(poa, kind="paper_refused", by=by, at=at, details={"paper": paper.pk, "reason": reason})
+    return paper
+
+
+def waiting_paper(poa: PoaDocument) -> PaperSignature:
+    """:raises NoPaperWaiting: no scan waits for the second person"""
+    paper = poa.paper_signatures.filter(confirmed_at__isnull=True, refused_at__isnull=True).first()
+    if paper is None:
+        raise NoPaperWaiting
+    return paper
+
+
+def scan_file(paper: PaperSignature) -> StoredFile:
+    return StoredFile(key=paper.scan_storage_key, sha256=paper.scan_sha256, size_bytes=paper.scan_size_bytes)
+
+
+def _check_recordable(poa: PoaDocument, *, signed_date: date, at: datetime) -> None:
+    if poa.paper_signatures.filter(refused_at__isnull=True).exists():
+        raise PaperAlreadyRecorded
+    if not poa.evidence.filter(kind="printed", details__document_sha256=text_of(poa).sha256).exists():
+        raise NotPrinted
+    if not chicago_day(poa.created_at) <= signed_date <= chicago_day(at):
+        raise PaperDateOdd(
+            f"The document was drawn up on {chicago_day(poa.created_at)}: the date beside the signature cannot be "
+            f"{signed_date}. Look at the paper again."
+        )
+
+
+def _lock_unsigned(poa_id: int, *, wish: str) -> PoaDocument:
+    poa = lock(poa_id)
+    if poa.status not in MOVES["sign_on_paper"].sources:
+        raise MoveNotAllowed(subject=f"POA {poa.pk}", move=wish, status=poa.status)
+    return poa
