@@ -8,6 +8,10 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
+def _names_of_choices(_request: HttpRequest) -> str:
+    return static("js/admin_choices.js")
+
+
 def _stylesheet(_request: HttpRequest) -> str:
     return static("css/admin.css")
 
@@ -41,6 +45,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "THEME": "light",
     "STYLES": [_stylesheet],
+    "SCRIPTS": [_names_of_choices],
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "DASHBOARD_CALLBACK": "enrollments.admin.queue.add_work_queue",
     "COLORS": {

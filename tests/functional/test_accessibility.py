@@ -1,0 +1,232 @@
+"""Every page of every face, looked at by axe-core: nothing stands in the way of anybody (WCAG 2.2 AA)."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import Page
+from pytest_django.live_server_helper import LiveServer
+
+from core.admin_site import RecordAdmin, page_of, press_url
+from installations.models import Installation
+from poa_documents import actions
+from tests.factories.cases import case, hold, judged_offer
+from tests.factories.installations import (
+    SUBMITTED,
+    customer,
+    go_live_report,
+    installation,
+    installation_at,
+    site,
+    technician,
+)
+from tests.factories.poa_documents import STAFF, sent_poa, signed_poa
+from tests.functional.accessibility import complaints_about
+from tests.functional.doors import BUTTON, go_through_the_door, read_sample
+from tests.integration.poa_documents.portal_visits import token_in_last_mail
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+@pytest.fixture(params=["phone", "desk"])
+def page(request: pytest.FixtureRequest) -> Page:
+    found: Page = request.getfixturevalue(request.param)
+    return found
+
+
+def signed_in(page: Page, server: LiveServer, person: User) -> Page:
+    """Carry a session over from Django's own client; signing in has its tests elsewhere."""
+    client = Client()
+    client.force_login(person)
+    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": server.url}])
+    return page
+
+
+# --- the customer's pages ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_customers_way_from_the_link_to_the_copy_and_to_revoking(
+    live_server: LiveServer, page: Page, now: datetime, language: str
+) -> None:
+    job = installation(now, customer=customer(now, language=language, first_name="Carmen"))
+    sent_poa(customer=job.customer, site=job.site, at=now)
+    start = f"{live_server.url}/portal/{token_in_last_mail()}/"
+    complaints: list[str] = []
+
+    def look(name: str) -> None:
+        complaints.extend(complaints_about(page, f"portal-{language}-{name}"))
+
+    page.goto(start)
+    look("01-door")
+    page.click(BUTTON)
+    look("02-code")
+    page.fill("#code", "12")
+    page.click(BUTTON)
+    look("03-code-wrong")
+    page.goto(start)
+    go_through_the_door(page)
+    look("04-home-invited")
+    page.click("main a.button")
+    for place, name in enumerate(("broker", "electronic", "summary", "confirm", "document"), start=1):
+        look(f"1{place}-{name}")
+        if name in {"broker", "electronic", "confirm"}:
+            page.click(BUTTON)
+            look(f"1{place}-{name}-errors")
+        read_sample(page)
+        for box in page.locator("input[type=checkbox]").all():
+            box.check()
+        page.click(BUTTON)
+    look("21-signature-typed")
+    page.click(BUTTON)
+    look("21-signature-errors")
+    page.check("#kind-drawn")
+    look("22-signature-drawn")
+    page.check("#kind-typed")
+    page.fill("#typed-name", "Carmen Reyes")
+    page.click(BUTTON)
+    look("23-review")
+    page.goto(f"{start}step/broker/")
+    look("24-broker-agreed")
+    page.goto(f"{start}decline/")
+    look("25-decline")
+    page.goto(f"{start}step/review/")
+    page.click(BUTTON)
+    look("31-home-signed")
+    page.goto(f"{start}revoke/")
+    look("32-revoke")
+    page.click(BUTTON)
+    look("33-home-revoked")
+
+    assert "\n".join(complaints) == ""
+
+
+def test_the_pages_of_links_that_do_not_open(live_server: LiveServer, page: Page, now: datetime) -> None:
+    poa = sent_poa(at=now)
+    replaced = token_in_last_mail()
+    again = actions.send_poa(poa_id=poa.pk, by=STAFF, at=now)
+    actions.send_mail(mail_id=again.pk, at=now)
+    withdrawn = token_in_last_mail()
+    actions.void_poa(poa_id=poa.pk, reason="Wrong plan.", by=STAFF, at=now)
+    complaints: list[str] = []
+
+    for name, token in {"unknown": "x" * 43, "replaced": replaced, "withdrawn": withdrawn}.items():
+        page.goto(f"{live_server.url}/portal/{token}/")
+        complaints += complaints_about(page, f"portal-link-{name}")
+
+    assert "\n".join(complaints) == ""
+
+
+def test_the_page_for_a_browser_without_cookies(live_server: LiveServer, page: Page, now: datetime) -> None:
+    sent_poa(at=now)
+    page.goto(f"{live_server.url}/portal/{token_in_last_mail()}/")
+    page.context.clear_cookies()
+
+    page.click(BUTTON)
+
+    assert page.locator("h1").inner_text() == "Please allow cookies"
+    assert complaints_about(page, "portal-cookies") == []
+
+
+# --- the technician's pages ----------------------------------------------------------------------------------------
+
+
+def test_the_technicians_pages(live_server: LiveServer, page: Page, now: datetime) -> None:
+    tess = technician()
+    job = installation_at(SUBMITTED, at=now, technician=tess)
+    page.goto(f"{live_server.url}/field/")
+    complaints = complaints_about(page, "field-sign-in")
+    page.get_by_label("Username").fill("nobody")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    complaints += complaints_about(page, "field-sign-in-refused")
+
+    signed_in(page, live_server, tess).goto(f"{live_server.url}/field/")
+    complaints += complaints_about(page, "field-jobs")
+    page.goto(f"{live_server.url}/field/jobs/{job.pk}/")
+    complaints += complaints_about(page, "field-job")
+    page.get_by_label("Date on the utility's permission").fill("2031-01-01")
+    page.locator("main form button[type=submit]").first.click()
+    page.wait_for_load_state("networkidle")
+    complaints += complaints_about(page, "field-job-refused")
+    report = go_live_report(job, at=now)
+    page.goto(f"{live_server.url}/field/reports/{report.submission_id}/")
+    complaints += complaints_about(page, "field-report")
+
+    assert "\n".join(complaints) == ""
+
+
+# --- the office's pages --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def whole_case(now: datetime) -> Installation:
+    """One case with something of every kind."""
+    person, place = customer(now), site(now)
+    job = installation(now, customer=person, site=place)
+    poa = signed_poa(customer=person, site=place, at=now)
+    go_live_report(job, at=now)
+    enrollment = case(job=job)
+    hold(enrollment, at=now, because="The address was not found.")
+    judged_offer(enrollment, poa)
+    return job
+
+
+def office_addresses() -> list[str]:
+    """The queue, and of each kind of record its list, a page, its form and what each button asks."""
+    addresses = ["/admin/", "/admin/password_change/"]
+    for model, model_admin in admin.site._registry.items():
+        if model._meta.app_label not in {"core", *OUR_APPS}:
+            continue
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        addresses.append(reverse(f"{name}_changelist"))
+        record = model._default_manager.first()
+        if record is not None:
+            addresses.append(page_of(record))
+            if isinstance(model_admin, RecordAdmin):
+                addresses += [press_url(record, button.name) for button in model_admin.buttons if not button.is_direct]
+        addresses.append(reverse(f"{name}_add"))
+    return addresses
+
+
+OUR_APPS = tuple(label for label in ("installations", "poa_documents", "enrollments") if apps.is_installed(label))
+
+
+@pytest.mark.usefixtures("whole_case")
+@pytest.mark.parametrize(("width", "each"), [("desk", 1), ("phone", 4)])
+def test_the_offices_pages(
+    request: pytest.FixtureRequest, live_server: LiveServer, admin_user: User, width: str, each: int
+) -> None:
+    """All of them at a desk; on a phone, where the same templates stack, every fourth."""
+    page: Page = request.getfixturevalue(width)
+    page.goto(f"{live_server.url}/admin/login/")
+    complaints = complaints_about(page, "admin-login")
+    signed_in(page, live_server, admin_user)
+    looked_at = 0
+
+    for address in office_addresses()[::each]:
+        answer = page.goto(f"{live_server.url}{address}")
+        assert answer is not None
+        if answer.status == HTTPStatus.OK:  # some records cannot be added by hand, some buttons are not offered now
+            complaints += complaints_about(page)
+            looked_at += 1
+
+    assert looked_at > 40 / each
+    assert "\n".join(complaints) == ""
+
+
+def test_axe_sees_what_is_wrong(page: Page) -> None:
+    page.set_content("<html><head><title></title></head><body><img src='data:,'><input></body></html>")
+
+    assert any("image-alt" in complaint for complaint in complaints_about(page, "wrong-on-purpose"))
