@@ -357,6 +357,23 @@ _TABLE = (
         optional_host_url,
         _FILES,
     ),
+    Variable(
+        "STORAGE_S3_OBJECT_LOCK_DAYS",
+        "0",
+        "a whole number from 0 to 3650",
+        "Days for which nobody can change or remove a new sealed document or anchor; 0 means no lock. The bucket must "
+        "have been made with object lock, and no lock should outlast how long records are kept.",
+        whole_number(0, 3650),
+        _FILES,
+    ),
+    Variable(
+        "STORAGE_S3_OBJECT_LOCK_MODE",
+        "GOVERNANCE",
+        "GOVERNANCE or COMPLIANCE",
+        "COMPLIANCE lets nobody past the lock; GOVERNANCE those with a right of their own to it.",
+        one_of("GOVERNANCE", "COMPLIANCE"),
+        _FILES,
+    ),
     Variable("STORAGE_S3_REGION", "us-east-1", "a region's name", "Region of the bucket.", required_text, _FILES),
     Variable("AWS_ACCESS_KEY_ID", "", "an access key", "Identity at the S3 server.", text, _FILES),
     Variable("AWS_SECRET_ACCESS_KEY", "", "a secret key", "Secret at the S3 server.", text, _FILES),

@@ -151,28 +151,39 @@ def _document_storage() -> dict[str, Any]:
             "BACKEND": "django.core.files.storage.FileSystemStorage",
             "OPTIONS": {"location": DATA_DIR / "files", "file_permissions_mode": 0o600},
         }
+    options = document_storage_options(
+        bucket=bucket,
+        endpoint_url=read("STORAGE_S3_ENDPOINT_URL"),
+        access_key=read("AWS_ACCESS_KEY_ID"),
+        secret_key=read("AWS_SECRET_ACCESS_KEY"),
+    )
+    lock_days = read("STORAGE_S3_OBJECT_LOCK_DAYS")
+    if not lock_days:
+        return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+    lock = {"lock_mode": read("STORAGE_S3_OBJECT_LOCK_MODE"), "lock_days": lock_days}
+    return {"BACKEND": "config.locked_storage.LockedS3Storage", "OPTIONS": {**options, **lock}}
+
+
+def document_storage_options(*, bucket: str, endpoint_url: str, access_key: str, secret_key: str) -> dict[str, Any]:
     from botocore.config import Config  # only where S3 is used: it is slow to import
 
     return {
-        "BACKEND": "storages.backends.s3.S3Storage",
-        "OPTIONS": {
-            "bucket_name": bucket,
-            "endpoint_url": read("STORAGE_S3_ENDPOINT_URL") or None,
-            "region_name": read("STORAGE_S3_REGION"),
-            "access_key": read("AWS_ACCESS_KEY_ID"),
-            "secret_key": read("AWS_SECRET_ACCESS_KEY"),
-            "default_acl": "private",
-            "file_overwrite": False,
-            "querystring_expire": 60,
-            "client_config": Config(
-                signature_version="s3v4",
-                s3={"addressing_style": "path"},
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                connect_timeout=5,
-                read_timeout=20,
-            ),
-        },
+        "bucket_name": bucket,
+        "endpoint_url": endpoint_url or None,
+        "region_name": read("STORAGE_S3_REGION"),
+        "access_key": access_key,
+        "secret_key": secret_key,
+        "default_acl": "private",
+        "file_overwrite": False,
+        "querystring_expire": 60,
+        "client_config": Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            connect_timeout=5,
+            read_timeout=20,
+        ),
     }
 
 

@@ -25,6 +25,11 @@ class Command(BaseCommand):
             raise CommandError(f"The bucket {bucket} could not be prepared: {problem}") from problem
         self.stdout.write(f"The bucket {bucket} is {'made' if made else 'there'} and keeps every version.")
 
+    def _lock(self) -> dict[str, bool]:
+        """A bucket can take locks only if it was made so."""
+        is_locked = settings.STORAGES["default"]["OPTIONS"].get("lock_days", 0) > 0
+        return {"ObjectLockEnabledForBucket": True} if is_locked else {}
+
     def _prepare(self, client: Any, bucket: str) -> bool:
         try:
             client.head_bucket(Bucket=bucket)
@@ -32,7 +37,7 @@ class Command(BaseCommand):
         except ClientError as problem:
             if problem.response["Error"]["Code"] not in MISSING:
                 raise
-            client.create_bucket(Bucket=bucket)
+            client.create_bucket(Bucket=bucket, **self._lock())
             made = True
         client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         return made
