@@ -108,6 +108,7 @@ PORTAL = (
     _portal("decline/", "decline/", 302),
     _portal("revoke/", "revoke/", 200),
     _portal("copy.pdf", "copy.pdf", 200),
+    _portal("sample.pdf", "sample.pdf", 200),
 )
 
 # Technicians.
