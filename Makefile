@@ -11,11 +11,12 @@ SERVICE_WORKERS ?= 3
 LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-apart test test-all test-demo test-faults test-services test-overload check fix run web worker scheduler simulator states docs \
+.PHONY: help demo demo-apart test test-all test-demo test-faults test-property test-long test-mutations \
+	test-services test-overload check fix run web worker scheduler simulator states docs \
 	pictures lock setup sbom clean
 
 help: ## List the commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/demo.stamp ## Run the whole story on this machine; EXIT=1 stops after the table, DIALECT=alternate and KILL=random vary it
 	@$(PY) $(DEMO)
@@ -26,9 +27,9 @@ demo-apart: $(VENV)/demo.stamp ## The same, with web, workers and scheduler as p
 
 DEMO = manage.py demo --settings config.settings.demo $(if $(EXIT),--exit) $(if $(DIALECT),--dialect $(DIALECT)) $(if $(KILL),--kill $(KILL))
 
-# What takes long has commands of its own: the faults cell by cell, the demo as a test, and real services.
+# What takes long has commands of its own: the faults cell by cell, orders of events, the demo as a test, real services.
 SUITE = $(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore tests/services
-SHORT = $(SUITE) --ignore tests/integration/faults --ignore tests/functional/test_demo.py
+SHORT = $(SUITE) --ignore tests/integration/faults --ignore tests/property --ignore tests/functional/test_demo.py
 
 test: $(VENV)/dev.stamp ## Run the test suite, and list what could not be tried here
 	@$(SHORT) $(ARGS)
@@ -49,8 +50,15 @@ test-overload: $(VENV)/dev.stamp ## A thousand go-lives in a minute, with a Ligh
 	@REQUIRE_SERVICES=1 OVERLOAD_KEEP=1 OVERLOAD_CASES=1000 OVERLOAD_REPORT_SECONDS=60 .ci/services.sh run postgres redis s3 -- \
 		$(PY) -m pytest tests/services/test_overload.py -k worked_off -p no:cacheprovider -s $(ARGS)
 
-test-long: $(VENV)/dev.stamp ## Try 2,000 orders of everything that can happen to several cases; takes hours
-	@INTERLEAVED_EXAMPLES=2000 $(PY) -m pytest tests/property $(ARGS)
+test-property: $(VENV)/dev.stamp ## Try 100 orders of everything that can happen to several cases, the same each time
+	@INTERLEAVED_EXAMPLES=100 $(SUITE) tests/property $(ARGS)
+
+test-long: $(VENV)/dev.stamp ## The same with 2,000 orders, other ones each time; takes hours
+	@INTERLEAVED_EXAMPLES=2000 $(SUITE) tests/property $(ARGS)
+
+test-mutations: $(VENV)/dev.stamp ## Put deliberate bugs into a copy and see that tests notice each; some minutes
+	@$(PY) -m tests.mutations $(ARGS)
+	@$(PY) -m tests.fault_matrix
 
 check: $(VENV)/dev.stamp ## Look at code, templates, contracts, settings and generated pages; changes nothing
 	@$(MAKE) --no-print-directory --keep-going $(CHECKS)

@@ -2,7 +2,8 @@
 Writes `docs/faults.md`: every cell of the fault matrix, what it promises, and the tests that show it.
 
 `python -m tests.fault_matrix` writes the page; with `--check` it fails when the page or a marker is out of date. The
-tests are found by their marker `cell` or a name such as `test_q3_...`, without running or importing them.
+tests are found by their marker `cell` or a name such as `test_q3_...`, without running or importing them. Below stand
+the deliberate bugs of `tests/mutations`, with the test that caught each when `make test-mutations` ran last.
 """
 
 import argparse
@@ -12,6 +13,9 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.mutations.bugs import BUGS
+from tests.mutations.catching import kept_results, problems
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "faults.md"
@@ -132,6 +136,18 @@ After every step of these walks `tests/invariants.py` checks what must always ho
 """
 
 
+BUGS_HEAD = """
+## Deliberate bugs
+
+Is a broken promise noticed? Each of these bugs is put into a copy of the project, and tests run until one fails:
+`make test-mutations`, some minutes. `make check` sees to it that each bug still fits the code and each test still
+exists. What a bug replaces stands in `tests/mutations/bugs.py`.
+
+| invariant | bug | what it would mean | caught by |
+|---|---|---|---|
+"""
+
+
 def cells_of_tests() -> dict[str, list[str]]:
     """Find which tests name which cell, as paths from the folder of the tests."""
     found: dict[str, list[str]] = defaultdict(list)
@@ -161,7 +177,14 @@ def page(found: dict[str, list[str]]) -> str:
         for cell, promise in cells.items():
             tests = "<br>".join(f"`{name}`" for name in found.get(cell, ())) or "no test yet"
             parts.append(f"| {cell} | {promise} | {tests} |\n")
-    return "".join(parts)
+    return "".join([*parts, BUGS_HEAD, *_rows_of_bugs()])
+
+
+def _rows_of_bugs() -> Iterator[str]:
+    caught_by = kept_results()
+    for bug in BUGS:
+        test = f"`{caught_by[bug.name].removeprefix('tests/')}`" if bug.name in caught_by else "nothing yet"
+        yield f"| {bug.invariant} | {bug.name.replace('-', ' ')}, in `{bug.file}` | {bug.why} | {test} |\n"
 
 
 def main() -> int:
@@ -174,6 +197,10 @@ def main() -> int:
         sys.stderr.write(f"Tests name cells that the matrix does not have: {', '.join(unknown)}.\n")
         return 1
     wanted = page(found)
+    unfit = problems() if is_check else []
+    if unfit:
+        sys.stderr.writelines(f"{problem}\n" for problem in unfit)
+        return 1
     if not is_check:
         PAGE.write_text(wanted, encoding="utf-8")
     elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != wanted:

@@ -1,0 +1,321 @@
+"""The deliberate bugs: where, what stood there, what stands there instead, and what that would mean in the field."""
+
+from dataclasses import dataclass
+
+CRASHES = "tests/integration/enrollments/test_crashes.py"
+BAD_MOMENTS = "tests/integration/enrollments/test_bad_moments.py"
+MAIN_ROAD = "tests/integration/enrollments/test_main_road.py"
+READING_LAG = "tests/integration/faults/test_reading_lag.py"
+REMOTE = "tests/integration/faults/test_remote.py"
+DATES = "tests/integration/faults/test_dates.py"
+DECISION = "tests/unit/enrollments/test_decision.py"
+OFFERS = "tests/unit/enrollments/test_offers.py"
+STARTS = "tests/unit/enrollments/test_start_dates.py"
+POA_GUARDS = "tests/unit/poa_documents/test_guards.py"
+POA_LIFE = "tests/integration/poa_documents/test_poa_life.py"
+PORTAL = "tests/integration/poa_documents/test_portal.py"
+RECEIVING = "tests/integration/webhooks/test_receiving.py"
+SETTLING = "tests/integration/webhooks/test_settling.py"
+FROM_LIGHT = "tests/integration/webhooks/test_from_light.py"
+FIELD = "tests/integration/installations/test_field_pages.py"
+STORED_FILES = "tests/unit/core/test_stored_files.py"
+GOING_LIVE = "tests/integration/installations/test_going_live.py"
+
+
+@dataclass(frozen=True)
+class Bug:
+    """
+    One edit of one file. `old` stands there exactly once.
+
+    `noticed_by` are the tests that are run against it, a file or a single test each, until the first one fails.
+    """
+
+    name: str
+    invariant: str
+    file: str
+    old: str
+    new: str
+    why: str
+    noticed_by: tuple[str, ...]
+
+
+BUGS: tuple[Bug, ...] = (
+    Bug(
+        name="revoked-authority-passes",
+        invariant="I1",
+        file="poa_documents/guards.py",
+        old="    if poa.status != PoaStatus.SIGNED and not finishes_own_use:",
+        new="    if poa.status not in {PoaStatus.SIGNED, PoaStatus.REVOKED} and not finishes_own_use:",
+        why="The guard at the call lets an authority pass that the customer took back.",
+        noticed_by=(f"{POA_GUARDS}::test_every_other_status_is_a_consent_failure_with_a_text_for_staff",),
+    ),
+    Bug(
+        name="no-last-look-before-accepting",
+        invariant="I1",
+        file="enrollments/actions/writing.py",
+        old="        return send(lambda: check_still_wanted(write, step, tools))\n",
+        new="        return send(lambda: None)\n",
+        why="A revocation that comes while the account token is fetched is overlooked.",
+        noticed_by=(f"{BAD_MOMENTS}::test_what_happens_while_the_token_is_fetched_still_stops_the_acceptance",),
+    ),
+    Bug(
+        name="sealed-file-not-read-before-accepting",
+        invariant="I1",
+        file="enrollments/actions/accepting.py",
+        old="    verify_or_suspend(poa_id=step.poa_id, at=tools.clock.now())\n",
+        new="",
+        why="A plan is accepted although the document that proves the authority is gone.",
+        noticed_by=(f"{BAD_MOMENTS}::test_nothing_is_accepted_under_a_document_that_is_lost_or_altered",),
+    ),
+    Bug(
+        name="not-shown-at-once-means-not-done",
+        invariant="I2",
+        file="enrollments/actions/reconciling.py",
+        old="    elif step.is_last_reading and not account.has_accepted_plan:",
+        new="    elif not account.has_accepted_plan:",
+        why="An acceptance that shows some seconds later at Light is made a second time.",
+        noticed_by=(
+            f"{READING_LAG}::test_an_acceptance_that_shows_within_the_settling_period_is_found_and_not_repeated",
+            READING_LAG,
+        ),
+    ),
+    Bug(
+        name="two-workers-take-one-case",
+        invariant="I2",
+        file="enrollments/leases.py",
+        old="    if ours.filter(due_at__lte=at, lease_until__isnull=True).update(**taken):",
+        new="    if ours.filter(due_at__lte=at).update(**taken):",
+        why="A second worker takes a case that another one has in hand.",
+        noticed_by=(f"{CRASHES}::test_a_second_worker_finds_nothing_to_do", CRASHES),
+    ),
+    Bug(
+        name="a-use-is-not-counted",
+        invariant="I2",
+        file="poa_documents/actions/ending.py",
+        old="    poa.uses_made += 1\n",
+        new="",
+        why="One authority serves for any number of acceptances.",
+        noticed_by=(f"{POA_LIFE}::test_the_last_use_exhausts_an_authority", MAIN_ROAD),
+    ),
+    Bug(
+        name="a-field-left-out-fits",
+        invariant="I3",
+        file="enrollments/offers.py",
+        old='    limit = f"at most {_quantity(signed, unit)}"\n    if offered is None:\n'
+        '        return FieldVerdict(field, limit, "not given", fits=False, because="The offer does not say.")',
+        new='    limit = f"at most {_quantity(signed, unit)}"\n    if offered is None:\n'
+        '        return FieldVerdict(field, limit, "not given", fits=True, because="The offer does not say.")',
+        why="A price or fee that the offer does not name passes for one within the limit.",
+        noticed_by=(OFFERS,),
+    ),
+    Bug(
+        name="a-limit-gives-way",
+        invariant="I3",
+        file="enrollments/offers.py",
+        old="    if offered > signed:\n",
+        new="    if offered > signed * 2:\n",
+        why="Plans up to twice as dear as signed for are accepted.",
+        noticed_by=(OFFERS,),
+    ),
+    Bug(
+        name="the-offer-is-not-judged-at-the-call",
+        invariant="I3",
+        file="enrollments/decision.py",
+        old="    judged = [(offer.plan, offers.judge(offer.plan, _poa(facts).limits)) for offer in fresh]",
+        new="    judged = [(offer.plan, offers.Verdict(())) for offer in fresh]",
+        why="Any plan is chosen, whatever the customer signed for; the guard at the call must still stop it.",
+        noticed_by=(f"{MAIN_ROAD}::test_an_offer_outside_the_limits_is_held_for_a_person_and_never_accepted",),
+    ),
+    Bug(
+        name="the-window-opens-too-early",
+        invariant="I4",
+        file="enrollments/start_dates.py",
+        old="DEFAULT_WINDOW = Window(first_day=8, last_day=29)",
+        new="DEFAULT_WINDOW = Window(first_day=6, last_day=29)",
+        why="A start is named that Light's window does not allow yet.",
+        noticed_by=(f"{STARTS}::test_a_day_of_margin_is_kept_at_both_ends", STARTS),
+    ),
+    Bug(
+        name="days-are-counted-in-utc",
+        invariant="I4",
+        file="core/dates.py",
+        old="    return at.astimezone(CHICAGO).date()",
+        new="    return at.astimezone(UTC).date()",
+        why="In the evening of Texas it is tomorrow already, so the start lies a day off.",
+        noticed_by=("tests/unit/core/test_dates.py::test_chicago_day_of_an_instant",),
+    ),
+    Bug(
+        name="midnight-is-not-noticed",
+        invariant="I4",
+        file="enrollments/actions/writing.py",
+        old="    if decide(facts, now=at, policy=policy) != step:",
+        new="    if type(decide(facts, now=at, policy=policy)) is not type(step):",
+        why="An acceptance decided before midnight is sent after it with yesterday's start.",
+        noticed_by=(f"{DATES}::test_midnight_between_decision_and_call_moves_the_start",),
+    ),
+    Bug(
+        name="a-dead-workers-call-counts-as-not-made",
+        invariant="I5",
+        file="enrollments/actions/writing.py",
+        old='        lose_answer(write.pk, outcome="The worker stopped before an answer was kept.", at=at)',
+        new='        close_not_done(write.pk, outcome="The worker stopped before an answer was kept.", at=at)',
+        why="What a dead worker sent is sent again without asking Light whether it happened.",
+        noticed_by=(f"{CRASHES}::test_a_worker_killed_around_a_call_changes_no_outcome",),
+    ),
+    Bug(
+        name="a-call-inside-a-transaction",
+        invariant="I5",
+        file="enrollments/actions/writing.py",
+        old="        return send(lambda: check_still_wanted(write, step, tools))\n",
+        new="        return repeatable(send)(lambda: check_still_wanted(write, step, tools))\n",
+        why="A crash or a rollback during the call takes the record of the call with it.",
+        noticed_by=(f"{MAIN_ROAD}::test_a_case_goes_straight_through_to_active_service",),
+    ),
+    Bug(
+        name="a-server-error-means-nothing-happened",
+        invariant="I5",
+        file="enrollments/light/client.py",
+        old="        is_telling = 400 <= answer.status < 500 and answer.status != 408",
+        new="        is_telling = 400 <= answer.status < 600 and answer.status != 408",
+        why="A write that Light did before it failed to answer counts as refused.",
+        noticed_by=(f"{REMOTE}::test_an_answer_that_did_not_come_is_settled_by_reading",),
+    ),
+    Bug(
+        name="any-move-from-anywhere",
+        invariant="I6",
+        file="enrollments/actions/moving.py",
+        old="    move = find_move(MOVES, name, subject=str(enrollment), status=old_status)",
+        new="    move = MOVES[name]",
+        why="Old news moves a case back: an active service is finalized again.",
+        noticed_by=("tests/integration/enrollments/test_moving.py",),
+    ),
+    Bug(
+        name="a-webhook-is-believed",
+        invariant="I6",
+        file="enrollments/actions/settling.py",
+        old="    _nudge(enrollment, at=at)\n",
+        new="    _nudge(enrollment, at=at)\n"
+        '    if event.name == "location.service_active":\n'
+        '        enrollment.status = "ACTIVE"\n'
+        "        enrollment.save()\n",
+        why="Whoever can send an event, or send it late, decides about the case.",
+        noticed_by=(f"{SETTLING}::test_a_webhook_by_itself_moves_nothing", FROM_LIGHT),
+    ),
+    Bug(
+        name="a-stored-file-is-not-read-back",
+        invariant="I7",
+        file="core/stored_files.py",
+        old="        read(file)\n    except FileAltered as problem:\n        raise FileNotStored",
+        new="    except FileAltered as problem:\n        raise FileNotStored",
+        why="“Signed” is shown over a file that the storage never kept.",
+        noticed_by=(STORED_FILES,),
+    ),
+    Bug(
+        name="an-altered-file-is-handed-out",
+        invariant="I7",
+        file="core/stored_files.py",
+        old="    if hashlib.sha256(content).hexdigest() != file.sha256:",
+        new="    if len(content) != file.size_bytes:",
+        why="A document of the same length with other words passes for the one that was signed.",
+        noticed_by=(STORED_FILES,),
+    ),
+    Bug(
+        name="a-webhook-is-stored-and-forgotten",
+        invariant="I8",
+        file="enrollments/actions/receiving.py",
+        old="        due_at=at,\n",
+        new="",
+        why="The row is there, and nothing ever looks at it.",
+        noticed_by=(f"{SETTLING}::test_the_sweep_finds_what_is_due", RECEIVING),
+    ),
+    Bug(
+        name="a-failed-webhook-keeps-no-error",
+        invariant="I8",
+        file="enrollments/actions/settling.py",
+        old='    delivery.outcome = ""\n    delivery.last_error = problem\n',
+        new="",
+        why="What could not be understood is neither due nor listed as failed.",
+        noticed_by=(f"{RECEIVING}::test_w9_what_is_signed_and_malformed_is_kept_as_failed_and_shown",),
+    ),
+    Bug(
+        name="a-waiting-case-has-no-next-time",
+        invariant="I9",
+        file="enrollments/engine.py",
+        old="        leases.give_back(turn, due_at=_due_at(step), shown=self._what_screens_show(enrollment_id, step))",
+        new="        leases.give_back(turn, due_at=None, shown=self._what_screens_show(enrollment_id, step))",
+        why="A case that waits for a date or for Light is never looked at again without a message.",
+        noticed_by=(f"{MAIN_ROAD}::test_frozen_credit_is_waited_out_and_thaws_by_itself", MAIN_ROAD),
+    ),
+    Bug(
+        name="a-dead-workers-case-is-not-found",
+        invariant="I9",
+        file="enrollments/leases.py",
+        old="(Q(due_at__lte=at) & free | Q(lease_until__lte=at))",
+        new="(Q(due_at__lte=at) & free)",
+        why="What a dead worker had in hand stays in its hands.",
+        noticed_by=(f"{CRASHES}::test_the_sweep_finds_what_a_dead_worker_had_in_hand",),
+    ),
+    Bug(
+        name="only-moves-leave-evidence",
+        invariant="I10",
+        file="enrollments/actions/moving.py",
+        old="    if poa is not None:\n",
+        new="    if poa is not None and old_status != enrollment.status:\n",
+        why="Calls, holds and readings leave no trace in the journal.",
+        noticed_by=(f"{MAIN_ROAD}::test_light_hears_the_instant_of_the_signature",),
+    ),
+    Bug(
+        name="an-entrys-words-are-not-in-its-hash",
+        invariant="I10",
+        file="poa_documents/evidence.py",
+        old='        "details": entry.details,\n',
+        new="",
+        why="What an entry says can be rewritten, and the chain still verifies.",
+        noticed_by=(f"{POA_LIFE}::test_an_altered_entry_is_named",),
+    ),
+    Bug(
+        name="a-wrong-form-costs-its-photo",
+        invariant="I11",
+        file="installations/views.py",
+        old="    if form.checked_proof:\n",
+        new="    if form.checked_proof and form.is_valid():\n",
+        why="A typing error in the form loses the photo that was sent with it.",
+        noticed_by=(f"{FIELD}::test_mended_form_counts_with_the_photo_that_was_kept",),
+    ),
+    Bug(
+        name="a-report-loses-its-photos",
+        invariant="I11",
+        file="installations/actions/going_live.py",
+        old="for name in PROOF_FIELDS}) for kept in kept_proofs\n",
+        new="for name in PROOF_FIELDS}) for kept in kept_proofs[1:]\n",
+        why="The first photo of each report is thrown away.",
+        noticed_by=(f"{GOING_LIVE}::test_corrected_form_takes_over_the_photo_that_was_kept", GOING_LIVE),
+    ),
+    Bug(
+        name="a-signature-kept-before-is-lost",
+        invariant="I11",
+        file="poa_documents/actions/signing.py",
+        old="    poa.signature_text = clean_signature(signature_kind, signature_text)\n",
+        new="",
+        why="The document counts as signed, and the signature itself is kept nowhere.",
+        noticed_by=(f"{POA_LIFE}::test_a_signature_is_encrypted_in_the_database", PORTAL),
+    ),
+    Bug(
+        name="answers-are-kept-with-their-secrets",
+        invariant="I12",
+        file="enrollments/actions/writing.py",
+        old="    write.answer = redact(answer)",
+        new="    write.answer = answer",
+        why="E-mail, phone and birth date of the customer stand readable in the records of calls.",
+        noticed_by=(f"{MAIN_ROAD}::test_no_record_of_a_call_holds_facts_about_the_customer",),
+    ),
+    Bug(
+        name="tokens-in-log-lines",
+        invariant="I12",
+        file="config/log_lines.py",
+        old='    re.compile(r"(?i)(?<=bearer )[^\\s\\"\',]+"),\n',
+        new="",
+        why="Whoever reads the log can call Light in our name.",
+        noticed_by=("tests/unit/config/test_log_lines.py",),
+    ),
+)
