@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from celery import current_app
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from pytest_django.fixtures import Settings
@@ -38,7 +39,7 @@ def machine(db: None, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> It
         return f"%PDF-1.7 stands for {document!r}".encode()
 
     monkeypatch.setattr("poa_documents.actions.sealing.render_pdf", quick_pdf)
-    monkeypatch.setattr("core.queue.current_app", QueueOfTheMachine())
+    monkeypatch.setattr(current_app, "send_task", send_to_the_machine)
     monkeypatch.setattr("enrollments.tasks.engine", lambda: Cases.current.road.engine)
     monkeypatch.setattr("enrollments.tasks.tools", lambda: Cases.current.road.engine.tools)
     settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "tests.property.surroundings.Shelf"}}
@@ -58,11 +59,9 @@ def machine(db: None, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> It
     configured_clock.cache_clear()
 
 
-class QueueOfTheMachine:
-    """Where Celery would send a message: to the queue of the order of events that runs now."""
-
-    def send_task(self, name: str, *, kwargs: dict[str, int], retry: bool) -> None:
-        Cases.current.queue.send_task(name, kwargs=kwargs, retry=retry)
+def send_to_the_machine(name: str, *, kwargs: dict[str, int], retry: bool) -> None:
+    """Stand where Celery sends a message: it goes to the queue of the order of events that runs now."""
+    Cases.current.queue.send_task(name, kwargs=kwargs, retry=retry)
 
 
 @pytest.mark.timeout(0)
