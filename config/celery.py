@@ -3,9 +3,10 @@
 import os
 from typing import Any, Self
 
-from celery import Celery
+from celery import Celery, Task
 from celery.app.amqp import AMQP
-from celery.signals import setup_logging
+from celery.signals import setup_logging, task_postrun, task_prerun
+from django.db import close_old_connections
 from kombu import Connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
@@ -51,3 +52,11 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 @setup_logging.connect
 def keep_our_logging(**_options: object) -> None:
     """Leave logging as the settings have it: being connected is what keeps Celery from setting up its own."""
+
+
+@task_prerun.connect
+@task_postrun.connect
+def look_at_connections(sender: Task, **_signal: object) -> None:
+    """Keep connections to the database from task to task, but none that broke or grew old."""
+    if not sender.request.is_eager:
+        close_old_connections()

@@ -13,6 +13,7 @@ from django.utils.cache import add_never_cache_headers
 from config import second_step
 from core import second_factor, sessions
 from core.second_factor import Door
+from enrollments.webhooks.views import receive
 
 STRICT_POLICY: dict[str, tuple[str, ...]] = {
     "default-src": ("'self'",),
@@ -33,6 +34,7 @@ SCHEMA_BROWSER_POLICY = STRICT_POLICY | {
     "style-src": ("'self'", "'unsafe-inline'"),
 }
 
+WEBHOOK_ADDRESSES = frozenset({"/webhooks/light/", "/webhooks/light"})
 PERSONAL_PREFIXES = ("/admin/", "/portal/", "/field/", "/api/")
 LINK_PREFIX = "/portal/"
 DOORS = {"/admin/": Door.OFFICE, "/field/": Door.FIELD}
@@ -109,6 +111,20 @@ class SecondStep:
 
 def _door_of(request: HttpRequest) -> Door | None:
     return next((door for prefix, door in DOORS.items() if request.path.startswith(prefix)), None)
+
+
+class WebhooksFirst:
+    """
+    Lead Light's webhooks straight to their view, past all that only pages need.
+
+    They know no session, no language, no form and no person, and may come by the thousand.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return receive(request) if request.path_info in WEBHOOK_ADDRESSES else self._get_response(request)
 
 
 class SafeAnswers:

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.middleware.SafeAnswers",
     "django.middleware.security.SecurityMiddleware",
+    "config.middleware.WebhooksFirst",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -90,12 +91,17 @@ SQLITE_OPTIONS = {
 POSTGRESQL_OPTIONS = "-c lock_timeout=10s"
 
 
+SECONDS_A_CONNECTION_LASTS = 600
+
+
 def _database() -> dict[str, Any]:
     url = read("DATABASE_URL") or f"sqlite:///{DATA_DIR / 'switchyard.sqlite3'}"
     database: dict[str, Any] = environ.Env.db_url_config(url)
     if database["ENGINE"] == "django.db.backends.sqlite3":
         database["OPTIONS"] = SQLITE_OPTIONS
     else:
+        # A connection to PostgreSQL costs more than most requests; one that broke is noticed before it is used again.
+        database["CONN_MAX_AGE"] = SECONDS_A_CONNECTION_LASTS
         database["CONN_HEALTH_CHECKS"] = True
         database.setdefault("OPTIONS", {}).setdefault("options", POSTGRESQL_OPTIONS)
     return database
@@ -288,6 +294,7 @@ CELERY_BEAT_SCHEDULE |= {
     },
 }
 if CELERY_BROKER_URL.startswith("redis"):
+    CELERY_DB_REUSE_MAX = 1_000_000_000  # never closed by Celery: config.celery looks at connections around each task
     CELERY_TASK_SOFT_TIME_LIMIT = 240
     CELERY_TASK_TIME_LIMIT = 300
     CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30

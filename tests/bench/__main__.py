@@ -22,9 +22,9 @@ def main() -> int:
     if unknown := set(wanted) - set(BENCHMARKS):
         parser.error(f"no benchmark is named {', '.join(sorted(unknown))}")
     for name in wanted:
-        print(f"{name} …", flush=True)
+        sys.stderr.write(f"{name} …\n")
         figures = BENCHMARKS[name]()
-        print(figures, flush=True)
+        sys.stderr.write(f"{figures}\n")
         Results.load().keep(name, figures)
     write_page()
     return 0
