@@ -56,7 +56,7 @@ def keep_our_logging(**_options: object) -> None:
 
 @task_prerun.connect
 @task_postrun.connect
-def look_at_connections(sender: Task, **_signal: object) -> None:
+def look_at_connections(sender: "Task[..., Any]", **_signal: object) -> None:
     """Keep connections to the database from task to task, but none that broke or grew old."""
     if not sender.request.is_eager:
         close_old_connections()

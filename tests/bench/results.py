@@ -19,9 +19,10 @@ class Results:
     def load(cls) -> "Results":
         return cls(json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {})
 
-    def keep(self, section: str, figures: dict[str, Any]) -> None:
-        """Put the figures of one benchmark in place of its earlier ones."""
-        self.sections[section] = {"day": f"{datetime.now(UTC):%Y-%m-%d}", "machine": machine(), **figures}
+    def keep(self, section: str, figures: dict[str, Any], *, load: float) -> None:
+        """Put the figures of one benchmark in place of its earlier ones; `load` is what else ran when it began."""
+        day = f"{datetime.now(UTC):%Y-%m-%d}"
+        self.sections[section] = {"day": day, "machine": machine(), "load": round(load, 1), **figures}
         FILE.write_text(json.dumps(self.sections, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

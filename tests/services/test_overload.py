@@ -21,6 +21,7 @@ from core.models import LastSweep
 from enrollments.models import AcceptAttempt, Enrollment, RemoteCall
 from enrollments.policy import Policy
 from enrollments.states import EnrollmentStatus
+from tests.bench.page import write_page
 from tests.bench.results import Results
 from tests.invariants import differences_from_light
 from tests.services.house import WORKERS, House
@@ -202,4 +203,6 @@ def keep(seen: Flood) -> None:
             "calls": seen.calls,
             "refused": seen.refused,
         },
+        load=os.getloadavg()[0],
     )
+    write_page()

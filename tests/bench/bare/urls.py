@@ -19,9 +19,8 @@ def receive(request: HttpRequest) -> HttpResponse:
     expected = hmac.new(SECRET, request.body, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected, request.headers.get("X-Light-Signature", "")):
         return HttpResponse(status=401)
-    Delivery.objects.create(
-        key=json.loads(request.body)["uuid"], body=request.body.decode(), received_at=timezone.now()
-    )
+    delivery = Delivery(key=json.loads(request.body)["uuid"], body=request.body.decode(), received_at=timezone.now())
+    delivery.save(force_insert=True)
     return HttpResponse(ANSWER, content_type="text/plain", headers={"Content-Length": str(len(ANSWER))})
 
 
