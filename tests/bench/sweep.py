@@ -73,7 +73,7 @@ def _fill(url: str, rows: int) -> None:
         "service_start_date": "current_date",
         "accepted_at": "now()",
         "ended_because": "''",
-        "due_at": f"now() + interval '1 day' * (CASE WHEN number % {rows // DUE} = 0 THEN -1 ELSE random() * 30 END)",
+        "due_at": f"now() + interval '1 day' * (CASE WHEN number % {rows // DUE} = 0 THEN -1 ELSE 1 + random() * 30 END)",
         "leased_by": "''",
         "failures": "0",
         "last_error": "''",
