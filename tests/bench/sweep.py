@@ -73,7 +73,7 @@ def _fill(url: str, rows: int) -> None:
         "service_start_date": "current_date",
         "accepted_at": "now()",
         "ended_because": "''",
-        "due_at": f"now() + interval '1 day' * (CASE WHEN number % {rows // DUE} = 0 THEN -1 ELSE 1 + random() * 30 END)",
+        "due_at": f"now() + interval '1 day' * CASE WHEN number % {rows // DUE} = 0 THEN -1 ELSE 1 + random() * 30 END",
         "leased_by": "''",
         "failures": "0",
         "last_error": "''",
@@ -117,15 +117,16 @@ def _milliseconds(work: Callable[[], object]) -> float:
 
 def _plan() -> list[str]:
     """The lines of EXPLAIN that name what is scanned."""
-    statements: list[str] = []
+    statements: list[tuple[str, Any]] = []
 
-    def note(execute: Callable[..., object], sql: str, params: object, many: object, context: object) -> object:
-        statements.append(connection.ops.compose_sql(sql, params))
-        return execute(sql, params, many, context)
+    def note(execute: Callable[..., object], sql: str, params: Any, *rest: object) -> object:
+        statements.append((sql, params))
+        return execute(sql, params, *rest)
 
     with connection.execute_wrapper(note):
         due_enrollments(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    sql, params = statements[-1]
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {statements[-1]}")
+        cursor.execute(f"EXPLAIN {sql}", params)
         lines = [str(line) for (line,) in cursor.fetchall()]
     return [re.sub(r" *->  | *\(cost.*", "", line).strip() for line in lines if "Scan" in line or "BitmapOr" in line]
