@@ -124,7 +124,11 @@ class WebhooksFirst:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return receive(request) if request.path_info in WEBHOOK_ADDRESSES else self._get_response(request)
+        if request.path_info not in WEBHOOK_ADDRESSES:
+            return self._get_response(request)
+        response = receive(request)
+        response.headers["Content-Length"] = str(len(response.content))
+        return response
 
 
 class SafeAnswers:

@@ -109,7 +109,7 @@ def sweep_enrollments_task(**_later: object) -> str:
     if pace is None:
         due = due_enrollments(at=clock.now(), limit=most)
     else:
-        due = most_urgent(at=clock.now(), limit=pace.messages_at_once)
+        due = most_urgent(at=clock.now(), limit=min(most, pace.messages_at_once))
     _wake(due)
     note_sweep(TaskName.SWEEP_ENROLLMENTS, at=clock.now())
     return (

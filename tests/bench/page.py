@@ -54,8 +54,10 @@ view has no middleware, makes the same HMAC check and one insert into a table of
 | bare | {kept["bare"]} |
 | ratio | {kept["ratio"]} |
 
-Rounds of {kept["requests"]} webhooks, ours and bare: {_rounds(kept)}. What ours does besides: it looks at a connection
-that it keeps before using it, parses the event for its id, keeps the headers and a hash, and fills seven indexes.
+Rounds of {kept["requests"]} webhooks, ours and bare: {_rounds(kept)}.
+
+What ours does besides: it looks at a connection that it kept before using it again, parses the event for its id, keeps
+the headers and a hash, and fills the indexes by which sweeps and screens find the row.
 
 {_ran(kept)}"""
 

@@ -192,3 +192,15 @@ def test_no_queue_is_asked_on_the_way_so_none_can_fail_the_answer() -> None:
 
     assert response.status_code == 200
     send.assert_not_called()
+
+
+@pytest.mark.parametrize("address", ["/webhooks/light/", "/webhooks/light"])
+def test_a_webhook_passes_nothing_that_only_pages_need_and_is_answered_whole(address: str) -> None:
+    body = event("enrollment.finalized", uuid4())
+
+    with patch("django.contrib.sessions.middleware.SessionMiddleware.process_request") as begin_session:
+        response = Client().post(address, data=body, content_type="application/json", headers=signature(body))
+
+    begin_session.assert_not_called()
+    assert (response.status_code, response["Content-Length"]) == (200, str(len(response.content)))
+    assert response["X-Content-Type-Options"] == "nosniff"
