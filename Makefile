@@ -50,7 +50,9 @@ test-overload: $(VENV)/dev.stamp ## A thousand go-lives in a minute, with a Ligh
 	@REQUIRE_SERVICES=1 OVERLOAD_KEEP=1 OVERLOAD_CASES=1000 OVERLOAD_REPORT_SECONDS=60 .ci/services.sh run postgres redis s3 -- \
 		$(PY) -m pytest tests/services/test_overload.py -k worked_off -p no:cacheprovider -s $(ARGS)
 
-<<<<<<< HEAD
+bench: $(VENV)/dev.stamp ## Measure beside bare contenders and write docs/benchmarks.md; ARGS names one
+	@.ci/services.sh run postgres redis -- $(PY) -m tests.bench $(ARGS)
+
 test-property: $(VENV)/dev.stamp ## Try 100 orders of everything that can happen to several cases, the same each time
 	@INTERLEAVED_EXAMPLES=100 $(SUITE) tests/property $(ARGS)
 
@@ -60,13 +62,6 @@ test-long: $(VENV)/dev.stamp ## The same with 2,000 orders, other ones each time
 test-mutations: $(VENV)/dev.stamp ## Put deliberate bugs into a copy and see that tests notice each; some minutes
 	@$(PY) -m tests.mutations $(ARGS)
 	@$(PY) -m tests.fault_matrix
-=======
-bench: $(VENV)/dev.stamp ## Measure beside bare contenders and write docs/benchmarks.md; ARGS names one
-	@.ci/services.sh run postgres redis -- $(PY) -m tests.bench $(ARGS)
-
-test-long: $(VENV)/dev.stamp ## Try 2,000 orders of everything that can happen to several cases; takes hours
-	@INTERLEAVED_EXAMPLES=2000 $(PY) -m pytest tests/property $(ARGS)
->>>>>>> d8c9800 (Measure the sweep over very many rows, and write the page of benchmarks)
 
 check: $(VENV)/dev.stamp ## Look at code, templates, contracts, settings and generated pages; changes nothing
 	@$(MAKE) --no-print-directory --keep-going $(CHECKS)
