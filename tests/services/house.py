@@ -322,7 +322,7 @@ class House:
         return {
             "light": [
                 *("-m", "simulator", "--port", str(light_port), "--webhook-url", f"{self.site_url}/webhooks/light/"),
-                *("--webhook-secret", self.environment["LIGHT_WEBHOOK_SECRET"]),
+                f"--webhook-secret={self.environment['LIGHT_WEBHOOK_SECRET']}",
             ],
             "web": ["-m", "gunicorn", *web, "config.wsgi"],
             **{name: [*worker, f"{name}@house"] for name in WORKERS},

@@ -107,7 +107,6 @@ PORTAL = (
     _portal("language/", "language/", 302),
     _portal("decline/", "decline/", 302),
     _portal("revoke/", "revoke/", 200),
-    _portal("sample.pdf", "sample.pdf", 200),
     _portal("copy.pdf", "copy.pdf", 200),
     _portal("sample.pdf", "sample.pdf", 200),
 )
