@@ -8,12 +8,12 @@ them, and a lost message or a retailer's server that is down costs a sweep, not 
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from django.db import transaction
 from django.db.models import F
 
 from core.actors import SYSTEM
 from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import FileNotStored, store
+from core.transactions import repeatable
 from enrollments.actions.moving import lock, note
 from enrollments.light.documents import DocumentFetcher, DocumentNotFetched
 from enrollments.models import Enrollment, PlanDocument, PlanDocumentKind, PlanOffer
@@ -48,7 +48,7 @@ def owe_documents(offer: PlanOffer, *, at: datetime) -> None:
             enqueue_on_commit(TaskName.FETCH_PLAN_DOCUMENT, document_id=document.pk)
 
 
-@transaction.atomic
+@repeatable
 def fetch_again(*, enrollment_id: int, at: datetime) -> int:
     """Have every document of the accepted plan that is not stored yet fetched now; give how many there are."""
     enrollment = Enrollment.objects.select_related("accepted_offer").get(pk=enrollment_id)
@@ -87,29 +87,33 @@ def fetch_document(*, document_id: int, fetcher: DocumentFetcher, at: datetime) 
         file = store(fetched.content, folder=FOLDER, suffix=fetched.suffix)
     except (DocumentNotFetched, FileNotStored) as problem:
         return _put_off(document, problem=str(problem), at=at)
-    with transaction.atomic():
+
+    @repeatable
+    def keep() -> FetchOutcome:
         enrollment_id = PlanOffer.objects.values_list("enrollment_id", flat=True).get(pk=document.offer_id)
         enrollment: Enrollment = lock(enrollment_id)
-        document = PlanDocument.objects.select_for_update().get(pk=document_id)
-        if document.stored_at is not None:
+        current = PlanDocument.objects.select_for_update().get(pk=document_id)
+        if current.stored_at is not None:
             return FetchOutcome.NOTHING_TO_FETCH
-        document.storage_key, document.sha256, document.size_bytes = file.key, file.sha256, file.size_bytes
-        document.content_type, document.stored_at, document.due_at, document.last_error = (
+        current.storage_key, current.sha256, current.size_bytes = file.key, file.sha256, file.size_bytes
+        current.content_type, current.stored_at, current.due_at, current.last_error = (
             fetched.content_type,
             at,
             None,
             "",
         )
-        document.save()
+        current.save()
         details = {
-            "offer": document.offer_id,
-            "kind": document.kind,
+            "offer": current.offer_id,
+            "kind": current.kind,
             "sha256": file.sha256,
             "size_bytes": file.size_bytes,
         }
-        reason = f"{document.get_kind_display()}, {file.size_bytes} bytes."
+        reason = f"{current.get_kind_display()}, {file.size_bytes} bytes."
         note(enrollment, "store_plan_document", by=SYSTEM, at=at, reason=reason, details=details)
-    return FetchOutcome.STORED
+        return FetchOutcome.STORED
+
+    return keep()
 
 
 def _put_off(document: PlanDocument, *, problem: str, at: datetime) -> FetchOutcome:
