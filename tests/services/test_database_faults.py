@@ -75,6 +75,7 @@ def test_P2_connections_cut_between_answer_and_commit(house: House) -> None:
 def deadlock(house: House, case: Enrollment) -> Iterator[None]:
     """Hold the case's POA, and ask for its enrollment as soon as the worker has that and waits for the POA."""
     with psycopg.connect(house.database_url) as other:
+        other.execute("SET deadlock_timeout = '1min'")  # whoever looks first is broken off: the worker
         other.execute("SELECT 1 FROM poa_documents_poadocument WHERE site_id = %s FOR UPDATE", [case.site_id])
         yield
         other.execute("SELECT 1 FROM enrollments_enrollment WHERE id = %s FOR UPDATE", [case.pk])
