@@ -114,7 +114,7 @@ class House:
             [
                 *("-m", "simulator", "--port", str(self.light_port), "--dialect", dialect),
                 *("--webhook-url", f"{self.site_url}/webhooks/light/"),
-                f"--webhook-secret={self._environment['LIGHT_WEBHOOK_SECRET']}",  # one word: a secret may begin with a dash
+                f"--webhook-secret={self._environment['LIGHT_WEBHOOK_SECRET']}",  # one word: it may begin with a dash
             ],
             environment=self._environment,
             answers_at=f"{self.light_url}/__sim__/clock",
