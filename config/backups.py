@@ -27,7 +27,7 @@ from django.db import connection, connections
 
 from enrollments.models import PlanDocument
 from installations.models import KeptProof, ProofFile
-from poa_documents.models import JournalAnchor, PoaDocument
+from poa_documents.models import JournalAnchor, PaperSignature, PoaDocument
 
 MANIFEST = "manifest.json"
 FILES = "files"
@@ -106,7 +106,8 @@ def _named_files() -> dict[str, str]:
     kept = KeptProof.objects.exclude(storage_key="").values_list("storage_key", "sha256")
     plans = PlanDocument.objects.exclude(storage_key="").values_list("storage_key", "sha256")
     anchors = JournalAnchor.objects.values_list("storage_key", "sha256")
-    return {key: sha256 for files in (sealed, proofs, kept, plans, anchors) for key, sha256 in files.iterator()}
+    scans = PaperSignature.objects.values_list("scan_storage_key", "scan_sha256")
+    return {key: sha256 for files in (sealed, scans, proofs, kept, plans, anchors) for key, sha256 in files.iterator()}
 
 
 def _copy_out(key: str, sha256: str, folder: Path) -> Kept:

@@ -319,8 +319,10 @@ def what_people_gave_is_kept_and_counts_once(_seen: Seen) -> Iterator[str]:
     agreed: dict[int, set[str]] = defaultdict(set)
     for poa_id, statement in ConsentRecord.objects.values_list("poa_id", "statement"):
         agreed[poa_id].add(statement)
-    for poa_id in PoaDocument.objects.filter(signed_at__isnull=False).values_list("pk", flat=True):
-        yield from (f"POA {poa_id}: the consent to {lost} is gone" for lost in set(Statement.values) - agreed[poa_id])
+    signed = PoaDocument.objects.filter(signed_at__isnull=False).values_list("pk", "signature_kind")
+    for poa_id, signature_kind in signed:
+        needed = set(Statement.values) - ({Statement.ERECORD} if signature_kind == SignatureKind.PAPER else set())
+        yield from (f"POA {poa_id}: the consent to {lost} is gone" for lost in needed - agreed[poa_id])
 
 
 def no_secret_is_shown(seen: Seen) -> Iterator[str]:

@@ -44,7 +44,7 @@ from enrollments.states import SETTLED_STATUSES, UNSETTLED_WRITE_STATUSES
 from installations.models import Customer, KeptProof, ProofFile
 from poa_documents import evidence
 from poa_documents.evidence import JournalBroken, canonical_json
-from poa_documents.models import Envelope, EvidenceEntry, PoaDocument
+from poa_documents.models import Envelope, EvidenceEntry, PaperSignature, PoaDocument
 from poa_documents.states import PoaStatus
 
 NEVER_SIGNED = frozenset({PoaStatus.DECLINED, PoaStatus.EXPIRED, PoaStatus.VOIDED})
@@ -181,7 +181,7 @@ def _destroy_case(enrollment_id: int, *, sha256: str, by: Actor, at: datetime) -
         proof.delete()
     _destroy_records_of(enrollment, rows)
     for poa in poas:
-        files.append((poa.pdf_storage_key, poa.pdf_sha256))
+        files += _files_of(poa)
         _destroy_poa(poa, destruction, rows, by=by, at=at)
     _forget_birth_date(enrollment.customer_id)
     return _finish(destruction, rows, files)
@@ -227,8 +227,14 @@ def _destroy_request(poa_id: int, *, by: Actor, at: datetime) -> Destruction:
     candidate = _request(poa, _rules(), today=chicago_day(at))
     destruction = _begin(candidate, sha256=_sha256_of(poa), by=by, at=at)
     rows: Counter[str] = Counter()
+    files = _files_of(poa)
     _destroy_poa(poa, destruction, rows, by=by, at=at)
-    return _finish(destruction, rows, [(poa.pdf_storage_key, poa.pdf_sha256)])
+    return _finish(destruction, rows, files)
+
+
+def _files_of(poa: PoaDocument) -> list[tuple[str, str]]:
+    scans = PaperSignature.objects.filter(poa=poa).values_list("scan_storage_key", "scan_sha256")
+    return [(poa.pdf_storage_key, poa.pdf_sha256), *scans]
 
 
 def _sha256_of(poa: PoaDocument) -> str:
@@ -349,6 +355,8 @@ def _destroyed(key: str) -> str:
 
 def _is_named(key: str) -> bool:
     models: tuple[type[Model], ...] = (ProofFile, KeptProof, PlanDocument)
-    return PoaDocument.objects.filter(pdf_storage_key=key).exists() or any(
-        model._default_manager.filter(storage_key=key).exists() for model in models
+    return (
+        PoaDocument.objects.filter(pdf_storage_key=key).exists()
+        or PaperSignature.objects.filter(scan_storage_key=key).exists()
+        or any(model._default_manager.filter(storage_key=key).exists() for model in models)
     )

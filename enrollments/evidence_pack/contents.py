@@ -26,7 +26,7 @@ from enrollments.models import (
 )
 from installations.models import GoLiveReport, Installation, InstallationEvent, ProofFile
 from installations.proofs import SUFFIXES as PROOF_SUFFIXES
-from poa_documents.models import ConsentRecord, EvidenceEntry, PoaDocument
+from poa_documents.models import ConsentRecord, EvidenceEntry, PaperSignature, PoaDocument
 
 ROWS_AT_ONCE = 500
 LONGEST_UNREADABLE_BODY = 2000
@@ -136,11 +136,28 @@ def collect_authority(poa: PoaDocument, spool: Spool) -> None:
         for mail in poa.mails.order_by("pk")
     ]
     spool.write_json(f"{folder}/mails.json", mails)
+    spool.write_json(f"{folder}/paper.json", [_paper(paper, folder, spool) for paper in _papers(poa)])
     entries = _rows(poa.evidence.order_by("number"))
     spool.write_lines(f"{folder}/journal.jsonl", (_entry(entry, spool) for entry in entries))
     if poa.pdf_storage_key:
         file = StoredFile(poa.pdf_storage_key, poa.pdf_sha256, poa.pdf_size_bytes or 0)
         spool.name_stored(f"{folder}/document.pdf", file)
+
+
+def _papers(poa: PoaDocument) -> "QuerySet[PaperSignature]":
+    return PaperSignature.objects.filter(poa=poa).order_by("pk")
+
+
+def _paper(paper: PaperSignature, folder: str, spool: Spool) -> dict[str, Any]:
+    path = f"{folder}/scan-{paper.pk}{PROOF_SUFFIXES[paper.scan_content_type]}"
+    spool.name_stored(path, StoredFile(paper.scan_storage_key, paper.scan_sha256, paper.scan_size_bytes))
+    return {
+        **fields(paper, "id", "signed_date", "document_sha256", "recorded_by", "confirmed_by", "refused_by"),
+        **fields(paper, "refused_because"),
+        **{name: spool.fact_at(getattr(paper, name)) for name in ("recorded_at", "confirmed_at", "refused_at")},
+        "sha256": paper.scan_sha256,
+        "path": path,
+    }
 
 
 def _consent(consent: ConsentRecord, spool: Spool) -> dict[str, Any]:

@@ -305,12 +305,35 @@ def check_consents(pack: Pack, journal: Journal) -> None:
         if not isinstance(words, str) or _sha256_of_text(words) != claimed:
             pack.complain(name, f"the words of {consent.get('statement')} were altered.")
         shown.add((consent.get("statement"), claimed, consent.get("wording_version"), consent.get("language")))
-    kept = {
-        tuple(entry["details"].get(each) for each in ("statement", "wording_sha256", "wording_version", "language"))
-        for entry in journal.of_kind("consent")
-    }
+    said = [entry["details"] for entry in journal.of_kind("consent")]
+    for entry in journal.of_kind("sign_on_paper"):
+        said.extend(each for each in entry["details"].get("consents", []) if isinstance(each, dict))
+    names = ("statement", "wording_sha256", "wording_version", "language")
+    kept = {tuple(each.get(name) for name in names) for each in said}
     for statement, _sha256, _version, _language in sorted(shown ^ kept, key=str):
         pack.complain(name, f"what it says of {statement} is not what the journal says.")
+
+
+def check_scans(pack: Pack, journal: Journal, missing: set[Any]) -> None:
+    """Each scan of a signature on paper must be the file that the journal named when it was scanned in."""
+    name = f"{journal.folder}/paper.json"
+    papers = pack.json(name)
+    if not _is_list_of_records(papers):
+        pack.complain(name, "it is missing or was altered.")
+        return
+    kept = {entry["details"].get("paper"): entry["details"] for entry in journal.of_kind("paper_recorded")}
+    for paper in papers:
+        said = kept.pop(paper.get("id"), {})
+        path = paper.get("path")
+        entry = pack.entries.get(str(path))
+        if said.get("scan_sha256") != paper.get("sha256"):
+            pack.complain(name, f"what it says of {path} is not what the journal says.")
+        if entry is None and path not in missing:
+            pack.complain(str(path), f"it is missing; {name} names it.")
+        elif entry is not None and entry.sha256 != paper.get("sha256"):
+            pack.complain(entry.name, "it was altered; the journal names another.")
+    for paper in kept:
+        pack.complain(name, f"paper {paper}, which the journal names, is missing.")
 
 
 def check_acceptances(pack: Pack, journals: list[Journal], enrollment: object) -> None:
@@ -485,6 +508,7 @@ def verify(file: BinaryIO, expected: str = "") -> tuple[list[str], list[str], in
     for journal in journals:
         check_document(pack, journal, missing)
         check_consents(pack, journal)
+        check_scans(pack, journal, missing)
     check_acceptances(pack, journals, enrollment)
     check_plan_documents(pack, journals, missing, enrollment)
     check_events(pack, journals, enrollment)

@@ -161,6 +161,15 @@ def confirm_paper(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
             "signed_date": paper.signed_date,
             "scan_sha256": paper.scan_sha256,
             "document_sha256": text.sha256,
+            "consents": [
+                {
+                    "statement": statement,
+                    "wording_version": text.version,
+                    "wording_sha256": text.sha256_of(statement),
+                    "language": text.language,
+                }
+                for statement in PAPER_STATEMENTS
+            ],
         }
         take_move(poa, "sign_on_paper", by=by, at=at, details=details)
         enqueue_on_commit(TaskName.SEAL_POA, poa_id=poa.pk)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from core import stored_files
 from core.actors import Actor
+from core.dates import chicago_day
 from enrollments.actions import fetching, receiving, stopping
 from enrollments.actions.handing_out import hand_out_evidence
 from enrollments.evidence_pack import verify_pack
@@ -27,11 +28,12 @@ from enrollments.light.documents import DocumentFetcher
 from enrollments.models import Enrollment, EvidencePackRead, PlanDocument, WebhookDelivery
 from enrollments.states import EnrollmentStatus
 from installations.proofs import CheckedProof, check_proof
+from poa_documents import actions as poa_actions
 from poa_documents.actions.anchoring import anchor_journal
 from poa_documents.models import PoaDocument
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair
 from tests.factories.installations import go_live_report
-from tests.factories.poa_documents import sent_poa
+from tests.factories.poa_documents import drafted_poa, sent_poa
 from tests.integration.enrollments.road import Road
 
 pytestmark = pytest.mark.django_db
@@ -324,6 +326,27 @@ def test_a_journal_written_anew_no_longer_fits_its_anchor(road: Road) -> None:
 
     assert status == verify_pack.ALTERED
     assert any("it is not the journal that the anchor" in problem for problem in problems)
+
+
+def test_a_signature_on_paper_comes_with_its_scan(road: Road) -> None:
+    enrollment = road.case(signed=False)
+    job = enrollment.installations.get()
+    poa = drafted_poa(customer=job.customer, site=job.site, at=road.clock.at)
+    poa_actions.print_for_paper(poa_id=poa.pk, by=STAFF, at=road.clock.at)
+    poa_actions.record_paper(
+        poa_id=poa.pk, scan=letter(), signed_date=chicago_day(road.clock.at), by=STAFF, at=road.clock.at
+    )
+    poa_actions.confirm_paper(poa_id=poa.pk, by=Actor.staff(8), at=road.clock.at)
+    poa_actions.seal_poa(poa_id=poa.pk, at=road.clock.at)
+
+    content, _ = made(enrollment)
+
+    assert checked(content) == ([], verify_pack.INTACT)
+    files = files_of(content)
+    scan = named(files, "/scan-")
+    files[scan] += b" "
+    problems, _ = checked(packed_anew(files))
+    assert any(scan in problem for problem in problems)
 
 
 def test_an_archive_that_is_not_exactly_ours_is_refused(road: Road) -> None:
