@@ -8,12 +8,10 @@ over a minute, and keeps the figures for `docs/benchmarks.md`.
 import os
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from django.db import connection
 from django.db.models import Count, Max, Q, QuerySet
 
 from core.clock import now
@@ -29,7 +27,6 @@ from tests.services.house import WORKERS, House
 CASES = int(os.environ.get("OVERLOAD_CASES", "40"))
 CALLS_PER_SECOND = int(os.environ.get("OVERLOAD_CALLS_PER_SECOND", "5"))
 SECONDS_OF_REPORTS = int(os.environ.get("OVERLOAD_REPORT_SECONDS", "0"))
-HANDS = 4
 IS_KEPT = "OVERLOAD_KEEP" in os.environ
 
 NECESSARY = ("request plans", "get an account token", "accept a plan", "read an account", "finalize the enrollment")
@@ -60,7 +57,7 @@ class Flood:
 
 def ready_cases(house: House, count: int) -> list[Enrollment]:
     """Cases that wait for nothing but the permission to operate, watched with one query however many they are."""
-    cases = opened_cases(house, count)
+    cases = [house.open_case() for _ in range(count)]
     ours = Enrollment.objects.filter(pk__in=[case.pk for case in cases])
     patience = 60 + 2 * count
     house.until(
@@ -78,20 +75,6 @@ def ready_cases(house: House, count: int) -> list[Enrollment]:
         is_checked=False,
     )
     return cases
-
-
-def opened_cases(house: House, count: int) -> list[Enrollment]:
-    """Several at a time: signing waits for the storage more than it works."""
-    house.promise()
-
-    def open_some(number: int) -> list[Enrollment]:
-        try:
-            return [house.open_case() for _ in range(number, count, HANDS)]
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(HANDS) as hands:
-        return [case for some in hands.map(open_some, range(HANDS)) for case in some]
 
 
 def busy(cases: QuerySet[Enrollment]) -> QuerySet[Enrollment]:
