@@ -93,7 +93,9 @@ check-migrations:
 	@echo "migrations …"; $(PY) manage.py makemigrations --check --dry-run
 
 check-production:
-	@echo "settings of production …"; env $$(grep -v '^#' .ci/production.env) $(PY) manage.py check --deploy --fail-level WARNING
+	@echo "settings of production …"; folder=$$(mktemp -d); trap 'rm -r "$$folder"' EXIT; \
+	DATA_DIR=$$folder $(PY) manage.py seal new --no-passphrase --to $$folder/key.p12 --settings config.settings.local >/dev/null; \
+	env $$(grep -v '^#' .ci/production.env) POA_SEAL_KEY_FILE=$$folder/key.p12 $(PY) manage.py check --deploy --fail-level WARNING
 
 check-locks:
 	@echo "lock files …"; ! grep -n '://' $(LOCKS)

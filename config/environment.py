@@ -15,13 +15,16 @@ from dataclasses import dataclass
 from datetime import date
 from email.utils import parseaddr
 from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from core.clock import SystemClock
 from enrollments.light.dialect import DIALECT_VARIABLES, Dialect, DialectNotUnderstood
+from poa_documents.seal.keys import SealKeyUnusable, read_key
 
 OUR_PREFIXES = ("LIGHT_", "STORAGE_", "POA_", "ORGANIZATION_", "FIELD_ENCRYPTION_", "GO_LIVE_", "CELERY_")
 SHORTEST_SECRET = 32
@@ -378,6 +381,32 @@ _TABLE = (
     Variable("AWS_ACCESS_KEY_ID", "", "an access key", "Identity at the S3 server.", text, _FILES),
     Variable("AWS_SECRET_ACCESS_KEY", "", "a secret key", "Secret at the S3 server.", text, _FILES),
     Variable(
+        "POA_SEAL_KEY_FILE",
+        "",
+        "a PKCS#12 file with a P-256 key and its certificate",
+        "Key that seals signed documents; empty means a development key under `DATA_DIR`.",
+        text,
+        _FILES,
+    ),
+    Variable("POA_SEAL_PASSPHRASE", "", "a text", "Opens `POA_SEAL_KEY_FILE`.", text, _FILES),
+    Variable(
+        "POA_SEAL_TIMESTAMP_URL",
+        "",
+        "an http or https URL",
+        "Time-stamping authority (RFC 3161); empty means seals without time stamps. When it fails, documents are "
+        "sealed without and stamped later.",
+        _url_with("http", "https"),
+        _FILES,
+    ),
+    Variable(
+        "POA_SEAL_TIMESTAMP_CA_FILE",
+        "",
+        "a PEM file with certificates",
+        "Certificates that a time stamp must lead up to; empty means that whoever answers at the URL is believed.",
+        text,
+        _FILES,
+    ),
+    Variable(
         "EMAIL_URL",
         "",
         "smtp://…, smtp+tls://…, smtp+ssl://…, consolemail:// or filemail:///…",
@@ -643,6 +672,7 @@ def _production_problems() -> Iterator[tuple[str, str]]:
             "it must be smtp://user:password@host:port, smtp+tls://… or smtp+ssl://…",
         ),
     )
+    yield from _seal_key_problems()
     yield from _defaults_left("MAIL_FROM", "ORGANIZATION_NAME", "ORGANIZATION_CONTACT", "BROKER_REGISTRATION_NUMBER")
     yield from _guessable_secrets()
 
@@ -655,6 +685,21 @@ def _defaults_left(*names: str) -> Iterator[tuple[str, str]]:
     for name in names:
         if read(name) == VARIABLES[name].default:
             yield name, f"it still has the default; it must be {VARIABLES[name].shape} of the installer"
+
+
+def _seal_key_problems() -> Iterator[tuple[str, str]]:
+    file, passphrase = read("POA_SEAL_KEY_FILE"), read("POA_SEAL_PASSPHRASE")
+    if not file:
+        yield "POA_SEAL_KEY_FILE", f"it must be {VARIABLES['POA_SEAL_KEY_FILE'].shape}; “manage.py seal new” makes one"
+        return
+    try:
+        key = read_key(Path(file), passphrase)
+        key.check_in_force(SystemClock().now())
+    except SealKeyUnusable as problem:
+        yield "POA_SEAL_KEY_FILE", str(problem).rstrip(".")
+    else:
+        if key.is_for_development:
+            yield "POA_SEAL_KEY_FILE", "it is the key of the embedded mode, which proves nothing to anybody else"
 
 
 def _guessable_secrets() -> Iterator[tuple[str, str]]:

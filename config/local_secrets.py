@@ -8,6 +8,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from poa_documents.seal.keys import provide_development_key
+
 
 def provide_local_secrets() -> None:
     """Put the embedded mode's secrets into the environment, unless the environment already names them."""
@@ -15,6 +17,8 @@ def provide_local_secrets() -> None:
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = _kept_secrets(data_dir / "secrets.json")
+        if not os.environ.get("POA_SEAL_KEY_FILE"):
+            provide_development_key(data_dir / "seal.p12")
     except OSError as problem:
         raise ImproperlyConfigured(
             f"DATA_DIR cannot be used ({problem.strerror}). It should be a folder that this process may write to."

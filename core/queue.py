@@ -30,6 +30,7 @@ class TaskName(StrEnum):
     SEND_MAIL = "poa_documents.send_mail"
     SETTLE_CONTACT_CHANGE = "poa_documents.settle_contact_change"
     SWEEP_POAS = "poa_documents.sweep"
+    CHECK_SEALED_FILES = "poa_documents.check_sealed_files"
     ANCHOR_JOURNAL = "poa_documents.anchor_journal"
     CASE_CHANGED = "enrollments.case_changed"
     ADVANCE_ENROLLMENT = "enrollments.advance"

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from core.dates import chicago_day
+from poa_documents.seal.keys import WARN_BEFORE_END
 
 NEWS_PATIENCE = timedelta(days=1)
 QUEUE_PATIENCE = timedelta(minutes=2)
@@ -33,6 +34,9 @@ class AlarmCode(StrEnum):
     PROOFS_NOT_STORED = "PROOFS_NOT_STORED"
     DIFFERENCES_AT_LIGHT = "DIFFERENCES_AT_LIGHT"
     NOT_RECONCILED = "NOT_RECONCILED"
+    SEAL_KEY_UNUSABLE = "SEAL_KEY_UNUSABLE"
+    SEAL_KEY_ENDS = "SEAL_KEY_ENDS"
+    DOCUMENTS_DAMAGED = "DOCUMENTS_DAMAGED"
     JOURNAL_BROKEN = "JOURNAL_BROKEN"
     JOURNAL_NOT_ANCHORED = "JOURNAL_NOT_ANCHORED"
     PAUSED_FOR_LONG = "PAUSED_FOR_LONG"
@@ -46,6 +50,9 @@ CONCERN_THE_PROCESSES = frozenset(
         AlarmCode.CHANGES_NOT_SEEN,
         AlarmCode.SEALS_FAILING,
         AlarmCode.PROOFS_NOT_STORED,
+        AlarmCode.SEAL_KEY_UNUSABLE,
+        AlarmCode.SEAL_KEY_ENDS,
+        AlarmCode.DOCUMENTS_DAMAGED,
         AlarmCode.JOURNAL_BROKEN,
         AlarmCode.JOURNAL_NOT_ANCHORED,
     }
@@ -78,6 +85,9 @@ class Numbers:
     reconciled_at: datetime | None = None
     differences: int = 0
     oldest_account_at: datetime | None = None
+    damaged_documents: int = 0
+    seal_key_problem: str = ""
+    seal_key_ends_at: datetime | None = None
     journal_problem: str = ""
     journal_unanchored_since: datetime | None = None
 
@@ -96,6 +106,7 @@ def alarms(numbers: Numbers, *, now: datetime) -> tuple[Alarm, ...]:
         *_about_changes(numbers, now),
         *_about_light(numbers, now),
         *_about_files(numbers),
+        *_about_seals(numbers, now),
         *_about_journal(numbers, now),
         *_about_reconciliation(numbers, now),
     )
@@ -173,14 +184,35 @@ def _about_files(numbers: Numbers) -> Iterator[Alarm]:
     if numbers.failing_seals:
         yield Alarm(
             AlarmCode.SEALS_FAILING,
-            f"{numbers.failing_seals} signed documents cannot be stored.",
-            "The signatures are safe and storing is tried again. Check the storage.",
+            f"{numbers.failing_seals} signed documents cannot be sealed or stored.",
+            "The signatures are safe and it is tried again. Check the key of the seal and the storage.",
         )
     if numbers.unstored_proofs:
         yield Alarm(
             AlarmCode.PROOFS_NOT_STORED,
             f"{numbers.unstored_proofs} proofs wait in the database because they could not be stored.",
             "Nothing is lost and storing is tried again. Check the storage.",
+        )
+
+
+def _about_seals(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
+    if numbers.damaged_documents:
+        yield Alarm(
+            AlarmCode.DOCUMENTS_DAMAGED,
+            f"{numbers.damaged_documents} signed documents are missing, altered or badly sealed.",
+            "Their authority is suspended. The runbook of the seal says how to find out why, and how to restore them.",
+        )
+    if numbers.seal_key_problem:
+        yield Alarm(
+            AlarmCode.SEAL_KEY_UNUSABLE,
+            f"Nothing can be sealed: {numbers.seal_key_problem}",
+            "Signatures are kept and wait. Run “manage.py seal check”; its runbook says how to get a new key.",
+        )
+    elif numbers.seal_key_ends_at is not None and numbers.seal_key_ends_at - now <= WARN_BEFORE_END:
+        yield Alarm(
+            AlarmCode.SEAL_KEY_ENDS,
+            f"The certificate of the seal ends on {chicago_day(numbers.seal_key_ends_at)}.",
+            "Get the next one now. From that day on nothing can be sealed; what is sealed already goes on counting.",
         )
 
 

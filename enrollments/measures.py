@@ -22,6 +22,7 @@ from enrollments.states import (
 )
 from installations.models import KeptProof, ProofFile
 from poa_documents.models import EvidenceEntry, JournalAnchor, PoaDocument
+from poa_documents.seal.keys import SealKeyUnusable, current_key
 from poa_documents.states import PoaStatus
 
 A_DAY = timedelta(days=1)
@@ -49,6 +50,7 @@ def measure(*, now: datetime) -> Numbers:
     swept = dict(LastSweep.objects.values_list("task", "at"))
     run = ReconciliationRun.objects.filter(finished_at__isnull=False).first()
     complete = ReconciliationRun.objects.filter(unread_count=0).aggregate(at=Max("finished_at"))
+    seal_key_problem, seal_key_ends_at = _seal_key(now)
     anchor = JournalAnchor.objects.order_by("-number").only("made_at", "problem").first()
     return Numbers(
         expects_webhooks=bool(settings.LIGHT_WEBHOOK_SECRETS),
@@ -74,9 +76,21 @@ def measure(*, now: datetime) -> Numbers:
         reconciled_at=complete["at"],
         differences=_differences(run),
         oldest_account_at=cases["oldest_account"],
+        damaged_documents=PoaDocument.objects.filter(file_damaged_at__isnull=False).count(),
+        seal_key_problem=seal_key_problem,
+        seal_key_ends_at=seal_key_ends_at,
         journal_problem=anchor.problem if anchor else "",
         journal_unanchored_since=anchor.made_at if anchor else _first_evidence_at(),
     )
+
+
+def _seal_key(now: datetime) -> tuple[str, datetime | None]:
+    try:
+        key = current_key(settings.POA_SEAL_KEY_FILE, settings.POA_SEAL_PASSPHRASE)
+        key.check_in_force(now)
+    except SealKeyUnusable as problem:
+        return str(problem), None
+    return "", key.ends_at
 
 
 def _first_evidence_at() -> datetime | None:

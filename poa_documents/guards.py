@@ -10,8 +10,13 @@ from typing import ClassVar
 from core.dates import chicago_day
 from core.stored_files import FileAltered, StoredFile, read
 from installations.states import InstallationStatus
-from poa_documents.models import PoaDocument
+from poa_documents.models import PoaDocument, SealTimestamp
+from poa_documents.seal.terms import SealBroken, Timestamp
 from poa_documents.states import PoaStatus
+
+# The entries of the journal that say which file was stored, and how it was sealed.
+SEALED = "seal"
+STORED_AFTER_END = "stored_after_end"
 
 
 class AuthorityMissing(Exception):
@@ -67,7 +72,7 @@ class EmbargoRunning(AuthorityMissing):
 
 
 class SealedFileAltered(AuthorityMissing):
-    """The stored file is missing or no longer has the bytes that were signed."""
+    """The stored file is missing, no longer has the bytes that were signed, or its seal does not hold."""
 
 
 class SealedFileUnreadable(AuthorityMissing):
@@ -159,12 +164,58 @@ def embargo_end_date(poa: PoaDocument) -> date | None:
 
 def verify_sealed_file(poa: PoaDocument) -> None:
     """
-    Read the stored file and compare it with the recorded hash and size. Call it without an open transaction.
+    Read the stored file, compare it with row and journal, and check its seal. Call it without an open transaction.
 
-    :raises SealedFileAltered: missing or other bytes; suspend the POA
+    :raises SealedFileAltered: missing, other bytes, or badly sealed; suspend the POA
     :raises SealedFileUnreadable: the storage did not answer; try again later
     """
-    read_signed_pdf(poa)
+    content = read_signed_pdf(poa)
+    try:
+        _check_seal(poa, content)
+    except SealBroken as problem:
+        raise SealedFileAltered(
+            f"The signed document of POA {poa.pk} does not count: {problem} Nothing may be done under it; find out "
+            "what happened, then restore the file and resume the POA, or have the customer sign anew."
+        ) from problem
+
+
+def _check_seal(poa: PoaDocument, content: bytes) -> None:
+    """
+    Check the seal against what the journal says of it. The journal decides: a row alone is easily changed.
+
+    A document from before there were seals has none in its journal, and counts by its hash as it always did.
+
+    :raises SealBroken: row, journal and file do not fit together, or the seal does not hold
+    """
+    from poa_documents.seal import pades  # slow to import
+
+    sealing = poa.evidence.filter(kind__in=[SEALED, STORED_AFTER_END]).order_by("-number").first()
+    if sealing is None and not poa.seal_certificate_sha256:  # revoked while it was stored, before there were seals
+        return
+    said: dict[str, str] = sealing.details if sealing else {}
+    if said.get("pdf_sha256") != poa.pdf_sha256:
+        raise SealBroken("its hash is not the one that the journal names.")
+    certificate = said.get("seal_certificate_sha256", "")
+    if certificate != poa.seal_certificate_sha256:
+        raise SealBroken("its certificate is not the one that the journal names.")
+    if not certificate:
+        return
+    pades.check(content, certificate_sha256=certificate, authority_sha256=said.get("timestamp_authority_sha256", ""))
+    _check_later_timestamp(poa)
+
+
+def _check_later_timestamp(poa: PoaDocument) -> None:
+    """:raises SealBroken: the time stamp beside the file is missing or does not hold"""
+    from poa_documents.seal import pades  # slow to import
+
+    stamping = poa.evidence.filter(kind="file_timestamped").first()
+    if stamping is None:
+        return
+    row = SealTimestamp.objects.filter(poa=poa).first()
+    if row is None:
+        raise SealBroken("its time stamp is missing.")
+    timestamp = Timestamp(bytes(row.token), row.stamped_at, stamping.details["authority"])
+    pades.check_timestamp(timestamp, bytes.fromhex(poa.pdf_sha256))
 
 
 def read_signed_pdf(poa: PoaDocument) -> bytes:

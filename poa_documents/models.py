@@ -219,6 +219,22 @@ class PoaDocument(models.Model):
     pdf_sha256 = models.CharField("SHA-256 of the sealed file", max_length=64, blank=True)
     pdf_size_bytes = models.PositiveIntegerField(null=True, blank=True)
     sealed_at = models.DateTimeField(null=True, blank=True)
+    seal_certificate_sha256 = models.CharField(
+        "SHA-256 of the seal's certificate",
+        max_length=64,
+        blank=True,
+        help_text="Empty for documents from before there were seals: those count by their hash.",
+    )
+    timestamp_due_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        db_index=True,
+        help_text="When a time stamp is asked for that could not be had at sealing.",
+    )
+    file_checked_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    file_damaged_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when the stored file is known to be missing, altered or badly sealed."
+    )
 
     suspended_because = models.TextField(blank=True, help_text="The stop signal that a person must resolve.")
     ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was declined, voided, revoked and so on.")
@@ -256,6 +272,27 @@ class PoaDocument(models.Model):
     @property
     def is_open(self) -> bool:
         return self.status in OPEN_STATUSES
+
+
+class SealTimestamp(models.Model):
+    """
+    A third party's word (RFC 3161) for when a POA's seal, or its sealed file, existed.
+
+    The one inside the seal is kept before the file is stored, so that a second try makes the same bytes. Could it not
+    be had in time, one over the whole file is added later and stands beside the file, which stays as it is.
+    """
+
+    poa = models.OneToOneField(PoaDocument, on_delete=models.PROTECT, related_name="seal_timestamp")
+    is_inside = models.BooleanField(help_text="Whether it is part of the seal; otherwise it is about the whole file.")
+    stamped_at = models.DateTimeField(help_text="The moment as the authority says it.")
+    authority_sha256 = models.CharField("SHA-256 of the authority's certificate", max_length=64)
+    token = models.BinaryField()
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"Time stamp of POA {self.poa_id}, {self.stamped_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 class Statement(models.TextChoices):

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from core import clock
-from core.queue import TaskName
+from core.queue import TaskName, enqueue_on_commit
 from core.sweeps import note_sweep
 from poa_documents import actions
 
@@ -16,6 +16,15 @@ def seal_poa_task(*, poa_id: int, **_later: object) -> str:
 @shared_task(name=TaskName.SEND_MAIL.value, acks_late=True)
 def send_mail_task(*, mail_id: int, **_later: object) -> str:
     return actions.send_mail(mail_id=mail_id, at=clock.now()).value
+
+
+@shared_task(name=TaskName.CHECK_SEALED_FILES.value, acks_late=True)
+def check_sealed_files_task(**_later: object) -> str:
+    """Check one batch, and let the next one be another message, so that no task runs for hours."""
+    outcome = actions.check_sealed_files(at=clock.now())
+    if outcome == actions.CheckOutcome.MORE_TO_CHECK:
+        enqueue_on_commit(TaskName.CHECK_SEALED_FILES)
+    return outcome.value
 
 
 @shared_task(name=TaskName.ANCHOR_JOURNAL.value, acks_late=True)

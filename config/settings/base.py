@@ -287,6 +287,11 @@ CELERY_BEAT_SCHEDULE |= {
         "schedule": crontab(hour="10", minute="20"),
         "options": {"expires": 3600},
     },
+    TaskName.CHECK_SEALED_FILES.value: {
+        "task": TaskName.CHECK_SEALED_FILES.value,
+        "schedule": crontab(hour="7", minute="40"),
+        "options": {"expires": 3600},
+    },
     TaskName.ANCHOR_JOURNAL.value: {
         "task": TaskName.ANCHOR_JOURNAL.value,
         "schedule": crontab(hour="8", minute="20"),
@@ -329,6 +334,10 @@ SALE_EMBARGO_KINDS: list[str] = read("SALE_EMBARGO_KINDS")
 SALE_EMBARGO_BUSINESS_DAYS: int = read("SALE_EMBARGO_BUSINESS_DAYS")
 SALE_EMBARGO_SINCE_DATE: date = read("SALE_EMBARGO_SINCE_DATE")
 START_DATE_EDGES_ALLOWED: bool = read("START_DATE_EDGES_ALLOWED")
+POA_SEAL_KEY_FILE: str = read("POA_SEAL_KEY_FILE") or str(DATA_DIR / "seal.p12")
+POA_SEAL_PASSPHRASE: str = read("POA_SEAL_PASSPHRASE")
+POA_SEAL_TIMESTAMP_URL: str = read("POA_SEAL_TIMESTAMP_URL")
+POA_SEAL_TIMESTAMP_CA_FILE: str = read("POA_SEAL_TIMESTAMP_CA_FILE")
 POA_LINK_DAYS: int = read("POA_LINK_DAYS")
 POA_CODE_MINUTES: int = read("POA_CODE_MINUTES")
 POA_IDLE_MINUTES: int = read("POA_IDLE_MINUTES")
@@ -388,5 +397,8 @@ LOGGING = {
         # Each task's outcome is said by celery.app.trace; that it came and was sent is said by nobody.
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
+        # A damaged file is said by us, once; pyHanko would add a traceback for each thing that it finds.
+        "pyhanko": {"level": "CRITICAL"},
+        "pyhanko_certvalidator": {"level": "CRITICAL"},
     },
 }

@@ -10,6 +10,10 @@ os.environ.setdefault("LIGHT_WEBHOOK_SECRET", "webhook-secret-of-the-tests")
 os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="switchyard-test-"))
 
 from config.settings.base import *  # noqa: F403
+from poa_documents.seal.keys import provide_development_key
+
+DATA_DIR.mkdir(parents=True, exist_ok=True)  # noqa: F405
+provide_development_key(DATA_DIR / "seal.p12")  # noqa: F405
 
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True

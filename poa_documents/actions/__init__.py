@@ -1,6 +1,7 @@
 """What the office, the customer and the machine do with a power of attorney."""
 
 from poa_documents.actions.anchoring import AnchorOutcome, anchor_journal
+from poa_documents.actions.checking import CheckOutcome, check_sealed_files
 from poa_documents.actions.consenting import (
     FormatNotShown,
     StepsOutOfOrder,
@@ -54,9 +55,11 @@ from poa_documents.actions.proving import (
 from poa_documents.actions.sealing import SealOutcome, seal_poa
 from poa_documents.actions.signing import ConsentIncomplete, SignOutcome, sign_poa
 from poa_documents.actions.sweeping import sweep_poas
+from poa_documents.actions.timestamping import stamp_later
 
 __all__ = [
     "AnchorOutcome",
+    "CheckOutcome",
     "CodeAnswer",
     "CodeVerdict",
     "ConsentIncomplete",
@@ -80,6 +83,7 @@ __all__ = [
     "WordsChanged",
     "anchor_journal",
     "ask_for_code",
+    "check_sealed_files",
     "choose_language",
     "confirm_paper",
     "decline_poa",
@@ -100,6 +104,7 @@ __all__ = [
     "send_poa",
     "settle_contact_change",
     "sign_poa",
+    "stamp_later",
     "suspend_poa",
     "sweep_poas",
     "use_authority",

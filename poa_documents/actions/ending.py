@@ -14,7 +14,7 @@ from poa_documents.models import MailKind, PoaDocument, RevocationChannel
 from poa_documents.moves import lock, take_move
 from poa_documents.states import MOVES, PoaStatus
 
-DAMAGED = "the signed document is missing or was altered."
+DAMAGED = "the signed document is missing, was altered, or its seal does not hold."
 
 
 @repeatable
@@ -79,7 +79,7 @@ def resume_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocum
     """
     suspended = PoaDocument.objects.get(pk=poa_id)
     find_move(MOVES, "resume", subject=f"POA {poa_id}", status=suspended.status)
-    verify_sealed_file(suspended)
+    verify_or_suspend(poa_id=poa_id, at=at, by=by)
 
     @repeatable
     def resume() -> PoaDocument:
@@ -100,19 +100,37 @@ def verify_or_suspend(*, poa_id: int, at: datetime, by: Actor = SYSTEM) -> None:
     :raises SealedFileAltered: after suspending a POA that was in force
     :raises SealedFileUnreadable: the storage does not answer; nothing is changed
     """
+    poa = PoaDocument.objects.get(pk=poa_id)
     try:
-        verify_sealed_file(PoaDocument.objects.get(pk=poa_id))
+        verify_sealed_file(poa)
     except SealedFileAltered as problem:
-        _suspend_damaged(poa_id, problem, by=by, at=at)
+        _keep_damage(poa_id, problem=str(problem), by=by, at=at)
         raise
+    if poa.file_damaged_at is not None:
+        _keep_repair(poa_id, by=by, at=at)
 
 
 @repeatable
-def _suspend_damaged(poa_id: int, problem: SealedFileAltered, *, by: Actor, at: datetime) -> None:
+def _keep_damage(poa_id: int, *, problem: str, by: Actor, at: datetime) -> None:
+    """Suspend what was in force, and keep what was found: once, however often it is found."""
     poa = lock(poa_id)
     if poa.status == PoaStatus.SIGNED:
-        suspend_poa(poa_id=poa_id, reason=DAMAGED, by=by, at=at)
-        evidence.record(poa, kind="file_damaged", by=by, at=at, details={"problem": str(problem)})
+        poa = suspend_poa(poa_id=poa_id, reason=DAMAGED, by=by, at=at)
+    elif poa.file_damaged_at is not None:
+        return
+    poa.file_damaged_at = poa.file_damaged_at or at
+    poa.save(update_fields=["file_damaged_at"])
+    evidence.record(poa, kind="file_damaged", by=by, at=at, details={"problem": problem})
+
+
+@repeatable
+def _keep_repair(poa_id: int, *, by: Actor, at: datetime) -> None:
+    poa = lock(poa_id)
+    if poa.file_damaged_at is None:
+        return
+    poa.file_damaged_at = None
+    poa.save(update_fields=["file_damaged_at"])
+    evidence.record(poa, kind="file_restored", by=by, at=at)
 
 
 @repeatable

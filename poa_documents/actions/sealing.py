@@ -1,9 +1,12 @@
 """From a kept signature to a stored, proven file: only then is a POA signed."""
 
+import logging
 import threading
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 
+from django.conf import settings
 from django.db.models import F
 
 from core.actors import SYSTEM
@@ -11,11 +14,19 @@ from core.case_changes import announce_case_change
 from core.dates import chicago_midnight
 from core.stored_files import FileNotStored, StoredFile, store
 from core.transactions import repeatable
+from poa_documents import evidence
+from poa_documents.actions import timestamping
 from poa_documents.actions.drafting import owe_mail
-from poa_documents.models import MailKind, PoaDocument
+from poa_documents.guards import STORED_AFTER_END
+from poa_documents.models import MailKind, PoaDocument, SealTimestamp
 from poa_documents.moves import lock, take_move
 from poa_documents.pdf import render_pdf, signed_document_of
+from poa_documents.phrases import phrases_in
+from poa_documents.seal.keys import SealKey, SealKeyUnusable, current_key
+from poa_documents.seal.terms import Timestamp, TimestampNotGiven, Words
 from poa_documents.states import PoaStatus
+
+logger = logging.getLogger(__name__)
 
 STORAGE_FOLDER = "poa"
 LEASE = timedelta(seconds=90)
@@ -30,38 +41,87 @@ class SealOutcome(StrEnum):
     NOTHING_TO_SEAL = "NOTHING_TO_SEAL"
     STORED_BUT_ENDED = "STORED_BUT_ENDED"
     WAITING_FOR_STORAGE = "WAITING_FOR_STORAGE"
+    WAITING_FOR_KEY = "WAITING_FOR_KEY"
 
 
 def seal_poa(*, poa_id: int, at: datetime, within_seconds: float = STORAGE_LIMIT_SECONDS) -> SealOutcome:
     """
-    Make the signed file, store it, read it back, and only then call the POA signed.
+    Make the signed file, seal it, store it, read it back, and only then call the POA signed.
 
-    The same signature gives the same bytes and so the same key: doing this twice, or side by side, makes one file.
-    When the storage refuses or takes longer than `within_seconds`, the POA stays SEALING and is due again later.
+    The same signature and the same key give the same bytes and so the same place: doing this twice, or side by side,
+    makes one file. When the key cannot be used, or the storage refuses or takes longer than `within_seconds`, the POA
+    stays SEALING and is due again later.
     """
     poa = PoaDocument.objects.select_related("customer", "site", "envelope", "template").get(pk=poa_id)
     if poa.status != PoaStatus.SEALING:
         return SealOutcome.ALREADY_SEALED if poa.pdf_sha256 else SealOutcome.NOTHING_TO_SEAL
     PoaDocument.objects.filter(pk=poa_id, status=PoaStatus.SEALING).update(due_at=at + LEASE)
-    content = render_pdf(signed_document_of(poa))
     try:
+        key = current_key(settings.POA_SEAL_KEY_FILE, settings.POA_SEAL_PASSPHRASE)
+        key.check_in_force(at)
+        content, timestamp = _sealed(poa, key)
         file = _store_within(within_seconds, content)
+    except SealKeyUnusable as problem:
+        _put_off(poa_id, problem=str(problem), at=at)
+        return SealOutcome.WAITING_FOR_KEY
     except FileNotStored as problem:
         _put_off(poa_id, problem=str(problem), at=at)
         return SealOutcome.WAITING_FOR_STORAGE
-    return _conclude(poa_id, file, at=at)
+    return _conclude(poa_id, file, key=key, timestamp=timestamp, at=at)
+
+
+def _sealed(poa: PoaDocument, key: SealKey) -> tuple[bytes, Timestamp | None]:
+    """
+    Render and seal. A time stamp is kept as soon as it is there, so that every try makes the same bytes.
+
+    A failing authority costs the time stamp inside, never the signature: it is sealed without, and stamped later.
+    """
+    from poa_documents.seal.pades import seal  # slow to import
+
+    phrases = phrases_in(poa.template.language)["pdf"]
+    words = Words(phrases["seal_field"], phrases["seal_reason"], settings.ORGANIZATION_NAME)
+    document = signed_document_of(poa)
+    make = partial(seal, render_pdf(document), key, words=words, signed_at=document.signed_at)
+    try:
+        authority = timestamping.authority()
+        if authority is None:
+            return make()
+        before = timestamping.kept(poa)
+        content, timestamp = make(authority=authority, recorded=before)
+        if timestamp is None or timestamp == before:
+            return content, timestamp
+        if before is not None:
+            timestamping.replace_for_seal(poa, timestamp)
+        elif (first := timestamping.keep_for_seal(poa, timestamp)) != timestamp:
+            return make(authority=authority, recorded=first)
+    except TimestampNotGiven as problem:
+        logger.warning("POA %s is sealed without a time stamp for now: %s", poa.pk, problem)
+        return make()
+    return content, timestamp
 
 
 @repeatable
-def _conclude(poa_id: int, file: StoredFile, *, at: datetime) -> SealOutcome:
+def _conclude(poa_id: int, file: StoredFile, *, key: SealKey, timestamp: Timestamp | None, at: datetime) -> SealOutcome:
     poa = lock(poa_id)
     if poa.pdf_sha256:
         return SealOutcome.ALREADY_SEALED
     poa.pdf_storage_key, poa.pdf_sha256, poa.pdf_size_bytes = file.key, file.sha256, file.size_bytes
     poa.sealed_at, poa.last_error = at, ""
-    details = {"pdf_sha256": file.sha256, "pdf_size_bytes": file.size_bytes, "pdf_storage_key": file.key}
+    poa.seal_certificate_sha256 = key.fingerprint
+    details = {
+        "pdf_sha256": file.sha256,
+        "pdf_size_bytes": file.size_bytes,
+        "pdf_storage_key": file.key,
+        "seal_certificate_sha256": key.fingerprint,
+        "seal_certificate_of": key.owner,
+        "timestamp_authority_sha256": timestamp.authority_sha256 if timestamp else "",
+    }
+    if timestamp is None:
+        SealTimestamp.objects.filter(poa=poa).delete()  # one for a seal that lost to this one
+        poa.timestamp_due_at = at if settings.POA_SEAL_TIMESTAMP_URL else None
     if poa.status != PoaStatus.SEALING:  # revoked while its file was being made: the file is kept all the same
         poa.save()
+        evidence.record(poa, kind=STORED_AFTER_END, by=SYSTEM, at=at, details=details)
         return SealOutcome.STORED_BUT_ENDED
     poa.due_at = lapse_at(poa)
     take_move(poa, "seal", by=SYSTEM, at=at, details=details)

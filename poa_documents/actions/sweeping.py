@@ -14,6 +14,7 @@ from poa_documents.actions.ending import expire_poa, lapse_poa
 from poa_documents.actions.linking import settle_contact_change
 from poa_documents.actions.mailing import send_mail
 from poa_documents.actions.sealing import seal_poa
+from poa_documents.actions.timestamping import stamp_later
 from poa_documents.journal import anchor_is_due
 from poa_documents.models import CustomerMail, PoaDocument
 from poa_documents.queries import due_poas
@@ -22,6 +23,7 @@ from poa_documents.states import PoaStatus
 logger = logging.getLogger(__name__)
 
 BATCH = 200
+STAMPED_AT_ONCE = 20
 WAIT_AFTER_FAILURE = timedelta(minutes=5)
 
 
@@ -49,6 +51,10 @@ def sweep_poas(*, at: datetime) -> int:
             send_mail(mail_id=mail_id, at=at)
         except Exception:
             logger.exception("Mail %s could not be sent; it is tried again later.", mail_id)
+    late = list(PoaDocument.objects.filter(timestamp_due_at__lte=at).values_list("pk", flat=True)[:STAMPED_AT_ONCE])
+    for poa_id in late:
+        if not stamp_later(poa_id=poa_id, at=at):
+            break  # the authority is down: the others need not wait for it now
     _anchor_if_missed(at=at)
     return len(due) + len(changes) + len(mails)
 

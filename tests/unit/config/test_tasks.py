@@ -18,9 +18,10 @@ def test_workers_know_every_message_that_may_be_queued_and_no_other() -> None:
 
 DAILY = {
     TaskName.RECONCILE.value: (9, 20),
-    TaskName.ANCHOR_JOURNAL.value: (8, 20),
     TaskName.TIDY_UP.value: (7, 20),
     TaskName.SWEEP_FILES.value: (10, 20),
+    TaskName.CHECK_SEALED_FILES.value: (7, 40),
+    TaskName.ANCHOR_JOURNAL.value: (8, 20),
 }
 
 

@@ -23,6 +23,7 @@ QUIET = Numbers(
     paused_since=NOW - timedelta(hours=2),
     reconciled_at=NOW - DAY,
     oldest_account_at=NOW - 40 * DAY,
+    seal_key_ends_at=NOW + 61 * DAY,
 )
 RAISED = {
     AlarmCode.WRITES_STOPPED: replace(QUIET, writes_stopped_because="A restore."),
@@ -37,6 +38,9 @@ RAISED = {
     AlarmCode.DIFFERENCES_AT_LIGHT: replace(QUIET, differences=1),
     AlarmCode.NOT_RECONCILED: replace(QUIET, reconciled_at=NOW - 3 * DAY),
     AlarmCode.PAUSED_FOR_LONG: replace(QUIET, paused_since=NOW - 2 * DAY),
+    AlarmCode.SEAL_KEY_UNUSABLE: replace(QUIET, seal_key_problem="POA_SEAL_KEY_FILE names no key."),
+    AlarmCode.SEAL_KEY_ENDS: replace(QUIET, seal_key_ends_at=NOW + 60 * DAY),
+    AlarmCode.DOCUMENTS_DAMAGED: replace(QUIET, damaged_documents=1),
     AlarmCode.JOURNAL_BROKEN: replace(QUIET, journal_problem="POA 7: Entry 3 (seal) was altered."),
     AlarmCode.JOURNAL_NOT_ANCHORED: replace(QUIET, journal_unanchored_since=NOW - 3 * DAY),
 }

@@ -1,0 +1,43 @@
+"""The nightly look at every stored document: hash, seal and time stamp."""
+
+import logging
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.db.models import F, Q
+
+from poa_documents.actions.ending import verify_or_suspend
+from poa_documents.guards import AuthorityMissing, SealedFileAltered
+from poa_documents.models import PoaDocument
+
+logger = logging.getLogger(__name__)
+
+BATCH = 50
+CHECKED_EVERY = timedelta(hours=20)
+
+
+class CheckOutcome(StrEnum):
+    ALL_CHECKED = "ALL_CHECKED"
+    MORE_TO_CHECK = "MORE_TO_CHECK"
+    STORAGE_AWAY = "STORAGE_AWAY"
+
+
+def check_sealed_files(*, at: datetime) -> CheckOutcome:
+    """
+    Check the documents whose last check is longest ago, a batch at a time. A bad one suspends its authority at once.
+
+    When the storage does not answer, the rest waits for the next night: nothing is known to be wrong.
+    """
+    is_due = Q(file_checked_at__isnull=True) | Q(file_checked_at__lt=at - CHECKED_EVERY)
+    due = PoaDocument.objects.exclude(pdf_storage_key="").filter(is_due, Q(sealed_at__lte=at))
+    batch = list(due.order_by(F("file_checked_at").asc(nulls_first=True), "pk").values_list("pk", flat=True)[:BATCH])
+    for poa_id in batch:
+        try:
+            verify_or_suspend(poa_id=poa_id, at=at)
+        except SealedFileAltered as problem:
+            logger.error("%s", problem)  # noqa: TRY400 - the traceback says no more
+        except AuthorityMissing as problem:
+            logger.warning("The nightly check of sealed documents stopped: %s", problem)
+            return CheckOutcome.STORAGE_AWAY
+        PoaDocument.objects.filter(pk=poa_id).update(file_checked_at=at)
+    return CheckOutcome.MORE_TO_CHECK if len(batch) == BATCH else CheckOutcome.ALL_CHECKED
