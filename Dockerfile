@@ -23,7 +23,7 @@ RUN DATA_DIR=/tmp/build /opt/venv/bin/python manage.py collectstatic --noinput -
 
 FROM python:3.11-slim-bookworm
 
-RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin switchyard
+RUN useradd --system --uid 10001 --home-dir /app --shell /usr/sbin/nologin switchyard && install --directory --owner switchyard --mode 0700 /seal
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import typst
+from anyascii import anyascii
 
 from core.dates import CHICAGO
 from poa_documents.limits import limit_lines, say_date
@@ -138,7 +139,7 @@ def render_pdf(document: SignedDocument) -> bytes:
     """
     Give the file's bytes: the same for the same document.
 
-    A name with characters that the fonts lack is printed with substitutes, and its exact text is spelled out beside it.
+    A name with characters that the fonts lack is printed in Latin letters, and its exact text is spelled out beside it.
     """
     return _compile(_printable(document))
 
@@ -195,20 +196,35 @@ def _printable(document: SignedDocument) -> SignedDocument:
 
 
 def to_printable(text: str) -> str:
-    """Give text that the fonts can print: accents are kept, look-alikes used where there are any, else a square."""
+    """
+    Give text that the fonts can print.
+
+    Accents are kept, other scripts written in Latin letters, and what has none, such as characters that no standard
+    knows, becomes a square.
+    """
     return "".join(_printable_characters(unicodedata.normalize("NFC", text)))
 
 
 def _printable_characters(text: str) -> Iterator[str]:
+    after_latin = False
     for character in text:
         if _is_printable(character):
             yield character
+            after_latin = False
             continue
-        category = unicodedata.category(character)
-        if category in {"Mn", "Me", "Cf", "Cc"}:  # marks and invisible signs that hang on a character shown anyway
-            continue
-        plain = "".join(part for part in unicodedata.normalize("NFKD", character) if _is_printable(part))
-        yield plain or SUBSTITUTE
+        latin = _only_printable(unicodedata.normalize("NFKD", character)) or _only_printable(
+            anyascii(character).strip()
+        )
+        if after_latin and len(latin) > 1 and latin[0].isupper():
+            yield " "  # a character that is a word, as in Chinese
+        # Marks and invisible signs hang on a character that is shown anyway; some letters are not spoken.
+        is_left_out = unicodedata.category(character) in {"Mn", "Me", "Mc", "Cf", "Cc", "Lo", "Lm"}
+        yield latin or ("" if is_left_out else SUBSTITUTE)
+        after_latin = bool(latin)
+
+
+def _only_printable(text: str) -> str:
+    return "".join(filter(_is_printable, text))
 
 
 def _is_printable(character: str) -> bool:

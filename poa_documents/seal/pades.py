@@ -289,7 +289,7 @@ def _room_is_as_written(content: bytes, signature: EmbeddedPdfSignature) -> bool
     """The one place that no signature can cover is that of the signature: there must be nothing else in it."""
     _start, before, after, _rest = signature.byte_range
     room: bytes = content[before:after]
-    written: bytes = cms.ContentInfo.load(signature.pkcs7_content).dump().hex().encode()
+    written: bytes = cms.ContentInfo.load(signature.pkcs7_content).dump().hex().upper().encode()
     return room == b"<" + written.ljust(len(room) - 2, b"0") + b">"
 
 

@@ -45,7 +45,7 @@ from poa_documents.seal.keys import (
 from poa_documents.seal.pades import check, seal
 from poa_documents.seal.terms import SealBroken, Words
 from poa_documents.states import PoaStatus
-from tests.factories.installations import customer
+from tests.factories.installations import customer, installation
 from tests.factories.poa_documents import SIGNED_AT, STAFF, revoked_poa, sealing_poa, signed_poa
 from tests.journal_guard import guard_lifted
 from tests.timestamp_authority import Authority, time_stamping_authority

@@ -103,14 +103,29 @@ def test_names_that_can_be_printed_are(name: str, printed: str) -> None:
     assert f"I, {printed}, agree." in text_of(render_pdf(named(name)))
 
 
-@pytest.mark.parametrize("name", ["王小明", "محمد بن سلمان", "שרה", "Ana 🎉 Díaz", "สมชาย", "देवी"])
-def test_names_that_cannot_be_printed_are_spelled_out_and_kept_in_the_metadata(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "latin"),
+    [
+        ("王小明", "Wang Xiao Ming"),
+        ("محمد بن سلمان", "mhmd bn slmn"),
+        ("שרה", "srh"),
+        ("Ana 🎉 Díaz", "Ana :tada: Díaz"),
+        ("สมชาย", "smchay"),
+        ("देवी", "devi"),
+        ("김민준", "Gim Min Jun"),
+        ("やまだ太郎", "yamada Tai Lang"),
+        ("\ue000", "□"),
+    ],
+)
+def test_names_that_cannot_be_printed_are_in_latin_letters_spelled_out_and_kept_in_the_metadata(
+    name: str, latin: str
+) -> None:
     pdf = render_pdf(named(name))
 
     text = text_of(pdf)
-    assert "□" in text
+    assert f"I, {latin}, agree." in text
     odd = next(
-        character for character in name if (not character.isascii() and character.isalpha()) or character == "🎉"
+        character for character in name if (not character.isascii() and character.isalpha()) or character in "🎉\ue000"
     )
     assert f"U+{ord(odd):04X}" in text.replace(" ", "")
     author = PdfReader(io.BytesIO(pdf)).metadata
