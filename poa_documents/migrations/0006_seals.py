@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('poa_documents', '0004_contact_proof'),
+        ('poa_documents', '0005_paper_signatures'),
     ]
 
     operations = [
