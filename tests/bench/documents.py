@@ -1,14 +1,12 @@
 """
 Documents per second: rendered, sealed and stored by the house, and by the bare libraries doing the same.
 
-Run it as `python -m tests.bench.documents [how many]`. Both write to a folder on this machine, one after the other, in
+Both write to a folder on this machine, one after the other, in
 turns, so that a busy machine is slow for both alike.
 """
 
 import hashlib
 import io
-import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -81,15 +79,3 @@ def measure(how_many: int = HOW_MANY) -> dict[str, Any]:
         "bare_per_second": round(bare_per_second, 1),
         "ours_beside_bare": round(ours_per_second / bare_per_second, 2),
     }
-
-
-if __name__ == "__main__":
-    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
-    import django
-
-    django.setup()
-    from tests.bench.results import Results
-
-    figures = measure(int(sys.argv[1]) if len(sys.argv) > 1 else HOW_MANY)
-    Results.load().keep("documents", figures)
-    sys.stdout.write(f"{figures}\n")

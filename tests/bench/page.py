@@ -16,7 +16,7 @@ contenders share it with PostgreSQL and the load.
 
 ```
 make bench                          # all but the large ones; PostgreSQL and Redis are started for it
-make bench ARGS=webhooks            # one of them: webhooks, sweep, sweep-large
+make bench ARGS=webhooks            # one of them: webhooks, documents, sweep, sweep-large
 make test-overload                  # a thousand go-lives in a minute; three quarters of an hour
 ```
 
@@ -123,6 +123,24 @@ matrix). The shortest time possible is the number of necessary calls divided by 
 {_ran(kept)}"""
 
 
+def _documents(kept: Mapping[str, Any] | None) -> str:
+    head = """## Signed documents
+
+Rendered with typst, sealed with pyHanko and stored with read-back, on one thread. The bare contender does the same with
+the two libraries alone and a file. Goal: at least 0.8 of it.
+"""
+    if kept is None:
+        return f"{head}\nNot run on a quiet machine yet: `make bench ARGS=documents`.\n"
+    return f"""{head}
+| | documents a second |
+|---|---|
+| Switchyard | {kept["ours_per_second"]} |
+| bare | {kept["bare_per_second"]} |
+| ratio | {kept["ours_beside_bare"]} |
+
+{_ran(kept)}"""
+
+
 def _rounds(kept: Mapping[str, Any]) -> str:
     return ", ".join(f"{ours}/{bare}" for ours, bare in kept["rounds"])
 
@@ -131,5 +149,6 @@ SECTIONS: dict[str, Callable[[Mapping[str, Any] | None], str]] = {
     "webhooks": _webhooks,
     "sweep": _sweep,
     "sweep-large": _sweep_large,
+    "documents": _documents,
     "overload": _overload,
 }

@@ -14,12 +14,11 @@ from django.core import mail
 from django.core.files.storage import FileSystemStorage
 from pypdf import PdfReader
 
-from core.stored_files import store
+from core.stored_files import FileNotStored, StoredFile, store
 from poa_documents import actions, evidence
 from poa_documents.guards import SealedFileAltered
 from poa_documents.mails import compose
 from poa_documents.models import MailKind, PoaDocument, SignatureKind, Statement
-from poa_documents.pdf import render_pdf, signed_document_of
 from poa_documents.states import PoaStatus
 from tests.factories.installations import customer as registered_customer
 from tests.factories.installations import installation
@@ -548,12 +547,23 @@ def test_s2_a_hanging_storage_does_not_hold_up_the_page(
     assert fresh(poa).status == PoaStatus.SEALING
 
 
-def test_s3_a_put_whose_answer_was_lost_leaves_one_object_and_one_row(settings: LazySettings) -> None:
+def test_s3_a_put_whose_answer_was_lost_leaves_one_object_and_one_row(
+    settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     poa = sealing_poa()
-    poa_file = store(render_pdf(signed_document_of(poa)), folder="poa", suffix=".pdf")
+    stored = []
+
+    def answer_lost(content: bytes, **place: str) -> StoredFile:
+        stored.append(store(content, folder=place["folder"], suffix=place["suffix"]))
+        raise FileNotStored("the answer was lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("poa_documents.actions.sealing.store", answer_lost)
+        assert actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT) == actions.SealOutcome.WAITING_FOR_STORAGE
 
     outcome = actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT)
 
+    [poa_file] = stored
     assert outcome == actions.SealOutcome.SEALED
     assert fresh(poa).pdf_storage_key == poa_file.key
     folder = (settings.DATA_DIR / "files" / poa_file.key).parent
