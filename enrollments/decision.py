@@ -207,8 +207,8 @@ def _came_to_nothing_too_often(kind: WriteKind, facts: Facts, policy: Policy) ->
     return Hold(
         HoldCode.DOUBT_UNSETTLED,
         HoldOwner.OPERATIONS,
-        because=f"“{kind.label}” was sent {policy.tries_after_doubt} times, without an answer and without a trace at "
-        "Light: compare the account there by hand, then release the hold to try again.",
+        because=f"“{kind.label}” was sent {policy.tries_after_doubt} times, and the account shows no trace of it: read "
+        "below what Light said, compare the account there by hand, then release the hold to try again.",
     )
 
 

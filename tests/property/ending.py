@@ -3,6 +3,8 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
+
 from core.actors import SYSTEM
 from enrollments.actions import comparing, holding, opening, stopping
 from enrollments.models import Difference, Enrollment, Hold, LightWrite, Pause, ReconciliationRun, SystemHold
@@ -72,15 +74,22 @@ def _let_time_pass(cases: "Cases") -> None:
 
 
 def _let_doubt_end(cases: "Cases") -> None:
-    """Doubt ends by reading; where it asks for a person, he has compared the account and lets the case go on."""
+    """
+    Doubt ends by reading; where it asks for a person, he has compared the account and lets the case go on.
+
+    An accepted plan that Light will not finalize, because the credit was frozen since, comes back to him every time.
+    """
+    compared: set[int] = set()
     for _ in range(MOST_ROUNDS):
         held = Hold.objects.filter(released_at=None)
         unsettled = LightWrite.objects.filter(status__in=UNSETTLED_WRITE_STATUSES)
-        asked_for = held.filter(code=HoldCode.DOUBT_UNSETTLED)
+        refused_again = Q(enrollment__status=EnrollmentStatus.ACCEPTED, enrollment__in=compared)
+        asked_for = list(held.filter(code=HoldCode.DOUBT_UNSETTLED).exclude(refused_again))
         if not asked_for and not unsettled.exclude(enrollment__in=held.values("enrollment_id")).exists():
             break
         for hold in asked_for:
             stopping.release_hold(hold_id=hold.pk, reason="Compared by hand.", by=OFFICE, at=cases.road.clock.at)
+            compared.add(hold.enrollment_id)
         cases.live(timedelta(hours=2))
     else:
         raise AssertionError("Doubt does not end, although nothing fails any more.")
