@@ -128,6 +128,7 @@ class WebhooksFirst:
             return self._get_response(request)
         response = receive(request)
         response.headers["Content-Length"] = str(len(response.content))
+        response.headers["X-Frame-Options"] = settings.X_FRAME_OPTIONS
         return response
 
 

@@ -37,11 +37,17 @@ hypothesis.settings.load_profile("suite")
 shut_network()
 let_tests_clean_up()
 
-# A busy machine may be slow for a moment; that says nothing about the code.
-hypothesis.settings.register_profile(
-    "switchyard", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("switchyard")
+
+@pytest.fixture
+def own_storage(settings: Any, tmp_path: Any) -> None:
+    """Files of this test alone: anchors of another would look like anchors whose rows were removed."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path)},
+        },
+    }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

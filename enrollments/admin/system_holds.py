@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from core.admin_site import RecordAdmin, display
-from enrollments.models import DatabasePlace, SystemHold
+from enrollments.models import DatabasePlace, LightPace, SystemHold
 
 
 @admin.register(SystemHold)
@@ -23,3 +23,8 @@ class SystemHoldAdmin(RecordAdmin):
 @admin.register(DatabasePlace)
 class DatabasePlaceAdmin(RecordAdmin):
     list_display = ("place", "since")
+
+
+@admin.register(LightPace)
+class LightPaceAdmin(RecordAdmin):
+    list_display = ("__str__", "free_at", "seconds_per_call")

@@ -14,10 +14,19 @@ def pair(request: pytest.FixtureRequest) -> DialectPair:
 
 
 @pytest.fixture(scope="session")
-def running_simulator(pair: DialectPair) -> Iterator[RunningSimulator]:
-    running = start_simulator(dialect=pair.simulator)
+def running_simulators() -> Iterator[dict[str, RunningSimulator]]:
+    """One stand-in per dialect, started when a test first wants it."""
+    running: dict[str, RunningSimulator] = {}
     yield running
-    running.stop()
+    for simulator in running.values():
+        simulator.stop()
+
+
+@pytest.fixture
+def running_simulator(running_simulators: dict[str, RunningSimulator], pair: DialectPair) -> RunningSimulator:
+    if pair.name not in running_simulators:
+        running_simulators[pair.name] = start_simulator(dialect=pair.simulator)
+    return running_simulators[pair.name]
 
 
 @pytest.fixture

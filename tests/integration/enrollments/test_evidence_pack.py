@@ -40,7 +40,7 @@ pytestmark = pytest.mark.django_db
 STAFF = Actor.staff(7)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def pair() -> DialectPair:
     """One dialect will do: a pack is made of our own records."""
     return DIALECT_PAIRS[0]

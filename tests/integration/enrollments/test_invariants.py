@@ -76,7 +76,7 @@ class Records:
         return {finding.partition(":")[0] for finding in broken}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def pair() -> DialectPair:
     """One dialect is enough: the checker reads our records."""
     return DIALECT_PAIRS[0]

@@ -34,10 +34,10 @@ from tests.factories.poa_documents import sent_poa
 from tests.integration.enrollments.road import OFFICE, Road
 from tests.integration.enrollments.test_evidence_pack import from_pto_to_active, made
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_storage")]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def pair() -> DialectPair:
     return DIALECT_PAIRS[0]
 

@@ -24,22 +24,10 @@ from tests.factories.installations import installation
 from tests.factories.poa_documents import SIGNED_AT, STAFF, plan_promise, sent_poa, signed_poa
 from tests.journal_guard import guard_lifted
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_storage")]
 
 AT = SIGNED_AT + timedelta(hours=2)
 TABLE = EvidenceEntry._meta.db_table
-
-
-@pytest.fixture(autouse=True)
-def own_storage(settings: Any, tmp_path: Any) -> None:
-    """Anchors of another test would look like anchors whose rows were removed."""
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "default": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": str(tmp_path)},
-        },
-    }
 
 
 def written_anew(poa: PoaDocument, **changed: Any) -> None:
