@@ -10,22 +10,25 @@ from django.core.exceptions import ImproperlyConfigured
 
 from poa_documents.seal.keys import provide_development_key
 
+SECRETS = "secrets.json"
+SEAL_KEY = "seal.p12"
+
 
 def provide_local_secrets() -> None:
     """Put the embedded mode's secrets into the environment, unless the environment already names them."""
     data_dir = Path(__file__).resolve().parent.parent / os.environ.get("DATA_DIR", "var")
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kept = _kept_secrets(data_dir / "secrets.json")
+        kept = _kept_secrets(data_dir / SECRETS)
         if not os.environ.get("POA_SEAL_KEY_FILE"):
-            provide_development_key(data_dir / "seal.p12")
+            provide_development_key(data_dir / SEAL_KEY)
     except OSError as problem:
         raise ImproperlyConfigured(
             f"DATA_DIR cannot be used ({problem.strerror}). It should be a folder that this process may write to."
         ) from problem
     except ValueError as problem:
         raise ImproperlyConfigured(
-            f"{data_dir / 'secrets.json'} is not JSON any more. Restore it: only its keys open what they encrypted."
+            f"{data_dir / SECRETS} is not JSON any more. Restore it: only its keys open what they encrypted."
         ) from problem
     for name, value in kept.items():
         os.environ[name] = os.environ.get(name) or value

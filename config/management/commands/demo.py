@@ -11,9 +11,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from config.local_secrets import SEAL_KEY, SECRETS
+
 SETTINGS = "config.settings.demo"
 MARK = "made-by-the-demo"
-SECRETS = "secrets.json"
+KEPT = frozenset({SECRETS, SEAL_KEY})
 INTERRUPTED = 130
 """What shells give for a program that was stopped by Ctrl-C."""
 
@@ -62,15 +64,15 @@ class Command(BaseCommand):
 
 def _make_fresh(folder: Path) -> None:
     """
-    Empty the demo's data folder, except for its secrets.
+    Empty the demo's data folder, except for its secrets and the key of its seal.
 
     :raises CommandError: the folder holds what no demo made
     """
     found = {entry.name for entry in folder.iterdir()}
-    if found - {SECRETS} and MARK not in found:
+    if found - KEPT and MARK not in found:
         raise CommandError(f"{folder} holds other things than a demo's: empty it, or name another folder in DATA_DIR.")
     (folder / MARK).touch()
-    for name in found - {SECRETS, MARK}:
+    for name in found - KEPT - {MARK}:
         entry = folder / name
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
