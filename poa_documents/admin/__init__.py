@@ -11,6 +11,7 @@ from poa_documents.admin import (
     mails,
     paper,
     promises,
+    seal_timestamps,
     templates,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "mails",
     "paper",
     "promises",
+    "seal_timestamps",
     "templates",
 ]

@@ -24,6 +24,7 @@ from enrollments.models import (
     DatabasePlace,
     Difference,
     Enrollment,
+    Pause,
     ReconciliationRun,
     RemoteCall,
     WebhookDelivery,
@@ -76,6 +77,10 @@ class House:
     tokens: dict[str, str]
     clients: dict[str, Client] = field(default_factory=dict)
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def pause(self) -> Pause:
+        return Pause.objects.get()
 
     def client(self, role: str) -> Client:
         """A browser or system as it was right after signing in, whatever it was used for before."""

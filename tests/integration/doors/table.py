@@ -207,7 +207,7 @@ API = (
         get=systems_only(405),
         post=systems_only(400),
     ),
-    *_records("pauses", "1", actions=("resume",)),
+    *_records("pauses", "{house.pause.pk}", actions=("resume",)),
 )
 
 # The office. What it may add is spelled out; it looks at every record of ours, and of people and groups at none.
