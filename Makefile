@@ -11,7 +11,7 @@ SERVICE_WORKERS ?= 3
 LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-apart test test-all test-demo test-faults test-property test-long test-mutations \
+.PHONY: help demo demo-apart test test-all test-demo test-accessibility test-faults test-property test-long test-mutations \
 	test-services test-overload bench check fix run web worker scheduler simulator states docs \
 	pictures lock setup sbom clean
 
@@ -27,15 +27,19 @@ demo-apart: $(VENV)/demo.stamp ## The same, with web, workers and scheduler as p
 
 DEMO = manage.py demo --settings config.settings.demo $(if $(EXIT),--exit) $(if $(DIALECT),--dialect $(DIALECT)) $(if $(KILL),--kill $(KILL))
 
-# What takes long has commands of its own: the faults cell by cell, orders of events, the demo as a test, real services.
+# What takes long has commands of its own: the faults cell by cell, orders of events, the demo as a test, axe on every page, real services.
 SUITE = $(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore tests/services
-SHORT = $(SUITE) --ignore tests/integration/faults --ignore tests/property --ignore tests/functional/test_demo.py
+SHORT = $(SUITE) --ignore tests/integration/faults --ignore tests/property --ignore tests/functional/test_demo.py \
+	--ignore tests/functional/test_accessibility.py
 
 test: $(VENV)/dev.stamp ## Run the test suite, and list what could not be tried here
 	@$(SHORT) $(ARGS)
 
 test-demo: $(VENV)/dev.stamp ## The demo's stories as tests: in both dialects, and under kill -9
 	@$(SUITE) tests/functional/test_demo.py $(ARGS)
+
+test-accessibility: $(VENV)/dev.stamp ## axe looks at every page of every face, on a phone and on a desk
+	@$(SUITE) tests/functional/test_accessibility.py $(ARGS)
 
 test-faults: $(VENV)/dev.stamp ## Every fault that people, dates and Light can make, cell by cell over real HTTP
 	@$(SUITE) tests/integration/faults $(ARGS)
