@@ -47,8 +47,8 @@ def look_at_changed_cases(*, at: datetime, limit: int) -> int:
 
 
 def _due_enrollment(site_id: int, *, at: datetime) -> Enrollment | None:
+    waiting = _installations_without_case(site_id)  # first: whoever opens the case meanwhile takes them out of here
     enrollment = Enrollment.objects.filter(site_id=site_id).exclude(status__in=FINAL_STATUSES).first()
-    waiting = _installations_without_case(site_id)
     if enrollment is None and waiting:
         enrollment = _open(waiting[0], at=at)
     if enrollment is None:

@@ -9,7 +9,7 @@ from enrollments.actions import opening, stopping
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus
 from installations import actions as installation_actions
-from installations.models import HardwareKind
+from installations.models import HardwareKind, Installation
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from tests.factories import installations as made
@@ -28,6 +28,24 @@ def test_a_new_job_announces_itself_and_gets_a_case_even_when_the_message_is_los
     assert list(case.installations.all()) == [job]
     assert case.due_at == road.clock.at
     assert not CaseChange.objects.exists()
+
+
+def test_a_case_that_another_worker_opens_in_the_same_moment_is_found(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = made.installation(road.clock.at)
+    look = opening._installations_without_case
+
+    def look_after_the_other(site_id: int) -> list[Installation]:
+        monkeypatch.undo()
+        opening.look_again(site_id=site_id, at=road.clock.at)
+        return look(site_id)
+
+    monkeypatch.setattr(opening, "_installations_without_case", look_after_the_other)
+
+    case = opening.look_again(site_id=job.site_id, at=road.clock.at)
+
+    assert case == Enrollment.objects.get(site_id=job.site_id)
 
 
 def test_solar_and_battery_of_one_site_share_one_case(road: Road) -> None:
