@@ -16,7 +16,6 @@ from hypothesis.stateful import run_state_machine_as_test
 from pytest_django.fixtures import Settings
 
 from core.clock import configured_clock
-from poa_documents.pdf import SignedDocument
 from simulator.server import start_simulator
 from tests.contract.dialects import DIALECT_PAIRS
 from tests.property.machine import Cases
@@ -33,12 +32,7 @@ PARTS = 4 if EXAMPLES >= 100 else 1
 
 @pytest.fixture
 def machine(db: None, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[type[Cases]]:
-    """The machine amid real HTTP, real tasks and the real endpoint of webhooks; documents are made quickly."""
-
-    def quick_pdf(document: SignedDocument) -> bytes:
-        return f"%PDF-1.7 stands for {document!r}".encode()
-
-    monkeypatch.setattr("poa_documents.actions.sealing.render_pdf", quick_pdf)
+    """The machine amid real HTTP, real tasks, the real endpoint of webhooks and really sealed documents."""
     monkeypatch.setattr(current_app, "send_task", send_to_the_machine)
     monkeypatch.setattr("enrollments.tasks.engine", lambda: Cases.current.road.engine)
     monkeypatch.setattr("enrollments.tasks.tools", lambda: Cases.current.road.engine.tools)
