@@ -12,7 +12,7 @@ LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-apart test test-all test-demo test-accessibility test-faults test-property test-long test-mutations \
-	test-services test-overload bench check fix run web worker scheduler simulator states docs \
+	test-services test-flood test-overload bench check fix run web worker scheduler simulator states docs \
 	pictures lock setup sbom clean
 
 help: ## List the commands
@@ -48,7 +48,11 @@ test-all: $(VENV)/dev.stamp ## The same, but fail when a browser, PostgreSQL or 
 	@REQUIRE_BROWSER=1 REQUIRE_SERVICES=1 $(SHORT) $(ARGS)
 
 test-services: $(VENV)/dev.stamp ## Kill, cut and restart real processes, PostgreSQL, Redis and S3 under the engine
-	@REQUIRE_SERVICES=1 .ci/services.sh run postgres redis s3 -- $(PY) -m pytest tests/services -n $(SERVICE_WORKERS) --dist worksteal $(ARGS)
+	@REQUIRE_SERVICES=1 .ci/services.sh run postgres redis s3 -- $(PY) -m pytest tests/services --ignore tests/services/test_overload.py \
+		-n $(SERVICE_WORKERS) --dist worksteal $(ARGS)
+
+test-flood: $(VENV)/dev.stamp ## Many go-lives at once and few calls allowed, with the machine to itself: it is about pace
+	@REQUIRE_SERVICES=1 .ci/services.sh run postgres redis s3 -- $(PY) -m pytest tests/services/test_overload.py $(ARGS)
 
 test-overload: $(VENV)/dev.stamp ## A thousand go-lives in a minute, with a Light that allows five calls a second; takes three quarters of an hour
 	@REQUIRE_SERVICES=1 OVERLOAD_KEEP=1 OVERLOAD_CASES=1000 OVERLOAD_REPORT_SECONDS=60 .ci/services.sh run postgres redis s3 -- \

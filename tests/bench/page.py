@@ -105,7 +105,7 @@ matrix). The shortest time possible is the number of necessary calls divided by 
     if kept is None:
         return (
             f"{head}\nThe run with a thousand cases (`make test-overload`) has not been made on a quiet machine yet. "
-            "The short one in\n`make test-services` insists on the number of calls, on each case being accepted once, "
+            "The short one in\n`make test-flood` insists on the number of calls, on each case being accepted once, "
             "and on next to no 429.\n"
         )
     calls = ", ".join(f"{purpose}: {count}" for purpose, count in sorted(kept["calls"].items()))
