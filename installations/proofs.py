@@ -1,7 +1,8 @@
 """
 Proof files: judged by their content, cleaned, and kept under names of our own.
 
-Photos are drawn anew, which drops EXIF data (place, device, owner) and anything hidden behind the picture.
+Photos are drawn anew, which drops EXIF data (place, device, owner) and anything hidden behind the picture. PDFs stay as
+they came, often signed by the utility, but may do nothing except be read.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from core import stored_files
 from core.tidying import delete_in_parts
 from installations.models import KeptProof, ProofFile, StoredProof
+from installations.pdf_files import MOST_PAGES, Look, look_into
 from installations.states import InstallationStatus
 
 logger = logging.getLogger(__name__)
@@ -27,7 +29,6 @@ logger = logging.getLogger(__name__)
 LARGEST_BYTES = 15 * 1024 * 1024
 LARGEST_PIXELS = 60_000_000
 LONGEST_SIDE = 4000
-MOST_PAGES = 200
 LONGEST_NAME = 120
 ABANDONED_KEPT_FOR = timedelta(days=90)
 FOLDER = "proofs"
@@ -36,6 +37,15 @@ JPEG = "image/jpeg"
 PNG = "image/png"
 PDF = "application/pdf"
 SUFFIXES = {JPEG: ".jpg", PNG: ".png", PDF: ".pdf"}
+
+_AGAINST_A_PDF = {
+    Look.DAMAGED: "This PDF is incomplete or damaged. Download it again, or send a photo of the page.",
+    Look.LOCKED: "This PDF opens with a password only. Print it to a PDF without one, or send a photo of the page.",
+    Look.ACTIVE: "This PDF contains programs or attachments. Print it to a plain PDF, or send a photo.",
+    Look.TWO_KINDS: "This PDF is a file of another kind at the same time. Print it to a plain PDF, or send a photo.",
+    Look.TOO_MANY_PAGES: f"This PDF has more than {MOST_PAGES} pages. Send only the pages that matter.",
+    Look.TOO_MUCH: "This PDF unpacks to far more than a letter. Print it to a plain PDF, or send a photo of the page.",
+}
 
 _HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"heim", b"hevc")
 
@@ -66,7 +76,8 @@ def check_proof(upload: Readable, *, name: str, size_bytes: int) -> CheckedProof
     """
     Judge a file by its content and clean it. Reads nothing of a file that is too large.
 
-    :raises ProofRefused: too large, empty, not a JPEG, PNG or PDF, broken, or a picture of absurd size
+    :raises ProofRefused: too large, empty, not a JPEG, PNG or PDF, broken, a picture of absurd size, or a PDF that can
+        do more than be read
     """
     if size_bytes > LARGEST_BYTES:
         raise ProofRefused(too_large(name))
@@ -97,7 +108,7 @@ def check_proof(upload: Readable, *, name: str, size_bytes: int) -> CheckedProof
 def too_large(name: str) -> str:
     return (
         f"{clean_name(name, suffix='') or 'The file'} is larger than {LARGEST_BYTES // 1024 // 1024} MB. "
-        "Take the photo with a lower resolution, or send only the page that grants permission."
+        "Take the photo with a lower resolution, or send only the pages that matter."
     )
 
 
@@ -176,12 +187,9 @@ def _store_one(model: type[ProofFile] | type[KeptProof], key: int) -> bool:
 
 
 def _checked_pdf(received: bytes) -> bytes:
-    if b"%%EOF" not in received[-2048:] or b"startxref" not in received[-4096:]:
-        raise ProofRefused("This PDF is incomplete or damaged. Download it again, or send a photo of the page.")
-    if re.search(rb"/(?:JavaScript|JS|Launch|EmbeddedFiles?|RichMedia)\b", received):
-        raise ProofRefused("This PDF contains programs or attachments. Print it to a plain PDF, or send a photo.")
-    if len(re.findall(rb"/Type\s*/Page\b(?!s)", received)) > MOST_PAGES:
-        raise ProofRefused(f"This PDF has more than {MOST_PAGES} pages. Send only the page that grants permission.")
+    look = look_into(received)
+    if look != Look.PLAIN:
+        raise ProofRefused(_AGAINST_A_PDF[look])
     return received
 
 

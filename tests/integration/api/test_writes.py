@@ -17,6 +17,7 @@ from installations.proofs import LARGEST_BYTES
 from tests.factories.installations import SUBMITTED, customer, installation_at, site, staff, technician
 from tests.factories.poa_documents import drafted_poa, plan_promise, sent_poa
 from tests.integration.api.conftest import Api
+from tests.pdf_files import letter
 
 CARMEN = {"first_name": "Carmen", "last_name": "Reyes", "email": "carmen@example.com"}
 
@@ -140,7 +141,7 @@ def test_repeated_multipart_report_counts_once(api: Api) -> None:
     }
 
     def send() -> Any:
-        proof = SimpleUploadedFile("letter.pdf", b"%PDF-1.7\nstartxref\n9\n%%EOF\n", "application/pdf")
+        proof = SimpleUploadedFile("letter.pdf", letter(), "application/pdf")
         return api.post_form("pto-reports/", {**form, "proof": proof}, key="the-report-of-march")
 
     first, again = send(), send()

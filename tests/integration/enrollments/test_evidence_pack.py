@@ -31,6 +31,7 @@ from installations.proofs import CheckedProof, check_proof
 from poa_documents import actions as poa_actions
 from poa_documents.actions.anchoring import anchor_journal
 from poa_documents.models import PoaDocument
+from tests import pdf_files
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair
 from tests.factories.installations import go_live_report
 from tests.factories.poa_documents import drafted_poa, sent_poa
@@ -47,7 +48,7 @@ def pair() -> DialectPair:
 
 
 def letter() -> CheckedProof:
-    content = b"%PDF-1.7\nPermission to operate is granted.\nstartxref\n0\n%%EOF\n"
+    content = pdf_files.letter(words=b"Permission to operate is granted.")
     return check_proof(io.BytesIO(content), name="letter.pdf", size_bytes=len(content))
 
 

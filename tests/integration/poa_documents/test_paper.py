@@ -27,6 +27,7 @@ from tests.factories.installations import customer, installation
 from tests.factories.poa_documents import SIGNED_AT, drafted_poa, sent_poa, signed_poa
 from tests.integration.poa_documents.portal_visits import fresh
 from tests.integration.poa_documents.spanish import english_in
+from tests.pdf_files import packed_letter
 
 pytestmark = pytest.mark.django_db
 
@@ -186,6 +187,21 @@ def test_two_people_of_the_office_do_it_with_buttons() -> None:
     assert seen["Content-Type"] == "image/jpeg"
     assert poa.evidence.filter(kind="viewed").count() == 1
     assert fresh(poa).status in {PoaStatus.SEALING, PoaStatus.SIGNED}
+
+
+def test_a_scan_with_a_program_hidden_in_it_is_refused_with_words() -> None:
+    poa = sent_poa()
+    first = client_of("olivia")
+    first.post(press_url(poa, "print-for-paper"))
+    hostile = packed_letter(catalog=b"/OpenAction <</S /J#61vaScript /JS (x)>>")
+    upload = SimpleUploadedFile("scan.pdf", hostile, "application/pdf")
+
+    answer = first.post(
+        press_url(poa, "record-paper"), {"signed_date": poa.created_at.date().isoformat(), "scan": upload}, follow=True
+    )
+
+    assert "contains programs or attachments. Print it to a plain PDF" in answer.content.decode()
+    assert not PaperSignature.objects.filter(poa=poa).exists()
 
 
 def client_of(name: str) -> Client:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from installations.proofs import LARGEST_BYTES, LONGEST_SIDE, CheckedProof, ProofRefused, check_proof, clean_name
+from tests.pdf_files import letter, locked_letter, packed_letter
 
-PDF_BYTES = b"%PDF-1.7\n1 0 obj<</Type /Catalog>>endobj\nstartxref\n9\n%%EOF\n"
+PDF_BYTES = letter()
 
 
 def picture(kind: str = "JPEG", size: tuple[int, int] = (60, 40), exif: Image.Exif | None = None) -> bytes:
@@ -104,9 +105,12 @@ def test_file_larger_than_it_claims_is_refused() -> None:
         (picture()[:200], "incomplete or damaged"),
         (b"\x89PNG\r\n\x1a\n" + bytes(60), "incomplete or damaged"),
         (b"%PDF-1.7\nhalf", "incomplete or damaged"),
-        (PDF_BYTES.replace(b"/Catalog", b"/Catalog /OpenAction <</S /JavaScript /JS (x)>>"), "programs"),
-        (b"%PDF-1.7\n" + b"<</Type /Page >>\n" * 201 + b"startxref\n1\n%%EOF", "more than 200 pages"),
+        (packed_letter(catalog=b"/OpenAction <</S /J#61vaScript /JS (x)>>"), "programs"),
+        (letter(pages=201), "more than 200 pages"),
+        (locked_letter(password="secret"), "password"),
+        (letter() + b"PK\x05\x06" + bytes(18), "another kind"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_no_proof_is_refused_in_words(content: bytes, words: str) -> None:
     with pytest.raises(ProofRefused, match=words):
