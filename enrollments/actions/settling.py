@@ -14,12 +14,12 @@ from uuid import UUID
 from core.actors import Actor
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from enrollments.actions.moving import note
+from enrollments.actions.moving import lock, note
 from enrollments.actions.reconciling import ask_for_reading
 from enrollments.light.client import READING
 from enrollments.light.events import KnownEvent, MalformedEvent, ReceivedEvent, parse_event
-from enrollments.models import Enrollment, RemoteCall, WebhookDelivery
-from enrollments.states import FINAL_STATUSES
+from enrollments.models import Enrollment, LightWrite, RemoteCall, WebhookDelivery
+from enrollments.states import FINAL_STATUSES, WriteKind, WriteStatus
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,15 @@ FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(days=1)
 ORPHAN_PATIENCE = timedelta(days=30)
 MOST_FAILURES = 12
-ECHOES = frozenset({KnownEvent.PLAN_REQUESTED, KnownEvent.PLAN_ACCEPTED, KnownEvent.FINALIZED})
+ECHOES = {
+    KnownEvent.PLAN_REQUESTED: WriteKind.REQUEST_PLANS,
+    KnownEvent.PLAN_ACCEPTED: WriteKind.ACCEPT_PLAN,
+    KnownEvent.FINALIZED: WriteKind.FINALIZE,
+}
+"""What Light tells everybody when we have done it."""
+ANSWERED_FOR_ITSELF = frozenset({KnownEvent.PLAN_REQUESTED, KnownEvent.PLAN_ACCEPTED})
+"""After these calls the account is read anyway, by the case itself, before anything is made of them."""
+LONGEST_WAY_OF_AN_ECHO = timedelta(hours=1)
 
 
 class SettleOutcome(StrEnum):
@@ -96,13 +104,13 @@ def _settle(delivery: WebhookDelivery, *, at: datetime) -> SettleOutcome:
     enrollment = _enrollment_of(event)
     if enrollment is None:
         return _keep_as_orphan(delivery, at=at)
-    is_old = delivery.enrollment is None and _was_read_since(delivery, event, enrollment)
-    if not is_old:
+    nothing_new = None if delivery.enrollment else _nothing_new(delivery, event, enrollment)
+    if nothing_new is None:
         _nudge(enrollment, at=at)
     delivery.enrollment = enrollment
     delivery.settled_at = at
     delivery.due_at = None
-    delivery.outcome = "The account was read since." if is_old else _words(event, enrollment)
+    delivery.outcome = nothing_new or _words(event, enrollment)
     delivery.save()
     return SettleOutcome.MATCHED
 
@@ -115,18 +123,48 @@ def _enrollment_of(event: ReceivedEvent) -> Enrollment | None:
     return Enrollment.objects.filter(light_account_uuid=account_uuid).first()
 
 
-def _was_read_since(delivery: WebhookDelivery, event: ReceivedEvent, enrollment: Enrollment) -> bool:
+def _nothing_new(delivery: WebhookDelivery, event: ReceivedEvent, enrollment: Enrollment) -> str | None:
     """
-    Whether the echo of a call of our own tells nothing new: a reading that began after it arrived was made anyway.
+    Say why the echo of a call of our own needs no reading; None for everything else.
 
-    Other news is read once more all the same: a reading may lag behind what it tells.
+    Other news is read once more even after a reading: that may lag behind what the news tells.
     """
     if event.known not in ECHOES:
-        return False
+        return None
+    if _was_read_since(delivery, enrollment):
+        return "The account was read since."
+    if event.known in ANSWERED_FOR_ITSELF and _is_first_echo(delivery, ECHOES[event.known], enrollment):
+        return "It tells of our own call; the account is read in its turn."
+    return None
+
+
+def _was_read_since(delivery: WebhookDelivery, enrollment: Enrollment) -> bool:
     readings = RemoteCall.objects.filter(
         enrollment=enrollment, purpose=READING, http_status=HTTPStatus.OK, at__gt=delivery.received_at
     )
     return any(call.at - timedelta(seconds=call.seconds) > delivery.received_at for call in readings)
+
+
+def _is_first_echo(delivery: WebhookDelivery, kind: WriteKind, enrollment: Enrollment) -> bool:
+    """
+    Whether our call has not failed and this is the first event of its name since: a second one tells of somebody else.
+
+    In whatever order the two come, one of them leads to a reading.
+    """
+    calls = LightWrite.objects.filter(
+        enrollment=enrollment,
+        kind=kind,
+        status__in=[WriteStatus.OPEN, WriteStatus.DONE],
+        opened_at__range=(delivery.received_at - LONGEST_WAY_OF_AN_ECHO, delivery.received_at),
+    )
+    latest = calls.order_by("opened_at").last()
+    if latest is None:
+        return False
+    lock(enrollment.pk)  # two at the same moment must not both be the first
+    others = WebhookDelivery.objects.filter(
+        enrollment=enrollment, event_name=delivery.event_name, received_at__gte=latest.opened_at
+    )
+    return not others.exclude(pk=delivery.pk).exists()
 
 
 def _nudge(enrollment: Enrollment, *, at: datetime) -> None:

@@ -54,6 +54,8 @@ from enrollments.light.transport import Answer, Exchange, Transport, check_token
 READING = "read an account"
 _PAUSES_SECONDS = (0.25, 1.0)
 _LONGEST_PAUSE_SECONDS = 2.0
+_LONGEST_USUAL_LOOK_SECONDS = 0.5
+_WEIGHT_OF_A_LOOK = 0.2
 _TOO_MANY = 429
 _PASSING_TROUBLE = frozenset({_TOO_MANY, 502, 503, 504})
 _MOST_PAGES = 500
@@ -105,6 +107,7 @@ class LightClient:
         self._pace: Pace = pace or Unhurried()
         self._jitter = random.SystemRandom()
         self._tokens = TokenStore()
+        self._usual_look_seconds = 0.0
         self._transport = Transport(
             base_url=base_url,
             connect_timeout_seconds=connect_timeout_seconds,
@@ -454,14 +457,27 @@ class LightClient:
         query: Mapping[str, str] | None = None,
         last_look: Callable[[], None] | None = None,
     ) -> Answer:
-        """Send once, in turn. The last look comes after the waiting, so that it is the last indeed."""
-        self._pace.take_turn()
-        if last_look is not None:
+        """
+        Send once, in turn. The last look comes after the waiting, so that it is the last indeed.
+
+        The waiting ends as much earlier as a look takes: calls with and without one then leave evenly.
+        """
+        if last_look is None:
+            self._pace.take_turn()
+        else:
+            self._pace.take_turn(seconds_before=self._usual_look_seconds)
+            began = time.monotonic()
             last_look()
+            self._note_look(time.monotonic() - began)
         answer = self._transport.exchange(method, path, purpose=purpose, token=token, payload=payload, query=query)
         if answer.status == _TOO_MANY:
             self._pace.ease_off(answer.retry_after_seconds)
         return answer
+
+    def _note_look(self, seconds: float) -> None:
+        """Follow what looks take on this machine; a single slow one counts little."""
+        difference = min(seconds, _LONGEST_USUAL_LOOK_SECONDS) - self._usual_look_seconds
+        self._usual_look_seconds += _WEIGHT_OF_A_LOOK * difference
 
     # Account tokens
 

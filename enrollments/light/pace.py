@@ -12,9 +12,9 @@ class Pace(Protocol):
     def longest_wait_seconds(self) -> float:
         """How long `take_turn` may wait at most."""
 
-    def take_turn(self) -> None:
+    def take_turn(self, *, seconds_before: float = 0.0) -> None:
         """
-        Wait until a call may be sent; one call follows at once.
+        Wait until a call may be sent, or so long before that; one call follows, and nobody waits any more.
 
         :raises OutOfTurn: the turn is too far away to wait for
         """
@@ -28,7 +28,7 @@ class Unhurried:
 
     longest_wait_seconds = 0.0
 
-    def take_turn(self) -> None:
+    def take_turn(self, *, seconds_before: float = 0.0) -> None:
         """Wait for nothing."""
 
     def ease_off(self, seconds: float | None) -> None:

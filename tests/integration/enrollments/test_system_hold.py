@@ -70,7 +70,7 @@ class HeldWhileWaiting(Unhurried):
     def __init__(self, road: Road, kind: WriteKind) -> None:
         self._road, self._kind = road, kind
 
-    def take_turn(self) -> None:
+    def take_turn(self, *, seconds_before: float = 0.0) -> None:
         waits = LightWrite.objects.filter(kind=self._kind, status=WriteStatus.OPEN).exists()
         if waits and not SystemHold.objects.exists():
             hold(self._road)

@@ -13,8 +13,8 @@ from core.queue import TaskName
 from enrollments.actions import settling, stopping
 from enrollments.facts import gather
 from enrollments.light.client import READING
-from enrollments.models import Enrollment, EnrollmentEvent, RemoteCall, WebhookDelivery
-from enrollments.states import EnrollmentStatus
+from enrollments.models import Enrollment, EnrollmentEvent, LightWrite, RemoteCall, WebhookDelivery
+from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, WriteKind, WriteStatus
 from enrollments.tasks import settle_delivery_task, sweep_enrollments_task
 from tests.integration.webhooks.deliveries import deliver, event, only_delivery, settle_due
 
@@ -231,6 +231,61 @@ def test_the_echo_of_our_own_call_asks_for_no_second_reading_after_one_that_bega
     enrollment.refresh_from_db()
     assert enrollment.readings_asked == (1 if is_read_again else 0)
     assert only_delivery().settled_at is not None
+
+
+def own_call(
+    enrollment: Enrollment, kind: WriteKind, *, opened_before: timedelta, status: WriteStatus = WriteStatus.DONE
+) -> None:
+    opened_at = clock.now() - opened_before
+    closed_at = None if status in UNSETTLED_WRITE_STATUSES else opened_at
+    LightWrite.objects.create(
+        enrollment=enrollment, kind=kind, status=status, opened_at=opened_at, closed_at=closed_at, request={}
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "seconds", "status", "is_read"),
+    [
+        ("enrollment.plan_requested", WriteKind.REQUEST_PLANS, 2, WriteStatus.DONE, False),
+        ("enrollment.plan_accepted", WriteKind.ACCEPT_PLAN, 2, WriteStatus.DONE, False),
+        ("enrollment.plan_accepted", WriteKind.ACCEPT_PLAN, 2, WriteStatus.OPEN, False),
+        ("enrollment.plan_accepted", WriteKind.ACCEPT_PLAN, 2, WriteStatus.IN_DOUBT, True),
+        ("enrollment.plan_accepted", WriteKind.ACCEPT_PLAN, 2, WriteStatus.NOT_DONE, True),
+        ("enrollment.plan_accepted", WriteKind.ACCEPT_PLAN, 4000, WriteStatus.DONE, True),
+        ("enrollment.plan_accepted", WriteKind.ACCEPT_PLAN, -2, WriteStatus.DONE, True),
+        ("enrollment.plan_accepted", WriteKind.REQUEST_PLANS, 2, WriteStatus.DONE, True),
+        ("enrollment.finalized", WriteKind.FINALIZE, 2, WriteStatus.DONE, True),
+    ],
+)
+def test_the_echo_of_our_own_call_wakes_nobody_unless_it_can_tell_more(
+    enrollment: Enrollment,
+    account_uuid: UUID,
+    name: str,
+    kind: WriteKind,
+    seconds: int,
+    status: WriteStatus,
+    *,
+    is_read: bool,
+) -> None:
+    own_call(enrollment, kind, opened_before=timedelta(seconds=seconds), status=status)
+
+    deliver(event(name, account_uuid))
+    assert settle_due() == ["matched"]
+
+    enrollment.refresh_from_db()
+    assert enrollment.readings_asked == (1 if is_read else 0)
+
+
+def test_a_second_event_of_the_kind_is_somebody_elses_and_is_read(enrollment: Enrollment, account_uuid: UUID) -> None:
+    own_call(enrollment, WriteKind.ACCEPT_PLAN, opened_before=timedelta(seconds=2))
+    deliver(event("enrollment.plan_accepted", account_uuid))
+    settle_due()
+
+    deliver(event("enrollment.plan_accepted", account_uuid))
+    settle_due()
+
+    enrollment.refresh_from_db()
+    assert enrollment.readings_asked == 1
 
 
 def test_an_echo_settled_again_by_hand_is_read_whatever_was_read_before(
