@@ -103,6 +103,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _records("Offers", "enrollments", "planoffer", "sell"),
                     _records("Writes", "enrollments", "lightwrite", "edit_note"),
+                    _records("Notices", "enrollments", "advancenotice", "campaign"),
                     _records("Acceptances", "enrollments", "acceptattempt", "how_to_reg"),
                     _records("Remote calls", "enrollments", "remotecall", "swap_horiz"),
                     _records("Webhook deliveries", "enrollments", "webhookdelivery", "webhook"),

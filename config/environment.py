@@ -574,6 +574,14 @@ _TABLE = (
         _RULES,
     ),
     Variable(
+        "ADVANCE_NOTICE_DAYS",
+        "3",
+        "a whole number from 0 to 14",
+        "Whole days that customers have to object to a chosen plan before it is accepted; 0 accepts it at once.",
+        whole_number(0, 14),
+        _RULES,
+    ),
+    Variable(
         "DOUBT_SETTLING_SECONDS",
         "600",
         "a whole number from 1 to 86400",

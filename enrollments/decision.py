@@ -12,9 +12,10 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from core.dates import chicago_day, chicago_midnight
-from enrollments import offers, start_dates
-from enrollments.facts import AccountFacts, AuthorityFacts, Facts, OfferFacts, WriteFacts
+from enrollments import notices, offers
+from enrollments.facts import AccountFacts, AuthorityFacts, Facts, NoticeFacts, OfferFacts, WriteFacts
 from enrollments.gates import BEYOND_ACCEPTANCE, authority_gate, cancel_reported, go_live_gate, readiness_gate
+from enrollments.notices import start_plan
 from enrollments.offers import OfferedPlan, Verdict
 from enrollments.policy import Policy
 from enrollments.start_dates import NoLegalStart, StartPlan
@@ -24,11 +25,12 @@ from enrollments.steps import (
     HARMLESS_UNDER_HOLD,
     REMOTE_STEPS,
     SELF_CLEARING_HOLDS,
-    WRITE_STEPS,
+    STOPPED_STEPS,
     AcceptPlan,
     Close,
     Finalize,
     Finished,
+    GiveNotice,
     Hold,
     LiftHold,
     OpenAccount,
@@ -53,7 +55,7 @@ def decide(facts: Facts, *, now: datetime, policy: Policy) -> Step:
         step = _under_hold(facts, step, now, policy)
     if _was_called_off(facts):
         step = _kept_in_view(facts, step, policy)
-    if facts.writes_stopped_because and isinstance(step, WRITE_STEPS):
+    if facts.writes_stopped_because and isinstance(step, STOPPED_STEPS):
         return _stopped(facts, now, policy)
     if facts.calls_not_before is not None and now < facts.calls_not_before and isinstance(step, REMOTE_STEPS):
         rest = _left_alone(facts, facts.calls_not_before)
@@ -277,6 +279,23 @@ def _choose_and_accept(facts: Facts, now: datetime, policy: Policy) -> Step:
             code=Waiting.START_TOO_FAR,
             because=f"A plan can be accepted from {start.act_from.date} on: {start.act_from.rule.value}.",
         )
+    if facts.held_by_customer_since is not None:
+        return Wait(
+            until=now + policy.collecting_interval,
+            code=Waiting.HELD_BY_CUSTOMER,
+            because=f"The customer put the enrollment on hold on {chicago_day(facts.held_by_customer_since)}. Only the "
+            "customer lets it go on, on the page behind the link; call and ask while there is time.",
+            whose_turn=HoldOwner.CUSTOMER,
+            act_by=notices.last_day_to_begin(start, policy),
+        )
+    notice = notices.standing_notice(facts, now, policy)
+    if notice is not None and now < notice.until:
+        return Wait(
+            until=notice.until,
+            code=Waiting.NOTICE,
+            because=f"The customer was told which plan starts on {notice.start}, and may object until the end of "
+            f"{notice.last_day}.",
+        )
     fresh = [offer for offer in facts.offers if offer.requested_at <= now < offer.stale_at]
     if not fresh:
         return _ask_for_plans(facts)
@@ -286,7 +305,31 @@ def _choose_and_accept(facts: Facts, now: datetime, policy: Policy) -> Step:
         return Hold(
             HoldCode.OUTSIDE_LIMITS, HoldOwner.OFFICE, because=_nearest_miss(judged), act_by=start.last_act.date
         )
-    return _accept(_offer_of(chosen, fresh), start, facts, now, policy)
+    offer = _offer_of(chosen, fresh)
+    is_told = notice is not None and notices.covers(notice, chosen)
+    if policy.notice_days and not is_told:
+        return _paused(start, facts, now, policy) or _give_notice(offer, facts, now, policy)
+    return _accept(offer, notice, start, facts, now, policy)
+
+
+def _give_notice(offer: OfferFacts, facts: Facts, now: datetime, policy: Policy) -> GiveNotice | Hold:
+    planned = notices.planned_notice(facts, now, policy)
+    if planned is None:
+        return Hold(
+            HoldCode.NO_LEGAL_START,
+            HoldOwner.OFFICE,
+            because="No start is legal any more that leaves the customer a day to object before the plan is accepted. "
+            "Send a new power of attorney with later dates.",
+        )
+    shortened = " It is shorter than usual, as the signed dates leave no more room." if planned.is_shortened else ""
+    return GiveNotice(
+        offer.offer_id,
+        _poa(facts).poa_id,
+        planned.start,
+        planned.until,
+        because="An offer is within every signed limit; the customer is told, and may object until the end of "
+        f"{planned.last_day}.{shortened}",
+    )
 
 
 def _ask_for_plans(facts: Facts) -> Step:
@@ -303,24 +346,36 @@ def _ask_for_plans(facts: Facts) -> Step:
     )
 
 
-def _accept(offer: OfferFacts, start: StartPlan, facts: Facts, now: datetime, policy: Policy) -> Step:
-    if facts.is_paused:
-        return Wait(
-            until=now + policy.collecting_interval,
-            code=Waiting.PAUSED,
-            because="Acceptances are paused by the office.",
-            whose_turn=HoldOwner.OFFICE,
-            act_by=start.last_act.date,
-        )
+def _paused(start: StartPlan, facts: Facts, now: datetime, policy: Policy) -> Wait | None:
+    if not facts.is_paused:
+        return None
+    return Wait(
+        until=now + policy.collecting_interval,
+        code=Waiting.PAUSED,
+        because="Acceptances are paused by the office.",
+        whose_turn=HoldOwner.OFFICE,
+        act_by=start.last_act.date,
+    )
+
+
+def _accept(
+    offer: OfferFacts, notice: NoticeFacts | None, start: StartPlan, facts: Facts, now: datetime, policy: Policy
+) -> Step:
+    if paused := _paused(start, facts, now, policy):
+        return paused
     account = _known_account(facts)
     if account.read_at is None or not account.read_at <= now <= account.read_at + policy.fresh_reading:
         return ReadAccount(because="The account is read once more right before a plan is accepted.")
+    first_day = notices.start_to_name(notice, start)
+    why = "the start that the customer was told"
+    if first_day == start.best:
+        why = f"the earliest legal start ({start.earliest.rule.value})"
     return _came_to_nothing_too_often(WriteKind.ACCEPT_PLAN, facts, policy) or AcceptPlan(
         offer.offer_id,
         _poa(facts).poa_id,
-        start.best,
-        because=f"The offer is within every signed limit, and {start.best} is the earliest legal start "
-        f"({start.earliest.rule.value}).",
+        first_day,
+        because=f"The offer is within every signed limit, and {first_day} is {why}.",
+        notice_id=notice.notice_id if notice else None,
     )
 
 
@@ -413,25 +468,10 @@ def _known_account(facts: Facts) -> AccountFacts:
     return facts.account
 
 
-def start_plan(facts: Facts, now: datetime, policy: Policy) -> StartPlan | NoLegalStart:
-    """Find the start for a case whose authority gate is passed, with the rule that binds each date."""
-    poa = _poa(facts)
-    today = chicago_day(now)
-    return start_dates.plan(
-        today=today,
-        go_live_date=facts.go_live.counted_date or today,
-        signed_earliest=poa.earliest_start,
-        signed_latest=poa.latest_start,
-        sunset=poa.sunset,
-        embargo_end=facts.go_live.embargo_end,
-        window=policy.window,
-    )
-
-
 def _with_last_day(gate: Wait | Hold, facts: Facts, now: datetime, policy: Policy) -> Wait | Hold:
     """Say by when a shut gate must open for a start to be legal still."""
     start = start_plan(facts, now, policy)
-    return replace(gate, act_by=start.last_act.date) if isinstance(start, StartPlan) else gate
+    return replace(gate, act_by=notices.last_day_to_begin(start, policy)) if isinstance(start, StartPlan) else gate
 
 
 def _offer_of(chosen: OfferedPlan, among: Sequence[OfferFacts]) -> OfferFacts:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from core.transactions import repeatable
 from enrollments import gates, leases, steps
-from enrollments.actions import accepting, attesting, planning, reconciling, stopping
+from enrollments.actions import accepting, announcing, attesting, planning, reconciling, stopping
 from enrollments.actions.moving import EnrollmentMoved, lock
 from enrollments.actions.reconciling import ReadingFailed
 from enrollments.actions.writing import CallFailed, Tools, abandon_open_writes
@@ -95,6 +95,8 @@ class Engine:
         """Perform what needs no call to Light."""
         at = self.tools.clock.now()
         match step:
+            case steps.GiveNotice():
+                announcing.give_notice(enrollment_id, step, at=at, policy=self.tools.policy)
             case steps.LiftHold():
                 stopping.lift_hold(hold_id=step.hold_id, because=step.because, at=at)
             case steps.Close():

@@ -5,9 +5,10 @@ The dataclasses are plain values; `gather` is the only function here that touche
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from core.dates import chicago_day
 from enrollments import stops
 from enrollments.light.payloads import Account, LightStage, missing_prerequisites
 from enrollments.models import AcceptAttempt, Enrollment, Hold, LightWrite, PlanOffer
@@ -111,6 +112,22 @@ class HoldFacts:
 
 
 @dataclass(frozen=True)
+class NoticeFacts:
+    """The newest notice to the customer: which plan and start it announced, and from when on it is over."""
+
+    notice_id: int
+    poa_id: int
+    plan: OfferedPlan
+    start: date
+    until: datetime
+
+    @property
+    def last_day(self) -> date:
+        """The last Chicago day on which the customer may object."""
+        return chicago_day(self.until) - timedelta(days=1)
+
+
+@dataclass(frozen=True)
 class Facts:
     enrollment_id: int
     status: EnrollmentStatus
@@ -131,6 +148,8 @@ class Facts:
     accepted_start: date | None = None
     is_cancel_reported: bool = False
     calls_not_before: datetime | None = None
+    notice: NoticeFacts | None = None
+    held_by_customer_since: datetime | None = None
 
 
 def gather(enrollment: Enrollment) -> Facts:
@@ -167,6 +186,8 @@ def gather(enrollment: Enrollment) -> Facts:
         accepted_start=enrollment.service_start_date,
         is_cancel_reported=enrollment.deliveries.filter(event_name="location.service_canceled").exists(),
         calls_not_before=enrollment.calls_not_before,
+        notice=_notice(enrollment),
+        held_by_customer_since=enrollment.held_by_customer_at,
     )
 
 
@@ -354,6 +375,19 @@ def _write(write: LightWrite) -> WriteFacts:
         hold_code=HoldCode(write.hold_code or HoldCode.REFUSED_BY_LIGHT),
         doubt_since=write.doubt_since,
         doubt_readings=write.doubt_readings,
+    )
+
+
+def _notice(enrollment: Enrollment) -> NoticeFacts | None:
+    notice = enrollment.notices.select_related("offer").order_by("-given_at", "-pk").first()
+    if notice is None:
+        return None
+    return NoticeFacts(
+        notice_id=notice.pk,
+        poa_id=notice.poa_id,
+        plan=offered_plan(notice.offer),
+        start=notice.start_date,
+        until=notice.until,
     )
 
 

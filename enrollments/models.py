@@ -1,11 +1,13 @@
 """Enrollments, what Light offered, every write to Light, every delivery from it, and what needs a person."""
 
 import hashlib
+from datetime import date, timedelta
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
+from core.dates import chicago_day
 from enrollments.retention import RecordClass, RetentionClock
 from enrollments.states import (
     FINAL_STATUSES,
@@ -51,6 +53,13 @@ class Enrollment(models.Model):
     )
     readings_given = models.PositiveIntegerField(
         default=0, help_text="How many of those had been asked for when the last reading began."
+    )
+
+    held_by_customer_at = models.DateTimeField(
+        "on hold by the customer since",
+        null=True,
+        blank=True,
+        help_text="Nothing is accepted until the customer lets it go on.",
     )
 
     accepted_offer = models.ForeignKey(
@@ -259,6 +268,35 @@ class PlanDocument(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} of {self.offer}"
+
+
+class AdvanceNotice(models.Model):
+    """
+    That a customer was told which plan is about to be accepted and from which start, and until when he may object.
+
+    The newest one counts. Nothing is accepted before it is over, nor on other terms that are worse.
+    """
+
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="notices")
+    poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="notices")
+    offer = models.ForeignKey(PlanOffer, on_delete=models.PROTECT, related_name="notices")
+    start_date = models.DateField(help_text="The start of service that was announced.")
+    given_at = models.DateTimeField()
+    until = models.DateTimeField(help_text="From this Chicago midnight on the plan may be accepted.")
+
+    class Meta:
+        ordering = ("given_at", "pk")
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(until__gt=F("given_at")), name="notice_leaves_time_to_object"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Notice of {self.offer} from {self.start_date}"
+
+    @property
+    def last_day(self) -> date:
+        """The last Chicago day on which the customer may object."""
+        return chicago_day(self.until) - timedelta(days=1)
 
 
 class AcceptAttempt(models.Model):

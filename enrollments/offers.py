@@ -125,6 +125,35 @@ def choose(offers: Iterable[tuple[OfferedPlan, Verdict]]) -> OfferedPlan | None:
     return min(fitting, key=_rank, default=None)
 
 
+def is_no_worse(offer: OfferedPlan, *, than: OfferedPlan) -> bool:
+    """
+    Whether an offer is, in every field that an envelope limits, at least as good for the customer as another one.
+
+    What only one of the two says counts as worse: nobody can tell.
+    """
+    is_same_kind = (offer.light_plan_group, offer.rate_kind, offer.esi_id) == (
+        than.light_plan_group,
+        than.rate_kind,
+        than.esi_id,
+    )
+    costs = (
+        (offer.average_cents_per_kwh_500, than.average_cents_per_kwh_500),
+        (offer.average_cents_per_kwh_1000, than.average_cents_per_kwh_1000),
+        (offer.average_cents_per_kwh_2000, than.average_cents_per_kwh_2000),
+        (offer.base_fee_dollars, than.base_fee_dollars),
+        (offer.term_months, than.term_months),
+        (offer.termination_fee_dollars, than.termination_fee_dollars),
+        (than.buyback_cents_per_kwh, offer.buyback_cents_per_kwh),
+    )
+    return is_same_kind and all(_is_at_most(low, high) for low, high in costs)
+
+
+def _is_at_most(low: Decimal | int | None, high: Decimal | int | None) -> bool:
+    if low is None or high is None:
+        return low is high
+    return low <= high
+
+
 def last_day_of_life(requested: date) -> date:
     """
     Give the last day on which plans priced on a Chicago day can be accepted, in the earliest reading.

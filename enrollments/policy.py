@@ -25,3 +25,5 @@ class Policy:
     complete_patience: timedelta = timedelta(days=2)
     active_grace: timedelta = timedelta(days=3)
     tries_after_doubt: int = 2
+    notice_days: int = 0
+    notice_start_slack: timedelta = timedelta(days=3)

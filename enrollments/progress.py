@@ -103,6 +103,9 @@ def progress(
     values = {
         "start": _say(facts.accepted_start, language),
         "embargo_end": _say(facts.go_live.embargo_end, language),
+        "announced_start": _say(facts.notice.start if facts.notice else None, language),
+        "object_until": _say(facts.notice.last_day if facts.notice else None, language),
+        "held_since": _say(facts.held_by_customer_since, language),
         "until": _say(source.until if isinstance(source, Wait) else None, language),
     }
     act_by = source.act_by if isinstance(source, Wait) and source.whose_turn == HoldOwner.CUSTOMER else None

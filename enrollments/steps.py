@@ -35,11 +35,23 @@ class RequestPlans:
 
 
 @dataclass(frozen=True)
+class GiveNotice:
+    """Tell the customer which plan is about to be accepted, from which start, and until when he may object."""
+
+    offer_id: int
+    poa_id: int
+    start: date
+    until: datetime
+    because: str
+
+
+@dataclass(frozen=True)
 class AcceptPlan:
     offer_id: int
     poa_id: int
     start: date
     because: str
+    notice_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,8 @@ class Waiting(StrEnum):
     GO_LIVE = "GO_LIVE"
     GO_LIVE_CONFIRMATION = "GO_LIVE_CONFIRMATION"
     START_TOO_FAR = "START_TOO_FAR"
+    NOTICE = "NOTICE"
+    HELD_BY_CUSTOMER = "HELD_BY_CUSTOMER"
     PAUSED = "PAUSED"
     WRITES_HELD = "WRITES_HELD"
     CALL_UNDER_WAY = "CALL_UNDER_WAY"
@@ -123,6 +137,7 @@ Step = (
     | RecordClientAgent
     | ReadAccount
     | RequestPlans
+    | GiveNotice
     | AcceptPlan
     | Finalize
     | SettleDoubt
@@ -135,6 +150,9 @@ Step = (
 REMOTE_STEPS = (OpenAccount, RecordClientAgent, ReadAccount, RequestPlans, AcceptPlan, Finalize, SettleDoubt)
 WRITE_STEPS = (OpenAccount, RecordClientAgent, RequestPlans, AcceptPlan, Finalize)
 """What a system hold stops: everything that leaves a trace at Light."""
+
+STOPPED_STEPS = (*WRITE_STEPS, GiveNotice)
+"""What a system hold stops besides: nobody is told of something that may not be done."""
 
 HARMLESS_UNDER_HOLD = (ReadAccount, SettleDoubt, Finished)
 

@@ -17,6 +17,7 @@ os.environ.update(
     STORAGE_S3_BUCKET="",
     EMAIL_URL="",
     SWEEP_SECONDS="1",
+    ADVANCE_NOTICE_DAYS="0",  # its stories end on the day of go-live
 )
 
 from config.settings.local import *  # noqa: F403

@@ -11,10 +11,10 @@ from enrollments.actions.fetching import owe_documents
 from enrollments.actions.moving import EnrollmentMoved, lock, take_move
 from enrollments.actions.stopping import place_hold
 from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
-from enrollments.decision import start_plan
 from enrollments.facts import Facts, offered_plan, signed_limits
 from enrollments.light.payloads import Acceptance
 from enrollments.models import AcceptAttempt, LightWrite, PlanOffer
+from enrollments.notices import start_plan
 from enrollments.policy import Policy
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from enrollments.steps import AcceptPlan, Finalize, Hold
@@ -78,6 +78,7 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
         "poa": poa.pk,
         "poa_sha256": poa.pdf_sha256,
         "verdict": verdict.as_json(),
+        "notice": step.notice_id,
         "date_plan": _date_plan(facts, at=at, policy=policy),
     }
     write = open_write(enrollment, WriteKind.ACCEPT_PLAN, request, at=at)
@@ -95,7 +96,7 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
     )
     owe_documents(offer, at=at)
     details = {
-        **{name: request[name] for name in ("plan_uuid", "service_start_date", "poa", "poa_sha256")},
+        **{name: request[name] for name in ("plan_uuid", "service_start_date", "poa", "poa_sha256", "notice")},
         "offer_sha256": attempt.offer_sha256,
         "acceptance": attempt.pk,
         "offer": offer.pk,

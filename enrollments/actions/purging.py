@@ -209,6 +209,7 @@ def _destroy_records_of(enrollment: Enrollment, rows: Counter[str]) -> None:
         enrollment.evidence_reads.all(),
         PlanDocument.objects.filter(offer__enrollment=enrollment),
         AcceptAttempt.objects.filter(enrollment=enrollment),
+        enrollment.notices.all(),
         PlanOffer.objects.filter(enrollment=enrollment),
         LightWrite.objects.filter(enrollment=enrollment),
         enrollment.events.all(),

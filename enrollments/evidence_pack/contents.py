@@ -16,6 +16,7 @@ from enrollments.light.documents import SUFFIXES as DOCUMENT_SUFFIXES
 from enrollments.light.redaction import redact, redact_text
 from enrollments.models import (
     AcceptAttempt,
+    AdvanceNotice,
     Enrollment,
     EnrollmentEvent,
     LightWrite,
@@ -231,6 +232,8 @@ def _light(enrollment: Enrollment, spool: Spool) -> None:
     attempts = list(enrollment.acceptances.select_related("write", "offer", "poa__envelope").order_by("pk"))
     spool.write_json("light/acceptances.json", [_acceptance(attempt, spool) for attempt in attempts])
     spool.write_json("case/date-plan.json", [_date_plan(attempt) for attempt in attempts])
+    notices = enrollment.notices.order_by("given_at", "pk")
+    spool.write_json("case/notices.json", [_notice(notice, spool) for notice in notices])
     calls = _rows(enrollment.remote_calls.order_by("at", "pk"))
     spool.write_lines("light/calls.jsonl", (_call(call, spool) for call in calls))
     deliveries = _rows(enrollment.deliveries.order_by("received_at", "pk"))
@@ -252,6 +255,16 @@ def _offer(offer: PlanOffer, spool: Spool) -> dict[str, Any]:
     }
 
 
+def _notice(notice: AdvanceNotice, spool: Spool) -> dict[str, Any]:
+    return {
+        **fields(notice, "id", "start_date", "until"),
+        "offer": notice.offer_id,
+        "plan_uuid": str(notice.offer.light_plan_uuid),
+        "poa": notice.poa_id,
+        "given_at": spool.fact_at(notice.given_at),
+    }
+
+
 def _acceptance(attempt: AcceptAttempt, spool: Spool) -> dict[str, Any]:
     request = attempt.write.request
     return {
@@ -269,6 +282,7 @@ def _acceptance(attempt: AcceptAttempt, spool: Spool) -> dict[str, Any]:
         "offer": attempt.offer_id,
         "plan_uuid": str(attempt.offer.light_plan_uuid),
         "poa": attempt.poa_id,
+        "notice": request.get("notice"),
         "verdict": request.get("verdict", []),
         "write": attempt.write_id,
         "opened_at": spool.fact_at(attempt.write.opened_at),

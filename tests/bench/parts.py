@@ -50,6 +50,7 @@ def environment(folder: Path, **changes: str) -> dict[str, str]:
     return {
         **kept,
         "DJANGO_SETTINGS_MODULE": "config.settings.local",
+        "ADVANCE_NOTICE_DAYS": "0",
         "DATA_DIR": str(folder),
         "LIGHT_WEBHOOK_SECRET": WEBHOOK_SECRET,
         **changes,

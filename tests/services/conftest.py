@@ -78,6 +78,7 @@ def started_house(servers: Servers, s3: S3Server, wire: Wire, django_db_blocker:
         "CELERY_BROKER_URL": servers.redis_url,
         "SWEEP_SECONDS": str(SWEEP_SECONDS),
         "DOUBT_SETTLING_SECONDS": str(SETTLING_SECONDS),
+        "ADVANCE_NOTICE_DAYS": "0",
         "LEASE_SECONDS": str(LEASE_SECONDS),
         "STORAGE_S3_BUCKET": f"house-{uuid.uuid4().hex[:8]}",
         "STORAGE_S3_ENDPOINT_URL": wire.url,

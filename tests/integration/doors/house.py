@@ -21,6 +21,7 @@ from core.actors import Actor
 from enrollments.actions import holding, stopping
 from enrollments.models import (
     AcceptAttempt,
+    AdvanceNotice,
     DatabasePlace,
     Difference,
     Enrollment,
@@ -172,6 +173,14 @@ def _records_of_every_other_kind(own: _Case, at: datetime = AT) -> None:
         service_start_date=at.date() + timedelta(days=10),
         chicago_date=at.date(),
         succeeded=False,
+    )
+    AdvanceNotice.objects.create(
+        enrollment=own.enrollment,
+        poa=own.poa,
+        offer=offer,
+        start_date=at.date() + timedelta(days=13),
+        given_at=at,
+        until=at + timedelta(days=3),
     )
     RemoteCall.objects.create(
         enrollment=own.enrollment, purpose="read", method="GET", path="/v1/app", seconds=0.1, at=at

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from core.dates import chicago_day
 from enrollments import decision, offers, policy
 from enrollments.decision import decide, if_live_on
-from enrollments.facts import AuthorityFacts, Facts, HoldFacts, WriteFacts
+from enrollments.facts import AuthorityFacts, Facts, HoldFacts, NoticeFacts, WriteFacts
 from enrollments.gates import gates
 from enrollments.light.payloads import LightStage
 from enrollments.start_dates import FULL_WINDOW
@@ -19,6 +20,7 @@ from enrollments.steps import (
     AcceptPlan,
     Finalize,
     Finished,
+    GiveNotice,
     Hold,
     LiftHold,
     OpenAccount,
@@ -520,6 +522,14 @@ writes = st.builds(
     doubt_readings=st.integers(0, 12),
 )
 holds = st.sampled_from(HoldCode).map(hold)
+notices = st.builds(
+    NoticeFacts,
+    notice_id=st.just(4),
+    poa_id=mostly(AUTHORITY.poa_id, st.just(AUTHORITY.poa_id + 1)),
+    plan=mostly(OFFER.plan, st.just(replace(OFFER.plan, base_fee_dollars=Decimal(8)))),
+    start=days,
+    until=mostly(NOW, instants),
+)
 all_facts = st.builds(
     Facts,
     enrollment_id=st.just(1),
@@ -541,9 +551,11 @@ all_facts = st.builds(
     accepted_start=st.none() | days,
     is_cancel_reported=mostly(False, st.booleans()),  # noqa: FBT003
     calls_not_before=mostly(None, instants),
+    notice=st.none() | notices,
+    held_by_customer_since=mostly(None, st.just(NOW - timedelta(days=1))),
 )
 moments = mostly(NOW, instants)
-policies = st.sampled_from([POLICY, replace(POLICY, window=FULL_WINDOW)])
+policies = st.sampled_from([POLICY, replace(POLICY, window=FULL_WINDOW), replace(POLICY, notice_days=3)])
 WRITING_STEPS = (OpenAccount, RecordClientAgent, RequestPlans, AcceptPlan, Finalize)
 
 
@@ -582,14 +594,27 @@ def test_the_eight_nevers_hold_for_every_decision(facts: Facts, now: datetime, p
         assert poa.earliest_start <= step.start <= poa.latest_start
         assert facts.go_live.counted_date is not None
         assert step.start >= facts.go_live.counted_date
-    if isinstance(step, WRITING_STEPS):
+        assert facts.held_by_customer_since is None
+        if policy.notice_days:
+            assert facts.notice is not None
+            assert facts.notice.notice_id == step.notice_id
+            assert facts.notice.poa_id == poa.poa_id
+            assert now >= facts.notice.until
+            assert step.start <= facts.notice.start + policy.notice_start_slack
+            assert any(offers.is_no_worse(offer.plan, than=facts.notice.plan) for offer in chosen)
+    if isinstance(step, GiveNotice):
+        assert not facts.is_paused
+        assert facts.held_by_customer_since is None
+        assert step.until > now + timedelta(days=1)
+        assert (step.start - chicago_day(step.until)).days in range(7, 31)
+    if isinstance(step, (*WRITING_STEPS, GiveNotice)):
         assert facts.unsettled is None
         assert not facts.writes_stopped_because
         assert facts.refused is None
         assert facts.hold is None
-        assert facts.calls_not_before is None or now >= facts.calls_not_before
+        assert isinstance(step, GiveNotice) or facts.calls_not_before is None or now >= facts.calls_not_before
         assert facts.authority is not None
-    if isinstance(step, WRITING_STEPS) and not isinstance(step, Finalize):
+    if isinstance(step, (*WRITING_STEPS, GiveNotice)) and not isinstance(step, Finalize):
         assert facts.authority is not None
         assert facts.authority.status == PoaStatus.SIGNED
         assert facts.go_live.embargo_end is None or today > facts.go_live.embargo_end

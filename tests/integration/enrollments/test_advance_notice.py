@@ -1,0 +1,189 @@
+"""The customer is told before a plan is accepted, may stop it, and lets it go on: over real HTTP."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from core.actors import Actor
+from core.dates import chicago_day
+from enrollments.actions import announcing, stopping
+from enrollments.facts import offered_plan
+from enrollments.models import AcceptAttempt, AdvanceNotice, Enrollment
+from enrollments.offers import is_no_worse
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
+from enrollments.steps import Waiting
+from poa_documents.models import EvidenceEntry, PoaDocument
+from tests.contract.dialects import REFERENCE
+from tests.integration.enrollments.road import OFFICE, POLICY, Road
+
+pytestmark = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
+
+A_DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def noticing(road: Road) -> Road:
+    """A road on which customers have three days to object."""
+    road.policy = replace(POLICY, notice_days=3)
+    road.start_client_anew()
+    return road
+
+
+def told(road: Road) -> Enrollment:
+    """A case whose customer was told of a plan this moment."""
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(hours=3), until=AdvanceNotice.objects.exists)
+    road.run(case)
+    assert case.next_step == Waiting.NOTICE
+    return case
+
+
+def customer_of(case: Enrollment) -> Actor:
+    return Actor.customer(case.customer_id)
+
+
+def test_the_plan_is_announced_with_its_start_and_accepted_when_the_notice_is_over(noticing: Road) -> None:
+    case = told(noticing)
+    notice = AdvanceNotice.objects.get()
+    assert notice.offer.fits
+    assert notice.last_day == chicago_day(notice.given_at) + timedelta(days=3)
+
+    noticing.live(case, notice.until - noticing.clock.at - timedelta(minutes=1))
+    assert noticing.acceptances_of(case) == []
+    noticing.live(case, timedelta(hours=1))
+
+    [acceptance] = noticing.acceptances_of(case)
+    assert acceptance["service_start_date"] == str(notice.start_date)
+    assert AdvanceNotice.objects.count() == 1
+    assert AcceptAttempt.objects.get().write.request["notice"] == notice.pk
+    entry = EvidenceEntry.objects.get(kind="enrollment.notice_given")
+    assert entry.details["offer_sha256"] == notice.offer.raw_sha256
+    assert entry.details["until"] == notice.until.isoformat()
+
+
+def test_a_customer_stops_it_during_the_notice_and_lets_it_go_on(noticing: Road) -> None:
+    case = told(noticing)
+    announcing.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+    announcing.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+
+    noticing.live(case, timedelta(days=8))
+
+    assert noticing.acceptances_of(case) == []
+    assert (case.next_step, case.whose_turn) == (Waiting.HELD_BY_CUSTOMER, HoldOwner.CUSTOMER)
+    announcing.resume_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+    noticing.live(case, timedelta(hours=1))
+    assert AdvanceNotice.objects.count() == 2, "the start moved away from what was told, so it is told anew"
+    noticing.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+    assert case.status == EnrollmentStatus.FINALIZED
+    assert case.service_start_date == AdvanceNotice.objects.latest("pk").start_date
+    kinds = list(EvidenceEntry.objects.filter(kind__startswith="enrollment.customer_").values_list("kind", flat=True))
+    assert kinds == ["enrollment.customer_held", "enrollment.customer_resumed"]
+
+
+def test_a_hold_reaches_an_acceptance_that_is_recorded_and_about_to_be_sent(
+    noticing: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = told(noticing)
+    accept = noticing.light.accept_plan
+
+    def held_in_the_last_moment(*args: Any, **kwargs: Any) -> Any:
+        announcing.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+        return accept(*args, **kwargs)
+
+    monkeypatch.setattr(noticing.light, "accept_plan", held_in_the_last_moment)
+
+    noticing.live(case, timedelta(days=5))
+
+    assert noticing.acceptances_of(case) == []
+    assert AcceptAttempt.objects.get().succeeded is False
+    assert case.next_step == Waiting.HELD_BY_CUSTOMER
+
+
+def test_a_hold_that_eats_the_window_ends_as_a_missed_one(noticing: Road) -> None:
+    case = told(noticing)
+    announcing.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+
+    latest = PoaDocument.objects.get(site=case.site).envelope.latest_start_date
+    noticing.pass_time(timedelta(days=(latest - chicago_day(noticing.clock.at)).days - 3))
+    noticing.run(case)
+
+    assert _held_by(case) == HoldCode.NO_LEGAL_START
+    assert noticing.acceptances_of(case) == []
+
+
+def _held_by(case: Enrollment) -> str | None:
+    return case.holds.filter(released_at__isnull=True).values_list("code", flat=True).first()
+
+
+def test_a_revocation_during_the_notice_ends_it(noticing: Road) -> None:
+    case = told(noticing)
+    noticing.revoke(case)
+
+    noticing.live(case, timedelta(days=6))
+
+    assert noticing.acceptances_of(case) == []
+    assert _held_by(case) == HoldCode.AUTHORITY_ENDED
+
+
+def test_there_is_nothing_to_hold_before_a_plan_was_announced_nor_after_it_was_accepted(noticing: Road) -> None:
+    case = noticing.case()
+
+    with pytest.raises(announcing.NothingToHold):
+        announcing.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+
+    noticing.run(case)
+    noticing.finish_at_light(case)
+    noticing.report_pto(case)
+    noticing.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+    with pytest.raises(announcing.NothingToHold):
+        announcing.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+
+
+def test_what_is_not_on_hold_cannot_be_resumed(noticing: Road) -> None:
+    case = told(noticing)
+
+    with pytest.raises(announcing.NotOnHold):
+        announcing.resume_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
+def test_a_lost_answer_after_the_notice_is_settled_and_accepted_once(noticing: Road, fault: str) -> None:
+    case = told(noticing)
+    noticing.simulator.control.order_fault("accept", fault)
+
+    noticing.live(case, timedelta(days=10), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+
+    assert len(noticing.acceptances_of(case)) == 1
+    assert case.status == EnrollmentStatus.FINALIZED
+    accepted, newest = case.accepted_offer, AdvanceNotice.objects.latest("pk")
+    assert accepted is not None
+    assert is_no_worse(offered_plan(accepted), than=offered_plan(newest.offer)), "a dearer price is told anew first"
+
+
+def test_a_pause_when_the_notice_ends_is_waited_out(noticing: Road) -> None:
+    case = told(noticing)
+    pause = noticing.pause()
+    noticing.live(case, timedelta(days=4, hours=1))
+    assert case.next_step == Waiting.PAUSED
+    noticing.resume(pause)
+
+    noticing.live(case, timedelta(hours=2))
+
+    assert len(noticing.acceptances_of(case)) == 1
+    assert AdvanceNotice.objects.count() == 1
+
+
+def test_a_case_on_hold_can_be_closed_by_the_office(noticing: Road) -> None:
+    case = told(noticing)
+    announcing.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+    stopping.close_enrollment(
+        enrollment_id=case.pk, reason="The customer changed his mind.", by=OFFICE, at=noticing.clock.at
+    )
+    noticing.live(case, timedelta(days=5))
+
+    assert noticing.acceptances_of(case) == []
