@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import F
 
 from core.dates import chicago_day
@@ -48,8 +49,25 @@ def _insert_unless_known(delivery: WebhookDelivery) -> None:
     table = quote(WebhookDelivery._meta.db_table)
     # Only names of the model's own columns are written into the statement.
     statement = f"INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT (event_key) DO NOTHING"  # noqa: S608  # nosec B608
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+    _execute(statement, values)
+
+
+def _execute(statement: str, values: list[Any]) -> None:
+    """
+    Send a statement that may be sent twice on the kept connection, and on a fresh one if the kept one turns out dead.
+
+    Looking first whether a kept connection lives would cost each webhook a journey of its own.
+    """
+    connection.health_check_done = True  # type: ignore[attr-defined]  # the stubs lack it
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
+    except OperationalError:
+        if connection.in_atomic_block or connection.is_usable():
+            raise
+        connection.close()
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
 
 
 @repeatable

@@ -56,8 +56,8 @@ view has no middleware, makes the same HMAC check and one insert into a table of
 
 Rounds of {kept["requests"]} webhooks, ours and bare: {_rounds(kept)}.
 
-What ours does besides: it looks at a connection that it kept before using it again, parses the event for its id, keeps
-the headers and a hash, and fills the indexes by which sweeps and screens find the row.
+What ours does besides: it parses the event for its id, keeps the headers and a hash, and fills the indexes by which
+sweeps and screens find the row.
 
 {_ran(kept)}"""
 

@@ -1,5 +1,7 @@
 """The database's faults, cell by cell, against a real PostgreSQL that is killed and restarted."""
 
+import hashlib
+import hmac
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -69,6 +71,24 @@ def test_P2_connections_cut_between_answer_and_commit(house: House) -> None:
     house.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER + 30)
     assert house.calls(case, "accept") == 1
     assert house.calls(case, "finalize") == 1
+
+
+def test_P2_webhooks_find_dead_connections_and_are_stored_all_the_same(house: House) -> None:
+    secret = house.environment["LIGHT_WEBHOOK_SECRET"]
+    before = WebhookDelivery.objects.count()
+
+    def post() -> int:
+        body = f'{{"uuid": "{uuid.uuid4()}", "event": "account.updated"}}'.encode()
+        signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+        headers = {"X-Light-Signature": signature, "Content-Type": "application/json"}
+        return requests.post(f"{house.site_url}/webhooks/light/", data=body, headers=headers, timeout=30).status_code
+
+    answers = [post() for _ in range(16)]
+    assert cut_other_connections() > 0
+    answers += [post() for _ in range(16)]
+
+    assert answers == [200] * 32
+    assert WebhookDelivery.objects.count() == before + 32
 
 
 @contextmanager
