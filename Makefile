@@ -59,7 +59,7 @@ test-overload: $(VENV)/dev.stamp ## A thousand go-lives in a minute, with a Ligh
 		$(PY) -m pytest tests/services/test_overload.py -k worked_off -p no:cacheprovider -s $(ARGS)
 
 bench: $(VENV)/dev.stamp ## Measure beside bare contenders and write docs/benchmarks.md; ARGS names one
-	@.ci/services.sh run postgres redis -- $(PY) -m tests.bench $(ARGS)
+	@.ci/services.sh run postgres redis s3 -- $(PY) -m tests.bench $(ARGS)
 
 test-property: $(VENV)/dev.stamp ## Try 100 orders of everything that can happen to several cases, the same each time
 	@INTERLEAVED_EXAMPLES=100 $(SUITE) tests/property $(ARGS)

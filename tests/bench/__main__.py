@@ -11,12 +11,13 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
 django.setup()
 
-from tests.bench import documents, sweep, webhooks  # noqa: E402 - the settings come first
+from tests.bench import documents, enrollments, sweep, webhooks  # noqa: E402 - the settings come first
 from tests.bench.page import write_page  # noqa: E402
 from tests.bench.results import Results  # noqa: E402
 
 BENCHMARKS: dict[str, Callable[[], dict[str, object]]] = {
     "webhooks": webhooks.measure,
+    "enrollments": enrollments.measure,
     "documents": documents.measure,
     "sweep": sweep.measure,
     "sweep-large": sweep.measure_large,

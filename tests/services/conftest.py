@@ -1,31 +1,17 @@
 """Servers and a house for each test process, started once; every test finds the house whole."""
 
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import environ
-import psycopg
 import pytest
-from django.core.management import call_command
 from django.db import connections
-from django.test.utils import override_settings
 from pytest_django.plugin import DjangoDbBlocker
 
-from config.settings import base
-from tests.services.house import LEASE_SECONDS, SETTLING_SECONDS, SWEEP_SECONDS, House
-from tests.services.servers import ROOT, S3Server, Servers, s3_server
+from tests.services.building import built_house, own_servers
+from tests.services.house import House
+from tests.services.servers import S3Server, Servers, s3_server
 from tests.services.wire import Wire
 
-LONGEST_SETUP_SECONDS = 300
-SECRETS = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "LIGHT_WEBHOOK_SECRET")
-KEPT = ("PATH", "HOME", "LANG")
 LONGEST_TEST_SECONDS = 600
 
 
@@ -39,15 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
-    folder = Path(tempfile.mkdtemp(prefix="switchyard-house-", dir="/tmp"))
-    folder.chmod(0o755)  # PostgreSQL does not run as root
-    started = Servers(folder)
-    try:
-        started.start("postgres", "redis")
+    with own_servers() as started:
         yield started
-    finally:
-        started.stop()
-        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")
@@ -64,79 +43,8 @@ def wire(s3: S3Server) -> Iterator[Wire]:
 
 @pytest.fixture(scope="session")
 def started_house(servers: Servers, s3: S3Server, wire: Wire, django_db_blocker: DjangoDbBlocker) -> Iterator[House]:
-    name = f"house_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(f"{servers.postgres_url}/postgres", autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    data_folder = servers.folder / "data"
-    data_folder.mkdir()
-    environment = {
-        **{name: os.environ[name] for name in (*KEPT, *SECRETS) if name in os.environ},
-        "DJANGO_SETTINGS_MODULE": "config.settings.local",
-        "PYTHONUNBUFFERED": "1",
-        "DATA_DIR": str(data_folder),
-        "DATABASE_URL": f"{servers.postgres_url}/{name}",
-        "CELERY_BROKER_URL": servers.redis_url,
-        "SWEEP_SECONDS": str(SWEEP_SECONDS),
-        "DOUBT_SETTLING_SECONDS": str(SETTLING_SECONDS),
-        "ADVANCE_NOTICE_DAYS": "0",
-        "LEASE_SECONDS": str(LEASE_SECONDS),
-        "STORAGE_S3_BUCKET": f"house-{uuid.uuid4().hex[:8]}",
-        "STORAGE_S3_ENDPOINT_URL": wire.url,
-        "AWS_ACCESS_KEY_ID": s3.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": s3.secret_access_key,
-    }
-    for command in (["migrate", "--noinput", "--verbosity", "0"], ["load_poa_wording"]):
-        subprocess.run(  # noqa: S603 - our own commands
-            [sys.executable, "manage.py", *command],
-            cwd=ROOT,
-            env=environment,
-            check=True,
-            capture_output=True,
-            timeout=LONGEST_SETUP_SECONDS,
-        )
-    with django_db_blocker.unblock(), _settings_of_the_house(environment, data_folder):
-        call_command("prepare_storage")
-        house = House(
-            servers=servers,
-            wire=wire,
-            database_url=environment["DATABASE_URL"],
-            folder=servers.folder,
-            environment=environment,
-        )
-        try:
-            yield house
-        finally:
-            house.close()
-            connections.close_all()
-
-
-class _settings_of_the_house:  # noqa: N801 - reads as a statement
-    """Let this process use the house's database, bucket, folder and password hashes for as long as it lasts."""
-
-    def __init__(self, environment: dict[str, str], data_folder: Path) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            storages: dict[str, Any] = {
-                "default": base._document_storage(),
-                "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-            }
-        self._settings = override_settings(
-            STORAGES=storages, DATA_DIR=data_folder, PASSWORD_HASHERS=base.PASSWORD_HASHERS
-        )
-        self._database = environ.Env.db_url_config(environment["DATABASE_URL"]) | {"CONN_HEALTH_CHECKS": True}
-
-    def __enter__(self) -> None:
-        self._settings.enable()
-        self._databases = connections.settings
-        connections.settings = connections.configure_settings({"default": self._database})
-        del connections["default"]
-
-    def __exit__(self, *_problem: object) -> None:
-        connections["default"].close()
-        connections.settings = self._databases
-        del connections["default"]
-        self._settings.disable()
+    with django_db_blocker.unblock(), built_house(servers, s3, wire) as house:
+        yield house
 
 
 @pytest.fixture

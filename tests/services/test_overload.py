@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max
 
 from core.clock import now
 from core.models import LastSweep
@@ -22,7 +22,7 @@ from enrollments.states import EnrollmentStatus
 from tests.bench.page import write_page
 from tests.bench.results import Results
 from tests.invariants import differences_from_light
-from tests.services.house import WORKERS, House
+from tests.services.house import WORKERS, House, busy
 
 CASES = int(os.environ.get("OVERLOAD_CASES", "40"))
 CALLS_PER_SECOND = int(os.environ.get("OVERLOAD_CALLS_PER_SECOND", "5"))
@@ -53,32 +53,6 @@ class Flood:
     @property
     def ratio(self) -> float:
         return self.seconds / self.shortest_seconds
-
-
-def ready_cases(house: House, count: int) -> list[Enrollment]:
-    """Cases that wait for nothing but the permission to operate, watched with one query however many they are."""
-    cases = [house.open_case() for _ in range(count)]
-    ours = Enrollment.objects.filter(pk__in=[case.pk for case in cases])
-    patience = 60 + 2 * count
-    house.until(
-        lambda: not busy(ours).exists() and not ours.filter(attested_at__isnull=True).exists(),
-        "Light knows the customers",
-        seconds=patience,
-        is_checked=False,
-    )
-    for case in ours.select_related("site"):
-        house.light.complete(str(case.light_account_uuid), esi_id=case.site.esi_id)
-    house.until(
-        lambda: not busy(ours).exists() and not ours.exclude(next_step="GO_LIVE").exists(),
-        "the cases wait for go-live",
-        seconds=patience,
-        is_checked=False,
-    )
-    return cases
-
-
-def busy(cases: QuerySet[Enrollment]) -> QuerySet[Enrollment]:
-    return cases.filter(Q(lease_until__isnull=False) | Q(due_at__lte=now()))
 
 
 @contextmanager
@@ -146,7 +120,7 @@ def assert_each_once(house: House, cases: list[Enrollment]) -> None:
 @pytest.mark.timeout(3 * 60 * 60 if IS_KEPT else 240)
 @pytest.mark.parametrize("retry_after", ["1"] if IS_KEPT else ["1", ""], ids=lambda text: f"retry_after_{text}")
 def test_O1_a_flood_is_worked_off_as_fast_as_light_allows(house: House, retry_after: str) -> None:
-    cases = ready_cases(house, CASES)
+    cases = house.ready_cases(CASES, is_checked=False)
     if IS_KEPT:  # as it is with customers: nobody's account was read a moment ago
         time.sleep(Policy().fresh_reading.total_seconds())
 
@@ -163,7 +137,7 @@ def test_O1_a_flood_is_worked_off_as_fast_as_light_allows(house: House, retry_af
 
 
 def test_O1_a_limit_believed_too_high_is_found_by_light_refusing(house: House) -> None:
-    cases = ready_cases(house, 20)
+    cases = house.ready_cases(20, is_checked=False)
 
     with few_calls_allowed(house, believed=2 * CALLS_PER_SECOND, retry_after=""):
         seen = flood(house, cases)

@@ -1,0 +1,116 @@
+"""
+Enrollments a second from permission to operate to finalized, beside a bare loop that makes the same calls.
+
+Both have as many processes and the same stand-in for Light, which answers at once or after 50 ms.
+"""
+
+import json
+import subprocess
+import sys
+from contextlib import ExitStack
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Max
+from django.test.utils import setup_test_environment, teardown_test_environment
+
+from core.clock import now
+from core.dates import chicago_day
+from core.queue import TaskName
+from enrollments.models import Enrollment, RemoteCall
+from enrollments.states import EnrollmentStatus
+from simulator.server import DEFAULT_APP_TOKEN
+from tests.bench.parts import compare
+from tests.factories import installations as made
+from tests.services.building import built_house, own_servers
+from tests.services.house import WORKERS, House, busy
+from tests.services.servers import ROOT, s3_server
+from tests.services.wire import Wire
+
+ROUNDS = 3
+OURS_A_ROUND = 48
+BARE_A_ROUND = 200
+PROCESSES = 2 * len(WORKERS)
+REMOTE_SECONDS = (0.0, 0.05)
+LONGEST_ROUND_SECONDS = 300.0
+
+
+def measure() -> dict[str, object]:
+    with ExitStack() as stack:
+        setup_test_environment()
+        stack.callback(teardown_test_environment)
+        servers, s3 = stack.enter_context(own_servers()), s3_server()
+        wire = stack.enter_context(Wire(s3.endpoint_url))
+        house = stack.enter_context(built_house(servers, s3, wire))
+        house.make_whole()
+        ours_at_once(house, house.ready_cases(PROCESSES, is_checked=False))  # every process has loaded what it needs
+        return {
+            "processes": PROCESSES,
+            "ours_a_round": OURS_A_ROUND,
+            "bare_a_round": BARE_A_ROUND,
+            "latencies": [_beside(house, seconds) for seconds in REMOTE_SECONDS],
+        }
+
+
+def _beside(house: House, remote_seconds: float) -> dict[str, object]:
+    ours, bare, calls = [], [], 0
+    for _ in range(ROUNDS):
+        cases = house.ready_cases(OURS_A_ROUND, is_checked=False)
+        accounts = bare_accounts(house, BARE_A_ROUND)
+        if remote_seconds:
+            house.light.order_fault("*", "delay", seconds=remote_seconds, times=None)
+        began_at = now()
+        ours.append(ours_at_once(house, cases))
+        calls += RemoteCall.objects.filter(at__gt=began_at, path__startswith="/v1/").count()
+        bare.append(bare_at_once(house, accounts))
+        house.light.clear_faults()
+    return {
+        "remote_ms": round(remote_seconds * 1000),
+        "calls_each": round(calls / ROUNDS / OURS_A_ROUND, 2),
+        **compare(ours, bare),
+    }
+
+
+def ours_at_once(house: House, cases: list[Enrollment]) -> float:
+    """Report all permissions in one transaction, so that all begin in one instant; give enrollments a second."""
+    ours = Enrollment.objects.filter(pk__in=[case.pk for case in cases])
+    with transaction.atomic():
+        for case in cases:
+            made.go_live_report(case.installations.get(), at=now())
+    began_at = now()
+    for site_id in ours.values_list("site_id", flat=True):
+        house.send(TaskName.CASE_CHANGED, site_id=site_id)
+    house.until(
+        lambda: not ours.exclude(status=EnrollmentStatus.FINALIZED).exists(),
+        "every case is finalized",
+        seconds=LONGEST_ROUND_SECONDS,
+        is_checked=False,
+    )
+    last = ours.aggregate(at=Max("finalized_at"))["at"]
+    house.until(lambda: not busy(ours).exists(), "all is quiet again", is_checked=False)
+    return float(len(cases) / (last - began_at).total_seconds())
+
+
+def bare_accounts(house: House, count: int) -> list[dict[str, str]]:
+    """Accounts at the stand-in that are as ready as ours, made without us."""
+    accounts: list[dict[str, str]] = json.loads(_loop(house, "prepare", {"count": count}))["accounts"]
+    return accounts
+
+
+def bare_at_once(house: House, accounts: list[dict[str, str]]) -> float:
+    start = chicago_day(now()) + timedelta(days=10)
+    told = {"accounts": accounts, "processes": PROCESSES, "start": start.isoformat()}
+    return len(accounts) / float(json.loads(_loop(house, "enroll", told))["seconds"])
+
+
+def _loop(house: House, command: str, told: dict[str, object]) -> str:
+    arguments = [sys.executable, "-m", "tests.bench.bare.loop", command, house.light_url, DEFAULT_APP_TOKEN]
+    return subprocess.run(  # noqa: S603 - our own command
+        arguments,
+        cwd=ROOT,
+        input=json.dumps(told),
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=LONGEST_ROUND_SECONDS,
+    ).stdout
