@@ -66,9 +66,9 @@ def _enrollments(kept: Mapping[str, Any] | None) -> str:
     head = """## Enrollments
 
 From the report of the permission to operate to the finalized enrollment: web, two workers of two processes and two
-schedulers, on PostgreSQL, Redis and an S3 server. The bare loop makes the same calls (plans, token, acceptance, reading,
-finalizing) from as many processes and keeps nothing. Light's stand-in runs beside both. Goal: 0.5 of it where Light answers
-at once, 0.95 where each answer takes 50 ms.
+schedulers, on PostgreSQL, Redis and an S3 server. The bare loop makes the same calls (plans, token, acceptance,
+reading, finalizing) from as many processes and keeps nothing. Light's stand-in runs beside both. Goal: 0.5 of it where
+Light answers at once, 0.95 where each answer takes 50 ms.
 """
     if kept is None:
         return f"{head}\nNot measured yet: `make bench ARGS=enrollments`.\n"
@@ -83,10 +83,10 @@ at once, 0.95 where each answer takes 50 ms.
 
 Rounds of {kept["ours_a_round"]} of ours and {kept["bare_a_round"]} bare, with {kept["processes"]} processes.
 
-What ours does besides, and what nearly all of its time is: before each of the three writes it decides under lock, keeps the
-request, and decides once more right before it is sent; each step goes into the case's history and the hash-chained journal;
-the sealed file is read back and its seal checked before the acceptance; offers are judged and kept; the webhooks that Light
-sends are checked, stored and matched.
+What ours does besides, and what nearly all of its time is: before each of the three writes it decides under lock,
+keeps the request, and decides once more right before it is sent; each step goes into the case's history and the
+hash-chained journal; the sealed file is read back and its seal checked before the acceptance; offers are judged and
+kept; the webhooks that Light sends are checked, stored and matched.
 
 {_ran(kept)}"""
 
