@@ -119,6 +119,7 @@ UNFOLD: dict[str, Any] = {
                     _records("Enrollment events", "enrollments", "enrollmentevent", "history"),
                     _records("Evidence", "poa_documents", "evidenceentry", "history_edu"),
                     _records("Time stamps of seals", "poa_documents", "sealtimestamp", "approval"),
+                    _records("Answers of issuers", "poa_documents", "issuersanswer", "verified_user"),
                     _records("Journal anchors", "poa_documents", "journalanchor", "anchor"),
                     _records("Proofs of destruction", "poa_documents", "destructionproof", "delete_forever"),
                     _records("Consents", "poa_documents", "consentrecord", "fact_check"),

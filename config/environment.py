@@ -407,6 +407,16 @@ _TABLE = (
         _FILES,
     ),
     Variable(
+        "POA_SEAL_LONG_TERM",
+        "no",
+        "yes or no",
+        "Whether sealed documents carry what the issuer of the seal's certificate says about it (OCSP or CRL), so that "
+        "they can be judged when the issuer is gone. For a bought certificate, with those above it in "
+        "`POA_SEAL_KEY_FILE`. It is asked ahead: no signature waits for it.",
+        switch,
+        _FILES,
+    ),
+    Variable(
         "EMAIL_URL",
         "",
         "smtp://…, smtp+tls://…, smtp+ssl://…, consolemail:// or filemail:///…",

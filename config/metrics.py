@@ -93,6 +93,11 @@ def gauges(numbers: Numbers, *, now: datetime) -> Iterator[Gauge]:
         ("switchyard_closing_windows", "Open cases whose last day to act is near.", numbers.windows_closing),
         ("switchyard_failing_seals", "Signed documents that could not be stored yet.", numbers.failing_seals),
         ("switchyard_unstored_proofs", "Proofs that wait in the database for the storage.", numbers.unstored_proofs),
+        (
+            "switchyard_given_up_plan_documents",
+            "Documents of accepted plans that could not be fetched and are given up.",
+            numbers.plan_documents_given_up,
+        ),
         ("switchyard_unsettled_webhooks", "Webhooks kept and not settled yet.", numbers.unsettled_deliveries),
         ("switchyard_differences", "Differences that the last reconciliation found.", numbers.differences),
         ("switchyard_writes_stopped", "1 while all writes to Light are stopped.", bool(numbers.writes_stopped_because)),

@@ -32,6 +32,7 @@ class TaskName(StrEnum):
     SWEEP_POAS = "poa_documents.sweep"
     CHECK_SEALED_FILES = "poa_documents.check_sealed_files"
     ANCHOR_JOURNAL = "poa_documents.anchor_journal"
+    ASK_ISSUERS = "poa_documents.ask_issuers"
     CASE_CHANGED = "enrollments.case_changed"
     ADVANCE_ENROLLMENT = "enrollments.advance"
     SETTLE_DELIVERY = "enrollments.settle_delivery"

@@ -32,10 +32,12 @@ class AlarmCode(StrEnum):
     WINDOWS_CLOSING = "WINDOWS_CLOSING"
     SEALS_FAILING = "SEALS_FAILING"
     PROOFS_NOT_STORED = "PROOFS_NOT_STORED"
+    PLAN_DOCUMENTS_MISSING = "PLAN_DOCUMENTS_MISSING"
     DIFFERENCES_AT_LIGHT = "DIFFERENCES_AT_LIGHT"
     NOT_RECONCILED = "NOT_RECONCILED"
     SEAL_KEY_UNUSABLE = "SEAL_KEY_UNUSABLE"
     SEAL_KEY_ENDS = "SEAL_KEY_ENDS"
+    SEAL_UNANSWERED = "SEAL_UNANSWERED"
     DOCUMENTS_DAMAGED = "DOCUMENTS_DAMAGED"
     JOURNAL_BROKEN = "JOURNAL_BROKEN"
     JOURNAL_NOT_ANCHORED = "JOURNAL_NOT_ANCHORED"
@@ -52,6 +54,7 @@ CONCERN_THE_PROCESSES = frozenset(
         AlarmCode.PROOFS_NOT_STORED,
         AlarmCode.SEAL_KEY_UNUSABLE,
         AlarmCode.SEAL_KEY_ENDS,
+        AlarmCode.SEAL_UNANSWERED,
         AlarmCode.DOCUMENTS_DAMAGED,
         AlarmCode.JOURNAL_BROKEN,
         AlarmCode.JOURNAL_NOT_ANCHORED,
@@ -78,6 +81,7 @@ class Numbers:
     first_window_closes: date | None = None
     failing_seals: int = 0
     unstored_proofs: int = 0
+    plan_documents_given_up: int = 0
     unsettled_deliveries: int = 0
     swept_at: dict[str, datetime | None] = field(default_factory=dict)
     writes_stopped_because: str = ""
@@ -88,6 +92,7 @@ class Numbers:
     damaged_documents: int = 0
     seal_key_problem: str = ""
     seal_key_ends_at: datetime | None = None
+    seal_unanswered_because: str = ""
     journal_problem: str = ""
     journal_unanchored_since: datetime | None = None
 
@@ -193,6 +198,13 @@ def _about_files(numbers: Numbers) -> Iterator[Alarm]:
             f"{numbers.unstored_proofs} proofs wait in the database because they could not be stored.",
             "Nothing is lost and storing is tried again. Check the storage.",
         )
+    if numbers.plan_documents_given_up:
+        yield Alarm(
+            AlarmCode.PLAN_DOCUMENTS_MISSING,
+            f"{numbers.plan_documents_given_up} documents of accepted plans could not be fetched and are given up.",
+            "Open them to see why. Allow their address (LIGHT_DOCUMENT_ORIGINS) or ask the retailer, then press "
+            "“Fetch the plan's documents” on the case.",
+        )
 
 
 def _about_seals(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
@@ -213,6 +225,12 @@ def _about_seals(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
             AlarmCode.SEAL_KEY_ENDS,
             f"The certificate of the seal ends on {chicago_day(numbers.seal_key_ends_at)}.",
             "Get the next one now. From that day on nothing can be sealed; what is sealed already goes on counting.",
+        )
+    if numbers.seal_unanswered_because:
+        yield Alarm(
+            AlarmCode.SEAL_UNANSWERED,
+            f"Sealed documents say nothing of the issuer of the seal: {numbers.seal_unanswered_because}.",
+            "They count all the same. Run “manage.py seal ask”; to do without, set POA_SEAL_LONG_TERM to no.",
         )
 
 

@@ -8,7 +8,7 @@ from django.db.models import Count, Max, Min, Q
 from core.dates import chicago_day
 from core.models import CaseChange, LastSweep
 from core.queue import TaskName
-from enrollments import stops
+from enrollments import queries, stops
 from enrollments.alarms import DAYS_BEFORE_WINDOW_CLOSES, Numbers
 from enrollments.models import Difference, Enrollment, EnrollmentEvent, LightWrite, Pause, ReconciliationRun
 from enrollments.models import WebhookDelivery as Delivery
@@ -21,6 +21,7 @@ from enrollments.states import (
     WriteStatus,
 )
 from installations.models import KeptProof, ProofFile
+from poa_documents.actions import check_not_revoked, why_unanswered
 from poa_documents.models import EvidenceEntry, JournalAnchor, PoaDocument
 from poa_documents.seal.keys import SealKeyUnusable, current_key
 from poa_documents.states import PoaStatus
@@ -50,7 +51,7 @@ def measure(*, now: datetime) -> Numbers:
     swept = dict(LastSweep.objects.values_list("task", "at"))
     run = ReconciliationRun.objects.filter(finished_at__isnull=False).first()
     complete = ReconciliationRun.objects.filter(unread_count=0).aggregate(at=Max("finished_at"))
-    seal_key_problem, seal_key_ends_at = _seal_key(now)
+    seal_key_problem, seal_key_ends_at, seal_unanswered_because = _seal_key(now)
     anchor = JournalAnchor.objects.order_by("-number").only("made_at", "problem").first()
     return Numbers(
         expects_webhooks=bool(settings.LIGHT_WEBHOOK_SECRETS),
@@ -69,6 +70,7 @@ def measure(*, now: datetime) -> Numbers:
         unstored_proofs=sum(
             model.objects.filter(unstored_content__isnull=False).count() for model in (ProofFile, KeptProof)
         ),
+        plan_documents_given_up=queries.plan_documents_given_up().count(),
         unsettled_deliveries=Delivery.objects.filter(settled_at__isnull=True).count(),
         swept_at={task.value: swept.get(task.value) for task in SWEEPS},
         writes_stopped_because=stops.why_writes_are_stopped(),
@@ -79,18 +81,20 @@ def measure(*, now: datetime) -> Numbers:
         damaged_documents=PoaDocument.objects.filter(file_damaged_at__isnull=False).count(),
         seal_key_problem=seal_key_problem,
         seal_key_ends_at=seal_key_ends_at,
+        seal_unanswered_because=seal_unanswered_because,
         journal_problem=anchor.problem if anchor else "",
         journal_unanchored_since=anchor.made_at if anchor else _first_evidence_at(),
     )
 
 
-def _seal_key(now: datetime) -> tuple[str, datetime | None]:
+def _seal_key(now: datetime) -> tuple[str, datetime | None, str]:
     try:
         key = current_key(settings.POA_SEAL_KEY_FILE, settings.POA_SEAL_PASSPHRASE)
         key.check_in_force(now)
+        check_not_revoked(key)
     except SealKeyUnusable as problem:
-        return str(problem), None
-    return "", key.ends_at
+        return str(problem), None, ""
+    return "", key.ends_at, why_unanswered(key, at=now)
 
 
 def _first_evidence_at() -> datetime | None:

@@ -13,6 +13,7 @@ from enrollments.models import (
     EnrollmentEvent,
     LightWrite,
     Pause,
+    PlanDocument,
     RemoteCall,
     WebhookDelivery,
     WebhookRefusal,
@@ -148,6 +149,15 @@ def failing_seals() -> "QuerySet[PoaDocument]":
         PoaDocument.objects.filter(status=PoaStatus.SEALING, seal_failures__gt=0)
         .select_related("customer", "site")
         .order_by("signed_at")
+    )
+
+
+def plan_documents_given_up() -> "QuerySet[PlanDocument]":
+    """Give the documents of plans whose fetching was given up: a person must decide."""
+    return (
+        PlanDocument.objects.filter(stored_at__isnull=True, due_at__isnull=True)
+        .select_related("offer__enrollment__customer")
+        .order_by("owed_since", "pk")
     )
 
 

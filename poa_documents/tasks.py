@@ -32,6 +32,11 @@ def anchor_journal_task(**_later: object) -> str:
     return actions.anchor_journal(at=clock.now()).value
 
 
+@shared_task(name=TaskName.ASK_ISSUERS.value, acks_late=True)
+def ask_issuers_task(**_later: object) -> str:
+    return actions.ask_issuers(at=clock.now()).value
+
+
 @shared_task(name=TaskName.SETTLE_CONTACT_CHANGE.value, acks_late=True)
 def settle_contact_change_task(*, change_id: int, **_later: object) -> str:
     return f"{actions.settle_contact_change(change_id=change_id, at=clock.now())} links ended"

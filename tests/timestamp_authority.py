@@ -1,7 +1,7 @@
 """A time-stamping authority on this machine: real HTTP, real RFC 3161 answers, and faults to order."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,11 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.sign.timestamps.dummy_client import DummyTimeStamper
 
+Certify = Callable[[rsa.RSAPrivateKey], x509.Certificate]
+
 
 class Authority:
     """Counts what it was asked; `fault` makes it answer otherwise."""
 
-    def __init__(self, *, is_for_stamping: bool = True) -> None:
+    def __init__(self, *, is_for_stamping: bool = True, certified_by: Certify | None = None) -> None:
         self.asked = 0
         self.fault = ""
         self.url = ""
@@ -28,15 +30,19 @@ class Authority:
         usage = ExtendedKeyUsageOID.TIME_STAMPING if is_for_stamping else ExtendedKeyUsageOID.CLIENT_AUTH
         now = datetime.now(tz=UTC)
         self.certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=365))
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=True)
-            .sign(key, hashes.SHA256())
+            certified_by(key)
+            if certified_by
+            else (
+                x509.CertificateBuilder()
+                .subject_name(name)
+                .issuer_name(name)
+                .public_key(key.public_key())
+                .serial_number(x509.random_serial_number())
+                .not_valid_before(now - timedelta(days=1))
+                .not_valid_after(now + timedelta(days=365))
+                .add_extension(x509.ExtendedKeyUsage([usage]), critical=True)
+                .sign(key, hashes.SHA256())
+            )
         )
         self._stamper = DummyTimeStamper(
             asn1_x509.Certificate.load(self.certificate.public_bytes(serialization.Encoding.DER)),
@@ -59,8 +65,10 @@ class Authority:
 
 
 @contextmanager
-def time_stamping_authority(*, is_for_stamping: bool = True) -> Iterator[Authority]:
-    authority = Authority(is_for_stamping=is_for_stamping)
+def time_stamping_authority(
+    *, is_for_stamping: bool = True, certified_by: Certify | None = None
+) -> Iterator[Authority]:
+    authority = Authority(is_for_stamping=is_for_stamping, certified_by=certified_by)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -297,6 +297,11 @@ CELERY_BEAT_SCHEDULE |= {
         "schedule": crontab(hour="8", minute="20"),
         "options": {"expires": 3600},
     },
+    TaskName.ASK_ISSUERS.value: {
+        "task": TaskName.ASK_ISSUERS.value,
+        "schedule": crontab(minute="50"),
+        "options": {"expires": 3600},
+    },
 }
 if CELERY_BROKER_URL.startswith("redis"):
     CELERY_DB_REUSE_MAX = 1_000_000_000  # never closed by Celery: config.celery looks at connections around each task
@@ -338,6 +343,7 @@ POA_SEAL_KEY_FILE: str = read("POA_SEAL_KEY_FILE") or str(DATA_DIR / "seal.p12")
 POA_SEAL_PASSPHRASE: str = read("POA_SEAL_PASSPHRASE")
 POA_SEAL_TIMESTAMP_URL: str = read("POA_SEAL_TIMESTAMP_URL")
 POA_SEAL_TIMESTAMP_CA_FILE: str = read("POA_SEAL_TIMESTAMP_CA_FILE")
+POA_SEAL_LONG_TERM: bool = read("POA_SEAL_LONG_TERM")
 POA_LINK_DAYS: int = read("POA_LINK_DAYS")
 POA_CODE_MINUTES: int = read("POA_CODE_MINUTES")
 POA_IDLE_MINUTES: int = read("POA_IDLE_MINUTES")

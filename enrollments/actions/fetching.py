@@ -108,6 +108,7 @@ def fetch_document(*, document_id: int, fetcher: DocumentFetcher, at: datetime) 
             "kind": current.kind,
             "sha256": file.sha256,
             "size_bytes": file.size_bytes,
+            "storage_key": file.key,
         }
         reason = f"{current.get_kind_display()}, {file.size_bytes} bytes."
         note(enrollment, "store_plan_document", by=SYSTEM, at=at, reason=reason, details=details)

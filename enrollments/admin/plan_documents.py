@@ -1,13 +1,32 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 
 from core import stored_files
 from core.admin_site import Button, Press, RecordAdmin, as_download, display
 from core.stored_files import FileAltered, StoredFile
 from enrollments.light.documents import SUFFIXES
 from enrollments.models import PlanDocument
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, _request: HttpRequest, _model_admin: object) -> list[tuple[str, str]]:
+        return [("given-up", "Given up"), ("owed", "Not fetched yet"), ("stored", "Stored")]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[PlanDocument]) -> QuerySet[PlanDocument] | None:
+        match self.value():
+            case "given-up":
+                return queryset.filter(stored_at__isnull=True, due_at__isnull=True)
+            case "owed":
+                return queryset.filter(stored_at__isnull=True, due_at__isnull=False)
+            case "stored":
+                return queryset.filter(stored_at__isnull=False)
+        return None
 
 
 def _download(press: Press) -> HttpResponse:
@@ -24,7 +43,7 @@ def _is_stored(document: Any) -> bool:
 @admin.register(PlanDocument)
 class PlanDocumentAdmin(RecordAdmin):
     list_display = ("__str__", "state", "owed_since", "stored_at", "size_bytes")
-    list_filter = ("kind", "content_type", "stored_at")
+    list_filter = (StateFilter, "kind", "content_type", "stored_at")
     search_fields = ("offer__enrollment__site__esi_id", "sha256", "url")
     list_select_related = ("offer",)
     fields = (

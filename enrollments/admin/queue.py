@@ -124,6 +124,19 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
             f"{reverse('admin:poa_documents_poadocument_changelist')}?status__exact=SEALING",
         ),
         _alert(
+            "Documents of plans that could not be fetched",
+            "The acceptance stands. Open one to see why, then press “Fetch the plan's documents” on its case.",
+            [
+                Cell(
+                    f"{document.get_kind_display()} for {document.offer.enrollment.customer}",
+                    page_of(document),
+                    note=document.last_error[:120],
+                )
+                for document in queries.plan_documents_given_up()[: ALERTS_SHOWN + 1]
+            ],
+            f"{reverse('admin:enrollments_plandocument_changelist')}?state=given-up",
+        ),
+        _alert(
             "Webhooks that could not be settled",
             "Reading the account does the same work; open one to see why.",
             [

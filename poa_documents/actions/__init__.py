@@ -56,9 +56,11 @@ from poa_documents.actions.sealing import SealOutcome, seal_poa
 from poa_documents.actions.signing import ConsentIncomplete, SignOutcome, sign_poa
 from poa_documents.actions.sweeping import sweep_poas
 from poa_documents.actions.timestamping import stamp_later
+from poa_documents.actions.vouching import AskOutcome, ask_issuers, check_not_revoked, why_unanswered
 
 __all__ = [
     "AnchorOutcome",
+    "AskOutcome",
     "CheckOutcome",
     "CodeAnswer",
     "CodeVerdict",
@@ -83,6 +85,8 @@ __all__ = [
     "WordsChanged",
     "anchor_journal",
     "ask_for_code",
+    "ask_issuers",
+    "check_not_revoked",
     "check_sealed_files",
     "choose_language",
     "confirm_paper",
@@ -110,4 +114,5 @@ __all__ = [
     "use_authority",
     "verify_or_suspend",
     "void_poa",
+    "why_unanswered",
 ]

@@ -1,5 +1,6 @@
 """From a kept signature to a stored, proven file: only then is a POA signed."""
 
+import hashlib
 import logging
 import threading
 from datetime import datetime, timedelta
@@ -15,15 +16,15 @@ from core.dates import chicago_midnight
 from core.stored_files import FileNotStored, StoredFile, store
 from core.transactions import repeatable
 from poa_documents import evidence
-from poa_documents.actions import timestamping
+from poa_documents.actions import timestamping, vouching
 from poa_documents.actions.drafting import owe_mail
 from poa_documents.guards import STORED_AFTER_END
 from poa_documents.models import MailKind, PoaDocument, SealTimestamp
 from poa_documents.moves import lock, take_move
-from poa_documents.pdf import render_pdf, signed_document_of
+from poa_documents.pdf import SignedDocument, render_pdf, signed_document_of
 from poa_documents.phrases import phrases_in
 from poa_documents.seal.keys import SealKey, SealKeyUnusable, current_key
-from poa_documents.seal.terms import Timestamp, TimestampNotGiven, Words
+from poa_documents.seal.terms import Answers, Timestamp, TimestampNotGiven, Words
 from poa_documents.states import PoaStatus
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,8 @@ def seal_poa(*, poa_id: int, at: datetime, within_seconds: float = STORAGE_LIMIT
     try:
         key = current_key(settings.POA_SEAL_KEY_FILE, settings.POA_SEAL_PASSPHRASE)
         key.check_in_force(at)
-        content, timestamp = _sealed(poa, key)
+        vouching.check_not_revoked(key)
+        content, timestamp, answers = _sealed(poa, key)
         file = _store_within(within_seconds, content)
     except SealKeyUnusable as problem:
         _put_off(poa_id, problem=str(problem), at=at)
@@ -67,10 +69,19 @@ def seal_poa(*, poa_id: int, at: datetime, within_seconds: float = STORAGE_LIMIT
     except FileNotStored as problem:
         _put_off(poa_id, problem=str(problem), at=at)
         return SealOutcome.WAITING_FOR_STORAGE
-    return _conclude(poa_id, file, key=key, timestamp=timestamp, at=at)
+    return _conclude(poa_id, file, key=key, timestamp=timestamp, answers=answers, at=at)
 
 
-def _sealed(poa: PoaDocument, key: SealKey) -> tuple[bytes, Timestamp | None]:
+def _sealed(poa: PoaDocument, key: SealKey) -> tuple[bytes, Timestamp | None, list[Answers]]:
+    """Seal, with what the issuers of our certificates said last inside: no signature waits for them."""
+    document = signed_document_of(poa)
+    answers = vouching.answers_for(key, at=document.signed_at)
+    return *_stamped(poa, document, key, answers), answers
+
+
+def _stamped(
+    poa: PoaDocument, document: SignedDocument, key: SealKey, answers: list[Answers]
+) -> tuple[bytes, Timestamp | None]:
     """
     Render and seal. A time stamp is kept as soon as it is there, so that every try makes the same bytes.
 
@@ -80,8 +91,7 @@ def _sealed(poa: PoaDocument, key: SealKey) -> tuple[bytes, Timestamp | None]:
 
     phrases = phrases_in(poa.template.language)["pdf"]
     words = Words(phrases["seal_field"], phrases["seal_reason"], settings.ORGANIZATION_NAME)
-    document = signed_document_of(poa)
-    make = partial(seal, render_pdf(document), key, words=words, signed_at=document.signed_at)
+    make = partial(seal, render_pdf(document), key, words=words, signed_at=document.signed_at, answers=answers)
     try:
         authority = timestamping.authority()
         if authority is None:
@@ -101,7 +111,9 @@ def _sealed(poa: PoaDocument, key: SealKey) -> tuple[bytes, Timestamp | None]:
 
 
 @repeatable
-def _conclude(poa_id: int, file: StoredFile, *, key: SealKey, timestamp: Timestamp | None, at: datetime) -> SealOutcome:
+def _conclude(
+    poa_id: int, file: StoredFile, *, key: SealKey, timestamp: Timestamp | None, answers: list[Answers], at: datetime
+) -> SealOutcome:
     poa = lock(poa_id)
     if poa.pdf_sha256:
         return SealOutcome.ALREADY_SEALED
@@ -115,6 +127,7 @@ def _conclude(poa_id: int, file: StoredFile, *, key: SealKey, timestamp: Timesta
         "seal_certificate_sha256": key.fingerprint,
         "seal_certificate_of": key.owner,
         "timestamp_authority_sha256": timestamp.authority_sha256 if timestamp else "",
+        "issuers_answers_sha256": [hashlib.sha256(each.archive).hexdigest() for each in answers],
     }
     if timestamp is None:
         SealTimestamp.objects.filter(poa=poa).delete()  # one for a seal that lost to this one

@@ -7,16 +7,14 @@ The same document, key and time stamp give the same bytes: ECDSA takes its nonce
 claimed time is that of the customer's signature, and the file's identifier is taken from its content.
 """
 
-import asyncio
 import hashlib
 import io
-from collections.abc import Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
 
 from asn1crypto import cms
 from asn1crypto import keys as asn1_keys
+from asn1crypto import pdf as asn1_pdf
 from asn1crypto import x509 as asn1_x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -30,13 +28,15 @@ from pyhanko.sign.signers.pdf_signer import PdfSigningSession
 from pyhanko.sign.timestamps import TimeStamper, TimestampRequestError
 from pyhanko.sign.timestamps.requests_client import RequestsHTTPTimeStamper
 from pyhanko.sign.validation import EmbeddedPdfSignature, async_validate_pdf_signature
+from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.generic_cms import validate_tst_signed_data
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from poa_documents.seal.keys import SealKey
-from poa_documents.seal.terms import SealBroken, Timestamp, TimestampAuthority, TimestampNotGiven, Words
+from poa_documents.seal.shared import SignerNotCarried, asn1_certificate, result_of, signer_of
+from poa_documents.seal.terms import Answers, SealBroken, Timestamp, TimestampAuthority, TimestampNotGiven, Words
 
 FIELD_NAME = "Seal"
 DIGEST = "sha256"
@@ -45,8 +45,6 @@ TIMESTAMP_TIMEOUT_SECONDS = 5
 # comes into the room.
 ROOM = 16_384
 ROOM_WITH_TIMESTAMP = 49_152
-
-_T = TypeVar("_T")
 
 
 # Sealing
@@ -60,24 +58,26 @@ def seal(
     signed_at: datetime,
     authority: TimestampAuthority | None = None,
     recorded: Timestamp | None = None,
+    answers: Sequence[Answers] = (),
 ) -> tuple[bytes, Timestamp | None]:
     """
     Certify the document so that any later change shows. Give the sealed file and the time stamp inside it.
 
     With an authority, `recorded` is used if it is about this very signature; otherwise a new one is asked for.
+    `answers` of issuers go into the file (PAdES B-LT) in the same step as the seal, which therefore covers them.
 
     :raises TimestampNotGiven: an authority was named and gives none; seal again without
     """
     stamper = _Stamper(authority, recorded) if authority or recorded else None
     signer = _Signer(
-        signing_cert=_asn1(key.certificate.public_bytes(serialization.Encoding.DER)),
+        signing_cert=asn1_certificate(key.certificate.public_bytes(serialization.Encoding.DER)),
         signing_key=asn1_keys.PrivateKeyInfo.load(
             key.private_key.private_bytes(
                 serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         ),
         cert_registry=SimpleCertificateStore.from_certs(
-            [_asn1(each.public_bytes(serialization.Encoding.DER)) for each in key.chain]
+            [asn1_certificate(each.public_bytes(serialization.Encoding.DER)) for each in key.chain]
         ),
     )
     metadata = signers.PdfSignatureMetadata(
@@ -98,11 +98,24 @@ def seal(
     pdf_signer = _PdfSigner(metadata, signer=signer, timestamper=stamper, new_field_spec=place)
     # A certificate that is younger than the signature cannot have signed in its moment.
     pdf_signer.claimed_at = max(signed_at, key.starts_at)
-    sealed = _result_of(
-        pdf_signer.async_sign_pdf(_Writer.over(pdf), bytes_reserved=ROOM_WITH_TIMESTAMP if stamper else ROOM)
-    )
+    writer = _Writer.over(pdf)
+    if answers:
+        _add_answers(writer, key, answers)
+    sealed = result_of(pdf_signer.async_sign_pdf(writer, bytes_reserved=ROOM_WITH_TIMESTAMP if stamper else ROOM))
     content: bytes = sealed.getvalue()
     return content, stamper.used if stamper else None
+
+
+def _add_answers(writer: "_Writer", key: SealKey, answers: Sequence[Answers]) -> None:
+    archives = [asn1_pdf.RevocationInfoArchival.load(each.archive) for each in answers]
+    chain = [key.certificate, *key.chain]
+    DocumentSecurityStore.supply_dss_in_writer(
+        writer,
+        None,
+        certs=[asn1_certificate(each.public_bytes(serialization.Encoding.DER)) for each in chain],
+        ocsps=[response for archive in archives for response in archive["ocsp"] or ()],
+        crls=[each for archive in archives for each in archive["crl"] or ()],
+    )
 
 
 class _Writer(IncrementalPdfFileWriter):
@@ -177,15 +190,15 @@ def ask_for_timestamp(digest: bytes, authority: TimestampAuthority) -> Timestamp
 
     :raises TimestampNotGiven: no answer in time, a refusal, or an answer that does not hold
     """
-    return _result_of(_ask(digest, authority))
+    return result_of(_ask(digest, authority))
 
 
 def check_timestamp(timestamp: Timestamp, digest: bytes) -> None:
     """:raises SealBroken: the token is not what the named authority signed about this SHA-256"""
     try:
         content = cms.ContentInfo.load(timestamp.token)
-        signed_by = _signer_of(content)
-        _result_of(_check_token(content, digest, [signed_by]))
+        signed_by = signer_of(content)
+        result_of(_check_token(content, digest, [signed_by]))
     except Exception as problem:
         raise SealBroken(f"The time stamp does not hold: {problem}") from problem
     if signed_by.sha256.hex() != timestamp.authority_sha256:
@@ -196,18 +209,18 @@ async def _ask(digest: bytes, authority: TimestampAuthority) -> Timestamp:
     server = RequestsHTTPTimeStamper(authority.url, timeout=TIMESTAMP_TIMEOUT_SECONDS)
     try:
         content = await server.async_timestamp(digest, DIGEST)
-        signed_by = _signer_of(content)
-        await _check_token(content, digest, [_asn1(root) for root in authority.roots] or [signed_by])
+        signed_by = signer_of(content)
+        await _check_token(content, digest, [asn1_certificate(root) for root in authority.roots] or [signed_by])
         said = content["content"]["encap_content_info"]["content"].parsed
         return Timestamp(content.dump(), said["gen_time"].native, signed_by.sha256.hex())
-    except (TimestampRequestError, SealBroken, OSError) as problem:
+    except (TimestampRequestError, SignerNotCarried, SealBroken, OSError) as problem:
         raise TimestampNotGiven(f"{authority.url} gave no time stamp: {problem}") from problem
     except Exception as problem:
         raise TimestampNotGiven(f"{authority.url} answered what is no time stamp: {problem}") from problem
 
 
 async def _check_token(content: cms.ContentInfo, digest: bytes, roots: Sequence[asn1_x509.Certificate]) -> None:
-    usage = _signer_of(content).extended_key_usage_value
+    usage = signer_of(content).extended_key_usage_value
     if usage is None or "time_stamping" not in usage.native:
         raise SealBroken("the certificate of its authority is not for time stamps.")
     status = await validate_tst_signed_data(
@@ -223,16 +236,6 @@ def _imprint_of(token: bytes) -> bytes:
     said = cms.ContentInfo.load(token)["content"]["encap_content_info"]["content"].parsed
     imprint: bytes = said["message_imprint"]["hashed_message"].native
     return imprint
-
-
-def _signer_of(content: cms.ContentInfo) -> asn1_x509.Certificate:
-    signed = content["content"]
-    wanted = signed["signer_infos"][0]["sid"].chosen
-    for each in signed["certificates"]:
-        certificate = each.chosen
-        if (certificate.issuer, certificate.serial_number) == (wanted["issuer"], wanted["serial_number"].native):
-            return certificate
-    raise SealBroken("the time stamp does not carry the certificate of its authority.")
 
 
 # Checking
@@ -266,10 +269,10 @@ def _problem_of(content: bytes, certificate_sha256: str, authority_sha256: str) 
         return "The seal is not a PAdES signature."
     if signature.docmdp_level != fields.MDPPerm.NO_CHANGES:
         return "The seal does not forbid changes."
-    stamped_by = [_signer_of(token) for token in _tokens_in(signature.signer_info)]
+    stamped_by = [signer_of(token) for token in _tokens_in(signature.signer_info)]
     if [each.sha256.hex() for each in stamped_by] != ([authority_sha256] if authority_sha256 else []):
         return "The time stamp in the seal is missing, or from another authority than recorded."
-    status = _result_of(
+    status = result_of(
         async_validate_pdf_signature(
             signature,
             ValidationContext(trust_roots=[signature.signer_cert], allow_fetching=False),
@@ -301,20 +304,3 @@ def _tokens_in(signer_info: cms.SignerInfo) -> list[cms.ContentInfo]:
         if attribute["type"].native == "signature_time_stamp_token"
         for token in attribute["values"]
     ]
-
-
-# Ground
-
-
-def _asn1(der: bytes) -> asn1_x509.Certificate:
-    return asn1_x509.Certificate.load(der)
-
-
-def _result_of(work: Coroutine[Any, Any, _T]) -> _T:
-    """Run pyHanko's asynchronous code to its end, also in a thread that has an event loop of somebody else's."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(max_workers=1) as aside:
-        return aside.submit(asyncio.run, work).result()

@@ -10,21 +10,32 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
+from poa_documents.actions import AskOutcome, ask_issuers, check_not_revoked, why_unanswered
 from poa_documents.models import PoaDocument
 from poa_documents.seal.keys import WARN_BEFORE_END, SealKey, SealKeyUnusable, current_key, make_key, write_key
 
 LONGEST_DAYS = 3660
+_TOLD = {
+    AskOutcome.KEPT: "Not revoked. Documents signed from now on carry this answer.",
+    AskOutcome.NOT_DUE: "Asked not long ago.",
+    AskOutcome.NO_ANSWER: "An issuer gave no answer that holds; the log says why. Documents are sealed all the same.",
+    AskOutcome.REVOKED: "A certificate was revoked; the log says which. Put a new key in place now.",
+    AskOutcome.NOTHING_TO_ASK: (
+        "There is nobody to ask: POA_SEAL_LONG_TERM is off, or the certificate of the seal is signed by itself."
+    ),
+}
 
 
 class Command(BaseCommand):
     help = (
         "“seal check” looks at the key of POA_SEAL_KEY_FILE; “seal new” makes a key with a certificate that it signs "
-        "itself; “seal keys” lists the certificates that stored documents were sealed with."
+        "itself; “seal keys” lists the certificates that documents were sealed with; “seal ask” asks issuers now "
+        "what they say about our certificates (POA_SEAL_LONG_TERM)."
     )
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=["check", "new", "keys"])
+        parser.add_argument("what", choices=["check", "new", "keys", "ask"])
         parser.add_argument("--to", type=Path, help="new: the file to write; one that exists stays as it is")
         parser.add_argument("--name", default=settings.ORGANIZATION_NAME, help="new: who seals")
         parser.add_argument("--days", type=int, default=1095, help="new: how long the certificate counts")
@@ -38,6 +49,8 @@ class Command(BaseCommand):
                 self._check()
             case "new":
                 self._new(**options)
+            case "ask":
+                self._ask()
             case _:
                 self._keys()
 
@@ -47,12 +60,25 @@ class Command(BaseCommand):
             key = current_key(settings.POA_SEAL_KEY_FILE, settings.POA_SEAL_PASSPHRASE)
             self._tell(key)
             key.check_in_force(now)
+            check_not_revoked(key)
         except SealKeyUnusable as problem:
             raise CommandError(str(problem)) from problem
         if key.ends_at - now <= WARN_BEFORE_END:
             raise CommandError(f"It ends in {(key.ends_at - now).days} days: get the next one now.")
         if key.is_for_development:
             self.stdout.write("This is the key of the embedded mode. Production refuses it.")
+        if reason := why_unanswered(key, at=now):
+            raise CommandError(f"Documents sealed now say nothing of the issuer: {reason}. Try “manage.py seal ask”.")
+
+    def _ask(self) -> None:
+        try:
+            outcome = ask_issuers(at=clock.now(), is_urgent=True)
+        except SealKeyUnusable as problem:
+            raise CommandError(str(problem)) from problem
+        told = _TOLD[outcome]
+        if outcome in {AskOutcome.NO_ANSWER, AskOutcome.REVOKED}:
+            raise CommandError(told)
+        self.stdout.write(told)
 
     def _new(self, *, to: Path | None, name: str, days: int, no_passphrase: bool, **_options: Any) -> None:
         if to is None:

@@ -4,17 +4,22 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from core import stored_files
+from core.actors import Actor
 from core.stored_files import StoredFile
 from enrollments.actions import fetching
 from enrollments.actions.fetching import FetchOutcome
 from enrollments.light.documents import DocumentFetcher
+from enrollments.measures import measure
 from enrollments.models import Enrollment, PlanDocument
 from enrollments.states import EnrollmentStatus
 from poa_documents import evidence
+from poa_documents.actions import revoke_poa
 from poa_documents.models import PoaDocument
+from tests.factories.poa_documents import signed_poa
 from tests.integration.enrollments.road import Road
 
 pytestmark = pytest.mark.django_db
@@ -97,8 +102,43 @@ def test_a_foreign_origin_waits_is_given_up_and_can_be_fetched_after_a_person_al
     assert outcomes == [FetchOutcome.GIVEN_UP] * 3
     given_up = PlanDocument.objects.filter(due_at__isnull=True, last_error__contains="LIGHT_DOCUMENT_ORIGINS")
     assert given_up.count() == 3
+    assert measure(now=road.clock.at).plan_documents_given_up == 3
     assert fetching.fetch_again(enrollment_id=accepted.pk, at=road.clock.at) == 3
+    assert measure(now=road.clock.at).plan_documents_given_up == 0
     assert fetch_due(road) == [FetchOutcome.STORED] * 3
+
+
+def test_the_work_queue_names_documents_that_were_given_up_and_leads_to_them(
+    road: Road, accepted: Enrollment, admin_client: Client
+) -> None:
+    PlanDocument.objects.update(attempts=fetching.MOST_ATTEMPTS - 1)
+    assert fetch_due(road, "https://elsewhere.example.com") == [FetchOutcome.GIVEN_UP] * 3
+
+    queue = admin_client.get("/admin/").content.decode()
+    listed = admin_client.get("/admin/enrollments/plandocument/?state=given-up").content.decode()
+    stored = admin_client.get("/admin/enrollments/plandocument/?state=stored").content.decode()
+
+    assert "3 documents of accepted plans could not be fetched" in queue
+    assert f"Electricity Facts Label for {accepted.customer}" in queue
+    pages = [f"/admin/enrollments/plandocument/{pk}/" for pk in PlanDocument.objects.values_list("pk", flat=True)]
+    assert all(page in listed for page in pages)
+    assert not any(page in stored for page in pages)
+
+
+def test_a_document_stored_after_the_authority_ended_is_named_in_the_journal_it_belongs_to(
+    road: Road, accepted: Enrollment
+) -> None:
+    poa = PoaDocument.objects.get(site=accepted.site)
+    revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=road.clock.at)
+    newer = signed_poa(customer=accepted.customer, site=accepted.site, at=road.clock.at)
+
+    outcomes = fetch_due(road)
+
+    assert outcomes == [FetchOutcome.STORED] * 3
+    named = {entry.details["storage_key"] for entry in poa.evidence.filter(kind="enrollment.store_plan_document")}
+    assert named == set(PlanDocument.objects.values_list("storage_key", flat=True))
+    assert not newer.evidence.filter(kind="enrollment.store_plan_document").exists()
+    assert evidence.verify(poa).is_intact
 
 
 def test_a_storage_that_is_down_costs_no_document(

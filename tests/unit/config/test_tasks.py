@@ -25,9 +25,12 @@ DAILY = {
 }
 
 
+HOURLY = {TaskName.ASK_ISSUERS.value: 50}
+
+
 def swept() -> list[dict[str, Any]]:
     entries = settings.CELERY_BEAT_SCHEDULE.values()
-    return [entry for entry in entries if entry["task"] not in DAILY]
+    return [entry for entry in entries if entry["task"] not in {*DAILY, *HOURLY}]
 
 
 @pytest.mark.parametrize("task", DAILY)
@@ -36,6 +39,13 @@ def test_some_work_is_done_every_night(task: str) -> None:
 
     hour, minute = DAILY[task]
     assert (entry["schedule"].hour, entry["schedule"].minute) == ({hour}, {minute})
+
+
+@pytest.mark.parametrize("task", HOURLY)
+def test_some_work_is_done_every_hour(task: str) -> None:
+    entry = cast("dict[str, Any]", settings.CELERY_BEAT_SCHEDULE)[task]
+
+    assert (len(entry["schedule"].hour), entry["schedule"].minute) == (24, {HOURLY[task]})
 
 
 def test_all_sweeps_run_by_themselves() -> None:

@@ -1,0 +1,176 @@
+"""
+What the issuers of our certificates say about them, asked ahead and kept, for documents that carry it inside.
+
+So a document can be judged when the issuer is long gone, and no signature ever waits for an issuer.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from django.conf import settings
+
+from poa_documents.actions import timestamping
+from poa_documents.models import IssuersAnswer, SealTimestamp
+from poa_documents.seal.keys import SealKey, SealKeyUnusable, current_key
+from poa_documents.seal.terms import Answers, CertificateRevoked, NoAnswer, TimestampNotGiven
+
+logger = logging.getLogger(__name__)
+
+ASKED_EVERY = timedelta(hours=6)
+ASKED_BEFORE_END = timedelta(hours=12)
+KEPT_FOR = timedelta(days=30)
+
+
+class AskOutcome(StrEnum):
+    KEPT = "KEPT"
+    NOT_DUE = "NOT_DUE"
+    NO_ANSWER = "NO_ANSWER"
+    REVOKED = "REVOKED"
+    NOTHING_TO_ASK = "NOTHING_TO_ASK"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A certificate to ask about, with those that lead to one that is trusted. All are DER."""
+
+    certificate: bytes
+    others: list[bytes]
+    roots: list[bytes]
+
+    @property
+    def sha256(self) -> str:
+        return x509.load_der_x509_certificate(self.certificate).fingerprint(hashes.SHA256()).hex()
+
+
+def ask_issuers(*, at: datetime, is_urgent: bool = False) -> AskOutcome:
+    """
+    Ask about the certificate of the seal, and that of the authority that gave the newest time stamp; keep the answers.
+
+    Does nothing while the last answer is fresh, unless it is urgent. No answer now costs nothing: those kept go on
+    counting until their end, and it is asked again.
+
+    :raises SealKeyUnusable: there is no key to ask about
+    """
+    if not settings.POA_SEAL_LONG_TERM:
+        return AskOutcome.NOTHING_TO_ASK
+    IssuersAnswer.objects.filter(asked_at__lt=at - KEPT_FOR).delete()
+    outcomes = [_ask(asked, at=at, is_urgent=is_urgent) for asked in _to_ask()]
+    for outcome in (AskOutcome.REVOKED, AskOutcome.NO_ANSWER, AskOutcome.KEPT, AskOutcome.NOT_DUE):
+        if outcome in outcomes:
+            return outcome
+    return AskOutcome.NOTHING_TO_ASK
+
+
+def answers_for(key: SealKey, *, at: datetime) -> list[Answers]:
+    """
+    Give what goes into a document that was signed at `at`: the last answers from before, as far as they count then.
+
+    The same signature gets the same answers, however late it is sealed, so that every try makes the same bytes.
+    """
+    if not settings.POA_SEAL_LONG_TERM:
+        return []
+    answers = []
+    for sha256 in (key.fingerprint, _newest_authority(before=at)):
+        last = IssuersAnswer.objects.filter(certificate_sha256=sha256, asked_at__lte=at).first() if sha256 else None
+        if last is None or last.counts_from is None or last.counts_until is None:
+            continue
+        if last.counts_from <= at <= last.counts_until:
+            answers.append(Answers(bytes(last.archive), last.counts_from, last.counts_until))
+    return answers
+
+
+def why_unanswered(key: SealKey, *, at: datetime) -> str:
+    """Say why documents sealed now would carry no answer of the issuer of the seal; empty if they do or need none."""
+    if not settings.POA_SEAL_LONG_TERM:
+        return ""
+    if not key.chain:
+        return "its certificate is signed by itself, or POA_SEAL_KEY_FILE lacks the certificates above it"
+    last = IssuersAnswer.objects.filter(certificate_sha256=key.fingerprint).first()
+    if last is None:
+        return "its issuer has not answered yet"
+    if last.counts_until is not None and last.counts_until < at:
+        return f"the last answer of its issuer ended on {last.counts_until:%Y-%m-%d %H:%M} UTC"
+    return ""
+
+
+def check_not_revoked(key: SealKey) -> None:
+    """:raises SealKeyUnusable: its issuer said last that the certificate was revoked"""
+    last = IssuersAnswer.objects.filter(certificate_sha256=key.fingerprint).first()
+    if last is not None and last.revoked_at is not None:
+        raise SealKeyUnusable(
+            f"The certificate of the seal was revoked on {last.revoked_at:%Y-%m-%d}: put a new key into "
+            "POA_SEAL_KEY_FILE."
+        )
+
+
+def _ask(asked: _Asked, *, at: datetime, is_urgent: bool) -> AskOutcome:
+    from poa_documents.seal.issuers import ask_about  # slow to import
+
+    last = IssuersAnswer.objects.filter(certificate_sha256=asked.sha256).first()
+    if last is not None and not is_urgent and _is_fresh(last, at):
+        return AskOutcome.NOT_DUE
+    try:
+        answers = ask_about(asked.certificate, asked.others, asked.roots)
+    except CertificateRevoked as problem:
+        logger.error("Certificate %s: %s", asked.sha256, problem)  # noqa: TRY400 - the traceback says no more
+        IssuersAnswer.objects.create(
+            certificate_sha256=asked.sha256, asked_at=at, revoked_at=problem.revoked_at, said=str(problem)
+        )
+        return AskOutcome.REVOKED
+    except NoAnswer as problem:
+        logger.warning("No answer about certificate %s, it is asked again: %s", asked.sha256, problem)
+        return AskOutcome.NO_ANSWER
+    IssuersAnswer.objects.create(
+        certificate_sha256=asked.sha256,
+        asked_at=at,
+        counts_from=answers.counts_from,
+        counts_until=answers.counts_until,
+        archive=answers.archive,
+    )
+    return AskOutcome.KEPT
+
+
+def _is_fresh(last: IssuersAnswer, at: datetime) -> bool:
+    ends_soon = last.counts_until is None or last.counts_until - at < ASKED_BEFORE_END
+    return at - last.asked_at < (ASKED_EVERY / 6 if ends_soon else ASKED_EVERY)
+
+
+def _to_ask() -> Iterator[_Asked]:
+    key = current_key(settings.POA_SEAL_KEY_FILE, settings.POA_SEAL_PASSPHRASE)
+    if key.chain:  # whoever signs a certificate for himself has nobody above him to ask
+        above = [each.public_bytes(Encoding.DER) for each in key.chain]
+        top = [each.public_bytes(Encoding.DER) for each in key.chain if each.subject == each.issuer]
+        yield _Asked(key.certificate.public_bytes(Encoding.DER), above, top or above[-1:])
+    yield from _authority_to_ask()
+
+
+def _authority_to_ask() -> Iterator[_Asked]:
+    """Only an authority below certificates that we named: nobody else's addresses are called."""
+    from poa_documents.seal.issuers import signer_and_others  # slow to import
+
+    newest = SealTimestamp.objects.order_by("-stamped_at").first()
+    try:
+        named = timestamping.authority()
+    except TimestampNotGiven as problem:
+        logger.warning("The authority of time stamps cannot be asked about: %s", problem)
+        return
+    if newest is None or named is None or not named.roots:
+        return
+    try:
+        certificate, others = signer_and_others(bytes(newest.token))
+    except NoAnswer as problem:
+        logger.warning("The authority of time stamps cannot be asked about: %s", problem)
+        return
+    if certificate not in named.roots:
+        yield _Asked(certificate, others, list(named.roots))
+
+
+def _newest_authority(*, before: datetime) -> str:
+    newest = SealTimestamp.objects.filter(stamped_at__lte=before).order_by("-stamped_at").first()
+    return newest.authority_sha256 if newest else ""

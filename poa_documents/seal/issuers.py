@@ -1,0 +1,96 @@
+"""
+What the issuers of our certificates say about them: was one revoked, and until when does the answer count (OCSP, CRL).
+
+Slow to import, like `pades`: import it where issuers are asked.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from asn1crypto import cms, crl, ocsp, pdf
+from pyhanko_certvalidator import CertificateValidator, ValidationContext
+from pyhanko_certvalidator.errors import RevokedError
+from pyhanko_certvalidator.fetchers.api import FetchLimits
+from pyhanko_certvalidator.fetchers.requests_fetchers import RequestsFetcherBackend
+
+from poa_documents.seal.shared import SignerNotCarried, asn1_certificate, result_of, signer_of
+from poa_documents.seal.terms import Answers, CertificateRevoked, NoAnswer
+
+TIMEOUT_SECONDS = 5
+MOST_REQUESTS = 12
+LARGEST_BYTES = 256 * 1024
+"""Answers go into every sealed file. Issuers whose lists are longer usually answer for one certificate as well."""
+COUNTS_WITHOUT_AN_END_FOR = timedelta(days=1)
+
+
+def ask_about(certificate: bytes, others: Sequence[bytes], roots: Sequence[bytes]) -> Answers:
+    """
+    Ask the issuers of a certificate, and of those between it and a root, whether it was revoked; check what they say.
+
+    All certificates are DER. The addresses are those that the certificates name.
+
+    :raises CertificateRevoked: it was, or one above it
+    :raises NoAnswer: an issuer names no address, gives no answer in time, or one that does not hold
+    """
+    subject = asn1_certificate(certificate)
+    context = ValidationContext(
+        trust_roots=[asn1_certificate(each) for each in roots],
+        other_certs=[asn1_certificate(each) for each in others],
+        allow_fetching=True,
+        revocation_mode="hard-fail",
+        fetcher_backend=RequestsFetcherBackend(TIMEOUT_SECONDS, limits=FetchLimits(max_requests=MOST_REQUESTS)),
+    )
+    try:
+        result_of(CertificateValidator(subject, validation_context=context).async_validate_path())
+    except RevokedError as revoked:
+        raise CertificateRevoked(str(revoked), revoked.revocation_dt) from revoked
+    except Exception as problem:
+        raise NoAnswer(f"{type(problem).__name__}: {problem}") from problem
+    return _answers(context.ocsps, context.crls)
+
+
+def signer_and_others(token: bytes) -> tuple[bytes, list[bytes]]:
+    """
+    Give the certificate that signed a time stamp, and the others inside of it.
+
+    :raises NoAnswer: the time stamp does not carry it
+    """
+    content = cms.ContentInfo.load(token)
+    try:
+        signer = signer_of(content)
+    except SignerNotCarried as problem:
+        raise NoAnswer(str(problem)) from problem
+    others = [each.chosen for each in content["content"]["certificates"] if each.chosen.sha256 != signer.sha256]
+    return signer.dump(), [each.dump() for each in others]
+
+
+def _answers(ocsps: Sequence[ocsp.OCSPResponse], crls: Sequence[crl.CertificateList]) -> Answers:
+    # In an order of their own: who is asked first is a matter of chance.
+    archive = pdf.RevocationInfoArchival(
+        {
+            "ocsp": sorted({each.dump(): each for each in ocsps}.values(), key=lambda each: each.dump()),
+            "crl": sorted({each.dump(): each for each in crls}.values(), key=lambda each: each.dump()),
+        }
+    ).dump()
+    if len(archive) > LARGEST_BYTES:
+        raise NoAnswer(f"The answers have {len(archive):,} bytes, too many to go into every document.")
+    spans = [*_spans_of_ocsps(ocsps), *_spans_of_crls(crls)]
+    if not spans:
+        raise NoAnswer("No certificate on the way to the root can be revoked.")
+    return Answers(archive, max(start for start, _end in spans), min(end for _start, end in spans))
+
+
+def _spans_of_ocsps(responses: Sequence[ocsp.OCSPResponse]) -> Iterator[tuple[datetime, datetime]]:
+    for response in responses:
+        for said in response["response_bytes"]["response"].parsed["tbs_response_data"]["responses"]:
+            yield _span(said["this_update"].native, said["next_update"].native)
+
+
+def _spans_of_crls(lists: Sequence[crl.CertificateList]) -> Iterator[tuple[datetime, datetime]]:
+    for each in lists:
+        yield _span(each["tbs_cert_list"]["this_update"].native, each["tbs_cert_list"]["next_update"].native)
+
+
+def _span(start: datetime, end: datetime | None) -> tuple[datetime, datetime]:
+    start = start.astimezone(UTC)
+    return start, end.astimezone(UTC) if end else start + COUNTS_WITHOUT_AN_END_FOR
