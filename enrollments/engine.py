@@ -120,7 +120,8 @@ class Engine:
         if step is None:
             leases.give_back(turn, due_at=self.tools.clock.now())
             return "goes on"
-        leases.give_back(turn, due_at=_due_at(step), shown=self._what_screens_show(enrollment_id, step))
+        shown = {"failures": 0, **self._what_screens_show(enrollment_id, step)}
+        leases.give_back(turn, due_at=_due_at(step), shown=shown)
         return _name(step)
 
     def _what_screens_show(self, enrollment_id: int, step: Step) -> dict[str, object]:

@@ -81,6 +81,9 @@ class Enrollment(models.Model):
         null=True, blank=True, help_text="Light asked us to wait, or could not be reached: no call before then."
     )
     failures = models.PositiveSmallIntegerField(default=0, help_text="How often in a row our processing failed.")
+    calls_failed = models.PositiveSmallIntegerField(
+        default=0, help_text="How often in a row Light could not be reached, or asked us to wait."
+    )
     last_error = models.TextField(blank=True)
     next_step = models.CharField(max_length=30, blank=True)
     because = models.TextField(blank=True, help_text="Why the next step is what it is, in one sentence.")

@@ -83,7 +83,7 @@ def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, 
     enrollment.light_stage = derive_stage(account, chicago_day(at), known_statuses=dialect.known_statuses).value
     enrollment.light_account = account.model_dump(mode="json", exclude={"email"}) | {"raw": {}}
     enrollment.last_read_at = at
-    enrollment.failures = 0
+    enrollment.calls_failed = 0
     enrollment.calls_not_before = None
 
 

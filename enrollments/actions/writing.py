@@ -236,13 +236,13 @@ def back_off(enrollment: Enrollment, problem: NotReached, *, at: datetime) -> No
     """
     doubled = timedelta()
     if not isinstance(problem, OutOfTurn):
-        enrollment.failures += 1
-        doubled = min(FIRST_BACK_OFF * 2 ** min(enrollment.failures - 1, 20), LONGEST_BACK_OFF)
+        enrollment.calls_failed += 1
+        doubled = min(FIRST_BACK_OFF * 2 ** min(enrollment.calls_failed - 1, 20), LONGEST_BACK_OFF)
     asked = timedelta(seconds=problem.retry_after_seconds or 0)
     pause = max(doubled, asked) * random.uniform(1.0, 1.25)  # noqa: S311 - spreads calls, keeps no secret
     enrollment.calls_not_before = at + pause
     enrollment.last_error = str(problem)
-    enrollment.save(update_fields=["failures", "calls_not_before", "last_error"])
+    enrollment.save(update_fields=["calls_failed", "calls_not_before", "last_error"])
 
 
 def hold_code_for(refusal: LightError) -> HoldCode:

@@ -185,7 +185,11 @@ class EnrollmentAdmin(RecordAdmin):
         (
             "The engine",
             {
-                "fields": (("due_at", "lease_until", "calls_not_before"), ("failures", "last_error"), "light_account"),
+                "fields": (
+                    ("due_at", "lease_until", "calls_not_before"),
+                    ("failures", "calls_failed", "last_error"),
+                    "light_account",
+                ),
                 "classes": ("collapse",),
             },
         ),

@@ -76,6 +76,7 @@ def _fill(url: str, rows: int) -> None:
         "due_at": f"now() + interval '1 day' * CASE WHEN number % {rows // DUE} = 0 THEN -1 ELSE 1 + random() * 30 END",
         "leased_by": "''",
         "failures": "0",
+        "calls_failed": "0",
         "last_error": "''",
         "next_step": "'SERVICE_TO_START'",
         "because": "'Everything is done.'",

@@ -74,3 +74,27 @@ def test_Q12_news_of_a_site_that_cannot_be_looked_at_holds_up_no_other(
     assert Enrollment.objects.get(site=sound.site_id).status == EnrollmentStatus.OPEN
     assert CaseChange.objects.filter(site_id=broken.site_id).exists()
     assert not CaseChange.objects.filter(site_id=sound.site_id).exists()
+
+
+def test_an_error_of_ours_after_a_long_outage_of_light_is_the_first_and_asks_nobody_yet(road: Road) -> None:
+    case = road.case()
+    road.simulator.control.order_fault("*", "error_before", status=503, times=None)
+
+    def next_turn() -> str:
+        road.clock.at = max(road.clock.at, due_at_of(case))
+        return road.engine.advance(case.pk)
+
+    for _ in range(engine.MOST_FAILURES + 1):
+        next_turn()
+    case.refresh_from_db()
+    assert case.calls_failed > engine.MOST_FAILURES
+
+    with unreadable(case.customer):
+        assert next_turn() == "failed"
+
+    case.refresh_from_db()
+    assert case.failures == 1
+    assert not Hold.objects.filter(enrollment=case, released_at=None).exists()
+    road.simulator.control.clear_faults()
+    road.run(case)
+    assert (case.failures, case.calls_failed) == (0, 0)

@@ -218,7 +218,7 @@ def test_being_held_back_by_our_own_pace_is_no_failure_of_the_case() -> None:
     for _ in range(5):
         back_off(case, OutOfTurn("Not now.", retry_after_seconds=10), at=at)
 
-    assert case.failures == 0
+    assert case.calls_failed == 0
     assert case.calls_not_before is not None
     assert timedelta(seconds=10) <= case.calls_not_before - at <= timedelta(seconds=12.5)
 
