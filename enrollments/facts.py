@@ -42,6 +42,7 @@ class AuthorityFacts:
     uses_left: int
     is_attested: bool
     ended_because: str = ""
+    suspended_because: str = ""
 
 
 @dataclass(frozen=True)
@@ -261,6 +262,7 @@ def _authority(poa: PoaDocument, enrollment: Enrollment) -> AuthorityFacts:
         uses_left=envelope.uses - poa.uses_made,
         is_attested=enrollment.attested_poa_id == poa.pk,
         ended_because=poa.ended_because,
+        suspended_because=poa.suspended_because,
     )
 
 

@@ -126,6 +126,14 @@ def _unsigned_or_ended(poa: AuthorityFacts, now: datetime) -> Wait | Hold:
                 because=f"The last power of attorney is no longer open ({poa.status.label.lower()}); send a new one.",
                 whose_turn=HoldOwner.OFFICE,
             )
+        case PoaStatus.SUSPENDED:
+            reason = poa.suspended_because.rstrip(".") or "no reason is on file"
+            return Hold(
+                HoldCode.AUTHORITY_ENDED,
+                HoldOwner.OFFICE,
+                because=f"The power of attorney is suspended: {reason}. "
+                "Deal with the reason, then resume it; otherwise the customer must sign a new one.",
+            )
         case _:
             return _authority_ended(_ending(poa))
 

@@ -1,0 +1,117 @@
+"""One byte of a signed document changes in the storage: what is seen, who is asked, and how it ends."""
+
+import html
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.test import Client
+
+from core.admin_site import press_url
+from enrollments.actions import opening
+from enrollments.models import AcceptAttempt, Enrollment, Hold
+from enrollments.states import HoldOwner
+from poa_documents import actions as poa_actions
+from poa_documents.models import PoaDocument
+from poa_documents.states import PoaStatus
+from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.test_crashes import ready_to_accept
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def office(client: Client) -> Client:
+    person = User.objects.create_user("olivia", password="a long enough password", is_staff=True)
+    person.groups.add(Group.objects.get(name="office"))
+    client.force_login(person)
+    return client
+
+
+@pytest.fixture
+def queued(road: Road) -> Iterator[Enrollment]:
+    """All gates are open and the acceptance is due. What the test damages is put back in the end."""
+    case = ready_to_accept(road)
+    poa = PoaDocument.objects.get(site=case.site)
+    good = bytes_of(poa)
+    yield case
+    put(poa, good)
+
+
+def bytes_of(poa: PoaDocument) -> bytes:
+    with storages["default"].open(poa.pdf_storage_key) as file:
+        content: bytes = file.read()
+    return content
+
+
+def put(poa: PoaDocument, content: bytes) -> None:
+    storages["default"].delete(poa.pdf_storage_key)
+    storages["default"].save(poa.pdf_storage_key, ContentFile(content))
+
+
+def alter(poa: PoaDocument) -> bytes:
+    good = bytes_of(poa)
+    middle = len(good) // 2
+    put(poa, good[:middle] + bytes([good[middle] ^ 0x01]) + good[middle + 1 :])
+    return good
+
+
+def night(road: Road, _case: Enrollment) -> None:
+    poa_actions.check_sealed_files(at=road.clock.at)
+
+
+def use(road: Road, case: Enrollment) -> None:
+    road.run(case)
+
+
+@pytest.mark.parametrize("find", [night, use], ids=["the nightly check", "the check before use"])
+def test_an_altered_byte_suspends_stops_what_is_queued_and_ends_only_by_the_office_with_the_good_file(
+    road: Road, queued: Enrollment, office: Client, find: Callable[[Road, Enrollment], None]
+) -> None:
+    poa = PoaDocument.objects.get(site=queued.site)
+    good = alter(poa)
+
+    find(road, queued)
+
+    poa.refresh_from_db()
+    assert poa.status == PoaStatus.SUSPENDED
+
+    road.live(queued, timedelta(hours=3))
+    assert road.acceptances_of(queued) == []
+    assert not AcceptAttempt.objects.exists()
+    hold = Hold.objects.get(enrollment=queued, released_at__isnull=True)
+    queue = html.unescape(office.get("/admin/").content.decode())
+    assert hold.owner == HoldOwner.OFFICE
+    assert str(queued.customer) in queue
+    assert "the signed document is missing, was altered, or its seal does not hold" in hold.because
+    assert "then resume it" in hold.because
+    assert hold.because in queue
+    assert ">Office<" in queue
+    assert "1 signed documents are missing, altered or badly sealed." in queue
+
+    refused = office.post(press_url(poa, "resume"), {"reason": "It looks fine to me."}, follow=True).content.decode()
+    poa.refresh_from_db()
+    assert poa.status == PoaStatus.SUSPENDED
+    assert "restore the file from a backup, then resume the POA" in refused
+
+    put(poa, good)
+    night(road, queued)
+    road.live(queued, timedelta(hours=3))
+    poa.refresh_from_db()
+    assert poa.status == PoaStatus.SUSPENDED, "a good file alone resumes nothing"
+    assert road.acceptances_of(queued) == []
+
+    office.post(press_url(poa, "resume"), {"reason": "The file is back from the bucket's versions."})
+    assert opening.look_at_changed_cases(at=road.clock.at, limit=10)
+    road.run(queued)
+    road.live(queued, timedelta(hours=3))
+    poa.refresh_from_db()
+    assert poa.status in {PoaStatus.SIGNED, PoaStatus.EXHAUSTED}
+    assert len(road.acceptances_of(queued)) == 1
+    assert not Hold.objects.filter(enrollment=queued, released_at__isnull=True).exists()
+    kinds = list(poa.evidence.order_by("number").values_list("kind", flat=True))
+    told = ["suspend", "file_damaged", "file_restored", "resume", "enrollment.start_accepting"]
+    assert [kind for kind in kinds if kind in told] == told
