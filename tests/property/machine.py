@@ -30,7 +30,7 @@ from enrollments.models import Enrollment, Hold, Pause, SystemHold, WebhookDeliv
 from enrollments.webhooks.views import receive
 from installations import actions as installation_actions
 from installations.guards import ReportNotCurrent
-from installations.models import GoLiveReport, GoLiveSource, HardwareKind, Installation
+from installations.models import Customer, GoLiveReport, GoLiveSource, HardwareKind, Installation
 from installations.states import CURRENT_REPORT_STATUSES, InstallationStatus
 from poa_documents import actions as poa_actions
 from poa_documents.guards import AuthorityMissing
@@ -310,6 +310,20 @@ class Cases(RuleBasedStateMachine):
             }
             with suppress(*REFUSALS):
                 change[what](poa_id=poa.pk, reason="A call from the family.", by=OFFICE, at=self.road.clock.at)
+
+    @rule(number=which_case, language=st.sampled_from(["en", "es"]), is_new_address=st.booleans())
+    def office_corrects_the_contact(self, number: int, language: str, *, is_new_address: bool) -> None:
+        customer = Customer.objects.get(pk=self._job(number).customer_id)
+        email = f"moved.{uuid4().hex[:8]}@example.com" if is_new_address else customer.email
+        with suppress(*REFUSALS):
+            installation_actions.correct_contact(
+                customer_id=customer.pk,
+                email=email,
+                phone=customer.phone,
+                language=language,
+                by=OFFICE,
+                at=self.road.clock.at,
+            )
 
     @rule(number=which_case, what=st.sampled_from(["close the case", "cancel the job"]))
     def office_gives_up(self, number: int, what: str) -> None:
