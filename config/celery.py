@@ -5,9 +5,11 @@ from typing import Any, Self
 
 from celery import Celery, Task
 from celery.app.amqp import AMQP
-from celery.signals import setup_logging, task_postrun, task_prerun
+from celery.signals import setup_logging, task_postrun, task_prerun, worker_init
 from django.db import close_old_connections
 from kombu import Connection
+
+from poa_documents.seal.warming import warm_up
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 
@@ -60,3 +62,9 @@ def look_at_connections(sender: "Task[..., Any]", **_signal: object) -> None:
     """Keep connections to the database from task to task, but none that broke or grew old."""
     if not sender.request.is_eager:
         close_old_connections()
+
+
+@worker_init.connect
+def warm_up_before_forking(**_signal: object) -> None:
+    """Import what seals once, for all children of the worker."""
+    warm_up()
