@@ -32,6 +32,7 @@ from core.second_factor import CodeWrong, Door
 from enrollments.actions import stopping
 from installations.guards import InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
 from poa_documents.actions import CustomerNotAtSite, DatesOutOfOrder, PromiseNotOffered, UnsignedPoaExists
+from poa_documents.guards import CustomerStopped
 
 DOOR = "the API"
 CONFLICTS = (
@@ -39,6 +40,7 @@ CONFLICTS = (
     ReportNotCurrent,
     SubmissionDiffers,
     UnsignedPoaExists,
+    CustomerStopped,
     stopping.ConsentCannotBeOverridden,
     stopping.HoldNotOpen,
     stopping.NotPaused,

@@ -24,6 +24,7 @@ ACTED_ON_BY_THE_OFFICE = frozenset(
         "enrollment",
         "hold",
         "pause",
+        "stopsignal",
         "webhookdelivery",
     }
 )

@@ -386,13 +386,12 @@ def _after_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step | Non
     """Nothing is undone silently: what speaks against an accepted plan goes to a person."""
     account = _known_account(facts)
     poa = facts.authority
-    stopped = {PoaStatus.REVOKED, PoaStatus.SUSPENDED}
-    if poa is not None and poa.status in stopped and HoldCode.REVOKED_AFTER_ACCEPTANCE not in facts.settled_codes:
+    why_not = _stopped_after_acceptance(poa, facts) if poa is not None else ""
+    if why_not and HoldCode.REVOKED_AFTER_ACCEPTANCE not in facts.settled_codes:
         return Hold(
             HoldCode.REVOKED_AFTER_ACCEPTANCE,
             HoldOwner.OFFICE,
-            because="The customer took the authority back after the plan was accepted. Say how to cancel at Light "
-            f"before {facts.accepted_start}, then release the hold.",
+            because=why_not,
             look_again_at=now + policy.watching_interval,
         )
     if facts.go_live.counted_date is None and HoldCode.GO_LIVE_WITHDRAWN not in facts.settled_codes:
@@ -410,6 +409,25 @@ def _after_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step | Non
     return None
 
 
+def _stopped_after_acceptance(poa: AuthorityFacts, facts: Facts) -> str:
+    if poa.stopped_because or poa.status == PoaStatus.CEASED:
+        return (
+            f"After the plan was accepted: {poa.stopped_because or poa.ended_because} Ask whoever decides now whether "
+            f"it is to be canceled at Light before {facts.accepted_start}, then release the hold."
+        )
+    if poa.status == PoaStatus.SUSPENDED:
+        return (
+            f"The authority was suspended after the plan was accepted: {poa.suspended_because} Resolve that with the "
+            "customer, then resume the power of attorney and release the hold."
+        )
+    if poa.status == PoaStatus.REVOKED:
+        return (
+            "The customer took the authority back after the plan was accepted. Say how to cancel at Light before "
+            f"{facts.accepted_start}, then release the hold."
+        )
+    return ""
+
+
 def _finalize(facts: Facts, now: datetime, policy: Policy) -> Step:
     """Finish the enrollment while the authority stands; without it, only watch what becomes of the acceptance."""
     poa = _poa(facts)
@@ -421,7 +439,7 @@ def _finalize(facts: Facts, now: datetime, policy: Policy) -> Step:
             f"{poa.status.label.lower()}. Ask the customer to finish it at Light, then release the hold.",
             look_again_at=now + policy.watching_interval,
         )
-    if poa.status not in {PoaStatus.SIGNED, PoaStatus.EXHAUSTED}:
+    if poa.stopped_because or poa.status not in {PoaStatus.SIGNED, PoaStatus.EXHAUSTED}:
         return _watch(facts, now, policy)
     return _came_to_nothing_too_often(WriteKind.FINALIZE, facts, policy) or Finalize(
         because="The plan is accepted; Light waits for the enrollment to be finished."

@@ -23,6 +23,7 @@ from enrollments.states import (
 )
 from installations.models import GoLiveReport, HardwareKind, Installation
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
+from poa_documents.guards import why_stopped
 from poa_documents.models import Envelope, PoaDocument
 from poa_documents.states import OPEN_STATUSES, PoaStatus
 
@@ -43,6 +44,8 @@ class AuthorityFacts:
     is_attested: bool
     ended_because: str = ""
     suspended_because: str = ""
+    stopped_because: str = ""
+    wants_paper: bool = False
 
 
 @dataclass(frozen=True)
@@ -263,6 +266,8 @@ def _authority(poa: PoaDocument, enrollment: Enrollment) -> AuthorityFacts:
         is_attested=enrollment.attested_poa_id == poa.pk,
         ended_because=poa.ended_because,
         suspended_because=poa.suspended_because,
+        stopped_because=why_stopped(poa.customer_id),
+        wants_paper=poa.paper_wanted_at is not None,
     )
 
 

@@ -58,7 +58,7 @@ def _gate(name: GateName, found: Wait | Hold | str) -> Gate:
 def _used_authority(facts: Facts) -> str | None:
     """An authority whose acceptance was made has done its work; that it allows no other one is no trouble."""
     poa = facts.authority
-    if poa is None or poa.status != PoaStatus.EXHAUSTED or facts.accepted_at is None:
+    if poa is None or poa.stopped_because or poa.status != PoaStatus.EXHAUSTED or facts.accepted_at is None:
         return None
     return f"Used on {chicago_day(facts.accepted_at)} for the accepted plan."
 
@@ -72,6 +72,8 @@ def authority_gate(facts: Facts, now: datetime) -> Wait | Hold | str:
             because="No power of attorney was sent to the customer yet.",
             whose_turn=HoldOwner.OFFICE,
         )
+    if poa.stopped_because and poa.status != PoaStatus.CEASED:
+        return Hold(HoldCode.AUTHORITY_ENDED, HoldOwner.OFFICE, because=poa.stopped_because)
     if poa.status == PoaStatus.SIGNED:
         return _signed_authority(poa, facts, now)
     return _unsigned_or_ended(poa, now)
@@ -104,6 +106,14 @@ def _unsigned_or_ended(poa: AuthorityFacts, now: datetime) -> Wait | Hold:
                 until=None,
                 code=Waiting.POA_TO_BE_SENT,
                 because="The power of attorney is a draft; send it to the customer.",
+                whose_turn=HoldOwner.OFFICE,
+            )
+        case PoaStatus.SENT if poa.wants_paper:
+            return Wait(
+                until=None,
+                code=Waiting.PAPER_TO_BE_SENT,
+                because="The customer wants paper. Print the power of attorney for a signature by hand, post it, and "
+                "record the scan when it comes back.",
                 whose_turn=HoldOwner.OFFICE,
             )
         case PoaStatus.SENT:

@@ -8,7 +8,7 @@ leave no room for that, as long as they allow, but never shorter than a whole da
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from core.dates import chicago_day, chicago_midnight
+from core.dates import Calendar, add_business_days, chicago_day, chicago_midnight
 from enrollments import offers, start_dates
 from enrollments.facts import Facts, NoticeFacts
 from enrollments.offers import OfferedPlan
@@ -54,12 +54,20 @@ def planned_notice(facts: Facts, now: datetime, policy: Policy) -> PlannedNotice
 
     It always ends at a Chicago midnight, so the customer has every one of its days to the end.
     """
+    told = _day_of_receipt(facts, chicago_day(now))
     for days in range(max(policy.notice_days, SHORTEST_NOTICE_DAYS), SHORTEST_NOTICE_DAYS - 1, -1):
-        until = chicago_midnight(chicago_day(now) + timedelta(days=days + 1))
+        until = chicago_midnight(told + timedelta(days=days + 1))
         start = start_plan(facts, until, policy)
         if isinstance(start, StartPlan) and start.act_from.date == chicago_day(until):
             return PlannedNotice(start.best, until, is_shortened=days < policy.notice_days)
     return None
+
+
+def _day_of_receipt(facts: Facts, today: date) -> date:
+    """A notice that goes by post, for a customer who wants paper, counts as received some business days later."""
+    if facts.authority is not None and facts.authority.wants_paper:
+        return add_business_days(today, start_dates.POSTED_TERMS_BUSINESS_DAYS, Calendar.FEDERAL)
+    return today
 
 
 def standing_notice(facts: Facts, now: datetime, policy: Policy) -> NoticeFacts | None:

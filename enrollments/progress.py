@@ -142,7 +142,9 @@ def _code(facts: Facts, source: Step) -> str:
     match source:
         case Wait(code=code) if code not in _WORKING:
             return code.value
-        case Hold(code=HoldCode.AUTHORITY_ENDED) if _is_suspended(facts):
+        case Hold(code=HoldCode.AUTHORITY_ENDED) if _is_being_looked_into(facts):
+            return "CHECKING"
+        case Hold(code=HoldCode.REVOKED_AFTER_ACCEPTANCE) if not _is_revoked(facts):
             return "CHECKING"
         case Hold(code=code):
             return code.value if code in _TOLD_TO_CUSTOMERS else "CHECKING"
@@ -150,8 +152,13 @@ def _code(facts: Facts, source: Step) -> str:
             return _CODES_AFTER_ACCEPTANCE.get(facts.status, "WORKING")
 
 
-def _is_suspended(facts: Facts) -> bool:
-    return facts.authority is not None and facts.authority.status == PoaStatus.SUSPENDED
+def _is_being_looked_into(facts: Facts) -> bool:
+    poa = facts.authority
+    return poa is not None and (poa.status == PoaStatus.SUSPENDED or bool(poa.stopped_because))
+
+
+def _is_revoked(facts: Facts) -> bool:
+    return facts.authority is not None and facts.authority.status == PoaStatus.REVOKED
 
 
 def _tone(facts: Facts, source: Step, *, is_turn: bool) -> str:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from core.dates import chicago_day
 from core.stored_files import FileAltered, StoredFile, read
 from installations.states import InstallationStatus
-from poa_documents.models import PoaDocument, SealTimestamp
+from poa_documents.models import PoaDocument, SealTimestamp, StopKind, StopSignal
 from poa_documents.seal.terms import SealBroken, Timestamp
 from poa_documents.states import PoaStatus
 
@@ -47,6 +47,10 @@ class AuthoritySuspended(AuthorityMissing):
 
 class AuthorityEnded(AuthorityMissing):
     """It lapsed, or a newer one replaced it."""
+
+
+class CustomerStopped(AuthorityMissing):
+    """The customer was reported dead or unable to decide."""
 
 
 class AuthorityUsedUp(AuthorityMissing):
@@ -98,6 +102,10 @@ _BY_STATUS: dict[str, tuple[type[AuthorityMissing], str]] = {
     PoaStatus.SUSPENDED: (AuthoritySuspended, "The POA is suspended: resolve the reason, then resume it."),
     PoaStatus.SUPERSEDED: (AuthorityEnded, "A newer POA was signed for this site: use that one."),
     PoaStatus.LAPSED: (AuthorityEnded, "The POA lapsed at its sunset: draft and send a new one."),
+    PoaStatus.CEASED: (
+        AuthorityEnded,
+        "The customer's death was reported: nothing may be done under this POA, and it does not come back.",
+    ),
     PoaStatus.EXHAUSTED: (AuthorityUsedUp, "Every use that the POA grants was made: draft and send a new one."),
 }
 
@@ -113,6 +121,7 @@ def check_authority(poa: PoaDocument, *, esi_id: str, at: datetime, concluding: 
 
     Source: domain notes, sections 5 and 6.
     """
+    check_not_stopped(poa.customer_id)
     finishes_own_use = concluding and poa.status == PoaStatus.EXHAUSTED
     if poa.status != PoaStatus.SIGNED and not finishes_own_use:
         kind, reason = _BY_STATUS[poa.status]
@@ -141,6 +150,24 @@ def check_authority(poa: PoaDocument, *, esi_id: str, at: datetime, concluding: 
             f"The customer may cancel the sale of the hardware until {embargo_end}: this waits until the day after.",
             until=embargo_end,
         )
+
+
+def check_not_stopped(customer_id: int) -> None:
+    """:raises CustomerStopped: a report of death or incapacity stands"""
+    if why := why_stopped(customer_id):
+        raise CustomerStopped(why)
+
+
+def why_stopped(customer_id: int) -> str:
+    """Say in words why nothing may be done in a customer's name; empty when something may."""
+    stop = StopSignal.objects.filter(customer_id=customer_id, ended_at__isnull=True).first()
+    if stop is None:
+        return ""
+    what = "died" if stop.kind == StopKind.DECEASED else "can no longer decide"
+    return (
+        f"It was reported on {chicago_day(stop.received_at)} that the customer {what}: nothing may be done in the "
+        "customer's name. Find out what is so, then end the stop signal with what you decided."
+    )
 
 
 def can_act(poa: PoaDocument, *, esi_id: str, at: datetime) -> bool:

@@ -6,8 +6,10 @@ from django.template.loader import render_to_string
 
 from core.dates import chicago_day
 from poa_documents.limits import say_date
-from poa_documents.models import CustomerMail, PoaDocument
+from poa_documents.models import CustomerMail, MailKind, PoaDocument
 from poa_documents.phrases import phrases_in
+from poa_documents.presenters import say_moment
+from poa_documents.receipts import REVOKED, reference_of
 
 
 def compose(
@@ -30,6 +32,8 @@ def compose(
         "minutes": settings.POA_CODE_MINUTES,
         "made": say_date(chicago_day(mail.created_at), language),
         "ended": say_date(chicago_day(ended_at), language),
+        "moment": say_moment(poa.paper_wanted_at if mail.kind == MailKind.PAPER_RECEIPT else ended_at, language),
+        "receipt": reference_of(poa, REVOKED) if mail.kind == MailKind.REVOKED_RECEIPT else "",
     }
     own = phrases[f"mail_{mail.kind}"]
     context = {

@@ -9,7 +9,7 @@ from django.db.models import F, Q
 
 from core.encryption import EncryptedTextField
 from installations.models import Customer, Language, Site
-from poa_documents.states import EVER_SIGNED_STATUSES, OPEN_STATUSES, PoaStatus
+from poa_documents.states import ENDED_MAYBE_UNSTORED, EVER_SIGNED_STATUSES, OPEN_STATUSES, PoaStatus
 
 WORDING_FIELDS = (
     "version",
@@ -182,6 +182,7 @@ class RevocationChannel(models.TextChoices):
     PHONE = "PHONE", "Phone"
     EMAIL = "E_MAIL", "E-mail"
     LETTER = "LETTER", "Letter"
+    TEXT = "TEXT", "Text message"
     IN_PERSON = "IN_PERSON", "In person"
 
 
@@ -240,6 +241,16 @@ class PoaDocument(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was declined, voided, revoked and so on.")
     ended_because = models.TextField(blank=True)
     revocation_channel = models.CharField(max_length=10, choices=RevocationChannel.choices, blank=True)
+    revocation_received_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the customer's word reached us; it may be recorded later."
+    )
+    paper_wanted_at = models.DateTimeField(
+        "consent to electronic records withdrawn at",
+        null=True,
+        blank=True,
+        help_text="From then on the customer gets paper. What was signed before stays valid.",
+    )
+    paper_wanted_channel = models.CharField(max_length=10, choices=RevocationChannel.choices, blank=True)
     uses_made = models.PositiveSmallIntegerField(default=0, editable=False)
 
     due_at = models.DateTimeField(null=True, blank=True, db_index=True, help_text="When the sweep must look again.")
@@ -260,7 +271,7 @@ class PoaDocument(models.Model):
                 fields=["token_hash"], condition=~Q(token_hash=""), name="signing_link_names_one_poa"
             ),
             models.CheckConstraint(
-                condition=~Q(status__in=sorted(EVER_SIGNED_STATUSES - {PoaStatus.REVOKED}))
+                condition=~Q(status__in=sorted(EVER_SIGNED_STATUSES - ENDED_MAYBE_UNSTORED))
                 | (Q(signed_at__isnull=False, sealed_at__isnull=False) & ~Q(pdf_sha256="") & ~Q(pdf_storage_key="")),
                 name="signed_means_sealed_and_stored",
             ),
@@ -272,6 +283,44 @@ class PoaDocument(models.Model):
     @property
     def is_open(self) -> bool:
         return self.status in OPEN_STATUSES
+
+
+class StopKind(models.TextChoices):
+    DECEASED = "DECEASED", "The customer died"
+    INCAPACITATED = "INCAPACITATED", "The customer can no longer decide"
+
+
+class StopSignal(models.Model):
+    """
+    That a customer was reported dead or unable to decide: nothing is done in his name while it stands.
+
+    It concerns the person, so every power of attorney of his at every site. Source: domain notes, section 5.
+    """
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="stop_signals")
+    kind = models.CharField(max_length=15, choices=StopKind.choices)
+    source = models.TextField(help_text="Who reported it, and how he knows.")
+    received_at = models.DateTimeField(help_text="When the report reached us.")
+    recorded_at = models.DateTimeField()
+    recorded_by = models.CharField(max_length=60)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=60, blank=True)
+    decision = models.TextField(blank=True, help_text="What the office found out and decided.")
+
+    class Meta:
+        ordering = ("recorded_at", "pk")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["customer", "kind"], condition=Q(ended_at__isnull=True), name="one_open_stop_signal_of_a_kind"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ended_by="") | (Q(ended_at__isnull=False) & ~Q(ended_by="")),
+                name="stop_signal_ended_when_and_by_whom",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.customer}"
 
 
 class SealTimestamp(models.Model):
@@ -532,6 +581,7 @@ class MailKind(models.TextChoices):
     SIGNED_COPY = "SIGNED_COPY", "Copy of the signed document"
     DECLINED_RECEIPT = "DECLINED_RECEIPT", "Receipt for declining"
     REVOKED_RECEIPT = "REVOKED_RECEIPT", "Receipt for revoking"
+    PAPER_RECEIPT = "PAPER_RECEIPT", "Receipt for wanting paper"
     HOME_LINK = "HOME_LINK", "New link to the customer's page"
     CODE = "CODE", "Code for opening the link"
     SAFER_LINK = "SAFER_LINK", "New link after too many codes"

@@ -12,8 +12,9 @@ from installations.models import Language
 from poa_documents.limits import limit_lines, say_date
 from poa_documents.models import ConsentRecord, PoaDocument, SignatureKind, Statement
 from poa_documents.phrases import phrases_in
+from poa_documents.receipts import REVOKED, reference_of
 from poa_documents.signature import Drawing, drawing_of
-from poa_documents.states import SIGNABLE_STATUSES, PoaStatus
+from poa_documents.states import ELECTRONIC_STATUSES, SIGNABLE_STATUSES, PoaStatus
 from poa_documents.steps import NUMBERS, STEPS, Step, neighbor
 from poa_documents.wording import Block, DocumentText, blocks
 
@@ -64,6 +65,7 @@ def home_context(poa: PoaDocument, *, step: Step | None) -> dict[str, Any]:
         "name": poa.customer.first_name,
         "organization": settings.ORGANIZATION_NAME,
         "address": str(poa.site),
+        "contact": settings.ORGANIZATION_CONTACT,
         "email": masked_email(poa.customer.email),
         "when": say_moment(poa.signed_at, language),
         "ended": say_moment(poa.ended_at, language),
@@ -71,6 +73,11 @@ def home_context(poa: PoaDocument, *, step: Step | None) -> dict[str, Any]:
         "earliest": say_date(poa.envelope.earliest_start_date, language),
         "latest": say_date(poa.envelope.latest_start_date, language),
     }
+    if poa.status == PoaStatus.REVOKED:
+        values["receipt"] = reference_of(poa, REVOKED)
+        values["received"] = say_moment(poa.revocation_received_at or poa.ended_at, language)
+    if poa.paper_wanted_at is not None:
+        values["paper_since"] = say_moment(poa.paper_wanted_at, language)
     context: dict[str, Any] = {
         "hello": words["hello"].format(**values),
         "is_invited": poa.status in SIGNABLE_STATUSES,
@@ -81,6 +88,10 @@ def home_context(poa: PoaDocument, *, step: Step | None) -> dict[str, Any]:
         "tone": _TONES.get(PoaStatus(poa.status), ""),
         "limits": limit_lines(poa.envelope, language) if poa.status in _IN_FORCE else [],
         "next": words["next"].format(**values),
+        "can_want_paper": poa.paper_wanted_at is None and poa.status in ELECTRONIC_STATUSES,
+        "paper": _paper(poa, words, values),
+        "receipt": words["receipt"].format(**values) if poa.status == PoaStatus.REVOKED else "",
+        "contact_text": words["contact"].format(**values),
     }
     if context["is_invited"]:
         return {
@@ -92,6 +103,13 @@ def home_context(poa: PoaDocument, *, step: Step | None) -> dict[str, Any]:
         }
     kind = {PoaStatus.SIGNED: "signed", PoaStatus.SEALING: "sealing"}.get(PoaStatus(poa.status), str(poa.status))
     return {**context, "state_title": words[f"{kind}_title"], "state_text": words[kind].format(**values)}
+
+
+def _paper(poa: PoaDocument, words: Mapping[str, str], values: Mapping[str, str]) -> str:
+    """What follows for a customer who no longer wants electronic records."""
+    if poa.paper_wanted_at is None:
+        return ""
+    return words["paper_to_sign" if poa.status in SIGNABLE_STATUSES else "paper_from_now_on"].format(**values)
 
 
 def step_context(

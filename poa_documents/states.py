@@ -18,6 +18,7 @@ class PoaStatus(TextChoices):
     SUPERSEDED = "SUPERSEDED", "Replaced by a newer one"
     EXHAUSTED = "EXHAUSTED", "Used up"
     LAPSED = "LAPSED", "Lapsed at its sunset"
+    CEASED = "CEASED", "Ended by the customer's death"
 
 
 _S = PoaStatus
@@ -46,8 +47,19 @@ MOVES: dict[str, Move] = {
     "supersede": Move(frozenset({_S.SIGNED, _S.SUSPENDED}), _S.SUPERSEDED, "A newer one was signed for this site."),
     "exhaust": Move(frozenset({_S.SIGNED, _S.SUSPENDED}), _S.EXHAUSTED, "Every use it grants was made."),
     "lapse": Move(frozenset({_S.SIGNED, _S.SUSPENDED}), _S.LAPSED, "Its sunset passed."),
+    "cease": Move(
+        frozenset({_S.SEALING, _S.SIGNED, _S.SUSPENDED, _S.EXHAUSTED}),
+        _S.CEASED,
+        "The customer's death was reported. It blocks at once and for good.",
+    ),
 }
 
 OPEN_STATUSES = frozenset({_S.DRAFT, _S.SENT, _S.SEALING, _S.SIGNED, _S.SUSPENDED})
 SIGNABLE_STATUSES = frozenset({_S.SENT})
-EVER_SIGNED_STATUSES = frozenset({_S.SIGNED, _S.REVOKED, _S.SUSPENDED, _S.SUPERSEDED, _S.EXHAUSTED, _S.LAPSED})
+ELECTRONIC_STATUSES = frozenset({_S.SENT, _S.SEALING, _S.SIGNED, _S.SUSPENDED, _S.EXHAUSTED})
+"""While electronic records about it are still to come, so that the consent to them can be withdrawn."""
+EVER_SIGNED_STATUSES = frozenset(
+    {_S.SIGNED, _S.REVOKED, _S.SUSPENDED, _S.SUPERSEDED, _S.EXHAUSTED, _S.LAPSED, _S.CEASED}
+)
+ENDED_MAYBE_UNSTORED = frozenset({_S.REVOKED, _S.CEASED})
+"""Also possible while the signed document is still being stored."""

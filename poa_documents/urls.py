@@ -15,6 +15,7 @@ urlpatterns = [
     path("<str:token>/language/", views.choose_language, name="language"),
     path("<str:token>/decline/", views.decline, name="decline"),
     path("<str:token>/revoke/", views.revoke, name="revoke"),
+    path("<str:token>/paper/", views.want_paper, name="paper"),
     path("<str:token>/sample.pdf", views.sample, name="sample"),
     path("<str:token>/copy.pdf", views.copy, name="copy"),
 ]

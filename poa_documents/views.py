@@ -1,6 +1,7 @@
 """The customer's pages. Each POST makes one call to an action; a GET changes nothing."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -64,7 +65,7 @@ def render_home(
 @link_page
 def step(request: HttpRequest, poa: PoaDocument, *, name: str) -> HttpResponse:
     """Show or take one step; a step before its turn leads to the one whose turn it is."""
-    if poa.status not in SIGNABLE_STATUSES or name not in BY_NAME:
+    if poa.status not in SIGNABLE_STATUSES or poa.paper_wanted_at is not None or name not in BY_NAME:
         return _to_home(request)
     wanted = BY_NAME[name]
     now_at = current_step(consents_for(poa, text_of(poa)), has_signature=bool(poa.signature_text))
@@ -86,7 +87,10 @@ def step(request: HttpRequest, poa: PoaDocument, *, name: str) -> HttpResponse:
     except actions.WordsChanged:
         fresh = PoaDocument.objects.get(pk=poa.pk)
         return _show_step(request, fresh, wanted, notice=_phrase(fresh, "page", "words_changed"), status=409)
-    except MoveNotAllowed:  # signed, declined or voided meanwhile, perhaps on another device: home says so
+    except (
+        MoveNotAllowed,
+        actions.PaperWanted,
+    ):  # signed, declined or voided meanwhile, perhaps on another device: home says so
         return _to_home(request)
 
 
@@ -165,29 +169,43 @@ def choose_language(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
 
 
 @link_page
-def decline(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    return _end(request, poa, page="decline", allowed=poa.status in SIGNABLE_STATUSES)
+def revoke(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    """One press on the home takes the authority back; the page that follows is the receipt."""
+    if request.method == "POST" and poa.status in _REVOCABLE:
+        _press(poa, actions.revoke_poa)
+    return _to_home(request)
 
 
 @link_page
-def revoke(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    return _end(request, poa, page="revoke", allowed=poa.status in _REVOCABLE)
+def want_paper(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    """One press on the home withdraws the consent to electronic records."""
+    if request.method == "POST":
+        _press(poa, actions.withdraw_econsent)
+    return _to_home(request)
 
 
-def _end(request: HttpRequest, poa: PoaDocument, *, page: str, allowed: bool) -> HttpResponse:
-    if not allowed:
+def _press(poa: PoaDocument, action: Callable[..., object]) -> None:
+    try:
+        action(poa_id=poa.pk, by=_customer(poa), at=clock.now())
+    except MoveNotAllowed as late:
+        logger.info("POA %s moved on before the customer's press; the page shows where it stands. %s", poa.pk, late)
+
+
+@link_page
+def decline(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    if poa.status not in SIGNABLE_STATUSES:
         return _to_home(request)
     reason = request.POST.get("reason", "").replace("\x00", "").strip()  # PostgreSQL's text cannot hold it
     too_long = len(reason) > REASON_LENGTH
     if request.method != "POST" or too_long:
         error = _phrase(poa, "decline", "reason_too_long") if too_long else ""
-        context = {"page": phrases_in(language_of(poa))[page], "page_name": page, "reason": reason, "error": error}
+        words = phrases_in(language_of(poa))["decline"]
+        context = {"page": words, "page_name": "decline", "reason": reason, "error": error}
         return _render(request, poa, "portal/end.html", context, status=422 if too_long else 200)
-    action = actions.decline_poa if page == "decline" else actions.revoke_poa
     try:
-        action(poa_id=poa.pk, reason=reason, by=_customer(poa), at=clock.now())
+        actions.decline_poa(poa_id=poa.pk, reason=reason, by=_customer(poa), at=clock.now())
     except MoveNotAllowed:
-        logger.info("POA %s moved on before the customer could %s it; the page shows where it stands.", poa.pk, page)
+        logger.info("POA %s moved on before the customer could decline it; the page shows where it stands.", poa.pk)
     return _to_home(request)
 
 

@@ -33,7 +33,7 @@ from enrollments.states import MOVES, EnrollmentStatus, WriteKind, WriteStatus
 from installations.models import Customer, GoLiveReport, KeptProof, ProofFile
 from poa_documents import evidence
 from poa_documents.models import ConsentRecord, Envelope, EvidenceEntry, PoaDocument, SignatureKind, Statement
-from poa_documents.states import EVER_SIGNED_STATUSES, PoaStatus
+from poa_documents.states import ENDED_MAYBE_UNSTORED, EVER_SIGNED_STATUSES, PoaStatus
 
 FIRST_START_DAY, LAST_START_DAY = 7, 30
 FINISHED = frozenset({EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED})
@@ -102,8 +102,8 @@ def no_acceptance_without_authority(seen: Seen) -> Iterator[str]:
             yield f"attempt {attempt.pk} was sent without a signature"
         if poa.sealed_at is None or poa.sealed_at > sent_at or attempt.poa_sha256 != poa.pdf_sha256:
             yield f"attempt {attempt.pk} was sent without its sealed document"
-        if poa.status == PoaStatus.REVOKED and poa.ended_at is not None and poa.ended_at < sent_at:
-            yield f"attempt {attempt.pk} was sent after the revocation"
+        if poa.status in ENDED_MAYBE_UNSTORED and poa.ended_at is not None and poa.ended_at < sent_at:
+            yield f"attempt {attempt.pk} was sent after the authority was taken back or the customer died"
         if chicago_day(sent_at) > poa.envelope.sunset_date:
             yield f"attempt {attempt.pk} was sent after the sunset of the authority"
         if not attempt.esi_id == poa.envelope.esi_id == attempt.offer.esi_id:
@@ -247,8 +247,8 @@ def only_moves_of_the_table(_seen: Seen) -> Iterator[str]:
 def every_signed_file_is_retrievable(_seen: Seen) -> Iterator[str]:
     """I7: "signed" stands only over a stored file that reads back equal."""
     for poa in PoaDocument.objects.filter(status__in=sorted(EVER_SIGNED_STATUSES - {PoaStatus.SUSPENDED})):
-        if poa.sealed_at is None and poa.status == PoaStatus.REVOKED:
-            continue  # revoked before the file was made: there is none to keep
+        if poa.sealed_at is None and poa.status in ENDED_MAYBE_UNSTORED:
+            continue  # ended before the file was made: there is none to keep
         try:
             content = read(StoredFile(poa.pdf_storage_key, poa.pdf_sha256, poa.pdf_size_bytes or 0))
         except FileAltered as problem:

@@ -1,9 +1,17 @@
 """What the office, the customer and the machine do with a power of attorney."""
 
 from poa_documents.actions.anchoring import AnchorOutcome, anchor_journal
+from poa_documents.actions.changing_minds import (
+    StopEnded,
+    StopKnown,
+    end_stop_signal,
+    record_stop_signal,
+    withdraw_econsent,
+)
 from poa_documents.actions.checking import CheckOutcome, check_sealed_files
 from poa_documents.actions.consenting import (
     FormatNotShown,
+    PaperWanted,
     StepsOutOfOrder,
     WordsChanged,
     choose_language,
@@ -21,6 +29,7 @@ from poa_documents.actions.drafting import (
     void_poa,
 )
 from poa_documents.actions.ending import (
+    ReceivedAtOdd,
     decline_poa,
     expire_poa,
     lapse_poa,
@@ -31,7 +40,7 @@ from poa_documents.actions.ending import (
     verify_or_suspend,
 )
 from poa_documents.actions.linking import settle_contact_change
-from poa_documents.actions.mailing import MailOutcome, send_mail
+from poa_documents.actions.mailing import MailOutcome, NotToBePosted, mark_posted, send_mail
 from poa_documents.actions.paper import (
     NoPaperWaiting,
     NotPrinted,
@@ -73,13 +82,18 @@ __all__ = [
     "MailOutcome",
     "NoPaperWaiting",
     "NotPrinted",
+    "NotToBePosted",
     "PaperAlreadyRecorded",
     "PaperDateOdd",
+    "PaperWanted",
     "PromiseNotOffered",
+    "ReceivedAtOdd",
     "SamePersonTwice",
     "SealOutcome",
     "SignOutcome",
     "StepsOutOfOrder",
+    "StopEnded",
+    "StopKnown",
     "TooManyCodes",
     "UnsignedPoaExists",
     "WordsChanged",
@@ -92,14 +106,17 @@ __all__ = [
     "confirm_paper",
     "decline_poa",
     "draft_poa",
+    "end_stop_signal",
     "ensure_templates",
     "enter_code",
     "expire_poa",
     "keep_signature",
     "lapse_poa",
+    "mark_posted",
     "print_for_paper",
     "record_consent",
     "record_paper",
+    "record_stop_signal",
     "refuse_paper",
     "resume_poa",
     "revoke_poa",
@@ -115,4 +132,5 @@ __all__ = [
     "verify_or_suspend",
     "void_poa",
     "why_unanswered",
+    "withdraw_econsent",
 ]

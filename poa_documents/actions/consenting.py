@@ -31,6 +31,13 @@ class FormatNotShown(Exception):
     """The word inside the sample was not typed, so nothing shows that the customer can open such a file."""
 
 
+class PaperWanted(Exception):
+    """The customer withdrew the consent to electronic records: it is signed on paper, or not at all."""
+
+    def __init__(self) -> None:
+        super().__init__("The customer wants paper: print the document, have it signed by hand, and record the scan.")
+
+
 class WordsChanged(Exception):
     """The words on the customer's screen are not the words in force any more: show them again."""
 
@@ -146,4 +153,11 @@ def _lock_signable(poa_id: int, *, wish: str) -> PoaDocument:
     poa = lock(poa_id)
     if poa.status not in SIGNABLE_STATUSES:
         raise MoveNotAllowed(subject=f"POA {poa.pk}", move=wish, status=poa.status)
+    check_electronic(poa)
     return poa
+
+
+def check_electronic(poa: PoaDocument) -> None:
+    """:raises PaperWanted: the customer withdrew the consent to electronic records"""
+    if poa.paper_wanted_at is not None:
+        raise PaperWanted

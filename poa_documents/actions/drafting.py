@@ -16,6 +16,7 @@ from installations.models import Customer, Installation, Language, Site
 from installations.states import InstallationStatus
 from poa_documents import evidence
 from poa_documents.cases import text_of
+from poa_documents.guards import check_not_stopped
 from poa_documents.limits import LIMIT_FIELDS, check_limits, copy_limits
 from poa_documents.links import link_expiry
 from poa_documents.models import (
@@ -108,6 +109,7 @@ def draft_poa(
     Left out, the start range begins today and ends with the sunset, and the sunset is 180 days from today or the latest
     start, whichever is later (Chicago days).
 
+    :raises CustomerStopped: the customer was reported dead or unable to decide
     :raises UnsignedPoaExists: the site has one already
     :raises CustomerNotAtSite: no installation links them
     :raises PromiseNotOffered: the product is no longer sold
@@ -117,7 +119,8 @@ def draft_poa(
     """
     today = chicago_day(at)
     site = Site.objects.select_for_update().get(pk=site_id)
-    customer = Customer.objects.get(pk=customer_id)
+    customer = Customer.objects.select_for_update().get(pk=customer_id)
+    check_not_stopped(customer_id)
     promise = PlanPromise.objects.get(pk=promise_id)
     first = unsigned_poa_of(site_id)
     if first is not None:

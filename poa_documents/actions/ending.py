@@ -4,15 +4,21 @@ from datetime import datetime
 
 from core.actors import SYSTEM, Actor
 from core.case_changes import announce_case_change
+from core.dates import chicago_day
 from core.moves import find_move
 from core.transactions import repeatable
 from poa_documents import evidence
 from poa_documents.actions.drafting import owe_mail
 from poa_documents.actions.sealing import lapse_at
-from poa_documents.guards import SealedFileAltered, verify_sealed_file
+from poa_documents.guards import SealedFileAltered, check_not_stopped, verify_sealed_file
 from poa_documents.models import MailKind, PoaDocument, RevocationChannel
 from poa_documents.moves import lock, take_move
 from poa_documents.states import MOVES, PoaStatus
+
+
+class ReceivedAtOdd(Exception):
+    """The customer's word cannot have reached us then."""
+
 
 DAMAGED = "the signed document is missing, was altered, or its seal does not hold."
 
@@ -39,20 +45,44 @@ def revoke_poa(
     by: Actor,
     at: datetime,
     channel: RevocationChannel | str = RevocationChannel.PORTAL,
+    received_at: datetime | None = None,
     reason: str = "",
 ) -> PoaDocument:
     """
     Take the authority back, whichever way the customer said so. It blocks at once, also what is queued already.
 
+    `received_at` is when the customer's word reached us, where it is recorded later; it blocks from `at` on.
+
+    :raises ReceivedAtOdd: it cannot have been received then
     :raises MoveNotAllowed: it was never signed, or has ended
     """
     poa = lock(poa_id)
+    poa.revocation_received_at = check_received_at(poa, received_at, at=at)
     poa.ended_at, poa.ended_because, poa.due_at = at, reason, None
     poa.revocation_channel = RevocationChannel(channel)
-    take_move(poa, "revoke", by=by, at=at, reason=reason, details={"channel": poa.revocation_channel})
+    take_move(poa, "revoke", by=by, at=at, reason=reason, details=_receipt_details(poa))
     owe_mail(poa, MailKind.REVOKED_RECEIPT, at=at)
     announce_case_change(site_id=poa.site_id, at=at)
     return poa
+
+
+def check_received_at(poa: PoaDocument, received_at: datetime | None, *, at: datetime) -> datetime:
+    """
+    Give when the customer's word reached us: now, unless somebody says when.
+
+    :raises ReceivedAtOdd: in the future, or before there was anything to take back
+    """
+    if received_at is None:
+        return at
+    if received_at > at:
+        raise ReceivedAtOdd("That moment lies in the future: say when the customer's word reached us.")
+    if received_at < poa.created_at:
+        raise ReceivedAtOdd(f"The document was drawn up on {chicago_day(poa.created_at)}: this cannot be older.")
+    return received_at
+
+
+def _receipt_details(poa: PoaDocument) -> dict[str, object]:
+    return {"channel": poa.revocation_channel, "received_at": poa.revocation_received_at}
 
 
 @repeatable
@@ -73,11 +103,13 @@ def resume_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocum
     """
     Let a suspended POA count again, once its stored file is proven good.
 
+    :raises CustomerStopped: a report of death or incapacity stands
     :raises SealedFileAltered: the file is still missing or altered
     :raises SealedFileUnreadable: the storage does not answer
     :raises MoveNotAllowed: it is not suspended
     """
     suspended = PoaDocument.objects.get(pk=poa_id)
+    check_not_stopped(suspended.customer_id)
     find_move(MOVES, "resume", subject=f"POA {poa_id}", status=suspended.status)
     verify_or_suspend(poa_id=poa_id, at=at, by=by)
 

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from django.core.mail import get_connection
 
-from core.actors import SYSTEM
+from core.actors import SYSTEM, Actor
+from core.dates import chicago_day
 from core.transactions import repeatable
 from poa_documents import evidence
 from poa_documents.actions.linking import make_link
@@ -34,8 +35,20 @@ _STILL_TRUE: dict[str, frozenset[str]] = {
 }
 
 
+TO_BE_POSTED = "The customer wants paper: print what it says, post it, then mark it as posted."
+_STILL_BY_MAIL = frozenset(
+    {MailKind.PAPER_RECEIPT, MailKind.CODE, MailKind.HOME_LINK, MailKind.SAFER_LINK, MailKind.ADDRESS_CHANGED}
+)
+"""What customers ask for themselves, or what protects them, also after they asked for paper."""
+
+
+class NotToBePosted(Exception):
+    """Nothing of this mail waits to be posted."""
+
+
 class MailOutcome(StrEnum):
     SENT = "SENT"
+    TO_BE_POSTED = "TO_BE_POSTED"
     NOT_DUE = "NOT_DUE"
     NOT_NEEDED = "NOT_NEEDED"
     FAILED = "FAILED"
@@ -90,6 +103,10 @@ def _claim(mail_id: int, *, at: datetime) -> _Claim | MailOutcome:
         mail.not_needed_at, mail.due_at = at, None
         mail.save(update_fields=["not_needed_at", "due_at"])
         return MailOutcome.NOT_NEEDED
+    if poa.paper_wanted_at is not None and mail.kind not in _STILL_BY_MAIL:
+        mail.due_at, mail.last_error = None, TO_BE_POSTED
+        mail.save(update_fields=["due_at", "last_error"])
+        return MailOutcome.TO_BE_POSTED
     mail.attempts += 1
     mail.due_at = at + LEASE if mail.attempts < MAIL_ATTEMPTS else None
     mail.save(update_fields=["attempts", "due_at"])
@@ -123,6 +140,27 @@ def _is_needed(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> bool:
         return True
     newer = CustomerMail.objects.filter(poa=poa, kind=mail.kind, pk__gt=mail.pk)
     return poa.status in true_in and not newer.exists()
+
+
+@repeatable
+def mark_posted(*, mail_id: int, by: Actor, at: datetime) -> CustomerMail:
+    """
+    Take note that what a mail says went to the customer on paper.
+
+    :raises NotToBePosted: it is not one that the customer wants on paper, or it was posted already
+    """
+    mail = CustomerMail.objects.select_for_update().get(pk=mail_id)
+    if not is_to_be_posted(mail):
+        raise NotToBePosted("This mail does not wait to be posted: open it again to see where it stands.")
+    mail.not_needed_at, mail.last_error = at, f"Posted on paper on {chicago_day(at)}."
+    mail.save(update_fields=["not_needed_at", "last_error"])
+    details = {"mail": mail.pk, "mail_kind": mail.kind, "to": str(mail.poa.site)}
+    evidence.record(lock(mail.poa_id), kind="mail_posted", by=by, at=at, details=details)
+    return mail
+
+
+def is_to_be_posted(mail: CustomerMail) -> bool:
+    return mail.is_blocked and mail.last_error == TO_BE_POSTED
 
 
 @repeatable

@@ -6,7 +6,7 @@ from enum import StrEnum
 from core.actors import Actor
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from poa_documents.actions.consenting import USER_AGENT_LENGTH, WordsChanged
+from poa_documents.actions.consenting import USER_AGENT_LENGTH, WordsChanged, check_electronic
 from poa_documents.actions.proving import check_contact_proved
 from poa_documents.cases import text_of
 from poa_documents.limits import check_limits
@@ -48,6 +48,7 @@ def sign_poa(
 
     `document_sha256` is the hash that the review page carried. Signed twice, or on two devices, it counts once.
 
+    :raises PaperWanted: the customer withdrew the consent to electronic records
     :raises ContactNotProved: nobody has proved to read the customer's mail
     :raises ConsentIncomplete: a statement is missing
     :raises WordsChanged: the document read otherwise on the review page
@@ -58,6 +59,7 @@ def sign_poa(
     poa = lock(poa_id)
     if poa.status == PoaStatus.SEALING or poa.status in EVER_SIGNED_STATUSES:
         return SignOutcome.ALREADY_SIGNED
+    check_electronic(poa)
     check_contact_proved(poa)
     check_limits(poa.envelope)
     text = text_of(poa)

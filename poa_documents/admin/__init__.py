@@ -13,6 +13,7 @@ from poa_documents.admin import (
     paper,
     promises,
     seal_timestamps,
+    stop_signals,
     templates,
 )
 
@@ -29,5 +30,6 @@ __all__ = [
     "paper",
     "promises",
     "seal_timestamps",
+    "stop_signals",
     "templates",
 ]

@@ -36,26 +36,30 @@ from poa_documents.actions import (
     PaperAlreadyRecorded,
     PaperDateOdd,
     PromiseNotOffered,
+    ReceivedAtOdd,
     SamePersonTwice,
+    StopKnown,
     UnsignedPoaExists,
     WordsChanged,
     confirm_paper,
     draft_poa,
     print_for_paper,
     record_paper,
+    record_stop_signal,
     refuse_paper,
     resume_poa,
     revoke_poa,
     send_poa,
     suspend_poa,
     void_poa,
+    withdraw_econsent,
 )
 from poa_documents.actions.paper import scan_file
-from poa_documents.guards import SealedFileAltered, SealedFileUnreadable
+from poa_documents.guards import CustomerStopped, SealedFileAltered, SealedFileUnreadable
 from poa_documents.limits import LimitMissing, limit_lines
-from poa_documents.models import PlanPromise, PoaDocument, RevocationChannel
+from poa_documents.models import PlanPromise, PoaDocument, RevocationChannel, StopKind
 from poa_documents.queries import NoWording
-from poa_documents.states import MOVES, PoaStatus
+from poa_documents.states import ELECTRONIC_STATUSES, MOVES, PoaStatus
 
 logger = logging.getLogger(__name__)
 
@@ -105,9 +109,33 @@ class PaperForm(ButtonForm):
             raise forms.ValidationError(str(problem)) from problem
 
 
-class RevocationForm(ReasonForm):
+class ChannelForm(ButtonForm):
     channel = forms.ChoiceField(choices=_STAFF_CHANNELS, label="How the customer told us")
-    field_order = ("channel", "reason")
+    received_at = forms.DateTimeField(
+        label="When it reached us",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        help_text="Texas time. Left out: now.",
+    )
+
+
+class RevocationForm(ChannelForm, ReasonForm):
+    field_order = ("channel", "received_at", "reason")
+
+
+class StopForm(ButtonForm):
+    kind = forms.ChoiceField(choices=StopKind.choices, label="What was reported")
+    source = forms.CharField(
+        label="Who reported it, and how they know",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Name, relation to the customer, how they reached us. Kept with the evidence.",
+    )
+    received_at = forms.DateTimeField(
+        label="When it reached us",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        help_text="Texas time. Left out: now.",
+    )
 
 
 def _send(press: Press) -> str:
@@ -123,6 +151,16 @@ def _void(press: Press) -> str:
 def _revoke(press: Press) -> str:
     revoke_poa(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
     return "The revocation is on file and blocks at once. The customer gets a receipt."
+
+
+def _want_paper(press: Press) -> str:
+    withdraw_econsent(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "On file: the customer gets paper from now on. What is to be posted is listed on the work queue."
+
+
+def _report_stop(press: Press) -> str:
+    record_stop_signal(customer_id=press.record.customer_id, by=press.by, at=press.at, **press.answers)
+    return "Nothing is done in the customer's name any more, at no site. Find out what is so, then end the stop signal."
 
 
 def _suspend(press: Press) -> str:
@@ -201,11 +239,19 @@ class PoaDocumentAdmin(RegisteredByAction):
         ("Sealed", {"fields": (("sealed_at", "pdf_size_bytes"), "pdf_sha256", ("seal_failures", "last_error"))}),
         (
             "Use and end",
-            {"fields": (("uses_made", "suspended_because"), ("ended_at", "revocation_channel"), "ended_because")},
+            {
+                "fields": (
+                    ("uses_made", "suspended_because"),
+                    ("ended_at", "revocation_channel", "revocation_received_at"),
+                    "ended_because",
+                    ("paper_wanted_at", "paper_wanted_channel"),
+                )
+            },
         ),
     )
     registering_form = DraftForm
     registering_refusals = (
+        CustomerStopped,
         UnsignedPoaExists,
         CustomerNotAtSite,
         PromiseNotOffered,
@@ -296,10 +342,35 @@ class PoaDocumentAdmin(RegisteredByAction):
             form=ReasonForm,
         ),
         Button(
+            name="want-paper",
+            label="Record that the customer wants paper",
+            run=_want_paper,
+            explanation=(
+                "The customer withdrew the consent to electronic records, in whichever way. What was signed stays "
+                "valid; what is not signed yet is signed by hand or not at all."
+            ),
+            refusals=(ReceivedAtOdd,),
+            is_offered=lambda poa: poa.paper_wanted_at is None and poa.status in ELECTRONIC_STATUSES,
+            form=ChannelForm,
+        ),
+        Button(
+            name="report-stop",
+            label="Report a death or incapacity",
+            run=_report_stop,
+            explanation=(
+                "Stops everything in the customer's name at once, at every site, also queued work. A death ends "
+                "every power of attorney for good; incapacity suspends it until the office has decided."
+            ),
+            refusals=(StopKnown,),
+            is_offered=lambda poa: poa.is_open or poa.status == PoaStatus.EXHAUSTED,
+            form=StopForm,
+            is_grave=True,
+        ),
+        Button(
             name="suspend",
             label="Suspend",
             run=_suspend,
-            explanation="A stop signal, such as a death in the family: nothing is done under it until it is resumed.",
+            explanation="Nothing is done under it until somebody has resolved the doubt and resumes it.",
             is_offered=_allows("suspend"),
             form=ReasonForm,
         ),
@@ -308,7 +379,7 @@ class PoaDocumentAdmin(RegisteredByAction):
             label="Resume",
             run=_resume,
             explanation="Lets it count again, once its stored file is proven good.",
-            refusals=(SealedFileAltered, SealedFileUnreadable),
+            refusals=(CustomerStopped, SealedFileAltered, SealedFileUnreadable),
             is_offered=_allows("resume"),
             form=ReasonForm,
         ),
@@ -329,6 +400,7 @@ class PoaDocumentAdmin(RegisteredByAction):
                 "Records that the customer took the authority back, in whichever way. It blocks at once, also work "
                 "that is queued. Only a new signature of the customer's opens the way again."
             ),
+            refusals=(ReceivedAtOdd,),
             is_offered=_allows("revoke"),
             form=RevocationForm,
             is_grave=True,

@@ -1,9 +1,11 @@
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from core.admin_site import Button, Press, RecordAdmin, display
-from poa_documents.actions import send_poa
+from core.admin_site import Button, Press, RecordAdmin, as_download, display
+from poa_documents.actions import NotToBePosted, mark_posted, send_poa
+from poa_documents.actions.mailing import is_to_be_posted
+from poa_documents.mails import compose
 from poa_documents.models import CustomerMail, MailKind
 
 
@@ -33,6 +35,18 @@ def _send_anew(press: Press) -> str:
     return "A new mail with a new link is on its way; the earlier link stops working."
 
 
+def _save_letter(press: Press) -> HttpResponse:
+    mail: CustomerMail = press.record
+    message = compose(mail, mail.poa)
+    text = f"{message.subject}\n\n{message.body}"
+    return as_download(text.encode(), name=f"letter-{mail.pk}.txt", content_type="text/plain; charset=utf-8")
+
+
+def _posted(press: Press) -> str:
+    mark_posted(mail_id=press.record.pk, by=press.by, at=press.at)
+    return "Noted: the customer got it on paper."
+
+
 @admin.register(CustomerMail)
 class CustomerMailAdmin(RecordAdmin):
     list_display = ("created_at", "kind", "poa", "delivery", "attempts", "last_error")
@@ -52,6 +66,22 @@ class CustomerMailAdmin(RecordAdmin):
             explanation="Mails a new link to the customer's address on file. The earlier link stops working.",
             is_offered=lambda mail: mail.sent_at is None and mail.kind == MailKind.INVITATION and mail.poa.is_open,
             permission="poa_documents.change_poadocument",
+        ),
+        Button(
+            name="save-letter",
+            label="Save as a letter",
+            run=_save_letter,
+            explanation="Saves what the mail says as text, to print and post.",
+            is_offered=is_to_be_posted,
+            is_direct=True,
+        ),
+        Button(
+            name="posted",
+            label="It was posted",
+            run=_posted,
+            explanation="Takes note that the customer got it on paper. It leaves the list of mails that wait.",
+            refusals=(NotToBePosted,),
+            is_offered=is_to_be_posted,
         ),
     )
 

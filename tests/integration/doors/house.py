@@ -35,7 +35,7 @@ from enrollments.states import DifferenceKind
 from installations import actions as jobs
 from installations.models import GoLiveReport, Installation
 from installations.proofs import check_proof
-from poa_documents.models import PoaDocument
+from poa_documents.models import PoaDocument, StopKind, StopSignal
 from tests.factories.cases import case, hold, judged_offer
 from tests.factories.installations import AT, SUBMITTED, customer, go_live_report, installation_at, site, technician
 from tests.factories.poa_documents import signed_poa
@@ -173,6 +173,13 @@ def _records_of_every_other_kind(own: _Case, at: datetime = AT) -> None:
         service_start_date=at.date() + timedelta(days=10),
         chicago_date=at.date(),
         succeeded=False,
+    )
+    StopSignal.objects.create(
+        customer=customer(first_name="Emilio"),
+        kind=StopKind.DECEASED,
+        source="His son.",
+        received_at=at,
+        recorded_at=at,
     )
     AdvanceNotice.objects.create(
         enrollment=own.enrollment,

@@ -106,7 +106,8 @@ PORTAL = (
     _portal("step/confirm/", "step/<slug:name>/", 302),
     _portal("language/", "language/", 302),
     _portal("decline/", "decline/", 302),
-    _portal("revoke/", "revoke/", 200),
+    _portal("revoke/", "revoke/", 302),
+    _portal("paper/", "paper/", 302),
     _portal("copy.pdf", "copy.pdf", 200),
     _portal("sample.pdf", "sample.pdf", 200),
 )

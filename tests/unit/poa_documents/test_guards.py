@@ -21,6 +21,7 @@ SUNSET = date(2026, 6, 1)
 @pytest.fixture(autouse=True)
 def no_embargo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guards, "embargo_end_date", lambda _poa: None)
+    monkeypatch.setattr(guards, "why_stopped", lambda _customer_id: "")
 
 
 def poa(status: str = PoaStatus.SIGNED, *, uses: int = 1, **changes: Any) -> PoaDocument:

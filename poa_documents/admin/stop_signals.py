@@ -1,0 +1,52 @@
+from django import forms
+from django.contrib import admin
+
+from core.admin_site import Button, ButtonForm, Press, RecordAdmin, display
+from poa_documents.actions import StopEnded, end_stop_signal
+from poa_documents.models import StopSignal
+
+
+class DecisionForm(ButtonForm):
+    decision = forms.CharField(
+        label="What you found out and decided",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Whom you asked, what you saw. Kept with the evidence.",
+    )
+
+
+def _end(press: Press) -> str:
+    end_stop_signal(signal_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "The stop signal is ended. What it suspended waits for you: open the power of attorney to resume or end it."
+
+
+@admin.register(StopSignal)
+class StopSignalAdmin(RecordAdmin):
+    list_display = ("customer", "kind", "received_at", "recorded_by", "how_it_stands")
+    list_filter = ("kind", "received_at", "ended_at")
+    search_fields = ("customer__first_name", "customer__last_name", "source")
+    list_select_related = ("customer",)
+    fieldsets = (
+        (None, {"fields": (("customer", "kind"), "source", ("received_at", "recorded_at", "recorded_by"))}),
+        ("How it ended", {"fields": (("ended_at", "ended_by"), "decision")}),
+    )
+    buttons = (
+        Button(
+            name="end",
+            label="End the stop signal",
+            run=_end,
+            explanation=(
+                "You know what is so: the report was mistaken, or the customer can decide again. A power of attorney "
+                "that ended stays ended; one that is suspended is resumed by a button of its own."
+            ),
+            refusals=(StopEnded,),
+            is_offered=lambda signal: signal.ended_at is None,
+            form=DecisionForm,
+        ),
+    )
+
+    @display(description="State", label={"Stands": "danger", "Ended": "success"})
+    def how_it_stands(self, signal: StopSignal) -> str:
+        return self.state_of(signal)
+
+    def state_of(self, record: StopSignal) -> str:
+        return "Ended" if record.ended_at else "Stands"

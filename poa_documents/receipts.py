@@ -1,0 +1,13 @@
+"""The reference of a receipt: short enough to read out on the phone, and proven by the journal."""
+
+from poa_documents.models import PoaDocument
+
+REVOKED = "revoke"
+
+
+def reference_of(poa: PoaDocument, kind: str) -> str:
+    """
+    Name the journal's newest entry of a kind: POA, number and the first digits of its hash; empty while there is none.
+    """
+    entry = poa.evidence.filter(kind=kind).order_by("-number").only("number", "sha256").first()
+    return f"{poa.pk}-{entry.number}-{entry.sha256[:6].upper()}" if entry else ""
