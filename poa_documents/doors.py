@@ -18,20 +18,20 @@ from poa_documents.models import PoaDocument
 LONGEST_OPEN = timedelta(hours=12)
 BROWSER_COOKIE = "portal-browser"
 BROWSER_DAYS = 30
-COOKIE_PATH = "/portal/"
+COOKIE_PATH = "/"  # browsers take a name with the prefix “__Host-” for this path only
 _SALT = "poa_documents.door"
 
 
 def browser_of(request: HttpRequest) -> str:
     """Give the browser's own name, or nothing when it kept no cookie of ours."""
-    name = request.COOKIES.get(BROWSER_COOKIE, "")
+    name = request.COOKIES.get(_called(BROWSER_COOKIE), "")
     return name if re.fullmatch(r"[A-Za-z0-9_-]{22}", name) else ""
 
 
 def name_browser(request: HttpRequest, response: HttpResponse) -> None:
     """Give a browser a name of its own, unless it has one."""
     name = browser_of(request) or secrets.token_urlsafe(16)
-    _set(response, BROWSER_COOKIE, name, lasting=timedelta(days=BROWSER_DAYS))
+    _set(response, _called(BROWSER_COOKIE), name, lasting=timedelta(days=BROWSER_DAYS))
 
 
 def opened_at(request: HttpRequest, poa: PoaDocument, *, at: datetime) -> datetime | None:
@@ -68,7 +68,12 @@ def idle_time() -> timedelta:
 
 
 def _name(poa: PoaDocument) -> str:
-    return f"portal-door-{poa.token_hash[:12]}"
+    return _called(f"portal-door-{poa.token_hash[:12]}")
+
+
+def _called(name: str) -> str:
+    """Under this prefix a browser takes a cookie by HTTPS only, and from this very host."""
+    return f"__Host-{name}" if settings.SESSION_COOKIE_SECURE else name
 
 
 def _set(response: HttpResponse, name: str, value: str, *, lasting: timedelta | None) -> None:

@@ -140,11 +140,12 @@ def test_the_door_opens_in_this_browser_alone_and_its_cookie_is_out_of_reach_of_
     visit.client = Client()
     visit.through_the_door()
 
-    cookies = [cookie for name, cookie in visit.client.cookies.items() if name.startswith("portal-")]
+    cookies = [cookie for name, cookie in visit.client.cookies.items() if name.startswith("__Host-portal-")]
 
     assert "Send me the code" in Visit(visit.token).open().content.decode()
     assert len(cookies) == 2
     assert all(each["httponly"] and each["secure"] and each["samesite"] == "Lax" for each in cookies)
+    assert all(each["path"] == "/" and not each["domain"] for each in cookies), "browsers refuse the name otherwise"
     assert all(visit.token not in each.OutputString() for each in cookies)
 
 
