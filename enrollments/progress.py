@@ -5,7 +5,7 @@ Pure. It says what `decision.decide` found in the customer's own words and langu
 becomes "we are looking into something".
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from core.dates import chicago_day
+from enrollments import start_dates
 from enrollments.facts import Facts
 from enrollments.gates import Gate
 from enrollments.models import PlanOffer
@@ -60,9 +61,21 @@ class Milestone:
 
 
 @dataclass(frozen=True)
-class AcceptedPlan:
+class DocumentLink:
+    """One document of a plan: by its kind where it is stored with us, else by Light's address."""
+
+    label: str
+    kind: str
+    url: str
+
+
+@dataclass(frozen=True)
+class ShownPlan:
+    """The plan that was accepted, or the one that was announced and may still be objected to."""
+
+    title: str
     rows: tuple[tuple[str, str], ...]
-    documents: tuple[tuple[str, str], ...]
+    documents: tuple[DocumentLink, ...]
     opt_out: str
 
 
@@ -78,7 +91,9 @@ class Progress:
     act_by: str
     is_being_checked: bool
     milestones: tuple[Milestone, ...]
-    plan: AcceptedPlan | None
+    plan: ShownPlan | None
+    can_hold: bool = False
+    can_resume: bool = False
 
 
 def words(language: str) -> Phrases:
@@ -93,8 +108,13 @@ def progress(
     offer: PlanOffer | None,
     language: str,
     contact: str,
+    stored: Collection[str] = (),
 ) -> Progress:
-    """Say where the case stands. `step` and `gates` are what the decision made of `facts`; `offer` was accepted."""
+    """
+    Say where the case stands. `step` and `gates` are what the decision made of `facts`.
+
+    `offer` was accepted, or else announced; `stored` names the kinds of its documents that we keep ourselves.
+    """
     phrases = words(language)
     source = _telling(facts, step, gates)
     code = _code(facts, source)
@@ -122,7 +142,9 @@ def progress(
         milestones=()
         if facts.status == EnrollmentStatus.ENDED
         else _milestones(facts, gates, phrases, is_turn=is_turn),
-        plan=_plan(facts, offer, language=language, contact=contact) if offer is not None else None,
+        plan=_plan(facts, offer, stored, language=language, contact=contact) if offer is not None else None,
+        can_hold=code == Waiting.NOTICE,
+        can_resume=code == Waiting.HELD_BY_CUSTOMER,
     )
 
 
@@ -186,24 +208,52 @@ def _milestones(facts: Facts, gates: Sequence[Gate], phrases: Phrases, *, is_tur
     return tuple(shown)
 
 
-def _plan(facts: Facts, offer: PlanOffer, *, language: str, contact: str) -> AcceptedPlan:
+def _plan(facts: Facts, offer: PlanOffer, stored: Collection[str], *, language: str, contact: str) -> ShownPlan:
     page = words(language)["page"]
+    is_accepted = facts.accepted_at is not None
     is_before_service = facts.status in _BEFORE_SERVICE
-    start = _say(facts.accepted_start, language)
-    rows = [(page["start" if is_before_service else "started"], start), (page["plan_name"], offer.name)]
-    if offer.average_cents_per_kwh_1000 is not None:
-        cents = page["cents"].format(amount=_plain(offer.average_cents_per_kwh_1000))
-        rows.append((page["price"].format(kwh="1,000"), cents))
+    announced = facts.notice.start if facts.notice else None
+    start = _say(facts.accepted_start if is_accepted else announced, language)
+    rows = [
+        (page["start" if is_before_service or not is_accepted else "started"], start),
+        (page["plan_name"], offer.name),
+        *_prices(offer, page),
+    ]
+    if facts.accepted_at is not None and is_before_service:
+        last_day = start_dates.sure_rescission_end(chicago_day(facts.accepted_at))
+        rows.append((page["rescind_until"], _say(last_day, language)))
+    elif not is_accepted and facts.notice is not None:
+        rows.append((page["object_until"], _say(facts.notice.last_day, language)))
+    addresses = {"EFL": offer.efl_url, "TOS": offer.tos_url, "YRAC": offer.yrac_url}
+    documents = (
+        DocumentLink(page[kind.lower()], kind if kind in stored else "", url) for kind, url in addresses.items()
+    )
+    return ShownPlan(
+        title=page["plan" if is_accepted else "announced_plan"],
+        rows=tuple((label, value) for label, value in rows if value),
+        documents=tuple(document for document in documents if document.kind or document.url),
+        opt_out=page["opt_out_text"].format(start=start, contact=contact) if is_before_service else "",
+    )
+
+
+def _prices(offer: PlanOffer, page: Mapping[str, str]) -> list[tuple[str, str]]:
+    by_usage = {
+        "500": offer.average_cents_per_kwh_500,
+        "1,000": offer.average_cents_per_kwh_1000,
+        "2,000": offer.average_cents_per_kwh_2000,
+    }
+    rows = [
+        (page["price"].format(kwh=kwh), page["cents"].format(amount=_plain(amount)))
+        for kwh, amount in by_usage.items()
+        if amount is not None
+    ]
+    if offer.base_fee_dollars is not None:
+        rows.append((page["base_fee"], f"${offer.base_fee_dollars:,.2f}"))
     if offer.term_months is not None:
         rows.append((page["term"], page["months"].format(count=offer.term_months)))
     if offer.termination_fee_dollars is not None:
         rows.append((page["termination_fee"], f"${offer.termination_fee_dollars:,.2f}"))
-    documents = ((page["efl"], offer.efl_url), (page["tos"], offer.tos_url), (page["yrac"], offer.yrac_url))
-    return AcceptedPlan(
-        rows=tuple((label, value) for label, value in rows if value),
-        documents=tuple((label, url) for label, url in documents if url),
-        opt_out=page["opt_out_text"].format(start=start, contact=contact) if is_before_service else "",
-    )
+    return rows
 
 
 def _say(moment: date | datetime | None, language: str) -> str:

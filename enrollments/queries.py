@@ -14,11 +14,12 @@ from enrollments.models import (
     LightWrite,
     Pause,
     PlanDocument,
+    PlanOffer,
     RemoteCall,
     WebhookDelivery,
     WebhookRefusal,
 )
-from enrollments.states import SETTLED_STATUSES
+from enrollments.states import SETTLED_STATUSES, EnrollmentStatus
 from installations.models import GoLiveReport, InstallationEvent
 from installations.states import GoLiveReportStatus
 from poa_documents.models import CustomerMail, EvidenceEntry, PoaDocument
@@ -323,3 +324,17 @@ def enrollment_of(poa: PoaDocument) -> Enrollment | None:
     )
     newest_first = enrollments.order_by("-opened_at", "-pk")
     return next((enrollment for enrollment in newest_first if governing_poa(enrollment) == poa), None)
+
+
+def announced_offer(enrollment: Enrollment, poa: PoaDocument) -> PlanOffer | None:
+    """Give the plan that the customer was told of and that is neither accepted nor given up yet."""
+    if enrollment.status not in {EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT}:
+        return None
+    if poa.status != PoaStatus.SIGNED:
+        return None
+    notice = enrollment.notices.filter(poa=poa).select_related("offer").order_by("-given_at", "-pk").first()
+    return notice.offer if notice else None
+
+
+def stored_documents(offer: PlanOffer) -> "QuerySet[PlanDocument]":
+    return PlanDocument.objects.filter(offer=offer, stored_at__isnull=False)

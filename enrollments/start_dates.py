@@ -92,6 +92,15 @@ def rescission_end(accepted: date) -> date:
     return add_business_days(received, RESCISSION_BUSINESS_DAYS, Calendar.FEDERAL)
 
 
+def sure_rescission_end(accepted: date) -> date:
+    """
+    Give the last day on which the customer may rescind in any reading: the terms reached him on `accepted` itself.
+
+    Source: domain notes, section 7; 16 TAC 25.474.
+    """
+    return add_business_days(accepted, RESCISSION_BUSINESS_DAYS, Calendar.FEDERAL)
+
+
 def plan(
     *,
     today: date,

@@ -11,4 +11,7 @@ urlpatterns = [
     path("<str:token>/", views.home, name="home"),
     path("<str:token>/continue/", views.continue_at_light, name="continue"),
     path("<str:token>/check/", views.check_again, name="check"),
+    path("<str:token>/hold/", views.hold, name="hold"),
+    path("<str:token>/resume/", views.resume, name="resume"),
+    path("<str:token>/plan/<slug:kind>/", views.plan_document, name="document"),
 ]

@@ -10,15 +10,18 @@ from django.shortcuts import redirect
 
 from core import clock
 from core.actors import Actor
+from core.stored_files import StoredFile, read
+from enrollments.actions.announcing import NothingToHold, NotOnHold, hold_for_customer, resume_for_customer
 from enrollments.actions.attesting import NoAccountYet, hosted_link
 from enrollments.actions.reconciling import ask_for_reading
 from enrollments.decision import decide
 from enrollments.facts import gather
 from enrollments.gates import gates
+from enrollments.light.documents import SUFFIXES
 from enrollments.light.errors import LightError
 from enrollments.models import Enrollment
 from enrollments.progress import Progress, progress, words
-from enrollments.queries import enrollment_of
+from enrollments.queries import announced_offer, enrollment_of, stored_documents
 from enrollments.wiring import hosted_pages_client, policy
 from poa_documents.link_pages import link_page
 from poa_documents.models import PoaDocument
@@ -78,6 +81,52 @@ def check_again(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     return _to_home(request)
 
 
+@link_page
+def hold(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    """One press on the home puts an announced acceptance on hold."""
+    enrollment = enrollment_of(poa)
+    if request.method != "POST" or enrollment is None:
+        return _to_home(request)
+    try:
+        hold_for_customer(enrollment_id=enrollment.pk, by=Actor.customer(poa.customer_id), at=clock.now())
+    except NothingToHold:
+        return _home(request, poa, problem="held_too_late", status=409)
+    return _to_home(request)
+
+
+@link_page
+def resume(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    """One press on the home lets it go on."""
+    enrollment = enrollment_of(poa)
+    if request.method == "POST" and enrollment is not None:
+        try:
+            resume_for_customer(enrollment_id=enrollment.pk, by=Actor.customer(poa.customer_id), at=clock.now())
+        except NotOnHold:
+            logger.info("Enrollment %s went on already; the page shows where it stands.", enrollment.pk)
+    return _to_home(request)
+
+
+@link_page
+def plan_document(request: HttpRequest, poa: PoaDocument, *, kind: str) -> HttpResponse:
+    """One document of the accepted plan as we stored it, as a download."""
+    enrollment = enrollment_of(poa)
+    offer = enrollment.accepted_offer if enrollment is not None else None
+    document = stored_documents(offer).filter(kind=kind.upper()).first() if offer is not None else None
+    if document is None:
+        return _to_home(request)
+    try:
+        content = read(StoredFile(document.storage_key, document.sha256, document.size_bytes or 0))
+    except Exception:
+        logger.exception("Plan document %s cannot be read for its customer.", document.pk)
+        return _home(request, poa, problem="document_away", status=503)
+    name = f"{kind.lower()}-{document.offer_id}{SUFFIXES[document.content_type]}"
+    return HttpResponse(
+        content,
+        content_type=document.content_type,
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"},
+    )
+
+
 def _home(request: HttpRequest, poa: PoaDocument, *, problem: str = "", status: int = 200) -> HttpResponse:
     enrollment = enrollment_of(poa)
     page = words(language_of(poa))["page"]
@@ -92,11 +141,14 @@ def _home(request: HttpRequest, poa: PoaDocument, *, problem: str = "", status: 
 def _progress(enrollment: Enrollment, poa: PoaDocument) -> Progress:
     now, rules = clock.now(), policy()
     facts = gather(enrollment)
+    offer = enrollment.accepted_offer or announced_offer(enrollment, poa)
+    stored = set(stored_documents(offer).values_list("kind", flat=True)) if offer is not None else set()
     return progress(
         facts,
         decide(facts, now=now, policy=rules),
         gates(facts, now=now, policy=rules),
-        offer=enrollment.accepted_offer,
+        offer=offer,
+        stored=stored,
         language=language_of(poa),
         contact=settings.ORGANIZATION_CONTACT,
     )

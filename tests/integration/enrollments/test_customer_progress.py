@@ -1,6 +1,8 @@
 """The customer's home with the progress on it, through HTTP, and the way into Light's own pages."""
 
+import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,16 +12,28 @@ from django.apps import apps
 from django.http import HttpResponse
 from pytest_django.fixtures import Settings
 
+from core.dates import chicago_day
 from enrollments.actions import opening
-from enrollments.models import Enrollment, EnrollmentEvent
-from enrollments.states import EnrollmentStatus
+from enrollments.actions.fetching import fetch_document
+from enrollments.light.documents import DocumentFetcher
+from enrollments.models import (
+    AcceptAttempt,
+    AdvanceNotice,
+    Enrollment,
+    EnrollmentEvent,
+    PlanDocument,
+    PlanDocumentKind,
+)
+from enrollments.start_dates import sure_rescission_end
+from enrollments.states import EnrollmentStatus, HoldCode
 from installations.models import Language
 from poa_documents import actions as poa_actions
+from poa_documents.limits import say_date
 from poa_documents.link_pages import form_key
 from poa_documents.links import hash_of
 from poa_documents.models import PoaDocument
 from tests.factories.poa_documents import sent_poa
-from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.road import OFFICE, POLICY, Road
 from tests.integration.poa_documents.portal_visits import Visit
 from tests.integration.poa_documents.spanish import english_in, visible_text
 
@@ -185,6 +199,135 @@ def test_an_accepted_plan_is_shown_with_documents_start_and_the_way_out(
         assert f'href="{url}" rel="noopener noreferrer"' in page
     assert "You can say no until service starts" in page
     assert "Continue at Light" not in page
+
+
+def told(customers_road: Road, case: Enrollment) -> AdvanceNotice:
+    """The case's customer was told of a plan this moment."""
+    customers_road.policy = replace(POLICY, notice_days=3)
+    customers_road.start_client_anew()
+    customers_road.finish_at_light(case)
+    customers_road.report_pto(case)
+    customers_road.live(case, timedelta(hours=2), until=AdvanceNotice.objects.exists)
+    customers_road.run(case)
+    return AdvanceNotice.objects.get()
+
+
+def test_an_announced_plan_is_shown_and_one_press_holds_it_and_another_lets_it_go_on(
+    customers_road: Road, case: Enrollment, visit: Visit
+) -> None:
+    notice = told(customers_road, case)
+    visit.through_the_door()
+    page = text_of(visit.open())
+    assert "We found a plan for you" in page
+    assert notice.offer.name in page
+    assert say_date(notice.last_day, "en") in page
+    assert say_date(notice.start_date, "en") in page
+    assert f'href="{notice.offer.efl_url}"' in page
+
+    assert click(visit, "hold/").status_code == 302
+    case.refresh_from_db()
+    assert case.held_by_customer_at is not None
+    held = text_of(visit.open())
+    assert "Your enrollment is on hold" in held
+    assert "Hold my enrollment" not in held
+    assert click(visit, "resume/").status_code == 302
+    assert click(visit, "resume/").status_code == 302
+
+    assert "Hold my enrollment" in text_of(visit.open())
+    kinds = list(EnrollmentEvent.objects.filter(name__startswith="customer_").values_list("name", flat=True))
+    assert kinds == ["customer_held", "customer_resumed"]
+
+
+def test_a_hold_that_comes_after_the_acceptance_says_so(customers_road: Road, case: Enrollment, visit: Visit) -> None:
+    told(customers_road, case)
+    customers_road.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+    visit.through_the_door()
+
+    response = click(visit, "hold/")
+
+    assert response.status_code == 409
+    assert "That came too late to stop it" in text_of(response)
+    assert "Last day to rescind free of charge" in text_of(response)
+
+
+def test_opening_the_addresses_of_the_buttons_holds_nothing(
+    customers_road: Road, case: Enrollment, visit: Visit
+) -> None:
+    told(customers_road, case)
+    visit.through_the_door()
+
+    visit.open("hold/")
+    case.refresh_from_db()
+
+    assert case.held_by_customer_at is None
+
+
+def test_a_press_on_the_page_beats_the_acceptance_that_is_recorded_already(
+    customers_road: Road, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker has written its attempt and is about to send it when the customer's press commits."""
+    customers_road.finish_at_light(case)
+    customers_road.report_pto(case)
+    customers_road.pass_time(timedelta(hours=1))
+    visit.through_the_door()
+    accept = customers_road.light.accept_plan
+
+    def pressed_meanwhile(*args: Any, **kwargs: Any) -> Any:
+        assert AcceptAttempt.objects.filter(succeeded__isnull=True).exists()
+        assert click(visit, "revoke/").status_code == 302
+        return accept(*args, **kwargs)
+
+    monkeypatch.setattr(customers_road.light, "accept_plan", pressed_meanwhile)
+
+    customers_road.live(case, timedelta(hours=3))
+
+    assert customers_road.acceptances_of(case) == []
+    assert AcceptAttempt.objects.get().succeeded is False
+    assert case.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_ENDED
+    assert "Receipt number" in text_of(visit.through_the_door().open())
+
+
+def test_after_the_acceptance_the_receipt_says_what_it_does_not_undo(
+    customers_road: Road, case: Enrollment, visit: Visit
+) -> None:
+    customers_road.finish_at_light(case)
+    customers_road.report_pto(case)
+    customers_road.live(case, timedelta(hours=2))
+    visit.through_the_door()
+
+    click(visit, "revoke/")
+    page = text_of(visit.open())
+
+    assert "A plan that was accepted before stays in force" in page
+    assert "Receipt number" in page
+    assert case.accepted_at is not None
+    last_day = sure_rescission_end(chicago_day(case.accepted_at))
+    assert say_date(last_day, "en") in page
+    assert "write to Light&#x27;s support" in page
+
+
+def test_documents_of_the_plan_are_handed_out_as_we_stored_them(
+    customers_road: Road, case: Enrollment, visit: Visit, settings: Settings
+) -> None:
+    customers_road.finish_at_light(case)
+    customers_road.report_pto(case)
+    customers_road.live(case, timedelta(hours=2))
+    fetcher = DocumentFetcher(allowed_origins=[customers_road.simulator.url])
+    for number in PlanDocument.objects.values_list("pk", flat=True):
+        fetch_document(document_id=number, fetcher=fetcher, at=customers_road.clock.at)
+    document = PlanDocument.objects.get(kind=PlanDocumentKind.EFL)
+    visit.through_the_door()
+
+    page = text_of(visit.open())
+    download = visit.open("plan/efl/")
+
+    assert f'href="{visit.address("plan/EFL/")}"' in page
+    assert hashlib.sha256(download.content).hexdigest() == document.sha256
+    assert download.headers["Content-Disposition"].startswith("attachment;")
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "config.no.Storage"}}
+    away = visit.open("plan/efl/")
+    assert away.status_code == 503
+    assert "The document cannot be opened right now" in text_of(away)
 
 
 def test_a_revoked_case_says_that_we_do_not_act(customers_road: Road, case: Enrollment, visit: Visit) -> None:

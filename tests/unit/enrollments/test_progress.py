@@ -138,8 +138,9 @@ def test_an_accepted_plan_is_shown_with_its_documents_its_start_and_the_way_out(
         ("Average price at 1,000 kWh a month", "14.9¢ per kWh"),
         ("Contract term", "12 months"),
         ("Early termination fee", "$150.00"),
+        ("Last day to rescind free of charge", "March 10, 2026"),
     )
-    assert [url for _, url in shown.plan.documents] == [OFFER.efl_url, OFFER.tos_url]
+    assert [document.url for document in shown.plan.documents] == [OFFER.efl_url, OFFER.tos_url]
     assert "until service starts on March 14, 2026" in shown.plan.opt_out
     assert "the office" in shown.plan.opt_out
     assert states(shown) == ["done", "done", "done", "done", "ahead"]
