@@ -73,8 +73,8 @@ class Customer:
         """Press “continue at Light” and complete address, identity with credit check, card and billing address."""
         patiently(f"{self.character.name} wants to go on at Light", self._finish_at_light)
 
-    def revoke(self, reason: str) -> None:
-        patiently(f"{self.character.name} wants to revoke", lambda: self._revoke(reason))
+    def revoke(self) -> None:
+        patiently(f"{self.character.name} wants to revoke", self._revoke)
 
     def close(self) -> None:
         self._browser.close()
@@ -170,16 +170,14 @@ class Customer:
         page = self._browser.send(form)
         return page if page.form_to("/done") else None
 
-    def _revoke(self, reason: str) -> bool | None:
+    def _revoke(self) -> bool | None:
         home = self._home()
         if home is None:
             return None
-        way = _link_to(home, "/revoke/")
-        if way is None:
+        form = home.form_to("/revoke/")
+        if form is None:
             return True
-        form = self._browser.open(way).form_to("/revoke/")
-        if form is not None:
-            self._browser.send(form, {"reason": reason})
+        self._browser.send(form)
         return None  # look again: the page no longer offers it once it counts
 
 

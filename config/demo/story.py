@@ -125,7 +125,7 @@ class Story:
         self._journal.say("The office", f"pauses acceptances of “{ANA.promise}”: prices are being looked at")
 
     def _ana_revokes(self) -> None:
-        self._customers[ANA].revoke("Prefiero quedarme con mi compañía.")
+        self._customers[ANA].revoke()
         self._tell(ANA, "revokes the power of attorney on her page")
 
     def _resume_fixed(self) -> None:
