@@ -31,6 +31,8 @@ RECOVERY = 0.9
 PAUSE_AFTER_REFUSAL_SECONDS = 1.0
 CALLS_WAITING_AT_MOST = 3.0
 SHORTEST_LINE_SECONDS = 0.1
+LONGEST_LINE_SECONDS = 1.5
+"""Whoever waits in front of a page for a link to Light stands in the same line."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ class SharedPace:
         row = LightPace.objects.filter(pk=ONLY_ROW).first()
         if row is None:
             return True
-        line = max(CALLS_WAITING_AT_MOST * row.seconds_per_call, SHORTEST_LINE_SECONDS)
+        line = CALLS_WAITING_AT_MOST * row.seconds_per_call
+        line = min(max(line, SHORTEST_LINE_SECONDS), LONGEST_LINE_SECONDS)
         return row.free_at - self.clock.now() <= timedelta(seconds=line)
 
     @property
