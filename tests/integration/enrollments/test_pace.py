@@ -139,7 +139,7 @@ def test_no_case_is_begun_while_others_wait_for_their_turn() -> None:
     assert pacer.pace().has_room()
 
 
-@pytest.mark.parametrize(("rate", "has_room"), [(50.0, True), (5.0, True), (1.0, False), (0.2, False)])
+@pytest.mark.parametrize(("rate", "has_room"), [(50.0, True), (5.0, True), (1.0, False), (0.5, False)])
 def test_the_line_stays_so_short_that_a_person_in_front_of_a_page_can_join_it(rate: float, *, has_room: bool) -> None:
     pacer = Pacer()
     pace = SharedPace(rate, clock=pacer, pause=lambda _seconds: None)
