@@ -77,6 +77,7 @@ def home_context(poa: PoaDocument, *, step: Step | None) -> dict[str, Any]:
         values["receipt"] = reference_of(poa, REVOKED)
         values["received"] = say_moment(poa.revocation_received_at or poa.ended_at, language)
     if poa.paper_wanted_at is not None:
+        values["email"] = values["address"]  # receipts go there by post
         values["paper_since"] = say_moment(poa.paper_wanted_at, language)
     context: dict[str, Any] = {
         "hello": words["hello"].format(**values),
