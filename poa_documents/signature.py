@@ -17,7 +17,7 @@ POINTS_ALLOWED = 20_000
 POINTS_NEEDED = 5
 LARGEST_COORDINATE = 10_000
 TEXT_ALLOWED_BYTES = 2_000_000
-NAME_LENGTH_ALLOWED = 200
+NAME_LENGTH_ALLOWED = 250  # the longest name on file has 201, and whoever signs may add to it
 MARGIN = 6.0
 
 Point = tuple[float, float]

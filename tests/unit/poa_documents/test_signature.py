@@ -25,7 +25,7 @@ def test_any_persons_name_can_be_typed(name: str) -> None:
         ("TYPED", "", "name_missing"),
         ("TYPED", " \t\n", "name_missing"),
         ("TYPED", "... 123", "name_missing"),
-        ("TYPED", "x" * 201, "name_too_long"),
+        ("TYPED", "x" * 251, "name_too_long"),
         ("DRAWN", "", "drawing_missing"),
         ("DRAWN", "[]", "drawing_missing"),
         ("DRAWN", "[[]]", "drawing_missing"),
