@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.urls import reverse
 from playwright.sync_api import Page, expect
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
@@ -60,6 +61,16 @@ def then_she_sees_the_work_queue(page: Page) -> None:
     expect(page.get_by_role("heading", name="Work queue").first).to_be_visible()
 
 
+def when_she_looks_at_what_she_may_change(page: Page, server: LiveServer) -> None:
+    page.goto(server.url + reverse("office_second_step:ask"))
+    expect(page.get_by_text("recovery codes").first).to_be_visible()
+    then_the_page_is_sound(page)
+    page.get_by_label("Code").first.fill("000000")
+    page.get_by_role("button", name="Make new recovery codes").click()
+    expect(page.get_by_role("alert")).to_contain_text("This code is not right")
+    then_the_page_is_sound(page)
+
+
 def then_the_page_is_sound(page: Page) -> None:
     assert complaints_about(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -83,4 +94,5 @@ def test_a_new_colleague_sets_up_a_second_step_and_signs_in_with_it(
     when_she_gives_her_password(page, live_server, olivia)
     when_she_enters_a_code(page, phone)
     then_she_sees_the_work_queue(page)
+    when_she_looks_at_what_she_may_change(page, live_server)
     assert refused == []
