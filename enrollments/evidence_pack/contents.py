@@ -30,6 +30,7 @@ from installations.proofs import SUFFIXES as PROOF_SUFFIXES
 from poa_documents.models import ConsentRecord, EvidenceEntry, PaperSignature, PoaDocument
 
 ROWS_AT_ONCE = 500
+_TAKEN_BACK = ("revocation_received_at", "paper_wanted_at")
 LONGEST_UNREADABLE_BODY = 2000
 LIMITS = (
     "light_plan_group",
@@ -117,10 +118,10 @@ def collect_authority(poa: PoaDocument, spool: Spool) -> None:
     document = {
         **fields(poa, "id", "status", "signature_kind", "signed_from_ip", "signed_user_agent", "document_sha256"),
         **fields(poa, "pdf_sha256", "pdf_size_bytes", "suspended_because", "ended_because", "revocation_channel"),
-        **fields(poa, "uses_made"),
+        **fields(poa, "uses_made", "paper_wanted_channel"),
         **{
             name: spool.fact_at(getattr(poa, name))
-            for name in ("created_at", "sent_at", "signed_at", "sealed_at", "ended_at")
+            for name in ("created_at", "sent_at", "signed_at", "sealed_at", "ended_at", *_TAKEN_BACK)
         },
         "wording": fields(poa.template, "version", "language", "title"),
         "promise": fields(poa.promise, "id", "name"),

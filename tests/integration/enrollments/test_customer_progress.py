@@ -262,6 +262,7 @@ def test_opening_the_addresses_of_the_buttons_holds_nothing(
     assert case.held_by_customer_at is None
 
 
+@pytest.mark.cell("U5")
 def test_a_press_on_the_page_beats_the_acceptance_that_is_recorded_already(
     customers_road: Road, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
