@@ -96,6 +96,7 @@ UNFOLD: dict[str, Any] = {
                     _records("Plan promises", "poa_documents", "planpromise", "handshake"),
                     _records("POA templates", "poa_documents", "poatemplate", "article"),
                     _records("Mails", "poa_documents", "customermail", "mail"),
+                    _records("Addresses that fail", "poa_documents", "addressfailure", "unsubscribe"),
                 ],
             },
             {

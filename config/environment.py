@@ -151,6 +151,17 @@ def secret(value: str) -> str:
     return value
 
 
+def secret_words(value: str) -> list[str]:
+    return [secret(word) for word in words(value)]
+
+
+def hours_of_a_day(value: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([0-9]{1,2})-([0-9]{1,2})", value.strip())
+    if not found or not 0 <= int(found[1]) < int(found[2]) <= 24:
+        raise _WrongShape
+    return int(found[1]), int(found[2])
+
+
 def encryption_keys(value: str) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
     for word in words(value):
@@ -433,6 +444,15 @@ _TABLE = (
         _MAIL,
     ),
     Variable(
+        "MAIL_WEBHOOK_SECRET",
+        "",
+        f"one or two random texts of at least {SHORTEST_SECRET} characters, parted by a comma",
+        "Signs the mail provider's reports of what came back; empty switches the endpoint off. Two "
+        "while it is rotated.",
+        secret_words,
+        _MAIL,
+    ),
+    Variable(
         "LIGHT_API_URL",
         "http://127.0.0.1:8001",
         "Light's host without a path, such as https://api.light.dev",
@@ -532,6 +552,38 @@ _TABLE = (
         "a whole number from 1 to 365",
         "Days for which a signing link is valid.",
         whole_number(1, 365),
+        _RULES,
+    ),
+    Variable(
+        "POA_REMINDER_FIRST_DAYS",
+        "3",
+        "a whole number from 0 to 60",
+        "Days after the invitation on which an unsigned customer is reminded first; 0: never.",
+        whole_number(0, 60),
+        _RULES,
+    ),
+    Variable(
+        "POA_REMINDER_EVERY_DAYS",
+        "7",
+        "a whole number from 1 to 60",
+        "Days from one reminder to the next.",
+        whole_number(1, 60),
+        _RULES,
+    ),
+    Variable(
+        "POA_REMINDERS_MOST",
+        "3",
+        "a whole number from 0 to 20",
+        "How many reminders follow one invitation at the most; then they stop.",
+        whole_number(0, 20),
+        _RULES,
+    ),
+    Variable(
+        "POA_REMINDER_HOURS",
+        "9-19",
+        "two hours of the day such as 9-19, the second later than the first",
+        "Between which hours, Chicago time, reminders are sent.",
+        hours_of_a_day,
         _RULES,
     ),
     Variable(
@@ -736,6 +788,11 @@ def _guessable_secrets() -> Iterator[tuple[str, str]]:
             "LIGHT_APP_TOKEN",
             not _is_guessable(read("LIGHT_APP_TOKEN"), shortest=16),
             "it must be the App's token from Light's dashboard",
+        ),
+        (
+            "MAIL_WEBHOOK_SECRET",
+            not any(_is_guessable(secret, shortest=SHORTEST_SECRET) for secret in read("MAIL_WEBHOOK_SECRET")),
+            f"it must be a random text of at least {SHORTEST_SECRET} characters",
         ),
         (
             "LIGHT_WEBHOOK_SECRET",

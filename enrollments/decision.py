@@ -51,6 +51,8 @@ DOUBT_READING_SHARES = (0.0, 0.02, 0.1, 0.3, 0.6, 1.0)
 def decide(facts: Facts, *, now: datetime, policy: Policy) -> Step:
     """Give the one next step."""
     step = _next_step(facts, now, policy)
+    if facts.mail_returned_because:
+        step = _unless_unreachable(facts, step)
     if facts.hold is not None:
         step = _under_hold(facts, step, now, policy)
     if _was_called_off(facts):
@@ -62,6 +64,33 @@ def decide(facts: Facts, *, now: datetime, policy: Policy) -> Step:
         is_before_acceptance = facts.status == EnrollmentStatus.OPEN and facts.authority is not None
         return _with_last_day(rest, facts, now, policy) if is_before_acceptance else rest
     return step
+
+
+def _unless_unreachable(facts: Facts, step: Step) -> Step:
+    """
+    Ask the office where nobody can write to the customer: nothing new is chosen, and no waiting for him goes unseen.
+
+    What was accepted is finished and watched all the same.
+    """
+    is_choosing = isinstance(step, (RequestPlans, GiveNotice, AcceptPlan))
+    is_waiting = isinstance(step, Wait) and step.code not in {Waiting.CALL_UNDER_WAY, Waiting.BACKING_OFF}
+    if not (is_choosing or is_waiting):
+        return step
+    return Hold(
+        HoldCode.MAIL_RETURNED,
+        HoldOwner.OFFICE,
+        because=f"Mail to the customer comes back. {facts.mail_returned_because.rstrip('.')}. Ask the customer for "
+        "another address and correct it on the customer's page: what waits then goes out, and this ends by itself. If "
+        "the address is right after all, press “Mail gets through again” on the case.",
+        look_again_at=step.until if isinstance(step, Wait) else None,
+        act_by=step.act_by if isinstance(step, Wait) else None,
+    )
+
+
+def without_mail_trouble(facts: Facts) -> Facts:
+    """Give the facts as they matter to the customer himself, who reads his page: that mail comes back stops him not."""
+    is_held_for_it = facts.hold is not None and facts.hold.code == HoldCode.MAIL_RETURNED
+    return replace(facts, mail_returned_because="", hold=None if is_held_for_it else facts.hold)
 
 
 def _stopped(facts: Facts, now: datetime, policy: Policy) -> Wait:

@@ -24,8 +24,11 @@ from enrollments.states import (
 from installations.models import GoLiveReport, HardwareKind, Installation
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
 from poa_documents.guards import why_stopped
-from poa_documents.models import Envelope, PoaDocument
+from poa_documents.models import CustomerMail, Envelope, MailState, PoaDocument
+from poa_documents.queries import failure_of
 from poa_documents.states import OPEN_STATUSES, PoaStatus
+
+_NEVER_READ = frozenset({MailState.RETURNED, MailState.HELD, MailState.OVERTAKEN, MailState.FAILED})
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ class NoticeFacts:
     plan: OfferedPlan
     start: date
     until: datetime
+    is_sent: bool = True
 
     @property
     def last_day(self) -> date:
@@ -154,6 +158,7 @@ class Facts:
     calls_not_before: datetime | None = None
     notice: NoticeFacts | None = None
     held_by_customer_since: datetime | None = None
+    mail_returned_because: str = ""
 
 
 def gather(enrollment: Enrollment) -> Facts:
@@ -192,7 +197,13 @@ def gather(enrollment: Enrollment) -> Facts:
         calls_not_before=enrollment.calls_not_before,
         notice=_notice(enrollment),
         held_by_customer_since=enrollment.held_by_customer_at,
+        mail_returned_because=_why_mail_comes_back(enrollment),
     )
+
+
+def _why_mail_comes_back(enrollment: Enrollment) -> str:
+    failure = failure_of(enrollment.customer)
+    return f"{failure.get_source_display()}: {failure.because}" if failure else ""
 
 
 def governing_poa(enrollment: Enrollment) -> PoaDocument | None:
@@ -386,8 +397,12 @@ def _write(write: LightWrite) -> WriteFacts:
 
 
 def _notice(enrollment: Enrollment) -> NoticeFacts | None:
+    """Give the newest notice, unless its mail came back or was not sent in time: then it told nobody anything."""
     notice = enrollment.notices.select_related("offer").order_by("-given_at", "-pk").first()
     if notice is None:
+        return None
+    mail = CustomerMail.objects.filter(once_key=notice.mail_key).first()
+    if mail is not None and mail.state in _NEVER_READ:
         return None
     return NoticeFacts(
         notice_id=notice.pk,
@@ -395,6 +410,7 @@ def _notice(enrollment: Enrollment) -> NoticeFacts | None:
         plan=offered_plan(notice.offer),
         start=notice.start_date,
         until=notice.until,
+        is_sent=mail is None or mail.sent_at is not None or mail.state == MailState.POSTED,
     )
 
 

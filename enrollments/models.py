@@ -21,7 +21,7 @@ from enrollments.states import (
 )
 from installations.models import Customer, Installation, Site
 from poa_documents.evidence import canonical_json
-from poa_documents.models import PoaDocument
+from poa_documents.models import MailKind, PoaDocument
 
 
 class Enrollment(models.Model):
@@ -295,6 +295,11 @@ class AdvanceNotice(models.Model):
 
     def __str__(self) -> str:
         return f"Notice of {self.offer} from {self.start_date}"
+
+    @property
+    def mail_key(self) -> str:
+        """Names the one mail that tells the customer."""
+        return f"case:{self.enrollment_id}:{MailKind.ADVANCE_NOTICE}:{self.pk}"
 
     @property
     def last_day(self) -> date:

@@ -74,15 +74,22 @@ def standing_notice(facts: Facts, now: datetime, policy: Policy) -> NoticeFacts 
     """
     Give the notice that still tells the truth, if there is one.
 
-    It does not where the customer signed anew since, or where the start would by now lie later than was said, by more
-    than the office allows.
+    It does not where the customer signed anew since, where its mail was not sent before it was over, or where the start
+    would by now lie later than was said, by more than the office allows.
     """
     notice, poa = facts.notice, facts.authority
     if notice is None or poa is None or notice.poa_id != poa.poa_id:
         return None
+    if not notice.is_sent and now >= notice.until:
+        return None
     start = start_plan(facts, max(now, notice.until), policy)
     latest_told = notice.start + policy.notice_start_slack
     return notice if isinstance(start, StartPlan) and start.best <= latest_told else None
+
+
+def leaves_a_day(until: datetime, now: datetime) -> bool:
+    """Whether whoever is told now has a whole Chicago day left to object."""
+    return chicago_day(until) - chicago_day(now) > timedelta(days=SHORTEST_NOTICE_DAYS)
 
 
 def covers(notice: NoticeFacts, plan: OfferedPlan) -> bool:

@@ -22,7 +22,7 @@ from enrollments.models import (
 from enrollments.states import SETTLED_STATUSES, EnrollmentStatus
 from installations.models import GoLiveReport, InstallationEvent
 from installations.states import GoLiveReportStatus
-from poa_documents.models import CustomerMail, EvidenceEntry, PoaDocument
+from poa_documents.models import CustomerMail, EvidenceEntry, MailKind, PoaDocument
 from poa_documents.states import PoaStatus
 
 TIMELINE_LENGTH = 200
@@ -137,12 +137,13 @@ def reports_awaiting_office() -> "QuerySet[GoLiveReport]":
 
 
 def failing_mails() -> "QuerySet[CustomerMail]":
-    return (
-        CustomerMail.objects.filter(sent_at__isnull=True, not_needed_at__isnull=True)
-        .exclude(last_error="")
-        .select_related("poa__customer")
-        .order_by("created_at")
-    )
+    return CustomerMail.objects.in_trouble().select_related("poa__customer").order_by("created_at", "pk")
+
+
+def mails_of(enrollment: Enrollment) -> "QuerySet[CustomerMail]":
+    """Give every mail to this customer about this site, codes left out, the newest first."""
+    mails = CustomerMail.objects.filter(poa__customer_id=enrollment.customer_id, poa__site_id=enrollment.site_id)
+    return mails.exclude(kind=MailKind.CODE).order_by("-created_at", "-pk")
 
 
 def failing_seals() -> "QuerySet[PoaDocument]":

@@ -87,6 +87,7 @@ class HoldCode(TextChoices):
     CANCEL_REPORTED = "CANCEL_REPORTED", "Light reported a cancellation"
     GO_LIVE_WITHDRAWN = "GO_LIVE_WITHDRAWN", "Go-live changed after the acceptance"
     NOT_ACTIVE_IN_TIME = "NOT_ACTIVE_IN_TIME", "Service did not start in time"
+    MAIL_RETURNED = "MAIL_RETURNED", "Mail to the customer comes back"
     KEEPS_FAILING = "KEEPS_FAILING", "Our own processing keeps failing"
 
 

@@ -160,6 +160,6 @@ HARMLESS_UNDER_HOLD = (ReadAccount, SettleDoubt, Finished)
 CONSENT_HOLDS = frozenset({HoldCode.AUTHORITY_ENDED})
 """Nobody may release these by hand: only the customer's own new signature ends them."""
 
-SELF_CLEARING_HOLDS = CONSENT_HOLDS | {HoldCode.NO_LEGAL_START}
+SELF_CLEARING_HOLDS = CONSENT_HOLDS | {HoldCode.NO_LEGAL_START, HoldCode.MAIL_RETURNED}
 
 FOR_OPERATIONS = frozenset({HoldCode.WRONG_DIALECT, HoldCode.NOT_AUTHORIZED})

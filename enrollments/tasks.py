@@ -8,7 +8,7 @@ from core import clock
 from core.actors import SYSTEM
 from core.queue import TaskName, enqueue_on_commit, room_for_more
 from core.sweeps import note_sweep
-from enrollments.actions import comparing, fetching, opening, settling
+from enrollments.actions import comparing, fetching, opening, settling, telling
 from enrollments.engine import NOT_DUE
 from enrollments.leases import due_enrollments, most_urgent
 from enrollments.pace import SharedPace
@@ -76,6 +76,11 @@ def fetch_plan_document_task(*, document_id: int, **_later: object) -> str:
         current_enrollment_id.reset(token)
 
 
+@shared_task(name=TaskName.SEND_CASE_MAIL.value, acks_late=True)
+def send_case_mail_task(*, mail_id: int, **_later: object) -> str:
+    return telling.send_news(mail_id=mail_id, at=clock.now()).value
+
+
 @shared_task(name=TaskName.RECONCILE.value)
 def reconcile_task(**_later: object) -> str:
     run = comparing.start_run(by=SYSTEM, at=clock.now())
@@ -105,6 +110,9 @@ def sweep_enrollments_task(**_later: object) -> str:
     documents = fetching.due_documents(at=clock.now(), limit=most)
     for document_id in documents:
         enqueue_on_commit(TaskName.FETCH_PLAN_DOCUMENT, document_id=document_id)
+    mails = telling.due_news(at=clock.now(), limit=most)
+    for mail_id in mails:
+        enqueue_on_commit(TaskName.SEND_CASE_MAIL, mail_id=mail_id)
     pace = shared_pace()
     if pace is None:
         due = due_enrollments(at=clock.now(), limit=most)
@@ -114,5 +122,5 @@ def sweep_enrollments_task(**_later: object) -> str:
     note_sweep(TaskName.SWEEP_ENROLLMENTS, at=clock.now())
     return (
         f"{changed} cases changed, {len(deliveries)} webhooks to settle, {len(documents)} plan documents to fetch, "
-        f"{len(due)} enrollments due"
+        f"{len(mails)} mails to send, {len(due)} enrollments due"
     )

@@ -14,7 +14,7 @@ from core.stored_files import StoredFile, read
 from enrollments.actions.announcing import NothingToHold, NotOnHold, hold_for_customer, resume_for_customer
 from enrollments.actions.attesting import NoAccountYet, hosted_link
 from enrollments.actions.reconciling import ask_for_reading
-from enrollments.decision import decide
+from enrollments.decision import decide, without_mail_trouble
 from enrollments.facts import gather
 from enrollments.gates import gates
 from enrollments.light.documents import SUFFIXES
@@ -140,7 +140,7 @@ def _home(request: HttpRequest, poa: PoaDocument, *, problem: str = "", status: 
 
 def _progress(enrollment: Enrollment, poa: PoaDocument) -> Progress:
     now, rules = clock.now(), policy()
-    facts = gather(enrollment)
+    facts = without_mail_trouble(gather(enrollment))
     offer = enrollment.accepted_offer or announced_offer(enrollment, poa)
     stored = set(stored_documents(offer).values_list("kind", flat=True)) if offer is not None else set()
     return progress(

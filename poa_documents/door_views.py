@@ -47,7 +47,7 @@ def ask(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     except actions.LinkOverasked:
         return show_door(request, poa, alert=words["overasked"], status=429)
     outcome = actions.send_mail(mail_id=mail.pk, at=clock.now())
-    if outcome == actions.MailOutcome.FAILED:
+    if outcome in {actions.MailOutcome.FAILED, actions.MailOutcome.RETURNED}:
         return _show_entry(request, poa, alert=words["not_mailed"])
     return _show_entry(request, poa)
 

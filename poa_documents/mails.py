@@ -1,5 +1,11 @@
 """What a mail to a customer says, in the customer's language, as text and as HTML."""
 
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
@@ -10,6 +16,42 @@ from poa_documents.models import CustomerMail, MailKind, PoaDocument
 from poa_documents.phrases import phrases_in
 from poa_documents.presenters import say_moment
 from poa_documents.receipts import REVOKED, reference_of
+
+LONGEST_NAME = 80
+LONGEST_SUBJECT = 150
+
+
+@dataclass(frozen=True)
+class Attachment:
+    name: str
+    content: bytes
+    content_type: str
+
+
+@dataclass(frozen=True)
+class Telling:
+    """What a mail about an enrollment tells: the floor above knows it, in the customer's language."""
+
+    subject: str
+    intro: str
+    rows: tuple[tuple[str, str], ...] = ()
+    paragraphs: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+def one_line(text: str, *, longest: int = LONGEST_NAME) -> str:
+    """
+    Make text of people and remote systems fit to stand in a line of ours.
+
+    Line breaks, control signs and those that turn the direction of writing could make our sentence say something else.
+    """
+    kept = "".join(
+        " " if unicodedata.category(sign) in {"Cc", "Zl", "Zp"} else sign
+        for sign in text
+        if unicodedata.category(sign) not in {"Cf", "Cs", "Co"} or sign == "\N{ZERO WIDTH JOINER}"
+    )
+    line = re.sub(r"\s+", " ", kept).strip()
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
 def compose(
@@ -22,12 +64,54 @@ def compose(
     """
     language = poa.customer.language
     phrases = phrases_in(language)
+    values = _values(mail, poa)
+    own = phrases[f"mail_{mail.kind}"]
+    context = {
+        "link": link,
+        "code": code,
+        "code_label": phrases["mail_CODE"]["label"],
+        "subject": own["subject"].format(**values),
+        "intro": own["intro"].format(**values),
+        "button": own["button"],
+        "paragraphs": [own["outro"].format(**values)],
+        "private_link": phrases["mail"]["private_link"],
+    }
+    message = _message(mail, poa, context)
+    if pdf is not None:
+        message.attach(f"{phrases['pdf']['file_name']}-{poa.pk}.pdf", pdf, "application/pdf")
+    return message
+
+
+def compose_telling(mail: CustomerMail, poa: PoaDocument, telling: Telling) -> EmailMultiAlternatives:
+    """Make a message about an enrollment."""
+    context = {
+        "subject": telling.subject,
+        "intro": telling.intro,
+        "rows": telling.rows,
+        "paragraphs": [*telling.paragraphs, _where_the_page_is(poa)],
+    }
+    message = _message(mail, poa, context)
+    for attachment in telling.attachments:
+        message.attach(attachment.name, attachment.content, attachment.content_type)
+    return message
+
+
+def _where_the_page_is(poa: PoaDocument) -> str:
+    """Name the mail whose link still opens; a new link here would end that one."""
+    phrases = phrases_in(poa.customer.language)["mail"]
+    carriers = (MailKind.INVITATION, MailKind.REMINDER, MailKind.HOME_LINK, MailKind.SAFER_LINK)
+    newest = poa.mails.filter(kind__in=carriers, sent_at__isnull=False).order_by("-sent_at", "-pk").first()
+    if newest is None or newest.sent_at is None or not poa.token_hash:
+        return phrases["page_on_request"]
+    return phrases["page"].format(sent=say_date(chicago_day(newest.sent_at), poa.customer.language))
+
+
+def _values(mail: CustomerMail, poa: PoaDocument) -> Mapping[str, Any]:
+    language = poa.customer.language
     ended_at = poa.ended_at or mail.created_at
-    values = {
-        "name": poa.customer.first_name,
+    return {
         "organization": settings.ORGANIZATION_NAME,
-        "contact": settings.ORGANIZATION_CONTACT,
-        "address": str(poa.site),
+        "address": one_line(str(poa.site), longest=200),
         "expires": say_date(chicago_day(poa.token_expires_at), language) if poa.token_expires_at else "",
         "minutes": settings.POA_CODE_MINUTES,
         "made": say_date(chicago_day(mail.created_at), language),
@@ -35,28 +119,30 @@ def compose(
         "moment": say_moment(poa.paper_wanted_at if mail.kind == MailKind.PAPER_RECEIPT else ended_at, language),
         "receipt": reference_of(poa, REVOKED) if mail.kind == MailKind.REVOKED_RECEIPT else "",
     }
-    own = phrases[f"mail_{mail.kind}"]
+
+
+def _message(mail: CustomerMail, poa: PoaDocument, said: Mapping[str, Any]) -> EmailMultiAlternatives:
+    language = poa.customer.language
+    phrases = phrases_in(language)["mail"]
     context = {
         "language": language,
         "organization": settings.ORGANIZATION_NAME,
-        "link": link,
-        "code": code,
-        "code_label": phrases["mail_CODE"]["label"],
-        "subject": own["subject"].format(**values),
-        "greeting": phrases["mail"]["greeting"].format(**values),
-        "intro": own["intro"].format(**values),
-        "button": own["button"],
-        "outro": own["outro"].format(**values),
-        "private_link": phrases["mail"]["private_link"],
-        "closing": phrases["mail"]["closing"].format(**values),
+        "greeting": phrases["greeting"].format(name=one_line(poa.customer.first_name)),
+        "closing": phrases["closing"].format(contact=settings.ORGANIZATION_CONTACT),
+        **dict.fromkeys(
+            ("link", "code", "rows"), ""
+        ),  # a name that is missing makes the template log its whole context
+        **said,
+        "subject": one_line(said["subject"], longest=LONGEST_SUBJECT),
     }
+    headers = {"X-Switchyard-Mail": mail.kind, "Auto-Submitted": "auto-generated"}
+    if mail.message_id:
+        headers["Message-ID"] = mail.message_id
     message = EmailMultiAlternatives(
         subject=context["subject"],
         body=render_to_string("emails/customer.txt", context),
         to=[mail.to_address or poa.customer.email],
-        headers={"X-Switchyard-Mail": mail.kind, "Auto-Submitted": "auto-generated"},
+        headers=headers,
     )
     message.attach_alternative(render_to_string("emails/customer.html", context), "text/html")
-    if pdf is not None:
-        message.attach(f"{phrases['pdf']['file_name']}-{poa.pk}.pdf", pdf, "application/pdf")
     return message

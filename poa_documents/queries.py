@@ -5,7 +5,8 @@ from datetime import date, datetime
 
 from django.db.models import Q, QuerySet
 
-from poa_documents.models import ConsentRecord, PoaDocument, PoaTemplate, Statement
+from installations.models import Customer
+from poa_documents.models import AddressFailure, ConsentRecord, PoaDocument, PoaTemplate, Statement
 from poa_documents.states import PoaStatus
 from poa_documents.wording import DocumentText
 
@@ -60,3 +61,8 @@ def unsigned_poa_of(site_id: int) -> PoaDocument | None:
     return PoaDocument.objects.filter(
         site_id=site_id, status__in=[PoaStatus.DRAFT, PoaStatus.SENT, PoaStatus.SEALING]
     ).first()
+
+
+def failure_of(customer: Customer) -> AddressFailure | None:
+    """Give why no mail goes to the customer's address on file; None while it is not known to fail."""
+    return AddressFailure.objects.filter(customer=customer, address=customer.email, ended_at__isnull=True).first()

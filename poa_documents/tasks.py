@@ -42,6 +42,11 @@ def settle_contact_change_task(*, change_id: int, **_later: object) -> str:
     return f"{actions.settle_contact_change(change_id=change_id, at=clock.now())} links ended"
 
 
+@shared_task(name=TaskName.FORGET_MAIL_REPORTS.value)
+def forget_mail_reports_task(**_later: object) -> str:
+    return f"{actions.forget_reports(at=clock.now())} mail reports forgotten"
+
+
 @shared_task(name=TaskName.SWEEP_POAS.value, acks_late=True)
 def sweep_poas_task(**_later: object) -> str:
     count = actions.sweep_poas(at=clock.now())

@@ -282,6 +282,11 @@ CELERY_BEAT_SCHEDULE |= {
         "schedule": crontab(hour="7", minute="20"),
         "options": {"expires": 3600},
     },
+    TaskName.FORGET_MAIL_REPORTS.value: {
+        "task": TaskName.FORGET_MAIL_REPORTS.value,
+        "schedule": crontab(hour="7", minute="40"),
+        "options": {"expires": 3600},
+    },
     TaskName.SWEEP_FILES.value: {
         "task": TaskName.SWEEP_FILES.value,
         "schedule": crontab(hour="10", minute="20"),
@@ -324,6 +329,7 @@ if CELERY_BROKER_URL.startswith("redis"):
 LIGHT_API_URL: str = read("LIGHT_API_URL")
 LIGHT_APP_TOKEN: str = read("LIGHT_APP_TOKEN")
 LIGHT_WEBHOOK_SECRETS: list[str] = read("LIGHT_WEBHOOK_SECRET")
+MAIL_WEBHOOK_SECRETS: list[str] = read("MAIL_WEBHOOK_SECRET")
 LIGHT_HOSTED_ORIGINS: list[str] = [LIGHT_API_URL, *read("LIGHT_HOSTED_ORIGINS")]
 LIGHT_DOCUMENT_ORIGINS: list[str] = read("LIGHT_DOCUMENT_ORIGINS")
 LIGHT_CALLS_PER_SECOND: float = read("LIGHT_CALLS_PER_SECOND")
@@ -345,6 +351,10 @@ POA_SEAL_TIMESTAMP_URL: str = read("POA_SEAL_TIMESTAMP_URL")
 POA_SEAL_TIMESTAMP_CA_FILE: str = read("POA_SEAL_TIMESTAMP_CA_FILE")
 POA_SEAL_LONG_TERM: bool = read("POA_SEAL_LONG_TERM")
 POA_LINK_DAYS: int = read("POA_LINK_DAYS")
+POA_REMINDER_FIRST_DAYS: int = read("POA_REMINDER_FIRST_DAYS")
+POA_REMINDER_EVERY_DAYS: int = read("POA_REMINDER_EVERY_DAYS")
+POA_REMINDERS_MOST: int = read("POA_REMINDERS_MOST")
+POA_REMINDER_HOURS: tuple[int, int] = read("POA_REMINDER_HOURS")
 POA_CODE_MINUTES: int = read("POA_CODE_MINUTES")
 POA_IDLE_MINUTES: int = read("POA_IDLE_MINUTES")
 ADVANCE_NOTICE_DAYS: int = read("ADVANCE_NOTICE_DAYS")

@@ -8,6 +8,7 @@ os.environ.setdefault("SECRET_KEY", "only-for-tests-and-worth-nothing-at-all-012
 os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "test:" + base64.b64encode(b"t" * 32).decode())
 os.environ.setdefault("LIGHT_WEBHOOK_SECRET", "webhook-secret-of-the-tests")
 os.environ.setdefault("ADVANCE_NOTICE_DAYS", "0")
+os.environ.setdefault("MAIL_WEBHOOK_SECRET", "mail-webhook-secret-of-the-tests")
 os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="switchyard-test-"))
 
 from config.settings.base import *  # noqa: F403

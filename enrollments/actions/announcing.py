@@ -6,11 +6,13 @@ from core.actors import SYSTEM, Actor
 from core.transactions import repeatable
 from enrollments.actions.moving import lock, note
 from enrollments.actions.stopping import make_due
+from enrollments.actions.telling import owe_news
 from enrollments.actions.writing import still_due
 from enrollments.models import AdvanceNotice, Enrollment, PlanOffer
 from enrollments.policy import Policy
 from enrollments.states import EnrollmentStatus
 from enrollments.steps import GiveNotice
+from poa_documents.models import MailKind
 
 _NOT_ACCEPTED_YET = frozenset({EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
 
@@ -44,6 +46,7 @@ def give_notice(enrollment_id: int, step: GiveNotice, *, at: datetime, policy: P
         "until": step.until,
     }
     note(enrollment, "notice_given", by=SYSTEM, at=at, reason=step.because, details=details)
+    owe_news(enrollment, MailKind.ADVANCE_NOTICE, at=at, key=notice.mail_key)
     return notice
 
 

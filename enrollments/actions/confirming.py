@@ -11,12 +11,13 @@ from core.actors import LIGHT, SYSTEM, Actor
 from enrollments.actions.fetching import owe_documents
 from enrollments.actions.moving import take_move
 from enrollments.actions.stopping import lift_hold, place_hold
+from enrollments.actions.telling import owe_news
 from enrollments.light.payloads import Account, Location
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
 from enrollments.steps import Hold
 from poa_documents.actions import use_authority
-from poa_documents.models import PoaDocument
+from poa_documents.models import MailKind, PoaDocument
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 WHOLE_SECONDS = timedelta(seconds=1)
@@ -34,6 +35,7 @@ def confirm(attempt: AcceptAttempt, *, enrollment: Enrollment, by: Actor, at: da
     was_called_off = enrollment.status == EnrollmentStatus.OPEN
     take_move(enrollment, "confirm_late" if was_called_off else "confirm", by=by, at=at)
     use_authority(poa_id=attempt.poa_id, by=SYSTEM, at=at)
+    owe_news(enrollment, MailKind.PLAN_ACCEPTED, at=at)
 
 
 def recognize_called_off_acceptance(enrollment: Enrollment, account: Account, *, at: datetime) -> None:

@@ -9,6 +9,7 @@ from core.actors import SYSTEM
 from core.models import CaseChange
 from enrollments.actions.moving import note
 from enrollments.actions.stopping import make_due
+from enrollments.actions.telling import owe_go_live_news
 from enrollments.models import Enrollment
 from enrollments.states import FINAL_STATUSES
 from installations.models import Installation
@@ -27,6 +28,8 @@ def look_again(*, site_id: int, at: datetime) -> Enrollment | None:
     """
     seen = list(CaseChange.objects.filter(site_id=site_id).values_list("pk", flat=True))
     enrollment = _due_enrollment(site_id, at=at)
+    if enrollment is not None:
+        owe_go_live_news(enrollment_id=enrollment.pk, at=at)
     CaseChange.objects.filter(pk__in=seen).delete()
     return enrollment
 

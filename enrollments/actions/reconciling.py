@@ -17,6 +17,7 @@ from core.transactions import repeatable
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note, take_move
 from enrollments.actions.stopping import end_holds, make_due, place_hold, suspend_authority
+from enrollments.actions.telling import owe_news
 from enrollments.actions.writing import Tools, back_off, close_done, close_not_done, hold_code_for, lose_answer
 from enrollments.light.dialect import Dialect
 from enrollments.light.errors import LightError, NotReached
@@ -24,7 +25,7 @@ from enrollments.light.payloads import Account, LightStage, derive_stage
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from enrollments.steps import FOR_OPERATIONS, Hold, SettleDoubt
-from poa_documents.models import PoaDocument
+from poa_documents.models import MailKind, PoaDocument
 
 PAUSE_AFTER_REFUSED_READING = timedelta(hours=1)
 """Asking again at once would bring the same answer; releasing the hold ends the pause."""
@@ -97,6 +98,7 @@ def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
         enrollment.active_at = at
         take_move(enrollment, "activate", by=LIGHT, at=at)
         end_holds(enrollment, because="Service is active.", at=at)
+        owe_news(enrollment, MailKind.SERVICE_ACTIVE, at=at)
     if _has_left(enrollment) or (
         enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_canceled(account)
     ):

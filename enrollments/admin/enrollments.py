@@ -1,4 +1,5 @@
 from typing import Any
+from urllib.parse import quote
 
 from django import forms
 from django.contrib import admin
@@ -52,8 +53,10 @@ from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode
 from enrollments.steps import CONSENT_HOLDS
 from enrollments.wiring import hosted_pages_client, policy
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
+from poa_documents.queries import failure_of
 
 OFFERS_SHOWN = 6
+MAILS_SHOWN = 30
 
 
 class CloseForm(ButtonForm):
@@ -324,7 +327,7 @@ class EnrollmentAdmin(RecordAdmin):
         return context
 
     def tables_of(self, _request: HttpRequest, record: Enrollment) -> list[Table]:
-        return [_authority_table(record), _jobs_table(record), _documents_table(record)]
+        return [_authority_table(record), _jobs_table(record), _documents_table(record), _mails_table(record)]
 
 
 def _beside(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, Any]]:
@@ -337,7 +340,13 @@ def _beside(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, Any]
         for report in job.reports.all()
         if report.status in CURRENT_REPORT_STATUSES or report.status == GoLiveReportStatus.CONFLICTING
     ]
+    failure = failure_of(enrollment.customer)
     found = [
+        *(
+            [{"record": Cell(str(failure), page_of(failure)), "buttons": buttons_of(failure, request)}]
+            if failure
+            else []
+        ),
         *([{"record": Cell(str(poa), page_of(poa)), "buttons": buttons_of(poa, request)}] if poa else []),
         *(
             {
@@ -410,6 +419,27 @@ def _documents_table(enrollment: Enrollment) -> Table:
             for document in PlanDocument.objects.filter(offer__enrollment=enrollment).select_related("offer")
         ],
         empty="They are fetched once a plan is accepted.",
+    )
+
+
+def _mails_table(enrollment: Enrollment) -> Table:
+    mails = list(queries.mails_of(enrollment)[: MAILS_SHOWN + 1])
+    return Table(
+        title="Mails to the customer",
+        columns=("Mail", "State", "Owed", "Sent"),
+        rows=[
+            [
+                Cell(mail.get_kind_display(), page_of(mail)),
+                Cell(mail.state.label, note=mail.last_error[:120], tone="bad" if mail.is_in_trouble else ""),
+                Cell(moment(mail.created_at)),
+                Cell(moment(mail.sent_at), note=mail.sent_to),
+            ]
+            for mail in mails[:MAILS_SHOWN]
+        ],
+        empty="None was owed yet.",
+        more_url=f"{reverse('admin:poa_documents_customermail_changelist')}?q={quote(enrollment.customer.email)}"
+        if len(mails) > MAILS_SHOWN
+        else "",
     )
 
 

@@ -107,7 +107,7 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
         ),
         _alert(
             "Mails that do not get through",
-            "Check the address, then resend.",
+            "Open one for what to do. What waits for an address goes out by itself once there is a good one.",
             [
                 Cell(f"{mail.get_kind_display()} to {mail.poa.customer}", page_of(mail), note=mail.last_error[:120])
                 for mail in queries.failing_mails()[: ALERTS_SHOWN + 1]
@@ -151,7 +151,7 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
         ),
         _alert(
             "Webhooks refused today",
-            "Wrong signature: the secret was changed at Light, or somebody else knocks. Tell operations.",
+            "Wrong signature: Light or the mail provider has another secret, or somebody else knocks. Tell operations.",
             [
                 Cell(
                     f"{refused.count} today, the last at {moment(refused.last_at)}",

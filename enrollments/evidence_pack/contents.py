@@ -132,8 +132,11 @@ def collect_authority(poa: PoaDocument, spool: Spool) -> None:
     spool.write_json(f"{folder}/consents.json", [_consent(consent, spool) for consent in consents])
     mails = [
         {
-            **fields(mail, "id", "kind", "attempts"),
-            **{name: spool.fact_at(getattr(mail, name)) for name in ("created_at", "sent_at", "not_needed_at")},
+            **fields(mail, "id", "kind", "attempts", "case_number", "sent_to"),
+            **{
+                name: spool.fact_at(getattr(mail, name))
+                for name in ("created_at", "sent_at", "returned_at", "not_needed_at")
+            },
         }
         for mail in poa.mails.order_by("pk")
     ]

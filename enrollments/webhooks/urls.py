@@ -9,4 +9,5 @@ app_name = "webhooks"
 urlpatterns = [
     # With and without the slash: a redirect would lose the body of a POST.
     re_path(r"^light/?$", views.receive, name="light"),
+    re_path(r"^mail/?$", views.receive_mail_report, name="mail"),
 ]

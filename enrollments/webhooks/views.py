@@ -1,5 +1,11 @@
-"""Where Light's webhooks arrive: check the signature over the raw bytes, store, answer. Nothing else."""
+"""
+Where webhooks arrive, Light's and the mail provider's: check the signature over the raw bytes, store, answer.
 
+Nothing else is done here.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
 from http import HTTPStatus
 
 from django.conf import settings
@@ -10,9 +16,14 @@ from django.views.decorators.http import require_POST
 from core import clock, rate_limits
 from core.rate_limits import TooOften
 from enrollments.actions.receiving import count_refusal, store_delivery
-from enrollments.light.signatures import SignatureRefused, verify
+from enrollments.light.signatures import SignatureRefused, SignedText, WebhookScheme, verify
+from poa_documents.actions import store_report
 
 LONGEST_BODY = 1_000_000
+MAIL_SCHEME = WebhookScheme(
+    signed_text=SignedText.TIMESTAMP_AND_BODY, header="X-Mail-Signature", timestamp_header="X-Mail-Timestamp"
+)
+"""Hex of HMAC-SHA-256 over the time in seconds, a dot and the body: what a few lines at any provider can make."""
 NEVER_KEPT = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
@@ -20,16 +31,39 @@ NEVER_KEPT = frozenset({"authorization", "cookie", "proxy-authorization"})
 @require_POST
 def receive(request: HttpRequest) -> HttpResponse:
     """Take one webhook in. A 2xx promises that it is stored, or was before."""
-    if not settings.LIGHT_WEBHOOK_SECRETS:
-        return _say("Webhooks are switched off here: LIGHT_WEBHOOK_SECRET is empty.", HTTPStatus.SERVICE_UNAVAILABLE)
-    if _announced_length(request) > LONGEST_BODY:
-        return _say(f"The body is larger than {LONGEST_BODY} bytes.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     at = clock.now()
     scheme = settings.LIGHT_DIALECT.webhook
+    refusal = _refuse(request, scheme, settings.LIGHT_WEBHOOK_SECRETS, setting="LIGHT_WEBHOOK_SECRET", at=at)
+    if refusal is not None:
+        return refusal
+    secret_headers = NEVER_KEPT | {scheme.header.lower()}
+    kept = {name: value for name, value in request.headers.items() if name.lower() not in secret_headers}
+    store_delivery(body=request.body, headers=kept, at=at)
+    return _say("Stored.", HTTPStatus.OK)
+
+
+@csrf_exempt
+@require_POST
+def receive_mail_report(request: HttpRequest) -> HttpResponse:
+    """Take one report of what became of a mail in. A 2xx promises that it is stored, or was before."""
+    at = clock.now()
+    refusal = _refuse(request, MAIL_SCHEME, settings.MAIL_WEBHOOK_SECRETS, setting="MAIL_WEBHOOK_SECRET", at=at)
+    if refusal is not None:
+        return refusal
+    store_report(body=request.body, at=at)
+    return _say("Stored.", HTTPStatus.OK)
+
+
+def _refuse(
+    request: HttpRequest, scheme: WebhookScheme, secrets: Sequence[str], *, setting: str, at: datetime
+) -> HttpResponse | None:
+    """Give the answer to what is too large or not signed right; None for what is to be stored."""
+    if not secrets:
+        return _say(f"Webhooks are switched off here: {setting} is empty.", HTTPStatus.SERVICE_UNAVAILABLE)
+    if _announced_length(request) > LONGEST_BODY:
+        return _say(f"The body is larger than {LONGEST_BODY} bytes.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     try:
-        verify(
-            scheme=scheme, secrets=settings.LIGHT_WEBHOOK_SECRETS, headers=request.headers, body=request.body, now=at
-        )
+        verify(scheme=scheme, secrets=secrets, headers=request.headers, body=request.body, now=at)
     except SignatureRefused as refused:
         try:
             rate_limits.count(rate_limits.REFUSED_WEBHOOK, request.META.get("REMOTE_ADDR", ""))
@@ -37,10 +71,7 @@ def receive(request: HttpRequest) -> HttpResponse:
             return _say_wait(often)
         count_refusal(reason=str(refused), at=at)
         return _say("The signature is missing or wrong.", HTTPStatus.UNAUTHORIZED)
-    secret_headers = NEVER_KEPT | {scheme.header.lower()}
-    kept = {name: value for name, value in request.headers.items() if name.lower() not in secret_headers}
-    store_delivery(body=request.body, headers=kept, at=at)
-    return _say("Stored.", HTTPStatus.OK)
+    return None
 
 
 def _say_wait(often: TooOften) -> HttpResponse:

@@ -25,6 +25,7 @@ from poa_documents.actions.drafting import (
     UnsignedPoaExists,
     draft_poa,
     ensure_templates,
+    owe_case_mail,
     send_poa,
     void_poa,
 )
@@ -40,7 +41,7 @@ from poa_documents.actions.ending import (
     verify_or_suspend,
 )
 from poa_documents.actions.linking import settle_contact_change
-from poa_documents.actions.mailing import MailOutcome, NotToBePosted, mark_posted, send_mail
+from poa_documents.actions.mailing import MailOutcome, NotToBePosted, NotYet, Teller, mark_posted, send_mail
 from poa_documents.actions.paper import (
     NoPaperWaiting,
     NotPrinted,
@@ -61,6 +62,15 @@ from poa_documents.actions.proving import (
     ask_for_code,
     enter_code,
 )
+from poa_documents.actions.reminding import look_at_reminder
+from poa_documents.actions.reporting import forget_reports, settle_report, store_report
+from poa_documents.actions.returning import (
+    AddressNotFailing,
+    NeverSent,
+    ReturnOutcome,
+    end_address_failure,
+    record_return,
+)
 from poa_documents.actions.sealing import SealOutcome, seal_poa
 from poa_documents.actions.signing import ConsentIncomplete, SignOutcome, sign_poa
 from poa_documents.actions.sweeping import sweep_poas
@@ -68,6 +78,7 @@ from poa_documents.actions.timestamping import stamp_later
 from poa_documents.actions.vouching import AskOutcome, ask_issuers, check_not_revoked, why_unanswered
 
 __all__ = [
+    "AddressNotFailing",
     "AnchorOutcome",
     "AskOutcome",
     "CheckOutcome",
@@ -80,20 +91,24 @@ __all__ = [
     "FormatNotShown",
     "LinkOverasked",
     "MailOutcome",
+    "NeverSent",
     "NoPaperWaiting",
     "NotPrinted",
     "NotToBePosted",
+    "NotYet",
     "PaperAlreadyRecorded",
     "PaperDateOdd",
     "PaperWanted",
     "PromiseNotOffered",
     "ReceivedAtOdd",
+    "ReturnOutcome",
     "SamePersonTwice",
     "SealOutcome",
     "SignOutcome",
     "StepsOutOfOrder",
     "StopEnded",
     "StopKnown",
+    "Teller",
     "TooManyCodes",
     "UnsignedPoaExists",
     "WordsChanged",
@@ -106,16 +121,21 @@ __all__ = [
     "confirm_paper",
     "decline_poa",
     "draft_poa",
+    "end_address_failure",
     "end_stop_signal",
     "ensure_templates",
     "enter_code",
     "expire_poa",
+    "forget_reports",
     "keep_signature",
     "lapse_poa",
+    "look_at_reminder",
     "mark_posted",
+    "owe_case_mail",
     "print_for_paper",
     "record_consent",
     "record_paper",
+    "record_return",
     "record_stop_signal",
     "refuse_paper",
     "resume_poa",
@@ -124,8 +144,10 @@ __all__ = [
     "send_mail",
     "send_poa",
     "settle_contact_change",
+    "settle_report",
     "sign_poa",
     "stamp_later",
+    "store_report",
     "suspend_poa",
     "sweep_poas",
     "use_authority",

@@ -216,11 +216,30 @@ def void_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocumen
     return poa
 
 
-def owe_mail(poa: PoaDocument, kind: MailKind, *, at: datetime, to_address: str = "") -> CustomerMail:
+def owe_mail(
+    poa: PoaDocument, kind: MailKind, *, at: datetime, to_address: str = "", once_key: str = ""
+) -> CustomerMail:
     """Write down, in the open transaction, that a mail is due, and nudge the worker."""
-    mail = CustomerMail.objects.create(poa=poa, kind=kind, to_address=to_address, created_at=at, due_at=at)
+    mail = CustomerMail.objects.create(
+        poa=poa, kind=kind, to_address=to_address, once_key=once_key, created_at=at, due_at=at
+    )
     enqueue_on_commit(TaskName.SEND_MAIL, mail_id=mail.pk)
     return mail
+
+
+def owe_case_mail(
+    poa: PoaDocument, kind: MailKind, *, case_number: int, once_key: str, at: datetime
+) -> CustomerMail | None:
+    """
+    Write down, in the open transaction, that a mail about an enrollment is due; None when it was owed before.
+
+    The floor above sends it, since only it knows what to tell.
+    """
+    mail, is_new = CustomerMail.objects.get_or_create(
+        once_key=once_key,
+        defaults={"poa": poa, "kind": kind, "case_number": case_number, "created_at": at, "due_at": at},
+    )
+    return mail if is_new else None
 
 
 def _check_dates(earliest: date, latest: date, sunset: date, *, uses: int, today: date) -> None:

@@ -8,8 +8,9 @@ from core.actors import SYSTEM
 from installations.models import ContactChange
 from poa_documents import evidence
 from poa_documents.actions.drafting import owe_mail
+from poa_documents.actions.returning import settle_address_failures
 from poa_documents.links import address_of, hash_of, new_token
-from poa_documents.models import CustomerMail, LinkEnd, MailKind, PoaDocument, RetiredLink
+from poa_documents.models import AddressFailure, CustomerMail, LinkEnd, MailKind, PoaDocument, RetiredLink
 from poa_documents.moves import lock
 
 
@@ -47,6 +48,8 @@ def settle_contact_change(*, change_id: int, at: datetime) -> int:
         return 0
     change.settled_at = at
     change.save(update_fields=["settled_at"])
+    is_dead = AddressFailure.objects.filter(customer_id=change.customer_id, address=change.old_email).exists()
+    settle_address_failures(change.customer_id, because="The address was changed.", by=SYSTEM, at=at)
     sent_there = PoaDocument.objects.filter(
         customer_id=change.customer_id, link_sent_to=change.old_email, link_made_at__lte=change.changed_at
     ).exclude(token_hash="")
@@ -55,7 +58,8 @@ def settle_contact_change(*, change_id: int, at: datetime) -> int:
     for poa_id in poa_ids:
         poa = lock(poa_id)
         retire_link(poa, LinkEnd.ADDRESS_CHANGED, at=at)
-        told = told or owe_mail(poa, MailKind.ADDRESS_CHANGED, at=at, to_address=change.old_email)
+        if told is None and not is_dead:  # nobody reads what comes back
+            told = owe_mail(poa, MailKind.ADDRESS_CHANGED, at=at, to_address=change.old_email)
         evidence.record(
             poa,
             kind="contact_changed",
@@ -66,7 +70,7 @@ def settle_contact_change(*, change_id: int, at: datetime) -> int:
                 "changed_at": change.changed_at,
                 "old_email": change.old_email,
                 "new_email": change.new_email,
-                "notice": told.pk,
+                "notice": told.pk if told else None,
             },
         )
     return len(poa_ids)

@@ -1,22 +1,49 @@
-"""Mails to the customer: a row says what is owed, the text and the link are made at the moment of sending."""
+"""
+Mails to the customer: a row says what is owed, the text and the link are made at the moment of sending.
 
+A crash between sending and noting sends a mail again: the customer gets it twice rather than never. One without a link
+keeps its Message-ID, by which mail programs show it once; one with a link carries a new one, for the first no longer
+opens. A reminder alone is never repeated then, because the next one finds whom it missed.
+"""
+
+import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import parseaddr
 from enum import StrEnum
+from functools import partial
 
-from django.core.mail import get_connection
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
 
 from core.actors import SYSTEM, Actor
 from core.dates import chicago_day
 from core.transactions import repeatable
-from poa_documents import evidence
+from poa_documents import evidence, reminders
+from poa_documents.actions import reminding
 from poa_documents.actions.linking import make_link
 from poa_documents.actions.proving import make_code
+from poa_documents.actions.returning import record_return
 from poa_documents.guards import AuthorityMissing, read_signed_pdf
 from poa_documents.links import link_expiry, signed_link_expiry
-from poa_documents.mails import compose
-from poa_documents.models import MAIL_ATTEMPTS, CustomerMail, MailKind, PoaDocument
+from poa_documents.mails import Telling, compose, compose_telling
+from poa_documents.models import (
+    CASE_MAILS,
+    MAIL_ATTEMPTS,
+    POSTED,
+    SIGNING_MAILS,
+    TO_BE_POSTED,
+    AddressFailure,
+    CustomerMail,
+    MailKind,
+    MailState,
+    PoaDocument,
+    ReturnSource,
+)
 from poa_documents.moves import lock
+from poa_documents.queries import failure_of
+from poa_documents.refusals import may_have_been_sent, says_address_fails
 from poa_documents.states import PoaStatus
 
 LEASE = timedelta(minutes=3)
@@ -25,17 +52,19 @@ CODE_PATIENCE_SECONDS = 5
 """How long a page waits for the mail server while it sends a code; afterwards the sweep sends it."""
 SHORTEST_WAIT_SECONDS = 30
 LONGEST_WAIT_SECONDS = 6 * 3600
+LOOK_AGAIN_AFTER_VISIT = timedelta(hours=1)
 
 _STILL_TRUE: dict[str, frozenset[str]] = {
     MailKind.INVITATION: frozenset({PoaStatus.SENT}),
+    MailKind.REMINDER: frozenset({PoaStatus.SENT}),
     MailKind.HOME_LINK: frozenset({PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED}),
     MailKind.SAFER_LINK: frozenset(
         {PoaStatus.SENT, PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED}
     ),
 }
+_WITH_SECRETS = frozenset({*SIGNING_MAILS, MailKind.HOME_LINK, MailKind.SAFER_LINK, MailKind.CODE})
 
 
-TO_BE_POSTED = "The customer wants paper: print what it says, post it, then mark it as posted."
 _STILL_BY_MAIL = frozenset(
     {MailKind.PAPER_RECEIPT, MailKind.CODE, MailKind.HOME_LINK, MailKind.SAFER_LINK, MailKind.ADDRESS_CHANGED}
 )
@@ -51,7 +80,21 @@ class MailOutcome(StrEnum):
     TO_BE_POSTED = "TO_BE_POSTED"
     NOT_DUE = "NOT_DUE"
     NOT_NEEDED = "NOT_NEEDED"
+    HELD = "HELD"
     FAILED = "FAILED"
+    RETURNED = "RETURNED"
+
+
+class NotYet(Exception):
+    """What a mail tells is not complete; it is tried again `after`, and that counts as no failure."""
+
+    def __init__(self, after: timedelta) -> None:
+        super().__init__(f"Not complete yet; tried again after {after}.")
+        self.after = after
+
+
+Teller = Callable[[CustomerMail], Telling | None]
+"""Says what a mail about an enrollment tells, right before it is sent; None when it is not true any more."""
 
 
 @dataclass(frozen=True)
@@ -60,72 +103,120 @@ class _Claim:
     poa: PoaDocument
     link: str = ""
     code: str = ""
+    is_on_paper: bool = False
 
 
-def send_mail(*, mail_id: int, at: datetime) -> MailOutcome:
+def send_mail(*, mail_id: int, at: datetime, tell: Teller | None = None) -> MailOutcome:
     """
     Send one owed mail. A link in it is made now, for this mail only, and kills the one before.
 
-    A failure is kept in the row and tried again later; after the last try it is blocked until staff resend.
+    A failure is kept in the row and tried again later; after the last try it is blocked until staff resend. A refusal
+    of the address for good holds all mail to it. `tell` is for mails about an enrollment, which only the floor above
+    can send.
     """
-    claim = _claim(mail_id, at=at)
+    claim = _claim(mail_id, is_about_case=tell is not None, at=at)
     if isinstance(claim, MailOutcome):
         return claim
     try:
-        pdf = read_signed_pdf(claim.poa) if claim.mail.kind == MailKind.SIGNED_COPY else None
-        message = compose(claim.mail, claim.poa, link=claim.link, code=claim.code, pdf=pdf)
-        if claim.code:
-            message.connection = get_connection(timeout=CODE_PATIENCE_SECONDS)
+        message = _compose(claim, tell)
+    except NotYet as reason:
+        _wait(mail_id, until=at + reason.after)
+        return MailOutcome.NOT_DUE
+    except (OSError, ValueError, AuthorityMissing) as problem:
+        return _fail(claim, problem, at=at)
+    if message is None:
+        _drop(mail_id, at=at)
+        return MailOutcome.NOT_NEEDED
+    if claim.is_on_paper:
+        _keep_letter(mail_id, f"{message.subject}\n\n{message.body}")
+        return MailOutcome.TO_BE_POSTED
+    try:
         message.send()
-    except (
-        OSError,
-        ValueError,
-        AuthorityMissing,
-    ) as problem:  # SMTP's own errors are OSErrors
-        told = f"{type(problem).__name__}: {problem}"
-        for secret in (claim.link, claim.code):
-            told = told.replace(secret or "\0", "[left out]")
-        _put_off(mail_id, problem=told, at=at)
-        return MailOutcome.FAILED
+    except (OSError, ValueError) as problem:  # SMTP's own errors are OSErrors
+        return _fail(claim, problem, at=at)
     _mark_sent(claim, at=at)
     return MailOutcome.SENT
 
 
+def _compose(claim: _Claim, tell: Teller | None) -> EmailMultiAlternatives | None:
+    if tell is not None:
+        telling = tell(claim.mail)
+        return compose_telling(claim.mail, claim.poa, telling) if telling is not None else None
+    pdf = read_signed_pdf(claim.poa) if claim.mail.kind == MailKind.SIGNED_COPY else None
+    message = compose(claim.mail, claim.poa, link=claim.link, code=claim.code, pdf=pdf)
+    if claim.code:
+        message.connection = get_connection(timeout=CODE_PATIENCE_SECONDS)
+    return message
+
+
 @repeatable
-def _claim(mail_id: int, *, at: datetime) -> _Claim | MailOutcome:
+def _claim(mail_id: int, *, is_about_case: bool, at: datetime) -> _Claim | MailOutcome:
     mail = CustomerMail.objects.select_for_update().get(pk=mail_id)
     if mail.sent_at or mail.not_needed_at:
         return MailOutcome.NOT_NEEDED
-    if mail.due_at is None or mail.due_at > at:
+    if mail.due_at is None or mail.due_at > at or (mail.kind in CASE_MAILS) != is_about_case:
         return MailOutcome.NOT_DUE
     poa = lock(mail.poa_id)
+    stopped = _why_not_now(mail, poa, at=at)
+    if stopped is not None:
+        mail.save(update_fields=["not_needed_at", "held_since", "due_at", "last_error"])
+        return stopped
+    if _goes_by_post(mail, poa):
+        return _Claim(mail=mail, poa=poa, is_on_paper=True)
+    mail.attempts += 1
+    is_repeated = mail.attempts < MAIL_ATTEMPTS and mail.kind != MailKind.REMINDER
+    mail.due_at = at + LEASE if is_repeated else None
+    mail.tried_at, mail.sent_to = at, mail.to_address or poa.customer.email
+    if not mail.message_id or mail.kind in _WITH_SECRETS:
+        mail.message_id = f"<{uuid.uuid4().hex}@{parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition('@')[2]}>"
+    mail.save(update_fields=["attempts", "due_at", "tried_at", "sent_to", "message_id"])
+    if mail.kind in SIGNING_MAILS:
+        poa.remind_at = reminding.look_again_after(mail, at=at)
+        poa.save(update_fields=["remind_at"])
+    secrets = _secrets_for(mail, poa, at=at)
+    return _Claim(mail=mail, poa=poa, link=secrets.get("link", ""), code=secrets.get("code", ""))
+
+
+def _why_not_now(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> MailOutcome | None:
+    """Put on the locked, unsaved row why it is not sent now; None when it is."""
     if not _is_needed(mail, poa, at=at):
         mail.not_needed_at, mail.due_at = at, None
-        mail.save(update_fields=["not_needed_at", "due_at"])
         return MailOutcome.NOT_NEEDED
-    if poa.paper_wanted_at is not None and mail.kind not in _STILL_BY_MAIL:
+    if _goes_by_post(mail, poa):
+        if mail.kind in CASE_MAILS:
+            return None  # what it says must be known first
         mail.due_at, mail.last_error = None, TO_BE_POSTED
-        mail.save(update_fields=["due_at", "last_error"])
         return MailOutcome.TO_BE_POSTED
-    mail.attempts += 1
-    mail.due_at = at + LEASE if mail.attempts < MAIL_ATTEMPTS else None
-    mail.save(update_fields=["attempts", "due_at"])
-    return _Claim(mail=mail, poa=poa, **_secrets_for(mail, poa, at=at))
+    if mail.kind == MailKind.REMINDER:
+        decent = reminders.next_decent_hour(at, reminding.configured_policy())
+        if decent > at:
+            mail.due_at = decent
+            return MailOutcome.NOT_DUE
+    # Who asks for a code waits for it at this moment, and typing it proves that mail gets through again.
+    if mail.kind != MailKind.CODE and not mail.to_address and failure_of(poa.customer) is not None:
+        mail.held_since, mail.due_at = at, None
+        return MailOutcome.HELD
+    return None
+
+
+def _goes_by_post(mail: CustomerMail, poa: PoaDocument) -> bool:
+    return poa.paper_wanted_at is not None and mail.kind not in _STILL_BY_MAIL
 
 
 def _secrets_for(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> dict[str, str]:
     """Make what only this one mail may say: a link, or a code."""
+    link = partial(make_link, poa, mail, at=at)
     match mail.kind:
         case MailKind.CODE:
             return {"code": make_code(mail.contact_code, at=at)}
         case MailKind.INVITATION:
             poa.due_at = link_expiry(at)
             poa.save(update_fields=["due_at"])
-            return {"link": make_link(poa, mail, expires_at=link_expiry(at), at=at)}
+            return {"link": link(expires_at=link_expiry(at))}
         case MailKind.HOME_LINK:
-            return {"link": make_link(poa, mail, expires_at=signed_link_expiry(poa), at=at)}
-        case MailKind.SAFER_LINK:
-            return {"link": make_link(poa, mail, expires_at=poa.token_expires_at or link_expiry(at), at=at)}
+            return {"link": link(expires_at=signed_link_expiry(poa))}
+        case MailKind.SAFER_LINK | MailKind.REMINDER:  # a newer link, no longer time
+            return {"link": link(expires_at=poa.token_expires_at or link_expiry(at))}
     return {}
 
 
@@ -135,11 +226,20 @@ def _is_needed(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> bool:
         asked = mail.contact_code
         is_newest = not poa.contact_codes.filter(browser_hash=asked.browser_hash, pk__gt=asked.pk).exists()
         return is_newest and asked.sent_to == poa.customer.email and at < asked.asked_at + CODE_WORTH_SENDING
+    if mail.to_address and AddressFailure.objects.filter(customer=poa.customer_id, address=mail.to_address).exists():
+        return False
     true_in = _STILL_TRUE.get(mail.kind)
     if true_in is None:
         return True
-    newer = CustomerMail.objects.filter(poa=poa, kind=mail.kind, pk__gt=mail.pk)
-    return poa.status in true_in and not newer.exists()
+    kinds = SIGNING_MAILS if mail.kind in SIGNING_MAILS else {mail.kind}
+    newer = CustomerMail.objects.filter(poa=poa, kind__in=sorted(kinds), not_needed_at__isnull=True, pk__gt=mail.pk)
+    if poa.status not in true_in or newer.exists():
+        return False
+    if mail.kind == MailKind.REMINDER and not reminding.is_still_wanted(mail, poa, at=at):
+        poa.remind_at = at + LOOK_AGAIN_AFTER_VISIT
+        poa.save(update_fields=["remind_at"])
+        return False
+    return True
 
 
 @repeatable
@@ -152,7 +252,7 @@ def mark_posted(*, mail_id: int, by: Actor, at: datetime) -> CustomerMail:
     mail = CustomerMail.objects.select_for_update().get(pk=mail_id)
     if not is_to_be_posted(mail):
         raise NotToBePosted("This mail does not wait to be posted: open it again to see where it stands.")
-    mail.not_needed_at, mail.last_error = at, f"Posted on paper on {chicago_day(at)}."
+    mail.not_needed_at, mail.last_error = at, f"{POSTED} on {chicago_day(at)}."
     mail.save(update_fields=["not_needed_at", "last_error"])
     details = {"mail": mail.pk, "mail_kind": mail.kind, "to": str(mail.poa.site)}
     evidence.record(lock(mail.poa_id), kind="mail_posted", by=by, at=at, details=details)
@@ -160,27 +260,56 @@ def mark_posted(*, mail_id: int, by: Actor, at: datetime) -> CustomerMail:
 
 
 def is_to_be_posted(mail: CustomerMail) -> bool:
-    return mail.is_blocked and mail.last_error == TO_BE_POSTED
+    return mail.state == MailState.TO_BE_POSTED
 
 
 @repeatable
 def _mark_sent(claim: _Claim, *, at: datetime) -> None:
     poa = lock(claim.poa.pk)
     CustomerMail.objects.filter(pk=claim.mail.pk).update(sent_at=at, due_at=None, last_error="")
-    details = {
-        "mail": claim.mail.pk,
-        "mail_kind": claim.mail.kind,
-        "to": claim.mail.to_address or claim.poa.customer.email,
-    }
+    details = {"mail": claim.mail.pk, "mail_kind": claim.mail.kind, "to": claim.mail.sent_to}
     evidence.record(poa, kind="mail_sent", by=SYSTEM, at=at, details=details)
 
 
+def _fail(claim: _Claim, problem: Exception, *, at: datetime) -> MailOutcome:
+    told = f"{type(problem).__name__}: {problem}"
+    for secret in (claim.link, claim.code):
+        told = told.replace(secret or "\0", "[left out]")
+    if says_address_fails(problem):
+        record_return(mail_id=claim.mail.pk, because=told, source=ReturnSource.MAIL_SERVER, by=SYSTEM, at=at)
+        return MailOutcome.RETURNED
+    _put_off(claim.mail.pk, problem=told, is_uncertain=may_have_been_sent(problem), at=at)
+    return MailOutcome.FAILED
+
+
 @repeatable
-def _put_off(mail_id: int, *, problem: str, at: datetime) -> None:
+def _put_off(mail_id: int, *, problem: str, is_uncertain: bool, at: datetime) -> None:
     mail = CustomerMail.objects.select_for_update().get(pk=mail_id)
     if mail.sent_at:
         return
+    if mail.kind == MailKind.REMINDER and is_uncertain:
+        return  # it may be there: the next one finds whom it missed
     wait_seconds = min(SHORTEST_WAIT_SECONDS * 2 ** (mail.attempts - 1), LONGEST_WAIT_SECONDS)
     mail.due_at = at + timedelta(seconds=wait_seconds) if mail.attempts < MAIL_ATTEMPTS else None
     mail.last_error = problem
     mail.save(update_fields=["due_at", "last_error"])
+
+
+@repeatable
+def _keep_letter(mail_id: int, text: str) -> None:
+    """Keep what a mail about an enrollment says, so that it can be printed on the floor that sends."""
+    CustomerMail.objects.filter(pk=mail_id, sent_at__isnull=True, not_needed_at__isnull=True).update(
+        letter=text, due_at=None, last_error=TO_BE_POSTED
+    )
+
+
+@repeatable
+def _wait(mail_id: int, *, until: datetime) -> None:
+    mail = CustomerMail.objects.select_for_update().get(pk=mail_id)
+    mail.attempts, mail.due_at = max(mail.attempts - 1, 0), until
+    mail.save(update_fields=["attempts", "due_at"])
+
+
+@repeatable
+def _drop(mail_id: int, *, at: datetime) -> None:
+    CustomerMail.objects.filter(pk=mail_id, sent_at__isnull=True).update(not_needed_at=at, due_at=None)

@@ -18,6 +18,7 @@ from core.actors import SYSTEM, Actor
 from installations.models import Customer
 from poa_documents import evidence
 from poa_documents.actions.drafting import owe_mail
+from poa_documents.actions.returning import address_proved
 from poa_documents.links import hash_of
 from poa_documents.models import ContactCode, CustomerMail, MailKind, PoaDocument
 from poa_documents.moves import lock
@@ -138,6 +139,9 @@ def enter_code(
         asked.used_at = at
         asked.save(update_fields=["used_at"])
         Customer.objects.filter(pk=poa.customer_id, email=asked.sent_to).update(contact_verified_at=at)
+        address_proved(
+            customer_id=poa.customer_id, address=asked.sent_to, because="The customer typed a code mailed to it.", at=at
+        )
         evidence.record(
             poa,
             kind="contact_verified",

@@ -2,7 +2,9 @@
 
 import logging
 import random
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from core.models import LastSweep
 from core.queue import TaskName
@@ -13,6 +15,8 @@ from poa_documents.actions.anchoring import anchor_journal
 from poa_documents.actions.ending import expire_poa, lapse_poa
 from poa_documents.actions.linking import settle_contact_change
 from poa_documents.actions.mailing import send_mail
+from poa_documents.actions.reminding import look_at_reminder
+from poa_documents.actions.reporting import due_reports, settle_report
 from poa_documents.actions.sealing import seal_poa
 from poa_documents.actions.timestamping import stamp_later
 from poa_documents.journal import anchor_is_due
@@ -28,7 +32,11 @@ WAIT_AFTER_FAILURE = timedelta(minutes=5)
 
 
 def sweep_poas(*, at: datetime) -> int:
-    """Do what is due: seal, expire, lapse, end links to old addresses, send mails. No row's failure stops the next."""
+    """
+    Do what is due: seal, expire, lapse, end links to old addresses, believe the mail provider, remind, send mails.
+
+    No row's failure stops the next.
+    """
     due = list(due_poas(at).values_list("pk", "status")[:BATCH])
     for poa_id, status in due:
         try:
@@ -39,24 +47,33 @@ def sweep_poas(*, at: datetime) -> int:
             PoaDocument.objects.filter(pk=poa_id).update(
                 due_at=at + wait, last_error=f"{type(problem).__name__}: {problem}"
             )
-    changes = list(ContactChange.objects.filter(settled_at__isnull=True).values_list("pk", flat=True)[:BATCH])
-    for change_id in changes:
-        try:
-            settle_contact_change(change_id=change_id, at=at)
-        except Exception:
-            logger.exception("Change of contact %s could not be settled; it is tried again.", change_id)
-    mails = list(CustomerMail.objects.due(at).values_list("pk", flat=True)[:BATCH])
-    for mail_id in mails:
-        try:
-            send_mail(mail_id=mail_id, at=at)
-        except Exception:
-            logger.exception("Mail %s could not be sent; it is tried again later.", mail_id)
+    changes = ContactChange.objects.filter(settled_at__isnull=True).values_list("pk", flat=True)[:BATCH]
+    looked_at = _each(list(changes), lambda pk: settle_contact_change(change_id=pk, at=at), "Change of contact")
+    looked_at += _each(due_reports(at=at, limit=BATCH), lambda pk: settle_report(report_id=pk, at=at), "Mail report")
+    unsigned = PoaDocument.objects.filter(remind_at__lte=at).values_list("pk", flat=True)[:BATCH]
+    looked_at += _each(list(unsigned), partial(_look_at_reminder, at=at), "Reminder of POA")
+    mails = CustomerMail.objects.due(at).values_list("pk", flat=True)[:BATCH]
+    looked_at += _each(list(mails), lambda pk: send_mail(mail_id=pk, at=at), "Mail")
     late = list(PoaDocument.objects.filter(timestamp_due_at__lte=at).values_list("pk", flat=True)[:STAMPED_AT_ONCE])
     for poa_id in late:
         if not stamp_later(poa_id=poa_id, at=at):
             break  # the authority is down: the others need not wait for it now
     _anchor_if_missed(at=at)
-    return len(due) + len(changes) + len(mails)
+    return len(due) + looked_at
+
+
+def _each(ids: Sequence[int], work: Callable[[int], object], name: str) -> int:
+    for pk in ids:
+        try:
+            work(pk)
+        except Exception:
+            logger.exception("%s %s could not be brought forward; it is tried again later.", name, pk)
+    return len(ids)
+
+
+def _look_at_reminder(poa_id: int, *, at: datetime) -> None:
+    PoaDocument.objects.filter(pk=poa_id).update(remind_at=at + WAIT_AFTER_FAILURE)
+    look_at_reminder(poa_id=poa_id, at=at)
 
 
 def _anchor_if_missed(*, at: datetime) -> None:

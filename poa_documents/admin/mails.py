@@ -1,12 +1,31 @@
+from typing import cast
+
+from django import forms
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from core.admin_site import Button, Press, RecordAdmin, as_download, display
-from poa_documents.actions import NotToBePosted, mark_posted, send_poa
+from core.admin_site import Button, ButtonForm, Press, RecordAdmin, as_download, display
+from poa_documents.actions import (
+    AddressNotFailing,
+    NeverSent,
+    NotToBePosted,
+    end_address_failure,
+    mark_posted,
+    record_return,
+    send_poa,
+)
 from poa_documents.actions.mailing import is_to_be_posted
 from poa_documents.mails import compose
-from poa_documents.models import CustomerMail, MailKind
+from poa_documents.models import (
+    AddressFailure,
+    CustomerMail,
+    CustomerMailQuerySet,
+    MailKind,
+    MailReport,
+    MailState,
+    ReturnSource,
+)
 
 
 class DeliveryFilter(admin.SimpleListFilter):
@@ -14,20 +33,45 @@ class DeliveryFilter(admin.SimpleListFilter):
     parameter_name = "delivery"
 
     def lookups(self, _request: HttpRequest, _model_admin: object) -> list[tuple[str, str]]:
-        return [("failing", "Failing"), ("waiting", "Waiting"), ("sent", "Sent"), ("overtaken", "Not needed any more")]
+        return [
+            ("failing", "Failing, held or returned"),
+            ("held", "Held back"),
+            ("returned", "Came back"),
+            ("waiting", "Waiting"),
+            ("sent", "Sent"),
+            ("overtaken", "Not needed any more"),
+        ]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[CustomerMail]) -> QuerySet[CustomerMail] | None:
-        unsent = Q(sent_at__isnull=True, not_needed_at__isnull=True)
+        mails = cast("CustomerMailQuerySet", queryset)
         match self.value():
             case "failing":
-                return queryset.filter(unsent).exclude(last_error="")
+                return mails.in_trouble()
+            case "held":
+                return mails.unsent().filter(held_since__isnull=False)
+            case "returned":
+                return mails.filter(returned_at__isnull=False, is_return_settled=False)
             case "waiting":
-                return queryset.filter(unsent, last_error="")
+                return mails.unsent().filter(last_error="", held_since__isnull=True)
             case "sent":
-                return queryset.filter(sent_at__isnull=False)
+                return mails.filter(sent_at__isnull=False)
             case "overtaken":
-                return queryset.filter(not_needed_at__isnull=False)
+                return mails.filter(not_needed_at__isnull=False)
         return None
+
+
+class ReturnForm(ButtonForm):
+    because = forms.CharField(
+        label="How you know",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="What the answer in our mailbox says, for example. Kept with the mail.",
+    )
+
+
+class WorksAgainForm(ButtonForm):
+    because = forms.CharField(
+        label="How you know", widget=forms.Textarea(attrs={"rows": 3}), help_text="Kept with the power of attorney."
+    )
 
 
 def _send_anew(press: Press) -> str:
@@ -37,8 +81,10 @@ def _send_anew(press: Press) -> str:
 
 def _save_letter(press: Press) -> HttpResponse:
     mail: CustomerMail = press.record
-    message = compose(mail, mail.poa)
-    text = f"{message.subject}\n\n{message.body}"
+    text = mail.letter
+    if not text:
+        message = compose(mail, mail.poa)
+        text = f"{message.subject}\n\n{message.body}"
     return as_download(text.encode(), name=f"letter-{mail.pk}.txt", content_type="text/plain; charset=utf-8")
 
 
@@ -47,16 +93,37 @@ def _posted(press: Press) -> str:
     return "Noted: the customer got it on paper."
 
 
+def _came_back(press: Press) -> str:
+    outcome = record_return(
+        mail_id=press.record.pk, source=ReturnSource.OFFICE, by=press.by, at=press.at, **press.answers
+    )
+    return outcome.in_words
+
+
+def _works_again(press: Press) -> str:
+    end_address_failure(customer_id=press.record.customer_id, by=press.by, at=press.at, **press.answers)
+    return "What was held, and what came back, is sent now, unless it was overtaken."
+
+
 @admin.register(CustomerMail)
 class CustomerMailAdmin(RecordAdmin):
-    list_display = ("created_at", "kind", "poa", "delivery", "attempts", "last_error")
+    list_display = ("created_at", "kind", "poa", "delivery", "sent_at", "attempts", "last_error")
     list_filter = (DeliveryFilter, "kind", "created_at")
     search_fields = ("poa__customer__first_name", "poa__customer__last_name", "poa__customer__email", "last_error")
     list_select_related = ("poa__customer",)
     ordering = ("-created_at", "-pk")
     fieldsets = (
         (None, {"fields": (("poa", "address"), ("kind", "delivery"), ("created_at", "sent_at", "due_at"))}),
-        ("Trouble", {"fields": (("attempts", "not_needed_at"), "last_error")}),
+        (
+            "Trouble",
+            {
+                "fields": (
+                    ("attempts", "tried_at", "sent_to"),
+                    ("held_since", "returned_at", "not_needed_at"),
+                    "last_error",
+                )
+            },
+        ),
     )
     buttons = (
         Button(
@@ -83,6 +150,18 @@ class CustomerMailAdmin(RecordAdmin):
             refusals=(NotToBePosted,),
             is_offered=is_to_be_posted,
         ),
+        Button(
+            name="came-back",
+            label="This mail came back",
+            run=_came_back,
+            explanation=(
+                "Says that the address does not work. All mail to it is held, and the case asks for another address."
+            ),
+            refusals=(NeverSent,),
+            is_offered=lambda mail: mail.state in {MailState.SENT, MailState.UNCERTAIN, MailState.FAILED},
+            form=ReturnForm,
+            permission="poa_documents.change_poadocument",
+        ),
     )
 
     @display(description="Address on file")
@@ -92,21 +171,58 @@ class CustomerMailAdmin(RecordAdmin):
     @display(
         description="Delivery",
         label={
-            "Sent": "success",
-            "Waiting": "info",
-            "Failing, tried again": "warning",
-            "Given up": "danger",
-            "Not needed any more": "info",
+            MailState.SENT.label: "success",
+            MailState.QUEUED.label: "info",
+            MailState.RETRYING.label: "warning",
+            MailState.UNCERTAIN.label: "warning",
+            MailState.HELD.label: "warning",
+            MailState.RETURNED.label: "danger",
+            MailState.FAILED.label: "danger",
+            MailState.TO_BE_POSTED.label: "warning",
+            MailState.POSTED.label: "success",
+            MailState.OVERTAKEN.label: "info",
         },
     )
     def delivery(self, mail: CustomerMail) -> str:
         return self.state_of(mail)
 
     def state_of(self, record: CustomerMail) -> str:
-        if record.sent_at:
-            return "Sent"
-        if record.not_needed_at:
-            return "Not needed any more"
-        if record.is_blocked:
-            return "Given up"
-        return "Failing, tried again" if record.last_error else "Waiting"
+        return str(record.state.label)
+
+
+@admin.register(AddressFailure)
+class AddressFailureAdmin(RecordAdmin):
+    list_display = ("since", "customer", "address", "source", "because", "ended_at")
+    list_filter = ("source", "since", "ended_at")
+    search_fields = ("customer__first_name", "customer__last_name", "address")
+    list_select_related = ("customer",)
+    fieldsets = (
+        (None, {"fields": (("customer", "address"), ("since", "source"), "because", ("poa", "mail"))}),
+        ("How it ended", {"fields": (("ended_at", "ended_by"), "ended_because")}),
+    )
+    buttons = (
+        Button(
+            name="works-again",
+            label="Mail gets through again",
+            run=_works_again,
+            explanation=(
+                "Says that the address is right after all. What was held, and what came back, is sent there at once."
+            ),
+            refusals=(AddressNotFailing,),
+            is_offered=lambda failure: failure.ended_at is None,
+            form=WorksAgainForm,
+            permission="poa_documents.change_poadocument",
+        ),
+    )
+
+    def state_of(self, record: AddressFailure) -> str:
+        return "Open" if record.ended_at is None else "Ended"
+
+
+@admin.register(MailReport)
+class MailReportAdmin(RecordAdmin):
+    list_display = ("received_at", "mail", "outcome", "last_error", "settled_at")
+    list_filter = ("received_at", "settled_at")
+    search_fields = ("event_key", "outcome", "last_error")
+    list_select_related = ("mail",)
+    fields = (("received_at", "settled_at", "attempts"), ("mail", "event_key"), "outcome", "last_error", "body")

@@ -83,6 +83,7 @@ OPEN = (
     # Without a token set, this machine alone may read; `test_metrics` tries others.
     Door("metrics", at("/metrics"), get=everybody(200), post=everybody(405)),
     Door("webhooks/^light/?$", at("/webhooks/light/"), get=everybody(405), post=everybody(401)),
+    Door("webhooks/^mail/?$", at("/webhooks/mail/"), get=everybody(405), post=everybody(401)),
 )
 
 # Customers. "Foreign" is a browser in which the code of another customer's link was typed.

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from core.actors import Actor
-from enrollments.actions import opening, stopping
+from enrollments.actions import opening, stopping, telling
 from enrollments.actions.writing import Tools
 from enrollments.engine import Engine
 from enrollments.light.client import LightClient
@@ -136,8 +136,14 @@ class Road:
         """Let the engine take the case as far as it goes now."""
         stopping.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
         word = self.engine.advance(enrollment.pk)
+        self.send_news()
         enrollment.refresh_from_db()
         return word
+
+    def send_news(self) -> None:
+        """Mail to customers what is owed about their cases, as the workers do."""
+        for mail_id in telling.due_news(at=self.clock.at, limit=100):
+            telling.send_news(mail_id=mail_id, at=self.clock.at)
 
     def live(self, enrollment: Enrollment, span: timedelta, until: Callable[[], bool] = lambda: False) -> None:
         """Let time pass, waking the engine whenever the case is due."""
@@ -147,6 +153,7 @@ class Road:
             wake = min(enrollment.due_at or end, enrollment.lease_until or end, end)
             self.pass_time(max(wake - self.clock.at, timedelta(seconds=1)))
             self.engine.advance(enrollment.pk)
+            self.send_news()
         enrollment.refresh_from_db()
 
     # What holds and what Light holds

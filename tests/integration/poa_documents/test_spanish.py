@@ -11,7 +11,7 @@ from pypdf import PdfReader
 from core.actors import Actor
 from poa_documents import actions
 from poa_documents.mails import compose
-from poa_documents.models import MailKind, PoaDocument
+from poa_documents.models import CASE_MAILS, MailKind, PoaDocument
 from tests.factories.installations import customer as registered_customer
 from tests.factories.installations import installation
 from tests.factories.poa_documents import SIGNED_AT, sent_poa, signed_poa
@@ -85,7 +85,7 @@ def test_every_mail(poa: PoaDocument) -> None:
     signed = signed_poa(customer=poa.customer, site=installation(SIGNED_AT, customer=poa.customer).site)
     actions.revoke_poa(poa_id=signed.pk, by=Actor.customer(poa.customer_id), at=SIGNED_AT)
 
-    for kind in MailKind.values:
+    for kind in sorted(set(MailKind) - CASE_MAILS):
         owed = signed.mails.create(kind=kind, created_at=SIGNED_AT, due_at=SIGNED_AT)
         message = compose(owed, signed, link="https://x.invalid/", code="123456")
         html = str(message.alternatives[0][0])

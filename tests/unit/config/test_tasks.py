@@ -22,6 +22,7 @@ DAILY = {
     TaskName.SWEEP_FILES.value: (10, 20),
     TaskName.CHECK_SEALED_FILES.value: (7, 40),
     TaskName.ANCHOR_JOURNAL.value: (8, 20),
+    TaskName.FORGET_MAIL_REPORTS.value: (7, 40),
 }
 
 

@@ -1,0 +1,189 @@
+"""
+Mails about an enrollment: owed in the transaction of the news, each once per case, and sent while they are still true.
+
+Floor 2 keeps the rows and sends; here is decided when one is owed, and what it tells.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.conf import settings
+
+from core.queue import TaskName, enqueue_on_commit
+from core.stored_files import FileAltered, StoredFile, read
+from core.transactions import repeatable
+from enrollments import news, notices
+from enrollments.actions.moving import lock
+from enrollments.facts import Facts, gather, governing_poa
+from enrollments.models import Enrollment, PlanDocument, PlanDocumentKind, PlanOffer
+from enrollments.states import HoldCode
+from installations.models import GoLiveReport
+from installations.states import GoLiveReportStatus
+from poa_documents.actions import MailOutcome, NotYet, owe_case_mail, send_mail
+from poa_documents.mails import Telling
+from poa_documents.models import CustomerMail, MailKind
+
+logger = logging.getLogger(__name__)
+
+NEWS_FOR = timedelta(days=30)
+"""A go-live reported longer ago is no news, when the customer signs long after it say."""
+PATIENCE_FOR_DOCUMENTS = timedelta(minutes=30)
+BETWEEN_LOOKS = timedelta(minutes=1)
+WHILE_A_CANCELLATION_IS_UNCLEAR = timedelta(hours=1)
+MOST_ATTACHED_BYTES = 7_000_000
+"""Mail servers take ten or more, and attachments grow by a third on the way."""
+
+
+def owe_news(enrollment: Enrollment, kind: MailKind, *, at: datetime, key: str = "") -> CustomerMail | None:
+    """
+    Owe a mail about a locked enrollment, inside the caller's transaction; None when it was owed before.
+
+    One per case and kind, unless a `key` of its own tells it apart, as that of a second notice.
+    """
+    poa = governing_poa(enrollment)
+    if poa is None:
+        return None
+    key = key or f"case:{enrollment.pk}:{kind.value}"
+    mail = owe_case_mail(poa, kind, case_number=enrollment.pk, once_key=key, at=at)
+    if mail is not None:
+        enqueue_on_commit(TaskName.SEND_CASE_MAIL, mail_id=mail.pk)
+    return mail
+
+
+@repeatable
+def owe_go_live_news(*, enrollment_id: int, at: datetime) -> CustomerMail | None:
+    """Owe the customer the news of a go-live that counts, if it is news and he is told of this case at all."""
+    enrollment = lock(enrollment_id)
+    fresh = GoLiveReport.objects.filter(
+        installation__enrollments=enrollment, status=GoLiveReportStatus.COUNTED, received_at__gte=at - NEWS_FOR
+    )
+    if not fresh.exists() or not news.is_still_true(MailKind.GO_LIVE_RECEIVED, gather(enrollment)):
+        return None
+    return owe_news(enrollment, MailKind.GO_LIVE_RECEIVED, at=at)
+
+
+def due_news(*, at: datetime, limit: int) -> list[int]:
+    due = CustomerMail.objects.due_about_cases(at).order_by("due_at")
+    return list(due.values_list("pk", flat=True)[:limit])
+
+
+def send_news(*, mail_id: int, at: datetime) -> MailOutcome:
+    """Send one owed mail about an enrollment, unless it was overtaken meanwhile."""
+    return send_mail(mail_id=mail_id, at=at, tell=partial(_tell, at=at))
+
+
+def _tell(mail: CustomerMail, *, at: datetime) -> Telling | None:
+    enrollment = (
+        Enrollment.objects.select_related("customer", "site", "accepted_offer").filter(pk=mail.case_number or 0).first()
+    )
+    if enrollment is None:
+        return None
+    facts = gather(enrollment)
+    if not news.is_still_true(mail.kind, facts):
+        return None
+    match mail.kind:
+        case MailKind.GO_LIVE_RECEIVED:
+            return _go_live(enrollment, facts)
+        case MailKind.ADVANCE_NOTICE:
+            return _notice(enrollment, mail, at=at)
+        case MailKind.PLAN_ACCEPTED:
+            return _acceptance(enrollment, facts, at=at)
+        case MailKind.SERVICE_ACTIVE:
+            return _service(enrollment)
+    return None
+
+
+def _go_live(enrollment: Enrollment, facts: Facts) -> Telling | None:
+    if facts.go_live.counted_date is None:
+        return None
+    return news.tell_go_live(
+        granted=facts.go_live.counted_date,
+        by_pto=facts.go_live.by_pto,
+        address=str(enrollment.site),
+        language=enrollment.customer.language,
+    )
+
+
+def _notice(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> Telling | None:
+    """Tell of the newest notice while a whole day is left to object; later another one is due."""
+    notice = enrollment.notices.select_related("offer").order_by("-given_at", "-pk").first()
+    if notice is None or notice.mail_key != mail.once_key or not notices.leaves_a_day(notice.until, at):
+        return None
+    return news.tell_notice(
+        offer=notice.offer,
+        start=notice.start_date,
+        last_day=notice.last_day,
+        address=str(enrollment.site),
+        contact=settings.ORGANIZATION_CONTACT,
+        language=enrollment.customer.language,
+    )
+
+
+def _acceptance(enrollment: Enrollment, facts: Facts, *, at: datetime) -> Telling | None:
+    """:raises NotYet: the plan's documents are being fetched, or it is unclear whether the plan was canceled"""
+    if facts.hold is not None and facts.hold.code == HoldCode.CANCEL_REPORTED:
+        raise NotYet(WHILE_A_CANCELLATION_IS_UNCLEAR)
+    offer, start, accepted_at = enrollment.accepted_offer, enrollment.service_start_date, enrollment.accepted_at
+    if offer is None or start is None or accepted_at is None:
+        return None
+    return news.tell_acceptance(
+        offer=offer,
+        start=start,
+        accepted_at=accepted_at,
+        documents=_documents(offer, is_patient=at < accepted_at + PATIENCE_FOR_DOCUMENTS),
+        address=str(enrollment.site),
+        contact=settings.ORGANIZATION_CONTACT,
+        language=enrollment.customer.language,
+        now=at,
+    )
+
+
+def _documents(offer: PlanOffer, *, is_patient: bool) -> dict[str, bytes | None]:
+    """
+    Give the stored documents that are PDFs, each proven to be what was stored, and None for the others.
+
+    :raises NotYet: some are still being fetched
+    """
+    stored = {each.kind: each for each in PlanDocument.objects.filter(offer=offer, stored_at__isnull=False)}
+    if is_patient and len(stored) < len(PlanDocumentKind):
+        raise NotYet(BETWEEN_LOOKS)
+    room = MOST_ATTACHED_BYTES
+    found: dict[str, bytes | None] = {}
+    for kind in PlanDocumentKind:
+        document = stored.get(kind.value)
+        size = document.size_bytes or 0 if document else 0
+        fits = document is not None and document.content_type == "application/pdf" and size <= room
+        found[kind.value] = _content(document, is_patient=is_patient) if document is not None and fits else None
+        room -= size if fits else 0
+    return found
+
+
+def _content(document: PlanDocument, *, is_patient: bool) -> bytes | None:
+    """
+    Give the stored bytes; None when they are gone, for the customer must hear of his plan all the same.
+
+    :raises NotYet: the storage does not answer, and may soon
+    """
+    try:
+        return read(StoredFile(document.storage_key, document.sha256, document.size_bytes or 0))
+    except FileAltered:
+        logger.exception("Plan document %s is damaged; the customer gets the mail without it.", document.pk)
+    except Exception as problem:
+        logger.exception("Plan document %s cannot be read now.", document.pk)
+        if is_patient:
+            raise NotYet(BETWEEN_LOOKS) from problem
+    return None
+
+
+def _service(enrollment: Enrollment) -> Telling | None:
+    offer, start = enrollment.accepted_offer, enrollment.service_start_date
+    if offer is None or start is None:
+        return None
+    return news.tell_service(
+        offer=offer,
+        start=start,
+        address=str(enrollment.site),
+        contact=settings.ORGANIZATION_CONTACT,
+        language=enrollment.customer.language,
+    )

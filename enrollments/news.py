@@ -1,0 +1,154 @@
+"""
+What customers are told about their enrollment by mail, and whether it is still true when the mail is sent.
+
+Pure: the facts, the words and the files' bytes are passed in.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from core.dates import chicago_day
+from enrollments.facts import Facts
+from enrollments.models import PlanOffer
+from enrollments.start_dates import rescission_end
+from enrollments.states import EnrollmentStatus
+from poa_documents.limits import say_date
+from poa_documents.mails import Attachment, Telling, one_line
+from poa_documents.models import MailKind
+from poa_documents.phrases import phrases_in
+from poa_documents.states import PoaStatus
+
+PHRASES_FILE = Path(__file__).resolve().parent / "news.toml"
+_AHEAD_OF_SERVICE = frozenset(EnrollmentStatus) - {EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED}
+_ACCEPTED = frozenset({EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED, EnrollmentStatus.ACTIVE})
+_IN_FORCE_OR_USED = frozenset({PoaStatus.SIGNED, PoaStatus.EXHAUSTED})
+
+
+def is_still_true(kind: MailKind | str, facts: Facts) -> bool:
+    """
+    Whether a piece of news may still be sent.
+
+    An accepted plan is told of also after a revocation: it stands, and the customer must know until when he can cancel.
+    """
+    match kind:
+        case MailKind.GO_LIVE_RECEIVED:
+            is_authorized = facts.authority is not None and facts.authority.status in _IN_FORCE_OR_USED
+            return facts.go_live.counted_date is not None and is_authorized and facts.status in _AHEAD_OF_SERVICE
+        case MailKind.ADVANCE_NOTICE:
+            is_in_force = facts.authority is not None and facts.authority.status == PoaStatus.SIGNED
+            return facts.status == EnrollmentStatus.OPEN and is_in_force and facts.held_by_customer_since is None
+        case MailKind.PLAN_ACCEPTED:
+            return facts.status in _ACCEPTED
+        case MailKind.SERVICE_ACTIVE:
+            return facts.status == EnrollmentStatus.ACTIVE
+    return False
+
+
+def tell_go_live(*, granted: date, by_pto: bool, address: str, language: str) -> Telling:
+    words = phrases_in(language, PHRASES_FILE)[MailKind.GO_LIVE_RECEIVED]
+    values = {"address": one_line(address, longest=200), "granted": say_date(granted, language)}
+    return Telling(
+        subject=words["subject"],
+        intro=words["intro" if by_pto else "commissioned"].format(**values),
+        paragraphs=(words["next"],),
+    )
+
+
+def tell_notice(*, offer: PlanOffer, start: date, last_day: date, address: str, contact: str, language: str) -> Telling:
+    words = phrases_in(language, PHRASES_FILE)
+    own = words[MailKind.ADVANCE_NOTICE]
+    values = {
+        "address": one_line(address, longest=200),
+        "start": say_date(start, language),
+        "last_day": say_date(last_day, language),
+        "contact": contact,
+    }
+    rows = (
+        *plan_rows(offer, words[MailKind.PLAN_ACCEPTED]),
+        (words[MailKind.PLAN_ACCEPTED]["start"], values["start"]),
+        (own["last_day"], values["last_day"]),
+    )
+    return Telling(
+        subject=own["subject"].format(**values),
+        intro=own["intro"].format(**values),
+        rows=rows,
+        paragraphs=(own["nothing"].format(**values), own["object"].format(**values)),
+    )
+
+
+def tell_acceptance(
+    *,
+    offer: PlanOffer,
+    start: date,
+    accepted_at: datetime,
+    documents: Mapping[str, bytes | None],
+    address: str,
+    contact: str,
+    language: str,
+    now: datetime,
+) -> Telling:
+    """`documents` has an entry for each document of the plan: its PDF, or None where it cannot be attached."""
+    words = phrases_in(language, PHRASES_FILE)[MailKind.PLAN_ACCEPTED]
+    rescind_by = rescission_end(chicago_day(accepted_at))
+    can_rescind = chicago_day(now) <= rescind_by
+    values = {
+        "address": one_line(address, longest=200),
+        "start": say_date(start, language),
+        "rescind": say_date(rescind_by, language),
+        "contact": contact,
+    }
+    rows = [*plan_rows(offer, words), (words["start"], values["start"])]
+    if can_rescind:
+        rows.append((words["rescind_by"], values["rescind"]))
+    attached = tuple(
+        Attachment(f"{words[f'{kind}_file']}.pdf", content, "application/pdf")
+        for kind, content in documents.items()
+        if content is not None
+    )
+    paragraphs = [words["rescind" if can_rescind else "rescind_over"].format(**values)]
+    for phrase, is_attached in (("attached", True), ("on_page", False)):
+        names = [words[kind] for kind, content in documents.items() if (content is not None) is is_attached]
+        if names:
+            paragraphs.append(words[phrase].format(names=", ".join(names)))
+    return Telling(
+        subject=words["subject"].format(**values),
+        intro=words["intro"].format(**values),
+        rows=tuple(rows),
+        paragraphs=tuple(paragraphs),
+        attachments=attached,
+    )
+
+
+def tell_service(*, offer: PlanOffer, start: date, address: str, contact: str, language: str) -> Telling:
+    words = phrases_in(language, PHRASES_FILE)[MailKind.SERVICE_ACTIVE]
+    return Telling(
+        subject=words["subject"],
+        intro=words["intro"].format(address=one_line(address, longest=200)),
+        rows=((words["plan"], one_line(offer.name, longest=120)), (words["started"], say_date(start, language))),
+        paragraphs=(words["next"].format(contact=contact),),
+    )
+
+
+def plan_rows(offer: PlanOffer, words: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Give what a plan costs and how long it binds, as far as Light said it."""
+    rows = [(words["plan"], one_line(offer.name, longest=120))]
+    averages = {
+        "500": offer.average_cents_per_kwh_500,
+        "1,000": offer.average_cents_per_kwh_1000,
+        "2,000": offer.average_cents_per_kwh_2000,
+    }
+    for kwh, cents in averages.items():
+        if cents is not None:
+            rows.append((words["price"].format(kwh=kwh), words["cents"].format(amount=_plain(cents))))
+    if offer.term_months is not None:
+        rows.append((words["term"], words["months"].format(count=offer.term_months)))
+    if offer.termination_fee_dollars is not None:
+        rows.append((words["termination_fee"], f"${offer.termination_fee_dollars:,.2f}"))
+    return rows
+
+
+def _plain(amount: Decimal) -> str:
+    """Write an amount without the zeros of its column."""
+    return f"{amount.normalize():f}"

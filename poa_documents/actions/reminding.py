@@ -1,0 +1,110 @@
+"""Reminding customers who have not signed: facts are gathered here, `reminders` decides, a mail is owed."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Max
+
+from core.actors import SYSTEM
+from core.transactions import repeatable
+from installations.models import Installation
+from installations.states import InstallationStatus
+from poa_documents import evidence, reminders
+from poa_documents.actions.drafting import owe_mail
+from poa_documents.guards import why_stopped
+from poa_documents.models import SIGNING_MAILS, CustomerMail, MailKind, PoaDocument
+from poa_documents.moves import lock
+from poa_documents.queries import failure_of
+from poa_documents.reminders import Invitation, ReminderPolicy
+from poa_documents.states import PoaStatus
+
+
+def configured_policy() -> ReminderPolicy:
+    from_hour, until_hour = settings.POA_REMINDER_HOURS
+    return ReminderPolicy(
+        first_after=timedelta(days=settings.POA_REMINDER_FIRST_DAYS),
+        every=timedelta(days=settings.POA_REMINDER_EVERY_DAYS),
+        most=settings.POA_REMINDERS_MOST,
+        from_hour=from_hour,
+        until_hour=until_hour,
+    )
+
+
+@repeatable
+def look_at_reminder(*, poa_id: int, at: datetime) -> CustomerMail | None:
+    """
+    Owe the customer one reminder when one is due, and note when to look again; doing it twice owes one.
+
+    However many were missed, the next is counted from the mail that was sent last.
+    """
+    poa = lock(poa_id)
+    policy = configured_policy()
+    invitation = invitation_of(poa)
+    if not reminders.is_reminder_due(invitation, at, policy):
+        due_at = reminders.reminder_due_at(invitation, policy)
+        poa.remind_at = None if due_at is None else max(due_at, reminders.next_decent_hour(at, policy))
+        poa.save(update_fields=["remind_at"])
+        return None
+    poa.remind_at = None  # sending it sets the next one
+    poa.save(update_fields=["remind_at"])
+    invitation_id = _newest_invitation(poa)
+    number = poa.mails.filter(kind=MailKind.REMINDER, pk__gt=invitation_id).count() + 1
+    evidence.record(poa, kind="remind", by=SYSTEM, at=at, details={"number": number})
+    return owe_mail(poa, MailKind.REMINDER, at=at, once_key=f"reminder:{invitation_id}:{number}")
+
+
+def is_still_wanted(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> bool:
+    """Whether an owed reminder would be owed now as well; night does not count, for it waits until the morning."""
+    due_at = reminders.reminder_due_at(invitation_of(poa, besides=mail), configured_policy())
+    expires_at = poa.token_expires_at
+    return due_at is not None and due_at <= at and expires_at is not None and at <= expires_at
+
+
+def look_again_after(mail: CustomerMail, *, at: datetime) -> datetime:
+    """When to look for the next reminder after this invitation or reminder was handed to the mail server."""
+    policy = configured_policy()
+    return at + (policy.every if mail.kind == MailKind.REMINDER else policy.first_after)
+
+
+def invitation_of(poa: PoaDocument, *, besides: CustomerMail | None = None) -> Invitation:
+    """Gather what is known of an invitation, leaving out one mail that is being judged."""
+    since = [mail for mail in _since_invitation(poa) if besides is None or mail.pk != besides.pk]
+    went_out = [moment for mail in since if (moment := mail.sent_at or mail.tried_at) and not _is_waiting(mail)]
+    invited = [mail for mail in since if mail.kind == MailKind.INVITATION]
+    return Invitation(
+        status=PoaStatus(poa.status),
+        invited_at=invited[0].sent_at or invited[0].tried_at if invited else poa.sent_at,
+        reminders=sum(mail.kind == MailKind.REMINDER and mail.tried_at is not None for mail in since),
+        last_sent_at=max(went_out, default=None),
+        expires_at=poa.token_expires_at,
+        last_visit_at=_last_visit(poa),
+        is_mail_waiting=any(_is_waiting(mail) for mail in since),
+        is_address_failing=failure_of(poa.customer) is not None,
+        wants_paper=poa.paper_wanted_at is not None,
+        is_job_off=bool(why_stopped(poa.customer_id))
+        or not Installation.objects.filter(customer_id=poa.customer_id, site_id=poa.site_id)
+        .exclude(status=InstallationStatus.CANCELLED)
+        .exists(),
+    )
+
+
+def _is_waiting(mail: CustomerMail) -> bool:
+    return mail.sent_at is None and (mail.due_at is not None or mail.held_since is not None)
+
+
+def _newest_invitation(poa: PoaDocument) -> int:
+    newest: int | None = poa.mails.filter(kind=MailKind.INVITATION).aggregate(newest=Max("pk"))["newest"]
+    return newest or 0
+
+
+def _since_invitation(poa: PoaDocument) -> list[CustomerMail]:
+    mails = poa.mails.filter(kind__in=sorted(SIGNING_MAILS), pk__gte=_newest_invitation(poa))
+    return list(mails.filter(not_needed_at__isnull=True).order_by("pk"))
+
+
+def _last_visit(poa: PoaDocument) -> datetime | None:
+    visits = (
+        poa.contact_codes.aggregate(last=Max("asked_at"))["last"],
+        poa.consents.aggregate(last=Max("given_at"))["last"],
+    )
+    return max((visit for visit in visits if visit is not None), default=None)

@@ -1,0 +1,111 @@
+"""What the mail provider reports about mails: stored first, settled by the sweep, at most one effect each."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+
+from core.actors import SYSTEM
+from core.tidying import delete_in_parts
+from core.transactions import repeatable
+from poa_documents.actions.returning import address_proved, record_return
+from poa_documents.models import AddressFailure, CustomerMail, MailReport, ReturnSource
+
+LEASE = timedelta(minutes=1)
+MOST_ATTEMPTS = 10
+KEPT_FOR = timedelta(days=90)
+LONGEST_ID = 100
+
+BOUNCED, DELIVERED = "bounced", "delivered"
+
+
+def store_report(*, body: bytes, at: datetime) -> None:
+    """Store a report whose signature is verified, due at once. The same one again changes nothing."""
+    text = body.decode("utf-8", errors="backslashreplace").replace("\x00", "\\x00")
+    own_id = _read(text).get("id")
+    is_usable = isinstance(own_id, str) and 0 < len(own_id) <= LONGEST_ID and own_id.isprintable()
+    key = str(own_id) if is_usable else hashlib.sha256(body).hexdigest()
+    report = MailReport(event_key=key, body=text, received_at=at, due_at=at)
+    MailReport.objects.bulk_create([report], ignore_conflicts=True)
+
+
+def due_reports(*, at: datetime, limit: int) -> list[int]:
+    due = MailReport.objects.filter(settled_at__isnull=True, due_at__lte=at).order_by("due_at")
+    return list(due.values_list("pk", flat=True)[:limit])
+
+
+def settle_report(*, report_id: int, at: datetime) -> str:
+    """
+    Let one report take effect: a mail that came back for good, or one that got through.
+
+    A report of no mail of ours, or of a delay, has none. What cannot be read stays listed with its error.
+    """
+    claimed = MailReport.objects.filter(pk=report_id, settled_at__isnull=True, due_at__lte=at)
+    attempts = claimed.values_list("attempts", flat=True).first()
+    if attempts is None or not claimed.update(
+        due_at=at + LEASE * 2**attempts if attempts < MOST_ATTEMPTS else None, attempts=attempts + 1
+    ):
+        return "not due"
+    return _settle(report_id, at=at)
+
+
+@repeatable
+def _settle(report_id: int, *, at: datetime) -> str:
+    report = MailReport.objects.select_for_update(of=("self",)).get(pk=report_id)
+    if report.settled_at is not None:
+        return report.outcome
+    said = _read(report.body)
+    report.due_at = None
+    if not isinstance(said.get("event"), str):
+        report.last_error = "No JSON object with the name of an event: compare what the provider sends with the notes."
+    else:
+        mail = _mail_of(said)
+        report.settled_at, report.mail, report.poa_id = at, mail, mail.poa_id if mail else None
+        report.outcome = _take_effect(mail, said, at=at) if mail else "No mail of ours."
+    report.save()
+    return report.outcome or report.last_error
+
+
+def forget_reports(*, at: datetime) -> int:
+    """Delete reports whose use is over; what they led to stays in the journal."""
+    return delete_in_parts(MailReport.objects.filter(Q(received_at__lt=at - KEPT_FOR)))
+
+
+def _take_effect(mail: CustomerMail, said: Mapping[str, Any], *, at: datetime) -> str:
+    event, address = said["event"], said.get("address")
+    if isinstance(address, str) and address.strip().lower() != mail.sent_to.lower():
+        return "It names another address than the mail went to."
+    if event == DELIVERED:
+        customer_id = mail.poa.customer_id
+        failing = AddressFailure.objects.filter(customer_id=customer_id, ended_at__isnull=True, since__lt=mail.tried_at)
+        if not failing.filter(address=mail.sent_to).exists():
+            return "Delivered."
+        address_proved(customer_id=customer_id, address=mail.sent_to, because="A mail was delivered.", at=at)
+        return "Delivered: the address works again."
+    if event != BOUNCED:
+        return "No event that changes anything."
+    if said.get("is_permanent") is not True:
+        return "Returned for now; the provider goes on trying."
+    reason = said.get("reason")
+    because = reason if isinstance(reason, str) else ""
+    return record_return(mail_id=mail.pk, because=because, source=ReturnSource.PROVIDER, by=SYSTEM, at=at).in_words
+
+
+def _mail_of(said: Mapping[str, Any]) -> CustomerMail | None:
+    """Find the mail by the Message-ID that we gave it; an address alone could be anybody's."""
+    message_id = said.get("message_id")
+    if not isinstance(message_id, str) or not message_id.strip():
+        return None
+    bare = message_id.strip().strip("<>")
+    return CustomerMail.objects.select_related("poa").filter(message_id=f"<{bare}>").first()
+
+
+def _read(text: str) -> Mapping[str, Any]:
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}

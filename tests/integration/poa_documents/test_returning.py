@@ -1,0 +1,351 @@
+"""Mail that comes back: from the mail server, the provider or the office; what is held, and what mends it."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+
+from core.actors import SYSTEM
+from core.models import CaseChange
+from installations.actions import correct_contact
+from poa_documents import actions
+from poa_documents.models import (
+    AddressFailure,
+    CustomerMail,
+    MailKind,
+    MailReport,
+    MailState,
+    PoaDocument,
+    ReturnSource,
+)
+from poa_documents.queries import failure_of
+from tests.factories.poa_documents import SIGNED_AT, STAFF, prove_contact, revoked_poa, sent_poa, signed_poa
+from tests.integration.poa_documents.mail_servers import answer_with, greylisted, no_such_mailbox
+
+pytestmark = pytest.mark.django_db
+
+LATER = SIGNED_AT + timedelta(hours=1)
+NEW_ADDRESS = "another.address@example.com"
+
+
+def invitation_of(poa: PoaDocument) -> CustomerMail:
+    return poa.mails.get(kind=MailKind.INVITATION)
+
+
+def come_back(mail_row: CustomerMail, *, at: Any = LATER) -> str:
+    return actions.record_return(
+        mail_id=mail_row.pk, because="The customer says so.", source=ReturnSource.OFFICE, by=STAFF, at=at
+    )
+
+
+def change_address(poa: PoaDocument, *, at: Any = LATER, email: str = NEW_ADDRESS) -> None:
+    correct_contact(customer_id=poa.customer_id, email=email, phone="", language="en", by=STAFF, at=at)
+    poa.refresh_from_db()
+
+
+def report(at: Any, **said: Any) -> MailReport:
+    body = json.dumps({"id": f"report-{MailReport.objects.count()}", **said}).encode()
+    actions.store_report(body=body, at=at)
+    actions.sweep_poas(at=at)
+    return MailReport.objects.latest("pk")
+
+
+def kinds_sent() -> list[str]:
+    return [message.extra_headers["X-Switchyard-Mail"] for message in mail.outbox]
+
+
+def test_a_refusal_for_good_marks_the_address_and_asks_once(monkeypatch: Any, settings: Any) -> None:
+    poa = signed_poa()
+    copy = poa.mails.get(kind=MailKind.SIGNED_COPY)
+    answer_with(monkeypatch, settings, no_such_mailbox(poa.customer.email))
+    CaseChange.objects.all().delete()
+
+    outcome = actions.send_mail(mail_id=copy.pk, at=LATER)
+    actions.sweep_poas(at=LATER + timedelta(hours=1))
+
+    copy.refresh_from_db()
+    failure = AddressFailure.objects.get()
+    assert (outcome, copy.state, copy.attempts) == (actions.MailOutcome.RETURNED, MailState.RETURNED, 1)
+    assert (failure.source, failure.address) == (ReturnSource.MAIL_SERVER, poa.customer.email)
+    assert "no such user" in failure.because
+    assert CaseChange.objects.filter(site_id=poa.site_id).exists()
+    assert poa.evidence.get(kind="mail_returned").details["mail"] == copy.pk
+
+
+def test_a_refusal_for_now_is_tried_again_with_growing_waits(monkeypatch: Any, settings: Any) -> None:
+    poa = signed_poa()
+    copy = poa.mails.get(kind=MailKind.SIGNED_COPY)
+    answer_with(monkeypatch, settings, greylisted(poa.customer.email))
+
+    waits, at = [], LATER
+    for _ in range(3):
+        assert actions.send_mail(mail_id=copy.pk, at=at) == actions.MailOutcome.FAILED
+        copy.refresh_from_db()
+        assert copy.due_at is not None
+        waits.append(copy.due_at - at)
+        at = copy.due_at
+    answer_with(monkeypatch, settings, None)
+    outcome = actions.send_mail(mail_id=copy.pk, at=at)
+
+    assert waits == sorted(set(waits))
+    assert outcome == actions.MailOutcome.SENT
+    assert failure_of(poa.customer) is None
+
+
+def test_mail_to_a_failing_address_is_held_and_listed() -> None:
+    poa = sent_poa()
+    come_back(invitation_of(poa))
+    sent_before = len(mail.outbox)
+
+    actions.send_poa(poa_id=poa.pk, by=STAFF, at=LATER)
+    actions.sweep_poas(at=LATER)
+    actions.sweep_poas(at=LATER + timedelta(days=5))
+
+    held = poa.mails.latest("pk")
+    assert len(mail.outbox) == sent_before
+    assert held.state == MailState.HELD
+    assert set(CustomerMail.objects.in_trouble()) == {held, invitation_of_first(poa)}
+
+
+def invitation_of_first(poa: PoaDocument) -> CustomerMail:
+    return poa.mails.filter(kind=MailKind.INVITATION).order_by("pk")[0]
+
+
+def test_another_address_ends_it_and_gets_what_came_back() -> None:
+    poa = sent_poa()
+    come_back(invitation_of(poa))
+
+    change_address(poa)
+    actions.sweep_poas(at=LATER)
+    actions.sweep_poas(at=LATER)
+
+    assert failure_of(poa.customer) is None
+    assert AddressFailure.objects.get().ended_because == "The address was changed."
+    assert (kinds_sent()[-1], mail.outbox[-1].to) == (MailKind.INVITATION, [NEW_ADDRESS])
+    assert invitation_of(poa).state == MailState.SENT
+    assert MailKind.ADDRESS_CHANGED not in kinds_sent(), "nobody reads the old address"
+    assert poa.evidence.filter(kind="mail_works_again").exists()
+
+
+def test_the_machine_stops_the_moment_the_address_is_another_one() -> None:
+    poa = sent_poa()
+    come_back(invitation_of(poa))
+
+    change_address(poa)  # and nobody has swept yet
+
+    assert failure_of(poa.customer) is None
+
+
+def test_what_was_held_goes_out_unless_it_was_overtaken() -> None:
+    poa = revoked_poa()
+    copy = poa.mails.get(kind=MailKind.SIGNED_COPY)
+    actions.send_mail(mail_id=copy.pk, at=LATER)
+    come_back(copy)
+    resent = poa.mails.create(kind=MailKind.HOME_LINK, created_at=LATER, due_at=LATER)
+    actions.sweep_poas(at=LATER)
+    assert resent.pk not in {row.pk for row in CustomerMail.objects.filter(held_since__isnull=False)}  # moot: revoked
+    assert poa.mails.get(kind=MailKind.REVOKED_RECEIPT).state == MailState.HELD
+
+    change_address(poa)
+    actions.sweep_poas(at=LATER)
+    actions.sweep_poas(at=LATER)
+
+    assert sorted(kinds_sent()[-2:]) == [MailKind.REVOKED_RECEIPT, MailKind.SIGNED_COPY]
+    assert {message.to[0] for message in mail.outbox[-2:]} == {NEW_ADDRESS}
+
+
+def test_the_office_says_that_it_works_and_is_told_again_when_it_does_not() -> None:
+    poa = sent_poa()
+    come_back(invitation_of(poa))
+
+    actions.end_address_failure(customer_id=poa.customer_id, because="He emptied his mailbox.", by=STAFF, at=LATER)
+    actions.sweep_poas(at=LATER)
+    sent = len(mail.outbox)
+    outcome = come_back(invitation_of(poa), at=LATER + timedelta(minutes=5))
+
+    assert sent == 2
+    assert outcome == actions.ReturnOutcome.BLOCKED
+    with pytest.raises(actions.AddressNotFailing):
+        actions.end_address_failure(customer_id=sent_poa().customer_id, because="x", by=STAFF, at=LATER)
+
+
+def test_a_code_that_was_typed_proves_the_address() -> None:
+    poa = sent_poa()
+    come_back(invitation_of(poa))
+
+    prove_contact(poa, at=LATER)
+
+    assert failure_of(poa.customer) is None
+    assert invitation_of(poa).state == MailState.QUEUED
+
+
+def test_old_news_blocks_nothing() -> None:
+    poa = sent_poa()
+    first = invitation_of(poa)
+    change_address(poa)
+
+    outcome = come_back(first, at=LATER + timedelta(minutes=1))
+    actions.sweep_poas(at=LATER + timedelta(minutes=1))
+
+    assert outcome == actions.ReturnOutcome.SENT_ANEW
+    assert failure_of(poa.customer) is None
+    assert [NEW_ADDRESS] in [message.to for message in mail.outbox]
+
+
+def test_a_report_after_the_office_dealt_with_it_blocks_nothing() -> None:
+    poa = sent_poa()
+    poa_again = poa.mails.create(kind=MailKind.DECLINED_RECEIPT, created_at=SIGNED_AT, due_at=SIGNED_AT)
+    actions.send_mail(mail_id=poa_again.pk, at=SIGNED_AT)
+    come_back(invitation_of(poa))
+    actions.end_address_failure(customer_id=poa.customer_id, because="It works.", by=STAFF, at=LATER)
+
+    outcome = come_back(poa_again, at=LATER + timedelta(minutes=1))
+
+    assert outcome == actions.ReturnOutcome.SENT_ANEW
+    assert failure_of(poa.customer) is None
+
+
+def test_what_was_never_sent_cannot_come_back() -> None:
+    poa = signed_poa()
+
+    with pytest.raises(actions.NeverSent, match="never sent"):
+        come_back(poa.mails.get(kind=MailKind.SIGNED_COPY))
+
+
+def test_a_provider_reports_a_return_and_a_delivery() -> None:
+    poa = sent_poa()
+    first = invitation_of(poa)
+
+    returned = report(
+        LATER,
+        event="bounced",
+        is_permanent=True,
+        message_id=first.message_id,
+        address=poa.customer.email,
+        reason="5.1.1 unknown user",
+    )
+    blocked = failure_of(poa.customer)
+    prove = poa.mails.create(kind=MailKind.CODE, created_at=LATER, due_at=None, tried_at=LATER + timedelta(hours=1))
+    CustomerMail.objects.filter(pk=prove.pk).update(message_id="<code@example.com>", sent_to=poa.customer.email)
+    delivered = report(LATER + timedelta(hours=2), event="delivered", message_id="code@example.com")
+
+    assert blocked is not None
+    assert (blocked.source, blocked.because) == (ReturnSource.PROVIDER, "5.1.1 unknown user")
+    assert (returned.mail, returned.poa) == (first, poa)
+    assert delivered.outcome == "Delivered: the address works again."
+    assert failure_of(poa.customer) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"event": "bounced"},
+        {"event": "bounced", "is_permanent": False},
+        {"event": "bounced", "is_permanent": "yes"},
+        {"event": "opened", "is_permanent": True},
+        {"event": "bounced", "is_permanent": True, "address": "somebody.else@example.com"},
+        {"event": "bounced", "is_permanent": True, "message_id": "<unknown@example.com>"},
+        {"event": "bounced", "is_permanent": True, "message_id": None},
+        {"event": 7, "is_permanent": True},
+        {"event": "delivered"},
+    ],
+)
+def test_reports_that_change_nothing_are_kept(said: dict[str, Any]) -> None:
+    poa = sent_poa()
+
+    kept = report(LATER, **{"message_id": invitation_of(poa).message_id, **said})
+
+    assert kept.outcome or kept.last_error
+    assert kept.due_at is None
+    assert failure_of(poa.customer) is None
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\x00\xfe", b'"x"', b"[" * 100_000], ids=range(6))
+def test_what_makes_no_sense_is_kept_with_its_error(body: bytes) -> None:
+    actions.store_report(body=body, at=LATER)
+
+    actions.sweep_poas(at=LATER)
+
+    kept = MailReport.objects.get()
+    assert kept.last_error
+    assert (kept.settled_at, kept.due_at) == (None, None)
+
+
+def test_the_same_report_twice_counts_once() -> None:
+    poa = sent_poa()
+    said = {"id": "one", "event": "bounced", "is_permanent": True, "message_id": invitation_of(poa).message_id}
+    for _ in range(2):
+        actions.store_report(body=json.dumps(said).encode(), at=LATER)
+        actions.sweep_poas(at=LATER)
+
+    report(LATER, **{**said, "id": "another of the same"})
+
+    assert MailReport.objects.count() == 2
+    assert AddressFailure.objects.count() == 1
+    assert poa.evidence.filter(kind="mail_returned").count() == 1
+
+
+def test_reports_are_forgotten_and_the_journal_stays() -> None:
+    poa = sent_poa()
+    report(LATER, event="bounced", is_permanent=True, message_id=invitation_of(poa).message_id)
+
+    forgotten = [actions.forget_reports(at=LATER + timedelta(days=days)) for days in (80, 100)]
+
+    assert forgotten == [0, 1]
+    assert poa.evidence.filter(kind="mail_returned").exists()
+
+
+def test_one_customers_failing_address_holds_nobody_elses_mail() -> None:
+    poa, other = sent_poa(), signed_poa()
+    come_back(invitation_of(poa))
+
+    actions.sweep_poas(at=LATER)
+
+    assert other.mails.get(kind=MailKind.SIGNED_COPY).state == MailState.SENT
+
+
+def test_a_second_address_that_fails_too_is_blocked_too() -> None:
+    poa = sent_poa()
+    come_back(invitation_of(poa))
+    change_address(poa)
+    actions.sweep_poas(at=LATER)
+    actions.sweep_poas(at=LATER)
+
+    come_back(invitation_of(poa), at=LATER + timedelta(hours=1))
+
+    failure = failure_of(poa.customer)
+    assert failure is not None
+    assert failure.address == NEW_ADDRESS
+    assert AddressFailure.objects.count() == 2
+
+
+def test_the_notice_to_an_old_address_blocks_nothing_when_it_comes_back() -> None:
+    poa = sent_poa()
+    change_address(poa)
+    actions.sweep_poas(at=LATER)
+    actions.sweep_poas(at=LATER)
+    notice = poa.mails.get(kind=MailKind.ADDRESS_CHANGED)
+
+    outcome = come_back(notice)
+
+    assert outcome == actions.ReturnOutcome.NO_MATTER
+    assert failure_of(poa.customer) is None
+    assert notice not in CustomerMail.objects.in_trouble()
+
+
+def test_a_copy_keeps_its_name_over_every_try_and_a_link_never(monkeypatch: Any, settings: Any) -> None:
+    poa = signed_poa()
+    copy = poa.mails.get(kind=MailKind.SIGNED_COPY)
+    answer_with(monkeypatch, settings, TimeoutError("slow"), after_taking=True)
+    actions.send_mail(mail_id=copy.pk, at=LATER)
+    answer_with(monkeypatch, settings, None)
+    actions.sweep_poas(at=LATER + timedelta(minutes=5))
+    invited = sent_poa()
+    actions.send_poa(poa_id=invited.pk, by=SYSTEM, at=LATER)
+    actions.sweep_poas(at=LATER)
+
+    names = [message.extra_headers["Message-ID"] for message in mail.outbox[-4:]]
+    assert names[0] == names[1]
+    assert names[2] != names[3]

@@ -1,0 +1,35 @@
+"""What strangers' names and texts can do to a mail: nothing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poa_documents.mails import one_line
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Carmen\r\nBcc: everybody@example.com", "Carmen Bcc: everybody@example.com"),
+        ("Carmen\n\nYour plan was canceled.", "Carmen Your plan was canceled."),
+        ("\N{RIGHT-TO-LEFT OVERRIDE}nemraC\N{POP DIRECTIONAL FORMATTING}", "nemraC"),
+        ("Car\x00men\N{LINE SEPARATOR}Reyes", "Car men Reyes"),
+        ("  María   José  ", "María José"),
+        ("مريم", "مريم"),
+    ],
+)
+def test_hostile_text_stays_in_its_line(text: str, line: str) -> None:
+    assert one_line(text) == line
+
+
+def test_three_hundred_letters_become_eighty() -> None:
+    assert one_line("x" * 300) == "x" * 79 + "…"
+
+
+@given(st.text())
+def test_whatever_the_text_it_is_one_short_line(text: str) -> None:
+    line = one_line(text)
+
+    assert len(line) <= 80
+    assert len(line.splitlines()) <= 1
+    assert line == line.strip()

@@ -1,0 +1,159 @@
+"""When a customer is reminded: every fact that forbids it, nights, and what a machine that was down makes good."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.dates import CHICAGO
+from poa_documents.reminders import (
+    AFTER_A_VISIT,
+    Invitation,
+    ReminderPolicy,
+    is_reminder_due,
+    next_decent_hour,
+    reminder_due_at,
+)
+from poa_documents.states import PoaStatus
+
+INVITED = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)
+POLICY = ReminderPolicy(first_after=timedelta(days=3), every=timedelta(days=7), most=3)
+WAITING = Invitation(
+    status=PoaStatus.SENT,
+    invited_at=INVITED,
+    reminders=0,
+    last_sent_at=INVITED,
+    expires_at=INVITED + timedelta(days=30),
+)
+
+moments = st.integers(0, 270 * 24 * 60).map(
+    lambda minutes: datetime(2026, 3, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+)
+spans = st.timedeltas(timedelta(0), timedelta(days=40))
+policies = st.builds(
+    ReminderPolicy,
+    first_after=st.integers(0, 20).map(lambda days: timedelta(days=days)),
+    every=st.integers(1, 20).map(lambda days: timedelta(days=days)),
+    most=st.integers(0, 6),
+    from_hour=st.integers(0, 11),
+    until_hour=st.integers(12, 24),
+)
+invitations = st.builds(
+    Invitation,
+    status=st.sampled_from(PoaStatus),
+    invited_at=st.none() | moments,
+    reminders=st.integers(0, 6),
+    last_sent_at=st.none() | moments,
+    expires_at=st.none() | moments,
+    last_visit_at=st.none() | moments,
+    is_mail_waiting=st.booleans(),
+    is_address_failing=st.booleans(),
+    is_job_off=st.booleans(),
+    wants_paper=st.booleans(),
+)
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        *({"status": status} for status in PoaStatus if status != PoaStatus.SENT),
+        {"is_address_failing": True},
+        {"is_job_off": True},
+        {"wants_paper": True},
+        {"is_mail_waiting": True},
+        {"reminders": 3},
+        {"expires_at": INVITED + timedelta(days=3, hours=12)},
+        {"expires_at": None},
+        {"invited_at": None},
+    ],
+)
+def test_nobody_is_reminded_who_must_not_be(fact: dict[str, object]) -> None:
+    at = INVITED + timedelta(days=3)
+
+    assert is_reminder_due(WAITING, at, POLICY)
+    assert not is_reminder_due(replace(WAITING, **fact), at, POLICY)  # type: ignore[arg-type]
+
+
+@given(invitations, moments, policies)
+def test_a_reminder_goes_only_to_who_can_still_sign_at_a_decent_hour(
+    invitation: Invitation, now: datetime, policy: ReminderPolicy
+) -> None:
+    if not is_reminder_due(invitation, now, policy):
+        return
+
+    assert invitation.status == PoaStatus.SENT
+    assert not any(
+        (invitation.is_address_failing, invitation.is_job_off, invitation.is_mail_waiting, invitation.wants_paper)
+    )
+    assert invitation.reminders < policy.most
+    assert invitation.last_sent_at is not None
+    assert now - invitation.last_sent_at >= (policy.every if invitation.reminders else policy.first_after)
+    assert invitation.last_visit_at is None or now >= invitation.last_visit_at + AFTER_A_VISIT
+    assert invitation.expires_at is not None
+    assert now < invitation.expires_at
+    assert policy.from_hour <= now.astimezone(CHICAGO).hour < policy.until_hour
+
+
+@given(invitations, moments, policies)
+def test_what_is_due_was_announced(invitation: Invitation, now: datetime, policy: ReminderPolicy) -> None:
+    due_at = reminder_due_at(invitation, policy)
+
+    if is_reminder_due(invitation, now, policy):
+        assert due_at is not None
+        assert due_at <= now
+    if due_at is not None:
+        assert is_reminder_due(invitation, due_at, policy)
+
+
+@given(st.lists(spans, max_size=60), policies)
+def test_however_the_machine_stops_and_starts_none_comes_early_and_missed_ones_become_one(
+    gaps: list[timedelta], policy: ReminderPolicy
+) -> None:
+    invitation = replace(WAITING, expires_at=INVITED + timedelta(days=365))
+    now, sent = INVITED, [INVITED]
+    for gap in gaps:
+        now += gap
+        for _ in range(3):  # sweeps right after another
+            if is_reminder_due(invitation, now, policy):
+                sent.append(now)
+                invitation = replace(invitation, reminders=invitation.reminders + 1, last_sent_at=now)
+
+    assert len(sent) - 1 <= policy.most
+    waits = [later - earlier for earlier, later in pairwise(sent)]
+    assert all(wait >= (policy.every if number else policy.first_after) for number, wait in enumerate(waits))
+
+
+def test_two_weeks_without_a_worker_bring_one_reminder() -> None:
+    back = INVITED + timedelta(days=17)
+    after = replace(WAITING, reminders=1, last_sent_at=back)
+
+    assert is_reminder_due(WAITING, back, POLICY)
+    assert not is_reminder_due(after, back + timedelta(days=6), POLICY)
+    assert is_reminder_due(after, back + timedelta(days=7), POLICY)
+
+
+@pytest.mark.parametrize(
+    ("at", "decent"),
+    [
+        ("2026-03-05 23:30", "2026-03-06 09:00"),
+        ("2026-03-05 03:00", "2026-03-05 09:00"),
+        ("2026-03-05 09:00", "2026-03-05 09:00"),
+        ("2026-03-05 19:00", "2026-03-06 09:00"),
+        ("2026-03-07 21:00", "2026-03-08 09:00"),  # the night of the clock change is an hour short
+        ("2026-10-31 21:00", "2026-11-01 09:00"),  # and this one an hour long
+    ],
+)
+def test_nights_in_chicago_are_left_in_peace(at: str, decent: str) -> None:
+    moment, expected = (datetime.fromisoformat(text).replace(tzinfo=CHICAGO) for text in (at, decent))
+
+    assert next_decent_hour(moment.astimezone(UTC), POLICY) == expected
+
+
+def test_no_reminders_at_all_is_a_setting() -> None:
+    at = INVITED + timedelta(days=10)
+
+    assert not is_reminder_due(WAITING, at, replace(POLICY, first_after=timedelta(0)))
+    assert not is_reminder_due(WAITING, at, replace(POLICY, most=0))
