@@ -700,11 +700,11 @@ class CustomerMail(models.Model):
 
     @property
     def is_blocked(self) -> bool:
-        return self.state == MailState.FAILED
+        return self.state in {MailState.FAILED, MailState.TO_BE_POSTED}
 
     @property
     def is_in_trouble(self) -> bool:
-        return self.state in {MailState.RETRYING, MailState.HELD, MailState.RETURNED, MailState.FAILED}
+        return self.state in {MailState.RETRYING, MailState.HELD, MailState.RETURNED} or self.is_blocked
 
     @property
     def state(self) -> MailState:
