@@ -1,0 +1,312 @@
+"""Milestone mails along the real road: each once, in the customer's language, and none that is not true any more."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+
+from core.actors import Actor
+from core.dates import chicago_day
+from enrollments.actions import announcing, opening, stopping, telling
+from enrollments.models import AdvanceNotice, Enrollment
+from enrollments.start_dates import rescission_end
+from enrollments.states import EnrollmentStatus, HoldCode
+from enrollments.steps import Waiting
+from installations.actions import correct_contact
+from installations.models import Customer
+from poa_documents import actions as poa_actions
+from poa_documents.limits import say_date
+from poa_documents.models import AddressFailure, CustomerMail, MailKind, MailState, PoaDocument, ReturnSource
+from tests.contract.dialects import REFERENCE
+from tests.integration.enrollments.road import OFFICE, POLICY, Road
+from tests.integration.poa_documents.spanish import english_in
+
+pytestmark = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
+
+
+@pytest.fixture
+def noticing(road: Road) -> Road:
+    """A road on which customers have three days to object."""
+    road.policy = replace(POLICY, notice_days=3)
+    road.start_client_anew()
+    return road
+
+
+def news() -> list[Any]:
+    kinds = {MailKind.GO_LIVE_RECEIVED, MailKind.ADVANCE_NOTICE, MailKind.PLAN_ACCEPTED, MailKind.SERVICE_ACTIVE}
+    return [message for message in mail.outbox if message.extra_headers["X-Switchyard-Mail"] in kinds]
+
+
+def kinds_sent() -> list[str]:
+    return [message.extra_headers["X-Switchyard-Mail"] for message in news()]
+
+
+def ready(road: Road, case: Enrollment) -> None:
+    """Everything but the engine's last turn is done."""
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    opening.look_again(site_id=case.site_id, at=road.clock.at)
+
+
+def accept(road: Road, case: Enrollment) -> None:
+    ready(road, case)
+    road.live(case, timedelta(hours=6), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+    assert case.status == EnrollmentStatus.FINALIZED
+
+
+def send(road: Road, *, after: timedelta = timedelta(0)) -> None:
+    """Send what is owed, without a word to Light."""
+    road.clock.at += after
+    road.send_news()
+
+
+def told(road: Road, case: Enrollment) -> AdvanceNotice:
+    ready(road, case)
+    road.live(case, timedelta(hours=6), until=AdvanceNotice.objects.exists)
+    road.run(case)
+    assert case.next_step == Waiting.NOTICE
+    return AdvanceNotice.objects.get()
+
+
+def test_the_whole_road_brings_each_mail_once(noticing: Road) -> None:
+    case = noticing.case()
+    told(noticing, case)
+    noticing.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
+    for _ in range(3):
+        opening.look_again(site_id=case.site_id, at=noticing.clock.at)
+        noticing.run(case)
+
+    assert kinds_sent() == ["GO_LIVE_RECEIVED", "ADVANCE_NOTICE", "PLAN_ACCEPTED", "SERVICE_ACTIVE"]
+    keys = list(CustomerMail.objects.exclude(once_key="").values_list("once_key", flat=True))
+    assert len(keys) == len(set(keys)) == 4
+
+
+def test_the_notice_names_plan_price_start_and_last_day(noticing: Road) -> None:
+    notice = told(noticing, noticing.case())
+
+    body = str(news()[-1].body)
+    assert kinds_sent()[-1] == MailKind.ADVANCE_NOTICE
+    assert notice.offer.name in body
+    assert say_date(notice.start_date, "en") in body
+    assert body.count(say_date(notice.last_day, "en")) == 3
+    assert "put your enrollment on hold" in body
+    assert "1,000 kWh" in body
+
+
+def test_the_acceptance_names_the_last_day_to_cancel_and_whom_to_call(road: Road, settings: Any) -> None:
+    case = road.case()
+    accept(road, case)
+    send(road, after=telling.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
+
+    message = news()[-1]
+    assert case.accepted_at is not None
+    assert case.accepted_offer is not None
+    last_day = say_date(rescission_end(chicago_day(case.accepted_at)), "en")
+    for part in (message.body, message.alternatives[0][0]):
+        text = str(part)
+        assert last_day in text
+        assert settings.ORGANIZATION_CONTACT in text
+        assert case.accepted_offer.name in text
+        assert "/portal/" not in text, "a new link would end the one that the customer has"
+
+
+def test_it_waits_a_while_for_the_plans_documents(road: Road) -> None:
+    case = road.case()
+    accept(road, case)
+
+    before = kinds_sent()
+    send(road, after=timedelta(minutes=5))
+    waiting = kinds_sent()
+    send(road, after=telling.PATIENCE_FOR_DOCUMENTS)
+
+    owed = CustomerMail.objects.get(kind=MailKind.PLAN_ACCEPTED)
+    assert MailKind.PLAN_ACCEPTED not in before + waiting
+    assert (owed.state, owed.attempts) == (MailState.SENT, 1)
+    assert "on your page" in str(news()[-1].body)
+
+
+def test_no_notice_after_an_objection(noticing: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = noticing.case()
+    with monkeypatch.context() as unsent:
+        unsent.setattr(Road, "send_news", lambda _road: None)
+        told(noticing, case)
+    announcing.hold_for_customer(enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=noticing.clock.at)
+
+    send(noticing)
+
+    assert MailKind.ADVANCE_NOTICE not in kinds_sent()
+    assert CustomerMail.objects.get(kind=MailKind.ADVANCE_NOTICE).state == MailState.OVERTAKEN
+
+
+@pytest.mark.parametrize("ending", ["revoked", "closed"])
+def test_nothing_is_told_of_a_case_that_is_over(road: Road, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = road.case()
+    road.run(case)
+    road.report_pto(case)
+    opening.look_again(site_id=case.site_id, at=road.clock.at)
+    if ending == "revoked":
+        road.revoke(case)
+    else:
+        stopping.close_enrollment(enrollment_id=case.pk, reason="Sold the house.", by=OFFICE, at=road.clock.at)
+
+    send(road)
+
+    assert news() == []
+    assert CustomerMail.objects.get(kind=MailKind.GO_LIVE_RECEIVED).state == MailState.OVERTAKEN
+
+
+def test_an_accepted_plan_is_told_also_after_a_revocation(road: Road) -> None:
+    case = road.case()
+    accept(road, case)
+    road.revoke(case)
+
+    send(road, after=telling.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
+
+    assert kinds_sent()[-1] == MailKind.PLAN_ACCEPTED, "it stands, and can be canceled until a day that he must know"
+
+
+def test_a_plan_that_ended_before_the_mail_went_out_is_not_told(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = road.case()
+    with monkeypatch.context() as unsent:
+        unsent.setattr(Road, "send_news", lambda _road: None)
+        accept(road, case)
+    road.simulator.control.cancel(str(case.light_account_uuid))
+    road.live(case, timedelta(days=2), until=lambda: case.status == EnrollmentStatus.ENDED)
+
+    assert case.status == EnrollmentStatus.ENDED
+    assert MailKind.PLAN_ACCEPTED not in kinds_sent()
+
+
+def test_mails_are_in_spanish_without_english(noticing: Road) -> None:
+    case = noticing.case()
+    Customer.objects.filter(pk=case.customer_id).update(language="es")
+    told(noticing, case)
+    noticing.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
+
+    assert len(news()) == 4
+    names = {offer.name for offer in case.offers.all()}
+    for message in news():
+        text = f"{message.subject} {message.body}"
+        for name in names:
+            text = text.replace(name, "")
+        assert english_in(text) == set(), message.extra_headers
+
+
+def test_hostile_names_stay_in_their_line(noticing: Road) -> None:
+    case = noticing.case()
+    hostile = "Carmen\r\nBcc: all@example.com\N{RIGHT-TO-LEFT OVERRIDE}"
+    Customer.objects.filter(pk=case.customer_id).update(first_name=hostile)
+    notice = told(noticing, case)
+    offer = notice.offer
+    offer.name = "Plan\r\nSubject: yours\N{RIGHT-TO-LEFT OVERRIDE}" + "x" * 170
+    offer.save()
+    CustomerMail.objects.filter(kind=MailKind.ADVANCE_NOTICE).update(sent_at=None, due_at=noticing.clock.at)
+
+    send(noticing)
+
+    message = news()[-1]
+    raw = message.message().as_string()
+    assert message.to == [case.customer.email]
+    assert "\nBcc:" not in raw
+    assert "\nBcc:" not in str(message.body)
+    assert "\N{RIGHT-TO-LEFT OVERRIDE}" not in str(message.body)
+    assert "\n" not in message.subject
+
+
+def test_two_looks_at_once_owe_one(road: Road) -> None:
+    case = road.case()
+    ready(road, case)
+    again = telling.owe_go_live_news(enrollment_id=case.pk, at=road.clock.at)
+    send(road)
+
+    assert again is None
+    assert kinds_sent() == [MailKind.GO_LIVE_RECEIVED]
+
+
+def come_back(case: Enrollment, kind: MailKind, *, at: Any) -> None:
+    row = CustomerMail.objects.filter(poa__customer_id=case.customer_id, kind=kind).latest("pk")
+    poa_actions.record_return(
+        mail_id=row.pk, because="5.1.1 no such user", source=ReturnSource.PROVIDER, by=OFFICE, at=at
+    )
+
+
+def held_by(case: Enrollment) -> str | None:
+    return case.holds.filter(released_at__isnull=True).values_list("code", flat=True).first()
+
+
+def test_returned_mail_blocks_the_case_and_another_address_lets_it_go_on(road: Road) -> None:
+    case = road.case()
+    ready(road, case)
+    send(road)
+    come_back(case, MailKind.GO_LIVE_RECEIVED, at=road.clock.at)
+
+    road.run(case)
+    hold = case.holds.get(released_at__isnull=True)
+    road.live(case, timedelta(days=2))
+    stopped = road.acceptances_of(case)
+    correct_contact(
+        customer_id=case.customer_id,
+        email="another@example.com",
+        phone="",
+        language="en",
+        by=OFFICE,
+        at=road.clock.at,
+    )
+    road.run(case)
+
+    assert hold.code == HoldCode.MAIL_RETURNED
+    assert "Ask the customer for another address" in hold.because
+    assert "5.1.1" in hold.because
+    assert stopped == []
+    assert held_by(case) is None
+    assert case.status == EnrollmentStatus.FINALIZED
+
+
+def test_an_accepted_plan_is_finished_although_mail_comes_back(road: Road) -> None:
+    case = road.case()
+    accept(road, case)
+    send(road, after=telling.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
+    come_back(case, MailKind.PLAN_ACCEPTED, at=road.clock.at)
+
+    road.run(case)
+    blocked = held_by(case)
+    road.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
+
+    assert blocked == HoldCode.MAIL_RETURNED
+    assert case.status == EnrollmentStatus.ACTIVE
+
+
+def test_a_notice_that_came_back_is_given_anew_before_anything_is_accepted(noticing: Road) -> None:
+    case = noticing.case()
+    first = told(noticing, case)
+    come_back(case, MailKind.ADVANCE_NOTICE, at=noticing.clock.at)
+    noticing.live(case, timedelta(days=5))
+    assert noticing.acceptances_of(case) == []
+    assert held_by(case) == HoldCode.MAIL_RETURNED
+
+    poa = PoaDocument.objects.get(site=case.site)
+    poa_actions.end_address_failure(
+        customer_id=poa.customer_id, because="He emptied his mailbox.", by=OFFICE, at=noticing.clock.at
+    )
+    noticing.live(case, timedelta(hours=1))
+    second = AdvanceNotice.objects.latest("pk")
+    noticing.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+
+    assert second.pk != first.pk
+    assert case.accepted_at is not None
+    assert case.accepted_at >= second.until
+    assert not AddressFailure.objects.filter(ended_at__isnull=True).exists()
+
+
+def test_a_notice_that_could_not_be_sent_in_time_does_not_count(noticing: Road, settings: Any) -> None:
+    case = noticing.case()
+    settings.EMAIL_BACKEND = "tests.integration.poa_documents.test_portal.RefusingMail"
+    told(noticing, case)
+
+    noticing.live(case, timedelta(days=6))
+
+    assert noticing.acceptances_of(case) == []
+    assert AdvanceNotice.objects.count() > 1
