@@ -53,7 +53,8 @@ def ready(road: Road, case: Enrollment) -> None:
 
 def accept(road: Road, case: Enrollment) -> None:
     ready(road, case)
-    road.live(case, timedelta(hours=6), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+    finalized = Enrollment.objects.filter(pk=case.pk, status=EnrollmentStatus.FINALIZED)
+    road.live(case, timedelta(hours=6), until=finalized.exists)
     assert case.status == EnrollmentStatus.FINALIZED
 
 
@@ -291,6 +292,7 @@ def test_a_notice_that_came_back_is_given_anew_before_anything_is_accepted(notic
     poa_actions.end_address_failure(
         customer_id=poa.customer_id, because="He emptied his mailbox.", by=OFFICE, at=noticing.clock.at
     )
+    noticing.run(case)
     noticing.live(case, timedelta(hours=1))
     second = AdvanceNotice.objects.latest("pk")
     noticing.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
