@@ -8,7 +8,6 @@ from functools import partial
 
 from core.models import LastSweep
 from core.queue import TaskName
-from core.stored_files import FileNotStored
 from core.sweeps import note_sweep
 from installations.models import ContactChange
 from poa_documents.actions.anchoring import anchor_journal
@@ -86,7 +85,7 @@ def _anchor_if_missed(*, at: datetime) -> None:
     note_sweep(TaskName.ANCHOR_JOURNAL, at=at)
     try:
         anchor_journal(at=at)
-    except FileNotStored:
+    except Exception:
         logger.exception("The journal could not be anchored; it is tried again later.")
 
 

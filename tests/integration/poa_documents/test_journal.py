@@ -303,6 +303,20 @@ def test_while_the_storage_is_down_the_sweep_does_not_insist(monkeypatch: pytest
     assert LastSweep.objects.filter(task=TaskName.ANCHOR_JOURNAL).exists()
 
 
+def test_a_storage_that_cannot_even_be_looked_into_stops_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent_poa()
+
+    def refuse(*_args: object) -> None:
+        raise OSError("The storage is down.")
+
+    monkeypatch.setattr(storages["default"], "listdir", refuse)
+    sweep_poas(at=AT + timedelta(days=2))
+    monkeypatch.undo()
+    sweep_poas(at=AT + timedelta(days=2, minutes=20))
+
+    assert JournalAnchor.objects.count() == 1
+
+
 def test_a_second_maker_of_the_same_anchor_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
     sent_poa()
 
