@@ -24,8 +24,12 @@ Share of the limit that is not used: calls sent evenly do not arrive evenly, and
 
 Where Light counts the calls of one second, any of them may come 60 ms later than it should.
 """
+SLOWED_AT_FIRST_BY = 1.15
+"""A single 429 tells of a call that arrived too early by chance."""
 SLOWED_BY = 1.5
+"""Another one soon after tells of a limit that is lower than we believe."""
 SLOWEST = 20.0
+STILL_SLOWED = 1.05
 RECOVERY = 0.9
 """What is left, after each call, of the slowness that a 429 brought."""
 PAUSE_AFTER_REFUSAL_SECONDS = 1.0
@@ -64,7 +68,9 @@ class SharedPace:
             row, at = self._locked()
             pause = timedelta(seconds=PAUSE_AFTER_REFUSAL_SECONDS if seconds is None else seconds)
             row.free_at = max(row.free_at, at + pause)
-            row.seconds_per_call = min(row.seconds_per_call * SLOWED_BY, self._usual_seconds * SLOWEST)
+            is_slowed = row.seconds_per_call > self._usual_seconds * STILL_SLOWED
+            factor = SLOWED_BY if is_slowed else SLOWED_AT_FIRST_BY
+            row.seconds_per_call = min(row.seconds_per_call * factor, self._usual_seconds * SLOWEST)
             row.save()
 
     def has_room(self) -> bool:

@@ -91,9 +91,26 @@ def test_after_a_429_nothing_is_sent_for_as_long_as_light_asked_and_then_it_goes
 
     pauses = [(later - earlier).total_seconds() for earlier, later in pairwise(pacer.sent)]
     assert pauses[0] >= 3
-    assert pauses[1] > 1.4 / 5
+    assert pauses[1] > 1.1 / 5
     assert pauses[1:] == sorted(pauses[1:], reverse=True)
     assert pauses[-1] < 1.07 / 5
+
+
+def test_a_second_429_soon_after_slows_down_much_more_and_a_late_one_does_not() -> None:
+    pacer = Pacer()
+    for calls_between in (3, 60):
+        LightPace.objects.all().delete()
+        pacer.sent.clear()
+        pacer.call(pacer.pace())
+        pacer.pace().ease_off(1)
+        for _ in range(calls_between):
+            pacer.call(pacer.pace())
+        pacer.pace().ease_off(1)
+        for _ in range(3):
+            pacer.call(pacer.pace())
+
+        after = (pacer.sent[-1] - pacer.sent[-2]).total_seconds()
+        assert (after > 1.4 / 5) is (calls_between == 3)
 
 
 def test_a_429_that_says_no_time_stops_everything_for_a_second() -> None:
