@@ -1,5 +1,6 @@
 """The outermost layer: one call at a time, faults on order, and a log of what was asked and answered."""
 
+import io
 import json
 import re
 import socket
@@ -55,6 +56,7 @@ class Wire:
         if not path.startswith("/v1/"):
             return self._pass_on(environ, path)(environ, start_response)
         environ[CALL_NOTES] = set()
+        _take_body(environ)
         operation = operation_of(str(environ["REQUEST_METHOD"]), path)
         account_uuid = self._account_uuid(environ, path)
         with self.world.lock:
@@ -200,6 +202,13 @@ def _bent(value: Any, kind: str) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return float(value) if isinstance(value, str) and _DECIMAL_TEXT.fullmatch(value) else value
+
+
+def _take_body(environ: "WSGIEnvironment") -> None:
+    """Read the body now, because a refusal never does, and what is left over is taken for the next request."""
+    length = str(environ.get("CONTENT_LENGTH") or "")
+    body = environ["wsgi.input"].read(int(length)) if length.isdecimal() else b""
+    environ["wsgi.input"] = io.BytesIO(body)
 
 
 def _reset_connection(environ: "WSGIEnvironment") -> None:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -48,6 +49,22 @@ def test_dropped_connection_is_a_real_reset(simulator: RunningSimulator) -> None
 
         with pytest.raises(ConnectionResetError):
             connection.recv(100)
+
+
+def test_body_of_a_dropped_call_is_not_taken_for_another_request(
+    simulator: RunningSimulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    simulator.control.order_fault("finalize", "drop_after")
+    address = urlsplit(simulator.url)
+    call = b"POST /v1/account/enroll/finalize HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+
+    with socket.create_connection((address.hostname, address.port), timeout=5) as connection:
+        connection.sendall(call)
+        with pytest.raises(ConnectionResetError):
+            connection.recv(100)
+    time.sleep(0.2)
+
+    assert "Bad request" not in caplog.text
 
 
 @pytest.mark.parametrize(("kind", "is_done"), [("error_before", False), ("error_after", True)])
