@@ -1,6 +1,7 @@
 """Customers come back after signing: they see what is left, do it on Light's pages, and see their plan."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,13 +9,14 @@ from playwright.sync_api import Page
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from enrollments.models import Enrollment
+from enrollments.models import AdvanceNotice, Enrollment
 from enrollments.states import EnrollmentStatus
 from installations.models import Language
 from simulator.server import start_simulator
 from tests.contract.dialects import REFERENCE
+from tests.functional.accessibility import complaints_about
 from tests.functional.doors import go_through_the_door
-from tests.integration.enrollments.road import MORNING, Road
+from tests.integration.enrollments.road import MORNING, POLICY, Road
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -76,6 +78,58 @@ def test_the_page_leads_to_light_and_then_shows_the_plan(
     assert phone.get_by_role("heading", name="Everything is done").is_visible()
     assert phone.get_by_role("link", name="Terms of Service", exact=True).is_visible()
     assert refused == []
+
+
+@pytest.mark.parametrize("size", ["phone", "desk"])
+@pytest.mark.parametrize("language", Language)
+def test_an_announced_plan_can_be_held_and_let_go_on_and_is_accepted_after_the_notice(
+    request: pytest.FixtureRequest,
+    live_server: LiveServer,
+    road: Road,
+    case: Enrollment,
+    settings: Settings,
+    language: Language,
+    size: str,
+) -> None:
+    page: Page = request.getfixturevalue(size)
+    settings.ADVANCE_NOTICE_DAYS = 3
+    road.policy = replace(POLICY, notice_days=3)
+    road.start_client_anew()
+    case.customer.language = language
+    case.customer.save()
+    link = token_in_last_mail()
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(hours=2), until=AdvanceNotice.objects.exists)
+    road.run(case)
+    complaints: list[str] = []
+
+    def look(name: str) -> None:
+        then_nothing_is_cut_off(page)
+        complaints.extend(complaints_about(page, f"home-{language}-{name}"))
+
+    def press(address: str) -> None:
+        page.click(f"form[action$='/{address}/'] button")
+
+    page.goto(f"{live_server.url}/portal/{link}/")
+    go_through_the_door(page)
+    look("1-announced")
+    press("hold")
+    look("2-on-hold")
+    case.refresh_from_db()
+    assert case.held_by_customer_at is not None
+    press("resume")
+    look("3-goes-on")
+
+    road.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+    page.goto(f"{live_server.url}/portal/{link}/")
+    go_through_the_door(page)
+    look("4-accepted")
+    press("revoke")
+    look("5-revoked-after-acceptance")
+
+    assert "\n".join(complaints) == ""
+    assert case.status == EnrollmentStatus.FINALIZED
 
 
 def test_the_page_fits_a_desk_and_speaks_spanish(desk: Page, live_server: LiveServer, case: Enrollment) -> None:
