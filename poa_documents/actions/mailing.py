@@ -265,8 +265,10 @@ def is_to_be_posted(mail: CustomerMail) -> bool:
 
 @repeatable
 def _mark_sent(claim: _Claim, *, at: datetime) -> None:
+    """A mail that was taken up anew meanwhile, under another name and with another link, is not the one that left."""
     poa = lock(claim.poa.pk)
-    CustomerMail.objects.filter(pk=claim.mail.pk).update(sent_at=at, due_at=None, last_error="")
+    same = CustomerMail.objects.filter(pk=claim.mail.pk, message_id=claim.mail.message_id)
+    same.update(sent_at=at, due_at=None, last_error="")
     details = {"mail": claim.mail.pk, "mail_kind": claim.mail.kind, "to": claim.mail.sent_to}
     evidence.record(poa, kind="mail_sent", by=SYSTEM, at=at, details=details)
 

@@ -25,11 +25,17 @@ BOUNCED, DELIVERED = "bounced", "delivered"
 def store_report(*, body: bytes, at: datetime) -> None:
     """Store a report whose signature is verified, due at once. The same one again changes nothing."""
     text = body.decode("utf-8", errors="backslashreplace").replace("\x00", "\\x00")
-    own_id = _read(text).get("id")
-    is_usable = isinstance(own_id, str) and 0 < len(own_id) <= LONGEST_ID and own_id.isprintable()
-    key = str(own_id) if is_usable else hashlib.sha256(body).hexdigest()
+    key = _own_id(_read(text)) or hashlib.sha256(body).hexdigest()
     report = MailReport(event_key=key, body=text, received_at=at, due_at=at)
     MailReport.objects.bulk_create([report], ignore_conflicts=True)
+
+
+def _own_id(said: Mapping[str, Any]) -> str:
+    """Give the report's own id, or nothing: one that is the mail's name would hide every report but the first."""
+    own_id = said.get("id")
+    if not isinstance(own_id, str) or len(own_id) > LONGEST_ID or not own_id.isprintable():
+        return ""
+    return "" if own_id.strip("<>") == _bare(said.get("message_id")) else own_id
 
 
 def due_reports(*, at: datetime, limit: int) -> list[int]:
@@ -96,11 +102,14 @@ def _take_effect(mail: CustomerMail, said: Mapping[str, Any], *, at: datetime) -
 
 def _mail_of(said: Mapping[str, Any]) -> CustomerMail | None:
     """Find the mail by the Message-ID that we gave it; an address alone could be anybody's."""
-    message_id = said.get("message_id")
-    if not isinstance(message_id, str) or not message_id.strip():
+    bare = _bare(said.get("message_id"))
+    if not bare or not bare.isprintable():  # a database refuses to look for some signs
         return None
-    bare = message_id.strip().strip("<>")
     return CustomerMail.objects.select_related("poa").filter(message_id=f"<{bare}>").first()
+
+
+def _bare(message_id: object) -> str:
+    return message_id.strip().strip("<>") if isinstance(message_id, str) else ""
 
 
 def _read(text: str) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from core.case_changes import announce_case_change
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
 from poa_documents import evidence
+from poa_documents.mails import one_line
 from poa_documents.models import CASE_MAILS, AddressFailure, CustomerMail, MailKind, PoaDocument, ReturnSource
 from poa_documents.moves import lock
 from poa_documents.states import OPEN_STATUSES, PoaStatus
@@ -65,7 +66,7 @@ def record_return(*, mail_id: int, because: str, source: ReturnSource | str, by:
         raise NeverSent(f"Mail {mail.pk} was never sent: wait until it was, or stop it by correcting the address.")
     if mail.returned_at is not None and (mail.returned_at > mail.tried_at or not mail.is_return_settled):
         return ReturnOutcome.KNOWN_ALREADY
-    because = because.strip()[:LONGEST_REASON] or "No reason was given."
+    because = one_line(because, longest=LONGEST_REASON) or "No reason was given."
     mail.returned_at, mail.last_error, mail.due_at = at, because, None
     details = {"mail": mail.pk, "mail_kind": mail.kind, "to": mail.sent_to, "because": because, "source": source}
     evidence.record(poa, kind="mail_returned", by=by, at=at, details=details)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.core.mail import EmailMultiAlternatives
 
 from core.actors import SYSTEM
 from core.models import CaseChange
@@ -273,6 +274,46 @@ def test_what_makes_no_sense_is_kept_with_its_error(body: bytes) -> None:
     assert (kept.settled_at, kept.due_at) == (None, None)
 
 
+@pytest.mark.parametrize("sign", ["\x00", "\ud800"], ids=["a zero", "half a sign"])
+def test_a_return_counts_whatever_signs_a_foreign_mail_server_puts_into_its_reason(sign: str) -> None:
+    poa = sent_poa()
+
+    settled = report(
+        LATER,
+        event="bounced",
+        is_permanent=True,
+        message_id=invitation_of(poa).message_id,
+        reason=f"550 no such{sign} user",
+    )
+
+    assert settled.settled_at == LATER
+    failure = AddressFailure.objects.get()
+    assert failure.customer == poa.customer
+    assert "550 no such" in failure.because
+    assert sign not in failure.because
+
+
+@pytest.mark.parametrize("message_id", ["<no\x00mail>", "<no\ud800mail>"], ids=["a zero", "half a sign"])
+def test_a_name_that_no_mail_can_have_is_no_mail_of_ours(message_id: str) -> None:
+    sent_poa()
+
+    settled = report(LATER, event="bounced", is_permanent=True, message_id=message_id)
+
+    assert (settled.outcome, settled.settled_at) == ("No mail of ours.", LATER)
+
+
+def test_a_mails_own_name_as_id_of_every_report_hides_none() -> None:
+    poa = sent_poa()
+    name = invitation_of(poa).message_id
+    for event in ("delivered", "bounced"):
+        said = {"id": name.strip("<>"), "event": event, "is_permanent": True, "message_id": name}
+        actions.store_report(body=json.dumps(said).encode(), at=LATER)
+
+    actions.sweep_poas(at=LATER)
+
+    assert AddressFailure.objects.get().customer == poa.customer
+
+
 def test_the_same_report_twice_counts_once() -> None:
     poa = sent_poa()
     said = {"id": "one", "event": "bounced", "is_permanent": True, "message_id": invitation_of(poa).message_id}
@@ -349,3 +390,25 @@ def test_a_copy_keeps_its_name_over_every_try_and_a_link_never(monkeypatch: Any,
     names = [message.extra_headers["Message-ID"] for message in mail.outbox[-4:]]
     assert names[0] == names[1]
     assert names[2] != names[3]
+
+
+def test_a_mail_whose_link_a_later_try_ended_does_not_count_as_sent(monkeypatch: Any, settings: Any) -> None:
+    poa = sent_poa()
+    actions.send_poa(poa_id=poa.pk, by=STAFF, at=LATER)
+    invitation = poa.mails.latest("pk")
+    send = EmailMultiAlternatives.send
+    after_its_lease = LATER + timedelta(minutes=5)
+
+    def slowly(message: EmailMultiAlternatives, **options: Any) -> int:
+        monkeypatch.setattr(EmailMultiAlternatives, "send", send)
+        answer_with(monkeypatch, settings, greylisted(poa.customer.email))
+        assert actions.send_mail(mail_id=invitation.pk, at=after_its_lease) == actions.MailOutcome.FAILED
+        return 1
+
+    monkeypatch.setattr(EmailMultiAlternatives, "send", slowly)
+
+    actions.send_mail(mail_id=invitation.pk, at=LATER)
+
+    invitation.refresh_from_db()
+    assert invitation.sent_at is None
+    assert invitation.due_at is not None, "the customer holds a link that no longer opens"
