@@ -11,7 +11,7 @@ from core.transactions import repeatable
 from installations.models import Customer
 from poa_documents import evidence
 from poa_documents.actions.drafting import owe_mail, void_poa
-from poa_documents.actions.ending import check_received_at, suspend_poa
+from poa_documents.actions.ending import check_not_ahead, check_received_at, suspend_poa
 from poa_documents.models import MailKind, PoaDocument, RevocationChannel, StopKind, StopSignal
 from poa_documents.moves import lock, take_move
 from poa_documents.states import ELECTRONIC_STATUSES, MOVES, PoaStatus
@@ -69,8 +69,10 @@ def record_stop_signal(
     It reaches queued work, for each write looks at it once more before it is sent. Death ends every signed power of
     attorney of his for good; incapacity suspends them until the office decides. What is unsigned is void.
 
+    :raises ReceivedAtOdd: it cannot have been received then
     :raises StopKnown: the same report stands already
     """
+    check_not_ahead(received_at or at, at=at)
     Customer.objects.select_for_update().get(pk=customer_id)
     signal = StopSignal(
         customer_id=customer_id,

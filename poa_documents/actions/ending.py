@@ -74,11 +74,16 @@ def check_received_at(poa: PoaDocument, received_at: datetime | None, *, at: dat
     """
     if received_at is None:
         return at
-    if received_at > at:
-        raise ReceivedAtOdd("That moment lies in the future: say when the customer's word reached us.")
+    check_not_ahead(received_at, at=at)
     if received_at < poa.created_at:
         raise ReceivedAtOdd(f"The document was drawn up on {chicago_day(poa.created_at)}: this cannot be older.")
     return received_at
+
+
+def check_not_ahead(received_at: datetime, *, at: datetime) -> None:
+    """:raises ReceivedAtOdd: in the future"""
+    if received_at > at:
+        raise ReceivedAtOdd("That moment lies in the future: say when it reached us.")
 
 
 def _receipt_details(poa: PoaDocument) -> dict[str, object]:
@@ -116,6 +121,7 @@ def resume_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocum
     @repeatable
     def resume() -> PoaDocument:
         poa = lock(poa_id)
+        check_not_stopped(poa.customer_id)  # once more, as proving the file takes a while
         poa.suspended_because = ""
         poa.due_at = lapse_at(poa)
         take_move(poa, "resume", by=by, at=at, reason=reason)

@@ -18,7 +18,7 @@ from core.transactions import repeatable
 from poa_documents import evidence
 from poa_documents.actions import timestamping, vouching
 from poa_documents.actions.drafting import owe_mail
-from poa_documents.guards import STORED_AFTER_END
+from poa_documents.guards import STORED_AFTER_END, why_stopped
 from poa_documents.models import MailKind, PoaDocument, SealTimestamp
 from poa_documents.moves import lock, take_move
 from poa_documents.pdf import SignedDocument, render_pdf, signed_document_of
@@ -145,6 +145,9 @@ def _conclude(
         reason = f"POA {poa.pk} was signed for this site."
         replaced.ended_at, replaced.ended_because, replaced.due_at = at, reason, None
         take_move(replaced, "supersede", by=SYSTEM, at=at, reason=reason, details={"newer": poa.pk})
+    if why_stopped(poa.customer_id):
+        poa.suspended_because = "A stop signal was reported while the signed document was being stored."
+        take_move(poa, "suspend", by=SYSTEM, at=at, reason=poa.suspended_because)
     owe_mail(poa, MailKind.SIGNED_COPY, at=at)
     announce_case_change(site_id=poa.site_id, at=at)
     return SealOutcome.SEALED

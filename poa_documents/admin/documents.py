@@ -361,7 +361,7 @@ class PoaDocumentAdmin(RegisteredByAction):
                 "Stops everything in the customer's name at once, at every site, also queued work. A death ends "
                 "every power of attorney for good; incapacity suspends it until the office has decided."
             ),
-            refusals=(StopKnown,),
+            refusals=(ReceivedAtOdd, StopKnown),
             is_offered=lambda poa: poa.is_open or poa.status == PoaStatus.EXHAUSTED,
             form=StopForm,
             is_grave=True,

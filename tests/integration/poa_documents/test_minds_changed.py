@@ -10,6 +10,7 @@ from core.actors import Actor
 from core.models import CaseChange
 from core.moves import MoveNotAllowed
 from poa_documents import actions, evidence
+from poa_documents.actions import ending
 from poa_documents.guards import AuthorityEnded, AuthorityRevoked, AuthoritySuspended, CustomerStopped, check_authority
 from poa_documents.models import CustomerMail, MailKind, PoaDocument, RevocationChannel, StopKind, StopSignal
 from poa_documents.receipts import REVOKED, reference_of
@@ -252,13 +253,48 @@ def test_the_same_report_twice_is_refused_and_ended_once() -> None:
     assert StopSignal.objects.count() == 1
 
 
-def test_a_signature_that_is_still_being_stored_gives_no_authority_after_a_report() -> None:
+def test_a_signature_that_is_still_being_stored_waits_for_the_office_like_every_other() -> None:
     poa = sealing_poa()
     assert poa.status == PoaStatus.SEALING
 
-    report(poa, StopKind.INCAPACITATED)
+    signal = report(poa, StopKind.INCAPACITATED)
     actions.seal_poa(poa_id=poa.pk, at=LATER)
 
-    assert fresh(poa).status == PoaStatus.SIGNED
+    assert fresh(poa).status == PoaStatus.SUSPENDED
     with pytest.raises(CustomerStopped):
         may_act(poa)
+    actions.end_stop_signal(signal_id=signal.pk, decision="A guardian decides now.", by=OFFICE, at=LATER)
+    with pytest.raises(AuthoritySuspended):
+        may_act(poa)
+
+
+def test_a_report_that_comes_while_a_suspended_one_is_resumed_is_not_run_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    poa = signed_poa()
+    actions.suspend_poa(poa_id=poa.pk, reason="A doubt.", by=OFFICE, at=LATER)
+
+    def reported_meanwhile(**_options: object) -> None:
+        report(poa, StopKind.INCAPACITATED)
+
+    monkeypatch.setattr(ending, "verify_or_suspend", reported_meanwhile)
+
+    with pytest.raises(CustomerStopped):
+        actions.resume_poa(poa_id=poa.pk, reason="The doubt is gone.", by=OFFICE, at=LATER)
+
+    assert fresh(poa).status == PoaStatus.SUSPENDED
+
+
+def test_a_report_cannot_have_reached_us_in_the_future() -> None:
+    poa = signed_poa()
+
+    with pytest.raises(actions.ReceivedAtOdd, match="future"):
+        actions.record_stop_signal(
+            customer_id=poa.customer_id,
+            kind=StopKind.DECEASED,
+            source="A slip of the finger in the year.",
+            by=OFFICE,
+            at=LATER,
+            received_at=LATER + timedelta(days=365),
+        )
+
+    assert fresh(poa).status == PoaStatus.SIGNED
+    assert not StopSignal.objects.exists()
