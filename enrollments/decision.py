@@ -454,6 +454,12 @@ def _stopped_after_acceptance(poa: AuthorityFacts, facts: Facts) -> str:
             "The customer took the authority back after the plan was accepted. Say how to cancel at Light before "
             f"{facts.accepted_start}, then release the hold."
         )
+    if facts.held_by_customer_since is not None:
+        return (
+            f"The customer put the enrollment on hold on {chicago_day(facts.held_by_customer_since)}, and the plan "
+            "that was on its way then turned out to be accepted. Ask whether it is to be canceled at Light before "
+            f"{facts.accepted_start}, then release the hold."
+        )
     return ""
 
 

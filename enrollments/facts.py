@@ -120,7 +120,11 @@ class HoldFacts:
 
 @dataclass(frozen=True)
 class NoticeFacts:
-    """The newest notice to the customer: which plan and start it announced, and from when on it is over."""
+    """
+    The newest notice to the customer: which plan and start it announced, and from when on it is over.
+
+    `posted_date` is the Chicago day on which it went out on paper, where it did.
+    """
 
     notice_id: int
     poa_id: int
@@ -128,6 +132,7 @@ class NoticeFacts:
     start: date
     until: datetime
     is_sent: bool = True
+    posted_date: date | None = None
 
     @property
     def last_day(self) -> date:
@@ -188,7 +193,7 @@ def gather(enrollment: Enrollment) -> Facts:
         refused=_refused(recent),
         fruitless=tuple(WriteKind(write.kind) for write in recent if _came_to_nothing(write)),
         hold=_hold(open_hold),
-        settled_codes=frozenset(HoldCode(hold.code) for hold in holds if hold.released_at is not None),
+        settled_codes=_settled_codes(holds, poa),
         is_paused=authority is not None and stops.are_acceptances_paused(authority.limits.light_plan_group),
         writes_stopped_because=stops.why_writes_are_stopped(),
         accepted_at=enrollment.accepted_at,
@@ -198,6 +203,17 @@ def gather(enrollment: Enrollment) -> Facts:
         notice=_notice(enrollment),
         held_by_customer_since=enrollment.held_by_customer_at,
         mail_returned_because=_why_mail_comes_back(enrollment),
+    )
+
+
+def _settled_codes(holds: list[Hold], poa: PoaDocument | None) -> frozenset[HoldCode]:
+    """Give what a person has looked at; a stop that was looked at settles no revocation or death after it."""
+    ended_at = poa.ended_at if poa is not None and poa.status in {PoaStatus.REVOKED, PoaStatus.CEASED} else None
+    return frozenset(
+        HoldCode(hold.code)
+        for hold in holds
+        if hold.released_at is not None
+        and not (hold.code == HoldCode.REVOKED_AFTER_ACCEPTANCE and ended_at is not None and hold.since < ended_at)
     )
 
 
@@ -404,13 +420,15 @@ def _notice(enrollment: Enrollment) -> NoticeFacts | None:
     mail = CustomerMail.objects.filter(once_key=notice.mail_key).first()
     if mail is not None and mail.state in _NEVER_READ:
         return None
+    posted_at = mail.not_needed_at if mail is not None and mail.state == MailState.POSTED else None
     return NoticeFacts(
         notice_id=notice.pk,
         poa_id=notice.poa_id,
         plan=offered_plan(notice.offer),
         start=notice.start_date,
         until=notice.until,
-        is_sent=mail is None or mail.sent_at is not None or mail.state == MailState.POSTED,
+        is_sent=mail is None or mail.sent_at is not None or posted_at is not None,
+        posted_date=chicago_day(posted_at) if posted_at is not None else None,
     )
 
 

@@ -54,7 +54,8 @@ def planned_notice(facts: Facts, now: datetime, policy: Policy) -> PlannedNotice
 
     It always ends at a Chicago midnight, so the customer has every one of its days to the end.
     """
-    told = _day_of_receipt(facts, chicago_day(now))
+    wants_paper = facts.authority is not None and facts.authority.wants_paper
+    told = _received_by_post(chicago_day(now)) if wants_paper else chicago_day(now)
     for days in range(max(policy.notice_days, SHORTEST_NOTICE_DAYS), SHORTEST_NOTICE_DAYS - 1, -1):
         until = chicago_midnight(told + timedelta(days=days + 1))
         start = start_plan(facts, until, policy)
@@ -63,24 +64,24 @@ def planned_notice(facts: Facts, now: datetime, policy: Policy) -> PlannedNotice
     return None
 
 
-def _day_of_receipt(facts: Facts, today: date) -> date:
+def _received_by_post(posted: date) -> date:
     """A notice that goes by post, for a customer who wants paper, counts as received some business days later."""
-    if facts.authority is not None and facts.authority.wants_paper:
-        return add_business_days(today, start_dates.POSTED_TERMS_BUSINESS_DAYS, Calendar.FEDERAL)
-    return today
+    return add_business_days(posted, start_dates.POSTED_TERMS_BUSINESS_DAYS, Calendar.FEDERAL)
 
 
 def standing_notice(facts: Facts, now: datetime, policy: Policy) -> NoticeFacts | None:
     """
     Give the notice that still tells the truth, if there is one.
 
-    It does not where the customer signed anew since, where its mail was not sent before it was over, or where the start
-    would by now lie later than was said, by more than the office allows.
+    It does not where the customer signed anew since, where its mail was not sent before it was over or was posted too
+    late to leave him a day, or where the start would by now lie later than was said, by more than the office allows.
     """
     notice, poa = facts.notice, facts.authority
     if notice is None or poa is None or notice.poa_id != poa.poa_id:
         return None
     if not notice.is_sent and now >= notice.until:
+        return None
+    if notice.posted_date is not None and not _leaves_a_day(notice.until, _received_by_post(notice.posted_date)):
         return None
     start = start_plan(facts, max(now, notice.until), policy)
     latest_told = notice.start + policy.notice_start_slack
@@ -89,7 +90,11 @@ def standing_notice(facts: Facts, now: datetime, policy: Policy) -> NoticeFacts 
 
 def leaves_a_day(until: datetime, now: datetime) -> bool:
     """Whether whoever is told now has a whole Chicago day left to object."""
-    return chicago_day(until) - chicago_day(now) > timedelta(days=SHORTEST_NOTICE_DAYS)
+    return _leaves_a_day(until, chicago_day(now))
+
+
+def _leaves_a_day(until: datetime, told: date) -> bool:
+    return chicago_day(until) - told > timedelta(days=SHORTEST_NOTICE_DAYS)
 
 
 def covers(notice: NoticeFacts, plan: OfferedPlan) -> bool:

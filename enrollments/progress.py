@@ -143,9 +143,21 @@ def progress(
         if facts.status == EnrollmentStatus.ENDED
         else _milestones(facts, gates, phrases, is_turn=is_turn),
         plan=_plan(facts, offer, stored, language=language, contact=contact) if offer is not None else None,
-        can_hold=code == Waiting.NOTICE,
-        can_resume=code == Waiting.HELD_BY_CUSTOMER,
+        can_hold=_may_be_accepted(facts) and _is_announced(facts) and facts.held_by_customer_since is None,
+        can_resume=_may_be_accepted(facts) and facts.held_by_customer_since is not None,
     )
+
+
+def _may_be_accepted(facts: Facts) -> bool:
+    """Whether a plan may be accepted yet, whatever it waits for now: Light may be away, or a person needed."""
+    poa = facts.authority
+    is_in_force = poa is not None and poa.status == PoaStatus.SIGNED and not poa.stopped_because
+    return facts.status == EnrollmentStatus.OPEN and is_in_force
+
+
+def _is_announced(facts: Facts) -> bool:
+    poa, notice = facts.authority, facts.notice
+    return poa is not None and notice is not None and notice.poa_id == poa.poa_id
 
 
 def _telling(facts: Facts, step: Step, gates: Sequence[Gate]) -> Step:
@@ -170,6 +182,10 @@ def _code(facts: Facts, source: Step) -> str:
             return "CHECKING"
         case Hold(code=code):
             return code.value if code in _TOLD_TO_CUSTOMERS else "CHECKING"
+        case _ if _may_be_accepted(facts) and facts.held_by_customer_since is not None:
+            return Waiting.HELD_BY_CUSTOMER.value
+        case _ if _may_be_accepted(facts) and _is_announced(facts):
+            return Waiting.NOTICE.value
         case _:
             return _CODES_AFTER_ACCEPTANCE.get(facts.status, "WORKING")
 

@@ -12,6 +12,7 @@ from enrollments.models import AdvanceNotice, Enrollment, PlanOffer
 from enrollments.policy import Policy
 from enrollments.states import EnrollmentStatus
 from enrollments.steps import GiveNotice
+from poa_documents.actions import drop_case_mails
 from poa_documents.models import MailKind
 
 _NOT_ACCEPTED_YET = frozenset({EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
@@ -45,6 +46,7 @@ def give_notice(enrollment_id: int, step: GiveNotice, *, at: datetime, policy: P
         "start_date": step.start,
         "until": step.until,
     }
+    drop_case_mails(enrollment.pk, MailKind.ADVANCE_NOTICE, at=at)
     note(enrollment, "notice_given", by=SYSTEM, at=at, reason=step.because, details=details)
     owe_news(enrollment, MailKind.ADVANCE_NOTICE, at=at, key=notice.mail_key)
     return notice

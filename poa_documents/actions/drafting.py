@@ -242,6 +242,11 @@ def owe_case_mail(
     return mail if is_new else None
 
 
+def drop_case_mails(case_number: int, kind: MailKind, *, at: datetime) -> None:
+    """Send and post no mail about an enrollment any more that newer news of the same kind overtakes."""
+    CustomerMail.objects.unsent().filter(case_number=case_number, kind=kind).update(not_needed_at=at, due_at=None)
+
+
 def _check_dates(earliest: date, latest: date, sunset: date, *, uses: int, today: date) -> None:
     problems: dict[str, str] = {}
     if latest < earliest:

@@ -14,7 +14,8 @@ from enrollments.models import AcceptAttempt, AdvanceNotice, Enrollment
 from enrollments.offers import is_no_worse
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
 from enrollments.steps import Waiting
-from poa_documents.models import EvidenceEntry, PoaDocument
+from poa_documents import actions as poa_actions
+from poa_documents.models import CustomerMail, EvidenceEntry, MailState, PoaDocument
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.road import OFFICE, POLICY, Road
 
@@ -186,4 +187,97 @@ def test_a_case_on_hold_can_be_closed_by_the_office(noticing: Road) -> None:
     )
     noticing.live(case, timedelta(days=5))
 
+    assert noticing.acceptances_of(case) == []
+
+
+@pytest.mark.parametrize("is_answer_lost", [False, True], ids=["the answer comes", "the answer is lost"])
+def test_a_hold_pressed_while_the_acceptance_is_on_its_way_keeps_it_from_being_finished_unasked(
+    noticing: Road, monkeypatch: pytest.MonkeyPatch, *, is_answer_lost: bool
+) -> None:
+    case = told(noticing)
+    accept = noticing.light.accept_plan
+    if is_answer_lost:
+        noticing.simulator.control.order_fault("accept", "drop_after")
+
+    def pressed_before_the_answer(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return accept(*args, **kwargs)
+        finally:
+            announcing.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+
+    monkeypatch.setattr(noticing.light, "accept_plan", pressed_before_the_answer)
+
+    noticing.live(case, timedelta(days=6))
+
+    assert len(noticing.acceptances_of(case)) == 1
+    assert case.status == EnrollmentStatus.ACCEPTED
+    hold = case.holds.get(released_at__isnull=True)
+    assert (hold.code, hold.owner) == (HoldCode.REVOKED_AFTER_ACCEPTANCE, HoldOwner.OFFICE)
+    assert "put the enrollment on hold" in hold.because
+    stopping.release_hold(hold_id=hold.pk, reason="She wants it after all.", by=OFFICE, at=noticing.clock.at)
+    noticing.live(case, timedelta(hours=2))
+    assert case.status == EnrollmentStatus.FINALIZED
+
+    noticing.revoke(case)
+    noticing.live(case, timedelta(hours=2))
+
+    assert "took the authority back" in case.holds.get(released_at__isnull=True).because
+
+
+def want_paper(road: Road, case: Enrollment) -> None:
+    poa = PoaDocument.objects.get(site=case.site)
+    poa_actions.withdraw_econsent(poa_id=poa.pk, by=customer_of(case), at=road.clock.at)
+
+
+def told_by_post(road: Road) -> tuple[Enrollment, CustomerMail]:
+    """A case whose customer wants paper, and the letter that announces the plan, not posted yet."""
+    case = road.case()
+    road.run(case)
+    want_paper(road, case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(hours=3), until=AdvanceNotice.objects.exists)
+    road.run(case)
+    letter = letter_of(AdvanceNotice.objects.get())
+    assert letter.state == MailState.TO_BE_POSTED
+    return case, letter
+
+
+def letter_of(notice: AdvanceNotice) -> CustomerMail:
+    return CustomerMail.objects.get(once_key=notice.mail_key)
+
+
+def test_a_notice_posted_the_same_day_counts(noticing: Road) -> None:
+    case, letter = told_by_post(noticing)
+    poa_actions.mark_posted(mail_id=letter.pk, by=OFFICE, at=noticing.clock.at)
+
+    noticing.live(case, timedelta(days=7))
+
+    assert case.next_step == Waiting.NOTICE
+    assert AdvanceNotice.objects.count() == 1
+
+
+def test_a_notice_posted_so_late_that_it_arrives_when_it_is_over_is_given_anew(noticing: Road) -> None:
+    case, letter = told_by_post(noticing)
+    notice = AdvanceNotice.objects.get()
+    noticing.live(case, notice.until - noticing.clock.at - timedelta(hours=20))
+    assert AdvanceNotice.objects.count() == 1
+
+    poa_actions.mark_posted(mail_id=letter.pk, by=OFFICE, at=noticing.clock.at)
+    noticing.run(case)
+
+    assert AdvanceNotice.objects.count() == 2
+    assert AdvanceNotice.objects.latest("pk").until > notice.until
+    assert noticing.acceptances_of(case) == []
+
+
+def test_a_letter_that_a_newer_notice_overtook_is_not_posted_any_more(noticing: Road) -> None:
+    case, letter = told_by_post(noticing)
+
+    noticing.live(case, timedelta(days=15), until=lambda: AdvanceNotice.objects.count() == 2)
+    noticing.send_news()
+
+    letter.refresh_from_db()
+    assert letter.state == MailState.OVERTAKEN
+    assert letter_of(AdvanceNotice.objects.latest("pk")).state == MailState.TO_BE_POSTED
     assert noticing.acceptances_of(case) == []

@@ -238,6 +238,27 @@ def test_an_announced_plan_is_shown_and_one_press_holds_it_and_another_lets_it_g
     assert kinds == ["customer_held", "customer_resumed"]
 
 
+@pytest.mark.parametrize("hours_later", [3, 40])
+def test_the_customer_can_object_over_the_whole_notice_also_when_the_account_is_to_be_read_again(
+    customers_road: Road, case: Enrollment, visit: Visit, hours_later: int
+) -> None:
+    notice = told(customers_road, case)
+    customers_road.pass_time(timedelta(hours=hours_later))
+    assert customers_road.clock.at < notice.until
+    visit.through_the_door()
+
+    page = text_of(visit.open())
+    assert "We found a plan for you" in page
+    assert "Hold my enrollment" in page
+    assert click(visit, "hold/").status_code == 302
+    customers_road.pass_time(timedelta(hours=3))
+    visit.through_the_door()
+    held = text_of(visit.open())
+
+    assert "Your enrollment is on hold" in held
+    assert "Let my enrollment go on" in held
+
+
 def test_a_hold_that_comes_after_the_acceptance_says_so(customers_road: Road, case: Enrollment, visit: Visit) -> None:
     told(customers_road, case)
     customers_road.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
