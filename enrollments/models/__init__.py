@@ -1,0 +1,44 @@
+"""The records of this app, room by room."""
+
+from enrollments.models.acceptances import AcceptAttempt
+from enrollments.models.cases import Enrollment, EnrollmentEvent
+from enrollments.models.comparisons import DatabasePlace, Difference, ReconciliationRun
+from enrollments.models.deliveries import WebhookDelivery, WebhookRefusal
+from enrollments.models.keeping import (
+    DestroyedFile,
+    Destruction,
+    EvidencePackRead,
+    LegalHold,
+    LegalHoldKind,
+    RetentionRule,
+)
+from enrollments.models.offers import AdvanceNotice, PlanDocument, PlanDocumentKind, PlanOffer
+from enrollments.models.stops import Hold, Pause, SystemHold
+from enrollments.models.writes import LightPace, LightWrite, RemoteCall
+
+__all__ = [
+    "AcceptAttempt",
+    "AdvanceNotice",
+    "DatabasePlace",
+    "DestroyedFile",
+    "Destruction",
+    "Difference",
+    "Enrollment",
+    "EnrollmentEvent",
+    "EvidencePackRead",
+    "Hold",
+    "LegalHold",
+    "LegalHoldKind",
+    "LightPace",
+    "LightWrite",
+    "Pause",
+    "PlanDocument",
+    "PlanDocumentKind",
+    "PlanOffer",
+    "ReconciliationRun",
+    "RemoteCall",
+    "RetentionRule",
+    "SystemHold",
+    "WebhookDelivery",
+    "WebhookRefusal",
+]

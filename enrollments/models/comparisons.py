@@ -1,0 +1,61 @@
+"""Accounts compared with records, and the database that they were compared in."""
+
+from django.db import models
+
+from enrollments.models.cases import Enrollment
+from enrollments.states import (
+    DifferenceKind,
+)
+
+
+class DatabasePlace(models.Model):
+    """Where this database first worked with a Light that is not on the same machine. One row, never changed."""
+
+    place = models.CharField(max_length=200)
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.place
+
+
+class ReconciliationRun(models.Model):
+    """One comparison of every account at Light with what we know of it. Nothing is written to Light."""
+
+    started_at = models.DateTimeField()
+    started_by = models.CharField(max_length=60)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    last_enrollment_id = models.PositiveBigIntegerField(default=0, help_text="How far the run has come.")
+    read_count = models.PositiveIntegerField("accounts read", default=0)
+    matching_count = models.PositiveIntegerField("accounts that match", default=0)
+    unread_count = models.PositiveIntegerField("accounts that could not be read", default=0)
+
+    class Meta:
+        ordering = ("-started_at", "-pk")
+
+    def __str__(self) -> str:
+        return f"Reconciliation {self.pk}"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every account was read."""
+        return self.finished_at is not None and self.unread_count == 0
+
+
+class Difference(models.Model):
+    """One account that a reconciliation found to be other than what we know, and what to do about it."""
+
+    run = models.ForeignKey(ReconciliationRun, on_delete=models.CASCADE, related_name="differences")
+    kind = models.CharField(max_length=30, choices=DifferenceKind.choices)
+    enrollment = models.ForeignKey(
+        Enrollment, on_delete=models.PROTECT, null=True, blank=True, related_name="differences"
+    )
+    light_account_uuid = models.CharField("Light account", max_length=64)
+    ours = models.TextField("what we know", blank=True)
+    theirs = models.TextField("what Light shows", blank=True)
+    repair = models.TextField("proposed repair")
+
+    class Meta:
+        ordering = ("run", "pk")
+
+    def __str__(self) -> str:
+        return self.get_kind_display()

@@ -1,0 +1,128 @@
+"""How long records are kept, who saw them as a pack, and what was destroyed."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from enrollments.models.cases import Enrollment
+from enrollments.retention import RecordClass, RetentionClock
+
+
+class EvidencePackRead(models.Model):
+    """That somebody took the evidence pack of a case. Kept outside what goes into a pack, so that none changes it."""
+
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="evidence_reads")
+    actor = models.CharField("taken by", max_length=60)
+    at = models.DateTimeField()
+    sha256 = models.CharField("fingerprint (SHA-256)", max_length=64)
+    size_bytes = models.PositiveBigIntegerField()
+    newest_fact_at = models.DateTimeField("as of", help_text="The newest fact in it.")
+    missing = models.JSONField(default=list, blank=True, help_text="Files that were missing or altered.")
+
+    class Meta:
+        ordering = ("-at", "-pk")
+
+    def __str__(self) -> str:
+        return f"Evidence pack {self.sha256[:12]}…"
+
+
+class RetentionRule(models.Model):
+    """How long one kind of record is kept, from a day on. Never changed: a later rule takes its place."""
+
+    record_class = models.CharField("what is kept", max_length=10, choices=RecordClass.choices)
+    clock = models.CharField("counted", max_length=12, choices=RetentionClock.choices)
+    months = models.PositiveSmallIntegerField()
+    effective_from_date = models.DateField()
+    source = models.TextField(help_text="The law or advice that it rests on.")
+    decided_by = models.CharField(max_length=60)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("record_class", "clock", "-effective_from_date")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["record_class", "clock", "effective_from_date"], name="one_retention_rule_per_clock_and_day"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.months} months {self.get_clock_display()}"
+
+
+class LegalHoldKind(models.TextChoices):
+    DISPUTE = "DISPUTE", "Open dispute"
+    LEGAL_HOLD = "LEGAL_HOLD", "Legal hold"
+
+
+class LegalHold(models.Model):
+    """While one is open, nothing of the case is destroyed, however old it is."""
+
+    enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="legal_holds")
+    kind = models.CharField(max_length=10, choices=LegalHoldKind.choices)
+    reason = models.TextField()
+    placed_at = models.DateTimeField()
+    placed_by = models.CharField(max_length=60)
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_by = models.CharField(max_length=60, blank=True)
+    lift_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-placed_at", "-pk")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["enrollment"], condition=Q(lifted_at__isnull=True), name="one_open_legal_hold_per_enrollment"
+            ),
+            models.CheckConstraint(
+                condition=Q(lifted_at__isnull=True, lifted_by="", lift_reason="")
+                | (Q(lifted_at__isnull=False) & ~Q(lifted_by="") & ~Q(lift_reason="")),
+                name="legal_hold_lifted_by_whom_and_why",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()
+
+
+class Destruction(models.Model):
+    """
+    Proof that records were destroyed when their time was over. It names no person and stays for good.
+
+    The journals' own proofs (`poa_documents.models.DestructionProof`), a chain of hashes, name its number and hash.
+    """
+
+    record_class = models.CharField("what was destroyed", max_length=10, choices=RecordClass.choices)
+    subject = models.CharField(max_length=60)
+    rule = models.TextField(help_text="The rules that were in force, and the days from which they counted.")
+    kept_until_date = models.DateField()
+    sha256 = models.CharField(
+        "SHA-256", max_length=64, help_text="Of what was destroyed; for a case, the fingerprint of its evidence pack."
+    )
+    rows = models.JSONField(default=dict, help_text="How many rows of each kind.")
+    actor = models.CharField("by", max_length=60)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-at", "-pk")
+
+    def __str__(self) -> str:
+        return f"Destruction of {self.subject}"
+
+
+class DestroyedFile(models.Model):
+    """A stored file that no record names any more: to be removed from the storage, until `destroyed_at` says so."""
+
+    destruction = models.ForeignKey(Destruction, on_delete=models.PROTECT, related_name="files")
+    storage_key = models.CharField(max_length=200)
+    sha256 = models.CharField("SHA-256", max_length=64)
+    destroyed_at = models.DateTimeField(null=True, blank=True)
+    kept_because = models.TextField(blank=True, help_text="Why it is still there, where it is.")
+
+    class Meta:
+        ordering = ("destruction", "storage_key")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["destruction", "storage_key"], name="file_destroyed_once_per_destruction")
+        ]
+
+    def __str__(self) -> str:
+        return self.storage_key

@@ -1,0 +1,63 @@
+"""The records of this app, room by room: wording, limits, documents, and what belongs to them."""
+
+from poa_documents.models.consents import ConsentRecord, PaperSignature, Statement
+from poa_documents.models.documents import PoaDocument, RevocationChannel, SignatureKind, StopKind, StopSignal
+from poa_documents.models.doors import ContactCode, LinkEnd, RetiredLink
+from poa_documents.models.journal import DestructionProof, EvidenceEntry, JournalAnchor, JournalIsFinal, JournalRow
+from poa_documents.models.limits import Envelope, Limits, PlanPromise, RateKind
+from poa_documents.models.mails import (
+    CASE_MAILS,
+    MAIL_ATTEMPTS,
+    POSTED,
+    SIGNING_MAILS,
+    TO_BE_POSTED,
+    AddressFailure,
+    CustomerMail,
+    CustomerMailQuerySet,
+    MailKind,
+    MailReport,
+    MailState,
+    ReturnSource,
+)
+from poa_documents.models.seals import IssuersAnswer, SealTimestamp
+from poa_documents.models.wording import WORDING_FIELDS, PoaTemplate, WordingInUse
+
+__all__ = [
+    "CASE_MAILS",
+    "MAIL_ATTEMPTS",
+    "POSTED",
+    "SIGNING_MAILS",
+    "TO_BE_POSTED",
+    "WORDING_FIELDS",
+    "AddressFailure",
+    "ConsentRecord",
+    "ContactCode",
+    "CustomerMail",
+    "CustomerMailQuerySet",
+    "DestructionProof",
+    "Envelope",
+    "EvidenceEntry",
+    "IssuersAnswer",
+    "JournalAnchor",
+    "JournalIsFinal",
+    "JournalRow",
+    "Limits",
+    "LinkEnd",
+    "MailKind",
+    "MailReport",
+    "MailState",
+    "PaperSignature",
+    "PlanPromise",
+    "PoaDocument",
+    "PoaTemplate",
+    "RateKind",
+    "RetiredLink",
+    "ReturnSource",
+    "RevocationChannel",
+    "SealTimestamp",
+    "SignatureKind",
+    "Statement",
+    "StopKind",
+    "StopSignal",
+    "WordingInUse",
+]

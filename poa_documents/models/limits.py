@@ -1,0 +1,105 @@
+"""What a customer signs for: limits on any plan, as promised by the office and as enclosed in one document."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from installations.models import Language
+
+if TYPE_CHECKING:
+    from poa_documents.models.documents import PoaDocument
+
+
+class RateKind(models.TextChoices):
+    FIXED = "FIXED", "Fixed rate"
+    VARIABLE = "VARIABLE", "Variable rate"
+    INDEXED = "INDEXED", "Indexed rate"
+
+
+class Limits(models.Model):
+    """
+    What a plan may cost and bind at the most: the same fields in a promise and in the envelope copied from it.
+
+    Every field is required. A missing limit would not mean "no limit".
+    """
+
+    light_plan_group = models.UUIDField("Light plan group")
+    rate_kind = models.CharField(max_length=10, choices=RateKind.choices, default=RateKind.FIXED)
+    highest_average_cents_per_kwh_500 = models.DecimalField(
+        "highest average price at 500 kWh, cents per kWh", max_digits=8, decimal_places=4
+    )
+    highest_average_cents_per_kwh_1000 = models.DecimalField(
+        "highest average price at 1,000 kWh, cents per kWh", max_digits=8, decimal_places=4
+    )
+    highest_average_cents_per_kwh_2000 = models.DecimalField(
+        "highest average price at 2,000 kWh, cents per kWh", max_digits=8, decimal_places=4
+    )
+    highest_base_fee_dollars = models.DecimalField("highest monthly base fee, dollars", max_digits=8, decimal_places=2)
+    longest_term_months = models.PositiveSmallIntegerField("longest term, months")
+    highest_termination_fee_dollars = models.DecimalField(
+        "highest early termination fee, dollars", max_digits=8, decimal_places=2
+    )
+    lowest_buyback_cents_per_kwh = models.DecimalField(
+        "lowest solar buyback, cents per kWh",
+        max_digits=8,
+        decimal_places=4,
+        help_text="0 says in so many words that no buyback is required.",
+    )
+
+    class Meta:
+        abstract = True
+
+
+class PlanPromise(Limits):
+    """A product the installer sells: Light's plan group, its name, a plain summary and the limits we ask for."""
+
+    name = models.CharField(max_length=120)
+    summary_en = models.TextField("summary, English")
+    summary_es = models.TextField("summary, Spanish")
+    is_offered = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def summary_in(self, language: str) -> str:
+        return self.summary_es if language == Language.SPANISH else self.summary_en
+
+
+class Envelope(Limits):
+    """The limits inside one POA, copied when it is made and never edited after it was sent."""
+
+    plan_name = models.CharField(max_length=120)
+    esi_id = models.CharField("ESI ID", max_length=22)
+    earliest_start_date = models.DateField()
+    latest_start_date = models.DateField()
+    sunset_date = models.DateField(help_text="Last Chicago day on which anything may be done under this authority.")
+    uses = models.PositiveSmallIntegerField(default=1, help_text="How many acceptances it grants.")
+
+    poa: "PoaDocument"
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(earliest_start_date__lte=F("latest_start_date")), name="envelope_start_range_in_order"
+            ),
+            models.CheckConstraint(condition=Q(uses__gte=1), name="envelope_grants_a_use"),
+            models.CheckConstraint(
+                condition=Q(
+                    highest_average_cents_per_kwh_500__gt=0,
+                    highest_average_cents_per_kwh_1000__gt=0,
+                    highest_average_cents_per_kwh_2000__gt=0,
+                    highest_base_fee_dollars__gte=0,
+                    highest_termination_fee_dollars__gte=0,
+                    lowest_buyback_cents_per_kwh__gte=0,
+                    longest_term_months__gte=1,
+                ),
+                name="envelope_limits_are_sane",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plan_name} for {self.esi_id}"

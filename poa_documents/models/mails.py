@@ -1,0 +1,225 @@
+"""Mails to customers: what is owed, what became of it, and addresses that fail."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from installations.models import Customer
+from poa_documents.models.documents import PoaDocument
+
+
+class MailKind(models.TextChoices):
+    INVITATION = "INVITATION", "Invitation to sign"
+    REMINDER = "REMINDER", "Reminder to sign"
+    SIGNED_COPY = "SIGNED_COPY", "Copy of the signed document"
+    DECLINED_RECEIPT = "DECLINED_RECEIPT", "Receipt for declining"
+    REVOKED_RECEIPT = "REVOKED_RECEIPT", "Receipt for revoking"
+    PAPER_RECEIPT = "PAPER_RECEIPT", "Receipt for wanting paper"
+    HOME_LINK = "HOME_LINK", "New link to the customer's page"
+    CODE = "CODE", "Code for opening the link"
+    SAFER_LINK = "SAFER_LINK", "New link after too many codes"
+    ADDRESS_CHANGED = "ADDRESS_CHANGED", "Notice to the old e-mail address"
+    GO_LIVE_RECEIVED = "GO_LIVE_RECEIVED", "News: the hardware may run"
+    ADVANCE_NOTICE = "ADVANCE_NOTICE", "Notice before a plan is accepted"
+    PLAN_ACCEPTED = "PLAN_ACCEPTED", "News: a plan was accepted"
+    SERVICE_ACTIVE = "SERVICE_ACTIVE", "News: service is active"
+
+
+CASE_MAILS = frozenset(
+    {MailKind.GO_LIVE_RECEIVED, MailKind.ADVANCE_NOTICE, MailKind.PLAN_ACCEPTED, MailKind.SERVICE_ACTIVE}
+)
+"""Mails about an enrollment: the floor above owes them, knows what they say, and whether it is still true."""
+
+
+SIGNING_MAILS = frozenset({MailKind.INVITATION, MailKind.REMINDER})
+"""Mails that ask for a signature. The newest counts: each carries a link of its own that ends the one before."""
+
+
+MAIL_ATTEMPTS = 8
+
+
+TO_BE_POSTED = "The customer wants paper: print what it says, post it, then mark it as posted."
+
+
+POSTED = "Posted on paper"
+
+
+class MailState(models.TextChoices):
+    """What became of a mail. Made of its row's columns, never stored."""
+
+    QUEUED = "QUEUED", "Waiting"
+    RETRYING = "RETRYING", "Failing, tried again"
+    HELD = "HELD", "Held back: the address does not work"
+    SENT = "SENT", "Sent"
+    UNCERTAIN = "UNCERTAIN", "Perhaps sent"
+    RETURNED = "RETURNED", "Came back"
+    FAILED = "FAILED", "Given up"
+    TO_BE_POSTED = "TO_BE_POSTED", "To be posted on paper"
+    POSTED = "POSTED", "Posted on paper"
+    OVERTAKEN = "OVERTAKEN", "Not needed any more"
+
+
+class CustomerMailQuerySet(models.QuerySet["CustomerMail"]):
+    def unsent(self) -> "CustomerMailQuerySet":
+        return self.filter(sent_at__isnull=True, not_needed_at__isnull=True)
+
+    def due(self, at: datetime) -> "CustomerMailQuerySet":
+        """Mails of this floor that are to be sent now."""
+        return self.unsent().filter(due_at__lte=at).exclude(kind__in=sorted(CASE_MAILS))
+
+    def due_about_cases(self, at: datetime) -> "CustomerMailQuerySet":
+        """Mails of the floor above that are to be sent now."""
+        return self.unsent().filter(due_at__lte=at, kind__in=sorted(CASE_MAILS))
+
+    def blocked(self) -> "CustomerMailQuerySet":
+        """Mails that were given up after repeated failures: a person must look at the address."""
+        return self.unsent().filter(due_at__isnull=True, held_since__isnull=True)
+
+    def in_trouble(self) -> "CustomerMailQuerySet":
+        """Mails that a person should know of: failing, given up, held back, or returned."""
+        failing = Q(sent_at__isnull=True, not_needed_at__isnull=True) & (
+            ~Q(last_error="") | Q(held_since__isnull=False)
+        )
+        return self.filter(failing | Q(returned_at__isnull=False, is_return_settled=False))
+
+
+class CustomerMail(models.Model):
+    """
+    One mail owed to a customer. The text is made when it is sent, so no link ever lies in the database.
+    """
+
+    poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="mails")
+    kind = models.CharField(max_length=20, choices=MailKind.choices)
+    case_number = models.PositiveBigIntegerField(
+        null=True, blank=True, db_index=True, help_text="The enrollment that it is about, where it is about one."
+    )
+    once_key = models.CharField(
+        max_length=80, blank=True, editable=False, help_text="What may be written only once, such as one reminder."
+    )
+    to_address = models.EmailField(blank=True, help_text="Where it goes if not to the customer's address on file.")
+    created_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    held_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when it waits because mail to the address comes back."
+    )
+    tried_at = models.DateTimeField(null=True, blank=True, help_text="When it was last handed to the mail server.")
+    sent_to = models.EmailField(blank=True, help_text="The address that it was last sent to.")
+    message_id = models.CharField(
+        max_length=120,
+        blank=True,
+        db_index=True,
+        help_text="Its name at the mail server, for news of what became of it.",
+    )
+    sent_at = models.DateTimeField(null=True, blank=True)
+    returned_at = models.DateTimeField(null=True, blank=True, help_text="When we learned that it came back.")
+    is_return_settled = models.BooleanField(
+        default=False, help_text="Whether it was sent again, or no longer had to be, after it came back."
+    )
+    not_needed_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it turned out that the news was overtaken and nothing is to be sent."
+    )
+    attempts = models.PositiveSmallIntegerField(default=0)
+    last_error = models.TextField(blank=True)
+    letter = models.TextField(blank=True, editable=False, help_text="What it says, where it must go on paper.")
+
+    objects = CustomerMailQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("created_at", "pk")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["once_key"], condition=~Q(once_key=""), name="mail_owed_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} for POA {self.poa_id}"
+
+    @property
+    def is_blocked(self) -> bool:
+        return self.state in {MailState.FAILED, MailState.TO_BE_POSTED}
+
+    @property
+    def is_in_trouble(self) -> bool:
+        return self.state in {MailState.RETRYING, MailState.HELD, MailState.RETURNED} or self.is_blocked
+
+    @property
+    def state(self) -> MailState:
+        if self.not_needed_at:
+            return MailState.POSTED if self.last_error.startswith(POSTED) else MailState.OVERTAKEN
+        if self.returned_at and not self.is_return_settled:
+            return MailState.RETURNED
+        if self.sent_at:
+            return MailState.SENT
+        if self.held_since:
+            return MailState.HELD
+        if self.due_at is None and self.last_error == TO_BE_POSTED:
+            return MailState.TO_BE_POSTED
+        if self.due_at is None:
+            return MailState.FAILED if self.last_error else MailState.UNCERTAIN
+        return MailState.RETRYING if self.last_error else MailState.QUEUED
+
+
+class ReturnSource(models.TextChoices):
+    MAIL_SERVER = "MAIL_SERVER", "The mail server refused it"
+    PROVIDER = "PROVIDER", "The mail provider reported it"
+    OFFICE = "OFFICE", "The office saw it"
+
+
+class AddressFailure(models.Model):
+    """
+    That mail to a customer's address comes back. While one is open for the address on file, no mail goes there.
+
+    It ends when the address is changed, when a mail is known to have got through, or when the office says so.
+    """
+
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="address_failures")
+    poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="address_failures")
+    mail = models.ForeignKey(CustomerMail, on_delete=models.PROTECT, related_name="address_failures")
+    address = models.EmailField()
+    source = models.CharField(max_length=12, choices=ReturnSource.choices)
+    because = models.TextField(help_text="What the mail server, the provider or the office said.")
+    since = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=60, blank=True)
+    ended_because = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-since", "-pk")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["customer"], condition=Q(ended_at__isnull=True), name="one_open_address_failure_per_customer"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True, ended_by="") | (Q(ended_at__isnull=False) & ~Q(ended_by="")),
+                name="address_failure_ended_by_whom",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Mail to {self.address} comes back"
+
+
+class MailReport(models.Model):
+    """
+    One report of the mail provider's as it reached us, its signature already verified: what became of a mail.
+    """
+
+    event_key = models.CharField(
+        max_length=100, unique=True, help_text="The report's own id, or the hash of the body when it has none."
+    )
+    body = models.TextField(help_text="The raw body; bytes that are no text stand as \\xNN.")
+    received_at = models.DateTimeField()
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, null=True, blank=True, related_name="mail_reports")
+    mail = models.ForeignKey(CustomerMail, on_delete=models.PROTECT, null=True, blank=True, related_name="reports")
+    settled_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.TextField(blank=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-received_at", "-pk")
+
+    def __str__(self) -> str:
+        return f"Mail report {self.pk}"

@@ -1,0 +1,60 @@
+"""What belongs to a seal: time stamps, and what issuers said of its certificate."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from poa_documents.models.documents import PoaDocument
+
+
+class SealTimestamp(models.Model):
+    """
+    A third party's word (RFC 3161) for when a POA's seal, or its sealed file, existed.
+
+    The one inside the seal is kept before the file is stored, so that a second try makes the same bytes. Could it not
+    be had in time, one over the whole file is added later and stands beside the file, which stays as it is.
+    """
+
+    poa = models.OneToOneField(PoaDocument, on_delete=models.PROTECT, related_name="seal_timestamp")
+    is_inside = models.BooleanField(help_text="Whether it is part of the seal; otherwise it is about the whole file.")
+    stamped_at = models.DateTimeField(help_text="The moment as the authority says it.")
+    authority_sha256 = models.CharField("SHA-256 of the authority's certificate", max_length=64)
+    token = models.BinaryField()
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"Time stamp of POA {self.poa_id}, {self.stamped_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+class IssuersAnswer(models.Model):
+    """
+    What the issuers of a certificate said: that nothing was revoked, or that it was.
+
+    Asked ahead, so that no signature ever waits for an issuer, and kept for a while, so that a second try to seal makes
+    the same bytes. The certificate is that of the seal, or of an authority that gives time stamps.
+    """
+
+    certificate_sha256 = models.CharField("SHA-256 of the certificate", max_length=64, db_index=True)
+    asked_at = models.DateTimeField(db_index=True)
+    counts_from = models.DateTimeField(null=True, blank=True)
+    counts_until = models.DateTimeField(null=True, blank=True)
+    archive = models.BinaryField(blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    said = models.TextField(blank=True, help_text="What the issuer said when it was revoked.")
+
+    class Meta:
+        ordering = ("-asked_at", "-pk")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(revoked_at__isnull=True, counts_from__isnull=False, counts_until__isnull=False)
+                | Q(revoked_at__isnull=False, counts_from__isnull=True, counts_until__isnull=True),
+                name="answer_is_good_or_says_revoked",
+            )
+        ]
+
+    def __str__(self) -> str:
+        said = "revoked" if self.revoked_at else "not revoked"
+        return f"{self.certificate_sha256[:8]}…, {said}, asked {self.asked_at:%Y-%m-%d %H:%M} UTC"
