@@ -55,7 +55,12 @@ def settle_report(*, report_id: int, at: datetime) -> str:
         due_at=at + LEASE * 2**attempts if attempts < MOST_ATTEMPTS else None, attempts=attempts + 1
     ):
         return "not due"
-    return _settle(report_id, at=at)
+    try:
+        return _settle(report_id, at=at)
+    except Exception as problem:
+        again = "tried again later." if attempts < MOST_ATTEMPTS else "given up; tell operations."
+        MailReport.objects.filter(pk=report_id).update(last_error=f"{type(problem).__name__}: {again}")
+        raise
 
 
 @repeatable
@@ -64,7 +69,7 @@ def _settle(report_id: int, *, at: datetime) -> str:
     if report.settled_at is not None:
         return report.outcome
     said = _read(report.body)
-    report.due_at = None
+    report.due_at, report.last_error = None, ""
     if not isinstance(said.get("event"), str):
         report.last_error = "No JSON object with the name of an event: compare what the provider sends with the notes."
     else:

@@ -12,6 +12,7 @@ from core.actors import SYSTEM
 from core.models import CaseChange
 from installations.actions import correct_contact
 from poa_documents import actions
+from poa_documents.actions import reporting
 from poa_documents.models import (
     AddressFailure,
     CustomerMail,
@@ -412,3 +413,18 @@ def test_a_mail_whose_link_a_later_try_ended_does_not_count_as_sent(monkeypatch:
     invitation.refresh_from_db()
     assert invitation.sent_at is None
     assert invitation.due_at is not None, "the customer holds a link that no longer opens"
+
+
+def test_a_report_that_we_cannot_work_off_says_so_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    poa = sent_poa()
+    said = {"event": "bounced", "is_permanent": True, "message_id": invitation_of(poa).message_id}
+    with monkeypatch.context() as broken:
+        broken.setattr(reporting, "record_return", lambda **_options: 1 / 0)
+        failed = report(LATER, **said)
+
+    assert (failed.settled_at, failed.last_error) == (None, "ZeroDivisionError: tried again later.")
+    assert failed.due_at is not None
+    actions.sweep_poas(at=failed.due_at)
+    failed.refresh_from_db()
+    assert (failed.settled_at is not None, failed.last_error) == (True, "")
+    assert failure_of(poa.customer) is not None
