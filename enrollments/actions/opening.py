@@ -1,6 +1,8 @@
 """Opening an enrollment for a site, and looking at it again when its case changed."""
 
 import logging
+import random
+import time
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -19,6 +21,8 @@ from poa_documents.states import OPEN_STATUSES
 
 logger = logging.getLogger(__name__)
 
+LONGEST_LOOK_SECONDS = 3.0
+
 
 def look_again(*, site_id: int, at: datetime) -> Enrollment | None:
     """
@@ -34,19 +38,27 @@ def look_again(*, site_id: int, at: datetime) -> Enrollment | None:
     return enrollment
 
 
-def look_at_changed_cases(*, at: datetime, limit: int) -> int:
+def look_at_changed_cases(*, at: datetime, limit: int, within_seconds: float = LONGEST_LOOK_SECONDS) -> int:
     """
-    Look again at every site whose change no message has brought yet; give their number.
+    Look again at sites whose change no message has brought yet, for so long at most; give how many were looked at.
 
-    One that fails stays for the next sweep, and raises an alarm in time; the others go on.
+    The rest is left to the next sweep: after a thousand changes at once, workers have other work as well. One that
+    fails is left too, and raises an alarm in time; the others go on. Several sweeps side by side share the work.
     """
     sites = list(CaseChange.objects.order_by("site_id").values_list("site_id", flat=True).distinct()[:limit])
+    random.shuffle(sites)
+    looked_at, enough = 0, time.monotonic() + within_seconds
     for site_id in sites:
+        if time.monotonic() > enough:
+            break
+        if not CaseChange.objects.filter(site_id=site_id).exists():
+            continue
+        looked_at += 1
         try:
             look_again(site_id=site_id, at=at)
         except Exception:
             logger.exception("The case of site %s could not be looked at; the next sweep tries again.", site_id)
-    return len(sites)
+    return looked_at
 
 
 def _due_enrollment(site_id: int, *, at: datetime) -> Enrollment | None:

@@ -1,6 +1,7 @@
 """Opening, closing and opening again: which jobs have a case, and what their end means."""
 
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -28,6 +29,21 @@ def test_a_new_job_announces_itself_and_gets_a_case_even_when_the_message_is_los
     assert list(case.installations.all()) == [job]
     assert case.due_at == road.clock.at
     assert not CaseChange.objects.exists()
+
+
+def test_a_sweep_that_took_long_leaves_the_rest_to_the_next(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = [made.installation(road.clock.at) for _ in range(3)]
+    look_again = opening.look_again
+
+    def look_slowly(*, site_id: int, at: datetime) -> Enrollment | None:
+        time.sleep(0.05)
+        return look_again(site_id=site_id, at=at)
+
+    monkeypatch.setattr(opening, "look_again", look_slowly)
+    looked_at = [opening.look_at_changed_cases(at=road.clock.at, limit=10, within_seconds=0.02) for _ in range(4)]
+
+    assert looked_at == [1, 1, 1, 0]
+    assert Enrollment.objects.filter(site__in=[job.site_id for job in jobs]).count() == 3
 
 
 def test_a_case_that_another_worker_opens_in_the_same_moment_is_found(
