@@ -12,7 +12,7 @@ from pathlib import Path
 from core.dates import chicago_day
 from enrollments.facts import Facts
 from enrollments.models import PlanOffer
-from enrollments.start_dates import rescission_end
+from enrollments.start_dates import sure_rescission_end
 from enrollments.states import EnrollmentStatus
 from poa_documents.limits import say_date
 from poa_documents.mails import Attachment, Telling, one_line
@@ -91,7 +91,7 @@ def tell_acceptance(
 ) -> Telling:
     """`documents` has an entry for each document of the plan: its PDF, or None where it cannot be attached."""
     words = phrases_in(language, PHRASES_FILE)[MailKind.PLAN_ACCEPTED]
-    rescind_by = rescission_end(chicago_day(accepted_at))
+    rescind_by = sure_rescission_end(chicago_day(accepted_at))
     can_rescind = chicago_day(now) <= rescind_by
     values = {
         "address": one_line(address, longest=200),

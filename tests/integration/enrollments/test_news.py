@@ -11,7 +11,7 @@ from core.actors import Actor
 from core.dates import chicago_day
 from enrollments.actions import announcing, opening, stopping, telling
 from enrollments.models import AdvanceNotice, Enrollment
-from enrollments.start_dates import rescission_end
+from enrollments.start_dates import sure_rescission_end
 from enrollments.states import EnrollmentStatus, HoldCode
 from enrollments.steps import Waiting
 from installations.actions import correct_contact
@@ -105,7 +105,7 @@ def test_the_acceptance_names_the_last_day_to_cancel_and_whom_to_call(road: Road
     message = news()[-1]
     assert case.accepted_at is not None
     assert case.accepted_offer is not None
-    last_day = say_date(rescission_end(chicago_day(case.accepted_at)), "en")
+    last_day = say_date(sure_rescission_end(chicago_day(case.accepted_at)), "en")
     for part in (message.body, message.alternatives[0][0]):
         text = str(part)
         assert last_day in text
