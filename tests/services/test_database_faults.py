@@ -126,9 +126,9 @@ def test_P3_a_transaction_that_is_broken_off_is_repeated_and_no_call_is(
     house: House, patient_database: None, break_off: Callable[[House, Enrollment], AbstractContextManager[None]]
 ) -> None:
     case = house.ready_case()
-    house.light.order_fault("accept", "delay", seconds=4, account_uuid=str(case.light_account_uuid))
+    house.light.order_fault("accept", "delay", seconds=8, account_uuid=str(case.light_account_uuid))
     house.report_pto(case)
-    house.until(lambda: house.acceptances_of(case), "Light holds the acceptance")
+    house.until(lambda: house.acceptances_of(case), "Light holds the acceptance", is_checked=False)
     logged = house.listen()
 
     with break_off(house, case):

@@ -136,9 +136,10 @@ def test_Q4_worker_killed_after_the_commit_and_before_the_queue_heard_of_it(hous
             house.kill(worker)
     calls_before = len(house.light.requests())
 
+    house.start(*WORKERS)
+    house.until_finalized(case)
     logged = house.listen()
     house.send(TaskName.ADVANCE_ENROLLMENT, enrollment_id=case.pk)
-    house.start(*WORKERS)
     house.until(lambda: logged("not due"), "the message that came again is worked off")
 
     house.until_finalized(case)
