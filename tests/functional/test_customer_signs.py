@@ -134,7 +134,7 @@ def test_she_goes_back_to_her_drawing_and_finds_it_there(live_server: LiveServer
     desk.click("text=Change my signature")
 
     assert desk.locator("#kind-drawn").is_checked()
-    assert desk.evaluate(
+    desk.wait_for_function(
         "(c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v > 0))"
         "(document.querySelector('canvas'))"
     )

@@ -237,15 +237,16 @@ def test_a_revoked_certificate_seals_nothing_more_but_what_it_sealed_counts(
 def test_what_is_said_of_the_authority_of_time_stamps_is_carried_too(
     issuer: Issuer, settings: Any, tmp_path: Path
 ) -> None:
+    at = datetime.now(tz=UTC)  # the authority stamps with the time of the test, not of its import
     with time_stamping_authority(certified_by=issuer.certify_authority) as authority:
         settings.POA_SEAL_TIMESTAMP_URL = authority.url
         file = tmp_path / "roots.pem"
         file.write_bytes(issuer.certificate.public_bytes(Encoding.PEM))
         settings.POA_SEAL_TIMESTAMP_CA_FILE = str(file)
-        signed_poa(at=NOW)
-        assert actions.ask_issuers(at=NOW + timedelta(minutes=1)) == AskOutcome.KEPT
+        signed_poa(at=at)
+        assert actions.ask_issuers(at=at + timedelta(minutes=1)) == AskOutcome.KEPT
 
-        poa = signed_poa(at=NOW + timedelta(minutes=2))
+        poa = signed_poa(at=at + timedelta(minutes=2))
 
     assert set(IssuersAnswer.objects.values_list("certificate_sha256", flat=True)) == {
         seal_key(settings).fingerprint,
