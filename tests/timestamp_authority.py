@@ -1,10 +1,9 @@
 """A time-stamping authority on this machine: real HTTP, real RFC 3161 answers, and faults to order."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from asn1crypto import keys as asn1_keys
 from asn1crypto import tsp
@@ -14,6 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.sign.timestamps.dummy_client import DummyTimeStamper
+
+from tests.loopback import served
 
 Certify = Callable[[rsa.RSAPrivateKey], x509.Certificate]
 
@@ -86,13 +87,5 @@ def time_stamping_authority(
         def log_message(self, *_parts: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    authority.url = f"http://127.0.0.1:{server.server_address[1]}/"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
+    with served(Handler) as authority.url:
         yield authority
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
