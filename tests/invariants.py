@@ -123,7 +123,23 @@ def no_acceptance_without_authority(seen: Seen) -> Iterator[str]:
         )
         if not poas.exists():
             yield f"write {write.pk} was made before anything was signed"
+    yield from _acceptances_against_the_customer()
     yield from _acceptances_nobody_recorded(seen)
+
+
+def _acceptances_against_the_customer() -> Iterator[str]:
+    """Sent while he still had time to object, while he had put it on hold, or while he was reported dead or unable."""
+    for attempt in AcceptAttempt.objects.select_related("write", "enrollment"):
+        sent_at, case = attempt.write.opened_at, attempt.enrollment
+        told = case.notices.filter(poa=attempt.poa_id, given_at__lte=sent_at).last()
+        if told is not None and sent_at < told.until:
+            yield f"attempt {attempt.pk} was sent before its notice was over"
+        said = case.events.filter(name__in=["customer_held", "customer_resumed"], at__lt=sent_at).last()
+        if said is not None and said.name == "customer_held":
+            yield f"attempt {attempt.pk} was sent while the customer had it on hold"
+        stopped = case.customer.stop_signals.filter(recorded_at__lt=sent_at).exclude(ended_at__lte=sent_at)
+        if stopped.exists():
+            yield f"attempt {attempt.pk} was sent while the customer was reported dead or unable to decide"
 
 
 def _acceptances_nobody_recorded(seen: Seen) -> Iterator[str]:

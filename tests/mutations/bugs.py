@@ -9,6 +9,7 @@ READING_LAG = "tests/integration/faults/test_reading_lag.py"
 REMOTE = "tests/integration/faults/test_remote.py"
 DATES = "tests/integration/faults/test_dates.py"
 DECISION = "tests/unit/enrollments/test_decision.py"
+NOTICES = "tests/unit/enrollments/test_notices.py"
 OFFERS = "tests/unit/enrollments/test_offers.py"
 STARTS = "tests/unit/enrollments/test_start_dates.py"
 POA_GUARDS = "tests/unit/poa_documents/test_guards.py"
@@ -66,6 +67,24 @@ BUGS: tuple[Bug, ...] = (
         new="",
         why="A plan is accepted although the document that proves the authority is gone.",
         noticed_by=(f"{BAD_MOMENTS}::test_nothing_is_accepted_under_a_document_that_is_lost_or_altered",),
+    ),
+    Bug(
+        name="a-notice-is-not-waited-for",
+        invariant="I1",
+        file="enrollments/decision.py",
+        old="    if notice is not None and now < notice.until:\n",
+        new="    if notice is not None and now < notice.until and not notice.is_sent:\n",
+        why="A plan is accepted while the customer was told that he may still object.",
+        noticed_by=(f"{NOTICES}::test_nothing_is_accepted_while_the_notice_runs",),
+    ),
+    Bug(
+        name="the-customers-hold-is-overlooked",
+        invariant="I1",
+        file="enrollments/decision.py",
+        old="    if facts.held_by_customer_since is not None:\n        return Wait(\n",
+        new="    if facts.held_by_customer_since is not None and facts.held_by_customer_since > now:\n        return Wait(\n",
+        why="The customer presses “hold”, and the plan is accepted all the same.",
+        noticed_by=(f"{NOTICES}::test_while_the_customer_holds_it_nothing_is_asked_for_or_accepted",),
     ),
     Bug(
         name="not-shown-at-once-means-not-done",

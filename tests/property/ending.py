@@ -11,7 +11,7 @@ from enrollments.models import Difference, Enrollment, Hold, LightWrite, Pause, 
 from enrollments.states import UNSETTLED_WRITE_STATUSES, DifferenceKind, EnrollmentStatus, HoldCode
 from enrollments.steps import CONSENT_HOLDS
 from installations.states import InstallationStatus
-from poa_documents.models import PoaDocument
+from poa_documents.models import PoaDocument, StopSignal
 from tests.integration.enrollments.road import OFFICE, Road
 from tests.invariants import acceptances_unlike
 from tests.property.surroundings import Shelf
@@ -71,6 +71,8 @@ def _let_time_pass(cases: "Cases") -> None:
     for leap in TO_THE_END:
         cases.road.pass_time(leap)
         cases.sweep()
+        if notice_days := cases.road.policy.notice_days:
+            cases.live(timedelta(days=notice_days + 2))
 
 
 def _let_doubt_end(cases: "Cases") -> None:
@@ -141,12 +143,14 @@ def _help(cases: "Cases") -> None:
         holding.release_writes(by=OFFICE, at=at)
     cases.prices_move("1")
     for number, job in enumerate(cases.jobs):
-        job.refresh_from_db()
         case = opening.look_again(site_id=job.site_id, at=at)
-        if case is None or case.status != EnrollmentStatus.OPEN or job.status == InstallationStatus.CANCELLED:
+        if case is None or case.status != EnrollmentStatus.OPEN or not _is_anything_to_go_live(case):
             continue
         cases.credit_freezes_or_thaws(number, "unfreeze_credit")
         cases.light_shows_another_status(number, None)
+        for signal in StopSignal.objects.filter(customer=case.customer_id, ended_at=None):
+            cases.end_stop_signal(signal)
+        cases.customer_holds_it_or_lets_it_go_on(number, goes_on=True)
         cases.customer_signs(number, "roomy", 1)
         for hold in case.holds.filter(released_at=None).exclude(code__in=CONSENT_HOLDS):
             stopping.release_hold(hold_id=hold.pk, reason="Looked into it.", by=OFFICE, at=at)
@@ -155,6 +159,11 @@ def _help(cases: "Cases") -> None:
         cases.go_live_is_reported(number, OFFICE, 0, 1)
         cases.go_live_is_looked_at_again(number, "confirm")
     cases.live(timedelta(hours=3))
+
+
+def _is_anything_to_go_live(case: Enrollment) -> bool:
+    """One job may be canceled and another one at the same site go on."""
+    return case.installations.exclude(status=InstallationStatus.CANCELLED).exists()
 
 
 def _every_case_that_was_helped_has_arrived_or_is_held(cases: "Cases") -> None:

@@ -8,6 +8,7 @@ days later, or loses it. After every step every promise is checked.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -22,11 +23,13 @@ from core.actors import Actor
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
 from core.queue import TaskName
-from enrollments.actions import attesting, confirming, holding, opening, settling, stopping
+from enrollments import offers
+from enrollments.actions import announcing, attesting, confirming, holding, opening, settling, stopping
 from enrollments.actions.recovering import take_over
+from enrollments.facts import offered_plan
 from enrollments.light.errors import LightError
 from enrollments.light.events import KnownEvent
-from enrollments.models import Enrollment, Hold, Pause, SystemHold, WebhookDelivery
+from enrollments.models import AcceptAttempt, AdvanceNotice, Enrollment, Hold, Pause, SystemHold, WebhookDelivery
 from enrollments.webhooks.views import receive
 from installations import actions as installation_actions
 from installations.guards import ReportNotCurrent
@@ -34,7 +37,7 @@ from installations.models import Customer, GoLiveReport, GoLiveSource, HardwareK
 from installations.states import CURRENT_REPORT_STATUSES, InstallationStatus
 from poa_documents import actions as poa_actions
 from poa_documents.guards import AuthorityMissing
-from poa_documents.models import PlanPromise, PoaDocument, SignatureKind
+from poa_documents.models import PlanPromise, PoaDocument, SignatureKind, StopKind, StopSignal
 from poa_documents.states import PoaStatus
 from simulator.remote_control import ControlRefused
 from simulator.server import RunningSimulator
@@ -90,6 +93,8 @@ REFUSALS = (
     ReportNotCurrent,
     AuthorityMissing,
     LightError,
+    announcing.NothingToHold,
+    announcing.NotOnHold,
     attesting.WrongAccount,
     holding.NothingHeld,
     holding.NotReconciled,
@@ -99,6 +104,8 @@ REFUSALS = (
     stopping.NotPaused,
     poa_actions.UnsignedPoaExists,
     poa_actions.CustomerNotAtSite,
+    poa_actions.StopEnded,
+    poa_actions.StopKnown,
 )
 """What a person is told who comes too late or asks for too much: an answer, and nothing has changed."""
 
@@ -133,9 +140,10 @@ class Cases(RuleBasedStateMachine):
     @initialize(
         dialect=st.sampled_from(sorted(pair.name for pair in DIALECT_PAIRS)),
         stages=st.lists(st.sampled_from(STAGES), min_size=3, max_size=3),
+        notice_days=st.sampled_from([0, 0, 3]),
         everybody_helps=st.booleans(),
     )
-    def open_cases(self, dialect: str, stages: list[str], *, everybody_helps: bool) -> None:
+    def open_cases(self, dialect: str, stages: list[str], notice_days: int, *, everybody_helps: bool) -> None:
         self._undo = database_to_be_undone()
         self._undo.__enter__()
         Cases.current = self
@@ -156,6 +164,9 @@ class Cases(RuleBasedStateMachine):
         self.jobs = self.jobs_at_start
         for number, stage in enumerate(stages):
             self._bring_to(number, stage)
+        self._attempts_at_start = set(AcceptAttempt.objects.values_list("pk", flat=True))
+        self.road.policy = replace(self.road.policy, notice_days=notice_days)
+        self.road.start_client_anew()
         self.queue.take_committed()
 
     def _bring_to(self, number: int, stage: str) -> None:
@@ -218,6 +229,29 @@ class Cases(RuleBasedStateMachine):
             say_no = {"revoke": poa_actions.revoke_poa, "decline": poa_actions.decline_poa}[what]
             with suppress(*REFUSALS):
                 say_no(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=self.road.clock.at)
+
+    @rule(number=which_case, goes_on=st.booleans())
+    def customer_holds_it_or_lets_it_go_on(self, number: int, *, goes_on: bool) -> None:
+        case = self._case(number)
+        if case is not None:
+            say = announcing.resume_for_customer if goes_on else announcing.hold_for_customer
+            with suppress(*REFUSALS):
+                say(enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=self.road.clock.at)
+
+    @rule(number=which_case, kind=st.sampled_from(StopKind), is_over=st.booleans())
+    def somebody_reports_a_death_or_incapacity(self, number: int, kind: StopKind, *, is_over: bool) -> None:
+        customer_id, at = self._job(number).customer_id, self.road.clock.at
+        with suppress(*REFUSALS):
+            signal = poa_actions.record_stop_signal(
+                customer_id=customer_id, kind=kind, source="His daughter called.", by=OFFICE, at=at
+            )
+            if is_over:
+                self.end_stop_signal(signal)
+
+    def end_stop_signal(self, signal: StopSignal) -> None:
+        poa_actions.end_stop_signal(
+            signal_id=signal.pk, decision="It was his namesake.", by=OFFICE, at=self.road.clock.at
+        )
 
     @rule(
         number=which_case,
@@ -502,7 +536,9 @@ class Cases(RuleBasedStateMachine):
     @rule(
         number=which_case,
         call=st.sampled_from(CALLS),
-        what=st.sampled_from(["revoke", "pause", "stop", "withdraw", "close", "midnight", "messages", "sweep"]),
+        what=st.sampled_from(
+            ["revoke", "hold", "death", "pause", "stop", "withdraw", "close", "midnight", "messages", "sweep"]
+        ),
     )
     def something_happens_during_a_call(self, number: int, call: str, what: str) -> None:
         """It happens after the call was recorded and before it is sent, and a second worker comes as well."""
@@ -511,6 +547,8 @@ class Cases(RuleBasedStateMachine):
             return
         meanwhile: dict[str, Callable[[], object]] = {
             "revoke": lambda: self.customer_says_no(number, "revoke"),
+            "hold": lambda: self.customer_holds_it_or_lets_it_go_on(number, goes_on=False),
+            "death": lambda: self.somebody_reports_a_death_or_incapacity(number, StopKind.DECEASED, is_over=False),
             "pause": lambda: self.office_pauses_or_resumes("one group"),
             "stop": lambda: self.operations_stop_all_writes_or_release_them("stop"),
             "withdraw": lambda: self.go_live_is_looked_at_again(number, "withdraw"),
@@ -665,6 +703,19 @@ class Cases(RuleBasedStateMachine):
         self._requests_seen = len(requests)
         before, self._stopped_writes = self._stopped_writes, self._what_is_stopped()
         assert not sent & before & self._stopped_writes
+
+    @invariant()
+    def nothing_is_accepted_before_its_notice_is_over(self) -> None:
+        """Where the office gives notice: under the same signature, no earlier than it said, and no worse."""
+        if not self.road.policy.notice_days:
+            return
+        attempts = AcceptAttempt.objects.exclude(pk__in=self._attempts_at_start)
+        for attempt in attempts.select_related("write", "offer"):
+            given = AdvanceNotice.objects.filter(enrollment=attempt.enrollment_id, poa=attempt.poa_id)
+            notice = given.filter(given_at__lte=attempt.write.opened_at).last()
+            assert notice is not None, attempt
+            assert notice.until <= attempt.write.opened_at, (notice, attempt)
+            assert offers.is_no_worse(offered_plan(attempt.offer), than=offered_plan(notice.offer)), (notice, attempt)
 
     def _what_is_stopped(self) -> frozenset[str]:
         if SystemHold.objects.filter(ended_at=None).exists():

@@ -15,7 +15,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.db import transaction
 
+from core.actors import Actor
 from core.models import CaseChange
+from enrollments.actions.moving import note
 from enrollments.models import (
     AcceptAttempt,
     Enrollment,
@@ -26,7 +28,7 @@ from enrollments.models import (
 )
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
 from installations.models import GoLiveReport, KeptProof
-from poa_documents.models import ConsentRecord, EvidenceEntry, PoaDocument, Statement
+from poa_documents.models import ConsentRecord, EvidenceEntry, PoaDocument, Statement, StopKind
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair
 from tests.integration.enrollments.road import Road
 from tests.invariants import CHECKS, broken_invariants
@@ -124,6 +126,30 @@ def offer_for_another_meter(records: Records) -> None:
 
 def accept_what_nobody_recorded(records: Records) -> None:
     records.acceptances[0]["plan_uuid"] = str(uuid4())
+
+
+def accept_before_the_notice_is_over(records: Records) -> None:
+    attempt = records.attempt
+    sent_at = attempt.write.opened_at
+    records.case.notices.create(
+        poa=attempt.poa,
+        offer=attempt.offer,
+        start_date=attempt.service_start_date,
+        given_at=sent_at - timedelta(days=1),
+        until=sent_at + timedelta(seconds=1),
+    )
+
+
+def accept_what_the_customer_holds(records: Records) -> None:
+    held_at = records.attempt.write.opened_at - timedelta(hours=1)
+    note(records.case, "customer_held", by=Actor.customer(records.case.customer_id), at=held_at)
+
+
+def accept_for_one_reported_dead(records: Records) -> None:
+    reported_at = records.attempt.write.opened_at - timedelta(hours=1)
+    records.case.customer.stop_signals.create(
+        kind=StopKind.DECEASED, source="His son called.", received_at=reported_at, recorded_at=reported_at
+    )
 
 
 def count_a_use_too_many(records: Records) -> None:
@@ -260,6 +286,9 @@ BREACHES: list[tuple[str, Callable[[Records], None]]] = [
     ("I1", forget_the_attestation),
     ("I1", offer_for_another_meter),
     ("I1", accept_what_nobody_recorded),
+    ("I1", accept_before_the_notice_is_over),
+    ("I1", accept_what_the_customer_holds),
+    ("I1", accept_for_one_reported_dead),
     ("I2", count_a_use_too_many),
     ("I2", accept_twice_at_light),
     ("I3", raise_the_price),
