@@ -82,7 +82,7 @@ BUGS: tuple[Bug, ...] = (
         invariant="I1",
         file="enrollments/decision.py",
         old="    if facts.held_by_customer_since is not None:\n        return Wait(\n",
-        new="    if facts.held_by_customer_since is not None and facts.held_by_customer_since > now:\n        return Wait(\n",
+        new="    if facts.held_by_customer_since == now:\n        return Wait(\n",
         why="The customer presses “hold”, and the plan is accepted all the same.",
         noticed_by=(f"{NOTICES}::test_while_the_customer_holds_it_nothing_is_asked_for_or_accepted",),
     ),
