@@ -416,7 +416,8 @@ def _after_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step | Non
     account = _known_account(facts)
     poa = facts.authority
     why_not = _stopped_after_acceptance(poa, facts) if poa is not None else ""
-    if why_not and HoldCode.REVOKED_AFTER_ACCEPTANCE not in facts.settled_codes:
+    stands = poa is not None and bool(poa.stopped_because)  # shown whatever was released: only its own end settles it
+    if why_not and (stands or HoldCode.REVOKED_AFTER_ACCEPTANCE not in facts.settled_codes):
         return Hold(
             HoldCode.REVOKED_AFTER_ACCEPTANCE,
             HoldOwner.OFFICE,
@@ -440,9 +441,10 @@ def _after_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step | Non
 
 def _stopped_after_acceptance(poa: AuthorityFacts, facts: Facts) -> str:
     if poa.stopped_because or poa.status == PoaStatus.CEASED:
+        last = " It comes back for as long as the stop signal stands." if poa.stopped_because else ""
         return (
             f"After the plan was accepted: {poa.stopped_because or poa.ended_because} Ask whoever decides now whether "
-            f"it is to be canceled at Light before {facts.accepted_start}, then release the hold."
+            f"it is to be canceled at Light before {facts.accepted_start}, then release the hold.{last}"
         )
     if poa.status == PoaStatus.SUSPENDED:
         return (

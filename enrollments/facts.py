@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from django.db.models import Max
+
 from core.dates import chicago_day
 from enrollments import stops
 from enrollments.light.payloads import Account, LightStage, missing_prerequisites
@@ -24,7 +26,7 @@ from enrollments.states import (
 from installations.models import GoLiveReport, HardwareKind, Installation
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
 from poa_documents.guards import why_stopped
-from poa_documents.models import CustomerMail, Envelope, MailState, PoaDocument
+from poa_documents.models import CustomerMail, Envelope, MailState, PoaDocument, StopSignal
 from poa_documents.queries import failure_of
 from poa_documents.states import OPEN_STATUSES, PoaStatus
 
@@ -207,14 +209,20 @@ def gather(enrollment: Enrollment) -> Facts:
 
 
 def _settled_codes(holds: list[Hold], poa: PoaDocument | None) -> frozenset[HoldCode]:
-    """Give what a person has looked at; a stop that was looked at settles no revocation or death after it."""
-    ended_at = poa.ended_at if poa is not None and poa.status in {PoaStatus.REVOKED, PoaStatus.CEASED} else None
+    """Give what a person has looked at; a stop that was looked at settles none that came after it."""
+    stopped_at = _last_stopped_at(poa) if poa is not None else None
     return frozenset(
         HoldCode(hold.code)
         for hold in holds
         if hold.released_at is not None
-        and not (hold.code == HoldCode.REVOKED_AFTER_ACCEPTANCE and ended_at is not None and hold.since < ended_at)
+        and not (hold.code == HoldCode.REVOKED_AFTER_ACCEPTANCE and stopped_at is not None and hold.since < stopped_at)
     )
+
+
+def _last_stopped_at(poa: PoaDocument) -> datetime | None:
+    ended_at = poa.ended_at if poa.status in {PoaStatus.REVOKED, PoaStatus.CEASED} else None
+    reported_at = StopSignal.objects.filter(customer_id=poa.customer_id).aggregate(last=Max("recorded_at"))["last"]
+    return max((moment for moment in (ended_at, reported_at) if moment is not None), default=None)
 
 
 def _why_mail_comes_back(enrollment: Enrollment) -> str:

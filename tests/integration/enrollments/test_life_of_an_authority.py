@@ -9,6 +9,7 @@ from core.actors import Actor
 from core.dates import chicago_midnight
 from enrollments.actions import opening, stopping
 from enrollments.models import AcceptAttempt, Enrollment, Hold, LightWrite
+from enrollments.queries import QueueChoice, QueuePart, cases_of
 from enrollments.states import HoldCode, HoldOwner
 from enrollments.steps import Waiting
 from installations import actions as installation_actions
@@ -18,7 +19,7 @@ from poa_documents.states import PoaStatus
 from tests.contract.dialects import REFERENCE
 from tests.factories import installations as made
 from tests.integration.enrollments.road import OFFICE, Road, roomy_promise
-from tests.integration.faults.journey import calls, ready_to_accept
+from tests.integration.faults.journey import ARRIVED, calls, ready_to_accept, release
 
 pytestmark = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
 
@@ -133,6 +134,86 @@ def test_a_death_after_the_acceptance_goes_to_the_office_and_nothing_more_is_sen
     assert "whoever decides now" in hold.because
     assert calls(road, "finalize") == finalized
     assert poa_of(case).status == PoaStatus.CEASED
+
+
+def accepted_and_stopped(road: Road, kind: StopKind, *, uses: int = 1) -> tuple[Enrollment, StopSignal]:
+    """A plan is accepted, not finished yet, and a report holds the case."""
+    road.simulator.control.order_fault("finalize", "drop_before")
+    case = road.case(signed=False)
+    road.sign(case.installations.get(), uses=uses)
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(hours=1), until=lambda: AcceptAttempt.objects.filter(succeeded=True).exists())
+    assert len(road.acceptances_of(case)) == 1
+    signal = report(kind)(road, case)
+    assert isinstance(signal, StopSignal)
+    road.live(case, timedelta(hours=2))
+    assert open_hold(case).code == HoldCode.REVOKED_AFTER_ACCEPTANCE
+    return case, signal
+
+
+def end(road: Road, signal: StopSignal) -> None:
+    poa_actions.end_stop_signal(signal_id=signal.pk, decision="It was a mistake.", by=OFFICE, at=road.clock.at)
+
+
+def queued(case: Enrollment) -> str:
+    return cases_of(QueueChoice(QueuePart.HELD)).get(pk=case.pk).hold_because  # type: ignore[attr-defined, no-any-return]
+
+
+@pytest.mark.parametrize("kind", StopKind)
+def test_a_case_stays_on_the_queue_for_as_long_as_the_report_stands_whatever_is_released(
+    road: Road, kind: StopKind
+) -> None:
+    case, _signal = accepted_and_stopped(road, kind)
+    finalized = calls(road, "finalize")
+
+    release(road, case, reason="Her son was asked.")
+    road.live(case, timedelta(days=2))
+
+    assert open_hold(case).code == HoldCode.REVOKED_AFTER_ACCEPTANCE
+    assert "end the stop signal" in queued(case)
+    assert calls(road, "finalize") == finalized
+
+
+@pytest.mark.parametrize("later", StopKind)
+def test_a_release_for_one_report_does_not_cover_a_later_one(road: Road, later: StopKind) -> None:
+    case, earlier = accepted_and_stopped(road, StopKind.INCAPACITATED)
+    end(road, earlier)
+    release(road, case, reason="She can decide after all.")
+    road.pass_time(timedelta(minutes=1))
+    report(later)(road, case)
+
+    road.run(case)
+
+    assert open_hold(case).code == HoldCode.REVOKED_AFTER_ACCEPTANCE
+    assert ("died" in queued(case)) == (later == StopKind.DECEASED)
+
+
+def test_what_a_later_report_suspended_is_shown_even_when_that_report_has_ended(road: Road) -> None:
+    case, earlier = accepted_and_stopped(road, StopKind.INCAPACITATED, uses=2)
+    end(road, earlier)
+    poa_actions.resume_poa(poa_id=poa_of(case).pk, reason="She can decide.", by=OFFICE, at=road.clock.at)
+    release(road, case, reason="She can decide after all.")
+    road.pass_time(timedelta(minutes=1))
+    later = report(StopKind.INCAPACITATED)(road, case)
+    assert isinstance(later, StopSignal)
+    end(road, later)
+
+    road.run(case)
+
+    assert "suspended after the plan was accepted" in open_hold(case).because
+
+
+def test_after_the_report_has_ended_a_release_lets_the_enrollment_be_finished(road: Road) -> None:
+    case, signal = accepted_and_stopped(road, StopKind.INCAPACITATED)
+
+    end(road, signal)
+    release(road, case, reason="She can decide after all.")
+    road.live(case, timedelta(days=1))
+
+    assert not case.holds.filter(released_at__isnull=True).exists()
+    assert case.status in ARRIVED
 
 
 def test_a_superseded_authority_gives_way_to_the_newer_one(road: Road) -> None:

@@ -402,6 +402,19 @@ def test_a_revocation_after_the_acceptance_goes_to_the_office_and_is_never_final
     assert isinstance(next_step(acknowledged), Wait)
 
 
+def test_a_report_that_stands_is_shown_after_the_acceptance_whatever_was_released() -> None:
+    reported = replace(
+        ACCEPTED, authority=replace(AUTHORITY, stopped_because="It was reported that the customer died.")
+    )
+
+    released = replace(reported, settled_codes=frozenset({HoldCode.REVOKED_AFTER_ACCEPTANCE}))
+
+    step = next_step(released)
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.REVOKED_AFTER_ACCEPTANCE
+    assert "for as long as the stop signal stands" in step.because
+
+
 def test_a_go_live_withdrawn_after_the_acceptance_goes_to_the_office() -> None:
     step = next_step(replace(ACCEPTED, go_live=NOT_LIVE))
 
