@@ -18,7 +18,15 @@ from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note, take_move
 from enrollments.actions.stopping import end_holds, make_due, place_hold, suspend_authority
 from enrollments.actions.telling import owe_news
-from enrollments.actions.writing import Tools, back_off, close_done, close_not_done, hold_code_for, lose_answer
+from enrollments.actions.writing import (
+    Tools,
+    back_off,
+    close_done,
+    close_not_done,
+    close_without_trace,
+    hold_code_for,
+    lose_answer,
+)
 from enrollments.light.dialect import Dialect
 from enrollments.light.errors import LightError, NotReached
 from enrollments.light.payloads import Account, LightStage, derive_stage
@@ -203,7 +211,7 @@ def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> No
                 confirming.attest(enrollment, PoaDocument.objects.get(pk=current.request["poa"]), at=at)
                 close_done(current, answer={}, outcome="The account shows our attestation.", at=at)
             case _ if step.is_last_reading:
-                close_not_done(current.pk, outcome="The account does not show it.", at=at)
+                close_without_trace(current.pk, outcome="The account does not show it.", at=at)
         _follow(enrollment, account, at=at)
 
     settle()

@@ -153,8 +153,10 @@ def call(write: LightWrite, step: Step, send: Callable[[Callable[[], None]], Ans
     except Conflict as conflict:
         if write.kind == WriteKind.CREATE_ACCOUNT:
             close_refused(write.pk, outcome=_words(conflict), code=HoldCode.ACCOUNT_UNCLEAR, at=clock.now())
+        elif write.kind == WriteKind.REQUEST_PLANS:  # never "done before": the account has nothing to tell
+            close_refused(write.pk, outcome=_words(conflict), code=hold_code_for(conflict), at=clock.now())
         else:  # "done before" and "not possible now" look alike: the account tells which
-            lose_answer(write.pk, outcome=_words(conflict), at=clock.now())
+            lose_answer(write.pk, outcome=_words(conflict), code=hold_code_for(conflict), at=clock.now())
         raise CallFailed(str(conflict)) from conflict
     except (Refused, Unauthorized) as refusal:
         close_refused(write.pk, outcome=_words(refusal), code=hold_code_for(refusal), at=clock.now())
@@ -181,19 +183,25 @@ def close_done(
     write.closed_at = at
     write.answer = redact(answer)
     write.outcome = outcome
+    write.hold_code = ""
     write.save()
     note(write.enrollment, f"done_{write.kind.lower()}", by=LIGHT, at=at, reason=outcome, details=details)
 
 
 @repeatable
-def lose_answer(write_id: int, *, outcome: str, at: datetime) -> None:
-    """Mark a write as in doubt, unless somebody has settled it meanwhile."""
+def lose_answer(write_id: int, *, outcome: str, at: datetime, code: HoldCode | None = None) -> None:
+    """
+    Mark a write as in doubt, unless somebody has settled it meanwhile.
+
+    `code` says that Light refused it, unless it was done before: should the account not show it, `outcome` is why.
+    """
     write = _lock_write(write_id)
     if write.status != WriteStatus.OPEN:
         return
     write.status = WriteStatus.IN_DOUBT
     write.doubt_since = at
     write.outcome = outcome
+    write.hold_code = code or ""
     write.save()
     if write.kind == WriteKind.ACCEPT_PLAN:
         take_move(write.enrollment, "lose_answer", by=SYSTEM, at=at, reason=outcome)
@@ -215,8 +223,19 @@ def close_refused(write_id: int, *, outcome: str, code: HoldCode, at: datetime) 
 def close_not_done(write_id: int, *, outcome: str, at: datetime) -> None:
     """Close a write that shows not to have happened."""
     write = _lock_write(write_id)
+    write.hold_code = ""
     if write.status in UNSETTLED_WRITE_STATUSES:
         _close_as_not_done(write, WriteStatus.NOT_DONE, outcome=outcome, at=at)
+
+
+@repeatable
+def close_without_trace(write_id: int, *, outcome: str, at: datetime) -> None:
+    """Close a doubtful write that the account does not show: as refused, with Light's words, where it gave any."""
+    write = _lock_write(write_id)
+    if write.hold_code:
+        close_refused(write_id, outcome=write.outcome, code=HoldCode(write.hold_code), at=at)
+    else:
+        close_not_done(write_id, outcome=outcome, at=at)
 
 
 @repeatable

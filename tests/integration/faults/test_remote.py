@@ -316,6 +316,48 @@ def test_a_call_with_a_refused_field_goes_to_the_office_with_lights_words(road: 
     assert_accepted_once(road, case)
 
 
+@in_one_dialect
+@pytest.mark.cell("L12")
+@pytest.mark.parametrize("operation", ["request_plans", "finalize"])
+def test_a_call_that_is_not_possible_now_goes_to_the_office_with_lights_words(road: Road, operation: str) -> None:
+    road.simulator.control.order_fault(operation, "conflict")
+    case = road.case()
+
+    walk(road, case, span=timedelta(days=3))
+
+    hold = open_hold(case)
+    assert hold is not None
+    assert (hold.code, hold.owner) == (HoldCode.REFUSED_BY_LIGHT, HoldOwner.OFFICE)
+    assert "(409)" in hold.because
+    assert "Refused on order" in hold.because
+    assert "release the hold" in hold.because
+    assert calls(road, operation) == 1
+    release(road, case)
+    walk(road, case)
+    assert_accepted_once(road, case)
+
+
+@in_one_dialect
+@pytest.mark.cell("L11")
+def test_a_finalize_that_was_done_before_is_no_refusal(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    road.simulator.control.set_dialect(finalize_repeat="conflict")
+    finalize = road.light.finalize
+
+    def sent_twice_below_us(*args: Any, **kwargs: Any) -> Any:
+        finalize(*args, **kwargs)
+        return finalize(*args, **kwargs)
+
+    monkeypatch.setattr(road.light, "finalize", sent_twice_below_us)
+    case = road.case()
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+    write = LightWrite.objects.get(kind=WriteKind.FINALIZE)
+    assert (write.status, write.hold_code) == (WriteStatus.DONE, "")
+    assert open_hold(case) is None
+
+
 # What Light says that we did not expect: L16 to L20
 
 
