@@ -6,10 +6,11 @@ Source: Prometheus, exposition formats, text format 0.0.4.
 
 import hmac
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from http import HTTPStatus
+from itertools import chain
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -17,8 +18,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from core import clock
+from core.dates import chicago_day
+from enrollments import queries
 from enrollments.alarms import AlarmCode, Numbers, alarms
 from enrollments.measures import measure
+from enrollments.models import WebhookSender
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -45,7 +49,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
             "Send METRICS_TOKEN as a bearer token.\n", status=HTTPStatus.FORBIDDEN, content_type="text/plain"
         )
     now = clock.now()
-    return HttpResponse(exposition(gauges(measure(now=now), now=now)), content_type=CONTENT_TYPE)
+    found = chain(gauges(measure(now=now), now=now), [refused_webhooks(chicago_day(now))])
+    return HttpResponse(exposition(found), content_type=CONTENT_TYPE)
 
 
 def _may_read(request: HttpRequest) -> bool:
@@ -111,11 +116,20 @@ def gauges(numbers: Numbers, *, now: datetime) -> Iterator[Gauge]:
         yield Gauge(name, words, (Sample(_seconds(at, now)),) if at else ())
 
 
+def refused_webhooks(today: date) -> Gauge:
+    counts = dict(queries.refused_webhooks(today).values_list("sender", "count"))
+    return Gauge(
+        "switchyard_refused_webhooks_today",
+        "Webhooks with a wrong signature since midnight in Chicago, by the sender whose address they came to.",
+        tuple(Sample(counts.get(sender.value, 0), {"sender": sender.value}) for sender in WebhookSender),
+    )
+
+
 def _seconds(at: datetime | None, now: datetime) -> float:
     return max((now - at).total_seconds(), 0.0) if at else 0.0
 
 
-def exposition(found: Iterator[Gauge]) -> str:
+def exposition(found: Iterable[Gauge]) -> str:
     """Write gauges as text: HELP, TYPE, one line per sample, each ending in a line feed."""
     lines = []
     for gauge in found:

@@ -53,7 +53,7 @@ LINK_FORM = Limit("link-form", most=60, seconds=10 * 60)
 UPLOAD = Limit("upload", most=60, seconds=10 * 60)
 """Forms with a file, of one person."""
 REFUSED_WEBHOOK = Limit("refused-webhook", most=60, seconds=60)
-"""Webhooks with a wrong signature from one address. A right one is always taken."""
+"""Webhooks with a wrong signature from one address, for each sender apart. A right one is always taken."""
 API_STRANGER = Limit("api-stranger", most=60, seconds=60)
 """Calls of the API without a token, or with a wrong one, from one address."""
 

@@ -169,9 +169,9 @@ def failed_deliveries() -> "QuerySet[WebhookDelivery]":
     return WebhookDelivery.objects.filter(failed, settled_at__isnull=True).order_by("received_at")
 
 
-def refused_webhooks(day: date) -> WebhookRefusal | None:
-    """Tell how many webhooks with a wrong signature came on a Chicago day."""
-    return WebhookRefusal.objects.filter(date=day).first()
+def refused_webhooks(day: date) -> "QuerySet[WebhookRefusal]":
+    """Tell how many webhooks with a wrong signature came on a Chicago day, in whose name."""
+    return WebhookRefusal.objects.filter(date=day).order_by("sender")
 
 
 def open_pauses() -> "QuerySet[Pause]":

@@ -11,7 +11,7 @@ from django.db.models import F
 from core.dates import chicago_day
 from core.transactions import repeatable
 from enrollments.light.events import MalformedEvent, parse_event
-from enrollments.models import WebhookDelivery, WebhookRefusal
+from enrollments.models import WebhookDelivery, WebhookRefusal, WebhookSender
 
 LONGEST_HEADER_KEPT = 500
 
@@ -71,11 +71,12 @@ def _execute(statement: str, values: list[Any]) -> None:
 
 
 @repeatable
-def count_refusal(*, reason: str, at: datetime) -> None:
-    """Count a request whose signature is wrong or missing: many of them mean that a secret of ours is old."""
+def count_refusal(*, sender: WebhookSender, reason: str, at: datetime) -> None:
+    """Count a request whose signature is wrong or missing: many of them mean that `sender` has another secret."""
     today, reason = chicago_day(at), reason[:200]
-    WebhookRefusal.objects.bulk_create([WebhookRefusal(date=today, last_at=at)], ignore_conflicts=True)
-    WebhookRefusal.objects.filter(date=today).update(count=F("count") + 1, last_at=at, last_reason=reason)
+    WebhookRefusal.objects.bulk_create([WebhookRefusal(date=today, sender=sender, last_at=at)], ignore_conflicts=True)
+    of_today = WebhookRefusal.objects.filter(date=today, sender=sender)
+    of_today.update(count=F("count") + 1, last_at=at, last_reason=reason)
 
 
 def _event_id(body: bytes) -> str | None:

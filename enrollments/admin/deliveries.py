@@ -69,6 +69,7 @@ class WebhookDeliveryAdmin(RecordAdmin):
 
 @admin.register(WebhookRefusal)
 class WebhookRefusalAdmin(RecordAdmin):
-    """How often somebody without our secret knocked. Many on one day: the secret was changed, or somebody tries."""
+    """How often somebody without our secret knocked. Many on one day: that secret was changed, or somebody tries."""
 
-    list_display = ("date", "count", "last_at", "last_reason")
+    list_display = ("date", "sender", "count", "last_at", "last_reason")
+    list_filter = ("sender",)

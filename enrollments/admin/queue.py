@@ -151,15 +151,14 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
         ),
         _alert(
             "Webhooks refused today",
-            "Wrong signature: Light or the mail provider has another secret, or somebody else knocks. Tell operations.",
+            "Wrong signature: the named sender has another secret, or somebody else knocks. Tell operations.",
             [
                 Cell(
-                    f"{refused.count} today, the last at {moment(refused.last_at)}",
+                    f"{refused.get_sender_display()}: {refused.count} today, the last at {moment(refused.last_at)}",
                     page_of(refused),
                     note=refused.last_reason,
                 )
-                for refused in [queries.refused_webhooks(chicago_day(now))]
-                if refused
+                for refused in queries.refused_webhooks(chicago_day(now))
             ],
             "",
         ),

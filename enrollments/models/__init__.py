@@ -3,7 +3,7 @@
 from enrollments.models.acceptances import AcceptAttempt
 from enrollments.models.cases import Enrollment, EnrollmentEvent
 from enrollments.models.comparisons import DatabasePlace, Difference, ReconciliationRun
-from enrollments.models.deliveries import WebhookDelivery, WebhookRefusal
+from enrollments.models.deliveries import WebhookDelivery, WebhookRefusal, WebhookSender
 from enrollments.models.keeping import (
     DestroyedFile,
     Destruction,
@@ -41,4 +41,5 @@ __all__ = [
     "SystemHold",
     "WebhookDelivery",
     "WebhookRefusal",
+    "WebhookSender",
 ]

@@ -1,4 +1,4 @@
-"""What Light sends by itself."""
+"""What Light sends by itself, and how often somebody pretended to."""
 
 from typing import ClassVar
 
@@ -41,16 +41,36 @@ class WebhookDelivery(models.Model):
         return self.event_name or self.event_key
 
 
-class WebhookRefusal(models.Model):
-    """How many requests with a wrong or missing signature came on one Chicago day. Nothing else of them is kept."""
+class WebhookSender(models.TextChoices):
+    """Who is meant to send webhooks to an address, each with a secret of his own."""
 
-    date = models.DateField(unique=True)
+    LIGHT = "LIGHT", "Light"
+    MAIL = "MAIL", "Mail provider"
+
+
+class WebhookRefusal(models.Model):
+    """
+    How many requests with a wrong or missing signature came to one sender's address on one Chicago day.
+
+    Nothing else of them is kept.
+    """
+
+    date = models.DateField()
+    sender = models.CharField(
+        max_length=10,
+        choices=WebhookSender.choices,
+        default=WebhookSender.LIGHT,
+        help_text="Whose address it came to; who sent it is not known.",
+    )
     count = models.PositiveIntegerField(default=0)
     last_at = models.DateTimeField()
     last_reason = models.CharField(max_length=200)
 
     class Meta:
-        ordering = ("-date",)
+        ordering = ("-date", "sender")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["date", "sender"], name="one_count_of_refusals_per_day_and_sender")
+        ]
 
     def __str__(self) -> str:
-        return f"{self.count} webhooks refused on {self.date}"
+        return f"{self.count} webhooks refused on {self.date} ({self.get_sender_display()})"

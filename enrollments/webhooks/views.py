@@ -17,6 +17,7 @@ from core import clock, rate_limits
 from core.rate_limits import TooOften
 from enrollments.actions.receiving import count_refusal, store_delivery
 from enrollments.light.signatures import SignatureRefused, SignedText, WebhookScheme, verify
+from enrollments.models import WebhookSender
 from poa_documents.actions import store_report
 
 LONGEST_BODY = 1_000_000
@@ -33,7 +34,7 @@ def receive(request: HttpRequest) -> HttpResponse:
     """Take one webhook in. A 2xx promises that it is stored, or was before."""
     at = clock.now()
     scheme = settings.LIGHT_DIALECT.webhook
-    refusal = _refuse(request, scheme, settings.LIGHT_WEBHOOK_SECRETS, setting="LIGHT_WEBHOOK_SECRET", at=at)
+    refusal = _refuse(request, scheme, settings.LIGHT_WEBHOOK_SECRETS, sender=WebhookSender.LIGHT, at=at)
     if refusal is not None:
         return refusal
     secret_headers = NEVER_KEPT | {scheme.header.lower()}
@@ -47,7 +48,7 @@ def receive(request: HttpRequest) -> HttpResponse:
 def receive_mail_report(request: HttpRequest) -> HttpResponse:
     """Take one report of what became of a mail in. A 2xx promises that it is stored, or was before."""
     at = clock.now()
-    refusal = _refuse(request, MAIL_SCHEME, settings.MAIL_WEBHOOK_SECRETS, setting="MAIL_WEBHOOK_SECRET", at=at)
+    refusal = _refuse(request, MAIL_SCHEME, settings.MAIL_WEBHOOK_SECRETS, sender=WebhookSender.MAIL, at=at)
     if refusal is not None:
         return refusal
     store_report(body=request.body, at=at)
@@ -55,21 +56,23 @@ def receive_mail_report(request: HttpRequest) -> HttpResponse:
 
 
 def _refuse(
-    request: HttpRequest, scheme: WebhookScheme, secrets: Sequence[str], *, setting: str, at: datetime
+    request: HttpRequest, scheme: WebhookScheme, secrets: Sequence[str], *, sender: WebhookSender, at: datetime
 ) -> HttpResponse | None:
     """Give the answer to what is too large or not signed right; None for what is to be stored."""
     if not secrets:
-        return _say(f"Webhooks are switched off here: {setting} is empty.", HTTPStatus.SERVICE_UNAVAILABLE)
+        return _say(
+            f"Webhooks are switched off here: {sender.value}_WEBHOOK_SECRET is empty.", HTTPStatus.SERVICE_UNAVAILABLE
+        )
     if _announced_length(request) > LONGEST_BODY:
         return _say(f"The body is larger than {LONGEST_BODY} bytes.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     try:
         verify(scheme=scheme, secrets=secrets, headers=request.headers, body=request.body, now=at)
     except SignatureRefused as refused:
         try:
-            rate_limits.count(rate_limits.REFUSED_WEBHOOK, request.META.get("REMOTE_ADDR", ""))
+            rate_limits.count(rate_limits.REFUSED_WEBHOOK, sender.value, request.META.get("REMOTE_ADDR", ""))
         except TooOften as often:
             return _say_wait(often)
-        count_refusal(reason=str(refused), at=at)
+        count_refusal(sender=sender, reason=str(refused), at=at)
         return _say("The signature is missing or wrong.", HTTPStatus.UNAUTHORIZED)
     return None
 

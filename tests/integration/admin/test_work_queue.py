@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from core.actors import Actor
 from enrollments.actions.holding import hold_writes
 from enrollments.actions.stopping import pause
-from enrollments.models import WebhookDelivery, WebhookRefusal
+from enrollments.models import WebhookDelivery, WebhookRefusal, WebhookSender
 from enrollments.states import HoldCode, HoldOwner
 from poa_documents.models import CustomerMail, PoaDocument
 from tests.factories.cases import case, case_waiting_for_signature, held_case
@@ -184,11 +184,15 @@ def test_the_page_has_one_main_landmark_and_a_way_to_skip_to_it(office_client: C
 
 def test_webhooks_with_a_wrong_signature_today_are_shown(office_client: Client) -> None:
     WebhookRefusal.objects.create(date=AT.date(), count=7, last_at=AT, last_reason="The signature is wrong.")
+    WebhookRefusal.objects.create(
+        date=AT.date(), sender=WebhookSender.MAIL, count=5, last_at=AT, last_reason="The signature is missing."
+    )
     WebhookRefusal.objects.create(date=AT.date() - timedelta(days=1), count=99, last_at=AT, last_reason="Old.")
 
     page = front_page(office_client)
 
-    assert "7 today" in page
+    assert "Light: 7 today" in page
+    assert "Mail provider: 5 today" in page
     assert "99 today" not in page
 
 

@@ -341,6 +341,27 @@ def test_wrong_signatures_are_counted_no_more_and_a_right_one_is_always_taken(cl
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("attacked", "other", "sender"),
+    [("/webhooks/mail/", "/webhooks/light/", "MAIL"), ("/webhooks/light/", "/webhooks/mail/", "LIGHT")],
+)
+def test_an_attack_on_one_address_of_webhooks_hides_nothing_of_the_other(
+    client: Client, attacked: str, other: str, sender: str
+) -> None:
+    answers = [client.post(attacked, b"{}", content_type="application/json") for _ in range(61)]
+
+    at_the_other = client.post(other, b"{}", content_type="application/json")
+
+    assert answers[-1].status_code == 429
+    assert at_the_other.status_code == 401
+    counts = dict(WebhookRefusal.objects.values_list("sender", "count"))
+    assert counts.pop(sender) == 60
+    assert list(counts.values()) == [1]
+    page = client.get("/metrics").content.decode()
+    assert f'switchyard_refused_webhooks_today{{sender="{sender}"}} 60.0' in page
+
+
+@pytest.mark.django_db
 @pytest.mark.usefixtures("store_away")
 def test_while_nobody_counts_every_webhook_is_judged_by_its_signature(client: Client) -> None:
     assert client.post(ADDRESS, b"{}", content_type="application/json").status_code == 401

@@ -11,7 +11,7 @@ from django.conf import LazySettings
 from django.test import Client
 
 from core import clock
-from enrollments.models import WebhookRefusal
+from enrollments.models import WebhookRefusal, WebhookSender
 from poa_documents import actions
 from poa_documents.models import AddressFailure, MailReport
 from tests.factories.poa_documents import sent_poa
@@ -58,7 +58,8 @@ def test_what_is_not_signed_right_is_refused_and_counted(settings: LazySettings)
 
     assert answers == [401] * 4
     assert not MailReport.objects.exists()
-    assert WebhookRefusal.objects.get().count == 4
+    refusal = WebhookRefusal.objects.get()
+    assert (refusal.sender, refusal.count) == (WebhookSender.MAIL, 4)
 
 
 def test_both_secrets_are_valid_during_a_rotation(settings: LazySettings) -> None:

@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 from enrollments.light.dialect import Dialect
 from enrollments.light.events import KnownEvent
 from enrollments.light.signatures import Encoding, WebhookScheme
-from enrollments.models import Enrollment, WebhookDelivery, WebhookRefusal
+from enrollments.models import Enrollment, WebhookDelivery, WebhookRefusal, WebhookSender
 from enrollments.webhooks.views import LONGEST_BODY
 from tests.integration.webhooks.deliveries import ADDRESS, deliver, event, only_delivery, settle_due, signature
 
@@ -61,7 +61,7 @@ def test_w4_a_forged_webhook_is_refused_and_only_counted(enrollment: Enrollment,
     enrollment.refresh_from_db()
     assert enrollment.due_at is None
     refusal = WebhookRefusal.objects.get()
-    assert refusal.count == 3
+    assert (refusal.sender, refusal.count) == (WebhookSender.LIGHT, 3)
     assert "fits none of our secrets" in refusal.last_reason
 
 
