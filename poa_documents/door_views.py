@@ -8,10 +8,10 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from core import clock
-from core.dates import CHICAGO
 from poa_documents import actions, doors
 from poa_documents.actions import CodeVerdict
 from poa_documents.kept_entries import kept_entry, read_entry
+from poa_documents.limits import say_time
 from poa_documents.link_pages import (
     LANGUAGE_FIELD,
     client_ip,
@@ -41,7 +41,7 @@ def ask(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     try:
         mail = actions.ask_for_code(poa_id=poa.pk, browser=browser, at=clock.now(), ip_address=client_ip(request))
     except actions.TooManyCodes as problem:
-        again = f"{problem.again_at.astimezone(CHICAGO):%H:%M}"
+        again = say_time(problem.again_at, shown_language(request, poa))
         alert = words["too_many"].format(again=again, contact=settings.ORGANIZATION_CONTACT)
         return show_door(request, poa, alert=alert, status=429)
     except actions.LinkOverasked:

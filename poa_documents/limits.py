@@ -1,12 +1,15 @@
 """The limits of an envelope: copied from a promise, checked for completeness, and said in plain words."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from core.dates import CHICAGO, chicago_day
 from installations.models import Language
 from poa_documents.models import Envelope, Limits, RateKind
+
+NOON = 12
 
 LIMIT_FIELDS: tuple[str, ...] = (
     "light_plan_group",
@@ -171,6 +174,21 @@ def say_date(day: date, language: str) -> str:
     if language == Language.SPANISH:
         return f"{day.day} de {_MONTHS_ES[day.month - 1]} de {day.year}"
     return f"{day:%B} {day.day}, {day.year}"
+
+
+def say_time(at: datetime, language: str) -> str:
+    """Say a time of day as clocks in Texas show it, without naming the zone."""
+    local = at.astimezone(CHICAGO)
+    half = "a" if local.hour < NOON else "p"
+    return f"{local.hour % NOON or NOON}:{local:%M} {half}" + (". m." if language == Language.SPANISH else ".m.")
+
+
+def say_moment(at: datetime | None, language: str) -> str:
+    """Say day and time in Texas, with the zone; nothing for a moment that has not come."""
+    if at is None:
+        return ""
+    day, time = say_date(chicago_day(at), language), say_time(at, language)
+    return f"{day}, {time}, hora del centro" if language == Language.SPANISH else f"{day} at {time} Central Time"
 
 
 def _shortest(amount: Decimal) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.conf import settings
 
-from core.dates import CHICAGO, chicago_day
+from core.dates import chicago_day
 from installations.models import Language
-from poa_documents.limits import limit_lines, say_date
+from poa_documents.limits import limit_lines, say_date, say_moment
 from poa_documents.models import ConsentRecord, PoaDocument, SignatureKind, Statement
 from poa_documents.phrases import phrases_in
 from poa_documents.receipts import REVOKED, reference_of
@@ -180,13 +180,6 @@ def masked_email(address: str) -> str:
     """Show enough of an address to be recognized by its owner, to whoever else looks at the screen."""
     name, _, host = address.partition("@")
     return f"{name[:1]}•••@{host}"
-
-
-def say_moment(at: datetime | None, language: str) -> str:
-    if at is None:
-        return ""
-    local = at.astimezone(CHICAGO)
-    return f"{say_date(local.date(), language)}, {local:%H:%M}"
 
 
 def say_day(at: datetime | None, language: str) -> str:

@@ -233,7 +233,7 @@ def test_a_browser_gets_five_codes_an_hour_and_then_hears_when_the_next_may_be_a
     allowed = visit.ask_for_code()
 
     assert refused.status_code == 429
-    assert "at 11:00" in refused.content.decode()
+    assert "from 11:00 a.m. on" in refused.content.decode()
     assert allowed.status_code == 200
     assert len(mail.outbox) == 7
 

@@ -59,7 +59,7 @@ def test_one_press_on_the_home_revokes_and_the_page_is_the_receipt() -> None:
     assert entry.details["channel"] == RevocationChannel.PORTAL
     actions.sweep_poas(at=SIGNED_AT)
     assert f"Your receipt number is {receipt}" in last_body()
-    assert "Texas time" in last_body()
+    assert "at 10:00 a.m. Central Time" in last_body()
     assert poa.evidence.filter(kind="mail_sent", details__mail_kind=MailKind.REVOKED_RECEIPT).exists()
 
 

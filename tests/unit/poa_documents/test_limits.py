@@ -1,6 +1,6 @@
 """Limits: complete, copied as they are, and said in plain words."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ from poa_documents.limits import (
     copy_limits,
     limit_lines,
     say_date,
+    say_moment,
 )
 from poa_documents.models import Envelope, Limits, PlanPromise, RateKind
 
@@ -103,3 +104,21 @@ def test_no_digit_of_a_price_is_lost(amount: Decimal, language: str) -> None:
 @pytest.mark.parametrize(("language", "said"), [("en", "September 5, 2026"), ("es", "5 de septiembre de 2026")])
 def test_dates_are_said_in_words(language: str, said: str) -> None:
     assert say_date(date(2026, 9, 5), language) == said
+
+
+@pytest.mark.parametrize(
+    ("hour", "language", "said"),
+    [
+        (5, "en", "July 4, 2026 at 12:30 a.m. Central Time"),
+        (4, "en", "July 3, 2026 at 11:30 p.m. Central Time"),
+        (17, "en", "July 4, 2026 at 12:30 p.m. Central Time"),
+        (18, "es", "4 de julio de 2026, 1:30 p. m., hora del centro"),
+        (13, "es", "4 de julio de 2026, 8:30 a. m., hora del centro"),
+    ],
+)
+def test_moments_are_said_as_clocks_in_texas_show_them(hour: int, language: str, said: str) -> None:
+    assert say_moment(datetime(2026, 7, 4, hour, 30, tzinfo=UTC), language) == said
+
+
+def test_a_moment_that_has_not_come_is_not_said() -> None:
+    assert say_moment(None, "en") == ""
