@@ -1,6 +1,7 @@
 """Opening a case: the customer, the site with its meter, the hardware job."""
 
 import re
+import unicodedata
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -30,6 +31,12 @@ from installations.moves import record_event, take_move
 ADULT_YEARS = 18
 OLDEST_YEARS = 120
 LARGEST_KW = Decimal(10_000)
+NEVER_IN_ONE_LINE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""
+Kinds of signs that no name or address has: controls, halves of characters, ends of lines and paragraphs.
+
+What joins, parts or turns letters (Cf) stays: names in Persian, Hindi or Arabic, and emoji, need it.
+"""
 
 
 def register_customer(
@@ -116,7 +123,7 @@ def register_site(
     digits = esi_ids.normalize(esi_id)
     check_input(
         address_1=_text_problems(address_1, "street address", longest=200),
-        address_2=() if len(address_2) <= 100 else ("This is too long.",),
+        address_2=_line_problems(address_2, "second line of the address", longest=100),
         city=_text_problems(city, "city", longest=100),
         state=() if state.strip().upper() == "TX" else ("Switchyard enrolls meters in Texas only: TX.",),
         postal_code=()
@@ -208,7 +215,18 @@ def technician_problems(technician_id: int | None) -> tuple[str, ...]:
 def _text_problems(text: str, name: str, *, longest: int) -> tuple[str, ...]:
     if not text.strip():
         return (f"Type the {name}.",)
+    return _line_problems(text, name, longest=longest)
+
+
+def _line_problems(text: str, name: str, *, longest: int) -> tuple[str, ...]:
+    if _has_unseen_signs(text):
+        return (f"The {name} has a line break or a control character in it. Type it by hand, on one line.",)
     return () if len(text.strip()) <= longest else (f"The {name} may have at most {longest} characters.",)
+
+
+def _has_unseen_signs(text: str) -> bool:
+    """Whether signs are inside that neither page nor document can show; those around it are left out anyway."""
+    return any(unicodedata.category(sign) in NEVER_IN_ONE_LINE for sign in text.strip())
 
 
 def _name_problems(text: str, name: str) -> tuple[str, ...]:
@@ -216,6 +234,8 @@ def _name_problems(text: str, name: str) -> tuple[str, ...]:
 
 
 def _email_problems(email: str) -> tuple[str, ...]:
+    if _has_unseen_signs(email):  # Django takes some of them between quotes
+        return ("The e-mail address has a control character in it. Type it by hand, without quotes.",)
     try:
         validate_email(email.strip())
     except ValidationError:

@@ -62,6 +62,14 @@ def customer(at: datetime = AT, **fields: Any) -> Customer:
     )
 
 
+def customer_from_before(at: datetime = AT, *, first_name: str, last_name: str) -> Customer:
+    """A customer on file under a name that was taken before line breaks and control characters were refused."""
+    person = customer(at)
+    Customer.objects.filter(pk=person.pk).update(first_name=first_name, last_name=last_name)
+    person.refresh_from_db()
+    return person
+
+
 def esi_id() -> str:
     """A fresh ESI ID with Oncor's prefix."""
     return f"1044372{next(_numbers):010d}"

@@ -12,7 +12,7 @@ from core.admin_site import page_of, press_url
 from enrollments.actions.stopping import pause
 from enrollments.models import Enrollment, Pause, WebhookDelivery
 from enrollments.states import HoldCode
-from installations.models import Installation
+from installations.models import Customer, Installation
 from installations.states import GoLiveReportStatus, InstallationStatus
 from poa_documents import evidence
 from poa_documents.models import EvidenceEntry, PoaDocument
@@ -387,6 +387,28 @@ def test_a_poa_for_somebody_without_an_installation_is_refused_in_words(office_c
 
     assert "has no installation at" in answer.content.decode()
     assert not PoaDocument.objects.exists()
+
+
+def test_a_name_with_a_line_break_comes_back_on_the_form_with_what_to_do(office_client: Client) -> None:
+    typed = {"first_name": "Ana\nMaria", "last_name": "Soto", "email": "ana@example.com", "language": "es"}
+
+    answer = office_client.post("/admin/installations/customer/add/", typed)
+
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "The first name has a line break" in page
+    assert "ana@example.com" in page
+    assert not Customer.objects.exists()
+
+
+def test_a_contact_with_a_control_character_is_refused_with_what_to_do(office_client: Client) -> None:
+    person = customer()
+
+    answer = press(office_client, person, "correct-contact", email='"a\x01b"@example.com', phone="", language="en")
+
+    person.refresh_from_db()
+    assert "without quotes" in answer.content.decode() + told(answer)
+    assert person.email.startswith("carmen.reyes")
 
 
 def test_people_who_may_only_look_cannot_add(viewer_client: Client) -> None:

@@ -11,7 +11,7 @@ from core.models import CaseChange
 from core.moves import MoveNotAllowed
 from installations import actions
 from installations.guards import InputRefused, ReasonMissing
-from installations.models import HardwareKind, Installation, Site
+from installations.models import Customer, HardwareKind, Installation, Site
 from installations.queries import jobs_of
 from installations.states import MOVES, InstallationStatus
 from tests.factories.installations import AT, OFFICE, customer, installation, installation_at, site, technician
@@ -66,6 +66,73 @@ def test_all_problems_of_a_customer_are_told_at_once() -> None:
         customer(first_name=" ", email="nowhere", phone="12", language="fr")
 
     assert set(refused.value.problems) == {"first_name", "email", "phone", "language"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Ada\r\nBcc: everybody@example.com",
+        "Love\nlace",
+        "Tab\tbed",
+        "Bell\x07",
+        "Nothing\x00",
+        "Deleted\x7fA",
+        "Next\x85line",
+        "Line\N{LINE SEPARATOR}two",
+        "Paragraph\N{PARAGRAPH SEPARATOR}two",
+        "Half\ud800a sign",
+    ],
+)
+@pytest.mark.parametrize("field", ["first_name", "last_name"])
+def test_a_name_with_a_line_break_or_control_character_is_refused_with_what_to_do(field: str, name: str) -> None:
+    typed: Any = {field: f"{name} x"}
+
+    with pytest.raises(InputRefused, match="Type it by hand, on one line") as refused:
+        customer(**typed)
+
+    assert set(refused.value.problems) == {field}
+    assert not Customer.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("José Ángel", "Ñúñez Muñoz"),
+        ("Jose\u0301", "Mun\u0303oz"),
+        ("小明", "王"),
+        ("محمد", "بن سلمان"),
+        ("\u202bשרה\u202c", "כהן"),
+        ("Ana 🎉", "👩\N{ZERO WIDTH JOINER}👧"),
+        ("علی\N{ZERO WIDTH NON-JOINER}رضا", "क्\N{ZERO WIDTH JOINER}ष"),
+        ("D'Arcy", "O\N{RIGHT SINGLE QUOTATION MARK}Brien"),
+        ("Anne\N{NO-BREAK SPACE}Marie", "Smith-Jones"),
+        (" Ada\n", "Lovelace"),
+    ],
+)
+def test_names_of_every_script_are_taken_as_they_are(first: str, last: str) -> None:
+    person = customer(first_name=first, last_name=last)
+
+    assert (person.first_name, person.last_name) == (first.strip(), last)
+
+
+def test_control_characters_that_quotes_would_let_into_an_address_are_refused() -> None:
+    person = customer()
+
+    with pytest.raises(InputRefused, match="without quotes") as refused:
+        actions.correct_contact(
+            customer_id=person.pk, email='"ada\x01"@example.com', phone="", language="en", by=OFFICE, at=AT
+        )
+
+    assert set(refused.value.problems) == {"email"}
+    with pytest.raises(InputRefused, match="without quotes"):
+        customer(email='"ada\x01"@example.com')
+
+
+def test_line_breaks_in_the_address_of_a_site_are_refused_by_field() -> None:
+    with pytest.raises(InputRefused) as refused:
+        site(address_1="1 Elm\nSt", address_2="Apt\r2", city="Round\x0bRock")
+
+    assert set(refused.value.problems) == {"address_1", "address_2", "city"}
 
 
 def test_new_solar_job_knows_until_when_its_buyer_may_cancel() -> None:
