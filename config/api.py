@@ -31,7 +31,13 @@ from core.rate_limits import StoreAway, TooOften
 from core.second_factor import CodeWrong, Door
 from enrollments.actions import stopping
 from installations.guards import InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
-from poa_documents.actions import CustomerNotAtSite, DatesOutOfOrder, PromiseNotOffered, UnsignedPoaExists
+from poa_documents.actions import (
+    CustomerNotAtSite,
+    DatesOutOfOrder,
+    PromiseNotOffered,
+    ReceivedAtOdd,
+    UnsignedPoaExists,
+)
 from poa_documents.guards import CustomerStopped
 
 DOOR = "the API"
@@ -50,6 +56,7 @@ FIELD_OF = {
     stopping.ReasonMissing: "reason",
     CustomerNotAtSite: "site",
     PromiseNotOffered: "promise",
+    ReceivedAtOdd: "received_at",
 }
 
 

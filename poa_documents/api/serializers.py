@@ -62,6 +62,7 @@ class PoaRequestAnswer(serializers.ModelSerializer[PoaDocument]):
             "ended_at",
             "ended_because",
             "revocation_channel",
+            "revocation_received_at",
             "uses_made",
         )
         read_only_fields = fields
@@ -83,4 +84,7 @@ class Voiding(StrictSerializer):
 
 class Revocation(StrictSerializer):
     channel = serializers.ChoiceField(choices=RevocationChannel.choices, help_text="How the customer said so.")
+    received_at = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="When the customer's word reached you; left out: now."
+    )
     reason = serializers.CharField(max_length=2000)

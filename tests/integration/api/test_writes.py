@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework.authtoken.models import Token
 
+from core import clock
 from core.models import IdempotentRequest
 from installations.models import Customer, GoLiveReport, Site
 from installations.proofs import LARGEST_BYTES
+from poa_documents.states import PoaStatus
 from tests.factories.installations import SUBMITTED, customer, installation_at, site, staff, technician
-from tests.factories.poa_documents import drafted_poa, plan_promise, sent_poa
+from tests.factories.poa_documents import drafted_poa, plan_promise, sent_poa, signed_poa
 from tests.integration.api.conftest import Api
 from tests.pdf_files import letter
 
@@ -61,6 +64,16 @@ def test_refused_request_leaves_its_key_free_for_the_mended_one(api: Api) -> Non
     mended = api.post("customers/", CARMEN, key="one-and-the-same")
 
     assert (refused.status_code, mended.status_code) == (400, 201)
+
+
+@pytest.mark.parametrize("name", ["Car\nmen", "Car\tmen", "Car\N{LINE SEPARATOR}men"])
+def test_a_name_with_a_line_break_or_control_character_is_refused_by_field(api: Api, name: str) -> None:
+    response = api.post("customers/", {**CARMEN, "first_name": name})
+
+    assert response.status_code == 400
+    assert list(response.json()) == ["first_name"]
+    assert "Type it by hand, on one line" in response.json()["first_name"][0]
+    assert not Customer.objects.exists()
 
 
 @pytest.mark.parametrize("key", [None, "", "short", "with a space in it", "x" * 101])
@@ -315,6 +328,54 @@ def test_poa_requests_are_voided_and_revoked_in_their_time_only(api: Api) -> Non
     assert again.status_code == 200
     assert voided.json()["status"] == "VOIDED"
     assert twice.status_code == 409
+
+
+def test_a_revocation_says_when_the_customers_word_arrived(api: Api) -> None:
+    poa = signed_poa(at=clock.now() - timedelta(days=2))
+    arrived = clock.now() - timedelta(hours=20)
+
+    response = api.post(
+        f"poa-requests/{poa.pk}/revoke/",
+        {"channel": "LETTER", "reason": "She wrote.", "received_at": arrived.isoformat()},
+    )
+
+    assert response.status_code == 200
+    assert datetime.fromisoformat(response.json()["revocation_received_at"]) == arrived
+    poa.refresh_from_db()
+    assert (poa.status, poa.revocation_received_at) == (PoaStatus.REVOKED, arrived)
+    assert poa.ended_at is not None
+    assert poa.ended_at > arrived
+
+
+@pytest.mark.parametrize("without", [{}, {"received_at": None}], ids=["left out", "null"])
+def test_a_revocation_without_a_time_of_arrival_counts_as_just_arrived(api: Api, without: dict[str, Any]) -> None:
+    poa = signed_poa(at=clock.now() - timedelta(days=2))
+
+    response = api.post(f"poa-requests/{poa.pk}/revoke/", {"channel": "PHONE", "reason": "She called.", **without})
+
+    assert response.status_code == 200
+    poa.refresh_from_db()
+    assert poa.revocation_received_at == poa.ended_at
+
+
+@pytest.mark.parametrize(
+    ("ahead", "words"),
+    [(timedelta(hours=1), "lies in the future"), (timedelta(days=-3), "this cannot be older")],
+    ids=["in the future", "before it was drawn up"],
+)
+def test_a_revocation_that_cannot_have_arrived_then_is_refused_by_field(api: Api, ahead: timedelta, words: str) -> None:
+    poa = signed_poa(at=clock.now() - timedelta(days=2))
+
+    response = api.post(
+        f"poa-requests/{poa.pk}/revoke/",
+        {"channel": "LETTER", "reason": "She wrote.", "received_at": (clock.now() + ahead).isoformat()},
+    )
+
+    assert response.status_code == 400
+    assert list(response.json()) == ["received_at"]
+    assert words in response.json()["received_at"][0]
+    poa.refresh_from_db()
+    assert poa.status == PoaStatus.SIGNED
 
 
 def test_second_poa_request_for_a_site_is_refused_in_words(api: Api) -> None:
