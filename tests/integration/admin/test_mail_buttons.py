@@ -1,0 +1,308 @@
+"""What the office says of mails: it came back, it was posted on paper, the address works after all."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.messages import get_messages
+from django.core import mail
+from django.test import Client
+
+from core.admin_site import page_of, press_url
+from enrollments.models import Enrollment, Hold
+from enrollments.states import HoldCode, HoldOwner
+from poa_documents import actions, evidence
+from poa_documents.models import AddressFailure, CustomerMail, MailKind, MailState, PoaDocument, RevocationChannel
+from poa_documents.queries import failure_of
+from tests.factories.cases import case_waiting_for_signature, looked_at
+from tests.factories.installations import AT, OFFICE, technician
+from tests.factories.poa_documents import drafted_poa, sent_poa, signed_poa
+
+pytestmark = pytest.mark.django_db
+
+SIGN_IN = "sign in"
+HOW = "The answer in our mailbox says: no such user."
+NEW_ADDRESS = "another.address@example.com"
+
+
+def press(client: Client, record: Any, button: str, **answers: Any) -> Any:
+    return client.post(press_url(record, button), answers)
+
+
+def told(answer: Any) -> str:
+    return " ".join(str(message) for message in get_messages(answer.wsgi_request))
+
+
+def fresh(row: CustomerMail) -> CustomerMail:
+    return CustomerMail.objects.get(pk=row.pk)
+
+
+def mail_that_was_sent() -> CustomerMail:
+    found = sent_poa(at=AT).mails.get(kind=MailKind.INVITATION)
+    assert found.state == MailState.SENT
+    return found
+
+
+def mail_to_be_posted() -> CustomerMail:
+    """The receipt for a revocation, owed to a customer who wants paper."""
+    poa = signed_poa(at=AT)
+    actions.withdraw_econsent(poa_id=poa.pk, channel=RevocationChannel.LETTER, by=OFFICE, at=AT)
+    actions.revoke_poa(poa_id=poa.pk, channel=RevocationChannel.PHONE, reason="She called.", by=OFFICE, at=AT)
+    actions.sweep_poas(at=AT)
+    found = poa.mails.get(kind=MailKind.REVOKED_RECEIPT)
+    assert found.state == MailState.TO_BE_POSTED
+    return found
+
+
+def failing_address() -> AddressFailure:
+    actions.record_return(mail_id=mail_that_was_sent().pk, because=HOW, source="OFFICE", by=OFFICE, at=AT)
+    return AddressFailure.objects.get()
+
+
+def mail_still_queued() -> CustomerMail:
+    return signed_poa(at=AT).mails.get(kind=MailKind.SIGNED_COPY)
+
+
+def mail_that_came_back() -> CustomerMail:
+    return failing_address().mail
+
+
+def mail_that_was_posted() -> CustomerMail:
+    return actions.mark_posted(mail_id=mail_to_be_posted().pk, by=OFFICE, at=AT)
+
+
+def mail_that_was_overtaken() -> CustomerMail:
+    """An invitation that was never sent, as the request was taken back first."""
+    poa = drafted_poa(at=AT)
+    actions.send_poa(poa_id=poa.pk, by=OFFICE, at=AT)
+    actions.void_poa(poa_id=poa.pk, reason="Wrong product.", by=OFFICE, at=AT)
+    actions.sweep_poas(at=AT)
+    found = poa.mails.get(kind=MailKind.INVITATION)
+    assert found.state == MailState.OVERTAKEN
+    return found
+
+
+BUTTONS: dict[str, tuple[Callable[[], Any], dict[str, str]]] = {
+    "came-back": (mail_that_was_sent, {"because": HOW}),
+    "posted": (mail_to_be_posted, {}),
+    "save-letter": (mail_to_be_posted, {}),
+    "works-again": (failing_address, {"because": "She read a mail to us on the phone."}),
+}
+ROLES: dict[str, int | str] = {
+    "nobody": SIGN_IN,
+    "technician": SIGN_IN,
+    "staff without rights": 404,
+    "staff who may look": 403,
+    "office": "done",
+    "superuser": "done",
+}
+
+
+def client_of(role: str, office_client: Client, viewer_client: Client) -> Client:
+    match role:
+        case "office":
+            return office_client
+        case "staff who may look":
+            return viewer_client
+    client = Client()
+    match role:
+        case "technician":
+            client.force_login(technician())
+        case "staff without rights":
+            client.force_login(User.objects.create_user("newcomer", password="a long enough password", is_staff=True))
+        case "superuser":
+            client.force_login(User.objects.create_superuser("root", password="a long enough password"))
+    return client
+
+
+def journal_of(record: CustomerMail | AddressFailure) -> int:
+    return record.poa.evidence.count()
+
+
+@pytest.mark.parametrize(("role", "expected"), ROLES.items(), ids=ROLES.keys())
+@pytest.mark.parametrize("button", BUTTONS)
+def test_who_may_press_what(
+    button: str, role: str, expected: int | str, office_client: Client, viewer_client: Client
+) -> None:
+    make, answers = BUTTONS[button]
+    record = make()
+    client = client_of(role, office_client, viewer_client)
+    before = journal_of(record)
+
+    asked = client.get(press_url(record, button))
+    after_asking = journal_of(record)
+    answer = press(client, record, button, **answers)
+
+    assert after_asking == before, "a GET never changes anything"
+    has_acted = journal_of(record) > before
+    if expected == "done":
+        assert asked.status_code == 200
+        assert has_acted == (button != "save-letter")
+        assert answer.status_code == (200 if button == "save-letter" else 302)
+        assert "/login/" not in answer.headers.get("Location", "")
+        return
+    assert not has_acted
+    for each in (asked, answer):
+        if expected == SIGN_IN:
+            assert each.status_code == 302
+            assert "/login/" in each.headers["Location"]
+        else:
+            assert each.status_code == expected
+
+
+def test_the_page_of_a_mail_offers_only_what_may_be_pressed(office_client: Client, viewer_client: Client) -> None:
+    row = mail_that_was_sent()
+    came_back, posted = press_url(row, "came-back"), press_url(row, "posted")
+
+    page, viewers_page = (client.get(page_of(row)).content.decode() for client in (office_client, viewer_client))
+
+    assert came_back in page
+    assert posted not in page
+    assert came_back not in viewers_page
+
+
+WRONG_STATES: list[tuple[str, Callable[[], CustomerMail]]] = [
+    ("came-back", mail_still_queued),
+    ("came-back", mail_that_came_back),
+    ("came-back", mail_to_be_posted),
+    ("came-back", mail_that_was_posted),
+    ("came-back", mail_that_was_overtaken),
+    ("posted", mail_still_queued),
+    ("posted", mail_that_was_sent),
+    ("posted", mail_that_came_back),
+    ("posted", mail_that_was_posted),
+    ("posted", mail_that_was_overtaken),
+    ("save-letter", mail_that_was_sent),
+    ("save-letter", mail_that_was_posted),
+]
+
+
+@pytest.mark.parametrize(
+    ("button", "make"), WRONG_STATES, ids=[f"{button}, {make.__name__}" for button, make in WRONG_STATES]
+)
+def test_in_another_state_a_button_does_nothing_and_says_where_it_stands(
+    office_client: Client, button: str, make: Callable[[], CustomerMail]
+) -> None:
+    row = make()
+    state, before, failures = row.state, journal_of(row), AddressFailure.objects.count()
+
+    answer = press(office_client, row, button, because=HOW)
+
+    assert "Nothing was done" in told(answer)
+    assert f"“{state.label}”" in told(answer)
+    assert (fresh(row).state, journal_of(row), AddressFailure.objects.count()) == (state, before, failures)
+
+
+def test_a_letter_that_was_posted_says_so_once_and_leaves_the_work_queue(office_client: Client) -> None:
+    row = mail_to_be_posted()
+    queue_before = office_client.get("/admin/").content.decode()
+
+    first = press(office_client, row, "posted", seen_state=MailState.TO_BE_POSTED.label)
+    again = press(office_client, row, "posted", seen_state=MailState.TO_BE_POSTED.label)
+
+    assert "the customer got it on paper" in told(first)
+    assert "Nothing was done" in told(again)
+    assert fresh(row).state == MailState.POSTED
+    assert page_of(row) in queue_before
+    assert page_of(row) not in office_client.get("/admin/").content.decode()
+    entry = row.poa.evidence.get(kind="mail_posted")
+    assert entry.details["mail"] == row.pk
+    assert entry.actor.startswith("staff:")
+    assert evidence.verify(PoaDocument.objects.get(pk=row.poa_id)).is_intact
+
+
+def test_a_letter_is_saved_as_text_and_still_waits_to_be_posted(office_client: Client) -> None:
+    row = mail_to_be_posted()
+
+    answer = press(office_client, row, "save-letter")
+
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert "/portal/" not in answer.content.decode()
+    assert fresh(row).state == MailState.TO_BE_POSTED
+
+
+def test_a_mail_that_came_back_needs_to_be_said_how_it_is_known(office_client: Client) -> None:
+    row = mail_that_was_sent()
+
+    answer = press(office_client, row, "came-back", because="  ")
+
+    assert answer.status_code == 200
+    assert "This field is required" in answer.content.decode()
+    assert not AddressFailure.objects.exists()
+
+
+def test_a_mail_that_came_back_is_noted_once_from_two_pages_open_at_once(office_client: Client) -> None:
+    row = mail_that_was_sent()
+    both_saw = MailState.SENT.label
+
+    first = press(office_client, row, "came-back", because=HOW, seen_state=both_saw)
+    again = press(office_client, row, "came-back", because="It came back!", seen_state=both_saw)
+
+    assert "mail to this address is held" in told(first)
+    assert "Nothing was done" in told(again)
+    assert AddressFailure.objects.get().because == HOW
+    assert row.poa.evidence.filter(kind="mail_returned").count() == 1
+
+
+def open_hold(enrollment: Enrollment) -> Hold | None:
+    return enrollment.holds.filter(released_at__isnull=True).first()
+
+
+def held_for_returned_mail(client: Client) -> tuple[Enrollment, CustomerMail]:
+    enrollment = case_waiting_for_signature(AT)
+    row = CustomerMail.objects.get(kind=MailKind.INVITATION)
+    press(client, row, "came-back", because=HOW)
+    looked_at(enrollment, at=AT + timedelta(minutes=1))
+    return enrollment, row
+
+
+def test_a_mail_that_came_back_holds_the_case_until_the_address_is_corrected(office_client: Client) -> None:
+    enrollment, row = held_for_returned_mail(office_client)
+    hold = open_hold(enrollment)
+    assert hold is not None
+    assert (hold.code, hold.owner) == (HoldCode.MAIL_RETURNED, HoldOwner.OFFICE)
+    assert "no such user" in hold.because
+    assert "no such user" in office_client.get("/admin/").content.decode()
+
+    answer = press(office_client, enrollment.customer, "correct-contact", email=NEW_ADDRESS, phone="", language="en")
+    actions.sweep_poas(at=AT + timedelta(minutes=2))
+    looked_at(enrollment, at=AT + timedelta(minutes=3))
+
+    assert "Corrected" in told(answer)
+    assert open_hold(enrollment) is None
+    hold.refresh_from_db()
+    assert hold.released_by == "system"
+    assert failure_of(enrollment.customer) is None
+    assert mail.outbox[-1].to == [NEW_ADDRESS]
+    assert fresh(row).state == MailState.SENT
+    assert "no such user" not in office_client.get("/admin/").content.decode()
+
+
+def test_another_phone_or_language_alone_ends_no_hold_for_returned_mail(office_client: Client) -> None:
+    enrollment, _row = held_for_returned_mail(office_client)
+    same = enrollment.customer.email
+
+    press(office_client, enrollment.customer, "correct-contact", email=same, phone="", language="es")
+    looked_at(enrollment, at=AT + timedelta(minutes=3))
+
+    hold = open_hold(enrollment)
+    assert hold is not None
+    assert hold.code == HoldCode.MAIL_RETURNED
+
+
+def test_an_address_that_works_after_all_is_said_once_and_ends_the_hold(office_client: Client) -> None:
+    enrollment, row = held_for_returned_mail(office_client)
+    failure = AddressFailure.objects.get()
+
+    first = press(office_client, failure, "works-again", because="She reads it again.")
+    again = press(office_client, failure, "works-again", because="She reads it again.")
+    actions.sweep_poas(at=AT + timedelta(minutes=2))
+    looked_at(enrollment, at=AT + timedelta(minutes=3))
+
+    assert "is sent now" in told(first)
+    assert "Nothing was done" in told(again)
+    assert open_hold(enrollment) is None
+    assert fresh(row).state == MailState.SENT
+    assert row.poa.evidence.filter(kind="mail_works_again").count() == 1
