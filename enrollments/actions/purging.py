@@ -44,7 +44,7 @@ from enrollments.states import SETTLED_STATUSES, UNSETTLED_WRITE_STATUSES
 from installations.models import Customer, KeptProof, ProofFile
 from poa_documents import evidence
 from poa_documents.evidence import JournalBroken, canonical_json
-from poa_documents.models import Envelope, EvidenceEntry, PaperSignature, PoaDocument
+from poa_documents.models import Envelope, EvidenceEntry, PaperSignature, PoaDocument, StopSignal
 from poa_documents.states import PoaStatus
 
 NEVER_SIGNED = frozenset({PoaStatus.DECLINED, PoaStatus.EXPIRED, PoaStatus.VOIDED})
@@ -183,7 +183,7 @@ def _destroy_case(enrollment_id: int, *, sha256: str, by: Actor, at: datetime) -
     for poa in poas:
         files += _files_of(poa)
         _destroy_poa(poa, destruction, rows, by=by, at=at)
-    _forget_birth_date(enrollment.customer_id)
+    _forget_person(enrollment.customer_id, rows)
     return _finish(destruction, rows, files)
 
 
@@ -230,6 +230,7 @@ def _destroy_request(poa_id: int, *, by: Actor, at: datetime) -> Destruction:
     rows: Counter[str] = Counter()
     files = _files_of(poa)
     _destroy_poa(poa, destruction, rows, by=by, at=at)
+    _forget_person(poa.customer_id, rows)
     return _finish(destruction, rows, files)
 
 
@@ -317,10 +318,20 @@ def _remove(found: "QuerySet[Any]", rows: Counter[str]) -> None:
     rows.update(counts)
 
 
-def _forget_birth_date(customer_id: int) -> None:
-    """A birth date served the enrollment alone; the customer stays, for the hardware that was sold to him."""
+def _forget_person(customer_id: int, rows: Counter[str]) -> None:
+    """
+    Once nothing of his enrollments is left, remove what served them alone: the birth date and the reports about him.
+
+    The customer stays, for the hardware that was sold to him. Of a report of death or incapacity that stands, nothing
+    stays but its kind and times: nobody may draw up anything in his name.
+    """
     is_needed = Q(enrollments__isnull=False) | Q(poas__isnull=False)
-    Customer.objects.filter(pk=customer_id).exclude(is_needed).update(date_of_birth_text="")
+    customer = Customer.objects.filter(pk=customer_id).exclude(is_needed).first()
+    if customer is None:
+        return
+    Customer.objects.filter(pk=customer_id).update(date_of_birth_text="")
+    _remove(StopSignal.objects.filter(customer=customer, ended_at__isnull=False), rows)
+    StopSignal.objects.filter(customer=customer).update(source="")
 
 
 # Files

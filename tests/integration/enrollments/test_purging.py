@@ -20,16 +20,27 @@ from enrollments.actions.keeping import (
     lift_legal_hold,
     place_legal_hold,
 )
+from enrollments.actions.opening import look_again
 from enrollments.actions.purging import Candidate, StillKept, candidates
 from enrollments.actions.stopping import ReasonMissing
 from enrollments.models import DestroyedFile, Destruction, Enrollment, LegalHold, PlanDocument, RetentionRule
 from enrollments.retention import RecordClass, RetentionClock, add_months
 from installations.models import Customer, Installation, ProofFile
-from poa_documents.actions import decline_poa
+from poa_documents.actions import decline_poa, end_stop_signal, record_stop_signal
+from poa_documents.guards import CustomerStopped, check_not_stopped
 from poa_documents.journal import verify_journal
-from poa_documents.models import ConsentRecord, DestructionProof, Envelope, EvidenceEntry, PoaDocument
+from poa_documents.models import (
+    ConsentRecord,
+    DestructionProof,
+    Envelope,
+    EvidenceEntry,
+    PoaDocument,
+    StopKind,
+    StopSignal,
+)
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair
 from tests.factories.cases import StoppedClock
+from tests.factories.installations import installation, site
 from tests.factories.poa_documents import sent_poa
 from tests.integration.enrollments.road import OFFICE, Road
 from tests.integration.enrollments.test_evidence_pack import from_pto_to_active, made
@@ -118,6 +129,61 @@ def test_a_case_is_kept_to_the_last_day_and_destroyed_whole_after_it(
     assert verify_journal().findings == []
     assert Installation.objects.exists()
     assert Customer.objects.get(pk=enrollment.customer_id).date_of_birth is None
+
+
+def reported(enrollment: Enrollment, kind: StopKind, at: datetime) -> StopSignal:
+    return record_stop_signal(
+        customer_id=enrollment.customer_id, kind=kind, source="Her daughter Ana called.", by=OFFICE, at=at
+    )
+
+
+def test_what_was_said_about_a_person_goes_with_the_last_of_his_records(road: Road) -> None:
+    enrollment = from_pto_to_active(road)
+    ended = reported(enrollment, StopKind.INCAPACITATED, road.clock.at)
+    end_stop_signal(signal_id=ended.pk, decision="Dr. Lee says she can decide.", by=OFFICE, at=road.clock.at)
+    standing = reported(enrollment, StopKind.DECEASED, road.clock.at)
+    after = last_day_of(enrollment) + timedelta(days=1)
+
+    proof = purging.destroy(candidate_of(enrollment, after), by=OPERATOR, at=noon(after))
+
+    left = StopSignal.objects.get()
+    assert (left.pk, left.kind, left.source, left.decision) == (standing.pk, StopKind.DECEASED, "", "")
+    assert proof.rows["poa_documents.StopSignal"] == 1
+    with pytest.raises(CustomerStopped):
+        check_not_stopped(enrollment.customer_id)
+
+
+def test_what_was_said_about_a_person_stays_while_another_case_of_his_is_kept(road: Road) -> None:
+    enrollment = from_pto_to_active(road)
+    customer = Customer.objects.get(pk=enrollment.customer_id)
+    signal = reported(enrollment, StopKind.INCAPACITATED, road.clock.at)
+    end_stop_signal(signal_id=signal.pk, decision="She can decide.", by=OFFICE, at=road.clock.at)
+    other = installation(road.clock.at, customer=customer, site=site(road.clock.at))
+    look_again(site_id=other.site_id, at=road.clock.at)
+    after = last_day_of(enrollment) + timedelta(days=1)
+
+    purging.destroy(candidate_of(enrollment, after), by=OPERATOR, at=noon(after))
+
+    signal.refresh_from_db()
+    assert (signal.source, signal.decision) == ("Her daughter Ana called.", "She can decide.")
+    customer.refresh_from_db()
+    assert customer.date_of_birth is not None
+
+
+def test_what_was_said_about_a_person_goes_with_a_request_too_when_it_was_the_last(road: Road) -> None:
+    job = installation(road.clock.at, site=site(road.clock.at))
+    poa = sent_poa(customer=job.customer, site=job.site, at=road.clock.at)
+    signal = record_stop_signal(
+        customer_id=job.customer_id, kind=StopKind.DECEASED, source="A neighbor.", by=OFFICE, at=road.clock.at
+    )
+    poa.refresh_from_db()
+    after = add_months(chicago_day(road.clock.at), 12) + timedelta(days=1)
+
+    purging.destroy(candidate_of(poa, after), by=OPERATOR, at=noon(after))
+
+    signal.refresh_from_db()
+    assert signal.source == ""
+    assert Customer.objects.get(pk=job.customer_id).date_of_birth is None
 
 
 def test_nothing_of_a_case_on_legal_hold_goes_until_it_is_lifted(road: Road) -> None:
