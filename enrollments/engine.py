@@ -18,7 +18,7 @@ from enrollments.actions.moving import EnrollmentMoved, lock
 from enrollments.actions.reconciling import ReadingFailed
 from enrollments.actions.writing import CallFailed, Tools, abandon_open_writes
 from enrollments.decision import decide
-from enrollments.facts import gather
+from enrollments.facts import Facts, gather
 from enrollments.models import Enrollment
 from enrollments.states import HoldCode, HoldOwner
 from enrollments.steps import Step
@@ -48,18 +48,23 @@ class Engine:
             return NOT_DUE
         with self.keep_lease(turn):
             try:
-                resting = self._take_steps(enrollment_id)
+                resting, facts = self._take_steps(enrollment_id)
             except Exception as problem:
                 logger.exception("Enrollment %s could not be advanced.", enrollment_id)
                 self._note_failure(enrollment_id, problem, turn)
                 return "failed"
-            return self._rest(enrollment_id, resting, turn)
+            return self._rest(resting, facts, turn)
 
-    def _take_steps(self, enrollment_id: int) -> Step | None:
-        """Perform step after step until one rests; None when the turn is used up and it must go on in another."""
+    def _take_steps(self, enrollment_id: int) -> tuple[Step | None, Facts | None]:
+        """
+        Perform step after step until one rests; give it with the facts that it follows from.
+
+        None when the turn is used up and it must go on in another.
+        """
         for _ in range(MOST_STEPS_IN_A_TURN):
             enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
-            step = decide(gather(enrollment), now=self.tools.clock.now(), policy=self.tools.policy)
+            facts = gather(enrollment)
+            step = decide(facts, now=self.tools.clock.now(), policy=self.tools.policy)
             try:
                 self._perform(enrollment_id, step)
             except (EnrollmentMoved, CallFailed, ReadingFailed, SealedFileAltered) as news:
@@ -69,8 +74,8 @@ class Engine:
                 self._ask_about_authority(enrollment_id, missing)
                 continue
             if isinstance(step, RESTING_STEPS):
-                return step
-        return None
+                return step, facts
+        return None, None
 
     def _perform(self, enrollment_id: int, step: Step) -> None:
         match step:
@@ -115,19 +120,17 @@ class Engine:
 
     # Resting
 
-    def _rest(self, enrollment_id: int, step: Step | None, turn: str) -> str:
+    def _rest(self, step: Step | None, facts: Facts | None, turn: str) -> str:
         """Give the enrollment back with what it waits for."""
-        if step is None:
+        if step is None or facts is None:
             leases.give_back(turn, due_at=self.tools.clock.now())
             return "goes on"
-        shown = {"failures": 0, **self._what_screens_show(enrollment_id, step)}
+        shown = {"failures": 0, **self._what_screens_show(step, facts)}
         leases.give_back(turn, due_at=_due_at(step), shown=shown)
         return _name(step)
 
-    def _what_screens_show(self, enrollment_id: int, step: Step) -> dict[str, object]:
-        enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
+    def _what_screens_show(self, step: Step, facts: Facts) -> dict[str, object]:
         now = self.tools.clock.now()
-        facts = gather(enrollment)
         shown = gates.gates(facts, now=now, policy=self.tools.policy)
         return {
             "next_step": _name(step),

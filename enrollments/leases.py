@@ -15,7 +15,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection
-from django.db.models import Case, Q, QuerySet, When
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce
 
 from core.clock import Clock
 from core.dates import chicago_day
@@ -81,11 +82,10 @@ def claim(enrollment_id: int, *, at: datetime) -> str | None:
 
 def give_back(turn: str, *, due_at: datetime | None, shown: dict[str, Any] | None = None) -> None:
     """Put an enrollment back, unless another worker took it from a turn taken for dead."""
-    ours = Enrollment.objects.filter(leased_by=turn)
-    if shown:
-        ours.update(**shown)
-    ours.filter(due_at__isnull=True).update(due_at=due_at)
-    ours.update(leased_by="", lease_until=None)
+    nudged_or_due = F("due_at") if due_at is None else Coalesce("due_at", Value(due_at))
+    Enrollment.objects.filter(leased_by=turn).update(
+        **(shown or {}), due_at=nudged_or_due, leased_by="", lease_until=None
+    )
 
 
 class LeaseKeeper:
