@@ -47,19 +47,27 @@ class JournalBroken(Exception):
 
 
 def record(
-    poa: PoaDocument, *, kind: str, by: Actor, at: datetime, details: Mapping[str, Any] | None = None
+    poa: PoaDocument,
+    *,
+    kind: str,
+    by: Actor,
+    at: datetime,
+    details: Mapping[str, Any] | None = None,
+    is_locked: bool = False,
 ) -> EvidenceEntry:
     """
     Add an entry to the POA's journal, in the transaction of the change it is about.
 
-    Locks the POA's row, so that two writers at once get two numbers. `details` holds plain values: text, whole numbers,
-    yes/no, decimals, dates, lists and mappings of them; never a secret, a token or a signature.
+    Locks the POA's row, unless the transaction holds it already, so that two writers at once get two numbers. `details`
+    holds plain values: text, whole numbers, yes/no, decimals, dates, lists and mappings of them; never a secret, a
+    token or a signature.
 
     :raises RuntimeError: no transaction is open
     """
     if not connection.in_atomic_block:
         raise RuntimeError("Evidence is written in the transaction of the change it is about; none is open.")
-    PoaDocument.objects.select_for_update().only("pk").get(pk=poa.pk)
+    if not is_locked:
+        PoaDocument.objects.select_for_update().only("pk").get(pk=poa.pk)
     last_number, last_sha256 = _last_of(poa)
     entry = EvidenceEntry(
         poa=poa,

@@ -28,6 +28,7 @@ def take_move(
         by=by,
         at=at,
         details={"old_status": old_status, "new_status": move.target, "reason": reason, **(details or {})},
+        is_locked=True,
     )
 
 

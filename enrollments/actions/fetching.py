@@ -34,24 +34,26 @@ class FetchOutcome(StrEnum):
 
 
 def owe_documents(offer: PlanOffer, *, at: datetime) -> None:
-    """Note that the offer's documents must be fetched, once for each; inside the caller's transaction."""
+    """Note that the offer's documents must be fetched, once for each; on the locked enrollment of the offer."""
     addresses = {
         PlanDocumentKind.EFL: offer.efl_url,
         PlanDocumentKind.TOS: offer.tos_url,
         PlanDocumentKind.YRAC: offer.yrac_url,
     }
-    for kind, url in addresses.items():
-        document, is_new = PlanDocument.objects.get_or_create(
-            offer=offer, kind=kind, defaults={"url": url, "owed_since": at, "due_at": at}
-        )
-        if is_new:
-            enqueue_on_commit(TaskName.FETCH_PLAN_DOCUMENT, document_id=document.pk)
+    owed_before = set(PlanDocument.objects.filter(offer=offer).order_by().values_list("kind", flat=True))
+    owed = [
+        PlanDocument(offer=offer, kind=kind, url=url, owed_since=at, due_at=at)
+        for kind, url in addresses.items()
+        if kind not in owed_before
+    ]
+    for document in PlanDocument.objects.bulk_create(owed):
+        enqueue_on_commit(TaskName.FETCH_PLAN_DOCUMENT, document_id=document.pk)
 
 
 @repeatable
 def fetch_again(*, enrollment_id: int, at: datetime) -> int:
     """Have every document of the accepted plan that is not stored yet fetched now; give how many there are."""
-    enrollment = Enrollment.objects.select_related("accepted_offer").get(pk=enrollment_id)
+    enrollment: Enrollment = lock(enrollment_id)
     if enrollment.accepted_offer is not None:
         owe_documents(enrollment.accepted_offer, at=at)
     missing = list(PlanDocument.objects.filter(offer__enrollment=enrollment, stored_at__isnull=True))
@@ -81,7 +83,7 @@ def fetch_document(*, document_id: int, fetcher: DocumentFetcher, at: datetime) 
     claimed = PlanDocument.objects.filter(pk=document_id, stored_at__isnull=True, due_at__lte=at)
     if not claimed.update(due_at=at + LEASE, attempts=F("attempts") + 1):
         return FetchOutcome.NOTHING_TO_FETCH
-    document = PlanDocument.objects.get(pk=document_id)
+    document = PlanDocument.objects.select_related("offer").get(pk=document_id)
     try:
         fetched = fetcher.fetch(document.url)
         file = store(fetched.content, folder=FOLDER, suffix=fetched.suffix)
@@ -90,8 +92,7 @@ def fetch_document(*, document_id: int, fetcher: DocumentFetcher, at: datetime) 
 
     @repeatable
     def keep() -> FetchOutcome:
-        enrollment_id = PlanOffer.objects.values_list("enrollment_id", flat=True).get(pk=document.offer_id)
-        enrollment: Enrollment = lock(enrollment_id)
+        enrollment: Enrollment = lock(document.offer.enrollment_id)
         current = PlanDocument.objects.select_for_update().get(pk=document_id)
         if current.stored_at is not None:
             return FetchOutcome.NOTHING_TO_FETCH

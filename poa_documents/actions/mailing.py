@@ -270,7 +270,7 @@ def _mark_sent(claim: _Claim, *, at: datetime) -> None:
     same = CustomerMail.objects.filter(pk=claim.mail.pk, message_id=claim.mail.message_id)
     same.update(sent_at=at, due_at=None, last_error="")
     details = {"mail": claim.mail.pk, "mail_kind": claim.mail.kind, "to": claim.mail.sent_to}
-    evidence.record(poa, kind="mail_sent", by=SYSTEM, at=at, details=details)
+    evidence.record(poa, kind="mail_sent", by=SYSTEM, at=at, details=details, is_locked=True)
 
 
 def _fail(claim: _Claim, problem: Exception, *, at: datetime) -> MailOutcome:
