@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Max
 
 from core.dates import chicago_day
-from enrollments import stops
+from enrollments import stops, whereabouts
+from enrollments.light.events import KnownEvent
 from enrollments.light.payloads import Account, LightStage, missing_prerequisites
 from enrollments.models import AcceptAttempt, Enrollment, Hold, LightWrite, PlanOffer
 from enrollments.offers import OfferedPlan, SignedLimits
@@ -23,7 +25,7 @@ from enrollments.states import (
     WriteKind,
     WriteStatus,
 )
-from installations.models import GoLiveReport, HardwareKind, Installation
+from installations.models import HardwareKind, Installation
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
 from poa_documents.guards import why_stopped
 from poa_documents.models import CustomerMail, Envelope, MailState, PoaDocument, StopSignal
@@ -168,16 +170,19 @@ class Facts:
     mail_returned_because: str = ""
 
 
-def gather(enrollment: Enrollment) -> Facts:
+def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
     """
-    Read the facts of one enrollment; a fixed number of queries, whatever its history.
+    Read the facts of one enrollment; a fixed number of queries at most, whatever its history.
+
+    `poa` is the governing one, where the caller has it already.
 
     What a person settled by releasing a hold does not count again: writes refused, doubts that came to nothing and
     offers from before the last release are left out.
     """
-    poa = governing_poa(enrollment)
-    authority = _authority(poa, enrollment) if poa else None
-    holds = list(enrollment.holds.order_by("since", "pk"))
+    poa = poa or governing_poa(enrollment)
+    present = _present(enrollment)
+    authority = _authority(poa, enrollment, is_stopped=present.stop) if poa else None
+    holds = list(enrollment.holds.order_by("since", "pk")) if present.hold else []
     open_hold = next((hold for hold in holds if hold.released_at is None), None)
     last_release = max((hold.released_at for hold in holds if hold.released_at is not None), default=None)
     writes = list(enrollment.writes.order_by("opened_at", "pk"))
@@ -189,33 +194,77 @@ def gather(enrollment: Enrollment) -> Facts:
         authority=authority,
         account=_account(enrollment),
         go_live=_go_live(enrollment),
-        offers=_offers(recent),
+        offers=_offers(recent) if enrollment.accepted_at is None else (),
         has_asked_for_offers=any(_is_done(write, WriteKind.REQUEST_PLANS) for write in recent),
         unsettled=_unsettled(writes),
         refused=_refused(recent),
         fruitless=tuple(WriteKind(write.kind) for write in recent if _came_to_nothing(write)),
         hold=_hold(open_hold),
         settled_codes=_settled_codes(holds, poa),
-        is_paused=authority is not None and stops.are_acceptances_paused(authority.limits.light_plan_group),
-        writes_stopped_because=stops.why_writes_are_stopped(),
+        is_paused=present.pause
+        and authority is not None
+        and stops.are_acceptances_paused(authority.limits.light_plan_group),
+        writes_stopped_because=stops.why_writes_are_stopped()
+        if present.system_hold
+        else whereabouts.why_not_from_here(),
         accepted_at=enrollment.accepted_at,
         accepted_start=enrollment.service_start_date,
-        is_cancel_reported=enrollment.deliveries.filter(event_name="location.service_canceled").exists(),
+        is_cancel_reported=present.cancellation,
         calls_not_before=enrollment.calls_not_before,
-        notice=_notice(enrollment),
+        notice=_notice(enrollment) if present.notice else None,
         held_by_customer_since=enrollment.held_by_customer_at,
-        mail_returned_because=_why_mail_comes_back(enrollment),
+        mail_returned_because=_why_mail_comes_back(enrollment) if present.returned_mail else "",
     )
+
+
+@dataclass(frozen=True)
+class _Present:
+    """Which of the things there are that hardly any case has: only they are then read."""
+
+    hold: bool
+    notice: bool
+    cancellation: bool
+    returned_mail: bool
+    stop: bool
+    system_hold: bool
+    pause: bool
+
+
+# Asked a dozen times for each enrollment; as a query put together anew each time, it would cost more than all the rest.
+_WHAT_IS_PRESENT = """
+    SELECT
+        EXISTS (SELECT 1 FROM enrollments_hold WHERE enrollment_id = %(enrollment)s),
+        EXISTS (SELECT 1 FROM enrollments_advancenotice WHERE enrollment_id = %(enrollment)s),
+        EXISTS (SELECT 1 FROM enrollments_webhookdelivery WHERE enrollment_id = %(enrollment)s
+                AND event_name = %(cancellation)s),
+        EXISTS (SELECT 1 FROM poa_documents_addressfailure WHERE customer_id = %(customer)s AND ended_at IS NULL),
+        EXISTS (SELECT 1 FROM poa_documents_stopsignal WHERE customer_id = %(customer)s AND ended_at IS NULL),
+        EXISTS (SELECT 1 FROM enrollments_systemhold WHERE ended_at IS NULL),
+        EXISTS (SELECT 1 FROM enrollments_pause WHERE ended_at IS NULL)
+"""
+
+
+def _present(enrollment: Enrollment) -> _Present:
+    sought: dict[str, int | str] = {
+        "enrollment": enrollment.pk,
+        "customer": enrollment.customer_id,
+        "cancellation": KnownEvent.SERVICE_CANCELED.value,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_WHAT_IS_PRESENT, sought)
+        return _Present(*map(bool, cursor.fetchone()))
 
 
 def _settled_codes(holds: list[Hold], poa: PoaDocument | None) -> frozenset[HoldCode]:
     """Give what a person has looked at; a stop that was looked at settles none that came after it."""
-    stopped_at = _last_stopped_at(poa) if poa is not None else None
+    released = [hold for hold in holds if hold.released_at is not None]
+    after_stop = HoldCode.REVOKED_AFTER_ACCEPTANCE
+    is_about_stop = poa is not None and any(hold.code == after_stop for hold in released)
+    stopped_at = _last_stopped_at(poa) if poa is not None and is_about_stop else None
     return frozenset(
         HoldCode(hold.code)
-        for hold in holds
-        if hold.released_at is not None
-        and not (hold.code == HoldCode.REVOKED_AFTER_ACCEPTANCE and stopped_at is not None and hold.since < stopped_at)
+        for hold in released
+        if not (hold.code == after_stop and stopped_at is not None and hold.since < stopped_at)
     )
 
 
@@ -230,14 +279,18 @@ def _why_mail_comes_back(enrollment: Enrollment) -> str:
     return f"{failure.get_source_display()}: {failure.because}" if failure else ""
 
 
-def governing_poa(enrollment: Enrollment) -> PoaDocument | None:
+def governing_poa(enrollment: Enrollment, *, is_locked: bool = False) -> PoaDocument | None:
     """
     Give the POA under which the case stands.
 
     After an acceptance that is the one it was made under. Before, the newest open one of this customer and site, or,
     when none is open, the newest of all, so that screens can say how it ended.
+
+    `is_locked` holds still, until the transaction ends, all among which it is found.
     """
     poas = PoaDocument.objects.select_related("envelope").filter(customer_id=enrollment.customer_id)
+    if is_locked:
+        poas = poas.select_related("site").select_for_update(of=("self",))
     if enrollment.accepted_at is not None:
         accepted_under = poas.filter(acceptances__enrollment=enrollment, acceptances__succeeded=True)
         if poa := accepted_under.order_by("-acceptances__pk").first():
@@ -286,7 +339,7 @@ def last_account(enrollment: Enrollment) -> Account | None:
     return Account.model_validate(enrollment.light_account, strict=False)
 
 
-def _authority(poa: PoaDocument, enrollment: Enrollment) -> AuthorityFacts:
+def _authority(poa: PoaDocument, enrollment: Enrollment, *, is_stopped: bool) -> AuthorityFacts:
     envelope = poa.envelope
     return AuthorityFacts(
         poa_id=poa.pk,
@@ -301,7 +354,7 @@ def _authority(poa: PoaDocument, enrollment: Enrollment) -> AuthorityFacts:
         is_attested=enrollment.attested_poa_id == poa.pk,
         ended_because=poa.ended_because,
         suspended_because=poa.suspended_because,
-        stopped_because=why_stopped(poa.customer_id),
+        stopped_because=why_stopped(poa.customer_id) if is_stopped else "",
         wants_paper=poa.paper_wanted_at is not None,
     )
 
@@ -349,16 +402,19 @@ def _is_reading_asked_for(enrollment: Enrollment) -> bool:
 
 
 def _go_live(enrollment: Enrollment) -> GoLiveFacts:
-    jobs = list(Installation.objects.filter(enrollments=enrollment).prefetch_related("reports"))
+    jobs = (  # each once for every report of its own
+        Installation.objects.filter(enrollments=enrollment)
+        .order_by()
+        .values_list("status", "kind", "embargo_end_date", "reports__status", "reports__granted_date", named=True)
+    )
     alive = [job for job in jobs if job.status != InstallationStatus.CANCELLED]
-    reports: list[GoLiveReport] = [report for job in alive for report in job.reports.all()]
-    current = [report for report in reports if report.status in CURRENT_REPORT_STATUSES]
-    counted = [report.granted_date for report in current if report.status == GoLiveReportStatus.COUNTED]
+    current = [job for job in alive if job.reports__status in CURRENT_REPORT_STATUSES]
+    counted = [job.reports__granted_date for job in current if job.reports__status == GoLiveReportStatus.COUNTED]
     embargoes = [job.embargo_end_date for job in alive if job.embargo_end_date is not None]
     return GoLiveFacts(
         counted_date=min(counted, default=None),
-        is_awaiting_office=any(report.status == GoLiveReportStatus.AWAITING_OFFICE for report in current),
-        is_conflicting=any(report.status == GoLiveReportStatus.CONFLICTING for report in reports),
+        is_awaiting_office=any(job.reports__status == GoLiveReportStatus.AWAITING_OFFICE for job in current),
+        is_conflicting=any(job.reports__status == GoLiveReportStatus.CONFLICTING for job in alive),
         is_called_off=bool(jobs) and not alive,
         by_pto=any(job.kind != HardwareKind.EV_CHARGER for job in alive),
         embargo_end=max(embargoes, default=None),

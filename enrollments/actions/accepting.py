@@ -11,7 +11,7 @@ from enrollments.actions.fetching import owe_documents
 from enrollments.actions.moving import EnrollmentMoved, lock, take_move
 from enrollments.actions.stopping import place_hold
 from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
-from enrollments.facts import Facts, offered_plan, signed_limits
+from enrollments.facts import Facts, governing_poa, offered_plan, signed_limits
 from enrollments.light.payloads import Acceptance
 from enrollments.models import AcceptAttempt, LightWrite, PlanOffer
 from enrollments.notices import start_plan
@@ -20,7 +20,6 @@ from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind,
 from enrollments.steps import AcceptPlan, Finalize, Hold
 from poa_documents.actions import verify_or_suspend
 from poa_documents.guards import check_authority
-from poa_documents.models import PoaDocument
 
 
 class OutsideAuthority(Exception):
@@ -59,8 +58,7 @@ def accept_plan(enrollment_id: int, step: AcceptPlan, tools: Tools) -> None:
 
 @repeatable_alone
 def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy: Policy) -> AcceptAttempt:
-    enrollment, facts = still_due(enrollment_id, step, at=at, policy=policy)
-    poa = PoaDocument.objects.select_related("envelope").get(pk=step.poa_id)
+    enrollment, poa, facts = still_due(enrollment_id, step, at=at, policy=policy)
     check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
     if enrollment.attested_poa_id != poa.pk:
         raise EnrollmentMoved(f"Light was not told of POA {poa.pk} yet.")
@@ -81,7 +79,7 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
         "notice": step.notice_id,
         "date_plan": _date_plan(facts, at=at, policy=policy),
     }
-    write = open_write(enrollment, WriteKind.ACCEPT_PLAN, request, at=at)
+    write = open_write(enrollment, WriteKind.ACCEPT_PLAN, request, at=at, poa=poa)
     attempt = AcceptAttempt.objects.create(
         write=write,
         enrollment=enrollment,
@@ -101,7 +99,7 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
         "acceptance": attempt.pk,
         "offer": offer.pk,
     }
-    take_move(enrollment, "start_accepting", by=SYSTEM, at=at, reason=step.because, details=details)
+    take_move(enrollment, "start_accepting", by=SYSTEM, at=at, reason=step.because, details=details, poa=poa)
     return attempt
 
 
@@ -124,9 +122,9 @@ def _date_plan(facts: Facts, *, at: datetime, policy: Policy) -> dict[str, objec
 def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: datetime) -> None:
     """Keep the answer, also when somebody has settled or called off the attempt meanwhile."""
     enrollment = lock(attempt.enrollment_id)
-    write = LightWrite.objects.get(pk=attempt.write_id)
+    attempt = AcceptAttempt.objects.select_related("write", "offer").get(pk=attempt.pk)
+    write = attempt.write
     write.enrollment = enrollment
-    attempt.refresh_from_db()
     if write.status == WriteStatus.DONE:
         return
     another_is_open = AcceptAttempt.objects.filter(enrollment=enrollment, succeeded__isnull=True).exclude(pk=attempt.pk)
@@ -135,8 +133,8 @@ def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: d
         because = "A late answer says that a plan was accepted which had been called off. Compare the account by hand."
         place_hold(enrollment, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
         return
-    confirming.confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
-    close_done(write, answer=answer, outcome=f"Accepted, start {attempt.service_start_date}.", at=at)
+    poa = confirming.confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
+    close_done(write, answer=answer, outcome=f"Accepted, start {attempt.service_start_date}.", at=at, poa=poa)
 
 
 _MAY_CONFIRM = frozenset({EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
@@ -158,16 +156,15 @@ def finalize(enrollment_id: int, step: Finalize, tools: Tools) -> None:
 
 @repeatable_alone
 def _open_finalizing(enrollment_id: int, step: Finalize, *, at: datetime, policy: Policy) -> LightWrite:
-    enrollment, facts = still_due(enrollment_id, step, at=at, policy=policy)
-    assert facts.authority is not None  # noqa: S101 - the step follows an acceptance
-    poa = PoaDocument.objects.select_related("envelope").get(pk=facts.authority.poa_id)
+    enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=policy)
     check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=True)
-    return open_write(enrollment, WriteKind.FINALIZE, {}, at=at)
+    return open_write(enrollment, WriteKind.FINALIZE, {}, at=at, poa=poa)
 
 
 @repeatable
 def _keep_finalized(write: LightWrite, *, at: datetime) -> None:
     write.enrollment = lock(write.enrollment_id)
+    poa = governing_poa(write.enrollment, is_locked=True)
     if write.enrollment.status == EnrollmentStatus.ACCEPTED:
-        confirming.finalize(write.enrollment, at=at)
-    close_done(write, answer={}, outcome="Finalized.", at=at)
+        confirming.finalize(write.enrollment, at=at, poa=poa)
+    close_done(write, answer={}, outcome="Finalized.", at=at, poa=poa)

@@ -33,7 +33,7 @@ def give_notice(enrollment_id: int, step: GiveNotice, *, at: datetime, policy: P
 
     :raises EnrollmentMoved: something changed since the step was decided; nobody was told
     """
-    enrollment, _ = still_due(enrollment_id, step, at=at, policy=policy)
+    enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=policy)
     offer = PlanOffer.objects.get(pk=step.offer_id, enrollment=enrollment)
     notice = AdvanceNotice.objects.create(
         enrollment=enrollment, poa_id=step.poa_id, offer=offer, start_date=step.start, given_at=at, until=step.until
@@ -47,8 +47,8 @@ def give_notice(enrollment_id: int, step: GiveNotice, *, at: datetime, policy: P
         "until": step.until,
     }
     drop_case_mails(enrollment.pk, MailKind.ADVANCE_NOTICE, at=at)
-    note(enrollment, "notice_given", by=SYSTEM, at=at, reason=step.because, details=details)
-    owe_news(enrollment, MailKind.ADVANCE_NOTICE, at=at, key=notice.mail_key)
+    note(enrollment, "notice_given", by=SYSTEM, at=at, reason=step.because, details=details, poa=poa)
+    owe_news(enrollment, MailKind.ADVANCE_NOTICE, at=at, key=notice.mail_key, poa=poa)
     return notice
 
 

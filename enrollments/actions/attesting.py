@@ -36,13 +36,11 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
     @repeatable_alone
     def record() -> tuple[LightWrite, NewAccount]:
         at = tools.clock.now()
-        enrollment, facts = still_due(enrollment_id, step, at=at, policy=tools.policy)
-        assert facts.authority is not None  # noqa: S101 - the step follows the authority gate
-        poa = PoaDocument.objects.get(pk=facts.authority.poa_id)
+        enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=tools.policy)
         check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
         new_account = _new_account(enrollment.customer)
         request = {"fields": sorted(new_account.model_dump(exclude_none=True))}
-        return open_write(enrollment, WriteKind.CREATE_ACCOUNT, request, at=at), new_account
+        return open_write(enrollment, WriteKind.CREATE_ACCOUNT, request, at=at, poa=poa), new_account
 
     write, new_account = record()
 
@@ -73,13 +71,12 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
     @repeatable_alone
     def record() -> tuple[LightWrite, PoaDocument, datetime]:
         at = tools.clock.now()
-        enrollment, _ = still_due(enrollment_id, step, at=at, policy=tools.policy)
-        poa = PoaDocument.objects.select_related("envelope").get(pk=step.poa_id)
+        enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=tools.policy)
         check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
         signed_at = poa.signed_at
         assert signed_at is not None  # noqa: S101 - a constraint: signed means dated
         request = {"poa": poa.pk, "client_agent_accepted_at": signed_at.isoformat()}
-        return open_write(enrollment, WriteKind.RECORD_CLIENT_AGENT, request, at=at), poa, signed_at
+        return open_write(enrollment, WriteKind.RECORD_CLIENT_AGENT, request, at=at, poa=poa), poa, signed_at
 
     write, poa, signed_at = record()
     account_uuid = str(write.enrollment.light_account_uuid)

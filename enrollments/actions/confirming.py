@@ -12,6 +12,7 @@ from enrollments.actions.fetching import owe_documents
 from enrollments.actions.moving import take_move
 from enrollments.actions.stopping import lift_hold, place_hold
 from enrollments.actions.telling import owe_news
+from enrollments.facts import governing_poa
 from enrollments.light.payloads import Account, Location
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
@@ -24,8 +25,12 @@ WHOLE_SECONDS = timedelta(seconds=1)
 """Light is told of a signature in whole seconds."""
 
 
-def confirm(attempt: AcceptAttempt, *, enrollment: Enrollment, by: Actor, at: datetime) -> None:
-    """Keep an acceptance that Light holds: the offer, the start, and one use of the authority."""
+def confirm(attempt: AcceptAttempt, *, enrollment: Enrollment, by: Actor, at: datetime) -> PoaDocument | None:
+    """
+    Keep an acceptance that Light holds: the offer, the start, and one use of the authority.
+
+    Gives the POA that it was made under, which governs the case from now on, locked.
+    """
     attempt.succeeded = True
     attempt.save(update_fields=["succeeded"])
     enrollment.accepted_offer = attempt.offer
@@ -33,9 +38,11 @@ def confirm(attempt: AcceptAttempt, *, enrollment: Enrollment, by: Actor, at: da
     enrollment.accepted_at = at
     owe_documents(attempt.offer, at=at)
     was_called_off = enrollment.status == EnrollmentStatus.OPEN
-    take_move(enrollment, "confirm_late" if was_called_off else "confirm", by=by, at=at)
+    poa = governing_poa(enrollment, is_locked=True)
+    take_move(enrollment, "confirm_late" if was_called_off else "confirm", by=by, at=at, poa=poa)
     use_authority(poa_id=attempt.poa_id, by=SYSTEM, at=at)
-    owe_news(enrollment, MailKind.PLAN_ACCEPTED, at=at)
+    owe_news(enrollment, MailKind.PLAN_ACCEPTED, at=at, poa=poa)
+    return poa
 
 
 def recognize_called_off_acceptance(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
@@ -67,9 +74,9 @@ def shows_attestation(account: Account, write: LightWrite) -> bool:
     return bool(account.client_agent_accepted) and (shown_at is None or abs(shown_at - sent_at) < WHOLE_SECONDS)
 
 
-def finalize(enrollment: Enrollment, *, at: datetime) -> None:
+def finalize(enrollment: Enrollment, *, at: datetime, poa: PoaDocument | None = None) -> None:
     enrollment.finalized_at = at
-    take_move(enrollment, "finalize", by=LIGHT, at=at)
+    take_move(enrollment, "finalize", by=LIGHT, at=at, poa=poa)
 
 
 def attest(enrollment: Enrollment, poa: PoaDocument, *, at: datetime) -> None:

@@ -12,19 +12,18 @@ from enrollments.facts import governing_poa
 from enrollments.models import Enrollment, EnrollmentEvent
 from enrollments.states import MOVES
 from poa_documents import evidence
+from poa_documents.models import PoaDocument
 
 
 class EnrollmentMoved(Exception):
     """Somebody else moved the enrollment in the meantime; look at it again before acting."""
 
 
-@transaction.atomic
 def lock(enrollment_id: int) -> Enrollment:
     """Give the enrollment, locked until the surrounding transaction ends."""
     return Enrollment.objects.select_for_update().select_related("site", "customer").get(pk=enrollment_id)
 
 
-@transaction.atomic
 def take_move(
     enrollment: Enrollment,
     name: str,
@@ -33,22 +32,24 @@ def take_move(
     at: datetime,
     reason: str = "",
     details: Mapping[str, Any] | None = None,
+    poa: PoaDocument | None = None,
 ) -> None:
     """
     Move a locked enrollment and save the fields that the caller set on it, with the event and evidence of the move.
 
-    `details` goes into the evidence besides: hashes that later prove which offer or document it was about.
+    `details` goes into the evidence besides: hashes that later prove which offer or document it was about. `poa` is the
+    governing one, where the caller holds it locked already.
 
     :raises MoveNotAllowed: the table of moves does not allow it from the present status
     """
     old_status = enrollment.status
     move = find_move(MOVES, name, subject=str(enrollment), status=old_status)
-    enrollment.status = move.target
-    enrollment.save()
-    _add_event(enrollment, name, old_status=old_status, by=by, at=at, reason=reason, details=details or {})
+    with _whole():
+        enrollment.status = move.target
+        enrollment.save()
+        _add_event(enrollment, name, old_status=old_status, by=by, at=at, reason=reason, details=details or {}, poa=poa)
 
 
-@transaction.atomic
 def note(
     enrollment: Enrollment,
     name: str,
@@ -57,9 +58,17 @@ def note(
     at: datetime,
     reason: str = "",
     details: Mapping[str, Any] | None = None,
+    poa: PoaDocument | None = None,
 ) -> None:
-    """Record something that happened to an enrollment without changing its status."""
-    _add_event(enrollment, name, old_status=enrollment.status, by=by, at=at, reason=reason, details=details or {})
+    """Record something that happened to an enrollment without changing its status; `poa` as for a move."""
+    with _whole():
+        status = enrollment.status
+        _add_event(enrollment, name, old_status=status, by=by, at=at, reason=reason, details=details or {}, poa=poa)
+
+
+def _whole() -> transaction.Atomic:
+    """Be a transaction, or a part of the open one: without a savepoint, for nothing goes on without what fails here."""
+    return transaction.atomic(savepoint=False)
 
 
 def _add_event(
@@ -71,6 +80,7 @@ def _add_event(
     at: datetime,
     reason: str,
     details: Mapping[str, Any],
+    poa: PoaDocument | None,
 ) -> None:
     EnrollmentEvent.objects.create(
         enrollment=enrollment,
@@ -81,7 +91,7 @@ def _add_event(
         reason=reason,
         at=at,
     )
-    poa = governing_poa(enrollment)
+    poa = poa or governing_poa(enrollment, is_locked=True)
     if poa is not None:
         told = {"enrollment": enrollment.pk, "from": old_status, "to": enrollment.status, "reason": reason}
-        evidence.record(poa, kind=f"enrollment.{name}", by=by, at=at, details={**details, **told})
+        evidence.record(poa, kind=f"enrollment.{name}", by=by, at=at, details={**details, **told}, is_locked=True)

@@ -27,12 +27,10 @@ def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
     @repeatable_alone
     def record() -> tuple[LightWrite, PoaDocument]:
         at = tools.clock.now()
-        enrollment, facts = still_due(enrollment_id, step, at=at, policy=tools.policy)
-        assert facts.authority is not None  # noqa: S101 - the step follows the authority gate
-        poa = PoaDocument.objects.select_related("envelope").get(pk=facts.authority.poa_id)
+        enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=tools.policy)
         esi_id = enrollment.site.esi_id
         check_authority(poa, esi_id=esi_id, at=at)
-        return open_write(enrollment, WriteKind.REQUEST_PLANS, {"esi_id": esi_id}, at=at), poa
+        return open_write(enrollment, WriteKind.REQUEST_PLANS, {"esi_id": esi_id}, at=at, poa=poa), poa
 
     write, poa = record()
     esi_id = write.enrollment.site.esi_id

@@ -22,7 +22,7 @@ from installations.models import GoLiveReport
 from installations.states import GoLiveReportStatus
 from poa_documents.actions import MailOutcome, NotYet, owe_case_mail, send_mail
 from poa_documents.mails import Telling
-from poa_documents.models import CustomerMail, MailKind
+from poa_documents.models import CustomerMail, MailKind, PoaDocument
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +35,16 @@ MOST_ATTACHED_BYTES = 7_000_000
 """Mail servers take ten or more, and attachments grow by a third on the way."""
 
 
-def owe_news(enrollment: Enrollment, kind: MailKind, *, at: datetime, key: str = "") -> CustomerMail | None:
+def owe_news(
+    enrollment: Enrollment, kind: MailKind, *, at: datetime, key: str = "", poa: PoaDocument | None = None
+) -> CustomerMail | None:
     """
     Owe a mail about a locked enrollment, inside the caller's transaction; None when it was owed before.
 
-    One per case and kind, unless a `key` of its own tells it apart, as that of a second notice.
+    One per case and kind, unless a `key` of its own tells it apart, as that of a second notice. `poa` is the governing
+    one, where the caller has it already.
     """
-    poa = governing_poa(enrollment)
+    poa = poa or governing_poa(enrollment)
     if poa is None:
         return None
     key = key or f"case:{enrollment.pk}:{kind.value}"
@@ -58,9 +61,12 @@ def owe_go_live_news(*, enrollment_id: int, at: datetime) -> CustomerMail | None
     fresh = GoLiveReport.objects.filter(
         installation__enrollments=enrollment, status=GoLiveReportStatus.COUNTED, received_at__gte=at - NEWS_FOR
     )
-    if not fresh.exists() or not news.is_still_true(MailKind.GO_LIVE_RECEIVED, gather(enrollment)):
+    if not fresh.exists():
         return None
-    return owe_news(enrollment, MailKind.GO_LIVE_RECEIVED, at=at)
+    poa = governing_poa(enrollment)
+    if not news.is_still_true(MailKind.GO_LIVE_RECEIVED, gather(enrollment, poa)):
+        return None
+    return owe_news(enrollment, MailKind.GO_LIVE_RECEIVED, at=at, poa=poa)
 
 
 def due_news(*, at: datetime, limit: int) -> list[int]:

@@ -59,34 +59,39 @@ class CallFailed(Exception):
     """The write did not end in an answer. Its record and the enrollment already say what that means."""
 
 
-def still_due(enrollment_id: int, step: Step, *, at: datetime, policy: Policy) -> tuple[Enrollment, Facts]:
+def still_due(enrollment_id: int, step: Step, *, at: datetime, policy: Policy) -> tuple[Enrollment, PoaDocument, Facts]:
     """
-    Lock the enrollment, gather its facts anew and insist that `step` is still the next one, to the letter.
+    Lock the enrollment and its POA, gather the facts anew and insist that `step` is still the next one, to the letter.
 
     Only inside a transaction. Whatever happened since the step was decided, a revocation, a pause, midnight, another
-    worker, then shows as another decision.
+    worker, then shows as another decision. With the POA locked, a revocation either came before, and is seen, or comes
+    after the transaction.
 
     :raises EnrollmentMoved: something else comes next now
     """
-    enrollment = lock(enrollment_id)
-    lock_authority(enrollment)
-    facts = gather(enrollment)
+    enrollment, poa, facts = _look_under_lock(enrollment_id)
     if decide(facts, now=at, policy=policy) != step:
         raise EnrollmentMoved(f"{enrollment} moved on before “{type(step).__name__}” could begin.")
-    return enrollment, facts
+    assert poa is not None  # noqa: S101 - each step that is begun here stands on an authority
+    return enrollment, poa, facts
 
 
-def lock_authority(enrollment: Enrollment) -> None:
-    """Hold the POA still until the transaction ends: a revocation either came before, and is seen, or comes after."""
-    poa = governing_poa(enrollment)
-    if poa is not None:
-        PoaDocument.objects.select_for_update().get(pk=poa.pk)
+def _look_under_lock(enrollment_id: int) -> tuple[Enrollment, PoaDocument | None, Facts]:
+    enrollment = lock(enrollment_id)
+    poa = governing_poa(enrollment, is_locked=True)
+    return enrollment, poa, gather(enrollment, poa)
 
 
-def open_write(enrollment: Enrollment, kind: WriteKind, request: dict[str, Any], *, at: datetime) -> LightWrite:
-    """Record a write before it is made. The database refuses a second one while one is unsettled."""
+def open_write(
+    enrollment: Enrollment, kind: WriteKind, request: dict[str, Any], *, at: datetime, poa: PoaDocument
+) -> LightWrite:
+    """
+    Record a write before it is made, under the locked POA that allows it.
+
+    The database refuses a second one while one is unsettled.
+    """
     write = LightWrite.objects.create(enrollment=enrollment, kind=kind, opened_at=at, request=redact(request))
-    note(enrollment, f"begin_{kind.lower()}", by=SYSTEM, at=at)
+    note(enrollment, f"begin_{kind.lower()}", by=SYSTEM, at=at, poa=poa)
     return write
 
 
@@ -108,17 +113,15 @@ def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
     :raises StoppedMeanwhile: it must not be sent any more
     """
     at = tools.clock.now()
-    enrollment = lock(write.enrollment_id)
-    lock_authority(enrollment)
-    if LightWrite.objects.values_list("status", flat=True).get(pk=write.pk) != WriteStatus.OPEN:
+    enrollment, poa, facts = _look_under_lock(write.enrollment_id)
+    current = facts.unsettled
+    if current is None or current.write_id != write.pk or current.status != WriteStatus.OPEN:
         raise StoppedMeanwhile(f"{write.get_kind_display()}: it was settled meanwhile.")
-    facts = gather(enrollment)
     status = EnrollmentStatus.OPEN if write.kind == WriteKind.ACCEPT_PLAN else facts.status
     comes_next = decide(replace(facts, unsettled=None, status=status), now=at, policy=tools.policy)
     if comes_next != step:
         raise StoppedMeanwhile(f"{write.get_kind_display()}: the case changed meanwhile. {comes_next.because}")
-    assert facts.authority is not None  # noqa: S101 - the step needs one, and is still the next
-    poa = PoaDocument.objects.select_related("envelope", "site").get(pk=facts.authority.poa_id)
+    assert poa is not None  # noqa: S101 - the step needs one, and is still the next
     is_conclusion = write.kind == WriteKind.FINALIZE
     try:
         check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=is_conclusion)
@@ -173,9 +176,10 @@ def close_done(
     outcome: str,
     at: datetime,
     details: Mapping[str, Any] | None = None,
+    poa: PoaDocument | None = None,
 ) -> None:
     """
-    Close a write that Light did. Inside the caller's transaction, on a locked enrollment.
+    Close a write that Light did. Inside the caller's transaction, on a locked enrollment; `poa` as for a note.
 
     A write that was settled otherwise meanwhile is corrected: what Light says it did, it did.
     """
@@ -185,7 +189,7 @@ def close_done(
     write.outcome = outcome
     write.hold_code = ""
     write.save()
-    note(write.enrollment, f"done_{write.kind.lower()}", by=LIGHT, at=at, reason=outcome, details=details)
+    note(write.enrollment, f"done_{write.kind.lower()}", by=LIGHT, at=at, reason=outcome, details=details, poa=poa)
 
 
 @repeatable

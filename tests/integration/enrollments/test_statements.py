@@ -1,0 +1,34 @@
+"""What one enrollment asks of the database, from the permission to operate to the finished enrollment."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from enrollments.states import EnrollmentStatus
+from enrollments.steps import Waiting
+from tests.integration.enrollments.road import Road
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MOST_STATEMENTS = 149
+"""
+How many enrollments a second go through hangs on this number, transactions' beginnings and ends included.
+
+Three writes, each decided once ahead and twice under lock, and one reading. Whoever adds a statement says what for.
+"""
+
+
+def test_an_enrollment_takes_no_more_statements_than_are_accounted_for(road: Road) -> None:
+    case = road.case()
+    assert road.run(case) == Waiting.CUSTOMER_TO_FINISH
+    road.finish_at_light(case)
+    road.pass_time(road.policy.collecting_interval)
+    assert road.run(case) == Waiting.GO_LIVE
+    road.report_pto(case)
+
+    with CaptureQueriesContext(connection) as asked:
+        word = road.engine.advance(case.pk)
+
+    case.refresh_from_db()
+    assert (word, case.status) == (Waiting.SERVICE_TO_START, EnrollmentStatus.FINALIZED)
+    assert len(asked) <= MOST_STATEMENTS, "\n".join(query["sql"][:200] for query in asked.captured_queries)
