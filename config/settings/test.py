@@ -1,7 +1,9 @@
 """Settings of the test suite: embedded parts, quick password hashing, secrets that are worth nothing."""
 
+import atexit
 import base64
 import os
+import shutil
 import tempfile
 
 os.environ.setdefault("SECRET_KEY", "only-for-tests-and-worth-nothing-at-all-0123456789")
@@ -9,7 +11,9 @@ os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "test:" + base64.b64encode(b"t" *
 os.environ.setdefault("LIGHT_WEBHOOK_SECRET", "webhook-secret-of-the-tests")
 os.environ.setdefault("ADVANCE_NOTICE_DAYS", "0")
 os.environ.setdefault("MAIL_WEBHOOK_SECRET", "mail-webhook-secret-of-the-tests")
-os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="switchyard-test-"))
+if "DATA_DIR" not in os.environ:
+    os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="switchyard-test-")
+    atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 
 from config.settings.base import *  # noqa: F403
 from poa_documents.seal.keys import provide_development_key

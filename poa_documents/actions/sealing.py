@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -34,6 +34,9 @@ LEASE = timedelta(seconds=90)
 SHORTEST_WAIT_SECONDS = 15
 LONGEST_WAIT_SECONDS = 3600
 STORAGE_LIMIT_SECONDS = 60.0
+MOST_STORERS = 8
+_storers = ThreadPoolExecutor(MOST_STORERS, thread_name_prefix="store-signed-poa")
+"""Kept, because each new thread opens a connection of its own to the storage, which costs more than the sealing."""
 
 
 class SealOutcome(StrEnum):
@@ -163,26 +166,16 @@ def _put_off(poa_id: int, *, problem: str, at: datetime) -> None:
 
 def _store_within(seconds: float, content: bytes) -> StoredFile:
     """
-    Store in a thread of its own, which uses no database, so that a hanging storage cannot hold up a page.
+    Store in another thread, which uses no database, so that a hanging storage cannot hold up a page.
 
     A write that ends after we stopped waiting leaves a file that the next try finds and uses.
     """
-    result: list[StoredFile | FileNotStored] = []
-
-    def work() -> None:
-        try:
-            result.append(store(content, folder=STORAGE_FOLDER, suffix=".pdf"))
-        except FileNotStored as problem:
-            result.append(problem)
-
-    worker = threading.Thread(target=work, name="store-signed-poa", daemon=True)
-    worker.start()
-    worker.join(seconds)
-    if not result:
-        raise FileNotStored(f"The storage did not answer within {seconds:g} seconds.")
-    if isinstance(result[0], FileNotStored):
-        raise result[0]
-    return result[0]
+    storing = _storers.submit(store, content, folder=STORAGE_FOLDER, suffix=".pdf")
+    try:
+        return storing.result(timeout=seconds)
+    except TimeoutError as problem:
+        storing.cancel()
+        raise FileNotStored(f"The storage did not answer within {seconds:g} seconds.") from problem
 
 
 def lapse_at(poa: PoaDocument) -> datetime:

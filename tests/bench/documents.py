@@ -5,8 +5,10 @@ Both write to a folder on this machine, one after the other, in
 turns, so that a busy machine is slow for both alike.
 """
 
+import atexit
 import hashlib
 import io
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -40,6 +42,7 @@ def measure(how_many: int = HOW_MANY) -> dict[str, Any]:
         render_pdf(DOCUMENT)
     template, options = compiled.call_args.args[0], compiled.call_args.kwargs
     folder = Path(tempfile.mkdtemp(prefix="switchyard-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
     def ours(number: int) -> None:
         document = replace(DOCUMENT, number=number)

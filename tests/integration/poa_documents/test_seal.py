@@ -4,6 +4,7 @@ import hashlib
 import io
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -24,7 +25,7 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.generic import NameObject, TextStringObject
 
 from core.models import CaseChange
-from core.stored_files import FileNotStored
+from core.stored_files import FileNotStored, StoredFile, store
 from enrollments.alarms import AlarmCode, alarms
 from enrollments.measures import measure
 from poa_documents import actions
@@ -388,6 +389,42 @@ def test_side_by_side_with_time_stamps_makes_one_file_too(
     assert actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT) == SealOutcome.ALREADY_SEALED
     assert len(stored_files()) == 1
     assert authority.asked == 1
+
+
+def test_documents_are_stored_from_few_threads_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each new thread would open its own connection to an S3 server, for more than a quarter of a second of work."""
+    at_work: list[threading.Thread] = []
+
+    def store_noting_the_thread(*args: Any, **named: Any) -> StoredFile:
+        at_work.append(threading.current_thread())
+        return store(*args, **named)
+
+    monkeypatch.setattr(sealing, "store", store_noting_the_thread)
+
+    for number in range(2 * sealing.MOST_STORERS):
+        sealing._store_within(10, f"%PDF-1.7 document {number}".encode())
+
+    assert len(at_work) == 2 * sealing.MOST_STORERS
+    assert len(set(at_work)) <= sealing.MOST_STORERS
+
+
+def test_a_hanging_storage_holds_up_nobody_however_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    storage_answers = threading.Event()
+
+    def hang(content: bytes, **named: Any) -> StoredFile:
+        assert storage_answers.wait(timeout=30)
+        return store(content, **named)
+
+    monkeypatch.setattr(sealing, "store", hang)
+    poas = [sealing_poa() for _ in range(sealing.MOST_STORERS + 1)]
+    try:
+        outcomes = [actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT, within_seconds=0.01) for poa in poas]
+    finally:
+        storage_answers.set()
+
+    assert set(outcomes) == {SealOutcome.WAITING_FOR_STORAGE}
+    monkeypatch.setattr(sealing, "store", store)
+    assert actions.seal_poa(poa_id=poas[-1].pk, at=LATER) == SealOutcome.SEALED
 
 
 # The time stamp

@@ -1,5 +1,7 @@
 """An environment with which production starts: the one that `make check` uses."""
 
+import atexit
+import shutil
 import tempfile
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -18,7 +20,9 @@ def production_environment() -> dict[str, str]:
 
 @cache
 def _seal_key() -> str:
-    file = Path(tempfile.mkdtemp(prefix="switchyard-seal-")) / "seal.p12"
+    folder = Path(tempfile.mkdtemp(prefix="switchyard-seal-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    file = folder / "seal.p12"
     now = datetime.now(tz=UTC)
     write_key(make_key("Check", starts_at=now - timedelta(days=1), ends_at=now + timedelta(days=900)), file)
     return str(file)
