@@ -19,10 +19,11 @@ from tests.property.surroundings import Shelf
 if TYPE_CHECKING:
     from tests.property.machine import Cases
 
+A_DAY = timedelta(days=1)
 TO_THE_END = (
     *[timedelta(minutes=11)] * 2,
     timedelta(hours=2),
-    timedelta(days=1),
+    A_DAY,
     timedelta(days=14),
     timedelta(days=45),
     timedelta(hours=2),
@@ -68,11 +69,12 @@ def _mend(cases: "Cases") -> None:
 
 
 def _let_time_pass(cases: "Cases") -> None:
+    """In leaps; but a notice ends only for who is there on its days."""
     for leap in TO_THE_END:
         cases.road.pass_time(leap)
         cases.sweep()
-        if notice_days := cases.road.policy.notice_days:
-            cases.live(timedelta(days=notice_days + 2))
+        if leap == A_DAY and cases.road.policy.notice_days:
+            cases.live(timedelta(days=cases.road.policy.notice_days + 2))
 
 
 def _let_doubt_end(cases: "Cases") -> None:
