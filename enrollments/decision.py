@@ -4,7 +4,8 @@ What happens next with an enrollment, and why: one pure function over the facts.
 It drives the machine, and it answers every screen: the work queue, the enrollment's page, the customer's "what happens
 next" and "what would happen if PTO were marked today". No database, no clock, no HTTP.
 
-The reading order is the order of the rules: `decide`, then one function per stretch of the road.
+The reading order is the order of the rules: `decide`, then one function per stretch of the road. Lost and refused calls
+have a room of their own, `doubts`, and so has what follows an acceptance, `accepted`.
 """
 
 from collections.abc import Sequence
@@ -12,23 +13,21 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from core.dates import chicago_day, chicago_midnight
-from enrollments import notices, offers
-from enrollments.facts import AccountFacts, AuthorityFacts, Facts, NoticeFacts, OfferFacts, WriteFacts
+from enrollments import accepted, doubts, notices, offers
+from enrollments.facts import Facts, NoticeFacts, OfferFacts
 from enrollments.gates import BEYOND_ACCEPTANCE, authority_gate, cancel_reported, go_live_gate, readiness_gate
 from enrollments.notices import start_plan
 from enrollments.offers import OfferedPlan, Verdict
 from enrollments.policy import Policy
 from enrollments.start_dates import NoLegalStart, StartPlan
-from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind
 from enrollments.steps import (
-    FOR_OPERATIONS,
     HARMLESS_UNDER_HOLD,
     REMOTE_STEPS,
     SELF_CLEARING_HOLDS,
     STOPPED_STEPS,
     AcceptPlan,
     Close,
-    Finalize,
     Finished,
     GiveNotice,
     Hold,
@@ -37,15 +36,10 @@ from enrollments.steps import (
     ReadAccount,
     RecordClientAgent,
     RequestPlans,
-    SettleDoubt,
     Step,
     Wait,
     Waiting,
 )
-from poa_documents.states import PoaStatus
-
-DOUBT_READING_SHARES = (0.0, 0.02, 0.1, 0.3, 0.6, 1.0)
-"""When a doubt is read, as shares of the settling period: soon at first, last at its very end."""
 
 
 def decide(facts: Facts, *, now: datetime, policy: Policy) -> Step:
@@ -111,7 +105,7 @@ def _was_called_off(facts: Facts) -> bool:
 
 def _kept_in_view(facts: Facts, step: Step, policy: Policy) -> Step:
     """Have the account read on and on, whatever else the case waits for."""
-    account = _known_account(facts)
+    account = facts.known_account
     if account.read_at is None:
         return step
     next_reading = account.read_at + policy.collecting_interval
@@ -143,11 +137,11 @@ def if_live_on(day: date, facts: Facts, *, now: datetime, policy: Policy) -> Ste
 
 def _next_step(facts: Facts, now: datetime, policy: Policy) -> Step:
     if facts.unsettled is not None:
-        return _settle(facts.unsettled, now, policy)
+        return doubts.settle(facts.unsettled, now, policy)
     if _is_reading_asked_for(facts) or (_was_called_off(facts) and _read_if_due(facts, now, policy)):
         return ReadAccount(because="There is news of the account; what it means stands at Light.")
     if facts.refused is not None:
-        return _refused(facts.refused)
+        return doubts.hold_for_refusal(facts.refused)
     match facts.status:
         case EnrollmentStatus.OPEN:
             return _toward_acceptance(facts, now, policy)
@@ -158,9 +152,9 @@ def _next_step(facts: Facts, now: datetime, policy: Policy) -> Step:
                 because="An acceptance is under way, yet no call is on record: compare the account at Light by hand.",
             )
         case EnrollmentStatus.ACCEPTED:
-            return _after_acceptance(facts, now, policy) or _finalize(facts, now, policy)
+            return accepted.what_speaks_against(facts, now, policy) or accepted.finish(facts, now, policy)
         case EnrollmentStatus.FINALIZED:
-            return _after_acceptance(facts, now, policy) or _watch(facts, now, policy)
+            return accepted.what_speaks_against(facts, now, policy) or accepted.watch(facts, now, policy)
         case EnrollmentStatus.ACTIVE:
             return Finished(because="Service is active under the accepted plan.")
         case EnrollmentStatus.ENDED:
@@ -192,57 +186,6 @@ def _signed_since(moment: datetime, facts: Facts) -> bool:
     return poa is not None and poa.signed_at is not None and poa.signed_at > moment
 
 
-# Doubt and refusal
-
-
-def _settle(write: WriteFacts, now: datetime, policy: Policy) -> Step:
-    """Leave a call alone that may still be running; read over the settling period what became of the others."""
-    if write.status == WriteStatus.OPEN:
-        lost_at = write.opened_at + policy.longest_call
-        if now < lost_at:
-            return Wait(until=lost_at, code=Waiting.CALL_UNDER_WAY, because=f"A call is under way: {write.kind.label}.")
-    doubt_since = write.doubt_since or now
-    read_at = _next_doubt_reading(write, doubt_since, policy)
-    if now < read_at:
-        return Wait(
-            until=read_at,
-            code=Waiting.CALL_UNDER_WAY,
-            because=f"The answer to “{write.kind.label}” was lost; the account is read again to see what became of it.",
-        )
-    return SettleDoubt(
-        write.write_id,
-        is_last_reading=now >= doubt_since + policy.settling_period and write.doubt_readings > 0,
-        because=f"The answer to “{write.kind.label}” was lost; the account tells whether it happened.",
-    )
-
-
-def _next_doubt_reading(write: WriteFacts, doubt_since: datetime, policy: Policy) -> datetime:
-    """Often at first, last at the end of the settling period, and hourly while even that left it unclear."""
-    planned = len(DOUBT_READING_SHARES)
-    if write.doubt_readings < planned:
-        return doubt_since + policy.settling_period * DOUBT_READING_SHARES[write.doubt_readings]
-    return doubt_since + policy.settling_period + policy.collecting_interval * (write.doubt_readings - planned + 1)
-
-
-def _refused(write: WriteFacts) -> Hold:
-    return Hold(
-        write.hold_code,
-        HoldOwner.OPERATIONS if write.hold_code in FOR_OPERATIONS else HoldOwner.OFFICE,
-        because=f"Light refused “{write.kind.label}”: {write.outcome} Mend the cause, then release the hold.",
-    )
-
-
-def _came_to_nothing_too_often(kind: WriteKind, facts: Facts, policy: Policy) -> Hold | None:
-    if facts.fruitless.count(kind) < policy.tries_after_doubt:
-        return None
-    return Hold(
-        HoldCode.DOUBT_UNSETTLED,
-        HoldOwner.OPERATIONS,
-        because=f"“{kind.label}” was sent {policy.tries_after_doubt} times, and the account shows no trace of it: read "
-        "below what Light said, compare the account there by hand, then release the hold to try again.",
-    )
-
-
 # Before the acceptance
 
 
@@ -258,27 +201,27 @@ def _toward_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step:
 
 def _introduce(facts: Facts, policy: Policy) -> Step | None:
     """Have an account at Light and our attestation on it."""
-    poa = _poa(facts)
+    poa = facts.known_authority
     if facts.account is None:
-        return _came_to_nothing_too_often(WriteKind.CREATE_ACCOUNT, facts, policy) or OpenAccount(
+        return doubts.came_to_nothing_too_often(WriteKind.CREATE_ACCOUNT, facts, policy) or OpenAccount(
             because="The customer signed; Light has no account for the case yet."
         )
     if not poa.is_attested:
-        return _came_to_nothing_too_often(WriteKind.RECORD_CLIENT_AGENT, facts, policy) or RecordClientAgent(
+        return doubts.came_to_nothing_too_often(WriteKind.RECORD_CLIENT_AGENT, facts, policy) or RecordClientAgent(
             poa.poa_id, because="Light must know since when we act for the customer before a plan can be accepted."
         )
     return None
 
 
 def _read_if_due(facts: Facts, now: datetime, policy: Policy) -> Step | None:
-    account = _known_account(facts)
+    account = facts.known_account
     if account.read_at is None or now >= account.read_at + policy.collecting_interval:
         return ReadAccount(because="It is time to see how far the account at Light has come.")
     return None
 
 
 def _toward_plan(facts: Facts, now: datetime, policy: Policy) -> Step:
-    account = _known_account(facts)
+    account = facts.known_account
     if account.has_accepted_plan or account.stage in BEYOND_ACCEPTANCE:
         return Hold(
             HoldCode.CUSTOMER_ENROLLED_HIMSELF,
@@ -328,7 +271,7 @@ def _choose_and_accept(facts: Facts, now: datetime, policy: Policy) -> Step:
     fresh = [offer for offer in facts.offers if offer.requested_at <= now < offer.stale_at]
     if not fresh:
         return _ask_for_plans(facts)
-    judged = [(offer.plan, offers.judge(offer.plan, _poa(facts).limits)) for offer in fresh]
+    judged = [(offer.plan, offers.judge(offer.plan, facts.known_authority.limits)) for offer in fresh]
     chosen = offers.choose(judged)
     if chosen is None:
         return Hold(
@@ -353,7 +296,7 @@ def _give_notice(offer: OfferFacts, facts: Facts, now: datetime, policy: Policy)
     shortened = " It is shorter than usual, as the signed dates leave no more room." if planned.is_shortened else ""
     return GiveNotice(
         offer.offer_id,
-        _poa(facts).poa_id,
+        facts.known_authority.poa_id,
         planned.start,
         planned.until,
         because="An offer is within every signed limit; the customer is told, and may object until the end of "
@@ -392,116 +335,19 @@ def _accept(
 ) -> Step:
     if paused := _paused(start, facts, now, policy):
         return paused
-    account = _known_account(facts)
+    account = facts.known_account
     if account.read_at is None or not account.read_at <= now <= account.read_at + policy.fresh_reading:
         return ReadAccount(because="The account is read once more right before a plan is accepted.")
     first_day = notices.start_to_name(notice, start)
     why = "the start that the customer was told"
     if first_day == start.best:
         why = f"the earliest legal start ({start.earliest.rule.value})"
-    return _came_to_nothing_too_often(WriteKind.ACCEPT_PLAN, facts, policy) or AcceptPlan(
+    return doubts.came_to_nothing_too_often(WriteKind.ACCEPT_PLAN, facts, policy) or AcceptPlan(
         offer.offer_id,
-        _poa(facts).poa_id,
+        facts.known_authority.poa_id,
         first_day,
         because=f"The offer is within every signed limit, and {first_day} is {why}.",
         notice_id=notice.notice_id if notice else None,
-    )
-
-
-# After the acceptance
-
-
-def _after_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step | None:
-    """Nothing is undone silently: what speaks against an accepted plan goes to a person."""
-    account = _known_account(facts)
-    poa = facts.authority
-    why_not = _stopped_after_acceptance(poa, facts) if poa is not None else ""
-    stands = poa is not None and bool(poa.stopped_because)  # shown whatever was released: only its own end settles it
-    if why_not and (stands or HoldCode.REVOKED_AFTER_ACCEPTANCE not in facts.settled_codes):
-        return Hold(
-            HoldCode.REVOKED_AFTER_ACCEPTANCE,
-            HoldOwner.OFFICE,
-            because=why_not,
-            look_again_at=now + policy.watching_interval,
-        )
-    if facts.go_live.counted_date is None and HoldCode.GO_LIVE_WITHDRAWN not in facts.settled_codes:
-        return Hold(
-            HoldCode.GO_LIVE_WITHDRAWN,
-            HoldOwner.OFFICE,
-            because="The go-live report was withdrawn after the plan was accepted. Decide with the customer, then "
-            "release the hold.",
-            look_again_at=now + policy.watching_interval,
-        )
-    if facts.is_cancel_reported and HoldCode.CANCEL_REPORTED not in facts.settled_codes:
-        return cancel_reported()
-    if account.read_at is None or facts.accepted_at is None or account.read_at < facts.accepted_at:
-        return ReadAccount(because="The account is read to see the acceptance as Light shows it.")
-    return None
-
-
-def _stopped_after_acceptance(poa: AuthorityFacts, facts: Facts) -> str:
-    if poa.stopped_because or poa.status == PoaStatus.CEASED:
-        last = " It comes back for as long as the stop signal stands." if poa.stopped_because else ""
-        return (
-            f"After the plan was accepted: {poa.stopped_because or poa.ended_because} Ask whoever decides now whether "
-            f"it is to be canceled at Light before {facts.accepted_start}, then release the hold.{last}"
-        )
-    if poa.status == PoaStatus.SUSPENDED:
-        return (
-            f"The authority was suspended after the plan was accepted: {poa.suspended_because} Resolve that with the "
-            "customer, then resume the power of attorney and release the hold."
-        )
-    if poa.status == PoaStatus.REVOKED:
-        return (
-            "The customer took the authority back after the plan was accepted. Say how to cancel at Light before "
-            f"{facts.accepted_start}, then release the hold."
-        )
-    if facts.held_by_customer_since is not None:
-        return (
-            f"The customer put the enrollment on hold on {chicago_day(facts.held_by_customer_since)}, and the plan "
-            "that was on its way then turned out to be accepted. Ask whether it is to be canceled at Light before "
-            f"{facts.accepted_start}, then release the hold."
-        )
-    return ""
-
-
-def _finalize(facts: Facts, now: datetime, policy: Policy) -> Step:
-    """Finish the enrollment while the authority stands; without it, only watch what becomes of the acceptance."""
-    poa = _poa(facts)
-    if poa.status in {PoaStatus.SUPERSEDED, PoaStatus.LAPSED} and HoldCode.AUTHORITY_UNCLEAR not in facts.settled_codes:
-        return Hold(
-            HoldCode.AUTHORITY_UNCLEAR,
-            HoldOwner.OFFICE,
-            because="The plan was accepted, and before the enrollment could be finished its power of attorney ended: "
-            f"{poa.status.label.lower()}. Ask the customer to finish it at Light, then release the hold.",
-            look_again_at=now + policy.watching_interval,
-        )
-    if poa.stopped_because or poa.status not in {PoaStatus.SIGNED, PoaStatus.EXHAUSTED}:
-        return _watch(facts, now, policy)
-    return _came_to_nothing_too_often(WriteKind.FINALIZE, facts, policy) or Finalize(
-        because="The plan is accepted; Light waits for the enrollment to be finished."
-    )
-
-
-def _watch(facts: Facts, now: datetime, policy: Policy) -> Step:
-    account = _known_account(facts)
-    read_at = account.read_at or now
-    start = facts.accepted_start
-    is_late = start is not None and chicago_day(now) > start + policy.active_grace
-    if is_late and HoldCode.NOT_ACTIVE_IN_TIME not in facts.settled_codes:
-        return Hold(
-            HoldCode.NOT_ACTIVE_IN_TIME,
-            HoldOwner.OFFICE,
-            because=f"Service was to start on {start} and Light does not show it active. Ask Light.",
-            look_again_at=now + policy.watching_interval,
-        )
-    next_reading = read_at + policy.watching_interval
-    if now >= next_reading:
-        return ReadAccount(because="The account is read daily until service is active.")
-    return Wait(
-        until=next_reading,
-        code=Waiting.SERVICE_TO_START,
-        because=f"Everything is done; service starts on {start}.",
     )
 
 
@@ -511,16 +357,6 @@ def _watch(facts: Facts, now: datetime, policy: Policy) -> Step:
 def _is_reading_asked_for(facts: Facts) -> bool:
     is_over = facts.status == EnrollmentStatus.ENDED
     return facts.account is not None and facts.account.is_reading_asked_for and not is_over
-
-
-def _poa(facts: Facts) -> AuthorityFacts:
-    assert facts.authority is not None  # noqa: S101 - the authority gate is passed
-    return facts.authority
-
-
-def _known_account(facts: Facts) -> AccountFacts:
-    assert facts.account is not None  # noqa: S101 - an account exists by now
-    return facts.account
 
 
 def _with_last_day(gate: Wait | Hold, facts: Facts, now: datetime, policy: Policy) -> Wait | Hold:

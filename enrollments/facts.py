@@ -169,6 +169,18 @@ class Facts:
     held_by_customer_since: datetime | None = None
     mail_returned_because: str = ""
 
+    @property
+    def known_authority(self) -> AuthorityFacts:
+        """The authority, where its gate was passed before."""
+        assert self.authority is not None  # noqa: S101 - whoever asks has passed the gate
+        return self.authority
+
+    @property
+    def known_account(self) -> AccountFacts:
+        """The account, where it must exist by now."""
+        assert self.account is not None  # noqa: S101 - whoever asks is past its opening
+        return self.account
+
 
 def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
     """

@@ -140,7 +140,7 @@ BUGS: tuple[Bug, ...] = (
         name="the-offer-is-not-judged-at-the-call",
         invariant="I3",
         file="enrollments/decision.py",
-        old="    judged = [(offer.plan, offers.judge(offer.plan, _poa(facts).limits)) for offer in fresh]",
+        old="    judged = [(offer.plan, offers.judge(offer.plan, facts.known_authority.limits)) for offer in fresh]",
         new="    judged = [(offer.plan, offers.Verdict(())) for offer in fresh]",
         why="Any plan is chosen, whatever the customer signed for; the guard at the call must still stop it.",
         noticed_by=(f"{MAIN_ROAD}::test_an_offer_outside_the_limits_is_held_for_a_person_and_never_accepted",),

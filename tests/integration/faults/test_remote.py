@@ -299,9 +299,18 @@ def test_accepted_already_with_the_same_plan_counts_as_done(road: Road, monkeypa
 
 @in_one_dialect
 @pytest.mark.cell("L12")
-@pytest.mark.parametrize("operation", WRITES)
-def test_a_call_with_a_refused_field_goes_to_the_office_with_lights_words(road: Road, operation: str) -> None:
-    road.simulator.control.order_fault(operation, "unprocessable")
+@pytest.mark.parametrize(
+    ("operation", "fault", "status"),
+    [
+        *((operation, "unprocessable", 422) for operation in WRITES),
+        *((operation, "conflict", 409) for operation in ("request_plans", "finalize")),
+    ],
+)
+def test_a_refused_call_goes_to_the_office_with_lights_words(
+    road: Road, operation: str, fault: str, status: int
+) -> None:
+    """A field that Light does not take, or a call that is not possible now."""
+    road.simulator.control.order_fault(operation, fault)
     case = road.case()
 
     walk(road, case, span=timedelta(days=3))
@@ -309,26 +318,7 @@ def test_a_call_with_a_refused_field_goes_to_the_office_with_lights_words(road: 
     hold = open_hold(case)
     assert hold is not None
     assert (hold.code, hold.owner) == (HoldCode.REFUSED_BY_LIGHT, HoldOwner.OFFICE)
-    assert "Refused on order" in hold.because
-    assert calls(road, operation) == 1
-    release(road, case)
-    walk(road, case)
-    assert_accepted_once(road, case)
-
-
-@in_one_dialect
-@pytest.mark.cell("L12")
-@pytest.mark.parametrize("operation", ["request_plans", "finalize"])
-def test_a_call_that_is_not_possible_now_goes_to_the_office_with_lights_words(road: Road, operation: str) -> None:
-    road.simulator.control.order_fault(operation, "conflict")
-    case = road.case()
-
-    walk(road, case, span=timedelta(days=3))
-
-    hold = open_hold(case)
-    assert hold is not None
-    assert (hold.code, hold.owner) == (HoldCode.REFUSED_BY_LIGHT, HoldOwner.OFFICE)
-    assert "(409)" in hold.because
+    assert f"({status})" in hold.because
     assert "Refused on order" in hold.because
     assert "release the hold" in hold.because
     assert calls(road, operation) == 1

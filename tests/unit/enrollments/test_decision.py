@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.dates import chicago_day
-from enrollments import decision, offers, policy
+from enrollments import doubts, offers, policy
 from enrollments.decision import decide, if_live_on
 from enrollments.facts import AuthorityFacts, Facts, HoldFacts, NoticeFacts, WriteFacts
 from enrollments.gates import gates
@@ -296,7 +296,7 @@ def test_a_doubt_is_read_over_the_whole_settling_period() -> None:
 
     assert times[0] == NOW
     assert times[-1] == NOW + POLICY.settling_period
-    assert len(times) == len(decision.DOUBT_READING_SHARES)
+    assert len(times) == len(doubts.READING_SHARES)
 
 
 def test_a_doubt_that_stays_unclear_is_not_read_without_pause() -> None:

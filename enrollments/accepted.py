@@ -1,0 +1,108 @@
+"""
+What follows an acceptance: nothing is undone silently, the enrollment is finished, and service is watched. Pure.
+"""
+
+from datetime import datetime
+
+from core.dates import chicago_day
+from enrollments import doubts
+from enrollments.facts import AuthorityFacts, Facts
+from enrollments.gates import cancel_reported
+from enrollments.policy import Policy
+from enrollments.states import HoldCode, HoldOwner, WriteKind
+from enrollments.steps import Finalize, Hold, ReadAccount, Step, Wait, Waiting
+from poa_documents.states import PoaStatus
+
+
+def what_speaks_against(facts: Facts, now: datetime, policy: Policy) -> Step | None:
+    """Nothing is undone silently: what speaks against an accepted plan goes to a person."""
+    account = facts.known_account
+    poa = facts.authority
+    why_not = _stopped_after_acceptance(poa, facts) if poa is not None else ""
+    stands = poa is not None and bool(poa.stopped_because)  # shown whatever was released: only its own end settles it
+    if why_not and (stands or HoldCode.REVOKED_AFTER_ACCEPTANCE not in facts.settled_codes):
+        return Hold(
+            HoldCode.REVOKED_AFTER_ACCEPTANCE,
+            HoldOwner.OFFICE,
+            because=why_not,
+            look_again_at=now + policy.watching_interval,
+        )
+    if facts.go_live.counted_date is None and HoldCode.GO_LIVE_WITHDRAWN not in facts.settled_codes:
+        return Hold(
+            HoldCode.GO_LIVE_WITHDRAWN,
+            HoldOwner.OFFICE,
+            because="The go-live report was withdrawn after the plan was accepted. Decide with the customer, then "
+            "release the hold.",
+            look_again_at=now + policy.watching_interval,
+        )
+    if facts.is_cancel_reported and HoldCode.CANCEL_REPORTED not in facts.settled_codes:
+        return cancel_reported()
+    if account.read_at is None or facts.accepted_at is None or account.read_at < facts.accepted_at:
+        return ReadAccount(because="The account is read to see the acceptance as Light shows it.")
+    return None
+
+
+def _stopped_after_acceptance(poa: AuthorityFacts, facts: Facts) -> str:
+    if poa.stopped_because or poa.status == PoaStatus.CEASED:
+        last = " It comes back for as long as the stop signal stands." if poa.stopped_because else ""
+        return (
+            f"After the plan was accepted: {poa.stopped_because or poa.ended_because} Ask whoever decides now whether "
+            f"it is to be canceled at Light before {facts.accepted_start}, then release the hold.{last}"
+        )
+    if poa.status == PoaStatus.SUSPENDED:
+        return (
+            f"The authority was suspended after the plan was accepted: {poa.suspended_because} Resolve that with the "
+            "customer, then resume the power of attorney and release the hold."
+        )
+    if poa.status == PoaStatus.REVOKED:
+        return (
+            "The customer took the authority back after the plan was accepted. Say how to cancel at Light before "
+            f"{facts.accepted_start}, then release the hold."
+        )
+    if facts.held_by_customer_since is not None:
+        return (
+            f"The customer put the enrollment on hold on {chicago_day(facts.held_by_customer_since)}, and the plan "
+            "that was on its way then turned out to be accepted. Ask whether it is to be canceled at Light before "
+            f"{facts.accepted_start}, then release the hold."
+        )
+    return ""
+
+
+def finish(facts: Facts, now: datetime, policy: Policy) -> Step:
+    """Finish the enrollment while the authority stands; without it, only watch what becomes of the acceptance."""
+    poa = facts.known_authority
+    if poa.status in {PoaStatus.SUPERSEDED, PoaStatus.LAPSED} and HoldCode.AUTHORITY_UNCLEAR not in facts.settled_codes:
+        return Hold(
+            HoldCode.AUTHORITY_UNCLEAR,
+            HoldOwner.OFFICE,
+            because="The plan was accepted, and before the enrollment could be finished its power of attorney ended: "
+            f"{poa.status.label.lower()}. Ask the customer to finish it at Light, then release the hold.",
+            look_again_at=now + policy.watching_interval,
+        )
+    if poa.stopped_because or poa.status not in {PoaStatus.SIGNED, PoaStatus.EXHAUSTED}:
+        return watch(facts, now, policy)
+    return doubts.came_to_nothing_too_often(WriteKind.FINALIZE, facts, policy) or Finalize(
+        because="The plan is accepted; Light waits for the enrollment to be finished."
+    )
+
+
+def watch(facts: Facts, now: datetime, policy: Policy) -> Step:
+    account = facts.known_account
+    read_at = account.read_at or now
+    start = facts.accepted_start
+    is_late = start is not None and chicago_day(now) > start + policy.active_grace
+    if is_late and HoldCode.NOT_ACTIVE_IN_TIME not in facts.settled_codes:
+        return Hold(
+            HoldCode.NOT_ACTIVE_IN_TIME,
+            HoldOwner.OFFICE,
+            because=f"Service was to start on {start} and Light does not show it active. Ask Light.",
+            look_again_at=now + policy.watching_interval,
+        )
+    next_reading = read_at + policy.watching_interval
+    if now >= next_reading:
+        return ReadAccount(because="The account is read daily until service is active.")
+    return Wait(
+        until=next_reading,
+        code=Waiting.SERVICE_TO_START,
+        because=f"Everything is done; service starts on {start}.",
+    )
