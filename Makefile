@@ -64,7 +64,7 @@ bench: $(VENV)/dev.stamp ## Measure beside bare contenders and write docs/benchm
 test-property: $(VENV)/dev.stamp ## Try 100 orders of everything that can happen to several cases, the same each time
 	@INTERLEAVED_EXAMPLES=100 $(SUITE) tests/property $(ARGS)
 
-test-long: $(VENV)/dev.stamp ## The same with 2,000 orders, other ones each time; takes hours
+test-long: $(VENV)/dev.stamp ## The same with 2,000 orders, other ones each time; an hour or two
 	@INTERLEAVED_EXAMPLES=2000 $(SUITE) tests/property $(ARGS)
 
 test-mutations: $(VENV)/dev.stamp ## Put deliberate bugs into a copy and see that tests notice each; some minutes

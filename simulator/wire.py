@@ -8,7 +8,8 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response
@@ -46,10 +47,14 @@ class Wire:
         self.app = app
         self._recent: deque[float] = deque()
         self._stopping = threading.Event()
+        self._places = threading.Condition()
+        self._served = 0
 
     def stop(self) -> None:
         """End every wait on purpose, so that a stop does not hang on a slow answer."""
         self._stopping.set()
+        with self._places:
+            self._places.notify_all()
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         path = str(environ.get("PATH_INFO", ""))
@@ -59,13 +64,31 @@ class Wire:
         _take_body(environ)
         operation = operation_of(str(environ["REQUEST_METHOD"]), path)
         account_uuid = self._account_uuid(environ, path)
-        with self.world.lock:
-            fault = None if self._is_over_limit() else self.world.faults.take(operation, account_uuid)
-            response = self._answer(environ, fault)
-            account_uuid = account_uuid or _created_uuid(operation, response)
-            self._log(environ, path, operation, account_uuid, response, fault)
-        self._wait(fault, account_uuid)
+        with self._place():
+            with self.world.lock:
+                fault = None if self._is_over_limit() else self.world.faults.take(operation, account_uuid)
+                response = self._answer(environ, fault)
+                account_uuid = account_uuid or _created_uuid(operation, response)
+                self._log(environ, path, operation, account_uuid, response, fault)
+            self._wait(fault, account_uuid)
         return self._send(response, fault, environ, start_response)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Queue for one of the `calls_at_once`."""
+        with self._places:
+            self._places.wait_for(self._is_a_place_free)
+            self._served += 1
+        try:
+            yield
+        finally:
+            with self._places:
+                self._served -= 1
+                self._places.notify()
+
+    def _is_a_place_free(self) -> bool:
+        most = self.world.settings.calls_at_once
+        return not most or self._served < most or self._stopping.is_set()
 
     def _pass_on(self, environ: "WSGIEnvironment", path: str) -> Response:
         if path == f"{CONTROL_PREFIX}/webhooks/wait":

@@ -45,6 +45,8 @@ class Settings:
     """Whether the lag runs on the "simulator" clock or on the "wall" clock."""
     slow_seconds: float = 2.0
     """Wall seconds by which `+slow` accounts answer late."""
+    calls_at_once: int = 0
+    """How many calls are served at a time while others queue; 0 sets no bound."""
     credit_check_seconds: float = 0.0
     """How long a credit check stays pending, on the stand-in's clock."""
     price_factor: str = "1"

@@ -67,26 +67,33 @@ def _enrollments(kept: Mapping[str, Any] | None) -> str:
 
 From the report of the permission to operate to the finalized enrollment: web, two workers of two processes and two
 schedulers, on PostgreSQL, Redis and an S3 server. The bare loop makes the same calls (plans, token, acceptance,
-reading, finalizing) from as many processes and keeps nothing. Light's stand-in runs beside both. Goal: 0.5 of it where
-Light answers at once, 0.95 where each answer takes 50 ms.
+reading, finalizing, reading), keeps nothing, and gets no webhooks. Light's stand-in runs beside both and serves both as
+many calls at once, which is the number of processes of the loop; ours always has its four. Goal: 0.5 of the loop where
+Light answers without delay, 0.95 where each answer takes 50 ms.
 """
     if kept is None:
         return f"{head}\nNot measured yet: `make bench ARGS=enrollments`.\n"
     rows = "\n".join(
-        f"| {one['remote_ms']} ms | {one['ours']} | {one['bare']} | {one['ratio']} | {one['calls_each']} |"
-        for one in kept["latencies"]
+        f"| {one['remote_ms']} ms | {one['in_flight']} | {one['ours']} | {one['bare']} | {one['ratio']} "
+        f"| {one['calls_each']} |"
+        for one in kept["settings"]
     )
+    most = max(one["ours"] for one in kept["settings"])
     return f"""{head}
-| Light answers after | ours, a second | bare, a second | ratio | our calls for each |
-|---|---|---|---|---|
+| Light answers after | calls at once | ours, a second | bare, a second | ratio | our calls for each |
+|---|---|---|---|---|---|
 {rows}
 
-Rounds of {kept["ours_a_round"]} of ours and {kept["bare_a_round"]} bare, with {kept["processes"]} processes.
+Rounds of {kept["ours_a_round"]} of ours, in {kept["processes"]} processes, and {kept["bare_a_round"]} bare.
 
 What ours does besides, and what nearly all of its time is: before each of the three writes it decides under lock,
 keeps the request, and decides once more right before it is sent; each step goes into the case's history and the
 hash-chained journal; the sealed file is read back and its seal checked before the acceptance; offers are judged and
-kept; the webhooks that Light sends are checked, stored and matched.
+kept; the webhooks that Light sends are checked, stored and matched; the plan's documents are fetched and stored, and
+the customer is written to. That fills this machine at {most} a second, whatever Light does. Where Light is what both
+wait for, ours keeps up, even above 1: another case's call goes out while one case is worked on, and its last readings
+come after the last finalizing, where its time ends. Where Light is not, the loop, which has nothing to keep, leaves it
+behind. The goals are reached where the ratios say so, and nowhere else.
 
 {_ran(kept)}"""
 

@@ -1,5 +1,5 @@
 """
-The bare contender for enrollments: the five calls that one needs, in a loop, and nothing kept.
+The bare contender for enrollments: the six calls that one needs, in a loop, and nothing kept.
 
 `python -m tests.bench.bare.loop prepare|enroll URL TOKEN`, told what to do in JSON on standard input.
 """
@@ -64,6 +64,7 @@ def enroll(light: Light, account: str, esi_id: str, start: str) -> None:
     light.ask("POST", "/v1/account/enroll/plans/accept", acceptance, token=token)
     light.ask("GET", f"/v1/app/accounts/{account}")
     light.ask("POST", "/v1/account/enroll/finalize", {}, token=token)
+    light.ask("GET", f"/v1/app/accounts/{account}")
 
 
 def work(url: str, token: str, share: list[dict[str, str]], start: str, together: Barrier) -> None:

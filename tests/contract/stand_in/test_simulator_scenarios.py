@@ -1,5 +1,7 @@
 """What a tag in the e-mail address makes of an account."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -83,6 +85,25 @@ def test_slow_account_answers_late(simulator: RunningSimulator, light: LightCall
     account_uuid = light.create("maria+slow@example.com")
 
     assert light.call("GET", f"{CREATE}/{account_uuid}").elapsed > timedelta(seconds=0.3)
+
+
+def test_calls_beyond_those_served_at_once_queue(simulator: RunningSimulator, light: LightCalls) -> None:
+    account_uuid = light.create()
+    simulator.control.change_settings(calls_at_once=1)
+    simulator.control.order_fault("read", "delay", seconds=0.5)
+    answered = []
+
+    def read(name: str) -> None:
+        light.read(account_uuid)
+        answered.append(name)
+
+    with ThreadPoolExecutor() as people:
+        people.submit(read, "held up")
+        while simulator.world.faults.faults:
+            time.sleep(0.005)
+        people.submit(read, "queued")
+
+    assert answered == ["held up", "queued"]
 
 
 @pytest.mark.parametrize("sends_event", [True, False])
