@@ -74,7 +74,9 @@ def standing_notice(facts: Facts, now: datetime, policy: Policy) -> NoticeFacts 
     Give the notice that still tells the truth, if there is one.
 
     It does not where the customer signed anew since, where its mail was not sent before it was over or was posted too
-    late to leave him a day, or where the start would by now lie later than was said, by more than the office allows.
+    late to leave him a day, or where the start would by now lie later than was said, by more than the office allows. Of
+    that he is told anew; where the office wants no notices any more, and nothing will tell him, he has the days he was
+    promised all the same.
     """
     notice, poa = facts.notice, facts.authority
     if notice is None or poa is None or notice.poa_id != poa.poa_id:
@@ -83,6 +85,8 @@ def standing_notice(facts: Facts, now: datetime, policy: Policy) -> NoticeFacts 
         return None
     if notice.posted_date is not None and not _leaves_a_day(notice.until, _received_by_post(notice.posted_date)):
         return None
+    if not policy.notice_days and now < notice.until:
+        return notice
     start = start_plan(facts, max(now, notice.until), policy)
     latest_told = notice.start + policy.notice_start_slack
     return notice if isinstance(start, StartPlan) and start.best <= latest_told else None

@@ -79,6 +79,18 @@ def test_a_running_notice_is_kept_although_the_office_wants_none_any_more() -> N
     assert step.code == Waiting.NOTICE
 
 
+def test_it_is_kept_to_its_end_also_where_the_start_slips_far_and_no_other_notice_follows() -> None:
+    slipped = replace(TOLD, go_live=replace(LIVE, counted_date=TODAY + timedelta(days=20)))
+    last_second = OVER - timedelta(seconds=1)
+
+    waiting = decide(fresh_at(last_second, slipped), now=last_second, policy=POLICY)
+    afterwards = decide(fresh_at(OVER, slipped), now=OVER, policy=POLICY)
+
+    assert isinstance(waiting, Wait)
+    assert waiting.until == OVER
+    assert isinstance(afterwards, AcceptPlan)
+
+
 def test_offers_that_grew_old_meanwhile_are_asked_for_again() -> None:
     facts = replace(fresh_at(OVER), offers=(replace(OFFER, stale_at=OVER),))
 
