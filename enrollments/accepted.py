@@ -1,6 +1,4 @@
-"""
-What follows an acceptance: nothing is undone silently, the enrollment is finished, and service is watched. Pure.
-"""
+"""What follows an acceptance: nothing is undone silently, the enrollment is finished, and service is watched. Pure."""
 
 from datetime import datetime
 
@@ -15,7 +13,7 @@ from poa_documents.states import PoaStatus
 
 
 def what_speaks_against(facts: Facts, now: datetime, policy: Policy) -> Step | None:
-    """Nothing is undone silently: what speaks against an accepted plan goes to a person."""
+    """Give to a person what speaks against an accepted plan; the account must have been read since, to show it."""
     account = facts.known_account
     poa = facts.authority
     why_not = _stopped_after_acceptance(poa, facts) if poa is not None else ""
