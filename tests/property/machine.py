@@ -7,7 +7,7 @@ days later, or loses it. After every step every promise is checked.
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -124,6 +124,10 @@ class Cases(RuleBasedStateMachine):
     current: ClassVar["Cases"]
     log: ClassVar[Log] = Log()
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._undo = ExitStack()
+
     @classmethod
     def prepare(cls) -> None:
         """Register once what every order of events begins with."""
@@ -144,8 +148,7 @@ class Cases(RuleBasedStateMachine):
         everybody_helps=st.booleans(),
     )
     def open_cases(self, dialect: str, stages: list[str], notice_days: int, *, everybody_helps: bool) -> None:
-        self._undo = database_to_be_undone()
-        self._undo.__enter__()
+        self._undo.enter_context(database_to_be_undone())
         Cases.current = self
         Shelf.clear()
         self.log.clear()
@@ -727,13 +730,10 @@ class Cases(RuleBasedStateMachine):
         return "storage" in line.lower()
 
     def teardown(self) -> None:
-        if not hasattr(self, "road"):
-            return
-        try:
-            ending.settle_everything(self)
-        finally:
-            self.road.light.close()
-            self._undo.__exit__(None, None, None)
+        with self._undo:
+            if hasattr(self, "road"):
+                self._undo.callback(self.road.light.close)
+                ending.settle_everything(self)
 
     # Moving things
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
+from unittest.mock import patch
 
 from celery import current_app
 from django.core.files.base import ContentFile, File
@@ -82,13 +83,35 @@ def killed_at_statement(number: int) -> Iterator[None]:
 
 @contextmanager
 def database_to_be_undone() -> Iterator[None]:
-    """Undo everything at the end, and let durable transactions be the outermost ones meanwhile, as a test case does."""
+    """Undo everything at the end; meanwhile what would be the outermost transaction in real life behaves like one."""
     frame = transaction.atomic()
-    frame._from_testcase = True  # type: ignore[attr-defined]
-    with frame:
+    frame._from_testcase = True  # type: ignore[attr-defined]  # lets durable transactions begin in it, as a test case does
+    with frame, outermost_transactions_undone_by_themselves(frame):
         yield
         connection.run_on_commit = []
         transaction.set_rollback(True)
+
+
+@contextmanager
+def outermost_transactions_undone_by_themselves(frame: transaction.Atomic) -> Iterator[None]:
+    """
+    Give each transaction that begins right in the frame a savepoint, also those that ask for none.
+
+    Django deletes and writes many rows so. Where nothing is around them that is a transaction, which a death undoes;
+    here it would take the frame with it, and all that was committed before.
+    """
+    enter = transaction.Atomic.__enter__
+
+    def enter_with_savepoint(block: transaction.Atomic) -> None:
+        asked_for = block.savepoint
+        block.savepoint = asked_for or connection.atomic_blocks[-1:] == [frame]
+        try:
+            enter(block)
+        finally:
+            block.savepoint = asked_for
+
+    with patch.object(transaction.Atomic, "__enter__", enter_with_savepoint):
+        yield
 
 
 class Shelf(Storage):

@@ -1,0 +1,28 @@
+"""The machine's own ground: what dies in it must leave what a dead process leaves, no more and no less."""
+
+from contextlib import suppress
+
+import pytest
+from django.db import connection
+
+from core.models import CaseChange
+from tests.factories import installations as made
+from tests.integration.enrollments.road import MORNING
+from tests.property.surroundings import Killed, database_to_be_undone, killed_at_statement
+
+
+@pytest.mark.django_db
+def test_a_death_in_a_deletion_outside_of_transactions_undoes_the_deletion_and_nothing_else() -> None:
+    with database_to_be_undone():
+        made.installation(MORNING)
+        changes = CaseChange.objects.count()
+        assert changes
+
+        with suppress(Killed), killed_at_statement(1):
+            CaseChange.objects.all().delete()
+
+        assert CaseChange.objects.count() == changes
+        CaseChange.objects.all().delete()
+        assert not CaseChange.objects.exists()
+
+    assert not connection.needs_rollback
