@@ -1,5 +1,6 @@
 """What follows an acceptance: nothing is undone silently, the enrollment is finished, and service is watched. Pure."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from core.dates import chicago_day
@@ -78,9 +79,22 @@ def finish(facts: Facts, now: datetime, policy: Policy) -> Step:
             look_again_at=now + policy.watching_interval,
         )
     if poa.stopped_because or poa.status not in {PoaStatus.SIGNED, PoaStatus.EXHAUSTED}:
-        return watch(facts, now, policy)
+        return _watch_unfinished(facts, now, policy)
     return doubts.came_to_nothing_too_often(WriteKind.FINALIZE, facts, policy) or Finalize(
         because="The plan is accepted; Light waits for the enrollment to be finished."
+    )
+
+
+def _watch_unfinished(facts: Facts, now: datetime, policy: Policy) -> Step:
+    """Only look on, and say so: what was accepted is not done."""
+    step = watch(facts, now, policy)
+    if not isinstance(step, Wait):
+        return step
+    return replace(
+        step,
+        because="The plan was accepted and was not finished at Light, as its power of attorney is "
+        f"{facts.known_authority.status.label.lower()}. Nothing more is sent. The accepted start is "
+        f"{facts.accepted_start}.",
     )
 
 

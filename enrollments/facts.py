@@ -283,7 +283,8 @@ def _settled_codes(holds: list[Hold], poa: PoaDocument | None) -> frozenset[Hold
 def _last_stopped_at(poa: PoaDocument) -> datetime | None:
     ended_at = poa.ended_at if poa.status in {PoaStatus.REVOKED, PoaStatus.CEASED} else None
     reported_at = StopSignal.objects.filter(customer_id=poa.customer_id).aggregate(last=Max("recorded_at"))["last"]
-    return max((moment for moment in (ended_at, reported_at) if moment is not None), default=None)
+    suspended_at = poa.evidence.filter(kind="suspend").aggregate(last=Max("at"))["last"]
+    return max((moment for moment in (ended_at, reported_at, suspended_at) if moment is not None), default=None)
 
 
 def _why_mail_comes_back(enrollment: Enrollment) -> str:

@@ -136,8 +136,7 @@ def test_a_death_after_the_acceptance_goes_to_the_office_and_nothing_more_is_sen
     assert poa_of(case).status == PoaStatus.CEASED
 
 
-def accepted_and_stopped(road: Road, kind: StopKind, *, uses: int = 1) -> tuple[Enrollment, StopSignal]:
-    """A plan is accepted, not finished yet, and a report holds the case."""
+def accepted_not_finished(road: Road, *, uses: int = 1) -> Enrollment:
     road.simulator.control.order_fault("finalize", "drop_before")
     case = road.case(signed=False)
     road.sign(case.installations.get(), uses=uses)
@@ -146,6 +145,12 @@ def accepted_and_stopped(road: Road, kind: StopKind, *, uses: int = 1) -> tuple[
     road.report_pto(case)
     road.live(case, timedelta(hours=1), until=lambda: AcceptAttempt.objects.filter(succeeded=True).exists())
     assert len(road.acceptances_of(case)) == 1
+    return case
+
+
+def accepted_and_stopped(road: Road, kind: StopKind, *, uses: int = 1) -> tuple[Enrollment, StopSignal]:
+    """A plan is accepted, not finished yet, and a report holds the case."""
+    case = accepted_not_finished(road, uses=uses)
     signal = report(kind)(road, case)
     assert isinstance(signal, StopSignal)
     road.live(case, timedelta(hours=2))
@@ -203,6 +208,31 @@ def test_what_a_later_report_suspended_is_shown_even_when_that_report_has_ended(
     road.run(case)
 
     assert "suspended after the plan was accepted" in open_hold(case).because
+
+
+def test_a_second_suspension_by_hand_is_shown_whatever_was_released_for_the_first(road: Road) -> None:
+    case = accepted_not_finished(road, uses=2)
+    suspend(road, case)
+    road.live(case, timedelta(hours=2))
+    release(road, case, reason="The doubt is over.")
+    poa_actions.resume_poa(poa_id=poa_of(case).pk, reason="The doubt is over.", by=OFFICE, at=road.clock.at)
+    road.pass_time(timedelta(minutes=1))
+
+    suspend(road, case)
+    road.run(case)
+
+    assert "suspended after the plan was accepted" in open_hold(case).because
+
+
+def test_what_was_accepted_and_must_not_be_finished_is_not_said_to_be_done(road: Road) -> None:
+    case = accepted_not_finished(road, uses=2)
+    revoke_by_phone(road, case)
+    road.live(case, timedelta(hours=2))
+    release(road, case, reason="She will cancel at Light herself.")
+
+    assert road.run(case) == Waiting.SERVICE_TO_START
+
+    assert "was not finished at Light" in case.because
 
 
 def test_after_the_report_has_ended_a_release_lets_the_enrollment_be_finished(road: Road) -> None:
