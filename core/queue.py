@@ -45,6 +45,14 @@ class TaskName(StrEnum):
     CONTINUE_RECONCILIATION = "enrollments.continue_reconciliation"
 
 
+CAN_WAIT = frozenset({TaskName.SETTLE_DELIVERY, TaskName.SEND_CASE_MAIL, TaskName.FETCH_PLAN_DOCUMENT})
+"""
+Nudges, news and copies, which workers take when nothing else waits: in a flood of go-lives plans are accepted first.
+
+None of it guards an acceptance. The account is read right before each, whatever a webhook would tell.
+"""
+
+
 def enqueue_on_commit(task: TaskName, **ids: int) -> None:
     """Queue `task` when the open transaction commits; at once when there is none."""
     transaction.on_commit(partial(_send, task, ids), robust=True)

@@ -9,7 +9,7 @@ from celery.schedules import crontab
 
 from config.admin_skin import UNFOLD as UNFOLD
 from config.environment import check_environment, read, read_light_dialect
-from core.queue import TaskName
+from core.queue import CAN_WAIT, TaskName
 
 check_environment()
 
@@ -256,6 +256,8 @@ CELERY_BROKER_URL: str = read("CELERY_BROKER_URL")
 if CELERY_BROKER_URL == "memory://":
     CELERY_BROKER_URL = "memory://localhost/"  # the transport warns of an address without a host
 CELERY_TASK_DEFAULT_QUEUE = "switchyard"
+# Redis hands out what has the smaller number first, and has 0 for all other messages.
+CELERY_TASK_ROUTES = {task.value: {"queue": CELERY_TASK_DEFAULT_QUEUE, "priority": 9} for task in CAN_WAIT}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True

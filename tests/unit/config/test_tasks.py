@@ -3,8 +3,9 @@ from typing import Any, cast
 import pytest
 from django.conf import settings
 
-from config.celery import app
-from core.queue import TaskName
+from config.celery import Application, app
+from core.queue import CAN_WAIT, TaskName, room_for_more
+from tests.conftest import REDIS_URL
 
 
 def registered_tasks() -> set[str]:
@@ -68,3 +69,30 @@ def test_a_message_is_given_back_when_its_worker_dies() -> None:
     assert app.conf.task_acks_late
     assert app.conf.task_reject_on_worker_lost
     assert app.conf.task_ignore_result
+
+
+@pytest.mark.services
+def test_what_can_wait_is_taken_after_everything_else_and_counts_as_waiting(
+    redis_key_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_redis = Application("tests", set_as_current=False)
+    on_redis.config_from_object("django.conf:settings", namespace="CELERY")
+    on_redis.conf.update(
+        broker_read_url=REDIS_URL,
+        broker_write_url=REDIS_URL,
+        broker_transport_options={"global_keyprefix": redis_key_prefix},
+    )
+    monkeypatch.setattr("core.queue.current_app", on_redis)
+    can_wait = sorted(CAN_WAIT)
+    cannot = [TaskName.CASE_CHANGED, TaskName.ADVANCE_ENROLLMENT]
+
+    for task in (*can_wait, *cannot):
+        on_redis.send_task(task.value, kwargs={})
+
+    assert room_for_more(500) == 500 - 5 * 5
+    with (
+        on_redis.connection_for_read() as connection,
+        connection.SimpleQueue(on_redis.conf.task_default_queue) as queue,
+    ):
+        taken = [queue.get(timeout=5).headers["task"] for _ in range(5)]
+    assert taken == [*cannot, *can_wait]
