@@ -395,7 +395,7 @@ def _account(enrollment: Enrollment) -> AccountFacts | None:
         status=enrollment.light_status,
         status_since=enrollment.light_status_since,
         missing=missing_prerequisites(account),
-        has_accepted_plan=account.has_accepted_plan,
+        has_accepted_plan=account.shows_acceptance,
         is_finalized=account.is_enrollment_finalized,
         locations=tuple(
             LocationFacts(

@@ -93,7 +93,7 @@ def _kind(ours: OurSide, account: Account, stage: LightStage) -> DifferenceKind 
         return DifferenceKind.UNREADABLE
     if ours.status in _ACCEPTED_HERE:
         return _kind_after_acceptance(ours, account, stage)
-    if not ours.accepted_plan_uuid and (account.has_accepted_plan or stage in _BEYOND_ACCEPTANCE):
+    if not ours.accepted_plan_uuid and (account.shows_acceptance or stage in _BEYOND_ACCEPTANCE):
         return DifferenceKind.ACCEPTED_UNKNOWN_TO_US
     return None
 
@@ -101,9 +101,9 @@ def _kind(ours: OurSide, account: Account, stage: LightStage) -> DifferenceKind 
 def _kind_after_acceptance(ours: OurSide, account: Account, stage: LightStage) -> DifferenceKind | None:
     if stage == LightStage.ENDED:
         return DifferenceKind.ENDED_AT_LIGHT
-    if not account.has_accepted_plan and stage not in _BEYOND_ACCEPTANCE:
+    if not account.shows_acceptance and stage not in _BEYOND_ACCEPTANCE:
         return DifferenceKind.NOT_SHOWN_AT_LIGHT
-    telling = [place for place in account.locations if place.plan_uuid or place.service_start_date]
+    telling = [place for place in account.locations if place.names_contract]
     if telling and not any(_is_ours(place, ours) for place in telling):
         return DifferenceKind.ACCEPTED_DIFFERENTLY
     if ours.status == EnrollmentStatus.ACTIVE:

@@ -74,6 +74,7 @@ PARTS: dict[str, dict[str, str]] = {
     "Reading lags": {
         "R1": "An acceptance shows within the settling period: found, not repeated.",
         "R2": "An acceptance shows later: at most one repeat, recognized whenever it shows, never two.",
+        "R3": "A reading lags in parts or says nothing: what names our plan counts, and silence settles no doubt.",
     },
     "Webhooks": {
         "W1": "One event fifty times at once: one row, one effect.",

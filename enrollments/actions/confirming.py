@@ -38,6 +38,8 @@ def confirm(attempt: AcceptAttempt, *, enrollment: Enrollment, by: Actor, at: da
     enrollment.accepted_at = at
     owe_documents(attempt.offer, at=at)
     was_called_off = enrollment.status == EnrollmentStatus.OPEN
+    if enrollment.status != EnrollmentStatus.ACCEPTING:
+        _lift_what_is_answered(enrollment, at=at)
     poa = governing_poa(enrollment, is_locked=True)
     take_move(enrollment, "confirm_late" if was_called_off else "confirm", by=by, at=at, poa=poa)
     use_authority(poa_id=attempt.poa_id, by=SYSTEM, at=at)
@@ -51,9 +53,14 @@ def recognize_called_off_acceptance(enrollment: Enrollment, account: Account, *,
     for attempt in attempts.order_by("-pk"):
         if any(shows(location, attempt) for location in account.locations):
             confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
-            for hold in enrollment.holds.filter(code=HoldCode.DOUBT_UNSETTLED, released_at__isnull=True):
-                lift_hold(hold_id=hold.pk, because="The account shows the acceptance after all.", at=at)
             return
+
+
+def _lift_what_is_answered(enrollment: Enrollment, *, at: datetime) -> None:
+    """Ask nobody any more what became of an acceptance, or whose it is: it is ours."""
+    asking = [HoldCode.DOUBT_UNSETTLED, HoldCode.CUSTOMER_ENROLLED_HIMSELF]
+    for hold in enrollment.holds.filter(code__in=asking, released_at__isnull=True):
+        lift_hold(hold_id=hold.pk, because="The account shows our own acceptance after all.", at=at)
 
 
 def shows(location: Location, attempt: AcceptAttempt) -> bool:
@@ -63,8 +70,13 @@ def shows(location: Location, attempt: AcceptAttempt) -> bool:
         (location.plan_uuid and location.plan_uuid.lower(), str(attempt.offer.light_plan_uuid)),
         (location.service_start_date, attempt.service_start_date),
     )
-    names_something = bool(location.plan_uuid or location.service_start_date)
-    return names_something and all(theirs in (None, "", ours) for theirs, ours in named)
+    return location.names_contract and all(theirs in (None, "", ours) for theirs, ours in named)
+
+
+def speaks_against(location: Location, attempt: AcceptAttempt) -> bool:
+    """Whether a location of the attempt's meter, or of none that it names, shows another plan or start."""
+    is_of_meter = location.esi_id in (None, "", attempt.esi_id)
+    return is_of_meter and location.names_contract and not shows(location, attempt)
 
 
 def shows_attestation(account: Account, write: LightWrite) -> bool:

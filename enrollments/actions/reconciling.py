@@ -99,7 +99,7 @@ def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, 
 
 def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
     """Move forward as far as the account shows; it never moves anything back."""
-    if enrollment.status == EnrollmentStatus.OPEN and account.has_accepted_plan:
+    if enrollment.status == EnrollmentStatus.OPEN and account.shows_acceptance:
         confirming.recognize_called_off_acceptance(enrollment, account, at=at)
     if enrollment.status == EnrollmentStatus.ACCEPTED and account.is_enrollment_finalized:
         confirming.finalize(enrollment, at=at)
@@ -219,18 +219,29 @@ def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> No
 
 
 def _settle_acceptance(write: LightWrite, account: Account, step: SettleDoubt, *, at: datetime) -> None:
+    """
+    Close a doubtful acceptance by what the account shows, of which any part may lag behind another.
+
+    A location that names our plan or start is the acceptance, whatever the flag says. Only a plain no counts as no: an
+    account that says nothing, or does not say which plan, is for a person, and read on.
+    """
     attempt = AcceptAttempt.objects.select_related("offer", "poa").get(write=write)
-    if any(confirming.shows(location, attempt) for location in account.locations) and account.has_accepted_plan:
+    if any(confirming.shows(location, attempt) for location in account.locations):
         confirming.confirm(attempt, enrollment=write.enrollment, by=SYSTEM, at=at)
         close_done(write, answer={}, outcome="The account shows the accepted plan.", at=at)
-    elif account.has_accepted_plan and account.locations:
+    elif any(confirming.speaks_against(location, attempt) for location in account.locations):
         close_not_done(write.pk, outcome="The account shows another plan or start than ours.", at=at)
         write.enrollment.refresh_from_db()
-    elif step.is_last_reading and not account.has_accepted_plan:
+    elif step.is_last_reading and account.is_acceptance_denied:
         close_not_done(write.pk, outcome="The account does not show an accepted plan.", at=at)
         write.enrollment.refresh_from_db()
     elif step.is_last_reading:
-        because = "The account shows an accepted plan and does not say which. Compare it at Light; we keep reading."
+        because = (
+            "The account shows an accepted plan and does not say which."
+            if account.shows_acceptance
+            else "The account does not say whether a plan is accepted."
+        )
+        because += " Compare it at Light; we keep reading."
         place_hold(write.enrollment, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
 
 

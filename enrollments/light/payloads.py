@@ -78,11 +78,18 @@ class Location(_Payload):
     plan_uuid: str | None = None
     plan_name: str | None = None
 
+    @property
+    def names_contract(self) -> bool:
+        """Say whether it names a plan or a first day of service, which only an acceptance brings."""
+        return bool(self.plan_uuid or self.service_start_date)
+
 
 class Account(_Payload):
     """
     One of Light's accounts. A flag that Light does not show is False; `client_agent_accepted` is None then.
 
+    `is_acceptance_denied` is true where Light says no in so many words: a flag that is missing or unreadable says
+    nothing.
     `unreadable_fields` names what was there and made no sense; `derive_stage` does not trust the rest blindly.
     """
 
@@ -90,6 +97,7 @@ class Account(_Payload):
     email: str | None = Field(default=None, repr=False)
     status: str | None = None
     has_accepted_plan: bool = False
+    is_acceptance_denied: bool = False
     has_payment_method: bool = False
     is_billing_address_confirmed: bool = False
     is_identity_verified: bool = False
@@ -101,6 +109,15 @@ class Account(_Payload):
     created_at: datetime | None = None
     unreadable_fields: tuple[str, ...] = ()
     raw: dict[str, object] = Field(default_factory=dict, repr=False)
+
+    @property
+    def shows_acceptance(self) -> bool:
+        """
+        Say whether a plan is accepted, by flag or by location: either may lag behind the other.
+
+        Source: light-api notes, section 2.6: there is no location before an acceptance.
+        """
+        return self.has_accepted_plan or any(place.names_contract for place in self.locations)
 
 
 class Plan(_Payload):
@@ -193,7 +210,7 @@ def derive_stage(
         (account.is_service_active or any(place.is_service_active for place in account.locations), LightStage.ACTIVE),
         (has_cancel_event or _has_ended(account, today), LightStage.ENDED),
         (account.is_enrollment_finalized, LightStage.FINALIZED),
-        (account.has_accepted_plan, LightStage.ACCEPTED),
+        (account.shows_acceptance, LightStage.ACCEPTED),
         (_is_state_unreadable(account), LightStage.UNKNOWN),
         (account.status == FROZEN_STATUS, LightStage.FROZEN),
         (account.status == READY_STATUS, LightStage.READY),
@@ -235,7 +252,9 @@ def parse_account(source: object, *, dialect: Dialect) -> Account:
     enrollment = whole.get("enrollment")
     if isinstance(enrollment, Mapping):
         inner = Fields(enrollment, within="enrollment.")
-        flags = {name: inner.boolean(name) or False for name in _FLAGS}
+        told = {name: inner.boolean(name) for name in _FLAGS}
+        flags = {name: flag or False for name, flag in told.items()}
+        flags["is_acceptance_denied"] = told["has_accepted_plan"] is False
         fields.adopt(inner)
     elif enrollment is not None:
         fields.mark_unreadable("enrollment")

@@ -90,8 +90,8 @@ BUGS: tuple[Bug, ...] = (
         name="not-shown-at-once-means-not-done",
         invariant="I2",
         file="enrollments/actions/reconciling.py",
-        old="    elif step.is_last_reading and not account.has_accepted_plan:",
-        new="    elif not account.has_accepted_plan:",
+        old="    elif step.is_last_reading and account.is_acceptance_denied:",
+        new="    elif account.is_acceptance_denied:",
         why="An acceptance that shows some seconds later at Light is made a second time.",
         noticed_by=(
             f"{READING_LAG}::test_an_acceptance_that_shows_within_the_settling_period_is_found_and_not_repeated",

@@ -1,13 +1,16 @@
 """Light may show an acceptance only a while after it happened: not shown yet is not the same as not done."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pytest_django.fixtures import Settings
 
 from enrollments import wiring
+from enrollments.light.payloads import Account
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
-from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from tests.integration.enrollments.road import Road
 from tests.integration.faults.journey import assert_accepted_once, calls, open_hold, ready_to_accept, walk
 
@@ -65,3 +68,91 @@ def test_an_acceptance_that_shows_after_days_is_recognized_or_put_before_a_perso
     road.live(case, timedelta(days=3))
     assert case.status == EnrollmentStatus.FINALIZED
     assert open_hold(case) is None
+
+
+# A reading that lags in parts, or says nothing
+
+
+def with_a_stale_flag(_account: Account) -> dict[str, Any]:
+    return {
+        "has_accepted_plan": False,
+        "is_acceptance_denied": True,
+        "status": "enrollment_pending_client_agent",
+    }
+
+
+def with_a_bare_location(account: Account) -> dict[str, Any]:
+    bare = {"plan_uuid": None, "service_start_date": None}
+    return {"locations": tuple(place.model_copy(update=bare) for place in account.locations)}
+
+
+def without_a_word(_account: Account) -> dict[str, Any]:
+    """As when the whole part about the enrollment is missing."""
+    return {"has_accepted_plan": False, "locations": (), "status": None}
+
+
+def show_for_hours(
+    road: Road, monkeypatch: pytest.MonkeyPatch, change: Callable[[Account], dict[str, Any]], hours: int = 3
+) -> None:
+    """From the acceptance on, show accounts with something changed."""
+    read_account, end = road.light.read_account, road.clock.at + timedelta(hours=hours)
+
+    def shown(account_uuid: str) -> Account:
+        account = read_account(account_uuid)
+        is_changed = calls(road, "accept") > 0 and road.clock.at < end
+        return account.model_copy(update=change(account)) if is_changed else account
+
+    monkeypatch.setattr(road.light, "read_account", shown)
+
+
+@pytest.mark.cell("R3")
+def test_R3_a_location_with_our_plan_is_the_acceptance_whatever_the_flag_says(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = lose_the_answer_while_reads_lag(road, timedelta(0))
+    show_for_hours(road, monkeypatch, with_a_stale_flag)
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+    assert calls(road, "accept") == 1
+
+
+@pytest.mark.cell("R3")
+@pytest.mark.parametrize("change", [with_a_bare_location, without_a_word])
+def test_R3_an_account_that_does_not_say_is_read_on_and_settles_no_doubt(
+    road: Road, monkeypatch: pytest.MonkeyPatch, change: Callable[[Account], dict[str, Any]]
+) -> None:
+    case = lose_the_answer_while_reads_lag(road, timedelta(0))
+    show_for_hours(road, monkeypatch, change)
+
+    road.live(case, timedelta(hours=2))
+
+    assert LightWrite.objects.get(kind=WriteKind.ACCEPT_PLAN).status == WriteStatus.IN_DOUBT
+    hold = open_hold(case)
+    assert hold is not None
+    assert (hold.code, hold.owner) == (HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS)
+    assert "Compare it at Light" in hold.because
+    road.live(case, timedelta(hours=4))
+    assert_accepted_once(road, case)
+    assert calls(road, "accept") == 1
+    assert open_hold(case) is None
+
+
+@pytest.mark.cell("R3", "L26")
+def test_R3_nothing_is_accepted_over_a_location_whose_flag_lags(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ready_to_accept(road)
+    road.simulator.control.accept_own_plan(str(case.light_account_uuid))
+    read_account = road.light.read_account
+    monkeypatch.setattr(
+        road.light,
+        "read_account",
+        lambda uuid: (account := read_account(uuid)).model_copy(update=with_a_stale_flag(account)),
+    )
+
+    walk(road, case)
+
+    hold = open_hold(case)
+    assert hold is not None
+    assert hold.code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
+    assert calls(road, "accept") == 0

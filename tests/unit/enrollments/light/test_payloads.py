@@ -197,6 +197,10 @@ def account_with(**fields: object) -> Account:
         ),
         (account_with(is_enrollment_finalized=True, has_accepted_plan=True), LightStage.FINALIZED),
         (account_with(has_accepted_plan=True, status="credit_check_frozen"), LightStage.ACCEPTED),
+        (
+            account_with(locations=(Location(uuid="l", plan_uuid="p"),), status="enrollment_pending_client_agent"),
+            LightStage.ACCEPTED,
+        ),
         (account_with(status="credit_check_frozen"), LightStage.FROZEN),
         (account_with(status="enrollment_pending_client_agent"), LightStage.READY),
         (account_with(status="never_heard_of"), LightStage.UNKNOWN),
@@ -222,6 +226,24 @@ def test_account_whose_flags_cannot_be_read_is_never_ready(flag: str) -> None:
 
     assert account.unreadable_fields == (f"enrollment.{flag}",)
     assert derive_stage(account, TODAY) is LightStage.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("enrollment", "is_denied"),
+    [
+        ({"has_accepted_plan": False}, True),
+        ({"has_accepted_plan": "false"}, True),
+        ({"has_accepted_plan": True}, False),
+        ({"has_accepted_plan": "perhaps"}, False),
+        ({"has_accepted_plan": None}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_only_a_plain_no_denies_an_acceptance(enrollment: dict[str, object] | None, *, is_denied: bool) -> None:
+    account = parse_account({"uuid": "a", "enrollment": enrollment}, dialect=Dialect())
+
+    assert account.is_acceptance_denied is is_denied
 
 
 def test_missing_prerequisites_are_what_the_customer_still_has_to_do() -> None:
