@@ -103,7 +103,7 @@ def link_account(
     """
     Link an account at Light by hand, after an answer stayed unclear or Light knew the e-mail address already.
 
-    The account is read first: it must exist and carry the customer's e-mail address.
+    The account is read first: it must exist and carry an e-mail address that the customer has or had.
 
     :raises ReasonMissing: no reason given
     :raises WrongAccount: it is linked elsewhere, belongs to another person, or this enrollment has one already
@@ -118,7 +118,7 @@ def link_account(
             raise WrongAccount(f"This enrollment is linked to account {enrollment.light_account_uuid} already.")
         if Enrollment.objects.filter(light_account_uuid=UUID(account.uuid)).exists():
             raise WrongAccount("Another enrollment is linked to this account.")
-        if (account.email or "").lower() != enrollment.customer.email.lower():
+        if not _is_address_of(enrollment.customer, account.email or ""):
             raise WrongAccount("This account has another e-mail address than the customer.")
         enrollment.light_account_uuid = UUID(account.uuid)
         keep_reading(enrollment, account, dialect=light.dialect, at=at)
@@ -128,6 +128,11 @@ def link_account(
         for hold in enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR, released_at__isnull=True):
             release_hold(hold_id=hold.pk, reason=reason, by=by, at=at)
         note(enrollment, "link_account", by=by, at=at, reason=reason.strip())
+
+
+def _is_address_of(customer: Customer, email: str) -> bool:
+    is_former = customer.contact_changes.filter(old_email__iexact=email).exists()
+    return email.lower() == customer.email.lower() or is_former
 
 
 def hosted_link(*, enrollment_id: int, light: LightClient, by: Actor, at: datetime) -> HostedLink:

@@ -156,14 +156,16 @@ def settle_doubt(enrollment_id: int, step: SettleDoubt, tools: Tools) -> None:
 
 
 def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
-    """Look for an account of this e-mail that is nobody else's and not older than the write."""
+    """Look for an account of this customer's e-mail that is nobody else's and not older than the write."""
     enrollment_id = write.enrollment_id
     try:
-        found = tools.light.find_accounts(write.enrollment.customer.email)
+        found = {
+            account.uuid: account for email in _addresses_since(write) for account in tools.light.find_accounts(email)
+        }
     except LightError as problem:
         _fail_reading(enrollment_id, problem, clock=tools.clock)
     ours = set(Enrollment.objects.exclude(light_account_uuid=None).values_list("light_account_uuid", flat=True))
-    candidates = [account for account in found if UUID(account.uuid) not in ours and _is_from(account, write)]
+    candidates = [account for account in found.values() if UUID(account.uuid) not in ours and _is_from(account, write)]
 
     @repeatable
     def settle() -> None:
@@ -183,6 +185,13 @@ def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
             confirming.hold_unclear_account(current, count=len(candidates), at=at)
 
     settle()
+
+
+def _addresses_since(write: LightWrite) -> set[str]:
+    """Give every address under which the account may have been made: it may have been corrected since."""
+    customer = write.enrollment.customer
+    changes = customer.contact_changes.filter(changed_at__gte=write.opened_at - confirming.CLOCK_TOLERANCE)
+    return {customer.email, *changes.values_list("old_email", flat=True)}
 
 
 def _is_from(account: Account, write: LightWrite) -> bool:

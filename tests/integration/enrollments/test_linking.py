@@ -9,6 +9,7 @@ from enrollments.actions.stopping import ReasonMissing
 from enrollments.light.payloads import Account, NewAccount
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus, HoldCode
+from installations.actions import correct_contact
 from tests.integration.enrollments.road import OFFICE, Road
 
 
@@ -49,6 +50,23 @@ def test_a_known_e_mail_address_asks_the_office_and_linking_lets_the_case_go_on(
     assert case.status == EnrollmentStatus.FINALIZED
     assert str(case.light_account_uuid) == account.uuid
     assert len(road.acceptances_of(case)) == 1
+
+
+def test_an_account_under_the_address_that_was_corrected_since_is_linked(road: Road) -> None:
+    case, account = unclear_case(road)
+    correct_contact(
+        customer_id=case.customer_id,
+        email="corrected@example.com",
+        phone=case.customer.phone,
+        language=case.customer.language,
+        by=OFFICE,
+        at=road.clock.at,
+    )
+
+    link(road, case, account.uuid)
+
+    case.refresh_from_db()
+    assert str(case.light_account_uuid) == account.uuid
 
 
 def test_another_persons_account_is_not_linked(road: Road) -> None:

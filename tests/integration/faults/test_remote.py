@@ -14,8 +14,9 @@ import pytest
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from enrollments.steps import Waiting
+from installations.actions import correct_contact
 from tests.contract.dialects import REFERENCE
-from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.road import OFFICE, Road
 from tests.integration.faults.journey import (
     assert_accepted_once,
     calls,
@@ -159,6 +160,27 @@ def test_plans_that_are_all_null_are_no_plans(road: Road) -> None:
     release(road, case)
     walk(road, case)
     assert_accepted_once(road, case)
+
+
+@pytest.mark.cell("L21")
+def test_L21_an_account_is_found_under_the_address_that_was_corrected_meanwhile(road: Road) -> None:
+    road.simulator.control.order_fault("create", "drop_after")
+    road.simulator.control.order_fault("list", "error_before", status=503, times=3)
+    case = road.case()
+    road.run(case)
+    correct_contact(
+        customer_id=case.customer_id,
+        email="corrected@example.com",
+        phone=case.customer.phone,
+        language=case.customer.language,
+        by=OFFICE,
+        at=road.clock.at,
+    )
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+    assert calls(road, "create") == 1
 
 
 def _calls_after_an_effect(road: Road, operation: str) -> int:
