@@ -6,16 +6,18 @@ which a second account could be made is held.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
+
+from django.db.models import Q
 
 from core.actors import Actor
 from core.transactions import repeatable
 from enrollments.actions.moving import lock
 from enrollments.actions.reconciling import ask_for_reading
-from enrollments.actions.stopping import place_hold
+from enrollments.actions.stopping import end_holds, make_due, place_hold
 from enrollments.actions.writing import Tools
 from enrollments.light.errors import LightError, NotReached, UnknownToLight
 from enrollments.light.payloads import Account
@@ -80,7 +82,7 @@ def continue_run(
             break
     is_last = turn.is_light_away or len(ids) < limit
     if is_last and not turn.is_light_away:
-        turn.found.extend(_accounts_without_case(tools, pause))
+        _add_accounts_without_case(turn, tools, pause)
     _keep(run, turn, is_last=is_last, at=tools.clock.now())
     return is_last
 
@@ -90,6 +92,7 @@ class _Turn:
     """What one turn of a run has seen so far."""
 
     found: list[Difference] = field(default_factory=list)
+    accounts_of_cases: dict[int, list[str]] = field(default_factory=dict)
     up_to: int = 0
     compared: int = 0
     matching: int = 0
@@ -124,10 +127,10 @@ def _keep(run: ReconciliationRun, turn: _Turn, *, is_last: bool, at: datetime) -
     current.save()
     for difference in turn.found:
         difference.run = current
-        if difference.kind == DifferenceKind.ACCOUNT_WITHOUT_CASE:
-            _hold_for_link(difference, at=at)
         if difference.kind in _TO_BE_READ and difference.enrollment_id:
             ask_for_reading(enrollment_id=difference.enrollment_id, at=at)
+    for enrollment_id, account_uuids in turn.accounts_of_cases.items():
+        _hold_for_link(enrollment_id, account_uuids, at=at)
     Difference.objects.bulk_create(turn.found)
 
 
@@ -187,63 +190,78 @@ def _our_side(enrollment_id: int) -> OurSide:
 # Accounts of no case
 
 
-def _accounts_without_case(tools: Tools, pause: Callable[[float], None]) -> list[Difference]:
+def _add_accounts_without_case(turn: _Turn, tools: Tools, pause: Callable[[float], None]) -> None:
     """
     List all accounts first and ask which are ours afterwards: one that is being made meanwhile then counts as ours.
     """
     try:
         listed = tools.light.list_accounts()
     except LightError as problem:
-        return [_difference(DifferenceKind.NOT_READ, "", None, f"The list of all accounts: {problem}")]
+        turn.found.append(_difference(DifferenceKind.NOT_READ, "", None, f"The list of all accounts: {problem}"))
+        return
     ours = set(Enrollment.objects.exclude(light_account_uuid=None).values_list("light_account_uuid", flat=True))
     strangers = [account for account in listed if UUID(account.uuid) not in ours]
-    found = []
     for stranger in strangers:
         try:
             account = _read_patiently(stranger.uuid, tools, pause)
         except LightError as problem:
-            found.append(_difference(DifferenceKind.NOT_READ, stranger.uuid, None, str(problem)))
+            turn.found.append(_difference(DifferenceKind.NOT_READ, stranger.uuid, None, str(problem)))
             continue
-        found.append(
+        cases = _cases_of(account, email=stranger.email or account.email or "")
+        for enrollment_id in cases:
+            turn.accounts_of_cases.setdefault(enrollment_id, []).append(account.uuid)
+        turn.found.append(
             _difference(
                 DifferenceKind.ACCOUNT_WITHOUT_CASE,
                 account.uuid,
-                _case_of(account, email=stranger.email or account.email or ""),
-                f"Status “{account.status or ''}”"
-                + (", with an accepted plan." if account.has_accepted_plan else ", without an accepted plan."),
+                cases[0] if len(cases) == 1 else None,
+                _words_of_stranger(account, cases),
             )
         )
-    return found
 
 
-def _case_of(account: Account, *, email: str) -> int | None:
-    """Find the unfinished case that an account may belong to, by its customer's e-mail address or its meters."""
+def _words_of_stranger(account: Account, cases: list[int]) -> str:
+    words = f"Status “{account.status or ''}”, {'with' if account.shows_acceptance else 'without'} an accepted plan."
+    if len(cases) > 1:
+        words += f" It may belong to any of the cases {', '.join(map(str, cases))}, which are held."
+    return words
+
+
+def _cases_of(account: Account, *, email: str) -> list[int]:
+    """
+    Find the unfinished cases that an account may belong to, by its customer's e-mail address or its meters.
+
+    Several when a customer has several sites: a second account must be made for none of them.
+    """
     unfinished = Enrollment.objects.exclude(status__in=FINAL_STATUSES)
+    email = email.strip()
+    has_address = Q(customer__email__iexact=email) | Q(customer__contact_changes__old_email__iexact=email)
     meters = [place.esi_id for place in account.locations if place.esi_id]
-    candidates: Iterable[Enrollment] = [
-        *unfinished.filter(light_account_uuid=None, customer__email__iexact=email.strip())[:2],
-        *unfinished.filter(site__esi_id__in=meters)[:2],
-    ]
-    found = {candidate.pk for candidate in candidates}
-    return found.pop() if len(found) == 1 else None
+    found = unfinished.filter(Q(light_account_uuid=None) & has_address | Q(site__esi_id__in=meters))
+    return sorted(set(found.values_list("pk", flat=True)))
 
 
-def _hold_for_link(difference: Difference, *, at: datetime) -> None:
-    """Hold the case that an account may belong to, unless it is past accepting or a person has looked at it."""
-    if difference.enrollment_id is None:
-        return
-    enrollment = lock(difference.enrollment_id)
+def _hold_for_link(enrollment_id: int, account_uuids: list[str], *, at: datetime) -> None:
+    """
+    Hold a case that accounts may belong to, unless it is past accepting or a person was asked about all of them.
+
+    A case without an account is held for this before anything else: what held it before may end by itself, and then a
+    second account would be made.
+    """
+    enrollment = lock(enrollment_id)
     is_unsettled = enrollment.writes.filter(status__in=UNSETTLED_WRITE_STATUSES).exists()
-    was_looked_at = enrollment.holds.filter(
-        code=HoldCode.ACCOUNT_UNCLEAR, because__contains=difference.light_account_uuid, released_at__isnull=False
-    ).exists()
-    if enrollment.status != EnrollmentStatus.OPEN or is_unsettled or was_looked_at:
+    asked = enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR)
+    is_news = any(not asked.filter(because__contains=account_uuid).exists() for account_uuid in account_uuids)
+    if enrollment.status != EnrollmentStatus.OPEN or is_unsettled or not is_news:
         return
     because = (
-        f"Light has account {difference.light_account_uuid}, which may be this customer's and is not linked. Find out "
-        "whose it is, and link it by hand if it belongs to this case; otherwise a second account would be made."
+        f"Light has account {', '.join(account_uuids)}, which may be this customer's and is not linked. Find out whose "
+        "it is, and link it by hand if it belongs to this case; otherwise a second account would be made."
     )
+    if enrollment.light_account_uuid is None:
+        end_holds(enrollment, because="First it must be found out whose account Light has.", at=at)
     place_hold(enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OPERATIONS, because=because), at=at)
+    make_due(enrollment_id=enrollment_id, at=at)
 
 
 def _difference(kind: DifferenceKind, account_uuid: str, enrollment_id: int | None, theirs: str) -> Difference:

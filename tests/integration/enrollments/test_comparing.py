@@ -6,13 +6,14 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
-from enrollments.actions import comparing
+from enrollments.actions import comparing, opening
 from enrollments.actions.comparing import RunFinished
 from enrollments.actions.moving import lock
 from enrollments.light.errors import NotReached
 from enrollments.light.payloads import NewAccount
 from enrollments.models import Enrollment, LightWrite, ReconciliationRun
 from enrollments.states import DifferenceKind, EnrollmentStatus, HoldCode, WriteKind, WriteStatus
+from tests.factories import installations as made
 from tests.integration.enrollments.road import OFFICE, Road
 
 
@@ -134,6 +135,59 @@ def test_an_account_whose_link_was_forgotten_holds_its_case_before_a_second_one_
     assert hold.code == HoldCode.ACCOUNT_UNCLEAR
     assert str(account_uuid) in hold.because
     assert len(road.simulator.control.state()["accounts"]) == 1
+
+
+def forget_account(case: Enrollment) -> None:
+    """Leave what a database from before the account was made knows of the case."""
+    Enrollment.objects.filter(pk=case.pk).update(
+        light_account_uuid=None, light_account={}, last_read_at=None, attested_poa=None, attested_at=None
+    )
+
+
+@pytest.mark.cell("B1")
+def test_B1_a_case_that_is_held_for_something_else_makes_no_second_account_once_that_ends(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+    forget_account(case)
+    road.revoke(case)
+    road.run(case)
+    assert case.holds.get(released_at=None).code == HoldCode.AUTHORITY_ENDED
+
+    compared(road)
+    road.pass_time(timedelta(hours=1))
+    road.sign(case.installations.get())
+    road.run(case)
+
+    assert len(road.simulator.control.state()["accounts"]) == 1
+    assert case.holds.get(released_at=None).code == HoldCode.ACCOUNT_UNCLEAR
+
+
+@pytest.mark.cell("B1")
+def test_B1_accounts_that_may_belong_to_several_cases_of_a_customer_hold_them_all(road: Road) -> None:
+    road.simulator.control.set_dialect(create_with_known_email="new")
+    case = road.case()
+    other_job = made.installation(road.clock.at, customer=case.customer, site=made.site(road.clock.at))
+    road.sign(other_job)
+    other = opening.look_again(site_id=other_job.site_id, at=road.clock.at)
+    assert other is not None
+    cases = (case, other)
+    accounts = []
+    for each in cases:
+        road.run(each)
+        accounts.append(str(each.light_account_uuid))
+        forget_account(each)
+
+    run = compared(road)
+    compared(road)
+    for each in cases:
+        road.run(each)
+
+    assert len(road.simulator.control.state()["accounts"]) == 2
+    for each in cases:
+        hold = each.holds.get()
+        assert hold.released_at is None
+        assert all(account_uuid in hold.because for account_uuid in accounts)
+    assert all(f"{case.pk}, {other.pk}" in difference.theirs for difference in run.differences.all())
 
 
 def test_an_account_of_a_case_that_was_lost_is_named_without_a_case(road: Road) -> None:
