@@ -48,16 +48,27 @@ def hold_for_refusal(write: WriteFacts) -> Hold:
     return Hold(
         write.hold_code,
         HoldOwner.OPERATIONS if write.hold_code in FOR_OPERATIONS else HoldOwner.OFFICE,
-        because=f"Light refused “{write.kind.label}”: {write.outcome} Mend the cause, then release the hold.",
+        because=f"Light refused “{write.kind.label}”: {write.outcome.rstrip('.')}. Mend the cause, then release the "
+        "hold.",
     )
 
 
 def came_to_nothing_too_often(kind: WriteKind, facts: Facts, policy: Policy) -> Hold | None:
+    """Ask for a person after so many tries: the office where Light refused each, operations where answers were lost."""
     if facts.fruitless.count(kind) < policy.tries_after_doubt:
         return None
+    refusals = [said for what, said in facts.refused_in_vain if what == kind]
+    if len(refusals) == facts.fruitless.count(kind):
+        return Hold(
+            HoldCode.REFUSED_BY_LIGHT,
+            HoldOwner.OFFICE,
+            because=f"Light refused “{kind.label}” {len(refusals)} times. {refusals[-1].rstrip('.')}. Mend the cause, "
+            "then release the hold to try again.",
+        )
+    light_said = f" Once it had an answer: {refusals[-1].rstrip('.')}." if refusals else ""
     return Hold(
         HoldCode.DOUBT_UNSETTLED,
         HoldOwner.OPERATIONS,
-        because=f"“{kind.label}” was sent {policy.tries_after_doubt} times, and the account shows no trace of it: read "
-        "below what Light said, compare the account there by hand, then release the hold to try again.",
+        because=f"“{kind.label}” was sent {facts.fruitless.count(kind)} times, and the account shows no trace of it."
+        f"{light_said} Compare the account at Light by hand, then release the hold to try again.",
     )

@@ -157,6 +157,7 @@ class Facts:
     unsettled: WriteFacts | None = None
     refused: WriteFacts | None = None
     fruitless: tuple[WriteKind, ...] = ()
+    refused_in_vain: tuple[tuple[WriteKind, str], ...] = ()
     hold: HoldFacts | None = None
     settled_codes: frozenset[HoldCode] = frozenset()
     is_paused: bool = False
@@ -211,6 +212,9 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
         unsettled=_unsettled(writes),
         refused=_refused(recent),
         fruitless=tuple(WriteKind(write.kind) for write in recent if _came_to_nothing(write)),
+        refused_in_vain=tuple(
+            (WriteKind(write.kind), write.outcome) for write in recent if _came_to_nothing(write) and write.hold_code
+        ),
         hold=_hold(open_hold),
         settled_codes=_settled_codes(holds, poa),
         is_paused=present.pause

@@ -58,7 +58,7 @@ def recognize_called_off_acceptance(enrollment: Enrollment, account: Account, *,
 
 def _lift_what_is_answered(enrollment: Enrollment, *, at: datetime) -> None:
     """Ask nobody any more what became of an acceptance, or whose it is: it is ours."""
-    asking = [HoldCode.DOUBT_UNSETTLED, HoldCode.CUSTOMER_ENROLLED_HIMSELF]
+    asking = [HoldCode.DOUBT_UNSETTLED, HoldCode.REFUSED_BY_LIGHT, HoldCode.CUSTOMER_ENROLLED_HIMSELF]
     for hold in enrollment.holds.filter(code__in=asking, released_at__isnull=True):
         lift_hold(hold_id=hold.pk, because="The account shows our own acceptance after all.", at=at)
 

@@ -242,7 +242,10 @@ def _settle_acceptance(write: LightWrite, account: Account, step: SettleDoubt, *
         close_not_done(write.pk, outcome="The account shows another plan or start than ours.", at=at)
         write.enrollment.refresh_from_db()
     elif step.is_last_reading and account.is_acceptance_denied:
-        close_not_done(write.pk, outcome="The account does not show an accepted plan.", at=at)
+        said = f"{write.outcome.rstrip('.')}. " if write.hold_code else ""  # kept: a plan that died is tried anew
+        close_not_done(
+            write.pk, outcome=f"{said}The account does not show an accepted plan.", at=at, code=write.hold_code
+        )
         write.enrollment.refresh_from_db()
     elif step.is_last_reading:
         because = (

@@ -224,10 +224,10 @@ def close_refused(write_id: int, *, outcome: str, code: HoldCode, at: datetime) 
 
 
 @repeatable
-def close_not_done(write_id: int, *, outcome: str, at: datetime) -> None:
-    """Close a write that shows not to have happened."""
+def close_not_done(write_id: int, *, outcome: str, at: datetime, code: str = "") -> None:
+    """Close a write that shows not to have happened; `code` where Light refused it, and `outcome` has its words."""
     write = _lock_write(write_id)
-    write.hold_code = ""
+    write.hold_code = code
     if write.status in UNSETTLED_WRITE_STATUSES:
         _close_as_not_done(write, WriteStatus.NOT_DONE, outcome=outcome, at=at)
 

@@ -349,6 +349,38 @@ def test_a_refused_call_goes_to_the_office_with_lights_words(
     assert_accepted_once(road, case)
 
 
+@pytest.mark.cell("L12", "L20")
+def test_L12_an_acceptance_that_is_refused_once_is_tried_with_new_plans(road: Road) -> None:
+    road.simulator.control.order_fault("accept", "conflict")
+    case = road.case()
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+    assert (calls(road, "request_plans"), calls(road, "accept")) == (2, 2)
+    refused = LightWrite.objects.filter(kind=WriteKind.ACCEPT_PLAN).earliest("pk")
+    assert refused.status == WriteStatus.NOT_DONE
+    assert "Refused on order" in refused.outcome
+
+
+@pytest.mark.cell("L12")
+def test_L12_an_acceptance_that_is_refused_again_goes_to_the_office_with_lights_words(road: Road) -> None:
+    road.simulator.control.order_fault("accept", "conflict", times=2)
+    case = road.case()
+
+    walk(road, case, span=timedelta(days=3))
+
+    assert _held_for(case) == (HoldCode.REFUSED_BY_LIGHT, HoldOwner.OFFICE)
+    hold = open_hold(case)
+    assert hold is not None
+    assert "(409)" in hold.because
+    assert "Refused on order." in hold.because
+    assert calls(road, "accept") == 2
+    release(road, case)
+    walk(road, case)
+    assert_accepted_once(road, case)
+
+
 @in_one_dialect
 @pytest.mark.cell("L11")
 def test_a_finalize_that_was_done_before_is_no_refusal(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -317,6 +317,27 @@ def test_an_acceptance_is_repeated_at_most_once_after_doubt() -> None:
     assert step.code == HoldCode.DOUBT_UNSETTLED
 
 
+@pytest.mark.parametrize(
+    ("refused", "code", "owner"),
+    [
+        (1, HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS),
+        (2, HoldCode.REFUSED_BY_LIGHT, HoldOwner.OFFICE),
+    ],
+)
+def test_lights_words_reach_whoever_is_asked_about_an_acceptance_in_vain(
+    refused: int, code: HoldCode, owner: HoldOwner
+) -> None:
+    said = (WriteKind.ACCEPT_PLAN, "Light refused (409) to accept a plan: plan expired.")
+    facts = replace(READY_TO_ACCEPT, fruitless=(WriteKind.ACCEPT_PLAN,) * 2, refused_in_vain=(said,) * refused)
+
+    step = next_step(facts)
+
+    assert isinstance(step, Hold)
+    assert (step.code, step.owner) == (code, owner)
+    assert "plan expired. " in step.because
+    assert "release the hold" in step.because
+
+
 def test_a_refused_call_asks_a_person_with_lights_words() -> None:
     refused = write(status=WriteStatus.REFUSED, outcome="service_start_date: too early.")
 
