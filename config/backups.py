@@ -64,6 +64,8 @@ class Summary:
     files: int
     size_bytes: int
     taken_at: str
+    missing: tuple[str, ...] = ()
+    """What could not be kept when the backup was taken, and why."""
 
 
 # Backup
@@ -92,6 +94,7 @@ def back_up(folder: Path, *, at: datetime) -> Summary:
         "taken_at": at.isoformat(),
         "database": connection.vendor,
         "files": [vars(each) for each in kept],
+        "missing": problems,
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1))
     if problems:
@@ -139,6 +142,8 @@ def verify(folder: Path) -> dict[str, Any]:
     """
     Give a backup's manifest, once every file of it has proved to be there with its SHA-256.
 
+    What was missing from the storage already when the backup was taken stands under `missing`.
+
     :raises RestoreRefused: names what is missing or altered
     """
     try:
@@ -167,7 +172,8 @@ def restore(folder: Path, *, at: datetime, replace: bool) -> Summary:
     """
     Verify a backup, then put its files into the storage and its database, with a system hold inside, into place.
 
-    Files come first, so no restored row ever names a file that is not there.
+    Files come first, so no restored row names a file that is not there, except those that the backup lacks: the summary
+    names them.
 
     :raises RestoreRefused: the backup is damaged or of another kind, the database is in use, or it has content and
         `replace` was not said
@@ -190,7 +196,9 @@ def restore(folder: Path, *, at: datetime, replace: bool) -> Summary:
         _restore_sqlite(dump, reason=reason, at=at)
     else:
         _restore_postgres(dump, reason=reason, at=at)
-    return Summary(len(listed), sum(each.size_bytes for each in listed), manifest["taken_at"])
+    return Summary(
+        len(listed), sum(each.size_bytes for each in listed), manifest["taken_at"], tuple(manifest.get("missing", ()))
+    )
 
 
 def _copy_in(listed: Kept, folder: Path) -> None:

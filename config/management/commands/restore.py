@@ -1,6 +1,7 @@
 """Restore a backup, with all writes to Light on hold."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, source: Path, replace: bool, verify_only: bool, **_options: Any) -> None:
         try:
             if verify_only:
-                verify(source)
+                manifest = verify(source)
                 self.stdout.write("Every file of the backup is there with its hash.")
+                self._name_missing(manifest.get("missing", ()))
                 return
             done = restore(source, at=clock.now(), replace=replace)
         except (RestoreRefused, ProgramFailed, OSError) as problem:
@@ -32,3 +34,9 @@ class Command(BaseCommand):
             f"Restored {done.files} files from {done.taken_at}. All writes to Light are on hold. Next: “manage.py "
             "migrate”, “manage.py reconcile --all”, look at the differences, “manage.py release_writes”."
         )
+        self._name_missing(done.missing)
+
+    def _name_missing(self, missing: Iterable[str]) -> None:
+        """Say what the backup never had: a restore cannot bring it back."""
+        for problem in missing:
+            self.stderr.write(f"This backup lacks a file that its rows name: {problem}")

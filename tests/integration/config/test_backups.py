@@ -213,6 +213,22 @@ def test_a_backup_says_which_documents_it_could_not_keep(road: Road, folder: Pat
         back_up(folder)
 
 
+@pytest.mark.parametrize("options", [{"verify_only": True}, {"replace": True}], ids=["verify", "restore"])
+def test_what_a_backup_never_had_is_named_when_it_is_checked_and_restored(
+    road: Road, folder: Path, options: dict[str, bool], capsys: pytest.CaptureFixture[str]
+) -> None:
+    road.case()
+    sealed = sealed_file()
+    storages["default"].delete(sealed.key)
+    with pytest.raises(CommandError):
+        back_up(folder)
+    capsys.readouterr()
+
+    restore(folder, **options)
+
+    assert sealed.key in capsys.readouterr().err
+
+
 def test_a_folder_in_use_is_not_written_to(folder: Path) -> None:
     folder.mkdir()
     (folder / "something").write_text("else")
