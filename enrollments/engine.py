@@ -11,12 +11,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import OperationalError, transaction
+
 from core.transactions import repeatable
 from enrollments import gates, leases, steps
 from enrollments.actions import accepting, announcing, attesting, planning, reconciling, stopping
 from enrollments.actions.moving import EnrollmentMoved, lock
 from enrollments.actions.reconciling import ReadingFailed
-from enrollments.actions.writing import CallFailed, Tools, abandon_open_writes
+from enrollments.actions.writing import CallFailed, Tools
 from enrollments.decision import decide
 from enrollments.facts import Facts, gather
 from enrollments.models import Enrollment
@@ -143,7 +145,7 @@ class Engine:
     def _note_failure(self, enrollment_id: int, problem: Exception, turn: str) -> None:
         """Put a failing enrollment back with growing pauses, and ask for a person in the end."""
         at = self.tools.clock.now()
-        abandon_open_writes(enrollment_id, at=at)
+        leases.abandon(enrollment_id, at=at)
 
         @repeatable
         def put_off() -> None:
@@ -153,14 +155,26 @@ class Engine:
             enrollment.last_error = f"{type(problem).__name__}: {problem}"[:2000]
             enrollment.save(update_fields=["failures", "last_error"])
             if enrollment.failures >= MOST_FAILURES:
-                because = f"Our own processing failed {enrollment.failures} times: {enrollment.last_error}"
-                hold = steps.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because=because)
-                stopping.place_hold(enrollment, hold, at=at)
+                _ask_operations(enrollment, at=at)
             pause = min(FIRST_PAUSE_AFTER_FAILURE * 2 ** min(enrollment.failures, 20), LONGEST_PAUSE_AFTER_FAILURE)
             due_at = at + pause * random.uniform(1.0, 1.25)  # noqa: S311 - spreads work, keeps no secret
             leases.give_back(turn, due_at=due_at)
 
         put_off()
+
+
+def _ask_operations(enrollment: Enrollment, *, at: datetime) -> None:
+    """Ask for a person even where the journal is what fails: an entry less is better than a case that nobody sees."""
+    because = f"Our own processing failed {enrollment.failures} times: {enrollment.last_error}"
+    hold = steps.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because=because)
+    try:
+        with transaction.atomic():
+            stopping.place_hold(enrollment, hold, at=at)
+    except OperationalError:
+        raise
+    except Exception:
+        logger.exception("The hold of enrollment %s could not be put on record.", enrollment.pk)
+        stopping.open_hold(enrollment, hold, at=at)
 
 
 @repeatable

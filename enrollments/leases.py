@@ -75,9 +75,19 @@ def claim(enrollment_id: int, *, at: datetime) -> str | None:
     if ours.filter(due_at__lte=at, lease_until__isnull=True).update(**taken):
         return turn
     if ours.filter(lease_until__lte=at).update(**taken):
-        abandon_open_writes(enrollment_id, at=at)
+        abandon(enrollment_id, at=at)
         return turn
     return None
+
+
+def abandon(enrollment_id: int, *, at: datetime) -> None:
+    """
+    Doubt what a dead or failed worker left open. Where that fails, it counts as lost once no call can last longer.
+    """
+    try:
+        abandon_open_writes(enrollment_id, at=at)
+    except Exception:
+        logger.exception("The open writes of enrollment %s could not be marked as in doubt.", enrollment_id)
 
 
 def give_back(turn: str, *, due_at: datetime | None, shown: dict[str, Any] | None = None) -> None:

@@ -41,14 +41,21 @@ class NotPaused(Exception):
 @transaction.atomic
 def place_hold(enrollment: Enrollment, step: steps.Hold, *, at: datetime) -> Hold:
     """Ask for a person, on a locked enrollment. While one is asked for already, the open hold stays as it is."""
-    open_hold = enrollment.holds.filter(released_at__isnull=True).first()
-    if open_hold is not None:
-        return open_hold
+    hold, is_new = open_hold(enrollment, step, at=at)
+    if is_new:
+        note(enrollment, "hold", by=SYSTEM, at=at, reason=f"{HoldCode(step.code).label}: {step.because}")
+    return hold
+
+
+def open_hold(enrollment: Enrollment, step: steps.Hold, *, at: datetime) -> tuple[Hold, bool]:
+    """Give the open hold of a locked enrollment, a new one where there is none, and whether it is new."""
+    standing = enrollment.holds.filter(released_at__isnull=True).first()
+    if standing is not None:
+        return standing, False
     hold = Hold.objects.create(
         enrollment=enrollment, code=step.code, because=step.because, owner=step.owner, since=at, act_by_date=step.act_by
     )
-    note(enrollment, "hold", by=SYSTEM, at=at, reason=f"{HoldCode(step.code).label}: {step.because}")
-    return hold
+    return hold, True
 
 
 @repeatable

@@ -4,18 +4,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from django.db import connection
 
 from core.models import CaseChange
 from enrollments import engine
-from enrollments.actions import opening
+from enrollments.actions import opening, stopping
 from enrollments.models import Enrollment, Hold
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
 from installations.models import Customer
+from poa_documents import evidence
+from poa_documents.models import EvidenceEntry, PoaDocument
 from tests.factories import installations as made
-from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.road import OFFICE, Road
 
 
 @contextmanager
@@ -54,6 +57,33 @@ def test_Q12_a_record_that_always_fails_waits_longer_each_time_and_becomes_a_hol
     assert "CannotDecrypt" in hold.because
     assert Enrollment.objects.only("lease_until").get(pk=broken.pk).lease_until is None
     assert sound.attested_at is not None
+
+
+@pytest.mark.parametrize("is_under_way", [False, True], ids=["at_rest", "with_an_open_write"])
+def test_Q12_a_case_whose_journal_cannot_be_written_asks_for_a_person_too(
+    road: Road, monkeypatch: pytest.MonkeyPatch, *, is_under_way: bool
+) -> None:
+    case = road.case()
+    kept = evidence.record
+
+    def record(poa: PoaDocument, *, kind: str, **entry: Any) -> EvidenceEntry:
+        if is_under_way and kind == "enrollment.begin_create_account":
+            return kept(poa, kind=kind, **entry)
+        raise ArithmeticError("a journal that nobody foresaw")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(evidence, "record", record)
+        road.live(case, timedelta(hours=2))
+
+    hold = case.holds.get(released_at=None)
+    assert (hold.code, hold.owner) == (HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS)
+    assert "nobody foresaw" in hold.because
+    assert case.lease_until is None
+    road.pass_time(timedelta(hours=1))
+    stopping.release_hold(hold_id=hold.pk, reason="The journal is mended.", by=OFFICE, at=road.clock.at)
+    road.live(case, timedelta(hours=1))
+    assert case.attested_at is not None
+    assert len(road.simulator.control.state()["accounts"]) == 1
 
 
 def test_Q12_news_of_a_site_that_cannot_be_looked_at_holds_up_no_other(
