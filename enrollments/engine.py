@@ -165,7 +165,10 @@ class Engine:
 
 def _ask_operations(enrollment: Enrollment, *, at: datetime) -> None:
     """Ask for a person even where the journal is what fails: an entry less is better than a case that nobody sees."""
-    because = f"Our own processing failed {enrollment.failures} times: {enrollment.last_error}"
+    because = (
+        f"Our own processing failed {enrollment.failures} times: {enrollment.last_error.rstrip('.')}. Mend the cause, "
+        "then release the hold."
+    )
     hold = steps.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because=because)
     try:
         with transaction.atomic():

@@ -265,5 +265,5 @@ def read_signed_pdf(poa: PoaDocument) -> bytes:
         ) from problem
     except Exception as problem:
         raise SealedFileUnreadable(
-            f"The storage does not answer ({type(problem).__name__}): this is tried again by itself."
+            f"The storage does not answer ({type(problem).__name__}): nothing is done under POA {poa.pk} until it does."
         ) from problem
