@@ -110,7 +110,8 @@ class SecondStep:
 
 
 def _door_of(request: HttpRequest) -> Door | None:
-    return next((door for prefix, door in DOORS.items() if request.path.startswith(prefix)), None)
+    """Go by what the addresses are compared with: what stands before it may have been written by whoever asks."""
+    return next((door for prefix, door in DOORS.items() if request.path_info.startswith(prefix)), None)
 
 
 class WebhooksFirst:
@@ -144,11 +145,11 @@ class SafeAnswers:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        response.headers.setdefault("Content-Security-Policy", _written(_policy_for(request.path)))
+        response.headers.setdefault("Content-Security-Policy", _written(_policy_for(request.path_info)))
         response.headers.setdefault("Permissions-Policy", "geolocation=(), microphone=(), payment=(), usb=()")
-        if request.path.startswith(LINK_PREFIX):
+        if request.path_info.startswith(LINK_PREFIX):
             response.headers["Referrer-Policy"] = "no-referrer"
-        if request.path.startswith(PERSONAL_PREFIXES) and "Cache-Control" not in response.headers:
+        if request.path_info.startswith(PERSONAL_PREFIXES) and "Cache-Control" not in response.headers:
             add_never_cache_headers(response)
         return response
 

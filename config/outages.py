@@ -35,7 +35,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     if not isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
         return defaults.server_error(request)
-    if request.path.startswith("/api/"):
+    if request.path_info.startswith("/api/"):
         answer: HttpResponse = JsonResponse({"detail": "The database does not answer. Please repeat the call later."})
     else:
         answer = HttpResponse(_PAGE)

@@ -60,6 +60,17 @@ def test_every_page_of_the_admin_is_shut_to_a_password_alone(olivia: User) -> No
     assert set(opened) <= {"/admin/login/", "/admin/logout/"}
 
 
+def test_no_page_opens_under_a_name_for_the_house_that_came_with_the_request(olivia: User) -> None:
+    """A server behind a proxy may take such a name, SCRIPT_NAME, from a header; addresses are compared without it."""
+    client = with_password(olivia)
+
+    page = client.get("/admin/", SCRIPT_NAME="/x")
+
+    assert page.status_code == 302
+    assert page["Location"].startswith("/admin/second-step/")
+    assert "no-store" in page["Cache-Control"]
+
+
 def test_the_first_sign_in_sets_up_a_phone_and_leads_on(olivia: User) -> None:
     client = Client()
     page = client.post(
