@@ -3,7 +3,7 @@ How often somebody may try something, counted in the cache that all processes sh
 
 Time is cut into windows of a limit's length, and each window has a count of its own. Whom a count is about (a name, an
 address, a link) is in its key as a hash only. A person is never counted by name alone: whoever knows the name could
-lock its owner out.
+lock its owner out. An address of IPv6 counts as its network of 64 bits: one household's connection has that many.
 
 When the cache does not answer, a limit that guards a secret is shut, and any other lets everybody pass: what a customer
 signed, a technician reported or Light sent is worth more than the limit.
@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address, ip_network
 
 from django.core.cache import BaseCache, cache
 from django.db import DatabaseError
@@ -155,8 +156,18 @@ def _pass_if_open(limit: Limit) -> None:
 
 def _window(limit: Limit, who: tuple[str, ...]) -> tuple[str, int]:
     number, passed = divmod(int(time.time()), limit.seconds)
-    name = hashlib.sha256("\x00".join(who).encode(errors="backslashreplace")).hexdigest()[:40]
+    name = hashlib.sha256("\x00".join(map(_counted_as, who)).encode(errors="backslashreplace")).hexdigest()[:40]
     return f"limit:{limit.name}:{number}:{name}", limit.seconds - passed
+
+
+def _counted_as(who: str) -> str:
+    try:
+        address = ip_address(who)
+    except ValueError:
+        return who
+    if isinstance(address, IPv4Address) or address.ipv4_mapped:
+        return str(getattr(address, "ipv4_mapped", None) or address)
+    return str(ip_network((int(address), 64), strict=False))
 
 
 class _Way:

@@ -5,6 +5,7 @@ The log carries ids, not names: what was typed as a name may be a password.
 """
 
 import logging
+import unicodedata
 
 from core import rate_limits
 
@@ -33,4 +34,5 @@ def note_success(*, door: str, user_id: int, username: str, ip_address: str) -> 
 
 
 def _plain(username: str) -> str:
-    return username.strip().casefold()[:150]
+    """Write every way to type a name alike, also those that the form of the sign-in makes the same name of."""
+    return unicodedata.normalize("NFKC", username).strip().casefold()[:150]

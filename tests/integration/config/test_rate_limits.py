@@ -91,6 +91,24 @@ def test_each_is_counted_alone_and_the_window_ends() -> None:
     rate_limits.count(THREE, "a", "here")
 
 
+def test_a_network_of_ipv6_is_one_address() -> None:
+    """Who has one address of it has all the others."""
+    for address in ("2001:db8:1:2::1", "2001:db8:1:2:ffff::2", "2001:DB8:1:2::3"):
+        rate_limits.count(THREE, "a", address)
+
+    with pytest.raises(TooOften):
+        rate_limits.count(THREE, "a", "2001:db8:1:2:a:b:c:d")
+    rate_limits.count(THREE, "a", "2001:db8:1:3::1")
+
+
+def test_an_address_written_in_two_ways_is_one() -> None:
+    for _ in range(3):
+        rate_limits.count(THREE, "192.0.2.7")
+
+    with pytest.raises(TooOften):
+        rate_limits.count(THREE, "::ffff:192.0.2.7")
+
+
 def test_a_window_later_counting_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1_000_000.0]
     monkeypatch.setattr("core.rate_limits.time.time", lambda: now[0])
@@ -229,6 +247,20 @@ def test_all_doors_count_together() -> None:
 
     assert [answer.status_code for answer in [*answers, api]] == [429, 429, 429]
     assert "Retry-After" in api.headers
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("door", ["/admin/login/", "/field/sign-in/"])
+def test_a_name_written_in_other_letters_that_mean_the_same_has_no_tries_of_its_own(door: str) -> None:
+    """Django's form makes the plain name of wide and other such letters before it looks for the person."""
+    staff(username="olivia")
+    client = Client()
+    for name in ("olivia", "\uff4flivia", "o\uff4civia", "ol\uff49via", "\u24delivia") * 2:
+        client.post(door, {"username": name, "password": "wrong"})
+
+    answer = client.post(door, {"username": "olivi\uff41", "password": PASSWORD})
+
+    assert answer.status_code == 429
 
 
 @pytest.mark.django_db
