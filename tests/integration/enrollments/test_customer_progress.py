@@ -34,7 +34,7 @@ from poa_documents.links import hash_of
 from poa_documents.models import PoaDocument
 from tests.factories.poa_documents import sent_poa
 from tests.integration.enrollments.road import OFFICE, POLICY, Road
-from tests.integration.poa_documents.portal_visits import Visit
+from tests.integration.poa_documents.portal_visits import Visit, code_in_last_mail
 from tests.integration.poa_documents.spanish import english_in, visible_text
 
 pytestmark = pytest.mark.django_db
@@ -257,6 +257,23 @@ def test_the_customer_can_object_over_the_whole_notice_also_when_the_account_is_
 
     assert "Your enrollment is on hold" in held
     assert "Let my enrollment go on" in held
+
+
+def test_a_hold_pressed_when_the_door_had_fallen_shut_counts_after_the_code(
+    customers_road: Road, case: Enrollment, visit: Visit
+) -> None:
+    told(customers_road, case)
+
+    shut = click(visit.through_the_door(), "leave/") and click(visit, "hold/")
+    back = visit.post(
+        "enter/", {**visit.fields_of(visit.post("code/", visit.fields_of(shut))), "code": code_in_last_mail()}
+    )
+    assert "is not lost" in text_of(shut)
+    assert "Send what I entered" in text_of(back)
+    visit.post("hold/", visit.fields_of(back))
+
+    case.refresh_from_db()
+    assert case.held_by_customer_at is not None
 
 
 def test_a_hold_that_comes_after_the_acceptance_says_so(customers_road: Road, case: Enrollment, visit: Visit) -> None:

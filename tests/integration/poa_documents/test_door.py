@@ -1,6 +1,8 @@
 """The door before the customer's pages: a link and a code, and nothing without both."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +33,7 @@ from tests.integration.poa_documents.portal_visits import (
 )
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
+PAGES = Path(__file__).resolve().parents[3] / "templates/portal"
 
 
 @pytest.fixture
@@ -367,6 +370,22 @@ def test_without_a_code_nothing_that_is_posted_counts(poa: PoaDocument, visit: V
 @given(st.one_of(st.text(), st.sampled_from(["[]", "{}", '{"path": 1, "fields": 2}', "null", "{" * 2000])))
 def test_a_kept_entry_that_we_did_not_make_is_nothing(kept: str) -> None:
     assert read_entry(kept, below="/portal/x") is None
+
+
+def test_every_form_of_the_pages_behind_the_door_is_kept() -> None:
+    """The page says that nothing is lost. The forms of the door itself are sent while it is shut."""
+    templates = [file.read_text() for file in PAGES.rglob("*.html")]
+    forms = {name for text in templates for name in re.findall(r'action="{% url .\w+:(\w+). ', text)}
+    assert forms > {"step", "revoke", "hold", "code"}
+
+    paths = {name: f"/portal/x/{name}/{'review/' if name == 'step' else ''}" for name in forms}
+    lost = {
+        name
+        for name, path in paths.items()
+        if not read_entry(f'{{"path": "{path}", "fields": {{}}}}', below="/portal/x")
+    }
+
+    assert lost == {"code", "enter", "leave"}
 
 
 @pytest.mark.parametrize(
