@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from django.db import transaction
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from core import stored_files
 from core.tidying import delete_in_parts
@@ -45,6 +45,19 @@ _AGAINST_A_PDF = {
     Look.TWO_KINDS: "This PDF is a file of another kind at the same time. Print it to a plain PDF, or send a photo.",
     Look.TOO_MANY_PAGES: f"This PDF has more than {MOST_PAGES} pages. Send only the pages that matter.",
     Look.TOO_MUCH: "This PDF unpacks to far more than a letter. Print it to a plain PDF, or send a photo of the page.",
+}
+
+_TOO_MANY_PIXELS = "This picture has too many pixels. Take the photo with a lower resolution."
+
+# How the EXIF data says that the camera was held.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
 }
 
 _HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"heim", b"hevc")
@@ -195,17 +208,13 @@ def _checked_pdf(received: bytes) -> bytes:
 
 def _redrawn(received: bytes) -> tuple[bytes, str]:
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(received), formats=("JPEG", "PNG")) as picture:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter
-            if picture.width * picture.height > LARGEST_PIXELS:
-                raise ProofRefused("This picture has too many pixels. Take the photo with a lower resolution.")
-            content_type = JPEG if picture.format == "JPEG" else PNG
-            upright = ImageOps.exif_transpose(picture)
-            upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-            drawn = upright.convert("RGB" if content_type == JPEG else "RGBA")
+        drawn, content_type = _drawn(received)
+    except ProofRefused:
+        raise
     except Image.DecompressionBombError as problem:
-        raise ProofRefused("This picture has too many pixels. Take the photo with a lower resolution.") from problem
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as problem:
+        raise ProofRefused(_TOO_MANY_PIXELS) from problem
+    except Exception as problem:
+        # Not only OSError: on damaged data Pillow stumbles with TypeError, struct.error and others.
         raise ProofRefused("This photo is incomplete or damaged. Take it again, or choose another one.") from problem
     clean = Image.new(drawn.mode, drawn.size)
     clean.paste(drawn)
@@ -215,3 +224,28 @@ def _redrawn(received: bytes) -> tuple[bytes, str]:
     else:
         clean.save(written, "PNG")
     return written.getvalue(), content_type
+
+
+def _drawn(received: bytes) -> tuple[Image.Image, str]:
+    with warnings.catch_warnings(), Image.open(io.BytesIO(received), formats=("JPEG", "PNG")) as picture:
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter
+        if picture.width * picture.height > LARGEST_PIXELS:
+            raise ProofRefused(_TOO_MANY_PIXELS)
+        # Phones put a second picture behind the first, which Pillow calls MPO: it is a photo all the same.
+        content_type = PNG if picture.format == "PNG" else JPEG
+        turn = _turn_of(picture)
+        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))  # first: each further step makes a copy
+        upright = picture.transpose(turn) if turn is not None else picture
+        return upright.convert("RGB" if content_type == JPEG else "RGBA"), content_type
+
+
+def _turn_of(picture: Image.Image) -> Image.Transpose | None:
+    """
+    Say how a photo must be turned to stand upright.
+
+    Read here, and not by Pillow's `exif_transpose`: that writes the rest of the EXIF data anew, and fails on odd ones.
+    """
+    try:
+        return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # noqa: BLE001 - Pillow stumbles over EXIF data in many ways, and the photo is good without
+        return None

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from installations.proofs import LARGEST_BYTES, LONGEST_SIDE, CheckedProof, ProofRefused, check_proof, clean_name
 from tests.pdf_files import letter, locked_letter, packed_letter
@@ -57,6 +57,48 @@ def test_photo_taken_sideways_stands_upright() -> None:
 
     with Image.open(io.BytesIO(proof.content)) as drawn:
         assert drawn.size == (40, 60)
+
+
+@pytest.mark.parametrize("orientation", range(9))
+def test_a_photo_stands_as_its_camera_was_held(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    corner = Image.new("L", (40, 24), "white")
+    corner.paste("black", (0, 0, 16, 8))
+    written = io.BytesIO()
+    corner.save(written, "PNG", exif=exif)
+
+    proof = check(written.getvalue())
+
+    with Image.open(io.BytesIO(proof.content)) as drawn, Image.open(written) as held:
+        assert drawn.convert("L").tobytes() == ImageOps.exif_transpose(held).tobytes()
+
+
+@pytest.mark.parametrize("written_as", [b"\x00\x02", b"\x00\x07"])
+def test_exif_data_that_nobody_understands_cost_no_photo(written_as: bytes) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x011A] = 72.0
+    received = picture(size=(60, 40), exif=exif)
+    start = received.index(b"\x01\x1a\x00\x05", received.index(b"MM\x00*"))
+
+    proof = check(received[: start + 2] + written_as + received[start + 4 :])
+
+    assert proof.content_type == "image/jpeg"
+
+
+def test_a_photo_with_a_second_picture_behind_it_stays_a_photo() -> None:
+    """As some phones take them, with a preview or with what a bright screen adds."""
+    written = io.BytesIO()
+    Image.new("RGB", (60, 40), "white").save(
+        written, "MPO", save_all=True, append_images=[Image.new("RGB", (30, 20), "black")]
+    )
+
+    proof = check(written.getvalue(), name="IMG_1.jpg")
+
+    assert (proof.content_type, proof.original_name) == ("image/jpeg", "IMG_1.jpg")
+    with Image.open(io.BytesIO(proof.content)) as drawn:
+        assert (drawn.format, drawn.size) == ("JPEG", (60, 40))
 
 
 def test_large_photo_is_made_smaller() -> None:
