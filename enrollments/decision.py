@@ -40,6 +40,7 @@ from enrollments.steps import (
     Wait,
     Waiting,
 )
+from poa_documents.states import PoaStatus
 
 
 def decide(facts: Facts, *, now: datetime, policy: Policy) -> Step:
@@ -49,6 +50,8 @@ def decide(facts: Facts, *, now: datetime, policy: Policy) -> Step:
         step = _unless_unreachable(facts, step)
     if facts.hold is not None:
         step = _under_hold(facts, step, now, policy)
+    if isinstance(step, Hold) and _may_yet_be_accepted(facts):
+        step = _with_last_day(step, facts, now, policy)
     if _was_called_off(facts):
         step = _kept_in_view(facts, step, policy)
     if facts.writes_stopped_because and isinstance(step, STOPPED_STEPS):
@@ -354,13 +357,20 @@ def _accept(
 # Small questions
 
 
+def _may_yet_be_accepted(facts: Facts) -> bool:
+    """Whether something was signed that a hold keeps us from using: it has a last day, which a person must know."""
+    poa = facts.authority
+    is_signed = poa is not None and poa.status in {PoaStatus.SIGNED, PoaStatus.SUSPENDED} and not poa.stopped_because
+    return is_signed and facts.status == EnrollmentStatus.OPEN
+
+
 def _is_reading_asked_for(facts: Facts) -> bool:
     is_over = facts.status == EnrollmentStatus.ENDED
     return facts.account is not None and facts.account.is_reading_asked_for and not is_over
 
 
 def _with_last_day(gate: Wait | Hold, facts: Facts, now: datetime, policy: Policy) -> Wait | Hold:
-    """Say by when a shut gate must open for a start to be legal still."""
+    """Say by when a shut gate must open, or a hold must end, for a start to be legal still."""
     start = start_plan(facts, now, policy)
     return replace(gate, act_by=notices.last_day_to_begin(start, policy)) if isinstance(start, StartPlan) else gate
 

@@ -40,6 +40,7 @@ def measure(*, now: datetime) -> Numbers:
     )
     closing = Enrollment.objects.filter(
         status=EnrollmentStatus.OPEN,
+        act_by_date__gte=chicago_day(now),  # what is missed already stands in the work queue as overdue
         act_by_date__lte=chicago_day(now) + timedelta(days=DAYS_BEFORE_WINDOW_CLOSES),
     ).aggregate(count=Count("pk"), first=Min("act_by_date"))
     was_in_doubt = Q(status=WriteStatus.NOT_DONE, doubt_since__isnull=False)

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core.clock import now
+from core.dates import chicago_day
 from core.queue import TaskName
 from core.sweeps import note_sweep
 from enrollments import tasks
@@ -14,7 +15,7 @@ from enrollments.actions.holding import hold_writes
 from enrollments.alarms import AlarmCode, alarms
 from enrollments.measures import SWEEPS, measure
 from enrollments.models import Difference, Enrollment, ReconciliationRun, WebhookDelivery
-from enrollments.states import DifferenceKind, EnrollmentStatus
+from enrollments.states import DifferenceKind, EnrollmentStatus, HoldCode
 from installations import tasks as proof_tasks
 from poa_documents import tasks as poa_tasks
 from tests.factories.cases import case
@@ -83,6 +84,29 @@ def test_a_last_day_to_act_that_comes_near_is_noticed(road: Road) -> None:
     Enrollment.objects.filter(pk=waiting.pk).update(act_by_date=road.clock.at.date() + timedelta(days=2))
 
     assert raised(road) == {AlarmCode.WINDOWS_CLOSING}
+
+
+def test_the_last_day_of_a_case_on_hold_is_noticed_and_forgotten_when_it_has_passed(road: Road) -> None:
+    """These are the cases that a person must see in time: nothing else happens to them."""
+    held = road.case()
+    road.run(held)
+    road.finish_at_light(held)
+    road.report_pto(held)
+    road.simulator.control.order_fault("accept", "unprocessable", account_uuid=str(held.light_account_uuid))
+    road.live(held, timedelta(hours=2))
+    assert held.holds.get().code == HoldCode.REFUSED_BY_LIGHT
+    assert held.act_by_date == held.holds.get().act_by_date is not None
+
+    road.run(held)
+    assert held.act_by_date is not None
+    left = held.act_by_date - chicago_day(road.clock.at)
+
+    rings = {}
+    for days_before in (4, 3, 0, -1):
+        numbers = measure(now=road.clock.at + left - timedelta(days=days_before))
+        rings[days_before] = numbers.windows_closing
+
+    assert rings == {4: 0, 3: 1, 0: 1, -1: 0}
 
 
 def test_cases_that_nobody_takes_are_noticed(road: Road) -> None:
