@@ -132,7 +132,10 @@ class SignIn(APIView):
         except StoreAway as away:
             raise SignInShut from away
         sign_ins.note_success(door=DOOR, user_id=user.pk, username=username, ip_address=ip_address)
-        token, _is_new = Token.objects.get_or_create(user=user)
+        token, is_new = Token.objects.get_or_create(user=user)
+        if not is_new and second_factor.is_owed_since(user, token.created):
+            token.delete()
+            token = Token.objects.create(user=user)
         return Response({"token": token.key})
 
 

@@ -92,6 +92,12 @@ def is_owed(user: User, session: SessionBase, door: Door) -> bool:
     return bool(session.get(STEP_KEY) != factor)
 
 
+def is_owed_since(user: User, trusted_at: datetime) -> bool:
+    """Whether what was given at that instant, such as a token of the API, lacks the second step of today."""
+    set_up_at = since(user)
+    return is_required(user, Door.OFFICE) if set_up_at is None else trusted_at < set_up_at
+
+
 def is_done(user: User, session: SessionBase) -> bool:
     factor = factor_id(user)
     return factor is not None and session.get(STEP_KEY) == factor

@@ -364,7 +364,7 @@ DOUBT_SETTLING_SECONDS: int = read("DOUBT_SETTLING_SECONDS")
 LEASE_SECONDS: int = read("LEASE_SECONDS")
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.TokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["core.api.tokens.TokenWithItsSecondStep"],
     "DEFAULT_PERMISSION_CLASSES": ["core.api.permissions.AsInTheAdmin"],
     "DEFAULT_THROTTLE_CLASSES": ["core.api.throttles.Calls"],
     "DEFAULT_SCHEMA_CLASS": "core.api.schema.DescribedAddress",

@@ -291,6 +291,33 @@ def test_a_token_of_the_api_takes_what_the_admin_takes(olivia: User, client: Cli
     assert ask(code=phone.code()) == (200, ["token"])
 
 
+def test_a_token_from_before_the_second_step_opens_nothing_and_a_new_one_is_given(
+    olivia: User, client: Client, settings: Settings
+) -> None:
+    def status(token: str) -> int:
+        return client.get("/api/v1/customers/", headers={"Authorization": f"Token {token}"}).status_code
+
+    def given(**more: str) -> str:
+        said = {"username": "olivia", "password": PASSWORD, **more}
+        answer = client.post("/api/v1/token/", said, content_type="application/json").json()
+        return str(answer["token"])
+
+    settings.STAFF_MFA_REQUIRED = False
+    of_the_password = given()
+    assert status(of_the_password) == 200
+    settings.STAFF_MFA_REQUIRED = True
+    assert status(of_the_password) == 401
+
+    phone, codes = set_up_phone(with_password(olivia))
+    assert status(of_the_password) == 401
+    of_the_phone = given(code=phone.code())
+    assert (status(of_the_phone), status(of_the_password)) == (200, 401)
+    assert given(code=codes[0]) == of_the_phone
+
+    call_command("reset_second_factor", "olivia", by=staff().username, reason="lost phone")
+    assert status(of_the_phone) == 401
+
+
 def test_secrets_lie_encrypted_in_the_database(olivia: User) -> None:
     client = with_password(olivia)
     page = client.get("/admin/second-step/set-up/").text
