@@ -39,6 +39,8 @@ from poa_documents.actions import (
     UnsignedPoaExists,
 )
 from poa_documents.guards import CustomerStopped
+from poa_documents.limits import LimitMissing
+from poa_documents.queries import NoWording
 
 DOOR = "the API"
 CONFLICTS = (
@@ -47,6 +49,8 @@ CONFLICTS = (
     SubmissionDiffers,
     UnsignedPoaExists,
     CustomerStopped,
+    LimitMissing,
+    NoWording,
     stopping.ConsentCannotBeOverridden,
     stopping.HoldNotOpen,
     stopping.NotPaused,

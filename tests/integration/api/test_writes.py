@@ -396,6 +396,15 @@ def test_poa_request_of_a_customer_without_a_job_there_names_the_site(api: Api) 
     assert "no installation" in response.json()["site"][0]
 
 
+def test_poa_request_before_there_is_a_wording_is_refused_in_words(api: Api) -> None:
+    job = installation_at(SUBMITTED)
+
+    answer = api.post("poa-requests/", {"customer": job.customer_id, "site": job.site_id, "promise": plan_promise().pk})
+
+    assert answer.status_code == 409
+    assert "load_poa_wording" in answer.json()["detail"]
+
+
 def test_pause_is_started_and_ended(api: Api) -> None:
     paused = api.post("pauses/", {"reason": "Light has an outage."})
     resumed = api.post(f"pauses/{paused.json()['id']}/resume/")
