@@ -227,6 +227,7 @@ class InstallationAdmin(RegisteredByAction):
             refusals=(InputRefused, SubmissionDiffers),
             is_offered=_is_running,
             form=GoLiveForm,
+            permission="installations.add_golivereport",
         ),
         Button(
             name="cancel",

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -55,6 +55,9 @@ class PoaRequests(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewS
     @idempotent
     def create(self, request: Request) -> Response:
         """Draw up a POA and invite the customer by e-mail to sign it."""
+        # The permission to add was asked for; in the admin, sending is an act with its own.
+        if not client_of(request).has_perm("poa_documents.change_poadocument"):
+            raise PermissionDenied
         fields = read_body(self, said.NewPoaRequest)
         keys = {name: fields.pop(name) for name in ("customer", "site", "promise")}
         _check_known(keys)

@@ -1,12 +1,16 @@
 """The API opens no door that is shut in the admin."""
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
 from rest_framework.authtoken.models import Token
 
 from config.staff_groups import OFFICE_GROUP
+from core.admin_site import press_url
+from poa_documents.models import CustomerMail
 from tests.factories.cases import held_case
-from tests.factories.installations import technician
+from tests.factories.installations import SUBMITTED, installation_at, technician
+from tests.factories.poa_documents import drafted_poa, plan_promise
 from tests.integration.api.conftest import Api
 
 pytestmark = pytest.mark.django_db
@@ -45,3 +49,33 @@ def test_a_technician_and_a_closed_account_are_turned_away() -> None:
 
     assert signed_in(technician()).get("customers/").status_code == 403
     assert signed_in(closed).get("customers/").status_code == 401
+
+
+def test_who_may_only_draw_up_a_power_of_attorney_sends_none() -> None:
+    user, job = may("view_poadocument", "add_poadocument"), installation_at(SUBMITTED)
+    wanted = {"customer": job.customer_id, "site": job.site_id, "promise": plan_promise().pk}
+    office = Client()
+    office.force_login(user)
+
+    assert office.get(press_url(drafted_poa(), "send")).status_code == 403
+    assert signed_in(user).post("poa-requests/", wanted).status_code == 403
+    assert not CustomerMail.objects.exists()
+
+
+@pytest.mark.parametrize(("codename", "is_open"), [("add_golivereport", True), ("change_installation", False)])
+def test_the_same_people_report_a_go_live_over_both(codename: str, is_open: bool) -> None:  # noqa: FBT001
+    user, job = may("view_installation", codename), installation_at(SUBMITTED)
+    office = Client()
+    office.force_login(user)
+    report = {"installation": job.pk, "granted_date": "2026-03-04", "source": "LETTER", "utility_reference": "DG-1"}
+
+    page = office.get(press_url(job, "report-go-live")).status_code
+    answer = signed_in(user).post("pto-reports/", report).status_code
+
+    assert (page, answer) == ((200, 201) if is_open else (403, 403))
+
+
+def may(*codenames: str) -> User:
+    user = User.objects.create_user("trainee", is_staff=True)
+    user.user_permissions.add(*Permission.objects.filter(codename__in=codenames))
+    return user
