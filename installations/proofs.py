@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 LARGEST_BYTES = 15 * 1024 * 1024
 LARGEST_PIXELS = 60_000_000
+MOST_SCANS = 1000
+"""Layers of one JPEG. Cameras write ten or so; each costs its reader milliseconds, and 15 MB hold 100,000 of them."""
 LONGEST_SIDE = 4000
 LONGEST_NAME = 120
 ABANDONED_KEPT_FOR = timedelta(days=90)
@@ -47,6 +49,8 @@ _AGAINST_A_PDF = {
     Look.TOO_MUCH: "This PDF unpacks to far more than a letter. Print it to a plain PDF, or send a photo of the page.",
 }
 
+# Begins a layer. What lies behind the picture, such as a film, has these two bytes by chance some two hundred times.
+_SCAN = b"\xff\xda"
 _TOO_MANY_PIXELS = "This picture has too many pixels. Take the photo with a lower resolution."
 
 # How the EXIF data says that the camera was held.
@@ -60,6 +64,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_JPEG_START = b"\xff\xd8\xff"
 _HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"heim", b"hevc")
 
 
@@ -101,7 +106,7 @@ def check_proof(upload: Readable, *, name: str, size_bytes: int) -> CheckedProof
         raise ProofRefused("The file is empty. Choose it again, or take the photo again.")
     if received.startswith(b"%PDF-"):
         content, content_type = _checked_pdf(received), PDF
-    elif received.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
+    elif received.startswith((_JPEG_START, b"\x89PNG\r\n\x1a\n")):
         content, content_type = _redrawn(received)
     elif received[4:8] == b"ftyp" and received[8:12] in _HEIC_BRANDS:
         raise ProofRefused(
@@ -227,6 +232,8 @@ def _redrawn(received: bytes) -> tuple[bytes, str]:
 
 
 def _drawn(received: bytes) -> tuple[Image.Image, str]:
+    if received.startswith(_JPEG_START) and received.count(_SCAN) > MOST_SCANS:
+        raise ProofRefused("This picture has too many layers. Take the photo again, or send a screenshot of it.")
     with warnings.catch_warnings(), Image.open(io.BytesIO(received), formats=("JPEG", "PNG")) as picture:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter
         if picture.width * picture.height > LARGEST_PIXELS:

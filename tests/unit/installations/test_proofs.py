@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import zlib
 from contextlib import suppress
 
@@ -124,6 +125,33 @@ def test_picture_that_would_unpack_to_gigabytes_is_refused_unread() -> None:
 class Unreadable(io.BytesIO):
     def read(self, _size: int | None = -1) -> bytes:
         raise AssertionError("A file that is too large was read.")
+
+
+def test_picture_that_would_keep_its_reader_busy_is_refused_unread() -> None:
+    """A progressive JPEG whose every further layer costs a hundred bytes and a walk over all blocks."""
+    started = time.process_time()
+
+    with pytest.raises(ProofRefused, match="too many layers"):
+        check(layered(7700, 7700, layers=100_000))
+
+    assert time.process_time() - started < 1
+    assert check(layered(64, 64, layers=30)).content_type == "image/jpeg"
+
+
+def layered(width: int, height: int, *, layers: int) -> bytes:
+    """Draw a grey picture, and then over and over nothing at all."""
+    blocks = -(-width // 8) * -(-height // 8)
+    one_symbol = bytes([1, *[0] * 15])
+    frame = struct.pack(">BHHB", 8, height, width, 1) + bytes([1, 0x11, 0])
+    tables = segment(0xC4, b"\x00" + one_symbol + b"\x00") + segment(0xC4, b"\x10" + one_symbol + b"\xe0")
+    first = segment(0xDA, bytes([1, 1, 0, 0, 0, 0])) + bytes(blocks // 8 + 1)
+    empty = segment(0xDA, bytes([1, 1, 0, 1, 63, 0])) + bytes((blocks // 16384 + 1) * 15 // 8 + 1)
+    head = b"\xff\xd8" + segment(0xDB, b"\x00" + b"\x01" * 64) + segment(0xC2, frame) + tables
+    return head + first + empty * layers + b"\xff\xd9"
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
 
 
 def test_too_large_file_is_refused_before_it_is_read() -> None:
