@@ -173,13 +173,14 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, _request: HttpRequest, _record: Model | None = None) -> bool:
+    def has_change_permission(self, _request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, _request: HttpRequest, _record: Model | None = None) -> bool:
+    def has_delete_permission(self, _request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_view_permission(self, request: HttpRequest, _record: Model | None = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Say who may look at records of this kind. The search of a form's choices calls it with `obj` by name."""
         opts = self.opts
         return any(
             request.user.has_perm(f"{opts.app_label}.{get_permission_codename(verb, opts)}")

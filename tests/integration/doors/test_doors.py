@@ -1,6 +1,7 @@
 """Who gets in where: every address of the house times everybody who may come."""
 
 import io
+import json
 
 import pytest
 from django.contrib import admin
@@ -127,6 +128,25 @@ def test_buttons_are_shut_to_whoever_may_only_look(house: House) -> None:
                 pressed += 1
 
     assert pressed >= 40
+
+
+@pytest.mark.parametrize(
+    ("form", "field", "typed"),
+    [
+        ("installations/installation", "customer", "Carmen"),
+        ("installations/installation", "site", "Juniper"),
+        ("poa_documents/poadocument", "customer", "Carmen"),
+        ("poa_documents/poadocument", "site", "Juniper"),
+    ],
+)
+def test_a_form_finds_its_choices_for_whoever_may_see_them(house: House, form: str, field: str, typed: str) -> None:
+    app, model = form.split("/")
+    address = f"/admin/autocomplete/?term={typed}&app_label={app}&model_name={model}&field_name={field}"
+    house.users["newcomer"] = User.objects.create_user("nora", is_staff=True)
+
+    assert json.loads(asked(house, "office", "get", address).content)["results"]
+    assert asked(house, "newcomer", "get", address).status_code == 403
+    assert answer_of(asked(house, "technician", "get", address)) == SIGN_IN
 
 
 @pytest.mark.parametrize("role", ["technician", "office", "superuser"])
