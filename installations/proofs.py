@@ -9,6 +9,7 @@ import hashlib
 import io
 import logging
 import re
+import threading
 import unicodedata
 import warnings
 from dataclasses import dataclass
@@ -64,6 +65,9 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_ONE_PICTURE = threading.Lock()
+"""A large picture takes most of a gigabyte while it is drawn, so a process draws one after the other."""
+
 _JPEG_START = b"\xff\xd8\xff"
 _HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"heim", b"hevc")
 
@@ -107,7 +111,8 @@ def check_proof(upload: Readable, *, name: str, size_bytes: int) -> CheckedProof
     if received.startswith(b"%PDF-"):
         content, content_type = _checked_pdf(received), PDF
     elif received.startswith((_JPEG_START, b"\x89PNG\r\n\x1a\n")):
-        content, content_type = _redrawn(received)
+        with _ONE_PICTURE:
+            content, content_type = _redrawn(received)
     elif received[4:8] == b"ftyp" and received[8:12] in _HEIC_BRANDS:
         raise ProofRefused(
             "This photo is in the HEIC format, which we cannot read. In the phone's camera settings choose "

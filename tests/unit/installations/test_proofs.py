@@ -2,8 +2,10 @@
 
 import io
 import struct
+import threading
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from installations import proofs
 from installations.proofs import LARGEST_BYTES, LONGEST_SIDE, CheckedProof, ProofRefused, check_proof, clean_name
 from tests.pdf_files import letter, locked_letter, packed_letter
 
@@ -152,6 +155,29 @@ def layered(width: int, height: int, *, layers: int) -> bytes:
 
 def segment(marker: int, content: bytes) -> bytes:
     return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
+
+
+def test_a_process_draws_one_picture_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen of the largest at once, one a thread of the web server, would take the machine's memory."""
+    draw, under_way, most = proofs._drawn, 0, 0
+    all_here = threading.Barrier(3)
+
+    def counted(received: bytes) -> tuple[Image.Image, str]:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        with suppress(threading.BrokenBarrierError):
+            all_here.wait(timeout=0.2)  # nobody comes while this one is drawn
+        drawn = draw(received)
+        under_way -= 1
+        return drawn
+
+    monkeypatch.setattr(proofs, "_drawn", counted)
+    with ThreadPoolExecutor(3) as pool:
+        checked = list(pool.map(check, [picture()] * 3))
+
+    assert most == 1
+    assert len({each.sha256 for each in checked}) == 1
 
 
 def test_too_large_file_is_refused_before_it_is_read() -> None:
