@@ -121,10 +121,9 @@ def check_code(user: User, code: str, *, ip_address: str) -> None:
     code = "".join(code.split())
     for factor in factors.values():
         with rate_limits.store():
-            is_right = _is_unused(user, code) and factor.wrap().validate_code(code)
+            is_right = _is_unused(user, code) and factor.wrap().validate_code(code) and _use_up(user, code)
         if is_right:
             factor.record_usage()
-            _use_up(user, code)
             rate_limits.forget(rate_limits.SECOND_STEP, person, ip_address)
             return
     rate_limits.count(rate_limits.SECOND_STEP_PERSON, person)
@@ -258,6 +257,7 @@ def _is_unused(user: User, code: str) -> bool:
         return kept.get(_used_key(user, code)) is None
 
 
-def _use_up(user: User, code: str) -> None:
+def _use_up(user: User, code: str) -> bool:
+    """Remember a code as used; give whether it still was not: two requests may come in one moment."""
     with rate_limits.store() as kept:
-        kept.add(_used_key(user, code), "used", timeout=SECONDS_A_CODE_LIVES)
+        return kept.add(_used_key(user, code), "used", timeout=SECONDS_A_CODE_LIVES)

@@ -124,6 +124,20 @@ def test_a_code_works_once_for_as_long_as_it_lives(olivia: User) -> None:
     assert client.get("/admin/").status_code == 302
 
 
+def test_a_code_that_comes_twice_in_one_moment_opens_once(olivia: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    phone, _codes = set_up_phone(with_password(olivia))
+    code = phone.code()
+    monkeypatch.setattr("core.second_factor._is_unused", lambda _user, _code: True)  # both look before either is noted
+    with_password(olivia).post("/admin/second-step/", {"code": code})
+    cache.delete(f"allauth.mfa.totp.used?user={olivia.pk}&code={code}")
+    client = with_password(olivia)
+
+    response = client.post("/admin/second-step/", {"code": code})
+
+    assert response.status_code == 422
+    assert client.get("/admin/").status_code == 302
+
+
 def test_an_old_code_opens_nothing(olivia: User) -> None:
     phone, _codes = set_up_phone(with_password(olivia))
     client = with_password(olivia)
