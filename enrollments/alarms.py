@@ -69,7 +69,8 @@ class Numbers:
 
     expects_webhooks: bool = False
     last_webhook_at: datetime | None = None
-    account_changed_at: datetime | None = None
+    unannounced_since: datetime | None = None
+    """The first change of an account since the last webhook, as far as it is of late."""
     due_cases: int = 0
     oldest_due_at: datetime | None = None
     oldest_change_at: datetime | None = None
@@ -150,13 +151,11 @@ def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
 
 
 def _about_light(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
-    changed = numbers.account_changed_at
-    has_news = changed is not None and now - changed <= NEWS_PATIENCE
-    is_silent = numbers.last_webhook_at is None or now - numbers.last_webhook_at > NEWS_PATIENCE
-    if numbers.expects_webhooks and has_news and is_silent:
+    since = numbers.unannounced_since
+    if numbers.expects_webhooks and since is not None and now - since > NEWS_PATIENCE:
         yield Alarm(
             AlarmCode.NO_WEBHOOKS,
-            "No webhook came for a day although accounts at Light changed.",
+            f"No webhook came since {chicago_day(since)} although accounts at Light changed.",
             "Polling does the work, later. Check the address and the secret in Light's dashboard.",
         )
     failed, done = numbers.failed_acceptances_in_a_day, numbers.accepted_in_a_day

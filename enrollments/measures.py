@@ -27,6 +27,8 @@ from poa_documents.seal.keys import SealKeyUnusable, current_key
 from poa_documents.states import PoaStatus
 
 A_DAY = timedelta(days=1)
+LATELY = timedelta(days=7)
+READING_FOLLOWS_WITHIN = timedelta(hours=1)
 SWEEPS = (TaskName.SWEEP_PROOFS, TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
 
 
@@ -53,11 +55,12 @@ def measure(*, now: datetime) -> Numbers:
     run = ReconciliationRun.objects.filter(finished_at__isnull=False).first()
     complete = ReconciliationRun.objects.filter(unread_count=0).aggregate(at=Max("finished_at"))
     seal_key_problem, seal_key_ends_at, seal_unanswered_because = _seal_key(now)
+    last_webhook_at = Delivery.objects.aggregate(at=Max("received_at"))["at"]
     anchor = JournalAnchor.objects.order_by("-number").only("made_at", "problem").first()
     return Numbers(
         expects_webhooks=bool(settings.LIGHT_WEBHOOK_SECRETS),
-        last_webhook_at=Delivery.objects.aggregate(at=Max("received_at"))["at"],
-        account_changed_at=EnrollmentEvent.objects.filter(name="light_status").aggregate(at=Max("at"))["at"],
+        last_webhook_at=last_webhook_at,
+        unannounced_since=_unannounced_since(last_webhook_at, now=now),
         due_cases=due["count"],
         oldest_due_at=due["oldest"],
         oldest_change_at=CaseChange.objects.aggregate(at=Min("at"))["at"],
@@ -86,6 +89,12 @@ def measure(*, now: datetime) -> Numbers:
         journal_problem=anchor.problem if anchor else "",
         journal_unanchored_since=anchor.made_at if anchor else _first_evidence_at(),
     )
+
+
+def _unannounced_since(last_webhook_at: datetime | None, *, now: datetime) -> datetime | None:
+    """Find the first change of an account of late that no webhook came for; one is read within the hour after it."""
+    told_until = max(now - LATELY, last_webhook_at + READING_FOLLOWS_WITHIN) if last_webhook_at else now - LATELY
+    return EnrollmentEvent.objects.filter(name="light_status", at__gt=told_until).aggregate(at=Min("at"))["at"]
 
 
 def _seal_key(now: datetime) -> tuple[str, datetime | None, str]:

@@ -57,20 +57,48 @@ def test_acceptances_done_and_refused_are_counted(road: Road) -> None:
     assert measure(now=road.clock.at + timedelta(days=2)).accepted_in_a_day == 0
 
 
-def test_an_account_that_changes_without_any_webhook_is_noticed(road: Road) -> None:
-    finished = road.case()
-    road.run(finished)
-    road.finish_at_light(finished)
+def changed_account(road: Road) -> None:
+    """An account whose change nobody told us of: a reading by the clock found it."""
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
     road.pass_time(timedelta(hours=2))
-    road.run(finished)
-    sweep(road)
+    road.run(case)
 
+
+def receive_webhook(road: Road, key: str) -> None:
+    WebhookDelivery.objects.create(
+        event_key=key, body="{}", received_at=road.clock.at, settled_at=road.clock.at, outcome="nothing to do"
+    )
+
+
+def test_an_account_that_changed_a_day_ago_without_any_webhook_since_is_noticed_until_one_comes(road: Road) -> None:
+    receive_webhook(road, "from before")
+    changed_account(road)
+    road.pass_time(timedelta(hours=23))
+    sweep(road)
+    assert raised(road) == set()
+
+    road.pass_time(timedelta(hours=2))
+    sweep(road)
     assert raised(road) == {AlarmCode.NO_WEBHOOKS}
 
-    WebhookDelivery.objects.create(
-        event_key="1", body="{}", received_at=road.clock.at, settled_at=road.clock.at, outcome="nothing to do"
-    )
+    receive_webhook(road, "after")
     assert raised(road) == set()
+
+
+def test_a_quiet_week_after_a_change_that_was_told_raises_nothing(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.pass_time(timedelta(hours=2))
+    receive_webhook(road, "it changed")
+    road.run(case)
+
+    road.pass_time(timedelta(days=3))
+    sweep(road)
+
+    assert AlarmCode.NO_WEBHOOKS not in raised(road)
 
 
 def test_a_last_day_to_act_that_comes_near_is_noticed(road: Road) -> None:

@@ -13,7 +13,7 @@ DAY = timedelta(days=1)
 QUIET = Numbers(
     expects_webhooks=True,
     last_webhook_at=NOW - timedelta(hours=3),
-    account_changed_at=NOW - timedelta(hours=1),
+    unannounced_since=NOW - timedelta(hours=23),
     due_cases=4,
     oldest_due_at=NOW - timedelta(seconds=20),
     unfinished_cases=9,
@@ -29,7 +29,7 @@ RAISED = {
     AlarmCode.WRITES_STOPPED: replace(QUIET, writes_stopped_because="A restore."),
     AlarmCode.SWEEPS_SILENT: replace(QUIET, swept_at={**QUIET.swept_at, "enrollments.sweep": NOW - DAY}),
     AlarmCode.QUEUE_OLD: replace(QUIET, oldest_due_at=NOW - timedelta(minutes=3)),
-    AlarmCode.NO_WEBHOOKS: replace(QUIET, last_webhook_at=NOW - timedelta(hours=25)),
+    AlarmCode.NO_WEBHOOKS: replace(QUIET, unannounced_since=NOW - timedelta(hours=25)),
     AlarmCode.ACCEPTANCES_FAILING: replace(QUIET, failed_acceptances_in_a_day=3, accepted_in_a_day=3),
     AlarmCode.WINDOWS_CLOSING: replace(QUIET, windows_closing=2, first_window_closes=date(2026, 3, 7)),
     AlarmCode.SEALS_FAILING: replace(QUIET, failing_seals=1),
@@ -73,12 +73,10 @@ def test_sweeps_that_never_ran_are_silent_once_there_is_work() -> None:
     assert raised(replace(never, unfinished_cases=0)) == []
 
 
-def test_silence_of_webhooks_counts_only_while_accounts_change_and_webhooks_are_expected() -> None:
-    silent = replace(QUIET, last_webhook_at=None)
+def test_silence_of_webhooks_counts_only_where_they_are_expected() -> None:
+    silent = replace(QUIET, unannounced_since=NOW - 2 * DAY)
 
     assert raised(silent) == [AlarmCode.NO_WEBHOOKS]
-    assert raised(replace(silent, account_changed_at=NOW - 2 * DAY)) == []
-    assert raised(replace(silent, account_changed_at=None)) == []
     assert raised(replace(silent, expects_webhooks=False)) == []
 
 
