@@ -186,7 +186,8 @@ def test_an_accepted_plan_that_light_does_not_name_becomes_a_persons_turn(
     assert case.holds.get(released_at__isnull=True).code == HoldCode.DOUBT_UNSETTLED
     monkeypatch.undo()
     road.live(case, timedelta(hours=2))
-    assert case.status == EnrollmentStatus.ACCEPTED
+    assert case.status == EnrollmentStatus.FINALIZED
+    assert not case.holds.filter(released_at__isnull=True).exists()
     assert len(road.acceptances_of(case)) == 1
 
 
