@@ -94,7 +94,8 @@ def measure(*, now: datetime) -> Numbers:
 def _unannounced_since(last_webhook_at: datetime | None, *, now: datetime) -> datetime | None:
     """Find the first change of an account of late that no webhook came for; one is read within the hour after it."""
     told_until = max(now - LATELY, last_webhook_at + READING_FOLLOWS_WITHIN) if last_webhook_at else now - LATELY
-    return EnrollmentEvent.objects.filter(name="light_status", at__gt=told_until).aggregate(at=Min("at"))["at"]
+    changes = EnrollmentEvent.objects.filter(name="light_status", at__gt=told_until)
+    return changes.order_by("at").values_list("at", flat=True).first()
 
 
 def _seal_key(now: datetime) -> tuple[str, datetime | None, str]:
