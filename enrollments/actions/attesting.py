@@ -1,5 +1,6 @@
 """Making the customer known to Light: his account, our attestation, and his way into Light's own pages."""
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +14,8 @@ from enrollments.actions.reconciling import keep_reading
 from enrollments.actions.stopping import ReasonMissing, place_hold, release_hold
 from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
 from enrollments.light.client import LightClient
-from enrollments.light.payloads import HostedLink, NewAccount
+from enrollments.light.errors import Refused
+from enrollments.light.payloads import Account, HostedLink, NewAccount
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import HoldCode, HoldOwner, WriteKind, WriteStatus
 from enrollments.steps import Hold, OpenAccount, RecordClientAgent
@@ -81,20 +83,38 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
     write, poa, signed_at = record()
     account_uuid = str(write.enrollment.light_account_uuid)
 
-    call(
-        write,
-        step,
-        lambda last_look: tools.light.record_client_agent(account_uuid, accepted_at=signed_at, last_look=last_look),
-        tools=tools,
-    )
+    def send(last_look: Callable[[], None]) -> Account | None:
+        if tools.light.record_client_agent(account_uuid, accepted_at=signed_at, last_look=last_look):
+            return None
+        return _account_that_does_not_deny(account_uuid, tools.light)
+
+    account = call(write, step, send, tools=tools)
 
     @repeatable
     def keep() -> None:
         write.enrollment = lock(enrollment_id)
+        if account is not None:
+            keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
+            write.enrollment.save()
         confirming.attest(write.enrollment, poa, at=tools.clock.now())
         close_done(write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=tools.clock.now())
 
     keep()
+
+
+def _account_that_does_not_deny(account_uuid: str, light: LightClient) -> Account:
+    """
+    Read whether an attestation is there that Light says was recorded before; an account that tells nothing is believed.
+
+    :raises Refused: the account says no, so Light meant something else
+    """
+    account = light.read_account(account_uuid)
+    if account.client_agent_accepted is False:
+        raise Refused(
+            "Light says that our attestation was recorded before, and the account shows none. Ask Light what keeps it "
+            "from recording one."
+        )
+    return account
 
 
 def link_account(

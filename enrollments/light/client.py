@@ -222,12 +222,13 @@ class LightClient:
 
     def record_client_agent(
         self, account_uuid: str, *, accepted_at: datetime, last_look: Callable[[], None] | None = None
-    ) -> None:
+    ) -> bool:
         """
         Tell Light that we act for the customer since `accepted_at`, the instant of the signature, in whole seconds.
 
-        A repeat is safe: "recorded before" counts as success. An instant of the last minutes that Light refuses may lie
-        ahead of Light's clock: that is `NotReached`, to be tried again.
+        Give whether Light took it; False where it says that it was recorded before, which only the account can show: a
+        state that does not allow it may answer alike. A repeat is safe. An instant of the last minutes that Light
+        refuses may lie ahead of Light's clock: that is `NotReached`, to be tried again.
 
         :raises ValueError: the instant has no offset
         """
@@ -239,7 +240,7 @@ class LightClient:
         path = self._account_path(account_uuid, "/record-client-agent")
         answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload=payload, last_look=last_look)
         if answer.status in self._dialect.already_recorded_statuses:
-            return
+            return False
         is_fresh = self._clock() - accepted_at < _CLOCKS_APART
         if answer.status in {400, 422} and is_fresh and fields_named(answer.error_body(), tuple(payload)):
             raise NotReached(
@@ -250,6 +251,7 @@ class LightClient:
             )
         self._check_write(answer, purpose=purpose, sent=payload)
         self._parse_write(answer, _anything, purpose=purpose)
+        return True
 
     def hosted_link(self, account_uuid: str, *, plan_group: str | None = None, scope: str = "enrollment") -> HostedLink:
         """Get a one-time link into Light's own pages for the customer who is clicking now."""

@@ -181,12 +181,14 @@ def test_instant_without_offset_is_never_sent(light: ScriptedLight, client: Ligh
     assert light.received == []
 
 
-def test_client_agent_recorded_before_is_success(light: ScriptedLight, client: LightClient) -> None:
-    light.will(answer(409, {"detail": "already recorded"}))
+def test_client_agent_recorded_before_is_told_apart_and_is_no_refusal(
+    light: ScriptedLight, client: LightClient
+) -> None:
+    light.will(answer(204), answer(409, {"detail": "already recorded"}))
 
-    client.record_client_agent(UUID, accepted_at=NOW)
+    told = [client.record_client_agent(UUID, accepted_at=NOW) for _ in range(2)]
 
-    assert len(light.received) == 1
+    assert told == [True, False]
 
 
 def test_conflict_is_a_refusal_where_the_dialect_knows_no_recorded_before(

@@ -363,6 +363,23 @@ def test_L12_an_acceptance_that_is_refused_once_is_tried_with_new_plans(road: Ro
     assert "Refused on order" in refused.outcome
 
 
+@pytest.mark.cell("L11")
+@pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
+def test_L11_an_attestation_that_light_calls_recorded_and_does_not_show_goes_to_the_office(road: Road) -> None:
+    road.simulator.control.order_fault("record", "conflict")
+    case = road.case()
+
+    walk(road, case)
+
+    assert _held_for(case) == (HoldCode.REFUSED_BY_LIGHT, HoldOwner.OFFICE)
+    assert case.attested_at is None
+    assert calls(road, "record") == 1
+    release(road, case)
+    walk(road, case)
+    assert_accepted_once(road, case)
+    assert calls(road, "record") == 2
+
+
 @pytest.mark.cell("L12")
 def test_L12_an_acceptance_that_is_refused_again_goes_to_the_office_with_lights_words(road: Road) -> None:
     road.simulator.control.order_fault("accept", "conflict", times=2)
