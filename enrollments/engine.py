@@ -24,7 +24,7 @@ from enrollments.facts import Facts, gather
 from enrollments.models import Enrollment
 from enrollments.states import HoldCode, HoldOwner
 from enrollments.steps import Step
-from poa_documents.guards import AuthorityMissing, SealedFileAltered
+from poa_documents.guards import AuthorityMissing, SealedFileAltered, SealedFileUnreadable
 
 logger = logging.getLogger(__name__)
 
@@ -154,13 +154,26 @@ class Engine:
             enrollment.failures += 1
             enrollment.last_error = f"{type(problem).__name__}: {problem}"[:2000]
             enrollment.save(update_fields=["failures", "last_error"])
-            if enrollment.failures >= MOST_FAILURES:
+            shown = dict[str, object]()
+            if isinstance(problem, SealedFileUnreadable):  # it ends for all cases at once: nobody shall release each
+                shown = _waits_for_storage(problem)
+            elif enrollment.failures >= MOST_FAILURES:
                 _ask_operations(enrollment, at=at)
             pause = min(FIRST_PAUSE_AFTER_FAILURE * 2 ** min(enrollment.failures, 20), LONGEST_PAUSE_AFTER_FAILURE)
             due_at = at + pause * random.uniform(1.0, 1.25)  # noqa: S311 - spreads work, keeps no secret
-            leases.give_back(turn, due_at=due_at)
+            leases.give_back(turn, due_at=due_at, shown=shown)
 
         put_off()
+
+
+def _waits_for_storage(problem: SealedFileUnreadable) -> dict[str, object]:
+    """Say on the screens why the plan is not accepted yet, and that operations must bring the storage back."""
+    because = f"{problem.for_staff} It is tried again by itself, about every hour."
+    return {
+        "next_step": steps.AcceptPlan.__name__.upper(),
+        "because": because,
+        "whose_turn": HoldOwner.OPERATIONS,
+    }
 
 
 def _ask_operations(enrollment: Enrollment, *, at: datetime) -> None:

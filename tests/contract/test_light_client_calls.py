@@ -387,7 +387,8 @@ def test_client_is_shared_between_threads(light: ScriptedLight, client: LightCli
     for thread in threads:
         thread.join()
 
-    assert [exchange.status for exchange in exchanges] == [200] * 40
+    answered = [exchange.status for exchange in exchanges if exchange.status is not None]  # else it was asked again
+    assert answered == [200] * 40
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from django.core.files.storage import storages
 from enrollments.actions import opening, stopping, writing
 from enrollments.light.errors import InDoubt
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
-from enrollments.states import EnrollmentStatus, HoldCode, WriteKind, WriteStatus
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from installations import actions as installation_actions
 from installations.models import GoLiveReport, HardwareKind
 from poa_documents.models import PoaDocument
@@ -67,6 +67,28 @@ def test_what_happens_while_the_token_is_fetched_still_stops_the_acceptance(
     assert first.status == WriteStatus.NOT_DONE
     assert first.outcome.startswith("Not sent")
     assert not any(sent_while_unwanted)
+
+
+def test_while_the_storage_is_away_the_case_waits_for_it_and_nobody_has_to_release_it(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = ready_to_accept(road)
+
+    with monkeypatch.context() as outage:
+        outage.setattr(type(storages["default"]), "_open", _refuse)
+        road.live(case, timedelta(hours=6))
+        assert road.acceptances_of(case) == []
+        assert (case.status, case.whose_turn) == (EnrollmentStatus.OPEN, HoldOwner.OPERATIONS)
+        assert "The storage does not answer" in case.because
+    road.live(case, timedelta(hours=2))
+
+    assert not case.holds.exists()
+    assert len(road.acceptances_of(case)) == 1
+    assert case.whose_turn == ""
+
+
+def _refuse(*_arguments: Any, **_options: Any) -> None:
+    raise OSError("The storage is down.")
 
 
 def test_a_case_stands_under_the_authority_of_its_acceptance_also_when_a_newer_one_was_signed(
