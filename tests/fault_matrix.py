@@ -160,11 +160,18 @@ def cells_of_tests() -> dict[str, list[str]]:
     return found
 
 
+def cells_without_a_name(found: dict[str, list[str]]) -> list[str]:
+    """Give the cells after which no test is named; a marker alone says it of single parameters, and finds no test."""
+    return [cell for cell in sorted(CELLS) if not any(cell in _in_name(test) for test in found.get(cell, ()))]
+
+
+def _in_name(test: str) -> list[str]:
+    said = re.match(r"test_((?:[a-z]\d+_)+)", test.rpartition("::")[2], re.IGNORECASE)
+    return said[1].upper().split("_") if said else []
+
+
 def _named_by(test: ast.FunctionDef) -> Iterator[str]:
-    in_name = re.match(r"test_((?:[a-z]\d+_)+)", test.name, re.IGNORECASE)
-    for word in in_name[1].upper().split("_") if in_name else ():
-        if word in CELLS:
-            yield word
+    yield from CELLS.intersection(_in_name(test.name))
     for decorator in test.decorator_list:
         for call in ast.walk(decorator):
             if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.mark.cell":
@@ -196,6 +203,9 @@ def main() -> int:
     unknown = sorted(set(found) - CELLS)
     if unknown:
         sys.stderr.write(f"Tests name cells that the matrix does not have: {', '.join(unknown)}.\n")
+        return 1
+    if unnamed := cells_without_a_name(found):
+        sys.stderr.write(f"No test is named after these cells: {', '.join(unnamed)}.\n")
         return 1
     wanted = page(found)
     unfit = problems() if is_check else []

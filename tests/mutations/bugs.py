@@ -94,7 +94,7 @@ BUGS: tuple[Bug, ...] = (
         new="    elif account.is_acceptance_denied:",
         why="An acceptance that shows some seconds later at Light is made a second time.",
         noticed_by=(
-            f"{READING_LAG}::test_an_acceptance_that_shows_within_the_settling_period_is_found_and_not_repeated",
+            f"{READING_LAG}::test_R1_an_acceptance_that_shows_within_the_settling_period_is_found_and_not_repeated",
             READING_LAG,
         ),
     ),
@@ -170,7 +170,7 @@ BUGS: tuple[Bug, ...] = (
         old="    if decide(facts, now=at, policy=policy) != step:",
         new="    if type(decide(facts, now=at, policy=policy)) is not type(step):",
         why="An acceptance decided before midnight is sent after it with yesterday's start.",
-        noticed_by=(f"{DATES}::test_midnight_between_decision_and_call_moves_the_start",),
+        noticed_by=(f"{DATES}::test_D1_midnight_between_decision_and_call_moves_the_start",),
     ),
     Bug(
         name="a-dead-workers-call-counts-as-not-made",
@@ -197,7 +197,7 @@ BUGS: tuple[Bug, ...] = (
         old="        is_telling = 400 <= answer.status < 500 and answer.status != 408",
         new="        is_telling = 400 <= answer.status < 600 and answer.status != 408",
         why="A write that Light did before it failed to answer counts as refused.",
-        noticed_by=(f"{REMOTE}::test_an_answer_that_did_not_come_is_settled_by_reading",),
+        noticed_by=(f"{REMOTE}::test_L3_L4_an_answer_that_did_not_come_is_settled_by_reading",),
     ),
     Bug(
         name="any-move-from-anywhere",

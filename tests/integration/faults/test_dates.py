@@ -36,8 +36,7 @@ def best_start_on(day: date) -> date:
 
 
 @in_one_dialect
-@pytest.mark.cell("D1")
-def test_midnight_between_decision_and_call_moves_the_start(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_D1_midnight_between_decision_and_call_moves_the_start(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(road)
     pause = road.pause()
     start_at(road, datetime(2026, 3, 10, 23, 59, 30, tzinfo=CHICAGO))
@@ -70,7 +69,7 @@ def test_midnight_between_decision_and_call_moves_the_start(road: Road, monkeypa
     ],
     ids=["back", "forward"],
 )
-def test_the_hour_that_comes_twice_or_never_changes_no_day_and_repeats_nothing(
+def test_D2_D3_the_hour_that_comes_twice_or_never_changes_no_day_and_repeats_nothing(
     road: Road, moment: datetime, hour: int
 ) -> None:
     start_at(road, moment)
@@ -104,8 +103,7 @@ def test_a_repeat_that_leaves_the_signed_range_is_never_sent(road: Road) -> None
 
 
 @in_one_dialect
-@pytest.mark.cell("D5")
-def test_a_repeat_after_midnight_gets_a_new_date(road: Road) -> None:
+def test_D5_a_repeat_after_midnight_gets_a_new_date(road: Road) -> None:
     start_at(road, TUESDAY_NIGHT)
     case = road.case()
     road.simulator.control.order_fault("accept", "drop_before")
@@ -119,10 +117,9 @@ def test_a_repeat_after_midnight_gets_a_new_date(road: Road) -> None:
 
 
 @in_one_dialect
-@pytest.mark.cell("D7")
 @pytest.mark.parametrize("minutes", [-5, 5], ids=["ours is slow", "ours is fast"])
 @pytest.mark.parametrize("operation", ["none", "create", "record", "accept", "finalize"])
-def test_clocks_that_are_five_minutes_apart_make_no_doubt_and_settle_a_real_one(
+def test_D7_clocks_that_are_five_minutes_apart_make_no_doubt_and_settle_a_real_one(
     road: Road, monkeypatch: pytest.MonkeyPatch, minutes: int, operation: str
 ) -> None:
     set_theirs = road.simulator.control.set_now

@@ -23,8 +23,7 @@ in_one_dialect = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"],
 
 
 @in_one_dialect
-@pytest.mark.cell("U5")
-def test_an_acceptance_that_waits_out_a_pause_is_not_sent_after_a_revocation(road: Road) -> None:
+def test_U5_an_acceptance_that_waits_out_a_pause_is_not_sent_after_a_revocation(road: Road) -> None:
     case = ready_to_accept(road)
     pause = road.pause()
     walk(road, case, span=timedelta(hours=2))
@@ -38,9 +37,8 @@ def test_an_acceptance_that_waits_out_a_pause_is_not_sent_after_a_revocation(roa
     assert _held_for(case) == (HoldCode.AUTHORITY_ENDED, HoldOwner.OFFICE)
 
 
-@pytest.mark.cell("U6")
 @pytest.mark.parametrize("answer", ["comes", "is lost"])
-def test_an_acceptance_under_way_is_recorded_and_office_and_customer_are_told_of_the_revocation(
+def test_U6_an_acceptance_under_way_is_recorded_and_office_and_customer_are_told_of_the_revocation(
     road: Road, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     case = ready_to_accept(road)
@@ -103,8 +101,7 @@ def test_a_report_withdrawn_after_the_acceptance_goes_to_the_office(road: Road) 
 
 
 @in_one_dialect
-@pytest.mark.cell("U7")
-def test_a_report_corrected_before_the_acceptance_counts_with_its_new_date(road: Road) -> None:
+def test_U7_a_report_corrected_before_the_acceptance_counts_with_its_new_date(road: Road) -> None:
     case = ready_to_accept(road)
     pause = road.pause()
     walk(road, case, span=timedelta(hours=2))
@@ -132,8 +129,7 @@ def test_a_report_corrected_before_the_acceptance_counts_with_its_new_date(road:
 
 
 @in_one_dialect
-@pytest.mark.cell("U9", "U10")
-def test_what_was_asked_on_a_page_gone_stale_is_refused_with_the_new_state(road: Road) -> None:
+def test_U9_U10_what_was_asked_on_a_page_gone_stale_is_refused_with_the_new_state(road: Road) -> None:
     road.simulator.control.order_fault("accept", "unprocessable")
     case = ready_to_accept(road)
     walk(road, case)

@@ -28,9 +28,8 @@ def test_the_setting_says_how_long_a_doubt_is_held(settings: Settings) -> None:
     assert wiring.policy().settling_period == timedelta(seconds=1234)
 
 
-@pytest.mark.cell("R1")
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.99])
-def test_an_acceptance_that_shows_within_the_settling_period_is_found_and_not_repeated(
+def test_R1_an_acceptance_that_shows_within_the_settling_period_is_found_and_not_repeated(
     road: Road, share: float
 ) -> None:
     case = lose_the_answer_while_reads_lag(road, road.policy.settling_period * share)
@@ -57,8 +56,7 @@ def test_an_acceptance_that_shows_later_is_repeated_at_most_once_and_never_held_
     assert not LightWrite.objects.filter(kind=WriteKind.ACCEPT_PLAN, status=WriteStatus.IN_DOUBT).exists()
 
 
-@pytest.mark.cell("R2")
-def test_an_acceptance_that_shows_after_days_is_recognized_or_put_before_a_person(road: Road) -> None:
+def test_R2_an_acceptance_that_shows_after_days_is_recognized_or_put_before_a_person(road: Road) -> None:
     case = lose_the_answer_while_reads_lag(road, timedelta(days=2))
 
     walk(road, case, span=timedelta(days=5))

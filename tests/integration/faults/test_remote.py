@@ -48,9 +48,8 @@ def impatient(road: Road) -> Iterator[Road]:
 
 
 @in_one_dialect
-@pytest.mark.cell("L1")
 @pytest.mark.parametrize("operation", WRITES)
-def test_a_timeout_without_effect_is_repeated_once_after_reading(impatient: Road, operation: str) -> None:
+def test_L1_a_timeout_without_effect_is_repeated_once_after_reading(impatient: Road, operation: str) -> None:
     impatient.simulator.control.order_fault(operation, "hang", seconds=1.3)
     case = impatient.case()
 
@@ -61,9 +60,9 @@ def test_a_timeout_without_effect_is_repeated_once_after_reading(impatient: Road
 
 
 @in_one_dialect
-@pytest.mark.cell("L2", "L21", "L22", "L23")
+@pytest.mark.cell("L21")
 @pytest.mark.parametrize("operation", BINDING)
-def test_a_timeout_after_the_effect_is_settled_by_reading(impatient: Road, operation: str) -> None:
+def test_L2_L22_L23_a_timeout_after_the_effect_is_settled_by_reading(impatient: Road, operation: str) -> None:
     impatient.simulator.control.order_fault(operation, "delay", seconds=1.3)
     case = impatient.case()
 
@@ -81,7 +80,7 @@ def test_a_timeout_after_the_effect_is_settled_by_reading(impatient: Road, opera
         pytest.param("error_before", False, marks=pytest.mark.cell("L4")),
     ],
 )
-def test_an_answer_that_did_not_come_is_settled_by_reading(
+def test_L3_L4_an_answer_that_did_not_come_is_settled_by_reading(
     road: Road,
     operation: str,
     kind: str,
@@ -110,7 +109,7 @@ def test_an_answer_that_did_not_come_is_settled_by_reading(
         pytest.param("numbers_as_text", True, marks=pytest.mark.cell("L15")),
     ],
 )
-def test_an_answer_that_says_nothing_is_settled_by_reading(
+def test_L5_L13_L14_L15_an_answer_that_says_nothing_is_settled_by_reading(
     road: Road,
     operation: str,
     kind: str,
@@ -203,7 +202,7 @@ def _calls_after_an_effect(road: Road, operation: str) -> int:
         pytest.param(None, timedelta(seconds=5), marks=pytest.mark.cell("L8")),
     ],
 )
-def test_a_busy_light_is_left_alone_as_long_as_it_asks(
+def test_L6_L7_a_busy_light_is_left_alone_as_long_as_it_asks(
     road: Road, operation: str, asked: str | None, least: timedelta
 ) -> None:
     if asked == "a date":  # told apart from the date of the answer, which is that of the machine
@@ -263,10 +262,9 @@ def test_a_token_that_stays_refused_is_for_operations_and_tried_no_further(road:
 
 
 @in_one_dialect
-@pytest.mark.cell("L10")
 @pytest.mark.parametrize("kind", ["forbidden", "not_found"])
 @pytest.mark.parametrize("operation", OF_KNOWN_ACCOUNT)
-def test_a_call_that_light_forbids_or_does_not_know_is_made_once(road: Road, operation: str, kind: str) -> None:
+def test_L10_a_call_that_light_forbids_or_does_not_know_is_made_once(road: Road, operation: str, kind: str) -> None:
     road.simulator.control.order_fault(operation, kind, times=None)
     case = road.case()
 
@@ -440,8 +438,7 @@ def test_a_status_nobody_knows_is_shown_raw_and_the_case_goes_on_afterwards(road
     assert_accepted_once(road, case)
 
 
-@pytest.mark.cell("L16")
-def test_a_status_nobody_knows_for_a_day_goes_to_the_office(road: Road) -> None:
+def test_L16_a_status_nobody_knows_for_a_day_goes_to_the_office(road: Road) -> None:
     case = road.case()
     road.run(case)
     road.finish_at_light(case)
@@ -457,8 +454,7 @@ def test_a_status_nobody_knows_for_a_day_goes_to_the_office(road: Road) -> None:
 
 
 @in_one_dialect
-@pytest.mark.cell("L17")
-def test_no_plan_on_offer_goes_to_the_office_and_is_not_asked_for_again(road: Road) -> None:
+def test_L17_no_plan_on_offer_goes_to_the_office_and_is_not_asked_for_again(road: Road) -> None:
     case = road.case(tags="+noplans")
 
     walk(road, case, span=timedelta(days=5))
@@ -468,8 +464,7 @@ def test_no_plan_on_offer_goes_to_the_office_and_is_not_asked_for_again(road: Ro
 
 
 @in_one_dialect
-@pytest.mark.cell("L18")
-def test_of_two_plans_alike_the_choice_is_settled_and_recorded(road: Road) -> None:
+def test_L18_of_two_plans_alike_the_choice_is_settled_and_recorded(road: Road) -> None:
     case = road.case(tags="+twins")
 
     walk(road, case)
@@ -483,8 +478,7 @@ def test_of_two_plans_alike_the_choice_is_settled_and_recorded(road: Road) -> No
 
 
 @in_one_dialect
-@pytest.mark.cell("L19")
-def test_a_price_that_rose_since_the_request_is_judged_anew(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_L19_a_price_that_rose_since_the_request_is_judged_anew(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(road)
     pause = road.pause()
     walk(road, case, span=timedelta(hours=2))
@@ -510,8 +504,7 @@ def _repeating(identifiers: list[UUID]) -> Callable[[], UUID]:
 
 
 @in_one_dialect
-@pytest.mark.cell("L20")
-def test_a_plan_that_died_since_the_request_is_asked_for_and_judged_again(road: Road) -> None:
+def test_L20_a_plan_that_died_since_the_request_is_asked_for_and_judged_again(road: Road) -> None:
     case = ready_to_accept(road)
     pause = road.pause()
     walk(road, case, span=timedelta(hours=2))
@@ -532,8 +525,7 @@ def test_a_plan_that_died_since_the_request_is_asked_for_and_judged_again(road: 
 
 
 @in_one_dialect
-@pytest.mark.cell("L24")
-def test_after_three_days_down_every_case_catches_up_and_none_at_the_same_moment(road: Road) -> None:
+def test_L24_after_three_days_down_every_case_catches_up_and_none_at_the_same_moment(road: Road) -> None:
     at_the_start, ready, accepted = road.case(), ready_to_accept(road), ready_to_accept(road)
     road.simulator.control.order_fault("finalize", "drop_before")
     road.run(accepted)
@@ -572,8 +564,7 @@ def _let_all_live(road: Road, cases: Sequence[Enrollment], span: timedelta) -> N
             road.engine.advance(case.pk)
 
 
-@pytest.mark.cell("L25")
-def test_a_finalize_that_is_refused_goes_to_the_office_and_the_acceptance_stands(road: Road) -> None:
+def test_L25_a_finalize_that_is_refused_goes_to_the_office_and_the_acceptance_stands(road: Road) -> None:
     road.simulator.control.order_fault("finalize", "unprocessable", times=None)
     case = road.case()
 
@@ -588,8 +579,7 @@ def test_a_finalize_that_is_refused_goes_to_the_office_and_the_acceptance_stands
     assert_accepted_once(road, case)
 
 
-@pytest.mark.cell("L26")
-def test_a_plan_the_customer_takes_in_the_same_moment_is_never_accepted_over(
+def test_L26_a_plan_the_customer_takes_in_the_same_moment_is_never_accepted_over(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = ready_to_accept(road)

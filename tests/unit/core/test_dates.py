@@ -58,8 +58,7 @@ def test_solar_cancellation_ends_at_the_latest_reading() -> None:
     assert latest_after_business_days(date(2026, 11, 19), 5) == date(2026, 11, 30)
 
 
-@pytest.mark.cell("D6")
-def test_new_year_on_a_saturday_is_a_day_off_in_the_year_before() -> None:
+def test_D6_new_year_on_a_saturday_is_a_day_off_in_the_year_before() -> None:
     assert not is_business_day(date(2027, 12, 31), FEDERAL)
     assert is_business_day(date(2028, 1, 3), FEDERAL)
 

@@ -53,7 +53,6 @@ def test_a_day_of_margin_is_kept_at_both_ends() -> None:
     assert found.latest.date == date(2026, 4, 3)
 
 
-@pytest.mark.cell("D4")
 @pytest.mark.parametrize(
     ("start", "in_default", "in_full"),
     [
@@ -65,7 +64,7 @@ def test_a_day_of_margin_is_kept_at_both_ends() -> None:
         (date(2026, 4, 5), False, False),
     ],
 )
-def test_the_edges_are_legal_only_by_setting(start: date, in_default: bool, in_full: bool) -> None:  # noqa: FBT001
+def test_D4_the_edges_are_legal_only_by_setting(start: date, in_default: bool, in_full: bool) -> None:  # noqa: FBT001
     sent = date(2026, 3, 5)
 
     assert is_legal(start, sent=sent) is in_default
