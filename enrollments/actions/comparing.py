@@ -38,6 +38,11 @@ LOOKS_AT_A_MOVING_CASE = 3
 TRIES_TO_REACH_LIGHT = 3
 LONGEST_PAUSE_SECONDS = 30.0
 MOST_UNREAD_IN_A_ROW = 3
+FEWEST_TO_TELL_BY = 3
+OF_ANOTHER_APP = (
+    "Light knows not one of our accounts: LIGHT_APP_TOKEN or LIGHT_API_URL may be those of another app. Correct them "
+    "and compare again."
+)
 
 _TO_BE_READ = frozenset(
     {
@@ -120,6 +125,8 @@ def _keep(run: ReconciliationRun, turn: _Turn, *, is_last: bool, at: datetime) -
     if current.finished_at is not None or current.last_enrollment_id != run.last_enrollment_id:
         raise RunFinished(f"{run} is taken further by another process.")
     current.read_count += turn.compared
+    if is_last and _is_of_another_app(current, turn):
+        turn.found.append(_difference(DifferenceKind.NOT_READ, "", None, OF_ANOTHER_APP))
     current.matching_count += turn.matching
     current.unread_count += turn.unread + sum(each.kind == DifferenceKind.NOT_READ for each in turn.found)
     current.last_enrollment_id = turn.up_to or run.last_enrollment_id
@@ -132,6 +139,13 @@ def _keep(run: ReconciliationRun, turn: _Turn, *, is_last: bool, at: datetime) -
     for enrollment_id, account_uuids in turn.accounts_of_cases.items():
         _hold_for_link(enrollment_id, account_uuids, at=at)
     Difference.objects.bulk_create(turn.found)
+
+
+def _is_of_another_app(run: ReconciliationRun, turn: _Turn) -> bool:
+    """Whether Light knows not one of our accounts: then the run has compared nothing, and is not complete."""
+    found_before = run.differences.filter(kind=DifferenceKind.ACCOUNT_UNKNOWN_TO_LIGHT).count()
+    unknown = found_before + sum(each.kind == DifferenceKind.ACCOUNT_UNKNOWN_TO_LIGHT for each in turn.found)
+    return unknown >= FEWEST_TO_TELL_BY and unknown == run.read_count
 
 
 # One account

@@ -190,6 +190,20 @@ def test_B1_accounts_that_may_belong_to_several_cases_of_a_customer_hold_them_al
     assert all(f"{case.pk}, {other.pk}" in difference.theirs for difference in run.differences.all())
 
 
+@pytest.mark.parametrize("limit", [2, 10], ids=["in several turns", "in one"])
+def test_B1_a_run_with_the_token_of_another_app_has_compared_nothing(road: Road, limit: int) -> None:
+    for _ in range(3):
+        road.run(road.case())
+    road.simulator.control.order_fault("read", "not_found", times=None)
+
+    run = compared(road, limit=limit)
+
+    assert not run.is_complete
+    assert comparing.OF_ANOTHER_APP in run.differences.get(kind=DifferenceKind.NOT_READ).theirs
+    road.simulator.control.clear_faults()
+    assert compared(road, limit=limit).is_complete
+
+
 def test_an_account_of_a_case_that_was_lost_is_named_without_a_case(road: Road) -> None:
     stranger = road.light.create_account(
         NewAccount(email="nobody.we.know@example.com", first_name="No", last_name="Body")
