@@ -17,6 +17,7 @@ from enrollments.light.client import LightClient
 from enrollments.light.transport import Exchange
 from enrollments.models import Enrollment, Pause
 from enrollments.policy import Policy
+from installations.actions import correct_contact
 from installations.models import Installation
 from poa_documents import actions as poa_actions
 from poa_documents.models import PlanPromise, PoaDocument
@@ -119,6 +120,17 @@ class Road:
         poa = PoaDocument.objects.filter(site=enrollment.site).latest("pk")
         poa_actions.revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=self.clock.at)
         stopping.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
+
+    def correct_address(self, enrollment: Enrollment, email: str) -> None:
+        customer = enrollment.customer
+        correct_contact(
+            customer_id=customer.pk,
+            email=email,
+            phone=customer.phone,
+            language=customer.language,
+            by=OFFICE,
+            at=self.clock.at,
+        )
 
     def pause(self) -> Pause:
         return stopping.pause(reason="Prices look odd.", by=OFFICE, at=self.clock.at)

@@ -9,7 +9,6 @@ from enrollments.actions.stopping import ReasonMissing
 from enrollments.light.payloads import Account, NewAccount
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus, HoldCode
-from installations.actions import correct_contact
 from tests.integration.enrollments.road import OFFICE, Road
 
 
@@ -54,14 +53,7 @@ def test_a_known_e_mail_address_asks_the_office_and_linking_lets_the_case_go_on(
 
 def test_an_account_under_the_address_that_was_corrected_since_is_linked(road: Road) -> None:
     case, account = unclear_case(road)
-    correct_contact(
-        customer_id=case.customer_id,
-        email="corrected@example.com",
-        phone=case.customer.phone,
-        language=case.customer.language,
-        by=OFFICE,
-        at=road.clock.at,
-    )
+    road.correct_address(case, "corrected@example.com")
 
     link(road, case, account.uuid)
 

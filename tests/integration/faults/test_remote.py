@@ -14,9 +14,8 @@ import pytest
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from enrollments.steps import Waiting
-from installations.actions import correct_contact
 from tests.contract.dialects import REFERENCE
-from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.road import Road
 from tests.integration.faults.journey import (
     assert_accepted_once,
     calls,
@@ -166,14 +165,7 @@ def test_L21_an_account_is_found_under_the_address_that_was_corrected_meanwhile(
     road.simulator.control.order_fault("list", "error_before", status=503, times=3)
     case = road.case()
     road.run(case)
-    correct_contact(
-        customer_id=case.customer_id,
-        email="corrected@example.com",
-        phone=case.customer.phone,
-        language=case.customer.language,
-        by=OFFICE,
-        at=road.clock.at,
-    )
+    road.correct_address(case, "corrected@example.com")
 
     walk(road, case)
 
