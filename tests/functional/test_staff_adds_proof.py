@@ -1,0 +1,61 @@
+"""The office adds a file to a form in the admin: it stays beside what was typed, and takes the place of nothing."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+from playwright.sync_api import FilePayload, Page
+from pytest_django.live_server_helper import LiveServer
+
+from core import clock
+from core.admin_site import press_url
+from tests.factories.installations import go_live_report, installation
+from tests.factories.poa_documents import sent_poa
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+LETTER: FilePayload = {"name": "letter.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"}
+
+
+@pytest.fixture
+def office_desk(live_server: LiveServer, desk: Page) -> Iterator[Page]:
+    """A desk at which somebody of the office is signed in, and on which no script fails."""
+    person = User.objects.create_user("olivia", is_staff=True)
+    person.groups.add(Group.objects.get(name="office"))
+    client = Client()
+    client.force_login(person)
+    desk.context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
+    )
+    problems: list[str] = []
+    desk.on("pageerror", lambda problem: problems.append(str(problem)))
+    yield desk
+    assert problems == []
+
+
+def choose(page: Page, field: str) -> None:
+    """Choose a file once the skin's scripts have seen the form, which they do when the page changes."""
+    page.evaluate("document.body.append(document.createElement('i'))")
+    page.set_input_files(f"[name={field}]", [LETTER])
+
+
+def test_a_proof_does_not_take_the_place_of_the_utilitys_reference(live_server: LiveServer, office_desk: Page) -> None:
+    now = clock.now()
+    report = go_live_report(installation(now), now, utility_reference="PTO-4711")
+
+    for record, button, reference in ((report.installation, "report-go-live", ""), (report, "correct", "PTO-4711")):
+        office_desk.goto(f"{live_server.url}{press_url(record, button)}")
+        choose(office_desk, "proof")
+
+        assert office_desk.input_value("[name=utility_reference]") == reference
+
+
+def test_a_scan_of_a_paper_signature_is_chosen_without_a_script_failing(
+    live_server: LiveServer, office_desk: Page
+) -> None:
+    poa = sent_poa(at=clock.now())
+
+    office_desk.goto(f"{live_server.url}{press_url(poa, 'record-paper')}")
+    choose(office_desk, "scan")
+
+    assert office_desk.input_value("[name=scan]").endswith("letter.pdf")
