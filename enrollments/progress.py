@@ -26,6 +26,7 @@ from poa_documents.states import PoaStatus
 PHRASES_FILE = Path(__file__).resolve().parent / "progress.toml"
 
 _WORKING = frozenset({Waiting.CALL_UNDER_WAY, Waiting.BACKING_OFF})
+_SIGNED_ALREADY = frozenset({Waiting.DOCUMENT_TO_BE_STORED, Waiting.EMBARGO})
 _CUSTOMERS_TURN = frozenset({Waiting.CUSTOMER_TO_FINISH.value, Waiting.CREDIT_FROZEN.value})
 _CODES_AFTER_ACCEPTANCE = {
     EnrollmentStatus.ACCEPTED: "PLAN_CHOSEN",
@@ -207,9 +208,11 @@ def _tone(facts: Facts, source: Step, *, is_turn: bool) -> str:
 
 def _milestones(facts: Facts, gates: Sequence[Gate], phrases: Phrases, *, is_turn: bool) -> tuple[Milestone, ...]:
     authority, readiness, go_live = (gate.is_open for gate in gates)
+    shut_by = gates[0].blocked_by
+    is_signed = authority or (isinstance(shut_by, Wait) and shut_by.code in _SIGNED_ALREADY)
     is_accepted = facts.status in {EnrollmentStatus.ACTIVE, *_BEFORE_SERVICE}
     done = {
-        "SIGNED": authority or is_accepted,
+        "SIGNED": is_signed or is_accepted,
         "DETAILS": readiness or is_accepted,
         "EQUIPMENT": go_live,
         "PLAN": is_accepted,

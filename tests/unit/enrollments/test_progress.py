@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from core.dates import chicago_day
 from enrollments.decision import decide
 from enrollments.facts import Facts, HoldFacts
 from enrollments.gates import gates
@@ -108,6 +109,20 @@ def test_a_customer_who_did_everything_waits_for_his_equipment() -> None:
 
     assert (shown.code, shown.is_customers_turn) == (Waiting.GO_LIVE, False)
     assert states(shown) == ["done", "done", "ahead", "ahead", "ahead"]
+
+
+def test_a_customer_who_signed_has_signed_while_the_days_to_cancel_run_and_while_it_is_stored() -> None:
+    embargo = replace(READY_TO_ACCEPT.go_live, embargo_end=chicago_day(NOW))
+    storing = replace(AUTHORITY, status=PoaStatus.SEALING, is_sealed=False)
+
+    for facts, code in (
+        (replace(READY_TO_ACCEPT, go_live=embargo), Waiting.EMBARGO),
+        (replace(READY_TO_ACCEPT, authority=storing), Waiting.DOCUMENT_TO_BE_STORED),
+    ):
+        shown = seen(facts)
+
+        assert shown.code == code
+        assert states(shown)[0] == "done"
 
 
 def test_while_the_machine_runs_the_page_still_names_what_is_missing() -> None:
