@@ -99,7 +99,7 @@ def home_context(poa: PoaDocument, *, step: Step | None) -> dict[str, Any]:
             **context,
             "invited": words["invited"].format(**values),
             "choice": words["choice"].format(**values),
-            "step_name": step.name if step else STEPS[0].name,
+            "goes_on_at": step.name if step else STEPS[0].name,
             "has_begun": step is not None and step != STEPS[0],
         }
     kind = {PoaStatus.SIGNED: "signed", PoaStatus.SEALING: "sealing"}.get(PoaStatus(poa.status), str(poa.status))

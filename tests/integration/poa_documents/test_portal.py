@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import threading
 import time
 from datetime import timedelta
@@ -304,6 +305,17 @@ def test_switching_the_language_changes_page_document_and_the_stored_choice() ->
     assert "Quiénes somos" in page.content.decode()
     assert page["Content-Language"] == "es"
     assert (fresh(poa).template.language, fresh(poa).customer.language) == ("es", "es")
+
+
+def test_switching_the_language_of_the_greeting_shows_the_greeting_in_it() -> None:
+    sent_poa()
+    visit = Visit.by_last_mail()
+    greeting = visit.open().content.decode()
+    switch = dict(re.findall(r'name="(form_key|language|step)" value="(\w*)"', greeting.partition("<main")[0]))
+
+    page = visit.post("language/", switch)
+
+    assert "Hola" in page.content.decode()
 
 
 def test_words_that_changed_since_the_page_was_opened_are_shown_again(settings: LazySettings) -> None:
