@@ -6,6 +6,7 @@ button leads to a page that says what will happen, and a POST from there calls o
 through an action as well, by a form that checks what was typed. Nothing can be deleted.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,9 +15,10 @@ from typing import Any, ClassVar, TypeVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth import get_permission_codename, get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
@@ -59,6 +61,7 @@ __all__ = [
 
 LINKS_SHOWN = 20
 NEVER_LISTED_BY = frozenset({"token_hash"})
+_BETWEEN_DIGITS = re.compile(r"[\s().+-]")
 
 Method = TypeVar("Method", bound=Callable[..., str])
 
@@ -128,6 +131,13 @@ def _dress(form_field: forms.Field) -> None:
         form_field.widget.attrs.setdefault("class", "sy-input")
 
 
+class SearchedChoice(AutocompleteSelect):
+    """A choice among records that are searched for. What names no record, in an address for example, chooses none."""
+
+    def optgroups(self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None) -> Any:
+        return super().optgroups(name, [each for each in value if each.isdecimal()], attrs)
+
+
 def _always(_record: Any) -> bool:
     return True
 
@@ -192,6 +202,22 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         name = lookup.partition("__")[0]
         secret = {each.name for each in self.opts.fields if isinstance(each, EncryptedTextField)} | NEVER_LISTED_BY
         return name not in secret and bool(super().lookup_allowed(lookup, value, request))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """
+        Find what is typed as people write it: an address with its comma, a phone number or an ESI ID with dashes.
+
+        The words of a search must each be found; of numbers with signs between them, the digits in one run are as good.
+        """
+        words = search_term.replace(",", " ")
+        found, has_doubles = super().get_search_results(request, queryset, words)
+        digits = _BETWEEN_DIGITS.sub("", words)
+        if digits == words or not digits.isdecimal():
+            return found, has_doubles
+        also_found, also_doubles = super().get_search_results(request, queryset, digits)
+        return found | also_found, has_doubles or also_doubles
 
     def may_press(self, request: HttpRequest, button: Button) -> bool:
         permission = button.permission or f"{self.opts.app_label}.{get_permission_codename('change', self.opts)}"

@@ -5,7 +5,6 @@ from uuid import uuid4
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
@@ -17,6 +16,7 @@ from core.admin_site import (
     Cell,
     Press,
     RegisteredByAction,
+    SearchedChoice,
     Table,
     display,
     moment,
@@ -45,12 +45,12 @@ def technicians() -> Any:
 class InstallationForm(ButtonForm):
     customer = forms.ModelChoiceField(
         Customer.objects.all(),
-        widget=AutocompleteSelect(Installation._meta.get_field("customer"), admin.site),
+        widget=SearchedChoice(Installation._meta.get_field("customer"), admin.site),
         help_text="Type a name, an e-mail address or a phone number.",
     )
     site = forms.ModelChoiceField(
         Site.objects.all(),
-        widget=AutocompleteSelect(Installation._meta.get_field("site"), admin.site),
+        widget=SearchedChoice(Installation._meta.get_field("site"), admin.site),
         help_text="Type an address or an ESI ID.",
     )
     kind = forms.ChoiceField(label="Hardware", choices=HardwareKind.choices)

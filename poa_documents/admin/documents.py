@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
@@ -17,6 +16,7 @@ from core.admin_site import (
     Cell,
     Press,
     RegisteredByAction,
+    SearchedChoice,
     Table,
     as_download,
     display,
@@ -69,11 +69,11 @@ _STAFF_CHANNELS = [choice for choice in RevocationChannel.choices if choice[0] !
 
 class DraftForm(ButtonForm):
     customer = forms.ModelChoiceField(
-        Customer.objects.all(), widget=AutocompleteSelect(PoaDocument._meta.get_field("customer"), admin.site)
+        Customer.objects.all(), widget=SearchedChoice(PoaDocument._meta.get_field("customer"), admin.site)
     )
     site = forms.ModelChoiceField(
         Site.objects.all(),
-        widget=AutocompleteSelect(PoaDocument._meta.get_field("site"), admin.site),
+        widget=SearchedChoice(PoaDocument._meta.get_field("site"), admin.site),
         help_text="Where the customer's installation is.",
     )
     promise = forms.ModelChoiceField(

@@ -1,0 +1,54 @@
+"""The admin finds what is typed as people write it, and an address that names nothing chooses nothing."""
+
+import json
+
+import pytest
+from django.test import Client
+
+from tests.factories.installations import customer, site
+
+pytestmark = pytest.mark.django_db
+
+
+def found(client: Client, field: str, term: str) -> list[str]:
+    asked = {"app_label": "installations", "model_name": "installation", "field_name": field, "term": term}
+    return [each["text"] for each in json.loads(client.get("/admin/autocomplete/", asked).content)["results"]]
+
+
+@pytest.mark.parametrize(
+    "typed", ["512-474-5171", "(512) 474-5171", "512.474.5171", "+1 512 474 5171", "512 474 5171", "5124745171", "474"]
+)
+def test_a_customer_is_found_by_the_phone_number_however_it_is_written(office_client: Client, typed: str) -> None:
+    customer(first_name="Carmen", last_name="Reyes", phone="+15124745171")
+    customer(first_name="Dale", last_name="Hutchins", phone="+12145550143")
+
+    assert found(office_client, "customer", typed) == ["Carmen Reyes"]
+
+
+@pytest.mark.parametrize(
+    "typed", ["1044-3720-0012-34567", "10443720 001234567", "1814 Bluebonnet Lane, Plano", "1814 75074", "lane,plano"]
+)
+def test_a_site_is_found_by_what_stands_on_the_bill(office_client: Client, typed: str) -> None:
+    site(address_1="1814 Bluebonnet Lane", city="Plano", postal_code="75074", esi_id="10443720001234567")
+    site(address_1="2600 Ocean Drive", city="Corpus Christi", postal_code="78404")
+
+    assert found(office_client, "site", typed) == ["1814 Bluebonnet Lane, Plano"]
+
+
+def test_a_list_is_searched_the_same_way_and_names_each_record_once(office_client: Client) -> None:
+    person = customer(first_name="Carmen", last_name="Reyes", phone="+15124745171")
+
+    page = office_client.get("/admin/installations/customer/", {"q": "(512) 474-5171"})
+
+    assert list(page.context["cl"].result_list) == [person]
+
+
+@pytest.mark.parametrize("address", ["installations/installation/add/", "poa_documents/poadocument/add/"])
+def test_an_address_that_names_no_record_opens_the_form_without_a_choice(office_client: Client, address: str) -> None:
+    answers = [
+        office_client.get(f"/admin/{address}?customer=abc&site=9999"),
+        office_client.post(f"/admin/{address}", {"customer": "abc", "site": ""}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert "Select a valid choice" in answers[1].content.decode()
