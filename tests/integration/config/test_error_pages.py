@@ -1,0 +1,45 @@
+"""Whoever ends up where nothing is, or may not be, is told so on a page of ours that a phone can show."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from tests.factories.installations import installation, technician
+
+pytestmark = pytest.mark.django_db
+
+
+def seen(answer: Any) -> str:
+    page: str = answer.content.decode()
+    assert 'name="viewport"' in page
+    assert "DEBUG" not in page
+    return page
+
+
+def test_a_job_that_went_to_somebody_else_is_no_bare_page(client: Client) -> None:
+    job = installation()
+    client.force_login(technician())
+
+    answer = client.get(f"/field/jobs/{job.pk}/")
+
+    assert answer.status_code == 404
+    assert "the office gave to somebody else" in " ".join(seen(answer).split())
+
+
+def test_staff_without_the_right_are_told_whom_to_ask(client: Client) -> None:
+    client.force_login(User.objects.create_user("nora", is_staff=True))
+
+    answer = client.get("/admin/installations/customer/")
+
+    assert answer.status_code == 403
+    assert "ask whoever runs Switchyard" in seen(answer)
+
+
+@pytest.mark.parametrize("address", ["/field/sign-in/", "/admin/login/"])
+def test_a_form_from_before_signing_in_elsewhere_says_to_send_it_again(address: str) -> None:
+    answer = Client(enforce_csrf_checks=True).post(address, {"username": "tess", "password": "x"})
+
+    assert answer.status_code == 403
+    assert "Please send it once more" in seen(answer)
