@@ -163,6 +163,7 @@ def close_enrollment(*, enrollment_id: int, reason: str, by: Actor, at: datetime
     enrollment.ended_at = at
     enrollment.ended_because = reason.strip()
     enrollment.due_at = None
+    enrollment.next_step, enrollment.whose_turn = "FINISHED", ""  # nobody looks again, and lists go by these
     take_move(enrollment, "close", by=by, at=at, reason=reason.strip())
 
 

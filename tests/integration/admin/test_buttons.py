@@ -197,6 +197,17 @@ def test_an_untouched_case_is_closed_with_a_reason(office_client: Client) -> Non
     assert enrollment.ended_because == "The customer moved away."
 
 
+def test_a_closed_case_is_nobodys_turn_in_the_lists_any_more(office_client: Client) -> None:
+    enrollment = held_case()
+
+    press(office_client, enrollment, "close", reason="The customer moved away.")
+
+    enrollment.refresh_from_db()
+    page = office_client.get("/admin/enrollments/enrollment/").content.decode()
+    assert enrollment.whose_turn == ""
+    assert "Nothing more to do" in page
+
+
 def test_look_now_makes_a_case_due(office_client: Client) -> None:
     enrollment = case()
 
