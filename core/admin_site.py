@@ -56,6 +56,7 @@ __all__ = [
     "display",
     "moment",
     "name_actors",
+    "named_actor",
     "page_of",
 ]
 
@@ -112,6 +113,17 @@ class Press:
     answers: dict[str, Any]
     by: Actor
     at: datetime
+
+
+def named_actor(field_name: str, description: str) -> Callable[[Any, Any], str]:
+    """Give a computed field for a record's page: who stands in `field_name`, by name. In a list it asks row by row."""
+
+    @display(description=description)
+    def name_of(_record_admin: Any, record: Any) -> str:
+        reference = str(getattr(record, field_name))
+        return name_actors([reference])[reference] if reference else "—"
+
+    return name_of
 
 
 class ButtonForm(forms.Form):

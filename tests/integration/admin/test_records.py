@@ -8,9 +8,13 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from core.actors import Actor
 from core.admin_site import RecordAdmin, page_of, press_url
+from enrollments.actions.stopping import pause, release_hold
 from enrollments.models import RemoteCall, WebhookDelivery
 from enrollments.states import HoldCode
+from poa_documents.actions import record_stop_signal
+from poa_documents.models import StopKind
 from tests.factories.cases import case, held_case, hold, judged_offer
 from tests.factories.installations import AT, customer, go_live_report, installation, site
 from tests.factories.poa_documents import sent_poa, signed_poa
@@ -167,6 +171,19 @@ def test_a_hold_for_missing_consent_has_no_button_that_overrides_it(office_clien
 
     assert "press/release/" not in page
     assert "press/release/" not in hold_page
+
+
+def test_pauses_holds_and_stop_signals_name_who_acted(office_client: Client, office: User) -> None:
+    enrollment, poa, by = held_case(), sent_poa(at=AT), Actor.staff(office.pk)
+    release_hold(hold_id=enrollment.holds.get().pk, reason="Light mended it.", by=by, at=AT)
+    signal = record_stop_signal(
+        customer_id=poa.customer_id, kind=StopKind.INCAPACITATED, source="His son called.", by=by, at=AT
+    )
+
+    for record in (pause(reason="Prices.", by=by, at=AT), enrollment.holds.get(), signal):
+        page = office_client.get(page_of(record)).content.decode()
+
+        assert "olivia (staff)" in page, record
 
 
 @pytest.mark.parametrize(
