@@ -176,22 +176,22 @@ def test_P3_two_transactions_that_shut_each_other_out_both_end(house: House) -> 
 
 def test_P3_a_serialization_failure_repeats_the_transaction(house: House) -> None:
     case = house.sell()
-    tries = list[int]()
+    tries = list[str]()
 
     @repeatable
     def note_what_was_read() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        tries.append(Enrollment.objects.values_list("failures", flat=True).get(pk=case.pk))
+        tries.append(Enrollment.objects.values_list("last_error", flat=True).get(pk=case.pk))
         if len(tries) == 1:
             with psycopg.connect(house.database_url) as other:
-                other.execute("UPDATE enrollments_enrollment SET failures = failures + 1 WHERE id = %s", [case.pk])
-        note(lock(case.pk), "read", by=SYSTEM, at=now(), reason=str(tries[-1]))
+                other.execute("UPDATE enrollments_enrollment SET last_error = 'meanwhile' WHERE id = %s", [case.pk])
+        note(lock(case.pk), "read", by=SYSTEM, at=now(), reason=tries[-1])
 
     note_what_was_read()
 
-    assert tries == [0, 1]
-    assert list(case.events.filter(name="read").values_list("reason", flat=True)) == ["1"]
+    assert (tries[0], tries[-1]) == ("", "meanwhile")  # more often where a worker writes to the case as well
+    assert list(case.events.filter(name="read").values_list("reason", flat=True)) == ["meanwhile"]
 
 
 def test_P4_two_sessions_open_the_same_write_and_one_wins(house: House) -> None:
