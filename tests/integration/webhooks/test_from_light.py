@@ -161,11 +161,18 @@ def test_w1_fifty_at_once_are_one_row(live_server: LiveServer) -> None:
     body = event("enrollment.finalized", "11111111-1111-4111-8111-111111111111")
     headers = {**signature(body), "Content-Type": "application/json"}
 
-    def send(_number: int) -> int:
-        return requests.post(f"{live_server.url}/webhooks/light/", data=body, headers=headers, timeout=60).status_code
+    def send(tries_left: int) -> int:
+        """Repeat what was not taken, as Light does: the server of the tests lets only a few wait at its door."""
+        try:
+            sent = requests.post(f"{live_server.url}/webhooks/light/", data=body, headers=headers, timeout=60)
+        except requests.ConnectionError:
+            if not tries_left:
+                raise
+            return send(tries_left - 1)
+        return sent.status_code
 
     with ThreadPoolExecutor(max_workers=50) as pool:
-        statuses = list(pool.map(send, range(50)))
+        statuses = list(pool.map(send, [5] * 50))
     connection.close()
 
     assert set(statuses) == {200}
