@@ -72,6 +72,7 @@ def when_she_draws(page: Page) -> None:
 
 
 def then_nothing_sticks_out(page: Page) -> None:
+    page.wait_for_load_state()  # a page that is just being opened has no width yet
     overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert overflow <= 0, f"{page.url} is {overflow} px too wide"
 
