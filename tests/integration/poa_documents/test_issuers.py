@@ -1,6 +1,5 @@
 """What issuers say of our certificates: asked ahead, carried in sealed documents, and never waited for."""
 
-import asyncio
 import hashlib
 import io
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from poa_documents.guards import read_signed_pdf, verify_sealed_file
 from poa_documents.models import EvidenceEntry, IssuersAnswer, PoaDocument
 from poa_documents.seal.keys import SealKey, current_key, write_key
 from poa_documents.seal.pades import check
+from poa_documents.seal.shared import result_of
 from poa_documents.seal.terms import SealBroken
 from poa_documents.states import PoaStatus
 from tests.certificate_issuer import Issuer, certificate_issuer
@@ -87,7 +87,7 @@ def test_a_document_proves_by_itself_that_the_certificate_was_not_revoked(issuer
     context = store.as_validation_context(
         {"trust_roots": [root], "allow_fetching": False, "revocation_mode": "require", "moment": poa.signed_at}
     )
-    status = asyncio.run(async_validate_pdf_signature(signature, context))
+    status = result_of(async_validate_pdf_signature(signature, context))
     assert status.bottom_line
     assert status.coverage == SignatureCoverageLevel.ENTIRE_FILE
 
@@ -104,7 +104,7 @@ def test_without_them_nobody_could_tell(issuer: Issuer, settings: Any) -> None:
         trust_roots=[root], allow_fetching=False, revocation_mode="require", moment=poa.signed_at, crls=[]
     )
     assert answers_inside(poa) is None
-    assert not asyncio.run(async_validate_pdf_signature(signature, context)).bottom_line
+    assert not result_of(async_validate_pdf_signature(signature, context)).bottom_line
     assert issuer.asked == 0
 
 
@@ -258,7 +258,7 @@ def test_what_is_said_of_the_authority_of_time_stamps_is_carried_too(
     root = asn1_x509.Certificate.load(issuer.certificate.public_bytes(Encoding.DER))
     terms = {"trust_roots": [root], "allow_fetching": False, "revocation_mode": "require", "moment": poa.signed_at}
     of_seal, of_stamp = (store.as_validation_context(dict(terms)) for _ in range(2))
-    status = asyncio.run(async_validate_pdf_signature(signature, of_seal, of_stamp))
+    status = result_of(async_validate_pdf_signature(signature, of_seal, of_stamp))
     assert status.bottom_line
     assert status.timestamp_validity is not None
     assert status.timestamp_validity.trusted
