@@ -29,7 +29,10 @@ class CustomerForm(ButtonForm):
 class ContactForm(ButtonForm):
     email = forms.EmailField(label="E-mail address")
     phone = forms.CharField(required=False, widget=forms.TextInput(attrs={"type": "tel"}))
-    language = forms.ChoiceField(choices=Language.choices)
+    language = forms.ChoiceField(
+        choices=Language.choices,
+        help_text="Of pages and mails. A document that waits to be signed keeps its own; its page offers both.",
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
