@@ -161,11 +161,11 @@ class EnrollmentAdmin(RecordAdmin):
     list_display = ("__str__", "customer", "site", "status", "next_step_in_words", "whose_turn", "due_at", "opened_at")
     list_filter = ("status", "whose_turn", "next_step", "opened_at")
     search_fields = (
-        "customer__first_name",
-        "customer__last_name",
+        "customer__first_name__plainly",
+        "customer__last_name__plainly",
         "customer__email",
         "site__esi_id",
-        "site__address_1",
+        "site__address_1__plainly",
         "light_account_uuid",
     )
     list_select_related = ("customer", "site")

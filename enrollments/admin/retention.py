@@ -47,7 +47,7 @@ class RetentionRuleAdmin(RegisteredByAction):
 class LegalHoldAdmin(RecordAdmin):
     list_display = ("__str__", "enrollment", "reason", "placed_at", "placed_by", "how_it_stands")
     list_filter = ("kind", "placed_at", "lifted_at")
-    search_fields = ("reason", "enrollment__site__esi_id", "enrollment__customer__last_name")
+    search_fields = ("reason", "enrollment__site__esi_id", "enrollment__customer__last_name__plainly")
     list_select_related = ("enrollment",)
 
     @display(description="State", label={"In force": "warning", "Lifted": "success"})

@@ -9,7 +9,7 @@ from enrollments.models import LightWrite
 class LightWriteAdmin(RecordAdmin):
     list_display = ("opened_at", "kind", "status", "enrollment", "closed_at", "outcome")
     list_filter = ("status", "kind", "opened_at")
-    search_fields = ("outcome", "enrollment__site__esi_id", "enrollment__customer__last_name")
+    search_fields = ("outcome", "enrollment__site__esi_id", "enrollment__customer__last_name__plainly")
     list_select_related = ("enrollment",)
     hidden_links = frozenset({"offers"})
 

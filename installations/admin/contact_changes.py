@@ -8,5 +8,5 @@ from installations.models import ContactChange
 class ContactChangeAdmin(RecordAdmin):
     list_display = ("changed_at", "customer", "old_email", "new_email", "settled_at")
     list_filter = ("changed_at", "settled_at")
-    search_fields = ("customer__first_name", "customer__last_name", "old_email", "new_email")
+    search_fields = ("customer__first_name__plainly", "customer__last_name__plainly", "old_email", "new_email")
     list_select_related = ("customer",)

@@ -53,7 +53,7 @@ def _correct_contact(press: Press) -> str:
 class CustomerAdmin(RegisteredByAction):
     list_display = ("name", "email", "phone", "language", "created_at")
     list_filter = ("language", "created_at")
-    search_fields = ("first_name", "last_name", "email", "phone", "installations__site__esi_id")
+    search_fields = ("first_name__plainly", "last_name__plainly", "email", "phone", "installations__site__esi_id")
     fields = (
         "first_name",
         "last_name",

@@ -8,5 +8,5 @@ from installations.models import InstallationEvent
 class InstallationEventAdmin(RecordAdmin):
     list_display = ("at", "installation", "name", "old_status", "new_status", "actor", "reason")
     list_filter = ("name", "at")
-    search_fields = ("installation__site__esi_id", "installation__customer__last_name", "reason")
+    search_fields = ("installation__site__esi_id", "installation__customer__last_name__plainly", "reason")
     list_select_related = ("installation__site",)

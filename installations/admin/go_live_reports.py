@@ -55,10 +55,10 @@ class GoLiveReportAdmin(RecordAdmin):
     list_display = ("granted_date", "installation", "source", "status", "received_at")
     list_filter = ("status", "source", "granted_date")
     search_fields = (
-        "installation__customer__first_name",
-        "installation__customer__last_name",
+        "installation__customer__first_name__plainly",
+        "installation__customer__last_name__plainly",
         "installation__site__esi_id",
-        "installation__site__address_1",
+        "installation__site__address_1__plainly",
         "utility_reference",
     )
     list_select_related = ("installation__site",)

@@ -164,7 +164,12 @@ def _is_running(installation: Installation) -> bool:
 class InstallationAdmin(RegisteredByAction):
     list_display = ("__str__", "customer", "status", "technician", "scheduled_date")
     list_filter = ("status", "kind", "technician", "scheduled_date")
-    search_fields = ("customer__first_name", "customer__last_name", "site__address_1", "site__esi_id")
+    search_fields = (
+        "customer__first_name__plainly",
+        "customer__last_name__plainly",
+        "site__address_1__plainly",
+        "site__esi_id",
+    )
     list_select_related = ("site", "customer", "technician")
     fieldsets = (
         (None, {"fields": (("customer", "site"), ("kind", "size_kw"), ("status", "embargo"))}),

@@ -32,7 +32,13 @@ class SiteForm(ButtonForm):
 class SiteAdmin(RegisteredByAction):
     list_display = ("__str__", "postal_code", "esi_id", "tdu_code", "created_at")
     list_filter = ("tdu_code", "city")
-    search_fields = ("esi_id", "address_1", "city", "postal_code", "installations__customer__last_name")
+    search_fields = (
+        "esi_id",
+        "address_1__plainly",
+        "city__plainly",
+        "postal_code",
+        "installations__customer__last_name__plainly",
+    )
     fields = ("address_1", "address_2", "city", "state", "postal_code", "esi_id", "tdu_code", "created_at")
     registering_form = SiteForm
     registering_refusals = (InputRefused,)

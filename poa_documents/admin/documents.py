@@ -230,7 +230,13 @@ def _allows(move: str) -> Callable[[Any], bool]:
 class PoaDocumentAdmin(RegisteredByAction):
     list_display = ("__str__", "site", "status", "sent_at", "signed_at", "trouble")
     list_filter = ("status", "template__language", "sent_at", "signed_at")
-    search_fields = ("customer__first_name", "customer__last_name", "customer__email", "site__esi_id", "pdf_sha256")
+    search_fields = (
+        "customer__first_name__plainly",
+        "customer__last_name__plainly",
+        "customer__email",
+        "site__esi_id",
+        "pdf_sha256",
+    )
     list_select_related = ("customer", "site")
     fieldsets = (
         (None, {"fields": (("customer", "site"), ("status", "promise"), ("template", "envelope"))}),

@@ -109,7 +109,12 @@ def _works_again(press: Press) -> str:
 class CustomerMailAdmin(RecordAdmin):
     list_display = ("created_at", "kind", "poa", "delivery", "sent_at", "attempts", "last_error")
     list_filter = (DeliveryFilter, "kind", "created_at")
-    search_fields = ("poa__customer__first_name", "poa__customer__last_name", "poa__customer__email", "last_error")
+    search_fields = (
+        "poa__customer__first_name__plainly",
+        "poa__customer__last_name__plainly",
+        "poa__customer__email",
+        "last_error",
+    )
     list_select_related = ("poa__customer",)
     ordering = ("-created_at", "-pk")
     fieldsets = (
@@ -194,7 +199,7 @@ class CustomerMailAdmin(RecordAdmin):
 class AddressFailureAdmin(RecordAdmin):
     list_display = ("since", "customer", "address", "source", "because", "ended_at")
     list_filter = ("source", "since", "ended_at")
-    search_fields = ("customer__first_name", "customer__last_name", "address")
+    search_fields = ("customer__first_name__plainly", "customer__last_name__plainly", "address")
     list_select_related = ("customer",)
     fieldsets = (
         (None, {"fields": (("customer", "address"), ("since", "source"), "because", ("poa", "mail"))}),

@@ -1,13 +1,21 @@
 """The admin finds what is typed as people write it, and an address that names nothing chooses nothing."""
 
 import json
+import unicodedata
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import CharField, Value
 from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
 
+from core.plain_spelling import plainly
 from tests.factories.installations import customer, site
 
 pytestmark = pytest.mark.django_db
+
+LETTERS = "aDeñÑáéíÓúüçãøŁđĐăâÊôơƯảạốượжάω '-"
 
 
 def found(client: Client, field: str, term: str) -> list[str]:
@@ -33,6 +41,41 @@ def test_a_site_is_found_by_what_stands_on_the_bill(office_client: Client, typed
     site(address_1="2600 Ocean Drive", city="Corpus Christi", postal_code="78404")
 
     assert found(office_client, "site", typed) == ["1814 Bluebonnet Lane, Plano"]
+
+
+@pytest.mark.parametrize(
+    "typed", ["Treviño", "trevino", "TREVIÑO", "Trevin\N{COMBINING TILDE}o", "ana lucia", "Peña trevino"]
+)
+def test_a_customer_is_found_with_and_without_accents(office_client: Client, typed: str) -> None:
+    customer(first_name="Ana Lucía", last_name="Treviño Pena")
+    customer(first_name="Đặng", last_name="Nguyễn")
+
+    assert found(office_client, "customer", typed) == ["Ana Lucía Treviño Pena"]
+    assert found(office_client, "customer", "dang nguyen") == ["Đặng Nguyễn"]
+
+
+@pytest.mark.parametrize("typed", ["%", "_", "\\", "Trevi_o"])
+def test_signs_that_databases_read_as_anything_stand_for_themselves(office_client: Client, typed: str) -> None:
+    customer(first_name="Ana Lucía", last_name="Treviño")
+
+    assert found(office_client, "customer", typed) == []
+
+
+@given(before=st.text(LETTERS, max_size=10), typed=st.text(LETTERS, min_size=1, max_size=10))
+def test_the_database_spells_as_plainly_as_we_do(before: str, typed: str) -> None:
+    """In whatever letters, composed or not, large or small."""
+    name = Value(before + unicodedata.normalize("NFD", typed), output_field=CharField())
+    known = ContentType.objects.annotate(spelled=name)
+
+    assert known.filter(spelled__plainly=typed.upper()).exists()
+    assert known.filter(spelled__plainly=plainly(typed)).exists()
+    assert not known.filter(spelled__plainly=typed + before + "x").exists()
+
+
+def test_an_address_is_found_without_its_accents(office_client: Client) -> None:
+    site(address_1="12 Cañón Verde", city="Bulverde", postal_code="78163")
+
+    assert found(office_client, "site", "canon verde, bulverde") == ["12 Cañón Verde, Bulverde"]
 
 
 def test_a_list_is_searched_the_same_way_and_names_each_record_once(office_client: Client) -> None:
