@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+from django.db import models
 
 
 class ActorKind(StrEnum):
@@ -43,3 +46,15 @@ LIGHT = Actor(ActorKind.LIGHT)
 SYSTEM = Actor(ActorKind.SYSTEM)
 OPERATOR = Actor(ActorKind.SYSTEM, "operator")
 """Whoever may run commands where the processes run."""
+
+
+class ActorField(models.CharField):  # type: ignore[type-arg]
+    """Who did what a record is about, as `str(Actor)`. The admin shows it as a name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"max_length": 60, **kwargs})
+
+    def deconstruct(self) -> tuple[str, str, Any, Any]:
+        """Be a column of text to migrations."""
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.CharField", args, kwargs

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth import get_permission_codename, get_user_model
 from django.core.exceptions import PermissionDenied
@@ -32,7 +33,7 @@ from unfold.decorators import display as skin_display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from core import clock
-from core.actors import Actor
+from core.actors import Actor, ActorField
 from core.encryption import EncryptedTextField
 from core.moves import MoveNotAllowed
 
@@ -56,7 +57,6 @@ __all__ = [
     "display",
     "moment",
     "name_actors",
-    "named_actor",
     "page_of",
 ]
 
@@ -115,15 +115,26 @@ class Press:
     at: datetime
 
 
-def named_actor(field_name: str, description: str) -> Callable[[Any, Any], str]:
-    """Give a computed field for a record's page: who stands in `field_name`, by name. In a list it asks row by row."""
+class ActorColumn:
+    """Show who stands in a field by name, in a list or on a record's page, where `staff:3` would say nothing."""
 
-    @display(description=description)
-    def name_of(_record_admin: Any, record: Any) -> str:
-        reference = str(getattr(record, field_name))
-        return name_actors([reference])[reference] if reference else "—"
+    def __init__(self, actor_field: ActorField) -> None:
+        self.__name__ = self.admin_order_field = actor_field.name
+        self.short_description = capfirst(actor_field.verbose_name)
+        self._names: dict[str, str] = {}
 
-    return name_of
+    def look_up(self, records: Iterable[Model]) -> None:
+        """Learn the names of a whole list with one query."""
+        self._names |= name_actors(filter(None, map(self._reference, records)))
+
+    def __call__(self, record: Model) -> str:
+        reference = self._reference(record)
+        if reference and reference not in self._names:
+            self.look_up([record])
+        return self._names[reference] if reference else "—"
+
+    def _reference(self, record: Model) -> str:
+        return str(getattr(record, self.__name__))
 
 
 class ButtonForm(forms.Form):
@@ -214,6 +225,29 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         name = lookup.partition("__")[0]
         secret = {each.name for each in self.opts.fields if isinstance(each, EncryptedTextField)} | NEVER_LISTED_BY
         return name not in secret and bool(super().lookup_allowed(lookup, value, request))
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [self._shown(name) for name in super().get_list_display(request)]
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        found: ChangeList = super().get_changelist_instance(request)
+        for column in found.list_display:
+            if isinstance(column, ActorColumn):
+                column.look_up(found.result_list)
+        return found
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> list[tuple[Any, dict[str, Any]]]:
+        return [
+            (title, {**options, "fields": [self._shown(name) for name in options["fields"]]})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+
+    def _shown(self, name: Any) -> Any:
+        """Give what shows a field or a line of fields: itself, or the names of people where it holds an actor."""
+        if isinstance(name, list | tuple):
+            return [self._shown(each) for each in name]
+        actor_field = next((each for each in self.opts.fields if each.name == name), None)
+        return ActorColumn(actor_field) if isinstance(actor_field, ActorField) else name
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from phonenumber_field.modelfields import PhoneNumberField
 
+from core.actors import ActorField
 from core.dates import CHICAGO
 from core.encryption import EncryptedTextField
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
@@ -52,7 +53,7 @@ class ContactChange(models.Model):
     old_email = models.EmailField()
     new_email = models.EmailField()
     changed_at = models.DateTimeField()
-    changed_by = models.CharField(max_length=60)
+    changed_by = ActorField()
     settled_at = models.DateTimeField(
         null=True, blank=True, db_index=True, help_text="When links to the old address were ended and it was told."
     )
@@ -135,7 +136,7 @@ class InstallationEvent(models.Model):
     name = models.CharField(max_length=60)
     old_status = models.CharField(max_length=30, blank=True)
     new_status = models.CharField(max_length=30, blank=True)
-    actor = models.CharField(max_length=60)
+    actor = ActorField()
     reason = models.TextField(blank=True)
     at = models.DateTimeField()
 
@@ -143,7 +144,7 @@ class InstallationEvent(models.Model):
         ordering = ("at", "pk")
 
     def __str__(self) -> str:
-        return f"{self.name} by {self.actor}"
+        return self.name.replace("_", " ").replace(".", ": ").capitalize()
 
 
 class GoLiveSource(models.TextChoices):
@@ -168,10 +169,10 @@ class GoLiveReport(models.Model):
     utility_reference = models.CharField(max_length=60, blank=True)
     note = models.TextField(blank=True)
     status = models.CharField(max_length=20, choices=GoLiveReportStatus.choices, editable=False)
-    reported_by = models.CharField(max_length=60)
+    reported_by = ActorField()
     device_at = models.DateTimeField(null=True, blank=True, help_text="What the reporting device's clock said.")
     received_at = models.DateTimeField()
-    confirmed_by = models.CharField(max_length=60, blank=True)
+    confirmed_by = ActorField(blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     corrects = models.OneToOneField(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="corrected_by"
@@ -250,7 +251,7 @@ class KeptProof(StoredProof):
 
     installation = models.ForeignKey(Installation, on_delete=models.PROTECT, related_name="kept_proofs")
     submission_id = models.UUIDField()
-    kept_by = models.CharField(max_length=60)
+    kept_by = ActorField()
     kept_at = models.DateTimeField()
 
     class Meta:

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from core.admin_site import Button, ButtonForm, Press, RecordAdmin, display, named_actor
+from core.admin_site import Button, ButtonForm, Press, RecordAdmin, display
 from enrollments.actions.stopping import ConsentCannotBeOverridden, HoldNotOpen, ReasonMissing, release_hold
 from enrollments.models import Hold
 from enrollments.steps import CONSENT_HOLDS
@@ -57,7 +57,7 @@ class HoldAdmin(RecordAdmin):
     ordering = ("released_at", "since", "pk")
     fieldsets = (
         (None, {"fields": (("enrollment", "customer"), ("code", "owner"), "because", ("since", "act_by_date"))}),
-        ("How it ended", {"fields": (("released_at", "releaser"), "release_reason")}),
+        ("How it ended", {"fields": (("released_at", "released_by"), "release_reason")}),
     )
     buttons = (
         Button(
@@ -73,8 +73,6 @@ class HoldAdmin(RecordAdmin):
             form=ReleaseForm,
         ),
     )
-
-    releaser = named_actor("released_by", "Released by")
 
     @display(description="Customer")
     def customer(self, hold: Hold) -> str:

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin
 
 from core.actors import Actor
-from core.admin_site import Button, ButtonForm, Press, RegisteredByAction, display, named_actor
+from core.admin_site import Button, ButtonForm, Press, RegisteredByAction, display
 from enrollments.actions.stopping import NotPaused, ReasonMissing, pause, resume
 from enrollments.models import Pause
 from poa_documents.models import PlanPromise
@@ -40,8 +40,8 @@ class PauseAdmin(RegisteredByAction):
     list_filter = ("started_at",)
     search_fields = ("reason", "light_plan_group")
     fieldsets = (
-        (None, {"fields": ("light_plan_group", "reason", ("started_at", "starter"))}),
-        ("How it ended", {"fields": (("ended_at", "ender"),)}),
+        (None, {"fields": ("light_plan_group", "reason", ("started_at", "started_by"))}),
+        ("How it ended", {"fields": (("ended_at", "ended_by"),)}),
     )
     registering_form = PauseForm
     registering_refusals = (ReasonMissing,)
@@ -60,9 +60,6 @@ class PauseAdmin(RegisteredByAction):
             is_grave=True,
         ),
     )
-
-    starter = named_actor("started_by", "Started by")
-    ender = named_actor("ended_by", "Ended by")
 
     @display(description="State", label={"In force": "warning", "Ended": "success"})
     def how_it_stands(self, found: Pause) -> str:

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from core.actors import ActorField
 from enrollments.states import (
     FINAL_STATUSES,
     EnrollmentStatus,
@@ -125,7 +126,7 @@ class EnrollmentEvent(models.Model):
     name = models.CharField(max_length=60)
     old_status = models.CharField(max_length=12, blank=True)
     new_status = models.CharField(max_length=12, blank=True)
-    actor = models.CharField(max_length=60)
+    actor = ActorField()
     reason = models.TextField(blank=True)
     at = models.DateTimeField()
 
@@ -134,4 +135,4 @@ class EnrollmentEvent(models.Model):
         indexes: ClassVar = [models.Index(fields=["name", "at"], name="enrollment_event_kind")]
 
     def __str__(self) -> str:
-        return f"{self.name} by {self.actor}"
+        return self.name.replace("_", " ").replace(".", ": ").capitalize()

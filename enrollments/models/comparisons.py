@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from core.actors import ActorField
 from enrollments.models.cases import Enrollment
 from enrollments.states import (
     DifferenceKind,
@@ -22,7 +23,7 @@ class ReconciliationRun(models.Model):
     """One comparison of every account at Light with what we know of it. Nothing is written to Light."""
 
     started_at = models.DateTimeField()
-    started_by = models.CharField(max_length=60)
+    started_by = ActorField()
     finished_at = models.DateTimeField(null=True, blank=True)
     last_enrollment_id = models.PositiveBigIntegerField(default=0, help_text="How far the run has come.")
     read_count = models.PositiveIntegerField("accounts read", default=0)

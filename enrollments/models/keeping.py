@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from core.actors import ActorField
 from enrollments.models.cases import Enrollment
 from enrollments.retention import RecordClass, RetentionClock
 
@@ -13,7 +14,7 @@ class EvidencePackRead(models.Model):
     """That somebody took the evidence pack of a case. Kept outside what goes into a pack, so that none changes it."""
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="evidence_reads")
-    actor = models.CharField("taken by", max_length=60)
+    actor = ActorField("taken by")
     at = models.DateTimeField()
     sha256 = models.CharField("fingerprint (SHA-256)", max_length=64)
     size_bytes = models.PositiveBigIntegerField()
@@ -35,7 +36,7 @@ class RetentionRule(models.Model):
     months = models.PositiveSmallIntegerField()
     effective_from_date = models.DateField()
     source = models.TextField(help_text="The law or advice that it rests on.")
-    decided_by = models.CharField(max_length=60)
+    decided_by = ActorField()
     decided_at = models.DateTimeField()
 
     class Meta:
@@ -62,9 +63,9 @@ class LegalHold(models.Model):
     kind = models.CharField(max_length=10, choices=LegalHoldKind.choices)
     reason = models.TextField()
     placed_at = models.DateTimeField()
-    placed_by = models.CharField(max_length=60)
+    placed_by = ActorField()
     lifted_at = models.DateTimeField(null=True, blank=True)
-    lifted_by = models.CharField(max_length=60, blank=True)
+    lifted_by = ActorField(blank=True)
     lift_reason = models.TextField(blank=True)
 
     class Meta:
@@ -99,7 +100,7 @@ class Destruction(models.Model):
         "SHA-256", max_length=64, help_text="Of what was destroyed; for a case, the fingerprint of its evidence pack."
     )
     rows = models.JSONField(default=dict, help_text="How many rows of each kind.")
-    actor = models.CharField("by", max_length=60)
+    actor = ActorField("by")
     at = models.DateTimeField()
 
     class Meta:

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from core.actors import ActorField
 from enrollments.models.cases import Enrollment
 from enrollments.states import (
     HoldCode,
@@ -22,7 +23,7 @@ class Hold(models.Model):
     since = models.DateTimeField()
     act_by_date = models.DateField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)
-    released_by = models.CharField(max_length=60, blank=True)
+    released_by = ActorField(blank=True)
     release_reason = models.TextField(blank=True)
 
     class Meta:
@@ -48,9 +49,9 @@ class Pause(models.Model):
     light_plan_group = models.UUIDField("Light plan group", null=True, blank=True, help_text="Empty pauses all.")
     reason = models.TextField()
     started_at = models.DateTimeField()
-    started_by = models.CharField(max_length=60)
+    started_by = ActorField()
     ended_at = models.DateTimeField(null=True, blank=True)
-    ended_by = models.CharField(max_length=60, blank=True)
+    ended_by = ActorField(blank=True)
 
     class Meta:
         ordering = ("-started_at", "-pk")
@@ -67,9 +68,9 @@ class SystemHold(models.Model):
         default=False, help_text="After a restore: every account must have been read before it can be released."
     )
     started_at = models.DateTimeField()
-    started_by = models.CharField(max_length=60)
+    started_by = ActorField()
     ended_at = models.DateTimeField(null=True, blank=True)
-    ended_by = models.CharField(max_length=60, blank=True)
+    ended_by = ActorField(blank=True)
 
     class Meta:
         ordering = ("-started_at", "-pk")

@@ -4,7 +4,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from core.admin_site import Button, ButtonForm, Cell, Press, RecordAdmin, Table, display, name_actors, page_of
+from core.admin_site import Button, ButtonForm, Cell, Press, RecordAdmin, Table, display, page_of
 from installations.actions import confirm_go_live, correct_go_live, withdraw_go_live
 from installations.admin.installations import GoLiveForm, ReasonForm, with_proofs
 from installations.guards import InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
@@ -65,7 +65,7 @@ class GoLiveReportAdmin(RecordAdmin):
     fieldsets = (
         (None, {"fields": (("installation", "customer"), ("granted_date", "status"))}),
         ("How we know", {"fields": (("source", "utility_reference"), "note")}),
-        ("Who and when", {"fields": (("reporter", "received_at"), ("confirmer", "confirmed_at"), "device_at")}),
+        ("Who and when", {"fields": (("reported_by", "received_at"), ("confirmed_by", "confirmed_at"), "device_at")}),
         ("What became of it", {"fields": (("corrects", "closing_reason"), "compared_with", "submission_id")}),
     )
     buttons = (
@@ -108,14 +108,6 @@ class GoLiveReportAdmin(RecordAdmin):
     @display(description="Customer")
     def customer(self, report: GoLiveReport) -> str:
         return str(report.installation.customer)
-
-    @display(description="Reported by")
-    def reporter(self, report: GoLiveReport) -> str:
-        return name_actors([report.reported_by])[report.reported_by]
-
-    @display(description="Confirmed by")
-    def confirmer(self, report: GoLiveReport) -> str:
-        return name_actors([report.confirmed_by])[report.confirmed_by] if report.confirmed_by else "—"
 
     def tables_of(self, _request: HttpRequest, record: GoLiveReport) -> list[Table]:
         others = record.installation.reports.exclude(pk=record.pk)

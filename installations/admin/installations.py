@@ -292,9 +292,7 @@ class InstallationAdmin(RegisteredByAction):
                 rows=[
                     [
                         Cell(moment(event.at)),
-                        Cell(
-                            event.name.replace("_", " ").capitalize(), note=_stages(event.old_status, event.new_status)
-                        ),
+                        Cell(str(event), note=_stages(event.old_status, event.new_status)),
                         Cell(names[event.actor]),
                         Cell(event.reason or "—"),
                     ]

@@ -1,7 +1,7 @@
 from django import forms
 from django.contrib import admin
 
-from core.admin_site import Button, ButtonForm, Press, RecordAdmin, display, named_actor
+from core.admin_site import Button, ButtonForm, Press, RecordAdmin, display
 from poa_documents.actions import StopEnded, end_stop_signal
 from poa_documents.models import StopSignal
 
@@ -26,8 +26,8 @@ class StopSignalAdmin(RecordAdmin):
     search_fields = ("customer__first_name__plainly", "customer__last_name__plainly", "source")
     list_select_related = ("customer",)
     fieldsets = (
-        (None, {"fields": (("customer", "kind"), "source", ("received_at", "recorded_at", "recorder"))}),
-        ("How it ended", {"fields": (("ended_at", "ender"), "decision")}),
+        (None, {"fields": (("customer", "kind"), "source", ("received_at", "recorded_at", "recorded_by"))}),
+        ("How it ended", {"fields": (("ended_at", "ended_by"), "decision")}),
     )
     buttons = (
         Button(
@@ -43,9 +43,6 @@ class StopSignalAdmin(RecordAdmin):
             form=DecisionForm,
         ),
     )
-
-    recorder = named_actor("recorded_by", "Recorded by")
-    ender = named_actor("ended_by", "Ended by")
 
     @display(description="State", label={"Stands": "danger", "Ended": "success"})
     def how_it_stands(self, signal: StopSignal) -> str:

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
+from core.actors import ActorField
 from installations.models import Language
 from poa_documents.models.documents import PoaDocument
 
@@ -63,11 +64,11 @@ class PaperSignature(models.Model):
     scan_sha256 = models.CharField("SHA-256 of the scan", max_length=64)
     scan_size_bytes = models.PositiveIntegerField()
     scan_content_type = models.CharField(max_length=40)
-    recorded_by = models.CharField(max_length=60)
+    recorded_by = ActorField()
     recorded_at = models.DateTimeField()
-    confirmed_by = models.CharField(max_length=60, blank=True)
+    confirmed_by = ActorField(blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
-    refused_by = models.CharField(max_length=60, blank=True)
+    refused_by = ActorField(blank=True)
     refused_at = models.DateTimeField(null=True, blank=True)
     refused_because = models.TextField(blank=True)
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from core.actors import ActorField
 from core.encryption import EncryptedTextField
 from installations.models import Customer, Site
 from poa_documents.models.limits import Envelope, PlanPromise
@@ -146,9 +147,9 @@ class StopSignal(models.Model):
     source = models.TextField(help_text="Who reported it, and how he knows.")
     received_at = models.DateTimeField(help_text="When the report reached us.")
     recorded_at = models.DateTimeField()
-    recorded_by = models.CharField(max_length=60)
+    recorded_by = ActorField()
     ended_at = models.DateTimeField(null=True, blank=True)
-    ended_by = models.CharField(max_length=60, blank=True)
+    ended_by = ActorField(blank=True)
     decision = models.TextField(blank=True, help_text="What the office found out and decided.")
 
     class Meta:

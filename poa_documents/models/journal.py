@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 
+from core.actors import ActorField
 from poa_documents.models.documents import PoaDocument
 
 
@@ -41,7 +42,7 @@ class EvidenceEntry(JournalRow):
     poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="evidence")
     number = models.PositiveIntegerField(help_text="1, 2, 3 … within the POA.")
     kind = models.CharField(max_length=60)
-    actor = models.CharField(max_length=60)
+    actor = ActorField()
     at = models.DateTimeField()
     details = models.JSONField(default=dict)
     previous_sha256 = models.CharField(max_length=64, blank=True)
@@ -69,7 +70,7 @@ class DestructionProof(JournalRow):
     entries = models.PositiveIntegerField(help_text="How many entries there were; the first of them was number 1.")
     head_sha256 = models.CharField("SHA-256 of the last entry", max_length=64)
     reason = models.TextField()
-    actor = models.CharField(max_length=60)
+    actor = ActorField()
     at = models.DateTimeField()
     previous_sha256 = models.CharField(max_length=64, blank=True)
     sha256 = models.CharField("SHA-256", max_length=64)

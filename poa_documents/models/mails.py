@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from core.actors import ActorField
 from installations.models import Customer
 from poa_documents.models.documents import PoaDocument
 
@@ -181,7 +182,7 @@ class AddressFailure(models.Model):
     because = models.TextField(help_text="What the mail server, the provider or the office said.")
     since = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
-    ended_by = models.CharField(max_length=60, blank=True)
+    ended_by = ActorField(blank=True)
     ended_because = models.TextField(blank=True)
 
     class Meta:

@@ -1,18 +1,23 @@
 """Every record is there, can be neither typed over nor deleted, and is harmless whatever it holds."""
 
+import re
+
 import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.db import connection
 from django.db.models import Model
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from core.actors import Actor
 from core.admin_site import RecordAdmin, page_of, press_url
 from enrollments.actions.stopping import pause, release_hold
-from enrollments.models import RemoteCall, WebhookDelivery
+from enrollments.models import Hold, RemoteCall, WebhookDelivery
 from enrollments.states import HoldCode
+from installations.moves import record_event
 from poa_documents.actions import record_stop_signal
 from poa_documents.models import StopKind
 from tests.factories.cases import case, held_case, hold, judged_offer
@@ -184,6 +189,36 @@ def test_pauses_holds_and_stop_signals_name_who_acted(office_client: Client, off
         page = office_client.get(page_of(record)).content.decode()
 
         assert "olivia (staff)" in page, record
+
+
+def test_no_list_and_no_page_shows_people_as_numbers(admin_client: Client, admin_user: User) -> None:
+    a_whole_case()
+    by = Actor.staff(admin_user.pk)
+    release_hold(hold_id=Hold.objects.get().pk, reason="Light mended it.", by=by, at=AT)
+    pause(reason="Prices.", by=by, at=AT)
+    opened = 0
+
+    for record in filter(None, (model._default_manager.first() for model in our_models())):
+        opts = record._meta
+        for address in (reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"), page_of(record)):
+            page = admin_client.get(address).content.decode()
+            opened += 1
+
+            assert re.findall(r"\b(?:staff|technician|customer|client_system):[0-9]+", page) == [], address
+
+    assert opened >= 30
+
+
+def test_a_list_asks_for_all_names_at_once(office_client: Client, office: User) -> None:
+    for number in range(3):
+        by = Actor.staff(User.objects.create_user(f"clerk{number}").pk)
+        record_event(installation(), "look", by=by, at=AT)
+
+    with CaptureQueriesContext(connection) as asked:
+        page = office_client.get("/admin/installations/installationevent/").content.decode()
+
+    assert all(f"clerk{number} (staff)" in page for number in range(3))
+    assert len([each for each in asked if 'FROM "auth_user"' in each["sql"] and "IN (" in each["sql"]]) == 1
 
 
 @pytest.mark.parametrize(
