@@ -119,7 +119,7 @@ class ActorColumn:
     """Show who stands in a field by name, in a list or on a record's page, where `staff:3` would say nothing."""
 
     def __init__(self, actor_field: ActorField) -> None:
-        self.__name__ = self.admin_order_field = actor_field.name
+        self.__name__ = actor_field.name
         self.short_description = capfirst(actor_field.verbose_name)
         self._names: dict[str, str] = {}
 
