@@ -25,7 +25,7 @@ from poa_documents import actions as poa_actions
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from tests.factories.poa_documents import sealing_poa
-from tests.services.house import House
+from tests.services.house import WORKERS, House
 from tests.services.servers import S3Server
 from tests.services.visitors import character_of
 from tests.services.wire import WireState
@@ -231,12 +231,14 @@ def test_S6_a_crash_between_put_and_commit_leaves_no_row_without_its_object(
         raise Crashed
 
     sold = house.sell()
+    house.kill(*WORKERS)  # else one of them may seal it meanwhile
     poa = sealing_poa(at=now(), customer=sold.customer, site=sold.site, promise=house.promise())
     monkeypatch.setattr("poa_documents.actions.sealing._conclude", crash)
     with pytest.raises(Crashed):
         poa_actions.seal_poa(poa_id=poa.pk, at=now())
     assert PoaDocument.objects.get(pk=poa.pk).pdf_storage_key == ""
 
+    house.start(*WORKERS)
     # The lease of the one that crashed is over.
     PoaDocument.objects.filter(pk=poa.pk, status=PoaStatus.SEALING).update(due_at=now())
     house.until(lambda: PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SIGNED, "a worker seals it")
