@@ -2,7 +2,8 @@
 Backup and restore of everything that cannot be made again: the database and the files that its rows name.
 
 A backup is a folder: the database's dump, each file under its key, and a manifest with the SHA-256 of each of them.
-Files are never changed once stored, so those copied after the dump are at least those that the dump names.
+Files are never changed once stored, so those copied after the dump are at least those that the dump names. Only a purge
+takes some away: what was named before the dump is looked for as well, and a backup that lacks it says so.
 
 A restored database comes up with a system hold inside, set in the same transaction: nothing can begin to write to Light
 before every account was compared.
@@ -81,10 +82,12 @@ def back_up(folder: Path, *, at: datetime) -> Summary:
         raise BackupFailed(f"{folder} is not empty. Name a new folder for each backup.")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     dump = folder / DUMPS[connection.vendor]
+    named = _named_files()
     _dump_database(dump)
+    named |= _named_files()
     kept = [_kept(dump, folder)]
     problems = []
-    for key, sha256 in sorted(_named_files().items()):
+    for key, sha256 in sorted(named.items()):
         try:
             kept.append(_copy_out(key, sha256, folder))
         except (OSError, BackupFailed) as problem:

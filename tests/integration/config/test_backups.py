@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.db import connections
 
+from config import backups
 from core.stored_files import StoredFile, read
 from enrollments import stops
 from enrollments.models import AcceptAttempt, Enrollment, ReconciliationRun, SystemHold
@@ -21,6 +22,7 @@ from poa_documents.models import PoaDocument
 from simulator.server import RunningSimulator, start_simulator
 from tests.contract.dialects import DIALECT_PAIRS
 from tests.integration.enrollments.road import MORNING, Road
+from tests.integration.installations.test_proofs_without_storage import report_with_photo
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -210,6 +212,22 @@ def test_a_backup_says_which_documents_it_could_not_keep(road: Road, folder: Pat
     storages["default"].delete(sealed.key)
 
     with pytest.raises(CommandError, match=sealed.key):
+        back_up(folder)
+
+
+def test_a_backup_says_which_files_were_destroyed_while_it_was_made(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proof = report_with_photo().proofs.get()
+
+    def dump_and_lose(dump: Path, do: Callable[[Path], None] = backups._dump_database) -> None:
+        do(dump)
+        storages["default"].delete(proof.storage_key)
+        proof.delete()
+
+    monkeypatch.setattr(backups, "_dump_database", dump_and_lose)
+
+    with pytest.raises(CommandError, match=proof.storage_key):
         back_up(folder)
 
 
