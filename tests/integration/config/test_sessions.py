@@ -4,6 +4,7 @@ import time
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -123,6 +124,36 @@ def test_a_new_password_ends_every_session_but_the_one_that_set_it(olivia: User)
 
     assert is_signed_in(here)
     assert not is_signed_in(elsewhere)
+
+
+@pytest.mark.parametrize("way", ["by oneself", "by an administrator", "on the server"])
+def test_a_new_password_ends_the_token_that_the_old_one_fetched(
+    olivia: User, client: Client, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def token(password: str) -> str:
+        said = {"username": olivia.username, "password": password}
+        return str(client.post("/api/v1/token/", said, content_type="application/json").json()["token"])
+
+    def status(key: str) -> int:
+        return client.get("/api/v1/customers/", headers={"Authorization": f"Token {key}"}).status_code
+
+    old, new = token(PASSWORD), "another long enough password"
+    assert (status(old), token(PASSWORD)) == (200, old)
+
+    typed = {"new_password1": new, "new_password2": new}
+    match way:
+        case "by oneself":
+            signed_in(olivia).post("/admin/password_change/", {"old_password": PASSWORD, **typed})
+        case "by an administrator":
+            boss = User.objects.create_superuser("boss", password=PASSWORD)
+            typed = {"password1": new, "password2": new, "usable_password": "true"}
+            signed_in(boss).post(f"/admin/auth/user/{olivia.pk}/password/", typed)
+        case "on the server":
+            monkeypatch.setattr("getpass.getpass", lambda **_prompt: new)
+            call_command("changepassword", olivia.username)
+
+    assert status(old) == 401
+    assert status(token(new)) == 200
 
 
 def test_noting_use_costs_a_write_a_minute_at_most(olivia: User) -> None:
