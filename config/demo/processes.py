@@ -35,6 +35,10 @@ class PartDidNotStart(Exception):
     """A process ended, or did not answer in time. The text names its log."""
 
 
+class CommandFailed(Exception):
+    """A command of `manage.py` did not end well. The text is what it printed."""
+
+
 class Part:
     """One process of the demo. What it prints goes to a log in the data folder."""
 
@@ -142,6 +146,25 @@ class House:
             part.ask_to_stop()
         for part in (*self.ours, self.light):
             part.wait_until_stopped()
+
+    def run(self, *command: str) -> str:
+        """
+        Run a command of `manage.py` beside the parts, as an operator would, and give what it prints.
+
+        :raises CommandFailed: it did not end well
+        """
+        ended = subprocess.run(  # noqa: S603 - nothing of it comes from outside
+            [sys.executable, "manage.py", *command],
+            cwd=settings.BASE_DIR,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if ended.returncode:
+            raise CommandFailed(f"manage.py {' '.join(command)} did not end well:\n{ended.stdout}")
+        return ended.stdout
 
     def _one_process(self) -> Part:
         arguments = ["manage.py", "up", "--setup", "--port", str(self.site_port)]

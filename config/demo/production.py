@@ -14,7 +14,7 @@ from config.demo.browser import ConnectionLost, PageNotAsExpected
 from config.demo.journal import Journal
 from config.demo.office import Office, RequestRefused
 from config.demo.people import Customer, PatienceLost, Technician
-from config.demo.processes import USUAL_LIGHT_PORT, USUAL_SITE_PORT, House, Killer, PartDidNotStart
+from config.demo.processes import USUAL_LIGHT_PORT, USUAL_SITE_PORT, CommandFailed, House, Killer, PartDidNotStart
 from config.demo.story import Story, first_morning
 from config.demo.time_machine import TimeMachine
 from config.demo.travel import NeverQuiet, Travel
@@ -22,7 +22,15 @@ from core.clock import configured_clock, now
 from core.dates import chicago_day
 from simulator.remote_control import SimulatorControl
 
-WHAT_STOPS_A_STORY = (ConnectionLost, NeverQuiet, PageNotAsExpected, PartDidNotStart, PatienceLost, RequestRefused)
+WHAT_STOPS_A_STORY = (
+    CommandFailed,
+    ConnectionLost,
+    NeverQuiet,
+    PageNotAsExpected,
+    PartDidNotStart,
+    PatienceLost,
+    RequestRefused,
+)
 LARGEST_SEED = 10_000
 SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -65,7 +73,8 @@ class Production:
         """Tell the whole story and show the table; whether each customer's story ended as it must."""
         self._raise_curtain()
         self._tell_story()
-        return self._show_outcome()
+        comparison = self._house.run("reconcile", "--all")
+        return self._show_outcome(comparison)
 
     def stay(self) -> None:
         """Leave the servers up until Ctrl-C, and say how to look around."""
@@ -117,7 +126,7 @@ class Production:
         if self._killer is not None:
             self._killer.stop()
 
-    def _show_outcome(self) -> bool:
+    def _show_outcome(self, comparison: str) -> bool:
         acceptances = self._light.acceptances()
         rows = verdict.outcomes(acceptances)
         _say()
@@ -127,7 +136,9 @@ class Production:
             f"Light holds an acceptance of an account that is not ours: {one}."
             for one in verdict.strangers_among(acceptances)
         ]
+        problems += [f"Light and our records differ: {one}." for one in verdict.differences()]
         _say()
+        _say(f"Every account compared with Light: {comparison.strip()}")
         if self._killer is not None:
             _say(f"Parts were killed {self._killer.count} times and started again.")
             if self._killer.problem is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from config.demo.cast import ANA, CAST, MARCUS, PRIYA, WALTER, Character, Ending
 from core.dates import chicago_day
-from enrollments.models import Enrollment, LightWrite, PlanOffer
+from enrollments.models import Enrollment, LightWrite, PlanOffer, ReconciliationRun
 from enrollments.states import EnrollmentStatus, HoldCode, WriteKind, WriteStatus
 from installations.models import GoLiveReport
 from poa_documents.models import Envelope
@@ -51,6 +51,12 @@ def strangers_among(acceptances: Sequence[dict[str, Any]]) -> list[str]:
     return [
         str(each["account_uuid"]) for each in acceptances if each["account_uuid"] not in {str(uuid) for uuid in ours}
     ]
+
+
+def differences() -> list[str]:
+    """List what the last comparison of every account with Light found."""
+    run = ReconciliationRun.objects.latest("started_at")
+    return [f"{found.get_kind_display()}, account {found.light_account_uuid}" for found in run.differences.all()]
 
 
 def _outcome(character: Character, acceptances: Sequence[dict[str, Any]]) -> Outcome:

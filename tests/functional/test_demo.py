@@ -59,6 +59,7 @@ def test_every_story_ends_as_it_must(run_demo: Demo, dialect: str) -> None:
 
     assert told.returncode == 0, told.stdout[-4000:]
     assert "Each of the 8 stories ended as it must" in told.stdout
+    assert "8 accounts read, 8 match what we know." in told.stdout
 
 
 def test_killing_the_one_process_again_and_again_changes_no_outcome(run_demo: Demo) -> None:
