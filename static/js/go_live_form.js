@@ -193,27 +193,30 @@
     showErrors(form, mine.errors);
   }
 
-  document.querySelectorAll("form[data-go-live]").forEach((form) => {
-    if ("fresh" in form.dataset && window.crypto.randomUUID) {
-      form.elements.submission_id.value = window.crypto.randomUUID(); // this page may be a copy kept for no signal
+  // The page waits for this script before it shows its form, so no form is here yet.
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if ("signOut" in form.dataset) navigator.serviceWorker?.controller?.postMessage("signed-out");
+    if (!("goLive" in form.dataset)) return;
+    event.preventDefault();
+    const button = form.querySelector("button[type=submit]");
+    button.disabled = true;
+    try {
+      await submit(form);
+    } catch (problem) {
+      form.submit(); // the phone cannot keep it: send it as any form is sent
+    } finally {
+      button.disabled = false;
     }
-    refill(form);
-    form.addEventListener("submit", async (event) => {
-      event.preventDefault();
-      const button = form.querySelector("button[type=submit]");
-      button.disabled = true;
-      try {
-        await submit(form);
-      } catch (problem) {
-        form.submit(); // the phone cannot keep it: send it as any form is sent
-      } finally {
-        button.disabled = false;
-      }
-    });
   });
 
-  document.querySelectorAll("form[data-sign-out]").forEach((form) => {
-    form.addEventListener("submit", () => navigator.serviceWorker?.controller?.postMessage("signed-out"));
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("form[data-go-live]").forEach((form) => {
+      if ("fresh" in form.dataset && window.crypto.randomUUID) {
+        form.elements.submission_id.value = window.crypto.randomUUID(); // this page may be a copy kept for no signal
+      }
+      refill(form);
+    });
   });
 
   async function start() {

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from core.admin_site import RecordAdmin, page_of, press_url
@@ -27,7 +27,7 @@ from tests.factories.installations import (
 )
 from tests.factories.poa_documents import STAFF, sent_poa, signed_poa
 from tests.functional.accessibility import complaints_about
-from tests.functional.doors import BUTTON, go_through_the_door, read_sample
+from tests.functional.pages import STEPS_WITH_TEXT, agree, follow, go_through_the_door, send, start_signing
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
@@ -70,43 +70,40 @@ def test_the_customers_way_from_the_link_to_the_copy_and_to_revoking(
 
     page.goto(start)
     look("01-door")
-    page.click(BUTTON)
+    send(page)
     look("02-code")
     page.fill("#code", "12")
-    page.click(BUTTON)
+    send(page)
     look("03-code-wrong")
     page.goto(start)
     go_through_the_door(page)
     look("04-home-invited")
-    page.click("main a.button")
-    for place, name in enumerate(("broker", "electronic", "summary", "confirm", "document"), start=1):
+    start_signing(page)
+    for place, name in enumerate(STEPS_WITH_TEXT, start=1):
         look(f"1{place}-{name}")
         if name in {"broker", "electronic", "confirm"}:
-            page.click(BUTTON)
+            send(page)
             look(f"1{place}-{name}-errors")
-        read_sample(page)
-        for box in page.locator("input[type=checkbox]").all():
-            box.check()
-        page.click(BUTTON)
+        agree(page)
     look("21-signature-typed")
-    page.click(BUTTON)
+    send(page)
     look("21-signature-errors")
     page.check("#kind-drawn")
     look("22-signature-drawn")
     page.check("#kind-typed")
     page.fill("#typed-name", "Carmen Reyes")
-    page.click(BUTTON)
+    send(page)
     look("23-review")
     page.goto(f"{start}step/broker/")
     look("24-broker-agreed")
     page.goto(f"{start}decline/")
     look("25-decline")
     page.goto(f"{start}step/review/")
-    page.click(BUTTON)
+    send(page)
     look("31-home-signed")
-    page.click("form[action$='/paper/'] button")
+    follow(page.locator("form[action$='/paper/'] button"))
     look("32-home-paper")
-    page.click("form[action$='/revoke/'] button")
+    follow(page.locator("form[action$='/revoke/'] button"))
     look("33-home-revoked")
 
     assert "\n".join(complaints) == ""
@@ -133,7 +130,7 @@ def test_the_page_for_a_browser_without_cookies(live_server: LiveServer, page: P
     page.goto(f"{live_server.url}/portal/{token_in_last_mail()}/")
     page.context.clear_cookies()
 
-    page.click(BUTTON)
+    send(page)
 
     assert page.locator("h1").inner_text() == "Please allow cookies"
     assert complaints_about(page, "portal-cookies") == []
@@ -149,7 +146,7 @@ def test_the_technicians_pages(live_server: LiveServer, page: Page, now: datetim
     complaints = complaints_about(page, "field-sign-in")
     page.get_by_label("Username").fill("nobody")
     page.get_by_label("Password").fill("wrong")
-    page.get_by_role("button", name="Sign in").click()
+    follow(page.get_by_role("button", name="Sign in"))
     complaints += complaints_about(page, "field-sign-in-refused")
 
     signed_in(page, live_server, tess).goto(f"{live_server.url}/field/")
@@ -158,7 +155,7 @@ def test_the_technicians_pages(live_server: LiveServer, page: Page, now: datetim
     complaints += complaints_about(page, "field-job")
     page.get_by_label("Date on the utility's permission").fill("2031-01-01")
     page.locator("main form button[type=submit]").first.click()
-    page.wait_for_load_state("networkidle")
+    expect(page.get_by_role("alert")).to_be_visible()
     complaints += complaints_about(page, "field-job-refused")
     report = go_live_report(job, at=now)
     page.goto(f"{live_server.url}/field/reports/{report.submission_id}/")

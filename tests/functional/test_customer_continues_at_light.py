@@ -15,7 +15,7 @@ from installations.models import Language
 from simulator.server import start_simulator
 from tests.contract.dialects import REFERENCE
 from tests.functional.accessibility import complaints_about
-from tests.functional.doors import go_through_the_door
+from tests.functional.pages import follow, go_through_the_door
 from tests.integration.enrollments.road import MORNING, POLICY, Road
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
 
@@ -60,14 +60,14 @@ def test_the_page_leads_to_light_and_then_shows_the_plan(
 
     when_the_page_is_opened(phone, live_server)
     then_nothing_is_cut_off(phone)
-    phone.get_by_role("button", name="Continue at Light").click()
-    phone.wait_for_url(f"{road.simulator.url}/**")
+    follow(phone.get_by_role("button", name="Continue at Light"))
+    assert phone.url.startswith(road.simulator.url)
     assert phone.get_by_text("Stand-in for Light.").is_visible()
 
     road.finish_at_light(case)
     road.report_pto(case)
     when_the_page_is_opened(phone, live_server)
-    phone.get_by_role("button", name="I am done there").click()
+    follow(phone.get_by_role("button", name="I am done there"))
     assert phone.get_by_text("We are asking Light right now").is_visible()
 
     road.live(case, timedelta(hours=2))
@@ -109,7 +109,7 @@ def test_an_announced_plan_can_be_held_and_let_go_on_and_is_accepted_after_the_n
         complaints.extend(complaints_about(page, f"home-{language}-{name}"))
 
     def press(address: str) -> None:
-        page.click(f"form[action$='/{address}/'] button")
+        follow(page.locator(f"form[action$='/{address}/'] button"))
 
     page.goto(f"{live_server.url}/portal/{link}/")
     go_through_the_door(page)

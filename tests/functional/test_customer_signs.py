@@ -13,7 +13,16 @@ from poa_documents.states import PoaStatus
 from tests.factories.installations import customer as registered_customer
 from tests.factories.installations import installation
 from tests.factories.poa_documents import sent_poa
-from tests.functional.doors import go_through_the_door, read_sample
+from tests.functional.pages import (
+    BUTTON,
+    STEPS_WITH_TEXT,
+    agree,
+    follow,
+    go_through_the_door,
+    press_enter,
+    send,
+    start_signing,
+)
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -51,13 +60,10 @@ def when_she_opens_her_page(page: Page, address: str) -> None:
 
 def when_she_agrees_to_everything(page: Page, address: str) -> None:
     when_she_opens_her_page(page, address)
-    page.click("main a.button")
-    for _ in ("broker", "electronic", "summary", "confirm", "document"):
+    start_signing(page)
+    for _ in STEPS_WITH_TEXT:
         then_nothing_sticks_out(page)
-        read_sample(page)
-        for box in page.locator("input[type=checkbox]").all():
-            box.check()
-        page.click("main form .actions button")
+        agree(page)
 
 
 def when_she_draws(page: Page) -> None:
@@ -72,7 +78,6 @@ def when_she_draws(page: Page) -> None:
 
 
 def then_nothing_sticks_out(page: Page) -> None:
-    page.wait_for_load_state()  # a page that is just being opened has no width yet
     overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert overflow <= 0, f"{page.url} is {overflow} px too wide"
 
@@ -92,9 +97,9 @@ def test_she_draws_her_signature_on_a_phone(live_server: LiveServer, phone: Page
     when_she_agrees_to_everything(phone, address)
     when_she_draws(phone)
     then_every_control_is_a_thumb_wide(phone)
-    phone.click("main form .actions button")
+    send(phone)
     then_nothing_sticks_out(phone)
-    phone.click("text=Sign the power of attorney now")
+    follow(phone.locator("text=Sign the power of attorney now"))
 
     assert phone.locator("text=Signed. Thank you!").is_visible()
     poa.refresh_from_db()
@@ -111,15 +116,12 @@ def test_she_types_her_name_in_spanish_with_scripts_switched_off(
     page = chromium_without_script
 
     when_she_opens_her_page(page, address)
-    page.click("main a.button")
-    for _ in ("broker", "electronic", "summary", "confirm", "document"):
-        read_sample(page)
-        for box in page.locator("input[type=checkbox]").all():
-            box.check()
-        page.click("main form .actions button")
+    start_signing(page)
+    for _ in STEPS_WITH_TEXT:
+        agree(page)
     page.fill("#typed-name", "Carmen Reyes")
-    page.click("main form .actions button")
-    page.click("text=Firmar el poder ahora")
+    send(page)
+    follow(page.locator("text=Firmar el poder ahora"))
 
     assert page.locator("text=¡Gracias!").is_visible()
     poa.refresh_from_db()
@@ -130,9 +132,9 @@ def test_she_goes_back_to_her_drawing_and_finds_it_there(live_server: LiveServer
     _, address = given_an_invited_customer(live_server, now)
     when_she_agrees_to_everything(desk, address)
     when_she_draws(desk)
-    desk.click("main form .actions button")
+    send(desk)
 
-    desk.click("text=Change my signature")
+    follow(desk.locator("text=Change my signature"))
 
     assert desk.locator("#kind-drawn").is_checked()
     desk.wait_for_function(
@@ -145,14 +147,13 @@ def test_she_revokes_with_the_keyboard_alone(live_server: LiveServer, desk: Page
     poa, address = given_an_invited_customer(live_server, now)
     when_she_agrees_to_everything(desk, address)
     desk.fill("#typed-name", "Carmen Reyes")
-    desk.keyboard.press("Enter")
-    desk.focus("main form .actions button")
-    desk.keyboard.press("Enter")
-    desk.wait_for_selector("text=Revoke my power of attorney now")
+    press_enter(desk)
+    desk.focus(BUTTON)
+    press_enter(desk)
 
     desk.focus("text=Revoke my power of attorney now")
-    desk.keyboard.press("Enter")
+    press_enter(desk)
 
-    desk.wait_for_selector("text=You revoked your power of attorney")
+    assert desk.locator("text=You revoked your power of attorney").is_visible()
     poa.refresh_from_db()
     assert poa.status == PoaStatus.REVOKED

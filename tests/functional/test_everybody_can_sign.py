@@ -11,13 +11,21 @@ from pytest_django.live_server_helper import LiveServer
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from tests.factories.poa_documents import sent_poa
-from tests.functional.doors import BUTTON, go_through_the_door, read_sample
+from tests.functional.pages import (
+    BUTTON,
+    STEPS_WITH_TEXT,
+    agree,
+    follow,
+    go_through_the_door,
+    press_enter,
+    send,
+    start_signing,
+)
 from tests.integration.poa_documents.portal_visits import code_in_last_mail, token_in_last_mail, word_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 
 LIGHTEST_BYTES = 60_000
-STEPS_WITH_TEXT = ("broker", "electronic", "summary", "confirm", "document")
 MOST_TABS = 60
 
 
@@ -47,20 +55,15 @@ def when_she_tabs_to(page: Page, selector: str) -> None:
     raise AssertionError(f"Tab never reaches {selector} on {page.url}")
 
 
-def when_she_presses_enter(page: Page) -> None:
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
-
-
 def test_she_signs_with_the_keyboard_alone(desk: Page, address: str, poa: PoaDocument) -> None:
     desk.goto(address)
     when_she_tabs_to(desk, BUTTON)
-    when_she_presses_enter(desk)
+    press_enter(desk)
     when_she_tabs_to(desk, "#code")
     desk.keyboard.type(code_in_last_mail())
-    when_she_presses_enter(desk)
+    press_enter(desk)
     when_she_tabs_to(desk, "main a.button")
-    when_she_presses_enter(desk)
+    press_enter(desk)
     for _ in STEPS_WITH_TEXT:
         if desk.locator("#sample-word").count():
             when_she_tabs_to(desk, "a[href$='/sample.pdf']")
@@ -72,12 +75,12 @@ def test_she_signs_with_the_keyboard_alone(desk: Page, address: str, poa: PoaDoc
             desk.keyboard.press("Space")
             assert box.is_checked()
         when_she_tabs_to(desk, BUTTON)
-        when_she_presses_enter(desk)
+        press_enter(desk)
     when_she_tabs_to(desk, "#typed-name")
     desk.keyboard.type("Carmen Reyes")
-    when_she_presses_enter(desk)
+    press_enter(desk)
     when_she_tabs_to(desk, BUTTON)
-    when_she_presses_enter(desk)
+    press_enter(desk)
 
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SIGNED
@@ -86,9 +89,9 @@ def test_she_signs_with_the_keyboard_alone(desk: Page, address: str, poa: PoaDoc
 def test_after_a_mistake_the_first_thing_read_out_is_what_to_mend(desk: Page, address: str) -> None:
     desk.goto(address)
     go_through_the_door(desk)
-    desk.click("main a.button")
+    start_signing(desk)
 
-    desk.click(BUTTON)
+    send(desk)
 
     assert desk.title().startswith("Please check: ")
     assert desk.get_by_role("alert").get_by_role("link").count() == 1
@@ -123,6 +126,10 @@ def test_a_newcomer_signs_on_a_small_phone_in_under_three_minutes(phone: Page, a
         phone.click(selector)
         effort.taps += 1
 
+    def go_on(selector: str) -> None:
+        follow(phone.locator(selector))
+        effort.taps += 1
+
     def type_in(selector: str, text: str) -> None:
         tap(selector)
         phone.keyboard.type(text)
@@ -130,11 +137,11 @@ def test_a_newcomer_signs_on_a_small_phone_in_under_three_minutes(phone: Page, a
 
     phone.on("framenavigated", lambda _frame: setattr(effort, "pages", effort.pages + 1))
     phone.goto(address)
-    tap(BUTTON)
+    go_on(BUTTON)
     effort.waits_seconds += 25  # to the mail program, and back with the code
     type_in("#code", code_in_last_mail())
-    tap(BUTTON)
-    tap("main a.button")
+    go_on(BUTTON)
+    go_on("main a.button")
     for _ in STEPS_WITH_TEXT:
         link = phone.locator("a[href$='/sample.pdf']")
         if link.count():
@@ -143,10 +150,10 @@ def test_a_newcomer_signs_on_a_small_phone_in_under_three_minutes(phone: Page, a
             type_in("#sample-word", word_in(phone.context.request.get(link.evaluate("link => link.href")).body()))
         for box in phone.locator("input[type=checkbox]").all():
             tap(f"#{box.get_attribute('id')}")
-        tap(BUTTON)
+        go_on(BUTTON)
     type_in("#typed-name", "Carmen Reyes")
-    tap(BUTTON)
-    tap(BUTTON)
+    go_on(BUTTON)
+    go_on(BUTTON)
 
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SIGNED
@@ -178,13 +185,10 @@ def test_every_page_is_light_even_unpacked_and_asks_nobody_else(
     weigh("door")
     go_through_the_door(phone)
     weigh("home")
-    phone.click("main a.button")
+    start_signing(phone)
     for name in STEPS_WITH_TEXT:
         weigh(name)
-        read_sample(phone)
-        for box in phone.locator("input[type=checkbox]").all():
-            box.check()
-        phone.click(BUTTON)
+        agree(phone)
     weigh("signature")
 
     assert {name: weight for name, weight in weights.items() if weight > LIGHTEST_BYTES} == {}

@@ -9,6 +9,7 @@ from core import clock
 from enrollments.models import Enrollment
 from tests.factories.cases import held_case
 from tests.factories.installations import customer
+from tests.functional.pages import follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PASSWORD = "a long enough password"
@@ -32,7 +33,7 @@ def when_she_signs_in(page: Page, server: LiveServer, olivia: User) -> None:
     page.goto(f"{server.url}/admin/login/")
     page.get_by_label("Username").fill(olivia.username)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    follow(page.get_by_role("button", name="Sign in"))
 
 
 def then_she_sees_it_blocked(page: Page) -> None:
@@ -43,18 +44,18 @@ def then_she_sees_it_blocked(page: Page) -> None:
 
 
 def when_she_opens_it(page: Page) -> None:
-    page.get_by_role("link", name="Priya <b>Natarajan</b>").click()
+    follow(page.get_by_role("link", name="Priya <b>Natarajan</b>"))
     expect(page.get_by_role("heading", name="Next: Stop for a person: Light offers no plan")).to_be_visible()
 
 
 def when_she_presses_release(page: Page) -> None:
-    page.get_by_role("link", name="Release the hold").click()
+    follow(page.get_by_role("link", name="Release the hold"))
     expect(page.get_by_role("heading", name="Release the hold")).to_be_visible()
 
 
 def when_she_confirms(page: Page, *, reason: str) -> None:
     page.get_by_label("What was done about it").fill(reason)
-    page.get_by_role("button", name="Release the hold").click()
+    follow(page.get_by_role("button", name="Release the hold"))
 
 
 def then_nothing_is_wider_than_the_screen(page: Page) -> None:
@@ -77,7 +78,7 @@ def test_staff_release_a_hold_with_a_reason(
 
     expect(desk.get_by_text("The hold is released")).to_be_visible()
     expect(desk.get_by_role("list").filter(has_text=REASON).first).to_be_visible()
-    desk.get_by_role("link", name="Work queue").first.click()
+    follow(desk.get_by_role("link", name="Work queue").first)
     expect(desk.get_by_text("Nothing is blocked here.")).to_be_visible()
     assert blocked.holds.get().release_reason == REASON
     assert problems == []

@@ -9,6 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.factories.phones import Phone
 from tests.functional.accessibility import complaints_about
+from tests.functional.pages import follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PASSWORD = "a long enough password"
@@ -25,7 +26,7 @@ def when_she_gives_her_password(page: Page, server: LiveServer, olivia: User) ->
     page.goto(f"{server.url}/admin/")
     page.get_by_label("Username").fill(olivia.username)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    follow(page.get_by_role("button", name="Sign in"))
 
 
 def when_she_sets_up_her_phone(page: Page) -> Phone:
@@ -35,11 +36,11 @@ def when_she_sets_up_her_phone(page: Page) -> Phone:
     then_the_page_is_sound(page)
     phone = Phone(page.content())
     page.get_by_label("Code").fill("000000")
-    page.get_by_role("button", name="Finish").click()
+    follow(page.get_by_role("button", name="Finish"))
     expect(page.get_by_role("alert")).to_contain_text("This code is not right")
     then_the_page_is_sound(page)
     page.get_by_label("Code").fill(phone.code())
-    page.get_by_role("button", name="Finish").click()
+    follow(page.get_by_role("button", name="Finish"))
     return phone
 
 
@@ -47,14 +48,14 @@ def when_she_keeps_her_codes(page: Page) -> None:
     expect(page.get_by_role("heading", name="Keep your recovery codes")).to_be_visible()
     expect(page.locator(".codes li")).to_have_count(10)
     then_the_page_is_sound(page)
-    page.get_by_role("button", name="I have kept them").click()
+    follow(page.get_by_role("button", name="I have kept them"))
 
 
 def when_she_enters_a_code(page: Page, phone: Phone) -> None:
     expect(page.get_by_role("heading", name="Enter your code")).to_be_visible()
     then_the_page_is_sound(page)
     page.get_by_label("Code").fill(phone.code())
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
 
 
 def then_she_sees_the_work_queue(page: Page) -> None:
@@ -66,7 +67,7 @@ def when_she_looks_at_what_she_may_change(page: Page, server: LiveServer) -> Non
     expect(page.get_by_text("recovery codes").first).to_be_visible()
     then_the_page_is_sound(page)
     page.get_by_label("Code").first.fill("000000")
-    page.get_by_role("button", name="Make new recovery codes").click()
+    follow(page.get_by_role("button", name="Make new recovery codes"))
     expect(page.get_by_role("alert")).to_contain_text("This code is not right")
     then_the_page_is_sound(page)
 

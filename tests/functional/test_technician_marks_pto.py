@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from core import clock
 from core.dates import chicago_day
 from installations.models import GoLiveReport, Installation, KeptProof
 from tests.factories.installations import SUBMITTED, installation_at, technician
+from tests.functional.pages import follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PASSWORD = "a long enough password"
@@ -43,12 +44,12 @@ def when_he_signs_in(phone: Page, server: LiveServer, tess: User) -> None:
     phone.goto(f"{server.url}/field/")
     phone.get_by_label("Username").fill(tess.username)
     phone.get_by_label("Password").fill(PASSWORD)
-    phone.get_by_role("button", name="Sign in").click()
+    follow(phone.get_by_role("button", name="Sign in"))
     expect(phone.get_by_role("heading", name="My jobs")).to_be_visible()
 
 
 def when_he_opens(phone: Page, job: Installation) -> None:
-    phone.get_by_role("link", name=re.compile(job.site.address_1)).click()
+    follow(phone.get_by_role("link", name=re.compile(job.site.address_1)))
     expect(phone.get_by_role("heading", name="Mark permission to operate (PTO)")).to_be_visible()
 
 
@@ -112,7 +113,7 @@ def test_report_without_a_signal_is_kept_and_sent_by_itself(
 
     phone_context.set_offline(False)
     expect(phone.get_by_text("Sent: the report")).to_be_visible()
-    phone.get_by_role("link", name="See what became of it").click()
+    follow(phone.get_by_role("link", name="See what became of it"))
 
     then_it_counts(phone, job)
 
@@ -135,6 +136,25 @@ def test_pages_open_without_a_signal_and_take_a_report(
     expect(phone.get_by_text("Sent: the report")).to_be_visible()
 
     assert GoLiveReport.objects.get().proofs.count() == 1
+
+
+def test_form_is_not_shown_before_the_script_that_keeps_what_is_sent_without_a_signal(
+    phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation
+) -> None:
+    on_its_way: list[Route] = []
+    when_he_signs_in(phone, live_server, tess)
+    phone.route("**/go_live_form*.js", lambda route: on_its_way.append(route))
+
+    phone.goto(f"{live_server.url}/field/jobs/{job.pk}/", wait_until="commit")
+    expect(phone.get_by_role("heading", name="Mark permission to operate (PTO)")).to_be_visible()
+    assert on_its_way
+    assert phone.get_by_role("button", name="Mark permission to operate (PTO)").count() == 0
+
+    on_its_way.pop().continue_()
+    when_he_fills_in(phone, days_ago=1)
+    phone_context.set_offline(True)
+    when_he_sends(phone)
+    expect(phone.get_by_text("Kept on this phone")).to_be_visible()
 
 
 def test_form_works_without_its_script(

@@ -94,17 +94,14 @@ def _take_office(browser: Browser, start: str, scene: "Scene") -> None:
 
 def _take_signing(browser: Browser, start: str, scene: "Scene") -> None:
     """Walk the customer's steps as far as the signature, and draw one."""
-    from tests.functional.doors import go_through_the_door, read_sample
+    from tests.functional.pages import STEPS_WITH_TEXT, agree, go_through_the_door, start_signing
 
     page = _page(browser, PHONE)
     page.goto(f"{start}/portal/{scene.signing_token}/")
     go_through_the_door(page)
-    page.click("main a.button")
-    for _ in ("broker", "electronic", "summary", "confirm", "document"):
-        read_sample(page)
-        for box in page.locator("input[type=checkbox]").all():
-            box.check()
-        page.click("main form .actions button")
+    start_signing(page)
+    for _ in STEPS_WITH_TEXT:
+        agree(page)
     page.check("#kind-drawn")
     _draw(page)
     page.evaluate("document.activeElement.blur()")
@@ -149,12 +146,12 @@ def _page(browser: Browser, size: ViewportSize) -> Page:
 
 
 def _sign_in(page: Page, username: str) -> None:
+    from tests.functional.pages import press_enter
     from tests.pictures.scene import PASSWORD
 
     page.get_by_label("Username").fill(username)
     page.get_by_label("Password").fill(PASSWORD)
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
+    press_enter(page)
 
 
 def _take(page: Page, name: str, *, is_full_page: bool = False) -> None:
