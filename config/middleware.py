@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from ipaddress import ip_address
 
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, UnreadablePostError
 from django.utils.cache import add_never_cache_headers
 
 from config import second_step
-from core import second_factor, sessions
+from core import request_bodies, second_factor, sessions
 from core.second_factor import Door
 from enrollments.webhooks.views import receive
 
@@ -112,6 +113,40 @@ class SecondStep:
 def _door_of(request: HttpRequest) -> Door | None:
     """Go by what the addresses are compared with: what stands before it may have been written by whoever asks."""
     return next((door for prefix, door in DOORS.items() if request.path_info.startswith(prefix)), None)
+
+
+class WholeBodies:
+    """
+    Take nothing of a request whose connection broke on its way, as a phone's does: what came in part was not said.
+
+    Forms are read here, before the check against forged ones reads them: it would pass over a broken connection.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request_bodies.insist_on_all_of_it(request)
+        return self._get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., HttpResponse], *_arguments: object
+    ) -> HttpResponse | None:
+        if request.method != "POST" or getattr(view, "csrf_exempt", False):
+            return None
+        try:
+            request.POST  # noqa: B018 - reading it is the point
+        except UnreadablePostError:
+            return self._refusal()
+        return None
+
+    def process_exception(self, _request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return self._refusal() if isinstance(exception, UnreadablePostError) else None
+
+    @staticmethod
+    def _refusal() -> HttpResponse:
+        text = "Only a part of this arrived, and nothing was taken. Please send it again.\n"
+        return HttpResponse(text, content_type="text/plain", status=HTTPStatus.BAD_REQUEST)
 
 
 class WebhooksFirst:

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.middleware.SafeAnswers",
     "django.middleware.security.SecurityMiddleware",
+    "config.middleware.WholeBodies",
     "config.middleware.WebhooksFirst",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -9,12 +9,13 @@ from datetime import datetime
 from http import HTTPStatus
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from core import clock, rate_limits
 from core.rate_limits import TooOften
+from core.request_bodies import announced_length
 from enrollments.actions.receiving import count_refusal, store_delivery
 from enrollments.light.signatures import SignatureRefused, SignedText, WebhookScheme, verify
 from enrollments.models import WebhookSender
@@ -63,10 +64,12 @@ def _refuse(
         return _say(
             f"Webhooks are switched off here: {sender.value}_WEBHOOK_SECRET is empty.", HTTPStatus.SERVICE_UNAVAILABLE
         )
-    if _announced_length(request) > LONGEST_BODY:
+    if announced_length(request) > LONGEST_BODY:
         return _say(f"The body is larger than {LONGEST_BODY} bytes.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     try:
         verify(scheme=scheme, secrets=secrets, headers=request.headers, body=request.body, now=at)
+    except UnreadablePostError:
+        return _say("Only a part of the body arrived. Send it again.", HTTPStatus.BAD_REQUEST)
     except SignatureRefused as refused:
         try:
             rate_limits.count(rate_limits.REFUSED_WEBHOOK, sender.value, request.META.get("REMOTE_ADDR", ""))
@@ -82,13 +85,6 @@ def _say_wait(often: TooOften) -> HttpResponse:
     response = _say("Too many webhooks with a wrong signature. Sign them, or wait.", HTTPStatus.TOO_MANY_REQUESTS)
     response.headers["Retry-After"] = str(often.seconds)
     return response
-
-
-def _announced_length(request: HttpRequest) -> int:
-    try:
-        return int(request.META.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        return 0
 
 
 def _say(text: str, status: HTTPStatus) -> HttpResponse:
