@@ -22,6 +22,7 @@ from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from simulator.dialect import REFERENCE
 from simulator.webhooks import signed_headers
+from tests.breaking_line import BreakingLine
 from tests.factories import installations as made
 from tests.services.house import House
 from tests.services.visitors import character_of
@@ -107,6 +108,20 @@ def test_Q10_redis_down_while_a_customer_signs_and_a_technician_marks_pto(
     enrollment.refresh_from_db()
     house.light.complete(str(enrollment.light_account_uuid), esi_id=enrollment.site.esi_id)
     house.until_finalized(enrollment)
+
+
+def test_U11_a_report_cut_off_on_the_wire_is_not_taken_and_sent_again_it_counts_with_its_photo(house: House) -> None:
+    job = house.invite()[0].installations.get()
+    job.technician = the_technician()
+    job.save(update_fields=["technician"])
+    technician, line = Technician(site_url=house.site_url), BreakingLine(lambda body: body.index(b'name="proof"'))
+    technician.sign_in()
+    technician._browser._session.mount(house.site_url, line)
+
+    technician.report(job.pk, granted=chicago_day(now()), on_site=False, reference="DG-2026-0042")
+
+    assert line.answers == [400]
+    assert GoLiveReport.objects.get(installation=job).proofs.count() == 1
 
 
 def test_W12_a_thousand_webhooks_at_once_are_all_stored_and_the_engine_goes_on(house: House) -> None:

@@ -1,0 +1,40 @@
+"""A line that breaks in the middle of what is sent, as a phone's does."""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+
+class BreakingLine(HTTPAdapter):
+    """
+    Hang up in the first request that has a body; carry everything else as it is.
+
+    :param upto: gives how many bytes of that body go out
+    """
+
+    def __init__(self, upto: Callable[[bytes], int]) -> None:
+        super().__init__()
+        self._upto = upto
+        self.answers: list[int | None] = []
+        """The status that the server gave to what came in part, which the sender never saw; None for no answer."""
+
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        if not request.body or self.answers:
+            return super().send(request, *arguments, **options)
+        body = request.body if isinstance(request.body, bytes) else str(request.body).encode()
+        self.answers.append(_sent_in_part(request, body[: self._upto(body)]))
+        raise requests.ConnectionError("The line broke.")
+
+
+def _sent_in_part(request: requests.PreparedRequest, part: bytes) -> int | None:
+    address = urlsplit(str(request.url))
+    head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": address.netloc, **request.headers}.items())
+    with socket.create_connection((address.hostname or "", address.port or 80), timeout=10) as connection:
+        connection.sendall(f"{request.method} {request.path_url} HTTP/1.1\r\n{head}\r\n".encode() + part)
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.makefile("rb").readline().split()
+    return int(answer[1]) if answer else None
