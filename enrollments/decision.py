@@ -229,8 +229,9 @@ def _toward_plan(facts: Facts, now: datetime, policy: Policy) -> Step:
         return Hold(
             HoldCode.CUSTOMER_ENROLLED_HIMSELF,
             HoldOwner.OFFICE,
-            because="Light shows an accepted plan that is not ours; the customer may have chosen one without us. "
-            "Nothing is accepted over it. Ask the customer, then close the case.",
+            because="Light shows an accepted plan of which we have no record. The customer may have chosen it without "
+            "us; after a restore it may be one that we accepted and forgot. Nothing is accepted over it. Look at Light "
+            "who accepted it, ask the customer, then close the case.",
         )
     if facts.is_cancel_reported and HoldCode.CANCEL_REPORTED not in facts.settled_codes:
         return cancel_reported()

@@ -8,16 +8,22 @@ from django.db import transaction
 
 from core.actors import Actor
 from core.transactions import repeatable, repeatable_alone
-from enrollments.actions import confirming
+from enrollments.actions import confirming, reconciling
 from enrollments.actions.moving import lock, note
-from enrollments.actions.reconciling import keep_reading
-from enrollments.actions.stopping import ReasonMissing, place_hold, release_hold
+from enrollments.actions.stopping import ReasonMissing, end_holds, make_due, place_hold, release_hold
 from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
 from enrollments.light.client import LightClient
 from enrollments.light.errors import Refused
 from enrollments.light.payloads import Account, HostedLink, NewAccount
 from enrollments.models import Enrollment, LightWrite
-from enrollments.states import HoldCode, HoldOwner, WriteKind, WriteStatus
+from enrollments.states import (
+    UNSETTLED_WRITE_STATUSES,
+    EnrollmentStatus,
+    HoldCode,
+    HoldOwner,
+    WriteKind,
+    WriteStatus,
+)
 from enrollments.steps import Hold, OpenAccount, RecordClientAgent
 from installations.models import Customer
 from poa_documents.guards import check_authority
@@ -33,7 +39,15 @@ class NoAccountYet(Exception):
 
 
 def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
-    """Create the customer's account at Light with what is known of him."""
+    """
+    Create the customer's account at Light with what is known of him.
+
+    One that Light has already under his address, and that no case knows, may be his: of a case that a restore lost,
+    say. A person is asked once whose it is before another is made.
+    """
+    strangers = reconciling.find_accounts_without_case(enrollment_id, tools)
+    if strangers and ask_whose_accounts(enrollment_id, [account.uuid for account in strangers], at=tools.clock.now()):
+        return
 
     @repeatable_alone
     def record() -> tuple[LightWrite, NewAccount]:
@@ -60,7 +74,7 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
             place_hold(write.enrollment, hold, at=tools.clock.now())
         else:
             write.enrollment.light_account_uuid = UUID(account.uuid)
-            keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
+            reconciling.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
             write.enrollment.save()
         close_done(write, answer=account.raw, outcome=f"Account {account.uuid}.", at=tools.clock.now())
 
@@ -94,7 +108,7 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
     def keep() -> None:
         write.enrollment = lock(enrollment_id)
         if account is not None:
-            keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
+            reconciling.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
             write.enrollment.save()
         confirming.attest(write.enrollment, poa, at=tools.clock.now())
         close_done(write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=tools.clock.now())
@@ -115,6 +129,31 @@ def _account_that_does_not_deny(account_uuid: str, light: LightClient) -> Accoun
             "from recording one."
         )
     return account
+
+
+@repeatable
+def ask_whose_accounts(enrollment_id: int, account_uuids: list[str], *, at: datetime) -> bool:
+    """
+    Hold a case that accounts may belong to, unless it is past accepting or a person was asked about all of them.
+
+    A case without an account is held for this before anything else: what held it before may end by itself, and then a
+    second account would be made. Tells whether it is held for this now.
+    """
+    enrollment = lock(enrollment_id)
+    is_unsettled = enrollment.writes.filter(status__in=UNSETTLED_WRITE_STATUSES).exists()
+    asked = enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR)
+    is_news = any(not asked.filter(because__contains=account_uuid).exists() for account_uuid in account_uuids)
+    if enrollment.status != EnrollmentStatus.OPEN or is_unsettled or not is_news:
+        return False
+    because = (
+        f"Light has account {', '.join(account_uuids)}, which may be this customer's and is not linked. Find out whose "
+        "it is, and link it by hand if it belongs to this case; otherwise a second account would be made."
+    )
+    if enrollment.light_account_uuid is None:
+        end_holds(enrollment, because="First it must be found out whose account Light has.", at=at)
+    place_hold(enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OPERATIONS, because=because), at=at)
+    make_due(enrollment_id=enrollment_id, at=at)
+    return True
 
 
 def link_account(
@@ -141,7 +180,7 @@ def link_account(
         if not _is_address_of(enrollment.customer, account.email or ""):
             raise WrongAccount("This account has another e-mail address than the customer.")
         enrollment.light_account_uuid = UUID(account.uuid)
-        keep_reading(enrollment, account, dialect=light.dialect, at=at)
+        reconciling.keep_reading(enrollment, account, dialect=light.dialect, at=at)
         enrollment.save()
         for write in enrollment.writes.filter(kind=WriteKind.CREATE_ACCOUNT, status=WriteStatus.IN_DOUBT):
             close_done(write, answer={}, outcome=f"Linked by hand to account {account.uuid}.", at=at)

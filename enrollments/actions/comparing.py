@@ -9,15 +9,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
 
 from django.db.models import Q
 
 from core.actors import Actor
 from core.transactions import repeatable
-from enrollments.actions.moving import lock
-from enrollments.actions.reconciling import ask_for_reading
-from enrollments.actions.stopping import end_holds, make_due, place_hold
+from enrollments.actions.attesting import ask_whose_accounts
+from enrollments.actions.reconciling import ask_for_reading, without_case
 from enrollments.actions.writing import Tools
 from enrollments.light.errors import LightError, NotReached, UnknownToLight
 from enrollments.light.payloads import Account
@@ -28,10 +26,7 @@ from enrollments.states import (
     UNSETTLED_WRITE_STATUSES,
     DifferenceKind,
     EnrollmentStatus,
-    HoldCode,
-    HoldOwner,
 )
-from enrollments.steps import Hold
 
 ACCOUNTS_IN_A_TURN = 50
 LOOKS_AT_A_MOVING_CASE = 3
@@ -137,7 +132,7 @@ def _keep(run: ReconciliationRun, turn: _Turn, *, is_last: bool, at: datetime) -
         if difference.kind in _TO_BE_READ and difference.enrollment_id:
             ask_for_reading(enrollment_id=difference.enrollment_id, at=at)
     for enrollment_id, account_uuids in turn.accounts_of_cases.items():
-        _hold_for_link(enrollment_id, account_uuids, at=at)
+        ask_whose_accounts(enrollment_id, account_uuids, at=at)
     Difference.objects.bulk_create(turn.found)
 
 
@@ -205,17 +200,12 @@ def _our_side(enrollment_id: int) -> OurSide:
 
 
 def _add_accounts_without_case(turn: _Turn, tools: Tools, pause: Callable[[float], None]) -> None:
-    """
-    List all accounts first and ask which are ours afterwards: one that is being made meanwhile then counts as ours.
-    """
     try:
         listed = tools.light.list_accounts()
     except LightError as problem:
         turn.found.append(_difference(DifferenceKind.NOT_READ, "", None, f"The list of all accounts: {problem}"))
         return
-    ours = set(Enrollment.objects.exclude(light_account_uuid=None).values_list("light_account_uuid", flat=True))
-    strangers = [account for account in listed if UUID(account.uuid) not in ours]
-    for stranger in strangers:
+    for stranger in without_case(listed):
         try:
             account = _read_patiently(stranger.uuid, tools, pause)
         except LightError as problem:
@@ -253,29 +243,6 @@ def _cases_of(account: Account, *, email: str) -> list[int]:
     meters = [place.esi_id for place in account.locations if place.esi_id]
     found = unfinished.filter(Q(light_account_uuid=None) & has_address | Q(site__esi_id__in=meters))
     return sorted(set(found.values_list("pk", flat=True)))
-
-
-def _hold_for_link(enrollment_id: int, account_uuids: list[str], *, at: datetime) -> None:
-    """
-    Hold a case that accounts may belong to, unless it is past accepting or a person was asked about all of them.
-
-    A case without an account is held for this before anything else: what held it before may end by itself, and then a
-    second account would be made.
-    """
-    enrollment = lock(enrollment_id)
-    is_unsettled = enrollment.writes.filter(status__in=UNSETTLED_WRITE_STATUSES).exists()
-    asked = enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR)
-    is_news = any(not asked.filter(because__contains=account_uuid).exists() for account_uuid in account_uuids)
-    if enrollment.status != EnrollmentStatus.OPEN or is_unsettled or not is_news:
-        return
-    because = (
-        f"Light has account {', '.join(account_uuids)}, which may be this customer's and is not linked. Find out whose "
-        "it is, and link it by hand if it belongs to this case; otherwise a second account would be made."
-    )
-    if enrollment.light_account_uuid is None:
-        end_holds(enrollment, because="First it must be found out whose account Light has.", at=at)
-    place_hold(enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OPERATIONS, because=because), at=at)
-    make_due(enrollment_id=enrollment_id, at=at)
 
 
 def _difference(kind: DifferenceKind, account_uuid: str, enrollment_id: int | None, theirs: str) -> Difference:

@@ -4,6 +4,7 @@ Reading the account: the one way in which news from Light becomes ours, and the 
 Webhooks, polling and buttons all end here. Nothing in this module writes to Light.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NoReturn
 from uuid import UUID
@@ -29,13 +30,15 @@ from enrollments.actions.writing import (
     lose_answer,
 )
 from enrollments.light.dialect import Dialect
-from enrollments.light.errors import LightError, NotReached
+from enrollments.light.errors import LightError, NotReached, OutOfTurn
 from enrollments.light.payloads import Account, LightStage, derive_stage
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from enrollments.steps import FOR_OPERATIONS, Hold, SettleDoubt
 from poa_documents.models import MailKind, PoaDocument
 
+PAUSE_WHILE_MADE_SECONDS = 10.0
+"""After so long it is looked again whether another account of the same customer is made."""
 PAUSE_AFTER_REFUSED_READING = timedelta(hours=1)
 """Asking again at once would bring the same answer; releasing the hold ends the pause."""
 
@@ -157,15 +160,8 @@ def settle_doubt(enrollment_id: int, step: SettleDoubt, tools: Tools) -> None:
 
 def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
     """Look for an account of this customer's e-mail that is nobody else's and not older than the write."""
-    enrollment_id = write.enrollment_id
-    try:
-        found = {
-            account.uuid: account for email in _addresses_since(write) for account in tools.light.find_accounts(email)
-        }
-    except LightError as problem:
-        _fail_reading(enrollment_id, problem, clock=tools.clock)
-    ours = set(Enrollment.objects.exclude(light_account_uuid=None).values_list("light_account_uuid", flat=True))
-    candidates = [account for account in found.values() if UUID(account.uuid) not in ours and _is_from(account, write)]
+    found = _listed_accounts(write.enrollment_id, _addresses_since(write), tools)
+    candidates = [account for account in without_case(found) if _is_from(account, write)]
 
     @repeatable
     def settle() -> None:
@@ -192,6 +188,43 @@ def _addresses_since(write: LightWrite) -> set[str]:
     customer = write.enrollment.customer
     changes = customer.contact_changes.filter(changed_at__gte=write.opened_at - confirming.CLOCK_TOLERANCE)
     return {customer.email, *changes.values_list("old_email", flat=True)}
+
+
+def find_accounts_without_case(enrollment_id: int, tools: Tools) -> list[Account]:
+    """
+    Find the accounts at Light under an e-mail address of the customer's, today's or a former one, that no case has.
+
+    :raises ReadingFailed: Light could not be reached, or refuses; or another case of this customer's is just being
+        given an account, so that this one cannot be told from a stranger yet
+    """
+    customer = Enrollment.objects.select_related("customer").get(pk=enrollment_id).customer
+    former = customer.contact_changes.exclude(old_email="").values_list("old_email", flat=True)
+    found = _listed_accounts(enrollment_id, {customer.email, *former}, tools)
+    being_made = LightWrite.objects.filter(
+        kind=WriteKind.CREATE_ACCOUNT,
+        status__in=UNSETTLED_WRITE_STATUSES,
+        enrollment__customer__email__iexact=customer.email,
+    )
+    if found and being_made.exclude(enrollment_id=enrollment_id).exists():
+        problem = OutOfTurn(
+            "Another account of this customer's is just being made.", retry_after_seconds=PAUSE_WHILE_MADE_SECONDS
+        )
+        _fail_reading(enrollment_id, problem, clock=tools.clock)
+    return without_case(found)
+
+
+def without_case(listed: Iterable[Account]) -> list[Account]:
+    """Ask which are ours after the list was read: one that was being made meanwhile then counts as ours."""
+    ours = set(Enrollment.objects.exclude(light_account_uuid=None).values_list("light_account_uuid", flat=True))
+    return [account for account in listed if UUID(account.uuid) not in ours]
+
+
+def _listed_accounts(enrollment_id: int, addresses: set[str], tools: Tools) -> list[Account]:
+    try:
+        found = {account.uuid: account for email in addresses for account in tools.light.find_accounts(email)}
+    except LightError as problem:
+        _fail_reading(enrollment_id, problem, clock=tools.clock)
+    return list(found.values())
 
 
 def _is_from(account: Account, write: LightWrite) -> bool:

@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from core.actors import Actor
 from core.admin_site import page_of
 from enrollments.evidence_pack import verify_pack
-from enrollments.models import EvidencePackRead, RemoteCall, WebhookDelivery
-from enrollments.states import HoldCode
+from enrollments.models import EvidencePackRead, LightWrite, RemoteCall, WebhookDelivery
+from enrollments.states import HoldCode, WriteKind
 from tests.factories.cases import case, case_waiting_for_signature, hold, judged_offer, looked_at
 from tests.factories.installations import AT, go_live_report, installation
 from tests.factories.poa_documents import revoked_poa, signed_poa
@@ -80,6 +80,7 @@ def test_all_journals_meet_in_one_timeline_newest_first(office_client: Client) -
     go_live_report(job, at=AT - timedelta(days=2), by=Actor.technician(0))
     enrollment = case(job=job)
     hold(enrollment, at=AT)
+    LightWrite.objects.create(enrollment=enrollment, kind=WriteKind.CREATE_ACCOUNT, opened_at=AT)
     RemoteCall.objects.create(
         enrollment=enrollment, purpose="read", method="GET", path="/v1/account", seconds=0.2, http_status=200, at=AT
     )

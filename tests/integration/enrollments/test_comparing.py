@@ -171,10 +171,10 @@ def test_B1_accounts_that_may_belong_to_several_cases_of_a_customer_hold_them_al
     other = opening.look_again(site_id=other_job.site_id, at=road.clock.at)
     assert other is not None
     cases = (case, other)
-    accounts = []
     for each in cases:
         road.run(each)
-        accounts.append(str(each.light_account_uuid))
+    accounts = [str(each.light_account_uuid) for each in cases]
+    for each in cases:
         forget_account(each)
 
     run = compared(road)

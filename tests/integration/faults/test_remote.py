@@ -186,7 +186,7 @@ def _calls_after_an_effect(road: Road, operation: str) -> int:
 
 
 @in_one_dialect
-@pytest.mark.parametrize("operation", [*WRITES, "read", "token"])
+@pytest.mark.parametrize("operation", [*WRITES, "list", "read", "token"])
 @pytest.mark.parametrize(
     ("asked", "least"),
     [
