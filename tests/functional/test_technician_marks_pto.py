@@ -2,11 +2,14 @@
 
 import io
 import re
+import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.handlers.wsgi import WSGIHandler
 from PIL import Image
 from playwright.sync_api import BrowserContext, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
@@ -99,7 +102,7 @@ def test_technician_mends_a_wrong_date_and_his_photo_is_still_there(
     then_nothing_is_wider_than_the_phone(phone)
 
 
-def test_report_without_a_signal_is_kept_and_sent_by_itself(
+def test_U12_report_without_a_signal_is_kept_and_sent_by_itself(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation, letter: Path
 ) -> None:
     when_he_signs_in(phone, live_server, tess)
@@ -118,7 +121,7 @@ def test_report_without_a_signal_is_kept_and_sent_by_itself(
     then_it_counts(phone, job)
 
 
-def test_pages_open_without_a_signal_and_take_a_report(
+def test_U12_pages_open_without_a_signal_and_take_a_report(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation, letter: Path
 ) -> None:
     when_he_signs_in(phone, live_server, tess)
@@ -138,7 +141,29 @@ def test_pages_open_without_a_signal_and_take_a_report(
     assert GoLiveReport.objects.get().proofs.count() == 1
 
 
-def test_form_is_not_shown_before_the_script_that_keeps_what_is_sent_without_a_signal(
+def test_U12_pages_open_on_a_signal_so_weak_that_nothing_comes(
+    phone: Page, live_server: LiveServer, tess: User, job: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrives = threading.Event()
+    answer = WSGIHandler.__call__
+
+    def answer_late(self: WSGIHandler, environ: Any, start_response: Any) -> Any:
+        arrives.wait()
+        return answer(self, environ, start_response)
+
+    when_he_signs_in(phone, live_server, tess)
+    phone.evaluate("navigator.serviceWorker.ready")
+    phone.reload()
+    when_he_opens(phone, job)
+    monkeypatch.setattr(WSGIHandler, "__call__", answer_late)
+    try:
+        phone.goto(f"{live_server.url}/field/")
+        when_he_opens(phone, job)
+    finally:
+        arrives.set()
+
+
+def test_U12_form_is_not_shown_before_the_script_that_keeps_what_is_sent_without_a_signal(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation
 ) -> None:
     on_its_way: list[Route] = []
