@@ -8,6 +8,7 @@
   const technician = Number(outbox.dataset.technician);
   const LONGEST_SIDE = 2400;
   const WAIT_MS = 120000; // a photo over a weak signal
+  const FRESH_MS = 120000; // the clocks of phone and server may differ a little
   let sending = false;
 
   const store = idb.openDB("switchyard-field", 1, {
@@ -219,7 +220,16 @@
     });
   });
 
+  // A page that the phone kept says how old it is; one that just came says nothing.
+  function sayHowOld() {
+    const madeAt = new Date(outbox.dataset.madeAt);
+    if (Date.now() - madeAt < FRESH_MS) return;
+    const time = madeAt.toLocaleString("en-US", { weekday: "short", hour: "numeric", minute: "2-digit" });
+    say(`No signal, or hardly one: this page is as it was on ${time}.`);
+  }
+
   async function start() {
+    sayHowOld();
     const database = await store;
     for (const report of await database.getAll("reports")) {
       if (report.open) await database.put("reports", { ...report, open: false });
