@@ -111,7 +111,7 @@ PARTS: dict[str, dict[str, str]] = {
         "U9": "A button against a case that moved is refused with its new state.",
         "U10": "A form of a page gone stale is refused with the new state.",
         "U11": "A form whose connection broke on its way counts for nothing; sent again whole, it counts.",
-        "U12": "A phone without a signal, or with one too weak: its pages open, and a report is kept and sent by itself.",
+        "U12": "A phone without a signal, or with a weak one: pages open, and a report is kept and sent by itself.",
     },
     "Storage": {
         "S1": "The storage refuses while a customer signs: the signature is kept and sealed later.",

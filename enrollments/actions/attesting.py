@@ -5,13 +5,14 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
-from core.actors import Actor
+from core.actors import SYSTEM, Actor
 from core.transactions import repeatable, repeatable_alone
 from enrollments.actions import confirming, reconciling
 from enrollments.actions.moving import lock, note
 from enrollments.actions.stopping import ReasonMissing, end_holds, make_due, place_hold, release_hold
-from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
+from enrollments.actions.writing import Tools, call, close_done, close_refused, open_write, still_due
 from enrollments.light.client import LightClient
 from enrollments.light.errors import Refused
 from enrollments.light.payloads import Account, HostedLink, NewAccount
@@ -45,8 +46,8 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
     One that Light has already under his address, and that no case knows, may be his: of a case that a restore lost,
     say. A person is asked once whose it is before another is made.
     """
-    strangers = reconciling.find_accounts_without_case(enrollment_id, tools)
-    if strangers and ask_whose_accounts(enrollment_id, [account.uuid for account in strangers], at=tools.clock.now()):
+    passed_over = [str(UUID(one.uuid)) for one in reconciling.find_accounts_without_case(enrollment_id, tools)]
+    if passed_over and ask_whose_accounts(enrollment_id, passed_over, at=tools.clock.now()):
         return
 
     @repeatable_alone
@@ -55,7 +56,7 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
         enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=tools.policy)
         check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
         new_account = _new_account(enrollment.customer)
-        request = {"fields": sorted(new_account.model_dump(exclude_none=True))}
+        request = {"fields": sorted(new_account.model_dump(exclude_none=True)), "passed_over": passed_over}
         return open_write(enrollment, WriteKind.CREATE_ACCOUNT, request, at=at, poa=poa), new_account
 
     write, new_account = record()
@@ -68,6 +69,14 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
     def keep() -> None:
         write.enrollment = lock(enrollment_id)
         linked = write.enrollment.light_account_uuid
+        others = _cases_with(account.uuid).exclude(pk=enrollment_id)
+        if str(UUID(account.uuid)) in passed_over or others.exists():
+            outcome = (
+                f"Light made no account: for this e-mail address it gave {account.uuid}, which belongs to another case "
+                "or was said to be somebody else's. Correct the customer's address, or ask Light for an account."
+            )
+            close_refused(write.pk, outcome=outcome, code=HoldCode.ACCOUNT_UNCLEAR, at=tools.clock.now())
+            return
         if linked not in {None, UUID(account.uuid)}:
             because = f"A late answer brought account {account.uuid}, while {linked} is linked. Compare both at Light."
             hold = Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OPERATIONS, because=because)
@@ -141,17 +150,19 @@ def ask_whose_accounts(enrollment_id: int, account_uuids: list[str], *, at: date
     """
     enrollment = lock(enrollment_id)
     is_unsettled = enrollment.writes.filter(status__in=UNSETTLED_WRITE_STATUSES).exists()
-    asked = enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR)
-    is_news = any(not asked.filter(because__contains=account_uuid).exists() for account_uuid in account_uuids)
+    unlinked = [str(UUID(each)) for each in account_uuids if not _cases_with(each).exists()]
+    asked = enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR).exclude(released_by=str(SYSTEM))  # nobody answered
+    is_news = any(not asked.filter(because__contains=account_uuid).exists() for account_uuid in unlinked)
     if enrollment.status != EnrollmentStatus.OPEN or is_unsettled or not is_news:
         return False
     because = (
-        f"Light has account {', '.join(account_uuids)}, which may be this customer's and is not linked. Find out whose "
-        "it is, and link it by hand if it belongs to this case; otherwise a second account would be made."
+        f"Light has account {', '.join(unlinked)}, which may be this customer's and belongs to no case. Find out whose "
+        "it is. If it is this customer's, link it by hand. If it is not, release: a new account is then made, and this "
+        "one is not asked about again."
     )
     if enrollment.light_account_uuid is None:
         end_holds(enrollment, because="First it must be found out whose account Light has.", at=at)
-    place_hold(enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OPERATIONS, because=because), at=at)
+    place_hold(enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE, because=because), at=at)
     make_due(enrollment_id=enrollment_id, at=at)
     return True
 
@@ -175,7 +186,7 @@ def link_account(
         enrollment = lock(enrollment_id)
         if enrollment.light_account_uuid is not None:
             raise WrongAccount(f"This enrollment is linked to account {enrollment.light_account_uuid} already.")
-        if Enrollment.objects.filter(light_account_uuid=UUID(account.uuid)).exists():
+        if _cases_with(account.uuid).exists():
             raise WrongAccount("Another enrollment is linked to this account.")
         if not _is_address_of(enrollment.customer, account.email or ""):
             raise WrongAccount("This account has another e-mail address than the customer.")
@@ -187,6 +198,10 @@ def link_account(
         for hold in enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR, released_at__isnull=True):
             release_hold(hold_id=hold.pk, reason=reason, by=by, at=at)
         note(enrollment, "link_account", by=by, at=at, reason=reason.strip())
+
+
+def _cases_with(account_uuid: str) -> QuerySet[Enrollment]:
+    return Enrollment.objects.filter(light_account_uuid=UUID(account_uuid))
 
 
 def _is_address_of(customer: Customer, email: str) -> bool:

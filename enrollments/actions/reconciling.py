@@ -33,8 +33,17 @@ from enrollments.light.dialect import Dialect
 from enrollments.light.errors import LightError, NotReached, OutOfTurn
 from enrollments.light.payloads import Account, LightStage, derive_stage
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
-from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
+from enrollments.states import (
+    FINAL_STATUSES,
+    UNSETTLED_WRITE_STATUSES,
+    EnrollmentStatus,
+    HoldCode,
+    HoldOwner,
+    WriteKind,
+    WriteStatus,
+)
 from enrollments.steps import FOR_OPERATIONS, Hold, SettleDoubt
+from installations.models import Customer
 from poa_documents.models import MailKind, PoaDocument
 
 PAUSE_WHILE_MADE_SECONDS = 10.0
@@ -161,7 +170,10 @@ def settle_doubt(enrollment_id: int, step: SettleDoubt, tools: Tools) -> None:
 def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
     """Look for an account of this customer's e-mail that is nobody else's and not older than the write."""
     found = _listed_accounts(write.enrollment_id, _addresses_since(write), tools)
-    candidates = [account for account in without_case(found) if _is_from(account, write)]
+    passed_over = {UUID(account_uuid) for account_uuid in write.request.get("passed_over", ())}
+    candidates = [
+        account for account in without_case(found) if UUID(account.uuid) not in passed_over and _is_from(account, write)
+    ]
 
     @repeatable
     def settle() -> None:
@@ -194,23 +206,37 @@ def find_accounts_without_case(enrollment_id: int, tools: Tools) -> list[Account
     """
     Find the accounts at Light under an e-mail address of the customer's, today's or a former one, that no case has.
 
-    :raises ReadingFailed: Light could not be reached, or refuses; or another case of this customer's is just being
-        given an account, so that this one cannot be told from a stranger yet
+    :raises ReadingFailed: Light could not be reached, or refuses; or an account under one of the addresses is just
+        being made for another case, which cannot be told from a stranger's yet
     """
-    customer = Enrollment.objects.select_related("customer").get(pk=enrollment_id).customer
-    former = customer.contact_changes.exclude(old_email="").values_list("old_email", flat=True)
-    found = _listed_accounts(enrollment_id, {customer.email, *former}, tools)
-    being_made = LightWrite.objects.filter(
-        kind=WriteKind.CREATE_ACCOUNT,
-        status__in=UNSETTLED_WRITE_STATUSES,
-        enrollment__customer__email__iexact=customer.email,
-    )
-    if found and being_made.exclude(enrollment_id=enrollment_id).exists():
+    addresses = _addresses(Enrollment.objects.select_related("customer").get(pk=enrollment_id).customer)
+    found = _listed_accounts(enrollment_id, addresses, tools)
+    if found and _is_one_being_made(addresses, tools):
         problem = OutOfTurn(
-            "Another account of this customer's is just being made.", retry_after_seconds=PAUSE_WHILE_MADE_SECONDS
+            "An account of this customer's other case is just being made.", retry_after_seconds=PAUSE_WHILE_MADE_SECONDS
         )
         _fail_reading(enrollment_id, problem, clock=tools.clock)
     return without_case(found)
+
+
+def _is_one_being_made(addresses: set[str], tools: Tools) -> bool:
+    """
+    Whether an account under one of these addresses is on its way to a case.
+
+    Not one that never settled: its case is closed, or waits for a person. Its account is then a stranger like others.
+    """
+    since = tools.clock.now() - tools.policy.longest_call - 2 * tools.policy.settling_period
+    writes = LightWrite.objects.filter(
+        kind=WriteKind.CREATE_ACCOUNT, status__in=UNSETTLED_WRITE_STATUSES, opened_at__gt=since
+    )
+    under_way = writes.exclude(enrollment__status__in=FINAL_STATUSES).select_related("enrollment__customer")
+    return any(not addresses.isdisjoint(_addresses(write.enrollment.customer)) for write in under_way)
+
+
+def _addresses(customer: Customer) -> set[str]:
+    """Give every address that the customer has or had."""
+    former = customer.contact_changes.exclude(old_email="").values_list("old_email", flat=True)
+    return {customer.email, *former}
 
 
 def without_case(listed: Iterable[Account]) -> list[Account]:

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from enrollments.actions import opening
+from enrollments.actions import attesting, opening
 from enrollments.actions.attesting import WrongAccount, link_account
-from enrollments.actions.stopping import ReasonMissing, release_hold
+from enrollments.actions.stopping import ReasonMissing, close_enrollment, release_hold
 from enrollments.light.payloads import Account, NewAccount
 from enrollments.models import Enrollment, Hold
 from enrollments.states import EnrollmentStatus, HoldCode, WriteStatus
@@ -84,18 +84,120 @@ def test_an_account_under_a_former_address_is_asked_about_too(road: Road) -> Non
     assert accounts(road) == [account.uuid]
 
 
+def say_it_is_not_hers(road: Road, case: Enrollment) -> None:
+    hold = case.holds.get(released_at__isnull=True)
+    release_hold(hold_id=hold.pk, reason="It is her mother's.", by=OFFICE, at=road.clock.at)
+
+
 @pytest.mark.cell("B1")
-def test_an_account_that_is_not_the_customers_is_asked_about_once(road: Road) -> None:
+@pytest.mark.parametrize("fault", ["none", "drop_before", "drop_after"])
+def test_an_account_that_is_not_the_customers_is_asked_about_once_and_never_taken(road: Road, fault: str) -> None:
     road.simulator.control.set_dialect(create_with_known_email="new")
     case, account = unclear_case(road)
     hold = case.holds.get()
+    if fault != "none":
+        road.simulator.control.order_fault("create", fault)
 
-    release_hold(hold_id=hold.pk, reason="It is her mother's.", by=OFFICE, at=road.clock.at)
+    say_it_is_not_hers(road, case)
     road.run(case)
+    road.live(case, timedelta(hours=1))
 
     assert case.holds.get() == hold
     assert case.light_account_uuid is not None
     assert str(case.light_account_uuid) != account.uuid
+    assert len(accounts(road)) == 2
+
+
+@pytest.mark.cell("B1")
+def test_light_hands_over_the_account_that_is_not_the_customers_and_the_case_does_not_take_it(road: Road) -> None:
+    road.simulator.control.set_dialect(create_with_known_email="return_old")
+    case, account = unclear_case(road)
+
+    say_it_is_not_hers(road, case)
+    road.run(case)
+
+    hold = case.holds.get(released_at__isnull=True)
+    assert (hold.code, case.light_account_uuid) == (HoldCode.ACCOUNT_UNCLEAR, None)
+    assert account.uuid in hold.because
+
+
+def other_case(road: Road, case: Enrollment) -> Enrollment:
+    """A case at another site of the same customer."""
+    job = made.installation(road.clock.at, customer=case.customer, site=made.site(road.clock.at))
+    road.sign(job)
+    other = opening.look_again(site_id=job.site_id, at=road.clock.at)
+    assert other is not None
+    return other
+
+
+def test_light_hands_over_the_account_of_the_customers_other_case_and_this_one_does_not_take_it(road: Road) -> None:
+    road.simulator.control.set_dialect(create_with_known_email="return_old")
+    case = road.case()
+    road.run(case)
+    other = other_case(road, case)
+
+    road.run(other)
+
+    hold = other.holds.get()
+    assert (hold.code, other.light_account_uuid) == (HoldCode.ACCOUNT_UNCLEAR, None)
+    assert str(case.light_account_uuid) in hold.because
+
+
+@pytest.mark.cell("B1")
+@pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
+def test_an_account_that_was_on_its_way_to_a_closed_case_keeps_no_other_case_waiting(
+    road: Road, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    road.simulator.control.set_dialect(create_with_known_email="new")
+    case = road.case()
+    road.run(case)
+    closed = other_case(road, case)
+    create = road.light.create_account
+
+    def create_and_lose_it(new: NewAccount, *, last_look: Callable[[], None] | None = None) -> Account:
+        road.simulator.control.order_fault("create", fault)
+        road.simulator.control.order_fault("list", "error_before", status=503, times=None)
+        return create(new, last_look=last_look)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(road.light, "create_account", create_and_lose_it)
+        road.run(closed)
+    assert closed.writes.get().status == WriteStatus.IN_DOUBT
+    close_enrollment(enrollment_id=closed.pk, reason="Not this site.", by=OFFICE, at=road.clock.at)
+    road.simulator.control.clear_faults()
+
+    other = other_case(road, case)
+    road.live(other, timedelta(hours=1))
+
+    is_asked = other.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR, released_at__isnull=True).exists()
+    assert is_asked == (fault == "drop_after")
+    assert is_asked or other.light_account_uuid is not None
+
+
+@pytest.mark.cell("B1")
+def test_an_account_about_which_nobody_answered_is_asked_about_again(road: Road) -> None:
+    case = road.case(signed=False)
+    first = account_of(road, case)
+    attesting.ask_whose_accounts(case.pk, [first.uuid], at=road.clock.at)
+    road.simulator.control.set_dialect(create_with_known_email="new")
+    second = account_of(road, case)
+    attesting.ask_whose_accounts(case.pk, [second.uuid], at=road.clock.at)
+
+    say_it_is_not_hers(road, case)
+    road.sign(case.installations.get())
+    road.run(case)
+
+    assert first.uuid in case.holds.get(released_at__isnull=True).because
+    assert set(accounts(road)) == {first.uuid, second.uuid}
+
+
+def test_nobody_is_asked_about_an_account_that_was_linked_meanwhile(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+
+    assert not attesting.ask_whose_accounts(case.pk, [str(case.light_account_uuid)], at=road.clock.at)
+
+    assert not case.holds.exists()
 
 
 @pytest.mark.cell("B1")
@@ -104,10 +206,7 @@ def test_an_account_that_is_just_being_made_for_another_case_of_the_customer_is_
 ) -> None:
     road.simulator.control.set_dialect(create_with_known_email="new")
     case = road.case()
-    other_job = made.installation(road.clock.at, customer=case.customer, site=made.site(road.clock.at))
-    road.sign(other_job)
-    other = opening.look_again(site_id=other_job.site_id, at=road.clock.at)
-    assert other is not None
+    other = other_case(road, case)
     create = road.light.create_account
 
     def create_while_the_other_looks(new: NewAccount, *, last_look: Callable[[], None] | None = None) -> Account:
