@@ -5,7 +5,7 @@ const PAGES = "field-pages-1";
 const FILES = "field-files-1";
 const KEPT_FILES = ["KEPT_FILES"];
 const WAIT_MS = 4000;
-let signOuts = 0;
+let people = 0;
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(FILES).then((cache) => cache.addAll(KEPT_FILES)).then(() => self.skipWaiting()));
@@ -21,21 +21,21 @@ self.addEventListener("activate", (event) => {
   );
 });
 
-self.addEventListener("message", (event) => {
-  if (event.data !== "signed-out") return;
-  signOuts += 1;
-  event.waitUntil(caches.delete(PAGES));
-});
-
 self.addEventListener("fetch", (event) => {
   const { request } = event;
-  if (request.method !== "GET") return;
   const { pathname, origin } = new URL(request.url);
   if (origin !== self.location.origin) return;
+  if (request.method === "POST" && /^\/field\/sign-(in|out)\/$/.test(pathname)) {
+    people += 1; // whoever comes next is shown nothing of the one before
+    event.waitUntil(caches.delete(PAGES));
+  }
+  if (request.method !== "GET") return;
   if (KEPT_FILES.includes(pathname)) {
     answerSoon(event, FILES);
   } else if (request.mode === "navigate" && /^\/field\/(jobs\/\d+\/)?$/.test(pathname)) {
     answerSoon(event, PAGES);
+  } else if (request.destination === "script" || request.destination === "style") {
+    event.respondWith(fetch(request).catch(() => keptOrNothing(request))); // of a kept page from before an update
   }
 });
 
@@ -54,9 +54,16 @@ function answerSoon(event, name) {
 }
 
 async function fetchAndKeep(request, name) {
-  const before = signOuts;
+  const asked = people;
   const answer = await fetch(request);
-  const isTheirs = before === signOuts; // who asked for it is still signed in
-  if (answer.ok && !answer.redirected && isTheirs) await (await caches.open(name)).put(request, answer.clone());
+  if (asked !== people) return answer;
+  if (answer.status === 403) await caches.delete(PAGES); // no technician any more
+  const cache = await caches.open(name);
+  if (answer.status === 404) await cache.delete(request); // not his job any more
+  if (answer.ok && !answer.redirected) await cache.put(request, answer.clone());
   return answer;
+}
+
+async function keptOrNothing(request) {
+  return (await (await caches.open(FILES)).match(request)) || Response.error();
 }

@@ -4,12 +4,21 @@
   "use strict";
 
   const outbox = document.getElementById("outbox");
-  if (!outbox || !("indexedDB" in window)) return;
+  if (!outbox) return;
+  if (!("indexedDB" in window && "idb" in window)) {
+    say("This page did not arrive whole: it keeps nothing when there is no signal. Open it again before you send.");
+    return;
+  }
   const technician = Number(outbox.dataset.technician);
   const LONGEST_SIDE = 2400;
-  const WAIT_MS = 120000; // a photo over a weak signal
+  const NOT_YOURS = "This job is not among yours any more. Call the office.";
+  const TOO_LARGE = "The server does not take a file this large. Send a photo of the page instead.";
+  const SESSION_WAIT_MS = 10000;
+  const REPORT_WAIT_MS = 120000;
+  const SLOWEST_BYTES_PER_MS = 10; // a photo over a weak signal
   const FRESH_MS = 120000; // the clocks of phone and server may differ a little
   let sending = false;
+  let askedMeanwhile = false;
 
   const store = idb.openDB("switchyard-field", 1, {
     upgrade(database) {
@@ -20,14 +29,18 @@
   // ---- sending ----
 
   async function currentSession() {
-    const answer = await fetch(outbox.dataset.sessionUrl, { headers: { Accept: "application/json" } });
+    const answer = await fetch(outbox.dataset.sessionUrl, {
+      headers: { Accept: "application/json" },
+      signal: AbortSignal.timeout(SESSION_WAIT_MS),
+    });
     if (!answer.ok) throw new Error("no session");
     return answer.json();
   }
 
-  // Gives {url}, {errors}, {signedOut} or {later}; only {later} is worth trying again by itself.
+  // Gives {url}, {errors}, {signedOut} or {later}; only {later} is worth trying again by itself. With {silent} too, no
+  // other report would fare better now.
   async function send(report) {
-    let answer;
+    let answer, said;
     try {
       const session = await currentSession();
       if (session.technician !== report.technician) return { signedOut: true };
@@ -38,20 +51,25 @@
         method: "POST",
         body,
         headers: { Accept: "application/json", "X-CSRFToken": session.csrf_token },
-        signal: AbortSignal.timeout(WAIT_MS),
+        signal: AbortSignal.timeout(REPORT_WAIT_MS + (report.proof ? report.proof.size / SLOWEST_BYTES_PER_MS : 0)),
       });
+      if (answer.ok || answer.status === 422) said = await answer.json(); // half an answer is none
     } catch (problem) {
-      return { later: true };
+      return { later: true, silent: true };
     }
-    if (answer.status === 422) return { errors: (await answer.json()).errors };
+    if (answer.ok) return { url: said.url };
+    if (answer.status === 422) return { errors: said.errors };
     if (answer.status === 401 || answer.status === 403) return { signedOut: true };
-    if (answer.status === 404) return { errors: { __all__: ["This job is not among yours any more. Call the office."] } };
-    if (!answer.ok) return { later: true };
-    return { url: (await answer.json()).url };
+    if (answer.status === 404) return { gone: true, errors: { __all__: [NOT_YOURS] } };
+    if (answer.status === 413) return { errors: { proof: [TOO_LARGE] } };
+    return { later: true, silent: answer.status === 429 };
   }
 
   async function flush() {
-    if (sending) return;
+    if (sending) {
+      askedMeanwhile = true;
+      return;
+    }
     sending = true;
     try {
       const database = await store;
@@ -62,14 +80,24 @@
           await database.delete("reports", report.submissionId);
           say(`Sent: the report on ${report.job}.`, outcome.url, "See what became of it");
         } else if (outcome.errors) {
-          await database.put("reports", { ...report, errors: outcome.errors });
+          await database.put("reports", { ...report, errors: outcome.errors, gone: outcome.gone });
         }
-        if (outcome.later || outcome.signedOut) break;
+        if (outcome.silent || outcome.signedOut) break;
       }
       await showWaiting();
     } finally {
       sending = false;
     }
+    if (askedMeanwhile) {
+      askedMeanwhile = false;
+      await flush();
+    }
+  }
+
+  async function discard(report) {
+    if (!window.confirm(`Remove the report on ${report.job} from this phone? Nobody will have it then.`)) return;
+    await (await store).delete("reports", report.submissionId);
+    await showWaiting();
   }
 
   // ---- telling ----
@@ -96,9 +124,18 @@
     outbox.querySelectorAll("[data-waiting]").forEach((old) => old.remove());
     mine.forEach((report) => {
       const texts = report.errors ? Object.values(report.errors).flat().join(" ") : "";
+      const mend = report.gone ? [] : [report.action, "Open and mend it"];
       const entry = report.errors
-        ? line(`Not accepted: the report on ${report.job}. ${texts}`, report.action, "Open and mend it")
+        ? line(`Not accepted: the report on ${report.job}. ${texts}`, ...mend)
         : line(`Kept on this phone: the report on ${report.job}. It is sent by itself when there is a signal.`);
+      if (report.gone) {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.className = "button button-quiet";
+        button.textContent = "Remove it from this phone";
+        button.addEventListener("click", () => discard(report));
+        entry.append(" ", button);
+      }
       entry.dataset.waiting = report.submissionId;
       outbox.append(entry);
     });
@@ -138,7 +175,7 @@
     general.scrollIntoView({ block: "center" });
   }
 
-  async function submit(form) {
+  async function keep(form) {
     const entered = new FormData(form);
     entered.set("device_at", new Date().toISOString());
     const file = entered.get("proof");
@@ -157,18 +194,23 @@
     };
     const database = await store;
     await database.put("reports", report);
+    return report;
+  }
+
+  async function sendNow(form, report) {
+    const database = await store;
     const outcome = await send(report);
     if (outcome.url) {
       await database.delete("reports", report.submissionId);
       window.location.assign(outcome.url);
       return;
     }
-    if (outcome.errors) {
+    if (outcome.errors && !outcome.gone) {
       await database.delete("reports", report.submissionId);
       showErrors(form, outcome.errors);
       return;
     }
-    await database.put("reports", { ...report, open: false });
+    await database.put("reports", { ...report, open: false, errors: outcome.errors, gone: outcome.gone });
     await showWaiting();
     if (outcome.signedOut) say("You are signed out.", outbox.dataset.signInUrl, "Sign in to send it");
     form.hidden = true;
@@ -197,15 +239,19 @@
   // The page waits for this script before it shows its form, so no form is here yet.
   document.addEventListener("submit", async (event) => {
     const form = event.target;
-    if ("signOut" in form.dataset) navigator.serviceWorker?.controller?.postMessage("signed-out");
     if (!("goLive" in form.dataset)) return;
     event.preventDefault();
     const button = form.querySelector("button[type=submit]");
     button.disabled = true;
+    let report;
     try {
-      await submit(form);
+      report = await keep(form);
     } catch (problem) {
       form.submit(); // the phone cannot keep it: send it as any form is sent
+      return;
+    }
+    try {
+      await sendNow(form, report);
     } finally {
       button.disabled = false;
     }

@@ -3,7 +3,10 @@
 import io
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.handlers.wsgi import WSGIHandler
 from PIL import Image
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Error, Page, Route, expect
 from pytest_django.live_server_helper import LiveServer
 
 from core import clock
@@ -22,6 +25,8 @@ from tests.functional.pages import follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PASSWORD = "a long enough password"
+NO_SERVICE_WORKER = "delete Navigator.prototype.serviceWorker"
+"""A phone's first visit: nothing is kept yet."""
 
 
 @pytest.fixture
@@ -49,6 +54,30 @@ def when_he_signs_in(phone: Page, server: LiveServer, tess: User) -> None:
     phone.get_by_label("Password").fill(PASSWORD)
     follow(phone.get_by_role("button", name="Sign in"))
     expect(phone.get_by_role("heading", name="My jobs")).to_be_visible()
+
+
+def when_he_signs_in_and_his_phone_keeps_pages(phone: Page, server: LiveServer, tess: User) -> None:
+    when_he_signs_in(phone, server, tess)
+    phone.evaluate("navigator.serviceWorker.ready")
+    phone.reload()
+
+
+@contextmanager
+def nothing_arriving(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the server answer nothing for a while, as if the signal were there and too weak."""
+    arrives = threading.Event()
+    answer = WSGIHandler.__call__
+
+    def answer_late(self: WSGIHandler, environ: Any, start_response: Any) -> Any:
+        arrives.wait()
+        return answer(self, environ, start_response)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WSGIHandler, "__call__", answer_late)
+        try:
+            yield
+        finally:
+            arrives.set()
 
 
 def when_he_opens(phone: Page, job: Installation) -> None:
@@ -124,9 +153,7 @@ def test_U12_report_without_a_signal_is_kept_and_sent_by_itself(
 def test_U12_pages_open_without_a_signal_and_take_a_report(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation, letter: Path
 ) -> None:
-    when_he_signs_in(phone, live_server, tess)
-    phone.evaluate("navigator.serviceWorker.ready")
-    phone.reload()
+    when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)
     when_he_opens(phone, job)
     expect(phone.get_by_text("this page is as it was")).to_have_count(0)
     phone_context.set_offline(True)
@@ -147,29 +174,125 @@ def test_U12_pages_open_without_a_signal_and_take_a_report(
 def test_U12_pages_open_on_a_signal_so_weak_that_nothing_comes(
     phone: Page, live_server: LiveServer, tess: User, job: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arrives = threading.Event()
-    answer = WSGIHandler.__call__
-
-    def answer_late(self: WSGIHandler, environ: Any, start_response: Any) -> Any:
-        arrives.wait()
-        return answer(self, environ, start_response)
-
-    when_he_signs_in(phone, live_server, tess)
-    phone.evaluate("navigator.serviceWorker.ready")
-    phone.reload()
+    when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)
     when_he_opens(phone, job)
-    monkeypatch.setattr(WSGIHandler, "__call__", answer_late)
-    try:
+    with nothing_arriving(monkeypatch):
         phone.goto(f"{live_server.url}/field/")
         when_he_opens(phone, job)
-    finally:
-        arrives.set()
+
+
+def test_U12_report_sent_on_a_signal_so_weak_that_nothing_comes_is_kept(
+    phone: Page, live_server: LiveServer, tess: User, job: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    when_he_signs_in(phone, live_server, tess)
+    when_he_opens(phone, job)
+    when_he_fills_in(phone, days_ago=1)
+    with nothing_arriving(monkeypatch):
+        when_he_sends(phone)
+        expect(phone.get_by_text("Kept on this phone")).to_be_visible(timeout=20_000)
+
+
+def test_U12_report_whose_answer_breaks_off_is_kept_and_counts_once(
+    phone: Page, live_server: LiveServer, tess: User, job: Installation, letter: Path
+) -> None:
+    when_he_signs_in(phone, live_server, tess)
+    when_he_opens(phone, job)
+    when_he_fills_in(phone, days_ago=1, proof=letter)
+    phone.route(f"**/field/jobs/{job.pk}/", lambda route: route.fulfill(response=route.fetch(), body='{"url'))
+    when_he_sends(phone)
+    expect(phone.get_by_text("Kept on this phone")).to_be_visible()
+    assert GoLiveReport.objects.count() == 1
+
+    phone.unroute_all()
+    phone.evaluate("window.dispatchEvent(new Event('online'))")
+    expect(phone.get_by_text("Sent: the report")).to_be_visible()
+
+    assert GoLiveReport.objects.get().proofs.count() == 1
+    assert not KeptProof.objects.exists()
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.BAD_GATEWAY])
+def test_U12_report_that_is_refused_holds_no_other_up(
+    phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, status: HTTPStatus
+) -> None:
+    jobs = [installation_at(SUBMITTED, at=clock.now(), technician=tess) for _ in range(2)]
+    when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)
+    for job in jobs:
+        phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
+    phone_context.set_offline(True)
+    for job, first_or_second in zip(jobs, "01", strict=True):
+        phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
+        when_he_fills_in(phone, days_ago=1)
+        phone.eval_on_selector(
+            "[name=submission_id]", f"field => field.value = '{first_or_second}' + field.value.slice(1)"
+        )
+        when_he_sends(phone)
+        expect(phone.get_by_text(f"Kept on this phone: the report on {job.site.address_1}")).to_be_visible()
+
+    phone.route(f"**/field/jobs/{jobs[0].pk}/", lambda route: route.fulfill(status=status))
+    phone_context.set_offline(False)
+    expect(phone.get_by_text("Sent: the report")).to_be_visible()
+
+    assert GoLiveReport.objects.get().installation == jobs[1]
+    kept = "Kept on this phone" if status == HTTPStatus.BAD_GATEWAY else "does not take a file this large"
+    expect(phone.get_by_text(kept)).to_be_visible()
+
+
+def test_U12_next_technician_on_the_phone_sees_nothing_of_the_one_before(
+    phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation
+) -> None:
+    when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)
+    when_he_opens(phone, job)
+    phone_context.clear_cookies()
+    when_he_signs_in(phone, live_server, technician())
+
+    phone_context.set_offline(True)
+
+    with pytest.raises(Error):
+        phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
+
+
+def test_U12_job_that_was_given_to_somebody_else_is_forgotten_and_its_report_can_be_removed(
+    phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation
+) -> None:
+    when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)
+    when_he_opens(phone, job)
+    phone_context.set_offline(True)
+    when_he_fills_in(phone, days_ago=1)
+    when_he_sends(phone)
+    expect(phone.get_by_text("Kept on this phone")).to_be_visible()
+    job.technician = technician()
+    job.save()
+
+    phone_context.set_offline(False)
+    expect(phone.get_by_text("not among yours any more")).to_be_visible()
+    phone.on("dialog", lambda dialog: dialog.accept())
+    phone.get_by_role("button", name="Remove it from this phone").click()
+    expect(phone.get_by_text("not among yours any more")).to_have_count(0)
+    phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
+    phone_context.set_offline(True)
+
+    with pytest.raises(Error):
+        phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
+
+
+def test_U12_page_that_came_without_what_keeps_reports_says_so(
+    phone: Page, live_server: LiveServer, tess: User, job: Installation
+) -> None:
+    phone.add_init_script(NO_SERVICE_WORKER)
+    when_he_signs_in(phone, live_server, tess)
+    phone.route("**/idb*.js", lambda route: route.abort())
+
+    phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
+
+    expect(phone.get_by_text("This page did not arrive whole")).to_be_visible()
 
 
 def test_U12_form_is_not_shown_before_the_script_that_keeps_what_is_sent_without_a_signal(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation
 ) -> None:
     on_its_way: list[Route] = []
+    phone.add_init_script(NO_SERVICE_WORKER)
     when_he_signs_in(phone, live_server, tess)
     phone.route("**/go_live_form*.js", lambda route: on_its_way.append(route))
 
