@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.models import User
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, UnreadablePostError
 from django.utils.cache import add_never_cache_headers
 
@@ -122,6 +123,8 @@ class WholeBodies:
     Forms are read here, before the check against forged ones reads them: it would pass over a broken connection.
     """
 
+    _CUT_OFF = "Only a part of this arrived."
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
@@ -137,16 +140,18 @@ class WholeBodies:
         try:
             request.POST  # noqa: B018 - reading it is the point
         except UnreadablePostError:
-            return self._refusal()
+            return _say_not_taken(self._CUT_OFF)
+        except BadRequest as wrong:  # Django's own page about it would read the form once more
+            return _say_not_taken(str(wrong))
         return None
 
     def process_exception(self, _request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        return self._refusal() if isinstance(exception, UnreadablePostError) else None
+        return _say_not_taken(self._CUT_OFF) if isinstance(exception, UnreadablePostError) else None
 
-    @staticmethod
-    def _refusal() -> HttpResponse:
-        text = "Only a part of this arrived, and nothing was taken. Please send it again.\n"
-        return HttpResponse(text, content_type="text/plain", status=HTTPStatus.BAD_REQUEST)
+
+def _say_not_taken(why: str) -> HttpResponse:
+    text = f"{why} Nothing was taken. Please send it again.\n"
+    return HttpResponse(text, content_type="text/plain", status=HTTPStatus.BAD_REQUEST)
 
 
 class WebhooksFirst:

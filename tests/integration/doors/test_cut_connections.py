@@ -106,6 +106,13 @@ def test_U11_a_signature_cut_off_on_its_way_is_not_taken(live_server: LiveServer
     assert PoaDocument.objects.get(pk=poa.pk).signature_text == "Carmen Reyes"
 
 
+def test_a_form_in_another_encoding_than_utf_8_is_refused_with_the_reason(client: Client) -> None:
+    answer = client.post("/field/sign-in/", "username=tess", "application/x-www-form-urlencoded; charset=latin-1")
+
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert "UTF-8" in answer.text
+
+
 def test_U11_what_another_system_sends_is_not_taken_in_part(live_server: LiveServer) -> None:
     system = requests.Session()
     system.headers["Authorization"] = f"Token {Token.objects.create(user=User.objects.create_superuser('root')).key}"
