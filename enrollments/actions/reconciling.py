@@ -4,7 +4,7 @@ Reading the account: the one way in which news from Light becomes ours, and the 
 Webhooks, polling and buttons all end here. Nothing in this module writes to Light.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NoReturn
 from uuid import UUID
@@ -46,6 +46,8 @@ from enrollments.steps import FOR_OPERATIONS, Hold, SettleDoubt
 from installations.models import Customer
 from poa_documents.models import MailKind, PoaDocument
 
+MOST_ACCOUNTS_TO_NAME = 500
+"""Which of more than these are ours is told by reading all of ours: a database takes only so many values at once."""
 PAUSE_WHILE_MADE_SECONDS = 10.0
 """After so long it is looked again whether another account of the same customer is made."""
 PAUSE_AFTER_REFUSED_READING = timedelta(hours=1)
@@ -239,10 +241,13 @@ def _addresses(customer: Customer) -> set[str]:
     return {customer.email, *former}
 
 
-def without_case(listed: Iterable[Account]) -> list[Account]:
+def without_case(listed: Sequence[Account]) -> list[Account]:
     """Ask which are ours after the list was read: one that was being made meanwhile then counts as ours."""
-    ours = set(Enrollment.objects.exclude(light_account_uuid=None).values_list("light_account_uuid", flat=True))
-    return [account for account in listed if UUID(account.uuid) not in ours]
+    ours = Enrollment.objects.exclude(light_account_uuid=None)
+    if len(listed) <= MOST_ACCOUNTS_TO_NAME:
+        ours = ours.filter(light_account_uuid__in=[UUID(account.uuid) for account in listed])
+    known = set(ours.values_list("light_account_uuid", flat=True))
+    return [account for account in listed if UUID(account.uuid) not in known]
 
 
 def _listed_accounts(enrollment_id: int, addresses: set[str], tools: Tools) -> list[Account]:
