@@ -29,6 +29,7 @@ from enrollments.actions.recovering import take_over
 from enrollments.facts import offered_plan
 from enrollments.light.errors import LightError
 from enrollments.light.events import KnownEvent
+from enrollments.light.payloads import NewAccount
 from enrollments.models import AcceptAttempt, AdvanceNotice, Enrollment, Hold, Pause, SystemHold, WebhookDelivery
 from enrollments.webhooks.views import receive
 from installations import actions as installation_actions
@@ -297,6 +298,16 @@ class Cases(RuleBasedStateMachine):
                 at=self.road.clock.at,
                 needs_reconciliation=what == "restore",
             )
+
+    @rule(number=which_case)
+    def light_gets_an_account_under_the_address_without_us(self, number: int) -> None:
+        """By the customer himself, say, or by a case that a restore lost."""
+        person = self._job(number).customer
+        with suppress(*REFUSALS):
+            self.road.light.create_account(
+                NewAccount(email=person.email, first_name=person.first_name, last_name=person.last_name)
+            )
+        self._requests_seen = len(self.road.simulator.world.request_log)  # this one was not sent by the house
 
     @rule()
     def operations_compare_all_accounts(self) -> None:
