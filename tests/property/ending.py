@@ -9,7 +9,7 @@ from core.actors import SYSTEM
 from enrollments.actions import comparing, holding, opening, stopping
 from enrollments.models import Difference, Enrollment, Hold, LightWrite, Pause, ReconciliationRun, SystemHold
 from enrollments.states import UNSETTLED_WRITE_STATUSES, DifferenceKind, EnrollmentStatus, HoldCode
-from enrollments.steps import CONSENT_HOLDS
+from enrollments.steps import CONSENT_HOLDS, Waiting
 from installations.states import InstallationStatus
 from poa_documents.models import PoaDocument, StopSignal
 from tests.integration.enrollments.road import OFFICE, Road
@@ -31,6 +31,9 @@ TO_THE_END = (
 """Leaps long enough for every pause, doubt and start of service to end."""
 
 MOST_ROUNDS = 12
+MOST_NOTICES = 8
+"""Prices are of the day: they do not rise so often in a row."""
+
 OVER = frozenset({EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED})
 MOVING = frozenset({EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
 
@@ -69,12 +72,15 @@ def _mend(cases: "Cases") -> None:
 
 
 def _let_time_pass(cases: "Cases") -> None:
-    """In leaps; but a notice ends only for who is there on its days."""
+    """In leaps; but a notice ends only for who is there on its days, and is given anew where the price rose."""
     for leap in TO_THE_END:
         cases.road.pass_time(leap)
         cases.sweep()
         if leap == A_DAY and cases.road.policy.notice_days:
-            cases.live(timedelta(days=cases.road.policy.notice_days + 2))
+            for _ in range(MOST_NOTICES):
+                cases.live(timedelta(days=cases.road.policy.notice_days + 2))
+                if not Enrollment.objects.filter(next_step=Waiting.NOTICE).exists():
+                    break
 
 
 def _let_doubt_end(cases: "Cases") -> None:
