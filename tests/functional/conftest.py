@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 from tests.chromium import ARGUMENTS, NO_CHROMIUM, REQUIRE_BROWSER, find_chromium
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESK: ViewportSize = {"width": 1280, "height": 900}
+LONGEST_WAIT_MS = 10_000
+
+expect.set_options(timeout=LONGEST_WAIT_MS)
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +32,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def phone_context(chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(viewport=PHONE, is_mobile=True, has_touch=True, timezone_id="America/Chicago")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(LONGEST_WAIT_MS)
     yield context
     context.close()
 
@@ -44,7 +47,7 @@ def phone(phone_context: BrowserContext) -> Page:
 def desk(chromium: Browser) -> Iterator[Page]:
     """A page as wide as a desktop screen."""
     context = chromium.new_context(viewport=DESK, timezone_id="America/Chicago")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(LONGEST_WAIT_MS)
     yield context.new_page()
     context.close()
 
@@ -53,6 +56,6 @@ def desk(chromium: Browser) -> Iterator[Page]:
 def chromium_without_script(chromium: Browser) -> Iterator[Page]:
     """A phone's page on which no script runs."""
     context = chromium.new_context(viewport=PHONE, java_script_enabled=False, timezone_id="America/Chicago")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(LONGEST_WAIT_MS)
     yield context.new_page()
     context.close()
