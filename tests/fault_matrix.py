@@ -76,6 +76,7 @@ PARTS: dict[str, dict[str, str]] = {
         "R2": "An acceptance shows later: at most one repeat, recognized whenever it shows, never two.",
         "R3": "A reading lags in parts or says nothing: what names our plan counts, and silence settles no doubt.",
     },
+    "Answers that look right": {},
     "Webhooks": {
         "W1": "One event fifty times at once: one row, one effect.",
         "W2": "Events out of order: the right end.",
@@ -151,6 +152,11 @@ exists. What a bug replaces stands in `tests/mutations/bugs.py`.
 """
 
 
+def cells_of_several_parts() -> list[str]:
+    """List the cells that more than one part has: their tests could not be told apart."""
+    return sorted(cell for cell in CELLS if sum(cell in cells for cells in PARTS.values()) > 1)
+
+
 def cells_of_tests() -> dict[str, list[str]]:
     """Find which tests name which cell, as paths from the folder of the tests."""
     found: dict[str, list[str]] = defaultdict(list)
@@ -201,6 +207,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Write docs/faults.md from the markers of the tests.")
     parser.add_argument("--check", action="store_true", help="change nothing; fail when the page is out of date")
     is_check = parser.parse_args().check
+    if repeated := cells_of_several_parts():
+        sys.stderr.write(f"Several parts have a cell of the same name: {', '.join(repeated)}.\n")
+        return 1
     found = cells_of_tests()
     unknown = sorted(set(found) - CELLS)
     if unknown:
