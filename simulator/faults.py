@@ -13,6 +13,7 @@ class FaultWrong(ValueError):
 
 FAULT_KINDS = {
     "delay": "does the work, waits `seconds`, answers",
+    "drip": "does the work, sends headers and body one byte every `seconds`",
     "hang": "waits `seconds`, does nothing, closes the connection",
     "drop_before": "closes the connection, nothing done",
     "drop_after": "does the work, closes the connection without an answer",

@@ -146,11 +146,26 @@ class Wire:
         if kind in ("drop_before", "drop_after", "hang") or DROP_ANSWER in environ[CALL_NOTES]:
             _reset_connection(environ)
             raise AnswerDropped
+        if kind == "drip" and fault is not None:
+            self._drip(response, environ, pause_seconds=fault.seconds)
+            raise AnswerDropped
         if kind == "truncate_after":
             body = response.get_data()
             start_response(response.status, [*response.headers.items()])
             return [body[: len(body) // 2]]
         return response(environ, start_response)
+
+    def _drip(self, response: Response, environ: "WSGIEnvironment", *, pause_seconds: float) -> None:
+        """Send the whole answer byte by byte, until the caller has had enough."""
+        connection = environ["werkzeug.socket"]
+        lines = [f"HTTP/1.1 {response.status}", *(f"{name}: {value}" for name, value in response.headers.items())]
+        for byte in "\r\n".join([*lines, "Connection: close", "", ""]).encode() + response.get_data():
+            if self._stopping.wait(pause_seconds):
+                return
+            try:
+                connection.sendall(bytes([byte]))
+            except OSError:
+                return
 
     def _run(self, environ: "WSGIEnvironment") -> Response:
         body, status, headers = run_wsgi_app(self.app, environ, buffered=True)

@@ -70,6 +70,7 @@ PARTS: dict[str, dict[str, str]] = {
         "L24": "Light is down for three days: slow probing, deadlines in view, no stampede afterwards.",
         "L25": "Finalize is refused: a hold, and the acceptance stands.",
         "L26": "The customer enrolled himself meanwhile: never accepted over.",
+        "L27": "An answer drips in, headers included: the call ends within a minute; writes are settled by reading.",
     },
     "Reading lags": {
         "R1": "An acceptance shows within the settling period: found, not repeated.",

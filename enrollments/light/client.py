@@ -11,7 +11,8 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Self, TypeVar
@@ -63,6 +64,7 @@ _OFFSET = re.compile(r"[0-9]{1,9}", re.ASCII)
 _TOKEN_LIFE = timedelta(minutes=60)
 _CLOCKS_APART = timedelta(minutes=15)
 _PAUSE_FOR_CLOCKS_SECONDS = 60.0
+_MIN_USEFUL_SECONDS = 0.1
 
 Parsed = TypeVar("Parsed")
 
@@ -74,6 +76,26 @@ class _Page:
     accounts: tuple[Account, ...]
     next_query: dict[str, str] | None
     is_next_certain: bool = True
+
+
+class _TimeLeft:
+    """What is left of the time that Light has for one question, however often it is asked within it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    @property
+    def is_over(self) -> bool:
+        return self.seconds <= _MIN_USEFUL_SECONDS
+
+    @contextmanager
+    def spent(self) -> Iterator[None]:
+        """Take the length of the `with` block off. Our own waiting for a turn is outside of it."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds -= time.monotonic() - started
 
 
 class LightClient:
@@ -141,9 +163,9 @@ class LightClient:
 
         `find_accounts` may take longer, because it reads many pages.
         """
-        exchange = self._pace.longest_wait_seconds + self._transport.longest_exchange_seconds
-        question = (len(_PAUSES_SECONDS) + 1) * (exchange + _LONGEST_PAUSE_SECONDS)
-        return 2 * (question + exchange)
+        exchange, wait = self._transport.longest_exchange_seconds, self._pace.longest_wait_seconds
+        token = exchange + (len(_PAUSES_SECONDS) + 1) * (wait + _LONGEST_PAUSE_SECONDS)
+        return 2 * (token + wait + exchange)
 
     # Accounts
 
@@ -400,6 +422,7 @@ class LightClient:
         account_uuid: str | None,
         last_look: Callable[[], None] | None,
     ) -> Answer:
+        time_left = _TimeLeft(self._transport.longest_exchange_seconds)
         for pause_seconds in (*_PAUSES_SECONDS, None):
             trouble: LightError
             try:
@@ -412,6 +435,7 @@ class LightClient:
                         payload=payload,
                         query=query,
                         last_look=last_look,
+                        time_left=time_left,
                     )
                 else:
                     answer = self._ask_as_account(
@@ -421,6 +445,7 @@ class LightClient:
                         purpose=purpose,
                         payload=payload,
                         last_look=last_look,
+                        time_left=time_left,
                     )
             except OutOfTurn:
                 raise
@@ -430,11 +455,11 @@ class LightClient:
                 trouble = NotReached(str(cause))
             else:
                 wait = self._wait_before_repeat(answer, pause_seconds)
-                if wait is None:
+                if wait is None or time_left.is_over:
                     return answer
                 self._pause(wait)
                 continue
-            if pause_seconds is None:
+            if pause_seconds is None or time_left.is_over:
                 raise trouble
             self._pause(pause_seconds * self._jitter.uniform(0.5, 1.0))
         raise AssertionError("the last round returns or raises")
@@ -458,6 +483,7 @@ class LightClient:
         payload: Mapping[str, object] | None = None,
         query: Mapping[str, str] | None = None,
         last_look: Callable[[], None] | None = None,
+        time_left: _TimeLeft | None = None,
     ) -> Answer:
         """
         Send once, in turn. The last look comes after the waiting, so that it is the last indeed.
@@ -471,7 +497,17 @@ class LightClient:
             began = time.monotonic()
             last_look()
             self._note_look(time.monotonic() - began)
-        answer = self._transport.exchange(method, path, purpose=purpose, token=token, payload=payload, query=query)
+        time_left = time_left or _TimeLeft(self._transport.longest_exchange_seconds)
+        with time_left.spent():
+            answer = self._transport.exchange(
+                method,
+                path,
+                purpose=purpose,
+                token=token,
+                payload=payload,
+                query=query,
+                within_seconds=time_left.seconds,
+            )
         if answer.status == _TOO_MANY:
             self._pace.ease_off(answer.retry_after_seconds)
         return answer
@@ -492,12 +528,21 @@ class LightClient:
         purpose: str,
         payload: Mapping[str, object] | None = None,
         last_look: Callable[[], None] | None = None,
+        time_left: _TimeLeft | None = None,
     ) -> Answer:
         """Send with the account's token; a 401 forgets it and gets one fresh token, because nothing has happened."""
 
         def send() -> Answer:
             token = self._account_token(account_uuid)
-            return self._ask(method, path, purpose=purpose, token=token, payload=payload, last_look=last_look)
+            return self._ask(
+                method,
+                path,
+                purpose=purpose,
+                token=token,
+                payload=payload,
+                last_look=last_look,
+                time_left=time_left,
+            )
 
         answer = send()
         if answer.status == 401:

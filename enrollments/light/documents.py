@@ -10,13 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
+from enrollments.light.deadlines import bounded_session, deadline
 from enrollments.light.json_text import is_web_address
 from enrollments.light.transport import Exchange
 
@@ -50,6 +49,7 @@ class FetchedDocument:
 class DocumentFetcher:
     """
     Fetches documents from the allowed origins. A session lives for one fetch: there are three fetches per acceptance.
+    A fetch ends within twice the sum of the timeouts, however many redirects it follows and however slowly they come.
 
     `observe` is told of every exchange, as with the client for Light.
     """
@@ -68,13 +68,8 @@ class DocumentFetcher:
 
     def fetch(self, url: str) -> FetchedDocument:
         """:raises DocumentNotFetched: not allowed, not reached, too large, or neither PDF nor HTML"""
-        with requests.Session() as session:
-            session.trust_env = False
-            session.headers.update({"Accept": f"{PDF}, {HTML}", "User-Agent": "switchyard"})
-            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            adapter = HTTPAdapter(max_retries=urllib3.Retry(0, read=False))
-            session.mount("http://", adapter)
-            session.mount("https://", adapter)
+        with bounded_session() as session, deadline(2 * sum(self._timeout)):
+            session.headers["Accept"] = f"{PDF}, {HTML}"
             for _hop in range(_MOST_REDIRECTS + 1):
                 answer = self._ask(session, url)
                 if isinstance(answer, FetchedDocument):
@@ -104,7 +99,7 @@ class DocumentFetcher:
                 if status != requests.codes.ok:
                     error = f"answered with status {status}"
                     raise DocumentNotFetched(f"{origin} {error}.")
-                content = self._read(response, last_moment=started + sum(self._timeout))
+                content = self._read(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as problem:
             error = type(problem).__name__
             raise DocumentNotFetched(f"{origin} was not reached, or its answer broke off ({error}).") from problem
@@ -122,14 +117,12 @@ class DocumentFetcher:
                 )
         return FetchedDocument(content=content, content_type=content_type_of(content))
 
-    def _read(self, response: requests.Response, *, last_moment: float) -> bytes:
+    def _read(self, response: requests.Response) -> bytes:
         content = bytearray()
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             content += chunk
             if len(content) > LARGEST_BYTES:
                 raise DocumentNotFetched(f"The document is larger than {LARGEST_BYTES // 1_000_000} MB.")
-            if time.monotonic() > last_moment:
-                raise DocumentNotFetched("The document came too slowly.")
         return bytes(content)
 
 

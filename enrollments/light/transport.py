@@ -11,19 +11,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
+from enrollments.light.deadlines import bounded_session, deadline
 from enrollments.light.errors import InDoubt, NotReached
 from enrollments.light.json_text import UnreadableJson, load_json
 
 _LARGEST_BODY_BYTES = 8_000_000
 _CHUNK_BYTES = 65_536
 _LONGEST_WAIT = timedelta(days=7)
+_MAX_EXCHANGE_SECONDS = 60.0
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
 _NEVER_BUILT = (
     requests.exceptions.InvalidURL,
@@ -126,9 +126,9 @@ class Transport:
 
     @property
     def longest_exchange_seconds(self) -> float:
-        """How long one exchange can last: connecting by either address, waiting for the answer, and reading it."""
+        """How long one exchange can last in all: connecting, waiting for the answer, and reading it to its end."""
         connect, read = self._timeout
-        return 2 * connect + 3 * read
+        return min(_MAX_EXCHANGE_SECONDS, connect + 2 * read)
 
     def exchange(
         self,
@@ -139,9 +139,10 @@ class Transport:
         token: str,
         payload: object = None,
         query: Mapping[str, str] | None = None,
+        within_seconds: float | None = None,
     ) -> Answer:
         """
-        Send once and return the whole answer.
+        Send once and return the whole answer, within `longest_exchange_seconds`, or `within_seconds` if that is less.
 
         :raises NotReached: the connection never stood
         :raises InDoubt: the request went out and no whole answer came back
@@ -149,8 +150,10 @@ class Transport:
         started = time.monotonic()
         status: int | None = None
         error: str | None = None
+        longest = self.longest_exchange_seconds
         try:
-            answer = self._send(method, path, token=token, payload=payload, query=query)
+            with deadline(longest if within_seconds is None else min(within_seconds, longest)):
+                answer = self._send(method, path, token=token, payload=payload, query=query)
             status = answer.status
         except _NotSent as cause:
             error = str(cause)
@@ -212,15 +215,11 @@ class Transport:
         )
 
     def _read(self, response: requests.Response) -> bytes:
-        # `Response.content` waits anew for every byte; an answer that drips in would hold the caller for ever.
-        last_moment = time.monotonic() + self._timeout[1]
         body = bytearray()
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             body += chunk
             if len(body) > _LARGEST_BODY_BYTES:
                 raise _Lost("the answer was too large")
-            if time.monotonic() > last_moment:
-                raise _Lost("the answer came too slowly")
         return bytes(body)
 
     def _session(self) -> requests.Session:
@@ -228,13 +227,8 @@ class Transport:
         known: tuple[int, requests.Session] | None = getattr(self._local, "session", None)
         if known is not None and known[0] == os.getpid():
             return known[1]
-        session = requests.Session()
-        session.trust_env = False
-        session.headers.update({"Accept": "application/json", "User-Agent": "switchyard"})
-        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(max_retries=urllib3.Retry(0, read=False))
-        session.mount("http://", adapter)
-        session.mount("https://", adapter)
+        session = bounded_session()
+        session.headers["Accept"] = "application/json"
         self._local.session = (os.getpid(), session)
         with self._lock:
             self._sessions.append(session)

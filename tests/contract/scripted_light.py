@@ -92,6 +92,20 @@ def dripping(handler: Handler) -> None:
         return
 
 
+def dripping_headers(handler: Handler) -> None:
+    """Send the headers of a good answer one byte at a time: it is whole after some twenty seconds."""
+    handler.close_connection = True
+    padding = "x" * 400
+    for byte in f"HTTP/1.1 200 OK\r\nX-Padding: {padding}\r\nContent-Length: 2\r\n\r\n{{}}".encode():
+        if handler.owner.over.wait(0.05):
+            return
+        try:
+            handler.wfile.write(bytes([byte]))
+            handler.wfile.flush()
+        except OSError:
+            return
+
+
 @dataclass
 class ScriptedLight:
     """What was scripted and what arrived."""

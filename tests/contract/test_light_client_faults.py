@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import socket
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -30,6 +31,7 @@ from tests.contract.scripted_light import (
     ScriptedLight,
     answer,
     dripping,
+    dripping_headers,
     half_an_answer,
     hang_up,
     reset,
@@ -96,6 +98,7 @@ LOST_ANSWERS = [
     pytest.param(reset, id="L3 reset"),
     pytest.param(hang_up, id="hang-up"),
     pytest.param(dripping, id="dripping"),
+    pytest.param(dripping_headers, id="L27 dripping headers"),
     pytest.param(answer(500, {"detail": "oops"}), id="L4 500"),
     pytest.param(answer(502, b"<html>bad gateway</html>"), id="502"),
     pytest.param(answer(503, None, Retry_After="30"), id="503 with Retry-After"),
@@ -134,6 +137,45 @@ def test_lost_answer_to_a_question_may_be_asked_again(
 
     with pytest.raises(NotReached):
         question(client)
+
+
+@pytest.mark.parametrize("fault", [dripping, dripping_headers])
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_l27_a_dripping_answer_uses_up_the_time_of_its_question(
+    light: ScriptedLight, client: LightClient, question: Call, fault: Script
+) -> None:
+    light.will(fault, answer(200, {"uuid": UUID, "plans": [], "login_link": "https://flow.light.dev/x"}))
+
+    with pytest.raises(NotReached):
+        question(client)
+
+    assert len(light.received) == 1
+
+
+def test_l27_no_exchange_may_last_longer_than_a_minute(light: ScriptedLight) -> None:
+    with LightClient(base_url=light.base_url, app_token="t", read_timeout_seconds=600) as patient:
+        longest = patient._transport.longest_exchange_seconds
+
+    assert longest == 60
+
+
+def test_l27_a_host_that_cannot_be_looked_up_in_time_was_not_reached(
+    make_client: ClientMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over = threading.Event()
+
+    def look_up_for_ever(*_about: object, **_more: object) -> None:
+        over.wait(20)
+        raise socket.gaierror("the test is over")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_for_ever)
+    client = make_client(base_url="http://light.example")
+
+    try:
+        with pytest.raises(NotReached, match="no connection in time"):
+            create(client)
+    finally:
+        over.set()
 
 
 @pytest.mark.parametrize("call", [create, record, accept, finalize, read, request, link])

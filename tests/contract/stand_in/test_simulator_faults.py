@@ -143,6 +143,17 @@ def test_truncated_answer_breaks_off_after_the_work(
     assert len(simulator.control.acceptances()) == 1
 
 
+def test_dripping_answer_comes_byte_by_byte_after_the_work(
+    waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
+) -> None:
+    simulator.control.order_fault("accept", "drip", seconds=0.001)
+
+    dripped = light.accept(*waiting)
+
+    assert (dripped.status_code, dripped.json()["uuid"]) == (200, waiting[0])
+    assert len(simulator.control.acceptances()) == 1
+
+
 def test_malformed_answer_is_whole_and_no_json(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
@@ -240,7 +251,7 @@ def test_every_kind_of_fault_is_tried_here() -> None:
     tried = {
         *("drop_before", "drop_after", "hang", "error_before", "error_after", "rate_limit", "delay", "truncate_after"),
         *("malformed", "html", "unauthorized", "forbidden", "not_found", "conflict", "unprocessable"),
-        *("nulls", "numbers_as_text"),
+        *("nulls", "numbers_as_text", "drip"),
     }
 
     assert tried == set(FAULT_KINDS)

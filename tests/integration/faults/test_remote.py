@@ -70,6 +70,19 @@ def test_L2_L22_L23_a_timeout_after_the_effect_is_settled_by_reading(impatient: 
     assert calls(impatient, operation) == _calls_after_an_effect(impatient, operation)
 
 
+@in_one_dialect
+@pytest.mark.parametrize("operation", WRITES)
+def test_L27_an_answer_that_drips_in_is_settled_by_reading(road: Road, operation: str) -> None:
+    road.light._transport._timeout = (0.5, 1.0)
+    road.simulator.control.order_fault(operation, "drip", seconds=0.5)
+    case = road.case()
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+    assert calls(road, operation) == _calls_after_an_effect(road, operation)
+
+
 @pytest.mark.parametrize("operation", BINDING)
 @pytest.mark.parametrize(
     ("kind", "happened"),

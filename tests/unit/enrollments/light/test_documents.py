@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -47,6 +47,43 @@ def site() -> Iterator[Site]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def dripping_site() -> Iterator[str]:
+    """A server that sends the headers of a good answer over some twenty seconds."""
+    over = Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.close_connection = True
+            head = f"HTTP/1.1 200 OK\r\nX-Padding: {'x' * 400}\r\nContent-Length: {len(PDF)}\r\n\r\n"
+            for byte in head.encode() + PDF:
+                if over.wait(0.05):
+                    return
+                try:
+                    self.wfile.write(bytes([byte]))
+                except OSError:
+                    return
+
+        def log_message(self, *_arguments: object) -> None:
+            """Print nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    over.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_document_that_drips_in_is_given_up(dripping_site: str) -> None:
+    hasty = DocumentFetcher(allowed_origins=[dripping_site], connect_timeout_seconds=0.5, read_timeout_seconds=0.5)
+
+    with pytest.raises(DocumentNotFetched):
+        hasty.fetch(f"{dripping_site}/efl")
 
 
 def fetcher(*origins: str) -> DocumentFetcher:
