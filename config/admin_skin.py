@@ -92,6 +92,7 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _records("Powers of attorney", "poa_documents", "poadocument", "contract"),
+                    _records("Signers in question", "poa_documents", "signerdoubt", "person_search"),
                     _records("Stop signals", "poa_documents", "stopsignal", "dangerous"),
                     _records("Plan promises", "poa_documents", "planpromise", "handshake"),
                     _records("POA templates", "poa_documents", "poatemplate", "article"),

@@ -603,6 +603,24 @@ _TABLE = (
         _RULES,
     ),
     Variable(
+        "CALL_BACK_FOR_FIRST_ADDRESS",
+        "no",
+        "yes or no",
+        "Whether a second person must call the customer also where the first e-mail address on file was used to sign. "
+        "Without it Light's own check of the customer's identity is the second proof.",
+        switch,
+        _RULES,
+    ),
+    Variable(
+        "COMPANY_MAIL_DOMAINS",
+        "",
+        "mail domains, comma-separated",
+        "Domains of the company's own mailboxes: a customer with such an address is called back before anything is "
+        "opened at Light. Empty: the domain of `MAIL_FROM`.",
+        words,
+        _RULES,
+    ),
+    Variable(
         "STRICT_ESI_IDS",
         "no",
         "yes or no",

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.utils.cache import add_never_cache_headers
 
 from config import second_step
-from core import request_bodies, second_factor, sessions
+from core import office_devices, request_bodies, second_factor, sessions
 from core.second_factor import Door
 from enrollments.webhooks.views import receive
 
@@ -71,7 +71,10 @@ class SessionLimits:
                 logout(request)
             else:
                 sessions.note_use(request.session)
-        return self._get_response(request)
+        response = self._get_response(request)
+        if _door_of(request) is not None and isinstance(request.user, User):
+            office_devices.note(request, response, request.user)
+        return response
 
 
 class SecondStep:

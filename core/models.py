@@ -54,3 +54,18 @@ class IdempotentRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
+
+
+class OfficeAddress(models.Model):
+    """An internet address from which a member of staff worked, and when last."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    ip_address = models.GenericIPAddressField()
+    seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "ip_address"], name="address_once_per_user")]
+
+    def __str__(self) -> str:
+        return f"Address of user {self.user_id}"

@@ -6,9 +6,10 @@ from django.contrib.sessions.models import Session
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from core.models import IdempotentRequest
+from core.models import IdempotentRequest, OfficeAddress
 
 REPETITIONS_KNOWN_FOR = timedelta(days=30)
+OFFICE_ADDRESSES_KNOWN_FOR = timedelta(days=30)
 ROWS_AT_ONCE = 1000
 
 
@@ -20,6 +21,11 @@ def forget_answers(*, at: datetime) -> int:
 def forget_sessions() -> int:
     """Delete sessions that ended. They end by the machine's own clock."""
     return delete_in_parts(Session.objects.filter(expire_date__lt=timezone.now()))
+
+
+def forget_office_addresses(*, at: datetime) -> int:
+    """Forget from where staff worked once it no longer counts as lately."""
+    return delete_in_parts(OfficeAddress.objects.filter(seen_at__lt=at - OFFICE_ADDRESSES_KNOWN_FOR))
 
 
 def delete_in_parts(rows: QuerySet[Model]) -> int:

@@ -30,6 +30,7 @@ from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, In
 from poa_documents.guards import why_stopped
 from poa_documents.models import CustomerMail, Envelope, MailState, PoaDocument, StopSignal
 from poa_documents.queries import failure_of
+from poa_documents.signers import why_address_not_proved, why_not_proved
 from poa_documents.states import OPEN_STATUSES, PoaStatus
 
 _NEVER_READ = frozenset({MailState.RETURNED, MailState.HELD, MailState.OVERTAKEN, MailState.FAILED})
@@ -53,6 +54,7 @@ class AuthorityFacts:
     suspended_because: str = ""
     stopped_because: str = ""
     wants_paper: bool = False
+    signer_in_question: str = ""
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
     """
     poa = poa or governing_poa(enrollment)
     present = _present(enrollment)
-    authority = _authority(poa, enrollment, is_stopped=present.stop) if poa else None
+    authority = _authority(poa, enrollment, present) if poa else None
     holds = list(enrollment.holds.order_by("since", "pk")) if present.hold else []
     open_hold = next((hold for hold in holds if hold.released_at is None), None)
     last_release = max((hold.released_at for hold in holds if hold.released_at is not None), default=None)
@@ -244,6 +246,8 @@ class _Present:
     stop: bool
     system_hold: bool
     pause: bool
+    signer_doubt: bool
+    contact_change: bool
 
 
 # Asked a dozen times for each enrollment; as a query put together anew each time, it would cost more than all the rest.
@@ -256,7 +260,11 @@ _WHAT_IS_PRESENT = """
         EXISTS (SELECT 1 FROM poa_documents_addressfailure WHERE customer_id = %(customer)s AND ended_at IS NULL),
         EXISTS (SELECT 1 FROM poa_documents_stopsignal WHERE customer_id = %(customer)s AND ended_at IS NULL),
         EXISTS (SELECT 1 FROM enrollments_systemhold WHERE ended_at IS NULL),
-        EXISTS (SELECT 1 FROM enrollments_pause WHERE ended_at IS NULL)
+        EXISTS (SELECT 1 FROM enrollments_pause WHERE ended_at IS NULL),
+        EXISTS (SELECT 1 FROM poa_documents_signerdoubt doubt
+                JOIN poa_documents_poadocument poa ON poa.id = doubt.poa_id
+                WHERE poa.customer_id = %(customer)s AND doubt.cleared_at IS NULL),
+        EXISTS (SELECT 1 FROM installations_contactchange WHERE customer_id = %(customer)s AND proved_at IS NULL)
 """
 
 
@@ -356,7 +364,7 @@ def last_account(enrollment: Enrollment) -> Account | None:
     return Account.model_validate(enrollment.light_account, strict=False)
 
 
-def _authority(poa: PoaDocument, enrollment: Enrollment, *, is_stopped: bool) -> AuthorityFacts:
+def _authority(poa: PoaDocument, enrollment: Enrollment, present: _Present) -> AuthorityFacts:
     envelope = poa.envelope
     return AuthorityFacts(
         poa_id=poa.pk,
@@ -371,9 +379,19 @@ def _authority(poa: PoaDocument, enrollment: Enrollment, *, is_stopped: bool) ->
         is_attested=enrollment.attested_poa_id == poa.pk,
         ended_because=poa.ended_because,
         suspended_because=poa.suspended_because,
-        stopped_because=why_stopped(poa.customer_id) if is_stopped else "",
+        stopped_because=why_stopped(poa.customer_id) if present.stop else "",
         wants_paper=poa.paper_wanted_at is not None,
+        signer_in_question=_signer_in_question(poa, enrollment, present),
     )
+
+
+def _signer_in_question(poa: PoaDocument, enrollment: Enrollment, present: _Present) -> str:
+    """A change of address after the signature matters only while nothing was opened at Light."""
+    if present.signer_doubt and (why := why_not_proved(poa)):
+        return why
+    if present.contact_change and enrollment.light_account_uuid is None:
+        return why_address_not_proved(enrollment.customer)
+    return ""
 
 
 def _account(enrollment: Enrollment) -> AccountFacts | None:

@@ -89,6 +89,13 @@ def _signed_authority(poa: AuthorityFacts, facts: Facts, now: datetime) -> Wait 
         return _authority_ended(f"its last day was {poa.sunset}")
     if poa.uses_left < 1:
         return _authority_ended("every acceptance it grants was made")
+    if poa.signer_in_question:
+        return Wait(
+            until=None,
+            code=Waiting.SIGNER_TO_BE_PROVED,
+            because=poa.signer_in_question,
+            whose_turn=HoldOwner.OFFICE,
+        )
     embargo_end = facts.go_live.embargo_end
     if embargo_end is not None and today <= embargo_end:
         return Wait(

@@ -33,6 +33,7 @@ class Customer(models.Model):
     )
     language = models.CharField(max_length=2, choices=Language.choices, default=Language.ENGLISH)
     contact_verified_at = models.DateTimeField(null=True, blank=True)
+    registered_by = ActorField(blank=True, help_text="Who put the customer and the first address on file.")
     created_at = models.DateTimeField()
 
     class Meta:
@@ -46,14 +47,30 @@ class Customer(models.Model):
         return date.fromisoformat(self.date_of_birth_text) if self.date_of_birth_text else None
 
 
+class ContactProof(models.TextChoices):
+    """How the customer showed that an address, or a signature that raised a question, is theirs."""
+
+    EARLIER_ADDRESS_CODE = "EARLIER_ADDRESS_CODE", "Code mailed to the earlier address"
+    CALL_BACK = "CALL_BACK", "Call-back by a second person"
+
+
 class ContactChange(models.Model):
-    """That a customer's e-mail address was changed: kept, and made known to whoever sent something to the old one."""
+    """
+    One change of a customer's e-mail address or phone number by the office.
+
+    A new address after the invitation needs proof by the customer; until then nothing is opened at Light with it.
+    """
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="contact_changes")
     old_email = models.EmailField()
     new_email = models.EmailField()
+    old_phone = models.CharField(max_length=128, blank=True)
+    new_phone = models.CharField(max_length=128, blank=True)
     changed_at = models.DateTimeField()
     changed_by = ActorField()
+    proof = models.CharField(max_length=20, choices=ContactProof.choices, blank=True)
+    proved_at = models.DateTimeField(null=True, blank=True)
+    proved_by = ActorField(blank=True)
     settled_at = models.DateTimeField(
         null=True, blank=True, db_index=True, help_text="When links to the old address were ended and it was told."
     )

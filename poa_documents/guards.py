@@ -12,6 +12,7 @@ from core.stored_files import FileAltered, StoredFile, read
 from installations.states import InstallationStatus
 from poa_documents.models import PoaDocument, SealTimestamp, StopKind, StopSignal
 from poa_documents.seal.terms import SealBroken, Timestamp
+from poa_documents.signers import why_not_proved
 from poa_documents.states import PoaStatus
 
 # The entries of the journal that say which file was stored, and how it was sealed.
@@ -55,6 +56,10 @@ class CustomerStopped(AuthorityMissing):
 
 class AuthorityUsedUp(AuthorityMissing):
     """Every acceptance that it grants was made."""
+
+
+class SignerNotProved(AuthorityMissing):
+    """Something suggests that somebody else signed; the customer has not shown yet that it was they."""
 
 
 class AuthorityForOtherMeter(AuthorityMissing):
@@ -122,6 +127,8 @@ def check_authority(poa: PoaDocument, *, esi_id: str, at: datetime, concluding: 
     Source: domain notes, sections 5 and 6.
     """
     check_not_stopped(poa.customer_id)
+    if not concluding and (doubt := why_not_proved(poa)):
+        raise SignerNotProved(doubt)
     finishes_own_use = concluding and poa.status == PoaStatus.EXHAUSTED
     if poa.status != PoaStatus.SIGNED and not finishes_own_use:
         kind, reason = _BY_STATUS[poa.status]

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 KEPT_FIELD = "kept_entry"
 _NOT_KEPT = frozenset({"form_key", KEPT_FIELD})
-_OUR_PATHS = re.compile(r"/(step/[a-z]+|decline|revoke|paper|language|continue|check|hold|resume)/")
+_OUR_PATHS = re.compile(r"/(step/[a-z]+|decline|revoke|paper|language|earlier|continue|check|hold|resume)/")
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,8 @@ def compose(
     language = poa.customer.language
     phrases = phrases_in(language)
     values = _values(mail, poa)
-    own = phrases[f"mail_{mail.kind}"]
+    is_to_earlier_address = mail.kind == MailKind.CODE and mail.to_address
+    own = phrases["mail_EARLIER_CODE" if is_to_earlier_address else f"mail_{mail.kind}"]
     context = {
         "link": link,
         "code": code,

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from core.dates import chicago_day
 from installations.models import Language
+from poa_documents import signers
 from poa_documents.limits import limit_lines, say_date, say_moment
 from poa_documents.models import ConsentRecord, PoaDocument, SignatureKind, Statement
 from poa_documents.phrases import phrases_in
@@ -81,6 +82,7 @@ def home_context(poa: PoaDocument, *, step: Step | None) -> dict[str, Any]:
         values["paper_since"] = say_moment(poa.paper_wanted_at, language)
     context: dict[str, Any] = {
         "hello": words["hello"].format(**values),
+        "asks_about_address": bool(signers.earlier_address(poa.customer)),
         "is_invited": poa.status in SIGNABLE_STATUSES,
         "is_sealing": poa.status == PoaStatus.SEALING,
         "is_signed": poa.status == PoaStatus.SIGNED,

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from poa_documents import door_views, views
+from poa_documents.earlier_address import earlier_address
 
 app_name = "portal"
 
@@ -11,6 +12,7 @@ urlpatterns = [
     path("<str:token>/code/", door_views.ask, name="code"),
     path("<str:token>/enter/", door_views.enter, name="enter"),
     path("<str:token>/leave/", door_views.leave, name="leave"),
+    path("<str:token>/earlier/", earlier_address, name="earlier"),
     path("<str:token>/step/<slug:name>/", views.step, name="step"),
     path("<str:token>/language/", views.choose_language, name="language"),
     path("<str:token>/decline/", views.decline, name="decline"),

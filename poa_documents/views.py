@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from core import clock
+from core import clock, office_devices
 from core.actors import Actor
 from core.moves import MoveNotAllowed
 from installations.models import Language
@@ -142,6 +142,7 @@ def _take_final_act(request: HttpRequest, poa: PoaDocument, wanted: Step) -> Htt
             at=clock.now(),
             ip_address=client_ip(request),
             user_agent=user_agent(request),
+            browser_of=office_devices.staff_of_browser(request),
         )
     except (actions.ConsentIncomplete, SignatureNotUsable):
         return _to_next(request, poa)

@@ -53,6 +53,7 @@ from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode
 from enrollments.steps import CONSENT_HOLDS
 from enrollments.wiring import hosted_pages_client, policy
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
+from poa_documents.admin.call_backs import CALL_BACK
 from poa_documents.queries import failure_of
 
 OFFERS_SHOWN = 6
@@ -219,6 +220,7 @@ class EnrollmentAdmin(RecordAdmin):
             is_offered=lambda enrollment: can_release(open_hold(enrollment)),
             form=ReleaseForm,
         ),
+        CALL_BACK,
         Button(
             name="link-account",
             label="Link an account at Light",

@@ -52,11 +52,10 @@ def register_customer(
     at: datetime,
 ) -> Customer:
     """
-    Put a customer on file. `by` is taken for the day when customers have events of their own.
+    Put a customer on file, with who did it: a second person confirms what the first one typed.
 
     :raises InputRefused: with the problems by field
     """
-    del by
     check_input(
         first_name=_name_problems(first_name, "first name"),
         last_name=_name_problems(last_name, "last name"),
@@ -73,6 +72,7 @@ def register_customer(
         date_of_birth_text=date_of_birth.isoformat() if date_of_birth else "",
         language=language,
         contact_verified_at=contact_verified_at,
+        registered_by=str(by),
         created_at=at,
     )
 
@@ -92,11 +92,21 @@ def correct_contact(*, customer_id: int, email: str, phone: str, language: str, 
     )
     with transaction.atomic():
         customer = Customer.objects.select_for_update().get(pk=customer_id)
-        if customer.email != email.strip():
-            customer.contact_verified_at = None
+        is_new_email, old_phone = customer.email != email.strip(), str(customer.phone)
+        new_phone = str(to_python(phone, region=settings.PHONENUMBER_DEFAULT_REGION) or "")
+        if is_new_email or old_phone != new_phone:
             change = ContactChange.objects.create(
-                customer=customer, old_email=customer.email, new_email=email.strip(), changed_at=at, changed_by=str(by)
+                customer=customer,
+                old_email=customer.email,
+                new_email=email.strip(),
+                old_phone=old_phone,
+                new_phone=new_phone,
+                changed_at=at,
+                changed_by=str(by),
+                settled_at=None if is_new_email else at,
             )
+        if is_new_email:
+            customer.contact_verified_at = None
             enqueue_on_commit(TaskName.SETTLE_CONTACT_CHANGE, change_id=change.pk)
         customer.email, customer.phone, customer.language = email.strip(), phone, language
         customer.save(update_fields=["email", "phone", "language", "contact_verified_at"])

@@ -6,7 +6,7 @@ from installations.models import ContactChange
 
 @admin.register(ContactChange)
 class ContactChangeAdmin(RecordAdmin):
-    list_display = ("changed_at", "customer", "old_email", "new_email", "settled_at")
-    list_filter = ("changed_at", "settled_at")
+    list_display = ("changed_at", "customer", "old_email", "new_email", "proof", "proved_by", "settled_at")
+    list_filter = ("changed_at", "proof", "settled_at")
     search_fields = ("customer__first_name__plainly", "customer__last_name__plainly", "old_email", "new_email")
     list_select_related = ("customer",)

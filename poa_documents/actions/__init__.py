@@ -62,6 +62,9 @@ from poa_documents.actions.proving import (
     TooManyCodes,
     ask_for_code,
     enter_code,
+    enter_earlier_code,
+    newest_code,
+    state_of_code,
 )
 from poa_documents.actions.reminding import look_at_reminder
 from poa_documents.actions.reporting import forget_reports, settle_report, store_report
@@ -73,6 +76,12 @@ from poa_documents.actions.returning import (
     record_return,
 )
 from poa_documents.actions.sealing import SealOutcome, seal_poa
+from poa_documents.actions.signers import (
+    CallBackBySamePerson,
+    CallBackIncomplete,
+    NothingToProve,
+    record_call_back,
+)
 from poa_documents.actions.signing import ConsentIncomplete, SignOutcome, sign_poa
 from poa_documents.actions.sweeping import sweep_poas
 from poa_documents.actions.timestamping import stamp_later
@@ -82,6 +91,8 @@ __all__ = [
     "AddressNotFailing",
     "AnchorOutcome",
     "AskOutcome",
+    "CallBackBySamePerson",
+    "CallBackIncomplete",
     "CheckOutcome",
     "CodeAnswer",
     "CodeVerdict",
@@ -97,6 +108,7 @@ __all__ = [
     "NotPrinted",
     "NotToBePosted",
     "NotYet",
+    "NothingToProve",
     "PaperAlreadyRecorded",
     "PaperDateOdd",
     "PaperWanted",
@@ -127,14 +139,17 @@ __all__ = [
     "end_stop_signal",
     "ensure_templates",
     "enter_code",
+    "enter_earlier_code",
     "expire_poa",
     "forget_reports",
     "keep_signature",
     "lapse_poa",
     "look_at_reminder",
     "mark_posted",
+    "newest_code",
     "owe_case_mail",
     "print_for_paper",
+    "record_call_back",
     "record_consent",
     "record_paper",
     "record_return",
@@ -149,6 +164,7 @@ __all__ = [
     "settle_report",
     "sign_poa",
     "stamp_later",
+    "state_of_code",
     "store_report",
     "suspend_poa",
     "sweep_poas",

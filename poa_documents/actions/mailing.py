@@ -224,8 +224,10 @@ def _is_needed(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> bool:
     """An invitation is moot once the POA moved on, or when a newer one is owed or was sent; a code dies of age."""
     if mail.kind == MailKind.CODE:
         asked = mail.contact_code
-        is_newest = not poa.contact_codes.filter(browser_hash=asked.browser_hash, pk__gt=asked.pk).exists()
-        return is_newest and asked.sent_to == poa.customer.email and at < asked.asked_at + CODE_WORTH_SENDING
+        newer_codes = poa.contact_codes.filter(browser_hash=asked.browser_hash, pk__gt=asked.pk)
+        is_newest = not newer_codes.filter(mail__to_address=mail.to_address).exists()
+        goes_to = mail.to_address or poa.customer.email
+        return is_newest and asked.sent_to == goes_to and at < asked.asked_at + CODE_WORTH_SENDING
     if mail.to_address and AddressFailure.objects.filter(customer=poa.customer_id, address=mail.to_address).exists():
         return False
     true_in = _STILL_TRUE.get(mail.kind)

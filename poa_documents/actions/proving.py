@@ -15,10 +15,11 @@ from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from core.actors import SYSTEM, Actor
-from installations.models import Customer
-from poa_documents import evidence
+from installations.models import ContactProof, Customer
+from poa_documents import evidence, signers
 from poa_documents.actions.drafting import owe_mail
 from poa_documents.actions.returning import address_proved
+from poa_documents.actions.signers import NothingToProve, clear_doubts
 from poa_documents.links import hash_of
 from poa_documents.models import ContactCode, CustomerMail, MailKind, PoaDocument
 from poa_documents.moves import lock
@@ -56,30 +57,45 @@ class CodeVerdict(StrEnum):
     NONE_ASKED = "NONE_ASKED"
 
 
+_NOT_COUNTED = frozenset({CodeVerdict.NONE_ASKED, CodeVerdict.NOT_SENT, CodeVerdict.EXPIRED})
+
+
 @dataclass(frozen=True)
 class CodeAnswer:
     verdict: CodeVerdict
     tries_left: int = 0
 
 
-def ask_for_code(*, poa_id: int, browser: str, at: datetime, ip_address: str | None = None) -> CustomerMail:
+def ask_for_code(
+    *, poa_id: int, browser: str, at: datetime, ip_address: str | None = None, to_earlier_address: bool = False
+) -> CustomerMail:
     """
     Owe the customer a mail with a code for one browser; that browser's earlier codes count no more.
+
+    `to_earlier_address` asks for the proof that the customer also reads the address from before the office changed it.
 
     The mail is not queued: whoever asks waits for it, so the face sends it at once, and the sweep when that failed.
 
     :raises TooManyCodes: this browser asked too often
     :raises LinkOverasked: too many were asked for under this link; a new link is owed
+    :raises NothingToProve: no earlier address is asked about
     """
-    mail = _owe_code(poa_id=poa_id, browser=browser, at=at, ip_address=ip_address)
+    mail = _owe_code(
+        poa_id=poa_id, browser=browser, at=at, ip_address=ip_address, to_earlier_address=to_earlier_address
+    )
     if mail is None:
         raise LinkOverasked
     return mail
 
 
 @transaction.atomic
-def _owe_code(*, poa_id: int, browser: str, at: datetime, ip_address: str | None) -> CustomerMail | None:
+def _owe_code(
+    *, poa_id: int, browser: str, at: datetime, ip_address: str | None, to_earlier_address: bool
+) -> CustomerMail | None:
     poa = lock(poa_id)
+    earlier = signers.earlier_address(poa.customer) if to_earlier_address else ""
+    if to_earlier_address and not earlier:
+        raise NothingToProve
     lately = poa.contact_codes.filter(asked_at__gt=at - HOUR, asked_at__gte=poa.link_made_at or at - HOUR)
     asked_here = list(
         poa.contact_codes.filter(browser_hash=hash_of(browser), asked_at__gt=at - HOUR)
@@ -93,14 +109,14 @@ def _owe_code(*, poa_id: int, browser: str, at: datetime, ip_address: str | None
             evidence.record(poa, kind="link_overasked", by=SYSTEM, at=at, details={"codes": CODES_PER_LINK})
             owe_mail(poa, MailKind.SAFER_LINK, at=at)
         return None
-    mail = CustomerMail.objects.create(poa=poa, kind=MailKind.CODE, created_at=at, due_at=at)
+    mail = CustomerMail.objects.create(poa=poa, kind=MailKind.CODE, to_address=earlier, created_at=at, due_at=at)
     ContactCode.objects.create(
         poa=poa,
         mail=mail,
         browser_hash=hash_of(browser),
         asked_at=at,
         asked_from_ip=ip_address,
-        sent_to=poa.customer.email,
+        sent_to=earlier or poa.customer.email,
     )
     return mail
 
@@ -124,17 +140,12 @@ def enter_code(
     A wrong one is counted before anything else can happen; after the last try only a new code helps.
     """
     poa = lock(poa_id)
-    asked = poa.contact_codes.filter(browser_hash=hash_of(browser)).order_by("-asked_at", "-pk").first()
-    verdict = _verdict(poa, asked, digits, at=at)
-    if asked is None or verdict in {CodeVerdict.NONE_ASKED, CodeVerdict.NOT_SENT, CodeVerdict.EXPIRED}:
+    asked = newest_code(poa, browser)
+    verdict = _verdict(poa.customer.email, asked, digits, at=at)
+    if asked is None or verdict in _NOT_COUNTED:
         return CodeAnswer(verdict)
     if verdict == CodeVerdict.WRONG:
-        asked.wrong_tries += 1
-        asked.save(update_fields=["wrong_tries"])
-        if asked.wrong_tries < TRIES_PER_CODE:
-            return CodeAnswer(verdict, TRIES_PER_CODE - asked.wrong_tries)
-        evidence.record(poa, kind="code_spent", by=SYSTEM, at=at, details={"code": asked.pk, "ip_address": ip_address})
-        return CodeAnswer(CodeVerdict.SPENT)
+        return _count_wrong_try(poa, asked, ip_address=ip_address, at=at)
     if verdict == CodeVerdict.RIGHT:
         asked.used_at = at
         asked.save(update_fields=["used_at"])
@@ -159,14 +170,83 @@ def enter_code(
     return CodeAnswer(verdict)
 
 
+@transaction.atomic
+def enter_earlier_code(
+    *, poa_id: int, browser: str, digits: str, at: datetime, ip_address: str | None = None
+) -> CodeAnswer:
+    """
+    Take the code that was mailed to the address from before the office changed it.
+
+    The right one is the customer's own proof of the change, and of whatever was signed since.
+    """
+    poa = lock(poa_id)
+    asked = newest_code(poa, browser, to_earlier_address=True)
+    verdict = _verdict(signers.earlier_address(poa.customer), asked, digits, at=at)
+    if asked is None or verdict in _NOT_COUNTED:
+        return CodeAnswer(verdict)
+    if verdict == CodeVerdict.WRONG:
+        return _count_wrong_try(poa, asked, ip_address=ip_address, at=at)
+    if verdict == CodeVerdict.RIGHT:
+        asked.used_at = at
+        asked.save(update_fields=["used_at"])
+        details: dict[str, object] = {"code": asked.pk, "sent_to": asked.sent_to, "ip_address": ip_address}
+        clear_doubts(
+            poa.customer,
+            ContactProof.EARLIER_ADDRESS_CODE,
+            details=details,
+            by=Actor.customer(poa.customer_id),
+            at=at,
+        )
+    return CodeAnswer(verdict)
+
+
+def newest_code(poa: PoaDocument, browser: str, *, to_earlier_address: bool = False) -> ContactCode | None:
+    """Return the newest code that this browser asked for: the one that counts, if any does."""
+    asked_here = poa.contact_codes.filter(browser_hash=hash_of(browser))
+    of_kind = asked_here.exclude(mail__to_address="") if to_earlier_address else asked_here.filter(mail__to_address="")
+    return of_kind.order_by("-asked_at", "-pk").first()
+
+
+@dataclass(frozen=True)
+class CodeState:
+    """What the page of a code shows, without changing anything: its field, and what became of the last try."""
+
+    is_open: bool
+    verdict: CodeVerdict | None = None
+    tries_left: int = 0
+
+
+def state_of_code(asked: ContactCode | None, *, address: str, at: datetime) -> CodeState:
+    """Say how a browser's newest code to this address counts now."""
+    if asked is None or asked.sent_to != address or asked.used_at is not None:
+        return CodeState(is_open=False)
+    if asked.wrong_tries >= TRIES_PER_CODE:
+        return CodeState(is_open=False, verdict=CodeVerdict.SPENT)
+    if asked.expires_at is not None and asked.expires_at <= at:
+        return CodeState(is_open=False, verdict=CodeVerdict.EXPIRED)
+    if asked.expires_at is None and asked.asked_at + timedelta(minutes=settings.POA_CODE_MINUTES) <= at:
+        return CodeState(is_open=False)
+    wrong = CodeVerdict.WRONG if asked.wrong_tries else None
+    return CodeState(is_open=True, verdict=wrong, tries_left=TRIES_PER_CODE - asked.wrong_tries)
+
+
+def _count_wrong_try(poa: PoaDocument, asked: ContactCode, *, ip_address: str | None, at: datetime) -> CodeAnswer:
+    asked.wrong_tries += 1
+    asked.save(update_fields=["wrong_tries"])
+    if asked.wrong_tries < TRIES_PER_CODE:
+        return CodeAnswer(CodeVerdict.WRONG, TRIES_PER_CODE - asked.wrong_tries)
+    evidence.record(poa, kind="code_spent", by=SYSTEM, at=at, details={"code": asked.pk, "ip_address": ip_address})
+    return CodeAnswer(CodeVerdict.SPENT)
+
+
 def check_contact_proved(poa: PoaDocument) -> None:
     """:raises ContactNotProved: nobody has typed a code that was sent to the address on file"""
     if poa.customer.contact_verified_at is None:
         raise ContactNotProved("The customer's address is not proved yet: open the link and enter the code first.")
 
 
-def _verdict(poa: PoaDocument, asked: ContactCode | None, digits: str, *, at: datetime) -> CodeVerdict:
-    if asked is None or asked.sent_to != poa.customer.email:
+def _verdict(address: str, asked: ContactCode | None, digits: str, *, at: datetime) -> CodeVerdict:
+    if asked is None or asked.sent_to != address:
         return CodeVerdict.NONE_ASKED
     if asked.used_at is not None:
         return CodeVerdict.USED

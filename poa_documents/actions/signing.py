@@ -8,6 +8,7 @@ from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
 from poa_documents.actions.consenting import USER_AGENT_LENGTH, WordsChanged, check_electronic
 from poa_documents.actions.proving import check_contact_proved
+from poa_documents.actions.signers import note_doubts
 from poa_documents.cases import text_of
 from poa_documents.limits import check_limits
 from poa_documents.links import signed_link_expiry
@@ -42,11 +43,14 @@ def sign_poa(
     at: datetime,
     ip_address: str | None = None,
     user_agent: str = "",
+    browser_of: int | None = None,
 ) -> SignOutcome:
     """
     Take the customer's signature for good. The signed file is made and stored afterwards, by `seal_poa`.
 
     `document_sha256` is the hash that the review page carried. Signed twice, or on two devices, it counts once.
+    `browser_of` is the member of staff who used the same browser lately. What suggests that somebody of the office
+    signed does not stop the signature: it gives no authority until the customer proves it (`signers`).
 
     :raises PaperWanted: the customer withdrew the consent to electronic records
     :raises ContactNotProved: nobody has proved to read the customer's mail
@@ -88,6 +92,7 @@ def sign_poa(
             "signature_kind": signature_kind,
             "ip_address": ip_address,
             "contact_verified_at": poa.customer.contact_verified_at,
+            "signer_proof": note_doubts(poa, ip_address=ip_address, browser_of=browser_of, by=by, at=at),
             "statement": Statement.DOCUMENT,
         },
     )

@@ -13,6 +13,7 @@ from poa_documents.admin import (
     paper,
     promises,
     seal_timestamps,
+    signer_doubts,
     stop_signals,
     templates,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "paper",
     "promises",
     "seal_timestamps",
+    "signer_doubts",
     "stop_signals",
     "templates",
 ]

@@ -55,6 +55,7 @@ from poa_documents.actions import (
     withdraw_econsent,
 )
 from poa_documents.actions.paper import scan_file
+from poa_documents.admin.call_backs import CALL_BACK
 from poa_documents.guards import CustomerStopped, SealedFileAltered, SealedFileUnreadable
 from poa_documents.limits import LimitMissing, limit_lines
 from poa_documents.models import PlanPromise, PoaDocument, RevocationChannel, StopKind
@@ -347,6 +348,7 @@ class PoaDocumentAdmin(RegisteredByAction):
             is_offered=_scan_waits,
             form=ReasonForm,
         ),
+        CALL_BACK,
         Button(
             name="want-paper",
             label="Record that the customer wants paper",

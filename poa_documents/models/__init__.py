@@ -20,6 +20,7 @@ from poa_documents.models.mails import (
     ReturnSource,
 )
 from poa_documents.models.seals import IssuersAnswer, SealTimestamp
+from poa_documents.models.signers import DoubtReason, SignerDoubt
 from poa_documents.models.wording import WORDING_FIELDS, PoaTemplate, WordingInUse
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "CustomerMail",
     "CustomerMailQuerySet",
     "DestructionProof",
+    "DoubtReason",
     "Envelope",
     "EvidenceEntry",
     "IssuersAnswer",
@@ -56,6 +58,7 @@ __all__ = [
     "RevocationChannel",
     "SealTimestamp",
     "SignatureKind",
+    "SignerDoubt",
     "Statement",
     "StopKind",
     "StopSignal",

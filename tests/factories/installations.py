@@ -53,7 +53,7 @@ def customer(at: datetime = AT, **fields: Any) -> Customer:
             "first_name": "Carmen",
             "last_name": f"Reyes {number}",
             "email": f"carmen.reyes{number}@example.com",
-            "phone": "+15124745171",
+            "phone": f"+1512474{number % 10_000:04d}",
             "date_of_birth": date(1984, 5, 17),
             "by": OFFICE,
             "at": at,

@@ -160,6 +160,7 @@ def _help(cases: "Cases") -> None:
             cases.end_stop_signal(signal)
         cases.customer_holds_it_or_lets_it_go_on(number, goes_on=True)
         cases.customer_signs(number, "roomy", 1)
+        cases.second_person_calls_back(number)
         for hold in case.holds.filter(released_at=None).exclude(code__in=CONSENT_HOLDS):
             stopping.release_hold(hold_id=hold.pk, reason="Looked into it.", by=OFFICE, at=at)
         cases.live(timedelta(hours=2))

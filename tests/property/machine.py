@@ -46,7 +46,7 @@ from simulator.webhooks import event_body, signed_headers
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair
 from tests.factories import installations as made
 from tests.factories.poa_documents import drafted_poa
-from tests.integration.enrollments.road import MORNING, OFFICE, Road, SettableClock, roomy_promise
+from tests.integration.enrollments.road import MORNING, OFFICE, SECOND_PERSON, Road, SettableClock, roomy_promise
 from tests.invariants import broken_invariants
 from tests.property import ending
 from tests.property.surroundings import (
@@ -371,6 +371,19 @@ class Cases(RuleBasedStateMachine):
                 phone=customer.phone,
                 language=language,
                 by=OFFICE,
+                at=self.road.clock.at,
+            )
+
+    @rule(number=which_case)
+    def second_person_calls_back(self, number: int) -> None:
+        customer = Customer.objects.get(pk=self._job(number).customer_id)
+        with suppress(poa_actions.NothingToProve):
+            poa_actions.record_call_back(
+                customer_id=customer.pk,
+                number="+15125550100",
+                number_from="The signed hardware contract.",
+                confirmed="The customer: yes, both.",
+                by=SECOND_PERSON,
                 at=self.road.clock.at,
             )
 

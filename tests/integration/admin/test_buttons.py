@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.test import Client
 
@@ -12,12 +13,13 @@ from core.admin_site import page_of, press_url
 from enrollments.actions.stopping import pause
 from enrollments.models import Enrollment, Pause, WebhookDelivery
 from enrollments.states import HoldCode
-from installations.models import Customer, Installation
+from installations.actions import correct_contact
+from installations.models import ContactChange, Customer, Installation
 from installations.states import GoLiveReportStatus, InstallationStatus
 from poa_documents import evidence
 from poa_documents.models import EvidenceEntry, PoaDocument
 from poa_documents.states import PoaStatus
-from tests.factories.cases import case, held_case, hold
+from tests.factories.cases import case, case_waiting_for_signature, held_case, hold
 from tests.factories.installations import AT, customer, go_live_report, installation, site, technician
 from tests.factories.poa_documents import drafted_poa, plan_promise, sent_poa, signed_poa, suspended_poa
 from tests.journal_guard import guard_lifted
@@ -485,3 +487,22 @@ def test_a_webhook_is_settled_again_by_hand(office_client: Client) -> None:
 
     delivery.refresh_from_db()
     assert delivery.due_at == AT
+
+
+def test_second_person_records_the_call_back_from_the_case(office: User, office_client: Client) -> None:
+    registrar = Actor.staff(office.pk + 1)
+    person = customer(AT, by=registrar)
+    enrollment = case_waiting_for_signature(AT, customer=person)
+    correct_contact(
+        customer_id=person.pk, email="new@example.net", phone=str(person.phone), language="en", by=registrar, at=AT
+    )
+    page = office_client.get(press_url(enrollment, "call-back")).text
+    assert f"{person.phone}, on file from before the invitation" in page
+
+    refused = press(office_client, enrollment, "call-back", called="OTHER", number="512", confirmed="Yes.")
+    refused = office_client.get(refused.url) if refused.status_code == 302 else refused
+    assert "Say where you found this number" in refused.text
+    answer = press(office_client, enrollment, "call-back", called=str(person.phone), confirmed="Yes, both.")
+
+    assert "The call-back is on file" in told(answer)
+    assert ContactChange.objects.get().proved_by == f"staff:{office.pk}"

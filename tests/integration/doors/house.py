@@ -33,9 +33,9 @@ from enrollments.models import (
 )
 from enrollments.states import DifferenceKind
 from installations import actions as jobs
-from installations.models import GoLiveReport, Installation
+from installations.models import ContactProof, GoLiveReport, Installation
 from installations.proofs import check_proof
-from poa_documents.models import PoaDocument, StopKind, StopSignal
+from poa_documents.models import DoubtReason, PoaDocument, SignerDoubt, StopKind, StopSignal
 from tests.factories.cases import case, hold, judged_offer
 from tests.factories.installations import AT, SUBMITTED, customer, go_live_report, installation_at, site, technician
 from tests.factories.poa_documents import signed_poa
@@ -180,6 +180,15 @@ def _records_of_every_other_kind(own: _Case, at: datetime = AT) -> None:
         source="His son.",
         received_at=at,
         recorded_at=at,
+    )
+    SignerDoubt.objects.create(
+        poa=own.poa,
+        reason=DoubtReason.FIRST_ADDRESS,
+        because="A second person confirms every first address.",
+        noted_at=at,
+        proof=ContactProof.CALL_BACK,
+        cleared_at=at,
+        cleared_by="staff:1",
     )
     AdvanceNotice.objects.create(
         enrollment=own.enrollment,

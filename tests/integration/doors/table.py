@@ -102,6 +102,7 @@ PORTAL = (
     _portal("code/", "code/", 200),
     _portal("enter/", "enter/", 200),
     _portal("leave/", "leave/", 302, 302),
+    _portal("earlier/", "earlier/", 302),
     _portal("continue/", "continue/", 302),
     _portal("check/", "check/", 302),
     _portal("hold/", "hold/", 302),

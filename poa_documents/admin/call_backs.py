@@ -1,0 +1,72 @@
+"""The button by which a second person records having called the customer back, for every page that needs it."""
+
+from typing import Any
+
+from django import forms
+
+from core.admin_site import Button, ButtonForm, Press
+from poa_documents import signers
+from poa_documents.actions import CallBackBySamePerson, CallBackIncomplete, NothingToProve, record_call_back
+
+_OTHER = "OTHER"
+
+
+class CallBackForm(ButtonForm):
+    called = forms.ChoiceField(
+        label="Which number you called",
+        widget=forms.RadioSelect,
+        help_text="Never one that the customer, or a colleague, gave you for this call.",
+    )
+    number = forms.CharField(
+        label="The other number", required=False, max_length=40, widget=forms.TextInput(attrs={"type": "tel"})
+    )
+    number_from = forms.CharField(
+        label="Where you found it", required=False, max_length=200, help_text="Such as the signed hardware contract."
+    )
+    confirmed = forms.CharField(
+        label="Who answered, and what they confirmed",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Ask for name and address of the site, then whether the e-mail address is theirs and whether they "
+        "signed. Kept with the evidence.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        trusted = signers.trusted_number(customer_of(self.record)) if self.record is not None else ""
+        choices = [(trusted, f"{trusted}, on file from before the invitation")] if trusted else []
+        self.fields["called"].choices = [*choices, (_OTHER, "Another number")]  # type: ignore[attr-defined]
+        if not choices:
+            self.fields["called"].initial = _OTHER
+
+    def clean(self) -> dict[str, Any]:
+        """Hand on one number: the chosen one, or the one that was typed."""
+        answers = super().clean() or {}
+        called = answers.pop("called", "")
+        if called != _OTHER:
+            answers["number"], answers["number_from"] = called, ""
+        return answers
+
+
+def customer_of(record: Any) -> Any:
+    """Return the customer of a power of attorney or a case, and a customer as they are."""
+    return getattr(record, "customer", record)
+
+
+def _record(press: Press) -> str:
+    record_call_back(customer_id=customer_of(press.record).pk, by=press.by, at=press.at, **press.answers)
+    return "The call-back is on file; the case goes on."
+
+
+CALL_BACK = Button(
+    name="call-back",
+    label="Record a call-back",
+    run=_record,
+    explanation=(
+        "You called the customer yourself, and they confirmed that the e-mail address is theirs and, where something "
+        "is signed, that they signed it. Whoever put the address or the number on file cannot record this. If the "
+        "customer did not sign, do not record it: suspend the power of attorney instead."
+    ),
+    refusals=(NothingToProve, CallBackBySamePerson, CallBackIncomplete),
+    is_offered=lambda record: signers.is_in_question(customer_of(record).pk),
+    form=CallBackForm,
+)

@@ -1,0 +1,66 @@
+"""The customer's page that proves a changed e-mail address: a code, mailed to the address from before."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from core import clock
+from poa_documents import actions, doors, signers
+from poa_documents.link_pages import client_ip, form_key, link_page, token_of
+from poa_documents.models import PoaDocument
+from poa_documents.phrases import phrases_in
+from poa_documents.presenters import language_of, masked_email, page_context
+
+
+@link_page
+def earlier_address(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    """Offer the code, or take it. The right one leads home; everything else comes back to this page."""
+    address = signers.earlier_address(poa.customer)
+    if not address:
+        return redirect("portal:home", token=token_of(request))
+    if request.method != "POST":
+        return _show(request, poa, address)
+    browser, now = doors.browser_of(request), clock.now()
+    if request.POST.get("wish") == "code":
+        try:
+            mail = actions.ask_for_code(
+                poa_id=poa.pk, browser=browser, at=now, ip_address=client_ip(request), to_earlier_address=True
+            )
+            actions.send_mail(mail_id=mail.pk, at=now)
+        except (actions.TooManyCodes, actions.LinkOverasked, actions.NothingToProve):
+            return _back(request)
+        return _back(request)
+    actions.enter_earlier_code(
+        poa_id=poa.pk, browser=browser, digits=request.POST.get("code", ""), at=now, ip_address=client_ip(request)
+    )
+    return _back(request)
+
+
+def _show(request: HttpRequest, poa: PoaDocument, address: str) -> HttpResponse:
+    language = language_of(poa)
+    words = phrases_in(language)
+    browser, now = doors.browser_of(request), clock.now()
+    asked = actions.newest_code(poa, browser, to_earlier_address=True)
+    state = actions.state_of_code(asked, address=address, at=now)
+    own = words["earlier_address"]
+    values = {
+        "email": masked_email(address),
+        "new_email": masked_email(poa.customer.email),
+        "organization": settings.ORGANIZATION_NAME,
+        "contact": settings.ORGANIZATION_CONTACT,
+        "minutes": settings.POA_CODE_MINUTES,
+    }
+    context = {
+        **page_context(poa, token=token_of(request), form_key=form_key(poa)),
+        "page": {name: phrase.format(**values) for name, phrase in own.items()},
+        "page_name": "earlier",
+        "has_code": state.is_open,
+        "error": words["door"][f"code_{state.verdict}"].format(tries=state.tries_left) if state.verdict else "",
+    }
+    response = render(request, "portal/earlier_address.html", context)
+    response.headers["Content-Language"] = language
+    return response
+
+
+def _back(request: HttpRequest) -> HttpResponse:
+    return redirect("portal:earlier", token=token_of(request))

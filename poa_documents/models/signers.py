@@ -1,0 +1,52 @@
+"""What speaks for it that the customer, and nobody else, signed."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from core.actors import ActorField
+from installations.models import ContactProof
+from poa_documents.models.documents import PoaDocument
+
+
+class DoubtReason(models.TextChoices):
+    """Why a signature needs another proof than the code that was mailed."""
+
+    ADDRESS_CHANGED = "ADDRESS_CHANGED", "The address was changed after the invitation"
+    SIGNED_AFTER_CHANGE = "SIGNED_AFTER_CHANGE", "Signed right after a change of address"
+    STAFF_ADDRESS = "STAFF_ADDRESS", "The address belongs to staff or to the company"
+    SHARED_CONTACT = "SHARED_CONTACT", "Several customers share the address or phone number"
+    STAFF_DEVICE = "STAFF_DEVICE", "Signed from a connection or browser that staff used"
+    FIRST_ADDRESS = "FIRST_ADDRESS", "The company asks for a second person"
+
+
+class SignerDoubt(models.Model):
+    """
+    One reason why a signature gives no authority yet. It ends by the customer's proof, and by nothing else.
+    """
+
+    poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="signer_doubts")
+    reason = models.CharField(max_length=20, choices=DoubtReason.choices)
+    because = models.TextField(help_text="What was seen.")
+    noted_at = models.DateTimeField()
+    proof = models.CharField(max_length=20, choices=ContactProof.choices, blank=True)
+    cleared_at = models.DateTimeField(null=True, blank=True)
+    cleared_by = ActorField(blank=True)
+
+    class Meta:
+        ordering = ("noted_at", "pk")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["poa", "reason"], name="one_doubt_of_a_kind_per_signature"),
+            models.CheckConstraint(
+                condition=Q(cleared_at__isnull=True, cleared_by="", proof="")
+                | (Q(cleared_at__isnull=False) & ~Q(cleared_by="") & ~Q(proof="")),
+                name="doubt_cleared_when_by_whom_and_how",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["poa"], condition=Q(cleared_at__isnull=True), name="doubt_still_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_reason_display()}: POA {self.poa_id}"
