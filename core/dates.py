@@ -36,6 +36,12 @@ def chicago_midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, tzinfo=CHICAGO).astimezone(UTC)
 
 
+def chicago_time(at: datetime) -> str:
+    """Write an instant as staff read it: the Chicago day and the time of day."""
+    local = at.astimezone(CHICAGO)
+    return f"{local.date()}, {local:%I:%M %p}".replace(", 0", ", ")
+
+
 def is_business_day(day: date, calendar: Calendar) -> bool:
     return day.weekday() < SATURDAY and day not in _CLOSED_DAYS[calendar](day.year)
 

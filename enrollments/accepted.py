@@ -38,7 +38,21 @@ def what_speaks_against(facts: Facts, now: datetime, policy: Policy) -> Step | N
         return cancel_reported()
     if account.read_at is None or facts.accepted_at is None or account.read_at < facts.accepted_at:
         return ReadAccount(because="The account is read to see the acceptance as Light shows it.")
+    if facts.accepted_differently and HoldCode.ACCEPTED_DIFFERENTLY not in facts.settled_codes:
+        return replace(
+            accepted_differently(facts.accepted_differently), look_again_at=account.read_at + policy.collecting_interval
+        )
     return None
+
+
+def accepted_differently(difference: str) -> Hold:
+    """Stop before anything is finished or told, with both sides; what Light shows is a contract that nobody signed."""
+    return Hold(
+        HoldCode.ACCEPTED_DIFFERENTLY,
+        HoldOwner.OFFICE,
+        because=f"{difference} Nothing more is sent for this case. Have Light correct it, or agree with the customer "
+        "how to undo it. When the account shows what was asked for, this ends automatically.",
+    )
 
 
 def _stopped_after_acceptance(poa: AuthorityFacts, facts: Facts) -> str:

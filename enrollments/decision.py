@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
-from core.dates import chicago_day, chicago_midnight
-from enrollments import accepted, doubts, notices, offers
+from core.dates import chicago_day, chicago_midnight, chicago_time
+from enrollments import accepted, doubts, notices, offers, plausibility
 from enrollments.facts import Facts, NoticeFacts, OfferFacts
 from enrollments.gates import BEYOND_ACCEPTANCE, authority_gate, cancel_reported, go_live_gate, readiness_gate
 from enrollments.notices import start_plan
@@ -57,7 +57,7 @@ def decide(facts: Facts, *, now: datetime, policy: Policy) -> Step:
     if facts.writes_stopped_because and isinstance(step, STOPPED_STEPS):
         return _stopped(facts, now, policy)
     if facts.calls_not_before is not None and now < facts.calls_not_before and isinstance(step, REMOTE_STEPS):
-        rest = _left_alone(facts, facts.calls_not_before)
+        rest = _left_alone(facts, facts.calls_not_before, now, policy)
         is_before_acceptance = facts.status == EnrollmentStatus.OPEN and facts.authority is not None
         return _with_last_day(rest, facts, now, policy) if is_before_acceptance else rest
     return step
@@ -121,14 +121,22 @@ def _kept_in_view(facts: Facts, step: Step, policy: Policy) -> Step:
             return step
 
 
-def _left_alone(facts: Facts, until: datetime) -> Wait | Hold:
-    """No call for a while. An open hold stays what people see."""
+def _left_alone(facts: Facts, until: datetime, now: datetime, policy: Policy) -> Wait | Hold:
+    """No call for a while. An open hold stays what people see; what fails for long is for operations."""
     if facts.hold is not None:
         return Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because, look_again_at=until)
+    failing = facts.failing
+    if failing is None:
+        because = "Light could not be reached or asked us to wait. It is tried again automatically."
+        return Wait(until=until, code=Waiting.BACKING_OFF, because=because)
+    tries = "once" if failing.tries == 1 else f"{failing.tries} times"
+    is_long = now >= failing.since + policy.failing_patience
     return Wait(
         until=until,
         code=Waiting.BACKING_OFF,
-        because="Light could not be reached or asked us to wait; we try again then.",
+        because=f"Light could not be reached for “{failing.what}” or asked us to wait, {tries} since "
+        f"{chicago_time(failing.since)}. It is tried again automatically.",
+        whose_turn=HoldOwner.OPERATIONS if is_long else None,
     )
 
 
@@ -170,6 +178,9 @@ def _under_hold(facts: Facts, step: Step, now: datetime, policy: Policy) -> Step
     assert hold is not None  # noqa: S101 - the only caller has checked
     if isinstance(step, HARMLESS_UNDER_HOLD):
         return step
+    is_shown_right = facts.accepted_at is not None and not facts.accepted_differently
+    if hold.code == HoldCode.ACCEPTED_DIFFERENTLY and is_shown_right:
+        return LiftHold(hold.hold_id, because="The account shows the plan, start and meter that were asked for.")
     if hold.code in SELF_CLEARING_HOLDS and not (isinstance(step, Hold) and step.code == hold.code):
         return LiftHold(hold.hold_id, because=f"The reason is gone: {hold.because}")
     if hold.code == HoldCode.OUTSIDE_LIMITS and _signed_since(hold.since, facts):
@@ -226,6 +237,8 @@ def _read_if_due(facts: Facts, now: datetime, policy: Policy) -> Step | None:
 def _toward_plan(facts: Facts, now: datetime, policy: Policy) -> Step:
     account = facts.known_account
     if account.has_accepted_plan or account.stage in BEYOND_ACCEPTANCE:
+        if facts.accepted_differently:
+            return accepted.accepted_differently(facts.accepted_differently)
         return Hold(
             HoldCode.CUSTOMER_ENROLLED_HIMSELF,
             HoldOwner.OFFICE,
@@ -274,13 +287,11 @@ def _choose_and_accept(facts: Facts, now: datetime, policy: Policy) -> Step:
         )
     fresh = [offer for offer in facts.offers if offer.requested_at <= now < offer.stale_at]
     if not fresh:
-        return _ask_for_plans(facts)
+        return _ask_for_plans(facts, policy)
     judged = [(offer.plan, offers.judge(offer.plan, facts.known_authority.limits)) for offer in fresh]
-    chosen = offers.choose(judged)
+    chosen = offers.choose((plan, verdict) for plan, verdict in judged if not plausibility.doubts_about(plan))
     if chosen is None:
-        return Hold(
-            HoldCode.OUTSIDE_LIMITS, HoldOwner.OFFICE, because=_nearest_miss(judged), act_by=start.last_act.date
-        )
+        return replace(_no_choice(judged), act_by=start.last_act.date)
     offer = _offer_of(chosen, fresh)
     is_told = notice is not None and notices.covers(notice, chosen)
     if policy.notice_days and not is_told:
@@ -308,18 +319,30 @@ def _give_notice(offer: OfferFacts, facts: Facts, now: datetime, policy: Policy)
     )
 
 
-def _ask_for_plans(facts: Facts) -> Step:
+def _ask_for_plans(facts: Facts, policy: Policy) -> Step:
     if facts.has_asked_for_offers and not facts.offers:
         return Hold(
             HoldCode.NO_PLANS,
             HoldOwner.OFFICE,
             because="Light offers no plan for this meter today. Ask Light about the address, then release the hold.",
         )
+    if facts.offers and all(_is_dead_on_arrival(offer, policy) for offer in facts.offers):
+        asked_at = max(offer.requested_at for offer in facts.offers)
+        return Hold(
+            HoldCode.OFFERS_EXPIRED,
+            HoldOwner.OFFICE,
+            because=f"Every plan that Light offered on {chicago_time(asked_at)} had expired when it arrived, or soon "
+            "after. Ask Light, then release the hold to ask for plans again.",
+        )
     return RequestPlans(
         because="All three gates are open and the offers at hand are too old to accept."
         if facts.offers
         else "All three gates are open: it is time to ask Light for plans."
     )
+
+
+def _is_dead_on_arrival(offer: OfferFacts, policy: Policy) -> bool:
+    return offer.expires_at is not None and offer.expires_at < offer.requested_at + policy.min_plan_life
 
 
 def _paused(start: StartPlan, facts: Facts, now: datetime, policy: Policy) -> Wait | None:
@@ -340,7 +363,8 @@ def _accept(
     if paused := _paused(start, facts, now, policy):
         return paused
     account = facts.known_account
-    if account.read_at is None or not account.read_at <= now <= account.read_at + policy.fresh_reading:
+    is_fresh = account.read_at is not None and account.read_at <= now <= account.read_at + policy.fresh_reading
+    if not is_fresh or not account.is_read_in_this_turn:
         return ReadAccount(because="The account is read once more right before a plan is accepted.")
     first_day = notices.start_to_name(notice, start)
     why = "the start that the customer was told"
@@ -378,6 +402,19 @@ def _with_last_day(gate: Wait | Hold, facts: Facts, now: datetime, policy: Polic
 
 def _offer_of(chosen: OfferedPlan, among: Sequence[OfferFacts]) -> OfferFacts:
     return next(offer for offer in among if offer.plan == chosen)
+
+
+def _no_choice(judged: Sequence[tuple[OfferedPlan, Verdict]]) -> Hold:
+    """Say what is wrong with all offers: none is within the limits, or those that are cannot be right."""
+    doubts = [doubt for plan, verdict in judged if verdict.fits for doubt in plausibility.doubts_about(plan)]
+    if not doubts:
+        return Hold(HoldCode.OUTSIDE_LIMITS, HoldOwner.OFFICE, because=_nearest_miss(judged))
+    return Hold(
+        HoldCode.IMPLAUSIBLE_OFFER,
+        HoldOwner.OFFICE,
+        because=f"Light's offer cannot be right: {'; '.join(dict.fromkeys(doubts))}. It is not accepted. Compare the "
+        "plan's Electricity Facts Label and ask Light, then release the hold to ask for plans again.",
+    )
 
 
 def _nearest_miss(judged: Sequence[tuple[OfferedPlan, Verdict]]) -> str:

@@ -4,7 +4,7 @@ What a call asks for whose answer was lost, or which Light refused. Pure.
 A call that may still be running is left alone; what became of a lost one is read at Light over the settling period.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from enrollments.facts import Facts, WriteFacts
 from enrollments.policy import Policy
@@ -54,10 +54,26 @@ def hold_for_refusal(write: WriteFacts) -> Hold:
 
 
 def came_to_nothing_too_often(kind: WriteKind, facts: Facts, policy: Policy) -> Hold | None:
-    """Ask for a person after so many tries: the office where Light refused each, operations where answers were lost."""
+    """
+    Ask for a person after so many tries: the office where Light refused each, operations where answers were lost.
+
+    An acceptance whose answer was lost is never sent again without a person: an account that lags looks the same as
+    one without it, and nothing says that Light would refuse the second one.
+    """
+    refusals = [said for what, said in facts.refused_in_vain if what == kind]
+    lost = facts.fruitless.count(kind) - len(refusals)
+    light_said = f" Once it had an answer: {refusals[-1].rstrip('.')}." if refusals else ""
+    if kind == WriteKind.ACCEPT_PLAN and lost:
+        return Hold(
+            HoldCode.DOUBT_UNSETTLED,
+            HoldOwner.OPERATIONS,
+            because=f"No clear answer came to “{kind.label}”, and the account did not show the acceptance within "
+            f"{_minutes(policy.settling_period)}.{light_said} It may still appear, so it is not sent again "
+            "automatically; the account is read every hour. Compare it at Light. If Light has no acceptance, release "
+            "the hold to send it again.",
+        )
     if facts.fruitless.count(kind) < policy.tries_after_doubt:
         return None
-    refusals = [said for what, said in facts.refused_in_vain if what == kind]
     if len(refusals) == facts.fruitless.count(kind):
         return Hold(
             HoldCode.REFUSED_BY_LIGHT,
@@ -65,10 +81,14 @@ def came_to_nothing_too_often(kind: WriteKind, facts: Facts, policy: Policy) -> 
             because=f"Light refused “{kind.label}” {len(refusals)} times. {refusals[-1].rstrip('.')}. Mend the cause, "
             "then release the hold to try again.",
         )
-    light_said = f" Once it had an answer: {refusals[-1].rstrip('.')}." if refusals else ""
     return Hold(
         HoldCode.DOUBT_UNSETTLED,
         HoldOwner.OPERATIONS,
         because=f"“{kind.label}” was sent {facts.fruitless.count(kind)} times, and the account shows no trace of it."
         f"{light_said} Compare the account at Light by hand, then release the hold to try again.",
     )
+
+
+def _minutes(period: timedelta) -> str:
+    minutes = round(period.total_seconds() / 60)
+    return "one minute" if minutes == 1 else f"{minutes} minutes"

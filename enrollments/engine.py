@@ -6,13 +6,17 @@ The row is the truth: any step may run twice, and any process may stop at any li
 
 import logging
 import random
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from django.db import OperationalError, transaction
+from django.db.models import Count, Max
 
+from core.dates import chicago_time
 from core.transactions import repeatable
 from enrollments import gates, leases, steps
 from enrollments.actions import accepting, announcing, attesting, planning, reconciling, stopping
@@ -21,7 +25,7 @@ from enrollments.actions.reconciling import ReadingFailed
 from enrollments.actions.writing import CallFailed, Tools
 from enrollments.decision import decide
 from enrollments.facts import Facts, gather
-from enrollments.models import Enrollment
+from enrollments.models import Enrollment, Hold, RemoteCall
 from enrollments.states import HoldCode, HoldOwner
 from enrollments.steps import Step
 from poa_documents.guards import AuthorityMissing, SealedFileAltered, SealedFileUnreadable
@@ -29,11 +33,16 @@ from poa_documents.guards import AuthorityMissing, SealedFileAltered, SealedFile
 logger = logging.getLogger(__name__)
 
 MOST_STEPS_IN_A_TURN = 20
+MAX_READINGS_IN_A_ROW = 3
 MOST_FAILURES = 8
 FIRST_PAUSE_AFTER_FAILURE = timedelta(seconds=10)
 LONGEST_PAUSE_AFTER_FAILURE = timedelta(hours=1)
 NOT_DUE = "not due"
 RESTING_STEPS = (steps.Wait, steps.Hold, steps.Finished)
+
+
+class TurnUsedUp(Exception):
+    """A turn took all its steps and did not come to rest: something goes round in circles."""
 
 
 @dataclass(frozen=True)
@@ -51,22 +60,28 @@ class Engine:
         with self.keep_lease(turn):
             try:
                 resting, facts = self._take_steps(enrollment_id)
+            except TurnUsedUp as used_up:
+                logger.warning("Enrollment %s: %s", enrollment_id, used_up)
+                self._note_failure(enrollment_id, used_up, turn)
+                return "goes on"
             except Exception as problem:
                 logger.exception("Enrollment %s could not be advanced.", enrollment_id)
                 self._note_failure(enrollment_id, problem, turn)
                 return "failed"
             return self._rest(resting, facts, turn)
 
-    def _take_steps(self, enrollment_id: int) -> tuple[Step | None, Facts | None]:
+    def _take_steps(self, enrollment_id: int) -> tuple[Step, Facts]:
         """
-        Perform step after step until one rests; give it with the facts that it follows from.
+        Perform step after step until one rests; return it with the facts that it follows from.
 
-        None when the turn is used up and it must go on in another.
+        :raises TurnUsedUp: it must go on in another turn, after a pause
         """
+        taken = list[Step]()
         for _ in range(MOST_STEPS_IN_A_TURN):
             enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
             facts = gather(enrollment)
             step = decide(facts, now=self.tools.clock.now(), policy=self.tools.policy)
+            step = self._unless_in_vain(step, facts, taken)
             try:
                 self._perform(enrollment_id, step)
             except (EnrollmentMoved, CallFailed, ReadingFailed, SealedFileAltered) as news:
@@ -77,7 +92,64 @@ class Engine:
                 continue
             if isinstance(step, RESTING_STEPS):
                 return step, facts
-        return None, None
+            taken.append(step)
+        names = ", ".join(type(step).__name__ for step in taken[-3:])
+        raise TurnUsedUp(f"{MOST_STEPS_IN_A_TURN} steps did not bring the case to rest; the last ones were {names}.")
+
+    def _unless_in_vain(self, step: Step, facts: Facts, taken: list[Step]) -> Step:
+        """
+        Ask for a person instead of a step that was taken successfully and changed nothing, or is taken all day long.
+
+        Every step must change what comes next. A reading may be asked for again by news that came while it was made.
+        """
+        limit = MAX_READINGS_IN_A_ROW if isinstance(step, steps.ReadAccount) else 1
+        in_a_row = len(list(takewhile(lambda before: before == step, reversed(taken))))
+        if in_a_row >= limit and not isinstance(step, RESTING_STEPS):
+            because = (
+                f"“{_words_for(step)}” was done and would come next again, so it changed nothing. {step.because} "
+                "Compare what Light shows with what the case shows, then release the hold to try again."
+            )
+            return self._held(HoldCode.NO_PROGRESS, because, facts)
+        is_first_call = isinstance(step, steps.REMOTE_STEPS) and not any(
+            isinstance(before, steps.REMOTE_STEPS) for before in taken
+        )
+        purpose = self._call_made_too_often(facts.enrollment_id) if is_first_call else ""
+        if purpose:
+            because = (
+                f"Light answered “{purpose}” for this case more than {self.tools.policy.max_calls_a_day} times in a "
+                "day. Find out what asks for it, then release the hold to go on."
+            )
+            return self._held(HoldCode.TOO_MANY_CALLS, because, facts)
+        return step
+
+    def _held(self, code: HoldCode, because: str, facts: Facts) -> steps.Hold:
+        """A hold for operations; an open one stays what people see. Reading goes on, an hour later at the soonest."""
+        again = self.tools.clock.now() + self.tools.policy.collecting_interval
+        if facts.hold is not None:
+            return steps.Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because, look_again_at=again)
+        return steps.Hold(code, HoldOwner.OPERATIONS, because=because, look_again_at=again)
+
+    def _call_made_too_often(self, enrollment_id: int) -> str:
+        """
+        Name the call that Light answered too often for one case within a day, since a person last looked at that.
+
+        Calls that fail are not counted: they back off, and operations are told of an outage once for all cases.
+        """
+        a_day_ago = self.tools.clock.now() - timedelta(days=1)
+        answered = RemoteCall.objects.filter(enrollment_id=enrollment_id, http_status__range=(200, 299))
+        limit = self.tools.policy.max_calls_a_day
+
+        def too_often(since: datetime) -> str:
+            counted = answered.filter(at__gt=since).values_list("purpose").annotate(count=Count("pk"))
+            return next((purpose for purpose, count in counted.order_by("-count")[:1] if count > limit), "")
+
+        purpose = too_often(a_day_ago)
+        if not purpose:
+            return ""
+        looked_at = Hold.objects.filter(enrollment_id=enrollment_id, code=HoldCode.TOO_MANY_CALLS).aggregate(
+            last=Max("released_at")
+        )["last"]
+        return too_often(max(a_day_ago, looked_at)) if looked_at is not None else purpose
 
     def _perform(self, enrollment_id: int, step: Step) -> None:
         match step:
@@ -122,12 +194,9 @@ class Engine:
 
     # Resting
 
-    def _rest(self, step: Step | None, facts: Facts | None, turn: str) -> str:
-        """Give the enrollment back with what it waits for."""
-        if step is None or facts is None:
-            leases.give_back(turn, due_at=self.tools.clock.now())
-            return "goes on"
-        shown = {"failures": 0, **self._what_screens_show(step, facts)}
+    def _rest(self, step: Step, facts: Facts, turn: str) -> str:
+        """Release the enrollment with what it waits for."""
+        shown = {"failures": 0, "failing_since": None, **self._what_screens_show(step, facts)}
         leases.give_back(turn, due_at=_due_at(step), shown=shown)
         return _name(step)
 
@@ -152,9 +221,10 @@ class Engine:
             # Of the enrollment alone: what fails may be a record beside it that cannot be read.
             enrollment = Enrollment.objects.select_for_update().get(pk=enrollment_id)
             enrollment.failures += 1
+            enrollment.failing_since = enrollment.failing_since or at
             enrollment.last_error = f"{type(problem).__name__}: {problem}"[:2000]
-            enrollment.save(update_fields=["failures", "last_error"])
-            shown = dict[str, object]()
+            enrollment.save(update_fields=["failures", "failing_since", "last_error"])
+            shown = _being_tried(enrollment)
             if isinstance(problem, SealedFileUnreadable):  # it ends for all cases at once: nobody shall release each
                 shown = _waits_for_storage(problem)
             elif enrollment.failures >= MOST_FAILURES:
@@ -164,6 +234,18 @@ class Engine:
             leases.give_back(turn, due_at=due_at, shown=shown)
 
         put_off()
+
+
+def _being_tried(enrollment: Enrollment) -> dict[str, object]:
+    """Say on the screens that the case is being tried, since when and how often, instead of what was said before."""
+    tries = "once" if enrollment.failures == 1 else f"{enrollment.failures} times"
+    since = chicago_time(enrollment.failing_since) if enrollment.failing_since else "now"
+    return {
+        "next_step": steps.Waiting.TRYING_AGAIN.value,
+        "because": f"Switchyard could not finish this step, {tries} since {since}. It tries again automatically and "
+        f"asks operations after {MOST_FAILURES} tries.",
+        "whose_turn": "",
+    }
 
 
 def _waits_for_storage(problem: SealedFileUnreadable) -> dict[str, object]:
@@ -216,6 +298,11 @@ def _name(step: Step) -> str:
             return "HOLD"
         case _:
             return type(step).__name__.upper()
+
+
+def _words_for(step: Step) -> str:
+    """The name of a step in words, such as “Request plans”."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(step).__name__).capitalize()
 
 
 def _whose_turn(step: Step) -> str:

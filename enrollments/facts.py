@@ -6,13 +6,15 @@ The dataclasses are plain values; `gather` is the only function here that touche
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import takewhile
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Max
 
 from core.dates import chicago_day
-from enrollments import stops, whereabouts
+from enrollments import acceptance_at_light, stops, whereabouts
+from enrollments.acceptance_at_light import SentAcceptance
 from enrollments.light.events import KnownEvent
 from enrollments.light.payloads import Account, LightStage, missing_prerequisites
 from enrollments.models import AcceptAttempt, Enrollment, Hold, LightWrite, PlanOffer
@@ -79,6 +81,8 @@ class AccountFacts:
     is_finalized: bool
     locations: tuple[LocationFacts, ...] = ()
     is_reading_asked_for: bool = False
+    is_read_in_this_turn: bool = False
+    is_canceled: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,10 +99,13 @@ class GoLiveFacts:
 
 @dataclass(frozen=True)
 class OfferFacts:
+    """An offer at hand. `expires_at` is the end of its own life, `stale_at` the end of its use to us if sooner."""
+
     offer_id: int
     plan: OfferedPlan
     requested_at: datetime
     stale_at: datetime
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,15 @@ class WriteFacts:
     hold_code: HoldCode = HoldCode.REFUSED_BY_LIGHT
     doubt_since: datetime | None = None
     doubt_readings: int = 0
+
+
+@dataclass(frozen=True)
+class FailingCall:
+    """A call that does not get through: since when, and how often it was tried."""
+
+    what: str
+    since: datetime
+    tries: int
 
 
 @dataclass(frozen=True)
@@ -171,6 +187,9 @@ class Facts:
     notice: NoticeFacts | None = None
     held_by_customer_since: datetime | None = None
     mail_returned_because: str = ""
+    failing: FailingCall | None = None
+    accepted_differently: str = ""
+    """Both sides, where Light shows another plan, start or meter than our acceptance asked for."""
 
     @property
     def known_authority(self) -> AuthorityFacts:
@@ -197,6 +216,7 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
     poa = poa or governing_poa(enrollment)
     present = _present(enrollment)
     authority = _authority(poa, enrollment, present) if poa else None
+    account = _account(enrollment)
     holds = list(enrollment.holds.order_by("since", "pk")) if present.hold else []
     open_hold = next((hold for hold in holds if hold.released_at is None), None)
     last_release = max((hold.released_at for hold in holds if hold.released_at is not None), default=None)
@@ -207,7 +227,7 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
         status=EnrollmentStatus(enrollment.status),
         esi_id=enrollment.site.esi_id,
         authority=authority,
-        account=_account(enrollment),
+        account=account,
         go_live=_go_live(enrollment),
         offers=_offers(recent) if enrollment.accepted_at is None else (),
         has_asked_for_offers=any(_is_done(write, WriteKind.REQUEST_PLANS) for write in recent),
@@ -227,11 +247,13 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
         else whereabouts.why_not_from_here(),
         accepted_at=enrollment.accepted_at,
         accepted_start=enrollment.service_start_date,
-        is_cancel_reported=present.cancellation,
+        is_cancel_reported=present.cancellation or (account is not None and account.is_canceled),
         calls_not_before=enrollment.calls_not_before,
         notice=_notice(enrollment) if present.notice else None,
         held_by_customer_since=enrollment.held_by_customer_at,
         mail_returned_because=_why_mail_comes_back(enrollment) if present.returned_mail else "",
+        failing=_failing(enrollment, writes),
+        accepted_differently=_difference(enrollment, writes),
     )
 
 
@@ -354,6 +376,8 @@ def offered_plan(offer: PlanOffer) -> OfferedPlan:
         term_months=offer.term_months,
         termination_fee_dollars=offer.termination_fee_dollars,
         buyback_cents_per_kwh=offer.buyback_cents_per_kwh,
+        energy_cents_per_kwh=offer.energy_cents_per_kwh,
+        delivery_cents_per_kwh=offer.delivery_cents_per_kwh,
     )
 
 
@@ -398,6 +422,7 @@ def _account(enrollment: Enrollment) -> AccountFacts | None:
     if enrollment.light_account_uuid is None:
         return None
     account = last_account(enrollment)
+    account = account.for_meter(enrollment.site.esi_id) if account is not None else None
     if account is None:
         return AccountFacts(
             uuid=enrollment.light_account_uuid,
@@ -429,6 +454,49 @@ def _account(enrollment: Enrollment) -> AccountFacts | None:
             for location in account.locations
         ),
         is_reading_asked_for=_is_reading_asked_for(enrollment),
+        is_read_in_this_turn=bool(enrollment.leased_by) and enrollment.last_read_in_turn == enrollment.leased_by,
+        is_canceled=account.is_canceled,
+    )
+
+
+def _failing(enrollment: Enrollment, writes: list[LightWrite]) -> FailingCall | None:
+    """The write that came to nothing again and again, else the readings that fail; a reading in between counts not."""
+    newest = writes[-1] if writes else None
+    in_vain = list(takewhile(lambda write: newest is not None and _never_sent(write, newest.kind), reversed(writes)))
+    if newest is not None and len(in_vain) > 1:
+        return FailingCall(newest.get_kind_display(), since=in_vain[-1].opened_at, tries=len(in_vain))
+    if enrollment.calls_failing_since is not None:
+        what = newest.get_kind_display() if in_vain and newest is not None else "Read the account"
+        return FailingCall(what, since=enrollment.calls_failing_since, tries=enrollment.calls_failed)
+    return None
+
+
+def _never_sent(write: LightWrite, kind: str) -> bool:
+    return write.kind == kind and write.status == WriteStatus.NOT_DONE and write.doubt_since is None
+
+
+def _difference(enrollment: Enrollment, writes: list[LightWrite]) -> str:
+    if enrollment.accepted_at is None:
+        sent = next((write for write in reversed(writes) if write.kind == WriteKind.ACCEPT_PLAN), None)
+        is_different = sent is not None and sent.hold_code == HoldCode.ACCEPTED_DIFFERENTLY
+        return sent.outcome if sent is not None and is_different else ""
+    account, attempt = last_account(enrollment), accepted_attempt(enrollment)
+    if account is None or attempt is None:
+        return ""
+    return acceptance_at_light.difference(account.locations, sent_acceptance(attempt))
+
+
+def accepted_attempt(enrollment: Enrollment) -> AcceptAttempt | None:
+    """Return the acceptance that Light holds, with its offer."""
+    return AcceptAttempt.objects.filter(enrollment=enrollment, succeeded=True).select_related("offer").last()
+
+
+def sent_acceptance(attempt: AcceptAttempt) -> SentAcceptance:
+    return SentAcceptance(
+        plan_uuid=str(attempt.offer.light_plan_uuid),
+        plan_name=attempt.offer.name,
+        esi_id=attempt.esi_id,
+        start=attempt.service_start_date,
     )
 
 
@@ -473,6 +541,7 @@ def _offers(recent: list[LightWrite]) -> tuple[OfferFacts, ...]:
             plan=offered_plan(offer),
             requested_at=offer.requested_at,
             stale_at=min([offer.stale_at, *fruitless]),
+            expires_at=offer.stale_at,
         )
         for offer in recent[requests[-1]].offers.order_by("pk")
     )

@@ -49,6 +49,8 @@ class OfferedPlan:
     term_months: int | None
     termination_fee_dollars: Decimal | None
     buyback_cents_per_kwh: Decimal | None
+    energy_cents_per_kwh: Decimal | None = None
+    delivery_cents_per_kwh: Decimal | None = None
 
 
 @dataclass(frozen=True)

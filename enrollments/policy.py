@@ -25,5 +25,8 @@ class Policy:
     complete_patience: timedelta = timedelta(days=2)
     active_grace: timedelta = timedelta(days=3)
     tries_after_doubt: int = 2
+    failing_patience: timedelta = timedelta(hours=1)
+    min_plan_life: timedelta = timedelta(minutes=5)
+    max_calls_a_day: int = 100
     notice_days: int = 0
     notice_start_slack: timedelta = timedelta(days=3)

@@ -52,6 +52,7 @@ WAITING_LABELS: dict[str, str] = {
     Waiting.WRITES_HELD: "All writes to Light stopped",
     Waiting.CALL_UNDER_WAY: "Call under way",
     Waiting.BACKING_OFF: "Light not reachable",
+    Waiting.TRYING_AGAIN: "Being tried again",
     Waiting.SERVICE_TO_START: "Service to start",
 }
 

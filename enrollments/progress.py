@@ -25,7 +25,7 @@ from poa_documents.states import PoaStatus
 
 PHRASES_FILE = Path(__file__).resolve().parent / "progress.toml"
 
-_WORKING = frozenset({Waiting.CALL_UNDER_WAY, Waiting.BACKING_OFF})
+_WORKING = frozenset({Waiting.CALL_UNDER_WAY, Waiting.BACKING_OFF, Waiting.TRYING_AGAIN})
 _SIGNED_ALREADY = frozenset({Waiting.DOCUMENT_TO_BE_STORED, Waiting.EMBARGO})
 _CUSTOMERS_TURN = frozenset({Waiting.CUSTOMER_TO_FINISH.value, Waiting.CREDIT_FROZEN.value})
 _CODES_AFTER_ACCEPTANCE = {

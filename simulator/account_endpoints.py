@@ -22,11 +22,14 @@ from simulator.requests_in import (
 )
 from simulator.world import World
 
-__all__ = ["CALL_NOTES", "DROP_ANSWER", "AccountEndpoints"]
+__all__ = ["CALL_NOTES", "DROP_ANSWER", "MISUNDERSTANDINGS", "AccountEndpoints"]
 
 CALL_NOTES = "simulator.notes"
 DROP_ANSWER = "drop_answer"
 """Note on a call (a set in its WSGI environment) that asks for the connection to be closed instead of answering."""
+
+MISUNDERSTANDINGS = frozenset({"another_plan", "another_start", "another_meter", "another_email"})
+"""Notes on a call that ask for the work to be done differently from what was asked for."""
 
 _ADDRESS_FIELDS = ("address_1", "city", "state", "postal_code")
 
@@ -97,7 +100,13 @@ class AccountEndpoints:
         body = json_object()
         plan_uuid, meter, start = text_field(body, "plan_uuid"), meter_field(body), start_date_field(body)
         enrollment.accept_plan(
-            self.world, account, plan_uuid=plan_uuid, meter=meter, start=start, terms=body.get("terms_accepted")
+            self.world,
+            account,
+            plan_uuid=plan_uuid,
+            meter=meter,
+            start=start,
+            terms=body.get("terms_accepted"),
+            misunderstood=frozenset(request.environ[CALL_NOTES]),
         )
         if account.scenario.has("acceptlost") and not account.is_answer_to_accept_lost:
             account.is_answer_to_accept_lost = True

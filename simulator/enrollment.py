@@ -127,9 +127,20 @@ def request_plans(world: World, account: Account, meter: Meter) -> list[PricedPl
     return plans
 
 
-def accept_plan(world: World, account: Account, *, plan_uuid: str, meter: Meter, start: date, terms: object) -> None:
+def accept_plan(
+    world: World,
+    account: Account,
+    *,
+    plan_uuid: str,
+    meter: Meter,
+    start: date,
+    terms: object,
+    misunderstood: frozenset[str] = frozenset(),
+) -> None:
     """
     Accept on the customer's behalf; a repeat is refused or answered as before, as the dialect says.
+
+    `misunderstood` names what is done differently from what was asked for: plan, start or meter.
 
     :raises Refusal: one of the cases of the error matrix
     """
@@ -152,7 +163,18 @@ def accept_plan(world: World, account: Account, *, plan_uuid: str, meter: Meter,
     missing = missing_steps(account)
     if missing and not world.dialect.accept_outside_pending:
         raise Conflict(f"Not everything needed is there yet: {', '.join(missing)}.")
-    _note_acceptance(world, account, plan, meter, start, by_customer=False)
+    done = _as_understood(account, plan, meter, start, misunderstood)
+    _note_acceptance(world, account, *done, by_customer=False, as_asked=done == (plan, meter, start))
+
+
+def _as_understood(
+    account: Account, plan: PricedPlan, meter: Meter, start: date, misunderstood: frozenset[str]
+) -> tuple[PricedPlan, Meter, date]:
+    if "another_plan" in misunderstood:
+        plan = next(other for other in account.plans.values() if other.uuid != plan.uuid)
+    if "another_meter" in misunderstood:
+        meter = next(other for other in SEEDED_METERS if other.esi_id != meter.esi_id)
+    return plan, meter, start + timedelta(days="another_start" in misunderstood)
 
 
 def accept_own_plan(world: World, account: Account, *, plan_uuid: str | None = None) -> None:
@@ -301,7 +323,14 @@ def _after_customer_step(world: World, account: Account) -> None:
 
 
 def _note_acceptance(
-    world: World, account: Account, plan: PricedPlan, meter: Meter, start: date, *, by_customer: bool
+    world: World,
+    account: Account,
+    plan: PricedPlan,
+    meter: Meter,
+    start: date,
+    *,
+    by_customer: bool,
+    as_asked: bool = True,
 ) -> None:
     now = world.now()
     account.acceptance = Acceptance(
@@ -324,6 +353,7 @@ def _note_acceptance(
             "service_start_date": start.isoformat(),
             "accepted_at": now.isoformat(),
             "by_customer": by_customer,
+            "as_asked": as_asked,
         }
     )
     if world.dialect.plan_accepted_event_at == "accept":

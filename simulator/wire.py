@@ -8,16 +8,19 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response
 from werkzeug.test import run_wsgi_app
 
 from simulator import enrollment
-from simulator.account_endpoints import CALL_NOTES, DROP_ANSWER
+from simulator.account_endpoints import CALL_NOTES, DROP_ANSWER, MISUNDERSTANDINGS
 from simulator.answers import UNLISTED_KEY, Refusal
+from simulator.clock import iso_instant
 from simulator.control import CONTROL_PREFIX
 from simulator.faults import Fault, operation_of
 from simulator.world import World
@@ -28,6 +31,22 @@ if TYPE_CHECKING:
 __all__ = ["AnswerDropped", "Wire", "is_to_be_reset"]
 
 _ACCOUNT_IN_PATH = re.compile(r"/v1/app/accounts/([0-9a-fA-F-]{36})(?:/|$)")
+AVERAGES = ("avg_cents_per_kwh_500", "avg_cents_per_kwh_1000", "avg_cents_per_kwh_2000")
+Bend = Callable[[dict[str, Any], datetime], object]
+PLAN_BENDS: dict[str, dict[str, Bend]] = {
+    "plans_expired": {"expires_at": lambda _plan, now: iso_instant(now)},
+    "plans_short_lived": {"expires_at": lambda _plan, now: iso_instant(now + timedelta(seconds=30))},
+    "plans_in_dollars": {
+        name: lambda plan, _now, name=name: str(Decimal(plan[name]) / 100)  # type: ignore[misc]
+        for name in AVERAGES
+    },
+    "plans_free": {name: lambda _plan, _now: "0" for name in AVERAGES},
+    "plans_below_their_rate": {
+        name: lambda plan, _now: str(Decimal(plan["energy_rate_cents_per_kwh"]) - 1) for name in AVERAGES
+    },
+}
+"""What a fault changes on every plan of a list."""
+
 _DECIMAL_TEXT = re.compile(r"-?\d+\.\d+")
 _REFUSAL_STATUS = {"unauthorized": 401, "forbidden": 403, "not_found": 404, "conflict": 409, "unprocessable": 422}
 _RESET_SECONDS = 5.0
@@ -109,6 +128,14 @@ class Wire:
         enrollment.settle(self.world)
         if fault is None:
             return self._run(environ)
+        instead = self._instead_of_work(fault)
+        if instead is not None:
+            return instead
+        if fault.kind in MISUNDERSTANDINGS:
+            environ[CALL_NOTES].add(fault.kind)
+        return self._after_work(self._run(environ), fault)
+
+    def _instead_of_work(self, fault: Fault) -> Response | None:
         if fault.kind in ("drop_before", "hang"):
             return self._refusal(499, "no answer")
         if fault.kind == "error_before":
@@ -117,20 +144,36 @@ class Wire:
             return self._refusal(429, "Too many requests", retry_after=fault.retry_after)
         if fault.kind in _REFUSAL_STATUS:
             return self._refusal(_REFUSAL_STATUS[fault.kind], "Refused on order")
-        if fault.kind == "html":
-            return Response("<!doctype html><title>Please wait</title><h1>Please wait</h1>", mimetype="text/html")
-        return self._after_work(self._run(environ), fault)
+        return _SAID_INSTEAD[fault.kind]() if fault.kind in _SAID_INSTEAD else None
 
     def _after_work(self, response: Response, fault: Fault) -> Response:
+        if fault.kind == "empty_after":
+            return Response(status=204)
         if fault.kind == "error_after":
             return self._refusal(fault.status, "Something went wrong")
         if fault.kind == "malformed":
             body = response.get_data()
             return Response(body[: len(body) // 2] or b'{"uuid": ', mimetype="application/json")
+        if fault.kind == "another_email" and response.is_json:
+            return self._under_another_email(response)
+        if fault.kind in PLAN_BENDS and response.is_json:
+            return self._with_bent_plans(response, fault.kind)
         if fault.kind in ("nulls", "numbers_as_text") and response.get_data():
             bent = _bent(json.loads(response.get_data()), fault.kind)
             return Response(json.dumps(bent), status=response.status_code, mimetype="application/json")
         return response
+
+    def _under_another_email(self, response: Response) -> Response:
+        body = json.loads(response.get_data())
+        body["email"] = self.world.accounts[body["uuid"]].email = "someone.else@example.com"
+        return Response(json.dumps(body), status=response.status_code, mimetype="application/json")
+
+    def _with_bent_plans(self, response: Response, kind: str) -> Response:
+        body = json.loads(response.get_data())
+        for plan in body["plans"] if isinstance(body, dict) else body:
+            for name, bend in PLAN_BENDS[kind].items():
+                plan[name] = bend(plan, self.world.now())
+        return Response(json.dumps(body), status=response.status_code, mimetype="application/json")
 
     def _wait(self, fault: Fault | None, account_uuid: str | None) -> None:
         if fault is not None and fault.kind in ("delay", "hang"):
@@ -216,6 +259,23 @@ class Wire:
             fault=fault.kind if fault else None,
             answered=not (is_dropped or DROP_ANSWER in environ[CALL_NOTES]),
         )
+
+
+def _plain_answer(status: int, body: dict[str, object]) -> Response:
+    return Response(json.dumps({**body, UNLISTED_KEY: "x"}), status=status, mimetype="application/json")
+
+
+def _page_of_html() -> Response:
+    return Response("<!doctype html><title>Please wait</title><h1>Please wait</h1>", mimetype="text/html")
+
+
+_SAID_INSTEAD: dict[str, Callable[[], Response]] = {
+    "says_error": lambda: _plain_answer(200, {"error": "could not process", "success": False}),
+    "queued": lambda: _plain_answer(202, {"detail": "queued"}),
+    "empty_before": lambda: Response(status=204),
+    "html": _page_of_html,
+}
+"""What looks like a success although nothing was done."""
 
 
 def _created_uuid(operation: str, response: Response) -> str | None:

@@ -73,11 +73,17 @@ PARTS: dict[str, dict[str, str]] = {
         "L27": "An answer drips in, headers included: the call ends within a minute; writes are settled by reading.",
     },
     "Reading lags": {
-        "R1": "An acceptance shows within the settling period: found, not repeated.",
-        "R2": "An acceptance shows later: at most one repeat, recognized whenever it shows, never two.",
-        "R3": "A reading lags in parts or says nothing: what names our plan counts, and silence settles no doubt.",
+        "G1": "An acceptance shows within the settling period: found, not repeated.",
+        "G2": "An acceptance shows later: a person is asked, it is recognized whenever it shows, never two.",
+        "G3": "A reading lags in parts or says nothing: what names our plan counts, and silence settles no doubt.",
     },
-    "Answers that look right": {},
+    "Answers that look right": {
+        "R1": "Accept answers 2xx and did nothing: doubt, reading, a person; no mail and no finalize before it shows.",
+        "R2": "Accept did another plan, start or meter: a hold with both sides; no finalize, no mail.",
+        "R3": "Another write answers 2xx without effect: read, repeated or held, never taken as done.",
+        "R4": "Plans arrive expired, again and again: a hold names it, and the calls of a case and day are bounded.",
+        "R5": "Prices in dollars, zero, or below the plan's own rates: a hold, never an acceptance.",
+    },
     "Webhooks": {
         "W1": "One event fifty times at once: one row, one effect.",
         "W2": "Events out of order: the right end.",

@@ -72,6 +72,11 @@ def differences_from_light(acceptances: Sequence[Mapping[str, Any]]) -> list[str
     ]
 
 
+def _is_ours(row: Mapping[str, Any]) -> bool:
+    """Whether Light did what we asked: not what a customer accepted, nor what it did differently on order."""
+    return not row["by_customer"] and bool(row["as_asked"])
+
+
 def acceptances_unlike(
     acceptances: Sequence[Mapping[str, Any]],
 ) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
@@ -79,7 +84,7 @@ def acceptances_unlike(
     theirs = Counter(
         (row["account_uuid"], row["esi_id"], row["plan_uuid"], row["service_start_date"])
         for row in acceptances
-        if not row["by_customer"]
+        if _is_ours(row)
     )
     ours = Counter(
         (
@@ -125,6 +130,7 @@ def no_acceptance_without_authority(seen: Seen) -> Iterator[str]:
             yield f"write {write.pk} was made before anything was signed"
     yield from _acceptances_against_the_customer()
     yield from _acceptances_nobody_recorded(seen)
+    yield from _acceptances_of_something_else(seen)
 
 
 def _acceptances_against_the_customer() -> Iterator[str]:
@@ -142,6 +148,16 @@ def _acceptances_against_the_customer() -> Iterator[str]:
             yield f"attempt {attempt.pk} was sent while the customer was reported dead or unable to decide"
 
 
+def _acceptances_of_something_else(seen: Seen) -> Iterator[str]:
+    """What Light accepted differently from what was asked is never finished, nor told as the customer's plan."""
+    for row in seen.acceptances:
+        if row["as_asked"]:
+            continue
+        case = Enrollment.objects.get(light_account_uuid=row["account_uuid"])
+        if case.status in {EnrollmentStatus.FINALIZED, EnrollmentStatus.ACTIVE}:
+            yield f"{case} is {case.status} with a plan, start or meter that was never asked for"
+
+
 def _acceptances_nobody_recorded(seen: Seen) -> Iterator[str]:
     recorded = {
         (str(account), esi_id, str(plan), start.isoformat())
@@ -151,7 +167,7 @@ def _acceptances_nobody_recorded(seen: Seen) -> Iterator[str]:
     }
     for row in seen.acceptances:
         named = (row["account_uuid"], row["esi_id"], row["plan_uuid"], row["service_start_date"])
-        if not row["by_customer"] and named not in recorded:
+        if _is_ours(row) and named not in recorded:
             yield f"Light holds an acceptance that was not recorded before it was sent: {named}"
 
 
@@ -171,7 +187,7 @@ def never_two_acceptances(seen: Seen) -> Iterator[str]:
     granted: dict[str, set[tuple[int, int]]] = defaultdict(set)
     for esi_id, poa_id, use in AcceptAttempt.objects.values_list("esi_id", "poa_id", "poa_use"):
         granted[esi_id].add((poa_id, use))
-    accepted = Counter(row["esi_id"] for row in seen.acceptances if not row["by_customer"])
+    accepted = Counter(row["esi_id"] for row in seen.acceptances if _is_ours(row))
     for esi_id, count in accepted.items():
         if count > len(granted[esi_id]):
             yield f"Light holds {count} acceptances for {esi_id}, under {len(granted[esi_id])} grants"

@@ -5,14 +5,14 @@ from datetime import datetime
 from core.actors import LIGHT, SYSTEM
 from core.dates import chicago_day
 from core.transactions import repeatable, repeatable_alone
-from enrollments import offers, start_dates
+from enrollments import acceptance_at_light, offers, plausibility, start_dates
 from enrollments.actions import confirming
 from enrollments.actions.fetching import owe_documents
 from enrollments.actions.moving import EnrollmentMoved, lock, take_move
 from enrollments.actions.stopping import place_hold
-from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
-from enrollments.facts import Facts, governing_poa, offered_plan, signed_limits
-from enrollments.light.payloads import Acceptance
+from enrollments.actions.writing import Tools, call, close_done, lose_answer, open_write, still_due
+from enrollments.facts import Facts, governing_poa, offered_plan, sent_acceptance, signed_limits
+from enrollments.light.payloads import Acceptance, WriteAnswer
 from enrollments.models import AcceptAttempt, LightWrite, PlanOffer
 from enrollments.notices import start_plan
 from enrollments.policy import Policy
@@ -53,7 +53,10 @@ def accept_plan(enrollment_id: int, step: AcceptPlan, tools: Tools) -> None:
         tools=tools,
     )
 
-    _keep_acceptance(attempt, answer.raw, at=tools.clock.now())
+    if acceptance_at_light.is_proven_by(answer, sent_acceptance(attempt)):
+        _keep_acceptance(attempt, answer.raw, at=tools.clock.now())
+    else:
+        _doubt_acceptance(attempt, answer, at=tools.clock.now())
 
 
 @repeatable_alone
@@ -66,6 +69,8 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
     verdict = offers.judge(offered_plan(offer), signed_limits(poa.envelope))
     if not verdict.fits:
         raise OutsideAuthority(f"Offer {offer.pk} is outside the envelope of POA {poa.pk}.")
+    if doubts := plausibility.doubts_about(offered_plan(offer)):
+        raise OutsideAuthority(f"Offer {offer.pk} cannot be right: {'; '.join(doubts)}.")
     if not start_dates.is_legal(step.start, sent=chicago_day(at), window=policy.window):
         raise OutsideAuthority(f"{step.start} is no legal start for an acceptance sent at {at}.")
 
@@ -133,8 +138,19 @@ def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: d
         because = "A late answer says that a plan was accepted which had been called off. Compare the account by hand."
         place_hold(enrollment, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
         return
+    enrollment.readings_asked += 1  # the account must show it before anything is finished
     poa = confirming.confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
     close_done(write, answer=answer, outcome=f"Accepted, start {attempt.service_start_date}.", at=at, poa=poa)
+
+
+@repeatable
+def _doubt_acceptance(attempt: AcceptAttempt, answer: WriteAnswer, *, at: datetime) -> None:
+    """Believe no 2xx that does not show the acceptance: the account decides, and what contradicts it stops the case."""
+    difference = acceptance_at_light.difference(answer.locations, sent_acceptance(attempt))
+    outcome = difference or f"{answer.summary}. It does not show the acceptance."
+    lose_answer(attempt.write_id, outcome=outcome, answer=answer.raw, at=at)
+    if difference:
+        confirming.hold_for_difference(lock(attempt.enrollment_id), difference, at=at)
 
 
 _MAY_CONFIRM = frozenset({EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
@@ -149,9 +165,13 @@ def finalize(enrollment_id: int, step: Finalize, tools: Tools) -> None:
     write = _open_finalizing(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
     account_uuid = str(write.enrollment.light_account_uuid)
 
-    call(write, step, lambda last_look: tools.light.finalize(account_uuid, last_look=last_look), tools=tools)
+    answer = call(write, step, lambda last_look: tools.light.finalize(account_uuid, last_look=last_look), tools=tools)
 
-    _keep_finalized(write, at=tools.clock.now())
+    if not answer.words and answer.account is not None and answer.account.is_enrollment_finalized:
+        _keep_finalized(write, answer.raw, at=tools.clock.now())
+    else:
+        outcome = f"{answer.summary}. It does not show the enrollment finished."
+        lose_answer(write.pk, outcome=outcome, answer=answer.raw, at=tools.clock.now())
 
 
 @repeatable_alone
@@ -162,9 +182,9 @@ def _open_finalizing(enrollment_id: int, step: Finalize, *, at: datetime, policy
 
 
 @repeatable
-def _keep_finalized(write: LightWrite, *, at: datetime) -> None:
+def _keep_finalized(write: LightWrite, answer: dict[str, object], *, at: datetime) -> None:
     write.enrollment = lock(write.enrollment_id)
     poa = governing_poa(write.enrollment, is_locked=True)
     if write.enrollment.status == EnrollmentStatus.ACCEPTED:
         confirming.finalize(write.enrollment, at=at, poa=poa)
-    close_done(write, answer={}, outcome="Finalized.", at=at, poa=poa)
+    close_done(write, answer=answer, outcome="Finalized.", at=at, poa=poa)

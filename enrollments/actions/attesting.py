@@ -12,10 +12,10 @@ from core.transactions import repeatable, repeatable_alone
 from enrollments.actions import confirming, reconciling
 from enrollments.actions.moving import lock, note
 from enrollments.actions.stopping import ReasonMissing, end_holds, make_due, place_hold, release_hold
-from enrollments.actions.writing import Tools, call, close_done, close_refused, open_write, still_due
+from enrollments.actions.writing import Tools, call, close_done, close_refused, lose_answer, open_write, still_due
 from enrollments.light.client import LightClient
-from enrollments.light.errors import Refused
-from enrollments.light.payloads import Account, HostedLink, NewAccount
+from enrollments.light.errors import InDoubt, LightError, Refused
+from enrollments.light.payloads import Account, HostedLink, NewAccount, WriteAnswer
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import (
     UNSETTLED_WRITE_STATUSES,
@@ -64,12 +64,23 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
     account = call(
         write, step, lambda last_look: tools.light.create_account(new_account, last_look=last_look), tools=tools
     )
+    if account.email is None:
+        outcome = "Light answered without the e-mail address of the account, so it may be another customer's."
+        lose_answer(write.pk, outcome=outcome, answer=account.raw, at=tools.clock.now())
+        return
 
     @repeatable
     def keep() -> None:
         write.enrollment = lock(enrollment_id)
         linked = write.enrollment.light_account_uuid
         others = _cases_with(account.uuid).exclude(pk=enrollment_id)
+        if (account.email or "").strip().lower() != new_account.email.strip().lower():
+            outcome = (
+                f"We asked for an account under the customer's e-mail address. Light answered with account "
+                f"{account.uuid} under another address. Ask Light which account is this customer's, then link it."
+            )
+            close_refused(write.pk, outcome=outcome, code=HoldCode.ACCOUNT_UNCLEAR, at=tools.clock.now())
+            return
         if str(UUID(account.uuid)) in passed_over or others.exists():
             outcome = (
                 f"Light made no account: for this e-mail address it gave {account.uuid}, which belongs to another case "
@@ -106,19 +117,19 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
     write, poa, signed_at = record()
     account_uuid = str(write.enrollment.light_account_uuid)
 
-    def send(last_look: Callable[[], None]) -> Account | None:
-        if tools.light.record_client_agent(account_uuid, accepted_at=signed_at, last_look=last_look):
-            return None
-        return _account_that_does_not_deny(account_uuid, tools.light)
+    def send(last_look: Callable[[], None]) -> Account:
+        answer = tools.light.record_client_agent(account_uuid, accepted_at=signed_at, last_look=last_look)
+        if answer is None:
+            return _account_that_does_not_deny(account_uuid, tools.light)
+        return _account_with_attestation(account_uuid, answer, signed_at=signed_at, light=tools.light)
 
     account = call(write, step, send, tools=tools)
 
     @repeatable
     def keep() -> None:
         write.enrollment = lock(enrollment_id)
-        if account is not None:
-            reconciling.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
-            write.enrollment.save()
+        reconciling.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
+        write.enrollment.save()
         confirming.attest(write.enrollment, poa, at=tools.clock.now())
         close_done(write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=tools.clock.now())
 
@@ -138,6 +149,30 @@ def _account_that_does_not_deny(account_uuid: str, light: LightClient) -> Accoun
             "from recording one."
         )
     return account
+
+
+def _account_with_attestation(
+    account_uuid: str, answer: WriteAnswer, *, signed_at: datetime, light: LightClient
+) -> Account:
+    """
+    Return the account that shows the attestation: in Light's answer, else as read right after it.
+
+    An account that has no such field is believed, since Light may not read attestations back, unless the answer named
+    trouble. Source: light-api notes, section 8, row 13.
+
+    :raises InDoubt: the account denies it or cannot be read, or the answer named trouble and nothing shows it
+    """
+    answered = answer.account
+    if answered is not None and not answer.words and confirming.shows_attestation(answered, signed_at):
+        return answered
+    try:
+        account = light.read_account(account_uuid)
+    except LightError as problem:
+        raise InDoubt(f"{answer.summary}, and the account could not be read: {problem}") from problem
+    is_shown = confirming.shows_attestation(account, signed_at)
+    if is_shown or (account.client_agent_accepted is None and not answer.words):
+        return account
+    raise InDoubt(f"{answer.summary}, and the account does not show the attestation.")
 
 
 @repeatable

@@ -8,12 +8,14 @@ later reading.
 from datetime import datetime, timedelta
 
 from core.actors import LIGHT, SYSTEM, Actor
+from enrollments import accepted
+from enrollments.acceptance_at_light import is_shown_by
 from enrollments.actions.fetching import owe_documents
 from enrollments.actions.moving import take_move
 from enrollments.actions.stopping import lift_hold, place_hold
 from enrollments.actions.telling import owe_news
-from enrollments.facts import governing_poa
-from enrollments.light.payloads import Account, Location
+from enrollments.facts import governing_poa, sent_acceptance
+from enrollments.light.payloads import Account
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
 from enrollments.steps import Hold
@@ -51,38 +53,35 @@ def recognize_called_off_acceptance(enrollment: Enrollment, account: Account, *,
     """See whether the accepted plan on the account is an attempt of ours that had been called off."""
     attempts = AcceptAttempt.objects.filter(enrollment=enrollment, succeeded=False).select_related("offer")
     for attempt in attempts.order_by("-pk"):
-        if any(shows(location, attempt) for location in account.locations):
+        if any(is_shown_by(location, sent_acceptance(attempt)) for location in account.locations):
             confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
             return
 
 
 def _lift_what_is_answered(enrollment: Enrollment, *, at: datetime) -> None:
     """Ask nobody any more what became of an acceptance, or whose it is: it is ours."""
-    asking = [HoldCode.DOUBT_UNSETTLED, HoldCode.REFUSED_BY_LIGHT, HoldCode.CUSTOMER_ENROLLED_HIMSELF]
+    asking = [
+        HoldCode.DOUBT_UNSETTLED,
+        HoldCode.REFUSED_BY_LIGHT,
+        HoldCode.CUSTOMER_ENROLLED_HIMSELF,
+        HoldCode.ACCEPTED_DIFFERENTLY,
+    ]
     for hold in enrollment.holds.filter(code__in=asking, released_at__isnull=True):
         lift_hold(hold_id=hold.pk, because="The account shows our own acceptance after all.", at=at)
 
 
-def shows(location: Location, attempt: AcceptAttempt) -> bool:
-    """Whether a location bears witness to an attempt: it names a plan or start, and all that it names is ours."""
-    named = (
-        (location.esi_id, attempt.esi_id),
-        (location.plan_uuid and location.plan_uuid.lower(), str(attempt.offer.light_plan_uuid)),
-        (location.service_start_date, attempt.service_start_date),
-    )
-    return location.names_contract and all(theirs in (None, "", ours) for theirs, ours in named)
+def hold_for_difference(enrollment: Enrollment, difference: str, *, at: datetime) -> None:
+    """Ask the office about an acceptance that Light shows differently from what was sent."""
+    place_hold(enrollment, accepted.accepted_differently(difference), at=at)
 
 
-def speaks_against(location: Location, attempt: AcceptAttempt) -> bool:
-    """Whether a location of the attempt's meter, or of none that it names, shows another plan or start."""
-    is_of_meter = location.esi_id in (None, "", attempt.esi_id)
-    return is_of_meter and location.names_contract and not shows(location, attempt)
+def attestation_sent_at(write: LightWrite) -> datetime:
+    return datetime.fromisoformat(write.request["client_agent_accepted_at"])
 
 
-def shows_attestation(account: Account, write: LightWrite) -> bool:
+def shows_attestation(account: Account, sent_at: datetime) -> bool:
     """Whether the account bears witness to this attestation, and not only to an older one with another time."""
     shown_at = account.client_agent_accepted_at
-    sent_at = datetime.fromisoformat(write.request["client_agent_accepted_at"])
     return bool(account.client_agent_accepted) and (shown_at is None or abs(shown_at - sent_at) < WHOLE_SECONDS)
 
 

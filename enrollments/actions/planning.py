@@ -5,7 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from core.transactions import repeatable, repeatable_alone
-from enrollments import offers
+from enrollments import offers, plausibility
 from enrollments.actions.moving import lock
 from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
 from enrollments.facts import offered_plan, signed_limits
@@ -64,7 +64,9 @@ def _keep(offered: PlanList, *, write: LightWrite, esi_id: str, envelope: Envelo
     kept = []
     for plan in offered.plans:
         offer = _offer_from(plan, write=write, esi_id=esi_id, at=at)
-        verdict = offers.judge(offered_plan(offer), limits)
+        judged = offered_plan(offer)
+        verdict = offers.judge(judged, limits)
+        offer.implausible_because = "; ".join(plausibility.doubts_about(judged))
         offer.verdict = verdict.as_json()
         offer.fits = verdict.fits
         kept.append(offer)
@@ -85,6 +87,7 @@ def _offer_from(plan: Plan, *, write: LightWrite, esi_id: str, at: datetime) -> 
         average_cents_per_kwh_1000=_kept(plan.avg_cents_per_kwh_1000),
         average_cents_per_kwh_2000=_kept(plan.avg_cents_per_kwh_2000),
         energy_cents_per_kwh=_kept(plan.energy_rate_cents_per_kwh),
+        delivery_cents_per_kwh=_kept(plan.delivery_rate_cents_per_kwh),
         base_fee_dollars=_kept(plan.plan_monthly_cost_dollars),
         termination_fee_dollars=_kept(plan.early_termination_fee_dollars),
         buyback_cents_per_kwh=_kept(plan.export_rate_cents_per_kwh),

@@ -16,6 +16,8 @@ from core.clock import Clock
 from core.dates import chicago_day
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
+from enrollments import acceptance_at_light
+from enrollments.acceptance_at_light import is_shown_by
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note, take_move
 from enrollments.actions.stopping import end_holds, place_hold, suspend_authority
@@ -29,6 +31,7 @@ from enrollments.actions.writing import (
     hold_code_for,
     lose_answer,
 )
+from enrollments.facts import accepted_attempt, sent_acceptance
 from enrollments.light.dialect import Dialect
 from enrollments.light.errors import LightError, NotReached, OutOfTurn
 from enrollments.light.payloads import Account, LightStage, derive_stage
@@ -104,20 +107,26 @@ def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, 
                 reason=f"{enrollment.light_status or '-'} → {status or '-'}",
             )
     enrollment.light_status = status
-    enrollment.light_stage = derive_stage(account, chicago_day(at), known_statuses=dialect.known_statuses).value
+    ours = account.for_meter(enrollment.site.esi_id)
+    enrollment.light_stage = derive_stage(ours, chicago_day(at), known_statuses=dialect.known_statuses).value
     enrollment.light_account = account.model_dump(mode="json", exclude={"email"}) | {"raw": {}}
     enrollment.last_read_at = at
+    enrollment.last_read_in_turn = enrollment.leased_by
     enrollment.calls_failed = 0
+    enrollment.calls_failing_since = None
     enrollment.calls_not_before = None
 
 
 def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
-    """Move forward as far as the account shows; it never moves anything back."""
+    """Move forward as far as the account shows for the case's meter; it never moves anything back."""
+    account = account.for_meter(enrollment.site.esi_id)
     if enrollment.status == EnrollmentStatus.OPEN and account.shows_acceptance:
         confirming.recognize_called_off_acceptance(enrollment, account, at=at)
-    if enrollment.status == EnrollmentStatus.ACCEPTED and account.is_enrollment_finalized:
+    is_ours = not _is_accepted_differently(enrollment, account)
+    if is_ours and enrollment.status == EnrollmentStatus.ACCEPTED and account.is_enrollment_finalized:
         confirming.finalize(enrollment, at=at)
-    if enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_active(enrollment):
+    is_running = enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_active(enrollment)
+    if is_running and is_ours:
         enrollment.active_at = at
         take_move(enrollment, "activate", by=LIGHT, at=at)
         end_holds(enrollment, because="Service is active.", at=at)
@@ -130,6 +139,16 @@ def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
         take_move(enrollment, "end", by=LIGHT, at=at, reason=enrollment.ended_because)
         suspend_authority(enrollment, because=enrollment.ended_because, at=at)
         end_holds(enrollment, because="The case has ended.", at=at)
+
+
+def _is_accepted_differently(enrollment: Enrollment, account: Account) -> bool:
+    """Whether the account shows another contract than the accepted one, and no person has settled that yet."""
+    if enrollment.status not in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED}:
+        return False
+    attempt = accepted_attempt(enrollment)
+    if attempt is None or not acceptance_at_light.difference(account.locations, sent_acceptance(attempt)):
+        return False
+    return not enrollment.holds.filter(code=HoldCode.ACCEPTED_DIFFERENTLY, released_at__isnull=False).exists()
 
 
 def _is_active(enrollment: Enrollment) -> bool:
@@ -281,7 +300,9 @@ def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> No
             case WriteKind.FINALIZE if account.is_enrollment_finalized:
                 confirming.finalize(enrollment, at=at)
                 close_done(current, answer={}, outcome="The account shows it finalized.", at=at)
-            case WriteKind.RECORD_CLIENT_AGENT if confirming.shows_attestation(account, current):
+            case WriteKind.RECORD_CLIENT_AGENT if confirming.shows_attestation(
+                account, confirming.attestation_sent_at(current)
+            ):
                 confirming.attest(enrollment, PoaDocument.objects.get(pk=current.request["poa"]), at=at)
                 close_done(current, answer={}, outcome="The account shows our attestation.", at=at)
             case _ if step.is_last_reading:
@@ -299,11 +320,16 @@ def _settle_acceptance(write: LightWrite, account: Account, step: SettleDoubt, *
     account that says nothing, or does not say which plan, is for a person, and read on.
     """
     attempt = AcceptAttempt.objects.select_related("offer", "poa").get(write=write)
-    if any(confirming.shows(location, attempt) for location in account.locations):
+    sent = sent_acceptance(attempt)
+    if any(is_shown_by(location, sent) for location in account.locations):
         confirming.confirm(attempt, enrollment=write.enrollment, by=SYSTEM, at=at)
         close_done(write, answer={}, outcome="The account shows the accepted plan.", at=at)
-    elif any(confirming.speaks_against(location, attempt) for location in account.locations):
-        close_not_done(write.pk, outcome="The account shows another plan or start than ours.", at=at)
+    elif difference := acceptance_at_light.difference(account.locations, sent):
+        if write.hold_code:  # Light refused ours, so what it shows is somebody else's
+            close_not_done(write.pk, outcome=f"{write.outcome.rstrip('.')}. {difference}", at=at)
+        else:
+            confirming.hold_for_difference(write.enrollment, difference, at=at)
+            close_not_done(write.pk, outcome=difference, code=HoldCode.ACCEPTED_DIFFERENTLY, at=at)
         write.enrollment.refresh_from_db()
     elif step.is_last_reading and account.is_acceptance_denied:
         said = f"{write.outcome.rstrip('.')}. " if write.hold_code else ""  # kept: a plan that died is tried anew

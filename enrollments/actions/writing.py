@@ -136,6 +136,8 @@ def call(write: LightWrite, step: Step, send: Callable[[Callable[[], None]], Ans
     `send` is given what must be called at the last moment before anything is sent. With an answer the caller closes
     the record, in the transaction that keeps what the answer brought.
 
+    An answer is not yet a success: the caller compares it with what was asked for.
+
     A worker that slept between record and call, in a paused machine say, must not send any more: others may already
     be looking for the outcome.
 
@@ -193,11 +195,14 @@ def close_done(
 
 
 @repeatable
-def lose_answer(write_id: int, *, outcome: str, at: datetime, code: HoldCode | None = None) -> None:
+def lose_answer(
+    write_id: int, *, outcome: str, at: datetime, code: HoldCode | None = None, answer: Mapping[str, Any] | None = None
+) -> None:
     """
-    Mark a write as in doubt, unless somebody has settled it meanwhile.
+    Mark a write as in doubt, unless somebody has settled it since.
 
     `code` says that Light refused it, unless it was done before: should the account not show it, `outcome` is why.
+    `answer` is what came, where that did not show the write.
     """
     write = _lock_write(write_id)
     if write.status != WriteStatus.OPEN:
@@ -206,6 +211,7 @@ def lose_answer(write_id: int, *, outcome: str, at: datetime, code: HoldCode | N
     write.doubt_since = at
     write.outcome = outcome
     write.hold_code = code or ""
+    write.answer = redact(answer or {})
     write.save()
     if write.kind == WriteKind.ACCEPT_PLAN:
         take_move(write.enrollment, "lose_answer", by=SYSTEM, at=at, reason=outcome)
@@ -260,12 +266,13 @@ def back_off(enrollment: Enrollment, problem: NotReached, *, at: datetime) -> No
     doubled = timedelta()
     if not isinstance(problem, OutOfTurn):
         enrollment.calls_failed += 1
+        enrollment.calls_failing_since = enrollment.calls_failing_since or at
         doubled = min(FIRST_BACK_OFF * 2 ** min(enrollment.calls_failed - 1, 20), LONGEST_BACK_OFF)
     asked = timedelta(seconds=problem.retry_after_seconds or 0)
     pause = max(doubled, asked) * random.uniform(1.0, 1.25)  # noqa: S311 - spreads calls, keeps no secret
     enrollment.calls_not_before = at + pause
     enrollment.last_error = str(problem)
-    enrollment.save(update_fields=["calls_failed", "calls_not_before", "last_error"])
+    enrollment.save(update_fields=["calls_failed", "calls_failing_since", "calls_not_before", "last_error"])
 
 
 def hold_code_for(refusal: LightError) -> HoldCode:

@@ -34,18 +34,18 @@ from enrollments.light.json_text import UnreadableJson, UnreadableValue, read_id
 from enrollments.light.pace import Pace, Unhurried
 from enrollments.light.payloads import (
     Acceptance,
-    AcceptAnswer,
     Account,
     Documents,
     HostedLink,
     NewAccount,
     PlanList,
     UnreadableAnswer,
-    parse_accept_answer,
+    WriteAnswer,
     parse_account,
     parse_documents,
     parse_hosted_link,
     parse_plans,
+    parse_write_answer,
 )
 from enrollments.light.reasons import fields_named, reasons_from
 from enrollments.light.redaction import sensitive_texts
@@ -244,13 +244,13 @@ class LightClient:
 
     def record_client_agent(
         self, account_uuid: str, *, accepted_at: datetime, last_look: Callable[[], None] | None = None
-    ) -> bool:
+    ) -> WriteAnswer | None:
         """
         Tell Light that we act for the customer since `accepted_at`, the instant of the signature, in whole seconds.
 
-        Give whether Light took it; False where it says that it was recorded before, which only the account can show: a
-        state that does not allow it may answer alike. A repeat is safe. An instant of the last minutes that Light
-        refuses may lie ahead of Light's clock: that is `NotReached`, to be tried again.
+        Any 2xx returns, as for `accept_plan`. None means that Light says it was recorded before, which only the
+        account can show: a state that does not allow it may answer alike. A repeat is safe. An instant of the last
+        minutes that Light refuses may lie ahead of Light's clock: that is `NotReached`, to be tried again.
 
         :raises ValueError: the instant has no offset
         """
@@ -262,7 +262,7 @@ class LightClient:
         path = self._account_path(account_uuid, "/record-client-agent")
         answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload=payload, last_look=last_look)
         if answer.status in self._dialect.already_recorded_statuses:
-            return False
+            return None
         is_fresh = self._clock() - accepted_at < _CLOCKS_APART
         if answer.status in {400, 422} and is_fresh and fields_named(answer.error_body(), tuple(payload)):
             raise NotReached(
@@ -272,8 +272,7 @@ class LightClient:
                 retry_after_seconds=_PAUSE_FOR_CLOCKS_SECONDS,
             )
         self._check_write(answer, purpose=purpose, sent=payload)
-        self._parse_write(answer, _anything, purpose=purpose)
-        return True
+        return self._parse_write_answer(answer, purpose=purpose)
 
     def hosted_link(self, account_uuid: str, *, plan_group: str | None = None, scope: str = "enrollment") -> HostedLink:
         """Get a one-time link into Light's own pages for the customer who is clicking now."""
@@ -307,9 +306,11 @@ class LightClient:
 
     def accept_plan(
         self, account_uuid: str, acceptance: Acceptance, *, last_look: Callable[[], None] | None = None
-    ) -> AcceptAnswer:
+    ) -> WriteAnswer:
         """
         Accept the plan for the customer, with an account token minted just before. Sent once, never repeated.
+
+        Any 2xx returns: whether Light did what was asked is for the caller to see in the answer, or in the account.
 
         :raises Conflict: accepted before, plan expired, or the account not ready; read the account
         """
@@ -330,11 +331,13 @@ class LightClient:
             last_look=last_look,
         )
         self._check_write(answer, purpose=purpose, sent=payload)
-        return self._parse_write(answer, parse_accept_answer, purpose=purpose)
+        return self._parse_write_answer(answer, purpose=purpose)
 
-    def finalize(self, account_uuid: str, *, last_look: Callable[[], None] | None = None) -> None:
+    def finalize(self, account_uuid: str, *, last_look: Callable[[], None] | None = None) -> WriteAnswer:
         """
         Finish the enrollment after the acceptance. Light may call a repeat a success or a conflict.
+
+        Any 2xx returns, as for `accept_plan`.
 
         :raises Conflict: finalized before, or something is missing; only reading the account tells which
         :raises DialectWrong: the configured path does not exist; says nothing about the account
@@ -354,7 +357,7 @@ class LightClient:
                 reasons=reasons_from(answer.error_body()),
             )
         self._check_write(answer, purpose=purpose, sent={})
-        self._parse_write(answer, _anything, purpose=purpose)
+        return self._parse_write_answer(answer, purpose=purpose)
 
     def location_documents(self, account_uuid: str, location_uuid: str) -> Documents:
         """Find out where the documents of the location's plan can be read."""
@@ -599,6 +602,13 @@ class LightClient:
                 status=answer.status,
             ) from cause
 
+    def _parse_write_answer(self, answer: Answer, *, purpose: str) -> WriteAnswer:
+        return self._parse_write(
+            answer,
+            lambda source: parse_write_answer(source, status=answer.status, dialect=self._dialect),
+            purpose=purpose,
+        )
+
     def _refusal(self, answer: Answer, *, purpose: str, sent: Mapping[str, object]) -> LightError:
         if answer.status == 401:
             return Unauthorized(f"Light does not accept our token (401) to {purpose}.", status=401)
@@ -681,10 +691,6 @@ def _advanced(query: Mapping[str, str], count: int) -> dict[str, str]:
     if not _OFFSET.fullmatch(offset):
         raise UnreadableAnswer("the place in the account list is unreadable")
     return {**query, "offset": str(int(offset) + count)}
-
-
-def _anything(_source: object) -> None:
-    """Accept whatever JSON came; the account itself tells what it means."""
 
 
 def _parse_token(source: object, *, now: datetime) -> AccountToken:

@@ -67,6 +67,7 @@ class Dialect:
         "enrollment_finalized",
         "service_active",
     )
+    canceled_statuses: tuple[str, ...] = ("service_canceled",)
     already_recorded_statuses: tuple[int, ...] = (409,)
     phone_field: str | None = "phone_number"
     birth_date_field: str | None = "date_of_birth"
@@ -100,6 +101,7 @@ class Dialect:
             finalize_token=finalize_token,
             status_lookup=read.many("STATUS_LOOKUP", _LOOKUP_PATH, "places such as enrollment.status"),
             known_statuses=read.many("KNOWN_STATUSES", _STATUS_NAME, "status names"),
+            canceled_statuses=read.many("CANCELED_STATUSES", _STATUS_NAME, "status names"),
             already_recorded_statuses=read.http_statuses("ALREADY_RECORDED_STATUSES"),
             phone_field=read.optional_field("PHONE_FIELD"),
             birth_date_field=read.optional_field("BIRTH_DATE_FIELD"),
@@ -146,6 +148,11 @@ DIALECT_VARIABLES: dict[str, DialectVariable] = {
             "KNOWN_STATUSES",
             ",".join(_DEFAULT.known_statuses),
             "Statuses that need no person; any other one is shown as unknown.",
+        ),
+        (
+            "CANCELED_STATUSES",
+            ",".join(_DEFAULT.canceled_statuses),
+            "Statuses that mean the service was canceled, before or after it began.",
         ),
         (
             "ALREADY_RECORDED_STATUSES",

@@ -201,6 +201,22 @@ class Fields:
             self.mark_unreadable(name)
             return None
 
+    def expiry(self, name: str) -> datetime | None:
+        """
+        Read when something ends, in the earliest reading: without an offset it is UTC, a bare day ends as it begins.
+
+        Midnight in UTC comes before midnight in Chicago, and an hour in UTC before the same hour in Chicago.
+        """
+        value = self._source.get(name)
+        if isinstance(value, str) and value:
+            try:
+                moment = datetime.fromisoformat(value)
+                return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            except (ValueError, OverflowError):
+                self.mark_unreadable(name)
+                return None
+        return self.instant(name)
+
 
 def _plain_digits(value: Decimal) -> str:
     # Written out, 1E+999999999 would fill the memory.

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from enrollments.light.dialect import FROZEN_STATUS, READY_STATUS, Dialect
 from enrollments.light.json_text import Fields, as_plain_json, is_web_address, read_identifier
+from enrollments.light.reasons import reasons_from
 
 _ESI_ID = re.compile(r"[0-9]{17,22}", re.ASCII)
 _LONGEST_TERM_MONTHS = 600
@@ -90,6 +91,7 @@ class Account(_Payload):
 
     `is_acceptance_denied` is true where Light says no in so many words: a flag that is missing or unreadable says
     nothing.
+    `is_canceled` is what the status says: Light's webhook about it may be lost.
     `unreadable_fields` names what was there and made no sense; `derive_stage` does not trust the rest blindly.
     """
 
@@ -103,12 +105,34 @@ class Account(_Payload):
     is_identity_verified: bool = False
     is_enrollment_finalized: bool = False
     is_service_active: bool = False
+    is_canceled: bool = False
     client_agent_accepted: bool | None = None
     client_agent_accepted_at: datetime | None = None
     locations: tuple[Location, ...] = ()
     created_at: datetime | None = None
     unreadable_fields: tuple[str, ...] = ()
     raw: dict[str, object] = Field(default_factory=dict, repr=False)
+
+    def for_meter(self, esi_id: str) -> Account:
+        """
+        Return the account as far as it concerns one meter.
+
+        Flags and status are the whole account's. Beside a contract at another meter, another home of the customer's,
+        they say nothing of this one: only its own location does.
+        """
+        others = [place for place in self.locations if place.esi_id not in (None, "", esi_id)]
+        if not any(place.names_contract for place in others):
+            return self
+        ours = tuple(place for place in self.locations if place not in others)
+        return self.model_copy(
+            update={
+                "locations": ours,
+                "has_accepted_plan": any(place.names_contract for place in ours),
+                "is_enrollment_finalized": False,
+                "is_service_active": any(place.is_service_active for place in ours),
+                "is_canceled": False,
+            }
+        )
 
     @property
     def shows_acceptance(self) -> bool:
@@ -164,10 +188,24 @@ class HostedLink(_Payload):
         return repr(self)
 
 
-class AcceptAnswer(_Payload):
-    """What Light said when it took the acceptance; empty when it said nothing."""
+class WriteAnswer(_Payload):
+    """
+    What Light's 2xx to a write says: `account` and `locations` as far as it shows them, and Light's own `words` where
+    it names an error or says that it did not succeed.
 
+    A 2xx alone proves nothing. The caller compares what the answer shows with what was asked for.
+    """
+
+    status: int
+    account: Account | None = None
+    locations: tuple[Location, ...] = ()
+    words: str = ""
     raw: dict[str, object] = Field(default_factory=dict, repr=False)
+
+    @property
+    def summary(self) -> str:
+        """What Light answered, for people to read."""
+        return f"Light answered {self.status}: {self.words}" if self.words else f"Light answered {self.status}"
 
 
 class Documents(_Payload):
@@ -208,7 +246,7 @@ def derive_stage(
     """
     rules = (
         (account.is_service_active or any(place.is_service_active for place in account.locations), LightStage.ACTIVE),
-        (has_cancel_event or _has_ended(account, today), LightStage.ENDED),
+        (has_cancel_event or account.is_canceled or _has_ended(account, today), LightStage.ENDED),
         (account.is_enrollment_finalized, LightStage.FINALIZED),
         (account.shows_acceptance, LightStage.ACCEPTED),
         (_is_state_unreadable(account), LightStage.UNKNOWN),
@@ -259,8 +297,10 @@ def parse_account(source: object, *, dialect: Dialect) -> Account:
     elif enrollment is not None:
         fields.mark_unreadable("enrollment")
 
+    status = _find_status(whole, dialect.status_lookup, fields)
     values: dict[str, object] = {
-        "status": _find_status(whole, dialect.status_lookup, fields),
+        "status": status,
+        "is_canceled": status in dialect.canceled_statuses,
         "client_agent_accepted": fields.boolean("client_agent_accepted"),
         "client_agent_accepted_at": fields.instant("client_agent_accepted_at"),
         "locations": _parse_locations(whole.get("locations"), fields),
@@ -342,7 +382,7 @@ def _parse_plan(source: object) -> Plan | None:
     values: dict[str, object] = {
         "group_uuid": fields.identifier("group_uuid"),
         "term_months": fields.whole_number("term_months", highest=_LONGEST_TERM_MONTHS),
-        "expires_at": fields.instant("expires_at"),
+        "expires_at": fields.expiry("expires_at"),
         "efl_url": documents.url("efl"),
         "tos_url": documents.url("tos"),
         "yrac_url": documents.url("yrac"),
@@ -371,12 +411,43 @@ def parse_documents(source: object) -> Documents:
     return Documents(efl=fields.url("efl"), tos=fields.url("tos"), yrac=fields.url("yrac"))
 
 
-def parse_accept_answer(source: object) -> AcceptAnswer:
-    """Keep the answer to an acceptance, whatever object it is; :raises UnreadableAnswer: no object"""
+def parse_write_answer(source: object, *, status: int, dialect: Dialect) -> WriteAnswer:
+    """
+    Read what an answer to a write shows: an account, a location, either of them under its own key, or nothing.
+
+    :raises UnreadableAnswer: JSON, and no object
+    """
     if source is None:
-        return AcceptAnswer()
+        return WriteAnswer(status=status)
     _, whole = _open(source, "answer")
-    return AcceptAnswer(raw=_raw(whole))
+    words = "; ".join(reasons_from(whole)) if _names_failure(whole) else ""
+    account = _account_in(whole, dialect)
+    locations = account.locations if account is not None else _location_in(whole)
+    return WriteAnswer(status=status, account=account, locations=locations, words=words[:500], raw=_raw(whole))
+
+
+def _names_failure(whole: Mapping[str, object]) -> bool:
+    """Whether an answer names an error, says that it did not succeed, or only has something to tell people."""
+    is_failure = any(whole.get(key) for key in ("error", "errors")) or whole.get("success") is False
+    return is_failure or any(isinstance(whole.get(key), str) for key in ("detail", "message"))
+
+
+def _account_in(whole: Mapping[str, object], dialect: Dialect) -> Account | None:
+    inner = whole.get("account")
+    for source in (inner if isinstance(inner, Mapping) else None, whole):
+        if source is not None and any(key in source for key in ("enrollment", "locations", "email")):
+            try:
+                return parse_account(source, dialect=dialect)
+            except UnreadableAnswer:
+                continue
+    return None
+
+
+def _location_in(whole: Mapping[str, object]) -> tuple[Location, ...]:
+    inner = whole.get("location")
+    source = inner if isinstance(inner, Mapping) else whole
+    found = _parse_locations([source], Fields({}))
+    return tuple(location for location in found if location.names_contract or location.esi_id)
 
 
 def _open(source: object, what: str) -> tuple[Fields, Mapping[str, object]]:

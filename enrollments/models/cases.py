@@ -39,6 +39,9 @@ class Enrollment(models.Model):
     )
     light_account = models.JSONField("Light's account as last read", default=dict, blank=True)
     last_read_at = models.DateTimeField(null=True, blank=True)
+    last_read_in_turn = models.CharField(
+        max_length=36, blank=True, editable=False, help_text="The turn of the worker that read it last."
+    )
     readings_asked = models.PositiveIntegerField(
         default=0, help_text="How often somebody, mostly a webhook, asked for a reading out of turn."
     )
@@ -72,8 +75,12 @@ class Enrollment(models.Model):
         null=True, blank=True, help_text="Light asked us to wait, or could not be reached: no call before then."
     )
     failures = models.PositiveSmallIntegerField(default=0, help_text="How often in a row our processing failed.")
+    failing_since = models.DateTimeField(null=True, blank=True, help_text="Since when our processing fails.")
     calls_failed = models.PositiveSmallIntegerField(
         default=0, help_text="How often in a row Light could not be reached, or asked us to wait."
+    )
+    calls_failing_since = models.DateTimeField(
+        null=True, blank=True, help_text="Since when Light cannot be reached for this case, or asks us to wait."
     )
     last_error = models.TextField(blank=True)
     next_step = models.CharField(max_length=30, blank=True)

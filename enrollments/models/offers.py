@@ -29,6 +29,7 @@ class PlanOffer(models.Model):
     average_cents_per_kwh_1000 = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     average_cents_per_kwh_2000 = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     energy_cents_per_kwh = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    delivery_cents_per_kwh = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     base_fee_dollars = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
     termination_fee_dollars = models.DecimalField(max_digits=12, decimal_places=4, null=True, blank=True)
     buyback_cents_per_kwh = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
@@ -39,6 +40,9 @@ class PlanOffer(models.Model):
     stale_at = models.DateTimeField(help_text="From then on it is asked for again.")
     verdict = models.JSONField(default=list, help_text="Field by field: what was signed, what is offered, does it fit.")
     fits = models.BooleanField(default=False, help_text="Whether every limited field fits the envelope.")
+    implausible_because = models.TextField(
+        "cannot be right", blank=True, help_text="Why nobody would believe these numbers; such a plan is not accepted."
+    )
     raw = models.JSONField(default=dict, help_text="The plan exactly as Light sent it.")
 
     class Meta:

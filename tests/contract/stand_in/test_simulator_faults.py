@@ -14,6 +14,16 @@ from simulator.remote_control import ControlRefused
 from simulator.server import RunningSimulator
 from tests.contract.stand_in.light_calls import CREATE, LightCalls
 
+WITHOUT_EFFECT = {"says_error": 200, "queued": 202, "empty_before": 204}
+DIFFERENT = {"another_plan": "plan_uuid", "another_start": "service_start_date", "another_meter": "esi_id"}
+BENT_PLANS = {
+    "plans_expired": "expires_at",
+    "plans_short_lived": "expires_at",
+    "plans_in_dollars": "avg_cents_per_kwh_1000",
+    "plans_free": "avg_cents_per_kwh_1000",
+    "plans_below_their_rate": "avg_cents_per_kwh_1000",
+}
+
 
 @pytest.fixture
 def waiting(light: LightCalls) -> tuple[str, str]:
@@ -178,6 +188,65 @@ def test_page_of_html_means_nothing_was_done(
     assert simulator.control.acceptances() == []
 
 
+@pytest.mark.parametrize(("kind", "status"), WITHOUT_EFFECT.items())
+def test_answer_can_look_right_although_nothing_was_done(
+    kind: str, status: int, waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
+) -> None:
+    simulator.control.order_fault("accept", kind)
+
+    response = light.accept(*waiting)
+
+    assert response.status_code == status
+    assert simulator.control.acceptances() == []
+
+
+def test_empty_answer_can_follow_the_work(
+    waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
+) -> None:
+    simulator.control.order_fault("accept", "empty_after")
+
+    response = light.accept(*waiting)
+
+    assert (response.status_code, response.content) == (204, b"")
+    assert len(simulator.control.acceptances()) == 1
+
+
+@pytest.mark.parametrize(("kind", "field"), DIFFERENT.items())
+def test_something_else_can_be_accepted_than_was_asked(
+    kind: str, field: str, waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
+) -> None:
+    account_uuid, plan_uuid = waiting
+    simulator.control.order_fault("accept", kind)
+
+    shown = light.accept(account_uuid, plan_uuid).json()["locations"][0]
+
+    row = simulator.control.acceptances()[0]
+    assert row["as_asked"] is False
+    assert shown["utility_number" if field == "esi_id" else field] == row[field]
+    assert (row["plan_uuid"] != plan_uuid) is (kind == "another_plan")
+
+
+def test_account_can_be_made_under_another_address(simulator: RunningSimulator, light: LightCalls) -> None:
+    simulator.control.order_fault("create", "another_email")
+
+    account_uuid = light.create("maria@example.com")
+
+    assert light.read(account_uuid)["email"] == "someone.else@example.com"
+
+
+@pytest.mark.parametrize(("kind", "field"), BENT_PLANS.items())
+def test_plans_can_come_with_values_that_cannot_be_right(
+    kind: str, field: str, simulator: RunningSimulator, light: LightCalls
+) -> None:
+    account_uuid = light.ready()
+    right = light.request_plans(account_uuid)[0]
+    simulator.control.order_fault("request_plans", kind)
+
+    wrong = light.request_plans(account_uuid)[0]
+
+    assert wrong[field] != right[field]
+
+
 @pytest.mark.parametrize(
     ("kind", "status"),
     [("unauthorized", 401), ("forbidden", 403), ("not_found", 404), ("conflict", 409), ("unprocessable", 422)],
@@ -252,6 +321,7 @@ def test_every_kind_of_fault_is_tried_here() -> None:
         *("drop_before", "drop_after", "hang", "error_before", "error_after", "rate_limit", "delay", "truncate_after"),
         *("malformed", "html", "unauthorized", "forbidden", "not_found", "conflict", "unprocessable"),
         *("nulls", "numbers_as_text", "drip"),
+        *("empty_after", "another_email", *WITHOUT_EFFECT, *DIFFERENT, *BENT_PLANS),
     }
 
     assert tried == set(FAULT_KINDS)

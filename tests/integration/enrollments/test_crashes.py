@@ -165,7 +165,7 @@ def test_a_pause_between_decision_and_call_sends_nothing(road: Road, monkeypatch
     assert not AcceptAttempt.objects.exists()
 
 
-@pytest.mark.cell("R2")
+@pytest.mark.cell("G2")
 def test_a_late_answer_to_a_call_that_was_called_off_is_kept(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(road)
     accept = road.light.accept_plan

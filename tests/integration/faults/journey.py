@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from enrollments.actions import stopping
 from enrollments.models import Enrollment, Hold
-from enrollments.states import EnrollmentStatus
+from enrollments.states import EnrollmentStatus, HoldCode
 from tests.integration.enrollments.road import OFFICE, Road
 from tests.invariants import differences_from_light
 
@@ -37,6 +37,16 @@ def ready_to_accept(road: Road, *, tags: str = "") -> Enrollment:
     road.report_pto(case)
     road.pass_time(timedelta(hours=1))
     return case
+
+
+def walk_past_lost_acceptance(road: Road, case: Enrollment, *, span: timedelta = timedelta(days=2)) -> None:
+    """The same; where an acceptance did not happen and its answer was lost, a person compares and releases."""
+    walk(road, case, span=span)
+    hold = open_hold(case)
+    if hold is not None and hold.code == HoldCode.DOUBT_UNSETTLED and not road.acceptances_of(case):
+        assert calls(road, "accept") == 1, "an acceptance was repeated without a person"
+        release(road, case, "Light has no acceptance.")
+        walk(road, case, span=span)
 
 
 def open_hold(case: Enrollment) -> Hold | None:

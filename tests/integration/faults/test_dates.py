@@ -14,7 +14,7 @@ from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteStatu
 from poa_documents.actions import verify_or_suspend
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.road import Road
-from tests.integration.faults.journey import assert_accepted_once, calls, open_hold, ready_to_accept, walk
+from tests.integration.faults.journey import assert_accepted_once, calls, open_hold, ready_to_accept, release, walk
 
 A_YEAR = timedelta(days=365)
 CHICAGO = ZoneInfo("America/Chicago")
@@ -108,6 +108,9 @@ def test_D5_a_repeat_after_midnight_gets_a_new_date(road: Road) -> None:
     case = road.case()
     road.simulator.control.order_fault("accept", "drop_before")
 
+    walk(road, case)
+    start_at(road, TUESDAY_NIGHT + timedelta(hours=2))
+    release(road, case, "Light has no acceptance.")
     walk(road, case)
 
     assert_accepted_once(road, case)

@@ -29,7 +29,7 @@ def test_the_setting_says_how_long_a_doubt_is_held(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.99])
-def test_R1_an_acceptance_that_shows_within_the_settling_period_is_found_and_not_repeated(
+def test_G1_an_acceptance_that_shows_within_the_settling_period_is_found_and_not_repeated(
     road: Road, share: float
 ) -> None:
     case = lose_the_answer_while_reads_lag(road, road.policy.settling_period * share)
@@ -41,7 +41,7 @@ def test_R1_an_acceptance_that_shows_within_the_settling_period_is_found_and_not
     assert AcceptAttempt.objects.get().succeeded
 
 
-@pytest.mark.cell("R2")
+@pytest.mark.cell("G2")
 def test_an_acceptance_that_shows_later_is_repeated_at_most_once_and_never_held_twice(road: Road) -> None:
     case = lose_the_answer_while_reads_lag(road, road.policy.settling_period * 3)
 
@@ -56,7 +56,7 @@ def test_an_acceptance_that_shows_later_is_repeated_at_most_once_and_never_held_
     assert not LightWrite.objects.filter(kind=WriteKind.ACCEPT_PLAN, status=WriteStatus.IN_DOUBT).exists()
 
 
-def test_R2_an_acceptance_that_shows_after_days_is_recognized_or_put_before_a_person(road: Road) -> None:
+def test_G2_an_acceptance_that_shows_after_days_is_recognized_or_put_before_a_person(road: Road) -> None:
     case = lose_the_answer_while_reads_lag(road, timedelta(days=2))
 
     walk(road, case, span=timedelta(days=5))
@@ -103,8 +103,8 @@ def show_for_hours(
     monkeypatch.setattr(road.light, "read_account", shown)
 
 
-@pytest.mark.cell("R3")
-def test_R3_a_location_with_our_plan_is_the_acceptance_whatever_the_flag_says(
+@pytest.mark.cell("G3")
+def test_G3_a_location_with_our_plan_is_the_acceptance_whatever_the_flag_says(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = lose_the_answer_while_reads_lag(road, timedelta(0))
@@ -116,9 +116,9 @@ def test_R3_a_location_with_our_plan_is_the_acceptance_whatever_the_flag_says(
     assert calls(road, "accept") == 1
 
 
-@pytest.mark.cell("R3")
+@pytest.mark.cell("G3")
 @pytest.mark.parametrize("change", [with_a_bare_location, without_a_word])
-def test_R3_an_account_that_does_not_say_is_read_on_and_settles_no_doubt(
+def test_G3_an_account_that_does_not_say_is_read_on_and_settles_no_doubt(
     road: Road, monkeypatch: pytest.MonkeyPatch, change: Callable[[Account], dict[str, Any]]
 ) -> None:
     case = lose_the_answer_while_reads_lag(road, timedelta(0))
@@ -137,8 +137,8 @@ def test_R3_an_account_that_does_not_say_is_read_on_and_settles_no_doubt(
     assert open_hold(case) is None
 
 
-@pytest.mark.cell("R3", "L26")
-def test_R3_nothing_is_accepted_over_a_location_whose_flag_lags(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.cell("G3", "L26")
+def test_G3_nothing_is_accepted_over_a_location_whose_flag_lags(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(road)
     road.simulator.control.accept_own_plan(str(case.light_account_uuid))
     read_account = road.light.read_account

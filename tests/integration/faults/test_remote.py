@@ -23,6 +23,7 @@ from tests.integration.faults.journey import (
     ready_to_accept,
     release,
     walk,
+    walk_past_lost_acceptance,
 )
 from tests.invariants import differences_from_light
 
@@ -51,7 +52,7 @@ def test_L1_a_timeout_without_effect_is_repeated_once_after_reading(impatient: R
     impatient.simulator.control.order_fault(operation, "hang", seconds=1.3)
     case = impatient.case()
 
-    walk(impatient, case)
+    walk_past_lost_acceptance(impatient, case)
 
     assert_accepted_once(impatient, case)
     assert calls(impatient, operation) == 2
@@ -100,7 +101,7 @@ def test_L3_L4_an_answer_that_did_not_come_is_settled_by_reading(
     road.simulator.control.order_fault(operation, kind)
     case = road.case()
 
-    walk(road, case)
+    walk_past_lost_acceptance(road, case)
 
     assert_accepted_once(road, case)
     assert calls(road, operation) == (_calls_after_an_effect(road, operation) if happened else 2)
@@ -129,7 +130,7 @@ def test_L5_L13_L14_L15_an_answer_that_says_nothing_is_settled_by_reading(
     road.simulator.control.order_fault(operation, kind)
     case = road.case()
 
-    walk(road, case)
+    walk_past_lost_acceptance(road, case)
 
     assert_accepted_once(road, case)
     assert calls(road, operation) == (_calls_after_an_effect(road, operation) if happened else 2)

@@ -66,6 +66,7 @@ ACCOUNT = AccountFacts(
     missing=(),
     has_accepted_plan=False,
     is_finalized=False,
+    is_read_in_this_turn=True,
 )
 LIVE = GoLiveFacts(counted_date=TODAY, is_awaiting_office=False, is_conflicting=False, is_called_off=False, by_pto=True)
 NOT_LIVE = replace(LIVE, counted_date=None)

@@ -307,14 +307,21 @@ def test_a_doubt_that_stays_unclear_is_not_read_without_pause() -> None:
     assert isinstance(step, Wait)
 
 
-def test_an_acceptance_is_repeated_at_most_once_after_doubt() -> None:
-    once = replace(READY_TO_ACCEPT, fruitless=(WriteKind.ACCEPT_PLAN,))
-    twice = replace(READY_TO_ACCEPT, fruitless=(WriteKind.ACCEPT_PLAN, WriteKind.ACCEPT_PLAN))
+def test_lost_acceptance_is_never_repeated_without_a_person() -> None:
+    step = next_step(replace(READY_TO_ACCEPT, fruitless=(WriteKind.ACCEPT_PLAN,)))
 
-    assert isinstance(next_step(once), AcceptPlan)
-    step = next_step(twice)
     assert isinstance(step, Hold)
-    assert step.code == HoldCode.DOUBT_UNSETTLED
+    assert (step.code, step.owner) == (HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS)
+    assert step.look_again_at is not None
+    assert step.act_by is not None
+
+
+def test_refused_acceptance_is_tried_once_more() -> None:
+    said = (WriteKind.ACCEPT_PLAN, "Light refused (409) to accept a plan: plan expired.")
+
+    step = next_step(replace(READY_TO_ACCEPT, fruitless=(WriteKind.ACCEPT_PLAN,), refused_in_vain=(said,)))
+
+    assert isinstance(step, AcceptPlan)
 
 
 @pytest.mark.parametrize(

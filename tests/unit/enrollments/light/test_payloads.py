@@ -20,11 +20,11 @@ from enrollments.light.payloads import (
     UnreadableAnswer,
     derive_stage,
     missing_prerequisites,
-    parse_accept_answer,
     parse_account,
     parse_documents,
     parse_hosted_link,
     parse_plans,
+    parse_write_answer,
 )
 from tests.unit.enrollments.light.strategies import json_values
 
@@ -45,7 +45,7 @@ def test_arbitrary_json_is_read_or_refused_by_name(source: object) -> None:
         parse_plans,
         parse_hosted_link,
         parse_documents,
-        parse_accept_answer,
+        lambda given: parse_write_answer(given, status=200, dialect=Dialect()),
         lambda given: parse_account(given, dialect=Dialect()),
     ):
         try:
@@ -124,12 +124,23 @@ def test_term_without_meaning_is_none_and_named(value: object) -> None:
     assert read.unreadable_fields == ("term_months",)
 
 
-@pytest.mark.parametrize("value", ["2026-05-04", "2026-05-04T10:00:00", 1_700_000_000, "0001-01-01T00:00:00+23:59"])
+@pytest.mark.parametrize("value", ["soon", 1_700_000_000, "0001-01-01T00:00:00+23:59"])
 def test_expiry_that_is_no_instant_is_none_and_named(value: object) -> None:
     read = plan(expires_at=value)
 
     assert read.expires_at is None
     assert read.unreadable_fields == ("expires_at",)
+
+
+@pytest.mark.parametrize(
+    ("value", "earliest"),
+    [
+        ("2026-05-04", datetime(2026, 5, 4, tzinfo=UTC)),
+        ("2026-05-04T10:00:00", datetime(2026, 5, 4, 10, tzinfo=UTC)),
+    ],
+)
+def test_expiry_without_a_zone_counts_at_its_earliest(value: str, earliest: datetime) -> None:
+    assert plan(expires_at=value).expires_at == earliest
 
 
 def test_expiry_is_kept_in_utc() -> None:
