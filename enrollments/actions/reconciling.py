@@ -24,12 +24,12 @@ from enrollments.actions.stopping import end_holds, place_hold, suspend_authorit
 from enrollments.actions.telling import owe_news
 from enrollments.actions.writing import (
     Tools,
+    abandon_open_writes,
     back_off,
     close_done,
     close_not_done,
     close_without_trace,
     hold_code_for,
-    lose_answer,
 )
 from enrollments.facts import accepted_attempt, sent_acceptance
 from enrollments.light.dialect import Dialect
@@ -176,7 +176,9 @@ def settle_doubt(enrollment_id: int, step: SettleDoubt, tools: Tools) -> None:
     """
     write = LightWrite.objects.select_related("enrollment__customer").get(pk=step.write_id)
     if write.status == WriteStatus.OPEN:
-        lose_answer(write.pk, outcome="The worker stopped before the answer was kept.", at=tools.clock.now())
+        abandon_open_writes(enrollment_id, at=tools.clock.now())
+        if write.sent_at is None:
+            return
     match write.kind:
         case WriteKind.CREATE_ACCOUNT:
             _settle_account(write, step, tools)

@@ -96,9 +96,12 @@ def open_write(
 
 
 def abandon_open_writes(enrollment_id: int, *, at: datetime) -> None:
-    """Doubt whatever write an enrollment's dead or failed worker left open."""
+    """Doubt whatever write an enrollment's dead or failed worker left open; what it never sent did not happen."""
     for write in LightWrite.objects.filter(enrollment_id=enrollment_id, status=WriteStatus.OPEN):
-        lose_answer(write.pk, outcome="The worker stopped before an answer was kept.", at=at)
+        if write.sent_at is None:
+            close_not_done(write.pk, outcome="Not sent: the worker stopped before.", at=at)
+        else:
+            lose_answer(write.pk, outcome="The worker stopped before an answer was kept.", at=at)
 
 
 @repeatable
@@ -109,6 +112,8 @@ def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
     Recording and sending may lie apart: an account token is fetched in between, Light may be slow, or a call waits its
     turn. A pause, a revocation, a withdrawn go-live or midnight then still counts, and so does another worker that took
     this one for dead.
+
+    From here on it counts as sent: should the worker die, it is in doubt, while one without this note never happened.
 
     :raises StoppedMeanwhile: it must not be sent any more
     """
@@ -127,6 +132,7 @@ def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
         check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=is_conclusion)
     except AuthorityMissing as missing:
         raise StoppedMeanwhile(f"{write.get_kind_display()}: {missing.for_staff}") from missing
+    LightWrite.objects.filter(pk=write.pk).update(sent_at=at)
 
 
 def call(write: LightWrite, step: Step, send: Callable[[Callable[[], None]], Answer], *, tools: Tools) -> Answer:

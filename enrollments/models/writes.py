@@ -25,6 +25,9 @@ class LightWrite(models.Model):
     kind = models.CharField(max_length=20, choices=WriteKind.choices)
     status = models.CharField(max_length=10, choices=WriteStatus.choices, default=WriteStatus.OPEN)
     opened_at = models.DateTimeField()
+    sent_at = models.DateTimeField(
+        null=True, blank=True, help_text="Noted right before it is sent; without it, it was never sent."
+    )
     closed_at = models.DateTimeField(null=True, blank=True)
     request = models.JSONField(default=dict, help_text="What was sent, without secrets and personal data.")
     answer = models.JSONField(default=dict, blank=True, help_text="What came back, without secrets and personal data.")
