@@ -6,6 +6,7 @@ from typing import Any, Self
 from celery import Celery, Task
 from celery.app.amqp import AMQP
 from celery.signals import setup_logging, task_postrun, task_prerun, worker_init
+from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 from kombu import Connection
 
@@ -62,6 +63,17 @@ def look_at_connections(sender: "Task[..., Any]", **_signal: object) -> None:
     """Keep connections to the database from task to task, but none that broke or grew old."""
     if not sender.request.is_eager:
         close_old_connections()
+
+
+@worker_init.connect
+def look_at_field_keys(**_signal: object) -> None:
+    """Let no worker start that could not read what it works on."""
+    from config.field_keys import stop_without_keys  # the models are not there yet when this module is read
+
+    try:
+        stop_without_keys()
+    except ImproperlyConfigured as problem:
+        raise SystemExit(str(problem)) from problem  # Celery only logs what else a receiver raises
 
 
 @worker_init.connect

@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from config.field_keys import KeyCheck
 from core import clock
 from enrollments.alarms import CONCERN_THE_PROCESSES, alarms
 from enrollments.measures import measure
@@ -86,8 +87,18 @@ def check_broker() -> None:
         broker.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT_SECONDS)
 
 
+_field_keys = KeyCheck()
+
+
+def check_field_keys() -> None:
+    """:raises NotReady: stored values need a key that FIELD_ENCRYPTION_KEYS lacks"""
+    if problems := _field_keys.problems():
+        raise NotReady("; ".join(problems))
+
+
 CHECKS: dict[str, Callable[[], None]] = {
     "database": check_database,
     "storage": check_storage,
     "broker": check_broker,
+    "keys": check_field_keys,
 }

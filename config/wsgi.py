@@ -7,4 +7,8 @@ from poa_documents.seal.warming import warm_up_aside
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 application = get_wsgi_application()
+
+from config.field_keys import stop_without_keys  # noqa: E402 - it reads models, which are there from here on
+
+stop_without_keys()
 warm_up_aside()

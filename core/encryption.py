@@ -8,7 +8,7 @@ the first one encrypts, all of them decrypt, so a key can be rotated.
 import base64
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.apps import apps
 from django.conf import settings
 from django.db import models
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, StrIndex, Substr
 
 NONCE_BYTES = 12
 
@@ -26,7 +26,11 @@ class CannotDecrypt(Exception):
 
 
 def encrypt(text: str, *, context: str) -> str:
-    key_id, key = next(iter(settings.FIELD_ENCRYPTION_KEYS.items()))
+    return encrypt_with(next(iter(settings.FIELD_ENCRYPTION_KEYS)), text, context=context)
+
+
+def encrypt_with(key_id: str, text: str, *, context: str) -> str:
+    key = settings.FIELD_ENCRYPTION_KEYS[key_id]
     nonce = os.urandom(NONCE_BYTES)
     sealed = AESGCM(key).encrypt(nonce, text.encode(), context.encode())
     return f"{key_id}:{base64.b64encode(nonce + sealed).decode()}"
@@ -62,6 +66,36 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
 def count_by_key() -> Counter[str]:
     """Count the encrypted values in the database by the id of the key that each needs."""
     return Counter(stored.partition(":")[0] for _, _, _, stored in _stored_values())
+
+
+def samples_by_key() -> dict[str, tuple[str, str]]:
+    """Return one stored value, with its context, for each key that the database needs. Costs one query a field."""
+    samples: dict[str, tuple[str, str]] = {}
+    for model in apps.get_models():
+        for field in model._meta.local_fields:
+            if isinstance(field, EncryptedTextField):
+                rows = model._default_manager.annotate(stored=_as_stored(field.name)).exclude(stored="").order_by()
+                key_id = Substr("stored", 1, StrIndex("stored", models.Value(":")) - 1)
+                per_key = rows.values(key_id=key_id).annotate(sample=models.Min("stored"))
+                context = f"{model._meta.label}.{field.name}"
+                samples |= {key_id: (context, sample) for key_id, sample in per_key.values_list("key_id", "sample")}
+    return samples
+
+
+def unreadable_keys(samples: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Return the keys whose sample cannot be decrypted with FIELD_ENCRYPTION_KEYS, each with what is wrong."""
+    problems = {}
+    for key_id, (context, sample) in sorted(samples.items()):
+        if key_id not in settings.FIELD_ENCRYPTION_KEYS:
+            problems[key_id] = f"FIELD_ENCRYPTION_KEYS lacks key {key_id!r}, which stored values need"
+            continue
+        try:
+            decrypt(sample, context=context)
+        except CannotDecrypt:
+            problems[key_id] = (
+                f"key {key_id!r} of FIELD_ENCRYPTION_KEYS does not open what was encrypted with a key of that name"
+            )
+    return problems
 
 
 def encrypt_anew() -> int:

@@ -220,6 +220,13 @@ def count_by_key() -> Counter[str]:
     return Counter(data[name].partition(":")[0] for data in kept for name in SECRET_PARTS & data.keys())
 
 
+def samples_by_key() -> dict[str, tuple[str, str]]:
+    """Return one stored secret, with its context, for each key that second factors need."""
+    kept = Authenticator.objects.values_list("data", flat=True)
+    secrets = [data[name] for data in kept for name in SECRET_PARTS & data.keys()]
+    return {secret.partition(":")[0]: (ENCRYPTION_CONTEXT, secret) for secret in secrets}
+
+
 def encrypt_anew() -> int:
     """
     Encrypt with the first key whatever another key encrypted, and give how many secrets that were.

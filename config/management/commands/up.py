@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.servers.basehttp import get_internal_wsgi_application
@@ -11,6 +12,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from config.celery import app
+from config.field_keys import stop_without_keys
 from config.one_process import AddressNotOurs, OneProcess, PartStopped, PortTaken, leave_unfinished_work
 from core import clock
 from enrollments.actions.recovering import take_over
@@ -39,6 +41,7 @@ class Command(BaseCommand):
         if options["setup"]:
             self._set_up()
         self._check_migrations()
+        self._check_field_keys()
         port = _port_of_site_url() if options["port"] is None else options["port"]
         if not 0 <= port <= 65_535:
             raise CommandError(f"{port} is not a port. Ports are whole numbers from 0 to 65535.")
@@ -69,6 +72,12 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError("The database is not up to date. Start with --setup, or run manage.py migrate first.")
         connection.close()
+
+    def _check_field_keys(self) -> None:
+        try:
+            stop_without_keys()
+        except ImproperlyConfigured as problem:
+            raise CommandError(str(problem)) from None
 
     def _say_ready(self, host: str, port: int) -> None:
         start = f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -3,14 +3,19 @@
 from datetime import date
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 from pytest_django.fixtures import Settings
 
+from config.celery import look_at_field_keys
+from config.field_keys import stop_without_keys
 from core.encryption import CannotDecrypt, count_by_key, encrypt_anew
 from installations.models import Customer
 from poa_documents.models import PoaDocument
-from tests.factories.installations import customer
+from tests.factories.installations import customer, staff
+from tests.factories.phones import set_up_phone
 from tests.factories.poa_documents import sealing_poa
 
 pytestmark = pytest.mark.django_db
@@ -74,3 +79,45 @@ def test_what_is_stored_belongs_to_its_field(settings: Settings) -> None:
 
     with pytest.raises(CannotDecrypt, match="was altered or belongs elsewhere"):
         PoaDocument.objects.get(pk=signed.pk)
+
+
+def lacking(settings: Settings) -> None:
+    customer(date_of_birth=date(1984, 5, 17))
+    settings.FIELD_ENCRYPTION_KEYS = {"new": NEW}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_without_the_keys_of_its_data_does_not_start(settings: Settings) -> None:
+    lacking(settings)
+
+    with pytest.raises(ImproperlyConfigured, match=r"lacks key 'test'.*docs/runbooks/secrets\.md"):
+        stop_without_keys()
+    with pytest.raises(SystemExit, match="lacks key 'test'"):
+        look_at_field_keys()
+    with pytest.raises(CommandError, match="lacks key 'test'"):
+        call_command("up", port=0)
+
+
+def test_another_key_of_the_same_name_is_noticed(settings: Settings) -> None:
+    customer(date_of_birth=date(1984, 5, 17))
+    settings.FIELD_ENCRYPTION_KEYS = {"test": NEW}
+
+    with pytest.raises(ImproperlyConfigured, match="does not open"):
+        stop_without_keys()
+
+
+def test_the_secret_of_a_second_step_needs_its_key_too(settings: Settings) -> None:
+    client = Client()
+    client.force_login(staff())
+    set_up_phone(client)
+    settings.FIELD_ENCRYPTION_KEYS = {"new": NEW}
+
+    with pytest.raises(ImproperlyConfigured, match="lacks key 'test'"):
+        stop_without_keys()
+
+
+def test_a_process_with_all_keys_starts(settings: Settings) -> None:
+    customer(date_of_birth=date(1984, 5, 17))
+    settings.FIELD_ENCRYPTION_KEYS = {"new": NEW, "test": OLD}
+
+    stop_without_keys()

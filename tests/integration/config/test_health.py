@@ -1,12 +1,15 @@
+from datetime import date
+
 import pytest
 from django.core.files.storage import storages
 from django.db import OperationalError
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from config import health
 from config.celery import app
 from enrollments.actions.holding import hold_writes
-from tests.factories.installations import AT, OFFICE
+from tests.factories.installations import AT, OFFICE, customer
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +27,7 @@ def test_ready_when_every_part_answers(client: Client) -> None:
     assert response.status_code == 200
     assert response.json() == {
         "ready": True,
-        "parts": {"database": "ok", "storage": "ok", "broker": "ok"},
+        "parts": {"database": "ok", "storage": "ok", "broker": "ok", "keys": "ok"},
         "alarms": [],
     }
 
@@ -44,7 +47,7 @@ def test_a_failing_part_is_named_and_its_secrets_are_not(client: Client, monkeyp
     assert response.status_code == 503
     assert response.json() == {
         "ready": False,
-        "parts": {"database": "failing", "storage": "ok", "broker": "ok"},
+        "parts": {"database": "failing", "storage": "ok", "broker": "ok", "keys": "ok"},
         "alarms": [],
     }
     assert b"hunter22" not in response.content
@@ -57,6 +60,16 @@ def test_a_storage_that_refuses_makes_us_unready(client: Client, monkeypatch: py
     monkeypatch.setattr(storages["default"], "exists", refuse)
 
     assert client.get("/readyz").json()["parts"]["storage"] == "failing"
+
+
+def test_lacking_keys_of_fields_make_us_unready(client: Client, settings: Settings) -> None:
+    customer(date_of_birth=date(1984, 5, 17))
+    settings.FIELD_ENCRYPTION_KEYS = {"new": b"n" * 32}
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 503
+    assert "lacks key 'test'" in response.json()["parts"]["keys"]
 
 
 def test_a_queue_that_is_gone_makes_us_unready_within_seconds(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
