@@ -16,22 +16,30 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
 from django.core.files.base import File
 from django.core.files.storage import storages
 from django.db import connection, connections
 
+from config import field_keys
+from core import encryption
+from core.sweeps import note_backup
 from enrollments.models import PlanDocument
 from installations.models import KeptProof, ProofFile
 from poa_documents.models import JournalAnchor, PaperSignature, PoaDocument
 
 MANIFEST = "manifest.json"
 FILES = "files"
+PROBE_KEY = "restore-probe"
+PROOF_OF_KEY = "Opened by the key of this name."
 DUMPS = {"postgresql": "database.dump", "sqlite": "database.sqlite3"}
 VERSION = 1
 PROGRAM_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
@@ -80,7 +88,23 @@ def back_up(folder: Path, *, at: datetime) -> Summary:
     """
     if folder.exists() and any(folder.iterdir()):
         raise BackupFailed(f"{folder} is not empty. Name a new folder for each backup.")
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _for_its_owner_only():
+        return _back_up(folder, at=at)
+
+
+@contextmanager
+def _for_its_owner_only() -> Iterator[None]:
+    """Let no other user read what is written, in a folder that exists already and by programs that we start."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _back_up(folder: Path, *, at: datetime) -> Summary:
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
     dump = folder / DUMPS[connection.vendor]
     named = _named_files()
     _dump_database(dump)
@@ -98,10 +122,12 @@ def back_up(folder: Path, *, at: datetime) -> Summary:
         "database": connection.vendor,
         "files": [vars(each) for each in kept],
         "missing": problems,
+        "field_keys": _proofs_of_keys(),
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1))
     if problems:
         raise BackupFailed("These files are missing from the storage, or altered:\n" + "\n".join(problems))
+    note_backup(at=at)
     return Summary(len(kept), sum(each.size_bytes for each in kept), at.isoformat())
 
 
@@ -116,9 +142,30 @@ def _named_files() -> dict[str, str]:
     return {key: sha256 for files in (sealed, scans, proofs, kept, plans, anchors) for key, sha256 in files.iterator()}
 
 
+def _proofs_of_keys() -> dict[str, str]:
+    """
+    Name the keys that the database needs, each with a text that only this key opens.
+
+    A key that is not configured here has no such text: its name must do.
+    """
+    known = settings.FIELD_ENCRYPTION_KEYS
+    return {
+        key_id: encryption.encrypt_with(key_id, PROOF_OF_KEY, context=MANIFEST) if key_id in known else ""
+        for key_id in sorted(field_keys.samples())
+    }
+
+
+def missing_keys(manifest: dict[str, Any]) -> list[str]:
+    """Return one sentence for each key that a backup needs and that is not configured here, or is another one."""
+    proofs = manifest.get("field_keys", {})
+    samples = {key_id: (MANIFEST, proof) for key_id, proof in proofs.items() if proof}
+    unproven = {key_id: (MANIFEST, "") for key_id in proofs if key_id not in settings.FIELD_ENCRYPTION_KEYS}
+    return list(encryption.unreadable_keys(samples | unproven).values())
+
+
 def _copy_out(key: str, sha256: str, folder: Path) -> Kept:
     target = _inside(folder / FILES, key)
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target.parent.mkdir(parents=True, exist_ok=True)
     with storages["default"].open(key, "rb") as stored, target.open("wb") as copy:
         shutil.copyfileobj(stored, copy)
     kept = _kept(target, folder)
@@ -132,10 +179,8 @@ def _dump_database(dump: Path) -> None:
         connection.ensure_connection()
         with closing(sqlite3.connect(dump)) as copy:
             connection.connection.backup(copy)
-        dump.chmod(0o600)
         return
     _run_postgres("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={dump}", _database_name())
-    dump.chmod(0o600)
 
 
 # Restore
@@ -188,11 +233,22 @@ def restore(folder: Path, *, at: datetime, replace: bool) -> Summary:
         )
     if connection.introspection.table_names() and not replace:
         raise RestoreRefused("The database has content. Say --replace to put the backup in its place for good.")
+    if problems := missing_keys(manifest):
+        raise RestoreRefused(
+            f"{'; '.join(problems)}. Set FIELD_ENCRYPTION_KEYS as it was when the backup was taken, and restore again. "
+            "Nothing was touched."
+        )
     _check_nobody_works()
+    _check_storage()
     listed = [Kept(**each) for each in manifest["files"]]
     for each in listed:
         if each.path.startswith(f"{FILES}/"):
-            _copy_in(each, folder)
+            try:
+                _copy_in(each, folder)
+            except (ClientError, BotoCoreError) as problem:
+                raise RestoreRefused(
+                    f"The storage would not take {each.path}: {problem}. The database is as it was; repeat the restore."
+                ) from problem
     dump = folder / DUMPS[connection.vendor]
     reason = HOLD_REASON.format(taken_at=manifest["taken_at"])
     if connection.vendor == "sqlite":
@@ -219,6 +275,20 @@ def _copy_in(listed: Kept, folder: Path) -> None:
         raise RestoreRefused(f"The storage would not take {key} under its own name.")
 
 
+def _check_storage() -> None:
+    """:raises RestoreRefused: the storage takes no files, so that rows would name what is not there"""
+    try:
+        storages["default"].exists(PROBE_KEY)
+        bucket = getattr(storages["default"], "bucket", None)
+        if bucket is not None:
+            bucket.meta.client.head_bucket(Bucket=bucket.name)
+    except (ClientError, BotoCoreError, OSError) as problem:
+        raise RestoreRefused(
+            f"The storage does not answer as it must: {problem}. If its bucket is not made yet, run “manage.py "
+            "prepare_storage” first. Nothing was touched."
+        ) from problem
+
+
 def _check_nobody_works() -> None:
     """:raises RestoreRefused: another process has the database open"""
     if connection.vendor != "postgresql":
@@ -232,9 +302,15 @@ def _check_nobody_works() -> None:
         raise RestoreRefused(f"{others} other connections use this database. Stop web, worker and scheduler first.")
 
 
+def _work_folder(dump: Path) -> "tempfile.TemporaryDirectory[str]":
+    """Work beside the backup, where there is room for its like; where nothing may be written there, in /tmp."""
+    beside = dump.parent.parent
+    return tempfile.TemporaryDirectory(dir=beside if os.access(beside, os.W_OK) else None, prefix="restore-")
+
+
 def _restore_sqlite(dump: Path, *, reason: str, at: datetime) -> None:
     """Complete a copy first, then put it in place in one step that other connections see as one."""
-    with tempfile.TemporaryDirectory() as work:
+    with _work_folder(dump) as work:
         ready = Path(work) / dump.name
         shutil.copyfile(dump, ready)
         with closing(sqlite3.connect(ready)) as copy:
@@ -250,7 +326,7 @@ def _restore_sqlite(dump: Path, *, reason: str, at: datetime) -> None:
 
 def _restore_postgres(dump: Path, *, reason: str, at: datetime) -> None:
     """Let one transaction drop what is there, bring the backup and set the hold."""
-    with tempfile.TemporaryDirectory() as work:
+    with _work_folder(dump) as work:
         script = Path(work) / "restore.sql"
         _run_program("pg_restore", "--no-owner", "--no-privileges", f"--file={script}", str(dump))
         before = Path(work) / "before.sql"

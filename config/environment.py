@@ -356,6 +356,16 @@ _TABLE = (
         _PARTS,
     ),
     Variable(
+        "BACKUP_ALARM_DAYS",
+        "0",
+        "a whole number from 0 to 365",
+        "After how many days without a complete backup by `manage.py backup` the alarm `NO_BACKUP` is raised. 0: "
+        "never, for a database whose provider takes the backups.",
+        whole_number(0, 365),
+        _PARTS,
+        production_default="2",
+    ),
+    Variable(
         "STORAGE_S3_BUCKET",
         "",
         "a bucket's name",
@@ -433,6 +443,15 @@ _TABLE = (
         "smtp://…, smtp+tls://…, smtp+ssl://…, consolemail:// or filemail:///…",
         "Mail server; empty means files under `DATA_DIR`, and a line on the terminal.",
         _url_with("smtp", "smtps", "smtp+tls", "smtp+ssl", "consolemail", "filemail"),
+        _MAIL,
+    ),
+    Variable(
+        "MAIL_CATCHER_ALLOWED",
+        "no",
+        "yes or no",
+        "Whether production may start although `EMAIL_URL` names a mail catcher, which shows mails and sends none. For "
+        "a trial without customers.",
+        switch,
         _MAIL,
     ),
     Variable(
@@ -759,10 +778,28 @@ def _production_problems() -> Iterator[tuple[str, str]]:
             read("EMAIL_URL").startswith("smtp"),
             "it must be smtp://user:password@host:port, smtp+tls://… or smtp+ssl://…",
         ),
+        (
+            "EMAIL_URL",
+            read("MAIL_CATCHER_ALLOWED") or not _is_mail_catcher(read("EMAIL_URL")),
+            "it names a mail catcher, which sends nothing; name a real server, or for a trial MAIL_CATCHER_ALLOWED=yes",
+        ),
     )
     yield from _seal_key_problems()
     yield from _defaults_left("MAIL_FROM", "ORGANIZATION_NAME", "ORGANIZATION_CONTACT", "BROKER_REGISTRATION_NUMBER")
     yield from _guessable_secrets()
+
+
+MAIL_CATCHERS = frozenset({"mailpit", "mailhog", "mailcatcher", "maildev", "inbucket", "smtp4dev"})
+MAIL_CATCHER_PORTS = frozenset({1025, 2525})
+
+
+def _is_mail_catcher(url: str) -> bool:
+    """Whether the host is named as catchers are, or the port is the one on which they listen."""
+    try:
+        parts = urlsplit(url)
+        return parts.port in MAIL_CATCHER_PORTS or not MAIL_CATCHERS.isdisjoint((parts.hostname or "").split("."))
+    except ValueError:
+        return False  # the shape of EMAIL_URL is complained about already
 
 
 def _complaints(*rules: tuple[str, bool, str]) -> Iterator[tuple[str, str]]:

@@ -1,12 +1,27 @@
-"""When each sweep last ran: how it shows that queue, scheduler or workers stand still."""
+"""Last run of each sweep, used to detect a stalled queue, scheduler or worker; and of the last backup."""
 
 from datetime import datetime
 
 from core.models import LastSweep
 from core.queue import TaskName
 
+BACKUP = "backup"
+
 
 def note_sweep(task: TaskName, *, at: datetime) -> None:
+    _note(task.value, at=at)
+
+
+def note_backup(*, at: datetime) -> None:
+    """Record that a backup was taken; a restored database therefore knows only of the ones before."""
+    _note(BACKUP, at=at)
+
+
+def last_backup_at() -> datetime | None:
+    return LastSweep.objects.filter(task=BACKUP).values_list("at", flat=True).first()
+
+
+def _note(name: str, *, at: datetime) -> None:
     LastSweep.objects.bulk_create(
-        [LastSweep(task=task.value, at=at)], update_conflicts=True, unique_fields=["task"], update_fields=["at"]
+        [LastSweep(task=name, at=at)], update_conflicts=True, unique_fields=["task"], update_fields=["at"]
     )

@@ -42,6 +42,7 @@ class AlarmCode(StrEnum):
     JOURNAL_BROKEN = "JOURNAL_BROKEN"
     JOURNAL_NOT_ANCHORED = "JOURNAL_NOT_ANCHORED"
     PAUSED_FOR_LONG = "PAUSED_FOR_LONG"
+    NO_BACKUP = "NO_BACKUP"
 
 
 CONCERN_THE_PROCESSES = frozenset(
@@ -58,6 +59,7 @@ CONCERN_THE_PROCESSES = frozenset(
         AlarmCode.DOCUMENTS_DAMAGED,
         AlarmCode.JOURNAL_BROKEN,
         AlarmCode.JOURNAL_NOT_ANCHORED,
+        AlarmCode.NO_BACKUP,
     }
 )
 """What a readiness probe tells besides; the others are about cases and Light."""
@@ -96,6 +98,10 @@ class Numbers:
     seal_unanswered_because: str = ""
     journal_problem: str = ""
     journal_unanchored_since: datetime | None = None
+    backup_expected_days: int = 0
+    """0: backups are taken by other means, and nobody is told."""
+    backed_up_at: datetime | None = None
+    first_evidence_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,7 @@ def alarms(numbers: Numbers, *, now: datetime) -> tuple[Alarm, ...]:
         *_about_seals(numbers, now),
         *_about_journal(numbers, now),
         *_about_reconciliation(numbers, now),
+        *_about_backups(numbers, now),
     )
 
 
@@ -264,6 +271,21 @@ def _about_reconciliation(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
             AlarmCode.NOT_RECONCILED,
             "Accounts at Light have not been compared completely with what we know for two days.",
             "It is done every night. Run “manage.py reconcile --all” and look at the log.",
+        )
+
+
+def _about_backups(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
+    """What would be lost begins with the last backup, or with the first thing that was ever signed."""
+    since = numbers.backed_up_at or numbers.first_evidence_at
+    if not numbers.backup_expected_days or since is None:
+        return
+    if now - since > timedelta(days=numbers.backup_expected_days):
+        last = f"since {chicago_day(numbers.backed_up_at)}" if numbers.backed_up_at else "yet"
+        yield Alarm(
+            AlarmCode.NO_BACKUP,
+            f"No complete backup was taken {last}.",
+            "Look at the log of the backup service, then run “manage.py backup” by hand. If backups are taken by other "
+            "means, set BACKUP_ALARM_DAYS=0.",
         )
 
 

@@ -8,6 +8,7 @@ from django.db.models import Count, Max, Min, Q
 from core.dates import chicago_day
 from core.models import CaseChange, LastSweep
 from core.queue import TaskName
+from core.sweeps import BACKUP
 from enrollments import queries, stops
 from enrollments.alarms import DAYS_BEFORE_WINDOW_CLOSES, Numbers
 from enrollments.models import Difference, Enrollment, EnrollmentEvent, LightWrite, Pause, ReconciliationRun
@@ -56,6 +57,7 @@ def measure(*, now: datetime) -> Numbers:
     complete = ReconciliationRun.objects.filter(unread_count=0).aggregate(at=Max("finished_at"))
     seal_key_problem, seal_key_ends_at, seal_unanswered_because = _seal_key(now)
     last_webhook_at = Delivery.objects.aggregate(at=Max("received_at"))["at"]
+    first_evidence_at = EvidenceEntry.objects.order_by("pk").values_list("at", flat=True).first()
     anchor = JournalAnchor.objects.order_by("-number").only("made_at", "problem").first()
     return Numbers(
         expects_webhooks=bool(settings.LIGHT_WEBHOOK_SECRETS),
@@ -87,7 +89,10 @@ def measure(*, now: datetime) -> Numbers:
         seal_key_ends_at=seal_key_ends_at,
         seal_unanswered_because=seal_unanswered_because,
         journal_problem=anchor.problem if anchor else "",
-        journal_unanchored_since=anchor.made_at if anchor else _first_evidence_at(),
+        journal_unanchored_since=anchor.made_at if anchor else first_evidence_at,
+        backup_expected_days=settings.BACKUP_ALARM_DAYS,
+        backed_up_at=swept.get(BACKUP),
+        first_evidence_at=first_evidence_at,
     )
 
 
@@ -106,10 +111,6 @@ def _seal_key(now: datetime) -> tuple[str, datetime | None, str]:
     except SealKeyUnusable as problem:
         return str(problem), None, ""
     return "", key.ends_at, why_unanswered(key, at=now)
-
-
-def _first_evidence_at() -> datetime | None:
-    return EvidenceEntry.objects.order_by("pk").values_list("at", flat=True).first()
 
 
 def _differences(run: ReconciliationRun | None) -> int:

@@ -8,6 +8,7 @@ import environ
 from celery.schedules import crontab
 
 from config.admin_skin import UNFOLD as UNFOLD
+from config.database_file import keep_private
 from config.environment import check_environment, read, read_light_dialect
 from core.queue import CAN_WAIT, TaskName
 
@@ -100,6 +101,7 @@ def _database() -> dict[str, Any]:
     database: dict[str, Any] = environ.Env.db_url_config(url)
     if database["ENGINE"] == "django.db.backends.sqlite3":
         database["OPTIONS"] = SQLITE_OPTIONS
+        keep_private(Path(database["NAME"]))
     else:
         # A connection to PostgreSQL costs more than most requests; one that broke is noticed before it is used again.
         database["CONN_MAX_AGE"] = SECONDS_A_CONNECTION_LASTS
@@ -156,7 +158,11 @@ def _document_storage() -> dict[str, Any]:
     if not bucket:
         return {
             "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": DATA_DIR / "files", "file_permissions_mode": 0o600},
+            "OPTIONS": {
+                "location": DATA_DIR / "files",
+                "file_permissions_mode": 0o600,
+                "directory_permissions_mode": 0o700,
+            },
         }
     options = document_storage_options(
         bucket=bucket,
@@ -253,6 +259,7 @@ EMAIL_TIMEOUT = 20
 CLOCK = "core.clock.SystemClock"
 SWEEP_SECONDS: int = read("SWEEP_SECONDS")
 METRICS_TOKEN: str = read("METRICS_TOKEN")
+BACKUP_ALARM_DAYS: int = read("BACKUP_ALARM_DAYS")
 
 CELERY_BROKER_URL: str = read("CELERY_BROKER_URL")
 if CELERY_BROKER_URL == "memory://":

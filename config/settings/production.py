@@ -18,6 +18,7 @@ CSRF_COOKIE_SECURE = True
 STAFF_MFA_REQUIRED = read("STAFF_MFA_REQUIRED") != "NO"
 SESSION_COOKIE_NAME = "__Host-session"
 CSRF_COOKIE_NAME = "__Host-csrf"
+BACKUP_ALARM_DAYS = read("BACKUP_ALARM_DAYS", in_production=True)
 STRICT_ESI_IDS = read("STRICT_ESI_IDS", in_production=True)
 if read("TRUST_PROXY_HEADERS"):
     MIDDLEWARE = ["config.middleware.ClientAddress", *MIDDLEWARE]  # noqa: F405

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from config.backups import ProgramFailed, RestoreRefused, restore, verify
+from config.backups import ProgramFailed, RestoreRefused, missing_keys, restore, verify
 from core import clock
 
 
@@ -26,6 +26,7 @@ class Command(BaseCommand):
                 manifest = verify(source)
                 self.stdout.write("Every file of the backup is there with its hash.")
                 self._name_missing(manifest.get("missing", ()))
+                self._check_keys(manifest)
                 return
             done = restore(source, at=clock.now(), replace=replace)
         except (RestoreRefused, ProgramFailed, OSError) as problem:
@@ -35,6 +36,15 @@ class Command(BaseCommand):
             "migrate”, “manage.py reconcile --all”, look at the differences, “manage.py release_writes”."
         )
         self._name_missing(done.missing)
+
+    def _check_keys(self, manifest: dict[str, Any]) -> None:
+        if "field_keys" not in manifest:
+            self.stderr.write("This backup is of a version that did not note which FIELD_ENCRYPTION_KEYS it needs.")
+        elif problems := missing_keys(manifest):
+            raise CommandError(f"It cannot be used here: {'; '.join(problems)}.")
+        else:
+            names = ", ".join(manifest["field_keys"]) or "none"
+            self.stdout.write(f"Keys of encrypted fields that it needs, all there: {names}.")
 
     def _name_missing(self, missing: Iterable[str]) -> None:
         """Say what the backup never had: a restore cannot bring it back."""

@@ -1,9 +1,13 @@
 """Backup and restore, with real files and a real database; and what a restored system must not do."""
 
 import json
+import logging
+import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -11,8 +15,13 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.db import connections
+from pytest_django.fixtures import Settings
 
 from config import backups
+from config.backup_schedule import back_up_into, is_due
+from config.backups import BackupFailed
+from config.management.commands.backup import Command as BackupCommand
+from config.settings.base import document_storage_options
 from core.stored_files import StoredFile, read
 from enrollments import stops
 from enrollments.models import AcceptAttempt, Enrollment, ReconciliationRun, SystemHold
@@ -21,6 +30,7 @@ from enrollments.steps import Waiting
 from poa_documents.models import PoaDocument
 from simulator.server import RunningSimulator, start_simulator
 from tests.contract.dialects import DIALECT_PAIRS
+from tests.factories.installations import AT
 from tests.integration.enrollments.road import MORNING, Road
 from tests.integration.installations.test_proofs_without_storage import report_with_photo
 
@@ -253,3 +263,197 @@ def test_a_folder_in_use_is_not_written_to(folder: Path) -> None:
 
     with pytest.raises(CommandError, match="not empty"):
         back_up(folder)
+
+
+def test_nobody_else_can_read_a_backup_in_a_folder_that_existed(road: Road, folder: Path) -> None:
+    road.case()
+    folder.mkdir()
+    folder.chmod(0o755)
+
+    back_up(folder)
+
+    paths = [folder, *folder.rglob("*")]
+    assert len(paths) > 4
+    assert [path for path in paths if path.stat().st_mode & 0o077] == []
+
+
+# The keys of encrypted fields
+
+
+@pytest.mark.parametrize("keys", [{"other": b"o" * 32}, {"test": b"o" * 32}], ids=["lacking", "another of its name"])
+def test_a_backup_whose_keys_are_not_here_is_refused(
+    road: Road, folder: Path, settings: Settings, keys: dict[str, bytes]
+) -> None:
+    case = road.case()
+    back_up(folder)
+    Enrollment.objects.filter(pk=case.pk).update(because="Still there.")
+    settings.FIELD_ENCRYPTION_KEYS = keys
+
+    with pytest.raises(CommandError, match=r"FIELD_ENCRYPTION_KEYS.*[Nn]othing was touched"):
+        restore(folder, replace=True)
+    with pytest.raises(CommandError, match=r"key 'test'"):
+        restore(folder, verify_only=True)
+
+    assert Enrollment.objects.get().because == "Still there."
+
+
+def test_checking_a_backup_names_the_keys_it_needs(
+    road: Road, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    road.case()
+    back_up(folder)
+
+    restore(folder, verify_only=True)
+
+    assert "all there: test." in capsys.readouterr().out
+    assert "text that only this key opens" not in (folder / "manifest.json").read_text()
+
+
+# A storage that is not made yet
+
+
+class _NoBucket(BaseHTTPRequestHandler):
+    """Answers as S3 does while the bucket is missing."""
+
+    def _answer(self) -> None:
+        body = b"<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>"
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(404)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET = do_PUT = _answer  # noqa: N815 - the names are the parent's
+
+    def log_message(self, *_line: object) -> None:
+        pass
+
+
+@pytest.fixture
+def s3_without_bucket(settings: Settings) -> Iterator[None]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _NoBucket)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    options = document_storage_options(
+        bucket="fresh",
+        endpoint_url=f"http://127.0.0.1:{server.server_address[1]}",
+        access_key="key",
+        secret_key="secret",
+    )
+    settings.STORAGES = settings.STORAGES | {
+        "default": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+    }
+    yield
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_restore_without_a_bucket_says_how_to_make_it(
+    road: Road, folder: Path, request: pytest.FixtureRequest
+) -> None:
+    case = road.case()
+    back_up(folder)
+    Enrollment.objects.filter(pk=case.pk).update(because="Still there.")
+    request.getfixturevalue("s3_without_bucket")
+
+    with pytest.raises(CommandError, match=r"prepare_storage.*Nothing was touched"):
+        restore(folder, replace=True)
+
+    assert Enrollment.objects.get().because == "Still there."
+
+
+# On a schedule
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    shelf = tmp_path / "backups"
+    shelf.mkdir()
+    return shelf
+
+
+def test_the_newest_backups_are_kept(road: Road, shelf: Path) -> None:
+    road.case()
+    (shelf / "notes").mkdir()
+
+    for day in range(4):
+        back_up_into(shelf, keep=2, at=AT + timedelta(days=day))
+
+    kept = [f"{AT + timedelta(days=day):%Y-%m-%dT%H%MZ}" for day in (2, 3)]
+    assert sorted(each.name for each in shelf.iterdir()) == [*kept, "notes"]
+    call_command("restore", source=shelf / kept[0], verify_only=True)
+
+
+def test_an_incomplete_backup_pushes_no_good_one_out(road: Road, shelf: Path) -> None:
+    road.case()
+    good, _ = back_up_into(shelf, keep=1, at=AT)
+    storages["default"].delete(sealed_file().key)
+
+    with pytest.raises(BackupFailed):
+        back_up_into(shelf, keep=1, at=AT + timedelta(days=1))
+
+    assert good.exists()
+
+
+def test_what_a_cut_off_run_left_behind_goes(shelf: Path) -> None:
+    (shelf / "2026-01-01T0310Z").mkdir()
+    (shelf / "2026-01-01T0310Z" / "database.dump").write_bytes(b"half")
+
+    taken, _ = back_up_into(shelf, keep=1, at=AT)
+
+    assert list(shelf.iterdir()) == [taken]
+
+
+def test_the_next_backup_is_due_by_the_last_complete_one(road: Road, shelf: Path) -> None:
+    road.case()
+    a_day = timedelta(days=1)
+    assert is_due(every=a_day, at=AT)
+
+    back_up_into(shelf, keep=1, at=AT)
+
+    assert [is_due(every=a_day, at=AT + span) for span in (timedelta(hours=23), a_day)] == [False, True]
+    sealed = sealed_file()
+    storages["default"].delete(sealed.key)
+    with pytest.raises(BackupFailed):
+        back_up_into(shelf, keep=1, at=AT + a_day)
+    assert is_due(every=a_day, at=AT + a_day)
+
+
+class _StopAfter(threading.Event):
+    """Counts the waits instead of waiting."""
+
+    def __init__(self, waits: int) -> None:
+        super().__init__()
+        self.pauses: list[float] = []
+        self._waits = waits
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.pauses.append(timeout or 0)
+        return len(self.pauses) > self._waits
+
+
+def test_the_schedule_goes_on_after_a_failure(road: Road, shelf: Path, caplog: pytest.LogCaptureFixture) -> None:
+    road.case()
+    stop = _StopAfter(1)
+    shelf.rmdir()
+
+    with caplog.at_level(logging.ERROR):
+        BackupCommand()._keep_going(shelf, keep=1, every=timedelta(days=1), stop=stop)
+    shelf.mkdir()
+    BackupCommand()._keep_going(shelf, keep=1, every=timedelta(days=1), stop=_StopAfter(2))
+
+    assert stop.pauses == [0, 3600]
+    assert "No complete backup" in caplog.text
+    assert len(list(shelf.iterdir())) == 1
+
+
+def test_the_umask_is_as_before_after_a_backup(road: Road, folder: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        back_up(folder)
+        assert os.umask(0o022) == 0o022
+    finally:
+        os.umask(before)

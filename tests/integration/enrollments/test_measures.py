@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django.fixtures import Settings
 
 from core.clock import now
 from core.dates import chicago_day
 from core.queue import TaskName
-from core.sweeps import note_sweep
+from core.sweeps import note_backup, note_sweep
 from enrollments import tasks
 from enrollments.actions.holding import hold_writes
 from enrollments.alarms import AlarmCode, alarms
@@ -200,3 +201,24 @@ def test_the_number_of_queries_does_not_grow_with_the_cases(road: Road) -> None:
         measure(now=road.clock.at)
 
     assert len(with_cases) == len(without_cases)
+
+
+def test_no_backup_for_too_long_is_told(road: Road, settings: Settings) -> None:
+    settings.BACKUP_ALARM_DAYS = 2
+    road.case()
+    sweep(road)
+    assert AlarmCode.NO_BACKUP not in raised(road)
+
+    road.pass_time(timedelta(days=3))
+    assert AlarmCode.NO_BACKUP in raised(road)
+
+    note_backup(at=road.clock.at)
+    assert AlarmCode.NO_BACKUP not in raised(road)
+
+
+def test_without_the_setting_nobody_waits_for_backups(road: Road, settings: Settings) -> None:
+    settings.BACKUP_ALARM_DAYS = 0
+    road.case()
+    road.pass_time(timedelta(days=30))
+
+    assert AlarmCode.NO_BACKUP not in raised(road)

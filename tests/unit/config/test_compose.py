@@ -3,15 +3,22 @@ No container engine runs where the tests do, so what can be said of the files wi
 `docker-compose.yml`, and that every name in it and in the `Dockerfile` leads to something.
 """
 
+import os
 import re
 import shlex
+import shutil
+import socket
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jsonschema
 import pytest
+import redis
 import yaml
-from django.core.management import get_commands
+from django.core.management import get_commands, load_command_class
 
 from config.celery import app
 from config.environment import VARIABLES
@@ -62,6 +69,7 @@ SERVICE = {
         "shm_size": {"type": "string", "pattern": "^[0-9]+mb$"},
         "stop_grace_period": DURATION,
         "healthcheck": HEALTH_CHECK,
+        "profiles": TEXTS,
         "depends_on": {
             "type": "object",
             "propertyNames": {"pattern": SERVICE_NAME},
@@ -108,7 +116,8 @@ def test_the_compose_file_has_the_shape_that_compose_reads(compose: dict[str, An
 
 
 def test_every_part_of_production_is_there(services: dict[str, dict[str, Any]]) -> None:
-    assert set(services) == {"migrate", "web", "worker", "scheduler", "postgres", "redis", "s3", "mail"}
+    ours = {"roles", "migrate", "web", "worker", "scheduler", "backup"}
+    assert set(services) == ours | {"postgres", "redis", "s3", "mail"}
 
 
 def test_services_wait_only_for_services_that_exist(services: dict[str, dict[str, Any]]) -> None:
@@ -133,7 +142,7 @@ def test_redis_keeps_what_it_was_given(services: dict[str, dict[str, Any]]) -> N
 def test_our_services_run_without_privileges(services: dict[str, dict[str, Any]]) -> None:
     ours = [service for service in services.values() if service["image"] == "switchyard"]
 
-    assert len(ours) == 4
+    assert len(ours) == 6
     assert all(service["read_only"] and service["cap_drop"] == ["ALL"] for service in ours)
 
 
@@ -142,7 +151,7 @@ def test_every_manage_command_that_is_started_exists(services: dict[str, dict[st
 
     started = {name for command in commands for name in re.findall(r"manage\.py (\w+)", command)}
 
-    assert started == {"load_poa_wording", "migrate", "prepare_storage"}
+    assert started == {"backup", "load_poa_wording", "migrate", "prepare_storage"}
     assert started <= set(get_commands())
 
 
@@ -182,14 +191,16 @@ def test_gunicorn_understands_how_it_is_started() -> None:
 def test_every_setting_in_the_compose_file_is_one_of_ours(services: dict[str, dict[str, Any]]) -> None:
     ours = [service for service in services.values() if service["image"] == "switchyard"]
 
-    assert {name for service in ours for name in service["environment"]} <= set(VARIABLES)
+    of_psql = {"PGHOST", "PGUSER", "PGDATABASE", "PGPASSWORD", "POSTGRES_OWNER_PASSWORD", "POSTGRES_APP_PASSWORD"}
+    assert {name for service in ours for name in service["environment"]} <= set(VARIABLES) | of_psql
 
 
 def test_the_example_of_settings_names_only_settings_that_exist(compose: dict[str, Any]) -> None:
     named = set(re.findall(r"^([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     asked_for = set(re.findall(r"\$\{([A-Z0-9_]+)", (ROOT / "docker-compose.yml").read_text()))
 
-    assert named <= set(VARIABLES) | {"POSTGRES_PASSWORD"}
+    of_services = {"POSTGRES_PASSWORD", "POSTGRES_OWNER_PASSWORD", "POSTGRES_APP_PASSWORD", "REDIS_PASSWORD"}
+    assert named <= set(VARIABLES) | of_services
     assert asked_for <= named
 
 
@@ -207,6 +218,102 @@ def test_what_the_image_copies_is_there_and_leaves_out_tests_and_stand_in() -> N
 
 def test_the_image_runs_as_nobody_special() -> None:
     assert "USER switchyard" in _dockerfile()
+
+
+def test_the_image_has_the_database_programs_of_the_servers_version(services: dict[str, dict[str, Any]]) -> None:
+    [server] = re.findall(r"^postgres:([0-9]+)", services["postgres"]["image"])
+    [client] = re.findall(r"postgresql-client-([0-9]+)", "\n".join(_dockerfile()))
+    bases = {line.split()[1] for line in _dockerfile() if line.startswith("FROM ")}
+
+    assert client == server
+    assert bases == {"python:3.11-slim-trixie"}, "Debian 13 has PostgreSQL 17; another Debian has another one"
+
+
+def test_backups_have_a_folder_that_the_service_may_write_to(services: dict[str, dict[str, Any]]) -> None:
+    [made] = [line for line in _dockerfile() if "install --directory" in line]
+
+    for name in ("backup", "migrate"):
+        assert "backups:/backups" in services[name]["volumes"]
+    assert re.search(r"--owner switchyard --mode 0700 .*/backups", made)
+
+
+def test_backups_are_taken_as_the_command_line_understands_it(services: dict[str, dict[str, Any]]) -> None:
+    program, script, name, *arguments = services["backup"]["command"]
+
+    parsed = load_command_class("config", name).create_parser(script, name).parse_args(arguments)
+
+    assert program == "python"
+    assert (parsed.into, parsed.every, parsed.keep) == (Path("/backups"), 24, 14)
+
+
+def test_only_what_migrates_and_restores_owns_the_tables(services: dict[str, dict[str, Any]]) -> None:
+    roles = {
+        name: urlsplit(service["environment"]["DATABASE_URL"].replace(":?", "")).username
+        for name, service in services.items()
+        if service["image"] == "switchyard"
+    }
+
+    assert roles.pop("migrate") == "switchyard_owner"
+    assert set(roles.values()) == {"switchyard_app"}
+    assert services["postgres"]["environment"]["POSTGRES_USER"] not in {"switchyard_owner", "switchyard_app"}
+
+
+def test_the_mail_catcher_starts_only_for_a_trial(services: dict[str, dict[str, Any]]) -> None:
+    assert services["mail"]["profiles"] == ["trial"]
+    assert all("profiles" not in service for name, service in services.items() if name != "mail")
+
+
+def test_temporary_files_of_our_services_are_bounded(services: dict[str, dict[str, Any]]) -> None:
+    ours = [service for service in services.values() if service["image"] == "switchyard"]
+
+    assert all(re.search(r"^/tmp:.*\bsize=[0-9]+m", service["tmpfs"][0]) for service in ours)
+
+
+def test_the_pages_answer_health_checks_and_collectors_beside_them(services: dict[str, dict[str, Any]]) -> None:
+    for service in services.values():
+        if service["image"] == "switchyard":
+            assert service["environment"]["ALLOWED_HOSTS"].endswith(",localhost,web")
+
+
+def test_redis_of_the_compose_file_asks_for_its_password(services: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    server = shutil.which("redis-server")
+    if server is None:
+        pytest.skip("There is no redis-server here. Debian: apt install redis-server")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    entrypoint = tmp_path / "docker-entrypoint.sh"
+    entrypoint.write_text(f'#!/bin/sh\nexec "$@" --bind 127.0.0.1 --port {port} --dir {tmp_path}\n')
+    entrypoint.chmod(0o755)
+    started = [each.replace("$$", "$") for each in (*services["redis"]["entrypoint"], *services["redis"]["command"])]
+    check = services["redis"]["healthcheck"]["test"][1].replace("$$", "$").replace("redis-cli", f"redis-cli -p {port}")
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    process = subprocess.Popen(  # noqa: S603 - the command of our own file
+        started, env={"PATH": path, "REDIS_PASSWORD": "opens-a-test"}, stdout=subprocess.DEVNULL
+    )
+
+    def is_healthy(password: str) -> bool:
+        done = subprocess.run(  # noqa: S603
+            ["sh", "-c", check],  # noqa: S607
+            env={"PATH": path, "REDIS_PASSWORD": password},
+            check=False,
+            capture_output=True,
+        )
+        return done.returncode == 0
+
+    try:
+        deadline = time.monotonic() + 30
+        while not is_healthy("opens-a-test"):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.05)
+        assert not is_healthy("another")
+        arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        assert b"opens-a-test" not in arguments
+        with redis.Redis(port=int(port)) as nobody, pytest.raises(redis.exceptions.AuthenticationError):
+            nobody.ping()
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
 
 
 def _dockerfile() -> list[str]:

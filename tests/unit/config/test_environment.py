@@ -139,6 +139,8 @@ def test_production_starts_with_settings_of_its_own(monkeypatch: pytest.MonkeyPa
         ("STORAGE_S3_BUCKET", ""),
         ("EMAIL_URL", ""),
         ("EMAIL_URL", "consolemail://"),
+        ("EMAIL_URL", "smtp://mail:1025"),
+        ("EMAIL_URL", "smtp://mailpit.internal:25"),
         ("MAIL_FROM", ""),
         ("ORGANIZATION_NAME", ""),
         ("ORGANIZATION_CONTACT", ""),

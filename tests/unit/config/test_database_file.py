@@ -1,0 +1,54 @@
+"""No other user of the machine reads the SQLite database, also in a folder that everybody may look into."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from config.database_file import keep_private
+
+
+@pytest.fixture
+def open_folder(tmp_path: Path) -> Path:
+    tmp_path.chmod(0o755)
+    return tmp_path
+
+
+def use(file: Path) -> list[Path]:
+    """Write to the database and return its files while it is open."""
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE IF NOT EXISTS customers (name TEXT)")
+        database.execute("INSERT INTO customers VALUES ('Carmen')")
+        database.commit()
+        files = sorted(file.parent.glob(file.name + "*"))
+        assert [path for path in files if path.stat().st_mode & 0o077] == []
+        return files
+
+
+def test_a_new_database_is_private(open_folder: Path) -> None:
+    file = open_folder / "switchyard.sqlite3"
+
+    keep_private(file)
+
+    assert len(use(file)) == 3
+
+
+def test_one_that_others_could_read_is_made_private(open_folder: Path) -> None:
+    file = open_folder / "switchyard.sqlite3"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("CREATE TABLE customers (name TEXT)")
+        for path in open_folder.glob("switchyard.sqlite3*"):
+            path.chmod(0o644)
+
+        keep_private(file)
+
+        assert len(use(file)) == 3
+
+
+def test_a_missing_folder_is_left_to_the_database_to_name(tmp_path: Path) -> None:
+    keep_private(tmp_path / "missing" / "switchyard.sqlite3")
+
+    assert not (tmp_path / "missing").exists()
