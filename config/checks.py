@@ -31,3 +31,16 @@ def the_office_needs_a_second_step(app_configs: Any, **_options: Any) -> list[Ch
             id="switchyard.W002",
         )
     ]
+
+
+@register(Tags.security, deploy=True)
+def redis_is_verified(app_configs: Any, **_options: Any) -> list[CheckMessage]:
+    return [
+        checks.Warning(
+            f"The Redis of {name} is not verified: whoever answers at its address is believed.",
+            hint="Take ssl_cert_reqs and ssl_check_hostname out of the URL, and name its authority in REDIS_CA_FILE.",
+            id="switchyard.W003",
+        )
+        for name, server in (("CELERY_BROKER_URL", settings.REDIS_BROKER), ("CACHE_URL", settings.REDIS_CACHE))
+        if server is not None and server.is_unverified
+    ]

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from config.redis_servers import redis_server
 from core.clock import SystemClock
 from enrollments.light.dialect import DIALECT_VARIABLES, Dialect, DialectNotUnderstood
 from poa_documents.seal.keys import SealKeyUnusable, read_key
@@ -137,6 +138,22 @@ def database_url(value: str) -> str:
     if checked and not environ.Env.db_url_config(checked).get("NAME"):
         raise _WrongShape
     return checked
+
+
+def redis_url(value: str) -> str:
+    if value:
+        redis_server(value)
+    return value
+
+
+def broker_url(value: str) -> str:
+    return value if urlsplit(value).scheme == "memory" else redis_url(value)
+
+
+def existing_file(value: str) -> str:
+    if value and not Path(value).is_file():
+        raise _WrongShape
+    return value
 
 
 def mail_address(value: str) -> str:
@@ -325,9 +342,11 @@ _TABLE = (
     Variable(
         "CELERY_BROKER_URL",
         "memory://",
-        "redis://host:6379/0, rediss://… or memory://",
-        "Queue between web and workers; `memory://` works only inside `manage.py up`.",
-        _url_with("redis", "rediss", "memory"),
+        "redis://host:6379/0, rediss://host:6379/0 for TLS, or memory://",
+        "Queue between web and workers; `memory://` works only inside `manage.py up`. Over `rediss://` the server is "
+        "verified. Options in the URL, for `CACHE_URL` too: `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`, "
+        "`ssl_check_hostname`, and `ssl_cert_reqs=none` to verify nothing.",
+        broker_url,
         _PARTS,
     ),
     Variable(
@@ -341,10 +360,19 @@ _TABLE = (
     Variable(
         "CACHE_URL",
         "",
-        "redis://host:6379/1 or rediss://…",
+        "redis://host:6379/1 or rediss://host:6379/1",
         "What all processes count tries in. Empty means the Redis of `CELERY_BROKER_URL`, and with `memory://` a table "
         "of the database.",
-        _url_with("redis", "rediss"),
+        redis_url,
+        _PARTS,
+    ),
+    Variable(
+        "REDIS_CA_FILE",
+        "",
+        "a PEM file with certificates that is there",
+        "Authorities that a Redis at `rediss://` must be certified by, where its URL names none (`ssl_ca_certs`); "
+        "empty means those that this machine trusts.",
+        existing_file,
         _PARTS,
     ),
     Variable(

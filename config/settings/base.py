@@ -10,6 +10,7 @@ from celery.schedules import crontab
 from config.admin_skin import UNFOLD as UNFOLD
 from config.database_file import keep_private
 from config.environment import check_environment, read, read_light_dialect
+from config.redis_servers import RedisServer, redis_server
 from core.queue import CAN_WAIT, TaskName
 
 check_environment()
@@ -126,10 +127,16 @@ STATIC_ROOT: Path | None = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 
 
+def _redis(url: str) -> RedisServer | None:
+    return redis_server(url, ca_file=read("REDIS_CA_FILE")) if url.startswith("redis") else None
+
+
+REDIS_BROKER = _redis(read("CELERY_BROKER_URL"))
+REDIS_CACHE = _redis(read("CACHE_URL")) or REDIS_BROKER
+
+
 def _cache() -> dict[str, Any]:
-    broker = read("CELERY_BROKER_URL")
-    url = read("CACHE_URL") or (broker if broker.startswith("redis") else "")
-    if not url:
+    if REDIS_CACHE is None:
         return {
             "BACKEND": "core.shared_cache.CountingDatabaseCache",
             "LOCATION": CACHE_TABLE,
@@ -137,7 +144,7 @@ def _cache() -> dict[str, Any]:
         }
     return {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": url,
+        "LOCATION": REDIS_CACHE.url,
         "KEY_PREFIX": read("CELERY_KEY_PREFIX") + "cache",
         # A page waits for these answers; without them it goes on, or says that it cannot.
         "OPTIONS": {
@@ -145,6 +152,7 @@ def _cache() -> dict[str, Any]:
             "socket_connect_timeout": 0.5,
             "socket_timeout": 0.5,
             "health_check_interval": 15,
+            **REDIS_CACHE.tls,
         },
     }
 
@@ -261,7 +269,7 @@ SWEEP_SECONDS: int = read("SWEEP_SECONDS")
 METRICS_TOKEN: str = read("METRICS_TOKEN")
 BACKUP_ALARM_DAYS: int = read("BACKUP_ALARM_DAYS")
 
-CELERY_BROKER_URL: str = read("CELERY_BROKER_URL")
+CELERY_BROKER_URL: str = REDIS_BROKER.url if REDIS_BROKER else read("CELERY_BROKER_URL")
 if CELERY_BROKER_URL == "memory://":
     CELERY_BROKER_URL = "memory://localhost/"  # the transport warns of an address without a host
 CELERY_TASK_DEFAULT_QUEUE = "switchyard"
@@ -319,7 +327,8 @@ CELERY_BEAT_SCHEDULE |= {
         "options": {"expires": 3600},
     },
 }
-if CELERY_BROKER_URL.startswith("redis"):
+if REDIS_BROKER is not None:
+    CELERY_BROKER_USE_SSL = REDIS_BROKER.tls or None
     CELERY_DB_REUSE_MAX = 1_000_000_000  # never closed by Celery: config.celery looks at connections around each task
     CELERY_TASK_SOFT_TIME_LIMIT = 240
     CELERY_TASK_TIME_LIMIT = 300
