@@ -44,7 +44,7 @@ def redis_server(url: str, *, ca_file: str = "") -> RedisServer:
     if parts.scheme not in SCHEMES or not parts.hostname or parts.port == 0:
         raise ValueError("not a URL of a Redis")
     options = parse_qsl(parts.query, keep_blank_values=True)
-    tls = dict(_tls_option(name, value) for name, value in options if name.startswith("ssl"))
+    tls: dict[str, Any] = dict(_tls_option(name, value) for name, value in options if name.startswith("ssl"))
     rest = urlencode([(name, value) for name, value in options if not name.startswith("ssl")])
     plain = urlunsplit((parts.scheme, parts.netloc, parts.path, rest, ""))
     if parts.scheme == "redis":

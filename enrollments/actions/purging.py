@@ -84,6 +84,17 @@ def candidates(*, today: date) -> Iterator[Candidate]:
         yield _request(poa, rules, today=today)
 
 
+def open_subjects() -> Iterator[str]:
+    """Name the cases and requests that are not settled: no rule counts for them yet."""
+    for pk in (
+        Enrollment.objects.exclude(status__in=sorted(SETTLED_STATUSES)).order_by("pk").values_list("pk", flat=True)
+    ):
+        yield f"enrollment {pk}"
+    waiting = PoaDocument.objects.exclude(status__in=sorted(NEVER_SIGNED)).filter(signed_at=None)
+    for pk in waiting.order_by("pk").values_list("pk", flat=True):
+        yield f"POA {pk}"
+
+
 def _rules() -> list[Rule]:
     rows = RetentionRule.objects.values_list("record_class", "clock", "months", "effective_from_date")
     return [Rule(*row) for row in rows]

@@ -1,5 +1,6 @@
 """Write the evidence pack of one enrollment into a file."""
 
+import os
 import shutil
 from argparse import ArgumentParser
 from pathlib import Path
@@ -31,8 +32,7 @@ class Command(BaseCommand):
         target = to or Path(pack.name)
         with pack.file as source:
             try:
-                with target.open("xb") as file:
-                    target.chmod(0o600)
+                with open(target, "xb", opener=_for_its_owner_only) as file:
                     shutil.copyfileobj(source, file)
             except OSError as problem:
                 raise CommandError(
@@ -41,3 +41,14 @@ class Command(BaseCommand):
         self.stdout.write(f"{target}: {pack.summary.size_bytes} bytes, SHA-256 {pack.summary.sha256}")
         for each in pack.summary.missing:
             self.stderr.write(f"Missing: {each.path}. {each.why}")
+        for problem in pack.problems:
+            self.stderr.write(f"ALTERED: {problem}")
+        if pack.problems:
+            raise CommandError(
+                f"{target} was written, but what it tells was tampered with. Run “manage.py journal verify”; change "
+                "nothing; docs/runbooks/seal-and-journal.md says what to do."
+            )
+
+
+def _for_its_owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from core import clock
 from core.actors import OPERATOR
 from core.dates import chicago_day
-from enrollments.actions.purging import Candidate, StillKept, candidates, destroy, destroy_files
+from enrollments.actions.purging import Candidate, StillKept, candidates, destroy, destroy_files, open_subjects
 
 
 class Command(BaseCommand):
@@ -40,6 +40,9 @@ class Command(BaseCommand):
                     destroyed += 1
                     self.stdout.write(f"destroyed: {proof.subject}, proof {proof.pk}, SHA-256 {proof.sha256}")
         if dry_run:
+            for subject in open_subjects():
+                kept += 1
+                self.stdout.write(f"kept: {subject}, while it is open")
             self.stdout.write(f"{destroyed} would be destroyed, {kept} are kept. Nothing was changed.")
             return
         _gone, left = destroy_files(at=at)

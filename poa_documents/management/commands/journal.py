@@ -12,7 +12,10 @@ from poa_documents.journal import verify_journal
 
 
 class Command(BaseCommand):
-    help = "“journal verify” names the first broken link of each journal and fails; “journal anchor” anchors them now."
+    help = (
+        "“journal verify” names the first broken link of each journal and fails; “journal anchor” anchors them now, if "
+        "every link holds."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("what", choices=["verify", "anchor"])
@@ -21,16 +24,23 @@ class Command(BaseCommand):
             metavar="SHA256",
             action="append",
             default=[],
-            help="verify: an anchor that a restored backup has overtaken; may be said several times",
+            help="an anchor that a restored backup has overtaken; may be said several times",
         )
 
     def handle(self, *_args: Any, what: str, leave_out: list[str], **_options: Any) -> None:
         if what == "anchor":
-            self._anchor()
+            self._anchor(leave_out)
         else:
             self._verify(leave_out)
 
-    def _anchor(self) -> None:
+    def _anchor(self, left_out: list[str]) -> None:
+        """Refuse what is broken: whoever anchors by hand vouches for it. The daily anchor goes on, with its alarm."""
+        report = verify_journal(left_out=left_out)
+        if not report.is_intact:
+            raise CommandError(
+                f"Nothing was anchored: the journal is not in order; the first broken link: {report.findings[0]} "
+                "Run “manage.py journal verify”; docs/runbooks/seal-and-journal.md says what to do."
+            )
         try:
             self.stdout.write(anchor_journal(at=clock.now()).value)
         except FileNotStored as problem:

@@ -1,6 +1,7 @@
 """The key that seals signed documents: look at it, or make one."""
 
 import getpass
+import sys
 from argparse import ArgumentParser
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
 
 from core import clock
 from poa_documents.actions import AskOutcome, ask_issuers, check_not_revoked, why_unanswered
@@ -50,8 +52,10 @@ class Command(BaseCommand):
             case "new":
                 self._new(**options)
             case "ask":
+                self._check_migrated()
                 self._ask()
             case _:
+                self._check_migrated()
                 self._keys()
 
     def _check(self) -> None:
@@ -60,6 +64,7 @@ class Command(BaseCommand):
             key = current_key(settings.POA_SEAL_KEY_FILE, settings.POA_SEAL_PASSPHRASE)
             self._tell(key)
             key.check_in_force(now)
+            self._check_migrated()
             check_not_revoked(key)
         except SealKeyUnusable as problem:
             raise CommandError(str(problem)) from problem
@@ -87,7 +92,7 @@ class Command(BaseCommand):
             raise CommandError(f"--days must be from 1 to {LONGEST_DAYS}.")
         passphrase: str = settings.POA_SEAL_PASSPHRASE
         if not passphrase and not no_passphrase:
-            passphrase = getpass.getpass("Passphrase, to be set as POA_SEAL_PASSPHRASE: ")
+            passphrase = self._ask_passphrase()
         now = clock.now()
         key = make_key(name, starts_at=now - timedelta(hours=1), ends_at=now + timedelta(days=days))
         try:
@@ -98,6 +103,26 @@ class Command(BaseCommand):
             raise CommandError(f"{to} exists and stays as it is. Name a new file.")
         self._tell(key)
         self.stdout.write(f"Wrote {to}. Keep a copy of it and of its passphrase where only few can reach them.")
+
+    def _ask_passphrase(self) -> str:
+        if not sys.stdin.isatty():
+            raise CommandError(
+                "There is no terminal to type a passphrase at. Set POA_SEAL_PASSPHRASE in .env first, or say "
+                "--no-passphrase."
+            )
+        return getpass.getpass("Passphrase, to be set as POA_SEAL_PASSPHRASE: ")
+
+    def _check_migrated(self) -> None:
+        """What issuers said of the key is in the database; the key itself needs none."""
+        try:
+            is_ready = PoaDocument._meta.db_table in connection.introspection.table_names()
+        except DatabaseError as problem:
+            raise CommandError(f"The database does not answer: {problem}") from problem
+        if not is_ready:
+            raise CommandError(
+                "The database is empty, and what issuers say of the key is kept there: run “manage.py migrate” first, "
+                "then this again."
+            )
 
     def _keys(self) -> None:
         used = (

@@ -14,7 +14,7 @@ from uuid import uuid4
 import hypothesis
 import pytest
 from django.core.files.storage import storages
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from hypothesis import strategies as st
 
 from core import stored_files
@@ -30,12 +30,13 @@ from enrollments.states import EnrollmentStatus
 from installations.proofs import CheckedProof, check_proof
 from poa_documents import actions as poa_actions
 from poa_documents.actions.anchoring import anchor_journal
-from poa_documents.models import PoaDocument
+from poa_documents.models import EvidenceEntry, PoaDocument
 from tests import pdf_files
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair
 from tests.factories.installations import go_live_report
 from tests.factories.poa_documents import drafted_poa, sent_poa
 from tests.integration.enrollments.road import Road
+from tests.journal_guard import guard_lifted
 
 pytestmark = pytest.mark.django_db
 STAFF = Actor.staff(7)
@@ -399,3 +400,24 @@ def test_a_case_without_a_signature_has_a_pack_too(road: Road, tmp_path: Path) -
         call_command("evidence", enrollment.pk, to=target)
     with pytest.raises(Exception, match="There is no enrollment"):
         call_command("evidence", 999_999, to=tmp_path / str(uuid4()))
+
+
+def test_evidence_of_a_tampered_journal_is_handed_out_and_says_so(
+    road: Road, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    enrollment = road.case()
+    target = tmp_path / "pack.zip"
+    entry = EvidenceEntry.objects.get(poa__site=enrollment.site, number=2)
+    with guard_lifted():
+        EvidenceEntry.objects.filter(pk=entry.pk).update(kind="another")
+
+    with pytest.raises(CommandError, match=r"written, but .* tampered with.*journal verify"):
+        call_command("evidence", enrollment.pk, to=target)
+
+    assert "ALTERED: authority/poa-" in capsys.readouterr().err
+    assert target.stat().st_mode & 0o777 == 0o600
+    pack = hand_out_evidence(enrollment_id=enrollment.pk, by=STAFF, at=road.clock.at)
+    with pack.file:
+        assert pack.name.startswith(f"ALTERED-evidence-{enrollment.pk}-")
+    with guard_lifted():  # every test of this kind ends with all promises kept
+        EvidenceEntry.objects.filter(pk=entry.pk).update(kind=entry.kind)

@@ -288,3 +288,14 @@ def test_holds_and_rules_are_refused_where_they_make_no_sense(road: Road) -> Non
     with pytest.raises(RuleNotPossible, match="already"):
         decide_retention_rule(**rule, effective_from_date=today, by=OFFICE, at=at)
     assert LegalHold.objects.count() == 1
+
+
+def test_a_dry_run_names_the_cases_that_are_open_too(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    signed, invited = road.case(), road.case(signed=False)
+    request = sent_poa(customer=invited.customer, site=invited.site)
+
+    said = purge(monkeypatch, road.clock.at, "--dry-run")
+
+    for subject in (f"enrollment {signed.pk}", f"enrollment {invited.pk}", f"POA {request.pk}"):
+        assert f"kept: {subject}, while it is open" in said
+    assert "0 would be destroyed, 3 are kept." in said

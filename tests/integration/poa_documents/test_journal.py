@@ -425,6 +425,17 @@ def test_the_command_fails_and_names_the_first_broken_link() -> None:
         call_command("journal", "verify", stdout=StringIO())
 
 
+def test_a_broken_journal_is_not_anchored_by_hand() -> None:
+    poa = signed_poa()
+    with guard_lifted():
+        EvidenceEntry.objects.filter(poa=poa, number=3).update(kind="other")
+
+    with pytest.raises(CommandError, match=rf"Nothing was anchored.*POA {poa.pk}: Entry 3 .* was altered"):
+        call_command("journal", "anchor", stdout=StringIO())
+
+    assert not JournalAnchor.objects.exists()
+
+
 def test_verifying_asks_the_database_a_fixed_number_of_times(django_assert_num_queries: Any) -> None:
     job = installation(SIGNED_AT)
     promise = plan_promise()

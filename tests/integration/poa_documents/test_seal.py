@@ -23,6 +23,7 @@ from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import NameObject, TextStringObject
+from pytest_django.fixtures import Settings
 
 from core.models import CaseChange
 from core.stored_files import FileNotStored, StoredFile, store
@@ -715,3 +716,12 @@ def test_the_storage_away_is_not_a_broken_seal(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(SealedFileUnreadable):
         actions.verify_or_suspend(poa_id=poa.pk, at=LATER)
     assert PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SIGNED
+
+
+def test_a_new_key_without_a_terminal_says_where_the_passphrase_goes(tmp_path: Path, settings: Settings) -> None:
+    settings.POA_SEAL_PASSPHRASE = ""
+
+    with pytest.raises(CommandError, match=r"POA_SEAL_PASSPHRASE in \.env first"):
+        call_command("seal", "new", to=tmp_path / "seal.p12", name="x", days=900)
+
+    assert not (tmp_path / "seal.p12").exists()
