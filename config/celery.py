@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 from kombu import Connection
 
+from config import task_log  # noqa: F401 - connects what tells of tasks
 from poa_documents.seal.warming import warm_up
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")

@@ -2,6 +2,11 @@
 
 import logging
 import re
+from datetime import UTC, datetime
+
+from django.core.exceptions import SuspiciousOperation
+
+from core import case_log
 
 _SECRETS_IN_LINES = (
     re.compile(r"(?<=/portal/)\S*[A-Za-z0-9_-]{16,}[^\s?\"']*"),
@@ -13,6 +18,7 @@ _SECRETS_IN_LINES = (
     re.compile(r"(?<=://)[^\s/@]*:[^\s/@]*(?=@)"),
 )
 LEFT_OUT = "[left out]"
+LINE_FORMAT = "{asctime} {levelname} {name}: {message}"
 
 
 def without_secrets(line: str) -> str:
@@ -23,7 +29,27 @@ def without_secrets(line: str) -> str:
 
 
 class DiscreetFormatter(logging.Formatter):
-    """Works on the finished line, so that tracebacks are covered too."""
+    """
+    Works on the finished line, so that tracebacks are covered too; names the case that it is about.
+
+    Times are UTC with their offset: the lines of all processes sort by them, also in the night the clocks change.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         return without_secrets(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is the parent's
+        case = getattr(record, "case", None)
+        return super().formatMessage(record) + (f" [case {case}]" if case else case_log.suffix())
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - as above
+        return datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds")
+
+
+class RefusalsInOneLine(logging.Filter):
+    """Take the traceback from what Django refuses as suspicious, such as a wrong Host: it shows only our own code."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], SuspiciousOperation):
+            record.exc_info = record.exc_text = None
+        return True

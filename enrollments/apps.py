@@ -1,5 +1,18 @@
+from collections.abc import Iterable
+
 from django.apps import AppConfig
+
+from core import case_log
 
 
 class EnrollmentsConfig(AppConfig):
     name = "enrollments"
+
+    def ready(self) -> None:
+        case_log.find_cases_with(_cases_of_site)
+
+
+def _cases_of_site(site_id: int) -> Iterable[int]:
+    from enrollments.models import Enrollment  # models are not there yet when this module is read
+
+    return Enrollment.objects.filter(site_id=site_id).order_by("pk").values_list("pk", flat=True)

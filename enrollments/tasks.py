@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from celery import shared_task
 
-from core import clock
+from core import case_log, clock
 from core.actors import SYSTEM
 from core.queue import TaskName, enqueue_on_commit, room_for_more
 from core.sweeps import note_sweep
@@ -56,6 +56,7 @@ def _wake(enrollment_ids: Iterable[int]) -> None:
 
 def _advance(enrollment_id: int) -> str:
     token = current_enrollment_id.set(enrollment_id)
+    case_log.name_cases([enrollment_id])  # where calls are few, another case than the message named
     try:
         return engine().advance(enrollment_id)
     finally:

@@ -62,7 +62,8 @@ def continue_at_light(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     except NoAccountYet:
         return _home(request, poa, problem="early", status=503)
     except LightError as problem:
-        logger.warning("Enrollment %s: no way into Light's pages: %s", enrollment.pk, type(problem).__name__)
+        about = {"case": enrollment.pk}
+        logger.warning("No way into Light's pages for a customer: %s", type(problem).__name__, extra=about)
         return _home(request, poa, problem="away", status=503)
     if _origin(link.login_link) not in {_origin(origin) for origin in settings.LIGHT_HOSTED_ORIGINS}:
         logger.error(
@@ -102,7 +103,8 @@ def resume(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
         try:
             resume_for_customer(enrollment_id=enrollment.pk, by=Actor.customer(poa.customer_id), at=clock.now())
         except NotOnHold:
-            logger.info("Enrollment %s went on already; the page shows where it stands.", enrollment.pk)
+            about = {"case": enrollment.pk}
+            logger.info("It went on before its customer pressed; the page shows where it is.", extra=about)
     return _to_home(request)
 
 
@@ -117,7 +119,8 @@ def plan_document(request: HttpRequest, poa: PoaDocument, *, kind: str) -> HttpR
     try:
         content = read(StoredFile(document.storage_key, document.sha256, document.size_bytes or 0))
     except Exception:
-        logger.exception("Plan document %s cannot be read for its customer.", document.pk)
+        about = {"case": document.offer.enrollment_id}
+        logger.exception("Plan document %s cannot be read for its customer.", document.pk, extra=about)
         return _home(request, poa, problem="document_away", status=503)
     name = f"{kind.lower()}-{document.offer_id}{SUFFIXES[document.content_type]}"
     return HttpResponse(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from core import case_log
 from core.actors import Actor
 from core.moves import find_move
 from poa_documents import evidence
@@ -30,6 +31,7 @@ def take_move(
         details={"old_status": old_status, "new_status": move.target, "reason": reason, **(details or {})},
         is_locked=True,
     )
+    case_log.tell_of_site(f"POA {poa.pk}: {name}, {old_status} → {poa.status}, by {by}", site_id=poa.site_id)
 
 
 def lock(poa_id: int) -> PoaDocument:

@@ -10,6 +10,7 @@ from celery.schedules import crontab
 from config.admin_skin import UNFOLD as UNFOLD
 from config.database_file import keep_private
 from config.environment import check_environment, read, read_light_dialect
+from config.log_lines import LINE_FORMAT
 from config.redis_servers import RedisServer, redis_server
 from core.queue import CAN_WAIT, TaskName
 
@@ -426,14 +427,16 @@ LOGGING = {
     "formatters": {
         "line": {
             "()": "config.log_lines.DiscreetFormatter",
-            "format": "{asctime} {levelname} {name}: {message}",
+            "format": LINE_FORMAT,
             "style": "{",
         }
     },
-    "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"refusals": {"()": "config.log_lines.RefusalsInOneLine"}},
+    "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
     "root": {"handlers": ["terminal"], "level": "INFO"},
     "loggers": {
-        # Each task's outcome is said by celery.app.trace; that it came and was sent is said by nobody.
+        # Each task's outcome is told by config.task_log, with its case; that it came and was sent is told by nobody.
+        "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         # A damaged file is said by us, once; pyHanko would add a traceback for each thing that it finds.

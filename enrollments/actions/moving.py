@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
+from core import case_log
 from core.actors import Actor
 from core.moves import find_move
 from enrollments.facts import governing_poa
@@ -91,6 +92,8 @@ def _add_event(
         reason=reason,
         at=at,
     )
+    moved = f", {old_status} → {enrollment.status}" if old_status != enrollment.status else ""
+    case_log.tell(f"{name}{moved}, by {by}", case=enrollment.pk)
     poa = poa or governing_poa(enrollment, is_locked=True)
     if poa is not None:
         told = {"enrollment": enrollment.pk, "from": old_status, "to": enrollment.status, "reason": reason}

@@ -1,11 +1,16 @@
+import io
 import logging
+import re
 import sys
 from typing import Any, cast
 
 import pytest
 from django.conf import settings
+from django.test import Client
+from gunicorn.config import Config
 
-from config.log_lines import LEFT_OUT, DiscreetFormatter, without_secrets
+from config.log_lines import LEFT_OUT, LINE_FORMAT, DiscreetFormatter, RefusalsInOneLine, without_secrets
+from config.web_log import WebLog
 
 
 @pytest.mark.parametrize(
@@ -50,3 +55,40 @@ def test_every_line_goes_through_it() -> None:
     formatters = cast("dict[str, dict[str, Any]]", settings.LOGGING["formatters"])
 
     assert {formatter["()"] for formatter in formatters.values()} == {"config.log_lines.DiscreetFormatter"}
+
+
+def test_every_line_has_its_time_with_an_offset() -> None:
+    record = logging.LogRecord("web", logging.INFO, "", 0, "Ready", (), None)
+    record.created = 1_794_052_800.25  # the second hour of 01:00 in Chicago's night of two such hours
+
+    line = DiscreetFormatter(LINE_FORMAT, style="{").format(record)
+
+    assert line == "2026-11-07T12:00:00.250+00:00 INFO web: Ready"
+
+
+def test_gunicorn_writes_the_same_lines(capfd: pytest.CaptureFixture[str]) -> None:
+    log = WebLog(Config())
+
+    log.info("Listening at: %s", "http://0.0.0.0:8000")
+
+    assert re.match(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00 INFO gunicorn\.error: Listening at: ", capfd.readouterr().err)
+
+
+def test_what_is_refused_as_suspicious_is_one_line() -> None:
+    shown = io.StringIO()
+    handler = logging.StreamHandler(shown)
+    handler.setFormatter(DiscreetFormatter(LINE_FORMAT, style="{"))
+    handler.addFilter(RefusalsInOneLine())
+    logger = logging.getLogger("django.security.DisallowedHost")
+    logger.addHandler(handler)
+    try:
+        answer = Client().get("/field/sign-in/", headers={"host": "elsewhere.example"})
+    finally:
+        logger.removeHandler(handler)
+
+    assert answer.status_code == 400
+    assert len(shown.getvalue().splitlines()) == 1, shown.getvalue()
+
+
+def test_the_filter_is_where_lines_are_written() -> None:
+    assert settings.LOGGING["handlers"]["terminal"]["filters"] == ["refusals"]
