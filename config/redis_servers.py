@@ -51,7 +51,7 @@ def redis_server(url: str, *, ca_file: str = "") -> RedisServer:
         if tls:
             raise ValueError("options of TLS without rediss://")
         return RedisServer(plain, {})
-    tls = {"ssl_cert_reqs": "required", "ssl_check_hostname": True} | tls
+    tls = {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **tls}
     if ca_file and "ssl_ca_certs" not in tls:
         tls["ssl_ca_certs"] = ca_file
     if tls["ssl_cert_reqs"] == "none":

@@ -41,8 +41,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{target}: {pack.summary.size_bytes} bytes, SHA-256 {pack.summary.sha256}")
         for each in pack.summary.missing:
             self.stderr.write(f"Missing: {each.path}. {each.why}")
-        for problem in pack.problems:
-            self.stderr.write(f"ALTERED: {problem}")
+        for altered in pack.problems:
+            self.stderr.write(f"ALTERED: {altered}")
         if pack.problems:
             raise CommandError(
                 f"{target} was written, but what it tells was tampered with. Run “manage.py journal verify”; change "
