@@ -7,7 +7,6 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -33,6 +32,7 @@ from tests.contract.dialects import DIALECT_PAIRS
 from tests.factories.installations import AT
 from tests.integration.enrollments.road import MORNING, Road
 from tests.integration.installations.test_proofs_without_storage import report_with_photo
+from tests.small_s3 import small_s3
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -312,43 +312,18 @@ def test_checking_a_backup_names_the_keys_it_needs(
 # A storage that is not made yet
 
 
-class _NoBucket(BaseHTTPRequestHandler):
-    """Answers as S3 does while the bucket is missing."""
-
-    def _answer(self) -> None:
-        body = b"<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>"
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.send_response(404)
-        self.send_header("Content-Type", "application/xml")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    do_HEAD = do_GET = do_PUT = _answer  # noqa: N815 - the names are the parent's
-
-    def log_message(self, *_line: object) -> None:
-        pass
-
-
 @pytest.fixture
 def s3_without_bucket(settings: Settings) -> Iterator[None]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _NoBucket)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    options = document_storage_options(
-        bucket="fresh",
-        endpoint_url=f"http://127.0.0.1:{server.server_address[1]}",
-        access_key="key",
-        secret_key="secret",
-    )
-    settings.STORAGES = settings.STORAGES | {
-        "default": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
-    }
-    yield
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with small_s3() as server:
+        options = document_storage_options(
+            bucket="fresh",
+            endpoint_url=server.url,
+            access_key="key",
+            secret_key="secret",
+        )
+        storage = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+        settings.STORAGES = settings.STORAGES | {"default": storage}
+        yield
 
 
 def test_a_restore_without_a_bucket_says_how_to_make_it(

@@ -1,0 +1,59 @@
+"""An S3 server of one test: buckets, objects and versioning as boto3 asks for them. It checks no signature."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import unquote, urlsplit
+
+from tests.loopback import served
+
+
+class SmallS3:
+    def __init__(self) -> None:
+        self.buckets: dict[str, dict[str, bytes]] = {}
+        self.url = ""
+
+
+@contextmanager
+def small_s3() -> Iterator[SmallS3]:
+    store = SmallS3()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            parts = urlsplit(self.path)
+            bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
+            if self.command == "PUT" and not key:
+                store.buckets.setdefault(bucket, {})
+                return self._say(200)
+            if bucket not in store.buckets:
+                return self._say(404, b"<Error><Code>NoSuchBucket</Code><Message>No bucket</Message></Error>")
+            objects = store.buckets[bucket]
+            if self.command == "PUT":
+                objects[key] = body
+                return self._say(200)
+            if self.command == "DELETE":
+                objects.pop(key, None)
+                return self._say(204)
+            if key and key not in objects:
+                return self._say(404, b"<Error><Code>NoSuchKey</Code><Message>No key</Message></Error>")
+            return self._say(200, objects[key] if key else b"<ListBucketResult/>")
+
+        do_HEAD = do_GET = do_PUT = do_DELETE = _answer  # noqa: N815 - the names are the parent's
+
+        def _say(self, status: int, body: bytes = b"") -> None:
+            self.send_response(status)
+            self.send_header("ETag", '"one"')
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, *_line: object) -> None:
+            pass
+
+    with served(Handler) as url:
+        store.url = url
+        yield store
