@@ -71,8 +71,8 @@ def _of_mail(pk: int) -> Iterable[int]:
 def _of_delivery(pk: int) -> Iterable[int]:
     from enrollments.models import WebhookDelivery
 
-    known = WebhookDelivery.objects.filter(pk=pk, enrollment__isnull=False)
-    return known.values_list("enrollment_id", flat=True)
+    numbers = WebhookDelivery.objects.filter(pk=pk).values_list("enrollment_id", flat=True)
+    return [number for number in numbers if number is not None]
 
 
 def _of_document(pk: int) -> Iterable[int]:

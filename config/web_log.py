@@ -8,7 +8,7 @@ from gunicorn.glogging import Logger
 from config.log_lines import LINE_FORMAT, DiscreetFormatter
 
 
-class WebLog(Logger):
+class WebLog(Logger):  # type: ignore[misc]  # gunicorn ships no types
     """Named by `--logger-class`; there is no access log, for addresses of the portal are secrets."""
 
     def setup(self, cfg: Any) -> None:

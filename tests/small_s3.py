@@ -25,21 +25,22 @@ def small_s3() -> Iterator[SmallS3]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             parts = urlsplit(self.path)
             bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
+            objects = store.buckets.get(bucket)
             if self.command == "PUT" and not key:
                 store.buckets.setdefault(bucket, {})
-                return self._say(200)
-            if bucket not in store.buckets:
-                return self._say(404, b"<Error><Code>NoSuchBucket</Code><Message>No bucket</Message></Error>")
-            objects = store.buckets[bucket]
-            if self.command == "PUT":
+                self._say(200)
+            elif objects is None:
+                self._say(404, b"<Error><Code>NoSuchBucket</Code><Message>No bucket</Message></Error>")
+            elif self.command == "PUT":
                 objects[key] = body
-                return self._say(200)
-            if self.command == "DELETE":
+                self._say(200)
+            elif self.command == "DELETE":
                 objects.pop(key, None)
-                return self._say(204)
-            if key and key not in objects:
-                return self._say(404, b"<Error><Code>NoSuchKey</Code><Message>No key</Message></Error>")
-            return self._say(200, objects[key] if key else b"<ListBucketResult/>")
+                self._say(204)
+            elif key and key not in objects:
+                self._say(404, b"<Error><Code>NoSuchKey</Code><Message>No key</Message></Error>")
+            else:
+                self._say(200, objects[key] if key else b"<ListBucketResult/>")
 
         do_HEAD = do_GET = do_PUT = do_DELETE = _answer  # noqa: N815 - the names are the parent's
 

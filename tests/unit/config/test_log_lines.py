@@ -91,4 +91,4 @@ def test_what_is_refused_as_suspicious_is_one_line() -> None:
 
 
 def test_the_filter_is_where_lines_are_written() -> None:
-    assert settings.LOGGING["handlers"]["terminal"]["filters"] == ["refusals"]
+    assert cast(Any, settings.LOGGING)["handlers"]["terminal"]["filters"] == ["refusals"]
