@@ -69,6 +69,11 @@ class Character:
         tag = f"+{self.tag}" if self.tag else ""
         return f"{self.key}{tag}@example.com"
 
+    @property
+    def phone(self) -> str:
+        """A number of their own: one that several customers share would have to be called back."""
+        return f"+1512474{self.esi_id[-4:]}"
+
 
 CARMEN = Character(
     key="carmen.reyes",

@@ -13,7 +13,6 @@ from core.clock import now
 from core.dates import chicago_day
 
 CONTRACT_AGE = timedelta(days=14)
-PHONE = "+15124745171"
 FIRST_SERVER_ERROR = 500
 
 
@@ -52,7 +51,7 @@ class Office:
                 "first_name": character.first_name,
                 "last_name": character.last_name,
                 "email": character.email,
-                "phone": PHONE,
+                "phone": character.phone,
                 "date_of_birth": character.born.isoformat(),
                 "language": character.language,
             },
