@@ -19,7 +19,7 @@ from django.db.models import Count, Max
 from core.dates import chicago_time
 from core.transactions import repeatable
 from enrollments import gates, leases, steps
-from enrollments.actions import accepting, announcing, attesting, planning, reconciling, stopping
+from enrollments.actions import accepting, announcing, attesting, planning, reconciling, stopping, telling
 from enrollments.actions.moving import EnrollmentMoved, lock
 from enrollments.actions.reconciling import ReadingFailed
 from enrollments.actions.writing import CallFailed, Tools
@@ -182,6 +182,8 @@ class Engine:
                 stopping.call_off(enrollment_id=enrollment_id, because=step.because, at=at)
             case steps.Hold():
                 _place_hold(enrollment_id, step, at=at)
+            case steps.Wait(code=code) if code in telling.TURN_MAIL_FOR:
+                telling.owe_turn_mail(enrollment_id=enrollment_id, code=code, at=at)
             case _:
                 pass
 

@@ -4,13 +4,14 @@ What customers are told about their enrollment by mail, and whether it is still 
 Pure: the facts, the words and the files' bytes are passed in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 from core.dates import chicago_day
-from enrollments.facts import Facts
+from enrollments.facts import AccountFacts, Facts
+from enrollments.light.payloads import LightStage
 from enrollments.models import PlanOffer
 from enrollments.start_dates import sure_rescission_end
 from enrollments.states import EnrollmentStatus
@@ -33,6 +34,9 @@ def is_still_true(kind: MailKind | str, facts: Facts) -> bool:
     An accepted plan is told of also after a revocation: it stands, and the customer must know until when he can cancel.
     """
     match kind:
+        case MailKind.DETAILS_MISSING | MailKind.CREDIT_FROZEN:
+            is_in_force = facts.authority is not None and facts.authority.status == PoaStatus.SIGNED
+            return facts.status == EnrollmentStatus.OPEN and is_in_force and _is_customers_turn(kind, facts.account)
         case MailKind.GO_LIVE_RECEIVED:
             is_authorized = facts.authority is not None and facts.authority.status in _IN_FORCE_OR_USED
             return facts.go_live.counted_date is not None and is_authorized and facts.status in _AHEAD_OF_SERVICE
@@ -44,6 +48,42 @@ def is_still_true(kind: MailKind | str, facts: Facts) -> bool:
         case MailKind.SERVICE_ACTIVE:
             return facts.status == EnrollmentStatus.ACTIVE
     return False
+
+
+def _is_customers_turn(kind: MailKind | str, account: AccountFacts | None) -> bool:
+    if account is None:
+        return False
+    if kind == MailKind.CREDIT_FROZEN:
+        return account.stage == LightStage.FROZEN
+    return account.stage == LightStage.COLLECTING and bool(account.missing)
+
+
+def tell_turn(
+    kind: MailKind,
+    *,
+    missing: Sequence[str],
+    act_by: date | None,
+    is_reminder: bool,
+    address: str,
+    contact: str,
+    language: str,
+) -> Telling:
+    """Say that it is the customer's turn at Light, what is missing there, and until when it helps."""
+    words = phrases_in(language, PHRASES_FILE)
+    own, shared = words[kind], words["turn"]
+    values = {"address": one_line(address, longest=200), "contact": contact}
+    paragraphs = [own["next"].format(**values)]
+    if kind == MailKind.DETAILS_MISSING and missing:
+        paragraphs.insert(0, own["missing"].format(missing="; ".join(words["missing"][name] for name in missing)))
+    if act_by is not None:
+        paragraphs.append(shared["act_by"].format(act_by=say_date(act_by, language)))
+    paragraphs.append(shared["done"].format(**values))
+    return Telling(
+        subject=own["reminder_subject" if is_reminder else "subject"],
+        intro=own["intro"].format(**values),
+        paragraphs=tuple(paragraphs),
+        button=shared["button"],
+    )
 
 
 def tell_go_live(*, granted: date, by_pto: bool, address: str, language: str) -> Telling:

@@ -25,6 +25,10 @@ from poa_documents.states import PoaStatus
 
 PHRASES_FILE = Path(__file__).resolve().parent / "progress.toml"
 
+PREPARING = "PREPARING"
+"""Our own code for the time in which the account at Light is made and read for the first time."""
+
+_SOON_DIFFERENT = frozenset({PREPARING, Waiting.DOCUMENT_TO_BE_STORED.value})
 _WORKING = frozenset({Waiting.CALL_UNDER_WAY, Waiting.BACKING_OFF, Waiting.TRYING_AGAIN})
 _SIGNED_ALREADY = frozenset({Waiting.DOCUMENT_TO_BE_STORED, Waiting.EMBARGO})
 _CUSTOMERS_TURN = frozenset({Waiting.CUSTOMER_TO_FINISH.value, Waiting.CREDIT_FROZEN.value})
@@ -95,6 +99,7 @@ class Progress:
     plan: ShownPlan | None
     can_hold: bool = False
     can_resume: bool = False
+    is_soon_different: bool = False
 
 
 def words(language: str) -> Phrases:
@@ -146,6 +151,26 @@ def progress(
         plan=_plan(facts, offer, stored, language=language, contact=contact) if offer is not None else None,
         can_hold=_may_be_accepted(facts) and _is_announced(facts) and facts.held_by_customer_since is None,
         can_resume=_may_be_accepted(facts) and facts.held_by_customer_since is not None,
+        is_soon_different=code in _SOON_DIFFERENT or (facts.account is not None and facts.account.is_reading_asked_for),
+    )
+
+
+def preparing(language: str) -> Progress:
+    """What customers see in the moment between their signature and the first look at their case."""
+    phrases = words(language)[PREPARING]
+    return Progress(
+        code=PREPARING,
+        title=phrases["title"],
+        text=phrases["text"],
+        tone="",
+        is_customers_turn=False,
+        can_continue_at_light=False,
+        todo=(),
+        act_by="",
+        is_being_checked=False,
+        milestones=(),
+        plan=None,
+        is_soon_different=True,
     )
 
 
@@ -175,6 +200,8 @@ def _code(facts: Facts, source: Step) -> str:
     if facts.status in {EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED}:
         return facts.status.value
     match source:
+        case Wait(code=Waiting.LIGHT_TO_FINISH) if facts.account is None or facts.account.read_at is None:
+            return PREPARING
         case Wait(code=code) if code not in _WORKING:
             return code.value
         case Hold(code=HoldCode.AUTHORITY_ENDED) if _is_being_looked_into(facts):

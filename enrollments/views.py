@@ -20,7 +20,7 @@ from enrollments.gates import gates
 from enrollments.light.documents import SUFFIXES
 from enrollments.light.errors import LightError
 from enrollments.models import Enrollment
-from enrollments.progress import Progress, progress, words
+from enrollments.progress import Progress, preparing, progress, words
 from enrollments.queries import announced_offer, enrollment_of, stored_documents
 from enrollments.wiring import hosted_pages_client, policy
 from poa_documents.link_pages import link_page
@@ -41,6 +41,7 @@ _WITH_PROGRESS = frozenset(
         PoaStatus.REVOKED,
     }
 )
+_JUST_SIGNED = frozenset({PoaStatus.SEALING, PoaStatus.SIGNED})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -136,6 +137,8 @@ def _home(request: HttpRequest, poa: PoaDocument, *, problem: str = "", status: 
     extra: dict[str, Any] = {"words": page}
     if enrollment is not None and poa.status in _WITH_PROGRESS:
         extra["progress"] = _progress(enrollment, poa)
+    elif poa.status in _JUST_SIGNED:
+        extra["progress"] = preparing(language_of(poa))
     if problem:
         extra["problem"] = {"title": page[f"{problem}_title"], "text": page[problem]}
     return render_home(request, poa, template="portal/progress.html", extra=extra, status=status)

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 
 from core.dates import chicago_day
 from poa_documents.limits import say_date, say_moment
-from poa_documents.models import CustomerMail, MailKind, PoaDocument
+from poa_documents.models import LINK_MAILS, CustomerMail, MailKind, PoaDocument
 from poa_documents.phrases import phrases_in
 from poa_documents.receipts import REVOKED, reference_of
 
@@ -36,6 +36,7 @@ class Telling:
     rows: tuple[tuple[str, str], ...] = ()
     paragraphs: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    button: str = ""
 
 
 def one_line(text: str, *, longest: int = LONGEST_NAME) -> str:
@@ -82,13 +83,19 @@ def compose(
     return message
 
 
-def compose_telling(mail: CustomerMail, poa: PoaDocument, telling: Telling) -> EmailMultiAlternatives:
-    """Make a message about an enrollment."""
+def compose_telling(
+    mail: CustomerMail, poa: PoaDocument, telling: Telling, *, link: str = ""
+) -> EmailMultiAlternatives:
+    """Make a message about an enrollment. With a `link` it has the button; without, it says where the page is."""
+    phrases = phrases_in(poa.customer.language)["mail"]
     context = {
+        "link": link,
+        "button": telling.button,
+        "private_link": phrases["private_link"],
         "subject": telling.subject,
         "intro": telling.intro,
         "rows": telling.rows,
-        "paragraphs": [*telling.paragraphs, _where_the_page_is(poa)],
+        "paragraphs": [*telling.paragraphs, phrases["newest_link"] if link else _where_the_page_is(poa)],
     }
     message = _message(mail, poa, context)
     for attachment in telling.attachments:
@@ -99,8 +106,7 @@ def compose_telling(mail: CustomerMail, poa: PoaDocument, telling: Telling) -> E
 def _where_the_page_is(poa: PoaDocument) -> str:
     """Name the mail whose link still opens; a new link here would end that one."""
     phrases = phrases_in(poa.customer.language)["mail"]
-    carriers = (MailKind.INVITATION, MailKind.REMINDER, MailKind.HOME_LINK, MailKind.SAFER_LINK)
-    newest = poa.mails.filter(kind__in=carriers, sent_at__isnull=False).order_by("-sent_at", "-pk").first()
+    newest = poa.mails.filter(kind__in=sorted(LINK_MAILS), sent_at__isnull=False).order_by("-sent_at", "-pk").first()
     if newest is None or newest.sent_at is None or not poa.token_hash:
         return phrases["page_on_request"]
     return phrases["page"].format(sent=say_date(chicago_day(newest.sent_at), poa.customer.language))

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import date, datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from installations.models import Customer
 from poa_documents.models import AddressFailure, ConsentRecord, PoaDocument, PoaTemplate, Statement
@@ -66,3 +66,12 @@ def unsigned_poa_of(site_id: int) -> PoaDocument | None:
 def failure_of(customer: Customer) -> AddressFailure | None:
     """Give why no mail goes to the customer's address on file; None while it is not known to fail."""
     return AddressFailure.objects.filter(customer=customer, address=customer.email, ended_at__isnull=True).first()
+
+
+def last_visit(poa: PoaDocument) -> datetime | None:
+    """Return when the customer was last known to be on the pages: a code asked for, or a consent given."""
+    visits = (
+        poa.contact_codes.aggregate(last=Max("asked_at"))["last"],
+        poa.consents.aggregate(last=Max("given_at"))["last"],
+    )
+    return max((visit for visit in visits if visit is not None), default=None)

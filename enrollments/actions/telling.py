@@ -16,15 +16,20 @@ from core.transactions import repeatable
 from enrollments import news, notices
 from enrollments.actions.moving import lock
 from enrollments.facts import Facts, gather, governing_poa
-from enrollments.models import Enrollment, PlanDocument, PlanDocumentKind, PlanOffer
+from enrollments.models import Enrollment, EnrollmentEvent, PlanDocument, PlanDocumentKind, PlanOffer
 from enrollments.states import HoldCode
+from enrollments.steps import Waiting
+from enrollments.turn_mails import TurnMails, is_mail_due
 from installations.models import GoLiveReport
 from installations.states import GoLiveReportStatus
-from poa_documents.actions import MailOutcome, NotYet, owe_case_mail, send_mail
+from poa_documents.actions import MailOutcome, NotYet, configured_policy, owe_case_mail, send_mail
 from poa_documents.mails import Telling
-from poa_documents.models import CustomerMail, MailKind, PoaDocument
+from poa_documents.models import CustomerMail, MailKind, MailState, PoaDocument
+from poa_documents.queries import last_visit
 
 logger = logging.getLogger(__name__)
+
+_WAITING_MAIL = frozenset({MailState.QUEUED, MailState.RETRYING, MailState.HELD, MailState.TO_BE_POSTED})
 
 NEWS_FOR = timedelta(days=30)
 """A go-live reported longer ago is no news, when the customer signs long after it say."""
@@ -69,6 +74,45 @@ def owe_go_live_news(*, enrollment_id: int, at: datetime) -> CustomerMail | None
     return owe_news(enrollment, MailKind.GO_LIVE_RECEIVED, at=at, poa=poa)
 
 
+TURN_MAIL_FOR = {
+    Waiting.CUSTOMER_TO_FINISH: MailKind.DETAILS_MISSING,
+    Waiting.CREDIT_FROZEN: MailKind.CREDIT_FROZEN,
+}
+
+
+@repeatable
+def owe_turn_mail(*, enrollment_id: int, code: Waiting, at: datetime) -> CustomerMail | None:
+    """
+    Owe the customer the next mail that says what Light waits for, when one is due; doing it twice owes one.
+
+    Each freeze of the credit file is a turn of its own; the details are one turn for each power of attorney.
+    """
+    enrollment = Enrollment.objects.select_for_update(of=("self",)).get(pk=enrollment_id)
+    poa = governing_poa(enrollment)
+    if poa is None:
+        return None
+    kind = TURN_MAIL_FOR[code]
+    since = enrollment.light_status_since if kind == MailKind.CREDIT_FROZEN else None
+    turn = f"case:{enrollment.pk}:{kind.value}:{poa.pk}.{int(since.timestamp()) if since else 0}"
+    mails = list(CustomerMail.objects.filter(poa=poa, kind=kind, once_key__startswith=f"{turn}:"))
+    told = [mail for mail in mails if mail.state != MailState.OVERTAKEN]
+    known = TurnMails(
+        sent=len(told),
+        last_sent_at=max((mail.sent_at or mail.tried_at or mail.created_at for mail in told), default=None),
+        last_visit_at=_last_visit(enrollment, poa),
+        is_one_waiting=any(mail.state in _WAITING_MAIL for mail in told),
+    )
+    if not is_mail_due(known, at, configured_policy()):
+        return None
+    return owe_news(enrollment, kind, at=at, key=f"{turn}:{len(mails) + 1}", poa=poa)
+
+
+def _last_visit(enrollment: Enrollment, poa: PoaDocument) -> datetime | None:
+    """When the customer was last on our pages, or left them for Light's."""
+    opened = EnrollmentEvent.objects.filter(enrollment=enrollment, name="open_hosted_pages").order_by("-at").first()
+    return max((moment for moment in (last_visit(poa), opened.at if opened else None) if moment), default=None)
+
+
 def due_news(*, at: datetime, limit: int) -> list[int]:
     due = CustomerMail.objects.due_about_cases(at).order_by("due_at")
     return list(due.values_list("pk", flat=True)[:limit])
@@ -89,6 +133,8 @@ def _tell(mail: CustomerMail, *, at: datetime) -> Telling | None:
     if not news.is_still_true(mail.kind, facts):
         return None
     match mail.kind:
+        case MailKind.DETAILS_MISSING | MailKind.CREDIT_FROZEN:
+            return _turn(enrollment, facts, mail)
         case MailKind.GO_LIVE_RECEIVED:
             return _go_live(enrollment, facts)
         case MailKind.ADVANCE_NOTICE:
@@ -98,6 +144,18 @@ def _tell(mail: CustomerMail, *, at: datetime) -> Telling | None:
         case MailKind.SERVICE_ACTIVE:
             return _service(enrollment)
     return None
+
+
+def _turn(enrollment: Enrollment, facts: Facts, mail: CustomerMail) -> Telling:
+    return news.tell_turn(
+        MailKind(mail.kind),
+        missing=facts.account.missing if facts.account is not None else (),
+        act_by=enrollment.act_by_date,
+        is_reminder=not mail.once_key.endswith(":1"),
+        address=str(enrollment.site),
+        contact=settings.ORGANIZATION_CONTACT,
+        language=enrollment.customer.language,
+    )
 
 
 def _go_live(enrollment: Enrollment, facts: Facts) -> Telling | None:

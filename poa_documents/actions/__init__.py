@@ -66,7 +66,7 @@ from poa_documents.actions.proving import (
     newest_code,
     state_of_code,
 )
-from poa_documents.actions.reminding import look_at_reminder
+from poa_documents.actions.reminding import configured_policy, look_at_reminder
 from poa_documents.actions.reporting import forget_reports, settle_report, store_report
 from poa_documents.actions.returning import (
     AddressNotFailing,
@@ -131,6 +131,7 @@ __all__ = [
     "check_not_revoked",
     "check_sealed_files",
     "choose_language",
+    "configured_policy",
     "confirm_paper",
     "decline_poa",
     "draft_poa",

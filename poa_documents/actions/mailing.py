@@ -8,8 +8,8 @@ opens. A reminder alone is never repeated then, because the next one finds whom 
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from email.utils import parseaddr
 from enum import StrEnum
 from functools import partial
@@ -30,6 +30,7 @@ from poa_documents.links import link_expiry, signed_link_expiry
 from poa_documents.mails import Telling, compose, compose_telling
 from poa_documents.models import (
     CASE_MAILS,
+    LINK_MAILS,
     MAIL_ATTEMPTS,
     POSTED,
     SIGNING_MAILS,
@@ -42,7 +43,7 @@ from poa_documents.models import (
     ReturnSource,
 )
 from poa_documents.moves import lock
-from poa_documents.queries import failure_of
+from poa_documents.queries import failure_of, last_visit
 from poa_documents.refusals import may_have_been_sent, says_address_fails
 from poa_documents.states import PoaStatus
 
@@ -62,7 +63,7 @@ _STILL_TRUE: dict[str, frozenset[str]] = {
         {PoaStatus.SENT, PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED}
     ),
 }
-_WITH_SECRETS = frozenset({*SIGNING_MAILS, MailKind.HOME_LINK, MailKind.SAFER_LINK, MailKind.CODE})
+_WITH_SECRETS = LINK_MAILS | {MailKind.CODE}
 
 
 _STILL_BY_MAIL = frozenset(
@@ -118,15 +119,19 @@ def send_mail(*, mail_id: int, at: datetime, tell: Teller | None = None) -> Mail
     if isinstance(claim, MailOutcome):
         return claim
     try:
-        message = _compose(claim, tell)
+        telling = tell(claim.mail) if tell is not None else None
+        if tell is not None and telling is None:
+            _drop(mail_id, at=at)
+            return MailOutcome.NOT_NEEDED
+        if telling is not None and telling.button and not claim.is_on_paper:
+            # Made only now, since it ends the link before: nobody may lose theirs to a mail that is not sent.
+            claim = replace(claim, link=_link_for(claim, at=at))
+        message = _compose(claim, telling)
     except NotYet as reason:
         _wait(mail_id, until=at + reason.after)
         return MailOutcome.NOT_DUE
     except (OSError, ValueError, AuthorityMissing) as problem:
         return _fail(claim, problem, at=at)
-    if message is None:
-        _drop(mail_id, at=at)
-        return MailOutcome.NOT_NEEDED
     if claim.is_on_paper:
         _keep_letter(mail_id, f"{message.subject}\n\n{message.body}")
         return MailOutcome.TO_BE_POSTED
@@ -138,15 +143,20 @@ def send_mail(*, mail_id: int, at: datetime, tell: Teller | None = None) -> Mail
     return MailOutcome.SENT
 
 
-def _compose(claim: _Claim, tell: Teller | None) -> EmailMultiAlternatives | None:
-    if tell is not None:
-        telling = tell(claim.mail)
-        return compose_telling(claim.mail, claim.poa, telling) if telling is not None else None
+def _compose(claim: _Claim, telling: Telling | None) -> EmailMultiAlternatives:
+    if telling is not None:
+        return compose_telling(claim.mail, claim.poa, telling, link=claim.link)
     pdf = read_signed_pdf(claim.poa) if claim.mail.kind == MailKind.SIGNED_COPY else None
     message = compose(claim.mail, claim.poa, link=claim.link, code=claim.code, pdf=pdf)
     if claim.code:
         message.connection = get_connection(timeout=CODE_PATIENCE_SECONDS)
     return message
+
+
+@repeatable
+def _link_for(claim: _Claim, *, at: datetime) -> str:
+    poa = lock(claim.poa.pk)
+    return make_link(poa, claim.mail, expires_at=signed_link_expiry(poa), at=at)
 
 
 @repeatable
@@ -192,11 +202,22 @@ def _why_not_now(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> MailO
         if decent > at:
             mail.due_at = decent
             return MailOutcome.NOT_DUE
+    if mail.kind in CASE_MAILS and mail.kind in LINK_MAILS:
+        free = _last_visit_is_over(poa)
+        if free > at:  # its new link would end the visit
+            mail.due_at = free
+            return MailOutcome.NOT_DUE
     # Who asks for a code waits for it at this moment, and typing it proves that mail gets through again.
     if mail.kind != MailKind.CODE and not mail.to_address and failure_of(poa.customer) is not None:
         mail.held_since, mail.due_at = at, None
         return MailOutcome.HELD
     return None
+
+
+def _last_visit_is_over(poa: PoaDocument) -> datetime:
+    """From when on a customer who was on the pages lately counts as gone."""
+    visit = last_visit(poa)
+    return visit + timedelta(minutes=settings.POA_IDLE_MINUTES) if visit else datetime.min.replace(tzinfo=UTC)
 
 
 def _goes_by_post(mail: CustomerMail, poa: PoaDocument) -> bool:

@@ -14,7 +14,7 @@ from poa_documents.actions.drafting import owe_mail
 from poa_documents.guards import why_stopped
 from poa_documents.models import SIGNING_MAILS, CustomerMail, MailKind, PoaDocument
 from poa_documents.moves import lock
-from poa_documents.queries import failure_of
+from poa_documents.queries import failure_of, last_visit
 from poa_documents.reminders import Invitation, ReminderPolicy
 from poa_documents.states import PoaStatus
 
@@ -77,7 +77,7 @@ def invitation_of(poa: PoaDocument, *, besides: CustomerMail | None = None) -> I
         reminders=sum(mail.kind == MailKind.REMINDER and mail.tried_at is not None for mail in since),
         last_sent_at=max(went_out, default=None),
         expires_at=poa.token_expires_at,
-        last_visit_at=_last_visit(poa),
+        last_visit_at=last_visit(poa),
         is_mail_waiting=any(_is_waiting(mail) for mail in since),
         is_address_failing=failure_of(poa.customer) is not None,
         wants_paper=poa.paper_wanted_at is not None,
@@ -100,11 +100,3 @@ def _newest_invitation(poa: PoaDocument) -> int:
 def _since_invitation(poa: PoaDocument) -> list[CustomerMail]:
     mails = poa.mails.filter(kind__in=sorted(SIGNING_MAILS), pk__gte=_newest_invitation(poa))
     return list(mails.filter(not_needed_at__isnull=True).order_by("pk"))
-
-
-def _last_visit(poa: PoaDocument) -> datetime | None:
-    visits = (
-        poa.contact_codes.aggregate(last=Max("asked_at"))["last"],
-        poa.consents.aggregate(last=Max("given_at"))["last"],
-    )
-    return max((visit for visit in visits if visit is not None), default=None)

@@ -7,10 +7,12 @@ from poa_documents.models.journal import DestructionProof, EvidenceEntry, Journa
 from poa_documents.models.limits import Envelope, Limits, PlanPromise, RateKind
 from poa_documents.models.mails import (
     CASE_MAILS,
+    LINK_MAILS,
     MAIL_ATTEMPTS,
     POSTED,
     SIGNING_MAILS,
     TO_BE_POSTED,
+    TURN_MAILS,
     AddressFailure,
     CustomerMail,
     CustomerMailQuerySet,
@@ -25,10 +27,12 @@ from poa_documents.models.wording import WORDING_FIELDS, PoaTemplate, WordingInU
 
 __all__ = [
     "CASE_MAILS",
+    "LINK_MAILS",
     "MAIL_ATTEMPTS",
     "POSTED",
     "SIGNING_MAILS",
     "TO_BE_POSTED",
+    "TURN_MAILS",
     "WORDING_FIELDS",
     "AddressFailure",
     "ConsentRecord",

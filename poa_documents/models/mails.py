@@ -22,16 +22,35 @@ class MailKind(models.TextChoices):
     CODE = "CODE", "Code for opening the link"
     SAFER_LINK = "SAFER_LINK", "New link after too many codes"
     ADDRESS_CHANGED = "ADDRESS_CHANGED", "Notice to the old e-mail address"
+    DETAILS_MISSING = "DETAILS_MISSING", "Customer's turn: details missing at Light"
+    CREDIT_FROZEN = "CREDIT_FROZEN", "Customer's turn: credit file frozen"
     GO_LIVE_RECEIVED = "GO_LIVE_RECEIVED", "News: the hardware may run"
     ADVANCE_NOTICE = "ADVANCE_NOTICE", "Notice before a plan is accepted"
     PLAN_ACCEPTED = "PLAN_ACCEPTED", "News: a plan was accepted"
     SERVICE_ACTIVE = "SERVICE_ACTIVE", "News: service is active"
 
 
-CASE_MAILS = frozenset(
-    {MailKind.GO_LIVE_RECEIVED, MailKind.ADVANCE_NOTICE, MailKind.PLAN_ACCEPTED, MailKind.SERVICE_ACTIVE}
-)
+TURN_MAILS = frozenset({MailKind.DETAILS_MISSING, MailKind.CREDIT_FROZEN})
+"""Mails that say that it is the customer's turn. Each carries a new link, like a reminder to sign."""
+
+
+CASE_MAILS = TURN_MAILS | {
+    MailKind.GO_LIVE_RECEIVED,
+    MailKind.ADVANCE_NOTICE,
+    MailKind.PLAN_ACCEPTED,
+    MailKind.SERVICE_ACTIVE,
+}
 """Mails about an enrollment: the floor above owes them, knows what they say, and whether it is still true."""
+
+
+LINK_MAILS = TURN_MAILS | {
+    MailKind.INVITATION,
+    MailKind.REMINDER,
+    MailKind.HOME_LINK,
+    MailKind.SAFER_LINK,
+    MailKind.ADVANCE_NOTICE,
+}
+"""Mails with a button. Each carries a link of its own that ends the one before."""
 
 
 SIGNING_MAILS = frozenset({MailKind.INVITATION, MailKind.REMINDER})

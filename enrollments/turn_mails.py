@@ -1,0 +1,50 @@
+"""
+When a customer is told that it is their turn at Light, and how often they are reminded: pure.
+
+The office's numbers are those of the reminders to sign. Like there, the next mail is counted from the one sent last.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from poa_documents.reminders import AFTER_A_VISIT, ReminderPolicy, next_decent_hour
+
+AFTER_PAGES = timedelta(hours=1)
+"""A customer who was just on the pages saw there that it is their turn."""
+
+
+@dataclass(frozen=True)
+class TurnMails:
+    """
+    What is known of the mails about one turn of the customer's.
+
+    `sent` counts the first one too; `is_one_waiting` means that one is owed and neither sent nor given up.
+    """
+
+    sent: int
+    last_sent_at: datetime | None
+    last_visit_at: datetime | None
+    is_one_waiting: bool = False
+
+
+def next_mail_due_at(mails: TurnMails, turn_seen_at: datetime, policy: ReminderPolicy) -> datetime | None:
+    """Return the first instant at which the next mail may be owed; None when there is none to come."""
+    if mails.is_one_waiting:
+        return None
+    if mails.last_sent_at is None:
+        visit = mails.last_visit_at
+        wanted = max(turn_seen_at, visit + AFTER_PAGES) if visit else turn_seen_at
+        return next_decent_hour(wanted, policy)
+    reminders = mails.sent - 1
+    if not policy.first_after or reminders >= policy.most:
+        return None
+    wanted = mails.last_sent_at + (policy.every if reminders else policy.first_after)
+    if mails.last_visit_at is not None:
+        wanted = max(wanted, mails.last_visit_at + AFTER_A_VISIT)
+    return next_decent_hour(wanted, policy)
+
+
+def is_mail_due(mails: TurnMails, now: datetime, policy: ReminderPolicy) -> bool:
+    """Whether the customer is to be written to at this instant."""
+    due_at = next_mail_due_at(mails, now, policy)
+    return due_at is not None and due_at <= now

@@ -1,0 +1,180 @@
+"""After the signature nobody waits in the dark: customers see, and are written to, when it is their turn at Light."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings as configured
+from django.core import mail
+from django.http import HttpResponse
+from pytest_django.fixtures import Settings
+
+from core.actors import Actor
+from enrollments.actions import telling
+from enrollments.models import Enrollment
+from enrollments.steps import Waiting
+from installations.models import Language
+from poa_documents import actions as poa_actions
+from poa_documents.models import CustomerMail, MailKind, PoaDocument
+from tests.contract.dialects import REFERENCE
+from tests.factories.poa_documents import sent_poa
+from tests.integration.enrollments.road import Road
+from tests.integration.poa_documents.portal_visits import LINK, Visit, token_in_last_mail
+from tests.integration.poa_documents.spanish import english_in
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True),
+]
+REMINDERS = 2
+
+
+@pytest.fixture(autouse=True)
+def same_clock(road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.LIGHT_HOSTED_ORIGINS = [road.simulator.url]
+    settings.POA_REMINDER_FIRST_DAYS = settings.POA_REMINDER_EVERY_DAYS = 1
+    settings.POA_REMINDERS_MOST = REMINDERS
+    monkeypatch.setattr("core.clock.configured_clock", lambda: road.clock)
+
+
+def text_of(response: HttpResponse) -> str:
+    return response.content.decode()
+
+
+def turn_mails(kind: MailKind) -> list[Any]:
+    return [each for each in mail.outbox if each.extra_headers["X-Switchyard-Mail"] == kind]
+
+
+def waiting_for_details(road: Road) -> Enrollment:
+    case = road.case()
+    road.run(case)
+    assert case.next_step == Waiting.CUSTOMER_TO_FINISH
+    return case
+
+
+def test_page_says_one_moment_while_the_account_is_made(road: Road) -> None:
+    road.case()
+
+    page = text_of(Visit(token_in_last_mail()).through_the_door().open())
+
+    assert "One moment" in page
+    assert "soon_different.js" in page
+    assert "You need not do anything" not in page
+
+
+def test_page_then_has_the_button_to_light(road: Road) -> None:
+    case = road.case()
+    visit = Visit(token_in_last_mail()).through_the_door()
+    visit.open()
+    road.run(case)
+
+    page = text_of(visit.open())
+
+    assert "Continue at Light" in page
+    assert "soon_different.js" not in page
+
+
+def test_light_is_named_before_the_signature(road: Road) -> None:
+    case = road.case(signed=False)
+    job = case.installations.get()
+    sent_poa(at=road.clock.at, customer=job.customer, site=job.site)
+
+    page = text_of(Visit.by_last_mail().open())
+
+    assert "Light, the service that sets up your electricity account" in page
+    assert "a card for your electricity bills" in page
+
+
+def test_missing_details_are_asked_for_by_mail_with_a_button(road: Road) -> None:
+    case = waiting_for_details(road)
+    road.live(case, timedelta(hours=3))
+
+    [told] = turn_mails(MailKind.DETAILS_MISSING)
+
+    assert "a card for your electricity bills" in told.body
+    assert "Continue at Light" in text_of(Visit(LINK.search(told.body)[1]).through_the_door().open())
+
+
+def test_reminders_are_capped(road: Road) -> None:
+    case = waiting_for_details(road)
+    road.live(case, timedelta(days=5))
+
+    assert len(turn_mails(MailKind.DETAILS_MISSING)) == 1 + REMINDERS
+    assert turn_mails(MailKind.DETAILS_MISSING)[1].subject.startswith("Reminder")
+
+
+def test_a_frozen_credit_file_is_told_by_mail(road: Road) -> None:
+    case = road.case(tags="+frozen")
+    road.run(case)
+    road.finish_at_light(case)
+    road.live(case, timedelta(hours=2))
+    assert case.next_step == Waiting.CREDIT_FROZEN
+
+    road.live(case, timedelta(hours=30))
+
+    told = turn_mails(MailKind.CREDIT_FROZEN)[0]
+    assert "lift the freeze" in told.body
+
+
+def test_who_is_done_is_not_reminded(road: Road) -> None:
+    case = waiting_for_details(road)
+    road.live(case, timedelta(hours=3))
+    road.finish_at_light(case)
+    road.live(case, timedelta(days=4))
+
+    assert len(turn_mails(MailKind.DETAILS_MISSING)) == 1
+
+
+def test_owed_mail_is_dropped_when_details_came_first(road: Road) -> None:
+    case = waiting_for_details(road)
+    road.pass_time(timedelta(hours=2))
+    telling.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=road.clock.at)
+    road.finish_at_light(case)
+    link_before = PoaDocument.objects.get().token_hash
+
+    road.run(case)
+
+    assert turn_mails(MailKind.DETAILS_MISSING) == []
+    assert PoaDocument.objects.get().token_hash == link_before
+
+
+def test_mails_about_the_turn_speak_spanish(road: Road) -> None:
+    case = waiting_for_details(road)
+    case.customer.language = Language.SPANISH
+    case.customer.save()
+    road.live(case, timedelta(hours=3))
+
+    [told] = turn_mails(MailKind.DETAILS_MISSING)
+
+    assert english_in(told.subject + told.body) == set()
+
+
+def test_a_visit_keeps_its_link_until_it_is_over(road: Road) -> None:
+    case = waiting_for_details(road)
+    road.pass_time(timedelta(minutes=58))
+    visit = Visit(token_in_last_mail()).through_the_door()
+
+    road.pass_time(timedelta(minutes=configured.POA_IDLE_MINUTES - 1))
+    road.run(case)
+
+    assert turn_mails(MailKind.DETAILS_MISSING) == []
+    assert visit.open().status_code == 200
+
+
+def test_revoked_authority_brings_no_mail(road: Road) -> None:
+    case = waiting_for_details(road)
+    road.revoke(case)
+    road.live(case, timedelta(days=4))
+
+    assert turn_mails(MailKind.DETAILS_MISSING) == []
+
+
+def test_paper_customers_get_the_words_by_post(road: Road) -> None:
+    case = waiting_for_details(road)
+    poa = PoaDocument.objects.get()
+    poa_actions.withdraw_econsent(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=road.clock.at)
+    road.live(case, timedelta(hours=3))
+
+    owed = CustomerMail.objects.get(kind=MailKind.DETAILS_MISSING)
+    assert "Still missing" in owed.letter
+    assert "http" not in owed.letter

@@ -1,0 +1,55 @@
+"""When customers are told that it is their turn at Light: soon, by day, seldom, and not for ever."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from core.dates import CHICAGO
+from enrollments.turn_mails import AFTER_PAGES, TurnMails, is_mail_due, next_mail_due_at
+from poa_documents.reminders import AFTER_A_VISIT, ReminderPolicy
+
+NOON = datetime(2026, 3, 5, 18, 0, tzinfo=UTC)
+POLICY = ReminderPolicy(first_after=timedelta(days=3), every=timedelta(days=7), most=2)
+NOTHING_SENT = TurnMails(sent=0, last_sent_at=None, last_visit_at=None)
+TOLD_ONCE = TurnMails(sent=1, last_sent_at=NOON, last_visit_at=None)
+
+
+def test_a_customer_is_told_at_once() -> None:
+    assert is_mail_due(NOTHING_SENT, NOON, POLICY)
+
+
+def test_a_visitor_is_not_written_to_within_the_hour() -> None:
+    here = replace(NOTHING_SENT, last_visit_at=NOON)
+
+    assert not is_mail_due(here, NOON, POLICY)
+    assert is_mail_due(here, NOON + AFTER_PAGES, POLICY)
+
+
+def test_nobody_is_written_to_at_night() -> None:
+    night = datetime(2026, 3, 5, 23, 0, tzinfo=CHICAGO)
+
+    assert next_mail_due_at(NOTHING_SENT, night, POLICY) == datetime(2026, 3, 6, 9, 0, tzinfo=CHICAGO)
+
+
+def test_one_mail_at_a_time_is_owed() -> None:
+    assert next_mail_due_at(replace(NOTHING_SENT, is_one_waiting=True), NOON, POLICY) is None
+
+
+def test_reminders_keep_their_distance_and_end() -> None:
+    reminded = replace(TOLD_ONCE, sent=2)
+
+    assert next_mail_due_at(TOLD_ONCE, NOON, POLICY) == NOON + POLICY.first_after
+    assert next_mail_due_at(reminded, NOON, POLICY) == NOON + POLICY.every
+    assert next_mail_due_at(replace(reminded, sent=3), NOON, POLICY) is None
+
+
+def test_a_visit_puts_the_reminder_off() -> None:
+    visit = NOON + POLICY.first_after - timedelta(hours=1)
+
+    assert next_mail_due_at(replace(TOLD_ONCE, last_visit_at=visit), NOON, POLICY) == visit + AFTER_A_VISIT
+
+
+def test_an_office_may_do_without_reminders() -> None:
+    none = replace(POLICY, first_after=timedelta(0))
+
+    assert next_mail_due_at(TOLD_ONCE, NOON, none) is None
+    assert is_mail_due(NOTHING_SENT, NOON, none)
