@@ -30,6 +30,7 @@ from enrollments.states import (
 from installations.models import HardwareKind, Installation
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
 from poa_documents.guards import why_stopped
+from poa_documents.limited_fields import LIMITED_FIELDS
 from poa_documents.models import CustomerMail, Envelope, MailState, PoaDocument, StopSignal
 from poa_documents.queries import failure_of
 from poa_documents.signers import why_address_not_proved, why_not_proved
@@ -349,33 +350,14 @@ def governing_poa(enrollment: Enrollment, *, is_locked: bool = False) -> PoaDocu
 
 
 def signed_limits(envelope: Envelope) -> SignedLimits:
-    return SignedLimits(
-        light_plan_group=envelope.light_plan_group,
-        rate_kind=envelope.rate_kind,
-        esi_id=envelope.esi_id,
-        highest_average_cents_per_kwh_500=envelope.highest_average_cents_per_kwh_500,
-        highest_average_cents_per_kwh_1000=envelope.highest_average_cents_per_kwh_1000,
-        highest_average_cents_per_kwh_2000=envelope.highest_average_cents_per_kwh_2000,
-        highest_base_fee_dollars=envelope.highest_base_fee_dollars,
-        longest_term_months=envelope.longest_term_months,
-        highest_termination_fee_dollars=envelope.highest_termination_fee_dollars,
-        lowest_buyback_cents_per_kwh=envelope.lowest_buyback_cents_per_kwh,
-    )
+    return SignedLimits(**{field.limit: getattr(envelope, field.limit) for field in LIMITED_FIELDS})
 
 
 def offered_plan(offer: PlanOffer) -> OfferedPlan:
+    limited = {field.offered: getattr(offer, field.offered) for field in LIMITED_FIELDS}
     return OfferedPlan(
         light_plan_uuid=offer.light_plan_uuid,
-        light_plan_group=offer.light_plan_group,
-        rate_kind=offer.rate_kind or None,
-        esi_id=offer.esi_id,
-        average_cents_per_kwh_500=offer.average_cents_per_kwh_500,
-        average_cents_per_kwh_1000=offer.average_cents_per_kwh_1000,
-        average_cents_per_kwh_2000=offer.average_cents_per_kwh_2000,
-        base_fee_dollars=offer.base_fee_dollars,
-        term_months=offer.term_months,
-        termination_fee_dollars=offer.termination_fee_dollars,
-        buyback_cents_per_kwh=offer.buyback_cents_per_kwh,
+        **{**limited, "rate_kind": offer.rate_kind or None},
         energy_cents_per_kwh=offer.energy_cents_per_kwh,
         delivery_cents_per_kwh=offer.delivery_cents_per_kwh,
     )

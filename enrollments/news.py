@@ -6,7 +6,6 @@ Pure: the facts, the words and the files' bytes are passed in.
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from pathlib import Path
 
 from core.dates import chicago_day
@@ -15,10 +14,10 @@ from enrollments.light.payloads import LightStage
 from enrollments.models import PlanOffer
 from enrollments.start_dates import sure_rescission_end
 from enrollments.states import EnrollmentStatus
-from poa_documents.limits import say_date
+from poa_documents.limits import compared_lines, say_date
 from poa_documents.mails import Attachment, Telling, one_line
-from poa_documents.models import MailKind
-from poa_documents.phrases import phrases_in
+from poa_documents.models import Envelope, MailKind
+from poa_documents.phrases import Phrases, phrases_in
 from poa_documents.states import PoaStatus
 
 PHRASES_FILE = Path(__file__).resolve().parent / "news.toml"
@@ -96,7 +95,9 @@ def tell_go_live(*, granted: date, by_pto: bool, address: str, language: str) ->
     )
 
 
-def tell_notice(*, offer: PlanOffer, start: date, last_day: date, address: str, contact: str, language: str) -> Telling:
+def tell_notice(
+    *, offer: PlanOffer, envelope: Envelope, start: date, last_day: date, address: str, contact: str, language: str
+) -> Telling:
     words = phrases_in(language, PHRASES_FILE)
     own = words[MailKind.ADVANCE_NOTICE]
     values = {
@@ -106,7 +107,7 @@ def tell_notice(*, offer: PlanOffer, start: date, last_day: date, address: str, 
         "contact": contact,
     }
     rows = (
-        *plan_rows(offer, words[MailKind.PLAN_ACCEPTED]),
+        *plan_rows(offer, envelope, words, language),
         (words[MailKind.PLAN_ACCEPTED]["start"], values["start"]),
         (own["last_day"], values["last_day"]),
     )
@@ -115,12 +116,14 @@ def tell_notice(*, offer: PlanOffer, start: date, last_day: date, address: str, 
         intro=own["intro"].format(**values),
         rows=rows,
         paragraphs=(own["nothing"].format(**values), own["object"].format(**values)),
+        button=own["button"],
     )
 
 
 def tell_acceptance(
     *,
     offer: PlanOffer,
+    envelope: Envelope,
     start: date,
     accepted_at: datetime,
     documents: Mapping[str, bytes | None],
@@ -130,7 +133,8 @@ def tell_acceptance(
     now: datetime,
 ) -> Telling:
     """`documents` has an entry for each document of the plan: its PDF, or None where it cannot be attached."""
-    words = phrases_in(language, PHRASES_FILE)[MailKind.PLAN_ACCEPTED]
+    phrases = phrases_in(language, PHRASES_FILE)
+    words = phrases[MailKind.PLAN_ACCEPTED]
     rescind_by = sure_rescission_end(chicago_day(accepted_at))
     can_rescind = chicago_day(now) <= rescind_by
     values = {
@@ -139,7 +143,7 @@ def tell_acceptance(
         "rescind": say_date(rescind_by, language),
         "contact": contact,
     }
-    rows = [*plan_rows(offer, words), (words["start"], values["start"])]
+    rows = [*plan_rows(offer, envelope, phrases, language), (words["start"], values["start"])]
     if can_rescind:
         rows.append((words["rescind_by"], values["rescind"]))
     attached = tuple(
@@ -161,34 +165,26 @@ def tell_acceptance(
     )
 
 
-def tell_service(*, offer: PlanOffer, start: date, address: str, contact: str, language: str) -> Telling:
-    words = phrases_in(language, PHRASES_FILE)[MailKind.SERVICE_ACTIVE]
+def tell_service(
+    *, offer: PlanOffer, envelope: Envelope, start: date, address: str, contact: str, language: str
+) -> Telling:
+    phrases = phrases_in(language, PHRASES_FILE)
+    words = phrases[MailKind.SERVICE_ACTIVE]
     return Telling(
         subject=words["subject"],
         intro=words["intro"].format(address=one_line(address, longest=200)),
-        rows=((words["plan"], one_line(offer.name, longest=120)), (words["started"], say_date(start, language))),
+        rows=(*plan_rows(offer, envelope, phrases, language), (words["started"], say_date(start, language))),
         paragraphs=(words["next"].format(contact=contact),),
     )
 
 
-def plan_rows(offer: PlanOffer, words: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Give what a plan costs and how long it binds, as far as Light said it."""
-    rows = [(words["plan"], one_line(offer.name, longest=120))]
-    averages = {
-        "500": offer.average_cents_per_kwh_500,
-        "1,000": offer.average_cents_per_kwh_1000,
-        "2,000": offer.average_cents_per_kwh_2000,
-    }
-    for kwh, cents in averages.items():
-        if cents is not None:
-            rows.append((words["price"].format(kwh=kwh), words["cents"].format(amount=_plain(cents))))
-    if offer.term_months is not None:
-        rows.append((words["term"], words["months"].format(count=offer.term_months)))
-    if offer.termination_fee_dollars is not None:
-        rows.append((words["termination_fee"], f"${offer.termination_fee_dollars:,.2f}"))
-    return rows
-
-
-def _plain(amount: Decimal) -> str:
-    """Write an amount without the zeros of its column."""
-    return f"{amount.normalize():f}"
+def plan_rows(offer: PlanOffer, envelope: Envelope, words: Phrases, language: str) -> list[tuple[str, str]]:
+    """Say the plan's name and every field that the signature limits, each beside its limit."""
+    own = words["plan"]
+    return [
+        (own["plan"], one_line(offer.name, longest=120)),
+        *(
+            (line.label, own["beside_limit"].format(offered=one_line(line.offered), limit=line.limit))
+            for line in compared_lines(offer, envelope, language)
+        ),
+    ]

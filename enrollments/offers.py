@@ -13,9 +13,11 @@ from typing import Any
 from uuid import UUID
 
 from core.dates import chicago_day, chicago_midnight, earliest_after_business_days
+from poa_documents.limited_fields import LIMITED_FIELDS, Direction, LimitedField, Unit
 
 LIFE_BUSINESS_DAYS = 5
 STALE_AFTER_BUSINESS_DAYS = 4
+_UNITS = {Unit.CENTS_PER_KWH: "¢/kWh", Unit.DOLLARS: "$", Unit.MONTHS: "months"}
 
 
 @dataclass(frozen=True)
@@ -81,39 +83,18 @@ class Verdict:
 def judge(offer: OfferedPlan, limits: SignedLimits) -> Verdict:
     """Hold every limited field of an offer against the envelope."""
     return Verdict(
-        (
-            _same("plan group", limits.light_plan_group, offer.light_plan_group),
-            _same("rate kind", limits.rate_kind, offer.rate_kind),
-            _same("ESI ID", limits.esi_id, offer.esi_id),
-            _at_most(
-                "average price at 500 kWh",
-                limits.highest_average_cents_per_kwh_500,
-                offer.average_cents_per_kwh_500,
-                unit="¢/kWh",
-            ),
-            _at_most(
-                "average price at 1,000 kWh",
-                limits.highest_average_cents_per_kwh_1000,
-                offer.average_cents_per_kwh_1000,
-                unit="¢/kWh",
-            ),
-            _at_most(
-                "average price at 2,000 kWh",
-                limits.highest_average_cents_per_kwh_2000,
-                offer.average_cents_per_kwh_2000,
-                unit="¢/kWh",
-            ),
-            _at_most("monthly base fee", limits.highest_base_fee_dollars, offer.base_fee_dollars, unit="$"),
-            _at_most("term", limits.longest_term_months, offer.term_months, unit="months"),
-            _at_most(
-                "early termination fee",
-                limits.highest_termination_fee_dollars,
-                offer.termination_fee_dollars,
-                unit="$",
-            ),
-            _buyback(limits.lowest_buyback_cents_per_kwh, offer.buyback_cents_per_kwh),
-        )
+        tuple(_verdict(field, getattr(limits, field.limit), getattr(offer, field.offered)) for field in LIMITED_FIELDS)
     )
+
+
+def _verdict(field: LimitedField, signed: Any, offered: Any) -> FieldVerdict:
+    match field.direction:
+        case Direction.SAME:
+            return _same(field.name, signed, offered)
+        case Direction.AT_MOST:
+            return _at_most(field.name, signed, offered, unit=_UNITS[field.unit])
+        case Direction.AT_LEAST:
+            return _at_least(field.name, signed, offered, unit=_UNITS[field.unit])
 
 
 def choose(offers: Iterable[tuple[OfferedPlan, Verdict]]) -> OfferedPlan | None:
@@ -133,21 +114,20 @@ def is_no_worse(offer: OfferedPlan, *, than: OfferedPlan) -> bool:
 
     What only one of the two says counts as worse: nobody can tell.
     """
-    is_same_kind = (offer.light_plan_group, offer.rate_kind, offer.esi_id) == (
-        than.light_plan_group,
-        than.rate_kind,
-        than.esi_id,
+    return all(
+        _is_no_worse(field.direction, getattr(offer, field.offered), getattr(than, field.offered))
+        for field in LIMITED_FIELDS
     )
-    costs = (
-        (offer.average_cents_per_kwh_500, than.average_cents_per_kwh_500),
-        (offer.average_cents_per_kwh_1000, than.average_cents_per_kwh_1000),
-        (offer.average_cents_per_kwh_2000, than.average_cents_per_kwh_2000),
-        (offer.base_fee_dollars, than.base_fee_dollars),
-        (offer.term_months, than.term_months),
-        (offer.termination_fee_dollars, than.termination_fee_dollars),
-        (than.buyback_cents_per_kwh, offer.buyback_cents_per_kwh),
-    )
-    return is_same_kind and all(_is_at_most(low, high) for low, high in costs)
+
+
+def _is_no_worse(direction: Direction, offered: Any, than: Any) -> bool:
+    match direction:
+        case Direction.SAME:
+            return bool(offered == than)
+        case Direction.AT_MOST:
+            return _is_at_most(offered, than)
+        case Direction.AT_LEAST:
+            return _is_at_most(than, offered)
 
 
 def _is_at_most(low: Decimal | int | None, high: Decimal | int | None) -> bool:
@@ -207,8 +187,7 @@ def _at_most(field: str, signed: Decimal | int, offered: Decimal | int | None, *
     return FieldVerdict(field, limit, shown, fits=True, because="It is within the signed limit.")
 
 
-def _buyback(signed: Decimal, offered: Decimal | None) -> FieldVerdict:
-    field, unit = "solar buyback", "¢/kWh"
+def _at_least(field: str, signed: Decimal, offered: Decimal | None, *, unit: str) -> FieldVerdict:
     shown = "not given" if offered is None else _quantity(offered, unit)
     if offered is not None and (not offered.is_finite() or offered < 0):
         return FieldVerdict(field, "not negative", shown, fits=False, because="The customer would pay for exporting.")

@@ -5,10 +5,9 @@ Pure. It says what `decision.decide` found in the customer's own words and langu
 becomes "we are looking into something".
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from enrollments.gates import Gate
 from enrollments.models import PlanOffer
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
 from enrollments.steps import Finished, Hold, Step, Wait, Waiting
-from poa_documents.limits import say_date
+from poa_documents.limits import ComparedLine, compared_lines, say_date
+from poa_documents.models import Envelope
 from poa_documents.phrases import Phrases, phrases_in
 from poa_documents.states import PoaStatus
 
@@ -80,6 +80,7 @@ class ShownPlan:
 
     title: str
     rows: tuple[tuple[str, str], ...]
+    compared: tuple[ComparedLine, ...]
     documents: tuple[DocumentLink, ...]
     opt_out: str
 
@@ -112,6 +113,7 @@ def progress(
     gates: Sequence[Gate],
     *,
     offer: PlanOffer | None,
+    envelope: Envelope,
     language: str,
     contact: str,
     stored: Collection[str] = (),
@@ -119,7 +121,8 @@ def progress(
     """
     Say where the case stands. `step` and `gates` are what the decision made of `facts`.
 
-    `offer` was accepted, or else announced; `stored` names the kinds of its documents that we keep ourselves.
+    `offer` was accepted, or else announced, under the limits of `envelope`; `stored` names the kinds of its documents
+    that we keep ourselves.
     """
     phrases = words(language)
     source = _telling(facts, step, gates)
@@ -148,7 +151,7 @@ def progress(
         milestones=()
         if facts.status == EnrollmentStatus.ENDED
         else _milestones(facts, gates, phrases, is_turn=is_turn),
-        plan=_plan(facts, offer, stored, language=language, contact=contact) if offer is not None else None,
+        plan=_plan(facts, offer, envelope, stored, language=language, contact=contact) if offer is not None else None,
         can_hold=_may_be_accepted(facts) and _is_announced(facts) and facts.held_by_customer_since is None,
         can_resume=_may_be_accepted(facts) and facts.held_by_customer_since is not None,
         is_soon_different=code in _SOON_DIFFERENT or (facts.account is not None and facts.account.is_reading_asked_for),
@@ -254,7 +257,9 @@ def _milestones(facts: Facts, gates: Sequence[Gate], phrases: Phrases, *, is_tur
     return tuple(shown)
 
 
-def _plan(facts: Facts, offer: PlanOffer, stored: Collection[str], *, language: str, contact: str) -> ShownPlan:
+def _plan(
+    facts: Facts, offer: PlanOffer, envelope: Envelope, stored: Collection[str], *, language: str, contact: str
+) -> ShownPlan:
     page = words(language)["page"]
     is_accepted = facts.accepted_at is not None
     is_before_service = facts.status in _BEFORE_SERVICE
@@ -263,7 +268,6 @@ def _plan(facts: Facts, offer: PlanOffer, stored: Collection[str], *, language: 
     rows = [
         (page["start" if is_before_service or not is_accepted else "started"], start),
         (page["plan_name"], offer.name),
-        *_prices(offer, page),
     ]
     if facts.accepted_at is not None and is_before_service:
         last_day = start_dates.sure_rescission_end(chicago_day(facts.accepted_at))
@@ -277,37 +281,13 @@ def _plan(facts: Facts, offer: PlanOffer, stored: Collection[str], *, language: 
     return ShownPlan(
         title=page["plan" if is_accepted else "announced_plan"],
         rows=tuple((label, value) for label, value in rows if value),
+        compared=tuple(compared_lines(offer, envelope, language)),
         documents=tuple(document for document in documents if document.kind or document.url),
         opt_out=page["opt_out_text"].format(start=start, contact=contact) if is_before_service else "",
     )
-
-
-def _prices(offer: PlanOffer, page: Mapping[str, str]) -> list[tuple[str, str]]:
-    by_usage = {
-        "500": offer.average_cents_per_kwh_500,
-        "1,000": offer.average_cents_per_kwh_1000,
-        "2,000": offer.average_cents_per_kwh_2000,
-    }
-    rows = [
-        (page["price"].format(kwh=kwh), page["cents"].format(amount=_plain(amount)))
-        for kwh, amount in by_usage.items()
-        if amount is not None
-    ]
-    if offer.base_fee_dollars is not None:
-        rows.append((page["base_fee"], f"${offer.base_fee_dollars:,.2f}"))
-    if offer.term_months is not None:
-        rows.append((page["term"], page["months"].format(count=offer.term_months)))
-    if offer.termination_fee_dollars is not None:
-        rows.append((page["termination_fee"], f"${offer.termination_fee_dollars:,.2f}"))
-    return rows
 
 
 def _say(moment: date | datetime | None, language: str) -> str:
     if moment is None:
         return ""
     return say_date(chicago_day(moment) if isinstance(moment, datetime) else moment, language)
-
-
-def _plain(amount: Decimal) -> str:
-    """Write an amount without the zeros of its column."""
-    return f"{amount.normalize():f}"

@@ -154,6 +154,7 @@ def _progress(enrollment: Enrollment, poa: PoaDocument) -> Progress:
         decide(facts, now=now, policy=rules),
         gates(facts, now=now, policy=rules),
         offer=offer,
+        envelope=poa.envelope,
         stored=stored,
         language=language_of(poa),
         contact=settings.ORGANIZATION_CONTACT,

@@ -1,27 +1,18 @@
 """The limits of an envelope: copied from a promise, checked for completeness, and said in plain words."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from core.dates import CHICAGO, chicago_day
 from installations.models import Language
+from poa_documents.limited_fields import LIMIT_FIELDS, LIMITED_FIELDS, Direction, LimitedField, Unit
 from poa_documents.models import Envelope, Limits, RateKind
 
 NOON = 12
 
-LIMIT_FIELDS: tuple[str, ...] = (
-    "light_plan_group",
-    "rate_kind",
-    "highest_average_cents_per_kwh_500",
-    "highest_average_cents_per_kwh_1000",
-    "highest_average_cents_per_kwh_2000",
-    "highest_base_fee_dollars",
-    "longest_term_months",
-    "highest_termination_fee_dollars",
-    "lowest_buyback_cents_per_kwh",
-)
 ENVELOPE_FIELDS: tuple[str, ...] = (
     *LIMIT_FIELDS,
     "plan_name",
@@ -49,44 +40,38 @@ _MONTHS_ES = (
 
 _WORDS: Mapping[str, Mapping[str, str]] = {
     Language.ENGLISH: {
-        "rate_kind": "Kind of rate",
-        "price": "Highest average price at {kwh} kWh a month",
-        "base_fee": "Highest monthly base fee",
-        "term": "Longest contract term",
-        "termination_fee": "Highest early termination fee",
-        "buyback": "Lowest payment for solar power you send to the grid",
         "no_buyback": "none required",
+        "no_payment": "none",
+        "not_stated": "not stated",
         "start": "Service may start",
         "start_range": "from {earliest} to {latest}",
         "sunset": "This authority ends after",
         "uses": "How many times it may be used",
         "plan": "Plan",
-        "esi_id": "Your meter (ESI ID)",
         "cents": "{amount}¢ per kWh",
         "dollars": "${amount}",
         "months": "{count} months",
+        Direction.AT_MOST: "at most {limit}",
+        Direction.AT_LEAST: "at least {limit}",
         "month": "1 month",
         RateKind.FIXED: "fixed rate",
         RateKind.VARIABLE: "variable rate",
         RateKind.INDEXED: "indexed rate",
     },
     Language.SPANISH: {
-        "rate_kind": "Tipo de tarifa",
-        "price": "Precio promedio más alto con {kwh} kWh al mes",
-        "base_fee": "Cargo base mensual más alto",
-        "term": "Plazo de contrato más largo",
-        "termination_fee": "Cargo más alto por terminación anticipada",
-        "buyback": "Pago más bajo por la energía solar que usted envía a la red",
         "no_buyback": "no se exige",
+        "no_payment": "ninguno",
+        "not_stated": "no se indica",
         "start": "El servicio puede iniciar",
         "start_range": "del {earliest} al {latest}",
         "sunset": "Este poder termina después del",
         "uses": "Cuántas veces se puede usar",
         "plan": "Plan",
-        "esi_id": "Su medidor (ESI ID)",
         "cents": "{amount}¢ por kWh",
         "dollars": "${amount}",
         "months": "{count} meses",
+        Direction.AT_MOST: "{limit} como máximo",
+        Direction.AT_LEAST: "{limit} como mínimo",
         "month": "1 mes",
         RateKind.FIXED: "tarifa fija",
         RateKind.VARIABLE: "tarifa variable",
@@ -134,29 +119,12 @@ def copy_limits(promise: Limits) -> dict[str, Any]:
 def limit_lines(envelope: Envelope, language: str) -> list[tuple[str, str]]:
     """Say every limit as a label and a value, in the customer's language: what page, document and file show alike."""
     words = _WORDS[language]
-
-    def cents(amount: Decimal) -> str:
-        return words["cents"].format(amount=_shortest(amount))
-
-    def dollars(amount: Decimal) -> str:
-        return words["dollars"].format(amount=f"{amount:,.2f}")
-
-    months = envelope.longest_term_months
     return [
         (words["plan"], envelope.plan_name),
-        (words["esi_id"], envelope.esi_id),
-        (words["rate_kind"], words[envelope.rate_kind]),
-        (words["price"].format(kwh="500"), cents(envelope.highest_average_cents_per_kwh_500)),
-        (words["price"].format(kwh="1,000"), cents(envelope.highest_average_cents_per_kwh_1000)),
-        (words["price"].format(kwh="2,000"), cents(envelope.highest_average_cents_per_kwh_2000)),
-        (words["base_fee"], dollars(envelope.highest_base_fee_dollars)),
-        (words["term"], words["month"] if months == 1 else words["months"].format(count=months)),
-        (words["termination_fee"], dollars(envelope.highest_termination_fee_dollars)),
-        (
-            words["buyback"],
-            cents(envelope.lowest_buyback_cents_per_kwh)
-            if envelope.lowest_buyback_cents_per_kwh
-            else words["no_buyback"],
+        *(
+            (field.limit_label[language], say_limit(field, getattr(envelope, field.limit), language))
+            for field in LIMITED_FIELDS
+            if field.is_told
         ),
         (
             words["start"],
@@ -168,6 +136,69 @@ def limit_lines(envelope: Envelope, language: str) -> list[tuple[str, str]]:
         (words["sunset"], say_date(envelope.sunset_date, language)),
         (words["uses"], str(envelope.uses)),
     ]
+
+
+@dataclass(frozen=True)
+class ComparedLine:
+    """One limited field of a plan: what the plan says beside what was signed."""
+
+    label: str
+    offered: str
+    limit: str
+
+
+class Offered(Protocol):
+    """A plan with a value, or nothing, for each limited field under its offered name."""
+
+    name: str
+
+
+def compared_lines(plan: Offered, envelope: Envelope, language: str) -> list[ComparedLine]:
+    """Say every limited field of a plan beside its limit, in the customer's language."""
+    return [
+        ComparedLine(
+            field.offered_label[language],
+            say_offered(field, getattr(plan, field.offered), language),
+            _bounded(field, say_limit(field, getattr(envelope, field.limit), language), language),
+        )
+        for field in LIMITED_FIELDS
+        if field.is_told
+    ]
+
+
+def say_limit(field: LimitedField, value: Any, language: str) -> str:
+    if field.direction == Direction.AT_LEAST and not value:
+        return _WORDS[language]["no_buyback"]
+    return _say(field, value, language)
+
+
+def say_offered(field: LimitedField, value: Any, language: str) -> str:
+    """Say what a plan offers; a plan that is silent about paying for power pays nothing."""
+    if field.direction == Direction.AT_LEAST and not value:
+        return _WORDS[language]["no_payment"]
+    return _WORDS[language]["not_stated"] if value in (None, "") else _say(field, value, language)
+
+
+def _bounded(field: LimitedField, said: str, language: str) -> str:
+    """Put “at most” or “at least” before a limit that is one."""
+    if field.direction == Direction.SAME or said == _WORDS[language]["no_buyback"]:
+        return said
+    return _WORDS[language][field.direction].format(limit=said)
+
+
+def _say(field: LimitedField, value: Any, language: str) -> str:
+    words = _WORDS[language]
+    match field.unit:
+        case Unit.CENTS_PER_KWH:
+            return words["cents"].format(amount=_shortest(value))
+        case Unit.DOLLARS:
+            return words["dollars"].format(amount=f"{value:,.2f}")
+        case Unit.MONTHS:
+            return words["month"] if value == 1 else words["months"].format(count=value)
+        case Unit.RATE_KIND:
+            return words.get(value, str(value))
+        case _:
+            return str(value)
 
 
 def say_date(day: date, language: str) -> str:
@@ -193,5 +224,5 @@ def say_moment(at: datetime | None, language: str) -> str:
 
 def _shortest(amount: Decimal) -> str:
     """Write a price without needless zeros, but never with fewer than one digit after the point."""
-    text = f"{amount:.4f}".rstrip("0")
+    text = f"{amount:.6f}".rstrip("0")
     return f"{text}0" if text.endswith(".") else text

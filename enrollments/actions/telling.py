@@ -140,9 +140,9 @@ def _tell(mail: CustomerMail, *, at: datetime) -> Telling | None:
         case MailKind.ADVANCE_NOTICE:
             return _notice(enrollment, mail, at=at)
         case MailKind.PLAN_ACCEPTED:
-            return _acceptance(enrollment, facts, at=at)
+            return _acceptance(enrollment, facts, mail, at=at)
         case MailKind.SERVICE_ACTIVE:
-            return _service(enrollment)
+            return _service(enrollment, mail)
     return None
 
 
@@ -171,11 +171,12 @@ def _go_live(enrollment: Enrollment, facts: Facts) -> Telling | None:
 
 def _notice(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> Telling | None:
     """Tell of the newest notice while a whole day is left to object; later another one is due."""
-    notice = enrollment.notices.select_related("offer").order_by("-given_at", "-pk").first()
+    notice = enrollment.notices.select_related("offer", "poa__envelope").order_by("-given_at", "-pk").first()
     if notice is None or notice.mail_key != mail.once_key or not notices.leaves_a_day(notice.until, at):
         return None
     return news.tell_notice(
         offer=notice.offer,
+        envelope=notice.poa.envelope,
         start=notice.start_date,
         last_day=notice.last_day,
         address=str(enrollment.site),
@@ -184,7 +185,7 @@ def _notice(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> Tell
     )
 
 
-def _acceptance(enrollment: Enrollment, facts: Facts, *, at: datetime) -> Telling | None:
+def _acceptance(enrollment: Enrollment, facts: Facts, mail: CustomerMail, *, at: datetime) -> Telling | None:
     """:raises NotYet: the plan's documents are being fetched, or it is unclear whether the plan was canceled"""
     if facts.hold is not None and facts.hold.code == HoldCode.CANCEL_REPORTED:
         raise NotYet(WHILE_A_CANCELLATION_IS_UNCLEAR)
@@ -193,6 +194,7 @@ def _acceptance(enrollment: Enrollment, facts: Facts, *, at: datetime) -> Tellin
         return None
     return news.tell_acceptance(
         offer=offer,
+        envelope=mail.poa.envelope,
         start=start,
         accepted_at=accepted_at,
         documents=_documents(offer, is_patient=at < accepted_at + PATIENCE_FOR_DOCUMENTS),
@@ -240,12 +242,13 @@ def _content(document: PlanDocument, *, is_patient: bool) -> bytes | None:
     return None
 
 
-def _service(enrollment: Enrollment) -> Telling | None:
+def _service(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
     offer, start = enrollment.accepted_offer, enrollment.service_start_date
     if offer is None or start is None:
         return None
     return news.tell_service(
         offer=offer,
+        envelope=mail.poa.envelope,
         start=start,
         address=str(enrollment.site),
         contact=settings.ORGANIZATION_CONTACT,

@@ -4,6 +4,7 @@ from django.http import HttpRequest
 from core.admin_site import RecordAdmin, Table, display
 from enrollments.models import PlanOffer
 from enrollments.presenters import verdict_table
+from poa_documents.limited_fields import Unit, names_of
 
 
 @admin.register(PlanOffer)
@@ -26,8 +27,8 @@ class PlanOfferAdmin(RecordAdmin):
             "Prices",
             {
                 "fields": (
-                    ("average_cents_per_kwh_500", "average_cents_per_kwh_1000", "average_cents_per_kwh_2000"),
-                    ("energy_cents_per_kwh", "base_fee_dollars", "buyback_cents_per_kwh"),
+                    names_of(Unit.CENTS_PER_KWH, offered=True),
+                    (*names_of(Unit.DOLLARS, offered=True), "energy_cents_per_kwh"),
                 )
             },
         ),
@@ -35,8 +36,8 @@ class PlanOfferAdmin(RecordAdmin):
             "Terms",
             {
                 "fields": (
-                    ("rate_kind", "term_months", "termination_fee_dollars"),
-                    ("esi_id", "light_plan_group"),
+                    names_of(Unit.RATE_KIND, Unit.MONTHS, offered=True),
+                    names_of(Unit.ESI_ID, Unit.PLAN_GROUP, offered=True),
                     "efl_url",
                     "tos_url",
                     "yrac_url",

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from core.api.requests import StrictSerializer
 from enrollments.models import Enrollment, Hold, Pause, PlanOffer
 from enrollments.states import HoldOwner
+from poa_documents.limited_fields import OFFERED_FIELDS
 
 
 class GateAnswer(serializers.Serializer[dict[str, object]]):
@@ -41,17 +42,8 @@ class OfferAnswer(serializers.ModelSerializer[PlanOffer]):
         fields = (
             "id",
             "light_plan_uuid",
-            "light_plan_group",
             "name",
-            "esi_id",
-            "rate_kind",
-            "term_months",
-            "average_cents_per_kwh_500",
-            "average_cents_per_kwh_1000",
-            "average_cents_per_kwh_2000",
-            "base_fee_dollars",
-            "termination_fee_dollars",
-            "buyback_cents_per_kwh",
+            *OFFERED_FIELDS,
             "efl_url",
             "tos_url",
             "yrac_url",

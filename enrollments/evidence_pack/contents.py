@@ -27,22 +27,12 @@ from enrollments.models import (
 )
 from installations.models import GoLiveReport, Installation, InstallationEvent, ProofFile
 from installations.proofs import SUFFIXES as PROOF_SUFFIXES
+from poa_documents.limited_fields import LIMIT_FIELDS, OFFERED_FIELDS
 from poa_documents.models import ConsentRecord, EvidenceEntry, PaperSignature, PoaDocument
 
 ROWS_AT_ONCE = 500
 _TAKEN_BACK = ("revocation_received_at", "paper_wanted_at")
 LONGEST_UNREADABLE_BODY = 2000
-LIMITS = (
-    "light_plan_group",
-    "rate_kind",
-    "highest_average_cents_per_kwh_500",
-    "highest_average_cents_per_kwh_1000",
-    "highest_average_cents_per_kwh_2000",
-    "highest_base_fee_dollars",
-    "longest_term_months",
-    "highest_termination_fee_dollars",
-    "lowest_buyback_cents_per_kwh",
-)
 
 
 def collect(enrollment: Enrollment, spool: Spool) -> None:
@@ -125,7 +115,7 @@ def collect_authority(poa: PoaDocument, spool: Spool) -> None:
         },
         "wording": fields(poa.template, "version", "language", "title"),
         "promise": fields(poa.promise, "id", "name"),
-        "envelope": fields(poa.envelope, *envelope_names, *LIMITS),
+        "envelope": fields(poa.envelope, *envelope_names, *LIMIT_FIELDS),
     }
     spool.write_json(f"{folder}/poa.json", document)
     consents = poa.consents.order_by("given_at", "pk")
@@ -253,7 +243,7 @@ def _write(write: LightWrite, spool: Spool) -> dict[str, Any]:
 
 def _offer(offer: PlanOffer, spool: Spool) -> dict[str, Any]:
     return {
-        **fields(offer, "id", "light_plan_uuid", "name", "esi_id", "stale_at", "verdict", "fits", "raw"),
+        **fields(offer, "id", "light_plan_uuid", "name", *OFFERED_FIELDS, "stale_at", "verdict", "fits", "raw"),
         "asked_by_write": offer.write_id,
         "requested_at": spool.fact_at(offer.requested_at),
     }

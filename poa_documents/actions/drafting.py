@@ -17,7 +17,8 @@ from installations.states import InstallationStatus
 from poa_documents import evidence
 from poa_documents.cases import text_of
 from poa_documents.guards import check_not_stopped
-from poa_documents.limits import LIMIT_FIELDS, check_limits, copy_limits
+from poa_documents.limited_fields import LIMIT_FIELDS
+from poa_documents.limits import check_limits, copy_limits
 from poa_documents.links import link_expiry
 from poa_documents.models import (
     WORDING_FIELDS,

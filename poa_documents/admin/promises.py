@@ -2,6 +2,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from core.admin_site import ModelAdmin
+from poa_documents.limited_fields import Unit, names_of
 from poa_documents.models import PlanPromise
 
 
@@ -14,18 +15,14 @@ class PlanPromiseAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no t
     search_fields = ("name", "light_plan_group")
     compressed_fields = True
     fieldsets = (
-        (None, {"fields": (("name", "is_offered"), ("light_plan_group", "rate_kind"))}),
+        (None, {"fields": (("name", "is_offered"), names_of(Unit.PLAN_GROUP, Unit.RATE_KIND))}),
         (
             "Limits that customers are asked to sign",
             {
                 "fields": (
-                    (
-                        "highest_average_cents_per_kwh_500",
-                        "highest_average_cents_per_kwh_1000",
-                        "highest_average_cents_per_kwh_2000",
-                    ),
-                    ("highest_base_fee_dollars", "highest_termination_fee_dollars"),
-                    ("longest_term_months", "lowest_buyback_cents_per_kwh"),
+                    names_of(Unit.CENTS_PER_KWH),
+                    names_of(Unit.DOLLARS),
+                    names_of(Unit.MONTHS),
                 )
             },
         ),

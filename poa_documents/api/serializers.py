@@ -3,25 +3,14 @@
 from rest_framework import serializers
 
 from core.api.requests import IdField, StrictSerializer
+from poa_documents.limited_fields import LIMIT_FIELDS
 from poa_documents.models import Envelope, PlanPromise, PoaDocument, RevocationChannel
-
-LIMITS = (
-    "light_plan_group",
-    "rate_kind",
-    "highest_average_cents_per_kwh_500",
-    "highest_average_cents_per_kwh_1000",
-    "highest_average_cents_per_kwh_2000",
-    "highest_base_fee_dollars",
-    "longest_term_months",
-    "highest_termination_fee_dollars",
-    "lowest_buyback_cents_per_kwh",
-)
 
 
 class PlanPromiseAnswer(serializers.ModelSerializer[PlanPromise]):
     class Meta:
         model = PlanPromise
-        fields = ("id", "name", "summary_en", "summary_es", "is_offered", *LIMITS)
+        fields = ("id", "name", "summary_en", "summary_es", "is_offered", *LIMIT_FIELDS)
         read_only_fields = fields
 
 
@@ -31,7 +20,7 @@ class EnvelopeAnswer(serializers.ModelSerializer[Envelope]):
         fields = (
             "plan_name",
             "esi_id",
-            *LIMITS,
+            *LIMIT_FIELDS,
             "earliest_start_date",
             "latest_start_date",
             "sunset_date",

@@ -34,7 +34,7 @@ from poa_documents.links import hash_of
 from poa_documents.models import PoaDocument
 from tests.factories.poa_documents import sent_poa
 from tests.integration.enrollments.road import OFFICE, POLICY, Road
-from tests.integration.poa_documents.portal_visits import Visit, code_in_last_mail
+from tests.integration.poa_documents.portal_visits import Visit, code_in_last_mail, token_in_last_mail
 from tests.integration.poa_documents.spanish import english_in, visible_text
 
 pytestmark = pytest.mark.django_db
@@ -216,6 +216,7 @@ def test_an_announced_plan_is_shown_and_one_press_holds_it_and_another_lets_it_g
     customers_road: Road, case: Enrollment, visit: Visit
 ) -> None:
     notice = told(customers_road, case)
+    visit.token = token_in_last_mail()
     visit.through_the_door()
     page = text_of(visit.open())
     assert "We found a plan for you" in page
@@ -223,6 +224,8 @@ def test_an_announced_plan_is_shown_and_one_press_holds_it_and_another_lets_it_g
     assert say_date(notice.last_day, "en") in page
     assert say_date(notice.start_date, "en") in page
     assert f'href="{notice.offer.efl_url}"' in page
+    assert "Payment for solar power you send to the grid" in page
+    assert "at most $40.00" in page
 
     assert click(visit, "hold/").status_code == 302
     case.refresh_from_db()
@@ -243,6 +246,7 @@ def test_the_customer_can_object_over_the_whole_notice_also_when_the_account_is_
     customers_road: Road, case: Enrollment, visit: Visit, hours_later: int
 ) -> None:
     notice = told(customers_road, case)
+    visit.token = token_in_last_mail()
     customers_road.pass_time(timedelta(hours=hours_later))
     assert customers_road.clock.at < notice.until
     visit.through_the_door()
@@ -263,6 +267,7 @@ def test_a_hold_pressed_when_the_door_had_fallen_shut_counts_after_the_code(
     customers_road: Road, case: Enrollment, visit: Visit
 ) -> None:
     told(customers_road, case)
+    visit.token = token_in_last_mail()
 
     shut = click(visit.through_the_door(), "leave/") and click(visit, "hold/")
     back = visit.post(
@@ -278,6 +283,7 @@ def test_a_hold_pressed_when_the_door_had_fallen_shut_counts_after_the_code(
 
 def test_a_hold_that_comes_after_the_acceptance_says_so(customers_road: Road, case: Enrollment, visit: Visit) -> None:
     told(customers_road, case)
+    visit.token = token_in_last_mail()
     customers_road.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
     visit.through_the_door()
 
@@ -292,6 +298,7 @@ def test_opening_the_addresses_of_the_buttons_holds_nothing(
     customers_road: Road, case: Enrollment, visit: Visit
 ) -> None:
     told(customers_road, case)
+    visit.token = token_in_last_mail()
     visit.through_the_door()
 
     visit.open("hold/")

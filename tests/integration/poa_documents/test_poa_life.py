@@ -13,7 +13,7 @@ from installations.actions import correct_contact
 from installations.models import Language
 from poa_documents import actions, evidence, guards
 from poa_documents.cases import text_of
-from poa_documents.limits import LIMIT_FIELDS
+from poa_documents.limited_fields import LIMIT_FIELDS
 from poa_documents.models import (
     CustomerMail,
     EvidenceEntry,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poa_documents.limited_fields import LIMIT_FIELDS
 from poa_documents.limits import (
     ENVELOPE_FIELDS,
-    LIMIT_FIELDS,
     LimitMissing,
     check_limits,
     copy_limits,
