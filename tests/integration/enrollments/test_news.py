@@ -312,3 +312,13 @@ def test_a_notice_that_could_not_be_sent_in_time_does_not_count(noticing: Road, 
 
     assert noticing.acceptances_of(case) == []
     assert AdvanceNotice.objects.count() > 1
+
+
+def test_the_notice_tells_every_limit_and_has_a_button(noticing: Road) -> None:
+    told(noticing, noticing.case())
+
+    [message] = [each for each in news() if each.extra_headers["X-Switchyard-Mail"] == MailKind.ADVANCE_NOTICE]
+
+    assert "Monthly base fee" in message.body
+    assert "Payment for solar power you send to the grid: none (your limit: none required)" in message.body
+    assert "Look at the plan, or stop it:\nhttp" in message.body
