@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from core.dates import chicago_day, chicago_midnight, chicago_time
-from enrollments import accepted, doubts, notices, offers, plausibility
+from enrollments import accepted, corrections, doubts, notices, offers, plausibility
 from enrollments.facts import Facts, NoticeFacts, OfferFacts
 from enrollments.gates import BEYOND_ACCEPTANCE, authority_gate, cancel_reported, go_live_gate, readiness_gate
 from enrollments.notices import start_plan
@@ -163,11 +163,14 @@ def _next_step(facts: Facts, now: datetime, policy: Policy) -> Step:
                 because="An acceptance is under way, yet no call is on record: compare the account at Light by hand.",
             )
         case EnrollmentStatus.ACCEPTED:
-            return accepted.what_speaks_against(facts, now, policy) or accepted.finish(facts, now, policy)
+            conflict = accepted.what_speaks_against(facts, now, policy)
+            return conflict or corrections.tell_light(facts, policy) or accepted.finish(facts, now, policy)
         case EnrollmentStatus.FINALIZED:
-            return accepted.what_speaks_against(facts, now, policy) or accepted.watch(facts, now, policy)
+            conflict = accepted.what_speaks_against(facts, now, policy)
+            return conflict or corrections.tell_light(facts, policy) or accepted.watch(facts, now, policy)
         case EnrollmentStatus.ACTIVE:
-            return Finished(because="Service is active under the accepted plan.")
+            active = Finished(because="Service is active under the accepted plan.")
+            return corrections.tell_light(facts, policy) or active
         case EnrollmentStatus.ENDED:
             return Finished(because="The enrollment has ended.")
 
@@ -210,7 +213,12 @@ def _toward_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step:
     authority = authority_gate(facts, now)
     if not isinstance(authority, str):
         return authority
-    return _introduce(facts, policy) or _read_if_due(facts, now, policy) or _toward_plan(facts, now, policy)
+    return (
+        _introduce(facts, policy)
+        or corrections.tell_light(facts, policy)
+        or _read_if_due(facts, now, policy)
+        or _toward_plan(facts, now, policy)
+    )
 
 
 def _introduce(facts: Facts, policy: Policy) -> Step | None:

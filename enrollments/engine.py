@@ -157,6 +157,8 @@ class Engine:
                 attesting.open_account(enrollment_id, step, self.tools)
             case steps.RecordClientAgent():
                 attesting.record_client_agent(enrollment_id, step, self.tools)
+            case steps.UpdateAccount():
+                attesting.update_account(enrollment_id, step, self.tools)
             case steps.ReadAccount():
                 reconciling.read_account(enrollment_id, self.tools)
             case steps.RequestPlans():

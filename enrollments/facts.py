@@ -10,7 +10,7 @@ from itertools import takewhile
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Max
+from django.db.models import F, Max
 
 from core.dates import chicago_day
 from enrollments import acceptance_at_light, stops, whereabouts
@@ -32,8 +32,8 @@ from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, In
 from poa_documents.guards import why_stopped
 from poa_documents.limited_fields import LIMITED_FIELDS
 from poa_documents.models import CustomerMail, Envelope, MailState, PoaDocument, StopSignal
-from poa_documents.queries import failure_of
-from poa_documents.signers import why_address_not_proved, why_not_proved
+from poa_documents.queries import failure_of, is_link_dead
+from poa_documents.signers import changed_address, why_address_not_proved, why_not_proved
 from poa_documents.states import OPEN_STATUSES, PoaStatus
 
 _NEVER_READ = frozenset({MailState.RETURNED, MailState.HELD, MailState.OVERTAKEN, MailState.FAILED})
@@ -58,6 +58,7 @@ class AuthorityFacts:
     stopped_because: str = ""
     wants_paper: bool = False
     signer_in_question: str = ""
+    is_link_dead: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,13 @@ class NoticeFacts:
 
 
 @dataclass(frozen=True)
+class CorrectionFacts:
+    """An e-mail address that was corrected since Light was last told one. `is_settled`: a person dealt with it."""
+
+    is_settled: bool = False
+
+
+@dataclass(frozen=True)
 class Facts:
     enrollment_id: int
     status: EnrollmentStatus
@@ -188,6 +196,7 @@ class Facts:
     notice: NoticeFacts | None = None
     held_by_customer_since: datetime | None = None
     mail_returned_because: str = ""
+    correction: CorrectionFacts | None = None
     failing: FailingCall | None = None
     accepted_differently: str = ""
     """Both sides, where Light shows another plan, start or meter than our acceptance asked for."""
@@ -253,6 +262,7 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
         notice=_notice(enrollment) if present.notice else None,
         held_by_customer_since=enrollment.held_by_customer_at,
         mail_returned_because=_why_mail_comes_back(enrollment) if present.returned_mail else "",
+        correction=_correction(enrollment, writes, recent) if present.contact_change else None,
         failing=_failing(enrollment, writes),
         accepted_differently=_difference(enrollment, writes),
     )
@@ -270,6 +280,7 @@ class _Present:
     system_hold: bool
     pause: bool
     signer_doubt: bool
+    unproved_change: bool
     contact_change: bool
 
 
@@ -287,7 +298,8 @@ _WHAT_IS_PRESENT = """
         EXISTS (SELECT 1 FROM poa_documents_signerdoubt doubt
                 JOIN poa_documents_poadocument poa ON poa.id = doubt.poa_id
                 WHERE poa.customer_id = %(customer)s AND doubt.cleared_at IS NULL),
-        EXISTS (SELECT 1 FROM installations_contactchange WHERE customer_id = %(customer)s AND proved_at IS NULL)
+        EXISTS (SELECT 1 FROM installations_contactchange WHERE customer_id = %(customer)s AND proved_at IS NULL),
+        EXISTS (SELECT 1 FROM installations_contactchange WHERE customer_id = %(customer)s)
 """
 
 
@@ -300,6 +312,36 @@ def _present(enrollment: Enrollment) -> _Present:
     with connection.cursor() as cursor:
         cursor.execute(_WHAT_IS_PRESENT, sought)
         return _Present(*map(bool, cursor.fetchone()))
+
+
+def _correction(enrollment: Enrollment, writes: list[LightWrite], recent: list[LightWrite]) -> CorrectionFacts | None:
+    """
+    Tell whether the address was corrected after the last write that told Light one.
+
+    What customers change at Light themselves is theirs; only what we said is corrected, and only once the customer has
+    proved the new address. A write that Light refused, or
+    that came to nothing, is not repeated once a person has looked at it.
+    """
+    if enrollment.light_account_uuid is None:
+        return None
+    telling = {WriteKind.CREATE_ACCOUNT, WriteKind.UPDATE_ACCOUNT}
+    told = [write.opened_at for write in writes if write.kind in telling and write.status == WriteStatus.DONE]
+    since = max(told, default=enrollment.opened_at)
+    since_then = enrollment.customer.contact_changes.filter(changed_at__gt=since).exclude(old_email=F("new_email"))
+    changes = list(since_then.order_by("changed_at", "pk"))
+    if changes and changed_address(enrollment.customer) is not None:
+        return None
+    if not changes or changes[0].old_email.lower() == enrollment.customer.email.lower():
+        return None
+    looked_at = [
+        write
+        for write in writes
+        if write not in recent
+        and write.kind == WriteKind.UPDATE_ACCOUNT
+        and write.opened_at >= changes[-1].changed_at
+        and (write.status == WriteStatus.REFUSED or _came_to_nothing(write))
+    ]
+    return CorrectionFacts(is_settled=bool(looked_at))
 
 
 def _settled_codes(holds: list[Hold], poa: PoaDocument | None) -> frozenset[HoldCode]:
@@ -388,6 +430,7 @@ def _authority(poa: PoaDocument, enrollment: Enrollment, present: _Present) -> A
         stopped_because=why_stopped(poa.customer_id) if present.stop else "",
         wants_paper=poa.paper_wanted_at is not None,
         signer_in_question=_signer_in_question(poa, enrollment, present),
+        is_link_dead=is_link_dead(poa),
     )
 
 
@@ -395,7 +438,7 @@ def _signer_in_question(poa: PoaDocument, enrollment: Enrollment, present: _Pres
     """A change of address after the signature matters only while nothing was opened at Light."""
     if present.signer_doubt and (why := why_not_proved(poa)):
         return why
-    if present.contact_change and enrollment.light_account_uuid is None:
+    if present.unproved_change and enrollment.light_account_uuid is None:
         return why_address_not_proved(enrollment.customer)
     return ""
 

@@ -123,6 +123,13 @@ def _unsigned_or_ended(poa: AuthorityFacts, now: datetime) -> Wait | Hold:
                 "record the scan when it comes back.",
                 whose_turn=HoldOwner.OFFICE,
             )
+        case PoaStatus.SENT if poa.is_link_dead:
+            return Wait(
+                until=None,
+                code=Waiting.POA_TO_BE_SENT,
+                because="The customer was asked to sign and has no link that works. Send a new one.",
+                whose_turn=HoldOwner.OFFICE,
+            )
         case PoaStatus.SENT:
             return Wait(
                 until=None,

@@ -54,6 +54,7 @@ class WriteKind(TextChoices):
     REQUEST_PLANS = "REQUEST_PLANS", "Request plans"
     ACCEPT_PLAN = "ACCEPT_PLAN", "Accept plan"
     FINALIZE = "FINALIZE", "Finalize"
+    UPDATE_ACCOUNT = "UPDATE_ACCOUNT", "Correct the account's e-mail address"
 
 
 class WriteStatus(TextChoices):

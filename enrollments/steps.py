@@ -25,6 +25,13 @@ class RecordClientAgent:
 
 
 @dataclass(frozen=True)
+class UpdateAccount:
+    """Tell Light the customer's corrected e-mail address."""
+
+    because: str
+
+
+@dataclass(frozen=True)
 class ReadAccount:
     because: str
 
@@ -138,6 +145,7 @@ class Finished:
 Step = (
     OpenAccount
     | RecordClientAgent
+    | UpdateAccount
     | ReadAccount
     | RequestPlans
     | GiveNotice
@@ -150,8 +158,17 @@ Step = (
     | Close
     | Finished
 )
-REMOTE_STEPS = (OpenAccount, RecordClientAgent, ReadAccount, RequestPlans, AcceptPlan, Finalize, SettleDoubt)
-WRITE_STEPS = (OpenAccount, RecordClientAgent, RequestPlans, AcceptPlan, Finalize)
+REMOTE_STEPS = (
+    OpenAccount,
+    RecordClientAgent,
+    UpdateAccount,
+    ReadAccount,
+    RequestPlans,
+    AcceptPlan,
+    Finalize,
+    SettleDoubt,
+)
+WRITE_STEPS = (OpenAccount, RecordClientAgent, UpdateAccount, RequestPlans, AcceptPlan, Finalize)
 """What a system hold stops: everything that leaves a trace at Light."""
 
 STOPPED_STEPS = (*WRITE_STEPS, GiveNotice)

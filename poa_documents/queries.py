@@ -6,7 +6,7 @@ from datetime import date, datetime
 from django.db.models import Max, Q, QuerySet
 
 from installations.models import Customer
-from poa_documents.models import AddressFailure, ConsentRecord, PoaDocument, PoaTemplate, Statement
+from poa_documents.models import SIGNING_MAILS, AddressFailure, ConsentRecord, PoaDocument, PoaTemplate, Statement
 from poa_documents.states import PoaStatus
 from poa_documents.wording import DocumentText
 
@@ -66,6 +66,15 @@ def unsigned_poa_of(site_id: int) -> PoaDocument | None:
 def failure_of(customer: Customer) -> AddressFailure | None:
     """Give why no mail goes to the customer's address on file; None while it is not known to fail."""
     return AddressFailure.objects.filter(customer=customer, address=customer.email, ended_at__isnull=True).first()
+
+
+def is_link_dead(poa: PoaDocument) -> bool:
+    """Whether a customer who is asked to sign has no link that opens, and none on the way."""
+    opens = bool(poa.token_hash) and poa.link_sent_to == poa.customer.email
+    if poa.status != PoaStatus.SENT or opens:
+        return False
+    on_the_way = Q(due_at__isnull=False) | Q(held_since__isnull=False)
+    return not poa.mails.unsent().filter(on_the_way, kind__in=sorted(SIGNING_MAILS)).exists()
 
 
 def last_visit(poa: PoaDocument) -> datetime | None:

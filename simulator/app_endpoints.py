@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 
 from simulator import enrollment
 from simulator.accounts import Account
-from simulator.answers import Conflict, Invalid, answer
+from simulator.answers import Conflict, Invalid, NotFound, answer
 from simulator.calendar_days import chicago_day, plan_expiry
 from simulator.clock import iso_instant
 from simulator.meters import UTILITIES, Utility
@@ -52,6 +52,7 @@ class AppEndpoints:
             ("GET", base, self.list_accounts),
             ("GET", one, self.read),
             ("PATCH", one, self.update),
+            ("PATCH", f"{one}/<path:rest>", self.update_elsewhere),
             ("POST", f"{one}/token", self.mint_token),
             ("POST", f"{one}/flow-login", self.flow_login),
             ("POST", f"{one}/record-client-agent", self.record_client_agent),
@@ -103,6 +104,15 @@ class AppEndpoints:
         return answer(account_payload(self.world, account_of_app(self.world, account_uuid)))
 
     def update(self, account_uuid: str) -> Response:
+        return self._update(account_uuid, f"/v1/app/accounts/{account_uuid}")
+
+    def update_elsewhere(self, account_uuid: str, rest: str) -> Response:
+        return self._update(account_uuid, f"/v1/app/accounts/{account_uuid}/{rest}")
+
+    def _update(self, account_uuid: str, path: str) -> Response:
+        """Serve the update at the one place the dialect names; every other path is 404."""
+        if path != self.world.dialect.update_account_path.replace("{account_uuid}", account_uuid):
+            raise NotFound("Not Found")
         account = account_of_app(self.world, account_uuid)
         body = json_object()
         self._check_account_keys(body)

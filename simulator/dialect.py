@@ -21,6 +21,7 @@ class Dialect:
 
     # Rows 1 and 2: finalize
     finalize_path: str = "/v1/account/enroll/finalize"
+    update_account_path: str = "/v1/app/accounts/{account_uuid}"
     finalize_token: str = "account"  # noqa: S105 - the kind of token, not a token
     finalize_implicit: bool = False
     finalize_repeat: str = "idempotent"
@@ -82,6 +83,7 @@ REFERENCE = Dialect()
 ALTERNATE = Dialect(
     name="alternate",
     finalize_path="/v1/app/accounts/{account_uuid}/enroll/finalize",
+    update_account_path="/v1/app/accounts/{account_uuid}/contact",
     finalize_token="app",  # noqa: S106 - the kind of token, not a token
     finalize_repeat="conflict",
     status_places=("enrollment_status",),

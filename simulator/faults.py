@@ -49,7 +49,7 @@ _ROUTES = (
     ("create", "POST", r"/v1/app/accounts"),
     ("list", "GET", r"/v1/app/accounts"),
     ("read", "GET", r"/v1/app/accounts/[^/]+"),
-    ("update", "PATCH", r"/v1/app/accounts/[^/]+"),
+    ("update", "PATCH", r"/v1/app/accounts/[^/]+(/.+)?"),
     ("token", "POST", r"/v1/app/accounts/[^/]+/token"),
     ("flow_login", "POST", r"/v1/app/accounts/[^/]+/flow-login"),
     ("record", "POST", r"/v1/app/accounts/[^/]+/record-client-agent"),

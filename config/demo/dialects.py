@@ -10,6 +10,7 @@ CLIENT_ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
     "reference": {},
     "alternate": {
         "LIGHT_DIALECT_FINALIZE_PATH": "/v1/app/accounts/{account_uuid}/enroll/finalize",
+        "LIGHT_DIALECT_UPDATE_ACCOUNT_PATH": "/v1/app/accounts/{account_uuid}/contact",
         "LIGHT_DIALECT_FINALIZE_TOKEN": "app",
         "LIGHT_DIALECT_STATUS_LOOKUP": "enrollment_status",
         "LIGHT_DIALECT_KNOWN_STATUSES": (

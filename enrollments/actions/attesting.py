@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from core.actors import SYSTEM, Actor
 from core.transactions import repeatable, repeatable_alone
@@ -25,7 +25,7 @@ from enrollments.states import (
     WriteKind,
     WriteStatus,
 )
-from enrollments.steps import Hold, OpenAccount, RecordClientAgent
+from enrollments.steps import Hold, OpenAccount, RecordClientAgent, UpdateAccount
 from installations.models import Customer
 from poa_documents.guards import check_authority
 from poa_documents.models import PoaDocument
@@ -132,6 +132,38 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
         write.enrollment.save()
         confirming.attest(write.enrollment, poa, at=tools.clock.now())
         close_done(write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=tools.clock.now())
+
+    keep()
+
+
+def update_account(enrollment_id: int, step: UpdateAccount, tools: Tools) -> None:
+    """Tell Light the customer's corrected e-mail address. The record names the change, not the address."""
+
+    @repeatable_alone
+    def record() -> tuple[LightWrite, str]:
+        at = tools.clock.now()
+        enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=tools.policy)
+        check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=True)
+        change = enrollment.customer.contact_changes.exclude(old_email=F("new_email")).latest("changed_at", "pk")
+        request = {"fields": ["email"], "change": change.pk}
+        return open_write(enrollment, WriteKind.UPDATE_ACCOUNT, request, at=at, poa=poa), change.new_email
+
+    write, email = record()
+    account_uuid = str(write.enrollment.light_account_uuid)
+
+    account = call(
+        write,
+        step,
+        lambda last_look: tools.light.update_email(account_uuid, email=email, last_look=last_look),
+        tools=tools,
+    )
+
+    @repeatable
+    def keep() -> None:
+        write.enrollment = lock(enrollment_id)
+        reconciling.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
+        write.enrollment.save()
+        close_done(write, answer={}, outcome="Light has the corrected e-mail address.", at=tools.clock.now())
 
     keep()
 

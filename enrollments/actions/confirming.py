@@ -19,6 +19,7 @@ from enrollments.light.payloads import Account
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
 from enrollments.steps import Hold
+from installations.models import ContactChange
 from poa_documents.actions import use_authority
 from poa_documents.models import MailKind, PoaDocument
 
@@ -83,6 +84,12 @@ def shows_attestation(account: Account, sent_at: datetime) -> bool:
     """Whether the account bears witness to this attestation, and not only to an older one with another time."""
     shown_at = account.client_agent_accepted_at
     return bool(account.client_agent_accepted) and (shown_at is None or abs(shown_at - sent_at) < WHOLE_SECONDS)
+
+
+def shows_address(account: Account, write: LightWrite) -> bool:
+    """Whether the account has the e-mail address that this write told Light."""
+    told = ContactChange.objects.get(pk=write.request["change"]).new_email
+    return (account.email or "").strip().lower() == told.lower()
 
 
 def finalize(enrollment: Enrollment, *, at: datetime, poa: PoaDocument | None = None) -> None:

@@ -307,6 +307,8 @@ def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> No
             ):
                 confirming.attest(enrollment, PoaDocument.objects.get(pk=current.request["poa"]), at=at)
                 close_done(current, answer={}, outcome="The account shows our attestation.", at=at)
+            case WriteKind.UPDATE_ACCOUNT if confirming.shows_address(account, current):
+                close_done(current, answer={}, outcome="The account shows the corrected e-mail address.", at=at)
             case _ if step.is_last_reading:
                 close_without_trace(current.pk, outcome="The account does not show it.", at=at)
         _follow(enrollment, account, at=at)

@@ -127,7 +127,7 @@ def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
     if comes_next != step:
         raise StoppedMeanwhile(f"{write.get_kind_display()}: the case changed meanwhile. {comes_next.because}")
     assert poa is not None  # noqa: S101 - the step needs one, and is still the next
-    is_conclusion = write.kind == WriteKind.FINALIZE
+    is_conclusion = write.kind in {WriteKind.FINALIZE, WriteKind.UPDATE_ACCOUNT}
     try:
         check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=is_conclusion)
     except AuthorityMissing as missing:

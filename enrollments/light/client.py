@@ -274,6 +274,32 @@ class LightClient:
         self._check_write(answer, purpose=purpose, sent=payload)
         return self._parse_write_answer(answer, purpose=purpose)
 
+    def update_email(self, account_uuid: str, *, email: str, last_look: Callable[[], None] | None = None) -> Account:
+        """
+        Give the account another e-mail address. A repeat is safe.
+
+        :raises DialectWrong: the configured path does not exist; says nothing about the account
+        :raises InDoubt: also when the answer does not show the address; only reading the account tells
+        """
+        purpose = "correct the e-mail address"
+        payload = {"email": email}
+        path = self._dialect.update_account_path.replace("{account_uuid}", _checked(account_uuid))
+        answer = self._ask("PATCH", path, purpose=purpose, token=self._app_token, payload=payload, last_look=last_look)
+        if answer.status == 405:
+            raise DialectWrong(
+                f"Light knows no such way to {purpose} (405): check LIGHT_DIALECT_UPDATE_ACCOUNT_PATH.",
+                status=answer.status,
+                reasons=reasons_from(answer.error_body()),
+            )
+        self._check_write(answer, purpose=purpose, sent=payload)
+        account = self._parse_write(answer, self._parse_account, purpose=purpose)
+        if (account.email or "").strip().lower() != email.strip().lower():
+            raise InDoubt(
+                f"Light's answer does not show what was asked when told to {purpose}; it may have happened.",
+                status=answer.status,
+            )
+        return account
+
     def hosted_link(self, account_uuid: str, *, plan_group: str | None = None, scope: str = "enrollment") -> HostedLink:
         """Get a one-time link into Light's own pages for the customer who is clicking now."""
         payload = {"scope": scope} | ({"plan_group": plan_group} if plan_group is not None else {})

@@ -57,6 +57,7 @@ class Dialect:
 
     finalize_path: str = "/v1/account/enroll/finalize"
     finalize_token: TokenKind = TokenKind.ACCOUNT
+    update_account_path: str = "/v1/app/accounts/{account_uuid}"
     status_lookup: tuple[str, ...] = ("enrollment.status", "status", "enrollment_status", "enrollment.state")
     known_statuses: tuple[str, ...] = (
         READY_STATUS,
@@ -96,8 +97,15 @@ class Dialect:
                 variable=f"{_PREFIX}FINALIZE_PATH",
                 problem="must contain {account_uuid} when the app token is used: nothing else says which account.",
             )
+        update_account_path = read.matching("UPDATE_ACCOUNT_PATH", _API_PATH, "a path that begins with /v1/")
+        if "{account_uuid}" not in update_account_path:
+            raise DialectNotUnderstood(
+                variable=f"{_PREFIX}UPDATE_ACCOUNT_PATH",
+                problem="must contain {account_uuid}: nothing else says which account.",
+            )
         return cls(
             finalize_path=finalize_path,
+            update_account_path=update_account_path,
             finalize_token=finalize_token,
             status_lookup=read.many("STATUS_LOOKUP", _LOOKUP_PATH, "places such as enrollment.status"),
             known_statuses=read.many("KNOWN_STATUSES", _STATUS_NAME, "status names"),
@@ -137,6 +145,11 @@ DIALECT_VARIABLES: dict[str, DialectVariable] = {
             "FINALIZE_PATH",
             _DEFAULT.finalize_path,
             "Path of the finalize call; `{account_uuid}` is replaced by the account.",
+        ),
+        (
+            "UPDATE_ACCOUNT_PATH",
+            _DEFAULT.update_account_path,
+            "Path of the call (PATCH) that corrects an account's e-mail address; `{account_uuid}` is the account.",
         ),
         ("FINALIZE_TOKEN", _DEFAULT.finalize_token.value, "Token of the finalize call: `account` or `app`."),
         (

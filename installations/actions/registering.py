@@ -81,7 +81,7 @@ def correct_contact(*, customer_id: int, email: str, phone: str, language: str, 
     """
     Put right how a customer is reached. Another e-mail address counts as unverified until it is proved.
 
-    Links that went to the old address are dead from now on, and the old address is told. Mails are not sent anew.
+    Links that went to the old address are dead from now on, and the old address is told. The new address gets new ones.
 
     :raises InputRefused: with the problems by field
     """

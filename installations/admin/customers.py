@@ -44,8 +44,8 @@ class ContactForm(ButtonForm):
 def _correct_contact(press: Press) -> str:
     correct_contact(customer_id=press.record.pk, by=press.by, at=press.at, **press.answers)
     return (
-        "Corrected. With another e-mail address, links sent to the old one are dead and the old address is told: "
-        "resend from the power of attorney's page."
+        "Corrected. With another e-mail address, links sent to the old one are dead, the old address is told, and the "
+        "new one gets a new link. Light hears of it once the customer has proved the new address."
     )
 
 

@@ -35,7 +35,7 @@ from poa_documents.states import PoaStatus
 
 TEXTS_FOLDER = Path(__file__).resolve().parent.parent / "texts"
 SUNSET_DAYS = 180
-_HAS_A_HOME = frozenset({PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED})
+HAS_A_HOME = frozenset({PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED})
 
 
 class UnsignedPoaExists(Exception):
@@ -194,7 +194,7 @@ def send_poa(*, poa_id: int, by: Actor, at: datetime) -> CustomerMail:
         poa.sent_at = at
         poa.due_at = link_expiry(at)
         take_move(poa, "send", by=by, at=at, details={"document_sha256": text.sha256})
-    elif poa.status in _HAS_A_HOME:
+    elif poa.status in HAS_A_HOME:
         kind = MailKind.HOME_LINK
         evidence.record(poa, kind="resend", by=by, at=at, details={"mail": kind})
     elif poa.status == PoaStatus.SENT:

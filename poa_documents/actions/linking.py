@@ -3,15 +3,17 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from core.actors import SYSTEM
 from installations.models import ContactChange
 from poa_documents import evidence
-from poa_documents.actions.drafting import owe_mail
-from poa_documents.actions.returning import settle_address_failures
+from poa_documents.actions.drafting import HAS_A_HOME, owe_mail
+from poa_documents.actions.returning import let_cases_be_looked_at, settle_address_failures
 from poa_documents.links import address_of, hash_of, new_token
 from poa_documents.models import AddressFailure, CustomerMail, LinkEnd, MailKind, PoaDocument, RetiredLink
 from poa_documents.moves import lock
+from poa_documents.states import PoaStatus
 
 
 def make_link(poa: PoaDocument, mail: CustomerMail, *, expires_at: datetime, at: datetime) -> str:
@@ -38,10 +40,11 @@ def retire_link(poa: PoaDocument, because: LinkEnd, *, at: datetime) -> bool:
 @transaction.atomic
 def settle_contact_change(*, change_id: int, at: datetime) -> int:
     """
-    End the links that went to a customer's old address, and tell that address what happened and what to do.
+    End the links that went to a customer's old address, tell that address, and send new ones to the new address.
 
     A link is dead from the moment of the change (`links.find_poa`); this makes it final and puts it into the evidence.
-    Gives the number of links ended; doing it twice changes nothing.
+    Everyone who could open or sign something before gets a new link, whatever became of the mails before. Returns the
+    number of links ended; doing it twice changes nothing.
     """
     change = ContactChange.objects.select_for_update().get(pk=change_id)
     if change.settled_at is not None:
@@ -73,4 +76,19 @@ def settle_contact_change(*, change_id: int, at: datetime) -> int:
                 "notice": told.pk if told else None,
             },
         )
+    _send_new_links(change.customer_id, poa_ids, at=at)
     return len(poa_ids)
+
+
+def _send_new_links(customer_id: int, ended: list[int], *, at: datetime) -> None:
+    """Owe a new link for each request that waits for a signature, and for each page whose link was ended."""
+    to_sign = Q(status=PoaStatus.SENT, paper_wanted_at__isnull=True)
+    with_a_page = Q(pk__in=ended, status__in=sorted(HAS_A_HOME))
+    concerned = PoaDocument.objects.filter(to_sign | with_a_page, customer_id=customer_id)
+    for poa_id in list(concerned.order_by("pk").values_list("pk", flat=True)):
+        poa = lock(poa_id)
+        kind = MailKind.INVITATION if poa.status == PoaStatus.SENT else MailKind.HOME_LINK
+        if not poa.mails.unsent().filter(kind=kind, due_at__isnull=False).exists():
+            evidence.record(poa, kind="resend", by=SYSTEM, at=at, details={"mail": kind})
+            owe_mail(poa, kind, at=at)
+    let_cases_be_looked_at(customer_id, at=at)

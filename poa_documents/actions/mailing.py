@@ -24,7 +24,7 @@ from poa_documents import evidence, reminders
 from poa_documents.actions import reminding
 from poa_documents.actions.linking import make_link
 from poa_documents.actions.proving import make_code
-from poa_documents.actions.returning import record_return
+from poa_documents.actions.returning import let_cases_be_looked_at, record_return
 from poa_documents.guards import AuthorityMissing, read_signed_pdf
 from poa_documents.links import link_expiry, signed_link_expiry
 from poa_documents.mails import Telling, compose, compose_telling
@@ -294,6 +294,8 @@ def _mark_sent(claim: _Claim, *, at: datetime) -> None:
     same.update(sent_at=at, due_at=None, last_error="")
     details = {"mail": claim.mail.pk, "mail_kind": claim.mail.kind, "to": claim.mail.sent_to}
     evidence.record(poa, kind="mail_sent", by=SYSTEM, at=at, details=details, is_locked=True)
+    if claim.mail.kind == MailKind.INVITATION:
+        let_cases_be_looked_at(poa.customer_id, at=at)
 
 
 def _fail(claim: _Claim, problem: Exception, *, at: datetime) -> MailOutcome:
@@ -318,6 +320,8 @@ def _put_off(mail_id: int, *, problem: str, is_uncertain: bool, at: datetime) ->
     mail.due_at = at + timedelta(seconds=wait_seconds) if mail.attempts < MAIL_ATTEMPTS else None
     mail.last_error = problem
     mail.save(update_fields=["due_at", "last_error"])
+    if mail.due_at is None and mail.kind in SIGNING_MAILS:  # whose turn it is may be another's now
+        let_cases_be_looked_at(mail.poa.customer_id, at=at)
 
 
 @repeatable

@@ -120,7 +120,7 @@ def settle_address_failures(customer_id: int, *, because: str, by: Actor, at: da
             _queue_anew(mail, at=at)
         mail.is_return_settled = mail.returned_at is not None
         mail.save()
-    _let_cases_be_looked_at(customer_id, at=at)
+    let_cases_be_looked_at(customer_id, at=at)
     return True
 
 
@@ -147,7 +147,7 @@ def _open_failure(poa: PoaDocument, mail: CustomerMail, *, because: str, source:
         because=because,
         since=at,
     )
-    _let_cases_be_looked_at(poa.customer_id, at=at)
+    let_cases_be_looked_at(poa.customer_id, at=at)
 
 
 def _queue_anew(mail: CustomerMail, *, at: datetime) -> None:
@@ -157,7 +157,7 @@ def _queue_anew(mail: CustomerMail, *, at: datetime) -> None:
         enqueue_on_commit(TaskName.SEND_MAIL, mail_id=mail.pk)
 
 
-def _let_cases_be_looked_at(customer_id: int, *, at: datetime) -> None:
+def let_cases_be_looked_at(customer_id: int, *, at: datetime) -> None:
     concerned = PoaDocument.objects.filter(
         customer_id=customer_id, status__in=sorted(OPEN_STATUSES | {PoaStatus.EXHAUSTED})
     )

@@ -5,9 +5,9 @@ from datetime import datetime
 from django.db import transaction
 
 from core.actors import Actor
-from core.case_changes import announce_case_change
 from installations.models import ContactProof, Customer
 from poa_documents import evidence, signers
+from poa_documents.actions.returning import let_cases_be_looked_at
 from poa_documents.models import PoaDocument, SignerDoubt
 from poa_documents.moves import lock
 from poa_documents.states import OPEN_STATUSES
@@ -115,4 +115,4 @@ def clear_doubts(
             details={"proof": proof, "reasons": reasons, "address": customer.email, **details},
             is_locked=True,
         )
-        announce_case_change(site_id=poa.site_id, at=at)
+    let_cases_be_looked_at(customer.pk, at=at)

@@ -32,6 +32,7 @@ ALTERNATE = DialectPair(
     name="alternate",
     client=Dialect(
         finalize_path="/v1/app/accounts/{account_uuid}/enroll/finalize",
+        update_account_path="/v1/app/accounts/{account_uuid}/contact",
         finalize_token=TokenKind.APP,
         status_lookup=("enrollment_status",),
         known_statuses=(
