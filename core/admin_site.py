@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -26,7 +27,7 @@ from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.http import content_disposition_header
+from django.utils.http import content_disposition_header, url_has_allowed_host_and_scheme
 from django.utils.text import capfirst
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.decorators import display as skin_display
@@ -61,6 +62,8 @@ __all__ = [
 ]
 
 LINKS_SHOWN = 20
+BACK = "back"
+"""Where an act leads to once it is done: the page that it was started from."""
 NEVER_LISTED_BY = frozenset({"token_hash"})
 _BETWEEN_DIGITS = re.compile(r"[\s().+-]")
 
@@ -323,7 +326,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
             messages.error(
                 request, f"Nothing was done: {record} is now “{state}”, where “{button.label}” is not possible."
             )
-            return HttpResponseRedirect(page_of(record))
+            return HttpResponseRedirect(way_back(request) or page_of(record))
         if request.method == "POST":
             form = button.form(request.POST, request.FILES, record=record)
         else:
@@ -338,6 +341,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
             "opts": self.opts,
             "record": record,
             "record_url": page_of(record),
+            "back_url": way_back(request) or page_of(record),
             "state": state,
             "button": button,
             "form": form,
@@ -354,7 +358,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
             messages.error(
                 request, f"Nothing was done: since you looked, {record} moved from “{seen_state}” to “{state}”."
             )
-            return HttpResponseRedirect(page_of(record))
+            return HttpResponseRedirect(way_back(request) or page_of(record))
         refusals: tuple[type[Exception], ...] = (MoveNotAllowed, *button.refusals)
         try:
             outcome = button.run(Press(record=record, answers=answers, by=staff(request), at=clock.now()))
@@ -363,12 +367,12 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
                 put_on_form(form, refusal)
                 return None
             messages.error(request, f"Nothing was done. {refusal}")
-            return HttpResponseRedirect(page_of(record))
+            return HttpResponseRedirect(way_back(request) or page_of(record))
         self.log_change(request, record, button.label)
         if isinstance(outcome, HttpResponseBase):
             return outcome
         messages.success(request, outcome)
-        return HttpResponseRedirect(page_of(record))
+        return HttpResponseRedirect(way_back(request) or page_of(record))
 
 
 class RegisteredByAction(RecordAdmin):
@@ -395,7 +399,7 @@ class RegisteredByAction(RecordAdmin):
             if form.is_valid():
                 record = self._register(request, form)
                 if record is not None:
-                    return HttpResponseRedirect(page_of(record))
+                    return HttpResponseRedirect(way_back(request) or page_of(record))
         else:
             form = self.registering_form(initial=request.GET.dict())
         context = {
@@ -405,7 +409,7 @@ class RegisteredByAction(RecordAdmin):
             "form": form,
             "media": form.media,
             "intro": self.registering_intro,
-            "list_url": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
+            "list_url": way_back(request) or reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "admin/register.html", context)
@@ -463,18 +467,27 @@ def page_of(record: Model) -> str:
         return ""
 
 
-def press_url(record: Model, button_name: str) -> str:
+def press_url(record: Model, button_name: str, *, back: str = "") -> str:
+    """Return the address of a button's page; after it was pressed, `back` is shown instead of the record."""
     opts = record._meta
-    return reverse(f"admin:{opts.app_label}_{opts.model_name}_press", args=[quote(record.pk), button_name])
+    address = reverse(f"admin:{opts.app_label}_{opts.model_name}_press", args=[quote(record.pk), button_name])
+    return f"{address}?{urlencode({BACK: back})}" if back else address
 
 
-def buttons_of(record: Any, request: HttpRequest) -> list[Cell]:
-    """Give the ways to what this person can do with a record now, for the page of another record."""
+def way_back(request: HttpRequest) -> str:
+    """Return the page in the admin from which an act was started; nothing when none is named, or another site's."""
+    back = request.GET.get(BACK, "")
+    is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None) and back.startswith(reverse("admin:index"))
+    return back if is_ours else ""
+
+
+def buttons_of(record: Any, request: HttpRequest, *, back: str = "") -> list[Cell]:
+    """Return the ways to what this person can do with a record now, for the page of another record."""
     record_admin = admin.site._registry.get(type(record))  # noqa: SLF001 - the site has no public look-up
     if not isinstance(record_admin, RecordAdmin):
         return []
     return [
-        Cell(button.label, press_url(record, button.name), tone="grave" if button.is_grave else "")
+        Cell(button.label, press_url(record, button.name, back=back), tone="grave" if button.is_grave else "")
         for button in record_admin.buttons
         if not button.is_direct and record_admin.may_press(request, button) and button.is_offered(record)
     ]

@@ -144,7 +144,7 @@ def check_authority(poa: PoaDocument, *, esi_id: str, at: datetime, concluding: 
     if poa.site.esi_id != poa.envelope.esi_id:
         raise AuthorityForOtherMeter(
             f"The customer signed for ESI ID {poa.envelope.esi_id}, but the site now has {poa.site.esi_id}: "
-            "correct the site or draft a new POA."
+            "draft and send a new POA."
         )
     today = chicago_day(at)
     if today > poa.envelope.sunset_date:

@@ -42,6 +42,7 @@ from enrollments.actions.stopping import (
     close_enrollment,
     release_hold,
 )
+from enrollments.admin.hold_acts import buttons_for, drafting
 from enrollments.admin.holds import ReleaseForm, can_release
 from enrollments.decision import decide, if_live_on
 from enrollments.evidence_pack.building import PackNotMade
@@ -54,7 +55,7 @@ from enrollments.steps import CONSENT_HOLDS
 from enrollments.wiring import hosted_pages_client, policy
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
 from poa_documents.admin.call_backs import CALL_BACK
-from poa_documents.queries import failure_of
+from poa_documents.queries import failure_of, unsigned_poa_of
 
 OFFERS_SHOWN = 6
 MAILS_SHOWN = 30
@@ -321,6 +322,7 @@ class EnrollmentAdmin(RecordAdmin):
                 "age": age(hold.since, now),
                 "url": page_of(hold),
                 "is_consent": hold.code in CONSENT_HOLDS,
+                "buttons": buttons_for(HoldCode(hold.code), record, request),
             }
         if record.status == EnrollmentStatus.OPEN and facts.go_live.counted_date is None:
             live = if_live_on(chicago_day(now), facts, now=now, policy=rules)
@@ -334,6 +336,7 @@ class EnrollmentAdmin(RecordAdmin):
 
 def _beside(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, Any]]:
     """What staff can do with the records that decide about this case, in the order of the gates."""
+    back = page_of(enrollment)
     poa = governing_poa(enrollment)
     jobs = list(enrollment.installations.select_related("site").prefetch_related("reports"))
     reports = [
@@ -345,27 +348,28 @@ def _beside(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, Any]
     failure = failure_of(enrollment.customer)
     found = [
         *(
-            [{"record": Cell(str(failure), page_of(failure)), "buttons": buttons_of(failure, request)}]
+            [{"record": Cell(str(failure), page_of(failure)), "buttons": buttons_of(failure, request, back=back)}]
             if failure
             else []
         ),
-        *([{"record": Cell(str(poa), page_of(poa)), "buttons": buttons_of(poa, request)}] if poa else []),
+        *(
+            {"record": Cell(str(each), page_of(each)), "buttons": buttons_of(each, request, back=back)}
+            for each in dict.fromkeys(filter(None, (unsigned_poa_of(enrollment.site_id), poa)))
+        ),
         *(
             {
                 "record": Cell(f"Go-live report of {report.granted_date}", page_of(report)),
-                "buttons": buttons_of(report, request),
+                "buttons": buttons_of(report, request, back=back),
             }
             for report in reports
         ),
-        *({"record": Cell(str(job), page_of(job)), "buttons": buttons_of(job, request)} for job in jobs),
+        *({"record": Cell(str(job), page_of(job)), "buttons": buttons_of(job, request, back=back)} for job in jobs),
+        {
+            "record": Cell(str(enrollment.customer), page_of(enrollment.customer)),
+            "buttons": buttons_of(enrollment.customer, request, back=back),
+        },
     ]
-    may_draft = request.user.has_perm("poa_documents.add_poadocument") and enrollment.status == EnrollmentStatus.OPEN
-    if may_draft and (poa is None or not poa.is_open):
-        add_url = reverse("admin:poa_documents_poadocument_add")
-        url = f"{add_url}?customer={enrollment.customer_id}&site={enrollment.site_id}"
-        found.insert(
-            0, {"record": Cell("Power of attorney"), "buttons": [Cell("Draw up a new power of attorney", url)]}
-        )
+    found.insert(0, {"record": Cell("Power of attorney"), "buttons": drafting(enrollment, request)})
     return [each for each in found if each["buttons"]]
 
 

@@ -1,0 +1,129 @@
+"""For each hold, the acts that its text names: the buttons that stand beside it on the page of its case."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+
+from core.admin_site import BACK, Cell, RecordAdmin, page_of, press_url
+from enrollments.facts import governing_poa
+from enrollments.models import Enrollment
+from enrollments.states import EnrollmentStatus, HoldCode
+from poa_documents.models import StopSignal
+from poa_documents.queries import failure_of, unsigned_poa_of
+
+
+class Subject(StrEnum):
+    """The record that an act is done with."""
+
+    CASE = "CASE"
+    AUTHORITY = "AUTHORITY"
+    NEW_AUTHORITY = "NEW_AUTHORITY"
+    UNSIGNED_AUTHORITY = "UNSIGNED_AUTHORITY"
+    CUSTOMER = "CUSTOMER"
+    FAILING_ADDRESS = "FAILING_ADDRESS"
+    STOP_SIGNAL = "STOP_SIGNAL"
+    INSTALLATION = "INSTALLATION"
+
+
+@dataclass(frozen=True)
+class Act:
+    """One button: which record it belongs to, and its name there."""
+
+    subject: Subject
+    button: str = ""
+
+
+RELEASE = Act(Subject.CASE, "release")
+CLOSE = Act(Subject.CASE, "close")
+LINK = Act(Subject.CASE, "link-account")
+DRAFT = Act(Subject.NEW_AUTHORITY)
+SEND = Act(Subject.UNSIGNED_AUTHORITY, "send")
+RESEND = Act(Subject.UNSIGNED_AUTHORITY, "resend")
+RESUME = Act(Subject.AUTHORITY, "resume")
+END_STOP = Act(Subject.STOP_SIGNAL, "end")
+CORRECT_CONTACT = Act(Subject.CUSTOMER, "correct-contact")
+MAIL_WORKS = Act(Subject.FAILING_ADDRESS, "works-again")
+REPORT_GO_LIVE = Act(Subject.INSTALLATION, "report-go-live")
+
+NEW_SIGNATURE = (DRAFT, SEND, RESEND)
+
+ACTS: dict[HoldCode, tuple[Act, ...]] = {
+    HoldCode.AUTHORITY_ENDED: (*NEW_SIGNATURE, RESUME, END_STOP, CLOSE),
+    HoldCode.AUTHORITY_UNCLEAR: (*NEW_SIGNATURE, RESUME, END_STOP, RELEASE),
+    HoldCode.REVOKED_AFTER_ACCEPTANCE: (END_STOP, RESUME, RELEASE),
+    HoldCode.OUTSIDE_LIMITS: (RELEASE, *NEW_SIGNATURE),
+    HoldCode.IMPLAUSIBLE_OFFER: (RELEASE,),
+    HoldCode.OFFERS_EXPIRED: (RELEASE,),
+    HoldCode.NO_PROGRESS: (RELEASE,),
+    HoldCode.TOO_MANY_CALLS: (RELEASE,),
+    HoldCode.ACCEPTED_DIFFERENTLY: (CLOSE, RELEASE),
+    HoldCode.NO_PLANS: (RELEASE,),
+    HoldCode.NO_LEGAL_START: NEW_SIGNATURE,
+    HoldCode.CUSTOMER_ENROLLED_HIMSELF: (CLOSE,),
+    HoldCode.NOT_READY_THOUGH_COMPLETE: (RELEASE,),
+    HoldCode.UNKNOWN_LIGHT_STATUS: (RELEASE,),
+    HoldCode.REFUSED_BY_LIGHT: (CORRECT_CONTACT, RELEASE),
+    HoldCode.DOUBT_UNSETTLED: (RELEASE,),
+    HoldCode.ACCOUNT_UNCLEAR: (LINK, RELEASE),
+    HoldCode.WRONG_DIALECT: (RELEASE,),
+    HoldCode.NOT_AUTHORIZED: (RELEASE,),
+    HoldCode.CANCEL_REPORTED: (CLOSE, RELEASE),
+    HoldCode.GO_LIVE_WITHDRAWN: (REPORT_GO_LIVE, RELEASE),
+    HoldCode.NOT_ACTIVE_IN_TIME: (RELEASE,),
+    HoldCode.MAIL_RETURNED: (CORRECT_CONTACT, MAIL_WORKS),
+    HoldCode.KEEPS_FAILING: (RELEASE,),
+}
+
+
+def buttons_for(code: HoldCode, enrollment: Enrollment, request: HttpRequest) -> list[Cell]:
+    """Return the buttons of a hold that this person may press now; each leads back to the case."""
+    back = page_of(enrollment)
+    found: list[Cell] = []
+    for act in ACTS.get(code, (RELEASE,)):
+        if act == DRAFT:
+            found += drafting(enrollment, request)
+            continue
+        for record in _records(act.subject, enrollment):
+            record_admin = admin.site._registry.get(type(record))  # noqa: SLF001 - the site has no public look-up
+            if isinstance(record_admin, RecordAdmin):
+                found += [
+                    Cell(each.label, press_url(record, each.name, back=back), tone="grave" if each.is_grave else "")
+                    for each in record_admin.buttons
+                    if each.name == act.button and record_admin.may_press(request, each) and each.is_offered(record)
+                ]
+    return found
+
+
+def drafting(enrollment: Enrollment, request: HttpRequest) -> list[Cell]:
+    """Offer a new power of attorney for an open case whose site has no unsigned one."""
+    may_draft = request.user.has_perm("poa_documents.add_poadocument")
+    if not may_draft or enrollment.status != EnrollmentStatus.OPEN or unsigned_poa_of(enrollment.site_id) is not None:
+        return []
+    known = {"customer": enrollment.customer_id, "site": enrollment.site_id, BACK: page_of(enrollment)}
+    return [
+        Cell("Draw up a new power of attorney", f"{reverse('admin:poa_documents_poadocument_add')}?{urlencode(known)}")
+    ]
+
+
+def _records(subject: Subject, enrollment: Enrollment) -> Iterator[Model]:
+    match subject:
+        case Subject.CASE:
+            yield enrollment
+        case Subject.AUTHORITY:
+            yield from filter(None, [governing_poa(enrollment)])
+        case Subject.UNSIGNED_AUTHORITY:
+            yield from filter(None, [unsigned_poa_of(enrollment.site_id)])
+        case Subject.CUSTOMER:
+            yield enrollment.customer
+        case Subject.FAILING_ADDRESS:
+            yield from filter(None, [failure_of(enrollment.customer)])
+        case Subject.STOP_SIGNAL:
+            yield from StopSignal.objects.filter(customer=enrollment.customer_id, ended_at__isnull=True)
+        case Subject.INSTALLATION:
+            yield from enrollment.installations.all()

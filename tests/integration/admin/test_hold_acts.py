@@ -1,0 +1,184 @@
+"""Every act that a hold's text names is a button beside it, and every act leads back to the case."""
+
+import re
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import Client
+
+from core.actors import Actor
+from core.admin_site import Cell, page_of, press_url
+from enrollments.admin.hold_acts import (
+    ACTS,
+    CLOSE,
+    CORRECT_CONTACT,
+    DRAFT,
+    END_STOP,
+    LINK,
+    MAIL_WORKS,
+    RELEASE,
+    REPORT_GO_LIVE,
+    RESUME,
+    Act,
+)
+from enrollments.models import Enrollment
+from enrollments.states import HoldCode
+from enrollments.steps import CONSENT_HOLDS
+from installations.models import Customer
+from poa_documents import actions
+from poa_documents.models import PoaDocument, ReturnSource, StopKind
+from tests.factories.cases import case, case_waiting_for_signature, hold
+from tests.factories.installations import AT, installation
+from tests.factories.poa_documents import drafted_poa, signed_poa
+
+pytestmark = pytest.mark.django_db
+
+OFFICE = Actor.staff(1)
+RUNBOOK = Path(__file__).resolve().parents[3] / "docs" / "runbooks" / "holds.md"
+NAMED_BY: dict[str, Act] = {
+    r"(?<!a )\b[Rr]elease\b": RELEASE,
+    r"[Cc]lose the case": CLOSE,
+    r"new POA": DRAFT,
+    r"\*\*Resume\*\*": RESUME,
+    r"End the stop signal": END_STOP,
+    r"\*\*correct it\*\*|phone number or the address": CORRECT_CONTACT,
+    r"Mail gets through again": MAIL_WORKS,
+    r"link it": LINK,
+}
+LABELS = {
+    RELEASE: "Release the hold",
+    CLOSE: "Close the case",
+    DRAFT: "Draw up a new power of attorney",
+    LINK: "Link an account at Light",
+    CORRECT_CONTACT: "Correct e-mail, phone or language",
+    REPORT_GO_LIVE: "Report go-live",
+}
+
+
+def advice(code: HoldCode) -> str:
+    row = re.search(rf"^\| `{code}` \|[^|]*\|[^|]*\|([^|]*)\|", RUNBOOK.read_text(encoding="utf-8"), re.M)
+    assert row, f"The runbook does not tell of {code}."
+    return row[1]
+
+
+def beside_hold(client: Client, enrollment: Enrollment) -> dict[str, Cell]:
+    return {cell.text: cell for cell in client.get(page_of(enrollment)).context["hold"]["buttons"]}
+
+
+def signed_case() -> Enrollment:
+    job = installation(AT)
+    signed_poa(customer=job.customer, site=job.site, at=AT)
+    return case(job=job)
+
+
+@pytest.mark.parametrize("code", HoldCode)
+def test_acts_that_the_runbook_names_belong_to_the_hold(code: HoldCode) -> None:
+    named = {act for words, act in NAMED_BY.items() if re.search(words, advice(code))}
+
+    assert named
+    assert named <= set(ACTS[code])
+
+
+@pytest.mark.parametrize("code", HoldCode)
+def test_every_hold_has_its_buttons_beside_it(office_client: Client, code: HoldCode) -> None:
+    enrollment = signed_case()
+    hold(enrollment, at=AT, code=code)
+
+    shown = beside_hold(office_client, enrollment)
+
+    expected = {LABELS[act] for act in ACTS[code] if act in LABELS}
+    if code in CONSENT_HOLDS:
+        expected.discard(LABELS[RELEASE])
+    assert expected <= set(shown)
+    assert all(parse_qs(urlsplit(cell.url).query)["back"] == [page_of(enrollment)] for cell in shown.values())
+
+
+def test_a_draft_is_sent_from_the_held_case(office_client: Client) -> None:
+    enrollment = signed_case()
+    hold(enrollment, at=AT, code=HoldCode.OUTSIDE_LIMITS)
+    draft = drafted_poa(customer=enrollment.customer, site=enrollment.site, at=AT)
+
+    shown = beside_hold(office_client, enrollment)
+    answer = office_client.post(shown["Send to the customer"].url)
+
+    assert answer["Location"] == page_of(enrollment)
+    draft.refresh_from_db()
+    assert draft.sent_at is not None
+    assert LABELS[DRAFT] not in shown
+
+
+def test_a_drafted_authority_leads_back_to_its_case(office_client: Client) -> None:
+    enrollment = signed_case()
+    hold(enrollment, at=AT, code=HoldCode.OUTSIDE_LIMITS)
+    url = beside_hold(office_client, enrollment)[LABELS[DRAFT]].url
+    promise = PoaDocument.objects.get().promise
+
+    answer = office_client.post(
+        url, {"customer": enrollment.customer_id, "site": enrollment.site_id, "promise": promise.pk}
+    )
+
+    assert answer["Location"] == page_of(enrollment)
+
+
+def test_a_suspended_authority_is_resumed_from_the_case(office_client: Client) -> None:
+    enrollment = signed_case()
+    poa = PoaDocument.objects.get()
+    actions.suspend_poa(poa_id=poa.pk, reason="The name is misspelled.", by=OFFICE, at=AT)
+    hold(enrollment, at=AT, code=HoldCode.AUTHORITY_ENDED)
+
+    assert "Resume" in beside_hold(office_client, enrollment)
+
+
+def test_a_stop_signal_is_ended_from_the_case(office_client: Client) -> None:
+    enrollment = signed_case()
+    actions.record_stop_signal(
+        customer_id=enrollment.customer_id,
+        kind=StopKind.INCAPACITATED,
+        source="The daughter, by phone.",
+        by=OFFICE,
+        at=AT,
+    )
+    hold(enrollment, at=AT, code=HoldCode.AUTHORITY_ENDED)
+
+    assert "End the stop signal" in beside_hold(office_client, enrollment)
+
+
+def test_returned_mail_is_settled_from_the_case(office_client: Client) -> None:
+    enrollment = case_waiting_for_signature()
+    mail = PoaDocument.objects.get().mails.get()
+    actions.record_return(mail_id=mail.pk, because="No such user.", source=ReturnSource.OFFICE, by=OFFICE, at=AT)
+    hold(enrollment, at=AT, code=HoldCode.MAIL_RETURNED)
+
+    shown = beside_hold(office_client, enrollment)
+
+    assert {"Mail gets through again", LABELS[CORRECT_CONTACT]} <= set(shown)
+
+
+def test_correcting_the_address_leads_back_to_the_case(office_client: Client) -> None:
+    enrollment = signed_case()
+    hold(enrollment, at=AT, code=HoldCode.MAIL_RETURNED)
+    url = beside_hold(office_client, enrollment)[LABELS[CORRECT_CONTACT]].url
+
+    answer = office_client.post(url, {"email": "right@example.com", "phone": "", "language": "en"})
+
+    assert answer["Location"] == page_of(enrollment)
+
+
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/admin/", "/portal/x/", "javascript:1"])
+def test_no_act_leads_away_from_the_office(office_client: Client, elsewhere: str) -> None:
+    customer: Customer = signed_case().customer
+
+    answer = office_client.post(
+        press_url(customer, "correct-contact", back=elsewhere),
+        {"email": "right@example.com", "phone": "", "language": "en"},
+    )
+
+    assert answer["Location"] == page_of(customer)
+
+
+def test_whoever_may_only_look_gets_no_buttons(viewer_client: Client) -> None:
+    enrollment = signed_case()
+    hold(enrollment, at=AT, code=HoldCode.REFUSED_BY_LIGHT)
+
+    assert beside_hold(viewer_client, enrollment) == {}
