@@ -1,15 +1,15 @@
 """What follows an acceptance: nothing is undone silently, the enrollment is finished, and service is watched. Pure."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
-from core.dates import chicago_day
+from core.dates import chicago_day, chicago_midnight
 from enrollments import doubts
 from enrollments.facts import AuthorityFacts, Facts
 from enrollments.gates import cancel_reported
 from enrollments.policy import Policy
-from enrollments.states import HoldCode, HoldOwner, WriteKind
-from enrollments.steps import Finalize, Hold, ReadAccount, Step, Wait, Waiting
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind
+from enrollments.steps import Finalize, Finished, Hold, ReadAccount, Step, Wait, Waiting
 from poa_documents.states import PoaStatus
 
 
@@ -26,14 +26,8 @@ def what_speaks_against(facts: Facts, now: datetime, policy: Policy) -> Step | N
             because=why_not,
             look_again_at=now + policy.watching_interval,
         )
-    if facts.go_live.counted_date is None and HoldCode.GO_LIVE_WITHDRAWN not in facts.settled_codes:
-        return Hold(
-            HoldCode.GO_LIVE_WITHDRAWN,
-            HoldOwner.OFFICE,
-            because="The go-live report was withdrawn after the plan was accepted. Decide with the customer, then "
-            "release the hold.",
-            look_again_at=now + policy.watching_interval,
-        )
+    if changed := _go_live_changed(facts):
+        return replace(changed, look_again_at=now + policy.watching_interval)
     if facts.is_cancel_reported and HoldCode.CANCEL_REPORTED not in facts.settled_codes:
         return cancel_reported()
     if account.read_at is None or facts.accepted_at is None or account.read_at < facts.accepted_at:
@@ -43,6 +37,70 @@ def what_speaks_against(facts: Facts, now: datetime, policy: Policy) -> Step | N
             accepted_differently(facts.accepted_differently), look_again_at=account.read_at + policy.collecting_interval
         )
     return None
+
+
+def in_service(facts: Facts, now: datetime, policy: Policy) -> Step:
+    """Nothing is left to do while service runs, but for news that a person must hear: it does not end the service."""
+    if leaving := has_left(facts):
+        return leaving if facts.service_end is None else replace(leaving, look_again_at=_after(facts.service_end))
+    if facts.service_end is not None:
+        if now >= _after(facts.service_end):
+            return ReadAccount(because=f"The last day of service, {facts.service_end}, is over.")
+        return Wait(
+            until=_after(facts.service_end),
+            code=Waiting.SERVICE_ENDING,
+            because=f"Service ends on {facts.service_end}, as Light shows it.",
+        )
+    poa = facts.authority
+    why_not = _stopped_after_acceptance(poa, facts) if poa is not None else ""
+    if why_not and HoldCode.REVOKED_AFTER_ACCEPTANCE not in facts.settled_codes:
+        return Hold(HoldCode.REVOKED_AFTER_ACCEPTANCE, HoldOwner.OFFICE, because=why_not)
+    if changed := _go_live_changed(facts):
+        return changed
+    if facts.is_cancel_reported and HoldCode.CANCEL_REPORTED not in facts.settled_codes:
+        return cancel_reported()
+    return Finished(because="Service is active under the accepted plan.")
+
+
+def has_left(facts: Facts) -> Hold | None:
+    """Ask the office about a customer whose accepted service ends or has ended, once."""
+    is_over = facts.accepted_at is not None and facts.status == EnrollmentStatus.ENDED
+    if not (facts.service_end is not None or is_over) or HoldCode.CUSTOMER_LEFT in facts.settled_codes:
+        return None
+    shown = f"Light shows {facts.service_end} as the last day of service" if facts.service_end else "Service has ended"
+    before = "" if facts.active_at else ", before it began"
+    return Hold(
+        HoldCode.CUSTOMER_LEFT,
+        HoldOwner.OFFICE,
+        because=f"{shown}{before}: the customer opted out, switched away or moved, or Light canceled it. Ask the "
+        "customer, note the reason and what could win them back, then release the hold.",
+    )
+
+
+def _after(day: date) -> datetime:
+    return chicago_midnight(day + timedelta(days=1))
+
+
+def _go_live_changed(facts: Facts) -> Hold | None:
+    """Hardware that may not run, or not by the start of the plan, is for a person once a plan was accepted."""
+    counted, start = facts.go_live.counted_date, facts.accepted_start
+    is_late = counted is not None and start is not None and counted > start
+    if (counted is not None and not is_late) or HoldCode.GO_LIVE_WITHDRAWN in facts.settled_codes:
+        return None
+    what = f"The go-live date was corrected to {counted}, after the start of the plan on {start}." if is_late else ""
+    return Hold(
+        HoldCode.GO_LIVE_WITHDRAWN,
+        HoldOwner.OFFICE,
+        because=f"{what or 'The go-live report was withdrawn after the plan was accepted.'} {_undo(facts)} Decide with "
+        "the customer, then release the hold.",
+    )
+
+
+def _undo(facts: Facts) -> str:
+    """Say what the news does not stop, and until when it can still be undone."""
+    if facts.active_at is not None:
+        return f"Service has been active since {chicago_day(facts.active_at)}; this does not end it."
+    return f"The acceptance stands; it can be canceled at Light before {facts.accepted_start}."
 
 
 def accepted_differently(difference: str) -> Hold:
@@ -56,27 +114,28 @@ def accepted_differently(difference: str) -> Hold:
 
 
 def _stopped_after_acceptance(poa: AuthorityFacts, facts: Facts) -> str:
+    undo = _undo(facts)
     if poa.stopped_because or poa.status == PoaStatus.CEASED:
         last = " It comes back for as long as the stop signal stands." if poa.stopped_because else ""
         return (
-            f"After the plan was accepted: {poa.stopped_because or poa.ended_because} Ask whoever decides now whether "
-            f"it is to be canceled at Light before {facts.accepted_start}, then release the hold.{last}"
+            f"After the plan was accepted: {poa.stopped_because or poa.ended_because} {undo} Ask the person who now "
+            f"decides what is to become of it, then release the hold.{last}"
         )
     if poa.status == PoaStatus.SUSPENDED:
         return (
-            f"The authority was suspended after the plan was accepted: {poa.suspended_because} Resolve that with the "
-            "customer, then resume the power of attorney and release the hold."
+            f"The authority was suspended after the plan was accepted: {poa.suspended_because} {undo} Resolve that "
+            "with the customer, then resume the power of attorney and release the hold."
         )
     if poa.status == PoaStatus.REVOKED:
         return (
-            "The customer took the authority back after the plan was accepted. Say how to cancel at Light before "
-            f"{facts.accepted_start}, then release the hold."
+            f"The customer took the authority back after the plan was accepted. {undo} Tell the customer how to leave, "
+            "then release the hold."
         )
-    if facts.held_by_customer_since is not None:
+    if facts.held_by_customer_since is not None and facts.active_at is None:
         return (
             f"The customer put the enrollment on hold on {chicago_day(facts.held_by_customer_since)}, and the plan "
-            "that was on its way then turned out to be accepted. Ask whether it is to be canceled at Light before "
-            f"{facts.accepted_start}, then release the hold."
+            f"that was on its way then turned out to be accepted. {undo} Ask what the customer wants, then release the "
+            "hold."
         )
     return ""
 

@@ -23,6 +23,7 @@ from enrollments.start_dates import NoLegalStart, StartPlan
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind
 from enrollments.steps import (
     HARMLESS_UNDER_HOLD,
+    OVERTAKING_HOLDS,
     REMOTE_STEPS,
     SELF_CLEARING_HOLDS,
     STOPPED_STEPS,
@@ -169,10 +170,9 @@ def _next_step(facts: Facts, now: datetime, policy: Policy) -> Step:
             conflict = accepted.what_speaks_against(facts, now, policy)
             return conflict or corrections.tell_light(facts, policy) or accepted.watch(facts, now, policy)
         case EnrollmentStatus.ACTIVE:
-            active = Finished(because="Service is active under the accepted plan.")
-            return corrections.tell_light(facts, policy) or active
+            return corrections.tell_light(facts, policy) or accepted.in_service(facts, now, policy)
         case EnrollmentStatus.ENDED:
-            return Finished(because="The enrollment has ended.")
+            return accepted.has_left(facts) or Finished(because="The enrollment has ended.")
 
 
 def _under_hold(facts: Facts, step: Step, now: datetime, policy: Policy) -> Step:
@@ -184,17 +184,19 @@ def _under_hold(facts: Facts, step: Step, now: datetime, policy: Policy) -> Step
     is_shown_right = facts.accepted_at is not None and not facts.accepted_differently
     if hold.code == HoldCode.ACCEPTED_DIFFERENTLY and is_shown_right:
         return LiftHold(hold.hold_id, because="The account shows the plan, start and meter that were asked for.")
+    if isinstance(step, Hold) and step.code in OVERTAKING_HOLDS and step.code != hold.code:
+        return LiftHold(hold.hold_id, because=f"Something else comes first: {step.because}")
     if hold.code in SELF_CLEARING_HOLDS and not (isinstance(step, Hold) and step.code == hold.code):
         return LiftHold(hold.hold_id, because=f"The reason is gone: {hold.because}")
     if hold.code == HoldCode.OUTSIDE_LIMITS and _signed_since(hold.since, facts):
         return LiftHold(hold.hold_id, because="The customer signed for other limits since.")
     if facts.unsettled is not None and isinstance(step, Wait):  # doubt is read on
         return Hold(hold.code, hold.owner, because=hold.because, look_again_at=step.until)
-    if facts.account is None or facts.status not in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED}:
+    if facts.account is None or facts.status == EnrollmentStatus.ENDED:
         return Hold(hold.code, hold.owner, because=hold.because)
     next_reading = (facts.account.read_at or now) + policy.watching_interval
     if now >= next_reading:
-        return ReadAccount(because="The account of an accepted plan is read daily, also while a person is needed.")
+        return ReadAccount(because="The account is read daily, also while a person is needed.")
     return Hold(hold.code, hold.owner, because=hold.because, look_again_at=next_reading)
 
 
@@ -210,6 +212,8 @@ def _toward_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step:
     """Authority first, then Light's account and our attestation, then readiness and go-live, then the plan."""
     if facts.go_live.is_called_off:
         return Close(because="Every installation at this site was canceled.")
+    if without_us := _accepted_without_us(facts):
+        return without_us
     authority = authority_gate(facts, now)
     if not isinstance(authority, str):
         return authority
@@ -242,18 +246,23 @@ def _read_if_due(facts: Facts, now: datetime, policy: Policy) -> Step | None:
     return None
 
 
+def _accepted_without_us(facts: Facts) -> Hold | None:
+    """Accept nothing over a plan that the account shows, whatever else the case waits for."""
+    account = facts.account
+    if account is None or not (account.has_accepted_plan or account.stage in BEYOND_ACCEPTANCE):
+        return None
+    if facts.accepted_differently:
+        return accepted.accepted_differently(facts.accepted_differently)
+    return Hold(
+        HoldCode.CUSTOMER_ENROLLED_HIMSELF,
+        HoldOwner.OFFICE,
+        because="Light shows an accepted plan of which we have no record. The customer may have chosen it without "
+        "us; after a restore it may be one that we accepted and forgot. Nothing is accepted over it. Look at Light "
+        "who accepted it, ask the customer, then close the case.",
+    )
+
+
 def _toward_plan(facts: Facts, now: datetime, policy: Policy) -> Step:
-    account = facts.known_account
-    if account.has_accepted_plan or account.stage in BEYOND_ACCEPTANCE:
-        if facts.accepted_differently:
-            return accepted.accepted_differently(facts.accepted_differently)
-        return Hold(
-            HoldCode.CUSTOMER_ENROLLED_HIMSELF,
-            HoldOwner.OFFICE,
-            because="Light shows an accepted plan of which we have no record. The customer may have chosen it without "
-            "us; after a restore it may be one that we accepted and forgot. Nothing is accepted over it. Look at Light "
-            "who accepted it, ask the customer, then close the case.",
-        )
     if facts.is_cancel_reported and HoldCode.CANCEL_REPORTED not in facts.settled_codes:
         return cancel_reported()
     for gate in (readiness_gate(facts, now, policy), go_live_gate(facts)):

@@ -201,6 +201,10 @@ class Engine:
     def _rest(self, step: Step, facts: Facts, turn: str) -> str:
         """Release the enrollment with what it waits for."""
         shown = {"failures": 0, "failing_since": None, **self._what_screens_show(step, facts)}
+        if isinstance(step, steps.Hold):
+            Hold.objects.filter(enrollment_id=facts.enrollment_id, released_at__isnull=True).update(
+                act_by_date=step.act_by
+            )
         leases.give_back(turn, due_at=_due_at(step), shown=shown)
         return _name(step)
 
@@ -208,6 +212,7 @@ class Engine:
         now = self.tools.clock.now()
         shown = gates.gates(facts, now=now, policy=self.tools.policy)
         return {
+            "decided_at": now,
             "next_step": _name(step),
             "because": step.because,
             "whose_turn": _whose_turn(step),

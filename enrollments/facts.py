@@ -191,6 +191,9 @@ class Facts:
     writes_stopped_because: str = ""
     accepted_at: datetime | None = None
     accepted_start: date | None = None
+    active_at: datetime | None = None
+    service_end: date | None = None
+    """The last day of service that Light shows for the meter."""
     is_cancel_reported: bool = False
     calls_not_before: datetime | None = None
     notice: NoticeFacts | None = None
@@ -257,6 +260,8 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
         else whereabouts.why_not_from_here(),
         accepted_at=enrollment.accepted_at,
         accepted_start=enrollment.service_start_date,
+        active_at=enrollment.active_at,
+        service_end=enrollment.service_end_date,
         is_cancel_reported=present.cancellation or (account is not None and account.is_canceled),
         calls_not_before=enrollment.calls_not_before,
         notice=_notice(enrollment) if present.notice else None,

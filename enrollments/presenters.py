@@ -54,6 +54,7 @@ WAITING_LABELS: dict[str, str] = {
     Waiting.BACKING_OFF: "Light not reachable",
     Waiting.TRYING_AGAIN: "Being tried again",
     Waiting.SERVICE_TO_START: "Service to start",
+    Waiting.SERVICE_ENDING: "Service ends",
 }
 
 STEP_LABELS: dict[type[Any], str] = {
@@ -86,7 +87,7 @@ def reason_label(reason: str) -> str:
         return WAITING_LABELS[reason]
     if reason in _LABELS_BY_NAME:
         return _LABELS_BY_NAME[reason]
-    return reason.replace("_", " ").capitalize() or "Not looked at yet"
+    return reason.replace("_", " ").capitalize() or "Being looked at"
 
 
 def owner_label(owner: str | None) -> str:
@@ -152,6 +153,29 @@ class NextStepView:
     when: str
     act_by: str
     needs_person: bool
+    decided: str = ""
+
+
+def stored_step_view(case: Any, hold: Any, *, now: datetime) -> NextStepView:
+    """Show what the engine last decided about a case, as every screen does; `hold` is the open one or None."""
+    return NextStepView(
+        label=reason_label(hold.code) if hold is not None else reason_label(case.next_step),
+        because=hold.because if hold is not None else case.because,
+        whose_turn=owner_label(hold.owner if hold is not None else case.whose_turn),
+        when=_stored_when(case, is_held=hold is not None, now=now),
+        act_by=long_day(case.act_by_date) if case.act_by_date else "",
+        needs_person=hold is not None,
+        decided=moment(case.decided_at) if case.decided_at else "",
+    )
+
+
+def _stored_when(case: Any, *, is_held: bool, now: datetime) -> str:
+    again = _at(case.due_at, now) if case.due_at else ""
+    if is_held:
+        return f"After somebody acts; the account is read again {again}" if again else "After somebody acts"
+    if case.next_step == "FINISHED":
+        return "—"
+    return again.capitalize() if again else "As soon as somebody acts"
 
 
 def next_step_view(step: Step, *, due_at: datetime | None, now: datetime) -> NextStepView:
@@ -203,6 +227,7 @@ class QueueRow:
     reason: str
     because: str
     age: str
+    released: str
     whose_turn: str
     gates: list[GateView]
     next_step: str
@@ -214,7 +239,7 @@ class QueueRow:
 def queue_row(case: Any, *, now: datetime) -> QueueRow:
     """Present a case from `queries.cases_of`. Makes no query of its own."""
     held = case.hold_code is not None
-    act_by = case.hold_act_by or case.act_by_date
+    act_by = case.act_by_date
     return QueueRow(
         url=page_of(case),
         customer=str(case.customer),
@@ -222,19 +247,25 @@ def queue_row(case: Any, *, now: datetime) -> QueueRow:
         esi_id=case.site.esi_id,
         reason=reason_label(case.hold_code if held else case.next_step),
         because=case.hold_because if held else case.because,
-        age=age(case.hold_since if held else case.opened_at, now),
+        age=age(case.blocked_since if held else case.opened_at, now),
+        released=times_released(case.times_released) if held else "",
         whose_turn=owner_label(case.hold_owner if held else case.whose_turn),
         gates=stored_gate_views(case.gates),
-        next_step="After a person acted" if held else reason_label(case.next_step),
+        next_step="After somebody acts" if held else reason_label(case.next_step),
         when=_queue_when(case.due_at, held=held, now=now),
         act_by=long_day(act_by) if act_by else "",
         is_overdue=bool(act_by and act_by < chicago_day(now)),
     )
 
 
+def times_released(count: int) -> str:
+    """How often a hold of this reason was released before; empty when never."""
+    return f"released {count} time{'' if count == 1 else 's'} since" if count else ""
+
+
 def _queue_when(due_at: datetime | None, *, held: bool, now: datetime) -> str:
     if due_at is None:
-        return "" if held else "when somebody acted"
+        return "" if held else "when somebody acts"
     return f"looked at {_at(due_at, now)}"
 
 

@@ -131,6 +131,7 @@ def progress(
     missing = facts.account.missing if facts.account is not None and code == Waiting.CUSTOMER_TO_FINISH else ()
     values = {
         "start": _say(facts.accepted_start, language),
+        "service_end": _say(facts.service_end, language),
         "embargo_end": _say(facts.go_live.embargo_end, language),
         "announced_start": _say(facts.notice.start if facts.notice else None, language),
         "object_until": _say(facts.notice.last_day if facts.notice else None, language),
@@ -200,6 +201,8 @@ def _telling(facts: Facts, step: Step, gates: Sequence[Gate]) -> Step:
 
 
 def _code(facts: Facts, source: Step) -> str:
+    if facts.status == EnrollmentStatus.ACTIVE and facts.service_end is not None:
+        return Waiting.SERVICE_ENDING.value
     if facts.status in {EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED}:
         return facts.status.value
     match source:
@@ -231,7 +234,9 @@ def _is_revoked(facts: Facts) -> bool:
 
 
 def _tone(facts: Facts, source: Step, *, is_turn: bool) -> str:
-    if facts.status in {EnrollmentStatus.ACTIVE, *_BEFORE_SERVICE} and not isinstance(source, Hold):
+    if facts.status == EnrollmentStatus.ACTIVE:
+        return "warn" if facts.service_end is not None else "good"
+    if facts.status in _BEFORE_SERVICE and not isinstance(source, Hold):
         return "good"
     return "warn" if is_turn or isinstance(source, Hold) else ""
 

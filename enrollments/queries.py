@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from django.db.models import Count, F, FilteredRelation, Model, Q, QuerySet
+from django.db.models import Count, F, FilteredRelation, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from enrollments.facts import governing_poa
 from enrollments.models import (
     Enrollment,
     EnrollmentEvent,
+    Hold,
     LightWrite,
     Pause,
     PlanDocument,
@@ -68,7 +70,6 @@ def unfinished_cases() -> "QuerySet[Enrollment]":
             hold_owner=F("open_hold__owner"),
             hold_because=F("open_hold__because"),
             hold_since=F("open_hold__since"),
-            hold_act_by=F("open_hold__act_by_date"),
         )
         .filter(IS_HELD | ~Q(status__in=sorted(SETTLED_STATUSES)))
     )
@@ -90,7 +91,16 @@ def count_cases() -> list[CaseCount]:
 
 def cases_of(choice: QueueChoice) -> "QuerySet[Enrollment]":
     """Give the chosen cases, the most urgent first: by the last day on which acting still helps, then by age."""
-    cases = unfinished_cases().select_related("customer", "site")
+    of_same_reason = Hold.objects.filter(enrollment=OuterRef("pk"), code=OuterRef("hold_code")).order_by()
+    released = of_same_reason.filter(released_at__isnull=False).values("code").annotate(count=Count("pk"))
+    cases = (
+        unfinished_cases()
+        .select_related("customer", "site")
+        .annotate(
+            blocked_since=Subquery(of_same_reason.order_by("since").values("since")[:1]),
+            times_released=Coalesce(Subquery(released.values("count")[:1]), 0),
+        )
+    )
     match choice.part:
         case QueuePart.HELD:
             cases = cases.filter(IS_HELD)
@@ -106,7 +116,6 @@ def cases_of(choice: QueueChoice) -> "QuerySet[Enrollment]":
     if choice.owner:
         cases = cases.filter(by_owner)
     return cases.order_by(
-        F("hold_act_by").asc(nulls_last=True),
         F("act_by_date").asc(nulls_last=True),
         F("hold_since").asc(nulls_last=True),
         "opened_at",

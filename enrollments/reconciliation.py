@@ -30,6 +30,10 @@ REPAIRS: dict[DifferenceKind, str] = {
     DifferenceKind.FINALIZED_AT_LIGHT: _FOLLOWS,
     DifferenceKind.ACTIVE_AT_LIGHT: _FOLLOWS,
     DifferenceKind.ENDED_AT_LIGHT: f"{_FOLLOWS} If it ends unexpectedly, ask the customer.",
+    DifferenceKind.ENDING_AT_LIGHT: (
+        "The case reads the account next, shows the last day of service, and asks the office: there may be time to win "
+        "the customer back."
+    ),
     DifferenceKind.NOT_SHOWN_AT_LIGHT: (
         "Nothing is repeated by itself. Ask Light what became of it, with the time and request of the write that the "
         "case shows."
@@ -58,6 +62,8 @@ class OurSide:
     accepted_esi_id: str = ""
     accepted_start: date | None = None
     last_step_at: datetime | None = None
+    esi_id: str = ""
+    service_end: date | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ def compare(
 
     What we did a moment ago may not show yet: within the settling period it counts as under way.
     """
+    account = account.for_meter(ours.esi_id) if ours.esi_id else account
     stage = derive_stage(account, chicago_day(now), known_statuses=known_statuses)
     kind = _kind(ours, account, stage)
     if kind == DifferenceKind.NOT_SHOWN_AT_LIGHT and _is_fresh(ours, now, policy):
@@ -101,6 +108,9 @@ def _kind(ours: OurSide, account: Account, stage: LightStage) -> DifferenceKind 
 def _kind_after_acceptance(ours: OurSide, account: Account, stage: LightStage) -> DifferenceKind | None:
     if stage == LightStage.ENDED:
         return DifferenceKind.ENDED_AT_LIGHT
+    if account.last_day_of_service is not None:
+        is_known = account.last_day_of_service == ours.service_end
+        return None if is_known else DifferenceKind.ENDING_AT_LIGHT
     if not account.shows_acceptance and stage not in _BEYOND_ACCEPTANCE:
         return DifferenceKind.NOT_SHOWN_AT_LIGHT
     telling = [place for place in account.locations if place.names_contract]

@@ -98,6 +98,7 @@ class Waiting(StrEnum):
     BACKING_OFF = "BACKING_OFF"
     TRYING_AGAIN = "TRYING_AGAIN"
     SERVICE_TO_START = "SERVICE_TO_START"
+    SERVICE_ENDING = "SERVICE_ENDING"
 
 
 @dataclass(frozen=True)
@@ -174,10 +175,15 @@ WRITE_STEPS = (OpenAccount, RecordClientAgent, UpdateAccount, RequestPlans, Acce
 STOPPED_STEPS = (*WRITE_STEPS, GiveNotice)
 """What a system hold stops besides: nobody is told of something that may not be done."""
 
-HARMLESS_UNDER_HOLD = (ReadAccount, SettleDoubt, Finished)
+HARMLESS_UNDER_HOLD = (ReadAccount, SettleDoubt)
 
 CONSENT_HOLDS = frozenset({HoldCode.AUTHORITY_ENDED})
 """Nobody may release these by hand: only the customer's own new signature ends them."""
+
+OVERTAKING_HOLDS = frozenset(
+    {HoldCode.CUSTOMER_ENROLLED_HIMSELF, HoldCode.ACCEPTED_DIFFERENTLY, HoldCode.CUSTOMER_LEFT}
+)
+"""What a contract at Light asks of the office comes before whatever else the case was held for."""
 
 SELF_CLEARING_HOLDS = CONSENT_HOLDS | {HoldCode.NO_LEGAL_START, HoldCode.MAIL_RETURNED}
 

@@ -46,6 +46,7 @@ _TO_BE_READ = frozenset(
         DifferenceKind.FINALIZED_AT_LIGHT,
         DifferenceKind.ACTIVE_AT_LIGHT,
         DifferenceKind.ENDED_AT_LIGHT,
+        DifferenceKind.ENDING_AT_LIGHT,
     }
 )
 
@@ -193,6 +194,8 @@ def _our_side(enrollment_id: int) -> OurSide:
         accepted_esi_id=offer.esi_id if offer else "",
         accepted_start=enrollment.service_start_date,
         last_step_at=max(steps_at, default=None),
+        esi_id=enrollment.site.esi_id,
+        service_end=enrollment.service_end_date,
     )
 
 

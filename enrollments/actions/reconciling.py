@@ -109,6 +109,7 @@ def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, 
     enrollment.light_status = status
     ours = account.for_meter(enrollment.site.esi_id)
     enrollment.light_stage = derive_stage(ours, chicago_day(at), known_statuses=dialect.known_statuses).value
+    enrollment.service_end_date = ours.last_day_of_service
     enrollment.light_account = account.model_dump(mode="json", exclude={"email"}) | {"raw": {}}
     enrollment.last_read_at = at
     enrollment.last_read_in_turn = enrollment.leased_by
@@ -138,7 +139,7 @@ def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
         enrollment.ended_because = "Light shows a last day of service: the customer opted out, or service was canceled."
         take_move(enrollment, "end", by=LIGHT, at=at, reason=enrollment.ended_because)
         suspend_authority(enrollment, because=enrollment.ended_because, at=at)
-        end_holds(enrollment, because="The case has ended.", at=at)
+        end_holds(enrollment, because="The case has ended.", at=at, but=HoldCode.CUSTOMER_LEFT)
 
 
 def _is_accepted_differently(enrollment: Enrollment, account: Account) -> bool:

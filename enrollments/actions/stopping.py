@@ -1,6 +1,7 @@
 """Holds, pauses and closing: how people stop the machine and let it go on."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -55,7 +56,24 @@ def open_hold(enrollment: Enrollment, step: steps.Hold, *, at: datetime) -> tupl
     hold = Hold.objects.create(
         enrollment=enrollment, code=step.code, because=step.because, owner=step.owner, since=at, act_by_date=step.act_by
     )
+    _keep_decision(
+        enrollment,
+        {
+            "next_step": "HOLD",
+            "because": step.because,
+            "whose_turn": step.owner,
+            "act_by_date": step.act_by,
+            "decided_at": at,
+        },
+    )
     return hold, True
+
+
+def _keep_decision(enrollment: Enrollment, shown: dict[str, Any]) -> None:
+    """Put on the row, and on the copy in hand, what all screens show from now on."""
+    Enrollment.objects.filter(pk=enrollment.pk).update(**shown)
+    for name, value in shown.items():
+        setattr(enrollment, name, value)
 
 
 @repeatable
@@ -89,11 +107,15 @@ def lift_hold(*, hold_id: int, because: str, at: datetime) -> None:
     note(enrollment, "lift_hold", by=SYSTEM, at=at, reason=because)
 
 
-def end_holds(enrollment: Enrollment, *, because: str, at: datetime) -> None:
-    """End what a person was asked for, on a locked enrollment that moved past it."""
-    for hold in enrollment.holds.filter(released_at__isnull=True):
+def end_holds(enrollment: Enrollment, *, because: str, at: datetime, but: HoldCode | None = None) -> None:
+    """End what a person was asked for, on a locked enrollment that moved past it; `but` is still asked for."""
+    for hold in enrollment.holds.filter(released_at__isnull=True).exclude(code=but or ""):
         _end_hold(hold, by=SYSTEM, at=at, reason=because)
         note(enrollment, "lift_hold", by=SYSTEM, at=at, reason=because)
+
+
+_TO_BE_DECIDED: dict[str, Any] = {"next_step": "", "because": "", "whose_turn": "", "act_by_date": None}
+"""What a row shows between the end of a hold and the decision that follows at once."""
 
 
 def _lock_hold(hold_id: int) -> tuple[Enrollment, Hold]:
@@ -109,6 +131,7 @@ def _end_hold(hold: Hold, *, by: Actor, at: datetime, reason: str) -> None:
     hold.released_by = str(by)
     hold.release_reason = reason
     hold.save()
+    Enrollment.objects.filter(pk=hold.enrollment_id).update(**_TO_BE_DECIDED)
 
 
 @repeatable

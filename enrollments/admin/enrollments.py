@@ -47,7 +47,6 @@ from enrollments.admin.holds import ReleaseForm, can_release
 from enrollments.decision import decide, if_live_on
 from enrollments.evidence_pack.building import PackNotMade
 from enrollments.facts import gather, governing_poa
-from enrollments.gates import gates
 from enrollments.light.errors import LightError
 from enrollments.models import Enrollment, Hold, LegalHoldKind, PlanDocument, PlanDocumentKind
 from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode
@@ -304,22 +303,23 @@ class EnrollmentAdmin(RecordAdmin):
         now = clock.now()
         rules = policy()
         facts = gather(record)
-        step = decide(facts, now=now, policy=rules)
+        hold = open_hold(record)
         context: dict[str, Any] = {
-            "gates": presenters.gate_views(gates(facts, now=now, policy=rules)),
-            "next_step": presenters.next_step_view(step, due_at=record.due_at, now=now),
+            "gates": presenters.stored_gate_views(record.gates),
+            "next_step": presenters.stored_step_view(record, hold, now=now),
             "beside": _beside(record, request),
             "timeline": _timeline(record),
             "timeline_length": queries.TIMELINE_LENGTH,
             "offers": _offers(record, now=now),
             "calls_url": f"{reverse('admin:enrollments_remotecall_changelist')}?enrollment__id__exact={record.pk}",
         }
-        hold = open_hold(record)
         if hold is not None:
+            of_same_reason = list(record.holds.filter(code=hold.code).order_by("since"))
             context["hold"] = {
                 "title": hold.get_code_display(),
                 "because": hold.because,
-                "age": age(hold.since, now),
+                "age": age(of_same_reason[0].since, now),
+                "released": presenters.times_released(len(of_same_reason) - 1),
                 "url": page_of(hold),
                 "is_consent": hold.code in CONSENT_HOLDS,
                 "buttons": buttons_for(HoldCode(hold.code), record, request),
@@ -327,7 +327,7 @@ class EnrollmentAdmin(RecordAdmin):
         if record.status == EnrollmentStatus.OPEN and facts.go_live.counted_date is None:
             live = if_live_on(chicago_day(now), facts, now=now, policy=rules)
             context["if_live_today"] = presenters.next_step_view(live, due_at=None, now=now)
-            context["same_if_live_today"] = live == step
+            context["same_if_live_today"] = live == decide(facts, now=now, policy=rules)
         return context
 
     def tables_of(self, _request: HttpRequest, record: Enrollment) -> list[Table]:

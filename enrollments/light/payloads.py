@@ -135,6 +135,12 @@ class Account(_Payload):
         )
 
     @property
+    def last_day_of_service(self) -> date | None:
+        """The latest last day of its locations; None while one of them goes on."""
+        ends = [place.final_service_date for place in self.locations]
+        return max((end for end in ends if end is not None), default=None) if None not in ends else None
+
+    @property
     def shows_acceptance(self) -> bool:
         """
         Say whether a plan is accepted, by flag or by location: either may lag behind the other.
@@ -246,7 +252,7 @@ def derive_stage(
     """
     rules = (
         (account.is_service_active or any(place.is_service_active for place in account.locations), LightStage.ACTIVE),
-        (has_cancel_event or account.is_canceled or _has_ended(account, today), LightStage.ENDED),
+        (has_cancel_event or _has_ended(account, today), LightStage.ENDED),
         (account.is_enrollment_finalized, LightStage.FINALIZED),
         (account.shows_acceptance, LightStage.ACCEPTED),
         (_is_state_unreadable(account), LightStage.UNKNOWN),
@@ -262,6 +268,9 @@ def _is_state_unreadable(account: Account) -> bool:
 
 
 def _has_ended(account: Account, today: date) -> bool:
+    """A canceled service still runs to its last day, where one is named."""
+    if account.is_canceled:
+        return account.last_day_of_service is None or account.last_day_of_service < today
     return any(place.final_service_date is not None and place.final_service_date < today for place in account.locations)
 
 

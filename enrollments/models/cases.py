@@ -60,6 +60,9 @@ class Enrollment(models.Model):
         "PlanOffer", on_delete=models.PROTECT, null=True, blank=True, related_name="accepted_by"
     )
     service_start_date = models.DateField(null=True, blank=True)
+    service_end_date = models.DateField(
+        null=True, blank=True, help_text="The last day of service, where Light shows one."
+    )
     accepted_at = models.DateTimeField(null=True, blank=True)
     finalized_at = models.DateTimeField(null=True, blank=True)
     active_at = models.DateTimeField(null=True, blank=True)
@@ -83,6 +86,7 @@ class Enrollment(models.Model):
         null=True, blank=True, help_text="Since when Light cannot be reached for this case, or asks us to wait."
     )
     last_error = models.TextField(blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True, help_text="When the next step was last decided.")
     next_step = models.CharField(max_length=30, blank=True)
     because = models.TextField(blank=True, help_text="Why the next step is what it is, in one sentence.")
     act_by_date = models.DateField(null=True, blank=True, help_text="The last day on which acting still helps.")

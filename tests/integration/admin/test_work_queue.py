@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from core.actors import Actor
 from enrollments.actions.holding import hold_writes
 from enrollments.actions.stopping import pause
-from enrollments.models import WebhookDelivery, WebhookRefusal, WebhookSender
+from enrollments.models import Enrollment, WebhookDelivery, WebhookRefusal, WebhookSender
 from enrollments.states import HoldCode, HoldOwner
 from poa_documents.models import CustomerMail, PoaDocument
 from tests.factories.cases import case, case_waiting_for_signature, held_case
@@ -91,8 +91,8 @@ def test_an_absurd_address_shows_the_queue_all_the_same(office_client: Client, q
 
 def test_the_most_urgent_case_comes_first(office_client: Client) -> None:
     later, sooner = held_case(AT - timedelta(days=9)), held_case(AT - timedelta(days=1))
-    later.holds.update(act_by_date=AT.date() + timedelta(days=9))
-    sooner.holds.update(act_by_date=AT.date() + timedelta(days=1))
+    for blocked, days in ((later, 9), (sooner, 1)):
+        Enrollment.objects.filter(pk=blocked.pk).update(act_by_date=AT.date() + timedelta(days=days))
 
     page = front_page(office_client)
 
@@ -101,7 +101,7 @@ def test_the_most_urgent_case_comes_first(office_client: Client) -> None:
 
 
 def test_a_missed_day_is_said_so(office_client: Client) -> None:
-    held_case().holds.update(act_by_date=AT.date() - timedelta(days=1))
+    Enrollment.objects.filter(pk=held_case().pk).update(act_by_date=AT.date() - timedelta(days=1))
 
     assert "Was to be done by Mar 4, 2026" in front_page(office_client)
 

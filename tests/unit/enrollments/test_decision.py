@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -461,9 +462,103 @@ def test_a_service_that_does_not_start_goes_to_the_office_after_three_days() -> 
     assert step.code == HoldCode.NOT_ACTIVE_IN_TIME
 
 
-def test_an_ended_case_is_finished() -> None:
-    assert isinstance(next_step(replace(ACCEPTED, status=EnrollmentStatus.ENDED)), Finished)
-    assert isinstance(next_step(replace(ACCEPTED, status=EnrollmentStatus.ACTIVE)), Finished)
+def test_case_that_we_closed_is_finished() -> None:
+    closed = replace(READY_TO_ACCEPT, status=EnrollmentStatus.ENDED)
+
+    assert isinstance(next_step(closed), Finished)
+    assert isinstance(next_step(IN_SERVICE), Finished)
+
+
+# After service began
+
+
+IN_SERVICE = replace(
+    ACCEPTED,
+    status=EnrollmentStatus.ACTIVE,
+    account=replace(ACCOUNT, has_accepted_plan=True, stage=LightStage.ACTIVE),
+    active_at=NOW - timedelta(days=40),
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"authority": replace(AUTHORITY, status=PoaStatus.REVOKED)}, HoldCode.REVOKED_AFTER_ACCEPTANCE),
+        (
+            {"authority": replace(AUTHORITY, stopped_because="A death was reported.")},
+            HoldCode.REVOKED_AFTER_ACCEPTANCE,
+        ),
+        ({"go_live": NOT_LIVE}, HoldCode.GO_LIVE_WITHDRAWN),
+        ({"go_live": replace(LIVE, counted_date=date(2026, 5, 1))}, HoldCode.GO_LIVE_WITHDRAWN),
+        ({"is_cancel_reported": True}, HoldCode.CANCEL_REPORTED),
+        ({"service_end": TODAY}, HoldCode.CUSTOMER_LEFT),
+    ],
+)
+def test_news_after_service_began_reaches_the_office_once(change: dict[str, Any], code: HoldCode) -> None:
+    step = next_step(replace(IN_SERVICE, **change))
+
+    assert isinstance(step, Hold)
+    assert (step.code, step.owner) == (code, HoldOwner.OFFICE)
+    settled = next_step(replace(IN_SERVICE, **change, settled_codes=frozenset({code})))
+    assert not isinstance(settled, Hold)
+
+
+@pytest.mark.parametrize("authority", [replace(AUTHORITY, status=PoaStatus.REVOKED)])
+def test_news_after_service_began_says_what_it_does_not_stop(authority: AuthorityFacts) -> None:
+    step = next_step(replace(IN_SERVICE, authority=authority))
+
+    assert "Service has been active since 2026-01-24; this does not end it." in step.because
+
+
+def test_service_that_ends_is_read_after_its_last_day() -> None:
+    ending = replace(IN_SERVICE, service_end=TODAY, settled_codes=frozenset({HoldCode.CUSTOMER_LEFT}))
+
+    wait = next_step(ending)
+
+    assert isinstance(wait, Wait)
+    assert wait.code == Waiting.SERVICE_ENDING
+    assert wait.until is not None
+    assert isinstance(next_step(ending, wait.until), ReadAccount)
+
+
+def test_customer_who_left_is_an_item_of_the_office_until_it_is_closed() -> None:
+    left = replace(ACCEPTED, status=EnrollmentStatus.ENDED)
+
+    step = next_step(left)
+
+    assert isinstance(step, Hold)
+    assert (step.code, step.owner) == (HoldCode.CUSTOMER_LEFT, HoldOwner.OFFICE)
+    assert isinstance(next_step(replace(left, settled_codes=frozenset({HoldCode.CUSTOMER_LEFT}))), Finished)
+
+
+def test_held_case_before_acceptance_is_read_daily() -> None:
+    hold = HoldFacts(1, HoldCode.OUTSIDE_LIMITS, "None fits.", HoldOwner.OFFICE, since=NOW - timedelta(days=3))
+    held = replace(READY_TO_ACCEPT, hold=hold, offers=(DEAR_OFFER,))
+
+    step = next_step(held)
+    tomorrow = next_step(held, NOW + timedelta(days=1))
+
+    assert isinstance(step, Hold)
+    assert step.look_again_at is not None
+    assert isinstance(tomorrow, ReadAccount)
+
+
+def test_customer_who_enrolled_alone_is_noticed_under_another_hold() -> None:
+    hold = HoldFacts(1, HoldCode.OUTSIDE_LIMITS, "None fits.", HoldOwner.OFFICE, since=NOW)
+    enrolled = replace(ACCOUNT, has_accepted_plan=True, stage=LightStage.ACCEPTED)
+
+    step = next_step(replace(READY_TO_ACCEPT, hold=hold, account=enrolled))
+
+    assert isinstance(step, LiftHold)
+    after = next_step(replace(READY_TO_ACCEPT, account=enrolled))
+    assert isinstance(after, Hold)
+    assert after.code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
+
+
+def test_reading_of_an_earlier_turn_is_not_enough_to_accept() -> None:
+    earlier = replace(READY_TO_ACCEPT, account=replace(ACCOUNT, is_read_in_this_turn=False))
+
+    assert isinstance(next_step(earlier), ReadAccount)
 
 
 # Readings out of turn
@@ -481,7 +576,7 @@ def test_a_reading_that_was_asked_for_comes_before_everything_else(status: Enrol
 
 
 def test_an_ended_case_is_not_read_any_more() -> None:
-    assert isinstance(next_step(replace(ACCEPTED, status=EnrollmentStatus.ENDED, account=ASKED)), Finished)
+    assert not isinstance(next_step(replace(ACCEPTED, status=EnrollmentStatus.ENDED, account=ASKED)), ReadAccount)
 
 
 def test_a_doubt_is_settled_before_a_reading_that_was_asked_for() -> None:

@@ -31,7 +31,7 @@ def test_every_kind_of_waiting_has_words_of_its_own(code: Waiting) -> None:
     [
         ("READACCOUNT", "Read the account at Light"),
         ("HOLD", "Blocked"),
-        ("", "Not looked at yet"),
+        ("", "Being looked at"),
         ("NEW_THING", "New thing"),
     ],
 )

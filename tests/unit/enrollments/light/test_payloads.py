@@ -278,3 +278,60 @@ def test_person_shows_neither_in_a_repr_nor_in_an_error() -> None:
 
     assert "maria" not in told.lower()
     assert "2026" not in told
+
+
+# One meter of an account
+
+OUR_ESI_ID, OTHER_ESI_ID = "10443720000000001", "10443720000000002"
+SECOND_HOME = {"uuid": "l", "utility_number": OTHER_ESI_ID, "plan_uuid": "p", "service_start_date": "2026-04-01"}
+
+
+def account_with(*locations: object, **flags: bool) -> Account:
+    return parse_account(
+        {"uuid": "a", "status": "enrollment_pending_client_agent", "enrollment": flags, "locations": list(locations)},
+        dialect=Dialect(),
+    )
+
+
+def test_second_home_does_not_make_ours_accepted_or_active() -> None:
+    account = account_with(
+        {**SECOND_HOME, "is_service_active": True},
+        has_accepted_plan=True,
+        is_enrollment_finalized=True,
+        is_service_active=True,
+    )
+
+    ours = account.for_meter(OUR_ESI_ID)
+
+    assert account.shows_acceptance
+    assert not ours.shows_acceptance
+    assert derive_stage(ours, TODAY) == LightStage.READY
+    assert derive_stage(account.for_meter(OTHER_ESI_ID), TODAY) == LightStage.ACTIVE
+
+
+def test_flags_count_where_only_one_meter_is_known() -> None:
+    account = account_with(has_accepted_plan=True)
+
+    assert account.for_meter(OUR_ESI_ID) == account
+
+
+def test_canceled_status_is_news_without_its_webhook() -> None:
+    account = parse_account({"uuid": "a", "status": "service_canceled"}, dialect=Dialect())
+
+    assert account.is_canceled
+    assert derive_stage(account, TODAY) == LightStage.ENDED
+
+
+@pytest.mark.parametrize(("last_day", "stage"), [(date(2026, 5, 4), False), (date(2026, 5, 3), True)])
+def test_canceled_service_runs_to_its_last_day(last_day: date, *, stage: bool) -> None:
+    account = parse_account(
+        {
+            "uuid": "a",
+            "status": "service_canceled",
+            "locations": [{**SECOND_HOME, "final_service_date": str(last_day)}],
+        },
+        dialect=Dialect(),
+    )
+
+    assert account.last_day_of_service == last_day
+    assert (derive_stage(account, TODAY) == LightStage.ENDED) is stage

@@ -1,0 +1,109 @@
+"""Every screen says the same about a case: what the engine decided last, whatever the time of day."""
+
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from rest_framework.test import APIClient
+
+from core import clock
+from core.actors import Actor
+from core.admin_site import page_of
+from enrollments import presenters
+from enrollments.actions.stopping import release_hold
+from enrollments.models import Enrollment
+from enrollments.states import HoldCode, HoldOwner
+from enrollments.steps import Waiting
+from tests.factories.cases import StoppedClock, case, held_case, hold
+from tests.factories.installations import AT
+
+pytestmark = pytest.mark.django_db
+
+LATER = (timedelta(0), timedelta(hours=2), timedelta(days=3))
+SENTENCE = "This is the one sentence that was decided."
+
+
+def everything_shown(office: User, enrollment: Enrollment, part: str) -> dict[str, str]:
+    """Return the text of each screen of the office, white space folded, and what other systems are told."""
+    client, other_system = Client(), APIClient()
+    client.force_login(office)
+    other_system.force_authenticate(office)
+    shown = {
+        "case": client.get(page_of(enrollment)).content.decode(),
+        "queue": client.get(f"/admin/?part={part}").content.decode(),
+    }
+    told = other_system.get(f"/api/v1/enrollments/{enrollment.pk}/").json()
+    assert (told["because"], told["whose_turn"]) == (SENTENCE, Enrollment.objects.get().whose_turn)
+    return {name: " ".join(unescape(text).split()) for name, text in shown.items()}
+
+
+def pass_time(monkeypatch: pytest.MonkeyPatch, passed: timedelta) -> None:
+    monkeypatch.setattr(clock, "configured_clock", lambda: StoppedClock(AT + passed))
+
+
+@pytest.mark.parametrize("code", list(HoldCode))
+def test_held_case_is_shown_alike_everywhere(office: User, monkeypatch: pytest.MonkeyPatch, code: HoldCode) -> None:
+    enrollment = case()
+    hold(enrollment, at=AT, code=code, owner=HoldOwner.OFFICE, because=SENTENCE)
+
+    for passed in LATER:
+        pass_time(monkeypatch, passed)
+        shown = everything_shown(office, enrollment, "held")
+
+        for text in shown.values():
+            assert SENTENCE in text
+            assert str(code.label) in text
+            assert "Office" in text
+        assert f"Blocked: {code.label}" in shown["case"]
+        assert "After somebody acts" in shown["case"]
+
+
+@pytest.mark.parametrize("code", list(Waiting))
+def test_waiting_case_is_shown_alike_everywhere(office: User, monkeypatch: pytest.MonkeyPatch, code: Waiting) -> None:
+    enrollment = case()
+    stored = {"next_step": code.value, "because": SENTENCE, "whose_turn": HoldOwner.CUSTOMER}
+    Enrollment.objects.filter(pk=enrollment.pk).update(**stored)
+
+    for passed in LATER:
+        pass_time(monkeypatch, passed)
+        shown = everything_shown(office, enrollment, "waiting")
+
+        for text in shown.values():
+            assert SENTENCE in text
+            assert presenters.reason_label(code) in text
+            assert "Customer" in text
+        assert f"Next: {presenters.reason_label(code)}" in shown["case"]
+
+
+def test_hold_placed_beside_the_engine_is_the_stored_decision() -> None:
+    enrollment = case()
+
+    placed = hold(enrollment, at=AT, because=SENTENCE)
+
+    enrollment.refresh_from_db()
+    assert (enrollment.next_step, enrollment.because, enrollment.whose_turn) == ("HOLD", SENTENCE, placed.owner)
+
+
+def test_released_hold_leaves_no_old_reason_behind(office_client: Client) -> None:
+    enrollment = held_case(because=SENTENCE)
+
+    release_hold(hold_id=enrollment.holds.get().pk, reason="Done.", by=Actor.staff(1), at=clock.now())
+
+    enrollment.refresh_from_db()
+    assert (enrollment.next_step, enrollment.because, enrollment.whose_turn) == ("", "", "")
+    page = " ".join(office_client.get(page_of(enrollment)).content.decode().split())
+    assert "Next: Being looked at" in page
+
+
+def test_blocked_for_counts_from_the_first_hold_of_the_reason(office: User) -> None:
+    enrollment = case(AT - timedelta(days=20))
+    first = hold(enrollment, at=AT - timedelta(days=18), because=SENTENCE)
+    release_hold(hold_id=first.pk, reason="Tried.", by=Actor.staff(1), at=AT - timedelta(hours=2))
+    enrollment.refresh_from_db()
+    hold(enrollment, at=AT - timedelta(minutes=7), because=SENTENCE)
+
+    for text in everything_shown(office, enrollment, "held").values():
+        assert "18 days" in text
+        assert "released 1 time since" in text
