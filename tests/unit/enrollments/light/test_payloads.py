@@ -286,7 +286,7 @@ OUR_ESI_ID, OTHER_ESI_ID = "10443720000000001", "10443720000000002"
 SECOND_HOME = {"uuid": "l", "utility_number": OTHER_ESI_ID, "plan_uuid": "p", "service_start_date": "2026-04-01"}
 
 
-def account_with(*locations: object, **flags: bool) -> Account:
+def account_at(*locations: object, **flags: bool) -> Account:
     return parse_account(
         {"uuid": "a", "status": "enrollment_pending_client_agent", "enrollment": flags, "locations": list(locations)},
         dialect=Dialect(),
@@ -294,7 +294,7 @@ def account_with(*locations: object, **flags: bool) -> Account:
 
 
 def test_second_home_does_not_make_ours_accepted_or_active() -> None:
-    account = account_with(
+    account = account_at(
         {**SECOND_HOME, "is_service_active": True},
         has_accepted_plan=True,
         is_enrollment_finalized=True,
@@ -310,7 +310,7 @@ def test_second_home_does_not_make_ours_accepted_or_active() -> None:
 
 
 def test_flags_count_where_only_one_meter_is_known() -> None:
-    account = account_with(has_accepted_plan=True)
+    account = account_at(has_accepted_plan=True)
 
     assert account.for_meter(OUR_ESI_ID) == account
 
