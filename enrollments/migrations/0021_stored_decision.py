@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('enrollments', '0019_answers_compared'),
+        ('enrollments', '0020_correct_account'),
     ]
 
     operations = [
