@@ -128,7 +128,7 @@ class SignIn(APIView):
             sign_ins.check_may_try(username=username, ip_address=ip_address)
             user = authenticate(request, **checked.validated_data)
             if not isinstance(user, User) or not user.is_staff:
-                sign_ins.note_failure(door=DOOR, ip_address=ip_address)
+                sign_ins.note_failure(door=DOOR, username=username, ip_address=ip_address)
                 raise ValidationError({"detail": "Name and password do not match, or the account may not use the API."})
             _check_second_step(user, code, ip_address=ip_address)
         except TooOften as often:

@@ -43,6 +43,10 @@ SIGN_IN = Limit("sign-in", most=10, seconds=_QUARTER_HOUR, is_shut_without_store
 """Passwords for one name from one address."""
 SIGN_IN_ADDRESS = Limit("sign-in-address", most=100, seconds=_QUARTER_HOUR, is_shut_without_store=True)
 """Wrong passwords from one address, whatever the name; a whole office may share one."""
+SIGN_IN_NAME = Limit("sign-in-name", most=30, seconds=_QUARTER_HOUR, is_shut_without_store=True)
+"""Wrong passwords for one name from browsers that nobody used with it before. Beyond it the next limit counts."""
+SIGN_IN_NETWORK = Limit("sign-in-network", most=3, seconds=_QUARTER_HOUR, is_shut_without_store=True)
+"""Passwords for a name that is being guessed, from one provider's network: many small networks do not help."""
 SECOND_STEP = Limit("second-step", most=10, seconds=_QUARTER_HOUR, is_shut_without_store=True)
 """Codes of one person from one address; only who knows the password comes this far."""
 SECOND_STEP_PERSON = Limit("second-step-person", most=30, seconds=60 * 60, is_shut_without_store=True)
@@ -158,6 +162,17 @@ def _window(limit: Limit, who: tuple[str, ...]) -> tuple[str, int]:
     number, passed = divmod(int(time.time()), limit.seconds)
     name = hashlib.sha256("\x00".join(map(_counted_as, who)).encode(errors="backslashreplace")).hexdigest()[:40]
     return f"limit:{limit.name}:{number}:{name}", limit.seconds - passed
+
+
+def network_of(address: str) -> str:
+    """Return the network that one provider has around an address: 32 bits of IPv6, 16 of IPv4."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    found = getattr(found, "ipv4_mapped", None) or found
+    bits = 16 if isinstance(found, IPv4Address) else 32
+    return str(ip_network((str(found), bits), strict=False))
 
 
 def _counted_as(who: str) -> str:

@@ -18,7 +18,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
-from core import clock, rate_limits, second_factor, sessions, sign_ins
+from core import clock, known_browsers, rate_limits, second_factor, sessions, sign_ins
 from core.actors import Actor
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
@@ -44,7 +44,7 @@ class SignIn(LoginView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Take name and password; after too many wrong ones, or while nobody can count them, ask to wait."""
         try:
-            sign_ins.check_may_try(**_who(request))
+            sign_ins.check_may_try(**_who(request), is_known=self._is_known)
             return super().post(request, *args, **kwargs)
         except (TooOften, StoreAway) as refused:
             return ask_to_wait(request, refused, back=request.get_full_path())
@@ -53,11 +53,16 @@ class SignIn(LoginView):
         response = super().form_valid(form)
         sessions.begin(self.request.session)
         sign_ins.note_success(door=DOOR, user_id=form.get_user().pk, **_who(self.request))
+        known_browsers.remember(self.request, response, _who(self.request)["username"])
         return response
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        sign_ins.note_failure(door=DOOR, ip_address=_who(self.request)["ip_address"])
+        sign_ins.note_failure(door=DOOR, **_who(self.request), is_known=self._is_known)
         return super().form_invalid(form)
+
+    @property
+    def _is_known(self) -> bool:
+        return known_browsers.knows(self.request, _who(self.request)["username"])
 
     def get_redirect_url(self, _request: HttpRequest | None = None) -> str:
         """Go on to a page of the technicians only, whatever the address asks for."""

@@ -7,6 +7,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,53 @@ def test_somebody_elses_guesses_lock_nobody_out(door: str) -> None:
     welcome = owner.post(door, {"username": username, "password": PASSWORD})
 
     assert (refused.status_code, welcome.status_code) == (429, 302)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("door", ["/admin/login/", "/field/sign-in/"])
+def test_a_name_guessed_from_ever_new_networks_is_slowed_down(door: str) -> None:
+    """A provider gives away as many networks of 64 bits as anyone likes."""
+    wrong = {"username": staff().username, "password": "wrong"}
+
+    answers = [Client(REMOTE_ADDR=f"2001:db8:0:{number:x}::1").post(door, wrong).status_code for number in range(50)]
+
+    assert answers[:30] == [200] * 30
+    assert answers[33:] == [429] * 17
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("door", ["/admin/login/", "/field/sign-in/"])
+def test_guesses_from_everywhere_lock_nobody_out(door: str) -> None:
+    """Neither the owner's own browser, nor a new one elsewhere."""
+    right = {"username": staff().username, "password": PASSWORD}
+    own = Client(REMOTE_ADDR="2001:db8:0:ffff::1")
+    own.post(door, right)
+    own.cookies = SimpleCookie({name: each.value for name, each in own.cookies.items() if name == "known-browser"})
+    for number in range(60):
+        Client(REMOTE_ADDR=f"2001:db8:0:{number:x}::1").post(door, right | {"password": "wrong"})
+
+    at_the_same_provider, elsewhere = own.post(door, right), Client(REMOTE_ADDR="198.51.100.7").post(door, right)
+
+    assert (at_the_same_provider.status_code, elsewhere.status_code) == (302, 302)
+
+
+@pytest.mark.django_db
+def test_a_cookie_of_a_known_browser_is_for_its_name_and_ours() -> None:
+    for each in ("olivia", "oscar"):
+        staff(username=each)
+    own = Client()
+    own.post("/admin/login/", {"username": "oscar", "password": PASSWORD})
+    cookie = own.cookies["known-browser"].value
+    refused = []
+    for kept in (cookie, cookie[:-2] + "xx", "nonsense", ""):
+        cache.clear()
+        for number in range(40):
+            guess = Client(REMOTE_ADDR=f"2001:db8:0:{number:x}::1")
+            guess.cookies["known-browser"] = kept
+            answer = guess.post("/admin/login/", {"username": "olivia", "password": "wrong"})
+        refused.append(answer.status_code)
+
+    assert refused == [429] * 4
 
 
 @pytest.mark.django_db
