@@ -127,11 +127,12 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @for_technicians
 def report(request: HttpRequest, submission_id: UUID) -> HttpResponse:
-    """Show what became of a report that this technician sent."""
+    """Show what became of a report that this technician sent, as long as the job is theirs: it names the customer."""
     found = get_object_or_404(
         GoLiveReport.objects.select_related("installation__site", "installation__customer").prefetch_related("proofs"),
         submission_id=submission_id,
         reported_by=str(_actor(request)),
+        installation__technician=_technician(request),
     )
     page = ReportPage(found, was_sent_before="again" in request.GET)
     today = chicago_day(clock.now())

@@ -13,9 +13,19 @@ from PIL import Image
 
 from core import clock
 from core.dates import chicago_day
+from installations.actions import assign_technician
 from installations.models import GoLiveReport, HardwareKind, Installation, KeptProof
 from installations.proofs import LARGEST_BYTES
-from tests.factories.installations import SUBMITTED, customer, go_live_report, installation_at, staff, technician
+from tests.factories.installations import (
+    AT,
+    OFFICE,
+    SUBMITTED,
+    customer,
+    go_live_report,
+    installation_at,
+    staff,
+    technician,
+)
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a long enough password"
@@ -282,6 +292,20 @@ def test_report_of_another_technician_answers_as_unknown(signed_in: Client, job:
     response = signed_in.get(f"/field/reports/{others.submission_id}/")
 
     assert response.status_code == 404
+
+
+def test_report_is_unknown_to_a_technician_who_lost_the_job(signed_in: Client, job: Installation) -> None:
+    """The page names the customer and the address."""
+    signed_in.post(url(job), typed())
+    address = f"/field/reports/{GoLiveReport.objects.get().submission_id}/"
+    before = signed_in.get(address).status_code
+    assign_technician(installation_id=job.pk, technician_id=technician(username="tom").pk, by=OFFICE, at=AT)
+
+    answer = signed_in.get(address)
+
+    assert before == 200
+    assert answer.status_code == 404
+    assert str(job.customer) not in answer.content.decode()
 
 
 def test_script_is_told_the_problems_by_field(signed_in: Client, job: Installation) -> None:
