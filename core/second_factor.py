@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import cast
 
+from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.adapter import DefaultMFAAdapter, get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -118,7 +119,7 @@ def check_code(user: User, code: str, *, ip_address: str) -> None:
     factors = {factor.type: factor for factor in Authenticator.objects.filter(user_id=user.pk)}
     if Authenticator.Type.TOTP not in factors:
         raise NotSetUp
-    code = "".join(code.split())
+    code = _plain(code)
     for factor in factors.values():
         with rate_limits.store():
             is_right = _is_unused(user, code) and factor.wrap().validate_code(code) and _use_up(user, code)
@@ -160,7 +161,7 @@ def set_up(user: User, session: SessionBase, code: str, *, ip_address: str) -> N
     :raises core.rate_limits.StoreAway: nobody can count wrong ones, so none is taken
     """
     rate_limits.count(rate_limits.SECOND_STEP, str(user.pk), ip_address)
-    kept, code = session.get(NEW_SECRET_KEY), "".join(code.split())
+    kept, code = session.get(NEW_SECRET_KEY), _plain(code)
     secret = encryption.decrypt(kept, context=NEW_SECRET_KEY) if kept else ""
     if not secret or not validate_totp_code(secret, code):
         raise CodeWrong
@@ -252,6 +253,12 @@ def encrypt_anew() -> int:
 def _recovery_codes(user: User) -> RecoveryCodes | None:
     found = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.RECOVERY_CODES).first()
     return RecoveryCodes(found) if found else None
+
+
+def _plain(code: str) -> str:
+    """Write alike every spelling that allauth takes for the same code, so that a used one is known in each of them."""
+    plain: str = normalize_user_code("".join(code.split()))
+    return plain
 
 
 def _used_key(user: User, code: str) -> str:

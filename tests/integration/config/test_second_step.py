@@ -124,6 +124,26 @@ def test_a_code_works_once_for_as_long_as_it_lives(olivia: User) -> None:
     assert client.get("/admin/").status_code == 302
 
 
+@pytest.mark.parametrize("spelling", ["{}!", "{} ", "-{}", "{}\N{NO-BREAK SPACE}", "{0:.3}-{0:.3}"])
+def test_a_used_code_works_in_no_other_spelling(olivia: User, spelling: str) -> None:
+    phone, _codes = set_up_phone(with_password(olivia))
+    code = phone.code()
+    with_password(olivia).post("/admin/second-step/", {"code": code})
+    cache.delete(f"allauth.mfa.totp.used?user={olivia.pk}&code={code}")  # as half a minute later
+    spelled = spelling.format(code) if "0" not in spelling else f"{code[:3]}-{code[3:]}"
+
+    page = with_password(olivia).post("/admin/second-step/", {"code": spelled})
+    token = Client().post(
+        "/api/v1/token/",
+        {"username": olivia.username, "password": PASSWORD, "code": spelled},
+        content_type="application/json",
+    )
+
+    assert page.status_code == 422
+    assert token.status_code == 400
+    assert "used before" in token.json()["code"][0]
+
+
 def test_a_code_that_comes_twice_in_one_moment_opens_once(olivia: User, monkeypatch: pytest.MonkeyPatch) -> None:
     phone, _codes = set_up_phone(with_password(olivia))
     code = phone.code()
