@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from config import health, metrics
+from config.admin_search import search
 from config.admin_sign_in import sign_in
 from config.second_step import urls_of
 from core.second_factor import Door
@@ -18,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", metrics.metrics, name="metrics"),
     path("admin/login/", sign_in, name="office_sign_in"),
     path("admin/second-step/", urls_of(Door.OFFICE)),
+    path("admin/search/", admin.site.admin_view(search), name="office_search"),
     path("admin/", admin.site.urls),
     path("portal/", include("enrollments.urls")),
     path("portal/", include("poa_documents.urls")),

@@ -233,6 +233,10 @@ def test_a_list_asks_for_all_names_at_once(office_client: Client, office: User) 
         "/admin/password_change/",
         "/admin/poa_documents/planpromise/add/",
         "/admin/search/?s=carmen",
+        "/admin/search/?s=customers",
+        "/admin/search/?s=customers&extended",
+        "/admin/search/?s=customers&page=abc",
+        "/admin/search/?s=customers&page=99",
     ],
 )
 def test_the_admins_own_pages_open_in_our_skin(admin_client: Client, address: str) -> None:

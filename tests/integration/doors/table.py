@@ -232,7 +232,7 @@ def _admins_own() -> Iterator[Door]:
     yield Door("admin/logout/", at("/admin/logout/"), get=staff_only(405, out=302), post=staff_only(200, out=302))
     for name, posted in (
         ("", 200),
-        ("search/", 200),
+        ("search/", 405),
         ("password_change/", 200),
         ("password_change/done/", 405),
         ("jsi18n/", 405),
