@@ -86,6 +86,7 @@ def leave(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     """Shut the door in this browser, for whoever shares it."""
     response: HttpResponse = redirect("portal:home", token=token_of(request))
     if request.method == "POST":
+        actions.leave(poa_id=poa.pk, browser=doors.browser_of(request), at=clock.now())
         doors.shut(response, poa)
     return response
 

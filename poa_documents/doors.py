@@ -2,7 +2,8 @@
 The door before a customer's pages: open in the browser in which the right code was typed, for this link alone.
 
 Two signed cookies, both out of reach of scripts. One names the browser, so that codes and tries are counted for it. The
-other says until when the door stands open; each page moves that on, idleness and a new link end it.
+other says until when the door is open; each page moves that on, idleness and a new link end it. So does leaving, which
+is kept with the code that opened the door: whoever copied the cookies before is out as well.
 """
 
 import re
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 
+from poa_documents.links import hash_of
 from poa_documents.models import PoaDocument
 
 LONGEST_OPEN = timedelta(hours=12)
@@ -43,7 +45,19 @@ def opened_at(request: HttpRequest, poa: PoaDocument, *, at: datetime) -> dateti
     except (signing.BadSignature, KeyError, TypeError, ValueError):
         return None
     is_fresh = seen <= at < min(seen + idle_time(), opened + LONGEST_OPEN)
-    return opened if is_for_this_link and is_fresh else None
+    if not is_for_this_link or not is_fresh:
+        return None
+    return opened if _is_still_open(request, poa, opened) else None
+
+
+def _is_still_open(request: HttpRequest, poa: PoaDocument, opened: datetime) -> bool:
+    """Ask the database, once per request, whether the visitor left since: a copy of the cookie does not know."""
+    kept = vars(request).setdefault("_doors_still_open", {})
+    key = (poa.pk, opened)
+    if key not in kept:
+        codes = poa.contact_codes.filter(browser_hash=hash_of(browser_of(request)), used_at=opened)
+        kept[key] = codes.filter(left_at__isnull=True).exists()
+    return bool(kept[key])
 
 
 def keep_open(

@@ -63,6 +63,7 @@ from poa_documents.actions.proving import (
     ask_for_code,
     enter_code,
     enter_earlier_code,
+    leave,
     newest_code,
     state_of_code,
 )
@@ -145,6 +146,7 @@ __all__ = [
     "forget_reports",
     "keep_signature",
     "lapse_poa",
+    "leave",
     "look_at_reminder",
     "mark_posted",
     "newest_code",

@@ -239,6 +239,12 @@ def _count_wrong_try(poa: PoaDocument, asked: ContactCode, *, ip_address: str | 
     return CodeAnswer(CodeVerdict.SPENT)
 
 
+def leave(*, poa_id: int, browser: str, at: datetime) -> None:
+    """End what the codes of one browser opened for a link, in every copy of its cookies. A repeat changes nothing."""
+    codes = ContactCode.objects.filter(poa_id=poa_id, browser_hash=hash_of(browser), used_at__isnull=False)
+    codes.filter(left_at__isnull=True).update(left_at=at)
+
+
 def check_contact_proved(poa: PoaDocument) -> None:
     """:raises ContactNotProved: nobody has typed a code that was sent to the address on file"""
     if poa.customer.contact_verified_at is None:

@@ -46,6 +46,7 @@ class ContactCode(models.Model):
     sent_to = models.EmailField(blank=True)
     wrong_tries = models.PositiveSmallIntegerField(default=0)
     used_at = models.DateTimeField(null=True, blank=True)
+    left_at = models.DateTimeField("door shut by the visitor", null=True, blank=True)
 
     class Meta:
         ordering = ("asked_at", "pk")

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 
@@ -334,6 +335,19 @@ def test_leaving_shuts_the_door(visit: Visit) -> None:
     assert "Send me the code" in page.content.decode()
 
 
+def test_leaving_ends_every_copy_of_the_cookies(visit: Visit) -> None:
+    visit.through_the_door()
+    copied = SimpleCookie({name: cookie.value for name, cookie in visit.client.cookies.items()})
+    visit.post("leave/", {"form_key": visit.fields("decline/")["form_key"]})
+    thief = Client()
+    thief.cookies = copied
+
+    page = Visit(visit.token, thief).open()
+
+    assert "Send me the code" in page.content.decode()
+    assert "Send me the code" not in visit.through_the_door().open().content.decode()
+
+
 def test_what_was_typed_when_the_door_fell_shut_comes_back_after_the_code(
     poa: PoaDocument, visit: Visit, clock: StandingClock
 ) -> None:
@@ -367,7 +381,7 @@ def test_without_a_code_nothing_that_is_posted_counts(poa: PoaDocument, visit: V
     assert not poa.consents.exists()
 
 
-@given(st.one_of(st.text(), st.sampled_from(["[]", "{}", '{"path": 1, "fields": 2}', "null", "{" * 2000])))
+@given(st.one_of(st.text(), st.sampled_from(["[]", "{}", '{"path": 1, "fields": 2}', "null", "[" * 100_000])))
 def test_a_kept_entry_that_we_did_not_make_is_nothing(kept: str) -> None:
     assert read_entry(kept, below="/portal/x") is None
 

@@ -512,10 +512,11 @@ def test_a_hostile_name_does_no_harm() -> None:
 
 
 def test_a_page_costs_few_queries(django_assert_max_num_queries: Any) -> None:
+    """The link, what the visitor left or not, the signing, the wording."""
     sent_poa()
     visit = Visit.by_last_mail()
 
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         visit.open("step/broker/")
 
 
