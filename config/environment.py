@@ -270,7 +270,8 @@ _TABLE = (
         "METRICS_TOKEN",
         "",
         f"a random text of at least {SHORTEST_SECRET} characters",
-        "Bearer token that `/metrics` asks for; empty means that only this machine may read it, past no proxy.",
+        "Bearer token that `/metrics` and the details of `/readyz` ask for; empty means that only this machine may "
+        "read them, past no proxy.",
         lambda value: value and secret(value),
         _SECRETS,
     ),

@@ -5,6 +5,8 @@ Light is never asked: its trouble must not take our pages off the air.
 """
 
 import logging
+import threading
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -17,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from config.field_keys import KeyCheck
+from config.metrics import may_read
 from core import clock
 from enrollments.alarms import CONCERN_THE_PROCESSES, alarms
 from enrollments.measures import measure
@@ -40,12 +43,58 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_safe
-def readyz(_request: HttpRequest) -> JsonResponse:
-    """Say which part works and which fails; the reason of a failure is in the log, because it may name secrets."""
-    parts = {name: _state_of(name, check) for name, check in CHECKS.items()}
-    ready = all(state == "ok" for state in parts.values())
-    status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
-    return JsonResponse({"ready": ready, "parts": parts, "alarms": _alarms_of_processes()}, status=status)
+def readyz(request: HttpRequest) -> JsonResponse:
+    """
+    Say whether work can be done here; to operators also which part fails, and the alarms that are about processes.
+
+    Anyone else gets the last answer again for some seconds: asking often must not cost the database anything. The
+    reason of a failure is in the log, because it may name secrets.
+    """
+    if not may_read(request):
+        ready = _last.is_ready()
+        return JsonResponse({"ready": ready}, status=_status(is_ready=ready))
+    parts = states_of_parts()
+    ready = is_ready(parts)
+    found = {"ready": ready, "parts": parts, "alarms": _alarms_of_processes()}
+    return JsonResponse(found, status=_status(is_ready=ready))
+
+
+def states_of_parts() -> dict[str, str]:
+    return {name: _state_of(name, check) for name, check in CHECKS.items()}
+
+
+def is_ready(parts: dict[str, str]) -> bool:
+    return all(state == "ok" for state in parts.values())
+
+
+def _status(*, is_ready: bool) -> HTTPStatus:
+    return HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class LastAnswer:
+    """What was found last in this process. One request looks again while the others get the answer before."""
+
+    SECONDS = 5.0
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ready: bool | None = None
+        self._until = 0.0
+
+    def is_ready(self) -> bool:
+        if self._ready is not None and (time.monotonic() < self._until or self._lock.locked()):
+            return self._ready
+        with self._lock:
+            if self._ready is None or time.monotonic() >= self._until:
+                self._ready = is_ready(states_of_parts())
+                self._until = time.monotonic() + self.SECONDS
+            return self._ready
+
+    def forget(self) -> None:
+        self._ready = None
+
+
+_last = LastAnswer()
 
 
 def _alarms_of_processes() -> list[str]:

@@ -44,7 +44,7 @@ class Gauge:
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Give the numbers to whoever has the token; without a token set, to this machine alone."""
-    if not _may_read(request):
+    if not may_read(request):
         return HttpResponse(
             "Send METRICS_TOKEN as a bearer token.\n", status=HTTPStatus.FORBIDDEN, content_type="text/plain"
         )
@@ -53,7 +53,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(exposition(found), content_type=CONTENT_TYPE)
 
 
-def _may_read(request: HttpRequest) -> bool:
+def may_read(request: HttpRequest) -> bool:
+    """Whether an operator asks: with METRICS_TOKEN, or from this machine where none is set."""
     if settings.METRICS_TOKEN:
         sent = request.headers.get("Authorization", "")
         return hmac.compare_digest(sent.encode(), f"Bearer {settings.METRICS_TOKEN}".encode())

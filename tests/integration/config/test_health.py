@@ -1,9 +1,11 @@
 from datetime import date
 
 import pytest
+from django.conf import LazySettings
 from django.core.files.storage import storages
 from django.db import OperationalError
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from config import health
@@ -12,6 +14,10 @@ from enrollments.actions.holding import hold_writes
 from tests.factories.installations import AT, OFFICE, customer
 
 pytestmark = pytest.mark.django_db
+
+
+def refuse_to_work() -> None:
+    raise OSError("The storage is away.")
 
 
 def test_a_process_says_that_it_lives(client: Client) -> None:
@@ -84,6 +90,50 @@ def test_waiting_migrations_make_us_unready_and_say_what_to_do(client: Client, m
     monkeypatch.setattr("config.health.MigrationExecutor.migration_plan", lambda *_: ["one"])
 
     assert "manage.py migrate" in client.get("/readyz").json()["parts"]["database"]
+
+
+@pytest.fixture
+def stranger() -> Client:
+    health._last.forget()
+    return Client(REMOTE_ADDR="203.0.113.9")
+
+
+def test_strangers_hear_only_whether_we_are_ready(stranger: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(health.CHECKS, "storage", refuse_to_work)
+
+    answer = stranger.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json() == {"ready": False}
+
+
+def test_strangers_who_ask_often_ask_the_parts_once(
+    stranger: Client, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    stranger.get("/readyz")
+    monkeypatch.setitem(health.CHECKS, "storage", refuse_to_work)
+
+    with django_assert_num_queries(0):
+        answers = [stranger.get("/readyz").status_code for _ in range(5)]
+
+    assert answers == [200] * 5
+
+
+def test_an_old_answer_is_not_given(stranger: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    stranger.get("/readyz")
+    monkeypatch.setitem(health.CHECKS, "storage", refuse_to_work)
+    monkeypatch.setattr(health._last, "_until", 0.0)  # as some seconds later
+
+    assert stranger.get("/readyz").status_code == 503
+
+
+def test_an_operator_is_known_by_the_token(stranger: Client, settings: LazySettings) -> None:
+    settings.METRICS_TOKEN = "a-token-of-operators-with-enough-letters"
+
+    known = stranger.get("/readyz", headers={"Authorization": f"Bearer {settings.METRICS_TOKEN}"})
+
+    assert known.json()["parts"]["database"] == "ok"
+    assert stranger.get("/readyz").json() == {"ready": True}
 
 
 def test_asking_changes_nothing(client: Client) -> None:
