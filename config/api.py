@@ -1,5 +1,7 @@
 """The REST API put together: its addresses, how systems sign in, and what a refusal looks like."""
 
+from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from django.contrib.auth import authenticate
@@ -43,6 +45,8 @@ from poa_documents.limits import LimitMissing
 from poa_documents.queries import NoWording
 
 DOOR = "the API"
+LONGEST_TEXT_SAID = 1000
+PARTS_SAID = 50
 CONFLICTS = (
     MoveNotAllowed,
     ReportNotCurrent,
@@ -73,7 +77,22 @@ def answer_to(problem: Exception, context: dict[str, Any]) -> Response | None:
             count_stranger(context["request"])
         except Throttled as often:
             problem = often
-    return exception_handler(_in_api_terms(problem), context)
+    answer = exception_handler(_in_api_terms(problem), context)
+    if answer is not None:
+        answer.data = _shortened(answer.data)
+    return answer
+
+
+def _shortened(said: Any) -> Any:
+    """Repeat no more of what was sent than helps: a refusal must not grow with the request."""
+    match said:
+        case str():
+            return said if len(said) <= LONGEST_TEXT_SAID else f"{said[:LONGEST_TEXT_SAID]} …"
+        case Mapping():
+            return {str(name)[:LONGEST_TEXT_SAID]: _shortened(each) for name, each in islice(said.items(), PARTS_SAID)}
+        case list() | tuple():
+            return [_shortened(each) for each in said[:PARTS_SAID]]
+    return said
 
 
 def _in_api_terms(problem: Exception) -> Exception:

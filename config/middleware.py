@@ -4,15 +4,28 @@ from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
 from ipaddress import ip_address
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, UnreadablePostError
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponsePermanentRedirect,
+    HttpResponseRedirect,
+    JsonResponse,
+    UnreadablePostError,
+)
+from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
+from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
 from config import second_step
+from config.body_limits import limit_of
 from core import office_devices, request_bodies, second_factor, sessions
 from core.second_factor import Door
 from enrollments.webhooks.views import receive
@@ -117,6 +130,72 @@ class SecondStep:
 def _door_of(request: HttpRequest) -> Door | None:
     """Go by what the addresses are compared with: what stands before it may have been written by whoever asks."""
     return next((door for prefix, door in DOORS.items() if request.path_info.startswith(prefix)), None)
+
+
+class BodyLimitMiddleware:
+    """
+    Read nothing of a body that is larger than its address takes, and less of a stranger's.
+
+    A page behind a sign-in leads strangers there, as it does with a body of any size: a phone whose session ended must
+    not be told that its photo is too large.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        largest = limit_of(request.path_info).largest
+        if request_bodies.announced_length(request) > largest:
+            return _too_large(request, largest)
+        return self._get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
+        largest, door = limit_of(request.path_info).largest_of_strangers, _door_of(request)
+        if request_bodies.announced_length(request) <= largest or door is None or request.user.is_authenticated:
+            return None
+        if request.headers.get("Accept") == "application/json":
+            return JsonResponse({"message": "You are signed out. Sign in again."}, status=HTTPStatus.UNAUTHORIZED)
+        return redirect_to_login(request.get_full_path(), reverse(second_step.SIGN_INS[door]))
+
+
+def _too_large(request: HttpRequest, largest: int) -> HttpResponse:
+    text = f"This is larger than the {largest} bytes that this address takes. Nothing was taken."
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    if request.path_info.startswith("/api/"):
+        return JsonResponse({"detail": text}, status=status)
+    return HttpResponse(f"{text}\n", content_type="text/plain", status=status)
+
+
+class SlashMiddleware(CommonMiddleware):
+    """Lead to the address with its last slash as Django does, but let what was sent go along: a write is not lost."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if response.status_code == HTTPStatus.NOT_FOUND and self.should_redirect_with_slash(request):
+            return HttpResponsePermanentRedirect(
+                self.get_full_path_with_slash(request), preserve_request=request.method not in {"GET", "HEAD"}
+            )
+        return super().process_response(request, response)
+
+
+class NoNulMiddleware:
+    """
+    Refuse addresses and cookies with the one character that PostgreSQL stores nowhere, not even to search for it.
+
+    Forms refuse it themselves, with a word beside the field.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        said = (unquote(request.META.get("QUERY_STRING", "")), request.path_info, *request.COOKIES.values())
+        if any("\x00" in each for each in said):
+            return HttpResponse(
+                "This address holds a character that is used nowhere here.\n",
+                content_type="text/plain",
+                status=HTTPStatus.BAD_REQUEST,
+            )
+        return self._get_response(request)
 
 
 class WholeBodies:

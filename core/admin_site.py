@@ -64,6 +64,8 @@ __all__ = [
 LINKS_SHOWN = 20
 BACK = "back"
 """Where an act leads to once it is done: the page that it was started from."""
+LARGEST_KEY = 2**63 - 1
+LONGEST_SEARCH = 200  # each word of a search is one more condition on each field
 NEVER_LISTED_BY = frozenset({"token_hash"})
 _BETWEEN_DIGITS = re.compile(r"[\s().+-]")
 
@@ -161,7 +163,11 @@ class SearchedChoice(AutocompleteSelect):
     """A choice among records that are searched for. What names no record, in an address for example, chooses none."""
 
     def optgroups(self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None) -> Any:
-        return super().optgroups(name, [each for each in value if each.isdecimal()], attrs)
+        return super().optgroups(name, [each for each in value if _may_be_key(each)], attrs)
+
+
+def _may_be_key(typed: str) -> bool:
+    return typed.isdecimal() and len(typed) <= len(str(LARGEST_KEY)) and int(typed) <= LARGEST_KEY
 
 
 def _always(_record: Any) -> bool:
@@ -260,7 +266,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
 
         The words of a search must each be found; of numbers with signs between them, the digits in one run are as good.
         """
-        words = search_term.replace(",", " ")
+        words = search_term[:LONGEST_SEARCH].replace(",", " ")
         found, has_doubles = super().get_search_results(request, queryset, words)
         digits = _BETWEEN_DIGITS.sub("", words)
         if digits == words or not digits.isdecimal():

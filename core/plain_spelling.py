@@ -13,6 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, Lookup
 from django.db.models.sql.compiler import SQLCompiler
 
+LONGEST_TEXT = 1000  # no name or address is longer, and normalizing may take the square of the length
 _STROKED = {"đ": "d", "Đ": "d", "ł": "l", "Ł": "l", "ø": "o", "Ø": "o"}
 """Letters whose stroke is no accent to Unicode."""
 
@@ -21,8 +22,8 @@ _TABLE = str.maketrans("".join(_STROKED), "".join(_STROKED.values()), _ACCENTS)
 
 
 def plainly(text: str) -> str:
-    """Give a text in small letters without accents."""
-    return unicodedata.normalize("NFD", text).translate(_TABLE).lower()
+    """Return the beginning of a text in small letters without accents."""
+    return unicodedata.normalize("NFD", text[:LONGEST_TEXT]).translate(_TABLE).lower()
 
 
 @CharField.register_lookup

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 
 KEPT_FIELD = "kept_entry"
+LONGEST_KEPT = 1_000_000  # a signature of the most points that we take has half of it
 _NOT_KEPT = frozenset({"form_key", KEPT_FIELD})
 _OUR_PATHS = re.compile(r"/(step/[a-z]+|decline|revoke|paper|language|earlier|continue|check|hold|resume)/")
 
@@ -31,8 +32,9 @@ def keep_entry(request: HttpRequest) -> str:
 
 
 def kept_entry(request: HttpRequest) -> str:
-    """Give what the pages of the code carry along."""
-    return str(request.POST.get(KEPT_FIELD, ""))
+    """Return what the pages of the code carry along; nothing when it is longer than any form of ours."""
+    kept = str(request.POST.get(KEPT_FIELD, ""))
+    return kept if len(kept) <= LONGEST_KEPT else ""
 
 
 def read_entry(kept: str, *, below: str) -> KeptEntry | None:
@@ -40,7 +42,7 @@ def read_entry(kept: str, *, below: str) -> KeptEntry | None:
     try:
         found = json.loads(kept)
         path, fields = str(found["path"]), {str(name): str(value) for name, value in found["fields"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     if not path.startswith(below) or not _OUR_PATHS.fullmatch(path.removeprefix(below)):
         return None

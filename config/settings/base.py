@@ -53,12 +53,14 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "config.middleware.SafeAnswers",
     "django.middleware.security.SecurityMiddleware",
+    "config.middleware.BodyLimitMiddleware",
+    "config.middleware.NoNulMiddleware",
     "config.middleware.WholeBodies",
     "config.middleware.WebhooksFirst",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "config.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "config.middleware.SessionLimits",
@@ -215,6 +217,7 @@ STORAGES = {
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2_500_000
+DATA_UPLOAD_MAX_NUMBER_FILES = 10  # no form has more than one
 FILE_UPLOAD_HANDLERS = [
     "installations.uploads.TooLargeFilesSkipped",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",

@@ -19,6 +19,7 @@ from rest_framework.response import Response
 
 from core import clock
 from core.actors import Actor
+from core.api.refusals import some_of
 from core.models import IdempotentRequest
 
 KEY_HEADER = "Idempotency-Key"
@@ -40,10 +41,10 @@ class StrictSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
             taken = [name for name, field in self.fields.items() if not field.read_only]
-            unknown = sorted(set(data) - set(taken))
+            unknown = set(data) - set(taken)
             if unknown:
                 text = f"Unknown field. This address takes: {', '.join(taken) or 'no fields'}."
-                raise ValidationError({name: [text] for name in unknown})
+                raise ValidationError({name: [text] for name in some_of(unknown)})
         return super().to_internal_value(data)
 
 
@@ -96,6 +97,7 @@ def idempotent(write: Write) -> Write:
 
     @wraps(write)
     def once(view: GenericAPIView[Any], request: Request, *args: Any, **kwargs: Any) -> Response:
+        _check_no_parameters(request)
         key = _key_of(request)
         said = {"user": client_of(request), "key": key}
         fingerprint = _fingerprint(request)
@@ -125,6 +127,12 @@ def idempotent(write: Write) -> Write:
 
     once.is_idempotent = True  # type: ignore[attr-defined]  # a test asks every write for it
     return once
+
+
+def _check_no_parameters(request: Request) -> None:
+    if request.query_params:
+        text = "A write takes no parameters in its address: send them as fields of the body."
+        raise ValidationError({name: [text] for name in some_of(request.query_params.keys())})
 
 
 def _key_of(request: Request) -> str:

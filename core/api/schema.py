@@ -55,6 +55,7 @@ def _refusals(method: str, address: str, *, is_sign_in: bool) -> dict[int, tuple
     if "{" in address:
         found |= {404: ("There is no such record.", "Refusal")}
     if method == "post":
+        found |= {413: ("The body is larger than this address takes.", "Refusal")}
         found |= {415: ("Bodies are JSON, or a form where a file may be sent.", "Refusal")}
     if method == "post" and not is_sign_in:
         found |= {

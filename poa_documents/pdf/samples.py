@@ -31,6 +31,7 @@ WORDS = {
         "ventana", "verano",
     ),
 }  # fmt: skip
+LONGEST_TYPED = 100
 _EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -72,5 +73,5 @@ def sample_of(poa: PoaDocument, language: str) -> bytes:
 
 
 def _plain(text: str) -> str:
-    parts = unicodedata.normalize("NFKD", text.casefold())
+    parts = unicodedata.normalize("NFKD", text.strip()[:LONGEST_TYPED].casefold())
     return "".join(character for character in parts if character.isalpha())

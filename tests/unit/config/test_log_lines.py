@@ -2,6 +2,7 @@ import io
 import logging
 import re
 import sys
+import time
 from typing import Any, cast
 
 import pytest
@@ -9,8 +10,14 @@ from django.conf import settings
 from django.test import Client
 from gunicorn.config import Config
 
-from config.log_lines import LEFT_OUT, LINE_FORMAT, DiscreetFormatter, RefusalsInOneLine, without_secrets
+from config.log_lines import LEFT_OUT, LINE_FORMAT, LONGEST_LINE, DiscreetFormatter, RefusalsInOneLine, without_secrets
 from config.web_log import WebLog
+
+LINK = "Zq3Nf0xB-_uYt7WmKc2HgRLpEo8SdVjA5iTlXyQwM4b"
+
+
+def escaped(text: str) -> str:
+    return "".join(f"%{ord(character):02X}" for character in text)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +32,17 @@ from config.web_log import WebLog
         ("KeyError: 'x' in {'token': '3q9ZrT7mLw2KcB8nHj5YsD1f'}", "3q9ZrT7mLw2KcB8nHj5YsD1f"),
         ('{"token": "3q9ZrT7mLw2KcB8nHj5YsD1f"}', "3q9ZrT7mLw2KcB8nHj5YsD1f"),
         ("redis://:hunter22@redis:6379/0 refused", "hunter22"),
+        (f"Not Found: /portal/ {LINK}/", LINK),
+        (f"Not Found: /portal/%20{LINK}/", LINK),
+        (f"Not Found: /Portal/{LINK}/", LINK),
+        (f"Not Found: /portal%2F{LINK}/", LINK),
+        (f"Not Found: /{LINK}", LINK),
+        (f"Not Found: //switchyard.example/x/{LINK}.", LINK),
+        (f"Not Found: /portal/3D{LINK}/", LINK),
+        (f"Not Found: /portal/{LINK[:20]} {LINK[20:]}/", LINK[20:]),
+        (f"Not Found: /portal/{LINK[:20]} {LINK[20:]}/", LINK[:20]),
+        (f"Not Found: /nowhere/{escaped(LINK)}/", escaped(LINK)),
+        (f"'click <{LINK}>'", LINK),
     ],
 )
 def test_a_secret_does_not_reach_the_log(line: str, secret: str) -> None:
@@ -34,9 +52,44 @@ def test_a_secret_does_not_reach_the_log(line: str, secret: str) -> None:
     assert LEFT_OUT in shown
 
 
-@pytest.mark.parametrize("line", ["Not Found: /portal/help/", "enrollment 12 is due", "GET /v1/app/accounts 200"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Not Found: /portal/help/",
+        "enrollment 12 is due",
+        "GET /v1/app/accounts 200",
+        "account 0f8fad5b-d9cb-469f-a165-70867728950e was read",
+        "sealed as e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "poa_documents.actions.ending.check_authority_before_each_and_every_acceptance failed",
+        "https://light.example/@someone",
+    ],
+)
 def test_an_ordinary_line_is_left_as_it_is(line: str) -> None:
     assert without_secrets(line) == line
+
+
+@pytest.mark.parametrize("part", ["a://:", ":", "/portal/", "portal/a", "%41", "token ", "://a", "bearer ", "A1b", "@"])
+def test_a_line_takes_time_in_proportion_to_its_length(part: str) -> None:
+    """Anyone may write 64 kB of it, as an address or a host: measured against one bare pass over the line."""
+    line = (part * 64_000)[:64_000]
+    began = time.thread_time()
+    re.sub(r"[a-z]+", lambda found: found[0], line)
+    bare = time.thread_time() - began
+
+    began = time.thread_time()
+    without_secrets(line)
+
+    assert time.thread_time() - began < 50 * max(bare, 0.005)
+
+
+def test_a_long_line_is_cut_in_its_middle() -> None:
+    record = logging.LogRecord("switchyard", logging.ERROR, __file__, 1, f"begin {'x' * 200_000} end", None, None)
+
+    shown = DiscreetFormatter().format(record)
+
+    assert shown.startswith("begin x")
+    assert shown.endswith("x end")
+    assert len(shown) < LONGEST_LINE + 100
 
 
 def test_a_traceback_is_covered_too() -> None:

@@ -1,0 +1,283 @@
+"""
+What an anonymous request may cost: little, whatever is in it and however much of it there is.
+
+The measure is processor time of this thread, against what the same address takes for an empty request and what it takes
+to read the same bytes as a form: a busy machine slows both down alike.
+"""
+
+import io
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.db import transaction
+from django.http import QueryDict
+from django.test import Client
+
+from config.log_lines import DiscreetFormatter
+from poa_documents.link_pages import form_key
+from tests.integration.doors.house import House
+from tests.integration.doors.table import behind_link, doors
+
+pytestmark = [pytest.mark.django_db, pytest.mark.timeout(900)]
+
+FACTOR = 12
+LEAST_SECONDS = 0.02
+LARGEST_ANSWER = 100_000
+SMALL, MEDIUM, LARGE = 15_000, 250_000, 1_400_000
+FORM = "application/x-www-form-urlencoded"
+
+SIGN_IN_FIELDS = ("username", "password", "code", "next")
+FIELDS_BEHIND_A_LINK = {
+    "code/": ("kept_entry",),
+    "enter/": ("kept_entry", "code"),
+    "language/": ("language", "step"),
+    "decline/": ("reason",),
+    "revoke/": ("reason",),
+    "step/broker/": ("sample_word",),
+    "step/electronic/": ("sample_word",),
+    "step/signature/": ("typed_name", "drawing"),
+    "step/review/": ("document_sha256",),
+}
+
+
+def marks(size: int) -> str:
+    """Accents out of their order, which a normalization sorts one by one."""
+    half = size // 4
+    return "a" + "\u0301" * half + "\u0316" * half
+
+
+def brackets(size: int) -> str:
+    return "[" * size
+
+
+def colons(size: int) -> str:
+    return "a://" + ":" * (size - 4)
+
+
+def spaces(size: int) -> str:
+    return " " * (size - 1) + "x"
+
+
+TEXTS: tuple[Callable[[int], str], ...] = (marks, brackets, colons, spaces)
+
+
+def json_keys(size: int) -> bytes:
+    return json.dumps({f"k{number}": 0 for number in range(size // 13)}).encode()
+
+
+def json_lists(size: int) -> bytes:
+    return b"[" * size
+
+
+def many_fields(size: int) -> bytes:
+    return b"&".join(b"f%d=1" % number for number in range(size // 9))[:size]
+
+
+BODIES: tuple[tuple[Callable[[int], bytes], str], ...] = (
+    (json_keys, "application/json"),
+    (json_lists, "application/json"),
+    (many_fields, FORM),
+)
+
+
+@pytest.fixture(autouse=True)
+def _written_log(house: House) -> Iterator[None]:
+    """Lines of the log cost what they cost in production."""
+    handler = logging.StreamHandler(io.StringIO())
+    handler.setFormatter(DiscreetFormatter("{levelname} {name}: {message}", style="{"))
+    root, of_django = logging.getLogger(), logging.getLogger("django")
+    before = {name: logging.getLogger(name).level for name in ("django.request", "django.security")}
+    for name in before:
+        logging.getLogger(name).setLevel(logging.NOTSET)
+    root.addHandler(handler)
+    of_django.addHandler(handler)
+    yield
+    root.removeHandler(handler)
+    of_django.removeHandler(handler)
+    for name, level in before.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def cost_of(ask: Callable[[], Any]) -> tuple[float, Any]:
+    """Processor time of one request that leaves everything behind as it was."""
+    caches["default"].clear()
+    with transaction.atomic():
+        began = time.thread_time()
+        answer = ask()
+        seconds = time.thread_time() - began
+        transaction.set_rollback(True)
+    return seconds, answer
+
+
+def cost_of_reading(body: bytes) -> float:
+    began = time.thread_time()
+    QueryDict(body.replace(b"&", b" "))
+    return time.thread_time() - began
+
+
+def size_kept(address: str, body: bytes) -> int:
+    """What a customer typed while the door was shut comes back with the page, in each of its two forms."""
+    return len(body) if address.startswith("/portal/") else 0
+
+
+def findings(client: Client, address: str, bodies: Iterator[tuple[str, bytes, str]]) -> dict[str, str]:
+    """Name every body that costs too much at an address, is answered with an error of ours, or at length."""
+    bare = min(cost_of(lambda: client.post(address))[0] for _ in range(2))
+    found = {}
+    for name, body, kind in bodies:
+        allowed = FACTOR * max(bare + cost_of_reading(body), LEAST_SECONDS)
+        ask = partial(client.post, address, body, content_type=kind)
+        seconds, answer = cost_of(ask)
+        if seconds > allowed:
+            seconds, answer = cost_of(ask)
+        if seconds > allowed:
+            found[f"{address} {name}"] = f"{seconds:.2f} s of processor time, allowed {allowed:.2f}"
+        elif answer.status_code >= 500:
+            found[f"{address} {name}"] = f"answered {answer.status_code}"
+        elif len(answer.content) > LARGEST_ANSWER + 4 * size_kept(address, body):
+            found[f"{address} {name}"] = f"answered {len(answer.content)} bytes"
+    return found
+
+
+def forms(fields: tuple[str, ...], *sizes: int, around: str = "") -> Iterator[tuple[str, bytes, str]]:
+    for size in sizes:
+        for text in TEXTS:
+            for field in fields:
+                said = f"{field}={text(size)}{around}"
+                yield f"{text.__name__} in {field}, {size}", said.encode(), FORM
+
+
+def other_bodies(*sizes: int) -> Iterator[tuple[str, bytes, str]]:
+    for size in sizes:
+        for body, kind in BODIES:
+            yield f"{body.__name__}, {size}", body(size), kind
+
+
+SIGN_INS = ("/admin/login/", "/field/sign-in/", "/api/v1/token/", "/admin/second-step/", "/field/second-step/")
+
+
+@pytest.mark.parametrize("address", SIGN_INS)
+def test_signing_in_costs_little_whatever_is_typed(house: House, address: str) -> None:
+    client = Client(raise_request_exception=False)
+
+    assert findings(client, address, forms(SIGN_IN_FIELDS, SMALL // 2, MEDIUM)) == {}
+    assert findings(client, address, other_bodies(SMALL, MEDIUM, LARGE)) == {}
+
+
+def test_every_address_costs_a_stranger_little(house: House) -> None:
+    client = Client(raise_request_exception=False)
+    addresses = dict.fromkeys(door.address(house, "nobody") for door in doors())
+    found: dict[str, str] = {}
+    for address in addresses:
+        bodies = (each for each in other_bodies(MEDIUM - 100) if (each[2] == FORM) != address.startswith("/api/"))
+        found |= findings(client, address, bodies)
+
+    assert found == {}
+
+
+@pytest.mark.parametrize("path", FIELDS_BEHIND_A_LINK)
+def test_pages_behind_a_link_cost_little_whatever_is_sent(house: House, path: str) -> None:
+    """With the door shut, where the link is all that is needed, and open."""
+    key = f"&form_key={form_key(house.poa)}"
+    for role in ("customer with foreign link", "customer with own link"):
+        bodies = forms(FIELDS_BEHIND_A_LINK[path], LARGE // 2, around=key)
+
+        assert findings(house.client(role), behind_link(path)(house, role), bodies) == {}
+
+
+@pytest.mark.parametrize("size", [8_000, 16_000, 60_000])
+@pytest.mark.parametrize("text", [colons, spaces, marks])
+def test_heads_of_requests_cost_little(house: House, text: Callable[[int], str], size: int) -> None:
+    client, evil = Client(raise_request_exception=False), text(size).encode().decode("latin-1")
+    bare = min(cost_of(lambda: client.get("/portal/nobody/"))[0] for _ in range(2))
+    names = ("HTTP_HOST", "HTTP_ACCEPT_LANGUAGE", "HTTP_COOKIE", "HTTP_USER_AGENT", "HTTP_AUTHORIZATION", "HTTP_ORIGIN")
+    heads: dict[str, dict[str, Any]] = {name: {name: evil} for name in names}
+    asked: dict[str, Callable[[], Any]] = {
+        name: partial(client.get, "/api/v1/customers/", **head) for name, head in heads.items()
+    }
+    for prefix in ("/portal/", "/Portal/", "/admin/", "/nowhere/"):
+        path: dict[str, Any] = {"PATH_INFO": prefix + evil}
+        asked[prefix] = partial(client.get, prefix, **path)
+    query: dict[str, Any] = {"QUERY_STRING": f"next={evil}"}
+    asked["query"] = partial(client.get, "/field/sign-in/", **query)
+    for name, ask in asked.items():
+        seconds, answer = cost_of(ask)
+
+        assert seconds < FACTOR * max(bare, LEAST_SECONDS), name
+        assert answer.status_code < 500, name
+        assert len(answer.content) < LARGEST_ANSWER + 2 * size, name
+
+
+class Upload(io.RawIOBase):
+    """A body made up while it is read, so that this test holds none of it."""
+
+    def __init__(self, head: bytes, size: int) -> None:
+        self._head, self.size, self.read_bytes = head, size, 0
+
+    def read(self, wanted: int | None = -1, /) -> bytes:
+        left = self.size - self.read_bytes
+        count = left if wanted is None or wanted < 0 else min(wanted, left)
+        began, self.read_bytes = self.read_bytes, self.read_bytes + count
+        return (self._head[began:] + b"x" * count)[:count]
+
+
+def upload(client: Client, address: str, size: int) -> tuple[Upload, Any]:
+    head = (
+        b'--edge\r\nContent-Disposition: form-data; name="proof"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+    )
+    body = Upload(head, size)
+    extra: dict[str, Any] = {"wsgi.input": body, "CONTENT_LENGTH": str(size)}
+    answer = client.generic(
+        "POST",
+        address,
+        content_type="multipart/form-data; boundary=edge",
+        **extra,
+    )
+    return body, answer
+
+
+def test_no_upload_of_a_stranger_is_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even read, where the address takes no files of strangers: nowhere."""
+    kept: list[str] = []
+    monkeypatch.setattr(TemporaryFileUploadHandler, "new_file", lambda *_args, **_kwargs: kept.append("a file"))
+    client = Client(raise_request_exception=False)
+    read = {}
+    for address in dict.fromkeys(door.address(house, "nobody") for door in doors()):
+        body, answer = upload(client, address, 88_000_000)
+        if body.read_bytes:
+            read[address] = body.read_bytes
+        assert answer.status_code < 500, address
+
+    assert read == {}
+    assert kept == []
+
+
+def test_an_upload_behind_a_link_is_not_read(house: House) -> None:
+    role = "customer with own link"
+    body, answer = upload(house.client(role), behind_link("decline/")(house, role), 88_000_000)
+
+    assert body.read_bytes == 0
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("address", ["/field/jobs/{house.job.pk}/", "/field/"])
+def test_a_phone_signed_out_hears_that_it_is_and_not_that_its_photo_is_too_large(house: House, address: str) -> None:
+    client = Client()
+    told = client.post(
+        address.format(house=house),
+        b"x" * 3_000_000,
+        content_type="multipart/form-data; boundary=e",
+        headers={"accept": "application/json"},
+    )
+    led = client.post(address.format(house=house), b"x" * 3_000_000, content_type="multipart/form-data; boundary=e")
+
+    assert told.status_code == 401
+    assert led.status_code == 302
+    assert led["Location"].startswith("/field/sign-in/?next=/field/")
