@@ -392,10 +392,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["core.api.permissions.AsInTheAdmin"],
     "DEFAULT_THROTTLE_CLASSES": ["core.api.throttles.Calls"],
     "DEFAULT_SCHEMA_CLASS": "core.api.schema.DescribedAddress",
-    "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
-        "rest_framework.filters.OrderingFilter",
-    ],
+    "DEFAULT_FILTER_BACKENDS": ["core.api.filters.NamedFilters", "core.api.filters.NamedOrdering"],
     "DEFAULT_PAGINATION_CLASS": "core.api.pagination.Pages",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["core.api.parsers.ShallowJsonParser"],

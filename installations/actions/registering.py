@@ -30,6 +30,7 @@ from installations.moves import record_event, take_move
 
 ADULT_YEARS = 18
 OLDEST_YEARS = 120
+LONGEST_EMAIL = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
 LARGEST_KW = Decimal(10_000)
 NEVER_IN_ONE_LINE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """
@@ -246,6 +247,8 @@ def _name_problems(text: str, name: str) -> tuple[str, ...]:
 def _email_problems(email: str) -> tuple[str, ...]:
     if _has_unseen_signs(email):  # Django takes some of them between quotes
         return ("The e-mail address has a control character in it. Type it by hand, without quotes.",)
+    if len(email.strip()) > LONGEST_EMAIL:
+        return (f"The e-mail address is longer than {LONGEST_EMAIL} characters, more than any mail server takes.",)
     try:
         validate_email(email.strip())
     except ValidationError:

@@ -32,8 +32,8 @@ class CustomerAnswer(serializers.ModelSerializer[Customer]):
 class NewCustomer(StrictSerializer):
     first_name = serializers.CharField(max_length=100)
     last_name = serializers.CharField(max_length=100)
-    email = serializers.EmailField()
-    phone = serializers.CharField(required=False, allow_blank=True, default="")
+    email = serializers.EmailField(max_length=254)
+    phone = serializers.CharField(required=False, allow_blank=True, default="", max_length=128)
     date_of_birth = serializers.DateField(required=False, allow_null=True, default=None)
     language = serializers.ChoiceField(choices=Language.choices, default=Language.ENGLISH.value)
 

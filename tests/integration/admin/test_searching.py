@@ -86,6 +86,44 @@ def test_a_list_is_searched_the_same_way_and_names_each_record_once(office_clien
     assert list(page.context["cl"].result_list) == [person]
 
 
+@pytest.mark.parametrize(
+    "key", ["9" * 19, "9" * 40, "9" * 5000, "\N{ARABIC-INDIC DIGIT NINE}" * 30, "\N{SUPERSCRIPT TWO}", "-1", "1.5"]
+)
+@pytest.mark.parametrize("form", ["installations/installation", "poa_documents/poadocument"])
+def test_an_impossible_number_of_a_record_chooses_none(office_client: Client, form: str, key: str) -> None:
+    asked = [
+        office_client.get(f"/admin/{form}/add/", {"customer": key, "site": key}),
+        office_client.post(f"/admin/{form}/add/", {"customer": key, "site": key}),
+        office_client.get(f"/admin/{form}/", {"customer__id__exact": key}, follow=True),
+        office_client.get(f"/admin/{form}/{key}/change/", follow=True),
+    ]
+
+    assert [answer.status_code for answer in asked[:2]] == [200, 200]
+    assert all(answer.status_code < 500 for answer in asked[2:])
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "installations/customer/?q=%00",
+        "installations/golivereport/?status__exact=a%00",
+        "enrollments/enrollment/?whose_turn=%00",
+        "enrollments/hold/?reason__exact=%2500&code__exact=%00",
+        "admin/logentry/?action_time__gte=%00",
+        "autocomplete/?term=%00&app_label=installations&model_name=installation&field_name=customer",
+        "installations/customer/%00/change/",
+    ],
+)
+def test_a_character_that_no_database_holds_is_refused(office_client: Client, address: str) -> None:
+    assert office_client.get(f"/admin/{address}").status_code == 400
+
+
+@pytest.mark.parametrize("name", ["sessionid", "csrftoken", "portal-browser", "messages"])
+def test_no_cookie_holds_a_character_that_no_database_holds(client: Client, name: str) -> None:
+    for address in ("/admin/", "/field/", "/portal/a-link/"):
+        assert client.get(address, HTTP_COOKIE=f'{name}="\\000abcdefgh"').status_code == 400
+
+
 @pytest.mark.parametrize("address", ["installations/installation/add/", "poa_documents/poadocument/add/"])
 def test_an_address_that_names_no_record_opens_the_form_without_a_choice(office_client: Client, address: str) -> None:
     answers = [

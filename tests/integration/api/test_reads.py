@@ -84,6 +84,57 @@ def test_impossible_filter_is_told_by_name(api: Api, path: str, query: dict[str,
     assert field in response.json()
 
 
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("search=reyes", "search"),
+        ("page=2", "page"),
+        ("limit=5&statuss=SOLD", "statuss"),
+        ("ordering=nonsense", "ordering"),
+        ("ordering=id,-nonsense", "ordering"),
+        ("ordering=pk", "ordering"),
+        ("limit=x", "limit"),
+        ("limit=0", "limit"),
+        ("offset=-1", "offset"),
+        ("limit=5&limit=6", "limit"),
+    ],
+)
+def test_what_a_list_would_ignore_is_refused_by_name(api: Api, path: str, query: str, named: str) -> None:
+    response = api.client.get(f"/api/v1/{path}?{query}")
+
+    assert response.status_code == 400
+    assert list(response.json()) == [named]
+
+
+def test_the_refusal_of_a_parameter_names_those_that_are_taken(api: Api) -> None:
+    said = api.get("customers/", search="reyes").json()["search"][0]
+
+    assert said == "Unknown parameter. This address takes: last_name, email, language, limit, offset, ordering."
+
+
+def test_a_single_record_takes_no_parameters(api: Api) -> None:
+    person, job = customer(), installation_at("SOLD")
+
+    answers = [
+        api.get(f"customers/{person.pk}/", expand="sites"),
+        api.get(f"installations/{job.pk}/events/", limit="2"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 400]
+
+
+def test_a_refusal_repeats_only_a_part_of_what_was_sent(api: Api) -> None:
+    asked = [
+        api.client.get("/api/v1/customers/?" + "&".join(f"k{number}=1" for number in range(900))),
+        api.post("customers/", {f"key {number}": 0 for number in range(20_000)}),
+        api.post("customers/", {"language": "x" * 200_000}),
+    ]
+
+    assert [answer.status_code for answer in asked] == [400, 400, 400]
+    assert max(len(answer.content) for answer in asked) < 10_000
+
+
 def test_lists_ask_the_database_as_often_for_many_rows_as_for_one(api: Api, django_assert_max_num_queries: Any) -> None:
     for _ in range(3):
         installation_at("PTO_CONFIRMED")

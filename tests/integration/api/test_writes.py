@@ -424,3 +424,43 @@ def test_session_cookie_does_not_sign_in(client: Client, db: None) -> None:
 
     assert response.status_code == 401
     assert not Customer.objects.exists()
+
+
+@pytest.mark.parametrize("length", [254, 255, 320])
+def test_an_address_is_taken_as_long_as_it_can_be_kept(api: Api, length: int) -> None:
+    """A longer one was an error of ours with PostgreSQL."""
+    domain = ".".join(["d" * 60] * 4)
+    email = f"{'c' * (length - len(domain) - 4)}@{domain}.us"[:length]
+    assert len(email) == length
+
+    response = api.post("customers/", {"first_name": "Carmen", "last_name": "Reyes", "email": email})
+
+    assert response.status_code == (201 if length == 254 else 400)
+    assert Customer.objects.filter(email=email).exists() == (length == 254)
+
+
+def test_a_write_without_the_last_slash_is_not_lost(api: Api) -> None:
+    """The answer keeps method and body, so a client that follows it writes."""
+    body = {"first_name": "Carmen", "last_name": "Reyes", "email": "carmen@example.com"}
+
+    response = api.client.post(
+        "/api/v1/customers",
+        body,
+        content_type="application/json",
+        headers={"Idempotency-Key": "one-and-the-same"},
+        follow=True,
+    )
+
+    assert response.redirect_chain == [("/api/v1/customers/", 308)]
+    assert response.status_code == 201
+    assert Customer.objects.get().email == "carmen@example.com"
+
+
+def test_a_write_takes_no_parameters_in_its_address(api: Api) -> None:
+    response = api.post(
+        "customers/?dry_run=1", {"first_name": "Carmen", "last_name": "Reyes", "email": "c@example.com"}
+    )
+
+    assert response.status_code == 400
+    assert "body" in response.json()["dry_run"][0]
+    assert not Customer.objects.exists()
