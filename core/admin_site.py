@@ -43,6 +43,7 @@ __all__ = [
     "Button",
     "ButtonForm",
     "Cell",
+    "Landing",
     "ModelAdmin",
     "Press",
     "RecordAdmin",
@@ -120,6 +121,14 @@ class Press:
     at: datetime
 
 
+@dataclass(frozen=True)
+class Landing:
+    """What a button did, and another record than the pressed one, whose page shows it."""
+
+    text: str
+    record: Model
+
+
 class ActorColumn:
     """Show who stands in a field by name, in a list or on a record's page, where `staff:3` would say nothing."""
 
@@ -186,7 +195,7 @@ class Button:
 
     name: str
     label: str
-    run: Callable[[Press], str | HttpResponseBase]
+    run: Callable[[Press], str | Landing | HttpResponseBase]
     explanation: str
     refusals: tuple[type[Exception], ...] = ()
     is_offered: Callable[[Any], bool] = _always
@@ -377,8 +386,9 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         self.log_change(request, record, button.label)
         if isinstance(outcome, HttpResponseBase):
             return outcome
-        messages.success(request, outcome)
-        return HttpResponseRedirect(way_back(request) or page_of(record))
+        landing = outcome if isinstance(outcome, Landing) else Landing(outcome, record)
+        messages.success(request, landing.text)
+        return HttpResponseRedirect(way_back(request) or page_of(landing.record))
 
 
 class RegisteredByAction(RecordAdmin):

@@ -136,6 +136,10 @@ def progress(
         "announced_start": _say(facts.notice.start if facts.notice else None, language),
         "object_until": _say(facts.notice.last_day if facts.notice else None, language),
         "held_since": _say(facts.held_by_customer_since, language),
+        "plan": offer.name if offer is not None else "",
+        "rescind_until": _say(
+            start_dates.sure_rescission_end(chicago_day(facts.accepted_at)) if facts.accepted_at else None, language
+        ),
         "until": _say(source.until if isinstance(source, Wait) else None, language),
     }
     act_by = source.act_by if isinstance(source, Wait) and source.whose_turn == HoldOwner.CUSTOMER else None

@@ -22,6 +22,7 @@ from enrollments.light.errors import LightError
 from enrollments.models import Enrollment
 from enrollments.progress import Progress, preparing, progress, words
 from enrollments.queries import announced_offer, enrollment_of, stored_documents
+from enrollments.states import SETTLED_STATUSES
 from enrollments.wiring import hosted_pages_client, policy
 from poa_documents.link_pages import link_page
 from poa_documents.models import PoaDocument
@@ -137,6 +138,8 @@ def _home(request: HttpRequest, poa: PoaDocument, *, problem: str = "", status: 
     extra: dict[str, Any] = {"words": page}
     if enrollment is not None and poa.status in _WITH_PROGRESS:
         extra["progress"] = _progress(enrollment, poa)
+        if enrollment.status in SETTLED_STATUSES and poa.status == PoaStatus.EXHAUSTED:
+            extra["can_revoke"] = False  # it is used up, and the plan is in service or has ended
     elif poa.status in _JUST_SIGNED:
         extra["progress"] = preparing(language_of(poa))
     if problem:

@@ -214,12 +214,19 @@ def say_time(at: datetime, language: str) -> str:
     return f"{local.hour % NOON or NOON}:{local:%M} {half}" + (". m." if language == Language.SPANISH else ".m.")
 
 
+def at_time(time: str) -> str:
+    """Put the Spanish “at” before a time of day: one o'clock is singular."""
+    return f"{'a la' if time.startswith('1:') else 'a las'} {time}"
+
+
 def say_moment(at: datetime | None, language: str) -> str:
     """Say day and time in Texas, with the zone; nothing for a moment that has not come."""
     if at is None:
         return ""
     day, time = say_date(chicago_day(at), language), say_time(at, language)
-    return f"{day}, {time}, hora del centro" if language == Language.SPANISH else f"{day} at {time} Central Time"
+    return (
+        f"{day} {at_time(time)}, hora del centro" if language == Language.SPANISH else f"{day} at {time} Central Time"
+    )
 
 
 def _shortest(amount: Decimal) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from textwrap import shorten
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from poa_documents.states import ELECTRONIC_STATUSES, SIGNABLE_STATUSES, PoaStat
 from poa_documents.steps import NUMBERS, STEPS, Step, neighbor
 from poa_documents.wording import Block, DocumentText, blocks
 
+LABEL_LENGTH = 60
 _IN_FORCE = frozenset({PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED})
 _TONES = {PoaStatus.SIGNED: "good", PoaStatus.EXHAUSTED: "good", PoaStatus.SEALING: "warn", PoaStatus.SUSPENDED: "warn"}
 
@@ -159,7 +161,7 @@ def shown_statements(
                 sha256=text.sha256_of(statement),
                 tick=own[f"{prefix}_tick"] if prefix else words,
                 is_ticked=statement in ticked,
-                error=_error(statement, own, phrases["pdf"], prefix=prefix) if statement in unticked else "",
+                error=_error(words, own, prefix=prefix) if statement in unticked else "",
                 agreed=phrases["page"]["confirmed_on" if step.name == "confirm" else "agreed_on"].format(
                     when=say_moment(agreed.given_at, text.language)
                 )
@@ -170,8 +172,11 @@ def shown_statements(
     return shown
 
 
-def _error(statement: Statement, own: Mapping[str, str], labels: Mapping[str, str], *, prefix: str | None) -> str:
-    return own[f"{prefix}_error"] if prefix else own["error"].format(label=labels[statement])
+def _error(words: str, own: Mapping[str, str], *, prefix: str | None) -> str:
+    """Name what was not ticked by the words that stand beside its box."""
+    if prefix:
+        return own[f"{prefix}_error"]
+    return own["error"].format(label=f"“{shorten(words, LABEL_LENGTH, placeholder='…')}”")
 
 
 def kept_drawing(poa: PoaDocument) -> Drawing | None:

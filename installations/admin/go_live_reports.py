@@ -4,7 +4,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from core.admin_site import Button, ButtonForm, Cell, Press, RecordAdmin, Table, display, page_of
+from core.admin_site import Button, ButtonForm, Cell, Landing, Press, RecordAdmin, Table, display, page_of
 from installations.actions import confirm_go_live, correct_go_live, withdraw_go_live
 from installations.admin.installations import GoLiveForm, ReasonForm, with_proofs
 from installations.guards import InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
@@ -40,9 +40,10 @@ def _confirm(press: Press) -> str:
     return "The report counts now; its case is looked at again."
 
 
-def _correct(press: Press) -> str:
+def _correct(press: Press) -> Landing:
     correction = correct_go_live(report_id=press.record.pk, by=press.by, at=press.at, **with_proofs(press.answers))
-    return f"Corrected: {correction.granted_date} counts now. The earlier report stays on file."
+    text = f"Corrected: {correction.granted_date} counts now. The earlier report stays on file."
+    return Landing(text, correction)
 
 
 def _withdraw(press: Press) -> str:

@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Q
 from django.http import HttpRequest
 
 from core.actors import Actor
@@ -31,15 +32,17 @@ from installations.actions import (
     register_installation,
     report_go_live,
 )
-from installations.guards import InputRefused, ReasonMissing, SubmissionDiffers, technicians_filter
+from installations.guards import TECHNICIANS_GROUP, InputRefused, ReasonMissing, SubmissionDiffers
 from installations.models import Customer, GoLiveSource, HardwareKind, Installation, Site
 from installations.proofs import CheckedProof, ProofRefused
 from installations.queries import reports_beside
 from installations.states import MOVES, InstallationStatus
 
 
-def technicians() -> Any:
-    return User.objects.filter(technicians_filter()).distinct().order_by("username")
+def technicians(*, also: int | None = None) -> Any:
+    """Return the people to choose from for a job: technicians, and whoever has it now."""
+    chosen = Q(is_active=True, groups__name=TECHNICIANS_GROUP) | Q(pk=also)
+    return User.objects.filter(chosen).distinct().order_by("username")
 
 
 class InstallationForm(ButtonForm):
@@ -83,7 +86,7 @@ class TechnicianForm(ButtonForm):
         super().__init__(*args, **kwargs)
         technician = self.fields["technician"]
         assert isinstance(technician, forms.ModelChoiceField)  # noqa: S101 - tells the type checker, cannot fail
-        technician.queryset = technicians()
+        technician.queryset = technicians(also=self.record.technician_id if self.record is not None else None)
         if self.record is not None:
             self.initial.setdefault("technician", self.record.technician_id)
 
@@ -163,7 +166,7 @@ def _is_running(installation: Installation) -> bool:
 @admin.register(Installation)
 class InstallationAdmin(RegisteredByAction):
     list_display = ("__str__", "customer", "status", "technician", "scheduled_date")
-    list_filter = ("status", "kind", "technician", "scheduled_date")
+    list_filter = ("status", "kind", ("technician", admin.RelatedOnlyFieldListFilter), "scheduled_date")
     search_fields = (
         "customer__first_name__plainly",
         "customer__last_name__plainly",

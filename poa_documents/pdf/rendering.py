@@ -10,6 +10,7 @@ from typing import Any
 
 import typst
 from anyascii import anyascii
+from django.conf import settings
 
 from core.dates import CHICAGO
 from poa_documents.limits import limit_lines, say_date
@@ -68,6 +69,7 @@ class SignedDocument:
     signed_at: datetime
     exact_name: str
     exact_text: str = ""
+    letterhead: str = ""
 
 
 def signed_document_of(poa: PoaDocument) -> SignedDocument:
@@ -90,6 +92,7 @@ def signed_document_of(poa: PoaDocument) -> SignedDocument:
     return SignedDocument(
         number=poa.pk,
         language=language,
+        letterhead=f"{settings.ORGANIZATION_NAME} · {settings.ORGANIZATION_CONTACT}",
         title=title,
         customer_name=str(poa.customer),
         words=document.words,
@@ -114,6 +117,7 @@ def signed_document_of(poa: PoaDocument) -> SignedDocument:
             (phrases["number"], str(poa.pk)),
             (phrases["wording"], f"{document.wording_version} ({language})"),
             (phrases["document_sha256"], poa.document_sha256),
+            *_proved_address(poa, signed_at, language),
             *_paper_facts(poa, language),
         ),
         signature_kind=poa.signature_kind,
@@ -122,6 +126,13 @@ def signed_document_of(poa: PoaDocument) -> SignedDocument:
         signed_at=signed_at,
         exact_name=str(poa.customer),
     )
+
+
+def _proved_address(poa: PoaDocument, signed_at: datetime, language: str) -> Iterator[tuple[str, str]]:
+    """To which address the code went that opened the page on which it was signed."""
+    used = poa.contact_codes.filter(used_at__lte=signed_at).order_by("-used_at").first()
+    if used is not None and used.used_at is not None:
+        yield phrases_in(language)["pdf"]["proved"], f"{used.sent_to}, {_utc(used.used_at)}"
 
 
 def _paper_facts(poa: PoaDocument, language: str) -> Iterator[tuple[str, str]]:
@@ -180,11 +191,12 @@ def _printable(document: SignedDocument) -> SignedDocument:
     """Replace what cannot be printed, and say on the page which characters stood there."""
     exact: list[str] = []
     for text in (document.customer_name, document.signature_name, *document.words.split()):
-        if to_printable(text) != text and not any(text in longer for longer in exact):
+        if to_printable(text) != unicodedata.normalize("NFC", text) and not any(text in longer for longer in exact):
             exact.append(text)
     return replace(
         document,
         title=to_printable(document.title),
+        letterhead=to_printable(document.letterhead),
         customer_name=to_printable(document.customer_name),
         words=to_printable(document.words),
         limits=tuple((to_printable(label), to_printable(value)) for label, value in document.limits),

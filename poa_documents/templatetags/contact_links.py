@@ -28,4 +28,4 @@ def linked(text: str) -> SafeString:
             digits = re.sub(r"[^0-9]", "", found[0])
             parts.append(f'<a href="tel:+1{digits[-10:]}">{shown}</a>')
     parts.append(escape(text[end:]))
-    return mark_safe("".join(parts))  # noqa: S308 - every part was escaped above  # nosec B308 B703
+    return mark_safe("".join(parts))  # noqa: S308 - every part was escaped above  # nosec B308

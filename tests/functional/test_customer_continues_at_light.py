@@ -97,11 +97,11 @@ def test_an_announced_plan_can_be_held_and_let_go_on_and_is_accepted_after_the_n
     road.start_client_anew()
     case.customer.language = language
     case.customer.save()
-    link = token_in_last_mail()
     road.finish_at_light(case)
     road.report_pto(case)
     road.live(case, timedelta(hours=2), until=AdvanceNotice.objects.exists)
     road.run(case)
+    link = token_in_last_mail()
     complaints: list[str] = []
 
     def look(name: str) -> None:

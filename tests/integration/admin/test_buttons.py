@@ -20,7 +20,7 @@ from poa_documents import evidence
 from poa_documents.models import EvidenceEntry, PoaDocument
 from poa_documents.states import PoaStatus
 from tests.factories.cases import case, case_waiting_for_signature, held_case, hold
-from tests.factories.installations import AT, customer, go_live_report, installation, site, technician
+from tests.factories.installations import AT, customer, go_live_report, installation, site, staff, technician
 from tests.factories.poa_documents import drafted_poa, plan_promise, sent_poa, signed_poa, suspended_poa
 from tests.journal_guard import guard_lifted
 
@@ -261,7 +261,7 @@ def test_a_wrong_go_live_date_is_corrected_and_the_first_report_stays(office_cli
     report = go_live_report(installation(AT - timedelta(days=30)))
     form = office_client.get(press_url(report, "correct")).context["form"]
 
-    press(
+    answer = press(
         office_client,
         report,
         "correct",
@@ -275,6 +275,17 @@ def test_a_wrong_go_live_date_is_corrected_and_the_first_report_stays(office_cli
     report.refresh_from_db()
     assert report.status == GoLiveReportStatus.CORRECTED
     assert report.corrected_by.granted_date.isoformat() == "2026-03-02"
+    assert answer["Location"] == page_of(report.corrected_by)
+
+
+def test_jobs_are_offered_to_technicians_and_not_to_the_whole_office(office_client: Client) -> None:
+    somebody, desk = technician(), staff()
+    job = installation(AT - timedelta(days=30))
+
+    choices = office_client.get(press_url(job, "assign")).context["form"]["technician"].field.queryset
+
+    assert somebody in choices
+    assert desk not in choices
 
 
 def test_a_wrong_date_in_a_correction_is_said_beside_its_field(office_client: Client) -> None:

@@ -112,8 +112,8 @@ def test_dates_are_said_in_words(language: str, said: str) -> None:
         (5, "en", "July 4, 2026 at 12:30 a.m. Central Time"),
         (4, "en", "July 3, 2026 at 11:30 p.m. Central Time"),
         (17, "en", "July 4, 2026 at 12:30 p.m. Central Time"),
-        (18, "es", "4 de julio de 2026, 1:30 p. m., hora del centro"),
-        (13, "es", "4 de julio de 2026, 8:30 a. m., hora del centro"),
+        (18, "es", "4 de julio de 2026 a la 1:30 p. m., hora del centro"),
+        (13, "es", "4 de julio de 2026 a las 8:30 a. m., hora del centro"),
     ],
 )
 def test_moments_are_said_as_clocks_in_texas_show_them(hour: int, language: str, said: str) -> None:

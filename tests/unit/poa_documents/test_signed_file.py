@@ -162,3 +162,16 @@ def test_every_character_that_counts_as_printable_has_a_glyph() -> None:
     words = " ".join(every[start : start + 40] for start in range(0, len(every), 40))
 
     assert render_pdf(replace(DOCUMENT, words=f"# T\n\nx{words}")).startswith(b"%PDF")
+
+
+def test_a_decomposed_accent_is_printed_and_not_spelled_out() -> None:
+    text = text_of(render_pdf(named("Jose\N{COMBINING ACUTE ACCENT} Reyes")))
+
+    assert "José Reyes" in text
+    assert "U+0301" not in text
+
+
+def test_the_first_page_carries_the_letterhead() -> None:
+    pages = PdfReader(io.BytesIO(render_pdf(replace(DOCUMENT, letterhead="Sunny Solar · 512-555-0100")))).pages
+
+    assert pages[0].extract_text().startswith("Sunny Solar · 512-555-0100")
