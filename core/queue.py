@@ -14,11 +14,16 @@ from functools import partial
 from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-MESSAGES_SPARED_FOR_ONE_WAITING = 5
-FEWEST_MESSAGES = 10
+QUEUE_AWAY = (OperationalError, RedisError, OSError)
+"""
+What sending fails with while the queue takes no messages.
+
+A server that is full or turned read-only says so in an answer, which redis-py raises as an error of its own.
+"""
 
 
 class TaskName(StrEnum):
@@ -47,10 +52,19 @@ class TaskName(StrEnum):
 
 CAN_WAIT = frozenset({TaskName.SETTLE_DELIVERY, TaskName.SEND_CASE_MAIL, TaskName.FETCH_PLAN_DOCUMENT})
 """
-Nudges, news and copies, which workers take when nothing else waits: in a flood of go-lives plans are accepted first.
+Nudges, news and copies. While other work waits, workers take one of these in every few messages (`core.queue_shares`).
 
 None of it guards an acceptance. The account is read right before each, whatever a webhook would tell.
 """
+
+DEFAULT_QUEUE = "switchyard"
+OWN_QUEUES = {
+    TaskName.ADVANCE_ENROLLMENT: f"{DEFAULT_QUEUE}-cases",
+    TaskName.SETTLE_DELIVERY: f"{DEFAULT_QUEUE}-webhooks",
+    TaskName.SEND_CASE_MAIL: f"{DEFAULT_QUEUE}-mails",
+    TaskName.FETCH_PLAN_DOCUMENT: f"{DEFAULT_QUEUE}-documents",
+}
+"""The tasks whose waiting messages are counted, so that a sweep adds none for a row that has one."""
 
 
 def enqueue_on_commit(task: TaskName, **ids: int) -> None:
@@ -58,19 +72,21 @@ def enqueue_on_commit(task: TaskName, **ids: int) -> None:
     transaction.on_commit(partial(_send, task, ids), robust=True)
 
 
-def room_for_more(most: int) -> int:
+def messages_waiting(task: TaskName) -> int | None:
     """
-    How many messages a sweep may add: `most` while the queue is empty, few when much waits there already.
+    Count the messages of a task with a queue of its own that no worker has taken yet; None when the queue is away.
 
-    A sweep finds the same rows again until somebody has worked on them, so that without this a long queue would fill
-    with messages for the same work. A few are always allowed: what has waited longest may be what was lost.
+    A sweep adds only what is missing: it finds the same rows again until they have been worked on.
     """
-    with current_app.connection_or_acquire() as connection:
-        try:
-            queue = connection.default_channel.queue_declare(current_app.conf.task_default_queue)
-        except (OperationalError, *connection.connection_errors, *connection.channel_errors):
-            return most
-    return max(most - MESSAGES_SPARED_FOR_ONE_WAITING * int(queue.message_count), FEWEST_MESSAGES)
+    if not _way.is_open():
+        return None
+    try:
+        with current_app.connection_or_acquire() as connection:
+            return int(connection.default_channel.queue_declare(OWN_QUEUES[task]).message_count)
+    except QUEUE_AWAY:
+        _way.close()
+        logger.warning("The messages that wait could not be counted; nothing is added to them.", exc_info=True)
+        return None
 
 
 def _send(task: TaskName, ids: dict[str, int]) -> None:
@@ -79,9 +95,14 @@ def _send(task: TaskName, ids: dict[str, int]) -> None:
         return
     try:
         current_app.send_task(task.value, kwargs=ids, retry=False)
-    except (OperationalError, OSError):
+    except QUEUE_AWAY:
         _way.close()
         logger.warning("The queue could not be reached; the sweep will find %s %s.", task.value, ids, exc_info=True)
+
+
+def reach_again() -> None:
+    """Try the queue again at once, when it is known to be back."""
+    _way.open()
 
 
 class _Way:
@@ -97,6 +118,9 @@ class _Way:
 
     def close(self) -> None:
         self._closed_until = time.monotonic() + self.SECONDS
+
+    def open(self) -> None:
+        self._closed_until = 0.0
 
 
 _way = _Way()

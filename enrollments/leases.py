@@ -29,14 +29,9 @@ logger = logging.getLogger(__name__)
 HEARTBEATS_IN_A_LEASE = 5
 
 
-def due_enrollments(*, at: datetime, limit: int) -> list[int]:
-    """Find enrollments that are due and in nobody's hands, and those whose worker died; longest waiting first."""
-    return list(_due(at).order_by("due_at").values_list("pk", flat=True)[:limit])
-
-
 def most_urgent(*, at: datetime, limit: int) -> list[int]:
     """
-    The same, the most urgent first, for when Light does not allow enough calls for all at once.
+    Find enrollments that are due and in nobody's hands, and those whose worker died; the most urgent first.
 
     What is in doubt comes first, then what must be accepted by tomorrow, what is accepted and not finished, and
     customers who wait for their account; news of finished cases comes last. Among equals who waits longest goes first.

@@ -1,20 +1,29 @@
 """Celery entry points. Ids in, one action called, a word out for the log."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 
 from celery import shared_task
 
 from core import case_log, clock
 from core.actors import SYSTEM
-from core.queue import TaskName, enqueue_on_commit, room_for_more
+from core.queue import TaskName, enqueue_on_commit, messages_waiting
 from core.sweeps import note_sweep
 from enrollments.actions import comparing, fetching, opening, settling, telling
+from enrollments.actions.fetching import FetchOutcome
+from enrollments.actions.settling import SettleOutcome
 from enrollments.engine import NOT_DUE
-from enrollments.leases import due_enrollments, most_urgent
-from enrollments.pace import SharedPace
+from enrollments.leases import most_urgent
 from enrollments.wiring import current_enrollment_id, document_fetcher, engine, shared_pace, tools
+from poa_documents.actions import MailOutcome
 
 MOST_IN_A_SWEEP = 500
+ID_OF = {
+    TaskName.ADVANCE_ENROLLMENT: "enrollment_id",
+    TaskName.SETTLE_DELIVERY: "delivery_id",
+    TaskName.SEND_CASE_MAIL: "mail_id",
+    TaskName.FETCH_PLAN_DOCUMENT: "document_id",
+}
 MOST_RIVALS = 20
 """Other workers may take the most urgent cases in the same moment; then the next one is tried."""
 ACCOUNTS_COMPARED_IN_A_TASK = 20
@@ -29,32 +38,27 @@ def case_changed_task(*, site_id: int, **_later: object) -> str:
 
 @shared_task(name=TaskName.ADVANCE_ENROLLMENT.value)
 def advance_enrollment_task(*, enrollment_id: int, **_later: object) -> str:
+    """
+    Advance the most urgent case that is due: a message only says that one is, and names it for the log.
+
+    Where Light allows few calls, each case wakes the next one when its turn ends, so that as many are under way as
+    Light allows, and no more.
+    """
     pace = shared_pace()
-    return _advance(enrollment_id) if pace is None else _advance_most_urgent(pace)
-
-
-def _advance_most_urgent(pace: SharedPace) -> str:
-    """
-    Where calls are few, a message only says that something is due: the most urgent case goes first.
-
-    It wakes the next one when its turn ends, so that as many are under way as Light allows, and no more.
-    """
-    if not pace.has_room():
+    if pace is not None and not pace.has_room():
         return "no call to spare; whatever is due stays due"
-    for enrollment_id in most_urgent(at=clock.now(), limit=MOST_RIVALS):
-        word = _advance(enrollment_id)
-        if word != NOT_DUE:
-            _wake(most_urgent(at=clock.now(), limit=1))
-            return f"enrollment {enrollment_id}: {word}"
-    return NOT_DUE
+    for candidate_id in most_urgent(at=clock.now(), limit=MOST_RIVALS):
+        word = advance(candidate_id)
+        if word == NOT_DUE:
+            continue
+        if pace is not None:
+            _queue(TaskName.ADVANCE_ENROLLMENT, most_urgent(at=clock.now(), limit=1))
+        return f"enrollment {candidate_id}: {word}"
+    return f"enrollment {enrollment_id}: {NOT_DUE}"
 
 
-def _wake(enrollment_ids: Iterable[int]) -> None:
-    for enrollment_id in enrollment_ids:
-        enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)
-
-
-def _advance(enrollment_id: int) -> str:
+def advance(enrollment_id: int) -> str:
+    """Take one enrollment as far as it goes now, with its calls recorded as its own."""
     token = current_enrollment_id.set(enrollment_id)
     case_log.name_cases([enrollment_id])  # where calls are few, another case than the message named
     try:
@@ -65,21 +69,48 @@ def _advance(enrollment_id: int) -> str:
 
 @shared_task(name=TaskName.SETTLE_DELIVERY.value)
 def settle_delivery_task(*, delivery_id: int, **_later: object) -> str:
-    return settling.settle_delivery(delivery_id=delivery_id, at=clock.now()).value
+    return _this_or_oldest(delivery_id, _settle, settling.due_deliveries, nothing=SettleOutcome.NOTHING_TO_DO)
+
+
+def _settle(delivery_id: int) -> SettleOutcome:
+    return settling.settle_delivery(delivery_id=delivery_id, at=clock.now())
 
 
 @shared_task(name=TaskName.FETCH_PLAN_DOCUMENT.value)
 def fetch_plan_document_task(*, document_id: int, **_later: object) -> str:
+    return _this_or_oldest(document_id, _fetch, fetching.due_documents, nothing=FetchOutcome.NOTHING_TO_FETCH)
+
+
+def _fetch(document_id: int) -> FetchOutcome:
     token = current_enrollment_id.set(fetching.case_of(document_id))
     try:
-        return fetching.fetch_document(document_id=document_id, fetcher=document_fetcher(), at=clock.now()).value
+        return fetching.fetch_document(document_id=document_id, fetcher=document_fetcher(), at=clock.now())
     finally:
         current_enrollment_id.reset(token)
 
 
 @shared_task(name=TaskName.SEND_CASE_MAIL.value, acks_late=True)
 def send_case_mail_task(*, mail_id: int, **_later: object) -> str:
-    return telling.send_news(mail_id=mail_id, at=clock.now()).value
+    return _this_or_oldest(mail_id, _send_mail, telling.due_news, nothing=MailOutcome.NOT_DUE)
+
+
+def _send_mail(mail_id: int) -> MailOutcome:
+    return telling.send_news(mail_id=mail_id, at=clock.now())
+
+
+def _this_or_oldest(
+    named_id: int, work: Callable[[int], StrEnum], due: Callable[..., list[int]], *, nothing: StrEnum
+) -> str:
+    """
+    Work on the row that a message names, or on the oldest due one when there is nothing to do with it.
+
+    Sweeps count messages, not rows: one that is left over serves the row whose own message was lost.
+    """
+    outcome = work(named_id)
+    if outcome != nothing:
+        return outcome.value
+    oldest = due(at=clock.now(), limit=1)
+    return f"{oldest[0]} instead: {work(oldest[0])}" if oldest else outcome.value
 
 
 @shared_task(name=TaskName.RECONCILE.value)
@@ -104,24 +135,36 @@ def continue_reconciliation_task(*, run_id: int, **_later: object) -> str:
 def sweep_enrollments_task(**_later: object) -> str:
     """Find the work whose message was lost, late or never sent."""
     changed = opening.look_at_changed_cases(at=clock.now(), limit=MOST_IN_A_SWEEP)
-    most = room_for_more(MOST_IN_A_SWEEP)
-    deliveries = settling.due_deliveries(at=clock.now(), limit=most)
-    for delivery_id in deliveries:
-        enqueue_on_commit(TaskName.SETTLE_DELIVERY, delivery_id=delivery_id)
-    documents = fetching.due_documents(at=clock.now(), limit=most)
-    for document_id in documents:
-        enqueue_on_commit(TaskName.FETCH_PLAN_DOCUMENT, document_id=document_id)
-    mails = telling.due_news(at=clock.now(), limit=most)
-    for mail_id in mails:
-        enqueue_on_commit(TaskName.SEND_CASE_MAIL, mail_id=mail_id)
+    deliveries = settling.due_deliveries(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    documents = fetching.due_documents(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    mails = telling.due_news(at=clock.now(), limit=MOST_IN_A_SWEEP)
     pace = shared_pace()
-    if pace is None:
-        due = due_enrollments(at=clock.now(), limit=most)
-    else:
-        due = most_urgent(at=clock.now(), limit=min(most, pace.messages_at_once))
-    _wake(due)
+    most = MOST_IN_A_SWEEP if pace is None else pace.messages_at_once
+    due = most_urgent(at=clock.now(), limit=most)
+    _queue_missing(TaskName.ADVANCE_ENROLLMENT, due)
+    _queue_missing(TaskName.SETTLE_DELIVERY, deliveries)
+    _queue_missing(TaskName.SEND_CASE_MAIL, mails)
+    _queue_missing(TaskName.FETCH_PLAN_DOCUMENT, documents)
     note_sweep(TaskName.SWEEP_ENROLLMENTS, at=clock.now())
     return (
         f"{changed} cases changed, {len(deliveries)} webhooks to settle, {len(documents)} plan documents to fetch, "
         f"{len(mails)} mails to send, {len(due)} enrollments due"
     )
+
+
+def _queue_missing(task: TaskName, due: Sequence[int]) -> None:
+    """
+    Queue a message for each due row that has none.
+
+    Each message that waits is one such row's, and those due longest were queued first: the ones after them have none.
+    """
+    if not due:
+        return
+    waiting = messages_waiting(task)
+    if waiting is not None:
+        _queue(task, due[waiting:])
+
+
+def _queue(task: TaskName, ids: Sequence[int]) -> None:
+    for pk in ids:
+        enqueue_on_commit(task, **{ID_OF[task]: pk})

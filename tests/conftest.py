@@ -12,8 +12,9 @@ from typing import Any
 import hypothesis
 import pytest
 from django.core.cache import caches
+from kombu.transport import memory
 
-from core import rate_limits
+from core import queue, rate_limits
 from tests.chromium import NO_CHROMIUM, REQUIRE_BROWSER, find_chromium
 from tests.journal_guard import let_tests_clean_up
 from tests.shut_network import shut_network
@@ -77,6 +78,14 @@ def _nobody_tried_before() -> Iterator[None]:
     yield
     caches["default"].clear()
     rate_limits.reach_again()
+
+
+@pytest.fixture(autouse=True)
+def _no_message_waits() -> Iterator[None]:
+    """Messages in memory outlive the test that queued them, and sweeps count those that wait."""
+    yield
+    memory.Channel.queues.clear()
+    queue.reach_again()
 
 
 @pytest.fixture

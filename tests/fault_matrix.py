@@ -83,6 +83,7 @@ PARTS: dict[str, dict[str, str]] = {
         "R3": "Another write answers 2xx without effect: read, repeated or held, never taken as done.",
         "R4": "Plans arrive expired, again and again: a hold names it, and the calls of a case and day are bounded.",
         "R5": "Prices in dollars, zero, or below the plan's own rates: a hold, never an acceptance.",
+        "R10": "Work that can wait gets its share while urgent work waits, and no row is queued twice.",
     },
     "Webhooks": {
         "W1": "One event fifty times at once: one row, one effect.",

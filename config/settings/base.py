@@ -6,13 +6,14 @@ from typing import Any
 
 import environ
 from celery.schedules import crontab
+from kombu import Exchange, Queue
 
 from config.admin_skin import UNFOLD as UNFOLD
 from config.database_file import keep_private
 from config.environment import check_environment, read, read_light_dialect
 from config.log_lines import LINE_FORMAT
 from config.redis_servers import RedisServer, redis_server
-from core.queue import CAN_WAIT, TaskName
+from core.queue import DEFAULT_QUEUE, OWN_QUEUES, TaskName
 
 check_environment()
 
@@ -276,9 +277,11 @@ BACKUP_ALARM_DAYS: int = read("BACKUP_ALARM_DAYS")
 CELERY_BROKER_URL: str = REDIS_BROKER.url if REDIS_BROKER else read("CELERY_BROKER_URL")
 if CELERY_BROKER_URL == "memory://":
     CELERY_BROKER_URL = "memory://localhost/"  # the transport warns of an address without a host
-CELERY_TASK_DEFAULT_QUEUE = "switchyard"
-# Redis hands out what has the smaller number first, and has 0 for all other messages.
-CELERY_TASK_ROUTES = {task.value: {"queue": CELERY_TASK_DEFAULT_QUEUE, "priority": 9} for task in CAN_WAIT}
+CELERY_TASK_DEFAULT_QUEUE = DEFAULT_QUEUE
+CELERY_TASK_QUEUES = [
+    Queue(name, Exchange(name, type="direct"), routing_key=name) for name in (DEFAULT_QUEUE, *OWN_QUEUES.values())
+]
+CELERY_TASK_ROUTES = {task.value: {"queue": name} for task, name in OWN_QUEUES.items()}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -339,6 +342,7 @@ if REDIS_BROKER is not None:
     CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "global_keyprefix": read("CELERY_KEY_PREFIX"),
+        "queue_order_strategy": "core.queue_shares:QueueShares",
         "visibility_timeout": 900,  # three times the longest task: a message given out twice runs twice at once
         # A page waits for its messages, and a sweep replaces them: one more try, at once, for a connection gone stale.
         "max_retries": 1,

@@ -14,13 +14,12 @@ from django.db.models import F
 from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
 from core.dates import chicago_day
-from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
 from enrollments import acceptance_at_light
 from enrollments.acceptance_at_light import is_shown_by
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note, take_move
-from enrollments.actions.stopping import end_holds, place_hold, suspend_authority
+from enrollments.actions.stopping import end_holds, nudge, place_hold, suspend_authority
 from enrollments.actions.telling import owe_news
 from enrollments.actions.writing import (
     Tools,
@@ -69,8 +68,7 @@ def ask_for_reading(*, enrollment_id: int, at: datetime) -> None:
     Asking is counted, and a reading answers what was asked before it began: news that arrives during a reading leads
     to another one, and a thousand requests at once to one or two.
     """
-    Enrollment.objects.filter(pk=enrollment_id).update(readings_asked=F("readings_asked") + 1, due_at=at)
-    enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)
+    nudge(Enrollment.objects.filter(pk=enrollment_id), at=at, readings_asked=F("readings_asked") + 1)
 
 
 def read_account(enrollment_id: int, tools: Tools) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.expressions import Combinable
 
 from core.actors import SYSTEM, Actor
 from core.queue import TaskName, enqueue_on_commit
@@ -209,6 +210,22 @@ def suspend_authority(enrollment: Enrollment, *, because: str, at: datetime) -> 
 
 @repeatable
 def make_due(*, enrollment_id: int, at: datetime) -> None:
-    """Let the engine look at an enrollment now; a worker that has it already will look once more."""
-    Enrollment.objects.filter(pk=enrollment_id).update(due_at=at)
-    enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)
+    """
+    Let the engine look at an enrollment now; a worker that has it already will look once more.
+
+    One that was due before has its message, or the sweep sees to it.
+    """
+    nudge(Enrollment.objects.filter(pk=enrollment_id), at=at)
+
+
+def nudge(enrollment: QuerySet[Enrollment], *, at: datetime, **counted: Combinable) -> None:
+    """
+    Make one enrollment due and queue its message, inside the caller's transaction; `counted` is set with it.
+
+    The row is written although it may be due: a worker that takes it now waits for what the caller is about to commit.
+    """
+    had_message = list(enrollment.values_list("pk", Case(When(due_at__lte=at, then=True), default=False)))
+    enrollment.update(due_at=Case(When(due_at__lte=at, then=F("due_at")), default=Value(at)), **counted)
+    for enrollment_id, was_due in had_message:
+        if not was_due:
+            enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)

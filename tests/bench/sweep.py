@@ -13,7 +13,7 @@ from django.db import connection, connections
 
 from core import clock
 from enrollments.actions import opening, settling
-from enrollments.leases import due_enrollments, most_urgent
+from enrollments.leases import most_urgent
 from enrollments.models import Enrollment
 from enrollments.tasks import MOST_IN_A_SWEEP
 from tests.bench.parts import environment, own_database, own_folder, run
@@ -45,12 +45,11 @@ def _with(rows: int) -> dict[str, object]:
         stack.callback(_use, connections.settings)
         _use(connections.configure_settings({"default": environ.Env.db_url_config(url)}))
         at = clock.now()
-        found = due_enrollments(at=at, limit=MOST_IN_A_SWEEP)
+        found = most_urgent(at=at, limit=MOST_IN_A_SWEEP)
         if len(found) != DUE:
             raise AssertionError(f"{len(found)} enrollments were found due, not {DUE}")
         return {
             "rows": rows,
-            "milliseconds": _milliseconds(lambda: due_enrollments(at=clock.now(), limit=MOST_IN_A_SWEEP)),
             "by_urgency_milliseconds": _milliseconds(lambda: most_urgent(at=clock.now(), limit=MOST_IN_A_SWEEP)),
             "whole_milliseconds": _milliseconds(_whole_look),
             "plan": _plan(),
@@ -104,7 +103,7 @@ def _whole_look() -> None:
     at = clock.now()
     opening.look_at_changed_cases(at=at, limit=MOST_IN_A_SWEEP)
     settling.due_deliveries(at=at, limit=MOST_IN_A_SWEEP)
-    due_enrollments(at=at, limit=MOST_IN_A_SWEEP)
+    most_urgent(at=at, limit=MOST_IN_A_SWEEP)
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
@@ -125,7 +124,7 @@ def _plan() -> list[str]:
         return execute(sql, params, *rest)
 
     with connection.execute_wrapper(note):
-        due_enrollments(at=clock.now(), limit=MOST_IN_A_SWEEP)
+        most_urgent(at=clock.now(), limit=MOST_IN_A_SWEEP)
     sql, params = statements[-1]
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {sql}", params)

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from enrollments.actions import accepting, confirming, stopping, writing
 from enrollments.actions.recovering import take_over
-from enrollments.leases import due_enrollments
+from enrollments.leases import most_urgent
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
 from poa_documents.actions import verify_or_suspend
@@ -193,8 +193,8 @@ def test_the_sweep_finds_what_a_dead_worker_had_in_hand(road: Road, monkeypatch:
         road.run(case)
     case.refresh_from_db()
     assert case.due_at is None
-    assert due_enrollments(at=road.clock.at, limit=10) == []
+    assert most_urgent(at=road.clock.at, limit=10) == []
 
     road.pass_time(timedelta(seconds=settings.LEASE_SECONDS))
 
-    assert due_enrollments(at=road.clock.at, limit=10) == [case.pk]
+    assert most_urgent(at=road.clock.at, limit=10) == [case.pk]

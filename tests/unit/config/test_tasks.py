@@ -1,10 +1,13 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import pytest
 from django.conf import settings
 
 from config.celery import Application, app
-from core.queue import CAN_WAIT, TaskName, room_for_more
+from core import queue
+from core.queue import OWN_QUEUES, TaskName, messages_waiting
 from tests.conftest import REDIS_URL
 
 
@@ -71,28 +74,80 @@ def test_a_message_is_given_back_when_its_worker_dies() -> None:
     assert app.conf.task_ignore_result
 
 
-@pytest.mark.services
-def test_what_can_wait_is_taken_after_everything_else_and_counts_as_waiting(
-    redis_key_prefix: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    on_redis = Application("tests", set_as_current=False)
-    on_redis.config_from_object("django.conf:settings", namespace="CELERY")
-    on_redis.conf.update(
+def test_workers_take_from_every_queue_that_messages_go_to() -> None:
+    sent_to = {app.amqp.router.route({}, task.value)["queue"].name for task in TaskName}
+
+    assert sent_to == set(app.amqp.queues.consume_from) == {"switchyard", *OWN_QUEUES.values()}
+
+
+@pytest.fixture
+def on_redis(redis_key_prefix: str, monkeypatch: pytest.MonkeyPatch) -> Application:
+    """The application with its messages in a real Redis, below a prefix of the test's own."""
+    application = Application("tests", set_as_current=False)
+    application.config_from_object("django.conf:settings", namespace="CELERY")
+    application.conf.update(
         broker_read_url=REDIS_URL,
         broker_write_url=REDIS_URL,
-        broker_transport_options={"global_keyprefix": redis_key_prefix},
+        broker_transport_options={
+            "global_keyprefix": redis_key_prefix,
+            "queue_order_strategy": "core.queue_shares:QueueShares",
+        },
     )
-    monkeypatch.setattr("core.queue.current_app", on_redis)
-    can_wait = sorted(CAN_WAIT)
-    cannot = [TaskName.CASE_CHANGED, TaskName.ADVANCE_ENROLLMENT]
+    monkeypatch.setattr(queue, "current_app", application)
+    return application
 
-    for task in (*can_wait, *cannot):
+
+@contextmanager
+def taking(application: Application) -> Iterator[list[str]]:
+    """Take messages as a worker does, from all queues at once; the list grows by the name of each task."""
+    taken = list[str]()
+
+    def take(_body: object, message: Any) -> None:
+        taken.append(message.headers["task"])
+        message.ack()
+
+    with application.connection_for_read() as connection:
+        queues = list(application.amqp.queues.consume_from.values())
+        with connection.Consumer(queues, callbacks=[take], accept=["json"]) as consumer:
+            consumer.qos(prefetch_count=1)
+            while sum(messages_waiting(task) or 0 for task in OWN_QUEUES):
+                connection.drain_events(timeout=5)
+            yield taken
+
+
+@pytest.mark.services
+@pytest.mark.cell("R10")
+def test_R10_what_can_wait_gets_its_share_while_urgent_work_waits(on_redis: Application) -> None:
+    for _ in range(30):
+        on_redis.send_task(TaskName.ADVANCE_ENROLLMENT.value, kwargs={})
+    for task in (TaskName.SETTLE_DELIVERY, TaskName.SEND_CASE_MAIL, TaskName.FETCH_PLAN_DOCUMENT):
         on_redis.send_task(task.value, kwargs={})
 
-    assert room_for_more(500) == 500 - 5 * 5
-    with (
-        on_redis.connection_for_read() as connection,
-        connection.SimpleQueue(on_redis.conf.task_default_queue) as queue,
-    ):
-        taken = [queue.get(timeout=5).headers["task"] for _ in range(5)]
-    assert taken == [*cannot, *can_wait]
+    with taking(on_redis) as taken:
+        places = {task: taken.index(task) for task in set(taken) - {TaskName.ADVANCE_ENROLLMENT.value}}
+
+    assert len(taken) == 33
+    assert sorted(places.values()) == [3, 7, 11]
+
+
+@pytest.mark.services
+@pytest.mark.cell("R10")
+def test_R10_a_flood_of_webhooks_leaves_most_turns_to_cases(on_redis: Application) -> None:
+    for _ in range(30):
+        on_redis.send_task(TaskName.SETTLE_DELIVERY.value, kwargs={})
+    for _ in range(9):
+        on_redis.send_task(TaskName.ADVANCE_ENROLLMENT.value, kwargs={})
+
+    with taking(on_redis) as taken:
+        first = taken[:12]
+
+    assert first.count(TaskName.ADVANCE_ENROLLMENT.value) == 9
+
+
+@pytest.mark.services
+def test_messages_that_wait_are_counted_for_each_task(on_redis: Application) -> None:
+    for _ in range(3):
+        on_redis.send_task(TaskName.SETTLE_DELIVERY.value, kwargs={})
+    on_redis.send_task(TaskName.ADVANCE_ENROLLMENT.value, kwargs={})
+
+    assert [messages_waiting(task) for task in OWN_QUEUES] == [1, 3, 0, 0]
