@@ -5,12 +5,15 @@ from typing import Any, Self
 
 from celery import Celery, Task
 from celery.app.amqp import AMQP
-from celery.signals import setup_logging, task_postrun, task_prerun, worker_init
+from celery.signals import beat_init, setup_logging, task_postrun, task_prerun, worker_init
 from django.core.exceptions import ImproperlyConfigured
 from django.db import close_old_connections
 from kombu import Connection
+from kombu.transport import redis as kombu_redis
+from kombu.transport.base import Transport
 
 from config import task_log  # noqa: F401 - connects what tells of tasks
+from config.redis_queue import CarefulTransport
 from poa_documents.seal.warming import warm_up
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
@@ -27,6 +30,10 @@ class EagerConnection(Connection):
     Left alone, workers and schedulers would wait up to half a minute more each time: longer than everything may stand
     still once the queue is back.
     """
+
+    def get_transport_cls(self) -> type[Transport]:
+        usual: type[Transport] = super().get_transport_cls()
+        return CarefulTransport if issubclass(usual, kombu_redis.Transport) else usual
 
     def ensure_connection(self, *arguments: Any, **options: Any) -> Self:
         return super().ensure_connection(*arguments, **(PAUSES_BEFORE_CONNECTING | options))
@@ -81,3 +88,11 @@ def look_at_field_keys(**_signal: object) -> None:
 def warm_up_before_forking(**_signal: object) -> None:
     """Import what seals once, for all children of the worker."""
     warm_up()
+
+
+@beat_init.connect
+def stand_by(sender: object, **_signal: object) -> None:
+    """Let the scheduler's process do due work itself while the queue is away."""
+    from config.standby import begin  # only here: it needs the models, which are not there yet
+
+    begin(sender)

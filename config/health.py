@@ -10,24 +10,31 @@ import time
 from collections.abc import Callable
 from http import HTTPStatus
 
-from celery import current_app
+from django.core.cache import caches
+from django.core.cache.backends.redis import RedisCache
 from django.core.files.storage import storages
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from kombu.exceptions import OperationalError as QueueError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from config.field_keys import KeyCheck
 from config.metrics import may_read
 from core import clock
+from core.models import LastSweep
+from core.queue import check_takes_messages
+from core.transactions import is_read_only
 from enrollments.alarms import CONCERN_THE_PROCESSES, alarms
 from enrollments.measures import measure
 
 logger = logging.getLogger(__name__)
 
-BROKER_TIMEOUT_SECONDS = 2
 PROBE_KEY = "readiness-probe"
+PROBE_SECONDS = 60
+NO_ROW = -1
 
 
 class NotReady(Exception):
@@ -119,12 +126,16 @@ def _state_of(name: str, check: Callable[[], None]) -> str:
 
 
 def check_database() -> None:
-    """:raises NotReady: migrations are waiting"""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+    """:raises NotReady: migrations are waiting, or nothing can be written"""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise NotReady("migrations are waiting; run manage.py migrate")
+    try:
+        LastSweep.objects.filter(pk=NO_ROW).update(task="")  # changes nothing, and needs a database that may be written
+    except DatabaseError as problem:
+        if is_read_only(problem):
+            raise NotReady("read-only: point DATABASE_URL to the primary, or end the read-only mode") from problem
+        raise
 
 
 def check_storage() -> None:
@@ -132,8 +143,35 @@ def check_storage() -> None:
 
 
 def check_broker() -> None:
-    with current_app.connection_for_write() as broker:
-        broker.ensure_connection(max_retries=1, timeout=BROKER_TIMEOUT_SECONDS)
+    """:raises NotReady: it answers, and takes no messages"""
+    try:
+        check_takes_messages()
+    except QueueError as problem:
+        if isinstance(problem.__cause__, ResponseError):
+            raise NotReady(_why_refused(problem.__cause__)) from problem
+        raise
+
+
+def check_cache() -> None:
+    """:raises NotReady: it answers, and keeps nothing. One in the database is checked with the database."""
+    cache = caches["default"]
+    if not isinstance(cache, RedisCache):
+        return
+    try:
+        cache.set(PROBE_KEY, 1, timeout=PROBE_SECONDS)
+    except ResponseError as problem:
+        raise NotReady(_why_refused(problem)) from problem
+
+
+def _why_refused(answer: ResponseError) -> str:
+    """Say in our own words why Redis takes nothing: its own may name what is none of the reader's business."""
+    match answer:
+        case OutOfMemoryError():
+            return "full: it takes nothing more until its memory is freed or its maxmemory is raised"
+        case ReadOnlyError():
+            return "read-only, as a replica is: point CELERY_BROKER_URL and CACHE_URL to the primary"
+        case _:
+            return "answers, but takes nothing; the reason is in the log"
 
 
 _field_keys = KeyCheck()
@@ -150,4 +188,5 @@ CHECKS: dict[str, Callable[[], None]] = {
     "storage": check_storage,
     "broker": check_broker,
     "keys": check_field_keys,
+    "cache": check_cache,
 }

@@ -93,6 +93,8 @@ class OneProcess:
     def _configure_queue(self) -> None:
         if self._queue_is_in_memory:
             self._app.conf.update(broker_transport_options={"polling_interval": 0.05})
+        # Threads cannot be broken off. What they work on when the queue goes away they finish.
+        self._app.conf.update(worker_cancel_long_running_tasks_on_connection_loss=False)
 
     @property
     def _queue_is_in_memory(self) -> bool:
@@ -124,11 +126,22 @@ class OneProcess:
             while not ready.wait(SECONDS_BETWEEN_LOOKS) and not self._stop_wanted.is_set():
                 self._check_parts()
                 if time.monotonic() > deadline:
-                    raise PartStopped("The worker was not ready in time. Is the queue of CELERY_BROKER_URL reachable?")
+                    self._do_without_worker_for_now()
+                    break
         finally:
             worker_ready.disconnect(tell_ready)
         self._start_thread("scheduler", self._scheduler.start)
         self._start_thread("web", self._server.serve_forever)
+
+    def _do_without_worker_for_now(self) -> None:
+        """
+        Let pages work and due work be done while the queue is away; the worker goes on trying to connect.
+
+        :raises PartStopped: the queue is in memory, so that something else is wrong
+        """
+        if self._queue_is_in_memory:
+            raise PartStopped("The worker was not ready in time; the log above may say why.")
+        logger.warning("The queue of CELERY_BROKER_URL takes no messages yet; due work is done without it.")
 
     def _start_thread(self, name: str, run: Callable[[], object]) -> None:
         thread = threading.Thread(target=run, name=name, daemon=True)

@@ -10,6 +10,7 @@ from config.admin_sign_in import sign_in
 from config.second_step import urls_of
 from core.second_factor import Door
 
+handler400 = "config.outages.bad_request"
 handler500 = "config.outages.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
+LONGEST_CHECK_SECONDS = 2
 QUEUE_AWAY = (OperationalError, RedisError, OSError)
 """
 What sending fails with while the queue takes no messages.
@@ -87,6 +88,16 @@ def messages_waiting(task: TaskName) -> int | None:
         _way.close()
         logger.warning("The messages that wait could not be counted; nothing is added to them.", exc_info=True)
         return None
+
+
+def check_takes_messages() -> None:
+    """
+    Connect once more, and have the server write something.
+
+    :raises OperationalError: it cannot be reached, is full, or is read-only
+    """
+    with current_app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, timeout=LONGEST_CHECK_SECONDS)
 
 
 def _send(task: TaskName, ids: dict[str, int]) -> None:

@@ -6,6 +6,8 @@ from core.models import LastSweep
 from core.queue import TaskName
 
 BACKUP = "backup"
+WITHOUT_QUEUE = "without queue"
+"""Stands for the scheduler's process, which does due work while the queue is away."""
 
 
 def note_sweep(task: TaskName, *, at: datetime) -> None:
@@ -15,6 +17,10 @@ def note_sweep(task: TaskName, *, at: datetime) -> None:
 def note_backup(*, at: datetime) -> None:
     """Record that a backup was taken; a restored database therefore knows only of the ones before."""
     _note(BACKUP, at=at)
+
+
+def note_work_without_queue(*, at: datetime) -> None:
+    _note(WITHOUT_QUEUE, at=at)
 
 
 def last_backup_at() -> datetime | None:

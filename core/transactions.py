@@ -22,6 +22,9 @@ FIRST_PAUSE_SECONDS = 0.05
 BROKEN_OFF = frozenset({"40001", "40P01", "55P03"})
 """PostgreSQL's serialization failure, deadlock, and lock not available. SQLite has one writer, and waits by itself."""
 
+READ_ONLY = "25006"
+"""PostgreSQL's read-only transaction, which Django raises as an internal error."""
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
@@ -57,6 +60,13 @@ def _repeatable(work: Callable[Arguments, Result], *, is_alone: bool) -> Callabl
             tries += 1
 
     return whole
+
+
+def is_read_only(problem: BaseException) -> bool:
+    """Whether the database refuses to write anything at all, as a replica does, or a server that operators closed."""
+    cause = problem.__cause__
+    name = getattr(cause, "sqlite_errorname", None) or ""
+    return getattr(cause, "sqlstate", None) == READ_ONLY or name.startswith("SQLITE_READONLY")
 
 
 def was_broken_off(problem: OperationalError) -> bool:

@@ -26,6 +26,7 @@ class AlarmCode(StrEnum):
     WRITES_STOPPED = "WRITES_STOPPED"
     SWEEPS_SILENT = "SWEEPS_SILENT"
     QUEUE_OLD = "QUEUE_OLD"
+    QUEUE_AWAY = "QUEUE_AWAY"
     CHANGES_NOT_SEEN = "CHANGES_NOT_SEEN"
     NO_WEBHOOKS = "NO_WEBHOOKS"
     ACCEPTANCES_FAILING = "ACCEPTANCES_FAILING"
@@ -50,6 +51,7 @@ CONCERN_THE_PROCESSES = frozenset(
         AlarmCode.WRITES_STOPPED,
         AlarmCode.SWEEPS_SILENT,
         AlarmCode.QUEUE_OLD,
+        AlarmCode.QUEUE_AWAY,
         AlarmCode.CHANGES_NOT_SEEN,
         AlarmCode.SEALS_FAILING,
         AlarmCode.PROOFS_NOT_STORED,
@@ -87,6 +89,7 @@ class Numbers:
     plan_documents_given_up: int = 0
     unsettled_deliveries: int = 0
     swept_at: dict[str, datetime | None] = field(default_factory=dict)
+    worked_without_queue_at: datetime | None = None
     writes_stopped_because: str = ""
     paused_since: datetime | None = None
     reconciled_at: datetime | None = None
@@ -145,9 +148,17 @@ def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
     if numbers.oldest_due_at is not None and now - numbers.oldest_due_at > QUEUE_PATIENCE:
         yield Alarm(
             AlarmCode.QUEUE_OLD,
+            AlarmCode.QUEUE_AWAY,
             f"{numbers.due_cases} cases are due, the oldest for {_minutes(now - numbers.oldest_due_at)}.",
             "The workers do not keep up, or none runs: look at their log, start more of them. Or Light allows no more "
             "calls a second (LIGHT_CALLS_PER_SECOND): then the most urgent cases go first.",
+        )
+    if numbers.worked_without_queue_at is not None and now - numbers.worked_without_queue_at <= QUEUE_PATIENCE:
+        yield Alarm(
+            AlarmCode.QUEUE_AWAY,
+            "The queue takes no messages: it cannot be reached, is full, or is read-only.",
+            "The scheduler does due work without it, more slowly. /readyz says what is wrong with the broker; workers "
+            "and schedulers connect again automatically.",
         )
     if numbers.paused_since is not None and now - numbers.paused_since > PAUSE_PATIENCE:
         yield Alarm(

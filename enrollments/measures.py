@@ -8,7 +8,7 @@ from django.db.models import Count, Max, Min, Q
 from core.dates import chicago_day
 from core.models import CaseChange, LastSweep
 from core.queue import TaskName
-from core.sweeps import BACKUP
+from core.sweeps import BACKUP, WITHOUT_QUEUE
 from enrollments import queries, stops
 from enrollments.alarms import DAYS_BEFORE_WINDOW_CLOSES, Numbers
 from enrollments.models import Difference, Enrollment, EnrollmentEvent, LightWrite, Pause, ReconciliationRun
@@ -79,6 +79,7 @@ def measure(*, now: datetime) -> Numbers:
         plan_documents_given_up=queries.plan_documents_given_up().count(),
         unsettled_deliveries=Delivery.objects.filter(settled_at__isnull=True).count(),
         swept_at={task.value: swept.get(task.value) for task in SWEEPS},
+        worked_without_queue_at=swept.get(WITHOUT_QUEUE),
         writes_stopped_because=stops.why_writes_are_stopped(),
         paused_since=Pause.objects.filter(ended_at__isnull=True).aggregate(at=Min("started_at"))["at"],
         reconciled_at=complete["at"],

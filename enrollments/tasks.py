@@ -24,6 +24,7 @@ ID_OF = {
     TaskName.SEND_CASE_MAIL: "mail_id",
     TaskName.FETCH_PLAN_DOCUMENT: "document_id",
 }
+MOST_WITHOUT_MESSAGES = 20
 MOST_RIVALS = 20
 """Other workers may take the most urgent cases in the same moment; then the next one is tried."""
 ACCOUNTS_COMPARED_IN_A_TASK = 20
@@ -47,14 +48,22 @@ def advance_enrollment_task(*, enrollment_id: int, **_later: object) -> str:
     pace = shared_pace()
     if pace is not None and not pace.has_room():
         return "no call to spare; whatever is due stays due"
-    for candidate_id in most_urgent(at=clock.now(), limit=MOST_RIVALS):
-        word = advance(candidate_id)
-        if word == NOT_DUE:
-            continue
-        if pace is not None:
-            _queue(TaskName.ADVANCE_ENROLLMENT, most_urgent(at=clock.now(), limit=1))
-        return f"enrollment {candidate_id}: {word}"
-    return f"enrollment {enrollment_id}: {NOT_DUE}"
+    word = advance_most_urgent()
+    if word and pace is not None:
+        _queue(TaskName.ADVANCE_ENROLLMENT, most_urgent(at=clock.now(), limit=1))
+    return word or f"enrollment {enrollment_id}: {NOT_DUE}"
+
+
+def advance_most_urgent() -> str:
+    """Advance the most urgent case; return how it went, or an empty text: none is due, or there is no call to spare."""
+    pace = shared_pace()
+    if pace is not None and not pace.has_room():
+        return ""
+    for enrollment_id in most_urgent(at=clock.now(), limit=MOST_RIVALS):
+        word = advance(enrollment_id)
+        if word != NOT_DUE:
+            return f"enrollment {enrollment_id}: {word}"
+    return ""
 
 
 def advance(enrollment_id: int) -> str:
@@ -111,6 +120,19 @@ def _this_or_oldest(
         return outcome.value
     oldest = due(at=clock.now(), limit=1)
     return f"{oldest[0]} instead: {work(oldest[0])}" if oldest else outcome.value
+
+
+def work_off_what_can_wait() -> str:
+    """Do without messages what otherwise has one each: webhooks, mails and plan documents, some of each."""
+    deliveries, mails, documents = (
+        [work(pk) for pk in due(at=clock.now(), limit=MOST_WITHOUT_MESSAGES)]
+        for work, due in (
+            (_settle, settling.due_deliveries),
+            (_send_mail, telling.due_news),
+            (_fetch, fetching.due_documents),
+        )
+    )
+    return f"{len(deliveries)} webhooks, {len(mails)} mails, {len(documents)} plan documents"
 
 
 @shared_task(name=TaskName.RECONCILE.value)

@@ -35,6 +35,9 @@ PARTS: dict[str, dict[str, str]] = {
         "Q11": "The queue restarts: workers connect again and go on.",
         "Q12": "One record always fails: the others go on, and it ends in a hold.",
         "Q13": "A worker is asked to stop during a call: the call ends, or its doubt is on record.",
+        "Q14": "The queue turns read-only or is full: due work is done without it, and workers return with it.",
+        "Q15": "A message that cannot be read: it is dropped, and the worker goes on.",
+        "Q16": "The queue hangs: due work is done without it.",
     },
     "Database": {
         "P1": "The server restarts: processes connect again, open attempts are settled.",
@@ -42,6 +45,7 @@ PARTS: dict[str, dict[str, str]] = {
         "P3": "Deadlocks, serialization failures and lock timeouts repeat the transaction and no call.",
         "P4": "Two sessions insert the same attempt, event or form: one wins, the other sees it.",
         "P5": "The database is down: pages say so, forms keep their entry, webhooks are sent again.",
+        "P6": "The database is read-only: pages and readiness say so, and what was sent counts once it is repeated.",
     },
     "Light": {
         "L1": "No answer in time and no effect: doubt, reading, one repeat.",

@@ -5,7 +5,9 @@ import hmac
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import psycopg
@@ -13,6 +15,8 @@ import pytest
 import requests
 from django.db import IntegrityError, connection, connections
 
+from config.demo.people import Customer as VisitingCustomer
+from config.demo.people import Technician
 from core.actors import SYSTEM
 from core.clock import now
 from core.dates import chicago_day
@@ -23,8 +27,10 @@ from enrollments.models import Enrollment, LightWrite, WebhookDelivery
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
 from installations import actions as installation_actions
 from installations.models import GoLiveReport, GoLiveSource
+from poa_documents.models import PoaDocument
 from tests.factories import installations as made
 from tests.services.house import SCHEDULERS, SECONDS_TO_TAKE_OVER, WORKERS, House, held_row, writers_waiting
+from tests.services.visitors import character_of, the_technician
 
 LONGEST_REFUSAL_SECONDS = 10
 
@@ -286,6 +292,76 @@ def test_P5_database_down_is_said_quickly_and_webhooks_are_asked_to_come_again(h
         "the webhook came again",
     )
     assert Enrollment.objects.get(pk=case.pk).status == EnrollmentStatus.OPEN
+
+
+@contextmanager
+def read_only_database(house: House) -> Iterator[None]:
+    """Have PostgreSQL refuse every write in this database, as a replica does, also on connections that are open."""
+    with psycopg.connect(house.database_url, autocommit=True) as own:
+        own.execute("SET default_transaction_read_only = off")
+        own.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        own.execute("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            own.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            own.execute("SELECT pg_reload_conf()")
+
+
+@dataclass
+class Answers:
+    """What a person's browser was answered, status by status; it stays what it was until the next request."""
+
+    seen: list[tuple[int, str]] = field(default_factory=list)
+
+    def watch(self, session: requests.Session) -> None:
+        def note(response: requests.Response, **_options: object) -> None:
+            self.seen.append((response.status_code, response.headers.get("Retry-After", "")))
+
+        session.hooks["response"].append(note)
+
+    def was_asked_to_wait(self) -> bool:
+        return any(status == 503 and waiting for status, waiting in self.seen)
+
+
+def test_P6_database_read_only_while_people_sign_report_and_light_tells_news(house: House) -> None:
+    case = house.ready_case()
+    enrollment, poa = house.invite()
+    job = enrollment.installations.get()
+    job.technician = the_technician()
+    job.save(update_fields=["technician"])
+    customer = VisitingCustomer(character_of(poa), mail_folder=house.mail_folder, site_url=house.site_url)
+    technician = Technician(site_url=house.site_url)
+    assert customer.link
+    technician.sign_in()
+    at_the_customers, at_the_technicians = Answers(), Answers()
+    at_the_customers.watch(customer._browser._session)
+    at_the_technicians.watch(technician._browser._session)
+    today = chicago_day(now())
+    with ThreadPoolExecutor(2) as people:
+        with read_only_database(house):
+            house.until(lambda: database_part(house).startswith("read-only"), "readiness says it", is_checked=False)
+            acts = [
+                people.submit(customer.sign),
+                people.submit(technician.report, job.pk, granted=today, on_site=False, reference="DG-2026-0042"),
+            ]
+            house.light.send_event("account.updated", str(case.light_account_uuid))
+            house.until(at_the_customers.was_asked_to_wait, "the customer is asked to wait", is_checked=False)
+            house.until(at_the_technicians.was_asked_to_wait, "the technician is asked to wait", is_checked=False)
+        for act in acts:
+            act.result(timeout=120)
+
+    assert {status for status, _ in at_the_customers.seen + at_the_technicians.seen} <= {200, 302, 503}
+    house.until(lambda: PoaDocument.objects.get(pk=poa.pk).signed_at, "the signature is stored")
+    assert GoLiveReport.objects.filter(installation=job).count() == 1
+    house.until(
+        WebhookDelivery.objects.filter(event_name="account.updated", settled_at__isnull=False).exists,
+        "the webhook came again",
+    )
+
+
+def database_part(house: House) -> str:
+    return str(requests.get(f"{house.site_url}/readyz", timeout=30).json()["parts"]["database"])
 
 
 def test_the_indexes_that_the_engine_leans_on_exist_on_postgresql(house: House) -> None:

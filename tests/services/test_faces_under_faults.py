@@ -9,9 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import pytest
 import requests
-from django.contrib.auth.models import User
 
-from config.demo import cast
 from config.demo.people import Customer as VisitingCustomer
 from config.demo.people import Technician
 from core.clock import now
@@ -25,7 +23,7 @@ from simulator.webhooks import signed_headers
 from tests.breaking_line import BreakingLine
 from tests.factories import installations as made
 from tests.services.house import House
-from tests.services.visitors import character_of
+from tests.services.visitors import character_of, the_technician
 
 LONGEST_ANSWER_SECONDS = 3.0
 MOST_THE_QUEUE_ADDS_SECONDS = 2.0
@@ -47,11 +45,6 @@ def slowest_answer(person: VisitingCustomer | Technician) -> Callable[[], tuple[
 
     browser._session.request = timed  # type: ignore[method-assign]
     return lambda: max(times)
-
-
-def the_technician() -> User:
-    known = User.objects.filter(username=cast.TECHNICIAN_NAME).first()
-    return known or made.technician(username=cast.TECHNICIAN_NAME, password=cast.TECHNICIAN_PASSWORD)
 
 
 @contextmanager

@@ -3,17 +3,20 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import redis
+import requests
 from django.db.models import QuerySet
 
 from core.clock import now
+from core.models import LastSweep
 from core.queue import TaskName
+from core.sweeps import WITHOUT_QUEUE
 from enrollments.engine import MOST_FAILURES
 from enrollments.models import Enrollment, Hold, LightWrite, RemoteCall
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
@@ -27,8 +30,10 @@ from tests.services.house import (
     held_row,
     writers_waiting,
 )
+from tests.services.servers import Servers
 
 LONG_CALL_SECONDS = 20
+UNREADABLE = ("no JSON", "{", "null", "7", "[]", "{}", '{"body": 1}', '{"properties": {}}', "\x00")
 
 
 def accept_write(case: Enrollment) -> LightWrite | None:
@@ -290,6 +295,72 @@ def test_Q11_redis_restarted_in_mid_flow(house: House) -> None:
 
     house.until_finalized(*cases, seconds=SECONDS_TO_TAKE_OVER + 60)
     assert all(house.running[name].poll() is None for name in (*WORKERS, *SCHEDULERS))
+
+
+@contextmanager
+def read_only(servers: Servers) -> Iterator[str]:
+    """Make Redis a replica of a server that is not there, as after a failover."""
+    with redis.Redis.from_url(servers.redis_url) as connection:
+        connection.slaveof("127.0.0.1", 1)
+        try:
+            yield "read-only"
+        finally:
+            connection.slaveof()
+
+
+@contextmanager
+def full(servers: Servers) -> Iterator[str]:
+    with redis.Redis.from_url(servers.redis_url) as connection:
+        connection.config_set("maxmemory", "1")
+        try:
+            yield "full"
+        finally:
+            connection.config_set("maxmemory", "0")
+
+
+def broker_part(house: House) -> str:
+    return str(requests.get(f"{house.site_url}/readyz", timeout=30).json()["parts"]["broker"])
+
+
+@pytest.mark.parametrize("refusing", [read_only, full])
+def test_Q14_redis_that_takes_nothing(house: House, refusing: Callable[[Servers], AbstractContextManager[str]]) -> None:
+    case, another = house.ready_cases(2)
+    with refusing(house.servers) as words:
+        house.until(lambda: broker_part(house).startswith(words), "readiness says what is wrong", is_checked=False)
+        house.report_pto(case)
+        house.until_finalized(case)
+        assert LastSweep.objects.filter(task=WITHOUT_QUEUE).exists()
+    logged = house.listen()
+
+    house.until(lambda: logged("Connected to redis") and broker_part(house) == "ok", "workers are connected again")
+    house.report_pto(another)
+
+    house.until_finalized(another)
+    assert all(process.poll() is None for process in house.running.values())
+
+
+def test_Q15_messages_that_cannot_be_read(house: House) -> None:
+    case = house.ready_case()
+    logged = house.listen()
+
+    with redis.Redis.from_url(house.servers.redis_url) as connection:
+        for text in UNREADABLE * len(WORKERS):
+            connection.lpush("switchyard:switchyard", text)
+    house.until(lambda: queue_length(house) == 0, "they are all taken")
+    house.report_pto(case)
+
+    house.until_finalized(case)
+    assert logged("A message that cannot be read was dropped")
+    assert all(process.poll() is None for process in house.running.values())
+
+
+def test_Q16_redis_hangs_while_work_is_due(house: House) -> None:
+    case = house.ready_case()
+    with house.frozen_redis():
+        house.report_pto(case)
+        house.until_finalized(case)
+
+    assert all(process.poll() is None for process in house.running.values())
 
 
 def test_Q12_a_case_that_always_fails_holds_up_no_other_and_asks_for_a_person(house: House) -> None:

@@ -1,9 +1,12 @@
-"""Customers of ours as visitors of the real pages, by the demo's own people."""
+"""Customers and a technician of ours as visitors of the real pages, by the demo's own people."""
 
 from datetime import date
 
+from django.contrib.auth.models import User
+
 from config.demo import cast
 from poa_documents.models import PoaDocument
+from tests.factories import installations as made
 
 
 def character_of(poa: PoaDocument) -> cast.Character:
@@ -22,3 +25,8 @@ def character_of(poa: PoaDocument) -> cast.Character:
         plot="",
         ending=cast.Ending.ACTIVE,
     )
+
+
+def the_technician() -> User:
+    known = User.objects.filter(username=cast.TECHNICIAN_NAME).first()
+    return known or made.technician(username=cast.TECHNICIAN_NAME, password=cast.TECHNICIAN_PASSWORD)

@@ -33,7 +33,7 @@ def test_ready_when_every_part_answers(client: Client) -> None:
     assert response.status_code == 200
     assert response.json() == {
         "ready": True,
-        "parts": {"database": "ok", "storage": "ok", "broker": "ok", "keys": "ok"},
+        "parts": {"database": "ok", "storage": "ok", "broker": "ok", "keys": "ok", "cache": "ok"},
         "alarms": [],
     }
 
@@ -53,7 +53,7 @@ def test_a_failing_part_is_named_and_its_secrets_are_not(client: Client, monkeyp
     assert response.status_code == 503
     assert response.json() == {
         "ready": False,
-        "parts": {"database": "failing", "storage": "ok", "broker": "ok", "keys": "ok"},
+        "parts": {"database": "failing", "storage": "ok", "broker": "ok", "keys": "ok", "cache": "ok"},
         "alarms": [],
     }
     assert b"hunter22" not in response.content

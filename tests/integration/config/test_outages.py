@@ -2,10 +2,13 @@ import json
 from collections.abc import Callable
 
 import pytest
-from django.db import OperationalError
+from django.contrib.sessions.models import Session
+from django.db import InternalError, OperationalError
 from django.test import Client
+from psycopg.errors import ReadOnlySqlTransaction
 
 from enrollments.webhooks import views as webhook_views
+from tests.factories import installations as made
 from tests.integration.webhooks.deliveries import ADDRESS, event, signature
 
 pytestmark = pytest.mark.django_db
@@ -69,3 +72,42 @@ def test_systems_are_told_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
 class Unreachable:
     def __getattr__(self, _name: str) -> object:
         raise OperationalError("connection refused")
+
+
+def read_only() -> InternalError:
+    """What Django raises where PostgreSQL writes nothing."""
+    problem = InternalError("cannot execute INSERT in a read-only transaction")
+    problem.__cause__ = ReadOnlySqlTransaction()
+    return problem
+
+
+def test_a_webhook_is_asked_to_come_again_while_the_database_is_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_views, "store_delivery", failing_with(read_only()))
+
+    status, try_again = post_webhook()
+
+    assert status == 503
+    assert int(try_again) > 0
+
+
+def test_another_internal_error_stays_a_500(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_views, "store_delivery", failing_with(InternalError("current transaction is aborted")))
+
+    assert post_webhook() == (500, "")
+
+
+def test_a_session_that_cannot_be_written_is_no_bad_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(made.technician())
+    monkeypatch.setattr(Session, "save", failing_with(read_only()))
+
+    response = client.get("/field/")
+
+    assert response.status_code == 503
+    assert int(response["Retry-After"]) > 0
+
+
+def test_a_request_that_is_really_bad_stays_a_400() -> None:
+    response = Client(raise_request_exception=False).get("/healthz", headers={"Host": "else.where"})
+
+    assert response.status_code == 400

@@ -28,6 +28,7 @@ QUIET = Numbers(
 RAISED = {
     AlarmCode.WRITES_STOPPED: replace(QUIET, writes_stopped_because="A restore."),
     AlarmCode.SWEEPS_SILENT: replace(QUIET, swept_at={**QUIET.swept_at, "enrollments.sweep": NOW - DAY}),
+    AlarmCode.QUEUE_AWAY: replace(QUIET, worked_without_queue_at=NOW - timedelta(seconds=10)),
     AlarmCode.QUEUE_OLD: replace(QUIET, oldest_due_at=NOW - timedelta(minutes=3)),
     AlarmCode.NO_WEBHOOKS: replace(QUIET, unannounced_since=NOW - timedelta(hours=25)),
     AlarmCode.ACCEPTANCES_FAILING: replace(QUIET, failed_acceptances_in_a_day=3, accepted_in_a_day=3),
