@@ -23,7 +23,7 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from config.field_keys import KeyCheck
 from config.metrics import may_read
-from core import clock
+from core import clock, wrong_clocks
 from core.models import LastSweep
 from core.queue import check_takes_messages
 from core.transactions import is_read_only
@@ -107,6 +107,8 @@ _last = LastAnswer()
 def _alarms_of_processes() -> list[str]:
     """Name the alarms that are about processes and parts. They never make us unready: pages work without workers."""
     try:
+        wrong_clocks.compare_with_database()
+        wrong_clocks.report()
         now = clock.now()
         return [alarm.code for alarm in alarms(measure(now=now), now=now) if alarm.code in CONCERN_THE_PROCESSES]
     except DatabaseError:

@@ -36,6 +36,20 @@ class LastSweep(models.Model):
         return self.task
 
 
+class WrongClock(models.Model):
+    """What was last seen to be wrong with a machine's clock. One row per machine; an old one says nothing any more."""
+
+    machine = models.CharField(max_length=255, unique=True)
+    problem = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("machine",)
+
+    def __str__(self) -> str:
+        return self.machine
+
+
 class IdempotentRequest(models.Model):
     """A write of another system and the answer it got, so that its repetition gets the same answer and does nothing."""
 

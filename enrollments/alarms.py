@@ -27,6 +27,7 @@ class AlarmCode(StrEnum):
     SWEEPS_SILENT = "SWEEPS_SILENT"
     QUEUE_OLD = "QUEUE_OLD"
     QUEUE_AWAY = "QUEUE_AWAY"
+    CLOCK_WRONG = "CLOCK_WRONG"
     CHANGES_NOT_SEEN = "CHANGES_NOT_SEEN"
     NO_WEBHOOKS = "NO_WEBHOOKS"
     ACCEPTANCES_FAILING = "ACCEPTANCES_FAILING"
@@ -52,6 +53,7 @@ CONCERN_THE_PROCESSES = frozenset(
         AlarmCode.SWEEPS_SILENT,
         AlarmCode.QUEUE_OLD,
         AlarmCode.QUEUE_AWAY,
+        AlarmCode.CLOCK_WRONG,
         AlarmCode.CHANGES_NOT_SEEN,
         AlarmCode.SEALS_FAILING,
         AlarmCode.PROOFS_NOT_STORED,
@@ -89,6 +91,7 @@ class Numbers:
     plan_documents_given_up: int = 0
     unsettled_deliveries: int = 0
     swept_at: dict[str, datetime | None] = field(default_factory=dict)
+    wrong_clocks: tuple[str, ...] = ()
     worked_without_queue_at: datetime | None = None
     writes_stopped_because: str = ""
     paused_since: datetime | None = None
@@ -148,7 +151,6 @@ def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
     if numbers.oldest_due_at is not None and now - numbers.oldest_due_at > QUEUE_PATIENCE:
         yield Alarm(
             AlarmCode.QUEUE_OLD,
-            AlarmCode.QUEUE_AWAY,
             f"{numbers.due_cases} cases are due, the oldest for {_minutes(now - numbers.oldest_due_at)}.",
             "The workers do not keep up, or none runs: look at their log, start more of them. Or Light allows no more "
             "calls a second (LIGHT_CALLS_PER_SECOND): then the most urgent cases go first.",
@@ -159,6 +161,13 @@ def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
             "The queue takes no messages: it cannot be reached, is full, or is read-only.",
             "The scheduler does due work without it, more slowly. /readyz says what is wrong with the broker; workers "
             "and schedulers connect again automatically.",
+        )
+    if numbers.wrong_clocks:
+        yield Alarm(
+            AlarmCode.CLOCK_WRONG,
+            " ".join(numbers.wrong_clocks),
+            "Set the clock of that machine right (NTP). Until then it takes no cases and writes nothing to Light; "
+            "others go on.",
         )
     if numbers.paused_since is not None and now - numbers.paused_since > PAUSE_PATIENCE:
         yield Alarm(

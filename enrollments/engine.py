@@ -16,6 +16,7 @@ from itertools import takewhile
 from django.db import OperationalError, transaction
 from django.db.models import Count, Max
 
+from core import wrong_clocks
 from core.dates import chicago_time
 from core.transactions import repeatable
 from enrollments import gates, leases, steps
@@ -45,6 +46,10 @@ class TurnUsedUp(Exception):
     """A turn took all its steps and did not come to rest: something goes round in circles."""
 
 
+class ClockWrong(Exception):
+    """The clock of this process differs from the database's or from Light's: it must decide nothing."""
+
+
 @dataclass(frozen=True)
 class Engine:
     """Takes enrollments along the road."""
@@ -64,6 +69,10 @@ class Engine:
                 logger.warning("Enrollment %s: %s", enrollment_id, used_up)
                 self._note_failure(enrollment_id, used_up, turn)
                 return "goes on"
+            except ClockWrong as wrong:
+                logger.warning("Enrollment %s is left to another process. %s", enrollment_id, wrong)
+                leases.give_back(turn, due_at=self.tools.clock.now())
+                return "left to another process"
             except Exception as problem:
                 logger.exception("Enrollment %s could not be advanced.", enrollment_id)
                 self._note_failure(enrollment_id, problem, turn)
@@ -75,9 +84,12 @@ class Engine:
         Perform step after step until one rests; return it with the facts that it follows from.
 
         :raises TurnUsedUp: it must go on in another turn, after a pause
+        :raises ClockWrong: it must go on in another process
         """
         taken = list[Step]()
         for _ in range(MOST_STEPS_IN_A_TURN):
+            if clock_problem := wrong_clocks.why_clock_is_wrong():
+                raise ClockWrong(clock_problem)
             enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
             facts = gather(enrollment)
             step = decide(facts, now=self.tools.clock.now(), policy=self.tools.policy)

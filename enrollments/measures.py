@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Min, Q
 
 from core.dates import chicago_day
-from core.models import CaseChange, LastSweep
+from core.models import CaseChange, LastSweep, WrongClock
 from core.queue import TaskName
 from core.sweeps import BACKUP, WITHOUT_QUEUE
 from enrollments import queries, stops
@@ -29,6 +29,7 @@ from poa_documents.states import PoaStatus
 
 A_DAY = timedelta(days=1)
 LATELY = timedelta(days=7)
+CLOCK_SEEN_WRONG_FOR = timedelta(minutes=5)
 READING_FOLLOWS_WITHIN = timedelta(hours=1)
 SWEEPS = (TaskName.SWEEP_PROOFS, TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
 
@@ -79,6 +80,9 @@ def measure(*, now: datetime) -> Numbers:
         plan_documents_given_up=queries.plan_documents_given_up().count(),
         unsettled_deliveries=Delivery.objects.filter(settled_at__isnull=True).count(),
         swept_at={task.value: swept.get(task.value) for task in SWEEPS},
+        wrong_clocks=tuple(
+            WrongClock.objects.filter(at__gt=now - CLOCK_SEEN_WRONG_FOR).values_list("problem", flat=True)
+        ),
         worked_without_queue_at=swept.get(WITHOUT_QUEUE),
         writes_stopped_because=stops.why_writes_are_stopped(),
         paused_since=Pause.objects.filter(ended_at__isnull=True).aggregate(at=Min("started_at"))["at"],

@@ -1,11 +1,12 @@
 """Celery entry points. Ids in, one action called, a word out for the log."""
 
+import logging
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from celery import shared_task
 
-from core import case_log, clock
+from core import case_log, clock, wrong_clocks
 from core.actors import SYSTEM
 from core.queue import TaskName, enqueue_on_commit, messages_waiting
 from core.sweeps import note_sweep
@@ -14,8 +15,11 @@ from enrollments.actions.fetching import FetchOutcome
 from enrollments.actions.settling import SettleOutcome
 from enrollments.engine import NOT_DUE
 from enrollments.leases import most_urgent
-from enrollments.wiring import current_enrollment_id, document_fetcher, engine, shared_pace, tools
+from enrollments.light.errors import LightError
+from enrollments.wiring import current_enrollment_id, document_fetcher, engine, light_client, shared_pace, tools
 from poa_documents.actions import MailOutcome
+
+logger = logging.getLogger(__name__)
 
 MOST_IN_A_SWEEP = 500
 ID_OF = {
@@ -56,14 +60,25 @@ def advance_enrollment_task(*, enrollment_id: int, **_later: object) -> str:
 
 def advance_most_urgent() -> str:
     """Advance the most urgent case; return how it went, or an empty text: none is due, or there is no call to spare."""
+    _compare_clocks()
     pace = shared_pace()
-    if pace is not None and not pace.has_room():
+    if wrong_clocks.report() or (pace is not None and not pace.has_room()):
         return ""
     for enrollment_id in most_urgent(at=clock.now(), limit=MOST_RIVALS):
         word = advance(enrollment_id)
         if word != NOT_DUE:
             return f"enrollment {enrollment_id}: {word}"
     return ""
+
+
+def _compare_clocks() -> None:
+    """Compare this process's clock with the database's, and with Light's where that was seen to differ."""
+    wrong_clocks.compare_with_database()
+    if wrong_clocks.must_ask_light_again():
+        try:
+            light_client().ask_anything()
+        except LightError as problem:
+            logger.warning("Light's clock could not be looked at again: %s", problem)
 
 
 def advance(enrollment_id: int) -> str:
@@ -156,6 +171,8 @@ def continue_reconciliation_task(*, run_id: int, **_later: object) -> str:
 @shared_task(name=TaskName.SWEEP_ENROLLMENTS.value)
 def sweep_enrollments_task(**_later: object) -> str:
     """Find the work whose message was lost, late or never sent."""
+    wrong_clocks.compare_with_database()
+    wrong_clocks.report()
     changed = opening.look_at_changed_cases(at=clock.now(), limit=MOST_IN_A_SWEEP)
     deliveries = settling.due_deliveries(at=clock.now(), limit=MOST_IN_A_SWEEP)
     documents = fetching.due_documents(at=clock.now(), limit=MOST_IN_A_SWEEP)

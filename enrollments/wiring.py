@@ -7,7 +7,8 @@ from functools import cache
 
 from django.conf import settings
 
-from core.clock import configured_clock
+from core import wrong_clocks
+from core.clock import configured_clock, own_now
 from enrollments import start_dates
 from enrollments.actions.writing import Tools
 from enrollments.engine import Engine
@@ -87,6 +88,10 @@ def engine() -> Engine:
 
 
 def _record_call(exchange: Exchange) -> None:
+    if exchange.date is not None:
+        received_at = own_now()
+        sent_at = received_at - timedelta(seconds=exchange.seconds)
+        wrong_clocks.note_light_date(exchange.date, sent_at=sent_at, received_at=received_at)
     RemoteCall.objects.create(
         enrollment_id=current_enrollment_id.get(),
         purpose=exchange.purpose[:40],

@@ -88,6 +88,15 @@ def _no_message_waits() -> Iterator[None]:
     queue.reach_again()
 
 
+@pytest.fixture(autouse=True)
+def _clocks_agree() -> Iterator[None]:
+    """What a test saw of a wrong clock would stop the writes of the next one."""
+    from core import wrong_clocks  # only here: it has a model
+
+    yield
+    wrong_clocks.forget()
+
+
 @pytest.fixture
 def postgres_url() -> Iterator[str]:
     """A PostgreSQL database of the test's own, dropped after it; mark the test `services`."""

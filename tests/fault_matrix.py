@@ -111,6 +111,7 @@ PARTS: dict[str, dict[str, str]] = {
         "D5": "A repeat that leaves the window gets a new date or a hold, and is never sent.",
         "D6": "A plan's life over holidays is read at its shortest.",
         "D7": "Clocks five minutes apart: no false doubt and no early call.",
+        "D8": "A machine's clock is hours off: it takes nobody's case, writes nothing, and says so.",
     },
     "People": {
         "U1": "Signing clicked twice makes one document.",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from core import wrong_clocks
 from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
 from core.transactions import repeatable
@@ -118,6 +119,8 @@ def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
     :raises StoppedMeanwhile: it must not be sent any more
     """
     at = tools.clock.now()
+    if clock_problem := wrong_clocks.why_clock_is_wrong():
+        raise StoppedMeanwhile(f"{write.get_kind_display()}: {clock_problem}")
     enrollment, poa, facts = _look_under_lock(write.enrollment_id)
     current = facts.unsettled
     if current is None or current.write_id != write.pk or current.status != WriteStatus.OPEN:

@@ -231,6 +231,16 @@ class LightClient:
             next_query = page.next_query if has_news or page.is_next_certain else None
         return tuple(found.values())
 
+    def ask_anything(self) -> None:
+        """
+        Ask for something small, only so that an answer comes; what it says does not matter.
+
+        :raises NotReached: none came
+        """
+        self._question(
+            "GET", "/v1/app/accounts", purpose="see whether Light answers", parse=_anything, query={"limit": "1"}
+        )
+
     def read_account(self, account_uuid: str) -> Account:
         """Read the account as Light shows it now. A read may lag behind a write."""
 

@@ -40,7 +40,7 @@ class Exchange:
     """
     One HTTP exchange as it is reported: no bodies, no queries, no secrets.
 
-    `status` is None and `error` says why when no whole answer came.
+    `status` is None and `error` says why when no whole answer came. `date` is the answer's own time.
     """
 
     method: str
@@ -49,6 +49,7 @@ class Exchange:
     seconds: float
     purpose: str
     error: str | None = None
+    date: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,7 @@ class Answer:
     status: int
     body: bytes = field(repr=False)
     retry_after_seconds: float | None = None
+    date: datetime | None = None
 
     @property
     def is_success(self) -> bool:
@@ -150,11 +152,12 @@ class Transport:
         started = time.monotonic()
         status: int | None = None
         error: str | None = None
+        date: datetime | None = None
         longest = self.longest_exchange_seconds
         try:
             with deadline(longest if within_seconds is None else min(within_seconds, longest)):
                 answer = self._send(method, path, token=token, payload=payload, query=query)
-            status = answer.status
+            status, date = answer.status, answer.date
         except _NotSent as cause:
             error = str(cause)
             raise NotReached(f"Light was not reached to {purpose}: {error}.") from cause
@@ -171,6 +174,7 @@ class Transport:
                         seconds=time.monotonic() - started,
                         purpose=purpose,
                         error=error,
+                        date=date,
                     )
                 )
         return answer
@@ -212,6 +216,7 @@ class Transport:
             status=response.status_code,
             body=body,
             retry_after_seconds=retry_after_seconds(response.headers, now=self._clock()),
+            date=date_of(response.headers),
         )
 
     def _read(self, response: requests.Response) -> bytes:
@@ -295,6 +300,11 @@ def retry_after_seconds(headers: Mapping[str, str], *, now: datetime) -> float |
         return None
     wait = moment - (_http_date(headers.get("Date", "")) or now)
     return min(max(wait, timedelta()), _LONGEST_WAIT).total_seconds()
+
+
+def date_of(headers: Mapping[str, str]) -> datetime | None:
+    """Read the time that an answer carries; None where it has none, or one that a cache kept for some seconds."""
+    return None if headers.get("Age") else _http_date(headers.get("Date", ""))
 
 
 def _http_date(text: str) -> datetime | None:

@@ -37,8 +37,8 @@ def answer(status: int = 200, body: object = None, **headers: str) -> Script:
     content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
 
     def run(handler: Handler) -> None:
-        handler.send_response(status)
-        for name, value in headers.items():
+        handler.send_response_only(status)
+        for name, value in {"Date": handler.date_time_string(), **headers}.items():
             handler.send_header(name.replace("_", "-"), value)
         handler.send_header("Content-Length", str(len(content)))
         handler.end_headers()

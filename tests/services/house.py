@@ -114,6 +114,19 @@ class House:
                     start_new_session=True,
                 )
 
+    @contextmanager
+    def wrong_clock(self, name: str, *, hours: float) -> Iterator[None]:
+        """Let a worker run whose clock is hours off, and in the end the one with the right clock again."""
+        right = self._commands[name]
+        self.kill(name)
+        self._commands[name] = ["-m", "tests.services.wrong_clock", str(hours), *right[2:]]
+        self.start(name)
+        try:
+            yield
+        finally:
+            self.kill(name)
+            self._commands[name] = right
+
     def kill(self, *names: str) -> None:
         """End processes and their children with signal 9."""
         for name in names:

@@ -21,7 +21,6 @@ from poa_documents.states import PoaStatus
 from simulator.dialect import REFERENCE
 from simulator.webhooks import signed_headers
 from tests.breaking_line import BreakingLine
-from tests.factories import installations as made
 from tests.services.house import House
 from tests.services.visitors import character_of, the_technician
 

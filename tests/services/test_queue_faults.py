@@ -14,7 +14,7 @@ import requests
 from django.db.models import QuerySet
 
 from core.clock import now
-from core.models import LastSweep
+from core.models import LastSweep, WrongClock
 from core.queue import TaskName
 from core.sweeps import WITHOUT_QUEUE
 from enrollments.engine import MOST_FAILURES
@@ -361,6 +361,38 @@ def test_Q16_redis_hangs_while_work_is_due(house: House) -> None:
         house.until_finalized(case)
 
     assert all(process.poll() is None for process in house.running.values())
+
+
+@pytest.mark.parametrize("hours", [26, -26])
+def test_D8_a_worker_whose_clock_is_a_day_off_leaves_cases_to_the_other(house: House, hours: int) -> None:
+    case = house.ready_case()
+    with house.wrong_clock(WORKERS[0], hours=hours):
+        logged = house.listen()
+        house.until(lambda: logged("Nothing is written to Light from here"), "the worker noticed")
+        house.light.order_fault("accept", "delay", seconds=5, account_uuid=str(case.light_account_uuid))
+        house.report_pto(case)
+
+        house.until_finalized(case)
+
+        assert not case.events.filter(name="lose_answer").exists()
+        assert WrongClock.objects.filter(problem__contains="26 h").exists()
+
+
+def test_D8_a_worker_whose_clock_is_wrong_writes_nothing(house: House) -> None:
+    case = house.ready_case()
+    house.kill(WORKERS[1])
+    with house.wrong_clock(WORKERS[0], hours=26):
+        logged = house.listen()
+        house.report_pto(case)
+        house.until(lambda: logged("Nothing is written to Light from here"), "the worker noticed")
+        house.until(lambda: Enrollment.objects.filter(pk=case.pk, due_at__lte=now()).exists(), "the case is due")
+        house.until(WrongClock.objects.filter(at__gt=now()).exists, "it looked for work again")
+        assert house.calls(case, "accept") == 0
+        assert house.calls(case, "request_plans") == 0
+
+    house.make_whole()
+
+    house.until_finalized(case)
 
 
 def test_Q12_a_case_that_always_fails_holds_up_no_other_and_asks_for_a_person(house: House) -> None:

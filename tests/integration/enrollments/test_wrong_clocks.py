@@ -1,0 +1,123 @@
+"""A process whose clock is wrong takes no case, writes nothing to Light, and says so."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from django.test import Client
+
+from core import clock, wrong_clocks
+from core.models import WrongClock
+from enrollments import tasks, wiring
+from enrollments.alarms import AlarmCode, alarms
+from enrollments.light.client import LightClient
+from enrollments.light.errors import LightError
+from enrollments.light.pace import Unhurried
+from enrollments.measures import measure
+from enrollments.models import Enrollment, LightWrite, RemoteCall
+from enrollments.states import WriteStatus
+from tests.contract.scripted_light import answer, scripted_light
+from tests.integration.enrollments.road import Road
+
+A_DAY_AND_TWO_HOURS = timedelta(hours=26)
+
+
+def see_light_differ(by: timedelta = A_DAY_AND_TWO_HOURS) -> None:
+    now = clock.own_now()
+    wrong_clocks.note_light_date(now - by, sent_at=now, received_at=now)
+
+
+@pytest.mark.cell("D8")
+def test_D8_nothing_is_written_and_the_case_is_left_to_others(road: Road) -> None:
+    case = road.case()
+    see_light_differ()
+
+    road.run(case)
+
+    assert not LightWrite.objects.exists()
+    left = Enrollment.objects.get(pk=case.pk)
+    assert (left.due_at, left.leased_by) == (road.clock.at, "")
+
+
+class WrongWhileWaiting(Unhurried):
+    """The clock turns out to be wrong while a write waits for its turn to be sent."""
+
+    def take_turn(self, *, seconds_before: float = 0.0) -> None:
+        if LightWrite.objects.filter(status=WriteStatus.OPEN).exists():
+            see_light_differ()
+
+
+def test_a_write_that_was_recorded_is_not_sent_any_more(road: Road) -> None:
+    case = road.case()
+    road.light._pace = WrongWhileWaiting()
+
+    road.run(case)
+
+    write = LightWrite.objects.get()
+    assert write.status == WriteStatus.NOT_DONE
+    assert "is 26 h 0 min ahead of that of Light" in write.outcome
+    assert road.simulator.control.state()["accounts"] == []
+
+
+def test_the_work_goes_on_once_the_clock_is_right(road: Road) -> None:
+    case = road.case()
+    see_light_differ()
+    road.run(case)
+
+    see_light_differ(by=timedelta())
+    road.run(case)
+
+    assert Enrollment.objects.get(pk=case.pk).light_account_uuid is not None
+
+
+@pytest.mark.django_db
+def test_a_task_of_a_wrong_process_takes_no_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    see_light_differ()
+    monkeypatch.setattr(tasks, "most_urgent", lambda **_options: pytest.fail("it looked for a case"))
+
+    assert tasks.advance_most_urgent() == ""
+
+
+@pytest.mark.django_db
+def test_operators_are_told_which_machine_it_is(client: Client) -> None:
+    see_light_differ()
+
+    told = client.get("/readyz").json()
+
+    assert AlarmCode.CLOCK_WRONG in told["alarms"]
+    now = clock.now()
+    [alarm] = [alarm for alarm in alarms(measure(now=now), now=now) if alarm.code == AlarmCode.CLOCK_WRONG]
+    assert WrongClock.objects.get().machine in alarm.text
+    assert told["ready"] is True
+
+
+@pytest.mark.django_db
+def test_the_alarm_ends_when_it_was_not_seen_for_a_while(client: Client) -> None:
+    see_light_differ()
+    client.get("/readyz")
+    wrong_clocks.forget()
+
+    later = clock.now() + timedelta(minutes=6)
+
+    assert AlarmCode.CLOCK_WRONG not in {alarm.code for alarm in alarms(measure(now=later), now=later)}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("ahead", "is_wrong"), [(timedelta(0), False), (timedelta(minutes=5), True), (timedelta(hours=-26), True)]
+)
+def test_every_answer_of_light_is_looked_at_for_its_time(ahead: timedelta, *, is_wrong: bool) -> None:
+    date = format_datetime(datetime.now(tz=UTC) - ahead, usegmt=True)
+    with (
+        scripted_light() as light,
+        LightClient(
+            base_url=light.base_url, app_token="app", observe=wiring._record_call, pause=lambda _seconds: None
+        ) as asking,
+    ):
+        light.will(answer(401, {}, Date=date))
+
+        with pytest.raises(LightError):
+            asking.ask_anything()
+
+    assert bool(wrong_clocks.why_clock_is_wrong()) is is_wrong
+    assert RemoteCall.objects.count() == 1

@@ -1,0 +1,82 @@
+from datetime import UTC, datetime, timedelta
+
+import environ
+import pytest
+from django.db.utils import ConnectionHandler
+
+from core import clock, wrong_clocks
+
+SENT = datetime(2026, 3, 5, 16, 0, 0, 700_000, tzinfo=UTC)
+RECEIVED = SENT + timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("date", "is_wrong"),
+    [
+        (SENT.replace(microsecond=0), False),
+        (RECEIVED.replace(microsecond=0), False),
+        (SENT - timedelta(seconds=59), False),
+        (RECEIVED + timedelta(seconds=59), False),
+        (SENT - timedelta(seconds=62), True),
+        (RECEIVED + timedelta(seconds=61), True),
+        (SENT - timedelta(hours=26), True),
+        (RECEIVED + timedelta(days=400), True),
+    ],
+)
+def test_a_clock_is_wrong_that_differs_by_more_than_a_minute(date: datetime, *, is_wrong: bool) -> None:
+    wrong_clocks.note_light_date(date, sent_at=SENT, received_at=RECEIVED)
+
+    assert bool(wrong_clocks.why_clock_is_wrong()) is is_wrong
+
+
+@pytest.mark.parametrize(
+    ("date", "words"),
+    [
+        (SENT - timedelta(hours=26, minutes=3), "is 26 h 3 min ahead of that of Light."),
+        (RECEIVED + timedelta(minutes=2, seconds=5), "is 2 min 5 s behind that of Light."),
+    ],
+)
+def test_it_says_which_side_and_how_far(date: datetime, words: str) -> None:
+    wrong_clocks.note_light_date(date, sent_at=SENT, received_at=RECEIVED)
+
+    assert wrong_clocks.why_clock_is_wrong().endswith(words)
+
+
+def test_a_clock_that_was_set_right_is_right_at_the_next_answer() -> None:
+    wrong_clocks.note_light_date(SENT - timedelta(hours=26), sent_at=SENT, received_at=RECEIVED)
+
+    wrong_clocks.note_light_date(SENT, sent_at=SENT, received_at=RECEIVED)
+
+    assert wrong_clocks.why_clock_is_wrong() == ""
+
+
+def test_it_is_said_once_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(3):
+        wrong_clocks.note_light_date(SENT - timedelta(hours=26), sent_at=SENT, received_at=RECEIVED)
+
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "Nothing is written to Light from here." in caplog.text
+
+
+def test_a_process_goes_by_the_shared_clock_whatever_its_own_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock.go_by(SENT)
+
+    monkeypatch.setattr(clock, "own_now", lambda: SENT + timedelta(hours=26))
+
+    assert SENT <= clock.SystemClock().now() < SENT + timedelta(minutes=10)
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("hours", [26, -26])
+def test_a_new_connection_to_postgresql_shows_that_the_own_clock_is_wrong(
+    postgres_url: str, hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true_now = clock.own_now
+    monkeypatch.setattr(clock, "own_now", lambda: true_now() + timedelta(hours=hours))
+    connections = ConnectionHandler({"default": environ.Env.db_url_config(postgres_url)})
+
+    connections["default"].connect()
+    connections["default"].close()
+
+    assert wrong_clocks.why_clock_is_wrong().startswith("The clock of")
+    assert abs(clock.SystemClock().now() - true_now()) < timedelta(seconds=30)
