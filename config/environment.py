@@ -10,6 +10,7 @@ import binascii
 import difflib
 import os
 import re
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -118,6 +119,30 @@ def host_url(value: str) -> str:
 
 def optional_host_url(value: str) -> str:
     return host_url(value) if value.strip() else ""
+
+
+def proxy_url(value: str) -> str:
+    if not value:
+        return ""
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError as problem:
+        raise _WrongShape from problem
+    if parts.scheme not in {"http", "https"} or not host or parts.path.strip("/") or parts.query or parts.fragment:
+        raise _WrongShape
+    return value.rstrip("/")
+
+
+def certificates_file(value: str) -> str:
+    if value:
+        try:
+            certificates = ssl.create_default_context(cafile=value).get_ca_certs()
+        except (OSError, ssl.SSLError) as problem:
+            raise _WrongShape from problem
+        if not certificates:
+            raise _WrongShape
+    return value
 
 
 def origins(value: str) -> list[str]:
@@ -522,6 +547,24 @@ _TABLE = (
         "the secret from Light's dashboard; two parted by a comma while it is rotated",
         "Verifies webhooks; empty switches the endpoint off, and polling does the work.",
         words,
+        _LIGHT,
+    ),
+    Variable(
+        "LIGHT_PROXY_URL",
+        "",
+        "a URL such as http://proxy.example:3128, with user:password@ where the proxy asks for them",
+        "The proxy through which Light and plan documents are reached; empty means directly. `HTTPS_PROXY` and similar "
+        "variables have no effect.",
+        proxy_url,
+        _LIGHT,
+    ),
+    Variable(
+        "LIGHT_CA_FILE",
+        "",
+        "a PEM file with certificates",
+        "What the certificates of Light and of plan documents must lead up to, where a proxy looks into connections; "
+        "empty means the usual authorities.",
+        certificates_file,
         _LIGHT,
     ),
     Variable(

@@ -104,6 +104,21 @@ def gauges(numbers: Numbers, *, now: datetime) -> Iterator[Gauge]:
             "Documents of accepted plans that could not be fetched and are given up.",
             numbers.plan_documents_given_up,
         ),
+        (
+            "switchyard_light_unanswered_calls",
+            "Calls to Light without an answer since the last usable one, within the last hour.",
+            numbers.calls_unanswered,
+        ),
+        (
+            "switchyard_light_refused_calls",
+            "Calls that Light refused since the last usable answer, within the last hour.",
+            numbers.calls_refused,
+        ),
+        (
+            "switchyard_cases_backing_off",
+            "Cases that wait before they call Light again, because it did not answer.",
+            numbers.cases_backing_off,
+        ),
         ("switchyard_unsettled_webhooks", "Webhooks kept and not settled yet.", numbers.unsettled_deliveries),
         ("switchyard_differences", "Differences that the last reconciliation found.", numbers.differences),
         ("switchyard_writes_stopped", "1 while all writes to Light are stopped.", bool(numbers.writes_stopped_because)),
@@ -112,6 +127,11 @@ def gauges(numbers: Numbers, *, now: datetime) -> Iterator[Gauge]:
         yield Gauge(name, words, (Sample(value),))
     for name, words, at in (
         ("switchyard_last_webhook_seconds", "Seconds since the last webhook came.", numbers.last_webhook_at),
+        (
+            "switchyard_light_last_answer_seconds",
+            "Seconds since Light's last usable answer; missing when it is more than an hour.",
+            numbers.light_answered_at,
+        ),
         ("switchyard_last_reconciliation_seconds", "Seconds since all accounts were compared.", numbers.reconciled_at),
     ):
         yield Gauge(name, words, (Sample(_seconds(at, now)),) if at else ())

@@ -20,6 +20,9 @@ ANCHOR_PATIENCE = timedelta(days=2)
 PAUSE_PATIENCE = timedelta(days=1)
 DAYS_BEFORE_WINDOW_CLOSES = 3
 FEWEST_FAILED_ACCEPTANCES = 3
+MIN_CALLS_WITHOUT_ANSWER = 3
+MIN_CASES_REFUSED = 2
+"""One account may be refused for a reason of its own; its case says so."""
 
 
 class AlarmCode(StrEnum):
@@ -28,6 +31,8 @@ class AlarmCode(StrEnum):
     QUEUE_OLD = "QUEUE_OLD"
     QUEUE_AWAY = "QUEUE_AWAY"
     CLOCK_WRONG = "CLOCK_WRONG"
+    LIGHT_UNREACHABLE = "LIGHT_UNREACHABLE"
+    LIGHT_REFUSES = "LIGHT_REFUSES"
     CHANGES_NOT_SEEN = "CHANGES_NOT_SEEN"
     NO_WEBHOOKS = "NO_WEBHOOKS"
     ACCEPTANCES_FAILING = "ACCEPTANCES_FAILING"
@@ -54,6 +59,8 @@ CONCERN_THE_PROCESSES = frozenset(
         AlarmCode.QUEUE_OLD,
         AlarmCode.QUEUE_AWAY,
         AlarmCode.CLOCK_WRONG,
+        AlarmCode.LIGHT_UNREACHABLE,
+        AlarmCode.LIGHT_REFUSES,
         AlarmCode.CHANGES_NOT_SEEN,
         AlarmCode.SEALS_FAILING,
         AlarmCode.PROOFS_NOT_STORED,
@@ -91,6 +98,14 @@ class Numbers:
     plan_documents_given_up: int = 0
     unsettled_deliveries: int = 0
     swept_at: dict[str, datetime | None] = field(default_factory=dict)
+    light_answered_at: datetime | None = None
+    """The last usable answer to any call, as far as it is of late."""
+    calls_failing_since: datetime | None = None
+    """The first call since then that got none."""
+    calls_unanswered: int = 0
+    calls_refused: int = 0
+    cases_refused: int = 0
+    cases_backing_off: int = 0
     wrong_clocks: tuple[str, ...] = ()
     worked_without_queue_at: datetime | None = None
     writes_stopped_because: str = ""
@@ -122,6 +137,7 @@ def alarms(numbers: Numbers, *, now: datetime) -> tuple[Alarm, ...]:
     return (
         *_about_processes(numbers, now),
         *_about_changes(numbers, now),
+        *_about_calls(numbers),
         *_about_light(numbers, now),
         *_about_files(numbers),
         *_about_seals(numbers, now),
@@ -174,6 +190,27 @@ def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
             AlarmCode.PAUSED_FOR_LONG,
             f"Acceptances have been paused since {chicago_day(numbers.paused_since)}.",
             "Resume them as soon as the reason is gone: dates that customers signed go by.",
+        )
+
+
+def _about_calls(numbers: Numbers) -> Iterator[Alarm]:
+    since = numbers.calls_failing_since
+    if since is None:
+        return
+    if numbers.cases_refused >= MIN_CASES_REFUSED and numbers.calls_refused >= MIN_CALLS_WITHOUT_ANSWER:
+        yield Alarm(
+            AlarmCode.LIGHT_REFUSES,
+            f"Light refuses every call since {since:%Y-%m-%d %H:%M} UTC, for {numbers.cases_refused} cases so far.",
+            "Check LIGHT_APP_TOKEN and whether the app is still enabled in Light's dashboard; then restart the workers "
+            "and release the holds.",
+        )
+    elif numbers.calls_unanswered >= MIN_CALLS_WITHOUT_ANSWER:
+        yield Alarm(
+            AlarmCode.LIGHT_UNREACHABLE,
+            f"Light has not answered since {since:%Y-%m-%d %H:%M} UTC: {numbers.calls_unanswered} calls failed, and "
+            f"{numbers.cases_backing_off} cases wait to try again.",
+            "Look at Light's status page and at our way out: LIGHT_API_URL, LIGHT_PROXY_URL, LIGHT_CA_FILE, firewall, "
+            "DNS. Each case tries again automatically, at the latest after 19 minutes.",
         )
 
 

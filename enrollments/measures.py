@@ -1,6 +1,8 @@
 """The numbers by which it shows how the system stands. A fixed number of queries, however many cases there are."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
 from django.conf import settings
 from django.db.models import Count, Max, Min, Q
@@ -11,7 +13,8 @@ from core.queue import TaskName
 from core.sweeps import BACKUP, WITHOUT_QUEUE
 from enrollments import queries, stops
 from enrollments.alarms import DAYS_BEFORE_WINDOW_CLOSES, Numbers
-from enrollments.models import Difference, Enrollment, EnrollmentEvent, LightWrite, Pause, ReconciliationRun
+from enrollments.light.documents import DOCUMENT_PURPOSE
+from enrollments.models import Difference, Enrollment, EnrollmentEvent, LightWrite, Pause, ReconciliationRun, RemoteCall
 from enrollments.models import WebhookDelivery as Delivery
 from enrollments.states import (
     SETTLED_STATUSES,
@@ -31,12 +34,16 @@ A_DAY = timedelta(days=1)
 LATELY = timedelta(days=7)
 CLOCK_SEEN_WRONG_FOR = timedelta(minutes=5)
 READING_FOLLOWS_WITHIN = timedelta(hours=1)
+CALLS_LOOKED_AT = timedelta(hours=1)
+"""Longer than the longest wait between two tries of a case."""
+REFUSALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED})
 SWEEPS = (TaskName.SWEEP_PROOFS, TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
 
 
 def measure(*, now: datetime) -> Numbers:
     cases = Enrollment.objects.aggregate(
         unfinished=Count("pk", filter=~Q(status__in=sorted(SETTLED_STATUSES))),
+        backing_off=Count("pk", filter=Q(calls_failed__gt=0, calls_not_before__gt=now)),
         oldest_account=Min("opened_at", filter=Q(light_account_uuid__isnull=False)),
     )
     due = Enrollment.objects.filter(due_at__lte=now, lease_until__isnull=True).aggregate(
@@ -53,6 +60,7 @@ def measure(*, now: datetime) -> Numbers:
         failed=Count("pk", filter=Q(status=WriteStatus.REFUSED) | was_in_doubt),
         unsettled=Count("pk", filter=Q(status__in=sorted(UNSETTLED_WRITE_STATUSES))),
     )
+    calls = _calls_to_light(now)
     swept = dict(LastSweep.objects.values_list("task", "at"))
     run = ReconciliationRun.objects.filter(finished_at__isnull=False).first()
     complete = ReconciliationRun.objects.filter(unread_count=0).aggregate(at=Max("finished_at"))
@@ -80,6 +88,12 @@ def measure(*, now: datetime) -> Numbers:
         plan_documents_given_up=queries.plan_documents_given_up().count(),
         unsettled_deliveries=Delivery.objects.filter(settled_at__isnull=True).count(),
         swept_at={task.value: swept.get(task.value) for task in SWEEPS},
+        light_answered_at=calls.answered_at,
+        calls_failing_since=calls.failing_since,
+        calls_unanswered=calls.unanswered,
+        calls_refused=calls.refused,
+        cases_refused=calls.cases_refused,
+        cases_backing_off=cases["backing_off"],
         wrong_clocks=tuple(
             WrongClock.objects.filter(at__gt=now - CLOCK_SEEN_WRONG_FOR).values_list("problem", flat=True)
         ),
@@ -99,6 +113,31 @@ def measure(*, now: datetime) -> Numbers:
         backed_up_at=swept.get(BACKUP),
         first_evidence_at=first_evidence_at,
     )
+
+
+@dataclass(frozen=True)
+class _Calls:
+    answered_at: datetime | None
+    failing_since: datetime | None
+    unanswered: int
+    refused: int
+    cases_refused: int
+
+
+def _calls_to_light(now: datetime) -> _Calls:
+    """Count the calls of late that got no usable answer, since the last one that did."""
+    calls = RemoteCall.objects.filter(at__gt=now - CALLS_LOOKED_AT).exclude(purpose=DOCUMENT_PURPOSE)
+    is_refusal = Q(http_status__in=sorted(REFUSALS)) | Q(http_status__range=(300, 399))
+    is_silence = Q(http_status__isnull=True) | Q(http_status__gte=500)
+    answered_at = calls.exclude(is_refusal | is_silence).aggregate(at=Max("at"))["at"]
+    since = calls.filter(at__gt=answered_at) if answered_at else calls
+    found = since.aggregate(
+        first=Min("at"),
+        unanswered=Count("pk", filter=is_silence),
+        refused=Count("pk", filter=is_refusal),
+        cases_refused=Count("enrollment", filter=is_refusal, distinct=True),
+    )
+    return _Calls(answered_at, found["first"], found["unanswered"], found["refused"], found["cases_refused"])
 
 
 def _unannounced_since(last_webhook_at: datetime | None, *, now: datetime) -> datetime | None:

@@ -14,6 +14,7 @@ from enrollments.actions.writing import Tools
 from enrollments.engine import Engine
 from enrollments.leases import LeaseKeeper
 from enrollments.light.client import LightClient
+from enrollments.light.deadlines import Route
 from enrollments.light.documents import DocumentFetcher
 from enrollments.light.pace import Pace
 from enrollments.light.transport import Exchange
@@ -52,6 +53,7 @@ def _client(*, connect_seconds: float = 5, read_seconds: float = 30, pace: Pace 
         dialect=settings.LIGHT_DIALECT,
         observe=_record_call,
         pace=pace,
+        route=_route(),
         clock=configured_clock().now,
         connect_timeout_seconds=connect_seconds,
         read_timeout_seconds=read_seconds,
@@ -60,8 +62,14 @@ def _client(*, connect_seconds: float = 5, read_seconds: float = 30, pace: Pace 
 
 def document_fetcher() -> DocumentFetcher:
     return DocumentFetcher(
-        allowed_origins=[settings.LIGHT_API_URL, *settings.LIGHT_DOCUMENT_ORIGINS], observe=_record_call
+        allowed_origins=[settings.LIGHT_API_URL, *settings.LIGHT_DOCUMENT_ORIGINS],
+        observe=_record_call,
+        route=_route(),
     )
+
+
+def _route() -> Route:
+    return Route(proxy_url=settings.LIGHT_PROXY_URL, ca_file=settings.LIGHT_CA_FILE)
 
 
 def policy() -> Policy:

@@ -14,7 +14,7 @@ import pytest
 from django.core.cache import caches
 from kombu.transport import memory
 
-from core import queue, rate_limits
+from core import case_log, queue, rate_limits
 from tests.chromium import NO_CHROMIUM, REQUIRE_BROWSER, find_chromium
 from tests.journal_guard import let_tests_clean_up
 from tests.shut_network import shut_network
@@ -86,6 +86,7 @@ def _no_message_waits() -> Iterator[None]:
     yield
     memory.Channel.queues.clear()
     queue.reach_again()
+    case_log.name_cases([])  # a task that a test calls by itself names its case until the next one
 
 
 @pytest.fixture(autouse=True)

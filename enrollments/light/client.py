@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
+from enrollments.light.deadlines import DIRECT, Route
 from enrollments.light.dialect import AccountSearch, Dialect, TokenKind
 from enrollments.light.errors import (
     Conflict,
@@ -103,8 +104,8 @@ class LightClient:
     Talks to one Light app. Make one per process and share it between threads; `close` it or use it in a `with`.
 
     `base_url` is scheme and host without `/v1`. `observe` is told of every HTTP exchange, in the calling thread, and
-    must not raise. `pace` says when the next call may be sent. `clock` and `pause` are there for tests and for
-    simulated time.
+    must not raise. `pace` says when the next call may be sent, `route` which way. `clock` and `pause` are there for
+    tests and for simulated time.
 
     :raises ValueError: the address or the token cannot work
     """
@@ -119,6 +120,7 @@ class LightClient:
         read_timeout_seconds: float = 30,
         observe: Callable[[Exchange], None] | None = None,
         pace: Pace | None = None,
+        route: Route = DIRECT,
         clock: Callable[[], datetime] | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -136,6 +138,7 @@ class LightClient:
             read_timeout_seconds=read_timeout_seconds,
             observe=observe,
             clock=self._clock,
+            route=route,
         )
 
     def __enter__(self) -> Self:
@@ -238,7 +241,7 @@ class LightClient:
         :raises NotReached: none came
         """
         self._question(
-            "GET", "/v1/app/accounts", purpose="see whether Light answers", parse=_anything, query={"limit": "1"}
+            "GET", "/v1/app/accounts", purpose="see whether Light answers", parse=_what_came, query={"limit": "1"}
         )
 
     def read_account(self, account_uuid: str) -> Account:
@@ -715,6 +718,11 @@ class LightClient:
 def _system_time() -> datetime:
     """Read the clock for callers that bring none; `core.clock` would bring in Django."""
     return datetime.now(tz=UTC)
+
+
+def _what_came(source: object) -> object:
+    """Parse nothing: whatever it is, it is an answer."""
+    return source
 
 
 def _checked(identifier: str) -> str:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,22 @@ def deadline(seconds: float) -> Iterator[None]:
         _last_moment.reset(before)
 
 
-def bounded_session() -> requests.Session:
+@dataclass(frozen=True)
+class Route:
+    """
+    The way out to Light and to plan documents: the proxy to go through, and the certificates that must be led up to.
+
+    Both come from our own settings; variables such as HTTPS_PROXY of the machine have no effect.
+    """
+
+    proxy_url: str = field(default="", repr=False)
+    ca_file: str = ""
+
+
+DIRECT = Route()
+
+
+def bounded_session(route: Route = DIRECT) -> requests.Session:
     """Make a session that keeps to `deadline`, repeats nothing, keeps no cookies and uses nothing of the machine's."""
     session = requests.Session()
     session.trust_env = False
@@ -56,6 +72,10 @@ def bounded_session() -> requests.Session:
     adapter = _Adapter(max_retries=urllib3.Retry(0, read=False))
     session.mount("http://", adapter)
     session.mount("https://", adapter)
+    if route.proxy_url:
+        session.proxies = {"http": route.proxy_url, "https": route.proxy_url}
+    if route.ca_file:
+        session.verify = route.ca_file
     return session
 
 
@@ -130,10 +150,18 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
+_POOLS = {"http": _Pool, "https": _TlsPool}
+
+
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, **options)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: Any, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
 
 
 def _connect(connection: HTTPConnection) -> socket.socket:

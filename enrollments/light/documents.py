@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 import urllib3
 
-from enrollments.light.deadlines import bounded_session, deadline
+from enrollments.light.deadlines import DIRECT, Route, bounded_session, deadline
 from enrollments.light.json_text import is_web_address
 from enrollments.light.transport import Exchange
 
@@ -27,7 +27,7 @@ SUFFIXES = {PDF: ".pdf", HTML: ".html"}
 _CHUNK_BYTES = 65_536
 _MOST_REDIRECTS = 3
 _LOOKED_AT_BYTES = 2048
-_PURPOSE = "fetch a plan document"
+DOCUMENT_PURPOSE = "fetch a plan document"
 
 
 class DocumentNotFetched(Exception):
@@ -61,14 +61,16 @@ class DocumentFetcher:
         connect_timeout_seconds: float = 5,
         read_timeout_seconds: float = 15,
         observe: Callable[[Exchange], None] | None = None,
+        route: Route = DIRECT,
     ) -> None:
         self._allowed = frozenset(origin for each in allowed_origins if (origin := _origin(each)) is not None)
         self._timeout = (connect_timeout_seconds, read_timeout_seconds)
         self._observe = observe
+        self._route = route
 
     def fetch(self, url: str) -> FetchedDocument:
         """:raises DocumentNotFetched: not allowed, not reached, too large, or neither PDF nor HTML"""
-        with bounded_session() as session, deadline(2 * sum(self._timeout)):
+        with bounded_session(self._route) as session, deadline(2 * sum(self._timeout)):
             session.headers["Accept"] = f"{PDF}, {HTML}"
             for _hop in range(_MOST_REDIRECTS + 1):
                 answer = self._ask(session, url)
@@ -111,7 +113,7 @@ class DocumentFetcher:
                         path=urlsplit(url).path,
                         status=status,
                         seconds=time.monotonic() - started,
-                        purpose=_PURPOSE,
+                        purpose=DOCUMENT_PURPOSE,
                         error=error,
                     )
                 )

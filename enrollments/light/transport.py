@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from enrollments.light.deadlines import bounded_session, deadline
+from enrollments.light.deadlines import DIRECT, Route, bounded_session, deadline
 from enrollments.light.errors import InDoubt, NotReached
 from enrollments.light.json_text import UnreadableJson, load_json
 
@@ -101,7 +101,7 @@ class Transport:
     """
     Sends requests to one host. Safe to share: every thread of every process gets a pooled session of its own.
 
-    Redirects are not followed, cookies not kept, proxies and .netrc of the machine not used.
+    Redirects are not followed, cookies not kept, proxies and .netrc of the machine not used: `route` says the way.
     """
 
     def __init__(
@@ -112,11 +112,13 @@ class Transport:
         read_timeout_seconds: float,
         observe: Callable[[Exchange], None] | None,
         clock: Callable[[], datetime],
+        route: Route = DIRECT,
     ) -> None:
         self._base_url = check_base_url(base_url)
         self._timeout = (connect_timeout_seconds, read_timeout_seconds)
         self._observe = observe
         self._clock = clock
+        self._route = route
         self._local = threading.local()
         self._lock = threading.Lock()
         self._sessions: list[requests.Session] = []
@@ -232,7 +234,7 @@ class Transport:
         known: tuple[int, requests.Session] | None = getattr(self._local, "session", None)
         if known is not None and known[0] == os.getpid():
             return known[1]
-        session = bounded_session()
+        session = bounded_session(self._route)
         session.headers["Accept"] = "application/json"
         self._local.session = (os.getpid(), session)
         with self._lock:
@@ -265,6 +267,8 @@ def is_unsent(cause: requests.RequestException) -> bool:
     """Say whether the failure proves that the request never left: only what failed while connecting does."""
     reason: object = cause.args[0] if cause.args else None
     reason = getattr(reason, "reason", reason)
+    if isinstance(reason, urllib3.exceptions.ProxyError):
+        return True  # raised only until the way through the proxy is open
     if isinstance(cause, (requests.ConnectTimeout, *_NEVER_BUILT)):
         return True
     if isinstance(reason, urllib3.exceptions.SSLError):
@@ -279,6 +283,7 @@ def _describe(cause: Exception) -> str:
         requests.ReadTimeout: "no answer in time",
         urllib3.exceptions.ReadTimeoutError: "no answer in time",
         requests.exceptions.SSLError: "no trusted connection",
+        requests.exceptions.ProxyError: "no way through the proxy",
         requests.ConnectionError: "the connection failed",
         urllib3.exceptions.ProtocolError: "the answer was cut off",
         urllib3.exceptions.DecodeError: "the answer could not be unpacked",

@@ -74,6 +74,7 @@ class RemoteCall(models.Model):
 
     class Meta:
         ordering = ("at", "pk")
+        indexes: ClassVar = [models.Index(fields=["at"], name="remote_call_at")]
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

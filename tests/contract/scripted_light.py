@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -173,12 +174,15 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def scripted_light() -> Iterator[ScriptedLight]:
-    """Run the server on a free port."""
+def scripted_light(*, tls: ssl.SSLContext | None = None) -> Iterator[ScriptedLight]:
+    """Run the server on a free port; with `tls` as “localhost” over HTTPS."""
     light = ScriptedLight()
     handler = type("BoundHandler", (Handler,), {"owner": light})
     server = _Server(("127.0.0.1", 0), handler)
     light.base_url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        light.base_url = f"https://localhost:{server.server_address[1]}"
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

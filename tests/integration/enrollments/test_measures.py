@@ -1,5 +1,6 @@
 """The numbers behind the alarms, from real cases, in a number of queries that does not grow."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -11,14 +12,18 @@ from core.clock import now
 from core.dates import chicago_day
 from core.queue import TaskName
 from core.sweeps import note_backup, note_sweep
-from enrollments import tasks
+from enrollments import tasks, wiring
 from enrollments.actions.holding import hold_writes
-from enrollments.alarms import AlarmCode, alarms
+from enrollments.alarms import CONCERN_THE_PROCESSES, AlarmCode, alarms
+from enrollments.light.client import LightClient
+from enrollments.light.documents import DocumentFetcher, DocumentNotFetched
+from enrollments.light.errors import LightError
 from enrollments.measures import SWEEPS, measure
 from enrollments.models import Difference, Enrollment, ReconciliationRun, WebhookDelivery
 from enrollments.states import DifferenceKind, EnrollmentStatus, HoldCode
 from installations import tasks as proof_tasks
 from poa_documents import tasks as poa_tasks
+from tests.contract.scripted_light import Script, answer, hang_up, scripted_light
 from tests.factories.cases import case
 from tests.factories.poa_documents import sealing_poa
 from tests.integration.enrollments.road import OFFICE, Road
@@ -222,3 +227,53 @@ def test_without_the_setting_nobody_waits_for_backups(road: Road, settings: Sett
     road.pass_time(timedelta(days=30))
 
     assert AlarmCode.NO_BACKUP not in raised(road)
+
+
+def calls(*scripts: Script, case_numbers: tuple[int | None, ...] = (None,)) -> None:
+    """Call Light for each case in turn, recorded as workers record their calls."""
+    with scripted_light() as light:
+        light.will(*scripts)
+        for number in case_numbers:
+            token = wiring.current_enrollment_id.set(number)
+            with (
+                LightClient(
+                    base_url=light.base_url, app_token="app", observe=wiring._record_call, pause=lambda _seconds: None
+                ) as client,
+                suppress(LightError),
+            ):
+                client.ask_anything()
+            wiring.current_enrollment_id.reset(token)
+
+
+@pytest.mark.django_db
+def test_a_light_that_does_not_answer_is_told_and_one_answer_ends_it() -> None:
+    calls(hang_up, answer(503), hang_up)
+
+    numbers = measure(now=now())
+    [alarm] = [alarm for alarm in alarms(numbers, now=now()) if alarm.code == AlarmCode.LIGHT_UNREACHABLE]
+    assert "3 calls failed" in alarm.text
+    assert AlarmCode.LIGHT_UNREACHABLE in CONCERN_THE_PROCESSES
+
+    calls(answer(404))
+
+    assert measure(now=now()).calls_failing_since is None
+
+
+@pytest.mark.parametrize(("cases", "is_told"), [(2, True), (1, False)])
+def test_a_light_that_refuses_everyone_is_told(road: Road, cases: int, *, is_told: bool) -> None:
+    numbers = tuple(road.case().pk for _ in range(cases)) * 2
+
+    calls(*[answer(401)] * len(numbers), case_numbers=numbers)
+
+    found = {alarm.code for alarm in alarms(measure(now=now()), now=now())}
+    assert (AlarmCode.LIGHT_REFUSES in found) is is_told
+
+
+@pytest.mark.django_db
+def test_a_retailer_whose_documents_are_away_is_not_light() -> None:
+    fetcher = DocumentFetcher(allowed_origins=["http://127.0.0.1:1"], observe=wiring._record_call)
+    for _ in range(3):
+        with suppress(DocumentNotFetched):
+            fetcher.fetch("http://127.0.0.1:1/efl.pdf")
+
+    assert measure(now=now()).calls_unanswered == 0

@@ -1,3 +1,4 @@
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import environ
@@ -66,6 +67,7 @@ def test_a_process_goes_by_the_shared_clock_whatever_its_own_shows(monkeypatch: 
     assert SENT <= clock.SystemClock().now() < SENT + timedelta(minutes=10)
 
 
+@pytest.mark.django_db
 @pytest.mark.services
 @pytest.mark.parametrize("hours", [26, -26])
 def test_a_new_connection_to_postgresql_shows_that_the_own_clock_is_wrong(
@@ -73,10 +75,10 @@ def test_a_new_connection_to_postgresql_shows_that_the_own_clock_is_wrong(
 ) -> None:
     true_now = clock.own_now
     monkeypatch.setattr(clock, "own_now", lambda: true_now() + timedelta(hours=hours))
-    connections = ConnectionHandler({"default": environ.Env.db_url_config(postgres_url)})
+    connection = ConnectionHandler({"default": environ.Env.db_url_config(postgres_url)})["default"]
 
-    connections["default"].connect()
-    connections["default"].close()
+    with closing(connection):
+        connection.connect()
 
     assert wrong_clocks.why_clock_is_wrong().startswith("The clock of")
     assert abs(clock.SystemClock().now() - true_now()) < timedelta(seconds=30)

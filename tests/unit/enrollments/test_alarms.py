@@ -28,6 +28,8 @@ QUIET = Numbers(
 RAISED = {
     AlarmCode.WRITES_STOPPED: replace(QUIET, writes_stopped_because="A restore."),
     AlarmCode.SWEEPS_SILENT: replace(QUIET, swept_at={**QUIET.swept_at, "enrollments.sweep": NOW - DAY}),
+    AlarmCode.LIGHT_UNREACHABLE: replace(QUIET, calls_unanswered=3, calls_failing_since=NOW),
+    AlarmCode.LIGHT_REFUSES: replace(QUIET, calls_refused=3, cases_refused=2, calls_failing_since=NOW),
     AlarmCode.CLOCK_WRONG: replace(QUIET, wrong_clocks=("The clock of “one” is 2 h 0 min ahead of that of Light.",)),
     AlarmCode.QUEUE_AWAY: replace(QUIET, worked_without_queue_at=NOW - timedelta(seconds=10)),
     AlarmCode.QUEUE_OLD: replace(QUIET, oldest_due_at=NOW - timedelta(minutes=3)),
