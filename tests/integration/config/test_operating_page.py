@@ -172,7 +172,7 @@ class Server:
 
     def is_ready(self) -> bool:
         try:
-            return "ok" in self.ask("/readyz", host="localhost")
+            return '"ready": true' in self.ask("/readyz", host="localhost")
         except OSError:
             return False
 
