@@ -183,6 +183,14 @@ def _always(_record: Any) -> bool:
     return True
 
 
+CONFIRM_NOTES: dict[type[Model], Callable[[Any], str]] = {}
+"""
+What the page that asks before an act says besides, by kind of record; empty where there is nothing to say.
+
+Packages above fill it in: what an act does not stop is known there, and not where the act is.
+"""
+
+
 @dataclass(frozen=True)
 class Button:
     """
@@ -359,6 +367,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
             "back_url": way_back(request) or page_of(record),
             "state": state,
             "button": button,
+            "note": CONFIRM_NOTES.get(type(record), lambda _record: "")(record),
             "form": form,
             "media": form.media,
         }

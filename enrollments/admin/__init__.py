@@ -14,6 +14,7 @@ from enrollments.admin import (
     reconciliations,
     remote_calls,
     retention,
+    running_service,
     system_holds,
     writes,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "reconciliations",
     "remote_calls",
     "retention",
+    "running_service",
     "system_holds",
     "writes",
 ]

@@ -6,6 +6,8 @@ CRASHES = "tests/integration/enrollments/test_crashes.py"
 BAD_MOMENTS = "tests/integration/enrollments/test_bad_moments.py"
 MAIN_ROAD = "tests/integration/enrollments/test_main_road.py"
 READING_LAG = "tests/integration/faults/test_reading_lag.py"
+RIGHT_LOOKING = "tests/integration/faults/test_right_looking.py"
+PLAUSIBILITY = "tests/unit/enrollments/test_plausibility.py"
 REMOTE = "tests/integration/faults/test_remote.py"
 DATES = "tests/integration/faults/test_dates.py"
 DECISION = "tests/unit/enrollments/test_decision.py"
@@ -97,6 +99,42 @@ BUGS: tuple[Bug, ...] = (
             f"{READING_LAG}::test_G1_an_acceptance_that_shows_within_the_settling_period_is_found_and_not_repeated",
             READING_LAG,
         ),
+    ),
+    Bug(
+        name="a-lost-acceptance-is-sent-again",
+        invariant="I2",
+        file="enrollments/doubts.py",
+        old="    if kind == WriteKind.ACCEPT_PLAN and lost:",
+        new="    if kind == WriteKind.ACCEPT_PLAN and lost > 1:",
+        why="An acceptance that the account does not show yet is made a second time without a person.",
+        noticed_by=(f"{DECISION}::test_lost_acceptance_is_never_repeated_without_a_person",),
+    ),
+    Bug(
+        name="a-2xx-is-believed-unread",
+        invariant="I5",
+        file="enrollments/actions/accepting.py",
+        old="    if acceptance_at_light.is_proven_by(answer, sent_acceptance(attempt)):",
+        new="    if answer is not None:",
+        why="An error with status 200 becomes an accepted plan, and the customer is told so.",
+        noticed_by=(f"{RIGHT_LOOKING}::test_R1_acceptance_that_did_nothing_is_never_believed",),
+    ),
+    Bug(
+        name="another-plan-is-finished",
+        invariant="I3",
+        file="enrollments/accepted.py",
+        old="    if facts.accepted_differently and HoldCode.ACCEPTED_DIFFERENTLY not in facts.settled_codes:",
+        new="    if facts.accepted_differently == facts.esi_id:",
+        why="Light shows another start than the accepted one, and the enrollment is finished all the same.",
+        noticed_by=(f"{RIGHT_LOOKING}::test_R2_account_that_shows_another_plan_later_stops_finalizing",),
+    ),
+    Bug(
+        name="dollars-pass-for-cents",
+        invariant="I3",
+        file="enrollments/decision.py",
+        old="for plan, verdict in judged if not plausibility.doubts_about(plan))",
+        new="for plan, verdict in judged)",
+        why="A price that cannot be right is chosen, because it is below every limit.",
+        noticed_by=(PLAUSIBILITY,),
     ),
     Bug(
         name="two-workers-take-one-case",

@@ -12,7 +12,7 @@ from core.actors import Actor
 from core.admin_site import page_of, press_url
 from enrollments.actions.stopping import pause
 from enrollments.models import Enrollment, Pause, WebhookDelivery
-from enrollments.states import HoldCode
+from enrollments.states import EnrollmentStatus, HoldCode
 from installations.actions import correct_contact
 from installations.models import ContactChange, Customer, Installation
 from installations.states import GoLiveReportStatus, InstallationStatus
@@ -90,6 +90,20 @@ def test_a_revocation_by_phone_is_recorded_with_its_channel_and_who_took_it(offi
     assert poa.status == PoaStatus.REVOKED
     assert poa.revocation_channel == "PHONE"
     assert entry.actor == f"staff:{office.pk}"
+
+
+@pytest.mark.parametrize("status", [EnrollmentStatus.OPEN, EnrollmentStatus.ACTIVE])
+def test_page_that_asks_says_what_the_act_does_not_stop(office_client: Client, status: EnrollmentStatus) -> None:
+    job = installation(AT)
+    poa = signed_poa(customer=job.customer, site=job.site, at=AT)
+    report = go_live_report(job)
+    enrollment = case(job=job)
+    Enrollment.objects.filter(pk=enrollment.pk).update(status=status, active_at=AT)
+    is_running = status == EnrollmentStatus.ACTIVE
+
+    for record, name in ((poa, "revoke"), (report, "withdraw")):
+        page = " ".join(office_client.get(press_url(record, name)).content.decode().split())
+        assert ("since 2026-03-05. This does not end it" in page) is is_running
 
 
 def test_resuming_a_poa_needs_its_stored_file_to_be_good(office_client: Client) -> None:

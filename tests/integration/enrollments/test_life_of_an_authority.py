@@ -131,7 +131,7 @@ def test_a_death_after_the_acceptance_goes_to_the_office_and_nothing_more_is_sen
 
     hold = open_hold(case)
     assert (hold.code, hold.owner) == (HoldCode.REVOKED_AFTER_ACCEPTANCE, HoldOwner.OFFICE)
-    assert "whoever decides now" in hold.because
+    assert "the person who now decides" in hold.because
     assert calls(road, "finalize") == finalized
     assert poa_of(case).status == PoaStatus.CEASED
 

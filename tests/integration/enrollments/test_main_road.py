@@ -1,16 +1,20 @@
 """From a signed authority to active service, over real HTTP, in both dialects."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
+from core.dates import chicago_day
+from enrollments.actions import stopping
+from enrollments.actions.reconciling import ask_for_reading
+from enrollments.light.payloads import Account, Location
 from enrollments.models import AcceptAttempt, LightWrite
-from enrollments.states import EnrollmentStatus, HoldCode, WriteKind, WriteStatus
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from enrollments.steps import Waiting
 from poa_documents import evidence
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
-from tests.integration.enrollments.road import Road, tight_promise
+from tests.integration.enrollments.road import OFFICE, Road, tight_promise
 
 A_MONTH = timedelta(days=31)
 
@@ -180,7 +184,7 @@ def test_offers_that_went_stale_are_asked_for_again(road: Road) -> None:
     assert case.accepted_offer.stale_at > case.accepted_at
 
 
-def test_no_hold_stays_open_on_a_case_that_has_ended(road: Road) -> None:
+def test_case_that_has_ended_asks_only_about_the_customer_who_left(road: Road) -> None:
     case = road.case()
     road.run(case)
     road.finish_at_light(case)
@@ -194,7 +198,71 @@ def test_no_hold_stays_open_on_a_case_that_has_ended(road: Road) -> None:
     road.live(case, timedelta(days=3))
 
     assert case.status == EnrollmentStatus.ENDED
+    hold = case.holds.get(released_at__isnull=True)
+    assert (hold.code, hold.owner) == (HoldCode.CUSTOMER_LEFT, HoldOwner.OFFICE)
+    assert "before it began" in hold.because
+    stopping.release_hold(hold_id=hold.pk, reason="Moved to another state.", by=OFFICE, at=road.clock.at)
+    road.live(case, timedelta(days=1))
     assert not case.holds.filter(released_at__isnull=True).exists()
+    assert case.next_step == "FINISHED"
+
+
+def test_service_that_ends_is_known_before_its_last_day(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(days=30))
+    assert case.status == EnrollmentStatus.ACTIVE
+
+    road.simulator.control.cancel(str(case.light_account_uuid))
+    ask_for_reading(enrollment_id=case.pk, at=road.clock.at)
+    road.run(case)
+
+    assert case.status == EnrollmentStatus.ACTIVE
+    assert case.service_end_date == chicago_day(road.clock.at)
+    assert case.holds.get(released_at__isnull=True).code == HoldCode.CUSTOMER_LEFT
+    road.live(case, timedelta(days=2))
+    assert case.status == EnrollmentStatus.ENDED
+    assert case.holds.get(released_at__isnull=True).code == HoldCode.CUSTOMER_LEFT
+
+
+def test_revocation_while_service_runs_reaches_the_office(road: Road) -> None:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(days=30))
+    assert case.status == EnrollmentStatus.ACTIVE
+
+    road.revoke(case)
+    road.run(case)
+
+    hold = case.holds.get(released_at__isnull=True)
+    assert (hold.code, hold.owner) == (HoldCode.REVOKED_AFTER_ACCEPTANCE, HoldOwner.OFFICE)
+    assert "this does not end it" in hold.because
+
+
+def test_second_home_on_the_account_is_not_taken_for_ours(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_account = road.light.read_account
+    second_home = Location(
+        uuid="second-home", esi_id="10443720009999999", plan_uuid="other", service_start_date=date(2026, 1, 1)
+    )
+
+    def with_second_home(account_uuid: str) -> Account:
+        account = read_account(account_uuid)
+        return account.model_copy(update={"has_accepted_plan": True, "locations": (*account.locations, second_home)})
+
+    monkeypatch.setattr(road.light, "read_account", with_second_home)
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(hours=3))
+
+    assert len(road.acceptances_of(case)) == 1
+    assert case.accepted_at is not None
+    assert not case.holds.filter(code=HoldCode.CUSTOMER_ENROLLED_HIMSELF).exists()
 
 
 def test_no_record_of_a_call_holds_facts_about_the_customer(road: Road) -> None:
