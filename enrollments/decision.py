@@ -258,7 +258,7 @@ def _accepted_without_us(facts: Facts) -> Hold | None:
         HoldOwner.OFFICE,
         because="Light shows an accepted plan of which we have no record. The customer may have chosen it without "
         "us; after a restore it may be one that we accepted and forgot. Nothing is accepted over it. Look at Light "
-        "who accepted it, ask the customer, then close the case.",
+        "who accepted it, and ask the customer. If it was ours, adopt it; otherwise close the case.",
     )
 
 

@@ -20,8 +20,8 @@ _FOLLOWS = "Nothing to do by hand: the case reads the account next and moves for
 REPAIRS: dict[DifferenceKind, str] = {
     DifferenceKind.ACCEPTED_UNKNOWN_TO_US: (
         "Nothing is accepted over it; the case asks for a person. Compare with Light's record and, after a restore, "
-        "with what was lost: if we made the acceptance, watch the service at Light and close the case here; if the "
-        "customer made it, ask the customer, then close the case."
+        "with what was lost: if we made the acceptance, adopt it on the page of the case, which checks it against what "
+        "the customer signed; if the customer made it, ask the customer, then close the case."
     ),
     DifferenceKind.ACCEPTED_DIFFERENTLY: (
         "Ask Light which plan and start hold. If it is not what the customer signed for, help the customer to cancel "

@@ -30,7 +30,9 @@ MOVES: dict[str, Move] = {
     ),
     "confirm": Move(frozenset({_S.ACCEPTING, _S.IN_DOUBT}), _S.ACCEPTED, "Light holds the acceptance."),
     "confirm_late": Move(
-        frozenset({_S.OPEN}), _S.ACCEPTED, "An acceptance that had been called off shows at Light after all."
+        frozenset({_S.OPEN}),
+        _S.ACCEPTED,
+        "An acceptance that had been called off shows at Light after all, or one that a restore forgot is adopted.",
     ),
     "finalize": Move(frozenset({_S.ACCEPTED}), _S.FINALIZED, "Light holds the finished enrollment."),
     "activate": Move(frozenset({_S.ACCEPTED, _S.FINALIZED}), _S.ACTIVE, "Electricity flows under the plan."),

@@ -23,6 +23,7 @@ from core.admin_site import (
 )
 from core.dates import chicago_day
 from enrollments import presenters, queries
+from enrollments.actions.adopting import CannotAdopt, adopt_acceptance
 from enrollments.actions.attesting import WrongAccount, link_account
 from enrollments.actions.fetching import fetch_again
 from enrollments.actions.handing_out import hand_out_evidence
@@ -88,6 +89,19 @@ class LinkForm(ButtonForm):
     )
 
 
+class AdoptForm(ButtonForm):
+    accepted_date = forms.DateField(
+        label="Day on which we accepted it",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="From the mail to the customer, or from the log.",
+    )
+    reason = forms.CharField(
+        label="How you know that it was ours",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Kept with the case.",
+    )
+
+
 def open_hold(enrollment: Enrollment) -> Hold | None:
     return enrollment.holds.filter(released_at__isnull=True).first()
 
@@ -95,6 +109,11 @@ def open_hold(enrollment: Enrollment) -> Hold | None:
 def needs_account(enrollment: Any) -> bool:
     hold = open_hold(enrollment)
     return enrollment.light_account_uuid is None and hold is not None and hold.code == HoldCode.ACCOUNT_UNCLEAR
+
+
+def may_be_adopted(enrollment: Any) -> bool:
+    hold = open_hold(enrollment)
+    return hold is not None and hold.code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
 
 
 def lacks_documents(enrollment: Any) -> bool:
@@ -113,6 +132,13 @@ def _link(press: Press) -> str:
         at=press.at,
     )
     return f"Account {account_uuid} is linked; the case goes on with it."
+
+
+def _adopt(press: Press) -> str:
+    attempt = adopt_acceptance(enrollment_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return (
+        f"The acceptance of {attempt.offer} from {attempt.service_start_date} is on record; the case goes on with it."
+    )
 
 
 def _look_now(press: Press) -> str:
@@ -232,6 +258,18 @@ class EnrollmentAdmin(RecordAdmin):
             refusals=(ReasonMissing, WrongAccount, LightError),
             is_offered=needs_account,
             form=LinkForm,
+        ),
+        Button(
+            name="adopt",
+            label="Adopt our acceptance",
+            run=_adopt,
+            explanation=(
+                "After a restore: says that the plan which Light shows was accepted by us. It must be one that Light "
+                "offered to this case, within what the customer signed. Nothing is sent to Light."
+            ),
+            refusals=(ReasonMissing, CannotAdopt),
+            is_offered=may_be_adopted,
+            form=AdoptForm,
         ),
         Button(
             name="evidence",

@@ -42,6 +42,7 @@ class Act:
 RELEASE = Act(Subject.CASE, "release")
 CLOSE = Act(Subject.CASE, "close")
 LINK = Act(Subject.CASE, "link-account")
+ADOPT = Act(Subject.CASE, "adopt")
 DRAFT = Act(Subject.NEW_AUTHORITY)
 SEND = Act(Subject.UNSIGNED_AUTHORITY, "send")
 RESEND = Act(Subject.UNSIGNED_AUTHORITY, "resend")
@@ -65,7 +66,7 @@ ACTS: dict[HoldCode, tuple[Act, ...]] = {
     HoldCode.ACCEPTED_DIFFERENTLY: (CLOSE, RELEASE),
     HoldCode.NO_PLANS: (RELEASE,),
     HoldCode.NO_LEGAL_START: NEW_SIGNATURE,
-    HoldCode.CUSTOMER_ENROLLED_HIMSELF: (CLOSE,),
+    HoldCode.CUSTOMER_ENROLLED_HIMSELF: (ADOPT, CLOSE),
     HoldCode.NOT_READY_THOUGH_COMPLETE: (RELEASE,),
     HoldCode.UNKNOWN_LIGHT_STATUS: (RELEASE,),
     HoldCode.REFUSED_BY_LIGHT: (CORRECT_CONTACT, RELEASE),

@@ -11,6 +11,7 @@ from core.actors import Actor
 from core.admin_site import Cell, page_of, press_url
 from enrollments.admin.hold_acts import (
     ACTS,
+    ADOPT,
     CLOSE,
     CORRECT_CONTACT,
     DRAFT,
@@ -45,12 +46,14 @@ NAMED_BY: dict[str, Act] = {
     r"\*\*correct it\*\*|phone number or the address": CORRECT_CONTACT,
     r"Mail gets through again": MAIL_WORKS,
     r"link it": LINK,
+    r"Adopt our acceptance": ADOPT,
 }
 LABELS = {
     RELEASE: "Release the hold",
     CLOSE: "Close the case",
     DRAFT: "Draw up a new power of attorney",
     LINK: "Link an account at Light",
+    ADOPT: "Adopt our acceptance",
     CORRECT_CONTACT: "Correct e-mail, phone or language",
     REPORT_GO_LIVE: "Report go-live",
 }
@@ -153,6 +156,18 @@ def test_returned_mail_is_settled_from_the_case(office_client: Client) -> None:
     shown = beside_hold(office_client, enrollment)
 
     assert {"Mail gets through again", LABELS[CORRECT_CONTACT]} <= set(shown)
+
+
+def test_an_acceptance_that_is_not_shown_is_not_adopted(office_client: Client) -> None:
+    enrollment = signed_case()
+    hold(enrollment, at=AT, code=HoldCode.CUSTOMER_ENROLLED_HIMSELF)
+    url = beside_hold(office_client, enrollment)[LABELS[ADOPT]].url
+
+    answer = office_client.post(url, {"accepted_date": "2026-03-05", "reason": "The mail of that day."}, follow=True)
+
+    assert "does not name the accepted plan" in answer.text
+    enrollment.refresh_from_db()
+    assert enrollment.accepted_at is None
 
 
 def test_correcting_the_address_leads_back_to_the_case(office_client: Client) -> None:

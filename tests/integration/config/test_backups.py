@@ -6,8 +6,9 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
@@ -21,16 +22,19 @@ from config.backup_schedule import back_up_into, is_due
 from config.backups import BackupFailed
 from config.management.commands.backup import Command as BackupCommand
 from config.settings.base import document_storage_options
+from core.dates import chicago_day
 from core.stored_files import StoredFile, read
 from enrollments import stops
-from enrollments.models import AcceptAttempt, Enrollment, ReconciliationRun, SystemHold
+from enrollments.actions.adopting import CannotAdopt, adopt_acceptance
+from enrollments.actions.stopping import ReasonMissing
+from enrollments.models import AcceptAttempt, Enrollment, PlanOffer, ReconciliationRun, SystemHold
 from enrollments.states import DifferenceKind, EnrollmentStatus, HoldCode
 from enrollments.steps import Waiting
 from poa_documents.models import PoaDocument
 from simulator.server import RunningSimulator, start_simulator
 from tests.contract.dialects import DIALECT_PAIRS
 from tests.factories.installations import AT
-from tests.integration.enrollments.road import MORNING, Road
+from tests.integration.enrollments.road import MORNING, OFFICE, Road
 from tests.integration.installations.test_proofs_without_storage import report_with_photo
 from tests.small_s3 import small_s3
 
@@ -169,6 +173,75 @@ def test_B1_an_account_that_the_backup_does_not_know_is_not_made_twice(
     assert [each.kind for each in run.differences.all()] == [DifferenceKind.ACCOUNT_WITHOUT_CASE]
     assert len(road.simulator.control.state()["accounts"]) == 1
     assert case.holds.get(released_at=None).code == HoldCode.ACCOUNT_UNCLEAR
+
+
+def forgotten_acceptance(
+    road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Enrollment, dict[str, Any]]:
+    """A case whose plan was offered before the backup and accepted after it, restored and compared with Light."""
+    case = ready_case(road)
+    pause = road.pause()
+    road.live(case, timedelta(hours=1))
+    assert case.offers.filter(fits=True).exists()
+    back_up(folder)
+    road.resume(pause)
+    road.live(case, timedelta(hours=2))
+    assert case.status == EnrollmentStatus.FINALIZED
+    [accepted] = road.acceptances_of(case)
+    restore(folder, replace=True)
+    SystemHold.objects.update(started_at=road.clock.at)
+    reconcile(road, monkeypatch)
+    call_command("release_writes")
+    road.live(case, timedelta(hours=2))
+    assert case.holds.get(released_at=None).code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
+    return case, accepted
+
+
+def test_B1_an_acceptance_of_ours_that_was_forgotten_can_be_adopted(
+    road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, accepted = forgotten_acceptance(road, folder, monkeypatch)
+    day = chicago_day(datetime.fromisoformat(accepted["accepted_at"]))
+
+    attempt = adopt_acceptance(
+        enrollment_id=case.pk, accepted_date=day, reason="The mail of that day.", by=OFFICE, at=road.clock.at
+    )
+    road.live(case, timedelta(hours=2))
+
+    assert case.status == EnrollmentStatus.FINALIZED
+    assert str(attempt.offer.light_plan_uuid) == accepted["plan_uuid"]
+    assert PoaDocument.objects.get(pk=attempt.poa_id).uses_made == 1
+    assert not case.holds.filter(released_at=None).exists()
+    assert road.acceptances_of(case) == [accepted]
+
+
+@pytest.mark.parametrize(
+    ("days", "reason", "problem"),
+    [
+        (1, "The mail of that day.", "between the signature"),
+        (-60, "The mail of that day.", "between the signature"),
+        (0, " ", "how you know"),
+    ],
+)
+def test_what_is_not_shown_to_be_ours_is_not_adopted(
+    road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch, days: int, reason: str, problem: str
+) -> None:
+    case, accepted = forgotten_acceptance(road, folder, monkeypatch)
+    day = chicago_day(datetime.fromisoformat(accepted["accepted_at"])) + timedelta(days=days)
+
+    with pytest.raises((CannotAdopt, ReasonMissing), match=problem):
+        adopt_acceptance(enrollment_id=case.pk, accepted_date=day, reason=reason, by=OFFICE, at=road.clock.at)
+
+    assert not AcceptAttempt.objects.exists()
+
+
+def test_a_plan_that_nobody_judged_is_not_adopted(road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case, accepted = forgotten_acceptance(road, folder, monkeypatch)
+    day = chicago_day(datetime.fromisoformat(accepted["accepted_at"]))
+    PlanOffer.objects.all().delete()
+
+    with pytest.raises(CannotAdopt, match="before this plan was offered"):
+        adopt_acceptance(enrollment_id=case.pk, accepted_date=day, reason="A mail", by=OFFICE, at=road.clock.at)
 
 
 def test_a_database_with_content_is_replaced_only_when_that_is_said(road: Road, folder: Path) -> None:
