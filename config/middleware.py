@@ -202,10 +202,13 @@ class WholeBodies:
     """
     Take nothing of a request whose connection broke on its way, as a phone's does: what came in part was not said.
 
+    What comes in chunks, without a length, is refused: Django takes it for empty. Views that `takes_chunks` read it.
+
     Forms are read here, before the check against forged ones reads them: it would pass over a broken connection.
     """
 
     _CUT_OFF = "Only a part of this arrived."
+    _IN_CHUNKS = "The request does not say how long it is (Content-Length)."
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -217,6 +220,8 @@ class WholeBodies:
     def process_view(
         self, request: HttpRequest, view: Callable[..., HttpResponse], *_arguments: object
     ) -> HttpResponse | None:
+        if request_bodies.is_sent_in_chunks(request) and not getattr(view, "takes_chunks", False):
+            return _say_not_taken(self._IN_CHUNKS, HTTPStatus.LENGTH_REQUIRED)
         if request.method != "POST" or getattr(view, "csrf_exempt", False):
             return None
         try:
@@ -231,9 +236,9 @@ class WholeBodies:
         return _say_not_taken(self._CUT_OFF) if isinstance(exception, UnreadablePostError) else None
 
 
-def _say_not_taken(why: str) -> HttpResponse:
+def _say_not_taken(why: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> HttpResponse:
     text = f"{why} Nothing was taken. Please send it again.\n"
-    return HttpResponse(text, content_type="text/plain", status=HTTPStatus.BAD_REQUEST)
+    return HttpResponse(text, content_type="text/plain", status=status)
 
 
 class WebhooksFirst:

@@ -1,6 +1,18 @@
 """What a request brings along: how much of it was announced, and whether all of that came."""
 
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.core.exceptions import RequestDataTooBig
+from django.core.handlers.wsgi import LimitedStream
 from django.http import HttpRequest, UnreadablePostError
+from gunicorn.http.errors import ParseException
+
+_CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
+_PIECE_BYTES = 65_536
+_MAX_LINE_BYTES = 1024
+_MAX_TRAILERS = 20
 
 
 def announced_length(request: HttpRequest) -> int:
@@ -32,3 +44,68 @@ def insist_on_all_of_it(request: HttpRequest) -> None:
         return came
 
     request.read = read_or_raise  # type: ignore[method-assign]
+
+
+def is_sent_in_chunks(request: HttpRequest) -> bool:
+    """Whether the body comes in chunks, so that nothing announces its length."""
+    return "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
+
+
+def whole_body(request: HttpRequest, *, max_bytes: int) -> bytes:
+    """
+    Read the body, also one that comes in chunks without a length, which Django takes for empty. To be called once.
+
+    :raises RequestDataTooBig: more than `max_bytes` are announced, or came; the rest is not read
+    :raises UnreadablePostError: the body broke off, or its chunks make no sense
+    """
+    if announced_length(request) > max_bytes:
+        raise RequestDataTooBig(f"The body is larger than {max_bytes} bytes.")
+    if not is_sent_in_chunks(request):
+        return request.body
+    body = bytearray()
+    try:
+        for piece in _pieces(request.META, most=max_bytes + 1):
+            body += piece
+            if len(body) > max_bytes:
+                raise RequestDataTooBig(f"The body is larger than {max_bytes} bytes.")
+    except (OSError, ParseException) as broken:
+        raise UnreadablePostError("The body broke off between its chunks.") from broken
+    return bytes(body)
+
+
+def _pieces(environ: dict[str, Any], *, most: int) -> Iterator[bytes]:
+    source = environ["wsgi.input"]
+    if environ.get("wsgi.input_terminated"):  # the server puts the chunks together, as gunicorn does
+        while piece := source.read(min(_PIECE_BYTES, most)):
+            yield piece
+    elif isinstance(source, LimitedStream):  # Django's own server, which lets nothing be read without a length
+        yield from _chunks(source._read, source._readline)  # noqa: SLF001 - nothing public reads on
+    else:
+        raise UnreadablePostError("This server takes no body in chunks.")
+
+
+def _chunks(read: Callable[[int], bytes], read_line: Callable[[int], bytes]) -> Iterator[bytes]:
+    """Put chunks together. Source: RFC 9112, section 7.1."""
+    while left := _size_of_chunk(read_line(_MAX_LINE_BYTES)):
+        while left:
+            piece = read(min(left, _PIECE_BYTES))
+            if not piece:
+                raise UnreadablePostError("The connection broke inside a chunk.")
+            left -= len(piece)
+            yield piece
+        if read_line(2) != b"\r\n":
+            raise UnreadablePostError("A chunk is longer than it says.")
+    for _ in range(_MAX_TRAILERS):
+        line = read_line(_MAX_LINE_BYTES)
+        if line == b"\r\n":
+            return
+        if not line.endswith(b"\r\n"):
+            break
+    raise UnreadablePostError("The body does not end as it must.")
+
+
+def _size_of_chunk(line: bytes) -> int:
+    size = line.removesuffix(b"\r\n").partition(b";")[0].strip(b" \t")
+    if not line.endswith(b"\r\n") or not _CHUNK_SIZE.fullmatch(size):
+        raise UnreadablePostError("A chunk does not say how long it is.")
+    return int(size, 16)

@@ -102,6 +102,7 @@ PARTS: dict[str, dict[str, str]] = {
         "W10": "While a secret is changed both are valid, then one.",
         "W11": "A failing handler leaves its error, is repeated with pauses, and a button repeats it.",
         "W12": "A thousand in a second: all are stored, and the engine stays quick.",
+        "W13": "Signed, in chunks and without a length: stored, up to the same bound.",
     },
     "Dates": {
         "D1": "Midnight between decision and call: the date is found anew.",

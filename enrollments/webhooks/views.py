@@ -9,13 +9,14 @@ from datetime import datetime
 from http import HTTPStatus
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from core import clock, rate_limits
 from core.rate_limits import TooOften
-from core.request_bodies import announced_length
+from core.request_bodies import whole_body
 from enrollments.actions.receiving import count_refusal, store_delivery
 from enrollments.light.signatures import SignatureRefused, SignedText, WebhookScheme, verify
 from enrollments.models import WebhookSender
@@ -35,12 +36,12 @@ def receive(request: HttpRequest) -> HttpResponse:
     """Take one webhook in. A 2xx promises that it is stored, or was before."""
     at = clock.now()
     scheme = settings.LIGHT_DIALECT.webhook
-    refusal = _refuse(request, scheme, settings.LIGHT_WEBHOOK_SECRETS, sender=WebhookSender.LIGHT, at=at)
-    if refusal is not None:
-        return refusal
+    body = _signed_body(request, scheme, settings.LIGHT_WEBHOOK_SECRETS, sender=WebhookSender.LIGHT, at=at)
+    if isinstance(body, HttpResponse):
+        return body
     secret_headers = NEVER_KEPT | {scheme.header.lower()}
     kept = {name: value for name, value in request.headers.items() if name.lower() not in secret_headers}
-    store_delivery(body=request.body, headers=kept, at=at)
+    store_delivery(body=body, headers=kept, at=at)
     return _say("Stored.", HTTPStatus.OK)
 
 
@@ -49,25 +50,30 @@ def receive(request: HttpRequest) -> HttpResponse:
 def receive_mail_report(request: HttpRequest) -> HttpResponse:
     """Take one report of what became of a mail in. A 2xx promises that it is stored, or was before."""
     at = clock.now()
-    refusal = _refuse(request, MAIL_SCHEME, settings.MAIL_WEBHOOK_SECRETS, sender=WebhookSender.MAIL, at=at)
-    if refusal is not None:
-        return refusal
-    store_report(body=request.body, at=at)
+    body = _signed_body(request, MAIL_SCHEME, settings.MAIL_WEBHOOK_SECRETS, sender=WebhookSender.MAIL, at=at)
+    if isinstance(body, HttpResponse):
+        return body
+    store_report(body=body, at=at)
     return _say("Stored.", HTTPStatus.OK)
 
 
-def _refuse(
+for view in (receive, receive_mail_report):
+    view.takes_chunks = True  # type: ignore[attr-defined]  # the middleware lets bodies without a length through to them
+
+
+def _signed_body(
     request: HttpRequest, scheme: WebhookScheme, secrets: Sequence[str], *, sender: WebhookSender, at: datetime
-) -> HttpResponse | None:
-    """Give the answer to what is too large or not signed right; None for what is to be stored."""
+) -> bytes | HttpResponse:
+    """Return the body that is to be stored, or the answer to what is too large or not signed right."""
     if not secrets:
         return _say(
             f"Webhooks are switched off here: {sender.value}_WEBHOOK_SECRET is empty.", HTTPStatus.SERVICE_UNAVAILABLE
         )
-    if announced_length(request) > LONGEST_BODY:
-        return _say(f"The body is larger than {LONGEST_BODY} bytes.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     try:
-        verify(scheme=scheme, secrets=secrets, headers=request.headers, body=request.body, now=at)
+        body = whole_body(request, max_bytes=LONGEST_BODY)
+        verify(scheme=scheme, secrets=secrets, headers=request.headers, body=body, now=at)
+    except RequestDataTooBig:
+        return _say(f"The body is larger than {LONGEST_BODY} bytes.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except UnreadablePostError:
         return _say("Only a part of the body arrived. Send it again.", HTTPStatus.BAD_REQUEST)
     except SignatureRefused as refused:
@@ -77,7 +83,7 @@ def _refuse(
             return _say_wait(often)
         count_refusal(sender=sender, reason=str(refused), at=at)
         return _say("The signature is missing or wrong.", HTTPStatus.UNAUTHORIZED)
-    return None
+    return body
 
 
 def _say_wait(often: TooOften) -> HttpResponse:
