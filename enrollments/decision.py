@@ -188,7 +188,7 @@ def _under_hold(facts: Facts, step: Step, now: datetime, policy: Policy) -> Step
         return LiftHold(hold.hold_id, because=f"Something else comes first: {step.because}")
     if hold.code in SELF_CLEARING_HOLDS and not (isinstance(step, Hold) and step.code == hold.code):
         return LiftHold(hold.hold_id, because=f"The reason is gone: {hold.because}")
-    if hold.code == HoldCode.OUTSIDE_LIMITS and _signed_since(hold.since, facts):
+    if hold.code in {HoldCode.OUTSIDE_LIMITS, HoldCode.OFFER_UNCLEAR} and _signed_since(hold.since, facts):
         return LiftHold(hold.hold_id, because="The customer signed for other limits since.")
     if facts.unsettled is not None and isinstance(step, Wait):  # doubt is read on
         return Hold(hold.code, hold.owner, because=hold.because, look_again_at=step.until)
@@ -308,7 +308,7 @@ def _choose_and_accept(facts: Facts, now: datetime, policy: Policy) -> Step:
     judged = [(offer.plan, offers.judge(offer.plan, facts.known_authority.limits)) for offer in fresh]
     chosen = offers.choose((plan, verdict) for plan, verdict in judged if not plausibility.doubts_about(plan))
     if chosen is None:
-        return replace(_no_choice(judged), act_by=start.last_act.date)
+        return _no_choice(judged, facts, act_by=start.last_act.date)
     offer = _offer_of(chosen, fresh)
     is_told = notice is not None and notices.covers(notice, chosen)
     if policy.notice_days and not is_told:
@@ -337,6 +337,13 @@ def _give_notice(offer: OfferFacts, facts: Facts, now: datetime, policy: Policy)
 
 
 def _ask_for_plans(facts: Facts, policy: Policy) -> Step:
+    if facts.has_asked_for_offers and not facts.offers and facts.unusable_offers:
+        return Hold(
+            HoldCode.NO_PLANS,
+            HoldOwner.OFFICE,
+            because=f"Light offers no plan that anybody could accept: {', '.join(facts.unusable_offers[:5])} of its "
+            "list cannot be used. Ask Light about it, then release the hold to ask again.",
+        )
     if facts.has_asked_for_offers and not facts.offers:
         return Hold(
             HoldCode.NO_PLANS,
@@ -421,24 +428,49 @@ def _offer_of(chosen: OfferedPlan, among: Sequence[OfferFacts]) -> OfferFacts:
     return next(offer for offer in among if offer.plan == chosen)
 
 
-def _no_choice(judged: Sequence[tuple[OfferedPlan, Verdict]]) -> Hold:
-    """Say what is wrong with all offers: none is within the limits, or those that are cannot be right."""
+def _no_choice(judged: Sequence[tuple[OfferedPlan, Verdict]], facts: Facts, *, act_by: date) -> Hold:
+    """
+    Say what is wrong with all offers: those within the limits cannot be right, or Light does not say what must be
+    known of one, or none is within the limits.
+    """
     doubts = [doubt for plan, verdict in judged if verdict.fits for doubt in plausibility.doubts_about(plan)]
-    if not doubts:
-        return Hold(HoldCode.OUTSIDE_LIMITS, HoldOwner.OFFICE, because=_nearest_miss(judged))
-    return Hold(
-        HoldCode.IMPLAUSIBLE_OFFER,
-        HoldOwner.OFFICE,
-        because=f"Light's offer cannot be right: {'; '.join(dict.fromkeys(doubts))}. It is not accepted. Compare the "
-        "plan's Electricity Facts Label and ask Light, then release the hold to ask for plans again.",
+    if doubts:
+        return Hold(
+            HoldCode.IMPLAUSIBLE_OFFER,
+            HoldOwner.OFFICE,
+            because=f"Light's offer cannot be right: {'; '.join(dict.fromkeys(doubts))}. It is not accepted. Compare "
+            "the plan's Electricity Facts Label and ask Light, then release the hold to ask for plans again.",
+            act_by=act_by,
+        )
+    _, nearest = min(judged, key=lambda pair: _nearness(*pair))
+    count = len(judged) + facts.left_out_offers
+    if nearest.lacks_only_words:
+        return Hold(HoldCode.OFFER_UNCLEAR, HoldOwner.OPERATIONS, because=_unsaid(nearest, count), act_by=act_by)
+    return Hold(HoldCode.OUTSIDE_LIMITS, HoldOwner.OFFICE, because=_nearest_miss(nearest, count), act_by=act_by)
+
+
+def _nearness(offer: OfferedPlan, verdict: Verdict) -> tuple[bool, int, str]:
+    return not verdict.lacks_only_words, len(verdict.failures), str(offer.light_plan_uuid)
+
+
+def _unsaid(nearest: Verdict, count: int) -> str:
+    unsaid = "; ".join(f"{field.field} {field.offered}, signed {field.signed}" for field in nearest.failures)
+    advice = "Ask Light where it says this. "
+    if any(field.field == offers.RATE_KIND for field in nearest.failures):
+        advice = (
+            "Ask Light where a plan says its kind of rate and in which word, and set LIGHT_DIALECT_RATE_KIND_LOOKUP or "
+            "LIGHT_DIALECT_RATE_KIND_SPELLINGS to that. "
+        )
+    return (
+        f"Light does not say what must be known before one of the {count} plans on offer can be accepted: {unsaid}. "
+        f"{advice}Then release the hold to ask for plans again. Waiting for better prices does not help."
     )
 
 
-def _nearest_miss(judged: Sequence[tuple[OfferedPlan, Verdict]]) -> str:
-    """Name the offer with the fewest failures, and how far off each is."""
-    _, nearest = min(judged, key=lambda pair: (len(pair[1].failures), str(pair[0].light_plan_uuid)))
+def _nearest_miss(nearest: Verdict, count: int) -> str:
+    """Say how far off the offer with the fewest failures is."""
     misses = "; ".join(f"{field.field} {field.offered}, signed {field.signed}" for field in nearest.failures)
     return (
-        f"None of the {len(judged)} plans on offer is within the signed limits. Nearest: {misses}. Wait for better "
+        f"None of the {count} plans on offer is within the signed limits. Nearest: {misses}. Wait for better "
         "prices and release the hold to ask again, or send the customer a new power of attorney."
     )

@@ -45,6 +45,13 @@ def _next_reading(write: WriteFacts, doubt_since: datetime, policy: Policy) -> d
 
 
 def hold_for_refusal(write: WriteFacts) -> Hold:
+    if write.hold_code == HoldCode.REDIRECTED:
+        return Hold(
+            write.hold_code,
+            HoldOwner.OPERATIONS,
+            because=f"“{write.kind.label}” was not done: {write.outcome.rstrip('.')}. It is not sent again before "
+            "operations have corrected the address and released the hold. All cases will show this at once.",
+        )
     return Hold(
         write.hold_code,
         HoldOwner.OPERATIONS if write.hold_code in FOR_OPERATIONS else HoldOwner.OFFICE,

@@ -7,6 +7,7 @@ The dataclasses are plain values; `gather` is the only function here that touche
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import takewhile
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -85,6 +86,11 @@ class AccountFacts:
     is_reading_asked_for: bool = False
     is_read_in_this_turn: bool = False
     is_canceled: bool = False
+
+    @property
+    def is_stage_derived(self) -> bool:
+        """Whether Light shows no status anywhere, so that the stage follows from its flags alone."""
+        return self.read_at is not None and not self.status
 
 
 @dataclass(frozen=True)
@@ -181,6 +187,8 @@ class Facts:
     go_live: GoLiveFacts
     offers: tuple[OfferFacts, ...] = ()
     has_asked_for_offers: bool = False
+    left_out_offers: int = 0
+    unusable_offers: tuple[str, ...] = ()
     unsettled: WriteFacts | None = None
     refused: WriteFacts | None = None
     fruitless: tuple[WriteKind, ...] = ()
@@ -244,6 +252,7 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
         go_live=_go_live(enrollment),
         offers=_offers(recent) if enrollment.accepted_at is None else (),
         has_asked_for_offers=any(_is_done(write, WriteKind.REQUEST_PLANS) for write in recent),
+        **_not_kept_of_offers(recent),
         unsettled=_unsettled(writes),
         refused=_refused(recent),
         fruitless=tuple(WriteKind(write.kind) for write in recent if _came_to_nothing(write)),
@@ -575,6 +584,16 @@ def _offers(recent: list[LightWrite]) -> tuple[OfferFacts, ...]:
         )
         for offer in recent[requests[-1]].offers.order_by("pk")
     )
+
+
+def _not_kept_of_offers(recent: list[LightWrite]) -> dict[str, Any]:
+    """What the newest answer had besides the offers that are kept: how many others, and which nobody could accept."""
+    answers = [write.answer for write in recent if _is_done(write, WriteKind.REQUEST_PLANS)]
+    newest = answers[-1] if answers else {}
+    return {
+        "left_out_offers": newest.get("left_out", 0),
+        "unusable_offers": tuple(newest.get("unusable", ())),
+    }
 
 
 def _is_done(write: LightWrite, kind: WriteKind) -> bool:

@@ -188,6 +188,11 @@ def readiness_gate(facts: Facts, now: datetime, policy: Policy) -> Wait | Hold |
     if account.stage in BEYOND_ACCEPTANCE:
         return "Light shows an accepted plan."
     match account.stage:
+        case LightStage.READY if account.is_stage_derived:
+            return (
+                "Light shows no status. That it has everything it needs is derived: identity, payment method and "
+                "billing address are given. A frozen credit file would not show."
+            )
         case LightStage.READY:
             return "Light has everything it needs from the customer."
         case LightStage.FROZEN:
@@ -210,11 +215,14 @@ def _collecting(
     account: AccountFacts, facts: Facts, next_reading: datetime, now: datetime, policy: Policy
 ) -> Wait | Hold:
     if account.missing:
+        derived = (
+            " Light shows no status; this is derived from what it says is done." if account.is_stage_derived else ""
+        )
         todo = ", ".join(name.replace("_", " ") for name in account.missing)
         return Wait(
             until=next_reading,
             code=Waiting.CUSTOMER_TO_FINISH,
-            because=f"The customer still has to give Light: {todo}.",
+            because=f"The customer still has to give Light: {todo}.{derived}",
             whose_turn=HoldOwner.CUSTOMER,
         )
     is_stuck = account.status_since is not None and now > account.status_since + policy.complete_patience

@@ -13,8 +13,12 @@ from typing import Any
 from uuid import UUID
 
 from core.dates import chicago_day, chicago_midnight, earliest_after_business_days
+from enrollments.light.dialect import RATE_KINDS
 from poa_documents.limited_fields import LIMITED_FIELDS, Direction, LimitedField, Unit
 
+Rank = tuple[Decimal, Decimal, Decimal, Decimal, int, str]
+
+RATE_KIND = next(field.name for field in LIMITED_FIELDS if field.unit == Unit.RATE_KIND)
 LIFE_BUSINESS_DAYS = 5
 STALE_AFTER_BUSINESS_DAYS = 4
 _UNITS = {Unit.CENTS_PER_KWH: "¢/kWh", Unit.DOLLARS: "$", Unit.MONTHS: "months"}
@@ -57,11 +61,14 @@ class OfferedPlan:
 
 @dataclass(frozen=True)
 class FieldVerdict:
+    """`is_said` is False where the offer does not say what must be known, or in a word that we do not know."""
+
     field: str
     signed: str
     offered: str
     fits: bool
     because: str
+    is_said: bool = True
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,11 @@ class Verdict:
     def failures(self) -> tuple[FieldVerdict, ...]:
         return tuple(field for field in self.fields if not field.fits)
 
+    @property
+    def lacks_only_words(self) -> bool:
+        """Whether nothing that the offer says speaks against it, and something that must be known is not said."""
+        return not self.fits and not any(field.is_said for field in self.failures)
+
     def as_json(self) -> list[dict[str, Any]]:
         return [asdict(field) for field in self.fields]
 
@@ -89,6 +101,8 @@ def judge(offer: OfferedPlan, limits: SignedLimits) -> Verdict:
 
 def _verdict(field: LimitedField, signed: Any, offered: Any) -> FieldVerdict:
     match field.direction:
+        case Direction.SAME if field.unit == Unit.RATE_KIND:
+            return _rate_kind(signed, offered)
         case Direction.SAME:
             return _same(field.name, signed, offered)
         case Direction.AT_MOST:
@@ -105,7 +119,7 @@ def choose(offers: Iterable[tuple[OfferedPlan, Verdict]]) -> OfferedPlan | None:
     the same offers always give the same choice.
     """
     fitting = [offer for offer, verdict in offers if verdict.fits]
-    return min(fitting, key=_rank, default=None)
+    return min(fitting, key=rank, default=None)
 
 
 def is_no_worse(offer: OfferedPlan, *, than: OfferedPlan) -> bool:
@@ -156,7 +170,8 @@ def stale_at(requested_at: datetime, *, expires_at: datetime | None = None) -> d
     return min(computed, expires_at) if expires_at is not None else computed
 
 
-def _rank(offer: OfferedPlan) -> tuple[Decimal, Decimal, Decimal, Decimal, int, str]:
+def rank(offer: OfferedPlan) -> Rank:
+    """Order offers the way `choose` does: the lowest is chosen."""
     return (
         offer.average_cents_per_kwh_1000 or Decimal(0),
         offer.average_cents_per_kwh_500 or Decimal(0),
@@ -169,16 +184,27 @@ def _rank(offer: OfferedPlan) -> tuple[Decimal, Decimal, Decimal, Decimal, int, 
 
 def _same(field: str, signed: UUID | str, offered: UUID | str | None) -> FieldVerdict:
     if offered in (None, ""):
-        return FieldVerdict(field, str(signed), "not given", fits=False, because="The offer does not say.")
+        return _unsaid(field, str(signed))
     if offered != signed:
         return FieldVerdict(field, str(signed), str(offered), fits=False, because="It is not what was signed for.")
     return FieldVerdict(field, str(signed), str(offered), fits=True, because="It is what was signed for.")
 
 
+def _rate_kind(signed: str, offered: str | None) -> FieldVerdict:
+    if offered and offered not in RATE_KINDS:
+        because = f"“{offered}” is no word that we know for a kind of rate."
+        return FieldVerdict(RATE_KIND, signed, offered, fits=False, because=because, is_said=False)
+    return _same(RATE_KIND, signed, offered)
+
+
+def _unsaid(field: str, limit: str) -> FieldVerdict:
+    return FieldVerdict(field, limit, "not given", fits=False, because="The offer does not say.", is_said=False)
+
+
 def _at_most(field: str, signed: Decimal | int, offered: Decimal | int | None, *, unit: str) -> FieldVerdict:
     limit = f"at most {_quantity(signed, unit)}"
     if offered is None:
-        return FieldVerdict(field, limit, "not given", fits=False, because="The offer does not say.")
+        return _unsaid(field, limit)
     shown = _quantity(offered, unit)
     if not Decimal(offered).is_finite() or offered < 0:
         return FieldVerdict(field, limit, shown, fits=False, because="That cannot be read as a price or a length.")
@@ -197,7 +223,7 @@ def _at_least(field: str, signed: Decimal, offered: Decimal | None, *, unit: str
         )
     limit = f"at least {_quantity(signed, unit)}"
     if offered is None:
-        return FieldVerdict(field, limit, shown, fits=False, because="The offer does not say.")
+        return _unsaid(field, limit)
     if offered < signed:
         return FieldVerdict(field, limit, shown, fits=False, because="It is below the signed limit.")
     return FieldVerdict(field, limit, shown, fits=True, because="It is within the signed limit.")

@@ -10,7 +10,7 @@ from django.utils.text import capfirst
 from core.admin_site import Cell, Table, age, moment, page_of
 from core.dates import chicago_day
 from enrollments.gates import Gate
-from enrollments.models import PlanOffer
+from enrollments.models import Enrollment, PlanOffer
 from enrollments.queries import CaseCount, QueueChoice, QueuePart
 from enrollments.states import HoldCode, HoldOwner
 from enrollments.steps import (
@@ -331,6 +331,13 @@ def owner_tabs(counts: Sequence[CaseCount], choice: QueueChoice) -> list[QueueTa
 def misses(offer: PlanOffer) -> str:
     """Name the limits that an offer fails, in one line."""
     return ", ".join(str(verdict.get("field", "")) for verdict in offer.verdict if not verdict.get("fits"))
+
+
+def status_at_light(enrollment: Enrollment) -> str:
+    """Show Light's status as it came, or, where it shows none, the stage that is derived from its flags."""
+    if enrollment.light_status or enrollment.last_read_at is None:
+        return enrollment.light_status or "-"
+    return f"None shown. Derived from what Light says is done: {enrollment.light_stage.lower()}"
 
 
 def verdict_table(offer: PlanOffer, *, url: str = "") -> Table:

@@ -159,4 +159,5 @@ def _their_words(account: Account, stage: LightStage) -> str:
         f"plan {place.plan_uuid or 'not named'} from {place.service_start_date or 'an unnamed day'}"
         for place in account.locations
     ]
-    return "; ".join([stage.value.capitalize(), f"status “{account.status or ''}”", *places])
+    status = f"status “{account.status}”" if account.status else "derived, as Light shows no status"
+    return "; ".join([stage.value.capitalize(), status, *places])

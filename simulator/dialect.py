@@ -36,6 +36,9 @@ class Dialect:
     # Rows 8 to 10: plans and acceptance
     hosted_flow_skips_plan_choice: bool = True
     plans_envelope: str = "object"
+    rate_place: str = "rate_structure"
+    """The field of a plan that says its kind of rate; empty for none."""
+    rate_word: str = "FIXED"
     accept_response: str = "account"
     accept_repeat: str = "refused"
 

@@ -120,7 +120,7 @@ def request_plans(world: World, account: Account, meter: Meter) -> list[PricedPl
         requested_at=now,
         expires_at=plan_expiry(now, calendar=world.dialect.business_days),
         is_pricey=account.scenario.has("pricey"),
-        has_twins=account.scenario.has("twins"),
+        offers_per_plan=2 if account.scenario.has("twins") else world.settings.offers_per_plan,
         price_factor=world.price_factor(),
     )
     account.plans.update({plan.uuid: plan for plan in plans})

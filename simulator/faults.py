@@ -41,6 +41,8 @@ FAULT_KINDS = {
     "plans_free": "answers with average prices of zero",
     "plans_below_their_rate": "answers with average prices below the plan's own energy rate",
     "another_email": "makes the account under another e-mail address, answers as always",
+    "redirect": "answers `status` (307 unless told) with an address elsewhere, nothing done",
+    "bad_identifier": "does the work, answers with one entry more whose identifier is no UUID, or such an identifier",
     "nulls": "does the work, answers with every value null",
     "numbers_as_text": "does the work, answers with numbers as text and decimal text as numbers",
 }
@@ -129,7 +131,8 @@ def _read_fault(wanted: Mapping[str, object]) -> Fault:
         raise FaultWrong(f"endpoint must be one of {', '.join(OPERATIONS)}.")
     if kind not in FAULT_KINDS:
         raise FaultWrong(f"kind must be one of {', '.join(FAULT_KINDS)}.")
-    status, seconds, times = wanted.get("status", 500), wanted.get("seconds", 1.0), wanted.get("times", 1)
+    status = wanted.get("status", 307 if kind == "redirect" else 500)
+    seconds, times = wanted.get("seconds", 1.0), wanted.get("times", 1)
     account_uuid, retry_after = wanted.get("account_uuid"), wanted.get("retry_after", "1")
     if not isinstance(status, int) or not isinstance(seconds, int | float):
         raise FaultWrong("status must be a whole number and seconds a number.")

@@ -6,7 +6,7 @@ from simulator.accounts import Account, has_begun, shown_status
 from simulator.calendar_days import chicago_day
 from simulator.clock import iso_instant
 from simulator.meters import Meter
-from simulator.pricing import RATE_STRUCTURE, PricedPlan
+from simulator.pricing import PricedPlan
 from simulator.world import MAIN_APP_UUID, World
 
 __all__ = ["account_payload", "documents_payload", "location_payload", "meter_payload", "plan_payload"]
@@ -71,7 +71,6 @@ def plan_payload(world: World, plan: PricedPlan, *, base_url: str) -> dict[str, 
         "name": plan.name,
         "term_months": plan.term_months,
         "plan_type": "residential",
-        "rate_structure": RATE_STRUCTURE,
         "energy_rate_cents_per_kwh": str(plan.energy_cents_per_kwh),
         "plan_monthly_cost_dollars": str(plan.monthly_cost_dollars),
         "delivery_rate_cents_per_kwh": str(plan.utility.delivery_cents_per_kwh),
@@ -83,6 +82,8 @@ def plan_payload(world: World, plan: PricedPlan, *, base_url: str) -> dict[str, 
         "early_termination_fee_dollars": str(plan.early_termination_fee_dollars),
         "links": _document_links(plan, base_url),
     }
+    if world.dialect.rate_place:
+        payload[world.dialect.rate_place] = world.dialect.rate_word
     if plan.export_cents_per_kwh is not None:
         payload["export_rate_cents_per_kwh"] = str(plan.export_cents_per_kwh)
     if world.dialect.plan_expiry_field:

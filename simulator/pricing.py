@@ -87,7 +87,7 @@ def price_plans(
     requested_at: datetime,
     expires_at: datetime,
     is_pricey: bool = False,
-    has_twins: bool = False,
+    offers_per_plan: int = 1,
     price_factor: Decimal = Decimal(1),
 ) -> list[PricedPlan]:
     """Price every group and term; the same meter on the same Chicago day always costs the same."""
@@ -110,7 +110,7 @@ def price_plans(
             expires_at=expires_at,
         )
         for group, (term_months, surcharge, exit_fee) in _offers()
-        for _ in range(2 if has_twins else 1)
+        for _ in range(offers_per_plan)
     ]
     return sorted(plans, key=lambda plan: _digest(plan.name, esi_id or utility.name, day))
 

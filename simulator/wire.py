@@ -28,7 +28,7 @@ from simulator.world import World
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-__all__ = ["AnswerDropped", "Wire", "is_to_be_reset"]
+__all__ = ["BAD_IDENTIFIER", "AnswerDropped", "Wire", "is_to_be_reset"]
 
 _ACCOUNT_IN_PATH = re.compile(r"/v1/app/accounts/([0-9a-fA-F-]{36})(?:/|$)")
 AVERAGES = ("avg_cents_per_kwh_500", "avg_cents_per_kwh_1000", "avg_cents_per_kwh_2000")
@@ -50,6 +50,8 @@ PLAN_BENDS: dict[str, dict[str, Bend]] = {
 _DECIMAL_TEXT = re.compile(r"-?\d+\.\d+")
 _REFUSAL_STATUS = {"unauthorized": 401, "forbidden": 403, "not_found": 404, "conflict": 409, "unprocessable": 422}
 _RESET_SECONDS = 5.0
+_ELSEWHERE = "https://elsewhere.invalid"
+BAD_IDENTIFIER = "plan-7"
 _LEFT_ALONE = {UNLISTED_KEY}
 _LINGER_NO_TIME = struct.pack("ii", 1, 0)
 
@@ -144,6 +146,10 @@ class Wire:
             return self._refusal(429, "Too many requests", retry_after=fault.retry_after)
         if fault.kind in _REFUSAL_STATUS:
             return self._refusal(_REFUSAL_STATUS[fault.kind], "Refused on order")
+        if fault.kind == "redirect":
+            response = self._refusal(fault.status, "Moved")
+            response.headers["Location"] = f"{_ELSEWHERE}/v1/moved"
+            return response
         return _SAID_INSTEAD[fault.kind]() if fault.kind in _SAID_INSTEAD else None
 
     def _after_work(self, response: Response, fault: Fault) -> Response:
@@ -158,6 +164,9 @@ class Wire:
             return self._under_another_email(response)
         if fault.kind in PLAN_BENDS and response.is_json:
             return self._with_bent_plans(response, fault.kind)
+        if fault.kind == "bad_identifier" and response.status_code < 300:
+            spoiled = _with_bad_identifier(json.loads(response.get_data()))
+            return Response(json.dumps(spoiled), status=response.status_code, mimetype="application/json")
         if fault.kind in ("nulls", "numbers_as_text") and response.get_data():
             bent = _bent(json.loads(response.get_data()), fault.kind)
             return Response(json.dumps(bent), status=response.status_code, mimetype="application/json")
@@ -287,6 +296,16 @@ def _created_uuid(operation: str, response: Response) -> str | None:
         return None
     uuid = body.get("uuid") if isinstance(body, dict) else None
     return uuid if isinstance(uuid, str) else None
+
+
+def _with_bad_identifier(body: Any) -> Any:
+    """Put an entry that nobody can name before the others of a list; a single object loses its own identifier."""
+    if isinstance(body, list):
+        return [{**(body[0] if body else {}), "uuid": BAD_IDENTIFIER}, *body]
+    for key in ("plans", "data"):
+        if key in body:
+            return {**body, key: _with_bad_identifier(body[key])}
+    return {**body, "uuid": BAD_IDENTIFIER}
 
 
 def _bent(value: Any, kind: str) -> Any:

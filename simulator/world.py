@@ -51,6 +51,8 @@ class Settings:
     """How long a credit check stays pending, on the stand-in's clock."""
     price_factor: str = "1"
     """Multiplies every energy price from now on, as decimal text."""
+    offers_per_plan: int = 1
+    """How many times every plan is offered, alike but for its identifier."""
     live: bool = False
     """A live App: sandbox calls answer 403."""
 

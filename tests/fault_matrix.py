@@ -75,6 +75,7 @@ PARTS: dict[str, dict[str, str]] = {
         "L25": "Finalize is refused: a hold, and the acceptance stands.",
         "L26": "The customer enrolled himself meanwhile: never accepted over.",
         "L27": "An answer drips in, headers included: the call ends within a minute; writes are settled by reading.",
+        "L28": "A write is redirected: not done, never followed nor sent again, and operations are asked.",
     },
     "Reading lags": {
         "G1": "An acceptance shows within the settling period: found, not repeated.",
@@ -87,6 +88,9 @@ PARTS: dict[str, dict[str, str]] = {
         "R3": "Another write answers 2xx without effect: read, repeated or held, never taken as done.",
         "R4": "Plans arrive expired, again and again: a hold names it, and the calls of a case and day are bounded.",
         "R5": "Prices in dollars, zero, or below the plan's own rates: a hold, never an acceptance.",
+        "R6": "A plan or an account whose identifier is no UUID: shown, and the others are used.",
+        "R7": "Thousands of plans in one answer: all judged, the best kept, the rest counted.",
+        "R8": "No status, or no kind of rate, anywhere: derived where that is safe, else asked, and said so.",
         "R10": "Work that can wait gets its share while urgent work waits, and no row is queued twice.",
     },
     "Webhooks": {

@@ -1,6 +1,6 @@
 """Making the customer known to Light: his account, our attestation, and his way into Light's own pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -15,7 +15,15 @@ from enrollments.actions.stopping import ReasonMissing, end_holds, make_due, pla
 from enrollments.actions.writing import Tools, call, close_done, close_refused, lose_answer, open_write, still_due
 from enrollments.light.client import LightClient
 from enrollments.light.errors import InDoubt, LightError, Refused
-from enrollments.light.payloads import Account, HostedLink, NewAccount, WriteAnswer
+from enrollments.light.payloads import (
+    MAX_NAMED,
+    Account,
+    HostedLink,
+    NewAccount,
+    Unusable,
+    WriteAnswer,
+    name_unusable,
+)
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import (
     UNSETTLED_WRITE_STATUSES,
@@ -46,8 +54,11 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
     One that Light has already under his address, and that no case knows, may be his: of a case that a restore lost,
     say. A person is asked once whose it is before another is made.
     """
-    passed_over = [str(UUID(one.uuid)) for one in reconciling.find_accounts_without_case(enrollment_id, tools)]
+    found = reconciling.find_accounts_without_case(enrollment_id, tools)
+    passed_over = [str(UUID(one.uuid)) for one in found.accounts]
     if passed_over and ask_whose_accounts(enrollment_id, passed_over, at=tools.clock.now()):
+        return
+    if found.unusable and _ask_about_unusable(enrollment_id, found.unusable, at=tools.clock.now()):
         return
 
     @repeatable_alone
@@ -56,7 +67,11 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
         enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=tools.policy)
         check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
         new_account = _new_account(enrollment.customer)
-        request = {"fields": sorted(new_account.model_dump(exclude_none=True)), "passed_over": passed_over}
+        request = {
+            "fields": sorted(new_account.model_dump(exclude_none=True)),
+            "passed_over": passed_over,
+            "passed_over_unusable": [entry.identifier for entry in found.unusable],
+        }
         return open_write(enrollment, WriteKind.CREATE_ACCOUNT, request, at=at, poa=poa), new_account
 
     write, new_account = record()
@@ -231,6 +246,26 @@ def ask_whose_accounts(enrollment_id: int, account_uuids: list[str], *, at: date
         end_holds(enrollment, because="First it must be found out whose account Light has.", at=at)
     place_hold(enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE, because=because), at=at)
     make_due(enrollment_id=enrollment_id, at=at)
+    return True
+
+
+@repeatable
+def _ask_about_unusable(enrollment_id: int, entries: Sequence[Unusable], *, at: datetime) -> bool:
+    """
+    Hold a case before an account is made, when Light lists one under the address that cannot be read or linked.
+
+    Tells whether it is held for this now; what a person released is not asked again.
+    """
+    enrollment = lock(enrollment_id)
+    asked = enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR).exclude(released_by=str(SYSTEM))
+    if all(asked.filter(because__contains=entry.named).exists() for entry in entries[:MAX_NAMED]):
+        return False
+    because = (
+        f"Light lists an account under this customer's address that cannot be used: {name_unusable(entries)}. Ask "
+        "Light about it. If it is this customer's, have Light correct it. If it is not, release: a new account is "
+        "then made."
+    )
+    place_hold(enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE, because=because), at=at)
     return True
 
 

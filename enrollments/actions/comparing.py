@@ -208,7 +208,11 @@ def _add_accounts_without_case(turn: _Turn, tools: Tools, pause: Callable[[float
     except LightError as problem:
         turn.found.append(_difference(DifferenceKind.NOT_READ, "", None, f"The list of all accounts: {problem}"))
         return
-    for stranger in without_case(listed):
+    turn.found += [
+        _difference(DifferenceKind.UNREADABLE, entry.identifier, None, f"In the list of all accounts: {entry}.")
+        for entry in listed.unusable
+    ]
+    for stranger in without_case(listed.accounts):
         try:
             account = _read_patiently(stranger.uuid, tools, pause)
         except LightError as problem:

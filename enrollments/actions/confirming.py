@@ -5,6 +5,7 @@ Called with a locked enrollment, inside the caller's transaction, by whoever lea
 later reading.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core.actors import LIGHT, SYSTEM, Actor
@@ -15,7 +16,7 @@ from enrollments.actions.moving import take_move
 from enrollments.actions.stopping import lift_hold, place_hold
 from enrollments.actions.telling import owe_news
 from enrollments.facts import governing_poa, sent_acceptance
-from enrollments.light.payloads import Account
+from enrollments.light.payloads import Account, Unusable, name_unusable
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
 from enrollments.steps import Hold
@@ -103,7 +104,12 @@ def attest(enrollment: Enrollment, poa: PoaDocument, *, at: datetime) -> None:
     enrollment.save(update_fields=["attested_poa", "attested_at"])
 
 
-def hold_unclear_account(write: LightWrite, *, count: int, at: datetime) -> None:
+def hold_unclear_account(write: LightWrite, *, count: int, unusable: Sequence[Unusable], at: datetime) -> None:
     """Several accounts could be the one whose creation went unanswered: a person links the right one."""
     because = f"Light has {count} accounts of this customer that may be ours. Link the right one by hand."
+    if unusable:
+        because = (
+            f"Light has {count} accounts of this customer that may be ours, and lists one that cannot be used: "
+            f"{name_unusable(unusable)}. Ask Light which account it made, and link it by hand."
+        )
     place_hold(write.enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE, because=because), at=at)

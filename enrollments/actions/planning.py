@@ -1,4 +1,4 @@
-"""Asking Light for plans and keeping every offer with its verdict."""
+"""Asking Light for plans, judging every offer, and keeping those that matter with their verdicts."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +9,7 @@ from enrollments import offers, plausibility
 from enrollments.actions.moving import lock
 from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
 from enrollments.facts import offered_plan, signed_limits
-from enrollments.light.payloads import Plan, PlanList
+from enrollments.light.payloads import Plan, PlanList, name_unusable
 from enrollments.models import LightWrite, PlanOffer
 from enrollments.states import WriteKind
 from enrollments.steps import RequestPlans
@@ -19,10 +19,12 @@ from poa_documents.models import Envelope, PoaDocument
 KEPT_DECIMALS = 6
 KEPT_BELOW = Decimal(10) ** 6
 LONGEST_URL = 500
+MAX_KEPT_OFFERS = 100
+"""More than Light ever showed. Of a longer list the best are kept, judged; the rest is judged and counted."""
 
 
 def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
-    """Ask for today's offers, judge each against the envelope and keep them all, exactly as they came."""
+    """Ask for today's offers, judge each against the envelope and keep those that matter, exactly as they came."""
 
     @repeatable_alone
     def record() -> tuple[LightWrite, PoaDocument]:
@@ -46,12 +48,18 @@ def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
     @repeatable
     def keep() -> None:
         write.enrollment = lock(enrollment_id)
-        kept = _keep(offered, write=write, esi_id=esi_id, envelope=poa.envelope, at=tools.clock.now())
-        outcome = f"{len(kept)} plans offered, {sum(offer.fits for offer in kept)} within the signed limits."
+        judged = _judge(offered, write=write, esi_id=esi_id, envelope=poa.envelope, at=tools.clock.now())
+        fitting = sum(offer.fits for offer in judged)
+        kept = PlanOffer.objects.bulk_create(_most_relevant(judged))
         close_done(
             write,
-            answer={"plans": len(kept), "without_uuid": offered.dropped},
-            outcome=outcome,
+            answer={
+                "plans": len(judged),
+                "left_out": len(judged) - len(kept),
+                "unusable": [str(entry) for entry in offered.unusable[:MAX_KEPT_OFFERS]],
+                "unusable_count": len(offered.unusable),
+            },
+            outcome=_words(offered, fitting=fitting, kept=len(kept)),
             at=tools.clock.now(),
             details={"offers": {str(offer.pk): offer.raw_sha256 for offer in kept}},
         )
@@ -59,18 +67,41 @@ def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
     keep()
 
 
-def _keep(offered: PlanList, *, write: LightWrite, esi_id: str, envelope: Envelope, at: datetime) -> list[PlanOffer]:
+def _words(offered: PlanList, *, fitting: int, kept: int) -> str:
+    words = f"{len(offered.plans)} plans offered, {fitting} within the signed limits."
+    if kept < len(offered.plans):
+        words += f" The best {kept} are kept; {len(offered.plans) - kept} more were judged and are only counted."
+    if offered.unusable:
+        words += f" Left out, as nobody could accept them: {name_unusable(offered.unusable)}."
+    return words
+
+
+def _judge(offered: PlanList, *, write: LightWrite, esi_id: str, envelope: Envelope, at: datetime) -> list[PlanOffer]:
     limits = signed_limits(envelope)
-    kept = []
+    judged = []
     for plan in offered.plans:
         offer = _offer_from(plan, write=write, esi_id=esi_id, at=at)
-        judged = offered_plan(offer)
-        verdict = offers.judge(judged, limits)
-        offer.implausible_because = "; ".join(plausibility.doubts_about(judged))
+        offered_here = offered_plan(offer)
+        verdict = offers.judge(offered_here, limits)
+        offer.implausible_because = "; ".join(plausibility.doubts_about(offered_here))
         offer.verdict = verdict.as_json()
         offer.fits = verdict.fits
-        kept.append(offer)
-    return PlanOffer.objects.bulk_create(kept)
+        judged.append(offer)
+    return judged
+
+
+def _most_relevant(judged: list[PlanOffer]) -> list[PlanOffer]:
+    """Choose what is kept of a long list, in Light's order: what would be chosen first, then the nearest misses."""
+    if len(judged) <= MAX_KEPT_OFFERS:
+        return judged
+
+    def rank(number: int) -> tuple[bool, int, offers.Rank]:
+        offer = judged[number]
+        is_useless = bool(offer.implausible_because) or offer.stale_at <= offer.requested_at
+        return is_useless, sum(not field["fits"] for field in offer.verdict), offers.rank(offered_plan(offer))
+
+    best = sorted(range(len(judged)), key=rank)[:MAX_KEPT_OFFERS]
+    return [judged[number] for number in sorted(best)]
 
 
 def _offer_from(plan: Plan, *, write: LightWrite, esi_id: str, at: datetime) -> PlanOffer:
@@ -81,7 +112,7 @@ def _offer_from(plan: Plan, *, write: LightWrite, esi_id: str, at: datetime) -> 
         light_plan_group=_uuid(plan.group_uuid),
         name=(plan.name or "")[:200],
         esi_id=esi_id,
-        rate_kind=_rate_kind(plan),
+        rate_kind=(plan.rate_kind or "")[:40],
         term_months=plan.term_months,
         average_cents_per_kwh_500=_kept(plan.avg_cents_per_kwh_500),
         average_cents_per_kwh_1000=_kept(plan.avg_cents_per_kwh_1000),
@@ -98,12 +129,6 @@ def _offer_from(plan: Plan, *, write: LightWrite, esi_id: str, at: datetime) -> 
         stale_at=offers.stale_at(write.opened_at, expires_at=plan.expires_at),
         raw=plan.raw,
     )
-
-
-def _rate_kind(plan: Plan) -> str:
-    """Light's published samples name no values; a word we do not know fails against every envelope."""
-    text = (plan.rate_structure or plan.plan_type or "").strip().upper().replace("-", "_").replace(" ", "_")
-    return text.removesuffix("_RATE")[:40]
 
 
 def _kept(amount: Decimal | None) -> Decimal | None:

@@ -33,7 +33,7 @@ from enrollments.actions.writing import (
 from enrollments.facts import accepted_attempt, sent_acceptance
 from enrollments.light.dialect import Dialect
 from enrollments.light.errors import LightError, NotReached, OutOfTurn
-from enrollments.light.payloads import Account, LightStage, derive_stage
+from enrollments.light.payloads import Account, AccountList, LightStage, derive_stage
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import (
     FINAL_STATUSES,
@@ -194,8 +194,11 @@ def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
     found = _listed_accounts(write.enrollment_id, _addresses_since(write), tools)
     passed_over = {UUID(account_uuid) for account_uuid in write.request.get("passed_over", ())}
     candidates = [
-        account for account in without_case(found) if UUID(account.uuid) not in passed_over and _is_from(account, write)
+        account
+        for account in without_case(found.accounts)
+        if UUID(account.uuid) not in passed_over and _is_from(account, write)
     ]
+    unusable = [each for each in found.unusable if each.identifier not in write.request.get("passed_over_unusable", ())]
 
     @repeatable
     def settle() -> None:
@@ -209,10 +212,10 @@ def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
             keep_reading(enrollment, candidates[0], dialect=tools.light.dialect, at=at)
             enrollment.save()
             close_done(current, answer=candidates[0].raw, outcome=f"Found account {candidates[0].uuid}.", at=at)
-        elif step.is_last_reading and not candidates:
+        elif step.is_last_reading and not candidates and not unusable:
             close_not_done(current.pk, outcome="No such account appeared at Light.", at=at)
         elif step.is_last_reading:
-            confirming.hold_unclear_account(current, count=len(candidates), at=at)
+            confirming.hold_unclear_account(current, count=len(candidates), unusable=unusable, at=at)
 
     settle()
 
@@ -224,21 +227,23 @@ def _addresses_since(write: LightWrite) -> set[str]:
     return {customer.email, *changes.values_list("old_email", flat=True)}
 
 
-def find_accounts_without_case(enrollment_id: int, tools: Tools) -> list[Account]:
+def find_accounts_without_case(enrollment_id: int, tools: Tools) -> AccountList:
     """
     Find the accounts at Light under an e-mail address of the customer's, today's or a former one, that no case has.
+
+    Whose an entry is that cannot be used nobody can tell: all under these addresses are given.
 
     :raises ReadingFailed: Light could not be reached, or refuses; or an account under one of the addresses is just
         being made for another case, which cannot be told from a stranger's yet
     """
     addresses = _addresses(Enrollment.objects.select_related("customer").get(pk=enrollment_id).customer)
     found = _listed_accounts(enrollment_id, addresses, tools)
-    if found and _is_one_being_made(addresses, tools):
+    if found.accounts and _is_one_being_made(addresses, tools):
         problem = OutOfTurn(
             "An account of this customer's other case is just being made.", retry_after_seconds=PAUSE_WHILE_MADE_SECONDS
         )
         _fail_reading(enrollment_id, problem, clock=tools.clock)
-    return without_case(found)
+    return AccountList(accounts=tuple(without_case(found.accounts)), unusable=found.unusable)
 
 
 def _is_one_being_made(addresses: set[str], tools: Tools) -> bool:
@@ -270,12 +275,15 @@ def without_case(listed: Sequence[Account]) -> list[Account]:
     return [account for account in listed if UUID(account.uuid) not in known]
 
 
-def _listed_accounts(enrollment_id: int, addresses: set[str], tools: Tools) -> list[Account]:
+def _listed_accounts(enrollment_id: int, addresses: set[str], tools: Tools) -> AccountList:
     try:
-        found = {account.uuid: account for email in addresses for account in tools.light.find_accounts(email)}
+        lists = [tools.light.find_accounts(email) for email in sorted(addresses)]
     except LightError as problem:
         _fail_reading(enrollment_id, problem, clock=tools.clock)
-    return list(found.values())
+    found = {account.uuid: account for listed in lists for account in listed.accounts}
+    return AccountList(
+        accounts=tuple(found.values()), unusable=tuple(entry for listed in lists for entry in listed.unusable)
+    )
 
 
 def _is_from(account: Account, write: LightWrite) -> bool:

@@ -25,6 +25,7 @@ from enrollments.light.errors import (
     LightError,
     NotReached,
     OutOfTurn,
+    Redirected,
     Refused,
     Unauthorized,
 )
@@ -286,6 +287,8 @@ def back_off(enrollment: Enrollment, problem: NotReached, *, at: datetime) -> No
 
 def hold_code_for(refusal: LightError) -> HoldCode:
     match refusal:
+        case Redirected():
+            return HoldCode.REDIRECTED
         case DialectWrong():
             return HoldCode.WRONG_DIALECT
         case Unauthorized():

@@ -200,7 +200,13 @@ class EnrollmentAdmin(RecordAdmin):
         (None, {"fields": (("customer", "site"), ("status", "opened_at"))}),
         (
             "At Light",
-            {"fields": (("light_account_uuid", "light_status"), ("light_status_since", "last_read_at"), "attestation")},
+            {
+                "fields": (
+                    ("light_account_uuid", "status_at_light"),
+                    ("light_status_since", "last_read_at"),
+                    "attestation",
+                )
+            },
         ),
         (
             "Acceptance",
@@ -324,6 +330,10 @@ class EnrollmentAdmin(RecordAdmin):
     @display(description="Next", ordering="next_step")
     def next_step_in_words(self, enrollment: Enrollment) -> str:
         return presenters.reason_label(enrollment.next_step)
+
+    @display(description="Light's status")
+    def status_at_light(self, enrollment: Enrollment) -> str:
+        return presenters.status_at_light(enrollment)
 
     @display(description="Our attestation")
     def attestation(self, enrollment: Enrollment) -> str:

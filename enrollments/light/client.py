@@ -27,6 +27,7 @@ from enrollments.light.errors import (
     LightError,
     NotReached,
     OutOfTurn,
+    Redirected,
     Refused,
     Unauthorized,
     UnknownToLight,
@@ -36,13 +37,16 @@ from enrollments.light.pace import Pace, Unhurried
 from enrollments.light.payloads import (
     Acceptance,
     Account,
+    AccountList,
     Documents,
     HostedLink,
     NewAccount,
     PlanList,
     UnreadableAnswer,
+    Unusable,
     WriteAnswer,
     parse_account,
+    parse_accounts,
     parse_documents,
     parse_hosted_link,
     parse_plans,
@@ -59,6 +63,8 @@ _LONGEST_PAUSE_SECONDS = 2.0
 _LONGEST_USUAL_LOOK_SECONDS = 0.5
 _WEIGHT_OF_A_LOOK = 0.2
 _TOO_MANY = 429
+_NOT_DONE_HERE = frozenset({307, 308})
+"""Redirects that keep the method: the work is to be done elsewhere, so it was not done here."""
 _PASSING_TROUBLE = frozenset({_TOO_MANY, 502, 503, 504})
 _MOST_PAGES = 500
 _OFFSET = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -74,7 +80,7 @@ Parsed = TypeVar("Parsed")
 class _Page:
     """A stretch of the account list, and the query of the one after it."""
 
-    accounts: tuple[Account, ...]
+    listed: AccountList
     next_query: dict[str, str] | None
     is_next_certain: bool = True
 
@@ -195,19 +201,29 @@ class LightClient:
         self._check_write(answer, purpose=purpose, sent=payload)
         return self._parse_write(answer, self._parse_account, purpose=purpose)
 
-    def find_accounts(self, email: str) -> tuple[Account, ...]:
+    def find_accounts(self, email: str) -> AccountList:
         """
         Find all accounts with this e-mail, in any case, newest first; those of unknown age come last.
+
+        Entries that cannot be used are named beside them, with this e-mail or none: each may be the account sought.
 
         :raises Refused: the list leads to another host, or has no end
         """
         query = {"email": email} if self._dialect.account_search is AccountSearch.EMAIL else {}
         wanted = email.strip().lower()
-        matching = [account for account in self._listed(query) if (account.email or "").strip().lower() == wanted]
-        oldest = datetime.min.replace(tzinfo=UTC)
-        return tuple(sorted(matching, key=lambda account: account.created_at or oldest, reverse=True))
 
-    def list_accounts(self) -> tuple[Account, ...]:
+        def has_email(entry: Account | Unusable) -> bool:
+            return (entry.email or "").strip().lower() == wanted
+
+        listed = self._listed(query)
+        oldest = datetime.min.replace(tzinfo=UTC)
+        matching = sorted(
+            filter(has_email, listed.accounts), key=lambda account: account.created_at or oldest, reverse=True
+        )
+        unusable = (entry for entry in listed.unusable if entry.email is None or has_email(entry))
+        return AccountList(accounts=tuple(matching), unusable=tuple(unusable))
+
+    def list_accounts(self) -> AccountList:
         """
         Read the whole list of the app's accounts, as long as it may be.
 
@@ -215,9 +231,10 @@ class LightClient:
         """
         return self._listed({})
 
-    def _listed(self, filters: Mapping[str, str]) -> tuple[Account, ...]:
+    def _listed(self, filters: Mapping[str, str]) -> AccountList:
         query = {"limit": str(self._dialect.page_size), "offset": "0", **filters}
         found: dict[str, Account] = {}
+        unusable: list[Unusable] = []
         asked: set[tuple[tuple[str, str], ...]] = set()
         next_query: dict[str, str] | None = query
         while next_query is not None:
@@ -229,10 +246,12 @@ class LightClient:
                 )
             asked.add(position)
             page = self._read_page(next_query)
-            has_news = any(account.uuid not in found for account in page.accounts)
-            found.update({account.uuid: account for account in page.accounts})
+            accounts, strange = page.listed.accounts, [each for each in page.listed.unusable if each not in unusable]
+            has_news = bool(strange) or any(account.uuid not in found for account in accounts)
+            found.update({account.uuid: account for account in accounts})
+            unusable += strange
             next_query = page.next_query if has_news or page.is_next_certain else None
-        return tuple(found.values())
+        return AccountList(accounts=tuple(found.values()), unusable=tuple(unusable))
 
     def ask_anything(self) -> None:
         """
@@ -338,7 +357,7 @@ class LightClient:
             "POST",
             self._account_path(account_uuid, "/enroll/plans/request"),
             purpose="request plans",
-            parse=parse_plans,
+            parse=lambda source: parse_plans(source, dialect=self._dialect),
             payload={"esi_id": esi_id},
             last_look=last_look,
         )
@@ -438,6 +457,8 @@ class LightClient:
                 status=answer.status,
                 retry_after_seconds=answer.retry_after_seconds,
             )
+        if answer.status in _NOT_DONE_HERE and method != "GET":
+            raise _redirected(answer, purpose=purpose)
         if 300 <= answer.status < 400:
             raise NotReached(
                 f"Light answered with a redirect ({answer.status}), which is never followed, when asked to {purpose}: "
@@ -623,11 +644,14 @@ class LightClient:
                 status=429,
                 retry_after_seconds=answer.retry_after_seconds,
             )
+        if answer.status in _NOT_DONE_HERE:
+            raise _redirected(answer, purpose=purpose)
         is_telling = 400 <= answer.status < 500 and answer.status != 408
-        if is_telling or answer.status in {307, 308}:
+        if is_telling:
             raise self._refusal(answer, purpose=purpose, sent=sent)
+        with_what = "with a redirect, which is never followed, " if 300 <= answer.status < 400 else ""
         raise InDoubt(
-            f"Light answered {answer.status} when told to {purpose}; it may have happened.",
+            f"Light answered {answer.status} {with_what}when told to {purpose}; it may have happened.",
             status=answer.status,
             retry_after_seconds=answer.retry_after_seconds,
         )
@@ -675,16 +699,16 @@ class LightClient:
         entries = source.get("data") if isinstance(source, Mapping) else source
         if not isinstance(entries, list):
             raise UnreadableAnswer("the answer has no list of accounts")
-        accounts = tuple(self._parse_account(entry) for entry in entries)
+        listed = parse_accounts(entries, dialect=self._dialect)
         if not isinstance(source, Mapping):
             # A bare array does not say whether it is whole. A full one may go on; if it does not, nothing new comes.
             is_full = len(entries) >= self._dialect.page_size
             following = _advanced(query, len(entries)) if is_full else None
-            return _Page(accounts=accounts, next_query=following, is_next_certain=False)
+            return _Page(listed=listed, next_query=following, is_next_certain=False)
         if source.get("next_page_url"):
-            return _Page(accounts=accounts, next_query=self._query_of(source["next_page_url"]))
+            return _Page(listed=listed, next_query=self._query_of(source["next_page_url"]))
         has_more = bool(source.get("has_more") and entries)
-        return _Page(accounts=accounts, next_query=_advanced(query, len(entries)) if has_more else None)
+        return _Page(listed=listed, next_query=_advanced(query, len(entries)) if has_more else None)
 
     def _query_of(self, address: object) -> dict[str, str]:
         """Take only the query from the address of the next page, and only if it leads back to where we are."""
@@ -713,6 +737,15 @@ class LightClient:
         born = new.date_of_birth.isoformat() if new.date_of_birth is not None else None
         pairs = ((self._dialect.phone_field, new.phone_number), (self._dialect.birth_date_field, born))
         return {name: value for name, value in pairs if name is not None and value}
+
+
+def _redirected(answer: Answer, *, purpose: str) -> Redirected:
+    where = f" to {answer.redirects_to}" if answer.redirects_to else ""
+    return Redirected(
+        f"Light redirects{where} ({answer.status}) when told to {purpose}. A redirect is never followed, and nothing "
+        "happened: check LIGHT_API_URL, and ask Light whether the address moved.",
+        status=answer.status,
+    )
 
 
 def _system_time() -> datetime:

@@ -17,9 +17,13 @@ from enrollments.light.signatures import Algorithm, Encoding, Prefix, SignedText
 READY_STATUS = "enrollment_pending_client_agent"
 FROZEN_STATUS = "credit_check_frozen"
 
+RATE_KINDS = ("FIXED", "VARIABLE", "INDEXED")
+"""The kinds of rate that a customer can sign for. Source: domain notes, on the power of attorney's limits."""
+
 _PREFIX = "LIGHT_DIALECT_"
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _LOOKUP_PATH = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*", re.ASCII)
+_RATE_SPELLING = re.compile(rf"[A-Za-z0-9_ -]+=({'|'.join(RATE_KINDS)})", re.ASCII)
 _STATUS_NAME = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9-]+", re.ASCII)
 _API_PATH = re.compile(r"/v1/(?:[A-Za-z0-9_/-]|\{account_uuid\})+", re.ASCII)
@@ -69,6 +73,10 @@ class Dialect:
         "service_active",
     )
     canceled_statuses: tuple[str, ...] = ("service_canceled",)
+    rate_kind_lookup: tuple[str, ...] = ("rate_structure", "plan_type")
+    rate_kind_spellings: tuple[tuple[str, str], ...] = tuple(
+        (spelling, kind) for kind in RATE_KINDS for spelling in (kind, f"{kind}_RATE")
+    )
     already_recorded_statuses: tuple[int, ...] = (409,)
     phone_field: str | None = "phone_number"
     birth_date_field: str | None = "date_of_birth"
@@ -110,6 +118,8 @@ class Dialect:
             status_lookup=read.many("STATUS_LOOKUP", _LOOKUP_PATH, "places such as enrollment.status"),
             known_statuses=read.many("KNOWN_STATUSES", _STATUS_NAME, "status names"),
             canceled_statuses=read.many("CANCELED_STATUSES", _STATUS_NAME, "status names"),
+            rate_kind_lookup=read.many("RATE_KIND_LOOKUP", _LOOKUP_PATH, "places such as rate_structure"),
+            rate_kind_spellings=read.rate_kind_spellings("RATE_KIND_SPELLINGS"),
             already_recorded_statuses=read.http_statuses("ALREADY_RECORDED_STATUSES"),
             phone_field=read.optional_field("PHONE_FIELD"),
             birth_date_field=read.optional_field("BIRTH_DATE_FIELD"),
@@ -125,6 +135,11 @@ class Dialect:
                 tolerance_seconds=read.whole_number("WEBHOOK_TOLERANCE_SECONDS", highest=_HIGHEST_TOLERANCE_SECONDS),
             ),
         )
+
+
+def plain_word(text: str) -> str:
+    """Write a word of Light's the way the dialect spells it: upper case, with underscores."""
+    return re.sub(r"[\s_-]+", "_", text.strip().upper())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +181,16 @@ DIALECT_VARIABLES: dict[str, DialectVariable] = {
             "CANCELED_STATUSES",
             ",".join(_DEFAULT.canceled_statuses),
             "Statuses that mean the service was canceled, before or after it began.",
+        ),
+        (
+            "RATE_KIND_LOOKUP",
+            ",".join(_DEFAULT.rate_kind_lookup),
+            "Places in a plan where the kind of rate is looked for; the first one that says anything counts.",
+        ),
+        (
+            "RATE_KIND_SPELLINGS",
+            ",".join(f"{spelling}={kind}" for spelling, kind in _DEFAULT.rate_kind_spellings),
+            f"Light's words for {', '.join(RATE_KINDS)}; upper and lower case, hyphens and blanks make no difference.",
         ),
         (
             "ALREADY_RECORDED_STATUSES",
@@ -240,6 +265,13 @@ class _Reader:
 
     def many(self, name: str, pattern: re.Pattern[str], wanted: str) -> tuple[str, ...]:
         return self._split(name, lambda part: bool(pattern.fullmatch(part)), f"{wanted}, separated by commas")
+
+    def rate_kind_spellings(self, name: str) -> tuple[tuple[str, str], ...]:
+        pairs = self.many(name, _RATE_SPELLING, "words such as FLAT=FIXED")
+        spellings = [(plain_word(spelling), kind) for spelling, _, kind in (pair.partition("=") for pair in pairs)]
+        if len(dict(spellings)) < len(set(spellings)):
+            raise self._fail(name, "without one word for two kinds")
+        return tuple(spellings)
 
     def http_statuses(self, name: str) -> tuple[int, ...]:
         if self._text(name).lower() == "none":

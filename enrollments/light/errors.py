@@ -51,5 +51,9 @@ class DialectWrong(Refused):
     """404 or 405 on an address that is our guess: the `LIGHT_DIALECT_...` settings need correcting, not the case."""
 
 
+class Redirected(Refused):
+    """307 or 308 on what may change something: nothing happened, and an address is wrong or moved. Never followed."""
+
+
 class Unauthorized(LightError):
     """401, for an account token also after one fresh token: our app token is wrong. Nothing happened."""

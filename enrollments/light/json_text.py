@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{0,12})?", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -110,6 +111,14 @@ class Fields:
         except UnreadableValue:
             self.mark_unreadable(name)
             return None
+
+    def uuid(self, name: str) -> str | None:
+        """Read a UUID in its usual spelling, which is the one that it is sent back in."""
+        identifier = self.identifier(name)
+        if identifier is None or _UUID.fullmatch(identifier):
+            return identifier
+        self.mark_unreadable(name)
+        return None
 
     def text(self, name: str) -> str | None:
         """Read a text; empty counts as absent."""
@@ -239,7 +248,7 @@ def read_instant(value: object) -> datetime:
 
 def is_web_address(text: str) -> bool:
     """Say whether the text is an absolute http or https address without a user name in it."""
-    if any(character.isspace() or not character.isprintable() for character in text):
+    if not text.isprintable() or " " in text:
         return False
     try:
         parts = urlsplit(text)

@@ -8,7 +8,7 @@ everything as it came (fractions as text), ready for `json.dumps`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -16,12 +16,15 @@ from typing import Annotated, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from enrollments.light.dialect import FROZEN_STATUS, READY_STATUS, Dialect
+from enrollments.light.dialect import FROZEN_STATUS, READY_STATUS, Dialect, plain_word
 from enrollments.light.json_text import Fields, as_plain_json, is_web_address, read_identifier
 from enrollments.light.reasons import reasons_from
 
 _ESI_ID = re.compile(r"[0-9]{17,22}", re.ASCII)
 _LONGEST_TERM_MONTHS = 600
+_LONGEST_SHOWN = 64
+MAX_NAMED = 5
+_UNSHOWN = re.compile(r"[^\x21-\x7e]")
 _FLAGS = (
     "has_accepted_plan",
     "has_payment_method",
@@ -151,7 +154,11 @@ class Account(_Payload):
 
 
 class Plan(_Payload):
-    """One priced offer for one meter at one moment. None means that Light did not say, or not readably."""
+    """
+    One priced offer for one meter at one moment. None means that Light did not say, or not readably.
+
+    `rate_kind` is one of `RATE_KINDS`, or a word of Light's that the dialect does not know.
+    """
 
     uuid: str
     group_uuid: str | None = None
@@ -166,8 +173,7 @@ class Plan(_Payload):
     avg_cents_per_kwh_1000: Decimal | None = None
     avg_cents_per_kwh_2000: Decimal | None = None
     early_termination_fee_dollars: Decimal | None = None
-    rate_structure: str | None = None
-    plan_type: str | None = None
+    rate_kind: str | None = None
     tdu_shortname: str | None = None
     expires_at: datetime | None = None
     efl_url: str | None = None
@@ -177,11 +183,39 @@ class Plan(_Payload):
     raw: dict[str, object] = Field(default_factory=dict, repr=False)
 
 
+class Unusable(_Payload):
+    """An entry of a list that cannot be used, as its identifier is missing or no UUID; the others beside it can."""
+
+    place: int
+    identifier: str = ""
+    email: str | None = Field(default=None, repr=False)
+
+    @property
+    def named(self) -> str:
+        """What tells it apart, wherever it is in the list."""
+        return f"identifier “{self.identifier}”" if self.identifier else "no identifier"
+
+    def __str__(self) -> str:
+        return f"number {self.place} ({self.named})"
+
+
 class PlanList(_Payload):
-    """The offers in Light's order; `dropped` counts those without a UUID, which nobody could accept."""
+    """The offers in Light's order, and the entries that nobody could accept."""
 
     plans: tuple[Plan, ...]
-    dropped: int = 0
+    unusable: tuple[Unusable, ...] = ()
+
+    @property
+    def dropped(self) -> int:
+        """How many entries cannot be used."""
+        return len(self.unusable)
+
+
+class AccountList(_Payload):
+    """Accounts out of a list of Light's, and the entries that cannot be used."""
+
+    accounts: tuple[Account, ...]
+    unusable: tuple[Unusable, ...] = ()
 
 
 class HostedLink(_Payload):
@@ -247,8 +281,9 @@ def derive_stage(
 
     `today` is the Chicago day. An unknown status matters only once it has lasted a day; the caller counts.
     A flag that could not be read makes everything before acceptance UNKNOWN: it may be the one that says "accepted".
+    Where no status is shown anywhere, READY follows from the flags alone; `is_stage_derived` tells.
 
-    Source: light-api notes, section 3.
+    Source: light-api notes, section 3, and section 8, row 3.
     """
     rules = (
         (account.is_service_active or any(place.is_service_active for place in account.locations), LightStage.ACTIVE),
@@ -259,6 +294,7 @@ def derive_stage(
         (account.status == FROZEN_STATUS, LightStage.FROZEN),
         (account.status == READY_STATUS, LightStage.READY),
         (account.status is not None and account.status not in known_statuses, LightStage.UNKNOWN),
+        (account.status is None and not missing_prerequisites(account), LightStage.READY),
     )
     return next((stage for fits, stage in rules if fits), LightStage.COLLECTING)
 
@@ -291,9 +327,9 @@ def missing_prerequisites(account: Account) -> tuple[str, ...]:
 def parse_account(source: object, *, dialect: Dialect) -> Account:
     """:raises UnreadableAnswer: not an object with a UUID"""
     fields, whole = _open(source, "account")
-    uuid = fields.identifier("uuid")
+    uuid = fields.uuid("uuid")
     if uuid is None:
-        raise UnreadableAnswer("the account has no uuid")
+        raise UnreadableAnswer("the account has no uuid that is one")
 
     flags: dict[str, bool] = {}
     enrollment = whole.get("enrollment")
@@ -322,16 +358,29 @@ def parse_account(source: object, *, dialect: Dialect) -> Account:
 
 
 def _find_status(whole: Mapping[str, object], lookup: tuple[str, ...], fields: Fields) -> str | None:
+    return _find_text(whole, lookup, fields, name="status")
+
+
+def _find_rate_kind(whole: Mapping[str, object], dialect: Dialect, fields: Fields) -> str | None:
+    text = _find_text(whole, dialect.rate_kind_lookup, fields, name="rate_kind")
+    if text is None:
+        return None
+    word = plain_word(text)
+    return dict(dialect.rate_kind_spellings).get(word, word)
+
+
+def _find_text(whole: Mapping[str, object], lookup: tuple[str, ...], fields: Fields, *, name: str) -> str | None:
+    """Take the first place of the lookup that says anything; `name` is unreadable when all that is there is no text."""
     is_unreadable = False
     for path in lookup:
         found: object = whole
         for step in path.split("."):
             found = found.get(step) if isinstance(found, Mapping) else None
-        if isinstance(found, str) and found:
+        if isinstance(found, str) and found.strip():
             return found[:200]
         is_unreadable = is_unreadable or found not in (None, "")
     if is_unreadable:
-        fields.mark_unreadable("status")
+        fields.mark_unreadable(name)
     return None
 
 
@@ -364,7 +413,7 @@ def _parse_locations(source: object, fields: Fields) -> tuple[Location, ...]:
     return tuple(locations)
 
 
-def parse_plans(source: object) -> PlanList:
+def parse_plans(source: object, *, dialect: Dialect) -> PlanList:
     """
     Read the offers from an object with `plans` or from a bare array. An empty list is a legal answer.
 
@@ -373,15 +422,48 @@ def parse_plans(source: object) -> PlanList:
     entries = source.get("plans", source.get("data")) if isinstance(source, Mapping) else source
     if not isinstance(entries, list):
         raise UnreadableAnswer("the answer has no list of plans")
-    plans = [plan for entry in entries if (plan := _parse_plan(entry)) is not None]
-    return PlanList(plans=tuple(plans), dropped=len(entries) - len(plans))
+    plans, unusable = [], []
+    for place, entry in enumerate(entries, start=1):
+        plan = _parse_plan(entry, dialect)
+        if plan is None:
+            unusable.append(describe_unusable(entry, place=place))
+        else:
+            plans.append(plan)
+    return PlanList(plans=tuple(plans), unusable=tuple(unusable))
 
 
-def _parse_plan(source: object) -> Plan | None:
+def parse_accounts(entries: list[object], *, dialect: Dialect) -> AccountList:
+    """Read the accounts of a list; one that cannot be read hides none of the others."""
+    accounts, unusable = [], []
+    for place, entry in enumerate(entries, start=1):
+        try:
+            accounts.append(parse_account(entry, dialect=dialect))
+        except UnreadableAnswer:
+            unusable.append(describe_unusable(entry, place=place))
+    return AccountList(accounts=tuple(accounts), unusable=tuple(unusable))
+
+
+def name_unusable(entries: Sequence[Unusable]) -> str:
+    """Name the first few for a person, and count the others."""
+    named = ", ".join(map(str, entries[:MAX_NAMED]))
+    more = len(entries) - MAX_NAMED
+    return f"{named} and {more} more" if more > 0 else named
+
+
+def describe_unusable(entry: object, *, place: int) -> Unusable:
+    """Keep what a person needs to find an entry at Light: its place in the list and what it has for an identifier."""
+    if not isinstance(entry, Mapping):
+        return Unusable(place=place)
+    identifier = "" if entry.get("uuid") is None else _UNSHOWN.sub("?", str(entry["uuid"]))[:_LONGEST_SHOWN]
+    email = entry.get("email")
+    return Unusable(place=place, identifier=identifier, email=email if isinstance(email, str) else None)
+
+
+def _parse_plan(source: object, dialect: Dialect) -> Plan | None:
     if not isinstance(source, Mapping):
         return None
     fields = Fields(source)
-    uuid = fields.identifier("uuid")
+    uuid = fields.uuid("uuid")
     if uuid is None:
         return None
     links = source.get("links")
@@ -395,11 +477,12 @@ def _parse_plan(source: object) -> Plan | None:
         "efl_url": documents.url("efl"),
         "tos_url": documents.url("tos"),
         "yrac_url": documents.url("yrac"),
+        "rate_kind": _find_rate_kind(source, dialect, fields),
     }
     for name, kind in Plan.model_fields.items():
         if kind.annotation == Decimal | None:
             values[name] = fields.amount(name)
-    for name in ("name", "rate_structure", "plan_type", "tdu_shortname"):
+    for name in ("name", "tdu_shortname"):
         values[name] = fields.text(name)
     fields.adopt(documents)
     return Plan.model_validate({"uuid": uuid, "unreadable_fields": fields.unreadable, "raw": _raw(source), **values})

@@ -18,7 +18,7 @@ import urllib3
 
 from enrollments.light.deadlines import DIRECT, Route, bounded_session, deadline
 from enrollments.light.errors import InDoubt, NotReached
-from enrollments.light.json_text import UnreadableJson, load_json
+from enrollments.light.json_text import UnreadableJson, is_web_address, load_json
 
 _LARGEST_BODY_BYTES = 8_000_000
 _CHUNK_BYTES = 65_536
@@ -60,6 +60,8 @@ class Answer:
     body: bytes = field(repr=False)
     retry_after_seconds: float | None = None
     date: datetime | None = None
+    redirects_to: str = ""
+    """The host of a redirect's target, for people to read. It is never followed."""
 
     @property
     def is_success(self) -> bool:
@@ -219,6 +221,7 @@ class Transport:
             body=body,
             retry_after_seconds=retry_after_seconds(response.headers, now=self._clock()),
             date=date_of(response.headers),
+            redirects_to=_host_of(response.headers.get("Location", "")),
         )
 
     def _read(self, response: requests.Response) -> bytes:
@@ -310,6 +313,14 @@ def retry_after_seconds(headers: Mapping[str, str], *, now: datetime) -> float |
 def date_of(headers: Mapping[str, str]) -> datetime | None:
     """Read the time that an answer carries; None where it has none, or one that a cache kept for some seconds."""
     return None if headers.get("Age") else _http_date(headers.get("Date", ""))
+
+
+def _host_of(address: str) -> str:
+    """Return scheme and host alone: path and query may name a person or carry a token."""
+    if not is_web_address(address):
+        return ""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"[:200]
 
 
 def _http_date(text: str) -> datetime | None:

@@ -83,12 +83,16 @@ def test_refused_required_field_is_not_tried_again(light: ScriptedLight, client:
     assert len(light.received) == 1
 
 
+def uuid_of(letter: str) -> str:
+    return f"{letter * 8}-0000-4000-8000-000000000000"
+
+
 def test_search_follows_offsets_and_keeps_the_right_e_mail_newest_first(
     light: ScriptedLight, client: LightClient
 ) -> None:
-    first = {"uuid": "a", "email": "Maria@Example.com", "created_at": "2026-01-01T00:00:00Z"}
-    other = {"uuid": "b", "email": "else@example.com", "created_at": "2026-02-01T00:00:00Z"}
-    last = {"uuid": "c", "email": "maria@example.com", "created_at": "2026-03-01T00:00:00Z"}
+    first = {"uuid": uuid_of("a"), "email": "Maria@Example.com", "created_at": "2026-01-01T00:00:00Z"}
+    other = {"uuid": uuid_of("b"), "email": "else@example.com", "created_at": "2026-02-01T00:00:00Z"}
+    last = {"uuid": uuid_of("c"), "email": "maria@example.com", "created_at": "2026-03-01T00:00:00Z"}
     light.will(
         answer(200, {"data": [first, other], "has_more": True, "limit": 2, "offset": 0, "next_page_url": None}),
         answer(200, {"data": [last], "has_more": False}),
@@ -96,7 +100,7 @@ def test_search_follows_offsets_and_keeps_the_right_e_mail_newest_first(
 
     found = client.find_accounts("maria@example.com")
 
-    assert [account.uuid for account in found] == ["c", "a"]
+    assert [account.uuid[0] for account in found.accounts] == ["c", "a"]
     assert [request.query["offset"] for request in light.received] == [["0"], ["2"]]
     assert light.received[0].query["email"] == ["maria@example.com"]
 
@@ -105,25 +109,25 @@ def test_search_follows_the_address_of_the_next_page(light: ScriptedLight, clien
     light.will(
         answer(200, {"data": [], "next_page_url": f"{light.base_url}/v1/app/accounts?cursor=x"}),
         answer(200, {"data": [], "next_page_url": "/v1/app/accounts?cursor=y"}),
-        answer(200, [{"uuid": "a", "email": "maria@example.com"}]),
+        answer(200, [{"uuid": uuid_of("a"), "email": "maria@example.com"}]),
     )
 
     found = client.find_accounts("maria@example.com")
 
-    assert [account.uuid for account in found] == ["a"]
+    assert [account.uuid[0] for account in found.accounts] == ["a"]
     assert [request.query.get("cursor") for request in light.received] == [None, ["x"], ["y"]]
 
 
 @pytest.mark.parametrize("goes_on", [True, False])
 def test_full_array_is_asked_for_more(light: ScriptedLight, make_client: ClientMaker, *, goes_on: bool) -> None:
     client = make_client(dialect=Dialect(page_size=2))
-    first = [{"uuid": "a", "email": "maria@example.com"}, {"uuid": "b", "email": "else@example.com"}]
-    second = [{"uuid": "c", "email": "maria@example.com"}] if goes_on else first
+    first = [{"uuid": uuid_of("a"), "email": "maria@example.com"}, {"uuid": uuid_of("b"), "email": "else@example.com"}]
+    second = [{"uuid": uuid_of("c"), "email": "maria@example.com"}] if goes_on else first
     light.will(answer(200, first), answer(200, second))
 
     found = client.find_accounts("maria@example.com")
 
-    assert [account.uuid for account in found] == (["a", "c"] if goes_on else ["a"])
+    assert [account.uuid[0] for account in found.accounts] == (["a", "c"] if goes_on else ["a"])
 
 
 def test_search_does_not_follow_to_another_host(light: ScriptedLight, client: LightClient) -> None:
@@ -143,7 +147,7 @@ def test_search_that_turns_in_a_circle_is_not_taken_for_complete(light: Scripted
         client.find_accounts("maria@example.com")
 
 
-@pytest.mark.parametrize("body", [{}, "text", {"data": {}}, [1], {"data": [{"email": "maria@example.com"}]}, None])
+@pytest.mark.parametrize("body", [{}, "text", {"data": {}}, None])
 def test_search_that_cannot_be_read_is_not_taken_for_empty(
     light: ScriptedLight, client: LightClient, body: object
 ) -> None:
@@ -151,6 +155,22 @@ def test_search_that_cannot_be_read_is_not_taken_for_empty(
 
     with pytest.raises(NotReached):
         client.find_accounts("maria@example.com")
+
+
+def test_an_entry_of_the_list_that_cannot_be_named_is_named_beside_the_others(
+    light: ScriptedLight, client: LightClient
+) -> None:
+    mail = {"email": "maria@example.com"}
+    strange = [{**mail, "uuid": "account-7"}, 1, {"email": "else@example.com", "uuid": "account-8"}]
+    light.will(answer(200, {"data": [*strange, {**mail, "uuid": uuid_of("a")}]}))
+
+    found = client.find_accounts("maria@example.com")
+
+    assert [account.uuid for account in found.accounts] == [uuid_of("a")]
+    assert [str(entry) for entry in found.unusable] == [
+        "number 1 (identifier “account-7”)",
+        "number 2 (no identifier)",
+    ]
 
 
 def test_whole_list_is_searched_when_light_does_not_filter(light: ScriptedLight, make_client: ClientMaker) -> None:
@@ -227,7 +247,8 @@ def test_link_that_is_no_web_address_is_not_handed_on(
 def test_plans_are_read_from_an_object_and_from_an_array(
     light: ScriptedLight, client: LightClient, *, is_bare: bool
 ) -> None:
-    plans = b'[{"uuid": "plan-1", "energy_rate_cents_per_kwh": 10.10, "unheard_of": 1}, {"name": "no uuid"}]'
+    good = b'{"uuid": "5b0e6c1a-1111-4222-8333-0f1e2d3c4b5a", "energy_rate_cents_per_kwh": 10.10, "unheard_of": 1}'
+    plans = b"[" + good + b', {"name": "no uuid"}]'
     light.will(answer(200, plans if is_bare else b'{"extra": 1, "plans": ' + plans + b"}"))
 
     offered = client.request_plans(UUID, esi_id=ESI_ID)

@@ -367,7 +367,7 @@ def test_account_without_uuid_after_create_is_in_doubt(light: ScriptedLight, cli
 
 
 def test_read_that_answers_about_another_account_is_not_believed(light: ScriptedLight, client: LightClient) -> None:
-    light.will(answer(200, {"uuid": "another-account"}))
+    light.will(answer(200, {"uuid": UUID[::-1][:8] + UUID[8:]}))
 
     with pytest.raises(NotReached, match="another account"):
         read(client)

@@ -140,7 +140,7 @@ def test_accounts_are_found_by_e_mail(client: LightClient, light: RunningSimulat
 
     found = client.find_accounts("maria@example.com")
 
-    assert [account.uuid for account in found] == [wanted.uuid]
+    assert [account.uuid for account in found.accounts] == [wanted.uuid]
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "error_after", "truncate_after", "malformed"])
@@ -182,7 +182,7 @@ def test_lost_answer_to_create_is_in_doubt_and_a_search_finds_the_account(
     with pytest.raises(InDoubt):
         client.create_account(PERSON)
 
-    assert len(client.find_accounts(PERSON.email)) == 1
+    assert len(client.find_accounts(PERSON.email).accounts) == 1
 
 
 CALLS: dict[str, Callable[[LightClient, str, Acceptance], object]] = {

@@ -159,9 +159,9 @@ BUGS: tuple[Bug, ...] = (
         invariant="I3",
         file="enrollments/offers.py",
         old='    limit = f"at most {_quantity(signed, unit)}"\n    if offered is None:\n'
-        '        return FieldVerdict(field, limit, "not given", fits=False, because="The offer does not say.")',
+        "        return _unsaid(field, limit)\n",
         new='    limit = f"at most {_quantity(signed, unit)}"\n    if offered is None:\n'
-        '        return FieldVerdict(field, limit, "not given", fits=True, because="The offer does not say.")',
+        '        return FieldVerdict(field, limit, "not given", fits=True, because="The offer does not say.")\n',
         why="A price or fee that the offer does not name passes for one within the limit.",
         noticed_by=(OFFERS,),
     ),

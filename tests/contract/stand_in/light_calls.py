@@ -21,7 +21,8 @@ class LightCalls:
 
     def call(self, method: str, path: str, *, token: str | None = None, **kwargs: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {self.simulator.app_token if token is None else token}"}
-        return requests.request(method, self.simulator.url + path, headers=headers, timeout=10, **kwargs)
+        url = self.simulator.url + path
+        return requests.request(method, url, headers=headers, timeout=10, allow_redirects=False, **kwargs)
 
     def create(self, email: str = "maria@example.com", **details: object) -> str:
         response = self.call("POST", CREATE, json={"email": email, **details})

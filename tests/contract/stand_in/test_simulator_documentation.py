@@ -92,6 +92,6 @@ def test_our_client_walks_the_whole_road(
     assert derive_stage(active, light.day(0), known_statuses=known) is LightStage.ACTIVE
     assert active.status in known
     assert active.locations[0].plan_uuid == plan.uuid
-    assert [row.uuid for row in found] == [account.uuid]
+    assert [row.uuid for row in found.accounts] == [account.uuid]
     assert len(control.acceptances()) == 1
     assert "enrollment.finalized" in inbox.events

@@ -12,6 +12,7 @@ import requests
 from simulator.faults import FAULT_KINDS
 from simulator.remote_control import ControlRefused
 from simulator.server import RunningSimulator
+from simulator.wire import BAD_IDENTIFIER
 from tests.contract.stand_in.light_calls import CREATE, LightCalls
 
 WITHOUT_EFFECT = {"says_error": 200, "queued": 202, "empty_before": 204}
@@ -162,6 +163,28 @@ def test_dripping_answer_comes_byte_by_byte_after_the_work(
 
     assert (dripped.status_code, dripped.json()["uuid"]) == (200, waiting[0])
     assert len(simulator.control.acceptances()) == 1
+
+
+def test_redirect_names_another_place_and_does_nothing(
+    waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
+) -> None:
+    simulator.control.order_fault("accept", "redirect", status=308)
+
+    answer = light.accept(*waiting)
+
+    assert (answer.status_code, answer.headers["Location"][:24]) == (308, "https://elsewhere.invali")
+    assert simulator.control.acceptances() == []
+
+
+def test_bad_identifier_comes_besides_the_good_ones(
+    waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
+) -> None:
+    simulator.control.order_fault("*", "bad_identifier", times=2)
+
+    account, listed = light.call("GET", f"{CREATE}/{waiting[0]}").json(), light.call("GET", CREATE).json()
+
+    assert account["uuid"] == BAD_IDENTIFIER
+    assert [row["uuid"] for row in listed["data"]] == [BAD_IDENTIFIER, waiting[0]]
 
 
 def test_malformed_answer_is_whole_and_no_json(
@@ -320,7 +343,7 @@ def test_every_kind_of_fault_is_tried_here() -> None:
     tried = {
         *("drop_before", "drop_after", "hang", "error_before", "error_after", "rate_limit", "delay", "truncate_after"),
         *("malformed", "html", "unauthorized", "forbidden", "not_found", "conflict", "unprocessable"),
-        *("nulls", "numbers_as_text", "drip"),
+        *("nulls", "numbers_as_text", "drip", "redirect", "bad_identifier"),
         *("empty_after", "another_email", *WITHOUT_EFFECT, *DIFFERENT, *BENT_PLANS),
     }
 

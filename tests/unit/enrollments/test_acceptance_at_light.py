@@ -14,7 +14,11 @@ PLAN_UUID = "33333333-3333-4333-8333-333333333333"
 START = date(2026, 3, 14)
 SENT = SentAcceptance(plan_uuid=PLAN_UUID, plan_name="Fixed 12", esi_id=ESI_ID, start=START)
 OURS = {"uuid": "l", "utility_number": ESI_ID, "plan_uuid": PLAN_UUID, "service_start_date": START.isoformat()}
-ACCOUNT = {"uuid": "a", "email": "maria@example.com", "enrollment": {"has_accepted_plan": True}}
+ACCOUNT = {
+    "uuid": "c3f1d2b4-7a68-4e0e-9a55-0f1e2d3c4b5a",
+    "email": "maria@example.com",
+    "enrollment": {"has_accepted_plan": True},
+}
 
 
 def answered(body: object, *, status: int = 200) -> WriteAnswer:

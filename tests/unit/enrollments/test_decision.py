@@ -13,7 +13,7 @@ from core.dates import chicago_day
 from enrollments import doubts, offers, policy
 from enrollments.decision import decide, if_live_on
 from enrollments.facts import AuthorityFacts, Facts, HoldFacts, NoticeFacts, WriteFacts
-from enrollments.gates import gates
+from enrollments.gates import gates, readiness_gate
 from enrollments.light.payloads import LightStage
 from enrollments.start_dates import FULL_WINDOW
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
@@ -218,6 +218,63 @@ def test_offers_outside_the_limits_ask_the_office_and_say_how_far_off_they_are()
     assert isinstance(step, Hold)
     assert step.code == HoldCode.OUTSIDE_LIMITS
     assert "average price at 1,000 kWh 40 ¢/kWh, signed at most 16 ¢/kWh" in step.because
+
+
+@pytest.mark.parametrize(
+    ("unsaid", "advice"),
+    [
+        ({"rate_kind": None}, "LIGHT_DIALECT_RATE_KIND_LOOKUP"),
+        ({"rate_kind": "FLAT"}, "rate kind FLAT, signed FIXED"),
+        ({"termination_fee_dollars": None}, "early termination fee not given"),
+    ],
+)
+def test_what_light_leaves_unsaid_asks_operations_and_not_for_better_prices(
+    unsaid: dict[str, object], advice: str
+) -> None:
+    silent = replace(OFFER, plan=replace(OFFER.plan, **unsaid))  # type: ignore[arg-type]
+
+    step = next_step(replace(READY_TO_ACCEPT, offers=(DEAR_OFFER, silent)))
+
+    assert isinstance(step, Hold)
+    assert (step.code, step.owner) == (HoldCode.OFFER_UNCLEAR, HoldOwner.OPERATIONS)
+    assert advice in step.because
+    assert "Wait for better prices" not in step.because
+
+
+def test_what_is_both_unsaid_and_too_dear_is_too_dear() -> None:
+    dear = replace(DEAR_OFFER, plan=replace(DEAR_OFFER.plan, rate_kind=None))
+
+    step = next_step(replace(READY_TO_ACCEPT, offers=(dear,), left_out_offers=4999))
+
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.OUTSIDE_LIMITS
+    assert "None of the 5000 plans" in step.because
+
+
+def test_a_new_signature_ends_the_hold_for_what_was_unsaid() -> None:
+    silent = replace(OFFER, plan=replace(OFFER.plan, rate_kind=None))
+    held = replace(READY_TO_ACCEPT, offers=(silent,), hold=hold(HoldCode.OFFER_UNCLEAR))
+    signed_since = replace(held, authority=replace(AUTHORITY, signed_at=NOW + timedelta(seconds=1)))
+
+    assert isinstance(next_step(held), Hold)
+    assert isinstance(next_step(signed_since), LiftHold)
+
+
+def test_a_list_of_nothing_but_bad_plans_names_them() -> None:
+    step = next_step(replace(READY_TO_ACCEPT, offers=(), unusable_offers=("number 1 (identifier “plan-7”)",)))
+
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.NO_PLANS
+    assert "number 1 (identifier “plan-7”)" in step.because
+
+
+def test_readiness_without_a_status_says_that_it_is_derived() -> None:
+    account = replace(ACCOUNT, status="")
+
+    said = readiness_gate(replace(READY_TO_ACCEPT, account=account), NOW, POLICY)
+
+    assert isinstance(said, str)
+    assert "Light shows no status" in said
 
 
 def test_a_pause_stops_the_acceptance_and_only_that() -> None:

@@ -38,6 +38,10 @@ def test_every_setting_has_a_variable() -> None:
         ("ALREADY_RECORDED_STATUSES", "200"),
         ("ALREADY_RECORDED_STATUSES", "409,401"),
         ("ALREADY_RECORDED_STATUSES", "conflict"),
+        ("RATE_KIND_LOOKUP", "Rate Kind"),
+        ("RATE_KIND_SPELLINGS", "FLAT"),
+        ("RATE_KIND_SPELLINGS", "FLAT=CHEAP"),
+        ("RATE_KIND_SPELLINGS", "FLAT=FIXED,flat=VARIABLE"),
         ("PHONE_FIELD", "Phone Number"),
         ("ACCOUNT_SEARCH", "name"),
         ("PAGE_SIZE", "0"),
@@ -77,3 +81,11 @@ def test_optional_fields_can_be_left_out() -> None:
     )
 
     assert (dialect.phone_field, dialect.birth_date_field, dialect.already_recorded_statuses) == (None, "dob", ())
+
+
+def test_words_for_a_kind_of_rate_are_read_in_any_spelling() -> None:
+    words = "flat-rate=FIXED, Month To Month=VARIABLE"
+
+    dialect = Dialect.from_environment({"LIGHT_DIALECT_RATE_KIND_SPELLINGS": words})
+
+    assert dict(dialect.rate_kind_spellings) == {"FLAT_RATE": "FIXED", "MONTH_TO_MONTH": "VARIABLE"}

@@ -20,7 +20,9 @@ from enrollments.light.payloads import (
     UnreadableAnswer,
     derive_stage,
     missing_prerequisites,
+    name_unusable,
     parse_account,
+    parse_accounts,
     parse_documents,
     parse_hosted_link,
     parse_plans,
@@ -29,20 +31,22 @@ from enrollments.light.payloads import (
 from tests.unit.enrollments.light.strategies import json_values
 
 TODAY = date(2026, 5, 4)
-PLAN_KEYS = (*Plan.model_fields, "links")
+ACCOUNT_UUID = "c3f1d2b4-7a68-4e0e-9a55-0f1e2d3c4b5a"
+PLAN_UUID = "5b0e6c1a-1111-4222-8333-0f1e2d3c4b5a"
+PLAN_KEYS = ("rate_structure", "plan_type", *Plan.model_fields, "links")
 ACCOUNT_KEYS = (*Account.model_fields, "enrollment", "enrollment_status")
 FLAGS = ("has_accepted_plan", "has_payment_method", "is_billing_address_confirmed", "is_identity_verified",
          "is_enrollment_finalized", "is_service_active")  # fmt: skip
 
 
 def plan(**fields: object) -> Plan:
-    return parse_plans([{"uuid": "p", **fields}]).plans[0]
+    return parse_plans([{"uuid": PLAN_UUID, **fields}], dialect=Dialect()).plans[0]
 
 
 @given(source=json_values)
 def test_arbitrary_json_is_read_or_refused_by_name(source: object) -> None:
     for parse in (
-        parse_plans,
+        lambda given: parse_plans(given, dialect=Dialect()),
         parse_hosted_link,
         parse_documents,
         lambda given: parse_write_answer(given, status=200, dialect=Dialect()),
@@ -56,9 +60,9 @@ def test_arbitrary_json_is_read_or_refused_by_name(source: object) -> None:
 
 @given(fields=st.dictionaries(st.sampled_from(PLAN_KEYS), json_values))
 def test_no_field_of_a_plan_stops_the_others_from_being_read(fields: dict[str, object]) -> None:
-    source = {**fields, "uuid": "p", "name": "Solar 12", "avg_cents_per_kwh_1000": "14.2"}
+    source = {**fields, "uuid": PLAN_UUID, "name": "Solar 12", "avg_cents_per_kwh_1000": "14.2"}
 
-    read = parse_plans({"plans": [source]}).plans[0]
+    read = parse_plans({"plans": [source]}, dialect=Dialect()).plans[0]
 
     assert (read.name, read.avg_cents_per_kwh_1000) == ("Solar 12", Decimal("14.2"))
     assert json.dumps(read.raw)
@@ -72,7 +76,7 @@ def test_no_field_of_a_plan_stops_the_others_from_being_read(fields: dict[str, o
 def test_no_account_stops_the_derivation_of_its_stage(
     enrollment: object, fields: dict[str, object], location: dict[str, object]
 ) -> None:
-    source = {"locations": [location], **fields, "uuid": "a", "enrollment": enrollment}
+    source = {"locations": [location], **fields, "uuid": ACCOUNT_UUID, "enrollment": enrollment}
 
     account = parse_account(source, dialect=Dialect())
 
@@ -154,15 +158,66 @@ def test_link_that_is_no_web_address_is_none_and_named() -> None:
     assert read.unreadable_fields == ("links.tos",)
 
 
-def test_plan_without_uuid_is_dropped_and_counted() -> None:
-    offered = parse_plans([{"uuid": "p"}, {}, {"uuid": None}, "p", None])
+BAD_IDENTIFIERS = [None, "", "plan-7", 7, ["x"], {"a": 1}, "{5b0e6c1a-1111-4222-8333-0f1e2d3c4b5a}", PLAN_UUID[:-1],
+                   "5b0e6c1a1111422283330f1e2d3c4b5a", PLAN_UUID + "\n", "\u0665" + PLAN_UUID[1:]]  # fmt: skip
 
-    assert [each.uuid for each in offered.plans] == ["p"]
-    assert offered.dropped == 4
+
+@pytest.mark.parametrize("identifier", BAD_IDENTIFIERS)
+def test_a_plan_that_cannot_be_named_hides_none_beside_it(identifier: object) -> None:
+    offered = parse_plans([{"uuid": identifier}, {"uuid": PLAN_UUID}, {}, "p", None], dialect=Dialect())
+
+    assert [each.uuid for each in offered.plans] == [PLAN_UUID]
+    assert [each.place for each in offered.unusable] == [1, 3, 4, 5]
+
+
+@pytest.mark.parametrize("identifier", BAD_IDENTIFIERS)
+def test_an_account_that_cannot_be_named_hides_none_beside_it(identifier: object) -> None:
+    entries = [{"uuid": identifier, "email": "maria@example.com"}, {"uuid": ACCOUNT_UUID}, 5]
+
+    listed = parse_accounts(entries, dialect=Dialect())
+
+    assert [each.uuid for each in listed.accounts] == [ACCOUNT_UUID]
+    assert [(each.place, each.email) for each in listed.unusable] == [(1, "maria@example.com"), (3, None)]
+
+
+def test_what_cannot_be_used_is_shown_short_and_without_the_address() -> None:
+    entry = {"uuid": "a\x00\u202e" + "x" * 500, "email": "maria@example.com"}
+
+    shown = name_unusable(parse_accounts([entry, *[{}] * 9], dialect=Dialect()).unusable)
+
+    assert shown.startswith("number 1 (identifier “a??x")
+    assert shown.endswith("number 5 (no identifier) and 5 more")
+    assert len(shown) < 250
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"rate_structure": "FIXED"}, "FIXED"),
+        ({"rate_structure": "fixed-rate"}, "FIXED"),
+        ({"rate_structure": " Variable Rate "}, "VARIABLE"),
+        ({"rate_structure": None, "plan_type": "indexed"}, "INDEXED"),
+        ({"rate_structure": "flat", "plan_type": "fixed"}, "FLAT"),
+        ({"plan_type": "residential"}, "RESIDENTIAL"),
+        ({"rate_structure": ""}, None),
+        ({"rate_structure": 7}, None),
+        ({}, None),
+    ],
+)
+def test_the_first_place_that_says_anything_gives_the_kind_of_rate(fields: dict[str, object], kind: str | None) -> None:
+    assert plan(**fields).rate_kind == kind
+
+
+def test_place_and_words_of_the_kind_of_rate_are_the_dialects() -> None:
+    dialect = Dialect(rate_kind_lookup=("terms.rate",), rate_kind_spellings=(("FLAT", "FIXED"),))
+
+    offered = parse_plans([{"uuid": PLAN_UUID, "terms": {"rate": "Flat"}, "rate_structure": "x"}], dialect=dialect)
+
+    assert offered.plans[0].rate_kind == "FIXED"
 
 
 def test_flags_are_false_when_the_enrollment_is_absent() -> None:
-    account = parse_account({"uuid": "a"}, dialect=Dialect())
+    account = parse_account({"uuid": ACCOUNT_UUID}, dialect=Dialect())
 
     assert not any(getattr(account, flag) for flag in FLAGS)
     assert account.client_agent_accepted is None
@@ -179,21 +234,24 @@ def test_flags_are_false_when_the_enrollment_is_absent() -> None:
     ],
 )
 def test_status_is_found_in_the_order_of_the_dialect(source: dict[str, object], status: str | None) -> None:
-    account = parse_account({"uuid": "a", **source}, dialect=Dialect())
+    account = parse_account({"uuid": ACCOUNT_UUID, **source}, dialect=Dialect())
 
     assert account.status == status
 
 
 def test_meter_number_that_lost_its_quotes_is_still_found() -> None:
-    source = {"uuid": "a", "locations": [{"uuid": "l", "utility_number": 10443720001234567}]}
+    source = {"uuid": ACCOUNT_UUID, "locations": [{"uuid": "l", "utility_number": 10443720001234567}]}
 
     account = parse_account(source, dialect=Dialect())
 
     assert account.locations[0].esi_id == "10443720001234567"
 
 
+COMPLETE = {"is_identity_verified": True, "has_payment_method": True, "is_billing_address_confirmed": True}
+
+
 def account_with(**fields: object) -> Account:
-    return Account.model_validate({"uuid": "a", **fields})
+    return Account.model_validate({"uuid": ACCOUNT_UUID, **fields})
 
 
 @pytest.mark.parametrize(
@@ -217,6 +275,11 @@ def account_with(**fields: object) -> Account:
         (account_with(status="never_heard_of"), LightStage.UNKNOWN),
         (account_with(status="enrollment_started"), LightStage.COLLECTING),
         (account_with(), LightStage.COLLECTING),
+        (account_with(**COMPLETE), LightStage.READY),
+        (account_with(**COMPLETE, status="credit_check_frozen"), LightStage.FROZEN),
+        (account_with(**COMPLETE, status="enrollment_started"), LightStage.COLLECTING),
+        (account_with(**COMPLETE, unreadable_fields=("status",)), LightStage.UNKNOWN),
+        (account_with(**{**COMPLETE, "has_payment_method": False}), LightStage.COLLECTING),
     ],
 )
 def test_first_rule_that_fits_gives_the_stage(account: Account, stage: LightStage) -> None:
@@ -231,7 +294,7 @@ def test_cancel_event_ends_what_is_not_active() -> None:
 
 @pytest.mark.parametrize("flag", ["has_accepted_plan", "is_enrollment_finalized"])
 def test_account_whose_flags_cannot_be_read_is_never_ready(flag: str) -> None:
-    source = {"uuid": "a", "status": "enrollment_pending_client_agent", "enrollment": {flag: "perhaps"}}
+    source = {"uuid": ACCOUNT_UUID, "status": "enrollment_pending_client_agent", "enrollment": {flag: "perhaps"}}
 
     account = parse_account(source, dialect=Dialect())
 
@@ -252,7 +315,7 @@ def test_account_whose_flags_cannot_be_read_is_never_ready(flag: str) -> None:
     ],
 )
 def test_only_a_plain_no_denies_an_acceptance(enrollment: dict[str, object] | None, *, is_denied: bool) -> None:
-    account = parse_account({"uuid": "a", "enrollment": enrollment}, dialect=Dialect())
+    account = parse_account({"uuid": ACCOUNT_UUID, "enrollment": enrollment}, dialect=Dialect())
 
     assert account.is_acceptance_denied is is_denied
 
@@ -288,7 +351,12 @@ SECOND_HOME = {"uuid": "l", "utility_number": OTHER_ESI_ID, "plan_uuid": "p", "s
 
 def account_at(*locations: object, **flags: bool) -> Account:
     return parse_account(
-        {"uuid": "a", "status": "enrollment_pending_client_agent", "enrollment": flags, "locations": list(locations)},
+        {
+            "uuid": ACCOUNT_UUID,
+            "status": "enrollment_pending_client_agent",
+            "enrollment": flags,
+            "locations": list(locations),
+        },
         dialect=Dialect(),
     )
 
@@ -316,7 +384,7 @@ def test_flags_count_where_only_one_meter_is_known() -> None:
 
 
 def test_canceled_status_is_news_without_its_webhook() -> None:
-    account = parse_account({"uuid": "a", "status": "service_canceled"}, dialect=Dialect())
+    account = parse_account({"uuid": ACCOUNT_UUID, "status": "service_canceled"}, dialect=Dialect())
 
     assert account.is_canceled
     assert derive_stage(account, TODAY) == LightStage.ENDED
@@ -326,7 +394,7 @@ def test_canceled_status_is_news_without_its_webhook() -> None:
 def test_canceled_service_runs_to_its_last_day(last_day: date, *, stage: bool) -> None:
     account = parse_account(
         {
-            "uuid": "a",
+            "uuid": ACCOUNT_UUID,
             "status": "service_canceled",
             "locations": [{**SECOND_HOME, "final_service_date": str(last_day)}],
         },

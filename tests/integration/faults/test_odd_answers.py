@@ -1,0 +1,209 @@
+"""Cells R6 to R8 and L28: what Light answers is odd in a part, and the rest of it is used."""
+
+import time
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from enrollments.models import PlanOffer
+from enrollments.states import HoldCode, HoldOwner, WriteKind, WriteStatus
+from simulator.wire import BAD_IDENTIFIER
+from tests.contract.dialects import REFERENCE
+from tests.integration.enrollments.road import Road, tight_promise
+from tests.integration.faults.journey import (
+    assert_accepted_once,
+    calls,
+    open_hold,
+    ready_to_accept,
+    release,
+    walk,
+)
+
+in_one_dialect = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
+
+MAX_SECONDS = 2
+"""Of this thread's own work, in which the stand-in has no part, so that a busy machine does not matter."""
+
+
+# Identifiers that are none: R6
+
+
+def test_R6_a_plan_that_cannot_be_named_is_shown_and_the_others_are_used(road: Road) -> None:
+    road.simulator.control.order_fault("request_plans", "bad_identifier", times=None)
+    case = road.case()
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+    asked = case.writes.filter(kind=WriteKind.REQUEST_PLANS, status=WriteStatus.DONE).latest("pk")
+    assert f"number 1 (identifier “{BAD_IDENTIFIER}”)" in asked.outcome
+    assert asked.answer["unusable_count"] == 1
+
+
+@in_one_dialect
+def test_R6_a_list_of_nothing_but_bad_plans_is_said_to_be_that(road: Road) -> None:
+    case = ready_to_accept(road, tags="+noplans")
+    road.simulator.control.order_fault("request_plans", "bad_identifier")
+
+    walk(road, case)
+
+    hold = open_hold(case)
+    assert hold is not None
+    assert hold.code == HoldCode.NO_PLANS
+    assert BAD_IDENTIFIER in hold.because
+
+
+@pytest.mark.parametrize("operation", ["create", "list"])
+def test_R6_an_account_that_cannot_be_named_leads_to_no_second_one(road: Road, operation: str) -> None:
+    road.simulator.control.order_fault(operation, "bad_identifier")
+    case = road.case()
+
+    walk(road, case)
+
+    if operation == "list" and (hold := open_hold(case)):
+        assert (hold.code, hold.owner) == (HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE)
+        assert BAD_IDENTIFIER in hold.because
+        assert calls(road, "create") == 0
+        release(road, case, "It is not this customer's.")
+        walk(road, case)
+    assert_accepted_once(road, case)
+    assert calls(road, "create") == 1
+
+
+# Five thousand plans: R7
+
+
+@in_one_dialect
+def test_R7_five_thousand_plans_are_judged_and_the_best_are_kept(road: Road) -> None:
+    case = ready_to_accept(road)
+    road.simulator.control.change_settings(offers_per_plan=850)
+
+    began = time.thread_time()
+    walk(road, case)
+    spent_seconds = time.thread_time() - began
+
+    assert_accepted_once(road, case)
+    assert PlanOffer.objects.count() == 100
+    asked = case.writes.get(kind=WriteKind.REQUEST_PLANS)
+    assert (asked.answer["plans"], asked.answer["left_out"]) == (5100, 5000)
+    assert "5000 more were judged and are only counted" in asked.outcome
+    assert case.accepted_offer is not None
+    assert case.accepted_offer.name.startswith("Lone Star Fixed")
+    assert spent_seconds < MAX_SECONDS
+
+
+@in_one_dialect
+def test_R7_the_nearest_misses_of_thousands_are_kept_and_all_are_counted(road: Road) -> None:
+    case = road.case(promise=tight_promise())
+    road.simulator.control.change_settings(offers_per_plan=850)
+
+    walk(road, case)
+
+    hold = open_hold(case)
+    assert hold is not None
+    assert hold.code == HoldCode.OUTSIDE_LIMITS
+    assert "None of the 5100 plans" in hold.because
+    kept = PlanOffer.objects.filter(enrollment=case)
+    assert {offer.name.rpartition(" ")[0] for offer in kept} == {"Lone Star Fixed"}
+
+
+# No status and no kind of rate: R8
+
+
+@in_one_dialect
+def test_R8_without_a_status_anywhere_the_flags_lead_to_the_acceptance(road: Road) -> None:
+    road.simulator.control.set_dialect(status_places=[])
+    case = road.case()
+
+    walk(road, case)
+
+    assert_accepted_once(road, case)
+
+
+@in_one_dialect
+def test_R8_a_stage_that_is_derived_says_so(road: Road) -> None:
+    road.simulator.control.set_dialect(status_places=[])
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.pass_time(timedelta(hours=1))
+    road.run(case)
+
+    readiness = next(gate for gate in case.gates if gate["name"] == "READINESS")
+
+    assert readiness["is_open"]
+    assert "Light shows no status" in readiness["because"]
+    assert "derived" in readiness["because"]
+
+
+@in_one_dialect
+@pytest.mark.parametrize(
+    ("light", "ours"),
+    [
+        ({"rate_place": ""}, {}),
+        ({"rate_word": "FLAT"}, {"rate_kind_spellings": (("FLAT", "FIXED"),)}),
+        ({"rate_place": "rate_type"}, {"rate_kind_lookup": ("rate_type",)}),
+    ],
+)
+def test_R8_an_unsaid_kind_of_rate_is_asked_of_operations_and_ends_with_the_dialect(
+    road: Road, light: dict[str, str], ours: dict[str, object]
+) -> None:
+    road.simulator.control.set_dialect(**light)
+    case = ready_to_accept(road)
+
+    walk(road, case)
+
+    hold = open_hold(case)
+    assert hold is not None
+    assert (hold.code, hold.owner) == (HoldCode.OFFER_UNCLEAR, HoldOwner.OPERATIONS)
+    assert "LIGHT_DIALECT_RATE_KIND_SPELLINGS" in hold.because
+    assert "Wait for better prices" not in hold.because
+    assert hold.act_by_date is not None
+
+    if ours:
+        road.pair = replace(road.pair, client=replace(road.pair.client, **ours))  # type: ignore[arg-type]
+        road.start_client_anew()
+        release(road, case)
+        walk(road, case)
+        assert_accepted_once(road, case)
+
+
+@in_one_dialect
+def test_R8_too_dear_is_too_dear_although_the_kind_of_rate_is_unsaid_too(road: Road) -> None:
+    road.simulator.control.set_dialect(rate_word="FLAT")
+    case = road.case(promise=tight_promise())
+
+    walk(road, case)
+
+    hold = open_hold(case)
+    assert hold is not None
+    assert hold.code == HoldCode.OUTSIDE_LIMITS
+
+
+# What is sent elsewhere: L28
+
+
+@in_one_dialect
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize("operation", ["create", "record", "request_plans", "accept", "finalize", "token"])
+def test_L28_a_redirected_write_is_for_operations_and_not_sent_again(road: Road, operation: str, status: int) -> None:
+    road.simulator.control.order_fault(operation, "redirect", status=status, times=None)
+    case = road.case()
+
+    walk(road, case)
+
+    hold = open_hold(case)
+    assert hold is not None
+    assert (hold.code, hold.owner) == (HoldCode.REDIRECTED, HoldOwner.OPERATIONS)
+    assert "https://elsewhere.invalid" in hold.because
+    assert "/v1" not in hold.because
+    assert calls(road, operation) == 1
+    sent = calls(road, operation)
+    road.live(case, timedelta(days=1))
+    assert calls(road, operation) == sent
+
+    road.simulator.control.clear_faults()
+    release(road, case)
+    walk(road, case)
+    assert_accepted_once(road, case)
