@@ -26,7 +26,7 @@ from django.utils.cache import add_never_cache_headers
 
 from config import second_step
 from config.body_limits import limit_of
-from core import office_devices, request_bodies, second_factor, sessions
+from core import kept_forms, office_devices, request_bodies, second_factor, sessions
 from core.second_factor import Door
 from enrollments.webhooks.views import receive
 
@@ -52,6 +52,11 @@ SCHEMA_BROWSER_POLICY = STRICT_POLICY | {
 WEBHOOK_ADDRESSES = frozenset({"/webhooks/light/", "/webhooks/light"})
 PERSONAL_PREFIXES = ("/admin/", "/portal/", "/field/", "/api/")
 LINK_PREFIX = "/portal/"
+SIGN_INS = {Door.OFFICE: "office_sign_in", Door.FIELD: "field:sign_in"}
+KEPT_VIEWS = frozenset({"field:job"})
+KEPT_ENDINGS = ("_press", "_add")
+"""Forms that are kept when their session ends: those that show again what was kept."""
+
 DOORS = {"/admin/": Door.OFFICE, "/field/": Door.FIELD}
 
 
@@ -118,6 +123,8 @@ class SecondStep:
         door, found = _door_of(request), request.resolver_match
         if door is None or found is None or found.view_name in self._OPEN:
             return None
+        if request.method == "POST" and (back := _keep_expired(request, door)) is not None:
+            return back
         if found.namespace in second_step.NAMESPACES.values() or not isinstance(request.user, User):
             return None
         if not second_factor.is_owed(request.user, request.session, door):
@@ -125,6 +132,27 @@ class SecondStep:
         if request.headers.get("Accept") == "application/json":
             return JsonResponse({"message": "Sign in again: the second step is missing."}, status=401)
         return HttpResponseRedirect(second_step.address(door, "ask", lead_to=request.get_full_path()))
+
+
+def _keep_expired(request: HttpRequest, door: Door) -> HttpResponse | None:
+    """Keep a form whose session ended while it was typed, and lead to it over sign-in and second step."""
+    found = request.resolver_match
+    name = found.view_name if found is not None else ""
+    is_kept = name in KEPT_VIEWS or name.endswith(KEPT_ENDINGS)
+    if not is_kept or request.headers.get("Accept") == "application/json":
+        return None
+    user = request.user if isinstance(request.user, User) else None
+    if user is not None and not second_factor.is_owed(user, request.session, door):
+        return None
+    known = office_devices.browser_of(request)
+    user_id = user.pk if user is not None else known.user_id if known is not None else None
+    if user_id is None:
+        return None
+    kept_forms.keep_expired(request, owner=kept_forms.owner_of(user_id))
+    lead_to = kept_forms.again_address(request)
+    if user is not None:
+        return HttpResponseRedirect(second_step.address(door, "ask", lead_to=lead_to))
+    return HttpResponseRedirect(reverse(SIGN_INS[door], query={"next": lead_to}))
 
 
 def _door_of(request: HttpRequest) -> Door | None:

@@ -33,7 +33,7 @@ from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.decorators import display as skin_display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from core import clock
+from core import clock, kept_forms
 from core.actors import Actor, ActorField
 from core.encryption import EncryptedTextField
 from core.moves import MoveNotAllowed
@@ -352,12 +352,15 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
             return HttpResponseRedirect(way_back(request) or page_of(record))
         if request.method == "POST":
             form = button.form(request.POST, request.FILES, record=record)
+            done = self._press(request, button, record, form, state=state) if form.is_valid() else None
+            return done or back_to_form(request, form)
+        kept = kept_for(request)
+        if kept is not None:
+            kept.fields["seen_state"] = state
+            form = button.form(kept.fields, record=record)
+            show_kept(request, form, kept)
         else:
             form = button.form(record=record, initial={"seen_state": state})
-        if form.is_valid():
-            done = self._press(request, button, record, form, state=state)
-            if done is not None:
-                return done
         context = {
             **self.admin_site.each_context(request),
             "title": button.label,
@@ -393,6 +396,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
             messages.error(request, f"Nothing was done. {refusal}")
             return HttpResponseRedirect(way_back(request) or page_of(record))
         self.log_change(request, record, button.label)
+        forget_kept(request)
         if isinstance(outcome, HttpResponseBase):
             return outcome
         landing = outcome if isinstance(outcome, Landing) else Landing(outcome, record)
@@ -421,10 +425,15 @@ class RegisteredByAction(RecordAdmin):
             raise PermissionDenied
         if request.method == "POST":
             form = self.registering_form(request.POST)
-            if form.is_valid():
-                record = self._register(request, form)
-                if record is not None:
-                    return HttpResponseRedirect(way_back(request) or page_of(record))
+            record = self._register(request, form) if form.is_valid() else None
+            if record is None:
+                return back_to_form(request, form)
+            forget_kept(request)
+            return HttpResponseRedirect(way_back(request) or page_of(record))
+        kept = kept_for(request)
+        if kept is not None:
+            form = self.registering_form(kept.fields)
+            show_kept(request, form, kept)
         else:
             form = self.registering_form(initial=request.GET.dict())
         context = {
@@ -449,6 +458,30 @@ class RegisteredByAction(RecordAdmin):
         self.log_addition(request, record, "Registered.")
         messages.success(request, f"{capfirst(str(self.opts.verbose_name))} “{record}” was added.")
         return record
+
+
+def back_to_form(request: HttpRequest, form: forms.Form) -> HttpResponse:
+    """Lead back to a refused form's own page, which shows what was typed and what is wrong with it."""
+    kept_forms.keep_refused(form, owner=_owner(request), place=request.path)
+    return HttpResponseRedirect(kept_forms.again_address(request))
+
+
+def kept_for(request: HttpRequest) -> kept_forms.Kept | None:
+    """Return what this person typed on this page before, where the address asks for it."""
+    return kept_forms.find(owner=_owner(request), place=request.path) if kept_forms.AGAIN in request.GET else None
+
+
+def show_kept(request: HttpRequest, form: forms.Form, kept: kept_forms.Kept) -> None:
+    if said := kept_forms.show_again(form, kept):
+        messages.warning(request, said)
+
+
+def forget_kept(request: HttpRequest) -> None:
+    kept_forms.forget(owner=_owner(request), place=request.path)
+
+
+def _owner(request: HttpRequest) -> str:
+    return kept_forms.owner_of(request.user.pk)
 
 
 def put_on_form(form: forms.Form, refusal: Exception) -> None:

@@ -5,6 +5,8 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
+from core.encryption import EncryptedTextField
+
 
 class CaseChange(models.Model):
     """
@@ -83,3 +85,17 @@ class OfficeAddress(models.Model):
 
     def __str__(self) -> str:
         return f"Address of user {self.user_id}"
+
+
+class KeptForm(models.Model):
+    """What somebody typed in one browser at one place, so that a later page can show it again (`core.kept_forms`)."""
+
+    key_hash = models.CharField(max_length=64, unique=True)
+    text = EncryptedTextField()
+    kept_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"Kept form {self.pk}"

@@ -6,7 +6,8 @@ from django.contrib.sessions.models import Session
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
-from core.models import IdempotentRequest, OfficeAddress
+from core.kept_forms import KEPT_FOR
+from core.models import IdempotentRequest, KeptForm, OfficeAddress
 
 REPETITIONS_KNOWN_FOR = timedelta(days=30)
 OFFICE_ADDRESSES_KNOWN_FOR = timedelta(days=30)
@@ -21,6 +22,11 @@ def forget_answers(*, at: datetime) -> int:
 def forget_sessions() -> int:
     """Delete sessions that ended. They end by the machine's own clock."""
     return delete_in_parts(Session.objects.filter(expire_date__lt=timezone.now()))
+
+
+def forget_kept_forms() -> int:
+    """Forget what was typed and never sent. It ages by the machine's own clock."""
+    return delete_in_parts(KeptForm.objects.filter(kept_at__lt=timezone.now() - KEPT_FOR))
 
 
 def forget_office_addresses(*, at: datetime) -> int:

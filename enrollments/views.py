@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from core import clock
 from core.actors import Actor
@@ -43,12 +44,16 @@ _WITH_PROGRESS = frozenset(
     }
 )
 _JUST_SIGNED = frozenset({PoaStatus.SEALING, PoaStatus.SIGNED})
+_PROBLEMS = frozenset({"early", "away", "held_too_late"})
+"""What went wrong with a button of the home, in the address of the home that follows."""
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @link_page
 def home(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    return _home(request, poa)
+    problem = request.GET.get("problem", "")
+    return _home(request, poa, problem=problem if problem in _PROBLEMS else "")
 
 
 @link_page
@@ -62,16 +67,16 @@ def continue_at_light(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
             enrollment_id=enrollment.pk, light=hosted_pages_client(), by=Actor.customer(poa.customer_id), at=clock.now()
         )
     except NoAccountYet:
-        return _home(request, poa, problem="early", status=503)
+        return _to_home(request, problem="early")
     except LightError as problem:
         about = {"case": enrollment.pk}
         logger.warning("No way into Light's pages for a customer: %s", type(problem).__name__, extra=about)
-        return _home(request, poa, problem="away", status=503)
+        return _to_home(request, problem="away")
     if _origin(link.login_link) not in {_origin(origin) for origin in settings.LIGHT_HOSTED_ORIGINS}:
         logger.error(
             "Light's hosted pages are on a host that LIGHT_HOSTED_ORIGINS does not name; nobody is sent there."
         )
-        return _home(request, poa, problem="away", status=503)
+        return _to_home(request, problem="away")
     return HttpResponseRedirect(link.login_link, headers={"Referrer-Policy": "no-referrer"})
 
 
@@ -93,7 +98,7 @@ def hold(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     try:
         hold_for_customer(enrollment_id=enrollment.pk, by=Actor.customer(poa.customer_id), at=clock.now())
     except NothingToHold:
-        return _home(request, poa, problem="held_too_late", status=409)
+        return _to_home(request, problem="held_too_late")
     return _to_home(request)
 
 
@@ -164,9 +169,10 @@ def _progress(enrollment: Enrollment, poa: PoaDocument) -> Progress:
     )
 
 
-def _to_home(request: HttpRequest) -> HttpResponse:
+def _to_home(request: HttpRequest, *, problem: str = "") -> HttpResponse:
     assert request.resolver_match is not None  # noqa: S101 - a page behind a link is reached through its address
-    return redirect("portal:home", token=request.resolver_match.kwargs["token"])
+    home = reverse("portal:home", kwargs={"token": request.resolver_match.kwargs["token"]})
+    return redirect(f"{home}?problem={problem}" if problem else home)
 
 
 def _origin(address: str) -> tuple[str, str, int | None]:

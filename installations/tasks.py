@@ -20,4 +20,5 @@ def tidy_up_task(**_later: object) -> str:
     now = clock.now()
     answers, sessions = tidying.forget_answers(at=now), tidying.forget_sessions()
     tidying.forget_office_addresses(at=now)
+    tidying.forget_kept_forms()
     return f"forgot {answers} answers, {sessions} sessions, {proofs.forget_abandoned(at=now)} abandoned proofs"

@@ -18,7 +18,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
-from core import clock, known_browsers, rate_limits, second_factor, sessions, sign_ins
+from core import clock, kept_forms, known_browsers, rate_limits, second_factor, sessions, sign_ins
 from core.actors import Actor
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
@@ -118,10 +118,15 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         except TooOften as refused:
             return _come_back(request, refused)
         return _take_report(request, installation, at=at)
-    form = GoLiveForm(
-        installation=installation, today=chicago_day(at), files_too_large={}, initial={"submission_id": uuid4()}
-    )
-    return _job_page(request, installation, form, submission_id=form.submission_id_to_use)
+    again, said = kept_forms.AGAIN in request.GET, ""
+    kept = kept_forms.find(owner=kept_forms.owner_of(request.user.pk), place=request.path) if again else None
+    about: dict[str, Any] = {"installation": installation, "today": chicago_day(at), "files_too_large": {}}
+    if kept is not None:
+        form = GoLiveForm(kept.fields, **about)
+        said = kept_forms.show_again(form, kept)
+    else:
+        form = GoLiveForm(**about, initial={"submission_id": uuid4()})
+    return _job_page(request, installation, form, submission_id=form.submission_id_to_use, said=said)
 
 
 @require_GET
@@ -196,11 +201,16 @@ def _take_report(request: HttpRequest, installation: Installation, *, at: Any) -
         except MoveNotAllowed:
             form.add_error(None, "This job was canceled, so it takes no reports. Call the office if that is wrong.")
         else:
+            kept_forms.forget(owner=kept_forms.owner_of(request.user.pk), place=request.path)
             url = reverse("field:report", kwargs={"submission_id": outcome.report.submission_id})
             return _sent(request, f"{url}?again=1" if outcome.is_repeat else url)
     if _wants_json(request):
         return JsonResponse({"errors": form.errors, "submission_id": str(submission_id)}, status=422)
-    return _job_page(request, installation, form, submission_id=submission_id, status=422)
+    typed = request.POST.copy()
+    typed["submission_id"] = str(submission_id)  # the kept proof goes by it
+    form.data = typed
+    kept_forms.keep_refused(form, owner=kept_forms.owner_of(request.user.pk), place=request.path)
+    return HttpResponseRedirect(f"{request.path}?{kept_forms.AGAIN}")
 
 
 def _come_back(request: HttpRequest, refused: TooOften) -> HttpResponse:
@@ -214,7 +224,7 @@ def _come_back(request: HttpRequest, refused: TooOften) -> HttpResponse:
 
 
 def _job_page(
-    request: HttpRequest, installation: Installation, form: GoLiveForm, *, submission_id: UUID, status: int = 200
+    request: HttpRequest, installation: Installation, form: GoLiveForm, *, submission_id: UUID, said: str
 ) -> HttpResponse:
     kept = KeptProof.objects.filter(
         installation=installation, submission_id=submission_id, kept_by=str(_actor(request))
@@ -229,8 +239,8 @@ def _job_page(
             "submission_id": submission_id,
             "kept_names": [proof.original_name for proof in kept],
             "current": ReportPage(current) if current else None,
+            "said": said,
         },
-        status=status,
     )
 
 

@@ -3,10 +3,11 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 
 from core import clock
 from poa_documents import actions, doors, signers
-from poa_documents.link_pages import client_ip, form_key, link_page, token_of
+from poa_documents.link_pages import VERDICT_FIELD, client_ip, code_error, form_key, link_page, token_of
 from poa_documents.models import PoaDocument
 from poa_documents.phrases import phrases_in
 from poa_documents.presenters import language_of, masked_email, page_context
@@ -30,10 +31,10 @@ def earlier_address(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
         except (actions.TooManyCodes, actions.LinkOverasked, actions.NothingToProve):
             return _back(request)
         return _back(request)
-    actions.enter_earlier_code(
+    answer = actions.enter_earlier_code(
         poa_id=poa.pk, browser=browser, digits=request.POST.get("code", ""), at=now, ip_address=client_ip(request)
     )
-    return _back(request)
+    return _back(request, answer.verdict)
 
 
 def _show(request: HttpRequest, poa: PoaDocument, address: str) -> HttpResponse:
@@ -55,12 +56,13 @@ def _show(request: HttpRequest, poa: PoaDocument, address: str) -> HttpResponse:
         "page": {name: phrase.format(**values) for name, phrase in own.items()},
         "page_name": "earlier",
         "has_code": state.is_open,
-        "error": words["door"][f"code_{state.verdict}"].format(tries=state.tries_left) if state.verdict else "",
+        "error": code_error(request, state, words["door"]),
     }
     response = render(request, "portal/earlier_address.html", context)
     response.headers["Content-Language"] = language
     return response
 
 
-def _back(request: HttpRequest) -> HttpResponse:
-    return redirect("portal:earlier", token=token_of(request))
+def _back(request: HttpRequest, verdict: actions.CodeVerdict | None = None) -> HttpResponse:
+    address = reverse("portal:earlier", kwargs={"token": token_of(request)})
+    return redirect(f"{address}?{VERDICT_FIELD}={verdict}" if verdict else address)

@@ -36,6 +36,8 @@ class SignatureForm:
     kind: str = SignatureKind.TYPED
     typed_name: str = ""
     strokes: str = ""
+    confirmed_name: str = ""
+    """The name about which the question was answered with yes; another one is asked about again."""
 
     @classmethod
     def posted(cls, post: QueryDict) -> "SignatureForm":
@@ -43,6 +45,7 @@ class SignatureForm:
             kind=str(post.get("kind", "")),
             typed_name=str(post.get("typed_name", "")),
             strokes=str(post.get("strokes", "")),
+            confirmed_name=str(post.get("asked_name", "")) if post.get("is_my_name") == "yes" else "",
         )
 
     @classmethod
@@ -54,6 +57,10 @@ class SignatureForm:
     @property
     def text(self) -> str:
         return self.strokes if self.kind == SignatureKind.DRAWN else self.typed_name
+
+    @property
+    def is_name_confirmed(self) -> bool:
+        return bool(self.typed_name) and self.confirmed_name == self.typed_name
 
     @property
     def is_drawn(self) -> bool:

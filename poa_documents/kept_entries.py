@@ -1,49 +1,74 @@
 """
-What a customer sent while the door had fallen shut: carried through the pages of the code in a hidden field, so that
-nothing typed is lost and nothing is stored before we know who sends it. Only the
-customer's sending it again counts.
+What a customer typed, kept in this browser's name: a form that has to be shown again, and one that arrived while the
+door had fallen shut. The latter waits for the code, and only the customer's sending it again counts.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.http import HttpRequest
 
-KEPT_FIELD = "kept_entry"
-LONGEST_KEPT = 1_000_000  # a signature of the most points that we take has half of it
-_NOT_KEPT = frozenset({"form_key", KEPT_FIELD})
+from core import kept_forms
+from core.kept_forms import Kept
+from poa_documents import doors
+from poa_documents.models import PoaDocument
+
+AGAIN = "again"
+"""The mark in the address of a page that shows what was typed and what is wrong with it."""
+
+_AT_THE_DOOR = "at the door"
 _OUR_PATHS = re.compile(r"/(step/[a-z]+|decline|revoke|paper|language|earlier|continue|check|hold|resume)/")
 
 
 @dataclass(frozen=True)
 class KeptEntry:
-    """Where a form was going, below the link, and what it held."""
+    """Where a form was going, and what it held."""
 
     path: str
     fields: Mapping[str, str]
 
 
-def keep_entry(request: HttpRequest) -> str:
-    """Give a form that arrived as one line of text."""
-    fields = {name: value for name, value in request.POST.items() if name not in _NOT_KEPT}
-    return json.dumps({"path": request.path, "fields": fields}, ensure_ascii=False)
+def keep(request: HttpRequest, poa: PoaDocument, place: str, *, note: str = "") -> None:
+    """Keep a form to be shown again at its own page; `note` says why."""
+    fields = {name: request.POST.getlist(name) for name in request.POST}
+    kept_forms.keep(owner=_owner(request, poa), place=place, fields=fields, note=note)
 
 
-def kept_entry(request: HttpRequest) -> str:
-    """Return what the pages of the code carry along; nothing when it is longer than any form of ours."""
-    kept = str(request.POST.get(KEPT_FIELD, ""))
-    return kept if len(kept) <= LONGEST_KEPT else ""
+def find(request: HttpRequest, poa: PoaDocument, place: str) -> Kept | None:
+    """Return what is to be shown again, on the page that a refused form leads to."""
+    return kept_forms.find(owner=_owner(request, poa), place=place) if AGAIN in request.GET else None
 
 
-def read_entry(kept: str, *, below: str) -> KeptEntry | None:
-    """Read it back; nothing unless it was going to one of the customer's pages `below` this very link."""
-    try:
-        found = json.loads(kept)
-        path, fields = str(found["path"]), {str(name): str(value) for name, value in found["fields"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+def forget(request: HttpRequest, poa: PoaDocument, place: str) -> None:
+    kept_forms.forget(owner=_owner(request, poa), place=place)
+
+
+def keep_at_the_door(request: HttpRequest, poa: PoaDocument, *, below: str) -> None:
+    """Keep a form that arrived while the door was shut, if it was going to one of the customer's pages."""
+    path = request.path.removeprefix(below)
+    if doors.browser_of(request) and is_kept_at_the_door(path):
+        keep(request, poa, _AT_THE_DOOR, note=path)
+
+
+def is_kept_at_the_door(path: str) -> bool:
+    """Whether a form going there is kept: one of the customer's own pages, below the link."""
+    return _OUR_PATHS.fullmatch(path) is not None
+
+
+def find_at_the_door(request: HttpRequest, poa: PoaDocument, *, below: str) -> KeptEntry | None:
+    """Return what waits for the code of this browser."""
+    kept = kept_forms.find(owner=_owner(request, poa), place=_AT_THE_DOOR) if doors.browser_of(request) else None
+    if kept is None or not is_kept_at_the_door(kept.note):
         return None
-    if not path.startswith(below) or not _OUR_PATHS.fullmatch(path.removeprefix(below)):
-        return None
-    return KeptEntry(path=path, fields=fields)
+    fields: dict[str, Any] = kept.fields.dict()
+    return KeptEntry(path=below + kept.note, fields=fields)
+
+
+def forget_at_the_door(request: HttpRequest, poa: PoaDocument) -> None:
+    forget(request, poa, _AT_THE_DOOR)
+
+
+def _owner(request: HttpRequest, poa: PoaDocument) -> str:
+    return f"poa {poa.pk} browser {doors.browser_of(request)}"

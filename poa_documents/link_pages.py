@@ -7,13 +7,15 @@ form takes that of a CSRF cookie: it is made from the link's hash, so only a pag
 carry it, and the cookie of the door goes along with requests from our own pages alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import get_language_from_request
 from django.views.decorators.cache import never_cache
@@ -23,16 +25,22 @@ from django.views.decorators.http import require_http_methods
 from core import clock, rate_limits
 from core.rate_limits import TooOften
 from installations.models import Language
-from poa_documents import doors
-from poa_documents.kept_entries import KEPT_FIELD, keep_entry, kept_entry
+from poa_documents import actions, doors, kept_entries
+from poa_documents.limits import say_time
 from poa_documents.links import LinkExpired, LinkRetired, LinkUnknown, find_poa
 from poa_documents.models import PoaDocument
 from poa_documents.phrases import phrases_in
-from poa_documents.presenters import language_of
+from poa_documents.presenters import language_of, masked_email
 from poa_documents.states import PoaStatus
 
 FORM_KEY_FIELD = "form_key"
 LANGUAGE_FIELD = "language"
+VERDICT_FIELD = "code"
+"""What became of the last code, in the address of the page that follows; the page says what is still true of it."""
+TOO_MANY = "TOO_MANY"
+_SAID_ALONE = frozenset({"INCOMPLETE", "NOT_SENT", "USED", "NONE_ASKED"})
+"""Verdicts of which the code's own row does not tell."""
+
 # Ended before anything was signed: the page says so to whoever holds the link, and names nobody.
 _CLOSED = frozenset({PoaStatus.DECLINED, PoaStatus.EXPIRED, PoaStatus.VOIDED})
 
@@ -44,8 +52,8 @@ def link_page(view: LinkView[P]) -> Callable[..., HttpResponse]:
     """
     Turn a view of a POA into a view of a link: `token` from the address becomes the POA it names.
 
-    While the door is shut the view is not called: the page offers a code, and keeps a form that arrived. An unknown or
-    ended link, and a form that did not come from our own page, get a page that says what to do.
+    While the door is shut the view is not called: the page offers a code, and a form that arrived is kept. An unknown
+    or ended link, and a form that did not come from our own page, get a page that says what to do.
     """
 
     @door_page
@@ -54,10 +62,13 @@ def link_page(view: LinkView[P]) -> Callable[..., HttpResponse]:
         opened = doors.opened_at(request, poa, at=clock.now())
         if opened is not None:
             response = view(request, poa, *args, **kwargs)
+            if request.method == "POST":
+                kept_entries.forget_at_the_door(request, poa)
             doors.keep_open(request, response, poa, opened=opened, at=clock.now())
             return response
         if request.method == "POST":
-            return show_door(request, poa, kept=keep_entry(request), status=403)
+            kept_entries.keep_at_the_door(request, poa, below=below(request))
+            return to_door(request)
         return show_door(request, poa)
 
     return show
@@ -91,15 +102,63 @@ def door_page(view: LinkView[P]) -> Callable[..., HttpResponse]:
     return csrf_exempt(never_cache(require_http_methods(["GET", "HEAD", "POST"])(find_and_show)))
 
 
-def show_door(
-    request: HttpRequest, poa: PoaDocument, *, kept: str = "", alert: str = "", status: int = 200
-) -> HttpResponse:
-    """Show the company's name and the button that asks for a code. It changes nothing and names nobody."""
-    response = outside(
-        request, poa, "portal/door.html", {"kept": kept or kept_entry(request), "alert": alert}, status=status
-    )
+def show_door(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    """
+    Show the button that asks for a code or, while a code of this browser counts, the field for it.
+
+    It names the company and nobody else, and changes nothing: it may be opened and reloaded as often as one likes.
+    """
+    now, language = clock.now(), shown_language(request, poa)
+    words = phrases_in(language)["door"]
+    browser = doors.browser_of(request)
+    asked = actions.newest_code(poa, browser) if browser else None
+    state = actions.state_of_code(asked, address=poa.customer.email, at=now)
+    again_at = actions.next_code_at(poa, browser, at=now) if browser else None
+    alert = ""
+    was_refused = request.GET.get(VERDICT_FIELD) == TOO_MANY
+    if again_at is not None and (was_refused or not state.is_open):
+        alert = words["too_many"].format(again=say_time(again_at, language), contact=settings.ORGANIZATION_CONTACT)
+    elif actions.is_link_replaced(poa):
+        alert = words["overasked"]
+    elif asked is not None and state.is_open and asked.mail.sent_at is None and asked.mail.last_error:
+        alert = words["not_mailed"]
+    error = code_error(request, state, words)
+    values = {"email": masked_email(poa.customer.email), "minutes": settings.POA_CODE_MINUTES}
+    context = {
+        "kept": kept_entries.find_at_the_door(request, poa, below=below(request)) is not None,
+        "alert": alert,
+        "error": error,
+        "has_errors": bool(error),
+        "sent_to": words["sent_to"].format(**values),
+    }
+    template = "portal/code.html" if state.is_open or error else "portal/door.html"
+    response = outside(request, poa, template, context)
     doors.name_browser(request, response)
     return response
+
+
+def code_error(request: HttpRequest, state: actions.CodeState, words: Mapping[str, str]) -> str:
+    """Say what is wrong with the code that was typed last, as far as it is still true when the page is reloaded."""
+    said = request.GET.get(VERDICT_FIELD, "")
+    verdict = said if said in _SAID_ALONE else state.verdict
+    return words[f"code_{verdict}"].format(tries=state.tries_left) if said and verdict else ""
+
+
+def to_door(request: HttpRequest, verdict: str = "") -> HttpResponse:
+    """Lead to the page of the code, in the language that was chosen before the door."""
+    address = reverse("portal:code", kwargs={"token": token_of(request)})
+    chosen = request.POST.get(LANGUAGE_FIELD) or request.GET.get(LANGUAGE_FIELD)
+    is_of_the_door = request.path.removeprefix(below(request)) in {"/code/", "/enter/"}
+    is_chosen = chosen in Language.values and is_of_the_door
+    said = {LANGUAGE_FIELD: str(chosen)} if is_chosen else {}
+    if verdict:
+        said[VERDICT_FIELD] = verdict
+    return redirect(f"{address}?{urlencode(said)}" if said else address)
+
+
+def below(request: HttpRequest) -> str:
+    """Return the address of the link, below which all the customer's pages are."""
+    return reverse("portal:home", kwargs={"token": token_of(request)}).rstrip("/")
 
 
 def outside(
@@ -114,7 +173,6 @@ def outside(
         "t": phrases,
         "token": token_of(request),
         "form_key": form_key(poa),
-        "kept_field": KEPT_FIELD,
         "organization": settings.ORGANIZATION_NAME,
         "contact": phrases["page"]["questions"].format(contact=settings.ORGANIZATION_CONTACT),
     }

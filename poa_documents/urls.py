@@ -11,6 +11,7 @@ urlpatterns = [
     path("<str:token>/", views.home, name="home"),
     path("<str:token>/code/", door_views.ask, name="code"),
     path("<str:token>/enter/", door_views.enter, name="enter"),
+    path("<str:token>/kept/", door_views.kept, name="kept"),
     path("<str:token>/leave/", door_views.leave, name="leave"),
     path("<str:token>/earlier/", earlier_address, name="earlier"),
     path("<str:token>/step/<slug:name>/", views.step, name="step"),

@@ -6,15 +6,17 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 
 from core import clock, office_devices
 from core.actors import Actor
 from core.moves import MoveNotAllowed
 from installations.models import Language
-from poa_documents import actions
+from poa_documents import actions, kept_entries
 from poa_documents.cases import text_of
 from poa_documents.forms import REASON_LENGTH, ConsentForm, SignatureForm
 from poa_documents.guards import AuthorityMissing, read_signed_pdf
+from poa_documents.kept_entries import AGAIN
 from poa_documents.link_pages import client_ip, form_key, link_page, token_of, user_agent
 from poa_documents.models import PoaDocument, Statement
 from poa_documents.pdf.samples import sample_of
@@ -37,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 SEAL_PATIENCE_SECONDS = 3.0
 _WITH_TICKS = frozenset({"broker", "electronic", "confirm"})
+_NOTICES = frozenset({"words_changed", "signature_changed"})
 _REVOCABLE = frozenset({PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED})
 
 
@@ -81,12 +84,9 @@ def step(request: HttpRequest, poa: PoaDocument, *, name: str) -> HttpResponse:
         return _take_consents(request, poa, wanted)
     except actions.FormatNotShown:
         word = str(request.POST.get("sample_word", ""))
-        error = _phrase(poa, "electronic", "word_wrong" if word.strip() else "word_missing")
-        form = ConsentForm(wanted.statements, needs_ticks=True, posted=request.POST)
-        return _show_step(request, poa, wanted, form=form, word=word, error=error, status=422)
+        return _again(request, poa, wanted, "word_wrong" if word.strip() else "word_missing")
     except actions.WordsChanged:
-        fresh = PoaDocument.objects.get(pk=poa.pk)
-        return _show_step(request, fresh, wanted, notice=_phrase(fresh, "page", "words_changed"), status=409)
+        return _again(request, poa, wanted, "words_changed")
     except (
         MoveNotAllowed,
         actions.PaperWanted,
@@ -100,8 +100,7 @@ def _take_consents(request: HttpRequest, poa: PoaDocument, wanted: Step) -> Http
     given = consents_for(poa, text_of(poa))
     if any(statement not in given for statement in form.unticked):
         is_word_missing = Statement.ERECORD in form.unticked and not word.strip()
-        error = _phrase(poa, "electronic", "word_missing") if is_word_missing else ""
-        return _show_step(request, poa, wanted, form=form, word=word, error=error, status=422)
+        return _again(request, poa, wanted, "word_missing" if is_word_missing else "unticked")
     for statement in wanted.statements:
         actions.record_consent(
             poa_id=poa.pk,
@@ -113,25 +112,30 @@ def _take_consents(request: HttpRequest, poa: PoaDocument, wanted: Step) -> Http
             user_agent=user_agent(request),
             word_in_sample=word,
         )
-    return _to_next(request, poa)
+    return _on_to_next(request, poa, wanted)
 
 
 def _take_signature(request: HttpRequest, poa: PoaDocument, wanted: Step) -> HttpResponse:
     form = SignatureForm.posted(request.POST)
     try:
         actions.keep_signature(
-            poa_id=poa.pk, signature_kind=form.kind, signature_text=form.text, by=_customer(poa), at=clock.now()
+            poa_id=poa.pk,
+            signature_kind=form.kind,
+            signature_text=form.text,
+            is_name_confirmed=form.is_name_confirmed,
+            by=_customer(poa),
+            at=clock.now(),
         )
     except SignatureNotUsable as problem:
-        return _show_step(
-            request, poa, wanted, signature=form, error=_phrase(poa, "signature", problem.code), status=422
-        )
-    return _to_next(request, poa)
+        return _again(request, poa, wanted, problem.code)
+    except actions.NameDiffers:
+        return _again(request, poa, wanted, "name_differs")
+    return _on_to_next(request, poa, wanted)
 
 
 def _take_final_act(request: HttpRequest, poa: PoaDocument, wanted: Step) -> HttpResponse:
     if poa.signature_text and request.POST.get("signature_sha256") != sha256_of_words(poa.signature_text):
-        return _show_step(request, poa, wanted, notice=_phrase(poa, "page", "signature_changed"), status=409)
+        return _again(request, poa, wanted, "signature_changed")
     try:
         actions.sign_poa(
             poa_id=poa.pk,
@@ -198,11 +202,17 @@ def decline(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
         return _to_home(request)
     reason = request.POST.get("reason", "").replace("\x00", "").strip()  # PostgreSQL's text cannot hold it
     too_long = len(reason) > REASON_LENGTH
-    if request.method != "POST" or too_long:
-        error = _phrase(poa, "decline", "reason_too_long") if too_long else ""
+    if too_long:
+        kept_entries.keep(request, poa, "decline")
+        return redirect(f"{reverse('portal:decline', kwargs={'token': token_of(request)})}?{AGAIN}")
+    if request.method != "POST":
+        kept = kept_entries.find(request, poa, "decline")
+        error = _phrase(poa, "decline", "reason_too_long") if kept else ""
         words = phrases_in(language_of(poa))["decline"]
+        reason = str(kept.fields.get("reason", "")) if kept else ""
         context = {"page": words, "page_name": "decline", "reason": reason, "error": error}
-        return _render(request, poa, "portal/end.html", context, status=422 if too_long else 200)
+        return _render(request, poa, "portal/end.html", context)
+    kept_entries.forget(request, poa, "decline")
     try:
         actions.decline_poa(poa_id=poa.pk, reason=reason, by=_customer(poa), at=clock.now())
     except MoveNotAllowed:
@@ -236,33 +246,45 @@ def copy(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     )
 
 
-def _show_step(
-    request: HttpRequest,
-    poa: PoaDocument,
-    wanted: Step,
-    *,
-    form: ConsentForm | None = None,
-    signature: SignatureForm | None = None,
-    notice: str = "",
-    error: str = "",
-    word: str = "",
-    status: int = 200,
-) -> HttpResponse:
+def _again(request: HttpRequest, poa: PoaDocument, wanted: Step, problem: str) -> HttpResponse:
+    """Keep what was typed and lead back to its page, which says what is wrong with it."""
+    kept_entries.keep(request, poa, wanted.name, note=problem)
+    address = reverse("portal:step", kwargs={"token": token_of(request), "name": wanted.name})
+    return redirect(f"{address}?{AGAIN}")
+
+
+def _show_step(request: HttpRequest, poa: PoaDocument, wanted: Step) -> HttpResponse:
+    kept = kept_entries.find(request, poa, wanted.name)
+    problem = kept.note if kept else ""
     text = text_of(poa)
     given = consents_for(poa, text)
-    unticked = set(form.unticked) - set(given) if form else set()
-    ticked = {statement for statement in wanted.statements if form and form.is_ticked(statement)} | set(given)
+    has_typed = kept is not None and problem not in _NOTICES
+    form = ConsentForm(
+        wanted.statements,
+        needs_ticks=wanted.name in _WITH_TICKS and has_typed,
+        posted=kept.fields if kept is not None and has_typed else {},
+    )
+    unticked = set(form.unticked) - set(given)
+    ticked = {each for each in wanted.statements if has_typed and form.is_ticked(each)} | set(given)
+    error = ""
+    if problem and problem not in _NOTICES and problem != "unticked":
+        error = _phrase(poa, wanted.name, problem).format(name=poa.customer)
     context = {
         **step_context(poa, wanted, text, given),
         "statements": shown_statements(wanted, text, given, ticked=ticked, unticked=unticked),
-        "notice": notice,
+        "notice": _phrase(poa, "page", problem) if problem in _NOTICES else "",
         "has_errors": bool(unticked or error),
         "error": error,
         "error_at": "sample-word" if wanted.name == "electronic" else "signature-fields",
-        "word": word,
+        "word": kept.fields.get("sample_word", "") if kept is not None and has_typed else "",
     }
     if wanted.name == "signature":
-        context["signature"] = signature or SignatureForm.kept(poa.signature_kind, poa.signature_text)
+        context["signature"] = (
+            SignatureForm.posted(kept.fields)
+            if kept is not None and has_typed
+            else SignatureForm.kept(poa.signature_kind, poa.signature_text)
+        )
+        context["asks_about_name"] = problem == "name_differs"
         context["name_hint"] = _phrase(poa, "signature", "name_hint").format(name=poa.customer)
     if wanted.name == "review":
         context |= {
@@ -277,7 +299,7 @@ def _show_step(
                 for statement in each.statements
             ],
         }
-    return _render(request, poa, f"portal/steps/{wanted.name}.html", context, status=status)
+    return _render(request, poa, f"portal/steps/{wanted.name}.html", context)
 
 
 def _render(
@@ -287,6 +309,11 @@ def _render(
     response = render(request, template, {**around, **context}, status=status)
     response.headers["Content-Language"] = around["language"]
     return response
+
+
+def _on_to_next(request: HttpRequest, poa: PoaDocument, taken: Step) -> HttpResponse:
+    kept_entries.forget(request, poa, taken.name)
+    return _to_next(request, poa)
 
 
 def _to_next(request: HttpRequest, poa: PoaDocument) -> HttpResponse:

@@ -11,6 +11,7 @@ from poa_documents.actions.changing_minds import (
 from poa_documents.actions.checking import CheckOutcome, check_sealed_files
 from poa_documents.actions.consenting import (
     FormatNotShown,
+    NameDiffers,
     PaperWanted,
     StepsOutOfOrder,
     WordsChanged,
@@ -56,6 +57,7 @@ from poa_documents.actions.paper import (
 )
 from poa_documents.actions.proving import (
     CodeAnswer,
+    CodeState,
     CodeVerdict,
     ContactNotProved,
     LinkOverasked,
@@ -63,8 +65,10 @@ from poa_documents.actions.proving import (
     ask_for_code,
     enter_code,
     enter_earlier_code,
+    is_link_replaced,
     leave,
     newest_code,
+    next_code_at,
     state_of_code,
 )
 from poa_documents.actions.reminding import configured_policy, look_at_reminder
@@ -96,6 +100,7 @@ __all__ = [
     "CallBackIncomplete",
     "CheckOutcome",
     "CodeAnswer",
+    "CodeState",
     "CodeVerdict",
     "ConsentIncomplete",
     "ContactNotProved",
@@ -104,6 +109,7 @@ __all__ = [
     "FormatNotShown",
     "LinkOverasked",
     "MailOutcome",
+    "NameDiffers",
     "NeverSent",
     "NoPaperWaiting",
     "NotPrinted",
@@ -144,12 +150,14 @@ __all__ = [
     "enter_earlier_code",
     "expire_poa",
     "forget_reports",
+    "is_link_replaced",
     "keep_signature",
     "lapse_poa",
     "leave",
     "look_at_reminder",
     "mark_posted",
     "newest_code",
+    "next_code_at",
     "owe_case_mail",
     "print_for_paper",
     "record_call_back",

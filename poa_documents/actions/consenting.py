@@ -9,8 +9,9 @@ from core.transactions import repeatable
 from poa_documents import evidence
 from poa_documents.actions.proving import check_contact_proved
 from poa_documents.cases import text_of
-from poa_documents.models import ConsentRecord, PoaDocument, PoaTemplate, Statement
+from poa_documents.models import ConsentRecord, PoaDocument, PoaTemplate, SignatureKind, Statement
 from poa_documents.moves import lock
+from poa_documents.names import is_same_name
 from poa_documents.pdf.samples import is_sample_word, sample_of
 from poa_documents.queries import NoWording, consents_for, missing_statements
 from poa_documents.signature import clean_signature
@@ -109,20 +110,40 @@ def record_consent(
     return consent
 
 
+class NameDiffers(Exception):
+    """The typed name is not the customer's as it is on file; the customer is asked once whether it is meant."""
+
+
 @repeatable
-def keep_signature(*, poa_id: int, signature_kind: str, signature_text: str, by: Actor, at: datetime) -> PoaDocument:
+def keep_signature(
+    *,
+    poa_id: int,
+    signature_kind: str,
+    signature_text: str,
+    is_name_confirmed: bool = False,
+    by: Actor,
+    at: datetime,
+) -> PoaDocument:
     """
     Keep a drawn or typed signature for the review that comes before the final act. It can be replaced until then.
 
+    `is_name_confirmed` is the customer's answer to the question whether a name other than that on file is meant.
+
+    :raises NameDiffers: it was not asked yet
     :raises SignatureNotUsable: with the code of the reason
     :raises MoveNotAllowed: the POA is not waiting for the customer
     """
     kept = clean_signature(signature_kind, signature_text)
     poa = _lock_signable(poa_id, wish="take a signature")
     if (poa.signature_kind, poa.signature_text) != (signature_kind, kept):
+        details: dict[str, object] = {"signature_kind": signature_kind}
+        if not is_name_on_file(poa, signature_kind, kept):
+            if not is_name_confirmed:
+                raise NameDiffers
+            details["name_differs_from_file"] = "The customer was asked and confirmed that it is their name."
         poa.signature_kind, poa.signature_text = signature_kind, kept
         poa.save(update_fields=["signature_kind", "signature_text"])
-        evidence.record(poa, kind="signature_kept", by=by, at=at, details={"signature_kind": signature_kind})
+        evidence.record(poa, kind="signature_kept", by=by, at=at, details=details)
     return poa
 
 
@@ -147,6 +168,11 @@ def choose_language(*, poa_id: int, language: str, by: Actor, at: datetime) -> P
         poa.save(update_fields=["template"])
         evidence.record(poa, kind="language_chosen", by=by, at=at, details={"language": language})
     return poa
+
+
+def is_name_on_file(poa: PoaDocument, signature_kind: str, signature_text: str) -> bool:
+    """Whether a typed signature is the customer's name as we have it; a drawn one is not read."""
+    return signature_kind != SignatureKind.TYPED or is_same_name(signature_text, str(poa.customer))
 
 
 def _lock_signable(poa_id: int, *, wish: str) -> PoaDocument:

@@ -6,6 +6,7 @@ who asks under ever new browsers ends the link itself: the customer, and nobody 
 """
 
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -29,6 +30,7 @@ TRIES_PER_CODE = 5
 HOUR = timedelta(hours=1)
 CODES_PER_BROWSER = 5
 CODES_PER_LINK = 12
+MAX_TYPED = 60
 
 
 class ContactNotProved(Exception):
@@ -55,9 +57,10 @@ class CodeVerdict(StrEnum):
     EXPIRED = "EXPIRED"
     NOT_SENT = "NOT_SENT"
     NONE_ASKED = "NONE_ASKED"
+    INCOMPLETE = "INCOMPLETE"
 
 
-_NOT_COUNTED = frozenset({CodeVerdict.NONE_ASKED, CodeVerdict.NOT_SENT, CodeVerdict.EXPIRED})
+_NOT_COUNTED = frozenset({CodeVerdict.INCOMPLETE, CodeVerdict.NONE_ASKED, CodeVerdict.NOT_SENT, CodeVerdict.EXPIRED})
 
 
 @dataclass(frozen=True)
@@ -97,15 +100,11 @@ def _owe_code(
     if to_earlier_address and not earlier:
         raise NothingToProve
     lately = poa.contact_codes.filter(asked_at__gt=at - HOUR, asked_at__gte=poa.link_made_at or at - HOUR)
-    asked_here = list(
-        poa.contact_codes.filter(browser_hash=hash_of(browser), asked_at__gt=at - HOUR)
-        .order_by("asked_at")
-        .values_list("asked_at", flat=True)
-    )
-    if len(asked_here) >= CODES_PER_BROWSER:
-        raise TooManyCodes(asked_here[-CODES_PER_BROWSER] + HOUR)
+    again_at = next_code_at(poa, browser, at=at)
+    if again_at is not None:
+        raise TooManyCodes(again_at)
     if lately.count() >= CODES_PER_LINK:
-        if not poa.mails.filter(kind=MailKind.SAFER_LINK, sent_at__isnull=True, not_needed_at__isnull=True).exists():
+        if not is_link_replaced(poa):
             evidence.record(poa, kind="link_overasked", by=SYSTEM, at=at, details={"codes": CODES_PER_LINK})
             owe_mail(poa, MailKind.SAFER_LINK, at=at)
         return None
@@ -207,6 +206,21 @@ def newest_code(poa: PoaDocument, browser: str, *, to_earlier_address: bool = Fa
     return of_kind.order_by("-asked_at", "-pk").first()
 
 
+def next_code_at(poa: PoaDocument, browser: str, *, at: datetime) -> datetime | None:
+    """Say when this browser may ask for another code, where it asked for as many as an hour allows."""
+    asked_here = list(
+        poa.contact_codes.filter(browser_hash=hash_of(browser), asked_at__gt=at - HOUR)
+        .order_by("asked_at")
+        .values_list("asked_at", flat=True)
+    )
+    return asked_here[-CODES_PER_BROWSER] + HOUR if len(asked_here) >= CODES_PER_BROWSER else None
+
+
+def is_link_replaced(poa: PoaDocument) -> bool:
+    """Whether so many codes were asked for that a new link is owed and not on its way yet."""
+    return poa.mails.filter(kind=MailKind.SAFER_LINK, sent_at__isnull=True, not_needed_at__isnull=True).exists()
+
+
 @dataclass(frozen=True)
 class CodeState:
     """What the page of a code shows, without changing anything: its field, and what became of the last try."""
@@ -262,9 +276,17 @@ def _verdict(address: str, asked: ContactCode | None, digits: str, *, at: dateti
         return CodeVerdict.NOT_SENT
     if asked.expires_at <= at:
         return CodeVerdict.EXPIRED
-    typed = "".join(character for character in digits if character.isdigit())
+    typed = digits_in(digits)
+    if len(typed) < CODE_DIGITS:
+        return CodeVerdict.INCOMPLETE
     is_right = constant_time_compare(_keyed_hash(asked, typed), asked.code_hash)
     return CodeVerdict.RIGHT if is_right else CodeVerdict.WRONG
+
+
+def digits_in(typed: str) -> str:
+    """Return the digits, in whichever script a phone's keyboard wrote them, such as full-width or Arabic-Indic ones."""
+    signs = typed[:MAX_TYPED]
+    return "".join(str(unicodedata.digit(sign)) for sign in signs if sign.isdecimal())
 
 
 def _keyed_hash(asked: ContactCode, digits: str) -> str:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from core.actors import Actor
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from poa_documents.actions.consenting import USER_AGENT_LENGTH, WordsChanged, check_electronic
+from poa_documents.actions.consenting import USER_AGENT_LENGTH, WordsChanged, check_electronic, is_name_on_file
 from poa_documents.actions.proving import check_contact_proved
 from poa_documents.actions.signers import note_doubts
 from poa_documents.cases import text_of
@@ -90,6 +90,7 @@ def sign_poa(
             "wording_version": text.version,
             "language": text.language,
             "signature_kind": signature_kind,
+            "is_name_on_file": is_name_on_file(poa, signature_kind, poa.signature_text),
             "ip_address": ip_address,
             "contact_verified_at": poa.customer.contact_verified_at,
             "signer_proof": note_doubts(poa, ip_address=ip_address, browser_of=browser_of, by=by, at=at),

@@ -407,6 +407,7 @@ def test_a_wrong_esi_id_is_said_beside_its_field_and_nothing_typed_is_lost(
     answer = office_client.post(
         "/admin/installations/site/add/",
         {"address_1": "1 Elm", "city": "Irving", "postal_code": "75038", "esi_id": typed},
+        follow=True,
     )
 
     page = answer.content.decode()
@@ -421,6 +422,7 @@ def test_a_poa_for_somebody_without_an_installation_is_refused_in_words(office_c
     answer = office_client.post(
         "/admin/poa_documents/poadocument/add/",
         {"customer": customer().pk, "site": site().pk, "promise": promise.pk},
+        follow=True,
     )
 
     assert "has no installation at" in answer.content.decode()
@@ -430,7 +432,7 @@ def test_a_poa_for_somebody_without_an_installation_is_refused_in_words(office_c
 def test_a_name_with_a_line_break_comes_back_on_the_form_with_what_to_do(office_client: Client) -> None:
     typed = {"first_name": "Ana\nMaria", "last_name": "Soto", "email": "ana@example.com", "language": "es"}
 
-    answer = office_client.post("/admin/installations/customer/add/", typed)
+    answer = office_client.post("/admin/installations/customer/add/", typed, follow=True)
 
     page = answer.content.decode()
     assert answer.status_code == 200

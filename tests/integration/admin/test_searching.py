@@ -128,7 +128,7 @@ def test_no_cookie_holds_a_character_that_no_database_holds(client: Client, name
 def test_an_address_that_names_no_record_opens_the_form_without_a_choice(office_client: Client, address: str) -> None:
     answers = [
         office_client.get(f"/admin/{address}?customer=abc&site=9999"),
-        office_client.post(f"/admin/{address}", {"customer": "abc", "site": ""}),
+        office_client.post(f"/admin/{address}", {"customer": "abc", "site": ""}, follow=True),
     ]
 
     assert [answer.status_code for answer in answers] == [200, 200]

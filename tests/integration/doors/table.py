@@ -101,6 +101,7 @@ PORTAL = (
     _portal("", "", 200),
     _portal("code/", "code/", 200),
     _portal("enter/", "enter/", 200),
+    _portal("kept/", "kept/", 302),
     _portal("leave/", "leave/", 302, 302),
     _portal("earlier/", "earlier/", 302),
     _portal("continue/", "continue/", 302),
@@ -129,7 +130,7 @@ FIELD = (
         "field/jobs/<int:pk>/",
         of("/field/jobs/{house.job.pk}/"),
         get=field_page(200, 404, staff=404),
-        post=field_page(422, 404, staff=404),
+        post=field_page(302, 404, staff=404),
     ),
     Door(
         "field/jobs/<int:pk>/",
@@ -219,6 +220,9 @@ API = (
 # The office. What it may add is spelled out; it looks at every record of ours, and of people and groups at none.
 
 ADDED_BY_THE_OFFICE = {"customer", "site", "installation", "poadocument", "planpromise", "pause"}
+ADDED_BY_ACTION = {"customer", "site", "installation", "poadocument", "pause", "retentionrule"}
+"""Their forms lead back to themselves by a redirect; the others are Django's own."""
+
 TYPED_OVER_BY_THE_OFFICE = {"planpromise"}
 FOR_SUPERUSERS = {"user", "group", "logentry"}
 ADDED_BY_SUPERUSERS = ADDED_BY_THE_OFFICE | {"user", "group", "retentionrule"}
@@ -292,7 +296,12 @@ def _doors_of(folder: str, name: str, key: object) -> Iterator[Door]:
     typing_unknown = staff_only(302 if may_office_type else 403, 302 if may_root_type else 403)
     looking_at_unknown = staff_only(403 if name in FOR_SUPERUSERS else 302, 302)
     yield Door(root, at(ours), looking, looking)
-    yield Door(f"{root}add/", at(f"{ours}add/"), adding, adding)
+    by_action = name in ADDED_BY_ACTION
+    posting = staff_only(
+        302 if by_action and name in ADDED_BY_THE_OFFICE else adding["office"],
+        302 if by_action and name in ADDED_BY_SUPERUSERS else adding["superuser"],
+    )
+    yield Door(f"{root}add/", at(f"{ours}add/"), adding, posting)
     if key is None:  # the house has no record of this kind
         looking, typing = looking_at_unknown, typing_unknown
     yield Door(f"{one}history/", at(f"{ours}{key}/history/"), looking, looking)

@@ -142,9 +142,16 @@ class Visit:
 
     def sign(self, **signature: str) -> HttpResponse:
         self.agree_to_everything()
-        form = self.fields("step/signature/")
-        self.post("step/signature/", {**form, "kind": "TYPED", "typed_name": "Carmen Reyes", **signature})
+        self.sign_as(**{"typed_name": "Carmen Reyes", **signature})
         return self.send("step/review/")
+
+    def sign_as(self, typed_name: str, **signature: str) -> HttpResponse:
+        """Type a name, and say that it is one's own where the page asks."""
+        typed = {**self.fields("step/signature/"), "kind": "TYPED", "typed_name": typed_name, **signature}
+        page = self.post("step/signature/", typed)
+        if "is_my_name" not in self.checkboxes(page):
+            return page
+        return self.post("step/signature/", {**typed, **self.fields_of(page), "is_my_name": "yes"})
 
     @staticmethod
     def _read(response: HttpResponse) -> _Forms:

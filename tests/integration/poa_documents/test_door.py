@@ -10,8 +10,6 @@ import pytest
 from django.conf import LazySettings
 from django.core import mail
 from django.test import Client
-from hypothesis import given
-from hypothesis import strategies as st
 
 from core.actors import Actor
 from installations.actions import correct_contact
@@ -19,7 +17,7 @@ from installations.models import ContactChange
 from poa_documents import actions, evidence
 from poa_documents.actions import CodeVerdict
 from poa_documents.cases import text_of
-from poa_documents.kept_entries import read_entry
+from poa_documents.kept_entries import is_kept_at_the_door
 from poa_documents.models import ContactCode, CustomerMail, MailKind, PoaDocument, Statement
 from poa_documents.states import PoaStatus
 from tests.factories.installations import customer as registered_customer
@@ -160,7 +158,10 @@ def test_the_door_of_one_link_is_not_that_of_another(visit: Visit) -> None:
     foreign = Visit(token_in_last_mail(), visit.client)
 
     assert "Send me the code" in foreign.open().content.decode()
-    assert foreign.enter(code_in_last_mail_of(visit)).status_code == 422
+    page = foreign.enter(code_in_last_mail_of(visit)).content.decode()
+
+    assert "No code was asked for in this browser" in page
+    assert "Hello" not in page
 
 
 def code_in_last_mail_of(visit: Visit) -> str:
@@ -187,7 +188,6 @@ def test_wrong_tries_are_counted_and_the_sixth_digit_string_is_no_longer_looked_
 
     assert "tries left: 4" in left[0]
     assert "typed wrong too often" in left[4]
-    assert late.status_code == 422
     assert "typed wrong too often" in late.content.decode()
 
 
@@ -198,7 +198,6 @@ def test_a_code_works_once(visit: Visit) -> None:
 
     again = visit.enter(code)
 
-    assert again.status_code == 422
     assert "was used already" in again.content.decode()
 
 
@@ -221,7 +220,7 @@ def test_a_code_dies_of_age_and_by_a_newer_one(visit: Visit, clock: StandingCloc
     clock.at += timedelta(minutes=10)
     late = visit.enter(second)
 
-    assert (older.status_code, late.status_code) == (422, 422)
+    assert "This is not the code" in older.content.decode()
     assert "too old" in late.content.decode()
 
 
@@ -236,7 +235,6 @@ def test_a_browser_gets_five_codes_an_hour_and_then_hears_when_the_next_may_be_a
     clock.at = SIGNED_AT + timedelta(minutes=61)
     allowed = visit.ask_for_code()
 
-    assert refused.status_code == 429
     assert "from 11:00 a.m. on" in refused.content.decode()
     assert allowed.status_code == 200
     assert len(mail.outbox) == 7
@@ -264,7 +262,6 @@ def test_whoever_asks_under_ever_new_names_loses_the_link_and_the_customer_gets_
     clock.at += timedelta(minutes=1)
     actions.sweep_poas(at=clock.at)
 
-    assert refused.status_code == 429
     assert "we replace it" in refused.content.decode()
     assert poa.mails.filter(kind=MailKind.SAFER_LINK).count() == 1
     assert visit.open().status_code == 410
@@ -294,9 +291,9 @@ def test_a_mail_with_a_code_that_nobody_waits_for_any_more_is_not_sent(poa: PoaD
 def test_a_browser_without_cookies_is_told_so_before_any_mail_is_sent(visit: Visit) -> None:
     form = visit.fields("")
 
-    page = Client().post(visit.address("code/"), form)
+    page = Client().post(visit.address("code/"), form, follow=True)
 
-    assert page.status_code == 403
+    assert page.status_code == 200
     assert "Please allow cookies" in page.content.decode()
     assert len(mail.outbox) == 1
 
@@ -359,13 +356,14 @@ def test_what_was_typed_when_the_door_fell_shut_comes_back_after_the_code(
     asked = visit.post("code/", visit.fields_of(shut))
     back = visit.post("enter/", {**visit.fields_of(asked), "code": code_in_last_mail()})
     kept_before = fresh(poa).signature_text
-    review = visit.post("step/signature/", visit.fields_of(back))
+    asked_name = visit.post("step/signature/", visit.fields_of(back))
+    again = visit.post("step/signature/", {**visit.fields_of(asked_name), "kind": "TYPED", "is_my_name": "yes"})
 
-    assert shut.status_code == 403
     assert "is not lost" in shut.content.decode()
     assert "Send what I entered" in back.content.decode()
     assert kept_before == ""
-    assert "Carmen “Meche” Reyes" in review.content.decode()
+    assert "Carmen “Meche” Reyes" in again.content.decode()
+    assert fresh(poa).signature_text == "Carmen “Meche” Reyes"
 
 
 def test_without_a_code_nothing_that_is_posted_counts(poa: PoaDocument, visit: Visit) -> None:
@@ -381,32 +379,15 @@ def test_without_a_code_nothing_that_is_posted_counts(poa: PoaDocument, visit: V
     assert not poa.consents.exists()
 
 
-@given(st.one_of(st.text(), st.sampled_from(["[]", "{}", '{"path": 1, "fields": 2}', "null", "[" * 100_000])))
-def test_a_kept_entry_that_we_did_not_make_is_nothing(kept: str) -> None:
-    assert read_entry(kept, below="/portal/x") is None
-
-
 def test_every_form_of_the_pages_behind_the_door_is_kept() -> None:
     """The page says that nothing is lost. The forms of the door itself are sent while it is shut."""
     templates = [file.read_text() for file in PAGES.rglob("*.html")]
     forms = {name for text in templates for name in re.findall(r'action="{% url .\w+:(\w+). ', text)}
     assert forms > {"step", "revoke", "hold", "code"}
 
-    paths = {name: f"/portal/x/{name}/{'review/' if name == 'step' else ''}" for name in forms}
-    lost = {
-        name
-        for name, path in paths.items()
-        if not read_entry(f'{{"path": "{path}", "fields": {{}}}}', below="/portal/x")
-    }
+    paths = {name: f"/{name}/{'review/' if name == 'step' else ''}" for name in forms}
 
-    assert lost == {"code", "enter", "leave"}
-
-
-@pytest.mark.parametrize(
-    "path", ["https://evil.example/", "//evil.example/step/a/", "/portal/y/decline/", "/portal/x/../"]
-)
-def test_a_kept_entry_leads_nowhere_but_to_the_customers_own_pages(path: str) -> None:
-    assert read_entry(f'{{"path": "{path}", "fields": {{}}}}', below="/portal/x") is None
+    assert {name for name, path in paths.items() if not is_kept_at_the_door(path)} == {"code", "enter", "leave"}
 
 
 def test_signing_without_a_proved_address_is_refused_by_the_action_itself(poa: PoaDocument) -> None:
@@ -424,6 +405,63 @@ def test_signing_without_a_proved_address_is_refused_by_the_action_itself(poa: P
 
     prove_contact(poa)
     assert actions.record_consent(**consent)
+
+
+# --- the page of the code ------------------------------------------------------------------------------------------
+
+
+def test_reloading_the_page_of_the_code_mails_no_other(visit: Visit) -> None:
+    visit.ask_for_code()
+    sent = len(mail.outbox)
+
+    reloaded = [visit.open(path).content.decode() for path in ("code/", "enter/", "")]
+
+    assert all('id="code"' in page for page in reloaded)
+    assert len(mail.outbox) == sent
+    assert "Hello" in visit.enter(code_in_last_mail()).content.decode()
+
+
+def test_another_browser_sees_no_field_while_a_code_counts(visit: Visit) -> None:
+    visit.ask_for_code()
+
+    assert "Send me the code" in Visit(visit.token).open().content.decode()
+
+
+@pytest.mark.parametrize("typed", ["", "12", "  1 2 3 ", "abcdef"])
+def test_incomplete_entries_cost_no_try(visit: Visit, typed: str) -> None:
+    visit.ask_for_code()
+    code = code_in_last_mail()
+
+    pages = [visit.enter(typed).content.decode() for _ in range(6)]
+
+    assert "did not count as a try" in pages[5]
+    assert "Hello" in visit.enter(code).content.decode()
+
+
+@pytest.mark.parametrize("zero", ["\uff10", "\u0660", "\u06f0"], ids=["full-width", "Arabic-Indic", "Persian"])
+def test_digits_of_other_scripts_are_accepted(visit: Visit, zero: str) -> None:
+    visit.ask_for_code()
+    code = "".join(chr(ord(zero) + int(digit)) for digit in code_in_last_mail())
+
+    assert "Hello" in visit.enter(f" {code[:3]}-{code[3:]} ").content.decode()
+
+
+def test_error_of_the_last_entry_is_gone_on_a_new_visit(visit: Visit) -> None:
+    visit.ask_for_code()
+    assert "tries left: 4" in visit.enter(another_code(code_in_last_mail())).content.decode()
+
+    assert "tries left" not in visit.open().content.decode()
+
+
+def test_forms_of_the_door_end_in_a_redirect(visit: Visit) -> None:
+    key = visit.fields("")["form_key"]
+    forms: list[tuple[str, dict[str, str]]] = [("code/", {}), ("enter/", {"code": "12"}), ("leave/", {})]
+    forms.extend([("enter/", {"code": "123456"}), ("decline/", {"reason": "no"})])
+    forms.extend(("code/", {}) for _ in range(6))
+
+    answers = [visit.client.post(visit.address(path), {**form, "form_key": key}) for path, form in forms]
+
+    assert {answer.status_code for answer in answers} == {302}
 
 
 # --- another address -----------------------------------------------------------------------------------------------

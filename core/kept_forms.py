@@ -1,0 +1,105 @@
+"""
+What somebody typed, kept until it can be shown again: after an error, or over a sign-in that came in between.
+
+Every POST ends in a redirect, so the page that follows finds here what it shows. One form is kept for each browser and
+place, encrypted, for some hours; passwords, codes and files never are.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.forms import BaseForm
+from django.http import HttpRequest, QueryDict
+from django.utils import timezone
+
+from core.models import KeptForm
+
+AGAIN = "again"
+"""The mark in the address of a page that shows what was kept for it."""
+
+KEPT_FOR = timedelta(hours=12)
+MAX_CHARACTERS = 1_000_000
+NEVER_KEPT = frozenset({"csrfmiddlewaretoken", "form_key", "password", "code", "seen_state"})
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The fields as they were typed, and what a page must know besides, such as why they came back."""
+
+    fields: QueryDict
+    note: str = ""
+
+
+def keep(*, owner: str, place: str, fields: Mapping[str, Iterable[object]], note: str = "") -> None:
+    """Keep what was typed at one place in one browser; what was kept there before is replaced."""
+    values = {name: [str(each) for each in each_of] for name, each_of in fields.items() if name not in NEVER_KEPT}
+    text = json.dumps({"fields": values, "note": note}, ensure_ascii=False)
+    if len(text) > MAX_CHARACTERS:
+        return
+    KeptForm.objects.update_or_create(key_hash=_key(owner, place), defaults={"text": text, "kept_at": timezone.now()})
+
+
+def find(*, owner: str, place: str) -> Kept | None:
+    """Return what was typed there. Looking changes nothing."""
+    row = KeptForm.objects.filter(key_hash=_key(owner, place), kept_at__gt=timezone.now() - KEPT_FOR).first()
+    if row is None:
+        return None
+    kept = json.loads(row.text)
+    fields = QueryDict(mutable=True)
+    for name, values in kept["fields"].items():
+        fields.setlist(name, values)
+    return Kept(fields, kept["note"])
+
+
+def forget(*, owner: str, place: str) -> None:
+    """Drop what was kept, once it was taken."""
+    KeptForm.objects.filter(key_hash=_key(owner, place)).delete()
+
+
+def again_address(request: HttpRequest) -> str:
+    """Return the address of the page that a form was sent to, marked so that it shows what is kept for it."""
+    asked = request.GET.copy()
+    asked[AGAIN] = ""
+    return f"{request.path}?{asked.urlencode()}"
+
+
+def owner_of(user_id: int | None) -> str:
+    """Name a person as an owner: nobody else is shown what they typed, not even in the same browser."""
+    return f"user {user_id}"
+
+
+def keep_refused(form: BaseForm, *, owner: str, place: str) -> None:
+    """Keep a form with what is wrong with it, which may be more than its fields tell: an action refused it."""
+    errors = {name: [str(text) for text in texts] for name, texts in form.errors.items()}
+    typed = cast("QueryDict", form.data)
+    fields = {name: typed.getlist(name) for name in typed}
+    keep(owner=owner, place=place, fields=fields, note=json.dumps({"errors": errors}))
+
+
+def keep_expired(request: HttpRequest, *, owner: str) -> None:
+    """Keep a form that arrived after its session had ended."""
+    fields = {name: request.POST.getlist(name) for name in request.POST}
+    note = json.dumps({"expired": True, "files": sorted(request.FILES)})
+    keep(owner=owner, place=request.path, fields=fields, note=note)
+
+
+def show_again(form: BaseForm, kept: Kept) -> str:
+    """Put on a form, bound to what was kept, what was wrong with it; returns what to say where nothing was."""
+    note = json.loads(kept.note or "{}")
+    form.full_clean()
+    form.errors.clear()
+    for name, texts in note.get("errors", {}).items():
+        form.add_error(None if name == NON_FIELD_ERRORS else name, texts)
+    if not note.get("expired"):
+        return ""
+    files = " Choose the file again: a browser does not send it twice." if note.get("files") else ""
+    return f"Your session had ended. What you typed is still here and nothing was done yet: send it again.{files}"
+
+
+def _key(owner: str, place: str) -> str:
+    return hashlib.sha256(f"{owner}\n{place}".encode()).hexdigest()
