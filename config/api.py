@@ -32,7 +32,7 @@ from core.moves import MoveNotAllowed
 from core.rate_limits import StoreAway, TooOften
 from core.second_factor import CodeWrong, Door
 from enrollments.actions import stopping
-from installations.guards import InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
+from installations.guards import ConfirmedBySamePerson, InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
 from poa_documents.actions import (
     CustomerNotAtSite,
     DatesOutOfOrder,
@@ -50,6 +50,7 @@ PARTS_SAID = 50
 CONFLICTS = (
     MoveNotAllowed,
     ReportNotCurrent,
+    ConfirmedBySamePerson,
     SubmissionDiffers,
     UnsignedPoaExists,
     CustomerStopped,

@@ -630,7 +630,8 @@ _TABLE = (
         "GO_LIVE_CONFIRMATION",
         "WITHOUT_PROOF",
         "WITHOUT_PROOF, ALWAYS or NEVER",
-        "Which go-live reports wait for the office before they count.",
+        "Which go-live reports wait for the office before they count. Nobody confirms a report of their own, and "
+        "what the office reports without proof waits for a second person.",
         one_of("WITHOUT_PROOF", "ALWAYS", "NEVER"),
         _RULES,
     ),

@@ -42,6 +42,18 @@ class Actor:
         return cls(ActorKind.CLIENT_SYSTEM, str(user_id))
 
 
+_PEOPLE = frozenset({ActorKind.STAFF, ActorKind.TECHNICIAN, ActorKind.CLIENT_SYSTEM})
+"""Kinds whose reference is an account: one person may come as several of them."""
+
+
+def is_same_person(one: str, other: str) -> bool:
+    """Whether two stored actors are one account, in the office, on the technicians' pages or over the API."""
+    kind, _, account = one.partition(":")
+    other_kind, _, other_account = other.partition(":")
+    are_people = {kind, other_kind} <= {each.value.lower() for each in _PEOPLE}
+    return one == other or (are_people and account == other_account)
+
+
 LIGHT = Actor(ActorKind.LIGHT)
 SYSTEM = Actor(ActorKind.SYSTEM)
 OPERATOR = Actor(ActorKind.SYSTEM, "operator")

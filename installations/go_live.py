@@ -88,10 +88,11 @@ def first_report_status(*, has_proof: bool, confirmation: str, by_office: bool) 
     """
     Say whether a new report counts at once or waits for the office.
 
-    `confirmation` is the organization's setting: WITHOUT_PROOF, ALWAYS or NEVER. What the office itself reports needs
-    nobody else in the office.
+    `confirmation` is the organization's setting: WITHOUT_PROOF, ALWAYS or NEVER. What the office reports with proof
+    counts, whatever the setting: nobody else in the office would see more. Without proof it waits like any other.
     """
-    if by_office or confirmation == "NEVER" or (confirmation == "WITHOUT_PROOF" and has_proof):
+    is_enough = has_proof and (by_office or confirmation == "WITHOUT_PROOF")
+    if confirmation == "NEVER" or is_enough:
         return GoLiveReportStatus.COUNTED
     return GoLiveReportStatus.AWAITING_OFFICE
 

@@ -29,6 +29,13 @@ class ReasonMissing(Exception):
     """The office must say why."""
 
 
+class ConfirmedBySamePerson(Exception):
+    """Whoever reported it cannot be the one who confirms it."""
+
+    def __init__(self) -> None:
+        super().__init__("You reported this yourself: somebody else of the office must compare and confirm it.")
+
+
 def check_input(**problems: tuple[str, ...]) -> None:
     """:raises InputRefused: when any field has a problem; it names all of them at once"""
     found = {field: texts for field, texts in problems.items() if texts}

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
 
-from core.actors import Actor, ActorKind
+from core.actors import Actor, ActorKind, is_same_person
 from core.case_changes import announce_case_change
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
@@ -22,7 +22,7 @@ from installations.go_live import (
     reference_problems,
     source_problems,
 )
-from installations.guards import ReportNotCurrent, SubmissionDiffers, check_input, check_reason
+from installations.guards import ConfirmedBySamePerson, ReportNotCurrent, SubmissionDiffers, check_input, check_reason
 from installations.models import GoLiveReport, Installation, KeptProof, ProofFile
 from installations.moves import record_event, take_move
 from installations.proofs import CheckedProof
@@ -148,6 +148,7 @@ def confirm_go_live(*, report_id: int, by: Actor, at: datetime, reason: str = ""
 
     A report that counts already stays as it is.
 
+    :raises ConfirmedBySamePerson: the same person reported it
     :raises ReportNotCurrent: it was corrected or withdrawn meanwhile, or only agrees with another
     :raises ReasonMissing: a conflict is settled without a reason
     """
@@ -156,6 +157,8 @@ def confirm_go_live(*, report_id: int, by: Actor, at: datetime, reason: str = ""
         return report
     if report.status not in {_S.AWAITING_OFFICE, _S.CONFLICTING}:
         raise ReportNotCurrent(f"This report is closed: {report.get_status_display()}. Look at the page again.")
+    if is_same_person(report.reported_by, str(by)):
+        raise ConfirmedBySamePerson
     if report.status == _S.CONFLICTING:
         reason = check_reason(reason)
         _put_aside(installation, in_favor_of=report, reason=reason)
@@ -181,7 +184,10 @@ def correct_go_live(
     at: datetime,
 ) -> GoLiveReport:
     """
-    Put a new report in the place of the current one, which stays on file as corrected. An act of the office: it counts.
+    Put a new report in the place of the current one, which stays on file as corrected.
+
+    It counts where a proof is on file, its own or that of the report it corrects; without one it waits for a second
+    person like any other report.
 
     The same submission again gives the same correction.
 
@@ -207,7 +213,16 @@ def correct_go_live(
         _check_said(said, installation)
         report.status, report.closing_reason = _S.CORRECTED, reason
         report.save(update_fields=["status", "closing_reason"])
-        correction = _create(said, installation, status=_S.COUNTED, corrects=report, confirmed=True)
+        status = first_report_status(
+            has_proof=_kept_proofs(installation, said).exists() or report.proofs.exists(),
+            confirmation=settings.GO_LIVE_CONFIRMATION,
+            by_office=True,
+        )
+        counts = status == _S.COUNTED
+        if not counts and installation.status in LIVE_STATUSES:
+            back = "withdraw_go_live" if installation.goes_live_by_pto else "withdraw_commissioning"
+            take_move(installation, back, by=by, at=at, reason=reason)
+        correction = _create(said, installation, status=status, corrects=report, confirmed=counts)
         record_event(installation, "correct_go_live", by=by, at=at, reason=reason)
         _compare_others(installation, correction)
         _move_along(installation, correction, by=by, at=at, reason=reason)

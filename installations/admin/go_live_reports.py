@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from core.admin_site import Button, ButtonForm, Cell, Landing, Press, RecordAdmin, Table, display, page_of
 from installations.actions import confirm_go_live, correct_go_live, withdraw_go_live
 from installations.admin.installations import GoLiveForm, ReasonForm, with_proofs
-from installations.guards import InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
+from installations.guards import ConfirmedBySamePerson, InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
 from installations.models import GoLiveReport
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
 
@@ -43,6 +43,11 @@ def _confirm(press: Press) -> str:
 def _correct(press: Press) -> Landing:
     correction = correct_go_live(report_id=press.record.pk, by=press.by, at=press.at, **with_proofs(press.answers))
     text = f"Corrected: {correction.granted_date} counts now. The earlier report stays on file."
+    if correction.status == _S.AWAITING_OFFICE:
+        text = (
+            f"Corrected to {correction.granted_date}, without proof: somebody else of the office must confirm it on "
+            "its page before it counts."
+        )
     return Landing(text, correction)
 
 
@@ -78,7 +83,7 @@ class GoLiveReportAdmin(RecordAdmin):
                 "Lets this report count. When the other gates are open, the electricity plan is requested and accepted "
                 "soon after. In a conflict the other report stays on file as corrected."
             ),
-            refusals=(ReportNotCurrent, ReasonMissing),
+            refusals=(ReportNotCurrent, ReasonMissing, ConfirmedBySamePerson),
             is_offered=lambda report: report.status in {_S.AWAITING_OFFICE, _S.CONFLICTING},
             form=ConfirmForm,
         ),
@@ -86,7 +91,10 @@ class GoLiveReportAdmin(RecordAdmin):
             name="correct",
             label="Correct",
             run=_correct,
-            explanation="Puts a new report in the place of this one, which stays on file. The new one counts at once.",
+            explanation=(
+                "Puts a new report in the place of this one, which stays on file. With a proof on file the new one "
+                "counts at once; without one somebody else confirms it."
+            ),
             refusals=(ReportNotCurrent, ReasonMissing, InputRefused, SubmissionDiffers),
             is_offered=lambda report: report.status in CURRENT_REPORT_STATUSES,
             form=CorrectionForm,

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from django.db import transaction
 
-from core.actors import Actor
+from core.actors import Actor, is_same_person
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
 from core.queue import TaskName, enqueue_on_commit
@@ -131,7 +131,7 @@ def confirm_paper(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
         poa = _lock_unsigned(poa_id, wish="confirm a signature by hand")
         paper = waiting_paper(poa)
         text = text_of(poa)
-        if paper.recorded_by == str(by):
+        if is_same_person(paper.recorded_by, str(by)):
             raise SamePersonTwice
         if paper.document_sha256 != text.sha256:
             raise WordsChanged("The document reads otherwise by now: refuse this scan, then print it anew.")

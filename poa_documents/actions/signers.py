@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from core.actors import Actor
+from core.actors import Actor, is_same_person
 from installations.models import ContactProof, Customer
 from poa_documents import evidence, signers
 from poa_documents.actions.returning import let_cases_be_looked_at
@@ -73,7 +73,7 @@ def record_call_back(
     customer = Customer.objects.select_for_update().get(pk=customer_id)
     if not signers.is_in_question(customer_id):
         raise NothingToProve
-    if str(by) in signers.first_persons(customer):
+    if any(is_same_person(each, str(by)) for each in signers.first_persons(customer)):
         raise CallBackBySamePerson
     problems = {}
     if not number.strip():

@@ -13,12 +13,13 @@ from core.dates import chicago_day
 from installations import actions
 from installations.guards import TECHNICIANS_GROUP
 from installations.models import Customer, GoLiveReport, GoLiveSource, HardwareKind, Installation, Site
-from installations.states import InstallationStatus
+from installations.states import GoLiveReportStatus, InstallationStatus
 
 _numbers = itertools.count(1)
 
 AT = datetime(2026, 3, 5, 16, 0, tzinfo=UTC)
 OFFICE = Actor.staff(1)
+SECOND_PERSON = Actor.staff(2)
 SUBMITTED = InstallationStatus.INTERCONNECTION_SUBMITTED
 
 
@@ -127,8 +128,8 @@ def installation_at(status: str, at: datetime = AT, **fields: Any) -> Installati
 
 
 def go_live_report(job: Installation, at: datetime = AT, **fields: Any) -> GoLiveReport:
-    """A report; by the office, and so one that counts, unless another actor is given."""
-    return actions.report_go_live(
+    """A report; by the office and confirmed by a second person, so one that counts, unless another actor is given."""
+    report = actions.report_go_live(
         **{
             "installation_id": job.pk,
             "submission_id": uuid.uuid4(),
@@ -140,6 +141,9 @@ def go_live_report(job: Installation, at: datetime = AT, **fields: Any) -> GoLiv
             **fields,
         }
     ).report
+    if report.reported_by == str(OFFICE) and report.status == GoLiveReportStatus.AWAITING_OFFICE:
+        return actions.confirm_go_live(report_id=report.pk, by=SECOND_PERSON, at=at)
+    return report
 
 
 _WAY: dict[str, tuple[str, ...]] = {

@@ -451,7 +451,7 @@ class Cases(RuleBasedStateMachine):
         with suppress(*REFUSALS):
             match what:
                 case "confirm":
-                    installation_actions.confirm_go_live(report_id=report.pk, by=OFFICE, at=at, reason="Saw it.")
+                    installation_actions.confirm_go_live(report_id=report.pk, by=SECOND_PERSON, at=at, reason="Saw it.")
                 case "correct":
                     installation_actions.correct_go_live(
                         report_id=report.pk,

@@ -265,6 +265,8 @@ def test_P4_the_same_go_live_report_sent_by_five_sessions_counts_once(house: Hou
 
     in_threads(report, 5)
 
+    waiting = job.reports.get()
+    installation_actions.confirm_go_live(report_id=waiting.pk, by=made.SECOND_PERSON, at=now())
     assert problems == []
     assert GoLiveReport.objects.filter(installation=job).count() == 1
     house.until_finalized(case)

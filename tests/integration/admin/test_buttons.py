@@ -28,7 +28,8 @@ pytestmark = pytest.mark.django_db
 
 
 def press(client: Client, record: Any, button: str, **answers: Any) -> Any:
-    return client.post(press_url(record, button), answers)
+    answer = client.post(press_url(record, button), answers)
+    return client.get(answer["Location"]) if "?again" in answer.get("Location", "") else answer
 
 
 def told(answer: Any) -> str:

@@ -15,12 +15,12 @@ from core.actors import Actor
 from core.moves import MoveNotAllowed
 from installations import actions
 from installations.actions.going_live import GoLiveResult
-from installations.guards import InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
+from installations.guards import ConfirmedBySamePerson, InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
 from installations.models import GoLiveReport, GoLiveSource, HardwareKind, Installation, KeptProof
 from installations.proofs import CheckedProof, check_proof
 from installations.queries import current_report
 from installations.states import GoLiveReportStatus, InstallationStatus
-from tests.factories.installations import AT, OFFICE, SUBMITTED, go_live_report, installation_at
+from tests.factories.installations import AT, OFFICE, SECOND_PERSON, SUBMITTED, go_live_report, installation_at
 
 pytestmark = pytest.mark.django_db
 
@@ -246,9 +246,74 @@ def test_correction_is_a_new_report_and_keeps_the_old_one(job: Installation) -> 
     wrong.refresh_from_db()
     agreeing.refresh_from_db()
     assert (wrong.status, wrong.granted_date, wrong.closing_reason) == ("CORRECTED", DAY, "Read the wrong line.")
-    assert (right.corrects, right.status, current_report(job.pk)) == (wrong, "COUNTED", right)
+    assert (right.corrects, right.status, current_report(job.pk)) == (wrong, "AWAITING_OFFICE", right)
     assert (agreeing.status, agreeing.compared_with) == (GoLiveReportStatus.CONFLICTING, right)
+    assert job.status == InstallationStatus.PTO_REPORTED
+
+
+def correct(wrong: GoLiveReport, **fields: Any) -> GoLiveReport:
+    return actions.correct_go_live(
+        **{
+            "report_id": wrong.pk,
+            "submission_id": uuid.uuid4(),
+            "granted_date": DAY - timedelta(days=3),
+            "source": GoLiveSource.PORTAL,
+            "utility_reference": "DG-9",
+            "reason": "Read the wrong line.",
+            "by": OFFICE,
+            "at": AT,
+            **fields,
+        }
+    )
+
+
+def test_report_of_the_office_without_proof_waits_for_a_second_person(job: Installation) -> None:
+    outcome = report(job, by=OFFICE)
+    assert outcome.result == GoLiveResult.WAITS_FOR_OFFICE
+
+    with pytest.raises(ConfirmedBySamePerson):
+        actions.confirm_go_live(report_id=outcome.report.pk, by=OFFICE, at=AT)
+    confirmed = actions.confirm_go_live(report_id=outcome.report.pk, by=SECOND_PERSON, at=AT)
+
+    assert (confirmed.status, confirmed.confirmed_by) == ("COUNTED", "staff:2")
+
+
+@pytest.mark.parametrize("other_hat", [Actor.technician(1), Actor.client_system(1)])
+def test_one_account_cannot_confirm_under_another_name(job: Installation, other_hat: Actor) -> None:
+    waiting = report(job, by=other_hat).report
+
+    with pytest.raises(ConfirmedBySamePerson):
+        actions.confirm_go_live(report_id=waiting.pk, by=OFFICE, at=AT)
+
+
+def test_report_of_the_office_with_proof_counts_at_once(job: Installation) -> None:
+    assert report(job, by=OFFICE, proofs=[photo()]).result == GoLiveResult.COUNTS
+
+
+def test_correction_without_proof_takes_the_go_live_back_until_confirmed(job: Installation) -> None:
+    wrong = go_live_report(job)
+
+    right = correct(wrong)
+
+    job.refresh_from_db()
+    assert (right.status, job.status) == ("AWAITING_OFFICE", InstallationStatus.PTO_REPORTED)
+    actions.confirm_go_live(report_id=right.pk, by=SECOND_PERSON, at=AT)
+    job.refresh_from_db()
     assert job.status == InstallationStatus.PTO_CONFIRMED
+
+
+def test_correction_counts_on_the_proof_that_was_misread(job: Installation) -> None:
+    wrong = report(job, proofs=[photo()]).report
+
+    assert correct(wrong).status == "COUNTED"
+
+
+def test_own_report_cannot_be_made_to_count_by_correcting_it(job: Installation) -> None:
+    right = correct(report(job, by=OFFICE).report)
+
+    assert right.status == "AWAITING_OFFICE"
+    with pytest.raises(ConfirmedBySamePerson):
+        actions.confirm_go_live(report_id=right.pk, by=OFFICE, at=AT)
 
 
 def test_corrected_report_is_not_corrected_again(job: Installation) -> None:

@@ -70,8 +70,15 @@ def test_word_of_the_utility_needs_its_reference(source: str) -> None:
 
 
 @pytest.mark.parametrize("confirmation", ["ALWAYS", "WITHOUT_PROOF", "NEVER"])
-@pytest.mark.parametrize("has_proof", [True, False])
-def test_what_the_office_reports_needs_no_second_look(confirmation: str, has_proof: bool) -> None:  # noqa: FBT001
-    status = first_report_status(has_proof=has_proof, confirmation=confirmation, by_office=True)
+def test_what_the_office_reports_with_proof_needs_no_second_look(confirmation: str) -> None:
+    status = first_report_status(has_proof=True, confirmation=confirmation, by_office=True)
 
     assert status == "COUNTED"
+
+
+@pytest.mark.parametrize(
+    ("confirmation", "expected"),
+    [("ALWAYS", "AWAITING_OFFICE"), ("WITHOUT_PROOF", "AWAITING_OFFICE"), ("NEVER", "COUNTED")],
+)
+def test_what_the_office_reports_without_proof_waits_for_another(confirmation: str, expected: str) -> None:
+    assert first_report_status(has_proof=False, confirmation=confirmation, by_office=True) == expected
