@@ -103,6 +103,8 @@ class Table:
     more_label: str = "All of them"
     note: str = ""
     note_tone: str = ""
+    shows: type[Model] | None = None
+    """Whose records stand in it: who may not open their pages is not shown the table either."""
 
     @property
     def named_rows(self) -> Iterator[list[tuple[str, Cell]]]:
@@ -198,7 +200,8 @@ class Button:
 
     `run` calls one action and gives the sentence to show, or a file. `refusals` are the action's named exceptions;
     their text is shown and what was typed is kept. `is_offered` hides the button where it makes no sense. A direct
-    button acts on the first press, without a page that asks again.
+    button acts on the first press, without a page that asks again. `shows` names the records that it hands out: who may
+    not open their own pages does not get them here.
     """
 
     name: str
@@ -211,6 +214,7 @@ class Button:
     is_grave: bool = False
     is_direct: bool = False
     permission: str = ""
+    shows: tuple[type[Model], ...] = ()
 
 
 class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
@@ -293,7 +297,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
 
     def may_press(self, request: HttpRequest, button: Button) -> bool:
         permission = button.permission or f"{self.opts.app_label}.{get_permission_codename('change', self.opts)}"
-        return request.user.has_perm(permission)
+        return request.user.has_perm(permission) and all(may_view(request, each) for each in button.shows)
 
     def state_of(self, record: Any) -> str:
         """Say in words what state the record is in, to notice that it moved while somebody was deciding."""
@@ -329,7 +333,11 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
                     if self.may_press(request, button) and button.is_offered(record)
                 ],
                 "state": self.state_of(record),
-                "tables": self.tables_of(request, record),
+                "tables": [
+                    table
+                    for table in self.tables_of(request, record)
+                    if table.shows is None or may_view(request, table.shows)
+                ],
                 "links": list(linked_records(record, self.admin_site, request, hidden=self.hidden_links)),
                 **self.headline_of(request, record),
             }
@@ -523,6 +531,12 @@ def page_of(record: Model) -> str:
         return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[quote(record.pk)])
     except NoReverseMatch:
         return ""
+
+
+def may_view(request: HttpRequest, model: type[Model]) -> bool:
+    """Whether this person may open the pages of such records; where there are none, nobody may see them elsewhere."""
+    its_admin = admin.site._registry.get(model)  # noqa: SLF001 - the site has no public look-up
+    return its_admin is not None and bool(its_admin.has_view_permission(request))
 
 
 def press_url(record: Model, button_name: str, *, back: str = "") -> str:

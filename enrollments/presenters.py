@@ -358,6 +358,7 @@ def verdict_table(offer: PlanOffer, *, url: str = "") -> Table:
     ]
     return Table(
         title=f"Offer “{offer}” beside the signed limits",
+        shows=PlanOffer,
         columns=("What", "Signed", "Offered", "Verdict"),
         rows=rows,
         empty="It was not judged yet.",

@@ -17,6 +17,7 @@ from core.admin_site import (
     age,
     buttons_of,
     display,
+    may_view,
     moment,
     name_actors,
     page_of,
@@ -47,14 +48,17 @@ from enrollments.admin.hold_acts import buttons_for, drafting
 from enrollments.admin.holds import ReleaseForm, can_release
 from enrollments.decision import decide, if_live_on
 from enrollments.evidence_pack.building import PackNotMade
+from enrollments.evidence_pack.contents import RECORDS_IN_PACK
 from enrollments.facts import gather, governing_poa
 from enrollments.light.errors import LightError
-from enrollments.models import Enrollment, Hold, LegalHoldKind, PlanDocument, PlanDocumentKind
+from enrollments.models import Enrollment, Hold, LegalHoldKind, PlanDocument, PlanDocumentKind, PlanOffer
 from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode
 from enrollments.steps import CONSENT_HOLDS
 from enrollments.wiring import hosted_pages_client, policy
+from installations.models import Installation
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
 from poa_documents.admin.call_backs import CALL_BACK
+from poa_documents.models import CustomerMail, PoaDocument
 from poa_documents.queries import failure_of, unsigned_poa_of
 
 OFFERS_SHOWN = 6
@@ -287,6 +291,7 @@ class EnrollmentAdmin(RecordAdmin):
             ),
             refusals=(PackNotMade,),
             is_direct=True,
+            shows=RECORDS_IN_PACK,
         ),
         Button(
             name="fetch-documents",
@@ -356,9 +361,9 @@ class EnrollmentAdmin(RecordAdmin):
             "gates": presenters.stored_gate_views(record.gates),
             "next_step": presenters.stored_step_view(record, hold, now=now),
             "beside": _beside(record, request),
-            "timeline": _timeline(record),
+            "timeline": _timeline(record, request),
             "timeline_length": queries.TIMELINE_LENGTH,
-            "offers": _offers(record, now=now),
+            "offers": _offers(record, now=now) if may_view(request, PlanOffer) else [],
             "calls_url": f"{reverse('admin:enrollments_remotecall_changelist')}?enrollment__id__exact={record.pk}",
         }
         if hold is not None:
@@ -424,6 +429,7 @@ def _beside(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, Any]
 def _authority_table(enrollment: Enrollment) -> Table:
     return Table(
         title="Powers of attorney of this customer and site",
+        shows=PoaDocument,
         columns=("Document", "Status", "Plan", "Signed", "Sunset"),
         rows=[
             [
@@ -442,6 +448,7 @@ def _authority_table(enrollment: Enrollment) -> Table:
 def _jobs_table(enrollment: Enrollment) -> Table:
     return Table(
         title="Installations",
+        shows=Installation,
         columns=("Hardware", "Status", "Go-live"),
         rows=[
             [
@@ -462,6 +469,7 @@ def _jobs_table(enrollment: Enrollment) -> Table:
 def _documents_table(enrollment: Enrollment) -> Table:
     return Table(
         title="Documents of plans that were accepted or about to be",
+        shows=PlanDocument,
         columns=("Document", "Plan", "Stored", "Trouble"),
         rows=[
             [
@@ -480,6 +488,7 @@ def _mails_table(enrollment: Enrollment) -> Table:
     mails = list(queries.mails_of(enrollment)[: MAILS_SHOWN + 1])
     return Table(
         title="Mails to the customer",
+        shows=CustomerMail,
         columns=("Mail", "State", "Owed", "Sent"),
         rows=[
             [
@@ -516,8 +525,8 @@ def _offers(enrollment: Enrollment, *, now: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _timeline(enrollment: Enrollment) -> list[dict[str, str]]:
-    entries = queries.timeline(enrollment)
+def _timeline(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, str]]:
+    entries = [entry for entry in queries.timeline(enrollment) if may_view(request, type(entry.record))]
     names = name_actors(entry.actor for entry in entries)
     return [
         {

@@ -40,6 +40,7 @@ class ReconciliationRunAdmin(RecordAdmin):
         return [
             Table(
                 title="Differences",
+                shows=Difference,
                 columns=("What", "Case", "What we know", "What Light shows", "Proposed repair"),
                 rows=rows,
                 empty="None: every account that was read is as we know it.",

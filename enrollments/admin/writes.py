@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from core.admin_site import Cell, RecordAdmin, Table, page_of
-from enrollments.models import LightWrite
+from enrollments.models import LightWrite, PlanOffer
 
 
 @admin.register(LightWrite)
@@ -17,6 +17,7 @@ class LightWriteAdmin(RecordAdmin):
         return [
             Table(
                 title="Offers in the answer",
+                shows=PlanOffer,
                 columns=("Plan", "Within the limits"),
                 rows=[
                     [

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from core.stored_files import StoredFile
 from enrollments.evidence_pack.spool import Spool, fields
@@ -19,16 +19,42 @@ from enrollments.models import (
     AdvanceNotice,
     Enrollment,
     EnrollmentEvent,
+    Hold,
     LightWrite,
     PlanDocument,
     PlanOffer,
     RemoteCall,
     WebhookDelivery,
 )
-from installations.models import GoLiveReport, Installation, InstallationEvent, ProofFile
+from installations.models import Customer, GoLiveReport, Installation, InstallationEvent, ProofFile, Site
 from installations.proofs import SUFFIXES as PROOF_SUFFIXES
 from poa_documents.limited_fields import LIMIT_FIELDS, OFFERED_FIELDS
-from poa_documents.models import ConsentRecord, EvidenceEntry, PaperSignature, PoaDocument
+from poa_documents.models import ConsentRecord, Envelope, EvidenceEntry, PaperSignature, PoaDocument
+
+RECORDS_IN_PACK: tuple[type[Model], ...] = (
+    Customer,
+    Site,
+    Enrollment,
+    EnrollmentEvent,
+    Hold,
+    PoaDocument,
+    Envelope,
+    ConsentRecord,
+    EvidenceEntry,
+    PaperSignature,
+    Installation,
+    InstallationEvent,
+    GoLiveReport,
+    ProofFile,
+    LightWrite,
+    RemoteCall,
+    WebhookDelivery,
+    PlanOffer,
+    PlanDocument,
+    AcceptAttempt,
+    AdvanceNotice,
+)
+"""What a pack hands out: only who may open each record's own page may take one."""
 
 ROWS_AT_ONCE = 500
 _TAKEN_BACK = ("revocation_received_at", "paper_wanted_at")

@@ -120,6 +120,7 @@ def jobs_table(installations: Any, *, with_site: bool) -> Table:
 
     return Table(
         title="Jobs",
+        shows=Installation,
         columns=("Hardware", "Site" if with_site else "Customer", "Status", "Scheduled"),
         rows=[row(installation) for installation in installations],
         empty="No installation yet.",

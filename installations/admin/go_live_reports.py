@@ -123,6 +123,7 @@ class GoLiveReportAdmin(RecordAdmin):
         return [
             Table(
                 title="Other reports of this installation",
+                shows=GoLiveReport,
                 columns=("Granted on", "How we know", "Status"),
                 rows=[
                     [

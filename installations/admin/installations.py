@@ -33,7 +33,15 @@ from installations.actions import (
     report_go_live,
 )
 from installations.guards import TECHNICIANS_GROUP, InputRefused, ReasonMissing, SubmissionDiffers
-from installations.models import Customer, GoLiveSource, HardwareKind, Installation, Site
+from installations.models import (
+    Customer,
+    GoLiveReport,
+    GoLiveSource,
+    HardwareKind,
+    Installation,
+    InstallationEvent,
+    Site,
+)
 from installations.proofs import CheckedProof, ProofRefused
 from installations.queries import reports_beside
 from installations.states import MOVES, InstallationStatus
@@ -276,6 +284,7 @@ class InstallationAdmin(RegisteredByAction):
         return [
             Table(
                 title="Go-live reports",
+                shows=GoLiveReport,
                 columns=("Granted on", "How we know", "Status", "Reported by", "Received"),
                 rows=[
                     [
@@ -291,6 +300,7 @@ class InstallationAdmin(RegisteredByAction):
             ),
             Table(
                 title="History",
+                shows=InstallationEvent,
                 columns=("When", "What", "Who", "Why"),
                 rows=[
                     [

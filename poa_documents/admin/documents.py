@@ -58,7 +58,16 @@ from poa_documents.actions.paper import scan_file
 from poa_documents.admin.call_backs import CALL_BACK
 from poa_documents.guards import CustomerStopped, SealedFileAltered, SealedFileUnreadable
 from poa_documents.limits import LimitMissing, limit_lines
-from poa_documents.models import PlanPromise, PoaDocument, RevocationChannel, StopKind
+from poa_documents.models import (
+    ConsentRecord,
+    CustomerMail,
+    Envelope,
+    EvidenceEntry,
+    PlanPromise,
+    PoaDocument,
+    RevocationChannel,
+    StopKind,
+)
 from poa_documents.queries import NoWording
 from poa_documents.states import ELECTRONIC_STATUSES, MOVES, PoaStatus
 
@@ -439,6 +448,7 @@ class PoaDocumentAdmin(RegisteredByAction):
 def _limits_table(poa: PoaDocument) -> Table:
     return Table(
         title="Limits",
+        shows=Envelope,
         columns=("What", "Limit"),
         rows=[[Cell(label), Cell(value)] for label, value in limit_lines(poa.envelope, Language.ENGLISH)],
     )
@@ -447,6 +457,7 @@ def _limits_table(poa: PoaDocument) -> Table:
 def _consents_table(poa: PoaDocument) -> Table:
     return Table(
         title="Consents",
+        shows=ConsentRecord,
         columns=("When", "Statement", "Wording", "From"),
         rows=[
             [
@@ -466,6 +477,7 @@ def _consents_table(poa: PoaDocument) -> Table:
 def _mails_table(poa: PoaDocument) -> Table:
     return Table(
         title="Mails",
+        shows=CustomerMail,
         columns=("When", "What", "Sent", "Trouble"),
         rows=[
             [
@@ -491,6 +503,7 @@ def _evidence_table(poa: PoaDocument) -> Table:
     )
     return Table(
         title="Evidence",
+        shows=EvidenceEntry,
         columns=("No.", "When", "What", "Who", "Details"),
         rows=[
             [

@@ -1,17 +1,20 @@
 """An enrollment's page: the gates, the next step and why, offers beside limits, everything that happened."""
 
+import ast
 import hashlib
 import io
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from core.actors import Actor
-from core.admin_site import page_of
+from core.admin_site import page_of, press_url
 from enrollments.evidence_pack import verify_pack
 from enrollments.models import EvidencePackRead, LightWrite, RemoteCall, WebhookDelivery
 from enrollments.states import HoldCode, WriteKind
@@ -20,6 +23,7 @@ from tests.factories.installations import AT, go_live_report, installation
 from tests.factories.poa_documents import revoked_poa, signed_poa
 
 pytestmark = pytest.mark.django_db
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_page_says_what_comes_next_why_and_whose_turn_it_is(office_client: Client) -> None:
@@ -165,3 +169,54 @@ def test_the_evidence_pack_is_one_press_away_and_taking_it_is_on_record(
     read = EvidencePackRead.objects.get(enrollment=enrollment)
     assert read.sha256 == hashlib.sha256(content).hexdigest()
     assert read.actor.startswith("staff:")
+
+
+@pytest.fixture
+def case_clerk_client(db: None) -> Client:
+    """Somebody who may look at cases and act on them, and at nothing else."""
+    person = User.objects.create_user("carl", password="a long enough password", is_staff=True)
+    wanted = ("view_enrollment", "change_enrollment")
+    person.user_permissions.add(*Permission.objects.filter(codename__in=wanted))
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def test_case_page_shows_no_records_whose_pages_are_shut(case_clerk_client: Client, office_client: Client) -> None:
+    enrollment = case_waiting_for_signature()
+    address = enrollment.customer.email
+
+    seen = case_clerk_client.get(page_of(enrollment))
+    full = office_client.get(page_of(enrollment))
+
+    assert [table.title for table in full.context["tables"]] != []
+    assert seen.context["tables"] == []
+    assert seen.context["timeline"] == []
+    assert f"to: {address}" in full.text
+    assert f"to: {address}" not in seen.text
+
+
+def test_evidence_pack_takes_the_right_to_all_that_is_in_it(case_clerk_client: Client, office_client: Client) -> None:
+    enrollment = case_waiting_for_signature()
+    address = press_url(enrollment, "evidence")
+
+    assert address not in case_clerk_client.get(page_of(enrollment)).text
+    assert case_clerk_client.post(address).status_code == 403
+    assert not EvidencePackRead.objects.exists()
+    pack = office_client.post(address)
+    assert pack.status_code == 200
+    pack.close()
+
+
+def test_every_table_names_the_records_that_it_shows() -> None:
+    files = (file for app in ("installations", "poa_documents", "enrollments") for file in (ROOT / app).rglob("*.py"))
+    calls = [
+        (file, node)
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Table"
+    ]
+    silent = [f"{file}:{call.lineno}" for file, call in calls if "shows" not in {each.arg for each in call.keywords}]
+
+    assert len(calls) > 10
+    assert silent == []

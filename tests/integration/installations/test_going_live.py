@@ -169,7 +169,7 @@ def test_submission_of_another_job_is_refused(job: Installation) -> None:
 
 @pytest.mark.cell("U4")
 def test_u4_different_date_is_kept_beside_the_one_on_file(job: Installation, queued: list[dict[str, int]]) -> None:
-    first = go_live_report(job, granted_date=DAY)
+    first = report(job, granted_date=DAY).report
 
     second = report(job, granted_date=DAY - timedelta(days=2), proofs=[photo()])
 
