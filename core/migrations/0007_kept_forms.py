@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('core', '0005_signers'),
+        ('core', '0006_wrong_clocks'),
     ]
 
     operations = [
