@@ -519,8 +519,11 @@ def _difference(enrollment: Enrollment, writes: list[LightWrite]) -> str:
         sent = next((write for write in reversed(writes) if write.kind == WriteKind.ACCEPT_PLAN), None)
         is_different = sent is not None and sent.hold_code == HoldCode.ACCEPTED_DIFFERENTLY
         return sent.outcome if sent is not None and is_different else ""
-    account, attempt = last_account(enrollment), accepted_attempt(enrollment)
-    if account is None or attempt is None:
+    account = last_account(enrollment)
+    if account is None or not any(place.names_contract for place in account.locations):
+        return ""
+    attempt = accepted_attempt(enrollment)
+    if attempt is None:
         return ""
     return acceptance_at_light.difference(account.locations, sent_acceptance(attempt))
 

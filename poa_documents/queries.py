@@ -70,8 +70,9 @@ def failure_of(customer: Customer) -> AddressFailure | None:
 
 def is_link_dead(poa: PoaDocument) -> bool:
     """Whether a customer who is asked to sign has no link that opens, and none on the way."""
-    opens = bool(poa.token_hash) and poa.link_sent_to == poa.customer.email
-    if poa.status != PoaStatus.SENT or opens:
+    if poa.status != PoaStatus.SENT:
+        return False
+    if poa.token_hash and poa.link_sent_to == poa.customer.email:
         return False
     on_the_way = Q(due_at__isnull=False) | Q(held_since__isnull=False)
     return not poa.mails.unsent().filter(on_the_way, kind__in=sorted(SIGNING_MAILS)).exists()

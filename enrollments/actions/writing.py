@@ -136,7 +136,8 @@ def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
         check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=is_conclusion)
     except AuthorityMissing as missing:
         raise StoppedMeanwhile(f"{write.get_kind_display()}: {missing.for_staff}") from missing
-    LightWrite.objects.filter(pk=write.pk).update(sent_at=at)
+    write.sent_at = at
+    write.save(update_fields=["sent_at"])
 
 
 def call(write: LightWrite, step: Step, send: Callable[[Callable[[], None]], Answer], *, tools: Tools) -> Answer:

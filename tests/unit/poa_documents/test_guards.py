@@ -22,6 +22,7 @@ SUNSET = date(2026, 6, 1)
 def no_embargo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guards, "embargo_end_date", lambda _poa: None)
     monkeypatch.setattr(guards, "why_stopped", lambda _customer_id: "")
+    monkeypatch.setattr(guards, "why_not_proved", lambda _poa: "")
 
 
 def poa(status: str = PoaStatus.SIGNED, *, uses: int = 1, **changes: Any) -> PoaDocument:
