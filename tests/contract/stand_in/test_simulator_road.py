@@ -220,6 +220,8 @@ def test_alternate_dialect_answers_most_questions_the_other_way() -> None:
 
     assert same == {
         "finalize_implicit",
+        "rate_place",
+        "rate_word",
         "rate_limit_retry_after",
         "webhook_encoding",
         "webhook_timestamp_header",
