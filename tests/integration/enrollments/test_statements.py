@@ -15,9 +15,9 @@ MOST_STATEMENTS = 188
 How many enrollments a second go through hangs on this number, transactions' beginnings and ends included.
 
 Three writes, each decided once ahead and twice under lock, and two readings: one in the same turn right before the
-acceptance, one that shows it before anything is finished. Each write notes when it was sent, the acceptance is compared
-with what the account shows, open doubts about the signer are looked for, and the calls of a day are counted once. Anyone
-who adds a statement says what for.
+acceptance, one that shows it before anything is finished. Each write notes when it was sent, the acceptance is
+compared with what the account shows, open doubts about the signer are looked for, and the calls of a day are counted
+once. Anyone who adds a statement says what for.
 """
 
 
