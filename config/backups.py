@@ -134,12 +134,15 @@ def _back_up(folder: Path, *, at: datetime) -> Summary:
 def _named_files() -> dict[str, str]:
     """The key and SHA-256 of every stored file that a row names."""
     sealed = PoaDocument.objects.exclude(pdf_storage_key="").values_list("pdf_storage_key", "pdf_sha256")
-    proofs = ProofFile.objects.exclude(storage_key="").values_list("storage_key", "sha256")
-    kept = KeptProof.objects.exclude(storage_key="").values_list("storage_key", "sha256")
+    proofs = [
+        model._default_manager.exclude(**{f"{kind}storage_key": ""}).values_list(f"{kind}storage_key", f"{kind}sha256")
+        for model in (ProofFile, KeptProof, PaperSignature)
+        for kind in (("received_",) if model is PaperSignature else ("", "received_"))
+    ]
     plans = PlanDocument.objects.exclude(storage_key="").values_list("storage_key", "sha256")
     anchors = JournalAnchor.objects.values_list("storage_key", "sha256")
     scans = PaperSignature.objects.values_list("scan_storage_key", "scan_sha256")
-    return {key: sha256 for files in (sealed, scans, proofs, kept, plans, anchors) for key, sha256 in files.iterator()}
+    return {key: sha256 for files in (sealed, scans, *proofs, plans, anchors) for key, sha256 in files.iterator()}
 
 
 def _proofs_of_keys() -> dict[str, str]:

@@ -22,7 +22,7 @@ from poa_documents.states import PoaStatus
 
 logger = logging.getLogger(__name__)
 
-FOLDERS = ("poa", "proofs", "plan-documents")
+FOLDERS = ("poa", "paper", "proofs", "plan-documents")
 YOUNGEST = timedelta(days=1)
 MOST_AT_ONCE = 200
 KEYS_PER_QUERY = 500

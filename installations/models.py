@@ -226,9 +226,10 @@ class GoLiveReport(models.Model):
 
 class StoredProof(models.Model):
     """
-    A checked photo or PDF in private storage under its hash.
+    A checked photo or PDF in private storage under its hash, and the bytes as they were sent where those differ.
 
-    While the storage is down the bytes wait in `unstored_content`; a sweep stores them and empties it.
+    While the storage is down the bytes wait in `unstored_content` and `unstored_received`; a sweep stores them and
+    empties both.
     """
 
     storage_key = models.CharField(max_length=200, blank=True)
@@ -240,6 +241,9 @@ class StoredProof(models.Model):
     content_type = models.CharField(max_length=40)
     original_name = models.CharField(max_length=200)
     unstored_content = models.BinaryField(null=True, blank=True)
+    received_storage_key = models.CharField(max_length=200, blank=True, default="")
+    received_size_bytes = models.PositiveIntegerField("size as received", null=True, blank=True)
+    unstored_received = models.BinaryField(null=True, blank=True)
 
     class Meta:
         abstract = True

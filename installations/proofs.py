@@ -1,43 +1,37 @@
 """
 Proof files: judged by their content, cleaned, and kept under names of our own.
 
-Photos are drawn anew, which drops EXIF data (place, device, owner) and anything hidden behind the picture. PDFs stay as
-they came, often signed by the utility, but may do nothing except be read.
+Photos are drawn again, which drops EXIF data (place, device, owner) and anything hidden behind the picture; the bytes
+as they came are kept beside the copy. PDFs stay as they came, often signed by the utility, but may do nothing except be
+read.
 """
 
 import hashlib
-import io
 import logging
 import re
 import threading
 import unicodedata
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from django.db import transaction
-from PIL import ExifTags, Image
 
 from core import stored_files
 from core.tidying import delete_in_parts
+from installations import pictures
 from installations.models import KeptProof, ProofFile, StoredProof
 from installations.pdf_files import MOST_PAGES, Look, look_into
+from installations.pictures import JPEG, PNG
 from installations.states import InstallationStatus
 
 logger = logging.getLogger(__name__)
 
 LARGEST_BYTES = 15 * 1024 * 1024
-LARGEST_PIXELS = 60_000_000
-MOST_SCANS = 1000
-"""Layers of one JPEG. Cameras write ten or so; each costs its reader milliseconds, and 15 MB hold 100,000 of them."""
-LONGEST_SIDE = 4000
 LONGEST_NAME = 120
 ABANDONED_KEPT_FOR = timedelta(days=90)
 FOLDER = "proofs"
 
-JPEG = "image/jpeg"
-PNG = "image/png"
 PDF = "application/pdf"
 SUFFIXES = {JPEG: ".jpg", PNG: ".png", PDF: ".pdf"}
 
@@ -50,30 +44,29 @@ _AGAINST_A_PDF = {
     Look.TOO_MUCH: "This PDF unpacks to far more than a letter. Print it to a plain PDF, or send a photo of the page.",
 }
 
-# Begins a layer. What lies behind the picture, such as a film, has these two bytes by chance some two hundred times.
-_SCAN = b"\xff\xda"
-_TOO_MANY_PIXELS = "This picture has too many pixels. Take the photo with a lower resolution."
+_KEPT_WHERE = ("storage_key", "unstored_content", "received_storage_key", "unstored_received")
 
-# How the EXIF data says that the camera was held.
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_AGAINST_A_PICTURE = {
+    pictures.TooManyPixels: "This picture has too many pixels. Take the photo with a lower resolution.",
+    pictures.TooManyLayers: "This picture has too many layers. Take the photo again, or send a screenshot of it.",
+    pictures.Unreadable: "This photo is incomplete or damaged. Take it again, or choose another one.",
 }
 
 _ONE_PICTURE = threading.Lock()
 """A large picture takes most of a gigabyte while it is drawn, so a process draws one after the other."""
 
-_JPEG_START = b"\xff\xd8\xff"
 _HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"heim", b"hevc")
 
 
 class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
+
+
+class NotKept(Exception):
+    """This photo is older than the rule that the bytes as sent are kept."""
+
+    def __init__(self) -> None:
+        super().__init__("This photo was sent before original files were kept. Only the stored copy exists.")
 
 
 class ProofRefused(Exception):
@@ -82,16 +75,25 @@ class ProofRefused(Exception):
 
 @dataclass(frozen=True)
 class CheckedProof:
-    """A proof that passed: its cleaned content, and the hash of the bytes as they came."""
+    """A proof that passed: its cleaned content, and the bytes as they came, which are evidence and never shown."""
 
     content: bytes
     content_type: str
     original_name: str
-    received_sha256: str
+    received: bytes = field(repr=False)
 
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the content is a copy that was drawn from what came."""
+        return self.content != self.received
+
+    @property
+    def received_sha256(self) -> str:
+        return hashlib.sha256(self.received).hexdigest()
 
 
 def check_proof(upload: Readable, *, name: str, size_bytes: int) -> CheckedProof:
@@ -110,7 +112,7 @@ def check_proof(upload: Readable, *, name: str, size_bytes: int) -> CheckedProof
         raise ProofRefused("The file is empty. Choose it again, or take the photo again.")
     if received.startswith(b"%PDF-"):
         content, content_type = _checked_pdf(received), PDF
-    elif received.startswith((_JPEG_START, b"\x89PNG\r\n\x1a\n")):
+    elif received.startswith((pictures.JPEG_START, pictures.PNG_START)):
         with _ONE_PICTURE:
             content, content_type = _redrawn(received)
     elif received[4:8] == b"ftyp" and received[8:12] in _HEIC_BRANDS:
@@ -124,7 +126,7 @@ def check_proof(upload: Readable, *, name: str, size_bytes: int) -> CheckedProof
         content=content,
         content_type=content_type,
         original_name=clean_name(name, suffix=SUFFIXES[content_type]),
-        received_sha256=hashlib.sha256(received).hexdigest(),
+        received=received,
     )
 
 
@@ -157,13 +159,14 @@ def fill_from(record: StoredProof, proof: CheckedProof) -> None:
     record.size_bytes = len(proof.content)
     record.content_type = proof.content_type
     record.original_name = proof.original_name
+    record.unstored_content = proof.content
+    if proof.is_drawn:
+        record.received_size_bytes = len(proof.received)
+        record.unstored_received = proof.received
     try:
-        stored = stored_files.store(proof.content, folder=FOLDER, suffix=SUFFIXES[proof.content_type])
+        _store_what_waits(record)
     except stored_files.FileNotStored:
         logger.warning("The storage did not take proof %s; it waits in the database.", record.sha256, exc_info=True)
-        record.unstored_content = proof.content
-    else:
-        record.storage_key = stored.key
 
 
 def read_content(record: StoredProof) -> bytes:
@@ -175,13 +178,37 @@ def read_content(record: StoredProof) -> bytes:
     )
 
 
+def read_received(record: StoredProof) -> bytes:
+    """
+    Return the bytes as they were sent: of a PDF the same as its content.
+
+    :raises core.stored_files.FileAltered: the stored bytes are missing or changed
+    :raises NotKept: the photo was taken in before the bytes as sent were kept
+    """
+    if record.unstored_received is not None:
+        return bytes(record.unstored_received)
+    if record.received_storage_key:
+        return stored_files.read(received_file(record))
+    if record.sha256 == record.received_sha256:
+        return read_content(record)
+    raise NotKept
+
+
+def received_file(record: StoredProof) -> stored_files.StoredFile:
+    return stored_files.StoredFile(
+        key=record.received_storage_key,
+        sha256=record.received_sha256,
+        size_bytes=record.received_size_bytes or 0,
+    )
+
+
 def store_waiting() -> int:
     """Store the proofs that wait in the database because the storage was down. Give how many were stored."""
-    stored_count = 0
-    for model in (ProofFile, KeptProof):
-        for key in model.objects.filter(unstored_content__isnull=False).values_list("pk", flat=True):
-            stored_count += _store_one(model, key)
-    return stored_count
+    return sum(
+        _store_one(model, key)
+        for model in (ProofFile, KeptProof)
+        for key in model.objects.filter(unstored_content__isnull=False).values_list("pk", flat=True)
+    )
 
 
 def forget_abandoned(*, at: datetime) -> int:
@@ -197,16 +224,31 @@ def forget_abandoned(*, at: datetime) -> int:
 
 def _store_one(model: type[ProofFile] | type[KeptProof], key: int) -> bool:
     record = model.objects.filter(pk=key, unstored_content__isnull=False).first()
-    if record is None or record.unstored_content is None:
+    if record is None:
         return False
     try:
-        stored = stored_files.store(bytes(record.unstored_content), folder=FOLDER, suffix=SUFFIXES[record.content_type])
+        _store_what_waits(record)
     except stored_files.FileNotStored:
         logger.warning("The storage still refuses proof %s.", record.sha256, exc_info=True)
         return False
     with transaction.atomic():
-        model.objects.filter(pk=key).update(storage_key=stored.key, unstored_content=None)
+        model.objects.filter(pk=key).update(**{name: getattr(record, name) for name in _KEPT_WHERE})
     return True
+
+
+def _store_what_waits(record: StoredProof) -> None:
+    """
+    Store the bytes as they came and then the copy, so that a record waits for as long as its copy does.
+
+    :raises core.stored_files.FileNotStored: the storage refused one of them, and the record keeps its bytes
+    """
+    suffix = SUFFIXES[record.content_type]
+    if record.unstored_received is not None:
+        received = stored_files.store(bytes(record.unstored_received), folder=FOLDER, suffix=suffix)
+        record.received_storage_key, record.unstored_received = received.key, None
+    if record.unstored_content is not None:
+        content = stored_files.store(bytes(record.unstored_content), folder=FOLDER, suffix=suffix)
+        record.storage_key, record.unstored_content = content.key, None
 
 
 def _checked_pdf(received: bytes) -> bytes:
@@ -218,46 +260,6 @@ def _checked_pdf(received: bytes) -> bytes:
 
 def _redrawn(received: bytes) -> tuple[bytes, str]:
     try:
-        drawn, content_type = _drawn(received)
-    except ProofRefused:
-        raise
-    except Image.DecompressionBombError as problem:
-        raise ProofRefused(_TOO_MANY_PIXELS) from problem
-    except Exception as problem:
-        # Not only OSError: on damaged data Pillow stumbles with TypeError, struct.error and others.
-        raise ProofRefused("This photo is incomplete or damaged. Take it again, or choose another one.") from problem
-    clean = Image.new(drawn.mode, drawn.size)
-    clean.paste(drawn)
-    written = io.BytesIO()
-    if content_type == JPEG:
-        clean.save(written, "JPEG", quality=88)
-    else:
-        clean.save(written, "PNG")
-    return written.getvalue(), content_type
-
-
-def _drawn(received: bytes) -> tuple[Image.Image, str]:
-    if received.startswith(_JPEG_START) and received.count(_SCAN) > MOST_SCANS:
-        raise ProofRefused("This picture has too many layers. Take the photo again, or send a screenshot of it.")
-    with warnings.catch_warnings(), Image.open(io.BytesIO(received), formats=("JPEG", "PNG")) as picture:
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter
-        if picture.width * picture.height > LARGEST_PIXELS:
-            raise ProofRefused(_TOO_MANY_PIXELS)
-        # Phones put a second picture behind the first, which Pillow calls MPO: it is a photo all the same.
-        content_type = PNG if picture.format == "PNG" else JPEG
-        turn = _turn_of(picture)
-        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))  # first: each further step makes a copy
-        upright = picture.transpose(turn) if turn is not None else picture
-        return upright.convert("RGB" if content_type == JPEG else "RGBA"), content_type
-
-
-def _turn_of(picture: Image.Image) -> Image.Transpose | None:
-    """
-    Say how a photo must be turned to stand upright.
-
-    Read here, and not by Pillow's `exif_transpose`: that writes the rest of the EXIF data anew, and fails on odd ones.
-    """
-    try:
-        return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # noqa: BLE001 - Pillow stumbles over EXIF data in many ways, and the photo is good without
-        return None
+        return pictures.redraw(received)
+    except tuple(_AGAINST_A_PICTURE) as problem:
+        raise ProofRefused(_AGAINST_A_PICTURE[type(problem)]) from problem

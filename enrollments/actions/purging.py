@@ -186,6 +186,7 @@ def _destroy_case(enrollment_id: int, *, sha256: str, by: Actor, at: datetime) -
         if not _has_other_cases(enrollment)
     ]
     files = [(proof.storage_key, proof.sha256) for proof in proofs]
+    files += [(proof.received_storage_key, proof.received_sha256) for proof in proofs]
     files += PlanDocument.objects.filter(offer__enrollment=enrollment).values_list("storage_key", "sha256")
     for proof in proofs:
         rows[proof._meta.label] += 1
@@ -246,8 +247,10 @@ def _destroy_request(poa_id: int, *, by: Actor, at: datetime) -> Destruction:
 
 
 def _files_of(poa: PoaDocument) -> list[tuple[str, str]]:
-    scans = PaperSignature.objects.filter(poa=poa).values_list("scan_storage_key", "scan_sha256")
-    return [(poa.pdf_storage_key, poa.pdf_sha256), *scans]
+    papers = PaperSignature.objects.filter(poa=poa)
+    scans = papers.values_list("scan_storage_key", "scan_sha256")
+    received = papers.values_list("received_storage_key", "received_sha256")
+    return [(poa.pdf_storage_key, poa.pdf_sha256), *scans, *received]
 
 
 def _sha256_of(poa: PoaDocument) -> str:
@@ -377,9 +380,11 @@ def _destroyed(key: str) -> str:
 
 
 def _is_named(key: str) -> bool:
-    models: tuple[type[Model], ...] = (ProofFile, KeptProof, PlanDocument)
-    return (
-        PoaDocument.objects.filter(pdf_storage_key=key).exists()
-        or PaperSignature.objects.filter(scan_storage_key=key).exists()
-        or any(model._default_manager.filter(storage_key=key).exists() for model in models)
+    fields: tuple[tuple[type[Model], tuple[str, ...]], ...] = (
+        (PoaDocument, ("pdf_storage_key",)),
+        (PaperSignature, ("scan_storage_key", "received_storage_key")),
+        (ProofFile, ("storage_key", "received_storage_key")),
+        (KeptProof, ("storage_key", "received_storage_key")),
+        (PlanDocument, ("storage_key",)),
     )
+    return any(model._default_manager.filter(**{name: key}).exists() for model, names in fields for name in names)

@@ -36,7 +36,7 @@ story.pdf        read this first: what happened, in order, in Chicago time
 authority/       each power of attorney: the sealed file as stored, the words agreed to, the journal of evidence
 authority/anchors/ files kept outside the database that saw the journals
 case/            customer, site, enrollment, its events, holds, and which rule bound which date
-go-live/         the hardware, its reports and their proofs
+go-live/         the hardware, its reports and their proofs, as stored and as they were received
 light/           every call to Light, every offer with its verdict and as it came, every webhook
 plan/            the plan's documents as fetched when it was accepted
 manifest.json    path, size and SHA-256 of every other file

@@ -28,6 +28,7 @@ from enrollments.models import (
 )
 from installations.models import Customer, GoLiveReport, Installation, InstallationEvent, ProofFile, Site
 from installations.proofs import SUFFIXES as PROOF_SUFFIXES
+from installations.proofs import received_file
 from poa_documents.limited_fields import LIMIT_FIELDS, OFFERED_FIELDS
 from poa_documents.models import ConsentRecord, Envelope, EvidenceEntry, PaperSignature, PoaDocument
 
@@ -172,12 +173,19 @@ def _papers(poa: PoaDocument) -> "QuerySet[PaperSignature]":
 def _paper(paper: PaperSignature, folder: str, spool: Spool) -> dict[str, Any]:
     path = f"{folder}/scan-{paper.pk}{PROOF_SUFFIXES[paper.scan_content_type]}"
     spool.name_stored(path, StoredFile(paper.scan_storage_key, paper.scan_sha256, paper.scan_size_bytes))
+    received = path if paper.received_sha256 == paper.scan_sha256 else None
+    if received is None and paper.received_storage_key:
+        received = f"{folder}/scan-{paper.pk}-as-received{PROOF_SUFFIXES[paper.scan_content_type]}"
+        size = paper.received_size_bytes or 0
+        spool.name_stored(received, StoredFile(paper.received_storage_key, paper.received_sha256, size))
     return {
         **fields(paper, "id", "signed_date", "document_sha256", "recorded_by", "confirmed_by", "refused_by"),
         **fields(paper, "refused_because"),
         **{name: spool.fact_at(getattr(paper, name)) for name in ("recorded_at", "confirmed_at", "refused_at")},
         "sha256": paper.scan_sha256,
         "path": path,
+        "received_sha256": paper.received_sha256,
+        "received_path": received,
     }
 
 
@@ -234,10 +242,18 @@ def _proof(proof: ProofFile, spool: Spool) -> dict[str, Any]:
         spool.write_bytes(path, bytes(proof.unstored_content))
     else:
         spool.name_stored(path, StoredFile(proof.storage_key, proof.sha256, proof.size_bytes))
+    received: str | None = f"go-live/proof-{proof.pk}-as-received{PROOF_SUFFIXES[proof.content_type]}"
+    if proof.unstored_received is not None:
+        spool.write_bytes(received, bytes(proof.unstored_received))
+    elif proof.received_storage_key:
+        spool.name_stored(received, received_file(proof))
+    else:
+        received = path if proof.sha256 == proof.received_sha256 else None
     return {
         **fields(proof, "id", "sha256", "received_sha256", "size_bytes", "content_type", "original_name"),
         "report": proof.report_id,
         "path": path,
+        "received_path": received,
     }
 
 

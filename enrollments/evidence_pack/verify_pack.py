@@ -332,6 +332,9 @@ def check_scans(pack: Pack, journal: Journal, missing: set[Any]) -> None:
             pack.complain(str(path), f"it is missing; {name} names it.")
         elif entry is not None and entry.sha256 != paper.get("sha256"):
             pack.complain(entry.name, "it was altered; the journal names another.")
+        if (said.get("received_sha256") or "") != (paper.get("received_sha256") or ""):
+            pack.complain(name, f"what it says of {paper.get('received_path')} is not what the journal says.")
+        check_received(pack, paper, missing, name)
     for paper in kept:
         pack.complain(name, f"paper {paper}, which the journal names, is missing.")
 
@@ -450,6 +453,19 @@ def check_proofs(pack: Pack, missing: set[Any]) -> None:
             pack.complain(path, f"it is missing; {name} names it.")
         elif entry is not None and entry.sha256 != proof.get("sha256"):
             pack.complain(path, f"it was altered; {name} names another.")
+        check_received(pack, proof, missing, name)
+
+
+def check_received(pack: Pack, record: dict[str, Any], missing: set[Any], name: str) -> None:
+    """The bytes as they were sent must have the hash that the record names; packs of old have no such files."""
+    path = record.get("received_path")
+    if path is None:
+        return
+    entry = pack.entries.get(str(path))
+    if entry is None and path not in missing:
+        pack.complain(str(path), f"it is missing; {name} names it.")
+    elif entry is not None and entry.sha256 != record.get("received_sha256"):
+        pack.complain(str(path), f"it was altered; {name} names another.")
 
 
 def check_anchors(pack: Pack, journals: list[Journal]) -> dict[int, tuple[int, str]]:

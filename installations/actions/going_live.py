@@ -41,6 +41,9 @@ PROOF_FIELDS = (
     "content_type",
     "original_name",
     "unstored_content",
+    "received_storage_key",
+    "received_size_bytes",
+    "unstored_received",
 )
 
 

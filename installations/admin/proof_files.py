@@ -12,15 +12,35 @@ def _download(press: Press) -> HttpResponse:
     return as_download(content, name=press.record.original_name, content_type=press.record.content_type)
 
 
-def download_button(permission: str) -> Button:
-    return Button(
-        name="download",
-        label="Download the file",
-        run=_download,
-        explanation="Saves the file as it was uploaded.",
-        refusals=(FileAltered,),
-        is_direct=True,
-        permission=permission,
+def _download_received(press: Press) -> HttpResponse:
+    proof = press.record
+    name = proofs.clean_name(f"as-received-{proof.original_name}", suffix=proofs.SUFFIXES[proof.content_type])
+    return as_download(proofs.read_received(proof), name=name, content_type="application/octet-stream")
+
+
+def download_buttons(permission: str) -> tuple[Button, ...]:
+    return (
+        Button(
+            name="download",
+            label="Download the file",
+            run=_download,
+            explanation="Saves the checked file: a photo without place and device, or the PDF.",
+            refusals=(FileAltered,),
+            is_direct=True,
+            permission=permission,
+        ),
+        Button(
+            name="download-received",
+            label="Download the photo as it was sent",
+            run=_download_received,
+            explanation=(
+                "Saves the very bytes that were sent, as evidence. They may hold the place and the device, and were "
+                "not cleaned: open them only where the checked file is not enough."
+            ),
+            refusals=(FileAltered, proofs.NotKept),
+            is_offered=lambda proof: proof.sha256 != proof.received_sha256,
+            permission=permission,
+        ),
     )
 
 
@@ -31,7 +51,7 @@ class ProofFileAdmin(RecordAdmin):
     search_fields = ("original_name", "sha256", "report__installation__site__esi_id")
     list_select_related = ("report__installation__site",)
     fields = ("report", "original_name", ("content_type", "size_bytes"), "sha256", "received_sha256")
-    buttons = (download_button("installations.view_prooffile"),)
+    buttons = download_buttons("installations.view_prooffile")
 
 
 @admin.register(KeptProof)
@@ -43,4 +63,4 @@ class KeptProofAdmin(RecordAdmin):
     search_fields = ("original_name", "installation__site__esi_id", "installation__customer__last_name__plainly")
     list_select_related = ("installation__site",)
     fields = (("installation", "kept_by", "kept_at"), "original_name", ("content_type", "size_bytes"), "sha256")
-    buttons = (download_button("installations.view_keptproof"),)
+    buttons = download_buttons("installations.view_keptproof")

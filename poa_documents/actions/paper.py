@@ -93,7 +93,9 @@ def record_paper(*, poa_id: int, scan: CheckedProof, signed_date: date, by: Acto
     :raises MoveNotAllowed: it was signed or has ended
     """
     _check_recordable(PoaDocument.objects.get(pk=poa_id), signed_date=signed_date, at=at)
-    file = store(scan.content, folder=FOLDER, suffix=SUFFIXES[scan.content_type])
+    suffix = SUFFIXES[scan.content_type]
+    received = store(scan.received, folder=FOLDER, suffix=suffix)
+    file = store(scan.content, folder=FOLDER, suffix=suffix) if scan.is_drawn else received
     with transaction.atomic():
         poa = _lock_unsigned(poa_id, wish="record a signature by hand")
         _check_recordable(poa, signed_date=signed_date, at=at)
@@ -106,10 +108,18 @@ def record_paper(*, poa_id: int, scan: CheckedProof, signed_date: date, by: Acto
             scan_sha256=file.sha256,
             scan_size_bytes=file.size_bytes,
             scan_content_type=scan.content_type,
+            received_storage_key=received.key,
+            received_sha256=received.sha256,
+            received_size_bytes=received.size_bytes,
             recorded_by=str(by),
             recorded_at=at,
         )
-        details = {"paper": paper.pk, "scan_sha256": file.sha256, "signed_date": signed_date}
+        details = {
+            "paper": paper.pk,
+            "scan_sha256": file.sha256,
+            "received_sha256": received.sha256,
+            "signed_date": signed_date,
+        }
         evidence.record(poa, kind="paper_recorded", by=by, at=at, details=details)
     return paper
 
@@ -201,6 +211,13 @@ def waiting_paper(poa: PoaDocument) -> PaperSignature:
 
 def scan_file(paper: PaperSignature) -> StoredFile:
     return StoredFile(key=paper.scan_storage_key, sha256=paper.scan_sha256, size_bytes=paper.scan_size_bytes)
+
+
+def received_scan_file(paper: PaperSignature) -> StoredFile:
+    """Name the scan as it was sent; scans from before such files were kept have none, and an empty key."""
+    return StoredFile(
+        key=paper.received_storage_key, sha256=paper.received_sha256, size_bytes=paper.received_size_bytes or 0
+    )
 
 
 def _check_recordable(poa: PoaDocument, *, signed_date: date, at: datetime) -> None:

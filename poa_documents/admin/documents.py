@@ -54,7 +54,7 @@ from poa_documents.actions import (
     void_poa,
     withdraw_econsent,
 )
-from poa_documents.actions.paper import scan_file
+from poa_documents.actions.paper import received_scan_file, scan_file
 from poa_documents.admin.call_backs import CALL_BACK
 from poa_documents.guards import CustomerStopped, SealedFileAltered, SealedFileUnreadable
 from poa_documents.limits import LimitMissing, limit_lines
@@ -195,11 +195,23 @@ def _record_paper(press: Press) -> str:
 
 def _look_at_scan(press: Press) -> HttpResponse:
     paper = press.record.paper_signatures.latest("pk")
-    content = stored_files.read(scan_file(paper))
-    with transaction.atomic():
-        evidence.record(press.record, kind="viewed", by=press.by, at=press.at, details={"sha256": paper.scan_sha256})
+    content = _viewed(press, scan_file(paper))
     name = f"poa-{press.record.pk}-scan{SUFFIXES[paper.scan_content_type]}"
     return as_download(content, name=name, content_type=paper.scan_content_type)
+
+
+def _look_at_received_scan(press: Press) -> HttpResponse:
+    paper = press.record.paper_signatures.latest("pk")
+    content = _viewed(press, received_scan_file(paper))
+    name = f"poa-{press.record.pk}-scan-as-received{SUFFIXES[paper.scan_content_type]}"
+    return as_download(content, name=name, content_type="application/octet-stream")
+
+
+def _viewed(press: Press, file: stored_files.StoredFile) -> bytes:
+    content = stored_files.read(file)
+    with transaction.atomic():
+        evidence.record(press.record, kind="viewed", by=press.by, at=press.at, details={"sha256": file.sha256})
+    return content
 
 
 def _confirm_paper(press: Press) -> str:
@@ -214,6 +226,11 @@ def _refuse_paper(press: Press) -> str:
 
 def _has_scan(poa: Any) -> bool:
     return bool(poa.paper_signatures.exists())
+
+
+def _has_redrawn_scan(poa: Any) -> bool:
+    paper = poa.paper_signatures.order_by("pk").last()
+    return bool(paper and paper.received_storage_key and paper.received_sha256 != paper.scan_sha256)
 
 
 def _scan_waits(poa: Any) -> bool:
@@ -335,6 +352,18 @@ class PoaDocumentAdmin(RegisteredByAction):
             refusals=(FileAltered,),
             is_offered=_has_scan,
             is_direct=True,
+            permission="poa_documents.view_poadocument",
+        ),
+        Button(
+            name="look-at-received-scan",
+            label="Save the scan as it was sent",
+            run=_look_at_received_scan,
+            explanation=(
+                "Saves the very bytes that were sent, as evidence. They were not cleaned: open them only where the "
+                "stored scan is not enough. That you looked at them is kept in the evidence."
+            ),
+            refusals=(FileAltered,),
+            is_offered=_has_redrawn_scan,
             permission="poa_documents.view_poadocument",
         ),
         Button(

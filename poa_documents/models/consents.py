@@ -64,6 +64,11 @@ class PaperSignature(models.Model):
     scan_sha256 = models.CharField("SHA-256 of the scan", max_length=64)
     scan_size_bytes = models.PositiveIntegerField()
     scan_content_type = models.CharField(max_length=40)
+    received_storage_key = models.CharField(
+        max_length=200, blank=True, default="", help_text="Names the scan as it was sent; the one above may be a copy."
+    )
+    received_sha256 = models.CharField("SHA-256 as received", max_length=64, blank=True, default="")
+    received_size_bytes = models.PositiveIntegerField("size as received", null=True, blank=True)
     recorded_by = ActorField()
     recorded_at = models.DateTimeField()
     confirmed_by = ActorField(blank=True)

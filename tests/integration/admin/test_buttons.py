@@ -1,5 +1,7 @@
 """Buttons: each calls one action, by POST only, for those who may, and never on a case that moved meanwhile."""
 
+import hashlib
+import io
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +17,7 @@ from enrollments.models import Enrollment, Pause, WebhookDelivery
 from enrollments.states import EnrollmentStatus, HoldCode
 from installations.actions import correct_contact
 from installations.models import ContactChange, Customer, Installation
+from installations.proofs import check_proof
 from installations.states import GoLiveReportStatus, InstallationStatus
 from poa_documents import evidence
 from poa_documents.models import EvidenceEntry, PoaDocument
@@ -22,7 +25,10 @@ from poa_documents.states import PoaStatus
 from tests.factories.cases import case, case_waiting_for_signature, held_case, hold
 from tests.factories.installations import AT, customer, go_live_report, installation, site, staff, technician
 from tests.factories.poa_documents import drafted_poa, plan_promise, sent_poa, signed_poa, suspended_poa
+from tests.integration.installations.test_proofs_without_storage import SENT, report_with_photo
+from tests.integration.poa_documents.test_paper import recorded
 from tests.journal_guard import guard_lifted
+from tests.pdf_files import letter
 
 pytestmark = pytest.mark.django_db
 
@@ -534,3 +540,35 @@ def test_second_person_records_the_call_back_from_the_case(office: User, office_
 
     assert "The call-back is on file" in told(answer)
     assert ContactChange.objects.get().proved_by == f"staff:{office.pk}"
+
+
+def test_a_photo_is_handed_out_as_it_was_sent(office_client: Client) -> None:
+    proof = report_with_photo().proofs.get()
+
+    answer = press(office_client, proof, "download-received")
+
+    assert answer.content == SENT
+    assert answer["Content-Type"] == "application/octet-stream"
+    assert 'attachment; filename="as-received-letter.jpg"' in answer["Content-Disposition"]
+
+
+def test_a_pdf_offers_no_second_download(office_client: Client) -> None:
+    content = letter()
+    proof = check_proof(io.BytesIO(content), name="letter.pdf", size_bytes=len(content))
+    kept = go_live_report(installation(), proofs=[proof]).proofs.get()
+
+    page = office_client.get(page_of(kept)).content.decode()
+
+    assert "Download the file" in page
+    assert "as it was sent" not in page
+
+
+def test_a_scan_is_handed_out_as_it_was_sent_and_noted(office_client: Client) -> None:
+    poa = drafted_poa()
+    paper = recorded(poa)
+
+    answer = press(office_client, poa, "look-at-received-scan")
+
+    assert hashlib.sha256(answer.content).hexdigest() == paper.received_sha256 != paper.scan_sha256
+    assert answer["Content-Type"] == "application/octet-stream"
+    assert poa.evidence.latest("number").details["sha256"] == paper.received_sha256

@@ -34,8 +34,10 @@ from poa_documents.models import PoaDocument
 from simulator.server import RunningSimulator, start_simulator
 from tests.contract.dialects import DIALECT_PAIRS
 from tests.factories.installations import AT
+from tests.factories.poa_documents import SIGNED_AT, drafted_poa
 from tests.integration.enrollments.road import MORNING, OFFICE, Road
 from tests.integration.installations.test_proofs_without_storage import report_with_photo
+from tests.integration.poa_documents.test_paper import recorded
 from tests.small_s3 import small_s3
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -114,6 +116,16 @@ def test_the_manifest_names_every_file_with_its_hash(road: Road, folder: Path) -
     assert {sealed_file().sha256} < {each["sha256"] for each in manifest["files"]}
     assert len(manifest["files"]) == 2
     call_command("restore", source=folder, verify_only=True)
+
+
+def test_photos_and_scans_are_kept_as_they_were_sent(road: Road, folder: Path) -> None:
+    proof = report_with_photo().proofs.get()
+    paper = recorded(drafted_poa(at=SIGNED_AT))
+
+    back_up(folder)
+
+    kept = {each["sha256"] for each in json.loads((folder / "manifest.json").read_text())["files"]}
+    assert {proof.sha256, proof.received_sha256, paper.scan_sha256, paper.received_sha256} < kept
 
 
 def test_a_restored_system_is_on_hold_from_its_first_moment(road: Road, folder: Path) -> None:

@@ -36,6 +36,7 @@ from tests.contract.dialects import DIALECT_PAIRS, DialectPair
 from tests.factories.installations import go_live_report
 from tests.factories.poa_documents import drafted_poa, sent_poa
 from tests.integration.enrollments.road import Road
+from tests.integration.installations.test_proofs_without_storage import SENT
 from tests.journal_guard import guard_lifted
 
 pytestmark = pytest.mark.django_db
@@ -349,6 +350,43 @@ def test_a_signature_on_paper_comes_with_its_scan(road: Road) -> None:
     files[scan] += b" "
     problems, _ = checked(packed_anew(files))
     assert any(scan in problem for problem in problems)
+
+
+def test_photos_come_as_stored_and_as_they_were_sent(road: Road) -> None:
+    enrollment = from_pto_to_active(road)
+    photo = check_proof(io.BytesIO(SENT), name="letter.jpg", size_bytes=len(SENT))
+    go_live_report(enrollment.installations.get(), at=road.clock.at, proofs=[photo])
+
+    content, _ = made(enrollment)
+
+    assert checked(content) == ([], verify_pack.INTACT)
+    files = files_of(content)
+    received = named(files, "-as-received.jpg")
+    assert files[received] == SENT
+    files[received] += b" "
+    problems, _ = checked(packed_anew(files))
+    assert any(received in problem for problem in problems)
+
+
+def test_a_scan_comes_as_it_was_sent_too(road: Road) -> None:
+    enrollment = road.case(signed=False)
+    job = enrollment.installations.get()
+    poa = drafted_poa(customer=job.customer, site=job.site, at=road.clock.at)
+    poa_actions.print_for_paper(poa_id=poa.pk, by=STAFF, at=road.clock.at)
+    scan = check_proof(io.BytesIO(SENT), name="scan.jpg", size_bytes=len(SENT))
+    poa_actions.record_paper(
+        poa_id=poa.pk, scan=scan, signed_date=chicago_day(road.clock.at), by=STAFF, at=road.clock.at
+    )
+
+    content, _ = made(enrollment)
+
+    assert checked(content) == ([], verify_pack.INTACT)
+    files = files_of(content)
+    received = named(files, "-as-received.jpg")
+    assert files[received] == SENT
+    files[received] += b" "
+    problems, _ = checked(packed_anew(files))
+    assert any(received in problem for problem in problems)
 
 
 def test_an_archive_that_is_not_exactly_ours_is_refused(road: Road) -> None:

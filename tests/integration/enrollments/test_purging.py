@@ -26,6 +26,7 @@ from enrollments.actions.stopping import ReasonMissing
 from enrollments.models import DestroyedFile, Destruction, Enrollment, LegalHold, PlanDocument, RetentionRule
 from enrollments.retention import RecordClass, RetentionClock, add_months
 from installations.models import Customer, Installation, ProofFile
+from installations.proofs import check_proof
 from poa_documents.actions import decline_poa, end_stop_signal, record_stop_signal
 from poa_documents.guards import CustomerStopped, check_not_stopped
 from poa_documents.journal import verify_journal
@@ -40,10 +41,11 @@ from poa_documents.models import (
 )
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair
 from tests.factories.cases import StoppedClock
-from tests.factories.installations import installation, site
+from tests.factories.installations import go_live_report, installation, site
 from tests.factories.poa_documents import sent_poa
 from tests.integration.enrollments.road import OFFICE, Road
 from tests.integration.enrollments.test_evidence_pack import from_pto_to_active, made
+from tests.integration.installations.test_proofs_without_storage import SENT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_storage")]
 
@@ -239,6 +241,20 @@ def test_an_open_case_is_no_candidate_however_old(road: Road) -> None:
     road.case()
 
     assert list(candidates(today=date(2060, 1, 1))) == []
+
+
+def test_photos_go_together_with_the_bytes_that_were_sent(road: Road) -> None:
+    enrollment = from_pto_to_active(road)
+    proof = check_proof(io.BytesIO(SENT), name="letter.jpg", size_bytes=len(SENT))
+    report = go_live_report(enrollment.installations.get(), at=road.clock.at, proofs=[proof])
+    kept = report.proofs.get()
+    after = noon(last_day_of(enrollment) + timedelta(days=1))
+
+    purging.destroy(candidate_of(enrollment, chicago_day(after)), by=OPERATOR, at=after)
+
+    assert kept.received_storage_key
+    assert not storages["default"].exists(kept.received_storage_key)
+    assert not storages["default"].exists(kept.storage_key)
 
 
 def test_a_file_that_another_case_names_stays_and_one_that_is_locked_is_tried_again(

@@ -29,10 +29,17 @@ def stored_in(settings: Any, tmp_path: Path) -> Path:
     return folder
 
 
-def report_with_photo() -> GoLiveReport:
+def photo() -> bytes:
     written = io.BytesIO()
     Image.new("RGB", (40, 30), "white").save(written, "JPEG")
-    proof = proofs.check_proof(io.BytesIO(written.getvalue()), name="letter.jpg", size_bytes=1)
+    return written.getvalue()
+
+
+SENT = photo()
+
+
+def report_with_photo() -> GoLiveReport:
+    proof = proofs.check_proof(io.BytesIO(SENT), name="letter.jpg", size_bytes=1)
     return actions.report_go_live(
         installation_id=installation_at(SUBMITTED).pk,
         submission_id=uuid.uuid4(),
@@ -54,6 +61,36 @@ def test_photo_waits_in_the_database_and_counts_all_the_same(stored_in: Path) ->
     assert report.status == "COUNTED"
     assert kept.storage_key == ""
     assert proofs.read_content(kept).startswith(b"\xff\xd8\xff")
+
+
+def test_photo_is_kept_as_it_was_sent_beside_the_copy(stored_in: Path) -> None:
+    kept = report_with_photo().proofs.get()
+
+    assert proofs.read_received(kept) == SENT
+    assert proofs.read_content(kept) != SENT
+    assert (stored_in / kept.received_storage_key).read_bytes() == SENT
+
+
+def test_photo_as_it_was_sent_waits_with_the_copy(stored_in: Path) -> None:
+    stored_in.write_text("a file where the folder should be")
+    report = report_with_photo()
+    waiting = proofs.read_received(report.proofs.get())
+    stored_in.unlink()
+
+    sweep_proofs_task()
+
+    stored = report.proofs.get()
+    assert waiting == SENT
+    assert stored.unstored_received is None
+    assert (stored_in / stored.received_storage_key).read_bytes() == SENT
+
+
+def test_photo_from_before_this_rule_says_what_is_missing(stored_in: Path) -> None:
+    kept = report_with_photo().proofs.get()
+    kept.received_storage_key = ""
+
+    with pytest.raises(proofs.NotKept, match="Only the stored copy exists"):
+        proofs.read_received(kept)
 
 
 def test_sweep_stores_it_once_the_storage_is_back(stored_in: Path) -> None:

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from installations import proofs
-from installations.proofs import LARGEST_BYTES, LONGEST_SIDE, CheckedProof, ProofRefused, check_proof, clean_name
+from installations import pictures
+from installations.pictures import MAX_SIDE
+from installations.proofs import LARGEST_BYTES, CheckedProof, ProofRefused, check_proof, clean_name
 from tests.pdf_files import letter, locked_letter, packed_letter
 
 PDF_BYTES = letter()
@@ -109,7 +110,7 @@ def test_large_photo_is_made_smaller() -> None:
     proof = check(picture(size=(6000, 3000)))
 
     with Image.open(io.BytesIO(proof.content)) as drawn:
-        assert drawn.size == (LONGEST_SIDE, LONGEST_SIDE // 2)
+        assert drawn.size == (MAX_SIDE, MAX_SIDE // 2)
 
 
 def test_same_photo_gives_the_same_hash() -> None:
@@ -159,7 +160,7 @@ def segment(marker: int, content: bytes) -> bytes:
 
 def test_a_process_draws_one_picture_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixteen of the largest at once, one a thread of the web server, would take the machine's memory."""
-    draw, under_way, most = proofs._drawn, 0, 0
+    draw, under_way, most = pictures.draw, 0, 0
     all_here = threading.Barrier(3)
 
     def counted(received: bytes) -> tuple[Image.Image, str]:
@@ -172,7 +173,7 @@ def test_a_process_draws_one_picture_after_the_other(monkeypatch: pytest.MonkeyP
         under_way -= 1
         return drawn
 
-    monkeypatch.setattr(proofs, "_drawn", counted)
+    monkeypatch.setattr(pictures, "draw", counted)
     with ThreadPoolExecutor(3) as pool:
         checked = list(pool.map(check, [picture()] * 3))
 
