@@ -9,7 +9,6 @@ read.
 import hashlib
 import logging
 import re
-import threading
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,8 +20,10 @@ from core import stored_files
 from core.tidying import delete_in_parts
 from installations import pictures
 from installations.models import KeptProof, ProofFile, StoredProof
-from installations.pdf_files import MOST_PAGES, Look, look_into
+from installations.pdf_files import is_pdf, look_into
+from installations.pdf_structure import MAX_PAGES, Look
 from installations.pictures import JPEG, PNG
+from installations.readers import TURNS, ReadersBusy
 from installations.states import InstallationStatus
 
 logger = logging.getLogger(__name__)
@@ -38,9 +39,12 @@ SUFFIXES = {JPEG: ".jpg", PNG: ".png", PDF: ".pdf"}
 _AGAINST_A_PDF = {
     Look.DAMAGED: "This PDF is incomplete or damaged. Download it again, or send a photo of the page.",
     Look.LOCKED: "This PDF opens with a password only. Print it to a PDF without one, or send a photo of the page.",
-    Look.ACTIVE: "This PDF contains programs or attachments. Print it to a plain PDF, or send a photo.",
+    Look.ACTIVE: (
+        "This PDF can do more than be read: it holds a form, a program, an attachment or a way to another file. "
+        "Print it to a plain PDF, or send a photo of the page."
+    ),
     Look.TWO_KINDS: "This PDF is a file of another kind at the same time. Print it to a plain PDF, or send a photo.",
-    Look.TOO_MANY_PAGES: f"This PDF has more than {MOST_PAGES} pages. Send only the pages that matter.",
+    Look.TOO_MANY_PAGES: f"This PDF has more than {MAX_PAGES} pages. Send only the pages that matter.",
     Look.TOO_MUCH: "This PDF unpacks to far more than a letter. Print it to a plain PDF, or send a photo of the page.",
 }
 
@@ -51,9 +55,6 @@ _AGAINST_A_PICTURE = {
     pictures.TooManyLayers: "This picture has too many layers. Take the photo again, or send a screenshot of it.",
     pictures.Unreadable: "This photo is incomplete or damaged. Take it again, or choose another one.",
 }
-
-_ONE_PICTURE = threading.Lock()
-"""A large picture takes most of a gigabyte while it is drawn, so a process draws one after the other."""
 
 _HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"heim", b"hevc")
 
@@ -102,6 +103,7 @@ def check_proof(upload: Readable, *, name: str, size_bytes: int) -> CheckedProof
 
     :raises ProofRefused: too large, empty, not a JPEG, PNG or PDF, broken, a picture of absurd size, or a PDF that can
         do more than be read
+    :raises ReadersBusy: other files are being read; send this one again in a moment
     """
     if size_bytes > LARGEST_BYTES:
         raise ProofRefused(too_large(name))
@@ -110,10 +112,11 @@ def check_proof(upload: Readable, *, name: str, size_bytes: int) -> CheckedProof
         raise ProofRefused(too_large(name))
     if not received:
         raise ProofRefused("The file is empty. Choose it again, or take the photo again.")
-    if received.startswith(b"%PDF-"):
-        content, content_type = _checked_pdf(received), PDF
+    if is_pdf(received):
+        with TURNS.turn():
+            content, content_type = _checked_pdf(received), PDF
     elif received.startswith((pictures.JPEG_START, pictures.PNG_START)):
-        with _ONE_PICTURE:
+        with TURNS.turn():
             content, content_type = _redrawn(received)
     elif received[4:8] == b"ftyp" and received[8:12] in _HEIC_BRANDS:
         raise ProofRefused(
@@ -253,6 +256,8 @@ def _store_what_waits(record: StoredProof) -> None:
 
 def _checked_pdf(received: bytes) -> bytes:
     look = look_into(received)
+    if look == Look.BUSY:
+        raise ReadersBusy
     if look != Look.PLAIN:
         raise ProofRefused(_AGAINST_A_PDF[look])
     return received

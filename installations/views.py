@@ -30,6 +30,7 @@ from installations.forms import GoLiveForm, SignInForm
 from installations.guards import InputRefused, SubmissionDiffers, can_report_from_field
 from installations.models import GoLiveReport, Installation, KeptProof
 from installations.presenters import JobPage, ReportPage
+from installations.readers import ReadersBusy
 from installations.uploads import too_large_files
 
 View = Callable[..., HttpResponse]
@@ -115,9 +116,9 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         try:
             rate_limits.count(rate_limits.UPLOAD, str(_technician(request).pk))
-        except TooOften as refused:
+            return _take_report(request, installation, at=at)
+        except (TooOften, ReadersBusy) as refused:
             return _come_back(request, refused)
-        return _take_report(request, installation, at=at)
     again, said = kept_forms.AGAIN in request.GET, ""
     kept = kept_forms.find(owner=kept_forms.owner_of(request.user.pk), place=request.path) if again else None
     about: dict[str, Any] = {"installation": installation, "today": chicago_day(at), "files_too_large": {}}
@@ -213,12 +214,13 @@ def _take_report(request: HttpRequest, installation: Installation, *, at: Any) -
     return HttpResponseRedirect(f"{request.path}?{kept_forms.AGAIN}")
 
 
-def _come_back(request: HttpRequest, refused: TooOften) -> HttpResponse:
+def _come_back(request: HttpRequest, refused: TooOften | ReadersBusy) -> HttpResponse:
     """Take nothing now. The page's script keeps the report and sends it later; without it, the form stays in Back."""
+    status = 503 if isinstance(refused, ReadersBusy) else 429
     if _wants_json(request):
-        response: HttpResponse = JsonResponse({"message": "Too many reports at once. This one waits."}, status=429)
+        response: HttpResponse = JsonResponse({"message": "Too many reports at once. This one waits."}, status=status)
     else:
-        response = render(request, "field/too_many.html", {"minutes": refused.minutes}, status=429)
+        response = render(request, "field/too_many.html", {"minutes": refused.minutes}, status=status)
     response.headers["Retry-After"] = str(refused.seconds)
     return response
 

@@ -25,11 +25,11 @@ def written_packed(
     objects: Mapping[int, bytes], packed: Mapping[int, bytes], *, filters: bytes = b"/FlateDecode", layers: int = 1
 ) -> bytes:
     """Write some of the objects packed into a stream, as most programs do since PDF 1.5."""
-    bodies, places = b"", b""
+    bodies, places = bytearray(), bytearray()
     for number, body in sorted(packed.items()):
         places += b"%d %d " % (number, len(bodies))
         bodies += body + b"\n"
-    content = places + bodies
+    content = bytes(places + bodies)
     for _ in range(layers):
         content = zlib.compress(content, 9)
     holder = max([*objects, *packed]) + 1
@@ -45,11 +45,11 @@ def written_packed(
     starts = _put(whole, file)
     table = holder + 1
     starts[table] = file.tell()
-    rows = b"\x00\x00\x00\x00\xff\xff"
-    order = sorted(packed)
+    rows = bytearray(b"\x00\x00\x00\x00\xff\xff")
+    order = {number: place for place, number in enumerate(sorted(packed))}
     for number in range(1, table + 1):
         if number in packed:
-            rows += b"\x02" + holder.to_bytes(3, "big") + order.index(number).to_bytes(2, "big")
+            rows += b"\x02" + holder.to_bytes(3, "big") + (order[number] % 65536).to_bytes(2, "big")
         elif number in starts:
             rows += b"\x01" + starts[number].to_bytes(3, "big") + b"\x00\x00"
         else:

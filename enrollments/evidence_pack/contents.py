@@ -242,18 +242,20 @@ def _proof(proof: ProofFile, spool: Spool) -> dict[str, Any]:
         spool.write_bytes(path, bytes(proof.unstored_content))
     else:
         spool.name_stored(path, StoredFile(proof.storage_key, proof.sha256, proof.size_bytes))
-    received: str | None = f"go-live/proof-{proof.pk}-as-received{PROOF_SUFFIXES[proof.content_type]}"
+    received = f"go-live/proof-{proof.pk}-as-received{PROOF_SUFFIXES[proof.content_type]}"
     if proof.unstored_received is not None:
         spool.write_bytes(received, bytes(proof.unstored_received))
     elif proof.received_storage_key:
         spool.name_stored(received, received_file(proof))
+    elif proof.sha256 == proof.received_sha256:
+        received = path
     else:
-        received = path if proof.sha256 == proof.received_sha256 else None
+        received = ""
     return {
         **fields(proof, "id", "sha256", "received_sha256", "size_bytes", "content_type", "original_name"),
         "report": proof.report_id,
         "path": path,
-        "received_path": received,
+        "received_path": received or None,
     }
 
 

@@ -44,6 +44,7 @@ from installations.models import (
 )
 from installations.proofs import CheckedProof, ProofRefused
 from installations.queries import reports_beside
+from installations.readers import ReadersBusy
 from installations.states import MOVES, InstallationStatus
 
 
@@ -121,7 +122,7 @@ class GoLiveForm(ButtonForm):
             return None
         try:
             return proofs.check_proof(upload, name=upload.name or "proof", size_bytes=upload.size or 0)
-        except ProofRefused as refusal:
+        except (ProofRefused, ReadersBusy) as refusal:
             raise forms.ValidationError(str(refusal)) from refusal
 
 

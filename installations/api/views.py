@@ -1,5 +1,6 @@
 """Customers, sites, installations and go-live reports for other systems."""
 
+from functools import wraps
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -8,7 +9,8 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.generics import GenericAPIView
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,11 +19,12 @@ from rest_framework.viewsets import GenericViewSet
 
 from core import clock
 from core.api.parsers import ShallowJsonParser
-from core.api.requests import KEY_HEADER, actor_of, client_of, idempotent, read_body
+from core.api.requests import KEY_HEADER, Write, actor_of, client_of, idempotent, read_body
 from installations import actions
 from installations.api import serializers as said
 from installations.models import Customer, GoLiveReport, Installation, Site
 from installations.proofs import CheckedProof, ProofRefused, check_proof, too_large
+from installations.readers import ReadersBusy
 from installations.uploads import too_large_files
 
 FORM_WITH_FILE = "multipart/form-data"
@@ -144,6 +147,40 @@ class Installations(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
         return Response(said.InstallationAnswer(canceled).data)
 
 
+class FileReadersBusy(APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "readers_busy"
+    wait = ReadersBusy.seconds
+
+
+def proof_checked_first(write: Write) -> Write:
+    """Read the file before the write begins, because a write is one transaction and a file may take seconds."""
+
+    @wraps(write)
+    def checked(view: GenericAPIView[Any], request: Request, *args: Any, **kwargs: Any) -> Response:
+        assert isinstance(view, PtoReports)  # noqa: S101 - tells the type checker, cannot fail
+        view.checked_proofs = _check_proof(request)
+        return write(view, request, *args, **kwargs)
+
+    return checked
+
+
+def _check_proof(request: Request) -> tuple[CheckedProof, ...]:
+    upload = request.FILES.get("proof")  # reads the body, and leaves out what is too large
+    if name := too_large_files(request).get("proof"):
+        raise ValidationError({"proof": [too_large(name)]})
+    if upload is None:
+        return ()
+    try:
+        proof = check_proof(upload, name=upload.name or "", size_bytes=upload.size or 0)
+    except ProofRefused as refused:
+        raise ValidationError({"proof": [str(refused)]}) from refused
+    except ReadersBusy as busy:
+        raise FileReadersBusy(str(busy)) from busy
+    upload.seek(0)
+    return (proof,)
+
+
 class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[GoLiveReport]):
     """Reports of permission to operate, and of EV chargers' commissioning."""
 
@@ -152,6 +189,7 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSe
     ordering_fields = ("id", "granted_date", "received_at")
     lookup_value_regex = ID_PATTERN
     parser_classes = (ShallowJsonParser, MultiPartParser)
+    checked_proofs: tuple[CheckedProof, ...] = ()
 
     def get_queryset(self) -> QuerySet[GoLiveReport]:
         return GoLiveReport.objects.prefetch_related("proofs")
@@ -160,6 +198,7 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSe
         request={FORM_WITH_FILE: said.NewGoLiveReport},
         responses={201: said.GoLiveReportAnswer, 200: said.GoLiveReportAnswer},
     )
+    @proof_checked_first
     @idempotent
     def create(self, request: Request) -> Response:
         """
@@ -174,7 +213,7 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSe
         outcome = actions.report_go_live(
             installation_id=installation_id,
             submission_id=_submission_id(request, fields),
-            proofs=_proofs(request, fields),
+            proofs=self.checked_proofs,
             **said.said_without(fields, "submission_id", "proof"),
             by=actor_of(request),
             at=clock.now(),
@@ -193,6 +232,7 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSe
 
     @extend_schema(request={FORM_WITH_FILE: said.Correction}, responses={201: said.GoLiveReportAnswer})
     @action(detail=True, methods=["post"])
+    @proof_checked_first
     @idempotent
     def correct(self, request: Request, pk: str) -> Response:
         """Put a new report in the place of the current one, which stays on file."""
@@ -200,7 +240,7 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSe
         correction = actions.correct_go_live(
             report_id=self.get_object().pk,
             submission_id=_submission_id(request, fields),
-            proofs=_proofs(request, fields),
+            proofs=self.checked_proofs,
             **said.said_without(fields, "submission_id", "proof"),
             by=actor_of(request),
             at=clock.now(),
@@ -227,15 +267,3 @@ def _submission_id(request: Request, fields: dict[str, Any]) -> UUID:
     """Give the sender's own id of the submission, else one that follows from the key of the request."""
     given: UUID | None = fields.get("submission_id")
     return given or uuid5(NAMESPACE_URL, f"{client_of(request).pk}:{request.headers[KEY_HEADER]}")
-
-
-def _proofs(request: Request, fields: dict[str, Any]) -> tuple[CheckedProof, ...]:
-    if name := too_large_files(request).get("proof"):
-        raise ValidationError({"proof": [too_large(name)]})
-    upload = fields.get("proof")
-    if upload is None:
-        return ()
-    try:
-        return (check_proof(upload, name=upload.name, size_bytes=upload.size),)
-    except ProofRefused as refused:
-        raise ValidationError({"proof": [str(refused)]}) from refused

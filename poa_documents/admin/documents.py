@@ -27,6 +27,7 @@ from core.admin_site import (
 from core.stored_files import FileAltered, FileNotStored, StoredFile
 from installations.models import Customer, Language, Site
 from installations.proofs import SUFFIXES, CheckedProof, ProofRefused, check_proof
+from installations.readers import ReadersBusy
 from poa_documents import evidence
 from poa_documents.actions import (
     CustomerNotAtSite,
@@ -115,7 +116,7 @@ class PaperForm(ButtonForm):
         upload = self.cleaned_data["scan"]
         try:
             return check_proof(upload, name=upload.name, size_bytes=upload.size)
-        except ProofRefused as problem:
+        except (ProofRefused, ReadersBusy) as problem:
             raise forms.ValidationError(str(problem)) from problem
 
 

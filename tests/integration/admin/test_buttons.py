@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from core.actors import Actor
@@ -15,9 +16,11 @@ from core.admin_site import page_of, press_url
 from enrollments.actions.stopping import pause
 from enrollments.models import Enrollment, Pause, WebhookDelivery
 from enrollments.states import EnrollmentStatus, HoldCode
+from installations import proofs
 from installations.actions import correct_contact
 from installations.models import ContactChange, Customer, Installation
 from installations.proofs import check_proof
+from installations.readers import Turns
 from installations.states import GoLiveReportStatus, InstallationStatus
 from poa_documents import evidence
 from poa_documents.models import EvidenceEntry, PoaDocument
@@ -572,3 +575,18 @@ def test_a_scan_is_handed_out_as_it_was_sent_and_noted(office_client: Client) ->
     assert hashlib.sha256(answer.content).hexdigest() == paper.received_sha256 != paper.scan_sha256
     assert answer["Content-Type"] == "application/octet-stream"
     assert poa.evidence.latest("number").details["sha256"] == paper.received_sha256
+
+
+def test_a_file_that_must_wait_is_said_beside_its_field(office_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns(max_waiting=0)
+    monkeypatch.setattr(proofs, "TURNS", turns)
+    scan = SimpleUploadedFile("scan.pdf", letter())
+
+    with turns.turn():
+        answers = [
+            press(office_client, installation(), "report-go-live", proof=scan, utility_reference="DG-7"),
+            press(office_client, drafted_poa(), "record-paper", scan=scan),
+        ]
+
+    assert ["Send this one again in a minute" in answer.content.decode() for answer in answers] == [True, True]
+    assert 'value="DG-7"' in answers[0].content.decode()

@@ -14,8 +14,10 @@ from rest_framework.authtoken.models import Token
 
 from core import clock
 from core.models import IdempotentRequest
-from installations.models import Customer, GoLiveReport, Site
+from installations import proofs
+from installations.models import Customer, GoLiveReport, Installation, Site
 from installations.proofs import LARGEST_BYTES
+from installations.readers import Turns
 from poa_documents.states import PoaStatus
 from tests.factories.installations import SUBMITTED, customer, installation_at, site, staff, technician
 from tests.factories.poa_documents import drafted_poa, plan_promise, sent_poa, signed_poa
@@ -314,6 +316,47 @@ def test_wrong_proof_is_refused(api: Api, content: bytes, words: str) -> None:
     assert response.status_code == 400
     assert words in response.json()["proof"][0]
     assert not GoLiveReport.objects.exists()
+
+
+def report_with_letter(job: Installation) -> dict[str, Any]:
+    return {
+        "installation": job.pk,
+        "granted_date": "2026-03-01",
+        "source": "LETTER",
+        "utility_reference": "DG-1",
+        "proof": SimpleUploadedFile("letter.pdf", letter()),
+    }
+
+
+def test_a_file_that_must_wait_leaves_its_key_unused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, turns = installation_at(SUBMITTED), Turns(max_waiting=0)
+    monkeypatch.setattr(proofs, "TURNS", turns)
+
+    with turns.turn():
+        busy = api.post_form("pto-reports/", report_with_letter(job), key="the-report-of-march")
+    later = api.post_form("pto-reports/", report_with_letter(job), key="the-report-of-march")
+
+    assert (busy.status_code, busy.headers["Retry-After"]) == (503, "60")
+    assert "in a minute" in busy.json()["detail"]
+    assert later.status_code == 201
+
+
+def test_a_file_is_read_outside_of_the_transaction(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading takes seconds; on SQLite nobody else could write meanwhile."""
+    job, depths = installation_at(SUBMITTED), []
+    depth = len(connection.savepoint_ids)
+    judge = proofs.look_into
+
+    def noted(content: bytes) -> Any:
+        depths.append(len(connection.savepoint_ids))
+        return judge(content)
+
+    monkeypatch.setattr(proofs, "look_into", noted)
+
+    response = api.post_form("pto-reports/", report_with_letter(job))
+
+    assert response.status_code == 201
+    assert depths == [depth]
 
 
 def test_poa_requests_are_voided_and_revoked_in_their_time_only(api: Api) -> None:

@@ -13,9 +13,11 @@ from PIL import Image
 
 from core import clock
 from core.dates import chicago_day
+from installations import proofs
 from installations.actions import assign_technician
 from installations.models import GoLiveReport, HardwareKind, Installation, KeptProof
 from installations.proofs import LARGEST_BYTES
+from installations.readers import Turns
 from tests.factories.installations import (
     AT,
     OFFICE,
@@ -355,3 +357,21 @@ def test_a_phone_whose_clock_is_absurd_can_report_all_the_same(
 
     assert response.status_code == 302
     assert GoLiveReport.objects.get().device_at is None
+
+
+def test_report_is_asked_to_come_back_while_files_are_read(
+    signed_in: Client, job: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is judged yet, so the phone keeps all of it and sends it again."""
+    turns = Turns(max_waiting=0)
+    monkeypatch.setattr(proofs, "TURNS", turns)
+
+    with turns.turn():
+        page = signed_in.post(url(job), typed(proof=jpeg()))
+        script = signed_in.post(url(job), typed(proof=jpeg()), headers={"accept": "application/json"})
+    later = signed_in.post(url(job), typed(proof=jpeg()))
+
+    assert page.status_code == script.status_code == 503
+    assert page.headers["Retry-After"] == script.headers["Retry-After"] == "60"
+    assert "send it again in 1" in " ".join(page.text.split())
+    assert later.status_code == 302

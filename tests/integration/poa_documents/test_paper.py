@@ -200,7 +200,7 @@ def test_a_scan_with_a_program_hidden_in_it_is_refused_with_words() -> None:
         press_url(poa, "record-paper"), {"signed_date": poa.created_at.date().isoformat(), "scan": upload}, follow=True
     )
 
-    assert "contains programs or attachments. Print it to a plain PDF" in answer.content.decode()
+    assert "can do more than be read" in answer.content.decode()
     assert not PaperSignature.objects.filter(poa=poa).exists()
 
 

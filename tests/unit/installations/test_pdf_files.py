@@ -1,9 +1,13 @@
 """PDFs that somebody hands in: what can do more than be read is refused, however it is hidden."""
 
+import fcntl
 import io
+import shutil
 import zipfile
 import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -11,8 +15,12 @@ from pyhanko.pdf_utils.writer import copy_into_new_writer
 from pypdf import PdfWriter
 
 from installations import pdf_files
-from installations.pdf_files import MOST_PAGES, Look, look_into
+from installations.pdf_files import look_into
+from installations.pdf_structure import MAX_PAGES, Look
 from poa_documents.pdf.samples import render_sample
+from poa_documents.seal.keys import make_key
+from poa_documents.seal.pades import seal
+from poa_documents.seal.terms import Words
 from tests.pdf_files import (
     letter,
     letter_objects,
@@ -23,7 +31,46 @@ from tests.pdf_files import (
     written_packed,
 )
 
+SIGNED_AT = datetime(2026, 3, 2, 16, 0, tzinfo=UTC)
+FILES = Path(__file__).parent / "files"
 PROGRAM = b"/OpenAction <</S /JavaScript /JS (app.alert\\(1\\))>>"
+
+
+def annotated(part: bytes) -> bytes:
+    return written(with_annotation(part))
+
+
+def packed_annotated(part: bytes) -> bytes:
+    objects = with_annotation(part)
+    packed = {number: body for number, body in objects.items() if b"stream" not in body}
+    return written_packed({number: body for number, body in objects.items() if number not in packed}, packed)
+
+
+def with_annotation(part: bytes) -> dict[int, bytes]:
+    objects = letter_objects()
+    objects[3] = objects[3][:-2] + b" /Annots [8 0 R]>>"
+    objects[8] = part
+    objects[9] = b"<<>>"
+    return objects
+
+
+def scattered(count: int) -> bytes:
+    """A letter with this many empty objects, in at most 15 MB."""
+    return letter() + b"0 0 obj endobj\n" * count + b"startxref\n0\n%%EOF\n"
+
+
+def packed_scattered(count: int) -> bytes:
+    """The same in a few kilobytes: the table names them all, packed into one stream."""
+    objects = letter_objects()
+    catalog = objects.pop(1)
+    return written_packed(objects, {1: catalog, **dict.fromkeys(range(10, count), b"0")})
+
+
+def sealed_letter() -> bytes:
+    key = make_key("The utility", starts_at=SIGNED_AT - timedelta(days=1), ends_at=SIGNED_AT + timedelta(days=1))
+    words = Words(field="Seal", reason="Permission to operate", sealed_by="The utility")
+    content, _timestamp = seal(render_sample("en", "apple", "Lone Star"), key, words=words, signed_at=SIGNED_AT)
+    return content
 
 
 # Letters
@@ -34,7 +81,7 @@ PROGRAM = b"/OpenAction <</S /JavaScript /JS (app.alert\\(1\\))>>"
     [
         letter(),
         packed_letter(),
-        letter(pages=MOST_PAGES),
+        letter(pages=MAX_PAGES),
         locked_letter(password=""),
         letter(catalog=b"/OpenAction [3 0 R /Fit] /Names <</Dests 2 0 R>>"),
         letter(words=b"see page 3 of the JavaScript manual; JS, Launch"),
@@ -66,6 +113,186 @@ def test_chance_bytes_inside_a_picture_are_no_program() -> None:
     objects[9] = stream_of(b"<</Type /XObject /Subtype /Image /Length %d>>" % len(scan), scan)
 
     assert look_into(written(objects)) == Look.PLAIN
+
+
+# What letters hold besides words
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in FILES.glob("*.pdf")))
+def test_letters_with_suspicious_words_are_taken(name: str) -> None:
+    """Links, titles and fonts may have any name: they do nothing by it."""
+    assert look_into((FILES / name).read_bytes()) == Look.PLAIN
+
+
+@pytest.mark.parametrize("lead", [b"\n", b"\r\n\t\t \r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n", b"\x00", b" " * 1000])
+def test_blanks_and_marks_before_the_header_are_no_obstacle(lead: bytes) -> None:
+    assert look_into(lead + letter()) == Look.PLAIN
+    assert look_into(lead + packed_letter()) == Look.PLAIN
+
+
+@pytest.mark.parametrize("lead", [b"MZ", b"<html>", b"x", b" " * 1200, b"PK\x03\x04"])
+def test_anything_else_before_the_header_is_refused(lead: bytes) -> None:
+    assert look_into(lead + letter()) == Look.DAMAGED
+
+
+def test_offsets_counted_from_the_blanks_are_understood() -> None:
+    """Some programs write the blanks themselves and count them."""
+    content = letter()
+    table_at = content.rindex(b"xref\n0 ")
+    counted = b"".join(
+        b"%010d 00000 n \n" % (int(line[:10]) + 2) if line.endswith(b" n \n") else line
+        for line in content[table_at:].splitlines(keepends=True)
+    ).replace(b"startxref\n%d" % table_at, b"startxref\n%d" % (table_at + 2))
+
+    assert look_into(b"\r\n" + content[:table_at] + counted) == Look.PLAIN
+
+
+LINK = b"<</Type /Annot /Subtype /Link /Rect [72 700 200 720] /Border [0 0 0] /A %s>>"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        LINK % b"<</S /URI /URI (https://utility.example/Launch)>>",
+        LINK % b"<</S /URI /URI (mailto:dg@utility.example)>>",
+        LINK % b"<</S /URI /URI (www.utility.example/dg)>>",
+        LINK % b"<</S /GoTo /D [3 0 R /Fit]>>",
+        LINK % b"<</S /Named /N /NextPage>>",
+        b"<</Type /Annot /Subtype /Highlight /Rect [0 0 9 9] /QuadPoints [0 0 9 0 0 9 9 9] /C [1 1 0]>>",
+        b"<</Subtype /FreeText /Rect [0 0 9 9] /DA (/F1 12 Tf) /Contents (approved) /AAPL:Hash (9)>>",
+    ],
+)
+@pytest.mark.parametrize("write", [annotated, packed_annotated])
+def test_links_and_notes_are_taken(part: bytes, write: Callable[[bytes], bytes]) -> None:
+    assert look_into(write(part)) == Look.PLAIN
+
+
+@pytest.mark.parametrize(
+    "catalog",
+    [
+        b"/Outlines <</First 8 0 R /Last 8 0 R /Count 1>>",
+        b"/Names <</Dests <</Names [(top) [3 0 R /Fit]]>>>>",
+        b"/OpenAction <</S /GoTo /D [3 0 R /Fit]>> /PageMode /UseOutlines /ViewerPreferences <</DisplayDocTitle true>>",
+        b"/MarkInfo <</Marked true>> /Lang (en-US) /StructTreeRoot <</Type /StructTreeRoot /RoleMap <</Sound /P>>>>",
+        b"/PieceInfo <</Maker <</Private <</Movie 1>>>>>> /OCProperties <</OCGs [] /D <<>>>>",
+    ],
+)
+def test_outlines_names_and_structure_are_taken(catalog: bytes) -> None:
+    objects = letter_objects(catalog=catalog)
+    objects[8] = b"<</Title (Form P/EF) /Parent 9 0 R /A <</S /GoTo /D [3 0 R /Fit]>>>>"
+    objects[9] = b"null"
+
+    assert look_into(written(objects)) == Look.PLAIN
+
+
+def test_a_signed_letter_is_taken() -> None:
+    """Utilities sign what they send, and so do we."""
+    content = sealed_letter()
+
+    assert b"/AcroForm" in content
+    assert look_into(content) == Look.PLAIN
+
+
+# What acts on opening, or on a look at a page
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        b"<</S /GoToR /F (\\\\\\\\evil.example\\\\share\\\\a.pdf) /D [0 /Fit]>>",
+        b"<</S /GoToR /F <</Type /Filespec /UF (//evil.example/a.pdf)>> /D [0 /Fit]>>",
+        b"<</S /URI /URI (https://evil.example/)>>",
+        b"<</S /Thread /F (other.pdf) /D 0>>",
+        b"<</S /GoTo /D [3 0 R /Fit] /Next <</S /URI /URI (https://evil.example/)>>>>",
+        b"<</S /Named /N /Print>>",
+        b"<</S /SetOCGState /State []>>",
+        b"<</S /Hide /T (a)>>",
+        b"<</S /Invented>>",
+    ],
+)
+@pytest.mark.parametrize("write", [letter, packed_letter])
+def test_nothing_happens_on_opening(action: bytes, write: Callable[..., bytes]) -> None:
+    assert look_into(write(catalog=b"/OpenAction " + action)) == Look.ACTIVE
+
+
+HARMLESS = b"<</S /GoTo /D [3 0 R /Fit]>>"
+
+
+@pytest.mark.parametrize(
+    "catalog",
+    [
+        b"/AA <</WC %s>>" % HARMLESS,
+        b"/URI <</Base (https://evil.example/)>>",
+        b"/AcroForm <</Fields []>>",
+        b"/AcroForm <</Fields [<</FT /Tx /T (name)>>]>>",
+        b"/AcroForm <</Fields [<</FT /Sig /T (unsigned)>>]>>",
+        b"/Collection <<>>",
+        b"/Threads []",
+        b"/Requirements []",
+        b"/Names <</JavaScript <</Names []>>>>",
+        b"/Names <</Renditions <</Names []>>>>",
+        b"/PageMode /FullScreen",
+        b"/Invented true",
+        b"/Outlines <</First <</Title (a) /A <</S /Launch /F (cmd.exe)>>>>>>",
+        b"/Outlines <</First <</Title (a) /AA <</D %s>>>>>>" % HARMLESS,
+    ],
+)
+@pytest.mark.parametrize("write", [letter, packed_letter])
+def test_a_letter_holds_nothing_that_is_on_no_list(catalog: bytes, write: Callable[..., bytes]) -> None:
+    assert look_into(write(catalog=catalog)) == Look.ACTIVE
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        b"<</Subtype /Screen /Rect [0 0 9 9]>>",
+        b"<</Subtype /3D /Rect [0 0 9 9] /3DD 9 0 R>>",
+        b"<</Subtype /Movie /Rect [0 0 9 9]>>",
+        b"<</Subtype /FileAttachment /Rect [0 0 9 9] /FS (a)>>",
+        b"<</Subtype /Widget /Rect [0 0 9 9] /FT /Btn>>",
+        b"<</Subtype /Widget /Rect [0 0 9 9] /FT /Sig /V <</Type /Sig /ByteRange [0 1 2 3]>> /AA <</E %s>>>>"
+        % HARMLESS,
+        b"<</Subtype /Link /Rect [0 0 9 9] /AA <</E %s>>>>" % HARMLESS,
+        b"<</Subtype /Text /Rect [0 0 9 9] /A <</S /URI /URI (https://a.example)>>>>",
+        b"<</Subtype /Invented /Rect [0 0 9 9]>>",
+        LINK % b"<</S /GoToR /F (a.pdf)>>",
+        LINK % b"<</S /URI /URI (file://evil.example/share/a.pdf)>>",
+        LINK % b"<</S /URI /URI (file:////evil.example/share/a.pdf)>>",
+        LINK % b"<</S /URI /URI (\\\\\\\\evil.example\\\\share)>>",
+        LINK % b"<</S /URI /URI (java\\nscript:alert\\(1\\))>>",
+        LINK % b"<</S /URI /URI (smb://evil.example/share)>>",
+        LINK % b"<</S /Launch /F (cmd.exe)>>",
+    ],
+)
+@pytest.mark.parametrize("write", [annotated, packed_annotated])
+def test_a_page_holds_nothing_that_acts_or_plays(part: bytes, write: Callable[[bytes], bytes]) -> None:
+    assert look_into(write(part)) == Look.ACTIVE
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"/F (//evil.example/picture) /Type /XObject /Subtype /Image",
+        b"/FFilter /FlateDecode",
+        b"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /Ref <</F (other.pdf) /Page 0>>",
+        b"/Type /XObject /Subtype /Form /BBox [0 0 9 9] /OPI <</2.0 <</F (other.tif)>>>>",
+        b"/Type /XObject /Subtype /PS",
+        b"/Type /EmbeddedFile",
+        b"/Filter /Invented",
+    ],
+)
+def test_a_stream_leads_nowhere_else(head: bytes) -> None:
+    objects = letter_objects()
+    objects[9] = stream_of(b"<<%s /Length 1>>" % head, b"x")
+
+    assert look_into(written(objects)) == Look.ACTIVE
+
+
+def test_a_page_that_starts_something_is_refused() -> None:
+    objects = letter_objects()
+    objects[3] = objects[3].replace(b"/Type /Page ", b"/AA <</O %s>> " % HARMLESS)
+
+    assert look_into(written(objects)) == Look.ACTIVE
 
 
 # Programs and attachments
@@ -119,7 +346,7 @@ def test_a_program_in_a_former_revision_is_found() -> None:
 
 def test_a_program_under_a_name_given_twice_is_found() -> None:
     """Of two values under one name, some programs take the first and others the last."""
-    assert look_into(packed_letter(catalog=b"/OpenAction [3 0 R /Fit] " + PROGRAM)) == Look.ACTIVE
+    assert look_into(packed_letter(catalog=PROGRAM + b" /OpenAction [3 0 R /Fit]")) == Look.DAMAGED
 
 
 def test_objects_inside_of_streams_are_refused() -> None:
@@ -132,7 +359,19 @@ def test_objects_inside_of_streams_are_refused() -> None:
 
     forged = content.replace(b"%010d 00000 n" % real, b"%010d 00000 n" % at)
 
-    assert look_into(forged) == Look.DAMAGED
+    assert look_into(forged) == Look.ACTIVE
+    assert look_into(forged.replace(PROGRAM, b" " * len(PROGRAM))) == Look.DAMAGED
+
+
+def test_objects_that_no_table_names_are_refused() -> None:
+    """A program that repairs broken files finds them and may prefer them."""
+    content = letter()
+    hidden = b"1 0 obj\n<</Type /Catalog /Pages 2 0 R %s>>\nendobj\n" % PROGRAM
+    at = content.rindex(b"xref\n0 ")
+    content = content[:at] + hidden + content[at:]
+    content = content[: content.rindex(b"startxref")] + b"startxref\n%d\n%%%%EOF\n" % (at + len(hidden))
+
+    assert look_into(content) == Look.DAMAGED
 
 
 def test_packed_objects_that_no_table_names_are_refused() -> None:
@@ -191,7 +430,7 @@ def test_a_file_whose_middle_is_gone_is_refused() -> None:
 
 @pytest.mark.parametrize("write", [letter, packed_letter])
 def test_too_many_pages_are_refused_also_when_packed(write: Callable[..., bytes]) -> None:
-    assert look_into(write(pages=MOST_PAGES + 1)) == Look.TOO_MANY_PAGES
+    assert look_into(write(pages=MAX_PAGES + 1)) == Look.TOO_MANY_PAGES
 
 
 def test_what_unpacks_to_gigabytes_is_refused_unread() -> None:
@@ -202,16 +441,51 @@ def test_what_unpacks_to_gigabytes_is_refused_unread() -> None:
     content = written_packed(objects, packed, filters=b"[/FlateDecode /FlateDecode]", layers=2)
 
     assert len(content) < 100_000
-    assert look_into(content) == Look.TOO_MUCH
+    assert look_into(content) == Look.DAMAGED
 
 
-def test_a_table_that_claims_billions_of_objects_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pdf_files, "MOST_SECONDS", 2)
+def test_a_table_that_claims_billions_of_objects_is_refused() -> None:
     content = packed_letter()
     start = content.rindex(b"/W [1 3 2]")
     forged = content[:start] + b"/W [0 0 0] /Index [0 4000000000]" + content[start + len(b"/W [1 3 2]") :]
 
-    assert look_into(forged) == Look.TOO_MUCH
+    assert look_into(forged) == Look.DAMAGED
+
+
+def test_a_reader_that_gets_no_time_says_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_files, "MAX_SECONDS", 0.001)
+
+    assert look_into(letter()) == Look.BUSY
+
+
+def test_a_reader_that_uses_too_much_time_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = tmp_path / "reader.py"
+    text = Path(pdf_files.READER).read_text()
+    reader.write_text(
+        text.replace("MAX_CPU_SECONDS = 6", "MAX_CPU_SECONDS = 1").replace(
+            "    try:\n        _check(", "    while True:\n        pass\n    try:\n        _check("
+        )
+    )
+    monkeypatch.setattr(pdf_files, "READER", reader)
+
+    assert look_into(letter()) == Look.TOO_MUCH
+
+
+@pytest.mark.parametrize("write", [scattered, packed_scattered])
+def test_a_million_objects_are_refused(write: Callable[[int], bytes]) -> None:
+    assert look_into(write(1_000_000)) == Look.TOO_MUCH
+
+
+def test_only_one_reader_runs_on_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others wait for its end, and say so when it takes too long."""
+    reader = shutil.copy(pdf_files.READER, tmp_path)
+    monkeypatch.setattr(pdf_files, "READER", reader)
+    with Path(reader).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+        assert look_into(letter()) == Look.BUSY
+
+    assert look_into(letter()) == Look.PLAIN
 
 
 def test_deep_nesting_is_refused() -> None:

@@ -127,8 +127,8 @@ def test_fine_lines_survive_being_made_smaller(mode: str) -> None:
     assert picture.size == (MAX_SIDE, 32)
     for at in range(0, MAX_SIDE, 10):
         for line in (at, at + 5):
-            near = picture.crop((max(line - 1, 0), 16, min(line + 2, MAX_SIDE), 17)).getextrema()
-            assert near[0] < 220, f"no line near {line}"
+            near = picture.crop((max(line - 1, 0), 16, min(line + 2, MAX_SIDE), 17)).tobytes()
+            assert min(near) < 220, f"no line near {line}"
 
 
 # JPEG
@@ -138,7 +138,7 @@ def test_fine_lines_survive_being_made_smaller(mode: str) -> None:
 def test_every_kind_of_jpeg_is_stored_as_it_looks(mode: str) -> None:
     page = Image.new(mode, (64, 32), "white" if mode != "CMYK" else (0, 0, 0, 0))
     page.paste("black" if mode != "CMYK" else (0, 0, 0, 255), (8, 8, 24, 24))
-    page.paste({"L": 128, "RGB": (200, 30, 60), "CMYK": (0, 200, 150, 20)}[mode], (40, 8, 56, 24))
+    page.paste((0, 200, 150, 20) if mode == "CMYK" else (200, 30, 60) if mode == "RGB" else 128, (40, 8, 56, 24))
     written = io.BytesIO()
     page.save(written, "JPEG", quality=95)
 

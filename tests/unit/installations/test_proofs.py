@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from installations import pictures
+from installations import pictures, proofs
 from installations.pictures import MAX_SIDE
 from installations.proofs import LARGEST_BYTES, CheckedProof, ProofRefused, check_proof, clean_name
+from installations.readers import ReadersBusy, Turns
 from tests.pdf_files import letter, locked_letter, packed_letter
 
 PDF_BYTES = letter()
@@ -181,6 +182,17 @@ def test_a_process_draws_one_picture_after_the_other(monkeypatch: pytest.MonkeyP
     assert len({each.sha256 for each in checked}) == 1
 
 
+@pytest.mark.parametrize("content", [picture("JPEG"), picture("PNG"), PDF_BYTES])
+def test_any_file_waits_for_its_turn(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = Turns(max_waiting=0)
+    monkeypatch.setattr(proofs, "TURNS", turns)
+
+    with turns.turn(), pytest.raises(ReadersBusy):
+        check(content)
+
+    assert check(content).received == content
+
+
 def test_too_large_file_is_refused_before_it_is_read() -> None:
     with pytest.raises(ProofRefused, match="larger than 15 MB"):
         check_proof(Unreadable(), name="huge.pdf", size_bytes=100 * 1024 * 1024)
@@ -202,7 +214,7 @@ def test_file_larger_than_it_claims_is_refused() -> None:
         (picture()[:200], "incomplete or damaged"),
         (b"\x89PNG\r\n\x1a\n" + bytes(60), "incomplete or damaged"),
         (b"%PDF-1.7\nhalf", "incomplete or damaged"),
-        (packed_letter(catalog=b"/OpenAction <</S /J#61vaScript /JS (x)>>"), "programs"),
+        (packed_letter(catalog=b"/OpenAction <</S /J#61vaScript /JS (x)>>"), "more than be read"),
         (letter(pages=201), "more than 200 pages"),
         (locked_letter(password="secret"), "password"),
         (letter() + b"PK\x05\x06" + bytes(18), "another kind"),
