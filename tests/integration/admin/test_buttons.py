@@ -580,11 +580,11 @@ def test_a_scan_is_handed_out_as_it_was_sent_and_noted(office_client: Client) ->
 def test_a_file_that_must_wait_is_said_beside_its_field(office_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     turns = Turns(max_waiting=0)
     monkeypatch.setattr(proofs, "TURNS", turns)
-    scan = SimpleUploadedFile("scan.pdf", letter())
+    proof, scan = SimpleUploadedFile("letter.pdf", letter()), SimpleUploadedFile("scan.pdf", letter())
 
     with turns.turn():
         answers = [
-            press(office_client, installation(), "report-go-live", proof=scan, utility_reference="DG-7"),
+            press(office_client, installation(), "report-go-live", proof=proof, utility_reference="DG-7"),
             press(office_client, drafted_poa(), "record-paper", scan=scan),
         ]
 
