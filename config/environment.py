@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.core.mail.message import sanitize_address
 
 from config.redis_servers import redis_server
 from core.clock import SystemClock
@@ -58,8 +59,9 @@ class Variable:
             raise ImproperlyConfigured(f"{self.name} is not set. It should be {self.shape}.")
         try:
             return self.parse(text)
-        except (_WrongShape, ValueError) as problem:
-            raise ImproperlyConfigured(f"{self.name} cannot be used. It should be {self.shape}.") from problem
+        except (_WrongShape, ValueError):
+            # Without the cause: it may quote a part of the value, such as half a password.
+            raise ImproperlyConfigured(f"{self.name} cannot be used. It should be {self.shape}.") from None
 
 
 def text(value: str) -> str:
@@ -149,13 +151,31 @@ def origins(value: str) -> list[str]:
     return [host_url(word) for word in words(value)]
 
 
+WITHOUT_HOST = frozenset({"memory", "sqlite", "postgres", "postgresql", "consolemail", "filemail"})
+
+
 def _url_with(*schemes: str) -> Callable[[str], str]:
+    """Take a URL that can be read whole: a / in a password that is not written as %2F would end the host early."""
+
     def parse(value: str) -> str:
-        if value and urlsplit(value).scheme not in schemes:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or parts.port == 0 or parts.fragment:
+            raise _WrongShape
+        if not parts.hostname and parts.scheme not in WITHOUT_HOST:
             raise _WrongShape
         return value
 
     return parse
+
+
+def mail_url(value: str) -> str:
+    """Take what the mail settings are made of, read by the parser that makes them."""
+    checked = _url_with("smtp", "smtps", "smtp+tls", "smtp+ssl", "consolemail", "filemail")(value)
+    if checked:
+        environ.Env.email_url_config(checked)
+    return checked
 
 
 def database_url(value: str) -> str:
@@ -182,8 +202,11 @@ def existing_file(value: str) -> str:
 
 
 def mail_address(value: str) -> str:
-    if "\n" in value or not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(value)[1]):
+    """Take a sender that Django can put into a mail; a name with signs such as @ or , needs quotation marks."""
+    address = parseaddr(value)[1]
+    if "\n" in value or not re.fullmatch(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)*", address):
         raise _WrongShape
+    sanitize_address(value.strip(), "utf-8")  # a ValueError when the mail could not be made
     return value.strip()
 
 
@@ -495,8 +518,9 @@ _TABLE = (
         "EMAIL_URL",
         "",
         "smtp://…, smtp+tls://…, smtp+ssl://…, consolemail:// or filemail:///…",
-        "Mail server; empty means files under `DATA_DIR`, and a line on the terminal.",
-        _url_with("smtp", "smtps", "smtp+tls", "smtp+ssl", "consolemail", "filemail"),
+        "Mail server; empty means files under `DATA_DIR`, and a line on the terminal. In name and password, write / as "
+        "%2F, @ as %40, # as %23, ? as %3F and % as %25.",
+        mail_url,
         _MAIL,
     ),
     Variable(
@@ -512,7 +536,8 @@ _TABLE = (
         "MAIL_FROM",
         "Switchyard <no-reply@localhost>",
         "a mail address, with or without a name before it",
-        "Sender of our mails.",
+        "Sender of our mails. A name with signs such as @ or a comma stands in quotation marks: "
+        '`"Sun@Home" <no-reply@example.com>`.',
         mail_address,
         _MAIL,
     ),

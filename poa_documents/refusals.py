@@ -25,8 +25,8 @@ _SAYS_MAILBOX = re.compile(
 )
 _SAYS_US = re.compile(
     r"relay|spam|block(?:ed|list| list)|black ?list|deny ?list|denied|\bspf\b|\bdkim\b|\bdmarc\b|\brbl\b|dnsbl|"
-    r"sender|reputation|reverse dns|\bptr\b|\bhelo\b|authenticat|policy|\[ts[s0-9]\d*\]|client host|your (?:host|ip|server)|"
-    r"complaint|prohibit|not allowed to send",
+    r"sender|reputation|reverse dns|\bptr\b|\bhelo\b|authenticat|policy|\[ts[s0-9]\d*\]|client host|"
+    r"your (?:host|ip|server)|complaint|prohibit|not allowed to send",
     re.IGNORECASE,
 )
 

@@ -14,7 +14,7 @@ from rest_framework.authtoken.models import Token
 
 from core import clock
 from core.models import IdempotentRequest
-from installations import proofs
+from installations import pdf_files, proofs
 from installations.models import Customer, GoLiveReport, Installation, Site
 from installations.proofs import LARGEST_BYTES
 from installations.readers import Turns
@@ -345,13 +345,13 @@ def test_a_file_is_read_outside_of_the_transaction(api: Api, monkeypatch: pytest
     """Reading takes seconds; on SQLite nobody else could write meanwhile."""
     job, depths = installation_at(SUBMITTED), []
     depth = len(connection.savepoint_ids)
-    judge = proofs.look_into
+    judge = pdf_files.look_into
 
     def noted(content: bytes) -> Any:
         depths.append(len(connection.savepoint_ids))
         return judge(content)
 
-    monkeypatch.setattr(proofs, "look_into", noted)
+    monkeypatch.setattr("installations.proofs.look_into", noted)
 
     response = api.post_form("pto-reports/", report_with_letter(job))
 

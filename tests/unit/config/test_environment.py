@@ -1,8 +1,10 @@
 import ast
+import traceback
 from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.core.mail import EmailMessage
 
 from config.environment import VARIABLES, check_environment, check_production, read, read_light_dialect
 from tests.unit.config.production_environment import ROOT, production_environment
@@ -31,7 +33,28 @@ WRONG_VALUES = [
     ("STORAGE_S3_BUCKET", "Not A Bucket"),
     ("STORAGE_S3_ENDPOINT_URL", "s3:7070"),
     ("EMAIL_URL", "imap://mail.example.com"),
+    ("EMAIL_URL", "smtp+tls://office:pa/ss-hush@mail.example.com:587"),
+    ("EMAIL_URL", "smtp://office:pa#ss-hush@mail.example.com:587"),
+    ("EMAIL_URL", "smtp://office:pa?ss-hush@mail.example.com:587"),
+    ("EMAIL_URL", "smtp://office:hush@mail.example.com:mail"),
+    ("EMAIL_URL", "smtp://office:hush@mail.example.com:99999"),
+    ("EMAIL_URL", "smtp://"),
+    ("EMAIL_URL", "smtp://[::1"),
+    ("DATABASE_URL", "postgres://office:pa/ss-hush@127.0.0.1:5432/switchyard"),
+    ("DATABASE_URL", "postgres://office:pa#ss-hush@127.0.0.1:5432/switchyard"),
+    ("DATABASE_URL", "postgres://office:hush@127.0.0.1:port/switchyard"),
+    ("CELERY_BROKER_URL", "redis://:pa/ss-hush@127.0.0.1:6379/0"),
+    ("CELERY_BROKER_URL", "redis://:hush@127.0.0.1:port/0"),
+    ("CELERY_BROKER_URL", "redis://"),
+    ("CACHE_URL", "redis://:pa/ss-hush@127.0.0.1:6379/0"),
+    ("POA_SEAL_TIMESTAMP_URL", "https://office:pa/ss-hush@tsa.example.com"),
+    ("POA_SEAL_TIMESTAMP_URL", "https://"),
     ("MAIL_FROM", "nobody"),
+    ("MAIL_FROM", "Sun@Home <no-reply@example.com>"),
+    ("MAIL_FROM", "Sun, Inc. <no-reply@example.com>"),
+    ("MAIL_FROM", "no-reply@example.com <office>"),
+    ("MAIL_FROM", "Sun <no-reply@example.com> office"),
+    ("MAIL_FROM", "Sun <no-reply@example..com>"),
     ("LIGHT_API_URL", "https://api.light.dev/v1"),
     ("LIGHT_HOSTED_ORIGINS", "flow.light.dev"),
     ("BROKER_REGISTRATION_NUMBER", "1234"),
@@ -51,6 +74,39 @@ def test_a_wrong_value_is_refused_by_name_and_shape_and_not_repeated(
         check_environment()
 
     assert str(refusal.value).startswith(f"{name} cannot be used. It should be {VARIABLES[name].shape}.")
+    assert "hush" not in "".join(traceback.format_exception(refusal.value))
+    assert "'pa'" not in "".join(traceback.format_exception(refusal.value))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EMAIL_URL", "smtp+tls://office:pa%2Fss@mail.example.com:587"),
+        ("EMAIL_URL", "smtp+ssl://office%40example.com:secret@mail.example.com"),
+        ("EMAIL_URL", "smtp://mail.example.com:25"),
+        ("EMAIL_URL", "filemail:///var/mail"),
+        ("DATABASE_URL", "postgres://office:pa%2Fss@127.0.0.1:5432/switchyard"),
+        ("DATABASE_URL", "postgres:///switchyard"),
+        ("CELERY_BROKER_URL", "rediss://:pa%2Fss@127.0.0.1:6379/0"),
+        ("CELERY_BROKER_URL", "memory://"),
+        ("MAIL_FROM", '"Sun@Home" <no-reply@example.com>'),
+        ("MAIL_FROM", "Sún Home <no-reply@example.com>"),
+        ("MAIL_FROM", "no-reply@localhost"),
+    ],
+)
+def test_a_value_that_works_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert read(name) == value
+
+
+@pytest.mark.parametrize("value", ['"Sun@Home" <no-reply@example.com>', "Sún Home <no-reply@example.com>"])
+def test_a_sender_that_is_taken_can_send(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("MAIL_FROM", value)
+
+    message = EmailMessage("subject", "body", read("MAIL_FROM"), ["carmen@example.com"]).message()
+
+    assert message["From"].endswith("<no-reply@example.com>")
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "FIELD_ENCRYPTION_KEYS"])
