@@ -1,5 +1,6 @@
 """What every answer carries, whichever face gave it."""
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
@@ -7,6 +8,7 @@ from ipaddress import ip_address
 from urllib.parse import unquote
 
 from django.conf import settings
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.auth import logout
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
@@ -58,6 +60,10 @@ KEPT_ENDINGS = ("_press", "_add")
 """Forms that are kept when their session ends: those that show again what was kept."""
 
 DOORS = {"/admin/": Door.OFFICE, "/field/": Door.FIELD}
+
+
+MAX_ID_DIGITS = 18
+_DIGITS = re.compile(r"\d+")
 
 
 class ClientAddress:
@@ -286,6 +292,35 @@ class WebhooksFirst:
         response.headers["Content-Length"] = str(len(response.content))
         response.headers["X-Frame-Options"] = settings.X_FRAME_OPTIONS
         return response
+
+
+class AnswerableAdminQueries:
+    """
+    Leave out of an admin page's query what no database can be asked for, and show the page without it.
+
+    PostgreSQL takes no NUL in a text, and no database a number of more than 64 bits. Django's admin hands both on.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith("/admin/") or request.method not in {"GET", "HEAD"}:
+            return self._get_response(request)
+        query = request.GET.copy()
+        for name, values in request.GET.lists():
+            if "\0" in name or not all(_is_answerable(name, value) for value in values):
+                del query[name]
+        if len(query) == len(request.GET):
+            return self._get_response(request)
+        return HttpResponseRedirect(f"{request.path}?{query.urlencode()}" if query else request.path)
+
+
+def _is_answerable(name: str, value: str) -> bool:
+    if "\0" in value:
+        return False
+    is_search = name == SEARCH_VAR  # ESI IDs have 22 digits, and are text
+    return is_search or not any(len(number.lstrip("0")) > MAX_ID_DIGITS for number in _DIGITS.findall(value))
 
 
 class SafeAnswers:
