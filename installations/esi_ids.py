@@ -7,6 +7,8 @@ Source: domain notes, section 4.
 import re
 from dataclasses import dataclass
 
+from core.typed_text import drop_invisible
+
 LONGEST = 22
 SHORTEST = 17
 METER_SUFFIX_DIGITS = 3
@@ -43,16 +45,19 @@ TDU_NAMES = {
 
 _LABEL = re.compile(r"^(?:esi\s*id|esid)?\s*(?:no\.?|number)?\s*[:#]*\s*", re.IGNORECASE)
 _FILLERS = re.compile(r"[\s\u00a0\u2010-\u2015-]+")
+_END_OF_SENTENCE = re.compile(r"(?<=[0-9])[.,;:]+$")
 _SCIENTIFIC = re.compile(r"^[+-]?\d+(?:[.,]\d*)?e[+-]?\d+$", re.IGNORECASE)
 
 
 def normalize(text: str) -> str:
     """
-    Drop what people type around the digits: spaces, dashes, a leading `#:` or `ESI ID:`.
+    Drop what people type around the digits: spaces, dashes, a leading `#:` or `ESI ID:`, the period of a sentence, and
+    what cannot be seen.
 
     Anything else stays as it is, so that it is refused and not silently repaired.
     """
-    return _FILLERS.sub("", _LABEL.sub("", text.strip(), count=1))
+    seen = drop_invisible(text.replace("\t", " ").replace("\n", " ").replace("\r", " ")).strip()
+    return _END_OF_SENTENCE.sub("", _FILLERS.sub("", _LABEL.sub("", seen, count=1)))
 
 
 def esi_id_problems(text: str, *, strict: bool) -> tuple[str, ...]:
@@ -92,6 +97,21 @@ def esi_id_warnings(text: str) -> tuple[str, ...]:
     return ("This ESI ID does not begin with 10, as all ESI IDs in Texas do. It can only be a test number.",)
 
 
+def esi_id_question(text: str) -> str:
+    """
+    Ask about an ESI ID that may have been rounded; empty when there is nothing to ask.
+
+    A spreadsheet keeps 15 digits, so that the last two of 17 become zeros. One honest number in a hundred ends so too.
+    """
+    digits = normalize(text)
+    if esi_id_problems(text, strict=False) or len(digits) != SHORTEST or digits[SPREADSHEET_DIGITS:].strip("0"):
+        return ""
+    return (
+        "This ESI ID ends in 00, as it does when a spreadsheet rounds it. Compare all 17 digits with the bill; if they "
+        "are right, say so and save again."
+    )
+
+
 def suggested_esi_id(text: str) -> str | None:
     """
     Offer the ESI ID that is left when a 3-digit meter suffix is dropped, for a person to confirm; never used by itself.
@@ -115,7 +135,7 @@ def find_prefix(digits: str) -> Prefix | None:
 
 def _went_through_a_spreadsheet(digits: str) -> bool:
     """A spreadsheet keeps 15 digits and writes the rest as zeros, or shows `1.00890e+21`, or appends `.0`."""
-    if _SCIENTIFIC.match(digits) or re.fullmatch(r"\d+[.,]0*", digits):
+    if _SCIENTIFIC.match(digits) or re.fullmatch(r"\d+[.,]0+", digits):
         return True
     return len(digits) == LONGEST and digits.isdigit() and not digits[SPREADSHEET_DIGITS:].strip("0")
 

@@ -11,12 +11,14 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from phonenumber_field.phonenumber import to_python
+from phonenumbers import ValidationResult, is_possible_number_with_reason
 
 from core.actors import Actor
 from core.case_changes import announce_case_change
 from core.dates import chicago_day
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
+from core.typed_text import drop_invisible
 from installations import esi_ids
 from installations.go_live import (
     EmbargoRule,
@@ -29,6 +31,8 @@ from installations.models import ContactChange, Customer, HardwareKind, Installa
 from installations.moves import record_event, take_move
 
 ADULT_YEARS = 18
+TEXAS_ZIP_CODE = re.compile(r"(?:7[5-9][0-9]{3}|73301|73344|885[0-9]{2})(?:-[0-9]{4})?")
+"""75001 to 79999, two of Austin's tax offices, and 885 for boxes in El Paso. Source: USPS, three-digit ZIP prefixes."""
 OLDEST_YEARS = 120
 LONGEST_EMAIL = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
 LARGEST_KW = Decimal(10_000)
@@ -68,8 +72,8 @@ def register_customer(
     return Customer.objects.create(
         first_name=first_name.strip(),
         last_name=last_name.strip(),
-        email=email.strip(),
-        phone=phone,
+        email=_clean_email(email),
+        phone=_clean_phone(phone),
         date_of_birth_text=date_of_birth.isoformat() if date_of_birth else "",
         language=language,
         contact_verified_at=contact_verified_at,
@@ -93,13 +97,13 @@ def correct_contact(*, customer_id: int, email: str, phone: str, language: str, 
     )
     with transaction.atomic():
         customer = Customer.objects.select_for_update().get(pk=customer_id)
-        is_new_email, old_phone = customer.email != email.strip(), str(customer.phone)
-        new_phone = str(to_python(phone, region=settings.PHONENUMBER_DEFAULT_REGION) or "")
+        is_new_email, old_phone = customer.email != _clean_email(email), str(customer.phone)
+        new_phone = _clean_phone(phone)
         if is_new_email or old_phone != new_phone:
             change = ContactChange.objects.create(
                 customer=customer,
                 old_email=customer.email,
-                new_email=email.strip(),
+                new_email=_clean_email(email),
                 old_phone=old_phone,
                 new_phone=new_phone,
                 changed_at=at,
@@ -109,7 +113,7 @@ def correct_contact(*, customer_id: int, email: str, phone: str, language: str, 
         if is_new_email:
             customer.contact_verified_at = None
             enqueue_on_commit(TaskName.SETTLE_CONTACT_CHANGE, change_id=change.pk)
-        customer.email, customer.phone, customer.language = email.strip(), phone, language
+        customer.email, customer.phone, customer.language = _clean_email(email), new_phone, language
         customer.save(update_fields=["email", "phone", "language", "contact_verified_at"])
     return customer
 
@@ -122,25 +126,31 @@ def register_site(
     esi_id: str,
     address_2: str = "",
     state: str = "TX",
+    esi_id_compared: bool = False,
     by: Actor,
     at: datetime,
 ) -> Site:
     """
     Put a premise on file, under its ESI ID as digits only; the wires company follows from it.
 
+    `esi_id_compared` says that a person compared an ESI ID with the bill that looks as if a spreadsheet rounded it.
+
     :raises InputRefused: with the problems by field, also when the ESI ID is on file already
     """
     del by
     digits = esi_ids.normalize(esi_id)
+    zip_code = drop_invisible(postal_code).strip()
     check_input(
         address_1=_text_problems(address_1, "street address", longest=200),
         address_2=_line_problems(address_2, "second line of the address", longest=100),
         city=_text_problems(city, "city", longest=100),
         state=() if state.strip().upper() == "TX" else ("Switchyard enrolls meters in Texas only: TX.",),
         postal_code=()
-        if re.fullmatch(r"7[0-9]{4}(-[0-9]{4})?", postal_code.strip()) or postal_code.strip().startswith("885")
+        if TEXAS_ZIP_CODE.fullmatch(zip_code)
         else ("Type a ZIP code in Texas, five digits such as 78701.",),
-        esi_id=esi_ids.esi_id_problems(esi_id, strict=settings.STRICT_ESI_IDS) or _known_site_problems(digits),
+        esi_id=esi_ids.esi_id_problems(esi_id, strict=settings.STRICT_ESI_IDS)
+        or _known_site_problems(digits)
+        or _rounded_problems(esi_id, is_compared=esi_id_compared),
     )
     try:
         with transaction.atomic():
@@ -149,7 +159,7 @@ def register_site(
                 address_2=address_2.strip(),
                 city=city.strip(),
                 state="TX",
-                postal_code=postal_code.strip(),
+                postal_code=zip_code,
                 esi_id=digits,
                 tdu_code=esi_ids.tdu_code(digits),
                 created_at=at,
@@ -250,17 +260,36 @@ def _email_problems(email: str) -> tuple[str, ...]:
     if len(email.strip()) > LONGEST_EMAIL:
         return (f"The e-mail address is longer than {LONGEST_EMAIL} characters, more than any mail server takes.",)
     try:
-        validate_email(email.strip())
+        validate_email(_clean_email(email))
     except ValidationError:
         return ("Type an e-mail address, such as name@example.com; the customer's link goes there.",)
     return ()
 
 
 def _phone_problems(phone: str) -> tuple[str, ...]:
-    if not phone:
+    """Refuse what nobody could dial. New area codes are dialed before our list of numbers knows them."""
+    if not phone.strip():
         return ()
-    number = to_python(phone, region=settings.PHONENUMBER_DEFAULT_REGION)
-    return () if number and number.is_valid() else ("Type a phone number with its area code, such as 512-474-5171.",)
+    number = to_python(drop_invisible(phone), region=settings.PHONENUMBER_DEFAULT_REGION)
+    is_possible = number and is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
+    return () if is_possible else ("Type a phone number with its area code, such as 512-474-5171.",)
+
+
+def _clean_phone(phone: str) -> str:
+    """Write a possible number with its country, as it is dialed and sent."""
+    number = to_python(drop_invisible(phone), region=settings.PHONENUMBER_DEFAULT_REGION) if phone.strip() else None
+    return str(number.as_e164) if number else ""
+
+
+def phone_warnings(customer: Customer) -> tuple[str, ...]:
+    """List what a person should look at again although the number is taken; empty when nothing is."""
+    if not customer.phone or customer.phone.is_valid():
+        return ()
+    return ("No phone company is known for this number. New area codes are like that; a slip of the hand is too.",)
+
+
+def _clean_email(email: str) -> str:
+    return drop_invisible(email).strip()
 
 
 def _birth_date_problems(date_of_birth: date | None, *, today: date) -> tuple[str, ...]:
@@ -276,6 +305,11 @@ def _size_problems(size_kw: Decimal | None) -> tuple[str, ...]:
     if size_kw is None or (size_kw.is_finite() and 0 < size_kw <= LARGEST_KW):
         return ()
     return (f"The size must be more than 0 and at most {LARGEST_KW} kW.",)
+
+
+def _rounded_problems(esi_id: str, *, is_compared: bool) -> tuple[str, ...]:
+    question = "" if is_compared else esi_ids.esi_id_question(esi_id)
+    return (question,) if question else ()
 
 
 def _known_site_problems(digits: str) -> tuple[str, ...]:

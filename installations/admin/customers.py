@@ -9,6 +9,7 @@ from django.urls import reverse
 from core.actors import Actor
 from core.admin_site import Button, ButtonForm, Cell, Press, RegisteredByAction, Table, display, page_of
 from installations.actions import correct_contact, register_customer
+from installations.actions.registering import phone_warnings
 from installations.guards import InputRefused
 from installations.models import Customer, Installation, Language
 
@@ -90,17 +91,16 @@ class CustomerAdmin(RegisteredByAction):
         return register_customer(**answers, by=by, at=at)
 
     def headline_of(self, request: HttpRequest, record: Customer) -> dict[str, Any]:
-        if not request.user.has_perm("installations.add_installation"):
-            return {}
-        return {
-            "next_steps": [
+        context: dict[str, Any] = {"warnings": phone_warnings(record)}
+        if request.user.has_perm("installations.add_installation"):
+            context["next_steps"] = [
                 Cell("Add a site", reverse("admin:installations_site_add")),
                 Cell(
                     "Add an installation for this customer",
                     f"{reverse('admin:installations_installation_add')}?customer={record.pk}",
                 ),
             ]
-        }
+        return context
 
     def tables_of(self, _request: HttpRequest, record: Customer) -> list[Table]:
         return [jobs_table(record.installations.select_related("site"), with_site=True)]

@@ -26,6 +26,11 @@ class SiteForm(ButtonForm):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
         help_text="17 or 22 digits, on the electricity bill. Spaces and dashes do not matter.",
     )
+    esi_id_compared = forms.BooleanField(
+        label="It ends in 00, and I compared all its digits with the bill",
+        required=False,
+        help_text="Only for such ESI IDs, which may have lost two digits in a spreadsheet.",
+    )
 
 
 @admin.register(Site)

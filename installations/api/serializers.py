@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from core.api.requests import IdField, StrictSerializer, TextOnlyField
+from installations.actions.registering import phone_warnings
 from installations.actions.scheduling import WORK_MOVES
 from installations.esi_ids import esi_id_warnings
 from installations.models import (
@@ -23,10 +24,25 @@ from installations.models import (
 class CustomerAnswer(serializers.ModelSerializer[Customer]):
     """The date of birth goes in and never comes out."""
 
+    phone_warnings = serializers.SerializerMethodField()
+
     class Meta:
         model = Customer
-        fields = ("id", "first_name", "last_name", "email", "phone", "language", "contact_verified_at", "created_at")
+        fields = (
+            "id",
+            "first_name",
+            "last_name",
+            "email",
+            "phone",
+            "phone_warnings",
+            "language",
+            "contact_verified_at",
+            "created_at",
+        )
         read_only_fields = fields
+
+    def get_phone_warnings(self, customer: Customer) -> list[str]:
+        return list(phone_warnings(customer))
 
 
 class NewCustomer(StrictSerializer):
@@ -68,6 +84,10 @@ class NewSite(StrictSerializer):
     state = serializers.CharField(max_length=2, default="TX")
     postal_code = TextOnlyField(max_length=10)
     esi_id = TextOnlyField(max_length=60, help_text="17 or 22 digits as text, never a number.")
+    esi_id_compared = serializers.BooleanField(
+        default=False,
+        help_text="That a person compared an ESI ID ending in 00 with the bill: spreadsheets round to it.",
+    )
 
 
 class InstallationAnswer(serializers.ModelSerializer[Installation]):

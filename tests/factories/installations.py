@@ -72,8 +72,8 @@ def customer_from_before(at: datetime = AT, *, first_name: str, last_name: str) 
 
 
 def esi_id() -> str:
-    """A fresh ESI ID with Oncor's prefix."""
-    return f"1044372{next(_numbers):010d}"
+    """A fresh ESI ID with Oncor's prefix, which cannot be taken for a rounded one."""
+    return f"1044372{next(_numbers):09d}7"
 
 
 def site(at: datetime = AT, **fields: Any) -> Site:

@@ -10,6 +10,7 @@ from core.dates import chicago_day
 from core.models import CaseChange
 from core.moves import MoveNotAllowed
 from installations import actions
+from installations.actions.registering import phone_warnings
 from installations.guards import InputRefused, ReasonMissing
 from installations.models import Customer, HardwareKind, Installation, Site
 from installations.queries import jobs_of
@@ -198,3 +199,74 @@ def test_reassigned_job_leaves_the_first_technicians_list() -> None:
 
 def test_charger_sold_alone_has_no_days_to_cancel() -> None:
     assert installation(kind=HardwareKind.EV_CHARGER).embargo_end_date is None
+
+
+@pytest.mark.parametrize("zip_code", ["75001", "79999", "78701-1234", "73301", "73344", "88595", " 78701\u200b"])
+def test_zip_codes_of_texas_are_taken(zip_code: str) -> None:
+    assert site(postal_code=zip_code).postal_code == zip_code.strip("\u200b ")
+
+
+@pytest.mark.parametrize(
+    "zip_code",
+    ["885 hello", "885", "70112", "74999", "80000", "73302", "7870\N{ARABIC-INDIC DIGIT ONE}", "78701-12", "787011"],
+)
+def test_zip_codes_of_nowhere_in_texas_are_refused(zip_code: str) -> None:
+    with pytest.raises(InputRefused) as refused:
+        site(postal_code=zip_code)
+
+    assert set(refused.value.problems) == {"postal_code"}
+
+
+@pytest.mark.parametrize("typed", ["621-474-5171", "(621) 474 5171", "+1 621 474 5171", "621\u200b4745171"])
+def test_a_possible_phone_number_is_taken_with_a_warning(typed: str) -> None:
+    person = Customer.objects.get(pk=customer(phone=typed).pk)
+
+    assert str(person.phone) == "+16214745171"
+    assert "No phone company is known" in phone_warnings(person)[0]
+
+
+@pytest.mark.parametrize("typed", ["474-5171", "911", "12345678901234567890", "call me"])
+def test_a_phone_number_that_nobody_can_dial_is_refused(typed: str) -> None:
+    person = customer()
+    with pytest.raises(InputRefused) as at_first:
+        customer(phone=typed)
+    with pytest.raises(InputRefused) as later:
+        actions.correct_contact(customer_id=person.pk, email=person.email, phone=typed, language="en", by=OFFICE, at=AT)
+
+    assert set(at_first.value.problems) == set(later.value.problems) == {"phone"}
+
+
+def test_a_known_phone_number_raises_no_warning() -> None:
+    assert phone_warnings(customer(phone="512-474-5171")) == ()
+    assert phone_warnings(customer(phone="")) == ()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "carmen@exam\u200bple.com",
+        "carmen@example.com\u200b",
+        "\ufeffcarmen@example.com",
+        "carmen@\u00adexample.com",
+        "carmen@example\u2060.com",
+        "carmen@\u202aexample.com\u202c",
+        "car\u200dmen@example.com",
+        "carmen@example\ufe0f.com",
+        "carmen@exam\u3164ple.com",
+    ],
+)
+def test_what_cannot_be_seen_in_an_email_address_is_dropped(typed: str) -> None:
+    person = customer(email=typed)
+    actions.correct_contact(customer_id=person.pk, email=f"new.{typed}", phone="", language="en", by=OFFICE, at=AT)
+
+    assert person.email == "carmen@example.com"
+    assert Customer.objects.get(pk=person.pk).email == "new.carmen@example.com"
+    assert person.contact_changes.get().new_email == "new.carmen@example.com"
+
+
+def test_an_esi_id_that_may_be_rounded_needs_a_second_look() -> None:
+    with pytest.raises(InputRefused, match="ends in 00") as refused:
+        site(esi_id="10443720001234500")
+
+    assert set(refused.value.problems) == {"esi_id"}
+    assert site(esi_id="10443720001234500", esi_id_compared=True).esi_id == "10443720001234500"

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from installations.esi_ids import (
     PREFIXES,
     esi_id_problems,
+    esi_id_question,
     esi_id_warnings,
     normalize,
     suggested_esi_id,
@@ -45,7 +46,20 @@ def test_wires_company_follows_from_the_prefix(esi_id: str, code: str) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    [f"  {ONCOR} ", "1044372-0001-234567", "1044372 0001 234567", f"#: {ONCOR}", f"ESI ID: {ONCOR}", f"esi id {ONCOR}"],
+    [
+        f"  {ONCOR} ",
+        "1044372-0001-234567",
+        "1044372 0001 234567",
+        f"#: {ONCOR}",
+        f"ESI ID: {ONCOR}",
+        f"esi id {ONCOR}",
+        f"{ONCOR}.",
+        f"{ONCOR}, ",
+        f"\ufeff{ONCOR}\u200b",
+        f"{ONCOR[:7]}\u200b{ONCOR[7:12]}\u2060\u00ad{ONCOR[12:]}",
+        f"\u202a{ONCOR}\u202c",
+        f"{ONCOR[:9]}\t{ONCOR[9:]}\n",
+    ],
 )
 def test_what_people_type_around_the_digits_is_dropped(typed: str) -> None:
     assert normalize(typed) == ONCOR
@@ -85,6 +99,19 @@ def test_test_number_is_refused_only_where_strict() -> None:
     assert esi_id_problems(light_sample, strict=False) == ()
     assert "begins with 10" in esi_id_problems(light_sample, strict=True)[0]
     assert "test number" in esi_id_warnings(light_sample)[0]
+
+
+@pytest.mark.parametrize("typed", ["10443720001234500", "1044372-0001-234500.", "10999990001234500"])
+def test_number_that_a_spreadsheet_may_have_rounded_is_asked_about(typed: str) -> None:
+    assert esi_id_problems(typed, strict=True) == ()
+    assert "ends in 00" in esi_id_question(typed)
+
+
+@pytest.mark.parametrize(
+    "typed", [ONCOR, "10443720001234570", CENTERPOINT, CENTERPOINT[:-2] + "00", "104437200012345", ""]
+)
+def test_other_numbers_raise_no_question(typed: str) -> None:
+    assert esi_id_question(typed) == ""
 
 
 def test_unknown_prefix_beginning_with_10_is_only_a_warning() -> None:
