@@ -476,7 +476,15 @@ _TABLE = (
         _FILES,
     ),
     Variable("STORAGE_S3_REGION", "us-east-1", "a region's name", "Region of the bucket.", required_text, _FILES),
-    Variable("AWS_ACCESS_KEY_ID", "", "an access key", "Identity at the S3 server.", text, _FILES),
+    Variable(
+        "AWS_ACCESS_KEY_ID",
+        "",
+        "an access key",
+        "Identity at the S3 server. It needs s3:ListBucket on the bucket, and to get, put and delete objects and their "
+        "versions.",
+        text,
+        _FILES,
+    ),
     Variable("AWS_SECRET_ACCESS_KEY", "", "a secret key", "Secret at the S3 server.", text, _FILES),
     Variable(
         "POA_SEAL_KEY_FILE",

@@ -12,6 +12,17 @@ class SmallS3:
     def __init__(self) -> None:
         self.buckets: dict[str, dict[str, bytes]] = {}
         self.url = ""
+        # Whether the credentials have s3:ListBucket: without it S3 hides what is not there.
+        self.may_list = True
+
+    def answer_about(self, objects: dict[str, bytes], key: str) -> tuple[int, bytes]:
+        if key in objects:
+            return 200, objects[key]
+        if not self.may_list:
+            return 403, b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+        if key:
+            return 404, b"<Error><Code>NoSuchKey</Code><Message>No key</Message></Error>"
+        return 200, b"<ListBucketResult/>"
 
 
 @contextmanager
@@ -37,10 +48,8 @@ def small_s3() -> Iterator[SmallS3]:
             elif self.command == "DELETE":
                 objects.pop(key, None)
                 self._say(204)
-            elif key and key not in objects:
-                self._say(404, b"<Error><Code>NoSuchKey</Code><Message>No key</Message></Error>")
             else:
-                self._say(200, objects[key] if key else b"<ListBucketResult/>")
+                self._say(*store.answer_about(objects, key))
 
         do_HEAD = do_GET = do_PUT = do_DELETE = _answer  # noqa: N815 - the names are the parent's
 

@@ -7,6 +7,8 @@ from django.conf import settings
 from django.core.files.storage import storages
 from django.core.management.base import BaseCommand, CommandError
 
+from config.storage_rights import missing_right
+
 MISSING = frozenset({"404", "NoSuchBucket"})
 
 
@@ -20,6 +22,8 @@ class Command(BaseCommand):
             return
         storage: Any = storages["default"]
         try:
+            if lacking := missing_right():
+                raise CommandError(lacking)
             made = self._prepare(storage.connection.meta.client, bucket)
         except (BotoCoreError, ClientError) as problem:
             raise CommandError(f"The bucket {bucket} could not be prepared: {problem}") from problem

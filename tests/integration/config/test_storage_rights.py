@@ -1,0 +1,62 @@
+"""Credentials that may not list the bucket can store nothing: said at start, with the right that is missing."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django.fixtures import Settings
+
+from config.settings.base import document_storage_options
+from config.storage_rights import missing_right, report_missing_right
+from core.stored_files import FileNotStored, store
+from tests.small_s3 import SmallS3, small_s3
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[SmallS3]:
+    with small_s3() as server:
+        options = document_storage_options(
+            bucket="documents", endpoint_url=server.url, access_key="key", secret_key="secret"
+        )
+        storage = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+        settings.STORAGES = settings.STORAGES | {"default": storage}
+        yield server
+
+
+def test_a_bucket_that_may_not_be_listed_is_refused_at_start(server: SmallS3, caplog: pytest.LogCaptureFixture) -> None:
+    server.buckets["documents"] = {}
+    server.may_list = False
+    with pytest.raises(FileNotStored, match="403"):
+        store(b"signed", folder="poa", suffix=".pdf")
+
+    with pytest.raises(CommandError, match=r"s3:ListBucket"):
+        call_command("prepare_storage")
+    with caplog.at_level(logging.ERROR):
+        report_missing_right()
+
+    assert "may not list the bucket documents" in caplog.text
+
+
+def test_a_bucket_that_is_not_made_yet_lacks_no_right(server: SmallS3) -> None:
+    assert missing_right() == ""
+
+    call_command("prepare_storage")
+
+    assert server.buckets == {"documents": {}}
+    assert missing_right() == ""
+
+
+def test_a_storage_that_is_away_stops_no_start(
+    server: SmallS3, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = {**settings.STORAGES["default"]["OPTIONS"], "endpoint_url": "http://127.0.0.1:9"}
+    settings.STORAGES = settings.STORAGES | {"default": settings.STORAGES["default"] | {"OPTIONS": options}}
+
+    report_missing_right()
+
+    assert "could not be checked at start" in caplog.text
+
+
+def test_files_on_this_machine_need_no_right() -> None:
+    assert missing_right() == ""
