@@ -18,14 +18,15 @@ LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock
 help: ## List the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: $(VENV)/demo.stamp ## Run the whole story on this machine; EXIT=1 stops after the table, DIALECT=alternate and KILL=random vary it
+demo: $(VENV)/demo.stamp ## Run the whole story on this machine; EXIT=1 stops after the table, DIALECT=alternate and KILL=random vary it, SITE_PORT and LIGHT_PORT name its ports
 	@$(PY) $(DEMO)
 
 demo-apart: $(VENV)/demo.stamp ## The same, with web, workers and scheduler as processes apart on PostgreSQL and Redis
 	@env -u TEST_POSTGRES_URL -u TEST_REDIS_URL .ci/services.sh run postgres redis -- sh -c \
 		'DEMO_DATABASE_URL=$$TEST_POSTGRES_URL DEMO_BROKER_URL=$$TEST_REDIS_URL exec $(PY) $(DEMO)'
 
-DEMO = manage.py demo --settings config.settings.demo $(if $(EXIT),--exit) $(if $(DIALECT),--dialect $(DIALECT)) $(if $(KILL),--kill $(KILL))
+DEMO = manage.py demo --settings config.settings.demo $(if $(EXIT),--exit) $(if $(DIALECT),--dialect $(DIALECT)) $(if $(KILL),--kill $(KILL)) \
+	$(if $(SITE_PORT),--site-port $(SITE_PORT)) $(if $(LIGHT_PORT),--light-port $(LIGHT_PORT))
 
 # What takes long has commands of its own: the faults cell by cell, orders of events, the demo as a test, axe on every page, real services.
 SUITE = $(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore tests/services

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
@@ -28,6 +29,9 @@ HOST = "127.0.0.1"
 USUAL_SITE_PORT = 8000
 USUAL_LIGHT_PORT = 8001
 SECONDS_TO_START = 60.0
+"""On a machine with time to spare; see `seconds_to_start`."""
+MAX_SLOWNESS = 10.0
+SECONDS_BETWEEN_WORDS = 20.0
 SECONDS_TO_STOP = 10.0
 
 
@@ -37,6 +41,15 @@ class PartDidNotStart(Exception):
 
 class CommandFailed(Exception):
     """A command of `manage.py` did not end well. The text is what it printed."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the demo's two servers listen; 0 is for the usual port if it is free, or for any."""
+
+    site: int = 0
+    light: int = 0
+    are_usual: bool = True
 
 
 class Part:
@@ -66,14 +79,21 @@ class Part:
 
     def wait_until_ready(self) -> None:
         """:raises PartDidNotStart: it ended, or does not answer in time"""
-        deadline = time.monotonic() + SECONDS_TO_START
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        next_word = SECONDS_BETWEEN_WORDS
+        while (waited := time.monotonic() - began) < seconds_to_start():
             if not self.is_running:
                 raise PartDidNotStart(f"{self.name} ended at its start. {self._last_words()}")
             if not self._answers_at or _answers(self._answers_at):
                 return
+            if waited > next_word:
+                print(f"{self.name} is still starting after {waited:.0f} seconds. {_busy_machine()}", flush=True)
+                next_word += SECONDS_BETWEEN_WORDS
             time.sleep(0.05)
-        raise PartDidNotStart(f"{self.name} does not answer at {self._answers_at}. {self._last_words()}")
+        raise PartDidNotStart(
+            f"{self.name} does not answer at {self._answers_at} after {waited:.0f} seconds. {_busy_machine()} "
+            f"{self._last_words()}"
+        )
 
     @property
     def is_running(self) -> bool:
@@ -100,15 +120,30 @@ class Part:
 
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()[-12:]
+        if not lines:
+            return f"Its log {self._log} is empty: it did not come so far as to say anything."
         return "\n".join([f"The end of {self._log}:", *lines])
+
+
+def seconds_to_start() -> float:
+    """Return how long a part may take: longer when more programs want to run than the machine has processors."""
+    return SECONDS_TO_START * min(max(_waiting_per_processor(), 1.0), MAX_SLOWNESS)
+
+
+def _waiting_per_processor() -> float:
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
+
+
+def _busy_machine() -> str:
+    return f"The machine has {os.cpu_count() or 1} processors, and {os.getloadavg()[0]:.1f} programs that want one."
 
 
 class House:
     """The stand-in for Light and the parts of Switchyard, on ports of their own."""
 
-    def __init__(self, *, dialect: str, log_folder: Path, usual_ports: bool) -> None:
-        self.site_port = free_port(USUAL_SITE_PORT if usual_ports else 0)
-        self.light_port = free_port(USUAL_LIGHT_PORT if usual_ports else 0, but_not=self.site_port)
+    def __init__(self, *, dialect: str, log_folder: Path, ports: Ports) -> None:
+        self.site_port = ports.site or free_port(USUAL_SITE_PORT if ports.are_usual else 0, but_not=ports.light)
+        self.light_port = ports.light or free_port(USUAL_LIGHT_PORT if ports.are_usual else 0, but_not=self.site_port)
         self.site_url = f"http://{HOST}:{self.site_port}"
         self.light_url = f"http://{HOST}:{self.light_port}"
         self._environment = self._shared_environment(dialect)

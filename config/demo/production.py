@@ -14,7 +14,15 @@ from config.demo.browser import ConnectionLost, PageNotAsExpected
 from config.demo.journal import Journal
 from config.demo.office import Office, RequestRefused
 from config.demo.people import Customer, PatienceLost, Technician
-from config.demo.processes import USUAL_LIGHT_PORT, USUAL_SITE_PORT, CommandFailed, House, Killer, PartDidNotStart
+from config.demo.processes import (
+    USUAL_LIGHT_PORT,
+    USUAL_SITE_PORT,
+    CommandFailed,
+    House,
+    Killer,
+    PartDidNotStart,
+    Ports,
+)
 from config.demo.story import Story, first_morning
 from config.demo.time_machine import TimeMachine
 from config.demo.travel import NeverQuiet, Travel
@@ -38,11 +46,11 @@ SECONDS_BETWEEN_LOOKS = 0.5
 class Production:
     """One run of the demo. Leaving its `with` block stops every process that it started."""
 
-    def __init__(self, *, dialect: str, first_day: date | None, kill_seed: int | None, usual_ports: bool) -> None:
+    def __init__(self, *, dialect: str, first_day: date | None, kill_seed: int | None, ports: Ports) -> None:
         self._began = time.monotonic()
         self._dialect = dialect
         self._first_day = first_day
-        self._house = House(dialect=dialect, log_folder=settings.DATA_DIR, usual_ports=usual_ports)
+        self._house = House(dialect=dialect, log_folder=settings.DATA_DIR, ports=ports)
         self._light = SimulatorControl(self._house.light_url)
         self._technician = Technician(site_url=self._house.site_url)
         self._customers = {

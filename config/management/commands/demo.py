@@ -3,6 +3,7 @@
 import shutil
 import signal
 import sys
+from argparse import ArgumentTypeError
 from datetime import date
 from pathlib import Path
 from types import FrameType
@@ -30,11 +31,16 @@ class Command(BaseCommand):
         parser.add_argument("--kill", default="", help="kill our processes at moments of this seed, or 'random' ones")
         parser.add_argument("--begin", default="", help="first simulated day, YYYY-MM-DD (default: today)")
         parser.add_argument("--any-ports", action="store_true", help="take any free ports, not 8000 and 8001")
+        parser.add_argument("--site-port", type=port_number, default=0, help="take this port for Switchyard")
+        parser.add_argument(
+            "--light-port", type=port_number, default=0, help="take this port for the stand-in for Light"
+        )
 
     def handle(self, *_args: object, **options: Any) -> None:
         if settings.SETTINGS_MODULE != SETTINGS:
             raise CommandError(f"The demo has settings of its own: make demo, or manage.py demo --settings {SETTINGS}")
         from config.demo.dialects import CLIENT_ENVIRONMENTS
+        from config.demo.processes import Ports
         from config.demo.production import WHAT_STOPS_A_STORY, Production, new_seed
 
         dialect = options["dialect"] or "reference"
@@ -47,7 +53,10 @@ class Command(BaseCommand):
         is_well = None
         try:
             with Production(
-                dialect=dialect, first_day=first_day, kill_seed=kill_seed, usual_ports=not options["any_ports"]
+                dialect=dialect,
+                first_day=first_day,
+                kill_seed=kill_seed,
+                ports=Ports(site=options["site_port"], light=options["light_port"], are_usual=not options["any_ports"]),
             ) as production:
                 is_well = production.perform()
                 if not options["exit"]:
@@ -60,6 +69,12 @@ class Command(BaseCommand):
             sys.exit(INTERRUPTED)
         if not is_well:
             sys.exit(1)
+
+
+def port_number(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 65_535:
+        raise ArgumentTypeError(f"{text} is not a port. Ports are whole numbers from 1 to 65535.")
+    return int(text)
 
 
 def _make_fresh(folder: Path) -> None:

@@ -1,9 +1,12 @@
 """`manage.py up`: the whole house in one process."""
 
+import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -84,7 +87,19 @@ class Command(BaseCommand):
         self.stdout.write(f"Switchyard is ready: {start}/ (office {start}/admin/, technicians {start}/field/)")
         if urlsplit(settings.SITE_URL).netloc != urlsplit(start).netloc:
             self.stdout.write(f"Links in mails begin with {settings.SITE_URL}; set SITE_URL to change that.")
+        if not User.objects.filter(is_active=True, is_staff=True).exists():
+            self.stdout.write(
+                "Nobody can sign in yet. Make the first account in another terminal, with the same environment: "
+                f"{_python()} manage.py createsuperuser"
+            )
+        connection.close()
         self.stdout.flush()
+
+
+def _python() -> str:
+    """Name the interpreter as one types it in the project's folder."""
+    running = Path(sys.executable)
+    return str(running.relative_to(Path.cwd())) if running.is_relative_to(Path.cwd()) else str(running)
 
 
 def _port_of_site_url() -> int:

@@ -161,3 +161,11 @@ def test_a_wrong_setting_stops_it_with_the_variables_name(tmp_path: Path, name: 
     assert completed.returncode == 1
     assert completed.stderr.startswith(f"Switchyard cannot start:\n{name} ")
     assert "Traceback" not in completed.stderr
+
+
+def test_an_empty_system_says_how_to_make_the_first_account(tmp_path: Path) -> None:
+    with running(tmp_path, "--setup") as up:
+        up.address()
+        wait_until(lambda: "createsuperuser" in up.written, lambda: up.written)
+
+    assert re.search(r"Make the first account.* python\S* manage\.py createsuperuser|/python\S* manage\.py", up.written)
