@@ -10,6 +10,8 @@
   const radios = choice.querySelectorAll("input[type=radio]");
   const pad = new window.SignaturePad(canvas, { minWidth: 1, maxWidth: 2.6, penColor: "#17211f" });
 
+  let isDrawing = false;
+
   function keep() {
     const strokes = pad.toData().map((group) => group.points.map((point) => [round(point.x), round(point.y)]));
     field.value = strokes.length ? JSON.stringify(strokes) : "";
@@ -35,15 +37,18 @@
     }
   }
 
+  // A canvas has whole pixels: at a ratio of 1.25 the width that was asked for is never the one that it has.
   function fit() {
     const ratio = Math.max(window.devicePixelRatio || 1, 1);
-    if (!canvas.offsetWidth || canvas.width === canvas.offsetWidth * ratio) {
+    const width = Math.round(canvas.offsetWidth * ratio);
+    const height = Math.round(canvas.offsetHeight * ratio);
+    if (!width || isDrawing || (canvas.width === width && canvas.height === height)) {
       return;
     }
-    canvas.width = canvas.offsetWidth * ratio;
-    canvas.height = canvas.offsetHeight * ratio;
+    const strokes = pad.toData().length ? pad.toData() : kept();
+    canvas.width = width; // also empties it
+    canvas.height = height;
     canvas.getContext("2d").scale(ratio, ratio);
-    const strokes = kept();
     pad.clear();
     pad.fromData(strokes);
   }
@@ -57,7 +62,14 @@
 
   choice.hidden = false;
   radios.forEach((radio) => radio.addEventListener("change", show));
-  pad.addEventListener("endStroke", keep);
+  pad.addEventListener("beginStroke", () => {
+    isDrawing = true;
+  });
+  pad.addEventListener("endStroke", () => {
+    isDrawing = false;
+    keep();
+    fit();
+  });
   document.querySelector("[data-signature-clear]").addEventListener("click", () => {
     pad.clear();
     keep();

@@ -1,11 +1,12 @@
 """A customer signs on a phone and on a computer, in a real browser."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
 from poa_documents.models import PoaDocument, SignatureKind
@@ -75,6 +76,52 @@ def when_she_draws(page: Page) -> None:
     for step in range(1, 25):
         page.mouse.move(box["x"] + 30 + step * 9, box["y"] + 90 + (step % 5 - 2) * 14)
     page.mouse.up()
+
+
+INK = """() => {
+    const canvas = document.querySelector("canvas");
+    const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    return pixels.filter((value, place) => place % 4 === 3 && value > 0).length;
+}"""
+
+
+@pytest.mark.parametrize("ratio", [1, 1.25, 2.625])
+def test_a_screen_that_changes_its_size_keeps_the_signature(
+    live_server: LiveServer, chromium: Browser, now: datetime, ratio: float
+) -> None:
+    """Phones change it while one scrolls; at these ratios no width is a whole number of pixels."""
+    _poa, address = given_an_invited_customer(live_server, now)
+    context = chromium.new_context(viewport={"width": 361, "height": 740}, device_scale_factor=ratio)
+    page = context.new_page()
+    when_she_agrees_to_everything(page, address)
+    when_she_draws(page)
+    drawn, strokes = page.evaluate(INK), page.input_value("[data-signature-strokes]")
+    assert drawn
+    assert strokes
+
+    page.evaluate("window.dispatchEvent(new Event('resize'))")
+    assert page.evaluate(INK) == drawn  # nothing changed, so nothing is drawn again
+
+    box = page.locator("canvas").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 40, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 160, box["y"] + 40, steps=12)
+    page.set_viewport_size({"width": 361, "height": 660})
+    page.evaluate("window.dispatchEvent(new Event('resize'))")
+    page.mouse.move(box["x"] + 220, box["y"] + 50, steps=6)
+    page.mouse.up()
+    both = page.input_value("[data-signature-strokes]")
+    assert len(json.loads(both)) == len(json.loads(strokes)) + 1
+
+    page.set_viewport_size({"width": 740, "height": 361})
+    page.wait_for_function(
+        "() => document.querySelector('canvas').width === "
+        "Math.round(document.querySelector('canvas').offsetWidth * devicePixelRatio)"
+    )
+    assert page.evaluate(INK) > drawn * 0.8
+    assert page.input_value("[data-signature-strokes]") == both
+    context.close()
 
 
 def then_nothing_sticks_out(page: Page) -> None:
