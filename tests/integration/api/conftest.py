@@ -1,9 +1,12 @@
 """A system of the installer's, signed in with its token."""
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.test import Client
 from rest_framework.authtoken.models import Token
 
@@ -34,3 +37,13 @@ class Api:
 @pytest.fixture
 def api(db: None) -> Api:
     return Api(Token.objects.create(user=staff()).key)
+
+
+@pytest.fixture
+def one_connection() -> Iterator[None]:
+    """As Django's own test client does: the connection, with the test's transaction, outlives a request over WSGI."""
+    for moment in (request_started, request_finished):
+        moment.disconnect(close_old_connections)
+    yield
+    for moment in (request_started, request_finished):
+        moment.connect(close_old_connections)

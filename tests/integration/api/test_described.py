@@ -5,16 +5,13 @@ Half of the requests name records that exist, so that they get past the door; th
 """
 
 import uuid
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import pytest
 import schemathesis
 from django.core.cache import caches
-from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
@@ -29,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from core.api.requests import KEY_HEADER
 from tests.integration.doors.house import House, built
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection")]
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -56,16 +53,6 @@ def known_ids(house: House) -> dict[str, int]:
         "enrollments": house.enrollment.pk,
         "pauses": 1,
     }
-
-
-@pytest.fixture(autouse=True)
-def _one_connection() -> Iterator[None]:
-    """As Django's own test client does: the connection, with the test's transaction, outlives a request."""
-    for moment in (request_started, request_finished):
-        moment.disconnect(close_old_connections)
-    yield
-    for moment in (request_started, request_finished):
-        moment.connect(close_old_connections)
 
 
 @pytest.mark.parametrize("role", ["nobody", "token of a technician", "token of the office"])
