@@ -224,11 +224,10 @@ class NoNulMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         said = (unquote(request.META.get("QUERY_STRING", "")), request.path_info, *request.COOKIES.values())
         if any("\x00" in each for each in said):
-            return HttpResponse(
-                "This address holds a character that is used nowhere here.\n",
-                content_type="text/plain",
-                status=HTTPStatus.BAD_REQUEST,
-            )
+            refusal = "This address holds a character that is used nowhere here."
+            if request.path_info.startswith("/api/"):
+                return JsonResponse({"detail": refusal}, status=HTTPStatus.BAD_REQUEST)
+            return HttpResponse(f"{refusal}\n", content_type="text/plain", status=HTTPStatus.BAD_REQUEST)
         return self._get_response(request)
 
 

@@ -62,6 +62,4 @@ def _refusals(method: str, address: str, *, is_sign_in: bool) -> dict[int, tuple
             409: ("The record's state does not allow it.", "Refusal"),
             422: ("The Idempotency-Key was used for another request.", "Refusal"),
         }
-    if method == "post" or "{" not in address:
-        found |= {400: ("What was sent cannot be read or used.", "Problems")}
-    return found
+    return found | {400: ("What was sent cannot be read or used.", "Problems")}

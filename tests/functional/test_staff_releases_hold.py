@@ -45,11 +45,11 @@ def then_she_sees_it_blocked(page: Page) -> None:
 
 def when_she_opens_it(page: Page) -> None:
     follow(page.get_by_role("link", name="Priya <b>Natarajan</b>"))
-    expect(page.get_by_role("heading", name="Next: Stop for a person: Light offers no plan")).to_be_visible()
+    expect(page.get_by_role("heading", name="Blocked: Light offers no plan")).to_be_visible()
 
 
 def when_she_presses_release(page: Page) -> None:
-    follow(page.get_by_role("link", name="Release the hold"))
+    follow(page.get_by_role("link", name="Release the hold").first)
     expect(page.get_by_role("heading", name="Release the hold")).to_be_visible()
 
 

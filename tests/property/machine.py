@@ -377,7 +377,7 @@ class Cases(RuleBasedStateMachine):
             installation_actions.correct_contact(
                 customer_id=customer.pk,
                 email=email,
-                phone=customer.phone,
+                phone=str(customer.phone),
                 language=language,
                 by=OFFICE,
                 at=self.road.clock.at,

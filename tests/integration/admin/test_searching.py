@@ -92,7 +92,7 @@ def test_a_list_is_searched_the_same_way_and_names_each_record_once(office_clien
 @pytest.mark.parametrize("form", ["installations/installation", "poa_documents/poadocument"])
 def test_an_impossible_number_of_a_record_chooses_none(office_client: Client, form: str, key: str) -> None:
     asked = [
-        office_client.get(f"/admin/{form}/add/", {"customer": key, "site": key}),
+        office_client.get(f"/admin/{form}/add/", {"customer": key, "site": key}, follow=True),
         office_client.post(f"/admin/{form}/add/", {"customer": key, "site": key}, follow=True),
         office_client.get(f"/admin/{form}/", {"customer__id__exact": key}, follow=True),
         office_client.get(f"/admin/{form}/{key}/change/", follow=True),

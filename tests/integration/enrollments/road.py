@@ -18,8 +18,9 @@ from enrollments.light.transport import Exchange
 from enrollments.models import Enrollment, Pause
 from enrollments.policy import Policy
 from installations.actions import correct_contact
-from installations.models import Installation
+from installations.models import ContactChange, Installation
 from poa_documents import actions as poa_actions
+from poa_documents import signers
 from poa_documents.models import PlanPromise, PoaDocument
 from simulator.pricing import FIXED_GROUP_UUID
 from simulator.server import RunningSimulator
@@ -127,11 +128,25 @@ class Road:
         correct_contact(
             customer_id=customer.pk,
             email=email,
-            phone=customer.phone,
+            phone=str(customer.phone),
             language=customer.language,
             by=OFFICE,
             at=self.clock.at,
         )
+
+    def prove_corrected_address(self, enrollment: Enrollment) -> None:
+        """Settle the correction; where it is in question, a second person calls the customer back."""
+        poa_actions.settle_contact_change(change_id=ContactChange.objects.latest("pk").pk, at=self.clock.at)
+        enrollment.customer.refresh_from_db()
+        if signers.is_in_question(enrollment.customer_id):
+            poa_actions.record_call_back(
+                customer_id=enrollment.customer_id,
+                number="+15125550100",
+                number_from="The signed hardware contract.",
+                confirmed="The customer: yes.",
+                by=SECOND_PERSON,
+                at=self.clock.at,
+            )
 
     def pause(self) -> Pause:
         return stopping.pause(reason="Prices look odd.", by=OFFICE, at=self.clock.at)

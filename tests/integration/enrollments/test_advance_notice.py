@@ -157,6 +157,12 @@ def test_a_lost_answer_after_the_notice_is_settled_and_accepted_once(noticing: R
     case = told(noticing)
     noticing.simulator.control.order_fault("accept", fault)
 
+    noticing.live(case, timedelta(days=10), until=lambda: case.status != EnrollmentStatus.OPEN)
+    noticing.live(case, timedelta(hours=2))
+    if fault == "drop_before":  # a person compares before it is sent again
+        hold = case.holds.get(released_at__isnull=True)
+        assert hold.code == HoldCode.DOUBT_UNSETTLED
+        stopping.release_hold(hold_id=hold.pk, reason="Light has no acceptance.", by=OFFICE, at=noticing.clock.at)
     noticing.live(case, timedelta(days=10), until=lambda: case.status == EnrollmentStatus.FINALIZED)
 
     assert len(noticing.acceptances_of(case)) == 1

@@ -11,10 +11,9 @@ from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind,
 from enrollments.steps import Waiting
 from installations.models import ContactChange
 from poa_documents import actions as poa_actions
-from poa_documents import signers
 from poa_documents.models import CustomerMail, MailKind, PoaDocument
 from tests.factories.poa_documents import sent_poa
-from tests.integration.enrollments.road import OFFICE, SECOND_PERSON, Road
+from tests.integration.enrollments.road import OFFICE, Road
 
 pytestmark = pytest.mark.django_db
 NEW = "corrected@example.net"
@@ -23,17 +22,11 @@ NEW = "corrected@example.net"
 def correct(road: Road, case: Enrollment, email: str = NEW, *, is_proved: bool = True) -> None:
     road.clock.at += timedelta(seconds=1)
     road.correct_address(case, email)
-    poa_actions.settle_contact_change(change_id=ContactChange.objects.latest("pk").pk, at=road.clock.at)
-    case.customer.refresh_from_db()
-    if is_proved and signers.is_in_question(case.customer_id):
-        poa_actions.record_call_back(
-            customer_id=case.customer_id,
-            number="+15125550100",
-            number_from="The signed hardware contract.",
-            confirmed="The customer: yes.",
-            by=SECOND_PERSON,
-            at=road.clock.at,
-        )
+    if is_proved:
+        road.prove_corrected_address(case)
+    else:
+        poa_actions.settle_contact_change(change_id=ContactChange.objects.latest("pk").pk, at=road.clock.at)
+        case.customer.refresh_from_db()
 
 
 def send_mails(road: Road) -> None:

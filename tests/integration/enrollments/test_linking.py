@@ -77,6 +77,7 @@ def test_an_account_under_a_former_address_is_asked_about_too(road: Road) -> Non
     case = road.case()
     account = account_of(road, case)
     road.correct_address(case, "corrected@example.com")
+    road.prove_corrected_address(case)
 
     road.run(case)
 

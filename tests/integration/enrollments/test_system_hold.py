@@ -85,6 +85,10 @@ def test_a_write_that_waits_for_its_turn_is_not_sent_any_more(
     road.run(case)
     if case.light_account_uuid is not None:
         road.finish_at_light(case)
+    if kind == WriteKind.UPDATE_ACCOUNT:
+        road.pass_time(timedelta(seconds=1))
+        road.correct_address(case, "corrected@example.com")
+        road.prove_corrected_address(case)
     road.report_pto(case)
 
     road.live(case, timedelta(hours=5))

@@ -48,6 +48,7 @@ RAISED = {
     AlarmCode.PLAN_DOCUMENTS_MISSING: replace(QUIET, plan_documents_given_up=3),
     AlarmCode.DOCUMENTS_DAMAGED: replace(QUIET, damaged_documents=1),
     AlarmCode.JOURNAL_BROKEN: replace(QUIET, journal_problem="POA 7: Entry 3 (seal) was altered."),
+    AlarmCode.NO_BACKUP: replace(QUIET, backed_up_at=NOW - 3 * DAY, backup_expected_days=2),
     AlarmCode.JOURNAL_NOT_ANCHORED: replace(QUIET, journal_unanchored_since=NOW - 3 * DAY),
 }
 
