@@ -84,7 +84,9 @@ def _make_fresh(folder: Path) -> None:
     :raises CommandError: the folder holds what no demo made
     """
     found = {entry.name for entry in folder.iterdir()}
-    if found - KEPT and MARK not in found:
+    # An empty file is the database as any command leaves it before `migrate`: nobody's data.
+    empty = {name for name in found if (folder / name).is_file() and (folder / name).stat().st_size == 0}
+    if found - KEPT - empty and MARK not in found:
         raise CommandError(f"{folder} holds other things than a demo's: empty it, or name another folder in DATA_DIR.")
     (folder / MARK).touch()
     for name in found - KEPT - {MARK}:

@@ -16,7 +16,7 @@ from installations.models import GoLiveReport, GoLiveSource
 from poa_documents.models import CustomerMail, MailKind, PoaDocument
 from poa_documents.states import PoaStatus
 from tests.contract.dialects import REFERENCE
-from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.road import OFFICE, SECOND_PERSON, Road
 from tests.integration.faults.journey import assert_accepted_once, calls, open_hold, ready_to_accept, release, walk
 
 in_one_dialect = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
@@ -116,6 +116,7 @@ def test_U7_a_report_corrected_before_the_acceptance_counts_with_its_new_date(ro
         by=OFFICE,
         at=road.clock.at,
     )
+    installation_actions.confirm_go_live(report_id=corrected.pk, by=SECOND_PERSON, at=road.clock.at)
     opening.look_again(site_id=case.site_id, at=road.clock.at)
     road.resume(pause)
 

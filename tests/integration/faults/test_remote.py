@@ -180,6 +180,7 @@ def test_L21_an_account_is_found_under_the_address_that_was_corrected_meanwhile(
     case = road.case()
     road.run(case)
     road.correct_address(case, "corrected@example.com")
+    road.prove_corrected_address(case)
 
     walk(road, case)
 
