@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 MOST_STEPS_IN_A_TURN = 20
 MAX_READINGS_IN_A_ROW = 3
+PAUSE_IN_A_FLOOD = timedelta(seconds=5)
 MOST_FAILURES = 8
 FIRST_PAUSE_AFTER_FAILURE = timedelta(seconds=10)
 LONGEST_PAUSE_AFTER_FAILURE = timedelta(hours=1)
@@ -116,6 +117,9 @@ class Engine:
         """
         limit = MAX_READINGS_IN_A_ROW if isinstance(step, steps.ReadAccount) else 1
         in_a_row = len(list(takewhile(lambda before: before == step, reversed(taken))))
+        is_news = facts.account is not None and facts.account.is_reading_asked_for
+        if in_a_row >= limit and isinstance(step, steps.ReadAccount) and is_news:
+            return self._after_the_news(facts)
         if in_a_row >= limit and not isinstance(step, RESTING_STEPS):
             because = (
                 f"“{_words_for(step)}” was done and would come next again, so it changed nothing. {step.because} "
@@ -133,6 +137,14 @@ class Engine:
             )
             return self._held(HoldCode.TOO_MANY_CALLS, because, facts)
         return step
+
+    def _after_the_news(self, facts: Facts) -> Step:
+        """In a flood of webhooks, rest for a moment: one reading then answers all that came since."""
+        again = self.tools.clock.now() + PAUSE_IN_A_FLOOD
+        if facts.hold is not None:
+            return steps.Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because, look_again_at=again)
+        because = "News of the account keeps arriving; it is read again in a moment."
+        return steps.Wait(until=again, code=steps.Waiting.CALL_UNDER_WAY, because=because)
 
     def _held(self, code: HoldCode, because: str, facts: Facts) -> steps.Hold:
         """A hold for operations; an open one stays what people see. Reading goes on, an hour later at the soonest."""

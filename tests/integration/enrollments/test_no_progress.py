@@ -120,3 +120,23 @@ def test_requests_that_fail_for_an_hour_become_operations_turn(road: Road) -> No
 
 def _raise_something(*_args: object, **_kwargs: object) -> Callable[[], None]:
     raise RuntimeError("Something of ours broke.")
+
+
+def test_flood_of_news_is_answered_by_few_readings(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ready_to_accept(road)
+    read_account, before = road.light.read_account, calls(road, "read")
+
+    def read_while_news_arrives(account_uuid: str) -> Any:
+        ask_for_reading(enrollment_id=case.pk, at=road.clock.at)
+        return read_account(account_uuid)
+
+    ask_for_reading(enrollment_id=case.pk, at=road.clock.at)
+    with monkeypatch.context() as flood:
+        flood.setattr(road.light, "read_account", read_while_news_arrives)
+        road.run(case)
+
+    assert open_hold(case) is None
+    assert case.due_at is not None
+    assert calls(road, "read") - before == MAX_READINGS_IN_A_ROW
+    road.live(case, timedelta(hours=2))
+    assert case.accepted_at is not None
