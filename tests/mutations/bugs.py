@@ -94,7 +94,7 @@ BUGS: tuple[Bug, ...] = (
         file="enrollments/actions/reconciling.py",
         old="    elif step.is_last_reading and account.is_acceptance_denied:",
         new="    elif account.is_acceptance_denied:",
-        why="An acceptance that shows some seconds later at Light is made a second time.",
+        why="An acceptance that shows some seconds later at Light is given up, and a person is asked to send it again.",
         noticed_by=(
             f"{READING_LAG}::test_G1_an_acceptance_that_shows_within_the_settling_period_is_found_and_not_repeated",
             READING_LAG,

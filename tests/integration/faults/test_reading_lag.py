@@ -39,6 +39,7 @@ def test_G1_an_acceptance_that_shows_within_the_settling_period_is_found_and_not
     assert_accepted_once(road, case)
     assert calls(road, "accept") == 1
     assert AcceptAttempt.objects.get().succeeded
+    assert not case.holds.exists()  # nobody is asked about what shows in time
 
 
 @pytest.mark.cell("G2")
