@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -288,7 +289,10 @@ def test_redis_of_the_compose_file_asks_for_its_password(services: dict[str, dic
     check = services["redis"]["healthcheck"]["test"][1].replace("$$", "$").replace("redis-cli", f"redis-cli -p {port}")
     path = f"{tmp_path}:{os.environ['PATH']}"
     process = subprocess.Popen(  # noqa: S603 - the command of our own file
-        started, env={"PATH": path, "REDIS_PASSWORD": "opens-a-test"}, stdout=subprocess.DEVNULL
+        started,
+        env={"PATH": path, "REDIS_PASSWORD": "opens-a-test"},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # a shell in front of the server ends without it
     )
 
     def is_healthy(password: str) -> bool:
@@ -312,7 +316,7 @@ def test_redis_of_the_compose_file_asks_for_its_password(services: dict[str, dic
         with redis.Redis(port=int(port)) as nobody, pytest.raises(redis.exceptions.AuthenticationError):
             nobody.ping()
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=30)
 
 
