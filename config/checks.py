@@ -37,7 +37,7 @@ def the_office_needs_a_second_step(app_configs: Any, **_options: Any) -> list[Ch
 def redis_is_verified(app_configs: Any, **_options: Any) -> list[CheckMessage]:
     return [
         checks.Warning(
-            f"The Redis of {name} is not verified: whoever answers at its address is believed.",
+            f"The Redis of {name} is not verified: any server at its address is believed.",
             hint="Take ssl_cert_reqs and ssl_check_hostname out of the URL, and name its authority in REDIS_CA_FILE.",
             id="switchyard.W003",
         )

@@ -27,7 +27,7 @@ _SEEN_KEY = "office_address"
 
 @dataclass(frozen=True)
 class OfficeBrowser:
-    """A browser in which somebody signed in; `name` is its own, whoever uses it."""
+    """A browser in which somebody signed in; `name` belongs to the browser, not to a person."""
 
     name: str
     user_id: int

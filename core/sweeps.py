@@ -7,7 +7,7 @@ from core.queue import TaskName
 
 BACKUP = "backup"
 WITHOUT_QUEUE = "without queue"
-"""Stands for the scheduler's process, which does due work while the queue is away."""
+"""Represents the scheduler's process, which does due work while the queue is away."""
 
 
 def note_sweep(task: TaskName, *, at: datetime) -> None:

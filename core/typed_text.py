@@ -20,6 +20,6 @@ def drop_invisible(text: str) -> str:
     """
     Leave out what cannot be seen: for addresses and numbers, which never need it.
 
-    Names do: letters of Persian or Hindi are joined and parted by such characters.
+    Names do: letters of Persian or Hindi are joined and separated by such characters.
     """
     return "".join(character for character in text if not is_invisible(character))

@@ -30,7 +30,7 @@ class ReasonMissing(Exception):
 
 
 class ConfirmedBySamePerson(Exception):
-    """Whoever reported it cannot be the one who confirms it."""
+    """The person who reported it cannot confirm it."""
 
     def __init__(self) -> None:
         super().__init__("You reported this yourself: somebody else of the office must compare and confirm it.")

@@ -58,7 +58,7 @@ def hand_out_evidence(*, enrollment_id: int, by: Actor, at: datetime) -> Evidenc
 
 
 def _problems_of(file: IO[bytes], *, sha256: str) -> tuple[str, ...]:
-    """Judge the pack as whoever receives it will: nobody should hand one out that they would refuse."""
+    """Judge the pack as its reader will, so that nobody hands out one that the reader would refuse."""
     try:
         problems, _notes, _status = verify_pack.verify(cast(BinaryIO, file), sha256)
     except verify_pack.NotAPack as refusal:

@@ -49,7 +49,7 @@ from installations.states import MOVES, InstallationStatus
 
 
 def technicians(*, also: int | None = None) -> Any:
-    """Return the people to choose from for a job: technicians, and whoever has it now."""
+    """Return the people to choose from for a job: technicians, and the person who has it now."""
     chosen = Q(is_active=True, groups__name=TECHNICIANS_GROUP) | Q(pk=also)
     return User.objects.filter(chosen).distinct().order_by("username")
 

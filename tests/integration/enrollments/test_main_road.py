@@ -8,7 +8,7 @@ from core.dates import chicago_day
 from enrollments.actions import stopping
 from enrollments.actions.reconciling import ask_for_reading
 from enrollments.light.payloads import Account, Location
-from enrollments.models import AcceptAttempt, LightWrite
+from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from enrollments.steps import Waiting
 from poa_documents import evidence
@@ -207,13 +207,18 @@ def test_case_that_has_ended_asks_only_about_the_customer_who_left(road: Road) -
     assert case.next_step == "FINISHED"
 
 
-def test_service_that_ends_is_known_before_its_last_day(road: Road) -> None:
+def case_in_service(road: Road) -> Enrollment:
     case = road.case()
     road.run(case)
     road.finish_at_light(case)
     road.report_pto(case)
     road.live(case, timedelta(days=30))
     assert case.status == EnrollmentStatus.ACTIVE
+    return case
+
+
+def test_service_that_ends_is_known_before_its_last_day(road: Road) -> None:
+    case = case_in_service(road)
 
     road.simulator.control.cancel(str(case.light_account_uuid))
     ask_for_reading(enrollment_id=case.pk, at=road.clock.at)
@@ -228,12 +233,7 @@ def test_service_that_ends_is_known_before_its_last_day(road: Road) -> None:
 
 
 def test_revocation_while_service_runs_reaches_the_office(road: Road) -> None:
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.live(case, timedelta(days=30))
-    assert case.status == EnrollmentStatus.ACTIVE
+    case = case_in_service(road)
 
     road.revoke(case)
     road.run(case)
