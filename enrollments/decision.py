@@ -272,6 +272,8 @@ def _toward_plan(facts: Facts, now: datetime, policy: Policy) -> Step:
 
 
 def _choose_and_accept(facts: Facts, now: datetime, policy: Policy) -> Step:
+    if in_vain := doubts.came_to_nothing_too_often(WriteKind.ACCEPT_PLAN, facts, policy):
+        return in_vain  # before another plan is asked for or told: the lost acceptance may yet appear
     start = start_plan(facts, now, policy)
     if isinstance(start, NoLegalStart):
         return Hold(
@@ -394,7 +396,7 @@ def _accept(
     why = "the start that the customer was told"
     if first_day == start.best:
         why = f"the earliest legal start ({start.earliest.rule.value})"
-    return doubts.came_to_nothing_too_often(WriteKind.ACCEPT_PLAN, facts, policy) or AcceptPlan(
+    return AcceptPlan(
         offer.offer_id,
         facts.known_authority.poa_id,
         first_day,

@@ -374,6 +374,16 @@ def test_lost_acceptance_is_never_repeated_without_a_person() -> None:
     assert step.act_by is not None
 
 
+def test_no_other_plan_is_asked_for_or_told_while_a_lost_acceptance_may_yet_appear() -> None:
+    stale = tuple(replace(offer, stale_at=NOW) for offer in READY_TO_ACCEPT.offers)
+    lost = replace(READY_TO_ACCEPT, offers=stale, fruitless=(WriteKind.ACCEPT_PLAN,))
+
+    step = decide(lost, now=NOW, policy=replace(POLICY, notice_days=3))
+
+    assert isinstance(step, Hold)
+    assert step.code == HoldCode.DOUBT_UNSETTLED
+
+
 def test_refused_acceptance_is_tried_once_more() -> None:
     said = (WriteKind.ACCEPT_PLAN, "Light refused (409) to accept a plan: plan expired.")
 
