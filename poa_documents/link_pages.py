@@ -38,6 +38,8 @@ LANGUAGE_FIELD = "language"
 VERDICT_FIELD = "code"
 """What became of the last code, in the address of the page that follows; the page says what is still true of it."""
 TOO_MANY = "TOO_MANY"
+ASK_OFFICE = "office"
+"""In the address of an expired link's page: no new link could be sent."""
 _SAID_ALONE = frozenset({"INCOMPLETE", "NOT_SENT", "USED", "NONE_ASKED"})
 """Verdicts of which the code's own row does not tell."""
 
@@ -85,8 +87,8 @@ def door_page(view: LinkView[P]) -> Callable[..., HttpResponse]:
             return _unknown(request)
         except LinkRetired as retired:
             return show_problem(request, f"retired_{retired.because}", status=410)
-        except LinkExpired:
-            return show_problem(request, "expired", status=410)
+        except LinkExpired as expired:
+            return _expired(request, expired.poa)
         if request.method == "POST" and not _is_from_our_page(request, poa):
             return show_problem(request, "form", status=403)
         is_open = doors.opened_at(request, poa, at=clock.now()) is not None
@@ -225,7 +227,47 @@ def _often(request: HttpRequest, often: TooOften) -> HttpResponse:
     return response
 
 
-def show_problem(request: HttpRequest, kind: str, *, status: int) -> HttpResponse:
+def _expired(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+    """Offer a new link, which goes to the address on file, and say what became of asking for it."""
+    if actions.is_new_link_on_its_way(poa):
+        return show_problem(request, "on_its_way", status=410)
+    if ASK_OFFICE in request.GET:
+        return show_problem(request, "ask_office", status=410)
+    form = {"form_key": form_key(poa), "new_link": reverse("portal:new_link", kwargs={"token": token_of(request)})}
+    return show_problem(request, "expired", status=410, form=form)
+
+
+@csrf_exempt
+@never_cache
+def send_new_link(request: HttpRequest, token: str) -> HttpResponse:
+    """Take the button of the page of an expired link. Every other link shows what it shows."""
+    home = reverse("portal:home", kwargs={"token": token})
+    try:
+        find_poa(token, at=clock.now())
+    except LinkExpired as expired:
+        poa = expired.poa
+    except (LinkUnknown, LinkRetired):
+        return redirect(home)
+    else:
+        return redirect(home)
+    if request.method != "POST":
+        return redirect(home)
+    if not _is_from_our_page(request, poa):
+        return show_problem(request, "form", status=403)
+    ip_address = client_ip(request)
+    try:
+        rate_limits.count(rate_limits.LINK_FORM, poa.token_hash, ip_address or "")
+        actions.send_new_link(poa_id=poa.pk, at=clock.now(), ip_address=ip_address)
+    except TooOften as often:
+        return _often(request, often)
+    except actions.OfficeMustHelp:
+        return redirect(f"{home}?{ASK_OFFICE}")
+    return redirect(home)
+
+
+def show_problem(
+    request: HttpRequest, kind: str, *, status: int, form: Mapping[str, str] | None = None
+) -> HttpResponse:
     """We do not know who is asking, so the browser's language decides, and the other one follows."""
     first = get_language_from_request(request)
     languages = sorted(Language.values, key=lambda language: language != first)
@@ -239,7 +281,13 @@ def show_problem(request: HttpRequest, kind: str, *, status: int) -> HttpRespons
                 "title": phrases[f"{kind}_title"],
                 "text": phrases[f"{kind}_text"],
                 "help": phrases.get(f"{kind}_help", phrases["help"]).format(contact=contact),
+                "button": phrases["new_link"],
             }
         )
-    context = {"language": languages[0], "texts": texts, "organization": settings.ORGANIZATION_NAME}
+    context = {
+        "language": languages[0],
+        "texts": texts,
+        "organization": settings.ORGANIZATION_NAME,
+        **(form or {}),
+    }
     return render(request, "portal/link_problem.html", context, status=status)

@@ -24,7 +24,11 @@ class LinkUnknown(Exception):
 
 
 class LinkExpired(Exception):
-    """The link was ours, but its time is over."""
+    """The link was ours, but its time is over. `poa` is whose it was."""
+
+    def __init__(self, poa: PoaDocument) -> None:
+        super().__init__(f"The link of POA {poa.pk} has expired.")
+        self.poa = poa
 
 
 class LinkRetired(Exception):
@@ -48,9 +52,9 @@ def link_expiry(at: datetime) -> datetime:
     return at + timedelta(days=settings.POA_LINK_DAYS)
 
 
-def signed_link_expiry(poa: PoaDocument) -> datetime:
-    """After signing the link opens the customer's own page while the authority lasts, and some time longer."""
-    return chicago_midnight(poa.envelope.sunset_date + timedelta(days=DAYS_AFTER_SUNSET))
+def signed_link_expiry(poa: PoaDocument, *, at: datetime) -> datetime:
+    """Return when a link to the page of a signed POA ends: well after the sunset, later for one that is made later."""
+    return max(chicago_midnight(poa.envelope.sunset_date + timedelta(days=DAYS_AFTER_SUNSET)), link_expiry(at))
 
 
 def address_of(token: str) -> str:
@@ -78,5 +82,5 @@ def find_poa(token: str, *, at: datetime) -> PoaDocument:
     if poa.link_sent_to != poa.customer.email:  # at once, also before anybody settled the change
         raise LinkRetired(LinkEnd.ADDRESS_CHANGED)
     if poa.token_expires_at is None or poa.token_expires_at <= at:
-        raise LinkExpired
+        raise LinkExpired(poa)
     return poa

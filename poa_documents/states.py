@@ -34,6 +34,7 @@ MOVES: dict[str, Move] = {
     "seal": Move(frozenset({_S.SEALING}), _S.SIGNED, "The signed document is stored and was read back equal."),
     "decline": Move(frozenset({_S.SENT}), _S.DECLINED, "The customer said no."),
     "expire": Move(frozenset({_S.SENT}), _S.EXPIRED, "Nobody signed while the invitation was valid."),
+    "renew": Move(frozenset({_S.EXPIRED}), _S.SENT, "A new link was asked for while it could still be signed."),
     "void": Move(frozenset({_S.DRAFT, _S.SENT}), _S.VOIDED, "The office took it back before it was signed."),
     "revoke": Move(
         frozenset({_S.SEALING, _S.SIGNED, _S.SUSPENDED, _S.EXHAUSTED}),

@@ -4,6 +4,7 @@ from django.urls import path
 
 from poa_documents import door_views, views
 from poa_documents.earlier_address import earlier_address
+from poa_documents.link_pages import send_new_link
 
 app_name = "portal"
 
@@ -13,6 +14,7 @@ urlpatterns = [
     path("<str:token>/enter/", door_views.enter, name="enter"),
     path("<str:token>/kept/", door_views.kept, name="kept"),
     path("<str:token>/leave/", door_views.leave, name="leave"),
+    path("<str:token>/new-link/", send_new_link, name="new_link"),
     path("<str:token>/earlier/", earlier_address, name="earlier"),
     path("<str:token>/step/<slug:name>/", views.step, name="step"),
     path("<str:token>/language/", views.choose_language, name="language"),

@@ -44,6 +44,7 @@ from poa_documents.actions.ending import (
 )
 from poa_documents.actions.linking import settle_contact_change
 from poa_documents.actions.mailing import MailOutcome, NotToBePosted, NotYet, Teller, mark_posted, send_mail
+from poa_documents.actions.new_links import OfficeMustHelp, is_new_link_on_its_way, send_new_link
 from poa_documents.actions.paper import (
     NoPaperWaiting,
     NotPrinted,
@@ -116,6 +117,7 @@ __all__ = [
     "NotToBePosted",
     "NotYet",
     "NothingToProve",
+    "OfficeMustHelp",
     "PaperAlreadyRecorded",
     "PaperDateOdd",
     "PaperWanted",
@@ -151,6 +153,7 @@ __all__ = [
     "expire_poa",
     "forget_reports",
     "is_link_replaced",
+    "is_new_link_on_its_way",
     "keep_signature",
     "lapse_poa",
     "leave",
@@ -170,6 +173,7 @@ __all__ = [
     "revoke_poa",
     "seal_poa",
     "send_mail",
+    "send_new_link",
     "send_poa",
     "settle_contact_change",
     "settle_report",

@@ -1,6 +1,7 @@
 """From the wording to an invitation on its way, and taking it back."""
 
 import tomllib
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,17 @@ from poa_documents.states import PoaStatus
 
 TEXTS_FOLDER = Path(__file__).resolve().parent.parent / "texts"
 SUNSET_DAYS = 180
-HAS_A_HOME = frozenset({PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED})
+HAS_A_HOME = frozenset(
+    {
+        PoaStatus.SEALING,
+        PoaStatus.SIGNED,
+        PoaStatus.SUSPENDED,
+        PoaStatus.EXHAUSTED,
+        PoaStatus.LAPSED,
+        PoaStatus.REVOKED,
+    }
+)
+"""The customer's page shows what was signed, and the plan, also after the authority has ended."""
 
 
 class UnsignedPoaExists(Exception):
@@ -187,20 +198,31 @@ def send_poa(*, poa_id: int, by: Actor, at: datetime) -> CustomerMail:
     :raises MoveNotAllowed: it has ended
     """
     poa = lock(poa_id)
-    kind = MailKind.INVITATION
-    if poa.status == PoaStatus.DRAFT:
-        check_limits(poa.envelope)
-        text = text_of(poa)
-        poa.sent_at = at
-        poa.due_at = link_expiry(at)
-        take_move(poa, "send", by=by, at=at, details={"document_sha256": text.sha256})
+    if poa.status != PoaStatus.DRAFT:
+        return resend(poa, by=by, at=at)
+    check_limits(poa.envelope)
+    text = text_of(poa)
+    poa.sent_at = at
+    poa.due_at = link_expiry(at)
+    take_move(poa, "send", by=by, at=at, details={"document_sha256": text.sha256})
+    return owe_mail(poa, MailKind.INVITATION, at=at)
+
+
+def resend(poa: PoaDocument, *, by: Actor, at: datetime, details: Mapping[str, Any] | None = None) -> CustomerMail:
+    """
+    Owe the customer of a locked POA a new link: to sign, or to the page.
+
+    :raises MoveNotAllowed: it has no page
+    """
+    if poa.status == PoaStatus.SENT:
+        kind = MailKind.INVITATION
+        poa.due_at = link_expiry(at)  # it must not expire before the mail is sent
+        poa.save(update_fields=["due_at"])
     elif poa.status in HAS_A_HOME:
         kind = MailKind.HOME_LINK
-        evidence.record(poa, kind="resend", by=by, at=at, details={"mail": kind})
-    elif poa.status == PoaStatus.SENT:
-        evidence.record(poa, kind="resend", by=by, at=at, details={"mail": kind})
     else:
         raise MoveNotAllowed(subject=f"POA {poa.pk}", move="send", status=poa.status)
+    evidence.record(poa, kind="resend", by=by, at=at, details={"mail": kind, **(details or {})}, is_locked=True)
     return owe_mail(poa, kind, at=at)
 
 

@@ -22,6 +22,7 @@ from core.dates import chicago_day
 from core.transactions import repeatable
 from poa_documents import evidence, reminders
 from poa_documents.actions import reminding
+from poa_documents.actions.drafting import HAS_A_HOME
 from poa_documents.actions.linking import make_link
 from poa_documents.actions.proving import make_code
 from poa_documents.actions.returning import let_cases_be_looked_at, record_return
@@ -58,10 +59,8 @@ LOOK_AGAIN_AFTER_VISIT = timedelta(hours=1)
 _STILL_TRUE: dict[str, frozenset[str]] = {
     MailKind.INVITATION: frozenset({PoaStatus.SENT}),
     MailKind.REMINDER: frozenset({PoaStatus.SENT}),
-    MailKind.HOME_LINK: frozenset({PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED}),
-    MailKind.SAFER_LINK: frozenset(
-        {PoaStatus.SENT, PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED}
-    ),
+    MailKind.HOME_LINK: HAS_A_HOME,
+    MailKind.SAFER_LINK: HAS_A_HOME | {PoaStatus.SENT},
 }
 _WITH_SECRETS = LINK_MAILS | {MailKind.CODE}
 
@@ -156,7 +155,7 @@ def _compose(claim: _Claim, telling: Telling | None) -> EmailMultiAlternatives:
 @repeatable
 def _link_for(claim: _Claim, *, at: datetime) -> str:
     poa = lock(claim.poa.pk)
-    return make_link(poa, claim.mail, expires_at=signed_link_expiry(poa), at=at)
+    return make_link(poa, claim.mail, expires_at=signed_link_expiry(poa, at=at), at=at)
 
 
 @repeatable
@@ -235,7 +234,7 @@ def _secrets_for(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> dict[
             poa.save(update_fields=["due_at"])
             return {"link": link(expires_at=link_expiry(at))}
         case MailKind.HOME_LINK:
-            return {"link": link(expires_at=signed_link_expiry(poa))}
+            return {"link": link(expires_at=signed_link_expiry(poa, at=at))}
         case MailKind.SAFER_LINK | MailKind.REMINDER:  # a newer link, no longer time
             return {"link": link(expires_at=poa.token_expires_at or link_expiry(at))}
     return {}

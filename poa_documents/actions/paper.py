@@ -163,7 +163,7 @@ def confirm_paper(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
         poa.signature_kind, poa.signature_text = SignatureKind.PAPER, ""
         poa.signed_at, poa.signed_user_agent = at, ON_PAPER
         poa.document_sha256 = text.sha256
-        poa.token_expires_at = signed_link_expiry(poa) if poa.token_hash else None
+        poa.token_expires_at = signed_link_expiry(poa, at=at) if poa.token_hash else None
         poa.due_at = at
         details = {
             "paper": paper.pk,

@@ -78,7 +78,7 @@ def sign_poa(
     poa.signed_from_ip = ip_address
     poa.signed_user_agent = user_agent[:USER_AGENT_LENGTH]
     poa.document_sha256 = text.sha256
-    poa.token_expires_at = signed_link_expiry(poa)
+    poa.token_expires_at = signed_link_expiry(poa, at=at)
     poa.due_at = at
     take_move(
         poa,

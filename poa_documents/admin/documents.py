@@ -55,6 +55,7 @@ from poa_documents.actions import (
     void_poa,
     withdraw_econsent,
 )
+from poa_documents.actions.drafting import HAS_A_HOME
 from poa_documents.actions.paper import received_scan_file, scan_file
 from poa_documents.admin.call_backs import CALL_BACK
 from poa_documents.guards import CustomerStopped, SealedFileAltered, SealedFileUnreadable
@@ -313,7 +314,7 @@ class PoaDocumentAdmin(RegisteredByAction):
             run=_send,
             explanation="Mails the customer a new link. The earlier one stops working.",
             refusals=(LimitMissing,),
-            is_offered=lambda poa: poa.is_open and poa.status != PoaStatus.DRAFT,
+            is_offered=lambda poa: poa.status == PoaStatus.SENT or poa.status in HAS_A_HOME,
         ),
         Button(
             name="download",

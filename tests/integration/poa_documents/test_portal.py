@@ -694,7 +694,8 @@ def test_mails_are_in_the_customers_language() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(set(MailKind) - CASE_MAILS))
-def test_every_kind_of_mail_has_text_and_html(kind: str) -> None:
+def test_every_kind_of_mail_has_text_and_html(kind: str, settings: LazySettings) -> None:
+    settings.ORGANIZATION_CONTACT = "(512) 555-0100"
     poa = signed_poa()
     owed = poa.mails.create(kind=kind, created_at=SIGNED_AT, due_at=SIGNED_AT)
 
@@ -702,6 +703,7 @@ def test_every_kind_of_mail_has_text_and_html(kind: str) -> None:
 
     assert "{" not in message.subject + str(message.body)
     assert message.alternatives[0][1] == "text/html"
+    assert '<a href="tel:+15125550100">' in str(message.alternatives[0][0])
 
 
 # --- the sweep ------------------------------------------------------------------------------------------------------

@@ -145,17 +145,17 @@ def test_what_was_held_goes_out_unless_it_was_overtaken() -> None:
     copy = poa.mails.get(kind=MailKind.SIGNED_COPY)
     actions.send_mail(mail_id=copy.pk, at=LATER)
     come_back(copy)
-    resent = poa.mails.create(kind=MailKind.HOME_LINK, created_at=LATER, due_at=LATER)
+    invited = poa.mails.create(kind=MailKind.INVITATION, created_at=LATER, due_at=LATER)
     actions.sweep_poas(at=LATER)
-    assert resent.pk not in {row.pk for row in CustomerMail.objects.filter(held_since__isnull=False)}  # moot: revoked
+    assert invited.pk not in {row.pk for row in CustomerMail.objects.filter(held_since__isnull=False)}  # moot: signed
     assert poa.mails.get(kind=MailKind.REVOKED_RECEIPT).state == MailState.HELD
 
     change_address(poa)
     actions.sweep_poas(at=LATER)
     actions.sweep_poas(at=LATER)
 
-    assert sorted(kinds_sent()[-2:]) == [MailKind.REVOKED_RECEIPT, MailKind.SIGNED_COPY]
-    assert {message.to[0] for message in mail.outbox[-2:]} == {NEW_ADDRESS}
+    assert sorted(kinds_sent()[-3:]) == [MailKind.HOME_LINK, MailKind.REVOKED_RECEIPT, MailKind.SIGNED_COPY]
+    assert {message.to[0] for message in mail.outbox[-3:]} == {NEW_ADDRESS}
 
 
 def test_the_office_says_that_it_works_and_is_told_again_when_it_does_not() -> None:
