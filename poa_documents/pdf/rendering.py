@@ -13,7 +13,7 @@ from anyascii import anyascii
 from django.conf import settings
 
 from core.dates import CHICAGO
-from poa_documents.limits import limit_lines, say_date
+from poa_documents.limits import say_date
 from poa_documents.models import PoaDocument, SignatureKind, Statement
 from poa_documents.phrases import phrases_in
 from poa_documents.signature import drawing_of
@@ -60,7 +60,6 @@ class SignedDocument:
     title: str
     customer_name: str
     words: str
-    limits: tuple[tuple[str, str], ...]
     agreements: tuple[Agreement, ...]
     facts: tuple[tuple[str, str], ...]
     signature_kind: str
@@ -96,7 +95,6 @@ def signed_document_of(poa: PoaDocument) -> SignedDocument:
         title=title,
         customer_name=str(poa.customer),
         words=document.words,
-        limits=tuple(limit_lines(poa.envelope, language)),
         agreements=tuple(
             Agreement(
                 label=phrases[statement],
@@ -199,7 +197,6 @@ def _printable(document: SignedDocument) -> SignedDocument:
         letterhead=to_printable(document.letterhead),
         customer_name=to_printable(document.customer_name),
         words=to_printable(document.words),
-        limits=tuple((to_printable(label), to_printable(value)) for label, value in document.limits),
         agreements=tuple(replace(agreement, words=to_printable(agreement.words)) for agreement in document.agreements),
         facts=tuple((label, to_printable(value)) for label, value in document.facts),
         signature_name=to_printable(document.signature_name),

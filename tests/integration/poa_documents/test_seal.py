@@ -29,10 +29,11 @@ from core.models import CaseChange
 from core.stored_files import FileNotStored, StoredFile, store
 from enrollments.alarms import AlarmCode, alarms
 from enrollments.measures import measure
+from installations.models import Language
 from poa_documents import actions
 from poa_documents.actions import CheckOutcome, SealOutcome, checking, sealing
 from poa_documents.guards import SealedFileAltered, SealedFileUnreadable, read_signed_pdf, verify_sealed_file
-from poa_documents.models import EvidenceEntry, PoaDocument, SealTimestamp
+from poa_documents.models import EvidenceEntry, PoaDocument, SealTimestamp, Statement
 from poa_documents.pdf import render_pdf, signed_document_of
 from poa_documents.seal.keys import (
     DEVELOPMENT_NAME,
@@ -725,3 +726,18 @@ def test_a_new_key_without_a_terminal_says_where_the_passphrase_goes(tmp_path: P
         call_command("seal", "new", to=tmp_path / "seal.p12", name="x", days=900)
 
     assert not (tmp_path / "seal.p12").exists()
+
+
+@pytest.mark.parametrize("language", sorted(Language.values))
+def test_each_agreement_stands_whole_on_one_of_four_pages(language: str) -> None:
+    job = installation(SIGNED_AT, customer=customer(SIGNED_AT, language=language))
+    poa = signed_poa(customer=job.customer, site=job.site)
+
+    pages = [page.extract_text() for page in PdfReader(io.BytesIO(read_signed_pdf(poa))).pages]
+
+    assert len(pages) == 4
+    for consent in poa.consents.exclude(statement=Statement.DOCUMENT):
+        [page] = [text for text in pages if consent.wording_sha256 in text]
+        words = consent.words.splitlines()
+        first = next(line for line in words if line and not line.startswith(("#", "-")))
+        assert " ".join(first.split()[:4]) in " ".join(page.split())
