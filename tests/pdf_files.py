@@ -111,3 +111,10 @@ def locked_letter(password: str) -> bytes:
     file = io.BytesIO()
     writer.write(file)
     return file.getvalue()
+
+
+def packed_scattered(count: int) -> bytes:
+    """A letter with this many objects in a few kilobytes: the table names them all, packed into one stream."""
+    objects = letter_objects()
+    catalog = objects.pop(1)
+    return written_packed(objects, {1: catalog, **dict.fromkeys(range(10, count), b"0")})

@@ -21,6 +21,7 @@ from poa_documents.states import PoaStatus
 from simulator.dialect import REFERENCE
 from simulator.webhooks import signed_headers
 from tests.breaking_line import BreakingLine
+from tests.pdf_files import packed_scattered
 from tests.services.house import House
 from tests.services.visitors import character_of, the_technician
 
@@ -28,6 +29,7 @@ LONGEST_ANSWER_SECONDS = 3.0
 MOST_THE_QUEUE_ADDS_SECONDS = 2.0
 WEBHOOKS = 1_000
 SENDERS = 8
+LETTERS_AT_ONCE = 8
 
 
 def slowest_answer(person: VisitingCustomer | Technician) -> Callable[[], tuple[float, str]]:
@@ -114,6 +116,47 @@ def test_U11_a_report_cut_off_on_the_wire_is_not_taken_and_sent_again_it_counts_
 
     assert line.answers == [400]
     assert GoLiveReport.objects.get(installation=job).proofs.count() == 1
+
+
+def test_eight_letters_that_keep_a_reader_busy_leave_the_pages_to_others(house: House) -> None:
+    job = house.invite()[0].installations.get()
+    job.technician = the_technician()
+    job.save(update_fields=["technician"])
+    path = f"{house.site_url}/field/jobs/{job.pk}/"
+    letter = packed_scattered(1_000_000)
+    technicians = [Technician(site_url=house.site_url) for _ in range(LETTERS_AT_ONCE)]
+    for technician in technicians:
+        technician.sign_in()
+
+    def hand_in(technician: Technician) -> int:
+        session = technician._browser._session
+        token = session.get(f"{house.site_url}/field/session/", timeout=60).json()["csrf_token"]
+        report = {
+            "submission_id": str(uuid.uuid4()),
+            "granted_date": chicago_day(now()).isoformat(),
+            "source": "LETTER",
+        }
+        report["utility_reference"] = "DG-2026-0042"
+        return session.post(
+            path,
+            data=report,
+            files={"proof": ("letter.pdf", letter, "application/pdf")},
+            headers={"X-CSRFToken": token, "Accept": "application/json", "Referer": path},
+            timeout=120,
+        ).status_code
+
+    with ThreadPoolExecutor(LETTERS_AT_ONCE) as senders:
+        answers = [senders.submit(hand_in, technician) for technician in technicians]
+        opened_before_the_end = 0
+        while not all(answer.done() for answer in answers):
+            assert requests.get(f"{house.site_url}/field/", timeout=60).ok
+            opened_before_the_end += 1
+
+    assert {answer.result() for answer in answers} <= {422, 503}
+    assert opened_before_the_end > LETTERS_AT_ONCE
+    assert not GoLiveReport.objects.filter(installation=job).exists()
+    for technician in technicians:
+        technician.close()
 
 
 def test_W12_a_thousand_webhooks_at_once_are_all_stored_and_the_engine_goes_on(house: House) -> None:

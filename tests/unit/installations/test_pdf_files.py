@@ -26,6 +26,7 @@ from tests.pdf_files import (
     letter_objects,
     locked_letter,
     packed_letter,
+    packed_scattered,
     stream_of,
     written,
     written_packed,
@@ -57,13 +58,6 @@ def with_annotation(part: bytes) -> dict[int, bytes]:
 def scattered(count: int) -> bytes:
     """A letter with this many empty objects, in at most 15 MB."""
     return letter() + b"0 0 obj endobj\n" * count + b"startxref\n0\n%%EOF\n"
-
-
-def packed_scattered(count: int) -> bytes:
-    """The same in a few kilobytes: the table names them all, packed into one stream."""
-    objects = letter_objects()
-    catalog = objects.pop(1)
-    return written_packed(objects, {1: catalog, **dict.fromkeys(range(10, count), b"0")})
 
 
 def sealed_letter() -> bytes:
