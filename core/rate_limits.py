@@ -159,9 +159,13 @@ def _pass_if_open(limit: Limit) -> None:
 
 
 def _window(limit: Limit, who: tuple[str, ...]) -> tuple[str, int]:
-    number, passed = divmod(int(time.time()), limit.seconds)
+    number, passed = divmod(_now_seconds(), limit.seconds)
     name = hashlib.sha256("\x00".join(map(_counted_as, who)).encode(errors="backslashreplace")).hexdigest()[:40]
     return f"limit:{limit.name}:{number}:{name}", limit.seconds - passed
+
+
+def _now_seconds() -> int:
+    return int(time.time())
 
 
 def network_of(address: str) -> str:

@@ -73,8 +73,10 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nobody_tried_before() -> Iterator[None]:
-    """Tests share one address, and what they tried counts until the end of the test."""
+def _nobody_tried_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Tests share one address, and what they tried counts until the end of the test, in one window of a limit."""
+    began_at = rate_limits._now_seconds()
+    monkeypatch.setattr(rate_limits, "_now_seconds", lambda: began_at)
     yield
     caches["default"].clear()
     rate_limits.reach_again()
