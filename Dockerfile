@@ -11,6 +11,7 @@ WORKDIR /app
 COPY manage.py ./
 COPY config config
 COPY core core
+COPY accounts accounts
 COPY installations installations
 COPY poa_documents poa_documents
 COPY enrollments enrollments

@@ -36,6 +36,11 @@ def _records(title: str, app_label: str, model_name: str, icon: str) -> dict[str
     }
 
 
+def _accounts(title: str, model_name: str, icon: str) -> dict[str, Any]:
+    """API clients and keys are opened by everyone who manages people."""
+    return {**_records(title, "accounts", model_name, icon), "permission": _may_view("auth", "user")}
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Switchyard",
     "SITE_HEADER": "Switchyard",
@@ -137,6 +142,8 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _records("Staff and technicians", "auth", "user", "badge"),
                     _records("Groups", "auth", "group", "groups"),
+                    _accounts("API clients", "apiclient", "hub"),
+                    _accounts("API keys", "apikey", "key"),
                     {"title": "My second step", "icon": "password", "link": reverse_lazy("office_second_step:ask")},
                 ],
             },

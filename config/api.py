@@ -8,10 +8,10 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist
 from django.urls import include, path
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework import serializers, status
-from rest_framework.authtoken.models import Token
 from rest_framework.exceptions import (
     APIException,
     AuthenticationFailed,
@@ -25,6 +25,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
+from accounts.actions import give_personal_key
 from core import second_factor, sign_ins
 from core.api.requests import StrictSerializer
 from core.api.throttles import address_of, count_stranger
@@ -130,10 +131,15 @@ class Credentials(StrictSerializer):
 
 class TokenAnswer(serializers.Serializer[Any]):
     token = serializers.CharField(read_only=True)
+    expires_at = serializers.DateTimeField(read_only=True)
 
 
 class SignIn(APIView):
-    """Give a system its token, to be sent as `Authorization: Token …`. Cookies do not sign in here."""
+    """
+    Give a person a key for 12 hours, to be sent as `Authorization: Token …` or `Bearer …`. Cookies do not sign in here.
+
+    Systems have keys of their own, which are made in the admin.
+    """
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -156,15 +162,12 @@ class SignIn(APIView):
         except StoreAway as away:
             raise SignInShut from away
         sign_ins.note_success(door=DOOR, user_id=user.pk, username=username, ip_address=ip_address)
-        token, is_new = Token.objects.get_or_create(user=user)
-        if not is_new and second_factor.is_owed_since(user, token.created):
-            token.delete()
-            token = Token.objects.create(user=user)
-        return Response({"token": token.key})
+        made = give_personal_key(person=user, at=timezone.now())
+        return Response(TokenAnswer({"token": made.secret, "expires_at": made.key.expires_at}).data)
 
 
 def _check_second_step(user: User, code: str, *, ip_address: str) -> None:
-    """A token opens what the admin opens, so it takes what the admin takes."""
+    """A key opens what the admin opens, so it takes what the admin takes."""
     if second_factor.factor_id(user) is None:
         if second_factor.is_required(user, Door.OFFICE):
             raise ValidationError(

@@ -24,6 +24,8 @@ PART_OF_TOKEN_LENGTH = 16
 _AFTER_PORTAL = re.compile(r"(?i)(?<=portal)(?:/|%2f)[^\s\"']+")
 _PIECES = re.compile(r"[A-Za-z0-9_%-]+")
 _RUNS = re.compile(r"[A-Za-z0-9_-]+")
+_API_KEYS = re.compile(r"(?i)(?<=swy_)[A-Za-z0-9]{11,}|(?<=swy%5f)[A-Za-z0-9]{11,}")
+"""All of an API key but its mark. A shorter beginning, as pages show it, is left, so that a line can name the key."""
 _USER_INFO = re.compile(r"(?<=://)[^\s/@]*(?=@)")
 _NAMED_SECRETS = (
     re.compile(r"(?i)(?<=bearer )[^\s\"',]+"),
@@ -37,12 +39,13 @@ LINE_FORMAT = "{asctime} {levelname} {name}: {message}"
 
 def without_secrets(line: str) -> str:
     """
-    Leave out signing links, bearer tokens, tokens in addresses, and passwords in URLs.
+    Leave out signing links, API keys, bearer tokens, tokens in addresses, and passwords in URLs.
 
     A signing link is known by its shape wherever it is, since a mail program may have mangled the address around it.
     """
     line = _AFTER_PORTAL.sub(_without_link, line)
     is_about_portal = "portal" in line.lower()
+    line = _API_KEYS.sub(LEFT_OUT, line)
     line = _PIECES.sub(_without_part_of_token if is_about_portal else _without_token, line)
     for pattern in _NAMED_SECRETS:
         line = pattern.sub(LEFT_OUT, line)

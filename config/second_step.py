@@ -10,11 +10,14 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.actions import revoke_personal_keys
 from core import second_factor
+from core.actors import Actor
 from core.rate_limits import StoreAway, TooOften
 from core.second_factor import AlreadySetUp, CodeWrong, Door, NotSetUp
 from core.waiting import ask_to_wait
@@ -124,6 +127,7 @@ def change(request: HttpRequest, user: User, door: Door) -> HttpResponse:
         return _manage(request, user, door, error=WRONG)
     if request.POST.get("wish") == "phone":
         second_factor.remove(user)
+        revoke_personal_keys(user, by=Actor.staff(user.pk), at=timezone.now())
         logger.warning("User %s took away the second step to set it up anew.", user.pk)
         return _go(door, "set_up")
     second_factor.renew_recovery_codes(user)

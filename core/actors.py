@@ -38,7 +38,7 @@ class Actor:
 
     @classmethod
     def client_system(cls, user_id: int) -> "Actor":
-        """Another system of the installer's, signed in to the REST API with a token."""
+        """An account signed in to the REST API with a key: another system of the installer's, or a person."""
         return cls(ActorKind.CLIENT_SYSTEM, str(user_id))
 
 
@@ -52,6 +52,15 @@ def is_same_person(one: str, other: str) -> bool:
     other_kind, _, other_account = other.partition(":")
     are_people = {kind, other_kind} <= {each.value.lower() for each in _PEOPLE}
     return one == other or (are_people and account == other_account)
+
+
+SERVICE_ACCOUNT_MARK = "system:"
+"""Begins the name of each account that belongs to an API client. No form takes a colon in the name of a person."""
+
+
+def is_service_account(username: str) -> bool:
+    """Whether an account is a system's, and nobody's to sign in with."""
+    return username.strip().casefold().startswith(SERVICE_ACCOUNT_MARK)
 
 
 LIGHT = Actor(ActorKind.LIGHT)

@@ -34,7 +34,7 @@ from unfold.decorators import display as skin_display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from core import clock, kept_forms
-from core.actors import Actor, ActorField
+from core.actors import SERVICE_ACCOUNT_MARK, Actor, ActorField
 from core.encryption import EncryptedTextField
 from core.moves import MoveNotAllowed
 
@@ -67,7 +67,7 @@ BACK = "back"
 """Where an act leads to once it is done: the page that it was started from."""
 LARGEST_KEY = 2**63 - 1
 LONGEST_SEARCH = 200  # each word of a search is one more condition on each field
-NEVER_LISTED_BY = frozenset({"token_hash"})
+NEVER_LISTED_BY = frozenset({"token_hash", "secret_sha256"})
 _BETWEEN_DIGITS = re.compile(r"[\s().+-]")
 
 Method = TypeVar("Method", bound=Callable[..., str])
@@ -642,7 +642,8 @@ def name_actors(references: Iterable[str]) -> dict[str, str]:
         kind, _, number = reference.partition(":")
         words = kind.replace("_", " ").capitalize()
         if kind in user_kinds and number.isdigit() and int(number) in users:
-            names[reference] = f"{users[int(number)].get_username()} ({kind.replace('_', ' ')})"
+            username = users[int(number)].get_username().removeprefix(SERVICE_ACCOUNT_MARK)
+            names[reference] = f"{username} ({kind.replace('_', ' ')})"
         else:
             names[reference] = f"{words} {number}".strip()
     return names

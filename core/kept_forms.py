@@ -56,6 +56,13 @@ def find(*, owner: str, place: str) -> Kept | None:
     return Kept(fields, kept["note"])
 
 
+def take(*, owner: str, place: str) -> Kept | None:
+    """Return what was kept there, and drop it: of several who ask at once, one gets it."""
+    kept = find(owner=owner, place=place)
+    deleted, _by_model = KeptForm.objects.filter(key_hash=_key(owner, place)).delete()
+    return kept if deleted else None
+
+
 def forget(*, owner: str, place: str) -> None:
     """Drop what was kept, once it was taken."""
     KeptForm.objects.filter(key_hash=_key(owner, place)).delete()

@@ -1,7 +1,9 @@
 """Celery entry points: one action called, a word out for the log."""
 
 from celery import shared_task
+from django.utils import timezone
 
+from accounts.actions import forget_personal_keys
 from core import clock, tidying
 from core.queue import TaskName
 from core.sweeps import note_sweep
@@ -21,4 +23,5 @@ def tidy_up_task(**_later: object) -> str:
     answers, sessions = tidying.forget_answers(at=now), tidying.forget_sessions()
     tidying.forget_office_addresses(at=now)
     tidying.forget_kept_forms()
+    forget_personal_keys(at=timezone.now())  # they age by the machine's own clock
     return f"forgot {answers} answers, {sessions} sessions, {proofs.forget_abandoned(at=now)} abandoned proofs"

@@ -30,6 +30,7 @@ DEBUG = False
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",
     "core",
+    "accounts",
     "installations",
     "poa_documents",
     "enrollments",
@@ -42,7 +43,6 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
-    "rest_framework.authtoken",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -234,8 +234,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "core.api.tokens.TokenEndsWithPassword"},
+    {"NAME": "accounts.passwords.KeysEndWithPassword"},
 ]
+AUTHENTICATION_BACKENDS = ["accounts.sign_in.NoServiceAccounts", "django.contrib.auth.backends.ModelBackend"]
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
@@ -396,8 +397,8 @@ DOUBT_SETTLING_SECONDS: int = read("DOUBT_SETTLING_SECONDS")
 LEASE_SECONDS: int = read("LEASE_SECONDS")
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["core.api.tokens.TokenWithItsSecondStep"],
-    "DEFAULT_PERMISSION_CLASSES": ["core.api.permissions.AsInTheAdmin"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.KeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.ApiPermissions"],
     "DEFAULT_THROTTLE_CLASSES": ["core.api.throttles.Calls"],
     "DEFAULT_SCHEMA_CLASS": "core.api.schema.DescribedAddress",
     "DEFAULT_FILTER_BACKENDS": ["core.api.filters.NamedFilters", "core.api.filters.NamedOrdering"],

@@ -197,7 +197,9 @@ def office_addresses() -> list[str]:
     return addresses
 
 
-OUR_APPS = tuple(label for label in ("installations", "poa_documents", "enrollments") if apps.is_installed(label))
+OUR_APPS = tuple(
+    label for label in ("accounts", "installations", "poa_documents", "enrollments") if apps.is_installed(label)
+)
 
 
 @pytest.mark.usefixtures("whole_case")

@@ -17,14 +17,14 @@ from enrollments.steps import CONSENT_HOLDS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-OUR_PACKAGES = ("config", "core", "enrollments", "installations", "poa_documents", "simulator")
+OUR_PACKAGES = ("accounts", "config", "core", "enrollments", "installations", "poa_documents", "simulator")
 LARGEST_PICTURE_BYTES = 200_000
 
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 DOTTED_NAME = re.compile(rf"(?:{'|'.join(OUR_PACKAGES)})(?:\.\w+)+")
-OUR_PATH = re.compile(r"(?:tests|docs|config|core|enrollments|installations|poa_documents|simulator)/[\w./]*")
+OUR_PATH = re.compile(r"(?:tests|docs|accounts|config|core|enrollments|installations|poa_documents|simulator)/[\w./]*")
 TYPED_MAKE = re.compile(r"^(?:[A-Z_]+=\S+ )*make ([a-z-]+)", re.MULTILINE)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 

@@ -7,8 +7,11 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
+from django.utils import timezone
 
+from accounts.actions import revoke_personal_keys
 from core import second_factor, sessions
+from core.actors import Actor
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ class Command(BaseCommand):
         if not second_factor.remove(user):
             raise CommandError(f"{user.get_username()} has no second step.")
         sessions.end_all_of(user)
+        revoke_personal_keys(user, by=Actor.staff(by.pk), at=timezone.now())
         LogEntry.objects.log_actions(
             user_id=by.pk,
             queryset=[user],

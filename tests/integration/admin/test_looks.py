@@ -5,9 +5,9 @@ import logging
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from rest_framework.authtoken.models import Token
 
 from core.admin_site import page_of
+from tests.factories.accounts import personal_key
 from tests.factories.installations import AT
 from tests.factories.poa_documents import sent_poa
 
@@ -25,7 +25,7 @@ def test_who_opens_a_power_of_attorney_is_in_the_log(
 
 def test_a_system_that_reads_one_is_in_the_log_too(office: User, caplog: pytest.LogCaptureFixture) -> None:
     poa = sent_poa(at=AT)
-    system = Client(headers={"Authorization": f"Token {Token.objects.create(user=office).key}"})
+    system = Client(headers={"Authorization": f"Token {personal_key(office)}"})
     caplog.set_level(logging.INFO)
 
     system.get(f"/api/v1/poa-requests/{poa.pk}/")

@@ -24,7 +24,7 @@ from tests.factories.cases import case, held_case, hold, judged_offer
 from tests.factories.installations import AT, customer, go_live_report, installation, site
 from tests.factories.poa_documents import sent_poa, signed_poa
 
-OUR_APPS = ("installations", "poa_documents", "enrollments")
+OUR_APPS = ("accounts", "installations", "poa_documents", "enrollments")
 SCRIPT = "<script>alert(1)</script>"
 pytestmark = pytest.mark.django_db
 

@@ -8,9 +8,8 @@ import pytest
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import Client
-from rest_framework.authtoken.models import Token
 
-from tests.factories.installations import staff
+from tests.factories.accounts import personal_key
 
 
 class Api:
@@ -36,7 +35,7 @@ class Api:
 
 @pytest.fixture
 def api(db: None) -> Api:
-    return Api(Token.objects.create(user=staff()).key)
+    return Api(personal_key())
 
 
 @pytest.fixture

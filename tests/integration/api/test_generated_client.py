@@ -19,12 +19,12 @@ import httpx
 import pytest
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
-from rest_framework.authtoken.models import Token
 
 from core import clock
 from core.dates import chicago_day
 from installations.models import Customer, GoLiveReport, Site
-from tests.factories.installations import SUBMITTED, customer, installation_at, staff
+from tests.factories.accounts import personal_key
+from tests.factories.installations import SUBMITTED, customer, installation_at
 from tests.pdf_files import letter
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection")]
@@ -68,7 +68,7 @@ def signed_in(generated: ModuleType) -> Any:
     return generated.AuthenticatedClient(
         base_url="http://testserver",
         prefix="Token",
-        token=Token.objects.create(user=staff()).key,
+        token=personal_key(),
         httpx_args={"transport": httpx.WSGITransport(app=get_wsgi_application())},
     )
 

@@ -3,11 +3,11 @@
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
-from rest_framework.authtoken.models import Token
 
 from config.staff_groups import OFFICE_GROUP
 from core.admin_site import press_url
 from poa_documents.models import CustomerMail
+from tests.factories.accounts import personal_key
 from tests.factories.cases import held_case
 from tests.factories.installations import SUBMITTED, installation_at, technician
 from tests.factories.poa_documents import drafted_poa, plan_promise
@@ -18,7 +18,7 @@ LISTS = ("customers/", "sites/", "installations/", "pto-reports/", "poa-requests
 
 
 def signed_in(user: User) -> Api:
-    return Api(Token.objects.create(user=user).key)
+    return Api(personal_key(user))
 
 
 def test_staff_without_permissions_neither_read_nor_write() -> None:

@@ -10,7 +10,6 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
-from rest_framework.authtoken.models import Token
 
 from core import clock
 from core.models import IdempotentRequest
@@ -19,6 +18,7 @@ from installations.models import Customer, GoLiveReport, Installation, Site
 from installations.proofs import LARGEST_BYTES
 from installations.readers import Turns
 from poa_documents.states import PoaStatus
+from tests.factories.accounts import personal_key
 from tests.factories.installations import SUBMITTED, customer, installation_at, site, staff, technician
 from tests.factories.poa_documents import drafted_poa, plan_promise, sent_poa, signed_poa
 from tests.integration.api.conftest import Api
@@ -52,7 +52,7 @@ def test_same_key_for_another_request_is_refused(api: Api) -> None:
 
 
 def test_keys_of_two_systems_do_not_meet(api: Api) -> None:
-    other = Api(Token.objects.create(user=staff()).key)
+    other = Api(personal_key())
 
     api.post("customers/", CARMEN, key="the-same-key")
     theirs = other.post("customers/", {**CARMEN, "last_name": "Ruiz"}, key="the-same-key")
@@ -122,7 +122,7 @@ def _api_patterns() -> list[URLPattern]:
 
 @pytest.mark.django_db(transaction=True)
 def test_same_request_at_the_same_moment_is_done_once() -> None:
-    api_token = Token.objects.create(user=staff()).key
+    api_token = personal_key()
     answers: list[Any] = []
     barrier = threading.Barrier(4)
 

@@ -16,7 +16,6 @@ from django.core.cache import cache, caches
 from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
-from rest_framework.authtoken.models import Token
 
 from core import clock, rate_limits
 from core.rate_limits import Limit, StoreAway, TooOften
@@ -24,6 +23,7 @@ from enrollments.models import WebhookDelivery, WebhookRefusal
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from tests.conftest import REDIS_URL
+from tests.factories.accounts import personal_key
 from tests.factories.installations import SUBMITTED, installation_at, staff, technician
 from tests.factories.phones import set_up_phone
 from tests.factories.poa_documents import sent_poa
@@ -476,7 +476,7 @@ def test_a_technician_who_sends_on_and_on_has_to_wait_and_keeps_the_form(client:
 @pytest.mark.django_db
 def test_a_token_has_calls_of_its_own(settings: Settings) -> None:
     settings.API_REQUESTS_PER_MINUTE = 5
-    busy, other = (Client(headers={"Authorization": f"Token {Token.objects.create(user=staff())}"}) for _ in range(2))
+    busy, other = (Client(headers={"Authorization": f"Token {personal_key()}"}) for _ in range(2))
     answers = [busy.get("/api/v1/sites/") for _ in range(6)]
 
     assert [answer.status_code for answer in answers] == [200] * 5 + [429]
@@ -486,7 +486,7 @@ def test_a_token_has_calls_of_its_own(settings: Settings) -> None:
 
 @pytest.mark.django_db
 def test_who_tries_tokens_has_to_wait_and_a_genuine_one_works_all_the_same(client: Client) -> None:
-    genuine = {"Authorization": f"Token {Token.objects.create(user=staff())}"}
+    genuine = {"Authorization": f"Token {personal_key()}"}
     answers = [client.get("/api/v1/sites/", headers={"Authorization": f"Token {uuid.uuid4()}"}) for _ in range(61)]
 
     assert [answer.status_code for answer in answers] == [401] * 60 + [429]

@@ -14,8 +14,8 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.test import Client
 from PIL import Image
-from rest_framework.authtoken.models import Token
 
+from accounts.models import Scope
 from config.staff_groups import OFFICE_GROUP
 from core.actors import Actor
 from enrollments.actions import holding, stopping
@@ -36,6 +36,7 @@ from installations import actions as jobs
 from installations.models import ContactProof, GoLiveReport, Installation
 from installations.proofs import check_proof
 from poa_documents.models import DoubtReason, PoaDocument, SignerDoubt, StopKind, StopSignal
+from tests.factories.accounts import api_client, client_key, personal_key
 from tests.factories.cases import case, hold, judged_offer
 from tests.factories.installations import AT, SUBMITTED, customer, go_live_report, installation_at, site, technician
 from tests.factories.poa_documents import signed_poa
@@ -54,6 +55,8 @@ ROLES = (
     "token of the office",
     "token of a superuser",
     "token of the disabled",
+    "key of a client",
+    "key of a reading client",
 )
 UNKNOWN_ID = 987_654_321
 UNKNOWN_UUID = "00000000-0000-4000-8000-000000000000"
@@ -130,7 +133,11 @@ def built() -> House:
         links={"customer with own link": own.link, "customer with foreign link": own.link},
         own_links={"customer with own link": own.link, "customer with foreign link": foreign.link},
         users=users,
-        tokens={role: Token.objects.create(user=user).key for role, user in tokens.items()},
+        tokens={role: personal_key(user) for role, user in tokens.items()}
+        | {
+            "key of a client": client_key(api_client(by=root, name="Sales CRM"), by=root).secret,
+            "key of a reading client": client_key(api_client(by=root, scope=Scope.READ), by=root).secret,
+        },
     )
 
 
@@ -215,6 +222,6 @@ def _records_of_every_other_kind(own: _Case, at: datetime = AT) -> None:
 
 def records_in_admin() -> Iterator[tuple[type[Model], Any]]:
     """Each kind of ours with the id of one of its records."""
-    for label in ("installations", "poa_documents", "enrollments"):
+    for label in ("accounts", "installations", "poa_documents", "enrollments"):
         for model in apps.get_app_config(label).get_models():
             yield model, model._default_manager.values_list("pk", flat=True).first()

@@ -34,7 +34,7 @@ def everybody(answer: Answer) -> Answers:
 
 
 def staff_only(office: Answer, superuser: Answer | None = None, *, out: Answer = SIGN_IN) -> Answers:
-    """In the admin. Technicians, tokens and people who left count as signed out."""
+    """In the admin. Technicians, keys and people who left count as signed out."""
     return everybody(out) | {"office": office, "superuser": office if superuser is None else superuser}
 
 
@@ -44,12 +44,20 @@ def field_page(technician: Answer, other: Answer, *, staff: Answer, out: Answer 
 
 
 def systems_only(answer: Answer, *, superuser: Answer | None = None) -> Answers:
-    """In the API: the office's token and a superuser's. A session says nothing here, and a technician may nothing."""
+    """In the API: keys of the office, of a superuser and of clients. A session and a technician's key open nothing."""
     return everybody(401) | {
         "token of the office": answer,
+        "key of a client": answer,
+        "key of a reading client": answer,
         "token of a superuser": answer if superuser is None else superuser,
         "token of a technician": 403,
     }
+
+
+def writing_systems_only(answer: Answer, *, for_people: bool = False) -> Answers:
+    """As above, for a POST: a client whose scope is reading has none, and where two people are needed no client has."""
+    clients = {"key of a client": 403} if for_people else {}
+    return systems_only(answer) | {"key of a reading client": 403} | clients
 
 
 def public(answer: Answer) -> Answers:
@@ -154,25 +162,26 @@ FIELD = (
 
 # Other systems. An empty POST lacks its Idempotency-Key, which is said to those only who may write.
 
+ACTS_OF_PEOPLE = {"confirm"}
 _NUMBER = "(?P<pk>[0-9]{1,18})"
 
 
 def _records(name: str, address: str, *, may_add: bool = True, actions: tuple[str, ...] = ()) -> Iterator[Door]:
-    adding = systems_only(400) if may_add else systems_only(405) | {"token of a technician": 403}
+    adding = writing_systems_only(400 if may_add else 405)
     yield Door(f"api/v1/^{name}/$", at(f"/api/v1/{name}/"), get=systems_only(200), post=adding)
     for record, found in ((address, 200), ("{unknown}", 404)):
         yield Door(
             f"api/v1/^{name}/{_NUMBER}/$",
             of(f"/api/v1/{name}/{record}/"),
             get=systems_only(found),
-            post=systems_only(405),
+            post=writing_systems_only(405),
         )
     for action in actions:
         yield Door(
             f"api/v1/^{name}/{_NUMBER}/{action}/$",
             of(f"/api/v1/{name}/{address}/{action}/"),
             get=systems_only(405),
-            post=systems_only(400),
+            post=writing_systems_only(400, for_people=action in ACTS_OF_PEOPLE),
         )
 
 
@@ -202,7 +211,7 @@ API = (
         f"api/v1/^installations/{_NUMBER}/events/$",
         of("/api/v1/installations/{house.job.pk}/events/"),
         get=systems_only(200),
-        post=systems_only(405),
+        post=writing_systems_only(405),
     ),
     *_records("pto-reports", "{house.report.pk}", actions=("confirm", "correct", "withdraw")),
     *_records("plan-promises", "{house.poa.promise_id}", may_add=False),
@@ -212,7 +221,7 @@ API = (
         f"api/v1/^enrollments/{_NUMBER}/holds/(?P<hold_id>[0-9]{{1,18}})/release/$",
         of("/api/v1/enrollments/{house.enrollment.pk}/holds/{unknown}/release/"),
         get=systems_only(405),
-        post=systems_only(400),
+        post=writing_systems_only(400),
     ),
     *_records("pauses", "{house.pause.pk}", actions=("resume",)),
 )
@@ -220,12 +229,12 @@ API = (
 # The office. What it may add is spelled out; it looks at every record of ours, and of people and groups at none.
 
 ADDED_BY_THE_OFFICE = {"customer", "site", "installation", "poadocument", "planpromise", "pause"}
-ADDED_BY_ACTION = {"customer", "site", "installation", "poadocument", "pause", "retentionrule"}
+ADDED_BY_ACTION = {"customer", "site", "installation", "poadocument", "pause", "retentionrule", "apiclient"}
 """Their forms lead back to themselves by a redirect; the others are Django's own."""
 
 TYPED_OVER_BY_THE_OFFICE = {"planpromise"}
-FOR_SUPERUSERS = {"user", "group", "logentry"}
-ADDED_BY_SUPERUSERS = ADDED_BY_THE_OFFICE | {"user", "group", "retentionrule"}
+FOR_SUPERUSERS = {"user", "group", "logentry", "apiclient", "apikey"}
+ADDED_BY_SUPERUSERS = ADDED_BY_THE_OFFICE | {"user", "group", "retentionrule", "apiclient"}
 TYPED_OVER_BY_SUPERUSERS = {"planpromise", "user", "group"}
 DELETED_BY_SUPERUSERS = {"group"}
 
@@ -252,7 +261,7 @@ def _admins_own() -> Iterator[Door]:
     yield Door("admin/(?P<url>.*)$", at("/admin/nowhere/"), get=staff_only(404), post=staff_only(404))
     for label, office in (("installations", 200), ("auth", 404)):
         yield Door(
-            "admin/^(?P<app_label>auth|admin|installations|poa_documents|enrollments)/$",
+            "admin/^(?P<app_label>admin|accounts|auth|installations|poa_documents|enrollments)/$",
             at(f"/admin/{label}/"),
             get=staff_only(office, 200),
             post=staff_only(office, 200),

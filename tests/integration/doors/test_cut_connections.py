@@ -13,7 +13,6 @@ from django.test import Client
 from PIL import Image
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
-from rest_framework.authtoken.models import Token
 
 from core import clock
 from core.dates import chicago_day
@@ -23,6 +22,7 @@ from poa_documents.models import PoaDocument
 from simulator.dialect import REFERENCE
 from simulator.webhooks import signed_headers
 from tests.breaking_line import BreakingLine
+from tests.factories.accounts import personal_key
 from tests.factories.installations import SUBMITTED, installation_at, technician
 from tests.factories.poa_documents import sent_poa
 from tests.integration.poa_documents.portal_visits import Visit
@@ -115,7 +115,7 @@ def test_a_form_in_another_encoding_than_utf_8_is_refused_with_the_reason(client
 
 def test_U11_what_another_system_sends_is_not_taken_in_part(live_server: LiveServer) -> None:
     system = requests.Session()
-    system.headers["Authorization"] = f"Token {Token.objects.create(user=User.objects.create_superuser('root')).key}"
+    system.headers["Authorization"] = f"Token {personal_key(User.objects.create_superuser('root'))}"
 
     status = sent_in_part(
         system, live_server, "/api/v1/customers/", lambda body: len(body) - 5, json={"first_name": "Carmen"}

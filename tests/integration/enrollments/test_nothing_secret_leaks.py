@@ -23,7 +23,6 @@ from django.core import mail
 from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
-from rest_framework.authtoken.models import Token
 
 from config.log_lines import DiscreetFormatter
 from config.staff_groups import OFFICE_GROUP
@@ -36,9 +35,10 @@ from poa_documents.models import EvidenceEntry, PoaDocument
 from simulator.server import start_simulator
 from tests.contract.dialects import REFERENCE
 from tests.factories import installations as made
+from tests.factories.accounts import client_key, personal_key
 from tests.factories.poa_documents import drafted_poa
 from tests.integration.doors.house import UNKNOWN_UUID, records_in_admin
-from tests.integration.enrollments.road import MORNING, OFFICE, Road, roomy_promise
+from tests.integration.enrollments.road import MORNING, OFFICE, SECOND_PERSON, Road, roomy_promise
 from tests.integration.faults.journey import ARRIVED, open_hold, release
 from tests.integration.poa_documents.portal_visits import CODE, Visit, token_in_last_mail
 from tests.integration.webhooks.deliveries import deliver, event, settle_due
@@ -218,7 +218,7 @@ def then_the_machine_stumbles_and_goes_on(road: Road, kept: Kept, case: Enrollme
     assert tess.post(f"/field/jobs/{job.pk}/", form).status_code == 302
     kept.secrets["the technician's session"] = tess.cookies["sessionid"].value
     for report in job.reports.all():
-        jobs.confirm_go_live(report_id=report.pk, reason="Seen.", by=OFFICE, at=road.clock.at)
+        jobs.confirm_go_live(report_id=report.pk, reason="Seen.", by=SECOND_PERSON, at=road.clock.at)
     road.simulator.control.order_fault("accept", "rate_limit", retry_after="60")
     road.live(case, timedelta(days=3), until=lambda: case.status in ARRIVED or open_hold(case) is not None)
     if open_hold(case) is not None:
@@ -230,8 +230,10 @@ def when_everybody_has_a_look(road: Road, kept: Kept, case: Enrollment) -> None:
     """The office opens every record in the admin, and a system reads all over the API."""
     olivia = User.objects.create_user("olivia", password=PASSWORD, is_staff=True)
     olivia.groups.add(Group.objects.get(name=OFFICE_GROUP))
-    office, system = Client(), Client(headers={"Authorization": f"Token {Token.objects.create(user=olivia).key}"})
-    kept.secrets["the API token"] = Token.objects.get().key
+    kept.secrets["the personal API key"] = key = personal_key(olivia)
+    office, system = Client(), Client(headers={"Authorization": f"Token {key}"})
+    kept.secrets["the API key of a system"] = crm = client_key().secret
+    assert Client(headers={"Authorization": f"Bearer {crm}"}).get("/api/v1/enrollments/").status_code == 200
     office.post("/admin/login/", {"username": "olivia", "password": PASSWORD})
     kept.secrets["the office's session"] = office.cookies["sessionid"].value
     # Of each variable that a page leaves out it would write a whole traceback; the portal's pages were enough of that.

@@ -13,6 +13,7 @@ from gunicorn.config import Config
 from config.log_lines import LEFT_OUT, LINE_FORMAT, LONGEST_LINE, DiscreetFormatter, RefusalsInOneLine, without_secrets
 from config.web_log import WebLog
 
+API_KEY = "swy_4kq9ZrT7mLw2KcB8nHj5YsD1f0xBtYuW3mKpHgRLaEo"
 LINK = "Zq3Nf0xB-_uYt7WmKc2HgRLpEo8SdVjA5iTlXyQwM4b"
 
 
@@ -27,6 +28,12 @@ def escaped(text: str) -> str:
         ("Bad Request: /portal/3q9ZrT7mLw2KcB8nHj5YsD1f?step=2", "3q9ZrT7mLw2KcB8nHj5YsD1f"),
         ("headers {'Authorization': 'Bearer abc.def.ghi'}", "abc.def.ghi"),
         ("Authorization: Token 0123456789abcdef0123456789abcdef01234567", "0123456789abcdef0123456789abcdef01234567"),
+        (f"Authorization: Token {API_KEY}", API_KEY[4:]),
+        (f"{API_KEY} was sent as a name", API_KEY[4:]),
+        (f"Not Found: /api/v1/{API_KEY}/", API_KEY[4:]),
+        (f"Not Found: /?key={API_KEY.replace('_', '%5F')}", API_KEY[4:]),
+        (f"Not Found: /{API_KEY.upper()}", API_KEY[4:].upper()),
+        (f"{{'authorization': b'{API_KEY[:20]}'}}", API_KEY[4:20]),
         ("GET https://flow.light.dev/?token=0123456789abcdef&scope=enrollment", "0123456789abcdef"),
         ("could not connect to postgres://switchyard:hunter22@db:5432/switchyard", "hunter22"),
         ("KeyError: 'x' in {'token': '3q9ZrT7mLw2KcB8nHj5YsD1f'}", "3q9ZrT7mLw2KcB8nHj5YsD1f"),
@@ -56,6 +63,7 @@ def test_a_secret_does_not_reach_the_log(line: str, secret: str) -> None:
     "line",
     [
         "Not Found: /portal/help/",
+        "The key swy_4kq9Zr… of Sales CRM was revoked",
         "enrollment 12 is due",
         "GET /v1/app/accounts 200",
         "account 0f8fad5b-d9cb-469f-a165-70867728950e was read",
@@ -68,7 +76,9 @@ def test_an_ordinary_line_is_left_as_it_is(line: str) -> None:
     assert without_secrets(line) == line
 
 
-@pytest.mark.parametrize("part", ["a://:", ":", "/portal/", "portal/a", "%41", "token ", "://a", "bearer ", "A1b", "@"])
+@pytest.mark.parametrize(
+    "part", ["a://:", ":", "/portal/", "portal/a", "%41", "token ", "://a", "bearer ", "A1b", "@", "swy_"]
+)
 def test_a_line_takes_time_in_proportion_to_its_length(part: str) -> None:
     """Anyone may write 64 kB of it, as an address or a host: measured against one bare pass over the line."""
     line = (part * 64_000)[:64_000]

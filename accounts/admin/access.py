@@ -1,0 +1,26 @@
+"""Who opens the pages of API clients and keys: everyone who manages people."""
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest
+
+from accounts.guards import CHANGE_ACCOUNTS, VIEW_ACCOUNTS
+from core.actors import Actor
+from core.admin_site import RecordAdmin
+
+
+class AccountRecordAdmin(RecordAdmin):
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return request.user.has_perm(VIEW_ACCOUNTS) or request.user.has_perm(CHANGE_ACCOUNTS)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+
+def person_of(actor: Actor) -> User:
+    """:raises PermissionDenied: the account is gone"""
+    person = User.objects.filter(pk=actor.reference).first()
+    if person is None:
+        raise PermissionDenied
+    return person

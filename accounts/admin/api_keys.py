@@ -1,0 +1,80 @@
+"""API keys: what each is for, whether it is used, and the button that ends it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts import actions
+from accounts.admin import secret_page
+from accounts.admin.access import AccountRecordAdmin
+from accounts.guards import CHANGE_ACCOUNTS, AlreadyRevoked
+from accounts.models import ApiKey
+from core.admin_site import Button, Cell, Press, display, page_of
+
+
+def _revoke(press: Press) -> str:
+    actions.revoke_key(key_id=press.record.pk, by=press.by, at=timezone.now())
+    return "The key was revoked: the next call with it is refused."
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(AccountRecordAdmin):
+    """Nothing of a secret can be read here, but for the one page that follows the making of a key."""
+
+    change_form_template = "admin/accounts/api_key.html"
+    list_display = ("shown_prefix", "owner", "label", "state", "expires_at", "last_used_at")
+    list_filter = ("client", "created_at", "revoked_at")
+    search_fields = ("prefix", "label", "client__name", "person__username")
+    list_select_related = ("client__account", "person")
+    fields = (
+        "shown_prefix",
+        "owner",
+        "label",
+        "state",
+        "created_at",
+        "created_by",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+        "revoked_by",
+    )
+    buttons = (
+        Button(
+            name="revoke",
+            label="Revoke",
+            run=_revoke,
+            explanation="The next call with this key is refused, and every later one. Nothing else changes.",
+            refusals=(AlreadyRevoked,),
+            is_offered=lambda key: key.revoked_at is None and key.expires_at > timezone.now(),
+            is_grave=True,
+            permission=CHANGE_ACCOUNTS,
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
+        keys: QuerySet[ApiKey] = super().get_queryset(request)
+        return keys.select_related("client__account", "person")
+
+    @display(description="Starts with", ordering="prefix")
+    def shown_prefix(self, key: ApiKey) -> str:
+        return f"{key.prefix}…"
+
+    @display(description="Of")
+    def owner(self, key: ApiKey) -> str:
+        return str(key.client) if key.client else f"{key.account.get_username()} (person)"
+
+    @display(description="State")
+    def state(self, key: ApiKey) -> str:
+        return key.state_at(timezone.now())
+
+    def state_of(self, record: ApiKey) -> str:
+        return record.state_at(timezone.now())
+
+    def headline_of(self, request: HttpRequest, record: ApiKey) -> dict[str, Any]:
+        context: dict[str, Any] = {"secret": secret_page.take(request, record)}
+        if record.client is not None:
+            context["next_steps"] = [Cell(f"All keys of {record.client}", page_of(record.client))]
+        return context

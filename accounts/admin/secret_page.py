@@ -1,0 +1,42 @@
+"""
+The way of a new key's secret from the button that made it to the page that shows it.
+
+Every POST ends in a redirect, so the secret is kept encrypted between the two, for the person who made it and for a few
+minutes. The page takes it away as it shows it: a reload, the Back button or another person sees nothing.
+"""
+
+import json
+from datetime import timedelta
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from accounts.actions import NewKey
+from accounts.models import ApiKey
+from core import kept_forms
+from core.actors import Actor
+
+KEPT_FOR = timedelta(minutes=5)
+
+
+def keep(made: NewKey, *, by: Actor) -> None:
+    until = timezone.now() + KEPT_FOR
+    note = json.dumps({"secret": made.secret, "until": until.isoformat()})
+    kept_forms.keep(owner=kept_forms.owner_of(int(by.reference)), place=_place(made.key), fields={}, note=note)
+
+
+def take(request: HttpRequest, key: ApiKey) -> str:
+    """Return the secret to the person who made the key, once; nothing to anyone else and later."""
+    if request.method != "GET":
+        return ""
+    kept = kept_forms.take(owner=kept_forms.owner_of(request.user.pk), place=_place(key))
+    if kept is None:
+        return ""
+    note = json.loads(kept.note)
+    until = parse_datetime(note["until"])
+    return str(note["secret"]) if until is not None and timezone.now() < until else ""
+
+
+def _place(key: ApiKey) -> str:
+    return f"secret of API key {key.pk}"

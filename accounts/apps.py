@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+    label = "accounts"
+
+    def ready(self) -> None:
+        from accounts import schema  # noqa: F401 - registers how the API's description names the keys

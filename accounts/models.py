@@ -1,0 +1,110 @@
+"""Other systems that use the API, and the keys that they and people sign in with there."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from core.actors import ActorField
+
+EXPIRY_WARNING = timedelta(days=30)
+UNUSED_AFTER = timedelta(days=90)
+
+
+class Scope(models.TextChoices):
+    READ = "READ", "Read only"
+    READ_AND_WRITE = "READ_AND_WRITE", "Read and write"
+
+
+class ApiClient(models.Model):
+    """
+    Another system of the company's, such as its CRM. It belongs to no person.
+
+    Its account has no password and no staff status: actors, throttles, permissions and evidence name it, and nobody
+    signs in with it. What it may do is what the groups of its account allow, within its scope.
+    """
+
+    name = models.CharField(max_length=80)
+    scope = models.CharField(max_length=20, choices=Scope.choices)
+    is_enabled = models.BooleanField("turned on", default=True)
+    account = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="api_client")
+    created_at = models.DateTimeField()
+    created_by = ActorField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("name",)
+        verbose_name = "API client"
+        default_permissions = ()  # people who manage accounts manage these: see `accounts.guards`
+        constraints: ClassVar = [models.UniqueConstraint(Lower("name"), name="api_client_name_used_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def role(self) -> str:
+        return ", ".join(group.name for group in self.account.groups.all())
+
+
+class ApiKey(models.Model):
+    """
+    What an API client, or for some hours a person, signs in with. Only its hash is kept.
+
+    The secret has 256 random bits, of which the prefix shows 36: nobody can try them all, so that a plain SHA-256 is as
+    good as a slow hash, and the key can be found by it.
+    """
+
+    client = models.ForeignKey(ApiClient, on_delete=models.PROTECT, null=True, blank=True, related_name="keys")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="api_keys"
+    )
+    prefix = models.CharField("starts with", max_length=12, help_text="The first characters, to recognize the key by.")
+    secret_sha256 = models.CharField(max_length=64, unique=True)
+    label = models.CharField(max_length=80)
+    created_at = models.DateTimeField()
+    created_by = ActorField()
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text="To the hour.")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = ActorField(blank=True)
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        verbose_name = "API key"
+        default_permissions = ()  # as above
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(client__isnull=False, person__isnull=True) | Q(client__isnull=True, person__isnull=False),
+                name="api_key_has_one_owner",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"Key {self.prefix}… of {self.client or self.account.get_username()}"
+
+    @property
+    def account(self) -> User:
+        """The account that calls with this key count as."""
+        if self.client is not None:
+            return self.client.account
+        if self.person is None:
+            raise TypeError("The database lets no key be nobody's.")
+        return self.person
+
+    def state_at(self, at: datetime) -> str:
+        """Say in words whether the key can be used, and what should be done about it."""
+        if self.revoked_at is not None:
+            return "Revoked"
+        if self.expires_at <= at:
+            return "Expired"
+        if self.client is None:
+            return "Valid"
+        if self.expires_at <= at + EXPIRY_WARNING:
+            return "Expires soon"
+        if max(self.created_at, self.last_used_at or self.created_at) <= at - UNUSED_AFTER:
+            return f"Not used for {UNUSED_AFTER.days} days"
+        return "Valid"

@@ -1,0 +1,42 @@
+"""Keys of the API, made as people and systems get them."""
+
+import itertools
+from datetime import timedelta
+
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+
+from accounts import actions
+from accounts.actions import NewKey
+from accounts.models import ApiClient, Scope
+from config.staff_groups import OFFICE_GROUP
+from tests.factories.installations import staff
+
+_numbers = itertools.count(1)
+
+
+def personal_key(person: User | None = None) -> str:
+    """The secret of a key that a person signed in for; of somebody with every right unless named."""
+    return actions.give_personal_key(person=person or staff(), at=timezone.now()).secret
+
+
+def api_client(*, by: User | None = None, name: str = "", scope: Scope = Scope.READ_AND_WRITE) -> ApiClient:
+    """Another system with the office's role."""
+    return actions.register_client(
+        name=name or f"System {next(_numbers)}",
+        scope=scope,
+        role=Group.objects.get(name=OFFICE_GROUP),
+        by=by or staff(),
+        at=timezone.now(),
+    )
+
+
+def client_key(client: ApiClient | None = None, *, by: User | None = None, days: int = 365) -> NewKey:
+    by = by or staff()
+    return actions.make_client_key(
+        client_id=(client or api_client(by=by)).pk,
+        label="production server",
+        lasts=timedelta(days=days),
+        by=by,
+        at=timezone.now(),
+    )

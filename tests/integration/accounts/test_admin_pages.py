@@ -1,0 +1,194 @@
+"""The admin's pages: a client is registered, its key shown once, replaced and revoked, each by a button."""
+
+import re
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
+
+from accounts.admin import secret_page
+from accounts.models import ApiClient, ApiKey
+from core.admin_site import page_of, press_url
+from core.models import KeptForm
+from tests.factories.accounts import api_client, client_key, personal_key
+from tests.factories.installations import staff
+from tests.integration.accounts.calls import PASSWORD, read
+
+pytestmark = pytest.mark.django_db
+SECRET = re.compile(r"swy_[A-Za-z0-9]{43}")
+NEW_KEY = {"label": "production server", "days": "365"}
+
+
+def register(browser: Client, **typed: object) -> ApiClient:
+    said = {"name": "Sales CRM", "role": Group.objects.get(name="office").pk, "scope": "READ_AND_WRITE", **typed}
+    answer = browser.post("/admin/accounts/apiclient/add/", said)
+    assert answer.status_code == 302
+    return ApiClient.objects.get()
+
+
+def make_key(browser: Client, client: ApiClient) -> str:
+    """Press the button; returns the address of the page that follows."""
+    answer = browser.post(press_url(client, "new-key"), NEW_KEY)
+    assert answer.status_code == 302
+    assert SECRET.search(answer.text) is None
+    return str(answer["Location"])
+
+
+def test_system_is_connected_with_two_forms(admin_client: Client) -> None:
+    client = register(admin_client)
+
+    page = admin_client.get(make_key(admin_client, client))
+
+    assert "no-store" in page["Cache-Control"]
+    found = SECRET.search(page.text)
+    assert found is not None
+    assert read(found[0]).status_code == 200
+    assert (client.created_by, client.role) == (f"staff:{User.objects.get(username='admin').pk}", "office")
+
+
+def test_secret_is_shown_once(admin_client: Client) -> None:
+    address = make_key(admin_client, api_client())
+
+    assert admin_client.head(address).status_code == 200
+    assert SECRET.search(admin_client.get(address).text) is not None
+
+    assert SECRET.search(admin_client.get(address).text) is None
+    for page in ("/admin/accounts/apikey/", "/admin/accounts/apiclient/", page_of(ApiClient.objects.get())):
+        assert SECRET.search(admin_client.get(page).text) is None
+    assert not KeptForm.objects.exists()
+
+
+def test_secret_is_shown_only_to_the_person_who_made_it(admin_client: Client) -> None:
+    address = make_key(admin_client, api_client())
+    other = Client()
+    other.force_login(staff())
+
+    assert SECRET.search(other.get(address).text) is None
+    assert SECRET.search(admin_client.get(address).text) is not None
+
+
+def test_secret_is_shown_for_some_minutes_only(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = make_key(admin_client, api_client())
+    later = timezone.now() + secret_page.KEPT_FOR
+
+    monkeypatch.setattr(timezone, "now", lambda: later)
+
+    assert SECRET.search(admin_client.get(address).text) is None
+    assert not KeptForm.objects.exists()
+
+
+def test_secret_lies_nowhere_in_clear_until_it_is_shown(admin_client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    address = make_key(admin_client, api_client())
+    sessions = str([session.get_decoded() for session in Session.objects.all()])
+    rows = str(list(KeptForm.objects.extra(select={"raw": "text"}).values("raw")))
+    cookies = str(admin_client.cookies)
+    history = str(list(LogEntry.objects.values()))
+
+    found = SECRET.search(admin_client.get(address).text)
+
+    assert found is not None
+    assert found[0][10:] not in sessions + rows + cookies + history + caplog.text
+
+
+def test_key_is_revoked_by_a_button_and_history_tells(admin_client: Client) -> None:
+    made = client_key()
+    assert read(made.secret).status_code == 200
+
+    assert admin_client.post(press_url(made.key, "revoke"), {"seen_state": "Valid"}).status_code == 302
+
+    assert read(made.secret).json() == {"detail": "This key was revoked. Use another one."}
+    entry = LogEntry.objects.get()
+    assert (entry.change_message, entry.object_repr) == ("Revoke", str(made.key))
+    page = admin_client.get(page_of(made.key)).text
+    assert "admin (staff)" in page
+    assert press_url(made.key, "revoke") not in page
+
+
+def test_client_is_turned_off_and_on_by_buttons(admin_client: Client) -> None:
+    client = api_client()
+    secret = client_key(client).secret
+
+    admin_client.post(press_url(client, "turn-off"))
+    assert read(secret).status_code == 401
+    assert press_url(client, "new-key") not in admin_client.get(page_of(client)).text
+
+    admin_client.post(press_url(client, "turn-on"))
+    assert read(secret).status_code == 200
+
+
+def test_third_key_is_refused_in_words(admin_client: Client) -> None:
+    client = api_client()
+    client_key(client)
+    client_key(client)
+
+    answer = admin_client.post(press_url(client, "new-key"), NEW_KEY, follow=True)
+
+    assert "Revoke the one that is no longer used" in answer.text
+    assert ApiKey.objects.count() == 2
+
+
+def test_name_that_is_taken_is_refused_beside_its_field(admin_client: Client) -> None:
+    api_client(name="Sales CRM")
+    said = {"name": "sales crm", "role": Group.objects.get(name="office").pk, "scope": "READ"}
+
+    answer = admin_client.post("/admin/accounts/apiclient/add/", said, follow=True)
+
+    assert "Another client has this name" in answer.text
+    assert ApiClient.objects.count() == 1
+
+
+@pytest.fixture
+def coordinator() -> Client:
+    """Signed in as somebody who manages people and may otherwise do nothing."""
+    person = User.objects.create_user("cora", password=PASSWORD, is_staff=True)
+    wanted = [f"{verb}_user" for verb in ("view", "add", "change")]
+    person.user_permissions.set(Permission.objects.filter(codename__in=wanted, content_type__app_label="auth"))
+    browser = Client()
+    browser.force_login(person)
+    return browser
+
+
+def test_manager_of_people_ends_keys_but_gets_none_for_more_than_they_may(coordinator: Client) -> None:
+    client = api_client()
+    made = client_key(client)
+    said = {"name": "Mine", "role": Group.objects.get(name="office").pk, "scope": "READ"}
+
+    added = coordinator.post("/admin/accounts/apiclient/add/", said, follow=True)
+    pressed = coordinator.post(press_url(client, "new-key"), NEW_KEY, follow=True)
+
+    assert "This role may do more than you may" in added.text
+    assert "This client may do more than you may" in pressed.text
+    assert (ApiClient.objects.count(), ApiKey.objects.count()) == (1, 1)
+    assert coordinator.post(press_url(made.key, "revoke")).status_code == 302
+    assert read(made.secret).status_code == 401
+
+
+def test_office_neither_sees_nor_makes_keys() -> None:
+    person = User.objects.create_user("olivia", password=PASSWORD, is_staff=True)
+    person.groups.add(Group.objects.get(name="office"))
+    browser, client = Client(), api_client()
+    browser.force_login(person)
+
+    for address in ("/admin/accounts/apikey/", "/admin/accounts/apiclient/", "/admin/accounts/apiclient/add/"):
+        assert browser.get(address).status_code == 403, address
+    assert browser.post(press_url(client, "new-key"), NEW_KEY).status_code in {403, 404}
+    assert "API keys" not in browser.get("/admin/").text
+
+
+def test_no_list_can_be_narrowed_by_the_hash(admin_client: Client) -> None:
+    key = personal_key()
+    answer = admin_client.get("/admin/accounts/apikey/?secret_sha256__startswith=a")
+
+    assert answer.status_code in {302, 400}
+    assert key[10:] not in admin_client.get("/admin/accounts/apikey/").text
+
+
+def test_no_form_from_elsewhere_makes_a_key() -> None:
+    browser, client = Client(enforce_csrf_checks=True), api_client()
+    browser.force_login(staff())
+
+    assert browser.post(press_url(client, "new-key"), NEW_KEY).status_code == 403
+    assert not ApiKey.objects.exists()

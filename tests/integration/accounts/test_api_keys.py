@@ -1,0 +1,211 @@
+"""Keys: what is kept of them, what an unknown one costs, and what people get when they sign in."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from allauth.mfa.totp.internal.auth import TOTP
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import QuerySet
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from accounts import actions, keys
+from accounts.models import ApiKey
+from accounts.queries import find_key
+from installations.tasks import tidy_up_task
+from tests.factories.accounts import client_key, personal_key
+from tests.factories.installations import staff
+from tests.integration.accounts.calls import PASSWORD, read, sign_in
+
+pytestmark = pytest.mark.django_db
+
+
+def test_secret_has_256_random_bits_and_a_mark() -> None:
+    drawn = {keys.draw().text for _ in range(100)}
+
+    assert len(drawn) == 100
+    assert all(text.startswith("swy_") and keys.may_be_secret(text) for text in drawn)
+    assert 62**keys.RANDOM_CHARACTERS > 2**256
+    assert 62 ** (keys.RANDOM_CHARACTERS - 6) > 2**160  # what the shown prefix leaves to guess
+
+
+def test_only_a_hash_of_the_secret_is_kept() -> None:
+    made = client_key()
+
+    kept = str(list(ApiKey.objects.values()))
+
+    assert made.secret not in kept
+    assert made.secret[len(made.key.prefix) :] not in kept
+    assert made.secret not in repr(made) + repr(keys.draw())
+
+
+def test_key_is_found_by_one_indexed_statement() -> None:
+    secret = client_key().secret
+    with CaptureQueriesContext(connection) as asked:
+        found = find_key(secret)
+        assert found is not None
+        assert found.account.is_active
+
+    assert len(asked) == 1
+    plan = ApiKey.objects.filter(secret_sha256=keys.hash_of(secret)).explain()
+    assert "SCAN" not in plan.replace("Index Scan", "")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Token",
+        "Token ",
+        "Token x",
+        "Token swy_" + "a" * 42,
+        "Token swy_" + "a" * 44,
+        "Token swy_" + "\u00e9" * 43,
+        "Token " + "0" * 40 + " x",
+        "Token " + "0" * 16_000,
+        "Bearer " * 2_000,
+        "x" * 16_000,
+        "Basic Zm9vOmJhcg==",
+    ],
+)
+def test_what_is_no_key_is_refused_without_asking_the_database(header: str, client: Client) -> None:
+    began = time.thread_time()
+    with CaptureQueriesContext(connection) as asked:
+        answer = client.get("/api/v1/customers/", headers={"Authorization": header})
+
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"] == "Token"
+    assert not asked
+    assert time.thread_time() - began < 0.5
+
+
+def test_beginning_of_a_key_tells_nothing() -> None:
+    made = client_key()
+    guess = made.key.prefix + "a" * (len(made.secret) - len(made.key.prefix))
+
+    answers = [read(guess), read(keys.draw().text)]
+
+    assert [answer.json() for answer in answers] == [{"detail": "This key is not known."}] * 2
+
+
+def test_last_use_is_noted_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = client_key()
+    read(made.secret)
+    first = ApiKey.objects.get().last_used_at
+    assert first is not None
+    read(made.secret)
+    assert ApiKey.objects.get().last_used_at == first
+
+    ApiKey.objects.update(last_used_at=first - timedelta(hours=2))
+    read(made.secret)
+
+    noted = ApiKey.objects.get().last_used_at
+    assert noted is not None
+    assert noted >= first
+
+
+def test_reading_goes_on_while_the_database_takes_no_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = client_key().secret
+
+    def refuse(*_args: Any, **_kwargs: Any) -> None:
+        raise DatabaseError("attempt to write a readonly database")
+
+    monkeypatch.setattr(QuerySet, "update", refuse)
+
+    assert read(secret).status_code == 200
+
+
+def test_person_gets_a_key_for_some_hours() -> None:
+    person = staff()
+
+    answer = sign_in(person.username).json()
+
+    expires_at = parse_datetime(answer["expires_at"])
+    assert expires_at is not None
+    assert timedelta(hours=11) < expires_at - timezone.now() <= timedelta(hours=12)
+    assert read(answer["token"]).status_code == 200
+    ApiKey.objects.update(expires_at=timezone.now())
+    assert read(answer["token"]).status_code == 401
+
+
+def test_oldest_of_too_many_personal_keys_is_revoked() -> None:
+    person, colleague = staff(), staff()
+    others, system = personal_key(colleague), client_key(by=person).secret
+
+    given = [personal_key(person) for _ in range(actions.MAX_PERSONAL_KEYS + 1)]
+
+    assert [read(key).status_code for key in given] == [401, *[200] * actions.MAX_PERSONAL_KEYS]
+    assert (read(others).status_code, read(system).status_code) == (200, 200)
+
+
+@pytest.mark.parametrize("kept", [{"is_staff": "on"}, {"is_active": "on"}], ids=["switched off", "no longer staff"])
+def test_personal_key_ends_for_good_with_the_job(admin_client: Client, kept: dict[str, str]) -> None:
+    person = User.objects.create_user("olivia", password=PASSWORD, is_staff=True)
+    key = personal_key(person)
+    form = {"username": "olivia", "date_joined_0": "2026-01-02", "date_joined_1": "10:00:00"}
+
+    assert admin_client.post(f"/admin/auth/user/{person.pk}/change/", {**form, **kept}).status_code == 302
+    assert read(key).status_code == 401
+
+    back = {**form, "is_staff": "on", "is_active": "on"}
+    assert admin_client.post(f"/admin/auth/user/{person.pk}/change/", back).status_code == 302
+    assert read(key).json() == {"detail": "This key was revoked. Use another one."}
+
+
+def test_reset_of_the_second_step_revokes_personal_keys() -> None:
+    person = staff(username="olivia")
+    TOTP.activate(person, "A" * 32)
+    key, others = personal_key(person), personal_key()
+
+    call_command("reset_second_factor", "olivia", by=staff().username, reason="lost phone")
+
+    assert read(key).json() == {"detail": "This key was revoked. Use another one."}
+    assert read(others).status_code == 200
+
+
+def test_key_of_somebody_switched_off_elsewhere_opens_nothing() -> None:
+    person = staff()
+    key = personal_key(person)
+
+    User.objects.filter(pk=person.pk).update(is_active=False)
+
+    assert read(key).status_code == 401
+
+
+def test_key_has_exactly_one_owner() -> None:
+    made = client_key()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ApiKey.objects.filter(pk=made.key.pk).update(person=staff())
+    with pytest.raises(IntegrityError), transaction.atomic():
+        ApiKey.objects.filter(pk=made.key.pk).update(client=None)
+
+
+def test_ended_personal_keys_are_forgotten_after_a_month() -> None:
+    person, long_ago = staff(), timezone.now() - timedelta(days=31)
+    personal_key(person)
+    client_key()
+    ApiKey.objects.update(expires_at=long_ago)
+    living = personal_key(person)
+
+    tidy_up_task()
+
+    assert sorted(key.person is None for key in ApiKey.objects.all()) == [False, True]
+    assert read(living).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("days_left", "unused_days", "state"),
+    [(100, 0, "Valid"), (29, 0, "Expires soon"), (100, 91, "Not used for 90 days"), (-1, 0, "Expired")],
+)
+def test_state_says_what_to_do(days_left: int, unused_days: int, state: str) -> None:
+    key, now = client_key().key, timezone.now()
+    key.expires_at = now + timedelta(days=days_left, minutes=1)
+    key.created_at = now - timedelta(days=unused_days)
+
+    assert key.state_at(now) == state
