@@ -1,9 +1,9 @@
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from accounts.keys import hash_of, may_be_secret
-from accounts.models import ApiKey
+from accounts.models import EXPIRY_WARNING, ApiClient, ApiKey
 
 
 def find_key(secret: str) -> ApiKey | None:
@@ -19,3 +19,11 @@ def find_key(secret: str) -> ApiKey | None:
 
 def live_keys(at: datetime) -> QuerySet[ApiKey]:
     return ApiKey.objects.filter(revoked_at__isnull=True, expires_at__gt=at)
+
+
+def clients_running_out(at: datetime) -> list[str]:
+    """Return the names of clients whose last key ends soon, or ended not long ago: they stop, or have stopped."""
+    last = Max("keys__expires_at", filter=Q(keys__revoked_at__isnull=True))
+    found = ApiClient.objects.filter(is_enabled=True).annotate(last=last)
+    soon = found.filter(last__lte=at + EXPIRY_WARNING, last__gt=at - EXPIRY_WARNING)
+    return list(soon.order_by("last").values_list("name", flat=True))

@@ -21,6 +21,7 @@ PAUSE_PATIENCE = timedelta(days=1)
 DAYS_BEFORE_WINDOW_CLOSES = 3
 FEWEST_FAILED_ACCEPTANCES = 3
 MIN_CALLS_WITHOUT_ANSWER = 3
+CLIENTS_NAMED = 5
 MIN_CASES_REFUSED = 2
 """One account may be refused for a reason of its own; its case says so."""
 
@@ -50,6 +51,7 @@ class AlarmCode(StrEnum):
     JOURNAL_NOT_ANCHORED = "JOURNAL_NOT_ANCHORED"
     PAUSED_FOR_LONG = "PAUSED_FOR_LONG"
     NO_BACKUP = "NO_BACKUP"
+    API_KEYS_END = "API_KEYS_END"
 
 
 CONCERN_THE_PROCESSES = frozenset(
@@ -71,6 +73,7 @@ CONCERN_THE_PROCESSES = frozenset(
         AlarmCode.JOURNAL_BROKEN,
         AlarmCode.JOURNAL_NOT_ANCHORED,
         AlarmCode.NO_BACKUP,
+        AlarmCode.API_KEYS_END,
     }
 )
 """What a readiness probe tells besides; the others are about cases and Light."""
@@ -123,6 +126,8 @@ class Numbers:
     """0: backups are taken by other means, and nobody is told."""
     backed_up_at: datetime | None = None
     first_evidence_at: datetime | None = None
+    api_clients_running_out: tuple[str, ...] = ()
+    """Other systems whose last key ends soon, or has ended."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,7 @@ def alarms(numbers: Numbers, *, now: datetime) -> tuple[Alarm, ...]:
         *_about_journal(numbers, now),
         *_about_reconciliation(numbers, now),
         *_about_backups(numbers, now),
+        *_about_api_keys(numbers),
     )
 
 
@@ -348,3 +354,15 @@ def _about_backups(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
 
 def _minutes(span: timedelta) -> str:
     return f"{int(span.total_seconds() // 60)} minutes"
+
+
+def _about_api_keys(numbers: Numbers) -> Iterator[Alarm]:
+    names = numbers.api_clients_running_out
+    if names:
+        others = f" and {len(names) - CLIENTS_NAMED} others" if len(names) > CLIENTS_NAMED else ""
+        yield Alarm(
+            AlarmCode.API_KEYS_END,
+            f"The last API key ends within 30 days, or has ended, of: {', '.join(names[:CLIENTS_NAMED])}{others}.",
+            "Make a new key on the page of the API client, put it into the system, then revoke the old one. If the "
+            "system is no longer used, turn the client off.",
+        )

@@ -6,7 +6,9 @@ from http import HTTPStatus
 
 from django.conf import settings
 from django.db.models import Count, Max, Min, Q
+from django.utils import timezone
 
+from accounts.queries import clients_running_out
 from core.dates import chicago_day
 from core.models import CaseChange, LastSweep, WrongClock
 from core.queue import TaskName
@@ -112,6 +114,7 @@ def measure(*, now: datetime) -> Numbers:
         backup_expected_days=settings.BACKUP_ALARM_DAYS,
         backed_up_at=swept.get(BACKUP),
         first_evidence_at=first_evidence_at,
+        api_clients_running_out=tuple(clients_running_out(timezone.now())),  # keys age by the machine's own clock
     )
 
 

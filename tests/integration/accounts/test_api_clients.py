@@ -15,11 +15,14 @@ from pytest_django.fixtures import Settings
 from accounts import actions
 from accounts.guards import ClientOff, ClientOutOfReach, NameTaken, RoleOutOfReach, TooManyKeys
 from accounts.models import ApiClient, ApiKey, Scope
+from accounts.queries import clients_running_out
 from core.actors import Actor
 from core.admin_site import name_actors
+from enrollments.alarms import alarms
+from enrollments.measures import measure
 from installations.models import Customer
 from tests.factories.accounts import api_client, client_key
-from tests.factories.installations import go_live_report, installation_at, staff
+from tests.factories.installations import AT, go_live_report, installation_at, staff
 from tests.integration.accounts.calls import CUSTOMER, PASSWORD, read, sign_in, write
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +66,7 @@ def test_client_is_no_second_person() -> None:
     assert "A person has to do this" in refused.json()["detail"]
 
 
-def test_key_outlives_whoever_made_it(settings: Settings) -> None:
+def test_key_outlives_the_person_who_made_it(settings: Settings) -> None:
     maker, boss = staff(username="maker"), staff(username="boss")
     key = client_key(by=maker).secret
     settings.STAFF_MFA_REQUIRED = True
@@ -216,6 +219,20 @@ def test_repeated_write_counts_once_over_a_change_of_keys() -> None:
 
     assert [answer.status_code for answer in answers] == [201, 201]
     assert Customer.objects.count() == 1
+
+
+def test_alarm_rings_before_the_last_key_of_a_client_ends() -> None:
+    client, other = api_client(name="Sales CRM"), api_client()
+    client_key(client, days=20)
+    client_key(other, days=20)
+    client_key(other, days=365)
+    assert clients_running_out(timezone.now()) == ["Sales CRM"]
+    assert clients_running_out(timezone.now() + timedelta(days=25)) == ["Sales CRM"]
+    assert "API_KEYS_END" in {alarm.code for alarm in alarms(measure(now=AT), now=AT)}
+
+    actions.turn_client_off(client_id=client.pk, by=staff(), at=timezone.now())
+
+    assert clients_running_out(timezone.now()) == []
 
 
 def test_key_of_a_client_expires() -> None:

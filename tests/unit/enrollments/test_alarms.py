@@ -49,6 +49,7 @@ RAISED = {
     AlarmCode.DOCUMENTS_DAMAGED: replace(QUIET, damaged_documents=1),
     AlarmCode.JOURNAL_BROKEN: replace(QUIET, journal_problem="POA 7: Entry 3 (seal) was altered."),
     AlarmCode.NO_BACKUP: replace(QUIET, backed_up_at=NOW - 3 * DAY, backup_expected_days=2),
+    AlarmCode.API_KEYS_END: replace(QUIET, api_clients_running_out=("Sales CRM",)),
     AlarmCode.JOURNAL_NOT_ANCHORED: replace(QUIET, journal_unanchored_since=NOW - 3 * DAY),
 }
 
