@@ -6,17 +6,21 @@ from typing import Any
 
 from core import case_log
 from core.actors import Actor
+from core.case_changes import announce_case_change
 from core.moves import find_move
 from poa_documents import evidence
 from poa_documents.models import PoaDocument
 from poa_documents.states import MOVES, PoaStatus
+
+_MADE_BY_ITS_CASE = frozenset({"exhaust"})
+"""What an acceptance does to its authority is no news to the case that made it."""
 
 
 def take_move(
     poa: PoaDocument, name: str, *, by: Actor, at: datetime, reason: str = "", details: Mapping[str, Any] | None = None
 ) -> None:
     """
-    Move a locked POA and write the evidence, saving whatever else the action set on it.
+    Move a locked POA and write the evidence, saving whatever else the action set on it; its case is decided again.
 
     :raises core.moves.MoveNotAllowed: the POA's status does not allow it
     """
@@ -31,6 +35,8 @@ def take_move(
         details={"old_status": old_status, "new_status": move.target, "reason": reason, **(details or {})},
         is_locked=True,
     )
+    if name not in _MADE_BY_ITS_CASE:
+        announce_case_change(site_id=poa.site_id, at=at)
     case_log.tell_of_site(f"POA {poa.pk}: {name}, {old_status} → {poa.status}, by {by}", site_id=poa.site_id)
 
 

@@ -102,8 +102,9 @@ def _stop(poa: PoaDocument, signal: StopSignal, *, by: Actor, at: datetime) -> N
         take_move(poa, "cease", by=by, at=at, reason=reason, details=details)
     elif poa.status == PoaStatus.SIGNED:
         suspend_poa(poa_id=poa.pk, reason=reason, by=by, at=at)
+    else:  # no move brings the news to the case
+        announce_case_change(site_id=poa.site_id, at=at)
     evidence.record(poa, kind="stop_signal", by=by, at=at, details={**details, "source": signal.source})
-    announce_case_change(site_id=poa.site_id, at=at)
 
 
 @repeatable

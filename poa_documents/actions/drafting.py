@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from core.actors import Actor
+from core.case_changes import announce_case_change
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
 from core.queue import TaskName, enqueue_on_commit
@@ -184,6 +185,7 @@ def draft_poa(
             "uses": uses,
         },
     )
+    announce_case_change(site_id=site_id, at=at)
     return poa
 
 

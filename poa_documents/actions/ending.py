@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from core.actors import SYSTEM, Actor
-from core.case_changes import announce_case_change
 from core.dates import chicago_day
 from core.moves import find_move
 from core.transactions import repeatable
@@ -62,7 +61,6 @@ def revoke_poa(
     poa.revocation_channel = RevocationChannel(channel)
     take_move(poa, "revoke", by=by, at=at, reason=reason, details=_receipt_details(poa))
     owe_mail(poa, MailKind.REVOKED_RECEIPT, at=at)
-    announce_case_change(site_id=poa.site_id, at=at)
     return poa
 
 
@@ -100,7 +98,6 @@ def suspend_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocu
     poa = lock(poa_id)
     poa.suspended_because = reason
     take_move(poa, "suspend", by=by, at=at, reason=reason)
-    announce_case_change(site_id=poa.site_id, at=at)
     return poa
 
 
@@ -125,7 +122,6 @@ def resume_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocum
         poa.suspended_because = ""
         poa.due_at = lapse_at(poa)
         take_move(poa, "resume", by=by, at=at, reason=reason)
-        announce_case_change(site_id=poa.site_id, at=at)
         return poa
 
     return resume()
@@ -214,5 +210,4 @@ def lapse_poa(*, poa_id: int, at: datetime) -> bool:
         return False
     poa.ended_at, poa.ended_because, poa.due_at = at, "Its sunset passed.", None
     take_move(poa, "lapse", by=SYSTEM, at=at)
-    announce_case_change(site_id=poa.site_id, at=at)
     return True

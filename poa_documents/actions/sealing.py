@@ -11,7 +11,6 @@ from django.conf import settings
 from django.db.models import F
 
 from core.actors import SYSTEM
-from core.case_changes import announce_case_change
 from core.dates import chicago_midnight
 from core.stored_files import FileNotStored, StoredFile, store
 from core.transactions import repeatable
@@ -152,7 +151,6 @@ def _conclude(
         poa.suspended_because = "A stop signal was reported while the signed document was being stored."
         take_move(poa, "suspend", by=SYSTEM, at=at, reason=poa.suspended_because)
     owe_mail(poa, MailKind.SIGNED_COPY, at=at)
-    announce_case_change(site_id=poa.site_id, at=at)
     return SealOutcome.SEALED
 
 

@@ -1,19 +1,24 @@
 """Opening, closing and opening again: which jobs have a case, and what their end means."""
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 
+from core.actors import Actor
 from core.models import CaseChange
 from enrollments.actions import opening, stopping
 from enrollments.models import Enrollment
-from enrollments.states import EnrollmentStatus
+from enrollments.states import EnrollmentStatus, HoldOwner
+from enrollments.steps import Waiting
 from installations import actions as installation_actions
 from installations.models import HardwareKind, Installation
+from poa_documents import actions as poa_actions
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from tests.factories import installations as made
+from tests.factories.poa_documents import sent_poa
 from tests.integration.enrollments.road import OFFICE, Road
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +79,36 @@ def test_solar_and_battery_of_one_site_share_one_case(road: Road) -> None:
 
     case = Enrollment.objects.get(site=solar.site)
     assert set(case.installations.all()) == {solar, battery}
+
+
+def _decline(poa: PoaDocument, at: datetime) -> None:
+    poa_actions.decline_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=at)
+
+
+def _void(poa: PoaDocument, at: datetime) -> None:
+    poa_actions.void_poa(poa_id=poa.pk, reason="A typing error.", by=OFFICE, at=at)
+
+
+def _expire(poa: PoaDocument, at: datetime) -> None:
+    poa_actions.expire_poa(poa_id=poa.pk, at=at)
+
+
+@pytest.mark.parametrize("end", [_decline, _void, _expire])
+def test_unsigned_authority_that_ends_is_the_offices_turn_at_once(
+    road: Road, end: Callable[[PoaDocument, datetime], None]
+) -> None:
+    case = road.case(signed=False)
+    job = case.installations.get()
+    poa = sent_poa(at=road.clock.at, customer=job.customer, site=job.site)
+    assert road.run(case) == Waiting.CUSTOMER_TO_SIGN
+    road.pass_time(timedelta(days=40))
+
+    end(poa, road.clock.at)
+    opening.look_at_changed_cases(at=road.clock.at, limit=10)
+    road.engine.advance(case.pk)
+
+    case.refresh_from_db()
+    assert case.whose_turn == HoldOwner.OFFICE
 
 
 def test_a_canceled_sale_closes_the_case_and_suspends_the_authority(road: Road) -> None:
