@@ -1,8 +1,8 @@
 """
 What happens next with an enrollment, and why: one pure function over the facts.
 
-It drives the machine, and it answers every screen: the work queue, the enrollment's page, the customer's "what happens
-next" and "what would happen if PTO were marked today". No database, no clock, no HTTP.
+It drives the engine, which stores the answer on the enrollment; screens, mails and other systems read what is stored.
+Only "what would happen if PTO were marked today" asks again, and says so. No database, no clock, no HTTP.
 
 The reading order is the order of the rules: `decide`, then one function per stretch of the road. Lost and refused calls
 have a room of their own, `doubts`, and so has what follows an acceptance, `accepted`.

@@ -24,6 +24,7 @@ from enrollments.actions import accepting, announcing, attesting, planning, reco
 from enrollments.actions.moving import EnrollmentMoved, lock
 from enrollments.actions.reconciling import ReadingFailed
 from enrollments.actions.writing import CallFailed, Tools
+from enrollments.customer_state import customer_state
 from enrollments.decision import decide
 from enrollments.facts import Facts, gather
 from enrollments.models import Enrollment, Hold, RemoteCall
@@ -235,6 +236,7 @@ class Engine:
     def _what_screens_show(self, step: Step, facts: Facts) -> dict[str, object]:
         now = self.tools.clock.now()
         shown = gates.gates(facts, now=now, policy=self.tools.policy)
+        told = customer_state(facts, step, now=now, policy=self.tools.policy)
         return {
             "decided_at": now,
             "next_step": _name(step),
@@ -242,6 +244,9 @@ class Engine:
             "whose_turn": _whose_turn(step),
             "act_by_date": getattr(step, "act_by", None),
             "gates": [{"name": gate.name, "is_open": gate.is_open, "because": gate.because} for gate in shown],
+            "customer_code": told.code,
+            "customer_until_date": told.until,
+            "changes_decided": facts.changes_noted,
         }
 
     def _note_failure(self, enrollment_id: int, problem: Exception, turn: str) -> None:

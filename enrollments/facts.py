@@ -18,7 +18,7 @@ from enrollments import acceptance_at_light, stops, whereabouts
 from enrollments.acceptance_at_light import SentAcceptance
 from enrollments.light.events import KnownEvent
 from enrollments.light.payloads import Account, LightStage, missing_prerequisites
-from enrollments.models import AcceptAttempt, Enrollment, Hold, LightWrite, PlanOffer
+from enrollments.models import AcceptAttempt, AdvanceNotice, Enrollment, Hold, LightWrite, PlanOffer
 from enrollments.offers import OfferedPlan, SignedLimits
 from enrollments.states import (
     UNSETTLED_WRITE_STATUSES,
@@ -209,6 +209,8 @@ class Facts:
     mail_returned_because: str = ""
     correction: CorrectionFacts | None = None
     failing: FailingCall | None = None
+    changes_noted: int = 0
+    """How many changes of the case these facts know, so that a later one can be told from them."""
     accepted_differently: str = ""
     """Both sides, where Light shows another plan, start or meter than our acceptance asked for."""
 
@@ -278,6 +280,7 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
         mail_returned_because=_why_mail_comes_back(enrollment) if present.returned_mail else "",
         correction=_correction(enrollment, writes, recent) if present.contact_change else None,
         failing=_failing(enrollment, writes),
+        changes_noted=enrollment.changes_noted,
         accepted_differently=_difference(enrollment, writes),
     )
 
@@ -632,14 +635,25 @@ def _write(write: LightWrite) -> WriteFacts:
     )
 
 
-def _notice(enrollment: Enrollment) -> NoticeFacts | None:
-    """Give the newest notice, unless its mail came back or was not sent in time: then it told nobody anything."""
+def newest_notice(enrollment: Enrollment) -> AdvanceNotice | None:
+    """Return the newest notice with its offer, unless its mail came back or was not sent: then it told nobody."""
+    found = _notice_and_mail(enrollment)
+    return found[0] if found else None
+
+
+def _notice_and_mail(enrollment: Enrollment) -> tuple[AdvanceNotice, CustomerMail | None] | None:
     notice = enrollment.notices.select_related("offer").order_by("-given_at", "-pk").first()
     if notice is None:
         return None
     mail = CustomerMail.objects.filter(once_key=notice.mail_key).first()
-    if mail is not None and mail.state in _NEVER_READ:
+    return None if mail is not None and mail.state in _NEVER_READ else (notice, mail)
+
+
+def _notice(enrollment: Enrollment) -> NoticeFacts | None:
+    found = _notice_and_mail(enrollment)
+    if found is None:
         return None
+    notice, mail = found
     posted_at = mail.not_needed_at if mail is not None and mail.state == MailState.POSTED else None
     return NoticeFacts(
         notice_id=notice.pk,
@@ -650,6 +664,12 @@ def _notice(enrollment: Enrollment) -> NoticeFacts | None:
         is_sent=mail is None or mail.sent_at is not None or posted_at is not None,
         posted_date=chicago_day(posted_at) if posted_at is not None else None,
     )
+
+
+def missing_details(enrollment: Enrollment) -> tuple[str, ...]:
+    """Name what Light still needed from the customer when the account was last read."""
+    account = last_account(enrollment)
+    return missing_prerequisites(account.for_meter(enrollment.site.esi_id)) if account is not None else ()
 
 
 def _hold(hold: Hold | None) -> HoldFacts | None:

@@ -9,8 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from core.dates import chicago_day
-from enrollments.facts import AccountFacts, Facts
-from enrollments.light.payloads import LightStage
+from enrollments.facts import Facts
 from enrollments.models import PlanOffer
 from enrollments.start_dates import sure_rescission_end
 from enrollments.states import EnrollmentStatus
@@ -33,9 +32,6 @@ def is_still_true(kind: MailKind | str, facts: Facts) -> bool:
     An accepted plan is told of also after a revocation: it stands, and the customer must know until when he can cancel.
     """
     match kind:
-        case MailKind.DETAILS_MISSING | MailKind.CREDIT_FROZEN:
-            is_in_force = facts.authority is not None and facts.authority.status == PoaStatus.SIGNED
-            return facts.status == EnrollmentStatus.OPEN and is_in_force and _is_customers_turn(kind, facts.account)
         case MailKind.GO_LIVE_RECEIVED:
             is_authorized = facts.authority is not None and facts.authority.status in _IN_FORCE_OR_USED
             return facts.go_live.counted_date is not None and is_authorized and facts.status in _AHEAD_OF_SERVICE
@@ -47,14 +43,6 @@ def is_still_true(kind: MailKind | str, facts: Facts) -> bool:
         case MailKind.SERVICE_ACTIVE:
             return facts.status == EnrollmentStatus.ACTIVE
     return False
-
-
-def _is_customers_turn(kind: MailKind | str, account: AccountFacts | None) -> bool:
-    if account is None:
-        return False
-    if kind == MailKind.CREDIT_FROZEN:
-        return account.stage == LightStage.FROZEN
-    return account.stage == LightStage.COLLECTING and bool(account.missing)
 
 
 def tell_turn(

@@ -1,8 +1,8 @@
 """
 What customers see of their enrollment: where it stands, what they must do, and which plan was accepted for them.
 
-Pure. It says what `decision.decide` found in the customer's own words and language; whatever is the office's business
-becomes "we are looking into something".
+Pure, and nothing is decided here: it says what was decided and stored with the case, in the customer's own words and
+language. Between a change and the next decision it says that the page is about to change.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,42 +13,29 @@ from pathlib import Path
 
 from core.dates import chicago_day
 from enrollments import start_dates
-from enrollments.facts import Facts
-from enrollments.gates import Gate
-from enrollments.models import PlanOffer
-from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
-from enrollments.steps import Finished, Hold, Step, Wait, Waiting
+from enrollments.customer_state import CHECKING, CODES_BY_STATUS, PREPARING, WORKING
+from enrollments.gates import GateName
+from enrollments.models import AdvanceNotice, Enrollment, PlanOffer
+from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode
+from enrollments.steps import Waiting
 from poa_documents.limits import ComparedLine, compared_lines, say_date
-from poa_documents.models import Envelope
+from poa_documents.models import Envelope, PoaDocument
 from poa_documents.phrases import Phrases, phrases_in
 from poa_documents.states import PoaStatus
 
 PHRASES_FILE = Path(__file__).resolve().parent / "progress.toml"
 
-PREPARING = "PREPARING"
-"""Our own code for the time in which the account at Light is made and read for the first time."""
+ASKING_LIGHT = "ASKING_LIGHT"
+JUST_SIGNED = "JUST_SIGNED"
+UPDATING = "UPDATING"
 
 _SOON_DIFFERENT = frozenset({PREPARING, Waiting.DOCUMENT_TO_BE_STORED.value})
-_WORKING = frozenset({Waiting.CALL_UNDER_WAY, Waiting.BACKING_OFF, Waiting.TRYING_AGAIN})
-_SIGNED_ALREADY = frozenset({Waiting.DOCUMENT_TO_BE_STORED, Waiting.EMBARGO})
 _CUSTOMERS_TURN = frozenset({Waiting.CUSTOMER_TO_FINISH.value, Waiting.CREDIT_FROZEN.value})
-_CODES_AFTER_ACCEPTANCE = {
-    EnrollmentStatus.ACCEPTED: "PLAN_CHOSEN",
-    EnrollmentStatus.FINALIZED: Waiting.SERVICE_TO_START.value,
-}
 _BEFORE_SERVICE = frozenset({EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED})
-_TOLD_TO_CUSTOMERS = frozenset(
-    {
-        HoldCode.AUTHORITY_ENDED,
-        HoldCode.REVOKED_AFTER_ACCEPTANCE,
-        HoldCode.OUTSIDE_LIMITS,
-        HoldCode.NO_PLANS,
-        HoldCode.NO_LEGAL_START,
-        HoldCode.CUSTOMER_ENROLLED_HIMSELF,
-        HoldCode.NOT_READY_THOUGH_COMPLETE,
-        HoldCode.CANCEL_REPORTED,
-        HoldCode.NOT_ACTIVE_IN_TIME,
-    }
+_JUST_SIGNED = frozenset({PoaStatus.SEALING, PoaStatus.SIGNED})
+_HELD = frozenset({CHECKING, *HoldCode.values})
+_BEFORE_SIGNATURE = frozenset(
+    {"", Waiting.POA_TO_BE_SENT, Waiting.CUSTOMER_TO_SIGN, Waiting.PAPER_TO_BE_SENT, Waiting.DOCUMENT_TO_BE_STORED}
 )
 
 
@@ -108,66 +95,55 @@ def words(language: str) -> Phrases:
 
 
 def progress(
-    facts: Facts,
-    step: Step,
-    gates: Sequence[Gate],
+    case: Enrollment,
+    poa: PoaDocument,
     *,
+    is_outdated: bool,
+    missing: Sequence[str],
+    notice: AdvanceNotice | None,
     offer: PlanOffer | None,
-    envelope: Envelope,
     language: str,
     contact: str,
     stored: Collection[str] = (),
 ) -> Progress:
     """
-    Say where the case stands. `step` and `gates` are what the decision made of `facts`.
+    Say where the case stands, as stored. `is_outdated`: something changed since that was decided.
 
-    `offer` was accepted, or else announced, under the limits of `envelope`; `stored` names the kinds of its documents
-    that we keep ourselves.
+    `offer` was accepted, or else announced by `notice`, under `poa`; `stored` names the kinds of its documents that we
+    keep ourselves. `missing` is what Light still needed from the customer when the account was last read.
     """
     phrases = words(language)
-    source = _telling(facts, step, gates)
-    code = _code(facts, source)
-    is_turn = code in _CUSTOMERS_TURN and facts.account is not None
-    missing = facts.account.missing if facts.account is not None and code == Waiting.CUSTOMER_TO_FINISH else ()
-    values = {
-        "start": _say(facts.accepted_start, language),
-        "service_end": _say(facts.service_end, language),
-        "embargo_end": _say(facts.go_live.embargo_end, language),
-        "announced_start": _say(facts.notice.start if facts.notice else None, language),
-        "object_until": _say(facts.notice.last_day if facts.notice else None, language),
-        "held_since": _say(facts.held_by_customer_since, language),
-        "plan": offer.name if offer is not None else "",
-        "rescind_until": _say(
-            start_dates.sure_rescission_end(chicago_day(facts.accepted_at)) if facts.accepted_at else None, language
-        ),
-        "until": _say(source.until if isinstance(source, Wait) else None, language),
-    }
-    act_by = source.act_by if isinstance(source, Wait) and source.whose_turn == HoldOwner.CUSTOMER else None
+    code = _code_while_outdated(case, poa) if is_outdated else case.customer_code or WORKING
+    if case.status in SETTLED_STATUSES:
+        code = _code_of_settled(case)
+    is_turn = code in _CUSTOMERS_TURN
+    act_by = _say(case.act_by_date, language) if is_turn and case.act_by_date else ""
+    can_resume = _may_be_accepted(case, poa) and case.held_by_customer_at is not None
+    is_being_checked = _is_reading_asked_for(case) and code != ASKING_LIGHT
+    values = _values(case, notice, offer, language)
     return Progress(
         code=code,
         title=phrases[code]["title"].format(**values),
         text=phrases[code]["text"].format(**values),
-        tone=_tone(facts, source, is_turn=is_turn),
+        tone=_tone(case, code, is_turn=is_turn),
         is_customers_turn=is_turn,
-        can_continue_at_light=is_turn and code == Waiting.CUSTOMER_TO_FINISH,
-        todo=tuple(phrases["missing"][name] for name in missing),
-        act_by=phrases["page"]["act_by"].format(act_by=_say(act_by, language)) if act_by and is_turn else "",
-        is_being_checked=facts.account is not None and facts.account.is_reading_asked_for,
-        milestones=()
-        if facts.status == EnrollmentStatus.ENDED
-        else _milestones(facts, gates, phrases, is_turn=is_turn),
-        plan=_plan(facts, offer, envelope, stored, language=language, contact=contact) if offer is not None else None,
-        can_hold=_may_be_accepted(facts) and _is_announced(facts) and facts.held_by_customer_since is None,
-        can_resume=_may_be_accepted(facts) and facts.held_by_customer_since is not None,
-        is_soon_different=code in _SOON_DIFFERENT or (facts.account is not None and facts.account.is_reading_asked_for),
+        can_continue_at_light=code == Waiting.CUSTOMER_TO_FINISH,
+        todo=tuple(phrases["missing"][name] for name in missing) if code == Waiting.CUSTOMER_TO_FINISH else (),
+        act_by=phrases["page"]["act_by"].format(act_by=act_by) if act_by else "",
+        is_being_checked=is_being_checked,
+        milestones=() if case.status == EnrollmentStatus.ENDED else _milestones(case, poa, phrases, is_turn=is_turn),
+        plan=_plan(case, notice, offer, poa.envelope, stored, language=language, contact=contact) if offer else None,
+        can_hold=_may_be_accepted(case, poa) and notice is not None and case.held_by_customer_at is None,
+        can_resume=can_resume,
+        is_soon_different=is_outdated or code in _SOON_DIFFERENT or is_being_checked,
     )
 
 
-def preparing(language: str) -> Progress:
+def just_signed(language: str) -> Progress:
     """What customers see in the moment between their signature and the first look at their case."""
-    phrases = words(language)[PREPARING]
+    phrases = words(language)[JUST_SIGNED]
     return Progress(
-        code=PREPARING,
+        code=JUST_SIGNED,
         title=phrases["title"],
         text=phrases["text"],
         tone="",
@@ -182,80 +158,73 @@ def preparing(language: str) -> Progress:
     )
 
 
-def _may_be_accepted(facts: Facts) -> bool:
-    """Whether a plan may be accepted yet, whatever it waits for now: Light may be away, or a person needed."""
-    poa = facts.authority
-    is_in_force = poa is not None and poa.status == PoaStatus.SIGNED and not poa.stopped_because
-    return facts.status == EnrollmentStatus.OPEN and is_in_force
+def _code_while_outdated(case: Enrollment, poa: PoaDocument) -> str:
+    """Say only what no decision can change any more: what the customer just did, and what was done for good."""
+    if _may_be_accepted(case, poa) and case.held_by_customer_at is not None:
+        return Waiting.HELD_BY_CUSTOMER.value
+    if poa.status == PoaStatus.SEALING:
+        return Waiting.DOCUMENT_TO_BE_STORED.value
+    if case.status == EnrollmentStatus.OPEN and poa.status == PoaStatus.SIGNED and _is_just_signed(case):
+        return JUST_SIGNED
+    if case.status == EnrollmentStatus.OPEN and poa.status == PoaStatus.SIGNED and _is_reading_asked_for(case):
+        return ASKING_LIGHT
+    if case.status in _BEFORE_SERVICE and poa.status == PoaStatus.EXHAUSTED and case.customer_code not in _HELD:
+        return CODES_BY_STATUS[EnrollmentStatus(case.status)]
+    return UPDATING
 
 
-def _is_announced(facts: Facts) -> bool:
-    poa, notice = facts.authority, facts.notice
-    return poa is not None and notice is not None and notice.poa_id == poa.poa_id
+def _is_just_signed(case: Enrollment) -> bool:
+    return case.light_account_uuid is None and case.customer_code in _BEFORE_SIGNATURE
 
 
-def _telling(facts: Facts, step: Step, gates: Sequence[Gate]) -> Step:
-    """What tells the customer most: while something runs, the open hold, or the first gate that is shut."""
-    is_running = not isinstance(step, (Wait, Hold, Finished)) or (isinstance(step, Wait) and step.code in _WORKING)
-    if is_running and facts.hold is not None:
-        return Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because)
-    if is_running and facts.status == EnrollmentStatus.OPEN:
-        return next((gate.blocked_by for gate in gates if gate.blocked_by is not None), step)
-    return step
-
-
-def _code(facts: Facts, source: Step) -> str:
-    if facts.status == EnrollmentStatus.ACTIVE and facts.service_end is not None:
+def _code_of_settled(case: Enrollment) -> str:
+    if case.status == EnrollmentStatus.ACTIVE and case.service_end_date is not None:
         return Waiting.SERVICE_ENDING.value
-    if facts.status in {EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED}:
-        return facts.status.value
-    match source:
-        case Wait(code=Waiting.LIGHT_TO_FINISH) if facts.account is None or facts.account.read_at is None:
-            return PREPARING
-        case Wait(code=code) if code not in _WORKING:
-            return code.value
-        case Hold(code=HoldCode.AUTHORITY_ENDED) if _is_being_looked_into(facts):
-            return "CHECKING"
-        case Hold(code=HoldCode.REVOKED_AFTER_ACCEPTANCE) if not _is_revoked(facts):
-            return "CHECKING"
-        case Hold(code=code):
-            return code.value if code in _TOLD_TO_CUSTOMERS else "CHECKING"
-        case _ if _may_be_accepted(facts) and facts.held_by_customer_since is not None:
-            return Waiting.HELD_BY_CUSTOMER.value
-        case _ if _may_be_accepted(facts) and _is_announced(facts):
-            return Waiting.NOTICE.value
-        case _:
-            return _CODES_AFTER_ACCEPTANCE.get(facts.status, "WORKING")
+    return CODES_BY_STATUS[EnrollmentStatus(case.status)]
 
 
-def _is_being_looked_into(facts: Facts) -> bool:
-    poa = facts.authority
-    return poa is not None and (poa.status == PoaStatus.SUSPENDED or bool(poa.stopped_because))
+def _values(case: Enrollment, notice: AdvanceNotice | None, offer: PlanOffer | None, language: str) -> dict[str, str]:
+    """The values of the placeholders in `progress.toml`."""
+    rescind_until = start_dates.sure_rescission_end(chicago_day(case.accepted_at)) if case.accepted_at else None
+    return {
+        "start": _say(case.service_start_date, language),
+        "service_end": _say(case.service_end_date, language),
+        "announced_start": _say(notice.start_date if notice else None, language),
+        "object_until": _say(notice.last_day if notice else None, language),
+        "held_since": _say(case.held_by_customer_at, language),
+        "plan": offer.name if offer is not None else "",
+        "rescind_until": _say(rescind_until, language),
+        "until": _say(case.customer_until_date, language),
+    }
 
 
-def _is_revoked(facts: Facts) -> bool:
-    return facts.authority is not None and facts.authority.status == PoaStatus.REVOKED
+def _may_be_accepted(case: Enrollment, poa: PoaDocument) -> bool:
+    """Whether a plan may be accepted yet, whatever it waits for now: Light may be away, or a person needed."""
+    is_in_force = poa.status == PoaStatus.SIGNED and case.customer_code != HoldCode.AUTHORITY_ENDED
+    return case.status == EnrollmentStatus.OPEN and is_in_force
 
 
-def _tone(facts: Facts, source: Step, *, is_turn: bool) -> str:
-    if facts.status == EnrollmentStatus.ACTIVE:
-        return "warn" if facts.service_end is not None else "good"
-    if facts.status in _BEFORE_SERVICE and not isinstance(source, Hold):
-        return "good"
-    return "warn" if is_turn or isinstance(source, Hold) else ""
+def _is_reading_asked_for(case: Enrollment) -> bool:
+    return case.readings_asked > case.readings_given and case.light_account_uuid is not None
 
 
-def _milestones(facts: Facts, gates: Sequence[Gate], phrases: Phrases, *, is_turn: bool) -> tuple[Milestone, ...]:
-    authority, readiness, go_live = (gate.is_open for gate in gates)
-    shut_by = gates[0].blocked_by
-    is_signed = authority or (isinstance(shut_by, Wait) and shut_by.code in _SIGNED_ALREADY)
-    is_accepted = facts.status in {EnrollmentStatus.ACTIVE, *_BEFORE_SERVICE}
+def _tone(case: Enrollment, code: str, *, is_turn: bool) -> str:
+    if case.status == EnrollmentStatus.ACTIVE:
+        return "warn" if case.service_end_date is not None else "good"
+    if is_turn or code in _HELD:
+        return "warn"
+    return "good" if case.status in _BEFORE_SERVICE and code != UPDATING else ""
+
+
+def _milestones(case: Enrollment, poa: PoaDocument, phrases: Phrases, *, is_turn: bool) -> tuple[Milestone, ...]:
+    open_gates = {gate["name"] for gate in case.gates if gate["is_open"]}
+    is_accepted = case.status in {EnrollmentStatus.ACTIVE, *_BEFORE_SERVICE}
     done = {
-        "SIGNED": is_signed or is_accepted,
-        "DETAILS": readiness or is_accepted,
-        "EQUIPMENT": go_live,
+        "SIGNED": poa.status in _JUST_SIGNED or is_accepted,
+        "DETAILS": GateName.READINESS in open_gates or is_accepted,
+        "EQUIPMENT": GateName.GO_LIVE in open_gates,
         "PLAN": is_accepted,
-        "SERVICE": facts.status == EnrollmentStatus.ACTIVE,
+        "SERVICE": case.status == EnrollmentStatus.ACTIVE,
     }
     shown = []
     for name, is_done in done.items():
@@ -267,22 +236,29 @@ def _milestones(facts: Facts, gates: Sequence[Gate], phrases: Phrases, *, is_tur
 
 
 def _plan(
-    facts: Facts, offer: PlanOffer, envelope: Envelope, stored: Collection[str], *, language: str, contact: str
+    case: Enrollment,
+    notice: AdvanceNotice | None,
+    offer: PlanOffer,
+    envelope: Envelope,
+    stored: Collection[str],
+    *,
+    language: str,
+    contact: str,
 ) -> ShownPlan:
     page = words(language)["page"]
-    is_accepted = facts.accepted_at is not None
-    is_before_service = facts.status in _BEFORE_SERVICE
-    announced = facts.notice.start if facts.notice else None
-    start = _say(facts.accepted_start if is_accepted else announced, language)
+    is_accepted = case.accepted_at is not None
+    is_before_service = case.status in _BEFORE_SERVICE
+    announced = notice.start_date if notice else None
+    start = _say(case.service_start_date if is_accepted else announced, language)
     rows = [
         (page["start" if is_before_service or not is_accepted else "started"], start),
         (page["plan_name"], offer.name),
     ]
-    if facts.accepted_at is not None and is_before_service:
-        last_day = start_dates.sure_rescission_end(chicago_day(facts.accepted_at))
+    if case.accepted_at is not None and is_before_service:
+        last_day = start_dates.sure_rescission_end(chicago_day(case.accepted_at))
         rows.append((page["rescind_until"], _say(last_day, language)))
-    elif not is_accepted and facts.notice is not None:
-        rows.append((page["object_until"], _say(facts.notice.last_day, language)))
+    elif not is_accepted and notice is not None:
+        rows.append((page["object_until"], _say(notice.last_day, language)))
     addresses = {"EFL": offer.efl_url, "TOS": offer.tos_url, "YRAC": offer.yrac_url}
     documents = (
         DocumentLink(page[kind.lower()], kind if kind in stored else "", url) for kind, url in addresses.items()

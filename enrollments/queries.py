@@ -8,8 +8,10 @@ from enum import StrEnum
 from django.db.models import Count, F, FilteredRelation, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from enrollments.facts import governing_poa
+from core.models import CaseChange
+from enrollments.facts import governing_poa, newest_notice
 from enrollments.models import (
+    AdvanceNotice,
     Enrollment,
     EnrollmentEvent,
     Hold,
@@ -336,14 +338,20 @@ def enrollment_of(poa: PoaDocument) -> Enrollment | None:
     return next((enrollment for enrollment in newest_first if governing_poa(enrollment) == poa), None)
 
 
-def announced_offer(enrollment: Enrollment, poa: PoaDocument) -> PlanOffer | None:
-    """Give the plan that the customer was told of and that is neither accepted nor given up yet."""
+def announced_notice(enrollment: Enrollment, poa: PoaDocument) -> AdvanceNotice | None:
+    """Give the notice of a plan that reached the customer, while that plan is neither accepted nor given up."""
     if enrollment.status not in {EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT}:
         return None
     if poa.status != PoaStatus.SIGNED:
         return None
-    notice = enrollment.notices.filter(poa=poa).select_related("offer").order_by("-given_at", "-pk").first()
-    return notice.offer if notice else None
+    notice = newest_notice(enrollment)
+    return notice if notice is not None and notice.poa_id == poa.pk else None
+
+
+def is_decision_outdated(enrollment: Enrollment) -> bool:
+    """Tell whether something about the case changed since its next step was decided and stored."""
+    is_undecided = enrollment.changes_noted != enrollment.changes_decided
+    return is_undecided or CaseChange.objects.filter(site_id=enrollment.site_id).exists()
 
 
 def stored_documents(offer: PlanOffer) -> "QuerySet[PlanDocument]":

@@ -1,8 +1,8 @@
 """
 The status of an enrollment and the moves between them: read this first.
 
-Ours only. Light's own status stays text beside it, and what happens next is not stored at all: `decision.decide` works
-it out from the facts.
+Ours only. Light's own status stays text beside it. What happens next is no status: `decision.decide` works it out from
+the facts, and the engine stores the answer beside the status.
 """
 
 from django.db.models import TextChoices

@@ -15,16 +15,14 @@ from core.stored_files import StoredFile, read
 from enrollments.actions.announcing import NothingToHold, NotOnHold, hold_for_customer, resume_for_customer
 from enrollments.actions.attesting import NoAccountYet, hosted_link
 from enrollments.actions.reconciling import ask_for_reading
-from enrollments.decision import decide, without_mail_trouble
-from enrollments.facts import gather
-from enrollments.gates import gates
+from enrollments.facts import missing_details
 from enrollments.light.documents import SUFFIXES
 from enrollments.light.errors import LightError
 from enrollments.models import Enrollment
-from enrollments.progress import Progress, preparing, progress, words
-from enrollments.queries import announced_offer, enrollment_of, stored_documents
+from enrollments.progress import Progress, just_signed, progress, words
+from enrollments.queries import announced_notice, enrollment_of, is_decision_outdated, stored_documents
 from enrollments.states import SETTLED_STATUSES
-from enrollments.wiring import hosted_pages_client, policy
+from enrollments.wiring import hosted_pages_client
 from poa_documents.link_pages import link_page
 from poa_documents.models import PoaDocument
 from poa_documents.presenters import language_of
@@ -146,23 +144,23 @@ def _home(request: HttpRequest, poa: PoaDocument, *, problem: str = "", status: 
         if enrollment.status in SETTLED_STATUSES and poa.status == PoaStatus.EXHAUSTED:
             extra["can_revoke"] = False  # it is used up, and the plan is in service or has ended
     elif poa.status in _JUST_SIGNED:
-        extra["progress"] = preparing(language_of(poa))
+        extra["progress"] = just_signed(language_of(poa))
     if problem:
         extra["problem"] = {"title": page[f"{problem}_title"], "text": page[problem]}
     return render_home(request, poa, template="portal/progress.html", extra=extra, status=status)
 
 
 def _progress(enrollment: Enrollment, poa: PoaDocument) -> Progress:
-    now, rules = clock.now(), policy()
-    facts = without_mail_trouble(gather(enrollment))
-    offer = enrollment.accepted_offer or announced_offer(enrollment, poa)
+    notice = announced_notice(enrollment, poa)
+    offer = enrollment.accepted_offer or (notice.offer if notice is not None else None)
     stored = set(stored_documents(offer).values_list("kind", flat=True)) if offer is not None else set()
     return progress(
-        facts,
-        decide(facts, now=now, policy=rules),
-        gates(facts, now=now, policy=rules),
+        enrollment,
+        poa,
+        is_outdated=is_decision_outdated(enrollment),
+        missing=missing_details(enrollment),
+        notice=notice,
         offer=offer,
-        envelope=poa.envelope,
         stored=stored,
         language=language_of(poa),
         contact=settings.ORGANIZATION_CONTACT,

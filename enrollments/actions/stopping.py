@@ -13,6 +13,7 @@ from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
 from enrollments import steps
 from enrollments.actions.moving import lock, note, take_move
+from enrollments.customer_state import code_of_hold
 from enrollments.models import Enrollment, Hold, Pause
 from enrollments.states import EnrollmentStatus, HoldCode
 from poa_documents.actions import suspend_poa
@@ -65,6 +66,8 @@ def open_hold(enrollment: Enrollment, step: steps.Hold, *, at: datetime) -> tupl
             "whose_turn": step.owner,
             "act_by_date": step.act_by,
             "decided_at": at,
+            "customer_code": code_of_hold(step.code),
+            "customer_until_date": None,
         },
     )
     return hold, True
@@ -115,7 +118,14 @@ def end_holds(enrollment: Enrollment, *, because: str, at: datetime, but: HoldCo
         note(enrollment, "lift_hold", by=SYSTEM, at=at, reason=because)
 
 
-_TO_BE_DECIDED: dict[str, Any] = {"next_step": "", "because": "", "whose_turn": "", "act_by_date": None}
+_TO_BE_DECIDED: dict[str, Any] = {
+    "next_step": "",
+    "because": "",
+    "whose_turn": "",
+    "act_by_date": None,
+    "customer_code": "",
+    "customer_until_date": None,
+}
 """What a row shows between the end of a hold and the decision that follows at once."""
 
 
@@ -165,7 +175,9 @@ def resume(*, pause_id: int, by: Actor, at: datetime) -> None:
 
 def wake_waiting_for(code: steps.Waiting, *, at: datetime) -> None:
     """Make due what waits for `code`, and what a worker may be about to put to rest for it."""
-    Enrollment.objects.filter(Q(next_step=code) | Q(lease_until__isnull=False)).update(due_at=at)
+    Enrollment.objects.filter(Q(next_step=code) | Q(lease_until__isnull=False)).update(
+        due_at=at, changes_noted=F("changes_noted") + 1
+    )
 
 
 @repeatable
@@ -222,10 +234,16 @@ def nudge(enrollment: QuerySet[Enrollment], *, at: datetime, **counted: Combinab
     """
     Make one enrollment due and queue its message, inside the caller's transaction; `counted` is set with it.
 
+    That something changed is counted: until it is decided anew, the stored decision is known to be of before.
+
     The row is written although it may be due: a worker that takes it now waits for what the caller is about to commit.
     """
     had_message = list(enrollment.values_list("pk", Case(When(due_at__lte=at, then=True), default=False)))
-    enrollment.update(due_at=Case(When(due_at__lte=at, then=F("due_at")), default=Value(at)), **counted)
+    enrollment.update(
+        due_at=Case(When(due_at__lte=at, then=F("due_at")), default=Value(at)),
+        changes_noted=F("changes_noted") + 1,
+        **counted,
+    )
     for enrollment_id, was_due in had_message:
         if not was_due:
             enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)

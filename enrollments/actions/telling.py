@@ -15,9 +15,10 @@ from core.stored_files import FileAltered, StoredFile, read
 from core.transactions import repeatable
 from enrollments import news, notices
 from enrollments.actions.moving import lock
-from enrollments.facts import Facts, gather, governing_poa
+from enrollments.facts import Facts, gather, governing_poa, missing_details
 from enrollments.models import Enrollment, EnrollmentEvent, PlanDocument, PlanDocumentKind, PlanOffer
-from enrollments.states import HoldCode
+from enrollments.queries import is_decision_outdated
+from enrollments.states import SETTLED_STATUSES, HoldCode
 from enrollments.steps import Waiting
 from enrollments.turn_mails import TurnMails, is_mail_due
 from installations.models import GoLiveReport
@@ -129,12 +130,12 @@ def _tell(mail: CustomerMail, *, at: datetime) -> Telling | None:
     )
     if enrollment is None:
         return None
+    if mail.kind in TURN_MAIL_FOR.values():
+        return _turn(enrollment, mail)
     facts = gather(enrollment)
     if not news.is_still_true(mail.kind, facts):
         return None
     match mail.kind:
-        case MailKind.DETAILS_MISSING | MailKind.CREDIT_FROZEN:
-            return _turn(enrollment, facts, mail)
         case MailKind.GO_LIVE_RECEIVED:
             return _go_live(enrollment, facts)
         case MailKind.ADVANCE_NOTICE:
@@ -146,10 +147,20 @@ def _tell(mail: CustomerMail, *, at: datetime) -> Telling | None:
     return None
 
 
-def _turn(enrollment: Enrollment, facts: Facts, mail: CustomerMail) -> Telling:
+def _turn(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
+    """
+    Ask for what the customer's page asks for: both go by the stored decision.
+
+    :raises NotYet: the case is being decided anew
+    """
+    if enrollment.lease_until is not None or is_decision_outdated(enrollment):
+        raise NotYet(BETWEEN_LOOKS)
+    kinds = {code.value: kind for code, kind in TURN_MAIL_FOR.items()}
+    if enrollment.status in SETTLED_STATUSES or kinds.get(enrollment.customer_code) != mail.kind:
+        return None
     return news.tell_turn(
         MailKind(mail.kind),
-        missing=facts.account.missing if facts.account is not None else (),
+        missing=missing_details(enrollment),
         act_by=enrollment.act_by_date,
         is_reminder=not mail.once_key.endswith(":1"),
         address=str(enrollment.site),

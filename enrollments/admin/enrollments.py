@@ -3,6 +3,7 @@ from urllib.parse import quote
 
 from django import forms
 from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import FileResponse, HttpRequest
 from django.urls import reverse
 
@@ -333,8 +334,15 @@ class EnrollmentAdmin(RecordAdmin):
     )
 
     @display(description="Next", ordering="next_step")
-    def next_step_in_words(self, enrollment: Enrollment) -> str:
+    def next_step_in_words(self, enrollment: Any) -> str:
+        if enrollment.hold_code:
+            return f"Blocked: {presenters.reason_label(enrollment.hold_code)}"
         return presenters.reason_label(enrollment.next_step)
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Enrollment]":
+        held = Hold.objects.filter(enrollment=OuterRef("pk"), released_at__isnull=True)
+        cases: QuerySet[Enrollment] = super().get_queryset(request)
+        return cases.annotate(hold_code=Subquery(held.values("code")[:1]))
 
     @display(description="Light's status")
     def status_at_light(self, enrollment: Enrollment) -> str:

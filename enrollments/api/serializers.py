@@ -73,6 +73,7 @@ class EnrollmentAnswer(serializers.ModelSerializer[Enrollment]):
             "because",
             "whose_turn",
             "act_by_date",
+            "decided_at",
             "open_hold",
             "light_account_uuid",
             "light_status",

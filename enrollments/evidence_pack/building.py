@@ -35,7 +35,7 @@ README = """This is an evidence pack of Switchyard: everything on record about o
 story.pdf        read this first: what happened, in order, in Chicago time
 authority/       each power of attorney: the sealed file as stored, the words agreed to, the journal of evidence
 authority/anchors/ files kept outside the database that saw the journals
-case/            customer, site, enrollment, its events, holds, and which rule bound which date
+case/            customer, site, enrollment, what was decided last, its events, holds, and which rule bound which date
 go-live/         the hardware, its reports and their proofs, as stored and as they were received
 light/           every call to Light, every offer with its verdict and as it came, every webhook
 plan/            the plan's documents as fetched when it was accepted

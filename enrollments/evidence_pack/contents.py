@@ -101,6 +101,10 @@ def _case(enrollment: Enrollment, spool: Spool) -> None:
             "accepted_offer": enrollment.accepted_offer_id,
             "ended_because": enrollment.ended_because,
         },
+        "decision": {
+            **fields(enrollment, "next_step", "because", "whose_turn", "act_by_date", "gates", "decided_at"),
+            **fields(enrollment, "customer_code", "customer_until_date"),
+        },
     }
     spool.write_json("case/case.json", case)
     spool.write_lines("case/events.jsonl", (_event(event, spool) for event in _rows(enrollment.events.all())))

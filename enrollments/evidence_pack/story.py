@@ -16,6 +16,7 @@ from core.dates import CHICAGO
 from enrollments.evidence_pack.contents import folder_of, poas_of
 from enrollments.evidence_pack.spool import Spool
 from enrollments.models import AcceptAttempt, Enrollment, EnrollmentEvent, LightWrite, PlanDocument, WebhookDelivery
+from enrollments.presenters import owner_label, reason_label
 from enrollments.states import EnrollmentStatus
 from installations.models import InstallationEvent, ProofFile
 from installations.states import CURRENT_REPORT_STATUSES
@@ -93,7 +94,21 @@ def _facts(enrollment: Enrollment) -> list[tuple[str, str]]:
         ("Finalized", _moment(enrollment.finalized_at)),
         ("Active since", _moment(enrollment.active_at)),
         ("Now", EnrollmentStatus(enrollment.status).label),
+        *_decision(enrollment),
         *([("Ended", f"{_moment(enrollment.ended_at)}: {enrollment.ended_because}")] if enrollment.ended_at else []),
+    ]
+
+
+def _decision(enrollment: Enrollment) -> list[tuple[str, str]]:
+    """Tell what was decided last, as the office's screens show it."""
+    hold = enrollment.holds.filter(released_at__isnull=True).first()
+    owner = hold.owner if hold is not None else enrollment.whose_turn
+    act_by = [("Act by", _day(enrollment.act_by_date))] if enrollment.act_by_date else []
+    return [
+        ("Next", f"Blocked: {reason_label(hold.code)}" if hold is not None else reason_label(enrollment.next_step)),
+        ("Because", hold.because if hold is not None else enrollment.because),
+        ("Whose turn", owner_label(owner)),
+        *act_by,
     ]
 
 

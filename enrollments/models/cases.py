@@ -91,6 +91,21 @@ class Enrollment(models.Model):
     because = models.TextField(blank=True, help_text="Why the next step is what it is, in one sentence.")
     act_by_date = models.DateField(null=True, blank=True, help_text="The last day on which acting still helps.")
     whose_turn = models.CharField(max_length=12, choices=HoldOwner.choices, blank=True)
+    customer_code = models.CharField(
+        "what the customer is told",
+        max_length=30,
+        blank=True,
+        help_text="Decided with the next step; the customer's page and mails go by it.",
+    )
+    customer_until_date = models.DateField(
+        "until when that is so", null=True, blank=True, help_text="The day that the customer's page names with it."
+    )
+    changes_noted = models.PositiveIntegerField(
+        default=0, help_text="How often something about the case changed, so that it must be decided again."
+    )
+    changes_decided = models.PositiveIntegerField(
+        default=0, help_text="How many of those changes the stored decision knows."
+    )
     gates = models.JSONField(
         default=list,
         blank=True,

@@ -1,7 +1,9 @@
 """Every screen says the same about a case: what the engine decided last, whatever the time of day."""
 
+import json
 from datetime import timedelta
 from html import unescape
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,11 +15,18 @@ from core.actors import Actor
 from core.admin_site import page_of
 from enrollments import presenters
 from enrollments.actions.stopping import release_hold
+from enrollments.customer_state import WORKING, code_of_hold
+from enrollments.evidence_pack import contents, story
+from enrollments.evidence_pack.spool import Spool
 from enrollments.models import Enrollment
+from enrollments.progress import words
 from enrollments.states import HoldCode, HoldOwner
 from enrollments.steps import Waiting
+from installations.models import Customer
 from tests.factories.cases import StoppedClock, case, held_case, hold
-from tests.factories.installations import AT
+from tests.factories.installations import AT, installation
+from tests.factories.poa_documents import signed_poa
+from tests.integration.poa_documents.portal_visits import Visit
 
 pytestmark = pytest.mark.django_db
 
@@ -39,14 +48,54 @@ def everything_shown(office: User, enrollment: Enrollment, part: str) -> dict[st
     return {name: " ".join(unescape(text).split()) for name, text in shown.items()}
 
 
+def list_shown(office: User) -> str:
+    client = Client()
+    client.force_login(office)
+    return " ".join(unescape(client.get("/admin/enrollments/enrollment/").content.decode()).split())
+
+
+def evidence_shown(enrollment: Enrollment, folder: Path) -> dict[str, str]:
+    """Return what an evidence pack says of the decision: its record, and the story for people."""
+    spool = Spool(folder)
+    contents.collect(enrollment, spool)
+    facts = dict(story.gather(enrollment, spool)["facts"])
+    record = json.loads((folder / "case" / "case.json").read_text())["decision"]
+    assert (record["because"], record["whose_turn"]) == (SENTENCE, enrollment.whose_turn)
+    assert facts["Because"] == SENTENCE
+    return facts
+
+
+def signed_case() -> Enrollment:
+    """A case whose customer signed and has a link to the page about it."""
+    job = installation(AT)
+    signed_poa(customer=job.customer, site=job.site, at=AT)
+    return case(job=job)
+
+
+def check_customers_page(enrollment: Enrollment, code: str) -> None:
+    """Insist that the page says in both languages what was stored, and nothing of the office's reasons."""
+    visit = Visit.by_last_mail()
+    for language in ("en", "es"):
+        Customer.objects.filter(pk=enrollment.customer_id).update(language=language)
+        page = unescape(visit.open().content.decode())
+        assert words(language)[code]["title"].partition("{")[0] in page
+        assert SENTENCE not in page
+    Customer.objects.filter(pk=enrollment.customer_id).update(language="en")
+
+
 def pass_time(monkeypatch: pytest.MonkeyPatch, passed: timedelta) -> None:
     monkeypatch.setattr(clock, "configured_clock", lambda: StoppedClock(AT + passed))
 
 
 @pytest.mark.parametrize("code", list(HoldCode))
-def test_held_case_is_shown_alike_everywhere(office: User, monkeypatch: pytest.MonkeyPatch, code: HoldCode) -> None:
-    enrollment = case()
+def test_held_case_is_shown_alike_everywhere(
+    office: User, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: HoldCode
+) -> None:
+    enrollment = signed_case()
     hold(enrollment, at=AT, code=code, owner=HoldOwner.OFFICE, because=SENTENCE)
+    enrollment.refresh_from_db()
+    facts = evidence_shown(enrollment, tmp_path)
+    assert (facts["Next"], facts["Whose turn"]) == (f"Blocked: {code.label}", "Office")
 
     for passed in LATER:
         pass_time(monkeypatch, passed)
@@ -58,13 +107,21 @@ def test_held_case_is_shown_alike_everywhere(office: User, monkeypatch: pytest.M
             assert "Office" in text
         assert f"Blocked: {code.label}" in shown["case"]
         assert "After somebody acts" in shown["case"]
+        assert f"Blocked: {code.label}" in list_shown(office)
+        check_customers_page(enrollment, code_of_hold(code))
 
 
 @pytest.mark.parametrize("code", list(Waiting))
-def test_waiting_case_is_shown_alike_everywhere(office: User, monkeypatch: pytest.MonkeyPatch, code: Waiting) -> None:
-    enrollment = case()
-    stored = {"next_step": code.value, "because": SENTENCE, "whose_turn": HoldOwner.CUSTOMER}
+def test_waiting_case_is_shown_alike_everywhere(
+    office: User, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: Waiting
+) -> None:
+    enrollment = signed_case()
+    told = code.value if code.value in words("en") else WORKING
+    stored = {"next_step": code.value, "because": SENTENCE, "whose_turn": HoldOwner.CUSTOMER, "customer_code": told}
     Enrollment.objects.filter(pk=enrollment.pk).update(**stored)
+    enrollment.refresh_from_db()
+    facts = evidence_shown(enrollment, tmp_path)
+    assert (facts["Next"], facts["Whose turn"]) == (presenters.reason_label(code), "Customer")
 
     for passed in LATER:
         pass_time(monkeypatch, passed)
@@ -75,6 +132,8 @@ def test_waiting_case_is_shown_alike_everywhere(office: User, monkeypatch: pytes
             assert presenters.reason_label(code) in text
             assert "Customer" in text
         assert f"Next: {presenters.reason_label(code)}" in shown["case"]
+        assert presenters.reason_label(code) in list_shown(office)
+        check_customers_page(enrollment, told)
 
 
 def test_hold_placed_beside_the_engine_is_the_stored_decision() -> None:

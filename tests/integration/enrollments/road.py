@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from core.actors import Actor
+from core.models import CaseChange
 from enrollments.actions import opening, stopping, telling
 from enrollments.actions.writing import Tools
 from enrollments.engine import Engine
@@ -162,11 +163,17 @@ class Road:
 
     def run(self, enrollment: Enrollment) -> str:
         """Let the engine take the case as far as it goes now."""
+        self.bring_news(enrollment)
         stopping.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
         word = self.engine.advance(enrollment.pk)
         self.send_news()
         enrollment.refresh_from_db()
         return word
+
+    def bring_news(self, enrollment: Enrollment) -> None:
+        """Have changes of the case noticed, as the workers do at once."""
+        if CaseChange.objects.filter(site_id=enrollment.site_id).exists():
+            opening.look_again(site_id=enrollment.site_id, at=self.clock.at)
 
     def send_news(self) -> None:
         """Mail to customers what is owed about their cases, as the workers do."""
@@ -177,6 +184,7 @@ class Road:
         """Let time pass, waking the engine whenever the case is due."""
         end = self.clock.at + span
         while self.clock.at < end and not until():
+            self.bring_news(enrollment)
             enrollment.refresh_from_db()
             wake = min(enrollment.due_at or end, enrollment.lease_until or end, end)
             self.pass_time(max(wake - self.clock.at, timedelta(seconds=1)))

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import requests
 from django.apps import apps
+from django.db import connection
 from django.http import HttpResponse
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from core.dates import chicago_day
@@ -26,6 +28,7 @@ from enrollments.models import (
 )
 from enrollments.start_dates import sure_rescission_end
 from enrollments.states import EnrollmentStatus, HoldCode
+from enrollments.steps import Waiting
 from installations.models import Language
 from poa_documents import actions as poa_actions
 from poa_documents.limits import say_date
@@ -38,6 +41,7 @@ from tests.integration.poa_documents.portal_visits import Visit, code_in_last_ma
 from tests.integration.poa_documents.spanish import english_in, visible_text
 
 pytestmark = pytest.mark.django_db
+MAX_STATEMENTS_OF_THE_PAGE = 8
 
 
 @pytest.fixture
@@ -262,6 +266,86 @@ def test_the_customer_can_object_over_the_whole_notice_also_when_the_account_is_
 
     assert "Your enrollment is on hold" in held
     assert "Let my enrollment go on" in held
+
+
+def test_page_changes_soon_after_the_customer_lets_it_go_on(
+    customers_road: Road, case: Enrollment, visit: Visit
+) -> None:
+    told(customers_road, case)
+    visit.token = token_in_last_mail()
+    visit.through_the_door()
+    click(visit, "hold/")
+    customers_road.run(case)
+
+    click(visit, "resume/")
+    between = text_of(visit.open())
+    customers_road.run(case)
+
+    assert "Something just changed" in between
+    assert "soon_different.js" in between
+    assert "Your enrollment is on hold" not in between
+    assert "We found a plan for you" in text_of(visit.open())
+
+
+def test_page_says_no_old_text_right_after_a_revocation(customers_road: Road, case: Enrollment, visit: Visit) -> None:
+    click(visit, "revoke/")
+
+    page = text_of(visit.open())
+
+    assert "Something just changed" in page
+    assert "A few details are missing" not in page
+    assert "soon_different.js" in page
+
+
+def test_page_asks_for_nothing_while_light_is_asked(customers_road: Road, case: Enrollment, visit: Visit) -> None:
+    customers_road.finish_at_light(case)
+
+    click(visit, "check/")
+    page = text_of(visit.open())
+
+    assert "We are asking Light right now" in page
+    assert "A few details are missing" not in page
+    assert "soon_different.js" in page
+
+
+def test_page_keeps_the_turn_while_light_is_away(customers_road: Road, case: Enrollment, visit: Visit) -> None:
+    customers_road.simulator.control.order_fault("read", "error_before", times=20)
+    click(visit, "check/")
+    customers_road.engine.advance(case.pk)
+    case.refresh_from_db()
+
+    page = text_of(visit.open())
+
+    assert case.next_step == Waiting.BACKING_OFF
+    assert "A few details are missing" in page
+    assert "Continue at Light" in page
+
+
+def test_page_shows_what_is_stored_whatever_time_passes(
+    customers_road: Road, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customers_road.pass_time(timedelta(days=3))
+    visit.through_the_door()
+
+    def decided_live(*_args: object, **_kwargs: object) -> None:
+        raise AssertionError("The page decided by itself.")
+
+    monkeypatch.setattr("enrollments.decision._next_step", decided_live)
+
+    assert "A few details are missing" in text_of(visit.open())
+
+
+def test_page_takes_few_statements_whatever_the_history(customers_road: Road, case: Enrollment, visit: Visit) -> None:
+    with CaptureQueriesContext(connection) as young:
+        visit.open()
+    customers_road.finish_at_light(case)
+    customers_road.live(case, timedelta(days=2))
+    visit.through_the_door()
+
+    with CaptureQueriesContext(connection) as old:
+        visit.open()
+
+    assert len(old) <= len(young) <= MAX_STATEMENTS_OF_THE_PAGE
 
 
 def test_a_hold_pressed_when_the_door_had_fallen_shut_counts_after_the_code(

@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 from django.conf import settings as configured
 from django.core import mail
+from django.db import transaction
 from django.http import HttpResponse
 from pytest_django.fixtures import Settings
 
 from core.actors import Actor
-from enrollments.actions import telling
+from enrollments import steps
+from enrollments.actions import stopping, telling
+from enrollments.actions.moving import lock
 from enrollments.models import Enrollment
+from enrollments.states import HoldCode, HoldOwner
 from enrollments.steps import Waiting
 from installations.models import Language
 from poa_documents import actions as poa_actions
@@ -137,6 +141,19 @@ def test_owed_mail_is_dropped_when_details_came_first(road: Road) -> None:
 
     assert turn_mails(MailKind.DETAILS_MISSING) == []
     assert PoaDocument.objects.get().token_hash == link_before
+
+
+def test_mail_asks_for_nothing_that_the_page_does_not(road: Road) -> None:
+    case = waiting_for_details(road)
+    road.pass_time(timedelta(hours=2))
+    telling.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=road.clock.at)
+    with transaction.atomic():
+        hold = steps.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because="Our own trouble.")
+        stopping.place_hold(lock(case.pk), hold, at=road.clock.at)
+
+    road.send_news()
+
+    assert turn_mails(MailKind.DETAILS_MISSING) == []
 
 
 def test_mails_about_the_turn_speak_spanish(road: Road) -> None:

@@ -9,15 +9,16 @@ from decimal import Decimal
 import pytest
 
 from core.dates import chicago_day
+from enrollments.customer_state import customer_state
 from enrollments.decision import decide
 from enrollments.facts import Facts, HoldFacts
 from enrollments.gates import gates
 from enrollments.light.payloads import LightStage
-from enrollments.models import PlanOffer
+from enrollments.models import Enrollment, PlanOffer
 from enrollments.progress import PHRASES_FILE, MilestoneState, Progress, progress
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
 from enrollments.steps import Hold, ReadAccount, Step, Wait, Waiting
-from poa_documents.models import Envelope
+from poa_documents.models import Envelope, PoaDocument
 from poa_documents.states import PoaStatus
 from tests.unit.enrollments.facts_of_a_case import (
     ACCEPTED,
@@ -59,12 +60,42 @@ OFFICE_WORDS = "Our dialect is wrong, says Ann of the back office."
 
 
 def seen(facts: Facts, step: Step | None = None, *, language: str = "en", offer: PlanOffer | None = None) -> Progress:
+    """What the customer reads once `step` was decided from `facts` and stored."""
+    authority, account = facts.authority, facts.account
+    told = customer_state(facts, step or decide(facts, now=NOW, policy=POLICY), now=NOW, policy=POLICY)
+    stored = decide(facts, now=NOW, policy=POLICY)
+    case = Enrollment(
+        status=facts.status,
+        customer_code=told.code,
+        customer_until_date=told.until,
+        act_by_date=getattr(stored, "act_by", None),
+        gates=[{"name": gate.name, "is_open": gate.is_open} for gate in gates(facts, now=NOW, policy=POLICY)],
+        service_start_date=facts.accepted_start,
+        service_end_date=facts.service_end,
+        accepted_at=facts.accepted_at,
+        held_by_customer_at=facts.held_by_customer_since,
+        light_account_uuid=account.uuid if account else None,
+        readings_asked=int(account is not None and account.is_reading_asked_for),
+    )
+    return shown(case, authority.status if authority else PoaStatus.SIGNED, facts=facts, language=language, offer=offer)
+
+
+def shown(
+    case: Enrollment,
+    poa_status: PoaStatus = PoaStatus.SIGNED,
+    *,
+    facts: Facts = READY_TO_ACCEPT,
+    is_outdated: bool = False,
+    language: str = "en",
+    offer: PlanOffer | None = None,
+) -> Progress:
     return progress(
-        facts,
-        step or decide(facts, now=NOW, policy=POLICY),
-        gates(facts, now=NOW, policy=POLICY),
+        case,
+        PoaDocument(status=poa_status, envelope=ENVELOPE),
+        is_outdated=is_outdated,
+        missing=facts.account.missing if facts.account else (),
+        notice=None,
         offer=offer,
-        envelope=ENVELOPE,
         language=language,
         contact="the office",
     )
