@@ -116,8 +116,8 @@ def _kept_in_view(facts: Facts, step: Step, policy: Policy) -> Step:
     match step:
         case Wait(until=None):
             return replace(step, until=next_reading)
-        case Hold(look_again_at=None):
-            return replace(step, look_again_at=next_reading)
+        case Hold(look_again_at=again):
+            return replace(step, look_again_at=min(again or next_reading, next_reading))
         case _:
             return step
 

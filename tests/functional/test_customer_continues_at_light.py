@@ -65,11 +65,11 @@ def test_the_page_leads_to_light_and_then_shows_the_plan(
     assert phone.get_by_text("Stand-in for Light.").is_visible()
 
     road.finish_at_light(case)
-    road.report_pto(case)
     when_the_page_is_opened(phone, live_server)
     follow(phone.get_by_role("button", name="I am done there"))
     assert phone.get_by_text("We are asking Light right now").is_visible()
 
+    road.report_pto(case)
     road.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED
     phone.reload()

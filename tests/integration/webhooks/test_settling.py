@@ -32,7 +32,7 @@ def test_a_webhook_by_itself_moves_nothing(enrollment: Enrollment, account_uuid:
 
     after = Enrollment.objects.values().get(pk=enrollment.pk)
     changed = {name for (name, new), old in zip(after.items(), before.values(), strict=True) if new != old}
-    assert changed == {"due_at", "readings_asked"}
+    assert changed == {"due_at", "readings_asked", "changes_noted"}
     assert not EnrollmentEvent.objects.filter(enrollment=enrollment).exclude(name="open").exists()
 
 
