@@ -94,6 +94,9 @@ def test_a_repeat_that_leaves_the_signed_range_is_never_sent(road: Road) -> None
     road.simulator.control.order_fault("accept", "drop_before")
 
     walk(road, case)
+    start_at(road, TUESDAY_NIGHT + timedelta(hours=2))
+    release(road, case, "Light has no acceptance.")
+    walk(road, case)
 
     assert calls(road, "accept") == 1
     assert road.acceptances_of(case) == []
