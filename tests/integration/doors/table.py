@@ -117,6 +117,8 @@ PORTAL = (
     _portal("hold/", "hold/", 302),
     _portal("resume/", "resume/", 302),
     _portal("plan/efl/", "plan/<slug:kind>/", 302),
+    # Says nothing but to the owner of an expired link: every other link leads to what it shows.
+    Door("portal/<str:token>/new-link/", behind_link("new-link/"), get=everybody(302), post=everybody(302)),
     _portal("step/confirm/", "step/<slug:name>/", 302),
     _portal("language/", "language/", 302),
     _portal("decline/", "decline/", 302),
