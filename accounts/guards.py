@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, Permission, User
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 VIEW_ACCOUNTS = "auth.view_user"
 ADD_ACCOUNTS = "auth.add_user"
@@ -63,10 +63,11 @@ def may_give(giver: User | AbstractBaseUser | AnonymousUser, permissions: Iterab
 
 
 def may_do_all_of(person: User, account: User) -> bool:
-    """Whether someone may do whatever an account may."""
-    return person.is_superuser or (
-        not account.is_superuser and account.get_all_permissions() <= person.get_all_permissions()
-    )
+    """Whether someone may do whatever an account may, or could once it is switched on again."""
+    if person.is_superuser or account.is_superuser:
+        return person.is_superuser
+    given = Permission.objects.filter(Q(user=account) | Q(group__user=account)).select_related("content_type")
+    return may_give(person, given)
 
 
 def groups_to_give(giver: User | AbstractBaseUser | AnonymousUser) -> QuerySet[Group]:

@@ -51,7 +51,7 @@ def _refusals(method: str, address: str, *, is_sign_in: bool) -> dict[int, tuple
     if is_sign_in:
         found |= {503: ("Nobody can count tries right now; `Retry-After` says when.", "Refusal")}
     else:
-        found |= {401: ("The token is missing or wrong.", "Refusal"), 403: ("Not allowed to this token.", "Refusal")}
+        found |= {401: ("The key is missing or not valid.", "Refusal"), 403: ("Not allowed to this key.", "Refusal")}
     if "{" in address:
         found |= {404: ("There is no such record.", "Refusal")}
     if method == "post":

@@ -70,6 +70,18 @@ def test_nobody_takes_over_a_person_who_may_more(signed_in: Client) -> None:
         assert User.objects.get(pk=person.pk).check_password("a long enough password")
 
 
+def test_nobody_takes_over_a_person_who_was_switched_off(signed_in: Client) -> None:
+    strong = User.objects.create_user("sam", password="a long enough password", is_staff=True, is_active=False)
+    group = Group.objects.create(name="strong")
+    group.permissions.add(Permission.objects.get(codename="change_enrollment"))
+    strong.groups.add(group)
+    new = {"password1": "another long password", "password2": "another long password", "usable_password": "true"}
+
+    assert change(signed_in, strong, is_active="on") == 403
+    assert signed_in.post(f"/admin/auth/user/{strong.pk}/password/", new).status_code == 403
+    assert not User.objects.get(pk=strong.pk).is_active
+
+
 def test_nobody_lets_a_group_do_more_than_they_may(signed_in: Client) -> None:
     strong, weak = Group.objects.create(name="strong"), Group.objects.create(name="weak")
     wanted = Permission.objects.get(codename="change_enrollment")
