@@ -28,7 +28,7 @@ _LIMITS = (
     BodyLimit("/field/sign-in/", _TYPED, _TYPED),
     BodyLimit("/field/second-step/", _TYPED, _TYPED),
     BodyLimit("/api/v1/token/", _TYPED, _TYPED),
-    # A token of the API is asked for before its body is read, so every caller there is limited as one who is known.
+    # The key of a call is checked before its body is read, so every caller there is limited as one who is known.
     BodyLimit("/api/v1/pto-reports/", _FILES, _FILES),
     BodyLimit("/api/", MEGABYTE, MEGABYTE),
     BodyLimit("/webhooks/", MEGABYTE, MEGABYTE),

@@ -94,7 +94,7 @@ def is_owed(user: User, session: SessionBase, door: Door) -> bool:
 
 
 def is_owed_since(user: User, trusted_at: datetime) -> bool:
-    """Whether what was given at that instant, such as a token of the API, lacks the second step of today."""
+    """Whether what was given at that instant, such as an API key, lacks the second step of today."""
     set_up_at = since(user)
     return is_required(user, Door.OFFICE) if set_up_at is None else trusted_at < set_up_at
 

@@ -1,4 +1,4 @@
-"""How often other systems may call: each token for itself, and everybody without one by address."""
+"""How often other systems may call: each account for itself, and everybody without a key by address."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ class Calls(BaseThrottle):
 
 def count_stranger(request: Request) -> None:
     """
-    Count a call whose token is missing or wrong, which is refused before any throttle is asked.
+    Count a call whose key is missing or wrong, which is refused before any throttle is asked.
 
     :raises rest_framework.exceptions.Throttled: too many of them from this address
     """
