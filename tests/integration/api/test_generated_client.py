@@ -23,7 +23,7 @@ from django.core.wsgi import get_wsgi_application
 from core import clock
 from core.dates import chicago_day
 from installations.models import Customer, GoLiveReport, Site
-from tests.factories.accounts import personal_key
+from tests.factories.accounts import client_key
 from tests.factories.installations import SUBMITTED, customer, installation_at
 from tests.pdf_files import letter
 
@@ -67,8 +67,7 @@ def generated(folder: Path) -> Iterator[ModuleType]:
 def signed_in(generated: ModuleType) -> Any:
     return generated.AuthenticatedClient(
         base_url="http://testserver",
-        prefix="Token",
-        token=personal_key(),
+        token=client_key().secret,
         httpx_args={"transport": httpx.WSGITransport(app=get_wsgi_application())},
     )
 
