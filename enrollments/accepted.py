@@ -73,7 +73,7 @@ def has_left(facts: Facts) -> Hold | None:
         HoldCode.CUSTOMER_LEFT,
         HoldOwner.OFFICE,
         because=f"{shown}{before}: the customer opted out, switched away or moved, or Light canceled it. Ask the "
-        "customer, note the reason and what could win them back, then release the hold.",
+        "customer, then record why they left and what could win them back.",
     )
 
 
@@ -82,12 +82,17 @@ def _after(day: date) -> datetime:
 
 
 def _go_live_changed(facts: Facts) -> Hold | None:
-    """Hardware that may not run, or not by the start of the plan, is for a person once a plan was accepted."""
-    counted, start = facts.go_live.counted_date, facts.accepted_start
-    is_late = counted is not None and start is not None and counted > start
-    if (counted is not None and not is_late) or HoldCode.GO_LIVE_WITHDRAWN in facts.settled_codes:
+    """
+    Hardware that may not run, or not by the start of the plan, is for a person once a plan was accepted.
+
+    A correction that waits for its second person asks for nobody besides, while its date does not harm the plan.
+    """
+    live, start = facts.go_live, facts.accepted_start
+    current = live.counted_date or live.awaited_date
+    is_late = current is not None and start is not None and current > start
+    if (current is not None and not is_late) or HoldCode.GO_LIVE_WITHDRAWN in facts.settled_codes:
         return None
-    what = f"The go-live date was corrected to {counted}, after the start of the plan on {start}." if is_late else ""
+    what = f"The go-live date was corrected to {current}, after the start of the plan on {start}." if is_late else ""
     return Hold(
         HoldCode.GO_LIVE_WITHDRAWN,
         HoldOwner.OFFICE,

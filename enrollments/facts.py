@@ -37,6 +37,7 @@ from poa_documents.queries import failure_of, is_link_dead
 from poa_documents.signers import changed_address, why_address_not_proved, why_not_proved
 from poa_documents.states import OPEN_STATUSES, PoaStatus
 
+_AWAITING = GoLiveReportStatus.AWAITING_OFFICE
 _NEVER_READ = frozenset({MailState.RETURNED, MailState.HELD, MailState.OVERTAKEN, MailState.FAILED})
 
 
@@ -103,6 +104,8 @@ class GoLiveFacts:
     is_called_off: bool
     by_pto: bool
     embargo_end: date | None = None
+    awaited_date: date | None = None
+    """The earliest go-live that counts once a second person has confirmed it."""
 
 
 @dataclass(frozen=True)
@@ -558,14 +561,16 @@ def _go_live(enrollment: Enrollment) -> GoLiveFacts:
     alive = [job for job in jobs if job.status != InstallationStatus.CANCELLED]
     current = [job for job in alive if job.reports__status in CURRENT_REPORT_STATUSES]
     counted = [job.reports__granted_date for job in current if job.reports__status == GoLiveReportStatus.COUNTED]
+    awaited = [job.reports__granted_date for job in current if job.reports__status == _AWAITING]
     embargoes = [job.embargo_end_date for job in alive if job.embargo_end_date is not None]
     return GoLiveFacts(
         counted_date=min(counted, default=None),
-        is_awaiting_office=any(job.reports__status == GoLiveReportStatus.AWAITING_OFFICE for job in current),
+        is_awaiting_office=bool(awaited),
         is_conflicting=any(job.reports__status == GoLiveReportStatus.CONFLICTING for job in alive),
         is_called_off=bool(jobs) and not alive,
         by_pto=any(job.kind != HardwareKind.EV_CHARGER for job in alive),
         embargo_end=max(embargoes, default=None),
+        awaited_date=min(awaited, default=None),
     )
 
 

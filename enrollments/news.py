@@ -42,6 +42,9 @@ def is_still_true(kind: MailKind | str, facts: Facts) -> bool:
             return facts.status in _ACCEPTED
         case MailKind.SERVICE_ACTIVE:
             return facts.status == EnrollmentStatus.ACTIVE
+        case MailKind.SERVICE_ENDS:  # the office writes to the family of a customer who died
+            is_reachable = facts.authority is not None and not facts.authority.stopped_because
+            return is_reachable and (facts.service_end is not None or facts.status == EnrollmentStatus.ENDED)
     return False
 
 
@@ -163,6 +166,34 @@ def tell_service(
         intro=words["intro"].format(address=one_line(address, longest=200)),
         rows=(*plan_rows(offer, envelope, phrases, language), (words["started"], say_date(start, language))),
         paragraphs=(words["next"].format(contact=contact),),
+    )
+
+
+def tell_service_end(
+    *, plan: str, last_day: date | None, has_begun: bool, address: str, contact: str, language: str, now: datetime
+) -> Telling:
+    """Say what ends, its last day, what then happens to the electricity, and whom to call."""
+    words = phrases_in(language, PHRASES_FILE)[MailKind.SERVICE_ENDS]
+    is_over = last_day is None or last_day < chicago_day(now)
+    values = {
+        "plan": one_line(plan, longest=120),
+        "address": one_line(address, longest=200),
+        "last_day": say_date(last_day, language) if last_day is not None else "",
+        "contact": contact,
+    }
+    if not has_begun:
+        kind = "canceled"
+    elif last_day is None:
+        kind = "over"
+    else:
+        kind = "ended" if is_over else "ends"
+    return Telling(
+        subject=words[f"{kind}_subject"].format(**values),
+        intro=words[kind].format(**values),
+        paragraphs=tuple(
+            words[name].format(**values)
+            for name in (("stays",) if not has_begun else ("next", "without")) + ("unexpected",)
+        ),
     )
 
 

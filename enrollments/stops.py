@@ -18,6 +18,11 @@ def why_writes_are_stopped() -> str:
     return reason or whereabouts.why_not_from_here()
 
 
+def is_catching_up_after_restore() -> bool:
+    """Tell whether accounts are being read again because a restored backup may have forgotten what happened."""
+    return SystemHold.objects.filter(ended_at__isnull=True, needs_reconciliation=True).exists()
+
+
 def are_acceptances_paused(light_plan_group: UUID) -> bool:
     """Tell whether plans of this group may not be accepted."""
     concerned = Q(light_plan_group__isnull=True) | Q(light_plan_group=light_plan_group)

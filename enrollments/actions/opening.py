@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 
 from core.actors import SYSTEM
 from core.models import CaseChange
+from enrollments.actions.corrected_go_live import note_corrected_go_live
 from enrollments.actions.moving import note
 from enrollments.actions.stopping import make_due
 from enrollments.actions.telling import owe_go_live_news
@@ -34,6 +35,7 @@ def look_again(*, site_id: int, at: datetime) -> Enrollment | None:
     enrollment = _due_enrollment(site_id, at=at)
     if enrollment is not None:
         owe_go_live_news(enrollment_id=enrollment.pk, at=at)
+        note_corrected_go_live(enrollment_id=enrollment.pk, at=at)
     CaseChange.objects.filter(pk__in=seen).delete()
     return enrollment
 

@@ -20,7 +20,7 @@ from enrollments.acceptance_at_light import is_shown_by
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note, take_move
 from enrollments.actions.stopping import end_holds, nudge, place_hold, suspend_authority
-from enrollments.actions.telling import owe_news
+from enrollments.actions.telling import owe_news, owe_news_of_service_end
 from enrollments.actions.writing import (
     Tools,
     abandon_open_writes,
@@ -107,13 +107,26 @@ def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, 
     enrollment.light_status = status
     ours = account.for_meter(enrollment.site.esi_id)
     enrollment.light_stage = derive_stage(ours, chicago_day(at), known_statuses=dialect.known_statuses).value
-    enrollment.service_end_date = ours.last_day_of_service
+    if ours.last_day_of_service != enrollment.service_end_date:
+        enrollment.service_end_date = ours.last_day_of_service
+        _follow_last_day(enrollment, at=at)
     enrollment.light_account = account.model_dump(mode="json", exclude={"email"}) | {"raw": {}}
     enrollment.last_read_at = at
     enrollment.last_read_in_turn = enrollment.leased_by
     enrollment.calls_failed = 0
     enrollment.calls_failing_since = None
     enrollment.calls_not_before = None
+
+
+def _follow_last_day(enrollment: Enrollment, *, at: datetime) -> None:
+    """Put a last day of service that Light shows, corrects or takes back on record, and tell the customer of it."""
+    if enrollment.accepted_at is None:
+        return
+    last_day = enrollment.service_end_date
+    shown = f"Light shows {last_day} as the last day of service." if last_day else "Light shows no last day any more."
+    note(enrollment, "last_day_of_service", by=LIGHT, at=at, reason=shown)
+    if last_day is not None:
+        owe_news_of_service_end(enrollment, at=at)
 
 
 def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
@@ -138,6 +151,8 @@ def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
         take_move(enrollment, "end", by=LIGHT, at=at, reason=enrollment.ended_because)
         suspend_authority(enrollment, because=enrollment.ended_because, at=at)
         end_holds(enrollment, because="The case has ended.", at=at, but=HoldCode.CUSTOMER_LEFT)
+        if enrollment.service_end_date is None:
+            owe_news_of_service_end(enrollment, at=at)
 
 
 def _is_accepted_differently(enrollment: Enrollment, account: Account) -> bool:

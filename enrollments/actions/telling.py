@@ -10,10 +10,11 @@ from functools import partial
 
 from django.conf import settings
 
+from core.dates import chicago_day
 from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import FileAltered, StoredFile, read
 from core.transactions import repeatable
-from enrollments import news, notices
+from enrollments import news, notices, stops
 from enrollments.actions.moving import lock
 from enrollments.facts import Facts, gather, governing_poa, missing_details
 from enrollments.models import Enrollment, EnrollmentEvent, PlanDocument, PlanDocumentKind, PlanOffer
@@ -73,6 +74,24 @@ def owe_go_live_news(*, enrollment_id: int, at: datetime) -> CustomerMail | None
     if not news.is_still_true(MailKind.GO_LIVE_RECEIVED, gather(enrollment, poa)):
         return None
     return owe_news(enrollment, MailKind.GO_LIVE_RECEIVED, at=at, poa=poa)
+
+
+def owe_news_of_service_end(enrollment: Enrollment, *, at: datetime) -> CustomerMail | None:
+    """
+    Owe the customer the news that their accepted service ends or has ended, once for each last day.
+
+    What ended long ago is no news, and neither is what a restored backup forgot: it may have been told before.
+    """
+    last_day = enrollment.service_end_date
+    is_old = last_day is not None and last_day < chicago_day(at - NEWS_FOR)
+    if enrollment.accepted_at is None or is_old or stops.is_catching_up_after_restore():
+        return None
+    key = _key_of_service_end(enrollment)
+    return owe_news(enrollment, MailKind.SERVICE_ENDS, at=at, key=key)
+
+
+def _key_of_service_end(enrollment: Enrollment) -> str:
+    return f"case:{enrollment.pk}:{MailKind.SERVICE_ENDS.value}:{enrollment.service_end_date or 'unknown'}"
 
 
 TURN_MAIL_FOR = {
@@ -144,6 +163,8 @@ def _tell(mail: CustomerMail, *, at: datetime) -> Telling | None:
             return _acceptance(enrollment, facts, mail, at=at)
         case MailKind.SERVICE_ACTIVE:
             return _service(enrollment, mail)
+        case MailKind.SERVICE_ENDS:
+            return _service_end(enrollment, mail, at=at)
     return None
 
 
@@ -264,4 +285,20 @@ def _service(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
         address=str(enrollment.site),
         contact=settings.ORGANIZATION_CONTACT,
         language=enrollment.customer.language,
+    )
+
+
+def _service_end(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> Telling | None:
+    """Tell of the last day that Light shows now; where it was corrected since, another mail is owed."""
+    offer = enrollment.accepted_offer
+    if offer is None or mail.once_key != _key_of_service_end(enrollment):
+        return None
+    return news.tell_service_end(
+        plan=offer.name,
+        last_day=enrollment.service_end_date,
+        has_begun=enrollment.active_at is not None,
+        address=str(enrollment.site),
+        contact=settings.ORGANIZATION_CONTACT,
+        language=enrollment.customer.language,
+        now=at,
     )

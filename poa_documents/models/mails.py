@@ -28,6 +28,7 @@ class MailKind(models.TextChoices):
     ADVANCE_NOTICE = "ADVANCE_NOTICE", "Notice before a plan is accepted"
     PLAN_ACCEPTED = "PLAN_ACCEPTED", "News: a plan was accepted"
     SERVICE_ACTIVE = "SERVICE_ACTIVE", "News: service is active"
+    SERVICE_ENDS = "SERVICE_ENDS", "News: service ends"
 
 
 TURN_MAILS = frozenset({MailKind.DETAILS_MISSING, MailKind.CREDIT_FROZEN})
@@ -39,6 +40,7 @@ CASE_MAILS = TURN_MAILS | {
     MailKind.ADVANCE_NOTICE,
     MailKind.PLAN_ACCEPTED,
     MailKind.SERVICE_ACTIVE,
+    MailKind.SERVICE_ENDS,
 }
 """Mails about an enrollment: the floor above owes them, knows what they say, and whether it is still true."""
 

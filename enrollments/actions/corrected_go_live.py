@@ -1,0 +1,41 @@
+"""A go-live date that is corrected after the acceptance and harms nothing: on record, and no question to anybody."""
+
+from datetime import datetime
+
+from core.actors import SYSTEM
+from core.transactions import repeatable
+from enrollments.actions.moving import lock, note
+from enrollments.models import Enrollment
+from installations.models import GoLiveReport
+from installations.states import GoLiveReportStatus
+
+EVENT = "go_live_corrected"
+
+
+@repeatable
+def note_corrected_go_live(*, enrollment_id: int, at: datetime) -> None:
+    """
+    Note once for each correction that the accepted plan stays as it is.
+
+    A date after the start of the plan is for a person: the decision asks for one.
+    """
+    if not Enrollment.objects.filter(pk=enrollment_id, accepted_at__isnull=False).exists():
+        return
+    enrollment = lock(enrollment_id)
+    start = enrollment.service_start_date
+    corrections = GoLiveReport.objects.filter(
+        installation__enrollments=enrollment,
+        status=GoLiveReportStatus.COUNTED,
+        corrects__isnull=False,
+        received_at__gt=enrollment.accepted_at,
+    )
+    for report in corrections.select_related("corrects").order_by("pk"):
+        known_since = max(report.received_at, report.confirmed_at or report.received_at)
+        is_noted = enrollment.events.filter(name=EVENT, at__gte=known_since).exists()
+        if is_noted or report.corrects is None or (start is not None and report.granted_date > start):
+            continue
+        reason = (
+            f"The go-live date was corrected from {report.corrects.granted_date} to {report.granted_date} after the "
+            f"plan was accepted. It is not later than the start of the plan on {start}, so the plan stays as it is."
+        )
+        note(enrollment, EVENT, by=SYSTEM, at=at, reason=reason)

@@ -1,0 +1,157 @@
+"""Customers hear once when their service ends or is announced to end, and the office keeps why they left."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.core import mail
+
+from core.dates import chicago_day
+from enrollments.actions import opening
+from enrollments.actions.holding import hold_writes
+from enrollments.actions.reconciling import ask_for_reading
+from enrollments.models import Enrollment
+from enrollments.queries import timeline
+from enrollments.states import EnrollmentStatus, HoldCode
+from installations.actions import confirm_go_live, correct_go_live
+from installations.models import Language
+from poa_documents import actions as poa_actions
+from poa_documents.limits import say_date
+from poa_documents.models import EvidenceEntry, MailKind, StopKind
+from tests.contract.dialects import REFERENCE
+from tests.integration.enrollments.road import OFFICE, SECOND_PERSON, Road
+from tests.integration.poa_documents.spanish import english_in
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True),
+]
+
+
+def told() -> list[Any]:
+    return [each for each in mail.outbox if each.extra_headers["X-Switchyard-Mail"] == MailKind.SERVICE_ENDS]
+
+
+def accepted(road: Road) -> Enrollment:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(hours=2))
+    assert case.status == EnrollmentStatus.FINALIZED
+    return case
+
+
+def in_service(road: Road) -> Enrollment:
+    case = accepted(road)
+    road.live(case, timedelta(days=30), until=lambda: case.status == EnrollmentStatus.ACTIVE)
+    return case
+
+
+def cancel(road: Road, case: Enrollment) -> None:
+    road.simulator.control.cancel(str(case.light_account_uuid))
+    ask_for_reading(enrollment_id=case.pk, at=road.clock.at)
+    road.run(case)
+
+
+def test_announced_end_is_told_once(road: Road) -> None:
+    case = in_service(road)
+    cancel(road, case)
+    road.live(case, timedelta(days=3))
+
+    [message] = told()
+    assert case.status == EnrollmentStatus.ENDED
+    assert case.service_end_date is not None
+    assert say_date(case.service_end_date, "en") in message.subject
+    assert "provider of last resort" in message.body
+    assert EvidenceEntry.objects.filter(kind="mail_sent", details__mail_kind=MailKind.SERVICE_ENDS).count() == 1
+    assert case.events.filter(name="last_day_of_service").count() == 1
+
+
+def test_canceled_before_it_began_says_that_power_stays_on(road: Road) -> None:
+    case = accepted(road)
+    road.simulator.control.opt_out(str(case.light_account_uuid))
+    road.live(case, timedelta(days=3))
+
+    [message] = told()
+    assert case.status == EnrollmentStatus.ENDED
+    assert "canceled before" in message.subject
+    assert "stays on with the company that serves you now" in message.body
+
+
+def test_end_is_told_in_spanish(road: Road) -> None:
+    case = in_service(road)
+    case.customer.language = Language.SPANISH
+    case.customer.save()
+    cancel(road, case)
+
+    [message] = told()
+    assert case.accepted_offer is not None
+    assert english_in((message.subject + message.body).replace(case.accepted_offer.name, "")) == set()
+
+
+def test_restored_backup_tells_no_old_end_again(road: Road) -> None:
+    case = in_service(road)
+    hold_writes(reason="After a restore.", by=OFFICE, at=road.clock.at, needs_reconciliation=True)
+    cancel(road, case)
+    road.live(case, timedelta(days=2))
+
+    assert case.service_end_date is not None
+    assert told() == []
+
+
+def test_customer_who_died_gets_no_such_mail(road: Road) -> None:
+    case = in_service(road)
+    poa_actions.record_stop_signal(
+        customer_id=case.customer_id, kind=StopKind.DECEASED, source="Their sister called.", by=OFFICE, at=road.clock.at
+    )
+    cancel(road, case)
+
+    assert case.service_end_date == chicago_day(road.clock.at)
+    assert told() == []
+
+
+@pytest.mark.parametrize("days", [-3, -1])
+def test_harmless_correction_of_the_go_live_is_noted(road: Road, days: int) -> None:
+    case = accepted(road)
+    correct_go_live_by(road, case, days)
+    opening.look_again(site_id=case.site_id, at=road.clock.at)
+    road.run(case)
+    assert not case.events.filter(name="go_live_corrected").exists()
+    correction = case.installations.get().reports.latest("pk")
+    confirm_go_live(report_id=correction.pk, by=SECOND_PERSON, at=road.clock.at)
+
+    for _ in range(2):
+        opening.look_again(site_id=case.site_id, at=road.clock.at)
+        road.run(case)
+
+    noted = case.events.get(name="go_live_corrected")
+    assert "the plan stays as it is" in noted.reason
+    assert not case.holds.filter(released_at__isnull=True).exists()
+    assert noted.reason in [entry.detail for entry in timeline(case)]
+
+
+def test_correction_beyond_the_start_asks_the_office(road: Road) -> None:
+    case = accepted(road)
+    road.pass_time(timedelta(days=20))
+    correct_go_live_by(road, case, 19)
+    road.run(case)
+
+    assert case.holds.get(released_at__isnull=True).code == HoldCode.GO_LIVE_WITHDRAWN
+    assert not case.events.filter(name="go_live_corrected").exists()
+
+
+def correct_go_live_by(road: Road, case: Enrollment, days: int) -> None:
+    report = case.installations.get().reports.get()
+    road.pass_time(timedelta(minutes=5))
+    correct_go_live(
+        report_id=report.pk,
+        submission_id=uuid4(),
+        granted_date=report.granted_date + timedelta(days=days),
+        source=report.source,
+        utility_reference=report.utility_reference or "WO-1",
+        reason="The letter says another day.",
+        by=OFFICE,
+        at=road.clock.at,
+    )
