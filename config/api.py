@@ -59,6 +59,7 @@ CONFLICTS = (
     NoWording,
     stopping.ConsentCannotBeOverridden,
     stopping.HoldNotOpen,
+    stopping.LeavingReasonMissing,
     stopping.NotPaused,
 )
 FIELD_OF = {

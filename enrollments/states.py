@@ -102,6 +102,18 @@ class HoldCode(TextChoices):
     KEEPS_FAILING = "KEEPS_FAILING", "Our own processing keeps failing"
 
 
+class LeavingReason(TextChoices):
+    """Why a customer left, as the office found out."""
+
+    MOVED = "MOVED", "Moved"
+    SWITCHED = "SWITCHED", "Switched to another company"
+    PRICE = "PRICE", "Price"
+    BILLING_TROUBLE = "BILLING_TROUBLE", "Trouble with bills or payments"
+    DECEASED = "DECEASED", "Died"
+    NEVER_STARTED = "NEVER_STARTED", "Service never started"
+    OTHER = "OTHER", "Other"
+
+
 class DifferenceKind(TextChoices):
     """How an account at Light can differ from what we know. What to do about each stands in `reconciliation.py`."""
 

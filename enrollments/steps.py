@@ -178,6 +178,9 @@ STOPPED_STEPS = (*WRITE_STEPS, GiveNotice)
 HARMLESS_UNDER_HOLD = (ReadAccount, SettleDoubt)
 
 CONSENT_HOLDS = frozenset({HoldCode.AUTHORITY_ENDED})
+HOLDS_WITH_OWN_ENDING = CONSENT_HOLDS | {HoldCode.CUSTOMER_LEFT}
+"""Holds that no release with a free text ends."""
+
 """Nobody may release these by hand: only the customer's own new signature ends them."""
 
 OVERTAKING_HOLDS = frozenset(

@@ -15,7 +15,7 @@ from enrollments import steps
 from enrollments.actions.moving import lock, note, take_move
 from enrollments.customer_state import code_of_hold
 from enrollments.models import Enrollment, Hold, Pause
-from enrollments.states import EnrollmentStatus, HoldCode
+from enrollments.states import EnrollmentStatus, HoldCode, LeavingReason
 from poa_documents.actions import suspend_poa
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
@@ -31,6 +31,14 @@ class HoldNotOpen(Exception):
 
 class ConsentCannotBeOverridden(Exception):
     """Only the customer's own new signature opens this again."""
+
+
+class LeavingReasonMissing(Exception):
+    """What a customer who left tells us is kept in fields of its own, not in the text of a release."""
+
+
+class NobodyLeft(Exception):
+    """No customer's leaving waits to be recorded."""
 
 
 class CannotClose(Exception):
@@ -88,6 +96,7 @@ def release_hold(*, hold_id: int, reason: str, by: Actor, at: datetime) -> None:
     :raises ReasonMissing: no reason given
     :raises HoldNotOpen: it is not open any more
     :raises ConsentCannotBeOverridden: the hold stands for a missing authority
+    :raises LeavingReasonMissing: the customer left; `record_leaving` ends this hold
     """
     if not reason.strip():
         raise ReasonMissing("Say in a few words what was done, so that the next person understands.")
@@ -97,9 +106,35 @@ def release_hold(*, hold_id: int, reason: str, by: Actor, at: datetime) -> None:
             "A missing authority cannot be overridden. Send the customer a new power of attorney; once it is signed, "
             "this hold ends by itself."
         )
-    _end_hold(hold, by=by, at=at, reason=reason.strip())
+    if hold.code == HoldCode.CUSTOMER_LEFT:
+        raise LeavingReasonMissing("Record why the customer left, with the button of that name on the case.")
+    _release(enrollment, hold, by=by, at=at, reason=reason.strip())
+
+
+@repeatable
+def record_leaving(
+    *, enrollment_id: int, left_reason: LeavingReason | str, win_back_note: str, by: Actor, at: datetime
+) -> None:
+    """
+    Keep why a customer left and what could win them back, and close the office's item about it.
+
+    :raises NobodyLeft: no such item is open
+    """
+    enrollment = lock(enrollment_id)
+    hold = enrollment.holds.filter(code=HoldCode.CUSTOMER_LEFT, released_at__isnull=True).first()
+    if hold is None:
+        raise NobodyLeft("Somebody recorded it already: open the case again to see what was found out.")
+    reason = LeavingReason(left_reason)
+    enrollment.left_reason, enrollment.win_back_note = reason, win_back_note.strip()
+    enrollment.save(update_fields=["left_reason", "win_back_note"])
+    told = f"{reason.label}. {enrollment.win_back_note}".strip()
+    _release(enrollment, hold, by=by, at=at, reason=told)
+
+
+def _release(enrollment: Enrollment, hold: Hold, *, by: Actor, at: datetime, reason: str) -> None:
+    _end_hold(hold, by=by, at=at, reason=reason)
     Enrollment.objects.filter(pk=enrollment.pk).update(calls_not_before=None)
-    note(enrollment, "release_hold", by=by, at=at, reason=reason.strip())
+    note(enrollment, "release_hold", by=by, at=at, reason=reason)
     make_due(enrollment_id=enrollment.pk, at=at)
 
 

@@ -41,8 +41,11 @@ from enrollments.actions.stopping import (
     CannotClose,
     ConsentCannotBeOverridden,
     HoldNotOpen,
+    LeavingReasonMissing,
+    NobodyLeft,
     ReasonMissing,
     close_enrollment,
+    record_leaving,
     release_hold,
 )
 from enrollments.admin.hold_acts import buttons_for, drafting
@@ -53,7 +56,7 @@ from enrollments.evidence_pack.contents import RECORDS_IN_PACK
 from enrollments.facts import gather, governing_poa
 from enrollments.light.errors import LightError
 from enrollments.models import Enrollment, Hold, LegalHoldKind, PlanDocument, PlanDocumentKind, PlanOffer
-from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode
+from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode, LeavingReason
 from enrollments.steps import CONSENT_HOLDS
 from enrollments.wiring import hosted_pages_client, policy
 from installations.models import Installation
@@ -85,6 +88,17 @@ class LiftForm(ButtonForm):
     )
 
 
+class LeavingForm(ButtonForm):
+    left_reason = forms.ChoiceField(label="Why they left", choices=[("", "---------"), *LeavingReason.choices])
+    win_back_note = forms.CharField(
+        label="What could win them back",
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="What the customer said, and what you would offer. Kept with the case.",
+    )
+
+
 class LinkForm(ButtonForm):
     account_uuid = forms.UUIDField(label="Account at Light", help_text="Its UUID, from Light's dashboard.")
     reason = forms.CharField(
@@ -105,6 +119,11 @@ class AdoptForm(ButtonForm):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Kept with the case.",
     )
+
+
+def has_somebody_left(enrollment: Any) -> bool:
+    hold = open_hold(enrollment)
+    return hold is not None and hold.code == HoldCode.CUSTOMER_LEFT
 
 
 def open_hold(enrollment: Enrollment) -> Hold | None:
@@ -159,6 +178,11 @@ def _release(press: Press) -> str:
     return "The hold is released; the case is looked at now."
 
 
+def _record_leaving(press: Press) -> str:
+    record_leaving(enrollment_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+    return "It is recorded why the customer left."
+
+
 def _fetch_documents(press: Press) -> str:
     count = fetch_again(enrollment_id=press.record.pk, at=press.at)
     return f"{count} documents are fetched now; reload in a few seconds."
@@ -191,7 +215,7 @@ def _close(press: Press) -> str:
 class EnrollmentAdmin(RecordAdmin):
     change_form_template = "admin/enrollments/case.html"
     list_display = ("__str__", "customer", "site", "status", "next_step_in_words", "whose_turn", "due_at", "opened_at")
-    list_filter = ("status", "whose_turn", "next_step", "opened_at")
+    list_filter = ("status", "whose_turn", "next_step", "left_reason", "opened_at")
     search_fields = (
         "customer__first_name__plainly",
         "customer__last_name__plainly",
@@ -219,7 +243,8 @@ class EnrollmentAdmin(RecordAdmin):
                 "fields": (
                     ("accepted_offer", "service_start_date"),
                     ("accepted_at", "finalized_at", "active_at"),
-                    ("ended_at", "ended_because"),
+                    ("service_end_date", "ended_at", "ended_because"),
+                    ("left_reason", "win_back_note"),
                 )
             },
         ),
@@ -253,11 +278,23 @@ class EnrollmentAdmin(RecordAdmin):
                 "Says that the reason is dealt with. The case is decided anew at once; when the reason still stands, "
                 "it is blocked again."
             ),
-            refusals=(ReasonMissing, HoldNotOpen, ConsentCannotBeOverridden),
+            refusals=(ReasonMissing, HoldNotOpen, ConsentCannotBeOverridden, LeavingReasonMissing),
             is_offered=lambda enrollment: can_release(open_hold(enrollment)),
             form=ReleaseForm,
         ),
         CALL_BACK,
+        Button(
+            name="record-leaving",
+            label="Record why they left",
+            run=_record_leaving,
+            explanation=(
+                "Keeps the reason and what could win the customer back, and closes the office's item. It does not "
+                "change the service."
+            ),
+            refusals=(NobodyLeft,),
+            is_offered=has_somebody_left,
+            form=LeavingForm,
+        ),
         Button(
             name="link-account",
             label="Link an account at Light",

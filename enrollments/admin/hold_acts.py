@@ -40,6 +40,7 @@ class Act:
 
 
 RELEASE = Act(Subject.CASE, "release")
+RECORD_LEAVING = Act(Subject.CASE, "record-leaving")
 CLOSE = Act(Subject.CASE, "close")
 LINK = Act(Subject.CASE, "link-account")
 ADOPT = Act(Subject.CASE, "adopt")
@@ -77,7 +78,7 @@ ACTS: dict[HoldCode, tuple[Act, ...]] = {
     HoldCode.REDIRECTED: (RELEASE,),
     HoldCode.NOT_AUTHORIZED: (RELEASE,),
     HoldCode.CANCEL_REPORTED: (CLOSE, RELEASE),
-    HoldCode.CUSTOMER_LEFT: (RELEASE,),
+    HoldCode.CUSTOMER_LEFT: (RECORD_LEAVING,),
     HoldCode.GO_LIVE_WITHDRAWN: (REPORT_GO_LIVE, RELEASE),
     HoldCode.NOT_ACTIVE_IN_TIME: (RELEASE,),
     HoldCode.MAIL_RETURNED: (CORRECT_CONTACT, MAIL_WORKS),

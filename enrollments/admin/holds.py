@@ -6,9 +6,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from core.admin_site import Button, ButtonForm, Press, RecordAdmin, display
-from enrollments.actions.stopping import ConsentCannotBeOverridden, HoldNotOpen, ReasonMissing, release_hold
+from enrollments.actions.stopping import (
+    ConsentCannotBeOverridden,
+    HoldNotOpen,
+    LeavingReasonMissing,
+    ReasonMissing,
+    release_hold,
+)
 from enrollments.models import Hold
-from enrollments.steps import CONSENT_HOLDS
+from enrollments.steps import HOLDS_WITH_OWN_ENDING
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -33,8 +39,11 @@ class ReleaseForm(ButtonForm):
 
 
 def can_release(hold: Any) -> bool:
-    """A hold for a missing authority has no such button: only the customer's new signature ends it."""
-    return hold is not None and hold.released_at is None and hold.code not in CONSENT_HOLDS
+    """
+    A hold for a missing authority has no such button: only the customer's new signature ends it. One about a customer
+    who left has a button of its own on the case.
+    """
+    return hold is not None and hold.released_at is None and hold.code not in HOLDS_WITH_OWN_ENDING
 
 
 def _release(press: Press) -> str:
@@ -68,7 +77,7 @@ class HoldAdmin(RecordAdmin):
                 "Says that the reason is dealt with. The case is decided anew at once; when the reason still stands, "
                 "it is blocked again."
             ),
-            refusals=(ReasonMissing, HoldNotOpen, ConsentCannotBeOverridden),
+            refusals=(ReasonMissing, HoldNotOpen, ConsentCannotBeOverridden, LeavingReasonMissing),
             is_offered=can_release,
             form=ReleaseForm,
         ),

@@ -84,8 +84,11 @@ class EnrollmentAnswer(serializers.ModelSerializer[Enrollment]):
             "accepted_at",
             "finalized_at",
             "active_at",
+            "service_end_date",
             "ended_at",
             "ended_because",
+            "left_reason",
+            "win_back_note",
         )
         read_only_fields: tuple[str, ...] = fields
 

@@ -25,7 +25,7 @@ class EnrollmentFilter(filters.FilterSet):  # type: ignore[misc]  # django-filte
 
     class Meta:
         model = Enrollment
-        fields = ("customer", "site", "status", "whose_turn", "next_step", "light_account_uuid")
+        fields = ("customer", "site", "status", "whose_turn", "next_step", "left_reason", "light_account_uuid")
 
     def filter_held(self, queryset: QuerySet[Enrollment], _name: str, value: bool) -> QuerySet[Enrollment]:  # noqa: FBT001
         held = Enrollment.objects.filter(holds__released_at__isnull=True, holds__isnull=False).values("pk")

@@ -100,6 +100,7 @@ def _case(enrollment: Enrollment, spool: Spool) -> None:
             "attested_poa": enrollment.attested_poa_id,
             "accepted_offer": enrollment.accepted_offer_id,
             "ended_because": enrollment.ended_because,
+            **fields(enrollment, "service_end_date", "left_reason", "win_back_note"),
         },
         "decision": {
             **fields(enrollment, "next_step", "because", "whose_turn", "act_by_date", "gates", "decided_at"),

@@ -17,7 +17,7 @@ from enrollments.evidence_pack.contents import folder_of, poas_of
 from enrollments.evidence_pack.spool import Spool
 from enrollments.models import AcceptAttempt, Enrollment, EnrollmentEvent, LightWrite, PlanDocument, WebhookDelivery
 from enrollments.presenters import owner_label, reason_label
-from enrollments.states import EnrollmentStatus
+from enrollments.states import EnrollmentStatus, LeavingReason
 from installations.models import InstallationEvent, ProofFile
 from installations.states import CURRENT_REPORT_STATUSES
 from poa_documents.models import EvidenceEntry, PoaDocument
@@ -96,6 +96,19 @@ def _facts(enrollment: Enrollment) -> list[tuple[str, str]]:
         ("Now", EnrollmentStatus(enrollment.status).label),
         *_decision(enrollment),
         *([("Ended", f"{_moment(enrollment.ended_at)}: {enrollment.ended_because}")] if enrollment.ended_at else []),
+        *_leaving(enrollment),
+    ]
+
+
+def _leaving(enrollment: Enrollment) -> list[tuple[str, str]]:
+    """Tell when service ends, and what the office found out about it."""
+    last_day = [("Last day of service", _day(enrollment.service_end_date))] if enrollment.service_end_date else []
+    if not enrollment.left_reason:
+        return last_day
+    return [
+        *last_day,
+        ("Why they left", LeavingReason(enrollment.left_reason).label),
+        ("What could win them back", enrollment.win_back_note or "nothing noted"),
     ]
 
 

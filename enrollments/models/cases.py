@@ -10,6 +10,7 @@ from enrollments.states import (
     FINAL_STATUSES,
     EnrollmentStatus,
     HoldOwner,
+    LeavingReason,
 )
 from installations.models import Customer, Installation, Site
 from poa_documents.models import PoaDocument
@@ -68,6 +69,11 @@ class Enrollment(models.Model):
     active_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_because = models.TextField(blank=True)
+
+    left_reason = models.CharField(
+        "why they left", max_length=20, choices=LeavingReason.choices, blank=True, help_text="As the office found out."
+    )
+    win_back_note = models.TextField("what could win them back", blank=True)
 
     due_at = models.DateTimeField(null=True, blank=True, help_text="When the engine must look again.")
     leased_by = models.CharField(max_length=36, blank=True, help_text="The turn of a worker that has it in hand.")

@@ -3,19 +3,24 @@
 import hashlib
 import io
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from rest_framework.test import APIClient
 
 from core.actors import Actor
 from core.admin_site import page_of, press_url
 from enrollments.actions.stopping import pause
+from enrollments.evidence_pack import contents, story
+from enrollments.evidence_pack.spool import Spool
 from enrollments.models import Enrollment, Pause, WebhookDelivery
-from enrollments.states import EnrollmentStatus, HoldCode
+from enrollments.states import EnrollmentStatus, HoldCode, LeavingReason
 from installations import proofs
 from installations.actions import correct_contact
 from installations.models import ContactChange, Customer, Installation
@@ -174,6 +179,46 @@ def test_releasing_a_hold_with_a_reason_makes_the_case_due(office_client: Client
     assert released.release_reason == "Light mended the address."
     assert enrollment.due_at == AT
     assert "released" in told(answer)
+
+
+def test_why_a_customer_left_is_kept_and_shown_everywhere(office: User, office_client: Client, tmp_path: Path) -> None:
+    enrollment = held_case(code=HoldCode.CUSTOMER_LEFT)
+    note = "Call again when rates fall."
+
+    press(office_client, enrollment, "release", reason="They moved.")
+    unanswered = press(office_client, enrollment, "record-leaving", win_back_note=note)
+    assert enrollment.holds.get().released_at is None
+    press(office_client, enrollment, "record-leaving", left_reason=LeavingReason.PRICE, win_back_note=note)
+
+    assert unanswered.status_code == 200
+    hold = enrollment.holds.get()
+    assert (hold.released_at, hold.release_reason) == (AT, f"Price. {note}")
+    assert note in office_client.get(page_of(enrollment)).content.decode()
+    listed = office_client.get("/admin/enrollments/enrollment/?left_reason__exact=PRICE").content.decode()
+    assert page_of(enrollment) in listed
+    other_system = APIClient()
+    other_system.force_authenticate(office)
+    answer = other_system.get("/api/v1/enrollments/?left_reason=PRICE").json()["results"][0]
+    assert (answer["left_reason"], answer["win_back_note"]) == ("PRICE", note)
+    enrollment.refresh_from_db()
+    spool = Spool(tmp_path)
+    contents.collect(enrollment, spool)
+    assert note in (tmp_path / "case" / "case.json").read_text()
+    assert ("Why they left", "Price") in story.gather(enrollment, spool)["facts"]
+
+
+def test_other_systems_cannot_release_a_customer_who_left(office: User) -> None:
+    enrollment = held_case(code=HoldCode.CUSTOMER_LEFT)
+    other_system = APIClient()
+    other_system.force_authenticate(office)
+
+    address = f"/api/v1/enrollments/{enrollment.pk}/holds/{enrollment.holds.get().pk}/release/"
+    answer = other_system.post(
+        address, {"reason": "They moved."}, format="json", headers={"Idempotency-Key": str(uuid4())}
+    )
+
+    assert answer.status_code == 409
+    assert "Record why the customer left" in answer.json()["detail"]
 
 
 def test_a_hold_for_missing_consent_is_not_released_by_a_forged_post(office_client: Client) -> None:

@@ -18,6 +18,7 @@ from enrollments.admin.hold_acts import (
     END_STOP,
     LINK,
     MAIL_WORKS,
+    RECORD_LEAVING,
     RELEASE,
     REPORT_GO_LIVE,
     RESUME,
@@ -47,6 +48,7 @@ NAMED_BY: dict[str, Act] = {
     r"Mail gets through again": MAIL_WORKS,
     r"link it": LINK,
     r"Adopt our acceptance": ADOPT,
+    r"Record why they left": RECORD_LEAVING,
 }
 LABELS = {
     RELEASE: "Release the hold",
@@ -56,6 +58,7 @@ LABELS = {
     ADOPT: "Adopt our acceptance",
     CORRECT_CONTACT: "Correct e-mail, phone or language",
     REPORT_GO_LIVE: "Report go-live",
+    RECORD_LEAVING: "Record why they left",
 }
 
 

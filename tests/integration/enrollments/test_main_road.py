@@ -9,7 +9,7 @@ from enrollments.actions import stopping
 from enrollments.actions.reconciling import ask_for_reading
 from enrollments.light.payloads import Account, Location
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
-from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, LeavingReason, WriteKind, WriteStatus
 from enrollments.steps import Waiting
 from poa_documents import evidence
 from poa_documents.models import PoaDocument
@@ -201,10 +201,19 @@ def test_case_that_has_ended_asks_only_about_the_customer_who_left(road: Road) -
     hold = case.holds.get(released_at__isnull=True)
     assert (hold.code, hold.owner) == (HoldCode.CUSTOMER_LEFT, HoldOwner.OFFICE)
     assert "before it began" in hold.because
-    stopping.release_hold(hold_id=hold.pk, reason="Moved to another state.", by=OFFICE, at=road.clock.at)
+    with pytest.raises(stopping.LeavingReasonMissing):
+        stopping.release_hold(hold_id=hold.pk, reason="Moved to another state.", by=OFFICE, at=road.clock.at)
+    stopping.record_leaving(
+        enrollment_id=case.pk,
+        left_reason=LeavingReason.MOVED,
+        win_back_note="Call when the new house is ready.",
+        by=OFFICE,
+        at=road.clock.at,
+    )
     road.live(case, timedelta(days=1))
     assert not case.holds.filter(released_at__isnull=True).exists()
     assert case.next_step == "FINISHED"
+    assert (case.left_reason, case.win_back_note) == (LeavingReason.MOVED, "Call when the new house is ready.")
 
 
 def case_in_service(road: Road) -> Enrollment:
