@@ -15,6 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 from core.admin_site import RecordAdmin, page_of, press_url
 from installations.models import Installation
 from poa_documents import actions
+from tests.factories.accounts import client_key
 from tests.factories.cases import case, hold, judged_offer
 from tests.factories.installations import (
     SUBMITTED,
@@ -177,6 +178,7 @@ def whole_case(now: datetime) -> Installation:
     enrollment = case(job=job)
     hold(enrollment, at=now, because="The address was not found.")
     judged_offer(enrollment, poa)
+    client_key()
     return job
 
 

@@ -20,6 +20,7 @@ from enrollments.states import HoldCode
 from installations.moves import record_event
 from poa_documents.actions import record_stop_signal
 from poa_documents.models import StopKind
+from tests.factories.accounts import api_client, client_key
 from tests.factories.cases import case, held_case, hold, judged_offer
 from tests.factories.installations import AT, customer, go_live_report, installation, site
 from tests.factories.poa_documents import sent_poa, signed_poa
@@ -43,6 +44,7 @@ def a_whole_case(*, name: str = "Carmen") -> None:
     enrollment = case(job=job)
     hold(enrollment, at=AT, because=name)
     judged_offer(enrollment, poa, name=name)
+    client_key(api_client(name=name))
     RemoteCall.objects.create(
         enrollment=enrollment, purpose="read", method="GET", path=f"/{name}", seconds=0.1, problem=name, at=AT
     )
