@@ -13,7 +13,7 @@ from enrollments.decision import decide, without_mail_trouble
 from enrollments.facts import Facts
 from enrollments.gates import Gate, gates
 from enrollments.policy import Policy
-from enrollments.states import EnrollmentStatus, HoldCode
+from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode
 from enrollments.steps import Finished, Hold, Step, Wait, Waiting
 from poa_documents.states import PoaStatus
 
@@ -21,11 +21,9 @@ PREPARING = "PREPARING"
 """The time in which the account at Light is made and read for the first time."""
 WORKING = "WORKING"
 CHECKING = "CHECKING"
-CODES_BY_STATUS = {
+CODES_BEFORE_SERVICE = {
     EnrollmentStatus.ACCEPTED: "PLAN_CHOSEN",
     EnrollmentStatus.FINALIZED: Waiting.SERVICE_TO_START.value,
-    EnrollmentStatus.ACTIVE: "ACTIVE",
-    EnrollmentStatus.ENDED: "ENDED",
 }
 
 _UNDER_WAY = frozenset({Waiting.CALL_UNDER_WAY, Waiting.BACKING_OFF, Waiting.TRYING_AGAIN})
@@ -61,6 +59,15 @@ def customer_state(facts: Facts, step: Step, *, now: datetime, policy: Policy) -
     return CustomerState(_code(facts, source), _day_named_by(source))
 
 
+def code_of_settled(*, is_over: bool, was_accepted: bool, has_begun: bool, has_last_day: bool) -> str:
+    """Return what the customer is told of a case in service, or of one that has ended."""
+    if not is_over:
+        return Waiting.SERVICE_ENDING.value if has_last_day else "ACTIVE"
+    if not was_accepted:
+        return "ENDED"
+    return "SERVICE_ENDED" if has_begun else "NEVER_BEGAN"
+
+
 def code_of_hold(code: HoldCode) -> str:
     """Return what the customer is told of a hold whose facts nobody has looked at yet."""
     return code.value if code in _TOLD_TO_CUSTOMERS else CHECKING
@@ -77,10 +84,13 @@ def _most_telling(facts: Facts, step: Step, gates: tuple[Gate, ...]) -> Step:
 
 
 def _code(facts: Facts, source: Step) -> str:
-    if facts.status == EnrollmentStatus.ACTIVE and facts.service_end is not None:
-        return Waiting.SERVICE_ENDING.value
-    if facts.status in {EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED}:
-        return CODES_BY_STATUS[facts.status]
+    if facts.status in SETTLED_STATUSES:
+        return code_of_settled(
+            is_over=facts.status == EnrollmentStatus.ENDED,
+            was_accepted=facts.accepted_at is not None,
+            has_begun=facts.active_at is not None,
+            has_last_day=facts.service_end is not None,
+        )
     match source:
         case Wait(code=Waiting.LIGHT_TO_FINISH) if facts.account is None or facts.account.read_at is None:
             return PREPARING
@@ -97,7 +107,7 @@ def _code(facts: Facts, source: Step) -> str:
         case _ if _may_be_accepted(facts) and _is_announced(facts):
             return Waiting.NOTICE.value
         case _:
-            return CODES_BY_STATUS.get(facts.status, WORKING)
+            return CODES_BEFORE_SERVICE.get(facts.status, WORKING)
 
 
 def _day_named_by(source: Step) -> date | None:

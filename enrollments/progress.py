@@ -13,7 +13,7 @@ from pathlib import Path
 
 from core.dates import chicago_day
 from enrollments import start_dates
-from enrollments.customer_state import CHECKING, CODES_BY_STATUS, PREPARING, WORKING
+from enrollments.customer_state import CHECKING, CODES_BEFORE_SERVICE, PREPARING, WORKING, code_of_settled
 from enrollments.gates import GateName
 from enrollments.models import AdvanceNotice, Enrollment, PlanOffer
 from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode
@@ -34,6 +34,7 @@ _CUSTOMERS_TURN = frozenset({Waiting.CUSTOMER_TO_FINISH.value, Waiting.CREDIT_FR
 _BEFORE_SERVICE = frozenset({EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED})
 _JUST_SIGNED = frozenset({PoaStatus.SEALING, PoaStatus.SIGNED})
 _HELD = frozenset({CHECKING, *HoldCode.values})
+_FIRST = frozenset({Waiting.NOTICE.value, Waiting.HELD_BY_CUSTOMER.value})
 _BEFORE_SIGNATURE = frozenset(
     {"", Waiting.POA_TO_BE_SENT, Waiting.CUSTOMER_TO_SIGN, Waiting.PAPER_TO_BE_SENT, Waiting.DOCUMENT_TO_BE_STORED}
 )
@@ -88,6 +89,8 @@ class Progress:
     can_hold: bool = False
     can_resume: bool = False
     is_soon_different: bool = False
+    is_first: bool = False
+    """Whether it stands above what is said of the power of attorney."""
 
 
 def words(language: str) -> Phrases:
@@ -135,6 +138,7 @@ def progress(
         plan=_plan(case, notice, offer, poa.envelope, stored, language=language, contact=contact) if offer else None,
         can_hold=_may_be_accepted(case, poa) and notice is not None and case.held_by_customer_at is None,
         can_resume=can_resume,
+        is_first=is_turn or code in _FIRST or case.status in {*_BEFORE_SERVICE, *SETTLED_STATUSES},
         is_soon_different=is_outdated or code in _SOON_DIFFERENT or is_being_checked,
     )
 
@@ -169,7 +173,7 @@ def _code_while_outdated(case: Enrollment, poa: PoaDocument) -> str:
     if case.status == EnrollmentStatus.OPEN and poa.status == PoaStatus.SIGNED and _is_reading_asked_for(case):
         return ASKING_LIGHT
     if case.status in _BEFORE_SERVICE and poa.status == PoaStatus.EXHAUSTED and case.customer_code not in _HELD:
-        return CODES_BY_STATUS[EnrollmentStatus(case.status)]
+        return CODES_BEFORE_SERVICE[EnrollmentStatus(case.status)]
     return UPDATING
 
 
@@ -178,9 +182,12 @@ def _is_just_signed(case: Enrollment) -> bool:
 
 
 def _code_of_settled(case: Enrollment) -> str:
-    if case.status == EnrollmentStatus.ACTIVE and case.service_end_date is not None:
-        return Waiting.SERVICE_ENDING.value
-    return CODES_BY_STATUS[EnrollmentStatus(case.status)]
+    return code_of_settled(
+        is_over=case.status == EnrollmentStatus.ENDED,
+        was_accepted=case.accepted_at is not None,
+        has_begun=case.active_at is not None,
+        has_last_day=case.service_end_date is not None,
+    )
 
 
 def _values(case: Enrollment, notice: AdvanceNotice | None, offer: PlanOffer | None, language: str) -> dict[str, str]:
@@ -250,15 +257,16 @@ def _plan(
     is_before_service = case.status in _BEFORE_SERVICE
     announced = notice.start_date if notice else None
     start = _say(case.service_start_date if is_accepted else announced, language)
-    rows = [
-        (page["start" if is_before_service or not is_accepted else "started"], start),
-        (page["plan_name"], offer.name),
-    ]
+    rows = [(page["plan_name"], offer.name)]
+    if case.active_at is not None or case.status != EnrollmentStatus.ENDED:
+        rows.insert(0, (page["started" if case.active_at is not None else "start"], start))
     if case.accepted_at is not None and is_before_service:
         last_day = start_dates.sure_rescission_end(chicago_day(case.accepted_at))
         rows.append((page["rescind_until"], _say(last_day, language)))
     elif not is_accepted and notice is not None:
         rows.append((page["object_until"], _say(notice.last_day, language)))
+    if case.service_end_date is not None and case.active_at is not None:
+        rows.append((page["last_day"], _say(case.service_end_date, language)))
     addresses = {"EFL": offer.efl_url, "TOS": offer.tos_url, "YRAC": offer.yrac_url}
     documents = (
         DocumentLink(page[kind.lower()], kind if kind in stored else "", url) for kind, url in addresses.items()

@@ -182,7 +182,7 @@ def test_done_at_light_is_seen_at_once_when_asked(customers_road: Road, case: En
 
     page = text_of(visit.open())
     assert "Continue at Light" not in page
-    assert "We wait until your equipment may be put into operation" in page
+    assert "We are waiting for permission to turn on your equipment" in page
 
 
 def test_an_accepted_plan_is_shown_with_documents_start_and_the_way_out(
@@ -265,7 +265,7 @@ def test_the_customer_can_object_over_the_whole_notice_also_when_the_account_is_
     held = text_of(visit.open())
 
     assert "Your enrollment is on hold" in held
-    assert "Let my enrollment go on" in held
+    assert "Resume my enrollment" in held
 
 
 def test_page_changes_soon_after_the_customer_lets_it_go_on(

@@ -63,7 +63,7 @@ def test_page_says_one_moment_while_the_account_is_made(road: Road) -> None:
 
     assert "One moment" in page
     assert "soon_different.js" in page
-    assert "You need not do anything" not in page
+    assert "You do not need to do anything" not in page
 
 
 def test_page_then_has_the_button_to_light(road: Road) -> None:

@@ -73,6 +73,7 @@ def seen(facts: Facts, step: Step | None = None, *, language: str = "en", offer:
         service_start_date=facts.accepted_start,
         service_end_date=facts.service_end,
         accepted_at=facts.accepted_at,
+        active_at=facts.active_at,
         held_by_customer_at=facts.held_by_customer_since,
         light_account_uuid=account.uuid if account else None,
         readings_asked=int(account is not None and account.is_reading_asked_for),
@@ -207,7 +208,7 @@ def test_an_accepted_plan_is_shown_with_its_documents_its_start_and_the_way_out(
 
 
 def test_once_service_is_active_there_is_nothing_left_to_opt_out_of() -> None:
-    shown = seen(replace(ACCEPTED, status=EnrollmentStatus.ACTIVE), offer=OFFER, language="es")
+    shown = seen(replace(ACCEPTED, status=EnrollmentStatus.ACTIVE, active_at=NOW), offer=OFFER, language="es")
 
     assert shown.plan is not None
     assert shown.plan.opt_out == ""

@@ -1,0 +1,114 @@
+"""The customer's home in every main state of a case, on a phone and on a desk, in both languages."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import Page
+from pytest_django.fixtures import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from enrollments.actions.reconciling import ask_for_reading
+from enrollments.models import AdvanceNotice, Enrollment
+from enrollments.states import EnrollmentStatus
+from enrollments.steps import Waiting
+from installations.models import Language
+from poa_documents.models import PoaDocument
+from simulator.server import start_simulator
+from tests.contract.dialects import REFERENCE
+from tests.functional.accessibility import complaints_about
+from tests.functional.pages import go_through_the_door
+from tests.integration.enrollments.road import MORNING, POLICY, Road
+from tests.integration.poa_documents.portal_visits import token_in_last_mail
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def road(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
+    running = start_simulator()
+    running.control.set_now(MORNING)
+    running.control.freeze_clock()
+    settings.ADVANCE_NOTICE_DAYS = 3
+    walked = Road(running, REFERENCE, policy=replace(POLICY, notice_days=3))
+    monkeypatch.setattr("core.clock.configured_clock", lambda: walked.clock)
+    yield walked
+    walked.light.close()
+    running.stop()
+
+
+@pytest.mark.parametrize("language", Language)
+def test_home_is_readable_in_every_state(
+    phone: Page, desk: Page, live_server: LiveServer, road: Road, language: Language
+) -> None:
+    complaints: list[str] = []
+    case = road.case()
+    case.customer.language = language
+    case.customer.save()
+
+    def look(name: str) -> None:
+        complaints.extend(_look(f"{language}-{name}", phone, desk, live_server))
+
+    look("01-just-signed")
+    road.run(case)
+    look("02-your-turn")
+    ask_for_reading(enrollment_id=case.pk, at=road.clock.at)
+    look("03-asking-light")
+    road.finish_at_light(case)
+    road.run(case)
+    assert case.next_step == Waiting.GO_LIVE
+    look("04-waiting")
+    road.report_pto(case)
+    road.live(case, timedelta(hours=2), until=AdvanceNotice.objects.exists)
+    road.run(case)
+    look("05-announced")
+    _walk_to_the_end(road, case, look)
+
+    assert "\n".join(complaints) == ""
+
+
+def test_home_of_a_plan_that_never_began_promises_no_start(
+    phone: Page, desk: Page, live_server: LiveServer, road: Road
+) -> None:
+    case = road.case()
+    road.run(case)
+    road.finish_at_light(case)
+    road.report_pto(case)
+    road.live(case, timedelta(days=15), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+    road.simulator.control.opt_out(str(case.light_account_uuid))
+    road.live(case, timedelta(days=2))
+    assert case.status == EnrollmentStatus.ENDED
+
+    complaints = _look("en-10-never-began", phone, desk, live_server)
+
+    assert complaints == []
+    assert phone.get_by_role("heading", name="Your plan was canceled before it began").is_visible()
+    assert not phone.get_by_text("Service starts").is_visible()
+
+
+def _look(name: str, phone: Page, desk: Page, live_server: LiveServer) -> list[str]:
+    """Open the home by the newest link on both screens; return what is wrong with them."""
+    link, complaints = token_in_last_mail(), list[str]()
+    for page in (phone, desk):
+        page.goto(f"{live_server.url}/portal/{link}/")
+        go_through_the_door(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        complaints += complaints_about(page, f"state-{name}")
+    return complaints
+
+
+def _walk_to_the_end(road: Road, case: Enrollment, look: Callable[[str], None]) -> None:
+    road.live(case, timedelta(days=15), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+    assert case.status == EnrollmentStatus.FINALIZED
+    look("06-accepted")
+    road.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
+    look("07-active")
+    road.simulator.control.cancel(str(case.light_account_uuid))
+    ask_for_reading(enrollment_id=case.pk, at=road.clock.at)
+    road.run(case)
+    look("08-ending")
+    road.live(case, timedelta(days=2))
+    assert case.status == EnrollmentStatus.ENDED
+    look("09-ended")
+    assert PoaDocument.objects.count() == 1
