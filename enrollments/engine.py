@@ -24,7 +24,7 @@ from enrollments.actions import accepting, announcing, attesting, planning, reco
 from enrollments.actions.moving import EnrollmentMoved, lock
 from enrollments.actions.reconciling import ReadingFailed
 from enrollments.actions.writing import CallFailed, Tools
-from enrollments.customer_state import customer_state
+from enrollments.customer_state import CHECKING, WORKING, customer_state
 from enrollments.decision import decide
 from enrollments.facts import Facts, gather
 from enrollments.models import Enrollment, Hold, RemoteCall
@@ -264,9 +264,10 @@ class Engine:
             enrollment.save(update_fields=["failures", "failing_since", "last_error"])
             shown = _being_tried(enrollment)
             if isinstance(problem, SealedFileUnreadable):  # it ends for all cases at once: nobody shall release each
-                shown = _waits_for_storage(problem)
+                shown = _waits_for_storage(problem) | _told_while_tried(enrollment)
             elif enrollment.failures >= MOST_FAILURES:
                 _ask_operations(enrollment, at=at)
+                shown["customer_code"] = CHECKING
             pause = min(FIRST_PAUSE_AFTER_FAILURE * 2 ** min(enrollment.failures, 20), LONGEST_PAUSE_AFTER_FAILURE)
             due_at = at + pause * random.uniform(1.0, 1.25)  # noqa: S311 - spreads work, keeps no secret
             leases.give_back(turn, due_at=due_at, shown=shown)
@@ -283,7 +284,15 @@ def _being_tried(enrollment: Enrollment) -> dict[str, object]:
         "because": f"Switchyard could not finish this step, {tries} since {since}. It tries again automatically and "
         f"asks operations after {MOST_FAILURES} tries.",
         "whose_turn": "",
+        **_told_while_tried(enrollment),
     }
+
+
+def _told_while_tried(enrollment: Enrollment) -> dict[str, object]:
+    """Tell the customer that we work on it, rather than something from before a change that is not decided yet."""
+    if enrollment.changes_decided == enrollment.changes_noted:
+        return {}
+    return {"customer_code": WORKING, "customer_until_date": None, "changes_decided": enrollment.changes_noted}
 
 
 def _waits_for_storage(problem: SealedFileUnreadable) -> dict[str, object]:

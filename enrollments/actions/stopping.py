@@ -76,6 +76,7 @@ def open_hold(enrollment: Enrollment, step: steps.Hold, *, at: datetime) -> tupl
             "decided_at": at,
             "customer_code": code_of_hold(step.code),
             "customer_until_date": None,
+            "changes_decided": enrollment.changes_noted,
         },
     )
     return hold, True

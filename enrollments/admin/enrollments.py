@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -399,8 +400,6 @@ class EnrollmentAdmin(RecordAdmin):
 
     def headline_of(self, request: HttpRequest, record: Enrollment) -> dict[str, Any]:
         now = clock.now()
-        rules = policy()
-        facts = gather(record)
         hold = open_hold(record)
         context: dict[str, Any] = {
             "gates": presenters.stored_gate_views(record.gates),
@@ -422,14 +421,24 @@ class EnrollmentAdmin(RecordAdmin):
                 "is_consent": hold.code in CONSENT_HOLDS,
                 "buttons": buttons_for(HoldCode(hold.code), record, request),
             }
-        if record.status == EnrollmentStatus.OPEN and facts.go_live.counted_date is None:
-            live = if_live_on(chicago_day(now), facts, now=now, policy=rules)
-            context["if_live_today"] = presenters.next_step_view(live, due_at=None, now=now)
-            context["same_if_live_today"] = live == decide(facts, now=now, policy=rules)
-        return context
+        return context | _if_live_today(record, now=now)
 
     def tables_of(self, _request: HttpRequest, record: Enrollment) -> list[Table]:
         return [_authority_table(record), _jobs_table(record), _documents_table(record), _mails_table(record)]
+
+
+def _if_live_today(enrollment: Enrollment, *, now: datetime) -> dict[str, Any]:
+    """Look live, and labeled so, at what a go-live of today would change: the one thing here that is not stored."""
+    if enrollment.status != EnrollmentStatus.OPEN:
+        return {}
+    rules, facts = policy(), gather(enrollment)
+    if facts.go_live.counted_date is not None:
+        return {}
+    live = if_live_on(chicago_day(now), facts, now=now, policy=rules)
+    return {
+        "if_live_today": presenters.next_step_view(live, due_at=None, now=now),
+        "same_if_live_today": live == decide(facts, now=now, policy=rules),
+    }
 
 
 def _beside(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, Any]]:

@@ -321,6 +321,27 @@ def test_page_keeps_the_turn_while_light_is_away(customers_road: Road, case: Enr
     assert "Continue at Light" in page
 
 
+def test_page_tells_honestly_that_our_own_processing_fails(
+    customers_road: Road, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise RuntimeError("Our own trouble.")
+
+    monkeypatch.setattr("enrollments.engine.decide", fail)
+    click(visit, "check/")
+
+    customers_road.engine.advance(case.pk)
+    tried = text_of(visit.open())
+    customers_road.live(case, timedelta(hours=6))
+    visit.through_the_door()
+    given_up = text_of(visit.open())
+
+    assert "We are working on it" in tried
+    assert "Our own trouble" not in tried
+    assert "We are looking into something" in given_up
+    assert "Something just changed" not in given_up
+
+
 def test_page_shows_what_is_stored_whatever_time_passes(
     customers_road: Road, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
