@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from core.api.requests import StrictSerializer
 from enrollments.models import Enrollment, Hold, Pause, PlanOffer
-from enrollments.states import HoldOwner
+from enrollments.states import HoldOwner, LeavingReason
 from poa_documents.limited_fields import OFFERED_FIELDS
 
 
@@ -58,6 +58,7 @@ class OfferAnswer(serializers.ModelSerializer[PlanOffer]):
 class EnrollmentAnswer(serializers.ModelSerializer[Enrollment]):
     gates = GateAnswer(many=True, read_only=True)
     whose_turn = serializers.ChoiceField(choices=HoldOwner.choices, allow_blank=True, read_only=True)
+    left_reason = serializers.ChoiceField(choices=LeavingReason.choices, allow_blank=True, read_only=True)
     open_hold = serializers.SerializerMethodField()
 
     class Meta:
