@@ -90,7 +90,7 @@ class LiftForm(ButtonForm):
 
 
 class LeavingForm(ButtonForm):
-    left_reason = forms.ChoiceField(label="Why they left", choices=[("", "---------"), *LeavingReason.choices])
+    left_reason = forms.ChoiceField(label="Why they left", choices=[("", "Choose one"), *LeavingReason.choices])
     win_back_note = forms.CharField(
         label="What could win them back",
         required=False,
