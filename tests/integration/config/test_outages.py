@@ -59,7 +59,7 @@ def test_a_customer_is_told_what_to_do_while_the_database_is_down(monkeypatch: p
 
 def test_systems_are_told_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "rest_framework.authentication.TokenAuthentication.authenticate",
+        "accounts.authentication.KeyAuthentication.authenticate",
         failing_with(OperationalError("connection refused")),
     )
 
