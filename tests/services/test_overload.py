@@ -29,8 +29,15 @@ CALLS_PER_SECOND = int(os.environ.get("OVERLOAD_CALLS_PER_SECOND", "5"))
 SECONDS_OF_REPORTS = int(os.environ.get("OVERLOAD_REPORT_SECONDS", "0"))
 IS_KEPT = "OVERLOAD_KEEP" in os.environ
 
-NECESSARY = ("request plans", "get an account token", "accept a plan", "read an account", "finalize the enrollment")
-"""What one case needs of Light; and one reading more before the acceptance when the last is not fresh."""
+NECESSARY = (
+    "request plans",
+    "get an account token",
+    "read an account",  # in the turn that accepts, right before it
+    "accept a plan",
+    "finalize the enrollment",
+    "read an account",
+)
+"""What one case needs of Light."""
 LONGEST_RATIO = 1.15
 MOST_REFUSED = 0.02
 CHECKS_APART_SECONDS = 60.0
@@ -77,12 +84,11 @@ def flood(house: House, cases: list[Enrollment]) -> Flood:
     keys = [case.pk for case in cases]
     calls = RemoteCall.objects.filter(enrollment__in=keys, at__gt=now())
     began_at, began = now(), time.monotonic()
-    read_long_ago = Enrollment.objects.filter(pk__in=keys, last_read_at__lt=began_at - Policy().fresh_reading).count()
     for number, case in enumerate(cases):
         time.sleep(max(0.0, began + SECONDS_OF_REPORTS * number / len(cases) - time.monotonic()))
         house.report_pto(case)
     left = Enrollment.objects.filter(pk__in=keys).exclude(status=EnrollmentStatus.FINALIZED)
-    necessary_calls = len(cases) * len(NECESSARY) + read_long_ago
+    necessary_calls = len(cases) * len(NECESSARY)
     patience = 60 + 2 * necessary_calls / CALLS_PER_SECOND
     last_check = time.monotonic()
     while left.exists():
