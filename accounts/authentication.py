@@ -6,7 +6,7 @@ from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
-from core import second_factor
+from accounts import second_factor
 
 if TYPE_CHECKING:  # the settings name this module, and these read the settings
     from django.contrib.auth.models import User

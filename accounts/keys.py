@@ -7,7 +7,7 @@ import string
 from dataclasses import dataclass
 
 MARK = "swy_"
-"""Secrets begin with it, so that logs, scanners and people recognize one. `config.log_lines` leaves them out by it."""
+"""Secrets begin with it, so that logs, scanners and people recognize one. `operations.log_lines` masks them by it."""
 RANDOM_CHARACTERS = 43
 """Of 62 different ones: 256 bits."""
 PREFIX_LENGTH = len(MARK) + 6

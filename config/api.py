@@ -25,13 +25,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
+from accounts import second_factor, sign_ins
 from accounts.actions import give_personal_key
-from core import second_factor, sign_ins
+from accounts.second_factor import CodeWrong, Door
 from core.api.requests import StrictSerializer
 from core.api.throttles import address_of, count_stranger
 from core.moves import MoveNotAllowed
 from core.rate_limits import StoreAway, TooOften
-from core.second_factor import CodeWrong, Door
 from enrollments.actions import stopping
 from installations.guards import ConfirmedBySamePerson, InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
 from poa_documents.actions import (

@@ -8,9 +8,9 @@ class ConfigConfig(AppConfig):
     verbose_name = "Switchyard"
 
     def ready(self) -> None:
+        from accounts.staff_groups import provide_groups
         from config import checks  # noqa: F401 - registers the checks
         from config.celery import app
-        from config.staff_groups import provide_groups
 
         # After the last app of ours: by then every permission of ours exists, as Django makes them the same way.
         post_migrate.connect(provide_groups, sender=apps.get_app_config("auth"))

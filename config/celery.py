@@ -12,8 +12,8 @@ from kombu import Connection
 from kombu.transport import redis as kombu_redis
 from kombu.transport.base import Transport
 
-from config import task_log  # noqa: F401 - connects what tells of tasks
-from config.redis_queue import CarefulTransport
+from operations import task_log  # noqa: F401 - connects what tells of tasks
+from operations.redis_queue import CarefulTransport
 from poa_documents.seal.warming import warm_up
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
@@ -76,7 +76,7 @@ def look_at_connections(sender: "Task[..., Any]", **_signal: object) -> None:
 @worker_init.connect
 def look_at_field_keys(**_signal: object) -> None:
     """Let no worker start that could not read what it works on."""
-    from config.field_keys import stop_without_keys  # the models are not there yet when this module is read
+    from operations.field_keys import stop_without_keys  # the models are not there yet when this module is read
 
     try:
         stop_without_keys()
@@ -93,6 +93,6 @@ def warm_up_before_forking(**_signal: object) -> None:
 @beat_init.connect
 def stand_by(sender: object, **_signal: object) -> None:
     """Let the scheduler's process do due work itself while the queue is away."""
-    from config.standby import begin  # only here: it needs the models, which are not there yet
+    from operations.standby import begin  # only here: it needs the models, which are not there yet
 
     begin(sender)

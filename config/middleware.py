@@ -26,10 +26,10 @@ from django.middleware.common import CommonMiddleware
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
-from config import second_step
+from accounts import office_devices, second_factor, second_step, sessions
+from accounts.second_factor import Door
 from config.body_limits import limit_of
-from core import kept_forms, office_devices, request_bodies, second_factor, sessions
-from core.second_factor import Door
+from core import kept_forms, request_bodies
 from enrollments.webhooks.views import receive
 
 STRICT_POLICY: dict[str, tuple[str, ...]] = {

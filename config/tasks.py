@@ -2,9 +2,9 @@
 
 from celery import shared_task
 
-from config.orphaned_files import sweep_orphans
 from core import clock
 from core.queue import TaskName
+from operations.orphaned_files import sweep_orphans
 
 
 @shared_task(name=TaskName.SWEEP_FILES.value)

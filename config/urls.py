@@ -4,14 +4,14 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from config import health, metrics
+from accounts.admin_sign_in import sign_in
+from accounts.second_factor import Door
+from accounts.second_step import urls_of
 from config.admin_search import search
-from config.admin_sign_in import sign_in
-from config.second_step import urls_of
-from core.second_factor import Door
+from operations import health, metrics
 
-handler400 = "config.outages.bad_request"
-handler500 = "config.outages.server_error"
+handler400 = "operations.outages.bad_request"
+handler500 = "operations.outages.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
@@ -22,7 +22,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/second-step/", urls_of(Door.OFFICE)),
     path("admin/search/", admin.site.admin_view(search), name="office_search"),
     path("admin/", admin.site.urls),
-    path("portal/", include("enrollments.urls")),
+    path("portal/", include("enrollments.customer_home.urls")),
     path("portal/", include("poa_documents.urls")),
     path("field/second-step/", urls_of(Door.FIELD)),
     path("field/", include("installations.urls")),

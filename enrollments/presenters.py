@@ -9,11 +9,8 @@ from django.utils.text import capfirst
 
 from core.admin_site import Cell, Table, age, moment, page_of
 from core.dates import chicago_day
-from enrollments.gates import Gate
-from enrollments.models import Enrollment, PlanOffer
-from enrollments.queries import CaseCount, QueueChoice, QueuePart
-from enrollments.states import HoldCode, HoldOwner
-from enrollments.steps import (
+from enrollments.decision.gates import Gate
+from enrollments.decision.steps import (
     AcceptPlan,
     Close,
     Finalize,
@@ -30,6 +27,9 @@ from enrollments.steps import (
     Wait,
     Waiting,
 )
+from enrollments.models import Enrollment, PlanOffer
+from enrollments.queries import CaseCount, QueueChoice, QueuePart
+from enrollments.states import HoldCode, HoldOwner
 
 GATE_LABELS = {"AUTHORITY": "Authority", "READINESS": "Readiness", "GO_LIVE": "Go-live"}
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from core.dates import chicago_day
+from enrollments.decision.policy import Policy
 from enrollments.light.payloads import Account, LightStage, Location, derive_stage
-from enrollments.policy import Policy
 from enrollments.states import DifferenceKind, EnrollmentStatus
 
 _ACCEPTED_HERE = frozenset({EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED, EnrollmentStatus.ACTIVE})

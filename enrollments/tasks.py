@@ -13,10 +13,10 @@ from core.sweeps import note_sweep
 from enrollments.actions import comparing, fetching, opening, settling, telling
 from enrollments.actions.fetching import FetchOutcome
 from enrollments.actions.settling import SettleOutcome
-from enrollments.engine import NOT_DUE
-from enrollments.leases import most_urgent
+from enrollments.engine.engine import NOT_DUE
+from enrollments.engine.leases import most_urgent
+from enrollments.engine.wiring import current_enrollment_id, document_fetcher, engine, light_client, shared_pace, tools
 from enrollments.light.errors import LightError
-from enrollments.wiring import current_enrollment_id, document_fetcher, engine, light_client, shared_pace, tools
 from poa_documents.actions import MailOutcome
 
 logger = logging.getLogger(__name__)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from django.contrib.auth.models import User
 from django.db.models import Q
 
-TECHNICIANS_GROUP = "technicians"
+from accounts.staff_groups import TECHNICIANS_GROUP
+
 REPORT_PERMISSION = "installations.add_golivereport"
 
 

@@ -18,13 +18,14 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
-from core import clock, kept_forms, known_browsers, rate_limits, second_factor, sessions, sign_ins
+from accounts import known_browsers, second_factor, sessions, sign_ins
+from accounts.second_factor import Door
+from accounts.waiting import ask_to_wait
+from core import clock, kept_forms, rate_limits
 from core.actors import Actor
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
 from core.rate_limits import StoreAway, TooOften
-from core.second_factor import Door
-from core.waiting import ask_to_wait
 from installations import actions, queries
 from installations.forms import GoLiveForm, SignInForm
 from installations.guards import InputRefused, SubmissionDiffers, can_report_from_field

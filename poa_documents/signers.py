@@ -14,7 +14,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import F, Min, Q, QuerySet
 
-from core import office_devices
+from accounts import office_devices
 from installations.models import ContactChange, Customer
 from poa_documents.models import DoubtReason, PoaDocument, SignerDoubt
 

@@ -8,7 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from core import clock, office_devices
+from accounts import office_devices
+from core import clock
 from core.actors import Actor
 from core.moves import MoveNotAllowed
 from installations.models import Language

@@ -9,11 +9,11 @@ from celery.schedules import crontab
 from kombu import Exchange, Queue
 
 from config.admin_skin import UNFOLD as UNFOLD
-from config.database_file import keep_private
 from config.environment import check_environment, read, read_light_dialect
-from config.log_lines import LINE_FORMAT
 from config.redis_servers import RedisServer, redis_server
 from core.queue import DEFAULT_QUEUE, OWN_QUEUES, TaskName
+from operations.database_file import keep_private
+from operations.log_lines import LINE_FORMAT
 
 check_environment()
 
@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "installations",
     "poa_documents",
     "enrollments",
+    "operations",
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -187,7 +188,7 @@ def _document_storage() -> dict[str, Any]:
     if not lock_days:
         return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
     lock = {"lock_mode": read("STORAGE_S3_OBJECT_LOCK_MODE"), "lock_days": lock_days}
-    return {"BACKEND": "config.locked_storage.LockedS3Storage", "OPTIONS": {**options, **lock}}
+    return {"BACKEND": "operations.locked_storage.LockedS3Storage", "OPTIONS": {**options, **lock}}
 
 
 def document_storage_options(*, bucket: str, endpoint_url: str, access_key: str, secret_key: str) -> dict[str, Any]:
@@ -249,7 +250,7 @@ FIELD_SESSION_IDLE_MINUTES: int = read("FIELD_SESSION_IDLE_MINUTES")
 
 STAFF_MFA_REQUIRED: bool = read("STAFF_MFA_REQUIRED") == "YES"
 TECHNICIAN_MFA_REQUIRED: bool = read("TECHNICIAN_MFA_REQUIRED")
-MFA_ADAPTER = "core.second_factor.Adapter"
+MFA_ADAPTER = "accounts.second_factor.Adapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Switchyard"
 MFA_TOTP_TOLERANCE = 1  # phones are half a minute wrong now and then
@@ -435,16 +436,16 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "config.log_lines.DiscreetFormatter",
+            "()": "operations.log_lines.DiscreetFormatter",
             "format": LINE_FORMAT,
             "style": "{",
         }
     },
-    "filters": {"refusals": {"()": "config.log_lines.RefusalsInOneLine"}},
+    "filters": {"refusals": {"()": "operations.log_lines.RefusalsInOneLine"}},
     "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
     "root": {"handlers": ["terminal"], "level": "INFO"},
     "loggers": {
-        # Each task's outcome is told by config.task_log, with its case; that it came and was sent is told by nobody.
+        # operations.task_log logs the outcome of each task, with its case; that it came and was sent is not logged.
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},

@@ -22,7 +22,9 @@ os.environ.update(
 
 from config.settings.local import *  # noqa: F403
 
-CLOCK = "config.demo.time_machine.TimeMachine"
+INSTALLED_APPS = [*INSTALLED_APPS, "demo"]  # noqa: F405
+
+CLOCK = "demo.time_machine.TimeMachine"
 
 # Nobody wants to wait a second for each simulated day.
 SECONDS_BETWEEN_SWEEPS = 0.4

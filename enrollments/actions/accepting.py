@@ -5,19 +5,19 @@ from datetime import datetime
 from core.actors import LIGHT, SYSTEM
 from core.dates import chicago_day
 from core.transactions import repeatable, repeatable_alone
-from enrollments import acceptance_at_light, offers, plausibility, start_dates
 from enrollments.actions import confirming
 from enrollments.actions.fetching import owe_documents
 from enrollments.actions.moving import EnrollmentMoved, lock, take_move
 from enrollments.actions.stopping import place_hold
 from enrollments.actions.writing import Tools, call, close_done, lose_answer, open_write, still_due
-from enrollments.facts import Facts, governing_poa, offered_plan, sent_acceptance, signed_limits
+from enrollments.decision import acceptance_at_light, offers, plausibility, start_dates
+from enrollments.decision.notices import start_plan
+from enrollments.decision.policy import Policy
+from enrollments.decision.steps import AcceptPlan, Finalize, Hold
+from enrollments.engine.facts import Facts, governing_poa, offered_plan, sent_acceptance, signed_limits
 from enrollments.light.payloads import Acceptance, WriteAnswer
 from enrollments.models import AcceptAttempt, LightWrite, PlanOffer
-from enrollments.notices import start_plan
-from enrollments.policy import Policy
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
-from enrollments.steps import AcceptPlan, Finalize, Hold
 from poa_documents.actions import verify_or_suspend
 from poa_documents.guards import check_authority
 

@@ -5,13 +5,13 @@ from datetime import date, datetime, time
 from core.actors import Actor
 from core.dates import CHICAGO, chicago_day
 from core.transactions import repeatable
-from enrollments import offers, plausibility, start_dates
-from enrollments.acceptance_at_light import is_shown_by
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock
 from enrollments.actions.stopping import ReasonMissing, make_due
 from enrollments.actions.writing import close_done, open_write
-from enrollments.facts import governing_poa, last_account, offered_plan, sent_acceptance, signed_limits
+from enrollments.decision import offers, plausibility, start_dates
+from enrollments.decision.acceptance_at_light import is_shown_by
+from enrollments.engine.facts import governing_poa, last_account, offered_plan, sent_acceptance, signed_limits
 from enrollments.light.payloads import Location
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
 from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldCode, WriteKind

@@ -8,10 +8,10 @@ from enrollments.actions.moving import lock, note
 from enrollments.actions.stopping import make_due
 from enrollments.actions.telling import owe_news
 from enrollments.actions.writing import still_due
+from enrollments.decision.policy import Policy
+from enrollments.decision.steps import GiveNotice
 from enrollments.models import AdvanceNotice, Enrollment, PlanOffer
-from enrollments.policy import Policy
 from enrollments.states import EnrollmentStatus
-from enrollments.steps import GiveNotice
 from poa_documents.actions import drop_case_mails
 from poa_documents.models import MailKind
 

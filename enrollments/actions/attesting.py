@@ -13,6 +13,7 @@ from enrollments.actions import confirming, reconciling
 from enrollments.actions.moving import lock, note
 from enrollments.actions.stopping import ReasonMissing, end_holds, make_due, place_hold, release_hold
 from enrollments.actions.writing import Tools, call, close_done, close_refused, lose_answer, open_write, still_due
+from enrollments.decision.steps import Hold, OpenAccount, RecordClientAgent, UpdateAccount
 from enrollments.light.client import LightClient
 from enrollments.light.errors import InDoubt, LightError, Refused
 from enrollments.light.payloads import (
@@ -33,7 +34,6 @@ from enrollments.states import (
     WriteKind,
     WriteStatus,
 )
-from enrollments.steps import Hold, OpenAccount, RecordClientAgent, UpdateAccount
 from installations.models import Customer
 from poa_documents.guards import check_authority
 from poa_documents.models import PoaDocument

@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core.actors import LIGHT, SYSTEM, Actor
-from enrollments import accepted
-from enrollments.acceptance_at_light import is_shown_by
 from enrollments.actions.fetching import owe_documents
 from enrollments.actions.moving import take_move
 from enrollments.actions.stopping import lift_hold, place_hold
 from enrollments.actions.telling import owe_news
-from enrollments.facts import governing_poa, sent_acceptance
+from enrollments.decision import accepted
+from enrollments.decision.acceptance_at_light import is_shown_by
+from enrollments.decision.steps import Hold
+from enrollments.engine.facts import governing_poa, sent_acceptance
 from enrollments.light.payloads import Account, Unusable, name_unusable
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
-from enrollments.steps import Hold
 from installations.models import ContactChange
 from poa_documents.actions import use_authority
 from poa_documents.models import MailKind, PoaDocument

@@ -5,8 +5,9 @@ from datetime import datetime
 from core.actors import Actor
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from enrollments import steps, whereabouts
 from enrollments.actions.stopping import ReasonMissing, wake_waiting_for
+from enrollments.decision import steps
+from enrollments.engine import whereabouts
 from enrollments.models import ReconciliationRun, SystemHold
 
 

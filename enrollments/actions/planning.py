@@ -5,14 +5,14 @@ from decimal import Decimal
 from uuid import UUID
 
 from core.transactions import repeatable, repeatable_alone
-from enrollments import offers, plausibility
 from enrollments.actions.moving import lock
 from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
-from enrollments.facts import offered_plan, signed_limits
+from enrollments.decision import offers, plausibility
+from enrollments.decision.steps import RequestPlans
+from enrollments.engine.facts import offered_plan, signed_limits
 from enrollments.light.payloads import Plan, PlanList, name_unusable
 from enrollments.models import LightWrite, PlanOffer
 from enrollments.states import WriteKind
-from enrollments.steps import RequestPlans
 from poa_documents.guards import check_authority
 from poa_documents.models import Envelope, PoaDocument
 

@@ -15,8 +15,6 @@ from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
 from core.dates import chicago_day
 from core.transactions import repeatable
-from enrollments import acceptance_at_light
-from enrollments.acceptance_at_light import is_shown_by
 from enrollments.actions import confirming
 from enrollments.actions.moving import lock, note, take_move
 from enrollments.actions.stopping import end_holds, nudge, place_hold, suspend_authority
@@ -30,7 +28,10 @@ from enrollments.actions.writing import (
     close_without_trace,
     hold_code_for,
 )
-from enrollments.facts import accepted_attempt, sent_acceptance
+from enrollments.decision import acceptance_at_light
+from enrollments.decision.acceptance_at_light import is_shown_by
+from enrollments.decision.steps import FOR_OPERATIONS, Hold, SettleDoubt
+from enrollments.engine.facts import accepted_attempt, sent_acceptance
 from enrollments.light.dialect import Dialect
 from enrollments.light.errors import LightError, NotReached, OutOfTurn
 from enrollments.light.payloads import Account, AccountList, LightStage, derive_stage
@@ -44,7 +45,6 @@ from enrollments.states import (
     WriteKind,
     WriteStatus,
 )
-from enrollments.steps import FOR_OPERATIONS, Hold, SettleDoubt
 from installations.models import Customer
 from poa_documents.models import MailKind, PoaDocument
 

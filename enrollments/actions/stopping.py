@@ -11,9 +11,9 @@ from django.db.models.expressions import Combinable
 from core.actors import SYSTEM, Actor
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from enrollments import steps
 from enrollments.actions.moving import lock, note, take_move
-from enrollments.customer_state import code_of_hold
+from enrollments.customer_home.customer_state import code_of_hold
+from enrollments.decision import steps
 from enrollments.models import Enrollment, Hold, Pause
 from enrollments.states import EnrollmentStatus, HoldCode, LeavingReason
 from poa_documents.actions import suspend_poa

@@ -14,14 +14,16 @@ from core.dates import chicago_day
 from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import FileAltered, StoredFile, read
 from core.transactions import repeatable
-from enrollments import news, notices, stops
 from enrollments.actions.moving import lock
-from enrollments.facts import Facts, gather, governing_poa, missing_details
+from enrollments.customer_home import news
+from enrollments.customer_home.turn_mails import TurnMails, is_mail_due
+from enrollments.decision import notices
+from enrollments.decision.steps import Waiting
+from enrollments.engine import stops
+from enrollments.engine.facts import Facts, gather, governing_poa, missing_details
 from enrollments.models import Enrollment, EnrollmentEvent, PlanDocument, PlanDocumentKind, PlanOffer
 from enrollments.queries import is_decision_outdated
 from enrollments.states import SETTLED_STATUSES, HoldCode
-from enrollments.steps import Waiting
-from enrollments.turn_mails import TurnMails, is_mail_due
 from installations.models import GoLiveReport
 from installations.states import GoLiveReportStatus
 from poa_documents.actions import MailOutcome, NotYet, configured_policy, owe_case_mail, send_mail

@@ -15,8 +15,10 @@ from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
 from core.transactions import repeatable
 from enrollments.actions.moving import EnrollmentMoved, lock, note, take_move
-from enrollments.decision import decide
-from enrollments.facts import Facts, gather, governing_poa
+from enrollments.decision.decide import decide
+from enrollments.decision.policy import Policy
+from enrollments.decision.steps import Step
+from enrollments.engine.facts import Facts, gather, governing_poa
 from enrollments.light.client import LightClient
 from enrollments.light.errors import (
     Conflict,
@@ -31,9 +33,7 @@ from enrollments.light.errors import (
 )
 from enrollments.light.redaction import redact
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
-from enrollments.policy import Policy
 from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldCode, WriteKind, WriteStatus
-from enrollments.steps import Step
 from poa_documents.guards import AuthorityMissing, check_authority
 from poa_documents.models import PoaDocument
 

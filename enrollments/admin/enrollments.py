@@ -51,15 +51,15 @@ from enrollments.actions.stopping import (
 )
 from enrollments.admin.hold_acts import buttons_for, drafting
 from enrollments.admin.holds import ReleaseForm, can_release
-from enrollments.decision import decide, if_live_on
+from enrollments.decision.decide import decide, if_live_on
+from enrollments.decision.steps import CONSENT_HOLDS
+from enrollments.engine.facts import gather, governing_poa
+from enrollments.engine.wiring import hosted_pages_client, policy
 from enrollments.evidence_pack.building import PackNotMade
 from enrollments.evidence_pack.contents import RECORDS_IN_PACK
-from enrollments.facts import gather, governing_poa
 from enrollments.light.errors import LightError
 from enrollments.models import Enrollment, Hold, LegalHoldKind, PlanDocument, PlanDocumentKind, PlanOffer
 from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode, LeavingReason
-from enrollments.steps import CONSENT_HOLDS
-from enrollments.wiring import hosted_pages_client, policy
 from installations.models import Installation
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
 from poa_documents.admin.call_backs import CALL_BACK

@@ -13,8 +13,8 @@ from enrollments.actions.stopping import (
     ReasonMissing,
     release_hold,
 )
+from enrollments.decision.steps import HOLDS_WITH_OWN_ENDING
 from enrollments.models import Hold
-from enrollments.steps import HOLDS_WITH_OWN_ENDING
 
 
 class OpenFilter(admin.SimpleListFilter):

@@ -11,8 +11,8 @@ from core import clock
 from core.admin_site import Cell, age, moment, name_actors, page_of, press_url
 from core.dates import chicago_day
 from enrollments import presenters, queries
-from enrollments.alarms import alarms
-from enrollments.measures import measure
+from enrollments.monitoring.alarms import alarms
+from enrollments.monitoring.measures import measure
 from enrollments.presenters import QueueRow
 from enrollments.queries import QueueChoice, QueuePart
 from enrollments.states import HoldOwner

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Q
 from django.http import HttpRequest
 
+from accounts.staff_groups import TECHNICIANS_GROUP
 from core.actors import Actor
 from core.admin_site import (
     Button,
@@ -32,7 +33,7 @@ from installations.actions import (
     register_installation,
     report_go_live,
 )
-from installations.guards import TECHNICIANS_GROUP, InputRefused, ReasonMissing, SubmissionDiffers
+from installations.guards import InputRefused, ReasonMissing, SubmissionDiffers
 from installations.models import (
     Customer,
     GoLiveReport,

@@ -13,7 +13,7 @@ from django.db import connection, connections
 
 from core import clock
 from enrollments.actions import opening, settling
-from enrollments.leases import most_urgent
+from enrollments.engine.leases import most_urgent
 from enrollments.models import Enrollment
 from enrollments.tasks import MOST_IN_A_SWEEP
 from tests.bench.parts import environment, own_database, own_folder, run

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import simulator.dialect as simulated
-from config.demo.dialects import CLIENT_ENVIRONMENTS
+from demo.dialects import CLIENT_ENVIRONMENTS
 from enrollments.light.dialect import AccountSearch, Dialect, TokenKind
 from enrollments.light.signatures import Algorithm, Prefix, SignedText, WebhookScheme
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts import actions
 from accounts.actions import NewKey
 from accounts.models import ApiClient, Scope
-from config.staff_groups import OFFICE_GROUP
+from accounts.staff_groups import OFFICE_GROUP
 from tests.factories.installations import staff
 
 _numbers = itertools.count(1)

@@ -8,13 +8,13 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from enrollments import offers, policy, steps
 from enrollments.actions.moving import lock
 from enrollments.actions.opening import look_again
 from enrollments.actions.stopping import place_hold
 from enrollments.actions.writing import Tools
-from enrollments.engine import Engine
-from enrollments.facts import offered_plan, signed_limits
+from enrollments.decision import offers, policy, steps
+from enrollments.engine.engine import Engine
+from enrollments.engine.facts import offered_plan, signed_limits
 from enrollments.light.client import LightClient
 from enrollments.models import Enrollment, Hold, LightWrite, PlanOffer
 from enrollments.states import HoldCode, HoldOwner, WriteKind, WriteStatus

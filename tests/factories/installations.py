@@ -8,10 +8,10 @@ from typing import Any
 
 from django.contrib.auth.models import Group, User
 
+from accounts.staff_groups import TECHNICIANS_GROUP
 from core.actors import Actor
 from core.dates import chicago_day
 from installations import actions
-from installations.guards import TECHNICIANS_GROUP
 from installations.models import Customer, GoLiveReport, GoLiveSource, HardwareKind, Installation, Site
 from installations.states import GoLiveReportStatus, InstallationStatus
 

@@ -30,7 +30,7 @@ def road(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
     walked = Road(running, REFERENCE)
     settings.LIGHT_HOSTED_ORIGINS = [running.url]
     monkeypatch.setattr("core.clock.configured_clock", lambda: walked.clock)
-    monkeypatch.setattr("enrollments.views.hosted_pages_client", lambda: walked.light)
+    monkeypatch.setattr("enrollments.customer_home.views.hosted_pages_client", lambda: walked.light)
     yield walked
     walked.light.close()
     running.stop()

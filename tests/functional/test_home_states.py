@@ -10,9 +10,9 @@ from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from enrollments.actions.reconciling import ask_for_reading
+from enrollments.decision.steps import Waiting
 from enrollments.models import AdvanceNotice, Enrollment
 from enrollments.states import EnrollmentStatus
-from enrollments.steps import Waiting
 from installations.models import Language
 from poa_documents.models import PoaDocument
 from simulator.server import start_simulator

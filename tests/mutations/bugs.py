@@ -73,7 +73,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-notice-is-not-waited-for",
         invariant="I1",
-        file="enrollments/decision.py",
+        file="enrollments/decision/decide.py",
         old="    if notice is not None and now < notice.until:\n",
         new="    if notice is not None and now < notice.until and not notice.is_sent:\n",
         why="A plan is accepted while the customer was told that he may still object.",
@@ -82,7 +82,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="the-customers-hold-is-overlooked",
         invariant="I1",
-        file="enrollments/decision.py",
+        file="enrollments/decision/decide.py",
         old="    if facts.held_by_customer_since is not None:\n        return Wait(\n",
         new="    if facts.held_by_customer_since == now:\n        return Wait(\n",
         why="The customer presses “hold”, and the plan is accepted all the same.",
@@ -103,7 +103,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-lost-acceptance-is-sent-again",
         invariant="I2",
-        file="enrollments/doubts.py",
+        file="enrollments/decision/doubts.py",
         old="    if kind == WriteKind.ACCEPT_PLAN and lost:",
         new="    if kind == WriteKind.ACCEPT_PLAN and lost > 1:",
         why="An acceptance that the account does not show yet is made a second time without a person.",
@@ -121,7 +121,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="another-plan-is-finished",
         invariant="I3",
-        file="enrollments/accepted.py",
+        file="enrollments/decision/accepted.py",
         old="    if facts.accepted_differently and HoldCode.ACCEPTED_DIFFERENTLY not in facts.settled_codes:",
         new="    if facts.accepted_differently == facts.esi_id:",
         why="Light shows another start than the accepted one, and the enrollment is finished all the same.",
@@ -130,7 +130,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="dollars-pass-for-cents",
         invariant="I3",
-        file="enrollments/decision.py",
+        file="enrollments/decision/decide.py",
         old="for plan, verdict in judged if not plausibility.doubts_about(plan))",
         new="for plan, verdict in judged)",
         why="A price that cannot be right is chosen, because it is below every limit.",
@@ -139,7 +139,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="two-workers-take-one-case",
         invariant="I2",
-        file="enrollments/leases.py",
+        file="enrollments/engine/leases.py",
         old="    if ours.filter(due_at__lte=at, lease_until__isnull=True).update(**taken):",
         new="    if ours.filter(due_at__lte=at).update(**taken):",
         why="A second worker takes a case that another one has in hand.",
@@ -157,7 +157,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-field-left-out-fits",
         invariant="I3",
-        file="enrollments/offers.py",
+        file="enrollments/decision/offers.py",
         old='    limit = f"at most {_quantity(signed, unit)}"\n    if offered is None:\n'
         "        return _unsaid(field, limit)\n",
         new='    limit = f"at most {_quantity(signed, unit)}"\n    if offered is None:\n'
@@ -168,7 +168,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-limit-gives-way",
         invariant="I3",
-        file="enrollments/offers.py",
+        file="enrollments/decision/offers.py",
         old="    if offered > signed:\n",
         new="    if offered > signed * 2:\n",
         why="Plans up to twice as dear as signed for are accepted.",
@@ -177,7 +177,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="the-offer-is-not-judged-at-the-call",
         invariant="I3",
-        file="enrollments/decision.py",
+        file="enrollments/decision/decide.py",
         old="    judged = [(offer.plan, offers.judge(offer.plan, facts.known_authority.limits)) for offer in fresh]",
         new="    judged = [(offer.plan, offers.Verdict(())) for offer in fresh]",
         why="Any plan is chosen, whatever the customer signed for; the guard at the call must still stop it.",
@@ -186,7 +186,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="the-window-opens-too-early",
         invariant="I4",
-        file="enrollments/start_dates.py",
+        file="enrollments/decision/start_dates.py",
         old="DEFAULT_WINDOW = Window(first_day=8, last_day=29)",
         new="DEFAULT_WINDOW = Window(first_day=6, last_day=29)",
         why="A start is named that Light's window does not allow yet.",
@@ -297,7 +297,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-waiting-case-has-no-next-time",
         invariant="I9",
-        file="enrollments/engine.py",
+        file="enrollments/engine/engine.py",
         old="        leases.give_back(turn, due_at=_due_at(step), shown=shown)",
         new="        leases.give_back(turn, due_at=None, shown=shown)",
         why="A case that waits for a date or for Light is never looked at again without a message.",
@@ -306,7 +306,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-dead-workers-case-is-not-found",
         invariant="I9",
-        file="enrollments/leases.py",
+        file="enrollments/engine/leases.py",
         old="(Q(due_at__lte=at) & free | Q(lease_until__lte=at))",
         new="(Q(due_at__lte=at) & free)",
         why="What a dead worker had in hand stays in its hands.",
@@ -369,7 +369,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="tokens-in-log-lines",
         invariant="I12",
-        file="config/log_lines.py",
+        file="operations/log_lines.py",
         old='    re.compile(r"(?i)(?<=bearer )[^\\s\\"\',]+"),\n',
         new="",
         why="Whoever reads the log can call Light in our name.",

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import Group, User
 
-from config.staff_groups import OFFICE_GROUP
+from accounts.staff_groups import OFFICE_GROUP
 from core.actors import Actor
 from core.dates import chicago_day
 from enrollments.actions import opening

@@ -7,9 +7,9 @@ from django.db.models import Q
 
 from core.actors import SYSTEM
 from enrollments.actions import comparing, holding, opening, stopping
+from enrollments.decision.steps import CONSENT_HOLDS, Waiting
 from enrollments.models import Difference, Enrollment, Hold, LightWrite, Pause, ReconciliationRun, SystemHold
 from enrollments.states import UNSETTLED_WRITE_STATUSES, DifferenceKind, EnrollmentStatus, HoldCode
-from enrollments.steps import CONSENT_HOLDS, Waiting
 from installations.states import InstallationStatus
 from poa_documents.models import PoaDocument, StopSignal
 from tests.integration.enrollments.road import OFFICE, Road

@@ -23,10 +23,10 @@ from core.actors import Actor
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
 from core.queue import TaskName
-from enrollments import offers
 from enrollments.actions import announcing, attesting, confirming, holding, opening, settling, stopping
 from enrollments.actions.recovering import take_over
-from enrollments.facts import offered_plan
+from enrollments.decision import offers
+from enrollments.engine.facts import offered_plan
 from enrollments.light.errors import LightError
 from enrollments.light.events import KnownEvent
 from enrollments.light.payloads import NewAccount

@@ -15,12 +15,12 @@ import pytest
 import requests
 from django.db import IntegrityError, connection, connections
 
-from config.demo.people import Customer as VisitingCustomer
-from config.demo.people import Technician
 from core.actors import SYSTEM
 from core.clock import now
 from core.dates import chicago_day
 from core.transactions import repeatable
+from demo.people import Customer as VisitingCustomer
+from demo.people import Technician
 from enrollments.actions.moving import lock, note
 from enrollments.actions.receiving import store_delivery
 from enrollments.models import Enrollment, LightWrite, WebhookDelivery

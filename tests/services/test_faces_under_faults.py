@@ -10,10 +10,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import pytest
 import requests
 
-from config.demo.people import Customer as VisitingCustomer
-from config.demo.people import Technician
 from core.clock import now
 from core.dates import chicago_day
+from demo.people import Customer as VisitingCustomer
+from demo.people import Technician
 from enrollments.models import Enrollment, WebhookDelivery
 from installations.models import GoLiveReport
 from poa_documents.models import PoaDocument

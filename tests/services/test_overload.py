@@ -16,8 +16,8 @@ from django.db.models import Count, Max
 
 from core.clock import now
 from core.models import LastSweep
+from enrollments.decision.policy import Policy
 from enrollments.models import AcceptAttempt, Enrollment, RemoteCall
-from enrollments.policy import Policy
 from enrollments.states import EnrollmentStatus
 from tests.bench.page import write_page
 from tests.bench.results import Results

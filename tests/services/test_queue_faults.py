@@ -17,7 +17,7 @@ from core.clock import now
 from core.models import LastSweep, WrongClock
 from core.queue import TaskName
 from core.sweeps import WITHOUT_QUEUE
-from enrollments.engine import MOST_FAILURES
+from enrollments.engine.engine import MOST_FAILURES
 from enrollments.models import Enrollment, Hold, LightWrite, RemoteCall
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from installations.models import Site

@@ -8,9 +8,9 @@ import pytest
 from core.clock import now
 from enrollments.actions.holding import hold_writes, release_writes
 from enrollments.actions.stopping import pause, resume
+from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import WriteKind, WriteStatus
-from enrollments.steps import Waiting
 from tests.factories.installations import OFFICE
 from tests.services.house import House
 

@@ -15,12 +15,12 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
-from config.demo.people import Customer as VisitingCustomer
-from config.orphaned_files import find_orphans, sweep_orphans
 from core.clock import now
 from core.stored_files import FileAltered, FileNotStored, StoredFile, read, store
+from demo.people import Customer as VisitingCustomer
 from enrollments.models import Enrollment, Hold
 from enrollments.states import EnrollmentStatus
+from operations.orphaned_files import find_orphans, sweep_orphans
 from poa_documents import actions as poa_actions
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus

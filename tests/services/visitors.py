@@ -4,7 +4,7 @@ from datetime import date
 
 from django.contrib.auth.models import User
 
-from config.demo import cast
+from demo import cast
 from poa_documents.models import PoaDocument
 from tests.factories import installations as made
 

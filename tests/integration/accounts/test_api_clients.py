@@ -18,8 +18,8 @@ from accounts.models import ApiClient, ApiKey, Scope
 from accounts.queries import clients_running_out
 from core.actors import Actor
 from core.admin_site import name_actors
-from enrollments.alarms import alarms
-from enrollments.measures import measure
+from enrollments.monitoring.alarms import alarms
+from enrollments.monitoring.measures import measure
 from installations.models import Customer
 from tests.factories.accounts import api_client, client_key
 from tests.factories.installations import AT, go_live_report, installation_at, staff

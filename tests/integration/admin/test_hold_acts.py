@@ -24,9 +24,9 @@ from enrollments.admin.hold_acts import (
     RESUME,
     Act,
 )
+from enrollments.decision.steps import CONSENT_HOLDS
 from enrollments.models import Enrollment
 from enrollments.states import HoldCode
-from enrollments.steps import CONSENT_HOLDS
 from installations.models import Customer
 from poa_documents import actions
 from poa_documents.models import PoaDocument, ReturnSource, StopKind

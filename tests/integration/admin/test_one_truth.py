@@ -15,13 +15,13 @@ from core.actors import Actor
 from core.admin_site import page_of
 from enrollments import presenters
 from enrollments.actions.stopping import release_hold
-from enrollments.customer_state import WORKING, code_of_hold
+from enrollments.customer_home.customer_state import WORKING, code_of_hold
+from enrollments.customer_home.progress import words
+from enrollments.decision.steps import Waiting
 from enrollments.evidence_pack import contents, story
 from enrollments.evidence_pack.spool import Spool
 from enrollments.models import Enrollment
-from enrollments.progress import words
 from enrollments.states import HoldCode, HoldOwner
-from enrollments.steps import Waiting
 from installations.models import Customer
 from tests.factories.cases import StoppedClock, case, held_case, hold
 from tests.factories.installations import AT, installation

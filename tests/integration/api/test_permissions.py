@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
-from config.staff_groups import OFFICE_GROUP
+from accounts.staff_groups import OFFICE_GROUP
 from core.admin_site import press_url
 from poa_documents.models import CustomerMail
 from tests.factories.accounts import personal_key

@@ -17,19 +17,19 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from pytest_django.fixtures import Settings
 
-from config import backups
-from config.backup_schedule import back_up_into, is_due
-from config.backups import BackupFailed
-from config.management.commands.backup import Command as BackupCommand
 from config.settings.base import document_storage_options
 from core.dates import chicago_day
 from core.stored_files import StoredFile, read
-from enrollments import stops
 from enrollments.actions.adopting import CannotAdopt, adopt_acceptance
 from enrollments.actions.stopping import ReasonMissing
+from enrollments.decision.steps import Waiting
+from enrollments.engine import stops
 from enrollments.models import AcceptAttempt, Enrollment, PlanOffer, ReconciliationRun, SystemHold
 from enrollments.states import DifferenceKind, EnrollmentStatus, HoldCode
-from enrollments.steps import Waiting
+from operations import backups
+from operations.backup_schedule import back_up_into, is_due
+from operations.backups import BackupFailed
+from operations.management.commands.backup import Command as BackupCommand
 from poa_documents.models import PoaDocument
 from simulator.server import RunningSimulator, start_simulator
 from tests.contract.dialects import DIALECT_PAIRS
@@ -88,7 +88,7 @@ def ready_case(road: Road) -> Enrollment:
 
 
 def reconcile(road: Road, monkeypatch: pytest.MonkeyPatch) -> ReconciliationRun:
-    monkeypatch.setattr("enrollments.wiring.tools", lambda: road.engine.tools)
+    monkeypatch.setattr("enrollments.engine.wiring.tools", lambda: road.engine.tools)
     call_command("reconcile", all=True)
     return ReconciliationRun.objects.latest("pk")
 

@@ -10,9 +10,9 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from config.celery import look_at_field_keys
-from config.field_keys import stop_without_keys
 from core.encryption import CannotDecrypt, count_by_key, encrypt_anew
 from installations.models import Customer
+from operations.field_keys import stop_without_keys
 from poa_documents.models import PoaDocument
 from tests.factories.installations import customer, staff
 from tests.factories.phones import set_up_phone

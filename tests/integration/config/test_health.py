@@ -8,9 +8,9 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from config import health
 from config.celery import app
 from enrollments.actions.holding import hold_writes
+from operations import health
 from tests.factories.installations import AT, OFFICE, customer
 
 pytestmark = pytest.mark.django_db
@@ -87,7 +87,7 @@ def test_a_queue_that_is_gone_makes_us_unready_within_seconds(client: Client, mo
 
 
 def test_waiting_migrations_make_us_unready_and_say_what_to_do(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("config.health.MigrationExecutor.migration_plan", lambda *_: ["one"])
+    monkeypatch.setattr("operations.health.MigrationExecutor.migration_plan", lambda *_: ["one"])
 
     assert "manage.py migrate" in client.get("/readyz").json()["parts"]["database"]
 

@@ -37,7 +37,7 @@ def sign_in(client: Client, next_page: str, *, name: str = "olivia", at: str = "
 
 def end_session(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     later = time.time() + timedelta(hours=13).total_seconds()
-    monkeypatch.setattr("core.sessions.time.time", lambda: later)
+    monkeypatch.setattr("accounts.sessions.time.time", lambda: later)
 
 
 def value_of(page: str, name: str) -> str:
@@ -153,7 +153,7 @@ def test_technicians_report_survives_an_ended_session(monkeypatch: pytest.Monkey
     sign_in(client, "/field/", name=tess.username, at="/field/sign-in/")
     client.get(address)
     later = time.time() + timedelta(days=3).total_seconds()
-    monkeypatch.setattr("core.sessions.time.time", lambda: later)
+    monkeypatch.setattr("accounts.sessions.time.time", lambda: later)
 
     shut = client.post(address, {"granted_date": "2026-03-04", "source": "LETTER", "note": "On the fridge."})
     asked = client.get(shut["Location"]).text

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from config.metrics import Gauge, Sample, exposition
 from enrollments.actions.holding import hold_writes
+from operations.metrics import Gauge, Sample, exposition
 from tests.factories.installations import AT, OFFICE
 
 pytestmark = pytest.mark.django_db

@@ -10,10 +10,10 @@ from django.core.files.storage import storages
 from django.core.management import call_command
 from pytest_django.fixtures import Settings
 
-from config import orphaned_files
-from config.orphaned_files import FOLDERS, find_orphans, sweep_orphans
 from core.clock import now
 from core.stored_files import StoredFile, read, store
+from operations import orphaned_files
+from operations.orphaned_files import FOLDERS, find_orphans, sweep_orphans
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from tests.factories.poa_documents import sealing_poa, signed_poa
@@ -90,7 +90,7 @@ def test_what_a_row_names_right_after_it_was_deleted_is_put_back(
     def named_meanwhile(_seconds: float) -> None:
         PoaDocument.objects.filter(pk=poa.pk).update(pdf_storage_key=file.key)
 
-    monkeypatch.setattr("config.orphaned_files.time.sleep", named_meanwhile)
+    monkeypatch.setattr("operations.orphaned_files.time.sleep", named_meanwhile)
 
     assert file.key not in keys(sweep_orphans(at=later))
     assert read(file) == b"sent once more in this moment"

@@ -147,7 +147,9 @@ def test_a_used_code_works_in_no_other_spelling(olivia: User, spelling: str) -> 
 def test_a_code_that_comes_twice_in_one_moment_opens_once(olivia: User, monkeypatch: pytest.MonkeyPatch) -> None:
     phone, _codes = set_up_phone(with_password(olivia))
     code = phone.code()
-    monkeypatch.setattr("core.second_factor._is_unused", lambda _user, _code: True)  # both look before either is noted
+    monkeypatch.setattr(
+        "accounts.second_factor._is_unused", lambda _user, _code: True
+    )  # both look before either is noted
     with_password(olivia).post("/admin/second-step/", {"code": code})
     cache.delete(f"allauth.mfa.totp.used?user={olivia.pk}&code={code}")
     client = with_password(olivia)

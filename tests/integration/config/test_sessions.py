@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from core import sessions
+from accounts import sessions
 from tests.factories.accounts import personal_key
 from tests.factories.installations import staff, technician
 

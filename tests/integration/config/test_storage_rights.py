@@ -8,8 +8,8 @@ from django.core.management import CommandError, call_command
 from pytest_django.fixtures import Settings
 
 from config.settings.base import document_storage_options
-from config.storage_rights import missing_right, report_missing_right
 from core.stored_files import FileNotStored, store
+from operations.storage_rights import missing_right, report_missing_right
 from tests.small_s3 import SmallS3, small_s3
 
 

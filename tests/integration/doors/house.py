@@ -16,7 +16,7 @@ from django.test import Client
 from PIL import Image
 
 from accounts.models import Scope
-from config.staff_groups import OFFICE_GROUP
+from accounts.staff_groups import OFFICE_GROUP
 from core.actors import Actor
 from enrollments.actions import holding, stopping
 from enrollments.models import (

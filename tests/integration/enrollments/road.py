@@ -13,11 +13,11 @@ from core.actors import Actor
 from core.models import CaseChange
 from enrollments.actions import opening, stopping, telling
 from enrollments.actions.writing import Tools
-from enrollments.engine import Engine
+from enrollments.decision.policy import Policy
+from enrollments.engine.engine import Engine
 from enrollments.light.client import LightClient
 from enrollments.light.transport import Exchange
 from enrollments.models import Enrollment, Pause
-from enrollments.policy import Policy
 from installations.actions import correct_contact
 from installations.models import ContactChange, Installation
 from poa_documents import actions as poa_actions

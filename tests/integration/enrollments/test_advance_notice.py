@@ -9,11 +9,11 @@ import pytest
 from core.actors import Actor
 from core.dates import chicago_day
 from enrollments.actions import announcing, stopping
-from enrollments.facts import offered_plan
+from enrollments.decision.offers import is_no_worse
+from enrollments.decision.steps import Waiting
+from enrollments.engine.facts import offered_plan
 from enrollments.models import AcceptAttempt, AdvanceNotice, Enrollment
-from enrollments.offers import is_no_worse
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
-from enrollments.steps import Waiting
 from poa_documents import actions as poa_actions
 from poa_documents.models import CustomerMail, EvidenceEntry, MailState, PoaDocument
 from tests.contract.dialects import REFERENCE

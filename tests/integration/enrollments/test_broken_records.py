@@ -10,8 +10,8 @@ import pytest
 from django.db import connection
 
 from core.models import CaseChange
-from enrollments import engine
 from enrollments.actions import opening, stopping
+from enrollments.engine import engine
 from enrollments.models import Enrollment, Hold
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
 from installations.models import Customer

@@ -10,9 +10,9 @@ import pytest
 from django.conf import settings
 
 from config.celery import app
-from config.log_lines import LINE_FORMAT, DiscreetFormatter
 from core.queue import TaskName
 from enrollments.states import EnrollmentStatus
+from operations.log_lines import LINE_FORMAT, DiscreetFormatter
 from poa_documents.models import CustomerMail
 from tests.integration.enrollments.road import Road
 

@@ -9,9 +9,9 @@ import pytest
 from core.actors import Actor
 from core.models import CaseChange
 from enrollments.actions import opening, stopping
+from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus, HoldOwner
-from enrollments.steps import Waiting
 from installations import actions as installation_actions
 from installations.models import HardwareKind, Installation
 from poa_documents import actions as poa_actions

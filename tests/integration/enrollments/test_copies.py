@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from enrollments import stops, whereabouts
 from enrollments.actions.holding import NothingHeld, release_writes
+from enrollments.decision.steps import Waiting
+from enrollments.engine import stops, whereabouts
 from enrollments.models import DatabasePlace, LightWrite
-from enrollments.steps import Waiting
 from tests.integration.enrollments.road import OFFICE, Road
 
 LIVE = "https://api.light.example"

@@ -6,9 +6,9 @@ import pytest
 from django.core import mail
 
 from enrollments.actions import stopping
+from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
-from enrollments.steps import Waiting
 from installations.models import ContactChange
 from poa_documents import actions as poa_actions
 from poa_documents.models import CustomerMail, MailKind, PoaDocument

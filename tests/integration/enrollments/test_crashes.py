@@ -9,7 +9,7 @@ from django.conf import settings
 
 from enrollments.actions import accepting, confirming, stopping, writing
 from enrollments.actions.recovering import take_over
-from enrollments.leases import most_urgent
+from enrollments.engine.leases import most_urgent
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
 from poa_documents.actions import verify_or_suspend

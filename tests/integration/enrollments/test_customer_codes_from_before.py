@@ -7,9 +7,9 @@ import pytest
 from django.apps import apps
 
 from core.dates import chicago_midnight
+from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment
 from enrollments.states import HoldCode
-from enrollments.steps import Waiting
 from tests.factories.cases import case, hold
 from tests.factories.installations import AT
 

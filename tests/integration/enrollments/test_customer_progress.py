@@ -17,6 +17,8 @@ from pytest_django.fixtures import Settings
 from core.dates import chicago_day
 from enrollments.actions import opening
 from enrollments.actions.fetching import fetch_document
+from enrollments.decision.start_dates import sure_rescission_end
+from enrollments.decision.steps import Waiting
 from enrollments.light.documents import DocumentFetcher
 from enrollments.models import (
     AcceptAttempt,
@@ -26,9 +28,7 @@ from enrollments.models import (
     PlanDocument,
     PlanDocumentKind,
 )
-from enrollments.start_dates import sure_rescission_end
 from enrollments.states import EnrollmentStatus, HoldCode
-from enrollments.steps import Waiting
 from installations.models import Language
 from poa_documents import actions as poa_actions
 from poa_documents.limits import say_date
@@ -49,7 +49,7 @@ def customers_road(road: Road, settings: Settings, monkeypatch: pytest.MonkeyPat
     """A road beside which the customer's pages are served: same clock, same Light."""
     settings.LIGHT_HOSTED_ORIGINS = [road.simulator.url]
     monkeypatch.setattr("core.clock.configured_clock", lambda: road.clock)
-    monkeypatch.setattr("enrollments.views.hosted_pages_client", lambda: road.light)
+    monkeypatch.setattr("enrollments.customer_home.views.hosted_pages_client", lambda: road.light)
     yield road
     road.simulator.control.clear_faults()
 
@@ -327,7 +327,7 @@ def test_page_tells_honestly_that_our_own_processing_fails(
     def fail(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError("Our own trouble.")
 
-    monkeypatch.setattr("enrollments.engine.decide", fail)
+    monkeypatch.setattr("enrollments.engine.engine.decide", fail)
     click(visit, "check/")
 
     customers_road.engine.advance(case.pk)
@@ -351,7 +351,7 @@ def test_page_shows_what_is_stored_whatever_time_passes(
     def decided_live(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("The page decided by itself.")
 
-    monkeypatch.setattr("enrollments.decision._next_step", decided_live)
+    monkeypatch.setattr("enrollments.decision.decide._next_step", decided_live)
 
     assert "A few details are missing" in text_of(visit.open())
 

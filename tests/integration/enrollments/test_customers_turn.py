@@ -11,12 +11,12 @@ from django.http import HttpResponse
 from pytest_django.fixtures import Settings
 
 from core.actors import Actor
-from enrollments import steps
 from enrollments.actions import stopping, telling
 from enrollments.actions.moving import lock
+from enrollments.decision import steps
+from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment
 from enrollments.states import HoldCode, HoldOwner
-from enrollments.steps import Waiting
 from installations.models import Language
 from poa_documents import actions as poa_actions
 from poa_documents.models import CustomerMail, MailKind, PoaDocument

@@ -8,10 +8,10 @@ import pytest
 from core.actors import Actor
 from core.dates import chicago_midnight
 from enrollments.actions import opening, stopping
+from enrollments.decision.steps import Waiting
 from enrollments.models import AcceptAttempt, Enrollment, Hold, LightWrite
 from enrollments.queries import QueueChoice, QueuePart, cases_of
 from enrollments.states import HoldCode, HoldOwner
-from enrollments.steps import Waiting
 from installations import actions as installation_actions
 from poa_documents import actions as poa_actions
 from poa_documents.models import PoaDocument, RevocationChannel, StopKind, StopSignal

@@ -7,10 +7,10 @@ import pytest
 from core.dates import chicago_day
 from enrollments.actions import stopping
 from enrollments.actions.reconciling import ask_for_reading
+from enrollments.decision.steps import Waiting
 from enrollments.light.payloads import Account, Location
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, LeavingReason, WriteKind, WriteStatus
-from enrollments.steps import Waiting
 from poa_documents import evidence
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus

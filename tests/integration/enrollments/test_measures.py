@@ -12,14 +12,15 @@ from core.clock import now
 from core.dates import chicago_day
 from core.queue import TaskName
 from core.sweeps import note_backup, note_sweep
-from enrollments import tasks, wiring
+from enrollments import tasks
 from enrollments.actions.holding import hold_writes
-from enrollments.alarms import CONCERN_THE_PROCESSES, AlarmCode, alarms
+from enrollments.engine import wiring
 from enrollments.light.client import LightClient
 from enrollments.light.documents import DocumentFetcher, DocumentNotFetched
 from enrollments.light.errors import LightError
-from enrollments.measures import SWEEPS, measure
 from enrollments.models import Difference, Enrollment, ReconciliationRun, WebhookDelivery
+from enrollments.monitoring.alarms import CONCERN_THE_PROCESSES, AlarmCode, alarms
+from enrollments.monitoring.measures import SWEEPS, measure
 from enrollments.states import DifferenceKind, EnrollmentStatus, HoldCode
 from installations import tasks as proof_tasks
 from poa_documents import tasks as poa_tasks

@@ -11,10 +11,10 @@ from django.utils.html import strip_tags
 from core.actors import Actor
 from core.dates import chicago_day
 from enrollments.actions import announcing, opening, stopping, telling
+from enrollments.decision.start_dates import sure_rescission_end
+from enrollments.decision.steps import Waiting
 from enrollments.models import AdvanceNotice, Enrollment
-from enrollments.start_dates import sure_rescission_end
 from enrollments.states import EnrollmentStatus, HoldCode
-from enrollments.steps import Waiting
 from installations.actions import correct_contact
 from installations.models import Customer
 from poa_documents import actions as poa_actions

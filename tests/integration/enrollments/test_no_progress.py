@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from enrollments import engine as engine_module
 from enrollments.actions.reconciling import ask_for_reading
-from enrollments.engine import MAX_READINGS_IN_A_ROW, MOST_FAILURES
+from enrollments.decision.steps import ReadAccount, Waiting
+from enrollments.engine import engine as engine_module
+from enrollments.engine.engine import MAX_READINGS_IN_A_ROW, MOST_FAILURES
 from enrollments.light.client import READING
 from enrollments.models import RemoteCall
 from enrollments.states import HoldCode, HoldOwner
-from enrollments.steps import ReadAccount, Waiting
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.road import Road
 from tests.integration.faults.journey import calls, open_hold, ready_to_accept, release, walk

@@ -24,12 +24,12 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from config.log_lines import DiscreetFormatter
-from config.staff_groups import OFFICE_GROUP
+from accounts.staff_groups import OFFICE_GROUP
 from core.admin_site import page_of
 from enrollments.actions import opening
 from enrollments.models import Enrollment, EnrollmentEvent, Hold, LightWrite, RemoteCall, WebhookDelivery
 from installations import actions as jobs
+from operations.log_lines import DiscreetFormatter
 from poa_documents import actions as poa_actions
 from poa_documents.models import EvidenceEntry, PoaDocument
 from simulator.server import start_simulator
@@ -126,7 +126,7 @@ def road(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
     settings.LIGHT_HOSTED_ORIGINS = [running.url]
     settings.LIGHT_APP_TOKEN = running.app_token
     monkeypatch.setattr("core.clock.configured_clock", lambda: walked.clock)
-    monkeypatch.setattr("enrollments.views.hosted_pages_client", lambda: walked.light)
+    monkeypatch.setattr("enrollments.customer_home.views.hosted_pages_client", lambda: walked.light)
     yield walked
     walked.light.close()
     running.stop()

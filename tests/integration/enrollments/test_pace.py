@@ -18,11 +18,11 @@ from core import clock
 from core.dates import chicago_day
 from core.queue import TaskName
 from enrollments.actions.writing import back_off
-from enrollments.leases import most_urgent
+from enrollments.engine.leases import most_urgent
+from enrollments.engine.pace import SharedPace
 from enrollments.light.client import LightClient
 from enrollments.light.errors import NotReached, OutOfTurn
 from enrollments.models import Enrollment, LightPace
-from enrollments.pace import SharedPace
 from enrollments.states import EnrollmentStatus
 from enrollments.tasks import advance_enrollment_task, sweep_enrollments_task
 from tests.contract.scripted_light import answer, scripted_light

@@ -9,9 +9,9 @@ import pytest
 from django.db import connections
 
 from enrollments.actions.holding import hold_writes
+from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import WriteKind, WriteStatus
-from enrollments.steps import Waiting
 from simulator.server import RunningSimulator, start_simulator
 from tests.contract.dialects import DIALECT_PAIRS
 from tests.integration.enrollments.road import MORNING, OFFICE, Road

@@ -13,8 +13,8 @@ from core.stored_files import StoredFile
 from enrollments.actions import fetching
 from enrollments.actions.fetching import FetchOutcome
 from enrollments.light.documents import DocumentFetcher
-from enrollments.measures import measure
 from enrollments.models import Enrollment, PlanDocument
+from enrollments.monitoring.measures import measure
 from enrollments.states import EnrollmentStatus
 from poa_documents import evidence
 from poa_documents.actions import revoke_poa

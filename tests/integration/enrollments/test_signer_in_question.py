@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 from core.actors import Actor
+from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import HoldOwner
-from enrollments.steps import Waiting
 from poa_documents import actions, signers
 from tests.integration.enrollments.road import Road
 

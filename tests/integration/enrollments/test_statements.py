@@ -4,8 +4,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from enrollments.decision.steps import Waiting
 from enrollments.states import EnrollmentStatus
-from enrollments.steps import Waiting
 from tests.integration.enrollments.road import Road
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -6,10 +6,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from enrollments.actions.holding import NotReconciled, hold_writes, release_writes
+from enrollments.decision.steps import Waiting
 from enrollments.light.pace import Unhurried
 from enrollments.models import Enrollment, LightWrite, ReconciliationRun, SystemHold
 from enrollments.states import EnrollmentStatus, HoldOwner, WriteKind, WriteStatus
-from enrollments.steps import Waiting
 from tests.integration.enrollments.road import OFFICE, Road
 
 

@@ -8,13 +8,14 @@ from django.test import Client
 
 from core import clock, wrong_clocks
 from core.models import WrongClock
-from enrollments import tasks, wiring
-from enrollments.alarms import AlarmCode, alarms
+from enrollments import tasks
+from enrollments.engine import wiring
 from enrollments.light.client import LightClient
 from enrollments.light.errors import LightError
 from enrollments.light.pace import Unhurried
-from enrollments.measures import measure
 from enrollments.models import Enrollment, LightWrite, RemoteCall
+from enrollments.monitoring.alarms import AlarmCode, alarms
+from enrollments.monitoring.measures import measure
 from enrollments.states import WriteStatus
 from tests.contract.scripted_light import answer, scripted_light
 from tests.integration.enrollments.road import Road

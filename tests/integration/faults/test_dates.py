@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from core.dates import chicago_day
-from enrollments import start_dates
 from enrollments.actions import accepting
+from enrollments.decision import start_dates
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteStatus
 from poa_documents.actions import verify_or_suspend

@@ -8,9 +8,9 @@ import pytest
 
 from core.dates import chicago_day
 from enrollments.actions import opening, stopping
+from enrollments.decision.steps import Waiting
 from enrollments.models import AcceptAttempt, Enrollment
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
-from enrollments.steps import Waiting
 from installations import actions as installation_actions
 from installations.models import GoLiveReport, GoLiveSource
 from poa_documents.models import CustomerMail, MailKind, PoaDocument

@@ -11,9 +11,9 @@ from uuid import UUID
 
 import pytest
 
+from enrollments.decision.steps import Waiting
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
-from enrollments.steps import Waiting
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.road import Road
 from tests.integration.faults.journey import (

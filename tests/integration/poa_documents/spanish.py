@@ -7,7 +7,7 @@ from pathlib import Path
 
 from django.http import HttpResponse
 
-from enrollments.progress import PHRASES_FILE as PROGRESS_FILE
+from enrollments.customer_home.progress import PHRASES_FILE as PROGRESS_FILE
 from installations.models import Language
 from poa_documents.phrases import PHRASES_FILE, phrases_in
 

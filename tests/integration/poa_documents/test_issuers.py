@@ -22,8 +22,8 @@ from pyhanko_certvalidator import ValidationContext
 from pypdf import PdfReader
 
 from core.stored_files import FileNotStored
-from enrollments.alarms import AlarmCode, alarms
-from enrollments.measures import measure
+from enrollments.monitoring.alarms import AlarmCode, alarms
+from enrollments.monitoring.measures import measure
 from poa_documents import actions
 from poa_documents.actions import AskOutcome, SealOutcome, sealing
 from poa_documents.guards import read_signed_pdf, verify_sealed_file

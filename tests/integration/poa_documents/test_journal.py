@@ -14,8 +14,8 @@ from core.actors import OPERATOR
 from core.models import LastSweep
 from core.queue import TaskName
 from core.stored_files import FileNotStored
-from enrollments.alarms import AlarmCode, alarms
-from enrollments.measures import measure
+from enrollments.monitoring.alarms import AlarmCode, alarms
+from enrollments.monitoring.measures import measure
 from poa_documents import evidence
 from poa_documents.actions import AnchorOutcome, anchor_journal, anchoring, sweep_poas
 from poa_documents.journal import GUARDED_TABLES, anchor_content, verify_journal

@@ -27,8 +27,8 @@ from pytest_django.fixtures import Settings
 
 from core.models import CaseChange
 from core.stored_files import FileNotStored, StoredFile, store
-from enrollments.alarms import AlarmCode, alarms
-from enrollments.measures import measure
+from enrollments.monitoring.alarms import AlarmCode, alarms
+from enrollments.monitoring.measures import measure
 from installations.models import Language
 from poa_documents import actions
 from poa_documents.actions import CheckOutcome, SealOutcome, checking, sealing

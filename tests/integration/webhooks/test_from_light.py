@@ -11,9 +11,9 @@ from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from enrollments.actions import stopping
+from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, RemoteCall, WebhookDelivery
 from enrollments.states import EnrollmentStatus, HoldCode
-from enrollments.steps import Waiting
 from tests.integration.enrollments.road import OFFICE, Road
 from tests.integration.webhooks.deliveries import event, settle_due, signature
 

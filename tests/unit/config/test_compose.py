@@ -241,7 +241,7 @@ def test_backups_have_a_folder_that_the_service_may_write_to(services: dict[str,
 def test_backups_are_taken_as_the_command_line_understands_it(services: dict[str, dict[str, Any]]) -> None:
     program, script, name, *arguments = services["backup"]["command"]
 
-    parsed = load_command_class("config", name).create_parser(script, name).parse_args(arguments)
+    parsed = load_command_class("operations", name).create_parser(script, name).parse_args(arguments)
 
     assert program == "python"
     assert (parsed.into, parsed.every, parsed.keep) == (Path("/backups"), 24, 14)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from config.database_file import keep_private
+from operations.database_file import keep_private
 
 
 @pytest.fixture

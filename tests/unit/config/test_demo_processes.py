@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from config.demo import processes
-from config.demo.processes import House, Part, PartDidNotStart, Ports, seconds_to_start
+from demo import processes
+from demo.processes import House, Part, PartDidNotStart, Ports, seconds_to_start
 
 
 @pytest.mark.parametrize(("load", "seconds"), [(0.1, 60), (4, 60), (12, 180), (400, 600)])

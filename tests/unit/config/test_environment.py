@@ -232,7 +232,7 @@ def test_the_environment_is_read_in_one_place() -> None:
 
     readers = {str(file.relative_to(ROOT)) for file in [*sources, ROOT / "manage.py"] if _reads_environment(file)}
 
-    not_in_production = ("config/settings/test.py", "config/settings/demo.py", "config/demo/")
+    not_in_production = ("config/settings/test.py", "config/settings/demo.py", "demo/")
     assert {reader for reader in readers if not reader.startswith(not_in_production)} <= allowed
 
 

@@ -10,8 +10,15 @@ from django.conf import settings
 from django.test import Client
 from gunicorn.config import Config
 
-from config.log_lines import LEFT_OUT, LINE_FORMAT, LONGEST_LINE, DiscreetFormatter, RefusalsInOneLine, without_secrets
-from config.web_log import WebLog
+from operations.log_lines import (
+    LEFT_OUT,
+    LINE_FORMAT,
+    LONGEST_LINE,
+    DiscreetFormatter,
+    RefusalsInOneLine,
+    without_secrets,
+)
+from operations.web_log import WebLog
 
 API_KEY = "swy_4kq9ZrT7mLw2KcB8nHj5YsD1f0xBtYuW3mKpHgRLaEo"
 LINK = "Zq3Nf0xB-_uYt7WmKc2HgRLpEo8SdVjA5iTlXyQwM4b"
@@ -117,7 +124,7 @@ def test_a_traceback_is_covered_too() -> None:
 def test_every_line_goes_through_it() -> None:
     formatters = cast("dict[str, dict[str, Any]]", settings.LOGGING["formatters"])
 
-    assert {formatter["()"] for formatter in formatters.values()} == {"config.log_lines.DiscreetFormatter"}
+    assert {formatter["()"] for formatter in formatters.values()} == {"operations.log_lines.DiscreetFormatter"}
 
 
 def test_every_line_has_its_time_with_an_offset() -> None:

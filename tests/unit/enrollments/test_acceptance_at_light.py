@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from enrollments.acceptance_at_light import SentAcceptance, difference, is_proven_by, is_shown_by
+from enrollments.decision.acceptance_at_light import SentAcceptance, difference, is_proven_by, is_shown_by
 from enrollments.light.dialect import Dialect
 from enrollments.light.payloads import Location, WriteAnswer, parse_write_answer
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from enrollments.alarms import CONCERN_THE_PROCESSES, AlarmCode, Numbers, alarms
+from enrollments.monitoring.alarms import CONCERN_THE_PROCESSES, AlarmCode, Numbers, alarms
 
 NOW = datetime(2026, 3, 5, 18, tzinfo=UTC)
 DAY = timedelta(days=1)

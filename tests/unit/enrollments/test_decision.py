@@ -10,14 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.dates import chicago_day
-from enrollments import doubts, offers, policy
-from enrollments.decision import decide, if_live_on
-from enrollments.facts import AuthorityFacts, Facts, HoldFacts, NoticeFacts, WriteFacts
-from enrollments.gates import gates, readiness_gate
-from enrollments.light.payloads import LightStage
-from enrollments.start_dates import FULL_WINDOW
-from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
-from enrollments.steps import (
+from enrollments.decision import doubts, offers, policy
+from enrollments.decision.decide import decide, if_live_on
+from enrollments.decision.gates import gates, readiness_gate
+from enrollments.decision.start_dates import FULL_WINDOW
+from enrollments.decision.steps import (
     AcceptPlan,
     Finalize,
     Finished,
@@ -33,6 +30,9 @@ from enrollments.steps import (
     Wait,
     Waiting,
 )
+from enrollments.engine.facts import AuthorityFacts, Facts, HoldFacts, NoticeFacts, WriteFacts
+from enrollments.light.payloads import LightStage
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from poa_documents.states import PoaStatus
 from tests.unit.enrollments.facts_of_a_case import (
     ACCEPTED,

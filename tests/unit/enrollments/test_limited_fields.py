@@ -4,11 +4,11 @@ from dataclasses import fields
 
 import pytest
 
-from enrollments import news
 from enrollments.admin.offers import PlanOfferAdmin
 from enrollments.api.serializers import OfferAnswer
+from enrollments.customer_home import news
+from enrollments.decision.offers import OfferedPlan, SignedLimits
 from enrollments.models import PlanOffer
-from enrollments.offers import OfferedPlan, SignedLimits
 from installations.models import Language
 from poa_documents.admin.promises import PlanPromiseAdmin
 from poa_documents.api.serializers import EnvelopeAnswer

@@ -8,11 +8,11 @@ from uuid import UUID
 import pytest
 
 from core.dates import chicago_day, chicago_midnight
-from enrollments.decision import decide
-from enrollments.facts import Facts, NoticeFacts
-from enrollments.offers import OfferedPlan, is_no_worse
+from enrollments.decision.decide import decide
+from enrollments.decision.offers import OfferedPlan, is_no_worse
+from enrollments.decision.steps import AcceptPlan, GiveNotice, Hold, ReadAccount, RequestPlans, Step, Wait, Waiting
+from enrollments.engine.facts import Facts, NoticeFacts
 from enrollments.states import HoldCode, HoldOwner
-from enrollments.steps import AcceptPlan, GiveNotice, Hold, ReadAccount, RequestPlans, Step, Wait, Waiting
 from tests.unit.enrollments.facts_of_a_case import (
     ACCOUNT,
     AUTHORITY,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.dates import chicago_day
-from enrollments.offers import OfferedPlan, SignedLimits, choose, judge, last_day_of_life, stale_at
+from enrollments.decision.offers import OfferedPlan, SignedLimits, choose, judge, last_day_of_life, stale_at
 
 GROUP = UUID("11111111-1111-4111-8111-111111111111")
 OTHER_GROUP = UUID("22222222-2222-4222-8222-222222222222")

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enrollments.decision import decide
-from enrollments.offers import OfferedPlan
-from enrollments.plausibility import doubts_about
+from enrollments.decision.decide import decide
+from enrollments.decision.offers import OfferedPlan
+from enrollments.decision.plausibility import doubts_about
+from enrollments.decision.steps import AcceptPlan, Hold
 from enrollments.states import HoldCode, HoldOwner
-from enrollments.steps import AcceptPlan, Hold
 from tests.unit.enrollments.facts_of_a_case import NOW, OFFER, PLAN, POLICY, READY_TO_ACCEPT
 
 AVERAGES = ("average_cents_per_kwh_500", "average_cents_per_kwh_1000", "average_cents_per_kwh_2000")

@@ -7,10 +7,10 @@ import pytest
 
 from core.admin_site import age
 from enrollments import presenters
-from enrollments.gates import Gate, GateName
+from enrollments.decision.gates import Gate, GateName
+from enrollments.decision.steps import AcceptPlan, Finished, Hold, RequestPlans, Wait, Waiting
 from enrollments.queries import CaseCount, QueueChoice, QueuePart
 from enrollments.states import HoldCode, HoldOwner
-from enrollments.steps import AcceptPlan, Finished, Hold, RequestPlans, Wait, Waiting
 
 NOW = datetime(2026, 3, 5, 16, 0, tzinfo=UTC)
 WAIT = Wait(until=None, code=Waiting.GO_LIVE, because="Not reported yet.", whose_turn=HoldOwner.TECHNICIAN)

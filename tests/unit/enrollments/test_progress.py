@@ -9,15 +9,15 @@ from decimal import Decimal
 import pytest
 
 from core.dates import chicago_day
-from enrollments.customer_state import customer_state
-from enrollments.decision import decide
-from enrollments.facts import Facts, HoldFacts
-from enrollments.gates import gates
+from enrollments.customer_home.customer_state import customer_state
+from enrollments.customer_home.progress import PHRASES_FILE, MilestoneState, Progress, progress
+from enrollments.decision.decide import decide
+from enrollments.decision.gates import gates
+from enrollments.decision.steps import Hold, ReadAccount, Step, Wait, Waiting
+from enrollments.engine.facts import Facts, HoldFacts
 from enrollments.light.payloads import LightStage
 from enrollments.models import Enrollment, PlanOffer
-from enrollments.progress import PHRASES_FILE, MilestoneState, Progress, progress
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
-from enrollments.steps import Hold, ReadAccount, Step, Wait, Waiting
 from poa_documents.models import Envelope, PoaDocument
 from poa_documents.states import PoaStatus
 from tests.unit.enrollments.facts_of_a_case import (

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from enrollments.decision.policy import Policy
 from enrollments.light.dialect import Dialect
 from enrollments.light.payloads import Account, Location
-from enrollments.policy import Policy
 from enrollments.reconciliation import REPAIRS, Finding, OurSide, compare
 from enrollments.states import DifferenceKind, EnrollmentStatus
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enrollments.start_dates import (
+from enrollments.decision.start_dates import (
     DEFAULT_WINDOW,
     FULL_WINDOW,
     NoLegalStart,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from core.dates import CHICAGO
-from enrollments.turn_mails import AFTER_PAGES, TurnMails, is_mail_due, next_mail_due_at
+from enrollments.customer_home.turn_mails import AFTER_PAGES, TurnMails, is_mail_due, next_mail_due_at
 from poa_documents.reminders import AFTER_A_VISIT, ReminderPolicy
 
 NOON = datetime(2026, 3, 5, 18, 0, tzinfo=UTC)

@@ -1,0 +1,17 @@
+"""What this floor adds below /portal/: the customer's home with the progress on it, and what its buttons do."""
+
+from django.urls import path
+
+from enrollments.customer_home import views
+
+app_name = "progress"
+
+urlpatterns = [
+    # Stands before `portal:home`, which is the same address without the progress.
+    path("<str:token>/", views.home, name="home"),
+    path("<str:token>/continue/", views.continue_at_light, name="continue"),
+    path("<str:token>/check/", views.check_again, name="check"),
+    path("<str:token>/hold/", views.hold, name="hold"),
+    path("<str:token>/resume/", views.resume, name="resume"),
+    path("<str:token>/plan/<slug:kind>/", views.plan_document, name="document"),
+]

@@ -1,0 +1,198 @@
+"""What follows an acceptance: nothing is undone silently, the enrollment is finished, and service is watched. Pure."""
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from core.dates import chicago_day, chicago_midnight
+from enrollments.decision import doubts
+from enrollments.decision.gates import cancel_reported
+from enrollments.decision.policy import Policy
+from enrollments.decision.steps import Finalize, Finished, Hold, ReadAccount, Step, Wait, Waiting
+from enrollments.engine.facts import AuthorityFacts, Facts
+from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind
+from poa_documents.states import PoaStatus
+
+
+def what_speaks_against(facts: Facts, now: datetime, policy: Policy) -> Step | None:
+    """Give to a person what speaks against an accepted plan; the account must have been read since, to show it."""
+    account = facts.known_account
+    poa = facts.authority
+    why_not = _stopped_after_acceptance(poa, facts) if poa is not None else ""
+    stands = poa is not None and bool(poa.stopped_because)  # shown whatever was released: only its own end settles it
+    if why_not and (stands or HoldCode.REVOKED_AFTER_ACCEPTANCE not in facts.settled_codes):
+        return Hold(
+            HoldCode.REVOKED_AFTER_ACCEPTANCE,
+            HoldOwner.OFFICE,
+            because=why_not,
+            look_again_at=now + policy.watching_interval,
+        )
+    if changed := _go_live_changed(facts):
+        return replace(changed, look_again_at=now + policy.watching_interval)
+    if facts.is_cancel_reported and HoldCode.CANCEL_REPORTED not in facts.settled_codes:
+        return cancel_reported()
+    if account.read_at is None or facts.accepted_at is None or account.read_at < facts.accepted_at:
+        return ReadAccount(because="The account is read to see the acceptance as Light shows it.")
+    if facts.accepted_differently and HoldCode.ACCEPTED_DIFFERENTLY not in facts.settled_codes:
+        return replace(
+            accepted_differently(facts.accepted_differently), look_again_at=account.read_at + policy.collecting_interval
+        )
+    return None
+
+
+def in_service(facts: Facts, now: datetime, policy: Policy) -> Step:
+    """Nothing is left to do while service runs, but for news that a person must hear: it does not end the service."""
+    if leaving := has_left(facts):
+        return leaving if facts.service_end is None else replace(leaving, look_again_at=_after(facts.service_end))
+    if facts.service_end is not None:
+        if now >= _after(facts.service_end):
+            return ReadAccount(because=f"The last day of service, {facts.service_end}, is over.")
+        return Wait(
+            until=_after(facts.service_end),
+            code=Waiting.SERVICE_ENDING,
+            because=f"Service ends on {facts.service_end}, as Light shows it.",
+        )
+    poa = facts.authority
+    why_not = _stopped_after_acceptance(poa, facts) if poa is not None else ""
+    if why_not and HoldCode.REVOKED_AFTER_ACCEPTANCE not in facts.settled_codes:
+        return Hold(HoldCode.REVOKED_AFTER_ACCEPTANCE, HoldOwner.OFFICE, because=why_not)
+    if changed := _go_live_changed(facts):
+        return changed
+    if facts.is_cancel_reported and HoldCode.CANCEL_REPORTED not in facts.settled_codes:
+        return cancel_reported()
+    return Finished(because="Service is active under the accepted plan.")
+
+
+def has_left(facts: Facts) -> Hold | None:
+    """Ask the office about a customer whose accepted service ends or has ended, once."""
+    is_over = facts.accepted_at is not None and facts.status == EnrollmentStatus.ENDED
+    if not (facts.service_end is not None or is_over) or HoldCode.CUSTOMER_LEFT in facts.settled_codes:
+        return None
+    shown = f"Light shows {facts.service_end} as the last day of service" if facts.service_end else "Service has ended"
+    before = "" if facts.active_at else ", before it began"
+    return Hold(
+        HoldCode.CUSTOMER_LEFT,
+        HoldOwner.OFFICE,
+        because=f"{shown}{before}: the customer opted out, switched away or moved, or Light canceled it. Ask the "
+        "customer, then record why they left and what could win them back.",
+    )
+
+
+def _after(day: date) -> datetime:
+    return chicago_midnight(day + timedelta(days=1))
+
+
+def _go_live_changed(facts: Facts) -> Hold | None:
+    """
+    Hardware that may not run, or not by the start of the plan, is for a person once a plan was accepted.
+
+    A correction that waits for its second person asks for nobody besides, while its date does not harm the plan.
+    """
+    live, start = facts.go_live, facts.accepted_start
+    current = live.counted_date or live.awaited_date
+    is_late = current is not None and start is not None and current > start
+    if (current is not None and not is_late) or HoldCode.GO_LIVE_WITHDRAWN in facts.settled_codes:
+        return None
+    what = f"The go-live date was corrected to {current}, after the start of the plan on {start}." if is_late else ""
+    return Hold(
+        HoldCode.GO_LIVE_WITHDRAWN,
+        HoldOwner.OFFICE,
+        because=f"{what or 'The go-live report was withdrawn after the plan was accepted.'} {_undo(facts)} Decide with "
+        "the customer, then release the hold.",
+    )
+
+
+def _undo(facts: Facts) -> str:
+    """Say what the news does not stop, and until when it can still be undone."""
+    if facts.active_at is not None:
+        return f"Service has been active since {chicago_day(facts.active_at)}; this does not end it."
+    return f"The acceptance stands; it can be canceled at Light before {facts.accepted_start}."
+
+
+def accepted_differently(difference: str) -> Hold:
+    """Stop before anything is finished or told, with both sides; what Light shows is a contract that nobody signed."""
+    return Hold(
+        HoldCode.ACCEPTED_DIFFERENTLY,
+        HoldOwner.OFFICE,
+        because=f"{difference} Nothing more is sent for this case. Have Light correct it, or agree with the customer "
+        "how to undo it. When the account shows what was asked for, this ends automatically.",
+    )
+
+
+def _stopped_after_acceptance(poa: AuthorityFacts, facts: Facts) -> str:
+    undo = _undo(facts)
+    if poa.stopped_because or poa.status == PoaStatus.CEASED:
+        last = " It comes back for as long as the stop signal stands." if poa.stopped_because else ""
+        return (
+            f"After the plan was accepted: {poa.stopped_because or poa.ended_because} {undo} Ask the person who now "
+            f"decides what is to become of it, then release the hold.{last}"
+        )
+    if poa.status == PoaStatus.SUSPENDED:
+        return (
+            f"The authority was suspended after the plan was accepted: {poa.suspended_because} {undo} Resolve that "
+            "with the customer, then resume the power of attorney and release the hold."
+        )
+    if poa.status == PoaStatus.REVOKED:
+        return (
+            f"The customer took the authority back after the plan was accepted. {undo} Tell the customer how to leave, "
+            "then release the hold."
+        )
+    if facts.held_by_customer_since is not None and facts.active_at is None:
+        return (
+            f"The customer put the enrollment on hold on {chicago_day(facts.held_by_customer_since)}, and the plan "
+            f"that was on its way then turned out to be accepted. {undo} Ask what the customer wants, then release the "
+            "hold."
+        )
+    return ""
+
+
+def finish(facts: Facts, now: datetime, policy: Policy) -> Step:
+    """Finish the enrollment while the authority stands; without it, only watch what becomes of the acceptance."""
+    poa = facts.known_authority
+    if poa.status in {PoaStatus.SUPERSEDED, PoaStatus.LAPSED} and HoldCode.AUTHORITY_UNCLEAR not in facts.settled_codes:
+        return Hold(
+            HoldCode.AUTHORITY_UNCLEAR,
+            HoldOwner.OFFICE,
+            because="The plan was accepted, and before the enrollment could be finished its power of attorney ended: "
+            f"{poa.status.label.lower()}. Ask the customer to finish it at Light, then release the hold.",
+            look_again_at=now + policy.watching_interval,
+        )
+    if poa.stopped_because or poa.status not in {PoaStatus.SIGNED, PoaStatus.EXHAUSTED}:
+        return _watch_unfinished(facts, now, policy)
+    return doubts.came_to_nothing_too_often(WriteKind.FINALIZE, facts, policy) or Finalize(
+        because="The plan is accepted; Light waits for the enrollment to be finished."
+    )
+
+
+def _watch_unfinished(facts: Facts, now: datetime, policy: Policy) -> Step:
+    """Only look on, and say so: what was accepted is not done."""
+    step = watch(facts, now, policy)
+    if not isinstance(step, Wait):
+        return step
+    return replace(
+        step,
+        because="The plan was accepted and was not finished at Light, as its power of attorney is "
+        f"{facts.known_authority.status.label.lower()}. Nothing more is sent. The accepted start is "
+        f"{facts.accepted_start}.",
+    )
+
+
+def watch(facts: Facts, now: datetime, policy: Policy) -> Step:
+    account = facts.known_account
+    read_at = account.read_at or now
+    start = facts.accepted_start
+    is_late = start is not None and chicago_day(now) > start + policy.active_grace
+    if is_late and HoldCode.NOT_ACTIVE_IN_TIME not in facts.settled_codes:
+        return Hold(
+            HoldCode.NOT_ACTIVE_IN_TIME,
+            HoldOwner.OFFICE,
+            because=f"Service was to start on {start} and Light does not show it active. Ask Light.",
+            look_again_at=now + policy.watching_interval,
+        )
+    next_reading = read_at + policy.watching_interval
+    if now >= next_reading:
+        return ReadAccount(because="The account is read daily until service is active.")
+    return Wait(
+        until=next_reading,
+        code=Waiting.SERVICE_TO_START,
+        because=f"Everything is done; service starts on {start}.",
+    )

@@ -1,0 +1,32 @@
+"""The numbers that the office may set."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from enrollments.decision import start_dates
+from enrollments.decision.start_dates import Window
+
+
+@dataclass(frozen=True)
+class Policy:
+    """
+    How long to wait, how often to read, and how far to trust. Every field has the value that suits an ordinary office.
+
+    Source: Light notes, sections 7 and 8; reliability notes, section 2.
+    """
+
+    window: Window = start_dates.DEFAULT_WINDOW
+    collecting_interval: timedelta = timedelta(hours=1)
+    watching_interval: timedelta = timedelta(days=1)
+    fresh_reading: timedelta = timedelta(minutes=5)
+    longest_call: timedelta = timedelta(minutes=5)
+    settling_period: timedelta = timedelta(minutes=10)
+    unknown_status_patience: timedelta = timedelta(days=1)
+    complete_patience: timedelta = timedelta(days=2)
+    active_grace: timedelta = timedelta(days=3)
+    tries_after_doubt: int = 2
+    failing_patience: timedelta = timedelta(hours=1)
+    min_plan_life: timedelta = timedelta(minutes=5)
+    max_calls_a_day: int = 100
+    notice_days: int = 0
+    notice_start_slack: timedelta = timedelta(days=3)

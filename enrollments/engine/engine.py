@@ -1,0 +1,363 @@
+"""
+Advancing enrollments: claim one that is due, decide, perform, until it must wait.
+
+The row is the truth: any step may run twice, and any process may stop at any line.
+"""
+
+import logging
+import random
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import takewhile
+
+from django.db import OperationalError, transaction
+from django.db.models import Count, Max
+
+from core import wrong_clocks
+from core.dates import chicago_time
+from core.transactions import repeatable
+from enrollments.actions import accepting, announcing, attesting, planning, reconciling, stopping, telling
+from enrollments.actions.moving import EnrollmentMoved, lock
+from enrollments.actions.reconciling import ReadingFailed
+from enrollments.actions.writing import CallFailed, Tools
+from enrollments.customer_home.customer_state import CHECKING, WORKING, customer_state
+from enrollments.decision import gates, steps
+from enrollments.decision.decide import decide
+from enrollments.decision.steps import Step
+from enrollments.engine import leases
+from enrollments.engine.facts import Facts, gather
+from enrollments.models import Enrollment, Hold, RemoteCall
+from enrollments.states import HoldCode, HoldOwner
+from poa_documents.guards import AuthorityMissing, SealedFileAltered, SealedFileUnreadable
+
+logger = logging.getLogger(__name__)
+
+MOST_STEPS_IN_A_TURN = 20
+MAX_READINGS_IN_A_ROW = 3
+PAUSE_IN_A_FLOOD = timedelta(seconds=5)
+MOST_FAILURES = 8
+FIRST_PAUSE_AFTER_FAILURE = timedelta(seconds=10)
+LONGEST_PAUSE_AFTER_FAILURE = timedelta(hours=1)
+NOT_DUE = "not due"
+RESTING_STEPS = (steps.Wait, steps.Hold, steps.Finished)
+
+
+class TurnUsedUp(Exception):
+    """A turn took all its steps and did not come to rest: something goes round in circles."""
+
+
+class ClockWrong(Exception):
+    """The clock of this process differs from the database's or from Light's: it must decide nothing."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Takes enrollments along the road."""
+
+    tools: Tools
+    keep_lease: Callable[[str], AbstractContextManager[object]] = nullcontext
+
+    def advance(self, enrollment_id: int) -> str:
+        """Take an enrollment as far as it goes now; give a word for the log on where it rests."""
+        turn = leases.claim(enrollment_id, at=self.tools.clock.now())
+        if turn is None:
+            return NOT_DUE
+        with self.keep_lease(turn):
+            try:
+                resting, facts = self._take_steps(enrollment_id)
+            except TurnUsedUp as used_up:
+                logger.warning("Enrollment %s: %s", enrollment_id, used_up)
+                self._note_failure(enrollment_id, used_up, turn)
+                return "goes on"
+            except ClockWrong as wrong:
+                logger.warning("Enrollment %s is left to another process. %s", enrollment_id, wrong)
+                leases.give_back(turn, due_at=self.tools.clock.now())
+                return "left to another process"
+            except Exception as problem:
+                logger.exception("Enrollment %s could not be advanced.", enrollment_id)
+                self._note_failure(enrollment_id, problem, turn)
+                return "failed"
+            return self._rest(resting, facts, turn)
+
+    def _take_steps(self, enrollment_id: int) -> tuple[Step, Facts]:
+        """
+        Perform step after step until one rests; return it with the facts that it follows from.
+
+        :raises TurnUsedUp: it must go on in another turn, after a pause
+        :raises ClockWrong: it must go on in another process
+        """
+        taken = list[Step]()
+        for _ in range(MOST_STEPS_IN_A_TURN):
+            if clock_problem := wrong_clocks.why_clock_is_wrong():
+                raise ClockWrong(clock_problem)
+            enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
+            facts = gather(enrollment)
+            step = decide(facts, now=self.tools.clock.now(), policy=self.tools.policy)
+            step = self._unless_in_vain(step, facts, taken)
+            try:
+                self._perform(enrollment_id, step)
+            except (EnrollmentMoved, CallFailed, ReadingFailed, SealedFileAltered) as news:
+                logger.info("Enrollment %s: %s", enrollment_id, news)
+                continue
+            except AuthorityMissing as missing:
+                self._ask_about_authority(enrollment_id, missing)
+                continue
+            if isinstance(step, RESTING_STEPS):
+                return step, facts
+            taken.append(step)
+        names = ", ".join(type(step).__name__ for step in taken[-3:])
+        raise TurnUsedUp(f"{MOST_STEPS_IN_A_TURN} steps did not bring the case to rest; the last ones were {names}.")
+
+    def _unless_in_vain(self, step: Step, facts: Facts, taken: list[Step]) -> Step:
+        """
+        Ask for a person instead of a step that was taken successfully and changed nothing, or is taken all day long.
+
+        Every step must change what comes next. A reading may be asked for again by news that came while it was made.
+        """
+        limit = MAX_READINGS_IN_A_ROW if isinstance(step, steps.ReadAccount) else 1
+        in_a_row = len(list(takewhile(lambda before: before == step, reversed(taken))))
+        is_news = facts.account is not None and facts.account.is_reading_asked_for
+        if in_a_row >= limit and isinstance(step, steps.ReadAccount) and is_news:
+            return self._after_the_news(facts)
+        if in_a_row >= limit and not isinstance(step, RESTING_STEPS):
+            because = (
+                f"“{_words_for(step)}” was done and would come next again, so it changed nothing. {step.because} "
+                "Compare what Light shows with what the case shows, then release the hold to try again."
+            )
+            return self._held(HoldCode.NO_PROGRESS, because, facts)
+        is_first_call = isinstance(step, steps.REMOTE_STEPS) and not any(
+            isinstance(before, steps.REMOTE_STEPS) for before in taken
+        )
+        purpose = self._call_made_too_often(facts.enrollment_id) if is_first_call else ""
+        if purpose:
+            because = (
+                f"Light answered “{purpose}” for this case more than {self.tools.policy.max_calls_a_day} times in a "
+                "day. Find out what asks for it, then release the hold to go on."
+            )
+            return self._held(HoldCode.TOO_MANY_CALLS, because, facts)
+        return step
+
+    def _after_the_news(self, facts: Facts) -> Step:
+        """In a flood of webhooks, rest for a moment: one reading then answers all that came since."""
+        again = self.tools.clock.now() + PAUSE_IN_A_FLOOD
+        if facts.hold is not None:
+            return steps.Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because, look_again_at=again)
+        because = "News of the account keeps arriving; it is read again in a moment."
+        return steps.Wait(until=again, code=steps.Waiting.CALL_UNDER_WAY, because=because)
+
+    def _held(self, code: HoldCode, because: str, facts: Facts) -> steps.Hold:
+        """A hold for operations; an open one stays what people see. Reading goes on, an hour later at the soonest."""
+        again = self.tools.clock.now() + self.tools.policy.collecting_interval
+        if facts.hold is not None:
+            return steps.Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because, look_again_at=again)
+        return steps.Hold(code, HoldOwner.OPERATIONS, because=because, look_again_at=again)
+
+    def _call_made_too_often(self, enrollment_id: int) -> str:
+        """
+        Name the call that Light answered too often for one case within a day, since a person last looked at that.
+
+        Calls that fail are not counted: they back off, and operations are told of an outage once for all cases.
+        """
+        a_day_ago = self.tools.clock.now() - timedelta(days=1)
+        answered = RemoteCall.objects.filter(enrollment_id=enrollment_id, http_status__range=(200, 299))
+        limit = self.tools.policy.max_calls_a_day
+
+        def too_often(since: datetime) -> str:
+            counted = answered.filter(at__gt=since).values_list("purpose").annotate(count=Count("pk"))
+            return next((purpose for purpose, count in counted.order_by("-count")[:1] if count > limit), "")
+
+        purpose = too_often(a_day_ago)
+        if not purpose:
+            return ""
+        looked_at = Hold.objects.filter(enrollment_id=enrollment_id, code=HoldCode.TOO_MANY_CALLS).aggregate(
+            last=Max("released_at")
+        )["last"]
+        return too_often(max(a_day_ago, looked_at)) if looked_at is not None else purpose
+
+    def _perform(self, enrollment_id: int, step: Step) -> None:
+        match step:
+            case steps.OpenAccount():
+                attesting.open_account(enrollment_id, step, self.tools)
+            case steps.RecordClientAgent():
+                attesting.record_client_agent(enrollment_id, step, self.tools)
+            case steps.UpdateAccount():
+                attesting.update_account(enrollment_id, step, self.tools)
+            case steps.ReadAccount():
+                reconciling.read_account(enrollment_id, self.tools)
+            case steps.RequestPlans():
+                planning.request_plans(enrollment_id, step, self.tools)
+            case steps.AcceptPlan():
+                accepting.accept_plan(enrollment_id, step, self.tools)
+            case steps.Finalize():
+                accepting.finalize(enrollment_id, step, self.tools)
+            case steps.SettleDoubt():
+                reconciling.settle_doubt(enrollment_id, step, self.tools)
+            case _:
+                self._conclude(enrollment_id, step)
+
+    def _conclude(self, enrollment_id: int, step: Step) -> None:
+        """Perform what needs no call to Light."""
+        at = self.tools.clock.now()
+        match step:
+            case steps.GiveNotice():
+                announcing.give_notice(enrollment_id, step, at=at, policy=self.tools.policy)
+            case steps.LiftHold():
+                stopping.lift_hold(hold_id=step.hold_id, because=step.because, at=at)
+            case steps.Close():
+                stopping.call_off(enrollment_id=enrollment_id, because=step.because, at=at)
+            case steps.Hold():
+                _place_hold(enrollment_id, step, at=at)
+            case steps.Wait(code=code) if code in telling.TURN_MAIL_FOR:
+                telling.owe_turn_mail(enrollment_id=enrollment_id, code=code, at=at)
+            case _:
+                pass
+
+    def _ask_about_authority(self, enrollment_id: int, missing: AuthorityMissing) -> None:
+        """The guard at the call knows more than the decision did: nothing was sent, and a person must look."""
+        if not missing.is_consent_failure:
+            raise missing
+        hold = steps.Hold(HoldCode.AUTHORITY_UNCLEAR, HoldOwner.OFFICE, because=missing.for_staff)
+        _place_hold(enrollment_id, hold, at=self.tools.clock.now())
+
+    # Resting
+
+    def _rest(self, step: Step, facts: Facts, turn: str) -> str:
+        """Release the enrollment with what it waits for."""
+        shown = {"failures": 0, "failing_since": None, **self._what_screens_show(step, facts)}
+        if isinstance(step, steps.Hold):
+            Hold.objects.filter(enrollment_id=facts.enrollment_id, released_at__isnull=True).update(
+                act_by_date=step.act_by
+            )
+        leases.give_back(turn, due_at=_due_at(step), shown=shown)
+        return _name(step)
+
+    def _what_screens_show(self, step: Step, facts: Facts) -> dict[str, object]:
+        now = self.tools.clock.now()
+        shown = gates.gates(facts, now=now, policy=self.tools.policy)
+        told = customer_state(facts, step, now=now, policy=self.tools.policy)
+        return {
+            "decided_at": now,
+            "next_step": _name(step),
+            "because": step.because,
+            "whose_turn": _whose_turn(step),
+            "act_by_date": getattr(step, "act_by", None),
+            "gates": [{"name": gate.name, "is_open": gate.is_open, "because": gate.because} for gate in shown],
+            "customer_code": told.code,
+            "customer_until_date": told.until,
+            "changes_decided": facts.changes_noted,
+        }
+
+    def _note_failure(self, enrollment_id: int, problem: Exception, turn: str) -> None:
+        """Put a failing enrollment back with growing pauses, and ask for a person in the end."""
+        at = self.tools.clock.now()
+        leases.abandon(enrollment_id, at=at)
+
+        @repeatable
+        def put_off() -> None:
+            # Of the enrollment alone: what fails may be a record beside it that cannot be read.
+            enrollment = Enrollment.objects.select_for_update().get(pk=enrollment_id)
+            enrollment.failures += 1
+            enrollment.failing_since = enrollment.failing_since or at
+            enrollment.last_error = f"{type(problem).__name__}: {problem}"[:2000]
+            enrollment.save(update_fields=["failures", "failing_since", "last_error"])
+            shown = _being_tried(enrollment)
+            if isinstance(problem, SealedFileUnreadable):  # it ends for all cases at once: nobody shall release each
+                shown = _waits_for_storage(problem) | _told_while_tried(enrollment)
+            elif enrollment.failures >= MOST_FAILURES:
+                _ask_operations(enrollment, at=at)
+                shown["customer_code"] = CHECKING
+            pause = min(FIRST_PAUSE_AFTER_FAILURE * 2 ** min(enrollment.failures, 20), LONGEST_PAUSE_AFTER_FAILURE)
+            due_at = at + pause * random.uniform(1.0, 1.25)  # noqa: S311 - spreads work, keeps no secret
+            leases.give_back(turn, due_at=due_at, shown=shown)
+
+        put_off()
+
+
+def _being_tried(enrollment: Enrollment) -> dict[str, object]:
+    """Say on the screens that the case is being tried, since when and how often, instead of what was said before."""
+    tries = "once" if enrollment.failures == 1 else f"{enrollment.failures} times"
+    since = chicago_time(enrollment.failing_since) if enrollment.failing_since else "now"
+    return {
+        "next_step": steps.Waiting.TRYING_AGAIN.value,
+        "because": f"Switchyard could not finish this step, {tries} since {since}. It tries again automatically and "
+        f"asks operations after {MOST_FAILURES} tries.",
+        "whose_turn": "",
+        **_told_while_tried(enrollment),
+    }
+
+
+def _told_while_tried(enrollment: Enrollment) -> dict[str, object]:
+    """Tell the customer that we work on it, rather than something from before a change that is not decided yet."""
+    if enrollment.changes_decided == enrollment.changes_noted:
+        return {}
+    return {"customer_code": WORKING, "customer_until_date": None, "changes_decided": enrollment.changes_noted}
+
+
+def _waits_for_storage(problem: SealedFileUnreadable) -> dict[str, object]:
+    """Say on the screens why the plan is not accepted yet, and that operations must bring the storage back."""
+    because = f"{problem.for_staff} It is tried again by itself, about every hour."
+    return {
+        "next_step": steps.AcceptPlan.__name__.upper(),
+        "because": because,
+        "whose_turn": HoldOwner.OPERATIONS,
+    }
+
+
+def _ask_operations(enrollment: Enrollment, *, at: datetime) -> None:
+    """Ask for a person even where the journal is what fails: an entry less is better than a case that nobody sees."""
+    because = (
+        f"Our own processing failed {enrollment.failures} times: {enrollment.last_error.rstrip('.')}. Mend the cause, "
+        "then release the hold."
+    )
+    hold = steps.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because=because)
+    try:
+        with transaction.atomic():
+            stopping.place_hold(enrollment, hold, at=at)
+    except OperationalError:
+        raise
+    except Exception:
+        logger.exception("The hold of enrollment %s could not be put on record.", enrollment.pk)
+        stopping.open_hold(enrollment, hold, at=at)
+
+
+@repeatable
+def _place_hold(enrollment_id: int, hold: steps.Hold, *, at: datetime) -> None:
+    stopping.place_hold(lock(enrollment_id), hold, at=at)
+
+
+def _due_at(step: Step) -> datetime | None:
+    match step:
+        case steps.Wait(until=until):
+            return until
+        case steps.Hold(look_again_at=look_again_at):
+            return look_again_at
+        case _:
+            return None
+
+
+def _name(step: Step) -> str:
+    match step:
+        case steps.Wait(code=code):
+            return code.value
+        case steps.Hold():
+            return "HOLD"
+        case _:
+            return type(step).__name__.upper()
+
+
+def _words_for(step: Step) -> str:
+    """The name of a step in words, such as “Request plans”."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(step).__name__).capitalize()
+
+
+def _whose_turn(step: Step) -> str:
+    match step:
+        case steps.Wait(whose_turn=whose_turn):
+            return whose_turn.value if whose_turn else ""
+        case steps.Hold(owner=owner):
+            return owner.value
+        case _:
+            return ""

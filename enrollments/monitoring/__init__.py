@@ -1,0 +1,1 @@
+"""Alarms and measures of enrollments, for operators."""

@@ -1,0 +1,194 @@
+"""
+Two questions for whoever runs the processes: does this one live, and could it do its work now?
+
+Light is never asked: its trouble must not take our pages off the air.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+
+from django.core.cache import caches
+from django.core.cache.backends.redis import RedisCache
+from django.core.files.storage import storages
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from kombu.exceptions import OperationalError as QueueError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
+
+from core import clock, wrong_clocks
+from core.models import LastSweep
+from core.queue import check_takes_messages
+from core.transactions import is_read_only
+from enrollments.monitoring.alarms import CONCERN_THE_PROCESSES, alarms
+from enrollments.monitoring.measures import measure
+from operations.field_keys import KeyCheck
+from operations.metrics import may_read
+
+logger = logging.getLogger(__name__)
+
+PROBE_KEY = "readiness-probe"
+PROBE_SECONDS = 60
+NO_ROW = -1
+
+
+class NotReady(Exception):
+    """A part answered, and what it said means that no work can be done."""
+
+
+@never_cache
+@require_safe
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """Say that the process lives."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """
+    Say whether work can be done here; to operators also which part fails, and the alarms that are about processes.
+
+    Anyone else gets the last answer again for some seconds: asking often must not cost the database anything. The
+    reason of a failure is in the log, because it may name secrets.
+    """
+    if not may_read(request):
+        ready = _last.is_ready()
+        return JsonResponse({"ready": ready}, status=_status(is_ready=ready))
+    parts = states_of_parts()
+    ready = is_ready(parts)
+    found = {"ready": ready, "parts": parts, "alarms": _alarms_of_processes()}
+    return JsonResponse(found, status=_status(is_ready=ready))
+
+
+def states_of_parts() -> dict[str, str]:
+    return {name: _state_of(name, check) for name, check in CHECKS.items()}
+
+
+def is_ready(parts: dict[str, str]) -> bool:
+    return all(state == "ok" for state in parts.values())
+
+
+def _status(*, is_ready: bool) -> HTTPStatus:
+    return HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class LastAnswer:
+    """What was found last in this process. One request looks again while the others get the answer before."""
+
+    SECONDS = 5.0
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ready: bool | None = None
+        self._until = 0.0
+
+    def is_ready(self) -> bool:
+        if self._ready is not None and (time.monotonic() < self._until or self._lock.locked()):
+            return self._ready
+        with self._lock:
+            if self._ready is None or time.monotonic() >= self._until:
+                self._ready = is_ready(states_of_parts())
+                self._until = time.monotonic() + self.SECONDS
+            return self._ready
+
+    def forget(self) -> None:
+        self._ready = None
+
+
+_last = LastAnswer()
+
+
+def _alarms_of_processes() -> list[str]:
+    """Name the alarms that are about processes and parts. They never make us unready: pages work without workers."""
+    try:
+        wrong_clocks.compare_with_database()
+        wrong_clocks.report()
+        now = clock.now()
+        return [alarm.code for alarm in alarms(measure(now=now), now=now) if alarm.code in CONCERN_THE_PROCESSES]
+    except DatabaseError:
+        return []
+
+
+def _state_of(name: str, check: Callable[[], None]) -> str:
+    try:
+        check()
+    except NotReady as problem:
+        logger.warning("Not ready: %s: %s", name, problem)
+        return str(problem)
+    except Exception:
+        logger.warning("Not ready: %s", name, exc_info=True)
+        return "failing"
+    return "ok"
+
+
+def check_database() -> None:
+    """:raises NotReady: migrations are waiting, or nothing can be written"""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise NotReady("migrations are waiting; run manage.py migrate")
+    try:
+        LastSweep.objects.filter(pk=NO_ROW).update(task="")  # changes nothing, and needs a database that may be written
+    except DatabaseError as problem:
+        if is_read_only(problem):
+            raise NotReady("read-only: point DATABASE_URL to the primary, or end the read-only mode") from problem
+        raise
+
+
+def check_storage() -> None:
+    storages["default"].exists(PROBE_KEY)
+
+
+def check_broker() -> None:
+    """:raises NotReady: it answers, and takes no messages"""
+    try:
+        check_takes_messages()
+    except QueueError as problem:
+        if isinstance(problem.__cause__, ResponseError):
+            raise NotReady(_why_refused(problem.__cause__)) from problem
+        raise
+
+
+def check_cache() -> None:
+    """:raises NotReady: it answers, and keeps nothing. One in the database is checked with the database."""
+    cache = caches["default"]
+    if not isinstance(cache, RedisCache):
+        return
+    try:
+        cache.set(PROBE_KEY, 1, timeout=PROBE_SECONDS)
+    except ResponseError as problem:
+        raise NotReady(_why_refused(problem)) from problem
+
+
+def _why_refused(answer: ResponseError) -> str:
+    """Say in our own words why Redis takes nothing: its own may name what is none of the reader's business."""
+    match answer:
+        case OutOfMemoryError():
+            return "full: it takes nothing more until its memory is freed or its maxmemory is raised"
+        case ReadOnlyError():
+            return "read-only, as a replica is: point CELERY_BROKER_URL and CACHE_URL to the primary"
+        case _:
+            return "answers, but takes nothing; the reason is in the log"
+
+
+_field_keys = KeyCheck()
+
+
+def check_field_keys() -> None:
+    """:raises NotReady: stored values need a key that FIELD_ENCRYPTION_KEYS lacks"""
+    if problems := _field_keys.problems():
+        raise NotReady("; ".join(problems))
+
+
+CHECKS: dict[str, Callable[[], None]] = {
+    "database": check_database,
+    "storage": check_storage,
+    "broker": check_broker,
+    "keys": check_field_keys,
+    "cache": check_cache,
+}

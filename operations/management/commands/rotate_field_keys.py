@@ -1,0 +1,30 @@
+"""Encrypt stored fields with the newest key, so that an old one may go."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts import second_factor
+from core import encryption
+from core.encryption import CannotDecrypt
+
+
+class Command(BaseCommand):
+    help = (
+        "Encrypt every stored birth date, signature and secret of a second step with the first key of "
+        "FIELD_ENCRYPTION_KEYS. Works beside running processes and may be repeated; tells which keys are still needed."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="only count the values by their key")
+
+    def handle(self, *_args: Any, dry_run: bool, **_options: Any) -> None:
+        if not dry_run:
+            try:
+                count = encryption.encrypt_anew() + second_factor.encrypt_anew()
+            except CannotDecrypt as problem:
+                raise CommandError(f"{problem} Put that key back behind the others, and run this again.") from problem
+            self.stdout.write(f"Encrypted anew: {count}.")
+        for key_id, count in sorted((encryption.count_by_key() + second_factor.count_by_key()).items()):
+            self.stdout.write(f"Values that need key {key_id}: {count}.")

@@ -1,0 +1,109 @@
+"""`manage.py up`: the whole house in one process."""
+
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from celery import current_app
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.servers.basehttp import get_internal_wsgi_application
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from core import clock
+from enrollments.actions.recovering import take_over
+from operations.field_keys import stop_without_keys
+from operations.one_process import AddressNotOurs, OneProcess, PartStopped, PortTaken, leave_unfinished_work
+
+# What a fresh database needs before the first customer comes, in this order.
+SETUP_COMMANDS = ("load_poa_wording",)
+
+DEFAULT_PORT = 8000
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Command(BaseCommand):
+    help = "Run web, worker and scheduler in this one process, until Ctrl-C."
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument(
+            "--port", type=int, default=None, help="port to listen on (default: the one of SITE_URL; 0: any free one)"
+        )
+        parser.add_argument(
+            "--setup", action="store_true", help="first bring the database up to date and load what the office needs"
+        )
+
+    def handle(self, *_args: object, **options: Any) -> None:
+        if options["setup"]:
+            self._set_up()
+        self._check_migrations()
+        self._check_field_keys()
+        port = _port_of_site_url() if options["port"] is None else options["port"]
+        if not 0 <= port <= 65_535:
+            raise CommandError(f"{port} is not a port. Ports are whole numbers from 0 to 65535.")
+        try:
+            house = OneProcess(
+                app=current_app, application=get_internal_wsgi_application(), host=options["host"], port=port
+            )
+        except PortTaken as problem:
+            raise CommandError(f"{problem} Stop that one, or start this one with --port and another number.") from None
+        except AddressNotOurs as problem:
+            raise CommandError(str(problem)) from None
+        try:
+            take_over(at=clock.now())
+            finished = house.run(on_ready=lambda: self._say_ready(options["host"], house.port))
+        except PartStopped as problem:
+            raise CommandError(str(problem)) from None
+        if not finished:
+            self.stdout.write("Switchyard stopped; the next start finds again what was in hand.")
+            self.stdout.flush()
+            leave_unfinished_work()
+        self.stdout.write("Switchyard stopped.")
+
+    def _set_up(self) -> None:
+        call_command("migrate", interactive=False, verbosity=0)
+        for name in SETUP_COMMANDS:
+            call_command(name)
+
+    def _check_migrations(self) -> None:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            raise CommandError("The database is not up to date. Start with --setup, or run manage.py migrate first.")
+        connection.close()
+
+    def _check_field_keys(self) -> None:
+        try:
+            stop_without_keys()
+        except ImproperlyConfigured as problem:
+            raise CommandError(str(problem)) from None
+
+    def _say_ready(self, host: str, port: int) -> None:
+        start = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self.stdout.write(f"Switchyard is ready: {start}/ (office {start}/admin/, technicians {start}/field/)")
+        if urlsplit(settings.SITE_URL).netloc != urlsplit(start).netloc:
+            self.stdout.write(f"Links in mails begin with {settings.SITE_URL}; set SITE_URL to change that.")
+        if not User.objects.filter(is_active=True, is_staff=True).exists():
+            self.stdout.write(
+                "Nobody can sign in yet. Make the first account in another terminal, with the same environment: "
+                f"{_python()} manage.py createsuperuser"
+            )
+        connection.close()
+        self.stdout.flush()
+
+
+def _python() -> str:
+    """Name the interpreter as one types it in the project's folder."""
+    running = Path(sys.executable)
+    return str(running.relative_to(Path.cwd())) if running.is_relative_to(Path.cwd()) else str(running)
+
+
+def _port_of_site_url() -> int:
+    parts = urlsplit(settings.SITE_URL)
+    return parts.port or DEFAULT_PORT if parts.hostname in LOOPBACK_NAMES else DEFAULT_PORT
