@@ -114,7 +114,7 @@ def make_client_key(*, client_id: int, label: str, lasts: timedelta, by: User, a
 
 @transaction.atomic
 def give_personal_key(*, person: User, at: datetime) -> NewKey:
-    """Give a person who has just signed in a key for some hours. Of too many, the first to expire are revoked."""
+    """Make a short-lived key for a person who has just signed in; above the limit, the first to expire are revoked."""
     User.objects.select_for_update().get(pk=person.pk)
     by = Actor.staff(person.pk)
     kept = live_keys(at).filter(person=person).order_by("-expires_at", "-pk")

@@ -339,7 +339,7 @@ def enrollment_of(poa: PoaDocument) -> Enrollment | None:
 
 
 def announced_notice(enrollment: Enrollment, poa: PoaDocument) -> AdvanceNotice | None:
-    """Give the notice of a plan that reached the customer, while that plan is neither accepted nor given up."""
+    """Return the notice that reached the customer, while its plan is neither accepted nor dropped."""
     if enrollment.status not in {EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT}:
         return None
     if poa.status != PoaStatus.SIGNED:

@@ -270,7 +270,7 @@ def nudge(enrollment: QuerySet[Enrollment], *, at: datetime, **counted: Combinab
     """
     Make one enrollment due and queue its message, inside the caller's transaction; `counted` is set with it.
 
-    That something changed is counted: until it is decided anew, the stored decision is known to be of before.
+    The change is counted: until the case is decided again, the stored decision is known to be outdated.
 
     The row is written although it may be due: a worker that takes it now waits for what the caller is about to commit.
     """

@@ -174,7 +174,7 @@ def _turn(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
     """
     Ask for what the customer's page asks for: both go by the stored decision.
 
-    :raises NotYet: the case is being decided anew
+    :raises NotYet: the case is being decided again
     """
     if enrollment.lease_until is not None or is_decision_outdated(enrollment):
         raise NotYet(BETWEEN_LOOKS)

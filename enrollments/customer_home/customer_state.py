@@ -52,7 +52,7 @@ class CustomerState:
 
 def customer_state(facts: Facts, step: Step, *, now: datetime, policy: Policy) -> CustomerState:
     """Return what the customer is told while the case rests at `step`, which was decided from `facts`."""
-    if facts.mail_returned_because:  # whoever reads the page is not kept by mail that comes back
+    if facts.mail_returned_because:  # returned mail does not affect a customer who is reading the page
         facts = without_mail_trouble(facts)
         step = decide(facts, now=now, policy=policy)
     source = _most_telling(facts, step, gates(facts, now=now, policy=policy))

@@ -163,7 +163,7 @@ def just_signed(language: str) -> Progress:
 
 
 def _code_while_outdated(case: Enrollment, poa: PoaDocument) -> str:
-    """Say only what no decision can change any more: what the customer just did, and what was done for good."""
+    """Show only what no later decision can change: what the customer just did, and what is final."""
     if _may_be_accepted(case, poa) and case.held_by_customer_at is not None:
         return Waiting.HELD_BY_CUSTOMER.value
     if poa.status == PoaStatus.SEALING:

@@ -349,7 +349,7 @@ def test_page_shows_what_is_stored_whatever_time_passes(
     visit.through_the_door()
 
     def decided_live(*_args: object, **_kwargs: object) -> None:
-        raise AssertionError("The page decided by itself.")
+        raise AssertionError("The page made its own decision.")
 
     monkeypatch.setattr("enrollments.decision.decide._next_step", decided_live)
 
