@@ -60,7 +60,7 @@ test-overload: $(VENV)/dev.stamp ## A thousand go-lives in a minute, with a Ligh
 		$(PY) -m pytest tests/services/test_overload.py -k worked_off -p no:cacheprovider -s $(ARGS)
 
 bench: $(VENV)/dev.stamp ## Measure beside bare contenders and write docs/benchmarks.md; ARGS names one
-	@.ci/services.sh run postgres redis s3 -- $(PY) -m tests.bench $(ARGS)
+	@.ci/services.sh run postgres redis s3 -- $(PY) -m tools.benchmarks $(ARGS)
 
 test-property: $(VENV)/dev.stamp ## Try 100 orders of everything that can happen to several cases, the same each time
 	@INTERLEAVED_EXAMPLES=100 $(SUITE) tests/property $(ARGS)
@@ -69,8 +69,8 @@ test-long: $(VENV)/dev.stamp ## The same with 2,000 orders, other ones each time
 	@INTERLEAVED_EXAMPLES=2000 $(SUITE) tests/property $(ARGS)
 
 test-mutations: $(VENV)/dev.stamp ## Put deliberate bugs into a copy and see that tests notice each; some minutes
-	@$(PY) -m tests.mutations $(ARGS)
-	@$(PY) -m tests.fault_matrix
+	@$(PY) -m tools.mutations $(ARGS)
+	@$(PY) -m tools.fault_matrix
 
 check: $(VENV)/dev.stamp ## Look at code, templates, contracts, settings and generated pages; changes nothing
 	@$(MAKE) --no-print-directory --keep-going $(CHECKS)
@@ -111,7 +111,7 @@ check-locks:
 	@echo "lock files …"; ! grep -n '://' $(LOCKS)
 
 check-pages:
-	@echo "generated pages …"; $(PY) manage.py draw_states --check; $(PY) manage.py write_configuration --check; $(PY) -m tests.fault_matrix --check
+	@echo "generated pages …"; $(PY) manage.py draw_states --check; $(PY) manage.py write_configuration --check; $(PY) -m tools.fault_matrix --check
 
 check-compose:
 	@echo "compose file …"; $(PY) -m pytest -q tests/unit/config/test_compose.py
@@ -145,10 +145,10 @@ states: $(VENV)/dev.stamp ## Draw docs/states.md from the tables of moves
 
 docs: states ## Write every generated page
 	@$(PY) manage.py write_configuration
-	@$(PY) -m tests.fault_matrix
+	@$(PY) -m tools.fault_matrix
 
 pictures: $(VENV)/dev.stamp ## Take the pictures of the README anew; needs Chromium
-	@$(PY) -m tests.pictures
+	@$(PY) -m tools.pictures
 
 lock: ## Compile the lock files anew from pyproject.toml; needs uv
 	uv pip compile pyproject.toml $(LOCK_OPTIONS) --output-file requirements.lock

@@ -7,10 +7,10 @@ import pytest
 from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.services.building import built_house, own_servers
-from tests.services.house import House
-from tests.services.servers import S3Server, Servers, s3_server
-from tests.services.wire import Wire
+from tools.service_harness.building import built_house, own_servers
+from tools.service_harness.house import House
+from tools.service_harness.servers import S3Server, Servers, s3_server
+from tools.service_harness.wire import Wire
 
 LONGEST_TEST_SECONDS = 600
 

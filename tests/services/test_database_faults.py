@@ -29,8 +29,8 @@ from installations import actions as installation_actions
 from installations.models import GoLiveReport, GoLiveSource
 from poa_documents.models import PoaDocument
 from tests.factories import installations as made
-from tests.services.house import SCHEDULERS, SECONDS_TO_TAKE_OVER, WORKERS, House, held_row, writers_waiting
-from tests.services.visitors import character_of, the_technician
+from tools.service_harness.house import SCHEDULERS, SECONDS_TO_TAKE_OVER, WORKERS, House, held_row, writers_waiting
+from tools.service_harness.visitors import character_of, the_technician
 
 LONGEST_REFUSAL_SECONDS = 10
 

@@ -16,7 +16,7 @@ import boto3
 import psycopg
 import pytest
 
-from tests.services.servers import ROOT, S3Server, Servers
+from tools.service_harness.servers import ROOT, S3Server, Servers
 
 EVERY_PAGE = (
     "tests/integration/doors/test_doors.py::test_each_door_answers_as_the_table_says",

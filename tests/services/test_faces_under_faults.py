@@ -22,8 +22,8 @@ from simulator.dialect import REFERENCE
 from simulator.webhooks import signed_headers
 from tests.breaking_line import BreakingLine
 from tests.pdf_files import packed_scattered
-from tests.services.house import House
-from tests.services.visitors import character_of, the_technician
+from tools.service_harness.house import House
+from tools.service_harness.visitors import character_of, the_technician
 
 LONGEST_ANSWER_SECONDS = 3.0
 MOST_THE_QUEUE_ADDS_SECONDS = 2.0

@@ -13,7 +13,7 @@ from django.test import override_settings
 from config.settings import base
 from core import clock, stored_files
 from core.stored_files import StoredFile
-from tests.services.servers import S3Server
+from tools.service_harness.servers import S3Server
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.services.servers import ROOT, Servers
 from tests.services.test_queue_faults import UNREADABLE, full, read_only
+from tools.service_harness.servers import ROOT, Servers
 
 SECONDS_TO_WAIT = 180.0
 PREFIX = "one-process:"

@@ -19,10 +19,10 @@ from core.models import LastSweep
 from enrollments.decision.policy import Policy
 from enrollments.models import AcceptAttempt, Enrollment, RemoteCall
 from enrollments.states import EnrollmentStatus
-from tests.bench.page import write_page
-from tests.bench.results import Results
 from tests.invariants import differences_from_light
-from tests.services.house import WORKERS, House, busy
+from tools.benchmarks.page import write_page
+from tools.benchmarks.results import Results
+from tools.service_harness.house import WORKERS, House, busy
 
 CASES = int(os.environ.get("OVERLOAD_CASES", "40"))
 CALLS_PER_SECOND = int(os.environ.get("OVERLOAD_CALLS_PER_SECOND", "5"))

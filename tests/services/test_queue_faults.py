@@ -22,7 +22,7 @@ from enrollments.models import Enrollment, Hold, LightWrite, RemoteCall
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from installations.models import Site
 from tests.factories import installations as made
-from tests.services.house import (
+from tools.service_harness.house import (
     SCHEDULERS,
     SECONDS_TO_TAKE_OVER,
     WORKERS,
@@ -30,7 +30,7 @@ from tests.services.house import (
     held_row,
     writers_waiting,
 )
-from tests.services.servers import Servers
+from tools.service_harness.servers import Servers
 
 LONG_CALL_SECONDS = 20
 UNREADABLE = ("no JSON", "{", "null", "7", "[]", "{}", '{"body": 1}', '{"properties": {}}', "\x00")

@@ -12,7 +12,7 @@ from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import WriteKind, WriteStatus
 from tests.factories.installations import OFFICE
-from tests.services.house import House
+from tools.service_harness.house import House
 
 CASES = 6
 SECONDS_LIGHT_TAKES = 3

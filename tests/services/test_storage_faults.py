@@ -25,10 +25,10 @@ from poa_documents import actions as poa_actions
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from tests.factories.poa_documents import sealing_poa
-from tests.services.house import WORKERS, House
-from tests.services.servers import S3Server
-from tests.services.visitors import character_of
-from tests.services.wire import WireState
+from tools.service_harness.house import WORKERS, House
+from tools.service_harness.servers import S3Server
+from tools.service_harness.visitors import character_of
+from tools.service_harness.wire import WireState
 
 
 def client(s3: S3Server, *, secret: str = "", key: str = "", endpoint: str = "") -> Any:

@@ -24,7 +24,9 @@ FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 DOTTED_NAME = re.compile(rf"(?:{'|'.join(OUR_PACKAGES)})(?:\.\w+)+")
-OUR_PATH = re.compile(r"(?:tests|docs|accounts|config|core|enrollments|installations|poa_documents|simulator)/[\w./]*")
+OUR_PATH = re.compile(
+    r"(?:tests|tools|docs|accounts|config|core|enrollments|installations|poa_documents|simulator)/[\w./]*"
+)
 TYPED_MAKE = re.compile(r"^(?:[A-Z_]+=\S+ )*make ([a-z-]+)", re.MULTILINE)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 

@@ -27,8 +27,8 @@ import pytest
 import yaml
 
 from simulator.server import RunningSimulator, start_simulator
-from tests.services.servers import ROOT, Servers
 from tests.small_s3 import SmallS3, small_s3
+from tools.service_harness.servers import ROOT, Servers
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 

@@ -15,8 +15,8 @@ import pytest
 import yaml
 from psycopg.errors import InsufficientPrivilege
 
-from tests.services.servers import ROOT, Servers
 from tests.unit.config.production_environment import production_environment
+from tools.service_harness.servers import ROOT, Servers
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
 COMMANDS = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]

@@ -2,4 +2,4 @@
 
 from config.settings.test import *  # noqa: F403
 
-CLOCK = "tests.pictures.scene.scene_clock"
+CLOCK = "tools.pictures.scene.scene_clock"

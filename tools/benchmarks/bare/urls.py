@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
-from tests.bench.bare.models import Delivery
+from tools.benchmarks.bare.models import Delivery
 
 ANSWER = b"Stored.\n"
 SECRET = os.environ["LIGHT_WEBHOOK_SECRET"].encode()

@@ -1,7 +1,7 @@
 """
-Tries every deliberate bug against the tests that should notice it: `python -m tests.mutations`.
+Tries every deliberate bug against the tests that should notice it: `python -m tools.mutations`.
 
-Works in a copy; only `tests/mutations/caught.json` is written here, from which `docs/faults.md` takes its table.
+Works in a copy; only `tools/mutations/caught.json` is written here, from which `docs/faults.md` takes its table.
 `--check` tries nothing and only says whether every bug still fits the code. Names of bugs try only those.
 """
 
@@ -13,8 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from queue import Queue
 
-from tests.mutations.bugs import BUGS, Bug
-from tests.mutations.catching import catch, copied_project, keep_results, kept_results, problems, run
+from tools.mutations.bugs import BUGS, Bug
+from tools.mutations.catching import catch, copied_project, keep_results, kept_results, problems, run
 
 COPIES = 2
 """So many bugs are tried side by side."""

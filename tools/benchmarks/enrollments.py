@@ -23,12 +23,12 @@ from enrollments.actions import fetching, settling, telling
 from enrollments.models import Enrollment, RemoteCall
 from enrollments.states import EnrollmentStatus
 from simulator.server import DEFAULT_APP_TOKEN
-from tests.bench.parts import compare
 from tests.factories import installations as made
-from tests.services.building import built_house, own_servers
-from tests.services.house import WORKERS, House, busy
-from tests.services.servers import ROOT, s3_server
-from tests.services.wire import Wire
+from tools.benchmarks.parts import compare
+from tools.service_harness.building import built_house, own_servers
+from tools.service_harness.house import WORKERS, House, busy
+from tools.service_harness.servers import ROOT, s3_server
+from tools.service_harness.wire import Wire
 
 ROUNDS = 3
 OURS_A_ROUND = 30
@@ -132,7 +132,7 @@ def bare_at_once(house: House, accounts: list[dict[str, str]], processes: int) -
 
 
 def _loop(house: House, command: str, told: dict[str, object]) -> str:
-    arguments = [sys.executable, "-m", "tests.bench.bare.loop", command, house.light_url, DEFAULT_APP_TOKEN]
+    arguments = [sys.executable, "-m", "tools.benchmarks.bare.loop", command, house.light_url, DEFAULT_APP_TOKEN]
     return subprocess.run(  # noqa: S603 - our own command
         arguments,
         cwd=ROOT,

@@ -1,9 +1,9 @@
 """
 Writes `docs/faults.md`: every cell of the fault matrix, what it promises, and the tests that show it.
 
-`python -m tests.fault_matrix` writes the page; with `--check` it fails when the page or a marker is out of date. The
+`python -m tools.fault_matrix` writes the page; with `--check` it fails when the page or a marker is out of date. The
 tests are found by their marker `cell` or a name such as `test_q3_...`, without running or importing them. Below stand
-the deliberate bugs of `tests/mutations`, with the test that caught each when `make test-mutations` ran last.
+the deliberate bugs of `tools/mutations`, with the test that caught each when `make test-mutations` ran last.
 """
 
 import argparse
@@ -14,8 +14,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.mutations.bugs import BUGS
-from tests.mutations.catching import kept_results, problems
+from tools.mutations.bugs import BUGS
+from tools.mutations.catching import kept_results, problems
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "faults.md"
@@ -151,7 +151,7 @@ CELLS = {cell for cells in PARTS.values() for cell in cells}
 
 HEAD = """# The fault matrix
 
-What may go wrong, what is promised then, and the tests that show it. Made by `python -m tests.fault_matrix` from the
+What may go wrong, what is promised then, and the tests that show it. Made by `python -m tools.fault_matrix` from the
 names and markers of the tests; `make check` fails when it is out of date.
 
 After every step of these walks `tests/invariants.py` checks what must always hold.
@@ -163,7 +163,7 @@ BUGS_HEAD = """
 
 Is a broken promise noticed? Each of these bugs is put into a copy of the project, and tests run until one fails:
 `make test-mutations`, some minutes. `make check` sees to it that each bug still fits the code and each test still
-exists. What a bug replaces stands in `tests/mutations/bugs.py`.
+exists. What a bug replaces stands in `tools/mutations/bugs.py`.
 
 | invariant | bug | what it would mean | caught by |
 |---|---|---|---|

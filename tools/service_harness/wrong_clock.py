@@ -1,5 +1,5 @@
 """
-Runs Celery in a process whose clock is some hours off: `python -m tests.services.wrong_clock 26 worker …`.
+Runs Celery in a process whose clock is some hours off: `python -m tools.service_harness.wrong_clock 26 worker …`.
 
 The kernel's clock cannot be set for one process; but all of our code reads it in one place.
 """

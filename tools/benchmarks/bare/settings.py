@@ -6,9 +6,9 @@ import environ
 
 SECRET_KEY = "a bench needs no secret, and this is worth nothing"
 ALLOWED_HOSTS = ["127.0.0.1"]
-INSTALLED_APPS = ["tests.bench.bare"]
+INSTALLED_APPS = ["tools.benchmarks.bare"]
 MIDDLEWARE: list[str] = []
-ROOT_URLCONF = "tests.bench.bare.urls"
+ROOT_URLCONF = "tools.benchmarks.bare.urls"
 DATABASES = {"default": {**environ.Env.db_url_config(os.environ["DATABASE_URL"]), "CONN_MAX_AGE": 600}}
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

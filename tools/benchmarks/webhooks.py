@@ -9,7 +9,7 @@ import time
 import uuid
 from contextlib import ExitStack
 
-from tests.bench.parts import (
+from tools.benchmarks.parts import (
     WEBHOOK_SECRET,
     compare,
     environment,
@@ -34,12 +34,12 @@ def measure() -> dict[str, object]:
         database_url = stack.enter_context(own_database())
         ours_port, bare_port = free_port(), free_port()
         ours = environment(folder, DATABASE_URL=database_url)
-        bare = {**ours, "DJANGO_SETTINGS_MODULE": "tests.bench.bare.settings"}
+        bare = {**ours, "DJANGO_SETTINGS_MODULE": "tools.benchmarks.bare.settings"}
         run("manage.py", "migrate", "--noinput", "--verbosity", "0", environ=ours)
         run("-m", "django", "migrate", "--run-syncdb", "--verbosity", "0", environ=bare)
         for port, environ, application in (
             (ours_port, ours, "config.wsgi"),
-            (bare_port, bare, "tests.bench.bare.wsgi"),
+            (bare_port, bare, "tools.benchmarks.bare.wsgi"),
         ):
             command = (*GUNICORN, "--bind", f"127.0.0.1:{port}", application)
             stack.enter_context(process(*command, environ=environ, log=folder / f"{application}.log"))

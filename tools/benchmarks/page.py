@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.bench.results import Results
+from tools.benchmarks.results import Results
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
 HEAD = """# Benchmarks
 
 How fast the house is, beside a bare contender that does the same in the same run. Written by the commands named below
-from `tests/bench/results.json`; figures move with the machine, so each section names the one that it ran on. Both
+from `tools/benchmarks/results.json`; figures move with the machine, so each section names the one that it ran on. Both
 contenders share it with PostgreSQL and the load.
 
 ```

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from tests.chromium import ARGUMENTS, NO_CHROMIUM, find_chromium
 
 if TYPE_CHECKING:
-    from tests.pictures.scene import Scene
+    from tools.pictures.scene import Scene
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 COLORS = 192
@@ -36,7 +36,7 @@ def main() -> int:
         os.environ.update(
             DATA_DIR=folder,
             DATABASE_URL="",
-            DJANGO_SETTINGS_MODULE="tests.pictures.settings",
+            DJANGO_SETTINGS_MODULE="tools.pictures.settings",
             DJANGO_ALLOW_ASYNC_UNSAFE="true",  # playwright's loop runs in the thread that uses the database
         )
         django.setup()
@@ -55,7 +55,7 @@ def _played_scene() -> "Scene":
     from django.test.utils import setup_test_environment
 
     from simulator.server import start_simulator
-    from tests.pictures.scene import play
+    from tools.pictures.scene import play
 
     setup_test_environment()  # mails stay in this process
     call_command("migrate", verbosity=0, interactive=False)
@@ -123,7 +123,7 @@ def _draw(page: Page) -> None:
 
 def _take_field(browser: Browser, start: str, scene: "Scene") -> None:
     from core.dates import chicago_day
-    from tests.pictures.scene import scene_clock
+    from tools.pictures.scene import scene_clock
 
     page = _page(browser, PHONE)
     page.goto(f"{start}/field/")
@@ -147,7 +147,7 @@ def _page(browser: Browser, size: ViewportSize) -> Page:
 
 def _sign_in(page: Page, username: str) -> None:
     from tests.functional.pages import press_enter
-    from tests.pictures.scene import PASSWORD
+    from tools.pictures.scene import PASSWORD
 
     page.get_by_label("Username").fill(username)
     page.get_by_label("Password").fill(PASSWORD)

@@ -34,8 +34,8 @@ from tests.factories import installations as made
 from tests.factories.poa_documents import drafted_poa, signed_poa
 from tests.integration.enrollments.road import roomy_promise
 from tests.invariants import CHECKS, Seen, differences_from_light
-from tests.services.servers import ROOT, Servers
-from tests.services.wire import Wire, WireState
+from tools.service_harness.servers import ROOT, Servers
+from tools.service_harness.wire import Wire, WireState
 
 PATIENCE_SECONDS = 180.0
 LOOK_SECONDS = 0.1
@@ -119,7 +119,7 @@ class House:
         """Let a worker run whose clock is hours off, and in the end the one with the right clock again."""
         right = self._commands[name]
         self.kill(name)
-        self._commands[name] = ["-m", "tests.services.wrong_clock", str(hours), *right[2:]]
+        self._commands[name] = ["-m", "tools.service_harness.wrong_clock", str(hours), *right[2:]]
         self.start(name)
         try:
             yield

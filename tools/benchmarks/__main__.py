@@ -1,4 +1,4 @@
-"""Run benchmarks and write their page: `python -m tests.bench [NAME …]`, all but the large ones by default."""
+"""Run benchmarks and write their page: `python -m tools.benchmarks [NAME …]`, all but the large ones by default."""
 
 import argparse
 import os
@@ -11,9 +11,9 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.test")
 django.setup()
 
-from tests.bench import documents, enrollments, sweep, webhooks  # noqa: E402 - the settings come first
-from tests.bench.page import write_page  # noqa: E402
-from tests.bench.results import Results  # noqa: E402
+from tools.benchmarks import documents, enrollments, sweep, webhooks  # noqa: E402 - the settings come first
+from tools.benchmarks.page import write_page  # noqa: E402
+from tools.benchmarks.results import Results  # noqa: E402
 
 BENCHMARKS: dict[str, Callable[[], dict[str, object]]] = {
     "webhooks": webhooks.measure,
@@ -27,7 +27,7 @@ LARGE = {"sweep-large"}
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started ends with us
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     wanted = parser.parse_args().names or [name for name in BENCHMARKS if name not in LARGE]
     if unknown := set(wanted) - set(BENCHMARKS):

@@ -19,9 +19,9 @@ from django.db import connections
 from django.test.utils import override_settings
 
 from config.settings import base
-from tests.services.house import LEASE_SECONDS, SETTLING_SECONDS, SWEEP_SECONDS, House
-from tests.services.servers import ROOT, S3Server, Servers
-from tests.services.wire import Wire
+from tools.service_harness.house import LEASE_SECONDS, SETTLING_SECONDS, SWEEP_SECONDS, House
+from tools.service_harness.servers import ROOT, S3Server, Servers
+from tools.service_harness.wire import Wire
 
 LONGEST_SETUP_SECONDS = 300
 SECRETS = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "LIGHT_WEBHOOK_SECRET")

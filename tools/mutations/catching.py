@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.mutations.bugs import BUGS, Bug
+from tools.mutations.bugs import BUGS, Bug
 
 ROOT = Path(__file__).parent.parent.parent
 RESULTS = Path(__file__).parent / "caught.json"

@@ -1,7 +1,7 @@
 """
 The bare contender for enrollments: the six calls that one needs, in a loop, and nothing kept.
 
-`python -m tests.bench.bare.loop prepare|enroll URL TOKEN`, told what to do in JSON on standard input.
+`python -m tools.benchmarks.bare.loop prepare|enroll URL TOKEN`, told what to do in JSON on standard input.
 """
 
 import json
