@@ -52,7 +52,7 @@ UNFOLD: dict[str, Any] = {
     "STYLES": [_stylesheet],
     "SCRIPTS": [_names_of_choices],
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
-    "DASHBOARD_CALLBACK": "enrollments.admin.queue.add_work_queue",
+    "DASHBOARD_CALLBACK": "enrollments.admin.work_queue.add_work_queue",
     "COLORS": {
         "primary": {
             "50": "#eff6ff",

@@ -32,7 +32,7 @@ from core.api.requests import StrictSerializer
 from core.api.throttles import address_of, count_stranger
 from core.moves import MoveNotAllowed
 from core.rate_limits import StoreAway, TooOften
-from enrollments.actions import stopping
+from enrollments.actions import holds
 from installations.guards import ConfirmedBySamePerson, InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
 from poa_documents.actions import (
     CustomerNotAtSite,
@@ -57,14 +57,14 @@ CONFLICTS = (
     CustomerStopped,
     LimitMissing,
     NoWording,
-    stopping.ConsentCannotBeOverridden,
-    stopping.HoldNotOpen,
-    stopping.LeavingReasonMissing,
-    stopping.NotPaused,
+    holds.ConsentCannotBeOverridden,
+    holds.HoldNotOpen,
+    holds.LeavingReasonMissing,
+    holds.NotPaused,
 )
 FIELD_OF = {
     ReasonMissing: "reason",
-    stopping.ReasonMissing: "reason",
+    holds.ReasonMissing: "reason",
     CustomerNotAtSite: "site",
     PromiseNotOffered: "promise",
     ReceivedAtOdd: "received_at",

@@ -10,9 +10,9 @@ from core import case_log, clock, wrong_clocks
 from core.actors import SYSTEM
 from core.queue import TaskName, enqueue_on_commit, messages_waiting
 from core.sweeps import note_sweep
-from enrollments.actions import comparing, fetching, opening, settling, telling
-from enrollments.actions.fetching import FetchOutcome
-from enrollments.actions.settling import SettleOutcome
+from enrollments.actions import case_opening, mails, plan_documents, reconciliation, webhook_processing
+from enrollments.actions.plan_documents import FetchOutcome
+from enrollments.actions.webhook_processing import SettleOutcome
 from enrollments.engine.engine import NOT_DUE
 from enrollments.engine.leases import most_urgent
 from enrollments.engine.wiring import current_enrollment_id, document_fetcher, engine, light_client, shared_pace, tools
@@ -37,7 +37,7 @@ ACCOUNTS_COMPARED_IN_A_TASK = 20
 
 @shared_task(name=TaskName.CASE_CHANGED.value)
 def case_changed_task(*, site_id: int, **_later: object) -> str:
-    enrollment = opening.look_again(site_id=site_id, at=clock.now())
+    enrollment = case_opening.look_again(site_id=site_id, at=clock.now())
     return "nothing to enroll" if enrollment is None else f"enrollment {enrollment.pk} is due"
 
 
@@ -93,33 +93,33 @@ def advance(enrollment_id: int) -> str:
 
 @shared_task(name=TaskName.SETTLE_DELIVERY.value)
 def settle_delivery_task(*, delivery_id: int, **_later: object) -> str:
-    return _this_or_oldest(delivery_id, _settle, settling.due_deliveries, nothing=SettleOutcome.NOTHING_TO_DO)
+    return _this_or_oldest(delivery_id, _settle, webhook_processing.due_deliveries, nothing=SettleOutcome.NOTHING_TO_DO)
 
 
 def _settle(delivery_id: int) -> SettleOutcome:
-    return settling.settle_delivery(delivery_id=delivery_id, at=clock.now())
+    return webhook_processing.settle_delivery(delivery_id=delivery_id, at=clock.now())
 
 
 @shared_task(name=TaskName.FETCH_PLAN_DOCUMENT.value)
 def fetch_plan_document_task(*, document_id: int, **_later: object) -> str:
-    return _this_or_oldest(document_id, _fetch, fetching.due_documents, nothing=FetchOutcome.NOTHING_TO_FETCH)
+    return _this_or_oldest(document_id, _fetch, plan_documents.due_documents, nothing=FetchOutcome.NOTHING_TO_FETCH)
 
 
 def _fetch(document_id: int) -> FetchOutcome:
-    token = current_enrollment_id.set(fetching.case_of(document_id))
+    token = current_enrollment_id.set(plan_documents.case_of(document_id))
     try:
-        return fetching.fetch_document(document_id=document_id, fetcher=document_fetcher(), at=clock.now())
+        return plan_documents.fetch_document(document_id=document_id, fetcher=document_fetcher(), at=clock.now())
     finally:
         current_enrollment_id.reset(token)
 
 
 @shared_task(name=TaskName.SEND_CASE_MAIL.value, acks_late=True)
 def send_case_mail_task(*, mail_id: int, **_later: object) -> str:
-    return _this_or_oldest(mail_id, _send_mail, telling.due_news, nothing=MailOutcome.NOT_DUE)
+    return _this_or_oldest(mail_id, _send_mail, mails.due_news, nothing=MailOutcome.NOT_DUE)
 
 
 def _send_mail(mail_id: int) -> MailOutcome:
-    return telling.send_news(mail_id=mail_id, at=clock.now())
+    return mails.send_news(mail_id=mail_id, at=clock.now())
 
 
 def _this_or_oldest(
@@ -139,20 +139,20 @@ def _this_or_oldest(
 
 def work_off_what_can_wait() -> str:
     """Do without messages what otherwise has one each: webhooks, mails and plan documents, some of each."""
-    deliveries, mails, documents = (
+    deliveries, sent, documents = (
         [work(pk) for pk in due(at=clock.now(), limit=MOST_WITHOUT_MESSAGES)]
         for work, due in (
-            (_settle, settling.due_deliveries),
-            (_send_mail, telling.due_news),
-            (_fetch, fetching.due_documents),
+            (_settle, webhook_processing.due_deliveries),
+            (_send_mail, mails.due_news),
+            (_fetch, plan_documents.due_documents),
         )
     )
-    return f"{len(deliveries)} webhooks, {len(mails)} mails, {len(documents)} plan documents"
+    return f"{len(deliveries)} webhooks, {len(sent)} mails, {len(documents)} plan documents"
 
 
 @shared_task(name=TaskName.RECONCILE.value)
 def reconcile_task(**_later: object) -> str:
-    run = comparing.start_run(by=SYSTEM, at=clock.now())
+    run = reconciliation.start_run(by=SYSTEM, at=clock.now())
     enqueue_on_commit(TaskName.CONTINUE_RECONCILIATION, run_id=run.pk)
     return f"run {run.pk} began"
 
@@ -160,8 +160,8 @@ def reconcile_task(**_later: object) -> str:
 @shared_task(name=TaskName.CONTINUE_RECONCILIATION.value)
 def continue_reconciliation_task(*, run_id: int, **_later: object) -> str:
     try:
-        is_finished = comparing.continue_run(run_id, tools(), limit=ACCOUNTS_COMPARED_IN_A_TASK)
-    except comparing.RunFinished as news:
+        is_finished = reconciliation.continue_run(run_id, tools(), limit=ACCOUNTS_COMPARED_IN_A_TASK)
+    except reconciliation.RunFinished as news:
         return str(news)
     if not is_finished:
         enqueue_on_commit(TaskName.CONTINUE_RECONCILIATION, run_id=run_id)
@@ -173,21 +173,21 @@ def sweep_enrollments_task(**_later: object) -> str:
     """Find the work whose message was lost, late or never sent."""
     wrong_clocks.compare_with_database()
     wrong_clocks.report()
-    changed = opening.look_at_changed_cases(at=clock.now(), limit=MOST_IN_A_SWEEP)
-    deliveries = settling.due_deliveries(at=clock.now(), limit=MOST_IN_A_SWEEP)
-    documents = fetching.due_documents(at=clock.now(), limit=MOST_IN_A_SWEEP)
-    mails = telling.due_news(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    changed = case_opening.look_at_changed_cases(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    deliveries = webhook_processing.due_deliveries(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    documents = plan_documents.due_documents(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    owed_mails = mails.due_news(at=clock.now(), limit=MOST_IN_A_SWEEP)
     pace = shared_pace()
     most = MOST_IN_A_SWEEP if pace is None else pace.messages_at_once
     due = most_urgent(at=clock.now(), limit=most)
     _queue_missing(TaskName.ADVANCE_ENROLLMENT, due)
     _queue_missing(TaskName.SETTLE_DELIVERY, deliveries)
-    _queue_missing(TaskName.SEND_CASE_MAIL, mails)
+    _queue_missing(TaskName.SEND_CASE_MAIL, owed_mails)
     _queue_missing(TaskName.FETCH_PLAN_DOCUMENT, documents)
     note_sweep(TaskName.SWEEP_ENROLLMENTS, at=clock.now())
     return (
         f"{changed} cases changed, {len(deliveries)} webhooks to settle, {len(documents)} plan documents to fetch, "
-        f"{len(mails)} mails to send, {len(due)} enrollments due"
+        f"{len(owed_mails)} mails to send, {len(due)} enrollments due"
     )
 
 

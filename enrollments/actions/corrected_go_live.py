@@ -4,7 +4,7 @@ from datetime import datetime
 
 from core.actors import SYSTEM
 from core.transactions import repeatable
-from enrollments.actions.moving import lock, note
+from enrollments.actions.moves import lock, note
 from enrollments.models import Enrollment
 from installations.models import GoLiveReport
 from installations.states import GoLiveReportStatus

@@ -3,7 +3,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from core.admin_site import Button, Press, RecordAdmin, display
-from enrollments.actions.settling import settle_again
+from enrollments.actions.webhook_processing import settle_again
 from enrollments.models import WebhookDelivery, WebhookRefusal
 
 

@@ -26,19 +26,11 @@ from core.admin_site import (
 )
 from core.dates import chicago_day
 from enrollments import presenters, queries
-from enrollments.actions.adopting import CannotAdopt, adopt_acceptance
-from enrollments.actions.attesting import WrongAccount, link_account
-from enrollments.actions.fetching import fetch_again
-from enrollments.actions.handing_out import hand_out_evidence
-from enrollments.actions.keeping import (
-    LegalHoldStands,
-    NoLegalHold,
-    lift_legal_hold,
-    open_legal_hold,
-    place_legal_hold,
-)
-from enrollments.actions.reconciling import ask_for_reading
-from enrollments.actions.stopping import (
+from enrollments.actions.account_reading import ask_for_reading
+from enrollments.actions.accounts import WrongAccount, link_account
+from enrollments.actions.adoption import CannotAdopt, adopt_acceptance
+from enrollments.actions.evidence import hand_out_evidence
+from enrollments.actions.holds import (
     CannotClose,
     ConsentCannotBeOverridden,
     HoldNotOpen,
@@ -49,7 +41,15 @@ from enrollments.actions.stopping import (
     record_leaving,
     release_hold,
 )
-from enrollments.admin.hold_acts import buttons_for, drafting
+from enrollments.actions.legal_holds import (
+    LegalHoldStands,
+    NoLegalHold,
+    lift_legal_hold,
+    open_legal_hold,
+    place_legal_hold,
+)
+from enrollments.actions.plan_documents import fetch_again
+from enrollments.admin.hold_buttons import buttons_for, drafting
 from enrollments.admin.holds import ReleaseForm, can_release
 from enrollments.decision.decide import decide, if_live_on
 from enrollments.decision.steps import CONSENT_HOLDS

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from core.admin_site import Button, ButtonForm, Press, RecordAdmin, display
-from enrollments.actions.stopping import (
+from enrollments.actions.holds import (
     ConsentCannotBeOverridden,
     HoldNotOpen,
     LeavingReasonMissing,

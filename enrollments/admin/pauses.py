@@ -7,7 +7,7 @@ from django.contrib import admin
 
 from core.actors import Actor
 from core.admin_site import Button, ButtonForm, Press, RegisteredByAction, display
-from enrollments.actions.stopping import NotPaused, ReasonMissing, pause, resume
+from enrollments.actions.holds import NotPaused, ReasonMissing, pause, resume
 from enrollments.models import Pause
 from poa_documents.models import PlanPromise
 

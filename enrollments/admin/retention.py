@@ -6,7 +6,7 @@ from django.contrib import admin
 
 from core.actors import Actor
 from core.admin_site import ButtonForm, RecordAdmin, RegisteredByAction, display
-from enrollments.actions.keeping import RuleNotPossible, decide_retention_rule
+from enrollments.actions.legal_holds import RuleNotPossible, decide_retention_rule
 from enrollments.models import DestroyedFile, Destruction, LegalHold, RetentionRule
 from enrollments.retention import RecordClass, RetentionClock
 

@@ -12,7 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from core import clock
 from core.api.requests import NoFields, actor_of, idempotent, read_body
-from enrollments.actions import stopping
+from enrollments.actions import holds
 from enrollments.api import serializers as said
 from enrollments.models import Enrollment, Pause
 
@@ -51,7 +51,7 @@ class Enrollments(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewS
         """Let the machine look again, because a person dealt with the reason of the hold."""
         fields = read_body(self, said.Release)
         hold = self.get_object().holds.get(pk=hold_id)
-        stopping.release_hold(hold_id=hold.pk, **fields, by=actor_of(request), at=clock.now())
+        holds.release_hold(hold_id=hold.pk, **fields, by=actor_of(request), at=clock.now())
         return Response(said.EnrollmentDetailAnswer(self.get_object()).data)
 
 
@@ -68,7 +68,7 @@ class Pauses(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Pa
     def create(self, request: Request) -> Response:
         """Stop the next acceptance at once."""
         fields = read_body(self, said.NewPause)
-        pause = stopping.pause(**fields, by=actor_of(request), at=clock.now())
+        pause = holds.pause(**fields, by=actor_of(request), at=clock.now())
         return Response(said.PauseAnswer(pause).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=NoFields, responses={200: said.PauseAnswer})
@@ -77,5 +77,5 @@ class Pauses(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Pa
     def resume(self, request: Request, pk: str) -> Response:
         """End a pause; what waited for it goes on."""
         read_body(self, NoFields)
-        stopping.resume(pause_id=self.get_object().pk, by=actor_of(request), at=clock.now())
+        holds.resume(pause_id=self.get_object().pk, by=actor_of(request), at=clock.now())
         return Response(said.PauseAnswer(self.get_object()).data)

@@ -5,7 +5,7 @@ It drives the engine, which stores the answer on the enrollment; screens, mails 
 Only "what would happen if PTO were marked today" asks again, and says so. No database, no clock, no HTTP.
 
 The reading order is the order of the rules: `decide`, then one function per stretch of the road. Lost and refused calls
-have a room of their own, `doubts`, and so has what follows an acceptance, `accepted`.
+have a room of their own, `lost_answers`, and so has what follows an acceptance, `after_acceptance`.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from core.dates import chicago_day, chicago_midnight, chicago_time
-from enrollments.decision import accepted, corrections, doubts, notices, offers, plausibility
+from enrollments.decision import address_correction, after_acceptance, lost_answers, notices, offers, plausibility
 from enrollments.decision.gates import BEYOND_ACCEPTANCE, authority_gate, cancel_reported, go_live_gate, readiness_gate
 from enrollments.decision.notices import start_plan
 from enrollments.decision.offers import OfferedPlan, Verdict
@@ -149,11 +149,11 @@ def if_live_on(day: date, facts: Facts, *, now: datetime, policy: Policy) -> Ste
 
 def _next_step(facts: Facts, now: datetime, policy: Policy) -> Step:
     if facts.unsettled is not None:
-        return doubts.settle(facts.unsettled, now, policy)
+        return lost_answers.settle(facts.unsettled, now, policy)
     if _is_reading_asked_for(facts) or (_was_called_off(facts) and _read_if_due(facts, now, policy)):
         return ReadAccount(because="There is news of the account; what it means stands at Light.")
     if facts.refused is not None:
-        return doubts.hold_for_refusal(facts.refused)
+        return lost_answers.hold_for_refusal(facts.refused)
     match facts.status:
         case EnrollmentStatus.OPEN:
             return _toward_acceptance(facts, now, policy)
@@ -164,15 +164,19 @@ def _next_step(facts: Facts, now: datetime, policy: Policy) -> Step:
                 because="An acceptance is under way, yet no call is on record: compare the account at Light by hand.",
             )
         case EnrollmentStatus.ACCEPTED:
-            conflict = accepted.what_speaks_against(facts, now, policy)
-            return conflict or corrections.tell_light(facts, policy) or accepted.finish(facts, now, policy)
+            conflict = after_acceptance.what_speaks_against(facts, now, policy)
+            return (
+                conflict or address_correction.tell_light(facts, policy) or after_acceptance.finish(facts, now, policy)
+            )
         case EnrollmentStatus.FINALIZED:
-            conflict = accepted.what_speaks_against(facts, now, policy)
-            return conflict or corrections.tell_light(facts, policy) or accepted.watch(facts, now, policy)
+            conflict = after_acceptance.what_speaks_against(facts, now, policy)
+            return (
+                conflict or address_correction.tell_light(facts, policy) or after_acceptance.watch(facts, now, policy)
+            )
         case EnrollmentStatus.ACTIVE:
-            return corrections.tell_light(facts, policy) or accepted.in_service(facts, now, policy)
+            return address_correction.tell_light(facts, policy) or after_acceptance.in_service(facts, now, policy)
         case EnrollmentStatus.ENDED:
-            return accepted.has_left(facts) or Finished(because="The enrollment has ended.")
+            return after_acceptance.has_left(facts) or Finished(because="The enrollment has ended.")
 
 
 def _under_hold(facts: Facts, step: Step, now: datetime, policy: Policy) -> Step:
@@ -219,7 +223,7 @@ def _toward_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step:
         return authority
     return (
         _introduce(facts, policy)
-        or corrections.tell_light(facts, policy)
+        or address_correction.tell_light(facts, policy)
         or _read_if_due(facts, now, policy)
         or _toward_plan(facts, now, policy)
     )
@@ -229,11 +233,13 @@ def _introduce(facts: Facts, policy: Policy) -> Step | None:
     """Have an account at Light and our attestation on it."""
     poa = facts.known_authority
     if facts.account is None:
-        return doubts.came_to_nothing_too_often(WriteKind.CREATE_ACCOUNT, facts, policy) or OpenAccount(
+        return lost_answers.came_to_nothing_too_often(WriteKind.CREATE_ACCOUNT, facts, policy) or OpenAccount(
             because="The customer signed; Light has no account for the case yet."
         )
     if not poa.is_attested:
-        return doubts.came_to_nothing_too_often(WriteKind.RECORD_CLIENT_AGENT, facts, policy) or RecordClientAgent(
+        return lost_answers.came_to_nothing_too_often(
+            WriteKind.RECORD_CLIENT_AGENT, facts, policy
+        ) or RecordClientAgent(
             poa.poa_id, because="Light must know since when we act for the customer before a plan can be accepted."
         )
     return None
@@ -252,7 +258,7 @@ def _accepted_without_us(facts: Facts) -> Hold | None:
     if account is None or not (account.has_accepted_plan or account.stage in BEYOND_ACCEPTANCE):
         return None
     if facts.accepted_differently:
-        return accepted.accepted_differently(facts.accepted_differently)
+        return after_acceptance.accepted_differently(facts.accepted_differently)
     return Hold(
         HoldCode.CUSTOMER_ENROLLED_HIMSELF,
         HoldOwner.OFFICE,
@@ -272,7 +278,7 @@ def _toward_plan(facts: Facts, now: datetime, policy: Policy) -> Step:
 
 
 def _choose_and_accept(facts: Facts, now: datetime, policy: Policy) -> Step:
-    if in_vain := doubts.came_to_nothing_too_often(WriteKind.ACCEPT_PLAN, facts, policy):
+    if in_vain := lost_answers.came_to_nothing_too_often(WriteKind.ACCEPT_PLAN, facts, policy):
         return in_vain  # before another plan is asked for or told: the lost acceptance may yet appear
     start = start_plan(facts, now, policy)
     if isinstance(start, NoLegalStart):

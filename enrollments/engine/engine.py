@@ -19,10 +19,10 @@ from django.db.models import Count, Max
 from core import wrong_clocks
 from core.dates import chicago_time
 from core.transactions import repeatable
-from enrollments.actions import accepting, announcing, attesting, planning, reconciling, stopping, telling
-from enrollments.actions.moving import EnrollmentMoved, lock
-from enrollments.actions.reconciling import ReadingFailed
-from enrollments.actions.writing import CallFailed, Tools
+from enrollments.actions import acceptance, account_reading, accounts, holds, mails, notices, plans
+from enrollments.actions.account_reading import ReadingFailed
+from enrollments.actions.moves import EnrollmentMoved, lock
+from enrollments.actions.writes import CallFailed, Tools
 from enrollments.customer_home.customer_state import CHECKING, WORKING, customer_state
 from enrollments.decision import gates, steps
 from enrollments.decision.decide import decide
@@ -180,21 +180,21 @@ class Engine:
     def _perform(self, enrollment_id: int, step: Step) -> None:
         match step:
             case steps.OpenAccount():
-                attesting.open_account(enrollment_id, step, self.tools)
+                accounts.open_account(enrollment_id, step, self.tools)
             case steps.RecordClientAgent():
-                attesting.record_client_agent(enrollment_id, step, self.tools)
+                accounts.record_client_agent(enrollment_id, step, self.tools)
             case steps.UpdateAccount():
-                attesting.update_account(enrollment_id, step, self.tools)
+                accounts.update_account(enrollment_id, step, self.tools)
             case steps.ReadAccount():
-                reconciling.read_account(enrollment_id, self.tools)
+                account_reading.read_account(enrollment_id, self.tools)
             case steps.RequestPlans():
-                planning.request_plans(enrollment_id, step, self.tools)
+                plans.request_plans(enrollment_id, step, self.tools)
             case steps.AcceptPlan():
-                accepting.accept_plan(enrollment_id, step, self.tools)
+                acceptance.accept_plan(enrollment_id, step, self.tools)
             case steps.Finalize():
-                accepting.finalize(enrollment_id, step, self.tools)
+                acceptance.finalize(enrollment_id, step, self.tools)
             case steps.SettleDoubt():
-                reconciling.settle_doubt(enrollment_id, step, self.tools)
+                account_reading.settle_doubt(enrollment_id, step, self.tools)
             case _:
                 self._conclude(enrollment_id, step)
 
@@ -203,15 +203,15 @@ class Engine:
         at = self.tools.clock.now()
         match step:
             case steps.GiveNotice():
-                announcing.give_notice(enrollment_id, step, at=at, policy=self.tools.policy)
+                notices.give_notice(enrollment_id, step, at=at, policy=self.tools.policy)
             case steps.LiftHold():
-                stopping.lift_hold(hold_id=step.hold_id, because=step.because, at=at)
+                holds.lift_hold(hold_id=step.hold_id, because=step.because, at=at)
             case steps.Close():
-                stopping.call_off(enrollment_id=enrollment_id, because=step.because, at=at)
+                holds.call_off(enrollment_id=enrollment_id, because=step.because, at=at)
             case steps.Hold():
                 _place_hold(enrollment_id, step, at=at)
-            case steps.Wait(code=code) if code in telling.TURN_MAIL_FOR:
-                telling.owe_turn_mail(enrollment_id=enrollment_id, code=code, at=at)
+            case steps.Wait(code=code) if code in mails.TURN_MAIL_FOR:
+                mails.owe_turn_mail(enrollment_id=enrollment_id, code=code, at=at)
             case _:
                 pass
 
@@ -315,17 +315,17 @@ def _ask_operations(enrollment: Enrollment, *, at: datetime) -> None:
     hold = steps.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because=because)
     try:
         with transaction.atomic():
-            stopping.place_hold(enrollment, hold, at=at)
+            holds.place_hold(enrollment, hold, at=at)
     except OperationalError:
         raise
     except Exception:
         logger.exception("The hold of enrollment %s could not be put on record.", enrollment.pk)
-        stopping.open_hold(enrollment, hold, at=at)
+        holds.open_hold(enrollment, hold, at=at)
 
 
 @repeatable
 def _place_hold(enrollment_id: int, hold: steps.Hold, *, at: datetime) -> None:
-    stopping.place_hold(lock(enrollment_id), hold, at=at)
+    holds.place_hold(lock(enrollment_id), hold, at=at)
 
 
 def _due_at(step: Step) -> datetime | None:

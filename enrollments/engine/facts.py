@@ -17,7 +17,7 @@ from core.dates import chicago_day
 from enrollments.decision import acceptance_at_light
 from enrollments.decision.acceptance_at_light import SentAcceptance
 from enrollments.decision.offers import OfferedPlan, SignedLimits
-from enrollments.engine import stops, whereabouts
+from enrollments.engine import database_place, write_guard
 from enrollments.light.events import KnownEvent
 from enrollments.light.payloads import Account, LightStage, missing_prerequisites
 from enrollments.models import AcceptAttempt, AdvanceNotice, Enrollment, Hold, LightWrite, PlanOffer
@@ -269,10 +269,10 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
         settled_codes=_settled_codes(holds, poa),
         is_paused=present.pause
         and authority is not None
-        and stops.are_acceptances_paused(authority.limits.light_plan_group),
-        writes_stopped_because=stops.why_writes_are_stopped()
+        and write_guard.are_acceptances_paused(authority.limits.light_plan_group),
+        writes_stopped_because=write_guard.why_writes_are_stopped()
         if present.system_hold
-        else whereabouts.why_not_from_here(),
+        else database_place.why_not_from_here(),
         accepted_at=enrollment.accepted_at,
         accepted_start=enrollment.service_start_date,
         active_at=enrollment.active_at,

@@ -21,7 +21,7 @@ from django.db.models.functions import Coalesce
 from core import wrong_clocks
 from core.clock import Clock
 from core.dates import chicago_day
-from enrollments.actions.writing import abandon_open_writes
+from enrollments.actions.writes import abandon_open_writes
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus
 
@@ -92,6 +92,15 @@ def give_back(turn: str, *, due_at: datetime | None, shown: dict[str, Any] | Non
     Enrollment.objects.filter(leased_by=turn).update(
         **(shown or {}), due_at=nudged_or_due, leased_by="", lease_until=None
     )
+
+
+def take_over(*, at: datetime) -> int:
+    """
+    End the leases of all earlier workers, and return how many enrollments they had.
+
+    Only for the start of the one-process mode, where no other worker can be alive. Elsewhere leases run out.
+    """
+    return Enrollment.objects.filter(lease_until__isnull=False).update(lease_until=at)
 
 
 class LeaseKeeper:

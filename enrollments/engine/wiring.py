@@ -9,7 +9,7 @@ from django.conf import settings
 
 from core import wrong_clocks
 from core.clock import configured_clock, own_now
-from enrollments.actions.writing import Tools
+from enrollments.actions.writes import Tools
 from enrollments.decision import start_dates
 from enrollments.decision.policy import Policy
 from enrollments.engine.engine import Engine

@@ -2,9 +2,11 @@
 
 from enrollments.models.acceptances import AcceptAttempt
 from enrollments.models.cases import Enrollment, EnrollmentEvent
-from enrollments.models.comparisons import DatabasePlace, Difference, ReconciliationRun
 from enrollments.models.deliveries import WebhookDelivery, WebhookRefusal, WebhookSender
-from enrollments.models.keeping import (
+from enrollments.models.holds import Hold, Pause, SystemHold
+from enrollments.models.offers import AdvanceNotice, PlanDocument, PlanDocumentKind, PlanOffer
+from enrollments.models.reconciliations import DatabasePlace, Difference, ReconciliationRun
+from enrollments.models.retention import (
     DestroyedFile,
     Destruction,
     EvidencePackRead,
@@ -12,8 +14,6 @@ from enrollments.models.keeping import (
     LegalHoldKind,
     RetentionRule,
 )
-from enrollments.models.offers import AdvanceNotice, PlanDocument, PlanDocumentKind, PlanOffer
-from enrollments.models.stops import Hold, Pause, SystemHold
 from enrollments.models.writes import LightPace, LightWrite, RemoteCall
 
 __all__ = [

@@ -14,7 +14,7 @@ from core.models import CaseChange, LastSweep, WrongClock
 from core.queue import TaskName
 from core.sweeps import BACKUP, WITHOUT_QUEUE
 from enrollments import queries
-from enrollments.engine import stops
+from enrollments.engine import write_guard
 from enrollments.light.documents import DOCUMENT_PURPOSE
 from enrollments.models import Difference, Enrollment, EnrollmentEvent, LightWrite, Pause, ReconciliationRun, RemoteCall
 from enrollments.models import WebhookDelivery as Delivery
@@ -101,7 +101,7 @@ def measure(*, now: datetime) -> Numbers:
             WrongClock.objects.filter(at__gt=now - CLOCK_SEEN_WRONG_FOR).values_list("problem", flat=True)
         ),
         worked_without_queue_at=swept.get(WITHOUT_QUEUE),
-        writes_stopped_because=stops.why_writes_are_stopped(),
+        writes_stopped_because=write_guard.why_writes_are_stopped(),
         paused_since=Pause.objects.filter(ended_at__isnull=True).aggregate(at=Min("started_at"))["at"],
         reconciled_at=complete["at"],
         differences=_differences(run),

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from core import clock, rate_limits
 from core.rate_limits import TooOften
 from core.request_bodies import whole_body
-from enrollments.actions.receiving import count_refusal, store_delivery
+from enrollments.actions.webhooks import count_refusal, store_delivery
 from enrollments.light.signatures import SignatureRefused, SignedText, WebhookScheme, verify
 from enrollments.models import WebhookSender
 from poa_documents.actions import store_report

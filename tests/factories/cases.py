@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from enrollments.actions.moving import lock
-from enrollments.actions.opening import look_again
-from enrollments.actions.stopping import place_hold
-from enrollments.actions.writing import Tools
+from enrollments.actions.case_opening import look_again
+from enrollments.actions.holds import place_hold
+from enrollments.actions.moves import lock
+from enrollments.actions.writes import Tools
 from enrollments.decision import offers, policy, steps
 from enrollments.engine.engine import Engine
 from enrollments.engine.facts import offered_plan, signed_limits

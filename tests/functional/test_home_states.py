@@ -9,7 +9,7 @@ from playwright.sync_api import Page
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from enrollments.actions.reconciling import ask_for_reading
+from enrollments.actions.account_reading import ask_for_reading
 from enrollments.decision.steps import Waiting
 from enrollments.models import AdvanceNotice, Enrollment
 from enrollments.states import EnrollmentStatus

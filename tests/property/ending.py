@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Q
 
 from core.actors import SYSTEM
-from enrollments.actions import comparing, holding, opening, stopping
+from enrollments.actions import case_opening, holds, reconciliation, system_holds
 from enrollments.decision.steps import CONSENT_HOLDS, Waiting
 from enrollments.models import Difference, Enrollment, Hold, LightWrite, Pause, ReconciliationRun, SystemHold
 from enrollments.states import UNSETTLED_WRITE_STATUSES, DifferenceKind, EnrollmentStatus, HoldCode
@@ -56,8 +56,8 @@ def settle_everything(cases: "Cases") -> None:
 
 def reconcile(road: Road) -> ReconciliationRun:
     """Compare every account with what we know, as operations do by command and the scheduler does at night."""
-    run = comparing.start_run(by=SYSTEM, at=road.clock.at)
-    while not comparing.continue_run(run.pk, road.engine.tools, pause=lambda _seconds: None):
+    run = reconciliation.start_run(by=SYSTEM, at=road.clock.at)
+    while not reconciliation.continue_run(run.pk, road.engine.tools, pause=lambda _seconds: None):
         pass
     return run
 
@@ -98,7 +98,7 @@ def _let_doubt_end(cases: "Cases") -> None:
         if not asked_for and not unsettled.exclude(enrollment__in=held.values("enrollment_id")).exists():
             break
         for hold in asked_for:
-            stopping.release_hold(hold_id=hold.pk, reason="Compared by hand.", by=OFFICE, at=cases.road.clock.at)
+            holds.release_hold(hold_id=hold.pk, reason="Compared by hand.", by=OFFICE, at=cases.road.clock.at)
             compared.add(hold.enrollment_id)
         cases.live(timedelta(hours=2))
     else:
@@ -148,10 +148,10 @@ def _help(cases: "Cases") -> None:
         cases.road.resume(pause)
     if SystemHold.objects.filter(ended_at=None).exists():
         reconcile(cases.road)
-        holding.release_writes(by=OFFICE, at=at)
+        system_holds.release_writes(by=OFFICE, at=at)
     cases.prices_move("1")
     for number, job in enumerate(cases.jobs):
-        case = opening.look_again(site_id=job.site_id, at=at)
+        case = case_opening.look_again(site_id=job.site_id, at=at)
         if case is None or case.status != EnrollmentStatus.OPEN or not _is_anything_to_go_live(case):
             continue
         cases.credit_freezes_or_thaws(number, "unfreeze_credit")
@@ -162,7 +162,7 @@ def _help(cases: "Cases") -> None:
         cases.customer_signs(number, "roomy", 1)
         cases.second_person_calls_back(number)
         for hold in case.holds.filter(released_at=None).exclude(code__in=CONSENT_HOLDS):
-            stopping.release_hold(hold_id=hold.pk, reason="Looked into it.", by=OFFICE, at=at)
+            holds.release_hold(hold_id=hold.pk, reason="Looked into it.", by=OFFICE, at=at)
         cases.live(timedelta(hours=2))
         cases.customer_finishes_steps_at_light(number, ())
         cases.go_live_is_reported(number, OFFICE, 0, 1)

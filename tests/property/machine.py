@@ -23,10 +23,10 @@ from core.actors import Actor
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
 from core.queue import TaskName
-from enrollments.actions import announcing, attesting, confirming, holding, opening, settling, stopping
-from enrollments.actions.recovering import take_over
+from enrollments.actions import accounts, case_opening, confirmations, holds, notices, system_holds, webhook_processing
 from enrollments.decision import offers
 from enrollments.engine.facts import offered_plan
+from enrollments.engine.leases import take_over
 from enrollments.light.errors import LightError
 from enrollments.light.events import KnownEvent
 from enrollments.light.payloads import NewAccount
@@ -103,15 +103,15 @@ REFUSALS = (
     ReportNotCurrent,
     AuthorityMissing,
     LightError,
-    announcing.NothingToHold,
-    announcing.NotOnHold,
-    attesting.WrongAccount,
-    holding.NothingHeld,
-    holding.NotReconciled,
-    stopping.HoldNotOpen,
-    stopping.ConsentCannotBeOverridden,
-    stopping.CannotClose,
-    stopping.NotPaused,
+    notices.NothingToHold,
+    notices.NotOnHold,
+    accounts.WrongAccount,
+    system_holds.NothingHeld,
+    system_holds.NotReconciled,
+    holds.HoldNotOpen,
+    holds.ConsentCannotBeOverridden,
+    holds.CannotClose,
+    holds.NotPaused,
     poa_actions.UnsignedPoaExists,
     poa_actions.CustomerNotAtSite,
     poa_actions.StopEnded,
@@ -199,7 +199,7 @@ class Cases(RuleBasedStateMachine):
         }
         how_far = STAGES.index(stage)
         for go in [*walk[:how_far], *(turn for name, turn in last_turns.items() if name == stage)]:
-            case = opening.look_again(site_id=job.site_id, at=self.road.clock.at)
+            case = case_opening.look_again(site_id=job.site_id, at=self.road.clock.at)
             assert case is not None
             go(case)
 
@@ -248,7 +248,7 @@ class Cases(RuleBasedStateMachine):
     def customer_holds_it_or_lets_it_go_on(self, number: int, *, goes_on: bool) -> None:
         case = self._case(number)
         if case is not None:
-            say = announcing.resume_for_customer if goes_on else announcing.hold_for_customer
+            say = notices.resume_for_customer if goes_on else notices.hold_for_customer
             with suppress(*REFUSALS):
                 say(enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=self.road.clock.at)
 
@@ -294,15 +294,15 @@ class Cases(RuleBasedStateMachine):
                 self.road.resume(pause)
         elif not pauses.exists():
             group = self.promises["roomy"].light_plan_group if what == "one group" else None
-            stopping.pause(reason="Prices look odd.", by=OFFICE, at=self.road.clock.at, light_plan_group=group)
+            holds.pause(reason="Prices look odd.", by=OFFICE, at=self.road.clock.at, light_plan_group=group)
 
     @rule(what=st.sampled_from(["stop", "restore", "release", "release"]))
     def operations_stop_all_writes_or_release_them(self, what: str) -> None:
         if what == "release":
             with suppress(*REFUSALS):
-                holding.release_writes(by=OFFICE, at=self.road.clock.at)
+                system_holds.release_writes(by=OFFICE, at=self.road.clock.at)
         elif not SystemHold.objects.filter(ended_at=None).exists():
-            holding.hold_writes(
+            system_holds.hold_writes(
                 reason="Looking into it.",
                 by=OFFICE,
                 at=self.road.clock.at,
@@ -328,11 +328,11 @@ class Cases(RuleBasedStateMachine):
         case = self._case(number)
         if case is None or case.light_account_uuid is not None:
             return
-        accounts = self.road.simulator.world.accounts.values()
-        found = [account.uuid for account in accounts if account.email == case.customer.email]
+        at_light = self.road.simulator.world.accounts.values()
+        found = [account.uuid for account in at_light if account.email == case.customer.email]
         if found:
             with suppress(*REFUSALS):
-                attesting.link_account(
+                accounts.link_account(
                     enrollment_id=case.pk,
                     account_uuid=found[-1],
                     reason="Light says that it is his.",
@@ -346,7 +346,7 @@ class Cases(RuleBasedStateMachine):
         hold = Hold.objects.filter(enrollment__site=self._job(number).site, released_at=None).first()
         if hold is not None:
             with suppress(*REFUSALS):
-                stopping.release_hold(hold_id=hold.pk, reason="Looked into it.", by=OFFICE, at=self.road.clock.at)
+                holds.release_hold(hold_id=hold.pk, reason="Looked into it.", by=OFFICE, at=self.road.clock.at)
 
     @rule(number=which_case)
     def office_draws_up_a_poa(self, number: int) -> None:
@@ -405,7 +405,7 @@ class Cases(RuleBasedStateMachine):
                     installation_id=self._job(number).pk, reason="Sold the house.", by=OFFICE, at=at
                 )
             elif case is not None:
-                stopping.close_enrollment(enrollment_id=case.pk, reason="The customer went abroad.", by=OFFICE, at=at)
+                holds.close_enrollment(enrollment_id=case.pk, reason="The customer went abroad.", by=OFFICE, at=at)
 
     @rule(number=which_case)
     def office_sells_a_battery_too(self, number: int) -> None:
@@ -418,7 +418,7 @@ class Cases(RuleBasedStateMachine):
         deliveries = list(WebhookDelivery.objects.order_by("pk"))
         if deliveries:
             chosen = deliveries[pick % len(deliveries)]
-            settling.settle_again(delivery_id=chosen.pk, by=OFFICE, at=self.road.clock.at)
+            webhook_processing.settle_again(delivery_id=chosen.pk, by=OFFICE, at=self.road.clock.at)
 
     # Whoever reports go-live
 
@@ -535,7 +535,7 @@ class Cases(RuleBasedStateMachine):
     def a_worker_dies_at_a_case(self, number: int, statement: int) -> None:
         case = self._case(number)
         if case is not None:
-            stopping.make_due(enrollment_id=case.pk, at=self.road.clock.at)
+            holds.make_due(enrollment_id=case.pk, at=self.road.clock.at)
             with suppress(Killed), killed_at_statement(statement):
                 self._advance(case.pk)
 
@@ -544,7 +544,7 @@ class Cases(RuleBasedStateMachine):
         case = self._case(number)
         if case is None:
             return
-        stopping.make_due(enrollment_id=case.pk, at=self.road.clock.at)
+        holds.make_due(enrollment_id=case.pk, at=self.road.clock.at)
         with self._replaced(self.road.light, call) as original:
 
             def dying(*args: Any, **kwargs: Any) -> Any:
@@ -561,12 +561,12 @@ class Cases(RuleBasedStateMachine):
         case = self._case(number)
         if case is None:
             return
-        with self._replaced(confirming, "confirm"):
+        with self._replaced(confirmations, "confirm"):
 
             def dying(*_args: Any, **_kwargs: Any) -> Any:
                 raise Killed
 
-            confirming.confirm = dying
+            confirmations.confirm = dying
             with suppress(Killed):
                 self._advance(case.pk)
 
@@ -594,13 +594,13 @@ class Cases(RuleBasedStateMachine):
             "messages": lambda: self._deliver_all(backwards=True),
             "sweep": self.sweep,
         }
-        stopping.make_due(enrollment_id=case.pk, at=self.road.clock.at)
+        holds.make_due(enrollment_id=case.pk, at=self.road.clock.at)
         with self._replaced(self.road.light, call) as original:
 
             def interrupted(*args: Any, **kwargs: Any) -> Any:
                 setattr(self.road.light, call, original)
                 self.queue.take_committed()
-                stopping.make_due(enrollment_id=case.pk, at=self.road.clock.at)
+                holds.make_due(enrollment_id=case.pk, at=self.road.clock.at)
                 self._advance(case.pk)
                 meanwhile[what]()
                 return original(*args, **kwargs)

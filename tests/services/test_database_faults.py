@@ -21,8 +21,8 @@ from core.dates import chicago_day
 from core.transactions import repeatable
 from demo.people import Customer as VisitingCustomer
 from demo.people import Technician
-from enrollments.actions.moving import lock, note
-from enrollments.actions.receiving import store_delivery
+from enrollments.actions.moves import lock, note
+from enrollments.actions.webhooks import store_delivery
 from enrollments.models import Enrollment, LightWrite, WebhookDelivery
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
 from installations import actions as installation_actions

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from core.clock import now
-from enrollments.actions.holding import hold_writes, release_writes
-from enrollments.actions.stopping import pause, resume
+from enrollments.actions.holds import pause, resume
+from enrollments.actions.system_holds import hold_writes, release_writes
 from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import WriteKind, WriteStatus

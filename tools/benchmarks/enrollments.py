@@ -19,7 +19,7 @@ from django.test.utils import setup_test_environment, teardown_test_environment
 from core.clock import now
 from core.dates import chicago_day
 from core.queue import TaskName
-from enrollments.actions import fetching, settling, telling
+from enrollments.actions import mails, plan_documents, webhook_processing
 from enrollments.models import Enrollment, RemoteCall
 from enrollments.states import EnrollmentStatus
 from simulator.server import DEFAULT_APP_TOKEN
@@ -103,7 +103,7 @@ def ours_at_once(house: House, cases: list[Enrollment]) -> float:
 def _is_work_left() -> bool:
     """Mails, plan documents or webhooks that come after the enrollments, and would slow the loop."""
     at = now()
-    due = (fetching.due_documents, telling.due_news, settling.due_deliveries)
+    due = (plan_documents.due_documents, mails.due_news, webhook_processing.due_deliveries)
     return any(find(at=at, limit=1) for find in due)
 
 

@@ -12,7 +12,7 @@ import psycopg
 from django.db import connection, connections
 
 from core import clock
-from enrollments.actions import opening, settling
+from enrollments.actions import case_opening, webhook_processing
 from enrollments.engine.leases import most_urgent
 from enrollments.models import Enrollment
 from enrollments.tasks import MOST_IN_A_SWEEP
@@ -101,8 +101,8 @@ def _use(settings: dict[str, Any]) -> None:
 def _whole_look() -> None:
     """Everything that the sweep of enrollments asks the database before it queues a message."""
     at = clock.now()
-    opening.look_at_changed_cases(at=at, limit=MOST_IN_A_SWEEP)
-    settling.due_deliveries(at=at, limit=MOST_IN_A_SWEEP)
+    case_opening.look_at_changed_cases(at=at, limit=MOST_IN_A_SWEEP)
+    webhook_processing.due_deliveries(at=at, limit=MOST_IN_A_SWEEP)
     most_urgent(at=at, limit=MOST_IN_A_SWEEP)
 
 

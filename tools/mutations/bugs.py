@@ -55,7 +55,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="no-last-look-before-accepting",
         invariant="I1",
-        file="enrollments/actions/writing.py",
+        file="enrollments/actions/writes.py",
         old="        return send(lambda: check_still_wanted(write, step, tools))\n",
         new="        return send(lambda: None)\n",
         why="A revocation that comes while the account token is fetched is overlooked.",
@@ -64,7 +64,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="sealed-file-not-read-before-accepting",
         invariant="I1",
-        file="enrollments/actions/accepting.py",
+        file="enrollments/actions/acceptance.py",
         old="    verify_or_suspend(poa_id=step.poa_id, at=tools.clock.now())\n",
         new="",
         why="A plan is accepted although the document that proves the authority is gone.",
@@ -91,7 +91,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="not-shown-at-once-means-not-done",
         invariant="I2",
-        file="enrollments/actions/reconciling.py",
+        file="enrollments/actions/account_reading.py",
         old="    elif step.is_last_reading and account.is_acceptance_denied:",
         new="    elif account.is_acceptance_denied:",
         why="An acceptance that shows some seconds later at Light is given up, and a person is asked to send it again.",
@@ -103,7 +103,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-lost-acceptance-is-sent-again",
         invariant="I2",
-        file="enrollments/decision/doubts.py",
+        file="enrollments/decision/lost_answers.py",
         old="    if kind == WriteKind.ACCEPT_PLAN and lost:",
         new="    if kind == WriteKind.ACCEPT_PLAN and lost > 1:",
         why="An acceptance that the account does not show yet is made a second time without a person.",
@@ -112,7 +112,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-2xx-is-believed-unread",
         invariant="I5",
-        file="enrollments/actions/accepting.py",
+        file="enrollments/actions/acceptance.py",
         old="    if acceptance_at_light.is_proven_by(answer, sent_acceptance(attempt)):",
         new="    if answer is not None:",
         why="An error with status 200 becomes an accepted plan, and the customer is told so.",
@@ -121,7 +121,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="another-plan-is-finished",
         invariant="I3",
-        file="enrollments/decision/accepted.py",
+        file="enrollments/decision/after_acceptance.py",
         old="    if facts.accepted_differently and HoldCode.ACCEPTED_DIFFERENTLY not in facts.settled_codes:",
         new="    if facts.accepted_differently == facts.esi_id:",
         why="Light shows another start than the accepted one, and the enrollment is finished all the same.",
@@ -204,7 +204,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="midnight-is-not-noticed",
         invariant="I4",
-        file="enrollments/actions/writing.py",
+        file="enrollments/actions/writes.py",
         old="    if decide(facts, now=at, policy=policy) != step:",
         new="    if type(decide(facts, now=at, policy=policy)) is not type(step):",
         why="An acceptance decided before midnight is sent after it with yesterday's start.",
@@ -213,7 +213,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-dead-workers-call-counts-as-not-made",
         invariant="I5",
-        file="enrollments/actions/writing.py",
+        file="enrollments/actions/writes.py",
         old='        lose_answer(write.pk, outcome="The worker stopped before an answer was kept.", at=at)',
         new='        close_not_done(write.pk, outcome="The worker stopped before an answer was kept.", at=at)',
         why="What a dead worker sent is sent again without asking Light whether it happened.",
@@ -222,7 +222,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-call-inside-a-transaction",
         invariant="I5",
-        file="enrollments/actions/writing.py",
+        file="enrollments/actions/writes.py",
         old="        return send(lambda: check_still_wanted(write, step, tools))\n",
         new="        return repeatable(send)(lambda: check_still_wanted(write, step, tools))\n",
         why="A crash or a rollback during the call takes the record of the call with it.",
@@ -240,7 +240,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="any-move-from-anywhere",
         invariant="I6",
-        file="enrollments/actions/moving.py",
+        file="enrollments/actions/moves.py",
         old="    move = find_move(MOVES, name, subject=str(enrollment), status=old_status)",
         new="    move = MOVES[name]",
         why="Old news moves a case back: an active service is finalized again.",
@@ -249,7 +249,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-webhook-is-believed",
         invariant="I6",
-        file="enrollments/actions/settling.py",
+        file="enrollments/actions/webhook_processing.py",
         old="    _nudge(enrollment, at=at)\n",
         new="    _nudge(enrollment, at=at)\n"
         '    if event.name == "location.service_active":\n'
@@ -279,7 +279,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-webhook-is-stored-and-forgotten",
         invariant="I8",
-        file="enrollments/actions/receiving.py",
+        file="enrollments/actions/webhooks.py",
         old="        due_at=at,\n",
         new="",
         why="The row is there, and nothing ever looks at it.",
@@ -288,7 +288,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-failed-webhook-keeps-no-error",
         invariant="I8",
-        file="enrollments/actions/settling.py",
+        file="enrollments/actions/webhook_processing.py",
         old='    delivery.outcome = ""\n    delivery.last_error = problem\n',
         new="",
         why="What could not be understood is neither due nor listed as failed.",
@@ -315,7 +315,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="only-moves-leave-evidence",
         invariant="I10",
-        file="enrollments/actions/moving.py",
+        file="enrollments/actions/moves.py",
         old="    if poa is not None:\n",
         new="    if poa is not None and old_status != enrollment.status:\n",
         why="Calls, holds and readings leave no trace in the journal.",
@@ -360,7 +360,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="answers-are-kept-with-their-secrets",
         invariant="I12",
-        file="enrollments/actions/writing.py",
+        file="enrollments/actions/writes.py",
         old="    write.answer = redact(answer)",
         new="    write.answer = answer",
         why="E-mail, phone and birth date of the customer stand readable in the records of calls.",

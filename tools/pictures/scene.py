@@ -15,7 +15,7 @@ from django.contrib.auth.models import Group, User
 from accounts.staff_groups import OFFICE_GROUP
 from core.actors import Actor
 from core.dates import chicago_day
-from enrollments.actions import opening
+from enrollments.actions import case_opening
 from enrollments.models import Enrollment
 from installations import actions
 from installations.models import GoLiveSource, Installation
@@ -155,7 +155,7 @@ def _signed(road: Road, who: Household, promise: PlanPromise) -> Enrollment:
 
 
 def _look_at(road: Road, job: Installation) -> Enrollment:
-    enrollment = opening.look_again(site_id=job.site_id, at=road.clock.at)
+    enrollment = case_opening.look_again(site_id=job.site_id, at=road.clock.at)
     assert enrollment is not None
     road.run(enrollment)
     return enrollment

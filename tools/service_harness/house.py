@@ -22,7 +22,7 @@ from django.db.models import Q, QuerySet
 
 from core.clock import now
 from core.queue import TaskName
-from enrollments.actions import opening
+from enrollments.actions import case_opening
 from enrollments.models import AcceptAttempt, Enrollment
 from enrollments.states import EnrollmentStatus
 from installations.models import Installation
@@ -164,7 +164,7 @@ class House:
         """A customer with a sold solar job, whose case is open before anything is signed."""
         customer = made.customer(now(), email=f"{prefix}{tags}.{made.esi_id()}@example.com")
         job = made.installation(now(), customer=customer, site=made.site(now()))
-        enrollment = opening.look_again(site_id=job.site_id, at=now())
+        enrollment = case_opening.look_again(site_id=job.site_id, at=now())
         assert enrollment is not None
         return enrollment
 

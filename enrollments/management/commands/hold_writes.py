@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
 from core.actors import OPERATOR
-from enrollments.actions.holding import hold_writes
-from enrollments.actions.stopping import ReasonMissing
+from enrollments.actions.holds import ReasonMissing
+from enrollments.actions.system_holds import hold_writes
 
 
 class Command(BaseCommand):

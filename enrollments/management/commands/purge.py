@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from core import clock
 from core.actors import OPERATOR
 from core.dates import chicago_day
-from enrollments.actions.purging import Candidate, StillKept, candidates, destroy, destroy_files, open_subjects
+from enrollments.actions.retention import Candidate, StillKept, candidates, destroy, destroy_files, open_subjects
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
 from core.actors import OPERATOR
-from enrollments.actions.comparing import continue_run, start_run
+from enrollments.actions.reconciliation import continue_run, start_run
 from enrollments.engine import wiring
 from enrollments.models import ReconciliationRun
 

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
 from core.actors import OPERATOR
-from enrollments.actions.holding import NothingHeld, NotReconciled, release_writes
+from enrollments.actions.system_holds import NothingHeld, NotReconciled, release_writes
 
 
 class Command(BaseCommand):

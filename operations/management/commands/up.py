@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from core import clock
-from enrollments.actions.recovering import take_over
+from enrollments.engine.leases import take_over
 from operations.field_keys import stop_without_keys
 from operations.one_process import AddressNotOurs, OneProcess, PartStopped, PortTaken, leave_unfinished_work
 

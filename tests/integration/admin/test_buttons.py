@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 
 from core.actors import Actor
 from core.admin_site import page_of, press_url
-from enrollments.actions.stopping import pause
+from enrollments.actions.holds import pause
 from enrollments.evidence_pack import contents, story
 from enrollments.evidence_pack.spool import Spool
 from enrollments.models import Enrollment, Pause, WebhookDelivery

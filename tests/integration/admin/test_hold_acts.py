@@ -9,7 +9,7 @@ from django.test import Client
 
 from core.actors import Actor
 from core.admin_site import Cell, page_of, press_url
-from enrollments.admin.hold_acts import (
+from enrollments.admin.hold_buttons import (
     ACTS,
     ADOPT,
     CLOSE,

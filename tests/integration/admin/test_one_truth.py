@@ -14,7 +14,7 @@ from core import clock
 from core.actors import Actor
 from core.admin_site import page_of
 from enrollments import presenters
-from enrollments.actions.stopping import release_hold
+from enrollments.actions.holds import release_hold
 from enrollments.customer_home.customer_state import WORKING, code_of_hold
 from enrollments.customer_home.progress import words
 from enrollments.decision.steps import Waiting

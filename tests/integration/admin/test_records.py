@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from core.actors import Actor
 from core.admin_site import RecordAdmin, page_of, press_url
-from enrollments.actions.stopping import pause, release_hold
+from enrollments.actions.holds import pause, release_hold
 from enrollments.models import Hold, RemoteCall, WebhookDelivery
 from enrollments.states import HoldCode
 from installations.moves import record_event

@@ -8,8 +8,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from core.actors import Actor
-from enrollments.actions.holding import hold_writes
-from enrollments.actions.stopping import pause
+from enrollments.actions.holds import pause
+from enrollments.actions.system_holds import hold_writes
 from enrollments.models import Enrollment, WebhookDelivery, WebhookRefusal, WebhookSender
 from enrollments.states import HoldCode, HoldOwner
 from poa_documents.models import CustomerMail, PoaDocument
@@ -126,7 +126,7 @@ def test_the_number_of_queries_does_not_grow_with_the_cases(office_client: Clien
 
 
 def test_a_long_queue_comes_in_pages(office_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("enrollments.admin.queue.CASES_PER_PAGE", 2)
+    monkeypatch.setattr("enrollments.admin.work_queue.CASES_PER_PAGE", 2)
     cases = [held_case(AT - timedelta(days=days)) for days in (3, 2, 1)]
 
     first, second = front_page(office_client), front_page(office_client, "?page=2")

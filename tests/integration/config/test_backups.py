@@ -20,10 +20,10 @@ from pytest_django.fixtures import Settings
 from config.settings.base import document_storage_options
 from core.dates import chicago_day
 from core.stored_files import StoredFile, read
-from enrollments.actions.adopting import CannotAdopt, adopt_acceptance
-from enrollments.actions.stopping import ReasonMissing
+from enrollments.actions.adoption import CannotAdopt, adopt_acceptance
+from enrollments.actions.holds import ReasonMissing
 from enrollments.decision.steps import Waiting
-from enrollments.engine import stops
+from enrollments.engine import write_guard
 from enrollments.models import AcceptAttempt, Enrollment, PlanOffer, ReconciliationRun, SystemHold
 from enrollments.states import DifferenceKind, EnrollmentStatus, HoldCode
 from operations import backups
@@ -137,7 +137,7 @@ def test_a_restored_system_is_on_hold_from_its_first_moment(road: Road, folder: 
     hold = SystemHold.objects.get(ended_at=None)
     assert hold.needs_reconciliation
     assert hold.started_by == "system:restore"
-    assert "restored from a backup" in stops.why_writes_are_stopped()
+    assert "restored from a backup" in write_guard.why_writes_are_stopped()
     with pytest.raises(CommandError, match="reconcile --all"):
         call_command("release_writes")
 

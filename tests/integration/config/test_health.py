@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from config.celery import app
-from enrollments.actions.holding import hold_writes
+from enrollments.actions.system_holds import hold_writes
 from operations import health
 from tests.factories.installations import AT, OFFICE, customer
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from enrollments.actions.holding import hold_writes
+from enrollments.actions.system_holds import hold_writes
 from operations.metrics import Gauge, Sample, exposition
 from tests.factories.installations import AT, OFFICE
 

@@ -11,8 +11,8 @@ from django.db import connection
 
 from core.actors import Actor
 from core.models import CaseChange
-from enrollments.actions import opening, stopping, telling
-from enrollments.actions.writing import Tools
+from enrollments.actions import case_opening, holds, mails
+from enrollments.actions.writes import Tools
 from enrollments.decision.policy import Policy
 from enrollments.engine.engine import Engine
 from enrollments.light.client import LightClient
@@ -94,7 +94,7 @@ class Road:
         job = made.installation(self.clock.at, customer=customer, site=made.site(self.clock.at))
         if signed:
             self.sign(job, promise=promise)
-        enrollment = opening.look_again(site_id=job.site_id, at=self.clock.at)
+        enrollment = case_opening.look_again(site_id=job.site_id, at=self.clock.at)
         assert enrollment is not None
         return enrollment
 
@@ -111,7 +111,7 @@ class Road:
 
     def report_pto(self, enrollment: Enrollment) -> None:
         made.go_live_report(enrollment.installations.get(), at=self.clock.at)
-        stopping.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
+        holds.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
 
     def finish_at_light(self, enrollment: Enrollment, *steps: str) -> None:
         enrollment.refresh_from_db()
@@ -122,7 +122,7 @@ class Road:
     def revoke(self, enrollment: Enrollment) -> None:
         poa = PoaDocument.objects.filter(site=enrollment.site).latest("pk")
         poa_actions.revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=self.clock.at)
-        stopping.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
+        holds.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
 
     def correct_address(self, enrollment: Enrollment, email: str) -> None:
         customer = enrollment.customer
@@ -150,10 +150,10 @@ class Road:
             )
 
     def pause(self) -> Pause:
-        return stopping.pause(reason="Prices look odd.", by=OFFICE, at=self.clock.at)
+        return holds.pause(reason="Prices look odd.", by=OFFICE, at=self.clock.at)
 
     def resume(self, pause: Pause) -> None:
-        stopping.resume(pause_id=pause.pk, by=OFFICE, at=self.clock.at)
+        holds.resume(pause_id=pause.pk, by=OFFICE, at=self.clock.at)
 
     # Time and the machine
 
@@ -164,7 +164,7 @@ class Road:
     def run(self, enrollment: Enrollment) -> str:
         """Let the engine take the case as far as it goes now."""
         self.bring_news(enrollment)
-        stopping.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
+        holds.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
         word = self.engine.advance(enrollment.pk)
         self.send_news()
         enrollment.refresh_from_db()
@@ -173,12 +173,12 @@ class Road:
     def bring_news(self, enrollment: Enrollment) -> None:
         """Have changes of the case noticed, as the workers do at once."""
         if CaseChange.objects.filter(site_id=enrollment.site_id).exists():
-            opening.look_again(site_id=enrollment.site_id, at=self.clock.at)
+            case_opening.look_again(site_id=enrollment.site_id, at=self.clock.at)
 
     def send_news(self) -> None:
         """Mail to customers what is owed about their cases, as the workers do."""
-        for mail_id in telling.due_news(at=self.clock.at, limit=100):
-            telling.send_news(mail_id=mail_id, at=self.clock.at)
+        for mail_id in mails.due_news(at=self.clock.at, limit=100):
+            mails.send_news(mail_id=mail_id, at=self.clock.at)
 
     def live(self, enrollment: Enrollment, span: timedelta, until: Callable[[], bool] = lambda: False) -> None:
         """Let time pass, waking the engine whenever the case is due."""

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
-from enrollments.actions import opening, stopping, writing
+from enrollments.actions import case_opening, holds, writes
 from enrollments.light.errors import InDoubt
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
@@ -27,7 +27,7 @@ def withdraw_pto(road: Road, case: Enrollment) -> None:
 
 
 def take_for_dead(road: Road, case: Enrollment) -> None:
-    writing.abandon_open_writes(case.pk, at=road.clock.at)
+    writes.abandon_open_writes(case.pk, at=road.clock.at)
 
 
 WHILE_THE_TOKEN_COMES: dict[str, Callable[[Road, Enrollment], object]] = {
@@ -101,8 +101,8 @@ def test_a_case_stands_under_the_authority_of_its_acceptance_also_when_a_newer_o
         monkeypatch.undo()
         accept(*args, **kwargs)
         write = LightWrite.objects.get(kind=WriteKind.ACCEPT_PLAN)
-        writing.lose_answer(write.pk, outcome="Lost.", at=road.clock.at)
-        writing.close_not_done(write.pk, outcome="Light's reading lags.", at=road.clock.at)
+        writes.lose_answer(write.pk, outcome="Lost.", at=road.clock.at)
+        writes.close_not_done(write.pk, outcome="Light's reading lags.", at=road.clock.at)
         road.sign(case.installations.get())
         road.pass_time(timedelta(minutes=6))
         raise InDoubt("The answer was lost.")
@@ -178,12 +178,12 @@ def test_after_an_opt_out_no_authority_is_left_for_another_acceptance(road: Road
     road.simulator.control.opt_out(str(case.light_account_uuid))
     road.live(case, timedelta(days=3))
     made.installation(road.clock.at, customer=job.customer, site=job.site, kind=HardwareKind.BATTERY)
-    again = opening.look_again(site_id=job.site_id, at=road.clock.at)
+    again = case_opening.look_again(site_id=job.site_id, at=road.clock.at)
 
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SUSPENDED
     assert again is not None
-    stopping.make_due(enrollment_id=again.pk, at=road.clock.at)
+    holds.make_due(enrollment_id=again.pk, at=road.clock.at)
     road.run(again)
     assert again.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_ENDED
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from core.models import CaseChange
-from enrollments.actions import opening, stopping
+from enrollments.actions import case_opening, holds
 from enrollments.engine import engine
 from enrollments.models import Enrollment, Hold
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
@@ -81,7 +81,7 @@ def test_Q12_a_case_whose_journal_cannot_be_written_asks_for_a_person_too(
     assert "nobody foresaw" in hold.because
     assert case.lease_until is None
     road.pass_time(timedelta(hours=1))
-    stopping.release_hold(hold_id=hold.pk, reason="The journal is mended.", by=OFFICE, at=road.clock.at)
+    holds.release_hold(hold_id=hold.pk, reason="The journal is mended.", by=OFFICE, at=road.clock.at)
     road.live(case, timedelta(hours=1))
     assert case.attested_at is not None
     assert len(road.simulator.control.state()["accounts"]) == 1
@@ -91,16 +91,16 @@ def test_Q12_news_of_a_site_that_cannot_be_looked_at_holds_up_no_other(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, sound = made.installation(road.clock.at), made.installation(road.clock.at)
-    original = opening.look_again
+    original = case_opening.look_again
 
     def look_again(*, site_id: int, at: datetime) -> Enrollment | None:
         if site_id == broken.site_id:
             raise ArithmeticError("a record that nobody foresaw")
         return original(site_id=site_id, at=at)
 
-    monkeypatch.setattr(opening, "look_again", look_again)
+    monkeypatch.setattr(case_opening, "look_again", look_again)
 
-    opening.look_at_changed_cases(at=road.clock.at, limit=10)
+    case_opening.look_at_changed_cases(at=road.clock.at, limit=10)
 
     assert Enrollment.objects.get(site=sound.site_id).status == EnrollmentStatus.OPEN
     assert CaseChange.objects.filter(site_id=broken.site_id).exists()

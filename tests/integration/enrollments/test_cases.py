@@ -8,7 +8,7 @@ import pytest
 
 from core.actors import Actor
 from core.models import CaseChange
-from enrollments.actions import opening, stopping
+from enrollments.actions import case_opening, holds
 from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus, HoldOwner
@@ -28,7 +28,7 @@ def test_a_new_job_announces_itself_and_gets_a_case_even_when_the_message_is_los
     job = made.installation(road.clock.at)
     assert CaseChange.objects.filter(site_id=job.site_id).exists()
 
-    opening.look_at_changed_cases(at=road.clock.at, limit=10)
+    case_opening.look_at_changed_cases(at=road.clock.at, limit=10)
 
     case = Enrollment.objects.get(site=job.site)
     assert list(case.installations.all()) == [job]
@@ -38,14 +38,14 @@ def test_a_new_job_announces_itself_and_gets_a_case_even_when_the_message_is_los
 
 def test_a_sweep_that_took_long_leaves_the_rest_to_the_next(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = [made.installation(road.clock.at) for _ in range(3)]
-    look_again = opening.look_again
+    look_again = case_opening.look_again
 
     def look_slowly(*, site_id: int, at: datetime) -> Enrollment | None:
         time.sleep(0.05)
         return look_again(site_id=site_id, at=at)
 
-    monkeypatch.setattr(opening, "look_again", look_slowly)
-    looked_at = [opening.look_at_changed_cases(at=road.clock.at, limit=10, within_seconds=0.02) for _ in range(4)]
+    monkeypatch.setattr(case_opening, "look_again", look_slowly)
+    looked_at = [case_opening.look_at_changed_cases(at=road.clock.at, limit=10, within_seconds=0.02) for _ in range(4)]
 
     assert looked_at == [1, 1, 1, 0]
     assert Enrollment.objects.filter(site__in=[job.site_id for job in jobs]).count() == 3
@@ -55,27 +55,27 @@ def test_a_case_that_another_worker_opens_in_the_same_moment_is_found(
     road: Road, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = made.installation(road.clock.at)
-    look = opening._installations_without_case
+    look = case_opening._installations_without_case
 
     def look_after_the_other(site_id: int) -> list[Installation]:
         monkeypatch.undo()
-        opening.look_again(site_id=site_id, at=road.clock.at)
+        case_opening.look_again(site_id=site_id, at=road.clock.at)
         return look(site_id)
 
-    monkeypatch.setattr(opening, "_installations_without_case", look_after_the_other)
+    monkeypatch.setattr(case_opening, "_installations_without_case", look_after_the_other)
 
-    case = opening.look_again(site_id=job.site_id, at=road.clock.at)
+    case = case_opening.look_again(site_id=job.site_id, at=road.clock.at)
 
     assert case == Enrollment.objects.get(site_id=job.site_id)
 
 
 def test_solar_and_battery_of_one_site_share_one_case(road: Road) -> None:
     solar = made.installation(road.clock.at)
-    opening.look_again(site_id=solar.site_id, at=road.clock.at)
+    case_opening.look_again(site_id=solar.site_id, at=road.clock.at)
     battery = made.installation(road.clock.at, customer=solar.customer, site=solar.site, kind=HardwareKind.BATTERY)
 
-    opening.look_again(site_id=solar.site_id, at=road.clock.at)
-    opening.look_again(site_id=solar.site_id, at=road.clock.at)
+    case_opening.look_again(site_id=solar.site_id, at=road.clock.at)
+    case_opening.look_again(site_id=solar.site_id, at=road.clock.at)
 
     case = Enrollment.objects.get(site=solar.site)
     assert set(case.installations.all()) == {solar, battery}
@@ -104,7 +104,7 @@ def test_unsigned_authority_that_ends_is_the_offices_turn_at_once(
     road.pass_time(timedelta(days=40))
 
     end(poa, road.clock.at)
-    opening.look_at_changed_cases(at=road.clock.at, limit=10)
+    case_opening.look_at_changed_cases(at=road.clock.at, limit=10)
     road.engine.advance(case.pk)
 
     case.refresh_from_db()
@@ -126,13 +126,13 @@ def test_a_canceled_sale_closes_the_case_and_suspends_the_authority(road: Road) 
 
 def test_a_new_power_of_attorney_after_the_end_opens_a_new_case(road: Road) -> None:
     case = road.case()
-    stopping.close_enrollment(enrollment_id=case.pk, reason="He went abroad.", by=OFFICE, at=road.clock.at)
-    opening.look_again(site_id=case.site_id, at=road.clock.at)
+    holds.close_enrollment(enrollment_id=case.pk, reason="He went abroad.", by=OFFICE, at=road.clock.at)
+    case_opening.look_again(site_id=case.site_id, at=road.clock.at)
     assert Enrollment.objects.filter(site=case.site).count() == 1
 
     road.pass_time(timedelta(days=1))
     road.sign(case.installations.get())
-    opening.look_again(site_id=case.site_id, at=road.clock.at)
+    case_opening.look_again(site_id=case.site_id, at=road.clock.at)
 
     assert Enrollment.objects.filter(site=case.site, status=EnrollmentStatus.OPEN).count() == 1
 
@@ -144,5 +144,5 @@ def test_only_a_case_without_acceptance_can_be_closed(road: Road) -> None:
     road.report_pto(case)
     road.live(case, timedelta(hours=2))
 
-    with pytest.raises(stopping.CannotClose):
-        stopping.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=road.clock.at)
+    with pytest.raises(holds.CannotClose):
+        holds.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=road.clock.at)

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
-from enrollments.actions import comparing, opening
-from enrollments.actions.comparing import RunFinished
-from enrollments.actions.moving import lock
+from enrollments.actions import case_opening, reconciliation
+from enrollments.actions.moves import lock
+from enrollments.actions.reconciliation import RunFinished
 from enrollments.light.errors import NotReached
 from enrollments.light.payloads import NewAccount
 from enrollments.models import Enrollment, LightWrite, ReconciliationRun
@@ -18,8 +18,8 @@ from tests.integration.enrollments.road import OFFICE, Road
 
 
 def compared(road: Road, *, limit: int = 50) -> ReconciliationRun:
-    run = comparing.start_run(by=OFFICE, at=road.clock.at)
-    while not comparing.continue_run(run.pk, road.engine.tools, limit=limit, pause=lambda _seconds: None):
+    run = reconciliation.start_run(by=OFFICE, at=road.clock.at)
+    while not reconciliation.continue_run(run.pk, road.engine.tools, limit=limit, pause=lambda _seconds: None):
         pass
     run.refresh_from_db()
     return run
@@ -168,7 +168,7 @@ def test_B1_accounts_that_may_belong_to_several_cases_of_a_customer_hold_them_al
     case = road.case()
     other_job = made.installation(road.clock.at, customer=case.customer, site=made.site(road.clock.at))
     road.sign(other_job)
-    other = opening.look_again(site_id=other_job.site_id, at=road.clock.at)
+    other = case_opening.look_again(site_id=other_job.site_id, at=road.clock.at)
     assert other is not None
     cases = (case, other)
     for each in cases:
@@ -199,7 +199,7 @@ def test_B1_a_run_with_the_token_of_another_app_has_compared_nothing(road: Road,
     run = compared(road, limit=limit)
 
     assert not run.is_complete
-    assert comparing.OF_ANOTHER_APP in run.differences.get(kind=DifferenceKind.NOT_READ).theirs
+    assert reconciliation.OF_ANOTHER_APP in run.differences.get(kind=DifferenceKind.NOT_READ).theirs
     road.simulator.control.clear_faults()
     assert compared(road, limit=limit).is_complete
 
@@ -264,8 +264,8 @@ def test_a_light_that_is_busy_for_a_moment_is_asked_again_after_the_time_it_name
 
     monkeypatch.setattr(road.light, "read_account", busy)
 
-    run = comparing.start_run(by=OFFICE, at=road.clock.at)
-    comparing.continue_run(run.pk, road.engine.tools, pause=pauses.append)
+    run = reconciliation.start_run(by=OFFICE, at=road.clock.at)
+    reconciliation.continue_run(run.pk, road.engine.tools, pause=pauses.append)
 
     run.refresh_from_db()
     assert pauses == [7]
@@ -296,18 +296,18 @@ def test_a_case_that_moves_while_it_is_compared_is_compared_anew(road: Road, mon
 def test_two_processes_do_not_take_the_same_run_further(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = road.case()
     road.run(case)
-    run = comparing.start_run(by=OFFICE, at=road.clock.at)
+    run = reconciliation.start_run(by=OFFICE, at=road.clock.at)
     read_account = road.light.read_account
 
     def overtaken(account_uuid: str) -> object:
         monkeypatch.setattr(road.light, "read_account", read_account)
-        comparing.continue_run(run.pk, road.engine.tools)
+        reconciliation.continue_run(run.pk, road.engine.tools)
         return read_account(account_uuid)
 
     monkeypatch.setattr(road.light, "read_account", overtaken)
 
     with pytest.raises(RunFinished):
-        comparing.continue_run(run.pk, road.engine.tools)
+        reconciliation.continue_run(run.pk, road.engine.tools)
 
     run.refresh_from_db()
     assert run.read_count == 1

@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from enrollments.actions.holding import NothingHeld, release_writes
+from enrollments.actions.system_holds import NothingHeld, release_writes
 from enrollments.decision.steps import Waiting
-from enrollments.engine import stops, whereabouts
+from enrollments.engine import database_place, write_guard
 from enrollments.models import DatabasePlace, LightWrite
 from tests.integration.enrollments.road import OFFICE, Road
 
@@ -25,23 +25,23 @@ def _other_process() -> Iterator[None]:
 
 def forget() -> None:
     """Begin anew, as another process does."""
-    whereabouts.first_place.cache_clear()
-    whereabouts.current_place.cache_clear()
+    database_place.first_place.cache_clear()
+    database_place.current_place.cache_clear()
 
 
 def copied_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whereabouts, "_server", lambda: "another server")
+    monkeypatch.setattr(database_place, "_server", lambda: "another server")
     forget()
 
 
 def test_the_first_place_may_write_and_is_remembered(db: None, settings: Settings) -> None:
     settings.LIGHT_API_URL = LIVE
 
-    assert stops.why_writes_are_stopped() == ""
+    assert write_guard.why_writes_are_stopped() == ""
     forget()
-    assert stops.why_writes_are_stopped() == ""
+    assert write_guard.why_writes_are_stopped() == ""
 
-    assert DatabasePlace.objects.get().place == whereabouts.current_place()
+    assert DatabasePlace.objects.get().place == database_place.current_place()
 
 
 def test_B2_a_copy_elsewhere_writes_nothing_and_says_what_to_do(
@@ -49,12 +49,12 @@ def test_B2_a_copy_elsewhere_writes_nothing_and_says_what_to_do(
 ) -> None:
     settings.LIGHT_API_URL = LIVE
     case = road.case()
-    stops.why_writes_are_stopped()
+    write_guard.why_writes_are_stopped()
     copied_elsewhere(monkeypatch)
 
     assert road.run(case) == Waiting.WRITES_HELD
 
-    assert f"LIGHT_WRITES_ALLOWED_FOR={whereabouts.current_place()}" in case.because
+    assert f"LIGHT_WRITES_ALLOWED_FOR={database_place.current_place()}" in case.because
     assert not LightWrite.objects.exists()
     with pytest.raises(NothingHeld, match="LIGHT_WRITES_ALLOWED_FOR"):
         release_writes(by=OFFICE, at=road.clock.at)
@@ -78,15 +78,15 @@ def test_the_place_that_is_named_may_write_and_no_other(
     road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.LIGHT_API_URL = LIVE
-    stops.why_writes_are_stopped()
+    write_guard.why_writes_are_stopped()
     copied_elsewhere(monkeypatch)
 
-    settings.LIGHT_WRITES_ALLOWED_FOR = whereabouts.current_place()
-    assert stops.why_writes_are_stopped() == ""
+    settings.LIGHT_WRITES_ALLOWED_FOR = database_place.current_place()
+    assert write_guard.why_writes_are_stopped() == ""
 
     monkeypatch.undo()
     forget()
-    assert stops.why_writes_are_stopped()
+    assert write_guard.why_writes_are_stopped()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8001", "http://localhost:8001", "http://[::1]:8001"])
@@ -94,19 +94,19 @@ def test_the_stand_in_on_this_machine_may_always_be_written_to(
     road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     settings.LIGHT_API_URL = LIVE
-    stops.why_writes_are_stopped()
+    write_guard.why_writes_are_stopped()
     copied_elsewhere(monkeypatch)
 
     settings.LIGHT_API_URL = url
 
-    assert stops.why_writes_are_stopped() == ""
+    assert write_guard.why_writes_are_stopped() == ""
 
 
 def test_every_database_has_a_place_of_its_own(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = whereabouts.current_place()
-    assert here == whereabouts.current_place()
+    here = database_place.current_place()
+    assert here == database_place.current_place()
 
     forget()
     monkeypatch.setitem(connection.settings_dict, "NAME", "switchyard_copy")
 
-    assert whereabouts.current_place() != here
+    assert database_place.current_place() != here

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 
-from enrollments.actions import stopping
+from enrollments.actions import holds
 from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
@@ -157,7 +157,7 @@ def test_a_refusal_asks_a_person_and_is_not_repeated(road: Road) -> None:
     hold = case.holds.get(released_at__isnull=True)
     assert hold.code == HoldCode.REFUSED_BY_LIGHT
     road.clock.at += timedelta(minutes=1)
-    stopping.release_hold(hold_id=hold.pk, reason="Corrected at Light by hand.", by=OFFICE, at=road.clock.at)
+    holds.release_hold(hold_id=hold.pk, reason="Corrected at Light by hand.", by=OFFICE, at=road.clock.at)
     road.run(case)
 
     assert len(updates(case)) == 1

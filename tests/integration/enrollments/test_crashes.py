@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from enrollments.actions import accepting, confirming, stopping, writing
-from enrollments.actions.recovering import take_over
-from enrollments.engine.leases import most_urgent
+from enrollments.actions import acceptance, confirmations, holds, writes
+from enrollments.engine.leases import most_urgent, take_over
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
 from poa_documents.actions import verify_or_suspend
@@ -82,7 +81,7 @@ def _survive(road: Road, act: Callable[[], object]) -> int:
 @pytest.mark.cell("Q3", "P2")
 def test_an_answer_that_was_never_kept_is_found_again_by_reading(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(road)
-    kill_at(monkeypatch, confirming, "confirm", after=False)
+    kill_at(monkeypatch, confirmations, "confirm", after=False)
 
     with pytest.raises(Killed):
         road.run(case)
@@ -101,7 +100,7 @@ def test_a_second_worker_finds_nothing_to_do(road: Road, monkeypatch: pytest.Mon
     accept = road.light.accept_plan
 
     def accept_while_another_worker_tries(*args: Any, **kwargs: Any) -> Any:
-        stopping.make_due(enrollment_id=case.pk, at=road.clock.at)
+        holds.make_due(enrollment_id=case.pk, at=road.clock.at)
         words.append(road.engine.advance(case.pk))
         return accept(*args, **kwargs)
 
@@ -119,7 +118,7 @@ def test_a_nudge_during_a_turn_is_not_lost(road: Road, monkeypatch: pytest.Monke
 
     def nudged_meanwhile(*args: Any, **kwargs: Any) -> str:
         road.pass_time(timedelta(seconds=1))
-        stopping.make_due(enrollment_id=case.pk, at=road.clock.at)
+        holds.make_due(enrollment_id=case.pk, at=road.clock.at)
         return place(*args, **kwargs)
 
     monkeypatch.setattr(type(road.engine), "_rest", lambda _self, *args: nudged_meanwhile(*args))
@@ -139,7 +138,7 @@ def test_a_revocation_between_decision_and_call_sends_nothing(road: Road, monkey
         verify(**kwargs)
         road.revoke(case)
 
-    monkeypatch.setattr(accepting, "verify_or_suspend", revoked_meanwhile)
+    monkeypatch.setattr(acceptance, "verify_or_suspend", revoked_meanwhile)
 
     road.run(case)
 
@@ -157,7 +156,7 @@ def test_a_pause_between_decision_and_call_sends_nothing(road: Road, monkeypatch
         verify(**kwargs)
         road.pause()
 
-    monkeypatch.setattr(accepting, "verify_or_suspend", paused_meanwhile)
+    monkeypatch.setattr(acceptance, "verify_or_suspend", paused_meanwhile)
 
     road.run(case)
 
@@ -173,8 +172,8 @@ def test_a_late_answer_to_a_call_that_was_called_off_is_kept(road: Road, monkeyp
     def slow_accept(*args: Any, **kwargs: Any) -> Any:
         answer = accept(*args, **kwargs)
         write = LightWrite.objects.get(kind=WriteKind.ACCEPT_PLAN)
-        writing.lose_answer(write.pk, outcome="Taken for dead.", at=road.clock.at)
-        writing.close_not_done(write.pk, outcome="Not shown in time.", at=road.clock.at)
+        writes.lose_answer(write.pk, outcome="Taken for dead.", at=road.clock.at)
+        writes.close_not_done(write.pk, outcome="Not shown in time.", at=road.clock.at)
         return answer
 
     monkeypatch.setattr(road.light, "accept_plan", slow_accept)

@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from core.dates import chicago_day
-from enrollments.actions import opening
-from enrollments.actions.fetching import fetch_document
+from enrollments.actions import case_opening
+from enrollments.actions.plan_documents import fetch_document
 from enrollments.decision.start_dates import sure_rescission_end
 from enrollments.decision.steps import Waiting
 from enrollments.light.documents import DocumentFetcher
@@ -497,7 +497,7 @@ def test_a_revoked_case_says_that_we_do_not_act(customers_road: Road, case: Enro
 def test_a_document_that_was_never_signed_promises_no_progress(customers_road: Road) -> None:
     poa = sent_poa(at=customers_road.clock.at)
     visit = Visit.by_last_mail()
-    opening.look_again(site_id=poa.site_id, at=customers_road.clock.at)
+    case_opening.look_again(site_id=poa.site_id, at=customers_road.clock.at)
     poa_actions.void_poa(poa_id=poa.pk, reason="A typing error.", by=OFFICE, at=customers_road.clock.at)
 
     page = text_of(visit.open())

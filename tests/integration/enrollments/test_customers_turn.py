@@ -11,8 +11,8 @@ from django.http import HttpResponse
 from pytest_django.fixtures import Settings
 
 from core.actors import Actor
-from enrollments.actions import stopping, telling
-from enrollments.actions.moving import lock
+from enrollments.actions import holds, mails
+from enrollments.actions.moves import lock
 from enrollments.decision import steps
 from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment
@@ -133,7 +133,7 @@ def test_who_is_done_is_not_reminded(road: Road) -> None:
 def test_owed_mail_is_dropped_when_details_came_first(road: Road) -> None:
     case = waiting_for_details(road)
     road.pass_time(timedelta(hours=2))
-    telling.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=road.clock.at)
+    mails.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=road.clock.at)
     road.finish_at_light(case)
     link_before = PoaDocument.objects.get().token_hash
 
@@ -146,10 +146,10 @@ def test_owed_mail_is_dropped_when_details_came_first(road: Road) -> None:
 def test_mail_asks_for_nothing_that_the_page_does_not(road: Road) -> None:
     case = waiting_for_details(road)
     road.pass_time(timedelta(hours=2))
-    telling.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=road.clock.at)
+    mails.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=road.clock.at)
     with transaction.atomic():
         hold = steps.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because="Our own trouble.")
-        stopping.place_hold(lock(case.pk), hold, at=road.clock.at)
+        holds.place_hold(lock(case.pk), hold, at=road.clock.at)
 
     road.send_news()
 

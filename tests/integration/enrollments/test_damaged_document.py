@@ -11,7 +11,7 @@ from django.core.files.storage import storages
 from django.test import Client
 
 from core.admin_site import press_url
-from enrollments.actions import opening
+from enrollments.actions import case_opening
 from enrollments.models import AcceptAttempt, Enrollment, Hold
 from enrollments.states import HoldOwner
 from poa_documents import actions as poa_actions
@@ -105,7 +105,7 @@ def test_an_altered_byte_suspends_stops_what_is_queued_and_ends_only_by_the_offi
     assert road.acceptances_of(queued) == []
 
     office.post(press_url(poa, "resume"), {"reason": "The file is back from the bucket's versions."})
-    assert opening.look_at_changed_cases(at=road.clock.at, limit=10)
+    assert case_opening.look_at_changed_cases(at=road.clock.at, limit=10)
     road.run(queued)
     road.live(queued, timedelta(hours=3))
     poa.refresh_from_db()

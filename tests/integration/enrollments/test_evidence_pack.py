@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from core import stored_files
 from core.actors import Actor
 from core.dates import chicago_day
-from enrollments.actions import fetching, receiving, stopping
-from enrollments.actions.handing_out import hand_out_evidence
+from enrollments.actions import holds, plan_documents, webhooks
+from enrollments.actions.evidence import hand_out_evidence
 from enrollments.evidence_pack import verify_pack
 from enrollments.evidence_pack.building import PackNotMade, PackSummary, build, file_info
 from enrollments.light.documents import DocumentFetcher
@@ -61,13 +61,13 @@ def from_pto_to_active(road: Road) -> Enrollment:
     road.finish_at_light(enrollment)
     road.pass_time(timedelta(days=20))
     go_live_report(enrollment.installations.get(), at=road.clock.at, proofs=[letter()])
-    stopping.make_due(enrollment_id=enrollment.pk, at=road.clock.at)
+    holds.make_due(enrollment_id=enrollment.pk, at=road.clock.at)
     road.run(enrollment)
     fetcher = DocumentFetcher(allowed_origins=[road.simulator.url])
-    for document_id in fetching.due_documents(at=road.clock.at, limit=10):
-        fetching.fetch_document(document_id=document_id, fetcher=fetcher, at=road.clock.at)
+    for document_id in plan_documents.due_documents(at=road.clock.at, limit=10):
+        plan_documents.fetch_document(document_id=document_id, fetcher=fetcher, at=road.clock.at)
     body = {"event": "account.payment_method_added", "account": {"email": "somebody@example.com"}, "token": "tok-abc"}
-    receiving.store_delivery(body=json.dumps(body).encode(), headers={}, at=road.clock.at)
+    webhooks.store_delivery(body=json.dumps(body).encode(), headers={}, at=road.clock.at)
     WebhookDelivery.objects.update(enrollment=enrollment)
     road.live(enrollment, timedelta(days=40), until=lambda: enrollment.status == EnrollmentStatus.ACTIVE)
     assert enrollment.status == EnrollmentStatus.ACTIVE

@@ -17,7 +17,7 @@ from django.db import transaction
 
 from core.actors import Actor
 from core.models import CaseChange
-from enrollments.actions.moving import note
+from enrollments.actions.moves import note
 from enrollments.models import (
     AcceptAttempt,
     Enrollment,

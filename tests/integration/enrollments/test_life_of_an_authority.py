@@ -7,7 +7,7 @@ import pytest
 
 from core.actors import Actor
 from core.dates import chicago_midnight
-from enrollments.actions import opening, stopping
+from enrollments.actions import case_opening, holds
 from enrollments.decision.steps import Waiting
 from enrollments.models import AcceptAttempt, Enrollment, Hold, LightWrite
 from enrollments.queries import QueueChoice, QueuePart, cases_of
@@ -113,7 +113,7 @@ def test_after_the_office_decided_a_suspended_case_goes_on_and_is_accepted_once(
     road.live(case, timedelta(hours=2))
     assert road.acceptances_of(case) == []
     poa_actions.resume_poa(poa_id=poa_of(case).pk, reason="She can decide.", by=OFFICE, at=road.clock.at)
-    stopping.make_due(enrollment_id=case.pk, at=road.clock.at)
+    holds.make_due(enrollment_id=case.pk, at=road.clock.at)
     road.live(case, timedelta(hours=2))
 
     assert len(road.acceptances_of(case)) == 1
@@ -285,7 +285,7 @@ def test_nothing_is_written_before_the_buyers_days_to_cancel_are_over_in_the_lat
     )
     assert job.embargo_end_date == date(2026, 11, 30)
     road.sign(job)
-    case = opening.look_again(site_id=job.site_id, at=road.clock.at)
+    case = case_opening.look_again(site_id=job.site_id, at=road.clock.at)
     assert case is not None
     first_day = chicago_midnight(date(2026, 12, 1))
 

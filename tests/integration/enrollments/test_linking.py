@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from enrollments.actions import attesting, opening
-from enrollments.actions.attesting import WrongAccount, link_account
-from enrollments.actions.stopping import ReasonMissing, close_enrollment, release_hold
+from enrollments.actions import accounts, case_opening
+from enrollments.actions.accounts import WrongAccount, link_account
+from enrollments.actions.holds import ReasonMissing, close_enrollment, release_hold
 from enrollments.light.payloads import Account, NewAccount
 from enrollments.models import Enrollment, Hold
 from enrollments.states import EnrollmentStatus, HoldCode, WriteStatus
@@ -32,7 +32,7 @@ def unclear_case(road: Road) -> tuple[Enrollment, Account]:
     return case, account
 
 
-def accounts(road: Road) -> list[str]:
+def account_uuids(road: Road) -> list[str]:
     return [account["uuid"] for account in road.simulator.control.state()["accounts"]]
 
 
@@ -51,7 +51,7 @@ def link(road: Road, case: Enrollment, account_uuid: str, *, reason: str = "Ligh
 def test_a_known_e_mail_address_asks_the_office_and_linking_lets_the_case_go_on(road: Road) -> None:
     case, account = unclear_case(road)
 
-    assert accounts(road) == [account.uuid]
+    assert account_uuids(road) == [account.uuid]
     link(road, case, account.uuid)
     road.run(case)
     road.finish_at_light(case)
@@ -82,7 +82,7 @@ def test_an_account_under_a_former_address_is_asked_about_too(road: Road) -> Non
     road.run(case)
 
     assert account.uuid in case.holds.get(released_at__isnull=True).because
-    assert accounts(road) == [account.uuid]
+    assert account_uuids(road) == [account.uuid]
 
 
 def say_it_is_not_hers(road: Road, case: Enrollment) -> None:
@@ -106,7 +106,7 @@ def test_an_account_that_is_not_the_customers_is_asked_about_once_and_never_take
     assert case.holds.get() == hold
     assert case.light_account_uuid is not None
     assert str(case.light_account_uuid) != account.uuid
-    assert len(accounts(road)) == 2
+    assert len(account_uuids(road)) == 2
 
 
 @pytest.mark.cell("B1")
@@ -126,7 +126,7 @@ def other_case(road: Road, case: Enrollment) -> Enrollment:
     """A case at another site of the same customer."""
     job = made.installation(road.clock.at, customer=case.customer, site=made.site(road.clock.at))
     road.sign(job)
-    other = opening.look_again(site_id=job.site_id, at=road.clock.at)
+    other = case_opening.look_again(site_id=job.site_id, at=road.clock.at)
     assert other is not None
     return other
 
@@ -179,24 +179,24 @@ def test_an_account_that_was_on_its_way_to_a_closed_case_keeps_no_other_case_wai
 def test_an_account_about_which_nobody_answered_is_asked_about_again(road: Road) -> None:
     case = road.case(signed=False)
     first = account_of(road, case)
-    attesting.ask_whose_accounts(case.pk, [first.uuid], at=road.clock.at)
+    accounts.ask_whose_accounts(case.pk, [first.uuid], at=road.clock.at)
     road.simulator.control.set_dialect(create_with_known_email="new")
     second = account_of(road, case)
-    attesting.ask_whose_accounts(case.pk, [second.uuid], at=road.clock.at)
+    accounts.ask_whose_accounts(case.pk, [second.uuid], at=road.clock.at)
 
     say_it_is_not_hers(road, case)
     road.sign(case.installations.get())
     road.run(case)
 
     assert first.uuid in case.holds.get(released_at__isnull=True).because
-    assert set(accounts(road)) == {first.uuid, second.uuid}
+    assert set(account_uuids(road)) == {first.uuid, second.uuid}
 
 
 def test_nobody_is_asked_about_an_account_that_was_linked_meanwhile(road: Road) -> None:
     case = road.case()
     road.run(case)
 
-    assert not attesting.ask_whose_accounts(case.pk, [str(case.light_account_uuid)], at=road.clock.at)
+    assert not accounts.ask_whose_accounts(case.pk, [str(case.light_account_uuid)], at=road.clock.at)
 
     assert not case.holds.exists()
 
@@ -222,8 +222,8 @@ def test_an_account_that_is_just_being_made_for_another_case_of_the_customer_is_
     road.live(other, timedelta(minutes=1))
 
     assert not Hold.objects.exists()
-    assert {str(each.light_account_uuid) for each in (case, other)} == set(accounts(road))
-    assert len(accounts(road)) == 2
+    assert {str(each.light_account_uuid) for each in (case, other)} == set(account_uuids(road))
+    assert len(account_uuids(road)) == 2
 
 
 def test_an_account_under_the_address_that_was_corrected_since_is_linked(road: Road) -> None:

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import pytest
 
 from core.dates import chicago_day
-from enrollments.actions import stopping
-from enrollments.actions.reconciling import ask_for_reading
+from enrollments.actions import holds
+from enrollments.actions.account_reading import ask_for_reading
 from enrollments.decision.steps import Waiting
 from enrollments.light.payloads import Account, Location
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
@@ -201,9 +201,9 @@ def test_case_that_has_ended_asks_only_about_the_customer_who_left(road: Road) -
     hold = case.holds.get(released_at__isnull=True)
     assert (hold.code, hold.owner) == (HoldCode.CUSTOMER_LEFT, HoldOwner.OFFICE)
     assert "before it began" in hold.because
-    with pytest.raises(stopping.LeavingReasonMissing):
-        stopping.release_hold(hold_id=hold.pk, reason="Moved to another state.", by=OFFICE, at=road.clock.at)
-    stopping.record_leaving(
+    with pytest.raises(holds.LeavingReasonMissing):
+        holds.release_hold(hold_id=hold.pk, reason="Moved to another state.", by=OFFICE, at=road.clock.at)
+    holds.record_leaving(
         enrollment_id=case.pk,
         left_reason=LeavingReason.MOVED,
         win_back_note="Call when the new house is ready.",

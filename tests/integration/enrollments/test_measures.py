@@ -13,7 +13,7 @@ from core.dates import chicago_day
 from core.queue import TaskName
 from core.sweeps import note_backup, note_sweep
 from enrollments import tasks
-from enrollments.actions.holding import hold_writes
+from enrollments.actions.system_holds import hold_writes
 from enrollments.engine import wiring
 from enrollments.light.client import LightClient
 from enrollments.light.documents import DocumentFetcher, DocumentNotFetched

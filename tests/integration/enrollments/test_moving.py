@@ -6,7 +6,7 @@ import pytest
 
 from core.actors import SYSTEM
 from core.moves import MoveNotAllowed
-from enrollments.actions.moving import lock, take_move
+from enrollments.actions.moves import lock, take_move
 from enrollments.models import Enrollment
 from enrollments.states import MOVES, EnrollmentStatus
 from tests.factories.cases import case

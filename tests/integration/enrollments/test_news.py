@@ -10,7 +10,7 @@ from django.utils.html import strip_tags
 
 from core.actors import Actor
 from core.dates import chicago_day
-from enrollments.actions import announcing, opening, stopping, telling
+from enrollments.actions import case_opening, holds, mails, notices
 from enrollments.decision.start_dates import sure_rescission_end
 from enrollments.decision.steps import Waiting
 from enrollments.models import AdvanceNotice, Enrollment
@@ -49,7 +49,7 @@ def ready(road: Road, case: Enrollment) -> None:
     road.run(case)
     road.finish_at_light(case)
     road.report_pto(case)
-    opening.look_again(site_id=case.site_id, at=road.clock.at)
+    case_opening.look_again(site_id=case.site_id, at=road.clock.at)
 
 
 def accept(road: Road, case: Enrollment) -> None:
@@ -78,7 +78,7 @@ def test_the_whole_road_brings_each_mail_once(noticing: Road) -> None:
     told(noticing, case)
     noticing.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
     for _ in range(3):
-        opening.look_again(site_id=case.site_id, at=noticing.clock.at)
+        case_opening.look_again(site_id=case.site_id, at=noticing.clock.at)
         noticing.run(case)
 
     assert kinds_sent() == ["GO_LIVE_RECEIVED", "ADVANCE_NOTICE", "PLAN_ACCEPTED", "SERVICE_ACTIVE"]
@@ -101,7 +101,7 @@ def test_the_notice_names_plan_price_start_and_last_day(noticing: Road) -> None:
 def test_the_acceptance_names_the_last_day_to_cancel_and_whom_to_call(road: Road, settings: Any) -> None:
     case = road.case()
     accept(road, case)
-    send(road, after=telling.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
+    send(road, after=mails.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
 
     message = news()[-1]
     assert case.accepted_at is not None
@@ -122,7 +122,7 @@ def test_it_waits_a_while_for_the_plans_documents(road: Road) -> None:
     before = kinds_sent()
     send(road, after=timedelta(minutes=5))
     waiting = kinds_sent()
-    send(road, after=telling.PATIENCE_FOR_DOCUMENTS)
+    send(road, after=mails.PATIENCE_FOR_DOCUMENTS)
 
     owed = CustomerMail.objects.get(kind=MailKind.PLAN_ACCEPTED)
     assert MailKind.PLAN_ACCEPTED not in before + waiting
@@ -135,7 +135,7 @@ def test_no_notice_after_an_objection(noticing: Road, monkeypatch: pytest.Monkey
     with monkeypatch.context() as unsent:
         unsent.setattr(Road, "send_news", lambda _road: None)
         told(noticing, case)
-    announcing.hold_for_customer(enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=noticing.clock.at)
+    notices.hold_for_customer(enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=noticing.clock.at)
 
     send(noticing)
 
@@ -148,11 +148,11 @@ def test_nothing_is_told_of_a_case_that_is_over(road: Road, ending: str, monkeyp
     case = road.case()
     road.run(case)
     road.report_pto(case)
-    opening.look_again(site_id=case.site_id, at=road.clock.at)
+    case_opening.look_again(site_id=case.site_id, at=road.clock.at)
     if ending == "revoked":
         road.revoke(case)
     else:
-        stopping.close_enrollment(enrollment_id=case.pk, reason="Sold the house.", by=OFFICE, at=road.clock.at)
+        holds.close_enrollment(enrollment_id=case.pk, reason="Sold the house.", by=OFFICE, at=road.clock.at)
 
     send(road)
 
@@ -165,7 +165,7 @@ def test_an_accepted_plan_is_told_also_after_a_revocation(road: Road) -> None:
     accept(road, case)
     road.revoke(case)
 
-    send(road, after=telling.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
+    send(road, after=mails.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
 
     assert kinds_sent()[-1] == MailKind.PLAN_ACCEPTED, "it stands, and can be canceled until a day that he must know"
 
@@ -221,7 +221,7 @@ def test_hostile_names_stay_in_their_line(noticing: Road) -> None:
 def test_two_looks_at_once_owe_one(road: Road) -> None:
     case = road.case()
     ready(road, case)
-    again = telling.owe_go_live_news(enrollment_id=case.pk, at=road.clock.at)
+    again = mails.owe_go_live_news(enrollment_id=case.pk, at=road.clock.at)
     send(road)
 
     assert again is None
@@ -270,7 +270,7 @@ def test_returned_mail_blocks_the_case_and_another_address_lets_it_go_on(road: R
 def test_an_accepted_plan_is_finished_although_mail_comes_back(road: Road) -> None:
     case = road.case()
     accept(road, case)
-    send(road, after=telling.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
+    send(road, after=mails.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
     come_back(case, MailKind.PLAN_ACCEPTED, at=road.clock.at)
 
     road.run(case)

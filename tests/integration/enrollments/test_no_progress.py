@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enrollments.actions.reconciling import ask_for_reading
+from enrollments.actions.account_reading import ask_for_reading
 from enrollments.decision.steps import ReadAccount, Waiting
 from enrollments.engine import engine as engine_module
 from enrollments.engine.engine import MAX_READINGS_IN_A_ROW, MOST_FAILURES

@@ -26,7 +26,7 @@ from pytest_django.fixtures import Settings
 
 from accounts.staff_groups import OFFICE_GROUP
 from core.admin_site import page_of
-from enrollments.actions import opening
+from enrollments.actions import case_opening
 from enrollments.models import Enrollment, EnrollmentEvent, Hold, LightWrite, RemoteCall, WebhookDelivery
 from installations import actions as jobs
 from operations.log_lines import DiscreetFormatter
@@ -186,7 +186,9 @@ def given_a_customer_who_signs(road: Road, kept: Kept) -> Enrollment:
     for number, code in enumerate(CODE.findall("\n".join(str(message.body) for message in mail.outbox))):
         kept.secrets[f"code {number} of the door"] = code
     road.pass_time(timedelta(seconds=2))
-    case = Enrollment.objects.filter(site=job.site).first() or opening.look_again(site_id=job.site_id, at=road.clock.at)
+    case = Enrollment.objects.filter(site=job.site).first() or case_opening.look_again(
+        site_id=job.site_id, at=road.clock.at
+    )
     assert case is not None
     return case
 

@@ -17,7 +17,7 @@ from pytest_django.fixtures import Settings
 from core import clock
 from core.dates import chicago_day
 from core.queue import TaskName
-from enrollments.actions.writing import back_off
+from enrollments.actions.writes import back_off
 from enrollments.engine.leases import most_urgent
 from enrollments.engine.pace import SharedPace
 from enrollments.light.client import LightClient

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.db import connections
 
-from enrollments.actions.holding import hold_writes
+from enrollments.actions.system_holds import hold_writes
 from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import WriteKind, WriteStatus

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from core import stored_files
 from core.actors import Actor
 from core.stored_files import StoredFile
-from enrollments.actions import fetching
-from enrollments.actions.fetching import FetchOutcome
+from enrollments.actions import plan_documents
+from enrollments.actions.plan_documents import FetchOutcome
 from enrollments.light.documents import DocumentFetcher
 from enrollments.models import Enrollment, PlanDocument
 from enrollments.monitoring.measures import measure
@@ -40,8 +40,8 @@ def accepted(road: Road) -> Enrollment:
 def fetch_due(road: Road, *origins: str) -> list[FetchOutcome]:
     fetcher = DocumentFetcher(allowed_origins=origins or [road.simulator.url])
     return [
-        fetching.fetch_document(document_id=pk, fetcher=fetcher, at=road.clock.at)
-        for pk in fetching.due_documents(at=road.clock.at, limit=10)
+        plan_documents.fetch_document(document_id=pk, fetcher=fetcher, at=road.clock.at)
+        for pk in plan_documents.due_documents(at=road.clock.at, limit=10)
     ]
 
 
@@ -84,7 +84,7 @@ def test_fetching_twice_keeps_the_first(road: Road, accepted: Enrollment) -> Non
     first = PlanDocument.objects.values_list("pk", flat=True)[0]
 
     with CaptureQueriesContext(connection) as queries:
-        again = fetching.fetch_document(
+        again = plan_documents.fetch_document(
             document_id=first, fetcher=DocumentFetcher(allowed_origins=[road.simulator.url]), at=road.clock.at
         )
 
@@ -95,7 +95,7 @@ def test_fetching_twice_keeps_the_first(road: Road, accepted: Enrollment) -> Non
 def test_a_foreign_origin_waits_is_given_up_and_can_be_fetched_after_a_person_allowed_it(
     road: Road, accepted: Enrollment
 ) -> None:
-    for _ in range(fetching.MOST_ATTEMPTS):
+    for _ in range(plan_documents.MOST_ATTEMPTS):
         outcomes = fetch_due(road, "https://elsewhere.example.com")
         road.pass_time(timedelta(hours=7))
 
@@ -103,7 +103,7 @@ def test_a_foreign_origin_waits_is_given_up_and_can_be_fetched_after_a_person_al
     given_up = PlanDocument.objects.filter(due_at__isnull=True, last_error__contains="LIGHT_DOCUMENT_ORIGINS")
     assert given_up.count() == 3
     assert measure(now=road.clock.at).plan_documents_given_up == 3
-    assert fetching.fetch_again(enrollment_id=accepted.pk, at=road.clock.at) == 3
+    assert plan_documents.fetch_again(enrollment_id=accepted.pk, at=road.clock.at) == 3
     assert measure(now=road.clock.at).plan_documents_given_up == 0
     assert fetch_due(road) == [FetchOutcome.STORED] * 3
 
@@ -111,7 +111,7 @@ def test_a_foreign_origin_waits_is_given_up_and_can_be_fetched_after_a_person_al
 def test_the_work_queue_names_documents_that_were_given_up_and_leads_to_them(
     road: Road, accepted: Enrollment, admin_client: Client
 ) -> None:
-    PlanDocument.objects.update(attempts=fetching.MOST_ATTEMPTS - 1)
+    PlanDocument.objects.update(attempts=plan_documents.MOST_ATTEMPTS - 1)
     assert fetch_due(road, "https://elsewhere.example.com") == [FetchOutcome.GIVEN_UP] * 3
 
     queue = admin_client.get("/admin/").content.decode()
@@ -148,7 +148,7 @@ def test_a_storage_that_is_down_costs_no_document(
         raise stored_files.FileNotStored("down")
 
     with monkeypatch.context() as while_down:
-        while_down.setattr(fetching, "store", refuse)
+        while_down.setattr(plan_documents, "store", refuse)
         assert set(fetch_due(road)) == {FetchOutcome.TRIED_AGAIN_LATER}
     assert fetch_due(road) == []
     road.pass_time(timedelta(minutes=2))

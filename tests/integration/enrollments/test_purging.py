@@ -11,8 +11,10 @@ from django.core.management import CommandError, call_command
 from core import clock, stored_files
 from core.actors import OPERATOR
 from core.dates import chicago_day, chicago_midnight
-from enrollments.actions import purging
-from enrollments.actions.keeping import (
+from enrollments.actions import retention
+from enrollments.actions.case_opening import look_again
+from enrollments.actions.holds import ReasonMissing
+from enrollments.actions.legal_holds import (
     LegalHoldStands,
     NoLegalHold,
     RuleNotPossible,
@@ -20,9 +22,7 @@ from enrollments.actions.keeping import (
     lift_legal_hold,
     place_legal_hold,
 )
-from enrollments.actions.opening import look_again
-from enrollments.actions.purging import Candidate, StillKept, candidates
-from enrollments.actions.stopping import ReasonMissing
+from enrollments.actions.retention import Candidate, StillKept, candidates
 from enrollments.models import DestroyedFile, Destruction, Enrollment, LegalHold, PlanDocument, RetentionRule
 from enrollments.retention import RecordClass, RetentionClock, add_months
 from installations.models import Customer, Installation, ProofFile
@@ -146,7 +146,7 @@ def test_what_was_said_about_a_person_goes_with_the_last_of_his_records(road: Ro
     standing = reported(enrollment, StopKind.DECEASED, road.clock.at)
     after = last_day_of(enrollment) + timedelta(days=1)
 
-    proof = purging.destroy(candidate_of(enrollment, after), by=OPERATOR, at=noon(after))
+    proof = retention.destroy(candidate_of(enrollment, after), by=OPERATOR, at=noon(after))
 
     left = StopSignal.objects.get()
     assert (left.pk, left.kind, left.source, left.decision) == (standing.pk, StopKind.DECEASED, "", "")
@@ -164,7 +164,7 @@ def test_what_was_said_about_a_person_stays_while_another_case_of_his_is_kept(ro
     look_again(site_id=other.site_id, at=road.clock.at)
     after = last_day_of(enrollment) + timedelta(days=1)
 
-    purging.destroy(candidate_of(enrollment, after), by=OPERATOR, at=noon(after))
+    retention.destroy(candidate_of(enrollment, after), by=OPERATOR, at=noon(after))
 
     signal.refresh_from_db()
     assert (signal.source, signal.decision) == ("Her daughter Ana called.", "She can decide.")
@@ -181,7 +181,7 @@ def test_what_was_said_about_a_person_goes_with_a_request_too_when_it_was_the_la
     poa.refresh_from_db()
     after = add_months(chicago_day(road.clock.at), 12) + timedelta(days=1)
 
-    purging.destroy(candidate_of(poa, after), by=OPERATOR, at=noon(after))
+    retention.destroy(candidate_of(poa, after), by=OPERATOR, at=noon(after))
 
     signal.refresh_from_db()
     assert signal.source == ""
@@ -195,14 +195,14 @@ def test_nothing_of_a_case_on_legal_hold_goes_until_it_is_lifted(road: Road) -> 
 
     held = candidate_of(enrollment, chicago_day(at))
     with pytest.raises(StillKept, match="PUCT complaint 7"):
-        purging.destroy(held, by=OPERATOR, at=at)
+        retention.destroy(held, by=OPERATOR, at=at)
 
     assert not held.is_due(chicago_day(at))
     assert Enrollment.objects.filter(pk=enrollment.pk).exists()
     assert not Destruction.objects.exists()
     assert PoaDocument.objects.get(site=enrollment.site).evidence.filter(kind="enrollment.place_legal_hold").exists()
     lift_legal_hold(enrollment_id=enrollment.pk, reason="Settled.", by=OFFICE, at=at)
-    purging.destroy(candidate_of(enrollment, chicago_day(at)), by=OPERATOR, at=at)
+    retention.destroy(candidate_of(enrollment, chicago_day(at)), by=OPERATOR, at=at)
     assert not Enrollment.objects.filter(pk=enrollment.pk).exists()
 
 
@@ -214,7 +214,7 @@ def test_a_hold_placed_after_the_look_still_keeps_the_case(road: Road) -> None:
     place_legal_hold(enrollment_id=enrollment.pk, kind="LEGAL_HOLD", reason="A letter came.", by=OFFICE, at=at)
 
     with pytest.raises(StillKept):
-        purging.destroy(seen, by=OPERATOR, at=at)
+        retention.destroy(seen, by=OPERATOR, at=at)
 
     assert PoaDocument.objects.filter(site=enrollment.site).exists()
     assert DestroyedFile.objects.count() == 0
@@ -229,7 +229,9 @@ def test_a_request_that_was_declined_is_kept_for_a_year(road: Road) -> None:
     last = add_months(chicago_day(road.clock.at), 12)
 
     assert not candidate_of(poa, last).is_due(last)
-    proof = purging.destroy(candidate_of(poa, last + timedelta(days=1)), by=OPERATOR, at=noon(last + timedelta(days=1)))
+    proof = retention.destroy(
+        candidate_of(poa, last + timedelta(days=1)), by=OPERATOR, at=noon(last + timedelta(days=1))
+    )
 
     assert proof.record_class == RecordClass.UNSIGNED
     assert not PoaDocument.objects.filter(pk=poa.pk).exists()
@@ -250,7 +252,7 @@ def test_photos_go_together_with_the_bytes_that_were_sent(road: Road) -> None:
     kept = report.proofs.get()
     after = noon(last_day_of(enrollment) + timedelta(days=1))
 
-    purging.destroy(candidate_of(enrollment, chicago_day(after)), by=OPERATOR, at=after)
+    retention.destroy(candidate_of(enrollment, chicago_day(after)), by=OPERATOR, at=after)
 
     assert kept.received_storage_key
     assert not storages["default"].exists(kept.received_storage_key)
@@ -270,12 +272,12 @@ def test_a_file_that_another_case_names_stays_and_one_that_is_locked_is_tried_ag
 
     with monkeypatch.context() as while_locked:
         while_locked.setattr(stored_files, "destroy", locked)
-        purging.destroy(candidate_of(enrollment, chicago_day(at)), by=OPERATOR, at=at)
+        retention.destroy(candidate_of(enrollment, chicago_day(at)), by=OPERATOR, at=at)
         reasons = set(DestroyedFile.objects.values_list("kept_because", flat=True))
         place_legal_hold(enrollment_id=other.pk, kind="DISPUTE", reason="Another matter.", by=OFFICE, at=at)
         with pytest.raises(CommandError, match="could not be destroyed"):
             purge(monkeypatch, at)
-    purging.destroy_files(at=at)
+    retention.destroy_files(at=at)
 
     assert reasons == {"another record names the same file", "PermissionError: the lock runs until 2031"}
     left = DestroyedFile.objects.filter(destroyed_at__isnull=True)

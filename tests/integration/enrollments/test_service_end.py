@@ -8,9 +8,9 @@ import pytest
 from django.core import mail
 
 from core.dates import chicago_day
-from enrollments.actions import opening
-from enrollments.actions.holding import hold_writes
-from enrollments.actions.reconciling import ask_for_reading
+from enrollments.actions import case_opening
+from enrollments.actions.account_reading import ask_for_reading
+from enrollments.actions.system_holds import hold_writes
 from enrollments.models import Enrollment
 from enrollments.queries import timeline
 from enrollments.states import EnrollmentStatus, HoldCode
@@ -116,14 +116,14 @@ def test_customer_who_died_gets_no_such_mail(road: Road) -> None:
 def test_harmless_correction_of_the_go_live_is_noted(road: Road, days: int) -> None:
     case = accepted(road)
     correct_go_live_by(road, case, days)
-    opening.look_again(site_id=case.site_id, at=road.clock.at)
+    case_opening.look_again(site_id=case.site_id, at=road.clock.at)
     road.run(case)
     assert not case.events.filter(name="go_live_corrected").exists()
     correction = case.installations.get().reports.latest("pk")
     confirm_go_live(report_id=correction.pk, by=SECOND_PERSON, at=road.clock.at)
 
     for _ in range(2):
-        opening.look_again(site_id=case.site_id, at=road.clock.at)
+        case_opening.look_again(site_id=case.site_id, at=road.clock.at)
         road.run(case)
 
     noted = case.events.get(name="go_live_corrected")

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.core.management import CommandError, call_command
 
-from enrollments.actions.holding import NotReconciled, hold_writes, release_writes
+from enrollments.actions.system_holds import NotReconciled, hold_writes, release_writes
 from enrollments.decision.steps import Waiting
 from enrollments.light.pace import Unhurried
 from enrollments.models import Enrollment, LightWrite, ReconciliationRun, SystemHold

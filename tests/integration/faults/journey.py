@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from enrollments.actions import stopping
+from enrollments.actions import holds
 from enrollments.models import Enrollment, Hold
 from enrollments.states import EnrollmentStatus, HoldCode
 from tests.integration.enrollments.road import OFFICE, Road
@@ -57,7 +57,7 @@ def release(road: Road, case: Enrollment, reason: str = "The cause is mended.") 
     hold = open_hold(case)
     assert hold is not None
     road.pass_time(timedelta(minutes=1))
-    stopping.release_hold(hold_id=hold.pk, reason=reason, by=OFFICE, at=road.clock.at)
+    holds.release_hold(hold_id=hold.pk, reason=reason, by=OFFICE, at=road.clock.at)
     case.refresh_from_db()
 
 

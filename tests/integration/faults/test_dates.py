@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from core.dates import chicago_day
-from enrollments.actions import accepting
+from enrollments.actions import acceptance
 from enrollments.decision import start_dates
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteStatus
@@ -46,10 +46,10 @@ def test_D1_midnight_between_decision_and_call_moves_the_start(road: Road, monke
 
     def slow(**kwargs: Any) -> None:
         verify(**kwargs)
-        monkeypatch.setattr(accepting, "verify_or_suspend", verify)
+        monkeypatch.setattr(acceptance, "verify_or_suspend", verify)
         road.pass_time(timedelta(minutes=1))
 
-    monkeypatch.setattr(accepting, "verify_or_suspend", slow)
+    monkeypatch.setattr(acceptance, "verify_or_suspend", slow)
 
     road.run(case)
     walk(road, case)

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from core.dates import chicago_day
-from enrollments.actions import opening, stopping
+from enrollments.actions import case_opening, holds
 from enrollments.decision.steps import Waiting
 from enrollments.models import AcceptAttempt, Enrollment
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
@@ -117,7 +117,7 @@ def test_U7_a_report_corrected_before_the_acceptance_counts_with_its_new_date(ro
         at=road.clock.at,
     )
     installation_actions.confirm_go_live(report_id=corrected.pk, by=SECOND_PERSON, at=road.clock.at)
-    opening.look_again(site_id=case.site_id, at=road.clock.at)
+    case_opening.look_again(site_id=case.site_id, at=road.clock.at)
     road.resume(pause)
 
     walk(road, case)
@@ -139,10 +139,10 @@ def test_U9_U10_what_was_asked_on_a_page_gone_stale_is_refused_with_the_new_stat
     release(road, case, "Light mended it.")
     walk(road, case)
 
-    with pytest.raises(stopping.HoldNotOpen, match="Light mended it"):
-        stopping.release_hold(hold_id=hold.pk, reason="Once more.", by=OFFICE, at=road.clock.at)
-    with pytest.raises(stopping.CannotClose, match="finalized"):
-        stopping.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=road.clock.at)
+    with pytest.raises(holds.HoldNotOpen, match="Light mended it"):
+        holds.release_hold(hold_id=hold.pk, reason="Once more.", by=OFFICE, at=road.clock.at)
+    with pytest.raises(holds.CannotClose, match="finalized"):
+        holds.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=road.clock.at)
 
     assert_accepted_once(road, case)
 
@@ -152,7 +152,7 @@ def _withdraw(road: Road, case: Enrollment) -> None:
     installation_actions.withdraw_go_live(
         report_id=report.pk, reason="It was another house.", by=OFFICE, at=road.clock.at
     )
-    opening.look_again(site_id=case.site_id, at=road.clock.at)
+    case_opening.look_again(site_id=case.site_id, at=road.clock.at)
 
 
 def _held_for(case: Enrollment) -> tuple[str, str]:

@@ -2,7 +2,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from enrollments.actions import opening
+from enrollments.actions import case_opening
 from enrollments.models import Enrollment
 from tests.factories import installations as made
 from tests.integration.enrollments.conftest import pair, road, running_simulator, running_simulators
@@ -13,7 +13,7 @@ __all__ = ["pair", "road", "running_simulator", "running_simulators"]
 @pytest.fixture
 def enrollment(db: None) -> Enrollment:
     """An enrollment that has an account at Light, as far as this side knows."""
-    opened = opening.look_again(site_id=made.installation().site_id, at=made.AT)
+    opened = case_opening.look_again(site_id=made.installation().site_id, at=made.AT)
     assert opened is not None
     opened.light_account_uuid = uuid4()
     opened.due_at = None

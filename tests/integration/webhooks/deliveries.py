@@ -12,7 +12,7 @@ from django.utils import timezone
 
 import simulator.dialect as simulated
 from core import clock
-from enrollments.actions import settling
+from enrollments.actions import webhook_processing
 from enrollments.models import WebhookDelivery
 from simulator.webhooks import signed_headers
 
@@ -43,8 +43,8 @@ def deliver(body: bytes, *, secret: str = "", **headers: str) -> HttpResponse:
 def settle_due(at: datetime | None = None) -> list[str]:
     """Do what the sweep does with deliveries."""
     moment = at or clock.now()
-    due = settling.due_deliveries(at=moment, limit=100)
-    return [settling.settle_delivery(delivery_id=delivery_id, at=moment).value for delivery_id in due]
+    due = webhook_processing.due_deliveries(at=moment, limit=100)
+    return [webhook_processing.settle_delivery(delivery_id=delivery_id, at=moment).value for delivery_id in due]
 
 
 def only_delivery() -> WebhookDelivery:

@@ -10,7 +10,7 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
-from enrollments.actions import stopping
+from enrollments.actions import holds
 from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, RemoteCall, WebhookDelivery
 from enrollments.states import EnrollmentStatus, HoldCode
@@ -152,7 +152,7 @@ def test_a_refused_reading_is_repeated_hourly_until_the_hold_is_released(heard: 
     assert case.next_step == "HOLD"
     assert 2 <= len(heard.simulator.control.requests("read")) - reads <= 6
     heard.simulator.control.clear_faults()
-    stopping.release_hold(hold_id=case.holds.get().pk, reason="Light mended it.", by=OFFICE, at=heard.clock.at)
+    holds.release_hold(hold_id=case.holds.get().pk, reason="Light mended it.", by=OFFICE, at=heard.clock.at)
     assert heard.engine.advance(case.pk) == Waiting.CUSTOMER_TO_FINISH
 
 

@@ -10,7 +10,7 @@ import pytest
 from core import clock
 from core.actors import Actor
 from core.queue import TaskName
-from enrollments.actions import settling, stopping
+from enrollments.actions import holds, webhook_processing
 from enrollments.engine.facts import gather
 from enrollments.light.client import READING
 from enrollments.models import Enrollment, EnrollmentEvent, LightWrite, RemoteCall, WebhookDelivery
@@ -118,7 +118,7 @@ def test_w11_a_handler_that_raises_leaves_its_error_backs_off_and_succeeds_in_th
     deliver(event("enrollment.finalized", account_uuid))
     received_at = only_delivery().received_at
 
-    with patch("enrollments.actions.settling.ask_for_reading", side_effect=RuntimeError("a fault of ours")):
+    with patch("enrollments.actions.webhook_processing.ask_for_reading", side_effect=RuntimeError("a fault of ours")):
         assert settle_due() == ["failed"]
         failed = only_delivery()
         assert failed.due_at is not None
@@ -137,21 +137,21 @@ def test_one_that_raises_stops_no_other(enrollment: Enrollment, account_uuid: UU
     deliver(event("first", account_uuid))
     deliver(event("second", account_uuid))
 
-    with patch("enrollments.actions.settling.ask_for_reading", side_effect=[RuntimeError("once"), None]):
+    with patch("enrollments.actions.webhook_processing.ask_for_reading", side_effect=[RuntimeError("once"), None]):
         assert settle_due() == ["failed", "matched"]
 
 
 @pytest.mark.cell("W11")
 def test_w11_after_many_failures_it_rests_and_a_button_repeats_it(enrollment: Enrollment, account_uuid: UUID) -> None:
     deliver(event("enrollment.finalized", account_uuid))
-    with patch("enrollments.actions.settling.ask_for_reading", side_effect=RuntimeError("always")):
+    with patch("enrollments.actions.webhook_processing.ask_for_reading", side_effect=RuntimeError("always")):
         while (due_at := only_delivery().due_at) is not None:
             settle_due(due_at)
     resting = only_delivery()
-    assert resting.attempts == settling.MOST_FAILURES
+    assert resting.attempts == webhook_processing.MOST_FAILURES
     assert (resting.settled_at, resting.last_error) == (None, "RuntimeError: always")
 
-    settling.settle_again(delivery_id=resting.pk, by=OFFICE, at=clock.now())
+    webhook_processing.settle_again(delivery_id=resting.pk, by=OFFICE, at=clock.now())
 
     assert settle_due() == ["matched"]
     assert only_delivery().enrollment == enrollment
@@ -163,7 +163,7 @@ def test_settling_again_by_hand_reads_the_account_anew_and_says_who_asked(
     deliver(event("account.payment_failed", account_uuid))
     settle_due()
 
-    settling.settle_again(delivery_id=only_delivery().pk, by=OFFICE, at=clock.now())
+    webhook_processing.settle_again(delivery_id=only_delivery().pk, by=OFFICE, at=clock.now())
     settle_due()
 
     enrollment.refresh_from_db()
@@ -186,7 +186,7 @@ def test_a_reported_cancellation_is_a_fact_of_its_case_however_the_event_is_writ
 
 def test_news_of_a_closed_case_is_kept_and_wakes_nobody(enrollment: Enrollment, account_uuid: UUID) -> None:
     at = clock.now()
-    stopping.close_enrollment(enrollment_id=enrollment.pk, reason="Sold the house.", by=OFFICE, at=at)
+    holds.close_enrollment(enrollment_id=enrollment.pk, reason="Sold the house.", by=OFFICE, at=at)
 
     deliver(event("account.payment_failed", account_uuid))
     settle_due()
@@ -295,7 +295,7 @@ def test_an_echo_settled_again_by_hand_is_read_whatever_was_read_before(
     read_call(enrollment, began_at=only_delivery().received_at + timedelta(seconds=1), seconds=1)
     settle_due()
 
-    settling.settle_again(delivery_id=only_delivery().pk, by=OFFICE, at=clock.now())
+    webhook_processing.settle_again(delivery_id=only_delivery().pk, by=OFFICE, at=clock.now())
     settle_due()
 
     enrollment.refresh_from_db()

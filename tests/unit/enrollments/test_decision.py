@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.dates import chicago_day
-from enrollments.decision import doubts, offers, policy
+from enrollments.decision import lost_answers, offers, policy
 from enrollments.decision.decide import decide, if_live_on
 from enrollments.decision.gates import gates, readiness_gate
 from enrollments.decision.start_dates import FULL_WINDOW
@@ -354,7 +354,7 @@ def test_a_doubt_is_read_over_the_whole_settling_period() -> None:
 
     assert times[0] == NOW
     assert times[-1] == NOW + POLICY.settling_period
-    assert len(times) == len(doubts.READING_SHARES)
+    assert len(times) == len(lost_answers.READING_SHARES)
 
 
 def test_a_doubt_that_stays_unclear_is_not_read_without_pause() -> None:

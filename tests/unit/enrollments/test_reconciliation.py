@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from enrollments.decision.account_differences import REPAIRS, Finding, OurSide, compare
 from enrollments.decision.policy import Policy
 from enrollments.light.dialect import Dialect
 from enrollments.light.payloads import Account, Location
-from enrollments.reconciliation import REPAIRS, Finding, OurSide, compare
 from enrollments.states import DifferenceKind, EnrollmentStatus
 
 NOW = datetime(2026, 3, 5, 18, tzinfo=UTC)

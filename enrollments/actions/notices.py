@@ -4,10 +4,10 @@ from datetime import datetime
 
 from core.actors import SYSTEM, Actor
 from core.transactions import repeatable
-from enrollments.actions.moving import lock, note
-from enrollments.actions.stopping import make_due
-from enrollments.actions.telling import owe_news
-from enrollments.actions.writing import still_due
+from enrollments.actions.holds import make_due
+from enrollments.actions.mails import owe_news
+from enrollments.actions.moves import lock, note
+from enrollments.actions.writes import still_due
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import GiveNotice
 from enrollments.models import AdvanceNotice, Enrollment, PlanOffer

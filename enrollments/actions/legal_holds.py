@@ -5,8 +5,8 @@ from datetime import date, datetime
 from core.actors import Actor
 from core.dates import chicago_day
 from core.transactions import repeatable
-from enrollments.actions.moving import lock, note
-from enrollments.actions.stopping import ReasonMissing
+from enrollments.actions.holds import ReasonMissing
+from enrollments.actions.moves import lock, note
 from enrollments.models import LegalHold, LegalHoldKind, RetentionRule
 from enrollments.retention import RecordClass, RetentionClock
 

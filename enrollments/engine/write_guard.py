@@ -8,14 +8,14 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from enrollments.engine import whereabouts
+from enrollments.engine import database_place
 from enrollments.models import Pause, SystemHold
 
 
 def why_writes_are_stopped() -> str:
     """Give the reason why nothing at all may be written to Light; empty when writing is allowed."""
     reason = SystemHold.objects.filter(ended_at__isnull=True).values_list("reason", flat=True).first()
-    return reason or whereabouts.why_not_from_here()
+    return reason or database_place.why_not_from_here()
 
 
 def is_catching_up_after_restore() -> bool:

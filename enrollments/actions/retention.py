@@ -22,7 +22,7 @@ from core.actors import Actor
 from core.dates import chicago_day
 from core.transactions import repeatable
 from enrollments import retention
-from enrollments.actions.moving import lock
+from enrollments.actions.moves import lock
 from enrollments.evidence_pack import contents
 from enrollments.evidence_pack.building import PackNotMade, build
 from enrollments.evidence_pack.spool import Spool

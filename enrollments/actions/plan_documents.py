@@ -14,7 +14,7 @@ from core.actors import SYSTEM
 from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import FileNotStored, store
 from core.transactions import repeatable
-from enrollments.actions.moving import lock, note
+from enrollments.actions.moves import lock, note
 from enrollments.light.documents import DocumentFetcher, DocumentNotFetched
 from enrollments.models import Enrollment, PlanDocument, PlanDocumentKind, PlanOffer
 

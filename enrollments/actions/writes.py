@@ -14,7 +14,7 @@ from core import wrong_clocks
 from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
 from core.transactions import repeatable
-from enrollments.actions.moving import EnrollmentMoved, lock, note, take_move
+from enrollments.actions.moves import EnrollmentMoved, lock, note, take_move
 from enrollments.decision.decide import decide
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import Step

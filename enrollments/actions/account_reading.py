@@ -15,11 +15,11 @@ from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
 from core.dates import chicago_day
 from core.transactions import repeatable
-from enrollments.actions import confirming
-from enrollments.actions.moving import lock, note, take_move
-from enrollments.actions.stopping import end_holds, nudge, place_hold, suspend_authority
-from enrollments.actions.telling import owe_news, owe_news_of_service_end
-from enrollments.actions.writing import (
+from enrollments.actions import confirmations
+from enrollments.actions.holds import end_holds, nudge, place_hold, suspend_authority
+from enrollments.actions.mails import owe_news, owe_news_of_service_end
+from enrollments.actions.moves import lock, note, take_move
+from enrollments.actions.writes import (
     Tools,
     abandon_open_writes,
     back_off,
@@ -133,10 +133,10 @@ def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
     """Move forward as far as the account shows for the case's meter; it never moves anything back."""
     account = account.for_meter(enrollment.site.esi_id)
     if enrollment.status == EnrollmentStatus.OPEN and account.shows_acceptance:
-        confirming.recognize_called_off_acceptance(enrollment, account, at=at)
+        confirmations.recognize_called_off_acceptance(enrollment, account, at=at)
     is_ours = not _is_accepted_differently(enrollment, account)
     if is_ours and enrollment.status == EnrollmentStatus.ACCEPTED and account.is_enrollment_finalized:
-        confirming.finalize(enrollment, at=at)
+        confirmations.finalize(enrollment, at=at)
     is_running = enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_active(enrollment)
     if is_running and is_ours:
         enrollment.active_at = at
@@ -230,7 +230,7 @@ def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
         elif step.is_last_reading and not candidates and not unusable:
             close_not_done(current.pk, outcome="No such account appeared at Light.", at=at)
         elif step.is_last_reading:
-            confirming.hold_unclear_account(current, count=len(candidates), unusable=unusable, at=at)
+            confirmations.hold_unclear_account(current, count=len(candidates), unusable=unusable, at=at)
 
     settle()
 
@@ -238,7 +238,7 @@ def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
 def _addresses_since(write: LightWrite) -> set[str]:
     """Give every address under which the account may have been made: it may have been corrected since."""
     customer = write.enrollment.customer
-    changes = customer.contact_changes.filter(changed_at__gte=write.opened_at - confirming.CLOCK_TOLERANCE)
+    changes = customer.contact_changes.filter(changed_at__gte=write.opened_at - confirmations.CLOCK_TOLERANCE)
     return {customer.email, *changes.values_list("old_email", flat=True)}
 
 
@@ -303,7 +303,7 @@ def _listed_accounts(enrollment_id: int, addresses: set[str], tools: Tools) -> A
 
 def _is_from(account: Account, write: LightWrite) -> bool:
     """Whether an account may stem from the write; five minutes are granted to the clocks."""
-    return account.created_at is None or account.created_at >= write.opened_at - confirming.CLOCK_TOLERANCE
+    return account.created_at is None or account.created_at >= write.opened_at - confirmations.CLOCK_TOLERANCE
 
 
 def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
@@ -322,14 +322,14 @@ def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> No
             case WriteKind.ACCEPT_PLAN:
                 _settle_acceptance(current, account, step, at=at)
             case WriteKind.FINALIZE if account.is_enrollment_finalized:
-                confirming.finalize(enrollment, at=at)
+                confirmations.finalize(enrollment, at=at)
                 close_done(current, answer={}, outcome="The account shows it finalized.", at=at)
-            case WriteKind.RECORD_CLIENT_AGENT if confirming.shows_attestation(
-                account, confirming.attestation_sent_at(current)
+            case WriteKind.RECORD_CLIENT_AGENT if confirmations.shows_attestation(
+                account, confirmations.attestation_sent_at(current)
             ):
-                confirming.attest(enrollment, PoaDocument.objects.get(pk=current.request["poa"]), at=at)
+                confirmations.attest(enrollment, PoaDocument.objects.get(pk=current.request["poa"]), at=at)
                 close_done(current, answer={}, outcome="The account shows our attestation.", at=at)
-            case WriteKind.UPDATE_ACCOUNT if confirming.shows_address(account, current):
+            case WriteKind.UPDATE_ACCOUNT if confirmations.shows_address(account, current):
                 close_done(current, answer={}, outcome="The account shows the corrected e-mail address.", at=at)
             case _ if step.is_last_reading:
                 close_without_trace(current.pk, outcome="The account does not show it.", at=at)
@@ -348,13 +348,13 @@ def _settle_acceptance(write: LightWrite, account: Account, step: SettleDoubt, *
     attempt = AcceptAttempt.objects.select_related("offer", "poa").get(write=write)
     sent = sent_acceptance(attempt)
     if any(is_shown_by(location, sent) for location in account.locations):
-        confirming.confirm(attempt, enrollment=write.enrollment, by=SYSTEM, at=at)
+        confirmations.confirm(attempt, enrollment=write.enrollment, by=SYSTEM, at=at)
         close_done(write, answer={}, outcome="The account shows the accepted plan.", at=at)
     elif difference := acceptance_at_light.difference(account.locations, sent):
         if write.hold_code:  # Light refused ours, so what it shows is somebody else's
             close_not_done(write.pk, outcome=f"{write.outcome.rstrip('.')}. {difference}", at=at)
         else:
-            confirming.hold_for_difference(write.enrollment, difference, at=at)
+            confirmations.hold_for_difference(write.enrollment, difference, at=at)
             close_not_done(write.pk, outcome=difference, code=HoldCode.ACCEPTED_DIFFERENTLY, at=at)
         write.enrollment.refresh_from_db()
     elif step.is_last_reading and account.is_acceptance_denied:

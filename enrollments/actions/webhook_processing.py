@@ -14,8 +14,8 @@ from uuid import UUID
 from core.actors import Actor
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from enrollments.actions.moving import lock, note
-from enrollments.actions.reconciling import ask_for_reading
+from enrollments.actions.account_reading import ask_for_reading
+from enrollments.actions.moves import lock, note
 from enrollments.light.client import READING
 from enrollments.light.events import KnownEvent, MalformedEvent, ReceivedEvent, parse_event
 from enrollments.models import Enrollment, LightWrite, RemoteCall, WebhookDelivery

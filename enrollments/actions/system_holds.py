@@ -5,9 +5,9 @@ from datetime import datetime
 from core.actors import Actor
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from enrollments.actions.stopping import ReasonMissing, wake_waiting_for
+from enrollments.actions.holds import ReasonMissing, wake_waiting_for
 from enrollments.decision import steps
-from enrollments.engine import whereabouts
+from enrollments.engine import database_place
 from enrollments.models import ReconciliationRun, SystemHold
 
 
@@ -43,7 +43,7 @@ def release_writes(*, by: Actor, at: datetime) -> int:
     """
     holds = list(SystemHold.objects.select_for_update().filter(ended_at__isnull=True))
     if not holds:
-        raise NothingHeld(whereabouts.why_not_from_here() or "Writes to Light are not stopped.")
+        raise NothingHeld(database_place.why_not_from_here() or "Writes to Light are not stopped.")
     for hold in holds:
         if hold.needs_reconciliation and not _is_reconciled_since(hold.started_at):
             raise NotReconciled(

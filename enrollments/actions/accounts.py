@@ -9,10 +9,10 @@ from django.db.models import F, QuerySet
 
 from core.actors import SYSTEM, Actor
 from core.transactions import repeatable, repeatable_alone
-from enrollments.actions import confirming, reconciling
-from enrollments.actions.moving import lock, note
-from enrollments.actions.stopping import ReasonMissing, end_holds, make_due, place_hold, release_hold
-from enrollments.actions.writing import Tools, call, close_done, close_refused, lose_answer, open_write, still_due
+from enrollments.actions import account_reading, confirmations
+from enrollments.actions.holds import ReasonMissing, end_holds, make_due, place_hold, release_hold
+from enrollments.actions.moves import lock, note
+from enrollments.actions.writes import Tools, call, close_done, close_refused, lose_answer, open_write, still_due
 from enrollments.decision.steps import Hold, OpenAccount, RecordClientAgent, UpdateAccount
 from enrollments.light.client import LightClient
 from enrollments.light.errors import InDoubt, LightError, Refused
@@ -54,7 +54,7 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
     One that Light has already under his address, and that no case knows, may be his: of a case that a restore lost,
     say. A person is asked once whose it is before another is made.
     """
-    found = reconciling.find_accounts_without_case(enrollment_id, tools)
+    found = account_reading.find_accounts_without_case(enrollment_id, tools)
     passed_over = [str(UUID(one.uuid)) for one in found.accounts]
     if passed_over and ask_whose_accounts(enrollment_id, passed_over, at=tools.clock.now()):
         return
@@ -109,7 +109,7 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
             place_hold(write.enrollment, hold, at=tools.clock.now())
         else:
             write.enrollment.light_account_uuid = UUID(account.uuid)
-            reconciling.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
+            account_reading.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
             write.enrollment.save()
         close_done(write, answer=account.raw, outcome=f"Account {account.uuid}.", at=tools.clock.now())
 
@@ -143,9 +143,9 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
     @repeatable
     def keep() -> None:
         write.enrollment = lock(enrollment_id)
-        reconciling.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
+        account_reading.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
         write.enrollment.save()
-        confirming.attest(write.enrollment, poa, at=tools.clock.now())
+        confirmations.attest(write.enrollment, poa, at=tools.clock.now())
         close_done(write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=tools.clock.now())
 
     keep()
@@ -176,7 +176,7 @@ def update_account(enrollment_id: int, step: UpdateAccount, tools: Tools) -> Non
     @repeatable
     def keep() -> None:
         write.enrollment = lock(enrollment_id)
-        reconciling.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
+        account_reading.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
         write.enrollment.save()
         close_done(write, answer={}, outcome="Light has the corrected e-mail address.", at=tools.clock.now())
 
@@ -210,13 +210,13 @@ def _account_with_attestation(
     :raises InDoubt: the account denies it or cannot be read, or the answer named trouble and nothing shows it
     """
     answered = answer.account
-    if answered is not None and not answer.words and confirming.shows_attestation(answered, signed_at):
+    if answered is not None and not answer.words and confirmations.shows_attestation(answered, signed_at):
         return answered
     try:
         account = light.read_account(account_uuid)
     except LightError as problem:
         raise InDoubt(f"{answer.summary}, and the account could not be read: {problem}") from problem
-    is_shown = confirming.shows_attestation(account, signed_at)
+    is_shown = confirmations.shows_attestation(account, signed_at)
     if is_shown or (account.client_agent_accepted is None and not answer.words):
         return account
     raise InDoubt(f"{answer.summary}, and the account does not show the attestation.")
@@ -293,7 +293,7 @@ def link_account(
         if not _is_address_of(enrollment.customer, account.email or ""):
             raise WrongAccount("This account has another e-mail address than the customer.")
         enrollment.light_account_uuid = UUID(account.uuid)
-        reconciling.keep_reading(enrollment, account, dialect=light.dialect, at=at)
+        account_reading.keep_reading(enrollment, account, dialect=light.dialect, at=at)
         enrollment.save()
         for write in enrollment.writes.filter(kind=WriteKind.CREATE_ACCOUNT, status=WriteStatus.IN_DOUBT):
             close_done(write, answer={}, outcome=f"Linked by hand to account {account.uuid}.", at=at)

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core.actors import LIGHT, SYSTEM, Actor
-from enrollments.actions.fetching import owe_documents
-from enrollments.actions.moving import take_move
-from enrollments.actions.stopping import lift_hold, place_hold
-from enrollments.actions.telling import owe_news
-from enrollments.decision import accepted
+from enrollments.actions.holds import lift_hold, place_hold
+from enrollments.actions.mails import owe_news
+from enrollments.actions.moves import take_move
+from enrollments.actions.plan_documents import owe_documents
+from enrollments.decision import after_acceptance
 from enrollments.decision.acceptance_at_light import is_shown_by
 from enrollments.decision.steps import Hold
 from enrollments.engine.facts import governing_poa, sent_acceptance
@@ -74,7 +74,7 @@ def _lift_what_is_answered(enrollment: Enrollment, *, at: datetime) -> None:
 
 def hold_for_difference(enrollment: Enrollment, difference: str, *, at: datetime) -> None:
     """Ask the office about an acceptance that Light shows differently from what was sent."""
-    place_hold(enrollment, accepted.accepted_differently(difference), at=at)
+    place_hold(enrollment, after_acceptance.accepted_differently(difference), at=at)
 
 
 def attestation_sent_at(write: LightWrite) -> datetime:

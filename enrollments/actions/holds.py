@@ -11,7 +11,7 @@ from django.db.models.expressions import Combinable
 from core.actors import SYSTEM, Actor
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from enrollments.actions.moving import lock, note, take_move
+from enrollments.actions.moves import lock, note, take_move
 from enrollments.customer_home.customer_state import code_of_hold
 from enrollments.decision import steps
 from enrollments.models import Enrollment, Hold, Pause

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from core.dates import chicago_day, chicago_midnight
-from enrollments.decision import doubts
+from enrollments.decision import lost_answers
 from enrollments.decision.gates import cancel_reported
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import Finalize, Finished, Hold, ReadAccount, Step, Wait, Waiting
@@ -158,7 +158,7 @@ def finish(facts: Facts, now: datetime, policy: Policy) -> Step:
         )
     if poa.stopped_because or poa.status not in {PoaStatus.SIGNED, PoaStatus.EXHAUSTED}:
         return _watch_unfinished(facts, now, policy)
-    return doubts.came_to_nothing_too_often(WriteKind.FINALIZE, facts, policy) or Finalize(
+    return lost_answers.came_to_nothing_too_often(WriteKind.FINALIZE, facts, policy) or Finalize(
         because="The plan is accepted; Light waits for the enrollment to be finished."
     )
 

@@ -14,13 +14,13 @@ from django.db.models import Q
 
 from core.actors import Actor
 from core.transactions import repeatable
-from enrollments.actions.attesting import ask_whose_accounts
-from enrollments.actions.reconciling import ask_for_reading, without_case
-from enrollments.actions.writing import Tools
+from enrollments.actions.account_reading import ask_for_reading, without_case
+from enrollments.actions.accounts import ask_whose_accounts
+from enrollments.actions.writes import Tools
+from enrollments.decision.account_differences import REPAIRS, Finding, OurSide, compare
 from enrollments.light.errors import LightError, NotReached, UnknownToLight
 from enrollments.light.payloads import Account
 from enrollments.models import Difference, Enrollment, ReconciliationRun
-from enrollments.reconciliation import REPAIRS, Finding, OurSide, compare
 from enrollments.states import (
     FINAL_STATUSES,
     UNSETTLED_WRITE_STATUSES,

@@ -5,11 +5,11 @@ from datetime import datetime
 from core.actors import LIGHT, SYSTEM
 from core.dates import chicago_day
 from core.transactions import repeatable, repeatable_alone
-from enrollments.actions import confirming
-from enrollments.actions.fetching import owe_documents
-from enrollments.actions.moving import EnrollmentMoved, lock, take_move
-from enrollments.actions.stopping import place_hold
-from enrollments.actions.writing import Tools, call, close_done, lose_answer, open_write, still_due
+from enrollments.actions import confirmations
+from enrollments.actions.holds import place_hold
+from enrollments.actions.moves import EnrollmentMoved, lock, take_move
+from enrollments.actions.plan_documents import owe_documents
+from enrollments.actions.writes import Tools, call, close_done, lose_answer, open_write, still_due
 from enrollments.decision import acceptance_at_light, offers, plausibility, start_dates
 from enrollments.decision.notices import start_plan
 from enrollments.decision.policy import Policy
@@ -139,7 +139,7 @@ def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: d
         place_hold(enrollment, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
         return
     enrollment.readings_asked += 1  # the account must show it before anything is finished
-    poa = confirming.confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
+    poa = confirmations.confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
     close_done(write, answer=answer, outcome=f"Accepted, start {attempt.service_start_date}.", at=at, poa=poa)
 
 
@@ -150,7 +150,7 @@ def _doubt_acceptance(attempt: AcceptAttempt, answer: WriteAnswer, *, at: dateti
     outcome = difference or f"{answer.summary}. It does not show the acceptance."
     lose_answer(attempt.write_id, outcome=outcome, answer=answer.raw, at=at)
     if difference:
-        confirming.hold_for_difference(lock(attempt.enrollment_id), difference, at=at)
+        confirmations.hold_for_difference(lock(attempt.enrollment_id), difference, at=at)
 
 
 _MAY_CONFIRM = frozenset({EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
@@ -186,5 +186,5 @@ def _keep_finalized(write: LightWrite, answer: dict[str, object], *, at: datetim
     write.enrollment = lock(write.enrollment_id)
     poa = governing_poa(write.enrollment, is_locked=True)
     if write.enrollment.status == EnrollmentStatus.ACCEPTED:
-        confirming.finalize(write.enrollment, at=at, poa=poa)
+        confirmations.finalize(write.enrollment, at=at, poa=poa)
     close_done(write, answer=answer, outcome="Finalized.", at=at, poa=poa)

@@ -14,12 +14,12 @@ from core.dates import chicago_day
 from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import FileAltered, StoredFile, read
 from core.transactions import repeatable
-from enrollments.actions.moving import lock
+from enrollments.actions.moves import lock
 from enrollments.customer_home import news
 from enrollments.customer_home.turn_mails import TurnMails, is_mail_due
 from enrollments.decision import notices
 from enrollments.decision.steps import Waiting
-from enrollments.engine import stops
+from enrollments.engine import write_guard
 from enrollments.engine.facts import Facts, gather, governing_poa, missing_details
 from enrollments.models import Enrollment, EnrollmentEvent, PlanDocument, PlanDocumentKind, PlanOffer
 from enrollments.queries import is_decision_outdated
@@ -86,7 +86,7 @@ def owe_news_of_service_end(enrollment: Enrollment, *, at: datetime) -> Customer
     """
     last_day = enrollment.service_end_date
     is_old = last_day is not None and last_day < chicago_day(at - NEWS_FOR)
-    if enrollment.accepted_at is None or is_old or stops.is_catching_up_after_restore():
+    if enrollment.accepted_at is None or is_old or write_guard.is_catching_up_after_restore():
         return None
     key = _key_of_service_end(enrollment)
     return owe_news(enrollment, MailKind.SERVICE_ENDS, at=at, key=key)

@@ -5,10 +5,10 @@ from datetime import date, datetime, time
 from core.actors import Actor
 from core.dates import CHICAGO, chicago_day
 from core.transactions import repeatable
-from enrollments.actions import confirming
-from enrollments.actions.moving import lock
-from enrollments.actions.stopping import ReasonMissing, make_due
-from enrollments.actions.writing import close_done, open_write
+from enrollments.actions import confirmations
+from enrollments.actions.holds import ReasonMissing, make_due
+from enrollments.actions.moves import lock
+from enrollments.actions.writes import close_done, open_write
 from enrollments.decision import offers, plausibility, start_dates
 from enrollments.decision.acceptance_at_light import is_shown_by
 from enrollments.engine.facts import governing_poa, last_account, offered_plan, sent_acceptance, signed_limits
@@ -53,7 +53,7 @@ def adopt_acceptance(*, enrollment_id: int, accepted_date: date, reason: str, by
     attempt = _record(enrollment, poa, offer, start=start, sent_at=sent_at, at=at)
     if not is_shown_by(location, sent_acceptance(attempt)):
         raise CannotAdopt("Light shows another contract than the one on record.")
-    confirming.confirm(attempt, enrollment=enrollment, by=by, at=at)
+    confirmations.confirm(attempt, enrollment=enrollment, by=by, at=at)
     outcome = f"Adopted by {by}: {reason.strip()}"
     close_done(attempt.write, answer={}, outcome=outcome, at=at)
     make_due(enrollment_id=enrollment.pk, at=at)

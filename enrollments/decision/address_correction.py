@@ -1,6 +1,6 @@
 """What follows at Light when the office corrects how a customer is reached. Pure."""
 
-from enrollments.decision import doubts
+from enrollments.decision import lost_answers
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import Hold, UpdateAccount
 from enrollments.engine.facts import Facts
@@ -17,6 +17,6 @@ def tell_light(facts: Facts, policy: Policy) -> UpdateAccount | Hold | None:
         return None
     if poa is None or poa.status not in _MAY_ACT or poa.stopped_because:
         return None
-    return doubts.came_to_nothing_too_often(WriteKind.UPDATE_ACCOUNT, facts, policy) or UpdateAccount(
+    return lost_answers.came_to_nothing_too_often(WriteKind.UPDATE_ACCOUNT, facts, policy) or UpdateAccount(
         because="The customer's e-mail address was corrected; Light still has the one before."
     )

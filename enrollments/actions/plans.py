@@ -5,8 +5,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from core.transactions import repeatable, repeatable_alone
-from enrollments.actions.moving import lock
-from enrollments.actions.writing import Tools, call, close_done, open_write, still_due
+from enrollments.actions.moves import lock
+from enrollments.actions.writes import Tools, call, close_done, open_write, still_due
 from enrollments.decision import offers, plausibility
 from enrollments.decision.steps import RequestPlans
 from enrollments.engine.facts import offered_plan, signed_limits
