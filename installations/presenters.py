@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from installations.actions.going_live import GoLiveOutcome, GoLiveResult
+from installations.actions.go_live_reports import GoLiveOutcome, GoLiveResult
 from installations.go_live import long_date
 from installations.models import GoLiveReport, Installation
 from installations.states import GoLiveReportStatus, InstallationStatus

@@ -18,12 +18,12 @@ from django.db import transaction
 
 from core import stored_files
 from core.tidying import delete_in_parts
-from installations import pictures
+from installations import photos
+from installations.file_check_queue import TURNS, ReadersBusy
 from installations.models import KeptProof, ProofFile, StoredProof
-from installations.pdf_files import is_pdf, look_into
+from installations.pdf_checks import is_pdf, look_into
 from installations.pdf_structure import MAX_PAGES, Look
-from installations.pictures import JPEG, PNG
-from installations.readers import TURNS, ReadersBusy
+from installations.photos import JPEG, PNG
 from installations.states import InstallationStatus
 
 logger = logging.getLogger(__name__)
@@ -51,9 +51,9 @@ _AGAINST_A_PDF = {
 _KEPT_WHERE = ("storage_key", "unstored_content", "received_storage_key", "unstored_received")
 
 _AGAINST_A_PICTURE = {
-    pictures.TooManyPixels: "This picture has too many pixels. Take the photo with a lower resolution.",
-    pictures.TooManyLayers: "This picture has too many layers. Take the photo again, or send a screenshot of it.",
-    pictures.Unreadable: "This photo is incomplete or damaged. Take it again, or choose another one.",
+    photos.TooManyPixels: "This picture has too many pixels. Take the photo with a lower resolution.",
+    photos.TooManyLayers: "This picture has too many layers. Take the photo again, or send a screenshot of it.",
+    photos.Unreadable: "This photo is incomplete or damaged. Take it again, or choose another one.",
 }
 
 _HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"heim", b"hevc")
@@ -115,7 +115,7 @@ def check_proof(upload: Readable, *, name: str, size_bytes: int) -> CheckedProof
     if is_pdf(received):
         with TURNS.turn():
             content, content_type = _checked_pdf(received), PDF
-    elif received.startswith((pictures.JPEG_START, pictures.PNG_START)):
+    elif received.startswith((photos.JPEG_START, photos.PNG_START)):
         with TURNS.turn():
             content, content_type = _redrawn(received)
     elif received[4:8] == b"ftyp" and received[8:12] in _HEIC_BRANDS:
@@ -265,6 +265,6 @@ def _checked_pdf(received: bytes) -> bytes:
 
 def _redrawn(received: bytes) -> tuple[bytes, str]:
     try:
-        return pictures.redraw(received)
+        return photos.redraw(received)
     except tuple(_AGAINST_A_PICTURE) as problem:
         raise ProofRefused(_AGAINST_A_PICTURE[type(problem)]) from problem

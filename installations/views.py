@@ -27,11 +27,11 @@ from core.dates import chicago_day
 from core.moves import MoveNotAllowed
 from core.rate_limits import StoreAway, TooOften
 from installations import actions, queries
+from installations.file_check_queue import ReadersBusy
 from installations.forms import GoLiveForm, SignInForm
 from installations.guards import InputRefused, SubmissionDiffers, can_report_from_field
 from installations.models import GoLiveReport, Installation, KeptProof
 from installations.presenters import JobPage, ReportPage
-from installations.readers import ReadersBusy
 from installations.uploads import too_large_files
 
 View = Callable[..., HttpResponse]

@@ -1,6 +1,6 @@
 """What the office and the technicians do with customers, sites, installations and go-live reports."""
 
-from installations.actions.going_live import (
+from installations.actions.go_live_reports import (
     GoLiveOutcome,
     confirm_go_live,
     correct_go_live,
@@ -8,13 +8,13 @@ from installations.actions.going_live import (
     report_go_live,
     withdraw_go_live,
 )
-from installations.actions.registering import (
+from installations.actions.jobs import assign_technician, cancel_installation, move_installation
+from installations.actions.registration import (
     correct_contact,
     register_customer,
     register_installation,
     register_site,
 )
-from installations.actions.scheduling import assign_technician, cancel_installation, move_installation
 
 __all__ = [
     "GoLiveOutcome",

@@ -1,5 +1,5 @@
-"""The staff's view of customers, sites, hardware jobs and go-live reports."""
+"""Admin pages of customers, sites, installations and go-live reports."""
 
-from installations.admin import contact_changes, customers, events, go_live_reports, installations, proof_files, sites
+from installations.admin import customers, go_live_reports, history, installations, proof_files, sites
 
-__all__ = ["contact_changes", "customers", "events", "go_live_reports", "installations", "proof_files", "sites"]
+__all__ = ["customers", "go_live_reports", "history", "installations", "proof_files", "sites"]

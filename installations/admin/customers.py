@@ -9,7 +9,7 @@ from django.urls import reverse
 from core.actors import Actor
 from core.admin_site import Button, ButtonForm, Cell, Press, RegisteredByAction, Table, display, page_of
 from installations.actions import correct_contact, register_customer
-from installations.actions.registering import phone_warnings
+from installations.actions.registration import phone_warnings
 from installations.guards import InputRefused
 from installations.models import Customer, Installation, Language
 

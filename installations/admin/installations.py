@@ -33,6 +33,7 @@ from installations.actions import (
     register_installation,
     report_go_live,
 )
+from installations.file_check_queue import ReadersBusy
 from installations.guards import InputRefused, ReasonMissing, SubmissionDiffers
 from installations.models import (
     Customer,
@@ -45,7 +46,6 @@ from installations.models import (
 )
 from installations.proofs import CheckedProof, ProofRefused
 from installations.queries import reports_beside
-from installations.readers import ReadersBusy
 from installations.states import MOVES, InstallationStatus
 
 

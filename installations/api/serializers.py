@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from core.api.requests import IdField, StrictSerializer, TextOnlyField
-from installations.actions.registering import phone_warnings
-from installations.actions.scheduling import WORK_MOVES
+from installations.actions.jobs import WORK_MOVES
+from installations.actions.registration import phone_warnings
 from installations.esi_ids import esi_id_warnings
 from installations.models import (
     Customer,

@@ -22,9 +22,9 @@ from core.api.parsers import ShallowJsonParser
 from core.api.requests import KEY_HEADER, Write, actor_of, client_of, idempotent, read_body
 from installations import actions
 from installations.api import serializers as said
+from installations.file_check_queue import ReadersBusy
 from installations.models import Customer, GoLiveReport, Installation, Site
 from installations.proofs import CheckedProof, ProofRefused, check_proof, too_large
-from installations.readers import ReadersBusy
 from installations.uploads import too_large_files
 
 FORM_WITH_FILE = "multipart/form-data"

@@ -25,9 +25,9 @@ from core.admin_site import (
     page_of,
 )
 from core.stored_files import FileAltered, FileNotStored, StoredFile
+from installations.file_check_queue import ReadersBusy
 from installations.models import Customer, Language, Site
 from installations.proofs import SUFFIXES, CheckedProof, ProofRefused, check_proof
-from installations.readers import ReadersBusy
 from poa_documents import evidence
 from poa_documents.actions import (
     CustomerNotAtSite,

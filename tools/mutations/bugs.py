@@ -22,7 +22,7 @@ SETTLING = "tests/integration/webhooks/test_settling.py"
 FROM_LIGHT = "tests/integration/webhooks/test_from_light.py"
 FIELD = "tests/integration/installations/test_field_pages.py"
 STORED_FILES = "tests/unit/core/test_stored_files.py"
-GOING_LIVE = "tests/integration/installations/test_going_live.py"
+GOING_LIVE = "tests/integration/installations/test_go_live_reports.py"
 
 
 @dataclass(frozen=True)
@@ -342,7 +342,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-report-loses-its-photos",
         invariant="I11",
-        file="installations/actions/going_live.py",
+        file="installations/actions/go_live_reports.py",
         old="for name in PROOF_FIELDS}) for kept in kept_proofs\n",
         new="for name in PROOF_FIELDS}) for kept in kept_proofs[1:]\n",
         why="The first photo of each report is thrown away.",

@@ -23,9 +23,9 @@ from enrollments.models import Enrollment, Pause, WebhookDelivery
 from enrollments.states import EnrollmentStatus, HoldCode, LeavingReason
 from installations import proofs
 from installations.actions import correct_contact
+from installations.file_check_queue import Turns
 from installations.models import ContactChange, Customer, Installation
 from installations.proofs import check_proof
-from installations.readers import Turns
 from installations.states import GoLiveReportStatus, InstallationStatus
 from poa_documents import evidence
 from poa_documents.models import EvidenceEntry, PoaDocument

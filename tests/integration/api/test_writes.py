@@ -13,10 +13,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from core import clock
 from core.models import IdempotentRequest
-from installations import pdf_files, proofs
+from installations import pdf_checks, proofs
+from installations.file_check_queue import Turns
 from installations.models import Customer, GoLiveReport, Installation, Site
 from installations.proofs import LARGEST_BYTES
-from installations.readers import Turns
 from poa_documents.states import PoaStatus
 from tests.factories.accounts import personal_key
 from tests.factories.installations import SUBMITTED, customer, installation_at, site, staff, technician
@@ -345,7 +345,7 @@ def test_a_file_is_read_outside_of_the_transaction(api: Api, monkeypatch: pytest
     """Reading takes seconds; on SQLite nobody else could write meanwhile."""
     job, depths = installation_at(SUBMITTED), []
     depth = len(connection.savepoint_ids)
-    judge = pdf_files.look_into
+    judge = pdf_checks.look_into
 
     def noted(content: bytes) -> Any:
         depths.append(len(connection.savepoint_ids))

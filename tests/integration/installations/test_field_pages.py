@@ -15,9 +15,9 @@ from core import clock
 from core.dates import chicago_day
 from installations import proofs
 from installations.actions import assign_technician
+from installations.file_check_queue import Turns
 from installations.models import GoLiveReport, HardwareKind, Installation, KeptProof
 from installations.proofs import LARGEST_BYTES
-from installations.readers import Turns
 from tests.factories.installations import (
     AT,
     OFFICE,

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from installations import pictures, proofs
-from installations.pictures import MAX_SIDE
+from installations import photos, proofs
+from installations.file_check_queue import ReadersBusy, Turns
+from installations.photos import MAX_SIDE
 from installations.proofs import LARGEST_BYTES, CheckedProof, ProofRefused, check_proof, clean_name
-from installations.readers import ReadersBusy, Turns
 from tests.pdf_files import letter, locked_letter, packed_letter
 
 PDF_BYTES = letter()
@@ -161,7 +161,7 @@ def segment(marker: int, content: bytes) -> bytes:
 
 def test_a_process_draws_one_picture_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixteen of the largest at once, one a thread of the web server, would take the machine's memory."""
-    draw, under_way, most = pictures.draw, 0, 0
+    draw, under_way, most = photos.draw, 0, 0
     all_here = threading.Barrier(3)
 
     def counted(received: bytes) -> tuple[Image.Image, str]:
@@ -174,7 +174,7 @@ def test_a_process_draws_one_picture_after_the_other(monkeypatch: pytest.MonkeyP
         under_way -= 1
         return drawn
 
-    monkeypatch.setattr(pictures, "draw", counted)
+    monkeypatch.setattr(photos, "draw", counted)
     with ThreadPoolExecutor(3) as pool:
         checked = list(pool.map(check, [picture()] * 3))
 

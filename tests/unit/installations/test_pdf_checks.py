@@ -14,8 +14,8 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
 from pypdf import PdfWriter
 
-from installations import pdf_files
-from installations.pdf_files import look_into
+from installations import pdf_checks
+from installations.pdf_checks import look_into
 from installations.pdf_structure import MAX_PAGES, Look
 from poa_documents.pdf.samples import render_sample
 from poa_documents.seal.keys import make_key
@@ -447,20 +447,20 @@ def test_a_table_that_claims_billions_of_objects_is_refused() -> None:
 
 
 def test_a_reader_that_gets_no_time_says_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pdf_files, "MAX_SECONDS", 0.001)
+    monkeypatch.setattr(pdf_checks, "MAX_SECONDS", 0.001)
 
     assert look_into(letter()) == Look.BUSY
 
 
 def test_a_reader_that_uses_too_much_time_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = tmp_path / "reader.py"
-    text = Path(pdf_files.READER).read_text()
+    text = Path(pdf_checks.READER).read_text()
     reader.write_text(
         text.replace("MAX_CPU_SECONDS = 6", "MAX_CPU_SECONDS = 1").replace(
             "    try:\n        _check(", "    while True:\n        pass\n    try:\n        _check("
         )
     )
-    monkeypatch.setattr(pdf_files, "READER", reader)
+    monkeypatch.setattr(pdf_checks, "READER", reader)
 
     assert look_into(letter()) == Look.TOO_MUCH
 
@@ -472,8 +472,8 @@ def test_a_million_objects_are_refused(write: Callable[[int], bytes]) -> None:
 
 def test_only_one_reader_runs_on_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others wait for its end, and say so when it takes too long."""
-    reader = shutil.copy(pdf_files.READER, tmp_path)
-    monkeypatch.setattr(pdf_files, "READER", reader)
+    reader = shutil.copy(pdf_checks.READER, tmp_path)
+    monkeypatch.setattr(pdf_checks, "READER", reader)
     with Path(reader).open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from installations.readers import MAX_WAITING, ReadersBusy, Turns
+from installations.file_check_queue import MAX_WAITING, ReadersBusy, Turns
 
 WEB_THREADS = 8
 

@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from core.admin_site import RecordAdmin
-from installations.models import ContactChange
+from installations.models import ContactChange, InstallationEvent
 
 
 @admin.register(ContactChange)
@@ -10,3 +10,11 @@ class ContactChangeAdmin(RecordAdmin):
     list_filter = ("changed_at", "proof", "settled_at")
     search_fields = ("customer__first_name__plainly", "customer__last_name__plainly", "old_email", "new_email")
     list_select_related = ("customer",)
+
+
+@admin.register(InstallationEvent)
+class InstallationEventAdmin(RecordAdmin):
+    list_display = ("at", "installation", "__str__", "old_status", "new_status", "actor", "reason")
+    list_filter = ("name", "at")
+    search_fields = ("installation__site__esi_id", "installation__customer__last_name__plainly", "reason")
+    list_select_related = ("installation__site",)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
-from installations.pictures import MAX_SIDE
+from installations.photos import MAX_SIDE
 from installations.proofs import CheckedProof, check_proof
 from tests.png_files import CHANNELS, GRAY, GRAY_ALPHA, PALETTE, RGB, RGBA, chunk, written_png
 

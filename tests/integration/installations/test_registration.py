@@ -10,7 +10,7 @@ from core.dates import chicago_day
 from core.models import CaseChange
 from core.moves import MoveNotAllowed
 from installations import actions
-from installations.actions.registering import phone_warnings
+from installations.actions.registration import phone_warnings
 from installations.guards import InputRefused, ReasonMissing
 from installations.models import Customer, HardwareKind, Installation, Site
 from installations.queries import jobs_of

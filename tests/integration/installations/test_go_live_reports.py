@@ -14,7 +14,7 @@ from PIL import Image
 from core.actors import Actor
 from core.moves import MoveNotAllowed
 from installations import actions
-from installations.actions.going_live import GoLiveResult
+from installations.actions.go_live_reports import GoLiveResult
 from installations.guards import ConfirmedBySamePerson, InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
 from installations.models import GoLiveReport, GoLiveSource, HardwareKind, Installation, KeptProof
 from installations.proofs import CheckedProof, check_proof
@@ -65,7 +65,7 @@ def record(sent: list[dict[str, int]]) -> Callable[..., None]:
 @pytest.fixture
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, int]]:
     sent: list[dict[str, int]] = []
-    monkeypatch.setattr("installations.actions.going_live.announce_case_change", record(sent))
+    monkeypatch.setattr("installations.actions.go_live_reports.announce_case_change", record(sent))
     return sent
 
 
