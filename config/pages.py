@@ -10,6 +10,7 @@ from django.conf import settings
 from config.environment import VARIABLES, Variable
 from core.moves import Move
 from enrollments import states as enrollment_states
+from enrollments.light.dialect import DIALECT_VARIABLES
 from installations import states as installation_states
 from poa_documents import states as poa_states
 
@@ -42,7 +43,7 @@ _CONFIGURATION_START = """\
 # Configuration
 
 Switchyard is configured by environment variables and by nothing else. This page is made from the table in
-`config/environment.py` by `make docs`; a test compares both.
+`config/environment/variables.py` by `make docs`; a test compares both.
 
 Every process looks at all of them when it starts. A value that cannot work stops it, with the variable's name and what
 the value should look like; so does a name that is almost one of these. A variable that is set but empty counts as not
@@ -67,6 +68,11 @@ def configuration_page() -> str:
         parts.append(f"\n## {group}\n")
         parts.append("| Variable | Default | Should be | Meaning |\n|---|---|---|---|")
         parts.extend(_configuration_row(variable) for variable in variables)
+    parts.append("\n## How Light's API is understood\n")
+    parts.append("| Variable | Default | Meaning |\n|---|---|---|")
+    parts.extend(
+        f"| `{variable.name}` | `{variable.default}` | {variable.meaning} |" for variable in DIALECT_VARIABLES.values()
+    )
     return "\n".join(parts) + "\n"
 
 

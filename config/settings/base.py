@@ -9,13 +9,14 @@ from celery.schedules import crontab
 from kombu import Exchange, Queue
 
 from config.admin_skin import UNFOLD as UNFOLD
-from config.environment import check_environment, read, read_light_dialect
+from config.environment import check_environment, read
 from config.redis_servers import RedisServer, redis_server
+from config.start_checks import read_light_dialect
 from core.queue import DEFAULT_QUEUE, OWN_QUEUES, TaskName
 from operations.database_file import keep_private
 from operations.log_lines import LINE_FORMAT
 
-check_environment()
+check_environment(read_light_dialect)
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 DATA_DIR = BASE_DIR / read("DATA_DIR")

@@ -1,8 +1,9 @@
 """Settings of production: PostgreSQL, Redis, S3 and HTTPS. What would only work on one machine is refused at start."""
 
 from config.environment import check_production, read
+from config.start_checks import read_light_dialect, seal_key_problems
 
-check_production()
+check_production(read_light_dialect, further_rules=[seal_key_problems])
 
 from config.settings.base import *  # noqa: E402, F403
 

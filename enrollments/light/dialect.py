@@ -20,7 +20,7 @@ FROZEN_STATUS = "credit_check_frozen"
 RATE_KINDS = ("FIXED", "VARIABLE", "INDEXED")
 """The kinds of rate that a customer can sign for. Source: domain notes, on the power of attorney's limits."""
 
-_PREFIX = "LIGHT_DIALECT_"
+OVERRIDE_PREFIX = "LIGHT_DIALECT_"
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 _LOOKUP_PATH = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*", re.ASCII)
 _RATE_SPELLING = re.compile(rf"[A-Za-z0-9_ -]+=({'|'.join(RATE_KINDS)})", re.ASCII)
@@ -92,7 +92,7 @@ class Dialect:
         :raises DialectNotUnderstood: a value cannot work, or a variable with this prefix does not exist
         """
         for name in environment:
-            if name.startswith(_PREFIX) and name not in DIALECT_VARIABLES:
+            if name.startswith(OVERRIDE_PREFIX) and name not in DIALECT_VARIABLES:
                 raise DialectNotUnderstood(
                     variable=name, problem=f"is not a setting. Known are: {', '.join(sorted(DIALECT_VARIABLES))}."
                 )
@@ -102,13 +102,13 @@ class Dialect:
         finalize_token = read.one_of("FINALIZE_TOKEN", TokenKind)
         if finalize_token is TokenKind.APP and "{account_uuid}" not in finalize_path:
             raise DialectNotUnderstood(
-                variable=f"{_PREFIX}FINALIZE_PATH",
+                variable=f"{OVERRIDE_PREFIX}FINALIZE_PATH",
                 problem="must contain {account_uuid} when the app token is used: nothing else says which account.",
             )
         update_account_path = read.matching("UPDATE_ACCOUNT_PATH", _API_PATH, "a path that begins with /v1/")
         if "{account_uuid}" not in update_account_path:
             raise DialectNotUnderstood(
-                variable=f"{_PREFIX}UPDATE_ACCOUNT_PATH",
+                variable=f"{OVERRIDE_PREFIX}UPDATE_ACCOUNT_PATH",
                 problem="must contain {account_uuid}: nothing else says which account.",
             )
         return cls(
@@ -154,7 +154,7 @@ class DialectVariable:
 _DEFAULT = Dialect()
 
 DIALECT_VARIABLES: dict[str, DialectVariable] = {
-    f"{_PREFIX}{name}": DialectVariable(name=f"{_PREFIX}{name}", default=default, meaning=meaning)
+    f"{OVERRIDE_PREFIX}{name}": DialectVariable(name=f"{OVERRIDE_PREFIX}{name}", default=default, meaning=meaning)
     for name, default, meaning in (
         (
             "FINALIZE_PATH",
@@ -243,12 +243,12 @@ class _Reader:
         self._environment = environment
 
     def _text(self, name: str) -> str:
-        variable = f"{_PREFIX}{name}"
+        variable = f"{OVERRIDE_PREFIX}{name}"
         return self._environment.get(variable, "").strip() or DIALECT_VARIABLES[variable].default
 
     def _fail(self, name: str, wanted: str) -> DialectNotUnderstood:
         return DialectNotUnderstood(
-            variable=f"{_PREFIX}{name}", problem=f"is {self._text(name)!r}; it must be {wanted}."
+            variable=f"{OVERRIDE_PREFIX}{name}", problem=f"is {self._text(name)!r}; it must be {wanted}."
         )
 
     def matching(self, name: str, pattern: re.Pattern[str], wanted: str) -> str:

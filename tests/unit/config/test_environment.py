@@ -6,7 +6,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import EmailMessage
 
-from config.environment import VARIABLES, check_environment, check_production, read, read_light_dialect
+from config.environment import VARIABLES, check_environment, check_production, read
+from config.start_checks import read_light_dialect, seal_key_problems
 from tests.unit.config.production_environment import ROOT, production_environment
 
 WRONG_VALUES = [
@@ -147,7 +148,7 @@ def test_a_misspelled_variable_is_named_with_the_one_that_is_meant(
 ) -> None:
     monkeypatch.setenv(typed, "something")
 
-    with pytest.raises(ImproperlyConfigured, match=rf"{typed} is not a setting of Switchyard. Is {meant} meant\?"):
+    with pytest.raises(ImproperlyConfigured, match=rf"{typed} is not a setting of Switchyard. Did you mean {meant}\?"):
         check_environment()
 
 
@@ -161,13 +162,17 @@ def test_a_wrong_reading_of_light_is_refused_by_name(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LIGHT_DIALECT_FINALIZE_TOKEN", "both")
 
     with pytest.raises(ImproperlyConfigured, match="LIGHT_DIALECT_FINALIZE_TOKEN"):
-        check_environment()
+        check_environment(read_light_dialect)
 
 
 def test_the_reading_of_light_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIGHT_DIALECT_PAGE_SIZE", "7")
 
     assert read_light_dialect().page_size == 7
+
+
+def refuse_what_production_cannot_use() -> None:
+    check_production(read_light_dialect, further_rules=[seal_key_problems])
 
 
 def production_with(monkeypatch: pytest.MonkeyPatch, **changes: str) -> None:
@@ -178,7 +183,7 @@ def production_with(monkeypatch: pytest.MonkeyPatch, **changes: str) -> None:
 def test_production_starts_with_settings_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     production_with(monkeypatch)
 
-    check_production()
+    refuse_what_production_cannot_use()
 
 
 @pytest.mark.parametrize(
@@ -217,13 +222,19 @@ def test_production_refuses_what_works_on_one_machine_only_or_can_be_guessed(
     production_with(monkeypatch, **{name: value})
 
     with pytest.raises(ImproperlyConfigured, match=f"{name} cannot be used in production: ") as refusal:
-        check_production()
+        refuse_what_production_cannot_use()
 
     assert value == "" or value not in str(refusal.value) or value in {"memory://", "*,switchyard.test"}
 
 
 def test_the_environment_is_read_in_one_place() -> None:
-    allowed = {"config/environment.py", "config/local_secrets.py", "config/celery.py", "config/wsgi.py", "manage.py"}
+    allowed = {
+        "config/environment/__init__.py",
+        "config/local_secrets.py",
+        "config/celery.py",
+        "config/wsgi.py",
+        "manage.py",
+    }
     sources = [
         file
         for folder in ("config", "core", "enrollments", "installations", "poa_documents")
