@@ -23,7 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/search/", admin.site.admin_view(search), name="office_search"),
     path("admin/", admin.site.urls),
     path("portal/", include("enrollments.customer_home.urls")),
-    path("portal/", include("poa_documents.urls")),
+    path("portal/", include("poa_documents.portal.urls")),
     path("field/second-step/", urls_of(Door.FIELD)),
     path("field/", include("installations.urls")),
     path("api/", include("config.api")),

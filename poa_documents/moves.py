@@ -8,7 +8,7 @@ from core import case_log
 from core.actors import Actor
 from core.case_changes import announce_case_change
 from core.moves import find_move
-from poa_documents import evidence
+from poa_documents.journal import evidence
 from poa_documents.models import PoaDocument
 from poa_documents.states import MOVES, PoaStatus
 

@@ -31,7 +31,7 @@ from enrollments.models import (
 )
 from enrollments.states import MOVES, EnrollmentStatus, WriteKind, WriteStatus
 from installations.models import Customer, GoLiveReport, KeptProof, ProofFile
-from poa_documents import evidence
+from poa_documents.journal import evidence
 from poa_documents.models import ConsentRecord, Envelope, EvidenceEntry, PoaDocument, SignatureKind, Statement
 from poa_documents.states import ENDED_MAYBE_UNSTORED, EVER_SIGNED_STATUSES, PoaStatus
 

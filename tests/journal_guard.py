@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 
-from poa_documents.journal import GUARDED_TABLES
+from poa_documents.journal.verification import GUARDED_TABLES
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from core.actors import SYSTEM, Actor
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
 from enrollments.actions.moves import lock, note, take_move
-from enrollments.customer_home.customer_state import code_of_hold
 from enrollments.decision import steps
+from enrollments.decision.customer_state import code_of_hold
 from enrollments.models import Enrollment, Hold, Pause
 from enrollments.states import EnrollmentStatus, HoldCode, LeavingReason
 from poa_documents.actions import suspend_poa

@@ -27,7 +27,7 @@ from enrollments.states import SETTLED_STATUSES, HoldCode
 from installations.models import GoLiveReport
 from installations.states import GoLiveReportStatus
 from poa_documents.actions import MailOutcome, NotYet, configured_policy, owe_case_mail, send_mail
-from poa_documents.mails import Telling
+from poa_documents.mail.messages import Telling
 from poa_documents.models import CustomerMail, MailKind, MailState, PoaDocument
 from poa_documents.queries import last_visit
 

@@ -12,7 +12,7 @@ from core.moves import find_move
 from enrollments.engine.facts import governing_poa
 from enrollments.models import Enrollment, EnrollmentEvent
 from enrollments.states import MOVES
-from poa_documents import evidence
+from poa_documents.journal import evidence
 from poa_documents.models import PoaDocument
 
 

@@ -42,8 +42,8 @@ from enrollments.models import (
 from enrollments.retention import RecordClass, RetentionClock, Rule, Term
 from enrollments.states import SETTLED_STATUSES, UNSETTLED_WRITE_STATUSES
 from installations.models import Customer, KeptProof, ProofFile
-from poa_documents import evidence
-from poa_documents.evidence import JournalBroken, canonical_json
+from poa_documents.journal import evidence
+from poa_documents.journal.evidence import JournalBroken, canonical_json
 from poa_documents.models import Envelope, EvidenceEntry, PaperSignature, PoaDocument, StopSignal
 from poa_documents.states import PoaStatus
 

@@ -14,7 +14,7 @@ from enrollments.engine.facts import Facts
 from enrollments.models import PlanOffer
 from enrollments.states import EnrollmentStatus
 from poa_documents.limits import compared_lines, say_date
-from poa_documents.mails import Attachment, Telling, one_line
+from poa_documents.mail.messages import Attachment, Telling, one_line
 from poa_documents.models import Envelope, MailKind
 from poa_documents.phrases import Phrases, phrases_in
 from poa_documents.states import PoaStatus

@@ -7,7 +7,7 @@ The office's numbers are those of the reminders to sign. Like there, the next ma
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from poa_documents.reminders import AFTER_A_VISIT, ReminderPolicy, next_decent_hour
+from poa_documents.mail.reminders import AFTER_A_VISIT, ReminderPolicy, next_decent_hour
 
 AFTER_PAGES = timedelta(hours=1)
 """A customer who was just on the pages saw there that it is their turn."""

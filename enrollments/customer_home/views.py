@@ -23,11 +23,11 @@ from enrollments.light.errors import LightError
 from enrollments.models import Enrollment
 from enrollments.queries import announced_notice, enrollment_of, is_decision_outdated, stored_documents
 from enrollments.states import SETTLED_STATUSES
-from poa_documents.link_pages import link_page
 from poa_documents.models import PoaDocument
-from poa_documents.presenters import language_of
+from poa_documents.portal.link_pages import link_page
+from poa_documents.portal.presenters import language_of
+from poa_documents.portal.views import render_home
 from poa_documents.states import PoaStatus
-from poa_documents.views import render_home
 
 logger = logging.getLogger(__name__)
 

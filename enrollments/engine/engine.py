@@ -23,8 +23,8 @@ from enrollments.actions import acceptance, account_reading, accounts, holds, ma
 from enrollments.actions.account_reading import ReadingFailed
 from enrollments.actions.moves import EnrollmentMoved, lock
 from enrollments.actions.writes import CallFailed, Tools
-from enrollments.customer_home.customer_state import CHECKING, WORKING, customer_state
 from enrollments.decision import gates, steps
+from enrollments.decision.customer_state import CHECKING, WORKING, customer_state
 from enrollments.decision.decide import decide
 from enrollments.decision.steps import Step
 from enrollments.engine import leases

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from core.stored_files import StoredFile
-from poa_documents.evidence import canonical_json
+from poa_documents.journal.evidence import canonical_json
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from core.dates import chicago_day
 from enrollments.models.cases import Enrollment
 from enrollments.models.writes import LightWrite
-from poa_documents.evidence import canonical_json
+from poa_documents.journal.evidence import canonical_json
 from poa_documents.models import MailKind, PoaDocument
 
 

@@ -1,15 +1,7 @@
 """What the office, the customer and the machine do with a power of attorney."""
 
-from poa_documents.actions.anchoring import AnchorOutcome, anchor_journal
-from poa_documents.actions.changing_minds import (
-    StopEnded,
-    StopKnown,
-    end_stop_signal,
-    record_stop_signal,
-    withdraw_econsent,
-)
-from poa_documents.actions.checking import CheckOutcome, check_sealed_files
-from poa_documents.actions.consenting import (
+from poa_documents.actions.anchors import AnchorOutcome, anchor_journal
+from poa_documents.actions.consents import (
     FormatNotShown,
     NameDiffers,
     PaperWanted,
@@ -19,44 +11,7 @@ from poa_documents.actions.consenting import (
     keep_signature,
     record_consent,
 )
-from poa_documents.actions.drafting import (
-    CustomerNotAtSite,
-    DatesOutOfOrder,
-    PromiseNotOffered,
-    UnsignedPoaExists,
-    draft_poa,
-    drop_case_mails,
-    ensure_templates,
-    owe_case_mail,
-    send_poa,
-    void_poa,
-)
-from poa_documents.actions.ending import (
-    ReceivedAtOdd,
-    decline_poa,
-    expire_poa,
-    lapse_poa,
-    resume_poa,
-    revoke_poa,
-    suspend_poa,
-    use_authority,
-    verify_or_suspend,
-)
-from poa_documents.actions.linking import settle_contact_change
-from poa_documents.actions.mailing import MailOutcome, NotToBePosted, NotYet, Teller, mark_posted, send_mail
-from poa_documents.actions.new_links import OfficeMustHelp, is_new_link_on_its_way, send_new_link
-from poa_documents.actions.paper import (
-    NoPaperWaiting,
-    NotPrinted,
-    PaperAlreadyRecorded,
-    PaperDateOdd,
-    SamePersonTwice,
-    confirm_paper,
-    print_for_paper,
-    record_paper,
-    refuse_paper,
-)
-from poa_documents.actions.proving import (
+from poa_documents.actions.contact_codes import (
     CodeAnswer,
     CodeState,
     CodeVerdict,
@@ -72,26 +27,71 @@ from poa_documents.actions.proving import (
     next_code_at,
     state_of_code,
 )
-from poa_documents.actions.reminding import configured_policy, look_at_reminder
-from poa_documents.actions.reporting import forget_reports, settle_report, store_report
-from poa_documents.actions.returning import (
+from poa_documents.actions.drafts import (
+    CustomerNotAtSite,
+    DatesOutOfOrder,
+    PromiseNotOffered,
+    UnsignedPoaExists,
+    draft_poa,
+    drop_case_mails,
+    ensure_templates,
+    owe_case_mail,
+    send_poa,
+    void_poa,
+)
+from poa_documents.actions.issuer_answers import AskOutcome, ask_issuers, check_not_revoked, why_unanswered
+from poa_documents.actions.lifecycle import (
+    ReceivedAtOdd,
+    decline_poa,
+    expire_poa,
+    lapse_poa,
+    resume_poa,
+    revoke_poa,
+    suspend_poa,
+    use_authority,
+    verify_or_suspend,
+)
+from poa_documents.actions.links import settle_contact_change
+from poa_documents.actions.mail_reports import forget_reports, settle_report, store_report
+from poa_documents.actions.mail_returns import (
     AddressNotFailing,
     NeverSent,
     ReturnOutcome,
     end_address_failure,
     record_return,
 )
-from poa_documents.actions.sealing import SealOutcome, seal_poa
+from poa_documents.actions.mails import MailOutcome, NotToBePosted, NotYet, Teller, mark_posted, send_mail
+from poa_documents.actions.new_links import OfficeMustHelp, is_new_link_on_its_way, send_new_link
+from poa_documents.actions.paper import (
+    NoPaperWaiting,
+    NotPrinted,
+    PaperAlreadyRecorded,
+    PaperDateOdd,
+    SamePersonTwice,
+    confirm_paper,
+    print_for_paper,
+    record_paper,
+    refuse_paper,
+)
+from poa_documents.actions.reminders import configured_policy, look_at_reminder
+from poa_documents.actions.seal_checks import CheckOutcome, check_sealed_files
+from poa_documents.actions.seals import SealOutcome, seal_poa
+from poa_documents.actions.signatures import ConsentIncomplete, SignOutcome, sign_poa
 from poa_documents.actions.signers import (
     CallBackBySamePerson,
     CallBackIncomplete,
     NothingToProve,
     record_call_back,
 )
-from poa_documents.actions.signing import ConsentIncomplete, SignOutcome, sign_poa
-from poa_documents.actions.sweeping import sweep_poas
-from poa_documents.actions.timestamping import stamp_later
-from poa_documents.actions.vouching import AskOutcome, ask_issuers, check_not_revoked, why_unanswered
+from poa_documents.actions.stop_signals import (
+    StopEnded,
+    StopKnown,
+    end_stop_signal,
+    record_stop_signal,
+    withdraw_econsent,
+)
+from poa_documents.actions.sweep import sweep_poas
+from poa_documents.actions.timestamps import stamp_later
 
 __all__ = [
     "AddressNotFailing",

@@ -8,7 +8,7 @@ from core.dates import chicago_day
 from core.transactions import repeatable
 from installations.models import Installation, Site
 from installations.states import InstallationStatus
-from poa_documents.actions.drafting import HAS_A_HOME, owe_mail, resend
+from poa_documents.actions.drafts import HAS_A_HOME, owe_mail, resend
 from poa_documents.guards import why_stopped
 from poa_documents.links import link_expiry
 from poa_documents.models import LINK_MAILS, MailKind, PoaDocument

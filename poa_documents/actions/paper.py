@@ -14,9 +14,9 @@ from core.moves import MoveNotAllowed
 from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import StoredFile, read, store
 from installations.proofs import SUFFIXES, CheckedProof
-from poa_documents import evidence
-from poa_documents.actions.consenting import WordsChanged
-from poa_documents.cases import text_of
+from poa_documents.actions.consents import WordsChanged
+from poa_documents.document_text import text_of
+from poa_documents.journal import evidence
 from poa_documents.limits import check_limits
 from poa_documents.links import signed_link_expiry
 from poa_documents.models import ConsentRecord, PaperSignature, PoaDocument, SignatureKind

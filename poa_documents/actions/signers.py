@@ -6,8 +6,9 @@ from django.db import transaction
 
 from core.actors import Actor, is_same_person
 from installations.models import ContactProof, Customer
-from poa_documents import evidence, signers
-from poa_documents.actions.returning import let_cases_be_looked_at
+from poa_documents import signers
+from poa_documents.actions.mail_returns import let_cases_be_looked_at
+from poa_documents.journal import evidence
 from poa_documents.models import PoaDocument, SignerDoubt
 from poa_documents.moves import lock
 from poa_documents.states import OPEN_STATUSES

@@ -28,7 +28,6 @@ from core.stored_files import FileAltered, FileNotStored, StoredFile
 from installations.file_check_queue import ReadersBusy
 from installations.models import Customer, Language, Site
 from installations.proofs import SUFFIXES, CheckedProof, ProofRefused, check_proof
-from poa_documents import evidence
 from poa_documents.actions import (
     CustomerNotAtSite,
     DatesOutOfOrder,
@@ -55,10 +54,11 @@ from poa_documents.actions import (
     void_poa,
     withdraw_econsent,
 )
-from poa_documents.actions.drafting import HAS_A_HOME
+from poa_documents.actions.drafts import HAS_A_HOME
 from poa_documents.actions.paper import received_scan_file, scan_file
 from poa_documents.admin.call_backs import CALL_BACK
 from poa_documents.guards import CustomerStopped, SealedFileAltered, SealedFileUnreadable
+from poa_documents.journal import evidence
 from poa_documents.limits import LimitMissing, limit_lines
 from poa_documents.models import (
     ConsentRecord,
@@ -525,8 +525,8 @@ def _mails_table(poa: PoaDocument) -> Table:
 
 def _evidence_table(poa: PoaDocument) -> Table:
     verdict = evidence.verify(poa)
-    entries = list(poa.evidence.order_by("-number")[:EVIDENCE_SHOWN])
-    names = name_actors(entry.actor for entry in entries)
+    newest = list(poa.evidence.order_by("-number")[:EVIDENCE_SHOWN])
+    names = name_actors(entry.actor for entry in newest)
     note = (
         f"The chain of {verdict.entries} entries is intact."
         if verdict.is_intact
@@ -544,7 +544,7 @@ def _evidence_table(poa: PoaDocument) -> Table:
                 Cell(names[entry.actor]),
                 Cell(", ".join(f"{name}: {value}" for name, value in entry.details.items()) or "—"),
             ]
-            for entry in entries
+            for entry in newest
         ],
         note=note,
         note_tone="good" if verdict.is_intact else "bad",

@@ -15,8 +15,8 @@ from poa_documents.actions import (
     record_return,
     send_poa,
 )
-from poa_documents.actions.mailing import is_to_be_posted
-from poa_documents.mails import compose
+from poa_documents.actions.mails import is_to_be_posted
+from poa_documents.mail.messages import compose
 from poa_documents.models import (
     AddressFailure,
     CustomerMail,

@@ -1,8 +1,8 @@
 """The records of this app, room by room: wording, limits, documents, and what belongs to them."""
 
 from poa_documents.models.consents import ConsentRecord, PaperSignature, Statement
+from poa_documents.models.contact_codes import ContactCode, LinkEnd, RetiredLink
 from poa_documents.models.documents import PoaDocument, RevocationChannel, SignatureKind, StopKind, StopSignal
-from poa_documents.models.doors import ContactCode, LinkEnd, RetiredLink
 from poa_documents.models.journal import DestructionProof, EvidenceEntry, JournalAnchor, JournalIsFinal, JournalRow
 from poa_documents.models.limits import Envelope, Limits, PlanPromise, RateKind
 from poa_documents.models.mails import (

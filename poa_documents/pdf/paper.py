@@ -7,7 +7,7 @@ from typing import Any
 import typst
 from django.conf import settings
 
-from poa_documents.cases import text_of
+from poa_documents.document_text import text_of
 from poa_documents.models import PoaDocument, Statement
 from poa_documents.pdf.rendering import to_printable
 from poa_documents.phrases import phrases_in

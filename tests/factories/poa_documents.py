@@ -12,7 +12,7 @@ from django.db import transaction
 from core.actors import SYSTEM, Actor
 from installations.models import Customer, Site
 from poa_documents import actions
-from poa_documents.cases import text_of
+from poa_documents.document_text import text_of
 from poa_documents.models import PlanPromise, PoaDocument, RateKind, SignatureKind, Statement
 from poa_documents.pdf.samples import sample_word
 from tests.factories.installations import installation as sold_installation

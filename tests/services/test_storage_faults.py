@@ -233,7 +233,7 @@ def test_S6_a_crash_between_put_and_commit_leaves_no_row_without_its_object(
     sold = house.sell()
     house.kill(*WORKERS)  # else one of them may seal it meanwhile
     poa = sealing_poa(at=now(), customer=sold.customer, site=sold.site, promise=house.promise())
-    monkeypatch.setattr("poa_documents.actions.sealing._conclude", crash)
+    monkeypatch.setattr("poa_documents.actions.seals._conclude", crash)
     with pytest.raises(Crashed):
         poa_actions.seal_poa(poa_id=poa.pk, at=now())
     assert PoaDocument.objects.get(pk=poa.pk).pdf_storage_key == ""

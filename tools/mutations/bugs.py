@@ -148,7 +148,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-use-is-not-counted",
         invariant="I2",
-        file="poa_documents/actions/ending.py",
+        file="poa_documents/actions/lifecycle.py",
         old="    poa.uses_made += 1\n",
         new="",
         why="One authority serves for any number of acceptances.",
@@ -324,7 +324,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="an-entrys-words-are-not-in-its-hash",
         invariant="I10",
-        file="poa_documents/evidence.py",
+        file="poa_documents/journal/evidence.py",
         old='        "details": entry.details,\n',
         new="",
         why="What an entry says can be rewritten, and the chain still verifies.",
@@ -351,7 +351,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-signature-kept-before-is-lost",
         invariant="I11",
-        file="poa_documents/actions/signing.py",
+        file="poa_documents/actions/signatures.py",
         old="    poa.signature_text = clean_signature(signature_kind, signature_text)\n",
         new="",
         why="The document counts as signed, and the signature itself is kept nowhere.",

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from core import clock
 from core.stored_files import FileNotStored
 from poa_documents.actions import anchor_journal
-from poa_documents.journal import verify_journal
+from poa_documents.journal.verification import verify_journal
 
 
 class Command(BaseCommand):

@@ -27,7 +27,7 @@ from installations.file_check_queue import Turns
 from installations.models import ContactChange, Customer, Installation
 from installations.proofs import check_proof
 from installations.states import GoLiveReportStatus, InstallationStatus
-from poa_documents import evidence
+from poa_documents.journal import evidence
 from poa_documents.models import EvidenceEntry, PoaDocument
 from poa_documents.states import PoaStatus
 from tests.factories.cases import case, case_waiting_for_signature, held_case, hold

@@ -13,7 +13,8 @@ from django.test import Client
 from core.admin_site import page_of, press_url
 from enrollments.models import Enrollment, Hold
 from enrollments.states import HoldCode, HoldOwner
-from poa_documents import actions, evidence
+from poa_documents import actions
+from poa_documents.journal import evidence
 from poa_documents.models import AddressFailure, CustomerMail, MailKind, MailState, PoaDocument, RevocationChannel
 from poa_documents.queries import failure_of
 from tests.factories.cases import case_waiting_for_signature, looked_at

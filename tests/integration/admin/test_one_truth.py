@@ -15,8 +15,8 @@ from core.actors import Actor
 from core.admin_site import page_of
 from enrollments import presenters
 from enrollments.actions.holds import release_hold
-from enrollments.customer_home.customer_state import WORKING, code_of_hold
 from enrollments.customer_home.progress import words
+from enrollments.decision.customer_state import WORKING, code_of_hold
 from enrollments.decision.steps import Waiting
 from enrollments.evidence_pack import contents, story
 from enrollments.evidence_pack.spool import Spool

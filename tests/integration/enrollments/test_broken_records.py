@@ -15,7 +15,7 @@ from enrollments.engine import engine
 from enrollments.models import Enrollment, Hold
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
 from installations.models import Customer
-from poa_documents import evidence
+from poa_documents.journal import evidence
 from poa_documents.models import EvidenceEntry, PoaDocument
 from tests.factories import installations as made
 from tests.integration.enrollments.road import OFFICE, Road

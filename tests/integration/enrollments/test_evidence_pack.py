@@ -29,7 +29,7 @@ from enrollments.models import Enrollment, EvidencePackRead, PlanDocument, Webho
 from enrollments.states import EnrollmentStatus
 from installations.proofs import CheckedProof, check_proof
 from poa_documents import actions as poa_actions
-from poa_documents.actions.anchoring import anchor_journal
+from poa_documents.actions.anchors import anchor_journal
 from poa_documents.models import EvidenceEntry, PoaDocument
 from tests import pdf_files
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair

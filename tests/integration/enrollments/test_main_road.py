@@ -11,7 +11,7 @@ from enrollments.decision.steps import Waiting
 from enrollments.light.payloads import Account, Location
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, LeavingReason, WriteKind, WriteStatus
-from poa_documents import evidence
+from poa_documents.journal import evidence
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from tests.integration.enrollments.road import OFFICE, Road, tight_promise

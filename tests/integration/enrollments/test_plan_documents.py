@@ -16,8 +16,8 @@ from enrollments.light.documents import DocumentFetcher
 from enrollments.models import Enrollment, PlanDocument
 from enrollments.monitoring.measures import measure
 from enrollments.states import EnrollmentStatus
-from poa_documents import evidence
 from poa_documents.actions import revoke_poa
+from poa_documents.journal import evidence
 from poa_documents.models import PoaDocument
 from tests.factories.poa_documents import signed_poa
 from tests.integration.enrollments.road import Road

@@ -14,11 +14,12 @@ from django.test import Client
 from core.actors import Actor
 from installations.actions import correct_contact
 from installations.models import ContactChange
-from poa_documents import actions, evidence
+from poa_documents import actions
 from poa_documents.actions import CodeVerdict
-from poa_documents.cases import text_of
-from poa_documents.kept_entries import is_kept_at_the_door
+from poa_documents.document_text import text_of
+from poa_documents.journal import evidence
 from poa_documents.models import ContactCode, CustomerMail, MailKind, PoaDocument, Statement
+from poa_documents.portal.kept_entries import is_kept_at_the_door
 from poa_documents.states import PoaStatus
 from tests.factories.installations import customer as registered_customer
 from tests.factories.installations import installation

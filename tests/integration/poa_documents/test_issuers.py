@@ -25,7 +25,7 @@ from core.stored_files import FileNotStored
 from enrollments.monitoring.alarms import AlarmCode, alarms
 from enrollments.monitoring.measures import measure
 from poa_documents import actions
-from poa_documents.actions import AskOutcome, SealOutcome, sealing
+from poa_documents.actions import AskOutcome, SealOutcome, seals
 from poa_documents.guards import read_signed_pdf, verify_sealed_file
 from poa_documents.models import EvidenceEntry, IssuersAnswer, PoaDocument
 from poa_documents.seal.keys import SealKey, current_key, write_key
@@ -199,7 +199,7 @@ def test_a_second_try_makes_the_same_bytes_although_there_is_a_newer_answer(
         raise FileNotStored("away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(sealing, "_store_within", refuse)
+        patched.setattr(seals, "_store_within", refuse)
         actions.seal_poa(poa_id=poa.pk, at=NOW + timedelta(minutes=1))
     issuer.counts_for = timedelta(days=5)
     assert actions.ask_issuers(at=NOW + timedelta(hours=8)) == AskOutcome.KEPT

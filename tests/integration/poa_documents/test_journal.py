@@ -16,9 +16,9 @@ from core.queue import TaskName
 from core.stored_files import FileNotStored
 from enrollments.monitoring.alarms import AlarmCode, alarms
 from enrollments.monitoring.measures import measure
-from poa_documents import evidence
-from poa_documents.actions import AnchorOutcome, anchor_journal, anchoring, sweep_poas
-from poa_documents.journal import GUARDED_TABLES, anchor_content, verify_journal
+from poa_documents.actions import AnchorOutcome, anchor_journal, anchors, sweep_poas
+from poa_documents.journal import evidence
+from poa_documents.journal.verification import GUARDED_TABLES, anchor_content, verify_journal
 from poa_documents.models import DestructionProof, EvidenceEntry, JournalAnchor, PoaDocument
 from tests.factories.installations import installation
 from tests.factories.poa_documents import SIGNED_AT, STAFF, plan_promise, sent_poa, signed_poa
@@ -292,7 +292,7 @@ def test_while_the_storage_is_down_the_sweep_does_not_insist(monkeypatch: pytest
         tries.append(1)
         raise FileNotStored("away")
 
-    monkeypatch.setattr(anchoring, "store", refuse)
+    monkeypatch.setattr(anchors, "store", refuse)
     for seconds in range(0, 600, 5):
         sweep_poas(at=AT + timedelta(days=2, seconds=seconds))
     monkeypatch.undo()
@@ -325,7 +325,7 @@ def test_a_second_maker_of_the_same_anchor_gives_way(monkeypatch: pytest.MonkeyP
         assert anchor_journal(at=AT + timedelta(seconds=1)) == AnchorOutcome.ANCHORED
         return anchor_content(**arguments)
 
-    monkeypatch.setattr(anchoring, "anchor_content", meanwhile)
+    monkeypatch.setattr(anchors, "anchor_content", meanwhile)
 
     assert anchor_journal(at=AT) == AnchorOutcome.ANCHORED_ELSEWHERE
     assert JournalAnchor.objects.count() == 1

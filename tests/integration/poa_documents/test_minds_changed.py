@@ -9,11 +9,12 @@ from django.core.mail import EmailMultiAlternatives
 from core.actors import Actor
 from core.models import CaseChange
 from core.moves import MoveNotAllowed
-from poa_documents import actions, evidence
-from poa_documents.actions import ending
+from poa_documents import actions
+from poa_documents.actions import lifecycle
 from poa_documents.guards import AuthorityEnded, AuthorityRevoked, AuthoritySuspended, CustomerStopped, check_authority
+from poa_documents.journal import evidence
+from poa_documents.journal.receipts import REVOKED, reference_of
 from poa_documents.models import CustomerMail, MailKind, PoaDocument, RevocationChannel, StopKind, StopSignal
-from poa_documents.receipts import REVOKED, reference_of
 from poa_documents.states import PoaStatus
 from tests.factories import installations as made
 from tests.factories.installations import OFFICE
@@ -275,7 +276,7 @@ def test_a_report_that_comes_while_a_suspended_one_is_resumed_is_not_run_over(mo
     def reported_meanwhile(**_options: object) -> None:
         report(poa, StopKind.INCAPACITATED)
 
-    monkeypatch.setattr(ending, "verify_or_suspend", reported_meanwhile)
+    monkeypatch.setattr(lifecycle, "verify_or_suspend", reported_meanwhile)
 
     with pytest.raises(CustomerStopped):
         actions.resume_poa(poa_id=poa.pk, reason="The doubt is gone.", by=OFFICE, at=LATER)

@@ -10,8 +10,9 @@ from django.core import mail
 from django.core.mail import EmailMessage
 from pypdf import PdfReader
 
-from poa_documents import actions, evidence
+from poa_documents import actions
 from poa_documents.guards import read_signed_pdf, verify_sealed_file
+from poa_documents.journal import evidence
 from poa_documents.models import CustomerMail, MailKind, PoaDocument
 from poa_documents.pdf.rendering import spell_out, to_printable
 from poa_documents.states import PoaStatus

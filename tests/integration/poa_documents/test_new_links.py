@@ -6,8 +6,9 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from poa_documents import actions, evidence
+from poa_documents import actions
 from poa_documents.actions.new_links import MAX_LINKS_A_DAY
+from poa_documents.journal import evidence
 from poa_documents.models import PoaDocument, ReturnSource
 from poa_documents.states import PoaStatus
 from tests.factories.installations import staff

@@ -19,8 +19,9 @@ from core.moves import MoveNotAllowed
 from core.stored_files import FileAltered
 from installations.models import Language
 from installations.proofs import CheckedProof, check_proof
-from poa_documents import actions, evidence
+from poa_documents import actions
 from poa_documents.guards import AuthorityNotSigned, check_authority, read_signed_pdf
+from poa_documents.journal import evidence
 from poa_documents.models import PaperSignature, PoaDocument, SignatureKind, Statement
 from poa_documents.states import PoaStatus
 from tests.factories.installations import customer, installation

@@ -11,8 +11,9 @@ from core.moves import MoveNotAllowed
 from core.queue import TaskName
 from installations.actions import correct_contact
 from installations.models import Language
-from poa_documents import actions, evidence, guards
-from poa_documents.cases import text_of
+from poa_documents import actions, guards
+from poa_documents.document_text import text_of
+from poa_documents.journal import evidence
 from poa_documents.limited_fields import LIMIT_FIELDS
 from poa_documents.models import (
     CustomerMail,

@@ -16,9 +16,10 @@ from django.core.files.storage import FileSystemStorage
 from pypdf import PdfReader
 
 from core.stored_files import FileNotStored, StoredFile, store
-from poa_documents import actions, evidence
+from poa_documents import actions
 from poa_documents.guards import SealedFileAltered
-from poa_documents.mails import compose
+from poa_documents.journal import evidence
+from poa_documents.mail.messages import compose
 from poa_documents.models import CASE_MAILS, MailKind, PoaDocument, SignatureKind, Statement
 from poa_documents.states import PoaStatus
 from tests.factories.installations import customer as registered_customer
@@ -594,7 +595,7 @@ def test_s2_a_hanging_storage_does_not_hold_up_the_page(
     poa = sent_poa()
     visit = Visit.by_last_mail()
     use_storage(settings, HangingStorage)
-    monkeypatch.setattr("poa_documents.views.SEAL_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("poa_documents.portal.views.SEAL_PATIENCE_SECONDS", 0.2)
 
     begun = time.monotonic()
     page = visit.sign()
@@ -617,7 +618,7 @@ def test_s3_a_put_whose_answer_was_lost_leaves_one_object_and_one_row(
         raise FileNotStored("the answer was lost")
 
     with monkeypatch.context() as patched:
-        patched.setattr("poa_documents.actions.sealing.store", answer_lost)
+        patched.setattr("poa_documents.actions.seals.store", answer_lost)
         assert actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT) == actions.SealOutcome.WAITING_FOR_STORAGE
 
     outcome = actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT)

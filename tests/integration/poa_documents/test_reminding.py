@@ -12,7 +12,7 @@ from core.actors import SYSTEM, Actor
 from installations.actions import cancel_installation, correct_contact
 from installations.models import Installation
 from poa_documents import actions
-from poa_documents.actions import mailing
+from poa_documents.actions import mails
 from poa_documents.models import MailKind, MailState, PoaDocument, ReturnSource
 from poa_documents.states import PoaStatus
 from tests.factories.poa_documents import SIGNED_AT, STAFF, prove_contact, sent_poa, signed_poa
@@ -189,7 +189,7 @@ def test_a_worker_that_dies_after_sending_sends_no_second_one(monkeypatch: Any) 
         raise WorkerDied
 
     with monkeypatch.context() as dying:
-        dying.setattr(mailing, "_mark_sent", die)
+        dying.setattr(mails, "_mark_sent", die)
         with pytest.raises(WorkerDied):
             sweep(FIRST)
     live(FIRST + timedelta(days=6), since=FIRST)

@@ -12,7 +12,7 @@ from core.actors import SYSTEM
 from core.models import CaseChange
 from installations.actions import correct_contact
 from poa_documents import actions
-from poa_documents.actions import reporting
+from poa_documents.actions import mail_reports
 from poa_documents.models import (
     AddressFailure,
     CustomerMail,
@@ -419,7 +419,7 @@ def test_a_report_that_we_cannot_work_off_says_so_and_is_tried_again(monkeypatch
     poa = sent_poa()
     said = {"event": "bounced", "is_permanent": True, "message_id": invitation_of(poa).message_id}
     with monkeypatch.context() as broken:
-        broken.setattr(reporting, "record_return", lambda **_options: 1 / 0)
+        broken.setattr(mail_reports, "record_return", lambda **_options: 1 / 0)
         failed = report(LATER, **said)
 
     assert (failed.settled_at, failed.last_error) == (None, "ZeroDivisionError: tried again later.")

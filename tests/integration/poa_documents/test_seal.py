@@ -31,7 +31,7 @@ from enrollments.monitoring.alarms import AlarmCode, alarms
 from enrollments.monitoring.measures import measure
 from installations.models import Language
 from poa_documents import actions
-from poa_documents.actions import CheckOutcome, SealOutcome, checking, sealing
+from poa_documents.actions import CheckOutcome, SealOutcome, seal_checks, seals
 from poa_documents.guards import SealedFileAltered, SealedFileUnreadable, read_signed_pdf, verify_sealed_file
 from poa_documents.models import EvidenceEntry, PoaDocument, SealTimestamp, Statement
 from poa_documents.pdf import render_pdf, signed_document_of
@@ -277,7 +277,7 @@ def test_a_bad_seal_suspends_at_once_is_kept_once_and_announces_the_case() -> No
 
 
 def test_the_night_checks_every_document_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "BATCH", 2)
+    monkeypatch.setattr(seal_checks, "BATCH", 2)
     poas = [signed_poa() for _ in range(3)]
     put_in_place(poas[2], b"other bytes")
 
@@ -360,14 +360,14 @@ def test_sealing_twice_makes_one_file_and_one_row() -> None:
 
 def test_sealing_side_by_side_makes_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
     poa = sealing_poa()
-    conclude = sealing._conclude
+    conclude = seals._conclude
 
     def another_first(*args: Any, **named: Any) -> SealOutcome:
-        monkeypatch.setattr(sealing, "_conclude", conclude)
+        monkeypatch.setattr(seals, "_conclude", conclude)
         assert actions.seal_poa(poa_id=poa.pk, at=LATER) == SealOutcome.SEALED
         return conclude(*args, **named)
 
-    monkeypatch.setattr(sealing, "_conclude", another_first)
+    monkeypatch.setattr(seals, "_conclude", another_first)
 
     assert actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT) == SealOutcome.ALREADY_SEALED
     assert len(stored_files()) == 1
@@ -379,14 +379,14 @@ def test_side_by_side_with_time_stamps_makes_one_file_too(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poa = sealing_poa()
-    store_within = sealing._store_within
+    store_within = seals._store_within
 
     def another_first(*args: Any) -> Any:
-        monkeypatch.setattr(sealing, "_store_within", store_within)
+        monkeypatch.setattr(seals, "_store_within", store_within)
         assert actions.seal_poa(poa_id=poa.pk, at=LATER) == SealOutcome.SEALED
         return store_within(*args)
 
-    monkeypatch.setattr(sealing, "_store_within", another_first)
+    monkeypatch.setattr(seals, "_store_within", another_first)
 
     assert actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT) == SealOutcome.ALREADY_SEALED
     assert len(stored_files()) == 1
@@ -401,13 +401,13 @@ def test_documents_are_stored_from_few_threads_that_stay(monkeypatch: pytest.Mon
         at_work.append(threading.current_thread())
         return store(*args, **named)
 
-    monkeypatch.setattr(sealing, "store", store_noting_the_thread)
+    monkeypatch.setattr(seals, "store", store_noting_the_thread)
 
-    for number in range(2 * sealing.MOST_STORERS):
-        sealing._store_within(10, f"%PDF-1.7 document {number}".encode())
+    for number in range(2 * seals.MOST_STORERS):
+        seals._store_within(10, f"%PDF-1.7 document {number}".encode())
 
-    assert len(at_work) == 2 * sealing.MOST_STORERS
-    assert len(set(at_work)) <= sealing.MOST_STORERS
+    assert len(at_work) == 2 * seals.MOST_STORERS
+    assert len(set(at_work)) <= seals.MOST_STORERS
 
 
 def test_a_hanging_storage_holds_up_nobody_however_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -417,15 +417,15 @@ def test_a_hanging_storage_holds_up_nobody_however_many_wait(monkeypatch: pytest
         assert storage_answers.wait(timeout=30)
         return store(content, **named)
 
-    monkeypatch.setattr(sealing, "store", hang)
-    poas = [sealing_poa() for _ in range(sealing.MOST_STORERS + 1)]
+    monkeypatch.setattr(seals, "store", hang)
+    poas = [sealing_poa() for _ in range(seals.MOST_STORERS + 1)]
     try:
         outcomes = [actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT, within_seconds=0.01) for poa in poas]
     finally:
         storage_answers.set()
 
     assert set(outcomes) == {SealOutcome.WAITING_FOR_STORAGE}
-    monkeypatch.setattr(sealing, "store", store)
+    monkeypatch.setattr(seals, "store", store)
     assert actions.seal_poa(poa_id=poas[-1].pk, at=LATER) == SealOutcome.SEALED
 
 
@@ -524,7 +524,7 @@ def test_a_time_stamp_outlives_a_crash_before_the_file_was_stored(
         raise FileNotStored("away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(sealing, "_store_within", refuse)
+        patched.setattr(seals, "_store_within", refuse)
         assert actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT) == SealOutcome.WAITING_FOR_STORAGE
     assert actions.seal_poa(poa_id=poa.pk, at=LATER) == SealOutcome.SEALED
 
@@ -585,7 +585,7 @@ def test_a_key_changed_between_two_tries_asks_for_a_new_time_stamp(
         raise FileNotStored("away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(sealing, "_store_within", refuse)
+        patched.setattr(seals, "_store_within", refuse)
         actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT)
     use_key(settings, tmp_path, make_key("New", starts_at=SIGNED_AT - timedelta(days=1), ends_at=LATER))
     assert actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT) == SealOutcome.SEALED

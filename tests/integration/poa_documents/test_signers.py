@@ -13,7 +13,7 @@ from core.actors import Actor
 from installations.actions import correct_contact, register_customer
 from installations.models import ContactChange
 from poa_documents import actions, signers
-from poa_documents.cases import text_of
+from poa_documents.document_text import text_of
 from poa_documents.guards import SignerNotProved, can_act, check_authority
 from poa_documents.models import DoubtReason, PoaDocument
 from tests.factories.installations import AT, customer, staff

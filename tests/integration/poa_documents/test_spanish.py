@@ -10,7 +10,7 @@ from pypdf import PdfReader
 
 from core.actors import Actor
 from poa_documents import actions
-from poa_documents.mails import compose
+from poa_documents.mail.messages import compose
 from poa_documents.models import CASE_MAILS, MailKind, PoaDocument
 from tests.factories.installations import customer as registered_customer
 from tests.factories.installations import installation

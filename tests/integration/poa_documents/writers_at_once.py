@@ -16,8 +16,9 @@ from django.core.management import call_command  # noqa: E402 - Django's set-up 
 from django.db import connection, transaction  # noqa: E402
 
 from core.actors import Actor  # noqa: E402
-from poa_documents import actions, evidence  # noqa: E402
-from poa_documents.cases import text_of  # noqa: E402
+from poa_documents import actions  # noqa: E402
+from poa_documents.document_text import text_of  # noqa: E402
+from poa_documents.journal import evidence  # noqa: E402
 from poa_documents.models import PoaDocument  # noqa: E402
 from tests.factories.poa_documents import SIGNED_AT, STAFF, agree_to_everything, sent_poa  # noqa: E402
 

@@ -75,7 +75,7 @@ def test_a_secret_does_not_reach_the_log(line: str, secret: str) -> None:
         "GET /v1/app/accounts 200",
         "account 0f8fad5b-d9cb-469f-a165-70867728950e was read",
         "sealed as e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-        "poa_documents.actions.ending.check_authority_before_each_and_every_acceptance failed",
+        "poa_documents.actions.lifecycle.check_authority_before_each_and_every_acceptance failed",
         "https://light.example/@someone",
     ],
 )

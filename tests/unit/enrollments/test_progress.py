@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from core.dates import chicago_day
-from enrollments.customer_home.customer_state import customer_state
 from enrollments.customer_home.progress import PHRASES_FILE, MilestoneState, Progress, progress
+from enrollments.decision.customer_state import customer_state
 from enrollments.decision.decide import decide
 from enrollments.decision.gates import gates
 from enrollments.decision.steps import Hold, ReadAccount, Step, Wait, Waiting

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.dates import CHICAGO
 from enrollments.customer_home.turn_mails import AFTER_PAGES, TurnMails, is_mail_due, next_mail_due_at
-from poa_documents.reminders import AFTER_A_VISIT, ReminderPolicy
+from poa_documents.mail.reminders import AFTER_A_VISIT, ReminderPolicy
 
 NOON = datetime(2026, 3, 5, 18, 0, tzinfo=UTC)
 POLICY = ReminderPolicy(first_after=timedelta(days=3), every=timedelta(days=7), most=2)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poa_documents.mails import one_line
+from poa_documents.mail.messages import one_line
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from core.moves import MoveNotAllowed, find_move
 from poa_documents.links import hash_of, new_token
 from poa_documents.models import Statement
+from poa_documents.portal.steps import NUMBERS, STEPS, current_step
 from poa_documents.states import MOVES, PoaStatus
-from poa_documents.steps import NUMBERS, STEPS, current_step
 
 
 @pytest.mark.parametrize(("status", "name"), list(itertools.product(PoaStatus, MOVES)))

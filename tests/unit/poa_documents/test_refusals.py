@@ -4,7 +4,7 @@ import smtplib
 
 import pytest
 
-from poa_documents.refusals import may_have_been_sent, says_address_fails
+from poa_documents.mail.refusals import may_have_been_sent, says_address_fails
 
 
 def refused(code: int, said: bytes) -> Exception:

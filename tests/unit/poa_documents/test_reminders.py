@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.dates import CHICAGO
-from poa_documents.reminders import (
+from poa_documents.mail.reminders import (
     AFTER_A_VISIT,
     Invitation,
     ReminderPolicy,

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from poa_documents.names import is_same_name
+from poa_documents.typed_names import is_same_name
 
 
 @pytest.mark.parametrize(

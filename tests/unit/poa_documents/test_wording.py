@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from installations.models import Language
-from poa_documents.actions.drafting import TEXTS_FOLDER
+from poa_documents.actions.drafts import TEXTS_FOLDER
 from poa_documents.models import WORDING_FIELDS, PoaTemplate, Statement
 from poa_documents.phrases import PHRASES_FILE
 from poa_documents.wording import BlockKind, Case, WordingBroken, blocks, render, sha256_of_words

@@ -14,8 +14,8 @@ from core.actors import SYSTEM, Actor
 from core.case_changes import announce_case_change
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from poa_documents import evidence
-from poa_documents.mails import one_line
+from poa_documents.journal import evidence
+from poa_documents.mail.messages import one_line
 from poa_documents.models import CASE_MAILS, AddressFailure, CustomerMail, MailKind, PoaDocument, ReturnSource
 from poa_documents.moves import lock
 from poa_documents.states import OPEN_STATUSES, PoaStatus

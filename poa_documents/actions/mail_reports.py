@@ -11,7 +11,7 @@ from django.db.models import Q
 from core.actors import SYSTEM
 from core.tidying import delete_in_parts
 from core.transactions import repeatable
-from poa_documents.actions.returning import address_proved, record_return
+from poa_documents.actions.mail_returns import address_proved, record_return
 from poa_documents.models import AddressFailure, CustomerMail, MailReport, ReturnSource
 
 LEASE = timedelta(minutes=1)

@@ -14,10 +14,10 @@ from core.actors import SYSTEM
 from core.dates import chicago_midnight
 from core.stored_files import FileNotStored, StoredFile, store
 from core.transactions import repeatable
-from poa_documents import evidence
-from poa_documents.actions import timestamping, vouching
-from poa_documents.actions.drafting import owe_mail
+from poa_documents.actions import issuer_answers, timestamps
+from poa_documents.actions.drafts import owe_mail
 from poa_documents.guards import STORED_AFTER_END, why_stopped
+from poa_documents.journal import evidence
 from poa_documents.models import MailKind, PoaDocument, SealTimestamp
 from poa_documents.moves import lock, take_move
 from poa_documents.pdf import SignedDocument, render_pdf, signed_document_of
@@ -62,7 +62,7 @@ def seal_poa(*, poa_id: int, at: datetime, within_seconds: float = STORAGE_LIMIT
     try:
         key = current_key(settings.POA_SEAL_KEY_FILE, settings.POA_SEAL_PASSPHRASE)
         key.check_in_force(at)
-        vouching.check_not_revoked(key)
+        issuer_answers.check_not_revoked(key)
         content, timestamp, answers = _sealed(poa, key)
         file = _store_within(within_seconds, content)
     except SealKeyUnusable as problem:
@@ -77,7 +77,7 @@ def seal_poa(*, poa_id: int, at: datetime, within_seconds: float = STORAGE_LIMIT
 def _sealed(poa: PoaDocument, key: SealKey) -> tuple[bytes, Timestamp | None, list[Answers]]:
     """Seal, with what the issuers of our certificates said last inside: no signature waits for them."""
     document = signed_document_of(poa)
-    answers = vouching.answers_for(key, at=document.signed_at)
+    answers = issuer_answers.answers_for(key, at=document.signed_at)
     return *_stamped(poa, document, key, answers), answers
 
 
@@ -95,16 +95,16 @@ def _stamped(
     words = Words(phrases["seal_field"], phrases["seal_reason"], settings.ORGANIZATION_NAME)
     make = partial(seal, render_pdf(document), key, words=words, signed_at=document.signed_at, answers=answers)
     try:
-        authority = timestamping.authority()
+        authority = timestamps.authority()
         if authority is None:
             return make()
-        before = timestamping.kept(poa)
+        before = timestamps.kept(poa)
         content, timestamp = make(authority=authority, recorded=before)
         if timestamp is None or timestamp == before:
             return content, timestamp
         if before is not None:
-            timestamping.replace_for_seal(poa, timestamp)
-        elif (first := timestamping.keep_for_seal(poa, timestamp)) != timestamp:
+            timestamps.replace_for_seal(poa, timestamp)
+        elif (first := timestamps.keep_for_seal(poa, timestamp)) != timestamp:
             return make(authority=authority, recorded=first)
     except TimestampNotGiven as problem:
         logger.warning("POA %s is sealed without a time stamp for now: %s", poa.pk, problem)

@@ -12,8 +12,8 @@ from django.http import HttpRequest
 
 from core import kept_forms
 from core.kept_forms import Kept
-from poa_documents import doors
 from poa_documents.models import PoaDocument
+from poa_documents.portal import browser_sessions
 
 AGAIN = "again"
 """The mark in the address of a page that shows what was typed and what is wrong with it."""
@@ -48,7 +48,7 @@ def forget(request: HttpRequest, poa: PoaDocument, place: str) -> None:
 def keep_at_the_door(request: HttpRequest, poa: PoaDocument, *, below: str) -> None:
     """Keep a form that arrived while the door was shut, if it was going to one of the customer's pages."""
     path = request.path.removeprefix(below)
-    if doors.browser_of(request) and is_kept_at_the_door(path):
+    if browser_sessions.browser_of(request) and is_kept_at_the_door(path):
         keep(request, poa, _AT_THE_DOOR, note=path)
 
 
@@ -59,7 +59,11 @@ def is_kept_at_the_door(path: str) -> bool:
 
 def find_at_the_door(request: HttpRequest, poa: PoaDocument, *, below: str) -> KeptEntry | None:
     """Return what waits for the code of this browser."""
-    kept = kept_forms.find(owner=_owner(request, poa), place=_AT_THE_DOOR) if doors.browser_of(request) else None
+    kept = (
+        kept_forms.find(owner=_owner(request, poa), place=_AT_THE_DOOR)
+        if browser_sessions.browser_of(request)
+        else None
+    )
     if kept is None or not is_kept_at_the_door(kept.note):
         return None
     fields: dict[str, Any] = kept.fields.dict()
@@ -71,4 +75,4 @@ def forget_at_the_door(request: HttpRequest, poa: PoaDocument) -> None:
 
 
 def _owner(request: HttpRequest, poa: PoaDocument) -> str:
-    return f"poa {poa.pk} browser {doors.browser_of(request)}"
+    return f"poa {poa.pk} browser {browser_sessions.browser_of(request)}"

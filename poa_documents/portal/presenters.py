@@ -11,13 +11,13 @@ from django.conf import settings
 from core.dates import chicago_day
 from installations.models import Language
 from poa_documents import signers
+from poa_documents.journal.receipts import REVOKED, reference_of
 from poa_documents.limits import limit_lines, say_date, say_moment
 from poa_documents.models import ConsentRecord, PoaDocument, SignatureKind, Statement
 from poa_documents.phrases import phrases_in
-from poa_documents.receipts import REVOKED, reference_of
+from poa_documents.portal.steps import NUMBERS, STEPS, Step, neighbor
 from poa_documents.signature import Drawing, drawing_of
 from poa_documents.states import ELECTRONIC_STATUSES, SIGNABLE_STATUSES, PoaStatus
-from poa_documents.steps import NUMBERS, STEPS, Step, neighbor
 from poa_documents.wording import Block, DocumentText, blocks
 
 LABEL_LENGTH = 60

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.conf import settings
 
-from poa_documents.actions import timestamping
+from poa_documents.actions import timestamps
 from poa_documents.models import IssuersAnswer, SealTimestamp
 from poa_documents.seal.keys import SealKey, SealKeyUnusable, current_key
 from poa_documents.seal.terms import Answers, CertificateRevoked, NoAnswer, TimestampNotGiven
@@ -156,7 +156,7 @@ def _authority_to_ask() -> Iterator[_Asked]:
 
     newest = SealTimestamp.objects.order_by("-stamped_at").first()
     try:
-        named = timestamping.authority()
+        named = timestamps.authority()
     except TimestampNotGiven as problem:
         logger.warning("The authority of time stamps cannot be asked about: %s", problem)
         return

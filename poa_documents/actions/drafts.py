@@ -16,9 +16,9 @@ from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
 from installations.models import Customer, Installation, Language, Site
 from installations.states import InstallationStatus
-from poa_documents import evidence
-from poa_documents.cases import text_of
+from poa_documents.document_text import text_of
 from poa_documents.guards import check_not_stopped
+from poa_documents.journal import evidence
 from poa_documents.limited_fields import LIMIT_FIELDS
 from poa_documents.limits import check_limits, copy_limits
 from poa_documents.links import link_expiry

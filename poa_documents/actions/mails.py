@@ -20,15 +20,17 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from core.actors import SYSTEM, Actor
 from core.dates import chicago_day
 from core.transactions import repeatable
-from poa_documents import evidence, reminders
-from poa_documents.actions import reminding
-from poa_documents.actions.drafting import HAS_A_HOME
-from poa_documents.actions.linking import make_link
-from poa_documents.actions.proving import make_code
-from poa_documents.actions.returning import let_cases_be_looked_at, record_return
+from poa_documents.actions import reminders
+from poa_documents.actions.contact_codes import make_code
+from poa_documents.actions.drafts import HAS_A_HOME
+from poa_documents.actions.links import make_link
+from poa_documents.actions.mail_returns import let_cases_be_looked_at, record_return
 from poa_documents.guards import AuthorityMissing, read_signed_pdf
+from poa_documents.journal import evidence
 from poa_documents.links import link_expiry, signed_link_expiry
-from poa_documents.mails import Telling, compose, compose_telling
+from poa_documents.mail.messages import Telling, compose, compose_telling
+from poa_documents.mail.refusals import may_have_been_sent, says_address_fails
+from poa_documents.mail.reminders import next_decent_hour
 from poa_documents.models import (
     CASE_MAILS,
     LINK_MAILS,
@@ -45,7 +47,6 @@ from poa_documents.models import (
 )
 from poa_documents.moves import lock
 from poa_documents.queries import failure_of, last_visit
-from poa_documents.refusals import may_have_been_sent, says_address_fails
 from poa_documents.states import PoaStatus
 
 LEASE = timedelta(minutes=3)
@@ -180,7 +181,7 @@ def _claim(mail_id: int, *, is_about_case: bool, at: datetime) -> _Claim | MailO
         mail.message_id = f"<{uuid.uuid4().hex}@{parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition('@')[2]}>"
     mail.save(update_fields=["attempts", "due_at", "tried_at", "sent_to", "message_id"])
     if mail.kind in SIGNING_MAILS:
-        poa.remind_at = reminding.look_again_after(mail, at=at)
+        poa.remind_at = reminders.look_again_after(mail, at=at)
         poa.save(update_fields=["remind_at"])
     secrets = _secrets_for(mail, poa, at=at)
     return _Claim(mail=mail, poa=poa, link=secrets.get("link", ""), code=secrets.get("code", ""))
@@ -197,7 +198,7 @@ def _why_not_now(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> MailO
         mail.due_at, mail.last_error = None, TO_BE_POSTED
         return MailOutcome.TO_BE_POSTED
     if mail.kind == MailKind.REMINDER:
-        decent = reminders.next_decent_hour(at, reminding.configured_policy())
+        decent = next_decent_hour(at, reminders.configured_policy())
         if decent > at:
             mail.due_at = decent
             return MailOutcome.NOT_DUE
@@ -257,7 +258,7 @@ def _is_needed(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> bool:
     newer = CustomerMail.objects.filter(poa=poa, kind__in=sorted(kinds), not_needed_at__isnull=True, pk__gt=mail.pk)
     if poa.status not in true_in or newer.exists():
         return False
-    if mail.kind == MailKind.REMINDER and not reminding.is_still_wanted(mail, poa, at=at):
+    if mail.kind == MailKind.REMINDER and not reminders.is_still_wanted(mail, poa, at=at):
         poa.remind_at = at + LOOK_AGAIN_AFTER_VISIT
         poa.save(update_fields=["remind_at"])
         return False

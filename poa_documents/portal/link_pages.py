@@ -2,9 +2,9 @@
 What every page behind a customer's link has in common: whose it is, that the door is open, and that a foreign form
 changes nothing.
 
-The link names the POA; the code that was typed in this browser takes the place of a sign-in (`doors`). The key in each
-form takes that of a CSRF cookie: it is made from the link's hash, so only a page that was opened through the link can
-carry it, and the cookie of the door goes along with requests from our own pages alone.
+The link names the POA; the code typed in this browser takes the place of a sign-in (`browser_sessions`). The key in
+each form takes the place of a CSRF cookie: it is made from the link's hash, so only a page opened through the link can
+carry it, and browsers send the session's cookie along with requests from our own pages alone.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,12 +25,13 @@ from django.views.decorators.http import require_http_methods
 from core import clock, rate_limits
 from core.rate_limits import TooOften
 from installations.models import Language
-from poa_documents import actions, doors, kept_entries
+from poa_documents import actions
 from poa_documents.limits import say_time
 from poa_documents.links import LinkExpired, LinkRetired, LinkUnknown, find_poa
 from poa_documents.models import PoaDocument
 from poa_documents.phrases import phrases_in
-from poa_documents.presenters import language_of, masked_email
+from poa_documents.portal import browser_sessions, kept_entries
+from poa_documents.portal.presenters import language_of, masked_email
 from poa_documents.states import PoaStatus
 
 FORM_KEY_FIELD = "form_key"
@@ -61,12 +62,12 @@ def link_page(view: LinkView[P]) -> Callable[..., HttpResponse]:
     @door_page
     @wraps(view)
     def show(request: HttpRequest, poa: PoaDocument, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        opened = doors.opened_at(request, poa, at=clock.now())
+        opened = browser_sessions.opened_at(request, poa, at=clock.now())
         if opened is not None:
             response = view(request, poa, *args, **kwargs)
             if request.method == "POST":
                 kept_entries.forget_at_the_door(request, poa)
-            doors.keep_open(request, response, poa, opened=opened, at=clock.now())
+            browser_sessions.keep_open(request, response, poa, opened=opened, at=clock.now())
             return response
         if request.method == "POST":
             kept_entries.keep_at_the_door(request, poa, below=below(request))
@@ -91,7 +92,7 @@ def door_page(view: LinkView[P]) -> Callable[..., HttpResponse]:
             return _expired(request, expired.poa)
         if request.method == "POST" and not _is_from_our_page(request, poa):
             return show_problem(request, "form", status=403)
-        is_open = doors.opened_at(request, poa, at=clock.now()) is not None
+        is_open = browser_sessions.opened_at(request, poa, at=clock.now()) is not None
         if poa.status in _CLOSED and not is_open:
             return show_problem(request, f"closed_{poa.status}", status=410)
         if request.method == "POST":
@@ -112,7 +113,7 @@ def show_door(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     """
     now, language = clock.now(), shown_language(request, poa)
     words = phrases_in(language)["door"]
-    browser = doors.browser_of(request)
+    browser = browser_sessions.browser_of(request)
     asked = actions.newest_code(poa, browser) if browser else None
     state = actions.state_of_code(asked, address=poa.customer.email, at=now)
     again_at = actions.next_code_at(poa, browser, at=now) if browser else None
@@ -135,7 +136,7 @@ def show_door(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     }
     template = "portal/code.html" if state.is_open or error else "portal/door.html"
     response = outside(request, poa, template, context)
-    doors.name_browser(request, response)
+    browser_sessions.name_browser(request, response)
     return response
 
 

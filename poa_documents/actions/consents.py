@@ -6,16 +6,16 @@ from datetime import datetime
 from core.actors import Actor
 from core.moves import MoveNotAllowed
 from core.transactions import repeatable
-from poa_documents import evidence
-from poa_documents.actions.proving import check_contact_proved
-from poa_documents.cases import text_of
+from poa_documents.actions.contact_codes import check_contact_proved
+from poa_documents.document_text import text_of
+from poa_documents.journal import evidence
 from poa_documents.models import ConsentRecord, PoaDocument, PoaTemplate, SignatureKind, Statement
 from poa_documents.moves import lock
-from poa_documents.names import is_same_name
 from poa_documents.pdf.samples import is_sample_word, sample_of
 from poa_documents.queries import NoWording, consents_for, missing_statements
 from poa_documents.signature import clean_signature
 from poa_documents.states import SIGNABLE_STATUSES
+from poa_documents.typed_names import is_same_name
 
 USER_AGENT_LENGTH = 300
 

@@ -6,10 +6,10 @@ from enum import StrEnum
 from core.actors import Actor
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from poa_documents.actions.consenting import USER_AGENT_LENGTH, WordsChanged, check_electronic, is_name_on_file
-from poa_documents.actions.proving import check_contact_proved
+from poa_documents.actions.consents import USER_AGENT_LENGTH, WordsChanged, check_electronic, is_name_on_file
+from poa_documents.actions.contact_codes import check_contact_proved
 from poa_documents.actions.signers import note_doubts
-from poa_documents.cases import text_of
+from poa_documents.document_text import text_of
 from poa_documents.limits import check_limits
 from poa_documents.links import signed_link_expiry
 from poa_documents.models import Statement

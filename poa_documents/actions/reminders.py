@@ -9,13 +9,14 @@ from core.actors import SYSTEM
 from core.transactions import repeatable
 from installations.models import Installation
 from installations.states import InstallationStatus
-from poa_documents import evidence, reminders
-from poa_documents.actions.drafting import owe_mail
+from poa_documents.actions.drafts import owe_mail
 from poa_documents.guards import why_stopped
+from poa_documents.journal import evidence
+from poa_documents.mail import reminders
+from poa_documents.mail.reminders import Invitation, ReminderPolicy
 from poa_documents.models import SIGNING_MAILS, CustomerMail, MailKind, PoaDocument
 from poa_documents.moves import lock
 from poa_documents.queries import failure_of, last_visit
-from poa_documents.reminders import Invitation, ReminderPolicy
 from poa_documents.states import PoaStatus
 
 

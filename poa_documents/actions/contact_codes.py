@@ -17,10 +17,11 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from core.actors import SYSTEM, Actor
 from installations.models import ContactProof, Customer
-from poa_documents import evidence, signers
-from poa_documents.actions.drafting import owe_mail
-from poa_documents.actions.returning import address_proved
+from poa_documents import signers
+from poa_documents.actions.drafts import owe_mail
+from poa_documents.actions.mail_returns import address_proved
 from poa_documents.actions.signers import NothingToProve, clear_doubts
+from poa_documents.journal import evidence
 from poa_documents.links import hash_of
 from poa_documents.models import ContactCode, CustomerMail, MailKind, PoaDocument
 from poa_documents.moves import lock

@@ -11,15 +11,15 @@ from core.models import LastSweep
 from core.queue import TaskName
 from core.sweeps import note_sweep
 from installations.models import ContactChange
-from poa_documents.actions.anchoring import anchor_journal
-from poa_documents.actions.ending import expire_poa, lapse_poa
-from poa_documents.actions.linking import settle_contact_change
-from poa_documents.actions.mailing import send_mail
-from poa_documents.actions.reminding import look_at_reminder
-from poa_documents.actions.reporting import due_reports, settle_report
-from poa_documents.actions.sealing import seal_poa
-from poa_documents.actions.timestamping import stamp_later
-from poa_documents.journal import anchor_is_due
+from poa_documents.actions.anchors import anchor_journal
+from poa_documents.actions.lifecycle import expire_poa, lapse_poa
+from poa_documents.actions.links import settle_contact_change
+from poa_documents.actions.mail_reports import due_reports, settle_report
+from poa_documents.actions.mails import send_mail
+from poa_documents.actions.reminders import look_at_reminder
+from poa_documents.actions.seals import seal_poa
+from poa_documents.actions.timestamps import stamp_later
+from poa_documents.journal.verification import anchor_is_due
 from poa_documents.models import CustomerMail, PoaDocument
 from poa_documents.queries import due_poas
 from poa_documents.states import PoaStatus

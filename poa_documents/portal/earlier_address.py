@@ -6,11 +6,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from core import clock
-from poa_documents import actions, doors, signers
-from poa_documents.link_pages import VERDICT_FIELD, client_ip, code_error, form_key, link_page, token_of
+from poa_documents import actions, signers
 from poa_documents.models import PoaDocument
 from poa_documents.phrases import phrases_in
-from poa_documents.presenters import language_of, masked_email, page_context
+from poa_documents.portal import browser_sessions
+from poa_documents.portal.link_pages import VERDICT_FIELD, client_ip, code_error, form_key, link_page, token_of
+from poa_documents.portal.presenters import language_of, masked_email, page_context
 
 
 @link_page
@@ -21,7 +22,7 @@ def earlier_address(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
         return redirect("portal:home", token=token_of(request))
     if request.method != "POST":
         return _show(request, poa, address)
-    browser, now = doors.browser_of(request), clock.now()
+    browser, now = browser_sessions.browser_of(request), clock.now()
     if request.POST.get("wish") == "code":
         try:
             mail = actions.ask_for_code(
@@ -40,7 +41,7 @@ def earlier_address(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
 def _show(request: HttpRequest, poa: PoaDocument, address: str) -> HttpResponse:
     language = language_of(poa)
     words = phrases_in(language)
-    browser, now = doors.browser_of(request), clock.now()
+    browser, now = browser_sessions.browser_of(request), clock.now()
     asked = actions.newest_code(poa, browser, to_earlier_address=True)
     state = actions.state_of_code(asked, address=address, at=now)
     own = words["earlier_address"]

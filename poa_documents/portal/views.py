@@ -13,16 +13,17 @@ from core import clock
 from core.actors import Actor
 from core.moves import MoveNotAllowed
 from installations.models import Language
-from poa_documents import actions, kept_entries
-from poa_documents.cases import text_of
-from poa_documents.forms import REASON_LENGTH, ConsentForm, SignatureForm
+from poa_documents import actions
+from poa_documents.document_text import text_of
 from poa_documents.guards import AuthorityMissing, read_signed_pdf
-from poa_documents.kept_entries import AGAIN
-from poa_documents.link_pages import client_ip, form_key, link_page, token_of, user_agent
 from poa_documents.models import PoaDocument, Statement
 from poa_documents.pdf.samples import sample_of
 from poa_documents.phrases import phrases_in
-from poa_documents.presenters import (
+from poa_documents.portal import kept_entries
+from poa_documents.portal.forms import REASON_LENGTH, ConsentForm, SignatureForm
+from poa_documents.portal.kept_entries import AGAIN
+from poa_documents.portal.link_pages import client_ip, form_key, link_page, token_of, user_agent
+from poa_documents.portal.presenters import (
     home_context,
     kept_drawing,
     language_of,
@@ -30,10 +31,10 @@ from poa_documents.presenters import (
     shown_statements,
     step_context,
 )
+from poa_documents.portal.steps import BY_NAME, NUMBERS, Step, current_step
 from poa_documents.queries import consents_for
 from poa_documents.signature import SignatureNotUsable
 from poa_documents.states import SIGNABLE_STATUSES, PoaStatus
-from poa_documents.steps import BY_NAME, NUMBERS, Step, current_step
 from poa_documents.wording import sha256_of_words
 
 logger = logging.getLogger(__name__)

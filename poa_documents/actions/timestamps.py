@@ -10,7 +10,7 @@ from django.conf import settings
 
 from core.actors import SYSTEM
 from core.transactions import repeatable
-from poa_documents import evidence
+from poa_documents.journal import evidence
 from poa_documents.models import PoaDocument, SealTimestamp
 from poa_documents.moves import lock
 from poa_documents.seal.terms import Timestamp, TimestampAuthority, TimestampNotGiven

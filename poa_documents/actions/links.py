@@ -7,9 +7,9 @@ from django.db.models import Q
 
 from core.actors import SYSTEM
 from installations.models import ContactChange
-from poa_documents import evidence
-from poa_documents.actions.drafting import HAS_A_HOME, owe_mail
-from poa_documents.actions.returning import let_cases_be_looked_at, settle_address_failures
+from poa_documents.actions.drafts import HAS_A_HOME, owe_mail
+from poa_documents.actions.mail_returns import let_cases_be_looked_at, settle_address_failures
+from poa_documents.journal import evidence
 from poa_documents.links import address_of, hash_of, new_token
 from poa_documents.models import AddressFailure, CustomerMail, LinkEnd, MailKind, PoaDocument, RetiredLink
 from poa_documents.moves import lock

@@ -7,7 +7,7 @@ from enum import StrEnum
 from django.db import IntegrityError, transaction
 
 from core.stored_files import store
-from poa_documents.journal import ANCHOR_FOLDER, ANCHOR_SUFFIX, anchor_content, verify_journal
+from poa_documents.journal.verification import ANCHOR_FOLDER, ANCHOR_SUFFIX, anchor_content, verify_journal
 from poa_documents.models import EvidenceEntry, JournalAnchor
 
 logger = logging.getLogger(__name__)

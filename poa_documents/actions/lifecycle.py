@@ -6,10 +6,10 @@ from core.actors import SYSTEM, Actor
 from core.dates import chicago_day
 from core.moves import find_move
 from core.transactions import repeatable
-from poa_documents import evidence
-from poa_documents.actions.drafting import owe_mail
-from poa_documents.actions.sealing import lapse_at
+from poa_documents.actions.drafts import owe_mail
+from poa_documents.actions.seals import lapse_at
 from poa_documents.guards import SealedFileAltered, check_not_stopped, verify_sealed_file
+from poa_documents.journal import evidence
 from poa_documents.models import MailKind, PoaDocument, RevocationChannel
 from poa_documents.moves import lock, take_move
 from poa_documents.states import MOVES, PoaStatus

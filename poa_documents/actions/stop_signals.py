@@ -9,9 +9,9 @@ from core.case_changes import announce_case_change
 from core.moves import MoveNotAllowed
 from core.transactions import repeatable
 from installations.models import Customer
-from poa_documents import evidence
-from poa_documents.actions.drafting import owe_mail, void_poa
-from poa_documents.actions.ending import check_not_ahead, check_received_at, suspend_poa
+from poa_documents.actions.drafts import owe_mail, void_poa
+from poa_documents.actions.lifecycle import check_not_ahead, check_received_at, suspend_poa
+from poa_documents.journal import evidence
 from poa_documents.models import MailKind, PoaDocument, RevocationChannel, StopKind, StopSignal
 from poa_documents.moves import lock, take_move
 from poa_documents.states import ELECTRONIC_STATUSES, MOVES, PoaStatus

@@ -6,9 +6,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from core import clock
-from poa_documents import actions, doors, kept_entries
+from poa_documents import actions
 from poa_documents.actions import CodeVerdict
-from poa_documents.link_pages import (
+from poa_documents.models import PoaDocument
+from poa_documents.portal import browser_sessions, kept_entries
+from poa_documents.portal.link_pages import (
     LANGUAGE_FIELD,
     TOO_MANY,
     below,
@@ -21,7 +23,6 @@ from poa_documents.link_pages import (
     token_of,
     user_agent,
 )
-from poa_documents.models import PoaDocument
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ def ask(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     """Send a code to the customer, when the button was pressed; the page that was opened shows button or field."""
     if request.method != "POST":
         return _page(request, poa)
-    browser = doors.browser_of(request)
+    browser = browser_sessions.browser_of(request)
     if not browser:
         return _without_cookies(request)
     try:
@@ -50,7 +51,7 @@ def enter(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     """Take the code. The right one opens the door in this browser and leads on to where the customer was going."""
     if request.method != "POST":
         return _page(request, poa)
-    browser = doors.browser_of(request)
+    browser = browser_sessions.browser_of(request)
     if not browser:
         return _without_cookies(request)
     now = clock.now()
@@ -62,14 +63,14 @@ def enter(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
         ip_address=client_ip(request),
         user_agent=user_agent(request),
     )
-    is_open = doors.opened_at(request, poa, at=now) is not None
+    is_open = browser_sessions.opened_at(request, poa, at=now) is not None
     if answer.verdict == CodeVerdict.USED and is_open:  # the same form sent twice
         return redirect("portal:home", token=token_of(request))
     if answer.verdict != CodeVerdict.RIGHT:
         return to_door(request, answer.verdict)
     waits = kept_entries.find_at_the_door(request, poa, below=below(request)) is not None
     response = redirect("portal:kept" if waits else "portal:home", token=token_of(request))
-    doors.keep_open(request, response, poa, opened=now, at=now)
+    browser_sessions.keep_open(request, response, poa, opened=now, at=now)
     return response
 
 
@@ -87,13 +88,13 @@ def leave(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     """Shut the door in this browser, for whoever shares it."""
     response: HttpResponse = redirect("portal:home", token=token_of(request))
     if request.method == "POST":
-        actions.leave(poa_id=poa.pk, browser=doors.browser_of(request), at=clock.now())
-        doors.shut(response, poa)
+        actions.leave(poa_id=poa.pk, browser=browser_sessions.browser_of(request), at=clock.now())
+        browser_sessions.shut(response, poa)
     return response
 
 
 def _page(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    if _COOKIES in request.GET and not doors.browser_of(request):
+    if _COOKIES in request.GET and not browser_sessions.browser_of(request):
         return outside(request, poa, "portal/cookies.html", {})
     return show_door(request, poa)
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from django.db.models import F, Q
 
-from poa_documents.actions.ending import verify_or_suspend
+from poa_documents.actions.lifecycle import verify_or_suspend
 from poa_documents.guards import AuthorityMissing, SealedFileAltered
 from poa_documents.models import PoaDocument
 

@@ -11,10 +11,10 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from core.dates import chicago_day
+from poa_documents.journal.receipts import REVOKED, reference_of
 from poa_documents.limits import say_date, say_moment
 from poa_documents.models import LINK_MAILS, CustomerMail, MailKind, PoaDocument
 from poa_documents.phrases import phrases_in
-from poa_documents.receipts import REVOKED, reference_of
 
 LONGEST_NAME = 80
 LONGEST_SUBJECT = 150

@@ -2,18 +2,18 @@
 
 from django.urls import path
 
-from poa_documents import door_views, views
-from poa_documents.earlier_address import earlier_address
-from poa_documents.link_pages import send_new_link
+from poa_documents.portal import code_views, views
+from poa_documents.portal.earlier_address import earlier_address
+from poa_documents.portal.link_pages import send_new_link
 
 app_name = "portal"
 
 urlpatterns = [
     path("<str:token>/", views.home, name="home"),
-    path("<str:token>/code/", door_views.ask, name="code"),
-    path("<str:token>/enter/", door_views.enter, name="enter"),
-    path("<str:token>/kept/", door_views.kept, name="kept"),
-    path("<str:token>/leave/", door_views.leave, name="leave"),
+    path("<str:token>/code/", code_views.ask, name="code"),
+    path("<str:token>/enter/", code_views.enter, name="enter"),
+    path("<str:token>/kept/", code_views.kept, name="kept"),
+    path("<str:token>/leave/", code_views.leave, name="leave"),
     path("<str:token>/new-link/", send_new_link, name="new_link"),
     path("<str:token>/earlier/", earlier_address, name="earlier"),
     path("<str:token>/step/<slug:name>/", views.step, name="step"),
