@@ -9,7 +9,7 @@ from django.db.models import Count, F, FilteredRelation, Model, OuterRef, Q, Que
 from django.db.models.functions import Coalesce
 
 from core.models import CaseChange
-from enrollments.engine.facts import governing_poa, newest_notice
+from enrollments.engine.gathering import governing_poa, newest_notice
 from enrollments.models import (
     AdvanceNotice,
     Enrollment,

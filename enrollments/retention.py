@@ -9,17 +9,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import TextChoices
+from core.choices import Choices
 
 
-class RecordClass(TextChoices):
+class RecordClass(Choices):
     """What is kept and destroyed as one. Photos and letters in proof of PTO belong to their case."""
 
     UNSIGNED = "UNSIGNED", "Request that was declined, expired, voided or never sent"
     CASE = "CASE", "Case with a signed authority: document, consents, offers, proofs, evidence"
 
 
-class RetentionClock(TextChoices):
+class RetentionClock(Choices):
     """The day from which a rule counts."""
 
     REQUEST_END = "REQUEST_END", "from the day on which the request ended"

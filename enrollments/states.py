@@ -5,12 +5,11 @@ Ours only. Light's own status stays text beside it. What happens next is no stat
 the facts, and the engine stores the answer beside the status.
 """
 
-from django.db.models import TextChoices
-
+from core.choices import Choices
 from core.moves import Move
 
 
-class EnrollmentStatus(TextChoices):
+class EnrollmentStatus(Choices):
     OPEN = "OPEN", "Open"
     ACCEPTING = "ACCEPTING", "Accepting a plan"
     IN_DOUBT = "IN_DOUBT", "Acceptance in doubt"
@@ -48,7 +47,7 @@ FINAL_STATUSES = frozenset({_S.ENDED})
 SETTLED_STATUSES = frozenset({_S.ACTIVE, _S.ENDED})
 
 
-class WriteKind(TextChoices):
+class WriteKind(Choices):
     """Every call that changes something at Light."""
 
     CREATE_ACCOUNT = "CREATE_ACCOUNT", "Create account"
@@ -59,7 +58,7 @@ class WriteKind(TextChoices):
     UPDATE_ACCOUNT = "UPDATE_ACCOUNT", "Correct the account's e-mail address"
 
 
-class WriteStatus(TextChoices):
+class WriteStatus(Choices):
     OPEN = "OPEN", "Being made"
     IN_DOUBT = "IN_DOUBT", "In doubt"
     DONE = "DONE", "Done"
@@ -70,7 +69,7 @@ class WriteStatus(TextChoices):
 UNSETTLED_WRITE_STATUSES = frozenset({WriteStatus.OPEN, WriteStatus.IN_DOUBT})
 
 
-class HoldCode(TextChoices):
+class HoldCode(Choices):
     """Why a person is needed. What each means and who must act stands in `decision.py` beside the rule."""
 
     AUTHORITY_ENDED = "AUTHORITY_ENDED", "The authority ended"
@@ -102,7 +101,7 @@ class HoldCode(TextChoices):
     KEEPS_FAILING = "KEEPS_FAILING", "Our own processing keeps failing"
 
 
-class LeavingReason(TextChoices):
+class LeavingReason(Choices):
     """Why a customer left, as the office found out."""
 
     MOVED = "MOVED", "Moved"
@@ -114,7 +113,7 @@ class LeavingReason(TextChoices):
     OTHER = "OTHER", "Other"
 
 
-class DifferenceKind(TextChoices):
+class DifferenceKind(Choices):
     """How an account at Light can differ from what we know. What to do about each stands in `reconciliation.py`."""
 
     ACCEPTED_UNKNOWN_TO_US = "ACCEPTED_UNKNOWN_TO_US", "Light holds an acceptance that we do not know"
@@ -131,7 +130,7 @@ class DifferenceKind(TextChoices):
     NOT_READ = "NOT_READ", "The account could not be read"
 
 
-class HoldOwner(TextChoices):
+class HoldOwner(Choices):
     OFFICE = "OFFICE", "Office"
     CUSTOMER = "CUSTOMER", "Customer"
     TECHNICIAN = "TECHNICIAN", "Technician"

@@ -1,11 +1,10 @@
 """The stages of an installation and the moves between them."""
 
-from django.db.models import TextChoices
-
+from core.choices import Choices
 from core.moves import Move
 
 
-class InstallationStatus(TextChoices):
+class InstallationStatus(Choices):
     SOLD = "SOLD", "Sold"
     SCHEDULED = "SCHEDULED", "Scheduled"
     INSTALLED = "INSTALLED", "Installed"
@@ -49,7 +48,7 @@ MOVES: dict[str, Move] = {
 }
 
 
-class GoLiveReportStatus(TextChoices):
+class GoLiveReportStatus(Choices):
     """What a report of PTO or commissioning is worth to the engine."""
 
     AWAITING_OFFICE = "AWAITING_OFFICE", "Waiting for the office"

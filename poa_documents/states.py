@@ -1,11 +1,10 @@
 """The life of a power of attorney and the moves between its statuses."""
 
-from django.db.models import TextChoices
-
+from core.choices import Choices
 from core.moves import Move
 
 
-class PoaStatus(TextChoices):
+class PoaStatus(Choices):
     DRAFT = "DRAFT", "Draft"
     SENT = "SENT", "Sent, waiting for the customer"
     SEALING = "SEALING", "Signature received, document being stored"

@@ -423,11 +423,11 @@ SPECTACULAR_SETTINGS = {
         "core.api.schema.describe_refusals",
     ],
     "ENUM_NAME_OVERRIDES": {
-        "EnrollmentStatusEnum": "enrollments.states.EnrollmentStatus",
-        "GoLiveReportStatusEnum": "installations.states.GoLiveReportStatus",
-        "InstallationStatusEnum": "installations.states.InstallationStatus",
-        "PoaStatusEnum": "poa_documents.states.PoaStatus",
-        "HoldOwnerEnum": "enrollments.states.HoldOwner",
+        "EnrollmentStatusEnum": "enrollments.states.EnrollmentStatus.choices",
+        "GoLiveReportStatusEnum": "installations.states.GoLiveReportStatus.choices",
+        "InstallationStatusEnum": "installations.states.InstallationStatus.choices",
+        "PoaStatusEnum": "poa_documents.states.PoaStatus.choices",
+        "HoldOwnerEnum": "enrollments.states.HoldOwner.choices",
         "RevocationChannelEnum": "poa_documents.models.RevocationChannel",
     },
 }

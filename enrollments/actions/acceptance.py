@@ -11,10 +11,11 @@ from enrollments.actions.moves import EnrollmentMoved, lock, take_move
 from enrollments.actions.plan_documents import owe_documents
 from enrollments.actions.writes import Tools, call, close_done, lose_answer, open_write, still_due
 from enrollments.decision import acceptance_at_light, offers, plausibility, start_dates
+from enrollments.decision.facts import Facts
 from enrollments.decision.notices import start_plan
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import AcceptPlan, Finalize, Hold
-from enrollments.engine.facts import Facts, governing_poa, offered_plan, sent_acceptance, signed_limits
+from enrollments.engine.gathering import governing_poa, offered_plan, sent_acceptance, signed_limits
 from enrollments.light.payloads import Acceptance, WriteAnswer
 from enrollments.models import AcceptAttempt, LightWrite, PlanOffer
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus

@@ -31,7 +31,7 @@ from enrollments.actions.writes import (
 from enrollments.decision import acceptance_at_light
 from enrollments.decision.acceptance_at_light import is_shown_by
 from enrollments.decision.steps import FOR_OPERATIONS, Hold, SettleDoubt
-from enrollments.engine.facts import accepted_attempt, sent_acceptance
+from enrollments.engine.gathering import accepted_attempt, sent_acceptance
 from enrollments.light.dialect import Dialect
 from enrollments.light.errors import LightError, NotReached, OutOfTurn
 from enrollments.light.payloads import Account, AccountList, LightStage, derive_stage

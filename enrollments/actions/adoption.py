@@ -11,7 +11,7 @@ from enrollments.actions.moves import lock
 from enrollments.actions.writes import close_done, open_write
 from enrollments.decision import offers, plausibility, start_dates
 from enrollments.decision.acceptance_at_light import is_shown_by
-from enrollments.engine.facts import governing_poa, last_account, offered_plan, sent_acceptance, signed_limits
+from enrollments.engine.gathering import governing_poa, last_account, offered_plan, sent_acceptance, signed_limits
 from enrollments.light.payloads import Location
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
 from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldCode, WriteKind

@@ -16,7 +16,7 @@ from enrollments.actions.plan_documents import owe_documents
 from enrollments.decision import after_acceptance
 from enrollments.decision.acceptance_at_light import is_shown_by
 from enrollments.decision.steps import Hold
-from enrollments.engine.facts import governing_poa, sent_acceptance
+from enrollments.engine.gathering import governing_poa, sent_acceptance
 from enrollments.light.payloads import Account, Unusable, name_unusable
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner

@@ -18,9 +18,10 @@ from enrollments.actions.moves import lock
 from enrollments.customer_home import news
 from enrollments.customer_home.turn_mails import TurnMails, is_mail_due
 from enrollments.decision import notices
+from enrollments.decision.facts import Facts
 from enrollments.decision.steps import Waiting
 from enrollments.engine import write_guard
-from enrollments.engine.facts import Facts, gather, governing_poa, missing_details
+from enrollments.engine.gathering import gather, governing_poa, missing_details
 from enrollments.models import Enrollment, EnrollmentEvent, PlanDocument, PlanDocumentKind, PlanOffer
 from enrollments.queries import is_decision_outdated
 from enrollments.states import SETTLED_STATUSES, HoldCode

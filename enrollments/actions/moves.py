@@ -9,7 +9,7 @@ from django.db import transaction
 from core import case_log
 from core.actors import Actor
 from core.moves import find_move
-from enrollments.engine.facts import governing_poa
+from enrollments.engine.gathering import governing_poa
 from enrollments.models import Enrollment, EnrollmentEvent
 from enrollments.states import MOVES
 from poa_documents.journal import evidence

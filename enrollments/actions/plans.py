@@ -9,7 +9,7 @@ from enrollments.actions.moves import lock
 from enrollments.actions.writes import Tools, call, close_done, open_write, still_due
 from enrollments.decision import offers, plausibility
 from enrollments.decision.steps import RequestPlans
-from enrollments.engine.facts import offered_plan, signed_limits
+from enrollments.engine.gathering import offered_plan, signed_limits
 from enrollments.light.payloads import Plan, PlanList, name_unusable
 from enrollments.models import LightWrite, PlanOffer
 from enrollments.states import WriteKind

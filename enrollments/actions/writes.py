@@ -16,9 +16,10 @@ from core.clock import Clock
 from core.transactions import repeatable
 from enrollments.actions.moves import EnrollmentMoved, lock, note, take_move
 from enrollments.decision.decide import decide
+from enrollments.decision.facts import Facts
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import Step
-from enrollments.engine.facts import Facts, gather, governing_poa
+from enrollments.engine.gathering import gather, governing_poa
 from enrollments.light.client import LightClient
 from enrollments.light.errors import (
     Conflict,

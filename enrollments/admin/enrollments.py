@@ -53,7 +53,7 @@ from enrollments.admin.hold_buttons import buttons_for, drafting
 from enrollments.admin.holds import ReleaseForm, can_release
 from enrollments.decision.decide import decide, if_live_on
 from enrollments.decision.steps import CONSENT_HOLDS
-from enrollments.engine.facts import gather, governing_poa
+from enrollments.engine.gathering import gather, governing_poa
 from enrollments.engine.wiring import hosted_pages_client, policy
 from enrollments.evidence_pack.building import PackNotMade
 from enrollments.evidence_pack.contents import RECORDS_IN_PACK

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from core.admin_site import BACK, Cell, RecordAdmin, page_of, press_url
-from enrollments.engine.facts import governing_poa
+from enrollments.engine.gathering import governing_poa
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus, HoldCode
 from poa_documents.models import StopSignal

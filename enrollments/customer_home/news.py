@@ -9,8 +9,8 @@ from datetime import date, datetime
 from pathlib import Path
 
 from core.dates import chicago_day
+from enrollments.decision.facts import Facts
 from enrollments.decision.start_dates import sure_rescission_end
-from enrollments.engine.facts import Facts
 from enrollments.models import PlanOffer
 from enrollments.states import EnrollmentStatus
 from poa_documents.limits import compared_lines, say_date

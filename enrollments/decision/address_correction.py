@@ -1,9 +1,9 @@
 """What follows at Light when the office corrects how a customer is reached. Pure."""
 
 from enrollments.decision import lost_answers
+from enrollments.decision.facts import Facts
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import Hold, UpdateAccount
-from enrollments.engine.facts import Facts
 from enrollments.states import WriteKind
 from poa_documents.states import PoaStatus
 

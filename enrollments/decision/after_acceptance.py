@@ -5,10 +5,10 @@ from datetime import date, datetime, timedelta
 
 from core.dates import chicago_day, chicago_midnight
 from enrollments.decision import lost_answers
+from enrollments.decision.facts import AuthorityFacts, Facts
 from enrollments.decision.gates import cancel_reported
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import Finalize, Finished, Hold, ReadAccount, Step, Wait, Waiting
-from enrollments.engine.facts import AuthorityFacts, Facts
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind
 from poa_documents.states import PoaStatus
 

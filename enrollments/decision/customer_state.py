@@ -10,10 +10,10 @@ from datetime import date, datetime, timedelta
 
 from core.dates import chicago_day
 from enrollments.decision.decide import decide, without_mail_trouble
+from enrollments.decision.facts import Facts
 from enrollments.decision.gates import Gate, gates
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import Finished, Hold, Step, Wait, Waiting
-from enrollments.engine.facts import Facts
 from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode
 from poa_documents.states import PoaStatus
 

@@ -14,6 +14,7 @@ from datetime import date, datetime
 
 from core.dates import chicago_day, chicago_midnight, chicago_time
 from enrollments.decision import address_correction, after_acceptance, lost_answers, notices, offers, plausibility
+from enrollments.decision.facts import Facts, NoticeFacts, OfferFacts
 from enrollments.decision.gates import BEYOND_ACCEPTANCE, authority_gate, cancel_reported, go_live_gate, readiness_gate
 from enrollments.decision.notices import start_plan
 from enrollments.decision.offers import OfferedPlan, Verdict
@@ -39,7 +40,6 @@ from enrollments.decision.steps import (
     Wait,
     Waiting,
 )
-from enrollments.engine.facts import Facts, NoticeFacts, OfferFacts
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind
 from poa_documents.states import PoaStatus
 

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from core.dates import chicago_day, chicago_midnight
+from enrollments.decision.facts import AccountFacts, AuthorityFacts, Facts
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import Hold, Wait, Waiting
-from enrollments.engine.facts import AccountFacts, AuthorityFacts, Facts
 from enrollments.light.payloads import LightStage
 from enrollments.states import HoldCode, HoldOwner
 from poa_documents.states import PoaStatus

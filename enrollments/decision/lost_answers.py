@@ -6,9 +6,9 @@ A call that may still be running is left alone; what became of a lost one is rea
 
 from datetime import datetime, timedelta
 
+from enrollments.decision.facts import Facts, WriteFacts
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import FOR_OPERATIONS, Hold, SettleDoubt, Step, Wait, Waiting
-from enrollments.engine.facts import Facts, WriteFacts
 from enrollments.states import HoldCode, HoldOwner, WriteKind, WriteStatus
 
 READING_SHARES = (0.0, 0.02, 0.1, 0.3, 0.6, 1.0)

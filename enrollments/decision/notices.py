@@ -10,10 +10,10 @@ from datetime import date, datetime, timedelta
 
 from core.dates import Calendar, add_business_days, chicago_day, chicago_midnight
 from enrollments.decision import offers, start_dates
+from enrollments.decision.facts import Facts, NoticeFacts
 from enrollments.decision.offers import OfferedPlan
 from enrollments.decision.policy import Policy
 from enrollments.decision.start_dates import NoLegalStart, StartPlan
-from enrollments.engine.facts import Facts, NoticeFacts
 
 SHORTEST_NOTICE_DAYS = 1
 

@@ -26,9 +26,10 @@ from enrollments.actions.writes import CallFailed, Tools
 from enrollments.decision import gates, steps
 from enrollments.decision.customer_state import CHECKING, WORKING, customer_state
 from enrollments.decision.decide import decide
+from enrollments.decision.facts import Facts
 from enrollments.decision.steps import Step
 from enrollments.engine import leases
-from enrollments.engine.facts import Facts, gather
+from enrollments.engine.gathering import gather
 from enrollments.models import Enrollment, Hold, RemoteCall
 from enrollments.states import HoldCode, HoldOwner
 from poa_documents.guards import AuthorityMissing, SealedFileAltered, SealedFileUnreadable

@@ -14,7 +14,7 @@ from enrollments.actions.moves import lock
 from enrollments.actions.writes import Tools
 from enrollments.decision import offers, policy, steps
 from enrollments.engine.engine import Engine
-from enrollments.engine.facts import offered_plan, signed_limits
+from enrollments.engine.gathering import offered_plan, signed_limits
 from enrollments.light.client import LightClient
 from enrollments.models import Enrollment, Hold, LightWrite, PlanOffer
 from enrollments.states import HoldCode, HoldOwner, WriteKind, WriteStatus

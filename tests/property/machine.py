@@ -25,7 +25,7 @@ from core.moves import MoveNotAllowed
 from core.queue import TaskName
 from enrollments.actions import accounts, case_opening, confirmations, holds, notices, system_holds, webhook_processing
 from enrollments.decision import offers
-from enrollments.engine.facts import offered_plan
+from enrollments.engine.gathering import offered_plan
 from enrollments.engine.leases import take_over
 from enrollments.light.errors import LightError
 from enrollments.light.events import KnownEvent

@@ -11,7 +11,7 @@ from core.dates import chicago_day
 from enrollments.actions import holds, notices
 from enrollments.decision.offers import is_no_worse
 from enrollments.decision.steps import Waiting
-from enrollments.engine.facts import offered_plan
+from enrollments.engine.gathering import offered_plan
 from enrollments.models import AcceptAttempt, AdvanceNotice, Enrollment
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
 from poa_documents import actions as poa_actions

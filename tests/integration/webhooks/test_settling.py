@@ -11,7 +11,7 @@ from core import clock
 from core.actors import Actor
 from core.queue import TaskName
 from enrollments.actions import holds, webhook_processing
-from enrollments.engine.facts import gather
+from enrollments.engine.gathering import gather
 from enrollments.light.client import READING
 from enrollments.models import Enrollment, EnrollmentEvent, LightWrite, RemoteCall, WebhookDelivery
 from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, WriteKind, WriteStatus

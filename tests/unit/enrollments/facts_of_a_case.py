@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from enrollments.decision.facts import AccountFacts, AuthorityFacts, Facts, GoLiveFacts, OfferFacts
 from enrollments.decision.offers import OfferedPlan, SignedLimits
 from enrollments.decision.policy import Policy
-from enrollments.engine.facts import AccountFacts, AuthorityFacts, Facts, GoLiveFacts, OfferFacts
 from enrollments.light.payloads import LightStage
 from enrollments.states import EnrollmentStatus
 from poa_documents.states import PoaStatus

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from core.dates import chicago_day
 from enrollments.decision import lost_answers, offers, policy
 from enrollments.decision.decide import decide, if_live_on
+from enrollments.decision.facts import AuthorityFacts, Facts, HoldFacts, NoticeFacts, WriteFacts
 from enrollments.decision.gates import gates, readiness_gate
 from enrollments.decision.start_dates import FULL_WINDOW
 from enrollments.decision.steps import (
@@ -30,7 +31,6 @@ from enrollments.decision.steps import (
     Wait,
     Waiting,
 )
-from enrollments.engine.facts import AuthorityFacts, Facts, HoldFacts, NoticeFacts, WriteFacts
 from enrollments.light.payloads import LightStage
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from poa_documents.states import PoaStatus

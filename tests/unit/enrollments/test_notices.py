@@ -9,9 +9,9 @@ import pytest
 
 from core.dates import chicago_day, chicago_midnight
 from enrollments.decision.decide import decide
+from enrollments.decision.facts import Facts, NoticeFacts
 from enrollments.decision.offers import OfferedPlan, is_no_worse
 from enrollments.decision.steps import AcceptPlan, GiveNotice, Hold, ReadAccount, RequestPlans, Step, Wait, Waiting
-from enrollments.engine.facts import Facts, NoticeFacts
 from enrollments.states import HoldCode, HoldOwner
 from tests.unit.enrollments.facts_of_a_case import (
     ACCOUNT,

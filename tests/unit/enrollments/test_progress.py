@@ -12,9 +12,9 @@ from core.dates import chicago_day
 from enrollments.customer_home.progress import PHRASES_FILE, MilestoneState, Progress, progress
 from enrollments.decision.customer_state import customer_state
 from enrollments.decision.decide import decide
+from enrollments.decision.facts import Facts, HoldFacts
 from enrollments.decision.gates import gates
 from enrollments.decision.steps import Hold, ReadAccount, Step, Wait, Waiting
-from enrollments.engine.facts import Facts, HoldFacts
 from enrollments.light.payloads import LightStage
 from enrollments.models import Enrollment, PlanOffer
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
