@@ -7,14 +7,15 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.environment import Problem, overrides, read
 from core.clock import SystemClock
-from enrollments.light.dialect import OVERRIDE_PREFIX, Dialect, DialectNotUnderstood
+from enrollments.light.dialect import Dialect
+from enrollments.light.dialect_settings import OVERRIDE_PREFIX, DialectNotUnderstood, read_dialect
 from poa_documents.seal.keys import SealKeyUnusable, read_key
 
 
 def read_light_dialect() -> Dialect:
     """:raises ImproperlyConfigured: names the variable and what it should look like"""
     try:
-        return Dialect.from_environment(overrides(OVERRIDE_PREFIX))
+        return read_dialect(read("LIGHT_DIALECT"), overrides(OVERRIDE_PREFIX))
     except DialectNotUnderstood as problem:
         raise ImproperlyConfigured(str(problem)) from problem
 

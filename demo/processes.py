@@ -21,7 +21,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from config.environment import VARIABLES
-from demo.dialects import CLIENT_ENVIRONMENTS
+from enrollments.light.dialect_settings import OVERRIDE_PREFIX
 from operations.management.commands.up import SETUP_COMMANDS
 from simulator.server import DEFAULT_APP_TOKEN
 
@@ -232,18 +232,22 @@ class House:
 
     def _shared_environment(self, dialect: str) -> dict[str, str]:
         """This process's environment without what it says about other installations."""
-        kept = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in VARIABLES and not name.startswith(OVERRIDE_PREFIX)
+        }
         secrets = {"SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "LIGHT_WEBHOOK_SECRET"}
         return {
             **kept,
             **{name: os.environ[name] for name in secrets},
-            **CLIENT_ENVIRONMENTS[dialect],
             "DJANGO_SETTINGS_MODULE": "config.settings.demo",
             "PYTHONUNBUFFERED": "1",
             "DATA_DIR": str(settings.DATA_DIR),
             "SITE_URL": self.site_url,
             "LIGHT_API_URL": self.light_url,
             "LIGHT_APP_TOKEN": DEFAULT_APP_TOKEN,
+            "LIGHT_DIALECT": dialect,
         }
 
 

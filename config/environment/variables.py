@@ -401,6 +401,15 @@ _TABLE = (
         _LIGHT,
     ),
     Variable(
+        "LIGHT_DIALECT",
+        "reference",
+        "reference, alternate, or the path of a TOML file",
+        "How Light's API is spoken where its documentation leaves questions open. See "
+        "[light-dialect.md](light-dialect.md).",
+        required_text,
+        _LIGHT,
+    ),
+    Variable(
         "LIGHT_PROXY_URL",
         "",
         "a URL such as http://proxy.example:3128, with user:password@ where the proxy asks for them",

@@ -1,4 +1,4 @@
-"""What the commands that write a generated page have in common."""
+"""What the commands that write generated pages share."""
 
 from typing import Any
 
@@ -8,17 +8,18 @@ from config import pages
 
 
 class PageCommand(BaseCommand):
-    page: str
+    pages: tuple[str, ...]
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="change nothing; fail when the page is out of date")
+        parser.add_argument("--check", action="store_true", help="change nothing; fail when a page is out of date")
 
     def handle(self, *_args: object, **options: Any) -> None:
-        if options["check"]:
-            if not pages.is_current(self.page):
-                raise CommandError(f"{self.page} is out of date; `make docs` writes it anew.")
-            self.stdout.write(f"{self.page} is up to date.")
-            return
-        pages.write(self.page)
-        self.stdout.write(f"Wrote {self.page}.")
+        for page in self.pages:
+            if options["check"]:
+                if not pages.is_current(page):
+                    raise CommandError(f"{page} is out of date; run `make docs`.")
+                self.stdout.write(f"{page} is up to date.")
+            else:
+                pages.write(page)
+                self.stdout.write(f"Wrote {page}.")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import simulator.dialect as simulated
-from demo.dialects import CLIENT_ENVIRONMENTS
 from enrollments.light.dialect import AccountSearch, Dialect, TokenKind
 from enrollments.light.signatures import Algorithm, Prefix, SignedText, WebhookScheme
 
@@ -18,14 +16,12 @@ class DialectPair:
     name: str
     client: Dialect
     simulator: simulated.Dialect
-    client_environment: Mapping[str, str]
 
 
 REFERENCE = DialectPair(
     name="reference",
     client=Dialect(),
     simulator=simulated.REFERENCE,
-    client_environment=CLIENT_ENVIRONMENTS["reference"],
 )
 
 ALTERNATE = DialectPair(
@@ -55,7 +51,6 @@ ALTERNATE = DialectPair(
         ),
     ),
     simulator=simulated.ALTERNATE,
-    client_environment=CLIENT_ENVIRONMENTS["alternate"],
 )
 
 DIALECT_PAIRS = (REFERENCE, ALTERNATE)

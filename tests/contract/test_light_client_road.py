@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from enrollments.light.client import LightClient
-from enrollments.light.dialect import Dialect
+from enrollments.light.dialect_settings import read_dialect
 from enrollments.light.errors import Conflict, InDoubt, LightError, NotReached, Refused, UnknownToLight
 from enrollments.light.events import KnownEvent, parse_event
 from enrollments.light.payloads import (
@@ -83,8 +83,8 @@ def acceptance(client: LightClient, account_uuid: str) -> Acceptance:
     return Acceptance(plan_uuid=plan.uuid, esi_id=ESI_ID, service_start_date=date(2026, 5, 20))
 
 
-def test_environment_and_code_name_the_same_dialect(pair: DialectPair) -> None:
-    assert Dialect.from_environment(pair.client_environment) == pair.client
+def test_named_dialect_fits_the_simulator(pair: DialectPair) -> None:
+    assert read_dialect(pair.name, {}) == pair.client
 
 
 def test_whole_road_from_a_new_account_to_active_service(client: LightClient, light: RunningSimulator) -> None:

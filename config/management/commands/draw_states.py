@@ -5,4 +5,4 @@ from config.management.page_command import PageCommand
 
 class Command(PageCommand):
     help = "Draw docs/states.md from the tables of moves."
-    page = "docs/states.md"
+    pages = ("docs/states.md",)

@@ -1,8 +1,8 @@
-"""`manage.py write_configuration`: keep one generated page in step with the code."""
+"""`manage.py write_configuration`: keep the pages about configuration in step with the code."""
 
 from config.management.page_command import PageCommand
 
 
 class Command(PageCommand):
-    help = "Write docs/configuration.md from the table of environment variables."
-    page = "docs/configuration.md"
+    help = "Write docs/configuration.md and docs/light-dialect.md from the tables in the code."
+    pages = ("docs/configuration.md", "docs/light-dialect.md")

@@ -39,13 +39,13 @@ class Command(BaseCommand):
     def handle(self, *_args: object, **options: Any) -> None:
         if settings.SETTINGS_MODULE != SETTINGS:
             raise CommandError(f"The demo has settings of its own: make demo, or manage.py demo --settings {SETTINGS}")
-        from demo.dialects import CLIENT_ENVIRONMENTS
         from demo.processes import Ports
         from demo.production import WHAT_STOPS_A_STORY, Production, new_seed
+        from simulator.dialect import DIALECTS
 
         dialect = options["dialect"] or "reference"
-        if dialect not in CLIENT_ENVIRONMENTS:
-            raise CommandError(f"There is no dialect {dialect!r}. Choose one of {', '.join(CLIENT_ENVIRONMENTS)}.")
+        if dialect not in DIALECTS:
+            raise CommandError(f"There is no dialect {dialect!r}. Choose one of {', '.join(DIALECTS)}.")
         kill_seed = new_seed() if options["kill"] == "random" else _kill_seed(options["kill"])
         first_day = _first_day(options["begin"])
         _make_fresh(settings.DATA_DIR)

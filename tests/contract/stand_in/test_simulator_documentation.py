@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from enrollments.light.client import LightClient
-from enrollments.light.dialect import Dialect as ClientDialect
+from enrollments.light.dialect_settings import read_dialect
 from enrollments.light.payloads import Acceptance, LightStage, NewAccount, derive_stage
 from enrollments.light.signatures import verify
 from simulator.faults import FAULT_KINDS, OPERATIONS
@@ -21,8 +21,9 @@ from tests.contract.stand_in.webhook_inbox import WebhookInbox
 PAGE = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text()
 
 
-def _settings_on_the_page() -> dict[str, str]:
-    return dict(re.findall(r"^(LIGHT_DIALECT_\w+)=(\S+)$", PAGE, flags=re.MULTILINE))
+def _dialect_on_the_page() -> str:
+    (named,) = re.findall(r"`LIGHT_DIALECT=(\w+)`", PAGE)
+    return str(named)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_our_client_walks_the_whole_road(
 ) -> None:
     control = simulator.control
     control.set_dialect(name=name)
-    dialect = ClientDialect.from_environment(_settings_on_the_page() if name == "alternate" else {})
+    dialect = read_dialect(_dialect_on_the_page() if name == "alternate" else "reference", {})
     customer = NewAccount(
         email="maria@example.com",
         first_name="Maria",

@@ -1,28 +1,71 @@
 from __future__ import annotations
 
+import tomllib
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
-from enrollments.light.dialect import DIALECT_VARIABLES, Dialect, DialectNotUnderstood
+from enrollments.light.dialect import Dialect
+from enrollments.light.dialect_settings import NAMED_DIALECTS, OVERRIDES, DialectNotUnderstood, read_dialect
 from enrollments.light.signatures import WebhookScheme
 
 
-def test_empty_environment_gives_the_defaults() -> None:
-    assert Dialect.from_environment({"PATH": "/bin", "LIGHT_API_URL": "x"}) == Dialect()
+def test_reference_is_the_default_in_code() -> None:
+    assert read_dialect("reference", {}) == Dialect()
+
+
+def test_reference_file_lists_every_value() -> None:
+    listed = tomllib.loads(NAMED_DIALECTS["reference"].read_text())
+
+    assert {f"LIGHT_DIALECT_{name.upper()}" for name in listed} == set(OVERRIDES)
+
+
+def test_file_of_ones_own_is_read_and_overridden(tmp_path: Path) -> None:
+    file = tmp_path / "light.toml"
+    file.write_text('page_size = 7\nphone_field = "none"\n[rate_kind_spellings]\nFLAT = "FIXED"\n')
+
+    dialect = read_dialect(str(file), {"LIGHT_DIALECT_PAGE_SIZE": "8", "LIGHT_DIALECT_PHONE_FIELD": " "})
+
+    assert (dialect.page_size, dialect.phone_field, dialect.rate_kind_spellings) == (8, None, (("FLAT", "FIXED"),))
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("page_size = 0", "^page_size in .*light.toml is '0'; it must be a whole number"),
+        ("page_size = true", "^page_size in .*light.toml must be a text, a number"),
+        ("known_statuses = []", "^known_statuses in .*light.toml must be a text, a number"),
+        ("page = 5", "^page in .*light.toml is not a value of a dialect. Known are: "),
+        ("page_size", "light.toml is not TOML"),
+    ],
+)
+def test_file_that_cannot_work_is_refused_with_the_name(tmp_path: Path, content: str, problem: str) -> None:
+    file = tmp_path / "light.toml"
+    file.write_text(content)
+
+    with pytest.raises(DialectNotUnderstood, match=problem):
+        read_dialect(str(file), {})
+
+
+def test_dialect_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(
+        DialectNotUnderstood, match=r"^LIGHT_DIALECT cannot be used. It should be alternate, reference, or"
+    ):
+        read_dialect("texan", {})
 
 
 def test_listed_defaults_are_the_defaults() -> None:
-    listed = {name: variable.default for name, variable in DIALECT_VARIABLES.items()}
+    listed = {name: value.default for name, value in OVERRIDES.items()}
 
-    assert Dialect.from_environment(listed) == Dialect()
+    assert read_dialect("alternate", listed) == Dialect()
 
 
-def test_every_setting_has_a_variable() -> None:
+def test_every_value_can_be_overridden() -> None:
     settings = {field.name for field in fields(Dialect)} - {"webhook"}
     settings |= {f"webhook_{field.name}" for field in fields(WebhookScheme)}
 
-    assert set(DIALECT_VARIABLES) == {f"LIGHT_DIALECT_{name.upper()}" for name in settings}
+    assert set(OVERRIDES) == {f"LIGHT_DIALECT_{name.upper()}" for name in settings}
 
 
 @pytest.mark.parametrize(
@@ -56,28 +99,29 @@ def test_every_setting_has_a_variable() -> None:
 )
 def test_value_that_cannot_work_is_refused_with_the_name_of_its_variable(name: str, value: str) -> None:
     with pytest.raises(DialectNotUnderstood, match=f"^LIGHT_DIALECT_{name} is .*must be") as caught:
-        Dialect.from_environment({f"LIGHT_DIALECT_{name}": value})
+        read_dialect("reference", {f"LIGHT_DIALECT_{name}": value})
 
-    assert caught.value.variable == f"LIGHT_DIALECT_{name}"
+    assert caught.value.place == f"LIGHT_DIALECT_{name}"
 
 
 def test_misspelled_variable_is_refused() -> None:
     with pytest.raises(DialectNotUnderstood, match="LIGHT_DIALECT_FINALISE_PATH is not a setting"):
-        Dialect.from_environment({"LIGHT_DIALECT_FINALISE_PATH": "/v1/x"})
+        read_dialect("reference", {"LIGHT_DIALECT_FINALISE_PATH": "/v1/x"})
 
 
 def test_app_token_needs_the_account_in_the_path() -> None:
-    with pytest.raises(DialectNotUnderstood, match="account_uuid"):
-        Dialect.from_environment({"LIGHT_DIALECT_FINALIZE_TOKEN": "app"})
+    with pytest.raises(DialectNotUnderstood, match=r"^LIGHT_DIALECT_FINALIZE_PATH is .* must contain .account_uuid."):
+        read_dialect("reference", {"LIGHT_DIALECT_FINALIZE_TOKEN": "app"})
 
 
 def test_optional_fields_can_be_left_out() -> None:
-    dialect = Dialect.from_environment(
+    dialect = read_dialect(
+        "reference",
         {
             "LIGHT_DIALECT_PHONE_FIELD": "none",
             "LIGHT_DIALECT_BIRTH_DATE_FIELD": "dob",
             "LIGHT_DIALECT_ALREADY_RECORDED_STATUSES": "none",
-        }
+        },
     )
 
     assert (dialect.phone_field, dialect.birth_date_field, dialect.already_recorded_statuses) == (None, "dob", ())
@@ -86,6 +130,6 @@ def test_optional_fields_can_be_left_out() -> None:
 def test_words_for_a_kind_of_rate_are_read_in_any_spelling() -> None:
     words = "flat-rate=FIXED, Month To Month=VARIABLE"
 
-    dialect = Dialect.from_environment({"LIGHT_DIALECT_RATE_KIND_SPELLINGS": words})
+    dialect = read_dialect("reference", {"LIGHT_DIALECT_RATE_KIND_SPELLINGS": words})
 
     assert dict(dialect.rate_kind_spellings) == {"FLAT_RATE": "FIXED", "MONTH_TO_MONTH": "VARIABLE"}
