@@ -7,7 +7,9 @@ from typing import Any
 
 from django.utils.text import capfirst
 
-from core.admin_site import Cell, Table, age, moment, page_of
+from core.admin.links import page_of
+from core.admin.tables import Cell, Table
+from core.admin.words import age, moment
 from core.dates import chicago_day
 from enrollments.decision.gates import Gate
 from enrollments.decision.steps import (

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 from accounts.guards import CHANGE_ACCOUNTS, VIEW_ACCOUNTS
 from core.actors import Actor
-from core.admin_site import RecordAdmin
+from core.admin.records import RecordAdmin
 
 
 class AccountRecordAdmin(RecordAdmin):

@@ -25,18 +25,11 @@ from accounts.guards import (
 )
 from accounts.models import ApiClient, ApiKey, Scope
 from core.actors import Actor
-from core.admin_site import (
-    Button,
-    ButtonForm,
-    Cell,
-    Landing,
-    Press,
-    RegisteredByAction,
-    Table,
-    display,
-    moment,
-    page_of,
-)
+from core.admin.buttons import Button, ButtonForm, Landing, Press
+from core.admin.links import page_of
+from core.admin.records import RegisteredByAction
+from core.admin.tables import Cell, Table, display
+from core.admin.words import moment
 
 DAYS_OFFERED = {"90": "90 days", "180": "180 days", "365": "1 year"}
 

@@ -12,7 +12,9 @@ from accounts.admin import secret_page
 from accounts.admin.access import AccountRecordAdmin
 from accounts.guards import CHANGE_ACCOUNTS, AlreadyRevoked
 from accounts.models import ApiKey
-from core.admin_site import Button, Cell, Press, display, page_of
+from core.admin.buttons import Button, Press
+from core.admin.links import page_of
+from core.admin.tables import Cell, display
 
 
 def _revoke(press: Press) -> str:

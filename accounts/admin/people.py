@@ -17,7 +17,8 @@ from django.utils import timezone
 from accounts.actions import revoke_personal_keys
 from accounts.guards import groups_to_give, may_do_all_of, may_give, permissions_to_give
 from core.actors import SERVICE_ACCOUNT_MARK
-from core.admin_site import AdminPasswordChangeForm, ModelAdmin, UserChangeForm, UserCreationForm, staff
+from core.admin.buttons import staff
+from core.admin.skin import AdminPasswordChangeForm, ModelAdmin, UserChangeForm, UserCreationForm
 
 admin.site.unregister(User)
 admin.site.unregister(Group)

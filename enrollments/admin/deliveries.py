@@ -2,7 +2,9 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from core.admin_site import Button, Press, RecordAdmin, display
+from core.admin.buttons import Button, Press
+from core.admin.records import RecordAdmin
+from core.admin.tables import display
 from enrollments.actions.webhook_processing import settle_again
 from enrollments.models import WebhookDelivery, WebhookRefusal
 

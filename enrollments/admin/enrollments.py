@@ -9,21 +9,11 @@ from django.http import FileResponse, HttpRequest
 from django.urls import reverse
 
 from core import clock
-from core.admin_site import (
-    Button,
-    ButtonForm,
-    Cell,
-    Press,
-    RecordAdmin,
-    Table,
-    age,
-    buttons_of,
-    display,
-    may_view,
-    moment,
-    name_actors,
-    page_of,
-)
+from core.admin.buttons import Button, ButtonForm, Press
+from core.admin.links import may_view, page_of
+from core.admin.records import RecordAdmin, buttons_of
+from core.admin.tables import Cell, Table, display
+from core.admin.words import age, moment, name_actors
 from core.dates import chicago_day
 from enrollments import presenters, queries
 from enrollments.actions.account_reading import ask_for_reading

@@ -10,7 +10,9 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 
-from core.admin_site import BACK, Cell, RecordAdmin, page_of, press_url
+from core.admin.links import BACK, page_of, press_url
+from core.admin.records import RecordAdmin
+from core.admin.tables import Cell
 from enrollments.engine.gathering import governing_poa
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus, HoldCode

@@ -5,7 +5,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from core.admin_site import Button, ButtonForm, Press, RecordAdmin, display
+from core.admin.buttons import Button, ButtonForm, Press
+from core.admin.records import RecordAdmin
+from core.admin.tables import display
 from enrollments.actions.holds import (
     ConsentCannotBeOverridden,
     HoldNotOpen,

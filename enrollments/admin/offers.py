@@ -1,7 +1,8 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from core.admin_site import RecordAdmin, Table, display
+from core.admin.records import RecordAdmin
+from core.admin.tables import Table, display
 from enrollments.models import PlanOffer
 from enrollments.presenters import verdict_table
 from poa_documents.limited_fields import Unit, names_of

@@ -6,7 +6,9 @@ from django import forms
 from django.contrib import admin
 
 from core.actors import Actor
-from core.admin_site import Button, ButtonForm, Press, RegisteredByAction, display
+from core.admin.buttons import Button, ButtonForm, Press
+from core.admin.records import RegisteredByAction
+from core.admin.tables import display
 from enrollments.actions.holds import NotPaused, ReasonMissing, pause, resume
 from enrollments.models import Pause
 from poa_documents.models import PlanPromise

@@ -5,7 +5,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from core import stored_files
-from core.admin_site import Button, Press, RecordAdmin, as_download, display
+from core.admin.buttons import Button, Press, as_download
+from core.admin.records import RecordAdmin
+from core.admin.tables import display
 from core.stored_files import FileAltered, StoredFile
 from enrollments.light.documents import SUFFIXES
 from enrollments.models import PlanDocument

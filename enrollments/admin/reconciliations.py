@@ -3,7 +3,9 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from core.admin_site import Cell, RecordAdmin, Table, display, page_of
+from core.admin.links import page_of
+from core.admin.records import RecordAdmin
+from core.admin.tables import Cell, Table, display
 from enrollments.models import Difference, ReconciliationRun
 
 DIFFERENCES_SHOWN = 100

@@ -5,7 +5,9 @@ from django import forms
 from django.contrib import admin
 
 from core.actors import Actor
-from core.admin_site import ButtonForm, RecordAdmin, RegisteredByAction, display
+from core.admin.buttons import ButtonForm
+from core.admin.records import RecordAdmin, RegisteredByAction
+from core.admin.tables import display
 from enrollments.actions.legal_holds import RuleNotPossible, decide_retention_rule
 from enrollments.models import DestroyedFile, Destruction, LegalHold, RetentionRule
 from enrollments.retention import RecordClass, RetentionClock

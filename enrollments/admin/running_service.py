@@ -2,7 +2,7 @@
 
 from django.db.models import Q
 
-from core.admin_site import CONFIRM_NOTES
+from core.admin.buttons import CONFIRM_NOTES
 from core.dates import chicago_day
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus

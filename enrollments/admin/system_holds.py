@@ -1,6 +1,7 @@
 from django.contrib import admin
 
-from core.admin_site import RecordAdmin, display
+from core.admin.records import RecordAdmin
+from core.admin.tables import display
 from enrollments.models import DatabasePlace, LightPace, SystemHold
 
 

@@ -8,7 +8,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from core import clock
-from core.admin_site import Cell, age, moment, name_actors, page_of, press_url
+from core.admin.links import page_of, press_url
+from core.admin.tables import Cell
+from core.admin.words import age, moment, name_actors
 from core.dates import chicago_day
 from enrollments import presenters, queries
 from enrollments.monitoring.alarms import alarms

@@ -7,7 +7,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from core.actors import Actor
-from core.admin_site import Button, ButtonForm, Cell, Press, RegisteredByAction, Table, display, page_of
+from core.admin.buttons import Button, ButtonForm, Press
+from core.admin.links import page_of
+from core.admin.records import RegisteredByAction
+from core.admin.tables import Cell, Table, display
 from installations.actions import correct_contact, register_customer
 from installations.actions.registration import phone_warnings
 from installations.guards import InputRefused

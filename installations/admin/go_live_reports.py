@@ -4,7 +4,10 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from core.admin_site import Button, ButtonForm, Cell, Landing, Press, RecordAdmin, Table, display, page_of
+from core.admin.buttons import Button, ButtonForm, Landing, Press
+from core.admin.links import page_of
+from core.admin.records import RecordAdmin
+from core.admin.tables import Cell, Table, display
 from installations.actions import confirm_go_live, correct_go_live, withdraw_go_live
 from installations.admin.installations import GoLiveForm, ReasonForm, with_proofs
 from installations.guards import ConfirmedBySamePerson, InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers

@@ -1,6 +1,6 @@
 from django.contrib import admin
 
-from core.admin_site import RecordAdmin
+from core.admin.records import RecordAdmin
 from installations.models import ContactChange, InstallationEvent
 
 

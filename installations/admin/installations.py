@@ -12,19 +12,11 @@ from django.http import HttpRequest
 
 from accounts.staff_groups import TECHNICIANS_GROUP
 from core.actors import Actor
-from core.admin_site import (
-    Button,
-    ButtonForm,
-    Cell,
-    Press,
-    RegisteredByAction,
-    SearchedChoice,
-    Table,
-    display,
-    moment,
-    name_actors,
-    page_of,
-)
+from core.admin.buttons import Button, ButtonForm, Press, SearchedChoice
+from core.admin.links import page_of
+from core.admin.records import RegisteredByAction
+from core.admin.tables import Cell, Table, display
+from core.admin.words import moment, name_actors
 from installations import proofs
 from installations.actions import (
     assign_technician,

@@ -1,7 +1,8 @@
 from django.contrib import admin
 from django.http import HttpResponse
 
-from core.admin_site import Button, Press, RecordAdmin, as_download
+from core.admin.buttons import Button, Press, as_download
+from core.admin.records import RecordAdmin
 from core.stored_files import FileAltered
 from installations import proofs
 from installations.models import KeptProof, ProofFile

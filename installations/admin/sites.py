@@ -7,7 +7,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from core.actors import Actor
-from core.admin_site import ButtonForm, Cell, RegisteredByAction, Table
+from core.admin.buttons import ButtonForm
+from core.admin.records import RegisteredByAction
+from core.admin.tables import Cell, Table
 from installations import esi_ids
 from installations.actions import register_site
 from installations.admin.customers import jobs_table

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from core.admin_site import Button, ButtonForm, Press
+from core.admin.buttons import Button, ButtonForm, Press
 from poa_documents import signers
 from poa_documents.actions import CallBackBySamePerson, CallBackIncomplete, NothingToProve, record_call_back
 

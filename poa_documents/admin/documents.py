@@ -10,20 +10,11 @@ from django.http import HttpRequest, HttpResponse
 
 from core import stored_files
 from core.actors import Actor
-from core.admin_site import (
-    Button,
-    ButtonForm,
-    Cell,
-    Press,
-    RegisteredByAction,
-    SearchedChoice,
-    Table,
-    as_download,
-    display,
-    moment,
-    name_actors,
-    page_of,
-)
+from core.admin.buttons import Button, ButtonForm, Press, SearchedChoice, as_download
+from core.admin.links import page_of
+from core.admin.records import RegisteredByAction
+from core.admin.tables import Cell, Table, display
+from core.admin.words import moment, name_actors
 from core.stored_files import FileAltered, FileNotStored, StoredFile
 from installations.file_check_queue import ReadersBusy
 from installations.models import Customer, Language, Site

@@ -5,7 +5,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from core.admin_site import Button, ButtonForm, Press, RecordAdmin, as_download, display
+from core.admin.buttons import Button, ButtonForm, Press, as_download
+from core.admin.records import RecordAdmin
+from core.admin.tables import display
 from poa_documents.actions import (
     AddressNotFailing,
     NeverSent,

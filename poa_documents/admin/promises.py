@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from core.admin_site import ModelAdmin
+from core.admin.skin import ModelAdmin
 from poa_documents.limited_fields import Unit, names_of
 from poa_documents.models import PlanPromise
 

@@ -1,7 +1,9 @@
 from django import forms
 from django.contrib import admin
 
-from core.admin_site import Button, ButtonForm, Press, RecordAdmin, display
+from core.admin.buttons import Button, ButtonForm, Press
+from core.admin.records import RecordAdmin
+from core.admin.tables import display
 from poa_documents.actions import StopEnded, end_stop_signal
 from poa_documents.models import StopSignal
 

@@ -12,7 +12,8 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from core.admin_site import RecordAdmin, page_of, press_url
+from core.admin.links import page_of, press_url
+from core.admin.records import RecordAdmin
 from installations.models import Installation
 from poa_documents import actions
 from tests.factories.accounts import client_key

@@ -9,7 +9,7 @@ from playwright.sync_api import FilePayload, Page
 from pytest_django.live_server_helper import LiveServer
 
 from core import clock
-from core.admin_site import press_url
+from core.admin.links import press_url
 from tests.factories.installations import go_live_report, installation
 from tests.factories.poa_documents import sent_poa
 

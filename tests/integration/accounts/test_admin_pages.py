@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.admin import secret_page
 from accounts.models import ApiClient, ApiKey
-from core.admin_site import page_of, press_url
+from core.admin.links import page_of, press_url
 from core.models import KeptForm
 from tests.factories.accounts import api_client, client_key, personal_key
 from tests.factories.installations import staff

@@ -17,7 +17,7 @@ from accounts.guards import ClientOff, ClientOutOfReach, NameTaken, RoleOutOfRea
 from accounts.models import ApiClient, ApiKey, Scope
 from accounts.queries import clients_running_out
 from core.actors import Actor
-from core.admin_site import name_actors
+from core.admin.words import name_actors
 from enrollments.monitoring.alarms import alarms
 from enrollments.monitoring.measures import measure
 from installations.models import Customer

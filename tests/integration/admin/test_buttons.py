@@ -15,7 +15,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from core.actors import Actor
-from core.admin_site import page_of, press_url
+from core.admin.links import page_of, press_url
 from enrollments.actions.holds import pause
 from enrollments.evidence_pack import contents, story
 from enrollments.evidence_pack.spool import Spool

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from core.actors import Actor
-from core.admin_site import page_of, press_url
+from core.admin.links import page_of, press_url
 from enrollments.evidence_pack import verify_pack
 from enrollments.models import EvidencePackRead, LightWrite, RemoteCall, WebhookDelivery
 from enrollments.states import HoldCode, WriteKind

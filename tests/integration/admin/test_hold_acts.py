@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 
 from core.actors import Actor
-from core.admin_site import Cell, page_of, press_url
+from core.admin.links import page_of, press_url
+from core.admin.tables import Cell
 from enrollments.admin.hold_buttons import (
     ACTS,
     ADOPT,

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from core.admin_site import page_of
+from core.admin.links import page_of
 from tests.factories.accounts import personal_key
 from tests.factories.installations import AT
 from tests.factories.poa_documents import sent_poa

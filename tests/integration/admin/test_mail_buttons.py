@@ -10,7 +10,7 @@ from django.contrib.messages import get_messages
 from django.core import mail
 from django.test import Client
 
-from core.admin_site import page_of, press_url
+from core.admin.links import page_of, press_url
 from enrollments.models import Enrollment, Hold
 from enrollments.states import HoldCode, HoldOwner
 from poa_documents import actions

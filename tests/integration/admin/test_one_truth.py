@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from core import clock
 from core.actors import Actor
-from core.admin_site import page_of
+from core.admin.links import page_of
 from enrollments import presenters
 from enrollments.actions.holds import release_hold
 from enrollments.customer_home.progress import words

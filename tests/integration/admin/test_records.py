@@ -13,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from core.actors import Actor
-from core.admin_site import RecordAdmin, page_of, press_url
+from core.admin.links import page_of, press_url
+from core.admin.records import RecordAdmin
 from enrollments.actions.holds import pause, release_hold
 from enrollments.models import Hold, RemoteCall, WebhookDelivery
 from enrollments.states import HoldCode

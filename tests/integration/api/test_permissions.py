@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
 from accounts.staff_groups import OFFICE_GROUP
-from core.admin_site import press_url
+from core.admin.links import press_url
 from poa_documents.models import CustomerMail
 from tests.factories.accounts import personal_key
 from tests.factories.cases import held_case

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 
-from core.admin_site import press_url
+from core.admin.links import press_url
 from core.models import KeptForm
 from installations.models import Customer
 from tests.factories.installations import AT, SUBMITTED, customer, installation_at, technician

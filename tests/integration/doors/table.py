@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from core.admin_site import RecordAdmin
+from core.admin.records import RecordAdmin
 from tests.integration.doors.house import ROLES, UNKNOWN_ID, UNKNOWN_UUID, House, records_in_admin
 
 SIGN_IN = "sign in"

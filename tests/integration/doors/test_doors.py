@@ -11,7 +11,8 @@ from django.db import transaction
 from django.http import HttpResponse
 from pypdf import PdfReader
 
-from core.admin_site import RecordAdmin, press_url
+from core.admin.links import press_url
+from core.admin.records import RecordAdmin
 from tests.integration.doors.house import ROLES, UNKNOWN_ID, UNKNOWN_UUID, House, records_in_admin
 from tests.integration.doors.table import API, PORTAL, SIGN_IN, Answer, behind_link, doors, routes
 from tests.integration.poa_documents.portal_visits import Visit

@@ -10,7 +10,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.test import Client
 
-from core.admin_site import press_url
+from core.admin.links import press_url
 from enrollments.actions import case_opening
 from enrollments.models import AcceptAttempt, Enrollment, Hold
 from enrollments.states import HoldOwner

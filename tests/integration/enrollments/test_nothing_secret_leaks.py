@@ -25,7 +25,7 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from accounts.staff_groups import OFFICE_GROUP
-from core.admin_site import page_of
+from core.admin.links import page_of
 from enrollments.actions import case_opening
 from enrollments.models import Enrollment, EnrollmentEvent, Hold, LightWrite, RemoteCall, WebhookDelivery
 from installations import actions as jobs

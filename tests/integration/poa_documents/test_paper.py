@@ -14,7 +14,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from core.actors import Actor
-from core.admin_site import press_url
+from core.admin.links import press_url
 from core.moves import MoveNotAllowed
 from core.stored_files import FileAltered
 from installations.models import Language

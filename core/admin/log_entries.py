@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 
-from core.admin_site import RecordAdmin
+from core.admin.records import RecordAdmin
 
 
 @admin.register(LogEntry)

@@ -1,0 +1,162 @@
+"""
+What staff can do with a record: a page that says what will happen, and a POST from there that calls one action.
+
+A form that was refused is shown again with what was typed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.utils.http import content_disposition_header
+
+from core import kept_forms
+from core.actors import Actor
+
+LARGEST_KEY = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Press:
+    """A button was pressed: on what, with which answers, by whom, when."""
+
+    record: Any
+    answers: dict[str, Any]
+    by: Actor
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What a button did, and another record than the pressed one, whose page shows it."""
+
+    text: str
+    record: Model
+
+
+class ButtonForm(forms.Form):
+    """What a button asks for before it acts. `seen_state` is what the person saw when deciding to press it."""
+
+    seen_state = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, record: Any = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.record = record
+        for name in self.fields:
+            _dress(self.fields[name])
+
+
+def _dress(form_field: forms.Field) -> None:
+    if not isinstance(form_field.widget, forms.CheckboxInput | forms.CheckboxSelectMultiple | forms.RadioSelect):
+        form_field.widget.attrs.setdefault("class", "sy-input")
+
+
+class SearchedChoice(AutocompleteSelect):
+    """A choice among records that are searched for. What names no record, in an address for example, chooses none."""
+
+    def optgroups(self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None) -> Any:
+        return super().optgroups(name, [each for each in value if _may_be_key(each)], attrs)
+
+
+def _may_be_key(typed: str) -> bool:
+    return typed.isdecimal() and len(typed) <= len(str(LARGEST_KEY)) and int(typed) <= LARGEST_KEY
+
+
+def _always(_record: Any) -> bool:
+    return True
+
+
+CONFIRM_NOTES: dict[type[Model], Callable[[Any], str]] = {}
+"""
+What the page that asks before an act says besides, by kind of record; empty where there is nothing to say.
+
+Packages above fill it in: what an act does not stop is known there, and not where the act is.
+"""
+
+
+@dataclass(frozen=True)
+class Button:
+    """
+    One thing that staff can do with a record.
+
+    `run` calls one action and gives the sentence to show, or a file. `refusals` are the action's named exceptions;
+    their text is shown and what was typed is kept. `is_offered` hides the button where it makes no sense. A direct
+    button acts on the first press, without a page that asks again. `shows` names the records that it hands out: who may
+    not open their own pages does not get them here.
+    """
+
+    name: str
+    label: str
+    run: Callable[[Press], str | Landing | HttpResponseBase]
+    explanation: str
+    refusals: tuple[type[Exception], ...] = ()
+    is_offered: Callable[[Any], bool] = _always
+    form: type[ButtonForm] = ButtonForm
+    is_grave: bool = False
+    is_direct: bool = False
+    permission: str = ""
+    shows: tuple[type[Model], ...] = ()
+
+
+def back_to_form(request: HttpRequest, form: forms.Form) -> HttpResponse:
+    """Lead back to a refused form's own page, which shows what was typed and what is wrong with it."""
+    kept_forms.keep_refused(form, owner=_owner(request), place=request.path)
+    return HttpResponseRedirect(kept_forms.again_address(request))
+
+
+def kept_for(request: HttpRequest) -> kept_forms.Kept | None:
+    """Return what this person typed on this page before, where the address asks for it."""
+    return kept_forms.find(owner=_owner(request), place=request.path) if kept_forms.AGAIN in request.GET else None
+
+
+def show_kept(request: HttpRequest, form: forms.Form, kept: kept_forms.Kept) -> None:
+    if said := kept_forms.show_again(form, kept):
+        messages.warning(request, said)
+
+
+def forget_kept(request: HttpRequest) -> None:
+    kept_forms.forget(owner=_owner(request), place=request.path)
+
+
+def _owner(request: HttpRequest) -> str:
+    return kept_forms.owner_of(request.user.pk)
+
+
+def put_on_form(form: forms.Form, refusal: Exception) -> None:
+    """Show a refusal beside the fields it names in `problems`, or above the form when it names none of them."""
+    problems = getattr(refusal, "problems", {})
+    placed = False
+    for name, texts in problems.items():
+        if name in form.fields:
+            form.add_error(name, [texts] if isinstance(texts, str) else list(texts))
+            placed = True
+    if not placed:
+        form.add_error(None, str(refusal))
+
+
+def as_download(content: bytes, *, name: str, content_type: str) -> HttpResponse:
+    """Answer with a file that the browser saves and never shows inside our pages."""
+    return HttpResponse(
+        content,
+        content_type=content_type,
+        headers={
+            "Content-Disposition": content_disposition_header(as_attachment=True, filename=name),
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+def staff(request: HttpRequest) -> Actor:
+    """Name the signed-in member of staff as the one who acts."""
+    if request.user.pk is None:
+        raise PermissionDenied
+    return Actor.staff(request.user.pk)

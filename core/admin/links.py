@@ -1,0 +1,95 @@
+"""Addresses of records and buttons in the admin, and the records that name a record."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.contrib.admin.utils import quote
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.text import capfirst
+
+from core.admin.tables import Cell
+
+LINKS_SHOWN = 20
+
+BACK = "back"
+"""Where an act leads to once it is done: the page that it was started from."""
+
+
+def page_of(record: Model) -> str:
+    """Give the address of a record's page, or nothing when it has none."""
+    opts = record._meta
+    try:
+        return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[quote(record.pk)])
+    except NoReverseMatch:
+        return ""
+
+
+def may_view(request: HttpRequest, model: type[Model]) -> bool:
+    """Whether this person may open the pages of such records; where there are none, nobody may see them elsewhere."""
+    its_admin = admin.site._registry.get(model)  # noqa: SLF001 - the site has no public look-up
+    return its_admin is not None and bool(its_admin.has_view_permission(request))
+
+
+def press_url(record: Model, button_name: str, *, back: str = "") -> str:
+    """Return the address of a button's page; after it was pressed, `back` is shown instead of the record."""
+    opts = record._meta
+    address = reverse(f"admin:{opts.app_label}_{opts.model_name}_press", args=[quote(record.pk), button_name])
+    return f"{address}?{urlencode({BACK: back})}" if back else address
+
+
+def way_back(request: HttpRequest) -> str:
+    """Return the page in the admin from which an act was started; nothing when none is named, or another site's."""
+    back = request.GET.get(BACK, "")
+    is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None) and back.startswith(reverse("admin:index"))
+    return back if is_ours else ""
+
+
+@dataclass(frozen=True)
+class Links:
+    """The records of one kind that name this one."""
+
+    title: str
+    records: list[Cell] = field(default_factory=list)
+    more_url: str = ""
+
+
+def linked_records(
+    record: Model, site: admin.AdminSite, request: HttpRequest, *, hidden: frozenset[str] = frozenset()
+) -> Iterator[Links]:
+    """
+    Find the records that name this one, whichever floor they live on.
+
+    Read from the models' own relations, so a lower floor need not know the one above. Kinds whose list the person may
+    not see, and relations named in `hidden`, are left out.
+    """
+    for relation in record._meta.related_objects:
+        name = relation.get_accessor_name()
+        related_admin = site._registry.get(relation.related_model)  # noqa: SLF001 - the site has no public look-up
+        if name is None or name in hidden or related_admin is None:
+            continue
+        if not related_admin.has_view_permission(request):
+            continue
+        opts = relation.related_model._meta
+        found = list(
+            relation.related_model._default_manager.filter(**{relation.field.name: record}).order_by("-pk")[
+                : LINKS_SHOWN + 1
+            ]
+        )
+        if not found:
+            continue
+        list_url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
+        yield Links(
+            title=capfirst(str(opts.verbose_name_plural)),
+            records=[Cell(str(each), page_of(each), note=_status_of(each)) for each in found[:LINKS_SHOWN]],
+            more_url=f"{list_url}?{relation.field.name}__id__exact={record.pk}" if len(found) > LINKS_SHOWN else "",
+        )
+
+
+def _status_of(record: Any) -> str:
+    return str(record.get_status_display()) if hasattr(record, "get_status_display") else ""

@@ -1,0 +1,313 @@
+"""
+The bases of every admin class.
+
+A record in the admin is read, never edited in place: its page shows what is known, what it is linked to, and buttons.
+New records are registered through an action too, by a form that checks what was typed. Nothing can be deleted.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth import get_permission_codename
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
+
+from core import clock
+from core.actors import Actor, ActorField
+from core.admin.buttons import (
+    CONFIRM_NOTES,
+    Button,
+    ButtonForm,
+    Landing,
+    Press,
+    back_to_form,
+    forget_kept,
+    kept_for,
+    put_on_form,
+    show_kept,
+    staff,
+)
+from core.admin.links import linked_records, may_view, page_of, press_url, way_back
+from core.admin.skin import ModelAdmin
+from core.admin.tables import ActorColumn, Cell, Table
+from core.encryption import EncryptedTextField
+from core.moves import MoveNotAllowed
+
+LONGEST_SEARCH = 200  # each word of a search is one more condition on each field
+
+NEVER_LISTED_BY = frozenset({"token_hash", "secret_sha256"})
+
+_BETWEEN_DIGITS = re.compile(r"[\s().+-]")
+
+
+class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
+    """
+    A record that is looked at and acted upon, never typed over.
+
+    Subclasses give `buttons`, and `tables_of` for what belongs on the record's page besides its own fields.
+    """
+
+    change_form_template = "admin/record.html"
+    compressed_fields = True
+    list_per_page = 50
+    show_full_result_count = False
+    list_filter_submit = True
+    buttons: ClassVar[Sequence[Button]] = ()
+    actions = None
+    hidden_links: ClassVar[frozenset[str]] = frozenset()
+
+    def has_add_permission(self, _request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, _request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Say who may look at records of this kind. The search of a form's choices calls it with `obj` by name."""
+        opts = self.opts
+        return any(
+            request.user.has_perm(f"{opts.app_label}.{get_permission_codename(verb, opts)}")
+            for verb in ("view", "change")
+        )
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Refuse to list by what nobody may see: a list that grows or shrinks would tell it letter by letter."""
+        name = lookup.partition("__")[0]
+        secret = {each.name for each in self.opts.fields if isinstance(each, EncryptedTextField)} | NEVER_LISTED_BY
+        return name not in secret and bool(super().lookup_allowed(lookup, value, request))
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return [self._shown(name) for name in super().get_list_display(request)]
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        found: ChangeList = super().get_changelist_instance(request)
+        for column in found.list_display:
+            if isinstance(column, ActorColumn):
+                column.look_up(found.result_list)
+        return found
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> list[tuple[Any, dict[str, Any]]]:
+        return [
+            (title, {**options, "fields": [self._shown(name) for name in options["fields"]]})
+            for title, options in super().get_fieldsets(request, obj)
+        ]
+
+    def _shown(self, name: Any) -> Any:
+        """Give what shows a field or a line of fields: itself, or the names of people where it holds an actor."""
+        if isinstance(name, list | tuple):
+            return [self._shown(each) for each in name]
+        actor_field = next((each for each in self.opts.fields if each.name == name), None)
+        return ActorColumn(actor_field) if isinstance(actor_field, ActorField) else name
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """
+        Find what is typed as people write it: an address with its comma, a phone number or an ESI ID with dashes.
+
+        The words of a search must each be found; of numbers with signs between them, the digits in one run are as good.
+        """
+        words = search_term[:LONGEST_SEARCH].replace(",", " ")
+        found, has_doubles = super().get_search_results(request, queryset, words)
+        digits = _BETWEEN_DIGITS.sub("", words)
+        if digits == words or not digits.isdecimal():
+            return found, has_doubles
+        also_found, also_doubles = super().get_search_results(request, queryset, digits)
+        return found | also_found, has_doubles or also_doubles
+
+    def may_press(self, request: HttpRequest, button: Button) -> bool:
+        permission = button.permission or f"{self.opts.app_label}.{get_permission_codename('change', self.opts)}"
+        return request.user.has_perm(permission) and all(may_view(request, each) for each in button.shows)
+
+    def state_of(self, record: Any) -> str:
+        """Say in words what state the record is in, to notice that it moved while somebody was deciding."""
+        if hasattr(record, "get_status_display"):
+            return str(record.get_status_display())
+        return ""
+
+    def headline_of(self, _request: HttpRequest, _record: Any) -> dict[str, Any]:
+        """Give context for the record's page above its fields."""
+        return {}
+
+    def tables_of(self, _request: HttpRequest, _record: Any) -> list[Table]:
+        return []
+
+    def get_urls(self) -> list[URLPattern]:
+        button_url = path(
+            "<path:object_id>/press/<slug:button_name>/",
+            self.admin_site.admin_view(self.press_view),
+            name=f"{self.opts.app_label}_{self.opts.model_name}_press",
+        )
+        return [button_url, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context: dict[str, Any] = dict(extra_context or {})
+        record = self.get_object(request, unquote(object_id))
+        if record is not None and self.has_view_permission(request, record):
+            context |= {
+                "offered_buttons": [
+                    (button, press_url(record, button.name))
+                    for button in self.buttons
+                    if self.may_press(request, button) and button.is_offered(record)
+                ],
+                "state": self.state_of(record),
+                "tables": [
+                    table
+                    for table in self.tables_of(request, record)
+                    if table.shows is None or may_view(request, table.shows)
+                ],
+                "links": list(linked_records(record, self.admin_site, request, hidden=self.hidden_links)),
+                **self.headline_of(request, record),
+            }
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def press_view(self, request: HttpRequest, object_id: str, button_name: str) -> HttpResponseBase:
+        """Show what a button will do; on POST, do it."""
+        record = self.get_object(request, unquote(object_id))
+        button = next((each for each in self.buttons if each.name == button_name), None)
+        if record is None or button is None or not self.has_view_permission(request, record):
+            raise Http404
+        if not self.may_press(request, button):
+            raise PermissionDenied
+        state = self.state_of(record)
+        if not button.is_offered(record):
+            messages.error(
+                request, f"Nothing was done: {record} is now “{state}”, where “{button.label}” is not possible."
+            )
+            return HttpResponseRedirect(way_back(request) or page_of(record))
+        if request.method == "POST":
+            form = button.form(request.POST, request.FILES, record=record)
+            done = self._press(request, button, record, form, state=state) if form.is_valid() else None
+            return done or back_to_form(request, form)
+        kept = kept_for(request)
+        if kept is not None:
+            kept.fields["seen_state"] = state
+            form = button.form(kept.fields, record=record)
+            show_kept(request, form, kept)
+        else:
+            form = button.form(record=record, initial={"seen_state": state})
+        context = {
+            **self.admin_site.each_context(request),
+            "title": button.label,
+            "opts": self.opts,
+            "record": record,
+            "record_url": page_of(record),
+            "back_url": way_back(request) or page_of(record),
+            "state": state,
+            "button": button,
+            "note": CONFIRM_NOTES.get(type(record), lambda _record: "")(record),
+            "form": form,
+            "media": form.media,
+        }
+        return TemplateResponse(request, "admin/press.html", context)
+
+    def _press(
+        self, request: HttpRequest, button: Button, record: Any, form: ButtonForm, *, state: str
+    ) -> HttpResponseBase | None:
+        answers = dict(form.cleaned_data)
+        seen_state = answers.pop("seen_state")
+        if seen_state and seen_state != state:
+            messages.error(
+                request, f"Nothing was done: since you looked, {record} moved from “{seen_state}” to “{state}”."
+            )
+            return HttpResponseRedirect(way_back(request) or page_of(record))
+        refusals: tuple[type[Exception], ...] = (MoveNotAllowed, *button.refusals)
+        try:
+            outcome = button.run(Press(record=record, answers=answers, by=staff(request), at=clock.now()))
+        except refusals as refusal:
+            if form.visible_fields():
+                put_on_form(form, refusal)
+                return None
+            messages.error(request, f"Nothing was done. {refusal}")
+            return HttpResponseRedirect(way_back(request) or page_of(record))
+        self.log_change(request, record, button.label)
+        forget_kept(request)
+        if isinstance(outcome, HttpResponseBase):
+            return outcome
+        landing = outcome if isinstance(outcome, Landing) else Landing(outcome, record)
+        messages.success(request, landing.text)
+        return HttpResponseRedirect(way_back(request) or page_of(landing.record))
+
+
+class RegisteredByAction(RecordAdmin):
+    """A record that staff may add: a form checks what was typed, one action registers it."""
+
+    registering_form: ClassVar[type[ButtonForm]]
+    registering_refusals: ClassVar[tuple[type[Exception], ...]] = ()
+    registering_intro: ClassVar[str] = ""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        opts = self.opts
+        return request.user.has_perm(f"{opts.app_label}.{get_permission_codename('add', opts)}")
+
+    def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> Model:
+        raise NotImplementedError
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if request.method == "POST":
+            form = self.registering_form(request.POST)
+            record = self._register(request, form) if form.is_valid() else None
+            if record is None:
+                return back_to_form(request, form)
+            forget_kept(request)
+            return HttpResponseRedirect(way_back(request) or page_of(record))
+        kept = kept_for(request)
+        if kept is not None:
+            form = self.registering_form(kept.fields)
+            show_kept(request, form, kept)
+        else:
+            form = self.registering_form(initial=request.GET.dict())
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Add {self.opts.verbose_name}",
+            "opts": self.opts,
+            "form": form,
+            "media": form.media,
+            "intro": self.registering_intro,
+            "list_url": way_back(request) or reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/register.html", context)
+
+    def _register(self, request: HttpRequest, form: ButtonForm) -> Model | None:
+        answers = {name: answer for name, answer in form.cleaned_data.items() if name != "seen_state"}
+        try:
+            record = self.register(answers, by=staff(request), at=clock.now())
+        except self.registering_refusals as refusal:
+            put_on_form(form, refusal)
+            return None
+        self.log_addition(request, record, "Registered.")
+        messages.success(request, f"{capfirst(str(self.opts.verbose_name))} “{record}” was added.")
+        return record
+
+
+def buttons_of(record: Any, request: HttpRequest, *, back: str = "") -> list[Cell]:
+    """Return the ways to what this person can do with a record now, for the page of another record."""
+    record_admin = admin.site._registry.get(type(record))  # noqa: SLF001 - the site has no public look-up
+    if not isinstance(record_admin, RecordAdmin):
+        return []
+    return [
+        Cell(button.label, press_url(record, button.name, back=back), tone="grave" if button.is_grave else "")
+        for button in record_admin.buttons
+        if not button.is_direct and record_admin.may_press(request, button) and button.is_offered(record)
+    ]

@@ -1,0 +1,15 @@
+"""What is taken from the admin's skin (django-unfold), named here so that it is named nowhere else."""
+
+from unfold.admin import ModelAdmin, StackedInline, TabularInline
+from unfold.decorators import display as skin_display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+__all__ = [
+    "AdminPasswordChangeForm",
+    "ModelAdmin",
+    "StackedInline",
+    "TabularInline",
+    "UserChangeForm",
+    "UserCreationForm",
+    "skin_display",
+]

@@ -1,0 +1,49 @@
+"""How the admin writes instants, lengths of time and people."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from core.actors import SERVICE_ACCOUNT_MARK
+
+
+def moment(at: datetime | None) -> str:
+    """Write an instant in Chicago time, to the minute."""
+    return date_format(timezone.localtime(at), "M j, Y, H:i") if at else "—"
+
+
+def age(since: datetime, at: datetime) -> str:
+    """Say in one word or two how long something has lasted, or lies ahead."""
+    length = abs(at - since)
+    if length < timedelta(minutes=1):
+        return "under a minute"
+    for unit, seconds in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        count = int(length.total_seconds() // seconds)
+        if count:
+            return f"{count} {unit}{'s' if count != 1 else ''}"
+    return "under a minute"
+
+
+def name_actors(references: Iterable[str]) -> dict[str, str]:
+    """Turn stored actors, such as `staff:3`, into names for people, with one query."""
+    wanted = set(references)
+    user_kinds = ("staff", "technician", "client_system")
+    user_ids = {
+        int(number)
+        for kind, _, number in (reference.partition(":") for reference in wanted)
+        if kind in user_kinds and number.isdigit()
+    }
+    users = get_user_model()._default_manager.in_bulk(user_ids) if user_ids else {}
+    names = {}
+    for reference in wanted:
+        kind, _, number = reference.partition(":")
+        words = kind.replace("_", " ").capitalize()
+        if kind in user_kinds and number.isdigit() and int(number) in users:
+            username = users[int(number)].get_username().removeprefix(SERVICE_ACCOUNT_MARK)
+            names[reference] = f"{username} ({kind.replace('_', ' ')})"
+        else:
+            names[reference] = f"{words} {number}".strip()
+    return names

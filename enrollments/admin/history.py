@@ -1,0 +1,93 @@
+"""Records that the program writes and nobody changes: looked at here, with no buttons."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from core.admin.links import page_of
+from core.admin.records import RecordAdmin
+from core.admin.tables import Cell, Table, display
+from enrollments.models import (
+    AcceptAttempt,
+    AdvanceNotice,
+    EnrollmentEvent,
+    EvidencePackRead,
+    LightWrite,
+    PlanOffer,
+    RemoteCall,
+)
+
+
+@admin.register(AcceptAttempt)
+class AcceptAttemptAdmin(RecordAdmin):
+    list_display = ("offer", "enrollment", "poa", "esi_id", "service_start_date", "chicago_date", "succeeded")
+    list_filter = ("succeeded", "chicago_date")
+    search_fields = ("esi_id", "poa_sha256", "enrollment__customer__last_name__plainly")
+    list_select_related = ("offer", "enrollment", "poa__customer")
+    fieldsets = (
+        (None, {"fields": (("enrollment", "write"), ("offer", "service_start_date"), ("esi_id", "succeeded"))}),
+        ("Authority", {"fields": (("poa", "poa_use"), "poa_sha256", "chicago_date")}),
+    )
+
+
+@admin.register(EnrollmentEvent)
+class EnrollmentEventAdmin(RecordAdmin):
+    list_display = ("at", "enrollment", "__str__", "old_status", "new_status", "actor", "reason")
+    list_filter = ("name", "at")
+    search_fields = ("enrollment__site__esi_id", "enrollment__customer__last_name__plainly", "reason")
+    list_select_related = ("enrollment",)
+
+
+@admin.register(EvidencePackRead)
+class EvidencePackReadAdmin(RecordAdmin):
+    list_display = ("at", "enrollment", "actor", "sha256", "size_bytes")
+    list_filter = ("at",)
+    search_fields = ("sha256", "actor", "enrollment__site__esi_id")
+    list_select_related = ("enrollment",)
+    fields = (("enrollment", "actor", "at"), ("sha256", "size_bytes"), "newest_fact_at", "missing")
+
+
+@admin.register(AdvanceNotice)
+class AdvanceNoticeAdmin(RecordAdmin):
+    list_display = ("offer", "enrollment", "start_date", "given_at", "until")
+    list_filter = ("given_at",)
+    search_fields = ("enrollment__site__esi_id", "enrollment__customer__last_name__plainly", "offer__name")
+    list_select_related = ("enrollment", "offer")
+    fieldsets = ((None, {"fields": (("enrollment", "poa"), ("offer", "start_date"), ("given_at", "until"))}),)
+
+
+@admin.register(RemoteCall)
+class RemoteCallAdmin(RecordAdmin):
+    list_display = ("at", "purpose", "method", "path", "http_status", "rounded_seconds", "enrollment", "problem")
+    list_filter = ("purpose", "http_status", "at")
+    search_fields = ("path", "problem", "enrollment__site__esi_id", "enrollment__customer__last_name__plainly")
+    list_select_related = ("enrollment",)
+
+    @display(description="Seconds", ordering="seconds")
+    def rounded_seconds(self, call: RemoteCall) -> str:
+        return f"{call.seconds:.2f}"
+
+
+@admin.register(LightWrite)
+class LightWriteAdmin(RecordAdmin):
+    list_display = ("opened_at", "kind", "status", "enrollment", "closed_at", "outcome")
+    list_filter = ("status", "kind", "opened_at")
+    search_fields = ("outcome", "enrollment__site__esi_id", "enrollment__customer__last_name__plainly")
+    list_select_related = ("enrollment",)
+    hidden_links = frozenset({"offers"})
+
+    def tables_of(self, _request: HttpRequest, record: LightWrite) -> list[Table]:
+        return [
+            Table(
+                title="Offers in the answer",
+                shows=PlanOffer,
+                columns=("Plan", "Within the limits"),
+                rows=[
+                    [
+                        Cell(str(offer), page_of(offer)),
+                        Cell("Fits", tone="good") if offer.fits else Cell("Fails", tone="bad"),
+                    ]
+                    for offer in record.offers.all()
+                ],
+                empty="None.",
+            )
+        ]
