@@ -9,7 +9,7 @@ from tests.chromium import ARGUMENTS, NO_CHROMIUM, REQUIRE_BROWSER, find_chromiu
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESK: ViewportSize = {"width": 1280, "height": 900}
-LONGEST_WAIT_MS = 10_000
+LONGEST_WAIT_MS = 60_000
 
 expect.set_options(timeout=LONGEST_WAIT_MS)
 

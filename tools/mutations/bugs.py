@@ -373,6 +373,6 @@ BUGS: tuple[Bug, ...] = (
         old='    re.compile(r"(?i)(?<=bearer )[^\\s\\"\',]+"),\n',
         new="",
         why="Whoever reads the log can call Light in our name.",
-        noticed_by=("tests/unit/config/test_log_lines.py",),
+        noticed_by=("tests/unit/operations/test_log_lines.py",),
     ),
 )

@@ -5,7 +5,6 @@ import io
 import json
 import re
 import threading
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -41,7 +40,7 @@ class HangingStorage(FileSystemStorage):
     let_go = threading.Event()
 
     def _save(self, name: str, content: Any) -> str:
-        self.let_go.wait(30)
+        self.let_go.wait()
         raise ConnectionError("the bucket hung up")
 
 
@@ -597,12 +596,9 @@ def test_s2_a_hanging_storage_does_not_hold_up_the_page(
     use_storage(settings, HangingStorage)
     monkeypatch.setattr("poa_documents.portal.views.SEAL_PATIENCE_SECONDS", 0.2)
 
-    begun = time.monotonic()
-    page = visit.sign()
-    took_seconds = time.monotonic() - begun
+    page = visit.sign()  # with a page that waited for the storage, the test would end here
     HangingStorage.let_go.set()
 
-    assert took_seconds < 10
     assert "is being stored" in page.content.decode()
     assert fresh(poa).status == PoaStatus.SEALING
 

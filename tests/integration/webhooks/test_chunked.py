@@ -40,7 +40,7 @@ def send(url: str, body: bytes, *, secret: str = SECRET, pieces: int = 7) -> req
     step = max(len(body) // pieces, 1)
     chunks = (body[place : place + step] for place in range(0, len(body), step))
     headers = {**signed_headers(REFERENCE, secret, body, timezone.now()), "Content-Type": "application/json"}
-    return requests.post(f"{url}{ADDRESS}", data=chunks, headers=headers, timeout=30)
+    return requests.post(f"{url}{ADDRESS}", data=chunks, headers=headers, timeout=SECONDS_TO_START)
 
 
 def send_raw(url: str, rest: bytes) -> int:
@@ -49,7 +49,7 @@ def send_raw(url: str, rest: bytes) -> int:
     headers = signed_headers(REFERENCE, SECRET, b"{}", timezone.now())
     lines = [f"POST {ADDRESS} HTTP/1.1", f"Host: {host}", "Transfer-Encoding: chunked"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
+    with socket.create_connection((host, int(port)), timeout=SECONDS_TO_START) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + rest)
         connection.shutdown(socket.SHUT_WR)
         return int(connection.makefile("rb").readline().split()[1])
@@ -116,7 +116,7 @@ def test_chunks_may_carry_extensions_and_trailers(server: LiveServer) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("path", ["/api/v1/token/", "/admin/login/", "/field/sign-in/"])
 def test_whoever_else_sends_chunks_is_told_to_say_the_length(server: LiveServer, path: str) -> None:
-    answer = requests.post(f"{server.url}{path}", data=iter([b"username=a"]), timeout=30)
+    answer = requests.post(f"{server.url}{path}", data=iter([b"username=a"]), timeout=SECONDS_TO_START)
 
     assert answer.status_code == HTTPStatus.LENGTH_REQUIRED
     assert "Content-Length" in answer.text

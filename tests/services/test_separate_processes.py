@@ -22,9 +22,9 @@ from tests.unit.config.production_environment import production_environment
 
 pytestmark = pytest.mark.services
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
-SECONDS_TO_WAIT = 60
+SECONDS_TO_WAIT = 180
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -120,7 +120,7 @@ def wait_until(holds: Callable[[], bool], house: Processes) -> None:
 
 def answers(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - on this machine
+        with urllib.request.urlopen(url, timeout=SECONDS_TO_WAIT) as response:  # noqa: S310 - on this machine
             return response.status, response.read().decode()
     except urllib.error.HTTPError as problem:
         with problem:

@@ -164,7 +164,7 @@ class Server:
     def _stop(self, service: str) -> None:
         process = self.running.pop(service)
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=SECONDS_TO_START)
 
     def stop(self) -> None:
         for service in list(self.running):
@@ -179,7 +179,7 @@ class Server:
     def ask(self, path: str, *, host: str, token: str = "") -> str:
         headers = {"Host": host, **({"Authorization": f"Bearer {token}"} if token else {})}
         request = urllib.request.Request(f"http://127.0.0.1:{self.web_port}{path}", headers=headers)
-        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - on this machine
+        with urllib.request.urlopen(request, timeout=SECONDS_TO_START) as answer:  # noqa: S310 - on this machine
             return str(answer.read().decode())
 
     # How a container's world looks here

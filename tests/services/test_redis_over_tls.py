@@ -15,7 +15,7 @@ from tests.unit.config.production_environment import ROOT, production_environmen
 
 pytestmark = pytest.mark.services
 SECRETS = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "LIGHT_WEBHOOK_SECRET")
-SECONDS_TO_WAIT = 60
+SECONDS_TO_WAIT = 180
 TRY_BOTH = """
 import json, django
 django.setup()
