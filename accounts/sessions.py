@@ -1,5 +1,5 @@
 """
-How long a signed-in session lasts: some hours in all, and less when nobody uses it.
+How long a session lasts: `SESSION_HOURS`, and less when nobody uses it.
 
 The machine's own clock counts: when weeks pass in a demonstration, nobody has been away.
 """
@@ -16,6 +16,9 @@ from django.utils import timezone
 SIGNED_IN_KEY = "signed_in_at"
 SEEN_KEY = "seen_at"
 SECONDS_BETWEEN_NOTES = 60
+OFFICE_IDLE_SECONDS = 60 * 60
+FIELD_IDLE_SECONDS = 10 * 60 * 60
+"""Technicians are often without a signal for hours."""
 
 
 def begin(session: SessionBase) -> None:
@@ -26,9 +29,9 @@ def begin(session: SessionBase) -> None:
 def is_over(session: SessionBase, user: User) -> bool:
     """Whether the hours are up, or the session lay idle for too long."""
     now = int(time.time())
-    idle_minutes = settings.SESSION_IDLE_MINUTES if user.is_staff else settings.FIELD_SESSION_IDLE_MINUTES
+    idle_seconds = OFFICE_IDLE_SECONDS if user.is_staff else FIELD_IDLE_SECONDS
     signed_in_at, seen_at = session.get(SIGNED_IN_KEY, now), session.get(SEEN_KEY, now)
-    return bool(now - signed_in_at >= settings.SESSION_COOKIE_AGE or now - seen_at >= idle_minutes * 60)
+    return bool(now - signed_in_at >= settings.SESSION_COOKIE_AGE or now - seen_at >= idle_seconds)
 
 
 def note_use(session: SessionBase) -> None:

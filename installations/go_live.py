@@ -1,7 +1,6 @@
 """The rules of go-live dates and of the solar buyer's days to cancel: pure functions, the day passed in."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from core.dates import latest_after_business_days
@@ -12,28 +11,22 @@ OLDEST_CONTRACT_DATE = date(2010, 1, 1)
 PLAUSIBLE_DEVICE_YEARS = range(2000, 2200)
 
 
-@dataclass(frozen=True)
-class EmbargoRule:
+DAYS_TO_CANCEL_SALE = 5
+"""Business days. Source: Occupations Code chapter 1806; domain notes, section 6."""
+DAYS_TO_CANCEL_SINCE = date(2025, 9, 1)
+"""Contracts signed earlier have no days to cancel. Source: SB 1036; domain notes, section 6."""
+
+
+def embargo_end_date(*, kind: str, contract_signed_date: date, cancelable_kinds: Collection[str]) -> date | None:
     """
-    The buyer's days to cancel a sale: for which hardware, how many business days, and for contracts from which day.
+    Return the last day on which the buyer may still cancel; `None` where the sale has no such days.
 
-    Source: Occupations Code chapter 1806; domain notes, section 6.
+    The law names no calendar, so the latest answer over all of them protects the buyer. Which hardware the law covers
+    besides solar is for the company to decide: `cancelable_kinds`.
     """
-
-    kinds: Collection[str]
-    business_days: int
-    since: date
-
-
-def embargo_end_date(*, kind: str, contract_signed_date: date, rule: EmbargoRule) -> date | None:
-    """
-    Give the last day on which the buyer may still cancel; `None` where the sale has no such days.
-
-    The law names no calendar, so the latest answer over all of them protects the buyer.
-    """
-    if kind not in rule.kinds or contract_signed_date < rule.since:
+    if kind not in cancelable_kinds or contract_signed_date < DAYS_TO_CANCEL_SINCE:
         return None
-    return latest_after_business_days(contract_signed_date, rule.business_days)
+    return latest_after_business_days(contract_signed_date, DAYS_TO_CANCEL_SALE)
 
 
 def contract_date_problems(contract_signed_date: date, *, today: date) -> tuple[str, ...]:

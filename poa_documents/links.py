@@ -17,6 +17,10 @@ from poa_documents.models import LinkEnd, PoaDocument, RetiredLink
 
 TOKEN_BYTES = 32
 DAYS_AFTER_SUNSET = 90
+CODE_MINUTES = 10
+"""How long a mailed code that opens a link is good for."""
+IDLE_MINUTES = 30
+"""Minutes without a click after which a customer's pages ask for a new code."""
 
 
 class LinkUnknown(Exception):

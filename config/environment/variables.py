@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -102,14 +101,6 @@ _TABLE = (
         _WEB,
     ),
     Variable(
-        "HSTS_SECONDS",
-        "31536000",
-        "a whole number of seconds, at most 63072000",
-        "How long browsers insist on HTTPS (production only).",
-        whole_number(0, 63_072_000),
-        _WEB,
-    ),
-    Variable(
         "SECRET_KEY",
         None,
         f"a random text of at least {MIN_SECRET_LENGTH} characters",
@@ -156,24 +147,9 @@ _TABLE = (
         "SESSION_HOURS",
         "12",
         "a whole number from 1 to 168",
-        "Hours after which everyone must sign in again, however busy they are.",
+        "Hours after which everyone must sign in again, however busy they are. Someone who does nothing is signed out "
+        "sooner: the office after an hour, a technician after ten.",
         whole_number(1, 168),
-        _SIGN_IN,
-    ),
-    Variable(
-        "SESSION_IDLE_MINUTES",
-        "60",
-        "a whole number from 5 to 1440",
-        "Minutes without a page after which the office must sign in again.",
-        whole_number(5, 1440),
-        _SIGN_IN,
-    ),
-    Variable(
-        "FIELD_SESSION_IDLE_MINUTES",
-        "600",
-        "a whole number from 5 to 10080",
-        "The same for technicians, who are often without a signal for hours.",
-        whole_number(5, 10_080),
         _SIGN_IN,
     ),
     Variable(
@@ -234,14 +210,6 @@ _TABLE = (
         "Certificate authorities accepted for a Redis at `rediss://` whose URL has no `ssl_ca_certs`. Empty: those "
         "that this machine trusts.",
         existing_file,
-        _PARTS,
-    ),
-    Variable(
-        "SWEEP_SECONDS",
-        "5",
-        "a whole number from 1 to 3600",
-        "How often the sweeps look for due work.",
-        whole_number(1, 3600),
         _PARTS,
     ),
     Variable(
@@ -497,9 +465,6 @@ _TABLE = (
         _RULES,
     ),
     Variable(
-        "START_DATE_EDGES_ALLOWED", "no", "yes or no", "Whether days 7 and 30 may be used as well.", switch, _RULES
-    ),
-    Variable(
         "POA_LINK_DAYS",
         "30",
         "a whole number from 1 to 365",
@@ -540,22 +505,6 @@ _TABLE = (
         _RULES,
     ),
     Variable(
-        "POA_CODE_MINUTES",
-        "10",
-        "a whole number from 2 to 60",
-        "Minutes for which a code counts that was mailed to open a link.",
-        whole_number(2, 60),
-        _RULES,
-    ),
-    Variable(
-        "POA_IDLE_MINUTES",
-        "30",
-        "a whole number from 5 to 240",
-        "Minutes without a click after which a customer's pages ask for a new code.",
-        whole_number(5, 240),
-        _RULES,
-    ),
-    Variable(
         "CALL_BACK_FOR_FIRST_ADDRESS",
         "no",
         "yes or no",
@@ -591,43 +540,11 @@ _TABLE = (
         _RULES,
     ),
     Variable(
-        "SALE_EMBARGO_BUSINESS_DAYS",
-        "5",
-        "a whole number from 0 to 60",
-        "Business days in which the buyer may cancel the sale.",
-        whole_number(0, 60),
-        _RULES,
-    ),
-    Variable(
-        "SALE_EMBARGO_SINCE_DATE",
-        "2025-09-01",
-        "a day as YYYY-MM-DD",
-        "Contracts signed from this day on have days to cancel.",
-        date.fromisoformat,
-        _RULES,
-    ),
-    Variable(
         "ADVANCE_NOTICE_DAYS",
         "3",
         "a whole number from 0 to 14",
         "Whole days that customers have to object to a chosen plan before it is accepted; 0 accepts it at once.",
         whole_number(0, 14),
-        _RULES,
-    ),
-    Variable(
-        "DOUBT_SETTLING_SECONDS",
-        "600",
-        "a whole number from 1 to 86400",
-        "How long a lost answer is looked for by reading before it counts as not having happened.",
-        whole_number(1, 86_400),
-        _RULES,
-    ),
-    Variable(
-        "LEASE_SECONDS",
-        "20",
-        "a whole number from 5 to 600",
-        "How long a case stays in the hands of a worker that gives no sign of life; then another one takes it over.",
-        whole_number(5, 600),
         _RULES,
     ),
 )

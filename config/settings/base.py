@@ -1,6 +1,5 @@
 """Settings common to every way of running. What differs by environment comes from `config.environment`."""
 
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -246,8 +245,6 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True  # no script reads it: pages carry the token where a script needs it
 CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE: int = read("SESSION_HOURS") * 60 * 60
-SESSION_IDLE_MINUTES: int = read("SESSION_IDLE_MINUTES")
-FIELD_SESSION_IDLE_MINUTES: int = read("FIELD_SESSION_IDLE_MINUTES")
 
 STAFF_MFA_REQUIRED: bool = read("STAFF_MFA_REQUIRED") == "YES"
 TECHNICIAN_MFA_REQUIRED: bool = read("TECHNICIAN_MFA_REQUIRED")
@@ -274,7 +271,8 @@ DEFAULT_FROM_EMAIL: str = read("MAIL_FROM")
 EMAIL_TIMEOUT = 20
 
 CLOCK = "core.clock.SystemClock"
-SWEEP_SECONDS: int = read("SWEEP_SECONDS")
+SWEEP_SECONDS = 5
+"""How often the sweeps look for due work."""
 METRICS_TOKEN: str = read("METRICS_TOKEN")
 BACKUP_ALARM_DAYS: int = read("BACKUP_ALARM_DAYS")
 
@@ -297,11 +295,17 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # what a server that is full or read-only answers is no reason to end
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for the queue as long as it takes
-# A sweep that nobody took until the next one is made is worth nothing.
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    task.value: {"task": task.value, "schedule": SWEEP_SECONDS, "options": {"expires": SWEEP_SECONDS}}
-    for task in (TaskName.SWEEP_PROOFS, TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
-}
+
+
+def sweep_schedule(seconds: float) -> dict[str, dict[str, Any]]:
+    """Return the entries of the sweeps. One that no worker took before the next one is sent is worth nothing."""
+    return {
+        task.value: {"task": task.value, "schedule": seconds, "options": {"expires": max(seconds, 1)}}
+        for task in (TaskName.SWEEP_PROOFS, TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
+    }
+
+
+CELERY_BEAT_SCHEDULE = sweep_schedule(SWEEP_SECONDS)
 CELERY_BEAT_SCHEDULE |= {
     TaskName.RECONCILE.value: {
         "task": TaskName.RECONCILE.value,
@@ -379,9 +383,6 @@ CALL_BACK_FOR_FIRST_ADDRESS: bool = read("CALL_BACK_FOR_FIRST_ADDRESS")
 COMPANY_MAIL_DOMAINS: list[str] = read("COMPANY_MAIL_DOMAINS")
 STRICT_ESI_IDS: bool = read("STRICT_ESI_IDS")
 SALE_EMBARGO_KINDS: list[str] = read("SALE_EMBARGO_KINDS")
-SALE_EMBARGO_BUSINESS_DAYS: int = read("SALE_EMBARGO_BUSINESS_DAYS")
-SALE_EMBARGO_SINCE_DATE: date = read("SALE_EMBARGO_SINCE_DATE")
-START_DATE_EDGES_ALLOWED: bool = read("START_DATE_EDGES_ALLOWED")
 POA_SEAL_KEY_FILE: str = read("POA_SEAL_KEY_FILE") or str(DATA_DIR / "seal.p12")
 POA_SEAL_PASSPHRASE: str = read("POA_SEAL_PASSPHRASE")
 POA_SEAL_TIMESTAMP_URL: str = read("POA_SEAL_TIMESTAMP_URL")
@@ -392,11 +393,11 @@ POA_REMINDER_FIRST_DAYS: int = read("POA_REMINDER_FIRST_DAYS")
 POA_REMINDER_EVERY_DAYS: int = read("POA_REMINDER_EVERY_DAYS")
 POA_REMINDERS_MOST: int = read("POA_REMINDERS_MOST")
 POA_REMINDER_HOURS: tuple[int, int] = read("POA_REMINDER_HOURS")
-POA_CODE_MINUTES: int = read("POA_CODE_MINUTES")
-POA_IDLE_MINUTES: int = read("POA_IDLE_MINUTES")
 ADVANCE_NOTICE_DAYS: int = read("ADVANCE_NOTICE_DAYS")
-DOUBT_SETTLING_SECONDS: int = read("DOUBT_SETTLING_SECONDS")
-LEASE_SECONDS: int = read("LEASE_SECONDS")
+DOUBT_SETTLING_SECONDS = 600
+"""How long a lost answer is looked for by reading before it counts as not having happened."""
+LEASE_SECONDS = 20
+"""How long a worker that shows no sign of life keeps its case; then another one takes it over."""
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.KeyAuthentication"],

@@ -16,7 +16,6 @@ os.environ.update(
     CELERY_KEY_PREFIX="switchyard-demo:",
     STORAGE_S3_BUCKET="",
     EMAIL_URL="",
-    SWEEP_SECONDS="1",
     ADVANCE_NOTICE_DAYS="0",  # its stories end on the day of go-live
 )
 
@@ -26,11 +25,6 @@ INSTALLED_APPS = [*INSTALLED_APPS, "demo"]  # noqa: F405
 
 CLOCK = "demo.time_machine.TimeMachine"
 
-# Nobody wants to wait a second for each simulated day.
-SECONDS_BETWEEN_SWEEPS = 0.4
-CELERY_BEAT_SCHEDULE = {
-    name: {**entry, "schedule": SECONDS_BETWEEN_SWEEPS}
-    if entry["schedule"] == SWEEP_SECONDS  # noqa: F405
-    else entry
-    for name, entry in CELERY_BEAT_SCHEDULE.items()  # noqa: F405
-}
+SWEEP_SECONDS = 1
+# The scheduler is faster still: nobody wants to wait a second for each simulated day.
+CELERY_BEAT_SCHEDULE = {**CELERY_BEAT_SCHEDULE, **sweep_schedule(0.4)}  # noqa: F405

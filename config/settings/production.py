@@ -11,7 +11,7 @@ SECURE_SSL_REDIRECT = True
 # Whoever asks from inside the private network, before any proxy, asks without HTTPS.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if read("TRUST_PROXY_HEADERS") else None
-SECURE_HSTS_SECONDS: int = read("HSTS_SECONDS")
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True

@@ -1,9 +1,9 @@
 """
 Finding a legal start: pure functions over Chicago calendar days.
 
-An acceptance sent on day `d` may name a start from `d + 7` to `d + 30`; we stay a day inside both ends unless a setting
-allows the edges. The start must also lie in the range that the customer signed, not before the hardware may run, and
-after the customer's right to rescind has ended even if the terms reach him by post.
+An acceptance sent on day `d` may name a start from `d + 7` to `d + 30`. We stay a day inside both ends, because Light
+does not say in which zone it counts days. The start must also lie in the range that the customer signed, not before the
+hardware may run, and after the customer's right to rescind has ended even if the terms reach them by post.
 
 Source: Light notes, section 7; domain notes, sections 3 and 7.
 """
@@ -40,8 +40,9 @@ class Window:
     last_day: int
 
 
-DEFAULT_WINDOW = Window(first_day=8, last_day=29)
 FULL_WINDOW = Window(first_day=7, last_day=30)
+DEFAULT_WINDOW = Window(first_day=8, last_day=29)
+"""A day of margin at both ends. Source: domain notes, section 3; Light notes, section 7."""
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def _route() -> Route:
 
 def policy() -> Policy:
     return Policy(
-        window=start_dates.FULL_WINDOW if settings.START_DATE_EDGES_ALLOWED else start_dates.DEFAULT_WINDOW,
+        window=start_dates.DEFAULT_WINDOW,
         longest_call=timedelta(seconds=light_client().longest_call_seconds),
         settling_period=timedelta(seconds=settings.DOUBT_SETTLING_SECONDS),
         notice_days=settings.ADVANCE_NOTICE_DAYS,

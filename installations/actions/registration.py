@@ -21,7 +21,6 @@ from core.transactions import repeatable
 from core.typed_text import drop_invisible
 from installations import esi_ids
 from installations.go_live import (
-    EmbargoRule,
     contract_date_problems,
     embargo_end_date,
     scheduled_date_problems,
@@ -206,7 +205,7 @@ def register_installation(
         size_kw=size_kw,
         contract_signed_date=contract_signed_date,
         embargo_end_date=embargo_end_date(
-            kind=kind, contract_signed_date=contract_signed_date, rule=configured_embargo_rule()
+            kind=kind, contract_signed_date=contract_signed_date, cancelable_kinds=settings.SALE_EMBARGO_KINDS
         ),
         technician_id=technician_id,
         scheduled_date=scheduled_date,
@@ -217,14 +216,6 @@ def register_installation(
         take_move(installation, "schedule", by=by, at=at)
     announce_case_change(site_id=site_id, at=at)
     return installation
-
-
-def configured_embargo_rule() -> EmbargoRule:
-    return EmbargoRule(
-        kinds=frozenset(settings.SALE_EMBARGO_KINDS),
-        business_days=settings.SALE_EMBARGO_BUSINESS_DAYS,
-        since=settings.SALE_EMBARGO_SINCE_DATE,
-    )
 
 
 def technician_problems(technician_id: int | None) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from django.conf import settings
 from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 
@@ -22,7 +21,7 @@ from poa_documents.actions.drafts import owe_mail
 from poa_documents.actions.mail_returns import address_proved
 from poa_documents.actions.signers import NothingToProve, clear_doubts
 from poa_documents.journal import evidence
-from poa_documents.links import hash_of
+from poa_documents.links import CODE_MINUTES, hash_of
 from poa_documents.models import ContactCode, CustomerMail, MailKind, PoaDocument
 from poa_documents.moves import lock
 
@@ -125,7 +124,7 @@ def make_code(asked: ContactCode, *, at: datetime) -> str:
     """Make the six digits for one mail and keep their keyed hash; the digits are in that mail and nowhere else."""
     digits = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
     asked.code_hash = _keyed_hash(asked, digits)
-    asked.expires_at = at + timedelta(minutes=settings.POA_CODE_MINUTES)
+    asked.expires_at = at + timedelta(minutes=CODE_MINUTES)
     asked.save(update_fields=["code_hash", "expires_at"])
     return digits
 
@@ -239,7 +238,7 @@ def state_of_code(asked: ContactCode | None, *, address: str, at: datetime) -> C
         return CodeState(is_open=False, verdict=CodeVerdict.SPENT)
     if asked.expires_at is not None and asked.expires_at <= at:
         return CodeState(is_open=False, verdict=CodeVerdict.EXPIRED)
-    if asked.expires_at is None and asked.asked_at + timedelta(minutes=settings.POA_CODE_MINUTES) <= at:
+    if asked.expires_at is None and asked.asked_at + timedelta(minutes=CODE_MINUTES) <= at:
         return CodeState(is_open=False)
     wrong = CodeVerdict.WRONG if asked.wrong_tries else None
     return CodeState(is_open=True, verdict=wrong, tries_left=TRIES_PER_CODE - asked.wrong_tries)

@@ -27,7 +27,7 @@ from poa_documents.actions.links import make_link
 from poa_documents.actions.mail_returns import let_cases_be_looked_at, record_return
 from poa_documents.guards import AuthorityMissing, read_signed_pdf
 from poa_documents.journal import evidence
-from poa_documents.links import link_expiry, signed_link_expiry
+from poa_documents.links import IDLE_MINUTES, link_expiry, signed_link_expiry
 from poa_documents.mail.messages import Telling, compose, compose_telling
 from poa_documents.mail.refusals import may_have_been_sent, says_address_fails
 from poa_documents.mail.reminders import next_decent_hour
@@ -217,7 +217,7 @@ def _why_not_now(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> MailO
 def _last_visit_is_over(poa: PoaDocument) -> datetime:
     """From when on a customer who was on the pages lately counts as gone."""
     visit = last_visit(poa)
-    return visit + timedelta(minutes=settings.POA_IDLE_MINUTES) if visit else datetime.min.replace(tzinfo=UTC)
+    return visit + timedelta(minutes=IDLE_MINUTES) if visit else datetime.min.replace(tzinfo=UTC)
 
 
 def _goes_by_post(mail: CustomerMail, poa: PoaDocument) -> bool:

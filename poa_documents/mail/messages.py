@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from core.dates import chicago_day
 from poa_documents.journal.receipts import REVOKED, reference_of
 from poa_documents.limits import say_date, say_moment
+from poa_documents.links import CODE_MINUTES
 from poa_documents.models import LINK_MAILS, CustomerMail, MailKind, PoaDocument
 from poa_documents.phrases import phrases_in
 
@@ -119,7 +120,7 @@ def _values(mail: CustomerMail, poa: PoaDocument) -> Mapping[str, Any]:
         "organization": settings.ORGANIZATION_NAME,
         "address": one_line(str(poa.site), longest=200),
         "expires": say_date(chicago_day(poa.token_expires_at), language) if poa.token_expires_at else "",
-        "minutes": settings.POA_CODE_MINUTES,
+        "minutes": CODE_MINUTES,
         "made": say_date(chicago_day(mail.created_at), language),
         "ended": say_date(chicago_day(ended_at), language),
         "moment": say_moment(poa.paper_wanted_at if mail.kind == MailKind.PAPER_RECEIPT else ended_at, language),

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 
-from poa_documents.links import hash_of
+from poa_documents.links import IDLE_MINUTES, hash_of
 from poa_documents.models import PoaDocument
 
 LONGEST_OPEN = timedelta(hours=12)
@@ -78,7 +78,7 @@ def shut(response: HttpResponse, poa: PoaDocument) -> None:
 
 
 def idle_time() -> timedelta:
-    return timedelta(minutes=settings.POA_IDLE_MINUTES)
+    return timedelta(minutes=IDLE_MINUTES)
 
 
 def _name(poa: PoaDocument) -> str:

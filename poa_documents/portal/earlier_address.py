@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from core import clock
 from poa_documents import actions, signers
+from poa_documents.links import CODE_MINUTES
 from poa_documents.models import PoaDocument
 from poa_documents.phrases import phrases_in
 from poa_documents.portal import browser_sessions
@@ -50,7 +51,7 @@ def _show(request: HttpRequest, poa: PoaDocument, address: str) -> HttpResponse:
         "new_email": masked_email(poa.customer.email),
         "organization": settings.ORGANIZATION_NAME,
         "contact": settings.ORGANIZATION_CONTACT,
-        "minutes": settings.POA_CODE_MINUTES,
+        "minutes": CODE_MINUTES,
     }
     context = {
         **page_context(poa, token=token_of(request), form_key=form_key(poa)),

@@ -27,7 +27,7 @@ from core.rate_limits import TooOften
 from installations.models import Language
 from poa_documents import actions
 from poa_documents.limits import say_time
-from poa_documents.links import LinkExpired, LinkRetired, LinkUnknown, find_poa
+from poa_documents.links import CODE_MINUTES, LinkExpired, LinkRetired, LinkUnknown, find_poa
 from poa_documents.models import PoaDocument
 from poa_documents.phrases import phrases_in
 from poa_documents.portal import browser_sessions, kept_entries
@@ -126,7 +126,7 @@ def show_door(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     elif asked is not None and state.is_open and asked.mail.sent_at is None and asked.mail.last_error:
         alert = words["not_mailed"]
     error = code_error(request, state, words)
-    values = {"email": masked_email(poa.customer.email), "minutes": settings.POA_CODE_MINUTES}
+    values = {"email": masked_email(poa.customer.email), "minutes": CODE_MINUTES}
     context = {
         "kept": kept_entries.find_at_the_door(request, poa, below=below(request)) is not None,
         "alert": alert,

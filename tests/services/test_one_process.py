@@ -28,7 +28,7 @@ class OneProcess:
         environment = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
         environment |= {
             "DATA_DIR": str(self._data),
-            "SWEEP_SECONDS": "1",
+            "DJANGO_SETTINGS_MODULE": "tools.service_harness.settings",
             "CELERY_BROKER_URL": redis_url,
             "CELERY_KEY_PREFIX": PREFIX,
         }

@@ -73,12 +73,11 @@ def house(postgres_url: str, redis_key_prefix: str, tmp_path: Path) -> Iterator[
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     environment |= {
         **{name: value for name, value in production_environment().items() if name in SECRETS},
-        "DJANGO_SETTINGS_MODULE": "config.settings.local",
+        "DJANGO_SETTINGS_MODULE": "tools.service_harness.settings",
         "DATA_DIR": str(tmp_path / "data"),
         "DATABASE_URL": postgres_url,
         "CELERY_BROKER_URL": REDIS_URL,
         "CELERY_KEY_PREFIX": redis_key_prefix,
-        "SWEEP_SECONDS": "1",
     }
     subprocess.run(
         [sys.executable, "manage.py", "migrate", "--noinput", "--verbosity", "0"],

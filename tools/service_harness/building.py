@@ -19,7 +19,7 @@ from django.db import connections
 from django.test.utils import override_settings
 
 from config.settings import base
-from tools.service_harness.house import LEASE_SECONDS, SETTLING_SECONDS, SWEEP_SECONDS, House
+from tools.service_harness.house import House
 from tools.service_harness.servers import ROOT, S3Server, Servers
 from tools.service_harness.wire import Wire
 
@@ -52,15 +52,12 @@ def built_house(servers: Servers, s3: S3Server, wire: Wire) -> Iterator[House]:
     data_folder.mkdir()
     environment = {
         **{name: os.environ[name] for name in (*KEPT, *SECRETS) if name in os.environ},
-        "DJANGO_SETTINGS_MODULE": "config.settings.local",
+        "DJANGO_SETTINGS_MODULE": "tools.service_harness.settings",
         "PYTHONUNBUFFERED": "1",
         "DATA_DIR": str(data_folder),
         "DATABASE_URL": f"{servers.postgres_url}/{name}",
         "CELERY_BROKER_URL": servers.redis_url,
-        "SWEEP_SECONDS": str(SWEEP_SECONDS),
-        "DOUBT_SETTLING_SECONDS": str(SETTLING_SECONDS),
         "ADVANCE_NOTICE_DAYS": "0",
-        "LEASE_SECONDS": str(LEASE_SECONDS),
         "STORAGE_S3_BUCKET": f"house-{uuid.uuid4().hex[:8]}",
         "STORAGE_S3_ENDPOINT_URL": wire.url,
         "AWS_ACCESS_KEY_ID": s3.access_key_id,

@@ -35,6 +35,7 @@ from tests.factories.poa_documents import drafted_poa, signed_poa
 from tests.integration.enrollments.road import roomy_promise
 from tests.invariants import CHECKS, Seen, differences_from_light
 from tools.service_harness.servers import ROOT, Servers
+from tools.service_harness.waits import LEASE_SECONDS
 from tools.service_harness.wire import Wire, WireState
 
 PATIENCE_SECONDS = 180.0
@@ -45,9 +46,6 @@ LINK = re.compile(r"/portal/([\w-]{20,})/")
 SAYS_NOTHING = re.compile(r"INFO celery.app.trace: Task \w+\.sweep|/readyz")
 WORKERS = ("worker-1", "worker-2")
 SCHEDULERS = ("scheduler-1", "scheduler-2")
-SWEEP_SECONDS = 1
-SETTLING_SECONDS = 4
-LEASE_SECONDS = 10
 SECONDS_TO_TAKE_OVER = LEASE_SECONDS + 120.0
 """Longer than a dead worker's lease and the sweep that finds it, on the busiest machine; it only bounds the waiting."""
 

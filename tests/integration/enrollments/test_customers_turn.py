@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.conf import settings as configured
 from django.core import mail
 from django.db import transaction
 from django.http import HttpResponse
@@ -19,6 +18,7 @@ from enrollments.models import Enrollment
 from enrollments.states import HoldCode, HoldOwner
 from installations.models import Language
 from poa_documents import actions as poa_actions
+from poa_documents.links import IDLE_MINUTES
 from poa_documents.models import CustomerMail, MailKind, PoaDocument
 from tests.contract.dialects import REFERENCE
 from tests.factories.poa_documents import sent_poa
@@ -172,7 +172,7 @@ def test_a_visit_keeps_its_link_until_it_is_over(road: Road) -> None:
     road.pass_time(timedelta(minutes=58))
     visit = Visit(token_in_last_mail()).through_the_door()
 
-    road.pass_time(timedelta(minutes=configured.POA_IDLE_MINUTES - 1))
+    road.pass_time(timedelta(minutes=IDLE_MINUTES - 1))
     road.run(case)
 
     assert turn_mails(MailKind.DETAILS_MISSING) == []

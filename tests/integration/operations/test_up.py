@@ -27,7 +27,7 @@ class Up:
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.log = folder / f"{uuid.uuid4().hex}.log"
         environment = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG"}}
-        environment |= {"DATA_DIR": str(folder / "data"), "SWEEP_SECONDS": "1"}
+        environment |= {"DATA_DIR": str(folder / "data"), "DJANGO_SETTINGS_MODULE": "tools.service_harness.settings"}
         with self.log.open("xb") as log:
             self.process = subprocess.Popen(  # noqa: S603 - our own command
                 [sys.executable, "manage.py", "up", "--port", "0", *arguments],
@@ -149,7 +149,7 @@ def test_an_empty_database_is_not_served(tmp_path: Path) -> None:
         assert "Start with --setup, or run manage.py migrate first." in up.written
 
 
-@pytest.mark.parametrize(("name", "value"), [("SWEEP_SECONDS", "often"), ("LIGHT_APP_TOKNE", "abc")])
+@pytest.mark.parametrize(("name", "value"), [("SESSION_HOURS", "often"), ("LIGHT_APP_TOKNE", "abc")])
 def test_a_wrong_setting_stops_it_with_the_variables_name(tmp_path: Path, name: str, value: str) -> None:
     completed = subprocess.run(
         [sys.executable, "manage.py", "up"],

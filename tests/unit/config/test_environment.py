@@ -19,7 +19,6 @@ WRONG_VALUES = [
     ("ALLOWED_HOSTS", ","),
     ("ALLOWED_HOSTS", "https://switchyard.example.com"),
     ("TRUST_PROXY_HEADERS", "perhaps"),
-    ("HSTS_SECONDS", "-1"),
     ("SECRET_KEY", "short"),
     ("FIELD_ENCRYPTION_KEYS", "one:c2hvcnQ="),
     ("FIELD_ENCRYPTION_KEYS", "not base64 at all"),
@@ -28,9 +27,10 @@ WRONG_VALUES = [
     ("DATABASE_URL", "postgres://127.0.0.1:5432"),
     ("CELERY_BROKER_URL", "amqp://127.0.0.1"),
     ("CELERY_KEY_PREFIX", "has spaces"),
-    ("SWEEP_SECONDS", "0"),
-    ("SWEEP_SECONDS", "5.5"),
-    ("SWEEP_SECONDS", "often"),
+    ("SESSION_HOURS", "0"),
+    ("SESSION_HOURS", "5.5"),
+    ("SESSION_HOURS", "often"),
+    ("SESSION_HOURS", "99999999999999999999"),
     ("STORAGE_S3_BUCKET", "Not A Bucket"),
     ("STORAGE_S3_ENDPOINT_URL", "s3:7070"),
     ("EMAIL_URL", "imap://mail.example.com"),
@@ -61,7 +61,6 @@ WRONG_VALUES = [
     ("BROKER_REGISTRATION_NUMBER", "1234"),
     ("GO_LIVE_CONFIRMATION", "SOMETIMES"),
     ("POA_LINK_DAYS", "0"),
-    ("DOUBT_SETTLING_SECONDS", "99999999999999999999"),
 ]
 
 
@@ -119,19 +118,19 @@ def test_a_missing_secret_is_asked_for(monkeypatch: pytest.MonkeyPatch, name: st
 
 
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SWEEP_SECONDS", "")
+    monkeypatch.setenv("SESSION_HOURS", "")
 
-    assert read("SWEEP_SECONDS") == 5
+    assert read("SESSION_HOURS") == 12
 
 
 def test_all_that_is_wrong_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SWEEP_SECONDS", "often")
-    monkeypatch.setenv("POA_LINK_DAYS", "many")
+    monkeypatch.setenv("SESSION_HOURS", "often")
+    monkeypatch.setenv("BACKUP_ALARM_DAYS", "many")
 
     with pytest.raises(ImproperlyConfigured) as refusal:
         check_environment()
 
-    assert [line.split()[0] for line in str(refusal.value).splitlines()] == ["SWEEP_SECONDS", "POA_LINK_DAYS"]
+    assert [line.split()[0] for line in str(refusal.value).splitlines()] == ["SESSION_HOURS", "BACKUP_ALARM_DAYS"]
 
 
 @pytest.mark.parametrize(

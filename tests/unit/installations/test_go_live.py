@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from installations.go_live import (
-    EmbargoRule,
     contract_date_problems,
     embargo_end_date,
     first_report_status,
@@ -17,22 +16,26 @@ from installations.go_live import (
     source_problems,
 )
 
-RULE = EmbargoRule(kinds={"SOLAR"}, business_days=5, since=date(2025, 9, 1))
+SOLAR_ALONE = frozenset({"SOLAR"})
 TODAY = date(2026, 11, 20)
 DAYS = st.dates(min_value=date(2024, 1, 1), max_value=date(2028, 12, 31))
 
 
 def test_solar_sale_signed_before_thanksgiving_may_be_canceled_until_the_monday_after() -> None:
-    assert embargo_end_date(kind="SOLAR", contract_signed_date=date(2026, 11, 19), rule=RULE) == date(2026, 11, 30)
+    assert embargo_end_date(
+        kind="SOLAR", contract_signed_date=date(2026, 11, 19), cancelable_kinds=SOLAR_ALONE
+    ) == date(2026, 11, 30)
 
 
 @pytest.mark.parametrize(("kind", "signed"), [("BATTERY", TODAY), ("EV_CHARGER", TODAY), ("SOLAR", date(2025, 8, 31))])
 def test_other_hardware_and_older_contracts_have_no_days_to_cancel(kind: str, signed: date) -> None:
-    assert embargo_end_date(kind=kind, contract_signed_date=signed, rule=RULE) is None
+    assert embargo_end_date(kind=kind, contract_signed_date=signed, cancelable_kinds=SOLAR_ALONE) is None
 
 
 def test_first_contract_under_the_law_has_days_to_cancel() -> None:
-    assert embargo_end_date(kind="SOLAR", contract_signed_date=date(2025, 9, 1), rule=RULE) is not None
+    assert (
+        embargo_end_date(kind="SOLAR", contract_signed_date=date(2025, 9, 1), cancelable_kinds=SOLAR_ALONE) is not None
+    )
 
 
 @given(granted=DAYS, today=DAYS, signed=DAYS)

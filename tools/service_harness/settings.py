@@ -1,0 +1,9 @@
+"""Settings of the processes that tests start: the embedded mode, with shorter waits."""
+
+from config.settings.local import *  # noqa: F403
+from tools.service_harness import waits
+
+SWEEP_SECONDS = waits.SWEEP_SECONDS
+DOUBT_SETTLING_SECONDS = waits.SETTLING_SECONDS
+LEASE_SECONDS = waits.LEASE_SECONDS
+CELERY_BEAT_SCHEDULE = {**CELERY_BEAT_SCHEDULE, **sweep_schedule(SWEEP_SECONDS)}  # noqa: F405

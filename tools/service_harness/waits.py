@@ -1,0 +1,5 @@
+"""Waits of the processes that tests start: the same as in production, only shorter."""
+
+SWEEP_SECONDS = 1
+SETTLING_SECONDS = 4
+LEASE_SECONDS = 10
