@@ -13,7 +13,7 @@ from core.rate_limits import TooOften
 
 logger = logging.getLogger(__name__)
 
-LONGEST_NAME = 150
+MAX_NAME_LENGTH = 150
 
 
 def check_may_try(*, username: str, ip_address: str, is_known: bool = False) -> None:
@@ -56,4 +56,4 @@ def plain_name(username: str) -> str:
 
     Cut first: no account has a longer name, and the time that normalizing takes grows with the square of the length.
     """
-    return unicodedata.normalize("NFKC", username.strip()[:LONGEST_NAME]).strip().casefold()
+    return unicodedata.normalize("NFKC", username.strip()[:MAX_NAME_LENGTH]).strip().casefold()

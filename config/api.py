@@ -33,7 +33,7 @@ from core.api.throttles import address_of, count_stranger
 from core.moves import MoveNotAllowed
 from core.rate_limits import StoreAway, TooOften
 from enrollments.actions import holds
-from installations.guards import ConfirmedBySamePerson, InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
+from installations.guards import InvalidInput, ReasonMissing, ReportNotCurrent, SecondPersonRequired, SubmissionIdReused
 from poa_documents.actions import (
     CustomerNotAtSite,
     DatesOutOfOrder,
@@ -51,8 +51,8 @@ PARTS_SAID = 50
 CONFLICTS = (
     MoveNotAllowed,
     ReportNotCurrent,
-    ConfirmedBySamePerson,
-    SubmissionDiffers,
+    SecondPersonRequired,
+    SubmissionIdReused,
     UnsignedPoaExists,
     CustomerStopped,
     LimitMissing,
@@ -100,7 +100,7 @@ def _shortened(said: Any) -> Any:
 
 def _in_api_terms(problem: Exception) -> Exception:
     match problem:
-        case InputRefused():
+        case InvalidInput():
             return ValidationError({field: list(texts) for field, texts in problem.problems.items()})
         case DatesOutOfOrder():
             return ValidationError({field: [text] for field, text in problem.problems.items()})

@@ -5,4 +5,4 @@ class InstallationsConfig(AppConfig):
     name = "installations"
 
     def ready(self) -> None:
-        from installations import tasks  # noqa: F401 - registered here, so that every process can queue them by name
+        from installations import tasks  # noqa: F401 - registers them, so that every process can queue them by name

@@ -1,22 +1,22 @@
 """
-Files are read one after the other, and few people wait for it.
+Uploaded files are checked one at a time, with a short queue.
 
-A large photo takes most of a gigabyte while it is drawn, and a hostile PDF all the time that its reader gets. Several
-at once would take the machine's memory, and the web server's threads with it. So one is read, a few wait for a short
-while, and everyone else is asked to send the file again in a moment.
+Decoding a large photo takes most of a gigabyte, and a hostile PDF uses all the time its checker gets. Several at once
+would exhaust memory and the web server's threads. So one file is checked, a few requests wait briefly, and the others
+are asked to send the file again in a minute.
 """
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-MAX_WAITING = 3
-"""Of the eight threads of a web process, four stay free for everything else."""
+MAX_QUEUED = 3
+"""Leaves four of a web process's eight threads free for everything else."""
 MAX_WAIT_SECONDS = 10.0
 
 
-class ReadersBusy(Exception):
-    """Other files are being read; nothing is wrong with this one."""
+class FileChecksBusy(Exception):
+    """Too many other files are being checked. Nothing is wrong with this one."""
 
     seconds = 60
     minutes = 1
@@ -25,33 +25,32 @@ class ReadersBusy(Exception):
         super().__init__("Other files are being checked right now. Send this one again in a minute.")
 
 
-class Turns:
-    """Lets one thread of this process read, and a few wait for it."""
+class FileCheckQueue:
+    """Lets one thread of this process check a file while a few others wait."""
 
-    def __init__(self, *, max_waiting: int = MAX_WAITING, max_wait_seconds: float = MAX_WAIT_SECONDS) -> None:
-        self._max_waiting = max_waiting
+    def __init__(self, *, max_queued: int = MAX_QUEUED, max_wait_seconds: float = MAX_WAIT_SECONDS) -> None:
         self._max_wait_seconds = max_wait_seconds
-        self._reading = threading.Lock()
-        self._places = threading.BoundedSemaphore(max_waiting + 1)
+        self._checking = threading.Lock()
+        self._slots = threading.BoundedSemaphore(max_queued + 1)
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def slot(self) -> Iterator[None]:
         """
-        Wait until no other thread reads.
+        Wait until no other thread checks a file.
 
-        :raises ReadersBusy: too many wait already, or the wait took too long
+        :raises FileChecksBusy: too many are waiting, or the wait took too long
         """
-        if not self._places.acquire(blocking=False):
-            raise ReadersBusy
+        if not self._slots.acquire(blocking=False):
+            raise FileChecksBusy
         try:
-            if not self._reading.acquire(timeout=self._max_wait_seconds):
-                raise ReadersBusy
+            if not self._checking.acquire(timeout=self._max_wait_seconds):
+                raise FileChecksBusy
             try:
                 yield
             finally:
-                self._reading.release()
+                self._checking.release()
         finally:
-            self._places.release()
+            self._slots.release()
 
 
-TURNS = Turns()
+FILE_CHECK_QUEUE = FileCheckQueue()

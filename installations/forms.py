@@ -1,4 +1,4 @@
-"""What technicians type, checked; nothing is saved here."""
+"""Forms of the technicians' pages."""
 
 from datetime import date, datetime
 from typing import Any
@@ -12,54 +12,52 @@ from django.core.files.uploadedfile import UploadedFile
 from installations.go_live import granted_date_problems, reference_problems
 from installations.guards import can_report_from_field
 from installations.models import GoLiveSource, Installation
-from installations.proofs import LARGEST_BYTES, CheckedProof, ProofRefused, check_proof, too_large
+from installations.proofs import MAX_PROOF_BYTES, CheckedProof, InvalidProof, check_proof, too_large_message
 
 PROOF_TYPES = "image/jpeg,image/png,application/pdf"
 
 
 class SignInForm(AuthenticationForm):
     error_messages = {
-        "invalid_login": "Name and password do not match. Check capital letters, or ask the office for a new password.",
-        "inactive": "This account is closed. Ask the office.",
+        "invalid_login": "Wrong username or password. Check capital letters, or ask the office for a new password.",
+        "inactive": "This account is closed. Contact the office.",
     }
 
     def confirm_login_allowed(self, user: User) -> None:
         super().confirm_login_allowed(user)
         if not can_report_from_field(user):
             raise forms.ValidationError(
-                "This account is not a technician's. Ask the office to add you to the technicians.",
+                "This is not a technician account. Ask the office to add you to the technicians.",
                 code="no_technician",
             )
 
 
 class GoLiveForm(forms.Form):
-    """A report of PTO, or of a charger's commissioning, as typed on the phone."""
-
     submission_id = forms.CharField(widget=forms.HiddenInput, required=False)
     device_at = forms.CharField(widget=forms.HiddenInput, required=False)
     granted_date = forms.DateField(
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         error_messages={
             "required": "Choose the date.",
-            "invalid": "This is not a date. Write it like 2026-11-19.",
+            "invalid": "This is not a date. Enter it like 2026-11-19.",
         },
     )
     source = forms.ChoiceField(
         label="How do you know?",
-        error_messages={"required": "Choose how you know.", "invalid_choice": "Choose one of the list."},
+        error_messages={"required": "Choose how you know.", "invalid_choice": "Choose one from the list."},
     )
     utility_reference = forms.CharField(
         label="Utility's reference",
         required=False,
         max_length=60,
-        help_text="The application or case number on the letter, page or e-mail.",
+        help_text="The application or case number in the letter, portal or e-mail.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters", "enterkeyhint": "next"}),
     )
     proof = forms.FileField(
-        label="Photo or PDF as proof",
+        label="Proof (photo or PDF)",
         required=False,
         help_text=f"Take a photo of the letter or screen, or choose a file. JPEG, PNG or PDF, up to "
-        f"{LARGEST_BYTES // 1024 // 1024} MB.",
+        f"{MAX_PROOF_BYTES // 1024 // 1024} MB.",
         widget=forms.FileInput(attrs={"accept": PROOF_TYPES}),
         error_messages={"empty": "The file is empty. Choose it again, or take the photo again."},
     )
@@ -78,7 +76,7 @@ class GoLiveForm(forms.Form):
         self._files_too_large = files_too_large
         self._installation, self._today = installation, today
         self.fields["granted_date"].label = (
-            "Date on the utility's permission" if installation.goes_live_by_pto else "Day it was commissioned"
+            "Date on the utility's permission" if installation.goes_live_by_pto else "Commissioning date"
         )
         self.fields["granted_date"].widget.attrs |= {
             "min": installation.contract_signed_date.isoformat(),
@@ -90,7 +88,7 @@ class GoLiveForm(forms.Form):
 
     @property
     def submission_id_to_use(self) -> UUID:
-        """The form's own id, or a fresh one when it came without a usable one."""
+        """The form's own ID, or a new one if it has no valid one."""
         given = self.cleaned_data.get("submission_id") if self.is_bound else self.initial.get("submission_id")
         return given if isinstance(given, UUID) else uuid4()
 
@@ -101,7 +99,7 @@ class GoLiveForm(forms.Form):
             return None
 
     def clean_device_at(self) -> datetime | None:
-        """What the device's clock said is worth noting, and never worth refusing a report."""
+        """Ignore an invalid device time: it must never prevent a report."""
         try:
             device_at = datetime.fromisoformat(self.cleaned_data["device_at"])
         except ValueError:
@@ -109,7 +107,7 @@ class GoLiveForm(forms.Form):
         return device_at if device_at.tzinfo else None
 
     def clean_granted_date(self) -> date:
-        """Tell of a wrong day together with whatever else is wrong; the action asks the same rule again."""
+        """Report an invalid date together with the other errors. The action checks it again."""
         granted_date: date = self.cleaned_data["granted_date"]
         problems = granted_date_problems(
             granted_date, today=self._today, contract_signed_date=self._installation.contract_signed_date
@@ -127,19 +125,19 @@ class GoLiveForm(forms.Form):
 
     def clean_proof(self) -> CheckedProof | None:
         if name := self._files_too_large.get("proof"):
-            raise forms.ValidationError(too_large(name))
+            raise forms.ValidationError(too_large_message(name))
         upload: UploadedFile[Any] | None = self.cleaned_data["proof"]
         if upload is None:
             return None
         try:
             self.checked_proof = check_proof(upload, name=upload.name or "", size_bytes=upload.size or 0)
-        except ProofRefused as refused:
-            raise forms.ValidationError(str(refused)) from refused
+        except InvalidProof as problem:
+            raise forms.ValidationError(str(problem)) from problem
         return self.checked_proof
 
 
 def source_choices(installation: Installation) -> list[tuple[str, str]]:
-    """A charger is commissioned on site first of all; solar and batteries need the utility's word."""
+    """Chargers offer commissioning on site first. Solar and batteries need the utility's permission."""
     choices = [(source.value, str(source.label)) for source in GoLiveSource if source != GoLiveSource.ON_SITE]
     if installation.goes_live_by_pto:
         return [("", "Choose…"), *choices]

@@ -1,4 +1,4 @@
-"""The rules of go-live dates and of the solar buyer's days to cancel: pure functions, the day passed in."""
+"""Rules for go-live reports, contract dates and the buyer's cancellation period. Pure functions."""
 
 from collections.abc import Collection
 from datetime import date, datetime
@@ -7,7 +7,7 @@ from core.dates import latest_after_business_days
 from installations.models import GoLiveSource, HardwareKind
 from installations.states import GoLiveReportStatus
 
-OLDEST_CONTRACT_DATE = date(2010, 1, 1)
+MIN_CONTRACT_DATE = date(2010, 1, 1)
 PLAUSIBLE_DEVICE_YEARS = range(2000, 2200)
 
 
@@ -19,10 +19,10 @@ DAYS_TO_CANCEL_SINCE = date(2025, 9, 1)
 
 def embargo_end_date(*, kind: str, contract_signed_date: date, cancelable_kinds: Collection[str]) -> date | None:
     """
-    Return the last day on which the buyer may still cancel; `None` where the sale has no such days.
+    Return the last day on which the buyer may cancel, or `None` if the sale has no cancellation period.
 
-    The law names no calendar, so the latest answer over all of them protects the buyer. Which hardware the law covers
-    besides solar is for the company to decide: `cancelable_kinds`.
+    The law names no calendar of business days, so the latest result over all calendars protects the buyer. The company
+    decides which hardware the law covers besides solar: `cancelable_kinds`.
     """
     if kind not in cancelable_kinds or contract_signed_date < DAYS_TO_CANCEL_SINCE:
         return None
@@ -32,14 +32,14 @@ def embargo_end_date(*, kind: str, contract_signed_date: date, cancelable_kinds:
 def contract_date_problems(contract_signed_date: date, *, today: date) -> tuple[str, ...]:
     if contract_signed_date > today:
         return (f"The contract cannot have been signed after today, {long_date(today)}.",)
-    if contract_signed_date < OLDEST_CONTRACT_DATE:
+    if contract_signed_date < MIN_CONTRACT_DATE:
         return (f"{long_date(contract_signed_date)} is too long ago. Check the year.",)
     return ()
 
 
 def scheduled_date_problems(scheduled_date: date, *, contract_signed_date: date) -> tuple[str, ...]:
     if scheduled_date < contract_signed_date:
-        return (f"The work cannot be before the contract was signed, on {long_date(contract_signed_date)}.",)
+        return (f"The work cannot be scheduled before the contract was signed on {long_date(contract_signed_date)}.",)
     if (scheduled_date - contract_signed_date).days > 366 * 5:
         return (f"{long_date(scheduled_date)} is too far ahead. Check the year.",)
     return ()
@@ -49,13 +49,13 @@ def granted_date_problems(granted_date: date, *, today: date, contract_signed_da
     """List what is wrong with a go-live date. `today` is the Chicago day."""
     if granted_date > today:
         problem = (
-            f"{long_date(granted_date)} has not come yet; today is {long_date(today)}. "
-            "Give the date on the utility's letter, or the day of commissioning."
+            f"{long_date(granted_date)} is in the future; today is {long_date(today)}. "
+            "Enter the date on the utility's letter, or the day of commissioning."
         )
         return (problem,)
     if granted_date < contract_signed_date:
         problem = (
-            f"{long_date(granted_date)} is before the contract was signed, on {long_date(contract_signed_date)}. "
+            f"{long_date(granted_date)} is before the contract was signed on {long_date(contract_signed_date)}. "
             "Check the day and the year."
         )
         return (problem,)
@@ -63,9 +63,9 @@ def granted_date_problems(granted_date: date, *, today: date, contract_signed_da
 
 
 def source_problems(source: str, *, kind: str) -> tuple[str, ...]:
-    """Commissioning on site is how an EV charger goes live; everything else needs the utility's word."""
+    """Only an EV charger goes live by commissioning on site. Everything else needs the utility's permission."""
     if source not in GoLiveSource.values:
-        return (f"Choose where this is known from: {', '.join(GoLiveSource.values)}.",)
+        return (f"Choose how this is known. One of: {', '.join(GoLiveSource.values)}.",)
     if source == GoLiveSource.ON_SITE and kind != HardwareKind.EV_CHARGER:
         return ("Solar and batteries need the utility's permission: choose how the utility gave it.",)
     return ()
@@ -73,16 +73,16 @@ def source_problems(source: str, *, kind: str) -> tuple[str, ...]:
 
 def reference_problems(utility_reference: str, *, source: str) -> tuple[str, ...]:
     if source != GoLiveSource.ON_SITE and not utility_reference.strip():
-        return ("Type the utility's reference: the application or case number on the letter, portal page or e-mail.",)
+        return ("Enter the utility's reference: the application or case number in the letter, portal or e-mail.",)
     return ()
 
 
 def first_report_status(*, has_proof: bool, confirmation: str, by_office: bool) -> GoLiveReportStatus:
     """
-    Say whether a new report counts at once or waits for the office.
+    Return whether a new report counts at once or waits for the office.
 
-    `confirmation` is the organization's setting: WITHOUT_PROOF, ALWAYS or NEVER. What the office reports with proof
-    counts, whatever the setting: nobody else in the office would see more. Without proof it waits like any other.
+    `confirmation` is the setting: WITHOUT_PROOF, ALWAYS or NEVER. A report by the office with proof always counts,
+    because nobody else in the office would see more than its reporter.
     """
     is_enough = has_proof and (by_office or confirmation == "WITHOUT_PROOF")
     if confirmation == "NEVER" or is_enough:
@@ -90,11 +90,16 @@ def first_report_status(*, has_proof: bool, confirmation: str, by_office: bool) 
     return GoLiveReportStatus.AWAITING_OFFICE
 
 
-def plausible_device_at(device_at: datetime | None) -> datetime | None:
-    """Drop what no working clock says: nobody could even write such an instant down in another time zone."""
+def plausible_device_time(device_at: datetime | None) -> datetime | None:
+    """Return the time unless its year is absurd, which could not even be converted to another time zone."""
     return device_at if device_at is not None and device_at.year in PLAUSIBLE_DEVICE_YEARS else None
 
 
 def long_date(day: date) -> str:
-    """Write a day as people in Texas say it, such as 'Thu, Nov 19, 2026'."""
+    """Format a day for technicians, such as 'Thu, Nov 19, 2026'."""
     return f"{day:%a, %b} {day.day}, {day.year}"
+
+
+def short_date(day: date) -> str:
+    """Format a day for the office, such as 'Nov 19, 2026'."""
+    return f"{day:%b} {day.day}, {day.year}"

@@ -1,4 +1,4 @@
-"""What stops an action on an installation, as exceptions that carry the reason in words for the person who tried."""
+"""Checks before actions on installations. Each exception's text tells the person what to do."""
 
 from collections.abc import Mapping
 
@@ -10,54 +10,54 @@ from accounts.staff_groups import TECHNICIANS_GROUP
 REPORT_PERMISSION = "installations.add_golivereport"
 
 
-class InputRefused(Exception):
-    """What was given cannot be: the problems, by field."""
+class InvalidInput(Exception):
+    """Some fields are invalid. `problems` has the texts by field."""
 
     def __init__(self, problems: Mapping[str, tuple[str, ...]]) -> None:
         super().__init__(" ".join(text for texts in problems.values() for text in texts))
         self.problems = dict(problems)
 
 
-class SubmissionDiffers(Exception):
-    """This submission id was used before for something else."""
+class SubmissionIdReused(Exception):
+    """The submission ID was used before with different contents."""
 
 
 class ReportNotCurrent(Exception):
-    """The report was corrected, withdrawn or replaced meanwhile."""
+    """The report has been corrected, withdrawn or replaced."""
 
 
 class ReasonMissing(Exception):
-    """The office must say why."""
+    """The action needs a reason."""
 
 
-class ConfirmedBySamePerson(Exception):
-    """The person who reported it cannot confirm it."""
+class SecondPersonRequired(Exception):
+    """The person who sent a report cannot confirm it."""
 
     def __init__(self) -> None:
-        super().__init__("You reported this yourself: somebody else of the office must compare and confirm it.")
+        super().__init__("You sent this report yourself. Another person in the office must check and confirm it.")
 
 
 def check_input(**problems: tuple[str, ...]) -> None:
-    """:raises InputRefused: when any field has a problem; it names all of them at once"""
+    """:raises InvalidInput: any field has a problem; it lists all of them"""
     found = {field: texts for field, texts in problems.items() if texts}
     if found:
-        raise InputRefused(found)
+        raise InvalidInput(found)
 
 
 def check_reason(reason: str) -> str:
-    """:raises ReasonMissing: nothing was typed"""
+    """:raises ReasonMissing: the reason is empty"""
     if not reason.strip():
-        raise ReasonMissing("Say why; the reason is kept with the record.")
+        raise ReasonMissing("Enter a reason. It is kept with the record.")
     return reason.strip()
 
 
 def can_report_from_field(user: User) -> bool:
-    """Whether this person may use the technicians' pages: a technician, or staff with the permission."""
+    """Whether this person may use the technicians' pages: technicians, and staff with the permission."""
     if not user.is_active:
         return False
     return user.groups.filter(name=TECHNICIANS_GROUP).exists() or (user.is_staff and user.has_perm(REPORT_PERMISSION))
 
 
 def technicians_filter() -> Q:
-    """Narrow users to those to whom jobs may be assigned."""
+    """Return a filter for the users who can be assigned jobs."""
     return Q(is_active=True) & (Q(groups__name=TECHNICIANS_GROUP) | Q(is_staff=True))

@@ -1,8 +1,7 @@
-"""Customers, sites, hardware jobs and their go-live reports."""
+"""Customers, sites, installations and their go-live reports."""
 
 from datetime import date
 from typing import ClassVar
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import models
@@ -11,7 +10,6 @@ from django.utils.translation import gettext_lazy as _
 from phonenumber_field.modelfields import PhoneNumberField
 
 from core.actors import ActorField
-from core.dates import CHICAGO
 from core.encryption import EncryptedTextField
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
 
@@ -22,7 +20,7 @@ class Language(models.TextChoices):
 
 
 class Customer(models.Model):
-    """A person who bought hardware. There is no field for a Social Security or card number, and none may be added."""
+    """A person who bought hardware. Never add a field for a Social Security number or a card number."""
 
     first_name = models.CharField(max_length=100)
     last_name = models.CharField(max_length=100)
@@ -48,7 +46,7 @@ class Customer(models.Model):
 
 
 class ContactProof(models.TextChoices):
-    """How the customer showed that an address, or a signature that raised a question, is theirs."""
+    """How the customer proved that an e-mail address, or a questioned signature, is theirs."""
 
     EARLIER_ADDRESS_CODE = "EARLIER_ADDRESS_CODE", "Code mailed to the earlier address"
     CALL_BACK = "CALL_BACK", "Call-back by a second person"
@@ -58,7 +56,7 @@ class ContactChange(models.Model):
     """
     One change of a customer's e-mail address or phone number by the office.
 
-    A new address after the invitation needs proof by the customer; until then nothing is opened at Light with it.
+    After the invitation, the customer must prove a new address before an account is opened at Light with it.
     """
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="contact_changes")
@@ -72,7 +70,10 @@ class ContactChange(models.Model):
     proved_at = models.DateTimeField(null=True, blank=True)
     proved_by = ActorField(blank=True)
     settled_at = models.DateTimeField(
-        null=True, blank=True, db_index=True, help_text="When links to the old address were ended and it was told."
+        null=True,
+        blank=True,
+        db_index=True,
+        help_text="When the old address was notified and its links stopped working.",
     )
 
     class Meta:
@@ -83,7 +84,7 @@ class ContactChange(models.Model):
 
 
 class Site(models.Model):
-    """One premise with one meter: what an ESI ID names."""
+    """One premise with one meter, identified by its ESI ID."""
 
     address_1 = models.CharField("street address", max_length=200)
     address_2 = models.CharField("apartment or suite", max_length=100, blank=True)
@@ -99,11 +100,6 @@ class Site(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address_1}, {self.city}"
-
-    @property
-    def time_zone(self) -> ZoneInfo:
-        """Every site of ours lies in ERCOT; its days are Chicago days."""
-        return CHICAGO
 
 
 class HardwareKind(models.TextChoices):
@@ -123,7 +119,7 @@ class Installation(models.Model):
     embargo_end_date = models.DateField(
         null=True,
         blank=True,
-        help_text="Last day on which the buyer may still cancel the sale; nothing is done with Light until it is over.",
+        help_text="Last day on which the buyer may cancel the sale. Nothing is sent to Light until it is over.",
     )
     technician = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="installations"
@@ -142,12 +138,12 @@ class Installation(models.Model):
 
     @property
     def goes_live_by_pto(self) -> bool:
-        """An EV charger takes no permission from the utility: it goes live when it is commissioned."""
+        """EV chargers need no permission from the utility. They go live when they are commissioned."""
         return self.kind != HardwareKind.EV_CHARGER
 
 
 class InstallationEvent(models.Model):
-    """One move of an installation, or one thing that was done about it."""
+    """One move of an installation, or another action on it."""
 
     installation = models.ForeignKey(Installation, on_delete=models.PROTECT, related_name="events")
     name = models.CharField(max_length=60)
@@ -174,20 +170,22 @@ class GoLiveSource(models.TextChoices):
 
 class GoLiveReport(models.Model):
     """
-    A report that an installation may run: the utility's permission to operate, or an EV charger's commissioning.
+    A report of the utility's permission to operate, or of an EV charger's commissioning.
 
-    Nothing is overwritten: a correction is a new report that names the one it corrects.
+    Reports are never overwritten. A correction is a new report that refers to the one it corrects.
     """
 
     installation = models.ForeignKey(Installation, on_delete=models.PROTECT, related_name="reports")
-    submission_id = models.UUIDField(unique=True, help_text="Made by the form; the same form sent twice counts once.")
+    submission_id = models.UUIDField(
+        unique=True, help_text="Created by the form, so that a form sent twice counts once."
+    )
     granted_date = models.DateField()
     source = models.CharField(max_length=10, choices=GoLiveSource.choices)
     utility_reference = models.CharField(max_length=60, blank=True)
     note = models.TextField(blank=True)
     status = models.CharField(max_length=20, choices=GoLiveReportStatus.choices, editable=False)
     reported_by = ActorField()
-    device_at = models.DateTimeField(null=True, blank=True, help_text="What the reporting device's clock said.")
+    device_at = models.DateTimeField(null=True, blank=True, help_text="Time of the report by the device's own clock.")
     received_at = models.DateTimeField()
     confirmed_by = ActorField(blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
@@ -226,23 +224,23 @@ class GoLiveReport(models.Model):
 
 class StoredProof(models.Model):
     """
-    A checked photo or PDF in private storage under its hash, and the bytes as they were sent where those differ.
+    A checked photo or PDF in private storage, and the original bytes if they differ.
 
-    While the storage is down the bytes wait in `unstored_content` and `unstored_received`; a sweep stores them and
-    empties both.
+    While the storage is down, the bytes are kept in `unstored_content` and `unstored_received`. A sweep stores them
+    later and empties both fields.
     """
 
     storage_key = models.CharField(max_length=200, blank=True)
     sha256 = models.CharField("SHA-256", max_length=64)
     received_sha256 = models.CharField(
-        "SHA-256 as received", max_length=64, help_text="Of the bytes that were sent, before a photo lost its metadata."
+        "SHA-256 of the original", max_length=64, help_text="Hash of the file as sent, before metadata was removed."
     )
     size_bytes = models.PositiveIntegerField()
     content_type = models.CharField(max_length=40)
     original_name = models.CharField(max_length=200)
     unstored_content = models.BinaryField(null=True, blank=True)
     received_storage_key = models.CharField(max_length=200, blank=True, default="")
-    received_size_bytes = models.PositiveIntegerField("size as received", null=True, blank=True)
+    received_size_bytes = models.PositiveIntegerField("size of the original", null=True, blank=True)
     unstored_received = models.BinaryField(null=True, blank=True)
 
     class Meta:
@@ -268,7 +266,7 @@ class ProofFile(StoredProof):
 
 
 class KeptProof(StoredProof):
-    """A valid proof of a form that could not be accepted yet; the report that comes of the form takes it over."""
+    """A valid proof from a form that was not accepted yet. It is attached to the report once the form is accepted."""
 
     installation = models.ForeignKey(Installation, on_delete=models.PROTECT, related_name="kept_proofs")
     submission_id = models.UUIDField()

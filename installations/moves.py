@@ -14,9 +14,9 @@ from installations.states import MOVES
 @transaction.atomic
 def take_move(installation: Installation, name: str, *, by: Actor, at: datetime, reason: str = "") -> InstallationEvent:
     """
-    Move the installation and add the event that says so.
+    Move the installation and record the event.
 
-    :raises MoveNotAllowed: its status does not allow the move, also when somebody else moved it a moment ago
+    :raises MoveNotAllowed: its status does not allow the move, including after a concurrent change
     """
     move = find_move(MOVES, name, subject=str(installation), status=installation.status)
     old_status = installation.status
@@ -40,7 +40,7 @@ def take_move(installation: Installation, name: str, *, by: Actor, at: datetime,
 
 
 def record_event(installation: Installation, name: str, *, by: Actor, at: datetime, reason: str = "") -> None:
-    """Add an event that leaves the status as it is."""
+    """Record an event that does not change the status."""
     case_log.tell_of_site(f"Installation {installation.pk}: {name}, by {by}", site_id=installation.site_id)
     InstallationEvent.objects.create(
         installation=installation,

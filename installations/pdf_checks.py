@@ -1,8 +1,8 @@
 """
-PDFs that somebody hands in: a letter may be read and printed, and do nothing else.
+Checks that an uploaded PDF is a passive document, which can only be read and printed.
 
-The file is read as PDF programs read it, in a process of its own, because a file can be made to keep its reader busy
-for hours, or to break it. Only one such process runs at a time, with a low priority.
+A separate process parses the file, because a malicious file can keep a parser busy for hours or crash it. Only one such
+process runs at a time, with a low priority.
 """
 
 import re
@@ -11,12 +11,12 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from installations.pdf_structure import MAX_OBJECTS, MAX_TURN_SECONDS, Look
+from installations.pdf_structure import MAX_LOCK_WAIT_SECONDS, MAX_OBJECTS, PdfVerdict
 
-MAX_SECONDS = 15 + MAX_TURN_SECONDS
+MAX_SECONDS = 15 + MAX_LOCK_WAIT_SECONDS
 READER = Path(__file__).with_name("pdf_structure.py")
 
-# Mail programs and converters put blanks and byte order marks before the header. The standard allows even more there.
+# Mail programs and converters put spaces and byte order marks before the header. The standard allows even more there.
 _START = re.compile(rb"(?:\xef\xbb\xbf|[\x00\t\n\x0c\r ]){0,1019}%PDF-")
 
 
@@ -24,20 +24,20 @@ def is_pdf(content: bytes) -> bool:
     return _START.match(content) is not None
 
 
-def look_into(content: bytes) -> Look:
-    """Say whether this is a plain PDF, or what is against it. Takes about half a second, and never much longer."""
+def check_pdf(content: bytes) -> PdfVerdict:
+    """Return whether this is a plain PDF, or the first problem with it. Takes about half a second, at most 19."""
     if not is_pdf(content) or b"%%EOF" not in content[-1024:] or b"startxref" not in content[-2048:]:
-        return Look.DAMAGED
+        return PdfVerdict.DAMAGED
     if content.count(b"endobj") > MAX_OBJECTS:
-        return Look.TOO_MUCH
+        return PdfVerdict.TOO_LARGE
     try:
         said = subprocess.run(  # noqa: S603
             [sys.executable, "-I", str(READER)], input=content, capture_output=True, timeout=MAX_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        # Its limit of processor time is much lower, so it is the machine that had no time for it.
-        return Look.BUSY
+        # The CPU limit is much lower, so the machine was too busy to run it.
+        return PdfVerdict.BUSY
     with suppress(ValueError):
-        return Look(said.stdout.decode("ascii", "replace"))
-    # It was stopped by its limits: a reader that merely stumbles says so.
-    return Look.TOO_MUCH
+        return PdfVerdict(said.stdout.decode("ascii", "replace"))
+    # The process was killed by its limits. When it fails in any other way, it prints a verdict.
+    return PdfVerdict.TOO_LARGE

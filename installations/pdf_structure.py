@@ -1,12 +1,11 @@
 """
-What a PDF is made of, against what a letter may be made of: run as a program of its own, with the file on its input.
+Checks the structure of a PDF. Runs as a separate program that reads the file from standard input.
 
-A file passes when every object in it, in every revision, is of a kind that only shows something. Actions, annotations,
-catalogs, pages, outlines and forms are held against lists of what they may contain; what is on no list is refused, so
-nothing has to be known about new ways of doing harm. Text is never searched: a title, a link or a font may have any
-name.
+A file passes if every object in every revision only displays something. Actions, annotations, catalogs, pages, outlines
+and forms are checked against allow-lists, so new kinds of active content are rejected without being known. Text is not
+searched: a title, a link or a font may have any name.
 
-Nothing of ours is imported here, because this runs isolated, under limits, for files that were made to break a reader.
+This module imports none of our code, because it runs isolated and under limits on files made to break a parser.
 """
 
 import io
@@ -25,18 +24,18 @@ MAX_REVISIONS = 25
 MAX_UNPACKED_BYTES = 32 * 1024 * 1024
 MAX_CPU_SECONDS = 6
 MAX_MEMORY_BYTES = 768 * 1024 * 1024
-MAX_TURN_SECONDS = 4
-"""How long this program waits for another one on the same machine to end."""
+MAX_LOCK_WAIT_SECONDS = 4
+"""How long to wait for another checker on the same machine."""
 
 
-class Look(StrEnum):
+class PdfVerdict(StrEnum):
     PLAIN = "PLAIN"
     DAMAGED = "DAMAGED"
-    LOCKED = "LOCKED"
+    ENCRYPTED = "ENCRYPTED"
     ACTIVE = "ACTIVE"
-    TWO_KINDS = "TWO_KINDS"
+    POLYGLOT = "POLYGLOT"
     TOO_MANY_PAGES = "TOO_MANY_PAGES"
-    TOO_MUCH = "TOO_MUCH"
+    TOO_LARGE = "TOO_LARGE"
     BUSY = "BUSY"
 
 
@@ -44,8 +43,7 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(f"/{name}" for name in text.split())
 
 
-# Which entries the parts of a letter may have. A key in the name space of a program, such as AAPL:Keywords, is its
-# private note.
+# Allowed keys by kind of dictionary. A key with a vendor prefix, such as AAPL:Keywords, is private data.
 _PRIVATE_KEY = re.compile(r"/[A-Za-z0-9]{2,8}[._:]")
 _CATALOG_KEYS = _names(
     "Type Version Extensions Pages PageLabels Names Dests ViewerPreferences PageLayout PageMode Outlines OpenAction "
@@ -81,7 +79,7 @@ _FILTERS = _names(
     "FlateDecode LZWDecode ASCII85Decode ASCIIHexDecode RunLengthDecode CCITTFaxDecode DCTDecode JPXDecode JBIG2Decode "
     "Crypt"
 )
-# By their kind, for dictionaries that do not say that they are actions.
+# Action types, to recognize dictionaries without /Type /Action.
 _ACTIONS = _names(
     "GoTo GoToR GoToE GoToDp Launch Thread URI Sound Movie Hide Named SubmitForm ResetForm ImportData JavaScript "
     "SetOCGState Rendition Trans GoTo3DView RichMediaExecute"
@@ -89,11 +87,11 @@ _ACTIONS = _names(
 _FILES = _names("Filespec F EmbeddedFile")
 _FILE_PLACES = _names("F UF DOS Mac Unix")
 
-# A link that a person may follow. The name of a computer after file: would tell it who looks.
-_FOLLOWED = re.compile(r"(?:https?:|mailto:|tel:|file:///(?![/\\]))", re.IGNORECASE)
-_ELSEWHERE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/\\]{2}")
+# Links that a person may follow. A file: URL with a host name would contact that host.
+_ALLOWED_LINK = re.compile(r"(?:https?:|mailto:|tel:|file:///(?![/\\]))", re.IGNORECASE)
+_HAS_SCHEME_OR_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|[/\\]{2}")
 
-_DEFINED = re.compile(rb"(?<![0-9])(\d{1,10})[\x00\t\n\x0c\r ]{1,20}(\d{1,5})[\x00\t\n\x0c\r ]{1,20}obj\b")
+_OBJECT_START = re.compile(rb"(?<![0-9])(\d{1,10})[\x00\t\n\x0c\r ]{1,20}(\d{1,5})[\x00\t\n\x0c\r ]{1,20}obj\b")
 _REVISION_END = re.compile(rb"startxref[\x00\t\n\x0c\r ]{1,20}(\d{1,10})[\x00\t\n\x0c\r ]{1,20}%%EOF")
 _STREAM = re.compile(rb"stream\r?\n|stream\r")
 _RAW_NAME = re.compile(rb"/[^\x00\t\n\x0c\r ()<>\[\]{}/%]*")
@@ -101,44 +99,44 @@ _MARKUP = re.compile(rb"<(?:!doctype\s+html|html|script|svg|iframe)[\s>]", re.IG
 _STRING = re.compile(rb"\((?:[^()\\]|\\.)*\)", re.DOTALL)
 
 
-class _NotPlain(Exception):
-    def __init__(self, look: Look) -> None:
-        super().__init__(look)
-        self.look = look
+class _Rejected(Exception):
+    def __init__(self, verdict: PdfVerdict) -> None:
+        super().__init__(verdict)
+        self.verdict = verdict
 
 
-def look(content: bytes) -> Look:
-    """Say what the file is: a plain letter, or the first thing against it."""
+def inspect_pdf(content: bytes) -> PdfVerdict:
+    """Return whether the file is plain, or the first problem with it."""
     import pikepdf
 
     pikepdf.settings.set_qpdf_limits(flate_max_memory=MAX_UNPACKED_BYTES, max_stream_filters=4)
     try:
         _check(content)
-    except _NotPlain as found:
-        return found.look
+    except _Rejected as rejected:
+        return rejected.verdict
     except pikepdf.PasswordError:
-        return Look.LOCKED
+        return PdfVerdict.ENCRYPTED
     except MemoryError:
-        return Look.TOO_MUCH
-    except Exception as problem:  # noqa: BLE001 - whatever a reader stumbles over, it could not read the file
-        return Look.TOO_MUCH if "memory" in str(problem) or "limit" in str(problem) else Look.DAMAGED
-    return Look.PLAIN
+        return PdfVerdict.TOO_LARGE
+    except Exception as problem:  # noqa: BLE001 - any other failure means that the file cannot be read
+        return PdfVerdict.TOO_LARGE if "memory" in str(problem) or "limit" in str(problem) else PdfVerdict.DAMAGED
+    return PdfVerdict.PLAIN
 
 
 def _check(content: bytes) -> None:
     if zipfile.is_zipfile(io.BytesIO(content)):
-        raise _NotPlain(Look.TWO_KINDS)
+        raise _Rejected(PdfVerdict.POLYGLOT)
     header = content.index(b"%PDF-")
     body = content[header:]
     layout = _Layout(body)
     ends = [match.end() for match in _REVISION_END.finditer(body) if int(match[1])]
     if len(ends) > MAX_REVISIONS:
-        raise _NotPlain(Look.TOO_MUCH)
-    _check_revision(body, layout, mend=bool(header))
+        raise _Rejected(PdfVerdict.TOO_LARGE)
+    _check_revision(body, layout, recover=bool(header))
     for end in ends[:-1]:
-        # Some programs offer to show a file as it was before. What none can open, none can show.
+        # Some programs can show earlier revisions. A revision that cannot be opened cannot be shown.
         with suppress(_pdf_error()):
-            _check_revision(body[:end], layout, mend=False)
+            _check_revision(body[:end], layout, recover=False)
     layout.check()
 
 
@@ -148,30 +146,30 @@ def _pdf_error() -> type[Exception]:
     return pikepdf.PdfError
 
 
-def _check_revision(body: bytes, layout: "_Layout", *, mend: bool) -> None:
+def _check_revision(body: bytes, layout: "_Layout", *, recover: bool) -> None:
     import pikepdf
 
-    with pikepdf.open(io.BytesIO(body), attempt_recovery=mend, suppress_warnings=True) as pdf:
+    with pikepdf.open(io.BytesIO(body), attempt_recovery=recover, suppress_warnings=True) as pdf:
         if int(pdf.trailer.get("/Size", 0)) > 2 * MAX_OBJECTS or len(pdf.objects) > MAX_OBJECTS:
-            raise _NotPlain(Look.TOO_MUCH)
+            raise _Rejected(PdfVerdict.TOO_LARGE)
         for record in pdf.objects:
             for part in _dictionaries(record):
                 _check_part(part)
         pages = _Document(pdf.Root).check()
         layout.note(pdf)
         if any("duplicated key" in str(warning) for warning in pdf.get_warnings()):
-            raise _NotPlain(Look.DAMAGED)  # of two values, some programs take the first and others the last
+            raise _Rejected(PdfVerdict.DAMAGED)  # some programs use the first value, others the last
     if pages > MAX_PAGES:
-        raise _NotPlain(Look.TOO_MANY_PAGES)
+        raise _Rejected(PdfVerdict.TOO_MANY_PAGES)
     if not pages:
-        raise _NotPlain(Look.DAMAGED)
+        raise _Rejected(PdfVerdict.DAMAGED)
 
 
-# Each part by itself, wherever it lies
+# Single dictionaries, wherever they are in the file
 
 
 def _dictionaries(record: Any) -> Iterator[Any]:
-    """Yield a record's dictionaries and streams, without following references: each record is looked at once."""
+    """Yield a record's dictionaries and streams without following references, so that each record is checked once."""
     import pikepdf
 
     waiting = [record]
@@ -199,8 +197,8 @@ def _check_part(part: Any) -> None:
     kind, sort = _name(part, "/Type"), _name(part, "/S")
     if isinstance(part, pikepdf.Stream):
         _check_stream(part)
-    if kind in _FILES or (kind != "/Font" and _holds_a_file(part)):
-        raise _NotPlain(Look.ACTIVE)
+    if kind in _FILES or (kind != "/Font" and _has_embedded_file(part)):
+        raise _Rejected(PdfVerdict.ACTIVE)
     if kind == "/Action" or (not kind and sort in _ACTIONS and "/P" not in part):
         _check_action(part)
     if kind == "/Annot" or ("/Subtype" in part and "/Rect" in part):
@@ -212,25 +210,25 @@ def _check_part(part: Any) -> None:
     if kind == "/Pages":
         _check_keys(part, _PAGES_KEYS)
     if kind == "/Template":
-        raise _NotPlain(Look.ACTIVE)
+        raise _Rejected(PdfVerdict.ACTIVE)
 
 
 def _check_stream(stream: Any) -> None:
-    """A stream carries its own bytes, packed in ways that we know, and is no program for a printer."""
+    """Allow only streams with embedded data and known filters. Reject PostScript."""
     import pikepdf
 
     if any(key in stream for key in ("/F", "/FFilter", "/FDecodeParms", "/Ref", "/OPI", "/PS")):
-        raise _NotPlain(Look.ACTIVE)
+        raise _Rejected(PdfVerdict.ACTIVE)
     if _name(stream, "/Subtype") == "/PS" or _name(stream, "/Subtype2") == "/PS":
-        raise _NotPlain(Look.ACTIVE)
+        raise _Rejected(PdfVerdict.ACTIVE)
     filters = stream.get("/Filter", [])
     for each in filters if isinstance(filters, pikepdf.Array | list) else [filters]:
         if str(each) not in _FILTERS:
-            raise _NotPlain(Look.ACTIVE)
+            raise _Rejected(PdfVerdict.ACTIVE)
 
 
-def _holds_a_file(part: Any) -> bool:
-    """Whether this names an embedded file. A font may be called EF too, but has no places in a file system."""
+def _has_embedded_file(part: Any) -> bool:
+    """Whether this has an embedded file. A font may be named EF too, but has no file names."""
     import pikepdf
 
     held = part.get("/EF")
@@ -242,23 +240,23 @@ def _holds_a_file(part: Any) -> bool:
 
 
 def _check_action(action: Any, *, is_automatic: bool = False) -> None:
-    """A letter may lead to one of its own pages; to the web only when a person follows the link."""
+    """Allow links to the document's own pages, and web links that a person has to click."""
     _check_keys(action, _ACTION_KEYS)
     kind = _name(action, "/S")
     is_allowed = kind == "/GoTo" or (
         not is_automatic
         and (
             (kind == "/Named" and _name(action, "/N") in _NAMED)
-            or (kind == "/URI" and _may_be_followed(str(action.get("/URI", ""))))
+            or (kind == "/URI" and _is_allowed_link(str(action.get("/URI", ""))))
         )
     )
     if not is_allowed:
-        raise _NotPlain(Look.ACTIVE)
+        raise _Rejected(PdfVerdict.ACTIVE)
 
 
-def _may_be_followed(address: str) -> bool:
+def _is_allowed_link(address: str) -> bool:
     address = re.sub(r"[\x00-\x20]", "", address)
-    return bool(_FOLLOWED.match(address)) or not _ELSEWHERE.match(address)
+    return bool(_ALLOWED_LINK.match(address)) or not _HAS_SCHEME_OR_HOST.match(address)
 
 
 def _check_annotation(annotation: Any) -> None:
@@ -267,29 +265,29 @@ def _check_annotation(annotation: Any) -> None:
         _check_signature_field(annotation)
         return
     if kind not in _ANNOTATIONS:
-        raise _NotPlain(Look.ACTIVE)
+        raise _Rejected(PdfVerdict.ACTIVE)
     _check_keys(annotation, _ANNOTATION_KEYS)
     for key in ("/A", "/PA"):
         if key in annotation:
             if kind != "/Link":
-                raise _NotPlain(Look.ACTIVE)
+                raise _Rejected(PdfVerdict.ACTIVE)
             _check_action(annotation[key])
 
 
 def _check_signature_field(field: Any) -> None:
-    """The only thing that may be in a form is a signature that was made."""
+    """Allow only signature fields that are signed."""
     _check_keys(field, _SIGNATURE_FIELD_KEYS)
     holder = field if "/FT" in field else field.get("/Parent", {})
     if _name(holder, "/FT") != "/Sig":
-        raise _NotPlain(Look.ACTIVE)
+        raise _Rejected(PdfVerdict.ACTIVE)
     signature = field.get("/V", holder.get("/V"))
     if signature is None or _name(signature, "/Type") not in {*_SIGNATURES, ""} or "/ByteRange" not in signature:
-        raise _NotPlain(Look.ACTIVE)
+        raise _Rejected(PdfVerdict.ACTIVE)
 
 
 def _check_keys(part: Any, allowed: frozenset[str]) -> None:
     if any(key not in allowed and not _PRIVATE_KEY.match(key) for key in part.keys()):  # noqa: SIM118 - no mapping
-        raise _NotPlain(Look.ACTIVE)
+        raise _Rejected(PdfVerdict.ACTIVE)
 
 
 def _name(part: Any, key: str) -> str:
@@ -299,7 +297,7 @@ def _name(part: Any, key: str) -> str:
     return str(value) if isinstance(value, pikepdf.Name) else ""
 
 
-# The document as programs walk through it, where parts need not say what they are
+# The document as viewers traverse it, where dictionaries may lack a /Type
 
 
 class _Document:
@@ -308,12 +306,12 @@ class _Document:
         self.seen: set[tuple[int, int]] = set()
 
     def check(self) -> int:
-        """Check everything that a program reaches from the catalog, and return the number of pages."""
+        """Check everything reachable from the catalog, and return the number of pages."""
         catalog = self.catalog
         _check_keys(catalog, _CATALOG_KEYS)
         self._check_opening(catalog.get("/OpenAction"))
         if "/PageMode" in catalog and _name(catalog, "/PageMode") not in _PAGE_MODES:
-            raise _NotPlain(Look.ACTIVE)
+            raise _Rejected(PdfVerdict.ACTIVE)
         if "/Names" in catalog:
             _check_keys(catalog["/Names"], _names("Dests"))
         if "/Perms" in catalog:
@@ -334,7 +332,7 @@ class _Document:
         _check_keys(form, _FORM_KEYS)
         fields = list(form.get("/Fields", []))
         if not fields:
-            raise _NotPlain(Look.ACTIVE)
+            raise _Rejected(PdfVerdict.ACTIVE)
         for field in fields:
             for part in (field, *field.get("/Kids", [])):
                 _check_signature_field(part)
@@ -359,7 +357,7 @@ class _Document:
             node = waiting.pop()
             if "/Kids" in node:
                 if self._was_seen(node):
-                    raise _NotPlain(Look.DAMAGED)
+                    raise _Rejected(PdfVerdict.DAMAGED)
                 _check_keys(node, _PAGES_KEYS)
                 waiting += list(node["/Kids"])
                 continue
@@ -377,14 +375,14 @@ class _Document:
         return known
 
 
-# Where everything lies
+# The layout of the file
 
 
 class _Layout:
     """
-    Where each object of the file lies: none inside of another's stream, and none that no table names.
+    The position of each object. No object may be inside another's stream or missing from the cross-reference tables.
 
-    A program that repairs files finds such objects all the same, and would show another document than the one checked.
+    A viewer that repairs files finds such objects anyway and would show a different document than the one checked.
     """
 
     def __init__(self, body: bytes) -> None:
@@ -413,30 +411,30 @@ class _Layout:
     def check(self) -> None:
         inside = sorted(self.streams.items())
         if any(second < end for (_start, end), (second, _end) in pairwise(inside)):
-            raise _NotPlain(Look.DAMAGED)
-        covered = _Covered(inside)
+            raise _Rejected(PdfVerdict.DAMAGED)
+        covered = _Spans(inside)
         if any(covered.holds(offset) for offset in self.named):
-            raise _NotPlain(Look.DAMAGED)
+            raise _Rejected(PdfVerdict.DAMAGED)
         outside, position = [], 0
         for start, end in inside:
             outside.append(self.body[position:start])
             position = end
         outside.append(self.body[position:])
         if _MARKUP.search(_STRING.sub(b"()", b" ".join(outside))):
-            raise _NotPlain(Look.TWO_KINDS)
-        for match in _DEFINED.finditer(self.body):
+            raise _Rejected(PdfVerdict.POLYGLOT)
+        for match in _OBJECT_START.finditer(self.body):
             start = match.start()
             if start not in self.named and not covered.holds(start) and not self._is_table(match.end()):
-                raise _NotPlain(Look.DAMAGED)
+                raise _Rejected(PdfVerdict.DAMAGED)
 
     def _is_table(self, start: int) -> bool:
-        """Whether a table of objects begins here: such a stream need not name itself."""
+        """Whether a cross-reference stream begins here. Such a stream need not list itself."""
         head = self.body[start : start + 2000].partition(b"stream")[0]
         names = {name.decode("latin-1") for name in _RAW_NAME.findall(head)}
         return {"/Type", "/XRef"} <= names <= _TABLE_NAMES
 
 
-class _Covered:
+class _Spans:
     def __init__(self, spans: list[tuple[int, int]]) -> None:
         self.starts = [start for start, _end in spans]
         self.ends = [end for _start, end in spans]
@@ -456,21 +454,21 @@ def _limit_this_process() -> None:
     import resource
 
     os.nice(5)
-    # Where a system does not know a limit, the one who started this process still ends it in time.
+    # On systems without these limits, the parent process still kills this one in time.
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS + 1))
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
 
 
-def _is_my_turn() -> bool:
-    """Wait until no other program of this kind runs on the machine, which this very file's lock shows."""
+def _wait_for_lock() -> bool:
+    """Wait until no other checker runs on this machine. The lock is on this source file."""
     import fcntl
     import os
     import time
 
-    file = os.open(__file__, os.O_RDONLY)  # kept open, and with it the lock, until this process ends
-    until = time.monotonic() + MAX_TURN_SECONDS
+    file = os.open(__file__, os.O_RDONLY)  # stays open and locked until this process ends
+    until = time.monotonic() + MAX_LOCK_WAIT_SECONDS
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -479,11 +477,11 @@ def _is_my_turn() -> bool:
                 return False
             time.sleep(0.05)
         except OSError:
-            return True  # a file system without locks: the limits of each process hold all the same
+            return True  # a file system without locks; the limits of each process still apply
         else:
             return True
 
 
 if __name__ == "__main__":
     _limit_this_process()
-    sys.stdout.write(look(sys.stdin.buffer.read()) if _is_my_turn() else Look.BUSY)
+    sys.stdout.write(inspect_pdf(sys.stdin.buffer.read()) if _wait_for_lock() else PdfVerdict.BUSY)

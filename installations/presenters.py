@@ -1,4 +1,4 @@
-"""Words, tones and dates of installations, for pages."""
+"""Presenters for the technicians' pages."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,13 +9,13 @@ from installations.models import GoLiveReport, Installation
 from installations.states import GoLiveReportStatus, InstallationStatus
 
 _S = InstallationStatus
-_STATUS_WORDS = {
+_STATUS_LABELS = {
     _S.SOLD.value: ("Not scheduled yet", "quiet"),
     _S.SCHEDULED.value: ("Scheduled", "quiet"),
     _S.INSTALLED.value: ("Installed", "quiet"),
     _S.INSPECTED.value: ("Inspected", "quiet"),
     _S.INTERCONNECTION_SUBMITTED.value: ("Waiting for the utility", "due"),
-    _S.PTO_REPORTED.value: ("Reported, the office checks", "waiting"),
+    _S.PTO_REPORTED.value: ("Reported, being checked", "waiting"),
     _S.PTO_CONFIRMED.value: ("Done", "good"),
     _S.CANCELLED.value: ("Canceled", "quiet"),
 }
@@ -23,8 +23,6 @@ _STATUS_WORDS = {
 
 @dataclass(frozen=True)
 class JobPage:
-    """One job as its technician reads it."""
-
     installation: Installation
     today: date
 
@@ -73,94 +71,82 @@ class JobPage:
     def day(self) -> str:
         scheduled = self.installation.scheduled_date
         if scheduled is None:
-            return "No day set"
+            return "Not scheduled"
         return f"Today, {long_date(scheduled)}" if scheduled == self.today else long_date(scheduled)
 
     @property
     def status_label(self) -> str:
-        return _STATUS_WORDS[self.installation.status][0]
+        return _STATUS_LABELS[self.installation.status][0]
 
     @property
     def status_tone(self) -> str:
-        return _STATUS_WORDS[self.installation.status][1]
+        return _STATUS_LABELS[self.installation.status][1]
 
     @property
     def is_done(self) -> bool:
         return self.installation.status in {_S.PTO_REPORTED, _S.PTO_CONFIRMED}
 
     @property
-    def takes_pto(self) -> bool:
-        return self.installation.goes_live_by_pto
-
-    @property
-    def act(self) -> str:
-        return "Mark permission to operate (PTO)" if self.takes_pto else "Mark as commissioned"
-
-    @property
-    def date_label(self) -> str:
-        return "Date on the utility's permission" if self.takes_pto else "Day it was commissioned"
-
-    @property
-    def contract_signed_date(self) -> date:
-        return self.installation.contract_signed_date
+    def action_label(self) -> str:
+        return "Report permission to operate (PTO)" if self.installation.goes_live_by_pto else "Report commissioning"
 
 
 _OUTCOMES = {
     GoLiveResult.COUNTS: (
-        "It counts",
+        "Report accepted",
         "good",
-        "The enrollment goes on by itself from here. There is nothing else for you to do.",
+        "The enrollment continues automatically from here. There is nothing else for you to do.",
     ),
-    GoLiveResult.WAITS_FOR_OFFICE: (
-        "Received; the office checks it",
+    GoLiveResult.AWAITING_OFFICE: (
+        "Report received, being checked",
         "waiting",
-        "The office looks at your report before it counts. A photo of the letter would let it count at once.",
+        "The office checks your report before it counts. With a photo of the letter, it may count right away.",
     ),
     GoLiveResult.AGREES: (
-        "This was reported already",
+        "Already reported",
         "good",
-        "A report with the same date is on file and stays the current one. Yours is kept beside it.",
+        "A report with the same date is already on file. Yours is kept as well.",
     ),
     GoLiveResult.CONFLICTS: (
-        "Received, but another date is on file",
+        "Report received, but another date is on file",
         "problem",
-        "Nothing was overwritten: both reports are kept, and the office decides which one is right.",
+        "Both reports are kept. The office decides which one is right.",
     ),
     GoLiveResult.CLOSED: (
-        "The office has closed this report",
+        "The office closed this report",
         "waiting",
-        "It was corrected or withdrawn. Call the office if that surprises you.",
+        "The report was corrected or withdrawn. Call the office if you have questions.",
     ),
 }
 
 
 @dataclass(frozen=True)
 class ReportPage:
-    """One report as the technician who sent it reads it."""
-
     report: GoLiveReport
     was_sent_before: bool = False
 
     @property
-    def _words(self) -> tuple[str, str, str]:
+    def _outcome(self) -> tuple[str, str, str]:
         return _OUTCOMES[GoLiveOutcome(report=self.report, is_repeat=self.was_sent_before).result]
 
     @property
     def title(self) -> str:
-        title = self._words[0]
+        title = self._outcome[0]
         if not self.was_sent_before:
             return title
-        return "It already counts" if self.report.status == GoLiveReportStatus.COUNTED else f"Sent before: {title}"
+        if self.report.status == GoLiveReportStatus.COUNTED:
+            return "Report already accepted"
+        return f"Already sent: {title}"
 
     @property
     def tone(self) -> str:
-        return self._words[1]
+        return self._outcome[1]
 
     @property
     def explanation(self) -> str:
-        explanation = self._words[2]
+        explanation = self._outcome[2]
         if self.was_sent_before:
-            return f"You sent this report before, and it counts once. {explanation}"
+            return f"You sent this report before. It counts once. {explanation}"
         return explanation
 
     @property

@@ -1,9 +1,9 @@
 """
-Proof files: judged by their content, cleaned, and kept under names of our own.
+Proof files: checked by their content, cleaned, and stored.
 
-Photos are drawn again, which drops EXIF data (place, device, owner) and anything hidden behind the picture; the bytes
-as they came are kept beside the copy. PDFs stay as they came, often signed by the utility, but may do nothing except be
-read.
+Photos are re-encoded, which removes EXIF data (location, device, owner) and anything hidden in the file. The original
+bytes are stored as well. PDFs are stored unchanged, because the utility may have signed them, but must be passive
+documents.
 """
 
 import hashlib
@@ -19,41 +19,45 @@ from django.db import transaction
 from core import stored_files
 from core.tidying import delete_in_parts
 from installations import photos
-from installations.file_check_queue import TURNS, ReadersBusy
+from installations.file_check_queue import FILE_CHECK_QUEUE, FileChecksBusy
 from installations.models import KeptProof, ProofFile, StoredProof
-from installations.pdf_checks import is_pdf, look_into
-from installations.pdf_structure import MAX_PAGES, Look
+from installations.pdf_checks import check_pdf, is_pdf
+from installations.pdf_structure import MAX_PAGES, PdfVerdict
 from installations.photos import JPEG, PNG
 from installations.states import InstallationStatus
 
 logger = logging.getLogger(__name__)
 
-LARGEST_BYTES = 15 * 1024 * 1024
-LONGEST_NAME = 120
+MAX_PROOF_BYTES = 15 * 1024 * 1024
+MAX_NAME_LENGTH = 120
 ABANDONED_KEPT_FOR = timedelta(days=90)
 FOLDER = "proofs"
 
 PDF = "application/pdf"
 SUFFIXES = {JPEG: ".jpg", PNG: ".png", PDF: ".pdf"}
 
-_AGAINST_A_PDF = {
-    Look.DAMAGED: "This PDF is incomplete or damaged. Download it again, or send a photo of the page.",
-    Look.LOCKED: "This PDF opens with a password only. Print it to a PDF without one, or send a photo of the page.",
-    Look.ACTIVE: (
-        "This PDF can do more than be read: it holds a form, a program, an attachment or a way to another file. "
+_PDF_PROBLEMS = {
+    PdfVerdict.DAMAGED: "This PDF is incomplete or damaged. Download it again, or send a photo of the page.",
+    PdfVerdict.ENCRYPTED: "This PDF needs a password. Print it to a PDF without one, or send a photo of the page.",
+    PdfVerdict.ACTIVE: (
+        "This PDF contains a form, a script, an attachment or a link to another file. "
         "Print it to a plain PDF, or send a photo of the page."
     ),
-    Look.TWO_KINDS: "This PDF is a file of another kind at the same time. Print it to a plain PDF, or send a photo.",
-    Look.TOO_MANY_PAGES: f"This PDF has more than {MAX_PAGES} pages. Send only the pages that matter.",
-    Look.TOO_MUCH: "This PDF unpacks to far more than a letter. Print it to a plain PDF, or send a photo of the page.",
+    PdfVerdict.POLYGLOT: (
+        "This file is a PDF and another kind of file at the same time. Print it to a plain PDF, or send a photo."
+    ),
+    PdfVerdict.TOO_MANY_PAGES: f"This PDF has more than {MAX_PAGES} pages. Send only the pages that matter.",
+    PdfVerdict.TOO_LARGE: (
+        "This PDF is far larger than a letter when opened. Print it to a plain PDF, or send a photo of the page."
+    ),
 }
 
-_KEPT_WHERE = ("storage_key", "unstored_content", "received_storage_key", "unstored_received")
+_LOCATION_FIELDS = ("storage_key", "unstored_content", "received_storage_key", "unstored_received")
 
-_AGAINST_A_PICTURE = {
-    photos.TooManyPixels: "This picture has too many pixels. Take the photo with a lower resolution.",
-    photos.TooManyLayers: "This picture has too many layers. Take the photo again, or send a screenshot of it.",
-    photos.Unreadable: "This photo is incomplete or damaged. Take it again, or choose another one.",
+_PHOTO_PROBLEMS = {
+    photos.TooManyPixels: "This photo has too many pixels. Take it with a lower resolution.",
+    photos.TooManyScans: "This photo file is too complex to read. Take the photo again, or send a screenshot of it.",
+    photos.UnreadablePhoto: "This photo is incomplete or damaged. Take it again, or choose another one.",
 }
 
 _HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"heim", b"hevc")
@@ -63,20 +67,20 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class NotKept(Exception):
-    """This photo is older than the rule that the bytes as sent are kept."""
+class OriginalNotKept(Exception):
+    """The photo was sent before originals were kept."""
 
     def __init__(self) -> None:
-        super().__init__("This photo was sent before original files were kept. Only the stored copy exists.")
+        super().__init__("The original was not kept. Only the cleaned copy exists.")
 
 
-class ProofRefused(Exception):
-    """The file cannot be a proof; the text says why and what to do."""
+class InvalidProof(Exception):
+    """The file cannot be used as a proof. The text says why and what to do."""
 
 
 @dataclass(frozen=True)
 class CheckedProof:
-    """A proof that passed: its cleaned content, and the bytes as they came, which are evidence and never shown."""
+    """A proof that passed the checks: its cleaned content, and the original bytes, kept as evidence and never shown."""
 
     content: bytes
     content_type: str
@@ -88,8 +92,8 @@ class CheckedProof:
         return hashlib.sha256(self.content).hexdigest()
 
     @property
-    def is_drawn(self) -> bool:
-        """Whether the content is a copy that was drawn from what came."""
+    def is_reencoded(self) -> bool:
+        """Whether the content differs from the original bytes."""
         return self.content != self.received
 
     @property
@@ -99,32 +103,32 @@ class CheckedProof:
 
 def check_proof(upload: Readable, *, name: str, size_bytes: int) -> CheckedProof:
     """
-    Judge a file by its content and clean it. Reads nothing of a file that is too large.
+    Check a file by its content and clean it. A file that is too large is not read.
 
-    :raises ProofRefused: too large, empty, not a JPEG, PNG or PDF, broken, a picture of absurd size, or a PDF that can
-        do more than be read
-    :raises ReadersBusy: other files are being read; send this one again in a moment
+    :raises InvalidProof: too large, empty, not a JPEG, PNG or PDF, damaged, too many pixels, or a PDF with active
+        content
+    :raises FileChecksBusy: too many other files are being checked
     """
-    if size_bytes > LARGEST_BYTES:
-        raise ProofRefused(too_large(name))
-    received = upload.read(LARGEST_BYTES + 1)
-    if len(received) > LARGEST_BYTES:
-        raise ProofRefused(too_large(name))
+    if size_bytes > MAX_PROOF_BYTES:
+        raise InvalidProof(too_large_message(name))
+    received = upload.read(MAX_PROOF_BYTES + 1)
+    if len(received) > MAX_PROOF_BYTES:
+        raise InvalidProof(too_large_message(name))
     if not received:
-        raise ProofRefused("The file is empty. Choose it again, or take the photo again.")
+        raise InvalidProof("The file is empty. Choose it again, or take the photo again.")
     if is_pdf(received):
-        with TURNS.turn():
-            content, content_type = _checked_pdf(received), PDF
+        with FILE_CHECK_QUEUE.slot():
+            content, content_type = _check_pdf(received), PDF
     elif received.startswith((photos.JPEG_START, photos.PNG_START)):
-        with TURNS.turn():
-            content, content_type = _redrawn(received)
+        with FILE_CHECK_QUEUE.slot():
+            content, content_type = _reencode(received)
     elif received[4:8] == b"ftyp" and received[8:12] in _HEIC_BRANDS:
-        raise ProofRefused(
-            "This photo is in the HEIC format, which we cannot read. In the phone's camera settings choose "
-            "'Most compatible', or send a screenshot of it."
+        raise InvalidProof(
+            "This photo is in HEIC format, which cannot be read here. Choose 'Most Compatible' in the phone's camera "
+            "settings, or send a screenshot of the photo."
         )
     else:
-        raise ProofRefused("This is not a photo (JPEG or PNG) or a PDF. Choose another file.")
+        raise InvalidProof("This is not a photo (JPEG or PNG) or a PDF. Choose another file.")
     return CheckedProof(
         content=content,
         content_type=content_type,
@@ -133,29 +137,29 @@ def check_proof(upload: Readable, *, name: str, size_bytes: int) -> CheckedProof
     )
 
 
-def too_large(name: str) -> str:
+def too_large_message(name: str) -> str:
     return (
-        f"{clean_name(name, suffix='') or 'The file'} is larger than {LARGEST_BYTES // 1024 // 1024} MB. "
+        f"{clean_name(name, suffix='') or 'The file'} is larger than {MAX_PROOF_BYTES // 1024 // 1024} MB. "
         "Take the photo with a lower resolution, or send only the pages that matter."
     )
 
 
 def clean_name(name: str, *, suffix: str) -> str:
-    """Make a file name fit to be shown and offered for download: no folders, no control or direction characters."""
+    """Make a file name safe to show and download: no folders, no control or direction characters."""
     last = re.split(r"[/\\]", name)[-1]
     shown = "".join(
         character for character in unicodedata.normalize("NFC", last) if unicodedata.category(character)[0] != "C"
     )
     stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", shown) if suffix else shown
-    stem = re.sub(r'[<>:"|?*\s]+', " ", stem).strip(" .")[:LONGEST_NAME]
+    stem = re.sub(r'[<>:"|?*\s]+', " ", stem).strip(" .")[:MAX_NAME_LENGTH]
     return f"{stem or 'proof'}{suffix}" if suffix else stem
 
 
-def fill_from(record: StoredProof, proof: CheckedProof) -> None:
+def store_proof(record: StoredProof, proof: CheckedProof) -> None:
     """
-    Store the proof and note on the unsaved record where. When the storage is down, the record keeps the bytes itself.
+    Store the proof and set its location on the unsaved record. If the storage is down, the record keeps the bytes.
 
-    Call it outside a transaction: the storage may take seconds.
+    Call it outside a transaction, because the storage may take seconds.
     """
     record.sha256 = proof.sha256
     record.received_sha256 = proof.received_sha256
@@ -163,13 +167,13 @@ def fill_from(record: StoredProof, proof: CheckedProof) -> None:
     record.content_type = proof.content_type
     record.original_name = proof.original_name
     record.unstored_content = proof.content
-    if proof.is_drawn:
+    if proof.is_reencoded:
         record.received_size_bytes = len(proof.received)
         record.unstored_received = proof.received
     try:
-        _store_what_waits(record)
+        _store_pending_bytes(record)
     except stored_files.FileNotStored:
-        logger.warning("The storage did not take proof %s; it waits in the database.", record.sha256, exc_info=True)
+        logger.warning("Proof %s could not be stored; it is kept in the database.", record.sha256, exc_info=True)
 
 
 def read_content(record: StoredProof) -> bytes:
@@ -183,10 +187,10 @@ def read_content(record: StoredProof) -> bytes:
 
 def read_received(record: StoredProof) -> bytes:
     """
-    Return the bytes as they were sent: of a PDF the same as its content.
+    Return the original bytes. For a PDF they equal its content.
 
     :raises core.stored_files.FileAltered: the stored bytes are missing or changed
-    :raises NotKept: the photo was taken in before the bytes as sent were kept
+    :raises OriginalNotKept: the photo was received before originals were kept
     """
     if record.unstored_received is not None:
         return bytes(record.unstored_received)
@@ -194,7 +198,7 @@ def read_received(record: StoredProof) -> bytes:
         return stored_files.read(received_file(record))
     if record.sha256 == record.received_sha256:
         return read_content(record)
-    raise NotKept
+    raise OriginalNotKept
 
 
 def received_file(record: StoredProof) -> stored_files.StoredFile:
@@ -205,8 +209,8 @@ def received_file(record: StoredProof) -> stored_files.StoredFile:
     )
 
 
-def store_waiting() -> int:
-    """Store the proofs that wait in the database because the storage was down. Give how many were stored."""
+def store_pending() -> int:
+    """Store the proofs kept in the database while the storage was down. Return how many were stored."""
     return sum(
         _store_one(model, key)
         for model in (ProofFile, KeptProof)
@@ -214,11 +218,11 @@ def store_waiting() -> int:
     )
 
 
-def forget_abandoned(*, at: datetime) -> int:
+def delete_abandoned(*, at: datetime) -> int:
     """
-    Delete proofs whose form was never finished, once their job has been over for long; give how many.
+    Delete old proofs of finished jobs whose form was never accepted. Return how many.
 
-    While a job is open its kept proofs stay, however old: somebody may yet need the photo.
+    While a job is open its proofs stay, because the photo may still be needed.
     """
     over = (InstallationStatus.PTO_CONFIRMED, InstallationStatus.CANCELLED)
     abandoned = KeptProof.objects.filter(kept_at__lt=at - ABANDONED_KEPT_FOR, installation__status__in=over)
@@ -230,20 +234,20 @@ def _store_one(model: type[ProofFile] | type[KeptProof], key: int) -> bool:
     if record is None:
         return False
     try:
-        _store_what_waits(record)
+        _store_pending_bytes(record)
     except stored_files.FileNotStored:
-        logger.warning("The storage still refuses proof %s.", record.sha256, exc_info=True)
+        logger.warning("Proof %s still cannot be stored.", record.sha256, exc_info=True)
         return False
     with transaction.atomic():
-        model.objects.filter(pk=key).update(**{name: getattr(record, name) for name in _KEPT_WHERE})
+        model.objects.filter(pk=key).update(**{name: getattr(record, name) for name in _LOCATION_FIELDS})
     return True
 
 
-def _store_what_waits(record: StoredProof) -> None:
+def _store_pending_bytes(record: StoredProof) -> None:
     """
-    Store the bytes as they came and then the copy, so that a record waits for as long as its copy does.
+    Store the original first and then the copy, so that a record without unstored content is complete.
 
-    :raises core.stored_files.FileNotStored: the storage refused one of them, and the record keeps its bytes
+    :raises core.stored_files.FileNotStored: one of them was not stored, and the record still has its bytes
     """
     suffix = SUFFIXES[record.content_type]
     if record.unstored_received is not None:
@@ -254,17 +258,17 @@ def _store_what_waits(record: StoredProof) -> None:
         record.storage_key, record.unstored_content = content.key, None
 
 
-def _checked_pdf(received: bytes) -> bytes:
-    look = look_into(received)
-    if look == Look.BUSY:
-        raise ReadersBusy
-    if look != Look.PLAIN:
-        raise ProofRefused(_AGAINST_A_PDF[look])
+def _check_pdf(received: bytes) -> bytes:
+    verdict = check_pdf(received)
+    if verdict == PdfVerdict.BUSY:
+        raise FileChecksBusy
+    if verdict != PdfVerdict.PLAIN:
+        raise InvalidProof(_PDF_PROBLEMS[verdict])
     return received
 
 
-def _redrawn(received: bytes) -> tuple[bytes, str]:
+def _reencode(received: bytes) -> tuple[bytes, str]:
     try:
-        return photos.redraw(received)
-    except tuple(_AGAINST_A_PICTURE) as problem:
-        raise ProofRefused(_AGAINST_A_PICTURE[type(problem)]) from problem
+        return photos.reencode(received)
+    except tuple(_PHOTO_PROBLEMS) as problem:
+        raise InvalidProof(_PHOTO_PROBLEMS[type(problem)]) from problem

@@ -1,4 +1,4 @@
-"""The stages of an installation and the moves between them."""
+"""The statuses of installations and go-live reports, and the moves between them."""
 
 from core.choices import Choices
 from core.moves import Move
@@ -17,45 +17,43 @@ class InstallationStatus(Choices):
 
 _S = InstallationStatus
 _BEFORE_PTO = frozenset({_S.SOLD, _S.SCHEDULED, _S.INSTALLED, _S.INSPECTED, _S.INTERCONNECTION_SUBMITTED})
+LIVE_STATUSES = frozenset({_S.PTO_REPORTED, _S.PTO_CONFIRMED})
 
 MOVES: dict[str, Move] = {
-    "schedule": Move(frozenset({_S.SOLD, _S.SCHEDULED}), _S.SCHEDULED, "A day for the installation is set."),
+    "schedule": Move(frozenset({_S.SOLD, _S.SCHEDULED}), _S.SCHEDULED, "The installation has a date."),
     "install": Move(frozenset({_S.SOLD, _S.SCHEDULED}), _S.INSTALLED, "The hardware is in place."),
-    "inspect": Move(frozenset({_S.INSTALLED}), _S.INSPECTED, "The inspection is passed."),
+    "inspect": Move(frozenset({_S.INSTALLED}), _S.INSPECTED, "The installation passed inspection."),
     "submit_interconnection": Move(
         frozenset({_S.INSTALLED, _S.INSPECTED}),
         _S.INTERCONNECTION_SUBMITTED,
-        "The utility has the application to interconnect.",
+        "The interconnection application is with the utility.",
     ),
     "report_go_live": Move(
         _BEFORE_PTO,
         _S.PTO_REPORTED,
-        "Permission to operate, or an EV charger's commissioning, is reported. The utility's word counts whatever the "
-        "office had booked before.",
+        "Permission to operate, or an EV charger's commissioning, is reported. Any earlier stage may be skipped.",
     ),
     "confirm_go_live": Move(frozenset({_S.PTO_REPORTED}), _S.PTO_CONFIRMED, "The report counts."),
     "withdraw_go_live": Move(
-        frozenset({_S.PTO_REPORTED, _S.PTO_CONFIRMED}),
+        LIVE_STATUSES,
         _S.INTERCONNECTION_SUBMITTED,
         "The report was wrong, or the utility withdrew its permission.",
     ),
     "withdraw_commissioning": Move(
-        frozenset({_S.PTO_REPORTED, _S.PTO_CONFIRMED}),
+        LIVE_STATUSES,
         _S.INSTALLED,
-        "The commissioning of an EV charger was reported wrongly or did not hold.",
+        "An EV charger's commissioning was reported by mistake or did not last.",
     ),
-    "cancel": Move(_BEFORE_PTO | {_S.PTO_REPORTED, _S.PTO_CONFIRMED}, _S.CANCELLED, "The sale or the job is off."),
+    "cancel": Move(_BEFORE_PTO | LIVE_STATUSES, _S.CANCELLED, "The sale or the job is canceled."),
 }
 
 
 class GoLiveReportStatus(Choices):
-    """What a report of PTO or commissioning is worth to the engine."""
-
     AWAITING_OFFICE = "AWAITING_OFFICE", "Waiting for the office"
     COUNTED = "COUNTED", "Counts"
     AGREEING = "AGREEING", "Agrees with another report"
     CONFLICTING = "CONFLICTING", "Conflicts with another report"
-    CORRECTED = "CORRECTED", "Corrected by a later one"
+    CORRECTED = "CORRECTED", "Corrected by a later report"
     WITHDRAWN = "WITHDRAWN", "Withdrawn"
 
 

@@ -1,4 +1,4 @@
-"""Celery entry points: one action called, a word out for the log."""
+"""Celery tasks. Each calls one action and returns a message for the log."""
 
 from celery import shared_task
 from django.utils import timezone
@@ -12,7 +12,7 @@ from installations import proofs
 
 @shared_task(name=TaskName.SWEEP_PROOFS.value, acks_late=True)
 def sweep_proofs_task(**_later: object) -> str:
-    stored = proofs.store_waiting()
+    stored = proofs.store_pending()
     note_sweep(TaskName.SWEEP_PROOFS, at=clock.now())
     return f"{stored} stored"
 
@@ -23,5 +23,6 @@ def tidy_up_task(**_later: object) -> str:
     answers, sessions = tidying.forget_answers(at=now), tidying.forget_sessions()
     tidying.forget_office_addresses(at=now)
     tidying.forget_kept_forms()
-    forget_personal_keys(at=timezone.now())  # they age by the machine's own clock
-    return f"forgot {answers} answers, {sessions} sessions, {proofs.forget_abandoned(at=now)} abandoned proofs"
+    forget_personal_keys(at=timezone.now())  # they expire by the machine's clock
+    abandoned = proofs.delete_abandoned(at=now)
+    return f"deleted {answers} stored answers, {sessions} sessions, {abandoned} abandoned proofs"

@@ -1,15 +1,15 @@
-"""What happens to an upload before any view sees it."""
+"""Upload handler that limits the size of proof files."""
 
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.http import HttpRequest
 
-from installations.proofs import LARGEST_BYTES
+from installations.proofs import MAX_PROOF_BYTES
 
-REFUSED_KEY = "switchyard.files_too_large"
+TOO_LARGE_KEY = "switchyard.files_too_large"
 
 
-class TooLargeFilesSkipped(FileUploadHandler):
-    """Stop keeping a file once it is larger than any proof may be; the rest of the form is read as usual."""
+class SizeLimitUploadHandler(FileUploadHandler):
+    """Drop a file once it exceeds the size limit. The rest of the form is read as usual."""
 
     received_bytes = 0
 
@@ -27,9 +27,9 @@ class TooLargeFilesSkipped(FileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         self.received_bytes += len(raw_data)
-        if self.received_bytes > LARGEST_BYTES:
+        if self.received_bytes > MAX_PROOF_BYTES:
             if self.request is not None:
-                self.request.META.setdefault(REFUSED_KEY, {})[self.field_name] = self.file_name
+                self.request.META.setdefault(TOO_LARGE_KEY, {})[self.field_name] = self.file_name
             raise SkipFile
         return raw_data
 
@@ -38,6 +38,6 @@ class TooLargeFilesSkipped(FileUploadHandler):
 
 
 def too_large_files(request: HttpRequest) -> dict[str, str]:
-    """Give the names of the files that were left out because of their size, by form field."""
-    refused: dict[str, str] = request.META.get(REFUSED_KEY, {})
-    return refused
+    """Return the names of the files that were dropped because of their size, by form field."""
+    names: dict[str, str] = request.META.get(TOO_LARGE_KEY, {})
+    return names

@@ -1,4 +1,4 @@
-"""The technician's addresses, under /field/."""
+"""URLs of the technicians' pages, under /field/."""
 
 from django.urls import path
 

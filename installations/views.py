@@ -1,4 +1,4 @@
-"""The technician's pages: sign in, my jobs, mark PTO or commissioned."""
+"""The technicians' pages: sign in, my jobs, report PTO or commissioning."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -27,9 +27,9 @@ from core.dates import chicago_day
 from core.moves import MoveNotAllowed
 from core.rate_limits import StoreAway, TooOften
 from installations import actions, queries
-from installations.file_check_queue import ReadersBusy
+from installations.file_check_queue import FileChecksBusy
 from installations.forms import GoLiveForm, SignInForm
-from installations.guards import InputRefused, SubmissionDiffers, can_report_from_field
+from installations.guards import InvalidInput, SubmissionIdReused, can_report_from_field
 from installations.models import GoLiveReport, Installation, KeptProof
 from installations.presenters import JobPage, ReportPage
 from installations.uploads import too_large_files
@@ -44,9 +44,9 @@ class SignIn(LoginView):
     next_page = "field:jobs"
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Take name and password; after too many wrong ones, or while nobody can count them, ask to wait."""
+        """Ask the technician to wait after too many failed attempts, or while attempts cannot be counted."""
         try:
-            sign_ins.check_may_try(**_who(request), is_known=self._is_known)
+            sign_ins.check_may_try(**_credentials(request), is_known=self._is_known)
             return super().post(request, *args, **kwargs)
         except (TooOften, StoreAway) as refused:
             return ask_to_wait(request, refused, back=request.get_full_path())
@@ -54,25 +54,25 @@ class SignIn(LoginView):
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)
         sessions.begin(self.request.session)
-        sign_ins.note_success(door=DOOR, user_id=form.get_user().pk, **_who(self.request))
-        known_browsers.remember(self.request, response, _who(self.request)["username"])
+        sign_ins.note_success(door=DOOR, user_id=form.get_user().pk, **_credentials(self.request))
+        known_browsers.remember(self.request, response, _credentials(self.request)["username"])
         return response
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        sign_ins.note_failure(door=DOOR, **_who(self.request), is_known=self._is_known)
+        sign_ins.note_failure(door=DOOR, **_credentials(self.request), is_known=self._is_known)
         return super().form_invalid(form)
 
     @property
     def _is_known(self) -> bool:
-        return known_browsers.knows(self.request, _who(self.request)["username"])
+        return known_browsers.knows(self.request, _credentials(self.request)["username"])
 
     def get_redirect_url(self, _request: HttpRequest | None = None) -> str:
-        """Go on to a page of the technicians only, whatever the address asks for."""
+        """Redirect only to the technicians' pages, whatever `next` says."""
         url = super().get_redirect_url()
         return url if url.startswith(reverse("field:jobs")) else ""
 
 
-def _who(request: HttpRequest) -> dict[str, str]:
+def _credentials(request: HttpRequest) -> dict[str, str]:
     return {"username": request.POST.get("username", ""), "ip_address": request.META.get("REMOTE_ADDR", "")}
 
 
@@ -80,8 +80,8 @@ class SignOut(LogoutView):
     next_page = "field:sign_in"
 
 
-def for_technicians(view: View) -> View:
-    """Let only technicians in; tell others apart: not signed in, and signed in as somebody else."""
+def technicians_only(view: View) -> View:
+    """Send anonymous visitors to the sign-in page and refuse other accounts."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -97,10 +97,10 @@ def for_technicians(view: View) -> View:
 
 
 @require_GET
-@for_technicians
+@technicians_only
 def jobs(request: HttpRequest) -> HttpResponse:
     today = chicago_day(clock.now())
-    pages = [JobPage(job, today) for job in queries.jobs_of(_technician(request))]
+    pages = [JobPage(job, today) for job in queries.jobs_for(_technician(request))]
     return render(
         request,
         "field/jobs.html",
@@ -109,17 +109,17 @@ def jobs(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@for_technicians
+@technicians_only
 def job(request: HttpRequest, pk: int) -> HttpResponse:
-    """Show one of the technician's own jobs; take its report. Another's job is unknown here."""
+    """Show one of the technician's own jobs and accept its report. Other jobs are not found."""
     at = clock.now()
-    installation = get_object_or_404(queries.jobs_of(_technician(request)), pk=pk)
+    installation = get_object_or_404(queries.jobs_for(_technician(request)), pk=pk)
     if request.method == "POST":
         try:
             rate_limits.count(rate_limits.UPLOAD, str(_technician(request).pk))
-            return _take_report(request, installation, at=at)
-        except (TooOften, ReadersBusy) as refused:
-            return _come_back(request, refused)
+            return _receive_report(request, installation, at=at)
+        except (TooOften, FileChecksBusy) as refused:
+            return _ask_to_retry(request, refused)
     again, said = kept_forms.AGAIN in request.GET, ""
     kept = kept_forms.find(owner=kept_forms.owner_of(request.user.pk), place=request.path) if again else None
     about: dict[str, Any] = {"installation": installation, "today": chicago_day(at), "files_too_large": {}}
@@ -132,9 +132,9 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_GET
-@for_technicians
+@technicians_only
 def report(request: HttpRequest, submission_id: UUID) -> HttpResponse:
-    """Show what became of a report that this technician sent, as long as the job is theirs: it names the customer."""
+    """Show the technician's report while they are assigned to the job, because the page names the customer."""
     found = get_object_or_404(
         GoLiveReport.objects.select_related("installation__site", "installation__customer").prefetch_related("proofs"),
         submission_id=submission_id,
@@ -148,7 +148,7 @@ def report(request: HttpRequest, submission_id: UUID) -> HttpResponse:
 
 @require_GET
 def session(request: HttpRequest) -> JsonResponse:
-    """Tell the page's script who is signed in, with a fresh token for the forms that waited for a signal."""
+    """Tell the page's script who is signed in, with a new CSRF token for reports that waited for a signal."""
     user = request.user
     is_signed_in = user.is_authenticated and not second_factor.is_owed(user, request.session, Door.FIELD)
     technician = user.pk if is_signed_in and can_report_from_field(_technician(request)) else None
@@ -157,17 +157,17 @@ def session(request: HttpRequest) -> JsonResponse:
 
 @require_GET
 def service_worker(_request: HttpRequest) -> HttpResponse:
-    """Serve the worker from under /field/, so that it may look after these pages and no others."""
+    """Serve the service worker from under /field/, so that its scope is these pages only."""
     found = finders.find("js/field_service_worker.js")
     path = Path(found) if isinstance(found, str) else Path(settings.STATIC_ROOT or "") / "js/field_service_worker.js"
     if not path.is_file():
-        raise Http404("This installation has no service worker.")
+        raise Http404("The service worker is missing.")
     kept = [static(name) for name in ("css/tokens.css", "css/field.css", "js/vendor/idb.js", "js/go_live_form.js")]
     script = path.read_text(encoding="utf-8").replace('"KEPT_FILES"', ", ".join(f'"{name}"' for name in kept))
     return HttpResponse(script, content_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
-def _take_report(request: HttpRequest, installation: Installation, *, at: Any) -> HttpResponse:
+def _receive_report(request: HttpRequest, installation: Installation, *, at: Any) -> HttpResponse:
     form = GoLiveForm(
         request.POST,
         request.FILES,
@@ -195,31 +195,31 @@ def _take_report(request: HttpRequest, installation: Installation, *, at: Any) -
                 by=by,
                 at=at,
             )
-        except InputRefused as refused:
+        except InvalidInput as refused:
             for field, texts in refused.problems.items():
                 form.add_error(field, list(texts))
-        except SubmissionDiffers as refused:
+        except SubmissionIdReused as refused:
             form.add_error(None, str(refused))
         except MoveNotAllowed:
-            form.add_error(None, "This job was canceled, so it takes no reports. Call the office if that is wrong.")
+            form.add_error(None, "This job was canceled and takes no more reports. Call the office if that is wrong.")
         else:
             kept_forms.forget(owner=kept_forms.owner_of(request.user.pk), place=request.path)
             url = reverse("field:report", kwargs={"submission_id": outcome.report.submission_id})
-            return _sent(request, f"{url}?again=1" if outcome.is_repeat else url)
+            return _report_accepted(request, f"{url}?again=1" if outcome.is_repeat else url)
     if _wants_json(request):
         return JsonResponse({"errors": form.errors, "submission_id": str(submission_id)}, status=422)
     typed = request.POST.copy()
-    typed["submission_id"] = str(submission_id)  # the kept proof goes by it
+    typed["submission_id"] = str(submission_id)  # finds the stored proof again
     form.data = typed
     kept_forms.keep_refused(form, owner=kept_forms.owner_of(request.user.pk), place=request.path)
     return HttpResponseRedirect(f"{request.path}?{kept_forms.AGAIN}")
 
 
-def _come_back(request: HttpRequest, refused: TooOften | ReadersBusy) -> HttpResponse:
-    """Take nothing now. The page's script keeps the report and sends it later; without it, the form stays in Back."""
-    status = 503 if isinstance(refused, ReadersBusy) else 429
+def _ask_to_retry(request: HttpRequest, refused: TooOften | FileChecksBusy) -> HttpResponse:
+    """Ask for the report again later. The script retries automatically; without it, the form is one Back away."""
+    status = 503 if isinstance(refused, FileChecksBusy) else 429
     if _wants_json(request):
-        response: HttpResponse = JsonResponse({"message": "Too many reports at once. This one waits."}, status=status)
+        response: HttpResponse = JsonResponse({"message": "Too many reports. Try again later."}, status=status)
     else:
         response = render(request, "field/too_many.html", {"minutes": refused.minutes}, status=status)
     response.headers["Retry-After"] = str(refused.seconds)
@@ -247,7 +247,7 @@ def _job_page(
     )
 
 
-def _sent(request: HttpRequest, url: str) -> HttpResponse:
+def _report_accepted(request: HttpRequest, url: str) -> HttpResponse:
     return JsonResponse({"url": url}) if _wants_json(request) else HttpResponseRedirect(url)
 
 

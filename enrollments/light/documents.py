@@ -19,7 +19,7 @@ from enrollments.light.deadlines import DIRECT, Route, bounded_session, deadline
 from enrollments.light.json_text import is_web_address
 from enrollments.light.transport import Exchange
 
-LARGEST_BYTES = 10_000_000
+MAX_BYTES = 10_000_000
 PDF = "application/pdf"
 HTML = "text/html"
 SUFFIXES = {PDF: ".pdf", HTML: ".html"}
@@ -123,8 +123,8 @@ class DocumentFetcher:
         content = bytearray()
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             content += chunk
-            if len(content) > LARGEST_BYTES:
-                raise DocumentNotFetched(f"The document is larger than {LARGEST_BYTES // 1_000_000} MB.")
+            if len(content) > MAX_BYTES:
+                raise DocumentNotFetched(f"The document is larger than {MAX_BYTES // 1_000_000} MB.")
         return bytes(content)
 
 

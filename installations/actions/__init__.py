@@ -1,4 +1,4 @@
-"""What the office and the technicians do with customers, sites, installations and go-live reports."""
+"""Actions on customers, sites, installations and go-live reports."""
 
 from installations.actions.go_live_reports import (
     GoLiveOutcome,

@@ -1,4 +1,4 @@
-"""Reports that an installation may run, and what becomes of them. Nothing is overwritten."""
+"""Report, confirm, correct and withdraw go-live. Reports are never overwritten."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ from installations import proofs as proof_files
 from installations.go_live import (
     first_report_status,
     granted_date_problems,
-    plausible_device_at,
+    plausible_device_time,
     reference_problems,
+    short_date,
     source_problems,
 )
-from installations.guards import ConfirmedBySamePerson, ReportNotCurrent, SubmissionDiffers, check_input, check_reason
+from installations.guards import ReportNotCurrent, SecondPersonRequired, SubmissionIdReused, check_input, check_reason
 from installations.models import GoLiveReport, Installation, KeptProof, ProofFile
 from installations.moves import record_event, take_move
 from installations.proofs import CheckedProof
 from installations.queries import current_report
-from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
+from installations.states import CURRENT_REPORT_STATUSES, LIVE_STATUSES, GoLiveReportStatus, InstallationStatus
 
 _S = GoLiveReportStatus
-LIVE_STATUSES = frozenset({InstallationStatus.PTO_REPORTED, InstallationStatus.PTO_CONFIRMED})
-LONGEST_REFERENCE = 60
-LONGEST_NOTE = 4000
+MAX_REFERENCE_LENGTH = 60
+MAX_NOTE_LENGTH = 4000
 PROOF_FIELDS = (
     "storage_key",
     "sha256",
@@ -48,10 +48,10 @@ PROOF_FIELDS = (
 
 
 class GoLiveResult(StrEnum):
-    """What became of one submission."""
+    """The outcome of one submission."""
 
     COUNTS = "COUNTS"
-    WAITS_FOR_OFFICE = "WAITS_FOR_OFFICE"
+    AWAITING_OFFICE = "AWAITING_OFFICE"
     AGREES = "AGREES"
     CONFLICTS = "CONFLICTS"
     CLOSED = "CLOSED"
@@ -66,15 +66,15 @@ class GoLiveOutcome:
     def result(self) -> GoLiveResult:
         return {
             _S.COUNTED.value: GoLiveResult.COUNTS,
-            _S.AWAITING_OFFICE.value: GoLiveResult.WAITS_FOR_OFFICE,
+            _S.AWAITING_OFFICE.value: GoLiveResult.AWAITING_OFFICE,
             _S.AGREEING.value: GoLiveResult.AGREES,
             _S.CONFLICTING.value: GoLiveResult.CONFLICTS,
         }.get(self.report.status, GoLiveResult.CLOSED)
 
 
 @dataclass(frozen=True)
-class _Said:
-    """What a report says, cleaned of surrounding spaces."""
+class _Submission:
+    """The fields of a submitted report, stripped of surrounding spaces."""
 
     submission_id: UUID
     granted_date: date
@@ -88,9 +88,9 @@ class _Said:
 
 def keep_proof(*, installation_id: int, submission_id: UUID, proof: CheckedProof, by: Actor, at: datetime) -> KeptProof:
     """
-    Keep a proof before the rest of its form is judged, so that a wrong date never costs a photo.
+    Store a proof before the rest of the form is validated, so that an invalid date does not lose the photo.
 
-    The same file of the same form is kept once. `report_go_live` with that submission id takes it over.
+    The same file of the same form is stored once. `report_go_live` with that submission ID attaches it to the report.
     """
     known = KeptProof.objects.filter(
         submission_id=submission_id, kept_by=str(by), received_sha256=proof.received_sha256
@@ -98,11 +98,11 @@ def keep_proof(*, installation_id: int, submission_id: UUID, proof: CheckedProof
     if found := known.first():
         return found
     kept = KeptProof(installation_id=installation_id, submission_id=submission_id, kept_by=str(by), kept_at=at)
-    proof_files.fill_from(kept, proof)
+    proof_files.store_proof(kept, proof)
     try:
         with transaction.atomic():
             kept.save()
-    except IntegrityError:  # the same form, sent at the same moment, kept it first; its report may have taken it over
+    except IntegrityError:  # a concurrent request with the same form stored it first, and may have attached it already
         return known.first() or kept
     return kept
 
@@ -121,54 +121,58 @@ def report_go_live(
     at: datetime,
 ) -> GoLiveOutcome:
     """
-    Record the utility's permission to operate, or an EV charger's commissioning, and let the case be looked at again.
+    Record the utility's permission to operate, or an EV charger's commissioning, and reconsider the case.
 
-    `granted_date` is a Chicago calendar day. The same submission again, also at the same moment, counts once and gives
-    the first outcome. While another report is current, this one is kept beside it: agreeing when the date is the same
-    (and taking its place when only this one has what it takes to count), conflicting when it is not.
+    `granted_date` is a Chicago calendar day. Repeating a submission, even concurrently, counts once and returns the
+    first outcome. If another report is current, the new one is stored as conflicting when the dates differ and as
+    agreeing when they match. An agreeing report replaces the current one when only the new one can count.
 
-    :raises InputRefused: with the problems by field
-    :raises SubmissionDiffers: the submission id was used before with other contents
+    :raises InvalidInput: with the problems by field
+    :raises SubmissionIdReused: the submission ID was used before with different contents
     :raises MoveNotAllowed: the installation is canceled
     """
     for proof in proofs:
         keep_proof(installation_id=installation_id, submission_id=submission_id, proof=proof, by=by, at=at)
-    noted_at = plausible_device_at(device_at)
-    said = _Said(submission_id, granted_date, source, utility_reference.strip(), note.strip(), noted_at, by, at)
+    noted_at = plausible_device_time(device_at)
+    submission = _Submission(
+        submission_id, granted_date, source, utility_reference.strip(), note.strip(), noted_at, by, at
+    )
     try:
-        return _report(installation_id, said)
+        return _record_report(installation_id, submission)
     except IntegrityError:
         earlier = GoLiveReport.objects.filter(submission_id=submission_id).first()
         if earlier is None:
             raise
-        return _repeat(earlier, installation_id, said)
+        return _repeated_outcome(earlier, installation_id, submission)
 
 
 @repeatable
 def confirm_go_live(*, report_id: int, by: Actor, at: datetime, reason: str = "") -> GoLiveReport:
     """
-    Let a waiting report count, or settle a conflict in favor of this report; the other one is then corrected by it.
+    Confirm a waiting report, or resolve a conflict in favor of this report, which then corrects the other one.
 
-    A report that counts already stays as it is.
+    Does nothing if the report counts already.
 
-    :raises ConfirmedBySamePerson: the same person reported it
-    :raises ReportNotCurrent: it was corrected or withdrawn meanwhile, or only agrees with another
-    :raises ReasonMissing: a conflict is settled without a reason
+    :raises SecondPersonRequired: the same person reported it
+    :raises ReportNotCurrent: it was corrected or withdrawn, or only agrees with another report
+    :raises ReasonMissing: a conflict is resolved without a reason
     """
-    report, installation = _locked(report_id)
+    report, installation = _lock_report(report_id)
     if report.status == _S.COUNTED:
         return report
     if report.status not in {_S.AWAITING_OFFICE, _S.CONFLICTING}:
-        raise ReportNotCurrent(f"This report is closed: {report.get_status_display()}. Look at the page again.")
+        raise ReportNotCurrent(
+            f"This report can no longer be confirmed: {report.get_status_display().lower()}. Reload the page."
+        )
     if is_same_person(report.reported_by, str(by)):
-        raise ConfirmedBySamePerson
+        raise SecondPersonRequired
     if report.status == _S.CONFLICTING:
         reason = check_reason(reason)
-        _put_aside(installation, in_favor_of=report, reason=reason)
+        _supersede_current(installation, in_favor_of=report, reason=reason)
     report.status = _S.COUNTED
     report.confirmed_by, report.confirmed_at = str(by), at
     report.save(update_fields=["status", "confirmed_by", "confirmed_at", "corrects"])
-    _move_along(installation, report, by=by, at=at, reason=reason)
+    _advance_installation(installation, report, by=by, at=at, reason=reason)
     announce_case_change(site_id=installation.site_id, at=at)
     return report
 
@@ -187,37 +191,35 @@ def correct_go_live(
     at: datetime,
 ) -> GoLiveReport:
     """
-    Put a new report in the place of the current one, which stays on file as corrected.
+    Replace the current report with a new one. The old report stays on file as corrected.
 
-    It counts where a proof is on file, its own or that of the report it corrects; without one it waits for a second
-    person like any other report.
+    The correction counts at once if it or the report it corrects has a proof. Otherwise a second person must confirm
+    it. Repeating a submission returns the same correction.
 
-    The same submission again gives the same correction.
-
-    :raises InputRefused: with the problems by field
+    :raises InvalidInput: with the problems by field
     :raises ReasonMissing: no reason
-    :raises ReportNotCurrent: the report is not the current one any more
-    :raises SubmissionDiffers: the submission id was used before with other contents
+    :raises ReportNotCurrent: the report is no longer the current one
+    :raises SubmissionIdReused: the submission ID was used before with different contents
     """
     reason = check_reason(reason)
     installation_id = GoLiveReport.objects.values_list("installation_id", flat=True).get(pk=report_id)
     for proof in proofs:
         keep_proof(installation_id=installation_id, submission_id=submission_id, proof=proof, by=by, at=at)
-    said = _Said(submission_id, granted_date, source, utility_reference.strip(), note.strip(), None, by, at)
+    submission = _Submission(submission_id, granted_date, source, utility_reference.strip(), note.strip(), None, by, at)
     with transaction.atomic():
-        report, installation = _locked(report_id)
+        report, installation = _lock_report(report_id)
         earlier = GoLiveReport.objects.filter(submission_id=submission_id).first()
         if earlier is not None:
-            return _repeat(earlier, installation_id, said).report
+            return _repeated_outcome(earlier, installation_id, submission).report
         if report.status not in CURRENT_REPORT_STATUSES:
             raise ReportNotCurrent(
-                f"Only the current report can be corrected; this one is closed: {report.get_status_display()}."
+                f"Only the current report can be corrected. This one: {report.get_status_display().lower()}."
             )
-        _check_said(said, installation)
+        _check_submission(submission, installation)
         report.status, report.closing_reason = _S.CORRECTED, reason
         report.save(update_fields=["status", "closing_reason"])
         status = first_report_status(
-            has_proof=_kept_proofs(installation, said).exists() or report.proofs.exists(),
+            has_proof=_kept_proofs(installation, submission).exists() or report.proofs.exists(),
             confirmation=settings.GO_LIVE_CONFIRMATION,
             by_office=True,
         )
@@ -225,10 +227,10 @@ def correct_go_live(
         if not counts and installation.status in LIVE_STATUSES:
             back = "withdraw_go_live" if installation.goes_live_by_pto else "withdraw_commissioning"
             take_move(installation, back, by=by, at=at, reason=reason)
-        correction = _create(said, installation, status=status, corrects=report, confirmed=counts)
+        correction = _create_report(submission, installation, status=status, corrects=report, confirmed=counts)
         record_event(installation, "correct_go_live", by=by, at=at, reason=reason)
-        _compare_others(installation, correction)
-        _move_along(installation, correction, by=by, at=at, reason=reason)
+        _recompare_others(installation, correction)
+        _advance_installation(installation, correction, by=by, at=at, reason=reason)
         announce_case_change(site_id=installation.site_id, at=at)
     return correction
 
@@ -236,17 +238,17 @@ def correct_go_live(
 @repeatable
 def withdraw_go_live(*, report_id: int, reason: str, by: Actor, at: datetime) -> GoLiveReport:
     """
-    Take a report back because it was wrong or the utility withdrew its permission.
+    Withdraw a report because it was wrong or the utility withdrew its permission.
 
-    The current one takes the installation back with it; one kept beside it is only closed.
+    Withdrawing the current report moves the installation back. Any other report is only closed.
 
     :raises ReasonMissing: no reason
-    :raises ReportNotCurrent: it was corrected or withdrawn meanwhile
+    :raises ReportNotCurrent: it was corrected or withdrawn before
     """
     reason = check_reason(reason)
-    report, installation = _locked(report_id)
+    report, installation = _lock_report(report_id)
     if report.status in {_S.CORRECTED, _S.WITHDRAWN}:
-        raise ReportNotCurrent(f"This report is closed already: {report.get_status_display()}.")
+        raise ReportNotCurrent(f"This report is already closed: {report.get_status_display().lower()}.")
     was_current = report.status in CURRENT_REPORT_STATUSES
     report.status, report.closing_reason = _S.WITHDRAWN, reason
     report.save(update_fields=["status", "closing_reason"])
@@ -260,96 +262,96 @@ def withdraw_go_live(*, report_id: int, reason: str, by: Actor, at: datetime) ->
 
 
 @repeatable
-def _report(installation_id: int, said: _Said) -> GoLiveOutcome:
+def _record_report(installation_id: int, submission: _Submission) -> GoLiveOutcome:
     installation = Installation.objects.select_for_update(of=("self",)).select_related("site").get(pk=installation_id)
-    earlier = GoLiveReport.objects.filter(submission_id=said.submission_id).first()
+    earlier = GoLiveReport.objects.filter(submission_id=submission.submission_id).first()
     if earlier is not None:
-        return _repeat(earlier, installation_id, said)
-    _check_said(said, installation)
+        return _repeated_outcome(earlier, installation_id, submission)
+    _check_submission(submission, installation)
     if installation.status == InstallationStatus.CANCELLED:
         raise MoveNotAllowed(subject=str(installation), move="report_go_live", status=installation.status)
-    by_office = said.by.kind == ActorKind.STAFF
+    by_office = submission.by.kind == ActorKind.STAFF
     status = first_report_status(
-        has_proof=_kept_proofs(installation, said).exists(),
+        has_proof=_kept_proofs(installation, submission).exists(),
         confirmation=settings.GO_LIVE_CONFIRMATION,
         by_office=by_office,
     )
     current = current_report(installation.pk)
     confirmed = by_office and status == _S.COUNTED
     if current is None:
-        report = _create(said, installation, status=status, confirmed=confirmed)
-        _move_along(installation, report, by=said.by, at=said.at)
-    elif current.granted_date != said.granted_date:
-        report = _create(said, installation, status=_S.CONFLICTING, compared_with=current)
+        report = _create_report(submission, installation, status=status, confirmed=confirmed)
+        _advance_installation(installation, report, by=submission.by, at=submission.at)
+    elif current.granted_date != submission.granted_date:
+        report = _create_report(submission, installation, status=_S.CONFLICTING, compared_with=current)
         record_event(
             installation,
             "report_conflicting_go_live",
-            by=said.by,
-            at=said.at,
-            reason=f"{said.granted_date} against {current.granted_date} on file",
+            by=submission.by,
+            at=submission.at,
+            reason=f"{short_date(submission.granted_date)} reported, {short_date(current.granted_date)} on file",
         )
     elif current.status == _S.AWAITING_OFFICE and status == _S.COUNTED:
         current.status = _S.AGREEING
         current.save(update_fields=["status"])
-        report = _create(said, installation, status=status, confirmed=confirmed)
-        _compare_others(installation, report)
-        _move_along(installation, report, by=said.by, at=said.at)
+        report = _create_report(submission, installation, status=status, confirmed=confirmed)
+        _recompare_others(installation, report)
+        _advance_installation(installation, report, by=submission.by, at=submission.at)
     else:
-        report = _create(said, installation, status=_S.AGREEING, compared_with=current)
-        record_event(installation, "report_agreeing_go_live", by=said.by, at=said.at)
-    announce_case_change(site_id=installation.site_id, at=said.at)
+        report = _create_report(submission, installation, status=_S.AGREEING, compared_with=current)
+        record_event(installation, "report_agreeing_go_live", by=submission.by, at=submission.at)
+    announce_case_change(site_id=installation.site_id, at=submission.at)
     return GoLiveOutcome(report=report, is_repeat=False)
 
 
-def _repeat(earlier: GoLiveReport, installation_id: int, said: _Said) -> GoLiveOutcome:
+def _repeated_outcome(earlier: GoLiveReport, installation_id: int, submission: _Submission) -> GoLiveOutcome:
     is_same = (
         earlier.installation_id == installation_id
-        and earlier.reported_by == str(said.by)
-        and earlier.granted_date == said.granted_date
-        and earlier.source == said.source
-        and earlier.utility_reference == said.utility_reference
-        and earlier.note == said.note
+        and earlier.reported_by == str(submission.by)
+        and earlier.granted_date == submission.granted_date
+        and earlier.source == submission.source
+        and earlier.utility_reference == submission.utility_reference
+        and earlier.note == submission.note
     )
     if is_same:
         known = set(earlier.proofs.values_list("received_sha256", flat=True))
-        late = KeptProof.objects.filter(submission_id=said.submission_id, kept_by=str(said.by))
+        late = KeptProof.objects.filter(submission_id=submission.submission_id, kept_by=str(submission.by))
         is_same = known.issuperset(late.values_list("received_sha256", flat=True))
         if is_same:
             late.delete()
     if not is_same:
-        raise SubmissionDiffers(
-            "This form was sent before with other contents, and what was sent first is kept. "
+        raise SubmissionIdReused(
+            "This form was already sent with different answers, and the first ones were kept. "
             "Open the job again and send a new report, or ask the office to correct the first one."
         )
     return GoLiveOutcome(report=earlier, is_repeat=True)
 
 
-def _check_said(said: _Said, installation: Installation) -> None:
+def _check_submission(submission: _Submission, installation: Installation) -> None:
     check_input(
         granted_date=granted_date_problems(
-            said.granted_date,
-            today=chicago_day(said.at),
+            submission.granted_date,
+            today=chicago_day(submission.at),
             contract_signed_date=installation.contract_signed_date,
         ),
-        source=source_problems(said.source, kind=installation.kind),
-        utility_reference=_longest(said.utility_reference, LONGEST_REFERENCE)
-        or reference_problems(said.utility_reference, source=said.source),
-        note=_longest(said.note, LONGEST_NOTE),
+        source=source_problems(submission.source, kind=installation.kind),
+        utility_reference=_length_problems(submission.utility_reference, MAX_REFERENCE_LENGTH)
+        or reference_problems(submission.utility_reference, source=submission.source),
+        note=_length_problems(submission.note, MAX_NOTE_LENGTH),
     )
 
 
-def _longest(text: str, characters: int) -> tuple[str, ...]:
-    return () if len(text) <= characters else (f"This may have at most {characters} characters.",)
+def _length_problems(text: str, max_length: int) -> tuple[str, ...]:
+    return () if len(text) <= max_length else (f"Use at most {max_length} characters.",)
 
 
-def _locked(report_id: int) -> tuple[GoLiveReport, Installation]:
+def _lock_report(report_id: int) -> tuple[GoLiveReport, Installation]:
     installation_id = GoLiveReport.objects.values_list("installation_id", flat=True).get(pk=report_id)
     installation = Installation.objects.select_for_update(of=("self",)).select_related("site").get(pk=installation_id)
     return GoLiveReport.objects.get(pk=report_id), installation
 
 
-def _create(
-    said: _Said,
+def _create_report(
+    submission: _Submission,
     installation: Installation,
     *,
     status: GoLiveReportStatus,
@@ -359,21 +361,21 @@ def _create(
 ) -> GoLiveReport:
     report = GoLiveReport.objects.create(
         installation=installation,
-        submission_id=said.submission_id,
-        granted_date=said.granted_date,
-        source=said.source,
-        utility_reference=said.utility_reference,
-        note=said.note,
+        submission_id=submission.submission_id,
+        granted_date=submission.granted_date,
+        source=submission.source,
+        utility_reference=submission.utility_reference,
+        note=submission.note,
         status=status,
-        reported_by=str(said.by),
-        device_at=said.device_at,
-        received_at=said.at,
-        confirmed_by=str(said.by) if confirmed else "",
-        confirmed_at=said.at if confirmed else None,
+        reported_by=str(submission.by),
+        device_at=submission.device_at,
+        received_at=submission.at,
+        confirmed_by=str(submission.by) if confirmed else "",
+        confirmed_at=submission.at if confirmed else None,
         corrects=corrects,
         compared_with=compared_with,
     )
-    kept_proofs = _kept_proofs(installation, said)
+    kept_proofs = _kept_proofs(installation, submission)
     ProofFile.objects.bulk_create(
         ProofFile(report=report, **{name: getattr(kept, name) for name in PROOF_FIELDS}) for kept in kept_proofs
     )
@@ -381,12 +383,14 @@ def _create(
     return report
 
 
-def _kept_proofs(installation: Installation, said: _Said) -> models.QuerySet[KeptProof]:
-    return KeptProof.objects.filter(installation=installation, submission_id=said.submission_id, kept_by=str(said.by))
+def _kept_proofs(installation: Installation, submission: _Submission) -> models.QuerySet[KeptProof]:
+    return KeptProof.objects.filter(
+        installation=installation, submission_id=submission.submission_id, kept_by=str(submission.by)
+    )
 
 
-def _put_aside(installation: Installation, *, in_favor_of: GoLiveReport, reason: str) -> None:
-    """Close the current report, if there is one, as corrected by the one that the office chose."""
+def _supersede_current(installation: Installation, *, in_favor_of: GoLiveReport, reason: str) -> None:
+    """Close the current report, if any, as corrected by the one that the office chose."""
     current = current_report(installation.pk)
     if current is not None:
         current.status, current.closing_reason = _S.CORRECTED, reason
@@ -394,16 +398,16 @@ def _put_aside(installation: Installation, *, in_favor_of: GoLiveReport, reason:
         in_favor_of.corrects = current
     in_favor_of.compared_with = None
     in_favor_of.save(update_fields=["corrects", "compared_with"])
-    _compare_others(installation, in_favor_of)
+    _recompare_others(installation, in_favor_of)
 
 
-def _compare_others(installation: Installation, current: GoLiveReport) -> None:
-    """Say anew of the reports kept beside the current one whether they agree or conflict with it."""
-    beside = GoLiveReport.objects.filter(installation=installation, status__in=[_S.AGREEING, _S.CONFLICTING]).exclude(
+def _recompare_others(installation: Installation, current: GoLiveReport) -> None:
+    """Mark each other open report as agreeing or conflicting with the current one."""
+    others = GoLiveReport.objects.filter(installation=installation, status__in=[_S.AGREEING, _S.CONFLICTING]).exclude(
         pk=current.pk
     )
-    agreeing = beside.filter(granted_date=current.granted_date)
-    conflicting = beside.exclude(granted_date=current.granted_date)
+    agreeing = others.filter(granted_date=current.granted_date)
+    conflicting = others.exclude(granted_date=current.granted_date)
     agreeing_keys, conflicting_keys = (
         list(agreeing.values_list("pk", flat=True)),
         list(conflicting.values_list("pk", flat=True)),
@@ -412,8 +416,10 @@ def _compare_others(installation: Installation, current: GoLiveReport) -> None:
     GoLiveReport.objects.filter(pk__in=conflicting_keys).update(status=_S.CONFLICTING, compared_with=current)
 
 
-def _move_along(installation: Installation, report: GoLiveReport, *, by: Actor, at: datetime, reason: str = "") -> None:
-    """Take the installation as far as its current report allows."""
+def _advance_installation(
+    installation: Installation, report: GoLiveReport, *, by: Actor, at: datetime, reason: str = ""
+) -> None:
+    """Move the installation as far as its current report allows."""
     if installation.status not in LIVE_STATUSES:
         take_move(installation, "report_go_live", by=by, at=at, reason=reason)
     if report.status == _S.COUNTED and installation.status == InstallationStatus.PTO_REPORTED:

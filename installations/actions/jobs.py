@@ -1,4 +1,4 @@
-"""Who does the work, when, and how far it has come."""
+"""Assign, schedule, advance and cancel installation jobs."""
 
 from datetime import date, datetime
 
@@ -13,15 +13,15 @@ from installations.guards import check_input, check_reason
 from installations.models import Installation
 from installations.moves import record_event, take_move
 
-WORK_MOVES = ("schedule", "install", "inspect", "submit_interconnection")
+JOB_MOVES = ("schedule", "install", "inspect", "submit_interconnection")
 
 
 @repeatable
 def assign_technician(*, installation_id: int, technician_id: int | None, by: Actor, at: datetime) -> Installation:
     """
-    Give the job to a technician, or to nobody. The same one again changes nothing.
+    Assign the job to a technician, or to nobody. Assigning the same one again changes nothing.
 
-    :raises InputRefused: no such technician
+    :raises InvalidInput: no such technician
     """
     check_input(technician=technician_problems(technician_id))
     installation = Installation.objects.select_for_update().get(pk=installation_id)
@@ -34,7 +34,7 @@ def assign_technician(*, installation_id: int, technician_id: int | None, by: Ac
         "assign_technician",
         by=by,
         at=at,
-        reason=f"to technician {technician_id}" if technician_id else "to nobody",
+        reason=f"Assigned to {installation.technician}" if installation.technician else "Assigned to nobody",
     )
     return installation
 
@@ -50,14 +50,14 @@ def move_installation(
     reason: str = "",
 ) -> Installation:
     """
-    Note how far the work has come: schedule (with a day), install, inspect or submit_interconnection.
+    Record progress on the job: schedule (with a date), install, inspect or submit_interconnection.
 
-    :raises InputRefused: an unknown move, or a schedule without a possible day
-    :raises MoveNotAllowed: the installation is not at a stage for it
+    :raises InvalidInput: an unknown move, or schedule without a valid date
+    :raises MoveNotAllowed: the installation's status does not allow the move
     """
     installation = Installation.objects.select_for_update().get(pk=installation_id)
     check_input(
-        move=() if move in WORK_MOVES else (f"Choose one of {', '.join(WORK_MOVES)}.",),
+        move=() if move in JOB_MOVES else (f"Choose one of {', '.join(JOB_MOVES)}.",),
         scheduled_date=_schedule_problems(move, scheduled_date, installation),
     )
     take_move(installation, move, by=by, at=at, reason=reason)
@@ -70,10 +70,10 @@ def move_installation(
 @repeatable
 def cancel_installation(*, installation_id: int, reason: str, by: Actor, at: datetime) -> Installation:
     """
-    Call the job off and let the case be looked at again.
+    Cancel the job and reconsider its case.
 
     :raises ReasonMissing: no reason
-    :raises MoveNotAllowed: it is canceled already
+    :raises MoveNotAllowed: it is already canceled
     """
     reason = check_reason(reason)
     installation = Installation.objects.select_for_update().get(pk=installation_id)
@@ -84,7 +84,7 @@ def cancel_installation(*, installation_id: int, reason: str, by: Actor, at: dat
 
 def _schedule_problems(move: str, scheduled_date: date | None, installation: Installation) -> tuple[str, ...]:
     if move != "schedule":
-        return () if scheduled_date is None else ("A day belongs to the move 'schedule' only.",)
+        return () if scheduled_date is None else ("Only the move 'schedule' takes a date.",)
     if scheduled_date is None:
-        return ("Give the day of the work.",)
+        return ("Enter the date of the work.",)
     return scheduled_date_problems(scheduled_date, contract_signed_date=installation.contract_signed_date)

@@ -1,4 +1,4 @@
-"""Opening a case: the customer, the site with its meter, the hardware job."""
+"""Register customers, sites and installations, and correct contact details."""
 
 import re
 import unicodedata
@@ -29,17 +29,17 @@ from installations.guards import check_input, technicians_filter
 from installations.models import ContactChange, Customer, HardwareKind, Installation, Language, Site
 from installations.moves import record_event, take_move
 
-ADULT_YEARS = 18
+MIN_AGE_YEARS = 18
 TEXAS_ZIP_CODE = re.compile(r"(?:7[5-9][0-9]{3}|73301|73344|885[0-9]{2})(?:-[0-9]{4})?")
-"""75001 to 79999, two of Austin's tax offices, and 885 for boxes in El Paso. Source: USPS, three-digit ZIP prefixes."""
-OLDEST_YEARS = 120
-LONGEST_EMAIL = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
-LARGEST_KW = Decimal(10_000)
-NEVER_IN_ONE_LINE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""75001 to 79999, two Austin tax offices, and 885 for El Paso boxes. Source: USPS, three-digit ZIP prefixes."""
+MAX_AGE_YEARS = 120
+MAX_EMAIL_LENGTH = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
+MAX_SIZE_KW = Decimal(10_000)
+FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """
-Kinds of signs that no name or address has: controls, halves of characters, ends of lines and paragraphs.
+Unicode categories not allowed in a name or address: controls, surrogates, line and paragraph separators.
 
-What joins, parts or turns letters (Cf) stays: names in Persian, Hindi or Arabic, and emoji, need it.
+Format characters (Cf) are allowed: names in Persian, Hindi or Arabic need them, and so do emoji.
 """
 
 
@@ -56,9 +56,9 @@ def register_customer(
     at: datetime,
 ) -> Customer:
     """
-    Put a customer on file, with who did it: a second person confirms what the first one typed.
+    Register a customer.
 
-    :raises InputRefused: with the problems by field
+    :raises InvalidInput: with the problems by field
     """
     check_input(
         first_name=_name_problems(first_name, "first name"),
@@ -83,11 +83,11 @@ def register_customer(
 
 def correct_contact(*, customer_id: int, email: str, phone: str, language: str, by: Actor, at: datetime) -> Customer:
     """
-    Put right how a customer is reached. Another e-mail address counts as unverified until it is proved.
+    Correct a customer's contact details. A new e-mail address is unverified until the customer proves it.
 
-    Links that went to the old address are dead from now on, and the old address is told. The new address gets new ones.
+    Links sent to the old address stop working and the old address is notified. The new address gets new links.
 
-    :raises InputRefused: with the problems by field
+    :raises InvalidInput: with the problems by field
     """
     check_input(
         email=_email_problems(email),
@@ -130,23 +130,21 @@ def register_site(
     at: datetime,
 ) -> Site:
     """
-    Put a premise on file, under its ESI ID as digits only; the wires company follows from it.
+    Register a premise under its ESI ID, digits only. The wires company is derived from the ESI ID.
 
-    `esi_id_compared` says that a person compared an ESI ID with the bill that looks as if a spreadsheet rounded it.
+    `esi_id_compared` says that a person compared an ESI ID that may have been rounded by a spreadsheet with the bill.
 
-    :raises InputRefused: with the problems by field, also when the ESI ID is on file already
+    :raises InvalidInput: with the problems by field, including an ESI ID that is already on file
     """
     del by
     digits = esi_ids.normalize(esi_id)
     zip_code = drop_invisible(postal_code).strip()
     check_input(
-        address_1=_text_problems(address_1, "street address", longest=200),
-        address_2=_line_problems(address_2, "second line of the address", longest=100),
-        city=_text_problems(city, "city", longest=100),
-        state=() if state.strip().upper() == "TX" else ("Switchyard enrolls meters in Texas only: TX.",),
-        postal_code=()
-        if TEXAS_ZIP_CODE.fullmatch(zip_code)
-        else ("Type a ZIP code in Texas, five digits such as 78701.",),
+        address_1=_text_problems(address_1, "street address", max_length=200),
+        address_2=_line_problems(address_2, "apartment or suite", max_length=100),
+        city=_text_problems(city, "city", max_length=100),
+        state=() if state.strip().upper() == "TX" else ("Switchyard enrolls meters in Texas only. Enter TX.",),
+        postal_code=() if TEXAS_ZIP_CODE.fullmatch(zip_code) else ("Enter a Texas ZIP code, such as 78701.",),
         esi_id=esi_ids.esi_id_problems(esi_id, strict=settings.STRICT_ESI_IDS)
         or _known_site_problems(digits)
         or _rounded_problems(esi_id, is_compared=esi_id_compared),
@@ -182,9 +180,9 @@ def register_installation(
     at: datetime,
 ) -> Installation:
     """
-    Open a hardware job at a site and work out until when its buyer may still cancel.
+    Register a hardware job at a site and calculate the buyer's cancellation period.
 
-    :raises InputRefused: with the problems by field
+    :raises InvalidInput: with the problems by field
     """
     today = chicago_day(at)
     check_input(
@@ -224,59 +222,58 @@ def technician_problems(technician_id: int | None) -> tuple[str, ...]:
     return ("There is no such technician, or the account is closed.",)
 
 
-def _text_problems(text: str, name: str, *, longest: int) -> tuple[str, ...]:
+def _text_problems(text: str, name: str, *, max_length: int) -> tuple[str, ...]:
     if not text.strip():
-        return (f"Type the {name}.",)
-    return _line_problems(text, name, longest=longest)
+        return (f"Enter the {name}.",)
+    return _line_problems(text, name, max_length=max_length)
 
 
-def _line_problems(text: str, name: str, *, longest: int) -> tuple[str, ...]:
-    if _has_unseen_signs(text):
-        return (f"The {name} has a line break or a control character in it. Type it by hand, on one line.",)
-    return () if len(text.strip()) <= longest else (f"The {name} may have at most {longest} characters.",)
+def _line_problems(text: str, name: str, *, max_length: int) -> tuple[str, ...]:
+    if _has_control_characters(text):
+        return (f"The {name} contains a line break or control character. Retype it on one line.",)
+    return () if len(text.strip()) <= max_length else (f"Use at most {max_length} characters for the {name}.",)
 
 
-def _has_unseen_signs(text: str) -> bool:
-    """Whether signs are inside that neither page nor document can show; those around it are left out anyway."""
-    return any(unicodedata.category(sign) in NEVER_IN_ONE_LINE for sign in text.strip())
+def _has_control_characters(text: str) -> bool:
+    return any(unicodedata.category(character) in FORBIDDEN_CATEGORIES for character in text.strip())
 
 
 def _name_problems(text: str, name: str) -> tuple[str, ...]:
-    return _text_problems(text, name, longest=100)
+    return _text_problems(text, name, max_length=100)
 
 
 def _email_problems(email: str) -> tuple[str, ...]:
-    if _has_unseen_signs(email):  # Django takes some of them between quotes
-        return ("The e-mail address has a control character in it. Type it by hand, without quotes.",)
-    if len(email.strip()) > LONGEST_EMAIL:
-        return (f"The e-mail address is longer than {LONGEST_EMAIL} characters, more than any mail server takes.",)
+    if _has_control_characters(email):  # Django accepts some of them between quotes
+        return ("The e-mail address contains a control character. Retype it without quotes.",)
+    if len(email.strip()) > MAX_EMAIL_LENGTH:
+        return (f"The e-mail address is longer than {MAX_EMAIL_LENGTH} characters, which no mail server accepts.",)
     try:
         validate_email(_clean_email(email))
     except ValidationError:
-        return ("Type an e-mail address, such as name@example.com; the customer's link goes there.",)
+        return ("Enter an e-mail address, such as name@example.com. The customer's link goes there.",)
     return ()
 
 
 def _phone_problems(phone: str) -> tuple[str, ...]:
-    """Refuse what nobody could dial. New area codes are dialed before our list of numbers knows them."""
+    """Reject numbers that nobody can dial. New area codes work before our number list knows them."""
     if not phone.strip():
         return ()
     number = to_python(drop_invisible(phone), region=settings.PHONENUMBER_DEFAULT_REGION)
     is_possible = number and is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE
-    return () if is_possible else ("Type a phone number with its area code, such as 512-474-5171.",)
+    return () if is_possible else ("Enter a phone number with its area code, such as 512-474-5171.",)
 
 
 def _clean_phone(phone: str) -> str:
-    """Write a possible number with its country, as it is dialed and sent."""
+    """Return a possible number in E.164 format."""
     number = to_python(drop_invisible(phone), region=settings.PHONENUMBER_DEFAULT_REGION) if phone.strip() else None
     return str(number.as_e164) if number else ""
 
 
 def phone_warnings(customer: Customer) -> tuple[str, ...]:
-    """List what a person should look at again although the number is taken; empty when nothing is."""
+    """Return what a person should double-check about an accepted number."""
     if not customer.phone or customer.phone.is_valid():
         return ()
-    return ("No phone company is known for this number. New area codes are like that; a slip of the hand is too.",)
+    return ("This phone number is not in use as far as we know. Check it for a typo, unless its area code is new.",)
 
 
 def _clean_email(email: str) -> str:
@@ -287,15 +284,15 @@ def _birth_date_problems(date_of_birth: date | None, *, today: date) -> tuple[st
     if date_of_birth is None:
         return ()
     years = today.year - date_of_birth.year - ((today.month, today.day) < (date_of_birth.month, date_of_birth.day))
-    if date_of_birth > today or years > OLDEST_YEARS:
-        return ("This cannot be a date of birth. Check the year.",)
-    return () if years >= ADULT_YEARS else (f"The customer must be at least {ADULT_YEARS} years old to sign.",)
+    if date_of_birth > today or years > MAX_AGE_YEARS:
+        return ("This date of birth is not possible. Check the year.",)
+    return () if years >= MIN_AGE_YEARS else (f"The customer must be at least {MIN_AGE_YEARS} years old to sign.",)
 
 
 def _size_problems(size_kw: Decimal | None) -> tuple[str, ...]:
-    if size_kw is None or (size_kw.is_finite() and 0 < size_kw <= LARGEST_KW):
+    if size_kw is None or (size_kw.is_finite() and 0 < size_kw <= MAX_SIZE_KW):
         return ()
-    return (f"The size must be more than 0 and at most {LARGEST_KW} kW.",)
+    return (f"The size must be more than 0 and at most {MAX_SIZE_KW} kW.",)
 
 
 def _rounded_problems(esi_id: str, *, is_compared: bool) -> tuple[str, ...]:
@@ -305,4 +302,4 @@ def _rounded_problems(esi_id: str, *, is_compared: bool) -> tuple[str, ...]:
 
 def _known_site_problems(digits: str) -> tuple[str, ...]:
     site = Site.objects.filter(esi_id=digits).first()
-    return (f"This ESI ID is already on file, for {site}. Use that site.",) if site else ()
+    return (f"This ESI ID is already on file for {site}. Use that site.",) if site else ()

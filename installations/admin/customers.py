@@ -13,20 +13,21 @@ from core.admin.records import RegisteredByAction
 from core.admin.tables import Cell, Table, display
 from installations.actions import correct_contact, register_customer
 from installations.actions.registration import phone_warnings
-from installations.guards import InputRefused
+from installations.go_live import short_date
+from installations.guards import InvalidInput
 from installations.models import Customer, Installation, Language
 
 
 class CustomerForm(ButtonForm):
     first_name = forms.CharField(max_length=100)
     last_name = forms.CharField(max_length=100)
-    email = forms.EmailField(label="E-mail address", help_text="The invitation to sign goes there.")
+    email = forms.EmailField(label="E-mail address", help_text="The invitation to sign is sent here.")
     phone = forms.CharField(required=False, widget=forms.TextInput(attrs={"type": "tel"}))
-    language = forms.ChoiceField(choices=Language.choices, help_text="Of every page, mail and document.")
+    language = forms.ChoiceField(choices=Language.choices, help_text="For every page, e-mail and document.")
     date_of_birth = forms.DateField(
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="Helps Light to find the customer. It is encrypted and not shown again.",
+        help_text="Helps Light identify the customer. It is encrypted and not shown again.",
     )
 
 
@@ -35,7 +36,7 @@ class ContactForm(ButtonForm):
     phone = forms.CharField(required=False, widget=forms.TextInput(attrs={"type": "tel"}))
     language = forms.ChoiceField(
         choices=Language.choices,
-        help_text="Of pages and mails. A document that waits to be signed keeps its own; its page offers both.",
+        help_text="For pages and e-mails. A document waiting for a signature keeps its language; its page offers both.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -48,8 +49,8 @@ class ContactForm(ButtonForm):
 def _correct_contact(press: Press) -> str:
     correct_contact(customer_id=press.record.pk, by=press.by, at=press.at, **press.answers)
     return (
-        "Corrected. With another e-mail address, links sent to the old one are dead, the old address is told, and the "
-        "new one gets a new link. Light hears of it once the customer has proved the new address."
+        "Corrected. If the e-mail address changed, links sent to the old address stop working, the old address is "
+        "notified, and the new one gets a new link. Light is updated once the customer has proved the new address."
     )
 
 
@@ -73,14 +74,14 @@ class CustomerAdmin(RegisteredByAction):
             name="correct-contact",
             label="Correct e-mail, phone or language",
             run=_correct_contact,
-            explanation="Changes how the customer is reached from now on. Signed documents keep what they say.",
-            refusals=(InputRefused,),
+            explanation="Changes how the customer is contacted from now on. Signed documents do not change.",
+            refusals=(InvalidInput,),
             form=ContactForm,
         ),
     )
     registering_form = CustomerForm
-    registering_refusals = (InputRefused,)
-    registering_intro = "First the customer, then the site with its meter, then the installation."
+    registering_refusals = (InvalidInput,)
+    registering_intro = "Add the customer first, then the site with its meter, then the installation."
 
     @display(description="Name", ordering="last_name")
     def name(self, customer: Customer) -> str:
@@ -110,7 +111,7 @@ class CustomerAdmin(RegisteredByAction):
 
 
 def jobs_table(installations: Any, *, with_site: bool) -> Table:
-    """List hardware jobs, with the place on a customer's page and with the customer on a place's page."""
+    """List installations, with the site on a customer's page and the customer on a site's page."""
 
     def row(installation: Installation) -> list[Cell]:
         other = installation.site if with_site else installation.customer
@@ -131,4 +132,4 @@ def jobs_table(installations: Any, *, with_site: bool) -> Table:
 
 
 def _day(day: date | None) -> str:
-    return day.isoformat() if day else "—"
+    return short_date(day) if day else "—"

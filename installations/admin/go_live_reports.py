@@ -10,7 +10,8 @@ from core.admin.records import RecordAdmin
 from core.admin.tables import Cell, Table, display
 from installations.actions import confirm_go_live, correct_go_live, withdraw_go_live
 from installations.admin.installations import GoLiveForm, ReasonForm, with_proofs
-from installations.guards import ConfirmedBySamePerson, InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
+from installations.go_live import short_date
+from installations.guards import InvalidInput, ReasonMissing, ReportNotCurrent, SecondPersonRequired, SubmissionIdReused
 from installations.models import GoLiveReport
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
 
@@ -21,13 +22,13 @@ class ConfirmForm(ButtonForm):
     reason = forms.CharField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Needed when this settles a conflict: why this report is the right one.",
+        help_text="Required if this resolves a conflict: why is this report the right one?",
     )
 
 
 class CorrectionForm(GoLiveForm):
     reason = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 3}), help_text="What was wrong. Kept with the report that is corrected."
+        widget=forms.Textarea(attrs={"rows": 3}), help_text="What was wrong? Kept with the corrected report."
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -40,23 +41,23 @@ class CorrectionForm(GoLiveForm):
 
 def _confirm(press: Press) -> str:
     confirm_go_live(report_id=press.record.pk, by=press.by, at=press.at, **press.answers)
-    return "The report counts now; its case is looked at again."
+    return "Confirmed. The case is checked again."
 
 
 def _correct(press: Press) -> Landing:
     correction = correct_go_live(report_id=press.record.pk, by=press.by, at=press.at, **with_proofs(press.answers))
-    text = f"Corrected: {correction.granted_date} counts now. The earlier report stays on file."
+    text = f"Corrected to {short_date(correction.granted_date)}. The earlier report stays on file."
     if correction.status == _S.AWAITING_OFFICE:
         text = (
-            f"Corrected to {correction.granted_date}, without proof: somebody else of the office must confirm it on "
-            "its page before it counts."
+            f"Corrected to {short_date(correction.granted_date)}. There is no proof, so another person in the office "
+            "must confirm it on its page before it counts."
         )
     return Landing(text, correction)
 
 
 def _withdraw(press: Press) -> str:
     withdraw_go_live(report_id=press.record.pk, by=press.by, at=press.at, **press.answers)
-    return "The report is withdrawn; its case is looked at again."
+    return "Withdrawn. The case is checked again."
 
 
 @admin.register(GoLiveReport)
@@ -75,7 +76,7 @@ class GoLiveReportAdmin(RecordAdmin):
         (None, {"fields": (("installation", "customer"), ("granted_date", "status"))}),
         ("How we know", {"fields": (("source", "utility_reference"), "note")}),
         ("Who and when", {"fields": (("reported_by", "received_at"), ("confirmed_by", "confirmed_at"), "device_at")}),
-        ("What became of it", {"fields": (("corrects", "closing_reason"), "compared_with", "submission_id")}),
+        ("Corrections and conflicts", {"fields": (("corrects", "closing_reason"), "compared_with")}),
     )
     buttons = (
         Button(
@@ -83,10 +84,10 @@ class GoLiveReportAdmin(RecordAdmin):
             label="Confirm",
             run=_confirm,
             explanation=(
-                "Lets this report count. When the other gates are open, the electricity plan is requested and accepted "
-                "soon after. In a conflict the other report stays on file as corrected."
+                "Makes this report count. When the other gates are open, the electricity plan is requested and "
+                "accepted soon after. In a conflict, the other report stays on file as corrected."
             ),
-            refusals=(ReportNotCurrent, ReasonMissing, ConfirmedBySamePerson),
+            refusals=(ReportNotCurrent, ReasonMissing, SecondPersonRequired),
             is_offered=lambda report: report.status in {_S.AWAITING_OFFICE, _S.CONFLICTING},
             form=ConfirmForm,
         ),
@@ -95,10 +96,10 @@ class GoLiveReportAdmin(RecordAdmin):
             label="Correct",
             run=_correct,
             explanation=(
-                "Puts a new report in the place of this one, which stays on file. With a proof on file the new one "
-                "counts at once; without one somebody else confirms it."
+                "Replaces this report with a new one. This one stays on file. With a proof on file, the new report "
+                "counts right away. Without one, another person must confirm it."
             ),
-            refusals=(ReportNotCurrent, ReasonMissing, InputRefused, SubmissionDiffers),
+            refusals=(ReportNotCurrent, ReasonMissing, InvalidInput, SubmissionIdReused),
             is_offered=lambda report: report.status in CURRENT_REPORT_STATUSES,
             form=CorrectionForm,
         ),
@@ -107,8 +108,8 @@ class GoLiveReportAdmin(RecordAdmin):
             label="Withdraw",
             run=_withdraw,
             explanation=(
-                "Takes the report back because it was wrong or the utility withdrew its permission. Before a plan is "
-                "accepted the case waits again; afterward nothing is undone by itself, and the case asks for a person."
+                "For a report that was wrong, or if the utility withdrew its permission. Before a plan is accepted, "
+                "the case waits again. After that, nothing is undone automatically and the case needs attention."
             ),
             refusals=(ReportNotCurrent, ReasonMissing),
             is_offered=lambda report: report.status not in {_S.CORRECTED, _S.WITHDRAWN},
@@ -130,7 +131,7 @@ class GoLiveReportAdmin(RecordAdmin):
                 columns=("Granted on", "How we know", "Status"),
                 rows=[
                     [
-                        Cell(other.granted_date.isoformat(), page_of(other)),
+                        Cell(short_date(other.granted_date), page_of(other)),
                         Cell(other.get_source_display(), note=other.utility_reference),
                         Cell(other.get_status_display(), note=other.closing_reason),
                     ]

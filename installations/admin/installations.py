@@ -25,8 +25,9 @@ from installations.actions import (
     register_installation,
     report_go_live,
 )
-from installations.file_check_queue import ReadersBusy
-from installations.guards import InputRefused, ReasonMissing, SubmissionDiffers
+from installations.file_check_queue import FileChecksBusy
+from installations.go_live import short_date
+from installations.guards import InvalidInput, ReasonMissing, SubmissionIdReused
 from installations.models import (
     Customer,
     GoLiveReport,
@@ -36,13 +37,13 @@ from installations.models import (
     InstallationEvent,
     Site,
 )
-from installations.proofs import CheckedProof, ProofRefused
-from installations.queries import reports_beside
+from installations.proofs import CheckedProof, InvalidProof
+from installations.queries import conflicting_reports
 from installations.states import MOVES, InstallationStatus
 
 
 def technicians(*, also: int | None = None) -> Any:
-    """Return the people to choose from for a job: technicians, and the person who has it now."""
+    """Return the people who can be assigned a job: technicians, and the person who has it now."""
     chosen = Q(is_active=True, groups__name=TECHNICIANS_GROUP) | Q(pk=also)
     return User.objects.filter(chosen).distinct().order_by("username")
 
@@ -51,19 +52,19 @@ class InstallationForm(ButtonForm):
     customer = forms.ModelChoiceField(
         Customer.objects.all(),
         widget=SearchedChoice(Installation._meta.get_field("customer"), admin.site),
-        help_text="Type a name, an e-mail address or a phone number.",
+        help_text="Search by name, e-mail address or phone number.",
     )
     site = forms.ModelChoiceField(
         Site.objects.all(),
         widget=SearchedChoice(Installation._meta.get_field("site"), admin.site),
-        help_text="Type an address or an ESI ID.",
+        help_text="Search by address or ESI ID.",
     )
     kind = forms.ChoiceField(label="Hardware", choices=HardwareKind.choices)
     size_kw = forms.DecimalField(label="Size, kW AC", required=False, max_digits=8, decimal_places=3)
     contract_signed_date = forms.DateField(
         label="Contract signed on",
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="The buyer's days to cancel are counted from here; nothing is done with Light before they are over.",
+        help_text="The buyer's cancellation period starts here. Nothing is sent to Light until it is over.",
     )
     technician = forms.ModelChoiceField(User.objects.none(), required=False)
     scheduled_date = forms.DateField(
@@ -102,7 +103,7 @@ class GoLiveForm(ButtonForm):
     granted_date = forms.DateField(
         label="Granted on",
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="The date on the utility's letter, or the day of the commissioning.",
+        help_text="The date on the utility's letter, or the day of commissioning.",
     )
     source = forms.ChoiceField(choices=GoLiveSource.choices, label="How we know")
     utility_reference = forms.CharField(required=False, max_length=60, label="The utility's reference")
@@ -115,12 +116,12 @@ class GoLiveForm(ButtonForm):
             return None
         try:
             return proofs.check_proof(upload, name=upload.name or "proof", size_bytes=upload.size or 0)
-        except (ProofRefused, ReadersBusy) as refusal:
+        except (InvalidProof, FileChecksBusy) as refusal:
             raise forms.ValidationError(str(refusal)) from refusal
 
 
 def with_proofs(answers: dict[str, Any]) -> dict[str, Any]:
-    """Turn the form's one optional proof into the list that the actions take."""
+    """Replace the form's optional `proof` with the `proofs` list that the actions take."""
     proof = answers.pop("proof")
     return {**answers, "proofs": [proof] if proof else []}
 
@@ -148,17 +149,17 @@ def _assign(press: Press) -> str:
         by=press.by,
         at=press.at,
     )
-    return f"The job is {technician}'s now." if technician else "The job is nobody's now."
+    return f"Assigned to {technician}." if technician else "The job is now unassigned."
 
 
 def _report(press: Press) -> str:
     outcome = report_go_live(installation_id=press.record.pk, by=press.by, at=press.at, **with_proofs(press.answers))
-    return f"The report is on file: {outcome.report.get_status_display().lower()}."
+    return f"Go-live report saved. Status: {outcome.report.get_status_display().lower()}."
 
 
 def _cancel(press: Press) -> str:
     cancel_installation(installation_id=press.record.pk, by=press.by, at=press.at, **press.answers)
-    return "The installation is canceled; its case is looked at again."
+    return "The installation is canceled. Its case is checked again."
 
 
 def _is_running(installation: Installation) -> bool:
@@ -181,15 +182,15 @@ class InstallationAdmin(RegisteredByAction):
         ("The work", {"fields": (("technician", "scheduled_date"), ("contract_signed_date", "created_at"))}),
     )
     registering_form = InstallationForm
-    registering_refusals = (InputRefused,)
+    registering_refusals = (InvalidInput,)
     hidden_links = frozenset({"events", "reports"})
     buttons = (
         Button(
             name="schedule",
             label="Schedule",
-            run=_move("schedule", "The day is set."),
-            explanation="Sets the day of the work; the technician sees it on the phone page.",
-            refusals=(InputRefused,),
+            run=_move("schedule", "Scheduled."),
+            explanation="Sets the date of the work. The technician sees it on their phone.",
+            refusals=(InvalidInput,),
             is_offered=_allows("schedule"),
             form=ScheduleForm,
         ),
@@ -197,8 +198,8 @@ class InstallationAdmin(RegisteredByAction):
             name="assign",
             label="Assign a technician",
             run=_assign,
-            explanation="The job moves to this technician's phone page.",
-            refusals=(InputRefused,),
+            explanation="The job appears on this technician's phone.",
+            refusals=(InvalidInput,),
             is_offered=_is_running,
             form=TechnicianForm,
         ),
@@ -206,24 +207,24 @@ class InstallationAdmin(RegisteredByAction):
             name="install",
             label="Mark as installed",
             run=_move("install", "Marked as installed."),
-            explanation="Says that the hardware is in place.",
-            refusals=(InputRefused,),
+            explanation="Records that the hardware is in place.",
+            refusals=(InvalidInput,),
             is_offered=_allows("install"),
         ),
         Button(
             name="inspect",
             label="Mark as inspected",
             run=_move("inspect", "Marked as inspected."),
-            explanation="Says that the inspection is passed.",
-            refusals=(InputRefused,),
+            explanation="Records that the installation passed inspection.",
+            refusals=(InvalidInput,),
             is_offered=_allows("inspect"),
         ),
         Button(
             name="submit-interconnection",
-            label="Interconnection submitted",
-            run=_move("submit_interconnection", "Noted: the utility has the application."),
-            explanation="Says that the utility has the application to interconnect.",
-            refusals=(InputRefused,),
+            label="Mark interconnection as submitted",
+            run=_move("submit_interconnection", "Marked as submitted to the utility."),
+            explanation="Records that the interconnection application is with the utility.",
+            refusals=(InvalidInput,),
             is_offered=_allows("submit_interconnection"),
         ),
         Button(
@@ -234,7 +235,7 @@ class InstallationAdmin(RegisteredByAction):
                 "Records the utility's permission to operate, or an EV charger's commissioning. When the other gates "
                 "are open, the electricity plan is requested and accepted soon after."
             ),
-            refusals=(InputRefused, SubmissionDiffers),
+            refusals=(InvalidInput, SubmissionIdReused),
             is_offered=_is_running,
             form=GoLiveForm,
             permission="installations.add_golivereport",
@@ -243,7 +244,7 @@ class InstallationAdmin(RegisteredByAction):
             name="cancel",
             label="Cancel the installation",
             run=_cancel,
-            explanation="Calls the job off. Nothing is accepted for it any more. There is no way back.",
+            explanation="Cancels the job. No plan will be accepted for it. This cannot be undone.",
             refusals=(ReasonMissing,),
             is_offered=_allows("cancel"),
             form=ReasonForm,
@@ -253,7 +254,7 @@ class InstallationAdmin(RegisteredByAction):
 
     @display(description="Buyer may cancel until")
     def embargo(self, installation: Installation) -> str:
-        return installation.embargo_end_date.isoformat() if installation.embargo_end_date else "No such days"
+        return short_date(installation.embargo_end_date) if installation.embargo_end_date else "No cancellation period"
 
     def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> Installation:
         chosen = {name: answers.pop(name) for name in ("customer", "site", "technician")}
@@ -267,9 +268,9 @@ class InstallationAdmin(RegisteredByAction):
         )
 
     def headline_of(self, _request: HttpRequest, record: Installation) -> dict[str, Any]:
-        if not reports_beside(record.pk).exists():
+        if not conflicting_reports(record.pk).exists():
             return {}
-        return {"warnings": ["Two go-live reports contradict each other. Open the right one below and confirm it."]}
+        return {"warnings": ["Two go-live reports have different dates. Open the right one below and confirm it."]}
 
     def tables_of(self, _request: HttpRequest, record: Installation) -> list[Table]:
         reports = list(record.reports.all())
@@ -282,7 +283,7 @@ class InstallationAdmin(RegisteredByAction):
                 columns=("Granted on", "How we know", "Status", "Reported by", "Received"),
                 rows=[
                     [
-                        Cell(report.granted_date.isoformat(), page_of(report)),
+                        Cell(short_date(report.granted_date), page_of(report)),
                         Cell(report.get_source_display(), note=report.utility_reference),
                         Cell(report.get_status_display(), note=report.closing_reason),
                         Cell(names[report.reported_by]),

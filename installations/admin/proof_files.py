@@ -15,7 +15,7 @@ def _download(press: Press) -> HttpResponse:
 
 def _download_received(press: Press) -> HttpResponse:
     proof = press.record
-    name = proofs.clean_name(f"as-received-{proof.original_name}", suffix=proofs.SUFFIXES[proof.content_type])
+    name = proofs.clean_name(f"original-{proof.original_name}", suffix=proofs.SUFFIXES[proof.content_type])
     return as_download(proofs.read_received(proof), name=name, content_type="application/octet-stream")
 
 
@@ -25,20 +25,20 @@ def download_buttons(permission: str) -> tuple[Button, ...]:
             name="download",
             label="Download the file",
             run=_download,
-            explanation="Saves the checked file: a photo without place and device, or the PDF.",
+            explanation="Downloads the checked file. Photos have no location or device data.",
             refusals=(FileAltered,),
             is_direct=True,
             permission=permission,
         ),
         Button(
             name="download-received",
-            label="Download the photo as it was sent",
+            label="Download the original photo",
             run=_download_received,
             explanation=(
-                "Saves the very bytes that were sent, as evidence. They may hold the place and the device, and were "
-                "not cleaned: open them only where the checked file is not enough."
+                "Downloads the original file, as evidence. It was not cleaned and may contain location and device "
+                "data. Use it only if the checked file is not enough."
             ),
-            refusals=(FileAltered, proofs.NotKept),
+            refusals=(FileAltered, proofs.OriginalNotKept),
             is_offered=lambda proof: proof.sha256 != proof.received_sha256,
             permission=permission,
         ),
@@ -57,7 +57,7 @@ class ProofFileAdmin(RecordAdmin):
 
 @admin.register(KeptProof)
 class KeptProofAdmin(RecordAdmin):
-    """Proofs of forms that were not accepted yet: nothing that somebody photographed is lost."""
+    """Proofs from forms that were not accepted yet."""
 
     list_display = ("original_name", "installation", "kept_by", "kept_at", "content_type")
     list_filter = ("content_type", "kept_at")

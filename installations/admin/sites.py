@@ -13,7 +13,7 @@ from core.admin.tables import Cell, Table
 from installations import esi_ids
 from installations.actions import register_site
 from installations.admin.customers import jobs_table
-from installations.guards import InputRefused
+from installations.guards import InvalidInput
 from installations.models import Site
 
 
@@ -26,12 +26,12 @@ class SiteForm(ButtonForm):
         label="ESI ID",
         max_length=60,
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-        help_text="17 or 22 digits, on the electricity bill. Spaces and dashes do not matter.",
+        help_text="17 or 22 digits, from the electricity bill. Spaces and dashes are ignored.",
     )
     esi_id_compared = forms.BooleanField(
-        label="It ends in 00, and I compared all its digits with the bill",
+        label="The ESI ID ends in 00, and I compared all digits with the bill",
         required=False,
-        help_text="Only for such ESI IDs, which may have lost two digits in a spreadsheet.",
+        help_text="Needed only if it ends in 00: a spreadsheet may have rounded it.",
     )
 
 
@@ -48,8 +48,8 @@ class SiteAdmin(RegisteredByAction):
     )
     fields = ("address_1", "address_2", "city", "state", "postal_code", "esi_id", "tdu_code", "created_at")
     registering_form = SiteForm
-    registering_refusals = (InputRefused,)
-    registering_intro = "A site is one premise with one meter. One that is on file already is used again, not added."
+    registering_refusals = (InvalidInput,)
+    registering_intro = "A site is one premise with one meter. If it is already on file, use that site."
 
     def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> Site:
         return register_site(**answers, by=by, at=at)

@@ -1,11 +1,11 @@
-"""What other systems send and read of customers, sites, installations and go-live reports."""
+"""API serializers of customers, sites, installations and go-live reports."""
 
 from typing import Any
 
 from rest_framework import serializers
 
 from core.api.requests import IdField, StrictSerializer, TextOnlyField
-from installations.actions.jobs import WORK_MOVES
+from installations.actions.jobs import JOB_MOVES
 from installations.actions.registration import phone_warnings
 from installations.esi_ids import esi_id_warnings
 from installations.models import (
@@ -22,7 +22,7 @@ from installations.models import (
 
 
 class CustomerAnswer(serializers.ModelSerializer[Customer]):
-    """The date of birth goes in and never comes out."""
+    """Never contains the date of birth, which is write-only."""
 
     phone_warnings = serializers.SerializerMethodField()
 
@@ -86,7 +86,7 @@ class NewSite(StrictSerializer):
     esi_id = TextOnlyField(max_length=60, help_text="17 or 22 digits as text, never a number.")
     esi_id_compared = serializers.BooleanField(
         default=False,
-        help_text="That a person compared an ESI ID ending in 00 with the bill: spreadsheets round to it.",
+        help_text="True if a person compared an ESI ID ending in 00 with the bill. Spreadsheets round to 00.",
     )
 
 
@@ -126,8 +126,8 @@ class NewInstallation(StrictSerializer):
     scheduled_date = serializers.DateField(required=False, allow_null=True, default=None)
 
 
-class MoveOfInstallation(StrictSerializer):
-    move = serializers.ChoiceField(choices=[(move, move) for move in WORK_MOVES])
+class InstallationMove(StrictSerializer):
+    move = serializers.ChoiceField(choices=[(move, move) for move in JOB_MOVES])
     scheduled_date = serializers.DateField(required=False, allow_null=True, default=None)
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=2000)
 
@@ -178,25 +178,25 @@ class GoLiveReportAnswer(serializers.ModelSerializer[GoLiveReport]):
         read_only_fields = fields
 
 
-class _WhatAReportSays(StrictSerializer):
+class _ReportFields(StrictSerializer):
     submission_id = serializers.UUIDField(
-        required=False, help_text="Made by the sender; left out, it follows from the Idempotency-Key."
+        required=False, help_text="Chosen by the sender. By default it is derived from the Idempotency-Key."
     )
-    granted_date = serializers.DateField(help_text="The date of the permission, a day in Texas.")
+    granted_date = serializers.DateField(help_text="Date of the permission, a day in US Central Time.")
     source = serializers.ChoiceField(choices=GoLiveSource.choices)  # type: ignore[assignment]  # a field of that name
     utility_reference = TextOnlyField(required=False, allow_blank=True, default="", max_length=60)
     note = serializers.CharField(required=False, allow_blank=True, default="", max_length=4000)
     proof = serializers.FileField(required=False, help_text="JPEG, PNG or PDF, up to 15 MB; as multipart/form-data.")
 
 
-class NewGoLiveReport(_WhatAReportSays):
+class NewGoLiveReport(_ReportFields):
     installation = IdField()
     device_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
 
-class Correction(_WhatAReportSays):
+class Correction(_ReportFields):
     reason = serializers.CharField(max_length=2000)
 
 
-def said_without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+def omit(fields: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name not in names}

@@ -1,4 +1,4 @@
-"""Addresses of floor 1 under /api/v1/."""
+"""API URLs of customers, sites, installations and PTO reports, under /api/v1/."""
 
 from rest_framework.routers import SimpleRouter
 

@@ -1,4 +1,4 @@
-"""Customers, sites, installations and go-live reports for other systems."""
+"""API views of customers, sites, installations and go-live reports."""
 
 from functools import wraps
 from typing import Any
@@ -22,13 +22,13 @@ from core.api.parsers import ShallowJsonParser
 from core.api.requests import KEY_HEADER, Write, actor_of, client_of, idempotent, read_body
 from installations import actions
 from installations.api import serializers as said
-from installations.file_check_queue import ReadersBusy
+from installations.file_check_queue import FileChecksBusy
 from installations.models import Customer, GoLiveReport, Installation, Site
-from installations.proofs import CheckedProof, ProofRefused, check_proof, too_large
+from installations.proofs import CheckedProof, InvalidProof, check_proof, too_large_message
 from installations.uploads import too_large_files
 
 FORM_WITH_FILE = "multipart/form-data"
-"""Described as the one body of what may bring a file: generated clients cannot choose between two kinds."""
+"""The only documented body of calls that may include a file, because generated clients cannot handle two kinds."""
 JSON = "application/json"
 ID_PATTERN = "[0-9]{1,18}"
 
@@ -104,15 +104,15 @@ class Installations(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
     @extend_schema(responses={200: said.InstallationEventAnswer(many=True)})
     @action(detail=True, pagination_class=None, filterset_fields=())
     def events(self, request: Request, pk: str) -> Response:
-        """List what happened to the installation, in time order."""
+        """List the installation's events in chronological order."""
         return Response(said.InstallationEventAnswer(self.get_object().events.all(), many=True).data)
 
-    @extend_schema(request=said.MoveOfInstallation, responses={200: said.InstallationAnswer})
+    @extend_schema(request=said.InstallationMove, responses={200: said.InstallationAnswer})
     @action(detail=True, methods=["post"])
     @idempotent
     def move(self, request: Request, pk: str) -> Response:
-        """Note how far the work has come."""
-        fields = read_body(self, said.MoveOfInstallation)
+        """Record progress on the job."""
+        fields = read_body(self, said.InstallationMove)
         installation = self.get_object()
         moved = actions.move_installation(
             installation_id=installation.pk, **fields, by=actor_of(request), at=clock.now()
@@ -123,7 +123,7 @@ class Installations(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
     @action(detail=True, methods=["post"])
     @idempotent
     def assign(self, request: Request, pk: str) -> Response:
-        """Give the job to a technician, or to nobody."""
+        """Assign the job to a technician, or unassign it."""
         fields = read_body(self, said.Assignment)
         installation = self.get_object()
         assigned = actions.assign_technician(
@@ -138,7 +138,7 @@ class Installations(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
     @action(detail=True, methods=["post"])
     @idempotent
     def cancel(self, request: Request, pk: str) -> Response:
-        """Call the job off."""
+        """Cancel the job."""
         fields = read_body(self, said.Reason)
         installation = self.get_object()
         canceled = actions.cancel_installation(
@@ -147,14 +147,14 @@ class Installations(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVie
         return Response(said.InstallationAnswer(canceled).data)
 
 
-class FileReadersBusy(APIException):
+class FileChecksBusyResponse(APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_code = "readers_busy"
-    wait = ReadersBusy.seconds
+    default_code = "file_checks_busy"
+    wait = FileChecksBusy.seconds
 
 
-def proof_checked_first(write: Write) -> Write:
-    """Read the file before the write begins, because a write is one transaction and a file may take seconds."""
+def with_checked_proof(write: Write) -> Write:
+    """Check the file before the write begins, because a write is one transaction and a check may take seconds."""
 
     @wraps(write)
     def checked(view: GenericAPIView[Any], request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -166,17 +166,17 @@ def proof_checked_first(write: Write) -> Write:
 
 
 def _check_proof(request: Request) -> tuple[CheckedProof, ...]:
-    upload = request.FILES.get("proof")  # reads the body, and leaves out what is too large
+    upload = request.FILES.get("proof")  # reads the body; files that are too large are dropped
     if name := too_large_files(request).get("proof"):
-        raise ValidationError({"proof": [too_large(name)]})
+        raise ValidationError({"proof": [too_large_message(name)]})
     if upload is None:
         return ()
     try:
         proof = check_proof(upload, name=upload.name or "", size_bytes=upload.size or 0)
-    except ProofRefused as refused:
+    except InvalidProof as refused:
         raise ValidationError({"proof": [str(refused)]}) from refused
-    except ReadersBusy as busy:
-        raise FileReadersBusy(str(busy)) from busy
+    except FileChecksBusy as busy:
+        raise FileChecksBusyResponse(str(busy)) from busy
     upload.seek(0)
     return (proof,)
 
@@ -199,13 +199,13 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSe
         request={FORM_WITH_FILE: said.NewGoLiveReport},
         responses={201: said.GoLiveReportAnswer, 200: said.GoLiveReportAnswer},
     )
-    @proof_checked_first
+    @with_checked_proof
     @idempotent
     def create(self, request: Request) -> Response:
         """
-        Report that an installation may run. The same submission_id counts once; a repeat is answered with 200.
+        Report go-live. The same submission_id counts once; a repeat returns 200.
 
-        Without a proof the same fields are taken as JSON too.
+        Without a proof, the fields can be sent as JSON as well.
         """
         fields = read_body(self, said.NewGoLiveReport)
         installation_id = fields.pop("installation")
@@ -215,7 +215,7 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSe
             installation_id=installation_id,
             submission_id=_submission_id(request, fields),
             proofs=self.checked_proofs,
-            **said.said_without(fields, "submission_id", "proof"),
+            **said.omit(fields, "submission_id", "proof"),
             by=actor_of(request),
             at=clock.now(),
         )
@@ -226,23 +226,23 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSe
     @action(detail=True, methods=["post"])
     @idempotent
     def confirm(self, request: Request, pk: str) -> Response:
-        """Let a waiting report count, or settle a conflict in its favor, with a reason."""
+        """Confirm a waiting report, or resolve a conflict in its favor, with a reason."""
         fields = read_body(self, said.OptionalReason)
         report = actions.confirm_go_live(report_id=self.get_object().pk, **fields, by=actor_of(request), at=clock.now())
         return Response(said.GoLiveReportAnswer(report).data)
 
     @extend_schema(request={FORM_WITH_FILE: said.Correction}, responses={201: said.GoLiveReportAnswer})
     @action(detail=True, methods=["post"])
-    @proof_checked_first
+    @with_checked_proof
     @idempotent
     def correct(self, request: Request, pk: str) -> Response:
-        """Put a new report in the place of the current one, which stays on file."""
+        """Replace the current report with a new one. The old report stays on file."""
         fields = read_body(self, said.Correction)
         correction = actions.correct_go_live(
             report_id=self.get_object().pk,
             submission_id=_submission_id(request, fields),
             proofs=self.checked_proofs,
-            **said.said_without(fields, "submission_id", "proof"),
+            **said.omit(fields, "submission_id", "proof"),
             by=actor_of(request),
             at=clock.now(),
         )
@@ -252,7 +252,7 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSe
     @action(detail=True, methods=["post"])
     @idempotent
     def withdraw(self, request: Request, pk: str) -> Response:
-        """Take a report back."""
+        """Withdraw a report."""
         fields = read_body(self, said.Reason)
         report = actions.withdraw_go_live(
             report_id=self.get_object().pk, **fields, by=actor_of(request), at=clock.now()
@@ -265,6 +265,6 @@ def _created(answer: BaseSerializer[Any]) -> Response:
 
 
 def _submission_id(request: Request, fields: dict[str, Any]) -> UUID:
-    """Give the sender's own id of the submission, else one that follows from the key of the request."""
+    """Return the sender's submission ID, or one derived from the idempotency key."""
     given: UUID | None = fields.get("submission_id")
     return given or uuid5(NAMESPACE_URL, f"{client_of(request).pk}:{request.headers[KEY_HEADER]}")

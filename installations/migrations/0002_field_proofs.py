@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('storage_key', models.CharField(blank=True, max_length=200)),
                 ('sha256', models.CharField(max_length=64, verbose_name='SHA-256')),
-                ('received_sha256', models.CharField(help_text='Of the bytes that were sent, before a photo lost its metadata.', max_length=64, verbose_name='SHA-256 as received')),
+                ('received_sha256', models.CharField(help_text='Hash of the file as sent, before metadata was removed.', max_length=64, verbose_name='SHA-256 of the original')),
                 ('size_bytes', models.PositiveIntegerField()),
                 ('content_type', models.CharField(max_length=40)),
                 ('original_name', models.CharField(max_length=200)),
@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='prooffile',
             name='received_sha256',
-            field=models.CharField(default='', help_text='Of the bytes that were sent, before a photo lost its metadata.', max_length=64, verbose_name='SHA-256 as received'),
+            field=models.CharField(default='', help_text='Hash of the file as sent, before metadata was removed.', max_length=64, verbose_name='SHA-256 of the original'),
             preserve_default=False,
         ),
         migrations.AddField(
@@ -53,12 +53,12 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='golivereport',
             name='status',
-            field=models.CharField(choices=[('AWAITING_OFFICE', 'Waiting for the office'), ('COUNTED', 'Counts'), ('AGREEING', 'Agrees with another report'), ('CONFLICTING', 'Conflicts with another report'), ('CORRECTED', 'Corrected by a later one'), ('WITHDRAWN', 'Withdrawn')], editable=False, max_length=20),
+            field=models.CharField(choices=[('AWAITING_OFFICE', 'Waiting for the office'), ('COUNTED', 'Counts'), ('AGREEING', 'Agrees with another report'), ('CONFLICTING', 'Conflicts with another report'), ('CORRECTED', 'Corrected by a later report'), ('WITHDRAWN', 'Withdrawn')], editable=False, max_length=20),
         ),
         migrations.AlterField(
             model_name='installation',
             name='embargo_end_date',
-            field=models.DateField(blank=True, help_text='Last day on which the buyer may still cancel the sale; nothing is done with Light until it is over.', null=True),
+            field=models.DateField(blank=True, help_text='Last day on which the buyer may cancel the sale. Nothing is sent to Light until it is over.', null=True),
         ),
         migrations.AlterField(
             model_name='prooffile',

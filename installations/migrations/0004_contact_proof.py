@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 ('new_email', models.EmailField(max_length=254)),
                 ('changed_at', models.DateTimeField()),
                 ('changed_by', models.CharField(max_length=60)),
-                ('settled_at', models.DateTimeField(blank=True, db_index=True, help_text='When links to the old address were ended and it was told.', null=True)),
+                ('settled_at', models.DateTimeField(blank=True, db_index=True, help_text='When the old address was notified and its links stopped working.', null=True)),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='contact_changes', to='installations.customer')),
             ],
             options={

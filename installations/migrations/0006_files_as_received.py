@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='keptproof',
             name='received_size_bytes',
-            field=models.PositiveIntegerField(blank=True, null=True, verbose_name='size as received'),
+            field=models.PositiveIntegerField(blank=True, null=True, verbose_name='size of the original'),
         ),
         migrations.AddField(
             model_name='keptproof',
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='prooffile',
             name='received_size_bytes',
-            field=models.PositiveIntegerField(blank=True, null=True, verbose_name='size as received'),
+            field=models.PositiveIntegerField(blank=True, null=True, verbose_name='size of the original'),
         ),
         migrations.AddField(
             model_name='prooffile',

@@ -95,7 +95,7 @@ def record_paper(*, poa_id: int, scan: CheckedProof, signed_date: date, by: Acto
     _check_recordable(PoaDocument.objects.get(pk=poa_id), signed_date=signed_date, at=at)
     suffix = SUFFIXES[scan.content_type]
     received = store(scan.received, folder=FOLDER, suffix=suffix)
-    file = store(scan.content, folder=FOLDER, suffix=suffix) if scan.is_drawn else received
+    file = store(scan.content, folder=FOLDER, suffix=suffix) if scan.is_reencoded else received
     with transaction.atomic():
         poa = _lock_unsigned(poa_id, wish="record a signature by hand")
         _check_recordable(poa, signed_date=signed_date, at=at)

@@ -16,9 +16,9 @@ from core.admin.records import RegisteredByAction
 from core.admin.tables import Cell, Table, display
 from core.admin.words import moment, name_actors
 from core.stored_files import FileAltered, FileNotStored, StoredFile
-from installations.file_check_queue import ReadersBusy
+from installations.file_check_queue import FileChecksBusy
 from installations.models import Customer, Language, Site
-from installations.proofs import SUFFIXES, CheckedProof, ProofRefused, check_proof
+from installations.proofs import SUFFIXES, CheckedProof, InvalidProof, check_proof
 from poa_documents.actions import (
     CustomerNotAtSite,
     DatesOutOfOrder,
@@ -108,7 +108,7 @@ class PaperForm(ButtonForm):
         upload = self.cleaned_data["scan"]
         try:
             return check_proof(upload, name=upload.name, size_bytes=upload.size)
-        except (ProofRefused, ReadersBusy) as problem:
+        except (InvalidProof, FileChecksBusy) as problem:
             raise forms.ValidationError(str(problem)) from problem
 
 

@@ -18,7 +18,7 @@ from poa_documents.seal.terms import Answers, CertificateRevoked, NoAnswer
 
 TIMEOUT_SECONDS = 5
 MOST_REQUESTS = 12
-LARGEST_BYTES = 256 * 1024
+MAX_BYTES = 256 * 1024
 """Answers go into every sealed file. Issuers whose lists are longer usually answer for one certificate as well."""
 COUNTS_WITHOUT_AN_END_FOR = timedelta(days=1)
 
@@ -72,7 +72,7 @@ def _answers(ocsps: Sequence[ocsp.OCSPResponse], crls: Sequence[crl.CertificateL
             "crl": sorted({each.dump(): each for each in crls}.values(), key=lambda each: each.dump()),
         }
     ).dump()
-    if len(archive) > LARGEST_BYTES:
+    if len(archive) > MAX_BYTES:
         raise NoAnswer(f"The answers have {len(archive):,} bytes, too many to go into every document.")
     spans = [*_spans_of_ocsps(ocsps), *_spans_of_crls(crls)]
     if not spans:

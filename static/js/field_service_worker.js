@@ -1,4 +1,4 @@
-// Keeps the technician's pages readable without a signal. Reports wait in IndexedDB, see go_live_form.js.
+// Keeps the technicians' pages readable without a signal. Reports wait in IndexedDB, see go_live_form.js.
 "use strict";
 
 const PAGES = "field-pages-1";
@@ -26,7 +26,7 @@ self.addEventListener("fetch", (event) => {
   const { pathname, origin } = new URL(request.url);
   if (origin !== self.location.origin) return;
   if (request.method === "POST" && /^\/field\/sign-(in|out)\/$/.test(pathname)) {
-    people += 1; // whoever comes next is shown nothing of the one before
+    people += 1; // the next person must not see the previous person's pages
     event.waitUntil(caches.delete(PAGES));
   }
   if (request.method !== "GET") return;
@@ -35,11 +35,11 @@ self.addEventListener("fetch", (event) => {
   } else if (request.mode === "navigate" && /^\/field\/(jobs\/\d+\/)?$/.test(pathname)) {
     answerSoon(event, PAGES);
   } else if (request.destination === "script" || request.destination === "style") {
-    event.respondWith(fetch(request).catch(() => keptOrNothing(request))); // of a kept page from before an update
+    event.respondWith(fetch(request).catch(() => keptOrNothing(request))); // for a cached page from before an update
   }
 });
 
-// What is kept is shown when there is no signal, or one so weak that nothing comes for a while.
+// The cached copy is used when there is no signal, or when the server takes too long.
 function answerSoon(event, name) {
   const fresh = fetchAndKeep(event.request, name);
   event.waitUntil(fresh.catch(() => undefined));
@@ -57,9 +57,9 @@ async function fetchAndKeep(request, name) {
   const asked = people;
   const answer = await fetch(request);
   if (asked !== people) return answer;
-  if (answer.status === 403) await caches.delete(PAGES); // no technician any more
+  if (answer.status === 403) await caches.delete(PAGES); // no longer a technician
   const cache = await caches.open(name);
-  if (answer.status === 404) await cache.delete(request); // not his job any more
+  if (answer.status === 404) await cache.delete(request); // no longer their job
   if (answer.ok && !answer.redirected) await cache.put(request, answer.clone());
   return answer;
 }

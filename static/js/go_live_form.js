@@ -1,24 +1,24 @@
-// Stores a report on the phone before it is sent, sends it, and keeps it until the server has it.
-// Without this script the form works as any form does.
+// Saves a report on the phone, sends it, and keeps it until the server has it.
+// Without this script, the form is submitted like any other.
 (function () {
   "use strict";
 
   const outbox = document.getElementById("outbox");
   if (!outbox) return;
   if (!("indexedDB" in window && "idb" in window)) {
-    say("This page did not arrive whole: it keeps nothing when there is no signal. Open it again before you send.");
+    say("This page did not load completely and cannot save reports without a signal. Reload it before you send.");
     return;
   }
   const technician = Number(outbox.dataset.technician);
-  const LONGEST_SIDE = 2400;
-  const NOT_YOURS = "This job is not among yours any more. Call the office.";
-  const TOO_LARGE = "The server does not take a file this large. Send a photo of the page instead.";
+  const MAX_SIDE = 2400;
+  const NOT_YOURS = "This job is no longer assigned to you. Call the office.";
+  const TOO_LARGE = "This file is too large. Send a photo of the page instead.";
   const SESSION_WAIT_MS = 10000;
   const REPORT_WAIT_MS = 120000;
-  const SLOWEST_BYTES_PER_MS = 10; // a photo over a weak signal
-  const FRESH_MS = 120000; // the clocks of phone and server may differ a little
+  const MIN_BYTES_PER_MS = 10; // a photo over a weak signal
+  const FRESH_MS = 120000; // the clocks of phone and server may differ slightly
   let sending = false;
-  let askedMeanwhile = false;
+  let flushRequested = false;
 
   const store = idb.openDB("switchyard-field", 1, {
     upgrade(database) {
@@ -37,8 +37,8 @@
     return answer.json();
   }
 
-  // Gives {url}, {errors}, {signedOut} or {later}; only {later} is worth trying again by itself. With {silent} too, no
-  // other report would fare better now.
+  // Returns {url}, {errors}, {signedOut} or {later}. Only {later} is retried automatically. {silent} means that other
+  // reports would fail now as well.
   async function send(report) {
     let answer, said;
     try {
@@ -51,9 +51,9 @@
         method: "POST",
         body,
         headers: { Accept: "application/json", "X-CSRFToken": session.csrf_token },
-        signal: AbortSignal.timeout(REPORT_WAIT_MS + (report.proof ? report.proof.size / SLOWEST_BYTES_PER_MS : 0)),
+        signal: AbortSignal.timeout(REPORT_WAIT_MS + (report.proof ? report.proof.size / MIN_BYTES_PER_MS : 0)),
       });
-      if (answer.ok || answer.status === 422) said = await answer.json(); // half an answer is none
+      if (answer.ok || answer.status === 422) said = await answer.json(); // throws if the answer is incomplete
     } catch (problem) {
       return { later: true, silent: true };
     }
@@ -67,7 +67,7 @@
 
   async function flush() {
     if (sending) {
-      askedMeanwhile = true;
+      flushRequested = true;
       return;
     }
     sending = true;
@@ -78,7 +78,7 @@
         const outcome = await send(report);
         if (outcome.url) {
           await database.delete("reports", report.submissionId);
-          say(`Sent: the report on ${report.job}.`, outcome.url, "See what became of it");
+          say(`Sent: the report for ${report.job}.`, outcome.url, "View report");
         } else if (outcome.errors) {
           await database.put("reports", { ...report, errors: outcome.errors, gone: outcome.gone });
         }
@@ -88,19 +88,19 @@
     } finally {
       sending = false;
     }
-    if (askedMeanwhile) {
-      askedMeanwhile = false;
+    if (flushRequested) {
+      flushRequested = false;
       await flush();
     }
   }
 
   async function discard(report) {
-    if (!window.confirm(`Remove the report on ${report.job} from this phone? Nobody will have it then.`)) return;
+    if (!window.confirm(`Delete the report for ${report.job} from this phone? It was never sent.`)) return;
     await (await store).delete("reports", report.submissionId);
     await showWaiting();
   }
 
-  // ---- telling ----
+  // ---- messages ----
 
   function line(text, href, label) {
     const paragraph = document.createElement("p");
@@ -124,15 +124,15 @@
     outbox.querySelectorAll("[data-waiting]").forEach((old) => old.remove());
     mine.forEach((report) => {
       const texts = report.errors ? Object.values(report.errors).flat().join(" ") : "";
-      const mend = report.gone ? [] : [report.action, "Open and mend it"];
+      const link = report.gone ? [] : [report.action, "Open and fix it"];
       const entry = report.errors
-        ? line(`Not accepted: the report on ${report.job}. ${texts}`, ...mend)
-        : line(`Kept on this phone: the report on ${report.job}. It is sent by itself when there is a signal.`);
+        ? line(`Not accepted: the report for ${report.job}. ${texts}`, ...link)
+        : line(`Saved on this phone: the report for ${report.job}. It is sent automatically when there is a signal.`);
       if (report.gone) {
         const button = document.createElement("button");
         button.type = "button";
         button.className = "button button-quiet";
-        button.textContent = "Remove it from this phone";
+        button.textContent = "Delete it from this phone";
         button.addEventListener("click", () => discard(report));
         entry.append(" ", button);
       }
@@ -148,7 +148,7 @@
     if (!file || !file.type.startsWith("image/") || file.size < 500000) return file;
     try {
       const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
-      const scale = Math.min(1, LONGEST_SIDE / Math.max(picture.width, picture.height));
+      const scale = Math.min(1, MAX_SIDE / Math.max(picture.width, picture.height));
       const canvas = document.createElement("canvas");
       canvas.width = Math.round(picture.width * scale);
       canvas.height = Math.round(picture.height * scale);
@@ -156,13 +156,13 @@
       const drawn = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.85));
       return drawn && drawn.size < file.size ? drawn : file;
     } catch (problem) {
-      return file; // the server says what is wrong with it
+      return file; // the server reports what is wrong with it
     }
   }
 
   function showErrors(form, errors) {
     const general = form.querySelector("[data-form-errors]");
-    const intro = line("Not sent yet. Mend what is marked below and send again. What you typed is still here.");
+    const intro = line("Not sent yet. Fix what is marked below and send again. Your entries are still here.");
     general.replaceChildren(intro, ...(errors.__all__ || []).map((text) => line(text)));
     general.hidden = false;
     form.querySelectorAll("[data-field]").forEach((field) => {
@@ -190,7 +190,7 @@
       fields: Object.fromEntries(entered),
       proof: await smaller(chosen),
       proofName: chosen ? chosen.name : "",
-      open: true, // this page is at it; when the page is gone, the next one sends it
+      open: true, // this page is sending it; if the page is closed, the next one sends it
     };
     const database = await store;
     await database.put("reports", report);
@@ -218,7 +218,7 @@
     outbox.scrollIntoView({ block: "center" });
   }
 
-  // A report that the server did not accept comes back into its form, file and all.
+  // Puts a report that the server did not accept back into its form, including the file.
   async function refill(form) {
     const database = await store;
     const mine = (await database.getAll("reports")).find(
@@ -236,7 +236,7 @@
     showErrors(form, mine.errors);
   }
 
-  // The page waits for this script before it shows its form, so no form is here yet.
+  // This script runs before the form is parsed, so no form exists yet.
   document.addEventListener("submit", async (event) => {
     const form = event.target;
     if (!("goLive" in form.dataset)) return;
@@ -247,7 +247,7 @@
     try {
       report = await keep(form);
     } catch (problem) {
-      form.submit(); // the phone cannot keep it: send it as any form is sent
+      form.submit(); // the phone cannot save it, so submit the form as usual
       return;
     }
     try {
@@ -260,18 +260,18 @@
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll("form[data-go-live]").forEach((form) => {
       if ("fresh" in form.dataset && window.crypto.randomUUID) {
-        form.elements.submission_id.value = window.crypto.randomUUID(); // this page may be a copy kept for no signal
+        form.elements.submission_id.value = window.crypto.randomUUID(); // this page may come from the offline cache
       }
       refill(form);
     });
   });
 
-  // A page that the phone kept says how old it is; one that just came says nothing.
+  // A page from the offline cache says how old it is.
   function sayHowOld() {
     const madeAt = new Date(outbox.dataset.madeAt);
     if (Date.now() - madeAt < FRESH_MS) return;
     const time = madeAt.toLocaleString("en-US", { weekday: "short", hour: "numeric", minute: "2-digit" });
-    say(`No signal, or hardly one: this page is as it was on ${time}.`);
+    say(`No signal, or a weak one. This page is from ${time}.`);
   }
 
   async function start() {

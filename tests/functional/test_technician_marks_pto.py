@@ -82,7 +82,7 @@ def nothing_arriving(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def when_he_opens(phone: Page, job: Installation) -> None:
     follow(phone.get_by_role("link", name=re.compile(job.site.address_1)))
-    expect(phone.get_by_role("heading", name="Mark permission to operate (PTO)")).to_be_visible()
+    expect(phone.get_by_role("heading", name="Report permission to operate (PTO)")).to_be_visible()
 
 
 def when_he_fills_in(phone: Page, *, days_ago: int, proof: Path | None = None) -> None:
@@ -92,11 +92,11 @@ def when_he_fills_in(phone: Page, *, days_ago: int, proof: Path | None = None) -
     phone.get_by_label("How do you know?").select_option("LETTER")
     phone.get_by_label("Utility's reference").fill("DG-2026-0042")
     if proof:
-        phone.get_by_label("Photo or PDF as proof").set_input_files(proof)
+        phone.get_by_label("Proof (photo or PDF)").set_input_files(proof)
 
 
 def when_he_sends(phone: Page) -> None:
-    phone.get_by_role("button", name="Mark permission to operate (PTO)").click()
+    phone.get_by_role("button", name="Report permission to operate (PTO)").click()
 
 
 def then_nothing_is_wider_than_the_phone(phone: Page) -> None:
@@ -104,7 +104,7 @@ def then_nothing_is_wider_than_the_phone(phone: Page) -> None:
 
 
 def then_it_counts(phone: Page, job: Installation) -> None:
-    expect(phone.get_by_role("heading", name="It counts")).to_be_visible()
+    expect(phone.get_by_role("heading", name="Report accepted")).to_be_visible()
     job.refresh_from_db()
     assert job.status == "PTO_CONFIRMED"
     assert GoLiveReport.objects.get().proofs.get().content_type == "image/jpeg"
@@ -120,7 +120,7 @@ def test_technician_mends_a_wrong_date_and_his_photo_is_still_there(
     when_he_fills_in(phone, days_ago=-1, proof=letter)
     when_he_sends(phone)
 
-    expect(phone.get_by_text("has not come yet")).to_be_visible()
+    expect(phone.get_by_text("is in the future")).to_be_visible()
     expect(phone.get_by_label("Utility's reference")).to_have_value("DG-2026-0042")
     assert KeptProof.objects.get().original_name == "letter.jpg"
 
@@ -140,12 +140,12 @@ def test_U12_report_without_a_signal_is_kept_and_sent_by_itself(
     phone_context.set_offline(True)
     when_he_sends(phone)
 
-    expect(phone.get_by_text("Kept on this phone")).to_be_visible()
+    expect(phone.get_by_text("Saved on this phone")).to_be_visible()
     assert not GoLiveReport.objects.exists()
 
     phone_context.set_offline(False)
     expect(phone.get_by_text("Sent: the report")).to_be_visible()
-    follow(phone.get_by_role("link", name="See what became of it"))
+    follow(phone.get_by_role("link", name="View report"))
 
     then_it_counts(phone, job)
 
@@ -159,10 +159,10 @@ def test_U12_pages_open_without_a_signal_and_take_a_report(
     phone_context.set_offline(True)
     phone.clock.set_fixed_time(clock.now() + timedelta(hours=1))
     phone.reload()
-    expect(phone.get_by_text("No signal, or hardly one: this page is as it was on")).to_be_visible()
+    expect(phone.get_by_text("This page is from")).to_be_visible()
     when_he_fills_in(phone, days_ago=1, proof=letter)
     when_he_sends(phone)
-    expect(phone.get_by_text("Kept on this phone")).to_be_visible()
+    expect(phone.get_by_text("Saved on this phone")).to_be_visible()
 
     phone_context.set_offline(False)
     phone.goto(f"{live_server.url}/field/")
@@ -189,7 +189,7 @@ def test_U12_report_sent_on_a_signal_so_weak_that_nothing_comes_is_kept(
     when_he_fills_in(phone, days_ago=1)
     with nothing_arriving(monkeypatch):
         when_he_sends(phone)
-        expect(phone.get_by_text("Kept on this phone")).to_be_visible(timeout=20_000)
+        expect(phone.get_by_text("Saved on this phone")).to_be_visible(timeout=20_000)
 
 
 def test_U12_report_whose_answer_breaks_off_is_kept_and_counts_once(
@@ -200,7 +200,7 @@ def test_U12_report_whose_answer_breaks_off_is_kept_and_counts_once(
     when_he_fills_in(phone, days_ago=1, proof=letter)
     phone.route(f"**/field/jobs/{job.pk}/", lambda route: route.fulfill(response=route.fetch(), body='{"url'))
     when_he_sends(phone)
-    expect(phone.get_by_text("Kept on this phone")).to_be_visible()
+    expect(phone.get_by_text("Saved on this phone")).to_be_visible()
     assert GoLiveReport.objects.count() == 1
 
     phone.unroute_all()
@@ -227,14 +227,14 @@ def test_U12_report_that_is_refused_holds_no_other_up(
             "[name=submission_id]", f"field => field.value = '{first_or_second}' + field.value.slice(1)"
         )
         when_he_sends(phone)
-        expect(phone.get_by_text(f"Kept on this phone: the report on {job.site.address_1}")).to_be_visible()
+        expect(phone.get_by_text(f"Saved on this phone: the report for {job.site.address_1}")).to_be_visible()
 
     phone.route(f"**/field/jobs/{jobs[0].pk}/", lambda route: route.fulfill(status=status))
     phone_context.set_offline(False)
     expect(phone.get_by_text("Sent: the report")).to_be_visible()
 
     assert GoLiveReport.objects.get().installation == jobs[1]
-    kept = "Kept on this phone" if status == HTTPStatus.BAD_GATEWAY else "does not take a file this large"
+    kept = "Saved on this phone" if status == HTTPStatus.BAD_GATEWAY else "This file is too large"
     expect(phone.get_by_text(kept)).to_be_visible()
 
 
@@ -260,15 +260,15 @@ def test_U12_job_that_was_given_to_somebody_else_is_forgotten_and_its_report_can
     phone_context.set_offline(True)
     when_he_fills_in(phone, days_ago=1)
     when_he_sends(phone)
-    expect(phone.get_by_text("Kept on this phone")).to_be_visible()
+    expect(phone.get_by_text("Saved on this phone")).to_be_visible()
     job.technician = technician()
     job.save()
 
     phone_context.set_offline(False)
-    expect(phone.get_by_text("not among yours any more")).to_be_visible()
+    expect(phone.get_by_text("no longer assigned to you")).to_be_visible()
     phone.on("dialog", lambda dialog: dialog.accept())
-    phone.get_by_role("button", name="Remove it from this phone").click()
-    expect(phone.get_by_text("not among yours any more")).to_have_count(0)
+    phone.get_by_role("button", name="Delete it from this phone").click()
+    expect(phone.get_by_text("no longer assigned to you")).to_have_count(0)
     phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
     phone_context.set_offline(True)
 
@@ -285,7 +285,7 @@ def test_U12_page_that_came_without_what_keeps_reports_says_so(
 
     phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
 
-    expect(phone.get_by_text("This page did not arrive whole")).to_be_visible()
+    expect(phone.get_by_text("This page did not load completely")).to_be_visible()
 
 
 def test_U12_form_is_not_shown_before_the_script_that_keeps_what_is_sent_without_a_signal(
@@ -297,15 +297,15 @@ def test_U12_form_is_not_shown_before_the_script_that_keeps_what_is_sent_without
     phone.route("**/go_live_form*.js", lambda route: on_its_way.append(route))
 
     phone.goto(f"{live_server.url}/field/jobs/{job.pk}/", wait_until="commit")
-    expect(phone.get_by_role("heading", name="Mark permission to operate (PTO)")).to_be_visible()
+    expect(phone.get_by_role("heading", name="Report permission to operate (PTO)")).to_be_visible()
     assert on_its_way
-    assert phone.get_by_role("button", name="Mark permission to operate (PTO)").count() == 0
+    assert phone.get_by_role("button", name="Report permission to operate (PTO)").count() == 0
 
     on_its_way.pop().continue_()
     when_he_fills_in(phone, days_ago=1)
     phone_context.set_offline(True)
     when_he_sends(phone)
-    expect(phone.get_by_text("Kept on this phone")).to_be_visible()
+    expect(phone.get_by_text("Saved on this phone")).to_be_visible()
 
 
 def test_form_works_without_its_script(
@@ -316,7 +316,7 @@ def test_form_works_without_its_script(
     when_he_opens(page, job)
     when_he_fills_in(page, days_ago=-1, proof=letter)
     when_he_sends(page)
-    expect(page.get_by_text("Kept: letter.jpg")).to_be_visible()
+    expect(page.get_by_text("Saved: letter.jpg")).to_be_visible()
 
     when_he_fills_in(page, days_ago=1)
     when_he_sends(page)

@@ -67,7 +67,7 @@ def test_refusal_of_the_action_comes_back_the_same_way(office: User) -> None:
     answer = client.post(ADD_CUSTOMER, {**TYPED, "phone": "12"})
 
     assert answer.status_code == 302
-    assert "Type a phone number" in client.get(answer["Location"]).text
+    assert "Enter a phone number" in client.get(answer["Location"]).text
 
 
 def test_typed_form_survives_an_ended_session(office: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +82,7 @@ def test_typed_form_survives_an_ended_session(office: User, monkeypatch: pytest.
     back = sign_in(client, value_of(asked, "next"))
     page = client.get(back["Location"]).text
 
-    assert "What you typed is kept" in asked
+    assert "Your entries are saved" in asked
     assert "nothing was done yet" in page
     assert value_of(page, "last_name") == "Board"
     assert not Customer.objects.exists()
@@ -161,7 +161,7 @@ def test_technicians_report_survives_an_ended_session(monkeypatch: pytest.Monkey
     back = sign_in(client, value_of(asked, "next"), name=tess.username, at="/field/sign-in/")
     page = client.get(back["Location"]).text
 
-    assert "What you typed is kept" in asked
+    assert "Your entries are saved" in asked
     assert "On the fridge." in page
     assert "nothing was done yet" in page
 

@@ -23,7 +23,7 @@ from enrollments.models import Enrollment, Pause, WebhookDelivery
 from enrollments.states import EnrollmentStatus, HoldCode, LeavingReason
 from installations import proofs
 from installations.actions import correct_contact
-from installations.file_check_queue import Turns
+from installations.file_check_queue import FileCheckQueue
 from installations.models import ContactChange, Customer, Installation
 from installations.proofs import check_proof
 from installations.states import GoLiveReportStatus, InstallationStatus
@@ -323,7 +323,7 @@ def test_a_conflict_is_not_settled_without_a_reason(office_client: Client) -> No
 
     other.refresh_from_db()
     assert other.status == GoLiveReportStatus.CONFLICTING
-    assert "Say why" in answer.content.decode()
+    assert "Enter a reason" in answer.content.decode()
 
 
 def test_a_wrong_go_live_date_is_corrected_and_the_first_report_stays(office_client: Client) -> None:
@@ -453,7 +453,7 @@ def test_a_case_is_opened_from_customer_to_poa_by_forms(office_client: Client) -
     [
         ("1.00890E+21", "spreadsheet"),
         ("104437200", "17 digits"),
-        ("not a number", "only digits"),
+        ("not a number", "digits only"),
     ],
 )
 def test_a_wrong_esi_id_is_said_beside_its_field_and_nothing_typed_is_lost(
@@ -491,7 +491,7 @@ def test_a_name_with_a_line_break_comes_back_on_the_form_with_what_to_do(office_
 
     page = answer.content.decode()
     assert answer.status_code == 200
-    assert "The first name has a line break" in page
+    assert "The first name contains a line break" in page
     assert "ana@example.com" in page
     assert not Customer.objects.exists()
 
@@ -597,7 +597,7 @@ def test_a_photo_is_handed_out_as_it_was_sent(office_client: Client) -> None:
 
     assert answer.content == SENT
     assert answer["Content-Type"] == "application/octet-stream"
-    assert 'attachment; filename="as-received-letter.jpg"' in answer["Content-Disposition"]
+    assert 'attachment; filename="original-letter.jpg"' in answer["Content-Disposition"]
 
 
 def test_a_pdf_offers_no_second_download(office_client: Client) -> None:
@@ -608,7 +608,7 @@ def test_a_pdf_offers_no_second_download(office_client: Client) -> None:
     page = office_client.get(page_of(kept)).content.decode()
 
     assert "Download the file" in page
-    assert "as it was sent" not in page
+    assert "Download the original" not in page
 
 
 def test_a_scan_is_handed_out_as_it_was_sent_and_noted(office_client: Client) -> None:
@@ -623,11 +623,11 @@ def test_a_scan_is_handed_out_as_it_was_sent_and_noted(office_client: Client) ->
 
 
 def test_a_file_that_must_wait_is_said_beside_its_field(office_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = Turns(max_waiting=0)
-    monkeypatch.setattr(proofs, "TURNS", turns)
+    turns = FileCheckQueue(max_queued=0)
+    monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", turns)
     proof, scan = SimpleUploadedFile("letter.pdf", letter()), SimpleUploadedFile("scan.pdf", letter())
 
-    with turns.turn():
+    with turns.slot():
         answers = [
             press(office_client, installation(), "report-go-live", proof=proof, utility_reference="DG-7"),
             press(office_client, drafted_poa(), "record-paper", scan=scan),

@@ -9,7 +9,7 @@ from enrollments.api.serializers import NewPause, Release
 from installations.api.serializers import (
     Assignment,
     Correction,
-    MoveOfInstallation,
+    InstallationMove,
     NewCustomer,
     NewGoLiveReport,
     NewInstallation,
@@ -73,7 +73,7 @@ SOUND: dict[str, Any] = {
         ("customers/", NewCustomer),
         ("sites/", NewSite),
         ("installations/", NewInstallation),
-        ("installations/{job}/move/", MoveOfInstallation),
+        ("installations/{job}/move/", InstallationMove),
         ("installations/{job}/assign/", Assignment),
         ("installations/{job}/cancel/", Reason),
         ("pto-reports/", NewGoLiveReport),

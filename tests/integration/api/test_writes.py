@@ -14,9 +14,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from core import clock
 from core.models import IdempotentRequest
 from installations import pdf_checks, proofs
-from installations.file_check_queue import Turns
+from installations.file_check_queue import FileCheckQueue
 from installations.models import Customer, GoLiveReport, Installation, Site
-from installations.proofs import LARGEST_BYTES
+from installations.proofs import MAX_PROOF_BYTES
 from poa_documents.states import PoaStatus
 from tests.factories.accounts import personal_key
 from tests.factories.installations import SUBMITTED, customer, installation_at, site, staff, technician
@@ -74,7 +74,7 @@ def test_a_name_with_a_line_break_or_control_character_is_refused_by_field(api: 
 
     assert response.status_code == 400
     assert list(response.json()) == ["first_name"]
-    assert "Type it by hand, on one line" in response.json()["first_name"][0]
+    assert "Retype it on one line" in response.json()["first_name"][0]
     assert not Customer.objects.exists()
 
 
@@ -297,7 +297,7 @@ def test_wrong_report_names_the_field(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"), [(b"not a picture", "not a photo"), (b"%PDF-" + bytes(LARGEST_BYTES), "larger than 15 MB")]
+    ("content", "words"), [(b"not a picture", "not a photo"), (b"%PDF-" + bytes(MAX_PROOF_BYTES), "larger than 15 MB")]
 )
 def test_wrong_proof_is_refused(api: Api, content: bytes, words: str) -> None:
     job = installation_at(SUBMITTED)
@@ -329,10 +329,10 @@ def report_with_letter(job: Installation) -> dict[str, Any]:
 
 
 def test_a_file_that_must_wait_leaves_its_key_unused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    job, turns = installation_at(SUBMITTED), Turns(max_waiting=0)
-    monkeypatch.setattr(proofs, "TURNS", turns)
+    job, turns = installation_at(SUBMITTED), FileCheckQueue(max_queued=0)
+    monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", turns)
 
-    with turns.turn():
+    with turns.slot():
         busy = api.post_form("pto-reports/", report_with_letter(job), key="the-report-of-march")
     later = api.post_form("pto-reports/", report_with_letter(job), key="the-report-of-march")
 
@@ -345,13 +345,13 @@ def test_a_file_is_read_outside_of_the_transaction(api: Api, monkeypatch: pytest
     """Reading takes seconds; on SQLite nobody else could write meanwhile."""
     job, depths = installation_at(SUBMITTED), []
     depth = len(connection.savepoint_ids)
-    judge = pdf_checks.look_into
+    judge = pdf_checks.check_pdf
 
     def noted(content: bytes) -> Any:
         depths.append(len(connection.savepoint_ids))
         return judge(content)
 
-    monkeypatch.setattr("installations.proofs.look_into", noted)
+    monkeypatch.setattr("installations.proofs.check_pdf", noted)
 
     response = api.post_form("pto-reports/", report_with_letter(job))
 

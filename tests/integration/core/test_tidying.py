@@ -85,7 +85,7 @@ def test_the_proof_of_an_unfinished_form_goes_long_after_its_job_is_over(
 ) -> None:
     kept_proof(installation_at(status), at=AT - timedelta(days=days))
 
-    assert proofs.forget_abandoned(at=AT) == int(goes)
+    assert proofs.delete_abandoned(at=AT) == int(goes)
 
     assert KeptProof.objects.exists() != goes
 

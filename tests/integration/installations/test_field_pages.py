@@ -15,9 +15,9 @@ from core import clock
 from core.dates import chicago_day
 from installations import proofs
 from installations.actions import assign_technician
-from installations.file_check_queue import Turns
+from installations.file_check_queue import FileCheckQueue
 from installations.models import GoLiveReport, HardwareKind, Installation, KeptProof
-from installations.proofs import LARGEST_BYTES
+from installations.proofs import MAX_PROOF_BYTES
 from tests.factories.installations import (
     AT,
     OFFICE,
@@ -80,7 +80,7 @@ def test_technician_signs_in_and_sees_his_jobs(client: Client, tess: User, job: 
 def test_wrong_password_is_told_and_the_name_stays(client: Client, tess: User) -> None:
     response = client.post("/field/sign-in/", {"username": tess.username, "password": "wrong"})
 
-    assert "Name and password do not match" in response.text
+    assert "Wrong username or password" in response.text
     assert f'value="{tess.username}"' in response.text
 
 
@@ -174,7 +174,7 @@ def test_report_with_photo_counts_and_says_so(signed_in: Client, tess: User, job
     response = signed_in.post(url(job), typed(proof=jpeg(), device_at="2026-11-20T10:00:00-06:00"), follow=True)
 
     report = GoLiveReport.objects.get()
-    assert "It counts" in response.text
+    assert "Report accepted" in response.text
     assert (report.status, report.reported_by) == ("COUNTED", f"technician:{tess.pk}")
     assert report.device_at is not None
     assert report.proofs.get().content_type == "image/jpeg"
@@ -186,7 +186,7 @@ def test_form_sent_twice_counts_once_and_says_that_it_already_counts(signed_in: 
 
     response = signed_in.post(url(job), {**form, "proof": jpeg()}, follow=True)
 
-    assert "It already counts" in response.text
+    assert "Report already accepted" in response.text
     assert GoLiveReport.objects.count() == 1
 
 
@@ -197,8 +197,8 @@ def test_wrong_date_keeps_all_that_was_typed_and_the_photo(signed_in: Client, jo
     response = signed_in.post(url(job), {**form, "proof": jpeg()}, follow=True)
 
     assert response.status_code == 200
-    assert "has not come yet" in response.text
-    assert response.text.count("Kept: letter.jpg") == 1
+    assert "is in the future" in response.text
+    assert response.text.count("Saved: letter.jpg") == 1
     for value in (tomorrow, "DG-2026-0042", "Handed over at the gate", form["submission_id"]):
         assert value in response.text
     assert 'value="LETTER" selected' in response.text
@@ -217,7 +217,7 @@ def test_mended_form_counts_with_the_photo_that_was_kept(signed_in: Client, job:
 
     response = signed_in.post(url(job), form, follow=True)
 
-    assert "It counts" in response.text
+    assert "Report accepted" in response.text
     assert GoLiveReport.objects.get().proofs.get().original_name == "letter.jpg"
     assert not KeptProof.objects.exists()
 
@@ -232,7 +232,7 @@ def test_mended_form_counts_with_the_photo_that_was_kept(signed_in: Client, job:
         (SimpleUploadedFile("letter.pdf", b"%PDF-1.7\nhalf of it", "application/pdf"), "incomplete or damaged"),
         (SimpleUploadedFile("letter.jpg", b"\xff\xd8\xff\xe0 half", "image/jpeg"), "incomplete or damaged"),
         (SimpleUploadedFile("letter.jpg", b"", "image/jpeg"), "The file is empty"),
-        (SimpleUploadedFile("huge.jpg", b"\xff\xd8\xff" + bytes(LARGEST_BYTES), "image/jpeg"), "larger than 15 MB"),
+        (SimpleUploadedFile("huge.jpg", b"\xff\xd8\xff" + bytes(MAX_PROOF_BYTES), "image/jpeg"), "larger than 15 MB"),
     ],
 )
 def test_wrong_file_is_told_and_the_rest_stays(
@@ -253,7 +253,7 @@ def test_same_form_with_other_contents_is_refused_in_words(signed_in: Client, jo
 
     response = signed_in.post(url(job), {**form, "note": "Something else"}, follow=True)
 
-    assert "sent before with other contents" in response.text
+    assert "already sent with different answers" in response.text
     assert "Something else" in response.text
 
 
@@ -273,9 +273,9 @@ def test_charger_is_commissioned_and_not_permitted(signed_in: Client, tess: User
     page = signed_in.get(url(charger)).text
     answer = signed_in.post(url(charger), typed(source="ON_SITE", utility_reference="", proof=jpeg()), follow=True)
 
-    assert "Mark as commissioned" in page
+    assert "Report commissioning" in page
     assert "permission" not in page
-    assert "It counts" in answer.text
+    assert "Report accepted" in answer.text
 
 
 def test_other_date_than_the_one_on_file_is_kept_and_told(signed_in: Client, job: Installation) -> None:
@@ -363,10 +363,10 @@ def test_report_is_asked_to_come_back_while_files_are_read(
     signed_in: Client, job: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is judged yet, so the phone keeps all of it and sends it again."""
-    turns = Turns(max_waiting=0)
-    monkeypatch.setattr(proofs, "TURNS", turns)
+    turns = FileCheckQueue(max_queued=0)
+    monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", turns)
 
-    with turns.turn():
+    with turns.slot():
         page = signed_in.post(url(job), typed(proof=jpeg()))
         script = signed_in.post(url(job), typed(proof=jpeg()), headers={"accept": "application/json"})
     later = signed_in.post(url(job), typed(proof=jpeg()))

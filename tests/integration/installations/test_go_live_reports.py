@@ -15,7 +15,7 @@ from core.actors import Actor
 from core.moves import MoveNotAllowed
 from installations import actions
 from installations.actions.go_live_reports import GoLiveResult
-from installations.guards import ConfirmedBySamePerson, InputRefused, ReasonMissing, ReportNotCurrent, SubmissionDiffers
+from installations.guards import InvalidInput, ReasonMissing, ReportNotCurrent, SecondPersonRequired, SubmissionIdReused
 from installations.models import GoLiveReport, GoLiveSource, HardwareKind, Installation, KeptProof
 from installations.proofs import CheckedProof, check_proof
 from installations.queries import current_report
@@ -84,14 +84,14 @@ def test_report_without_proof_waits_for_the_office(job: Installation) -> None:
     outcome = report(job)
 
     job.refresh_from_db()
-    assert outcome.result == GoLiveResult.WAITS_FOR_OFFICE
+    assert outcome.result == GoLiveResult.AWAITING_OFFICE
     assert job.status == InstallationStatus.PTO_REPORTED
 
 
 @pytest.mark.parametrize(
     ("confirmation", "proofs", "result"),
     [
-        ("ALWAYS", 1, GoLiveResult.WAITS_FOR_OFFICE),
+        ("ALWAYS", 1, GoLiveResult.AWAITING_OFFICE),
         ("NEVER", 0, GoLiveResult.COUNTS),
         ("WITHOUT_PROOF", 1, GoLiveResult.COUNTS),
     ],
@@ -153,7 +153,7 @@ def test_same_submission_with_other_contents_is_refused(job: Installation, diffe
     submission_id = uuid.uuid4()
     report(job, submission_id=submission_id, proofs=[photo()])
 
-    with pytest.raises(SubmissionDiffers, match="sent before with other contents"):
+    with pytest.raises(SubmissionIdReused, match="already sent with different answers"):
         report(job, submission_id=submission_id, **difference)
 
     assert GoLiveReport.objects.count() == 1
@@ -163,7 +163,7 @@ def test_submission_of_another_job_is_refused(job: Installation) -> None:
     submission_id = uuid.uuid4()
     report(job, submission_id=submission_id)
 
-    with pytest.raises(SubmissionDiffers):
+    with pytest.raises(SubmissionIdReused):
         report(installation_at(SUBMITTED), submission_id=submission_id)
 
 
@@ -269,9 +269,9 @@ def correct(wrong: GoLiveReport, **fields: Any) -> GoLiveReport:
 
 def test_report_of_the_office_without_proof_waits_for_a_second_person(job: Installation) -> None:
     outcome = report(job, by=OFFICE)
-    assert outcome.result == GoLiveResult.WAITS_FOR_OFFICE
+    assert outcome.result == GoLiveResult.AWAITING_OFFICE
 
-    with pytest.raises(ConfirmedBySamePerson):
+    with pytest.raises(SecondPersonRequired):
         actions.confirm_go_live(report_id=outcome.report.pk, by=OFFICE, at=AT)
     confirmed = actions.confirm_go_live(report_id=outcome.report.pk, by=SECOND_PERSON, at=AT)
 
@@ -282,7 +282,7 @@ def test_report_of_the_office_without_proof_waits_for_a_second_person(job: Insta
 def test_one_account_cannot_confirm_under_another_name(job: Installation, other_hat: Actor) -> None:
     waiting = report(job, by=other_hat).report
 
-    with pytest.raises(ConfirmedBySamePerson):
+    with pytest.raises(SecondPersonRequired):
         actions.confirm_go_live(report_id=waiting.pk, by=OFFICE, at=AT)
 
 
@@ -312,7 +312,7 @@ def test_own_report_cannot_be_made_to_count_by_correcting_it(job: Installation) 
     right = correct(report(job, by=OFFICE).report)
 
     assert right.status == "AWAITING_OFFICE"
-    with pytest.raises(ConfirmedBySamePerson):
+    with pytest.raises(SecondPersonRequired):
         actions.confirm_go_live(report_id=right.pk, by=OFFICE, at=AT)
 
 
@@ -327,14 +327,14 @@ def test_corrected_report_is_not_corrected_again(job: Installation) -> None:
     }
     actions.correct_go_live(report_id=wrong.pk, submission_id=uuid.uuid4(), granted_date=DAY, **fields)
 
-    with pytest.raises(ReportNotCurrent, match="Corrected by a later one"):
+    with pytest.raises(ReportNotCurrent, match="corrected by a later report"):
         actions.correct_go_live(report_id=wrong.pk, submission_id=uuid.uuid4(), granted_date=DAY, **fields)
 
 
 def test_refused_correction_leaves_the_report_as_it_was(job: Installation) -> None:
     wrong = go_live_report(job)
 
-    with pytest.raises(InputRefused, match="has not come yet"):
+    with pytest.raises(InvalidInput, match="is in the future"):
         actions.correct_go_live(
             report_id=wrong.pk,
             submission_id=uuid.uuid4(),
@@ -414,7 +414,7 @@ def test_new_report_is_possible_after_a_withdrawal(job: Installation) -> None:
 def test_wrong_report_names_the_field_and_keeps_the_photo(
     job: Installation, fields: dict[str, Any], field: str
 ) -> None:
-    with pytest.raises(InputRefused) as refused:
+    with pytest.raises(InvalidInput) as refused:
         report(job, proofs=[photo()], **fields)
 
     assert set(refused.value.problems) == {field}
@@ -424,7 +424,7 @@ def test_wrong_report_names_the_field_and_keeps_the_photo(
 
 def test_corrected_form_takes_over_the_photo_that_was_kept(job: Installation) -> None:
     submission_id = uuid.uuid4()
-    with pytest.raises(InputRefused):
+    with pytest.raises(InvalidInput):
         report(job, submission_id=submission_id, granted_date=date(2026, 3, 6), proofs=[photo()])
 
     outcome = report(job, submission_id=submission_id)
@@ -439,7 +439,7 @@ def test_report_late_on_the_chicago_day_is_not_in_the_future(job: Installation) 
     outcome = report(job, granted_date=date(2026, 3, 5), at=just_before_midnight_utc_next_day)
 
     assert outcome.report.granted_date == date(2026, 3, 5)
-    with pytest.raises(InputRefused):
+    with pytest.raises(InvalidInput):
         report(installation_at(SUBMITTED), granted_date=date(2026, 3, 6), at=just_before_midnight_utc_next_day)
 
 

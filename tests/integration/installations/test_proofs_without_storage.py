@@ -89,7 +89,7 @@ def test_photo_from_before_this_rule_says_what_is_missing(stored_in: Path) -> No
     kept = report_with_photo().proofs.get()
     kept.received_storage_key = ""
 
-    with pytest.raises(proofs.NotKept, match="Only the stored copy exists"):
+    with pytest.raises(proofs.OriginalNotKept, match="Only the cleaned copy exists"):
         proofs.read_received(kept)
 
 

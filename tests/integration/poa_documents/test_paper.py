@@ -201,7 +201,7 @@ def test_a_scan_with_a_program_hidden_in_it_is_refused_with_words() -> None:
         press_url(poa, "record-paper"), {"signed_date": poa.created_at.date().isoformat(), "scan": upload}, follow=True
     )
 
-    assert "can do more than be read" in answer.content.decode()
+    assert "contains a form, a script" in answer.content.decode()
     assert not PaperSignature.objects.filter(poa=poa).exists()
 
 

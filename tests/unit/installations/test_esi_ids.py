@@ -9,8 +9,8 @@ from installations.esi_ids import (
     esi_id_problems,
     esi_id_question,
     esi_id_warnings,
+    esi_id_without_meter_suffix,
     normalize,
-    suggested_esi_id,
     tdu_code,
 )
 
@@ -73,16 +73,16 @@ def test_number_that_went_through_a_spreadsheet_is_refused_and_never_repaired(ty
     problems = esi_id_problems(typed, strict=False)
 
     assert "spreadsheet" in problems[0]
-    assert suggested_esi_id(typed) is None
+    assert esi_id_without_meter_suffix(typed) is None
 
 
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ("", "Type the ESI ID"),
-        ("ESI ID:", "Type the ESI ID"),
-        ("1044372000123456x", "only digits"),
-        ("١٠٤٤٣٧٢٠٠٠١٢٣٤٥٦٧", "only digits"),
+        ("", "Enter the ESI ID"),
+        ("ESI ID:", "Enter the ESI ID"),
+        ("1044372000123456x", "digits only"),
+        ("١٠٤٤٣٧٢٠٠٠١٢٣٤٥٦٧", "digits only"),
         (ONCOR[:-1], "have 17 digits, and this one has 16"),
         (CENTERPOINT[:-1], "have 22 digits, and this one has 21"),
         ("1099999", "this one has 7"),
@@ -125,7 +125,7 @@ def test_meter_suffix_is_offered_as_a_correction_for_a_person_to_confirm(esi_id:
     with_suffix = f"{esi_id}001"
 
     assert esi_id in esi_id_problems(with_suffix, strict=True)[0]
-    assert suggested_esi_id(with_suffix) == esi_id
+    assert esi_id_without_meter_suffix(with_suffix) == esi_id
 
 
 @given(esi_ids())

@@ -5,51 +5,51 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from installations.file_check_queue import MAX_WAITING, ReadersBusy, Turns
+from installations.file_check_queue import MAX_QUEUED, FileCheckQueue, FileChecksBusy
 
 WEB_THREADS = 8
 
 
 def test_half_of_the_web_threads_stay_free() -> None:
     """Eight files that take forever come at once: one is read, a few wait, the others are sent away at once."""
-    turns, is_reading, may_end = Turns(max_wait_seconds=60), threading.Event(), threading.Event()
+    turns, is_reading, may_end = FileCheckQueue(max_wait_seconds=60), threading.Event(), threading.Event()
     refused = threading.Semaphore(0)
 
     def read() -> str:
         try:
-            with turns.turn():
+            with turns.slot():
                 is_reading.set()
                 assert may_end.wait(60)
                 return "read"
-        except ReadersBusy:
+        except FileChecksBusy:
             refused.release()
             return "busy"
 
     with ThreadPoolExecutor(WEB_THREADS) as pool:
         sent = [pool.submit(read) for _ in range(WEB_THREADS)]
         assert is_reading.wait(60)
-        for _ in range(WEB_THREADS - 1 - MAX_WAITING):
+        for _ in range(WEB_THREADS - 1 - MAX_QUEUED):
             assert refused.acquire(timeout=60)  # while nothing has ended yet
         may_end.set()
         outcomes = sorted(each.result() for each in sent)
 
-    assert MAX_WAITING + 1 <= WEB_THREADS // 2
+    assert MAX_QUEUED + 1 <= WEB_THREADS // 2
     assert outcomes == ["busy"] * 4 + ["read"] * 4
 
 
 def test_who_waits_too_long_is_asked_to_come_back() -> None:
-    turns = Turns(max_wait_seconds=0.01)
+    turns = FileCheckQueue(max_wait_seconds=0.01)
 
-    with turns.turn(), pytest.raises(ReadersBusy, match="in a minute"), turns.turn():
+    with turns.slot(), pytest.raises(FileChecksBusy, match="in a minute"), turns.slot():
         pass
 
-    with turns.turn():
+    with turns.slot():
         pass  # nothing is left taken
 
 
 def test_a_reader_that_fails_makes_room_for_the_next() -> None:
-    turns = Turns(max_waiting=0)
+    turns = FileCheckQueue(max_queued=0)
 
     for _ in range(3):
-        with pytest.raises(ValueError, match="broken"), turns.turn():
+        with pytest.raises(ValueError, match="broken"), turns.slot():
             raise ValueError("broken")

@@ -15,8 +15,8 @@ from pyhanko.pdf_utils.writer import copy_into_new_writer
 from pypdf import PdfWriter
 
 from installations import pdf_checks
-from installations.pdf_checks import look_into
-from installations.pdf_structure import MAX_PAGES, Look
+from installations.pdf_checks import check_pdf
+from installations.pdf_structure import MAX_PAGES, PdfVerdict
 from poa_documents.pdf.samples import render_sample
 from poa_documents.seal.keys import make_key
 from poa_documents.seal.pades import seal
@@ -84,11 +84,11 @@ def sealed_letter() -> bytes:
     ids=["plain", "packed", "long", "forbids changes only", "opens on page one", "speaks of programs", "blank lines"],
 )
 def test_letters_are_taken(content: bytes) -> None:
-    assert look_into(content) == Look.PLAIN
+    assert check_pdf(content) == PdfVerdict.PLAIN
 
 
 def test_what_this_house_writes_is_taken() -> None:
-    assert look_into(render_sample("en", "apple", "Lone Star")) == Look.PLAIN
+    assert check_pdf(render_sample("en", "apple", "Lone Star")) == PdfVerdict.PLAIN
 
 
 def test_a_letter_with_a_later_revision_is_taken() -> None:
@@ -97,7 +97,7 @@ def test_a_letter_with_a_later_revision_is_taken() -> None:
     file = io.BytesIO()
     writer.write(file)
 
-    assert look_into(file.getvalue()) == Look.PLAIN
+    assert check_pdf(file.getvalue()) == PdfVerdict.PLAIN
 
 
 def test_chance_bytes_inside_a_picture_are_no_program() -> None:
@@ -106,7 +106,7 @@ def test_chance_bytes_inside_a_picture_are_no_program() -> None:
     objects = letter_objects()
     objects[9] = stream_of(b"<</Type /XObject /Subtype /Image /Length %d>>" % len(scan), scan)
 
-    assert look_into(written(objects)) == Look.PLAIN
+    assert check_pdf(written(objects)) == PdfVerdict.PLAIN
 
 
 # What letters hold besides words
@@ -115,18 +115,18 @@ def test_chance_bytes_inside_a_picture_are_no_program() -> None:
 @pytest.mark.parametrize("name", sorted(path.name for path in FILES.glob("*.pdf")))
 def test_letters_with_suspicious_words_are_taken(name: str) -> None:
     """Links, titles and fonts may have any name: they do nothing by it."""
-    assert look_into((FILES / name).read_bytes()) == Look.PLAIN
+    assert check_pdf((FILES / name).read_bytes()) == PdfVerdict.PLAIN
 
 
 @pytest.mark.parametrize("lead", [b"\n", b"\r\n\t\t \r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n", b"\x00", b" " * 1000])
 def test_blanks_and_marks_before_the_header_are_no_obstacle(lead: bytes) -> None:
-    assert look_into(lead + letter()) == Look.PLAIN
-    assert look_into(lead + packed_letter()) == Look.PLAIN
+    assert check_pdf(lead + letter()) == PdfVerdict.PLAIN
+    assert check_pdf(lead + packed_letter()) == PdfVerdict.PLAIN
 
 
 @pytest.mark.parametrize("lead", [b"MZ", b"<html>", b"x", b" " * 1200, b"PK\x03\x04"])
 def test_anything_else_before_the_header_is_refused(lead: bytes) -> None:
-    assert look_into(lead + letter()) == Look.DAMAGED
+    assert check_pdf(lead + letter()) == PdfVerdict.DAMAGED
 
 
 def test_offsets_counted_from_the_blanks_are_understood() -> None:
@@ -138,7 +138,7 @@ def test_offsets_counted_from_the_blanks_are_understood() -> None:
         for line in content[table_at:].splitlines(keepends=True)
     ).replace(b"startxref\n%d" % table_at, b"startxref\n%d" % (table_at + 2))
 
-    assert look_into(b"\r\n" + content[:table_at] + counted) == Look.PLAIN
+    assert check_pdf(b"\r\n" + content[:table_at] + counted) == PdfVerdict.PLAIN
 
 
 LINK = b"<</Type /Annot /Subtype /Link /Rect [72 700 200 720] /Border [0 0 0] /A %s>>"
@@ -158,7 +158,7 @@ LINK = b"<</Type /Annot /Subtype /Link /Rect [72 700 200 720] /Border [0 0 0] /A
 )
 @pytest.mark.parametrize("write", [annotated, packed_annotated])
 def test_links_and_notes_are_taken(part: bytes, write: Callable[[bytes], bytes]) -> None:
-    assert look_into(write(part)) == Look.PLAIN
+    assert check_pdf(write(part)) == PdfVerdict.PLAIN
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_outlines_names_and_structure_are_taken(catalog: bytes) -> None:
     objects[8] = b"<</Title (Form P/EF) /Parent 9 0 R /A <</S /GoTo /D [3 0 R /Fit]>>>>"
     objects[9] = b"null"
 
-    assert look_into(written(objects)) == Look.PLAIN
+    assert check_pdf(written(objects)) == PdfVerdict.PLAIN
 
 
 def test_a_signed_letter_is_taken() -> None:
@@ -184,7 +184,7 @@ def test_a_signed_letter_is_taken() -> None:
     content = sealed_letter()
 
     assert b"/AcroForm" in content
-    assert look_into(content) == Look.PLAIN
+    assert check_pdf(content) == PdfVerdict.PLAIN
 
 
 # What acts on opening, or on a look at a page
@@ -206,7 +206,7 @@ def test_a_signed_letter_is_taken() -> None:
 )
 @pytest.mark.parametrize("write", [letter, packed_letter])
 def test_nothing_happens_on_opening(action: bytes, write: Callable[..., bytes]) -> None:
-    assert look_into(write(catalog=b"/OpenAction " + action)) == Look.ACTIVE
+    assert check_pdf(write(catalog=b"/OpenAction " + action)) == PdfVerdict.ACTIVE
 
 
 HARMLESS = b"<</S /GoTo /D [3 0 R /Fit]>>"
@@ -233,7 +233,7 @@ HARMLESS = b"<</S /GoTo /D [3 0 R /Fit]>>"
 )
 @pytest.mark.parametrize("write", [letter, packed_letter])
 def test_a_letter_holds_nothing_that_is_on_no_list(catalog: bytes, write: Callable[..., bytes]) -> None:
-    assert look_into(write(catalog=catalog)) == Look.ACTIVE
+    assert check_pdf(write(catalog=catalog)) == PdfVerdict.ACTIVE
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_a_letter_holds_nothing_that_is_on_no_list(catalog: bytes, write: Callab
 )
 @pytest.mark.parametrize("write", [annotated, packed_annotated])
 def test_a_page_holds_nothing_that_acts_or_plays(part: bytes, write: Callable[[bytes], bytes]) -> None:
-    assert look_into(write(part)) == Look.ACTIVE
+    assert check_pdf(write(part)) == PdfVerdict.ACTIVE
 
 
 @pytest.mark.parametrize(
@@ -279,14 +279,14 @@ def test_a_stream_leads_nowhere_else(head: bytes) -> None:
     objects = letter_objects()
     objects[9] = stream_of(b"<<%s /Length 1>>" % head, b"x")
 
-    assert look_into(written(objects)) == Look.ACTIVE
+    assert check_pdf(written(objects)) == PdfVerdict.ACTIVE
 
 
 def test_a_page_that_starts_something_is_refused() -> None:
     objects = letter_objects()
     objects[3] = objects[3].replace(b"/Type /Page ", b"/AA <</O %s>> " % HARMLESS)
 
-    assert look_into(written(objects)) == Look.ACTIVE
+    assert check_pdf(written(objects)) == PdfVerdict.ACTIVE
 
 
 # Programs and attachments
@@ -309,7 +309,7 @@ def test_a_page_that_starts_something_is_refused() -> None:
 def test_programs_and_attachments_are_found_open_spelled_and_packed(
     catalog: bytes, write: Callable[..., bytes]
 ) -> None:
-    assert look_into(write(catalog=catalog)) == Look.ACTIVE
+    assert check_pdf(write(catalog=catalog)) == PdfVerdict.ACTIVE
 
 
 def test_a_program_is_found_in_a_locked_file_that_opens_for_everybody() -> None:
@@ -323,7 +323,7 @@ def test_a_program_is_found_in_a_locked_file_that_opens_for_everybody() -> None:
     writer.write(file)
 
     assert b"JavaScript" not in file.getvalue()
-    assert look_into(file.getvalue()) == Look.ACTIVE
+    assert check_pdf(file.getvalue()) == PdfVerdict.ACTIVE
 
 
 def test_a_program_in_a_former_revision_is_found() -> None:
@@ -335,12 +335,12 @@ def test_a_program_in_a_former_revision_is_found() -> None:
     file = io.BytesIO()
     writer.write(file)
 
-    assert look_into(file.getvalue()) == Look.ACTIVE
+    assert check_pdf(file.getvalue()) == PdfVerdict.ACTIVE
 
 
 def test_a_program_under_a_name_given_twice_is_found() -> None:
     """Of two values under one name, some programs take the first and others the last."""
-    assert look_into(packed_letter(catalog=PROGRAM + b" /OpenAction [3 0 R /Fit]")) == Look.DAMAGED
+    assert check_pdf(packed_letter(catalog=PROGRAM + b" /OpenAction [3 0 R /Fit]")) == PdfVerdict.DAMAGED
 
 
 def test_objects_inside_of_streams_are_refused() -> None:
@@ -353,8 +353,8 @@ def test_objects_inside_of_streams_are_refused() -> None:
 
     forged = content.replace(b"%010d 00000 n" % real, b"%010d 00000 n" % at)
 
-    assert look_into(forged) == Look.ACTIVE
-    assert look_into(forged.replace(PROGRAM, b" " * len(PROGRAM))) == Look.DAMAGED
+    assert check_pdf(forged) == PdfVerdict.ACTIVE
+    assert check_pdf(forged.replace(PROGRAM, b" " * len(PROGRAM))) == PdfVerdict.DAMAGED
 
 
 def test_objects_that_no_table_names_are_refused() -> None:
@@ -365,7 +365,7 @@ def test_objects_that_no_table_names_are_refused() -> None:
     content = content[:at] + hidden + content[at:]
     content = content[: content.rindex(b"startxref")] + b"startxref\n%d\n%%%%EOF\n" % (at + len(hidden))
 
-    assert look_into(content) == Look.DAMAGED
+    assert check_pdf(content) == PdfVerdict.DAMAGED
 
 
 def test_packed_objects_that_no_table_names_are_refused() -> None:
@@ -376,7 +376,7 @@ def test_packed_objects_that_no_table_names_are_refused() -> None:
     table_at = content.rindex(b"xref\n0 ")
     content = content[: content.rindex(b"startxref")] + b"startxref\n%d\n%%%%EOF\n" % table_at
 
-    assert look_into(content) == Look.DAMAGED
+    assert check_pdf(content) == PdfVerdict.DAMAGED
 
 
 # Two kinds in one file
@@ -399,32 +399,32 @@ def zipped() -> bytes:
     ids=["archive", "page", "drawing"],
 )
 def test_a_file_of_two_kinds_is_refused(content: bytes) -> None:
-    assert look_into(content) == Look.TWO_KINDS
+    assert check_pdf(content) == PdfVerdict.POLYGLOT
 
 
 # Locked, broken, and made to keep a reader busy
 
 
 def test_a_password_is_refused() -> None:
-    assert look_into(locked_letter(password="only the utility knows")) == Look.LOCKED
+    assert check_pdf(locked_letter(password="only the utility knows")) == PdfVerdict.ENCRYPTED
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.98])
 def test_a_file_cut_off_is_refused(share: float) -> None:
     content = packed_letter()
 
-    assert look_into(content[: int(len(content) * share)]) == Look.DAMAGED
+    assert check_pdf(content[: int(len(content) * share)]) == PdfVerdict.DAMAGED
 
 
 def test_a_file_whose_middle_is_gone_is_refused() -> None:
     content = packed_letter()
 
-    assert look_into(content[:200] + content[400:]) == Look.DAMAGED
+    assert check_pdf(content[:200] + content[400:]) == PdfVerdict.DAMAGED
 
 
 @pytest.mark.parametrize("write", [letter, packed_letter])
 def test_too_many_pages_are_refused_also_when_packed(write: Callable[..., bytes]) -> None:
-    assert look_into(write(pages=MAX_PAGES + 1)) == Look.TOO_MANY_PAGES
+    assert check_pdf(write(pages=MAX_PAGES + 1)) == PdfVerdict.TOO_MANY_PAGES
 
 
 def test_what_unpacks_to_gigabytes_is_refused_unread() -> None:
@@ -435,7 +435,7 @@ def test_what_unpacks_to_gigabytes_is_refused_unread() -> None:
     content = written_packed(objects, packed, filters=b"[/FlateDecode /FlateDecode]", layers=2)
 
     assert len(content) < 100_000
-    assert look_into(content) == Look.DAMAGED
+    assert check_pdf(content) == PdfVerdict.DAMAGED
 
 
 def test_a_table_that_claims_billions_of_objects_is_refused() -> None:
@@ -443,13 +443,13 @@ def test_a_table_that_claims_billions_of_objects_is_refused() -> None:
     start = content.rindex(b"/W [1 3 2]")
     forged = content[:start] + b"/W [0 0 0] /Index [0 4000000000]" + content[start + len(b"/W [1 3 2]") :]
 
-    assert look_into(forged) == Look.DAMAGED
+    assert check_pdf(forged) == PdfVerdict.DAMAGED
 
 
 def test_a_reader_that_gets_no_time_says_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf_checks, "MAX_SECONDS", 0.001)
 
-    assert look_into(letter()) == Look.BUSY
+    assert check_pdf(letter()) == PdfVerdict.BUSY
 
 
 def test_a_reader_that_uses_too_much_time_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -462,12 +462,12 @@ def test_a_reader_that_uses_too_much_time_is_stopped(tmp_path: Path, monkeypatch
     )
     monkeypatch.setattr(pdf_checks, "READER", reader)
 
-    assert look_into(letter()) == Look.TOO_MUCH
+    assert check_pdf(letter()) == PdfVerdict.TOO_LARGE
 
 
 @pytest.mark.parametrize("write", [scattered, packed_scattered])
 def test_a_million_objects_are_refused(write: Callable[[int], bytes]) -> None:
-    assert look_into(write(1_000_000)) == Look.TOO_MUCH
+    assert check_pdf(write(1_000_000)) == PdfVerdict.TOO_LARGE
 
 
 def test_only_one_reader_runs_on_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -477,10 +477,10 @@ def test_only_one_reader_runs_on_a_machine(tmp_path: Path, monkeypatch: pytest.M
     with Path(reader).open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
 
-        assert look_into(letter()) == Look.BUSY
+        assert check_pdf(letter()) == PdfVerdict.BUSY
 
-    assert look_into(letter()) == Look.PLAIN
+    assert check_pdf(letter()) == PdfVerdict.PLAIN
 
 
 def test_deep_nesting_is_refused() -> None:
-    assert look_into(letter(catalog=b"/Deep " + b"[" * 100_000 + b"]" * 100_000)) == Look.DAMAGED
+    assert check_pdf(letter(catalog=b"/Deep " + b"[" * 100_000 + b"]" * 100_000)) == PdfVerdict.DAMAGED

@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 import pytest
 
-from enrollments.light.documents import LARGEST_BYTES, DocumentFetcher, DocumentNotFetched, content_type_of
+from enrollments.light.documents import MAX_BYTES, DocumentFetcher, DocumentNotFetched, content_type_of
 
 PDF = b"%PDF-1.7\nan Electricity Facts Label\n%%EOF\n"
 HTML = b"\n<!DOCTYPE html><title>Terms</title>"
@@ -144,7 +144,7 @@ def test_anything_else_is_refused(site: Site, answer: tuple[int, dict[str, str],
 
 
 def test_a_document_without_end_is_cut_off(site: Site) -> None:
-    site.answers["/efl"] = (200, {}, PDF + b" " * LARGEST_BYTES)
+    site.answers["/efl"] = (200, {}, PDF + b" " * MAX_BYTES)
 
     with pytest.raises(DocumentNotFetched, match="larger than 10 MB"):
         fetcher(site.url).fetch(f"{site.url}/efl")
