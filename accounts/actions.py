@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q
 
-from accounts import keys
+from accounts import key_secrets
 from accounts.guards import (
     MAX_LIVE_KEYS,
     AlreadyRevoked,
@@ -174,7 +174,7 @@ def _make_key(
     at: datetime,
     expires_at: datetime,
 ) -> NewKey:
-    secret = keys.draw()
+    secret = key_secrets.draw()
     key = ApiKey.objects.create(
         client=client,
         person=person,

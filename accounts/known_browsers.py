@@ -12,7 +12,7 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import salted_hmac
 
-from accounts.sign_ins import plain_name
+from accounts.sign_in_limits import plain_name
 
 COOKIE = "known-browser"
 LASTS = timedelta(days=180)

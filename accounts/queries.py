@@ -2,7 +2,7 @@ from datetime import datetime
 
 from django.db.models import Max, Q, QuerySet
 
-from accounts.keys import hash_of, may_be_secret
+from accounts.key_secrets import hash_of, may_be_secret
 from accounts.models import EXPIRY_WARNING, ApiClient, ApiKey
 
 

@@ -25,7 +25,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
-from accounts import second_factor, sign_ins
+from accounts import second_factor, sign_in_limits
 from accounts.actions import give_personal_key
 from accounts.second_factor import CodeWrong, Door
 from core.api.requests import StrictSerializer
@@ -152,17 +152,17 @@ class SignIn(APIView):
         code: str = checked.validated_data.pop("code", "")
         username, ip_address = checked.validated_data["username"], address_of(request)
         try:
-            sign_ins.check_may_try(username=username, ip_address=ip_address)
+            sign_in_limits.check_may_try(username=username, ip_address=ip_address)
             user = authenticate(request, **checked.validated_data)
             if not isinstance(user, User) or not user.is_staff:
-                sign_ins.note_failure(door=DOOR, username=username, ip_address=ip_address)
+                sign_in_limits.note_failure(door=DOOR, username=username, ip_address=ip_address)
                 raise ValidationError({"detail": "Name and password do not match, or the account may not use the API."})
             _check_second_step(user, code, ip_address=ip_address)
         except TooOften as often:
             raise Throttled(wait=often.seconds) from often
         except StoreAway as away:
             raise SignInShut from away
-        sign_ins.note_success(door=DOOR, user_id=user.pk, username=username, ip_address=ip_address)
+        sign_in_limits.note_success(door=DOOR, user_id=user.pk, username=username, ip_address=ip_address)
         made = give_personal_key(person=user, at=timezone.now())
         return Response(TokenAnswer({"token": made.secret, "expires_at": made.key.expires_at}).data)
 

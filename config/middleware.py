@@ -26,7 +26,7 @@ from django.middleware.common import CommonMiddleware
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
-from accounts import office_devices, second_factor, second_step, sessions
+from accounts import office_devices, second_factor, second_factor_views, sessions
 from accounts.second_factor import Door
 from config.body_limits import limit_of
 from core import kept_forms, request_bodies
@@ -131,13 +131,13 @@ class SecondStep:
             return None
         if request.method == "POST" and (back := _keep_expired(request, door)) is not None:
             return back
-        if found.namespace in second_step.NAMESPACES.values() or not isinstance(request.user, User):
+        if found.namespace in second_factor_views.NAMESPACES.values() or not isinstance(request.user, User):
             return None
         if not second_factor.is_owed(request.user, request.session, door):
             return None
         if request.headers.get("Accept") == "application/json":
             return JsonResponse({"message": "Sign in again: the second step is missing."}, status=401)
-        return HttpResponseRedirect(second_step.address(door, "ask", lead_to=request.get_full_path()))
+        return HttpResponseRedirect(second_factor_views.address(door, "ask", lead_to=request.get_full_path()))
 
 
 def _keep_expired(request: HttpRequest, door: Door) -> HttpResponse | None:
@@ -157,7 +157,7 @@ def _keep_expired(request: HttpRequest, door: Door) -> HttpResponse | None:
     kept_forms.keep_expired(request, owner=kept_forms.owner_of(user_id))
     lead_to = kept_forms.again_address(request)
     if user is not None:
-        return HttpResponseRedirect(second_step.address(door, "ask", lead_to=lead_to))
+        return HttpResponseRedirect(second_factor_views.address(door, "ask", lead_to=lead_to))
     return HttpResponseRedirect(reverse(SIGN_INS[door], query={"next": lead_to}))
 
 
@@ -189,7 +189,7 @@ class BodyLimitMiddleware:
             return None
         if request.headers.get("Accept") == "application/json":
             return JsonResponse({"message": "You are signed out. Sign in again."}, status=HTTPStatus.UNAUTHORIZED)
-        return redirect_to_login(request.get_full_path(), reverse(second_step.SIGN_INS[door]))
+        return redirect_to_login(request.get_full_path(), reverse(second_factor_views.SIGN_INS[door]))
 
 
 def _too_large(request: HttpRequest, largest: int) -> HttpResponse:

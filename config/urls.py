@@ -4,9 +4,9 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from accounts.admin_sign_in import sign_in
+from accounts.office_sign_in import sign_in
 from accounts.second_factor import Door
-from accounts.second_step import urls_of
+from accounts.second_factor_views import urls_of
 from config.admin_search import search
 from operations import health, metrics
 

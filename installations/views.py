@@ -18,9 +18,9 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts import known_browsers, second_factor, sessions, sign_ins
+from accounts import known_browsers, second_factor, sessions, sign_in_limits
 from accounts.second_factor import Door
-from accounts.waiting import ask_to_wait
+from accounts.wait_page import ask_to_wait
 from core import clock, kept_forms, rate_limits
 from core.actors import Actor
 from core.dates import chicago_day
@@ -46,7 +46,7 @@ class SignIn(LoginView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Ask the technician to wait after too many failed attempts, or while attempts cannot be counted."""
         try:
-            sign_ins.check_may_try(**_credentials(request), is_known=self._is_known)
+            sign_in_limits.check_may_try(**_credentials(request), is_known=self._is_known)
             return super().post(request, *args, **kwargs)
         except (TooOften, StoreAway) as refused:
             return ask_to_wait(request, refused, back=request.get_full_path())
@@ -54,12 +54,12 @@ class SignIn(LoginView):
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)
         sessions.begin(self.request.session)
-        sign_ins.note_success(door=DOOR, user_id=form.get_user().pk, **_credentials(self.request))
+        sign_in_limits.note_success(door=DOOR, user_id=form.get_user().pk, **_credentials(self.request))
         known_browsers.remember(self.request, response, _credentials(self.request)["username"])
         return response
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        sign_ins.note_failure(door=DOOR, **_credentials(self.request), is_known=self._is_known)
+        sign_in_limits.note_failure(door=DOOR, **_credentials(self.request), is_known=self._is_known)
         return super().form_invalid(form)
 
     @property

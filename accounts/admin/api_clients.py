@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import actions
-from accounts.admin import secret_page
-from accounts.admin.access import AccountRecordAdmin, person_of
+from accounts.admin import new_key_page
+from accounts.admin.records import AccountRecordAdmin, person_of
 from accounts.guards import (
     ADD_ACCOUNTS,
     CHANGE_ACCOUNTS,
@@ -65,7 +65,7 @@ def _make_key(press: Press) -> Landing:
         by=person_of(press.by),
         at=timezone.now(),
     )
-    secret_page.keep(made, by=press.by)
+    new_key_page.keep(made, by=press.by)
     return Landing("The key was made. Copy it now: this page shows it once.", made.key)
 
 

@@ -8,8 +8,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import actions
-from accounts.admin import secret_page
-from accounts.admin.access import AccountRecordAdmin
+from accounts.admin import new_key_page
+from accounts.admin.records import AccountRecordAdmin
 from accounts.guards import CHANGE_ACCOUNTS, AlreadyRevoked
 from accounts.models import ApiKey
 from core.admin.buttons import Button, Press
@@ -76,7 +76,7 @@ class ApiKeyAdmin(AccountRecordAdmin):
         return record.state_at(timezone.now())
 
     def headline_of(self, request: HttpRequest, record: ApiKey) -> dict[str, Any]:
-        context: dict[str, Any] = {"secret": secret_page.take(request, record)}
+        context: dict[str, Any] = {"secret": new_key_page.take(request, record)}
         if record.client is not None:
             context["next_steps"] = [Cell(f"All keys of {record.client}", page_of(record.client))]
         return context

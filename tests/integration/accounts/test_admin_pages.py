@@ -9,7 +9,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from accounts.admin import secret_page
+from accounts.admin import new_key_page
 from accounts.models import ApiClient, ApiKey
 from core.admin.links import page_of, press_url
 from core.models import KeptForm
@@ -72,7 +72,7 @@ def test_secret_is_shown_only_to_the_person_who_made_it(admin_client: Client) ->
 
 def test_secret_is_shown_for_some_minutes_only(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     address = make_key(admin_client, api_client())
-    later = timezone.now() + secret_page.KEPT_FOR
+    later = timezone.now() + new_key_page.KEPT_FOR
 
     monkeypatch.setattr(timezone, "now", lambda: later)
 

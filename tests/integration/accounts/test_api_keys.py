@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from accounts import actions, keys
+from accounts import actions, key_secrets
 from accounts.models import ApiKey
 from accounts.queries import find_key
 from installations.tasks import tidy_up_task
@@ -27,12 +27,12 @@ pytestmark = pytest.mark.django_db
 
 
 def test_secret_has_256_random_bits_and_a_mark() -> None:
-    drawn = {keys.draw().text for _ in range(100)}
+    drawn = {key_secrets.draw().text for _ in range(100)}
 
     assert len(drawn) == 100
-    assert all(text.startswith("swy_") and keys.may_be_secret(text) for text in drawn)
-    assert 62**keys.RANDOM_CHARACTERS > 2**256
-    assert 62 ** (keys.RANDOM_CHARACTERS - 6) > 2**160  # what the shown prefix leaves to guess
+    assert all(text.startswith("swy_") and key_secrets.may_be_secret(text) for text in drawn)
+    assert 62**key_secrets.RANDOM_CHARACTERS > 2**256
+    assert 62 ** (key_secrets.RANDOM_CHARACTERS - 6) > 2**160  # what the shown prefix leaves to guess
 
 
 def test_only_a_hash_of_the_secret_is_kept() -> None:
@@ -42,7 +42,7 @@ def test_only_a_hash_of_the_secret_is_kept() -> None:
 
     assert made.secret not in kept
     assert made.secret[len(made.key.prefix) :] not in kept
-    assert made.secret not in repr(made) + repr(keys.draw())
+    assert made.secret not in repr(made) + repr(key_secrets.draw())
 
 
 def test_key_is_found_by_one_indexed_statement() -> None:
@@ -53,7 +53,7 @@ def test_key_is_found_by_one_indexed_statement() -> None:
         assert found.account.is_active
 
     assert len(asked) == 1
-    plan = ApiKey.objects.filter(secret_sha256=keys.hash_of(secret)).explain()
+    plan = ApiKey.objects.filter(secret_sha256=key_secrets.hash_of(secret)).explain()
     assert "SCAN" not in plan.replace("Index Scan", "")
 
 
@@ -88,7 +88,7 @@ def test_beginning_of_a_key_tells_nothing() -> None:
     made = client_key()
     guess = made.key.prefix + "a" * (len(made.secret) - len(made.key.prefix))
 
-    answers = [read(guess), read(keys.draw().text)]
+    answers = [read(guess), read(key_secrets.draw().text)]
 
     assert [answer.json() for answer in answers] == [{"detail": "This key is not known."}] * 2
 

@@ -18,7 +18,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import load_backend
 from django.utils import timezone
 
-from accounts.keys import hash_of
+from accounts.key_secrets import hash_of
 from accounts.models import ApiKey
 from tests.conftest import POSTGRES_URL
 from tests.factories.accounts import personal_key

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts import second_factor
 from accounts.actions import revoke_personal_keys
 from accounts.second_factor import AlreadySetUp, CodeWrong, Door, NotSetUp
-from accounts.waiting import ask_to_wait
+from accounts.wait_page import ask_to_wait
 from core.actors import Actor
 from core.rate_limits import StoreAway, TooOften
 
