@@ -56,7 +56,7 @@ PERSONAL_PREFIXES = ("/admin/", "/portal/", "/field/", "/api/")
 LINK_PREFIX = "/portal/"
 SIGN_INS = {Door.OFFICE: "office_sign_in", Door.FIELD: "field:sign_in"}
 KEPT_VIEWS = frozenset({"field:job"})
-KEPT_ENDINGS = ("_press", "_add")
+SAVED_FORM_SUFFIXES = ("_button", "_add")
 """Forms that are kept when their session ends: those that show again what was kept."""
 
 DOORS = {"/admin/": Door.OFFICE, "/field/": Door.FIELD}
@@ -144,7 +144,7 @@ def _keep_expired(request: HttpRequest, door: Door) -> HttpResponse | None:
     """Keep a form whose session ended while it was typed, and lead to it over sign-in and second step."""
     found = request.resolver_match
     name = found.view_name if found is not None else ""
-    is_kept = name in KEPT_VIEWS or name.endswith(KEPT_ENDINGS)
+    is_kept = name in KEPT_VIEWS or name.endswith(SAVED_FORM_SUFFIXES)
     if not is_kept or request.headers.get("Accept") == "application/json":
         return None
     user = request.user if isinstance(request.user, User) else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.text import capfirst
 
-from core.admin.links import page_of
+from core.admin.links import record_url
 from core.admin.tables import Cell, Table
 from core.admin.words import age, moment
 from core.dates import chicago_day
@@ -243,7 +243,7 @@ def queue_row(case: Any, *, now: datetime) -> QueueRow:
     held = case.hold_code is not None
     act_by = case.act_by_date
     return QueueRow(
-        url=page_of(case),
+        url=record_url(case),
         customer=str(case.customer),
         place=str(case.site),
         esi_id=case.site.esi_id,

@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 from simulator import enrollment
 from simulator.accounts import Account, Card, CreditCheck
 from simulator.answers import Conflict, Invalid, NotFound, answer
-from simulator.app_endpoints import AppEndpoints, page_of
+from simulator.app_endpoints import AppEndpoints, record_url
 from simulator.meters import search
 from simulator.payloads import account_payload, documents_payload, location_payload, meter_payload
 from simulator.pricing import RATE_STRUCTURE
@@ -182,7 +182,7 @@ class AccountEndpoints:
 
     def invoices(self) -> Response:
         account_behind_token(self.world)
-        return answer(page_of([], path=request.path))
+        return answer(record_url([], path=request.path))
 
     def locations(self) -> Response:
         account = account_behind_token(self.world)

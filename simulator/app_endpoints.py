@@ -98,7 +98,7 @@ class AppEndpoints:
         ]
         if self.world.dialect.accounts_page == "array":
             return answer(found)
-        return answer(page_of(found, path=request.path))
+        return answer(record_url(found, path=request.path))
 
     def read(self, account_uuid: str) -> Response:
         return answer(account_payload(self.world, account_of_app(self.world, account_uuid)))
@@ -237,7 +237,7 @@ class AppEndpoints:
             enrollment.record_client_agent(self.world, account, at)
 
 
-def page_of(rows: list[dict[str, Any]], *, path: str) -> dict[str, Any]:
+def record_url(rows: list[dict[str, Any]], *, path: str) -> dict[str, Any]:
     """Cut one page out of a list, in the envelope of section 1.5."""
     try:
         limit = int(request.args.get("limit", _DEFAULT_PAGE))

@@ -25,9 +25,9 @@ from accounts.guards import (
 )
 from accounts.models import ApiClient, ApiKey, Scope
 from core.actors import Actor
-from core.admin.buttons import Button, ButtonForm, Landing, Press
-from core.admin.links import page_of
-from core.admin.records import RegisteredByAction
+from core.admin.buttons import Button, ButtonContext, ButtonForm, ButtonResult
+from core.admin.links import record_url
+from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table, display
 from core.admin.words import moment
 
@@ -57,38 +57,38 @@ class NewKeyForm(ButtonForm):
     )
 
 
-def _make_key(press: Press) -> Landing:
+def _make_key(context: ButtonContext) -> ButtonResult:
     made = actions.make_client_key(
-        client_id=press.record.pk,
-        label=press.answers["label"],
-        lasts=timedelta(days=int(press.answers["days"])),
-        by=person_of(press.by),
+        client_id=context.record.pk,
+        label=context.answers["label"],
+        lasts=timedelta(days=int(context.answers["days"])),
+        by=person_of(context.by),
         at=timezone.now(),
     )
-    new_key_page.keep(made, by=press.by)
-    return Landing("The key was made. Copy it now: this page shows it once.", made.key)
+    new_key_page.keep(made, by=context.by)
+    return ButtonResult("The key was made. Copy it now: this page shows it once.", made.key)
 
 
-def _turn_off(press: Press) -> str:
-    actions.turn_client_off(client_id=press.record.pk, by=person_of(press.by), at=timezone.now())
+def _turn_off(context: ButtonContext) -> str:
+    actions.turn_client_off(client_id=context.record.pk, by=person_of(context.by), at=timezone.now())
     return "The client is turned off: its next call is refused, whatever key it sends."
 
 
-def _turn_on(press: Press) -> str:
-    actions.turn_client_on(client_id=press.record.pk, by=person_of(press.by), at=timezone.now())
+def _turn_on(context: ButtonContext) -> str:
+    actions.turn_client_on(client_id=context.record.pk, by=person_of(context.by), at=timezone.now())
     return "The client is turned on: keys that are valid count again."
 
 
 @admin.register(ApiClient)
-class ApiClientAdmin(AccountRecordAdmin, RegisteredByAction):
+class ApiClientAdmin(AccountRecordAdmin, AddableRecordAdmin):
     list_display = ("name", "role", "scope", "is_enabled", "created_at", "created_by")
     list_filter = ("is_enabled", "scope")
     search_fields = ("name",)
     fields = ("name", "role", "scope", "is_enabled", "created_at", "created_by", "updated_at")
     hidden_links = frozenset({"keys"})
-    registering_form = ApiClientForm
-    registering_refusals = (NameTaken, RoleOutOfReach)
-    registering_intro = (
+    new_record_form = ApiClientForm
+    new_record_refusals = (NameTaken, RoleOutOfReach)
+    new_record_intro = (
         "A client is another system that calls the API, such as your CRM. It belongs to nobody: it goes on when people "
         "leave. Make its key on the next page."
     )
@@ -146,7 +146,7 @@ class ApiClientAdmin(AccountRecordAdmin, RegisteredByAction):
         now = timezone.now()
         rows = [
             [
-                Cell(f"{key.prefix}…", page_of(key)),
+                Cell(f"{key.prefix}…", record_url(key)),
                 Cell(key.label),
                 Cell(key.state_at(now)),
                 Cell(moment(key.expires_at)),

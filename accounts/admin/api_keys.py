@@ -12,13 +12,13 @@ from accounts.admin import new_key_page
 from accounts.admin.records import AccountRecordAdmin
 from accounts.guards import CHANGE_ACCOUNTS, AlreadyRevoked
 from accounts.models import ApiKey
-from core.admin.buttons import Button, Press
-from core.admin.links import page_of
+from core.admin.buttons import Button, ButtonContext
+from core.admin.links import record_url
 from core.admin.tables import Cell, display
 
 
-def _revoke(press: Press) -> str:
-    actions.revoke_key(key_id=press.record.pk, by=press.by, at=timezone.now())
+def _revoke(context: ButtonContext) -> str:
+    actions.revoke_key(key_id=context.record.pk, by=context.by, at=timezone.now())
     return "The key was revoked: the next call with it is refused."
 
 
@@ -75,8 +75,8 @@ class ApiKeyAdmin(AccountRecordAdmin):
     def state_of(self, record: ApiKey) -> str:
         return record.state_at(timezone.now())
 
-    def headline_of(self, request: HttpRequest, record: ApiKey) -> dict[str, Any]:
+    def header_context(self, request: HttpRequest, record: ApiKey) -> dict[str, Any]:
         context: dict[str, Any] = {"secret": new_key_page.take(request, record)}
         if record.client is not None:
-            context["next_steps"] = [Cell(f"All keys of {record.client}", page_of(record.client))]
+            context["next_steps"] = [Cell(f"All keys of {record.client}", record_url(record.client))]
         return context

@@ -21,11 +21,11 @@ from django.utils.http import content_disposition_header
 from core import kept_forms
 from core.actors import Actor
 
-LARGEST_KEY = 2**63 - 1
+MAX_KEY = 2**63 - 1
 
 
 @dataclass(frozen=True)
-class Press:
+class ButtonContext:
     """A button was pressed: on what, with which answers, by whom, when."""
 
     record: Any
@@ -35,7 +35,7 @@ class Press:
 
 
 @dataclass(frozen=True)
-class Landing:
+class ButtonResult:
     """What a button did, and another record than the pressed one, whose page shows it."""
 
     text: str
@@ -59,7 +59,7 @@ def _dress(form_field: forms.Field) -> None:
         form_field.widget.attrs.setdefault("class", "sy-input")
 
 
-class SearchedChoice(AutocompleteSelect):
+class SearchSelect(AutocompleteSelect):
     """A choice among records that are searched for. What names no record, in an address for example, chooses none."""
 
     def optgroups(self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None) -> Any:
@@ -67,7 +67,7 @@ class SearchedChoice(AutocompleteSelect):
 
 
 def _may_be_key(typed: str) -> bool:
-    return typed.isdecimal() and len(typed) <= len(str(LARGEST_KEY)) and int(typed) <= LARGEST_KEY
+    return typed.isdecimal() and len(typed) <= len(str(MAX_KEY)) and int(typed) <= MAX_KEY
 
 
 def _always(_record: Any) -> bool:
@@ -95,7 +95,7 @@ class Button:
 
     name: str
     label: str
-    run: Callable[[Press], str | Landing | HttpResponseBase]
+    run: Callable[[ButtonContext], str | ButtonResult | HttpResponseBase]
     explanation: str
     refusals: tuple[type[Exception], ...] = ()
     is_offered: Callable[[Any], bool] = _always
@@ -106,7 +106,7 @@ class Button:
     shows: tuple[type[Model], ...] = ()
 
 
-def back_to_form(request: HttpRequest, form: forms.Form) -> HttpResponse:
+def redirect_to_form(request: HttpRequest, form: forms.Form) -> HttpResponse:
     """Lead back to a refused form's own page, which shows what was typed and what is wrong with it."""
     kept_forms.keep_refused(form, owner=_owner(request), place=request.path)
     return HttpResponseRedirect(kept_forms.again_address(request))
@@ -130,7 +130,7 @@ def _owner(request: HttpRequest) -> str:
     return kept_forms.owner_of(request.user.pk)
 
 
-def put_on_form(form: forms.Form, refusal: Exception) -> None:
+def add_refusal_to_form(form: forms.Form, refusal: Exception) -> None:
     """Show a refusal beside the fields it names in `problems`, or above the form when it names none of them."""
     problems = getattr(refusal, "problems", {})
     placed = False

@@ -21,7 +21,7 @@ BACK = "back"
 """Where an act leads to once it is done: the page that it was started from."""
 
 
-def page_of(record: Model) -> str:
+def record_url(record: Model) -> str:
     """Give the address of a record's page, or nothing when it has none."""
     opts = record._meta
     try:
@@ -30,20 +30,20 @@ def page_of(record: Model) -> str:
         return ""
 
 
-def may_view(request: HttpRequest, model: type[Model]) -> bool:
+def can_view(request: HttpRequest, model: type[Model]) -> bool:
     """Whether this person may open the pages of such records; where there are none, nobody may see them elsewhere."""
     its_admin = admin.site._registry.get(model)  # noqa: SLF001 - the site has no public look-up
     return its_admin is not None and bool(its_admin.has_view_permission(request))
 
 
-def press_url(record: Model, button_name: str, *, back: str = "") -> str:
+def button_url(record: Model, button_name: str, *, back: str = "") -> str:
     """Return the address of a button's page; after it was pressed, `back` is shown instead of the record."""
     opts = record._meta
-    address = reverse(f"admin:{opts.app_label}_{opts.model_name}_press", args=[quote(record.pk), button_name])
+    address = reverse(f"admin:{opts.app_label}_{opts.model_name}_button", args=[quote(record.pk), button_name])
     return f"{address}?{urlencode({BACK: back})}" if back else address
 
 
-def way_back(request: HttpRequest) -> str:
+def return_url(request: HttpRequest) -> str:
     """Return the page in the admin from which an act was started; nothing when none is named, or another site's."""
     back = request.GET.get(BACK, "")
     is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None) and back.startswith(reverse("admin:index"))
@@ -86,7 +86,7 @@ def linked_records(
         list_url = reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")
         yield Links(
             title=capfirst(str(opts.verbose_name_plural)),
-            records=[Cell(str(each), page_of(each), note=_status_of(each)) for each in found[:LINKS_SHOWN]],
+            records=[Cell(str(each), record_url(each), note=_status_of(each)) for each in found[:LINKS_SHOWN]],
             more_url=f"{list_url}?{relation.field.name}__id__exact={record.pk}" if len(found) > LINKS_SHOWN else "",
         )
 

@@ -27,25 +27,25 @@ from core.actors import Actor, ActorField
 from core.admin.buttons import (
     CONFIRM_NOTES,
     Button,
+    ButtonContext,
     ButtonForm,
-    Landing,
-    Press,
-    back_to_form,
+    ButtonResult,
+    add_refusal_to_form,
     forget_kept,
     kept_for,
-    put_on_form,
+    redirect_to_form,
     show_kept,
     staff,
 )
-from core.admin.links import linked_records, may_view, page_of, press_url, way_back
+from core.admin.links import button_url, can_view, linked_records, record_url, return_url
 from core.admin.skin import ModelAdmin
 from core.admin.tables import ActorColumn, Cell, Table
 from core.encryption import EncryptedTextField
 from core.moves import MoveNotAllowed
 
-LONGEST_SEARCH = 200  # each word of a search is one more condition on each field
+MAX_SEARCH_CHARACTERS = 200  # each word of a search is one more condition on each field
 
-NEVER_LISTED_BY = frozenset({"token_hash", "secret_sha256"})
+UNFILTERABLE_FIELDS = frozenset({"token_hash", "secret_sha256"})
 
 _BETWEEN_DIGITS = re.compile(r"[\s().+-]")
 
@@ -86,7 +86,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Refuse to list by what nobody may see: a list that grows or shrinks would tell it letter by letter."""
         name = lookup.partition("__")[0]
-        secret = {each.name for each in self.opts.fields if isinstance(each, EncryptedTextField)} | NEVER_LISTED_BY
+        secret = {each.name for each in self.opts.fields if isinstance(each, EncryptedTextField)} | UNFILTERABLE_FIELDS
         return name not in secret and bool(super().lookup_allowed(lookup, value, request))
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -120,7 +120,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
 
         The words of a search must each be found; of numbers with signs between them, the digits in one run are as good.
         """
-        words = search_term[:LONGEST_SEARCH].replace(",", " ")
+        words = search_term[:MAX_SEARCH_CHARACTERS].replace(",", " ")
         found, has_doubles = super().get_search_results(request, queryset, words)
         digits = _BETWEEN_DIGITS.sub("", words)
         if digits == words or not digits.isdecimal():
@@ -128,9 +128,9 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         also_found, also_doubles = super().get_search_results(request, queryset, digits)
         return found | also_found, has_doubles or also_doubles
 
-    def may_press(self, request: HttpRequest, button: Button) -> bool:
+    def can_use_button(self, request: HttpRequest, button: Button) -> bool:
         permission = button.permission or f"{self.opts.app_label}.{get_permission_codename('change', self.opts)}"
-        return request.user.has_perm(permission) and all(may_view(request, each) for each in button.shows)
+        return request.user.has_perm(permission) and all(can_view(request, each) for each in button.shows)
 
     def state_of(self, record: Any) -> str:
         """Say in words what state the record is in, to notice that it moved while somebody was deciding."""
@@ -138,7 +138,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
             return str(record.get_status_display())
         return ""
 
-    def headline_of(self, _request: HttpRequest, _record: Any) -> dict[str, Any]:
+    def header_context(self, _request: HttpRequest, _record: Any) -> dict[str, Any]:
         """Give context for the record's page above its fields."""
         return {}
 
@@ -146,12 +146,12 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         return []
 
     def get_urls(self) -> list[URLPattern]:
-        button_url = path(
-            "<path:object_id>/press/<slug:button_name>/",
-            self.admin_site.admin_view(self.press_view),
-            name=f"{self.opts.app_label}_{self.opts.model_name}_press",
+        button_path = path(
+            "<path:object_id>/button/<slug:button_name>/",
+            self.admin_site.admin_view(self.button_view),
+            name=f"{self.opts.app_label}_{self.opts.model_name}_button",
         )
-        return [button_url, *super().get_urls()]
+        return [button_path, *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -161,40 +161,40 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         if record is not None and self.has_view_permission(request, record):
             context |= {
                 "offered_buttons": [
-                    (button, press_url(record, button.name))
+                    (button, button_url(record, button.name))
                     for button in self.buttons
-                    if self.may_press(request, button) and button.is_offered(record)
+                    if self.can_use_button(request, button) and button.is_offered(record)
                 ],
                 "state": self.state_of(record),
                 "tables": [
                     table
                     for table in self.tables_of(request, record)
-                    if table.shows is None or may_view(request, table.shows)
+                    if table.shows is None or can_view(request, table.shows)
                 ],
                 "links": list(linked_records(record, self.admin_site, request, hidden=self.hidden_links)),
-                **self.headline_of(request, record),
+                **self.header_context(request, record),
             }
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 
-    def press_view(self, request: HttpRequest, object_id: str, button_name: str) -> HttpResponseBase:
+    def button_view(self, request: HttpRequest, object_id: str, button_name: str) -> HttpResponseBase:
         """Show what a button will do; on POST, do it."""
         record = self.get_object(request, unquote(object_id))
         button = next((each for each in self.buttons if each.name == button_name), None)
         if record is None or button is None or not self.has_view_permission(request, record):
             raise Http404
-        if not self.may_press(request, button):
+        if not self.can_use_button(request, button):
             raise PermissionDenied
         state = self.state_of(record)
         if not button.is_offered(record):
             messages.error(
                 request, f"Nothing was done: {record} is now “{state}”, where “{button.label}” is not possible."
             )
-            return HttpResponseRedirect(way_back(request) or page_of(record))
+            return HttpResponseRedirect(return_url(request) or record_url(record))
         if request.method == "POST":
             form = button.form(request.POST, request.FILES, record=record)
-            done = self._press(request, button, record, form, state=state) if form.is_valid() else None
-            return done or back_to_form(request, form)
+            done = self._run_button(request, button, record, form, state=state) if form.is_valid() else None
+            return done or redirect_to_form(request, form)
         kept = kept_for(request)
         if kept is not None:
             kept.fields["seen_state"] = state
@@ -207,17 +207,17 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
             "title": button.label,
             "opts": self.opts,
             "record": record,
-            "record_url": page_of(record),
-            "back_url": way_back(request) or page_of(record),
+            "record_url": record_url(record),
+            "back_url": return_url(request) or record_url(record),
             "state": state,
             "button": button,
             "note": CONFIRM_NOTES.get(type(record), lambda _record: "")(record),
             "form": form,
             "media": form.media,
         }
-        return TemplateResponse(request, "admin/press.html", context)
+        return TemplateResponse(request, "admin/button.html", context)
 
-    def _press(
+    def _run_button(
         self, request: HttpRequest, button: Button, record: Any, form: ButtonForm, *, state: str
     ) -> HttpResponseBase | None:
         answers = dict(form.cleaned_data)
@@ -226,31 +226,31 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
             messages.error(
                 request, f"Nothing was done: since you looked, {record} moved from “{seen_state}” to “{state}”."
             )
-            return HttpResponseRedirect(way_back(request) or page_of(record))
+            return HttpResponseRedirect(return_url(request) or record_url(record))
         refusals: tuple[type[Exception], ...] = (MoveNotAllowed, *button.refusals)
         try:
-            outcome = button.run(Press(record=record, answers=answers, by=staff(request), at=clock.now()))
+            outcome = button.run(ButtonContext(record=record, answers=answers, by=staff(request), at=clock.now()))
         except refusals as refusal:
             if form.visible_fields():
-                put_on_form(form, refusal)
+                add_refusal_to_form(form, refusal)
                 return None
             messages.error(request, f"Nothing was done. {refusal}")
-            return HttpResponseRedirect(way_back(request) or page_of(record))
+            return HttpResponseRedirect(return_url(request) or record_url(record))
         self.log_change(request, record, button.label)
         forget_kept(request)
         if isinstance(outcome, HttpResponseBase):
             return outcome
-        landing = outcome if isinstance(outcome, Landing) else Landing(outcome, record)
+        landing = outcome if isinstance(outcome, ButtonResult) else ButtonResult(outcome, record)
         messages.success(request, landing.text)
-        return HttpResponseRedirect(way_back(request) or page_of(landing.record))
+        return HttpResponseRedirect(return_url(request) or record_url(landing.record))
 
 
-class RegisteredByAction(RecordAdmin):
+class AddableRecordAdmin(RecordAdmin):
     """A record that staff may add: a form checks what was typed, one action registers it."""
 
-    registering_form: ClassVar[type[ButtonForm]]
-    registering_refusals: ClassVar[tuple[type[Exception], ...]] = ()
-    registering_intro: ClassVar[str] = ""
+    new_record_form: ClassVar[type[ButtonForm]]
+    new_record_refusals: ClassVar[tuple[type[Exception], ...]] = ()
+    new_record_intro: ClassVar[str] = ""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         opts = self.opts
@@ -265,36 +265,37 @@ class RegisteredByAction(RecordAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         if request.method == "POST":
-            form = self.registering_form(request.POST)
+            form = self.new_record_form(request.POST)
             record = self._register(request, form) if form.is_valid() else None
             if record is None:
-                return back_to_form(request, form)
+                return redirect_to_form(request, form)
             forget_kept(request)
-            return HttpResponseRedirect(way_back(request) or page_of(record))
+            return HttpResponseRedirect(return_url(request) or record_url(record))
         kept = kept_for(request)
         if kept is not None:
-            form = self.registering_form(kept.fields)
+            form = self.new_record_form(kept.fields)
             show_kept(request, form, kept)
         else:
-            form = self.registering_form(initial=request.GET.dict())
+            form = self.new_record_form(initial=request.GET.dict())
         context = {
             **self.admin_site.each_context(request),
             "title": f"Add {self.opts.verbose_name}",
             "opts": self.opts,
             "form": form,
             "media": form.media,
-            "intro": self.registering_intro,
-            "list_url": way_back(request) or reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
+            "intro": self.new_record_intro,
+            "list_url": return_url(request)
+            or reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
             **(extra_context or {}),
         }
-        return TemplateResponse(request, "admin/register.html", context)
+        return TemplateResponse(request, "admin/add.html", context)
 
     def _register(self, request: HttpRequest, form: ButtonForm) -> Model | None:
         answers = {name: answer for name, answer in form.cleaned_data.items() if name != "seen_state"}
         try:
             record = self.register(answers, by=staff(request), at=clock.now())
-        except self.registering_refusals as refusal:
-            put_on_form(form, refusal)
+        except self.new_record_refusals as refusal:
+            add_refusal_to_form(form, refusal)
             return None
         self.log_addition(request, record, "Registered.")
         messages.success(request, f"{capfirst(str(self.opts.verbose_name))} “{record}” was added.")
@@ -307,7 +308,7 @@ def buttons_of(record: Any, request: HttpRequest, *, back: str = "") -> list[Cel
     if not isinstance(record_admin, RecordAdmin):
         return []
     return [
-        Cell(button.label, press_url(record, button.name, back=back), tone="grave" if button.is_grave else "")
+        Cell(button.label, button_url(record, button.name, back=back), tone="grave" if button.is_grave else "")
         for button in record_admin.buttons
-        if not button.is_direct and record_admin.may_press(request, button) and button.is_offered(record)
+        if not button.is_direct and record_admin.can_use_button(request, button) and button.is_offered(record)
     ]

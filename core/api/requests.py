@@ -24,7 +24,7 @@ from core.models import IdempotentRequest
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
-LARGEST_ID = 2**63 - 1
+MAX_ID = 2**63 - 1
 
 Write = Callable[..., Response]
 
@@ -61,7 +61,7 @@ class IdField(serializers.IntegerField):
     """The id of another record."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=1, max_value=LARGEST_ID, **kwargs)
+        super().__init__(min_value=1, max_value=MAX_ID, **kwargs)
 
 
 class NoFields(StrictSerializer):

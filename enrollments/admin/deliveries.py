@@ -2,7 +2,7 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from core.admin.buttons import Button, Press
+from core.admin.buttons import Button, ButtonContext
 from core.admin.records import RecordAdmin
 from core.admin.tables import display
 from enrollments.actions.webhook_processing import settle_again
@@ -28,8 +28,8 @@ class SettlingFilter(admin.SimpleListFilter):
         return None
 
 
-def _settle_again(press: Press) -> str:
-    settle_again(delivery_id=press.record.pk, by=press.by, at=press.at)
+def _settle_again(context: ButtonContext) -> str:
+    settle_again(delivery_id=context.record.pk, by=context.by, at=context.at)
     return "It is settled again now; reload in a few seconds."
 
 

@@ -9,8 +9,8 @@ from django.http import FileResponse, HttpRequest
 from django.urls import reverse
 
 from core import clock
-from core.admin.buttons import Button, ButtonForm, Press
-from core.admin.links import may_view, page_of
+from core.admin.buttons import Button, ButtonContext, ButtonForm
+from core.admin.links import can_view, record_url
 from core.admin.records import RecordAdmin, buttons_of
 from core.admin.tables import Cell, Table, display
 from core.admin.words import age, moment, name_actors
@@ -136,69 +136,69 @@ def lacks_documents(enrollment: Any) -> bool:
     return enrollment.accepted_offer_id is not None and stored.count() < len(PlanDocumentKind)
 
 
-def _link(press: Press) -> str:
-    account_uuid = str(press.answers["account_uuid"])
+def _link(context: ButtonContext) -> str:
+    account_uuid = str(context.answers["account_uuid"])
     link_account(
-        enrollment_id=press.record.pk,
+        enrollment_id=context.record.pk,
         account_uuid=account_uuid,
-        reason=press.answers["reason"],
+        reason=context.answers["reason"],
         light=hosted_pages_client(),
-        by=press.by,
-        at=press.at,
+        by=context.by,
+        at=context.at,
     )
     return f"Account {account_uuid} is linked; the case goes on with it."
 
 
-def _adopt(press: Press) -> str:
-    attempt = adopt_acceptance(enrollment_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _adopt(context: ButtonContext) -> str:
+    attempt = adopt_acceptance(enrollment_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return (
         f"The acceptance of {attempt.offer} from {attempt.service_start_date} is on record; the case goes on with it."
     )
 
 
-def _look_now(press: Press) -> str:
-    ask_for_reading(enrollment_id=press.record.pk, at=press.at)
+def _look_now(context: ButtonContext) -> str:
+    ask_for_reading(enrollment_id=context.record.pk, at=context.at)
     return "The case is looked at now; reload in a few seconds."
 
 
-def _release(press: Press) -> str:
-    hold = open_hold(press.record)
+def _release(context: ButtonContext) -> str:
+    hold = open_hold(context.record)
     if hold is None:
         raise HoldNotOpen("The hold was released meanwhile.")
-    release_hold(hold_id=hold.pk, by=press.by, at=press.at, **press.answers)
+    release_hold(hold_id=hold.pk, by=context.by, at=context.at, **context.answers)
     return "The hold is released; the case is looked at now."
 
 
-def _record_leaving(press: Press) -> str:
-    record_leaving(enrollment_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _record_leaving(context: ButtonContext) -> str:
+    record_leaving(enrollment_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "It is recorded why the customer left."
 
 
-def _fetch_documents(press: Press) -> str:
-    count = fetch_again(enrollment_id=press.record.pk, at=press.at)
+def _fetch_documents(context: ButtonContext) -> str:
+    count = fetch_again(enrollment_id=context.record.pk, at=context.at)
     return f"{count} documents are fetched now; reload in a few seconds."
 
 
-def _evidence(press: Press) -> FileResponse:
-    pack = hand_out_evidence(enrollment_id=press.record.pk, by=press.by, at=press.at)
+def _evidence(context: ButtonContext) -> FileResponse:
+    pack = hand_out_evidence(enrollment_id=context.record.pk, by=context.by, at=context.at)
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
     return FileResponse(
         pack.file, as_attachment=True, filename=pack.name, content_type="application/zip", headers=headers
     )
 
 
-def _place_legal_hold(press: Press) -> str:
-    place_legal_hold(enrollment_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _place_legal_hold(context: ButtonContext) -> str:
+    place_legal_hold(enrollment_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "Nothing of this case is destroyed until the hold is lifted."
 
 
-def _lift_legal_hold(press: Press) -> str:
-    lift_legal_hold(enrollment_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _lift_legal_hold(context: ButtonContext) -> str:
+    lift_legal_hold(enrollment_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "The hold is lifted; the case is kept as long as every other one."
 
 
-def _close(press: Press) -> str:
-    close_enrollment(enrollment_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _close(context: ButtonContext) -> str:
+    close_enrollment(enrollment_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "The case is closed."
 
 
@@ -388,7 +388,7 @@ class EnrollmentAdmin(RecordAdmin):
         status = str(record.get_status_display())
         return f"{status}, held: {hold.get_code_display()}" if hold else status
 
-    def headline_of(self, request: HttpRequest, record: Enrollment) -> dict[str, Any]:
+    def header_context(self, request: HttpRequest, record: Enrollment) -> dict[str, Any]:
         now = clock.now()
         hold = open_hold(record)
         context: dict[str, Any] = {
@@ -397,7 +397,7 @@ class EnrollmentAdmin(RecordAdmin):
             "beside": _beside(record, request),
             "timeline": _timeline(record, request),
             "timeline_length": queries.TIMELINE_LENGTH,
-            "offers": _offers(record, now=now) if may_view(request, PlanOffer) else [],
+            "offers": _offers(record, now=now) if can_view(request, PlanOffer) else [],
             "calls_url": f"{reverse('admin:enrollments_remotecall_changelist')}?enrollment__id__exact={record.pk}",
         }
         if hold is not None:
@@ -407,7 +407,7 @@ class EnrollmentAdmin(RecordAdmin):
                 "because": hold.because,
                 "age": age(of_same_reason[0].since, now),
                 "released": presenters.times_released(len(of_same_reason) - 1),
-                "url": page_of(hold),
+                "url": record_url(hold),
                 "is_consent": hold.code in CONSENT_HOLDS,
                 "buttons": buttons_for(HoldCode(hold.code), record, request),
             }
@@ -433,7 +433,7 @@ def _if_live_today(enrollment: Enrollment, *, now: datetime) -> dict[str, Any]:
 
 def _beside(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, Any]]:
     """What staff can do with the records that decide about this case, in the order of the gates."""
-    back = page_of(enrollment)
+    back = record_url(enrollment)
     poa = governing_poa(enrollment)
     jobs = list(enrollment.installations.select_related("site").prefetch_related("reports"))
     reports = [
@@ -445,24 +445,24 @@ def _beside(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, Any]
     failure = failure_of(enrollment.customer)
     found = [
         *(
-            [{"record": Cell(str(failure), page_of(failure)), "buttons": buttons_of(failure, request, back=back)}]
+            [{"record": Cell(str(failure), record_url(failure)), "buttons": buttons_of(failure, request, back=back)}]
             if failure
             else []
         ),
         *(
-            {"record": Cell(str(each), page_of(each)), "buttons": buttons_of(each, request, back=back)}
+            {"record": Cell(str(each), record_url(each)), "buttons": buttons_of(each, request, back=back)}
             for each in dict.fromkeys(filter(None, (unsigned_poa_of(enrollment.site_id), poa)))
         ),
         *(
             {
-                "record": Cell(f"Go-live report of {report.granted_date}", page_of(report)),
+                "record": Cell(f"Go-live report of {report.granted_date}", record_url(report)),
                 "buttons": buttons_of(report, request, back=back),
             }
             for report in reports
         ),
-        *({"record": Cell(str(job), page_of(job)), "buttons": buttons_of(job, request, back=back)} for job in jobs),
+        *({"record": Cell(str(job), record_url(job)), "buttons": buttons_of(job, request, back=back)} for job in jobs),
         {
-            "record": Cell(str(enrollment.customer), page_of(enrollment.customer)),
+            "record": Cell(str(enrollment.customer), record_url(enrollment.customer)),
             "buttons": buttons_of(enrollment.customer, request, back=back),
         },
     ]
@@ -477,9 +477,9 @@ def _authority_table(enrollment: Enrollment) -> Table:
         columns=("Document", "Status", "Plan", "Signed", "Sunset"),
         rows=[
             [
-                Cell(str(poa), page_of(poa)),
+                Cell(str(poa), record_url(poa)),
                 Cell(poa.get_status_display(), note=poa.ended_because),
-                Cell(poa.envelope.plan_name, page_of(poa.envelope)),
+                Cell(poa.envelope.plan_name, record_url(poa.envelope)),
                 Cell(moment(poa.signed_at)),
                 Cell(presenters.long_day(poa.envelope.sunset_date)),
             ]
@@ -496,7 +496,7 @@ def _jobs_table(enrollment: Enrollment) -> Table:
         columns=("Hardware", "Status", "Go-live"),
         rows=[
             [
-                Cell(job.get_kind_display(), page_of(job)),
+                Cell(job.get_kind_display(), record_url(job)),
                 Cell(job.get_status_display()),
                 Cell(
                     ", ".join(
@@ -517,7 +517,7 @@ def _documents_table(enrollment: Enrollment) -> Table:
         columns=("Document", "Plan", "Stored", "Trouble"),
         rows=[
             [
-                Cell(document.get_kind_display(), page_of(document)),
+                Cell(document.get_kind_display(), record_url(document)),
                 Cell(str(document.offer)),
                 Cell(moment(document.stored_at), note=document.sha256),
                 Cell(document.last_error or "—"),
@@ -536,7 +536,7 @@ def _mails_table(enrollment: Enrollment) -> Table:
         columns=("Mail", "State", "Owed", "Sent"),
         rows=[
             [
-                Cell(mail.get_kind_display(), page_of(mail)),
+                Cell(mail.get_kind_display(), record_url(mail)),
                 Cell(mail.state.label, note=mail.last_error[:120], tone="bad" if mail.is_in_trouble else ""),
                 Cell(moment(mail.created_at)),
                 Cell(moment(mail.sent_at), note=mail.sent_to),
@@ -558,7 +558,7 @@ def _offers(enrollment: Enrollment, *, now: Any) -> list[dict[str, Any]]:
         {
             "name": str(offer),
             "misses": presenters.misses(offer),
-            "table": presenters.verdict_table(offer, url=page_of(offer)),
+            "table": presenters.verdict_table(offer, url=record_url(offer)),
             "asked": moment(offer.requested_at),
             "fits": offer.fits,
             "is_accepted": offer.pk == enrollment.accepted_offer_id,
@@ -570,7 +570,7 @@ def _offers(enrollment: Enrollment, *, now: Any) -> list[dict[str, Any]]:
 
 
 def _timeline(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, str]]:
-    entries = [entry for entry in queries.timeline(enrollment) if may_view(request, type(entry.record))]
+    entries = [entry for entry in queries.timeline(enrollment) if can_view(request, type(entry.record))]
     names = name_actors(entry.actor for entry in entries)
     return [
         {
@@ -579,7 +579,7 @@ def _timeline(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, st
             "what": entry.what,
             "who": names[entry.actor],
             "detail": entry.detail,
-            "url": page_of(entry.record),
+            "url": record_url(entry.record),
         }
         for entry in entries
     ]

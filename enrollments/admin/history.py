@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from core.admin.links import page_of
+from core.admin.links import record_url
 from core.admin.records import RecordAdmin
 from core.admin.tables import Cell, Table, display
 from enrollments.models import (
@@ -83,7 +83,7 @@ class LightWriteAdmin(RecordAdmin):
                 columns=("Plan", "Within the limits"),
                 rows=[
                     [
-                        Cell(str(offer), page_of(offer)),
+                        Cell(str(offer), record_url(offer)),
                         Cell("Fits", tone="good") if offer.fits else Cell("Fails", tone="bad"),
                     ]
                     for offer in record.offers.all()

@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 
-from core.admin.links import BACK, page_of, press_url
+from core.admin.links import BACK, button_url, record_url
 from core.admin.records import RecordAdmin
 from core.admin.tables import Cell
 from enrollments.engine.gathering import governing_poa
@@ -89,8 +89,8 @@ ACTS: dict[HoldCode, tuple[Act, ...]] = {
 
 
 def buttons_for(code: HoldCode, enrollment: Enrollment, request: HttpRequest) -> list[Cell]:
-    """Return the buttons of a hold that this person may press now; each leads back to the case."""
-    back = page_of(enrollment)
+    """Return the buttons of a hold that this person may use now; each leads back to the case."""
+    back = record_url(enrollment)
     found: list[Cell] = []
     for act in ACTS.get(code, (RELEASE,)):
         if act == DRAFT:
@@ -100,9 +100,11 @@ def buttons_for(code: HoldCode, enrollment: Enrollment, request: HttpRequest) ->
             record_admin = admin.site._registry.get(type(record))  # noqa: SLF001 - the site has no public look-up
             if isinstance(record_admin, RecordAdmin):
                 found += [
-                    Cell(each.label, press_url(record, each.name, back=back), tone="grave" if each.is_grave else "")
+                    Cell(each.label, button_url(record, each.name, back=back), tone="grave" if each.is_grave else "")
                     for each in record_admin.buttons
-                    if each.name == act.button and record_admin.may_press(request, each) and each.is_offered(record)
+                    if each.name == act.button
+                    and record_admin.can_use_button(request, each)
+                    and each.is_offered(record)
                 ]
     return found
 
@@ -112,7 +114,7 @@ def drafting(enrollment: Enrollment, request: HttpRequest) -> list[Cell]:
     may_draft = request.user.has_perm("poa_documents.add_poadocument")
     if not may_draft or enrollment.status != EnrollmentStatus.OPEN or unsigned_poa_of(enrollment.site_id) is not None:
         return []
-    known = {"customer": enrollment.customer_id, "site": enrollment.site_id, BACK: page_of(enrollment)}
+    known = {"customer": enrollment.customer_id, "site": enrollment.site_id, BACK: record_url(enrollment)}
     return [
         Cell("Draw up a new power of attorney", f"{reverse('admin:poa_documents_poadocument_add')}?{urlencode(known)}")
     ]

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from core.admin.buttons import Button, ButtonForm, Press
+from core.admin.buttons import Button, ButtonContext, ButtonForm
 from core.admin.records import RecordAdmin
 from core.admin.tables import display
 from enrollments.actions.holds import (
@@ -48,8 +48,8 @@ def can_release(hold: Any) -> bool:
     return hold is not None and hold.released_at is None and hold.code not in HOLDS_WITH_OWN_ENDING
 
 
-def _release(press: Press) -> str:
-    release_hold(hold_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _release(context: ButtonContext) -> str:
+    release_hold(hold_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "The hold is released; the case is looked at now."
 
 

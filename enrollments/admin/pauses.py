@@ -6,8 +6,8 @@ from django import forms
 from django.contrib import admin
 
 from core.actors import Actor
-from core.admin.buttons import Button, ButtonForm, Press
-from core.admin.records import RegisteredByAction
+from core.admin.buttons import Button, ButtonContext, ButtonForm
+from core.admin.records import AddableRecordAdmin
 from core.admin.tables import display
 from enrollments.actions.holds import NotPaused, ReasonMissing, pause, resume
 from enrollments.models import Pause
@@ -31,13 +31,13 @@ class PauseForm(ButtonForm):
         return UUID(chosen) if chosen else None
 
 
-def _resume(press: Press) -> str:
-    resume(pause_id=press.record.pk, by=press.by, at=press.at)
+def _resume(context: ButtonContext) -> str:
+    resume(pause_id=context.record.pk, by=context.by, at=context.at)
     return "Acceptances go on; the cases that waited for it are looked at now."
 
 
 @admin.register(Pause)
-class PauseAdmin(RegisteredByAction):
+class PauseAdmin(AddableRecordAdmin):
     list_display = ("__str__", "reason", "started_at", "started_by", "how_it_stands")
     list_filter = ("started_at",)
     search_fields = ("reason", "light_plan_group")
@@ -45,9 +45,9 @@ class PauseAdmin(RegisteredByAction):
         (None, {"fields": ("light_plan_group", "reason", ("started_at", "started_by"))}),
         ("How it ended", {"fields": (("ended_at", "ended_by"),)}),
     )
-    registering_form = PauseForm
-    registering_refusals = (ReasonMissing,)
-    registering_intro = (
+    new_record_form = PauseForm
+    new_record_refusals = (ReasonMissing,)
+    new_record_intro = (
         "While a pause is open no plan is accepted. Everything else goes on: signing, reading, asking for plans. A "
         "call that is under way is not cut off."
     )

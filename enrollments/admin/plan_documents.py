@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from core import stored_files
-from core.admin.buttons import Button, Press, as_download
+from core.admin.buttons import Button, ButtonContext, as_download
 from core.admin.records import RecordAdmin
 from core.admin.tables import display
 from core.stored_files import FileAltered, StoredFile
@@ -31,8 +31,8 @@ class StateFilter(admin.SimpleListFilter):
         return None
 
 
-def _download(press: Press) -> HttpResponse:
-    document: PlanDocument = press.record
+def _download(context: ButtonContext) -> HttpResponse:
+    document: PlanDocument = context.record
     content = stored_files.read(StoredFile(document.storage_key, document.sha256, document.size_bytes or 0))
     name = f"{document.kind.lower()}-{document.pk}{SUFFIXES.get(document.content_type, '')}"
     return as_download(content, name=name, content_type=document.content_type)

@@ -3,7 +3,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from core.admin.links import page_of
+from core.admin.links import record_url
 from core.admin.records import RecordAdmin
 from core.admin.tables import Cell, Table, display
 from enrollments.models import Difference, ReconciliationRun
@@ -31,8 +31,8 @@ class ReconciliationRunAdmin(RecordAdmin):
         found = list(record.differences.select_related("enrollment__customer")[: DIFFERENCES_SHOWN + 1])
         rows = [
             [
-                Cell(each.get_kind_display(), page_of(each), tone="warning"),
-                Cell(str(each.enrollment.customer), page_of(each.enrollment)) if each.enrollment else Cell("—"),
+                Cell(each.get_kind_display(), record_url(each), tone="warning"),
+                Cell(str(each.enrollment.customer), record_url(each.enrollment)) if each.enrollment else Cell("—"),
                 Cell(each.ours or "—"),
                 Cell(each.theirs or "—"),
                 Cell(each.repair),

@@ -6,7 +6,7 @@ from django.contrib import admin
 
 from core.actors import Actor
 from core.admin.buttons import ButtonForm
-from core.admin.records import RecordAdmin, RegisteredByAction
+from core.admin.records import AddableRecordAdmin, RecordAdmin
 from core.admin.tables import display
 from enrollments.actions.legal_holds import RuleNotPossible, decide_retention_rule
 from enrollments.models import DestroyedFile, Destruction, LegalHold, RetentionRule
@@ -30,13 +30,13 @@ class RuleForm(ButtonForm):
 
 
 @admin.register(RetentionRule)
-class RetentionRuleAdmin(RegisteredByAction):
+class RetentionRuleAdmin(AddableRecordAdmin):
     list_display = ("__str__", "record_class", "clock", "months", "effective_from_date")
     list_filter = ("record_class", "clock")
     search_fields = ("source",)
-    registering_form = RuleForm
-    registering_refusals = (RuleNotPossible,)
-    registering_intro = (
+    new_record_form = RuleForm
+    new_record_refusals = (RuleNotPossible,)
+    new_record_intro = (
         "How long records are kept. Of several clocks the longest wins. A rule is never changed: a later one takes its "
         "place. Nothing is destroyed by this page; operations run “manage.py purge”."
     )

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from core import clock
-from core.admin.links import page_of, press_url
+from core.admin.links import button_url, record_url
 from core.admin.tables import Cell
 from core.admin.words import age, moment, name_actors
 from core.dates import chicago_day
@@ -87,7 +87,7 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
             [
                 Cell(
                     f"{report.installation.customer}: {report.granted_date}",
-                    page_of(report),
+                    record_url(report),
                     note=age(report.received_at, now),
                 )
                 for report in queries.conflicting_reports()[: ALERTS_SHOWN + 1]
@@ -100,7 +100,7 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
             [
                 Cell(
                     f"{report.installation.customer}: {report.granted_date}",
-                    page_of(report),
+                    record_url(report),
                     note=age(report.received_at, now),
                 )
                 for report in queries.reports_awaiting_office()[: ALERTS_SHOWN + 1]
@@ -111,7 +111,7 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
             "Mails that do not get through",
             "Open one for what to do. What waits for an address goes out by itself once there is a good one.",
             [
-                Cell(f"{mail.get_kind_display()} to {mail.poa.customer}", page_of(mail), note=mail.last_error[:120])
+                Cell(f"{mail.get_kind_display()} to {mail.poa.customer}", record_url(mail), note=mail.last_error[:120])
                 for mail in queries.failing_mails()[: ALERTS_SHOWN + 1]
             ],
             f"{reverse('admin:poa_documents_customermail_changelist')}?delivery=failing",
@@ -120,7 +120,7 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
             "Signed documents that cannot be stored",
             "The signature is safe; storing is tried again. Tell operations.",
             [
-                Cell(str(poa), page_of(poa), note=poa.last_error[:120])
+                Cell(str(poa), record_url(poa), note=poa.last_error[:120])
                 for poa in queries.failing_seals()[: ALERTS_SHOWN + 1]
             ],
             f"{reverse('admin:poa_documents_poadocument_changelist')}?status__exact=SEALING",
@@ -131,7 +131,7 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
             [
                 Cell(
                     f"{document.get_kind_display()} for {document.offer.enrollment.customer}",
-                    page_of(document),
+                    record_url(document),
                     note=document.last_error[:120],
                 )
                 for document in queries.plan_documents_given_up()[: ALERTS_SHOWN + 1]
@@ -144,7 +144,7 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
             [
                 Cell(
                     delivery.event_name or "Unnamed event",
-                    page_of(delivery),
+                    record_url(delivery),
                     note=(delivery.last_error or delivery.outcome)[:120],
                 )
                 for delivery in queries.failed_deliveries()[: ALERTS_SHOWN + 1]
@@ -157,7 +157,7 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
             [
                 Cell(
                     f"{refused.get_sender_display()}: {refused.count} today, the last at {moment(refused.last_at)}",
-                    page_of(refused),
+                    record_url(refused),
                     note=refused.last_reason,
                 )
                 for refused in queries.refused_webhooks(chicago_day(now))
@@ -196,10 +196,10 @@ def pauses(request: HttpRequest) -> list[dict[str, Any]]:
     return [
         {
             "text": str(pause),
-            "url": page_of(pause),
+            "url": record_url(pause),
             "reason": pause.reason,
             "since": f"{moment(pause.started_at)}, {names[pause.started_by]}",
-            "resume_url": press_url(pause, "resume") if may_resume else "",
+            "resume_url": button_url(pause, "resume") if may_resume else "",
         }
         for pause in found
     ]

@@ -7,9 +7,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from core.actors import Actor
-from core.admin.buttons import Button, ButtonForm, Press
-from core.admin.links import page_of
-from core.admin.records import RegisteredByAction
+from core.admin.buttons import Button, ButtonContext, ButtonForm
+from core.admin.links import record_url
+from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table, display
 from installations.actions import correct_contact, register_customer
 from installations.actions.registration import phone_warnings
@@ -46,8 +46,8 @@ class ContactForm(ButtonForm):
             self.initial = {**known, **self.initial}
 
 
-def _correct_contact(press: Press) -> str:
-    correct_contact(customer_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _correct_contact(context: ButtonContext) -> str:
+    correct_contact(customer_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return (
         "Corrected. If the e-mail address changed, links sent to the old address stop working, the old address is "
         "notified, and the new one gets a new link. Light is updated once the customer has proved the new address."
@@ -55,7 +55,7 @@ def _correct_contact(press: Press) -> str:
 
 
 @admin.register(Customer)
-class CustomerAdmin(RegisteredByAction):
+class CustomerAdmin(AddableRecordAdmin):
     list_display = ("name", "email", "phone", "language", "created_at")
     list_filter = ("language", "created_at")
     search_fields = ("first_name__plainly", "last_name__plainly", "email", "phone", "installations__site__esi_id")
@@ -79,9 +79,9 @@ class CustomerAdmin(RegisteredByAction):
             form=ContactForm,
         ),
     )
-    registering_form = CustomerForm
-    registering_refusals = (InvalidInput,)
-    registering_intro = "Add the customer first, then the site with its meter, then the installation."
+    new_record_form = CustomerForm
+    new_record_refusals = (InvalidInput,)
+    new_record_intro = "Add the customer first, then the site with its meter, then the installation."
 
     @display(description="Name", ordering="last_name")
     def name(self, customer: Customer) -> str:
@@ -94,7 +94,7 @@ class CustomerAdmin(RegisteredByAction):
     def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> Customer:
         return register_customer(**answers, by=by, at=at)
 
-    def headline_of(self, request: HttpRequest, record: Customer) -> dict[str, Any]:
+    def header_context(self, request: HttpRequest, record: Customer) -> dict[str, Any]:
         context: dict[str, Any] = {"warnings": phone_warnings(record)}
         if request.user.has_perm("installations.add_installation"):
             context["next_steps"] = [
@@ -116,8 +116,8 @@ def jobs_table(installations: Any, *, with_site: bool) -> Table:
     def row(installation: Installation) -> list[Cell]:
         other = installation.site if with_site else installation.customer
         return [
-            Cell(installation.get_kind_display(), page_of(installation)),
-            Cell(str(other), page_of(other), note=f"ESI ID {installation.site.esi_id}" if with_site else ""),
+            Cell(installation.get_kind_display(), record_url(installation)),
+            Cell(str(other), record_url(other), note=f"ESI ID {installation.site.esi_id}" if with_site else ""),
             Cell(installation.get_status_display()),
             Cell(_day(installation.scheduled_date)),
         ]

@@ -4,8 +4,8 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from core.admin.buttons import Button, ButtonForm, Landing, Press
-from core.admin.links import page_of
+from core.admin.buttons import Button, ButtonContext, ButtonForm, ButtonResult
+from core.admin.links import record_url
 from core.admin.records import RecordAdmin
 from core.admin.tables import Cell, Table, display
 from installations.actions import confirm_go_live, correct_go_live, withdraw_go_live
@@ -39,24 +39,26 @@ class CorrectionForm(GoLiveForm):
             self.initial.setdefault("utility_reference", self.record.utility_reference)
 
 
-def _confirm(press: Press) -> str:
-    confirm_go_live(report_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _confirm(context: ButtonContext) -> str:
+    confirm_go_live(report_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "Confirmed. The case is checked again."
 
 
-def _correct(press: Press) -> Landing:
-    correction = correct_go_live(report_id=press.record.pk, by=press.by, at=press.at, **with_proofs(press.answers))
+def _correct(context: ButtonContext) -> ButtonResult:
+    correction = correct_go_live(
+        report_id=context.record.pk, by=context.by, at=context.at, **with_proofs(context.answers)
+    )
     text = f"Corrected to {short_date(correction.granted_date)}. The earlier report stays on file."
     if correction.status == _S.AWAITING_OFFICE:
         text = (
             f"Corrected to {short_date(correction.granted_date)}. There is no proof, so another person in the office "
             "must confirm it on its page before it counts."
         )
-    return Landing(text, correction)
+    return ButtonResult(text, correction)
 
 
-def _withdraw(press: Press) -> str:
-    withdraw_go_live(report_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _withdraw(context: ButtonContext) -> str:
+    withdraw_go_live(report_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "Withdrawn. The case is checked again."
 
 
@@ -131,7 +133,7 @@ class GoLiveReportAdmin(RecordAdmin):
                 columns=("Granted on", "How we know", "Status"),
                 rows=[
                     [
-                        Cell(short_date(other.granted_date), page_of(other)),
+                        Cell(short_date(other.granted_date), record_url(other)),
                         Cell(other.get_source_display(), note=other.utility_reference),
                         Cell(other.get_status_display(), note=other.closing_reason),
                     ]

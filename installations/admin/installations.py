@@ -12,9 +12,9 @@ from django.http import HttpRequest
 
 from accounts.staff_groups import TECHNICIANS_GROUP
 from core.actors import Actor
-from core.admin.buttons import Button, ButtonForm, Press, SearchedChoice
-from core.admin.links import page_of
-from core.admin.records import RegisteredByAction
+from core.admin.buttons import Button, ButtonContext, ButtonForm, SearchSelect
+from core.admin.links import record_url
+from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table, display
 from core.admin.words import moment, name_actors
 from installations import proofs
@@ -51,12 +51,12 @@ def technicians(*, also: int | None = None) -> Any:
 class InstallationForm(ButtonForm):
     customer = forms.ModelChoiceField(
         Customer.objects.all(),
-        widget=SearchedChoice(Installation._meta.get_field("customer"), admin.site),
+        widget=SearchSelect(Installation._meta.get_field("customer"), admin.site),
         help_text="Search by name, e-mail address or phone number.",
     )
     site = forms.ModelChoiceField(
         Site.objects.all(),
-        widget=SearchedChoice(Installation._meta.get_field("site"), admin.site),
+        widget=SearchSelect(Installation._meta.get_field("site"), admin.site),
         help_text="Search by address or ESI ID.",
     )
     kind = forms.ChoiceField(label="Hardware", choices=HardwareKind.choices)
@@ -133,32 +133,34 @@ def _allows(move: str) -> Callable[[Any], bool]:
     return allowed
 
 
-def _move(move: str, outcome: str) -> Callable[[Press], str]:
-    def run(press: Press) -> str:
-        move_installation(installation_id=press.record.pk, move=move, by=press.by, at=press.at, **press.answers)
+def _move(move: str, outcome: str) -> Callable[[ButtonContext], str]:
+    def run(context: ButtonContext) -> str:
+        move_installation(installation_id=context.record.pk, move=move, by=context.by, at=context.at, **context.answers)
         return outcome
 
     return run
 
 
-def _assign(press: Press) -> str:
-    technician = press.answers["technician"]
+def _assign(context: ButtonContext) -> str:
+    technician = context.answers["technician"]
     assign_technician(
-        installation_id=press.record.pk,
+        installation_id=context.record.pk,
         technician_id=technician.pk if technician else None,
-        by=press.by,
-        at=press.at,
+        by=context.by,
+        at=context.at,
     )
     return f"Assigned to {technician}." if technician else "The job is now unassigned."
 
 
-def _report(press: Press) -> str:
-    outcome = report_go_live(installation_id=press.record.pk, by=press.by, at=press.at, **with_proofs(press.answers))
+def _report(context: ButtonContext) -> str:
+    outcome = report_go_live(
+        installation_id=context.record.pk, by=context.by, at=context.at, **with_proofs(context.answers)
+    )
     return f"Go-live report saved. Status: {outcome.report.get_status_display().lower()}."
 
 
-def _cancel(press: Press) -> str:
-    cancel_installation(installation_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _cancel(context: ButtonContext) -> str:
+    cancel_installation(installation_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "The installation is canceled. Its case is checked again."
 
 
@@ -167,7 +169,7 @@ def _is_running(installation: Installation) -> bool:
 
 
 @admin.register(Installation)
-class InstallationAdmin(RegisteredByAction):
+class InstallationAdmin(AddableRecordAdmin):
     list_display = ("__str__", "customer", "status", "technician", "scheduled_date")
     list_filter = ("status", "kind", ("technician", admin.RelatedOnlyFieldListFilter), "scheduled_date")
     search_fields = (
@@ -181,8 +183,8 @@ class InstallationAdmin(RegisteredByAction):
         (None, {"fields": (("customer", "site"), ("kind", "size_kw"), ("status", "embargo"))}),
         ("The work", {"fields": (("technician", "scheduled_date"), ("contract_signed_date", "created_at"))}),
     )
-    registering_form = InstallationForm
-    registering_refusals = (InvalidInput,)
+    new_record_form = InstallationForm
+    new_record_refusals = (InvalidInput,)
     hidden_links = frozenset({"events", "reports"})
     buttons = (
         Button(
@@ -267,7 +269,7 @@ class InstallationAdmin(RegisteredByAction):
             at=at,
         )
 
-    def headline_of(self, _request: HttpRequest, record: Installation) -> dict[str, Any]:
+    def header_context(self, _request: HttpRequest, record: Installation) -> dict[str, Any]:
         if not conflicting_reports(record.pk).exists():
             return {}
         return {"warnings": ["Two go-live reports have different dates. Open the right one below and confirm it."]}
@@ -283,7 +285,7 @@ class InstallationAdmin(RegisteredByAction):
                 columns=("Granted on", "How we know", "Status", "Reported by", "Received"),
                 rows=[
                     [
-                        Cell(short_date(report.granted_date), page_of(report)),
+                        Cell(short_date(report.granted_date), record_url(report)),
                         Cell(report.get_source_display(), note=report.utility_reference),
                         Cell(report.get_status_display(), note=report.closing_reason),
                         Cell(names[report.reported_by]),

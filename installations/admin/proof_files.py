@@ -1,20 +1,20 @@
 from django.contrib import admin
 from django.http import HttpResponse
 
-from core.admin.buttons import Button, Press, as_download
+from core.admin.buttons import Button, ButtonContext, as_download
 from core.admin.records import RecordAdmin
 from core.stored_files import FileAltered
 from installations import proofs
 from installations.models import KeptProof, ProofFile
 
 
-def _download(press: Press) -> HttpResponse:
-    content = proofs.read_content(press.record)
-    return as_download(content, name=press.record.original_name, content_type=press.record.content_type)
+def _download(context: ButtonContext) -> HttpResponse:
+    content = proofs.read_content(context.record)
+    return as_download(content, name=context.record.original_name, content_type=context.record.content_type)
 
 
-def _download_received(press: Press) -> HttpResponse:
-    proof = press.record
+def _download_received(context: ButtonContext) -> HttpResponse:
+    proof = context.record
     name = proofs.clean_name(f"original-{proof.original_name}", suffix=proofs.SUFFIXES[proof.content_type])
     return as_download(proofs.read_received(proof), name=name, content_type="application/octet-stream")
 

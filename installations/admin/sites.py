@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from core.actors import Actor
 from core.admin.buttons import ButtonForm
-from core.admin.records import RegisteredByAction
+from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table
 from installations import esi_ids
 from installations.actions import register_site
@@ -36,7 +36,7 @@ class SiteForm(ButtonForm):
 
 
 @admin.register(Site)
-class SiteAdmin(RegisteredByAction):
+class SiteAdmin(AddableRecordAdmin):
     list_display = ("__str__", "postal_code", "esi_id", "tdu_code", "created_at")
     list_filter = ("tdu_code", "city")
     search_fields = (
@@ -47,14 +47,14 @@ class SiteAdmin(RegisteredByAction):
         "installations__customer__last_name__plainly",
     )
     fields = ("address_1", "address_2", "city", "state", "postal_code", "esi_id", "tdu_code", "created_at")
-    registering_form = SiteForm
-    registering_refusals = (InvalidInput,)
-    registering_intro = "A site is one premise with one meter. If it is already on file, use that site."
+    new_record_form = SiteForm
+    new_record_refusals = (InvalidInput,)
+    new_record_intro = "A site is one premise with one meter. If it is already on file, use that site."
 
     def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> Site:
         return register_site(**answers, by=by, at=at)
 
-    def headline_of(self, request: HttpRequest, record: Site) -> dict[str, Any]:
+    def header_context(self, request: HttpRequest, record: Site) -> dict[str, Any]:
         context: dict[str, Any] = {"warnings": esi_ids.esi_id_warnings(record.esi_id)}
         if request.user.has_perm("installations.add_installation"):
             add_url = reverse("admin:installations_installation_add")

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from core.admin.buttons import Button, ButtonForm, Press
+from core.admin.buttons import Button, ButtonContext, ButtonForm
 from poa_documents import signers
 from poa_documents.actions import CallBackBySamePerson, CallBackIncomplete, NothingToProve, record_call_back
 
@@ -52,8 +52,8 @@ def customer_of(record: Any) -> Any:
     return getattr(record, "customer", record)
 
 
-def _record(press: Press) -> str:
-    record_call_back(customer_id=customer_of(press.record).pk, by=press.by, at=press.at, **press.answers)
+def _record(context: ButtonContext) -> str:
+    record_call_back(customer_id=customer_of(context.record).pk, by=context.by, at=context.at, **context.answers)
     return "The call-back is on file; the case goes on."
 
 

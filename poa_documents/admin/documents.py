@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse
 
 from core import stored_files
 from core.actors import Actor
-from core.admin.buttons import Button, ButtonForm, Press, SearchedChoice, as_download
-from core.admin.links import page_of
-from core.admin.records import RegisteredByAction
+from core.admin.buttons import Button, ButtonContext, ButtonForm, SearchSelect, as_download
+from core.admin.links import record_url
+from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table, display
 from core.admin.words import moment, name_actors
 from core.stored_files import FileAltered, FileNotStored, StoredFile
@@ -72,11 +72,11 @@ _STAFF_CHANNELS = [choice for choice in RevocationChannel.choices if choice[0] !
 
 class DraftForm(ButtonForm):
     customer = forms.ModelChoiceField(
-        Customer.objects.all(), widget=SearchedChoice(PoaDocument._meta.get_field("customer"), admin.site)
+        Customer.objects.all(), widget=SearchSelect(PoaDocument._meta.get_field("customer"), admin.site)
     )
     site = forms.ModelChoiceField(
         Site.objects.all(),
-        widget=SearchedChoice(PoaDocument._meta.get_field("site"), admin.site),
+        widget=SearchSelect(PoaDocument._meta.get_field("site"), admin.site),
         help_text="Where the customer's installation is.",
     )
     promise = forms.ModelChoiceField(
@@ -141,79 +141,79 @@ class StopForm(ButtonForm):
     )
 
 
-def _send(press: Press) -> str:
-    send_poa(poa_id=press.record.pk, by=press.by, at=press.at)
+def _send(context: ButtonContext) -> str:
+    send_poa(poa_id=context.record.pk, by=context.by, at=context.at)
     return "The mail to the customer is on its way, with a link that only the customer gets."
 
 
-def _void(press: Press) -> str:
-    void_poa(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _void(context: ButtonContext) -> str:
+    void_poa(poa_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "The document is void; its link says so."
 
 
-def _revoke(press: Press) -> str:
-    revoke_poa(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _revoke(context: ButtonContext) -> str:
+    revoke_poa(poa_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "The revocation is on file and blocks at once. The customer gets a receipt."
 
 
-def _want_paper(press: Press) -> str:
-    withdraw_econsent(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _want_paper(context: ButtonContext) -> str:
+    withdraw_econsent(poa_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "On file: the customer gets paper from now on. What is to be posted is listed on the work queue."
 
 
-def _report_stop(press: Press) -> str:
-    record_stop_signal(customer_id=press.record.customer_id, by=press.by, at=press.at, **press.answers)
+def _report_stop(context: ButtonContext) -> str:
+    record_stop_signal(customer_id=context.record.customer_id, by=context.by, at=context.at, **context.answers)
     return "Nothing is done in the customer's name any more, at no site. Find out what is so, then end the stop signal."
 
 
-def _suspend(press: Press) -> str:
-    suspend_poa(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _suspend(context: ButtonContext) -> str:
+    suspend_poa(poa_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "Suspended: nothing is done under it until somebody resumes it."
 
 
-def _resume(press: Press) -> str:
-    resume_poa(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _resume(context: ButtonContext) -> str:
+    resume_poa(poa_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "The document counts again; its case is looked at."
 
 
-def _print(press: Press) -> HttpResponse:
-    content = print_for_paper(poa_id=press.record.pk, by=press.by, at=press.at)
-    return as_download(content, name=f"poa-{press.record.pk}-to-sign.pdf", content_type="application/pdf")
+def _print(context: ButtonContext) -> HttpResponse:
+    content = print_for_paper(poa_id=context.record.pk, by=context.by, at=context.at)
+    return as_download(content, name=f"poa-{context.record.pk}-to-sign.pdf", content_type="application/pdf")
 
 
-def _record_paper(press: Press) -> str:
-    record_paper(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _record_paper(context: ButtonContext) -> str:
+    record_paper(poa_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "The scan is on file. It counts once somebody else has compared and confirmed it."
 
 
-def _look_at_scan(press: Press) -> HttpResponse:
-    paper = press.record.paper_signatures.latest("pk")
-    content = _viewed(press, scan_file(paper))
-    name = f"poa-{press.record.pk}-scan{SUFFIXES[paper.scan_content_type]}"
+def _look_at_scan(context: ButtonContext) -> HttpResponse:
+    paper = context.record.paper_signatures.latest("pk")
+    content = _viewed(context, scan_file(paper))
+    name = f"poa-{context.record.pk}-scan{SUFFIXES[paper.scan_content_type]}"
     return as_download(content, name=name, content_type=paper.scan_content_type)
 
 
-def _look_at_received_scan(press: Press) -> HttpResponse:
-    paper = press.record.paper_signatures.latest("pk")
-    content = _viewed(press, received_scan_file(paper))
-    name = f"poa-{press.record.pk}-scan-as-received{SUFFIXES[paper.scan_content_type]}"
+def _look_at_received_scan(context: ButtonContext) -> HttpResponse:
+    paper = context.record.paper_signatures.latest("pk")
+    content = _viewed(context, received_scan_file(paper))
+    name = f"poa-{context.record.pk}-scan-as-received{SUFFIXES[paper.scan_content_type]}"
     return as_download(content, name=name, content_type="application/octet-stream")
 
 
-def _viewed(press: Press, file: stored_files.StoredFile) -> bytes:
+def _viewed(context: ButtonContext, file: stored_files.StoredFile) -> bytes:
     content = stored_files.read(file)
     with transaction.atomic():
-        evidence.record(press.record, kind="viewed", by=press.by, at=press.at, details={"sha256": file.sha256})
+        evidence.record(context.record, kind="viewed", by=context.by, at=context.at, details={"sha256": file.sha256})
     return content
 
 
-def _confirm_paper(press: Press) -> str:
-    confirm_paper(poa_id=press.record.pk, by=press.by, at=press.at)
+def _confirm_paper(context: ButtonContext) -> str:
+    confirm_paper(poa_id=context.record.pk, by=context.by, at=context.at)
     return "Confirmed: the document is sealed now. Mail the customer a copy on paper."
 
 
-def _refuse_paper(press: Press) -> str:
-    refuse_paper(poa_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _refuse_paper(context: ButtonContext) -> str:
+    refuse_paper(poa_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "The scan is put aside, with your reason. Another may be recorded."
 
 
@@ -231,11 +231,11 @@ def _scan_waits(poa: Any) -> bool:
     return bool(_allows("sign_on_paper")(poa) and waiting.exists())
 
 
-def _download(press: Press) -> HttpResponse:
-    poa: PoaDocument = press.record
+def _download(context: ButtonContext) -> HttpResponse:
+    poa: PoaDocument = context.record
     content = stored_files.read(StoredFile(poa.pdf_storage_key, poa.pdf_sha256, poa.pdf_size_bytes or 0))
     with transaction.atomic():
-        evidence.record(poa, kind="viewed", by=press.by, at=press.at, details={"sha256": poa.pdf_sha256})
+        evidence.record(poa, kind="viewed", by=context.by, at=context.at, details={"sha256": poa.pdf_sha256})
     return as_download(content, name=f"poa-{poa.pk}.pdf", content_type="application/pdf")
 
 
@@ -247,7 +247,7 @@ def _allows(move: str) -> Callable[[Any], bool]:
 
 
 @admin.register(PoaDocument)
-class PoaDocumentAdmin(RegisteredByAction):
+class PoaDocumentAdmin(AddableRecordAdmin):
     list_display = ("__str__", "site", "status", "sent_at", "signed_at", "trouble")
     list_filter = ("status", "template__language", "sent_at", "signed_at")
     search_fields = (
@@ -275,8 +275,8 @@ class PoaDocumentAdmin(RegisteredByAction):
             },
         ),
     )
-    registering_form = DraftForm
-    registering_refusals = (
+    new_record_form = DraftForm
+    new_record_refusals = (
         CustomerStopped,
         UnsignedPoaExists,
         CustomerNotAtSite,
@@ -285,7 +285,7 @@ class PoaDocumentAdmin(RegisteredByAction):
         LimitMissing,
         NoWording,
     )
-    registering_intro = "Draws up the document. Look at it, then send it to the customer."
+    new_record_intro = "Draws up the document. Look at it, then send it to the customer."
     hidden_links = frozenset({"evidence", "consents", "mails"})
     buttons = (
         Button(
@@ -484,7 +484,7 @@ def _consents_table(poa: PoaDocument) -> Table:
         rows=[
             [
                 Cell(moment(consent.given_at)),
-                Cell(consent.get_statement_display(), page_of(consent)),
+                Cell(consent.get_statement_display(), record_url(consent)),
                 Cell(
                     f"Version {consent.wording_version}, {consent.get_language_display()}", note=consent.wording_sha256
                 ),
@@ -504,7 +504,7 @@ def _mails_table(poa: PoaDocument) -> Table:
         rows=[
             [
                 Cell(moment(mail.created_at)),
-                Cell(mail.get_kind_display(), page_of(mail)),
+                Cell(mail.get_kind_display(), record_url(mail)),
                 Cell(moment(mail.sent_at)),
                 Cell(mail.last_error or "—"),
             ]
@@ -529,7 +529,7 @@ def _evidence_table(poa: PoaDocument) -> Table:
         columns=("No.", "When", "What", "Who", "Details"),
         rows=[
             [
-                Cell(str(entry.number), page_of(entry)),
+                Cell(str(entry.number), record_url(entry)),
                 Cell(moment(entry.at)),
                 Cell(entry.kind.replace("_", " ").replace(".", ": ").capitalize()),
                 Cell(names[entry.actor]),

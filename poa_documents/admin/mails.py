@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from core.admin.buttons import Button, ButtonForm, Press, as_download
+from core.admin.buttons import Button, ButtonContext, ButtonForm, as_download
 from core.admin.records import RecordAdmin
 from core.admin.tables import display
 from poa_documents.actions import (
@@ -76,13 +76,13 @@ class WorksAgainForm(ButtonForm):
     )
 
 
-def _send_anew(press: Press) -> str:
-    send_poa(poa_id=press.record.poa_id, by=press.by, at=press.at)
+def _send_anew(context: ButtonContext) -> str:
+    send_poa(poa_id=context.record.poa_id, by=context.by, at=context.at)
     return "A new mail with a new link is on its way; the earlier link stops working."
 
 
-def _save_letter(press: Press) -> HttpResponse:
-    mail: CustomerMail = press.record
+def _save_letter(context: ButtonContext) -> HttpResponse:
+    mail: CustomerMail = context.record
     text = mail.letter
     if not text:
         message = compose(mail, mail.poa)
@@ -90,20 +90,20 @@ def _save_letter(press: Press) -> HttpResponse:
     return as_download(text.encode(), name=f"letter-{mail.pk}.txt", content_type="text/plain; charset=utf-8")
 
 
-def _posted(press: Press) -> str:
-    mark_posted(mail_id=press.record.pk, by=press.by, at=press.at)
+def _posted(context: ButtonContext) -> str:
+    mark_posted(mail_id=context.record.pk, by=context.by, at=context.at)
     return "Noted: the customer got it on paper."
 
 
-def _came_back(press: Press) -> str:
+def _came_back(context: ButtonContext) -> str:
     outcome = record_return(
-        mail_id=press.record.pk, source=ReturnSource.OFFICE, by=press.by, at=press.at, **press.answers
+        mail_id=context.record.pk, source=ReturnSource.OFFICE, by=context.by, at=context.at, **context.answers
     )
     return outcome.in_words
 
 
-def _works_again(press: Press) -> str:
-    end_address_failure(customer_id=press.record.customer_id, by=press.by, at=press.at, **press.answers)
+def _works_again(context: ButtonContext) -> str:
+    end_address_failure(customer_id=context.record.customer_id, by=context.by, at=context.at, **context.answers)
     return "What was held, and what came back, is sent now, unless it was overtaken."
 
 

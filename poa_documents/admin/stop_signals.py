@@ -1,7 +1,7 @@
 from django import forms
 from django.contrib import admin
 
-from core.admin.buttons import Button, ButtonForm, Press
+from core.admin.buttons import Button, ButtonContext, ButtonForm
 from core.admin.records import RecordAdmin
 from core.admin.tables import display
 from poa_documents.actions import StopEnded, end_stop_signal
@@ -16,8 +16,8 @@ class DecisionForm(ButtonForm):
     )
 
 
-def _end(press: Press) -> str:
-    end_stop_signal(signal_id=press.record.pk, by=press.by, at=press.at, **press.answers)
+def _end(context: ButtonContext) -> str:
+    end_stop_signal(signal_id=context.record.pk, by=context.by, at=context.at, **context.answers)
     return "The stop signal is ended. What it suspended waits for you: open the power of attorney to resume or end it."
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from core.admin.links import page_of, press_url
+from core.admin.links import button_url, record_url
 from core.admin.records import RecordAdmin
 from installations.models import Installation
 from poa_documents import actions
@@ -193,9 +193,9 @@ def office_addresses() -> list[str]:
         addresses.append(reverse(f"{name}_changelist"))
         record = model._default_manager.first()
         if record is not None:
-            addresses.append(page_of(record))
+            addresses.append(record_url(record))
             if isinstance(model_admin, RecordAdmin):
-                addresses += [press_url(record, button.name) for button in model_admin.buttons if not button.is_direct]
+                addresses += [button_url(record, button.name) for button in model_admin.buttons if not button.is_direct]
         addresses.append(reverse(f"{name}_add"))
     return addresses
 

@@ -9,7 +9,7 @@ from playwright.sync_api import FilePayload, Page
 from pytest_django.live_server_helper import LiveServer
 
 from core import clock
-from core.admin.links import press_url
+from core.admin.links import button_url
 from tests.factories.installations import go_live_report, installation
 from tests.factories.poa_documents import sent_poa
 
@@ -44,7 +44,7 @@ def test_a_proof_does_not_take_the_place_of_the_utilitys_reference(live_server: 
     report = go_live_report(installation(now), now, utility_reference="PTO-4711")
 
     for record, button, reference in ((report.installation, "report-go-live", ""), (report, "correct", "PTO-4711")):
-        office_desk.goto(f"{live_server.url}{press_url(record, button)}")
+        office_desk.goto(f"{live_server.url}{button_url(record, button)}")
         choose(office_desk, "proof")
 
         assert office_desk.input_value("[name=utility_reference]") == reference
@@ -55,7 +55,7 @@ def test_a_scan_of_a_paper_signature_is_chosen_without_a_script_failing(
 ) -> None:
     poa = sent_poa(at=clock.now())
 
-    office_desk.goto(f"{live_server.url}{press_url(poa, 'record-paper')}")
+    office_desk.goto(f"{live_server.url}{button_url(poa, 'record-paper')}")
     choose(office_desk, "scan")
 
     assert office_desk.input_value("[name=scan]").endswith("letter.pdf")

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.admin import new_key_page
 from accounts.models import ApiClient, ApiKey
-from core.admin.links import page_of, press_url
+from core.admin.links import button_url, record_url
 from core.models import KeptForm
 from tests.factories.accounts import api_client, client_key, personal_key
 from tests.factories.installations import staff
@@ -31,7 +31,7 @@ def register(browser: Client, **typed: object) -> ApiClient:
 
 def make_key(browser: Client, client: ApiClient) -> str:
     """Press the button; returns the address of the page that follows."""
-    answer = browser.post(press_url(client, "new-key"), NEW_KEY)
+    answer = browser.post(button_url(client, "new-key"), NEW_KEY)
     assert answer.status_code == 302
     assert SECRET.search(answer.text) is None
     return str(answer["Location"])
@@ -56,7 +56,7 @@ def test_secret_is_shown_once(admin_client: Client) -> None:
     assert SECRET.search(admin_client.get(address).text) is not None
 
     assert SECRET.search(admin_client.get(address).text) is None
-    for page in ("/admin/accounts/apikey/", "/admin/accounts/apiclient/", page_of(ApiClient.objects.get())):
+    for page in ("/admin/accounts/apikey/", "/admin/accounts/apiclient/", record_url(ApiClient.objects.get())):
         assert SECRET.search(admin_client.get(page).text) is None
     assert not KeptForm.objects.exists()
 
@@ -97,25 +97,25 @@ def test_key_is_revoked_by_a_button_and_history_tells(admin_client: Client) -> N
     made = client_key()
     assert read(made.secret).status_code == 200
 
-    assert admin_client.post(press_url(made.key, "revoke"), {"seen_state": "Valid"}).status_code == 302
+    assert admin_client.post(button_url(made.key, "revoke"), {"seen_state": "Valid"}).status_code == 302
 
     assert read(made.secret).json() == {"detail": "This key was revoked. Use another one."}
     entry = LogEntry.objects.get()
     assert (entry.change_message, entry.object_repr) == ("Revoke", str(made.key))
-    page = admin_client.get(page_of(made.key)).text
+    page = admin_client.get(record_url(made.key)).text
     assert "admin (staff)" in page
-    assert press_url(made.key, "revoke") not in page
+    assert button_url(made.key, "revoke") not in page
 
 
 def test_client_is_turned_off_and_on_by_buttons(admin_client: Client) -> None:
     client = api_client()
     secret = client_key(client).secret
 
-    admin_client.post(press_url(client, "turn-off"))
+    admin_client.post(button_url(client, "turn-off"))
     assert read(secret).status_code == 401
-    assert press_url(client, "new-key") not in admin_client.get(page_of(client)).text
+    assert button_url(client, "new-key") not in admin_client.get(record_url(client)).text
 
-    admin_client.post(press_url(client, "turn-on"))
+    admin_client.post(button_url(client, "turn-on"))
     assert read(secret).status_code == 200
 
 
@@ -124,7 +124,7 @@ def test_third_key_is_refused_in_words(admin_client: Client) -> None:
     client_key(client)
     client_key(client)
 
-    answer = admin_client.post(press_url(client, "new-key"), NEW_KEY, follow=True)
+    answer = admin_client.post(button_url(client, "new-key"), NEW_KEY, follow=True)
 
     assert "Revoke the one that is no longer used" in answer.text
     assert ApiKey.objects.count() == 2
@@ -157,12 +157,12 @@ def test_manager_of_people_ends_keys_but_gets_none_for_more_than_they_may(coordi
     said = {"name": "Mine", "role": Group.objects.get(name="office").pk, "scope": "READ"}
 
     added = coordinator.post("/admin/accounts/apiclient/add/", said, follow=True)
-    pressed = coordinator.post(press_url(client, "new-key"), NEW_KEY, follow=True)
+    pressed = coordinator.post(button_url(client, "new-key"), NEW_KEY, follow=True)
 
     assert "This role may do more than you may" in added.text
     assert "This client may do more than you may" in pressed.text
     assert (ApiClient.objects.count(), ApiKey.objects.count()) == (1, 1)
-    assert coordinator.post(press_url(made.key, "revoke")).status_code == 302
+    assert coordinator.post(button_url(made.key, "revoke")).status_code == 302
     assert read(made.secret).status_code == 401
 
 
@@ -174,7 +174,7 @@ def test_office_neither_sees_nor_makes_keys() -> None:
 
     for address in ("/admin/accounts/apikey/", "/admin/accounts/apiclient/", "/admin/accounts/apiclient/add/"):
         assert browser.get(address).status_code == 403, address
-    assert browser.post(press_url(client, "new-key"), NEW_KEY).status_code in {403, 404}
+    assert browser.post(button_url(client, "new-key"), NEW_KEY).status_code in {403, 404}
     assert "API keys" not in browser.get("/admin/").text
 
 
@@ -190,5 +190,5 @@ def test_no_form_from_elsewhere_makes_a_key() -> None:
     browser, client = Client(enforce_csrf_checks=True), api_client()
     browser.force_login(staff())
 
-    assert browser.post(press_url(client, "new-key"), NEW_KEY).status_code == 403
+    assert browser.post(button_url(client, "new-key"), NEW_KEY).status_code == 403
     assert not ApiKey.objects.exists()

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 
-from core.admin.links import press_url
+from core.admin.links import button_url
 from core.models import KeptForm
 from installations.models import Customer
 from tests.factories.installations import AT, SUBMITTED, customer, installation_at, technician
@@ -98,7 +98,7 @@ def test_typed_form_survives_the_second_step_too(
     person, client = customer(), Client()
     sign_in(client, "/admin/")
     phone, _ = set_up_phone(client)
-    address = press_url(person, "correct-contact")
+    address = button_url(person, "correct-contact")
     client.get(address)
     end_session(client, monkeypatch)
 

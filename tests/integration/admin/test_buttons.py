@@ -15,7 +15,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from core.actors import Actor
-from core.admin.links import page_of, press_url
+from core.admin.links import button_url, record_url
 from enrollments.actions.holds import pause
 from enrollments.evidence_pack import contents, story
 from enrollments.evidence_pack.spool import Spool
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.django_db
 
 
 def press(client: Client, record: Any, button: str, **answers: Any) -> Any:
-    answer = client.post(press_url(record, button), answers)
+    answer = client.post(button_url(record, button), answers)
     return client.get(answer["Location"]) if "?again" in answer.get("Location", "") else answer
 
 
@@ -53,7 +53,7 @@ def told(answer: Any) -> str:
 def test_asking_a_button_what_it_does_changes_nothing(office_client: Client) -> None:
     poa = drafted_poa(at=AT)
 
-    answer = office_client.get(press_url(poa, "send"))
+    answer = office_client.get(button_url(poa, "send"))
 
     poa.refresh_from_db()
     assert answer.status_code == 200
@@ -63,7 +63,7 @@ def test_asking_a_button_what_it_does_changes_nothing(office_client: Client) -> 
 def test_a_direct_button_answers_a_get_with_a_question_and_does_nothing(office_client: Client) -> None:
     enrollment = case()
 
-    answer = office_client.get(press_url(enrollment, "look-now"))
+    answer = office_client.get(button_url(enrollment, "look-now"))
 
     enrollment.refresh_from_db()
     assert answer.status_code == 200
@@ -117,7 +117,7 @@ def test_page_that_asks_says_what_the_act_does_not_stop(office_client: Client, s
     is_running = status == EnrollmentStatus.ACTIVE
 
     for record, name in ((poa, "revoke"), (report, "withdraw")):
-        page = " ".join(office_client.get(press_url(record, name)).content.decode().split())
+        page = " ".join(office_client.get(button_url(record, name)).content.decode().split())
         assert ("since 2026-03-05. This does not end it" in page) is is_running
 
 
@@ -163,7 +163,7 @@ def test_a_broken_chain_of_evidence_is_shouted(office_client: Client) -> None:
     with guard_lifted():
         EvidenceEntry.objects.filter(poa=poa, number=1).update(actor="staff:99")
 
-    page = office_client.get(page_of(poa)).content.decode()
+    page = office_client.get(record_url(poa)).content.decode()
 
     assert "THE CHAIN IS BROKEN at entry 1" in page
 
@@ -193,9 +193,9 @@ def test_why_a_customer_left_is_kept_and_shown_everywhere(office: User, office_c
     assert unanswered.status_code == 200
     hold = enrollment.holds.get()
     assert (hold.released_at, hold.release_reason) == (AT, f"Price. {note}")
-    assert note in office_client.get(page_of(enrollment)).content.decode()
+    assert note in office_client.get(record_url(enrollment)).content.decode()
     listed = office_client.get("/admin/enrollments/enrollment/?left_reason__exact=PRICE").content.decode()
-    assert page_of(enrollment) in listed
+    assert record_url(enrollment) in listed
     other_system = APIClient()
     other_system.force_authenticate(office)
     answer = other_system.get("/api/v1/enrollments/?left_reason=PRICE").json()["results"][0]
@@ -328,7 +328,7 @@ def test_a_conflict_is_not_settled_without_a_reason(office_client: Client) -> No
 
 def test_a_wrong_go_live_date_is_corrected_and_the_first_report_stays(office_client: Client) -> None:
     report = go_live_report(installation(AT - timedelta(days=30)))
-    form = office_client.get(press_url(report, "correct")).context["form"]
+    form = office_client.get(button_url(report, "correct")).context["form"]
 
     answer = press(
         office_client,
@@ -344,14 +344,14 @@ def test_a_wrong_go_live_date_is_corrected_and_the_first_report_stays(office_cli
     report.refresh_from_db()
     assert report.status == GoLiveReportStatus.CORRECTED
     assert report.corrected_by.granted_date.isoformat() == "2026-03-02"
-    assert answer["Location"] == page_of(report.corrected_by)
+    assert answer["Location"] == record_url(report.corrected_by)
 
 
 def test_jobs_are_offered_to_technicians_and_not_to_the_whole_office(office_client: Client) -> None:
     somebody, desk = technician(), staff()
     job = installation(AT - timedelta(days=30))
 
-    choices = office_client.get(press_url(job, "assign")).context["form"]["technician"].field.queryset
+    choices = office_client.get(button_url(job, "assign")).context["form"]["technician"].field.queryset
 
     assert somebody in choices
     assert desk not in choices
@@ -359,7 +359,7 @@ def test_jobs_are_offered_to_technicians_and_not_to_the_whole_office(office_clie
 
 def test_a_wrong_date_in_a_correction_is_said_beside_its_field(office_client: Client) -> None:
     report = go_live_report(installation(AT - timedelta(days=30)))
-    form = office_client.get(press_url(report, "correct")).context["form"]
+    form = office_client.get(button_url(report, "correct")).context["form"]
 
     answer = press(
         office_client,
@@ -402,10 +402,10 @@ def test_people_who_may_only_look_see_no_buttons_and_cannot_press_them(viewer_cl
     enrollment, poa, job = held_case(), sent_poa(at=AT), installation(AT)
 
     for record, button in ((enrollment, "release"), (poa, "void"), (job, "cancel"), (enrollment, "look-now")):
-        page = viewer_client.get(page_of(record)).content.decode()
+        page = viewer_client.get(record_url(record)).content.decode()
         answer = press(viewer_client, record, button, reason="I should not.")
 
-        assert f"press/{button}/" not in page
+        assert f"button/{button}/" not in page
         assert answer.status_code == 403
 
     assert enrollment.holds.get().released_at is None
@@ -444,7 +444,7 @@ def test_a_case_is_opened_from_customer_to_poa_by_forms(office_client: Client) -
 
     poa = PoaDocument.objects.get(customer=person)
     assert place.esi_id == "10443720009999999"
-    assert answer["Location"] == page_of(poa)
+    assert answer["Location"] == record_url(poa)
     assert poa.status == PoaStatus.DRAFT
 
 
@@ -539,14 +539,14 @@ def test_a_case_offers_what_can_be_done_with_the_records_that_decide_about_it(
     report = go_live_report(job, by=Actor.technician(0))
     enrollment = case(job=job)
     ways = [
-        press_url(poa, "resend"),
-        press_url(poa, "void"),
-        press_url(report, "confirm"),
-        press_url(report, "withdraw"),
+        button_url(poa, "resend"),
+        button_url(poa, "void"),
+        button_url(report, "confirm"),
+        button_url(report, "withdraw"),
     ]
 
-    page = office_client.get(page_of(enrollment)).content.decode()
-    viewers_page = viewer_client.get(page_of(enrollment)).content.decode()
+    page = office_client.get(record_url(enrollment)).content.decode()
+    viewers_page = viewer_client.get(record_url(enrollment)).content.decode()
 
     assert [way for way in ways if way not in page] == []
     assert [way for way in ways if way in viewers_page] == []
@@ -555,7 +555,7 @@ def test_a_case_offers_what_can_be_done_with_the_records_that_decide_about_it(
 def test_a_case_without_an_open_poa_offers_to_draw_one_up(office_client: Client) -> None:
     enrollment = case()
 
-    page = office_client.get(page_of(enrollment)).content.decode()
+    page = office_client.get(record_url(enrollment)).content.decode()
 
     assert f"poadocument/add/?customer={enrollment.customer_id}&amp;site={enrollment.site_id}" in page
 
@@ -578,7 +578,7 @@ def test_second_person_records_the_call_back_from_the_case(office: User, office_
     correct_contact(
         customer_id=person.pk, email="new@example.net", phone=str(person.phone), language="en", by=registrar, at=AT
     )
-    page = office_client.get(press_url(enrollment, "call-back")).text
+    page = office_client.get(button_url(enrollment, "call-back")).text
     assert f"{person.phone}, on file from before the invitation" in page
 
     refused = press(office_client, enrollment, "call-back", called="OTHER", number="512", confirmed="Yes.")
@@ -605,7 +605,7 @@ def test_a_pdf_offers_no_second_download(office_client: Client) -> None:
     proof = check_proof(io.BytesIO(content), name="letter.pdf", size_bytes=len(content))
     kept = go_live_report(installation(), proofs=[proof]).proofs.get()
 
-    page = office_client.get(page_of(kept)).content.decode()
+    page = office_client.get(record_url(kept)).content.decode()
 
     assert "Download the file" in page
     assert "Download the original" not in page

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from core.actors import Actor
-from core.admin.links import page_of, press_url
+from core.admin.links import button_url, record_url
 from enrollments.evidence_pack import verify_pack
 from enrollments.models import EvidencePackRead, LightWrite, RemoteCall, WebhookDelivery
 from enrollments.states import HoldCode, WriteKind
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[3]
 def test_the_page_says_what_comes_next_why_and_whose_turn_it_is(office_client: Client) -> None:
     enrollment = case_waiting_for_signature()
 
-    page = office_client.get(page_of(enrollment)).content.decode()
+    page = office_client.get(record_url(enrollment)).content.decode()
 
     assert "Next: Customer to sign" in " ".join(page.split())
     assert "The customer has the power of attorney and has not signed it yet." in page
@@ -39,7 +39,7 @@ def test_the_page_says_what_comes_next_why_and_whose_turn_it_is(office_client: C
 def test_the_page_says_what_a_go_live_today_would_bring(office_client: Client) -> None:
     waiting = case_waiting_for_signature()
 
-    context = office_client.get(page_of(waiting)).context
+    context = office_client.get(record_url(waiting)).context
 
     assert context["same_if_live_today"] is True
 
@@ -48,7 +48,7 @@ def test_once_live_there_is_no_what_if(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     go_live_report(job)
 
-    context = office_client.get(page_of(case(job=job))).context
+    context = office_client.get(record_url(case(job=job))).context
 
     assert "if_live_today" not in context
 
@@ -59,7 +59,7 @@ def test_a_revoked_authority_is_said_to_be_beyond_override(office_client: Client
     revoked_poa(customer=job.customer, site=job.site, at=AT - timedelta(days=1))
     looked_at(enrollment, at=AT)
 
-    page = office_client.get(page_of(enrollment)).content.decode()
+    page = office_client.get(record_url(enrollment)).content.decode()
 
     assert enrollment.holds.get().code == HoldCode.AUTHORITY_ENDED
     assert "cannot be overridden by anyone" in page
@@ -71,7 +71,7 @@ def test_an_offer_stands_beside_the_limits_with_both_numbers(office_client: Clie
     enrollment = case(job=job)
     judged_offer(enrollment, poa, average_cents_per_kwh_1000=Decimal("17.8"))
 
-    offer = office_client.get(page_of(enrollment)).context["offers"][0]
+    offer = office_client.get(record_url(enrollment)).context["offers"][0]
 
     first = [cell.text for cell in offer["table"].rows[0]]
     assert first == ["Average price at 1,000 kWh", "at most 16.9 ¢/kWh", "17.8 ¢/kWh", "Fails"]
@@ -92,7 +92,7 @@ def test_all_journals_meet_in_one_timeline_newest_first(office_client: Client) -
         event_key="k", body="{}", event_name="account.updated", enrollment=enrollment, received_at=AT
     )
 
-    entries = office_client.get(page_of(enrollment)).context["timeline"]
+    entries = office_client.get(record_url(enrollment)).context["timeline"]
 
     kinds = {entry["kind"] for entry in entries}
     assert kinds == {"Case", "Job", "Authority", "Webhook", "Write to Light", "Call to Light"}
@@ -103,15 +103,15 @@ def test_all_journals_meet_in_one_timeline_newest_first(office_client: Client) -
 def test_the_number_of_queries_does_not_grow_with_the_history(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     enrollment = case(job=job)
-    office_client.get(page_of(enrollment))
+    office_client.get(record_url(enrollment))
 
     with CaptureQueriesContext(connection) as with_little:
-        office_client.get(page_of(enrollment))
+        office_client.get(record_url(enrollment))
     for number in range(20):
         RemoteCall.objects.create(enrollment=enrollment, purpose="read", method="GET", path="/", seconds=0.2, at=AT)
         WebhookDelivery.objects.create(event_key=f"k{number}", body="{}", enrollment=enrollment, received_at=AT)
     with CaptureQueriesContext(connection) as with_much:
-        office_client.get(page_of(enrollment))
+        office_client.get(record_url(enrollment))
 
     assert len(with_much) <= len(with_little) + 1
 
@@ -156,7 +156,7 @@ def test_the_evidence_pack_is_one_press_away_and_taking_it_is_on_record(
     job = installation(AT - timedelta(days=30))
     signed_poa(customer=job.customer, site=job.site, at=AT - timedelta(days=3))
     enrollment = case(job=job)
-    address = f"{page_of(enrollment)[:-7]}press/evidence/"
+    address = f"{record_url(enrollment)[:-7]}button/evidence/"
 
     refused = viewer_client.post(address)
     answer = office_client.post(address)
@@ -186,8 +186,8 @@ def test_case_page_shows_no_records_whose_pages_are_shut(case_clerk_client: Clie
     enrollment = case_waiting_for_signature()
     address = enrollment.customer.email
 
-    seen = case_clerk_client.get(page_of(enrollment))
-    full = office_client.get(page_of(enrollment))
+    seen = case_clerk_client.get(record_url(enrollment))
+    full = office_client.get(record_url(enrollment))
 
     assert [table.title for table in full.context["tables"]] != []
     assert seen.context["tables"] == []
@@ -198,9 +198,9 @@ def test_case_page_shows_no_records_whose_pages_are_shut(case_clerk_client: Clie
 
 def test_evidence_pack_takes_the_right_to_all_that_is_in_it(case_clerk_client: Client, office_client: Client) -> None:
     enrollment = case_waiting_for_signature()
-    address = press_url(enrollment, "evidence")
+    address = button_url(enrollment, "evidence")
 
-    assert address not in case_clerk_client.get(page_of(enrollment)).text
+    assert address not in case_clerk_client.get(record_url(enrollment)).text
     assert case_clerk_client.post(address).status_code == 403
     assert not EvidencePackRead.objects.exists()
     pack = office_client.post(address)

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from core.actors import Actor
-from core.admin.links import page_of, press_url
+from core.admin.links import button_url, record_url
 from core.admin.tables import Cell
 from enrollments.admin.hold_buttons import (
     ACTS,
@@ -70,7 +70,7 @@ def advice(code: HoldCode) -> str:
 
 
 def beside_hold(client: Client, enrollment: Enrollment) -> dict[str, Cell]:
-    return {cell.text: cell for cell in client.get(page_of(enrollment)).context["hold"]["buttons"]}
+    return {cell.text: cell for cell in client.get(record_url(enrollment)).context["hold"]["buttons"]}
 
 
 def signed_case() -> Enrollment:
@@ -98,7 +98,7 @@ def test_every_hold_has_its_buttons_beside_it(office_client: Client, code: HoldC
     if code in CONSENT_HOLDS:
         expected.discard(LABELS[RELEASE])
     assert expected <= set(shown)
-    assert all(parse_qs(urlsplit(cell.url).query)["back"] == [page_of(enrollment)] for cell in shown.values())
+    assert all(parse_qs(urlsplit(cell.url).query)["back"] == [record_url(enrollment)] for cell in shown.values())
 
 
 def test_a_draft_is_sent_from_the_held_case(office_client: Client) -> None:
@@ -109,7 +109,7 @@ def test_a_draft_is_sent_from_the_held_case(office_client: Client) -> None:
     shown = beside_hold(office_client, enrollment)
     answer = office_client.post(shown["Send to the customer"].url)
 
-    assert answer["Location"] == page_of(enrollment)
+    assert answer["Location"] == record_url(enrollment)
     draft.refresh_from_db()
     assert draft.sent_at is not None
     assert LABELS[DRAFT] not in shown
@@ -125,7 +125,7 @@ def test_a_drafted_authority_leads_back_to_its_case(office_client: Client) -> No
         url, {"customer": enrollment.customer_id, "site": enrollment.site_id, "promise": promise.pk}
     )
 
-    assert answer["Location"] == page_of(enrollment)
+    assert answer["Location"] == record_url(enrollment)
 
 
 def test_a_suspended_authority_is_resumed_from_the_case(office_client: Client) -> None:
@@ -181,7 +181,7 @@ def test_correcting_the_address_leads_back_to_the_case(office_client: Client) ->
 
     answer = office_client.post(url, {"email": "right@example.com", "phone": "", "language": "en"})
 
-    assert answer["Location"] == page_of(enrollment)
+    assert answer["Location"] == record_url(enrollment)
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/admin/", "/portal/x/", "javascript:1"])
@@ -189,11 +189,11 @@ def test_no_act_leads_away_from_the_office(office_client: Client, elsewhere: str
     customer: Customer = signed_case().customer
 
     answer = office_client.post(
-        press_url(customer, "correct-contact", back=elsewhere),
+        button_url(customer, "correct-contact", back=elsewhere),
         {"email": "right@example.com", "phone": "", "language": "en"},
     )
 
-    assert answer["Location"] == page_of(customer)
+    assert answer["Location"] == record_url(customer)
 
 
 def test_whoever_may_only_look_gets_no_buttons(viewer_client: Client) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from core.admin.links import page_of
+from core.admin.links import record_url
 from tests.factories.accounts import personal_key
 from tests.factories.installations import AT
 from tests.factories.poa_documents import sent_poa
@@ -18,7 +18,7 @@ def test_who_opens_a_power_of_attorney_is_in_the_log(
     poa = sent_poa(at=AT)
     caplog.set_level(logging.INFO)
 
-    office_client.get(page_of(poa))
+    office_client.get(record_url(poa))
 
     assert f"POA {poa.pk} was looked at by user {office.pk}." in caplog.messages
 

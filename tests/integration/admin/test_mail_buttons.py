@@ -10,7 +10,7 @@ from django.contrib.messages import get_messages
 from django.core import mail
 from django.test import Client
 
-from core.admin.links import page_of, press_url
+from core.admin.links import button_url, record_url
 from enrollments.models import Enrollment, Hold
 from enrollments.states import HoldCode, HoldOwner
 from poa_documents import actions
@@ -29,7 +29,7 @@ NEW_ADDRESS = "another.address@example.com"
 
 
 def press(client: Client, record: Any, button: str, **answers: Any) -> Any:
-    answer = client.post(press_url(record, button), answers)
+    answer = client.post(button_url(record, button), answers)
     return client.get(answer["Location"]) if "?again" in answer.get("Location", "") else answer
 
 
@@ -133,7 +133,7 @@ def test_who_may_press_what(
     client = client_of(role, office_client, viewer_client)
     before = journal_of(record)
 
-    asked = client.get(press_url(record, button))
+    asked = client.get(button_url(record, button))
     after_asking = journal_of(record)
     answer = press(client, record, button, **answers)
 
@@ -156,9 +156,9 @@ def test_who_may_press_what(
 
 def test_the_page_of_a_mail_offers_only_what_may_be_pressed(office_client: Client, viewer_client: Client) -> None:
     row = mail_that_was_sent()
-    came_back, posted = press_url(row, "came-back"), press_url(row, "posted")
+    came_back, posted = button_url(row, "came-back"), button_url(row, "posted")
 
-    page, viewers_page = (client.get(page_of(row)).content.decode() for client in (office_client, viewer_client))
+    page, viewers_page = (client.get(record_url(row)).content.decode() for client in (office_client, viewer_client))
 
     assert came_back in page
     assert posted not in page
@@ -207,8 +207,8 @@ def test_a_letter_that_was_posted_says_so_once_and_leaves_the_work_queue(office_
     assert "the customer got it on paper" in told(first)
     assert "Nothing was done" in told(again)
     assert fresh(row).state == MailState.POSTED
-    assert page_of(row) in queue_before
-    assert page_of(row) not in office_client.get("/admin/").content.decode()
+    assert record_url(row) in queue_before
+    assert record_url(row) not in office_client.get("/admin/").content.decode()
     entry = row.poa.evidence.get(kind="mail_posted")
     assert entry.details["mail"] == row.pk
     assert entry.actor.startswith("staff:")

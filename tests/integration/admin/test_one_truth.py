@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from core import clock
 from core.actors import Actor
-from core.admin.links import page_of
+from core.admin.links import record_url
 from enrollments import presenters
 from enrollments.actions.holds import release_hold
 from enrollments.customer_home.progress import words
@@ -40,7 +40,7 @@ def everything_shown(office: User, enrollment: Enrollment, part: str) -> dict[st
     client.force_login(office)
     other_system.force_authenticate(office)
     shown = {
-        "case": client.get(page_of(enrollment)).content.decode(),
+        "case": client.get(record_url(enrollment)).content.decode(),
         "queue": client.get(f"/admin/?part={part}").content.decode(),
     }
     told = other_system.get(f"/api/v1/enrollments/{enrollment.pk}/").json()
@@ -152,7 +152,7 @@ def test_released_hold_leaves_no_old_reason_behind(office_client: Client) -> Non
 
     enrollment.refresh_from_db()
     assert (enrollment.next_step, enrollment.because, enrollment.whose_turn) == ("", "", "")
-    page = " ".join(office_client.get(page_of(enrollment)).content.decode().split())
+    page = " ".join(office_client.get(record_url(enrollment)).content.decode().split())
     assert "Next: Being looked at" in page
 
 

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from core.actors import Actor
-from core.admin.links import page_of, press_url
+from core.admin.links import button_url, record_url
 from core.admin.records import RecordAdmin
 from enrollments.actions.holds import pause, release_hold
 from enrollments.models import Hold, RemoteCall, WebhookDelivery
@@ -77,7 +77,7 @@ def test_every_page_shows_its_record_and_no_markup_of_a_customer(admin_client: C
             continue
         opts = model._meta
         listed = admin_client.get(reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"))
-        shown = admin_client.get(page_of(record))
+        shown = admin_client.get(record_url(record))
         opened += 1
 
         assert listed.status_code == 200, model
@@ -100,7 +100,7 @@ def test_searching_for_a_name_with_html_in_it_does_no_harm(admin_client: Client)
 def test_a_record_cannot_be_typed_over(office_client: Client) -> None:
     job = installation()
 
-    answer = office_client.post(page_of(job), {"status": "PTO_CONFIRMED"})
+    answer = office_client.post(record_url(job), {"status": "PTO_CONFIRMED"})
 
     job.refresh_from_db()
     assert answer.status_code == 403
@@ -123,8 +123,8 @@ def test_records_of_all_floors_are_linked_both_ways(office_client: Client) -> No
     }
 
     for record, others in linked.items():
-        page = office_client.get(page_of(record)).content.decode()
-        missing = [other for other in others if f'"{page_of(other)}"' not in page]
+        page = office_client.get(record_url(record)).content.decode()
+        missing = [other for other in others if f'"{record_url(other)}"' not in page]
 
         assert missing == [], record
 
@@ -132,8 +132,8 @@ def test_records_of_all_floors_are_linked_both_ways(office_client: Client) -> No
 def test_the_page_never_shows_what_must_stay_hidden(admin_client: Client) -> None:
     poa = signed_poa()
 
-    page = admin_client.get(page_of(poa)).content.decode()
-    customer_page = admin_client.get(page_of(poa.customer)).content.decode()
+    page = admin_client.get(record_url(poa)).content.decode()
+    customer_page = admin_client.get(record_url(poa.customer)).content.decode()
 
     poa.refresh_from_db()
     assert poa.token_hash
@@ -148,7 +148,7 @@ def test_people_without_our_permissions_see_nothing_of_ours(client: Client) -> N
     client.force_login(stranger)
 
     front = client.get("/admin/").content.decode()
-    page = client.get(page_of(enrollment))
+    page = client.get(record_url(enrollment))
 
     assert str(enrollment.customer) not in front
     assert page.status_code in {302, 403}
@@ -174,11 +174,11 @@ def test_a_hold_for_missing_consent_has_no_button_that_overrides_it(office_clien
     enrollment = case()
     hold(enrollment, at=AT, code=HoldCode.AUTHORITY_ENDED)
 
-    page = office_client.get(page_of(enrollment)).content.decode()
-    hold_page = office_client.get(page_of(enrollment.holds.get())).content.decode()
+    page = office_client.get(record_url(enrollment)).content.decode()
+    hold_page = office_client.get(record_url(enrollment.holds.get())).content.decode()
 
-    assert "press/release/" not in page
-    assert "press/release/" not in hold_page
+    assert "button/release/" not in page
+    assert "button/release/" not in hold_page
 
 
 def test_pauses_holds_and_stop_signals_name_who_acted(office_client: Client, office: User) -> None:
@@ -189,7 +189,7 @@ def test_pauses_holds_and_stop_signals_name_who_acted(office_client: Client, off
     )
 
     for record in (pause(reason="Prices.", by=by, at=AT), enrollment.holds.get(), signal):
-        page = office_client.get(page_of(record)).content.decode()
+        page = office_client.get(record_url(record)).content.decode()
 
         assert "olivia (staff)" in page, record
 
@@ -203,7 +203,7 @@ def test_no_list_and_no_page_shows_people_as_numbers(admin_client: Client, admin
 
     for record in filter(None, (model._default_manager.first() for model in our_models())):
         opts = record._meta
-        for address in (reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"), page_of(record)):
+        for address in (reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"), record_url(record)):
             page = admin_client.get(address).content.decode()
             opened += 1
 
@@ -251,9 +251,9 @@ def test_the_admins_own_pages_open_in_our_skin(admin_client: Client, address: st
 
 def test_what_staff_did_to_a_record_is_kept_with_it(office_client: Client, office: User) -> None:
     job = installation()
-    office_client.post(press_url(job, "install"))
+    office_client.post(button_url(job, "install"))
 
-    history = office_client.get(page_of(job).replace("/change/", "/history/")).content.decode()
+    history = office_client.get(record_url(job).replace("/change/", "/history/")).content.decode()
 
     assert "Mark as installed" in history
     assert office.username in history

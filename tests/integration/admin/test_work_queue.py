@@ -168,9 +168,9 @@ def test_a_pause_in_force_is_on_top_with_the_way_to_end_it(office_client: Client
     page, viewers_page = front_page(office_client), front_page(viewer_client)
 
     assert "Wrong prices at Light." in page
-    assert f"/admin/enrollments/pause/{found.pk}/press/resume/" in page
+    assert f"/admin/enrollments/pause/{found.pk}/button/resume/" in page
     assert "Wrong prices at Light." in viewers_page
-    assert "press/resume/" not in viewers_page
+    assert "button/resume/" not in viewers_page
 
 
 def test_the_page_has_one_main_landmark_and_a_way_to_skip_to_it(office_client: Client) -> None:

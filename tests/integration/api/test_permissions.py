@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
 from accounts.staff_groups import OFFICE_GROUP
-from core.admin.links import press_url
+from core.admin.links import button_url
 from poa_documents.models import CustomerMail
 from tests.factories.accounts import personal_key
 from tests.factories.cases import held_case
@@ -57,7 +57,7 @@ def test_who_may_only_draw_up_a_power_of_attorney_sends_none() -> None:
     office = Client()
     office.force_login(user)
 
-    assert office.get(press_url(drafted_poa(), "send")).status_code == 403
+    assert office.get(button_url(drafted_poa(), "send")).status_code == 403
     assert signed_in(user).post("poa-requests/", wanted).status_code == 403
     assert not CustomerMail.objects.exists()
 
@@ -69,7 +69,7 @@ def test_the_same_people_report_a_go_live_over_both(codename: str, is_open: bool
     office.force_login(user)
     report = {"installation": job.pk, "granted_date": "2026-03-04", "source": "LETTER", "utility_reference": "DG-1"}
 
-    page = office.get(press_url(job, "report-go-live")).status_code
+    page = office.get(button_url(job, "report-go-live")).status_code
     answer = signed_in(user).post("pto-reports/", report).status_code
 
     assert (page, answer) == ((200, 201) if is_open else (403, 403))

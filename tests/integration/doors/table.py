@@ -282,8 +282,8 @@ def _admin_records() -> Iterator[Door]:
         if isinstance(registered, RecordAdmin):
             # Each button's own door has a test of its own: what it answers depends on the record's state.
             yield Door(
-                f"admin/{opts.app_label}/{name}/<path:object_id>/press/<slug:button_name>/",
-                at(f"/admin/{opts.app_label}/{name}/{key}/press/no-such-button/"),
+                f"admin/{opts.app_label}/{name}/<path:object_id>/button/<slug:button_name>/",
+                at(f"/admin/{opts.app_label}/{name}/{key}/button/no-such-button/"),
                 get=staff_only(404),
                 post=staff_only(404),
             )

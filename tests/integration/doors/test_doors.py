@@ -11,7 +11,7 @@ from django.db import transaction
 from django.http import HttpResponse
 from pypdf import PdfReader
 
-from core.admin.links import press_url
+from core.admin.links import button_url
 from core.admin.records import RecordAdmin
 from tests.integration.doors.house import ROLES, UNKNOWN_ID, UNKNOWN_UUID, House, records_in_admin
 from tests.integration.doors.table import API, PORTAL, SIGN_IN, Answer, behind_link, doors, routes
@@ -121,7 +121,7 @@ def test_buttons_are_shut_to_whoever_may_only_look(house: House) -> None:
     for model, key in records_in_admin():
         registered = admin.site._registry.get(model)
         for button in registered.buttons if isinstance(registered, RecordAdmin) and key else ():
-            address = press_url(model._default_manager.get(pk=key), button.name)
+            address = button_url(model._default_manager.get(pk=key), button.name)
             allowed = button.permission.partition(".")[2].startswith("view_")
             for method in ("get", "post"):
                 assert answer_of(asked(house, "technician", method, address)) == SIGN_IN, address

@@ -10,7 +10,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.test import Client
 
-from core.admin.links import press_url
+from core.admin.links import button_url
 from enrollments.actions import case_opening
 from enrollments.models import AcceptAttempt, Enrollment, Hold
 from enrollments.states import HoldOwner
@@ -92,7 +92,7 @@ def test_an_altered_byte_suspends_stops_what_is_queued_and_ends_only_by_the_offi
     assert ">Office<" in queue
     assert "1 signed documents are missing, altered or badly sealed." in queue
 
-    refused = office.post(press_url(poa, "resume"), {"reason": "It looks fine to me."}, follow=True).content.decode()
+    refused = office.post(button_url(poa, "resume"), {"reason": "It looks fine to me."}, follow=True).content.decode()
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SUSPENDED
     assert "restore the file from a backup, then resume the POA" in refused
@@ -104,7 +104,7 @@ def test_an_altered_byte_suspends_stops_what_is_queued_and_ends_only_by_the_offi
     assert poa.status == PoaStatus.SUSPENDED, "a good file alone resumes nothing"
     assert road.acceptances_of(queued) == []
 
-    office.post(press_url(poa, "resume"), {"reason": "The file is back from the bucket's versions."})
+    office.post(button_url(poa, "resume"), {"reason": "The file is back from the bucket's versions."})
     assert case_opening.look_at_changed_cases(at=road.clock.at, limit=10)
     road.run(queued)
     road.live(queued, timedelta(hours=3))

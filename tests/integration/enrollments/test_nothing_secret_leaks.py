@@ -25,7 +25,7 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from accounts.staff_groups import OFFICE_GROUP
-from core.admin.links import page_of
+from core.admin.links import record_url
 from enrollments.actions import case_opening
 from enrollments.models import Enrollment, EnrollmentEvent, Hold, LightWrite, RemoteCall, WebhookDelivery
 from installations import actions as jobs
@@ -244,7 +244,7 @@ def when_everybody_has_a_look(road: Road, kept: Kept, case: Enrollment) -> None:
     for model, _key in records_in_admin():
         if model in admin.site._registry:
             for record in model._default_manager.all()[:5]:
-                kept.hear(f"the page of a {model._meta.verbose_name}", office.get(page_of(record)).content.decode())
+                kept.hear(f"the page of a {model._meta.verbose_name}", office.get(record_url(record)).content.decode())
                 looked_at += 1
             listed = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
             kept.hear(f"the list of {model._meta.verbose_name_plural}", office.get(listed).content.decode())

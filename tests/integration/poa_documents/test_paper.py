@@ -14,7 +14,7 @@ from PIL import Image
 from pypdf import PdfReader
 
 from core.actors import Actor
-from core.admin.links import press_url
+from core.admin.links import button_url
 from core.moves import MoveNotAllowed
 from core.stored_files import FileAltered
 from installations.models import Language
@@ -175,13 +175,13 @@ def test_what_was_signed_on_the_page_is_not_signed_on_paper_again() -> None:
 def test_two_people_of_the_office_do_it_with_buttons() -> None:
     poa = sent_poa()
     first, second = (client_of(name) for name in ("olivia", "oscar"))
-    printed = first.post(press_url(poa, "print-for-paper"))
+    printed = first.post(button_url(poa, "print-for-paper"))
     upload = SimpleUploadedFile("scan.jpg", picture(), "image/jpeg")
 
-    first.post(press_url(poa, "record-paper"), {"signed_date": poa.created_at.date().isoformat(), "scan": upload})
-    by_herself = first.post(press_url(poa, "confirm-paper"), follow=True)
-    seen = second.post(press_url(poa, "look-at-scan"))
-    second.post(press_url(poa, "confirm-paper"))
+    first.post(button_url(poa, "record-paper"), {"signed_date": poa.created_at.date().isoformat(), "scan": upload})
+    by_herself = first.post(button_url(poa, "confirm-paper"), follow=True)
+    seen = second.post(button_url(poa, "look-at-scan"))
+    second.post(button_url(poa, "confirm-paper"))
 
     assert printed["Content-Type"] == "application/pdf"
     assert "somebody else must compare" in by_herself.content.decode()
@@ -193,12 +193,12 @@ def test_two_people_of_the_office_do_it_with_buttons() -> None:
 def test_a_scan_with_a_program_hidden_in_it_is_refused_with_words() -> None:
     poa = sent_poa()
     first = client_of("olivia")
-    first.post(press_url(poa, "print-for-paper"))
+    first.post(button_url(poa, "print-for-paper"))
     hostile = packed_letter(catalog=b"/OpenAction <</S /J#61vaScript /JS (x)>>")
     upload = SimpleUploadedFile("scan.pdf", hostile, "application/pdf")
 
     answer = first.post(
-        press_url(poa, "record-paper"), {"signed_date": poa.created_at.date().isoformat(), "scan": upload}, follow=True
+        button_url(poa, "record-paper"), {"signed_date": poa.created_at.date().isoformat(), "scan": upload}, follow=True
     )
 
     assert "contains a form, a script" in answer.content.decode()
