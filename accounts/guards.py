@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, Permission, User
 from django.db.models import Q, QuerySet
 
+from core.errors import Conflict, Forbidden, InvalidInput
+
 VIEW_ACCOUNTS = "auth.view_user"
 ADD_ACCOUNTS = "auth.add_user"
 CHANGE_ACCOUNTS = "auth.change_user"
@@ -14,42 +16,42 @@ MAX_LIVE_KEYS = 2
 """One in use and one that replaces it, so that a system can change its key without a gap."""
 
 
-class RoleOutOfReach(Exception):
+class RoleOutOfReach(Forbidden):
     """Somebody wanted to give a system a role that may do more than they may."""
 
     def __init__(self) -> None:
         text = "This role may do more than you may. Ask somebody whose own groups allow all of it."
-        super().__init__(text)
-        self.problems = {"role": text}
+        super().__init__({"role": text})
 
 
-class ClientOutOfReach(Exception):
+class ClientOutOfReach(Forbidden):
     """Somebody wanted to use a system that may do more than they may."""
 
     def __init__(self) -> None:
         super().__init__("This client may do more than you may. Ask somebody whose own groups allow all of it.")
 
 
-class NameTaken(Exception):
+class NameTaken(InvalidInput):
+    field = "name"
+
     def __init__(self) -> None:
         text = "Another client has this name. Evidence names clients, so a name is used once."
         super().__init__(text)
-        self.problems = {"name": text}
 
 
-class ClientOff(Exception):
+class ClientOff(Conflict):
     def __init__(self) -> None:
         super().__init__("The client is turned off. Turn it on first.")
 
 
-class TooManyKeys(Exception):
+class TooManyKeys(Conflict):
     def __init__(self) -> None:
         super().__init__(
             f"The client has {MAX_LIVE_KEYS} valid keys. Revoke the one that is no longer used, then make a new one."
         )
 
 
-class AlreadyRevoked(Exception):
+class AlreadyRevoked(Conflict):
     def __init__(self) -> None:
         super().__init__("The key was revoked before.")
 

@@ -17,6 +17,7 @@ from rest_framework.exceptions import (
     AuthenticationFailed,
     NotAuthenticated,
     NotFound,
+    PermissionDenied,
     Throttled,
     ValidationError,
 )
@@ -30,50 +31,17 @@ from accounts.actions import give_personal_key
 from accounts.second_factor import CodeWrong, Door
 from core.api.requests import StrictSerializer
 from core.api.throttles import address_of, count_stranger
-from core.moves import MoveNotAllowed
+from core.errors import Conflict, Forbidden, InvalidInput
 from core.rate_limits import StoreAway, TooOften
-from enrollments.actions import holds
-from installations.guards import InvalidInput, ReasonMissing, ReportNotCurrent, SecondPersonRequired, SubmissionIdReused
-from poa_documents.actions import (
-    CustomerNotAtSite,
-    DatesOutOfOrder,
-    PromiseNotOffered,
-    ReceivedAtOdd,
-    UnsignedPoaExists,
-)
-from poa_documents.guards import CustomerStopped
-from poa_documents.limits import LimitMissing
-from poa_documents.queries import NoWording
 
 DOOR = "the API"
 LONGEST_TEXT_SAID = 1000
 PARTS_SAID = 50
-CONFLICTS = (
-    MoveNotAllowed,
-    ReportNotCurrent,
-    SecondPersonRequired,
-    SubmissionIdReused,
-    UnsignedPoaExists,
-    CustomerStopped,
-    LimitMissing,
-    NoWording,
-    holds.ConsentCannotBeOverridden,
-    holds.HoldNotOpen,
-    holds.LeavingReasonMissing,
-    holds.NotPaused,
-)
-FIELD_OF = {
-    ReasonMissing: "reason",
-    holds.ReasonMissing: "reason",
-    CustomerNotAtSite: "site",
-    PromiseNotOffered: "promise",
-    ReceivedAtOdd: "received_at",
-}
 
 
 def answer_to(problem: Exception, context: dict[str, Any]) -> Response | None:
     """Say what is wrong with which field, or why the record's state does not allow it."""
-    if isinstance(problem, CONFLICTS):
+    if isinstance(problem, Conflict):
         return Response({"detail": str(problem)}, status=status.HTTP_409_CONFLICT)
     if isinstance(problem, NotAuthenticated | AuthenticationFailed):
         try:
@@ -101,13 +69,13 @@ def _shortened(said: Any) -> Any:
 def _in_api_terms(problem: Exception) -> Exception:
     match problem:
         case InvalidInput():
-            return ValidationError({field: list(texts) for field, texts in problem.problems.items()})
-        case DatesOutOfOrder():
-            return ValidationError({field: [text] for field, text in problem.problems.items()})
+            return ValidationError(problem.problems or {"detail": str(problem)})
+        case Forbidden():
+            return PermissionDenied(str(problem))
         case ObjectDoesNotExist():
             return NotFound()
-    field = FIELD_OF.get(type(problem))
-    return ValidationError({field: [str(problem)]}) if field else problem
+        case _:
+            return problem
 
 
 class SignInShut(APIException):

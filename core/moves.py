@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.errors import Conflict
+
 
 @dataclass(frozen=True)
 class Move:
@@ -11,7 +13,7 @@ class Move:
     meaning: str
 
 
-class MoveNotAllowed(Exception):
+class MoveNotAllowed(Conflict):
     def __init__(self, *, subject: str, move: str, status: str) -> None:
         super().__init__(f"{subject} is {status}: it cannot {move.replace('_', ' ')} from there.")
         self.subject = subject

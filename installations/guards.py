@@ -1,54 +1,27 @@
 """Checks before actions on installations. Each exception's text tells the person what to do."""
 
-from collections.abc import Mapping
-
 from django.contrib.auth.models import User
 from django.db.models import Q
 
 from accounts.staff_groups import TECHNICIANS_GROUP
+from core.errors import Conflict, Forbidden
 
 REPORT_PERMISSION = "installations.add_golivereport"
 
 
-class InvalidInput(Exception):
-    """Some fields are invalid. `problems` has the texts by field."""
-
-    def __init__(self, problems: Mapping[str, tuple[str, ...]]) -> None:
-        super().__init__(" ".join(text for texts in problems.values() for text in texts))
-        self.problems = dict(problems)
-
-
-class SubmissionIdReused(Exception):
+class SubmissionIdReused(Conflict):
     """The submission ID was used before with different contents."""
 
 
-class ReportNotCurrent(Exception):
+class ReportNotCurrent(Conflict):
     """The report has been corrected, withdrawn or replaced."""
 
 
-class ReasonMissing(Exception):
-    """The action needs a reason."""
-
-
-class SecondPersonRequired(Exception):
+class SecondPersonRequired(Forbidden):
     """The person who sent a report cannot confirm it."""
 
     def __init__(self) -> None:
         super().__init__("You sent this report yourself. Another person in the office must check and confirm it.")
-
-
-def check_input(**problems: tuple[str, ...]) -> None:
-    """:raises InvalidInput: any field has a problem; it lists all of them"""
-    found = {field: texts for field, texts in problems.items() if texts}
-    if found:
-        raise InvalidInput(found)
-
-
-def check_reason(reason: str) -> str:
-    """:raises ReasonMissing: the reason is empty"""
-    if not reason.strip():
-        raise ReasonMissing("Enter a reason. It is kept with the record.")
-    return reason.strip()
 
 
 def can_report_from_field(user: User) -> bool:

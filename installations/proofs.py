@@ -17,6 +17,7 @@ from typing import Protocol
 from django.db import transaction
 
 from core import stored_files
+from core.errors import Conflict, InvalidInput
 from core.tidying import delete_in_parts
 from installations import photos
 from installations.file_check_queue import FILE_CHECK_QUEUE, FileChecksBusy
@@ -67,14 +68,14 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class OriginalNotKept(Exception):
+class OriginalNotKept(Conflict):
     """The photo was sent before originals were kept."""
 
     def __init__(self) -> None:
         super().__init__("The original was not kept. Only the cleaned copy exists.")
 
 
-class InvalidProof(Exception):
+class InvalidProof(InvalidInput):
     """The file cannot be used as a proof. The text says why and what to do."""
 
 

@@ -24,12 +24,13 @@ from accounts.wait_page import ask_to_wait
 from core import clock, kept_forms, rate_limits
 from core.actors import Actor
 from core.dates import chicago_day
+from core.errors import InvalidInput
 from core.moves import MoveNotAllowed
 from core.rate_limits import StoreAway, TooOften
 from installations import actions, queries
 from installations.file_check_queue import FileChecksBusy
 from installations.forms import GoLiveForm, SignInForm
-from installations.guards import InvalidInput, SubmissionIdReused, can_report_from_field
+from installations.guards import SubmissionIdReused, can_report_from_field
 from installations.models import GoLiveReport, Installation, KeptProof
 from installations.presenters import JobPage, ReportPage
 from installations.uploads import too_large_files

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import ClassVar
 
 from core.dates import chicago_day
+from core.errors import Conflict
 from core.stored_files import FileAltered, StoredFile, read
 from installations.states import InstallationStatus
 from poa_documents.models import PoaDocument, SealTimestamp, StopKind, StopSignal
@@ -20,7 +21,7 @@ SEALED = "seal"
 STORED_AFTER_END = "stored_after_end"
 
 
-class AuthorityMissing(Exception):
+class AuthorityMissing(Conflict):
     """
     The POA gives no authority for this call now.
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from core.dates import CHICAGO, chicago_day
+from core.errors import Conflict
 from installations.models import Language
 from poa_documents.limited_fields import LIMIT_FIELDS, LIMITED_FIELDS, Direction, LimitedField, Unit
 from poa_documents.models import Envelope, Limits, RateKind
@@ -80,12 +81,8 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-class LimitMissing(Exception):
+class LimitMissing(Conflict):
     """A limit has no value. That would not mean "no limit", so nothing with such a gap can be sent or signed."""
-
-    def __init__(self, problems: Mapping[str, str]) -> None:
-        super().__init__(" ".join(problems.values()))
-        self.problems = dict(problems)
 
 
 def limit_problems(record: Limits) -> dict[str, str]:

@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 from django.db.models import Max, Q, QuerySet
 
+from core.errors import Conflict
 from installations.models import Customer
 from poa_documents.models import SIGNING_MAILS, AddressFailure, ConsentRecord, PoaDocument, PoaTemplate, Statement
 from poa_documents.states import PoaStatus
@@ -13,7 +14,7 @@ from poa_documents.wording import DocumentText
 STATEMENTS: tuple[Statement, ...] = tuple(Statement)
 
 
-class NoWording(Exception):
+class NoWording(Conflict):
     """No version of the wording is in force for this language on this day."""
 
     def __init__(self, language: str, day: date) -> None:

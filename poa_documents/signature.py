@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from core.errors import InvalidInput
 from poa_documents.models import SignatureKind
 
 STROKES_ALLOWED = 300
@@ -23,7 +24,7 @@ MARGIN = 6.0
 Point = tuple[float, float]
 
 
-class SignatureNotUsable(Exception):
+class SignatureNotUsable(InvalidInput):
     """The signature is empty, or not something that a pen or a keyboard on our page makes. `code` names the phrase."""
 
     def __init__(self, code: str) -> None:

@@ -17,11 +17,6 @@ from accounts.admin.records import AccountRecordAdmin, person_of
 from accounts.guards import (
     ADD_ACCOUNTS,
     CHANGE_ACCOUNTS,
-    ClientOff,
-    ClientOutOfReach,
-    NameTaken,
-    RoleOutOfReach,
-    TooManyKeys,
 )
 from accounts.models import ApiClient, ApiKey, Scope
 from core.actors import Actor
@@ -87,7 +82,6 @@ class ApiClientAdmin(AccountRecordAdmin, AddableRecordAdmin):
     fields = ("name", "role", "scope", "is_enabled", "created_at", "created_by", "updated_at")
     hidden_links = frozenset({"keys"})
     new_record_form = ApiClientForm
-    new_record_refusals = (NameTaken, RoleOutOfReach)
     new_record_intro = (
         "A client is another system that calls the API, such as your CRM. It belongs to nobody: it goes on when people "
         "leave. Make its key on the next page."
@@ -99,7 +93,6 @@ class ApiClientAdmin(AccountRecordAdmin, AddableRecordAdmin):
             run=_make_key,
             explanation="The key is shown once, right after this. Put it into the other system at once. "
             "Two keys may be valid at a time: make the new one, switch the system over, then revoke the old one.",
-            refusals=(ClientOff, ClientOutOfReach, TooManyKeys),
             is_offered=lambda client: client.is_enabled,
             form=NewKeyForm,
             permission=CHANGE_ACCOUNTS,
@@ -118,7 +111,6 @@ class ApiClientAdmin(AccountRecordAdmin, AddableRecordAdmin):
             label="Turn on",
             run=_turn_on,
             explanation="Keys of this client that have neither expired nor been revoked are valid again.",
-            refusals=(ClientOutOfReach,),
             is_offered=lambda client: not client.is_enabled,
             permission=CHANGE_ACCOUNTS,
         ),

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts import actions
 from accounts.admin import new_key_page
 from accounts.admin.records import AccountRecordAdmin
-from accounts.guards import CHANGE_ACCOUNTS, AlreadyRevoked
+from accounts.guards import CHANGE_ACCOUNTS
 from accounts.models import ApiKey
 from core.admin.buttons import Button, ButtonContext
 from core.admin.links import record_url
@@ -49,7 +49,6 @@ class ApiKeyAdmin(AccountRecordAdmin):
             label="Revoke",
             run=_revoke,
             explanation="The next call with this key is refused, and every later one. Nothing else changes.",
-            refusals=(AlreadyRevoked,),
             is_offered=lambda key: key.revoked_at is None and key.expires_at > timezone.now(),
             is_grave=True,
             permission=CHANGE_ACCOUNTS,

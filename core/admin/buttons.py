@@ -87,17 +87,17 @@ class Button:
     """
     One thing that staff can do with a record.
 
-    `run` calls one action and gives the sentence to show, or a file. `refusals` are the action's named exceptions;
-    their text is shown and what was typed is kept. `is_offered` hides the button where it makes no sense. A direct
-    button acts on the first press, without a page that asks again. `shows` names the records that it hands out: who may
-    not open their own pages does not get them here.
+    `run` calls one action and returns the sentence to show, or a file. When the action refuses, its text is shown and
+    what was typed is kept. `outages` are exceptions besides refusals whose text tells staff what to do. `is_offered`
+    hides the button where it makes no sense. A direct button acts on the first press, without a page that asks again.
+    `shows` names the records that it hands out: people who may not open their own pages do not get them here.
     """
 
     name: str
     label: str
     run: Callable[[ButtonContext], str | ButtonResult | HttpResponseBase]
     explanation: str
-    refusals: tuple[type[Exception], ...] = ()
+    outages: tuple[type[Exception], ...] = ()
     is_offered: Callable[[Any], bool] = _always
     form: type[ButtonForm] = ButtonForm
     is_grave: bool = False

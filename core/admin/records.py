@@ -41,7 +41,7 @@ from core.admin.links import button_url, can_view, linked_records, record_url, r
 from core.admin.skin import ModelAdmin
 from core.admin.tables import ActorColumn, Cell, Table
 from core.encryption import EncryptedTextField
-from core.moves import MoveNotAllowed
+from core.errors import Refusal
 
 MAX_SEARCH_CHARACTERS = 200  # each word of a search is one more condition on each field
 
@@ -227,7 +227,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
                 request, f"Nothing was done: since you looked, {record} moved from “{seen_state}” to “{state}”."
             )
             return HttpResponseRedirect(return_url(request) or record_url(record))
-        refusals: tuple[type[Exception], ...] = (MoveNotAllowed, *button.refusals)
+        refusals: tuple[type[Exception], ...] = (Refusal, *button.outages)
         try:
             outcome = button.run(ButtonContext(record=record, answers=answers, by=staff(request), at=clock.now()))
         except refusals as refusal:
@@ -249,7 +249,6 @@ class AddableRecordAdmin(RecordAdmin):
     """A record that staff may add: a form checks what was typed, one action registers it."""
 
     new_record_form: ClassVar[type[ButtonForm]]
-    new_record_refusals: ClassVar[tuple[type[Exception], ...]] = ()
     new_record_intro: ClassVar[str] = ""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -294,7 +293,7 @@ class AddableRecordAdmin(RecordAdmin):
         answers = {name: answer for name, answer in form.cleaned_data.items() if name != "seen_state"}
         try:
             record = self.register(answers, by=staff(request), at=clock.now())
-        except self.new_record_refusals as refusal:
+        except Refusal as refusal:
             add_refusal_to_form(form, refusal)
             return None
         self.log_addition(request, record, "Registered.")

@@ -16,7 +16,9 @@ from core.clock import Clock
 from core.dates import chicago_day
 from core.transactions import repeatable
 from enrollments.actions import confirmations
-from enrollments.actions.holds import end_holds, nudge, place_hold, suspend_authority
+from enrollments.actions.closing import suspend_authority
+from enrollments.actions.due_cases import nudge
+from enrollments.actions.holds import end_holds, place_hold
 from enrollments.actions.mails import owe_news, owe_news_of_service_end
 from enrollments.actions.moves import lock, note, take_move
 from enrollments.actions.writes import (

@@ -8,9 +8,11 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from core.actors import SYSTEM, Actor
+from core.errors import Conflict, check_reason
 from core.transactions import repeatable, repeatable_alone
 from enrollments.actions import account_reading, confirmations
-from enrollments.actions.holds import ReasonMissing, end_holds, make_due, place_hold, release_hold
+from enrollments.actions.due_cases import make_due
+from enrollments.actions.holds import end_holds, place_hold, release_hold
 from enrollments.actions.moves import lock, note
 from enrollments.actions.writes import Tools, call, close_done, close_refused, lose_answer, open_write, still_due
 from enrollments.decision.steps import Hold, OpenAccount, RecordClientAgent, UpdateAccount
@@ -39,11 +41,11 @@ from poa_documents.guards import check_authority
 from poa_documents.models import PoaDocument
 
 
-class WrongAccount(Exception):
+class WrongAccount(Conflict):
     """The account cannot be the one of this enrollment."""
 
 
-class NoAccountYet(Exception):
+class NoAccountYet(Conflict):
     """Light does not know the customer yet, so there are no pages of Light's to send him to."""
 
 
@@ -281,8 +283,7 @@ def link_account(
     :raises WrongAccount: it is linked elsewhere, belongs to another person, or this enrollment has one already
     :raises LightError: the account cannot be read
     """
-    if not reason.strip():
-        raise ReasonMissing("Say how you know that this account is the right one.")
+    reason = check_reason(reason, ask="Say how you know that this account is the right one.")
     account = light.read_account(account_uuid)
     with transaction.atomic():
         enrollment = lock(enrollment_id)
@@ -299,7 +300,7 @@ def link_account(
             close_done(write, answer={}, outcome=f"Linked by hand to account {account.uuid}.", at=at)
         for hold in enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR, released_at__isnull=True):
             release_hold(hold_id=hold.pk, reason=reason, by=by, at=at)
-        note(enrollment, "link_account", by=by, at=at, reason=reason.strip())
+        note(enrollment, "link_account", by=by, at=at, reason=reason)
 
 
 def _cases_with(account_uuid: str) -> QuerySet[Enrollment]:

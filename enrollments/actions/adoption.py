@@ -4,9 +4,10 @@ from datetime import date, datetime, time
 
 from core.actors import Actor
 from core.dates import CHICAGO, chicago_day
+from core.errors import Conflict, check_reason
 from core.transactions import repeatable
 from enrollments.actions import confirmations
-from enrollments.actions.holds import ReasonMissing, make_due
+from enrollments.actions.due_cases import make_due
 from enrollments.actions.moves import lock
 from enrollments.actions.writes import close_done, open_write
 from enrollments.decision import offers, plausibility, start_dates
@@ -19,7 +20,7 @@ from poa_documents.guards import AuthorityMissing, check_authority
 from poa_documents.models import PoaDocument
 
 
-class CannotAdopt(Exception):
+class CannotAdopt(Conflict):
     """The acceptance is not shown to be ours, or not to be what the customer signed. Nothing was changed."""
 
 
@@ -34,8 +35,9 @@ def adopt_acceptance(*, enrollment_id: int, accepted_date: date, reason: str, by
     :raises ReasonMissing: no reason given
     :raises CannotAdopt: names what is missing
     """
-    if not reason.strip():
-        raise ReasonMissing("Say how you know that we accepted it: the mail to the customer, or a log of that day.")
+    reason = check_reason(
+        reason, ask="Say how you know that we accepted it: the mail to the customer, or a log of that day."
+    )
     enrollment = lock(enrollment_id)
     if enrollment.status != EnrollmentStatus.OPEN or not _is_asked_about(enrollment):
         raise CannotAdopt("The case is not held for an acceptance of which we have no record.")
@@ -54,7 +56,7 @@ def adopt_acceptance(*, enrollment_id: int, accepted_date: date, reason: str, by
     if not is_shown_by(location, sent_acceptance(attempt)):
         raise CannotAdopt("Light shows another contract than the one on record.")
     confirmations.confirm(attempt, enrollment=enrollment, by=by, at=at)
-    outcome = f"Adopted by {by}: {reason.strip()}"
+    outcome = f"Adopted by {by}: {reason}"
     close_done(attempt.write, answer={}, outcome=outcome, at=at)
     make_due(enrollment_id=enrollment.pk, at=at)
     return attempt

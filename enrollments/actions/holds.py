@@ -1,52 +1,35 @@
-"""Holds, pauses and closing: how people stop the machine and let it go on."""
+"""Holds: a case asks for a person, and goes on once that person has dealt with the reason."""
 
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When
-from django.db.models.expressions import Combinable
 
 from core.actors import SYSTEM, Actor
-from core.queue import TaskName, enqueue_on_commit
+from core.errors import Conflict, check_reason
 from core.transactions import repeatable
-from enrollments.actions.moves import lock, note, take_move
+from enrollments.actions.due_cases import make_due
+from enrollments.actions.moves import lock, note
 from enrollments.decision import steps
 from enrollments.decision.customer_state import code_of_hold
-from enrollments.models import Enrollment, Hold, Pause
-from enrollments.states import EnrollmentStatus, HoldCode, LeavingReason
-from poa_documents.actions import suspend_poa
-from poa_documents.models import PoaDocument
-from poa_documents.states import PoaStatus
+from enrollments.models import Enrollment, Hold
+from enrollments.states import HoldCode, LeavingReason
 
 
-class ReasonMissing(Exception):
-    """A person who stops the machine, or lets it go on, says why."""
-
-
-class HoldNotOpen(Exception):
+class HoldNotOpen(Conflict):
     """Somebody released it meanwhile, or the reason went away by itself."""
 
 
-class ConsentCannotBeOverridden(Exception):
+class ConsentCannotBeOverridden(Conflict):
     """Only the customer's own new signature opens this again."""
 
 
-class LeavingReasonMissing(Exception):
+class LeavingReasonMissing(Conflict):
     """What a customer who left tells us is kept in fields of its own, not in the text of a release."""
 
 
-class NobodyLeft(Exception):
+class NobodyLeft(Conflict):
     """No customer's leaving waits to be recorded."""
-
-
-class CannotClose(Exception):
-    """A plan was accepted or may have been: that cannot be closed by us, only watched."""
-
-
-class NotPaused(Exception):
-    """That pause has ended already."""
 
 
 @transaction.atomic
@@ -99,8 +82,7 @@ def release_hold(*, hold_id: int, reason: str, by: Actor, at: datetime) -> None:
     :raises ConsentCannotBeOverridden: the hold stands for a missing authority
     :raises LeavingReasonMissing: the customer left; `record_leaving` ends this hold
     """
-    if not reason.strip():
-        raise ReasonMissing("Say in a few words what was done, so that the next person understands.")
+    reason = check_reason(reason, ask="Say in a few words what was done, so that the next person understands.")
     enrollment, hold = _lock_hold(hold_id)
     if hold.code in steps.CONSENT_HOLDS:
         raise ConsentCannotBeOverridden(
@@ -109,7 +91,7 @@ def release_hold(*, hold_id: int, reason: str, by: Actor, at: datetime) -> None:
         )
     if hold.code == HoldCode.CUSTOMER_LEFT:
         raise LeavingReasonMissing("Record why the customer left, with the button of that name on the case.")
-    _release(enrollment, hold, by=by, at=at, reason=reason.strip())
+    _release(enrollment, hold, by=by, at=at, reason=reason)
 
 
 @repeatable
@@ -179,107 +161,3 @@ def _end_hold(hold: Hold, *, by: Actor, at: datetime, reason: str) -> None:
     hold.release_reason = reason
     hold.save()
     Enrollment.objects.filter(pk=hold.enrollment_id).update(**_TO_BE_DECIDED)
-
-
-@repeatable
-def pause(*, reason: str, by: Actor, at: datetime, light_plan_group: UUID | None = None) -> Pause:
-    """
-    Stop the next acceptance at once, everywhere or within one plan group. Calls already under way are not cut off.
-
-    :raises ReasonMissing: no reason given
-    """
-    if not reason.strip():
-        raise ReasonMissing("Say why acceptances are paused.")
-    return Pause.objects.create(
-        light_plan_group=light_plan_group, reason=reason.strip(), started_at=at, started_by=str(by)
-    )
-
-
-@repeatable
-def resume(*, pause_id: int, by: Actor, at: datetime) -> None:
-    """
-    End a pause and let every enrollment that waited for it be looked at again.
-
-    :raises NotPaused: it has ended already
-    """
-    ended = Pause.objects.filter(pk=pause_id, ended_at__isnull=True).update(ended_at=at, ended_by=str(by))
-    if not ended:
-        raise NotPaused("This pause has ended already.")
-    wake_waiting_for(steps.Waiting.PAUSED, at=at)
-    enqueue_on_commit(TaskName.SWEEP_ENROLLMENTS)
-
-
-def wake_waiting_for(code: steps.Waiting, *, at: datetime) -> None:
-    """Make due what waits for `code`, and what a worker may be about to put to rest for it."""
-    Enrollment.objects.filter(Q(next_step=code) | Q(lease_until__isnull=False)).update(
-        due_at=at, changes_noted=F("changes_noted") + 1
-    )
-
-
-@repeatable
-def close_enrollment(*, enrollment_id: int, reason: str, by: Actor, at: datetime) -> None:
-    """
-    End a case in which nothing was accepted.
-
-    :raises ReasonMissing: no reason given
-    :raises CannotClose: a plan was accepted or may have been
-    """
-    if not reason.strip():
-        raise ReasonMissing("Say why the case is closed.")
-    enrollment = lock(enrollment_id)
-    if enrollment.status != EnrollmentStatus.OPEN:
-        label = EnrollmentStatus(enrollment.status).label.lower()
-        raise CannotClose(f"The enrollment is “{label}”: only one in which nothing was accepted can be closed.")
-    for hold in enrollment.holds.filter(released_at__isnull=True):
-        _end_hold(hold, by=by, at=at, reason=f"Closed: {reason.strip()}")
-    enrollment.ended_at = at
-    enrollment.ended_because = reason.strip()
-    enrollment.due_at = None
-    enrollment.next_step, enrollment.whose_turn = "FINISHED", ""  # nobody looks again, and lists go by these
-    take_move(enrollment, "close", by=by, at=at, reason=reason.strip())
-
-
-@repeatable
-def call_off(*, enrollment_id: int, because: str, at: datetime) -> None:
-    """Close a case whose jobs were all canceled, and suspend the authority that was given for them."""
-    close_enrollment(enrollment_id=enrollment_id, reason=because, by=SYSTEM, at=at)
-    suspend_authority(Enrollment.objects.get(pk=enrollment_id), because=because, at=at)
-
-
-@transaction.atomic
-def suspend_authority(enrollment: Enrollment, *, because: str, at: datetime) -> None:
-    """Let no other case at the site go on under what the customer signed before this one ended."""
-    in_force = PoaDocument.objects.filter(
-        customer_id=enrollment.customer_id, site_id=enrollment.site_id, status=PoaStatus.SIGNED
-    )
-    for poa in in_force:
-        suspend_poa(poa_id=poa.pk, reason=because, by=SYSTEM, at=at)
-
-
-@repeatable
-def make_due(*, enrollment_id: int, at: datetime) -> None:
-    """
-    Let the engine look at an enrollment now; a worker that has it already will look once more.
-
-    One that was due before has its message, or the sweep sees to it.
-    """
-    nudge(Enrollment.objects.filter(pk=enrollment_id), at=at)
-
-
-def nudge(enrollment: QuerySet[Enrollment], *, at: datetime, **counted: Combinable) -> None:
-    """
-    Make one enrollment due and queue its message, inside the caller's transaction; `counted` is set with it.
-
-    The change is counted: until the case is decided again, the stored decision is known to be outdated.
-
-    The row is written although it may be due: a worker that takes it now waits for what the caller is about to commit.
-    """
-    had_message = list(enrollment.values_list("pk", Case(When(due_at__lte=at, then=True), default=False)))
-    enrollment.update(
-        due_at=Case(When(due_at__lte=at, then=F("due_at")), default=Value(at)),
-        changes_noted=F("changes_noted") + 1,
-        **counted,
-    )
-    for enrollment_id, was_due in had_message:
-        if not was_due:
-            enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)

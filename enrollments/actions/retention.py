@@ -20,6 +20,7 @@ from django.db.models import Model, ProtectedError, Q, QuerySet
 from core import stored_files
 from core.actors import Actor
 from core.dates import chicago_day
+from core.errors import Conflict
 from core.transactions import repeatable
 from enrollments import retention
 from enrollments.actions.moves import lock
@@ -50,7 +51,7 @@ from poa_documents.states import PoaStatus
 NEVER_SIGNED = frozenset({PoaStatus.DECLINED, PoaStatus.EXPIRED, PoaStatus.VOIDED})
 
 
-class StillKept(Exception):
+class StillKept(Conflict):
     """Something keeps the record. Nothing was destroyed."""
 
 

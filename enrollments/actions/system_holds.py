@@ -3,19 +3,20 @@
 from datetime import datetime
 
 from core.actors import Actor
+from core.errors import Conflict, check_reason
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from enrollments.actions.holds import ReasonMissing, wake_waiting_for
+from enrollments.actions.due_cases import wake_waiting_for
 from enrollments.decision import steps
 from enrollments.engine import database_place
 from enrollments.models import ReconciliationRun, SystemHold
 
 
-class NothingHeld(Exception):
+class NothingHeld(Conflict):
     """Writes to Light are not stopped."""
 
 
-class NotReconciled(Exception):
+class NotReconciled(Conflict):
     """The database was restored, and not every account at Light was compared with it since."""
 
 
@@ -26,10 +27,9 @@ def hold_writes(*, reason: str, by: Actor, at: datetime, needs_reconciliation: b
 
     :raises ReasonMissing: no reason given
     """
-    if not reason.strip():
-        raise ReasonMissing("Say why all writes to Light are stopped.")
+    reason = check_reason(reason, ask="Say why all writes to Light are stopped.")
     return SystemHold.objects.create(
-        reason=reason.strip(), needs_reconciliation=needs_reconciliation, started_at=at, started_by=str(by)
+        reason=reason, needs_reconciliation=needs_reconciliation, started_at=at, started_by=str(by)
     )
 
 

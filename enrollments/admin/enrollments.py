@@ -17,23 +17,16 @@ from core.admin.words import age, moment, name_actors
 from core.dates import chicago_day
 from enrollments import presenters, queries
 from enrollments.actions.account_reading import ask_for_reading
-from enrollments.actions.accounts import WrongAccount, link_account
-from enrollments.actions.adoption import CannotAdopt, adopt_acceptance
+from enrollments.actions.accounts import link_account
+from enrollments.actions.adoption import adopt_acceptance
+from enrollments.actions.closing import close_enrollment
 from enrollments.actions.evidence import hand_out_evidence
 from enrollments.actions.holds import (
-    CannotClose,
-    ConsentCannotBeOverridden,
     HoldNotOpen,
-    LeavingReasonMissing,
-    NobodyLeft,
-    ReasonMissing,
-    close_enrollment,
     record_leaving,
     release_hold,
 )
 from enrollments.actions.legal_holds import (
-    LegalHoldStands,
-    NoLegalHold,
     lift_legal_hold,
     open_legal_hold,
     place_legal_hold,
@@ -269,7 +262,6 @@ class EnrollmentAdmin(RecordAdmin):
                 "Says that the reason is dealt with. The case is decided anew at once; when the reason still stands, "
                 "it is blocked again."
             ),
-            refusals=(ReasonMissing, HoldNotOpen, ConsentCannotBeOverridden, LeavingReasonMissing),
             is_offered=lambda enrollment: can_release(open_hold(enrollment)),
             form=ReleaseForm,
         ),
@@ -282,7 +274,6 @@ class EnrollmentAdmin(RecordAdmin):
                 "Keeps the reason and what could win the customer back, and closes the office's item. It does not "
                 "change the service."
             ),
-            refusals=(NobodyLeft,),
             is_offered=has_somebody_left,
             form=LeavingForm,
         ),
@@ -294,7 +285,7 @@ class EnrollmentAdmin(RecordAdmin):
                 "Says which account at Light is this customer's. It is read first: it must carry the customer's e-mail "
                 "address and belong to no other case."
             ),
-            refusals=(ReasonMissing, WrongAccount, LightError),
+            outages=(LightError,),
             is_offered=needs_account,
             form=LinkForm,
         ),
@@ -306,7 +297,6 @@ class EnrollmentAdmin(RecordAdmin):
                 "After a restore: says that the plan which Light shows was accepted by us. It must be one that Light "
                 "offered to this case, within what the customer signed. Nothing is sent to Light."
             ),
-            refusals=(ReasonMissing, CannotAdopt),
             is_offered=may_be_adopted,
             form=AdoptForm,
         ),
@@ -318,7 +308,7 @@ class EnrollmentAdmin(RecordAdmin):
                 "Saves everything on record about this case as a ZIP that can be checked without us. Who took it is "
                 "kept."
             ),
-            refusals=(PackNotMade,),
+            outages=(PackNotMade,),
             is_direct=True,
             shows=RECORDS_IN_PACK,
         ),
@@ -335,7 +325,6 @@ class EnrollmentAdmin(RecordAdmin):
             label="Keep for a dispute",
             run=_place_legal_hold,
             explanation="Keeps everything of this case, however old it is, until somebody lifts the hold.",
-            refusals=(ReasonMissing, LegalHoldStands),
             is_offered=lambda enrollment: open_legal_hold(enrollment.pk) is None,
             form=LegalHoldForm,
         ),
@@ -344,7 +333,6 @@ class EnrollmentAdmin(RecordAdmin):
             label="End the legal hold",
             run=_lift_legal_hold,
             explanation="Says that the evidence is not needed any more: it is then destroyed when its time is over.",
-            refusals=(ReasonMissing, NoLegalHold),
             is_offered=lambda enrollment: open_legal_hold(enrollment.pk) is not None,
             form=LiftForm,
             is_grave=True,
@@ -354,7 +342,6 @@ class EnrollmentAdmin(RecordAdmin):
             label="Close the case",
             run=_close,
             explanation="Ends the case: nothing was accepted and nothing will be. There is no way back.",
-            refusals=(ReasonMissing, CannotClose),
             is_offered=lambda enrollment: enrollment.status == EnrollmentStatus.OPEN,
             form=CloseForm,
             is_grave=True,

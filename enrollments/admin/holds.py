@@ -8,13 +8,7 @@ from django.http import HttpRequest
 from core.admin.buttons import Button, ButtonContext, ButtonForm
 from core.admin.records import RecordAdmin
 from core.admin.tables import display
-from enrollments.actions.holds import (
-    ConsentCannotBeOverridden,
-    HoldNotOpen,
-    LeavingReasonMissing,
-    ReasonMissing,
-    release_hold,
-)
+from enrollments.actions.holds import release_hold
 from enrollments.decision.steps import HOLDS_WITH_OWN_ENDING
 from enrollments.models import Hold
 
@@ -79,7 +73,6 @@ class HoldAdmin(RecordAdmin):
                 "Says that the reason is dealt with. The case is decided anew at once; when the reason still stands, "
                 "it is blocked again."
             ),
-            refusals=(ReasonMissing, HoldNotOpen, ConsentCannotBeOverridden, LeavingReasonMissing),
             is_offered=can_release,
             form=ReleaseForm,
         ),

@@ -9,7 +9,7 @@ from core.actors import Actor
 from core.admin.buttons import Button, ButtonContext, ButtonForm
 from core.admin.records import AddableRecordAdmin
 from core.admin.tables import display
-from enrollments.actions.holds import NotPaused, ReasonMissing, pause, resume
+from enrollments.actions.pauses import pause, resume
 from enrollments.models import Pause
 from poa_documents.models import PlanPromise
 
@@ -46,7 +46,6 @@ class PauseAdmin(AddableRecordAdmin):
         ("How it ended", {"fields": (("ended_at", "ended_by"),)}),
     )
     new_record_form = PauseForm
-    new_record_refusals = (ReasonMissing,)
     new_record_intro = (
         "While a pause is open no plan is accepted. Everything else goes on: signing, reading, asking for plans. A "
         "call that is under way is not cut off."
@@ -57,7 +56,6 @@ class PauseAdmin(AddableRecordAdmin):
             label="Resume acceptances",
             run=_resume,
             explanation="Ends the pause. Cases with all gates open are accepted soon after.",
-            refusals=(NotPaused,),
             is_offered=lambda found: found.ended_at is None,
             is_grave=True,
         ),

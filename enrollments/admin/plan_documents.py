@@ -62,7 +62,7 @@ class PlanDocumentAdmin(RecordAdmin):
             label="Download the document",
             run=_download,
             explanation="Saves the document as it was fetched when the plan was accepted.",
-            refusals=(FileAltered,),
+            outages=(FileAltered,),
             is_offered=_is_stored,
             is_direct=True,
             permission="enrollments.view_plandocument",

@@ -8,7 +8,7 @@ from core.actors import Actor
 from core.admin.buttons import ButtonForm
 from core.admin.records import AddableRecordAdmin, RecordAdmin
 from core.admin.tables import display
-from enrollments.actions.legal_holds import RuleNotPossible, decide_retention_rule
+from enrollments.actions.retention_rules import decide_retention_rule
 from enrollments.models import DestroyedFile, Destruction, LegalHold, RetentionRule
 from enrollments.retention import RecordClass, RetentionClock
 
@@ -35,7 +35,6 @@ class RetentionRuleAdmin(AddableRecordAdmin):
     list_filter = ("record_class", "clock")
     search_fields = ("source",)
     new_record_form = RuleForm
-    new_record_refusals = (RuleNotPossible,)
     new_record_intro = (
         "How long records are kept. Of several clocks the longest wins. A rule is never changed: a later one takes its "
         "place. Nothing is destroyed by this page; operations run “manage.py purge”."

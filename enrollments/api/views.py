@@ -12,7 +12,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from core import clock
 from core.api.requests import NoFields, actor_of, idempotent, read_body
-from enrollments.actions import holds
+from enrollments.actions import holds, pauses
 from enrollments.api import serializers as said
 from enrollments.models import Enrollment, Pause
 
@@ -68,7 +68,7 @@ class Pauses(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Pa
     def create(self, request: Request) -> Response:
         """Stop the next acceptance at once."""
         fields = read_body(self, said.NewPause)
-        pause = holds.pause(**fields, by=actor_of(request), at=clock.now())
+        pause = pauses.pause(**fields, by=actor_of(request), at=clock.now())
         return Response(said.PauseAnswer(pause).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=NoFields, responses={200: said.PauseAnswer})
@@ -77,5 +77,5 @@ class Pauses(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Pa
     def resume(self, request: Request, pk: str) -> Response:
         """End a pause; what waited for it goes on."""
         read_body(self, NoFields)
-        holds.resume(pause_id=self.get_object().pk, by=actor_of(request), at=clock.now())
+        pauses.resume(pause_id=self.get_object().pk, by=actor_of(request), at=clock.now())
         return Response(said.PauseAnswer(self.get_object()).data)

@@ -14,7 +14,7 @@ from core.actors import Actor
 from core.stored_files import StoredFile, read
 from enrollments.actions.account_reading import ask_for_reading
 from enrollments.actions.accounts import NoAccountYet, hosted_link
-from enrollments.actions.notices import NothingToHold, NotOnHold, hold_for_customer, resume_for_customer
+from enrollments.actions.customer_holds import NothingToHold, NotOnHold, hold_for_customer, resume_for_customer
 from enrollments.customer_home.progress import Progress, just_signed, progress, words
 from enrollments.engine.gathering import missing_details
 from enrollments.engine.wiring import hosted_pages_client

@@ -19,7 +19,7 @@ from django.db.models import Count, Max
 from core import wrong_clocks
 from core.dates import chicago_time
 from core.transactions import repeatable
-from enrollments.actions import acceptance, account_reading, accounts, holds, mails, notices, plans
+from enrollments.actions import acceptance, account_reading, accounts, closing, holds, mails, notices, plans
 from enrollments.actions.account_reading import ReadingFailed
 from enrollments.actions.moves import EnrollmentMoved, lock
 from enrollments.actions.writes import CallFailed, Tools
@@ -208,7 +208,7 @@ class Engine:
             case steps.LiftHold():
                 holds.lift_hold(hold_id=step.hold_id, because=step.because, at=at)
             case steps.Close():
-                holds.call_off(enrollment_id=enrollment_id, because=step.because, at=at)
+                closing.call_off(enrollment_id=enrollment_id, because=step.because, at=at)
             case steps.Hold():
                 _place_hold(enrollment_id, step, at=at)
             case steps.Wait(code=code) if code in mails.TURN_MAIL_FOR:

@@ -12,6 +12,7 @@ from django.db import IntegrityError, models, transaction
 from core.actors import Actor, ActorKind, is_same_person
 from core.case_changes import announce_case_change
 from core.dates import chicago_day
+from core.errors import check_input, check_reason
 from core.moves import MoveNotAllowed
 from core.transactions import repeatable
 from installations import proofs as proof_files
@@ -23,7 +24,7 @@ from installations.go_live import (
     short_date,
     source_problems,
 )
-from installations.guards import ReportNotCurrent, SecondPersonRequired, SubmissionIdReused, check_input, check_reason
+from installations.guards import ReportNotCurrent, SecondPersonRequired, SubmissionIdReused
 from installations.models import GoLiveReport, Installation, KeptProof, ProofFile
 from installations.moves import record_event, take_move
 from installations.proofs import CheckedProof

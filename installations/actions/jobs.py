@@ -6,10 +6,10 @@ from django.contrib.auth.models import User
 
 from core.actors import Actor
 from core.case_changes import announce_case_change
+from core.errors import check_input, check_reason
 from core.transactions import repeatable
 from installations.actions.registration import technician_problems
 from installations.go_live import scheduled_date_problems
-from installations.guards import check_input, check_reason
 from installations.models import Installation
 from installations.moves import record_event, take_move
 

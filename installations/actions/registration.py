@@ -16,6 +16,7 @@ from phonenumbers import ValidationResult, is_possible_number_with_reason
 from core.actors import Actor
 from core.case_changes import announce_case_change
 from core.dates import chicago_day
+from core.errors import check_input
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
 from core.typed_text import drop_invisible
@@ -25,7 +26,7 @@ from installations.go_live import (
     embargo_end_date,
     scheduled_date_problems,
 )
-from installations.guards import check_input, technicians_filter
+from installations.guards import technicians_filter
 from installations.models import ContactChange, Customer, HardwareKind, Installation, Language, Site
 from installations.moves import record_event, take_move
 

@@ -14,7 +14,6 @@ from core.admin.tables import Cell, Table, display
 from installations.actions import correct_contact, register_customer
 from installations.actions.registration import phone_warnings
 from installations.go_live import short_date
-from installations.guards import InvalidInput
 from installations.models import Customer, Installation, Language
 
 
@@ -75,12 +74,10 @@ class CustomerAdmin(AddableRecordAdmin):
             label="Correct e-mail, phone or language",
             run=_correct_contact,
             explanation="Changes how the customer is contacted from now on. Signed documents do not change.",
-            refusals=(InvalidInput,),
             form=ContactForm,
         ),
     )
     new_record_form = CustomerForm
-    new_record_refusals = (InvalidInput,)
     new_record_intro = "Add the customer first, then the site with its meter, then the installation."
 
     @display(description="Name", ordering="last_name")

@@ -11,7 +11,6 @@ from core.admin.tables import Cell, Table, display
 from installations.actions import confirm_go_live, correct_go_live, withdraw_go_live
 from installations.admin.installations import GoLiveForm, ReasonForm, with_proofs
 from installations.go_live import short_date
-from installations.guards import InvalidInput, ReasonMissing, ReportNotCurrent, SecondPersonRequired, SubmissionIdReused
 from installations.models import GoLiveReport
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
 
@@ -89,7 +88,6 @@ class GoLiveReportAdmin(RecordAdmin):
                 "Makes this report count. When the other gates are open, the electricity plan is requested and "
                 "accepted soon after. In a conflict, the other report stays on file as corrected."
             ),
-            refusals=(ReportNotCurrent, ReasonMissing, SecondPersonRequired),
             is_offered=lambda report: report.status in {_S.AWAITING_OFFICE, _S.CONFLICTING},
             form=ConfirmForm,
         ),
@@ -101,7 +99,6 @@ class GoLiveReportAdmin(RecordAdmin):
                 "Replaces this report with a new one. This one stays on file. With a proof on file, the new report "
                 "counts right away. Without one, another person must confirm it."
             ),
-            refusals=(ReportNotCurrent, ReasonMissing, InvalidInput, SubmissionIdReused),
             is_offered=lambda report: report.status in CURRENT_REPORT_STATUSES,
             form=CorrectionForm,
         ),
@@ -113,7 +110,6 @@ class GoLiveReportAdmin(RecordAdmin):
                 "For a report that was wrong, or if the utility withdrew its permission. Before a plan is accepted, "
                 "the case waits again. After that, nothing is undone automatically and the case needs attention."
             ),
-            refusals=(ReportNotCurrent, ReasonMissing),
             is_offered=lambda report: report.status not in {_S.CORRECTED, _S.WITHDRAWN},
             form=ReasonForm,
             is_grave=True,

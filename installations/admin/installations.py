@@ -27,7 +27,6 @@ from installations.actions import (
 )
 from installations.file_check_queue import FileChecksBusy
 from installations.go_live import short_date
-from installations.guards import InvalidInput, ReasonMissing, SubmissionIdReused
 from installations.models import (
     Customer,
     GoLiveReport,
@@ -184,7 +183,6 @@ class InstallationAdmin(AddableRecordAdmin):
         ("The work", {"fields": (("technician", "scheduled_date"), ("contract_signed_date", "created_at"))}),
     )
     new_record_form = InstallationForm
-    new_record_refusals = (InvalidInput,)
     hidden_links = frozenset({"events", "reports"})
     buttons = (
         Button(
@@ -192,7 +190,6 @@ class InstallationAdmin(AddableRecordAdmin):
             label="Schedule",
             run=_move("schedule", "Scheduled."),
             explanation="Sets the date of the work. The technician sees it on their phone.",
-            refusals=(InvalidInput,),
             is_offered=_allows("schedule"),
             form=ScheduleForm,
         ),
@@ -201,7 +198,6 @@ class InstallationAdmin(AddableRecordAdmin):
             label="Assign a technician",
             run=_assign,
             explanation="The job appears on this technician's phone.",
-            refusals=(InvalidInput,),
             is_offered=_is_running,
             form=TechnicianForm,
         ),
@@ -210,7 +206,6 @@ class InstallationAdmin(AddableRecordAdmin):
             label="Mark as installed",
             run=_move("install", "Marked as installed."),
             explanation="Records that the hardware is in place.",
-            refusals=(InvalidInput,),
             is_offered=_allows("install"),
         ),
         Button(
@@ -218,7 +213,6 @@ class InstallationAdmin(AddableRecordAdmin):
             label="Mark as inspected",
             run=_move("inspect", "Marked as inspected."),
             explanation="Records that the installation passed inspection.",
-            refusals=(InvalidInput,),
             is_offered=_allows("inspect"),
         ),
         Button(
@@ -226,7 +220,6 @@ class InstallationAdmin(AddableRecordAdmin):
             label="Mark interconnection as submitted",
             run=_move("submit_interconnection", "Marked as submitted to the utility."),
             explanation="Records that the interconnection application is with the utility.",
-            refusals=(InvalidInput,),
             is_offered=_allows("submit_interconnection"),
         ),
         Button(
@@ -237,7 +230,6 @@ class InstallationAdmin(AddableRecordAdmin):
                 "Records the utility's permission to operate, or an EV charger's commissioning. When the other gates "
                 "are open, the electricity plan is requested and accepted soon after."
             ),
-            refusals=(InvalidInput, SubmissionIdReused),
             is_offered=_is_running,
             form=GoLiveForm,
             permission="installations.add_golivereport",
@@ -247,7 +239,6 @@ class InstallationAdmin(AddableRecordAdmin):
             label="Cancel the installation",
             run=_cancel,
             explanation="Cancels the job. No plan will be accepted for it. This cannot be undone.",
-            refusals=(ReasonMissing,),
             is_offered=_allows("cancel"),
             form=ReasonForm,
             is_grave=True,

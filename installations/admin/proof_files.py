@@ -26,7 +26,7 @@ def download_buttons(permission: str) -> tuple[Button, ...]:
             label="Download the file",
             run=_download,
             explanation="Downloads the checked file. Photos have no location or device data.",
-            refusals=(FileAltered,),
+            outages=(FileAltered,),
             is_direct=True,
             permission=permission,
         ),
@@ -38,7 +38,7 @@ def download_buttons(permission: str) -> tuple[Button, ...]:
                 "Downloads the original file, as evidence. It was not cleaned and may contain location and device "
                 "data. Use it only if the checked file is not enough."
             ),
-            refusals=(FileAltered, proofs.OriginalNotKept),
+            outages=(FileAltered,),
             is_offered=lambda proof: proof.sha256 != proof.received_sha256,
             permission=permission,
         ),

@@ -13,7 +13,6 @@ from core.admin.tables import Cell, Table
 from installations import esi_ids
 from installations.actions import register_site
 from installations.admin.customers import jobs_table
-from installations.guards import InvalidInput
 from installations.models import Site
 
 
@@ -48,7 +47,6 @@ class SiteAdmin(AddableRecordAdmin):
     )
     fields = ("address_1", "address_2", "city", "state", "postal_code", "esi_id", "tdu_code", "created_at")
     new_record_form = SiteForm
-    new_record_refusals = (InvalidInput,)
     new_record_intro = "A site is one premise with one meter. If it is already on file, use that site."
 
     def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> Site:

@@ -4,6 +4,7 @@ import hashlib
 from datetime import datetime
 
 from core.actors import Actor
+from core.errors import Conflict, InvalidInput
 from core.moves import MoveNotAllowed
 from core.transactions import repeatable
 from poa_documents.actions.contact_codes import check_contact_proved
@@ -20,7 +21,7 @@ from poa_documents.typed_names import is_same_name
 USER_AGENT_LENGTH = 300
 
 
-class StepsOutOfOrder(Exception):
+class StepsOutOfOrder(Conflict):
     """An earlier statement has not been agreed to yet."""
 
     def __init__(self, first_missing: Statement) -> None:
@@ -28,18 +29,18 @@ class StepsOutOfOrder(Exception):
         self.first_missing = first_missing
 
 
-class FormatNotShown(Exception):
+class FormatNotShown(InvalidInput):
     """The word inside the sample was not typed, so nothing shows that the customer can open such a file."""
 
 
-class PaperWanted(Exception):
+class PaperWanted(Conflict):
     """The customer withdrew the consent to electronic records: it is signed on paper, or not at all."""
 
     def __init__(self) -> None:
         super().__init__("The customer wants paper: print the document, have it signed by hand, and record the scan.")
 
 
-class WordsChanged(Exception):
+class WordsChanged(Conflict):
     """The words on the customer's screen are not the words in force any more: show them again."""
 
 
@@ -110,7 +111,7 @@ def record_consent(
     return consent
 
 
-class NameDiffers(Exception):
+class NameDiffers(InvalidInput):
     """The typed name is not the customer's as it is on file; the customer is asked once whether it is meant."""
 
 

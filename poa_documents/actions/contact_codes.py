@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from core.actors import SYSTEM, Actor
+from core.errors import Forbidden
 from installations.models import ContactProof, Customer
 from poa_documents import signers
 from poa_documents.actions.drafts import owe_mail
@@ -33,7 +34,7 @@ CODES_PER_LINK = 12
 MAX_TYPED = 60
 
 
-class ContactNotProved(Exception):
+class ContactNotProved(Forbidden):
     """Nobody has shown yet to read the mail at the customer's address, so nobody can consent or sign."""
 
 

@@ -11,6 +11,7 @@ from django.db import transaction
 from core.actors import Actor
 from core.case_changes import announce_case_change
 from core.dates import chicago_day
+from core.errors import Conflict, InvalidInput
 from core.moves import MoveNotAllowed
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
@@ -50,7 +51,7 @@ HAS_A_HOME = frozenset(
 """The customer's page shows what was signed, and the plan, also after the authority has ended."""
 
 
-class UnsignedPoaExists(Exception):
+class UnsignedPoaExists(Conflict):
     """A site has one unsigned POA at a time."""
 
     def __init__(self, first: PoaDocument) -> None:
@@ -61,20 +62,20 @@ class UnsignedPoaExists(Exception):
         self.first = first
 
 
-class CustomerNotAtSite(Exception):
+class CustomerNotAtSite(InvalidInput):
     """The customer has no installation at the site, so there is nothing to choose a plan for."""
 
+    field = "site"
 
-class PromiseNotOffered(Exception):
+
+class PromiseNotOffered(InvalidInput):
     """The product is no longer sold."""
 
+    field = "promise"
 
-class DatesOutOfOrder(Exception):
+
+class DatesOutOfOrder(InvalidInput):
     """The start-date range or the sunset cannot be kept. `problems` names each field."""
-
-    def __init__(self, problems: dict[str, str]) -> None:
-        super().__init__(" ".join(problems.values()))
-        self.problems = problems
 
 
 @transaction.atomic

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from core.actors import SYSTEM, Actor
 from core.dates import chicago_day
+from core.errors import InvalidInput
 from core.moves import find_move
 from core.transactions import repeatable
 from poa_documents.actions.drafts import owe_mail
@@ -15,8 +16,10 @@ from poa_documents.moves import lock, take_move
 from poa_documents.states import MOVES, PoaStatus
 
 
-class ReceivedAtOdd(Exception):
+class ReceivedAtOdd(InvalidInput):
     """The customer's word cannot have reached us then."""
+
+    field = "received_at"
 
 
 DAMAGED = "the signed document is missing, was altered, or its seal does not hold."

@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from core.actors import SYSTEM, Actor
 from core.case_changes import announce_case_change
+from core.errors import Conflict
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
 from poa_documents.journal import evidence
@@ -23,11 +24,11 @@ from poa_documents.states import OPEN_STATUSES, PoaStatus
 LONGEST_REASON = 500
 
 
-class NeverSent(Exception):
+class NeverSent(Conflict):
     """A mail that was never sent cannot come back."""
 
 
-class AddressNotFailing(Exception):
+class AddressNotFailing(Conflict):
     """Mail to this customer is not known to come back, or somebody dealt with it meanwhile."""
 
 

@@ -19,6 +19,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 
 from core.actors import SYSTEM, Actor
 from core.dates import chicago_day
+from core.errors import Conflict
 from core.transactions import repeatable
 from poa_documents.actions import reminders
 from poa_documents.actions.contact_codes import make_code
@@ -72,7 +73,7 @@ _STILL_BY_MAIL = frozenset(
 """What customers ask for themselves, or what protects them, also after they asked for paper."""
 
 
-class NotToBePosted(Exception):
+class NotToBePosted(Conflict):
     """Nothing of this mail waits to be posted."""
 
 

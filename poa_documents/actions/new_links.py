@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from core.actors import SYSTEM
 from core.case_changes import announce_case_change
 from core.dates import chicago_day
+from core.errors import Conflict
 from core.transactions import repeatable
 from installations.models import Installation, Site
 from installations.states import InstallationStatus
@@ -20,7 +21,7 @@ A_DAY = timedelta(days=1)
 MAX_LINKS_A_DAY = 3
 
 
-class OfficeMustHelp(Exception):
+class OfficeMustHelp(Conflict):
     """No new link can be sent automatically: the customer is asked to call."""
 
 

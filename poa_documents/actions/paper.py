@@ -10,6 +10,7 @@ from django.db import transaction
 
 from core.actors import Actor, is_same_person
 from core.dates import chicago_day
+from core.errors import Conflict, Forbidden, InvalidInput
 from core.moves import MoveNotAllowed
 from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import StoredFile, read, store
@@ -28,36 +29,38 @@ FOLDER = "paper"
 ON_PAPER = "on paper"
 
 
-class NotPrinted(Exception):
+class NotPrinted(Conflict):
     """The words as they are now were never printed, so they cannot be what the customer signed."""
 
     def __init__(self) -> None:
         super().__init__("Print the document first: what the customer signs must be its present words.")
 
 
-class PaperAlreadyRecorded(Exception):
+class PaperAlreadyRecorded(Conflict):
     """A scan is on file already, and waits for the second person."""
 
     def __init__(self) -> None:
         super().__init__("A scan is on file already: a second person confirms or refuses it first.")
 
 
-class NoPaperWaiting(Exception):
+class NoPaperWaiting(Conflict):
     """There is no scan that a second person could confirm or refuse."""
 
     def __init__(self) -> None:
         super().__init__("No scan waits for a second person: record one first.")
 
 
-class SamePersonTwice(Exception):
+class SamePersonTwice(Forbidden):
     """Whoever scanned it in cannot be the one who confirms it."""
 
     def __init__(self) -> None:
         super().__init__("You recorded this scan yourself: somebody else must compare and confirm it.")
 
 
-class PaperDateOdd(Exception):
+class PaperDateOdd(InvalidInput):
     """The date beside the signature cannot be right."""
+
+    field = "signed_date"
 
 
 @transaction.atomic

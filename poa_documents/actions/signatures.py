@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from core.actors import Actor
+from core.errors import Conflict
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
 from poa_documents.actions.consents import USER_AGENT_LENGTH, WordsChanged, check_electronic, is_name_on_file
@@ -24,7 +25,7 @@ class SignOutcome(StrEnum):
     ALREADY_SIGNED = "ALREADY_SIGNED"
 
 
-class ConsentIncomplete(Exception):
+class ConsentIncomplete(Conflict):
     """A statement has not been agreed to in the words now in force. `missing` lists them in order."""
 
     def __init__(self, missing: list[Statement]) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from core.actors import Actor, is_same_person
+from core.errors import Conflict, Forbidden, InvalidInput
 from installations.models import ContactProof, Customer
 from poa_documents import signers
 from poa_documents.actions.mail_returns import let_cases_be_looked_at
@@ -14,14 +15,14 @@ from poa_documents.moves import lock
 from poa_documents.states import OPEN_STATUSES
 
 
-class NothingToProve(Exception):
+class NothingToProve(Conflict):
     """No signature and no change of address waits for a proof."""
 
     def __init__(self) -> None:
         super().__init__("Nothing waits for a call-back any more: it was proved since you looked.")
 
 
-class CallBackBySamePerson(Exception):
+class CallBackBySamePerson(Forbidden):
     """Whoever put the address on file cannot be the one who confirms it."""
 
     def __init__(self) -> None:
@@ -30,12 +31,8 @@ class CallBackBySamePerson(Exception):
         )
 
 
-class CallBackIncomplete(Exception):
+class CallBackIncomplete(InvalidInput):
     """It is not said which number was called, or what the customer confirmed. `problems` names the field."""
-
-    def __init__(self, problems: dict[str, str]) -> None:
-        super().__init__(" ".join(problems.values()))
-        self.problems = problems
 
 
 def note_doubts(poa: PoaDocument, *, ip_address: str | None, browser_of: int | None, by: Actor, at: datetime) -> str:

@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 
 from core.actors import Actor
 from core.case_changes import announce_case_change
+from core.errors import Conflict
 from core.moves import MoveNotAllowed
 from core.transactions import repeatable
 from installations.models import Customer
@@ -17,11 +18,11 @@ from poa_documents.moves import lock, take_move
 from poa_documents.states import ELECTRONIC_STATUSES, MOVES, PoaStatus
 
 
-class StopKnown(Exception):
+class StopKnown(Conflict):
     """The same report stands already."""
 
 
-class StopEnded(Exception):
+class StopEnded(Conflict):
     """Somebody ended the stop signal meanwhile."""
 
 

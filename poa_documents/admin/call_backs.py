@@ -6,7 +6,7 @@ from django import forms
 
 from core.admin.buttons import Button, ButtonContext, ButtonForm
 from poa_documents import signers
-from poa_documents.actions import CallBackBySamePerson, CallBackIncomplete, NothingToProve, record_call_back
+from poa_documents.actions import record_call_back
 
 _OTHER = "OTHER"
 
@@ -66,7 +66,6 @@ CALL_BACK = Button(
         "is signed, that they signed it. Whoever put the address or the number on file cannot record this. If the "
         "customer did not sign, do not record it: suspend the power of attorney instead."
     ),
-    refusals=(NothingToProve, CallBackBySamePerson, CallBackIncomplete),
     is_offered=lambda record: signers.is_in_question(customer_of(record).pk),
     form=CallBackForm,
 )

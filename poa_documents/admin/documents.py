@@ -20,18 +20,6 @@ from installations.file_check_queue import FileChecksBusy
 from installations.models import Customer, Language, Site
 from installations.proofs import SUFFIXES, CheckedProof, InvalidProof, check_proof
 from poa_documents.actions import (
-    CustomerNotAtSite,
-    DatesOutOfOrder,
-    NoPaperWaiting,
-    NotPrinted,
-    PaperAlreadyRecorded,
-    PaperDateOdd,
-    PromiseNotOffered,
-    ReceivedAtOdd,
-    SamePersonTwice,
-    StopKnown,
-    UnsignedPoaExists,
-    WordsChanged,
     confirm_paper,
     draft_poa,
     print_for_paper,
@@ -48,9 +36,8 @@ from poa_documents.actions import (
 from poa_documents.actions.drafts import HAS_A_HOME
 from poa_documents.actions.paper import received_scan_file, scan_file
 from poa_documents.admin.call_backs import CALL_BACK
-from poa_documents.guards import CustomerStopped, SealedFileAltered, SealedFileUnreadable
 from poa_documents.journal import evidence
-from poa_documents.limits import LimitMissing, limit_lines
+from poa_documents.limits import limit_lines
 from poa_documents.models import (
     ConsentRecord,
     CustomerMail,
@@ -61,7 +48,6 @@ from poa_documents.models import (
     RevocationChannel,
     StopKind,
 )
-from poa_documents.queries import NoWording
 from poa_documents.states import ELECTRONIC_STATUSES, MOVES, PoaStatus
 
 logger = logging.getLogger(__name__)
@@ -276,15 +262,6 @@ class PoaDocumentAdmin(AddableRecordAdmin):
         ),
     )
     new_record_form = DraftForm
-    new_record_refusals = (
-        CustomerStopped,
-        UnsignedPoaExists,
-        CustomerNotAtSite,
-        PromiseNotOffered,
-        DatesOutOfOrder,
-        LimitMissing,
-        NoWording,
-    )
     new_record_intro = "Draws up the document. Look at it, then send it to the customer."
     hidden_links = frozenset({"evidence", "consents", "mails"})
     buttons = (
@@ -296,7 +273,6 @@ class PoaDocumentAdmin(AddableRecordAdmin):
                 "Mails the customer a link to read and sign. Nobody here can see the link. From then on the limits "
                 "cannot be changed."
             ),
-            refusals=(LimitMissing,),
             is_offered=_allows("send"),
         ),
         Button(
@@ -304,7 +280,6 @@ class PoaDocumentAdmin(AddableRecordAdmin):
             label="Resend",
             run=_send,
             explanation="Mails the customer a new link. The earlier one stops working.",
-            refusals=(LimitMissing,),
             is_offered=lambda poa: poa.status == PoaStatus.SENT or poa.status in HAS_A_HOME,
         ),
         Button(
@@ -312,7 +287,7 @@ class PoaDocumentAdmin(AddableRecordAdmin):
             label="Download the signed document",
             run=_download,
             explanation="Saves the sealed PDF. That you looked at it is kept in its evidence.",
-            refusals=(FileAltered,),
+            outages=(FileAltered,),
             is_offered=lambda poa: bool(poa.pdf_storage_key),
             is_direct=True,
             permission="poa_documents.view_poadocument",
@@ -322,7 +297,6 @@ class PoaDocumentAdmin(AddableRecordAdmin):
             label="Print for a signature by hand",
             run=_print,
             explanation="Saves the document as a file to print, with boxes to tick and lines to sign on.",
-            refusals=(LimitMissing,),
             is_offered=_allows("sign_on_paper"),
             is_direct=True,
         ),
@@ -333,7 +307,7 @@ class PoaDocumentAdmin(AddableRecordAdmin):
             explanation=(
                 "Keeps the scan of the signed pages. It gives no authority until a second person has compared it."
             ),
-            refusals=(NotPrinted, PaperAlreadyRecorded, PaperDateOdd, FileNotStored),
+            outages=(FileNotStored,),
             is_offered=lambda poa: _allows("sign_on_paper")(poa) and not _scan_waits(poa),
             form=PaperForm,
         ),
@@ -342,7 +316,7 @@ class PoaDocumentAdmin(AddableRecordAdmin):
             label="Look at the scan",
             run=_look_at_scan,
             explanation="Saves the scan of the signed pages. That you looked at it is kept in the evidence.",
-            refusals=(FileAltered,),
+            outages=(FileAltered,),
             is_offered=_has_scan,
             is_direct=True,
             permission="poa_documents.view_poadocument",
@@ -355,7 +329,7 @@ class PoaDocumentAdmin(AddableRecordAdmin):
                 "Saves the very bytes that were sent, as evidence. They were not cleaned: open them only where the "
                 "stored scan is not enough. That you looked at them is kept in the evidence."
             ),
-            refusals=(FileAltered,),
+            outages=(FileAltered,),
             is_offered=_has_redrawn_scan,
             permission="poa_documents.view_poadocument",
         ),
@@ -367,7 +341,7 @@ class PoaDocumentAdmin(AddableRecordAdmin):
                 "You looked at the scan, and it shows this document with all four boxes ticked, signed by this "
                 "customer. Whoever scanned it in cannot confirm it. From then on it gives authority."
             ),
-            refusals=(NoPaperWaiting, SamePersonTwice, WordsChanged, FileAltered),
+            outages=(FileAltered,),
             is_offered=_scan_waits,
         ),
         Button(
@@ -375,7 +349,6 @@ class PoaDocumentAdmin(AddableRecordAdmin):
             label="Refuse the paper signature",
             run=_refuse_paper,
             explanation="Puts the scan aside: a box is not ticked, a page is missing, it is not signed or unreadable.",
-            refusals=(NoPaperWaiting,),
             is_offered=_scan_waits,
             form=ReasonForm,
         ),
@@ -388,7 +361,6 @@ class PoaDocumentAdmin(AddableRecordAdmin):
                 "The customer withdrew the consent to electronic records, in whichever way. What was signed stays "
                 "valid; what is not signed yet is signed by hand or not at all."
             ),
-            refusals=(ReceivedAtOdd,),
             is_offered=lambda poa: poa.paper_wanted_at is None and poa.status in ELECTRONIC_STATUSES,
             form=ChannelForm,
         ),
@@ -400,7 +372,6 @@ class PoaDocumentAdmin(AddableRecordAdmin):
                 "Stops everything in the customer's name at once, at every site, also queued work. A death ends "
                 "every power of attorney for good; incapacity suspends it until the office has decided."
             ),
-            refusals=(ReceivedAtOdd, StopKnown),
             is_offered=lambda poa: poa.is_open or poa.status == PoaStatus.EXHAUSTED,
             form=StopForm,
             is_grave=True,
@@ -418,7 +389,6 @@ class PoaDocumentAdmin(AddableRecordAdmin):
             label="Resume",
             run=_resume,
             explanation="Lets it count again, once its stored file is proven good.",
-            refusals=(CustomerStopped, SealedFileAltered, SealedFileUnreadable),
             is_offered=_allows("resume"),
             form=ReasonForm,
         ),
@@ -439,7 +409,6 @@ class PoaDocumentAdmin(AddableRecordAdmin):
                 "Records that the customer took the authority back, in whichever way. It blocks at once, also work "
                 "that is queued. Only a new signature of the customer's opens the way again."
             ),
-            refusals=(ReceivedAtOdd,),
             is_offered=_allows("revoke"),
             form=RevocationForm,
             is_grave=True,

@@ -9,9 +9,6 @@ from core.admin.buttons import Button, ButtonContext, ButtonForm, as_download
 from core.admin.records import RecordAdmin
 from core.admin.tables import display
 from poa_documents.actions import (
-    AddressNotFailing,
-    NeverSent,
-    NotToBePosted,
     end_address_failure,
     mark_posted,
     record_return,
@@ -154,7 +151,6 @@ class CustomerMailAdmin(RecordAdmin):
             label="It was posted",
             run=_posted,
             explanation="Takes note that the customer got it on paper. It leaves the list of mails that wait.",
-            refusals=(NotToBePosted,),
             is_offered=is_to_be_posted,
         ),
         Button(
@@ -164,7 +160,6 @@ class CustomerMailAdmin(RecordAdmin):
             explanation=(
                 "Says that the address does not work. All mail to it is held, and the case asks for another address."
             ),
-            refusals=(NeverSent,),
             is_offered=lambda mail: mail.state in {MailState.SENT, MailState.UNCERTAIN, MailState.FAILED},
             form=ReturnForm,
             permission="poa_documents.change_poadocument",
@@ -215,7 +210,6 @@ class AddressFailureAdmin(RecordAdmin):
             explanation=(
                 "Says that the address is right after all. What was held, and what came back, is sent there at once."
             ),
-            refusals=(AddressNotFailing,),
             is_offered=lambda failure: failure.ended_at is None,
             form=WorksAgainForm,
             permission="poa_documents.change_poadocument",

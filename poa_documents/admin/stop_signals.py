@@ -4,7 +4,7 @@ from django.contrib import admin
 from core.admin.buttons import Button, ButtonContext, ButtonForm
 from core.admin.records import RecordAdmin
 from core.admin.tables import display
-from poa_documents.actions import StopEnded, end_stop_signal
+from poa_documents.actions import end_stop_signal
 from poa_documents.models import StopSignal
 
 
@@ -40,7 +40,6 @@ class StopSignalAdmin(RecordAdmin):
                 "You know what is so: the report was mistaken, or the customer can decide again. A power of attorney "
                 "that ended stays ended; one that is suspended is resumed by a button of its own."
             ),
-            refusals=(StopEnded,),
             is_offered=lambda signal: signal.ended_at is None,
             form=DecisionForm,
         ),

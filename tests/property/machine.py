@@ -23,7 +23,18 @@ from core.actors import Actor
 from core.dates import chicago_day
 from core.moves import MoveNotAllowed
 from core.queue import TaskName
-from enrollments.actions import accounts, case_opening, confirmations, holds, notices, system_holds, webhook_processing
+from enrollments.actions import (
+    accounts,
+    case_opening,
+    closing,
+    confirmations,
+    customer_holds,
+    due_cases,
+    holds,
+    pauses,
+    system_holds,
+    webhook_processing,
+)
 from enrollments.decision import offers
 from enrollments.engine.gathering import offered_plan
 from enrollments.engine.leases import take_over
@@ -103,15 +114,15 @@ REFUSALS = (
     ReportNotCurrent,
     AuthorityMissing,
     LightError,
-    notices.NothingToHold,
-    notices.NotOnHold,
+    customer_holds.NothingToHold,
+    customer_holds.NotOnHold,
     accounts.WrongAccount,
     system_holds.NothingHeld,
     system_holds.NotReconciled,
     holds.HoldNotOpen,
     holds.ConsentCannotBeOverridden,
-    holds.CannotClose,
-    holds.NotPaused,
+    closing.CannotClose,
+    pauses.NotPaused,
     poa_actions.UnsignedPoaExists,
     poa_actions.CustomerNotAtSite,
     poa_actions.StopEnded,
@@ -248,7 +259,7 @@ class Cases(RuleBasedStateMachine):
     def customer_holds_it_or_lets_it_go_on(self, number: int, *, goes_on: bool) -> None:
         case = self._case(number)
         if case is not None:
-            say = notices.resume_for_customer if goes_on else notices.hold_for_customer
+            say = customer_holds.resume_for_customer if goes_on else customer_holds.hold_for_customer
             with suppress(*REFUSALS):
                 say(enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=self.road.clock.at)
 
@@ -288,13 +299,13 @@ class Cases(RuleBasedStateMachine):
 
     @rule(what=st.sampled_from(["one group", "everything", "end"]))
     def office_pauses_or_resumes(self, what: str) -> None:
-        pauses = Pause.objects.filter(ended_at=None)
+        open_pauses = Pause.objects.filter(ended_at=None)
         if what == "end":
-            for pause in pauses:
+            for pause in open_pauses:
                 self.road.resume(pause)
-        elif not pauses.exists():
+        elif not open_pauses.exists():
             group = self.promises["roomy"].light_plan_group if what == "one group" else None
-            holds.pause(reason="Prices look odd.", by=OFFICE, at=self.road.clock.at, light_plan_group=group)
+            pauses.pause(reason="Prices look odd.", by=OFFICE, at=self.road.clock.at, light_plan_group=group)
 
     @rule(what=st.sampled_from(["stop", "restore", "release", "release"]))
     def operations_stop_all_writes_or_release_them(self, what: str) -> None:
@@ -405,7 +416,7 @@ class Cases(RuleBasedStateMachine):
                     installation_id=self._job(number).pk, reason="Sold the house.", by=OFFICE, at=at
                 )
             elif case is not None:
-                holds.close_enrollment(enrollment_id=case.pk, reason="The customer went abroad.", by=OFFICE, at=at)
+                closing.close_enrollment(enrollment_id=case.pk, reason="The customer went abroad.", by=OFFICE, at=at)
 
     @rule(number=which_case)
     def office_sells_a_battery_too(self, number: int) -> None:
@@ -535,7 +546,7 @@ class Cases(RuleBasedStateMachine):
     def a_worker_dies_at_a_case(self, number: int, statement: int) -> None:
         case = self._case(number)
         if case is not None:
-            holds.make_due(enrollment_id=case.pk, at=self.road.clock.at)
+            due_cases.make_due(enrollment_id=case.pk, at=self.road.clock.at)
             with suppress(Killed), killed_at_statement(statement):
                 self._advance(case.pk)
 
@@ -544,7 +555,7 @@ class Cases(RuleBasedStateMachine):
         case = self._case(number)
         if case is None:
             return
-        holds.make_due(enrollment_id=case.pk, at=self.road.clock.at)
+        due_cases.make_due(enrollment_id=case.pk, at=self.road.clock.at)
         with self._replaced(self.road.light, call) as original:
 
             def dying(*args: Any, **kwargs: Any) -> Any:
@@ -594,13 +605,13 @@ class Cases(RuleBasedStateMachine):
             "messages": lambda: self._deliver_all(backwards=True),
             "sweep": self.sweep,
         }
-        holds.make_due(enrollment_id=case.pk, at=self.road.clock.at)
+        due_cases.make_due(enrollment_id=case.pk, at=self.road.clock.at)
         with self._replaced(self.road.light, call) as original:
 
             def interrupted(*args: Any, **kwargs: Any) -> Any:
                 setattr(self.road.light, call, original)
                 self.queue.take_committed()
-                holds.make_due(enrollment_id=case.pk, at=self.road.clock.at)
+                due_cases.make_due(enrollment_id=case.pk, at=self.road.clock.at)
                 self._advance(case.pk)
                 meanwhile[what]()
                 return original(*args, **kwargs)

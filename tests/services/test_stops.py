@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from core.clock import now
-from enrollments.actions.holds import pause, resume
+from enrollments.actions.pauses import pause, resume
 from enrollments.actions.system_holds import hold_writes, release_writes
 from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, LightWrite

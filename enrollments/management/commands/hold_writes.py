@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
 from core.actors import OPERATOR
-from enrollments.actions.holds import ReasonMissing
+from core.errors import ReasonMissing
 from enrollments.actions.system_holds import hold_writes
 
 

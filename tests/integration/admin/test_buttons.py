@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 
 from core.actors import Actor
 from core.admin.links import button_url, record_url
-from enrollments.actions.holds import pause
+from enrollments.actions.pauses import pause
 from enrollments.evidence_pack import contents, story
 from enrollments.evidence_pack.spool import Spool
 from enrollments.models import Enrollment, Pause, WebhookDelivery

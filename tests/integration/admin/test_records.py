@@ -15,7 +15,8 @@ from django.urls import reverse
 from core.actors import Actor
 from core.admin.links import button_url, record_url
 from core.admin.records import RecordAdmin
-from enrollments.actions.holds import pause, release_hold
+from enrollments.actions.holds import release_hold
+from enrollments.actions.pauses import pause
 from enrollments.models import Hold, RemoteCall, WebhookDelivery
 from enrollments.states import HoldCode
 from installations.moves import record_event

@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from core.actors import Actor
-from enrollments.actions.holds import pause
+from enrollments.actions.pauses import pause
 from enrollments.actions.system_holds import hold_writes
 from enrollments.models import Enrollment, WebhookDelivery, WebhookRefusal, WebhookSender
 from enrollments.states import HoldCode, HoldOwner

@@ -18,7 +18,7 @@ from PIL import Image
 from accounts.models import Scope
 from accounts.staff_groups import OFFICE_GROUP
 from core.actors import Actor
-from enrollments.actions import holds, system_holds
+from enrollments.actions import pauses, system_holds
 from enrollments.models import (
     AcceptAttempt,
     AdvanceNotice,
@@ -216,7 +216,7 @@ def _records_of_every_other_kind(own: _Case, at: datetime = AT) -> None:
     )
     DatabasePlace.objects.get_or_create(defaults={"since": at}, place="here")
     LogEntry.objects.create(user=User.objects.get(username="olivia"), action_flag=2, object_repr="Hardware job")
-    holds.pause(reason="Prices look odd.", by=Actor.staff(1), at=at)
+    pauses.pause(reason="Prices look odd.", by=Actor.staff(1), at=at)
     system_holds.hold_writes(reason="A look at things.", by=Actor.staff(1), at=at)
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 
 from core.actors import Actor
 from core.models import CaseChange
-from enrollments.actions import case_opening, holds, mails
+from enrollments.actions import case_opening, due_cases, mails, pauses
 from enrollments.actions.writes import Tools
 from enrollments.decision.policy import Policy
 from enrollments.engine.engine import Engine
@@ -111,7 +111,7 @@ class Road:
 
     def report_pto(self, enrollment: Enrollment) -> None:
         made.go_live_report(enrollment.installations.get(), at=self.clock.at)
-        holds.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
+        due_cases.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
 
     def finish_at_light(self, enrollment: Enrollment, *steps: str) -> None:
         enrollment.refresh_from_db()
@@ -122,7 +122,7 @@ class Road:
     def revoke(self, enrollment: Enrollment) -> None:
         poa = PoaDocument.objects.filter(site=enrollment.site).latest("pk")
         poa_actions.revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=self.clock.at)
-        holds.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
+        due_cases.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
 
     def correct_address(self, enrollment: Enrollment, email: str) -> None:
         customer = enrollment.customer
@@ -150,10 +150,10 @@ class Road:
             )
 
     def pause(self) -> Pause:
-        return holds.pause(reason="Prices look odd.", by=OFFICE, at=self.clock.at)
+        return pauses.pause(reason="Prices look odd.", by=OFFICE, at=self.clock.at)
 
     def resume(self, pause: Pause) -> None:
-        holds.resume(pause_id=pause.pk, by=OFFICE, at=self.clock.at)
+        pauses.resume(pause_id=pause.pk, by=OFFICE, at=self.clock.at)
 
     # Time and the machine
 
@@ -164,7 +164,7 @@ class Road:
     def run(self, enrollment: Enrollment) -> str:
         """Let the engine take the case as far as it goes now."""
         self.bring_news(enrollment)
-        holds.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
+        due_cases.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
         word = self.engine.advance(enrollment.pk)
         self.send_news()
         enrollment.refresh_from_db()

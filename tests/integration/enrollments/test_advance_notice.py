@@ -8,7 +8,7 @@ import pytest
 
 from core.actors import Actor
 from core.dates import chicago_day
-from enrollments.actions import holds, notices
+from enrollments.actions import closing, customer_holds, holds
 from enrollments.decision.offers import is_no_worse
 from enrollments.decision.steps import Waiting
 from enrollments.engine.gathering import offered_plan
@@ -69,14 +69,14 @@ def test_the_plan_is_announced_with_its_start_and_accepted_when_the_notice_is_ov
 
 def test_a_customer_stops_it_during_the_notice_and_lets_it_go_on(noticing: Road) -> None:
     case = told(noticing)
-    notices.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
-    notices.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+    customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+    customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
 
     noticing.live(case, timedelta(days=8))
 
     assert noticing.acceptances_of(case) == []
     assert (case.next_step, case.whose_turn) == (Waiting.HELD_BY_CUSTOMER, HoldOwner.CUSTOMER)
-    notices.resume_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+    customer_holds.resume_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
     noticing.live(case, timedelta(hours=1))
     assert AdvanceNotice.objects.count() == 2, "the start moved away from what was told, so it is told anew"
     noticing.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
@@ -93,7 +93,7 @@ def test_a_hold_reaches_an_acceptance_that_is_recorded_and_about_to_be_sent(
     accept = noticing.light.accept_plan
 
     def held_in_the_last_moment(*args: Any, **kwargs: Any) -> Any:
-        notices.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+        customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
         return accept(*args, **kwargs)
 
     monkeypatch.setattr(noticing.light, "accept_plan", held_in_the_last_moment)
@@ -107,7 +107,7 @@ def test_a_hold_reaches_an_acceptance_that_is_recorded_and_about_to_be_sent(
 
 def test_a_hold_that_eats_the_window_ends_as_a_missed_one(noticing: Road) -> None:
     case = told(noticing)
-    notices.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+    customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
 
     latest = PoaDocument.objects.get(site=case.site).envelope.latest_start_date
     noticing.pass_time(timedelta(days=(latest - chicago_day(noticing.clock.at)).days - 3))
@@ -134,22 +134,22 @@ def test_a_revocation_during_the_notice_ends_it(noticing: Road) -> None:
 def test_there_is_nothing_to_hold_before_a_plan_was_announced_nor_after_it_was_accepted(noticing: Road) -> None:
     case = noticing.case()
 
-    with pytest.raises(notices.NothingToHold):
-        notices.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+    with pytest.raises(customer_holds.NothingToHold):
+        customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
 
     noticing.run(case)
     noticing.finish_at_light(case)
     noticing.report_pto(case)
     noticing.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
-    with pytest.raises(notices.NothingToHold):
-        notices.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+    with pytest.raises(customer_holds.NothingToHold):
+        customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
 
 
 def test_what_is_not_on_hold_cannot_be_resumed(noticing: Road) -> None:
     case = told(noticing)
 
-    with pytest.raises(notices.NotOnHold):
-        notices.resume_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+    with pytest.raises(customer_holds.NotOnHold):
+        customer_holds.resume_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
 
 
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
@@ -187,8 +187,8 @@ def test_a_pause_when_the_notice_ends_is_waited_out(noticing: Road) -> None:
 
 def test_a_case_on_hold_can_be_closed_by_the_office(noticing: Road) -> None:
     case = told(noticing)
-    notices.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
-    holds.close_enrollment(
+    customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+    closing.close_enrollment(
         enrollment_id=case.pk, reason="The customer changed his mind.", by=OFFICE, at=noticing.clock.at
     )
     noticing.live(case, timedelta(days=5))
@@ -209,7 +209,7 @@ def test_a_hold_pressed_while_the_acceptance_is_on_its_way_keeps_it_from_being_f
         try:
             return accept(*args, **kwargs)
         finally:
-            notices.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
+            customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
 
     monkeypatch.setattr(noticing.light, "accept_plan", pressed_before_the_answer)
 

@@ -8,7 +8,7 @@ import pytest
 
 from core.actors import Actor
 from core.models import CaseChange
-from enrollments.actions import case_opening, holds
+from enrollments.actions import case_opening, closing
 from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus, HoldOwner
@@ -126,7 +126,7 @@ def test_a_canceled_sale_closes_the_case_and_suspends_the_authority(road: Road) 
 
 def test_a_new_power_of_attorney_after_the_end_opens_a_new_case(road: Road) -> None:
     case = road.case()
-    holds.close_enrollment(enrollment_id=case.pk, reason="He went abroad.", by=OFFICE, at=road.clock.at)
+    closing.close_enrollment(enrollment_id=case.pk, reason="He went abroad.", by=OFFICE, at=road.clock.at)
     case_opening.look_again(site_id=case.site_id, at=road.clock.at)
     assert Enrollment.objects.filter(site=case.site).count() == 1
 
@@ -144,5 +144,5 @@ def test_only_a_case_without_acceptance_can_be_closed(road: Road) -> None:
     road.report_pto(case)
     road.live(case, timedelta(hours=2))
 
-    with pytest.raises(holds.CannotClose):
-        holds.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=road.clock.at)
+    with pytest.raises(closing.CannotClose):
+        closing.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=road.clock.at)

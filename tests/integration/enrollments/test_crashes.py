@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from enrollments.actions import acceptance, confirmations, holds, writes
+from enrollments.actions import acceptance, confirmations, due_cases, writes
 from enrollments.engine.leases import most_urgent, take_over
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
@@ -100,7 +100,7 @@ def test_a_second_worker_finds_nothing_to_do(road: Road, monkeypatch: pytest.Mon
     accept = road.light.accept_plan
 
     def accept_while_another_worker_tries(*args: Any, **kwargs: Any) -> Any:
-        holds.make_due(enrollment_id=case.pk, at=road.clock.at)
+        due_cases.make_due(enrollment_id=case.pk, at=road.clock.at)
         words.append(road.engine.advance(case.pk))
         return accept(*args, **kwargs)
 
@@ -118,7 +118,7 @@ def test_a_nudge_during_a_turn_is_not_lost(road: Road, monkeypatch: pytest.Monke
 
     def nudged_meanwhile(*args: Any, **kwargs: Any) -> str:
         road.pass_time(timedelta(seconds=1))
-        holds.make_due(enrollment_id=case.pk, at=road.clock.at)
+        due_cases.make_due(enrollment_id=case.pk, at=road.clock.at)
         return place(*args, **kwargs)
 
     monkeypatch.setattr(type(road.engine), "_rest", lambda _self, *args: nudged_meanwhile(*args))

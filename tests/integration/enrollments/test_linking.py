@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from core.errors import ReasonMissing
 from enrollments.actions import accounts, case_opening
 from enrollments.actions.accounts import WrongAccount, link_account
-from enrollments.actions.holds import ReasonMissing, close_enrollment, release_hold
+from enrollments.actions.closing import close_enrollment
+from enrollments.actions.holds import release_hold
 from enrollments.light.payloads import Account, NewAccount
 from enrollments.models import Enrollment, Hold
 from enrollments.states import EnrollmentStatus, HoldCode, WriteStatus

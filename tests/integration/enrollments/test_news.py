@@ -10,7 +10,7 @@ from django.utils.html import strip_tags
 
 from core.actors import Actor
 from core.dates import chicago_day
-from enrollments.actions import case_opening, holds, mails, notices
+from enrollments.actions import case_opening, closing, customer_holds, mails
 from enrollments.decision.start_dates import sure_rescission_end
 from enrollments.decision.steps import Waiting
 from enrollments.models import AdvanceNotice, Enrollment
@@ -135,7 +135,7 @@ def test_no_notice_after_an_objection(noticing: Road, monkeypatch: pytest.Monkey
     with monkeypatch.context() as unsent:
         unsent.setattr(Road, "send_news", lambda _road: None)
         told(noticing, case)
-    notices.hold_for_customer(enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=noticing.clock.at)
+    customer_holds.hold_for_customer(enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=noticing.clock.at)
 
     send(noticing)
 
@@ -152,7 +152,7 @@ def test_nothing_is_told_of_a_case_that_is_over(road: Road, ending: str, monkeyp
     if ending == "revoked":
         road.revoke(case)
     else:
-        holds.close_enrollment(enrollment_id=case.pk, reason="Sold the house.", by=OFFICE, at=road.clock.at)
+        closing.close_enrollment(enrollment_id=case.pk, reason="Sold the house.", by=OFFICE, at=road.clock.at)
 
     send(road)
 

@@ -11,18 +11,12 @@ from django.core.management import CommandError, call_command
 from core import clock, stored_files
 from core.actors import OPERATOR
 from core.dates import chicago_day, chicago_midnight
+from core.errors import ReasonMissing
 from enrollments.actions import retention
 from enrollments.actions.case_opening import look_again
-from enrollments.actions.holds import ReasonMissing
-from enrollments.actions.legal_holds import (
-    LegalHoldStands,
-    NoLegalHold,
-    RuleNotPossible,
-    decide_retention_rule,
-    lift_legal_hold,
-    place_legal_hold,
-)
+from enrollments.actions.legal_holds import LegalHoldStands, NoLegalHold, lift_legal_hold, place_legal_hold
 from enrollments.actions.retention import Candidate, StillKept, candidates
+from enrollments.actions.retention_rules import RuleNotPossible, decide_retention_rule
 from enrollments.models import DestroyedFile, Destruction, Enrollment, LegalHold, PlanDocument, RetentionRule
 from enrollments.retention import RecordClass, RetentionClock, add_months
 from installations.models import Customer, Installation, ProofFile

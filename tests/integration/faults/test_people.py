@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from core.dates import chicago_day
-from enrollments.actions import case_opening, holds
+from enrollments.actions import case_opening, closing, holds
 from enrollments.decision.steps import Waiting
 from enrollments.models import AcceptAttempt, Enrollment
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
@@ -141,8 +141,8 @@ def test_U9_U10_what_was_asked_on_a_page_gone_stale_is_refused_with_the_new_stat
 
     with pytest.raises(holds.HoldNotOpen, match="Light mended it"):
         holds.release_hold(hold_id=hold.pk, reason="Once more.", by=OFFICE, at=road.clock.at)
-    with pytest.raises(holds.CannotClose, match="finalized"):
-        holds.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=road.clock.at)
+    with pytest.raises(closing.CannotClose, match="finalized"):
+        closing.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=road.clock.at)
 
     assert_accepted_once(road, case)
 

@@ -12,10 +12,11 @@ from django.db import connection
 from PIL import Image
 
 from core.actors import Actor
+from core.errors import InvalidInput, ReasonMissing
 from core.moves import MoveNotAllowed
 from installations import actions
 from installations.actions.go_live_reports import GoLiveResult
-from installations.guards import InvalidInput, ReasonMissing, ReportNotCurrent, SecondPersonRequired, SubmissionIdReused
+from installations.guards import ReportNotCurrent, SecondPersonRequired, SubmissionIdReused
 from installations.models import GoLiveReport, GoLiveSource, HardwareKind, Installation, KeptProof
 from installations.proofs import CheckedProof, check_proof
 from installations.queries import current_report

@@ -7,11 +7,11 @@ import pytest
 from django.db import connection
 
 from core.dates import chicago_day
+from core.errors import InvalidInput, ReasonMissing
 from core.models import CaseChange
 from core.moves import MoveNotAllowed
 from installations import actions
 from installations.actions.registration import phone_warnings
-from installations.guards import InvalidInput, ReasonMissing
 from installations.models import Customer, HardwareKind, Installation, Site
 from installations.queries import jobs_for
 from installations.states import MOVES, InstallationStatus

@@ -19,9 +19,9 @@ from pytest_django.fixtures import Settings
 
 from config.settings.base import document_storage_options
 from core.dates import chicago_day
+from core.errors import ReasonMissing
 from core.stored_files import StoredFile, read
 from enrollments.actions.adoption import CannotAdopt, adopt_acceptance
-from enrollments.actions.holds import ReasonMissing
 from enrollments.decision.steps import Waiting
 from enrollments.engine import write_guard
 from enrollments.models import AcceptAttempt, Enrollment, PlanOffer, ReconciliationRun, SystemHold

@@ -10,7 +10,7 @@ import pytest
 from core import clock
 from core.actors import Actor
 from core.queue import TaskName
-from enrollments.actions import holds, webhook_processing
+from enrollments.actions import closing, webhook_processing
 from enrollments.engine.gathering import gather
 from enrollments.light.client import READING
 from enrollments.models import Enrollment, EnrollmentEvent, LightWrite, RemoteCall, WebhookDelivery
@@ -186,7 +186,7 @@ def test_a_reported_cancellation_is_a_fact_of_its_case_however_the_event_is_writ
 
 def test_news_of_a_closed_case_is_kept_and_wakes_nobody(enrollment: Enrollment, account_uuid: UUID) -> None:
     at = clock.now()
-    holds.close_enrollment(enrollment_id=enrollment.pk, reason="Sold the house.", by=OFFICE, at=at)
+    closing.close_enrollment(enrollment_id=enrollment.pk, reason="Sold the house.", by=OFFICE, at=at)
 
     deliver(event("account.payment_failed", account_uuid))
     settle_due()
