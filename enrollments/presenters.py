@@ -39,7 +39,7 @@ WAITING_LABELS: dict[str, str] = {
     Waiting.POA_TO_BE_SENT: "Power of attorney to be sent",
     Waiting.CUSTOMER_TO_SIGN: "Customer to sign",
     Waiting.PAPER_TO_BE_SENT: "Paper to be posted",
-    Waiting.SIGNER_TO_BE_PROVED: "Customer to be called back",
+    Waiting.SIGNER_TO_BE_VERIFIED: "Customer to be called back",
     Waiting.DOCUMENT_TO_BE_STORED: "Signed document being stored",
     Waiting.EMBARGO: "Buyer's days to cancel",
     Waiting.CUSTOMER_TO_FINISH: "Customer to finish at Light",

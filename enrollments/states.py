@@ -1,8 +1,8 @@
 """
-The status of an enrollment and the moves between them: read this first.
+The statuses of an enrollment and the moves between them. Read this first.
 
-Ours only. Light's own status stays text beside it. What happens next is no status: `decision.decide` works it out from
-the facts, and the engine stores the answer beside the status.
+These are our own statuses. Light's status is kept separately, as text. The next step is not part of the status:
+`decision.decide` computes it from the facts, and the engine stores it on the enrollment.
 """
 
 from core.choices import Choices
@@ -23,24 +23,26 @@ _S = EnrollmentStatus
 
 MOVES: dict[str, Move] = {
     "start_accepting": Move(frozenset({_S.OPEN}), _S.ACCEPTING, "The acceptance is recorded and about to be sent."),
-    "lose_answer": Move(frozenset({_S.ACCEPTING}), _S.IN_DOUBT, "No clear answer came back; the account will tell."),
+    "lose_answer": Move(
+        frozenset({_S.ACCEPTING}), _S.IN_DOUBT, "No clear answer came back; reading the account will settle it."
+    ),
     "call_off": Move(
         frozenset({_S.ACCEPTING, _S.IN_DOUBT}), _S.OPEN, "The acceptance was refused or shown not to have happened."
     ),
-    "confirm": Move(frozenset({_S.ACCEPTING, _S.IN_DOUBT}), _S.ACCEPTED, "Light holds the acceptance."),
+    "confirm": Move(frozenset({_S.ACCEPTING, _S.IN_DOUBT}), _S.ACCEPTED, "Light has recorded the acceptance."),
     "confirm_late": Move(
         frozenset({_S.OPEN}),
         _S.ACCEPTED,
-        "An acceptance that had been called off shows at Light after all, or one that a restore forgot is adopted.",
+        "An acceptance that was called off shows up at Light later, or one lost in a restore is adopted.",
     ),
-    "finalize": Move(frozenset({_S.ACCEPTED}), _S.FINALIZED, "Light holds the finished enrollment."),
+    "finalize": Move(frozenset({_S.ACCEPTED}), _S.FINALIZED, "Light has finalized the enrollment."),
     "activate": Move(frozenset({_S.ACCEPTED, _S.FINALIZED}), _S.ACTIVE, "Electricity flows under the plan."),
     "end": Move(
         frozenset({_S.ACCEPTED, _S.FINALIZED, _S.ACTIVE}),
         _S.ENDED,
         "The customer opted out, switched away, or Light canceled the service.",
     ),
-    "close": Move(frozenset({_S.OPEN}), _S.ENDED, "Nothing was accepted and nothing will be: the job is off."),
+    "close": Move(frozenset({_S.OPEN}), _S.ENDED, "Nothing was accepted and nothing will be: the job was canceled."),
 }
 
 FINAL_STATUSES = frozenset({_S.ENDED})
@@ -59,7 +61,7 @@ class WriteKind(Choices):
 
 
 class WriteStatus(Choices):
-    OPEN = "OPEN", "Being made"
+    OPEN = "OPEN", "In progress"
     IN_DOUBT = "IN_DOUBT", "In doubt"
     DONE = "DONE", "Done"
     NOT_DONE = "NOT_DONE", "Did not happen"
@@ -70,34 +72,34 @@ UNSETTLED_WRITE_STATUSES = frozenset({WriteStatus.OPEN, WriteStatus.IN_DOUBT})
 
 
 class HoldCode(Choices):
-    """Why a person is needed. What each means and who must act stands in `decision.py` beside the rule."""
+    """Why a person is needed. The rules in `decision/` say what each means and who must act."""
 
     AUTHORITY_ENDED = "AUTHORITY_ENDED", "The authority ended"
     AUTHORITY_UNCLEAR = "AUTHORITY_UNCLEAR", "The authority is unclear"
     REVOKED_AFTER_ACCEPTANCE = "REVOKED_AFTER_ACCEPTANCE", "Revoked after the acceptance"
     OUTSIDE_LIMITS = "OUTSIDE_LIMITS", "No offer within the signed limits"
-    IMPLAUSIBLE_OFFER = "IMPLAUSIBLE_OFFER", "An offer cannot be right"
-    OFFERS_EXPIRED = "OFFERS_EXPIRED", "Light's offers have expired on arrival"
-    NO_PROGRESS = "NO_PROGRESS", "The same step changes nothing"
+    IMPLAUSIBLE_OFFER = "IMPLAUSIBLE_OFFER", "Implausible offer"
+    OFFERS_EXPIRED = "OFFERS_EXPIRED", "Offers had expired on arrival"
+    NO_PROGRESS = "NO_PROGRESS", "No progress after repeating a step"
     TOO_MANY_CALLS = "TOO_MANY_CALLS", "Too many calls to Light in a day"
-    OFFER_UNCLEAR = "OFFER_UNCLEAR", "Light does not say what must be known of an offer"
+    OFFER_UNCLEAR = "OFFER_UNCLEAR", "Offer is missing required details"
     NO_PLANS = "NO_PLANS", "Light offers no plan"
     NO_LEGAL_START = "NO_LEGAL_START", "No legal start date"
     ACCEPTED_DIFFERENTLY = "ACCEPTED_DIFFERENTLY", "Light accepted something else"
-    CUSTOMER_ENROLLED_HIMSELF = "CUSTOMER_ENROLLED_HIMSELF", "Accepted by somebody else"
-    NOT_READY_THOUGH_COMPLETE = "NOT_READY_THOUGH_COMPLETE", "Complete, yet not ready at Light"
-    UNKNOWN_LIGHT_STATUS = "UNKNOWN_LIGHT_STATUS", "Light shows a status we do not know"
+    SELF_ENROLLED = "SELF_ENROLLED", "Accepted without us"
+    NOT_READY_THOUGH_COMPLETE = "NOT_READY_THOUGH_COMPLETE", "Complete but not ready at Light"
+    UNKNOWN_LIGHT_STATUS = "UNKNOWN_LIGHT_STATUS", "Unknown status at Light"
     REFUSED_BY_LIGHT = "REFUSED_BY_LIGHT", "Light refused a call"
-    DOUBT_UNSETTLED = "DOUBT_UNSETTLED", "An answer stayed unclear"
-    ACCOUNT_UNCLEAR = "ACCOUNT_UNCLEAR", "Which Light account is ours is unclear"
-    WRONG_DIALECT = "WRONG_DIALECT", "Light does not know an address we call"
-    REDIRECTED = "REDIRECTED", "Light redirects a call to another address"
+    DOUBT_UNSETTLED = "DOUBT_UNSETTLED", "Outcome of a call is unknown"
+    ACCOUNT_UNCLEAR = "ACCOUNT_UNCLEAR", "Unclear which Light account is ours"
+    WRONG_DIALECT = "WRONG_DIALECT", "Light does not recognize a URL we call"
+    REDIRECTED = "REDIRECTED", "Light redirects a call to another URL"
     NOT_AUTHORIZED = "NOT_AUTHORIZED", "Light rejects our token"
     CANCEL_REPORTED = "CANCEL_REPORTED", "Light reported a cancellation"
-    CUSTOMER_LEFT = "CUSTOMER_LEFT", "The customer leaves or has left"
+    CUSTOMER_LEFT = "CUSTOMER_LEFT", "Customer is leaving or has left"
     GO_LIVE_WITHDRAWN = "GO_LIVE_WITHDRAWN", "Go-live changed after the acceptance"
     NOT_ACTIVE_IN_TIME = "NOT_ACTIVE_IN_TIME", "Service did not start in time"
-    MAIL_RETURNED = "MAIL_RETURNED", "Mail to the customer comes back"
+    MAIL_RETURNED = "MAIL_RETURNED", "E-mail to the customer bounces"
     KEEPS_FAILING = "KEEPS_FAILING", "Our own processing keeps failing"
 
 
@@ -114,9 +116,9 @@ class LeavingReason(Choices):
 
 
 class DifferenceKind(Choices):
-    """How an account at Light can differ from what we know. What to do about each stands in `reconciliation.py`."""
+    """How an account at Light can differ from our records. `decision.account_differences` has the remedies."""
 
-    ACCEPTED_UNKNOWN_TO_US = "ACCEPTED_UNKNOWN_TO_US", "Light holds an acceptance that we do not know"
+    ACCEPTED_UNKNOWN_TO_US = "ACCEPTED_UNKNOWN_TO_US", "Light has an acceptance that we do not know about"
     ACCEPTED_DIFFERENTLY = "ACCEPTED_DIFFERENTLY", "Light shows another plan or start than ours"
     FINALIZED_AT_LIGHT = "FINALIZED_AT_LIGHT", "Finalized at Light, not here"
     ACTIVE_AT_LIGHT = "ACTIVE_AT_LIGHT", "Active at Light, not here"
@@ -124,7 +126,7 @@ class DifferenceKind(Choices):
     ENDING_AT_LIGHT = "ENDING_AT_LIGHT", "Service ends soon at Light, not known here"
     NOT_SHOWN_AT_LIGHT = "NOT_SHOWN_AT_LIGHT", "Light does not show what we did"
     UNDER_WAY = "UNDER_WAY", "A call is under way or in doubt"
-    UNREADABLE = "UNREADABLE", "The account makes no sense to us"
+    UNREADABLE = "UNREADABLE", "We cannot read the account"
     ACCOUNT_UNKNOWN_TO_LIGHT = "ACCOUNT_UNKNOWN_TO_LIGHT", "Light does not know the account"
     ACCOUNT_WITHOUT_CASE = "ACCOUNT_WITHOUT_CASE", "An account at Light belongs to no case"
     NOT_READ = "NOT_READ", "The account could not be read"

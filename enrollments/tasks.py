@@ -76,7 +76,7 @@ def _compare_clocks() -> None:
     wrong_clocks.compare_with_database()
     if wrong_clocks.must_ask_light_again():
         try:
-            light_client().ask_anything()
+            light_client().ping()
         except LightError as problem:
             logger.warning("Light's clock could not be looked at again: %s", problem)
 

@@ -10,7 +10,7 @@ from simulator import enrollment
 from simulator.accounts import Account, missing_steps, shown_status
 from simulator.answers import Invalid
 from simulator.clock import iso_instant
-from simulator.dialect import DialectWrong, changed_dialect, dialect_as_json
+from simulator.dialect import WrongDialect, changed_dialect, dialect_as_json
 from simulator.faults import FAULT_KINDS, FaultWrong
 from simulator.meters import SEEDED_METERS
 from simulator.payloads import account_payload, meter_payload
@@ -95,7 +95,7 @@ class Control:
     def change_dialect(self) -> Response:
         try:
             self.world.dialect = changed_dialect(self.world.dialect, json_object())
-        except DialectWrong as problem:
+        except WrongDialect as problem:
             raise Invalid(str(problem)) from problem
         return self.show_dialect()
 

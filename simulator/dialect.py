@@ -8,10 +8,10 @@ Each field answers a row of section 8 of the notes on Light's API. `REFERENCE` g
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 
-__all__ = ["ALTERNATE", "DIALECTS", "REFERENCE", "Dialect", "DialectWrong", "changed_dialect", "dialect_as_json"]
+__all__ = ["ALTERNATE", "DIALECTS", "REFERENCE", "Dialect", "WrongDialect", "changed_dialect", "dialect_as_json"]
 
 
-class DialectWrong(ValueError):
+class WrongDialect(ValueError):
     """A dialect setting has an unknown name or a value that it cannot take."""
 
 
@@ -149,13 +149,13 @@ def changed_dialect(current: Dialect, changes: Mapping[str, object]) -> Dialect:
     """
     Apply changes; a "name" of one of the named dialects starts from that one instead of the current.
 
-    :raises DialectWrong: unknown field, wrong type or a value outside the field's choices
+    :raises WrongDialect: unknown field, wrong type or a value outside the field's choices
     """
     base = current
     if "name" in changes:
         named = DIALECTS.get(str(changes["name"]))
         if named is None:
-            raise DialectWrong(f"No dialect is named {changes['name']!r}; there are: {', '.join(DIALECTS)}.")
+            raise WrongDialect(f"No dialect is named {changes['name']!r}; there are: {', '.join(DIALECTS)}.")
         base = named
     known = {field.name for field in fields(Dialect)}
     values: dict[str, object] = {}
@@ -163,7 +163,7 @@ def changed_dialect(current: Dialect, changes: Mapping[str, object]) -> Dialect:
         if key == "name":
             continue
         if key not in known:
-            raise DialectWrong(f"A dialect has no setting {key!r}; it has: {', '.join(sorted(known))}.")
+            raise WrongDialect(f"A dialect has no setting {key!r}; it has: {', '.join(sorted(known))}.")
         values[key] = _checked(key, value, getattr(base, key))
     return replace(base, **values)  # type: ignore[arg-type]  # checked against the field's own type above
 
@@ -175,10 +175,10 @@ def dialect_as_json(dialect: Dialect) -> dict[str, object]:
 def _checked(key: str, value: object, present: object) -> object:
     if isinstance(present, tuple):
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise DialectWrong(f"{key} must be a list of texts.")
+            raise WrongDialect(f"{key} must be a list of texts.")
         return tuple(value)
     if type(value) is not type(present):
-        raise DialectWrong(f"{key} must be of type {type(present).__name__}, as in {present!r}.")
+        raise WrongDialect(f"{key} must be of type {type(present).__name__}, as in {present!r}.")
     if key in _CHOICES and value not in _CHOICES[key]:
-        raise DialectWrong(f"{key} must be one of {', '.join(_CHOICES[key])}.")
+        raise WrongDialect(f"{key} must be one of {', '.join(_CHOICES[key])}.")
     return value

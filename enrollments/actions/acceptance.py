@@ -50,7 +50,7 @@ def accept_plan(enrollment_id: int, step: AcceptPlan, tools: Tools) -> None:
     answer = call(
         attempt.write,
         step,
-        lambda last_look: tools.light.accept_plan(account_uuid, acceptance, last_look=last_look),
+        lambda before_send: tools.light.accept_plan(account_uuid, acceptance, before_send=before_send),
         tools=tools,
     )
 
@@ -70,7 +70,7 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
     verdict = offers.judge(offered_plan(offer), signed_limits(poa.envelope))
     if not verdict.fits:
         raise OutsideAuthority(f"Offer {offer.pk} is outside the envelope of POA {poa.pk}.")
-    if doubts := plausibility.doubts_about(offered_plan(offer)):
+    if doubts := plausibility.problems_with(offered_plan(offer)):
         raise OutsideAuthority(f"Offer {offer.pk} cannot be right: {'; '.join(doubts)}.")
     if not start_dates.is_legal(step.start, sent=chicago_day(at), window=policy.window):
         raise OutsideAuthority(f"{step.start} is no legal start for an acceptance sent at {at}.")
@@ -166,9 +166,11 @@ def finalize(enrollment_id: int, step: Finalize, tools: Tools) -> None:
     write = _open_finalizing(enrollment_id, step, at=tools.clock.now(), policy=tools.policy)
     account_uuid = str(write.enrollment.light_account_uuid)
 
-    answer = call(write, step, lambda last_look: tools.light.finalize(account_uuid, last_look=last_look), tools=tools)
+    answer = call(
+        write, step, lambda before_send: tools.light.finalize(account_uuid, before_send=before_send), tools=tools
+    )
 
-    if not answer.words and answer.account is not None and answer.account.is_enrollment_finalized:
+    if not answer.error_text and answer.account is not None and answer.account.is_enrollment_finalized:
         _keep_finalized(write, answer.raw, at=tools.clock.now())
     else:
         outcome = f"{answer.summary}. It does not show the enrollment finished."

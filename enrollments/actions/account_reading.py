@@ -32,10 +32,10 @@ from enrollments.actions.writes import (
 )
 from enrollments.decision import acceptance_at_light
 from enrollments.decision.acceptance_at_light import is_shown_by
-from enrollments.decision.steps import FOR_OPERATIONS, Hold, SettleDoubt
+from enrollments.decision.steps import OPERATIONS_HOLDS, Hold, SettleDoubt
 from enrollments.engine.gathering import accepted_attempt, sent_acceptance
 from enrollments.light.dialect import Dialect
-from enrollments.light.errors import LightError, NotReached, OutOfTurn
+from enrollments.light.errors import LightError, NotReached, PaceExceeded
 from enrollments.light.payloads import Account, AccountList, LightStage, derive_stage
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import (
@@ -256,7 +256,7 @@ def find_accounts_without_case(enrollment_id: int, tools: Tools) -> AccountList:
     addresses = _addresses(Enrollment.objects.select_related("customer").get(pk=enrollment_id).customer)
     found = _listed_accounts(enrollment_id, addresses, tools)
     if found.accounts and _is_one_being_made(addresses, tools):
-        problem = OutOfTurn(
+        problem = PaceExceeded(
             "An account of this customer's other case is just being made.", retry_after_seconds=PAUSE_WHILE_MADE_SECONDS
         )
         _fail_reading(enrollment_id, problem, clock=tools.clock)
@@ -269,7 +269,7 @@ def _is_one_being_made(addresses: set[str], tools: Tools) -> bool:
 
     Not one that never settled: its case is closed, or waits for a person. Its account is then a stranger like others.
     """
-    since = tools.clock.now() - tools.policy.longest_call - 2 * tools.policy.settling_period
+    since = tools.clock.now() - tools.policy.max_call_duration - 2 * tools.policy.settling_period
     writes = LightWrite.objects.filter(
         kind=WriteKind.CREATE_ACCOUNT, status__in=UNSETTLED_WRITE_STATUSES, opened_at__gt=since
     )
@@ -410,7 +410,7 @@ def _fail_reading(enrollment_id: int, problem: LightError, *, clock: Clock) -> N
             enrollment.calls_not_before = at + PAUSE_AFTER_REFUSED_READING
             enrollment.save(update_fields=["readings_given", "calls_not_before"])
             code = hold_code_for(problem)
-            owner = HoldOwner.OPERATIONS if code in FOR_OPERATIONS else HoldOwner.OFFICE
+            owner = HoldOwner.OPERATIONS if code in OPERATIONS_HOLDS else HoldOwner.OFFICE
             place_hold(enrollment, Hold(code, owner, because=f"The account cannot be read: {problem}"), at=at)
 
     note_failure()

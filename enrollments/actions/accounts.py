@@ -79,7 +79,7 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
     write, new_account = record()
 
     account = call(
-        write, step, lambda last_look: tools.light.create_account(new_account, last_look=last_look), tools=tools
+        write, step, lambda before_send: tools.light.create_account(new_account, before_send=before_send), tools=tools
     )
     if account.email is None:
         outcome = "Light answered without the e-mail address of the account, so it may be another customer's."
@@ -134,8 +134,8 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
     write, poa, signed_at = record()
     account_uuid = str(write.enrollment.light_account_uuid)
 
-    def send(last_look: Callable[[], None]) -> Account:
-        answer = tools.light.record_client_agent(account_uuid, accepted_at=signed_at, last_look=last_look)
+    def send(before_send: Callable[[], None]) -> Account:
+        answer = tools.light.record_client_agent(account_uuid, accepted_at=signed_at, before_send=before_send)
         if answer is None:
             return _account_that_does_not_deny(account_uuid, tools.light)
         return _account_with_attestation(account_uuid, answer, signed_at=signed_at, light=tools.light)
@@ -171,7 +171,7 @@ def update_account(enrollment_id: int, step: UpdateAccount, tools: Tools) -> Non
     account = call(
         write,
         step,
-        lambda last_look: tools.light.update_email(account_uuid, email=email, last_look=last_look),
+        lambda before_send: tools.light.update_email(account_uuid, email=email, before_send=before_send),
         tools=tools,
     )
 
@@ -212,14 +212,14 @@ def _account_with_attestation(
     :raises InDoubt: the account denies it or cannot be read, or the answer named trouble and nothing shows it
     """
     answered = answer.account
-    if answered is not None and not answer.words and confirmations.shows_attestation(answered, signed_at):
+    if answered is not None and not answer.error_text and confirmations.shows_attestation(answered, signed_at):
         return answered
     try:
         account = light.read_account(account_uuid)
     except LightError as problem:
         raise InDoubt(f"{answer.summary}, and the account could not be read: {problem}") from problem
     is_shown = confirmations.shows_attestation(account, signed_at)
-    if is_shown or (account.client_agent_accepted is None and not answer.words):
+    if is_shown or (account.client_agent_accepted is None and not answer.error_text):
         return account
     raise InDoubt(f"{answer.summary}, and the account does not show the attestation.")
 

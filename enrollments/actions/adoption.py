@@ -63,7 +63,7 @@ def adopt_acceptance(*, enrollment_id: int, accepted_date: date, reason: str, by
 
 
 def _is_asked_about(enrollment: Enrollment) -> bool:
-    return enrollment.holds.filter(code=HoldCode.CUSTOMER_ENROLLED_HIMSELF, released_at__isnull=True).exists()
+    return enrollment.holds.filter(code=HoldCode.SELF_ENROLLED, released_at__isnull=True).exists()
 
 
 def _accepted_location(enrollment: Enrollment) -> Location:
@@ -103,7 +103,7 @@ def _offer(enrollment: Enrollment, location: Location) -> PlanOffer:
 
 def _check_terms(offer: PlanOffer, poa: PoaDocument, *, start: date, accepted_date: date, today: date) -> None:
     verdict = offers.judge(offered_plan(offer), signed_limits(poa.envelope))
-    if not verdict.fits or plausibility.doubts_about(offered_plan(offer)):
+    if not verdict.fits or plausibility.problems_with(offered_plan(offer)):
         raise CannotAdopt("The plan is outside what the customer signed. We would not have accepted it.")
     if not poa.envelope.earliest_start_date <= start <= poa.envelope.latest_start_date:
         raise CannotAdopt(f"The start {start} is outside the days that the customer signed.")

@@ -65,7 +65,7 @@ def _lift_what_is_answered(enrollment: Enrollment, *, at: datetime) -> None:
     asking = [
         HoldCode.DOUBT_UNSETTLED,
         HoldCode.REFUSED_BY_LIGHT,
-        HoldCode.CUSTOMER_ENROLLED_HIMSELF,
+        HoldCode.SELF_ENROLLED,
         HoldCode.ACCEPTED_DIFFERENTLY,
     ]
     for hold in enrollment.holds.filter(code__in=asking, released_at__isnull=True):

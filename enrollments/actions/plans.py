@@ -41,7 +41,7 @@ def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
     offered = call(
         write,
         step,
-        lambda last_look: tools.light.request_plans(account_uuid, esi_id=esi_id, last_look=last_look),
+        lambda before_send: tools.light.request_plans(account_uuid, esi_id=esi_id, before_send=before_send),
         tools=tools,
     )
 
@@ -83,7 +83,7 @@ def _judge(offered: PlanList, *, write: LightWrite, esi_id: str, envelope: Envel
         offer = _offer_from(plan, write=write, esi_id=esi_id, at=at)
         offered_here = offered_plan(offer)
         verdict = offers.judge(offered_here, limits)
-        offer.implausible_because = "; ".join(plausibility.doubts_about(offered_here))
+        offer.implausible_because = "; ".join(plausibility.problems_with(offered_here))
         offer.verdict = verdict.as_json()
         offer.fits = verdict.fits
         judged.append(offer)

@@ -17,7 +17,7 @@ from core.transactions import repeatable
 from enrollments.actions.account_reading import ask_for_reading, without_case
 from enrollments.actions.accounts import ask_whose_accounts
 from enrollments.actions.writes import Tools
-from enrollments.decision.account_differences import REPAIRS, Finding, OurSide, compare
+from enrollments.decision.account_differences import REPAIRS, Finding, OurRecord, compare
 from enrollments.light.errors import LightError, NotReached, UnknownToLight
 from enrollments.light.payloads import Account
 from enrollments.models import Difference, Enrollment, ReconciliationRun
@@ -183,11 +183,11 @@ def _read_patiently(account_uuid: str, tools: Tools, pause: Callable[[float], No
     raise AssertionError("the last try returns or raises")
 
 
-def _our_side(enrollment_id: int) -> OurSide:
+def _our_side(enrollment_id: int) -> OurRecord:
     enrollment = Enrollment.objects.select_related("accepted_offer", "site").get(pk=enrollment_id)
     steps_at = [at for at in (enrollment.accepted_at, enrollment.finalized_at, enrollment.active_at) if at]
     offer = enrollment.accepted_offer
-    return OurSide(
+    return OurRecord(
         status=EnrollmentStatus(enrollment.status),
         is_unsettled=enrollment.writes.filter(status__in=UNSETTLED_WRITE_STATUSES).exists(),
         accepted_plan_uuid=str(offer.light_plan_uuid) if offer else "",

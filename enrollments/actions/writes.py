@@ -23,14 +23,14 @@ from enrollments.engine.gathering import gather, governing_poa
 from enrollments.light.client import LightClient
 from enrollments.light.errors import (
     Conflict,
-    DialectWrong,
     InDoubt,
     LightError,
     NotReached,
-    OutOfTurn,
+    PaceExceeded,
     Redirected,
     Refused,
     Unauthorized,
+    WrongDialect,
 )
 from enrollments.light.redaction import redact
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
@@ -276,7 +276,7 @@ def back_off(enrollment: Enrollment, problem: NotReached, *, at: datetime) -> No
     A call that our own pace did not let out is no failure. On a locked enrollment, inside the caller's transaction.
     """
     doubled = timedelta()
-    if not isinstance(problem, OutOfTurn):
+    if not isinstance(problem, PaceExceeded):
         enrollment.calls_failed += 1
         enrollment.calls_failing_since = enrollment.calls_failing_since or at
         doubled = min(FIRST_BACK_OFF * 2 ** min(enrollment.calls_failed - 1, 20), LONGEST_BACK_OFF)
@@ -291,7 +291,7 @@ def hold_code_for(refusal: LightError) -> HoldCode:
     match refusal:
         case Redirected():
             return HoldCode.REDIRECTED
-        case DialectWrong():
+        case WrongDialect():
             return HoldCode.WRONG_DIALECT
         case Unauthorized():
             return HoldCode.NOT_AUTHORIZED

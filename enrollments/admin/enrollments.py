@@ -34,7 +34,7 @@ from enrollments.actions.legal_holds import (
 from enrollments.actions.plan_documents import fetch_again
 from enrollments.admin.hold_buttons import buttons_for, drafting
 from enrollments.admin.holds import ReleaseForm, can_release
-from enrollments.decision.decide import decide, if_live_on
+from enrollments.decision.decide import decide, decide_as_if_live
 from enrollments.decision.steps import CONSENT_HOLDS
 from enrollments.engine.gathering import gather, governing_poa
 from enrollments.engine.wiring import hosted_pages_client, policy
@@ -121,7 +121,7 @@ def needs_account(enrollment: Any) -> bool:
 
 def may_be_adopted(enrollment: Any) -> bool:
     hold = open_hold(enrollment)
-    return hold is not None and hold.code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
+    return hold is not None and hold.code == HoldCode.SELF_ENROLLED
 
 
 def lacks_documents(enrollment: Any) -> bool:
@@ -411,7 +411,7 @@ def _if_live_today(enrollment: Enrollment, *, now: datetime) -> dict[str, Any]:
     rules, facts = policy(), gather(enrollment)
     if facts.go_live.counted_date is not None:
         return {}
-    live = if_live_on(chicago_day(now), facts, now=now, policy=rules)
+    live = decide_as_if_live(chicago_day(now), facts, now=now, policy=rules)
     return {
         "if_live_today": presenters.next_step_view(live, due_at=None, now=now),
         "same_if_live_today": live == decide(facts, now=now, policy=rules),

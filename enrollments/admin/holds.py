@@ -9,7 +9,7 @@ from core.admin.buttons import Button, ButtonContext, ButtonForm
 from core.admin.records import RecordAdmin
 from core.admin.tables import display
 from enrollments.actions.holds import release_hold
-from enrollments.decision.steps import HOLDS_WITH_OWN_ENDING
+from enrollments.decision.steps import HOLDS_NOT_RELEASABLE
 from enrollments.models import Hold
 
 
@@ -39,7 +39,7 @@ def can_release(hold: Any) -> bool:
     A hold for a missing authority has no such button: only the customer's new signature ends it. One about a customer
     who left has a button of its own on the case.
     """
-    return hold is not None and hold.released_at is None and hold.code not in HOLDS_WITH_OWN_ENDING
+    return hold is not None and hold.released_at is None and hold.code not in HOLDS_NOT_RELEASABLE
 
 
 def _release(context: ButtonContext) -> str:

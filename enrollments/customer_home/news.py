@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.dates import chicago_day
 from enrollments.decision.facts import Facts
-from enrollments.decision.start_dates import sure_rescission_end
+from enrollments.decision.start_dates import earliest_rescission_end
 from enrollments.models import PlanOffer
 from enrollments.states import EnrollmentStatus
 from poa_documents.limits import compared_lines, say_date
@@ -126,7 +126,7 @@ def tell_acceptance(
     """`documents` has an entry for each document of the plan: its PDF, or None where it cannot be attached."""
     phrases = phrases_in(language, PHRASES_FILE)
     words = phrases[MailKind.PLAN_ACCEPTED]
-    rescind_by = sure_rescission_end(chicago_day(accepted_at))
+    rescind_by = earliest_rescission_end(chicago_day(accepted_at))
     can_rescind = chicago_day(now) <= rescind_by
     values = {
         "address": one_line(address, longest=200),

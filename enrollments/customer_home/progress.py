@@ -192,7 +192,7 @@ def _code_of_settled(case: Enrollment) -> str:
 
 def _values(case: Enrollment, notice: AdvanceNotice | None, offer: PlanOffer | None, language: str) -> dict[str, str]:
     """The values of the placeholders in `progress.toml`."""
-    rescind_until = start_dates.sure_rescission_end(chicago_day(case.accepted_at)) if case.accepted_at else None
+    rescind_until = start_dates.earliest_rescission_end(chicago_day(case.accepted_at)) if case.accepted_at else None
     return {
         "start": _say(case.service_start_date, language),
         "service_end": _say(case.service_end_date, language),
@@ -261,7 +261,7 @@ def _plan(
     if case.active_at is not None or case.status != EnrollmentStatus.ENDED:
         rows.insert(0, (page["started" if case.active_at is not None else "start"], start))
     if case.accepted_at is not None and is_before_service:
-        last_day = start_dates.sure_rescission_end(chicago_day(case.accepted_at))
+        last_day = start_dates.earliest_rescission_end(chicago_day(case.accepted_at))
         rows.append((page["rescind_until"], _say(last_day, language)))
     elif not is_accepted and notice is not None:
         rows.append((page["object_until"], _say(notice.last_day, language)))

@@ -1,1 +1,1 @@
-"""What happens next with an enrollment, and why. Facts go in, a step comes out."""
+"""Decides the next step of an enrollment, and why: facts go in, a step comes out. Pure."""

@@ -1,5 +1,5 @@
 """
-How an account at Light differs from what we know of it, and what to do about each difference. Pure.
+How an account at Light differs from our records, and what to do about each difference. Pure.
 
 Source: reliability notes, B1.
 """
@@ -16,45 +16,45 @@ _ACCEPTED_HERE = frozenset({EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZE
 _MOVING = frozenset({EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
 _BEYOND_ACCEPTANCE = frozenset({LightStage.ACCEPTED, LightStage.FINALIZED, LightStage.ACTIVE})
 
-_FOLLOWS = "Nothing to do by hand: the case reads the account next and moves forward as far as it shows."
+_FOLLOWS = "Nothing to do. The case reads the account again and catches up automatically."
 REPAIRS: dict[DifferenceKind, str] = {
     DifferenceKind.ACCEPTED_UNKNOWN_TO_US: (
-        "Nothing is accepted over it; the case asks for a person. Compare with Light's record and, after a restore, "
-        "with what was lost: if we made the acceptance, adopt it on the page of the case, which checks it against what "
-        "the customer signed; if the customer made it, ask the customer, then close the case."
+        "Nothing else is accepted, and the case is held. Compare with Light's record and, after a restore, with what "
+        "was lost. If we made the acceptance, adopt it on the case page, which checks it against what the customer "
+        "signed. If the customer made it, ask them, then close the case."
     ),
     DifferenceKind.ACCEPTED_DIFFERENTLY: (
-        "Ask Light which plan and start hold. If it is not what the customer signed for, help the customer to cancel "
-        "before the start."
+        "Ask Light which plan and start are in force. If they are not what the customer signed for, help the customer "
+        "cancel before the start."
     ),
     DifferenceKind.FINALIZED_AT_LIGHT: _FOLLOWS,
     DifferenceKind.ACTIVE_AT_LIGHT: _FOLLOWS,
     DifferenceKind.ENDED_AT_LIGHT: f"{_FOLLOWS} If it ends unexpectedly, ask the customer.",
     DifferenceKind.ENDING_AT_LIGHT: (
-        "The case reads the account next, shows the last day of service, and asks the office: there may be time to win "
-        "the customer back."
+        "The case reads the account again, shows the last day of service and asks the office to follow up: there may "
+        "be time to win the customer back."
     ),
     DifferenceKind.NOT_SHOWN_AT_LIGHT: (
-        "Nothing is repeated by itself. Ask Light what became of it, with the time and request of the write that the "
-        "case shows."
+        "Nothing is repeated automatically. Ask Light what happened, with the time and the request shown on the case."
     ),
-    DifferenceKind.UNDER_WAY: "Nothing to do by hand: doubt is settled by reading. Look again at the next run.",
-    DifferenceKind.UNREADABLE: "Look at the account at Light, and compare the LIGHT_DIALECT_… settings with it.",
+    DifferenceKind.UNDER_WAY: "Nothing to do: the account is read until the outcome is known. Check again next run.",
+    DifferenceKind.UNREADABLE: "Look at the account at Light and compare it with the LIGHT_DIALECT settings.",
     DifferenceKind.ACCOUNT_UNKNOWN_TO_LIGHT: (
-        "Check LIGHT_API_URL and LIGHT_APP_TOKEN first: another app does not see our accounts. If only this account is "
-        "gone, ask Light."
+        "Check LIGHT_API_URL and LIGHT_APP_TOKEN first: another app cannot see our accounts. If only this account is "
+        "missing, ask Light."
     ),
     DifferenceKind.ACCOUNT_WITHOUT_CASE: (
-        "If a case is named, it is held until the account is linked to it, so that no second account is made. If none "
-        "is, find out who the customer is: after a restore the case may have been lost, so enter it anew and link it."
+        "If a case is named, it is held until the account is linked to it, so that no second account is created. If no "
+        "case is named, find out who the customer is. The case may have been lost in a restore: enter it again and "
+        "link the account."
     ),
     DifferenceKind.NOT_READ: "Run “manage.py reconcile --all” again once Light answers.",
 }
 
 
 @dataclass(frozen=True)
-class OurSide:
-    """What we know of one account. `accepted_…` is what was accepted, empty when nothing was."""
+class OurRecord:
+    """Our record of one account. `accepted_…` is what was accepted; empty if nothing was."""
 
     status: EnrollmentStatus
     is_unsettled: bool = False
@@ -78,22 +78,22 @@ class Finding:
 
 
 def compare(
-    ours: OurSide, account: Account, *, now: datetime, policy: Policy, known_statuses: tuple[str, ...]
+    ours: OurRecord, account: Account, *, now: datetime, policy: Policy, known_statuses: tuple[str, ...]
 ) -> Finding | None:
     """
-    Name the difference between what we know and the account as just read; None when both fit.
+    Return the difference between our record and the account as just read, or None when they agree.
 
-    What we did a moment ago may not show yet: within the settling period it counts as under way.
+    A recent change of ours may not show yet. Within the settling period it counts as under way.
     """
     account = account.for_meter(ours.esi_id) if ours.esi_id else account
     stage = derive_stage(account, chicago_day(now), known_statuses=known_statuses)
     kind = _kind(ours, account, stage)
     if kind == DifferenceKind.NOT_SHOWN_AT_LIGHT and _is_fresh(ours, now, policy):
         kind = DifferenceKind.UNDER_WAY
-    return Finding(kind, ours=_our_words(ours), theirs=_their_words(account, stage)) if kind else None
+    return Finding(kind, ours=_describe_ours(ours), theirs=_describe_theirs(account, stage)) if kind else None
 
 
-def _kind(ours: OurSide, account: Account, stage: LightStage) -> DifferenceKind | None:
+def _kind(ours: OurRecord, account: Account, stage: LightStage) -> DifferenceKind | None:
     if ours.is_unsettled or ours.status in _MOVING:
         return DifferenceKind.UNDER_WAY
     if any(name.startswith(("enrollment", "locations")) for name in account.unreadable_fields):
@@ -105,7 +105,7 @@ def _kind(ours: OurSide, account: Account, stage: LightStage) -> DifferenceKind 
     return None
 
 
-def _kind_after_acceptance(ours: OurSide, account: Account, stage: LightStage) -> DifferenceKind | None:
+def _kind_after_acceptance(ours: OurRecord, account: Account, stage: LightStage) -> DifferenceKind | None:
     if stage == LightStage.ENDED:
         return DifferenceKind.ENDED_AT_LIGHT
     if account.last_day_of_service is not None:
@@ -128,8 +128,8 @@ def _kind_after_acceptance(ours: OurSide, account: Account, stage: LightStage) -
     return None
 
 
-def _is_ours(place: Location, ours: OurSide) -> bool:
-    """Whether all that a location names is what we accepted. An active service may have begun on another day."""
+def _is_ours(place: Location, ours: OurRecord) -> bool:
+    """Whether everything a location names is what we accepted. An active service may have begun on another day."""
     named = [
         (place.esi_id, ours.accepted_esi_id),
         (place.plan_uuid and place.plan_uuid.lower(), ours.accepted_plan_uuid),
@@ -143,21 +143,21 @@ def _all_fit(named: list[tuple[str | None, str]]) -> bool:
     return all(theirs in (None, "", ours) for theirs, ours in named)
 
 
-def _is_fresh(ours: OurSide, now: datetime, policy: Policy) -> bool:
+def _is_fresh(ours: OurRecord, now: datetime, policy: Policy) -> bool:
     return ours.last_step_at is not None and now < ours.last_step_at + policy.settling_period
 
 
-def _our_words(ours: OurSide) -> str:
+def _describe_ours(ours: OurRecord) -> str:
     words = str(ours.status.label)
     if ours.accepted_plan_uuid:
         words += f"; plan {ours.accepted_plan_uuid} from {ours.accepted_start}"
     return words
 
 
-def _their_words(account: Account, stage: LightStage) -> str:
+def _describe_theirs(account: Account, stage: LightStage) -> str:
     places = [
-        f"plan {place.plan_uuid or 'not named'} from {place.service_start_date or 'an unnamed day'}"
+        f"plan {place.plan_uuid or 'not named'} from {place.service_start_date or 'an unspecified date'}"
         for place in account.locations
     ]
-    status = f"status “{account.status}”" if account.status else "derived, as Light shows no status"
+    status = f"status “{account.status}”" if account.status else "derived, because Light shows no status"
     return "; ".join([stage.value.capitalize(), status, *places])

@@ -1,4 +1,4 @@
-"""What follows an acceptance: nothing is undone silently, the enrollment is finished, and service is watched. Pure."""
+"""After the acceptance: finish the enrollment, watch the service, and never undo anything silently. Pure."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -13,13 +13,14 @@ from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind
 from poa_documents.states import PoaStatus
 
 
-def what_speaks_against(facts: Facts, now: datetime, policy: Policy) -> Step | None:
-    """Give to a person what speaks against an accepted plan; the account must have been read since, to show it."""
+def conflicts_with_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step | None:
+    """Return the hold for news that conflicts with the accepted plan, or the account reading needed to find out."""
     account = facts.known_account
     poa = facts.authority
     why_not = _stopped_after_acceptance(poa, facts) if poa is not None else ""
-    stands = poa is not None and bool(poa.stopped_because)  # shown whatever was released: only its own end settles it
-    if why_not and (stands or HoldCode.REVOKED_AFTER_ACCEPTANCE not in facts.settled_codes):
+    # Releasing the hold does not end a stop signal, so the hold comes back.
+    is_stopped = poa is not None and bool(poa.stopped_because)
+    if why_not and (is_stopped or HoldCode.REVOKED_AFTER_ACCEPTANCE not in facts.settled_codes):
         return Hold(
             HoldCode.REVOKED_AFTER_ACCEPTANCE,
             HoldOwner.OFFICE,
@@ -31,7 +32,7 @@ def what_speaks_against(facts: Facts, now: datetime, policy: Policy) -> Step | N
     if facts.is_cancel_reported and HoldCode.CANCEL_REPORTED not in facts.settled_codes:
         return cancel_reported()
     if account.read_at is None or facts.accepted_at is None or account.read_at < facts.accepted_at:
-        return ReadAccount(because="The account is read to see the acceptance as Light shows it.")
+        return ReadAccount(because="The account is read to check how Light shows the acceptance.")
     if facts.accepted_differently and HoldCode.ACCEPTED_DIFFERENTLY not in facts.settled_codes:
         return replace(
             accepted_differently(facts.accepted_differently), look_again_at=account.read_at + policy.collecting_interval
@@ -40,16 +41,16 @@ def what_speaks_against(facts: Facts, now: datetime, policy: Policy) -> Step | N
 
 
 def in_service(facts: Facts, now: datetime, policy: Policy) -> Step:
-    """Nothing is left to do while service runs, but for news that a person must hear: it does not end the service."""
-    if leaving := has_left(facts):
+    """While service is active, only news that staff must hear leads to a step. It does not end the service."""
+    if leaving := hold_if_customer_left(facts):
         return leaving if facts.service_end is None else replace(leaving, look_again_at=_after(facts.service_end))
     if facts.service_end is not None:
         if now >= _after(facts.service_end):
-            return ReadAccount(because=f"The last day of service, {facts.service_end}, is over.")
+            return ReadAccount(because=f"The last day of service, {facts.service_end}, has passed.")
         return Wait(
             until=_after(facts.service_end),
             code=Waiting.SERVICE_ENDING,
-            because=f"Service ends on {facts.service_end}, as Light shows it.",
+            because=f"Light shows that service ends on {facts.service_end}.",
         )
     poa = facts.authority
     why_not = _stopped_after_acceptance(poa, facts) if poa is not None else ""
@@ -62,8 +63,8 @@ def in_service(facts: Facts, now: datetime, policy: Policy) -> Step:
     return Finished(because="Service is active under the accepted plan.")
 
 
-def has_left(facts: Facts) -> Hold | None:
-    """Ask the office about a customer whose accepted service ends or has ended, once."""
+def hold_if_customer_left(facts: Facts) -> Hold | None:
+    """Ask the office, once, about a customer whose service is ending or has ended."""
     is_over = facts.accepted_at is not None and facts.status == EnrollmentStatus.ENDED
     if not (facts.service_end is not None or is_over) or HoldCode.CUSTOMER_LEFT in facts.settled_codes:
         return None
@@ -83,9 +84,9 @@ def _after(day: date) -> datetime:
 
 def _go_live_changed(facts: Facts) -> Hold | None:
     """
-    Hardware that may not run, or not by the start of the plan, is for a person once a plan was accepted.
+    Hold if, after the acceptance, the hardware may no longer run or may not run by the start of the plan.
 
-    A correction that waits for its second person asks for nobody besides, while its date does not harm the plan.
+    A correction that awaits confirmation does not cause a hold as long as its date does not affect the plan.
     """
     live, start = facts.go_live, facts.accepted_start
     current = live.counted_date or live.awaited_date
@@ -96,35 +97,35 @@ def _go_live_changed(facts: Facts) -> Hold | None:
     return Hold(
         HoldCode.GO_LIVE_WITHDRAWN,
         HoldOwner.OFFICE,
-        because=f"{what or 'The go-live report was withdrawn after the plan was accepted.'} {_undo(facts)} Decide with "
-        "the customer, then release the hold.",
+        because=f"{what or 'The go-live report was withdrawn after the plan was accepted.'} {_how_to_undo(facts)} "
+        "Decide with the customer, then release the hold.",
     )
 
 
-def _undo(facts: Facts) -> str:
-    """Say what the news does not stop, and until when it can still be undone."""
+def _how_to_undo(facts: Facts) -> str:
+    """Describe what is still in force, and until when it can be undone."""
     if facts.active_at is not None:
         return f"Service has been active since {chicago_day(facts.active_at)}; this does not end it."
-    return f"The acceptance stands; it can be canceled at Light before {facts.accepted_start}."
+    return f"The acceptance is still in force; it can be canceled at Light before {facts.accepted_start}."
 
 
 def accepted_differently(difference: str) -> Hold:
-    """Stop before anything is finished or told, with both sides; what Light shows is a contract that nobody signed."""
+    """Hold before anything is finalized: Light shows a contract that the customer did not sign for."""
     return Hold(
         HoldCode.ACCEPTED_DIFFERENTLY,
         HoldOwner.OFFICE,
         because=f"{difference} Nothing more is sent for this case. Have Light correct it, or agree with the customer "
-        "how to undo it. When the account shows what was asked for, this ends automatically.",
+        "how to undo it. This hold ends automatically once the account shows what we asked for.",
     )
 
 
 def _stopped_after_acceptance(poa: AuthorityFacts, facts: Facts) -> str:
-    undo = _undo(facts)
+    undo = _how_to_undo(facts)
     if poa.stopped_because or poa.status == PoaStatus.CEASED:
-        last = " It comes back for as long as the stop signal stands." if poa.stopped_because else ""
+        last = " The hold comes back as long as the stop signal is in force." if poa.stopped_because else ""
         return (
             f"After the plan was accepted: {poa.stopped_because or poa.ended_because} {undo} Ask the person who now "
-            f"decides what is to become of it, then release the hold.{last}"
+            f"decides for the customer what to do, then release the hold.{last}"
         )
     if poa.status == PoaStatus.SUSPENDED:
         return (
@@ -133,44 +134,42 @@ def _stopped_after_acceptance(poa: AuthorityFacts, facts: Facts) -> str:
         )
     if poa.status == PoaStatus.REVOKED:
         return (
-            f"The customer took the authority back after the plan was accepted. {undo} Tell the customer how to leave, "
+            f"The customer revoked the authority after the plan was accepted. {undo} Tell the customer how to leave, "
             "then release the hold."
         )
     if facts.held_by_customer_since is not None and facts.active_at is None:
         return (
-            f"The customer put the enrollment on hold on {chicago_day(facts.held_by_customer_since)}, and the plan "
-            f"that was on its way then turned out to be accepted. {undo} Ask what the customer wants, then release the "
-            "hold."
+            f"The customer put the enrollment on hold on {chicago_day(facts.held_by_customer_since)}, but the "
+            f"acceptance already under way went through. {undo} Ask what the customer wants, then release the hold."
         )
     return ""
 
 
 def finish(facts: Facts, now: datetime, policy: Policy) -> Step:
-    """Finish the enrollment while the authority stands; without it, only watch what becomes of the acceptance."""
+    """Finalize the enrollment while the authority is in force; otherwise only watch the accepted plan."""
     poa = facts.known_authority
     if poa.status in {PoaStatus.SUPERSEDED, PoaStatus.LAPSED} and HoldCode.AUTHORITY_UNCLEAR not in facts.settled_codes:
         return Hold(
             HoldCode.AUTHORITY_UNCLEAR,
             HoldOwner.OFFICE,
-            because="The plan was accepted, and before the enrollment could be finished its power of attorney ended: "
-            f"{poa.status.label.lower()}. Ask the customer to finish it at Light, then release the hold.",
+            because="The power of attorney ended after the plan was accepted and before the enrollment was finalized: "
+            f"{poa.status.label.lower()}. Ask the customer to finish the enrollment at Light, then release the hold.",
             look_again_at=now + policy.watching_interval,
         )
     if poa.stopped_because or poa.status not in {PoaStatus.SIGNED, PoaStatus.EXHAUSTED}:
         return _watch_unfinished(facts, now, policy)
-    return lost_answers.came_to_nothing_too_often(WriteKind.FINALIZE, facts, policy) or Finalize(
-        because="The plan is accepted; Light waits for the enrollment to be finished."
+    return lost_answers.too_many_failed_attempts(WriteKind.FINALIZE, facts, policy) or Finalize(
+        because="The plan is accepted; Light is waiting for the enrollment to be finalized."
     )
 
 
 def _watch_unfinished(facts: Facts, now: datetime, policy: Policy) -> Step:
-    """Only look on, and say so: what was accepted is not done."""
     step = watch(facts, now, policy)
     if not isinstance(step, Wait):
         return step
     return replace(
         step,
-        because="The plan was accepted and was not finished at Light, as its power of attorney is "
+        because="The plan was accepted but not finalized at Light, because the power of attorney is "
         f"{facts.known_authority.status.label.lower()}. Nothing more is sent. The accepted start is "
         f"{facts.accepted_start}.",
     )
@@ -185,7 +184,7 @@ def watch(facts: Facts, now: datetime, policy: Policy) -> Step:
         return Hold(
             HoldCode.NOT_ACTIVE_IN_TIME,
             HoldOwner.OFFICE,
-            because=f"Service was to start on {start} and Light does not show it active. Ask Light.",
+            because=f"Service was due to start on {start}, but Light does not show it as active. Ask Light.",
             look_again_at=now + policy.watching_interval,
         )
     next_reading = read_at + policy.watching_interval

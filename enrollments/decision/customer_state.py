@@ -1,8 +1,8 @@
 """
-What a customer is told about a case, decided together with the next step and stored beside it. Pure.
+What the customer is told about a case, decided together with the next step and stored with it. Pure.
 
-The page and the mails read the stored code; neither decides anything itself. Whatever is the office's business becomes
-"we are looking into something".
+The page and the mails read the stored code and decide nothing themselves. Anything that is the office's business
+becomes "we are looking into something".
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode
 from poa_documents.states import PoaStatus
 
 PREPARING = "PREPARING"
-"""The time in which the account at Light is made and read for the first time."""
+"""The account at Light is being created and read for the first time."""
 WORKING = "WORKING"
 CHECKING = "CHECKING"
 CODES_BEFORE_SERVICE = {
@@ -34,7 +34,7 @@ _TOLD_TO_CUSTOMERS = frozenset(
         HoldCode.OUTSIDE_LIMITS,
         HoldCode.NO_PLANS,
         HoldCode.NO_LEGAL_START,
-        HoldCode.CUSTOMER_ENROLLED_HIMSELF,
+        HoldCode.SELF_ENROLLED,
         HoldCode.NOT_READY_THOUGH_COMPLETE,
         HoldCode.CANCEL_REPORTED,
         HoldCode.NOT_ACTIVE_IN_TIME,
@@ -44,23 +44,23 @@ _TOLD_TO_CUSTOMERS = frozenset(
 
 @dataclass(frozen=True)
 class CustomerState:
-    """A section of `progress.toml`, and the day that its text names, where it names one."""
+    """A section of `progress.toml`, and the date its text mentions, if any."""
 
     code: str
     until: date | None = None
 
 
 def customer_state(facts: Facts, step: Step, *, now: datetime, policy: Policy) -> CustomerState:
-    """Return what the customer is told while the case rests at `step`, which was decided from `facts`."""
-    if facts.mail_returned_because:  # returned mail does not affect a customer who is reading the page
+    """Return what the customer is told while the case is at `step`, which was decided from `facts`."""
+    if facts.mail_returned_because:  # bounced mail does not matter to a customer who is reading the page
         facts = without_mail_trouble(facts)
         step = decide(facts, now=now, policy=policy)
-    source = _most_telling(facts, step, gates(facts, now=now, policy=policy))
-    return CustomerState(_code(facts, source), _day_named_by(source))
+    source = _explaining_step(facts, step, gates(facts, now=now, policy=policy))
+    return CustomerState(_code(facts, source), _date_in(source))
 
 
 def code_of_settled(*, is_over: bool, was_accepted: bool, has_begun: bool, has_last_day: bool) -> str:
-    """Return what the customer is told of a case in service, or of one that has ended."""
+    """Return what the customer is told about a case in service, or about one that has ended."""
     if not is_over:
         return Waiting.SERVICE_ENDING.value if has_last_day else "ACTIVE"
     if not was_accepted:
@@ -69,12 +69,12 @@ def code_of_settled(*, is_over: bool, was_accepted: bool, has_begun: bool, has_l
 
 
 def code_of_hold(code: HoldCode) -> str:
-    """Return what the customer is told of a hold whose facts nobody has looked at yet."""
+    """Return what the customer is told about a hold that the engine has not evaluated yet."""
     return code.value if code in _TOLD_TO_CUSTOMERS else CHECKING
 
 
-def _most_telling(facts: Facts, step: Step, gates: tuple[Gate, ...]) -> Step:
-    """While something is under way, return the open hold, or what the first shut gate waits for."""
+def _explaining_step(facts: Facts, step: Step, gates: tuple[Gate, ...]) -> Step:
+    """Return the step that explains the state: while a call is under way, the open hold or the first closed gate."""
     is_under_way = not isinstance(step, (Wait, Hold, Finished)) or (isinstance(step, Wait) and step.code in _UNDER_WAY)
     if is_under_way and facts.hold is not None:
         return Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because)
@@ -110,7 +110,7 @@ def _code(facts: Facts, source: Step) -> str:
             return CODES_BEFORE_SERVICE.get(facts.status, WORKING)
 
 
-def _day_named_by(source: Step) -> date | None:
+def _date_in(source: Step) -> date | None:
     match source:
         case Wait(code=Waiting.START_TOO_FAR, until=datetime() as until):
             return chicago_day(until)
@@ -121,7 +121,7 @@ def _day_named_by(source: Step) -> date | None:
 
 
 def _may_be_accepted(facts: Facts) -> bool:
-    """Whether a plan may be accepted yet, whatever it waits for now: Light may be away, or a person needed."""
+    """Whether a plan can still be accepted, even if Light is unreachable or a person is needed right now."""
     poa = facts.authority
     is_in_force = poa is not None and poa.status == PoaStatus.SIGNED and not poa.stopped_because
     return facts.status == EnrollmentStatus.OPEN and is_in_force

@@ -1,11 +1,11 @@
 """
-What happens next with an enrollment, and why: one pure function over the facts.
+The next step of an enrollment, and why: one pure function over the facts. No database, no clock, no HTTP.
 
-It drives the engine, which stores the answer on the enrollment; screens, mails and other systems read what is stored.
-Only "what would happen if PTO were marked today" asks again, and says so. No database, no clock, no HTTP.
+The engine calls it and stores the answer on the enrollment. Screens, mails and other systems read the stored answer.
+Only the preview "what if PTO were marked today" decides again, and it is labeled as a preview.
 
-The reading order is the order of the rules: `decide`, then one function per stretch of the road. Lost and refused calls
-have a room of their own, `lost_answers`, and so has what follows an acceptance, `after_acceptance`.
+The functions appear in the order of the rules: `decide`, then one function per stage. Lost and refused calls are in
+`lost_answers`, and everything that follows an acceptance is in `after_acceptance`.
 """
 
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ from enrollments.decision.offers import OfferedPlan, Verdict
 from enrollments.decision.policy import Policy
 from enrollments.decision.start_dates import NoLegalStart, StartPlan
 from enrollments.decision.steps import (
-    HARMLESS_UNDER_HOLD,
-    OVERTAKING_HOLDS,
+    ALLOWED_UNDER_HOLD,
+    PRIORITY_HOLDS,
     REMOTE_STEPS,
     SELF_CLEARING_HOLDS,
     STOPPED_STEPS,
@@ -45,30 +45,30 @@ from poa_documents.states import PoaStatus
 
 
 def decide(facts: Facts, *, now: datetime, policy: Policy) -> Step:
-    """Give the one next step."""
+    """Return the one next step."""
     step = _next_step(facts, now, policy)
     if facts.mail_returned_because:
-        step = _unless_unreachable(facts, step)
+        step = _hold_if_unreachable(facts, step)
     if facts.hold is not None:
         step = _under_hold(facts, step, now, policy)
-    if isinstance(step, Hold) and _may_yet_be_accepted(facts):
+    if isinstance(step, Hold) and _can_still_be_accepted(facts):
         step = _with_last_day(step, facts, now, policy)
     if _was_called_off(facts):
-        step = _kept_in_view(facts, step, policy)
+        step = _keep_reading(facts, step, policy)
     if facts.writes_stopped_because and isinstance(step, STOPPED_STEPS):
-        return _stopped(facts, now, policy)
+        return _wait_for_writes(facts, now, policy)
     if facts.calls_not_before is not None and now < facts.calls_not_before and isinstance(step, REMOTE_STEPS):
-        rest = _left_alone(facts, facts.calls_not_before, now, policy)
+        rest = _back_off(facts, facts.calls_not_before, now, policy)
         is_before_acceptance = facts.status == EnrollmentStatus.OPEN and facts.authority is not None
         return _with_last_day(rest, facts, now, policy) if is_before_acceptance else rest
     return step
 
 
-def _unless_unreachable(facts: Facts, step: Step) -> Step:
+def _hold_if_unreachable(facts: Facts, step: Step) -> Step:
     """
-    Ask the office where nobody can write to the customer: nothing new is chosen, and no waiting for him goes unseen.
+    Hold for the office when mail to the customer bounces: choose no plan, and do not wait silently for the customer.
 
-    What was accepted is finished and watched all the same.
+    An accepted plan is still finalized and watched.
     """
     is_choosing = isinstance(step, (RequestPlans, GiveNotice, AcceptPlan))
     is_waiting = isinstance(step, Wait) and step.code not in {Waiting.CALL_UNDER_WAY, Waiting.BACKING_OFF}
@@ -77,38 +77,38 @@ def _unless_unreachable(facts: Facts, step: Step) -> Step:
     return Hold(
         HoldCode.MAIL_RETURNED,
         HoldOwner.OFFICE,
-        because=f"Mail to the customer comes back. {facts.mail_returned_because.rstrip('.')}. Ask the customer for "
-        "another address and correct it on the customer's page: what waits then goes out, and this ends by itself. If "
-        "the address is right after all, press “Mail gets through again” on the case.",
+        because=f"E-mail to the customer bounces. {facts.mail_returned_because.rstrip('.')}. Ask the customer for "
+        "another address and correct it on the customer's page. Waiting mail is then sent, and this hold ends "
+        "automatically. If the address is correct, press “Mail gets through again” on the case.",
         look_again_at=step.until if isinstance(step, Wait) else None,
         act_by=step.act_by if isinstance(step, Wait) else None,
     )
 
 
 def without_mail_trouble(facts: Facts) -> Facts:
-    """Give the facts as they matter to the customer himself, who reads his page: that mail comes back stops him not."""
+    """Return the facts as they apply to the customer's own page, where bounced mail does not matter."""
     is_held_for_it = facts.hold is not None and facts.hold.code == HoldCode.MAIL_RETURNED
     return replace(facts, mail_returned_because="", hold=None if is_held_for_it else facts.hold)
 
 
-def _stopped(facts: Facts, now: datetime, policy: Policy) -> Wait:
-    """Write nothing while operations hold all writes; looking again keeps the reading going."""
+def _wait_for_writes(facts: Facts, now: datetime, policy: Policy) -> Wait:
+    """Send no writes while operations have stopped them. Deciding again regularly keeps the account readings going."""
     return Wait(
         until=now + policy.collecting_interval,
         code=Waiting.WRITES_HELD,
-        because=f"All writes to Light are stopped by operations: {facts.writes_stopped_because}",
+        because=f"Operations stopped all writes to Light: {facts.writes_stopped_because}",
         whose_turn=HoldOwner.OPERATIONS,
     )
 
 
 def _was_called_off(facts: Facts) -> bool:
-    """Whether an acceptance was given up because the account did not show it: it may yet, however late."""
-    is_fruitless = facts.status == EnrollmentStatus.OPEN and WriteKind.ACCEPT_PLAN in facts.fruitless
-    return is_fruitless and facts.account is not None
+    """Whether an acceptance was called off because the account did not show it. It may still appear later."""
+    has_failed = facts.status == EnrollmentStatus.OPEN and WriteKind.ACCEPT_PLAN in facts.failed_attempts
+    return has_failed and facts.account is not None
 
 
-def _kept_in_view(facts: Facts, step: Step, policy: Policy) -> Step:
-    """Have the account read on and on, whatever else the case waits for."""
+def _keep_reading(facts: Facts, step: Step, policy: Policy) -> Step:
+    """Keep reading the account, whatever else the case is waiting for."""
     account = facts.known_account
     if account.read_at is None:
         return step
@@ -122,8 +122,8 @@ def _kept_in_view(facts: Facts, step: Step, policy: Policy) -> Step:
             return step
 
 
-def _left_alone(facts: Facts, until: datetime, now: datetime, policy: Policy) -> Wait | Hold:
-    """No call for a while. An open hold stays what people see; what fails for long is for operations."""
+def _back_off(facts: Facts, until: datetime, now: datetime, policy: Policy) -> Wait | Hold:
+    """Make no call for a while. People still see an open hold; after repeated failures it is operations' turn."""
     if facts.hold is not None:
         return Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because, look_again_at=until)
     failing = facts.failing
@@ -141,8 +141,8 @@ def _left_alone(facts: Facts, until: datetime, now: datetime, policy: Policy) ->
     )
 
 
-def if_live_on(day: date, facts: Facts, *, now: datetime, policy: Policy) -> Step:
-    """Answer what would happen next if the hardware's go-live were reported, and counted, for `day`."""
+def decide_as_if_live(day: date, facts: Facts, *, now: datetime, policy: Policy) -> Step:
+    """Return the next step as if the hardware's go-live had been reported, and counted, for `day`."""
     live = replace(facts.go_live, counted_date=day, is_awaiting_office=False)
     return decide(replace(facts, go_live=live), now=now, policy=policy)
 
@@ -151,7 +151,7 @@ def _next_step(facts: Facts, now: datetime, policy: Policy) -> Step:
     if facts.unsettled is not None:
         return lost_answers.settle(facts.unsettled, now, policy)
     if _is_reading_asked_for(facts) or (_was_called_off(facts) and _read_if_due(facts, now, policy)):
-        return ReadAccount(because="There is news of the account; what it means stands at Light.")
+        return ReadAccount(because="There is news about the account; it is read to see what changed.")
     if facts.refused is not None:
         return lost_answers.hold_for_refusal(facts.refused)
     match facts.status:
@@ -161,46 +161,50 @@ def _next_step(facts: Facts, now: datetime, policy: Policy) -> Step:
             return Hold(
                 HoldCode.DOUBT_UNSETTLED,
                 HoldOwner.OPERATIONS,
-                because="An acceptance is under way, yet no call is on record: compare the account at Light by hand.",
+                because="An acceptance is under way, but no call is on record. Check the account at Light by hand.",
             )
         case EnrollmentStatus.ACCEPTED:
-            conflict = after_acceptance.what_speaks_against(facts, now, policy)
+            conflict = after_acceptance.conflicts_with_acceptance(facts, now, policy)
             return (
-                conflict or address_correction.tell_light(facts, policy) or after_acceptance.finish(facts, now, policy)
+                conflict
+                or address_correction.send_correction(facts, policy)
+                or after_acceptance.finish(facts, now, policy)
             )
         case EnrollmentStatus.FINALIZED:
-            conflict = after_acceptance.what_speaks_against(facts, now, policy)
+            conflict = after_acceptance.conflicts_with_acceptance(facts, now, policy)
             return (
-                conflict or address_correction.tell_light(facts, policy) or after_acceptance.watch(facts, now, policy)
+                conflict
+                or address_correction.send_correction(facts, policy)
+                or after_acceptance.watch(facts, now, policy)
             )
         case EnrollmentStatus.ACTIVE:
-            return address_correction.tell_light(facts, policy) or after_acceptance.in_service(facts, now, policy)
+            return address_correction.send_correction(facts, policy) or after_acceptance.in_service(facts, now, policy)
         case EnrollmentStatus.ENDED:
-            return after_acceptance.has_left(facts) or Finished(because="The enrollment has ended.")
+            return after_acceptance.hold_if_customer_left(facts) or Finished(because="The enrollment has ended.")
 
 
 def _under_hold(facts: Facts, step: Step, now: datetime, policy: Policy) -> Step:
-    """While a person is needed, only reading goes on; a hold whose reason is gone by itself is lifted."""
+    """While a person is needed, only readings continue. A hold whose reason is gone is lifted."""
     hold = facts.hold
     assert hold is not None  # noqa: S101 - the only caller has checked
-    if isinstance(step, HARMLESS_UNDER_HOLD):
+    if isinstance(step, ALLOWED_UNDER_HOLD):
         return step
     is_shown_right = facts.accepted_at is not None and not facts.accepted_differently
     if hold.code == HoldCode.ACCEPTED_DIFFERENTLY and is_shown_right:
-        return LiftHold(hold.hold_id, because="The account shows the plan, start and meter that were asked for.")
-    if isinstance(step, Hold) and step.code in OVERTAKING_HOLDS and step.code != hold.code:
-        return LiftHold(hold.hold_id, because=f"Something else comes first: {step.because}")
+        return LiftHold(hold.hold_id, because="The account shows the plan, start and meter that we asked for.")
+    if isinstance(step, Hold) and step.code in PRIORITY_HOLDS and step.code != hold.code:
+        return LiftHold(hold.hold_id, because=f"Something more important came up: {step.because}")
     if hold.code in SELF_CLEARING_HOLDS and not (isinstance(step, Hold) and step.code == hold.code):
         return LiftHold(hold.hold_id, because=f"The reason is gone: {hold.because}")
     if hold.code in {HoldCode.OUTSIDE_LIMITS, HoldCode.OFFER_UNCLEAR} and _signed_since(hold.since, facts):
-        return LiftHold(hold.hold_id, because="The customer signed for other limits since.")
-    if facts.unsettled is not None and isinstance(step, Wait):  # doubt is read on
+        return LiftHold(hold.hold_id, because="The customer has since signed for other limits.")
+    if facts.unsettled is not None and isinstance(step, Wait):  # keep reading until the outcome is known
         return Hold(hold.code, hold.owner, because=hold.because, look_again_at=step.until)
     if facts.account is None or facts.status == EnrollmentStatus.ENDED:
         return Hold(hold.code, hold.owner, because=hold.because)
     next_reading = (facts.account.read_at or now) + policy.watching_interval
     if now >= next_reading:
-        return ReadAccount(because="The account is read daily, also while a person is needed.")
+        return ReadAccount(because="The account is read daily, even while a person is needed.")
     return Hold(hold.code, hold.owner, because=hold.because, look_again_at=next_reading)
 
 
@@ -213,7 +217,7 @@ def _signed_since(moment: datetime, facts: Facts) -> bool:
 
 
 def _toward_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step:
-    """Authority first, then Light's account and our attestation, then readiness and go-live, then the plan."""
+    """Check the authority, then the account and our attestation, then readiness and go-live, then choose a plan."""
     if facts.go_live.is_called_off:
         return Close(because="Every installation at this site was canceled.")
     if without_us := _accepted_without_us(facts):
@@ -222,25 +226,23 @@ def _toward_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step:
     if not isinstance(authority, str):
         return authority
     return (
-        _introduce(facts, policy)
-        or address_correction.tell_light(facts, policy)
+        _set_up_account(facts, policy)
+        or address_correction.send_correction(facts, policy)
         or _read_if_due(facts, now, policy)
         or _toward_plan(facts, now, policy)
     )
 
 
-def _introduce(facts: Facts, policy: Policy) -> Step | None:
-    """Have an account at Light and our attestation on it."""
+def _set_up_account(facts: Facts, policy: Policy) -> Step | None:
+    """Return the step that creates the account at Light or records our attestation; None when both are done."""
     poa = facts.known_authority
     if facts.account is None:
-        return lost_answers.came_to_nothing_too_often(WriteKind.CREATE_ACCOUNT, facts, policy) or OpenAccount(
-            because="The customer signed; Light has no account for the case yet."
+        return lost_answers.too_many_failed_attempts(WriteKind.CREATE_ACCOUNT, facts, policy) or OpenAccount(
+            because="The customer has signed; the account at Light is created next."
         )
     if not poa.is_attested:
-        return lost_answers.came_to_nothing_too_often(
-            WriteKind.RECORD_CLIENT_AGENT, facts, policy
-        ) or RecordClientAgent(
-            poa.poa_id, because="Light must know since when we act for the customer before a plan can be accepted."
+        return lost_answers.too_many_failed_attempts(WriteKind.RECORD_CLIENT_AGENT, facts, policy) or RecordClientAgent(
+            poa.poa_id, because="Light must be told that we act for the customer before a plan can be accepted."
         )
     return None
 
@@ -248,23 +250,23 @@ def _introduce(facts: Facts, policy: Policy) -> Step | None:
 def _read_if_due(facts: Facts, now: datetime, policy: Policy) -> Step | None:
     account = facts.known_account
     if account.read_at is None or now >= account.read_at + policy.collecting_interval:
-        return ReadAccount(because="It is time to see how far the account at Light has come.")
+        return ReadAccount(because="It is time to check the account at Light.")
     return None
 
 
 def _accepted_without_us(facts: Facts) -> Hold | None:
-    """Accept nothing over a plan that the account shows, whatever else the case waits for."""
+    """Hold if the account already shows an accepted plan, whatever else the case is waiting for."""
     account = facts.account
     if account is None or not (account.has_accepted_plan or account.stage in BEYOND_ACCEPTANCE):
         return None
     if facts.accepted_differently:
         return after_acceptance.accepted_differently(facts.accepted_differently)
     return Hold(
-        HoldCode.CUSTOMER_ENROLLED_HIMSELF,
+        HoldCode.SELF_ENROLLED,
         HoldOwner.OFFICE,
-        because="Light shows an accepted plan of which we have no record. The customer may have chosen it without "
-        "us; after a restore it may be one that we accepted and forgot. Nothing is accepted over it. Look at Light "
-        "who accepted it, and ask the customer. If it was ours, adopt it; otherwise close the case.",
+        because="Light shows an accepted plan that we have no record of. The customer may have chosen it without us; "
+        "after a restore it may be our own. We do not accept another plan. Check at Light who accepted it, and ask the "
+        "customer. If it was ours, adopt it; otherwise close the case.",
     )
 
 
@@ -278,43 +280,44 @@ def _toward_plan(facts: Facts, now: datetime, policy: Policy) -> Step:
 
 
 def _choose_and_accept(facts: Facts, now: datetime, policy: Policy) -> Step:
-    if in_vain := lost_answers.came_to_nothing_too_often(WriteKind.ACCEPT_PLAN, facts, policy):
-        return in_vain  # before another plan is asked for or told: the lost acceptance may yet appear
+    # Checked before another plan is requested or announced: the lost acceptance may still appear.
+    if hold := lost_answers.too_many_failed_attempts(WriteKind.ACCEPT_PLAN, facts, policy):
+        return hold
     start = start_plan(facts, now, policy)
     if isinstance(start, NoLegalStart):
         return Hold(
             HoldCode.NO_LEGAL_START,
             HoldOwner.OFFICE,
-            because=f"No start date is legal any more. {start} Send a new power of attorney with later dates.",
+            because=f"No legal start date is left. {start} Send a new power of attorney with later dates.",
         )
     if start.act_from.date > chicago_day(now):
         return Wait(
             until=chicago_midnight(start.act_from.date),
             code=Waiting.START_TOO_FAR,
-            because=f"A plan can be accepted from {start.act_from.date} on: {start.act_from.rule.value}.",
+            because=f"A plan can be accepted starting {start.act_from.date}: {start.act_from.rule.value}.",
         )
     if facts.held_by_customer_since is not None:
         return Wait(
             until=now + policy.collecting_interval,
             code=Waiting.HELD_BY_CUSTOMER,
             because=f"The customer put the enrollment on hold on {chicago_day(facts.held_by_customer_since)}. Only the "
-            "customer lets it go on, on the page behind the link; call and ask while there is time.",
+            "customer can resume it, on their own page. Call them while there is time.",
             whose_turn=HoldOwner.CUSTOMER,
             act_by=notices.last_day_to_begin(start, policy),
         )
-    notice = notices.standing_notice(facts, now, policy)
+    notice = notices.notice_in_force(facts, now, policy)
     if notice is not None and now < notice.until:
         return Wait(
             until=notice.until,
             code=Waiting.NOTICE,
-            because=f"The customer was told which plan starts on {notice.start}, and may object until the end of "
+            because=f"The customer was told which plan starts on {notice.start} and may object through "
             f"{notice.last_day}.",
         )
     fresh = [offer for offer in facts.offers if offer.requested_at <= now < offer.stale_at]
     if not fresh:
         return _ask_for_plans(facts, policy)
     judged = [(offer.plan, offers.judge(offer.plan, facts.known_authority.limits)) for offer in fresh]
-    chosen = offers.choose((plan, verdict) for plan, verdict in judged if not plausibility.doubts_about(plan))
+    chosen = offers.choose((plan, verdict) for plan, verdict in judged if not plausibility.problems_with(plan))
     if chosen is None:
         return _no_choice(judged, facts, act_by=start.last_act.date)
     offer = _offer_of(chosen, fresh)
@@ -330,16 +333,16 @@ def _give_notice(offer: OfferFacts, facts: Facts, now: datetime, policy: Policy)
         return Hold(
             HoldCode.NO_LEGAL_START,
             HoldOwner.OFFICE,
-            because="No start is legal any more that leaves the customer a day to object before the plan is accepted. "
-            "Send a new power of attorney with later dates.",
+            because="No legal start date leaves the customer a full day to object before the plan is accepted. Send a "
+            "new power of attorney with later dates.",
         )
-    shortened = " It is shorter than usual, as the signed dates leave no more room." if planned.is_shortened else ""
+    shortened = " The notice is shorter than usual because of the signed dates." if planned.is_shortened else ""
     return GiveNotice(
         offer.offer_id,
         facts.known_authority.poa_id,
         planned.start,
         planned.until,
-        because="An offer is within every signed limit; the customer is told, and may object until the end of "
+        because="An offer is within every signed limit. The customer is told and may object through "
         f"{planned.last_day}.{shortened}",
     )
 
@@ -349,8 +352,8 @@ def _ask_for_plans(facts: Facts, policy: Policy) -> Step:
         return Hold(
             HoldCode.NO_PLANS,
             HoldOwner.OFFICE,
-            because=f"Light offers no plan that anybody could accept: {', '.join(facts.unusable_offers[:5])} of its "
-            "list cannot be used. Ask Light about it, then release the hold to ask again.",
+            because="Light offers no usable plan. These entries of its list cannot be accepted: "
+            f"{', '.join(facts.unusable_offers[:5])}. Ask Light about them, then release the hold to ask again.",
         )
     if facts.has_asked_for_offers and not facts.offers:
         return Hold(
@@ -358,22 +361,22 @@ def _ask_for_plans(facts: Facts, policy: Policy) -> Step:
             HoldOwner.OFFICE,
             because="Light offers no plan for this meter today. Ask Light about the address, then release the hold.",
         )
-    if facts.offers and all(_is_dead_on_arrival(offer, policy) for offer in facts.offers):
+    if facts.offers and all(_has_expired_on_arrival(offer, policy) for offer in facts.offers):
         asked_at = max(offer.requested_at for offer in facts.offers)
         return Hold(
             HoldCode.OFFERS_EXPIRED,
             HoldOwner.OFFICE,
-            because=f"Every plan that Light offered on {chicago_time(asked_at)} had expired when it arrived, or soon "
-            "after. Ask Light, then release the hold to ask for plans again.",
+            because=f"Every plan that Light offered on {chicago_time(asked_at)} had already expired or expired within "
+            "minutes. Ask Light, then release the hold to ask for plans again.",
         )
     return RequestPlans(
-        because="All three gates are open and the offers at hand are too old to accept."
+        because="All three gates are open, but the offers we have are too old to accept."
         if facts.offers
-        else "All three gates are open: it is time to ask Light for plans."
+        else "All three gates are open; Light is asked for plans next."
     )
 
 
-def _is_dead_on_arrival(offer: OfferFacts, policy: Policy) -> bool:
+def _has_expired_on_arrival(offer: OfferFacts, policy: Policy) -> bool:
     return offer.expires_at is not None and offer.expires_at < offer.requested_at + policy.min_plan_life
 
 
@@ -397,25 +400,25 @@ def _accept(
     account = facts.known_account
     is_fresh = account.read_at is not None and account.read_at <= now <= account.read_at + policy.fresh_reading
     if not is_fresh or not account.is_read_in_this_turn:
-        return ReadAccount(because="The account is read once more right before a plan is accepted.")
+        return ReadAccount(because="The account is read once more just before a plan is accepted.")
     first_day = notices.start_to_name(notice, start)
-    why = "the start that the customer was told"
+    why = "the start date announced to the customer"
     if first_day == start.best:
         why = f"the earliest legal start ({start.earliest.rule.value})"
     return AcceptPlan(
         offer.offer_id,
         facts.known_authority.poa_id,
         first_day,
-        because=f"The offer is within every signed limit, and {first_day} is {why}.",
+        because=f"The offer is within every signed limit. Its start, {first_day}, is {why}.",
         notice_id=notice.notice_id if notice else None,
     )
 
 
-# Small questions
+# Conditions
 
 
-def _may_yet_be_accepted(facts: Facts) -> bool:
-    """Whether something was signed that a hold keeps us from using: it has a last day, which a person must know."""
+def _can_still_be_accepted(facts: Facts) -> bool:
+    """Whether a hold keeps us from using a signed authority. It has a last day, which staff must see."""
     poa = facts.authority
     is_signed = poa is not None and poa.status in {PoaStatus.SIGNED, PoaStatus.SUSPENDED} and not poa.stopped_because
     return is_signed and facts.status == EnrollmentStatus.OPEN
@@ -427,7 +430,7 @@ def _is_reading_asked_for(facts: Facts) -> bool:
 
 
 def _with_last_day(gate: Wait | Hold, facts: Facts, now: datetime, policy: Policy) -> Wait | Hold:
-    """Say by when a shut gate must open, or a hold must end, for a start to be legal still."""
+    """Add the last day on which the gate may open, or the hold may end, for a legal start."""
     start = start_plan(facts, now, policy)
     return replace(gate, act_by=notices.last_day_to_begin(start, policy)) if isinstance(start, StartPlan) else gate
 
@@ -438,47 +441,49 @@ def _offer_of(chosen: OfferedPlan, among: Sequence[OfferFacts]) -> OfferFacts:
 
 def _no_choice(judged: Sequence[tuple[OfferedPlan, Verdict]], facts: Facts, *, act_by: date) -> Hold:
     """
-    Say what is wrong with all offers: those within the limits cannot be right, or Light does not say what must be
-    known of one, or none is within the limits.
+    Return the hold that says why no offer can be accepted.
+
+    Either the offers within the limits are implausible, or Light leaves out something we must know, or none is within
+    the limits.
     """
-    doubts = [doubt for plan, verdict in judged if verdict.fits for doubt in plausibility.doubts_about(plan)]
-    if doubts:
+    problems = [problem for plan, verdict in judged if verdict.fits for problem in plausibility.problems_with(plan)]
+    if problems:
         return Hold(
             HoldCode.IMPLAUSIBLE_OFFER,
             HoldOwner.OFFICE,
-            because=f"Light's offer cannot be right: {'; '.join(dict.fromkeys(doubts))}. It is not accepted. Compare "
+            because=f"Light's offer cannot be right: {'; '.join(dict.fromkeys(problems))}. We do not accept it. Check "
             "the plan's Electricity Facts Label and ask Light, then release the hold to ask for plans again.",
             act_by=act_by,
         )
     _, nearest = min(judged, key=lambda pair: _nearness(*pair))
     count = len(judged) + facts.left_out_offers
-    if nearest.lacks_only_words:
+    if nearest.is_only_incomplete:
         return Hold(HoldCode.OFFER_UNCLEAR, HoldOwner.OPERATIONS, because=_unsaid(nearest, count), act_by=act_by)
     return Hold(HoldCode.OUTSIDE_LIMITS, HoldOwner.OFFICE, because=_nearest_miss(nearest, count), act_by=act_by)
 
 
 def _nearness(offer: OfferedPlan, verdict: Verdict) -> tuple[bool, int, str]:
-    return not verdict.lacks_only_words, len(verdict.failures), str(offer.light_plan_uuid)
+    return not verdict.is_only_incomplete, len(verdict.failures), str(offer.light_plan_uuid)
 
 
 def _unsaid(nearest: Verdict, count: int) -> str:
     unsaid = "; ".join(f"{field.field} {field.offered}, signed {field.signed}" for field in nearest.failures)
-    advice = "Ask Light where it says this. "
+    advice = "Ask Light where to find this. "
     if any(field.field == offers.RATE_KIND for field in nearest.failures):
         advice = (
-            "Ask Light where a plan says its kind of rate and in which word, and set LIGHT_DIALECT_RATE_KIND_LOOKUP or "
-            "LIGHT_DIALECT_RATE_KIND_SPELLINGS to that. "
+            "Ask Light which field holds the kind of rate and how it is spelled, and set "
+            "LIGHT_DIALECT_RATE_KIND_LOOKUP or LIGHT_DIALECT_RATE_KIND_SPELLINGS accordingly. "
         )
     return (
-        f"Light does not say what must be known before one of the {count} plans on offer can be accepted: {unsaid}. "
-        f"{advice}Then release the hold to ask for plans again. Waiting for better prices does not help."
+        f"Light's {count} offers leave out something we must know before accepting one: {unsaid}. {advice}Then release "
+        "the hold to ask for plans again. Waiting for better prices does not help."
     )
 
 
 def _nearest_miss(nearest: Verdict, count: int) -> str:
-    """Say how far off the offer with the fewest failures is."""
+    """Describe the offer with the fewest failures."""
     misses = "; ".join(f"{field.field} {field.offered}, signed {field.signed}" for field in nearest.failures)
     return (
-        f"None of the {count} plans on offer is within the signed limits. Nearest: {misses}. Wait for better "
-        "prices and release the hold to ask again, or send the customer a new power of attorney."
+        f"None of the {count} plans offered is within the signed limits. Closest: {misses}. Wait for better prices and "
+        "release the hold to ask again, or send the customer a new power of attorney."
     )

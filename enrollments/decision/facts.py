@@ -1,4 +1,4 @@
-"""Everything the decision needs to know about one enrollment, as plain values. `engine.gathering` reads them."""
+"""Everything the decision needs to know about one enrollment, as plain values. `engine.gathering` collects them."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -13,7 +13,7 @@ from poa_documents.states import PoaStatus
 
 @dataclass(frozen=True)
 class AuthorityFacts:
-    """The POA that governs the case: the newest open one of this customer and site, else the newest of all."""
+    """The POA that governs the case: the newest open one for this customer and site, else the newest of any status."""
 
     poa_id: int
     status: PoaStatus
@@ -60,7 +60,7 @@ class AccountFacts:
 
     @property
     def is_stage_derived(self) -> bool:
-        """Whether Light shows no status anywhere, so that the stage follows from its flags alone."""
+        """Whether Light shows no status at all, so the stage is derived from its flags alone."""
         return self.read_at is not None and not self.status
 
 
@@ -80,7 +80,7 @@ class GoLiveFacts:
 
 @dataclass(frozen=True)
 class OfferFacts:
-    """An offer at hand. `expires_at` is the end of its own life, `stale_at` the end of its use to us if sooner."""
+    """An offer we have. `expires_at` is when Light says it ends; `stale_at` is when we stop using it."""
 
     offer_id: int
     plan: OfferedPlan
@@ -105,7 +105,7 @@ class WriteFacts:
 
 @dataclass(frozen=True)
 class FailingCall:
-    """A call that does not get through: since when, and how often it was tried."""
+    """A call that keeps failing: since when, and how often it was tried."""
 
     what: str
     since: datetime
@@ -124,9 +124,9 @@ class HoldFacts:
 @dataclass(frozen=True)
 class NoticeFacts:
     """
-    The newest notice to the customer: which plan and start it announced, and from when on it is over.
+    The newest notice to the customer: the plan and start it announced, and when its objection period ends.
 
-    `posted_date` is the Chicago day on which it went out on paper, where it did.
+    `posted_date` is the Chicago day on which a paper notice was mailed, if one was.
     """
 
     notice_id: int
@@ -145,7 +145,7 @@ class NoticeFacts:
 
 @dataclass(frozen=True)
 class CorrectionFacts:
-    """An e-mail address that was corrected since Light was last told one. `is_settled`: a person dealt with it."""
+    """An e-mail address corrected since Light was last told one. `is_settled`: staff dealt with it."""
 
     is_settled: bool = False
 
@@ -164,8 +164,8 @@ class Facts:
     unusable_offers: tuple[str, ...] = ()
     unsettled: WriteFacts | None = None
     refused: WriteFacts | None = None
-    fruitless: tuple[WriteKind, ...] = ()
-    refused_in_vain: tuple[tuple[WriteKind, str], ...] = ()
+    failed_attempts: tuple[WriteKind, ...] = ()
+    rejected_attempts: tuple[tuple[WriteKind, str], ...] = ()
     hold: HoldFacts | None = None
     settled_codes: frozenset[HoldCode] = frozenset()
     is_paused: bool = False
@@ -183,18 +183,18 @@ class Facts:
     correction: CorrectionFacts | None = None
     failing: FailingCall | None = None
     changes_noted: int = 0
-    """How many changes of the case these facts know, so that a later one can be told from them."""
+    """How many changes of the case these facts include, so that a later change can be detected."""
     accepted_differently: str = ""
-    """Both sides, where Light shows another plan, start or meter than our acceptance asked for."""
+    """A sentence with both sides when Light shows another plan, start or meter than our acceptance asked for."""
 
     @property
     def known_authority(self) -> AuthorityFacts:
-        """The authority, where its gate was passed before."""
-        assert self.authority is not None  # noqa: S101 - whoever asks has passed the gate
+        """The authority, for rules that come after its gate."""
+        assert self.authority is not None  # noqa: S101 - the authority gate was checked first
         return self.authority
 
     @property
     def known_account(self) -> AccountFacts:
-        """The account, where it must exist by now."""
-        assert self.account is not None  # noqa: S101 - whoever asks is past its opening
+        """The account, for rules that come after its creation."""
+        assert self.account is not None  # noqa: S101 - the account was created first
         return self.account

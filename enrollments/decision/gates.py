@@ -92,7 +92,7 @@ def _signed_authority(poa: AuthorityFacts, facts: Facts, now: datetime) -> Wait 
     if poa.signer_in_question:
         return Wait(
             until=None,
-            code=Waiting.SIGNER_TO_BE_PROVED,
+            code=Waiting.SIGNER_TO_BE_VERIFIED,
             because=poa.signer_in_question,
             whose_turn=HoldOwner.OFFICE,
         )

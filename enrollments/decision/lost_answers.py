@@ -1,24 +1,24 @@
 """
-What a call asks for whose answer was lost, or which Light refused. Pure.
+What to do about a call whose answer was lost, or that Light refused. Pure.
 
-A call that may still be running is left alone; what became of a lost one is read at Light over the settling period.
+A call that may still be running is left alone. The outcome of a lost one is read at Light over the settling period.
 """
 
 from datetime import datetime, timedelta
 
 from enrollments.decision.facts import Facts, WriteFacts
 from enrollments.decision.policy import Policy
-from enrollments.decision.steps import FOR_OPERATIONS, Hold, SettleDoubt, Step, Wait, Waiting
+from enrollments.decision.steps import OPERATIONS_HOLDS, Hold, SettleDoubt, Step, Wait, Waiting
 from enrollments.states import HoldCode, HoldOwner, WriteKind, WriteStatus
 
 READING_SHARES = (0.0, 0.02, 0.1, 0.3, 0.6, 1.0)
-"""When a doubt is read, as shares of the settling period: soon at first, last at its very end."""
+"""When the account is read after a lost answer, as shares of the settling period: soon at first, last at its end."""
 
 
 def settle(write: WriteFacts, now: datetime, policy: Policy) -> Step:
-    """Leave a call alone that may still be running; read over the settling period what became of the others."""
+    """Return the wait or reading that settles an open or lost write."""
     if write.status == WriteStatus.OPEN:
-        lost_at = write.opened_at + policy.longest_call
+        lost_at = write.opened_at + policy.max_call_duration
         if now < lost_at:
             return Wait(until=lost_at, code=Waiting.CALL_UNDER_WAY, because=f"A call is under way: {write.kind.label}.")
     doubt_since = write.doubt_since or now
@@ -27,17 +27,17 @@ def settle(write: WriteFacts, now: datetime, policy: Policy) -> Step:
         return Wait(
             until=read_at,
             code=Waiting.CALL_UNDER_WAY,
-            because=f"The answer to “{write.kind.label}” was lost; the account is read again to see what became of it.",
+            because=f"The answer to “{write.kind.label}” was lost; the account is read again to see if it happened.",
         )
     return SettleDoubt(
         write.write_id,
         is_last_reading=now >= doubt_since + policy.settling_period and write.doubt_readings > 0,
-        because=f"The answer to “{write.kind.label}” was lost; the account tells whether it happened.",
+        because=f"The answer to “{write.kind.label}” was lost; the account is read to see whether it happened.",
     )
 
 
 def _next_reading(write: WriteFacts, doubt_since: datetime, policy: Policy) -> datetime:
-    """Often at first, last at the end of the settling period, and hourly while even that left it unclear."""
+    """Return the next reading: often at first, the last at the end of the settling period, hourly after that."""
     planned = len(READING_SHARES)
     if write.doubt_readings < planned:
         return doubt_since + policy.settling_period * READING_SHARES[write.doubt_readings]
@@ -49,50 +49,50 @@ def hold_for_refusal(write: WriteFacts) -> Hold:
         return Hold(
             write.hold_code,
             HoldOwner.OPERATIONS,
-            because=f"“{write.kind.label}” was not done: {write.outcome.rstrip('.')}. It is not sent again before "
-            "operations have corrected the address and released the hold. All cases will show this at once.",
+            because=f"“{write.kind.label}” did not happen: {write.outcome.rstrip('.')}. It is not sent again until "
+            "operations correct the URL and release the hold. All cases are affected.",
         )
     return Hold(
         write.hold_code,
-        HoldOwner.OPERATIONS if write.hold_code in FOR_OPERATIONS else HoldOwner.OFFICE,
-        because=f"Light refused “{write.kind.label}”: {write.outcome.rstrip('.')}. Mend the cause, then release the "
+        HoldOwner.OPERATIONS if write.hold_code in OPERATIONS_HOLDS else HoldOwner.OFFICE,
+        because=f"Light refused “{write.kind.label}”: {write.outcome.rstrip('.')}. Fix the cause, then release the "
         "hold.",
     )
 
 
-def came_to_nothing_too_often(kind: WriteKind, facts: Facts, policy: Policy) -> Hold | None:
+def too_many_failed_attempts(kind: WriteKind, facts: Facts, policy: Policy) -> Hold | None:
     """
-    Ask for a person after so many tries: the office where Light refused each, operations where answers were lost.
+    Return a hold after too many tries: for the office if Light refused each one, for operations if answers were lost.
 
-    An acceptance whose answer was lost is never sent again without a person: an account that lags looks the same as
-    one without it, and nothing says that Light would refuse the second one.
+    An acceptance whose answer was lost is never sent again without a person. An account that lags looks the same as
+    one without the acceptance, and Light might not refuse a second one.
     """
-    refusals = [said for what, said in facts.refused_in_vain if what == kind]
-    lost = facts.fruitless.count(kind) - len(refusals)
-    light_said = f" Once it had an answer: {refusals[-1].rstrip('.')}." if refusals else ""
+    refusals = [said for what, said in facts.rejected_attempts if what == kind]
+    lost = facts.failed_attempts.count(kind) - len(refusals)
+    light_said = f" One attempt was answered: {refusals[-1].rstrip('.')}." if refusals else ""
     if kind == WriteKind.ACCEPT_PLAN and lost:
         return Hold(
             HoldCode.DOUBT_UNSETTLED,
             HoldOwner.OPERATIONS,
-            because=f"No clear answer came to “{kind.label}”, and the account did not show the acceptance within "
+            because=f"“{kind.label}” got no clear answer, and the account did not show the acceptance within "
             f"{_minutes(policy.settling_period)}.{light_said} It may still appear, so it is not sent again "
-            "automatically; the account is read every hour. Compare it at Light. If Light has no acceptance, release "
-            "the hold to send it again.",
+            "automatically. The account is read every hour. Check it at Light. If Light has no acceptance, release the "
+            "hold to send it again.",
         )
-    if facts.fruitless.count(kind) < policy.tries_after_doubt:
+    if facts.failed_attempts.count(kind) < policy.tries_after_doubt:
         return None
-    if len(refusals) == facts.fruitless.count(kind):
+    if len(refusals) == facts.failed_attempts.count(kind):
         return Hold(
             HoldCode.REFUSED_BY_LIGHT,
             HoldOwner.OFFICE,
-            because=f"Light refused “{kind.label}” {len(refusals)} times. {refusals[-1].rstrip('.')}. Mend the cause, "
+            because=f"Light refused “{kind.label}” {len(refusals)} times. {refusals[-1].rstrip('.')}. Fix the cause, "
             "then release the hold to try again.",
         )
     return Hold(
         HoldCode.DOUBT_UNSETTLED,
         HoldOwner.OPERATIONS,
-        because=f"“{kind.label}” was sent {facts.fruitless.count(kind)} times, and the account shows no trace of it."
-        f"{light_said} Compare the account at Light by hand, then release the hold to try again.",
+        because=f"“{kind.label}” was sent {facts.failed_attempts.count(kind)} times, and the account shows no trace of "
+        f"it.{light_said} Check the account at Light by hand, then release the hold to try again.",
     )
 
 

@@ -1,8 +1,8 @@
 """
-The start of one case, and the notice that its customer gets before a plan is accepted: pure.
+The start date of one case, and the notice to the customer before a plan is accepted. Pure.
 
-A notice names plan and start, and the last day to object. It lasts as long as the office set it; where the signed dates
-leave no room for that, as long as they allow, but never shorter than a whole day.
+A notice names the plan, the start and the last day to object. It runs for as many days as the office set, or for as
+long as the signed dates allow if that is shorter, but for at least one whole day.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from enrollments.decision.offers import OfferedPlan
 from enrollments.decision.policy import Policy
 from enrollments.decision.start_dates import NoLegalStart, StartPlan
 
-SHORTEST_NOTICE_DAYS = 1
+MIN_NOTICE_DAYS = 1
 
 
 @dataclass(frozen=True)
 class PlannedNotice:
-    """What a notice given now would say: which start, and from when on it is over."""
+    """What a notice sent now would say: the start, and when the objection period ends."""
 
     start: date
     until: datetime
@@ -33,9 +33,9 @@ class PlannedNotice:
 
 
 def start_plan(facts: Facts, now: datetime, policy: Policy) -> StartPlan | NoLegalStart:
-    """Find the start for a case whose authority gate is passed, with the rule that binds each date."""
+    """Find the start for a case whose authority gate is open, with the rule behind each date."""
     poa = facts.authority
-    assert poa is not None  # noqa: S101 - the authority gate is passed
+    assert poa is not None  # noqa: S101 - the authority gate is open
     today = chicago_day(now)
     return start_dates.plan(
         today=today,
@@ -50,13 +50,13 @@ def start_plan(facts: Facts, now: datetime, policy: Policy) -> StartPlan | NoLeg
 
 def planned_notice(facts: Facts, now: datetime, policy: Policy) -> PlannedNotice | None:
     """
-    Work out the notice that can be given today, or None when no start would be legal after even the shortest.
+    Return the notice that can be sent today, or None when not even the shortest one leaves a legal start.
 
-    It always ends at a Chicago midnight, so the customer has every one of its days to the end.
+    It always ends at midnight in Chicago, so the customer has full days.
     """
     wants_paper = facts.authority is not None and facts.authority.wants_paper
     told = _received_by_post(chicago_day(now)) if wants_paper else chicago_day(now)
-    for days in range(max(policy.notice_days, SHORTEST_NOTICE_DAYS), SHORTEST_NOTICE_DAYS - 1, -1):
+    for days in range(max(policy.notice_days, MIN_NOTICE_DAYS), MIN_NOTICE_DAYS - 1, -1):
         until = chicago_midnight(told + timedelta(days=days + 1))
         start = start_plan(facts, until, policy)
         if isinstance(start, StartPlan) and start.act_from.date == chicago_day(until):
@@ -65,18 +65,17 @@ def planned_notice(facts: Facts, now: datetime, policy: Policy) -> PlannedNotice
 
 
 def _received_by_post(posted: date) -> date:
-    """A notice that goes by post, for a customer who wants paper, counts as received some business days later."""
+    """Return the day on which a mailed paper notice counts as received."""
     return add_business_days(posted, start_dates.POSTED_TERMS_BUSINESS_DAYS, Calendar.FEDERAL)
 
 
-def standing_notice(facts: Facts, now: datetime, policy: Policy) -> NoticeFacts | None:
+def notice_in_force(facts: Facts, now: datetime, policy: Policy) -> NoticeFacts | None:
     """
-    Give the notice that still tells the truth, if there is one.
+    Return the current notice if what it says is still true.
 
-    It does not where the customer signed anew since, where its mail was not sent before it was over or was posted too
-    late to leave him a day, or where the start would by now lie later than was said, by more than the office allows. Of
-    that he is told anew; where the office wants no notices any more, and nothing will tell him, he has the days he was
-    promised all the same.
+    It is not if the customer has signed again since, if it was not sent in time or was mailed too late to leave a full
+    day, or if the start would now be later than announced by more than the office allows. The customer then gets a new
+    notice. If the office has turned notices off, the customer still has the days they were promised.
     """
     notice, poa = facts.notice, facts.authority
     if notice is None or poa is None or notice.poa_id != poa.poa_id:
@@ -93,12 +92,12 @@ def standing_notice(facts: Facts, now: datetime, policy: Policy) -> NoticeFacts 
 
 
 def leaves_a_day(until: datetime, now: datetime) -> bool:
-    """Whether whoever is told now has a whole Chicago day left to object."""
+    """Whether a customer who is told now has a whole Chicago day left to object."""
     return _leaves_a_day(until, chicago_day(now))
 
 
 def _leaves_a_day(until: datetime, told: date) -> bool:
-    return chicago_day(until) - told > timedelta(days=SHORTEST_NOTICE_DAYS)
+    return chicago_day(until) - told > timedelta(days=MIN_NOTICE_DAYS)
 
 
 def covers(notice: NoticeFacts, plan: OfferedPlan) -> bool:
@@ -107,14 +106,14 @@ def covers(notice: NoticeFacts, plan: OfferedPlan) -> bool:
 
 
 def start_to_name(notice: NoticeFacts | None, start: StartPlan) -> date:
-    """Keep to the day that the customer was told, as long as it is legal."""
+    """Return the announced start as long as it is legal, else the best one."""
     if notice is not None and start.earliest.date <= notice.start <= start.latest.date:
         return notice.start
     return start.best
 
 
 def last_day_to_begin(start: StartPlan, policy: Policy) -> date:
-    """The last day on which a shut gate may open, so that the shortest notice still fits before the last acceptance."""
+    """Return the last day on which a gate may open and still leave room for the shortest notice."""
     if not policy.notice_days:
         return start.last_act.date
-    return start.last_act.date - timedelta(days=SHORTEST_NOTICE_DAYS + 1)
+    return start.last_act.date - timedelta(days=MIN_NOTICE_DAYS + 1)

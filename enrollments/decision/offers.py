@@ -1,13 +1,12 @@
 """
-Judging an offer against the limits that the customer signed: pure, field by field, no benefit of the doubt.
+Judging an offer against the signed limits, field by field. Pure.
 
-A field that the envelope limits and the offer lacks fails. Nobody can override a verdict; an offer that fails is never
-accepted.
+A limited field that the offer leaves out fails. Nobody can override a verdict: an offer that fails is never accepted.
 """
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -19,14 +18,13 @@ from poa_documents.limited_fields import LIMITED_FIELDS, Direction, LimitedField
 Rank = tuple[Decimal, Decimal, Decimal, Decimal, int, str]
 
 RATE_KIND = next(field.name for field in LIMITED_FIELDS if field.unit == Unit.RATE_KIND)
-LIFE_BUSINESS_DAYS = 5
 STALE_AFTER_BUSINESS_DAYS = 4
 _UNITS = {Unit.CENTS_PER_KWH: "¢/kWh", Unit.DOLLARS: "$", Unit.MONTHS: "months"}
 
 
 @dataclass(frozen=True)
 class SignedLimits:
-    """The envelope, as far as it limits a plan. Prices in cents per kWh, fees in dollars."""
+    """The part of the envelope that limits a plan. Prices in cents per kWh, fees in dollars."""
 
     light_plan_group: UUID
     rate_kind: str
@@ -42,7 +40,7 @@ class SignedLimits:
 
 @dataclass(frozen=True)
 class OfferedPlan:
-    """One priced plan as far as limits concern it; None where Light said nothing or nothing readable."""
+    """The fields of one priced plan that limits apply to. None: Light left it out, or it cannot be read."""
 
     light_plan_uuid: UUID
     light_plan_group: UUID | None
@@ -61,14 +59,14 @@ class OfferedPlan:
 
 @dataclass(frozen=True)
 class FieldVerdict:
-    """`is_said` is False where the offer does not say what must be known, or in a word that we do not know."""
+    """`is_stated` is False if the offer leaves the field out, or uses a word we do not know."""
 
     field: str
     signed: str
     offered: str
     fits: bool
     because: str
-    is_said: bool = True
+    is_stated: bool = True
 
 
 @dataclass(frozen=True)
@@ -84,16 +82,16 @@ class Verdict:
         return tuple(field for field in self.fields if not field.fits)
 
     @property
-    def lacks_only_words(self) -> bool:
-        """Whether nothing that the offer says speaks against it, and something that must be known is not said."""
-        return not self.fits and not any(field.is_said for field in self.failures)
+    def is_only_incomplete(self) -> bool:
+        """Whether the offer fails only because it leaves something out."""
+        return not self.fits and not any(field.is_stated for field in self.failures)
 
     def as_json(self) -> list[dict[str, Any]]:
         return [asdict(field) for field in self.fields]
 
 
 def judge(offer: OfferedPlan, limits: SignedLimits) -> Verdict:
-    """Hold every limited field of an offer against the envelope."""
+    """Compare every limited field of an offer with the envelope."""
     return Verdict(
         tuple(_verdict(field, getattr(limits, field.limit), getattr(offer, field.offered)) for field in LIMITED_FIELDS)
     )
@@ -113,10 +111,10 @@ def _verdict(field: LimitedField, signed: Any, offered: Any) -> FieldVerdict:
 
 def choose(offers: Iterable[tuple[OfferedPlan, Verdict]]) -> OfferedPlan | None:
     """
-    Give the cheapest offer that fits, or None when none does.
+    Return the cheapest offer that fits, or None when none does.
 
-    Cheapest at 1,000 kWh, then at 500 and 2,000, then by base fee, the longer term and last the plan's UUID, so that
-    the same offers always give the same choice.
+    Cheapest at 1,000 kWh, then at 500 and 2,000 kWh, then by base fee, longer term and plan UUID, so that the same
+    offers always lead to the same choice.
     """
     fitting = [offer for offer, verdict in offers if verdict.fits]
     return min(fitting, key=rank, default=None)
@@ -124,9 +122,9 @@ def choose(offers: Iterable[tuple[OfferedPlan, Verdict]]) -> OfferedPlan | None:
 
 def is_no_worse(offer: OfferedPlan, *, than: OfferedPlan) -> bool:
     """
-    Whether an offer is, in every field that an envelope limits, at least as good for the customer as another one.
+    Whether an offer is at least as good for the customer as another one in every limited field.
 
-    What only one of the two says counts as worse: nobody can tell.
+    A field that only one of the two states counts as worse.
     """
     return all(
         _is_no_worse(field.direction, getattr(offer, field.offered), getattr(than, field.offered))
@@ -150,20 +148,13 @@ def _is_at_most(low: Decimal | int | None, high: Decimal | int | None) -> bool:
     return low <= high
 
 
-def last_day_of_life(requested: date) -> date:
-    """
-    Give the last day on which plans priced on a Chicago day can be accepted, in the earliest reading.
-
-    Source: Light notes, section 7; domain notes, section 3.
-    """
-    return earliest_after_business_days(requested, LIFE_BUSINESS_DAYS)
-
-
 def stale_at(requested_at: datetime, *, expires_at: datetime | None = None) -> datetime:
     """
-    Give the instant from which plans are asked for again: a business day before their life ends, in any reading.
+    Return the instant from which plans are requested again: a business day before they expire under any calendar.
 
-    An expiry that Light names counts when it is sooner.
+    Light's own expiry counts if it is sooner. Plans can be accepted for five business days.
+
+    Source: Light notes, section 7; domain notes, section 3.
     """
     last_day = earliest_after_business_days(chicago_day(requested_at), STALE_AFTER_BUSINESS_DAYS)
     computed = chicago_midnight(last_day + timedelta(days=1))
@@ -171,7 +162,7 @@ def stale_at(requested_at: datetime, *, expires_at: datetime | None = None) -> d
 
 
 def rank(offer: OfferedPlan) -> Rank:
-    """Order offers the way `choose` does: the lowest is chosen."""
+    """Return the sort key of `choose`; the lowest is chosen."""
     return (
         offer.average_cents_per_kwh_1000 or Decimal(0),
         offer.average_cents_per_kwh_500 or Decimal(0),
@@ -192,13 +183,13 @@ def _same(field: str, signed: UUID | str, offered: UUID | str | None) -> FieldVe
 
 def _rate_kind(signed: str, offered: str | None) -> FieldVerdict:
     if offered and offered not in RATE_KINDS:
-        because = f"“{offered}” is no word that we know for a kind of rate."
-        return FieldVerdict(RATE_KIND, signed, offered, fits=False, because=because, is_said=False)
+        because = f"“{offered}” is not a kind of rate that we know."
+        return FieldVerdict(RATE_KIND, signed, offered, fits=False, because=because, is_stated=False)
     return _same(RATE_KIND, signed, offered)
 
 
 def _unsaid(field: str, limit: str) -> FieldVerdict:
-    return FieldVerdict(field, limit, "not given", fits=False, because="The offer does not say.", is_said=False)
+    return FieldVerdict(field, limit, "not given", fits=False, because="The offer does not say.", is_stated=False)
 
 
 def _at_most(field: str, signed: Decimal | int, offered: Decimal | int | None, *, unit: str) -> FieldVerdict:
@@ -207,7 +198,7 @@ def _at_most(field: str, signed: Decimal | int, offered: Decimal | int | None, *
         return _unsaid(field, limit)
     shown = _quantity(offered, unit)
     if not Decimal(offered).is_finite() or offered < 0:
-        return FieldVerdict(field, limit, shown, fits=False, because="That cannot be read as a price or a length.")
+        return FieldVerdict(field, limit, shown, fits=False, because="It is not a valid price or term.")
     if offered > signed:
         return FieldVerdict(field, limit, shown, fits=False, because="It is above the signed limit.")
     return FieldVerdict(field, limit, shown, fits=True, because="It is within the signed limit.")
@@ -216,11 +207,11 @@ def _at_most(field: str, signed: Decimal | int, offered: Decimal | int | None, *
 def _at_least(field: str, signed: Decimal, offered: Decimal | None, *, unit: str) -> FieldVerdict:
     shown = "not given" if offered is None else _quantity(offered, unit)
     if offered is not None and (not offered.is_finite() or offered < 0):
-        return FieldVerdict(field, "not negative", shown, fits=False, because="The customer would pay for exporting.")
-    if signed == 0:
         return FieldVerdict(
-            field, "none required", shown, fits=True, because="The customer signed that none is needed."
+            field, "not negative", shown, fits=False, because="The customer would have to pay for exported energy."
         )
+    if signed == 0:
+        return FieldVerdict(field, "none required", shown, fits=True, because="The customer did not require one.")
     limit = f"at least {_quantity(signed, unit)}"
     if offered is None:
         return _unsaid(field, limit)

@@ -1,8 +1,8 @@
 """
-Whether an offer can be right at all: pure. What cannot be right is for a person to clear up, and is never accepted.
+Whether an offer is plausible at all. Pure. An implausible one is never accepted; staff must clear it up.
 
-The signed limits only bound a price from above. A price in dollars instead of cents, or a zero in place of a missing
-price, is within every limit and is still not the price that the customer would pay.
+The signed limits only bound a price from above. A price in dollars instead of cents, or a zero instead of a missing
+price, is within every limit and still not what the customer would pay.
 """
 
 from decimal import Decimal
@@ -21,11 +21,11 @@ MAX_TERMINATION_FEE_DOLLARS = Decimal(2000)
 MAX_BUYBACK_CENTS_PER_KWH = Decimal(100)
 
 
-def doubts_about(plan: OfferedPlan) -> tuple[str, ...]:
+def problems_with(plan: OfferedPlan) -> tuple[str, ...]:
     """
-    List what cannot be right about an offer, in sentences for staff; empty when nothing stands out.
+    List what cannot be right about an offer, in phrases for staff; empty when nothing stands out.
 
-    What Light does not say is not judged here: a limited field that is missing fails in `offers.judge`.
+    Missing fields are not judged here: a missing limited field fails in `offers.judge`.
     Source: an average price includes every recurring charge, 16 TAC §25.475(g); the bounds are ours.
     """
     averages = (
@@ -33,7 +33,12 @@ def doubts_about(plan: OfferedPlan) -> tuple[str, ...]:
         (1000, plan.average_cents_per_kwh_1000),
         (2000, plan.average_cents_per_kwh_2000),
     )
-    found = [doubt for usage, average in averages if average is not None if (doubt := _average(plan, usage, average))]
+    found = [
+        problem
+        for usage, average in averages
+        if average is not None
+        if (problem := _problem_with_average(plan, usage, average))
+    ]
     if plan.term_months is not None and not MIN_TERM_MONTHS <= plan.term_months <= MAX_TERM_MONTHS:
         found.append(f"a term of {plan.term_months} months")
     if plan.base_fee_dollars is not None and plan.base_fee_dollars > MAX_BASE_FEE_DOLLARS:
@@ -45,13 +50,13 @@ def doubts_about(plan: OfferedPlan) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _average(plan: OfferedPlan, usage: int, average: Decimal) -> str:
-    said = f"an average price of {average:f} ¢/kWh at {usage:,} kWh"
+def _problem_with_average(plan: OfferedPlan, usage: int, average: Decimal) -> str:
+    stated = f"an average price of {average:f} ¢/kWh at {usage:,} kWh"
     if average < MIN_AVERAGE_CENTS_PER_KWH:
-        return f"{said}, below {MIN_AVERAGE_CENTS_PER_KWH} ¢: it may be dollars, or missing"
+        return f"{stated}, below {MIN_AVERAGE_CENTS_PER_KWH} ¢: it may be dollars, or missing"
     if average > MAX_AVERAGE_CENTS_PER_KWH:
-        return f"{said}, above {MAX_AVERAGE_CENTS_PER_KWH} ¢"
+        return f"{stated}, above {MAX_AVERAGE_CENTS_PER_KWH} ¢"
     rates = [rate for rate in (plan.energy_cents_per_kwh, plan.delivery_cents_per_kwh) if rate is not None]
     if rates and average < sum(rates) - AVERAGE_ROUNDING_CENTS_PER_KWH:
-        return f"{said}, below the plan's own rates of {sum(rates):f} ¢ for energy and delivery"
+        return f"{stated}, below the plan's own rates of {sum(rates):f} ¢ for energy and delivery"
     return ""

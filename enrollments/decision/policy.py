@@ -1,4 +1,4 @@
-"""The numbers that the office may set."""
+"""The durations and counts that govern a decision."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +10,7 @@ from enrollments.decision.start_dates import Window
 @dataclass(frozen=True)
 class Policy:
     """
-    How long to wait, how often to read, and how far to trust. Every field has the value that suits an ordinary office.
+    How long to wait, how often to read and how many tries to allow. The defaults suit a typical office.
 
     Source: Light notes, sections 7 and 8; reliability notes, section 2.
     """
@@ -19,7 +19,7 @@ class Policy:
     collecting_interval: timedelta = timedelta(hours=1)
     watching_interval: timedelta = timedelta(days=1)
     fresh_reading: timedelta = timedelta(minutes=5)
-    longest_call: timedelta = timedelta(minutes=5)
+    max_call_duration: timedelta = timedelta(minutes=5)
     settling_period: timedelta = timedelta(minutes=10)
     unknown_status_patience: timedelta = timedelta(days=1)
     complete_patience: timedelta = timedelta(days=2)

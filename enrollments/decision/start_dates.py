@@ -1,9 +1,9 @@
 """
-Finding a legal start: pure functions over Chicago calendar days.
+Finding a legal start. Pure functions over Chicago calendar days.
 
 An acceptance sent on day `d` may name a start from `d + 7` to `d + 30`. We stay a day inside both ends, because Light
-does not say in which zone it counts days. The start must also lie in the range that the customer signed, not before the
-hardware may run, and after the customer's right to rescind has ended even if the terms reach them by post.
+does not say in which zone it counts days. The start must also be in the range that the customer signed, not before the
+hardware may run, and after the customer's right to rescind has ended even if the terms reach them by mail.
 
 Source: Light notes, section 7; domain notes, sections 3 and 7.
 """
@@ -19,14 +19,14 @@ POSTED_TERMS_BUSINESS_DAYS = 3
 
 
 class Rule(StrEnum):
-    """What binds a date."""
+    """The rule that determines a date, in words for staff."""
 
-    LIGHT_WINDOW_OPENS = "Light takes no earlier start for an acceptance sent that day"
-    LIGHT_WINDOW_CLOSES = "Light takes no later start for an acceptance sent that day"
+    LIGHT_WINDOW_OPENS = "Light allows no earlier start for an acceptance sent that day"
+    LIGHT_WINDOW_CLOSES = "Light allows no later start for an acceptance sent that day"
     RESCISSION = "the customer's right to rescind must have ended"
     SIGNED_EARLIEST = "the customer signed for no earlier start"
     SIGNED_LATEST = "the customer signed for no later start"
-    GO_LIVE = "the hardware may not run before"
+    GO_LIVE = "the hardware may not run before that day"
     EMBARGO = "the buyer may still cancel the solar sale"
     SUNSET = "the authority ends that day"
     TODAY = "nothing earlier is possible"
@@ -69,7 +69,7 @@ class StartPlan:
 
 @dataclass(frozen=True)
 class NoLegalStart:
-    """No day is left on which an acceptance could name a start that satisfies every rule."""
+    """On no remaining day can an acceptance name a start that satisfies every rule."""
 
     earliest: Bound
     latest: Bound
@@ -77,15 +77,15 @@ class NoLegalStart:
     def __str__(self) -> str:
         return (
             f"The earliest start would be {self.earliest.date} ({self.earliest.rule.value}), "
-            f"but {self.latest.date} is the end ({self.latest.rule.value})."
+            f"but the latest is {self.latest.date} ({self.latest.rule.value})."
         )
 
 
 def rescission_end(accepted: date) -> date:
     """
-    Give the last day on which the customer may rescind, if the terms of `accepted`'s day reach him by post.
+    Return the last day on which the customer may rescind if the terms are mailed on the day `accepted`.
 
-    Posted terms count as received three federal business days after mailing; three more to rescind follow.
+    Mailed terms count as received after three federal business days; three more to rescind follow.
 
     Source: domain notes, section 7; 16 TAC 25.474.
     """
@@ -93,9 +93,9 @@ def rescission_end(accepted: date) -> date:
     return add_business_days(received, RESCISSION_BUSINESS_DAYS, Calendar.FEDERAL)
 
 
-def sure_rescission_end(accepted: date) -> date:
+def earliest_rescission_end(accepted: date) -> date:
     """
-    Give the last day on which the customer may rescind in any reading: the terms reached him on `accepted` itself.
+    Return the last day on which the customer may certainly still rescind: the terms arrived on the day `accepted`.
 
     Source: domain notes, section 7; 16 TAC 25.474.
     """
@@ -113,14 +113,14 @@ def plan(
     window: Window = DEFAULT_WINDOW,
 ) -> StartPlan | NoLegalStart:
     """
-    Work out the first day to act, the starts that day allows, the best of them and the last day to act.
+    Return the first day to act, the starts it allows, the best of them and the last day to act.
 
-    The best start is the earliest one: the hardware may already run. Acting later never allows an earlier start, so the
-    first day to act decides whether there is a legal start at all.
+    The best start is the earliest one, because the hardware may already run. Acting later never allows an earlier
+    start, so the first day to act decides whether there is a legal start at all.
     """
-    floor = max(Bound(signed_earliest, Rule.SIGNED_EARLIEST), Bound(go_live_date, Rule.GO_LIVE), key=_by_date)
-    act_from = _first_day_to_act(today=today, floor=floor.date, embargo_end=embargo_end, window=window)
-    earliest = _earliest_start(act_from.date, floor=floor, window=window)
+    not_before = max(Bound(signed_earliest, Rule.SIGNED_EARLIEST), Bound(go_live_date, Rule.GO_LIVE), key=_by_date)
+    act_from = _first_day_to_act(today=today, not_before=not_before.date, embargo_end=embargo_end, window=window)
+    earliest = _earliest_start(act_from.date, not_before=not_before, window=window)
     latest = min(
         Bound(signed_latest, Rule.SIGNED_LATEST),
         Bound(act_from.date + timedelta(days=window.last_day), Rule.LIGHT_WINDOW_CLOSES),
@@ -136,7 +136,7 @@ def plan(
         latest=latest,
         best=earliest.date,
         last_act=_last_day_to_act(
-            act_from.date, floor=floor, signed_latest=signed_latest, sunset=sunset, window=window
+            act_from.date, not_before=not_before, signed_latest=signed_latest, sunset=sunset, window=window
         ),
     )
 
@@ -146,29 +146,31 @@ def is_legal(start: date, *, sent: date, window: Window = DEFAULT_WINDOW) -> boo
     return window.first_day <= (start - sent).days <= window.last_day
 
 
-def _first_day_to_act(*, today: date, floor: date, embargo_end: date | None, window: Window) -> Bound:
+def _first_day_to_act(*, today: date, not_before: date, embargo_end: date | None, window: Window) -> Bound:
     bounds = [
         Bound(today, Rule.TODAY),
-        Bound(floor - timedelta(days=window.last_day), Rule.LIGHT_WINDOW_CLOSES),
+        Bound(not_before - timedelta(days=window.last_day), Rule.LIGHT_WINDOW_CLOSES),
     ]
     if embargo_end is not None:
         bounds.append(Bound(embargo_end + timedelta(days=1), Rule.EMBARGO))
     return max(bounds, key=_by_date)
 
 
-def _earliest_start(sent: date, *, floor: Bound, window: Window) -> Bound:
+def _earliest_start(sent: date, *, not_before: Bound, window: Window) -> Bound:
     return max(
-        floor,
+        not_before,
         Bound(sent + timedelta(days=window.first_day), Rule.LIGHT_WINDOW_OPENS),
         Bound(rescission_end(sent) + timedelta(days=1), Rule.RESCISSION),
         key=_by_date,
     )
 
 
-def _last_day_to_act(act_from: date, *, floor: Bound, signed_latest: date, sunset: date, window: Window) -> Bound:
+def _last_day_to_act(act_from: date, *, not_before: Bound, signed_latest: date, sunset: date, window: Window) -> Bound:
     by_signed_latest = signed_latest - timedelta(days=window.first_day)
     last = min(Bound(sunset, Rule.SUNSET), Bound(by_signed_latest, Rule.SIGNED_LATEST), key=_by_date)
-    while last.date > act_from and _earliest_start(last.date, floor=floor, window=window).date > signed_latest:
+    while (
+        last.date > act_from and _earliest_start(last.date, not_before=not_before, window=window).date > signed_latest
+    ):
         last = Bound(last.date - timedelta(days=1), Rule.RESCISSION)
     return last
 

@@ -1,5 +1,5 @@
 """
-What may come next for an enrollment. Each step carries `because`: the rule and the facts that matter, in one sentence.
+The possible next steps of an enrollment. Each has `because`: the rule and the relevant facts, in a sentence for staff.
 """
 
 from dataclasses import dataclass
@@ -11,14 +11,12 @@ from enrollments.states import HoldCode, HoldOwner
 
 @dataclass(frozen=True)
 class OpenAccount:
-    """Create the customer's account at Light."""
-
     because: str
 
 
 @dataclass(frozen=True)
 class RecordClientAgent:
-    """Tell Light since when we act for the customer."""
+    """Attest to Light that we act for the customer, and since when."""
 
     poa_id: int
     because: str
@@ -43,7 +41,7 @@ class RequestPlans:
 
 @dataclass(frozen=True)
 class GiveNotice:
-    """Tell the customer which plan is about to be accepted, from which start, and until when he may object."""
+    """Tell the customer which plan will be accepted, when it starts, and until when they may object."""
 
     offer_id: int
     poa_id: int
@@ -68,7 +66,7 @@ class Finalize:
 
 @dataclass(frozen=True)
 class SettleDoubt:
-    """Read what became of a write whose answer is missing."""
+    """Read the account to find out whether a write whose answer is missing happened."""
 
     write_id: int
     is_last_reading: bool
@@ -81,7 +79,7 @@ class Waiting(StrEnum):
     POA_TO_BE_SENT = "POA_TO_BE_SENT"
     CUSTOMER_TO_SIGN = "CUSTOMER_TO_SIGN"
     PAPER_TO_BE_SENT = "PAPER_TO_BE_SENT"
-    SIGNER_TO_BE_PROVED = "SIGNER_TO_BE_PROVED"
+    SIGNER_TO_BE_VERIFIED = "SIGNER_TO_BE_VERIFIED"
     DOCUMENT_TO_BE_STORED = "DOCUMENT_TO_BE_STORED"
     EMBARGO = "EMBARGO"
     CUSTOMER_TO_FINISH = "CUSTOMER_TO_FINISH"
@@ -103,7 +101,7 @@ class Waiting(StrEnum):
 
 @dataclass(frozen=True)
 class Wait:
-    """Nothing to do until then, or until somebody acts. `act_by` is the last moment at which acting still helps."""
+    """Nothing to do until then, or until someone acts. `act_by` is the last day on which acting still helps."""
 
     until: datetime | None
     code: Waiting
@@ -114,7 +112,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Hold:
-    """A person must look. `look_again_at` keeps the reading of the account going meanwhile."""
+    """A person is needed. `look_again_at` keeps the account readings going until then."""
 
     code: HoldCode
     owner: HoldOwner
@@ -125,7 +123,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class LiftHold:
-    """The reason of an open hold is gone by itself."""
+    """The reason for an open hold is gone, so it ends without a release."""
 
     hold_id: int
     because: str
@@ -170,24 +168,22 @@ REMOTE_STEPS = (
     SettleDoubt,
 )
 WRITE_STEPS = (OpenAccount, RecordClientAgent, UpdateAccount, RequestPlans, AcceptPlan, Finalize)
-"""What a system hold stops: everything that leaves a trace at Light."""
+"""Steps that change something at Light."""
 
 STOPPED_STEPS = (*WRITE_STEPS, GiveNotice)
-"""What a system hold stops besides: nobody is told of something that may not be done."""
+"""Steps that a system hold stops. No notice goes out for a plan that cannot be accepted."""
 
-HARMLESS_UNDER_HOLD = (ReadAccount, SettleDoubt)
+ALLOWED_UNDER_HOLD = (ReadAccount, SettleDoubt)
 
 CONSENT_HOLDS = frozenset({HoldCode.AUTHORITY_ENDED})
-HOLDS_WITH_OWN_ENDING = CONSENT_HOLDS | {HoldCode.CUSTOMER_LEFT}
-"""Holds that no release with a free text ends."""
+"""Only a new signature of the customer ends these; nobody may release them."""
 
-"""Nobody may release these by hand: only the customer's own new signature ends them."""
+HOLDS_NOT_RELEASABLE = CONSENT_HOLDS | {HoldCode.CUSTOMER_LEFT}
+"""Holds that cannot be released with a note."""
 
-OVERTAKING_HOLDS = frozenset(
-    {HoldCode.CUSTOMER_ENROLLED_HIMSELF, HoldCode.ACCEPTED_DIFFERENTLY, HoldCode.CUSTOMER_LEFT}
-)
-"""What a contract at Light asks of the office comes before whatever else the case was held for."""
+PRIORITY_HOLDS = frozenset({HoldCode.SELF_ENROLLED, HoldCode.ACCEPTED_DIFFERENTLY, HoldCode.CUSTOMER_LEFT})
+"""Holds about a contract at Light. They replace any other hold on the case."""
 
 SELF_CLEARING_HOLDS = CONSENT_HOLDS | {HoldCode.NO_LEGAL_START, HoldCode.MAIL_RETURNED}
 
-FOR_OPERATIONS = frozenset({HoldCode.WRONG_DIALECT, HoldCode.REDIRECTED, HoldCode.NOT_AUTHORIZED})
+OPERATIONS_HOLDS = frozenset({HoldCode.WRONG_DIALECT, HoldCode.REDIRECTED, HoldCode.NOT_AUTHORIZED})

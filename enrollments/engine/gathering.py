@@ -80,8 +80,8 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
         **_not_kept_of_offers(recent),
         unsettled=_unsettled(writes),
         refused=_refused(recent),
-        fruitless=tuple(WriteKind(write.kind) for write in recent if _came_to_nothing(write)),
-        refused_in_vain=tuple(
+        failed_attempts=tuple(WriteKind(write.kind) for write in recent if _came_to_nothing(write)),
+        rejected_attempts=tuple(
             (WriteKind(write.kind), write.outcome) for write in recent if _came_to_nothing(write) and write.hold_code
         ),
         hold=_hold(open_hold),
@@ -400,7 +400,7 @@ def _offers(recent: list[LightWrite]) -> tuple[OfferFacts, ...]:
     if not requests:
         return ()
     since = recent[requests[-1] + 1 :]
-    fruitless = [
+    failed_attempts = [
         write.closed_at
         for write in since
         if write.kind == WriteKind.ACCEPT_PLAN and _came_to_nothing(write) and write.closed_at is not None
@@ -410,7 +410,7 @@ def _offers(recent: list[LightWrite]) -> tuple[OfferFacts, ...]:
             offer_id=offer.pk,
             plan=offered_plan(offer),
             requested_at=offer.requested_at,
-            stale_at=min([offer.stale_at, *fruitless]),
+            stale_at=min([offer.stale_at, *failed_attempts]),
             expires_at=offer.stale_at,
         )
         for offer in recent[requests[-1]].offers.order_by("pk")

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from core.clock import Clock, SystemClock
-from enrollments.light.errors import OutOfTurn
+from enrollments.light.errors import PaceExceeded
 from enrollments.models import LightPace
 
 ONLY_ROW = 1
@@ -48,7 +48,7 @@ class SharedPace:
     """
 
     calls_per_second: float
-    longest_wait_seconds: float = 5.0
+    max_wait_seconds: float = 5.0
     clock: Clock = field(default_factory=SystemClock)
     pause: Callable[[float], None] = time.sleep
 
@@ -56,13 +56,13 @@ class SharedPace:
         """
         Wait until a call may be sent, or so long before that.
 
-        :raises OutOfTurn: Light asked for a longer pause than is worth waiting for
+        :raises PaceExceeded: Light asked for a longer pause than is worth waiting for
         """
         wait_seconds = self._book(seconds_before) - seconds_before
         if wait_seconds > 0:
             self.pause(wait_seconds)
 
-    def ease_off(self, seconds: float | None) -> None:
+    def slow_down(self, seconds: float | None) -> None:
         """Send nothing for as long as Light asked, and then more slowly for some calls."""
         with transaction.atomic():
             row, at = self._locked()
@@ -96,8 +96,8 @@ class SharedPace:
             row, at = self._locked()
             turn_at = max(row.free_at, at + timedelta(seconds=seconds_before))
             wait_seconds = (turn_at - at).total_seconds()
-            if wait_seconds > self.longest_wait_seconds:
-                raise OutOfTurn(
+            if wait_seconds > self.max_wait_seconds:
+                raise PaceExceeded(
                     f"Light wants no call for another {wait_seconds:.0f} seconds; nothing was sent.",
                     retry_after_seconds=wait_seconds,
                 )

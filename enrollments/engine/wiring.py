@@ -36,7 +36,7 @@ def light_client() -> LightClient:
 def hosted_pages_client() -> LightClient:
     """A client that gives up sooner: a person waits in front of the page."""
     limited = shared_pace()
-    pace = None if limited is None else replace(limited, longest_wait_seconds=2)
+    pace = None if limited is None else replace(limited, max_wait_seconds=2)
     return _client(connect_seconds=2, read_seconds=4, pace=pace)
 
 
@@ -75,7 +75,7 @@ def _route() -> Route:
 def policy() -> Policy:
     return Policy(
         window=start_dates.DEFAULT_WINDOW,
-        longest_call=timedelta(seconds=light_client().longest_call_seconds),
+        max_call_duration=timedelta(seconds=light_client().max_call_seconds),
         settling_period=timedelta(seconds=settings.DOUBT_SETTLING_SECONDS),
         notice_days=settings.ADVANCE_NOTICE_DAYS,
     )

@@ -22,18 +22,18 @@ from enrollments.light.deadlines import DIRECT, Route
 from enrollments.light.dialect import AccountSearch, Dialect, TokenKind
 from enrollments.light.errors import (
     Conflict,
-    DialectWrong,
     InDoubt,
     LightError,
     NotReached,
-    OutOfTurn,
+    PaceExceeded,
     Redirected,
     Refused,
     Unauthorized,
     UnknownToLight,
+    WrongDialect,
 )
 from enrollments.light.json_text import UnreadableJson, UnreadableValue, read_identifier, read_instant
-from enrollments.light.pace import Pace, Unhurried
+from enrollments.light.pace import Pace, UnlimitedPace
 from enrollments.light.payloads import (
     Acceptance,
     Account,
@@ -58,19 +58,19 @@ from enrollments.light.tokens import AccountToken, TokenStore
 from enrollments.light.transport import Answer, Exchange, Transport, check_token
 
 READING = "read an account"
-_PAUSES_SECONDS = (0.25, 1.0)
-_LONGEST_PAUSE_SECONDS = 2.0
-_LONGEST_USUAL_LOOK_SECONDS = 0.5
-_WEIGHT_OF_A_LOOK = 0.2
-_TOO_MANY = 429
-_NOT_DONE_HERE = frozenset({307, 308})
+_RETRY_PAUSES_SECONDS = (0.25, 1.0)
+_MAX_RETRY_PAUSE_SECONDS = 2.0
+_MAX_TYPICAL_CHECK_SECONDS = 0.5
+_CHECK_WEIGHT = 0.2
+_TOO_MANY_REQUESTS = 429
+_METHOD_PRESERVING_REDIRECTS = frozenset({307, 308})
 """Redirects that keep the method: the work is to be done elsewhere, so it was not done here."""
-_PASSING_TROUBLE = frozenset({_TOO_MANY, 502, 503, 504})
-_MOST_PAGES = 500
+_TRANSIENT_STATUSES = frozenset({_TOO_MANY_REQUESTS, 502, 503, 504})
+_MAX_PAGES = 500
 _OFFSET = re.compile(r"[0-9]{1,9}", re.ASCII)
 _TOKEN_LIFE = timedelta(minutes=60)
-_CLOCKS_APART = timedelta(minutes=15)
-_PAUSE_FOR_CLOCKS_SECONDS = 60.0
+_MAX_CLOCK_DIFFERENCE = timedelta(minutes=15)
+_CLOCK_RETRY_SECONDS = 60.0
 _MIN_USEFUL_SECONDS = 0.1
 
 Parsed = TypeVar("Parsed")
@@ -134,10 +134,10 @@ class LightClient:
         self._dialect = dialect or Dialect()
         self._clock = clock or _system_time
         self._pause = pause
-        self._pace: Pace = pace or Unhurried()
+        self._pace: Pace = pace or UnlimitedPace()
         self._jitter = random.SystemRandom()
         self._tokens = TokenStore()
-        self._usual_look_seconds = 0.0
+        self._typical_check_seconds = 0.0
         self._transport = Transport(
             base_url=base_url,
             connect_timeout_seconds=connect_timeout_seconds,
@@ -166,23 +166,23 @@ class LightClient:
         return self._dialect
 
     @property
-    def longest_call_seconds(self) -> float:
+    def max_call_seconds(self) -> float:
         """
         How long any one write can last, with its tokens: an attempt open for longer has lost its worker.
 
         `find_accounts` may take longer, because it reads many pages.
         """
-        exchange, wait = self._transport.longest_exchange_seconds, self._pace.longest_wait_seconds
-        token = exchange + (len(_PAUSES_SECONDS) + 1) * (wait + _LONGEST_PAUSE_SECONDS)
+        exchange, wait = self._transport.max_exchange_seconds, self._pace.max_wait_seconds
+        token = exchange + (len(_RETRY_PAUSES_SECONDS) + 1) * (wait + _MAX_RETRY_PAUSE_SECONDS)
         return 2 * (token + wait + exchange)
 
     # Accounts
 
-    def create_account(self, new: NewAccount, *, last_look: Callable[[], None] | None = None) -> Account:
+    def create_account(self, new: NewAccount, *, before_send: Callable[[], None] | None = None) -> Account:
         """
         Create an account. When Light refuses an optional field by name, the account is created without those fields.
 
-        `last_look` is called when all is ready and nothing was sent; what it raises comes out as it is. So it is with
+        `before_send` is called when all is ready and nothing was sent; what it raises comes out as it is. So it is with
         every write. On `InDoubt` look for the account with `find_accounts` before creating another one.
 
         :raises Conflict: Light knows the e-mail already; link the account by hand
@@ -192,11 +192,13 @@ class LightClient:
         path = "/v1/app/accounts"
         purpose = "create an account"
         payload = {**required, **optional}
-        answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload=payload, last_look=last_look)
+        answer = self._send(
+            "POST", path, purpose=purpose, token=self._app_token, payload=payload, before_send=before_send
+        )
         if answer.status == 422 and fields_named(answer.error_body(), tuple(optional)):
             purpose = "create an account without optional fields"
-            answer = self._ask(
-                "POST", path, purpose=purpose, token=self._app_token, payload=required, last_look=last_look
+            answer = self._send(
+                "POST", path, purpose=purpose, token=self._app_token, payload=required, before_send=before_send
             )
         self._check_write(answer, purpose=purpose, sent=payload)
         return self._parse_write(answer, self._parse_account, purpose=purpose)
@@ -239,7 +241,7 @@ class LightClient:
         next_query: dict[str, str] | None = query
         while next_query is not None:
             position = tuple(sorted(next_query.items()))
-            if position in asked or len(asked) >= _MOST_PAGES:
+            if position in asked or len(asked) >= _MAX_PAGES:
                 raise Refused(
                     "Light's account list has no end; the search is not complete.",
                     reasons=("the list of accounts repeats itself or is too long",),
@@ -253,14 +255,14 @@ class LightClient:
             next_query = page.next_query if has_news or page.is_next_certain else None
         return AccountList(accounts=tuple(found.values()), unusable=tuple(unusable))
 
-    def ask_anything(self) -> None:
+    def ping(self) -> None:
         """
         Ask for something small, only so that an answer comes; what it says does not matter.
 
         :raises NotReached: none came
         """
-        self._question(
-            "GET", "/v1/app/accounts", purpose="see whether Light answers", parse=_what_came, query={"limit": "1"}
+        self._fetch(
+            "GET", "/v1/app/accounts", purpose="see whether Light answers", parse=_unparsed, query={"limit": "1"}
         )
 
     def read_account(self, account_uuid: str) -> Account:
@@ -272,10 +274,10 @@ class LightClient:
                 raise UnreadableAnswer("the answer is about another account")
             return account
 
-        return self._question("GET", self._account_path(account_uuid), purpose=READING, parse=parse)
+        return self._fetch("GET", self._account_path(account_uuid), purpose=READING, parse=parse)
 
     def record_client_agent(
-        self, account_uuid: str, *, accepted_at: datetime, last_look: Callable[[], None] | None = None
+        self, account_uuid: str, *, accepted_at: datetime, before_send: Callable[[], None] | None = None
     ) -> WriteAnswer | None:
         """
         Tell Light that we act for the customer since `accepted_at`, the instant of the signature, in whole seconds.
@@ -292,33 +294,37 @@ class LightClient:
         payload = {"client_agent_accepted_at": moment}
         purpose = "record the client agent"
         path = self._account_path(account_uuid, "/record-client-agent")
-        answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload=payload, last_look=last_look)
+        answer = self._send(
+            "POST", path, purpose=purpose, token=self._app_token, payload=payload, before_send=before_send
+        )
         if answer.status in self._dialect.already_recorded_statuses:
             return None
-        is_fresh = self._clock() - accepted_at < _CLOCKS_APART
+        is_fresh = self._clock() - accepted_at < _MAX_CLOCK_DIFFERENCE
         if answer.status in {400, 422} and is_fresh and fields_named(answer.error_body(), tuple(payload)):
             raise NotReached(
                 f"Light refused the instant of a signature just made ({answer.status}) when told to {purpose}; its "
                 "clock may be behind ours.",
                 status=answer.status,
-                retry_after_seconds=_PAUSE_FOR_CLOCKS_SECONDS,
+                retry_after_seconds=_CLOCK_RETRY_SECONDS,
             )
         self._check_write(answer, purpose=purpose, sent=payload)
         return self._parse_write_answer(answer, purpose=purpose)
 
-    def update_email(self, account_uuid: str, *, email: str, last_look: Callable[[], None] | None = None) -> Account:
+    def update_email(self, account_uuid: str, *, email: str, before_send: Callable[[], None] | None = None) -> Account:
         """
         Give the account another e-mail address. A repeat is safe.
 
-        :raises DialectWrong: the configured path does not exist; says nothing about the account
+        :raises WrongDialect: the configured path does not exist; says nothing about the account
         :raises InDoubt: also when the answer does not show the address; only reading the account tells
         """
         purpose = "correct the e-mail address"
         payload = {"email": email}
         path = self._dialect.update_account_path.replace("{account_uuid}", _checked(account_uuid))
-        answer = self._ask("PATCH", path, purpose=purpose, token=self._app_token, payload=payload, last_look=last_look)
+        answer = self._send(
+            "PATCH", path, purpose=purpose, token=self._app_token, payload=payload, before_send=before_send
+        )
         if answer.status == 405:
-            raise DialectWrong(
+            raise WrongDialect(
                 f"Light knows no such way to {purpose} (405): check LIGHT_DIALECT_UPDATE_ACCOUNT_PATH.",
                 status=answer.status,
                 reasons=reasons_from(answer.error_body()),
@@ -335,7 +341,7 @@ class LightClient:
     def hosted_link(self, account_uuid: str, *, plan_group: str | None = None, scope: str = "enrollment") -> HostedLink:
         """Get a one-time link into Light's own pages for the customer who is clicking now."""
         payload = {"scope": scope} | ({"plan_group": plan_group} if plan_group is not None else {})
-        return self._question(
+        return self._fetch(
             "POST",
             self._account_path(account_uuid, "/flow-login"),
             purpose="get a link to the hosted pages",
@@ -345,7 +351,9 @@ class LightClient:
 
     # Plans
 
-    def request_plans(self, account_uuid: str, *, esi_id: str, last_look: Callable[[], None] | None = None) -> PlanList:
+    def request_plans(
+        self, account_uuid: str, *, esi_id: str, before_send: Callable[[], None] | None = None
+    ) -> PlanList:
         """
         Ask for today's offers for this meter. No offer at all is an ordinary answer.
 
@@ -353,17 +361,17 @@ class LightClient:
 
         :raises UnknownToLight: the account or the ESI ID does not exist
         """
-        return self._question(
+        return self._fetch(
             "POST",
             self._account_path(account_uuid, "/enroll/plans/request"),
             purpose="request plans",
             parse=lambda source: parse_plans(source, dialect=self._dialect),
             payload={"esi_id": esi_id},
-            last_look=last_look,
+            before_send=before_send,
         )
 
     def accept_plan(
-        self, account_uuid: str, acceptance: Acceptance, *, last_look: Callable[[], None] | None = None
+        self, account_uuid: str, acceptance: Acceptance, *, before_send: Callable[[], None] | None = None
     ) -> WriteAnswer:
         """
         Accept the plan for the customer, with an account token minted just before. Sent once, never repeated.
@@ -380,36 +388,38 @@ class LightClient:
         }
         purpose = "accept a plan"
         self._tokens.forget(account_uuid)
-        answer = self._ask_as_account(
+        answer = self._send_as_account(
             "POST",
             "/v1/account/enroll/plans/accept",
             account_uuid=account_uuid,
             purpose=purpose,
             payload=payload,
-            last_look=last_look,
+            before_send=before_send,
         )
         self._check_write(answer, purpose=purpose, sent=payload)
         return self._parse_write_answer(answer, purpose=purpose)
 
-    def finalize(self, account_uuid: str, *, last_look: Callable[[], None] | None = None) -> WriteAnswer:
+    def finalize(self, account_uuid: str, *, before_send: Callable[[], None] | None = None) -> WriteAnswer:
         """
         Finish the enrollment after the acceptance. Light may call a repeat a success or a conflict.
 
         Any 2xx returns, as for `accept_plan`.
 
         :raises Conflict: finalized before, or something is missing; only reading the account tells which
-        :raises DialectWrong: the configured path does not exist; says nothing about the account
+        :raises WrongDialect: the configured path does not exist; says nothing about the account
         """
         purpose = "finalize the enrollment"
         path = self._dialect.finalize_path.replace("{account_uuid}", _checked(account_uuid))
         if self._dialect.finalize_token is TokenKind.APP:
-            answer = self._ask("POST", path, purpose=purpose, token=self._app_token, payload={}, last_look=last_look)
+            answer = self._send(
+                "POST", path, purpose=purpose, token=self._app_token, payload={}, before_send=before_send
+            )
         else:
-            answer = self._ask_as_account(
-                "POST", path, account_uuid=account_uuid, purpose=purpose, payload={}, last_look=last_look
+            answer = self._send_as_account(
+                "POST", path, account_uuid=account_uuid, purpose=purpose, payload={}, before_send=before_send
             )
         if answer.status in {404, 405}:
-            raise DialectWrong(
+            raise WrongDialect(
                 f"Light knows no such way to {purpose} ({answer.status}): check LIGHT_DIALECT_FINALIZE_PATH.",
                 status=answer.status,
                 reasons=reasons_from(answer.error_body()),
@@ -419,7 +429,7 @@ class LightClient:
 
     def location_documents(self, account_uuid: str, location_uuid: str) -> Documents:
         """Find out where the documents of the location's plan can be read."""
-        return self._question(
+        return self._fetch(
             "GET",
             f"/v1/account/locations/{_checked(location_uuid)}/documents",
             purpose="find the plan documents",
@@ -429,7 +439,7 @@ class LightClient:
 
     # How questions are asked
 
-    def _question(
+    def _fetch(
         self,
         method: str,
         path: str,
@@ -439,17 +449,17 @@ class LightClient:
         payload: Mapping[str, object] | None = None,
         query: Mapping[str, str] | None = None,
         account_uuid: str | None = None,
-        last_look: Callable[[], None] | None = None,
+        before_send: Callable[[], None] | None = None,
     ) -> Parsed:
         """Ask what changes nothing, a few times if need be. Every failure that may pass is `NotReached`."""
-        answer = self._ask_patiently(
+        answer = self._send_with_retries(
             method,
             path,
             purpose=purpose,
             payload=payload,
             query=query,
             account_uuid=account_uuid,
-            last_look=last_look,
+            before_send=before_send,
         )
         if answer.status >= 500 or answer.status < 200 or answer.status in {408, 425, 429}:
             raise NotReached(
@@ -457,7 +467,7 @@ class LightClient:
                 status=answer.status,
                 retry_after_seconds=answer.retry_after_seconds,
             )
-        if answer.status in _NOT_DONE_HERE and method != "GET":
+        if answer.status in _METHOD_PRESERVING_REDIRECTS and method != "GET":
             raise _redirected(answer, purpose=purpose)
         if 300 <= answer.status < 400:
             raise NotReached(
@@ -474,7 +484,7 @@ class LightClient:
                 f"Light's answer was unreadable ({cause}) when asked to {purpose}.", status=answer.status
             ) from cause
 
-    def _ask_patiently(
+    def _send_with_retries(
         self,
         method: str,
         path: str,
@@ -483,34 +493,34 @@ class LightClient:
         payload: Mapping[str, object] | None,
         query: Mapping[str, str] | None,
         account_uuid: str | None,
-        last_look: Callable[[], None] | None,
+        before_send: Callable[[], None] | None,
     ) -> Answer:
-        time_left = _TimeLeft(self._transport.longest_exchange_seconds)
-        for pause_seconds in (*_PAUSES_SECONDS, None):
+        time_left = _TimeLeft(self._transport.max_exchange_seconds)
+        for pause_seconds in (*_RETRY_PAUSES_SECONDS, None):
             trouble: LightError
             try:
                 if account_uuid is None:
-                    answer = self._ask(
+                    answer = self._send(
                         method,
                         path,
                         purpose=purpose,
                         token=self._app_token,
                         payload=payload,
                         query=query,
-                        last_look=last_look,
+                        before_send=before_send,
                         time_left=time_left,
                     )
                 else:
-                    answer = self._ask_as_account(
+                    answer = self._send_as_account(
                         method,
                         path,
                         account_uuid=account_uuid,
                         purpose=purpose,
                         payload=payload,
-                        last_look=last_look,
+                        before_send=before_send,
                         time_left=time_left,
                     )
-            except OutOfTurn:
+            except PaceExceeded:
                 raise
             except NotReached as cause:
                 trouble = cause
@@ -529,14 +539,14 @@ class LightClient:
 
     def _wait_before_repeat(self, answer: Answer, pause_seconds: float | None) -> float | None:
         """Seconds until the question is asked again, or None when this answer is the last word."""
-        if pause_seconds is None or answer.status not in _PASSING_TROUBLE:
+        if pause_seconds is None or answer.status not in _TRANSIENT_STATUSES:
             return None
         if answer.retry_after_seconds is not None:
-            is_short = answer.retry_after_seconds <= _LONGEST_PAUSE_SECONDS
+            is_short = answer.retry_after_seconds <= _MAX_RETRY_PAUSE_SECONDS
             return answer.retry_after_seconds if is_short else None
         return None if answer.status == 429 else pause_seconds * self._jitter.uniform(0.5, 1.0)
 
-    def _ask(
+    def _send(
         self,
         method: str,
         path: str,
@@ -545,7 +555,7 @@ class LightClient:
         token: str,
         payload: Mapping[str, object] | None = None,
         query: Mapping[str, str] | None = None,
-        last_look: Callable[[], None] | None = None,
+        before_send: Callable[[], None] | None = None,
         time_left: _TimeLeft | None = None,
     ) -> Answer:
         """
@@ -553,14 +563,14 @@ class LightClient:
 
         The waiting ends as much earlier as a look takes: calls with and without one then leave evenly.
         """
-        if last_look is None:
+        if before_send is None:
             self._pace.take_turn()
         else:
-            self._pace.take_turn(seconds_before=self._usual_look_seconds)
+            self._pace.take_turn(seconds_before=self._typical_check_seconds)
             began = time.monotonic()
-            last_look()
-            self._note_look(time.monotonic() - began)
-        time_left = time_left or _TimeLeft(self._transport.longest_exchange_seconds)
+            before_send()
+            self._note_check_duration(time.monotonic() - began)
+        time_left = time_left or _TimeLeft(self._transport.max_exchange_seconds)
         with time_left.spent():
             answer = self._transport.exchange(
                 method,
@@ -571,18 +581,18 @@ class LightClient:
                 query=query,
                 within_seconds=time_left.seconds,
             )
-        if answer.status == _TOO_MANY:
-            self._pace.ease_off(answer.retry_after_seconds)
+        if answer.status == _TOO_MANY_REQUESTS:
+            self._pace.slow_down(answer.retry_after_seconds)
         return answer
 
-    def _note_look(self, seconds: float) -> None:
+    def _note_check_duration(self, seconds: float) -> None:
         """Follow what looks take on this machine; a single slow one counts little."""
-        difference = min(seconds, _LONGEST_USUAL_LOOK_SECONDS) - self._usual_look_seconds
-        self._usual_look_seconds += _WEIGHT_OF_A_LOOK * difference
+        difference = min(seconds, _MAX_TYPICAL_CHECK_SECONDS) - self._typical_check_seconds
+        self._typical_check_seconds += _CHECK_WEIGHT * difference
 
     # Account tokens
 
-    def _ask_as_account(
+    def _send_as_account(
         self,
         method: str,
         path: str,
@@ -590,20 +600,20 @@ class LightClient:
         account_uuid: str,
         purpose: str,
         payload: Mapping[str, object] | None = None,
-        last_look: Callable[[], None] | None = None,
+        before_send: Callable[[], None] | None = None,
         time_left: _TimeLeft | None = None,
     ) -> Answer:
         """Send with the account's token; a 401 forgets it and gets one fresh token, because nothing has happened."""
 
         def send() -> Answer:
             token = self._account_token(account_uuid)
-            return self._ask(
+            return self._send(
                 method,
                 path,
                 purpose=purpose,
                 token=token,
                 payload=payload,
-                last_look=last_look,
+                before_send=before_send,
                 time_left=time_left,
             )
 
@@ -619,7 +629,7 @@ class LightClient:
         now = self._clock()
         token = self._tokens.fresh(account_uuid, now=now)
         if token is None:
-            token = self._question(
+            token = self._fetch(
                 "POST",
                 self._account_path(account_uuid, "/token"),
                 purpose="get an account token",
@@ -644,7 +654,7 @@ class LightClient:
                 status=429,
                 retry_after_seconds=answer.retry_after_seconds,
             )
-        if answer.status in _NOT_DONE_HERE:
+        if answer.status in _METHOD_PRESERVING_REDIRECTS:
             raise _redirected(answer, purpose=purpose)
         is_telling = 400 <= answer.status < 500 and answer.status != 408
         if is_telling:
@@ -675,7 +685,7 @@ class LightClient:
     def _refusal(self, answer: Answer, *, purpose: str, sent: Mapping[str, object]) -> LightError:
         if answer.status == 401:
             return Unauthorized(f"Light does not accept our token (401) to {purpose}.", status=401)
-        kinds: dict[int, type[Refused]] = {404: UnknownToLight, 405: DialectWrong, 409: Conflict}
+        kinds: dict[int, type[Refused]] = {404: UnknownToLight, 405: WrongDialect, 409: Conflict}
         reasons = reasons_from(
             answer.error_body(), also=(self._app_token, *self._tokens.texts(), *sensitive_texts(sent))
         )
@@ -687,7 +697,7 @@ class LightClient:
     # Small parts
 
     def _read_page(self, query: Mapping[str, str]) -> _Page:
-        return self._question(
+        return self._fetch(
             "GET",
             "/v1/app/accounts",
             purpose="search the accounts",
@@ -753,7 +763,7 @@ def _system_time() -> datetime:
     return datetime.now(tz=UTC)
 
 
-def _what_came(source: object) -> object:
+def _unparsed(source: object) -> object:
     """Parse nothing: whatever it is, it is an answer."""
     return source
 

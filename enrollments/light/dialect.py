@@ -64,6 +64,6 @@ class Dialect:
     webhook: WebhookScheme = field(default_factory=WebhookScheme)
 
 
-def plain_word(text: str) -> str:
+def normalize_word(text: str) -> str:
     """Write a word of Light's the way the dialect spells it: upper case, with underscores."""
     return re.sub(r"[\s_-]+", "_", text.strip().upper())

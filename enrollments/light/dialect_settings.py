@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
-from enrollments.light.dialect import RATE_KINDS, AccountSearch, Dialect, TokenKind, plain_word
+from enrollments.light.dialect import RATE_KINDS, AccountSearch, Dialect, TokenKind, normalize_word
 from enrollments.light.signatures import Algorithm, Encoding, Prefix, SignedText, WebhookScheme
 
 OVERRIDE_PREFIX = "LIGHT_DIALECT_"
@@ -261,7 +261,7 @@ class _Reader:
 
     def rate_kind_spellings(self, name: str) -> tuple[tuple[str, str], ...]:
         pairs = self.many(name, _RATE_SPELLING, "words such as FLAT=FIXED")
-        spellings = [(plain_word(spelling), kind) for spelling, _, kind in (pair.partition("=") for pair in pairs)]
+        spellings = [(normalize_word(spelling), kind) for spelling, _, kind in (pair.partition("=") for pair in pairs)]
         if len(dict(spellings)) < len(set(spellings)):
             raise self.wrong(name, "be without one word for two kinds")
         return tuple(spellings)

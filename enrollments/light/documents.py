@@ -25,8 +25,8 @@ HTML = "text/html"
 SUFFIXES = {PDF: ".pdf", HTML: ".html"}
 
 _CHUNK_BYTES = 65_536
-_MOST_REDIRECTS = 3
-_LOOKED_AT_BYTES = 2048
+_MAX_REDIRECTS = 3
+_SNIFFED_BYTES = 2048
 DOCUMENT_PURPOSE = "fetch a plan document"
 
 
@@ -72,7 +72,7 @@ class DocumentFetcher:
         """:raises DocumentNotFetched: not allowed, not reached, too large, or neither PDF nor HTML"""
         with bounded_session(self._route) as session, deadline(2 * sum(self._timeout)):
             session.headers["Accept"] = f"{PDF}, {HTML}"
-            for _hop in range(_MOST_REDIRECTS + 1):
+            for _hop in range(_MAX_REDIRECTS + 1):
                 answer = self._ask(session, url)
                 if isinstance(answer, FetchedDocument):
                     return answer
@@ -135,10 +135,10 @@ def content_type_of(content: bytes) -> str:
     :raises DocumentNotFetched: neither a whole PDF nor an HTML page
     """
     if content.startswith(b"%PDF-"):
-        if b"%%EOF" not in content[-_LOOKED_AT_BYTES:]:
+        if b"%%EOF" not in content[-_SNIFFED_BYTES:]:
             raise DocumentNotFetched("The PDF is incomplete.")
         return PDF
-    start = content[:_LOOKED_AT_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    start = content[:_SNIFFED_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")) and b"\x00" not in content:
         return HTML
     raise DocumentNotFetched("What came is neither a PDF nor an HTML page.")

@@ -19,7 +19,7 @@ class NotReached(LightError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class OutOfTurn(NotReached):
+class PaceExceeded(NotReached):
     """Our own pace did not let the call out: nothing was sent, and Light did nothing wrong."""
 
 
@@ -47,7 +47,7 @@ class UnknownToLight(Refused):
     """404: the account, location, plan or ESI ID does not exist for this app."""
 
 
-class DialectWrong(Refused):
+class WrongDialect(Refused):
     """404 or 405 on an address that is our guess: the `LIGHT_DIALECT_...` settings need correcting, not the case."""
 
 

@@ -8,7 +8,7 @@ from enum import Enum
 
 from enrollments.light.json_text import UnreadableJson, UnreadableValue, load_json, read_identifier
 
-_LONGEST_NAME = 200
+_MAX_NAME_LENGTH = 200
 
 
 class KnownEvent(Enum):
@@ -78,7 +78,7 @@ def parse_event(body: bytes) -> ReceivedEvent:
 def _first_name(source: Mapping[str, object]) -> str | None:
     for key in ("event", "event_type", "type", "name"):
         value = source.get(key)
-        if isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME:
+        if isinstance(value, str) and 0 < len(value) <= _MAX_NAME_LENGTH:
             return value
     return None
 

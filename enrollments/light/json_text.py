@@ -15,10 +15,10 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{0,12})?", re.ASCII)
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _BOOLEANS = {"true": True, "false": False}
-_HIGHEST_AMOUNT = Decimal(1_000_000)
-_HIGHEST_NUMBER_NAME = 10**30
-_LONGEST_TEXT = 2000
-_MOST_PLACES = 12
+_MAX_AMOUNT = Decimal(1_000_000)
+_MAX_NUMERIC_ID = 10**30
+_MAX_TEXT_LENGTH = 2000
+_MAX_DIGITS = 12
 
 
 class UnreadableJson(ValueError):
@@ -125,7 +125,7 @@ class Fields:
         value = self._source.get(name)
         if value is None or value == "":
             return None
-        if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
+        if isinstance(value, str) and len(value) <= _MAX_TEXT_LENGTH:
             return value
         self.mark_unreadable(name)
         return None
@@ -133,7 +133,7 @@ class Fields:
     def digits(self, name: str) -> str | None:
         """Read a number that is a name, such as an ESI ID: a text, or whole digits that lost their quotes."""
         value = self._source.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _HIGHEST_NUMBER_NAME:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MAX_NUMERIC_ID:
             return str(value)
         return self.text(name)
 
@@ -169,7 +169,7 @@ class Fields:
             self.mark_unreadable(name)
             return None
         amount = Decimal(digits)
-        if not 0 <= amount < _HIGHEST_AMOUNT:
+        if not 0 <= amount < _MAX_AMOUNT:
             self.mark_unreadable(name)
             return None
         return amount
@@ -229,7 +229,7 @@ class Fields:
 
 def _plain_digits(value: Decimal) -> str:
     # Written out, 1E+999999999 would fill the memory.
-    is_writable = value.is_finite() and -_MOST_PLACES <= value.adjusted() <= _MOST_PLACES
+    is_writable = value.is_finite() and -_MAX_DIGITS <= value.adjusted() <= _MAX_DIGITS
     return f"{value:f}" if is_writable else str(value)
 
 

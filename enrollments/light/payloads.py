@@ -16,13 +16,13 @@ from typing import Annotated, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from enrollments.light.dialect import FROZEN_STATUS, READY_STATUS, Dialect, plain_word
+from enrollments.light.dialect import FROZEN_STATUS, READY_STATUS, Dialect, normalize_word
 from enrollments.light.json_text import Fields, as_plain_json, is_web_address, read_identifier
 from enrollments.light.reasons import reasons_from
 
 _ESI_ID = re.compile(r"[0-9]{17,22}", re.ASCII)
-_LONGEST_TERM_MONTHS = 600
-_LONGEST_SHOWN = 64
+_MAX_TERM_MONTHS = 600
+_MAX_SHOWN_LENGTH = 64
 MAX_NAMED = 5
 _UNSHOWN = re.compile(r"[^\x21-\x7e]")
 _FLAGS = (
@@ -239,13 +239,15 @@ class WriteAnswer(_Payload):
     status: int
     account: Account | None = None
     locations: tuple[Location, ...] = ()
-    words: str = ""
+    error_text: str = ""
     raw: dict[str, object] = Field(default_factory=dict, repr=False)
 
     @property
     def summary(self) -> str:
         """What Light answered, for people to read."""
-        return f"Light answered {self.status}: {self.words}" if self.words else f"Light answered {self.status}"
+        return (
+            f"Light answered {self.status}: {self.error_text}" if self.error_text else f"Light answered {self.status}"
+        )
 
 
 class Documents(_Payload):
@@ -365,7 +367,7 @@ def _find_rate_kind(whole: Mapping[str, object], dialect: Dialect, fields: Field
     text = _find_text(whole, dialect.rate_kind_lookup, fields, name="rate_kind")
     if text is None:
         return None
-    word = plain_word(text)
+    word = normalize_word(text)
     return dict(dialect.rate_kind_spellings).get(word, word)
 
 
@@ -454,7 +456,7 @@ def describe_unusable(entry: object, *, place: int) -> Unusable:
     """Keep what a person needs to find an entry at Light: its place in the list and what it has for an identifier."""
     if not isinstance(entry, Mapping):
         return Unusable(place=place)
-    identifier = "" if entry.get("uuid") is None else _UNSHOWN.sub("?", str(entry["uuid"]))[:_LONGEST_SHOWN]
+    identifier = "" if entry.get("uuid") is None else _UNSHOWN.sub("?", str(entry["uuid"]))[:_MAX_SHOWN_LENGTH]
     email = entry.get("email")
     return Unusable(place=place, identifier=identifier, email=email if isinstance(email, str) else None)
 
@@ -472,7 +474,7 @@ def _parse_plan(source: object, dialect: Dialect) -> Plan | None:
         fields.mark_unreadable("links")
     values: dict[str, object] = {
         "group_uuid": fields.identifier("group_uuid"),
-        "term_months": fields.whole_number("term_months", highest=_LONGEST_TERM_MONTHS),
+        "term_months": fields.whole_number("term_months", highest=_MAX_TERM_MONTHS),
         "expires_at": fields.expiry("expires_at"),
         "efl_url": documents.url("efl"),
         "tos_url": documents.url("tos"),
@@ -512,10 +514,12 @@ def parse_write_answer(source: object, *, status: int, dialect: Dialect) -> Writ
     if source is None:
         return WriteAnswer(status=status)
     _, whole = _open(source, "answer")
-    words = "; ".join(reasons_from(whole)) if _names_failure(whole) else ""
+    error_text = "; ".join(reasons_from(whole)) if _names_failure(whole) else ""
     account = _account_in(whole, dialect)
     locations = account.locations if account is not None else _location_in(whole)
-    return WriteAnswer(status=status, account=account, locations=locations, words=words[:500], raw=_raw(whole))
+    return WriteAnswer(
+        status=status, account=account, locations=locations, error_text=error_text[:500], raw=_raw(whole)
+    )
 
 
 def _names_failure(whole: Mapping[str, object]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from enrollments.light.redaction import redact_text
 
-_MOST_REASONS = 20
+_MAX_REASONS = 20
 _WORD = re.compile(r"\w+")
 
 
@@ -18,7 +18,7 @@ def reasons_from(body: object, *, also: Iterable[str] = ()) -> tuple[str, ...]:
     Source: light-api notes, section 1.4.
     """
     hidden = tuple(also)
-    texts = (redact_text(text, also=hidden) for text in _texts(body)[:_MOST_REASONS])
+    texts = (redact_text(text, also=hidden) for text in _texts(body)[:_MAX_REASONS])
     return tuple(text for text in texts if text)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-_LONGEST_HEADER = 4096
+_MAX_HEADER_LENGTH = 4096
 _UNIX_SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+", re.ASCII)
 
@@ -139,7 +139,7 @@ def _header(headers: Mapping[str, str], name: str) -> str:
     if not found or found[0] == "":
         raise SignatureMissing(f"The webhook has no header {name}.")
     value = found[0]
-    if len(found) > 1 or not isinstance(value, str) or len(value) > _LONGEST_HEADER:
+    if len(found) > 1 or not isinstance(value, str) or len(value) > _MAX_HEADER_LENGTH:
         raise SignatureWrong(f"The webhook's header {name} is not one short text.")
     return value.strip()
 

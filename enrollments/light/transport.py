@@ -20,12 +20,12 @@ from enrollments.light.deadlines import DIRECT, Route, bounded_session, deadline
 from enrollments.light.errors import InDoubt, NotReached
 from enrollments.light.json_text import UnreadableJson, is_web_address, load_json
 
-_LARGEST_BODY_BYTES = 8_000_000
+_MAX_BODY_BYTES = 8_000_000
 _CHUNK_BYTES = 65_536
-_LONGEST_WAIT = timedelta(days=7)
+_MAX_RETRY_WAIT = timedelta(days=7)
 _MAX_EXCHANGE_SECONDS = 60.0
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?", re.ASCII)
-_NEVER_BUILT = (
+_INVALID_REQUEST_ERRORS = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
@@ -131,7 +131,7 @@ class Transport:
         return self._base_url
 
     @property
-    def longest_exchange_seconds(self) -> float:
+    def max_exchange_seconds(self) -> float:
         """How long one exchange can last in all: connecting, waiting for the answer, and reading it to its end."""
         connect, read = self._timeout
         return min(_MAX_EXCHANGE_SECONDS, connect + 2 * read)
@@ -148,7 +148,7 @@ class Transport:
         within_seconds: float | None = None,
     ) -> Answer:
         """
-        Send once and return the whole answer, within `longest_exchange_seconds`, or `within_seconds` if that is less.
+        Send once and return the whole answer, within `max_exchange_seconds`, or `within_seconds` if that is less.
 
         :raises NotReached: the connection never stood
         :raises InDoubt: the request went out and no whole answer came back
@@ -157,7 +157,7 @@ class Transport:
         status: int | None = None
         error: str | None = None
         date: datetime | None = None
-        longest = self.longest_exchange_seconds
+        longest = self.max_exchange_seconds
         try:
             with deadline(longest if within_seconds is None else min(within_seconds, longest)):
                 answer = self._send(method, path, token=token, payload=payload, query=query)
@@ -228,7 +228,7 @@ class Transport:
         body = bytearray()
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             body += chunk
-            if len(body) > _LARGEST_BODY_BYTES:
+            if len(body) > _MAX_BODY_BYTES:
                 raise _Lost("the answer was too large")
         return bytes(body)
 
@@ -272,7 +272,7 @@ def is_unsent(cause: requests.RequestException) -> bool:
     reason = getattr(reason, "reason", reason)
     if isinstance(reason, urllib3.exceptions.ProxyError):
         return True  # raised only until the way through the proxy is open
-    if isinstance(cause, (requests.ConnectTimeout, *_NEVER_BUILT)):
+    if isinstance(cause, (requests.ConnectTimeout, *_INVALID_REQUEST_ERRORS)):
         return True
     if isinstance(reason, urllib3.exceptions.SSLError):
         return any(isinstance(part, ssl.SSLCertVerificationError) for part in reason.args)
@@ -302,12 +302,12 @@ def retry_after_seconds(headers: Mapping[str, str], *, now: datetime) -> float |
     """
     text = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(text):
-        return min(float(text), _LONGEST_WAIT.total_seconds())
+        return min(float(text), _MAX_RETRY_WAIT.total_seconds())
     moment = _http_date(text)
     if moment is None:
         return None
     wait = moment - (_http_date(headers.get("Date", "")) or now)
-    return min(max(wait, timedelta()), _LONGEST_WAIT).total_seconds()
+    return min(max(wait, timedelta()), _MAX_RETRY_WAIT).total_seconds()
 
 
 def date_of(headers: Mapping[str, str]) -> datetime | None:

@@ -84,7 +84,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('CREATE_ACCOUNT', 'Create account'), ('RECORD_CLIENT_AGENT', 'Record client agent'), ('REQUEST_PLANS', 'Request plans'), ('ACCEPT_PLAN', 'Accept plan'), ('FINALIZE', 'Finalize')], max_length=20)),
-                ('status', models.CharField(choices=[('OPEN', 'Being made'), ('IN_DOUBT', 'In doubt'), ('DONE', 'Done'), ('NOT_DONE', 'Did not happen'), ('REFUSED', 'Refused by Light')], default='OPEN', max_length=10)),
+                ('status', models.CharField(choices=[('OPEN', 'In progress'), ('IN_DOUBT', 'In doubt'), ('DONE', 'Done'), ('NOT_DONE', 'Did not happen'), ('REFUSED', 'Refused by Light')], default='OPEN', max_length=10)),
                 ('opened_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(blank=True, null=True)),
                 ('request', models.JSONField(default=dict, help_text='What was sent, without secrets and personal data.')),
@@ -198,7 +198,7 @@ class Migration(migrations.Migration):
             name='Hold',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(choices=[('AUTHORITY_ENDED', 'The authority ended'), ('REVOKED_AFTER_ACCEPTANCE', 'Revoked after the acceptance'), ('OUTSIDE_LIMITS', 'No offer within the signed limits'), ('NO_PLANS', 'Light offers no plan'), ('NO_LEGAL_START', 'No legal start date'), ('CUSTOMER_ENROLLED_HIMSELF', 'Accepted by somebody else'), ('CREDIT_FAILED', 'Credit check failed'), ('UNKNOWN_LIGHT_STATUS', 'Light shows a status we do not know'), ('REFUSED_BY_LIGHT', 'Light refused a call'), ('DOUBT_UNSETTLED', 'An answer stayed unclear'), ('ACCOUNT_UNCLEAR', 'Which Light account is ours is unclear'), ('WRONG_DIALECT', 'Light does not know an address we call'), ('NOT_AUTHORIZED', 'Light rejects our token'), ('CANCEL_REPORTED', 'Light reported a cancellation'), ('GO_LIVE_WITHDRAWN', 'Go-live changed after the acceptance'), ('NOT_ACTIVE_IN_TIME', 'Service did not start in time'), ('KEEPS_FAILING', 'Our own processing keeps failing')], max_length=30)),
+                ('code', models.CharField(choices=[('AUTHORITY_ENDED', 'The authority ended'), ('REVOKED_AFTER_ACCEPTANCE', 'Revoked after the acceptance'), ('OUTSIDE_LIMITS', 'No offer within the signed limits'), ('NO_PLANS', 'Light offers no plan'), ('NO_LEGAL_START', 'No legal start date'), ('SELF_ENROLLED', 'Accepted without us'), ('CREDIT_FAILED', 'Credit check failed'), ('UNKNOWN_LIGHT_STATUS', 'Unknown status at Light'), ('REFUSED_BY_LIGHT', 'Light refused a call'), ('DOUBT_UNSETTLED', 'Outcome of a call is unknown'), ('ACCOUNT_UNCLEAR', 'Unclear which Light account is ours'), ('WRONG_DIALECT', 'Light does not recognize a URL we call'), ('NOT_AUTHORIZED', 'Light rejects our token'), ('CANCEL_REPORTED', 'Light reported a cancellation'), ('GO_LIVE_WITHDRAWN', 'Go-live changed after the acceptance'), ('NOT_ACTIVE_IN_TIME', 'Service did not start in time'), ('KEEPS_FAILING', 'Our own processing keeps failing')], max_length=30)),
                 ('because', models.TextField()),
                 ('owner', models.CharField(choices=[('OFFICE', 'Office'), ('CUSTOMER', 'Customer'), ('TECHNICIAN', 'Technician'), ('OPERATIONS', 'Operations')], max_length=12)),
                 ('since', models.DateTimeField()),

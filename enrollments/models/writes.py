@@ -33,7 +33,7 @@ class LightWrite(models.Model):
     answer = models.JSONField(default=dict, blank=True, help_text="What came back, without secrets and personal data.")
     outcome = models.TextField(blank=True)
     hold_code = models.CharField(
-        max_length=30, choices=HoldCode.choices, blank=True, help_text="Which hold a refusal of this call leads to."
+        max_length=30, choices=HoldCode.choices, blank=True, help_text="The hold that a refusal of this call leads to."
     )
     doubt_since = models.DateTimeField(null=True, blank=True)
     doubt_readings = models.PositiveSmallIntegerField(default=0)

@@ -15,13 +15,13 @@ import pytest
 from enrollments.light.client import LightClient
 from enrollments.light.errors import (
     Conflict,
-    DialectWrong,
     InDoubt,
     LightError,
     NotReached,
     Refused,
     Unauthorized,
     UnknownToLight,
+    WrongDialect,
 )
 from enrollments.light.payloads import Acceptance, NewAccount
 from enrollments.light.transport import Exchange
@@ -154,7 +154,7 @@ def test_l27_a_dripping_answer_uses_up_the_time_of_its_question(
 
 def test_l27_no_exchange_may_last_longer_than_a_minute(light: ScriptedLight) -> None:
     with LightClient(base_url=light.base_url, app_token="t", read_timeout_seconds=600) as patient:
-        longest = patient._transport.longest_exchange_seconds
+        longest = patient._transport.max_exchange_seconds
 
     assert longest == 60
 
@@ -265,7 +265,7 @@ def test_question_is_repeated_until_the_trouble_has_passed(light: ScriptedLight,
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, Refused), (403, Refused), (404, UnknownToLight), (409, Conflict), (422, Refused), (405, DialectWrong)],
+    [(400, Refused), (403, Refused), (404, UnknownToLight), (409, Conflict), (422, Refused), (405, WrongDialect)],
 )
 @pytest.mark.parametrize(("call", "before"), [(create, []), (accept, [TOKEN]), (read, []), (request, []), (link, [])])
 def test_refusal_carries_its_reasons_and_is_not_repeated(
@@ -330,7 +330,7 @@ def test_missing_finalize_path_is_a_wrong_dialect_and_not_a_missing_account(
 ) -> None:
     light.will(TOKEN, answer(status, {"detail": "Not Found"}))
 
-    with pytest.raises(DialectWrong, match="LIGHT_DIALECT_FINALIZE_PATH"):
+    with pytest.raises(WrongDialect, match="LIGHT_DIALECT_FINALIZE_PATH"):
         client.finalize(UUID)
 
 

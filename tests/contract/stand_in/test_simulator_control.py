@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from simulator.dialect import ALTERNATE, DialectWrong, changed_dialect, dialect_as_json
+from simulator.dialect import ALTERNATE, WrongDialect, changed_dialect, dialect_as_json
 from simulator.remote_control import ControlRefused
 from simulator.server import RunningSimulator
 from tests.contract.stand_in.light_calls import CREATE, LightCalls
@@ -55,7 +55,7 @@ def test_dialect_can_be_named_and_bent_at_once(simulator: RunningSimulator) -> N
 def test_dialect_setting_that_makes_no_sense_is_refused(change: dict[str, object], simulator: RunningSimulator) -> None:
     with pytest.raises(ControlRefused, match="422"):
         simulator.control.set_dialect(**change)
-    with pytest.raises(DialectWrong):
+    with pytest.raises(WrongDialect):
         changed_dialect(ALTERNATE, change)
 
 

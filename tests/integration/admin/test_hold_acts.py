@@ -164,7 +164,7 @@ def test_returned_mail_is_settled_from_the_case(office_client: Client) -> None:
 
 def test_an_acceptance_that_is_not_shown_is_not_adopted(office_client: Client) -> None:
     enrollment = signed_case()
-    hold(enrollment, at=AT, code=HoldCode.CUSTOMER_ENROLLED_HIMSELF)
+    hold(enrollment, at=AT, code=HoldCode.SELF_ENROLLED)
     url = beside_hold(office_client, enrollment)[LABELS[ADOPT]].url
 
     answer = office_client.post(url, {"accepted_date": "2026-03-05", "reason": "The mail of that day."}, follow=True)

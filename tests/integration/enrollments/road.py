@@ -33,7 +33,7 @@ from tests.invariants import broken_invariants
 MORNING = datetime(2026, 3, 5, 16, 0, tzinfo=UTC)
 OFFICE = Actor.staff(1)
 SECOND_PERSON = Actor.staff(2)
-POLICY = Policy(longest_call=timedelta(minutes=3))
+POLICY = Policy(max_call_duration=timedelta(minutes=3))
 
 
 @dataclass

@@ -227,7 +227,7 @@ def test_a_hold_pressed_while_the_acceptance_is_on_its_way_keeps_it_from_being_f
     noticing.revoke(case)
     noticing.live(case, timedelta(hours=2))
 
-    assert "took the authority back" in case.holds.get(released_at__isnull=True).because
+    assert "revoked the authority" in case.holds.get(released_at__isnull=True).because
 
 
 def want_paper(road: Road, case: Enrollment) -> None:

@@ -17,7 +17,7 @@ from pytest_django.fixtures import Settings
 from core.dates import chicago_day
 from enrollments.actions import case_opening
 from enrollments.actions.plan_documents import fetch_document
-from enrollments.decision.start_dates import sure_rescission_end
+from enrollments.decision.start_dates import earliest_rescission_end
 from enrollments.decision.steps import Waiting
 from enrollments.light.documents import DocumentFetcher
 from enrollments.models import (
@@ -453,7 +453,7 @@ def test_after_the_acceptance_the_receipt_says_what_it_does_not_undo(
     assert "A plan that was accepted before stays in force" in page
     assert "Receipt number" in page
     assert case.accepted_at is not None
-    last_day = sure_rescission_end(chicago_day(case.accepted_at))
+    last_day = earliest_rescission_end(chicago_day(case.accepted_at))
     assert say_date(last_day, "en") in page
     assert "write to Light&#x27;s support" in page
 

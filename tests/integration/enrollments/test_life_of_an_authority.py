@@ -232,7 +232,7 @@ def test_what_was_accepted_and_must_not_be_finished_is_not_said_to_be_done(road:
 
     assert road.run(case) == Waiting.SERVICE_TO_START
 
-    assert "was not finished at Light" in case.because
+    assert "not finalized at Light" in case.because
 
 
 def test_after_the_report_has_ended_a_release_lets_the_enrollment_be_finished(road: Road) -> None:

@@ -157,10 +157,10 @@ def test_an_account_that_was_on_its_way_to_a_closed_case_keeps_no_other_case_wai
     closed = other_case(road, case)
     create = road.light.create_account
 
-    def create_and_lose_it(new: NewAccount, *, last_look: Callable[[], None] | None = None) -> Account:
+    def create_and_lose_it(new: NewAccount, *, before_send: Callable[[], None] | None = None) -> Account:
         road.simulator.control.order_fault("create", fault)
         road.simulator.control.order_fault("list", "error_before", status=503, times=None)
-        return create(new, last_look=last_look)
+        return create(new, before_send=before_send)
 
     with monkeypatch.context() as patch:
         patch.setattr(road.light, "create_account", create_and_lose_it)
@@ -212,8 +212,8 @@ def test_an_account_that_is_just_being_made_for_another_case_of_the_customer_is_
     other = other_case(road, case)
     create = road.light.create_account
 
-    def create_while_the_other_looks(new: NewAccount, *, last_look: Callable[[], None] | None = None) -> Account:
-        account = create(new, last_look=last_look)
+    def create_while_the_other_looks(new: NewAccount, *, before_send: Callable[[], None] | None = None) -> Account:
+        account = create(new, before_send=before_send)
         road.run(other)
         return account
 

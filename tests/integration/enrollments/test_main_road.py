@@ -160,7 +160,7 @@ def test_a_plan_the_customer_chose_himself_is_never_accepted_over(road: Road) ->
 
     road.live(case, timedelta(days=2))
 
-    assert case.holds.get(released_at__isnull=True).code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
+    assert case.holds.get(released_at__isnull=True).code == HoldCode.SELF_ENROLLED
     assert all(row["by_customer"] for row in road.acceptances_of(case))
 
 
@@ -271,7 +271,7 @@ def test_second_home_on_the_account_is_not_taken_for_ours(road: Road, monkeypatc
 
     assert len(road.acceptances_of(case)) == 1
     assert case.accepted_at is not None
-    assert not case.holds.filter(code=HoldCode.CUSTOMER_ENROLLED_HIMSELF).exists()
+    assert not case.holds.filter(code=HoldCode.SELF_ENROLLED).exists()
 
 
 def test_no_record_of_a_call_holds_facts_about_the_customer(road: Road) -> None:

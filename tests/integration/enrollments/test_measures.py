@@ -242,7 +242,7 @@ def calls(*scripts: Script, case_numbers: tuple[int | None, ...] = (None,)) -> N
                 ) as client,
                 suppress(LightError),
             ):
-                client.ask_anything()
+                client.ping()
             wiring.current_enrollment_id.reset(token)
 
 

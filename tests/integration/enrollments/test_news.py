@@ -11,7 +11,7 @@ from django.utils.html import strip_tags
 from core.actors import Actor
 from core.dates import chicago_day
 from enrollments.actions import case_opening, closing, customer_holds, mails
-from enrollments.decision.start_dates import sure_rescission_end
+from enrollments.decision.start_dates import earliest_rescission_end
 from enrollments.decision.steps import Waiting
 from enrollments.models import AdvanceNotice, Enrollment
 from enrollments.states import EnrollmentStatus, HoldCode
@@ -106,7 +106,7 @@ def test_the_acceptance_names_the_last_day_to_cancel_and_whom_to_call(road: Road
     message = news()[-1]
     assert case.accepted_at is not None
     assert case.accepted_offer is not None
-    last_day = say_date(sure_rescission_end(chicago_day(case.accepted_at)), "en")
+    last_day = say_date(earliest_rescission_end(chicago_day(case.accepted_at)), "en")
     for part in (message.body, message.alternatives[0][0]):
         text = strip_tags(str(part))
         assert last_day in text

@@ -21,7 +21,7 @@ from enrollments.actions.writes import back_off
 from enrollments.engine.leases import most_urgent
 from enrollments.engine.pace import SharedPace
 from enrollments.light.client import LightClient
-from enrollments.light.errors import NotReached, OutOfTurn
+from enrollments.light.errors import NotReached, PaceExceeded
 from enrollments.models import Enrollment, LightPace
 from enrollments.states import EnrollmentStatus
 from enrollments.tasks import advance_enrollment_task, sweep_enrollments_task
@@ -85,7 +85,7 @@ def test_after_a_429_nothing_is_sent_for_as_long_as_light_asked_and_then_it_goes
     pacer = Pacer()
     pacer.call(pacer.pace())
 
-    pacer.pace().ease_off(3)
+    pacer.pace().slow_down(3)
     for _ in range(60):
         pacer.call(pacer.pace())
 
@@ -102,10 +102,10 @@ def test_a_second_429_soon_after_slows_down_much_more_and_a_late_one_does_not() 
         LightPace.objects.all().delete()
         pacer.sent.clear()
         pacer.call(pacer.pace())
-        pacer.pace().ease_off(1)
+        pacer.pace().slow_down(1)
         for _ in range(calls_between):
             pacer.call(pacer.pace())
-        pacer.pace().ease_off(1)
+        pacer.pace().slow_down(1)
         for _ in range(3):
             pacer.call(pacer.pace())
 
@@ -117,7 +117,7 @@ def test_a_429_that_says_no_time_stops_everything_for_a_second() -> None:
     pacer = Pacer()
     pacer.call(pacer.pace())
 
-    pacer.pace().ease_off(None)
+    pacer.pace().slow_down(None)
     pacer.call(pacer.pace())
 
     assert pacer.sent[1] - pacer.sent[0] >= A_SECOND
@@ -125,10 +125,10 @@ def test_a_429_that_says_no_time_stops_everything_for_a_second() -> None:
 
 def test_a_turn_too_far_away_is_not_waited_for_and_takes_no_place_in_the_line() -> None:
     pacer = Pacer()
-    pacer.pace().ease_off(60)
+    pacer.pace().slow_down(60)
 
     for _ in range(3):
-        with pytest.raises(OutOfTurn) as refused:
+        with pytest.raises(PaceExceeded) as refused:
             pacer.call(pacer.pace())
 
     assert refused.value.retry_after_seconds == pytest.approx(60)
@@ -149,7 +149,7 @@ def test_no_case_is_begun_while_others_wait_for_their_turn() -> None:
     pacer = Pacer()
     assert pacer.pace().has_room()
 
-    pacer.pace().ease_off(2)
+    pacer.pace().slow_down(2)
 
     assert not pacer.pace().has_room()
     pacer.wait(2)
@@ -173,7 +173,7 @@ def test_the_line_stays_so_short_that_a_person_in_front_of_a_page_can_join_it(ra
 class Noted:
     """A pace that writes down when it was asked."""
 
-    longest_wait_seconds = 0.0
+    max_wait_seconds = 0.0
 
     def __init__(self, *, refuses: bool = False) -> None:
         self.events: list[object] = []
@@ -184,9 +184,9 @@ class Noted:
         self.events.append("turn")
         self.seconds_before.append(seconds_before)
         if self._refuses:
-            raise OutOfTurn("Not now.", retry_after_seconds=40)
+            raise PaceExceeded("Not now.", retry_after_seconds=40)
 
-    def ease_off(self, seconds: float | None) -> None:
+    def slow_down(self, seconds: float | None) -> None:
         self.events.append(("ease off", seconds))
 
 
@@ -199,7 +199,7 @@ def test_people_are_asked_after_the_waiting_and_right_before_the_sending() -> No
     with scripted_light() as light, client_of(light.base_url, pace) as client:
         light.will(answer(200, {"token": "t" * 20}), answer(200, {}))
 
-        client.finalize(str(uuid4()), last_look=lambda: pace.events.append(f"look after {len(light.calls)} calls"))
+        client.finalize(str(uuid4()), before_send=lambda: pace.events.append(f"look after {len(light.calls)} calls"))
 
     assert pace.events == ["turn", "turn", "look after 1 calls"]
 
@@ -211,7 +211,7 @@ def test_the_waiting_ends_as_much_earlier_as_a_look_takes_so_that_calls_leave_ev
         account = str(uuid4())
 
         for _ in range(30):
-            client.finalize(account, last_look=lambda: time.sleep(0.02))
+            client.finalize(account, before_send=lambda: time.sleep(0.02))
 
     token, first, *_, last = pace.seconds_before
     assert (token, first) == (0, 0)
@@ -233,7 +233,7 @@ def test_every_429_slows_all_processes_down(headers: dict[str, str], asked: floa
 def test_a_call_that_is_not_let_out_is_not_tried_again_within_seconds() -> None:
     pace = Noted(refuses=True)
     with scripted_light() as light, client_of(light.base_url, pace) as client:
-        with pytest.raises(OutOfTurn):
+        with pytest.raises(PaceExceeded):
             client.read_account(str(uuid4()))
 
         assert light.calls == []
@@ -244,7 +244,7 @@ def test_being_held_back_by_our_own_pace_is_no_failure_of_the_case() -> None:
     case, at = opened(), clock.now()
 
     for _ in range(5):
-        back_off(case, OutOfTurn("Not now.", retry_after_seconds=10), at=at)
+        back_off(case, PaceExceeded("Not now.", retry_after_seconds=10), at=at)
 
     assert case.calls_failed == 0
     assert case.calls_not_before is not None
@@ -321,7 +321,7 @@ def test_a_case_that_another_worker_took_in_the_same_moment_is_passed_over() -> 
 @pytest.mark.usefixtures("few_calls")
 def test_while_the_line_is_long_a_message_begins_nothing_and_leaves_what_is_due() -> None:
     case = opened()
-    SharedPace(5.0).ease_off(30)
+    SharedPace(5.0).slow_down(30)
 
     advance_enrollment_task(enrollment_id=case.pk)
 

@@ -29,7 +29,7 @@ def test_changed_address_opens_nothing_until_the_call_back(road: Road) -> None:
     case = road.case()
     road.correct_address(case, "new.address@example.net")
 
-    assert road.run(case) == Waiting.SIGNER_TO_BE_PROVED
+    assert road.run(case) == Waiting.SIGNER_TO_BE_VERIFIED
     assert not LightWrite.objects.exists()
     assert case.whose_turn == HoldOwner.OFFICE
 
@@ -44,13 +44,13 @@ def test_change_after_opening_does_not_stop_the_case(road: Road) -> None:
     road.run(case)
     road.correct_address(case, "new.address@example.net")
 
-    assert road.run(case) != Waiting.SIGNER_TO_BE_PROVED
+    assert road.run(case) != Waiting.SIGNER_TO_BE_VERIFIED
 
 
 def test_second_persons_setting_holds_the_first_address(road: Road, settings: Any) -> None:
     settings.CALL_BACK_FOR_FIRST_ADDRESS = True
     case = road.case()
-    assert road.run(case) == Waiting.SIGNER_TO_BE_PROVED
+    assert road.run(case) == Waiting.SIGNER_TO_BE_VERIFIED
     road.pass_time(timedelta(minutes=1))
 
     call_back(road, case)

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 
 from enrollments.actions.system_holds import NotReconciled, hold_writes, release_writes
 from enrollments.decision.steps import Waiting
-from enrollments.light.pace import Unhurried
+from enrollments.light.pace import UnlimitedPace
 from enrollments.models import Enrollment, LightWrite, ReconciliationRun, SystemHold
 from enrollments.states import EnrollmentStatus, HoldOwner, WriteKind, WriteStatus
 from tests.integration.enrollments.road import OFFICE, Road
@@ -64,7 +64,7 @@ def test_an_accepted_plan_is_not_finalized_either(road: Road, monkeypatch: pytes
     assert len(road.acceptances_of(case)) == 1
 
 
-class HeldWhileWaiting(Unhurried):
+class HeldWhileWaiting(UnlimitedPace):
     """All writes are stopped at the very moment when a write of one kind waits for its turn to be sent."""
 
     def __init__(self, road: Road, kind: WriteKind) -> None:

@@ -12,7 +12,7 @@ from enrollments import tasks
 from enrollments.engine import wiring
 from enrollments.light.client import LightClient
 from enrollments.light.errors import LightError
-from enrollments.light.pace import Unhurried
+from enrollments.light.pace import UnlimitedPace
 from enrollments.models import Enrollment, LightWrite, RemoteCall
 from enrollments.monitoring.alarms import AlarmCode, alarms
 from enrollments.monitoring.measures import measure
@@ -40,7 +40,7 @@ def test_D8_nothing_is_written_and_the_case_is_left_to_others(road: Road) -> Non
     assert (left.due_at, left.leased_by) == (road.clock.at, "")
 
 
-class WrongWhileWaiting(Unhurried):
+class WrongWhileWaiting(UnlimitedPace):
     """The clock turns out to be wrong while a write waits for its turn to be sent."""
 
     def take_turn(self, *, seconds_before: float = 0.0) -> None:
@@ -118,7 +118,7 @@ def test_every_answer_of_light_is_looked_at_for_its_time(ahead: timedelta, *, is
         light.will(answer(401, {}, Date=date))
 
         with pytest.raises(LightError):
-            asking.ask_anything()
+            asking.ping()
 
     assert bool(wrong_clocks.why_clock_is_wrong()) is is_wrong
     assert RemoteCall.objects.count() == 1

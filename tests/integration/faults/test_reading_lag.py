@@ -153,5 +153,5 @@ def test_G3_nothing_is_accepted_over_a_location_whose_flag_lags(road: Road, monk
 
     hold = open_hold(case)
     assert hold is not None
-    assert hold.code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
+    assert hold.code == HoldCode.SELF_ENROLLED
     assert calls(road, "accept") == 0

@@ -601,7 +601,7 @@ def test_L26_a_plan_the_customer_takes_in_the_same_moment_is_never_accepted_over
 
     walk(road, case)
 
-    assert _held_for(case) == (HoldCode.CUSTOMER_ENROLLED_HIMSELF, HoldOwner.OFFICE)
+    assert _held_for(case) == (HoldCode.SELF_ENROLLED, HoldOwner.OFFICE)
     assert [row["by_customer"] for row in road.acceptances_of(case)] == [True]
     assert not AcceptAttempt.objects.filter(succeeded=True).exists()
 

@@ -166,7 +166,7 @@ def test_B1_an_acceptance_that_the_backup_does_not_know_is_never_made_twice(
     road.live(case, timedelta(days=3))
 
     assert road.acceptances_of(case) == [accepted]
-    assert case.holds.get(released_at=None).code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
+    assert case.holds.get(released_at=None).code == HoldCode.SELF_ENROLLED
 
 
 def test_B1_an_account_that_the_backup_does_not_know_is_not_made_twice(
@@ -205,7 +205,7 @@ def forgotten_acceptance(
     reconcile(road, monkeypatch)
     call_command("release_writes")
     road.live(case, timedelta(hours=2))
-    assert case.holds.get(released_at=None).code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
+    assert case.holds.get(released_at=None).code == HoldCode.SELF_ENROLLED
     return case, accepted
 
 

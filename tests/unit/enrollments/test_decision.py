@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.dates import chicago_day
 from enrollments.decision import lost_answers, offers, policy
-from enrollments.decision.decide import decide, if_live_on
+from enrollments.decision.decide import decide, decide_as_if_live
 from enrollments.decision.facts import AuthorityFacts, Facts, HoldFacts, NoticeFacts, WriteFacts
 from enrollments.decision.gates import gates, readiness_gate
 from enrollments.decision.start_dates import FULL_WINDOW
@@ -179,7 +179,7 @@ def test_a_plan_that_is_not_ours_is_never_accepted_over() -> None:
     step = next_step(replace(READY_TO_ACCEPT, account=account))
 
     assert isinstance(step, Hold)
-    assert step.code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
+    assert step.code == HoldCode.SELF_ENROLLED
 
 
 # Go-live, dates and offers
@@ -196,7 +196,7 @@ def test_a_missing_go_live_is_the_technicians_turn_with_a_last_day() -> None:
 def test_marking_pto_today_would_ask_for_plans() -> None:
     facts = replace(READY_TO_ACCEPT, go_live=NOT_LIVE, offers=(), has_asked_for_offers=False)
 
-    assert isinstance(if_live_on(TODAY, facts, now=NOW, policy=POLICY), RequestPlans)
+    assert isinstance(decide_as_if_live(TODAY, facts, now=NOW, policy=POLICY), RequestPlans)
 
 
 def test_stale_offers_are_asked_for_again() -> None:
@@ -335,7 +335,7 @@ def test_a_call_that_may_still_run_is_left_alone_and_then_doubted() -> None:
     )
 
     assert isinstance(next_step(facts), Wait)
-    assert isinstance(next_step(facts, now=NOW + POLICY.longest_call), SettleDoubt)
+    assert isinstance(next_step(facts, now=NOW + POLICY.max_call_duration), SettleDoubt)
 
 
 def test_a_doubt_is_read_over_the_whole_settling_period() -> None:
@@ -366,7 +366,7 @@ def test_a_doubt_that_stays_unclear_is_not_read_without_pause() -> None:
 
 
 def test_lost_acceptance_is_never_repeated_without_a_person() -> None:
-    step = next_step(replace(READY_TO_ACCEPT, fruitless=(WriteKind.ACCEPT_PLAN,)))
+    step = next_step(replace(READY_TO_ACCEPT, failed_attempts=(WriteKind.ACCEPT_PLAN,)))
 
     assert isinstance(step, Hold)
     assert (step.code, step.owner) == (HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS)
@@ -376,7 +376,7 @@ def test_lost_acceptance_is_never_repeated_without_a_person() -> None:
 
 def test_no_other_plan_is_asked_for_or_told_while_a_lost_acceptance_may_yet_appear() -> None:
     stale = tuple(replace(offer, stale_at=NOW) for offer in READY_TO_ACCEPT.offers)
-    lost = replace(READY_TO_ACCEPT, offers=stale, fruitless=(WriteKind.ACCEPT_PLAN,))
+    lost = replace(READY_TO_ACCEPT, offers=stale, failed_attempts=(WriteKind.ACCEPT_PLAN,))
 
     step = decide(lost, now=NOW, policy=replace(POLICY, notice_days=3))
 
@@ -387,7 +387,7 @@ def test_no_other_plan_is_asked_for_or_told_while_a_lost_acceptance_may_yet_appe
 def test_refused_acceptance_is_tried_once_more() -> None:
     said = (WriteKind.ACCEPT_PLAN, "Light refused (409) to accept a plan: plan expired.")
 
-    step = next_step(replace(READY_TO_ACCEPT, fruitless=(WriteKind.ACCEPT_PLAN,), refused_in_vain=(said,)))
+    step = next_step(replace(READY_TO_ACCEPT, failed_attempts=(WriteKind.ACCEPT_PLAN,), rejected_attempts=(said,)))
 
     assert isinstance(step, AcceptPlan)
 
@@ -403,7 +403,7 @@ def test_lights_words_reach_whoever_is_asked_about_an_acceptance_in_vain(
     refused: int, code: HoldCode, owner: HoldOwner
 ) -> None:
     said = (WriteKind.ACCEPT_PLAN, "Light refused (409) to accept a plan: plan expired.")
-    facts = replace(READY_TO_ACCEPT, fruitless=(WriteKind.ACCEPT_PLAN,) * 2, refused_in_vain=(said,) * refused)
+    facts = replace(READY_TO_ACCEPT, failed_attempts=(WriteKind.ACCEPT_PLAN,) * 2, rejected_attempts=(said,) * refused)
 
     step = next_step(facts)
 
@@ -508,7 +508,7 @@ def test_a_report_that_stands_is_shown_after_the_acceptance_whatever_was_release
     step = next_step(released)
     assert isinstance(step, Hold)
     assert step.code == HoldCode.REVOKED_AFTER_ACCEPTANCE
-    assert "for as long as the stop signal stands" in step.because
+    assert "as long as the stop signal is in force" in step.because
 
 
 def test_a_go_live_withdrawn_after_the_acceptance_goes_to_the_office() -> None:
@@ -619,7 +619,7 @@ def test_customer_who_enrolled_alone_is_noticed_under_another_hold() -> None:
     assert isinstance(step, LiftHold)
     after = next_step(replace(READY_TO_ACCEPT, account=enrolled))
     assert isinstance(after, Hold)
-    assert after.code == HoldCode.CUSTOMER_ENROLLED_HIMSELF
+    assert after.code == HoldCode.SELF_ENROLLED
 
 
 def test_reading_of_an_earlier_turn_is_not_enough_to_accept() -> None:
@@ -745,7 +745,7 @@ all_facts = st.builds(
     has_asked_for_offers=st.booleans(),
     unsettled=mostly(None, writes),
     refused=mostly(None, writes),
-    fruitless=mostly((), st.lists(st.sampled_from(WriteKind), max_size=3).map(tuple)),
+    failed_attempts=mostly((), st.lists(st.sampled_from(WriteKind), max_size=3).map(tuple)),
     hold=mostly(None, holds),
     settled_codes=st.frozensets(st.sampled_from(HoldCode), max_size=3),
     is_paused=mostly(False, st.booleans()),  # noqa: FBT003

@@ -48,7 +48,7 @@ def test_the_customer_is_told_before_a_plan_is_accepted() -> None:
     assert step.offer_id == OFFER.offer_id
     assert step.until == OVER
     assert step.start == date(2026, 3, 18)
-    assert "until the end of 2026-03-08" in step.because
+    assert "through 2026-03-08" in step.because
 
 
 def test_without_notice_days_a_plan_is_accepted_at_once() -> None:
@@ -139,7 +139,7 @@ def test_the_start_that_was_told_is_kept_although_an_earlier_one_became_possible
 
     assert isinstance(step, AcceptPlan)
     assert step.start == date(2026, 3, 24)
-    assert "the customer was told" in step.because
+    assert "announced to the customer" in step.because
 
 
 def test_a_new_signature_needs_a_new_notice() -> None:
@@ -176,7 +176,7 @@ def test_where_not_even_a_day_of_notice_fits_a_person_must_look() -> None:
 
     assert isinstance(step, Hold)
     assert (step.code, step.owner) == (HoldCode.NO_LEGAL_START, HoldOwner.OFFICE)
-    assert "a day to object" in step.because
+    assert "a full day to object" in step.because
 
 
 def test_the_last_day_for_a_gate_to_open_leaves_room_for_the_shortest_notice() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.dates import chicago_day
-from enrollments.decision.offers import OfferedPlan, SignedLimits, choose, judge, last_day_of_life, stale_at
+from enrollments.decision.offers import OfferedPlan, SignedLimits, choose, judge, stale_at
 
 GROUP = UUID("11111111-1111-4111-8111-111111111111")
 OTHER_GROUP = UUID("22222222-2222-4222-8222-222222222222")
@@ -195,10 +195,6 @@ def test_nothing_is_chosen_where_nothing_fits() -> None:
 
 
 @pytest.mark.cell("D6")
-def test_plans_asked_for_before_thanksgiving_die_in_the_earliest_reading() -> None:
-    assert last_day_of_life(date(2026, 11, 25)) == date(2026, 12, 2)
-
-
 def test_plans_are_asked_for_again_a_business_day_before_they_die() -> None:
     requested = datetime(2026, 11, 25, 18, tzinfo=UTC)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from enrollments.decision.decide import decide
 from enrollments.decision.offers import OfferedPlan
-from enrollments.decision.plausibility import doubts_about
+from enrollments.decision.plausibility import problems_with
 from enrollments.decision.steps import AcceptPlan, Hold
 from enrollments.states import HoldCode, HoldOwner
 from tests.unit.enrollments.facts_of_a_case import NOW, OFFER, PLAN, POLICY, READY_TO_ACCEPT
@@ -28,14 +28,14 @@ prices = st.decimals(min_value=0, max_value=200, places=3)
 @pytest.mark.parametrize("name", AVERAGES)
 @pytest.mark.parametrize("value", ["0", "0.139", "0.999", "100.001"])
 def test_average_out_of_all_bounds_is_doubted(name: str, value: str) -> None:
-    assert len(doubts_about(plan_with(**{name: Decimal(value)}))) == 1
+    assert len(problems_with(plan_with(**{name: Decimal(value)}))) == 1
 
 
 def test_average_below_energy_and_delivery_is_doubted() -> None:
     rates = replace(PLAN, energy_cents_per_kwh=Decimal("10.2"), delivery_cents_per_kwh=Decimal("4.5"))
 
-    assert [text for text in doubts_about(rates) if "own rates" in text]
-    assert doubts_about(replace(rates, average_cents_per_kwh_2000=Decimal("14.6"))) == ()
+    assert [text for text in problems_with(rates) if "own rates" in text]
+    assert problems_with(replace(rates, average_cents_per_kwh_2000=Decimal("14.6"))) == ()
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_average_below_energy_and_delivery_is_doubted() -> None:
     ],
 )
 def test_terms_and_fees_out_of_all_bounds_are_doubted(change: dict[str, Any]) -> None:
-    assert len(doubts_about(plan_with(**change))) == 1
+    assert len(problems_with(plan_with(**change))) == 1
 
 
 @given(average=prices, energy=st.none() | prices, delivery=st.none() | prices)
@@ -59,7 +59,7 @@ def test_no_doubted_offer_is_ever_accepted(average: Decimal, energy: Decimal | N
 
     step = decide(replace(READY_TO_ACCEPT, offers=(replace(OFFER, plan=plan),)), now=NOW, policy=POLICY)
 
-    if doubts_about(plan):
+    if problems_with(plan):
         assert isinstance(step, Hold)
         assert step.code in {HoldCode.IMPLAUSIBLE_OFFER, HoldCode.OUTSIDE_LIMITS}
         assert step.owner == HoldOwner.OFFICE

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from enrollments.decision.account_differences import REPAIRS, Finding, OurSide, compare
+from enrollments.decision.account_differences import REPAIRS, Finding, OurRecord, compare
 from enrollments.decision.policy import Policy
 from enrollments.light.dialect import Dialect
 from enrollments.light.payloads import Account, Location
@@ -16,8 +16,8 @@ START = date(2026, 3, 20)
 ESI_ID = "10443720000000001"
 PLAN = "33333333-3333-4333-8333-333333333333"
 OTHER_PLAN = "33333333-3333-4333-8333-444444444444"
-OPEN = OurSide(EnrollmentStatus.OPEN)
-ACCEPTED = OurSide(
+OPEN = OurRecord(EnrollmentStatus.OPEN)
+ACCEPTED = OurRecord(
     EnrollmentStatus.ACCEPTED,
     accepted_plan_uuid=PLAN,
     accepted_esi_id=ESI_ID,
@@ -34,7 +34,7 @@ AT_LIGHT_FINALIZED = AT_LIGHT_ACCEPTED.model_copy(update={"is_enrollment_finaliz
 AT_LIGHT_ACTIVE = AT_LIGHT_FINALIZED.model_copy(update={"is_service_active": True})
 
 
-def found(ours: OurSide, account: Account) -> Finding | None:
+def found(ours: OurRecord, account: Account) -> Finding | None:
     return compare(ours, account, now=NOW, policy=Policy(), known_statuses=Dialect().known_statuses)
 
 
@@ -56,7 +56,7 @@ def at_light(account: Account, **place: object) -> Account:
         (replace(ACCEPTED, status=EnrollmentStatus.ENDED), AT_LIGHT_ACCEPTED),
     ],
 )
-def test_what_fits_is_no_difference(ours: OurSide, account: Account) -> None:
+def test_what_fits_is_no_difference(ours: OurRecord, account: Account) -> None:
     assert found(ours, account) is None
 
 
@@ -65,7 +65,7 @@ def test_what_fits_is_no_difference(ours: OurSide, account: Account) -> None:
     [
         (OPEN, AT_LIGHT_ACCEPTED, DifferenceKind.ACCEPTED_UNKNOWN_TO_US),
         (OPEN, AT_LIGHT_ACTIVE, DifferenceKind.ACCEPTED_UNKNOWN_TO_US),
-        (OurSide(EnrollmentStatus.ENDED), AT_LIGHT_ACCEPTED, DifferenceKind.ACCEPTED_UNKNOWN_TO_US),
+        (OurRecord(EnrollmentStatus.ENDED), AT_LIGHT_ACCEPTED, DifferenceKind.ACCEPTED_UNKNOWN_TO_US),
         (ACCEPTED, at_light(AT_LIGHT_ACCEPTED, plan_uuid=OTHER_PLAN), DifferenceKind.ACCEPTED_DIFFERENTLY),
         (
             ACCEPTED,
@@ -84,7 +84,7 @@ def test_what_fits_is_no_difference(ours: OurSide, account: Account) -> None:
         (FINALIZED, AT_LIGHT_ACCEPTED, DifferenceKind.NOT_SHOWN_AT_LIGHT),
         (ACTIVE, AT_LIGHT_FINALIZED, DifferenceKind.NOT_SHOWN_AT_LIGHT),
         (replace(OPEN, is_unsettled=True), AT_LIGHT_ACCEPTED, DifferenceKind.UNDER_WAY),
-        (OurSide(EnrollmentStatus.IN_DOUBT), AT_LIGHT, DifferenceKind.UNDER_WAY),
+        (OurRecord(EnrollmentStatus.IN_DOUBT), AT_LIGHT, DifferenceKind.UNDER_WAY),
         (
             OPEN,
             AT_LIGHT.model_copy(update={"unreadable_fields": ("enrollment.has_accepted_plan",)}),
@@ -92,7 +92,7 @@ def test_what_fits_is_no_difference(ours: OurSide, account: Account) -> None:
         ),
     ],
 )
-def test_every_difference_has_its_name(ours: OurSide, account: Account, kind: DifferenceKind) -> None:
+def test_every_difference_has_its_name(ours: OurRecord, account: Account, kind: DifferenceKind) -> None:
     finding = found(ours, account)
 
     assert finding is not None
