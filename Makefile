@@ -10,8 +10,11 @@ WORKERS ?= auto
 SERVICE_WORKERS ?= 3
 LOCKS := requirements.lock requirements-demo.lock requirements-dev.lock
 
+# Images often switch compiled modules off; then each process that tests start compiles all of our code again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-apart test test-all test-demo test-accessibility test-faults test-property test-long test-mutations \
+.PHONY: help demo demo-apart test test-sqlite test-all test-demo test-accessibility test-faults test-property test-long test-mutations \
 	test-services test-flood test-overload bench check fix run web worker scheduler simulator states docs \
 	pictures lock setup sbom clean
 
@@ -33,8 +36,14 @@ SUITE = $(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore tests/services
 SHORT = $(SUITE) --ignore tests/integration/faults --ignore tests/property --ignore tests/functional/test_demo.py \
 	--ignore tests/functional/test_accessibility.py
 
+# A PostgreSQL of the suite's own where its programs are installed; SQLite elsewhere.
+POSTGRES = $(if $(DATABASE_URL)$(shell .ci/services.sh missing postgres),,postgres)
+
 test: $(VENV)/dev.stamp ## Run the test suite, and list what could not be tried here
-	@$(SHORT) $(ARGS)
+	@PYTEST="$(SHORT)" .ci/services.sh run $(POSTGRES) -- .ci/suite.sh $(ARGS)
+
+test-sqlite: $(VENV)/dev.stamp ## Run on SQLite what is particular to SQLite
+	@$(SHORT) -m sqlite $(ARGS)
 
 test-demo: $(VENV)/dev.stamp ## The demo's stories as tests: in both dialects, and under kill -9
 	@$(SUITE) tests/functional/test_demo.py $(ARGS)
@@ -46,7 +55,7 @@ test-faults: $(VENV)/dev.stamp ## Every fault that people, dates and Light can m
 	@$(SUITE) tests/integration/faults $(ARGS)
 
 test-all: $(VENV)/dev.stamp ## The same, but fail when a browser, PostgreSQL or Redis is missing
-	@REQUIRE_BROWSER=1 REQUIRE_SERVICES=1 $(SHORT) $(ARGS)
+	@REQUIRE_BROWSER=1 REQUIRE_SERVICES=1 PYTEST="$(SHORT)" .ci/services.sh run postgres redis -- .ci/suite.sh $(ARGS)
 
 test-services: $(VENV)/dev.stamp ## Kill, cut and restart real processes, PostgreSQL, Redis and S3 under the engine
 	@REQUIRE_SERVICES=1 .ci/services.sh run postgres redis s3 -- $(PY) -m pytest tests/services --ignore tests/services/test_overload.py \

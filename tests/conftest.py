@@ -5,8 +5,9 @@ about what could not be tried.
 
 import os
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -15,8 +16,10 @@ from django.core.cache import caches
 from kombu.transport import memory
 
 from core import case_log, queue, rate_limits
+from installations import pdf_checks
 from tests.chromium import NO_CHROMIUM, REQUIRE_BROWSER, find_chromium
 from tests.journal_guard import let_tests_clean_up
+from tests.migrated_database import reuse_migrated_database
 from tests.shut_network import shut_network
 
 REQUIRE_SERVICES = os.environ.get("REQUIRE_SERVICES") == "1"
@@ -27,7 +30,8 @@ NO_SERVICES = (
     "Real PostgreSQL and Redis are tried only with REQUIRE_SERVICES=1. Debian: apt install postgresql redis-server; "
     "TEST_POSTGRES_URL and TEST_REDIS_URL say where they are."
 )
-# A busy machine is slow, and speed is no matter of tests.
+PATIENT_SECONDS = 300
+# Tests do not depend on the speed of the machine.
 hypothesis.settings.register_profile(
     "suite",
     deadline=None,
@@ -37,6 +41,7 @@ hypothesis.settings.load_profile("suite")
 
 shut_network()
 let_tests_clean_up()
+reuse_migrated_database()
 
 
 @pytest.fixture
@@ -61,6 +66,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    _say_what_could_not_be_tried(terminalreporter)
+    _say_where_the_time_went(terminalreporter)
+
+
+def _say_where_the_time_went(terminalreporter: Any) -> None:
+    seconds: dict[str, float] = defaultdict(float)
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        if isinstance(report, pytest.TestReport):
+            seconds["/".join(report.nodeid.partition("::")[0].split("/")[:-1])] += report.duration
+    terminalreporter.section("Seconds per folder, all workers together")
+    for folder, spent in sorted(seconds.items(), key=lambda each: -each[1]):
+        terminalreporter.write_line(f"{spent:7.0f}  {folder}")
+
+
+def _say_what_could_not_be_tried(terminalreporter: Any) -> None:
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", [])
@@ -89,6 +109,20 @@ def _no_message_waits() -> Iterator[None]:
     memory.Channel.queues.clear()
     queue.reach_again()
     case_log.name_cases([])  # a task that a test calls by itself names its case until the next one
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patient_pdf_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let the reader of PDF files take as long as a busy machine needs, one reader for each worker of pytest."""
+    reader = tmp_path_factory.mktemp("pdf") / "pdf_structure.py"
+    text = Path(pdf_checks.READER).read_text(encoding="utf-8")
+    patient = text.replace("MAX_CPU_SECONDS = 6\n", f"MAX_CPU_SECONDS = {PATIENT_SECONDS}\n")
+    assert patient != text
+    reader.write_text(patient, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pdf_checks, "READER", reader)
+        patch.setattr(pdf_checks, "MAX_SECONDS", PATIENT_SECONDS)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -59,6 +59,7 @@ def run(tests: Iterable[str], copy: Path) -> str | None:
     :raises CannotRun: pytest ended with neither a pass nor a failure
     """
     environment = {name: value for name, value in os.environ.items() if name not in {"DATA_DIR", "DATABASE_URL"}}
+    environment["MIGRATED_DATABASE"] = str(copy.parent / "migrated.sqlite3")
     command = [sys.executable, "-m", "pytest", *OPTIONS, *tests]
     done = subprocess.run(  # noqa: S603 - our own interpreter
         command, cwd=copy, env=environment, capture_output=True, text=True, timeout=MOST_SECONDS, check=False

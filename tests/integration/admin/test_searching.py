@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from core.plain_spelling import plainly
 from tests.factories.installations import customer, site
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 LETTERS = "aDeñÑáéíÓúüçãøŁđĐăâÊôơƯảạốượжάω '-"
 

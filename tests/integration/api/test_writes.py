@@ -121,6 +121,7 @@ def _api_patterns() -> list[URLPattern]:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 def test_same_request_at_the_same_moment_is_done_once() -> None:
     api_token = personal_key()
     answers: list[Any] = []

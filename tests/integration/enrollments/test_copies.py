@@ -13,6 +13,8 @@ from enrollments.engine import database_place, write_guard
 from enrollments.models import DatabasePlace, LightWrite
 from tests.integration.enrollments.road import OFFICE, Road
 
+pytestmark = pytest.mark.sqlite
+
 LIVE = "https://api.light.example"
 
 

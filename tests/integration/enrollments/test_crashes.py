@@ -14,6 +14,8 @@ from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
 from poa_documents.actions import verify_or_suspend
 from tests.integration.enrollments.road import Road
 
+pytestmark = pytest.mark.sqlite
+
 
 class Killed(BaseException):
     """Stands for signal 9: no handler of ours runs after it."""

@@ -19,6 +19,7 @@ from tests.integration.enrollments.road import OFFICE, Road, tight_promise
 A_MONTH = timedelta(days=31)
 
 
+@pytest.mark.sqlite
 def test_a_case_goes_straight_through_to_active_service(road: Road) -> None:
     case = road.case()
 

@@ -16,7 +16,7 @@ from simulator.server import RunningSimulator, start_simulator
 from tests.contract.dialects import DIALECT_PAIRS
 from tests.integration.enrollments.road import MORNING, OFFICE, Road
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 CASES = 8
 WORKERS = 3

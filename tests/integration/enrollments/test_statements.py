@@ -8,7 +8,7 @@ from enrollments.decision.steps import Waiting
 from enrollments.states import EnrollmentStatus
 from tests.integration.enrollments.road import Road
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 MOST_STATEMENTS = 188
 """

@@ -20,6 +20,8 @@ from enrollments.states import WriteStatus
 from tests.contract.scripted_light import answer, scripted_light
 from tests.integration.enrollments.road import Road
 
+pytestmark = pytest.mark.sqlite
+
 A_DAY_AND_TWO_HOURS = timedelta(hours=26)
 
 

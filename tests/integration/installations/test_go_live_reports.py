@@ -462,6 +462,7 @@ def test_canceled_job_takes_no_report() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 def test_p4_same_form_sent_at_the_same_moment_counts_once() -> None:
     job = installation_at(SUBMITTED)
     submission_id, proof = uuid.uuid4(), photo()
@@ -489,6 +490,7 @@ def test_p4_same_form_sent_at_the_same_moment_counts_once() -> None:
 
 @pytest.mark.cell("U4")
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 def test_u4_two_people_reporting_different_dates_at_the_same_moment_leave_one_current() -> None:
     job = installation_at(SUBMITTED)
     results: list[GoLiveResult] = []

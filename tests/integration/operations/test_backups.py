@@ -40,7 +40,7 @@ from tests.integration.installations.test_proofs_without_storage import report_w
 from tests.integration.poa_documents.test_paper import recorded
 from tests.small_s3 import small_s3
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 
 @pytest.fixture

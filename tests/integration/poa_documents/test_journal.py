@@ -24,7 +24,7 @@ from tests.factories.installations import installation
 from tests.factories.poa_documents import SIGNED_AT, STAFF, plan_promise, sent_poa, signed_poa
 from tests.journal_guard import guard_lifted
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_storage")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_storage"), pytest.mark.sqlite]
 
 AT = SIGNED_AT + timedelta(hours=2)
 TABLE = EvidenceEntry._meta.db_table

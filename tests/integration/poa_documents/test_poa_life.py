@@ -531,6 +531,7 @@ def test_an_entry_can_be_neither_saved_again_nor_deleted() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.sqlite
 def test_evidence_outside_a_transaction_is_refused() -> None:
     poa = drafted_poa()
 

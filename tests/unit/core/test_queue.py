@@ -6,7 +6,7 @@ from kombu.exceptions import OperationalError
 from core import queue
 from core.queue import TaskName, enqueue_on_commit
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
 
 @pytest.fixture(autouse=True)

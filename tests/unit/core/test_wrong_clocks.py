@@ -7,6 +7,8 @@ from django.db.utils import ConnectionHandler
 
 from core import clock, wrong_clocks
 
+pytestmark = pytest.mark.sqlite
+
 SENT = datetime(2026, 3, 5, 16, 0, 0, 700_000, tzinfo=UTC)
 RECEIVED = SENT + timedelta(seconds=30)
 

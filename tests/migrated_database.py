@@ -1,0 +1,58 @@
+"""
+Starts test databases on SQLite as copies of one that was migrated before.
+
+Migrating an empty database takes each pytest worker longer than most tests. The copy is kept in `.pytest_cache` under
+the hash of our code, so any edit makes a new one. MIGRATED_DATABASE names another file, for programs that run tests on
+code edited on purpose.
+"""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from django.db.backends.sqlite3.creation import DatabaseCreation
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("accounts", "config", "core", "enrollments", "installations", "operations", "poa_documents")
+
+
+def reuse_migrated_database() -> None:
+    kept = _kept_file()
+    creation: Any = DatabaseCreation
+    create_empty, create_migrated = creation._create_test_db, creation.create_test_db
+
+    def _create_test_db(self: Any, *args: Any, **options: Any) -> Any:
+        name = create_empty(self, *args, **options)
+        if kept.exists():
+            shutil.copyfile(kept, name)
+        return name
+
+    def create_test_db(self: Any, *args: Any, **options: Any) -> Any:
+        name = create_migrated(self, *args, **options)
+        if not kept.exists():
+            _keep(self.connection, kept)
+        return name
+
+    creation._create_test_db, creation.create_test_db = _create_test_db, create_test_db
+
+
+def _kept_file() -> Path:
+    if named := os.environ.get("MIGRATED_DATABASE"):
+        return Path(named)
+    code = hashlib.sha256()
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            code.update(path.read_bytes())
+    return ROOT / ".pytest_cache" / f"migrated-{code.hexdigest()[:16]}.sqlite3"
+
+
+def _keep(connection: Any, kept: Path) -> None:
+    kept.parent.mkdir(exist_ok=True)
+    for old in kept.parent.glob("migrated-*.sqlite3"):
+        old.unlink(missing_ok=True)
+    written = kept.with_suffix(f".{os.getpid()}")
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM INTO %s", [str(written)])
+    written.replace(kept)
