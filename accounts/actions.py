@@ -1,7 +1,7 @@
 """
-What is done with API clients and keys.
+Actions on API clients and keys.
 
-Moments are the machine's own, as those of sessions: keys last no longer or shorter when a demonstration skips weeks.
+Times come from the machine's clock, not the demo's, so that keys do not expire when a demo skips weeks.
 """
 
 import logging
@@ -15,14 +15,14 @@ from django.db.models import Q
 from accounts import key_secrets
 from accounts.guards import (
     MAX_LIVE_KEYS,
-    AlreadyRevoked,
-    ClientOff,
-    ClientOutOfReach,
-    NameTaken,
-    RoleOutOfReach,
+    ClientExceedsOwnPermissions,
+    ClientNameTaken,
+    ClientTurnedOff,
+    KeyAlreadyRevoked,
+    RoleExceedsOwnPermissions,
     TooManyKeys,
-    may_do_all_of,
-    may_give,
+    can_grant,
+    has_all_permissions_of,
 )
 from accounts.models import ApiClient, ApiKey, Scope
 from accounts.queries import live_keys
@@ -31,15 +31,15 @@ from core.tidying import delete_in_parts
 
 logger = logging.getLogger(__name__)
 
-PERSONAL_KEY_LASTS = timedelta(hours=12)
+PERSONAL_KEY_LIFETIME = timedelta(hours=12)
 MAX_PERSONAL_KEYS = 5
-USE_IS_NOTED_EVERY = timedelta(hours=1)
-PERSONAL_KEYS_KNOWN_FOR = timedelta(days=30)
+KEY_USE_INTERVAL = timedelta(hours=1)
+PERSONAL_KEY_RETENTION = timedelta(days=30)
 
 
 @dataclass(frozen=True)
 class NewKey:
-    """A key that was just made, with its secret, which can be read nowhere later."""
+    """A new key with its secret, which cannot be read again later."""
 
     key: ApiKey
     secret: str
@@ -51,15 +51,15 @@ class NewKey:
 @transaction.atomic
 def register_client(*, name: str, scope: Scope, role: Group, by: User, at: datetime) -> ApiClient:
     """
-    Put another system on file, with an account of its own that nobody can sign in with.
+    Register another system, with its own account that nobody can sign in with.
 
-    :raises NameTaken: another client has the name
-    :raises RoleOutOfReach: the role may do more than the person who gives it
+    :raises ClientNameTaken: another client has the name
+    :raises RoleExceedsOwnPermissions: the role has permissions that `by` does not have
     """
-    if not may_give(by, role.permissions.select_related("content_type")):
-        raise RoleOutOfReach
+    if not can_grant(by, role.permissions.select_related("content_type")):
+        raise RoleExceedsOwnPermissions
     if ApiClient.objects.filter(name__iexact=name).exists():
-        raise NameTaken
+        raise ClientNameTaken
     actor = str(Actor.staff(by.pk))
     try:
         with transaction.atomic():
@@ -68,14 +68,14 @@ def register_client(*, name: str, scope: Scope, role: Group, by: User, at: datet
                 name=name, scope=scope, account=account, created_at=at, created_by=actor, updated_at=at
             )
     except IntegrityError as problem:
-        raise NameTaken from problem
+        raise ClientNameTaken from problem
     account.groups.add(role)
     return client
 
 
 @transaction.atomic
-def turn_client_off(*, client_id: int, by: User, at: datetime) -> ApiClient:
-    """Refuse every further call of a system, whatever key it has. Keys that are not revoked count again later."""
+def disable_client(*, client_id: int, by: User, at: datetime) -> ApiClient:
+    """Reject all calls of a client. Its unrevoked keys work again when it is turned on."""
     client = ApiClient.objects.select_for_update().get(pk=client_id)
     client.is_enabled, client.updated_at = False, at
     client.save(update_fields=["is_enabled", "updated_at"])
@@ -84,9 +84,9 @@ def turn_client_off(*, client_id: int, by: User, at: datetime) -> ApiClient:
 
 
 @transaction.atomic
-def turn_client_on(*, client_id: int, by: User, at: datetime) -> ApiClient:
-    """:raises ClientOutOfReach: it may do more than the person who turns it on"""
-    client = _client_within_reach(client_id, by)
+def enable_client(*, client_id: int, by: User, at: datetime) -> ApiClient:
+    """:raises ClientExceedsOwnPermissions: the client has permissions that `by` does not have"""
+    client = _client_for_change(client_id, by)
     client.is_enabled, client.updated_at = True, at
     client.save(update_fields=["is_enabled", "updated_at"])
     logger.warning("User %s turned on API client %s.", by.pk, client.pk)
@@ -94,74 +94,74 @@ def turn_client_on(*, client_id: int, by: User, at: datetime) -> ApiClient:
 
 
 @transaction.atomic
-def make_client_key(*, client_id: int, label: str, lasts: timedelta, by: User, at: datetime) -> NewKey:
+def create_client_key(*, client_id: int, label: str, lifetime: timedelta, by: User, at: datetime) -> NewKey:
     """
-    Make a key for a system.
+    Create a key for a client.
 
-    :raises ClientOutOfReach: the system may do more than the person who would read its key
-    :raises ClientOff: it is turned off
-    :raises TooManyKeys: two of its keys are valid
+    :raises ClientExceedsOwnPermissions: the client has permissions that `by` does not have
+    :raises ClientTurnedOff: the client is turned off
+    :raises TooManyKeys: it already has two valid keys
     """
-    client = _client_within_reach(client_id, by)
+    client = _client_for_change(client_id, by)
     if not client.is_enabled:
-        raise ClientOff
+        raise ClientTurnedOff
     if live_keys(at).filter(client=client).count() >= MAX_LIVE_KEYS:
         raise TooManyKeys
-    made = _make_key(client=client, label=label, by=Actor.staff(by.pk), at=at, expires_at=at + lasts)
-    logger.warning("User %s made key %s for API client %s.", by.pk, made.key.pk, client.pk)
+    made = _make_key(client=client, label=label, by=Actor.staff(by.pk), at=at, expires_at=at + lifetime)
+    logger.warning("User %s created key %s for API client %s.", by.pk, made.key.pk, client.pk)
     return made
 
 
 @transaction.atomic
-def give_personal_key(*, person: User, at: datetime) -> NewKey:
-    """Make a short-lived key for a person who has just signed in; above the limit, the first to expire are revoked."""
+def create_personal_key(*, person: User, at: datetime) -> NewKey:
+    """Create a short-lived key for a person who just signed in. Above the limit, the oldest ones are revoked."""
     User.objects.select_for_update().get(pk=person.pk)
     by = Actor.staff(person.pk)
     kept = live_keys(at).filter(person=person).order_by("-expires_at", "-pk")
     for extra in kept[MAX_PERSONAL_KEYS - 1 :]:
         _revoke(extra, by=by, at=at)
-    return _make_key(person=person, label="Signed in at the API", by=by, at=at, expires_at=at + PERSONAL_KEY_LASTS)
+    return _make_key(person=person, label="Signed in at the API", by=by, at=at, expires_at=at + PERSONAL_KEY_LIFETIME)
 
 
 @transaction.atomic
 def revoke_key(*, key_id: int, by: Actor, at: datetime) -> ApiKey:
-    """:raises AlreadyRevoked: it was before"""
+    """:raises KeyAlreadyRevoked: it was revoked before"""
     key = ApiKey.objects.select_for_update(of=("self",)).get(pk=key_id)
     if key.revoked_at is not None:
-        raise AlreadyRevoked
+        raise KeyAlreadyRevoked
     _revoke(key, by=by, at=at)
     logger.warning("%s revoked API key %s.", by, key.pk)
     return key
 
 
 def revoke_personal_keys(person: User, *, by: Actor = SYSTEM, at: datetime) -> int:
-    """Revoke what a person signed in with. Keys of systems are not affected."""
+    """Revoke a person's own keys. Keys of API clients are not affected."""
     return live_keys(at).filter(person=person).update(revoked_at=at, revoked_by=str(by))
 
 
-def note_use(key: ApiKey, *, at: datetime) -> None:
-    """Remember that a key is in use; at most one write an hour. While the database takes none, calls go on without."""
-    before = at - USE_IS_NOTED_EVERY
+def record_key_use(key: ApiKey, *, at: datetime) -> None:
+    """Record that a key is in use, at most once an hour. Calls do not fail if the database cannot be written."""
+    before = at - KEY_USE_INTERVAL
     if key.last_used_at is not None and key.last_used_at > before:
         return
     not_noted = Q(last_used_at__isnull=True) | Q(last_used_at__lte=before)
     try:
         ApiKey.objects.filter(not_noted, pk=key.pk).update(last_used_at=at)
     except DatabaseError:
-        logger.info("The use of API key %s could not be noted.", key.pk)
+        logger.info("The use of API key %s could not be recorded.", key.pk)
 
 
-def forget_personal_keys(*, at: datetime) -> int:
-    """Delete what people signed in with, some time after it ended. Keys of systems stay on file."""
-    before = at - PERSONAL_KEYS_KNOWN_FOR
+def delete_ended_personal_keys(*, at: datetime) -> int:
+    """Delete personal keys some time after they ended. Keys of API clients are kept."""
+    before = at - PERSONAL_KEY_RETENTION
     ended = Q(expires_at__lt=before) | Q(revoked_at__lt=before)
     return delete_in_parts(ApiKey.objects.filter(ended, person__isnull=False))
 
 
-def _client_within_reach(client_id: int, by: User) -> ApiClient:
+def _client_for_change(client_id: int, by: User) -> ApiClient:
     client = ApiClient.objects.select_for_update(of=("self",)).select_related("account").get(pk=client_id)
-    if not may_do_all_of(by, client.account):
-        raise ClientOutOfReach
+    if not has_all_permissions_of(by, client.account):
+        raise ClientExceedsOwnPermissions
     return client
 
 
@@ -174,7 +174,7 @@ def _make_key(
     at: datetime,
     expires_at: datetime,
 ) -> NewKey:
-    secret = key_secrets.draw()
+    secret = key_secrets.generate()
     key = ApiKey.objects.create(
         client=client,
         person=person,

@@ -1,11 +1,11 @@
-"""How the description of the API says that keys sign in."""
+"""OpenAPI description of API keys."""
 
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 
-class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # drf-spectacular has no types
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # drf-spectacular has no types
     target_class = "accounts.authentication.KeyAuthentication"
     name = "apiKey"
 
@@ -13,6 +13,6 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call
         return {
             "type": "http",
             "scheme": "bearer",
-            "description": "A key of an API client, made in the admin, or a personal key from `/api/v1/token/`. "
-            "`Authorization: Token …` is taken as well as `Bearer`.",
+            "description": "A key of an API client, created in the admin, or a personal key from `/api/v1/token/`. "
+            "`Authorization: Token …` works as well as `Bearer`.",
         }

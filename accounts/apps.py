@@ -6,4 +6,4 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        from accounts import api_schema  # noqa: F401 - registers how the API's description names the keys
+        from accounts import api_schema  # noqa: F401 - registers the description of API keys

@@ -1,4 +1,4 @@
-"""What keeps accounts of systems away from every place where people sign in."""
+"""Authentication backend that keeps API clients' accounts from signing in."""
 
 from typing import TYPE_CHECKING
 
@@ -6,13 +6,13 @@ from django.core.exceptions import PermissionDenied
 
 from core.actors import is_service_account
 
-if TYPE_CHECKING:  # the settings name this module, and these read the settings
+if TYPE_CHECKING:  # the settings refer to this module, and these modules read the settings
     from django.http import HttpRequest
 
 
-class NoServiceAccounts:
-    """Stands first among the backends: what it refuses, no other is asked about, not even with a password set."""
+class RejectServiceAccounts:
+    """Must be the first backend. Django asks no other backend after a refusal, even if the account has a password."""
 
-    def authenticate(self, _request: "HttpRequest | None", username: str | None = None, **_said: object) -> None:
+    def authenticate(self, _request: "HttpRequest | None", username: str | None = None, **_credentials: object) -> None:
         if is_service_account(username or ""):
             raise PermissionDenied

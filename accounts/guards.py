@@ -1,4 +1,4 @@
-"""Who may change accounts, and that nobody gives or takes over more than they may do themselves."""
+"""Permissions to manage accounts. Nobody can grant or take over permissions that they do not have."""
 
 from collections.abc import Iterable
 
@@ -10,36 +10,36 @@ from core.errors import Conflict, Forbidden, InvalidInput
 VIEW_ACCOUNTS = "auth.view_user"
 ADD_ACCOUNTS = "auth.add_user"
 CHANGE_ACCOUNTS = "auth.change_user"
-"""Anyone who manages people manages API clients and keys too: they are accounts as well."""
+"""People who manage users also manage API clients and keys."""
 
 MAX_LIVE_KEYS = 2
-"""One in use and one that replaces it, so that a system can change its key without a gap."""
+"""One in use and one to replace it, so that a client can switch keys without an interruption."""
 
 
-class RoleOutOfReach(Forbidden):
-    """Somebody wanted to give a system a role that may do more than they may."""
+class RoleExceedsOwnPermissions(Forbidden):
+    """The role has permissions that the person granting it does not have."""
 
     def __init__(self) -> None:
-        text = "This role may do more than you may. Ask somebody whose own groups allow all of it."
+        text = "This role has permissions that you do not have. Ask someone who has all of them."
         super().__init__({"role": text})
 
 
-class ClientOutOfReach(Forbidden):
-    """Somebody wanted to use a system that may do more than they may."""
+class ClientExceedsOwnPermissions(Forbidden):
+    """The client has permissions that the person changing it does not have."""
 
     def __init__(self) -> None:
-        super().__init__("This client may do more than you may. Ask somebody whose own groups allow all of it.")
+        super().__init__("This client has permissions that you do not have. Ask someone who has all of them.")
 
 
-class NameTaken(InvalidInput):
+class ClientNameTaken(InvalidInput):
     field = "name"
 
     def __init__(self) -> None:
-        text = "Another client has this name. Evidence names clients, so a name is used once."
+        text = "Another client already has this name. Choose a different one."
         super().__init__(text)
 
 
-class ClientOff(Conflict):
+class ClientTurnedOff(Conflict):
     def __init__(self) -> None:
         super().__init__("The client is turned off. Turn it on first.")
 
@@ -47,39 +47,39 @@ class ClientOff(Conflict):
 class TooManyKeys(Conflict):
     def __init__(self) -> None:
         super().__init__(
-            f"The client has {MAX_LIVE_KEYS} valid keys. Revoke the one that is no longer used, then make a new one."
+            f"The client already has {MAX_LIVE_KEYS} valid keys. Revoke one that is not used, then create a new key."
         )
 
 
-class AlreadyRevoked(Conflict):
+class KeyAlreadyRevoked(Conflict):
     def __init__(self) -> None:
-        super().__init__("The key was revoked before.")
+        super().__init__("The key is already revoked.")
 
 
-def may_give(giver: User | AbstractBaseUser | AnonymousUser, permissions: Iterable[Permission]) -> bool:
-    """Whether someone has everything that these permissions allow."""
-    if not isinstance(giver, User):
+def can_grant(granter: User | AbstractBaseUser | AnonymousUser, permissions: Iterable[Permission]) -> bool:
+    """Whether someone has all of these permissions, and so may grant them."""
+    if not isinstance(granter, User):
         return False
-    held = giver.get_all_permissions()
-    return giver.is_superuser or all(_name_of(permission) in held for permission in permissions)
+    held = granter.get_all_permissions()
+    return granter.is_superuser or all(_name_of(permission) in held for permission in permissions)
 
 
-def may_do_all_of(person: User, account: User) -> bool:
-    """Whether someone may do whatever an account may, or could once it is switched on again."""
+def has_all_permissions_of(person: User, account: User) -> bool:
+    """Whether someone has every permission of an account, including those it would have if reactivated."""
     if person.is_superuser or account.is_superuser:
         return person.is_superuser
     given = Permission.objects.filter(Q(user=account) | Q(group__user=account)).select_related("content_type")
-    return may_give(person, given)
+    return can_grant(person, given)
 
 
-def groups_to_give(giver: User | AbstractBaseUser | AnonymousUser) -> QuerySet[Group]:
+def grantable_groups(granter: User | AbstractBaseUser | AnonymousUser) -> QuerySet[Group]:
     groups = Group.objects.prefetch_related("permissions__content_type")
-    return Group.objects.filter(pk__in=[each.pk for each in groups if may_give(giver, each.permissions.all())])
+    return Group.objects.filter(pk__in=[each.pk for each in groups if can_grant(granter, each.permissions.all())])
 
 
-def permissions_to_give(giver: User | AbstractBaseUser | AnonymousUser) -> QuerySet[Permission]:
+def grantable_permissions(granter: User | AbstractBaseUser | AnonymousUser) -> QuerySet[Permission]:
     found = Permission.objects.select_related("content_type")
-    return found.filter(pk__in=[each.pk for each in found if may_give(giver, [each])])
+    return found.filter(pk__in=[each.pk for each in found if can_grant(granter, [each])])
 
 
 def _name_of(permission: Permission) -> str:

@@ -1,4 +1,4 @@
-"""How the secrets of API keys look, and what is kept of them."""
+"""Format and hashing of API key secrets."""
 
 import hashlib
 import re
@@ -6,21 +6,21 @@ import secrets
 import string
 from dataclasses import dataclass
 
-MARK = "swy_"
-"""Secrets begin with it, so that logs, scanners and people recognize one. `operations.log_lines` masks them by it."""
+KEY_START = "swy_"
+"""Every secret starts with this, so that logs, scanners and people recognize it. `operations.log_lines` masks it."""
 RANDOM_CHARACTERS = 43
-"""Of 62 different ones: 256 bits."""
-PREFIX_LENGTH = len(MARK) + 6
-LONGEST = 64
+"""Letters and digits, 256 bits."""
+PREFIX_LENGTH = len(KEY_START) + 6
+MAX_LENGTH = 64
 
 _ALPHABET = string.ascii_letters + string.digits
-_SHAPE = re.compile(rf"{MARK}[A-Za-z0-9]{{{RANDOM_CHARACTERS}}}|[0-9a-f]{{40}}", re.ASCII)
-"""The second shape is that of the tokens from before there were keys."""
+_SHAPE = re.compile(rf"{KEY_START}[A-Za-z0-9]{{{RANDOM_CHARACTERS}}}|[0-9a-f]{{40}}", re.ASCII)
+"""The second alternative matches the tokens that existed before API keys."""
 
 
 @dataclass(frozen=True)
 class NewSecret:
-    """A secret that nobody has seen yet: it is shown once, and kept as a hash."""
+    """A new secret. It is shown once and stored as a hash."""
 
     text: str
 
@@ -30,20 +30,20 @@ class NewSecret:
 
     @property
     def sha256(self) -> str:
-        return hash_of(self.text)
+        return sha256_of(self.text)
 
     def __repr__(self) -> str:
         return f"NewSecret({self.prefix}…)"
 
 
-def draw() -> NewSecret:
-    return NewSecret(MARK + "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_CHARACTERS)))
+def generate() -> NewSecret:
+    return NewSecret(KEY_START + "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_CHARACTERS)))
 
 
-def hash_of(text: str) -> str:
+def sha256_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def may_be_secret(text: str) -> bool:
-    """Whether it is worth asking the database about it."""
-    return len(text) <= LONGEST and _SHAPE.fullmatch(text) is not None
+def looks_like_secret(text: str) -> bool:
+    """Whether a database lookup is worthwhile."""
+    return len(text) <= MAX_LENGTH and _SHAPE.fullmatch(text) is not None

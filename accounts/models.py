@@ -1,4 +1,4 @@
-"""Other systems that use the API, and the keys that they and people sign in with there."""
+"""API clients, and the API keys of clients and people."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -22,10 +22,10 @@ class Scope(models.TextChoices):
 
 class ApiClient(models.Model):
     """
-    Another system of the company's, such as its CRM. It belongs to no person.
+    Another of the company's systems, such as its CRM. It belongs to no person.
 
-    Its account has no password and no staff status: actors, throttles, permissions and evidence name it, and nobody
-    signs in with it. What it may do is what the groups of its account allow, within its scope.
+    Its account has no password and no staff status, so nobody can sign in with it. Actors, throttles, permissions and
+    evidence refer to this account. Its groups and its scope decide what it may do.
     """
 
     name = models.CharField(max_length=80)
@@ -39,7 +39,7 @@ class ApiClient(models.Model):
     class Meta:
         ordering = ("name",)
         verbose_name = "API client"
-        default_permissions = ()  # people who manage accounts manage these: see `accounts.guards`
+        default_permissions = ()  # managed by people who manage accounts, see `accounts.guards`
         constraints: ClassVar = [models.UniqueConstraint(Lower("name"), name="api_client_name_used_once")]
 
     def __str__(self) -> str:
@@ -52,10 +52,10 @@ class ApiClient(models.Model):
 
 class ApiKey(models.Model):
     """
-    What an API client, or for some hours a person, signs in with. Only its hash is kept.
+    The key of an API client, or for some hours of a person. Only its hash is stored.
 
-    The secret has 256 random bits, of which the prefix shows 36: nobody can try them all, so that a plain SHA-256 is as
-    good as a slow hash, and the key can be found by it.
+    The secret has 256 random bits, of which the prefix shows 36. It cannot be guessed, so a plain SHA-256 is as safe as
+    a slow hash, and the key can be looked up by it.
     """
 
     client = models.ForeignKey(ApiClient, on_delete=models.PROTECT, null=True, blank=True, related_name="keys")
@@ -88,15 +88,15 @@ class ApiKey(models.Model):
 
     @property
     def account(self) -> User:
-        """The account that calls with this key count as."""
+        """The account that calls with this key act as."""
         if self.client is not None:
             return self.client.account
         if self.person is None:
-            raise TypeError("The database lets no key be nobody's.")
+            raise TypeError("Key without an owner, which a database constraint forbids.")
         return self.person
 
     def state_at(self, at: datetime) -> str:
-        """Say in words whether the key can be used, and what should be done about it."""
+        """Return the key's state as text."""
         if self.revoked_at is not None:
             return "Revoked"
         if self.expires_at <= at:
@@ -106,5 +106,5 @@ class ApiKey(models.Model):
         if self.expires_at <= at + EXPIRY_WARNING:
             return "Expires soon"
         if max(self.created_at, self.last_used_at or self.created_at) <= at - UNUSED_AFTER:
-            return f"Not used for {UNUSED_AFTER.days} days"
+            return f"Unused for {UNUSED_AFTER.days} days"
         return "Valid"

@@ -1,4 +1,4 @@
-"""The office's sign-in: slowed down for whoever guesses passwords, shut while nobody can count the guesses."""
+"""The office's sign-in, with rate limits."""
 
 from http import HTTPStatus
 
@@ -8,28 +8,32 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 
 from accounts import known_browsers, sessions, sign_in_limits
-from accounts.wait_page import ask_to_wait
+from accounts.wait_page import wait_response
 from core.rate_limits import StoreAway, TooOften
 
-DOOR = "the office"
+SURFACE_NAME = "the office"
 
 
 @never_cache
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Take name and password as the admin does; the second step follows on the page that they lead to."""
+    """Sign in as in Django's admin, with rate limits. The next page asks for the second step."""
     if request.method != "POST":
         return admin.site.login(request)
     username, ip_address = request.POST.get("username", ""), request.META.get("REMOTE_ADDR", "")
-    is_known = known_browsers.knows(request, username)
+    is_known = known_browsers.is_known(request, username)
     try:
-        sign_in_limits.check_may_try(username=username, ip_address=ip_address, is_known=is_known)
+        sign_in_limits.check_attempt_allowed(username=username, ip_address=ip_address, is_known=is_known)
         response = admin.site.login(request)
         if response.status_code != HTTPStatus.FOUND or not isinstance(request.user, User):
-            sign_in_limits.note_failure(door=DOOR, username=username, ip_address=ip_address, is_known=is_known)
+            sign_in_limits.record_failure(
+                surface=SURFACE_NAME, username=username, ip_address=ip_address, is_known=is_known
+            )
             return response
     except (TooOften, StoreAway) as refused:
-        return ask_to_wait(request, refused, back=request.get_full_path())
-    sessions.begin(request.session)
-    sign_in_limits.note_success(door=DOOR, user_id=request.user.pk, username=username, ip_address=ip_address)
+        return wait_response(request, refused, back=request.get_full_path())
+    sessions.start(request.session)
+    sign_in_limits.record_success(
+        surface=SURFACE_NAME, user_id=request.user.pk, username=username, ip_address=ip_address
+    )
     known_browsers.remember(request, response, username)
     return response

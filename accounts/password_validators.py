@@ -1,4 +1,4 @@
-"""What a new password ends."""
+"""Revokes personal API keys when a password changes."""
 
 from typing import TYPE_CHECKING
 
@@ -8,21 +8,20 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
-class KeysEndWithPassword:
+class PersonalKeyRevoker:
     """
-    Stands among the validators of passwords, because Django tells those about every new one, wherever it was set.
+    Listed as a password validator, because Django notifies validators of every password change.
 
-    Anyone who changes a password that became known means to shut the account to those who know it; a personal key that
-    they may have got with it would stay valid.
+    A password is often changed because it leaked. A personal key obtained with the old password must stop working too.
     """
 
     def validate(self, password: str, user: "User | None" = None) -> None:
-        """Any password will do, as far as keys go."""
+        """Accept any password."""
 
     def password_changed(self, _password: str, user: "User") -> None:
-        from accounts.actions import revoke_personal_keys  # models may not be loaded when this module is
+        from accounts.actions import revoke_personal_keys  # this module may be imported before models are loaded
 
         revoke_personal_keys(user, at=timezone.now())
 
     def get_help_text(self) -> str:
-        return "A new password also ends the personal API keys of the account."
+        return "A new password also revokes the account's personal API keys."

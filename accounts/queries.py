@@ -2,19 +2,19 @@ from datetime import datetime
 
 from django.db.models import Max, Q, QuerySet
 
-from accounts.key_secrets import hash_of, may_be_secret
+from accounts.key_secrets import looks_like_secret, sha256_of
 from accounts.models import EXPIRY_WARNING, ApiClient, ApiKey
 
 
 def find_key(secret: str) -> ApiKey | None:
     """
-    Return the key that has this secret, with its account, by one statement.
+    Return the key with this secret and its account, in one query.
 
-    It is found by the hash: how long that takes tells nothing about the secret of any other key.
+    The lookup uses the hash, so its duration reveals nothing about other secrets.
     """
-    if not may_be_secret(secret):
+    if not looks_like_secret(secret):
         return None
-    return ApiKey.objects.select_related("client__account", "person").filter(secret_sha256=hash_of(secret)).first()
+    return ApiKey.objects.select_related("client__account", "person").filter(secret_sha256=sha256_of(secret)).first()
 
 
 def live_keys(at: datetime) -> QuerySet[ApiKey]:
@@ -22,7 +22,7 @@ def live_keys(at: datetime) -> QuerySet[ApiKey]:
 
 
 def clients_running_out(at: datetime) -> list[str]:
-    """Return the names of clients whose last key ends soon, or ended not long ago: they stop, or have stopped."""
+    """Return the names of clients whose last key expires soon or expired recently."""
     last = Max("keys__expires_at", filter=Q(keys__revoked_at__isnull=True))
     found = ApiClient.objects.filter(is_enabled=True).annotate(last=last)
     soon = found.filter(last__lte=at + EXPIRY_WARNING, last__gt=at - EXPIRY_WARNING)

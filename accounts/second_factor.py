@@ -1,9 +1,8 @@
 """
-The second step of signing in: a code of the phone's authenticator app, or one of the recovery codes kept on paper.
+Two-step sign-in: a code from the phone's authenticator app, or a recovery code.
 
-django-allauth keeps and checks the codes; its pages, sign-up and mails are not used (docs/adr). Which step a session
-has behind it is in the session: the key of the authenticator that was asked. So a second factor that was reset, or
-replaced, ends the trust of every session that was opened with it.
+django-allauth stores and checks the codes; its pages, sign-up and mails are not used (docs/adr). A session that passed
+the second step has the authenticator's primary key, so resetting or replacing the second factor invalidates it.
 """
 
 import base64
@@ -26,33 +25,33 @@ from django.db import IntegrityError, transaction
 from core import encryption, rate_limits
 
 ENCRYPTION_CONTEXT = "mfa.Authenticator.data"
-STEP_KEY = "second_step"
-NEW_SECRET_KEY = "second_step_new_secret"  # noqa: S105 - the name of a place in the session
-SECONDS_A_CODE_LIVES = 90
+PASSED_FACTOR_KEY = "second_step"
+NEW_SECRET_KEY = "second_step_new_secret"  # noqa: S105 - a session key
+CODE_LIFETIME_SECONDS = 90
 SECRET_PARTS = frozenset({"secret", "seed"})
 
 
-class Door(StrEnum):
+class Surface(StrEnum):
     """Where people sign in: the office at /admin/, technicians at /field/."""
 
     OFFICE = "OFFICE"
     FIELD = "FIELD"
 
 
-class CodeWrong(Exception):
-    """No code of this person's: mistyped, too old, or used before."""
+class WrongCode(Exception):
+    """The code is mistyped, too old, or was used before."""
 
 
-class AlreadySetUp(Exception):
-    """This person has a second factor; the old one has to go first."""
+class SecondFactorAlreadySetUp(Exception):
+    """The person already has a second factor, which must be removed first."""
 
 
-class NotSetUp(Exception):
-    """This person has no second factor."""
+class NoSecondFactor(Exception):
+    """The person has no second factor."""
 
 
-class Adapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no types
-    """Secrets are encrypted like every other secret of ours."""
+class EncryptingMfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no types
+    """Encrypts secrets with our field encryption keys."""
 
     def encrypt(self, text: str) -> str:
         return encryption.encrypt(text, context=ENCRYPTION_CONTEXT)
@@ -66,79 +65,79 @@ class Adapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth ships no type
 
 @dataclass(frozen=True)
 class NewSecret:
-    """What an authenticator app needs to know, as a picture to scan and as text to type."""
+    """The secret for an authenticator app, as a QR code and as text."""
 
     text: str
     picture_url: str
 
 
 def factor_id(user: User) -> int | None:
-    """Give the key of this person's second factor; one query."""
+    """Return the primary key of the person's authenticator."""
     found = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).values_list("pk", flat=True)
     return cast("int | None", found.first())
 
 
-def is_required(user: User, door: Door) -> bool:
-    """Whether the rules of the house ask this person for a second step, set up or not."""
-    if door is Door.OFFICE:
+def is_required(user: User, surface: Surface) -> bool:
+    """Whether the settings require a second step from this person, set up or not."""
+    if surface is Surface.OFFICE:
         return bool(settings.STAFF_MFA_REQUIRED) and user.is_staff
     return bool(settings.TECHNICIAN_MFA_REQUIRED)
 
 
-def is_owed(user: User, session: SessionBase, door: Door) -> bool:
-    """Whether this session lacks the second step: because it is required there, or because the person has one."""
+def is_pending(user: User, session: SessionBase, surface: Surface) -> bool:
+    """Whether this session still needs the second step, because it is required or because the person set one up."""
     factor = factor_id(user)
     if factor is None:
-        return is_required(user, door)
-    return bool(session.get(STEP_KEY) != factor)
+        return is_required(user, surface)
+    return bool(session.get(PASSED_FACTOR_KEY) != factor)
 
 
-def is_owed_since(user: User, trusted_at: datetime) -> bool:
-    """Whether what was given at that instant, such as an API key, lacks the second step of today."""
-    set_up_at = since(user)
-    return is_required(user, Door.OFFICE) if set_up_at is None else trusted_at < set_up_at
+def was_missing_at(user: User, trusted_at: datetime) -> bool:
+    """Whether something issued at that time, such as an API key, predates the second step that is now needed."""
+    since = set_up_at(user)
+    return is_required(user, Surface.OFFICE) if since is None else trusted_at < since
 
 
-def is_done(user: User, session: SessionBase) -> bool:
+def is_passed(user: User, session: SessionBase) -> bool:
     factor = factor_id(user)
-    return factor is not None and session.get(STEP_KEY) == factor
+    return factor is not None and session.get(PASSED_FACTOR_KEY) == factor
 
 
 def check_code(user: User, code: str, *, ip_address: str) -> None:
     """
-    Take a code of the app, or a recovery code, each of which works once.
+    Check a code from the app or a recovery code. Each works once.
 
-    :raises NotSetUp: there is nothing to compare with
-    :raises CodeWrong: it is none of this person's
-    :raises core.rate_limits.TooOften: too many wrong ones
-    :raises core.rate_limits.StoreAway: nobody can count wrong ones, so none is taken
+    :raises NoSecondFactor: the person has no second factor
+    :raises WrongCode: the code is wrong
+    :raises core.rate_limits.TooOften: too many wrong codes
+    :raises core.rate_limits.StoreAway: wrong codes cannot be counted, so none is accepted
     """
     person = str(user.pk)
     rate_limits.count(rate_limits.SECOND_STEP, person, ip_address)
     rate_limits.check(rate_limits.SECOND_STEP_PERSON, person)
     factors = {factor.type: factor for factor in Authenticator.objects.filter(user_id=user.pk)}
     if Authenticator.Type.TOTP not in factors:
-        raise NotSetUp
-    code = _plain(code)
+        raise NoSecondFactor
+    code = _normalize(code)
     for factor in factors.values():
         with rate_limits.store():
-            is_right = _is_unused(user, code) and factor.wrap().validate_code(code) and _use_up(user, code)
+            is_right = _is_unused(user, code) and factor.wrap().validate_code(code) and _mark_used(user, code)
         if is_right:
             factor.record_usage()
             rate_limits.forget(rate_limits.SECOND_STEP, person, ip_address)
             return
     rate_limits.count(rate_limits.SECOND_STEP_PERSON, person)
-    raise CodeWrong
+    raise WrongCode
 
 
-def mark_done(user: User, session: SessionBase) -> None:
-    """Let this session pass, under a new key: what was known of it before the second step opens nothing."""
+def mark_passed(user: User, session: SessionBase) -> None:
+    """Mark the second step as passed, under a new session key, so that a key stolen before it is useless."""
     session.cycle_key()
-    session[STEP_KEY] = factor_id(user)
+    session[PASSED_FACTOR_KEY] = factor_id(user)
 
 
 def new_secret(user: User, session: SessionBase) -> NewSecret:
-    """Give the secret that this session is about to set up; the same one until it is used."""
+    """Return the secret that this session is setting up; the same one until it is used."""
     kept = session.get(NEW_SECRET_KEY)
     text = encryption.decrypt(kept, context=NEW_SECRET_KEY) if kept else generate_totp_secret()
     if not kept:
@@ -153,33 +152,33 @@ def new_secret(user: User, session: SessionBase) -> NewSecret:
 
 def set_up(user: User, session: SessionBase, code: str, *, ip_address: str) -> None:
     """
-    Keep the new secret once a code proves that the phone has it, and make recovery codes.
+    Store the new secret once a code proves that the phone has it, and create recovery codes.
 
-    :raises AlreadySetUp: there is one, perhaps set up in another window meanwhile
-    :raises CodeWrong: the phone does not have this secret, or its clock is wrong
-    :raises core.rate_limits.TooOften: too many wrong ones
-    :raises core.rate_limits.StoreAway: nobody can count wrong ones, so none is taken
+    :raises SecondFactorAlreadySetUp: there is one, perhaps just set up in another window
+    :raises WrongCode: the phone does not have this secret, or its clock is wrong
+    :raises core.rate_limits.TooOften: too many wrong codes
+    :raises core.rate_limits.StoreAway: wrong codes cannot be counted, so none is accepted
     """
     rate_limits.count(rate_limits.SECOND_STEP, str(user.pk), ip_address)
-    kept, code = session.get(NEW_SECRET_KEY), _plain(code)
+    kept, code = session.get(NEW_SECRET_KEY), _normalize(code)
     secret = encryption.decrypt(kept, context=NEW_SECRET_KEY) if kept else ""
     if not secret or not validate_totp_code(secret, code):
-        raise CodeWrong
+        raise WrongCode
     try:
         with transaction.atomic():
             Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.RECOVERY_CODES).delete()
             TOTP.activate(user, secret)
             RecoveryCodes.activate(user)
     except IntegrityError as problem:
-        raise AlreadySetUp from problem
+        raise SecondFactorAlreadySetUp from problem
     with rate_limits.store():
-        _use_up(user, code)
+        _mark_used(user, code)
     del session[NEW_SECRET_KEY]
     rate_limits.forget(rate_limits.SECOND_STEP, str(user.pk), ip_address)
 
 
 def recovery_codes(user: User) -> list[str]:
-    """The recovery codes while nobody has confirmed having kept them; none after that, and none without a factor."""
+    """Return the recovery codes until the person confirms that they saved them; none after that."""
     codes = _recovery_codes(user)
     return [] if codes is None or codes.did_view else codes.get_unused_codes()
 
@@ -190,7 +189,7 @@ def count_recovery_codes(user: User) -> int:
 
 
 def confirm_recovery_codes(user: User) -> None:
-    """Show the codes no more."""
+    """Stop showing the recovery codes."""
     codes = _recovery_codes(user)
     if codes is not None:
         codes.mark_as_viewed()
@@ -198,46 +197,45 @@ def confirm_recovery_codes(user: User) -> None:
 
 @transaction.atomic
 def renew_recovery_codes(user: User) -> None:
-    """Make new recovery codes; the old ones open nothing any more."""
+    """Replace the recovery codes. The old ones stop working."""
     Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.RECOVERY_CODES).delete()
     RecoveryCodes.activate(user)
 
 
 def remove(user: User) -> bool:
-    """Take the second factor away, with its recovery codes; tell whether there was one."""
+    """Remove the second factor and its recovery codes. Return whether there was one."""
     _rows, by_model = Authenticator.objects.filter(user_id=user.pk).delete()
     return bool(by_model)
 
 
-def since(user: User) -> datetime | None:
-    """When this person set up the second factor."""
+def set_up_at(user: User) -> datetime | None:
     found = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.TOTP).first()
     return found.created_at if found else None
 
 
 def count_by_key() -> Counter[str]:
-    """Count the secrets of second factors by the id of the key that each needs."""
+    """Count the stored secrets by the ID of the encryption key that each needs."""
     kept = Authenticator.objects.values_list("data", flat=True)
     return Counter(data[name].partition(":")[0] for data in kept for name in SECRET_PARTS & data.keys())
 
 
 def samples_by_key() -> dict[str, tuple[str, str]]:
-    """Return one stored secret, with its context, for each key that second factors need."""
+    """Return one stored secret and its context for each encryption key in use."""
     kept = Authenticator.objects.values_list("data", flat=True)
     secrets = [data[name] for data in kept for name in SECRET_PARTS & data.keys()]
     return {secret.partition(":")[0]: (ENCRYPTION_CONTEXT, secret) for secret in secrets}
 
 
-def encrypt_anew() -> int:
+def reencrypt() -> int:
     """
-    Encrypt with the first key whatever another key encrypted, and give how many secrets that were.
+    Re-encrypt secrets that do not use the first key. Return how many there were.
 
-    :raises core.encryption.CannotDecrypt: a secret's key is not configured; those before it stay encrypted anew
+    :raises core.encryption.CannotDecrypt: a secret's key is not configured; earlier secrets stay re-encrypted
     """
     newest = next(iter(settings.FIELD_ENCRYPTION_KEYS))
     done = 0
     for key in Authenticator.objects.order_by("pk").values_list("pk", flat=True):
-        with transaction.atomic():  # a recovery code used meanwhile must stay used
+        with transaction.atomic():  # a recovery code used at the same time must stay used
             factor = Authenticator.objects.select_for_update().filter(pk=key).first()
             if factor is None:
                 continue
@@ -255,8 +253,8 @@ def _recovery_codes(user: User) -> RecoveryCodes | None:
     return RecoveryCodes(found) if found else None
 
 
-def _plain(code: str) -> str:
-    """Write alike every spelling that allauth takes for the same code, so that a used one is known in each of them."""
+def _normalize(code: str) -> str:
+    """Normalize all spellings that allauth accepts for a code, so that a used code is recognized in each of them."""
     plain: str = normalize_user_code("".join(code.split()))
     return plain
 
@@ -266,12 +264,12 @@ def _used_key(user: User, code: str) -> str:
 
 
 def _is_unused(user: User, code: str) -> bool:
-    """allauth remembers a code for half a minute, but takes it for one and a half: so it is remembered here as well."""
+    """allauth remembers a used code for 30 seconds but accepts it for 90, so we remember it as well."""
     with rate_limits.store() as kept:
         return kept.get(_used_key(user, code)) is None
 
 
-def _use_up(user: User, code: str) -> bool:
-    """Remember a code as used; give whether it still was not: two requests may come in one moment."""
+def _mark_used(user: User, code: str) -> bool:
+    """Mark a code as used. Return whether it was unused, because two requests may send it at the same time."""
     with rate_limits.store() as kept:
-        return kept.add(_used_key(user, code), "used", timeout=SECONDS_A_CODE_LIVES)
+        return kept.add(_used_key(user, code), "used", timeout=CODE_LIFETIME_SECONDS)

@@ -1,4 +1,4 @@
-"""The pages of the second step: enter a code, set it up on the first day, keep recovery codes, change the phone."""
+"""Pages of two-step sign-in: enter a code, set it up, save recovery codes, change the phone."""
 
 import logging
 from collections.abc import Callable
@@ -17,172 +17,170 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import second_factor
 from accounts.actions import revoke_personal_keys
-from accounts.second_factor import AlreadySetUp, CodeWrong, Door, NotSetUp
-from accounts.wait_page import ask_to_wait
+from accounts.second_factor import NoSecondFactor, SecondFactorAlreadySetUp, Surface, WrongCode
+from accounts.wait_page import wait_response
 from core.actors import Actor
 from core.rate_limits import StoreAway, TooOften
 
 logger = logging.getLogger(__name__)
 
-NAMESPACES = {Door.OFFICE: "office_second_step", Door.FIELD: "field_second_step"}
-HOMES = {Door.OFFICE: "admin:index", Door.FIELD: "field:jobs"}
-SIGN_INS = {Door.OFFICE: "admin:login", Door.FIELD: "field:sign_in"}
-SIGN_OUTS = {Door.OFFICE: "admin:logout", Door.FIELD: "field:sign_out"}
-WRONG = (
-    "This code is not right, or it was used before. Wait for the next one, and check that the phone's clock is right."
-)
+NAMESPACES = {Surface.OFFICE: "office_second_step", Surface.FIELD: "field_second_step"}
+HOMES = {Surface.OFFICE: "admin:index", Surface.FIELD: "field:jobs"}
+SIGN_INS = {Surface.OFFICE: "admin:login", Surface.FIELD: "field:sign_in"}
+SIGN_OUTS = {Surface.OFFICE: "admin:logout", Surface.FIELD: "field:sign_out"}
+WRONG_CODE = "This code is wrong or was used before. Wait for the next one, and check that the phone's clock is right."
 
-StepView = Callable[[HttpRequest, User, Door], HttpResponse]
+StepView = Callable[[HttpRequest, User, Surface], HttpResponse]
 
 
-def _step(view: StepView) -> Callable[..., HttpResponse]:
-    """Only for who gave a password; what nobody can count is refused, and who guesses has to wait."""
+def _second_factor_page(view: StepView) -> Callable[..., HttpResponse]:
+    """Require a password sign-in first, and handle rate limits."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *, door: Door) -> HttpResponse:
+    def guarded(request: HttpRequest, *, surface: Surface) -> HttpResponse:
         if not isinstance(request.user, User):
-            return HttpResponseRedirect(reverse(SIGN_INS[door]))
+            return HttpResponseRedirect(reverse(SIGN_INS[surface]))
         try:
-            return view(request, request.user, door)
+            return view(request, request.user, surface)
         except (TooOften, StoreAway) as refused:
-            return ask_to_wait(request, refused, back=address(door, "ask"))
+            return wait_response(request, refused, back=address(surface, "ask"))
 
     return never_cache(guarded)
 
 
-@_step
+@_second_factor_page
 @require_http_methods(["GET", "HEAD", "POST"])
-def ask(request: HttpRequest, user: User, door: Door) -> HttpResponse:
-    """Ask for a code; show to who has given one what may be changed."""
+def ask(request: HttpRequest, user: User, surface: Surface) -> HttpResponse:
+    """Ask for a code, or show the settings after a correct one."""
     if second_factor.factor_id(user) is None:
-        return _go(door, "set_up", _next(request, door))
-    if second_factor.is_done(user, request.session):
-        return _manage(request, user, door)
+        return _redirect(surface, "set_up", _next(request, surface))
+    if second_factor.is_passed(user, request.session):
+        return _manage(request, user, surface)
     error = ""
     if request.method == "POST":
         try:
-            _check(request, user)
-        except CodeWrong:
-            error = WRONG
-        except NotSetUp:
-            return _go(door, "set_up")
+            _check_code(request, user)
+        except WrongCode:
+            error = WRONG_CODE
+        except NoSecondFactor:
+            return _redirect(surface, "set_up")
         else:
-            second_factor.mark_done(user, request.session)
-            return HttpResponseRedirect(_next(request, door) or reverse(HOMES[door]))
-    return _page(request, door, "ask", error=error, next=_next(request, door))
+            second_factor.mark_passed(user, request.session)
+            return HttpResponseRedirect(_next(request, surface) or reverse(HOMES[surface]))
+    return _page(request, surface, "ask", error=error, next=_next(request, surface))
 
 
-@_step
+@_second_factor_page
 @require_http_methods(["GET", "HEAD", "POST"])
-def set_up(request: HttpRequest, user: User, door: Door) -> HttpResponse:
+def set_up(request: HttpRequest, user: User, surface: Surface) -> HttpResponse:
     if second_factor.factor_id(user) is not None:
-        return _go(door, "ask")
+        return _redirect(surface, "ask")
     error = ""
     if request.method == "POST":
         try:
-            second_factor.set_up(user, request.session, request.POST.get("code", ""), ip_address=_address_of(request))
-        except CodeWrong:
-            error = WRONG
-        except AlreadySetUp:
-            return _go(door, "ask")
+            second_factor.set_up(user, request.session, request.POST.get("code", ""), ip_address=_ip_address(request))
+        except WrongCode:
+            error = WRONG_CODE
+        except SecondFactorAlreadySetUp:
+            return _redirect(surface, "ask")
         else:
             logger.info("User %s set up a second step.", user.pk)
-            second_factor.mark_done(user, request.session)
-            return _go(door, "codes", _next(request, door))
+            second_factor.mark_passed(user, request.session)
+            return _redirect(surface, "codes", _next(request, surface))
     return _page(
         request,
-        door,
+        surface,
         "set_up",
         error=error,
-        next=_next(request, door),
+        next=_next(request, surface),
         secret=second_factor.new_secret(user, request.session),
-        is_required=second_factor.is_required(user, door),
+        is_required=second_factor.is_required(user, surface),
     )
 
 
-@_step
+@_second_factor_page
 @require_http_methods(["GET", "HEAD", "POST"])
-def codes(request: HttpRequest, user: User, door: Door) -> HttpResponse:
-    """Show recovery codes until somebody says that they are kept."""
-    if not second_factor.is_done(user, request.session):
-        return _go(door, "ask")
+def codes(request: HttpRequest, user: User, surface: Surface) -> HttpResponse:
+    """Show recovery codes until the person confirms that they saved them."""
+    if not second_factor.is_passed(user, request.session):
+        return _redirect(surface, "ask")
     if request.method == "POST":
         second_factor.confirm_recovery_codes(user)
-        return HttpResponseRedirect(_next(request, door) or reverse(HOMES[door]))
+        return HttpResponseRedirect(_next(request, surface) or reverse(HOMES[surface]))
     shown = second_factor.recovery_codes(user)
     if not shown:
-        return _go(door, "ask")
-    return _page(request, door, "codes", codes=shown, next=_next(request, door))
+        return _redirect(surface, "ask")
+    return _page(request, surface, "codes", codes=shown, next=_next(request, surface))
 
 
-@_step
+@_second_factor_page
 @require_POST
-def change(request: HttpRequest, user: User, door: Door) -> HttpResponse:
-    """Make new recovery codes, or forget the phone, for who proves once more to have it or a recovery code."""
-    if not second_factor.is_done(user, request.session):
-        return _go(door, "ask")
+def change(request: HttpRequest, user: User, surface: Surface) -> HttpResponse:
+    """Create new recovery codes or remove the phone, after checking another code."""
+    if not second_factor.is_passed(user, request.session):
+        return _redirect(surface, "ask")
     try:
-        _check(request, user)
-    except CodeWrong:
-        return _manage(request, user, door, error=WRONG)
-    if request.POST.get("wish") == "phone":
+        _check_code(request, user)
+    except WrongCode:
+        return _manage(request, user, surface, error=WRONG_CODE)
+    if request.POST.get("action") == "phone":
         second_factor.remove(user)
         revoke_personal_keys(user, by=Actor.staff(user.pk), at=timezone.now())
-        logger.warning("User %s took away the second step to set it up anew.", user.pk)
-        return _go(door, "set_up")
+        logger.warning("User %s removed their second step to set up a new one.", user.pk)
+        return _redirect(surface, "set_up")
     second_factor.renew_recovery_codes(user)
-    logger.warning("User %s made new recovery codes.", user.pk)
-    return _go(door, "codes")
+    logger.warning("User %s created new recovery codes.", user.pk)
+    return _redirect(surface, "codes")
 
 
-def address(door: Door, page: str, *, lead_to: str = "") -> str:
-    return reverse(f"{NAMESPACES[door]}:{page}", query={"next": lead_to} if lead_to else None)
+def address(surface: Surface, page: str, *, next_url: str = "") -> str:
+    return reverse(f"{NAMESPACES[surface]}:{page}", query={"next": next_url} if next_url else None)
 
 
-def _check(request: HttpRequest, user: User) -> None:
+def _check_code(request: HttpRequest, user: User) -> None:
     try:
-        second_factor.check_code(user, request.POST.get("code", ""), ip_address=_address_of(request))
-    except CodeWrong:
-        logger.warning("User %s gave a wrong code of the second step.", user.pk)
+        second_factor.check_code(user, request.POST.get("code", ""), ip_address=_ip_address(request))
+    except WrongCode:
+        logger.warning("User %s entered a wrong second-step code.", user.pk)
         raise
-    logger.info("User %s took the second step.", user.pk)
+    logger.info("User %s passed the second step.", user.pk)
 
 
-def _manage(request: HttpRequest, user: User, door: Door, *, error: str = "") -> HttpResponse:
+def _manage(request: HttpRequest, user: User, surface: Surface, *, error: str = "") -> HttpResponse:
     return _page(
         request,
-        door,
+        surface,
         "manage",
         error=error,
-        since=second_factor.since(user),
+        since=second_factor.set_up_at(user),
         left=second_factor.count_recovery_codes(user),
-        change=address(door, "change"),
+        change=address(surface, "change"),
     )
 
 
-def _page(request: HttpRequest, door: Door, name: str, *, error: str = "", **context: Any) -> HttpResponse:
-    around = {"home": reverse(HOMES[door]), "sign_out": reverse(SIGN_OUTS[door]), "error": error}
+def _page(request: HttpRequest, surface: Surface, name: str, *, error: str = "", **context: Any) -> HttpResponse:
+    frame = {"home": reverse(HOMES[surface]), "sign_out": reverse(SIGN_OUTS[surface]), "error": error}
     status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
-    return render(request, f"sign_in/{name}.html", {**around, **context}, status=status)
+    return render(request, f"sign_in/{name}.html", {**frame, **context}, status=status)
 
 
-def _go(door: Door, page: str, lead_to: str = "") -> HttpResponse:
-    return HttpResponseRedirect(address(door, page, lead_to=lead_to))
+def _redirect(surface: Surface, page: str, next_url: str = "") -> HttpResponse:
+    return HttpResponseRedirect(address(surface, page, next_url=next_url))
 
 
-def _next(request: HttpRequest, door: Door) -> str:
-    """Lead on to a page behind the same door only, whatever the address asks for."""
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    is_ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None)
-    return wanted if is_ours and wanted.startswith(reverse(HOMES[door])) else ""
+def _next(request: HttpRequest, surface: Surface) -> str:
+    """Return the `next` URL if it is on the same surface."""
+    url = request.POST.get("next") or request.GET.get("next") or ""
+    is_ours = url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+    return url if is_ours and url.startswith(reverse(HOMES[surface])) else ""
 
 
-def _address_of(request: HttpRequest) -> str:
+def _ip_address(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
-def urls_of(door: Door) -> tuple[list[URLPattern], str, str]:
-    """Give the addresses for one door, to be put below it."""
+def urls_of(surface: Surface) -> tuple[list[URLPattern], str, str]:
+    """Return the URL patterns of one surface, for `path`."""
     pages = {"": ask, "set-up/": set_up, "codes/": codes, "change/": change}
-    patterns = [path(route, view, {"door": door}, name=view.__name__) for route, view in pages.items()]
-    return patterns, "second_step", NAMESPACES[door]
+    patterns = [path(route, view, {"surface": surface}, name=view.__name__) for route, view in pages.items()]
+    return patterns, "second_step", NAMESPACES[surface]

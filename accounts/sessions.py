@@ -1,7 +1,7 @@
 """
-How long a session lasts: `SESSION_HOURS`, and less when nobody uses it.
+Session lifetime: `SESSION_HOURS`, less when the session is idle.
 
-The machine's own clock counts: when weeks pass in a demonstration, nobody has been away.
+Times come from the machine's clock, not the demo's, so that sessions do not expire when a demo skips weeks.
 """
 
 import time
@@ -15,35 +15,35 @@ from django.utils import timezone
 
 SIGNED_IN_KEY = "signed_in_at"
 SEEN_KEY = "seen_at"
-SECONDS_BETWEEN_NOTES = 60
+SECONDS_BETWEEN_UPDATES = 60
 OFFICE_IDLE_SECONDS = 60 * 60
 FIELD_IDLE_SECONDS = 10 * 60 * 60
 """Technicians are often without a signal for hours."""
 
 
-def begin(session: SessionBase) -> None:
-    """Start counting, when somebody has just signed in."""
+def start(session: SessionBase) -> None:
+    """Record the time of the sign-in."""
     session[SIGNED_IN_KEY] = session[SEEN_KEY] = int(time.time())
 
 
-def is_over(session: SessionBase, user: User) -> bool:
-    """Whether the hours are up, or the session lay idle for too long."""
+def has_expired(session: SessionBase, user: User) -> bool:
+    """Whether the session is too old, or was idle for too long."""
     now = int(time.time())
     idle_seconds = OFFICE_IDLE_SECONDS if user.is_staff else FIELD_IDLE_SECONDS
     signed_in_at, seen_at = session.get(SIGNED_IN_KEY, now), session.get(SEEN_KEY, now)
     return bool(now - signed_in_at >= settings.SESSION_COOKIE_AGE or now - seen_at >= idle_seconds)
 
 
-def note_use(session: SessionBase) -> None:
-    """Remember that the session is in use; at most one write a minute."""
+def record_use(session: SessionBase) -> None:
+    """Record that the session is in use, at most once a minute."""
     if SIGNED_IN_KEY not in session:
-        begin(session)
-    elif int(time.time()) - session.get(SEEN_KEY, 0) >= SECONDS_BETWEEN_NOTES:
+        start(session)
+    elif int(time.time()) - session.get(SEEN_KEY, 0) >= SECONDS_BETWEEN_UPDATES:
         session[SEEN_KEY] = int(time.time())
 
 
-def end_all_of(user: User) -> None:
-    """Sign a person out everywhere. Whose a session is stands only inside it, so all of them are read: a rare act."""
+def end_sessions_of(user: User) -> None:
+    """Sign a person out everywhere. Sessions can only be matched to a person by reading all of them; this is rare."""
     for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator():
         if session.get_decoded().get(SESSION_KEY) == str(user.pk):
             session.delete()

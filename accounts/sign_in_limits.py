@@ -1,7 +1,7 @@
 """
-Signing in with name and password, the same at every door: who guesses is slowed down, and what happened is logged.
+Rate limits and logging of sign-ins with a username and password, for every surface.
 
-The log carries ids, not names: what was typed as a name may be a password.
+The log has user IDs, not usernames, because people sometimes type their password as the username.
 """
 
 import logging
@@ -16,17 +16,17 @@ logger = logging.getLogger(__name__)
 MAX_NAME_LENGTH = 150
 
 
-def check_may_try(*, username: str, ip_address: str, is_known: bool = False) -> None:
+def check_attempt_allowed(*, username: str, ip_address: str, is_known: bool = False) -> None:
     """
-    Count a try of one name from one address.
+    Count a sign-in attempt.
 
-    While a name is being guessed from many addresses, only few tries are left to each provider's network, so that new
-    addresses help little. A browser that is known to have been used with the name is not counted with the others.
+    While a username is attacked from many addresses, each network is allowed only a few attempts, so that switching
+    addresses does not help. A browser that was used with the username before (`is_known`) is exempt from that.
 
-    :raises core.rate_limits.TooOften: this pair, this address or its network has to wait
-    :raises core.rate_limits.StoreAway: nobody can count, so nobody may try
+    :raises core.rate_limits.TooOften: this username and address, this address or its network has to wait
+    :raises core.rate_limits.StoreAway: attempts cannot be counted, so none is allowed
     """
-    name = plain_name(username)
+    name = normalized_name(username)
     rate_limits.check(rate_limits.SIGN_IN_ADDRESS, ip_address)
     rate_limits.count(rate_limits.SIGN_IN, name, ip_address)
     if is_known:
@@ -37,23 +37,23 @@ def check_may_try(*, username: str, ip_address: str, is_known: bool = False) -> 
         rate_limits.count(rate_limits.SIGN_IN_NETWORK, name, rate_limits.network_of(ip_address))
 
 
-def note_failure(*, door: str, username: str, ip_address: str, is_known: bool = False) -> None:
-    logger.warning("A sign-in failed at %s, from %s.", door, ip_address)
+def record_failure(*, surface: str, username: str, ip_address: str, is_known: bool = False) -> None:
+    logger.warning("A sign-in failed at %s, from %s.", surface, ip_address)
     if not is_known:
         with suppress(TooOften):
-            rate_limits.count(rate_limits.SIGN_IN_NAME, plain_name(username))
+            rate_limits.count(rate_limits.SIGN_IN_NAME, normalized_name(username))
     rate_limits.count(rate_limits.SIGN_IN_ADDRESS, ip_address)
 
 
-def note_success(*, door: str, user_id: int, username: str, ip_address: str) -> None:
-    logger.info("User %s signed in at %s, from %s.", user_id, door, ip_address)
-    rate_limits.forget(rate_limits.SIGN_IN, plain_name(username), ip_address)
+def record_success(*, surface: str, user_id: int, username: str, ip_address: str) -> None:
+    logger.info("User %s signed in at %s, from %s.", user_id, surface, ip_address)
+    rate_limits.forget(rate_limits.SIGN_IN, normalized_name(username), ip_address)
 
 
-def plain_name(username: str) -> str:
+def normalized_name(username: str) -> str:
     """
-    Write every way to type a name alike, also those that the form of the sign-in makes the same name of.
+    Normalize all spellings that the sign-in form treats as the same username.
 
-    Cut first: no account has a longer name, and the time that normalizing takes grows with the square of the length.
+    Truncates first, because no username is longer, and normalization takes quadratic time.
     """
     return unicodedata.normalize("NFKC", username.strip()[:MAX_NAME_LENGTH]).strip().casefold()

@@ -1,4 +1,4 @@
-"""The groups of people: the office, which runs the cases, and the technicians, who use the phone page only."""
+"""User groups: the office, and technicians, who use only the phone pages."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -37,10 +37,10 @@ def office_codenames(model_name: str) -> Iterator[str]:
         yield f"change_{model_name}"
 
 
-def provide_groups(*, using: str, apps: Any = installed_apps, **_rest: object) -> None:
+def create_groups(*, using: str, apps: Any = installed_apps, **_rest: object) -> None:
     """
-    Have both groups, the office with its permissions. Permissions that somebody took from it come back at the next
-    migration; what was given besides stays. Emptying the database announces itself without `apps`.
+    Create both groups and add the office's permissions. Runs after each migration: it restores permissions that were
+    removed and keeps those that were added. `flush` calls it without `apps`.
     """
     group_model = apps.get_model("auth", "Group")
     permission_model = apps.get_model("auth", "Permission")

@@ -1,4 +1,4 @@
-"""What somebody is told who tried too often, or whom nobody can let in while tries cannot be counted."""
+"""The page shown after too many attempts, or while attempts cannot be counted."""
 
 from http import HTTPStatus
 
@@ -8,11 +8,13 @@ from django.shortcuts import render
 from core.rate_limits import StoreAway, TooOften
 
 
-def ask_to_wait(request: HttpRequest, refused: TooOften | StoreAway, *, back: str) -> HttpResponse:
-    """Say how long to wait, in words and in `Retry-After`. `back` is the page to try again from."""
+def wait_response(request: HttpRequest, refused: TooOften | StoreAway, *, back: str) -> HttpResponse:
+    """Return the page that says how long to wait. `back` is the URL to try again from."""
     is_too_often = isinstance(refused, TooOften)
     context = {"minutes": refused.minutes if isinstance(refused, TooOften) else 1, "back": back}
     status = HTTPStatus.TOO_MANY_REQUESTS if is_too_often else HTTPStatus.SERVICE_UNAVAILABLE
-    response = render(request, "sign_in/wait.html" if is_too_often else "sign_in/shut.html", context, status=status)
+    response = render(
+        request, "sign_in/wait.html" if is_too_often else "sign_in/unavailable.html", context, status=status
+    )
     response.headers["Retry-After"] = str(refused.seconds)
     return response

@@ -27,14 +27,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
 from accounts import second_factor, sign_in_limits
-from accounts.actions import give_personal_key
-from accounts.second_factor import CodeWrong, Door
+from accounts.actions import create_personal_key
+from accounts.second_factor import Surface, WrongCode
 from core.api.requests import StrictSerializer
 from core.api.throttles import address_of, count_stranger
 from core.errors import Conflict, Forbidden, InvalidInput
 from core.rate_limits import StoreAway, TooOften
 
-DOOR = "the API"
+SURFACE_NAME = "the API"
 LONGEST_TEXT_SAID = 1000
 PARTS_SAID = 50
 
@@ -120,25 +120,25 @@ class SignIn(APIView):
         code: str = checked.validated_data.pop("code", "")
         username, ip_address = checked.validated_data["username"], address_of(request)
         try:
-            sign_in_limits.check_may_try(username=username, ip_address=ip_address)
+            sign_in_limits.check_attempt_allowed(username=username, ip_address=ip_address)
             user = authenticate(request, **checked.validated_data)
             if not isinstance(user, User) or not user.is_staff:
-                sign_in_limits.note_failure(door=DOOR, username=username, ip_address=ip_address)
+                sign_in_limits.record_failure(surface=SURFACE_NAME, username=username, ip_address=ip_address)
                 raise ValidationError({"detail": "Name and password do not match, or the account may not use the API."})
             _check_second_step(user, code, ip_address=ip_address)
         except TooOften as often:
             raise Throttled(wait=often.seconds) from often
         except StoreAway as away:
             raise SignInShut from away
-        sign_in_limits.note_success(door=DOOR, user_id=user.pk, username=username, ip_address=ip_address)
-        made = give_personal_key(person=user, at=timezone.now())
+        sign_in_limits.record_success(surface=SURFACE_NAME, user_id=user.pk, username=username, ip_address=ip_address)
+        made = create_personal_key(person=user, at=timezone.now())
         return Response(TokenAnswer({"token": made.secret, "expires_at": made.key.expires_at}).data)
 
 
 def _check_second_step(user: User, code: str, *, ip_address: str) -> None:
     """A key opens what the admin opens, so it takes what the admin takes."""
     if second_factor.factor_id(user) is None:
-        if second_factor.is_required(user, Door.OFFICE):
+        if second_factor.is_required(user, Surface.OFFICE):
             raise ValidationError(
                 {"code": ["Set up the second step first: sign in to /admin/ once with this account."]}
             )
@@ -147,7 +147,7 @@ def _check_second_step(user: User, code: str, *, ip_address: str) -> None:
         raise ValidationError({"code": ["This account has a second step. Send the code of its authenticator app."]})
     try:
         second_factor.check_code(user, code, ip_address=ip_address)
-    except CodeWrong as wrong:
+    except WrongCode as wrong:
         problem = "This code is not right, or it was used before. Wait for the next one."
         raise ValidationError({"code": [problem]}) from wrong
 

@@ -8,12 +8,12 @@ class ConfigConfig(AppConfig):
     verbose_name = "Switchyard"
 
     def ready(self) -> None:
-        from accounts.staff_groups import provide_groups
+        from accounts.staff_groups import create_groups
         from config import checks  # noqa: F401 - registers the checks
         from config.celery import app
 
         # After the last app of ours: by then every permission of ours exists, as Django makes them the same way.
-        post_migrate.connect(provide_groups, sender=apps.get_app_config("auth"))
+        post_migrate.connect(create_groups, sender=apps.get_app_config("auth"))
 
         # At once, not when a worker first asks: a module of tasks that cannot be imported must stop the process.
         app.autodiscover_tasks(force=True)

@@ -27,7 +27,7 @@ from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
 from accounts import office_devices, second_factor, second_factor_views, sessions
-from accounts.second_factor import Door
+from accounts.second_factor import Surface
 from config.body_limits import limit_of
 from core import kept_forms, request_bodies
 from enrollments.webhooks.views import receive
@@ -54,12 +54,12 @@ SCHEMA_BROWSER_POLICY = STRICT_POLICY | {
 WEBHOOK_ADDRESSES = frozenset({"/webhooks/light/", "/webhooks/light"})
 PERSONAL_PREFIXES = ("/admin/", "/portal/", "/field/", "/api/")
 LINK_PREFIX = "/portal/"
-SIGN_INS = {Door.OFFICE: "office_sign_in", Door.FIELD: "field:sign_in"}
+SIGN_INS = {Surface.OFFICE: "office_sign_in", Surface.FIELD: "field:sign_in"}
 KEPT_VIEWS = frozenset({"field:job"})
 SAVED_FORM_SUFFIXES = ("_button", "_add")
 """Forms that are kept when their session ends: those that show again what was kept."""
 
-DOORS = {"/admin/": Door.OFFICE, "/field/": Door.FIELD}
+SURFACES = {"/admin/": Surface.OFFICE, "/field/": Surface.FIELD}
 
 
 MAX_ID_DIGITS = 18
@@ -90,22 +90,22 @@ class SessionLimits:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if _door_of(request) is not None and isinstance(request.user, User):
-            if sessions.is_over(request.session, request.user):
+        if _surface_of(request) is not None and isinstance(request.user, User):
+            if sessions.has_expired(request.session, request.user):
                 logout(request)
             else:
-                sessions.note_use(request.session)
+                sessions.record_use(request.session)
         response = self._get_response(request)
-        if _door_of(request) is not None and isinstance(request.user, User):
-            office_devices.note(request, response, request.user)
+        if _surface_of(request) is not None and isinstance(request.user, User):
+            office_devices.record(request, response, request.user)
         return response
 
 
 class SecondStep:
     """
-    Let nobody past a door who owes it a second step, whichever page gave the session.
+    Let nobody past a surface who owes it a second step, whichever page gave the session.
 
-    Every page behind a door is shut but those named here, so that a new one is shut from its first day.
+    Every page behind a surface is shut but those named here, so that a new one is shut from its first day.
     """
 
     _OPEN = frozenset(
@@ -126,21 +126,21 @@ class SecondStep:
         return self._get_response(request)
 
     def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
-        door, found = _door_of(request), request.resolver_match
-        if door is None or found is None or found.view_name in self._OPEN:
+        surface, found = _surface_of(request), request.resolver_match
+        if surface is None or found is None or found.view_name in self._OPEN:
             return None
-        if request.method == "POST" and (back := _keep_expired(request, door)) is not None:
+        if request.method == "POST" and (back := _keep_expired(request, surface)) is not None:
             return back
         if found.namespace in second_factor_views.NAMESPACES.values() or not isinstance(request.user, User):
             return None
-        if not second_factor.is_owed(request.user, request.session, door):
+        if not second_factor.is_pending(request.user, request.session, surface):
             return None
         if request.headers.get("Accept") == "application/json":
             return JsonResponse({"message": "Sign in again: the second step is missing."}, status=401)
-        return HttpResponseRedirect(second_factor_views.address(door, "ask", lead_to=request.get_full_path()))
+        return HttpResponseRedirect(second_factor_views.address(surface, "ask", next_url=request.get_full_path()))
 
 
-def _keep_expired(request: HttpRequest, door: Door) -> HttpResponse | None:
+def _keep_expired(request: HttpRequest, surface: Surface) -> HttpResponse | None:
     """Keep a form whose session ended while it was typed, and lead to it over sign-in and second step."""
     found = request.resolver_match
     name = found.view_name if found is not None else ""
@@ -148,22 +148,22 @@ def _keep_expired(request: HttpRequest, door: Door) -> HttpResponse | None:
     if not is_kept or request.headers.get("Accept") == "application/json":
         return None
     user = request.user if isinstance(request.user, User) else None
-    if user is not None and not second_factor.is_owed(user, request.session, door):
+    if user is not None and not second_factor.is_pending(user, request.session, surface):
         return None
-    known = office_devices.browser_of(request)
+    known = office_devices.recent_browser(request)
     user_id = user.pk if user is not None else known.user_id if known is not None else None
     if user_id is None:
         return None
     kept_forms.keep_expired(request, owner=kept_forms.owner_of(user_id))
-    lead_to = kept_forms.again_address(request)
+    next_url = kept_forms.again_address(request)
     if user is not None:
-        return HttpResponseRedirect(second_factor_views.address(door, "ask", lead_to=lead_to))
-    return HttpResponseRedirect(reverse(SIGN_INS[door], query={"next": lead_to}))
+        return HttpResponseRedirect(second_factor_views.address(surface, "ask", next_url=next_url))
+    return HttpResponseRedirect(reverse(SIGN_INS[surface], query={"next": next_url}))
 
 
-def _door_of(request: HttpRequest) -> Door | None:
+def _surface_of(request: HttpRequest) -> Surface | None:
     """Go by what the addresses are compared with: what stands before it may have been written by whoever asks."""
-    return next((door for prefix, door in DOORS.items() if request.path_info.startswith(prefix)), None)
+    return next((surface for prefix, surface in SURFACES.items() if request.path_info.startswith(prefix)), None)
 
 
 class BodyLimitMiddleware:
@@ -184,12 +184,12 @@ class BodyLimitMiddleware:
         return self._get_response(request)
 
     def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
-        largest, door = limit_of(request.path_info).largest_of_strangers, _door_of(request)
-        if request_bodies.announced_length(request) <= largest or door is None or request.user.is_authenticated:
+        largest, surface = limit_of(request.path_info).largest_of_strangers, _surface_of(request)
+        if request_bodies.announced_length(request) <= largest or surface is None or request.user.is_authenticated:
             return None
         if request.headers.get("Accept") == "application/json":
             return JsonResponse({"message": "You are signed out. Sign in again."}, status=HTTPStatus.UNAUTHORIZED)
-        return redirect_to_login(request.get_full_path(), reverse(second_factor_views.SIGN_INS[door]))
+        return redirect_to_login(request.get_full_path(), reverse(second_factor_views.SIGN_INS[surface]))
 
 
 def _too_large(request: HttpRequest, largest: int) -> HttpResponse:

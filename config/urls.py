@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from accounts.office_sign_in import sign_in
-from accounts.second_factor import Door
+from accounts.second_factor import Surface
 from accounts.second_factor_views import urls_of
 from config.admin_search import search
 from operations import health, metrics
@@ -19,12 +19,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
     path("admin/login/", sign_in, name="office_sign_in"),
-    path("admin/second-step/", urls_of(Door.OFFICE)),
+    path("admin/second-step/", urls_of(Surface.OFFICE)),
     path("admin/search/", admin.site.admin_view(search), name="office_search"),
     path("admin/", admin.site.urls),
     path("portal/", include("enrollments.customer_home.urls")),
     path("portal/", include("poa_documents.portal.urls")),
-    path("field/second-step/", urls_of(Door.FIELD)),
+    path("field/second-step/", urls_of(Surface.FIELD)),
     path("field/", include("installations.urls")),
     path("api/", include("config.api")),
     path("webhooks/", include("enrollments.webhooks.urls")),

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from accounts.actions import forget_personal_keys
+from accounts.actions import delete_ended_personal_keys
 from core import clock, tidying
 from core.queue import TaskName
 from core.sweeps import note_sweep
@@ -23,6 +23,6 @@ def tidy_up_task(**_later: object) -> str:
     answers, sessions = tidying.forget_answers(at=now), tidying.forget_sessions()
     tidying.forget_office_addresses(at=now)
     tidying.forget_kept_forms()
-    forget_personal_keys(at=timezone.now())  # they expire by the machine's clock
+    delete_ended_personal_keys(at=timezone.now())  # they expire by the machine's clock
     abandoned = proofs.delete_abandoned(at=now)
     return f"deleted {answers} stored answers, {sessions} sessions, {abandoned} abandoned proofs"

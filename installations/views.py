@@ -19,8 +19,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts import known_browsers, second_factor, sessions, sign_in_limits
-from accounts.second_factor import Door
-from accounts.wait_page import ask_to_wait
+from accounts.second_factor import Surface
+from accounts.wait_page import wait_response
 from core import clock, kept_forms, rate_limits
 from core.actors import Actor
 from core.dates import chicago_day
@@ -36,7 +36,7 @@ from installations.presenters import JobPage, ReportPage
 from installations.uploads import too_large_files
 
 View = Callable[..., HttpResponse]
-DOOR = "the technicians' pages"
+SURFACE_NAME = "the technicians' pages"
 
 
 class SignIn(LoginView):
@@ -47,25 +47,25 @@ class SignIn(LoginView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Ask the technician to wait after too many failed attempts, or while attempts cannot be counted."""
         try:
-            sign_in_limits.check_may_try(**_credentials(request), is_known=self._is_known)
+            sign_in_limits.check_attempt_allowed(**_credentials(request), is_known=self._is_known)
             return super().post(request, *args, **kwargs)
         except (TooOften, StoreAway) as refused:
-            return ask_to_wait(request, refused, back=request.get_full_path())
+            return wait_response(request, refused, back=request.get_full_path())
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)
-        sessions.begin(self.request.session)
-        sign_in_limits.note_success(door=DOOR, user_id=form.get_user().pk, **_credentials(self.request))
+        sessions.start(self.request.session)
+        sign_in_limits.record_success(surface=SURFACE_NAME, user_id=form.get_user().pk, **_credentials(self.request))
         known_browsers.remember(self.request, response, _credentials(self.request)["username"])
         return response
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
-        sign_in_limits.note_failure(door=DOOR, **_credentials(self.request), is_known=self._is_known)
+        sign_in_limits.record_failure(surface=SURFACE_NAME, **_credentials(self.request), is_known=self._is_known)
         return super().form_invalid(form)
 
     @property
     def _is_known(self) -> bool:
-        return known_browsers.knows(self.request, _credentials(self.request)["username"])
+        return known_browsers.is_known(self.request, _credentials(self.request)["username"])
 
     def get_redirect_url(self, _request: HttpRequest | None = None) -> str:
         """Redirect only to the technicians' pages, whatever `next` says."""
@@ -151,7 +151,7 @@ def report(request: HttpRequest, submission_id: UUID) -> HttpResponse:
 def session(request: HttpRequest) -> JsonResponse:
     """Tell the page's script who is signed in, with a new CSRF token for reports that waited for a signal."""
     user = request.user
-    is_signed_in = user.is_authenticated and not second_factor.is_owed(user, request.session, Door.FIELD)
+    is_signed_in = user.is_authenticated and not second_factor.is_pending(user, request.session, Surface.FIELD)
     technician = user.pk if is_signed_in and can_report_from_field(_technician(request)) else None
     return JsonResponse({"technician": technician, "csrf_token": get_token(request)})
 

@@ -173,7 +173,7 @@ def _shared_contact_doubt(customer: Customer) -> Doubt | None:
 def _device_doubt(ip_addresses: frozenset[str], browser_of: int | None, *, at: datetime) -> Doubt | None:
     if browser_of is not None:
         return Doubt(DoubtReason.STAFF_DEVICE, "It was signed in a browser that a member of staff used lately.")
-    if office_devices.were_used_lately(ip_addresses):
+    if office_devices.were_used_recently(ip_addresses):
         return Doubt(
             DoubtReason.STAFF_DEVICE, "It was signed over an internet connection that a member of staff used lately."
         )

@@ -1,4 +1,4 @@
-"""The admin's pages about accounts: people, groups, API clients and keys."""
+"""Admin pages of people, groups, API clients and API keys."""
 
 from accounts.admin import api_clients, api_keys, people
 

@@ -1,5 +1,3 @@
-"""API clients: other systems, what they may do, and new keys for them."""
-
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,45 +31,45 @@ class ApiClientForm(ButtonForm):
     name = forms.CharField(
         max_length=80,
         validators=[RegexValidator(r"\A\w[\w .&()+-]*\Z", "Use letters, digits, spaces and . & ( ) + - only.")],
-        help_text="The system, such as: Sales CRM. Evidence and history show it.",
+        help_text="The system, such as: Sales CRM. Shown in histories and evidence.",
     )
     role = forms.ModelChoiceField(
         Group.objects.filter(permissions__isnull=False).distinct().order_by("name"),
-        help_text="A group: the client may do over the API what its members may do here.",
+        help_text="The client may do over the API what this group's members may do here.",
     )
     scope = forms.ChoiceField(choices=Scope.choices, initial=Scope.READ, widget=forms.RadioSelect)
 
 
 class NewKeyForm(ButtonForm):
-    label = forms.CharField(max_length=80, help_text="Where the key will be kept, such as: production server.")
+    label = forms.CharField(max_length=80, help_text="Where the key is used, such as: production server.")
     days = forms.ChoiceField(
         label="Valid for",
         choices=list(DAYS_OFFERED.items()),
         initial="365",
-        help_text="Make the next key before this one ends; both are valid at once.",
+        help_text="Create the next key before this one expires. Both can be valid at the same time.",
     )
 
 
 def _make_key(context: ButtonContext) -> ButtonResult:
-    made = actions.make_client_key(
+    made = actions.create_client_key(
         client_id=context.record.pk,
         label=context.answers["label"],
-        lasts=timedelta(days=int(context.answers["days"])),
+        lifetime=timedelta(days=int(context.answers["days"])),
         by=person_of(context.by),
         at=timezone.now(),
     )
     new_key_page.keep(made, by=context.by)
-    return ButtonResult("The key was made. Copy it now: this page shows it once.", made.key)
+    return ButtonResult("Key created. Copy it now: it is shown only once.", made.key)
 
 
 def _turn_off(context: ButtonContext) -> str:
-    actions.turn_client_off(client_id=context.record.pk, by=person_of(context.by), at=timezone.now())
-    return "The client is turned off: its next call is refused, whatever key it sends."
+    actions.disable_client(client_id=context.record.pk, by=person_of(context.by), at=timezone.now())
+    return "The client is turned off. All its calls are rejected."
 
 
 def _turn_on(context: ButtonContext) -> str:
-    actions.turn_client_on(client_id=context.record.pk, by=person_of(context.by), at=timezone.now())
-    return "The client is turned on: keys that are valid count again."
+    actions.enable_client(client_id=context.record.pk, by=person_of(context.by), at=timezone.now())
+    return "The client is turned on. Its valid keys work again."
 
 
 @admin.register(ApiClient)
@@ -83,16 +81,16 @@ class ApiClientAdmin(AccountRecordAdmin, AddableRecordAdmin):
     hidden_links = frozenset({"keys"})
     new_record_form = ApiClientForm
     new_record_intro = (
-        "A client is another system that calls the API, such as your CRM. It belongs to nobody: it goes on when people "
-        "leave. Make its key on the next page."
+        "A client is another system that calls the API, such as your CRM. It belongs to no person, so it keeps working "
+        "when people leave. Create its key on the next page."
     )
     buttons = (
         Button(
             name="new-key",
-            label="Make a key",
+            label="Create a key",
             run=_make_key,
-            explanation="The key is shown once, right after this. Put it into the other system at once. "
-            "Two keys may be valid at a time: make the new one, switch the system over, then revoke the old one.",
+            explanation="The key is shown only once, on the next page. Copy it into the other system right away. "
+            "Two keys can be valid at a time: create the new one, switch the system over, then revoke the old one.",
             is_offered=lambda client: client.is_enabled,
             form=NewKeyForm,
             permission=CHANGE_ACCOUNTS,
@@ -101,7 +99,7 @@ class ApiClientAdmin(AccountRecordAdmin, AddableRecordAdmin):
             name="turn-off",
             label="Turn off",
             run=_turn_off,
-            explanation="Every further call of this client is refused. Its keys stay on file.",
+            explanation="Rejects all calls of this client. Its keys stay on file.",
             is_offered=lambda client: client.is_enabled,
             is_grave=True,
             permission=CHANGE_ACCOUNTS,
@@ -110,7 +108,7 @@ class ApiClientAdmin(AccountRecordAdmin, AddableRecordAdmin):
             name="turn-on",
             label="Turn on",
             run=_turn_on,
-            explanation="Keys of this client that have neither expired nor been revoked are valid again.",
+            explanation="Accepts this client's calls again, with keys that have not expired or been revoked.",
             is_offered=lambda client: not client.is_enabled,
             permission=CHANGE_ACCOUNTS,
         ),
@@ -122,7 +120,7 @@ class ApiClientAdmin(AccountRecordAdmin, AddableRecordAdmin):
 
     @display(description="Role")
     def role(self, client: ApiClient) -> str:
-        return client.role or "None: it may do nothing"
+        return client.role or "None (no permissions)"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(ADD_ACCOUNTS)
@@ -151,7 +149,7 @@ class ApiClientAdmin(AccountRecordAdmin, AddableRecordAdmin):
                 "Keys",
                 ("Key", "Label", "State", "Valid until", "Last used"),
                 rows,
-                empty="No key yet: the client cannot call.",
+                empty="No keys yet. The client cannot call the API.",
                 shows=ApiKey,
             )
         ]

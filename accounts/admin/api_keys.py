@@ -1,5 +1,3 @@
-"""API keys: what each is for, whether it is used, and the button that ends it."""
-
 from typing import Any
 
 from django.contrib import admin
@@ -19,12 +17,12 @@ from core.admin.tables import Cell, display
 
 def _revoke(context: ButtonContext) -> str:
     actions.revoke_key(key_id=context.record.pk, by=context.by, at=timezone.now())
-    return "The key was revoked: the next call with it is refused."
+    return "The key is revoked. Calls with it are rejected."
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(AccountRecordAdmin):
-    """Nothing of a secret can be read here, but for the one page that follows the making of a key."""
+    """Never shows a secret, except once right after a key is created."""
 
     change_form_template = "admin/accounts/api_key.html"
     list_display = ("shown_prefix", "owner", "label", "state", "expires_at", "last_used_at")
@@ -48,7 +46,7 @@ class ApiKeyAdmin(AccountRecordAdmin):
             name="revoke",
             label="Revoke",
             run=_revoke,
-            explanation="The next call with this key is refused, and every later one. Nothing else changes.",
+            explanation="Rejects all calls with this key. This cannot be undone.",
             is_offered=lambda key: key.revoked_at is None and key.expires_at > timezone.now(),
             is_grave=True,
             permission=CHANGE_ACCOUNTS,
@@ -63,7 +61,7 @@ class ApiKeyAdmin(AccountRecordAdmin):
     def shown_prefix(self, key: ApiKey) -> str:
         return f"{key.prefix}…"
 
-    @display(description="Of")
+    @display(description="Owner")
     def owner(self, key: ApiKey) -> str:
         return str(key.client) if key.client else f"{key.account.get_username()} (person)"
 

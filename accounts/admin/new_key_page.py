@@ -1,8 +1,8 @@
 """
-The way of a new key's secret from the button that made it to the page that shows it.
+Passes a new key's secret from the button that created it to the page that shows it.
 
-Every POST ends in a redirect, so the secret is kept encrypted between the two, for the person who made it and for a few
-minutes. The page takes it away as it shows it: a reload, the Back button or another person sees nothing.
+Every POST ends in a redirect, so the secret is stored encrypted in between, for a few minutes and for the person who
+created the key. The page deletes it when showing it, so a reload, the Back button or another person sees nothing.
 """
 
 import json
@@ -27,7 +27,7 @@ def keep(made: NewKey, *, by: Actor) -> None:
 
 
 def take(request: HttpRequest, key: ApiKey) -> str:
-    """Return the secret to the person who made the key, once; nothing to anyone else and later."""
+    """Return the secret once, to the person who created the key. Return an empty string to anyone else, and later."""
     if request.method != "GET":
         return ""
     kept = kept_forms.take(owner=kept_forms.owner_of(request.user.pk), place=_place(key))

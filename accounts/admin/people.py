@@ -1,4 +1,4 @@
-"""People and their groups, in the admin's own skin."""
+"""Users and groups."""
 
 from typing import Any
 
@@ -7,33 +7,33 @@ import allauth.mfa.admin  # noqa: F401 - registers what is taken away again belo
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin as PlainGroupAdmin
-from django.contrib.auth.admin import UserAdmin as PlainUserAdmin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.actions import revoke_personal_keys
-from accounts.guards import groups_to_give, may_do_all_of, may_give, permissions_to_give
+from accounts.guards import can_grant, grantable_groups, grantable_permissions, has_all_permissions_of
 from core.actors import SERVICE_ACCOUNT_MARK
 from core.admin.buttons import staff
 from core.admin.skin import AdminPasswordChangeForm, ModelAdmin, UserChangeForm, UserCreationForm
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
-# Secrets are nobody's to look at; `manage.py reset_second_factor` takes one away.
+# Nobody may see these secrets. `manage.py reset_second_factor` removes one.
 admin.site.unregister(Authenticator)
 admin.site.unregister(EmailAddress)
 
 
 @admin.register(User)
-class UserAdmin(PlainUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # the skin ships no types
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # the skin ships no types
     """
-    People who sign in. Only superusers make superusers and give single permissions.
+    People who sign in. Only superusers can create superusers and grant single permissions.
 
-    Anyone else who may change people gives the groups whose permissions they all have themselves, and neither changes
-    nor gives a new password to a person who may do more than they may. Accounts of API clients are not among them.
+    Others who may change users can grant only groups whose permissions they have themselves. They cannot change, or set
+    a password for, a person with more permissions. API clients' accounts are not listed.
     """
 
     list_display = ("username", "first_name", "last_name", "is_active", "is_staff", "last_login")
@@ -53,15 +53,15 @@ class UserAdmin(PlainUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         if not super().has_change_permission(request, obj):
             return False
-        return obj is None or (isinstance(request.user, User) and may_do_all_of(request.user, obj))
+        return obj is None or (isinstance(request.user, User) and has_all_permissions_of(request.user, obj))
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "groups":
-            kwargs["queryset"] = groups_to_give(request.user)
+            kwargs["queryset"] = grantable_groups(request.user)
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_delete_permission(self, _request: object, _person: object = None) -> bool:
-        """People are switched off, not deleted: what they did names them."""
+        """Users are deactivated, not deleted, because records refer to them."""
         return False
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001 - as in Django
@@ -70,7 +70,7 @@ class UserAdmin(PlainUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # 
             revoke_personal_keys(obj, by=staff(request), at=timezone.now())
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - as in Django
-        """Also revoke the keys of a person whose password was taken away: Django tells no validator about that."""
+        """Also revoke a person's keys when their password is disabled, because Django notifies no validator then."""
         response: HttpResponse = super().user_change_password(request, id, form_url)
         person = self.get_object(request, id) if request.method == "POST" else None
         if person is not None and not person.has_usable_password():
@@ -79,20 +79,20 @@ class UserAdmin(PlainUserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]  # 
 
 
 @admin.register(Group)
-class GroupAdmin(PlainGroupAdmin, ModelAdmin):  # type: ignore[misc]  # the skin ships no types
-    """What a group may do is changed by people who may do all of it themselves."""
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]  # the skin ships no types
+    """A group can be changed only by people who have all of its permissions."""
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return super().has_change_permission(request, obj) and self._is_within_reach(request, obj)
+        return super().has_change_permission(request, obj) and self._can_grant_all_of(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return super().has_delete_permission(request, obj) and self._is_within_reach(request, obj)
+        return super().has_delete_permission(request, obj) and self._can_grant_all_of(request, obj)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest | None = None, **kwargs: Any) -> Any:
         if request is not None and db_field.name == "permissions":
-            kwargs["queryset"] = permissions_to_give(request.user)
+            kwargs["queryset"] = grantable_permissions(request.user)
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     @staticmethod
-    def _is_within_reach(request: HttpRequest, group: Group | None) -> bool:
-        return group is None or may_give(request.user, group.permissions.select_related("content_type"))
+    def _can_grant_all_of(request: HttpRequest, group: Group | None) -> bool:
+        return group is None or can_grant(request.user, group.permissions.select_related("content_type"))

@@ -1,4 +1,4 @@
-"""Who opens the pages of API clients and keys: everyone who manages people."""
+"""Base class of the pages of API clients and keys, for people who manage users."""
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
@@ -19,7 +19,7 @@ class AccountRecordAdmin(RecordAdmin):
 
 
 def person_of(actor: Actor) -> User:
-    """:raises PermissionDenied: the account is gone"""
+    """:raises PermissionDenied: the account no longer exists"""
     person = User.objects.filter(pk=actor.reference).first()
     if person is None:
         raise PermissionDenied

@@ -235,9 +235,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "accounts.password_validators.KeysEndWithPassword"},
+    {"NAME": "accounts.password_validators.PersonalKeyRevoker"},
 ]
-AUTHENTICATION_BACKENDS = ["accounts.backends.NoServiceAccounts", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.RejectServiceAccounts", "django.contrib.auth.backends.ModelBackend"]
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
@@ -248,7 +248,7 @@ SESSION_COOKIE_AGE: int = read("SESSION_HOURS") * 60 * 60
 
 STAFF_MFA_REQUIRED: bool = read("STAFF_MFA_REQUIRED") == "YES"
 TECHNICIAN_MFA_REQUIRED: bool = read("TECHNICIAN_MFA_REQUIRED")
-MFA_ADAPTER = "accounts.second_factor.Adapter"
+MFA_ADAPTER = "accounts.second_factor.EncryptingMfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Switchyard"
 MFA_TOTP_TOLERANCE = 1  # phones are half a minute wrong now and then

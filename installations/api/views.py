@@ -189,7 +189,7 @@ class PtoReports(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSe
     ordering_fields = ("id", "granted_date", "received_at")
     lookup_value_regex = ID_PATTERN
     parser_classes = (ShallowJsonParser, MultiPartParser)
-    acts_of_people = frozenset({"confirm"})
+    person_only_actions = frozenset({"confirm"})
     checked_proofs: tuple[CheckedProof, ...] = ()
 
     def get_queryset(self) -> QuerySet[GoLiveReport]:

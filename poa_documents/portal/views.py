@@ -148,7 +148,7 @@ def _take_final_act(request: HttpRequest, poa: PoaDocument, wanted: Step) -> Htt
             at=clock.now(),
             ip_address=client_ip(request),
             user_agent=user_agent(request),
-            browser_of=office_devices.staff_of_browser(request),
+            browser_of=office_devices.recent_staff_id(request),
         )
     except (actions.ConsentIncomplete, SignatureNotUsable):
         return _to_next(request, poa)

@@ -17,7 +17,7 @@ _numbers = itertools.count(1)
 
 def personal_key(person: User | None = None) -> str:
     """The secret of a key that a person signed in for; of somebody with every right unless named."""
-    return actions.give_personal_key(person=person or staff(), at=timezone.now()).secret
+    return actions.create_personal_key(person=person or staff(), at=timezone.now()).secret
 
 
 def api_client(*, by: User | None = None, name: str = "", scope: Scope = Scope.READ_AND_WRITE) -> ApiClient:
@@ -33,10 +33,10 @@ def api_client(*, by: User | None = None, name: str = "", scope: Scope = Scope.R
 
 def client_key(client: ApiClient | None = None, *, by: User | None = None, days: int = 365) -> NewKey:
     by = by or staff()
-    return actions.make_client_key(
+    return actions.create_client_key(
         client_id=(client or api_client(by=by)).pk,
         label="production server",
-        lasts=timedelta(days=days),
+        lifetime=timedelta(days=days),
         by=by,
         at=timezone.now(),
     )

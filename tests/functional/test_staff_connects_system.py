@@ -31,13 +31,13 @@ def when_they_add_the_crm(page: Page, server: LiveServer) -> None:
     page.get_by_label("Role").select_option("office")
     page.get_by_label("Read and write").check()
     follow(page.get_by_role("button", name="Add"))
-    expect(page.get_by_text("No key yet: the client cannot call.")).to_be_visible()
+    expect(page.get_by_text("No keys yet. The client cannot call the API.")).to_be_visible()
 
 
 def when_they_make_a_key(page: Page) -> str:
-    follow(page.get_by_role("link", name="Make a key"))
+    follow(page.get_by_role("link", name="Create a key"))
     page.get_by_label("Label").fill("production server")
-    follow(page.get_by_role("button", name="Make a key"))
+    follow(page.get_by_role("button", name="Create a key"))
     return page.locator(".sy-secret code").first.inner_text()
 
 
@@ -65,5 +65,5 @@ def test_crm_is_connected_and_its_key_ended(
 
     follow(page.get_by_role("link", name="Revoke"))
     follow(page.get_by_role("button", name="Revoke"))
-    expect(page.get_by_text("The key was revoked")).to_be_visible()
+    expect(page.get_by_text("The key is revoked")).to_be_visible()
     assert status_with(key, page, live_server) == 401

@@ -30,8 +30,8 @@ def when_she_gives_her_password(page: Page, server: LiveServer, olivia: User) ->
 
 
 def when_she_sets_up_her_phone(page: Page) -> Phone:
-    expect(page.get_by_role("heading", name="Set up your second step")).to_be_visible()
-    picture = page.get_by_role("img", name="Picture to scan")
+    expect(page.get_by_role("heading", name="Set up two-step sign-in")).to_be_visible()
+    picture = page.get_by_role("img", name="QR code")
     assert picture.evaluate("image => image.complete && image.naturalWidth > 0")
     then_the_page_is_sound(page)
     phone = Phone(page.content())
@@ -45,10 +45,10 @@ def when_she_sets_up_her_phone(page: Page) -> Phone:
 
 
 def when_she_keeps_her_codes(page: Page) -> None:
-    expect(page.get_by_role("heading", name="Keep your recovery codes")).to_be_visible()
+    expect(page.get_by_role("heading", name="Save your recovery codes")).to_be_visible()
     expect(page.locator(".codes li")).to_have_count(10)
     then_the_page_is_sound(page)
-    follow(page.get_by_role("button", name="I have kept them"))
+    follow(page.get_by_role("button", name="I have saved them"))
 
 
 def when_she_enters_a_code(page: Page, phone: Phone) -> None:
@@ -67,7 +67,7 @@ def when_she_looks_at_what_she_may_change(page: Page, server: LiveServer) -> Non
     expect(page.get_by_text("recovery codes").first).to_be_visible()
     then_the_page_is_sound(page)
     page.get_by_label("Code").first.fill("000000")
-    follow(page.get_by_role("button", name="Make new recovery codes"))
+    follow(page.get_by_role("button", name="Create new recovery codes"))
     expect(page.get_by_role("alert")).to_contain_text("This code is not right")
     then_the_page_is_sound(page)
 

@@ -126,7 +126,7 @@ def test_third_key_is_refused_in_words(admin_client: Client) -> None:
 
     answer = admin_client.post(button_url(client, "new-key"), NEW_KEY, follow=True)
 
-    assert "Revoke the one that is no longer used" in answer.text
+    assert "Revoke one that is not used" in answer.text
     assert ApiKey.objects.count() == 2
 
 
@@ -136,7 +136,7 @@ def test_name_that_is_taken_is_refused_beside_its_field(admin_client: Client) ->
 
     answer = admin_client.post("/admin/accounts/apiclient/add/", said, follow=True)
 
-    assert "Another client has this name" in answer.text
+    assert "Another client already has this name" in answer.text
     assert ApiClient.objects.count() == 1
 
 
@@ -159,8 +159,8 @@ def test_manager_of_people_ends_keys_but_gets_none_for_more_than_they_may(coordi
     added = coordinator.post("/admin/accounts/apiclient/add/", said, follow=True)
     pressed = coordinator.post(button_url(client, "new-key"), NEW_KEY, follow=True)
 
-    assert "This role may do more than you may" in added.text
-    assert "This client may do more than you may" in pressed.text
+    assert "This role has permissions that you do not have" in added.text
+    assert "This client has permissions that you do not have" in pressed.text
     assert (ApiClient.objects.count(), ApiKey.objects.count()) == (1, 1)
     assert coordinator.post(button_url(made.key, "revoke")).status_code == 302
     assert read(made.secret).status_code == 401

@@ -13,7 +13,13 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts import actions
-from accounts.guards import ClientOff, ClientOutOfReach, NameTaken, RoleOutOfReach, TooManyKeys
+from accounts.guards import (
+    ClientExceedsOwnPermissions,
+    ClientNameTaken,
+    ClientTurnedOff,
+    RoleExceedsOwnPermissions,
+    TooManyKeys,
+)
 from accounts.models import ApiClient, ApiKey, Scope
 from accounts.queries import clients_running_out
 from core.actors import Actor
@@ -63,7 +69,7 @@ def test_client_is_no_second_person() -> None:
     refused = write(client_key().secret, f"pto-reports/{report.pk}/confirm/", {})
 
     assert refused.status_code == 403
-    assert "A person has to do this" in refused.json()["detail"]
+    assert "Only a person can do this" in refused.json()["detail"]
 
 
 def test_key_outlives_the_person_who_made_it(settings: Settings) -> None:
@@ -94,10 +100,10 @@ def test_client_that_is_turned_off_is_out_at_once() -> None:
     key = client_key(client).secret
     assert read(key).status_code == 200
 
-    actions.turn_client_off(client_id=client.pk, by=boss, at=timezone.now())
+    actions.disable_client(client_id=client.pk, by=boss, at=timezone.now())
     assert read(key).json() == {"detail": "The account of this key is turned off."}
 
-    actions.turn_client_on(client_id=client.pk, by=boss, at=timezone.now())
+    actions.enable_client(client_id=client.pk, by=boss, at=timezone.now())
     assert read(key).status_code == 200
 
 
@@ -106,7 +112,7 @@ def test_two_keys_are_valid_while_one_replaces_the_other() -> None:
     old, new = client_key(client), client_key(client)
 
     assert [read(each.secret).status_code for each in (old, new)] == [200, 200]
-    with pytest.raises(TooManyKeys, match="Revoke the one that is no longer used"):
+    with pytest.raises(TooManyKeys, match="Revoke one that is not used"):
         client_key(client)
     actions.revoke_key(key_id=old.key.pk, by=Actor.staff(boss.pk), at=timezone.now())
 
@@ -116,16 +122,16 @@ def test_two_keys_are_valid_while_one_replaces_the_other() -> None:
 
 def test_client_that_is_off_gets_no_key() -> None:
     client = api_client()
-    actions.turn_client_off(client_id=client.pk, by=staff(), at=timezone.now())
+    actions.disable_client(client_id=client.pk, by=staff(), at=timezone.now())
 
-    with pytest.raises(ClientOff):
+    with pytest.raises(ClientTurnedOff):
         client_key(client)
 
 
 def test_name_is_used_once_whatever_its_case() -> None:
     api_client(name="Sales CRM")
 
-    with pytest.raises(NameTaken):
+    with pytest.raises(ClientNameTaken):
         api_client(name="SALES crm")
     with pytest.raises(IntegrityError), transaction.atomic():
         ApiClient.objects.filter(pk=api_client().pk).update(name="sales crm")
@@ -141,7 +147,7 @@ def coordinator() -> User:
 
 
 def test_nobody_gives_a_client_more_than_they_may_do(coordinator: User) -> None:
-    with pytest.raises(RoleOutOfReach):
+    with pytest.raises(RoleExceedsOwnPermissions):
         api_client(by=coordinator)
 
     assert not ApiClient.objects.exists()
@@ -151,10 +157,10 @@ def test_nobody_gives_a_client_more_than_they_may_do(coordinator: User) -> None:
 def test_nobody_gets_a_key_that_may_more_than_they(coordinator: User) -> None:
     client = api_client()
 
-    with pytest.raises(ClientOutOfReach):
+    with pytest.raises(ClientExceedsOwnPermissions):
         client_key(client, by=coordinator)
-    with pytest.raises(ClientOutOfReach):
-        actions.turn_client_on(client_id=client.pk, by=coordinator, at=timezone.now())
+    with pytest.raises(ClientExceedsOwnPermissions):
+        actions.enable_client(client_id=client.pk, by=coordinator, at=timezone.now())
 
     assert not ApiKey.objects.exists()
 
@@ -230,7 +236,7 @@ def test_alarm_rings_before_the_last_key_of_a_client_ends() -> None:
     assert clients_running_out(timezone.now() + timedelta(days=25)) == ["Sales CRM"]
     assert "API_KEYS_END" in {alarm.code for alarm in alarms(measure(now=AT), now=AT)}
 
-    actions.turn_client_off(client_id=client.pk, by=staff(), at=timezone.now())
+    actions.disable_client(client_id=client.pk, by=staff(), at=timezone.now())
 
     assert clients_running_out(timezone.now()) == []
 

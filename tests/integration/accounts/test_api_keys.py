@@ -27,10 +27,10 @@ pytestmark = pytest.mark.django_db
 
 
 def test_secret_has_256_random_bits_and_a_mark() -> None:
-    drawn = {key_secrets.draw().text for _ in range(100)}
+    drawn = {key_secrets.generate().text for _ in range(100)}
 
     assert len(drawn) == 100
-    assert all(text.startswith("swy_") and key_secrets.may_be_secret(text) for text in drawn)
+    assert all(text.startswith("swy_") and key_secrets.looks_like_secret(text) for text in drawn)
     assert 62**key_secrets.RANDOM_CHARACTERS > 2**256
     assert 62 ** (key_secrets.RANDOM_CHARACTERS - 6) > 2**160  # what the shown prefix leaves to guess
 
@@ -42,7 +42,7 @@ def test_only_a_hash_of_the_secret_is_kept() -> None:
 
     assert made.secret not in kept
     assert made.secret[len(made.key.prefix) :] not in kept
-    assert made.secret not in repr(made) + repr(key_secrets.draw())
+    assert made.secret not in repr(made) + repr(key_secrets.generate())
 
 
 def test_key_is_found_by_one_indexed_statement() -> None:
@@ -53,7 +53,7 @@ def test_key_is_found_by_one_indexed_statement() -> None:
         assert found.account.is_active
 
     assert len(asked) == 1
-    plan = ApiKey.objects.filter(secret_sha256=key_secrets.hash_of(secret)).explain()
+    plan = ApiKey.objects.filter(secret_sha256=key_secrets.sha256_of(secret)).explain()
     assert "SCAN" not in plan.replace("Index Scan", "")
 
 
@@ -88,9 +88,9 @@ def test_beginning_of_a_key_tells_nothing() -> None:
     made = client_key()
     guess = made.key.prefix + "a" * (len(made.secret) - len(made.key.prefix))
 
-    answers = [read(guess), read(key_secrets.draw().text)]
+    answers = [read(guess), read(key_secrets.generate().text)]
 
-    assert [answer.json() for answer in answers] == [{"detail": "This key is not known."}] * 2
+    assert [answer.json() for answer in answers] == [{"detail": "Unknown key."}] * 2
 
 
 def test_last_use_is_noted_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +201,7 @@ def test_ended_personal_keys_are_forgotten_after_a_month() -> None:
 
 @pytest.mark.parametrize(
     ("days_left", "unused_days", "state"),
-    [(100, 0, "Valid"), (29, 0, "Expires soon"), (100, 91, "Not used for 90 days"), (-1, 0, "Expired")],
+    [(100, 0, "Valid"), (29, 0, "Expires soon"), (100, 91, "Unused for 90 days"), (-1, 0, "Expired")],
 )
 def test_state_says_what_to_do(days_left: int, unused_days: int, state: str) -> None:
     key, now = client_key().key, timezone.now()

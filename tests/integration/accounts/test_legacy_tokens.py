@@ -18,7 +18,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import load_backend
 from django.utils import timezone
 
-from accounts.key_secrets import hash_of
+from accounts.key_secrets import sha256_of
 from accounts.models import ApiKey
 from tests.conftest import POSTGRES_URL
 from tests.factories.accounts import personal_key
@@ -124,7 +124,7 @@ def test_migration_leaves_no_token_in_clear(request: pytest.FixtureRequest, data
     MigrationExecutor(before).migrate([("accounts", "0002_keys_for_tokens")])
 
     key = ApiKey.objects.using(ALIAS).get()
-    assert (key.person_id, key.secret_sha256, key.created_at) == (person.pk, hash_of(TOKEN), created)
+    assert (key.person_id, key.secret_sha256, key.created_at) == (person.pk, sha256_of(TOKEN), created)
     assert TOKEN not in str(list(ApiKey.objects.using(ALIAS).values()))
     with before.cursor() as cursor:
         assert "authtoken_token" not in before.introspection.table_names(cursor)

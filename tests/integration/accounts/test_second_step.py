@@ -200,7 +200,7 @@ def test_recovery_codes_are_not_shown_to_a_password_alone(olivia: User) -> None:
     stranger = with_password(olivia)
 
     assert stranger.get("/admin/second-step/codes/")["Location"] == "/admin/second-step/"
-    assert stranger.post("/admin/second-step/change/", {"code": "", "wish": "phone"}).status_code == 302
+    assert stranger.post("/admin/second-step/change/", {"code": "", "action": "phone"}).status_code == 302
     assert Authenticator.objects.count() == 2
 
 
@@ -219,8 +219,8 @@ def test_new_recovery_codes_take_a_code_and_end_the_old_ones(olivia: User) -> No
     client = with_password(olivia)
     phone, old = set_up_phone(client)
 
-    refused = client.post("/admin/second-step/change/", {"code": WRONG, "wish": "codes"})
-    page = client.post("/admin/second-step/change/", {"code": phone.code(), "wish": "codes"}, follow=True)
+    refused = client.post("/admin/second-step/change/", {"code": WRONG, "action": "codes"})
+    page = client.post("/admin/second-step/change/", {"code": phone.code(), "action": "codes"}, follow=True)
 
     assert refused.status_code == 422
     assert page.text.count("<li>") == 10
@@ -234,8 +234,8 @@ def test_another_phone_takes_a_code_of_the_old_one_or_a_recovery_code(olivia: Us
     other_session = with_password(olivia)
     other_session.post("/admin/second-step/", {"code": old_phone.code()})
 
-    page = client.post("/admin/second-step/change/", {"code": codes[0], "wish": "phone"}, follow=True)
-    assert "Set up your second step" in page.text
+    page = client.post("/admin/second-step/change/", {"code": codes[0], "action": "phone"}, follow=True)
+    assert "Set up two-step sign-in" in page.text
     set_up_phone(client)
 
     assert client.get("/admin/").status_code == 200
@@ -400,7 +400,7 @@ def test_a_lost_phone_is_taken_away_by_a_command_and_everywhere_signed_out(olivi
 
     assert not Authenticator.objects.exists()
     assert client.get("/admin/")["Location"].startswith("/admin/login/")
-    assert "Set up your second step" in with_password(olivia).get("/admin/", follow=True).text
+    assert "Set up two-step sign-in" in with_password(olivia).get("/admin/", follow=True).text
     assert other.get("/admin/")["Location"].startswith("/admin/second-step/")
     entry = LogEntry.objects.get()
     assert (entry.user, entry.object_id, entry.change_message) == (
@@ -413,7 +413,7 @@ def test_a_lost_phone_is_taken_away_by_a_command_and_everywhere_signed_out(olivi
 @pytest.mark.parametrize(
     ("username", "by", "reason", "problem"),
     [
-        ("nobody", "boss", "lost", "Nobody signs in as 'nobody'"),
+        ("nobody", "boss", "lost", "There is no user 'nobody'"),
         ("olivia", "olivia", "lost", "another person"),
         ("olivia", "tess", "lost", "another person"),
         ("olivia", "boss", " ", "Say why"),

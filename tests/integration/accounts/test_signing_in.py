@@ -17,7 +17,7 @@ def test_after_ten_wrong_passwords_the_office_has_to_wait(client: Client) -> Non
     response = client.post("/admin/login/", {"username": username, "password": PASSWORD})
 
     assert response.status_code == 429
-    assert "Too many tries" in response.text
+    assert "Too many attempts" in response.text
     assert 0 < int(response["Retry-After"]) <= 15 * 60
     assert client.get("/admin/").status_code == 302
 

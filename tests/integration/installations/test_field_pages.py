@@ -109,7 +109,7 @@ def test_guessing_passwords_is_slowed_down(client: Client, tess: User) -> None:
     response = client.post("/field/sign-in/", {"username": tess.username, "password": PASSWORD})
 
     assert response.status_code == 429
-    assert "Too many tries" in response.text
+    assert "Too many attempts" in response.text
     assert 0 < int(response["Retry-After"]) <= 15 * 60
     assert "_auth_user_id" not in client.session
 
