@@ -13,7 +13,7 @@ from kombu.transport import redis as kombu_redis
 from kombu.transport.base import Transport
 
 from operations import task_log  # noqa: F401 - connects what tells of tasks
-from operations.redis_queue import CarefulTransport
+from operations.redis_transport import CarefulTransport
 from poa_documents.seal.warming import warm_up
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
@@ -93,6 +93,6 @@ def warm_up_before_forking(**_signal: object) -> None:
 @beat_init.connect
 def stand_by(sender: object, **_signal: object) -> None:
     """Let the scheduler's process do due work itself while the queue is away."""
-    from operations.standby import begin  # only here: it needs the models, which are not there yet
+    from operations.queue_fallback import begin  # only here: it needs the models, which are not there yet
 
     begin(sender)

@@ -9,8 +9,8 @@ import requests
 from core.clock import now
 from core.dates import chicago_day
 from demo.browser import SECONDS_FOR_AN_ANSWER, ConnectionLost
-from demo.cast import STAFF_NAME, STAFF_PASSWORD, Character, Promise
 from demo.people import patiently
+from demo.profiles import STAFF_NAME, STAFF_PASSWORD, Character, Promise
 
 CONTRACT_AGE = timedelta(days=14)
 FIRST_SERVER_ERROR = 500

@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 from PIL import Image, ImageDraw
 
 from demo.browser import Browser, ConnectionLost, Form, Page, PageNotAsExpected
-from demo.cast import TECHNICIAN_NAME, TECHNICIAN_PASSWORD, Character
+from demo.profiles import TECHNICIAN_NAME, TECHNICIAN_PASSWORD, Character
 
 PATIENCE_SECONDS = 120.0
 LOOK_AGAIN_SECONDS = 0.2

@@ -7,12 +7,11 @@ from flask import Flask, Response, request
 
 from simulator import enrollment
 from simulator.accounts import Account, Card, CreditCheck
-from simulator.answers import Conflict, Invalid, NotFound, answer
 from simulator.app_endpoints import AppEndpoints, record_url
 from simulator.meters import search
 from simulator.payloads import account_payload, documents_payload, location_payload, meter_payload
 from simulator.pricing import RATE_STRUCTURE
-from simulator.requests_in import (
+from simulator.request_parsing import (
     account_behind_token,
     account_of_app,
     json_object,
@@ -20,6 +19,7 @@ from simulator.requests_in import (
     start_date_field,
     text_field,
 )
+from simulator.responses import Conflict, Invalid, NotFound, answer
 from simulator.world import World
 
 __all__ = ["CALL_NOTES", "DROP_ANSWER", "MISUNDERSTANDINGS", "AccountEndpoints"]

@@ -11,13 +11,12 @@ from flask import Flask, Response, request
 
 from simulator import enrollment
 from simulator.accounts import Account
-from simulator.answers import Conflict, Invalid, NotFound, answer
 from simulator.calendar_days import chicago_day, plan_expiry
 from simulator.clock import iso_instant
 from simulator.meters import UTILITIES, Utility
 from simulator.payloads import account_payload, plan_payload
 from simulator.pricing import PricedPlan, price_plans
-from simulator.requests_in import (
+from simulator.request_parsing import (
     account_of_app,
     app_behind_token,
     check_known_keys,
@@ -27,6 +26,7 @@ from simulator.requests_in import (
     optional_text,
     text_field,
 )
+from simulator.responses import Conflict, Invalid, NotFound, answer
 from simulator.scenarios import scenario_of
 from simulator.world import AccountToken, HostedSession, World
 

@@ -7,10 +7,10 @@ from datetime import date, datetime, timedelta
 from uuid import uuid4
 
 from simulator.accounts import Acceptance, Account, Card, CreditCheck, is_ready, missing_steps
-from simulator.answers import Conflict, Forbidden, Invalid, NotFound
 from simulator.calendar_days import chicago_day, day_in_zone, plan_expiry, start_of_chicago_day
 from simulator.meters import SEEDED_METERS, Meter
 from simulator.pricing import PricedPlan, price_plans
+from simulator.responses import Conflict, Forbidden, Invalid, NotFound
 from simulator.world import World
 
 __all__ = [

@@ -10,13 +10,13 @@ from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer, WSGIRequestHand
 
 from simulator import enrollment
 from simulator.account_endpoints import AccountEndpoints
-from simulator.answers import Refusal, answer
 from simulator.app_endpoints import AppEndpoints
-from simulator.control import Control
+from simulator.control_client import SimulatorControl
+from simulator.control_endpoints import Control
 from simulator.dialect import REFERENCE, Dialect
+from simulator.fault_middleware import Wire, is_to_be_reset
 from simulator.hosted_pages import HostedPages
-from simulator.remote_control import SimulatorControl
-from simulator.wire import Wire, is_to_be_reset
+from simulator.responses import Refusal, answer
 from simulator.world import World
 
 __all__ = [

@@ -11,10 +11,10 @@ from typing import Any
 from uuid import uuid4
 
 from simulator.accounts import Account
-from simulator.answers import NotFound
 from simulator.clock import SimulatorClock, iso_instant
 from simulator.dialect import REFERENCE, Dialect
 from simulator.faults import FaultPlan
+from simulator.responses import NotFound
 from simulator.webhooks import WebhookSender, event_body
 
 __all__ = ["OTHER_APP_TOKEN", "AccountToken", "HostedSession", "Settings", "SettingsWrong", "World", "is_of_kind"]

@@ -13,7 +13,7 @@ from config.redis_servers import RedisServer, redis_server
 from config.start_checks import read_light_dialect
 from core.queue import DEFAULT_QUEUE, OWN_QUEUES, TaskName
 from operations.database_file import keep_private
-from operations.log_lines import LINE_FORMAT
+from operations.log_format import LINE_FORMAT
 
 check_environment(read_light_dialect)
 
@@ -188,7 +188,7 @@ def _document_storage() -> dict[str, Any]:
     if not lock_days:
         return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
     lock = {"lock_mode": read("STORAGE_S3_OBJECT_LOCK_MODE"), "lock_days": lock_days}
-    return {"BACKEND": "operations.locked_storage.LockedS3Storage", "OPTIONS": {**options, **lock}}
+    return {"BACKEND": "operations.object_lock_storage.LockedS3Storage", "OPTIONS": {**options, **lock}}
 
 
 def document_storage_options(*, bucket: str, endpoint_url: str, access_key: str, secret_key: str) -> dict[str, Any]:
@@ -438,12 +438,12 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "operations.log_lines.DiscreetFormatter",
+            "()": "operations.log_format.DiscreetFormatter",
             "format": LINE_FORMAT,
             "style": "{",
         }
     },
-    "filters": {"refusals": {"()": "operations.log_lines.RefusalsInOneLine"}},
+    "filters": {"refusals": {"()": "operations.log_format.RefusalsInOneLine"}},
     "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
     "root": {"handlers": ["terminal"], "level": "INFO"},
     "loggers": {

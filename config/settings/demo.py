@@ -23,7 +23,7 @@ from config.settings.local import *  # noqa: F403
 
 INSTALLED_APPS = [*INSTALLED_APPS, "demo"]  # noqa: F405
 
-CLOCK = "demo.time_machine.TimeMachine"
+CLOCK = "demo.shared_clock.TimeMachine"
 
 SWEEP_SECONDS = 1
 # The scheduler is faster still: nobody wants to wait a second for each simulated day.

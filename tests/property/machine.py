@@ -51,7 +51,7 @@ from poa_documents import actions as poa_actions
 from poa_documents.guards import AuthorityMissing
 from poa_documents.models import PlanPromise, PoaDocument, SignatureKind, StopKind, StopSignal
 from poa_documents.states import PoaStatus
-from simulator.remote_control import ControlRefused
+from simulator.control_client import ControlRefused
 from simulator.server import RunningSimulator
 from simulator.webhooks import event_body, signed_headers
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair

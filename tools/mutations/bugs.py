@@ -369,10 +369,10 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="tokens-in-log-lines",
         invariant="I12",
-        file="operations/log_lines.py",
+        file="operations/log_format.py",
         old='    re.compile(r"(?i)(?<=bearer )[^\\s\\"\',]+"),\n',
         new="",
         why="Whoever reads the log can call Light in our name.",
-        noticed_by=("tests/unit/operations/test_log_lines.py",),
+        noticed_by=("tests/unit/operations/test_log_format.py",),
     ),
 )

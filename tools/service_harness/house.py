@@ -28,7 +28,7 @@ from enrollments.states import EnrollmentStatus
 from installations.models import Installation
 from poa_documents import actions as poa_actions
 from poa_documents.models import PlanPromise, PoaDocument
-from simulator.remote_control import SimulatorControl
+from simulator.control_client import SimulatorControl
 from simulator.server import DEFAULT_APP_TOKEN
 from tests.factories import installations as made
 from tests.factories.poa_documents import drafted_poa, signed_poa

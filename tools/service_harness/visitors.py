@@ -4,15 +4,15 @@ from datetime import date
 
 from django.contrib.auth.models import User
 
-from demo import cast
+from demo import profiles
 from poa_documents.models import PoaDocument
 from tests.factories import installations as made
 
 
-def character_of(poa: PoaDocument) -> cast.Character:
+def character_of(poa: PoaDocument) -> profiles.Character:
     """The demo's visitor, with the name and mail address of the customer whom the POA is for."""
     customer = poa.customer
-    return cast.Character(
+    return profiles.Character(
         key=customer.email.removesuffix("@example.com"),
         first_name=customer.first_name,
         last_name=customer.last_name,
@@ -23,10 +23,10 @@ def character_of(poa: PoaDocument) -> cast.Character:
         city=poa.site.city,
         postal_code=poa.site.postal_code,
         plot="",
-        ending=cast.Ending.ACTIVE,
+        ending=profiles.Ending.ACTIVE,
     )
 
 
 def the_technician() -> User:
-    known = User.objects.filter(username=cast.TECHNICIAN_NAME).first()
-    return known or made.technician(username=cast.TECHNICIAN_NAME, password=cast.TECHNICIAN_PASSWORD)
+    known = User.objects.filter(username=profiles.TECHNICIAN_NAME).first()
+    return known or made.technician(username=profiles.TECHNICIAN_NAME, password=profiles.TECHNICIAN_PASSWORD)

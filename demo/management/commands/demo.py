@@ -39,8 +39,8 @@ class Command(BaseCommand):
     def handle(self, *_args: object, **options: Any) -> None:
         if settings.SETTINGS_MODULE != SETTINGS:
             raise CommandError(f"The demo has settings of its own: make demo, or manage.py demo --settings {SETTINGS}")
+        from demo.demo_run import WHAT_STOPS_A_STORY, Production, new_seed
         from demo.processes import Ports
-        from demo.production import WHAT_STOPS_A_STORY, Production, new_seed
         from simulator.dialect import DIALECTS
 
         dialect = options["dialect"] or "reference"

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.files.storage import storages
 from django.core.management.base import BaseCommand, CommandError
 
-from operations.storage_rights import missing_right
+from operations.storage_permissions import missing_right
 
 MISSING = frozenset({"404", "NoSuchBucket"})
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from simulator.control_client import ControlRefused
 from simulator.dialect import ALTERNATE, WrongDialect, changed_dialect, dialect_as_json
-from simulator.remote_control import ControlRefused
 from simulator.server import RunningSimulator
 from tests.contract.stand_in.light_calls import CREATE, LightCalls
 

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from simulator.control_client import ControlRefused
+from simulator.fault_middleware import BAD_IDENTIFIER
 from simulator.faults import FAULT_KINDS
-from simulator.remote_control import ControlRefused
 from simulator.server import RunningSimulator
-from simulator.wire import BAD_IDENTIFIER
 from tests.contract.stand_in.light_calls import CREATE, LightCalls
 
 WITHOUT_EFFECT = {"says_error": 200, "queued": 202, "empty_before": 204}

@@ -107,7 +107,7 @@ def test_a_wrong_code_opens_nothing(olivia: User) -> None:
     response = client.post("/admin/second-step/", {"code": WRONG})
 
     assert response.status_code == 422
-    assert "This code is not right" in response.text
+    assert "This code is wrong" in response.text
     assert client.get("/admin/").status_code == 302
 
 
@@ -416,7 +416,7 @@ def test_a_lost_phone_is_taken_away_by_a_command_and_everywhere_signed_out(olivi
         ("nobody", "boss", "lost", "There is no user 'nobody'"),
         ("olivia", "olivia", "lost", "another person"),
         ("olivia", "tess", "lost", "another person"),
-        ("olivia", "boss", " ", "Say why"),
+        ("olivia", "boss", " ", "Enter a --reason"),
         ("olivia", "boss", "lost", "has no second step"),
     ],
 )

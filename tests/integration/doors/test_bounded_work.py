@@ -20,7 +20,7 @@ from django.db import transaction
 from django.http import QueryDict
 from django.test import Client
 
-from operations.log_lines import DiscreetFormatter
+from operations.log_format import DiscreetFormatter
 from poa_documents.portal.link_pages import form_key
 from tests.integration.doors.house import House
 from tests.integration.doors.table import behind_link, doors

@@ -12,7 +12,7 @@ from django.conf import settings
 from config.celery import app
 from core.queue import TaskName
 from enrollments.states import EnrollmentStatus
-from operations.log_lines import LINE_FORMAT, DiscreetFormatter
+from operations.log_format import LINE_FORMAT, DiscreetFormatter
 from poa_documents.models import CustomerMail
 from tests.integration.enrollments.road import Road
 

@@ -8,7 +8,7 @@ import pytest
 
 from enrollments.models import PlanOffer
 from enrollments.states import HoldCode, HoldOwner, WriteKind, WriteStatus
-from simulator.wire import BAD_IDENTIFIER
+from simulator.fault_middleware import BAD_IDENTIFIER
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.road import Road, tight_promise
 from tests.integration.faults.journey import (

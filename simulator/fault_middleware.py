@@ -19,10 +19,10 @@ from werkzeug.test import run_wsgi_app
 
 from simulator import enrollment
 from simulator.account_endpoints import CALL_NOTES, DROP_ANSWER, MISUNDERSTANDINGS
-from simulator.answers import UNLISTED_KEY, Refusal
 from simulator.clock import iso_instant
-from simulator.control import CONTROL_PREFIX
+from simulator.control_endpoints import CONTROL_PREFIX
 from simulator.faults import Fault, operation_of
+from simulator.responses import UNLISTED_KEY, Refusal
 from simulator.world import World
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from core.models import CaseChange
-from demo.journal import Journal
-from demo.time_machine import TimeMachine
+from demo.narration import Journal
+from demo.shared_clock import TimeMachine
 from enrollments.models import Enrollment, WebhookDelivery
 from enrollments.states import UNSETTLED_WRITE_STATUSES
 from poa_documents.models import CustomerMail, PoaDocument
-from simulator.remote_control import SimulatorControl
+from simulator.control_client import SimulatorControl
 
 LONGEST_JUMP = timedelta(days=1)
 WEBHOOK_DELAY_SECONDS = 0.2

@@ -5,7 +5,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-from operations.log_lines import LINE_FORMAT, DiscreetFormatter
+from operations.log_format import LINE_FORMAT, DiscreetFormatter
 
 
 class WebLog(Logger):  # type: ignore[misc]  # gunicorn ships no types

@@ -11,9 +11,10 @@ from django.conf import settings
 
 from core.clock import configured_clock, now
 from core.dates import chicago_day
-from demo import cast, verdict
+from demo import outcome_checks, profiles
 from demo.browser import ConnectionLost, PageNotAsExpected
-from demo.journal import Journal
+from demo.clock_control import NeverQuiet, Travel
+from demo.narration import Journal
 from demo.office import Office, RequestRefused
 from demo.people import Customer, PatienceLost, Technician
 from demo.processes import (
@@ -25,10 +26,9 @@ from demo.processes import (
     PartDidNotStart,
     Ports,
 )
-from demo.story import Story, first_morning
-from demo.time_machine import TimeMachine
-from demo.travel import NeverQuiet, Travel
-from simulator.remote_control import SimulatorControl
+from demo.shared_clock import TimeMachine
+from demo.timeline import Story, first_morning
+from simulator.control_client import SimulatorControl
 
 WHAT_STOPS_A_STORY = (
     CommandFailed,
@@ -55,7 +55,7 @@ class Production:
         self._technician = Technician(site_url=self._house.site_url)
         self._customers = {
             character: Customer(character, mail_folder=settings.DATA_DIR / "mail", site_url=self._house.site_url)
-            for character in cast.CAST
+            for character in profiles.CAST
         }
         self._office: Office | None = None
         self._killer = None if kill_seed is None else Killer(self._house.ours, seed=kill_seed)
@@ -88,9 +88,11 @@ class Production:
         """Leave the servers up until Ctrl-C, and say how to look around."""
         _say()
         _say(f"The servers stay up, and it is {now():%A, %B %d, %Y} in there. Ctrl-C stops them.")
-        _say(f"  office      {self._house.site_url}/admin/   {cast.STAFF_NAME} / {cast.STAFF_PASSWORD}")
-        _say(f"  technician  {self._house.site_url}/field/   {cast.TECHNICIAN_NAME} / {cast.TECHNICIAN_PASSWORD}")
-        _say(f"  customer    {self._customers[cast.CARMEN].link}   ({cast.CARMEN.name})")
+        _say(f"  office      {self._house.site_url}/admin/   {profiles.STAFF_NAME} / {profiles.STAFF_PASSWORD}")
+        _say(
+            f"  technician  {self._house.site_url}/field/   {profiles.TECHNICIAN_NAME} / {profiles.TECHNICIAN_PASSWORD}"
+        )
+        _say(f"  customer    {self._customers[profiles.CARMEN].link}   ({profiles.CARMEN.name})")
         _say(f"  Light       {self._house.light_url}/__sim__/state   (the stand-in's own view)")
         _say(f"  files       {settings.DATA_DIR}   (database, signed documents, mail, logs)")
         while self._house.is_running:
@@ -116,8 +118,8 @@ class Production:
         travel = Travel(machine=machine, light=self._light, journal=journal, workers_may_die=self._killer is not None)
         begin = first_morning(self._first_day or chicago_day(machine.now()))
         travel.begin_at(begin)
-        cast.stock_shelves()
-        self._office = Office(site_url=self._house.site_url, technician_id=cast.hire_crew().technician_id)
+        profiles.stock_shelves()
+        self._office = Office(site_url=self._house.site_url, technician_id=profiles.hire_crew().technician_id)
         self._office.sign_in()
         story = Story(
             begin=begin,
@@ -136,15 +138,15 @@ class Production:
 
     def _show_outcome(self, comparison: str) -> bool:
         acceptances = self._light.acceptances()
-        rows = verdict.outcomes(acceptances)
+        rows = outcome_checks.outcomes(acceptances)
         _say()
         _show_table(rows)
         problems = [f"{row.character.name} {problem}." for row in rows for problem in row.problems]
         problems += [
             f"Light holds an acceptance of an account that is not ours: {one}."
-            for one in verdict.strangers_among(acceptances)
+            for one in outcome_checks.strangers_among(acceptances)
         ]
-        problems += [f"Light and our records differ: {one}." for one in verdict.differences()]
+        problems += [f"Light and our records differ: {one}." for one in outcome_checks.differences()]
         _say()
         _say(f"Every account compared with Light: {comparison.strip()}")
         if self._killer is not None:
@@ -171,7 +173,7 @@ def new_seed() -> int:
     return random.SystemRandom().randrange(LARGEST_SEED)
 
 
-def _show_table(rows: list[verdict.Outcome]) -> None:
+def _show_table(rows: list[outcome_checks.Outcome]) -> None:
     heads = ("customer", "what happened", "plan", "1,000 kWh", "start", "status")
     cells = [(row.character.name, row.character.plot, row.plan, row.price, row.start, row.status) for row in rows]
     widths = [max(len(line[column]) for line in (heads, *cells)) for column in range(len(heads))]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.time_machine import TimeMachine
+from demo.shared_clock import TimeMachine
 
 AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 A_MOMENT = timedelta(seconds=10)

@@ -7,8 +7,8 @@ from typing import Any
 from flask import request
 
 from simulator.accounts import Account
-from simulator.answers import Invalid, NotAuthorized, NotFound
 from simulator.meters import Meter, MeterNotKnown, MeterNumberWrong, find_meter
+from simulator.responses import Invalid, NotAuthorized, NotFound
 from simulator.world import World
 
 __all__ = [

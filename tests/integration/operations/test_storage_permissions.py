@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from config.settings.base import document_storage_options
 from core.stored_files import FileNotStored, store
-from operations.storage_rights import missing_right, report_missing_right
+from operations.storage_permissions import missing_right, report_missing_right
 from tests.small_s3 import SmallS3, small_s3
 
 

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.test import Client
 from gunicorn.config import Config
 
-from operations.log_lines import (
+from operations.gunicorn_log import WebLog
+from operations.log_format import (
     LEFT_OUT,
     LINE_FORMAT,
     LONGEST_LINE,
@@ -18,7 +19,6 @@ from operations.log_lines import (
     RefusalsInOneLine,
     without_secrets,
 )
-from operations.web_log import WebLog
 
 API_KEY = "swy_4kq9ZrT7mLw2KcB8nHj5YsD1f0xBtYuW3mKpHgRLaEo"
 LINK = "Zq3Nf0xB-_uYt7WmKc2HgRLpEo8SdVjA5iTlXyQwM4b"
@@ -124,7 +124,7 @@ def test_a_traceback_is_covered_too() -> None:
 def test_every_line_goes_through_it() -> None:
     formatters = cast("dict[str, dict[str, Any]]", settings.LOGGING["formatters"])
 
-    assert {formatter["()"] for formatter in formatters.values()} == {"operations.log_lines.DiscreetFormatter"}
+    assert {formatter["()"] for formatter in formatters.values()} == {"operations.log_format.DiscreetFormatter"}
 
 
 def test_every_line_has_its_time_with_an_offset() -> None:

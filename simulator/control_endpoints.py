@@ -8,14 +8,14 @@ from flask import Flask, Response, jsonify
 
 from simulator import enrollment
 from simulator.accounts import Account, missing_steps, shown_status
-from simulator.answers import Invalid
 from simulator.clock import iso_instant
 from simulator.dialect import WrongDialect, changed_dialect, dialect_as_json
 from simulator.faults import FAULT_KINDS, FaultWrong
 from simulator.meters import SEEDED_METERS
 from simulator.payloads import account_payload, meter_payload
 from simulator.pricing import PLAN_GROUPS, RATE_STRUCTURE
-from simulator.requests_in import json_object, meter_field
+from simulator.request_parsing import json_object, meter_field
+from simulator.responses import Invalid
 from simulator.scenarios import SCENARIO_TAGS
 from simulator.webhooks import EVENTS, WebhookSwitches
 from simulator.world import SettingsWrong, World, is_of_kind

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from core.dates import chicago_day
-from demo.cast import ANA, CAST, MARCUS, PRIYA, WALTER, Character, Ending
+from demo.profiles import ANA, CAST, MARCUS, PRIYA, WALTER, Character, Ending
 from enrollments.models import Enrollment, LightWrite, PlanOffer, ReconciliationRun
 from enrollments.states import EnrollmentStatus, HoldCode, WriteKind, WriteStatus
 from installations.models import GoLiveReport

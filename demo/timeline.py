@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from core.clock import now
 from core.dates import CHICAGO, Calendar, chicago_day, is_business_day
-from demo.cast import ANA, CARMEN, CAST, DALE, MARCUS, NGOC, PRIYA, RUTH, WALTER, Character
-from demo.journal import Journal
+from demo.clock_control import Travel
+from demo.narration import Journal
 from demo.office import Office
 from demo.people import Customer, Technician
-from demo.travel import Travel
+from demo.profiles import ANA, CARMEN, CAST, DALE, MARCUS, NGOC, PRIYA, RUTH, WALTER, Character
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus
 
