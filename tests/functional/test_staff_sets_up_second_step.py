@@ -37,7 +37,7 @@ def when_she_sets_up_her_phone(page: Page) -> Phone:
     phone = Phone(page.content())
     page.get_by_label("Code").fill("000000")
     follow(page.get_by_role("button", name="Finish"))
-    expect(page.get_by_role("alert")).to_contain_text("This code is not right")
+    expect(page.get_by_role("alert")).to_contain_text("This code is wrong")
     then_the_page_is_sound(page)
     page.get_by_label("Code").fill(phone.code())
     follow(page.get_by_role("button", name="Finish"))
@@ -68,7 +68,7 @@ def when_she_looks_at_what_she_may_change(page: Page, server: LiveServer) -> Non
     then_the_page_is_sound(page)
     page.get_by_label("Code").first.fill("000000")
     follow(page.get_by_role("button", name="Create new recovery codes"))
-    expect(page.get_by_role("alert")).to_contain_text("This code is not right")
+    expect(page.get_by_role("alert")).to_contain_text("This code is wrong")
     then_the_page_is_sound(page)
 
 
