@@ -117,3 +117,13 @@ _CLOSED_DAYS: dict[Calendar, Callable[[int], frozenset[date]]] = {
     Calendar.FEDERAL: federal_closed_days,
     Calendar.ERCOT: ercot_closed_days,
 }
+
+
+def long_date(day: date) -> str:
+    """Format a day for technicians, such as 'Thu, Nov 19, 2026'."""
+    return f"{day:%a, %b} {day.day}, {day.year}"
+
+
+def short_date(day: date) -> str:
+    """Format a day for the office, such as 'Nov 19, 2026'."""
+    return f"{day:%b} {day.day}, {day.year}"

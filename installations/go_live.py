@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import date, datetime
 
-from core.dates import latest_after_business_days
+from core.dates import latest_after_business_days, long_date
 from installations.models import GoLiveSource, HardwareKind
 from installations.states import GoLiveReportStatus
 
@@ -93,13 +93,3 @@ def first_report_status(*, has_proof: bool, confirmation: str, by_office: bool) 
 def plausible_device_time(device_at: datetime | None) -> datetime | None:
     """Return the time unless its year is absurd, which could not even be converted to another time zone."""
     return device_at if device_at is not None and device_at.year in PLAUSIBLE_DEVICE_YEARS else None
-
-
-def long_date(day: date) -> str:
-    """Format a day for technicians, such as 'Thu, Nov 19, 2026'."""
-    return f"{day:%a, %b} {day.day}, {day.year}"
-
-
-def short_date(day: date) -> str:
-    """Format a day for the office, such as 'Nov 19, 2026'."""
-    return f"{day:%b} {day.day}, {day.year}"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from core.dates import long_date
 from installations.actions.go_live_reports import GoLiveOutcome, GoLiveResult
-from installations.go_live import long_date
 from installations.models import GoLiveReport, Installation
 from installations.states import GoLiveReportStatus, InstallationStatus
 

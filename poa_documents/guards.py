@@ -11,6 +11,7 @@ from core.dates import chicago_day
 from core.errors import Conflict
 from core.stored_files import FileAltered, StoredFile, read
 from installations.states import InstallationStatus
+from poa_documents.authority import Authority, ObstacleKind, Use, find_obstacle
 from poa_documents.models import PoaDocument, SealTimestamp, StopKind, StopSignal
 from poa_documents.seal.terms import SealBroken, Timestamp
 from poa_documents.signers import why_not_proved
@@ -91,28 +92,22 @@ class SealedFileUnreadable(AuthorityMissing):
     is_consent_failure = False
 
 
-_BY_STATUS: dict[str, tuple[type[AuthorityMissing], str]] = {
-    PoaStatus.DRAFT: (AuthorityNotSigned, "The POA is a draft: send it to the customer."),
-    PoaStatus.SENT: (AuthorityNotSigned, "The customer has not signed yet: resend the invitation or call."),
-    PoaStatus.SEALING: (
-        AuthorityNotSigned,
-        "The signature is kept, but the file is not stored yet; it is tried again.",
-    ),
-    PoaStatus.DECLINED: (
-        AuthorityNotSigned,
-        "The customer declined to sign: talk to the customer, then draft a new POA.",
-    ),
-    PoaStatus.EXPIRED: (AuthorityNotSigned, "The invitation expired unsigned: draft and send a new POA."),
-    PoaStatus.VOIDED: (AuthorityNotSigned, "The office voided the POA before it was signed: draft and send a new one."),
-    PoaStatus.REVOKED: (AuthorityRevoked, "The customer revoked the POA: nothing may be done under it."),
-    PoaStatus.SUSPENDED: (AuthoritySuspended, "The POA is suspended: resolve the reason, then resume it."),
-    PoaStatus.SUPERSEDED: (AuthorityEnded, "A newer POA was signed for this site: use that one."),
-    PoaStatus.LAPSED: (AuthorityEnded, "The POA lapsed at its sunset: draft and send a new one."),
-    PoaStatus.CEASED: (
-        AuthorityEnded,
-        "The customer's death was reported: nothing may be done under this POA, and it does not come back.",
-    ),
-    PoaStatus.EXHAUSTED: (AuthorityUsedUp, "Every use that the POA grants was made: draft and send a new one."),
+_REFUSAL_FOR: dict[ObstacleKind, type[AuthorityMissing]] = {
+    ObstacleKind.CUSTOMER_STOPPED: CustomerStopped,
+    ObstacleKind.SIGNER_IN_QUESTION: SignerNotProved,
+    ObstacleKind.NOT_SENT: AuthorityNotSigned,
+    ObstacleKind.PAPER_WANTED: AuthorityNotSigned,
+    ObstacleKind.LINK_DEAD: AuthorityNotSigned,
+    ObstacleKind.NOT_SIGNED: AuthorityNotSigned,
+    ObstacleKind.BEING_STORED: AuthorityNotSigned,
+    ObstacleKind.DECLINED: AuthorityNotSigned,
+    ObstacleKind.NOT_OPEN: AuthorityNotSigned,
+    ObstacleKind.REVOKED: AuthorityRevoked,
+    ObstacleKind.SUSPENDED: AuthoritySuspended,
+    ObstacleKind.ENDED: AuthorityEnded,
+    ObstacleKind.USED_UP: AuthorityUsedUp,
+    ObstacleKind.NOT_SEALED: AuthorityNotSealed,
+    ObstacleKind.OTHER_METER: AuthorityForOtherMeter,
 }
 
 
@@ -120,44 +115,37 @@ def check_authority(poa: PoaDocument, *, esi_id: str, at: datetime, concluding: 
     """
     Check that the POA lets us make a remote write for this meter at this instant.
 
-    Reads the POA's row as given: pass a fresh or locked one. `concluding` is for the steps that finish an acceptance
-    made under this same POA, so that its own use does not stand in the way; everything else still holds.
+    Reads the POA's row as given: pass a fresh or locked one. `concluding` is as in `authority.Use`.
 
     :raises AuthorityMissing: one of its kinds, with the reason for staff
-
-    Source: domain notes, sections 5 and 6.
     """
-    check_not_stopped(poa.customer_id)
-    if not concluding and (doubt := why_not_proved(poa)):
-        raise SignerNotProved(doubt)
-    finishes_own_use = concluding and poa.status == PoaStatus.EXHAUSTED
-    if poa.status != PoaStatus.SIGNED and not finishes_own_use:
-        kind, reason = _BY_STATUS[poa.status]
-        if poa.status == PoaStatus.SUSPENDED and poa.suspended_because:
-            reason = f"The POA is suspended: {poa.suspended_because} Resolve that, then resume it."
-        raise kind(reason)
-    if not (poa.signed_at and poa.sealed_at and poa.pdf_sha256 and poa.pdf_storage_key and poa.pdf_size_bytes):
-        raise AuthorityNotSealed("There is no sealed file to prove the signature: suspend the POA and ask operations.")
-    if not esi_id or poa.envelope.esi_id != esi_id:
-        raise AuthorityForOtherMeter(
-            f"The POA is for ESI ID {poa.envelope.esi_id}, not for {esi_id or 'an unnamed meter'}: a new POA is needed."
-        )
-    if poa.site.esi_id != poa.envelope.esi_id:
-        raise AuthorityForOtherMeter(
-            f"The customer signed for ESI ID {poa.envelope.esi_id}, but the site now has {poa.site.esi_id}: "
-            "draft and send a new POA."
-        )
-    today = chicago_day(at)
-    if today > poa.envelope.sunset_date:
-        raise AuthorityEnded(f"The POA ended after {poa.envelope.sunset_date}: draft and send a new one.")
-    if not concluding and poa.uses_made >= poa.envelope.uses:
-        raise AuthorityUsedUp("Every use that the POA grants was made: draft and send a new one.")
-    embargo_end = embargo_end_date(poa)
-    if embargo_end is not None and today <= embargo_end:
-        raise EmbargoRunning(
-            f"The customer may cancel the sale of the hardware until {embargo_end}: this waits until the day after.",
-            until=embargo_end,
-        )
+    authority, embargo_end = _as_it_is_now(poa, concluding=concluding), embargo_end_date(poa)
+    for meter in {esi_id, poa.site.esi_id}:  # the site's may have been corrected since the customer signed
+        use = Use(poa.envelope.esi_id, meter, chicago_day(at), embargo_end, concluding=concluding)
+        obstacle = find_obstacle(authority, use)
+        if obstacle is not None and obstacle.until is not None:
+            raise EmbargoRunning(obstacle.text, until=obstacle.until)
+        if obstacle is not None:
+            raise _REFUSAL_FOR[obstacle.kind](obstacle.text)
+
+
+def _as_it_is_now(poa: PoaDocument, *, concluding: bool) -> Authority:
+    return Authority(
+        status=PoaStatus(poa.status),
+        signed_at=poa.signed_at,
+        is_sealed=is_sealed(poa),
+        sunset=poa.envelope.sunset_date,
+        uses_left=poa.envelope.uses - poa.uses_made,
+        ended_because=poa.ended_because,
+        suspended_because=poa.suspended_because,
+        stopped_because=why_stopped(poa.customer_id),
+        signer_in_question="" if concluding else why_not_proved(poa),
+    )
+
+
+def is_sealed(poa: PoaDocument) -> bool:
+    """Whether a stored file with a hash proves the signature."""
+    return bool(poa.sealed_at and poa.pdf_sha256 and poa.pdf_storage_key and poa.pdf_size_bytes)
 
 
 def check_not_stopped(customer_id: int) -> None:
@@ -176,14 +164,6 @@ def why_stopped(customer_id: int) -> str:
         f"It was reported on {chicago_day(stop.received_at)} that the customer {what}: nothing may be done in the "
         "customer's name. Find out what is so, then end the stop signal with what you decided."
     )
-
-
-def can_act(poa: PoaDocument, *, esi_id: str, at: datetime) -> bool:
-    try:
-        check_authority(poa, esi_id=esi_id, at=at)
-    except AuthorityMissing:
-        return False
-    return True
 
 
 def embargo_end_date(poa: PoaDocument) -> date | None:

@@ -8,29 +8,18 @@ from core.dates import chicago_day
 from enrollments.decision.offers import OfferedPlan, SignedLimits
 from enrollments.light.payloads import LightStage
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
-from poa_documents.states import PoaStatus
+from poa_documents.authority import Authority
 
 
-@dataclass(frozen=True)
-class AuthorityFacts:
-    """The POA that governs the case: the newest open one for this customer and site, else the newest of any status."""
+@dataclass(frozen=True, kw_only=True)
+class AuthorityFacts(Authority):
+    """The POA that governs the case: the newest open one of this customer and site, else the newest of all."""
 
     poa_id: int
-    status: PoaStatus
-    signed_at: datetime | None
-    is_sealed: bool
     limits: SignedLimits
     earliest_start: date
     latest_start: date
-    sunset: date
-    uses_left: int
     is_attested: bool
-    ended_because: str = ""
-    suspended_because: str = ""
-    stopped_because: str = ""
-    wants_paper: bool = False
-    signer_in_question: str = ""
-    is_link_dead: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from core.dates import chicago_day, chicago_midnight
-from enrollments.decision.facts import AccountFacts, AuthorityFacts, Facts
+from core.dates import chicago_day, chicago_midnight, short_date
+from enrollments.decision.facts import AccountFacts, Facts
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import Hold, Wait, Waiting
 from enrollments.light.payloads import LightStage
 from enrollments.states import HoldCode, HoldOwner
+from poa_documents.authority import Obstacle, ObstacleKind, Use, find_obstacle
 from poa_documents.states import PoaStatus
 
 STORING_PAUSE = timedelta(minutes=5)
@@ -60,7 +61,18 @@ def _used_authority(facts: Facts) -> str | None:
     poa = facts.authority
     if poa is None or poa.stopped_because or poa.status != PoaStatus.EXHAUSTED or facts.accepted_at is None:
         return None
-    return f"Used on {chicago_day(facts.accepted_at)} for the accepted plan."
+    return f"Used on {short_date(chicago_day(facts.accepted_at))} for the accepted plan."
+
+
+_WAIT_FOR: dict[ObstacleKind, tuple[Waiting, HoldOwner]] = {
+    ObstacleKind.NOT_SENT: (Waiting.POA_TO_BE_SENT, HoldOwner.OFFICE),
+    ObstacleKind.NOT_OPEN: (Waiting.POA_TO_BE_SENT, HoldOwner.OFFICE),
+    ObstacleKind.LINK_DEAD: (Waiting.POA_TO_BE_SENT, HoldOwner.OFFICE),
+    ObstacleKind.PAPER_WANTED: (Waiting.PAPER_TO_BE_SENT, HoldOwner.OFFICE),
+    ObstacleKind.NOT_SIGNED: (Waiting.CUSTOMER_TO_SIGN, HoldOwner.CUSTOMER),
+    ObstacleKind.SIGNER_IN_QUESTION: (Waiting.SIGNER_TO_BE_VERIFIED, HoldOwner.OFFICE),
+}
+"""The obstacles that someone can remove without a hold, and who. Every other one but a passing one asks the office."""
 
 
 def authority_gate(facts: Facts, now: datetime) -> Wait | Hold | str:
@@ -72,108 +84,24 @@ def authority_gate(facts: Facts, now: datetime) -> Wait | Hold | str:
             because="No power of attorney was sent to the customer yet.",
             whose_turn=HoldOwner.OFFICE,
         )
-    if poa.stopped_because and poa.status != PoaStatus.CEASED:
-        return Hold(HoldCode.AUTHORITY_ENDED, HoldOwner.OFFICE, because=poa.stopped_because)
-    if poa.status == PoaStatus.SIGNED:
-        return _signed_authority(poa, facts, now)
-    return _unsigned_or_ended(poa, now)
+    use = Use(poa.limits.esi_id, facts.esi_id, chicago_day(now), facts.go_live.embargo_end)
+    obstacle = find_obstacle(poa, use)
+    if obstacle is not None:
+        return _authority_step(obstacle, now)
+    assert poa.signed_at is not None  # noqa: S101 - an authority without an obstacle is signed
+    return f"Signed on {short_date(chicago_day(poa.signed_at))}, in force until {short_date(poa.sunset)}."
 
 
-def _signed_authority(poa: AuthorityFacts, facts: Facts, now: datetime) -> Wait | Hold | str:
-    today = chicago_day(now)
-    if not poa.is_sealed or poa.signed_at is None:
-        return _authority_ended("its sealed document is not on file")
-    if poa.limits.esi_id != facts.esi_id:
-        return _authority_ended("it was signed for another ESI ID")
-    if today > poa.sunset:
-        return _authority_ended(f"its last day was {poa.sunset}")
-    if poa.uses_left < 1:
-        return _authority_ended("every acceptance it grants was made")
-    if poa.signer_in_question:
-        return Wait(
-            until=None,
-            code=Waiting.SIGNER_TO_BE_VERIFIED,
-            because=poa.signer_in_question,
-            whose_turn=HoldOwner.OFFICE,
-        )
-    embargo_end = facts.go_live.embargo_end
-    if embargo_end is not None and today <= embargo_end:
-        return Wait(
-            until=chicago_midnight(embargo_end + timedelta(days=1)),
-            code=Waiting.EMBARGO,
-            because=f"The buyer may still cancel the solar sale until the end of {embargo_end}.",
-        )
-    return f"Signed on {chicago_day(poa.signed_at)}, in force until {poa.sunset}."
-
-
-def _unsigned_or_ended(poa: AuthorityFacts, now: datetime) -> Wait | Hold:
-    match poa.status:
-        case PoaStatus.DRAFT:
-            return Wait(
-                until=None,
-                code=Waiting.POA_TO_BE_SENT,
-                because="The power of attorney is a draft; send it to the customer.",
-                whose_turn=HoldOwner.OFFICE,
-            )
-        case PoaStatus.SENT if poa.wants_paper:
-            return Wait(
-                until=None,
-                code=Waiting.PAPER_TO_BE_SENT,
-                because="The customer wants paper. Print the power of attorney for a signature by hand, post it, and "
-                "record the scan when it comes back.",
-                whose_turn=HoldOwner.OFFICE,
-            )
-        case PoaStatus.SENT if poa.is_link_dead:
-            return Wait(
-                until=None,
-                code=Waiting.POA_TO_BE_SENT,
-                because="The customer was asked to sign and has no link that works. Send a new one.",
-                whose_turn=HoldOwner.OFFICE,
-            )
-        case PoaStatus.SENT:
-            return Wait(
-                until=None,
-                code=Waiting.CUSTOMER_TO_SIGN,
-                because="The customer has the power of attorney and has not signed it yet.",
-                whose_turn=HoldOwner.CUSTOMER,
-            )
-        case PoaStatus.SEALING:
-            return Wait(
-                until=now + STORING_PAUSE,
-                code=Waiting.DOCUMENT_TO_BE_STORED,
-                because="The customer signed; the document is being stored.",
-            )
-        case PoaStatus.VOIDED | PoaStatus.EXPIRED:
-            return Wait(
-                until=None,
-                code=Waiting.POA_TO_BE_SENT,
-                because=f"The last power of attorney is no longer open ({poa.status.label.lower()}); send a new one.",
-                whose_turn=HoldOwner.OFFICE,
-            )
-        case PoaStatus.SUSPENDED:
-            reason = poa.suspended_because.rstrip(".") or "no reason is on file"
-            return Hold(
-                HoldCode.AUTHORITY_ENDED,
-                HoldOwner.OFFICE,
-                because=f"The power of attorney is suspended: {reason}. "
-                "Deal with the reason, then resume it; otherwise the customer must sign a new one.",
-            )
-        case _:
-            return _authority_ended(_ending(poa))
-
-
-def _ending(poa: AuthorityFacts) -> str:
-    words = poa.status.label[0].lower() + poa.status.label[1:]
-    return f"{words} ({poa.ended_because.rstrip('.')})" if poa.ended_because else words
-
-
-def _authority_ended(why: str) -> Hold:
-    return Hold(
-        HoldCode.AUTHORITY_ENDED,
-        HoldOwner.OFFICE,
-        because=f"We may not act for the customer: the power of attorney does not allow it, {why}. Only the "
-        "customer's new signature opens this gate.",
-    )
+def _authority_step(obstacle: Obstacle, now: datetime) -> Wait | Hold:
+    if obstacle.kind == ObstacleKind.BEING_STORED:
+        return Wait(until=now + STORING_PAUSE, code=Waiting.DOCUMENT_TO_BE_STORED, because=obstacle.text)
+    if obstacle.until is not None:
+        next_day = chicago_midnight(obstacle.until + timedelta(days=1))
+        return Wait(until=next_day, code=Waiting.EMBARGO, because=obstacle.text)
+    if obstacle.kind in _WAIT_FOR:
+        code, whose_turn = _WAIT_FOR[obstacle.kind]
+        return Wait(until=None, code=code, because=obstacle.text, whose_turn=whose_turn)
+    return Hold(HoldCode.AUTHORITY_ENDED, HoldOwner.OFFICE, because=obstacle.text)
 
 
 def readiness_gate(facts: Facts, now: datetime, policy: Policy) -> Wait | Hold | str:
@@ -258,7 +186,7 @@ def go_live_gate(facts: Facts) -> Wait | str:
     live = facts.go_live
     word = "Permission to operate" if live.by_pto else "Commissioning"
     if live.counted_date is not None:
-        return f"{word} given for {live.counted_date}."
+        return f"{word} given for {short_date(live.counted_date)}."
     if live.is_awaiting_office:
         return Wait(
             until=None,

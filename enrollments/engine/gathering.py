@@ -39,7 +39,7 @@ from enrollments.states import (
 )
 from installations.models import HardwareKind, Installation
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus, InstallationStatus
-from poa_documents.guards import why_stopped
+from poa_documents.guards import is_sealed, why_stopped
 from poa_documents.limited_fields import LIMITED_FIELDS
 from poa_documents.models import CustomerMail, Envelope, MailState, PoaDocument, StopSignal
 from poa_documents.queries import failure_of, is_link_dead
@@ -258,7 +258,7 @@ def _authority(poa: PoaDocument, enrollment: Enrollment, present: _Present) -> A
         poa_id=poa.pk,
         status=PoaStatus(poa.status),
         signed_at=poa.signed_at,
-        is_sealed=bool(poa.pdf_sha256 and poa.pdf_storage_key and poa.sealed_at),
+        is_sealed=is_sealed(poa),
         limits=signed_limits(envelope),
         earliest_start=envelope.earliest_start_date,
         latest_start=envelope.latest_start_date,

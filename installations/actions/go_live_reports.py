@@ -11,7 +11,7 @@ from django.db import IntegrityError, models, transaction
 
 from core.actors import Actor, ActorKind, is_same_person
 from core.case_changes import announce_case_change
-from core.dates import chicago_day
+from core.dates import chicago_day, short_date
 from core.errors import check_input, check_reason
 from core.moves import MoveNotAllowed
 from core.transactions import repeatable
@@ -21,7 +21,6 @@ from installations.go_live import (
     granted_date_problems,
     plausible_device_time,
     reference_problems,
-    short_date,
     source_problems,
 )
 from installations.guards import ReportNotCurrent, SecondPersonRequired, SubmissionIdReused

@@ -11,9 +11,9 @@ from core.admin.buttons import Button, ButtonContext, ButtonForm
 from core.admin.links import record_url
 from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table, display
+from core.dates import short_date
 from installations.actions import correct_contact, register_customer
 from installations.actions.registration import phone_warnings
-from installations.go_live import short_date
 from installations.models import Customer, Installation, Language
 
 

@@ -8,9 +8,9 @@ from core.admin.buttons import Button, ButtonContext, ButtonForm, ButtonResult
 from core.admin.links import record_url
 from core.admin.records import RecordAdmin
 from core.admin.tables import Cell, Table, display
+from core.dates import short_date
 from installations.actions import confirm_go_live, correct_go_live, withdraw_go_live
 from installations.admin.installations import GoLiveForm, ReasonForm, with_proofs
-from installations.go_live import short_date
 from installations.models import GoLiveReport
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
 

@@ -17,6 +17,7 @@ from core.admin.links import record_url
 from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table, display
 from core.admin.words import moment, name_actors
+from core.dates import short_date
 from installations import proofs
 from installations.actions import (
     assign_technician,
@@ -26,7 +27,6 @@ from installations.actions import (
     report_go_live,
 )
 from installations.file_check_queue import FileChecksBusy
-from installations.go_live import short_date
 from installations.models import (
     Customer,
     GoLiveReport,

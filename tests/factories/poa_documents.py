@@ -13,6 +13,7 @@ from core.actors import SYSTEM, Actor
 from installations.models import Customer, Site
 from poa_documents import actions
 from poa_documents.document_text import text_of
+from poa_documents.guards import AuthorityMissing, check_authority
 from poa_documents.models import PlanPromise, PoaDocument, RateKind, SignatureKind, Statement
 from poa_documents.pdf.samples import sample_word
 from tests.factories.installations import installation as sold_installation
@@ -146,3 +147,11 @@ def revoked_poa(*, at: datetime = SIGNED_AT, **changes: Any) -> PoaDocument:
 def suspended_poa(*, at: datetime = SIGNED_AT, **changes: Any) -> PoaDocument:
     poa = signed_poa(at=at, **changes)
     return actions.suspend_poa(poa_id=poa.pk, reason="the customer died.", by=SYSTEM, at=at + timedelta(hours=1))
+
+
+def has_authority(poa: PoaDocument, *, esi_id: str, at: datetime) -> bool:
+    try:
+        check_authority(poa, esi_id=esi_id, at=at)
+    except AuthorityMissing:
+        return False
+    return True

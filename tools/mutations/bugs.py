@@ -46,10 +46,10 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="revoked-authority-passes",
         invariant="I1",
-        file="poa_documents/guards.py",
-        old="    if poa.status != PoaStatus.SIGNED and not finishes_own_use:",
-        new="    if poa.status not in {PoaStatus.SIGNED, PoaStatus.REVOKED} and not finishes_own_use:",
-        why="The guard at the call lets an authority pass that the customer took back.",
+        file="poa_documents/authority.py",
+        old="    if authority.status == PoaStatus.SIGNED or finishes_own_use:",
+        new="    if authority.status in {PoaStatus.SIGNED, PoaStatus.REVOKED} or finishes_own_use:",
+        why="An authority that the customer revoked still allows a call.",
         noticed_by=(f"{POA_GUARDS}::test_every_other_status_is_a_consent_failure_with_a_text_for_staff",),
     ),
     Bug(

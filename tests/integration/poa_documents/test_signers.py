@@ -14,7 +14,7 @@ from installations.actions import correct_contact, register_customer
 from installations.models import ContactChange
 from poa_documents import actions, signers
 from poa_documents.document_text import text_of
-from poa_documents.guards import SignerNotProved, can_act, check_authority
+from poa_documents.guards import SignerNotProved, check_authority
 from poa_documents.models import DoubtReason, PoaDocument
 from tests.factories.installations import AT, customer, staff
 from tests.factories.poa_documents import (
@@ -22,6 +22,7 @@ from tests.factories.poa_documents import (
     SIGNED_AT,
     SIGNED_FROM_IP,
     agree_to_everything,
+    has_authority,
     prove_contact,
     sent_poa,
     signed_poa,
@@ -71,7 +72,7 @@ def call_back(poa: PoaDocument, *, by: Actor = SECOND, **changes: Any) -> None:
 def test_ordinary_signature_needs_no_other_proof() -> None:
     poa = signed_poa()
 
-    assert can_act(poa, esi_id=poa.envelope.esi_id, at=LATER)
+    assert has_authority(poa, esi_id=poa.envelope.esi_id, at=LATER)
     assert poa.evidence.get(kind="sign").details["signer_proof"] == "FIRST_ADDRESS_AND_LIGHT_IDENTITY_CHECK"
 
 
@@ -93,7 +94,7 @@ def test_second_persons_call_back_opens_it() -> None:
 
     call_back(poa)
 
-    assert can_act(poa, esi_id=poa.envelope.esi_id, at=LATER)
+    assert has_authority(poa, esi_id=poa.envelope.esi_id, at=LATER)
     proved = poa.evidence.get(kind="signer_proved")
     assert proved.actor == str(SECOND)
     assert proved.details["proof"] == "CALL_BACK"
@@ -143,7 +144,7 @@ def test_code_to_earlier_address_proves_the_change() -> None:
     assert code
     actions.enter_earlier_code(poa_id=poa.pk, browser=BROWSER, digits=code[0], at=LATER)
 
-    assert can_act(poa, esi_id=poa.envelope.esi_id, at=LATER)
+    assert has_authority(poa, esi_id=poa.envelope.esi_id, at=LATER)
     assert poa.evidence.get(kind="signer_proved").details["proof"] == "EARLIER_ADDRESS_CODE"
     assert ContactChange.objects.get().proof == "EARLIER_ADDRESS_CODE"
 
@@ -182,7 +183,7 @@ def test_change_back_after_signing_leaves_it_in_question() -> None:
         customer_id=poa.customer_id, email=earlier, phone="", language="en", by=FIRST, at=LATER + timedelta(hours=1)
     )
 
-    assert not can_act(poa, esi_id=poa.envelope.esi_id, at=LATER + timedelta(hours=2))
+    assert not has_authority(poa, esi_id=poa.envelope.esi_id, at=LATER + timedelta(hours=2))
 
 
 def test_new_document_after_a_change_is_in_question_too() -> None:
@@ -290,7 +291,7 @@ def test_setting_asks_for_a_second_person_for_first_addresses(settings: Any) -> 
 
     call_back(poa)
 
-    assert can_act(poa, esi_id=poa.envelope.esi_id, at=LATER)
+    assert has_authority(poa, esi_id=poa.envelope.esi_id, at=LATER)
 
 
 def test_staff_shortcut_of_seventy_two_seconds_opens_nothing() -> None:
@@ -301,7 +302,7 @@ def test_staff_shortcut_of_seventy_two_seconds_opens_nothing() -> None:
     poa = sent_poa(customer=person, site=None)
     sign(poa, at=SIGNED_AT + timedelta(seconds=72))
 
-    assert not can_act(poa, esi_id=poa.envelope.esi_id, at=LATER)
+    assert not has_authority(poa, esi_id=poa.envelope.esi_id, at=LATER)
     with pytest.raises(actions.CallBackBySamePerson):
         call_back(poa, by=by, number="+15125550100", number_from="My phone")
 

@@ -477,7 +477,7 @@ def test_an_authority_that_was_used_shows_as_an_open_gate() -> None:
     authority, _, _ = gates(ACCEPTED, now=NOW, policy=POLICY)
 
     assert authority.is_open
-    assert authority.because == "Used on 2026-03-05 for the accepted plan."
+    assert authority.because == "Used on Mar 5, 2026 for the accepted plan."
 
 
 def test_an_accepted_plan_is_read_then_finalized() -> None:

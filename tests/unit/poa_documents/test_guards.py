@@ -12,6 +12,7 @@ from installations.models import Customer, Site
 from poa_documents import guards
 from poa_documents.models import Envelope, PoaDocument
 from poa_documents.states import PoaStatus
+from tests.factories.poa_documents import has_authority
 
 ESI_ID = "10443720000000001"
 AT = datetime(2026, 3, 10, 18, 0, tzinfo=UTC)
@@ -118,7 +119,7 @@ def test_its_own_use_does_not_stand_in_the_way_of_finishing() -> None:
     ],
 )
 def test_the_sunset_is_the_end_of_a_chicago_day(at: datetime, *, holds: bool) -> None:
-    assert guards.can_act(poa(), esi_id=ESI_ID, at=at) is holds
+    assert has_authority(poa(), esi_id=ESI_ID, at=at) is holds
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_the_embargo_holds_through_its_last_chicago_day(
     signed = poa()
     signed.envelope.sunset_date = date(2027, 6, 1)
 
-    assert guards.can_act(signed, esi_id=ESI_ID, at=at) is holds
+    assert has_authority(signed, esi_id=ESI_ID, at=at) is holds
 
 
 def test_an_embargo_is_a_wait_and_no_consent_failure(monkeypatch: pytest.MonkeyPatch) -> None:
