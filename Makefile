@@ -113,7 +113,7 @@ check-migrations:
 
 check-production:
 	@echo "settings of production …"; folder=$$(mktemp -d); trap 'rm -r "$$folder"' EXIT; \
-	DATA_DIR=$$folder $(PY) manage.py seal new --no-passphrase --to $$folder/key.p12 --settings config.settings.local >/dev/null; \
+	DATA_DIR=$$folder $(PY) manage.py seal new --no-passphrase --name Check --to $$folder/key.p12 --settings config.settings.local >/dev/null; \
 	env $$(grep -v '^#' .ci/production.env) POA_SEAL_KEY_FILE=$$folder/key.p12 $(PY) manage.py check --deploy --fail-level WARNING
 
 check-locks:

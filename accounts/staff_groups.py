@@ -1,4 +1,4 @@
-"""User groups: the office, and technicians, who use only the phone pages."""
+"""User groups: the office, those who may add company rules, and technicians, who use only the phone pages."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,8 @@ from django.apps import apps as installed_apps
 
 OFFICE_GROUP = "office"
 TECHNICIANS_GROUP = "technicians"
+COMPANY_RULES_GROUP = "company rules"
+"""May decide company rules. Give it to few people, besides the group of the office."""
 OUR_APPS = ("installations", "poa_documents", "enrollments")
 ADDED_BY_THE_OFFICE = frozenset(
     {"customer", "site", "installation", "golivereport", "poadocument", "planpromise", "pause"}
@@ -39,7 +41,7 @@ def office_codenames(model_name: str) -> Iterator[str]:
 
 def create_groups(*, using: str, apps: Any = installed_apps, **_rest: object) -> None:
     """
-    Create both groups and add the office's permissions. Runs after each migration: it restores permissions that were
+    Create the groups and add their permissions. Runs after each migration: it restores permissions that were
     removed and keeps those that were added. `flush` calls it without `apps`.
     """
     group_model = apps.get_model("auth", "Group")
@@ -58,3 +60,12 @@ def create_groups(*, using: str, apps: Any = installed_apps, **_rest: object) ->
         .select_related("content_type")
     )
     office.permissions.add(*(each for each in found if (each.content_type.app_label, each.codename) in wanted))
+    rules = {
+        each.codename: each
+        for each in permission_model.objects.using(using).filter(
+            content_type__app_label="core", codename__in=["view_companyrules", "add_companyrules"]
+        )
+    }
+    deciders, _ = group_model.objects.using(using).get_or_create(name=COMPANY_RULES_GROUP)
+    deciders.permissions.add(*rules.values())
+    office.permissions.add(*(each for name, each in rules.items() if name.startswith("view_")))

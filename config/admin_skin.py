@@ -142,6 +142,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _records("Staff and technicians", "auth", "user", "badge"),
                     _records("Groups", "auth", "group", "groups"),
+                    _records("Company rules", "core", "companyrules", "gavel"),
                     _accounts("API clients", "apiclient", "hub"),
                     _accounts("API keys", "apikey", "key"),
                     {"title": "My second step", "icon": "password", "link": reverse_lazy("office_second_step:ask")},

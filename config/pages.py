@@ -42,16 +42,22 @@ MACHINES = (
 _CONFIGURATION_START = """\
 # Configuration
 
-Switchyard is configured by environment variables and by nothing else. This page is made from the table in
-`config/environment/variables.py` by `make docs`; a test compares both.
+What operators decide is configured by environment variables. This page is generated from the table in
+`config/environment/variables.py` by `make docs`. What the company decides (its name, contact and broker number,
+reminders, days to object, and more) is under **Company rules** in the admin. How Light's API is spoken is in
+[light-dialect.md](light-dialect.md).
 
-Every process looks at all of them when it starts. A value that cannot work stops it, with the variable's name and what
+One more variable is Django's: `DJANGO_SETTINGS_MODULE=config.settings.production` is production. Without it `manage.py`
+runs the embedded mode.
+
+Every process checks all of them when it starts. A value that cannot work stops it, with the variable's name and what
 the value should look like; so does a name that is almost one of these. A variable that is set but empty counts as not
-set. "required" means that there is no default; the embedded mode (`make demo`, `make run`) makes required secrets at
+set. "required" means that there is no default. The embedded mode (`make demo`, `make run`) makes required secrets at
 its first start and keeps them in `secrets.json` in the data folder.
 
-Production (`DJANGO_SETTINGS_MODULE=config.settings.production`) refuses more: SQLite, `memory://`, files on the local
-disk, mail that is not sent, addresses without HTTPS, and secrets or names of the installer that are still the defaults.
+Production refuses more: SQLite, `memory://`, files on the local disk, mail that is not sent, addresses without HTTPS, a
+sender or secrets that are still the defaults, and a seal key that proves nothing. While the company's name, contact or
+broker number is still the sample's, production drafts no power of attorney, and the work queue says so.
 """
 
 _DIALECT_START = """\

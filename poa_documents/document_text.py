@@ -1,7 +1,6 @@
 """What one POA says about its customer, site and limits, ready to be put into the wording."""
 
-from django.conf import settings
-
+from core.company import current_rules
 from poa_documents.limits import limit_lines, say_date
 from poa_documents.models import PoaDocument, PoaTemplate
 from poa_documents.wording import Case, DocumentText, render
@@ -14,9 +13,9 @@ def case_of(poa: PoaDocument, language: str) -> Case:
         customer_name=str(poa.customer),
         service_address=f"{street}, {site.state} {site.postal_code}",
         esi_id=envelope.esi_id,
-        organization_name=settings.ORGANIZATION_NAME,
-        organization_contact=settings.ORGANIZATION_CONTACT,
-        broker_number=settings.BROKER_REGISTRATION_NUMBER,
+        organization_name=current_rules().name,
+        organization_contact=current_rules().contact,
+        broker_number=current_rules().broker_number,
         plan_name=envelope.plan_name,
         plan_summary=poa.promise.summary_in(language),
         limits=tuple(limit_lines(envelope, language)),

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.urls import reverse
 
+from core.company import rules_at
 from core.dates import chicago_midnight
 from poa_documents.models import LinkEnd, PoaDocument, RetiredLink
 
@@ -53,7 +54,7 @@ def hash_of(token: str) -> str:
 
 def link_expiry(at: datetime) -> datetime:
     """How long an invitation sent at that instant may be used to sign."""
-    return at + timedelta(days=settings.POA_LINK_DAYS)
+    return at + timedelta(days=rules_at(at).link_days)
 
 
 def signed_link_expiry(poa: PoaDocument, *, at: datetime) -> datetime:

@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from django.db.models import F, Min, Q, QuerySet
 
 from accounts import office_devices
+from core.company import current_rules, rules_at
 from installations.models import ContactChange, Customer
 from poa_documents.models import DoubtReason, PoaDocument, SignerDoubt
 
@@ -86,7 +87,7 @@ def doubts_about(
         _device_doubt(ip_addresses, browser_of, at=at),
     ]
     doubts = [doubt for doubt in found if doubt is not None]
-    if not doubts and settings.CALL_BACK_FOR_FIRST_ADDRESS and not _was_proved(customer):
+    if not doubts and rules_at(at).call_back_for_first_address and not _was_proved(customer):
         doubts.append(Doubt(DoubtReason.FIRST_ADDRESS, "A second person confirms every first address."))
     return doubts
 
@@ -145,7 +146,7 @@ def _recent_change_doubt(customer: Customer, *, at: datetime) -> Doubt | None:
 
 def _staff_address_doubt(email: str) -> Doubt | None:
     host = _mailbox(email).rpartition("@")[2]
-    company = {domain.casefold() for domain in settings.COMPANY_MAIL_DOMAINS} or {_sender_domain()}
+    company = {domain.casefold() for domain in current_rules().mail_domains} or {_sender_domain()}
     if any(host == domain or host.endswith(f".{domain}") for domain in company if domain):
         return Doubt(DoubtReason.STAFF_ADDRESS, "The customer's e-mail address is one of the company.")
     name = _mailbox(email).partition("@")[0]

@@ -3,6 +3,7 @@ What every test stands on: a shut network, a browser and services where there ar
 about what could not be tried.
 """
 
+import math
 import os
 import uuid
 from collections import Counter, defaultdict
@@ -15,7 +16,7 @@ import pytest
 from django.core.cache import caches
 from kombu.transport import memory
 
-from core import case_log, queue, rate_limits
+from core import case_log, company, queue, rate_limits
 from installations import pdf_checks
 from tests.chromium import NO_CHROMIUM, REQUIRE_BROWSER, find_chromium
 from tests.journal_guard import let_tests_clean_up
@@ -123,6 +124,14 @@ def _patient_pdf_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
         patch.setattr(pdf_checks, "READER", reader)
         patch.setattr(pdf_checks, "MAX_SECONDS", PATIENT_SECONDS)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _nobody_decided_company_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test begins with the sample's rules, known without a statement."""
+    monkeypatch.setattr(company, "MEMORY_SECONDS", 3600.0)
+    monkeypatch.setattr(company._memory, "rows", ())
+    monkeypatch.setattr(company._memory, "until", math.inf)
 
 
 @pytest.fixture(autouse=True)

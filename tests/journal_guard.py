@@ -12,7 +12,10 @@ from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 
-from poa_documents.journal.verification import GUARDED_TABLES
+from core.models import CompanyRules
+from poa_documents.journal import verification
+
+GUARDED_TABLES = (*verification.GUARDED_TABLES, CompanyRules._meta.db_table)
 
 
 @contextmanager

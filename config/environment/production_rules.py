@@ -19,9 +19,7 @@ def production_problems(read: Read) -> Iterator[Problem]:
     yield from _addresses(read)
     yield from _services(read)
     yield from _mail(read)
-    yield from _defaults_left(
-        read, "MAIL_FROM", "ORGANIZATION_NAME", "ORGANIZATION_CONTACT", "BROKER_REGISTRATION_NUMBER"
-    )
+    yield from _defaults_left(read, "MAIL_FROM")
     yield from _guessable_secrets(read)
 
 

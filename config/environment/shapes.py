@@ -177,13 +177,6 @@ def secret_words(value: str) -> list[str]:
     return [secret(word) for word in words(value)]
 
 
-def hours_of_a_day(value: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([0-9]{1,2})-([0-9]{1,2})", value.strip())
-    if not found or not 0 <= int(found[1]) < int(found[2]) <= 24:
-        raise WrongShape
-    return int(found[1]), int(found[2])
-
-
 def encryption_keys(value: str) -> dict[str, bytes]:
     keys: dict[str, bytes] = {}
     for word in words(value):

@@ -16,7 +16,6 @@ from config.environment.shapes import (
     existing_file,
     host_names,
     host_url,
-    hours_of_a_day,
     mail_address,
     mail_url,
     matching,
@@ -71,8 +70,6 @@ _PARTS = "Database, queue and data folder"
 _FILES = "Signed documents and photos"
 _MAIL = "Mail"
 _LIGHT = "Light"
-_COMPANY = "The installer"
-_RULES = "Office rules"
 
 _TABLE = (
     Variable(
@@ -432,120 +429,13 @@ _TABLE = (
         _LIGHT,
     ),
     Variable(
-        "ORGANIZATION_NAME",
-        "Lone Star Home Energy",
-        "a name",
-        "The installer, as customers know it.",
-        required_text,
-        _COMPANY,
-    ),
-    Variable(
-        "ORGANIZATION_CONTACT",
-        "(512) 555-0100, help@example.com",
-        "a line of text",
-        "How customers reach the installer.",
-        required_text,
-        _COMPANY,
-    ),
-    Variable(
-        "BROKER_REGISTRATION_NUMBER",
-        "BR000000",
-        "BR and six digits",
-        "The installer's registration with the PUCT, shown to customers.",
-        lambda value: matching(value, r"BR[0-9]{6}"),
-        _COMPANY,
-    ),
-    Variable(
-        "GO_LIVE_CONFIRMATION",
-        "WITHOUT_PROOF",
-        "WITHOUT_PROOF, ALWAYS or NEVER",
-        "Which go-live reports wait for the office before they count. Nobody confirms a report of their own, and "
-        "what the office reports without proof waits for a second person.",
-        one_of("WITHOUT_PROOF", "ALWAYS", "NEVER"),
-        _RULES,
-    ),
-    Variable(
-        "POA_LINK_DAYS",
-        "30",
-        "a whole number from 1 to 365",
-        "Days for which a signing link is valid.",
-        whole_number(1, 365),
-        _RULES,
-    ),
-    Variable(
-        "POA_REMINDER_FIRST_DAYS",
-        "3",
-        "a whole number from 0 to 60",
-        "Days after the invitation on which an unsigned customer is reminded first; 0: never.",
-        whole_number(0, 60),
-        _RULES,
-    ),
-    Variable(
-        "POA_REMINDER_EVERY_DAYS",
-        "7",
-        "a whole number from 1 to 60",
-        "Days from one reminder to the next.",
-        whole_number(1, 60),
-        _RULES,
-    ),
-    Variable(
-        "POA_REMINDERS_MOST",
-        "3",
-        "a whole number from 0 to 20",
-        "How many reminders follow one invitation at most; then they stop.",
-        whole_number(0, 20),
-        _RULES,
-    ),
-    Variable(
-        "POA_REMINDER_HOURS",
-        "9-19",
-        "two hours of the day such as 9-19, the second later than the first",
-        "Between which hours, Chicago time, reminders are sent.",
-        hours_of_a_day,
-        _RULES,
-    ),
-    Variable(
-        "CALL_BACK_FOR_FIRST_ADDRESS",
-        "no",
-        "yes or no",
-        "Whether a second person must call the customer also where the first e-mail address on file was used to sign. "
-        "Without it Light's own check of the customer's identity is the second proof.",
-        switch,
-        _RULES,
-    ),
-    Variable(
-        "COMPANY_MAIL_DOMAINS",
-        "",
-        "mail domains, comma-separated",
-        "Domains of the company's own mailboxes: a customer with such an address is called back before anything is "
-        "opened at Light. Empty: the domain of `MAIL_FROM`.",
-        words,
-        _RULES,
-    ),
-    Variable(
         "STRICT_ESI_IDS",
         "no",
         "yes or no",
         "Whether to refuse ESI IDs that do not begin with 10, such as Light's test numbers.",
         switch,
-        _RULES,
+        _LIGHT,
         production_default="yes",
-    ),
-    Variable(
-        "SALE_EMBARGO_KINDS",
-        "SOLAR",
-        "some of SOLAR, BATTERY and EV_CHARGER, separated by commas",
-        "Hardware whose buyer may cancel the sale for some days.",
-        words,
-        _RULES,
-    ),
-    Variable(
-        "ADVANCE_NOTICE_DAYS",
-        "3",
-        "a whole number from 0 to 14",
-        "Whole days that customers have to object to a chosen plan before it is accepted; 0 accepts it at once.",
-        whole_number(0, 14),
-        _RULES,
     ),
 )
 

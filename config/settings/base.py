@@ -271,6 +271,10 @@ DEFAULT_FROM_EMAIL: str = read("MAIL_FROM")
 EMAIL_TIMEOUT = 20
 
 CLOCK = "core.clock.SystemClock"
+SAMPLE_COMPANY_RULES: dict[str, Any] = {}
+"""Rules until the company's first decision, where they differ from those in core.company: for the demo and tests."""
+SAMPLE_COMPANY_ALLOWED = True
+"""Whether powers of attorney may be drafted in the name of the sample company."""
 SWEEP_SECONDS = 5
 """How often the sweeps look for due work."""
 METRICS_TOKEN: str = read("METRICS_TOKEN")
@@ -375,25 +379,12 @@ LIGHT_CALLS_PER_SECOND: float = read("LIGHT_CALLS_PER_SECOND")
 LIGHT_WRITES_ALLOWED_FOR: str = read("LIGHT_WRITES_ALLOWED_FOR")
 LIGHT_DIALECT = read_light_dialect()
 
-ORGANIZATION_NAME: str = read("ORGANIZATION_NAME")
-ORGANIZATION_CONTACT: str = read("ORGANIZATION_CONTACT")
-BROKER_REGISTRATION_NUMBER: str = read("BROKER_REGISTRATION_NUMBER")
-GO_LIVE_CONFIRMATION: str = read("GO_LIVE_CONFIRMATION")
-CALL_BACK_FOR_FIRST_ADDRESS: bool = read("CALL_BACK_FOR_FIRST_ADDRESS")
-COMPANY_MAIL_DOMAINS: list[str] = read("COMPANY_MAIL_DOMAINS")
 STRICT_ESI_IDS: bool = read("STRICT_ESI_IDS")
-SALE_EMBARGO_KINDS: list[str] = read("SALE_EMBARGO_KINDS")
 POA_SEAL_KEY_FILE: str = read("POA_SEAL_KEY_FILE") or str(DATA_DIR / "seal.p12")
 POA_SEAL_PASSPHRASE: str = read("POA_SEAL_PASSPHRASE")
 POA_SEAL_TIMESTAMP_URL: str = read("POA_SEAL_TIMESTAMP_URL")
 POA_SEAL_TIMESTAMP_CA_FILE: str = read("POA_SEAL_TIMESTAMP_CA_FILE")
 POA_SEAL_LONG_TERM: bool = read("POA_SEAL_LONG_TERM")
-POA_LINK_DAYS: int = read("POA_LINK_DAYS")
-POA_REMINDER_FIRST_DAYS: int = read("POA_REMINDER_FIRST_DAYS")
-POA_REMINDER_EVERY_DAYS: int = read("POA_REMINDER_EVERY_DAYS")
-POA_REMINDERS_MOST: int = read("POA_REMINDERS_MOST")
-POA_REMINDER_HOURS: tuple[int, int] = read("POA_REMINDER_HOURS")
-ADVANCE_NOTICE_DAYS: int = read("ADVANCE_NOTICE_DAYS")
 DOUBT_SETTLING_SECONDS = 600
 """How long a lost answer is looked for by reading before it counts as not having happened."""
 LEASE_SECONDS = 20

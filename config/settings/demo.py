@@ -16,7 +16,6 @@ os.environ.update(
     CELERY_KEY_PREFIX="switchyard-demo:",
     STORAGE_S3_BUCKET="",
     EMAIL_URL="",
-    ADVANCE_NOTICE_DAYS="0",  # its stories end on the day of go-live
 )
 
 from config.settings.local import *  # noqa: F403
@@ -24,6 +23,7 @@ from config.settings.local import *  # noqa: F403
 INSTALLED_APPS = [*INSTALLED_APPS, "demo"]  # noqa: F405
 
 CLOCK = "demo.shared_clock.TimeMachine"
+SAMPLE_COMPANY_RULES = {"advance_notice_days": 0}  # the stories end on the day of go-live
 
 SWEEP_SECONDS = 1
 # The scheduler is faster still: nobody wants to wait a second for each simulated day.

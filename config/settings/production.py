@@ -20,6 +20,7 @@ STAFF_MFA_REQUIRED = read("STAFF_MFA_REQUIRED") != "NO"
 SESSION_COOKIE_NAME = "__Host-session"
 CSRF_COOKIE_NAME = "__Host-csrf"
 BACKUP_ALARM_DAYS = read("BACKUP_ALARM_DAYS", in_production=True)
+SAMPLE_COMPANY_ALLOWED = False
 STRICT_ESI_IDS = read("STRICT_ESI_IDS", in_production=True)
 if read("TRUST_PROXY_HEADERS"):
     MIDDLEWARE = ["config.middleware.ClientAddress", *MIDDLEWARE]  # noqa: F405

@@ -9,7 +9,6 @@ import tempfile
 os.environ.setdefault("SECRET_KEY", "only-for-tests-and-worth-nothing-at-all-0123456789")
 os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "test:" + base64.b64encode(b"t" * 32).decode())
 os.environ.setdefault("LIGHT_WEBHOOK_SECRET", "webhook-secret-of-the-tests")
-os.environ.setdefault("ADVANCE_NOTICE_DAYS", "0")
 os.environ.setdefault("MAIL_WEBHOOK_SECRET", "mail-webhook-secret-of-the-tests")
 if "DATA_DIR" not in os.environ:
     os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="switchyard-test-")
@@ -21,6 +20,7 @@ from poa_documents.seal.keys import provide_development_key
 DATA_DIR.mkdir(parents=True, exist_ok=True)  # noqa: F405
 provide_development_key(DATA_DIR / "seal.p12")  # noqa: F405
 
+SAMPLE_COMPANY_RULES = {"advance_notice_days": 0}
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405

@@ -1,5 +1,9 @@
-"""The bases of the admin: records, buttons, tables, links, words. Its own page is the list of what staff did."""
+"""
+The bases of the admin: records, buttons, tables, links, words.
 
-from core.admin import log_entries
+Its own pages are the company's rules and what staff did.
+"""
 
-__all__ = ["log_entries"]
+from core.admin import company_rules, log_entries
+
+__all__ = ["company_rules", "log_entries"]

@@ -258,6 +258,13 @@ class AddableRecordAdmin(RecordAdmin):
     def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> Model:
         raise NotImplementedError
 
+    def new_record_start(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what the empty form begins with."""
+        return request.GET.dict()
+
+    def new_record_text(self) -> str:
+        return self.new_record_intro
+
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -275,14 +282,14 @@ class AddableRecordAdmin(RecordAdmin):
             form = self.new_record_form(kept.fields)
             show_kept(request, form, kept)
         else:
-            form = self.new_record_form(initial=request.GET.dict())
+            form = self.new_record_form(initial=self.new_record_start(request))
         context = {
             **self.admin_site.each_context(request),
             "title": f"Add {self.opts.verbose_name}",
             "opts": self.opts,
             "form": form,
             "media": form.media,
-            "intro": self.new_record_intro,
+            "intro": self.new_record_text(),
             "list_url": return_url(request)
             or reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"),
             **(extra_context or {}),

@@ -8,8 +8,7 @@ import logging
 from datetime import datetime, timedelta
 from functools import partial
 
-from django.conf import settings
-
+from core.company import current_rules
 from core.dates import chicago_day
 from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import FileAltered, StoredFile, read
@@ -188,7 +187,7 @@ def _turn(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
         act_by=enrollment.act_by_date,
         is_reminder=not mail.once_key.endswith(":1"),
         address=str(enrollment.site),
-        contact=settings.ORGANIZATION_CONTACT,
+        contact=current_rules().contact,
         language=enrollment.customer.language,
     )
 
@@ -215,7 +214,7 @@ def _notice(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> Tell
         start=notice.start_date,
         last_day=notice.last_day,
         address=str(enrollment.site),
-        contact=settings.ORGANIZATION_CONTACT,
+        contact=current_rules().contact,
         language=enrollment.customer.language,
     )
 
@@ -234,7 +233,7 @@ def _acceptance(enrollment: Enrollment, facts: Facts, mail: CustomerMail, *, at:
         accepted_at=accepted_at,
         documents=_documents(offer, is_patient=at < accepted_at + PATIENCE_FOR_DOCUMENTS),
         address=str(enrollment.site),
-        contact=settings.ORGANIZATION_CONTACT,
+        contact=current_rules().contact,
         language=enrollment.customer.language,
         now=at,
     )
@@ -286,7 +285,7 @@ def _service(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
         envelope=mail.poa.envelope,
         start=start,
         address=str(enrollment.site),
-        contact=settings.ORGANIZATION_CONTACT,
+        contact=current_rules().contact,
         language=enrollment.customer.language,
     )
 
@@ -301,7 +300,7 @@ def _service_end(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) ->
         last_day=enrollment.service_end_date,
         has_begun=enrollment.active_at is not None,
         address=str(enrollment.site),
-        contact=settings.ORGANIZATION_CONTACT,
+        contact=current_rules().contact,
         language=enrollment.customer.language,
         now=at,
     )

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from core import clock
 from core.actors import Actor
+from core.company import current_rules
 from core.stored_files import StoredFile, read
 from enrollments.actions.account_reading import ask_for_reading
 from enrollments.actions.accounts import NoAccountYet, hosted_link
@@ -163,7 +164,7 @@ def _progress(enrollment: Enrollment, poa: PoaDocument) -> Progress:
         offer=offer,
         stored=stored,
         language=language_of(poa),
-        contact=settings.ORGANIZATION_CONTACT,
+        contact=current_rules().contact,
     )
 
 

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from core import wrong_clocks
 from core.clock import configured_clock, own_now
+from core.company import current_rules
 from enrollments.actions.writes import Tools
 from enrollments.decision import start_dates
 from enrollments.decision.policy import Policy
@@ -77,7 +78,7 @@ def policy() -> Policy:
         window=start_dates.DEFAULT_WINDOW,
         max_call_duration=timedelta(seconds=light_client().max_call_seconds),
         settling_period=timedelta(seconds=settings.DOUBT_SETTLING_SECONDS),
-        notice_days=settings.ADVANCE_NOTICE_DAYS,
+        notice_days=current_rules().advance_notice_days,
     )
 
 

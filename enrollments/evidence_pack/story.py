@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import typst
-from django.conf import settings
 from django.utils.text import capfirst
 
+from core.company import current_rules
 from core.dates import CHICAGO
 from enrollments.evidence_pack.contents import folder_of, poas_of
 from enrollments.evidence_pack.spool import Spool
@@ -39,7 +39,7 @@ def gather(enrollment: Enrollment, spool: Spool) -> dict[str, Any]:
     shown = [[_moment(at), what, who, detail] for at, _order, what, who, detail in islice(lines, MOST_LINES)]
     return {
         "title": f"Evidence for enrollment {enrollment.pk}",
-        "organization": settings.ORGANIZATION_NAME,
+        "organization": current_rules().name,
         "facts": _facts(enrollment),
         "chapters": [
             *(_authority_chapter(poa) for poa in poas),

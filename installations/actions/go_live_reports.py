@@ -6,11 +6,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from django.conf import settings
 from django.db import IntegrityError, models, transaction
 
 from core.actors import Actor, ActorKind, is_same_person
 from core.case_changes import announce_case_change
+from core.company import current_rules
 from core.dates import chicago_day, short_date
 from core.errors import check_input, check_reason
 from core.moves import MoveNotAllowed
@@ -220,7 +220,7 @@ def correct_go_live(
         report.save(update_fields=["status", "closing_reason"])
         status = first_report_status(
             has_proof=_kept_proofs(installation, submission).exists() or report.proofs.exists(),
-            confirmation=settings.GO_LIVE_CONFIRMATION,
+            confirmation=current_rules().go_live_confirmation,
             by_office=True,
         )
         counts = status == _S.COUNTED
@@ -273,7 +273,7 @@ def _record_report(installation_id: int, submission: _Submission) -> GoLiveOutco
     by_office = submission.by.kind == ActorKind.STAFF
     status = first_report_status(
         has_proof=_kept_proofs(installation, submission).exists(),
-        confirmation=settings.GO_LIVE_CONFIRMATION,
+        confirmation=current_rules().go_live_confirmation,
         by_office=by_office,
     )
     current = current_report(installation.pk)

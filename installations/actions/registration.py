@@ -15,6 +15,7 @@ from phonenumbers import ValidationResult, is_possible_number_with_reason
 
 from core.actors import Actor
 from core.case_changes import announce_case_change
+from core.company import rules_at
 from core.dates import chicago_day
 from core.errors import check_input
 from core.queue import TaskName, enqueue_on_commit
@@ -204,7 +205,7 @@ def register_installation(
         size_kw=size_kw,
         contract_signed_date=contract_signed_date,
         embargo_end_date=embargo_end_date(
-            kind=kind, contract_signed_date=contract_signed_date, cancelable_kinds=settings.SALE_EMBARGO_KINDS
+            kind=kind, contract_signed_date=contract_signed_date, cancelable_kinds=_cancelable_kinds(at)
         ),
         technician_id=technician_id,
         scheduled_date=scheduled_date,
@@ -215,6 +216,16 @@ def register_installation(
         take_move(installation, "schedule", by=by, at=at)
     announce_case_change(site_id=site_id, at=at)
     return installation
+
+
+def _cancelable_kinds(at: datetime) -> frozenset[str]:
+    rules = rules_at(at)
+    can_be_canceled = {
+        HardwareKind.SOLAR: rules.solar_sale_can_be_canceled,
+        HardwareKind.BATTERY: rules.battery_sale_can_be_canceled,
+        HardwareKind.EV_CHARGER: rules.ev_charger_sale_can_be_canceled,
+    }
+    return frozenset(kind.value for kind, can_be in can_be_canceled.items() if can_be)
 
 
 def technician_problems(technician_id: int | None) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from poa_documents.actions.contact_codes import (
     state_of_code,
 )
 from poa_documents.actions.drafts import (
+    CompanyNotNamed,
     CustomerNotAtSite,
     DatesOutOfOrder,
     PromiseNotOffered,
@@ -103,6 +104,7 @@ __all__ = [
     "CodeAnswer",
     "CodeState",
     "CodeVerdict",
+    "CompanyNotNamed",
     "ConsentIncomplete",
     "ContactNotProved",
     "CustomerNotAtSite",

@@ -6,10 +6,12 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from core.actors import Actor
 from core.case_changes import announce_case_change
+from core.company import rules_at, sample_values_left
 from core.dates import chicago_day
 from core.errors import Conflict, InvalidInput
 from core.moves import MoveNotAllowed
@@ -49,6 +51,15 @@ HAS_A_HOME = frozenset(
     }
 )
 """The customer's page shows what was signed, and the plan, also after the authority has ended."""
+
+
+class CompanyNotNamed(Conflict):
+    """The wording would name the sample company. Customers must never read that in production."""
+
+    def __init__(self, left: list[str]) -> None:
+        super().__init__(
+            f"Company rules still have the sample's {', '.join(left)}: add your own under “Company rules”."
+        )
 
 
 class UnsignedPoaExists(Conflict):
@@ -130,8 +141,10 @@ def draft_poa(
     :raises LimitMissing: the promise lacks a limit
     :raises DatesOutOfOrder: the dates cannot be kept
     :raises NoWording: no wording in the customer's language is in force
+    :raises CompanyNotNamed: the wording would name the sample company
     """
     today = chicago_day(at)
+    _check_company_named(at)
     site = Site.objects.select_for_update().get(pk=site_id)
     customer = Customer.objects.select_for_update().get(pk=customer_id)
     check_not_stopped(customer_id)
@@ -271,6 +284,13 @@ def owe_case_mail(
 def drop_case_mails(case_number: int, kind: MailKind, *, at: datetime) -> None:
     """Send and post no mail about an enrollment any more that newer news of the same kind overtakes."""
     CustomerMail.objects.unsent().filter(case_number=case_number, kind=kind).update(not_needed_at=at, due_at=None)
+
+
+def _check_company_named(at: datetime) -> None:
+    """:raises CompanyNotNamed: customers would read the name, contact or broker number of the sample"""
+    left = [] if settings.SAMPLE_COMPANY_ALLOWED else sample_values_left(rules_at(at))
+    if left:
+        raise CompanyNotNamed(left)
 
 
 def _check_dates(earliest: date, latest: date, sunset: date, *, uses: int, today: date) -> None:

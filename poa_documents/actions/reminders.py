@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Max
 
 from core.actors import SYSTEM
+from core.company import current_rules
 from core.transactions import repeatable
 from installations.models import Installation
 from installations.states import InstallationStatus
@@ -21,13 +21,13 @@ from poa_documents.states import PoaStatus
 
 
 def configured_policy() -> ReminderPolicy:
-    from_hour, until_hour = settings.POA_REMINDER_HOURS
+    rules = current_rules()
     return ReminderPolicy(
-        first_after=timedelta(days=settings.POA_REMINDER_FIRST_DAYS),
-        every=timedelta(days=settings.POA_REMINDER_EVERY_DAYS),
-        most=settings.POA_REMINDERS_MOST,
-        from_hour=from_hour,
-        until_hour=until_hour,
+        first_after=timedelta(days=rules.reminder_first_days),
+        every=timedelta(days=rules.reminder_every_days),
+        most=rules.max_reminders,
+        from_hour=rules.reminder_from_hour,
+        until_hour=rules.reminder_until_hour,
     )
 
 

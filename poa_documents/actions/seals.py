@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import F
 
 from core.actors import SYSTEM
+from core.company import current_rules
 from core.dates import chicago_midnight
 from core.stored_files import FileNotStored, StoredFile, store
 from core.transactions import repeatable
@@ -92,7 +93,7 @@ def _stamped(
     from poa_documents.seal.pades import seal  # slow to import
 
     phrases = phrases_in(poa.template.language)["pdf"]
-    words = Words(phrases["seal_field"], phrases["seal_reason"], settings.ORGANIZATION_NAME)
+    words = Words(phrases["seal_field"], phrases["seal_reason"], current_rules().name)
     make = partial(seal, render_pdf(document), key, words=words, signed_at=document.signed_at, answers=answers)
     try:
         authority = timestamps.authority()

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
+from core.company import current_rules
 from core.dates import chicago_day
 from poa_documents.journal.receipts import REVOKED, reference_of
 from poa_documents.limits import say_date, say_moment
@@ -117,7 +117,7 @@ def _values(mail: CustomerMail, poa: PoaDocument) -> Mapping[str, Any]:
     language = poa.customer.language
     ended_at = poa.ended_at or mail.created_at
     return {
-        "organization": settings.ORGANIZATION_NAME,
+        "organization": current_rules().name,
         "address": one_line(str(poa.site), longest=200),
         "expires": say_date(chicago_day(poa.token_expires_at), language) if poa.token_expires_at else "",
         "minutes": CODE_MINUTES,
@@ -133,9 +133,9 @@ def _message(mail: CustomerMail, poa: PoaDocument, said: Mapping[str, Any]) -> E
     phrases = phrases_in(language)["mail"]
     context = {
         "language": language,
-        "organization": settings.ORGANIZATION_NAME,
+        "organization": current_rules().name,
         "greeting": phrases["greeting"].format(name=one_line(poa.customer.first_name)),
-        "closing": phrases["closing"].format(contact=settings.ORGANIZATION_CONTACT),
+        "closing": phrases["closing"].format(contact=current_rules().contact),
         **dict.fromkeys(
             ("link", "code", "rows"), ""
         ),  # a name that is missing makes the template log its whole context

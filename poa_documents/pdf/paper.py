@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import typst
-from django.conf import settings
 
+from core.company import current_rules
 from poa_documents.document_text import text_of
 from poa_documents.models import PoaDocument, Statement
 from poa_documents.pdf.rendering import to_printable
@@ -26,7 +26,7 @@ def render_for_paper(poa: PoaDocument) -> bytes:
     phrases = phrases_in(text.language)["pdf"]
     content: dict[str, Any] = {
         "title": to_printable(text.title),
-        "organization": settings.ORGANIZATION_NAME,
+        "organization": current_rules().name,
         "language": text.language,
         "number": str(poa.pk),
         "version": str(text.version),

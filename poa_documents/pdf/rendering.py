@@ -10,8 +10,8 @@ from typing import Any
 
 import typst
 from anyascii import anyascii
-from django.conf import settings
 
+from core.company import current_rules
 from core.dates import CHICAGO
 from poa_documents.limits import say_date
 from poa_documents.models import PoaDocument, SignatureKind, Statement
@@ -91,7 +91,7 @@ def signed_document_of(poa: PoaDocument) -> SignedDocument:
     return SignedDocument(
         number=poa.pk,
         language=language,
-        letterhead=f"{settings.ORGANIZATION_NAME} · {settings.ORGANIZATION_CONTACT}",
+        letterhead=f"{current_rules().name} · {current_rules().contact}",
         title=title,
         customer_name=str(poa.customer),
         words=document.words,

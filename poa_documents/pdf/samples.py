@@ -11,9 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import typst
-from django.conf import settings
 from django.utils.crypto import salted_hmac
 
+from core.company import current_rules
 from installations.models import Language
 from poa_documents.models import PoaDocument
 from poa_documents.phrases import phrases_in
@@ -69,7 +69,7 @@ def render_sample(language: str, word: str, organization: str) -> bytes:
 
 
 def sample_of(poa: PoaDocument, language: str) -> bytes:
-    return render_sample(language, sample_word(poa, language), settings.ORGANIZATION_NAME)
+    return render_sample(language, sample_word(poa, language), current_rules().name)
 
 
 def _plain(text: str) -> str:

@@ -1,11 +1,11 @@
 """The customer's page that proves a changed e-mail address: a code, mailed to the address from before."""
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from core import clock
+from core.company import current_rules
 from poa_documents import actions, signers
 from poa_documents.links import CODE_MINUTES
 from poa_documents.models import PoaDocument
@@ -49,8 +49,8 @@ def _show(request: HttpRequest, poa: PoaDocument, address: str) -> HttpResponse:
     values = {
         "email": masked_email(address),
         "new_email": masked_email(poa.customer.email),
-        "organization": settings.ORGANIZATION_NAME,
-        "contact": settings.ORGANIZATION_CONTACT,
+        "organization": current_rules().name,
+        "contact": current_rules().contact,
         "minutes": CODE_MINUTES,
     }
     context = {

@@ -12,7 +12,6 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -23,6 +22,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from core import clock, rate_limits
+from core.company import current_rules
 from core.rate_limits import TooOften
 from installations.models import Language
 from poa_documents import actions
@@ -120,7 +120,7 @@ def show_door(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     alert = ""
     was_refused = request.GET.get(VERDICT_FIELD) == TOO_MANY
     if again_at is not None and (was_refused or not state.is_open):
-        alert = words["too_many"].format(again=say_time(again_at, language), contact=settings.ORGANIZATION_CONTACT)
+        alert = words["too_many"].format(again=say_time(again_at, language), contact=current_rules().contact)
     elif actions.is_link_replaced(poa):
         alert = words["overasked"]
     elif asked is not None and state.is_open and asked.mail.sent_at is None and asked.mail.last_error:
@@ -176,8 +176,8 @@ def outside(
         "t": phrases,
         "token": token_of(request),
         "form_key": form_key(poa),
-        "organization": settings.ORGANIZATION_NAME,
-        "contact": phrases["page"]["questions"].format(contact=settings.ORGANIZATION_CONTACT),
+        "organization": current_rules().name,
+        "contact": phrases["page"]["questions"].format(contact=current_rules().contact),
     }
     response = render(request, template, {**around, **context}, status=status)
     response.headers["Content-Language"] = language
@@ -272,7 +272,7 @@ def show_problem(
     """We do not know who is asking, so the browser's language decides, and the other one follows."""
     first = get_language_from_request(request)
     languages = sorted(Language.values, key=lambda language: language != first)
-    contact = settings.ORGANIZATION_CONTACT
+    contact = current_rules().contact
     texts = []
     for language in languages:
         phrases = phrases_in(language)["link_problem"]
@@ -288,7 +288,7 @@ def show_problem(
     context = {
         "language": languages[0],
         "texts": texts,
-        "organization": settings.ORGANIZATION_NAME,
+        "organization": current_rules().name,
         **(form or {}),
     }
     return render(request, "portal/link_problem.html", context, status=status)

@@ -6,8 +6,7 @@ from datetime import datetime
 from textwrap import shorten
 from typing import Any
 
-from django.conf import settings
-
+from core.company import current_rules
 from core.dates import chicago_day
 from installations.models import Language
 from poa_documents import signers
@@ -54,8 +53,8 @@ def page_context(poa: PoaDocument, *, token: str, form_key: str) -> dict[str, An
         "t": phrases_in(language),
         "token": token,
         "form_key": form_key,
-        "organization": settings.ORGANIZATION_NAME,
-        "contact": phrases_in(language)["page"]["questions"].format(contact=settings.ORGANIZATION_CONTACT),
+        "organization": current_rules().name,
+        "contact": phrases_in(language)["page"]["questions"].format(contact=current_rules().contact),
         "can_decline": poa.status in SIGNABLE_STATUSES,
     }
 
@@ -66,9 +65,9 @@ def home_context(poa: PoaDocument, *, step: Step | None) -> dict[str, Any]:
     words = phrases_in(language)["home"]
     values = {
         "name": poa.customer.first_name,
-        "organization": settings.ORGANIZATION_NAME,
+        "organization": current_rules().name,
         "address": str(poa.site),
-        "contact": settings.ORGANIZATION_CONTACT,
+        "contact": current_rules().contact,
         "email": masked_email(poa.customer.email),
         "when": say_moment(poa.signed_at, language),
         "ended": say_moment(poa.ended_at, language),

@@ -14,6 +14,7 @@ from enrollments.states import EnrollmentStatus
 from installations.models import Language
 from simulator.server import start_simulator
 from tests.contract.dialects import REFERENCE
+from tests.factories.company import company_rules_are
 from tests.functional.accessibility import complaints_about
 from tests.functional.pages import follow, go_through_the_door
 from tests.integration.enrollments.road import MORNING, POLICY, Road
@@ -92,7 +93,7 @@ def test_an_announced_plan_can_be_held_and_let_go_on_and_is_accepted_after_the_n
     size: str,
 ) -> None:
     page: Page = request.getfixturevalue(size)
-    settings.ADVANCE_NOTICE_DAYS = 3
+    company_rules_are(advance_notice_days=3)
     road.policy = replace(POLICY, notice_days=3)
     road.start_client_anew()
     case.customer.language = language

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page
-from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from enrollments.actions.account_reading import ask_for_reading
@@ -17,6 +16,7 @@ from installations.models import Language
 from poa_documents.models import PoaDocument
 from simulator.server import start_simulator
 from tests.contract.dialects import REFERENCE
+from tests.factories.company import company_rules_are
 from tests.functional.accessibility import complaints_about
 from tests.functional.pages import go_through_the_door
 from tests.integration.enrollments.road import MORNING, POLICY, Road
@@ -26,11 +26,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def road(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
+def road(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
     running = start_simulator()
     running.control.set_now(MORNING)
     running.control.freeze_clock()
-    settings.ADVANCE_NOTICE_DAYS = 3
+    company_rules_are(advance_notice_days=3)
     walked = Road(running, REFERENCE, policy=replace(POLICY, notice_days=3))
     monkeypatch.setattr("core.clock.configured_clock", lambda: walked.clock)
     yield walked

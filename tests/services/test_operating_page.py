@@ -87,9 +87,6 @@ class Server:
             "FIELD_ENCRYPTION_KEYS": "key1:" + base64.b64encode(secrets.token_bytes(32)).decode(),
             "POA_SEAL_PASSPHRASE": seal_passphrase,
             "EMAIL_URL": "smtp+tls://user:password@mail.test:587",
-            "ORGANIZATION_NAME": "Lone Star Solar of the Test",
-            "ORGANIZATION_CONTACT": "(512) 474-5171",
-            "BROKER_REGISTRATION_NUMBER": "BR123456",
         }
 
     # docker compose

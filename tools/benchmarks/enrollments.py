@@ -37,7 +37,7 @@ PROCESSES = 2 * len(WORKERS)
 IN_FLIGHT = (1, PROCESSES)
 REMOTE_SECONDS = (0.0, 0.05)
 LONGEST_ROUND_SECONDS = 300.0
-SETTINGS = "config.settings.local"
+SETTINGS = "tools.benchmarks.settings"
 """With the waits of production; tests of faults have shorter ones."""
 
 

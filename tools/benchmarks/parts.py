@@ -49,8 +49,7 @@ def environment(folder: Path, **changes: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {
         **kept,
-        "DJANGO_SETTINGS_MODULE": "config.settings.local",
-        "ADVANCE_NOTICE_DAYS": "0",
+        "DJANGO_SETTINGS_MODULE": "tools.benchmarks.settings",
         "DATA_DIR": str(folder),
         "LIGHT_WEBHOOK_SECRET": WEBHOOK_SECRET,
         **changes,

@@ -57,7 +57,6 @@ def built_house(servers: Servers, s3: S3Server, wire: Wire) -> Iterator[House]:
         "DATA_DIR": str(data_folder),
         "DATABASE_URL": f"{servers.postgres_url}/{name}",
         "CELERY_BROKER_URL": servers.redis_url,
-        "ADVANCE_NOTICE_DAYS": "0",
         "STORAGE_S3_BUCKET": f"house-{uuid.uuid4().hex[:8]}",
         "STORAGE_S3_ENDPOINT_URL": wire.url,
         "AWS_ACCESS_KEY_ID": s3.access_key_id,

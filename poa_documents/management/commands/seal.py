@@ -39,7 +39,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("what", choices=["check", "new", "keys", "ask"])
         parser.add_argument("--to", type=Path, help="new: the file to write; one that exists stays as it is")
-        parser.add_argument("--name", default=settings.ORGANIZATION_NAME, help="new: who seals")
+        parser.add_argument("--name", default="", help="new: the company that seals")
         parser.add_argument("--days", type=int, default=1095, help="new: how long the certificate counts")
         parser.add_argument(
             "--no-passphrase", action="store_true", help="new: ask for none; POA_SEAL_PASSPHRASE counts if it is set"
@@ -88,6 +88,8 @@ class Command(BaseCommand):
     def _new(self, *, to: Path | None, name: str, days: int, no_passphrase: bool, **_options: Any) -> None:
         if to is None:
             raise CommandError("Say where the key goes: --to FILE.")
+        if not name.strip():
+            raise CommandError("Say which company seals: --name “Your Company”.")
         if not 1 <= days <= LONGEST_DAYS:
             raise CommandError(f"--days must be from 1 to {LONGEST_DAYS}.")
         passphrase: str = settings.POA_SEAL_PASSPHRASE

@@ -9,6 +9,7 @@ from django.core import mail
 from django.utils.html import strip_tags
 
 from core.actors import Actor
+from core.company import SAMPLE
 from core.dates import chicago_day
 from enrollments.actions import case_opening, closing, customer_holds, mails
 from enrollments.decision.start_dates import earliest_rescission_end
@@ -110,7 +111,7 @@ def test_the_acceptance_names_the_last_day_to_cancel_and_whom_to_call(road: Road
     for part in (message.body, message.alternatives[0][0]):
         text = strip_tags(str(part))
         assert last_day in text
-        assert settings.ORGANIZATION_CONTACT in text
+        assert SAMPLE["contact"] in text
         assert case.accepted_offer.name in text
         assert "/portal/" not in str(part), "a new link would end the one that the customer has"
 

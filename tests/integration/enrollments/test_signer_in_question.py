@@ -1,13 +1,13 @@
 """Nothing is opened at Light for a signature, or with an address, that the customer has not proved."""
 
 from datetime import timedelta
-from typing import Any
 
 from core.actors import Actor
 from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import HoldOwner
 from poa_documents import actions, signers
+from tests.factories.company import company_rules_are
 from tests.integration.enrollments.road import Road
 
 SECOND = Actor.staff(2)
@@ -47,8 +47,8 @@ def test_change_after_opening_does_not_stop_the_case(road: Road) -> None:
     assert road.run(case) != Waiting.SIGNER_TO_BE_VERIFIED
 
 
-def test_second_persons_setting_holds_the_first_address(road: Road, settings: Any) -> None:
-    settings.CALL_BACK_FOR_FIRST_ADDRESS = True
+def test_second_persons_setting_holds_the_first_address(road: Road) -> None:
+    company_rules_are(call_back_for_first_address=True)
     case = road.case()
     assert road.run(case) == Waiting.SIGNER_TO_BE_VERIFIED
     road.pass_time(timedelta(minutes=1))

@@ -24,6 +24,7 @@ from poa_documents.guards import AuthorityNotSigned, check_authority, read_signe
 from poa_documents.journal import evidence
 from poa_documents.models import PaperSignature, PoaDocument, SignatureKind, Statement
 from poa_documents.states import PoaStatus
+from tests.factories.company import company_rules_are
 from tests.factories.installations import customer, installation
 from tests.factories.poa_documents import SIGNED_AT, drafted_poa, sent_poa, signed_poa
 from tests.integration.poa_documents.portal_visits import fresh
@@ -119,13 +120,12 @@ def test_the_same_person_twice_is_refused_by_code_and_database() -> None:
     assert fresh(poa).status == PoaStatus.DRAFT
 
 
-def test_words_that_were_never_printed_cannot_have_been_signed(settings: LazySettings) -> None:
+def test_words_that_were_never_printed_cannot_have_been_signed() -> None:
     poa = drafted_poa()
     with pytest.raises(actions.NotPrinted):
         actions.record_paper(poa_id=poa.pk, scan=scan(), signed_date=SIGNED_DATE, by=OLIVIA, at=SIGNED_AT)
     recorded(poa)
-    settings.BROKER_REGISTRATION_NUMBER = "BR999999"
-    settings.ORGANIZATION_NAME = "Another Company"
+    company_rules_are(broker_number="BR999999", name="Another Company")
 
     with pytest.raises(actions.WordsChanged):
         actions.confirm_paper(poa_id=poa.pk, by=OSCAR, at=LATER)

@@ -21,6 +21,7 @@ from poa_documents.journal import evidence
 from poa_documents.mail.messages import compose
 from poa_documents.models import CASE_MAILS, MailKind, PoaDocument, SignatureKind, Statement
 from poa_documents.states import PoaStatus
+from tests.factories.company import company_rules_are
 from tests.factories.installations import customer as registered_customer
 from tests.factories.installations import installation
 from tests.factories.poa_documents import SIGNED_AT, STAFF, drafted_poa, sealing_poa, sent_poa, signed_poa
@@ -318,11 +319,11 @@ def test_switching_the_language_of_the_greeting_shows_the_greeting_in_it() -> No
     assert "Hola" in page.content.decode()
 
 
-def test_words_that_changed_since_the_page_was_opened_are_shown_again(settings: LazySettings) -> None:
+def test_words_that_changed_since_the_page_was_opened_are_shown_again() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     stale = {**visit.fields("step/broker/"), "agree_BROKER_FACTS": "yes"}
-    settings.BROKER_REGISTRATION_NUMBER = "BR999999"
+    company_rules_are(broker_number="BR999999")
 
     page = visit.post("step/broker/", stale)
 
@@ -691,8 +692,8 @@ def test_mails_are_in_the_customers_language() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(set(MailKind) - CASE_MAILS))
-def test_every_kind_of_mail_has_text_and_html(kind: str, settings: LazySettings) -> None:
-    settings.ORGANIZATION_CONTACT = "(512) 555-0100"
+def test_every_kind_of_mail_has_text_and_html(kind: str) -> None:
+    company_rules_are(contact="(512) 555-0100")
     poa = signed_poa()
     owed = poa.mails.create(kind=kind, created_at=SIGNED_AT, due_at=SIGNED_AT)
 

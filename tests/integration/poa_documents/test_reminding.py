@@ -15,6 +15,7 @@ from poa_documents import actions
 from poa_documents.actions import mails
 from poa_documents.models import MailKind, MailState, PoaDocument, ReturnSource
 from poa_documents.states import PoaStatus
+from tests.factories.company import company_rules_are
 from tests.factories.poa_documents import SIGNED_AT, STAFF, prove_contact, sent_poa, signed_poa
 from tests.integration.poa_documents.mail_servers import answer_with, greylisted
 from tests.integration.poa_documents.portal_visits import StandingClock, Visit, token_in_last_mail
@@ -223,8 +224,8 @@ def test_a_mail_server_that_says_later_gets_the_reminder_later(monkeypatch: Any,
     assert len(reminders()) == 1
 
 
-def test_a_new_invitation_counts_anew(settings: Any) -> None:
-    settings.POA_REMINDERS_MOST = 1
+def test_a_new_invitation_counts_anew() -> None:
+    company_rules_are(max_reminders=1)
     poa = sent_poa()
     live(SIGNED_AT + timedelta(days=12))
     before = len(reminders())

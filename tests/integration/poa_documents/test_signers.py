@@ -16,6 +16,7 @@ from poa_documents import actions, signers
 from poa_documents.document_text import text_of
 from poa_documents.guards import SignerNotProved, check_authority
 from poa_documents.models import DoubtReason, PoaDocument
+from tests.factories.company import company_rules_are
 from tests.factories.installations import AT, customer, staff
 from tests.factories.poa_documents import (
     BROWSER,
@@ -228,10 +229,11 @@ def test_address_of_staff_is_in_question(email: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sender", "domains"), [("Office <no-reply@sun.example>", []), ("no-reply@localhost", ["sun.example"])]
+    ("sender", "domains"), [("Office <no-reply@sun.example>", ""), ("no-reply@localhost", "moon.example, sun.example")]
 )
-def test_address_of_the_company_is_in_question(settings: Any, sender: str, domains: list[str]) -> None:
-    settings.DEFAULT_FROM_EMAIL, settings.COMPANY_MAIL_DOMAINS = sender, domains
+def test_address_of_the_company_is_in_question(settings: Any, sender: str, domains: str) -> None:
+    settings.DEFAULT_FROM_EMAIL = sender
+    company_rules_are(company_mail_domains=domains)
     poa = sent_poa(customer=customer(email="somebody@mail.sun.example"))
     sign(poa)
 
@@ -284,8 +286,8 @@ def test_browser_of_staff_is_in_question_after_signing_out(clock: StandingClock)
     assert reasons(poa) == {DoubtReason.STAFF_DEVICE}
 
 
-def test_setting_asks_for_a_second_person_for_first_addresses(settings: Any) -> None:
-    settings.CALL_BACK_FOR_FIRST_ADDRESS = True
+def test_setting_asks_for_a_second_person_for_first_addresses() -> None:
+    company_rules_are(call_back_for_first_address=True)
     poa = signed_poa()
     assert reasons(poa) == {DoubtReason.FIRST_ADDRESS}
 

@@ -58,9 +58,6 @@ WRONG_VALUES = [
     ("MAIL_FROM", "Sun <no-reply@example..com>"),
     ("LIGHT_API_URL", "https://api.light.dev/v1"),
     ("LIGHT_HOSTED_ORIGINS", "flow.light.dev"),
-    ("BROKER_REGISTRATION_NUMBER", "1234"),
-    ("GO_LIVE_CONFIRMATION", "SOMETIMES"),
-    ("POA_LINK_DAYS", "0"),
 ]
 
 
@@ -202,9 +199,6 @@ def test_production_starts_with_settings_of_its_own(monkeypatch: pytest.MonkeyPa
         ("EMAIL_URL", "smtp://mail:1025"),
         ("EMAIL_URL", "smtp://mailpit.internal:25"),
         ("MAIL_FROM", ""),
-        ("ORGANIZATION_NAME", ""),
-        ("ORGANIZATION_CONTACT", ""),
-        ("BROKER_REGISTRATION_NUMBER", ""),
         ("SECRET_KEY", "django-insecure-0123456789-abcdefghijklmnopqrstuvwxyz-0123456789"),
         ("SECRET_KEY", "a" * 64),
         ("SECRET_KEY", "0123456789abcdefghijklmnopqrstuvwxyz"),
