@@ -93,12 +93,14 @@ QUESTIONS = [
     pytest.param(request, id="request"),
     pytest.param(link, id="link"),
 ]
+DRIPPING = [
+    pytest.param(dripping, id="dripping"),
+    pytest.param(dripping_headers, id="L27 dripping headers"),
+]
 LOST_ANSWERS = [
     pytest.param(silence, id="L1 timeout"),
     pytest.param(reset, id="L3 reset"),
     pytest.param(hang_up, id="hang-up"),
-    pytest.param(dripping, id="dripping"),
-    pytest.param(dripping_headers, id="L27 dripping headers"),
     pytest.param(answer(500, {"detail": "oops"}), id="L4 500"),
     pytest.param(answer(502, b"<html>bad gateway</html>"), id="502"),
     pytest.param(answer(503, None, Retry_After="30"), id="503 with Retry-After"),
@@ -115,7 +117,7 @@ LOST_ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize("fault", LOST_ANSWERS)
+@pytest.mark.parametrize("fault", [*LOST_ANSWERS, *DRIPPING])
 @pytest.mark.parametrize(("write", "before"), WRITES)
 def test_lost_answer_to_a_write_is_in_doubt_and_the_write_is_sent_once(
     light: ScriptedLight, client: LightClient, write: Call, before: list[Script], fault: Script
@@ -139,7 +141,7 @@ def test_lost_answer_to_a_question_may_be_asked_again(
         question(client)
 
 
-@pytest.mark.parametrize("fault", [dripping, dripping_headers])
+@pytest.mark.parametrize("fault", DRIPPING)
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_l27_a_dripping_answer_uses_up_the_time_of_its_question(
     light: ScriptedLight, client: LightClient, question: Call, fault: Script
