@@ -16,7 +16,7 @@ from config.environment import VARIABLES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FIRST_DAY = "2026-03-02"
-SECONDS_ALLOWED = 420
+SECONDS_ALLOWED = 1200
 
 Demo = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -53,9 +53,9 @@ def run_demo(tmp_path: Path) -> Demo:
     return run
 
 
-@pytest.mark.parametrize("dialect", ["reference", "alternate"])
-def test_every_story_ends_as_it_must(run_demo: Demo, dialect: str) -> None:
-    told = run_demo("--dialect", dialect)
+def test_every_story_ends_well_in_the_alternate_dialect(run_demo: Demo) -> None:
+    """The reference dialect is what `make demo EXIT=1` speaks in CI, and the test below."""
+    told = run_demo("--dialect", "alternate")
 
     assert told.returncode == 0, told.stdout[-4000:]
     assert "Each of the 8 stories ended as it must" in told.stdout

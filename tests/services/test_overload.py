@@ -24,7 +24,7 @@ from tools.benchmarks.page import write_page
 from tools.benchmarks.results import Results
 from tools.service_harness.house import WORKERS, House, busy
 
-CASES = int(os.environ.get("OVERLOAD_CASES", "40"))
+CASES = int(os.environ.get("OVERLOAD_CASES", "30"))
 CALLS_PER_SECOND = int(os.environ.get("OVERLOAD_CALLS_PER_SECOND", "5"))
 SECONDS_OF_REPORTS = int(os.environ.get("OVERLOAD_REPORT_SECONDS", "0"))
 IS_KEPT = "OVERLOAD_KEEP" in os.environ
