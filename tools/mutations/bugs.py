@@ -301,7 +301,7 @@ BUGS: tuple[Bug, ...] = (
         old="        leases.give_back(turn, due_at=_due_at(step), shown=shown)",
         new="        leases.give_back(turn, due_at=None, shown=shown)",
         why="A case that waits for a date or for Light is never looked at again without a message.",
-        noticed_by=(f"{MAIN_ROAD}::test_frozen_credit_is_waited_out_and_thaws_by_itself", MAIN_ROAD),
+        noticed_by=(f"{MAIN_ROAD}::test_frozen_credit_is_waited_out", MAIN_ROAD),
     ),
     Bug(
         name="a-dead-workers-case-is-not-found",
