@@ -1,4 +1,4 @@
-"""Servers and a house for each test process, started once; every test finds the house whole."""
+"""Servers and a stack for each test process, started once; every test finds the stack whole."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,9 +7,9 @@ import pytest
 from django.db import connections
 from pytest_django.plugin import DjangoDbBlocker
 
-from tools.service_harness.building import built_house, own_servers
-from tools.service_harness.house import House
+from tools.service_harness.assembly import built_stack, own_servers
 from tools.service_harness.servers import S3Server, Servers, s3_server
+from tools.service_harness.stack import Stack
 from tools.service_harness.wire import Wire
 
 LONGEST_TEST_SECONDS = 600
@@ -36,20 +36,20 @@ def s3() -> S3Server:
 
 @pytest.fixture(scope="session")
 def wire(s3: S3Server) -> Iterator[Wire]:
-    """The cable between the house and the S3 server."""
+    """The cable between the stack and the S3 server."""
     with Wire(s3.endpoint_url) as wire:
         yield wire
 
 
 @pytest.fixture(scope="session")
-def started_house(servers: Servers, s3: S3Server, wire: Wire, django_db_blocker: DjangoDbBlocker) -> Iterator[House]:
-    with django_db_blocker.unblock(), built_house(servers, s3, wire) as house:
-        yield house
+def started_stack(servers: Servers, s3: S3Server, wire: Wire, django_db_blocker: DjangoDbBlocker) -> Iterator[Stack]:
+    with django_db_blocker.unblock(), built_stack(servers, s3, wire) as stack:
+        yield stack
 
 
 @pytest.fixture
-def house(started_house: House) -> House:
-    """The house, whole again whatever the test before it did."""
+def stack(started_stack: Stack) -> Stack:
+    """The stack, whole again whatever the test before it did."""
     connections["default"].close_if_unusable_or_obsolete()
-    started_house.make_whole()
-    return started_house
+    started_stack.make_whole()
+    return started_stack

@@ -29,7 +29,14 @@ from installations import actions as installation_actions
 from installations.models import GoLiveReport, GoLiveSource
 from poa_documents.models import PoaDocument
 from tests.factories import installations as made
-from tools.service_harness.house import SCHEDULERS, SECONDS_TO_TAKE_OVER, WORKERS, House, held_row, writers_waiting
+from tools.service_harness.stack import (
+    SCHEDULERS,
+    SECONDS_TO_TAKE_OVER,
+    WORKERS,
+    Stack,
+    held_row,
+    writers_waiting,
+)
 from tools.service_harness.visitors import character_of, the_technician
 
 LONGEST_REFUSAL_SECONDS = 10
@@ -45,49 +52,49 @@ def cut_other_connections() -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_P1_server_killed_and_restarted_in_mid_flow(house: House) -> None:
-    cases = house.ready_cases(3)
-    house.light.order_fault("accept", "delay", seconds=4, times=3)
+def test_P1_server_killed_and_restarted_in_mid_flow(stack: Stack) -> None:
+    cases = stack.ready_cases(3)
+    stack.light.order_fault("accept", "delay", seconds=4, times=3)
     for case in cases:
-        house.report_pto(case)
-    house.until(lambda: any(house.acceptances_of(case) for case in cases), "acceptances are under way")
+        stack.report_pto(case)
+    stack.until(lambda: any(stack.acceptances_of(case) for case in cases), "acceptances are under way")
 
-    house.servers.kill("postgres")
-    house.until(
-        lambda: requests.get(f"{house.site_url}/readyz", timeout=30).status_code == 503,
+    stack.servers.kill("postgres")
+    stack.until(
+        lambda: requests.get(f"{stack.site_url}/readyz", timeout=30).status_code == 503,
         "the site says so",
         is_checked=False,
     )
-    house.servers.start("postgres")
+    stack.servers.start("postgres")
     connections["default"].close()
 
-    house.until_finalized(*cases, seconds=SECONDS_TO_TAKE_OVER + 60)
-    assert all(house.calls(case, "accept") == 1 for case in cases)
-    assert all(house.running[name].poll() is None for name in (*WORKERS, *SCHEDULERS, "web"))
+    stack.until_finalized(*cases, seconds=SECONDS_TO_TAKE_OVER + 60)
+    assert all(stack.calls(case, "accept") == 1 for case in cases)
+    assert all(stack.running[name].poll() is None for name in (*WORKERS, *SCHEDULERS, "web"))
 
 
-def test_P2_connections_cut_between_answer_and_commit(house: House) -> None:
-    case = house.ready_case()
-    house.light.order_fault("accept", "delay", seconds=3, account_uuid=str(case.light_account_uuid))
-    house.report_pto(case)
-    house.until(lambda: house.acceptances_of(case), "Light holds the acceptance")
+def test_P2_connections_cut_between_answer_and_commit(stack: Stack) -> None:
+    case = stack.ready_case()
+    stack.light.order_fault("accept", "delay", seconds=3, account_uuid=str(case.light_account_uuid))
+    stack.report_pto(case)
+    stack.until(lambda: stack.acceptances_of(case), "Light holds the acceptance")
 
     assert cut_other_connections() > 0
 
-    house.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER + 30)
-    assert house.calls(case, "accept") == 1
-    assert house.calls(case, "finalize") == 1
+    stack.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER + 30)
+    assert stack.calls(case, "accept") == 1
+    assert stack.calls(case, "finalize") == 1
 
 
-def test_P2_webhooks_find_dead_connections_and_are_stored_all_the_same(house: House) -> None:
-    secret = house.environment["LIGHT_WEBHOOK_SECRET"]
+def test_P2_webhooks_find_dead_connections_and_are_stored_all_the_same(stack: Stack) -> None:
+    secret = stack.environment["LIGHT_WEBHOOK_SECRET"]
     before = WebhookDelivery.objects.count()
 
     def post() -> int:
         body = f'{{"uuid": "{uuid.uuid4()}", "event": "account.updated"}}'.encode()
         signature = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
         headers = {"X-Light-Signature": signature, "Content-Type": "application/json"}
-        return requests.post(f"{house.site_url}/webhooks/light/", data=body, headers=headers, timeout=30).status_code
+        return requests.post(f"{stack.site_url}/webhooks/light/", data=body, headers=headers, timeout=30).status_code
 
     answers = [post() for _ in range(16)]
     assert cut_other_connections() > 0
@@ -98,9 +105,9 @@ def test_P2_webhooks_find_dead_connections_and_are_stored_all_the_same(house: Ho
 
 
 @contextmanager
-def deadlock(house: House, case: Enrollment) -> Iterator[None]:
+def deadlock(stack: Stack, case: Enrollment) -> Iterator[None]:
     """Hold the case's POA, and ask for its enrollment as soon as the worker has that and waits for the POA."""
-    with psycopg.connect(house.database_url) as other:
+    with psycopg.connect(stack.database_url) as other:
         other.execute("SET deadlock_timeout = '1min'")  # whoever looks first is broken off: the worker
         other.execute("SELECT 1 FROM poa_documents_poadocument WHERE site_id = %s FOR UPDATE", [case.site_id])
         yield
@@ -108,18 +115,18 @@ def deadlock(house: House, case: Enrollment) -> Iterator[None]:
 
 
 @contextmanager
-def lock_not_given_back(house: House, case: Enrollment) -> Iterator[None]:
+def lock_not_given_back(stack: Stack, case: Enrollment) -> Iterator[None]:
     """Hold the enrollment for longer than anybody waits for it."""
-    logged = house.listen()
+    logged = stack.listen()
     with held_row(case):
         yield
-        house.until(lambda: logged("The database broke off"), "the worker waited in vain")
+        stack.until(lambda: logged("The database broke off"), "the worker waited in vain")
 
 
 @pytest.fixture
-def patient_database(house: House) -> Iterator[None]:
+def patient_database(stack: Stack) -> Iterator[None]:
     """Take some seconds to notice a deadlock, so that there is time to make one."""
-    with psycopg.connect(f"{house.servers.postgres_url}/postgres", autocommit=True) as server:
+    with psycopg.connect(f"{stack.servers.postgres_url}/postgres", autocommit=True) as server:
         server.execute("ALTER SYSTEM SET deadlock_timeout = '5s'")
         server.execute("SELECT pg_reload_conf()")
         yield
@@ -129,26 +136,28 @@ def patient_database(house: House) -> Iterator[None]:
 
 @pytest.mark.parametrize("break_off", [deadlock, lock_not_given_back])
 def test_P3_a_transaction_that_is_broken_off_is_repeated_and_no_call_is(
-    house: House, patient_database: None, break_off: Callable[[House, Enrollment], AbstractContextManager[None]]
+    stack: Stack,
+    patient_database: None,
+    break_off: Callable[[Stack, Enrollment], AbstractContextManager[None]],
 ) -> None:
-    case = house.ready_case()
-    house.light.order_fault("accept", "delay", seconds=8, account_uuid=str(case.light_account_uuid))
-    house.report_pto(case)
-    house.until(lambda: house.acceptances_of(case), "Light holds the acceptance", is_checked=False)
-    logged = house.listen()
+    case = stack.ready_case()
+    stack.light.order_fault("accept", "delay", seconds=8, account_uuid=str(case.light_account_uuid))
+    stack.report_pto(case)
+    stack.until(lambda: stack.acceptances_of(case), "Light holds the acceptance", is_checked=False)
+    logged = stack.listen()
 
-    with break_off(house, case):
-        house.until(lambda: writers_waiting(), "the worker wants to keep the answer", is_checked=False)
+    with break_off(stack, case):
+        stack.until(lambda: writers_waiting(), "the worker wants to keep the answer", is_checked=False)
 
-    house.until_finalized(case)
+    stack.until_finalized(case)
     assert logged("The database broke off")  # keeping the answer, or what else wanted the case in that moment
-    assert house.calls(case, "accept") == 1
-    assert house.calls(case, "finalize") == 1
+    assert stack.calls(case, "accept") == 1
+    assert stack.calls(case, "finalize") == 1
     assert not case.events.filter(name="lose_answer").exists()
 
 
-def test_P3_two_transactions_that_shut_each_other_out_both_end(house: House) -> None:
-    one, other = house.sell(), house.sell()
+def test_P3_two_transactions_that_shut_each_other_out_both_end(stack: Stack) -> None:
+    one, other = stack.sell(), stack.sell()
     together, tries = threading.Barrier(2), list[str]()
 
     @repeatable
@@ -177,11 +186,11 @@ def test_P3_two_transactions_that_shut_each_other_out_both_end(house: House) -> 
     assert len(tries) == 3
     assert other.events.filter(name="there").count() == 1
     assert one.events.filter(name="back").count() == 1
-    house.check()
+    stack.check()
 
 
-def test_P3_a_serialization_failure_repeats_the_transaction(house: House) -> None:
-    case = house.sell()
+def test_P3_a_serialization_failure_repeats_the_transaction(stack: Stack) -> None:
+    case = stack.sell()
     tries = list[str]()
 
     @repeatable
@@ -190,7 +199,7 @@ def test_P3_a_serialization_failure_repeats_the_transaction(house: House) -> Non
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         tries.append(Enrollment.objects.values_list("last_error", flat=True).get(pk=case.pk))
         if len(tries) == 1:
-            with psycopg.connect(house.database_url) as other:
+            with psycopg.connect(stack.database_url) as other:
                 other.execute("UPDATE enrollments_enrollment SET last_error = 'meanwhile' WHERE id = %s", [case.pk])
         note(lock(case.pk), "read", by=SYSTEM, at=now(), reason=tries[-1])
 
@@ -200,8 +209,8 @@ def test_P3_a_serialization_failure_repeats_the_transaction(house: House) -> Non
     assert list(case.events.filter(name="read").values_list("reason", flat=True)) == ["meanwhile"]
 
 
-def test_P4_two_sessions_open_the_same_write_and_one_wins(house: House) -> None:
-    case = house.ready_case()
+def test_P4_two_sessions_open_the_same_write_and_one_wins(stack: Stack) -> None:
+    case = stack.ready_case()
     outcomes: list[str] = []
     together = threading.Barrier(4)
 
@@ -223,7 +232,7 @@ def test_P4_two_sessions_open_the_same_write_and_one_wins(house: House) -> None:
     Enrollment.objects.filter(pk=case.pk).update(due_at=now())
 
 
-def test_P4_the_same_webhook_stored_by_eight_sessions_is_one_row(house: House) -> None:
+def test_P4_the_same_webhook_stored_by_eight_sessions_is_one_row(stack: Stack) -> None:
     body = f'{{"uuid": "{uuid.uuid4()}", "event": "account.updated"}}'.encode()
     before = WebhookDelivery.objects.count()
     together = threading.Barrier(8)
@@ -238,11 +247,11 @@ def test_P4_the_same_webhook_stored_by_eight_sessions_is_one_row(house: House) -
     in_threads(store, 8)
 
     assert WebhookDelivery.objects.count() == before + 1
-    house.check()
+    stack.check()
 
 
-def test_P4_the_same_go_live_report_sent_by_five_sessions_counts_once(house: House) -> None:
-    case = house.ready_case()
+def test_P4_the_same_go_live_report_sent_by_five_sessions_counts_once(stack: Stack) -> None:
+    case = stack.ready_case()
     job, submission = case.installations.get(), uuid.uuid4()
     together, problems = threading.Barrier(5), []
 
@@ -269,23 +278,23 @@ def test_P4_the_same_go_live_report_sent_by_five_sessions_counts_once(house: Hou
     installation_actions.confirm_go_live(report_id=waiting.pk, by=made.SECOND_PERSON, at=now())
     assert problems == []
     assert GoLiveReport.objects.filter(installation=job).count() == 1
-    house.until_finalized(case)
+    stack.until_finalized(case)
 
 
-def test_P5_database_down_is_said_quickly_and_webhooks_are_asked_to_come_again(house: House) -> None:
-    case = house.ready_case()
-    house.servers.kill("postgres")
+def test_P5_database_down_is_said_quickly_and_webhooks_are_asked_to_come_again(stack: Stack) -> None:
+    case = stack.ready_case()
+    stack.servers.kill("postgres")
 
     answers = {
-        page: requests.get(f"{house.site_url}{page}", timeout=LONGEST_REFUSAL_SECONDS).status_code
+        page: requests.get(f"{stack.site_url}{page}", timeout=LONGEST_REFUSAL_SECONDS).status_code
         for page in ("/readyz", "/portal/a-link-that-may-be-one-of-ours/")
     }
-    house.light.send_event("account.updated", str(case.light_account_uuid))
-    house.servers.start("postgres")
+    stack.light.send_event("account.updated", str(case.light_account_uuid))
+    stack.servers.start("postgres")
     connections["default"].close()
 
     assert answers == dict.fromkeys(answers, 503)
-    house.until(
+    stack.until(
         lambda: (
             WebhookDelivery.objects.filter(light_account_uuid=str(case.light_account_uuid), settled_at__isnull=False)
             .filter(event_name="account.updated")
@@ -297,9 +306,9 @@ def test_P5_database_down_is_said_quickly_and_webhooks_are_asked_to_come_again(h
 
 
 @contextmanager
-def read_only_database(house: House) -> Iterator[None]:
+def read_only_database(stack: Stack) -> Iterator[None]:
     """Have PostgreSQL refuse every write in this database, as a replica does, also on connections that are open."""
-    with psycopg.connect(house.database_url, autocommit=True) as own:
+    with psycopg.connect(stack.database_url, autocommit=True) as own:
         own.execute("SET default_transaction_read_only = off")
         own.execute("ALTER SYSTEM SET default_transaction_read_only = on")
         own.execute("SELECT pg_reload_conf()")
@@ -326,14 +335,14 @@ class Answers:
         return any(status == 503 and waiting for status, waiting in self.seen)
 
 
-def test_P6_database_read_only_while_people_sign_report_and_light_tells_news(house: House) -> None:
-    case = house.ready_case()
-    enrollment, poa = house.invite()
+def test_P6_database_read_only_while_people_sign_report_and_light_tells_news(stack: Stack) -> None:
+    case = stack.ready_case()
+    enrollment, poa = stack.invite()
     job = enrollment.installations.get()
     job.technician = the_technician()
     job.save(update_fields=["technician"])
-    customer = VisitingCustomer(character_of(poa), mail_folder=house.mail_folder, site_url=house.site_url)
-    technician = Technician(site_url=house.site_url)
+    customer = VisitingCustomer(character_of(poa), mail_folder=stack.mail_folder, site_url=stack.site_url)
+    technician = Technician(site_url=stack.site_url)
     assert customer.link
     technician.sign_in()
     at_the_customers, at_the_technicians = Answers(), Answers()
@@ -341,33 +350,33 @@ def test_P6_database_read_only_while_people_sign_report_and_light_tells_news(hou
     at_the_technicians.watch(technician._browser._session)
     today = chicago_day(now())
     with ThreadPoolExecutor(2) as people:
-        with read_only_database(house):
-            house.until(lambda: database_part(house).startswith("read-only"), "readiness says it", is_checked=False)
+        with read_only_database(stack):
+            stack.until(lambda: database_part(stack).startswith("read-only"), "readiness says it", is_checked=False)
             acts = [
                 people.submit(customer.sign),
                 people.submit(technician.report, job.pk, granted=today, on_site=False, reference="DG-2026-0042"),
             ]
-            house.light.send_event("account.updated", str(case.light_account_uuid))
-            house.until(at_the_customers.was_asked_to_wait, "the customer is asked to wait", is_checked=False)
-            house.until(at_the_technicians.was_asked_to_wait, "the technician is asked to wait", is_checked=False)
+            stack.light.send_event("account.updated", str(case.light_account_uuid))
+            stack.until(at_the_customers.was_asked_to_wait, "the customer is asked to wait", is_checked=False)
+            stack.until(at_the_technicians.was_asked_to_wait, "the technician is asked to wait", is_checked=False)
         for act in acts:
             act.result(timeout=120)
 
     assert {status for status, _ in at_the_customers.seen + at_the_technicians.seen} <= {200, 302, 503}
-    house.until(lambda: PoaDocument.objects.get(pk=poa.pk).signed_at, "the signature is stored")
+    stack.until(lambda: PoaDocument.objects.get(pk=poa.pk).signed_at, "the signature is stored")
     assert GoLiveReport.objects.filter(installation=job).count() == 1
-    house.until(
+    stack.until(
         WebhookDelivery.objects.filter(event_name="account.updated", settled_at__isnull=False).exists,
         "the webhook came again",
     )
 
 
-def database_part(house: House) -> str:
-    return str(requests.get(f"{house.site_url}/readyz", timeout=30).json()["parts"]["database"])
+def database_part(stack: Stack) -> str:
+    return str(requests.get(f"{stack.site_url}/readyz", timeout=30).json()["parts"]["database"])
 
 
-def test_the_indexes_that_the_engine_leans_on_exist_on_postgresql(house: House) -> None:
-    with psycopg.connect(house.database_url) as own:
+def test_the_indexes_that_the_engine_leans_on_exist_on_postgresql(stack: Stack) -> None:
+    with psycopg.connect(stack.database_url) as own:
         names = {row[0] for row in own.execute("SELECT indexname FROM pg_indexes WHERE schemaname = 'public'")}
 
     for needed in (

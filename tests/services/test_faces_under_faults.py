@@ -22,7 +22,7 @@ from simulator.dialect import REFERENCE
 from simulator.webhooks import signed_headers
 from tests.breaking_line import BreakingLine
 from tests.pdf_files import packed_scattered
-from tools.service_harness.house import House
+from tools.service_harness.stack import Stack
 from tools.service_harness.visitors import character_of, the_technician
 
 LONGEST_ANSWER_SECONDS = 3.0
@@ -49,29 +49,29 @@ def slowest_answer(person: VisitingCustomer | Technician) -> Callable[[], tuple[
 
 
 @contextmanager
-def redis_gone(house: House) -> Iterator[None]:
-    house.servers.kill("redis")
+def redis_gone(stack: Stack) -> Iterator[None]:
+    stack.servers.kill("redis")
     yield
-    house.servers.start("redis")
+    stack.servers.start("redis")
 
 
 @contextmanager
-def redis_frozen(house: House) -> Iterator[None]:
+def redis_frozen(stack: Stack) -> Iterator[None]:
     """Let Redis take every connection and answer nothing: worse than none at all."""
-    with house.frozen_redis():
+    with stack.frozen_redis():
         yield
 
 
 def sign_and_report(
-    house: House, meanwhile: AbstractContextManager[None]
+    stack: Stack, meanwhile: AbstractContextManager[None]
 ) -> tuple[tuple[float, str], Enrollment, PoaDocument]:
     """Let a customer sign and a technician report; give the slowest page of both."""
-    enrollment, poa = house.invite()
+    enrollment, poa = stack.invite()
     job = enrollment.installations.get()
     job.technician = the_technician()
     job.save(update_fields=["technician"])
-    customer = VisitingCustomer(character_of(poa), mail_folder=house.mail_folder, site_url=house.site_url)
-    technician = Technician(site_url=house.site_url)
+    customer = VisitingCustomer(character_of(poa), mail_folder=stack.mail_folder, site_url=stack.site_url)
+    technician = Technician(site_url=stack.site_url)
     assert customer.link
     technician.sign_in()
     customer_waited, technician_waited = slowest_answer(customer), slowest_answer(technician)
@@ -80,37 +80,39 @@ def sign_and_report(
         technician.report(job.pk, granted=chicago_day(now()), on_site=False, reference="DG-2026-0042")
         customer.close()
         technician.close()
-        house.check()
+        stack.check()
     return max(customer_waited(), technician_waited()), enrollment, poa
 
 
 @pytest.mark.parametrize("redis_failing", [redis_gone, redis_frozen])
 def test_Q10_redis_down_while_a_customer_signs_and_a_technician_marks_pto(
-    house: House, redis_failing: Callable[[House], AbstractContextManager[None]]
+    stack: Stack, redis_failing: Callable[[Stack], AbstractContextManager[None]]
 ) -> None:
-    usual, _, _ = sign_and_report(house, nullcontext())
+    usual, _, _ = sign_and_report(stack, nullcontext())
 
-    slowest, enrollment, poa = sign_and_report(house, redis_failing(house))
+    slowest, enrollment, poa = sign_and_report(stack, redis_failing(stack))
 
     signed = PoaDocument.objects.get(pk=poa.pk)
     assert signed.signed_at is not None
     assert GoLiveReport.objects.filter(installation__enrollments=enrollment).count() == 1
     # On a machine so busy that pages take seconds anyway, only what the queue adds says anything.
     assert slowest[0] < max(LONGEST_ANSWER_SECONDS, usual[0] + MOST_THE_QUEUE_ADDS_SECONDS), (slowest, usual)
-    house.until(lambda: PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SIGNED, "the document is sealed")
-    house.until(lambda: type(enrollment).objects.get(pk=enrollment.pk).attested_at, "Light knows the customer")
+    stack.until(lambda: PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SIGNED, "the document is sealed")
+    stack.until(lambda: type(enrollment).objects.get(pk=enrollment.pk).attested_at, "Light knows the customer")
     enrollment.refresh_from_db()
-    house.light.complete(str(enrollment.light_account_uuid), esi_id=enrollment.site.esi_id)
-    house.until_finalized(enrollment)
+    stack.light.complete(str(enrollment.light_account_uuid), esi_id=enrollment.site.esi_id)
+    stack.until_finalized(enrollment)
 
 
-def test_U11_a_report_cut_off_on_the_wire_is_not_taken_and_sent_again_it_counts_with_its_photo(house: House) -> None:
-    job = house.invite()[0].installations.get()
+def test_U11_a_report_cut_off_on_the_wire_is_not_taken_and_sent_again_it_counts_with_its_photo(
+    stack: Stack,
+) -> None:
+    job = stack.invite()[0].installations.get()
     job.technician = the_technician()
     job.save(update_fields=["technician"])
-    technician, line = Technician(site_url=house.site_url), BreakingLine(lambda body: body.index(b'name="proof"'))
+    technician, line = Technician(site_url=stack.site_url), BreakingLine(lambda body: body.index(b'name="proof"'))
     technician.sign_in()
-    technician._browser._session.mount(house.site_url, line)
+    technician._browser._session.mount(stack.site_url, line)
 
     technician.report(job.pk, granted=chicago_day(now()), on_site=False, reference="DG-2026-0042")
 
@@ -118,19 +120,19 @@ def test_U11_a_report_cut_off_on_the_wire_is_not_taken_and_sent_again_it_counts_
     assert GoLiveReport.objects.get(installation=job).proofs.count() == 1
 
 
-def test_eight_letters_that_keep_a_reader_busy_leave_the_pages_to_others(house: House) -> None:
-    job = house.invite()[0].installations.get()
+def test_eight_letters_that_keep_a_reader_busy_leave_the_pages_to_others(stack: Stack) -> None:
+    job = stack.invite()[0].installations.get()
     job.technician = the_technician()
     job.save(update_fields=["technician"])
-    path = f"{house.site_url}/field/jobs/{job.pk}/"
+    path = f"{stack.site_url}/field/jobs/{job.pk}/"
     letter = packed_scattered(1_000_000)
-    technicians = [Technician(site_url=house.site_url) for _ in range(LETTERS_AT_ONCE)]
+    technicians = [Technician(site_url=stack.site_url) for _ in range(LETTERS_AT_ONCE)]
     for technician in technicians:
         technician.sign_in()
 
     def hand_in(technician: Technician) -> int:
         session = technician._browser._session
-        token = session.get(f"{house.site_url}/field/session/", timeout=60).json()["csrf_token"]
+        token = session.get(f"{stack.site_url}/field/session/", timeout=60).json()["csrf_token"]
         report = {
             "submission_id": str(uuid.uuid4()),
             "granted_date": chicago_day(now()).isoformat(),
@@ -149,7 +151,7 @@ def test_eight_letters_that_keep_a_reader_busy_leave_the_pages_to_others(house: 
         answers = [senders.submit(hand_in, technician) for technician in technicians]
         opened_before_the_end = 0
         while not all(answer.done() for answer in answers):
-            assert requests.get(f"{house.site_url}/field/", timeout=60).ok
+            assert requests.get(f"{stack.site_url}/field/", timeout=60).ok
             opened_before_the_end += 1
 
     assert {answer.result() for answer in answers} <= {422, 503}
@@ -159,8 +161,8 @@ def test_eight_letters_that_keep_a_reader_busy_leave_the_pages_to_others(house: 
         technician.close()
 
 
-def test_W12_a_thousand_webhooks_at_once_are_all_stored_and_the_engine_goes_on(house: House) -> None:
-    case = house.ready_case()
+def test_W12_a_thousand_webhooks_at_once_are_all_stored_and_the_engine_goes_on(stack: Stack) -> None:
+    case = stack.ready_case()
     bodies = [
         json.dumps(
             {
@@ -173,24 +175,24 @@ def test_W12_a_thousand_webhooks_at_once_are_all_stored_and_the_engine_goes_on(h
         for _ in range(WEBHOOKS)
     ]
     before = WebhookDelivery.objects.count()
-    secret = house.environment["LIGHT_WEBHOOK_SECRET"]
+    secret = stack.environment["LIGHT_WEBHOOK_SECRET"]
     session = requests.Session()
     session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=SENDERS))
 
     def deliver(body: bytes) -> int:
         headers = {**signed_headers(REFERENCE, secret, body, now()), "Content-Type": "application/json"}
-        return session.post(f"{house.site_url}/webhooks/light/", data=body, headers=headers, timeout=60).status_code
+        return session.post(f"{stack.site_url}/webhooks/light/", data=body, headers=headers, timeout=60).status_code
 
     with ThreadPoolExecutor(SENDERS) as senders, session:
         statuses = list(senders.map(deliver, bodies))
-    house.report_pto(case)
+    stack.report_pto(case)
 
     assert set(statuses) == {200}
     assert WebhookDelivery.objects.count() >= before + WEBHOOKS
-    house.until_finalized(case)
-    house.until(
+    stack.until_finalized(case)
+    stack.until(
         lambda: not WebhookDelivery.objects.filter(settled_at__isnull=True).exclude(due_at=None).exists(),
         "every webhook is settled",
         seconds=150,
     )
-    assert house.calls(case, "accept") == 1
+    assert stack.calls(case, "accept") == 1

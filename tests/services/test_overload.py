@@ -22,7 +22,7 @@ from enrollments.states import EnrollmentStatus
 from tests.invariants import differences_from_light
 from tools.benchmarks.page import write_page
 from tools.benchmarks.results import Results
-from tools.service_harness.house import WORKERS, House, busy
+from tools.service_harness.stack import WORKERS, Stack, busy
 
 CASES = int(os.environ.get("OVERLOAD_CASES", "30"))
 CALLS_PER_SECOND = int(os.environ.get("OVERLOAD_CALLS_PER_SECOND", "5"))
@@ -63,38 +63,38 @@ class Flood:
 
 
 @contextmanager
-def few_calls_allowed(house: House, *, believed: float, retry_after: str) -> Iterator[None]:
-    """Let Light allow few calls a second, and the house believe that it allows `believed`."""
-    house.kill(*WORKERS, "web")
-    house.environment["LIGHT_CALLS_PER_SECOND"] = str(believed)
-    house.light.set_dialect(rate_limit_per_second=CALLS_PER_SECOND, rate_limit_retry_after=retry_after)
+def few_calls_allowed(stack: Stack, *, believed: float, retry_after: str) -> Iterator[None]:
+    """Let Light allow few calls a second, and the stack believe that it allows `believed`."""
+    stack.kill(*WORKERS, "web")
+    stack.environment["LIGHT_CALLS_PER_SECOND"] = str(believed)
+    stack.light.set_dialect(rate_limit_per_second=CALLS_PER_SECOND, rate_limit_retry_after=retry_after)
     restarted_at = now()
-    house.make_whole()
-    house.until(lambda: LastSweep.objects.filter(at__gt=restarted_at).exists(), "the workers work", is_checked=False)
+    stack.make_whole()
+    stack.until(lambda: LastSweep.objects.filter(at__gt=restarted_at).exists(), "the workers work", is_checked=False)
     try:
         yield
     finally:
-        house.kill(*WORKERS, "web")
-        del house.environment["LIGHT_CALLS_PER_SECOND"]
-        house.light.set_dialect(rate_limit_per_second=0, rate_limit_retry_after="1")
+        stack.kill(*WORKERS, "web")
+        del stack.environment["LIGHT_CALLS_PER_SECOND"]
+        stack.light.set_dialect(rate_limit_per_second=0, rate_limit_retry_after="1")
 
 
-def flood(house: House, cases: list[Enrollment]) -> Flood:
+def flood(stack: Stack, cases: list[Enrollment]) -> Flood:
     """Report every permission to operate, wait for the last case, and count what it took."""
     keys = [case.pk for case in cases]
     calls = RemoteCall.objects.filter(enrollment__in=keys, at__gt=now())
     began_at, began = now(), time.monotonic()
     for number, case in enumerate(cases):
         time.sleep(max(0.0, began + SECONDS_OF_REPORTS * number / len(cases) - time.monotonic()))
-        house.report_pto(case)
+        stack.report_pto(case)
     left = Enrollment.objects.filter(pk__in=keys).exclude(status=EnrollmentStatus.FINALIZED)
     necessary_calls = len(cases) * len(NECESSARY)
     patience = 60 + 2 * necessary_calls / CALLS_PER_SECOND
     last_check = time.monotonic()
     while left.exists():
-        assert time.monotonic() - began < patience, house.last_words()
+        assert time.monotonic() - began < patience, stack.last_words()
         if time.monotonic() - last_check > CHECKS_APART_SECONDS:
-            house.check()
+            stack.check()
             last_check = time.monotonic()
         time.sleep(0.2)
     last = Enrollment.objects.filter(pk__in=keys).aggregate(at=Max("finalized_at"))["at"]
@@ -108,13 +108,13 @@ def flood(house: House, cases: list[Enrollment]) -> Flood:
     )
 
 
-def assert_each_once(house: House, cases: list[Enrollment]) -> None:
+def assert_each_once(stack: Stack, cases: list[Enrollment]) -> None:
     """Wait until the last news is read too, and look at every promise and at Light's own list."""
     ours = Enrollment.objects.filter(pk__in=[case.pk for case in cases])
     patience = 60 + 2 * len(cases) * len(NECESSARY) / CALLS_PER_SECOND
-    house.until(lambda: not busy(ours).exists(), "all is at rest", seconds=patience, is_checked=False)
-    house.check(reads_files=True)
-    assert differences_from_light(house.light.acceptances()) == []
+    stack.until(lambda: not busy(ours).exists(), "all is at rest", seconds=patience, is_checked=False)
+    stack.check(reads_files=True)
+    assert differences_from_light(stack.light.acceptances()) == []
     assert not AcceptAttempt.objects.filter(enrollment__in=ours, succeeded__isnull=True).exists()
     keys = [case.pk for case in cases]
     answered = RemoteCall.objects.filter(enrollment__in=keys, http_status=200)
@@ -125,16 +125,16 @@ def assert_each_once(house: House, cases: list[Enrollment]) -> None:
 
 @pytest.mark.timeout(3 * 60 * 60 if IS_KEPT else 240)
 @pytest.mark.parametrize("retry_after", ["1"] if IS_KEPT else ["1", ""], ids=lambda text: f"retry_after_{text}")
-def test_O1_a_flood_is_worked_off_as_fast_as_light_allows(house: House, retry_after: str) -> None:
-    cases = house.ready_cases(CASES, is_checked=False)
+def test_O1_a_flood_is_worked_off_as_fast_as_light_allows(stack: Stack, retry_after: str) -> None:
+    cases = stack.ready_cases(CASES, is_checked=False)
     if IS_KEPT:  # as it is with customers: nobody's account was read a moment ago
         time.sleep(Policy().fresh_reading.total_seconds())
 
-    with few_calls_allowed(house, believed=CALLS_PER_SECOND, retry_after=retry_after):
-        seen = flood(house, cases)
+    with few_calls_allowed(stack, believed=CALLS_PER_SECOND, retry_after=retry_after):
+        seen = flood(stack, cases)
         if IS_KEPT:
             keep(seen)
-        assert_each_once(house, cases)
+        assert_each_once(stack, cases)
 
     assert seen.refused <= MOST_REFUSED * sum(seen.calls.values()), seen
     assert sum(seen.calls.values()) <= LONGEST_RATIO * seen.necessary_calls, seen
@@ -142,12 +142,12 @@ def test_O1_a_flood_is_worked_off_as_fast_as_light_allows(house: House, retry_af
         assert seen.ratio <= LONGEST_RATIO, seen
 
 
-def test_O1_a_limit_believed_too_high_is_found_by_light_refusing(house: House) -> None:
-    cases = house.ready_cases(20, is_checked=False)
+def test_O1_a_limit_believed_too_high_is_found_by_light_refusing(stack: Stack) -> None:
+    cases = stack.ready_cases(20, is_checked=False)
 
-    with few_calls_allowed(house, believed=2 * CALLS_PER_SECOND, retry_after=""):
-        seen = flood(house, cases)
-        assert_each_once(house, cases)
+    with few_calls_allowed(stack, believed=2 * CALLS_PER_SECOND, retry_after=""):
+        seen = flood(stack, cases)
+        assert_each_once(stack, cases)
 
     assert seen.refused <= sum(seen.calls.values()) / 4, seen
 

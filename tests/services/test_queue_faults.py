@@ -22,15 +22,15 @@ from enrollments.models import Enrollment, Hold, LightWrite, RemoteCall
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from installations.models import Site
 from tests.factories import installations as made
-from tools.service_harness.house import (
+from tools.service_harness.servers import Servers
+from tools.service_harness.stack import (
     SCHEDULERS,
     SECONDS_TO_TAKE_OVER,
     WORKERS,
-    House,
+    Stack,
     held_row,
     writers_waiting,
 )
-from tools.service_harness.servers import Servers
 
 LONG_CALL_SECONDS = 20
 UNREADABLE = ("no JSON", "{", "null", "7", "[]", "{}", '{"body": 1}', '{"properties": {}}', "\x00")
@@ -49,176 +49,176 @@ def was_answered(case: Enrollment) -> bool:
 
 
 @contextmanager
-def only_one_worker(house: House) -> Iterator[str]:
+def only_one_worker(stack: Stack) -> Iterator[str]:
     """Let one worker do everything, so that it is known who has the case in hand."""
-    house.kill(WORKERS[1])
+    stack.kill(WORKERS[1])
     yield WORKERS[0]
 
 
-def test_Q1_worker_killed_with_the_attempt_recorded_and_the_accept_call_not_sent(house: House) -> None:
-    case = house.ready_case()
-    with only_one_worker(house) as worker:
-        house.light.order_fault("token", "delay", seconds=LONG_CALL_SECONDS, account_uuid=str(case.light_account_uuid))
-        house.report_pto(case)
-        house.until(lambda: accept_write(case), "the acceptance is recorded")
-        house.kill(worker)
-    assert house.calls(case, "accept") == 0
+def test_Q1_worker_killed_with_the_attempt_recorded_and_the_accept_call_not_sent(stack: Stack) -> None:
+    case = stack.ready_case()
+    with only_one_worker(stack) as worker:
+        stack.light.order_fault("token", "delay", seconds=LONG_CALL_SECONDS, account_uuid=str(case.light_account_uuid))
+        stack.report_pto(case)
+        stack.until(lambda: accept_write(case), "the acceptance is recorded")
+        stack.kill(worker)
+    assert stack.calls(case, "accept") == 0
 
-    house.start(*WORKERS)
+    stack.start(*WORKERS)
 
-    house.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER + 30)
+    stack.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER + 30)
     outcomes = LightWrite.objects.filter(enrollment=case, kind=WriteKind.ACCEPT_PLAN).values_list("status", flat=True)
     assert [*outcomes][-2:] == [WriteStatus.NOT_DONE, WriteStatus.DONE]
-    assert house.calls(case, "accept") == 1
+    assert stack.calls(case, "accept") == 1
 
 
-def test_Q1_worker_killed_before_anything_is_recorded(house: House) -> None:
-    case = house.ready_case()
-    with only_one_worker(house) as worker:
+def test_Q1_worker_killed_before_anything_is_recorded(stack: Stack) -> None:
+    case = stack.ready_case()
+    with only_one_worker(stack) as worker:
         uuid = str(case.light_account_uuid)
-        house.light.order_fault("request_plans", "delay", seconds=LONG_CALL_SECONDS, account_uuid=uuid)
-        house.report_pto(case)
-        house.until(lambda: house.calls(case, "request_plans"), "plans are asked for")
-        house.kill(worker)
+        stack.light.order_fault("request_plans", "delay", seconds=LONG_CALL_SECONDS, account_uuid=uuid)
+        stack.report_pto(case)
+        stack.until(lambda: stack.calls(case, "request_plans"), "plans are asked for")
+        stack.kill(worker)
     assert accept_write(case) is None
 
-    house.start(*WORKERS)
+    stack.start(*WORKERS)
 
-    house.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER + 30)
-    assert house.calls(case, "accept") == 1
+    stack.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER + 30)
+    assert stack.calls(case, "accept") == 1
 
 
-def test_Q2_worker_killed_while_light_does_the_work(house: House) -> None:
-    case = house.ready_case()
-    with only_one_worker(house) as worker:
-        house.light.order_fault("accept", "delay", seconds=LONG_CALL_SECONDS, account_uuid=str(case.light_account_uuid))
-        house.report_pto(case)
-        house.until(lambda: house.acceptances_of(case), "Light holds the acceptance")
-        house.kill(worker)
+def test_Q2_worker_killed_while_light_does_the_work(stack: Stack) -> None:
+    case = stack.ready_case()
+    with only_one_worker(stack) as worker:
+        stack.light.order_fault("accept", "delay", seconds=LONG_CALL_SECONDS, account_uuid=str(case.light_account_uuid))
+        stack.report_pto(case)
+        stack.until(lambda: stack.acceptances_of(case), "Light holds the acceptance")
+        stack.kill(worker)
     assert is_status(case, EnrollmentStatus.ACCEPTING)
 
-    house.start(*WORKERS)
+    stack.start(*WORKERS)
 
-    house.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER)
-    assert house.calls(case, "accept") == 1
+    stack.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER)
+    assert stack.calls(case, "accept") == 1
     assert case.events.filter(name="lose_answer").count() == 1
 
 
-def test_Q3_worker_killed_between_answer_and_commit(house: House) -> None:
-    case = house.ready_case()
-    with only_one_worker(house) as worker:
-        house.light.order_fault("accept", "delay", seconds=3, account_uuid=str(case.light_account_uuid))
-        house.report_pto(case)
-        house.until(lambda: house.acceptances_of(case), "Light holds the acceptance")
+def test_Q3_worker_killed_between_answer_and_commit(stack: Stack) -> None:
+    case = stack.ready_case()
+    with only_one_worker(stack) as worker:
+        stack.light.order_fault("accept", "delay", seconds=3, account_uuid=str(case.light_account_uuid))
+        stack.report_pto(case)
+        stack.until(lambda: stack.acceptances_of(case), "Light holds the acceptance")
         with held_row(case):
-            house.until(lambda: was_answered(case), "the worker has the answer", is_checked=False)
-            house.until(lambda: writers_waiting() >= 1, "the worker waits to commit it", is_checked=False)
-            house.kill(worker)
+            stack.until(lambda: was_answered(case), "the worker has the answer", is_checked=False)
+            stack.until(lambda: writers_waiting() >= 1, "the worker waits to commit it", is_checked=False)
+            stack.kill(worker)
     assert is_status(case, EnrollmentStatus.ACCEPTING)
 
-    house.start(*WORKERS)
+    stack.start(*WORKERS)
 
-    house.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER)
-    assert house.calls(case, "accept") == 1
+    stack.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER)
+    assert stack.calls(case, "accept") == 1
     sent = LightWrite.objects.exclude(status=WriteStatus.NOT_DONE).get(enrollment=case, kind=WriteKind.ACCEPT_PLAN)
     assert sent.status == WriteStatus.DONE
     assert sent.doubt_since is not None
 
 
-def test_Q4_worker_killed_after_the_commit_and_before_the_queue_heard_of_it(house: House) -> None:
-    case = house.ready_case()
-    with only_one_worker(house) as worker:
-        house.light.order_fault("finalize", "delay", seconds=4, account_uuid=str(case.light_account_uuid))
-        house.report_pto(case)
-        house.until(lambda: is_status(case, EnrollmentStatus.ACCEPTED), "the acceptance is committed")
-        with house.frozen_redis():
-            house.until(
+def test_Q4_worker_killed_after_the_commit_and_before_the_queue_heard_of_it(stack: Stack) -> None:
+    case = stack.ready_case()
+    with only_one_worker(stack) as worker:
+        stack.light.order_fault("finalize", "delay", seconds=4, account_uuid=str(case.light_account_uuid))
+        stack.report_pto(case)
+        stack.until(lambda: is_status(case, EnrollmentStatus.ACCEPTED), "the acceptance is committed")
+        with stack.frozen_redis():
+            stack.until(
                 lambda: Enrollment.objects.filter(
                     pk=case.pk, status=EnrollmentStatus.FINALIZED, lease_until=None
                 ).exists(),
                 "everything is committed and nothing acknowledged",
             )
-            house.kill(worker)
-    calls_before = len(house.light.requests())
+            stack.kill(worker)
+    calls_before = len(stack.light.requests())
 
-    house.start(*WORKERS)
-    house.until_finalized(case)
-    logged = house.listen()
-    house.send(TaskName.ADVANCE_ENROLLMENT, enrollment_id=case.pk)
-    house.until(lambda: logged("not due"), "the message that came again is worked off")
+    stack.start(*WORKERS)
+    stack.until_finalized(case)
+    logged = stack.listen()
+    stack.send(TaskName.ADVANCE_ENROLLMENT, enrollment_id=case.pk)
+    stack.until(lambda: logged("not due"), "the message that came again is worked off")
 
-    house.until_finalized(case)
-    assert house.calls(case, "accept") == 1
-    assert house.calls(case, "finalize") == 1
-    made_since = [call["operation"] for call in house.light.requests()[calls_before:]]
+    stack.until_finalized(case)
+    assert stack.calls(case, "accept") == 1
+    assert stack.calls(case, "finalize") == 1
+    made_since = [call["operation"] for call in stack.light.requests()[calls_before:]]
     assert not {"accept", "finalize", "request_plans", "create", "record"} & set(made_since)
 
 
-def test_Q5_one_pool_child_killed(house: House) -> None:
-    case = house.ready_case()
-    with only_one_worker(house) as worker:
-        house.light.order_fault("accept", "delay", seconds=LONG_CALL_SECONDS, account_uuid=str(case.light_account_uuid))
-        house.report_pto(case)
-        house.until(lambda: house.acceptances_of(case), "Light holds the acceptance")
+def test_Q5_one_pool_child_killed(stack: Stack) -> None:
+    case = stack.ready_case()
+    with only_one_worker(stack) as worker:
+        stack.light.order_fault("accept", "delay", seconds=LONG_CALL_SECONDS, account_uuid=str(case.light_account_uuid))
+        stack.report_pto(case)
+        stack.until(lambda: stack.acceptances_of(case), "Light holds the acceptance")
 
-        for child in house.children_of(worker):
+        for child in stack.children_of(worker):
             os.kill(child, signal.SIGKILL)
 
-    house.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER)
-    assert house.calls(case, "accept") == 1
-    assert house.running[worker].poll() is None
+    stack.until_finalized(case, seconds=SECONDS_TO_TAKE_OVER)
+    assert stack.calls(case, "accept") == 1
+    assert stack.running[worker].poll() is None
 
 
-def test_Q5_all_processes_of_all_workers_killed(house: House) -> None:
-    cases = house.ready_cases(4)
-    house.light.order_fault("accept", "delay", seconds=LONG_CALL_SECONDS, times=4)
+def test_Q5_all_processes_of_all_workers_killed(stack: Stack) -> None:
+    cases = stack.ready_cases(4)
+    stack.light.order_fault("accept", "delay", seconds=LONG_CALL_SECONDS, times=4)
     for case in cases:
-        house.report_pto(case)
-    house.until(lambda: any(house.acceptances_of(case) for case in cases), "the first acceptances are under way")
-    house.kill(*WORKERS, *SCHEDULERS)
-    house.light.clear_faults()
+        stack.report_pto(case)
+    stack.until(lambda: any(stack.acceptances_of(case) for case in cases), "the first acceptances are under way")
+    stack.kill(*WORKERS, *SCHEDULERS)
+    stack.light.clear_faults()
 
-    house.start(*WORKERS, *SCHEDULERS)
+    stack.start(*WORKERS, *SCHEDULERS)
 
-    house.until_finalized(*cases, seconds=SECONDS_TO_TAKE_OVER + 30)
+    stack.until_finalized(*cases, seconds=SECONDS_TO_TAKE_OVER + 30)
 
 
-def test_Q6_Q8_the_same_message_many_times_and_long_after_the_end(house: House) -> None:
-    case = house.ready_case()
-    house.report_pto(case)
+def test_Q6_Q8_the_same_message_many_times_and_long_after_the_end(stack: Stack) -> None:
+    case = stack.ready_case()
+    stack.report_pto(case)
 
     for _ in range(20):
-        house.send(TaskName.ADVANCE_ENROLLMENT, enrollment_id=case.pk)
-        house.send(TaskName.CASE_CHANGED, site_id=case.site_id)
-    house.until_finalized(case)
+        stack.send(TaskName.ADVANCE_ENROLLMENT, enrollment_id=case.pk)
+        stack.send(TaskName.CASE_CHANGED, site_id=case.site_id)
+    stack.until_finalized(case)
     for _ in range(20):
-        house.send(TaskName.ADVANCE_ENROLLMENT, enrollment_id=case.pk)
+        stack.send(TaskName.ADVANCE_ENROLLMENT, enrollment_id=case.pk)
 
-    house.until(lambda: queue_length(house) == 0, "the queue is empty")
-    house.until_finalized(case)
+    stack.until(lambda: queue_length(stack) == 0, "the queue is empty")
+    stack.until_finalized(case)
     for operation in ("accept", "finalize", "request_plans", "record"):
-        assert house.calls(case, operation) == 1, operation
+        assert stack.calls(case, operation) == 1, operation
 
 
-def queue_length(house: House) -> int:
-    with redis.Redis.from_url(house.servers.redis_url) as connection:
+def queue_length(stack: Stack) -> int:
+    with redis.Redis.from_url(stack.servers.redis_url) as connection:
         return sum(int(connection.llen(key)) for key in connection.scan_iter("switchyard:switchyard*"))
 
 
-def test_Q7_redis_emptied_with_a_thousand_cases_due(house: House, crowd: "Crowd") -> None:
-    cases = house.ready_cases(6)
-    house.kill(*WORKERS)
+def test_Q7_redis_emptied_with_a_thousand_cases_due(stack: Stack, crowd: "Crowd") -> None:
+    cases = stack.ready_cases(6)
+    stack.kill(*WORKERS)
     for case in cases:
-        house.report_pto(case)
+        stack.report_pto(case)
     crowd.make_due()
-    house.until(lambda: queue_length(house) >= 1, "messages wait")
+    stack.until(lambda: queue_length(stack) >= 1, "messages wait")
 
-    with redis.Redis.from_url(house.servers.redis_url) as connection:
+    with redis.Redis.from_url(stack.servers.redis_url) as connection:
         connection.flushall()
-    house.start(*WORKERS)
+    stack.start(*WORKERS)
 
-    house.until_finalized(*cases)
-    house.until(crowd.was_looked_at, "everybody else was looked at")
+    stack.until_finalized(*cases)
+    stack.until(crowd.was_looked_at, "everybody else was looked at")
 
 
 class Crowd:
@@ -259,42 +259,42 @@ class Crowd:
 
 
 @pytest.fixture
-def crowd(house: House) -> Iterator[Crowd]:
+def crowd(stack: Stack) -> Iterator[Crowd]:
     gathered = Crowd()
     yield gathered
-    house.kill(*[name for name in WORKERS if name in house.running])
+    stack.kill(*[name for name in WORKERS if name in stack.running])
     gathered.disperse()
 
 
-def test_Q9_two_schedulers_do_as_one(house: House) -> None:
-    assert all(house.running[name].poll() is None for name in SCHEDULERS)
-    cases = house.ready_cases(3)
+def test_Q9_two_schedulers_do_as_one(stack: Stack) -> None:
+    assert all(stack.running[name].poll() is None for name in SCHEDULERS)
+    cases = stack.ready_cases(3)
 
     for case in cases:
-        house.report_pto(case)
+        stack.report_pto(case)
 
-    house.until_finalized(*cases)
+    stack.until_finalized(*cases)
     for case in cases:
-        assert house.calls(case, "create") + house.calls(case, "record") <= 2
-        assert house.calls(case, "request_plans") == 1
-        assert house.calls(case, "accept") == 1
-        assert house.calls(case, "finalize") == 1
+        assert stack.calls(case, "create") + stack.calls(case, "record") <= 2
+        assert stack.calls(case, "request_plans") == 1
+        assert stack.calls(case, "accept") == 1
+        assert stack.calls(case, "finalize") == 1
 
 
-def test_Q11_redis_restarted_in_mid_flow(house: House) -> None:
-    cases = house.ready_cases(3)
-    house.light.order_fault("accept", "delay", seconds=5, times=3)
+def test_Q11_redis_restarted_in_mid_flow(stack: Stack) -> None:
+    cases = stack.ready_cases(3)
+    stack.light.order_fault("accept", "delay", seconds=5, times=3)
     for case in cases:
-        house.report_pto(case)
-    house.until(lambda: any(house.acceptances_of(case) for case in cases), "acceptances are under way")
+        stack.report_pto(case)
+    stack.until(lambda: any(stack.acceptances_of(case) for case in cases), "acceptances are under way")
 
-    logged = house.listen()
-    house.servers.kill("redis")
-    house.until(lambda: logged("Connection to broker lost"), "the workers noticed")
-    house.servers.start("redis")
+    logged = stack.listen()
+    stack.servers.kill("redis")
+    stack.until(lambda: logged("Connection to broker lost"), "the workers noticed")
+    stack.servers.start("redis")
 
-    house.until_finalized(*cases, seconds=SECONDS_TO_TAKE_OVER + 60)
-    assert all(house.running[name].poll() is None for name in (*WORKERS, *SCHEDULERS))
+    stack.until_finalized(*cases, seconds=SECONDS_TO_TAKE_OVER + 60)
+    assert all(stack.running[name].poll() is None for name in (*WORKERS, *SCHEDULERS))
 
 
 @contextmanager
@@ -318,117 +318,117 @@ def full(servers: Servers) -> Iterator[str]:
             connection.config_set("maxmemory", "0")
 
 
-def broker_part(house: House) -> str:
-    return str(requests.get(f"{house.site_url}/readyz", timeout=30).json()["parts"]["broker"])
+def broker_part(stack: Stack) -> str:
+    return str(requests.get(f"{stack.site_url}/readyz", timeout=30).json()["parts"]["broker"])
 
 
 @pytest.mark.parametrize("refusing", [read_only, full])
-def test_Q14_redis_that_takes_nothing(house: House, refusing: Callable[[Servers], AbstractContextManager[str]]) -> None:
-    case, another = house.ready_cases(2)
-    with refusing(house.servers) as words:
-        house.until(lambda: broker_part(house).startswith(words), "readiness says what is wrong", is_checked=False)
-        house.report_pto(case)
-        house.until_finalized(case)
+def test_Q14_redis_that_takes_nothing(stack: Stack, refusing: Callable[[Servers], AbstractContextManager[str]]) -> None:
+    case, another = stack.ready_cases(2)
+    with refusing(stack.servers) as words:
+        stack.until(lambda: broker_part(stack).startswith(words), "readiness says what is wrong", is_checked=False)
+        stack.report_pto(case)
+        stack.until_finalized(case)
         assert LastSweep.objects.filter(task=WITHOUT_QUEUE).exists()
 
-    house.until(lambda: broker_part(house) == "ok", "readiness says that it takes messages again")
-    house.report_pto(another)
+    stack.until(lambda: broker_part(stack) == "ok", "readiness says that it takes messages again")
+    stack.report_pto(another)
 
-    house.until_finalized(another)
-    assert all(process.poll() is None for process in house.running.values())
+    stack.until_finalized(another)
+    assert all(process.poll() is None for process in stack.running.values())
 
 
-def test_Q15_messages_that_cannot_be_read(house: House) -> None:
-    case = house.ready_case()
-    logged = house.listen()
+def test_Q15_messages_that_cannot_be_read(stack: Stack) -> None:
+    case = stack.ready_case()
+    logged = stack.listen()
 
-    with redis.Redis.from_url(house.servers.redis_url) as connection:
+    with redis.Redis.from_url(stack.servers.redis_url) as connection:
         for text in UNREADABLE * len(WORKERS):
             connection.lpush("switchyard:switchyard", text)
-    house.until(lambda: queue_length(house) == 0, "they are all taken")
-    house.report_pto(case)
+    stack.until(lambda: queue_length(stack) == 0, "they are all taken")
+    stack.report_pto(case)
 
-    house.until_finalized(case)
+    stack.until_finalized(case)
     assert logged("A message that cannot be read was dropped")
-    assert all(process.poll() is None for process in house.running.values())
+    assert all(process.poll() is None for process in stack.running.values())
 
 
-def test_Q16_redis_hangs_while_work_is_due(house: House) -> None:
-    case = house.ready_case()
-    with house.frozen_redis():
-        house.report_pto(case)
-        house.until_finalized(case)
+def test_Q16_redis_hangs_while_work_is_due(stack: Stack) -> None:
+    case = stack.ready_case()
+    with stack.frozen_redis():
+        stack.report_pto(case)
+        stack.until_finalized(case)
 
-    assert all(process.poll() is None for process in house.running.values())
+    assert all(process.poll() is None for process in stack.running.values())
 
 
 @pytest.mark.parametrize("hours", [26, -26])
-def test_D8_a_worker_whose_clock_is_a_day_off_leaves_cases_to_the_other(house: House, hours: int) -> None:
-    case = house.ready_case()
-    with house.wrong_clock(WORKERS[0], hours=hours):
-        logged = house.listen()
-        house.until(lambda: logged("Nothing is written to Light from here"), "the worker noticed")
-        house.light.order_fault("accept", "delay", seconds=5, account_uuid=str(case.light_account_uuid))
-        house.report_pto(case)
+def test_D8_a_worker_whose_clock_is_a_day_off_leaves_cases_to_the_other(stack: Stack, hours: int) -> None:
+    case = stack.ready_case()
+    with stack.wrong_clock(WORKERS[0], hours=hours):
+        logged = stack.listen()
+        stack.until(lambda: logged("Nothing is written to Light from here"), "the worker noticed")
+        stack.light.order_fault("accept", "delay", seconds=5, account_uuid=str(case.light_account_uuid))
+        stack.report_pto(case)
 
-        house.until_finalized(case)
+        stack.until_finalized(case)
 
         assert not case.events.filter(name="lose_answer").exists()
         assert WrongClock.objects.filter(problem__contains="26 h").exists()
 
 
-def test_D8_a_worker_whose_clock_is_wrong_writes_nothing(house: House) -> None:
-    case = house.ready_case()
-    house.kill(WORKERS[1])
-    with house.wrong_clock(WORKERS[0], hours=26):
-        logged = house.listen()
-        house.report_pto(case)
-        house.until(lambda: logged("Nothing is written to Light from here"), "the worker noticed")
-        house.until(lambda: Enrollment.objects.filter(pk=case.pk, due_at__lte=now()).exists(), "the case is due")
-        house.until(WrongClock.objects.filter(at__gt=now()).exists, "it looked for work again")
-        assert house.calls(case, "accept") == 0
-        assert house.calls(case, "request_plans") == 0
+def test_D8_a_worker_whose_clock_is_wrong_writes_nothing(stack: Stack) -> None:
+    case = stack.ready_case()
+    stack.kill(WORKERS[1])
+    with stack.wrong_clock(WORKERS[0], hours=26):
+        logged = stack.listen()
+        stack.report_pto(case)
+        stack.until(lambda: logged("Nothing is written to Light from here"), "the worker noticed")
+        stack.until(lambda: Enrollment.objects.filter(pk=case.pk, due_at__lte=now()).exists(), "the case is due")
+        stack.until(WrongClock.objects.filter(at__gt=now()).exists, "it looked for work again")
+        assert stack.calls(case, "accept") == 0
+        assert stack.calls(case, "request_plans") == 0
 
-    house.make_whole()
+    stack.make_whole()
 
-    house.until_finalized(case)
+    stack.until_finalized(case)
 
 
-def test_Q12_a_case_that_always_fails_holds_up_no_other_and_asks_for_a_person(house: House) -> None:
-    broken, *sound = house.ready_cases(3)
+def test_Q12_a_case_that_always_fails_holds_up_no_other_and_asks_for_a_person(stack: Stack) -> None:
+    broken, *sound = stack.ready_cases(3)
     Enrollment.objects.filter(pk=broken.pk).update(light_account={"locations": "unreadable"})
     pauses = list[timedelta]()
 
     ours = Enrollment.objects.filter(pk=broken.pk)
     for failures in range(1, MOST_FAILURES + 1):
         ours.update(due_at=now())  # its pause is over
-        house.until(ours.filter(failures=failures, lease_until=None).exists, "it failed again")
+        stack.until(ours.filter(failures=failures, lease_until=None).exists, "it failed again")
         pauses.append((ours.get().due_at or now()) - now())
     for case in sound:
-        house.report_pto(case)
+        stack.report_pto(case)
 
-    house.until_finalized(*sound)
+    stack.until_finalized(*sound)
     assert pauses[-1] > 10 * pauses[0] > timedelta(0)
     hold = Hold.objects.get(enrollment=broken, released_at=None)
     assert (hold.code, hold.owner) == (HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS)
-    assert house.calls(broken, "accept") == 0
+    assert stack.calls(broken, "accept") == 0
     Enrollment.objects.filter(pk=broken.pk).update(light_account=broken.light_account)
-    house.check()
+    stack.check()
 
 
-def test_Q13_a_polite_stop_lets_the_call_end(house: House) -> None:
-    case = house.ready_case()
-    with only_one_worker(house) as worker:
-        house.light.order_fault("accept", "delay", seconds=5, account_uuid=str(case.light_account_uuid))
-        house.report_pto(case)
-        house.until(lambda: house.acceptances_of(case), "Light holds the acceptance")
+def test_Q13_a_polite_stop_lets_the_call_end(stack: Stack) -> None:
+    case = stack.ready_case()
+    with only_one_worker(stack) as worker:
+        stack.light.order_fault("accept", "delay", seconds=5, account_uuid=str(case.light_account_uuid))
+        stack.report_pto(case)
+        stack.until(lambda: stack.acceptances_of(case), "Light holds the acceptance")
 
-        process: subprocess.Popen[bytes] = house.running.pop(worker)
+        process: subprocess.Popen[bytes] = stack.running.pop(worker)
         process.terminate()
         assert process.wait(60) == 0
 
     assert Path(f"/proc/{process.pid}").exists() is False
     assert not is_status(case, EnrollmentStatus.ACCEPTING)
-    house.start(*WORKERS)
-    house.until_finalized(case)
-    assert house.calls(case, "accept") == 1
+    stack.start(*WORKERS)
+    stack.until_finalized(case)
+    assert stack.calls(case, "accept") == 1

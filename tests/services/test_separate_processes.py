@@ -69,7 +69,7 @@ def processes(environment: dict[str, str], folder: Path) -> Iterator[Processes]:
 
 
 @pytest.fixture
-def house(postgres_url: str, redis_key_prefix: str, tmp_path: Path) -> Iterator[Processes]:
+def stack(postgres_url: str, redis_key_prefix: str, tmp_path: Path) -> Iterator[Processes]:
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     environment |= {
         **{name: value for name, value in production_environment().items() if name in SECRETS},
@@ -93,27 +93,27 @@ def house(postgres_url: str, redis_key_prefix: str, tmp_path: Path) -> Iterator[
 SECRETS = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "LIGHT_WEBHOOK_SECRET")
 
 
-def start_worker(house: Processes) -> None:
-    house.start("worker", str(PROGRAMS / "celery"), "--app", "config", "worker", "--concurrency", "2")
+def start_worker(stack: Processes) -> None:
+    stack.start("worker", str(PROGRAMS / "celery"), "--app", "config", "worker", "--concurrency", "2")
 
 
-def start_scheduler(house: Processes) -> None:
+def start_scheduler(stack: Processes) -> None:
     celery = str(PROGRAMS / "celery")
-    house.start("scheduler", celery, "--app", "config", "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile=")
+    stack.start("scheduler", celery, "--app", "config", "beat", "--scheduler", "celery.beat:Scheduler", "--pidfile=")
 
 
-def start_web(house: Processes) -> str:
+def start_web(stack: Processes) -> str:
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     gunicorn = str(PROGRAMS / "gunicorn")
-    house.start("web", gunicorn, "config.wsgi", "--bind", address, "--worker-class", "gthread", "--threads", "4")
+    stack.start("web", gunicorn, "config.wsgi", "--bind", address, "--worker-class", "gthread", "--threads", "4")
     return f"http://{address}"
 
 
-def wait_until(holds: Callable[[], bool], house: Processes) -> None:
+def wait_until(holds: Callable[[], bool], stack: Processes) -> None:
     deadline = time.monotonic() + SECONDS_TO_WAIT
     while not holds():
-        assert time.monotonic() < deadline, house.everything_written()
+        assert time.monotonic() < deadline, stack.everything_written()
         time.sleep(0.1)
 
 
@@ -128,48 +128,48 @@ def answers(url: str) -> tuple[int, str]:
         return 0, str(problem)
 
 
-def last_sweep(house: Processes, task: str = "enrollments.sweep") -> datetime:
+def last_sweep(stack: Processes, task: str = "enrollments.sweep") -> datetime:
     """What the database says: a sweep that finds nothing writes no line."""
-    with psycopg.connect(house.environment["DATABASE_URL"]) as database:
+    with psycopg.connect(stack.environment["DATABASE_URL"]) as database:
         found = database.execute("SELECT at FROM core_lastsweep WHERE task = %s", [task]).fetchone()
     return found[0] if found else NEVER
 
 
-def sweeps_since(house: Processes, at: datetime) -> Callable[[], bool]:
-    return lambda: last_sweep(house) > at
+def sweeps_since(stack: Processes, at: datetime) -> Callable[[], bool]:
+    return lambda: last_sweep(stack) > at
 
 
-def test_the_three_processes_work_together_and_stop_when_asked(house: Processes) -> None:
-    web = start_web(house)
-    start_worker(house)
-    start_scheduler(house)
+def test_the_three_processes_work_together_and_stop_when_asked(stack: Processes) -> None:
+    web = start_web(stack)
+    start_worker(stack)
+    start_scheduler(stack)
 
-    wait_until(lambda: answers(f"{web}/readyz")[0] == 200, house)
-    wait_until(sweeps_since(house, NEVER), house)
-    wait_until(sweeps_since(house, last_sweep(house)), house)
+    wait_until(lambda: answers(f"{web}/readyz")[0] == 200, stack)
+    wait_until(sweeps_since(stack, NEVER), stack)
+    wait_until(sweeps_since(stack, last_sweep(stack)), stack)
 
-    assert last_sweep(house, "poa_documents.sweep") > NEVER
-    assert "Traceback" not in house.everything_written()
-    assert [house.stop(name) for name in ("scheduler", "worker", "web")] == [0, 0, 0]
-
-
-def test_a_killed_worker_is_followed_by_one_that_goes_on(house: Processes) -> None:
-    start_worker(house)
-    start_scheduler(house)
-    wait_until(sweeps_since(house, NEVER), house)
-    house.stop("worker", signal.SIGKILL)
-    before = last_sweep(house)
-
-    start_worker(house)
-
-    wait_until(sweeps_since(house, before), house)
+    assert last_sweep(stack, "poa_documents.sweep") > NEVER
+    assert "Traceback" not in stack.everything_written()
+    assert [stack.stop(name) for name in ("scheduler", "worker", "web")] == [0, 0, 0]
 
 
-def test_web_says_which_part_is_gone(house: Processes) -> None:
-    house.environment["CELERY_BROKER_URL"] = "redis://127.0.0.1:1/0"
-    web = start_web(house)
+def test_a_killed_worker_is_followed_by_one_that_goes_on(stack: Processes) -> None:
+    start_worker(stack)
+    start_scheduler(stack)
+    wait_until(sweeps_since(stack, NEVER), stack)
+    stack.stop("worker", signal.SIGKILL)
+    before = last_sweep(stack)
 
-    wait_until(lambda: answers(f"{web}/healthz")[0] == 200, house)
+    start_worker(stack)
+
+    wait_until(sweeps_since(stack, before), stack)
+
+
+def test_web_says_which_part_is_gone(stack: Processes) -> None:
+    stack.environment["CELERY_BROKER_URL"] = "redis://127.0.0.1:1/0"
+    web = start_web(stack)
+
+    wait_until(lambda: answers(f"{web}/healthz")[0] == 200, stack)
     status, body = answers(f"{web}/readyz")
 
     assert status == 503

@@ -12,7 +12,7 @@ from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import WriteKind, WriteStatus
 from tests.factories.installations import OFFICE
-from tools.service_harness.house import House
+from tools.service_harness.stack import Stack
 
 CASES = 6
 SECONDS_LIGHT_TAKES = 3
@@ -33,25 +33,25 @@ def hold_all() -> Callable[[], object]:
     ("stop", "waiting"), [(pause_all, Waiting.PAUSED), (hold_all, Waiting.WRITES_HELD)], ids=["pause", "system_hold"]
 )
 def test_U8_no_acceptance_starts_a_second_after_it_was_stopped(
-    house: House, stop: Callable[[], Callable[[], object]], waiting: Waiting
+    stack: Stack, stop: Callable[[], Callable[[], object]], waiting: Waiting
 ) -> None:
-    cases = house.ready_cases(CASES)
-    house.light.order_fault("token", "delay", seconds=SECONDS_LIGHT_TAKES, times=None)
+    cases = stack.ready_cases(CASES)
+    stack.light.order_fault("token", "delay", seconds=SECONDS_LIGHT_TAKES, times=None)
     for case in cases:
-        house.report_pto(case)
+        stack.report_pto(case)
     ours = Enrollment.objects.filter(pk__in=[case.pk for case in cases])
     recorded = LightWrite.objects.filter(enrollment__in=ours, kind=WriteKind.ACCEPT_PLAN, status=WriteStatus.OPEN)
-    house.until(recorded.exists, "an acceptance is under way")
+    stack.until(recorded.exists, "an acceptance is under way")
 
     go_on = stop()
     time.sleep(SECONDS_ALLOWED)  # the promise is about this second
-    received = sum(house.calls(case, "accept") for case in cases)
-    house.until(lambda: not recorded.exists() and not ours.filter(lease_until__isnull=False), "the workers rest")
+    received = sum(stack.calls(case, "accept") for case in cases)
+    stack.until(lambda: not recorded.exists() and not ours.filter(lease_until__isnull=False), "the workers rest")
 
-    assert sum(house.calls(case, "accept") for case in cases) == received < CASES
+    assert sum(stack.calls(case, "accept") for case in cases) == received < CASES
     assert ours.filter(next_step=waiting).count() >= CASES - received
 
-    house.light.clear_faults()
+    stack.light.clear_faults()
     go_on()
 
-    house.until_finalized(*cases)
+    stack.until_finalized(*cases)

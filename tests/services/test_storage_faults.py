@@ -25,8 +25,8 @@ from poa_documents import actions as poa_actions
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from tests.factories.poa_documents import sealing_poa
-from tools.service_harness.house import WORKERS, House
 from tools.service_harness.servers import S3Server
+from tools.service_harness.stack import WORKERS, Stack
 from tools.service_harness.visitors import character_of
 from tools.service_harness.wire import WireState
 
@@ -48,30 +48,30 @@ def client(s3: S3Server, *, secret: str = "", key: str = "", endpoint: str = "")
     )
 
 
-def bucket(house: House) -> str:
-    return house.environment["STORAGE_S3_BUCKET"]
+def bucket(stack: Stack) -> str:
+    return stack.environment["STORAGE_S3_BUCKET"]
 
 
-def versions(house: House, s3: S3Server, key: str) -> list[str]:
-    listed = client(s3).list_object_versions(Bucket=bucket(house), Prefix=key)
+def versions(stack: Stack, s3: S3Server, key: str) -> list[str]:
+    listed = client(s3).list_object_versions(Bucket=bucket(stack), Prefix=key)
     return [version["VersionId"] for version in listed.get("Versions", [])]
 
 
 @pytest.fixture(autouse=True)
-def _whole_wire(house: House) -> Iterator[None]:
+def _whole_wire(stack: Stack) -> Iterator[None]:
     yield
-    house.wire.state = WireState.WHOLE
+    stack.wire.state = WireState.WHOLE
 
 
 # What the server refuses
 
 
-def test_nobody_reads_a_document_without_our_signature(house: House, s3: S3Server) -> None:
+def test_nobody_reads_a_document_without_our_signature(stack: Stack, s3: S3Server) -> None:
     file = store(b"a signed document", folder="poa", suffix=".pdf")
-    address = f"{s3.endpoint_url}/{bucket(house)}/{file.key}"
+    address = f"{s3.endpoint_url}/{bucket(stack)}/{file.key}"
 
     unsigned = requests.get(address, timeout=10)
-    listing = requests.get(f"{s3.endpoint_url}/{bucket(house)}/", timeout=10)
+    listing = requests.get(f"{s3.endpoint_url}/{bucket(stack)}/", timeout=10)
 
     assert unsigned.status_code == 403
     assert listing.status_code == 403
@@ -79,20 +79,20 @@ def test_nobody_reads_a_document_without_our_signature(house: House, s3: S3Serve
 
 
 @pytest.mark.parametrize("wrong", ["secret", "key"])
-def test_a_wrong_identity_is_refused(house: House, s3: S3Server, wrong: str) -> None:
+def test_a_wrong_identity_is_refused(stack: Stack, s3: S3Server, wrong: str) -> None:
     file = store(b"another signed document", folder="poa", suffix=".pdf")
     stranger = client(s3, **{wrong: "not-the-one-that-was-given"})
 
     with pytest.raises(ClientError) as refused:
-        stranger.get_object(Bucket=bucket(house), Key=file.key)
+        stranger.get_object(Bucket=bucket(stack), Key=file.key)
     with pytest.raises(ClientError):
-        stranger.put_object(Bucket=bucket(house), Key=file.key, Body=b"mine now")
+        stranger.put_object(Bucket=bucket(stack), Key=file.key, Body=b"mine now")
 
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
     assert read(file) == b"another signed document"
 
 
-def test_a_short_link_opens_one_document_and_no_other(house: House) -> None:
+def test_a_short_link_opens_one_document_and_no_other(stack: Stack) -> None:
     file = store(b"for the customer", folder="poa", suffix=".pdf")
     other = store(b"for somebody else", folder="poa", suffix=".pdf")
 
@@ -106,26 +106,26 @@ def test_a_short_link_opens_one_document_and_no_other(house: House) -> None:
 # What we promise
 
 
-def test_a_document_is_stored_under_the_hash_of_its_content_and_read_back(house: House, s3: S3Server) -> None:
+def test_a_document_is_stored_under_the_hash_of_its_content_and_read_back(stack: Stack, s3: S3Server) -> None:
     content = b"content " * 1_000
 
     file = store(content, folder="poa", suffix=".pdf")
 
     assert hashlib.sha256(content).hexdigest() in file.key
     assert read(file) == content
-    assert len(versions(house, s3, file.key)) == 1
+    assert len(versions(stack, s3, file.key)) == 1
 
 
-def test_the_same_content_stored_twice_is_written_once(house: House, s3: S3Server) -> None:
+def test_the_same_content_stored_twice_is_written_once(stack: Stack, s3: S3Server) -> None:
     first = store(b"stored twice", folder="poa", suffix=".pdf")
 
     second = store(b"stored twice", folder="poa", suffix=".pdf")
 
     assert first == second
-    assert len(versions(house, s3, first.key)) == 1
+    assert len(versions(stack, s3, first.key)) == 1
 
 
-def test_the_same_content_stored_at_once_leaves_it_readable_and_alone(house: House, s3: S3Server) -> None:
+def test_the_same_content_stored_at_once_leaves_it_readable_and_alone(stack: Stack, s3: S3Server) -> None:
     content, together, keys = b"stored by six at once", threading.Barrier(6), set()
 
     def write() -> None:
@@ -140,12 +140,12 @@ def test_the_same_content_stored_at_once_leaves_it_readable_and_alone(house: Hou
 
     [key] = keys
     sha256 = hashlib.sha256(content).hexdigest()
-    listed = client(s3).list_objects_v2(Bucket=bucket(house), Prefix=f"poa/{sha256[:2]}/{sha256}")
+    listed = client(s3).list_objects_v2(Bucket=bucket(stack), Prefix=f"poa/{sha256[:2]}/{sha256}")
     assert [each["Key"] for each in listed["Contents"]] == [key]
     assert read(StoredFile(key, sha256, len(content))) == content
 
 
-def test_a_name_that_is_taken_is_never_written_over(house: House, s3: S3Server) -> None:
+def test_a_name_that_is_taken_is_never_written_over(stack: Stack, s3: S3Server) -> None:
     file = store(b"the first", folder="poa", suffix=".pdf")
 
     written_key = storages["default"].save(file.key, ContentFile(b"the second"))
@@ -158,11 +158,11 @@ def test_a_name_that_is_taken_is_never_written_over(house: House, s3: S3Server) 
 
 
 @pytest.mark.parametrize("state", [WireState.REFUSES, WireState.HANGS])
-def test_S1_S2_storage_refuses_or_hangs_while_a_customer_signs(house: House, state: WireState) -> None:
-    _, poa = house.invite()
-    visitor = VisitingCustomer(character_of(poa), mail_folder=house.mail_folder, site_url=house.site_url)
+def test_S1_S2_storage_refuses_or_hangs_while_a_customer_signs(stack: Stack, state: WireState) -> None:
+    _, poa = stack.invite()
+    visitor = VisitingCustomer(character_of(poa), mail_folder=stack.mail_folder, site_url=stack.site_url)
     assert visitor.link
-    house.wire.state = state
+    stack.wire.state = state
 
     visitor.sign()
     visitor.close()
@@ -171,58 +171,58 @@ def test_S1_S2_storage_refuses_or_hangs_while_a_customer_signs(house: House, sta
     assert kept.status == PoaStatus.SEALING
     assert kept.signed_at is not None
     assert kept.signature_text
-    house.check()
+    stack.check()
 
-    house.wire.state = WireState.WHOLE
-    house.until(
+    stack.wire.state = WireState.WHOLE
+    stack.until(
         lambda: PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SIGNED, "the document is sealed", seconds=150
     )
-    house.check(reads_files=True)
+    stack.check(reads_files=True)
 
 
-def test_S3_put_done_and_its_answer_lost(house: House, s3: S3Server) -> None:
-    house.wire.lost_answers = 0
-    house.wire.state = WireState.LOSES_ANSWERS_TO_PUT
+def test_S3_put_done_and_its_answer_lost(stack: Stack, s3: S3Server) -> None:
+    stack.wire.lost_answers = 0
+    stack.wire.state = WireState.LOSES_ANSWERS_TO_PUT
     with pytest.raises(FileNotStored):
         store(b"its answer is lost", folder="poa", suffix=".pdf")
-    assert house.wire.lost_answers >= 1
-    house.wire.state = WireState.WHOLE
+    assert stack.wire.lost_answers >= 1
+    stack.wire.state = WireState.WHOLE
 
     file = store(b"its answer is lost", folder="poa", suffix=".pdf")
 
     sha256 = hashlib.sha256(b"its answer is lost").hexdigest()
-    listed = client(s3).list_objects_v2(Bucket=bucket(house), Prefix=f"poa/{sha256[:2]}/{sha256}")
+    listed = client(s3).list_objects_v2(Bucket=bucket(stack), Prefix=f"poa/{sha256[:2]}/{sha256}")
     assert [each["Key"] for each in listed["Contents"]] == [file.key]
     assert read(file) == b"its answer is lost"
 
 
 @pytest.mark.parametrize("harm", ["missing", "altered"])
 def test_S4_S5_a_document_that_is_missing_or_altered_later_stops_the_acceptance(
-    house: House, s3: S3Server, harm: str
+    stack: Stack, s3: S3Server, harm: str
 ) -> None:
-    case = house.ready_case()
+    case = stack.ready_case()
     poa = PoaDocument.objects.get(site=case.site)
     original = read(StoredFile(poa.pdf_storage_key, poa.pdf_sha256, poa.pdf_size_bytes or 0))
     if harm == "missing":
-        client(s3).delete_object(Bucket=bucket(house), Key=poa.pdf_storage_key)
+        client(s3).delete_object(Bucket=bucket(stack), Key=poa.pdf_storage_key)
     else:
-        client(s3).put_object(Bucket=bucket(house), Key=poa.pdf_storage_key, Body=original[:-1] + b"!")
+        client(s3).put_object(Bucket=bucket(stack), Key=poa.pdf_storage_key, Body=original[:-1] + b"!")
 
-    house.report_pto(case)
+    stack.report_pto(case)
 
-    house.until(lambda: Hold.objects.filter(enrollment=case, released_at=None).exists(), "a person is asked")
+    stack.until(lambda: Hold.objects.filter(enrollment=case, released_at=None).exists(), "a person is asked")
     hold = Hold.objects.get(enrollment=case, released_at=None)
     assert hold.owner
     assert PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SUSPENDED
     assert Enrollment.objects.get(pk=case.pk).status == EnrollmentStatus.OPEN
-    assert house.calls(case, "accept") == 0
-    assert house.acceptances_of(case) == []
-    house.check()
-    client(s3).put_object(Bucket=bucket(house), Key=poa.pdf_storage_key, Body=original)
+    assert stack.calls(case, "accept") == 0
+    assert stack.acceptances_of(case) == []
+    stack.check()
+    client(s3).put_object(Bucket=bucket(stack), Key=poa.pdf_storage_key, Body=original)
 
 
 def test_S6_a_crash_between_put_and_commit_leaves_no_row_without_its_object(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Crashed(BaseException):
         """Stands for signal 9."""
@@ -230,26 +230,26 @@ def test_S6_a_crash_between_put_and_commit_leaves_no_row_without_its_object(
     def crash(*_arguments: object, **_options: object) -> None:
         raise Crashed
 
-    sold = house.sell()
-    house.kill(*WORKERS)  # else one of them may seal it meanwhile
-    poa = sealing_poa(at=now(), customer=sold.customer, site=sold.site, promise=house.promise())
+    sold = stack.sell()
+    stack.kill(*WORKERS)  # else one of them may seal it meanwhile
+    poa = sealing_poa(at=now(), customer=sold.customer, site=sold.site, promise=stack.promise())
     monkeypatch.setattr("poa_documents.actions.seals._conclude", crash)
     with pytest.raises(Crashed):
         poa_actions.seal_poa(poa_id=poa.pk, at=now())
     assert PoaDocument.objects.get(pk=poa.pk).pdf_storage_key == ""
 
-    house.start(*WORKERS)
+    stack.start(*WORKERS)
     # The lease of the one that crashed is over.
     PoaDocument.objects.filter(pk=poa.pk, status=PoaStatus.SEALING).update(due_at=now())
-    house.until(lambda: PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SIGNED, "a worker seals it")
+    stack.until(lambda: PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SIGNED, "a worker seals it")
 
-    house.check(reads_files=True)
+    stack.check(reads_files=True)
 
 
-def test_S6_what_a_crash_left_behind_is_swept_after_a_day_and_nothing_else(house: House, s3: S3Server) -> None:
-    signed = PoaDocument.objects.get(site=house.ready_case().site)
+def test_S6_what_a_crash_left_behind_is_swept_after_a_day_and_nothing_else(stack: Stack, s3: S3Server) -> None:
+    signed = PoaDocument.objects.get(site=stack.ready_case().site)
     orphan = store(b"stored by one that died before it wrote the row", folder="poa", suffix=".pdf")
-    house.until(lambda: not PoaDocument.objects.filter(status=PoaStatus.SEALING).exists(), "no document is being made")
+    stack.until(lambda: not PoaDocument.objects.filter(status=PoaStatus.SEALING).exists(), "no document is being made")
     assert orphan.key not in [each.key for each in find_orphans(at=now())]
     tomorrow = now() + timedelta(days=1, minutes=10)
 
@@ -258,25 +258,25 @@ def test_S6_what_a_crash_left_behind_is_swept_after_a_day_and_nothing_else(house
     assert orphan.key in [each.key for each in swept]
     with pytest.raises(FileAltered):
         read(orphan)
-    listed = client(s3).list_objects_v2(Bucket=bucket(house), Prefix=signed.pdf_storage_key)
+    listed = client(s3).list_objects_v2(Bucket=bucket(stack), Prefix=signed.pdf_storage_key)
     assert [each["Key"] for each in listed["Contents"]] == [signed.pdf_storage_key]
-    house.check(reads_files=True)
+    stack.check(reads_files=True)
 
 
-def test_a_missing_object_is_told_apart_from_a_silent_storage(house: House) -> None:
+def test_a_missing_object_is_told_apart_from_a_silent_storage(stack: Stack) -> None:
     missing = StoredFile("poa/00/nothing-there.pdf", "0" * 64, 1)
 
     with pytest.raises(FileAltered):
         read(missing)
 
-    house.wire.state = WireState.REFUSES
+    stack.wire.state = WireState.REFUSES
     with pytest.raises(Exception) as silent:
         read(missing)
     assert not isinstance(silent.value, FileAltered)
 
 
-def test_the_bucket_keeps_every_version(house: House, s3: S3Server) -> None:
-    status = client(s3).get_bucket_versioning(Bucket=bucket(house))
+def test_the_bucket_keeps_every_version(stack: Stack, s3: S3Server) -> None:
+    status = client(s3).get_bucket_versioning(Bucket=bucket(stack))
 
     assert status["Status"] == "Enabled"
     assert settings.STORAGES["default"]["OPTIONS"]["default_acl"] == "private"

@@ -1,5 +1,5 @@
 """
-Documents per second: rendered, sealed and stored by the house, and by the bare libraries doing the same.
+Documents per second: rendered, sealed and stored by Switchyard, and by the bare libraries doing the same.
 
 Both write to a folder on this machine, one after the other, in
 turns, so that a busy machine is slow for both alike.
@@ -22,7 +22,7 @@ ROUNDS = 6
 
 
 def measure(how_many: int = HOW_MANY) -> dict[str, Any]:
-    """Give documents per second of both, and how the house does beside the bare libraries."""
+    """Give documents per second of both, and how Switchyard does beside the bare libraries."""
     import typst
     from django.conf import settings
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -37,7 +37,7 @@ def measure(how_many: int = HOW_MANY) -> dict[str, Any]:
 
     key = current_key(settings.POA_SEAL_KEY_FILE, settings.POA_SEAL_PASSPHRASE)
     stock_signer = signers.SimpleSigner.load_pkcs12(settings.POA_SEAL_KEY_FILE)
-    words = Words("Seal", "Sealed", "The house")
+    words = Words("Seal", "Sealed", "Switchyard")
     with mock.patch("typst.compile", wraps=typst.compile) as compiled:
         render_pdf(DOCUMENT)
     template, options = compiled.call_args.args[0], compiled.call_args.kwargs

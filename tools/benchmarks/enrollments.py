@@ -25,9 +25,9 @@ from enrollments.states import EnrollmentStatus
 from simulator.server import DEFAULT_APP_TOKEN
 from tests.factories import installations as made
 from tools.benchmarks.parts import compare
-from tools.service_harness.building import built_house, own_servers
-from tools.service_harness.house import WORKERS, House, busy
+from tools.service_harness.assembly import built_stack, own_servers
 from tools.service_harness.servers import ROOT, s3_server
+from tools.service_harness.stack import WORKERS, Stack, busy
 from tools.service_harness.wire import Wire
 
 ROUNDS = 3
@@ -42,36 +42,36 @@ SETTINGS = "tools.benchmarks.settings"
 
 
 def measure() -> dict[str, object]:
-    with ExitStack() as stack:
+    with ExitStack() as exit_stack:
         setup_test_environment()
-        stack.callback(teardown_test_environment)
-        servers, s3 = stack.enter_context(own_servers()), s3_server()
-        wire = stack.enter_context(Wire(s3.endpoint_url))
-        house = stack.enter_context(built_house(servers, s3, wire))
-        house.environment["DJANGO_SETTINGS_MODULE"] = SETTINGS
-        house.make_whole()
-        ours_at_once(house, house.ready_cases(PROCESSES, is_checked=False))  # every process has loaded what it needs
+        exit_stack.callback(teardown_test_environment)
+        servers, s3 = exit_stack.enter_context(own_servers()), s3_server()
+        wire = exit_stack.enter_context(Wire(s3.endpoint_url))
+        stack = exit_stack.enter_context(built_stack(servers, s3, wire))
+        stack.environment["DJANGO_SETTINGS_MODULE"] = SETTINGS
+        stack.make_whole()
+        ours_at_once(stack, stack.ready_cases(PROCESSES, is_checked=False))  # every process has loaded what it needs
         return {
             "processes": PROCESSES,
             "ours_a_round": OURS_A_ROUND,
             "bare_a_round": BARE_A_ROUND,
-            "settings": [_beside(house, seconds, calls) for seconds in REMOTE_SECONDS for calls in IN_FLIGHT],
+            "settings": [_beside(stack, seconds, calls) for seconds in REMOTE_SECONDS for calls in IN_FLIGHT],
         }
 
 
-def _beside(house: House, remote_seconds: float, in_flight: int) -> dict[str, object]:
+def _beside(stack: Stack, remote_seconds: float, in_flight: int) -> dict[str, object]:
     ours, bare, calls = [], [], 0
     for _ in range(ROUNDS):
-        cases = house.ready_cases(OURS_A_ROUND, is_checked=False)
-        house.light.change_settings(calls_at_once=in_flight)
+        cases = stack.ready_cases(OURS_A_ROUND, is_checked=False)
+        stack.light.change_settings(calls_at_once=in_flight)
         if remote_seconds:
-            house.light.order_fault("*", "delay", seconds=remote_seconds, times=None)
+            stack.light.order_fault("*", "delay", seconds=remote_seconds, times=None)
         began_at = now()
-        ours.append(ours_at_once(house, cases))
+        ours.append(ours_at_once(stack, cases))
         calls += RemoteCall.objects.filter(at__gt=began_at, path__startswith="/v1/").count()
-        bare.append(_bare_alone(house, remote_seconds, in_flight))
-        house.light.clear_faults()
-        house.light.change_settings(calls_at_once=0)
+        bare.append(_bare_alone(stack, remote_seconds, in_flight))
+        stack.light.clear_faults()
+        stack.light.change_settings(calls_at_once=0)
     return {
         "remote_ms": round(remote_seconds * 1000),
         "in_flight": in_flight,
@@ -80,7 +80,7 @@ def _beside(house: House, remote_seconds: float, in_flight: int) -> dict[str, ob
     }
 
 
-def ours_at_once(house: House, cases: list[Enrollment]) -> float:
+def ours_at_once(stack: Stack, cases: list[Enrollment]) -> float:
     """Report all permissions in one transaction, so that all begin in one instant; give enrollments a second."""
     ours = Enrollment.objects.filter(pk__in=[case.pk for case in cases])
     with transaction.atomic():
@@ -88,15 +88,15 @@ def ours_at_once(house: House, cases: list[Enrollment]) -> float:
             made.go_live_report(case.installations.get(), at=now())
     began_at = now()
     for site_id in ours.values_list("site_id", flat=True):
-        house.send(TaskName.CASE_CHANGED, site_id=site_id)
-    house.until(
+        stack.send(TaskName.CASE_CHANGED, site_id=site_id)
+    stack.until(
         lambda: not ours.exclude(status=EnrollmentStatus.FINALIZED).exists(),
         "every case is finalized",
         seconds=LONGEST_ROUND_SECONDS,
         is_checked=False,
     )
     last = ours.aggregate(at=Max("finalized_at"))["at"]
-    house.until(lambda: not busy(ours).exists() and not _is_work_left(), "all is quiet again", is_checked=False)
+    stack.until(lambda: not busy(ours).exists() and not _is_work_left(), "all is quiet again", is_checked=False)
     return float(len(cases) / (last - began_at).total_seconds())
 
 
@@ -107,32 +107,32 @@ def _is_work_left() -> bool:
     return any(find(at=at, limit=1) for find in due)
 
 
-def _bare_alone(house: House, remote_seconds: float, in_flight: int) -> float:
+def _bare_alone(stack: Stack, remote_seconds: float, in_flight: int) -> float:
     """Run the loop without the webhooks that its calls would send to us; give enrollments a second."""
-    house.light.switch_webhooks(off=True)
-    house.light.clear_faults()
-    accounts = bare_accounts(house, BARE_A_ROUND)
+    stack.light.switch_webhooks(off=True)
+    stack.light.clear_faults()
+    accounts = bare_accounts(stack, BARE_A_ROUND)
     if remote_seconds:
-        house.light.order_fault("*", "delay", seconds=remote_seconds, times=None)
-    speed = bare_at_once(house, accounts, in_flight)
-    house.light.switch_webhooks(off=False)
+        stack.light.order_fault("*", "delay", seconds=remote_seconds, times=None)
+    speed = bare_at_once(stack, accounts, in_flight)
+    stack.light.switch_webhooks(off=False)
     return speed
 
 
-def bare_accounts(house: House, count: int) -> list[dict[str, str]]:
+def bare_accounts(stack: Stack, count: int) -> list[dict[str, str]]:
     """Accounts at the stand-in that are as ready as ours, made without us."""
-    accounts: list[dict[str, str]] = json.loads(_loop(house, "prepare", {"count": count}))["accounts"]
+    accounts: list[dict[str, str]] = json.loads(_loop(stack, "prepare", {"count": count}))["accounts"]
     return accounts
 
 
-def bare_at_once(house: House, accounts: list[dict[str, str]], processes: int) -> float:
+def bare_at_once(stack: Stack, accounts: list[dict[str, str]], processes: int) -> float:
     start = chicago_day(now()) + timedelta(days=10)
     told = {"accounts": accounts, "processes": processes, "start": start.isoformat()}
-    return len(accounts) / float(json.loads(_loop(house, "enroll", told))["seconds"])
+    return len(accounts) / float(json.loads(_loop(stack, "enroll", told))["seconds"])
 
 
-def _loop(house: House, command: str, told: dict[str, object]) -> str:
-    arguments = [sys.executable, "-m", "tools.benchmarks.bare.loop", command, house.light_url, DEFAULT_APP_TOKEN]
+def _loop(stack: Stack, command: str, told: dict[str, object]) -> str:
+    arguments = [sys.executable, "-m", "tools.benchmarks.bare.loop", command, stack.light_url, DEFAULT_APP_TOKEN]
     return subprocess.run(  # noqa: S603 - our own command
         arguments,
         cwd=ROOT,

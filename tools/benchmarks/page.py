@@ -10,7 +10,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
 HEAD = """# Benchmarks
 
-How fast the house is, beside a bare contender that does the same in the same run. Written by the commands named below
+How fast Switchyard is, beside a bare contender that does the same in the same run. Written by the commands named below
 from `tools/benchmarks/results.json`; figures move with the machine, so each section names the one that it ran on. Both
 contenders share it with PostgreSQL and the load.
 

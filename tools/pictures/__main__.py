@@ -1,4 +1,4 @@
-"""Fills an empty house, opens its pages in a headless Chromium and writes `docs/pictures/*.png`."""
+"""Fills an empty Switchyard, opens its pages in a headless Chromium and writes `docs/pictures/*.png`."""
 
 import math
 import os

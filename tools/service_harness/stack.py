@@ -1,4 +1,4 @@
-"""A house of real processes, as production has them: web, two workers, two schedulers, and the stand-in for Light."""
+"""A stack of real processes, as production has them: web, two workers, two schedulers, and the stand-in for Light."""
 
 import os
 import re
@@ -55,7 +55,7 @@ class NeverHappened(AssertionError):
 
 
 @dataclass
-class House:
+class Stack:
     """
     Starts, kills and watches the processes, and does what people do.
 
@@ -88,7 +88,7 @@ class House:
     # Processes
 
     def make_whole(self) -> None:
-        """Start whatever does not run, end every fault, and wait until the house works."""
+        """Start whatever does not run, end every fault, and wait until the stack works."""
         self.servers.start("postgres", "redis")
         self.wire.state = WireState.WHOLE
         for name in self._commands:
@@ -97,7 +97,7 @@ class House:
         self.until(lambda: _answers(f"{self.light_url}/__sim__/clock"), "the stand-in answers", is_checked=False)
         self.light.clear_faults()
         self.light.switch_webhooks(off=False)
-        self.until(lambda: _answers(f"{self.site_url}/readyz"), "the house is ready", is_checked=False)
+        self.until(lambda: _answers(f"{self.site_url}/readyz"), "the stack is ready", is_checked=False)
 
     def start(self, *names: str) -> None:
         for name in names:
@@ -174,7 +174,7 @@ class House:
         return enrollment
 
     def invite(self) -> tuple[Enrollment, PoaDocument]:
-        """A customer who was sent the invitation to sign; the mail lies in the house's mail folder."""
+        """A customer who was sent the invitation to sign; the mail lies in the stack's mail folder."""
         enrollment = self.sell("invited")
         customer, site = enrollment.customer, enrollment.site
         poa = drafted_poa(at=now(), customer=customer, site=site, promise=self.promise())
@@ -320,7 +320,7 @@ class House:
         return Path(self.environment["DATA_DIR"]) / "mail"
 
     def promise(self) -> PlanPromise:
-        """The one product that the house sells; the stand-in's plans always fit it."""
+        """The one product that the stack sells; the stand-in's plans always fit it."""
         return PlanPromise.objects.first() or roomy_promise()
 
     def _log(self, name: str) -> Path:
@@ -345,7 +345,7 @@ class House:
                 f"--webhook-secret={self.environment['LIGHT_WEBHOOK_SECRET']}",
             ],
             "web": ["-m", "gunicorn", *web, "config.wsgi"],
-            **{name: [*worker, f"{name}@house"] for name in WORKERS},
+            **{name: [*worker, f"{name}@stack"] for name in WORKERS},
             **dict.fromkeys(SCHEDULERS, beat),
         }
 

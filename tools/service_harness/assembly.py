@@ -1,4 +1,4 @@
-"""A house built from nothing: a database, a bucket and folders of its own, and this process at home in it."""
+"""A stack built from nothing: a database, a bucket and folders of its own, and this process at home in it."""
 
 import os
 import shutil
@@ -19,8 +19,8 @@ from django.db import connections
 from django.test.utils import override_settings
 
 from config.settings import base
-from tools.service_harness.house import House
 from tools.service_harness.servers import ROOT, S3Server, Servers
+from tools.service_harness.stack import Stack
 from tools.service_harness.wire import Wire
 
 LONGEST_SETUP_SECONDS = 300
@@ -31,7 +31,7 @@ KEPT = ("PATH", "HOME", "LANG")
 @contextmanager
 def own_servers() -> Iterator[Servers]:
     """PostgreSQL and Redis that nobody else uses."""
-    folder = Path(tempfile.mkdtemp(prefix="switchyard-house-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="switchyard-stack-", dir="/tmp"))
     folder.chmod(0o755)  # PostgreSQL does not run as root
     started = Servers(folder)
     try:
@@ -43,9 +43,9 @@ def own_servers() -> Iterator[Servers]:
 
 
 @contextmanager
-def built_house(servers: Servers, s3: S3Server, wire: Wire) -> Iterator[House]:
-    """A house that does not run yet; in the end its processes are gone."""
-    name = f"house_{uuid.uuid4().hex[:8]}"
+def built_stack(servers: Servers, s3: S3Server, wire: Wire) -> Iterator[Stack]:
+    """A stack that does not run yet; in the end its processes are gone."""
+    name = f"stack_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(f"{servers.postgres_url}/postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     data_folder = servers.folder / "data"
@@ -57,7 +57,7 @@ def built_house(servers: Servers, s3: S3Server, wire: Wire) -> Iterator[House]:
         "DATA_DIR": str(data_folder),
         "DATABASE_URL": f"{servers.postgres_url}/{name}",
         "CELERY_BROKER_URL": servers.redis_url,
-        "STORAGE_S3_BUCKET": f"house-{uuid.uuid4().hex[:8]}",
+        "STORAGE_S3_BUCKET": f"stack-{uuid.uuid4().hex[:8]}",
         "STORAGE_S3_ENDPOINT_URL": wire.url,
         "AWS_ACCESS_KEY_ID": s3.access_key_id,
         "AWS_SECRET_ACCESS_KEY": s3.secret_access_key,
@@ -71,9 +71,9 @@ def built_house(servers: Servers, s3: S3Server, wire: Wire) -> Iterator[House]:
             capture_output=True,
             timeout=LONGEST_SETUP_SECONDS,
         )
-    with _settings_of_the_house(environment, data_folder):
+    with _settings_of_the_stack(environment, data_folder):
         call_command("prepare_storage")
-        house = House(
+        stack = Stack(
             servers=servers,
             wire=wire,
             database_url=environment["DATABASE_URL"],
@@ -81,14 +81,14 @@ def built_house(servers: Servers, s3: S3Server, wire: Wire) -> Iterator[House]:
             environment=environment,
         )
         try:
-            yield house
+            yield stack
         finally:
-            house.close()
+            stack.close()
             connections.close_all()
 
 
-class _settings_of_the_house:  # noqa: N801 - reads as a statement
-    """Let this process use the house's database, bucket, folder and password hashes for as long as it lasts."""
+class _settings_of_the_stack:  # noqa: N801 - reads as a statement
+    """Let this process use the stack's database, bucket, folder and password hashes for as long as it lasts."""
 
     def __init__(self, environment: dict[str, str], data_folder: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
