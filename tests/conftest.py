@@ -76,7 +76,8 @@ def _say_where_the_time_went(terminalreporter: Any) -> None:
     for report in (report for reports in terminalreporter.stats.values() for report in reports):
         if isinstance(report, pytest.TestReport):
             seconds["/".join(report.nodeid.partition("::")[0].split("/")[:-1])] += report.duration
-    terminalreporter.section("Seconds per folder, all workers together")
+    if seconds:
+        terminalreporter.section("Seconds per folder, all workers together")
     for folder, spent in sorted(seconds.items(), key=lambda each: -each[1]):
         terminalreporter.write_line(f"{spent:7.0f}  {folder}")
 
