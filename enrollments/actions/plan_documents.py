@@ -8,9 +8,8 @@ them, and a lost message or a retailer's server that is down costs a sweep, not 
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from django.db.models import F
-
 from core.actors import SYSTEM
+from core.due_rows import Backoff, claim, due_ids
 from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import FileNotStored, store
 from core.transactions import repeatable
@@ -20,10 +19,8 @@ from enrollments.models import Enrollment, PlanDocument, PlanDocumentKind, PlanO
 
 FOLDER = "plan-documents"
 LEASE = timedelta(minutes=2)
-FIRST_WAIT = timedelta(minutes=1)
-LONGEST_WAIT = timedelta(hours=6)
-MOST_ATTEMPTS = 40
-"""With the longest wait in between, more than a week; then a person decides."""
+BACKOFF = Backoff(first=timedelta(minutes=1), longest=timedelta(hours=6), max_failures=40)
+"""More than a week in all; then a person decides."""
 
 
 class FetchOutcome(StrEnum):
@@ -65,8 +62,7 @@ def fetch_again(*, enrollment_id: int, at: datetime) -> int:
 
 
 def due_documents(*, at: datetime, limit: int) -> list[int]:
-    due = PlanDocument.objects.filter(stored_at__isnull=True, due_at__lte=at).order_by("due_at")
-    return list(due.values_list("pk", flat=True)[:limit])
+    return due_ids(PlanDocument.objects.filter(stored_at__isnull=True), at=at, limit=limit)
 
 
 def case_of(document_id: int) -> int | None:
@@ -80,8 +76,7 @@ def fetch_document(*, document_id: int, fetcher: DocumentFetcher, at: datetime) 
 
     A failure is tried again, after growing waits, and in the end given up with its reason on the row.
     """
-    claimed = PlanDocument.objects.filter(pk=document_id, stored_at__isnull=True, due_at__lte=at)
-    if not claimed.update(due_at=at + LEASE, attempts=F("attempts") + 1):
+    if not claim(PlanDocument.objects.filter(pk=document_id, stored_at__isnull=True), at=at, lease=LEASE):
         return FetchOutcome.NOTHING_TO_FETCH
     document = PlanDocument.objects.select_related("offer").get(pk=document_id)
     try:
@@ -119,9 +114,6 @@ def fetch_document(*, document_id: int, fetcher: DocumentFetcher, at: datetime) 
 
 
 def _put_off(document: PlanDocument, *, problem: str, at: datetime) -> FetchOutcome:
-    is_over = document.attempts >= MOST_ATTEMPTS
-    wait = min(FIRST_WAIT * 2 ** min(document.attempts - 1, 12), LONGEST_WAIT)
-    PlanDocument.objects.filter(pk=document.pk, stored_at__isnull=True).update(
-        due_at=None if is_over else at + wait, last_error=problem
-    )
-    return FetchOutcome.GIVEN_UP if is_over else FetchOutcome.TRIED_AGAIN_LATER
+    due_at = BACKOFF.next_time(document.attempts, at=at)
+    PlanDocument.objects.filter(pk=document.pk, stored_at__isnull=True).update(due_at=due_at, last_error=problem)
+    return FetchOutcome.GIVEN_UP if due_at is None else FetchOutcome.TRIED_AGAIN_LATER

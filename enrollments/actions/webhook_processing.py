@@ -5,13 +5,13 @@ Nothing here believes what a webhook says happened. Its order, its repeats and i
 """
 
 import logging
-import random
 from datetime import datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
 from uuid import UUID
 
 from core.actors import Actor
+from core.due_rows import Backoff, due_ids, spread
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
 from enrollments.actions.account_reading import ask_for_reading
@@ -23,10 +23,8 @@ from enrollments.states import FINAL_STATUSES, WriteKind, WriteStatus
 
 logger = logging.getLogger(__name__)
 
-FIRST_PAUSE = timedelta(seconds=10)
-LONGEST_PAUSE = timedelta(days=1)
+BACKOFF = Backoff(first=timedelta(seconds=10), longest=timedelta(days=1), max_failures=12)
 ORPHAN_PATIENCE = timedelta(days=30)
-MOST_FAILURES = 12
 ECHOES = {
     KnownEvent.PLAN_REQUESTED: WriteKind.REQUEST_PLANS,
     KnownEvent.PLAN_ACCEPTED: WriteKind.ACCEPT_PLAN,
@@ -76,8 +74,7 @@ def settle_again(*, delivery_id: int, by: Actor, at: datetime) -> None:
 
 def due_deliveries(*, at: datetime, limit: int) -> list[int]:
     """Find the deliveries to be settled now, those waiting longest first."""
-    due = WebhookDelivery.objects.filter(due_at__lte=at).order_by("due_at", "pk")
-    return list(due.values_list("pk", flat=True)[:limit])
+    return due_ids(WebhookDelivery.objects.all(), at=at, limit=limit)
 
 
 def _lock_due(delivery_id: int, *, at: datetime) -> WebhookDelivery | None:
@@ -181,7 +178,7 @@ def _words(event: ReceivedEvent, enrollment: Enrollment) -> str:
 
 def _keep_as_orphan(delivery: WebhookDelivery, *, at: datetime) -> SettleOutcome:
     is_too_old = at - delivery.received_at > ORPHAN_PATIENCE
-    delivery.due_at = None if is_too_old else at + _pause_after(delivery.attempts)
+    delivery.due_at = None if is_too_old else at + spread(BACKOFF.pause_after(delivery.attempts))
     delivery.outcome = "No enrollment has this Light account" + (
         "; not tried any more." if is_too_old else " yet; tried again."
     )
@@ -203,10 +200,5 @@ def _note_failure(delivery_id: int, problem: Exception, *, at: datetime) -> None
     delivery = WebhookDelivery.objects.select_for_update().get(pk=delivery_id)
     delivery.attempts += 1
     delivery.last_error = f"{type(problem).__name__}: {problem}"[:2000]
-    delivery.due_at = None if delivery.attempts >= MOST_FAILURES else at + _pause_after(delivery.attempts)
+    delivery.due_at = BACKOFF.next_time(delivery.attempts, at=at)
     delivery.save(update_fields=["attempts", "last_error", "due_at"])
-
-
-def _pause_after(attempts: int) -> timedelta:
-    doubled: timedelta = min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE)
-    return doubled * random.uniform(1.0, 1.25)  # noqa: S311 - spreads work, keeps no secret

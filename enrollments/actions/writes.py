@@ -4,7 +4,6 @@ The three steps of every write to Light: record it, make the call with no transa
 A crash at any line leaves an open record, and an open record older than a call can last is in doubt, never "not done".
 """
 
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 from core import wrong_clocks
 from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
+from core.due_rows import Backoff, spread
 from core.transactions import repeatable
 from enrollments.actions.moves import EnrollmentMoved, lock, note, take_move
 from enrollments.decision.decide import decide
@@ -38,9 +38,8 @@ from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldC
 from poa_documents.guards import AuthorityMissing, check_authority
 from poa_documents.models import PoaDocument
 
-LONGEST_BACK_OFF = timedelta(minutes=15)
 LONGEST_SLEEP_BEFORE_SENDING = timedelta(seconds=30)
-FIRST_BACK_OFF = timedelta(seconds=5)
+BACKOFF = Backoff(first=timedelta(seconds=5), longest=timedelta(minutes=15))
 
 Answer = TypeVar("Answer")
 
@@ -279,10 +278,9 @@ def back_off(enrollment: Enrollment, problem: NotReached, *, at: datetime) -> No
     if not isinstance(problem, PaceExceeded):
         enrollment.calls_failed += 1
         enrollment.calls_failing_since = enrollment.calls_failing_since or at
-        doubled = min(FIRST_BACK_OFF * 2 ** min(enrollment.calls_failed - 1, 20), LONGEST_BACK_OFF)
+        doubled = BACKOFF.pause_after(enrollment.calls_failed)
     asked = timedelta(seconds=problem.retry_after_seconds or 0)
-    pause = max(doubled, asked) * random.uniform(1.0, 1.25)  # noqa: S311 - spreads calls, keeps no secret
-    enrollment.calls_not_before = at + pause
+    enrollment.calls_not_before = at + spread(max(doubled, asked))
     enrollment.last_error = str(problem)
     enrollment.save(update_fields=["calls_failed", "calls_failing_since", "calls_not_before", "last_error"])
 

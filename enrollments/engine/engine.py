@@ -5,7 +5,6 @@ The row is the truth: any step may run twice, and any process may stop at any li
 """
 
 import logging
-import random
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +17,7 @@ from django.db.models import Count, Max
 
 from core import wrong_clocks
 from core.dates import chicago_time
+from core.due_rows import Backoff
 from core.transactions import repeatable
 from enrollments.actions import acceptance, account_reading, accounts, closing, holds, mails, notices, plans
 from enrollments.actions.account_reading import ReadingFailed
@@ -39,9 +39,9 @@ logger = logging.getLogger(__name__)
 MOST_STEPS_IN_A_TURN = 20
 MAX_READINGS_IN_A_ROW = 3
 PAUSE_IN_A_FLOOD = timedelta(seconds=5)
-MOST_FAILURES = 8
-FIRST_PAUSE_AFTER_FAILURE = timedelta(seconds=10)
-LONGEST_PAUSE_AFTER_FAILURE = timedelta(hours=1)
+MAX_FAILURES = 8
+"""Then operations are asked; the case is still tried."""
+BACKOFF = Backoff(first=timedelta(seconds=20), longest=timedelta(hours=1))
 NOT_DUE = "not due"
 RESTING_STEPS = (steps.Wait, steps.Hold, steps.Finished)
 
@@ -267,12 +267,10 @@ class Engine:
             shown = _being_tried(enrollment)
             if isinstance(problem, SealedFileUnreadable):  # it ends for all cases at once: nobody shall release each
                 shown = _waits_for_storage(problem) | _told_while_tried(enrollment)
-            elif enrollment.failures >= MOST_FAILURES:
+            elif enrollment.failures >= MAX_FAILURES:
                 _ask_operations(enrollment, at=at)
                 shown["customer_code"] = CHECKING
-            pause = min(FIRST_PAUSE_AFTER_FAILURE * 2 ** min(enrollment.failures, 20), LONGEST_PAUSE_AFTER_FAILURE)
-            due_at = at + pause * random.uniform(1.0, 1.25)  # noqa: S311 - spreads work, keeps no secret
-            leases.give_back(turn, due_at=due_at, shown=shown)
+            leases.give_back(turn, due_at=BACKOFF.next_time(enrollment.failures, at=at), shown=shown)
 
         put_off()
 
@@ -284,7 +282,7 @@ def _being_tried(enrollment: Enrollment) -> dict[str, object]:
     return {
         "next_step": steps.Waiting.TRYING_AGAIN.value,
         "because": f"Switchyard could not finish this step, {tries} since {since}. It tries again automatically and "
-        f"asks operations after {MOST_FAILURES} tries.",
+        f"asks operations after {MAX_FAILURES} tries.",
         "whose_turn": "",
         **_told_while_tried(enrollment),
     }

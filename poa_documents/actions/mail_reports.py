@@ -9,13 +9,14 @@ from typing import Any
 from django.db.models import Q
 
 from core.actors import SYSTEM
+from core.due_rows import Backoff, claim, due_ids
 from core.tidying import delete_in_parts
 from core.transactions import repeatable
 from poa_documents.actions.mail_returns import address_proved, record_return
 from poa_documents.models import AddressFailure, CustomerMail, MailReport, ReturnSource
 
 LEASE = timedelta(minutes=1)
-MOST_ATTEMPTS = 10
+BACKOFF = Backoff(first=timedelta(minutes=1), longest=timedelta(hours=9), max_failures=10)
 KEPT_FOR = timedelta(days=90)
 LONGEST_ID = 100
 
@@ -39,8 +40,7 @@ def _own_id(said: Mapping[str, Any]) -> str:
 
 
 def due_reports(*, at: datetime, limit: int) -> list[int]:
-    due = MailReport.objects.filter(settled_at__isnull=True, due_at__lte=at).order_by("due_at")
-    return list(due.values_list("pk", flat=True)[:limit])
+    return due_ids(MailReport.objects.filter(settled_at__isnull=True), at=at, limit=limit)
 
 
 def settle_report(*, report_id: int, at: datetime) -> str:
@@ -49,17 +49,15 @@ def settle_report(*, report_id: int, at: datetime) -> str:
 
     A report of no mail of ours, or of a delay, has none. What cannot be read stays listed with its error.
     """
-    claimed = MailReport.objects.filter(pk=report_id, settled_at__isnull=True, due_at__lte=at)
-    attempts = claimed.values_list("attempts", flat=True).first()
-    if attempts is None or not claimed.update(
-        due_at=at + LEASE * 2**attempts if attempts < MOST_ATTEMPTS else None, attempts=attempts + 1
-    ):
+    unsettled = MailReport.objects.filter(pk=report_id, settled_at__isnull=True)
+    if not claim(unsettled, at=at, lease=LEASE):
         return "not due"
     try:
         return _settle(report_id, at=at)
     except Exception as problem:
-        again = "tried again later." if attempts < MOST_ATTEMPTS else "given up; tell operations."
-        MailReport.objects.filter(pk=report_id).update(last_error=f"{type(problem).__name__}: {again}")
+        due_at = BACKOFF.next_time(unsettled.get().attempts, at=at)
+        again = "tried again later." if due_at is not None else "not tried again; tell operations."
+        unsettled.update(due_at=due_at, last_error=f"{type(problem).__name__}: {again}")
         raise
 
 

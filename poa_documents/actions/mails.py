@@ -19,6 +19,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 
 from core.actors import SYSTEM, Actor
 from core.dates import chicago_day
+from core.due_rows import Backoff
 from core.errors import Conflict
 from core.transactions import repeatable
 from poa_documents.actions import reminders
@@ -54,8 +55,7 @@ LEASE = timedelta(minutes=3)
 CODE_WORTH_SENDING = timedelta(minutes=10)
 CODE_PATIENCE_SECONDS = 5
 """How long a page waits for the mail server while it sends a code; afterwards the sweep sends it."""
-SHORTEST_WAIT_SECONDS = 30
-LONGEST_WAIT_SECONDS = 6 * 3600
+BACKOFF = Backoff(first=timedelta(seconds=30), longest=timedelta(hours=6), max_failures=MAIL_ATTEMPTS)
 LOOK_AGAIN_AFTER_VISIT = timedelta(hours=1)
 
 _STILL_TRUE: dict[str, frozenset[str]] = {
@@ -317,8 +317,7 @@ def _put_off(mail_id: int, *, problem: str, is_uncertain: bool, at: datetime) ->
         return
     if mail.kind == MailKind.REMINDER and is_uncertain:
         return  # it may be there: the next one finds whom it missed
-    wait_seconds = min(SHORTEST_WAIT_SECONDS * 2 ** (mail.attempts - 1), LONGEST_WAIT_SECONDS)
-    mail.due_at = at + timedelta(seconds=wait_seconds) if mail.attempts < MAIL_ATTEMPTS else None
+    mail.due_at = BACKOFF.next_time(mail.attempts, at=at)
     mail.last_error = problem
     mail.save(update_fields=["due_at", "last_error"])
     if mail.due_at is None and mail.kind in SIGNING_MAILS:  # whose turn it is may be another's now

@@ -8,11 +8,11 @@ from enum import StrEnum
 from functools import partial
 
 from django.conf import settings
-from django.db.models import F
 
 from core.actors import SYSTEM
 from core.company import current_rules
 from core.dates import chicago_midnight
+from core.due_rows import Backoff
 from core.stored_files import FileNotStored, StoredFile, store
 from core.transactions import repeatable
 from poa_documents.actions import issuer_answers, timestamps
@@ -31,8 +31,7 @@ logger = logging.getLogger(__name__)
 
 STORAGE_FOLDER = "poa"
 LEASE = timedelta(seconds=90)
-SHORTEST_WAIT_SECONDS = 15
-LONGEST_WAIT_SECONDS = 3600
+BACKOFF = Backoff(first=timedelta(seconds=15), longest=timedelta(hours=1))
 STORAGE_LIMIT_SECONDS = 60.0
 MOST_STORERS = 8
 _storers = ThreadPoolExecutor(MOST_STORERS, thread_name_prefix="store-signed-poa")
@@ -156,10 +155,9 @@ def _conclude(
 
 
 def _put_off(poa_id: int, *, problem: str, at: datetime) -> None:
-    failures = PoaDocument.objects.values_list("seal_failures", flat=True).get(pk=poa_id)
-    wait_seconds = min(SHORTEST_WAIT_SECONDS * 2**failures, LONGEST_WAIT_SECONDS)
+    failures = PoaDocument.objects.values_list("seal_failures", flat=True).get(pk=poa_id) + 1
     PoaDocument.objects.filter(pk=poa_id, status=PoaStatus.SEALING).update(
-        seal_failures=F("seal_failures") + 1, last_error=problem, due_at=at + timedelta(seconds=wait_seconds)
+        seal_failures=failures, last_error=problem, due_at=BACKOFF.next_time(failures, at=at)
     )
 
 

@@ -17,7 +17,7 @@ from core.clock import now
 from core.models import LastSweep, WrongClock
 from core.queue import TaskName
 from core.sweeps import WITHOUT_QUEUE
-from enrollments.engine.engine import MOST_FAILURES
+from enrollments.engine.engine import MAX_FAILURES
 from enrollments.models import Enrollment, Hold, LightWrite, RemoteCall
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from installations.models import Site
@@ -400,7 +400,7 @@ def test_Q12_a_case_that_always_fails_holds_up_no_other_and_asks_for_a_person(st
     pauses = list[timedelta]()
 
     ours = Enrollment.objects.filter(pk=broken.pk)
-    for failures in range(1, MOST_FAILURES + 1):
+    for failures in range(1, MAX_FAILURES + 1):
         ours.update(due_at=now())  # its pause is over
         stack.until(ours.filter(failures=failures, lease_until=None).exists, "it failed again")
         pauses.append((ours.get().due_at or now()) - now())

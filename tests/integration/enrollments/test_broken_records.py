@@ -44,14 +44,14 @@ def test_Q12_a_record_that_always_fails_waits_longer_each_time_and_becomes_a_hol
     pauses = list[timedelta]()
 
     with unreadable(broken.customer):
-        for _ in range(engine.MOST_FAILURES):
+        for _ in range(engine.MAX_FAILURES):
             road.clock.at = max(road.clock.at, due_at_of(broken))
             assert road.engine.advance(broken.pk) == "failed"
             pauses.append(due_at_of(broken) - road.clock.at)
         road.run(sound)
 
     assert all(later > earlier * 1.5 for earlier, later in pairwise(pauses))
-    assert len({pause / (engine.FIRST_PAUSE_AFTER_FAILURE * 2**tries) for tries, pause in enumerate(pauses)}) > 1
+    assert len({pause / (engine.BACKOFF.first * 2**tries) for tries, pause in enumerate(pauses)}) > 1
     hold = Hold.objects.get(enrollment_id=broken.pk, released_at=None)
     assert (hold.code, hold.owner) == (HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS)
     assert "CannotDecrypt" in hold.because
@@ -115,10 +115,10 @@ def test_an_error_of_ours_after_a_long_outage_of_light_is_the_first_and_asks_nob
         road.clock.at = max(road.clock.at, due_at_of(case))
         return road.engine.advance(case.pk)
 
-    for _ in range(engine.MOST_FAILURES + 1):
+    for _ in range(engine.MAX_FAILURES + 1):
         next_turn()
     case.refresh_from_db()
-    assert case.calls_failed > engine.MOST_FAILURES
+    assert case.calls_failed > engine.MAX_FAILURES
 
     with unreadable(case.customer):
         assert next_turn() == "failed"

@@ -11,7 +11,7 @@ import pytest
 from enrollments.actions.account_reading import ask_for_reading
 from enrollments.decision.steps import ReadAccount, Waiting
 from enrollments.engine import engine as engine_module
-from enrollments.engine.engine import MAX_READINGS_IN_A_ROW, MOST_FAILURES
+from enrollments.engine.engine import MAX_FAILURES, MAX_READINGS_IN_A_ROW
 from enrollments.light.client import READING
 from enrollments.models import RemoteCall
 from enrollments.states import HoldCode, HoldOwner
@@ -57,7 +57,7 @@ def test_turn_that_goes_in_circles_backs_off_and_ends_with_a_person(
     assert case.due_at > road.clock.at
     assert (case.next_step, case.failures) == (Waiting.TRYING_AGAIN, 1)
     assert "once since" in case.because
-    for _ in range(MOST_FAILURES - 1):
+    for _ in range(MAX_FAILURES - 1):
         road.pass_time(timedelta(hours=2))
         road.engine.advance(case.pk)
     hold = open_hold(case)

@@ -95,9 +95,9 @@ def test_fetching_twice_keeps_the_first(road: Road, accepted: Enrollment) -> Non
 def test_a_foreign_origin_waits_is_given_up_and_can_be_fetched_after_a_person_allowed_it(
     road: Road, accepted: Enrollment
 ) -> None:
-    for _ in range(plan_documents.MOST_ATTEMPTS):
+    for _ in range(plan_documents.BACKOFF.max_failures or 0):
         outcomes = fetch_due(road, "https://elsewhere.example.com")
-        road.pass_time(timedelta(hours=7))
+        road.pass_time(timedelta(hours=8))
 
     assert outcomes == [FetchOutcome.GIVEN_UP] * 3
     given_up = PlanDocument.objects.filter(due_at__isnull=True, last_error__contains="LIGHT_DOCUMENT_ORIGINS")
@@ -111,7 +111,7 @@ def test_a_foreign_origin_waits_is_given_up_and_can_be_fetched_after_a_person_al
 def test_the_work_queue_names_documents_that_were_given_up_and_leads_to_them(
     road: Road, accepted: Enrollment, admin_client: Client
 ) -> None:
-    PlanDocument.objects.update(attempts=plan_documents.MOST_ATTEMPTS - 1)
+    PlanDocument.objects.update(attempts=(plan_documents.BACKOFF.max_failures or 0) - 1)
     assert fetch_due(road, "https://elsewhere.example.com") == [FetchOutcome.GIVEN_UP] * 3
 
     queue = admin_client.get("/admin/").content.decode()

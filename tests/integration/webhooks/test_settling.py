@@ -148,7 +148,7 @@ def test_w11_after_many_failures_it_rests_and_a_button_repeats_it(enrollment: En
         while (due_at := only_delivery().due_at) is not None:
             settle_due(due_at)
     resting = only_delivery()
-    assert resting.attempts == webhook_processing.MOST_FAILURES
+    assert resting.attempts == webhook_processing.BACKOFF.max_failures
     assert (resting.settled_at, resting.last_error) == (None, "RuntimeError: always")
 
     webhook_processing.settle_again(delivery_id=resting.pk, by=OFFICE, at=clock.now())
