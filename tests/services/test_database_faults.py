@@ -135,7 +135,7 @@ def patient_database(stack: Stack) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("break_off", [deadlock, lock_not_given_back])
-def test_P3_a_transaction_that_is_broken_off_is_repeated_and_no_call_is(
+def test_P3_aborted_transaction_is_repeated_without_a_call(
     stack: Stack,
     patient_database: None,
     break_off: Callable[[Stack, Enrollment], AbstractContextManager[None]],
@@ -250,7 +250,7 @@ def test_P4_the_same_webhook_stored_by_eight_sessions_is_one_row(stack: Stack) -
     stack.check()
 
 
-def test_P4_the_same_go_live_report_sent_by_five_sessions_counts_once(stack: Stack) -> None:
+def test_P4_report_sent_by_five_sessions_counts_once(stack: Stack) -> None:
     case = stack.ready_case()
     job, submission = case.installations.get(), uuid.uuid4()
     together, problems = threading.Barrier(5), []
@@ -281,7 +281,7 @@ def test_P4_the_same_go_live_report_sent_by_five_sessions_counts_once(stack: Sta
     stack.until_finalized(case)
 
 
-def test_P5_database_down_is_said_quickly_and_webhooks_are_asked_to_come_again(stack: Stack) -> None:
+def test_P5_pages_and_webhooks_say_that_the_database_is_down(stack: Stack) -> None:
     case = stack.ready_case()
     stack.servers.kill("postgres")
 
@@ -335,7 +335,7 @@ class Answers:
         return any(status == 503 and waiting for status, waiting in self.seen)
 
 
-def test_P6_database_read_only_while_people_sign_report_and_light_tells_news(stack: Stack) -> None:
+def test_P6_pages_and_webhooks_answer_while_database_is_read_only(stack: Stack) -> None:
     case = stack.ready_case()
     enrollment, poa = stack.invite()
     job = enrollment.installations.get()

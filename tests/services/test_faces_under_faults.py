@@ -85,7 +85,7 @@ def sign_and_report(
 
 
 @pytest.mark.parametrize("redis_failing", [redis_gone, redis_frozen])
-def test_Q10_redis_down_while_a_customer_signs_and_a_technician_marks_pto(
+def test_Q10_people_sign_and_report_while_redis_is_down(
     stack: Stack, redis_failing: Callable[[Stack], AbstractContextManager[None]]
 ) -> None:
     usual, _, _ = sign_and_report(stack, nullcontext())
@@ -104,7 +104,7 @@ def test_Q10_redis_down_while_a_customer_signs_and_a_technician_marks_pto(
     stack.until_finalized(enrollment)
 
 
-def test_U11_a_report_cut_off_on_the_wire_is_not_taken_and_sent_again_it_counts_with_its_photo(
+def test_U11_report_cut_off_in_transit_counts_once_sent_again(
     stack: Stack,
 ) -> None:
     job = stack.invite()[0].installations.get()
@@ -120,7 +120,7 @@ def test_U11_a_report_cut_off_on_the_wire_is_not_taken_and_sent_again_it_counts_
     assert GoLiveReport.objects.get(installation=job).proofs.count() == 1
 
 
-def test_eight_letters_that_keep_a_reader_busy_leave_the_pages_to_others(stack: Stack) -> None:
+def test_eight_slow_letters_leave_the_pages_usable(stack: Stack) -> None:
     job = stack.invite()[0].installations.get()
     job.technician = the_technician()
     job.save(update_fields=["technician"])
@@ -161,7 +161,7 @@ def test_eight_letters_that_keep_a_reader_busy_leave_the_pages_to_others(stack: 
         technician.close()
 
 
-def test_W12_a_thousand_webhooks_at_once_are_all_stored_and_the_engine_goes_on(stack: Stack) -> None:
+def test_W12_thousand_webhooks_are_stored_while_the_engine_works(stack: Stack) -> None:
     case = stack.ready_case()
     bodies = [
         json.dumps(

@@ -35,7 +35,7 @@ def locked_bucket(s3: S3Server) -> Iterator[Any]:
         yield storage.bucket
 
 
-def test_a_sealed_file_cannot_be_destroyed_before_its_day_and_a_proof_can(locked_bucket: Any) -> None:
+def test_only_sealed_files_are_locked_until_their_day(locked_bucket: Any) -> None:
     sealed = stored_files.store(b"%PDF-1.7 sealed", folder="poa", suffix=".pdf")
     proof = stored_files.store(b"%PDF-1.7 a letter", folder="proofs", suffix=".pdf")
 

@@ -55,7 +55,7 @@ def only_one_worker(stack: Stack) -> Iterator[str]:
     yield WORKERS[0]
 
 
-def test_Q1_worker_killed_with_the_attempt_recorded_and_the_accept_call_not_sent(stack: Stack) -> None:
+def test_Q1_worker_killed_between_recording_and_sending_the_acceptance(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
         stack.light.order_fault("token", "delay", seconds=LONG_CALL_SECONDS, account_uuid=str(case.light_account_uuid))
@@ -125,7 +125,7 @@ def test_Q3_worker_killed_between_answer_and_commit(stack: Stack) -> None:
     assert sent.doubt_since is not None
 
 
-def test_Q4_worker_killed_after_the_commit_and_before_the_queue_heard_of_it(stack: Stack) -> None:
+def test_Q4_worker_killed_between_commit_and_acknowledgement(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
         stack.light.order_fault("finalize", "delay", seconds=4, account_uuid=str(case.light_account_uuid))
@@ -363,7 +363,7 @@ def test_Q16_redis_hangs_while_work_is_due(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("hours", [26, -26])
-def test_D8_a_worker_whose_clock_is_a_day_off_leaves_cases_to_the_other(stack: Stack, hours: int) -> None:
+def test_D8_worker_with_a_wrong_clock_takes_no_case(stack: Stack, hours: int) -> None:
     case = stack.ready_case()
     with stack.wrong_clock(WORKERS[0], hours=hours):
         logged = stack.listen()
@@ -394,7 +394,7 @@ def test_D8_a_worker_whose_clock_is_wrong_writes_nothing(stack: Stack) -> None:
     stack.until_finalized(case)
 
 
-def test_Q12_a_case_that_always_fails_holds_up_no_other_and_asks_for_a_person(stack: Stack) -> None:
+def test_Q12_case_that_always_fails_becomes_a_hold(stack: Stack) -> None:
     broken, *sound = stack.ready_cases(3)
     Enrollment.objects.filter(pk=broken.pk).update(light_account={"locations": "unreadable"})
     pauses = list[timedelta]()

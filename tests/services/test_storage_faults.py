@@ -106,7 +106,7 @@ def test_a_short_link_opens_one_document_and_no_other(stack: Stack) -> None:
 # What we promise
 
 
-def test_a_document_is_stored_under_the_hash_of_its_content_and_read_back(stack: Stack, s3: S3Server) -> None:
+def test_document_is_stored_under_its_hash_and_read_back(stack: Stack, s3: S3Server) -> None:
     content = b"content " * 1_000
 
     file = store(content, folder="poa", suffix=".pdf")
@@ -125,7 +125,7 @@ def test_the_same_content_stored_twice_is_written_once(stack: Stack, s3: S3Serve
     assert len(versions(stack, s3, first.key)) == 1
 
 
-def test_the_same_content_stored_at_once_leaves_it_readable_and_alone(stack: Stack, s3: S3Server) -> None:
+def test_same_content_stored_at_once_is_one_readable_object(stack: Stack, s3: S3Server) -> None:
     content, together, keys = b"stored by six at once", threading.Barrier(6), set()
 
     def write() -> None:
@@ -197,9 +197,7 @@ def test_S3_put_done_and_its_answer_lost(stack: Stack, s3: S3Server) -> None:
 
 
 @pytest.mark.parametrize("harm", ["missing", "altered"])
-def test_S4_S5_a_document_that_is_missing_or_altered_later_stops_the_acceptance(
-    stack: Stack, s3: S3Server, harm: str
-) -> None:
+def test_S4_S5_missing_or_altered_document_stops_the_acceptance(stack: Stack, s3: S3Server, harm: str) -> None:
     case = stack.ready_case()
     poa = PoaDocument.objects.get(site=case.site)
     original = read(StoredFile(poa.pdf_storage_key, poa.pdf_sha256, poa.pdf_size_bytes or 0))
@@ -221,9 +219,7 @@ def test_S4_S5_a_document_that_is_missing_or_altered_later_stops_the_acceptance(
     client(s3).put_object(Bucket=bucket(stack), Key=poa.pdf_storage_key, Body=original)
 
 
-def test_S6_a_crash_between_put_and_commit_leaves_no_row_without_its_object(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_S6_crash_between_put_and_commit_leaves_no_row(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     class Crashed(BaseException):
         """Stands for signal 9."""
 
@@ -246,7 +242,7 @@ def test_S6_a_crash_between_put_and_commit_leaves_no_row_without_its_object(
     stack.check(reads_files=True)
 
 
-def test_S6_what_a_crash_left_behind_is_swept_after_a_day_and_nothing_else(stack: Stack, s3: S3Server) -> None:
+def test_S6_only_orphans_of_a_crash_are_swept(stack: Stack, s3: S3Server) -> None:
     signed = PoaDocument.objects.get(site=stack.ready_case().site)
     orphan = store(b"stored by one that died before it wrote the row", folder="poa", suffix=".pdf")
     stack.until(lambda: not PoaDocument.objects.filter(status=PoaStatus.SEALING).exists(), "no document is being made")

@@ -96,7 +96,7 @@ BUGS: tuple[Bug, ...] = (
         new="    elif account.is_acceptance_denied:",
         why="An acceptance that shows some seconds later at Light is given up, and a person is asked to send it again.",
         noticed_by=(
-            f"{READING_LAG}::test_G1_an_acceptance_that_shows_within_the_settling_period_is_found_and_not_repeated",
+            f"{READING_LAG}::test_G1_acceptance_shown_within_the_settling_period_is_not_repeated",
             READING_LAG,
         ),
     ),

@@ -69,9 +69,7 @@ def test_D1_midnight_between_decision_and_call_moves_the_start(road: Road, monke
     ],
     ids=["back", "forward"],
 )
-def test_D2_D3_the_hour_that_comes_twice_or_never_changes_no_day_and_repeats_nothing(
-    road: Road, moment: datetime, hour: int
-) -> None:
+def test_D2_D3_clock_changes_move_no_day_and_repeat_nothing(road: Road, moment: datetime, hour: int) -> None:
     start_at(road, moment)
     case = road.case()
 
@@ -125,7 +123,7 @@ def test_D5_a_repeat_after_midnight_gets_a_new_date(road: Road) -> None:
 @in_one_dialect
 @pytest.mark.parametrize("minutes", [-5, 5], ids=["ours is slow", "ours is fast"])
 @pytest.mark.parametrize("operation", ["none", "create", "record", "accept", "finalize"])
-def test_D7_clocks_that_are_five_minutes_apart_make_no_doubt_and_settle_a_real_one(
+def test_D7_clocks_five_minutes_apart_settle_only_real_doubts(
     road: Road, monkeypatch: pytest.MonkeyPatch, minutes: int, operation: str
 ) -> None:
     set_theirs = road.simulator.control.set_now

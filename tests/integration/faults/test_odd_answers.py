@@ -29,7 +29,7 @@ MAX_SECONDS = 2
 # Identifiers that are none: R6
 
 
-def test_R6_a_plan_that_cannot_be_named_is_shown_and_the_others_are_used(road: Road) -> None:
+def test_R6_plan_without_a_uuid_is_shown_and_not_used(road: Road) -> None:
     road.simulator.control.order_fault("request_plans", "bad_identifier", times=None)
     case = road.case()
 
@@ -42,7 +42,7 @@ def test_R6_a_plan_that_cannot_be_named_is_shown_and_the_others_are_used(road: R
 
 
 @in_one_dialect
-def test_R6_a_list_of_nothing_but_bad_plans_is_said_to_be_that(road: Road) -> None:
+def test_R6_list_of_only_bad_plans_is_named_as_such(road: Road) -> None:
     case = ready_to_accept(road, tags="+noplans")
     road.simulator.control.order_fault("request_plans", "bad_identifier")
 
@@ -55,7 +55,7 @@ def test_R6_a_list_of_nothing_but_bad_plans_is_said_to_be_that(road: Road) -> No
 
 
 @pytest.mark.parametrize("operation", ["create", "list"])
-def test_R6_an_account_that_cannot_be_named_leads_to_no_second_one(road: Road, operation: str) -> None:
+def test_R6_account_without_a_uuid_is_not_created_twice(road: Road, operation: str) -> None:
     road.simulator.control.order_fault(operation, "bad_identifier")
     case = road.case()
 
@@ -94,7 +94,7 @@ def test_R7_five_thousand_plans_are_judged_and_the_best_are_kept(road: Road) -> 
 
 
 @in_one_dialect
-def test_R7_the_nearest_misses_of_thousands_are_kept_and_all_are_counted(road: Road) -> None:
+def test_R7_thousands_of_misses_are_counted_and_nearest_kept(road: Road) -> None:
     case = road.case(promise=tight_promise())
     road.simulator.control.change_settings(offers_per_plan=850)
 
@@ -146,7 +146,7 @@ def test_R8_a_stage_that_is_derived_says_so(road: Road) -> None:
         ({"rate_place": "rate_type"}, {"rate_kind_lookup": ("rate_type",)}),
     ],
 )
-def test_R8_an_unsaid_kind_of_rate_is_asked_of_operations_and_ends_with_the_dialect(
+def test_R8_missing_rate_kind_is_a_hold_until_the_dialect_says(
     road: Road, light: dict[str, str], ours: dict[str, object]
 ) -> None:
     road.simulator.control.set_dialect(**light)
@@ -170,7 +170,7 @@ def test_R8_an_unsaid_kind_of_rate_is_asked_of_operations_and_ends_with_the_dial
 
 
 @in_one_dialect
-def test_R8_too_dear_is_too_dear_although_the_kind_of_rate_is_unsaid_too(road: Road) -> None:
+def test_R8_expensive_plan_is_refused_without_a_rate_kind(road: Road) -> None:
     road.simulator.control.set_dialect(rate_word="FLAT")
     case = road.case(promise=tight_promise())
 

@@ -23,7 +23,7 @@ in_one_dialect = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"],
 
 
 @in_one_dialect
-def test_U5_an_acceptance_that_waits_out_a_pause_is_not_sent_after_a_revocation(road: Road) -> None:
+def test_U5_paused_acceptance_is_not_sent_after_a_revocation(road: Road) -> None:
     case = ready_to_accept(road)
     pause = road.pause()
     walk(road, case, span=timedelta(hours=2))
@@ -38,7 +38,7 @@ def test_U5_an_acceptance_that_waits_out_a_pause_is_not_sent_after_a_revocation(
 
 
 @pytest.mark.parametrize("answer", ["comes", "is lost"])
-def test_U6_an_acceptance_under_way_is_recorded_and_office_and_customer_are_told_of_the_revocation(
+def test_U6_revocation_during_an_acceptance_is_told_to_both_sides(
     road: Road, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     case = ready_to_accept(road)
@@ -101,7 +101,7 @@ def test_a_report_withdrawn_after_the_acceptance_goes_to_the_office(road: Road) 
 
 
 @in_one_dialect
-def test_U7_a_report_corrected_before_the_acceptance_counts_with_its_new_date(road: Road) -> None:
+def test_U7_report_corrected_before_acceptance_counts_with_new_date(road: Road) -> None:
     case = ready_to_accept(road)
     pause = road.pause()
     walk(road, case, span=timedelta(hours=2))
@@ -130,7 +130,7 @@ def test_U7_a_report_corrected_before_the_acceptance_counts_with_its_new_date(ro
 
 
 @in_one_dialect
-def test_U9_U10_what_was_asked_on_a_page_gone_stale_is_refused_with_the_new_state(road: Road) -> None:
+def test_U9_U10_form_of_a_stale_page_is_refused(road: Road) -> None:
     road.simulator.control.order_fault("accept", "unprocessable")
     case = ready_to_accept(road)
     walk(road, case)

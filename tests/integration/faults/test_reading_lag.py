@@ -29,9 +29,7 @@ def test_the_setting_says_how_long_a_doubt_is_held(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.99])
-def test_G1_an_acceptance_that_shows_within_the_settling_period_is_found_and_not_repeated(
-    road: Road, share: float
-) -> None:
+def test_G1_acceptance_shown_within_the_settling_period_is_not_repeated(road: Road, share: float) -> None:
     case = lose_the_answer_while_reads_lag(road, road.policy.settling_period * share)
 
     walk(road, case)
@@ -43,7 +41,7 @@ def test_G1_an_acceptance_that_shows_within_the_settling_period_is_found_and_not
 
 
 @pytest.mark.cell("G2")
-def test_an_acceptance_that_shows_later_is_repeated_at_most_once_and_never_held_twice(road: Road) -> None:
+def test_acceptance_shown_later_is_repeated_at_most_once(road: Road) -> None:
     case = lose_the_answer_while_reads_lag(road, road.policy.settling_period * 3)
 
     walk(road, case)
@@ -57,7 +55,7 @@ def test_an_acceptance_that_shows_later_is_repeated_at_most_once_and_never_held_
     assert not LightWrite.objects.filter(kind=WriteKind.ACCEPT_PLAN, status=WriteStatus.IN_DOUBT).exists()
 
 
-def test_G2_an_acceptance_that_shows_after_days_is_recognized_or_put_before_a_person(road: Road) -> None:
+def test_G2_acceptance_shown_after_days_is_recognized_or_a_hold(road: Road) -> None:
     case = lose_the_answer_while_reads_lag(road, timedelta(days=2))
 
     walk(road, case, span=timedelta(days=5))
@@ -105,9 +103,7 @@ def show_for_hours(
 
 
 @pytest.mark.cell("G3")
-def test_G3_a_location_with_our_plan_is_the_acceptance_whatever_the_flag_says(
-    road: Road, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_G3_location_with_our_plan_proves_the_acceptance(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = lose_the_answer_while_reads_lag(road, timedelta(0))
     show_for_hours(road, monkeypatch, with_a_stale_flag)
 
@@ -119,7 +115,7 @@ def test_G3_a_location_with_our_plan_is_the_acceptance_whatever_the_flag_says(
 
 @pytest.mark.cell("G3")
 @pytest.mark.parametrize("change", [with_a_bare_location, without_a_word])
-def test_G3_an_account_that_does_not_say_is_read_on_and_settles_no_doubt(
+def test_G3_silent_account_is_read_again_and_settles_nothing(
     road: Road, monkeypatch: pytest.MonkeyPatch, change: Callable[[Account], dict[str, Any]]
 ) -> None:
     case = lose_the_answer_while_reads_lag(road, timedelta(0))

@@ -175,7 +175,7 @@ def test_plans_that_are_all_null_are_no_plans(road: Road) -> None:
 
 
 @pytest.mark.cell("L21")
-def test_L21_an_account_is_found_under_the_address_that_was_corrected_meanwhile(road: Road) -> None:
+def test_L21_account_is_found_under_the_corrected_address(road: Road) -> None:
     road.simulator.control.order_fault("create", "drop_after")
     road.simulator.control.order_fault("list", "error_before", status=503, times=3)
     case = road.case()
@@ -214,7 +214,7 @@ def _calls_after_an_effect(road: Road, operation: str) -> int:
         pytest.param("accept", None, timedelta(seconds=5), marks=pytest.mark.cell("L8")),
     ],
 )
-def test_L6_L7_a_busy_light_is_left_alone_as_long_as_it_asks(
+def test_L6_L7_busy_light_is_left_alone_as_asked(
     road: Road, operation: str, asked: str | None, least: timedelta
 ) -> None:
     if asked == "a date":  # unlike the date of the answer, which is that of the machine
@@ -232,7 +232,7 @@ def test_L6_L7_a_busy_light_is_left_alone_as_long_as_it_asks(
 
 @in_one_dialect
 @pytest.mark.cell("L6", "L8")
-def test_cases_that_were_sent_away_together_do_not_come_back_together(road: Road) -> None:
+def test_rate_limited_cases_come_back_at_different_times(road: Road) -> None:
     road.simulator.control.order_fault("create", "rate_limit", retry_after="60", times=6)
 
     cases = [road.case() for _ in range(6)]
@@ -258,7 +258,7 @@ def test_a_token_that_ran_out_is_renewed_once(road: Road, operation: str) -> Non
 
 @pytest.mark.cell("L9")
 @pytest.mark.parametrize("operation", WRITES)
-def test_a_token_that_stays_refused_is_for_operations_and_tried_no_further(road: Road, operation: str) -> None:
+def test_token_that_stays_refused_is_a_hold_for_operations(road: Road, operation: str) -> None:
     road.simulator.control.order_fault(operation, "unauthorized", times=None)
     case = road.case()
 
@@ -276,7 +276,7 @@ def test_a_token_that_stays_refused_is_for_operations_and_tried_no_further(road:
 @in_one_dialect
 @pytest.mark.parametrize("kind", ["forbidden", "not_found"])
 @pytest.mark.parametrize("operation", WRITES)
-def test_L10_a_call_that_light_forbids_or_does_not_know_is_made_once(road: Road, operation: str, kind: str) -> None:
+def test_L10_forbidden_or_unknown_call_is_made_once(road: Road, operation: str, kind: str) -> None:
     road.simulator.control.order_fault(operation, kind, times=None)
     case = road.case()
 
@@ -360,7 +360,7 @@ def test_a_refused_call_goes_to_the_office_with_lights_words(
 
 
 @pytest.mark.cell("L12", "L20")
-def test_L12_an_acceptance_that_is_refused_once_is_tried_with_new_plans(road: Road) -> None:
+def test_L12_acceptance_refused_once_is_tried_with_new_plans(road: Road) -> None:
     road.simulator.control.order_fault("accept", "conflict")
     case = road.case()
 
@@ -375,7 +375,7 @@ def test_L12_an_acceptance_that_is_refused_once_is_tried_with_new_plans(road: Ro
 
 @pytest.mark.cell("L11")
 @pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
-def test_L11_an_attestation_that_light_calls_recorded_and_does_not_show_goes_to_the_office(road: Road) -> None:
+def test_L11_attestation_recorded_but_not_shown_is_a_hold(road: Road) -> None:
     road.simulator.control.order_fault("record", "conflict")
     case = road.case()
 
@@ -391,7 +391,7 @@ def test_L11_an_attestation_that_light_calls_recorded_and_does_not_show_goes_to_
 
 
 @pytest.mark.cell("L12")
-def test_L12_an_acceptance_that_is_refused_again_goes_to_the_office_with_lights_words(road: Road) -> None:
+def test_L12_acceptance_refused_again_is_a_hold(road: Road) -> None:
     road.simulator.control.order_fault("accept", "conflict", times=2)
     case = road.case()
 
@@ -433,7 +433,7 @@ def test_a_finalize_that_was_done_before_is_no_refusal(road: Road, monkeypatch: 
 
 
 @pytest.mark.cell("L16")
-def test_a_status_nobody_knows_is_shown_raw_and_the_case_goes_on_afterwards(road: Road) -> None:
+def test_unknown_status_is_shown_raw_and_passes(road: Road) -> None:
     case = road.case()
     road.run(case)
     road.finish_at_light(case)
@@ -450,7 +450,7 @@ def test_a_status_nobody_knows_is_shown_raw_and_the_case_goes_on_afterwards(road
     assert_accepted_once(road, case)
 
 
-def test_L16_a_status_nobody_knows_for_a_day_goes_to_the_office(road: Road) -> None:
+def test_L16_status_unknown_for_a_day_is_a_hold(road: Road) -> None:
     case = road.case()
     road.run(case)
     road.finish_at_light(case)
@@ -466,7 +466,7 @@ def test_L16_a_status_nobody_knows_for_a_day_goes_to_the_office(road: Road) -> N
 
 
 @in_one_dialect
-def test_L17_no_plan_on_offer_goes_to_the_office_and_is_not_asked_for_again(road: Road) -> None:
+def test_L17_no_plan_on_offer_is_a_hold(road: Road) -> None:
     case = road.case(tags="+noplans")
 
     walk(road, case, span=timedelta(days=5))
@@ -516,7 +516,7 @@ def _repeating(identifiers: list[UUID]) -> Callable[[], UUID]:
 
 
 @in_one_dialect
-def test_L20_a_plan_that_died_since_the_request_is_asked_for_and_judged_again(road: Road) -> None:
+def test_L20_withdrawn_plan_is_requested_and_judged_again(road: Road) -> None:
     case = ready_to_accept(road)
     pause = road.pause()
     walk(road, case, span=timedelta(hours=2))
@@ -537,7 +537,7 @@ def test_L20_a_plan_that_died_since_the_request_is_asked_for_and_judged_again(ro
 
 
 @in_one_dialect
-def test_L24_after_three_days_down_every_case_catches_up_and_none_at_the_same_moment(road: Road) -> None:
+def test_L24_cases_catch_up_one_by_one_after_an_outage(road: Road) -> None:
     at_the_start, ready, accepted = road.case(), ready_to_accept(road), ready_to_accept(road)
     road.simulator.control.order_fault("finalize", "drop_before")
     road.run(accepted)
@@ -576,7 +576,7 @@ def _let_all_live(road: Road, cases: Sequence[Enrollment], span: timedelta) -> N
             road.engine.advance(case.pk)
 
 
-def test_L25_a_finalize_that_is_refused_goes_to_the_office_and_the_acceptance_stands(road: Road) -> None:
+def test_L25_refused_finalize_is_a_hold_and_keeps_the_acceptance(road: Road) -> None:
     road.simulator.control.order_fault("finalize", "unprocessable", times=None)
     case = road.case()
 
@@ -591,9 +591,7 @@ def test_L25_a_finalize_that_is_refused_goes_to_the_office_and_the_acceptance_st
     assert_accepted_once(road, case)
 
 
-def test_L26_a_plan_the_customer_takes_in_the_same_moment_is_never_accepted_over(
-    road: Road, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_L26_plan_that_the_customer_took_is_never_replaced(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(road)
     accept = road.light.accept_plan
 

@@ -142,7 +142,7 @@ def test_a_restored_system_is_on_hold_from_its_first_moment(road: Road, folder: 
         call_command("release_writes")
 
 
-def test_B1_an_acceptance_that_the_backup_does_not_know_is_never_made_twice(
+def test_B1_acceptance_missing_from_the_backup_is_never_repeated(
     road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = ready_case(road)
@@ -169,7 +169,7 @@ def test_B1_an_acceptance_that_the_backup_does_not_know_is_never_made_twice(
     assert case.holds.get(released_at=None).code == HoldCode.SELF_ENROLLED
 
 
-def test_B1_an_account_that_the_backup_does_not_know_is_not_made_twice(
+def test_B1_account_missing_from_the_backup_is_never_repeated(
     road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = road.case()
@@ -256,7 +256,7 @@ def test_a_plan_that_nobody_judged_is_not_adopted(road: Road, folder: Path, monk
         adopt_acceptance(enrollment_id=case.pk, accepted_date=day, reason="A mail", by=OFFICE, at=road.clock.at)
 
 
-def test_a_database_with_content_is_replaced_only_when_that_is_said(road: Road, folder: Path) -> None:
+def test_database_with_content_is_replaced_only_on_request(road: Road, folder: Path) -> None:
     road.case()
     back_up(folder)
 
@@ -310,9 +310,7 @@ def test_a_backup_says_which_documents_it_could_not_keep(road: Road, folder: Pat
         back_up(folder)
 
 
-def test_a_backup_says_which_files_were_destroyed_while_it_was_made(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_backup_lists_files_destroyed_while_it_ran(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     proof = report_with_photo().proofs.get()
 
     def dump_and_lose(dump: Path, do: Callable[[Path], None] = backups._dump_database) -> None:
@@ -327,7 +325,7 @@ def test_a_backup_says_which_files_were_destroyed_while_it_was_made(
 
 
 @pytest.mark.parametrize("options", [{"verify_only": True}, {"replace": True}], ids=["verify", "restore"])
-def test_what_a_backup_never_had_is_named_when_it_is_checked_and_restored(
+def test_files_missing_from_a_backup_are_named(
     road: Road, folder: Path, options: dict[str, bool], capsys: pytest.CaptureFixture[str]
 ) -> None:
     road.case()
@@ -350,7 +348,7 @@ def test_a_folder_in_use_is_not_written_to(folder: Path) -> None:
         back_up(folder)
 
 
-def test_nobody_else_can_read_a_backup_in_a_folder_that_existed(road: Road, folder: Path) -> None:
+def test_backup_in_an_existing_folder_is_private(road: Road, folder: Path) -> None:
     road.case()
     folder.mkdir()
     folder.chmod(0o755)

@@ -28,7 +28,7 @@ def in_the_database(record: Customer) -> str:
         return str(cursor.fetchone()[0])
 
 
-def test_after_the_change_of_keys_everything_reads_with_the_new_one_alone(settings: Settings) -> None:
+def test_after_rotation_the_new_key_alone_reads_everything(settings: Settings) -> None:
     carmen, signed = customer(date_of_birth=date(1984, 5, 17)), sealing_poa(signature_text="Carmen Reyes")
     customer(date_of_birth=None)
     settings.FIELD_ENCRYPTION_KEYS = {"new": NEW, "test": OLD}
@@ -60,7 +60,7 @@ def test_a_dry_run_only_counts(settings: Settings, capsys: pytest.CaptureFixture
     assert in_the_database(carmen) == before
 
 
-def test_a_key_taken_away_too_early_is_named_and_nothing_is_lost(settings: Settings) -> None:
+def test_key_removed_too_early_is_named(settings: Settings) -> None:
     carmen = customer(date_of_birth=date(1984, 5, 17))
     before = in_the_database(carmen)
     settings.FIELD_ENCRYPTION_KEYS = {"new": NEW}
@@ -87,7 +87,7 @@ def lacking(settings: Settings) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_process_without_the_keys_of_its_data_does_not_start(settings: Settings) -> None:
+def test_process_without_the_keys_does_not_start(settings: Settings) -> None:
     lacking(settings)
 
     with pytest.raises(ImproperlyConfigured, match=r"lacks key 'test'.*docs/runbooks/secrets\.md"):

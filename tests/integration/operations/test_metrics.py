@@ -66,7 +66,7 @@ def test_without_a_token_only_this_machine_may_read(client: Client, address: str
     assert client.get("/metrics", headers=headers, REMOTE_ADDR=address).status_code == 403
 
 
-def test_with_a_token_whoever_sends_it_may_read_and_nobody_else(client: Client, settings: Settings) -> None:
+def test_metrics_are_readable_only_with_the_token(client: Client, settings: Settings) -> None:
     settings.METRICS_TOKEN = TOKEN
 
     assert client.get("/metrics").status_code == 403

@@ -73,7 +73,7 @@ def test_other_folders_are_left_alone(later: datetime) -> None:
     assert storages["default"].exists(file.key)
 
 
-def test_a_poa_whose_file_is_being_made_keeps_every_file_of_its_folder(later: datetime) -> None:
+def test_poa_being_sealed_keeps_all_files_of_its_folder(later: datetime) -> None:
     sealing_poa(at=now())
     file = store(b"its file, not named yet", folder="poa", suffix=".pdf")
 
@@ -81,9 +81,7 @@ def test_a_poa_whose_file_is_being_made_keeps_every_file_of_its_folder(later: da
     assert storages["default"].exists(file.key)
 
 
-def test_what_a_row_names_right_after_it_was_deleted_is_put_back(
-    later: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_named_right_after_its_deletion_is_restored(later: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     file = store(b"sent once more in this moment", folder="proofs", suffix=".jpg")
     poa = signed_poa(at=now())
 
@@ -105,7 +103,7 @@ def test_what_the_journal_speaks_of_is_kept(later: datetime) -> None:
     assert storages["default"].exists(kept)
 
 
-def test_every_field_that_keeps_the_key_of_a_file_is_called_after_it() -> None:
+def test_fields_with_file_keys_are_named_after_them() -> None:
     """The sweep finds such fields by their name: one that is called otherwise would cost its files."""
     named = {
         f"{model.__name__}.{field.name}"

@@ -28,7 +28,7 @@ def post_webhook() -> tuple[int, str]:
     return response.status_code, response.headers.get("Retry-After", "")
 
 
-def test_a_webhook_is_asked_to_come_again_while_the_database_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_webhook_is_refused_for_now_while_database_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook_views, "store_delivery", failing_with(OperationalError("connection refused")))
 
     status, try_again = post_webhook()
@@ -46,7 +46,7 @@ def test_a_fault_of_ours_stays_a_500(monkeypatch: pytest.MonkeyPatch) -> None:
     assert try_again == ""
 
 
-def test_a_customer_is_told_what_to_do_while_the_database_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_customer_is_told_what_to_do_during_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("poa_documents.links.PoaDocument.objects", Unreachable())
 
     response = Client(raise_request_exception=False).get("/portal/a-link-that-may-be-one-of-ours/")
@@ -81,7 +81,7 @@ def read_only() -> InternalError:
     return problem
 
 
-def test_a_webhook_is_asked_to_come_again_while_the_database_is_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_webhook_is_refused_for_now_while_database_is_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook_views, "store_delivery", failing_with(read_only()))
 
     status, try_again = post_webhook()

@@ -24,7 +24,7 @@ def server(settings: Settings) -> Iterator[SmallS3]:
         yield server
 
 
-def test_a_bucket_that_may_not_be_listed_is_refused_at_start(server: SmallS3, caplog: pytest.LogCaptureFixture) -> None:
+def test_bucket_without_list_permission_is_refused_at_start(server: SmallS3, caplog: pytest.LogCaptureFixture) -> None:
     server.buckets["documents"] = {}
     server.may_list = False
     with pytest.raises(FileNotStored, match="403"):

@@ -93,7 +93,7 @@ def answer(url: str) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_until_it_is_told_to_stop_and_stops_at_once(prepared: Path, number: signal.Signals) -> None:
+def test_it_serves_and_stops_at_once_when_told(prepared: Path, number: signal.Signals) -> None:
     with running(prepared) as up:
         address = up.address()
 
