@@ -1,1 +1,1 @@
-"""Light as seen from here: the only code that knows its HTTP. It imports neither Django nor our records."""
+"""The client for Light: the only code that knows its HTTP API. It imports neither Django nor our models."""

@@ -1,9 +1,9 @@
 """
-Light's API in our words. One method per thing we ask of Light; errors say what to do next.
+The client for Light's API. One method per call; errors say what to do next.
 
-Questions (accounts, plans, links, tokens) are asked again by themselves a few times within seconds, and fail with
-`NotReached`. Writes (create, record, accept, finalize) are sent once: what proves that nothing happened is
-`NotReached`, `Refused` or `Unauthorized`, everything else is `InDoubt`.
+Calls that change nothing (accounts, plans, links, tokens) are retried a few times within seconds and fail with
+`NotReached`. Writes (create, record, accept, finalize) are sent once. `NotReached`, `Refused` and `Unauthorized` prove
+that nothing happened; every other failure is `InDoubt`.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _MAX_TYPICAL_CHECK_SECONDS = 0.5
 _CHECK_WEIGHT = 0.2
 _TOO_MANY_REQUESTS = 429
 _METHOD_PRESERVING_REDIRECTS = frozenset({307, 308})
-"""Redirects that keep the method: the work is to be done elsewhere, so it was not done here."""
+"""The work is to be done at another URL, so it was not done here."""
 _TRANSIENT_STATUSES = frozenset({_TOO_MANY_REQUESTS, 502, 503, 504})
 _MAX_PAGES = 500
 _OFFSET = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -78,7 +78,7 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(frozen=True, kw_only=True)
 class _Page:
-    """A stretch of the account list, and the query of the one after it."""
+    """One page of the account list, and the query of the next one."""
 
     listed: AccountList
     next_query: dict[str, str] | None
@@ -86,7 +86,7 @@ class _Page:
 
 
 class _TimeLeft:
-    """What is left of the time that Light has for one question, however often it is asked within it."""
+    """The time left for one call, including its retries."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -97,7 +97,7 @@ class _TimeLeft:
 
     @contextmanager
     def spent(self) -> Iterator[None]:
-        """Take the length of the `with` block off. Our own waiting for a turn is outside of it."""
+        """Subtract the duration of the `with` block. Waiting for the rate limit is not included."""
         started = time.monotonic()
         try:
             yield
@@ -107,13 +107,13 @@ class _TimeLeft:
 
 class LightClient:
     """
-    Talks to one Light app. Make one per process and share it between threads; `close` it or use it in a `with`.
+    Talks to one Light app. Create one per process and share it between threads; `close` it or use it in a `with`.
 
-    `base_url` is scheme and host without `/v1`. `observe` is told of every HTTP exchange, in the calling thread, and
-    must not raise. `pace` says when the next call may be sent, `route` which way. `clock` and `pause` are there for
-    tests and for simulated time.
+    `base_url` is scheme and host without `/v1`. `observe` is called with every HTTP exchange, in the calling thread,
+    and must not raise. `pace` limits the rate of calls, `route` sets proxy and CA file. `clock` and `pause` are
+    replaced in tests and in simulated time.
 
-    :raises ValueError: the address or the token cannot work
+    :raises ValueError: the URL or the token is invalid
     """
 
     def __init__(
@@ -157,18 +157,17 @@ class LightClient:
         return f"LightClient(base_url={self._transport.base_url!r})"
 
     def close(self) -> None:
-        """Close the connections of all threads. The client can still be used; it then connects anew."""
+        """Close the connections of all threads. The client can still be used; it then reconnects."""
         self._transport.close()
 
     @property
     def dialect(self) -> Dialect:
-        """The guesses about Light that this client follows."""
         return self._dialect
 
     @property
     def max_call_seconds(self) -> float:
         """
-        How long any one write can last, with its tokens: an attempt open for longer has lost its worker.
+        The longest time a write can take, including its tokens. An attempt open for longer has lost its worker.
 
         `find_accounts` may take longer, because it reads many pages.
         """
@@ -180,12 +179,12 @@ class LightClient:
 
     def create_account(self, new: NewAccount, *, before_send: Callable[[], None] | None = None) -> Account:
         """
-        Create an account. When Light refuses an optional field by name, the account is created without those fields.
+        Create an account. If Light refuses an optional field by name, create it without those fields.
 
-        `before_send` is called when all is ready and nothing was sent; what it raises comes out as it is. So it is with
-        every write. On `InDoubt` look for the account with `find_accounts` before creating another one.
+        As with every write, `before_send` is called immediately before sending, and what it raises is passed on. After
+        `InDoubt`, look for the account with `find_accounts` before creating another one.
 
-        :raises Conflict: Light knows the e-mail already; link the account by hand
+        :raises Conflict: Light already has this e-mail; link the account by hand
         """
         required = {"email": new.email, "first_name": new.first_name, "last_name": new.last_name}
         optional = self._optional_fields(new)
@@ -205,11 +204,11 @@ class LightClient:
 
     def find_accounts(self, email: str) -> AccountList:
         """
-        Find all accounts with this e-mail, in any case, newest first; those of unknown age come last.
+        Find all accounts with this e-mail, ignoring case, newest first; those of unknown age come last.
 
-        Entries that cannot be used are named beside them, with this e-mail or none: each may be the account sought.
+        Unusable entries with this e-mail, or with none, are included: each may be the account we want.
 
-        :raises Refused: the list leads to another host, or has no end
+        :raises Refused: the list leads to another host, or never ends
         """
         query = {"email": email} if self._dialect.account_search is AccountSearch.EMAIL else {}
         wanted = email.strip().lower()
@@ -227,9 +226,9 @@ class LightClient:
 
     def list_accounts(self) -> AccountList:
         """
-        Read the whole list of the app's accounts, as long as it may be.
+        Read the whole list of the app's accounts.
 
-        :raises Refused: the list leads to another host, or has no end
+        :raises Refused: the list leads to another host, or never ends
         """
         return self._listed({})
 
@@ -243,7 +242,7 @@ class LightClient:
             position = tuple(sorted(next_query.items()))
             if position in asked or len(asked) >= _MAX_PAGES:
                 raise Refused(
-                    "Light's account list has no end; the search is not complete.",
+                    "Light's account list never ends; the search is not complete.",
                     reasons=("the list of accounts repeats itself or is too long",),
                 )
             asked.add(position)
@@ -257,16 +256,16 @@ class LightClient:
 
     def ping(self) -> None:
         """
-        Ask for something small, only so that an answer comes; what it says does not matter.
+        Make a small call, only to get an answer. Its content does not matter.
 
-        :raises NotReached: none came
+        :raises NotReached: no answer
         """
         self._fetch(
             "GET", "/v1/app/accounts", purpose="see whether Light answers", parse=_unparsed, query={"limit": "1"}
         )
 
     def read_account(self, account_uuid: str) -> Account:
-        """Read the account as Light shows it now. A read may lag behind a write."""
+        """Read the account. A read may lag behind a write."""
 
         def parse(source: object) -> Account:
             account = self._parse_account(source)
@@ -282,9 +281,9 @@ class LightClient:
         """
         Tell Light that we act for the customer since `accepted_at`, the instant of the signature, in whole seconds.
 
-        Any 2xx returns, as for `accept_plan`. None means that Light says it was recorded before, which only the
-        account can show: a state that does not allow it may answer alike. A repeat is safe. An instant of the last
-        minutes that Light refuses may lie ahead of Light's clock: that is `NotReached`, to be tried again.
+        Any 2xx returns, as for `accept_plan`. None means that Light says it was recorded before. Only the account can
+        confirm that, because Light may answer the same way if the account's state does not allow it. A repeat is safe.
+        If Light refuses a very recent instant, its clock may be behind ours: that is `NotReached`, to be tried again.
 
         :raises ValueError: the instant has no offset
         """
@@ -312,10 +311,10 @@ class LightClient:
 
     def update_email(self, account_uuid: str, *, email: str, before_send: Callable[[], None] | None = None) -> Account:
         """
-        Give the account another e-mail address. A repeat is safe.
+        Change the account's e-mail address. A repeat is safe.
 
-        :raises WrongDialect: the configured path does not exist; says nothing about the account
-        :raises InDoubt: also when the answer does not show the address; only reading the account tells
+        :raises WrongDialect: the configured path does not exist; this says nothing about the account
+        :raises InDoubt: also if the answer does not show the new address; read the account to find out
         """
         purpose = "correct the e-mail address"
         payload = {"email": email}
@@ -325,7 +324,7 @@ class LightClient:
         )
         if answer.status == 405:
             raise WrongDialect(
-                f"Light knows no such way to {purpose} (405): check LIGHT_DIALECT_UPDATE_ACCOUNT_PATH.",
+                f"Light does not support this URL to {purpose} (405): check LIGHT_DIALECT_UPDATE_ACCOUNT_PATH.",
                 status=answer.status,
                 reasons=reasons_from(answer.error_body()),
             )
@@ -333,13 +332,13 @@ class LightClient:
         account = self._parse_write(answer, self._parse_account, purpose=purpose)
         if (account.email or "").strip().lower() != email.strip().lower():
             raise InDoubt(
-                f"Light's answer does not show what was asked when told to {purpose}; it may have happened.",
+                f"Light's answer does not confirm the change when told to {purpose}; it may have happened.",
                 status=answer.status,
             )
         return account
 
     def hosted_link(self, account_uuid: str, *, plan_group: str | None = None, scope: str = "enrollment") -> HostedLink:
-        """Get a one-time link into Light's own pages for the customer who is clicking now."""
+        """Get a one-time link to Light's own pages for the customer who is clicking now."""
         payload = {"scope": scope} | ({"plan_group": plan_group} if plan_group is not None else {})
         return self._fetch(
             "POST",
@@ -355,9 +354,9 @@ class LightClient:
         self, account_uuid: str, *, esi_id: str, before_send: Callable[[], None] | None = None
     ) -> PlanList:
         """
-        Ask for today's offers for this meter. No offer at all is an ordinary answer.
+        Ask for today's offers for this meter. An empty list is a normal answer.
 
-        It is asked again when passing trouble came instead of an answer, each time after another look.
+        Retried after transient failures; `before_send` is called before each attempt.
 
         :raises UnknownToLight: the account or the ESI ID does not exist
         """
@@ -374,11 +373,11 @@ class LightClient:
         self, account_uuid: str, acceptance: Acceptance, *, before_send: Callable[[], None] | None = None
     ) -> WriteAnswer:
         """
-        Accept the plan for the customer, with an account token minted just before. Sent once, never repeated.
+        Accept the plan for the customer, with a fresh account token. Sent once, never retried.
 
-        Any 2xx returns: whether Light did what was asked is for the caller to see in the answer, or in the account.
+        Any 2xx returns. The caller checks in the answer, or in the account, whether Light did what was asked.
 
-        :raises Conflict: accepted before, plan expired, or the account not ready; read the account
+        :raises Conflict: already accepted, plan expired, or account not ready; read the account
         """
         payload = {
             "plan_uuid": acceptance.plan_uuid,
@@ -401,12 +400,12 @@ class LightClient:
 
     def finalize(self, account_uuid: str, *, before_send: Callable[[], None] | None = None) -> WriteAnswer:
         """
-        Finish the enrollment after the acceptance. Light may call a repeat a success or a conflict.
+        Finalize the enrollment after the acceptance. Light may answer a repeat with success or with a conflict.
 
         Any 2xx returns, as for `accept_plan`.
 
-        :raises Conflict: finalized before, or something is missing; only reading the account tells which
-        :raises WrongDialect: the configured path does not exist; says nothing about the account
+        :raises Conflict: already finalized, or something is missing; read the account to find out
+        :raises WrongDialect: the configured path does not exist; this says nothing about the account
         """
         purpose = "finalize the enrollment"
         path = self._dialect.finalize_path.replace("{account_uuid}", _checked(account_uuid))
@@ -420,7 +419,7 @@ class LightClient:
             )
         if answer.status in {404, 405}:
             raise WrongDialect(
-                f"Light knows no such way to {purpose} ({answer.status}): check LIGHT_DIALECT_FINALIZE_PATH.",
+                f"Light does not support this URL to {purpose} ({answer.status}): check LIGHT_DIALECT_FINALIZE_PATH.",
                 status=answer.status,
                 reasons=reasons_from(answer.error_body()),
             )
@@ -428,7 +427,7 @@ class LightClient:
         return self._parse_write_answer(answer, purpose=purpose)
 
     def location_documents(self, account_uuid: str, location_uuid: str) -> Documents:
-        """Find out where the documents of the location's plan can be read."""
+        """Return the URLs of the documents of the location's plan."""
         return self._fetch(
             "GET",
             f"/v1/account/locations/{_checked(location_uuid)}/documents",
@@ -437,7 +436,7 @@ class LightClient:
             account_uuid=account_uuid,
         )
 
-    # How questions are asked
+    # Calls that change nothing
 
     def _fetch(
         self,
@@ -451,7 +450,7 @@ class LightClient:
         account_uuid: str | None = None,
         before_send: Callable[[], None] | None = None,
     ) -> Parsed:
-        """Ask what changes nothing, a few times if need be. Every failure that may pass is `NotReached`."""
+        """Make a call that changes nothing, with retries. Every transient failure is `NotReached`."""
         answer = self._send_with_retries(
             method,
             path,
@@ -538,7 +537,7 @@ class LightClient:
         raise AssertionError("the last round returns or raises")
 
     def _wait_before_repeat(self, answer: Answer, pause_seconds: float | None) -> float | None:
-        """Seconds until the question is asked again, or None when this answer is the last word."""
+        """Return the seconds to wait before a retry, or None if this answer is final."""
         if pause_seconds is None or answer.status not in _TRANSIENT_STATUSES:
             return None
         if answer.retry_after_seconds is not None:
@@ -559,9 +558,9 @@ class LightClient:
         time_left: _TimeLeft | None = None,
     ) -> Answer:
         """
-        Send once, in turn. The last look comes after the waiting, so that it is the last indeed.
+        Send once, within the rate limit. `before_send` is called after the wait, so that nothing can change after it.
 
-        The waiting ends as much earlier as a look takes: calls with and without one then leave evenly.
+        The wait is shortened by the usual duration of `before_send`, so that all calls are spaced evenly.
         """
         if before_send is None:
             self._pace.take_turn()
@@ -586,7 +585,7 @@ class LightClient:
         return answer
 
     def _note_check_duration(self, seconds: float) -> None:
-        """Follow what looks take on this machine; a single slow one counts little."""
+        """Update the moving average of how long `before_send` takes; a single slow call counts little."""
         difference = min(seconds, _MAX_TYPICAL_CHECK_SECONDS) - self._typical_check_seconds
         self._typical_check_seconds += _CHECK_WEIGHT * difference
 
@@ -603,7 +602,7 @@ class LightClient:
         before_send: Callable[[], None] | None = None,
         time_left: _TimeLeft | None = None,
     ) -> Answer:
-        """Send with the account's token; a 401 forgets it and gets one fresh token, because nothing has happened."""
+        """Send with the account's token. After a 401, when nothing has happened, try once more with a fresh token."""
 
         def send() -> Answer:
             token = self._account_token(account_uuid)
@@ -638,13 +637,13 @@ class LightClient:
             self._tokens.keep(account_uuid, token, now=now)
         return token.text
 
-    # What writes mean
+    # Answers to writes
 
     def _check_write(self, answer: Answer, *, purpose: str, sent: Mapping[str, object]) -> None:
         """
-        Let a success pass and name everything else.
+        Return on success, and raise the right error for everything else.
 
-        A redirect that keeps the method (307, 308) says by itself that the work was not done; the others may follow it.
+        A redirect that keeps the method (307, 308) proves that nothing was done. Other redirects prove nothing.
         """
         if answer.is_success:
             return
@@ -694,7 +693,7 @@ class LightClient:
             f"Light refused ({answer.status}) to {purpose}: {said}", status=answer.status, reasons=reasons
         )
 
-    # Small parts
+    # Parsing
 
     def _read_page(self, query: Mapping[str, str]) -> _Page:
         return self._fetch(
@@ -711,7 +710,7 @@ class LightClient:
             raise UnreadableAnswer("the answer has no list of accounts")
         listed = parse_accounts(entries, dialect=self._dialect)
         if not isinstance(source, Mapping):
-            # A bare array does not say whether it is whole. A full one may go on; if it does not, nothing new comes.
+            # A bare array does not say whether it is complete. If it fills a page, there may be another one.
             is_full = len(entries) >= self._dialect.page_size
             following = _advanced(query, len(entries)) if is_full else None
             return _Page(listed=listed, next_query=following, is_next_certain=False)
@@ -721,7 +720,7 @@ class LightClient:
         return _Page(listed=listed, next_query=_advanced(query, len(entries)) if has_more else None)
 
     def _query_of(self, address: object) -> dict[str, str]:
-        """Take only the query from the address of the next page, and only if it leads back to where we are."""
+        """Return the query of the next page's URL, if it points to the same host and list."""
         try:
             parts = urlsplit(str(address))
             place = (parts.hostname, parts.port)
@@ -759,24 +758,24 @@ def _redirected(answer: Answer, *, purpose: str) -> Redirected:
 
 
 def _system_time() -> datetime:
-    """Read the clock for callers that bring none; `core.clock` would bring in Django."""
+    """Return the current time. `core.clock` cannot be used here because it imports Django."""
     return datetime.now(tz=UTC)
 
 
 def _unparsed(source: object) -> object:
-    """Parse nothing: whatever it is, it is an answer."""
+    """Return the answer as it is: any answer will do."""
     return source
 
 
 def _checked(identifier: str) -> str:
-    """Return the identifier; :raises ValueError: it could lead to another path."""
+    """Return the identifier; :raises ValueError: it could change the path"""
     return read_identifier(identifier)
 
 
 def _advanced(query: Mapping[str, str], count: int) -> dict[str, str]:
     offset = query.get("offset", "0")
     if not _OFFSET.fullmatch(offset):
-        raise UnreadableAnswer("the place in the account list is unreadable")
+        raise UnreadableAnswer("the offset in the account list is unreadable")
     return {**query, "offset": str(int(offset) + count)}
 
 

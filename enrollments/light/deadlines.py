@@ -1,8 +1,8 @@
 """
-HTTP sessions whose every exchange has one deadline, from the look-up of the host to the last byte of the answer.
+HTTP sessions with one deadline per exchange, from the DNS lookup to the last byte of the answer.
 
-The timeouts of `requests` bound each silence, not their sum: an answer that sends one byte before each of them runs out
-would hold a worker for minutes.
+The timeouts of `requests` limit each pause, not the total: a server that sends one byte at a time could block a worker
+for minutes.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _last_moment: ContextVar[float | None] = ContextVar("last_moment", default=None)
 
 
 class DeadlinePassed(TimeoutError):
-    """The exchange took longer in all than it may."""
+    """The exchange took longer in total than allowed."""
 
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Bound everything that a session of `bounded_session` does in this thread, inside the `with` block."""
+    """Limit the time of everything that a `bounded_session` does in this thread inside the `with` block."""
     before = _last_moment.set(time.monotonic() + seconds)
     try:
         yield
@@ -51,9 +51,9 @@ def deadline(seconds: float) -> Iterator[None]:
 @dataclass(frozen=True)
 class Route:
     """
-    The way out to Light and to plan documents: the proxy to go through, and the certificates that must be led up to.
+    How to reach Light and the plan documents: an optional proxy and an optional CA file.
 
-    Both come from our own settings; variables such as HTTPS_PROXY of the machine have no effect.
+    Both come from our settings. Environment variables such as HTTPS_PROXY have no effect.
     """
 
     proxy_url: str = field(default="", repr=False)
@@ -64,7 +64,7 @@ DIRECT = Route()
 
 
 def bounded_session(route: Route = DIRECT) -> requests.Session:
-    """Make a session that keeps to `deadline`, repeats nothing, keeps no cookies and uses nothing of the machine's."""
+    """Return a session that obeys `deadline`, never retries, keeps no cookies and ignores the environment."""
     session = requests.Session()
     session.trust_env = False
     session.headers["User-Agent"] = "switchyard"
@@ -80,7 +80,7 @@ def bounded_session(route: Route = DIRECT) -> requests.Session:
 
 
 def _seconds_left() -> float | None:
-    """Return what is left, or None where nothing bounds this thread; :raises DeadlinePassed: nothing is left"""
+    """Return the time left, or None if this thread has no deadline; :raises DeadlinePassed: no time is left"""
     last_moment = _last_moment.get()
     if last_moment is None:
         return None
@@ -91,12 +91,12 @@ def _seconds_left() -> float | None:
 
 
 class _BoundedReader(io.RawIOBase):
-    """Reads an answer from a socket, each time waiting no longer than is left."""
+    """Reads an answer from a socket without waiting past the deadline."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._silence_seconds = connected.gettimeout()
-        # A file of the socket's own keeps it open until the answer is read, also after the connection is closed.
+        # The file object keeps the socket open until the answer is read, even after the connection is closed.
         self._file = connected.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
@@ -113,7 +113,7 @@ class _BoundedReader(io.RawIOBase):
 
 
 class _BoundedSocket:
-    """What `http.client` needs of a socket to read an answer from it."""
+    """The part of a socket that `http.client` needs to read an answer."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
@@ -135,7 +135,7 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(HTTPSConnection):
-    # The handshake needs nothing: Python bounds the whole of it by the timeout of connecting.
+    # The TLS handshake needs no extra limit: Python applies the connect timeout to all of it.
     response_class = _BoundedAnswer
 
     def _new_conn(self) -> socket.socket:
@@ -166,9 +166,9 @@ class _Adapter(HTTPAdapter):
 
 def _connect(connection: HTTPConnection) -> socket.socket:
     """
-    Look the host up and connect to the first of its addresses that answers, within the timeout in all.
+    Resolve the host and connect to the first of its addresses that answers, all within the timeout.
 
-    :raises ConnectTimeoutError: the time was over first; nothing was sent
+    :raises ConnectTimeoutError: the time ran out; nothing was sent
     :raises NewConnectionError: no such host, or it refuses; nothing was sent
     """
     allowed = connection.timeout if isinstance(connection.timeout, int | float) else None
@@ -205,7 +205,7 @@ def _connect(connection: HTTPConnection) -> socket.socket:
 
 def _addresses(host: str, port: int, *, within_seconds: float) -> list[tuple[str, int]]:
     """
-    Look a host up; the system's resolver takes no timeout, so it is left alone in a thread when it takes too long.
+    Resolve a host. The system resolver takes no timeout, so it runs in a thread that is abandoned if it takes too long.
 
     :raises TimeoutError: it took too long
     :raises socket.gaierror: there is no such host

@@ -1,8 +1,8 @@
 """
-What nobody outside Light knows for certain about its API, as one value with a guess for each open question.
+The undocumented details of Light's API, as one value with a guess for each open question.
 
 Source: light-api notes, section 8. Every row there that needs a choice on our side is a field here. `dialect_settings`
-builds one from what the operator set.
+builds a dialect from the operator's settings.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class TokenKind(Enum):
 
 
 class AccountSearch(Enum):
-    """How accounts are looked for: Light filters by e-mail, or we read the whole list."""
+    """How accounts are searched: Light filters by e-mail, or we read the whole list."""
 
     EMAIL = "email"
     ALL = "all"
@@ -65,5 +65,5 @@ class Dialect:
 
 
 def normalize_word(text: str) -> str:
-    """Write a word of Light's the way the dialect spells it: upper case, with underscores."""
+    """Return a value of Light's as the dialect spells it: upper case, with underscores."""
     return re.sub(r"[\s_-]+", "_", text.strip().upper())

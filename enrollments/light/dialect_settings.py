@@ -219,7 +219,7 @@ def _dialect(read: _Reader) -> Dialect:
         phone_field=read.optional_field("phone_field"),
         birth_date_field=read.optional_field("birth_date_field"),
         account_search=read.one_of("account_search", AccountSearch),
-        page_size=read.whole_number("page_size", highest=_MAX_PAGE_SIZE),
+        page_size=read.whole_number("page_size", maximum=_MAX_PAGE_SIZE),
         webhook=WebhookScheme(
             algorithm=read.one_of("webhook_algorithm", Algorithm),
             encoding=read.one_of("webhook_encoding", Encoding),
@@ -227,7 +227,7 @@ def _dialect(read: _Reader) -> Dialect:
             signed_text=read.one_of("webhook_signed_text", SignedText),
             header=read.matching("webhook_header", _HEADER_NAME, "a header name"),
             timestamp_header=read.matching("webhook_timestamp_header", _HEADER_NAME, "a header name"),
-            tolerance_seconds=read.whole_number("webhook_tolerance_seconds", highest=_MAX_TOLERANCE_SECONDS),
+            tolerance_seconds=read.whole_number("webhook_tolerance_seconds", maximum=_MAX_TOLERANCE_SECONDS),
         ),
     )
 
@@ -279,10 +279,10 @@ class _Reader:
         text = self._text(name)
         return None if text.lower() == "none" else self.matching(name, _FIELD_NAME, "a field name, or none")
 
-    def whole_number(self, name: str, *, highest: int) -> int:
+    def whole_number(self, name: str, *, maximum: int) -> int:
         text = self._text(name)
-        if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= highest:
-            raise self.wrong(name, f"be a whole number from 1 to {highest}")
+        if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= maximum:
+            raise self.wrong(name, f"be a whole number from 1 to {maximum}")
         return int(text)
 
     def wrong(self, name: str, wanted: str) -> DialectNotUnderstood:

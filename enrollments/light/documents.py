@@ -1,8 +1,8 @@
 """
-Fetching a plan's documents (EFL, TOS, YRAC) from where Light says that they lie.
+Fetching a plan's documents (EFL, TOS, YRAC) from the URLs in an offer.
 
-The addresses come with an offer, so they are not ours to trust: only origins named in the settings are asked, no token
-and no cookie goes with the request, and what comes back must be a PDF or an HTML page of bounded size.
+The URLs are untrusted: only origins named in the settings are contacted, requests carry no token and no cookie, and the
+answer must be a PDF or an HTML page of limited size.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ DOCUMENT_PURPOSE = "fetch a plan document"
 
 
 class DocumentNotFetched(Exception):
-    """No usable document came. The text says why, without the address, and what a person can do about it."""
+    """No usable document was received. The message says why, without the URL, and what to do about it."""
 
 
 @dataclass(frozen=True)
 class FetchedDocument:
-    """A document that passed the checks, exactly as it came."""
+    """A document that passed the checks, byte for byte as received."""
 
     content: bytes = field(repr=False)
     content_type: str
@@ -48,10 +48,10 @@ class FetchedDocument:
 
 class DocumentFetcher:
     """
-    Fetches documents from the allowed origins. A session lives for one fetch: there are three fetches per acceptance.
-    A fetch ends within twice the sum of the timeouts, however many redirects it follows and however slowly they come.
+    Fetches documents from the allowed origins, with a new session for each fetch.
 
-    `observe` is told of every exchange, as with the client for Light.
+    A fetch ends within twice the sum of the timeouts, regardless of redirects and slow answers. `observe` is called
+    with every exchange, as in `LightClient`.
     """
 
     def __init__(
@@ -77,17 +77,17 @@ class DocumentFetcher:
                 if isinstance(answer, FetchedDocument):
                     return answer
                 url = answer
-        raise DocumentNotFetched("The address leads from one redirect to the next.")
+        raise DocumentNotFetched("The URL redirects too many times.")
 
     def _ask(self, session: requests.Session, url: str) -> FetchedDocument | str:
-        """Give the document, or the address that the answer redirects to."""
+        """Return the document, or the URL that the answer redirects to."""
         origin = _origin(url)
         if origin is None:
-            raise DocumentNotFetched("The offer has no usable address for this document.")
+            raise DocumentNotFetched("The offer has no usable URL for this document.")
         if origin not in self._allowed:
             raise DocumentNotFetched(
-                f"{origin} is not among the origins that documents may come from. If it is one of Light's or of the "
-                "retailer's, add it to LIGHT_DOCUMENT_ORIGINS and fetch again."
+                f"{origin} is not an allowed origin for documents. If it belongs to Light or the retailer, add it to "
+                "LIGHT_DOCUMENT_ORIGINS and fetch again."
             )
         started = time.monotonic()
         status: int | None = None
@@ -104,7 +104,7 @@ class DocumentFetcher:
                 content = self._read(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as problem:
             error = type(problem).__name__
-            raise DocumentNotFetched(f"{origin} was not reached, or its answer broke off ({error}).") from problem
+            raise DocumentNotFetched(f"{origin} could not be reached, or its answer broke off ({error}).") from problem
         finally:
             if self._observe is not None:
                 self._observe(
@@ -130,7 +130,7 @@ class DocumentFetcher:
 
 def content_type_of(content: bytes) -> str:
     """
-    Tell by its bytes what a document is; what the server calls it does not count.
+    Return the content type by looking at the bytes; the server's header is ignored.
 
     :raises DocumentNotFetched: neither a whole PDF nor an HTML page
     """
@@ -141,11 +141,11 @@ def content_type_of(content: bytes) -> str:
     start = content[:_SNIFFED_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")) and b"\x00" not in content:
         return HTML
-    raise DocumentNotFetched("What came is neither a PDF nor an HTML page.")
+    raise DocumentNotFetched("The document is neither a PDF nor an HTML page.")
 
 
 def _origin(url: str) -> str | None:
-    """Give scheme, host and port in one spelling; None for what is no web address."""
+    """Return scheme, host and port in normalized form, or None if it is not a web URL."""
     if not is_web_address(url):
         return None
     parts = urlsplit(url)

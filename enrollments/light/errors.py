@@ -12,7 +12,7 @@ class LightError(Exception):
 
 
 class NotReached(LightError):
-    """Nothing happened at Light, so the call may be made again, after `retry_after_seconds` where Light said so."""
+    """Nothing happened at Light, so the call may be repeated, after `retry_after_seconds` if Light asked for it."""
 
     def __init__(self, message: str, *, status: int | None = None, retry_after_seconds: float | None = None) -> None:
         super().__init__(message, status=status)
@@ -20,7 +20,7 @@ class NotReached(LightError):
 
 
 class PaceExceeded(NotReached):
-    """Our own pace did not let the call out: nothing was sent, and Light did nothing wrong."""
+    """Our own rate limit held the call back. Nothing was sent."""
 
 
 class InDoubt(LightError):
@@ -32,7 +32,7 @@ class InDoubt(LightError):
 
 
 class Refused(LightError):
-    """Light said no, and nothing happened. A person has to look at the reasons."""
+    """Light said no, and nothing happened. A person must look at the reasons."""
 
     def __init__(self, message: str, *, status: int | None = None, reasons: tuple[str, ...] = ()) -> None:
         super().__init__(message, status=status)
@@ -40,7 +40,7 @@ class Refused(LightError):
 
 
 class Conflict(Refused):
-    """409: the account is not in the state that the call needs, or the work was done before. Read, then judge."""
+    """409: the account is not in the required state, or this was already done. Read the account to find out."""
 
 
 class UnknownToLight(Refused):
@@ -48,12 +48,12 @@ class UnknownToLight(Refused):
 
 
 class WrongDialect(Refused):
-    """404 or 405 on an address that is our guess: the `LIGHT_DIALECT_...` settings need correcting, not the case."""
+    """404 or 405 on a guessed URL: fix the `LIGHT_DIALECT` settings, not the case."""
 
 
 class Redirected(Refused):
-    """307 or 308 on what may change something: nothing happened, and an address is wrong or moved. Never followed."""
+    """307 or 308 in answer to a write: nothing happened, and a URL is wrong or has moved. Never followed."""
 
 
 class Unauthorized(LightError):
-    """401, for an account token also after one fresh token: our app token is wrong. Nothing happened."""
+    """401, for account tokens even after a fresh one: our app token is wrong. Nothing happened."""

@@ -1,4 +1,4 @@
-"""Read the few facts that we need from a webhook: it is a nudge, the account itself is the judge."""
+"""Read the few facts that we need from a webhook. It is only a hint; the account is the source of truth."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _MAX_NAME_LENGTH = 200
 
 class KnownEvent(Enum):
     """
-    The events that Light publishes.
+    The events that Light documents. Others are possible and are not an error.
 
-    Source: light-api notes, section 6.1. The list may be longer, so an unknown name is ordinary.
+    Source: light-api notes, section 6.1.
     """
 
     PLAN_REQUESTED = "enrollment.plan_requested"
@@ -38,7 +38,7 @@ class MalformedEvent(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class ReceivedEvent:
-    """What a webhook says about itself; None where it does not say, or not readably."""
+    """What a webhook says about itself. None: missing or unreadable."""
 
     event_id: str | None
     name: str | None
@@ -47,13 +47,13 @@ class ReceivedEvent:
 
     @property
     def known(self) -> KnownEvent | None:
-        """The published event of this name, or None."""
+        """The documented event with this name, or None."""
         return next((event for event in KnownEvent if event.value == self.name), None)
 
 
 def parse_event(body: bytes) -> ReceivedEvent:
     """
-    Read a webhook's body, whose shape nobody published: each fact is looked for in several places.
+    Read a webhook's body. Its format is undocumented, so each fact is looked up in several places.
 
     :raises MalformedEvent: not JSON, or not an object
 

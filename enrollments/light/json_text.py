@@ -1,4 +1,4 @@
-"""Read JSON that comes from outside, and the single values in it, without ever believing their types."""
+"""Read untrusted JSON and the values in it without assuming their types."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _MAX_DIGITS = 12
 
 
 class UnreadableJson(ValueError):
-    """The bytes are not JSON that we can read."""
+    """The bytes are not valid JSON."""
 
 
 class UnreadableValue(ValueError):
-    """The value is there, and does not mean what its name says."""
+    """The value is present but not valid for its field."""
 
 
 def load_json(body: bytes) -> object:
     """
-    Parse JSON; fractions become `Decimal`, never `float`, and no text holds what a database cannot store.
+    Parse JSON. Fractions become `Decimal`, never `float`. Characters that a database cannot store are replaced.
 
-    :raises UnreadableJson: not JSON, cut off, or nested beyond all reason
+    :raises UnreadableJson: not JSON, truncated, or nested too deeply
     """
     try:
         return _storable(json.loads(body, parse_float=_decimal, parse_constant=str))
@@ -59,7 +59,7 @@ def _storable(value: object) -> object:
 
 
 def as_plain_json(value: object) -> object:
-    """Copy a parsed value so that `json.dumps` takes it: a fraction becomes its digits as text."""
+    """Copy a parsed value so that `json.dumps` accepts it: a fraction becomes text."""
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, Mapping):
@@ -78,9 +78,9 @@ def read_identifier(value: object) -> str:
 
 class Fields:
     """
-    The fields of one JSON object, each read by itself: absent or null is None, unreadable is None and remembered.
+    The fields of one JSON object. Missing or null values are None; unreadable values are None and noted.
 
-    One bad value never hides the good ones beside it.
+    One bad value never hides the good ones.
     """
 
     def __init__(self, source: Mapping[str, object], *, within: str = "") -> None:
@@ -90,15 +90,15 @@ class Fields:
 
     @property
     def unreadable(self) -> tuple[str, ...]:
-        """The names of fields that were there and could not be read, in the order of reading."""
+        """The names of fields that were present but could not be read, in the order of reading."""
         return tuple(self._unreadable)
 
     def mark_unreadable(self, name: str) -> None:
-        """Remember that this field could not be read."""
+        """Note that this field could not be read."""
         self._unreadable.append(f"{self._within}{name}")
 
     def adopt(self, other: Fields) -> None:
-        """Take over what another reader could not read."""
+        """Add the unreadable fields of another reader."""
         self._unreadable.extend(other.unreadable)
 
     def identifier(self, name: str) -> str | None:
@@ -113,7 +113,7 @@ class Fields:
             return None
 
     def uuid(self, name: str) -> str | None:
-        """Read a UUID in its usual spelling, which is the one that it is sent back in."""
+        """Read a UUID in its canonical form, which is also the form in which we send it."""
         identifier = self.identifier(name)
         if identifier is None or _UUID.fullmatch(identifier):
             return identifier
@@ -131,14 +131,14 @@ class Fields:
         return None
 
     def digits(self, name: str) -> str | None:
-        """Read a number that is a name, such as an ESI ID: a text, or whole digits that lost their quotes."""
+        """Read an identifier made of digits, such as an ESI ID. It may be a string or an integer."""
         value = self._source.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MAX_NUMERIC_ID:
             return str(value)
         return self.text(name)
 
     def url(self, name: str) -> str | None:
-        """Read a web address; only http and https count as one."""
+        """Read an http or https URL."""
         text = self.text(name)
         if text is None or is_web_address(text):
             return text
@@ -174,13 +174,13 @@ class Fields:
             return None
         return amount
 
-    def whole_number(self, name: str, *, highest: int) -> int | None:
-        """Read a whole number from 0 to `highest`."""
+    def whole_number(self, name: str, *, maximum: int) -> int | None:
+        """Read a whole number from 0 to `maximum`."""
         already_unreadable = len(self._unreadable)
         amount = self.amount(name)
         if amount is None or len(self._unreadable) > already_unreadable:
             return None
-        if amount != amount.to_integral_value() or amount > highest:
+        if amount != amount.to_integral_value() or amount > maximum:
             self.mark_unreadable(name)
             return None
         return int(amount)
@@ -200,7 +200,7 @@ class Fields:
         return None
 
     def instant(self, name: str) -> datetime | None:
-        """Read an instant in ISO 8601 with its offset, as UTC. Without an offset it is not an instant."""
+        """Read an ISO 8601 instant, as UTC. One without an offset is unreadable."""
         value = self._source.get(name)
         if value is None or value == "":
             return None
@@ -212,9 +212,9 @@ class Fields:
 
     def expiry(self, name: str) -> datetime | None:
         """
-        Read when something ends, in the earliest reading: without an offset it is UTC, a bare day ends as it begins.
+        Read an expiry in its earliest interpretation: without an offset it is UTC, and a date alone means its midnight.
 
-        Midnight in UTC comes before midnight in Chicago, and an hour in UTC before the same hour in Chicago.
+        UTC is the earlier interpretation: midnight in UTC comes before midnight in Chicago.
         """
         value = self._source.get(name)
         if isinstance(value, str) and value:
@@ -228,13 +228,13 @@ class Fields:
 
 
 def _plain_digits(value: Decimal) -> str:
-    # Written out, 1E+999999999 would fill the memory.
+    # Written out in full, 1E+999999999 would exhaust memory.
     is_writable = value.is_finite() and -_MAX_DIGITS <= value.adjusted() <= _MAX_DIGITS
     return f"{value:f}" if is_writable else str(value)
 
 
 def read_instant(value: object) -> datetime:
-    """Return the instant, in UTC; :raises UnreadableValue: no ISO 8601 instant with an offset."""
+    """Return the instant in UTC; :raises UnreadableValue: not an ISO 8601 instant with an offset"""
     if not isinstance(value, str):
         raise UnreadableValue("not an instant")
     try:
@@ -247,7 +247,7 @@ def read_instant(value: object) -> datetime:
 
 
 def is_web_address(text: str) -> bool:
-    """Say whether the text is an absolute http or https address without a user name in it."""
+    """Whether the text is an absolute http or https URL without a user name."""
     if not text.isprintable() or " " in text:
         return False
     try:

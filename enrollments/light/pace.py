@@ -1,4 +1,4 @@
-"""When the next call to Light may be sent. How the pace is kept is for those who build the client to say."""
+"""When the next call to Light may be sent. Whoever builds the client supplies the implementation."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from typing import Protocol
 
 
 class Pace(Protocol):
-    """Whose turn it is to call Light, for all who share one app token."""
+    """Limits the rate of calls to Light for all processes that share an app token."""
 
     @property
     def max_wait_seconds(self) -> float:
-        """How long `take_turn` may wait at most."""
+        """The longest time that `take_turn` waits."""
 
     def take_turn(self, *, seconds_before: float = 0.0) -> None:
         """
-        Wait until a call may be sent, or so long before that; one call follows, and nobody waits any more.
+        Wait until a call may be sent, or until `seconds_before` that moment. Exactly one call follows.
 
-        :raises PaceExceeded: the turn is too far away to wait for
+        :raises PaceExceeded: the wait would be too long
         """
 
     def slow_down(self, seconds: float | None) -> None:
-        """Light answered 429 and asked for a pause of so many seconds, or did not say how long."""
+        """Slow down after a 429. `seconds` is the pause Light asked for, or None."""
 
 
 class UnlimitedPace:
-    """No limit is known: every call may be sent at once."""
+    """No rate limit: every call may be sent at once."""
 
     max_wait_seconds = 0.0
 
     def take_turn(self, *, seconds_before: float = 0.0) -> None:
-        """Wait for nothing."""
+        """Return at once."""
 
     def slow_down(self, seconds: float | None) -> None:
-        """Do nothing: each case waits by itself for as long as Light asked."""
+        """Do nothing: each case already waits for as long as Light asked."""

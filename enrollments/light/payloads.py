@@ -1,8 +1,8 @@
 """
-What we send to Light and what we understand of its answers.
+What we send to Light and what we read from its answers.
 
-Answers are read field by field: what is absent, null or unreadable is None, unknown keys are ignored, and `raw` keeps
-everything as it came (fractions as text), ready for `json.dumps`.
+Answers are read field by field. Missing, null or unreadable values are None, unknown keys are ignored, and `raw` keeps
+the original (fractions as text), ready for `json.dumps`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _FLAGS = (
 
 
 class UnreadableAnswer(ValueError):
-    """The answer is JSON, and not what was asked for."""
+    """The answer is JSON, but not what was asked for."""
 
 
 class _Payload(BaseModel):
@@ -54,7 +54,7 @@ Identifier = Annotated[str, AfterValidator(read_identifier)]
 
 
 class NewAccount(_Payload):
-    """A customer as Light first hears of him. The last two fields are optional for Light too."""
+    """A customer for whom an account is created. The last two fields are optional for Light too."""
 
     email: str = Field(repr=False, min_length=3)
     first_name: str = Field(repr=False)
@@ -64,7 +64,7 @@ class NewAccount(_Payload):
 
 
 class Acceptance(_Payload):
-    """The plan to be accepted, the meter it is for, and the first day of service."""
+    """The plan to accept, its meter, and the first day of service."""
 
     plan_uuid: Identifier
     esi_id: EsiId
@@ -72,7 +72,7 @@ class Acceptance(_Payload):
 
 
 class Location(_Payload):
-    """A meter under contract, as the account shows it."""
+    """A meter under contract, as shown on the account."""
 
     uuid: str
     esi_id: str | None = None
@@ -84,18 +84,17 @@ class Location(_Payload):
 
     @property
     def names_contract(self) -> bool:
-        """Say whether it names a plan or a first day of service, which only an acceptance brings."""
+        """Whether it names a plan or a first day of service, which exist only after an acceptance."""
         return bool(self.plan_uuid or self.service_start_date)
 
 
 class Account(_Payload):
     """
-    One of Light's accounts. A flag that Light does not show is False; `client_agent_accepted` is None then.
+    One of Light's accounts. A missing flag is False, except `client_agent_accepted`, which is None.
 
-    `is_acceptance_denied` is true where Light says no in so many words: a flag that is missing or unreadable says
-    nothing.
-    `is_canceled` is what the status says: Light's webhook about it may be lost.
-    `unreadable_fields` names what was there and made no sense; `derive_stage` does not trust the rest blindly.
+    `is_acceptance_denied` is true only if Light explicitly says that no plan is accepted. `is_canceled` comes from the
+    status, because the webhook may be lost. `unreadable_fields` names fields that were present but made no sense;
+    `derive_stage` takes them into account.
     """
 
     uuid: str
@@ -118,10 +117,10 @@ class Account(_Payload):
 
     def for_meter(self, esi_id: str) -> Account:
         """
-        Return the account as far as it concerns one meter.
+        Return the account as it applies to one meter.
 
-        Flags and status are the whole account's. Beside a contract at another meter, another home of the customer's,
-        they say nothing of this one: only its own location does.
+        Flags and status describe the whole account. If the customer has a contract at another meter, they say nothing
+        about this one, and only its own location counts.
         """
         others = [place for place in self.locations if place.esi_id not in (None, "", esi_id)]
         if not any(place.names_contract for place in others):
@@ -139,14 +138,14 @@ class Account(_Payload):
 
     @property
     def last_day_of_service(self) -> date | None:
-        """The latest last day of its locations; None while one of them goes on."""
+        """The latest last day of its locations; None while any of them has no end."""
         ends = [place.final_service_date for place in self.locations]
         return max((end for end in ends if end is not None), default=None) if None not in ends else None
 
     @property
     def shows_acceptance(self) -> bool:
         """
-        Say whether a plan is accepted, by flag or by location: either may lag behind the other.
+        Whether a plan is accepted, by flag or by location. Either may lag behind the other.
 
         Source: light-api notes, section 2.6: there is no location before an acceptance.
         """
@@ -155,9 +154,9 @@ class Account(_Payload):
 
 class Plan(_Payload):
     """
-    One priced offer for one meter at one moment. None means that Light did not say, or not readably.
+    One priced offer for one meter at one moment. None: missing or unreadable.
 
-    `rate_kind` is one of `RATE_KINDS`, or a word of Light's that the dialect does not know.
+    `rate_kind` is one of `RATE_KINDS`, or Light's own value if the dialect does not know it.
     """
 
     uuid: str
@@ -184,7 +183,7 @@ class Plan(_Payload):
 
 
 class Unusable(_Payload):
-    """An entry of a list that cannot be used, as its identifier is missing or no UUID; the others beside it can."""
+    """A list entry that cannot be used because its identifier is missing or not a UUID."""
 
     place: int
     identifier: str = ""
@@ -192,7 +191,7 @@ class Unusable(_Payload):
 
     @property
     def named(self) -> str:
-        """What tells it apart, wherever it is in the list."""
+        """How to recognize it, wherever it is in the list."""
         return f"identifier “{self.identifier}”" if self.identifier else "no identifier"
 
     def __str__(self) -> str:
@@ -200,26 +199,25 @@ class Unusable(_Payload):
 
 
 class PlanList(_Payload):
-    """The offers in Light's order, and the entries that nobody could accept."""
+    """The offers in Light's order, and the entries that cannot be accepted."""
 
     plans: tuple[Plan, ...]
     unusable: tuple[Unusable, ...] = ()
 
     @property
     def dropped(self) -> int:
-        """How many entries cannot be used."""
         return len(self.unusable)
 
 
 class AccountList(_Payload):
-    """Accounts out of a list of Light's, and the entries that cannot be used."""
+    """Accounts from one of Light's lists, and the entries that cannot be used."""
 
     accounts: tuple[Account, ...]
     unusable: tuple[Unusable, ...] = ()
 
 
 class HostedLink(_Payload):
-    """A customer's one-time way into Light's own pages. Hand it over at once; never store, mail or log it."""
+    """A customer's one-time link to Light's own pages. Pass it on at once; never store, mail or log it."""
 
     login_link: str = Field(repr=False)
     expires_at: datetime | None = None
@@ -230,10 +228,9 @@ class HostedLink(_Payload):
 
 class WriteAnswer(_Payload):
     """
-    What Light's 2xx to a write says: `account` and `locations` as far as it shows them, and Light's own `words` where
-    it names an error or says that it did not succeed.
+    Light's 2xx answer to a write: `account` and `locations` if it shows them, and `error_text` if it reports an error.
 
-    A 2xx alone proves nothing. The caller compares what the answer shows with what was asked for.
+    A 2xx alone proves nothing. The caller compares the answer with what was asked for.
     """
 
     status: int
@@ -244,14 +241,14 @@ class WriteAnswer(_Payload):
 
     @property
     def summary(self) -> str:
-        """What Light answered, for people to read."""
+        """What Light answered, in a phrase for staff."""
         return (
             f"Light answered {self.status}: {self.error_text}" if self.error_text else f"Light answered {self.status}"
         )
 
 
 class Documents(_Payload):
-    """Where the documents of a location's plan can be read."""
+    """The URLs of the documents of a location's plan."""
 
     efl: str | None = None
     tos: str | None = None
@@ -259,7 +256,7 @@ class Documents(_Payload):
 
 
 class LightStage(Enum):
-    """How far an account has come, derived without believing status texts that nobody published."""
+    """How far an account has come, derived without relying on undocumented status texts."""
 
     ACTIVE = "ACTIVE"
     ENDED = "ENDED"
@@ -279,11 +276,11 @@ def derive_stage(
     has_cancel_event: bool = False,
 ) -> LightStage:
     """
-    Derive the stage; the first rule that fits wins, and UNKNOWN means that a person should look.
+    Derive the stage. The first matching rule wins; UNKNOWN means that a person should look.
 
-    `today` is the Chicago day. An unknown status matters only once it has lasted a day; the caller counts.
-    A flag that could not be read makes everything before acceptance UNKNOWN: it may be the one that says "accepted".
-    Where no status is shown anywhere, READY follows from the flags alone; `is_stage_derived` tells.
+    `today` is the Chicago day. An unknown status matters only after a day, which the caller keeps track of. An
+    unreadable flag makes everything before the acceptance UNKNOWN, because it may be the one that says "accepted". If
+    Light shows no status at all, READY follows from the flags alone; see `AccountFacts.is_stage_derived`.
 
     Source: light-api notes, section 3, and section 8, row 3.
     """
@@ -306,7 +303,7 @@ def _is_state_unreadable(account: Account) -> bool:
 
 
 def _has_ended(account: Account, today: date) -> bool:
-    """A canceled service still runs to its last day, where one is named."""
+    """Whether service is over. A canceled service still runs to its last day, if one is shown."""
     if account.is_canceled:
         return account.last_day_of_service is None or account.last_day_of_service < today
     return any(place.final_service_date is not None and place.final_service_date < today for place in account.locations)
@@ -314,9 +311,9 @@ def _has_ended(account: Account, today: date) -> bool:
 
 def missing_prerequisites(account: Account) -> tuple[str, ...]:
     """
-    Name what the customer still has to do on Light's pages: `identity`, `payment_method`, `billing_address`.
+    List what the customer still has to do on Light's pages: `identity`, `payment_method`, `billing_address`.
 
-    The credit check has no flag of its own; it shows only in the status.
+    The credit check has no flag; it shows only in the status.
     """
     steps = (
         ("identity", account.is_identity_verified),
@@ -331,7 +328,7 @@ def parse_account(source: object, *, dialect: Dialect) -> Account:
     fields, whole = _open(source, "account")
     uuid = fields.uuid("uuid")
     if uuid is None:
-        raise UnreadableAnswer("the account has no uuid that is one")
+        raise UnreadableAnswer("the account has no valid uuid")
 
     flags: dict[str, bool] = {}
     enrollment = whole.get("enrollment")
@@ -372,7 +369,7 @@ def _find_rate_kind(whole: Mapping[str, object], dialect: Dialect, fields: Field
 
 
 def _find_text(whole: Mapping[str, object], lookup: tuple[str, ...], fields: Fields, *, name: str) -> str | None:
-    """Take the first place of the lookup that says anything; `name` is unreadable when all that is there is no text."""
+    """Return the first text found along the lookup. If only other values are found, mark `name` as unreadable."""
     is_unreadable = False
     for path in lookup:
         found: object = whole
@@ -417,7 +414,7 @@ def _parse_locations(source: object, fields: Fields) -> tuple[Location, ...]:
 
 def parse_plans(source: object, *, dialect: Dialect) -> PlanList:
     """
-    Read the offers from an object with `plans` or from a bare array. An empty list is a legal answer.
+    Read the offers from an object with `plans` or from a bare array. An empty list is valid.
 
     :raises UnreadableAnswer: neither of the two
     """
@@ -435,7 +432,7 @@ def parse_plans(source: object, *, dialect: Dialect) -> PlanList:
 
 
 def parse_accounts(entries: list[object], *, dialect: Dialect) -> AccountList:
-    """Read the accounts of a list; one that cannot be read hides none of the others."""
+    """Read the accounts in a list. An unreadable one does not affect the others."""
     accounts, unusable = [], []
     for place, entry in enumerate(entries, start=1):
         try:
@@ -446,14 +443,14 @@ def parse_accounts(entries: list[object], *, dialect: Dialect) -> AccountList:
 
 
 def name_unusable(entries: Sequence[Unusable]) -> str:
-    """Name the first few for a person, and count the others."""
+    """Name the first few entries for staff, and count the others."""
     named = ", ".join(map(str, entries[:MAX_NAMED]))
     more = len(entries) - MAX_NAMED
     return f"{named} and {more} more" if more > 0 else named
 
 
 def describe_unusable(entry: object, *, place: int) -> Unusable:
-    """Keep what a person needs to find an entry at Light: its place in the list and what it has for an identifier."""
+    """Keep what staff need to find an entry at Light: its place in the list and its identifier, if any."""
     if not isinstance(entry, Mapping):
         return Unusable(place=place)
     identifier = "" if entry.get("uuid") is None else _UNSHOWN.sub("?", str(entry["uuid"]))[:_MAX_SHOWN_LENGTH]
@@ -474,7 +471,7 @@ def _parse_plan(source: object, dialect: Dialect) -> Plan | None:
         fields.mark_unreadable("links")
     values: dict[str, object] = {
         "group_uuid": fields.identifier("group_uuid"),
-        "term_months": fields.whole_number("term_months", highest=_MAX_TERM_MONTHS),
+        "term_months": fields.whole_number("term_months", maximum=_MAX_TERM_MONTHS),
         "expires_at": fields.expiry("expires_at"),
         "efl_url": documents.url("efl"),
         "tos_url": documents.url("tos"),
@@ -491,7 +488,7 @@ def _parse_plan(source: object, dialect: Dialect) -> Plan | None:
 
 
 def parse_hosted_link(source: object) -> HostedLink:
-    """:raises UnreadableAnswer: no web address in it"""
+    """:raises UnreadableAnswer: it contains no web URL"""
     fields, _ = _open(source, "link")
     login_link = fields.text("login_link")
     if login_link is None or not is_web_address(login_link):
@@ -507,9 +504,9 @@ def parse_documents(source: object) -> Documents:
 
 def parse_write_answer(source: object, *, status: int, dialect: Dialect) -> WriteAnswer:
     """
-    Read what an answer to a write shows: an account, a location, either of them under its own key, or nothing.
+    Read the answer to a write: an account or a location, at the top level or under its own key, or nothing.
 
-    :raises UnreadableAnswer: JSON, and no object
+    :raises UnreadableAnswer: JSON, but not an object
     """
     if source is None:
         return WriteAnswer(status=status)
@@ -523,7 +520,7 @@ def parse_write_answer(source: object, *, status: int, dialect: Dialect) -> Writ
 
 
 def _names_failure(whole: Mapping[str, object]) -> bool:
-    """Whether an answer names an error, says that it did not succeed, or only has something to tell people."""
+    """Whether an answer names an error, says that it did not succeed, or contains a message."""
     is_failure = any(whole.get(key) for key in ("error", "errors")) or whole.get("success") is False
     return is_failure or any(isinstance(whole.get(key), str) for key in ("detail", "message"))
 

@@ -1,4 +1,4 @@
-"""Find Light's reasons in the body of a refusal, whose shape nobody published."""
+"""Find Light's reasons in the body of a refusal, whose format is undocumented."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WORD = re.compile(r"\w+")
 
 def reasons_from(body: object, *, also: Iterable[str] = ()) -> tuple[str, ...]:
     """
-    List what Light says is wrong, for people to read, without secrets, personal facts or the texts in `also`.
+    List what Light says is wrong, for staff to read, without secrets, personal data or the texts in `also`.
 
     Source: light-api notes, section 1.4.
     """
@@ -23,7 +23,7 @@ def reasons_from(body: object, *, also: Iterable[str] = ()) -> tuple[str, ...]:
 
 
 def fields_named(body: object, names: tuple[str, ...]) -> tuple[str, ...]:
-    """List those of `names` that the refusal speaks of."""
+    """List those of `names` that the refusal mentions."""
     words = {word for text in _texts(body) for word in _WORD.findall(text)}
     return tuple(name for name in names if name in words)
 

@@ -1,4 +1,4 @@
-"""Take secrets and personal facts out of what is logged, recorded or put into a message."""
+"""Remove secrets and personal data from logs, records and messages."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\s]+")
 
 
 def is_sensitive(key: str) -> bool:
-    """Say whether a value under this key is a secret or a fact about a person."""
+    """Whether a value under this key is a secret or personal data."""
     name = key.lower().replace("-", "_")
     return name in _SENSITIVE_WHOLE or any(part in name for part in _SENSITIVE_PARTS)
 
 
 def redact(value: object) -> object:
     """
-    Copy a JSON-like value with every secret and personal fact masked; yes, no and nothing stay readable.
+    Copy a JSON-like value with secrets and personal data masked. Booleans and nulls stay readable.
 
-    Values are masked by the name of their key, and texts are searched for what looks like one.
+    Values are masked by the name of their key; other texts are searched for anything that looks sensitive.
     """
     if isinstance(value, Mapping):
         return {str(key): _redact_entry(str(key), entry) for key, entry in value.items()}
@@ -50,7 +50,7 @@ def _redact_entry(key: str, entry: object) -> object:
 
 
 def redact_text(text: str, *, also: Iterable[str] = (), limit: int = 500) -> str:
-    """Mask what looks like a secret or a personal fact, and every text in `also`; one line, at most `limit` long."""
+    """Mask secrets, personal data and every text in `also`. The result is one line of at most `limit` characters."""
     for known in sorted({entry for entry in also if entry.strip()}, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(known)}(?!\w)", MASK, text, flags=re.IGNORECASE)
     for pattern in (_E_MAIL, _BEARER, _LONG_HEX, _PHONE):
@@ -61,7 +61,7 @@ def redact_text(text: str, *, also: Iterable[str] = (), limit: int = 500) -> str
 
 
 def sensitive_texts(value: object) -> tuple[str, ...]:
-    """List the texts inside a payload that must not come back in a message, for `redact_text(also=...)`."""
+    """List the texts in a payload that must not appear in a message, for `redact_text(also=...)`."""
     found: list[str] = []
     if isinstance(value, Mapping):
         for key, entry in value.items():

@@ -1,4 +1,4 @@
-"""Check that a webhook was signed with our secret, by the one configured scheme."""
+"""Check that a webhook was signed with our secret under the configured scheme."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Algorithm(Enum):
 
 
 class Encoding(Enum):
-    """How the signature's bytes are written down."""
+    """How the signature is encoded as text."""
 
     HEX = "hex"
     BASE64 = "base64"
 
 
 class Prefix(Enum):
-    """What stands around the signature: nothing, `sha256=`, or a list such as `t=1700000000,v1=...`."""
+    """The format around the signature: nothing, `sha256=`, or a list such as `t=1700000000,v1=...`."""
 
     NONE = "none"
     ALGORITHM = "algorithm"
@@ -50,23 +50,23 @@ class SignatureRefused(Exception):
 
 
 class SignatureMissing(SignatureRefused):
-    """A header that the configured scheme needs is not there."""
+    """A header that the configured scheme needs is missing."""
 
 
 class SignatureWrong(SignatureRefused):
-    """The signature does not belong to this body and any of our secrets."""
+    """The signature does not match this body and any of our secrets."""
 
 
 class SignatureTooOld(SignatureRefused):
-    """Rightly signed, but at a time too far from now: a replay, or a clock that is wrong."""
+    """Correctly signed, but too long ago or in the future: a replay, or a wrong clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookScheme:
     """
-    The one way in which webhooks are expected to be signed.
+    How webhooks are expected to be signed. Light does not document it, so each part is a setting.
 
-    Source: light-api notes, section 6.2: none of this is public, so each part is a setting.
+    Source: light-api notes, section 6.2.
     """
 
     algorithm: Algorithm = Algorithm.SHA256
@@ -82,17 +82,17 @@ def verify(
     *, scheme: WebhookScheme, secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now: datetime
 ) -> None:
     """
-    Check the signature over the raw bytes; return quietly when one of the secrets made it.
+    Check the signature over the raw bytes. Header names are case-insensitive.
 
-    Two secrets are valid side by side while one replaces the other. Header names are compared without regard to case.
+    Two secrets are valid at the same time during a rotation.
 
-    :raises SignatureMissing: the signature, or the timestamp that the scheme signs, is absent
-    :raises SignatureWrong: no secret fits
-    :raises SignatureTooOld: signed with our secret, more than the tolerance away from `now`
-    :raises ValueError: no secret is configured; the endpoint should not have been open
+    :raises SignatureMissing: the signature, or the timestamp that the scheme signs, is missing
+    :raises SignatureWrong: no secret matches
+    :raises SignatureTooOld: signed with our secret, but outside the tolerance around `now`
+    :raises ValueError: no secret is configured; the endpoint should be disabled
     """
     if not secrets or not all(secrets):
-        raise ValueError("Set LIGHT_WEBHOOK_SECRET before receiving webhooks: no secret, no proof.")
+        raise ValueError("Set LIGHT_WEBHOOK_SECRET before receiving webhooks; they cannot be verified without it.")
 
     timestamp, candidates = _read_headers(scheme, headers)
     signed = body if scheme.signed_text is SignedText.BODY else timestamp.encode("ascii") + b"." + body
@@ -100,13 +100,13 @@ def verify(
     expected = [hmac.digest(secret.encode(), signed, scheme.algorithm.value) for secret in secrets]
     fits = [hmac.compare_digest(ours, theirs) for ours in expected for theirs in given]
     if not any(fits):
-        raise SignatureWrong("The webhook's signature fits none of our secrets.")
+        raise SignatureWrong("The webhook's signature matches none of our secrets.")
 
     if scheme.signed_text is SignedText.TIMESTAMP_AND_BODY:
         distance_seconds = abs(now.timestamp() - int(timestamp))
         if distance_seconds > scheme.tolerance_seconds:
             raise SignatureTooOld(
-                f"The webhook was signed {distance_seconds:.0f} seconds from now; "
+                f"The webhook's timestamp is {distance_seconds:.0f} seconds off; "
                 f"{scheme.tolerance_seconds} are allowed."
             )
 
@@ -134,7 +134,7 @@ def _read_headers(scheme: WebhookScheme, headers: Mapping[str, str]) -> tuple[st
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:
-    # Typed as text, yet frameworks differ: what is not a short text is treated as a wrong signature, never trusted.
+    # Frameworks differ in what they return. Anything but one short string counts as a wrong signature.
     found: list[object] = [value for key, value in headers.items() if str(key).lower() == name.lower()]
     if not found or found[0] == "":
         raise SignatureMissing(f"The webhook has no header {name}.")

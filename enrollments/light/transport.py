@@ -1,4 +1,4 @@
-"""One HTTP exchange with Light: sent once, bounded in time and size, never redirected, honest about what is known."""
+"""One HTTP exchange with Light: sent once, limited in time and size, redirects never followed."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _TOKEN = re.compile(r"[\x21-\x7e]+", re.ASCII)
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
     """
-    One HTTP exchange as it is reported: no bodies, no queries, no secrets.
+    One HTTP exchange as reported to `observe`: no bodies, no queries, no secrets.
 
-    `status` is None and `error` says why when no whole answer came. `date` is the answer's own time.
+    If no complete answer arrived, `status` is None and `error` says why. `date` is the answer's `Date` header.
     """
 
     method: str
@@ -54,26 +54,26 @@ class Exchange:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A whole answer from Light, whatever its status."""
+    """A complete answer from Light, whatever its status."""
 
     status: int
     body: bytes = field(repr=False)
     retry_after_seconds: float | None = None
     date: datetime | None = None
     redirects_to: str = ""
-    """The host of a redirect's target, for people to read. It is never followed."""
+    """The host of a redirect's target, for messages. It is never followed."""
 
     @property
     def is_success(self) -> bool:
-        """Say whether the status is 2xx; which one is not public, so any counts."""
+        """Whether the status is 2xx. Light does not document which one, so any counts."""
         return 200 <= self.status < 300
 
     def json(self) -> object:
-        """Parse the body; an empty one is None. :raises UnreadableJson: it is something else than JSON"""
+        """Parse the body; an empty one is None. :raises UnreadableJson: not JSON"""
         return load_json(self.body) if self.body.strip() else None
 
     def error_body(self) -> object:
-        """Parse the body of a refusal, or return its text: a refusal that is no JSON is still a refusal."""
+        """Parse the body of a refusal, or return it as text if it is not JSON."""
         try:
             return self.json()
         except UnreadableJson:
@@ -81,7 +81,7 @@ class Answer:
 
 
 class _BearerToken(requests.auth.AuthBase):
-    """Sets the token itself, so that no .netrc on the machine can put another one in its place."""
+    """Sets the token explicitly, so that a .netrc file cannot replace it."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -92,18 +92,18 @@ class _BearerToken(requests.auth.AuthBase):
 
 
 class _NotSent(Exception):
-    """The connection never stood, so Light has not seen the request."""
+    """The connection was never established, so Light has not seen the request."""
 
 
 class _Lost(Exception):
-    """The request went out, and no whole answer came back."""
+    """The request went out, but no complete answer came back."""
 
 
 class Transport:
     """
-    Sends requests to one host. Safe to share: every thread of every process gets a pooled session of its own.
+    Sends requests to one host. Safe to share: every thread of every process has its own pooled session.
 
-    Redirects are not followed, cookies not kept, proxies and .netrc of the machine not used: `route` says the way.
+    Does not follow redirects, keep cookies, or use environment proxies or .netrc. `route` sets the proxy and CA file.
     """
 
     def __init__(
@@ -127,12 +127,12 @@ class Transport:
 
     @property
     def base_url(self) -> str:
-        """Scheme and host, without a slash at the end."""
+        """Scheme and host, without a trailing slash."""
         return self._base_url
 
     @property
     def max_exchange_seconds(self) -> float:
-        """How long one exchange can last in all: connecting, waiting for the answer, and reading it to its end."""
+        """The longest time one exchange can take: connecting, waiting for the answer and reading all of it."""
         connect, read = self._timeout
         return min(_MAX_EXCHANGE_SECONDS, connect + 2 * read)
 
@@ -148,10 +148,10 @@ class Transport:
         within_seconds: float | None = None,
     ) -> Answer:
         """
-        Send once and return the whole answer, within `max_exchange_seconds`, or `within_seconds` if that is less.
+        Send once and return the complete answer, within `max_exchange_seconds`, or `within_seconds` if that is less.
 
-        :raises NotReached: the connection never stood
-        :raises InDoubt: the request went out and no whole answer came back
+        :raises NotReached: the connection was never established
+        :raises InDoubt: the request went out, but no complete answer came back
         """
         started = time.monotonic()
         status: int | None = None
@@ -164,10 +164,10 @@ class Transport:
             status, date = answer.status, answer.date
         except _NotSent as cause:
             error = str(cause)
-            raise NotReached(f"Light was not reached to {purpose}: {error}.") from cause
+            raise NotReached(f"Light could not be reached to {purpose}: {error}.") from cause
         except _Lost as cause:
             error = str(cause)
-            raise InDoubt(f"The answer of Light was lost ({error}) on the way to {purpose}.") from cause
+            raise InDoubt(f"Light's answer was lost ({error}) when it was asked to {purpose}.") from cause
         finally:
             if self._observe is not None:
                 self._observe(
@@ -233,7 +233,7 @@ class Transport:
         return bytes(body)
 
     def _session(self) -> requests.Session:
-        # A session must not cross a fork: two processes would talk on one connection.
+        # A session must not survive a fork: two processes would share one connection.
         known: tuple[int, requests.Session] | None = getattr(self._local, "session", None)
         if known is not None and known[0] == os.getpid():
             return known[1]
@@ -246,7 +246,7 @@ class Transport:
 
 
 def check_base_url(base_url: str) -> str:
-    """Return scheme and host; :raises ValueError: anything more or less than that."""
+    """Return scheme and host; :raises ValueError: it has more or less than that"""
     wanted = "LIGHT_API_URL must be http:// or https:// and a host, without /v1 and without a user name"
     try:
         parts = urlsplit(base_url)
@@ -262,16 +262,16 @@ def check_base_url(base_url: str) -> str:
 def check_token(token: str, *, name: str) -> str:
     """Return the token; :raises ValueError: empty, or not fit for a header."""
     if not _TOKEN.fullmatch(token):
-        raise ValueError(f"{name} must be one word of plain characters")
+        raise ValueError(f"{name} must be one word of printable ASCII characters")
     return token
 
 
 def is_unsent(cause: requests.RequestException) -> bool:
-    """Say whether the failure proves that the request never left: only what failed while connecting does."""
+    """Whether the failure proves that the request was never sent. Only a failure to connect does."""
     reason: object = cause.args[0] if cause.args else None
     reason = getattr(reason, "reason", reason)
     if isinstance(reason, urllib3.exceptions.ProxyError):
-        return True  # raised only until the way through the proxy is open
+        return True  # raised only while the proxy tunnel is being opened
     if isinstance(cause, (requests.ConnectTimeout, *_INVALID_REQUEST_ERRORS)):
         return True
     if isinstance(reason, urllib3.exceptions.SSLError):
@@ -280,25 +280,25 @@ def is_unsent(cause: requests.RequestException) -> bool:
 
 
 def _describe(cause: Exception) -> str:
-    """Say what failed without the address, which may carry a query."""
+    """Describe the failure without the URL, which may have a query."""
     words = {
         requests.ConnectTimeout: "no connection in time",
         requests.ReadTimeout: "no answer in time",
         urllib3.exceptions.ReadTimeoutError: "no answer in time",
         requests.exceptions.SSLError: "no trusted connection",
-        requests.exceptions.ProxyError: "no way through the proxy",
+        requests.exceptions.ProxyError: "no connection through the proxy",
         requests.ConnectionError: "the connection failed",
         urllib3.exceptions.ProtocolError: "the answer was cut off",
-        urllib3.exceptions.DecodeError: "the answer could not be unpacked",
+        urllib3.exceptions.DecodeError: "the answer could not be decompressed",
     }
     return next((text for kind, text in words.items() if isinstance(cause, kind)), type(cause).__name__)
 
 
 def retry_after_seconds(headers: Mapping[str, str], *, now: datetime) -> float | None:
     """
-    Read `Retry-After`, given in seconds or as an HTTP date, as seconds from now; None when absent or unreadable.
+    Read `Retry-After`, in seconds or as an HTTP date, as seconds from now; None if missing or unreadable.
 
-    A date is measured against the answer's own `Date`, so that a clock that is off does not shorten the wait.
+    A date is compared with the answer's own `Date`, so that a wrong clock does not shorten the wait.
     """
     text = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(text):
@@ -311,12 +311,12 @@ def retry_after_seconds(headers: Mapping[str, str], *, now: datetime) -> float |
 
 
 def date_of(headers: Mapping[str, str]) -> datetime | None:
-    """Read the time that an answer carries; None where it has none, or one that a cache kept for some seconds."""
+    """Return the answer's `Date`, or None if it is missing or the answer came from a cache."""
     return None if headers.get("Age") else _http_date(headers.get("Date", ""))
 
 
 def _host_of(address: str) -> str:
-    """Return scheme and host alone: path and query may name a person or carry a token."""
+    """Return only scheme and host: path and query may contain personal data or a token."""
     if not is_web_address(address):
         return ""
     parts = urlsplit(address)

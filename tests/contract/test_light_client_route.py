@@ -129,7 +129,7 @@ def test_a_write_that_the_proxy_does_not_let_out_was_not_sent(
     route = Route(proxy_url="http://127.0.0.1:1" if trouble == "gone" else proxy.url, ca_file=str(tls.ca_file))
     proxy.refuses_with = trouble if isinstance(trouble, int) else 0
 
-    with client(light, route) as asking, pytest.raises(NotReached, match="no way through the proxy"):
+    with client(light, route) as asking, pytest.raises(NotReached, match="no connection through the proxy"):
         asking.record_client_agent(UUID, accepted_at=datetime.now(tz=UTC))
 
     assert light.received == []

@@ -62,7 +62,7 @@ def test_w4_a_forged_webhook_is_refused_and_only_counted(enrollment: Enrollment,
     assert enrollment.due_at is None
     refusal = WebhookRefusal.objects.get()
     assert (refusal.sender, refusal.count) == (WebhookSender.LIGHT, 3)
-    assert "fits none of our secrets" in refusal.last_reason
+    assert "matches none of our secrets" in refusal.last_reason
 
 
 @pytest.mark.cell("W5")

@@ -152,7 +152,7 @@ def test_a_document_without_end_is_cut_off(site: Site) -> None:
 
 @pytest.mark.parametrize("url", ["", "ftp://127.0.0.1/efl", "http://user@127.0.0.1/efl", "http://127.0.0.1:x/efl"])
 def test_what_is_no_address_is_not_asked(url: str) -> None:
-    with pytest.raises(DocumentNotFetched, match="no usable address"):
+    with pytest.raises(DocumentNotFetched, match="no usable URL"):
         fetcher("http://127.0.0.1").fetch(url)
 
 
