@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 
 LONGEST_CHECK_SECONDS = 2
-QUEUE_AWAY = (OperationalError, RedisError, OSError)
+QUEUE_UNAVAILABLE = (OperationalError, RedisError, OSError)
 """
 What sending fails with while the queue takes no messages.
 
@@ -84,7 +84,7 @@ def messages_waiting(task: TaskName) -> int | None:
     try:
         with current_app.connection_or_acquire() as connection:
             return int(connection.default_channel.queue_declare(OWN_QUEUES[task]).message_count)
-    except QUEUE_AWAY:
+    except QUEUE_UNAVAILABLE:
         _way.close()
         logger.warning("The messages that wait could not be counted; nothing is added to them.", exc_info=True)
         return None
@@ -106,7 +106,7 @@ def _send(task: TaskName, ids: dict[str, int]) -> None:
         return
     try:
         current_app.send_task(task.value, kwargs=ids, retry=False)
-    except QUEUE_AWAY:
+    except QUEUE_UNAVAILABLE:
         _way.close()
         logger.warning("The queue could not be reached; the sweep will find %s %s.", task.value, ids, exc_info=True)
 

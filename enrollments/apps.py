@@ -13,6 +13,6 @@ class EnrollmentsConfig(AppConfig):
 
 
 def _cases_of_site(site_id: int) -> Iterable[int]:
-    from enrollments.models import Enrollment  # models are not there yet when this module is read
+    from enrollments.models import Enrollment  # models are not loaded yet when this module is imported
 
     return Enrollment.objects.filter(site_id=site_id).order_by("pk").values_list("pk", flat=True)

@@ -1,4 +1,4 @@
-"""Words, tones and dates for the screens. Pure: what is shown is passed in, and so is the time."""
+"""Labels, colors and dates for the staff pages. Pure: the records and the time are passed in."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,27 +36,27 @@ from enrollments.states import HoldCode, HoldOwner
 GATE_LABELS = {"AUTHORITY": "Authority", "READINESS": "Readiness", "GO_LIVE": "Go-live"}
 
 WAITING_LABELS: dict[str, str] = {
-    Waiting.POA_TO_BE_SENT: "Power of attorney to be sent",
-    Waiting.CUSTOMER_TO_SIGN: "Customer to sign",
-    Waiting.PAPER_TO_BE_SENT: "Paper to be posted",
-    Waiting.SIGNER_TO_BE_VERIFIED: "Customer to be called back",
-    Waiting.DOCUMENT_TO_BE_STORED: "Signed document being stored",
-    Waiting.EMBARGO: "Buyer's days to cancel",
-    Waiting.CUSTOMER_TO_FINISH: "Customer to finish at Light",
-    Waiting.CREDIT_FROZEN: "Credit file frozen",
-    Waiting.LIGHT_TO_FINISH: "Light to finish its checks",
-    Waiting.GO_LIVE: "Go-live to be reported",
-    Waiting.GO_LIVE_CONFIRMATION: "Go-live to be confirmed",
-    Waiting.START_TOO_FAR: "Start date too far away",
-    Waiting.NOTICE: "Customer's days to object",
-    Waiting.HELD_BY_CUSTOMER: "On hold by the customer",
-    Waiting.PAUSED: "Acceptances paused",
-    Waiting.WRITES_HELD: "All writes to Light stopped",
-    Waiting.CALL_UNDER_WAY: "Call under way",
-    Waiting.BACKING_OFF: "Light not reachable",
-    Waiting.TRYING_AGAIN: "Being tried again",
-    Waiting.SERVICE_TO_START: "Service to start",
-    Waiting.SERVICE_ENDING: "Service ends",
+    Waiting.POA_TO_BE_SENT: "Send the power of attorney",
+    Waiting.CUSTOMER_TO_SIGN: "Waiting for the customer to sign",
+    Waiting.PAPER_TO_BE_SENT: "Mail the paper form",
+    Waiting.SIGNER_TO_BE_VERIFIED: "Call the customer back",
+    Waiting.DOCUMENT_TO_BE_STORED: "Storing the signed document",
+    Waiting.EMBARGO: "Waiting until the buyer can no longer cancel",
+    Waiting.CUSTOMER_TO_FINISH: "Waiting for the customer to finish at Light",
+    Waiting.CREDIT_FROZEN: "Credit file is frozen",
+    Waiting.LIGHT_TO_FINISH: "Waiting for Light's checks",
+    Waiting.GO_LIVE: "Waiting for the go-live report",
+    Waiting.GO_LIVE_CONFIRMATION: "Confirm the go-live report",
+    Waiting.START_TOO_FAR: "Start date is too far away",
+    Waiting.NOTICE: "Customer may still object",
+    Waiting.HELD_BY_CUSTOMER: "Customer put it on hold",
+    Waiting.PAUSED: "Acceptances are paused",
+    Waiting.WRITES_HELD: "All writes to Light are stopped",
+    Waiting.CALL_UNDER_WAY: "Waiting for a call to finish",
+    Waiting.BACKING_OFF: "Light cannot be reached",
+    Waiting.TRYING_AGAIN: "Trying again",
+    Waiting.SERVICE_TO_START: "Waiting for service to start",
+    Waiting.SERVICE_ENDING: "Service is ending",
 }
 
 STEP_LABELS: dict[type[Any], str] = {
@@ -64,44 +64,44 @@ STEP_LABELS: dict[type[Any], str] = {
     RecordClientAgent: "Tell Light that we act for the customer",
     ReadAccount: "Read the account at Light",
     RequestPlans: "Ask Light for plans",
-    GiveNotice: "Tell the customer which plan is about to be accepted",
+    GiveNotice: "Tell the customer which plan will be accepted",
     AcceptPlan: "Accept a plan",
-    Finalize: "Finish the enrollment at Light",
-    SettleDoubt: "Find out by reading what became of a call",
-    LiftHold: "Lift the hold",
+    Finalize: "Finalize the enrollment at Light",
+    SettleDoubt: "Check at Light whether a call went through",
+    LiftHold: "End the hold",
     Close: "Close the case",
     Finished: "Nothing more to do",
 }
 _LABELS_BY_NAME = {"HOLD": "Blocked"} | {kind.__name__.upper(): label for kind, label in STEP_LABELS.items()}
 
 PART_LABELS = {
-    QueuePart.HELD: "Blocked, need a person",
-    QueuePart.WAITING: "Wait for somebody",
-    QueuePart.RUNNING: "Go on by themselves",
+    QueuePart.HELD: "Blocked",
+    QueuePart.WAITING: "Waiting for someone",
+    QueuePart.RUNNING: "Running automatically",
 }
 
 
 def reason_label(reason: str) -> str:
-    """Name a hold's code or a case's next step in words; one that we do not know is shown as it is."""
+    """Return the label of a hold's code or a case's next step."""
     if reason in HoldCode.values:
         return str(HoldCode(reason).label)
     if reason in WAITING_LABELS:
         return WAITING_LABELS[reason]
     if reason in _LABELS_BY_NAME:
         return _LABELS_BY_NAME[reason]
-    return reason.replace("_", " ").capitalize() or "Being looked at"
+    return reason.replace("_", " ").capitalize() or "Not decided yet"
 
 
 def owner_label(owner: str | None) -> str:
-    return str(HoldOwner(owner).label) if owner else "Nobody's"
+    return str(HoldOwner(owner).label) if owner else "No one"
 
 
 def step_label(step: Step) -> str:
     match step:
         case Wait():
-            return f"Wait: {reason_label(step.code)}"
+            return reason_label(step.code)
         case Hold():
-            return f"Stop for a person: {step.code.label}"
+            return f"Needs attention: {step.code.label}"
         case AcceptPlan():
             return f"Accept the plan with service from {step.start:%b} {step.start.day}, {step.start.year}"
         case _:
@@ -110,7 +110,7 @@ def step_label(step: Step) -> str:
 
 @dataclass(frozen=True)
 class GateView:
-    """A gate as a screen shows it: open or shut is said in words, color only repeats it."""
+    """A gate as shown on a page. Its state is a word; the color only repeats it."""
 
     label: str
     is_open: bool
@@ -118,7 +118,7 @@ class GateView:
 
     @property
     def state(self) -> str:
-        return "open" if self.is_open else "shut"
+        return "open" if self.is_open else "closed"
 
     @property
     def tone(self) -> str:
@@ -134,7 +134,7 @@ def gate_views(gates: Sequence[Gate]) -> list[GateView]:
 
 
 def stored_gate_views(gates: Sequence[dict[str, Any]]) -> list[GateView]:
-    """Show the gates as an enrollment keeps them for lists."""
+    """Return views of the gates as stored on the enrollment."""
     return [
         GateView(
             GATE_LABELS.get(str(gate.get("name")), str(gate.get("name"))),
@@ -147,7 +147,7 @@ def stored_gate_views(gates: Sequence[dict[str, Any]]) -> list[GateView]:
 
 @dataclass(frozen=True)
 class NextStepView:
-    """What happens next with one case, when, whose turn it is and by when."""
+    """The next step of a case: what, why, when, and whose turn it is."""
 
     label: str
     because: str
@@ -159,7 +159,7 @@ class NextStepView:
 
 
 def stored_step_view(case: Any, hold: Any, *, now: datetime) -> NextStepView:
-    """Show what the engine last decided about a case, as every screen does; `hold` is the open one or None."""
+    """Return the engine's last stored decision about a case. `hold` is the open hold, or None."""
     return NextStepView(
         label=reason_label(hold.code) if hold is not None else reason_label(case.next_step),
         because=hold.because if hold is not None else case.because,
@@ -174,10 +174,10 @@ def stored_step_view(case: Any, hold: Any, *, now: datetime) -> NextStepView:
 def _stored_when(case: Any, *, is_held: bool, now: datetime) -> str:
     again = _at(case.due_at, now) if case.due_at else ""
     if is_held:
-        return f"After somebody acts; the account is read again {again}" if again else "After somebody acts"
+        return f"When someone acts; the account is read again {again}" if again else "When someone acts"
     if case.next_step == "FINISHED":
         return "—"
-    return again.capitalize() if again else "As soon as somebody acts"
+    return again.capitalize() if again else "When someone acts"
 
 
 def next_step_view(step: Step, *, due_at: datetime | None, now: datetime) -> NextStepView:
@@ -185,7 +185,7 @@ def next_step_view(step: Step, *, due_at: datetime | None, now: datetime) -> Nex
     return NextStepView(
         label=step_label(step),
         because=step.because,
-        whose_turn=owner_label(owner) if owner else "Nobody's: it goes on by itself",
+        whose_turn=owner_label(owner) if owner else "No one; it continues automatically",
         when=_when(step, due_at=due_at, now=now),
         act_by=long_day(step.act_by) if isinstance(step, Wait | Hold) and step.act_by else "",
         needs_person=isinstance(step, Hold),
@@ -198,12 +198,12 @@ def _when(step: Step, *, due_at: datetime | None, now: datetime) -> str:
             return "—"
         case Hold():
             return (
-                f"After a person acted; read again {_at(step.look_again_at, now)}"
+                f"When someone acts; the account is read again {_at(step.look_again_at, now)}"
                 if step.look_again_at
-                else "After a person acted"
+                else "When someone acts"
             )
         case Wait():
-            return _at(step.until, now) if step.until else "As soon as somebody acted"
+            return _at(step.until, now) if step.until else "When someone acts"
         case _:
             return _at(due_at, now) if due_at and due_at > now else "Now"
 
@@ -239,7 +239,7 @@ class QueueRow:
 
 
 def queue_row(case: Any, *, now: datetime) -> QueueRow:
-    """Present a case from `queries.cases_of`. Makes no query of its own."""
+    """Present a case from `queries.cases_of` without further queries."""
     held = case.hold_code is not None
     act_by = case.act_by_date
     return QueueRow(
@@ -253,7 +253,7 @@ def queue_row(case: Any, *, now: datetime) -> QueueRow:
         released=times_released(case.times_released) if held else "",
         whose_turn=owner_label(case.hold_owner if held else case.whose_turn),
         gates=stored_gate_views(case.gates),
-        next_step="After somebody acts" if held else reason_label(case.next_step),
+        next_step="When someone acts" if held else reason_label(case.next_step),
         when=_queue_when(case.due_at, held=held, now=now),
         act_by=long_day(act_by) if act_by else "",
         is_overdue=bool(act_by and act_by < chicago_day(now)),
@@ -261,14 +261,14 @@ def queue_row(case: Any, *, now: datetime) -> QueueRow:
 
 
 def times_released(count: int) -> str:
-    """How often a hold of this reason was released before; empty when never."""
-    return f"released {count} time{'' if count == 1 else 's'} since" if count else ""
+    """Say how often a hold with this reason was released before; empty if never."""
+    return f"released {count} time{'' if count == 1 else 's'} before" if count else ""
 
 
 def _queue_when(due_at: datetime | None, *, held: bool, now: datetime) -> str:
     if due_at is None:
-        return "" if held else "when somebody acts"
-    return f"looked at {_at(due_at, now)}"
+        return "" if held else "when someone acts"
+    return f"next check {_at(due_at, now)}"
 
 
 @dataclass(frozen=True)
@@ -292,13 +292,13 @@ def part_tabs(counts: Sequence[CaseCount], choice: QueueChoice) -> list[QueueTab
 
 
 def reason_tabs(counts: Sequence[CaseCount], choice: QueueChoice) -> list[QueueTab]:
-    """The reasons within the chosen part and owner, the most frequent first."""
+    """Return the reasons within the chosen part and owner, the most frequent first."""
     within = [count for count in counts if count.part == choice.part and choice.owner in ("", count.owner)]
     totals: dict[str, int] = {}
     for count in within:
         totals[count.reason] = totals.get(count.reason, 0) + count.cases
     base = f"?part={choice.part.value}" + (f"&owner={choice.owner}" if choice.owner else "")
-    every = QueueTab("Every reason", sum(totals.values()), base, is_current=not choice.reason)
+    every = QueueTab("All reasons", sum(totals.values()), base, is_current=not choice.reason)
     ranked = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
     return [
         every,
@@ -311,17 +311,17 @@ def reason_tabs(counts: Sequence[CaseCount], choice: QueueChoice) -> list[QueueT
 
 
 def owner_tabs(counts: Sequence[CaseCount], choice: QueueChoice) -> list[QueueTab]:
-    """Whose turn it is within the chosen part."""
+    """Return whose turn it is within the chosen part."""
     within = [count for count in counts if count.part == choice.part]
     base = f"?part={choice.part.value}"
-    every = QueueTab("Everybody", sum(count.cases for count in within), base, is_current=not choice.owner)
+    every = QueueTab("Everyone", sum(count.cases for count in within), base, is_current=not choice.owner)
     tabs = [every]
     for owner in HoldOwner:
         cases = sum(count.cases for count in within if count.owner == owner)
         if cases:
             tabs.append(
                 QueueTab(
-                    f"Turn: {owner.label.lower()}",
+                    f"{owner.label}'s turn",
                     cases,
                     f"{base}&owner={owner.value}",
                     is_current=owner == choice.owner,
@@ -330,20 +330,20 @@ def owner_tabs(counts: Sequence[CaseCount], choice: QueueChoice) -> list[QueueTa
     return tabs
 
 
-def misses(offer: PlanOffer) -> str:
+def failed_limits(offer: PlanOffer) -> str:
     """Name the limits that an offer fails, in one line."""
     return ", ".join(str(verdict.get("field", "")) for verdict in offer.verdict if not verdict.get("fits"))
 
 
 def status_at_light(enrollment: Enrollment) -> str:
-    """Show Light's status as it came, or, where it shows none, the stage that is derived from its flags."""
+    """Return Light's status, or the stage derived from its flags if it shows none."""
     if enrollment.light_status or enrollment.last_read_at is None:
-        return enrollment.light_status or "-"
-    return f"None shown. Derived from what Light says is done: {enrollment.light_stage.lower()}"
+        return enrollment.light_status or "—"
+    return f"Light shows none. Derived from its flags: {enrollment.light_stage.lower()}"
 
 
 def verdict_table(offer: PlanOffer, *, url: str = "") -> Table:
-    """Set an offer beside the signed limits, field by field, both values in sight, the failures first."""
+    """Compare an offer with the signed limits, field by field, the failures first."""
     verdicts = sorted(offer.verdict, key=lambda verdict: bool(verdict.get("fits")))
     rows = [
         [
@@ -359,11 +359,11 @@ def verdict_table(offer: PlanOffer, *, url: str = "") -> Table:
         for verdict in verdicts
     ]
     return Table(
-        title=f"Offer “{offer}” beside the signed limits",
+        title=f"Offer “{offer}” compared with the signed limits",
         shows=PlanOffer,
         columns=("What", "Signed", "Offered", "Verdict"),
         rows=rows,
-        empty="It was not judged yet.",
+        empty="Not judged yet.",
         more_url=url,
-        more_label="The whole offer",
+        more_label="Show the whole offer",
     )

@@ -1,4 +1,4 @@
-"""What the screens ask. Each question takes a fixed number of queries, however many cases there are."""
+"""Queries for the pages. Each takes a fixed number of SQL queries, however many cases there are."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from enrollments.models import (
     WebhookDelivery,
     WebhookRefusal,
 )
-from enrollments.states import SETTLED_STATUSES, EnrollmentStatus
+from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, status_label
 from installations.models import GoLiveReport, InstallationEvent
 from installations.states import GoLiveReportStatus
 from poa_documents.models import CustomerMail, EvidenceEntry, MailKind, PoaDocument
@@ -35,8 +35,6 @@ COUNTED_BY = ("hold_code", "hold_owner", "next_step", "whose_turn")
 
 
 class QueuePart(StrEnum):
-    """Three kinds of unfinished cases."""
-
     HELD = "held"
     WAITING = "waiting"
     RUNNING = "running"
@@ -44,7 +42,7 @@ class QueuePart(StrEnum):
 
 @dataclass(frozen=True)
 class QueueChoice:
-    """Which cases are asked for. `reason` is a hold's code, or the next step of a case without one."""
+    """The filter of the work queue. `reason` is a hold's code, or the next step of a case without a hold."""
 
     part: QueuePart = QueuePart.HELD
     reason: str = ""
@@ -53,7 +51,7 @@ class QueueChoice:
 
 @dataclass(frozen=True)
 class CaseCount:
-    """How many unfinished cases there are of one reason and one person's turn."""
+    """The number of unfinished cases with the same reason and owner."""
 
     part: QueuePart
     reason: str
@@ -62,7 +60,7 @@ class CaseCount:
 
 
 def unfinished_cases() -> "QuerySet[Enrollment]":
-    """Give the cases that are not settled, or held though they are, each with its open hold beside it."""
+    """Return the cases that are not settled, and settled ones with a hold, annotated with the open hold."""
     return (
         Enrollment.objects.annotate(
             open_hold=FilteredRelation("holds", condition=Q(holds__released_at__isnull=True)),
@@ -92,7 +90,7 @@ def count_cases() -> list[CaseCount]:
 
 
 def cases_of(choice: QueueChoice) -> "QuerySet[Enrollment]":
-    """Give the chosen cases, the most urgent first: by the last day on which acting still helps, then by age."""
+    """Return the chosen cases, the most urgent first: by the last day to act, then by age."""
     of_same_reason = Hold.objects.filter(enrollment=OuterRef("pk"), code=OuterRef("hold_code")).order_by()
     released = of_same_reason.filter(released_at__isnull=False).values("code").annotate(count=Count("pk"))
     cases = (
@@ -152,7 +150,7 @@ def failing_mails() -> "QuerySet[CustomerMail]":
 
 
 def mails_of(enrollment: Enrollment) -> "QuerySet[CustomerMail]":
-    """Give every mail to this customer about this site, codes left out, the newest first."""
+    """Return every mail to this customer about this site except sign-in codes, the newest first."""
     mails = CustomerMail.objects.filter(poa__customer_id=enrollment.customer_id, poa__site_id=enrollment.site_id)
     return mails.exclude(kind=MailKind.CODE).order_by("-created_at", "-pk")
 
@@ -166,7 +164,7 @@ def failing_seals() -> "QuerySet[PoaDocument]":
 
 
 def plan_documents_given_up() -> "QuerySet[PlanDocument]":
-    """Give the documents of plans whose fetching was given up: a person must decide."""
+    """Return the plan documents that could not be fetched; staff must decide what to do."""
     return (
         PlanDocument.objects.filter(stored_at__isnull=True, due_at__isnull=True)
         .select_related("offer__enrollment__customer")
@@ -175,13 +173,13 @@ def plan_documents_given_up() -> "QuerySet[PlanDocument]":
 
 
 def failed_deliveries() -> "QuerySet[WebhookDelivery]":
-    """Give the deliveries that failed, or were given up because no enrollment has their account."""
+    """Return the deliveries that failed, or were given up because no enrollment has their account."""
     failed = ~Q(last_error="") | Q(due_at__isnull=True)
     return WebhookDelivery.objects.filter(failed, settled_at__isnull=True).order_by("received_at")
 
 
 def refused_webhooks(day: date) -> "QuerySet[WebhookRefusal]":
-    """Tell how many webhooks with a wrong signature came on a Chicago day, in whose name."""
+    """Return the number of webhooks with a wrong signature on a Chicago day, by sender."""
     return WebhookRefusal.objects.filter(date=day).order_by("sender")
 
 
@@ -200,7 +198,7 @@ class TimelineKind(StrEnum):
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """One thing that happened around an enrollment, from whichever journal it comes."""
+    """One event in the history of an enrollment, from any of its journals."""
 
     at: datetime
     kind: TimelineKind
@@ -220,9 +218,9 @@ def poas_of(enrollment: Enrollment) -> "QuerySet[PoaDocument]":
 
 def timeline(enrollment: Enrollment, *, length: int = TIMELINE_LENGTH) -> list[TimelineEntry]:
     """
-    Put everything that happened around an enrollment into one list, the newest first, at most `length` entries.
+    Return the history of an enrollment, the newest first, at most `length` entries.
 
-    A POA's journal also holds the case's own events; those are shown once, as the case's.
+    A POA's journal also contains the case's own events. Those are listed once.
     """
     events = EnrollmentEvent.objects.filter(enrollment=enrollment).order_by("-at", "-pk")[:length]
     jobs = (
@@ -254,11 +252,12 @@ def _newest(entries: Iterable[TimelineEntry]) -> list[TimelineEntry]:
 
 
 def _case_entry(event: EnrollmentEvent) -> TimelineEntry:
-    moved = f"{event.old_status} → {event.new_status}" if event.old_status != event.new_status else ""
+    old, new = status_label(event.old_status), status_label(event.new_status)
+    moved = f"{old} → {new}" if old and new and old != new else ""
     return TimelineEntry(
         at=event.at,
         kind=TimelineKind.CASE,
-        what=_words(event.name),
+        what=_humanize(event.name),
         actor=event.actor,
         detail=" · ".join(text for text in (moved, event.reason) if text),
         record=event,
@@ -269,7 +268,7 @@ def _job_entry(event: InstallationEvent) -> TimelineEntry:
     return TimelineEntry(
         at=event.at,
         kind=TimelineKind.JOB,
-        what=f"{_words(event.name)} ({event.installation.get_kind_display()})",
+        what=f"{_humanize(event.name)} ({event.installation.get_kind_display()})",
         actor=event.actor,
         detail=event.reason,
         record=event,
@@ -285,7 +284,7 @@ def _evidence_entry(entry: EvidenceEntry) -> TimelineEntry:
     return TimelineEntry(
         at=entry.at,
         kind=TimelineKind.AUTHORITY,
-        what=_words(entry.kind),
+        what=_humanize(entry.kind),
         actor=entry.actor,
         detail=details,
         record=entry,
@@ -325,12 +324,12 @@ def _call_entry(call: RemoteCall) -> TimelineEntry:
     )
 
 
-def _words(name: str) -> str:
+def _humanize(name: str) -> str:
     return name.replace("_", " ").replace(".", ": ").capitalize()
 
 
 def enrollment_of(poa: PoaDocument) -> Enrollment | None:
-    """Give the enrollment that stands under this POA, for its customer's page; an ended one when none is open."""
+    """Return the enrollment that this POA governs, or an ended one if none is open."""
     enrollments = Enrollment.objects.select_related("site", "customer", "accepted_offer").filter(
         site_id=poa.site_id, customer_id=poa.customer_id
     )
@@ -339,7 +338,7 @@ def enrollment_of(poa: PoaDocument) -> Enrollment | None:
 
 
 def announced_notice(enrollment: Enrollment, poa: PoaDocument) -> AdvanceNotice | None:
-    """Return the notice that reached the customer, while its plan is neither accepted nor dropped."""
+    """Return the notice sent to the customer, as long as its plan is neither accepted nor dropped."""
     if enrollment.status not in {EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT}:
         return None
     if poa.status != PoaStatus.SIGNED:
@@ -349,7 +348,7 @@ def announced_notice(enrollment: Enrollment, poa: PoaDocument) -> AdvanceNotice 
 
 
 def is_decision_outdated(enrollment: Enrollment) -> bool:
-    """Tell whether something about the case changed since its next step was decided and stored."""
+    """Whether the case changed since its next step was decided and stored."""
     is_undecided = enrollment.changes_noted != enrollment.changes_decided
     return is_undecided or CaseChange.objects.filter(site_id=enrollment.site_id).exists()
 

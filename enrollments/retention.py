@@ -1,7 +1,7 @@
 """
-How long a record is kept: pure functions over days. The numbers come from `enrollments.models.RetentionRule`.
+How long a record is kept. Pure functions over days; the numbers come from `enrollments.models.RetentionRule`.
 
-Longest wins, and what cannot be worked out is kept. Source: domain notes, section 9.
+The longest term wins. A record whose term cannot be determined is kept. Source: domain notes, section 9.
 """
 
 import calendar
@@ -13,14 +13,14 @@ from core.choices import Choices
 
 
 class RecordClass(Choices):
-    """What is kept and destroyed as one. Photos and letters in proof of PTO belong to their case."""
+    """What is kept and destroyed together. Photos and letters that prove PTO belong to their case."""
 
     UNSIGNED = "UNSIGNED", "Request that was declined, expired, voided or never sent"
     CASE = "CASE", "Case with a signed authority: document, consents, offers, proofs, evidence"
 
 
 class RetentionClock(Choices):
-    """The day from which a rule counts."""
+    """The day on which a rule's term starts."""
 
     REQUEST_END = "REQUEST_END", "from the day on which the request ended"
     ENROLLMENT = "ENROLLMENT", "from the enrollment"
@@ -29,7 +29,7 @@ class RetentionClock(Choices):
 
 @dataclass(frozen=True)
 class Rule:
-    """So many months after a clock's day, from a day on until another rule takes its place."""
+    """Keep for `months` after the clock's day. In force from `effective_from` until another rule replaces it."""
 
     record_class: str
     clock: str
@@ -39,14 +39,14 @@ class Rule:
 
 @dataclass(frozen=True)
 class Term:
-    """Until when something is kept, inclusive, and how that came about; without a day it is kept for good."""
+    """The last day on which a record is kept, and why. Without a day it is kept permanently."""
 
     until: date | None
     because: str
 
 
 def rules_in_force(rules: Iterable[Rule], record_class: RecordClass, *, today: date) -> list[Rule]:
-    """Give the newest rule of each clock that is in effect."""
+    """Return the newest rule in force for each clock."""
     newest: dict[str, Rule] = {}
     for rule in sorted(rules, key=lambda each: each.effective_from):
         if rule.record_class == record_class and rule.effective_from <= today:
@@ -56,9 +56,9 @@ def rules_in_force(rules: Iterable[Rule], record_class: RecordClass, *, today: d
 
 def keep_until(rules: Iterable[Rule], clocks: Mapping[str, date | None]) -> Term:
     """
-    Give the longest term over the rules. A clock whose day is unknown, or no rule at all, keeps the record.
+    Return the longest term. If a clock's day is unknown, or no rule applies, the record is kept.
 
-    `clocks` holds the day of each clock that concerns the record; a clock that is not in it does not.
+    `clocks` has the day of each clock that applies to the record, or None if that day is unknown.
     """
     terms = []
     for rule in rules:
@@ -67,15 +67,15 @@ def keep_until(rules: Iterable[Rule], clocks: Mapping[str, date | None]) -> Term
         day = clocks[rule.clock]
         words = f"{rule.months} months {RetentionClock(rule.clock).label}"
         if day is None:
-            return Term(None, f"{words}: that day is not known")
+            return Term(None, f"{words}: the day is unknown")
         terms.append((add_months(day, rule.months), f"{words} ({day})"))
     if not terms:
-        return Term(None, "no rule says how long")
+        return Term(None, "no rule applies")
     return Term(max(until for until, _ in terms), "; ".join(words for _, words in terms))
 
 
 def add_months(day: date, months: int) -> date:
-    """Give the same day so many months on, or that month's last day where it is shorter."""
+    """Return the same day `months` later, or the last day of that month if it is shorter."""
     years, month = divmod(day.month - 1 + months, 12)
     year = day.year + years
     return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))

@@ -45,6 +45,12 @@ MOVES: dict[str, Move] = {
     "close": Move(frozenset({_S.OPEN}), _S.ENDED, "Nothing was accepted and nothing will be: the job was canceled."),
 }
 
+
+def status_label(status: str) -> str:
+    """Return the label of a stored status; empty if there is none."""
+    return str(EnrollmentStatus(status).label) if status else ""
+
+
 FINAL_STATUSES = frozenset({_S.ENDED})
 SETTLED_STATUSES = frozenset({_S.ACTIVE, _S.ENDED})
 

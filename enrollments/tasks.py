@@ -1,4 +1,4 @@
-"""Celery entry points. Ids in, one action called, a word out for the log."""
+"""Celery tasks. Each takes IDs, calls one action and returns a short text for the log."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -21,18 +21,18 @@ from poa_documents.actions import MailOutcome
 
 logger = logging.getLogger(__name__)
 
-MOST_IN_A_SWEEP = 500
+MAX_PER_SWEEP = 500
 ID_OF = {
     TaskName.ADVANCE_ENROLLMENT: "enrollment_id",
     TaskName.SETTLE_DELIVERY: "delivery_id",
     TaskName.SEND_CASE_MAIL: "mail_id",
     TaskName.FETCH_PLAN_DOCUMENT: "document_id",
 }
-MOST_WITHOUT_MESSAGES = 20
-MOST_RIVALS = 20
-"""Other workers may take the most urgent cases in the same moment; then the next one is tried."""
-ACCOUNTS_COMPARED_IN_A_TASK = 20
-"""Few, because a Light that is slow for each of them must not use up the time that a task may take."""
+MAX_WITHOUT_QUEUE = 20
+MAX_CANDIDATES = 20
+"""If other workers take the most urgent cases at the same moment, the next one is tried."""
+ACCOUNTS_PER_TASK = 20
+"""Few, so that slow answers from Light do not exceed the time limit of a task."""
 
 
 @shared_task(name=TaskName.CASE_CHANGED.value)
@@ -44,47 +44,47 @@ def case_changed_task(*, site_id: int, **_later: object) -> str:
 @shared_task(name=TaskName.ADVANCE_ENROLLMENT.value)
 def advance_enrollment_task(*, enrollment_id: int, **_later: object) -> str:
     """
-    Advance the most urgent case that is due: a message only says that one is, and names it for the log.
+    Advance the most urgent case that is due. A message only says that a case is due and names it for the log.
 
-    Where Light allows few calls, each case wakes the next one when its turn ends, so that as many are under way as
-    Light allows, and no more.
+    If calls to Light are limited, each case queues the next one when it is done, so that as many run at once as Light
+    allows, and no more.
     """
     pace = shared_pace()
     if pace is not None and not pace.has_room():
-        return "no call to spare; whatever is due stays due"
-    word = advance_most_urgent()
-    if word and pace is not None:
+        return "call limit reached; due cases stay due"
+    outcome = advance_most_urgent()
+    if outcome and pace is not None:
         _queue(TaskName.ADVANCE_ENROLLMENT, most_urgent(at=clock.now(), limit=1))
-    return word or f"enrollment {enrollment_id}: {NOT_DUE}"
+    return outcome or f"enrollment {enrollment_id}: {NOT_DUE}"
 
 
 def advance_most_urgent() -> str:
-    """Advance the most urgent case; return how it went, or an empty text: none is due, or there is no call to spare."""
+    """Advance the most urgent case and return the outcome; empty if none is due or the call limit is reached."""
     _compare_clocks()
     pace = shared_pace()
     if wrong_clocks.report() or (pace is not None and not pace.has_room()):
         return ""
-    for enrollment_id in most_urgent(at=clock.now(), limit=MOST_RIVALS):
-        word = advance(enrollment_id)
-        if word != NOT_DUE:
-            return f"enrollment {enrollment_id}: {word}"
+    for enrollment_id in most_urgent(at=clock.now(), limit=MAX_CANDIDATES):
+        outcome = advance(enrollment_id)
+        if outcome != NOT_DUE:
+            return f"enrollment {enrollment_id}: {outcome}"
     return ""
 
 
 def _compare_clocks() -> None:
-    """Compare this process's clock with the database's, and with Light's where that was seen to differ."""
+    """Compare this process's clock with the database's, and with Light's if a difference was seen before."""
     wrong_clocks.compare_with_database()
     if wrong_clocks.must_ask_light_again():
         try:
             light_client().ping()
         except LightError as problem:
-            logger.warning("Light's clock could not be looked at again: %s", problem)
+            logger.warning("Light's clock could not be checked again: %s", problem)
 
 
 def advance(enrollment_id: int) -> str:
-    """Take one enrollment as far as it goes now, with its calls recorded as its own."""
+    """Advance one enrollment as far as possible now, and record its calls to Light under it."""
     token = current_enrollment_id.set(enrollment_id)
-    case_log.name_cases([enrollment_id])  # where calls are few, another case than the message named
+    case_log.name_cases([enrollment_id])  # with limited calls, this may not be the case that the message named
     try:
         return engine().advance(enrollment_id)
     finally:
@@ -126,9 +126,9 @@ def _this_or_oldest(
     named_id: int, work: Callable[[int], StrEnum], due: Callable[..., list[int]], *, nothing: StrEnum
 ) -> str:
     """
-    Work on the row that a message names, or on the oldest due one when there is nothing to do with it.
+    Work on the row that the message names, or on the oldest due row if that one needs nothing.
 
-    Sweeps count messages, not rows: one that is left over serves the row whose own message was lost.
+    Sweeps count messages, not rows, so a leftover message serves a row whose own message was lost.
     """
     outcome = work(named_id)
     if outcome != nothing:
@@ -137,10 +137,10 @@ def _this_or_oldest(
     return f"{oldest[0]} instead: {work(oldest[0])}" if oldest else outcome.value
 
 
-def work_off_what_can_wait() -> str:
-    """Do without messages what otherwise has one each: webhooks, mails and plan documents, some of each."""
+def process_due_rows() -> str:
+    """Process some due webhooks, mails and plan documents without queue messages."""
     deliveries, sent, documents = (
-        [work(pk) for pk in due(at=clock.now(), limit=MOST_WITHOUT_MESSAGES)]
+        [work(pk) for pk in due(at=clock.now(), limit=MAX_WITHOUT_QUEUE)]
         for work, due in (
             (_settle, webhook_processing.due_deliveries),
             (_send_mail, mails.due_news),
@@ -160,26 +160,26 @@ def reconcile_task(**_later: object) -> str:
 @shared_task(name=TaskName.CONTINUE_RECONCILIATION.value)
 def continue_reconciliation_task(*, run_id: int, **_later: object) -> str:
     try:
-        is_finished = reconciliation.continue_run(run_id, tools(), limit=ACCOUNTS_COMPARED_IN_A_TASK)
+        is_finished = reconciliation.continue_run(run_id, tools(), limit=ACCOUNTS_PER_TASK)
     except reconciliation.RunFinished as news:
         return str(news)
     if not is_finished:
         enqueue_on_commit(TaskName.CONTINUE_RECONCILIATION, run_id=run_id)
-    return f"run {run_id} {'is finished' if is_finished else 'goes on'}"
+    return f"run {run_id} {'is finished' if is_finished else 'continues'}"
 
 
 @shared_task(name=TaskName.SWEEP_ENROLLMENTS.value)
 def sweep_enrollments_task(**_later: object) -> str:
-    """Find the work whose message was lost, late or never sent."""
+    """Queue due work whose message was lost, late or never sent."""
     wrong_clocks.compare_with_database()
     wrong_clocks.report()
-    changed = case_opening.look_at_changed_cases(at=clock.now(), limit=MOST_IN_A_SWEEP)
-    deliveries = webhook_processing.due_deliveries(at=clock.now(), limit=MOST_IN_A_SWEEP)
-    documents = plan_documents.due_documents(at=clock.now(), limit=MOST_IN_A_SWEEP)
-    owed_mails = mails.due_news(at=clock.now(), limit=MOST_IN_A_SWEEP)
+    changed = case_opening.look_at_changed_cases(at=clock.now(), limit=MAX_PER_SWEEP)
+    deliveries = webhook_processing.due_deliveries(at=clock.now(), limit=MAX_PER_SWEEP)
+    documents = plan_documents.due_documents(at=clock.now(), limit=MAX_PER_SWEEP)
+    owed_mails = mails.due_news(at=clock.now(), limit=MAX_PER_SWEEP)
     pace = shared_pace()
-    most = MOST_IN_A_SWEEP if pace is None else pace.messages_at_once
-    due = most_urgent(at=clock.now(), limit=most)
+    limit = MAX_PER_SWEEP if pace is None else pace.messages_at_once
+    due = most_urgent(at=clock.now(), limit=limit)
     _queue_missing(TaskName.ADVANCE_ENROLLMENT, due)
     _queue_missing(TaskName.SETTLE_DELIVERY, deliveries)
     _queue_missing(TaskName.SEND_CASE_MAIL, owed_mails)
@@ -195,7 +195,7 @@ def _queue_missing(task: TaskName, due: Sequence[int]) -> None:
     """
     Queue a message for each due row that has none.
 
-    Each message that waits is one such row's, and those due longest were queued first: the ones after them have none.
+    Rows are queued in the order in which they become due, so the messages already waiting belong to the first rows.
     """
     if not due:
         return

@@ -25,7 +25,7 @@ from core import clock, wrong_clocks
 from core.models import LastSweep
 from core.queue import check_takes_messages
 from core.transactions import is_read_only
-from enrollments.monitoring.alarms import CONCERN_THE_PROCESSES, alarms
+from enrollments.monitoring.alarms import READINESS_ALARMS, alarms
 from enrollments.monitoring.measures import measure
 from operations.field_keys import KeyCheck
 from operations.metrics import may_read
@@ -110,7 +110,7 @@ def _alarms_of_processes() -> list[str]:
         wrong_clocks.compare_with_database()
         wrong_clocks.report()
         now = clock.now()
-        return [alarm.code for alarm in alarms(measure(now=now), now=now) if alarm.code in CONCERN_THE_PROCESSES]
+        return [alarm.code for alarm in alarms(measure(now=now), now=now) if alarm.code in READINESS_ALARMS]
     except DatabaseError:
         return []
 

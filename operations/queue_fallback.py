@@ -16,9 +16,9 @@ from django.conf import settings
 from django.db import connections
 
 from core import clock
-from core.queue import QUEUE_AWAY, check_takes_messages
+from core.queue import QUEUE_UNAVAILABLE, check_takes_messages
 from core.sweeps import note_work_without_queue
-from enrollments.tasks import advance_most_urgent, sweep_enrollments_task, work_off_what_can_wait
+from enrollments.tasks import advance_most_urgent, process_due_rows, sweep_enrollments_task
 from installations.tasks import sweep_proofs_task
 from poa_documents.tasks import sweep_poas_task
 
@@ -50,7 +50,7 @@ class Standby:
         """Do what is due if the queue has been away for a while; return whether it was done here."""
         try:
             check_takes_messages()
-        except QUEUE_AWAY as problem:
+        except QUEUE_UNAVAILABLE as problem:
             self._failed_looks += 1
             if self._failed_looks == FAILED_LOOKS:
                 logger.warning("The queue takes no messages (%s); due work is done without it.", problem)
@@ -77,7 +77,7 @@ class Standby:
         until = time.monotonic() + ROUND_SECONDS
         with ThreadPoolExecutor(CASES_AT_ONCE, thread_name_prefix="standby") as pool:
             cases = [pool.submit(self._advance_cases, until) for _ in range(CASES_AT_ONCE)]
-            for sweep in (sweep_proofs_task, sweep_poas_task, sweep_enrollments_task, work_off_what_can_wait):
+            for sweep in (sweep_proofs_task, sweep_poas_task, sweep_enrollments_task, process_due_rows):
                 _attempt(sweep)
         for each in cases:
             each.result()

@@ -181,7 +181,7 @@ def _turn(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
     kinds = {code.value: kind for code, kind in TURN_MAIL_FOR.items()}
     if enrollment.status in SETTLED_STATUSES or kinds.get(enrollment.customer_code) != mail.kind:
         return None
-    return news.tell_turn(
+    return news.customers_turn_message(
         MailKind(mail.kind),
         missing=missing_details(enrollment),
         act_by=enrollment.act_by_date,
@@ -195,7 +195,7 @@ def _turn(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
 def _go_live(enrollment: Enrollment, facts: Facts) -> Telling | None:
     if facts.go_live.counted_date is None:
         return None
-    return news.tell_go_live(
+    return news.go_live_message(
         granted=facts.go_live.counted_date,
         by_pto=facts.go_live.by_pto,
         address=str(enrollment.site),
@@ -208,7 +208,7 @@ def _notice(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> Tell
     notice = enrollment.notices.select_related("offer", "poa__envelope").order_by("-given_at", "-pk").first()
     if notice is None or notice.mail_key != mail.once_key or not notices.leaves_a_day(notice.until, at):
         return None
-    return news.tell_notice(
+    return news.advance_notice_message(
         offer=notice.offer,
         envelope=notice.poa.envelope,
         start=notice.start_date,
@@ -226,7 +226,7 @@ def _acceptance(enrollment: Enrollment, facts: Facts, mail: CustomerMail, *, at:
     offer, start, accepted_at = enrollment.accepted_offer, enrollment.service_start_date, enrollment.accepted_at
     if offer is None or start is None or accepted_at is None:
         return None
-    return news.tell_acceptance(
+    return news.acceptance_message(
         offer=offer,
         envelope=mail.poa.envelope,
         start=start,
@@ -280,7 +280,7 @@ def _service(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
     offer, start = enrollment.accepted_offer, enrollment.service_start_date
     if offer is None or start is None:
         return None
-    return news.tell_service(
+    return news.service_message(
         offer=offer,
         envelope=mail.poa.envelope,
         start=start,
@@ -295,7 +295,7 @@ def _service_end(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) ->
     offer = enrollment.accepted_offer
     if offer is None or mail.once_key != _key_of_service_end(enrollment):
         return None
-    return news.tell_service_end(
+    return news.service_end_message(
         plan=offer.name,
         last_day=enrollment.service_end_date,
         has_begun=enrollment.active_at is not None,

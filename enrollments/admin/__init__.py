@@ -1,4 +1,4 @@
-"""The staff's view of enrollments: the work queue, each case, and everything that was said to and by Light."""
+"""Enrollments in the admin: the work queue, the case page, and all exchanges with Light."""
 
 from enrollments.admin import (
     deliveries,

@@ -10,11 +10,11 @@ from enrollments.models import WebhookDelivery, WebhookRefusal
 
 
 class SettlingFilter(admin.SimpleListFilter):
-    title = "settling"
+    title = "state"
     parameter_name = "settling"
 
     def lookups(self, _request: HttpRequest, _model_admin: object) -> list[tuple[str, str]]:
-        return [("failed", "Failed"), ("waiting", "Waiting"), ("settled", "Settled")]
+        return [("failed", "Failed"), ("waiting", "Waiting"), ("settled", "Processed")]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> QuerySet[WebhookDelivery] | None:
         failed = Q(settled_at__isnull=True) & (~Q(last_error="") | Q(due_at__isnull=True))
@@ -30,7 +30,7 @@ class SettlingFilter(admin.SimpleListFilter):
 
 def _settle_again(context: ButtonContext) -> str:
     settle_again(delivery_id=context.record.pk, by=context.by, at=context.at)
-    return "It is settled again now; reload in a few seconds."
+    return "The webhook is being processed again; reload in a few seconds."
 
 
 @admin.register(WebhookDelivery)
@@ -41,37 +41,37 @@ class WebhookDeliveryAdmin(RecordAdmin):
     list_select_related = ("enrollment",)
     fieldsets = (
         (None, {"fields": (("event_name", "received_at"), ("enrollment", "light_account_uuid"))}),
-        ("Settling", {"fields": (("settled_at", "outcome"), ("attempts", "due_at"), "last_error")}),
+        ("Processing", {"fields": (("settled_at", "outcome"), ("attempts", "due_at"), "last_error")}),
         ("As received", {"fields": ("event_key", "body_sha256", "body", "headers"), "classes": ("collapse",)}),
     )
 
     buttons = (
         Button(
             name="settle-again",
-            label="Settle again",
+            label="Process again",
             run=_settle_again,
-            explanation="Works it off anew from the body as it was received. Doing it twice changes nothing.",
+            explanation="Processes the webhook again from the body as received. It is safe to repeat.",
         ),
     )
 
     @display(
-        description="Settling",
-        label={"Settled": "success", "Given up": "danger", "Failed, tried again": "warning", "Waiting": "info"},
+        description="State",
+        label={"Processed": "success", "Given up": "danger", "Failed, will be retried": "warning", "Waiting": "info"},
     )
     def settling(self, delivery: WebhookDelivery) -> str:
         return self.state_of(delivery)
 
     def state_of(self, record: WebhookDelivery) -> str:
         if record.settled_at:
-            return "Settled"
+            return "Processed"
         if record.due_at is None:
             return "Given up"
-        return "Failed, tried again" if record.last_error else "Waiting"
+        return "Failed, will be retried" if record.last_error else "Waiting"
 
 
 @admin.register(WebhookRefusal)
 class WebhookRefusalAdmin(RecordAdmin):
-    """How often somebody without our secret knocked. Many on one day: that secret was changed, or somebody tries."""
+    """Requests with a wrong signature, counted by day. Many on one day: the secret was changed, or it is an attack."""
 
     list_display = ("date", "sender", "count", "last_at", "last_reason")
     list_filter = ("sender",)

@@ -32,7 +32,7 @@ from enrollments.actions.legal_holds import (
     place_legal_hold,
 )
 from enrollments.actions.plan_documents import fetch_again
-from enrollments.admin.hold_buttons import buttons_for, drafting
+from enrollments.admin.hold_buttons import buttons_for, drafting_button
 from enrollments.admin.holds import ReleaseForm, can_release
 from enrollments.decision.decide import decide, decide_as_if_live
 from enrollments.decision.steps import CONSENT_HOLDS
@@ -66,7 +66,7 @@ class LegalHoldForm(ButtonForm):
 
 class LiftForm(ButtonForm):
     reason = forms.CharField(
-        label="Who decided that it is over",
+        label="Who decided to end it",
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Kept with the case.",
     )
@@ -86,7 +86,7 @@ class LeavingForm(ButtonForm):
 class LinkForm(ButtonForm):
     account_uuid = forms.UUIDField(label="Account at Light", help_text="Its UUID, from Light's dashboard.")
     reason = forms.CharField(
-        label="How you know that it is the right one",
+        label="How you know that it is the right account",
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Kept with the case.",
     )
@@ -94,9 +94,9 @@ class LinkForm(ButtonForm):
 
 class AdoptForm(ButtonForm):
     accepted_date = forms.DateField(
-        label="Day on which we accepted it",
+        label="Date on which we accepted it",
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="From the mail to the customer, or from the log.",
+        help_text="From the e-mail to the customer, or from the log.",
     )
     reason = forms.CharField(
         label="How you know that it was ours",
@@ -105,7 +105,7 @@ class AdoptForm(ButtonForm):
     )
 
 
-def has_somebody_left(enrollment: Any) -> bool:
+def has_customer_left(enrollment: Any) -> bool:
     hold = open_hold(enrollment)
     return hold is not None and hold.code == HoldCode.CUSTOMER_LEFT
 
@@ -119,7 +119,7 @@ def needs_account(enrollment: Any) -> bool:
     return enrollment.light_account_uuid is None and hold is not None and hold.code == HoldCode.ACCOUNT_UNCLEAR
 
 
-def may_be_adopted(enrollment: Any) -> bool:
+def can_be_adopted(enrollment: Any) -> bool:
     hold = open_hold(enrollment)
     return hold is not None and hold.code == HoldCode.SELF_ENROLLED
 
@@ -139,37 +139,35 @@ def _link(context: ButtonContext) -> str:
         by=context.by,
         at=context.at,
     )
-    return f"Account {account_uuid} is linked; the case goes on with it."
+    return "The account is linked, and the case continues with it."
 
 
 def _adopt(context: ButtonContext) -> str:
     attempt = adopt_acceptance(enrollment_id=context.record.pk, by=context.by, at=context.at, **context.answers)
-    return (
-        f"The acceptance of {attempt.offer} from {attempt.service_start_date} is on record; the case goes on with it."
-    )
+    return f"The acceptance of {attempt.offer} from {attempt.service_start_date} is recorded, and the case continues."
 
 
 def _look_now(context: ButtonContext) -> str:
     ask_for_reading(enrollment_id=context.record.pk, at=context.at)
-    return "The case is looked at now; reload in a few seconds."
+    return "The case is being checked now; reload in a few seconds."
 
 
 def _release(context: ButtonContext) -> str:
     hold = open_hold(context.record)
     if hold is None:
-        raise HoldNotOpen("The hold was released meanwhile.")
+        raise HoldNotOpen("Someone else has already released the hold.")
     release_hold(hold_id=hold.pk, by=context.by, at=context.at, **context.answers)
-    return "The hold is released; the case is looked at now."
+    return "The hold is released; the case is being decided again."
 
 
 def _record_leaving(context: ButtonContext) -> str:
     record_leaving(enrollment_id=context.record.pk, by=context.by, at=context.at, **context.answers)
-    return "It is recorded why the customer left."
+    return "The reason is recorded."
 
 
 def _fetch_documents(context: ButtonContext) -> str:
     count = fetch_again(enrollment_id=context.record.pk, at=context.at)
-    return f"{count} documents are fetched now; reload in a few seconds."
+    return f"{count} documents are being fetched; reload in a few seconds."
 
 
 def _evidence(context: ButtonContext) -> FileResponse:
@@ -182,12 +180,12 @@ def _evidence(context: ButtonContext) -> FileResponse:
 
 def _place_legal_hold(context: ButtonContext) -> str:
     place_legal_hold(enrollment_id=context.record.pk, by=context.by, at=context.at, **context.answers)
-    return "Nothing of this case is destroyed until the hold is lifted."
+    return "Nothing in this case is destroyed until the legal hold ends."
 
 
 def _lift_legal_hold(context: ButtonContext) -> str:
     lift_legal_hold(enrollment_id=context.record.pk, by=context.by, at=context.at, **context.answers)
-    return "The hold is lifted; the case is kept as long as every other one."
+    return "The legal hold is over; the usual retention rules apply again."
 
 
 def _close(context: ButtonContext) -> str:
@@ -233,7 +231,7 @@ class EnrollmentAdmin(RecordAdmin):
             },
         ),
         (
-            "The engine",
+            "Processing",
             {
                 "fields": (
                     ("due_at", "lease_until", "calls_not_before"),
@@ -248,9 +246,9 @@ class EnrollmentAdmin(RecordAdmin):
     buttons = (
         Button(
             name="look-now",
-            label="Look now",
+            label="Check now",
             run=_look_now,
-            explanation="Has the account at Light read and the case decided at once, instead of at the next due time.",
+            explanation="Reads the account at Light and decides the case now instead of at the next due time.",
             is_offered=lambda enrollment: enrollment.status not in SETTLED_STATUSES,
             is_direct=True,
         ),
@@ -259,8 +257,8 @@ class EnrollmentAdmin(RecordAdmin):
             label="Release the hold",
             run=_release,
             explanation=(
-                "Says that the reason is dealt with. The case is decided anew at once; when the reason still stands, "
-                "it is blocked again."
+                "Confirms that the reason was dealt with. The case is decided again at once; if the reason is still "
+                "there, it is blocked again."
             ),
             is_offered=lambda enrollment: can_release(open_hold(enrollment)),
             form=ReleaseForm,
@@ -271,10 +269,10 @@ class EnrollmentAdmin(RecordAdmin):
             label="Record why they left",
             run=_record_leaving,
             explanation=(
-                "Keeps the reason and what could win the customer back, and closes the office's item. It does not "
-                "change the service."
+                "Records the reason and what could win the customer back, and ends the hold. It does not change the "
+                "service."
             ),
-            is_offered=has_somebody_left,
+            is_offered=has_customer_left,
             form=LeavingForm,
         ),
         Button(
@@ -282,8 +280,8 @@ class EnrollmentAdmin(RecordAdmin):
             label="Link an account at Light",
             run=_link,
             explanation=(
-                "Says which account at Light is this customer's. It is read first: it must carry the customer's e-mail "
-                "address and belong to no other case."
+                "Sets which account at Light belongs to this customer. The account is read first: it must have the "
+                "customer's e-mail address and must not belong to another case."
             ),
             outages=(LightError,),
             is_offered=needs_account,
@@ -294,10 +292,10 @@ class EnrollmentAdmin(RecordAdmin):
             label="Adopt our acceptance",
             run=_adopt,
             explanation=(
-                "After a restore: says that the plan which Light shows was accepted by us. It must be one that Light "
-                "offered to this case, within what the customer signed. Nothing is sent to Light."
+                "After a restore: confirms that we accepted the plan that Light shows. It must be one that Light "
+                "offered for this case, within the signed limits. Nothing is sent to Light."
             ),
-            is_offered=may_be_adopted,
+            is_offered=can_be_adopted,
             form=AdoptForm,
         ),
         Button(
@@ -305,8 +303,8 @@ class EnrollmentAdmin(RecordAdmin):
             label="Download the evidence pack",
             run=_evidence,
             explanation=(
-                "Saves everything on record about this case as a ZIP that can be checked without us. Who took it is "
-                "kept."
+                "Downloads everything on record about this case as a ZIP file that can be verified independently. The "
+                "download is logged."
             ),
             outages=(PackNotMade,),
             is_direct=True,
@@ -316,7 +314,7 @@ class EnrollmentAdmin(RecordAdmin):
             name="fetch-documents",
             label="Fetch the plan's documents",
             run=_fetch_documents,
-            explanation="Fetches what is not stored yet of the accepted plan: Electricity Facts Label, terms, rights.",
+            explanation="Fetches the documents of the accepted plan that are not stored yet.",
             is_offered=lacks_documents,
             is_direct=True,
         ),
@@ -324,7 +322,7 @@ class EnrollmentAdmin(RecordAdmin):
             name="legal-hold",
             label="Keep for a dispute",
             run=_place_legal_hold,
-            explanation="Keeps everything of this case, however old it is, until somebody lifts the hold.",
+            explanation="Keeps everything in this case, however old, until someone ends the legal hold.",
             is_offered=lambda enrollment: open_legal_hold(enrollment.pk) is None,
             form=LegalHoldForm,
         ),
@@ -332,7 +330,7 @@ class EnrollmentAdmin(RecordAdmin):
             name="lift-legal-hold",
             label="End the legal hold",
             run=_lift_legal_hold,
-            explanation="Says that the evidence is not needed any more: it is then destroyed when its time is over.",
+            explanation="Confirms that the evidence is no longer needed. The usual retention rules apply again.",
             is_offered=lambda enrollment: open_legal_hold(enrollment.pk) is not None,
             form=LiftForm,
             is_grave=True,
@@ -341,7 +339,7 @@ class EnrollmentAdmin(RecordAdmin):
             name="close",
             label="Close the case",
             run=_close,
-            explanation="Ends the case: nothing was accepted and nothing will be. There is no way back.",
+            explanation="Ends the case. No plan will be accepted for it. This cannot be undone.",
             is_offered=lambda enrollment: enrollment.status == EnrollmentStatus.OPEN,
             form=CloseForm,
             is_grave=True,
@@ -370,7 +368,7 @@ class EnrollmentAdmin(RecordAdmin):
         return f"{moment(enrollment.attested_at)}, under {enrollment.attested_poa}"
 
     def state_of(self, record: Enrollment) -> str:
-        """A hold is part of the state: whoever decides about one hold must not release the next one with it."""
+        """Include the open hold, so that a release meant for one hold cannot release the next one."""
         hold = open_hold(record)
         status = str(record.get_status_display())
         return f"{status}, held: {hold.get_code_display()}" if hold else status
@@ -381,7 +379,7 @@ class EnrollmentAdmin(RecordAdmin):
         context: dict[str, Any] = {
             "gates": presenters.stored_gate_views(record.gates),
             "next_step": presenters.stored_step_view(record, hold, now=now),
-            "beside": _beside(record, request),
+            "beside": _related_records(record, request),
             "timeline": _timeline(record, request),
             "timeline_length": queries.TIMELINE_LENGTH,
             "offers": _offers(record, now=now) if can_view(request, PlanOffer) else [],
@@ -405,7 +403,7 @@ class EnrollmentAdmin(RecordAdmin):
 
 
 def _if_live_today(enrollment: Enrollment, *, now: datetime) -> dict[str, Any]:
-    """Look live, and labeled so, at what a go-live of today would change: the one thing here that is not stored."""
+    """Return the preview of what a go-live today would change. It is the only thing on the page that is not stored."""
     if enrollment.status != EnrollmentStatus.OPEN:
         return {}
     rules, facts = policy(), gather(enrollment)
@@ -418,8 +416,8 @@ def _if_live_today(enrollment: Enrollment, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def _beside(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, Any]]:
-    """What staff can do with the records that decide about this case, in the order of the gates."""
+def _related_records(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the records that decide this case, in the order of the gates, with their buttons."""
     back = record_url(enrollment)
     poa = governing_poa(enrollment)
     jobs = list(enrollment.installations.select_related("site").prefetch_related("reports"))
@@ -453,13 +451,13 @@ def _beside(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, Any]
             "buttons": buttons_of(enrollment.customer, request, back=back),
         },
     ]
-    found.insert(0, {"record": Cell("Power of attorney"), "buttons": drafting(enrollment, request)})
+    found.insert(0, {"record": Cell("Power of attorney"), "buttons": drafting_button(enrollment, request)})
     return [each for each in found if each["buttons"]]
 
 
 def _authority_table(enrollment: Enrollment) -> Table:
     return Table(
-        title="Powers of attorney of this customer and site",
+        title="Powers of attorney for this customer and site",
         shows=PoaDocument,
         columns=("Document", "Status", "Plan", "Signed", "Sunset"),
         rows=[
@@ -472,7 +470,7 @@ def _authority_table(enrollment: Enrollment) -> Table:
             ]
             for poa in queries.poas_of(enrollment)
         ],
-        empty="None was drawn up yet.",
+        empty="None yet",
     )
 
 
@@ -499,9 +497,9 @@ def _jobs_table(enrollment: Enrollment) -> Table:
 
 def _documents_table(enrollment: Enrollment) -> Table:
     return Table(
-        title="Documents of plans that were accepted or about to be",
+        title="Plan documents",
         shows=PlanDocument,
-        columns=("Document", "Plan", "Stored", "Trouble"),
+        columns=("Document", "Plan", "Stored", "Problem"),
         rows=[
             [
                 Cell(document.get_kind_display(), record_url(document)),
@@ -520,7 +518,7 @@ def _mails_table(enrollment: Enrollment) -> Table:
     return Table(
         title="Mails to the customer",
         shows=CustomerMail,
-        columns=("Mail", "State", "Owed", "Sent"),
+        columns=("Mail", "State", "Created", "Sent"),
         rows=[
             [
                 Cell(mail.get_kind_display(), record_url(mail)),
@@ -530,7 +528,7 @@ def _mails_table(enrollment: Enrollment) -> Table:
             ]
             for mail in mails[:MAILS_SHOWN]
         ],
-        empty="None was owed yet.",
+        empty="None yet",
         more_url=f"{reverse('admin:poa_documents_customermail_changelist')}?q={quote(enrollment.customer.email)}"
         if len(mails) > MAILS_SHOWN
         else "",
@@ -538,13 +536,13 @@ def _mails_table(enrollment: Enrollment) -> Table:
 
 
 def _offers(enrollment: Enrollment, *, now: Any) -> list[dict[str, Any]]:
-    """The newest offers, each beside the signed limits; the accepted one first."""
+    """Return the newest offers compared with the signed limits; the accepted one first."""
     offers = list(enrollment.offers.order_by("-requested_at", "pk")[:OFFERS_SHOWN])
     offers.sort(key=lambda offer: offer.pk != enrollment.accepted_offer_id)
     return [
         {
             "name": str(offer),
-            "misses": presenters.misses(offer),
+            "failed_limits": presenters.failed_limits(offer),
             "table": presenters.verdict_table(offer, url=record_url(offer)),
             "asked": moment(offer.requested_at),
             "fits": offer.fits,

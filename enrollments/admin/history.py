@@ -1,4 +1,4 @@
-"""Records that the program writes and nobody changes: looked at here, with no buttons."""
+"""Records that only the system writes. Read-only, with no buttons."""
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -15,6 +15,7 @@ from enrollments.models import (
     PlanOffer,
     RemoteCall,
 )
+from enrollments.states import status_label
 
 
 @admin.register(AcceptAttempt)
@@ -31,10 +32,19 @@ class AcceptAttemptAdmin(RecordAdmin):
 
 @admin.register(EnrollmentEvent)
 class EnrollmentEventAdmin(RecordAdmin):
-    list_display = ("at", "enrollment", "__str__", "old_status", "new_status", "actor", "reason")
+    list_display = ("at", "enrollment", "__str__", "old_status_label", "new_status_label", "actor", "reason")
     list_filter = ("name", "at")
     search_fields = ("enrollment__site__esi_id", "enrollment__customer__last_name__plainly", "reason")
     list_select_related = ("enrollment",)
+    fields = (("enrollment", "at"), ("old_status_label", "new_status_label"), ("actor", "reason"))
+
+    @display(description="Old status", ordering="old_status")
+    def old_status_label(self, event: EnrollmentEvent) -> str:
+        return status_label(event.old_status)
+
+    @display(description="New status", ordering="new_status")
+    def new_status_label(self, event: EnrollmentEvent) -> str:
+        return status_label(event.new_status)
 
 
 @admin.register(EvidencePackRead)
@@ -88,6 +98,6 @@ class LightWriteAdmin(RecordAdmin):
                     ]
                     for offer in record.offers.all()
                 ],
-                empty="None.",
+                empty="None",
             )
         ]

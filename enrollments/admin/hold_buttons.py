@@ -1,4 +1,4 @@
-"""For each hold, the acts that its text names: the buttons that stand beside it on the page of its case."""
+"""The buttons that the case page shows next to each kind of hold."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from poa_documents.queries import failure_of, unsigned_poa_of
 
 
 class Subject(StrEnum):
-    """The record that an act is done with."""
+    """The record that a button belongs to."""
 
     CASE = "CASE"
     AUTHORITY = "AUTHORITY"
@@ -34,30 +34,30 @@ class Subject(StrEnum):
 
 
 @dataclass(frozen=True)
-class Act:
-    """One button: which record it belongs to, and its name there."""
+class ButtonRef:
+    """A button, by its record and its name there."""
 
     subject: Subject
     button: str = ""
 
 
-RELEASE = Act(Subject.CASE, "release")
-RECORD_LEAVING = Act(Subject.CASE, "record-leaving")
-CLOSE = Act(Subject.CASE, "close")
-LINK = Act(Subject.CASE, "link-account")
-ADOPT = Act(Subject.CASE, "adopt")
-DRAFT = Act(Subject.NEW_AUTHORITY)
-SEND = Act(Subject.UNSIGNED_AUTHORITY, "send")
-RESEND = Act(Subject.UNSIGNED_AUTHORITY, "resend")
-RESUME = Act(Subject.AUTHORITY, "resume")
-END_STOP = Act(Subject.STOP_SIGNAL, "end")
-CORRECT_CONTACT = Act(Subject.CUSTOMER, "correct-contact")
-MAIL_WORKS = Act(Subject.FAILING_ADDRESS, "works-again")
-REPORT_GO_LIVE = Act(Subject.INSTALLATION, "report-go-live")
+RELEASE = ButtonRef(Subject.CASE, "release")
+RECORD_LEAVING = ButtonRef(Subject.CASE, "record-leaving")
+CLOSE = ButtonRef(Subject.CASE, "close")
+LINK = ButtonRef(Subject.CASE, "link-account")
+ADOPT = ButtonRef(Subject.CASE, "adopt")
+DRAFT = ButtonRef(Subject.NEW_AUTHORITY)
+SEND = ButtonRef(Subject.UNSIGNED_AUTHORITY, "send")
+RESEND = ButtonRef(Subject.UNSIGNED_AUTHORITY, "resend")
+RESUME = ButtonRef(Subject.AUTHORITY, "resume")
+END_STOP = ButtonRef(Subject.STOP_SIGNAL, "end")
+CORRECT_CONTACT = ButtonRef(Subject.CUSTOMER, "correct-contact")
+MAIL_WORKS = ButtonRef(Subject.FAILING_ADDRESS, "works-again")
+REPORT_GO_LIVE = ButtonRef(Subject.INSTALLATION, "report-go-live")
 
 NEW_SIGNATURE = (DRAFT, SEND, RESEND)
 
-ACTS: dict[HoldCode, tuple[Act, ...]] = {
+BUTTONS_BY_HOLD: dict[HoldCode, tuple[ButtonRef, ...]] = {
     HoldCode.AUTHORITY_ENDED: (*NEW_SIGNATURE, RESUME, END_STOP, CLOSE),
     HoldCode.AUTHORITY_UNCLEAR: (*NEW_SIGNATURE, RESUME, END_STOP, RELEASE),
     HoldCode.REVOKED_AFTER_ACCEPTANCE: (END_STOP, RESUME, RELEASE),
@@ -89,15 +89,15 @@ ACTS: dict[HoldCode, tuple[Act, ...]] = {
 
 
 def buttons_for(code: HoldCode, enrollment: Enrollment, request: HttpRequest) -> list[Cell]:
-    """Return the buttons of a hold that this person may use now; each leads back to the case."""
+    """Return the buttons for a hold that this user may use now. Each returns to the case."""
     back = record_url(enrollment)
     found: list[Cell] = []
-    for act in ACTS.get(code, (RELEASE,)):
+    for act in BUTTONS_BY_HOLD.get(code, (RELEASE,)):
         if act == DRAFT:
-            found += drafting(enrollment, request)
+            found += drafting_button(enrollment, request)
             continue
         for record in _records(act.subject, enrollment):
-            record_admin = admin.site._registry.get(type(record))  # noqa: SLF001 - the site has no public look-up
+            record_admin = admin.site._registry.get(type(record))  # noqa: SLF001 - the site has no public lookup
             if isinstance(record_admin, RecordAdmin):
                 found += [
                     Cell(each.label, button_url(record, each.name, back=back), tone="grave" if each.is_grave else "")
@@ -109,14 +109,14 @@ def buttons_for(code: HoldCode, enrollment: Enrollment, request: HttpRequest) ->
     return found
 
 
-def drafting(enrollment: Enrollment, request: HttpRequest) -> list[Cell]:
-    """Offer a new power of attorney for an open case whose site has no unsigned one."""
+def drafting_button(enrollment: Enrollment, request: HttpRequest) -> list[Cell]:
+    """Return the button that drafts a power of attorney, for an open case whose site has no unsigned one."""
     may_draft = request.user.has_perm("poa_documents.add_poadocument")
     if not may_draft or enrollment.status != EnrollmentStatus.OPEN or unsigned_poa_of(enrollment.site_id) is not None:
         return []
     known = {"customer": enrollment.customer_id, "site": enrollment.site_id, BACK: record_url(enrollment)}
     return [
-        Cell("Draw up a new power of attorney", f"{reverse('admin:poa_documents_poadocument_add')}?{urlencode(known)}")
+        Cell("Draft a new power of attorney", f"{reverse('admin:poa_documents_poadocument_add')}?{urlencode(known)}")
     ]
 
 

@@ -28,28 +28,30 @@ class OpenFilter(admin.SimpleListFilter):
 
 class ReleaseForm(ButtonForm):
     reason = forms.CharField(
-        label="What was done about it",
+        label="What you did about it",
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Kept with the case, so that the next person understands.",
+        help_text="Kept with the case for whoever opens it next.",
     )
 
 
 def can_release(hold: Any) -> bool:
     """
-    A hold for a missing authority has no such button: only the customer's new signature ends it. One about a customer
-    who left has a button of its own on the case.
+    Whether a hold can be released with a note.
+
+    A hold for a missing authority ends only with the customer's new signature. One about a customer who left has its
+    own button on the case.
     """
     return hold is not None and hold.released_at is None and hold.code not in HOLDS_NOT_RELEASABLE
 
 
 def _release(context: ButtonContext) -> str:
     release_hold(hold_id=context.record.pk, by=context.by, at=context.at, **context.answers)
-    return "The hold is released; the case is looked at now."
+    return "The hold is released; the case is being decided again."
 
 
 @admin.register(Hold)
 class HoldAdmin(RecordAdmin):
-    list_display = ("code", "enrollment", "customer", "owner", "since", "act_by_date", "how_it_stands")
+    list_display = ("code", "enrollment", "customer", "owner", "since", "act_by_date", "state_label")
     list_filter = (OpenFilter, "code", "owner", "since")
     search_fields = (
         "because",
@@ -70,8 +72,8 @@ class HoldAdmin(RecordAdmin):
             label="Release with a reason",
             run=_release,
             explanation=(
-                "Says that the reason is dealt with. The case is decided anew at once; when the reason still stands, "
-                "it is blocked again."
+                "Confirms that the reason was dealt with. The case is decided again at once; if the reason is still "
+                "there, it is blocked again."
             ),
             is_offered=can_release,
             form=ReleaseForm,
@@ -83,7 +85,7 @@ class HoldAdmin(RecordAdmin):
         return str(hold.enrollment.customer)
 
     @display(description="State", label={"Open": "warning", "Released": "success"})
-    def how_it_stands(self, hold: Hold) -> str:
+    def state_label(self, hold: Hold) -> str:
         return self.state_of(hold)
 
     def state_of(self, record: Hold) -> str:

@@ -15,7 +15,7 @@ from poa_documents.models import PlanPromise
 
 
 def plan_groups() -> list[tuple[str, str]]:
-    """The plan groups that are sold, each under the names of its products."""
+    """Return the plan groups that are sold, each with the names of its products."""
     names: dict[UUID, list[str]] = {}
     for group, name in PlanPromise.objects.order_by("name").values_list("light_plan_group", "name"):
         names.setdefault(group, []).append(name)
@@ -24,7 +24,9 @@ def plan_groups() -> list[tuple[str, str]]:
 
 class PauseForm(ButtonForm):
     light_plan_group = forms.ChoiceField(choices=plan_groups, required=False, label="What to pause")
-    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), help_text="Shown to everybody until it ends.")
+    reason = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), help_text="Shown to all staff until the pause ends."
+    )
 
     def clean_light_plan_group(self) -> UUID | None:
         chosen: str = self.cleaned_data["light_plan_group"]
@@ -33,12 +35,12 @@ class PauseForm(ButtonForm):
 
 def _resume(context: ButtonContext) -> str:
     resume(pause_id=context.record.pk, by=context.by, at=context.at)
-    return "Acceptances go on; the cases that waited for it are looked at now."
+    return "Acceptances are resumed; waiting cases are being decided again."
 
 
 @admin.register(Pause)
 class PauseAdmin(AddableRecordAdmin):
-    list_display = ("__str__", "reason", "started_at", "started_by", "how_it_stands")
+    list_display = ("__str__", "reason", "started_at", "started_by", "state_label")
     list_filter = ("started_at",)
     search_fields = ("reason", "light_plan_group")
     fieldsets = (
@@ -47,22 +49,22 @@ class PauseAdmin(AddableRecordAdmin):
     )
     new_record_form = PauseForm
     new_record_intro = (
-        "While a pause is open no plan is accepted. Everything else goes on: signing, reading, asking for plans. A "
-        "call that is under way is not cut off."
+        "While a pause is in force, no plan is accepted. Everything else continues: signing, reading accounts, "
+        "requesting plans. A call in progress is not interrupted."
     )
     buttons = (
         Button(
             name="resume",
             label="Resume acceptances",
             run=_resume,
-            explanation="Ends the pause. Cases with all gates open are accepted soon after.",
+            explanation="Ends the pause. Plans are then accepted for cases with all gates open.",
             is_offered=lambda found: found.ended_at is None,
             is_grave=True,
         ),
     )
 
     @display(description="State", label={"In force": "warning", "Ended": "success"})
-    def how_it_stands(self, found: Pause) -> str:
+    def state_label(self, found: Pause) -> str:
         return self.state_of(found)
 
     def state_of(self, record: Pause) -> str:

@@ -61,7 +61,7 @@ class PlanDocumentAdmin(RecordAdmin):
             name="download",
             label="Download the document",
             run=_download,
-            explanation="Saves the document as it was fetched when the plan was accepted.",
+            explanation="Downloads the document as it was when the plan was accepted.",
             outages=(FileAltered,),
             is_offered=_is_stored,
             is_direct=True,

@@ -13,7 +13,7 @@ DIFFERENCES_SHOWN = 100
 
 @admin.register(ReconciliationRun)
 class ReconciliationRunAdmin(RecordAdmin):
-    list_display = ("started_at", "started_by", "read_count", "matching_count", "unread_count", "how_it_stands")
+    list_display = ("started_at", "started_by", "read_count", "matching_count", "unread_count", "state_label")
     list_filter = ("started_at",)
     fieldsets = (
         (None, {"fields": (("started_at", "finished_at"), "started_by")}),
@@ -21,7 +21,7 @@ class ReconciliationRunAdmin(RecordAdmin):
     )
 
     @display(description="State", label={"Complete": "success", "Not complete": "warning"})
-    def how_it_stands(self, run: ReconciliationRun) -> str:
+    def state_label(self, run: ReconciliationRun) -> str:
         return self.state_of(run)
 
     def state_of(self, record: ReconciliationRun) -> str:
@@ -43,9 +43,9 @@ class ReconciliationRunAdmin(RecordAdmin):
             Table(
                 title="Differences",
                 shows=Difference,
-                columns=("What", "Case", "What we know", "What Light shows", "Proposed repair"),
+                columns=("Difference", "Case", "Our record", "What Light shows", "What to do"),
                 rows=rows,
-                empty="None: every account that was read is as we know it.",
+                empty="None. Every account that was read matches our records.",
                 note=f"Only the first {DIFFERENCES_SHOWN} are shown." if len(found) > DIFFERENCES_SHOWN else "",
             )
         ]

@@ -20,10 +20,10 @@ class RuleForm(ButtonForm):
     effective_from_date = forms.DateField(
         label="In effect from",
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="The rule before it applies until the day before.",
+        help_text="The previous rule applies until the day before.",
     )
     source = forms.CharField(
-        label="Law or advice that it rests on",
+        label="Law or legal advice it is based on",
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Kept with the rule.",
     )
@@ -36,8 +36,8 @@ class RetentionRuleAdmin(AddableRecordAdmin):
     search_fields = ("source",)
     new_record_form = RuleForm
     new_record_intro = (
-        "How long records are kept. Of several clocks the longest wins. A rule is never changed: a later one takes its "
-        "place. Nothing is destroyed by this page; operations run “manage.py purge”."
+        "How long records are kept. If several rules apply, the longest wins. A rule is never changed; a later one "
+        "replaces it. This page destroys nothing: operations run “manage.py purge”."
     )
 
     def register(self, answers: dict[str, Any], *, by: Actor, at: datetime) -> RetentionRule:
@@ -46,13 +46,13 @@ class RetentionRuleAdmin(AddableRecordAdmin):
 
 @admin.register(LegalHold)
 class LegalHoldAdmin(RecordAdmin):
-    list_display = ("__str__", "enrollment", "reason", "placed_at", "placed_by", "how_it_stands")
+    list_display = ("__str__", "enrollment", "reason", "placed_at", "placed_by", "state_label")
     list_filter = ("kind", "placed_at", "lifted_at")
     search_fields = ("reason", "enrollment__site__esi_id", "enrollment__customer__last_name__plainly")
     list_select_related = ("enrollment",)
 
     @display(description="State", label={"In force": "warning", "Lifted": "success"})
-    def how_it_stands(self, hold: LegalHold) -> str:
+    def state_label(self, hold: LegalHold) -> str:
         return "Lifted" if hold.lifted_at else "In force"
 
 

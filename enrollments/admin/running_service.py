@@ -1,4 +1,4 @@
-"""Says on the pages of authorities, reports, jobs and customers that what is done there ends no running service."""
+"""A note on confirmation pages of POAs, reports, jobs and customers: the action does not end an active service."""
 
 from django.db.models import Q
 
@@ -18,8 +18,8 @@ def _note(cases: Q) -> str:
     if not told:
         return ""
     return (
-        f"Service has been active at {'; '.join(told)}. This does not end it: only the customer can leave, by "
-        "switching away or by asking Light. The case goes to the office."
+        f"Service is active at {'; '.join(told)}. This does not end it: only the customer can leave, by switching to "
+        "another company or by asking Light. The office is asked to follow up."
     )
 
 

@@ -7,14 +7,14 @@ from enrollments.models import DatabasePlace, LightPace, SystemHold
 
 @admin.register(SystemHold)
 class SystemHoldAdmin(RecordAdmin):
-    """Looked at here; held and released by commands, where the processes run."""
+    """Read-only. System holds are set and released with management commands."""
 
-    list_display = ("__str__", "reason", "started_at", "started_by", "how_it_stands")
+    list_display = ("__str__", "reason", "started_at", "started_by", "state_label")
     list_filter = ("started_at",)
     search_fields = ("reason",)
 
     @display(description="State", label={"In force": "danger", "Ended": "success"})
-    def how_it_stands(self, found: SystemHold) -> str:
+    def state_label(self, found: SystemHold) -> str:
         return self.state_of(found)
 
     def state_of(self, record: SystemHold) -> str:

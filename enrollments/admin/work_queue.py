@@ -1,4 +1,4 @@
-"""The first page of the admin: what is stuck, why, whose turn it is, and what to do."""
+"""The work queue, the first page of the admin: what is stuck, why, whose turn it is, and what to do."""
 
 from datetime import datetime
 from typing import Any
@@ -25,7 +25,7 @@ ALERTS_SHOWN = 5
 
 
 def add_work_queue(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Put the work queue into the context of the admin's first page, for those who may see enrollments."""
+    """Add the work queue to the context of the admin's first page, if the user may view enrollments."""
     context["title"] = "Work queue"
     may_see = any(request.user.has_perm(f"enrollments.{verb}_enrollment") for verb in ("view", "change"))
     if not may_see:
@@ -64,7 +64,7 @@ def raised(now: datetime) -> list[Cell]:
 
 
 def chosen(request: HttpRequest) -> QueueChoice:
-    """Read the choice from the address; anything unknown falls back to what is blocked."""
+    """Read the choice from the query string. Unknown values fall back to blocked cases."""
     part = request.GET.get("part", "")
     owner = request.GET.get("owner", "")
     return QueueChoice(
@@ -84,12 +84,12 @@ def _query(choice: QueueChoice) -> str:
 
 
 def alerts(request: HttpRequest) -> list[dict[str, Any]]:
-    """List what else waits for a person, beside the cases: only kinds of which there is something."""
+    """List everything else that needs attention besides the cases; empty kinds are left out."""
     now = clock.now()
     found = [
         _alert(
-            "Go-live reports that contradict each other",
-            "Open one and confirm the right date.",
+            "Conflicting go-live reports",
+            "Open one and confirm the correct date.",
             [
                 Cell(
                     f"{report.installation.customer}: {report.granted_date}",
@@ -102,7 +102,7 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
         ),
         _alert(
             "Go-live reports without proof",
-            "They count once the office has confirmed them.",
+            "They count once the office confirms them.",
             [
                 Cell(
                     f"{report.installation.customer}: {report.granted_date}",
@@ -114,8 +114,8 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
             f"{reverse('admin:installations_golivereport_changelist')}?status__exact=AWAITING_OFFICE",
         ),
         _alert(
-            "Mails that do not get through",
-            "Open one for what to do. What waits for an address goes out by itself once there is a good one.",
+            "Mails that could not be delivered",
+            "Open one to see what to do. Waiting mail is sent automatically once there is a working address.",
             [
                 Cell(f"{mail.get_kind_display()} to {mail.poa.customer}", record_url(mail), note=mail.last_error[:120])
                 for mail in queries.failing_mails()[: ALERTS_SHOWN + 1]
@@ -124,7 +124,7 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
         ),
         _alert(
             "Signed documents that cannot be stored",
-            "The signature is safe; storing is tried again. Tell operations.",
+            "The signature is safe and storing is retried. Tell operations.",
             [
                 Cell(str(poa), record_url(poa), note=poa.last_error[:120])
                 for poa in queries.failing_seals()[: ALERTS_SHOWN + 1]
@@ -132,8 +132,8 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
             f"{reverse('admin:poa_documents_poadocument_changelist')}?status__exact=SEALING",
         ),
         _alert(
-            "Documents of plans that could not be fetched",
-            "The acceptance stands. Open one to see why, then press “Fetch the plan's documents” on its case.",
+            "Plan documents that could not be fetched",
+            "The acceptance is not affected. Open one to see why, then press “Fetch the plan's documents” on its case.",
             [
                 Cell(
                     f"{document.get_kind_display()} for {document.offer.enrollment.customer}",
@@ -145,8 +145,8 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
             f"{reverse('admin:enrollments_plandocument_changelist')}?state=given-up",
         ),
         _alert(
-            "Webhooks that could not be settled",
-            "Reading the account does the same work; open one to see why.",
+            "Webhooks that could not be processed",
+            "Open one to see why. Nothing is lost: the account is read regularly anyway.",
             [
                 Cell(
                     delivery.event_name or "Unnamed event",
@@ -159,7 +159,8 @@ def alerts(request: HttpRequest) -> list[dict[str, Any]]:
         ),
         _alert(
             "Webhooks refused today",
-            "Wrong signature: the named sender has another secret, or somebody else knocks. Tell operations.",
+            "Wrong signature: the sender's secret has changed, or someone else is calling this endpoint. Tell "
+            "operations.",
             [
                 Cell(
                     f"{refused.get_sender_display()}: {refused.count} today, the last at {moment(refused.last_at)}",
@@ -185,7 +186,7 @@ def _alert(title: str, advice: str, cells: list[Cell], more_url: str) -> dict[st
 
 
 def shortcuts(request: HttpRequest) -> list[Cell]:
-    """The ways to begin a case and to stop all acceptances, for those who may."""
+    """Return the links for adding a customer and pausing acceptances that this user may use."""
     ways = []
     if request.user.has_perm("installations.add_customer"):
         ways.append(Cell("Add a customer", reverse("admin:installations_customer_add")))
@@ -195,7 +196,7 @@ def shortcuts(request: HttpRequest) -> list[Cell]:
 
 
 def pauses(request: HttpRequest) -> list[dict[str, Any]]:
-    """List the pauses in force, with the way to resume for those who may."""
+    """List the pauses in force, with the link to resume if this user may."""
     found = list(queries.open_pauses())
     names = name_actors(pause.started_by for pause in found)
     may_resume = request.user.has_perm("enrollments.change_pause")

@@ -1,4 +1,4 @@
-"""What other systems send and read of enrollments."""
+"""Request and response bodies of the enrollments API."""
 
 from typing import Any
 
@@ -109,7 +109,7 @@ class EnrollmentDetailAnswer(EnrollmentAnswer):
 
 
 class Release(StrictSerializer):
-    reason = serializers.CharField(max_length=2000, help_text="What was done about it.")
+    reason = serializers.CharField(max_length=2000, help_text="What was done about the reason for the hold.")
 
 
 class PauseAnswer(serializers.ModelSerializer[Pause]):
@@ -122,5 +122,5 @@ class PauseAnswer(serializers.ModelSerializer[Pause]):
 class NewPause(StrictSerializer):
     reason = serializers.CharField(max_length=2000)
     light_plan_group = serializers.UUIDField(
-        required=False, allow_null=True, default=None, help_text="Left out, all acceptances are paused."
+        required=False, allow_null=True, default=None, help_text="If omitted, all acceptances are paused."
     )

@@ -1,4 +1,4 @@
-"""Addresses of floor 3 under /api/v1/."""
+"""URLs of enrollments under /api/v1/."""
 
 from rest_framework.routers import SimpleRouter
 

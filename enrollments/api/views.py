@@ -1,4 +1,4 @@
-"""Enrollments for other systems: how each stands, what comes next and why; releasing holds; pausing acceptances."""
+"""Enrollments API: status, next step and reason; releasing holds; pausing acceptances."""
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
@@ -48,7 +48,7 @@ class Enrollments(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewS
     @action(detail=True, methods=["post"], url_path=r"holds/(?P<hold_id>[0-9]{1,18})/release")
     @idempotent
     def release(self, request: Request, pk: str, hold_id: str) -> Response:
-        """Let the machine look again, because a person dealt with the reason of the hold."""
+        """Release a hold after its reason was dealt with. The case is decided again."""
         fields = read_body(self, said.Release)
         hold = self.get_object().holds.get(pk=hold_id)
         holds.release_hold(hold_id=hold.pk, **fields, by=actor_of(request), at=clock.now())
@@ -56,7 +56,7 @@ class Enrollments(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewS
 
 
 class Pauses(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Pause]):
-    """While one is open, no plan is accepted: anywhere, or within one plan group."""
+    """While a pause is open, no plan is accepted: at all, or in one plan group."""
 
     queryset = Pause.objects.all()
     serializer_class = said.PauseAnswer
@@ -66,7 +66,7 @@ class Pauses(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Pa
     @extend_schema(request=said.NewPause, responses={201: said.PauseAnswer})
     @idempotent
     def create(self, request: Request) -> Response:
-        """Stop the next acceptance at once."""
+        """Pause acceptances, effective immediately."""
         fields = read_body(self, said.NewPause)
         pause = pauses.pause(**fields, by=actor_of(request), at=clock.now())
         return Response(said.PauseAnswer(pause).data, status=status.HTTP_201_CREATED)
@@ -75,7 +75,7 @@ class Pauses(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[Pa
     @action(detail=True, methods=["post"])
     @idempotent
     def resume(self, request: Request, pk: str) -> Response:
-        """End a pause; what waited for it goes on."""
+        """End a pause. Waiting cases continue."""
         read_body(self, NoFields)
         pauses.resume(pause_id=self.get_object().pk, by=actor_of(request), at=clock.now())
         return Response(said.PauseAnswer(self.get_object()).data)

@@ -48,7 +48,7 @@ def is_still_true(kind: MailKind | str, facts: Facts) -> bool:
     return False
 
 
-def tell_turn(
+def customers_turn_message(
     kind: MailKind,
     *,
     missing: Sequence[str],
@@ -76,7 +76,7 @@ def tell_turn(
     )
 
 
-def tell_go_live(*, granted: date, by_pto: bool, address: str, language: str) -> Telling:
+def go_live_message(*, granted: date, by_pto: bool, address: str, language: str) -> Telling:
     words = phrases_in(language, PHRASES_FILE)[MailKind.GO_LIVE_RECEIVED]
     values = {"address": one_line(address, longest=200), "granted": say_date(granted, language)}
     return Telling(
@@ -86,7 +86,7 @@ def tell_go_live(*, granted: date, by_pto: bool, address: str, language: str) ->
     )
 
 
-def tell_notice(
+def advance_notice_message(
     *, offer: PlanOffer, envelope: Envelope, start: date, last_day: date, address: str, contact: str, language: str
 ) -> Telling:
     words = phrases_in(language, PHRASES_FILE)
@@ -111,7 +111,7 @@ def tell_notice(
     )
 
 
-def tell_acceptance(
+def acceptance_message(
     *,
     offer: PlanOffer,
     envelope: Envelope,
@@ -156,7 +156,7 @@ def tell_acceptance(
     )
 
 
-def tell_service(
+def service_message(
     *, offer: PlanOffer, envelope: Envelope, start: date, address: str, contact: str, language: str
 ) -> Telling:
     phrases = phrases_in(language, PHRASES_FILE)
@@ -169,7 +169,7 @@ def tell_service(
     )
 
 
-def tell_service_end(
+def service_end_message(
     *, plan: str, last_day: date | None, has_begun: bool, address: str, contact: str, language: str, now: datetime
 ) -> Telling:
     """Say what ends, its last day, what then happens to the electricity, and whom to call."""

@@ -29,7 +29,7 @@ ASKING_LIGHT = "ASKING_LIGHT"
 JUST_SIGNED = "JUST_SIGNED"
 UPDATING = "UPDATING"
 
-_SOON_DIFFERENT = frozenset({PREPARING, Waiting.DOCUMENT_TO_BE_STORED.value})
+_CHANGES_SOON = frozenset({PREPARING, Waiting.DOCUMENT_TO_BE_STORED.value})
 _CUSTOMERS_TURN = frozenset({Waiting.CUSTOMER_TO_FINISH.value, Waiting.CREDIT_FROZEN.value})
 _BEFORE_SERVICE = frozenset({EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED})
 _JUST_SIGNED = frozenset({PoaStatus.SEALING, PoaStatus.SIGNED})
@@ -88,7 +88,7 @@ class Progress:
     plan: ShownPlan | None
     can_hold: bool = False
     can_resume: bool = False
-    is_soon_different: bool = False
+    changes_soon: bool = False
     is_first: bool = False
     """Whether it stands above what is said of the power of attorney."""
 
@@ -121,8 +121,8 @@ def progress(
         code = _code_of_settled(case)
     is_turn = code in _CUSTOMERS_TURN
     act_by = _say(case.act_by_date, language) if is_turn and case.act_by_date else ""
-    can_resume = _may_be_accepted(case, poa) and case.held_by_customer_at is not None
-    is_being_checked = _is_reading_asked_for(case) and code != ASKING_LIGHT
+    can_resume = _can_still_be_accepted(case, poa) and case.held_by_customer_at is not None
+    is_being_checked = _is_reading_requested(case) and code != ASKING_LIGHT
     values = _values(case, notice, offer, language)
     return Progress(
         code=code,
@@ -136,10 +136,10 @@ def progress(
         is_being_checked=is_being_checked,
         milestones=() if case.status == EnrollmentStatus.ENDED else _milestones(case, poa, phrases, is_turn=is_turn),
         plan=_plan(case, notice, offer, poa.envelope, stored, language=language, contact=contact) if offer else None,
-        can_hold=_may_be_accepted(case, poa) and notice is not None and case.held_by_customer_at is None,
+        can_hold=_can_still_be_accepted(case, poa) and notice is not None and case.held_by_customer_at is None,
         can_resume=can_resume,
         is_first=is_turn or code in _FIRST or case.status in {*_BEFORE_SERVICE, *SETTLED_STATUSES},
-        is_soon_different=is_outdated or code in _SOON_DIFFERENT or is_being_checked,
+        changes_soon=is_outdated or code in _CHANGES_SOON or is_being_checked,
     )
 
 
@@ -158,19 +158,19 @@ def just_signed(language: str) -> Progress:
         is_being_checked=False,
         milestones=(),
         plan=None,
-        is_soon_different=True,
+        changes_soon=True,
     )
 
 
 def _code_while_outdated(case: Enrollment, poa: PoaDocument) -> str:
     """Show only what no later decision can change: what the customer just did, and what is final."""
-    if _may_be_accepted(case, poa) and case.held_by_customer_at is not None:
+    if _can_still_be_accepted(case, poa) and case.held_by_customer_at is not None:
         return Waiting.HELD_BY_CUSTOMER.value
     if poa.status == PoaStatus.SEALING:
         return Waiting.DOCUMENT_TO_BE_STORED.value
     if case.status == EnrollmentStatus.OPEN and poa.status == PoaStatus.SIGNED and _is_just_signed(case):
         return JUST_SIGNED
-    if case.status == EnrollmentStatus.OPEN and poa.status == PoaStatus.SIGNED and _is_reading_asked_for(case):
+    if case.status == EnrollmentStatus.OPEN and poa.status == PoaStatus.SIGNED and _is_reading_requested(case):
         return ASKING_LIGHT
     if case.status in _BEFORE_SERVICE and poa.status == PoaStatus.EXHAUSTED and case.customer_code not in _HELD:
         return CODES_BEFORE_SERVICE[EnrollmentStatus(case.status)]
@@ -205,13 +205,13 @@ def _values(case: Enrollment, notice: AdvanceNotice | None, offer: PlanOffer | N
     }
 
 
-def _may_be_accepted(case: Enrollment, poa: PoaDocument) -> bool:
+def _can_still_be_accepted(case: Enrollment, poa: PoaDocument) -> bool:
     """Whether a plan may be accepted yet, whatever it waits for now: Light may be away, or a person needed."""
     is_in_force = poa.status == PoaStatus.SIGNED and case.customer_code != HoldCode.AUTHORITY_ENDED
     return case.status == EnrollmentStatus.OPEN and is_in_force
 
 
-def _is_reading_asked_for(case: Enrollment) -> bool:
+def _is_reading_requested(case: Enrollment) -> bool:
     return case.readings_asked > case.readings_given and case.light_account_uuid is not None
 
 

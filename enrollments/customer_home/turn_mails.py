@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from poa_documents.mail.reminders import AFTER_A_VISIT, ReminderPolicy, next_decent_hour
 
-AFTER_PAGES = timedelta(hours=1)
+DELAY_AFTER_VISIT = timedelta(hours=1)
 """A customer who was just on the pages saw there that it is their turn."""
 
 
@@ -33,7 +33,7 @@ def next_mail_due_at(mails: TurnMails, turn_seen_at: datetime, policy: ReminderP
         return None
     if mails.last_sent_at is None:
         visit = mails.last_visit_at
-        wanted = max(turn_seen_at, visit + AFTER_PAGES) if visit else turn_seen_at
+        wanted = max(turn_seen_at, visit + DELAY_AFTER_VISIT) if visit else turn_seen_at
         return next_decent_hour(wanted, policy)
     reminders = mails.sent - 1
     if not policy.first_after or reminders >= policy.most:

@@ -102,9 +102,9 @@ def _code(facts: Facts, source: Step) -> str:
             return CHECKING
         case Hold(code=code):
             return code_of_hold(code)
-        case _ if _may_be_accepted(facts) and facts.held_by_customer_since is not None:
+        case _ if _can_still_be_accepted(facts) and facts.held_by_customer_since is not None:
             return Waiting.HELD_BY_CUSTOMER.value
-        case _ if _may_be_accepted(facts) and _is_announced(facts):
+        case _ if _can_still_be_accepted(facts) and _is_announced(facts):
             return Waiting.NOTICE.value
         case _:
             return CODES_BEFORE_SERVICE.get(facts.status, WORKING)
@@ -120,7 +120,7 @@ def _date_in(source: Step) -> date | None:
             return None
 
 
-def _may_be_accepted(facts: Facts) -> bool:
+def _can_still_be_accepted(facts: Facts) -> bool:
     """Whether a plan can still be accepted, even if Light is unreachable or a person is needed right now."""
     poa = facts.authority
     is_in_force = poa is not None and poa.status == PoaStatus.SIGNED and not poa.stopped_because

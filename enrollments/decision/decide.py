@@ -150,7 +150,7 @@ def decide_as_if_live(day: date, facts: Facts, *, now: datetime, policy: Policy)
 def _next_step(facts: Facts, now: datetime, policy: Policy) -> Step:
     if facts.unsettled is not None:
         return lost_answers.settle(facts.unsettled, now, policy)
-    if _is_reading_asked_for(facts) or (_was_called_off(facts) and _read_if_due(facts, now, policy)):
+    if _is_reading_requested(facts) or (_was_called_off(facts) and _read_if_due(facts, now, policy)):
         return ReadAccount(because="There is news about the account; it is read to see what changed.")
     if facts.refused is not None:
         return lost_answers.hold_for_refusal(facts.refused)
@@ -424,9 +424,9 @@ def _can_still_be_accepted(facts: Facts) -> bool:
     return is_signed and facts.status == EnrollmentStatus.OPEN
 
 
-def _is_reading_asked_for(facts: Facts) -> bool:
+def _is_reading_requested(facts: Facts) -> bool:
     is_over = facts.status == EnrollmentStatus.ENDED
-    return facts.account is not None and facts.account.is_reading_asked_for and not is_over
+    return facts.account is not None and facts.account.is_reading_requested and not is_over
 
 
 def _with_last_day(gate: Wait | Hold, facts: Facts, now: datetime, policy: Policy) -> Wait | Hold:

@@ -43,7 +43,7 @@ class AccountFacts:
     has_accepted_plan: bool
     is_finalized: bool
     locations: tuple[LocationFacts, ...] = ()
-    is_reading_asked_for: bool = False
+    is_reading_requested: bool = False
     is_read_in_this_turn: bool = False
     is_canceled: bool = False
 

@@ -120,7 +120,7 @@ class Engine:
         """
         limit = MAX_READINGS_IN_A_ROW if isinstance(step, steps.ReadAccount) else 1
         in_a_row = len(list(takewhile(lambda before: before == step, reversed(taken))))
-        is_news = facts.account is not None and facts.account.is_reading_asked_for
+        is_news = facts.account is not None and facts.account.is_reading_requested
         if in_a_row >= limit and isinstance(step, steps.ReadAccount) and is_news:
             return self._after_the_news(facts)
         if in_a_row >= limit and not isinstance(step, RESTING_STEPS):

@@ -298,7 +298,7 @@ def _account(enrollment: Enrollment) -> AccountFacts | None:
             missing=(),
             has_accepted_plan=False,
             is_finalized=False,
-            is_reading_asked_for=_is_reading_asked_for(enrollment),
+            is_reading_requested=_is_reading_requested(enrollment),
         )
     return AccountFacts(
         uuid=enrollment.light_account_uuid,
@@ -318,7 +318,7 @@ def _account(enrollment: Enrollment) -> AccountFacts | None:
             )
             for location in account.locations
         ),
-        is_reading_asked_for=_is_reading_asked_for(enrollment),
+        is_reading_requested=_is_reading_requested(enrollment),
         is_read_in_this_turn=bool(enrollment.leased_by) and enrollment.last_read_in_turn == enrollment.leased_by,
         is_canceled=account.is_canceled,
     )
@@ -368,7 +368,7 @@ def sent_acceptance(attempt: AcceptAttempt) -> SentAcceptance:
     )
 
 
-def _is_reading_asked_for(enrollment: Enrollment) -> bool:
+def _is_reading_requested(enrollment: Enrollment) -> bool:
     return enrollment.readings_asked > enrollment.readings_given
 
 

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='enrollment',
             name='gates',
-            field=models.JSONField(blank=True, default=list, help_text='As last decided, for lists: name, is_open and because of each of the three gates.'),
+            field=models.JSONField(blank=True, default=list, help_text='The three gates as last decided: name, is_open and because.'),
         ),
     ]

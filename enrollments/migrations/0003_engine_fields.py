@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='enrollment',
             name='calls_not_before',
-            field=models.DateTimeField(blank=True, help_text='Light asked us to wait, or could not be reached: no call before then.', null=True),
+            field=models.DateTimeField(blank=True, help_text='Light asked us to wait or could not be reached: no calls before this time.', null=True),
         ),
         migrations.AddField(
             model_name='lightwrite',

@@ -26,16 +26,16 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='enrollment',
             name='readings_asked',
-            field=models.PositiveIntegerField(default=0, help_text='How often somebody, mostly a webhook, asked for a reading out of turn.'),
+            field=models.PositiveIntegerField(default=0, help_text='How often an extra reading was requested, usually by a webhook.'),
         ),
         migrations.AddField(
             model_name='enrollment',
             name='readings_given',
-            field=models.PositiveIntegerField(default=0, help_text='How many of those had been asked for when the last reading began.'),
+            field=models.PositiveIntegerField(default=0, help_text='How many of those had been requested when the last reading began.'),
         ),
         migrations.AlterField(
             model_name='webhookdelivery',
             name='body',
-            field=models.TextField(help_text='The raw body; bytes that are no text stand as \\xNN.'),
+            field=models.TextField(help_text='The raw body. Bytes that are not text are shown as \\xNN.'),
         ),
     ]

@@ -15,12 +15,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='enrollment',
             name='leased_by',
-            field=models.CharField(blank=True, help_text='The turn of a worker that has it in hand.', max_length=36),
+            field=models.CharField(blank=True, help_text='The engine turn that is working on it.', max_length=36),
         ),
         migrations.AlterField(
             model_name='enrollment',
             name='lease_until',
-            field=models.DateTimeField(blank=True, help_text='The worker renews this while it lives; once it is past, the worker is dead.', null=True),
+            field=models.DateTimeField(blank=True, help_text='Renewed by the worker. Once it has passed, the worker is presumed dead.', null=True),
         ),
         migrations.AddIndex(
             model_name='enrollment',

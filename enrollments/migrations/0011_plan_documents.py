@@ -16,9 +16,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('EFL', 'Electricity Facts Label'), ('TOS', 'Terms of Service'), ('YRAC', 'Your Rights as a Customer')], max_length=4)),
-                ('url', models.CharField(blank=True, max_length=500, verbose_name='address')),
+                ('url', models.CharField(blank=True, max_length=500, verbose_name='URL')),
                 ('owed_since', models.DateTimeField()),
-                ('due_at', models.DateTimeField(blank=True, help_text='When it is tried next; empty once given up.', null=True)),
+                ('due_at', models.DateTimeField(blank=True, help_text='The next try; empty once given up.', null=True)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
                 ('last_error', models.TextField(blank=True)),
                 ('stored_at', models.DateTimeField(blank=True, null=True)),

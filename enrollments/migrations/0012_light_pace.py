@@ -14,8 +14,8 @@ class Migration(migrations.Migration):
             name='LightPace',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('free_at', models.DateTimeField(help_text='The next call may be sent then.')),
-                ('seconds_per_call', models.FloatField(help_text='How far apart calls are sent at present.')),
+                ('free_at', models.DateTimeField(help_text='When the next call may be sent.')),
+                ('seconds_per_call', models.FloatField(help_text='The current interval between calls.')),
             ],
             options={
                 'verbose_name_plural': 'pace of calls to Light',

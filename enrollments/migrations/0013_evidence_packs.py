@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             name='EvidencePackRead',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('actor', models.CharField(max_length=60, verbose_name='taken by')),
+                ('actor', models.CharField(max_length=60, verbose_name='downloaded by')),
                 ('at', models.DateTimeField()),
                 ('sha256', models.CharField(max_length=64, verbose_name='fingerprint (SHA-256)')),
                 ('size_bytes', models.PositiveBigIntegerField()),

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='enrollment',
             name='held_by_customer_at',
-            field=models.DateTimeField(blank=True, help_text='Nothing is accepted until the customer lets it go on.', null=True, verbose_name='on hold by the customer since'),
+            field=models.DateTimeField(blank=True, help_text='Nothing is accepted until the customer resumes it.', null=True, verbose_name='on hold by the customer since'),
         ),
         migrations.CreateModel(
             name='AdvanceNotice',
@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('start_date', models.DateField(help_text='The start of service that was announced.')),
                 ('given_at', models.DateTimeField()),
-                ('until', models.DateTimeField(help_text='From this Chicago midnight on the plan may be accepted.')),
+                ('until', models.DateTimeField(help_text='The plan may be accepted from this midnight in Chicago.')),
                 ('enrollment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='enrollments.enrollment')),
                 ('offer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='enrollments.planoffer')),
                 ('poa', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notices', to='poa_documents.poadocument')),

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='webhookrefusal',
             name='sender',
-            field=models.CharField(choices=[('LIGHT', 'Light'), ('MAIL', 'Mail provider')], default='LIGHT', help_text='Whose address it came to; who sent it is not known.', max_length=10),
+            field=models.CharField(choices=[('LIGHT', 'Light'), ('MAIL', 'Mail provider')], default='LIGHT', help_text='The endpoint that was called. Who called it is unknown.', max_length=10),
         ),
         migrations.AlterField(
             model_name='webhookrefusal',

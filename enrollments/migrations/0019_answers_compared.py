@@ -13,22 +13,22 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='enrollment',
             name='calls_failing_since',
-            field=models.DateTimeField(blank=True, help_text='Since when Light cannot be reached for this case, or asks us to wait.', null=True),
+            field=models.DateTimeField(blank=True, help_text='Since when Light could not be reached for this case, or asked us to wait.', null=True),
         ),
         migrations.AddField(
             model_name='enrollment',
             name='failing_since',
-            field=models.DateTimeField(blank=True, help_text='Since when our processing fails.', null=True),
+            field=models.DateTimeField(blank=True, help_text='Since when our processing has failed.', null=True),
         ),
         migrations.AddField(
             model_name='enrollment',
             name='last_read_in_turn',
-            field=models.CharField(blank=True, editable=False, help_text='The turn of the worker that read it last.', max_length=36),
+            field=models.CharField(blank=True, editable=False, help_text='The engine turn that last read it.', max_length=36),
         ),
         migrations.AddField(
             model_name='lightwrite',
             name='sent_at',
-            field=models.DateTimeField(blank=True, help_text='Noted right before it is sent; without it, it was never sent.', null=True),
+            field=models.DateTimeField(blank=True, help_text='Set immediately before sending. If empty, it was never sent.', null=True),
         ),
         migrations.AddField(
             model_name='planoffer',
@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='planoffer',
             name='implausible_because',
-            field=models.TextField(blank=True, help_text='Why nobody would believe these numbers; such a plan is not accepted.', verbose_name='cannot be right'),
+            field=models.TextField(blank=True, help_text='Why these numbers cannot be right. Such a plan is not accepted.', verbose_name='implausible because'),
         ),
         migrations.AlterField(
             model_name='hold',

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='enrollment',
             name='service_end_date',
-            field=models.DateField(blank=True, help_text='The last day of service, where Light shows one.', null=True),
+            field=models.DateField(blank=True, help_text='The last day of service, if Light shows one.', null=True),
         ),
         migrations.AlterField(
             model_name='difference',

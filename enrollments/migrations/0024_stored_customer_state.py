@@ -45,22 +45,22 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='enrollment',
             name='changes_decided',
-            field=models.PositiveIntegerField(default=0, help_text='How many of those changes the stored decision knows.'),
+            field=models.PositiveIntegerField(default=0, help_text='How many of those changes the stored decision includes.'),
         ),
         migrations.AddField(
             model_name='enrollment',
             name='changes_noted',
-            field=models.PositiveIntegerField(default=0, help_text='How often something about the case changed, so that it must be decided again.'),
+            field=models.PositiveIntegerField(default=0, help_text='How often the case changed in a way that requires a new decision.'),
         ),
         migrations.AddField(
             model_name='enrollment',
             name='customer_code',
-            field=models.CharField(blank=True, help_text="Decided with the next step; the customer's page and mails go by it.", max_length=30, verbose_name='what the customer is told'),
+            field=models.CharField(blank=True, help_text="Decided with the next step. The customer's page and mails follow it.", max_length=30, verbose_name='what the customer is told'),
         ),
         migrations.AddField(
             model_name='enrollment',
             name='customer_until_date',
-            field=models.DateField(blank=True, help_text="The day that the customer's page names with it.", null=True, verbose_name='until when that is so'),
+            field=models.DateField(blank=True, help_text="The date that the customer's page mentions.", null=True, verbose_name='date shown to the customer'),
         ),
         migrations.RunPython(tell_customers_what_is_stored, migrations.RunPython.noop),
     ]

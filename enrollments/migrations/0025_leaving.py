@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='enrollment',
             name='left_reason',
-            field=models.CharField(blank=True, choices=[('MOVED', 'Moved'), ('SWITCHED', 'Switched to another company'), ('PRICE', 'Price'), ('BILLING_TROUBLE', 'Trouble with bills or payments'), ('DECEASED', 'Died'), ('NEVER_STARTED', 'Service never started'), ('OTHER', 'Other')], help_text='As the office found out.', max_length=20, verbose_name='why they left'),
+            field=models.CharField(blank=True, choices=[('MOVED', 'Moved'), ('SWITCHED', 'Switched to another company'), ('PRICE', 'Price'), ('BILLING_TROUBLE', 'Trouble with bills or payments'), ('DECEASED', 'Died'), ('NEVER_STARTED', 'Service never started'), ('OTHER', 'Other')], help_text='As the office learned from the customer.', max_length=20, verbose_name='why they left'),
         ),
         migrations.AddField(
             model_name='enrollment',

@@ -1,4 +1,4 @@
-"""The records of this app, room by room."""
+"""The models of enrollments, by theme."""
 
 from enrollments.models.acceptances import AcceptAttempt
 from enrollments.models.cases import Enrollment, EnrollmentEvent

@@ -1,4 +1,4 @@
-"""Acceptances, each written down before it is sent."""
+"""Acceptances. Each is recorded before it is sent."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from poa_documents.models import PoaDocument
 
 
 class AcceptAttempt(models.Model):
-    """One acceptance: which offer, under which authority, for which meter and start. Written before the call."""
+    """One acceptance: the offer, the authority, the meter and the start. Recorded before the call."""
 
     write = models.OneToOneField(LightWrite, on_delete=models.PROTECT, related_name="acceptance")
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="acceptances")

@@ -1,4 +1,4 @@
-"""The case, and its history."""
+"""The enrollment case and its history."""
 
 from typing import ClassVar
 
@@ -41,29 +41,27 @@ class Enrollment(models.Model):
     light_account = models.JSONField("Light's account as last read", default=dict, blank=True)
     last_read_at = models.DateTimeField(null=True, blank=True)
     last_read_in_turn = models.CharField(
-        max_length=36, blank=True, editable=False, help_text="The turn of the worker that read it last."
+        max_length=36, blank=True, editable=False, help_text="The engine turn that last read it."
     )
     readings_asked = models.PositiveIntegerField(
-        default=0, help_text="How often somebody, mostly a webhook, asked for a reading out of turn."
+        default=0, help_text="How often an extra reading was requested, usually by a webhook."
     )
     readings_given = models.PositiveIntegerField(
-        default=0, help_text="How many of those had been asked for when the last reading began."
+        default=0, help_text="How many of those had been requested when the last reading began."
     )
 
     held_by_customer_at = models.DateTimeField(
         "on hold by the customer since",
         null=True,
         blank=True,
-        help_text="Nothing is accepted until the customer lets it go on.",
+        help_text="Nothing is accepted until the customer resumes it.",
     )
 
     accepted_offer = models.ForeignKey(
         "PlanOffer", on_delete=models.PROTECT, null=True, blank=True, related_name="accepted_by"
     )
     service_start_date = models.DateField(null=True, blank=True)
-    service_end_date = models.DateField(
-        null=True, blank=True, help_text="The last day of service, where Light shows one."
-    )
+    service_end_date = models.DateField(null=True, blank=True, help_text="The last day of service, if Light shows one.")
     accepted_at = models.DateTimeField(null=True, blank=True)
     finalized_at = models.DateTimeField(null=True, blank=True)
     active_at = models.DateTimeField(null=True, blank=True)
@@ -71,51 +69,55 @@ class Enrollment(models.Model):
     ended_because = models.TextField(blank=True)
 
     left_reason = models.CharField(
-        "why they left", max_length=20, choices=LeavingReason.choices, blank=True, help_text="As the office found out."
+        "why they left",
+        max_length=20,
+        choices=LeavingReason.choices,
+        blank=True,
+        help_text="As the office learned from the customer.",
     )
     win_back_note = models.TextField("what could win them back", blank=True)
 
-    due_at = models.DateTimeField(null=True, blank=True, help_text="When the engine must look again.")
-    leased_by = models.CharField(max_length=36, blank=True, help_text="The turn of a worker that has it in hand.")
+    due_at = models.DateTimeField(null=True, blank=True, help_text="When the engine must decide again.")
+    leased_by = models.CharField(max_length=36, blank=True, help_text="The engine turn that is working on it.")
     lease_until = models.DateTimeField(
-        null=True, blank=True, help_text="The worker renews this while it lives; once it is past, the worker is dead."
+        null=True, blank=True, help_text="Renewed by the worker. Once it has passed, the worker is presumed dead."
     )
     calls_not_before = models.DateTimeField(
-        null=True, blank=True, help_text="Light asked us to wait, or could not be reached: no call before then."
+        null=True, blank=True, help_text="Light asked us to wait or could not be reached: no calls before this time."
     )
     failures = models.PositiveSmallIntegerField(default=0, help_text="How often in a row our processing failed.")
-    failing_since = models.DateTimeField(null=True, blank=True, help_text="Since when our processing fails.")
+    failing_since = models.DateTimeField(null=True, blank=True, help_text="Since when our processing has failed.")
     calls_failed = models.PositiveSmallIntegerField(
         default=0, help_text="How often in a row Light could not be reached, or asked us to wait."
     )
     calls_failing_since = models.DateTimeField(
-        null=True, blank=True, help_text="Since when Light cannot be reached for this case, or asks us to wait."
+        null=True, blank=True, help_text="Since when Light could not be reached for this case, or asked us to wait."
     )
     last_error = models.TextField(blank=True)
     decided_at = models.DateTimeField(null=True, blank=True, help_text="When the next step was last decided.")
     next_step = models.CharField(max_length=30, blank=True)
-    because = models.TextField(blank=True, help_text="Why the next step is what it is, in one sentence.")
+    because = models.TextField(blank=True, help_text="Why this is the next step, in one sentence.")
     act_by_date = models.DateField(null=True, blank=True, help_text="The last day on which acting still helps.")
     whose_turn = models.CharField(max_length=12, choices=HoldOwner.choices, blank=True)
     customer_code = models.CharField(
         "what the customer is told",
         max_length=30,
         blank=True,
-        help_text="Decided with the next step; the customer's page and mails go by it.",
+        help_text="Decided with the next step. The customer's page and mails follow it.",
     )
     customer_until_date = models.DateField(
-        "until when that is so", null=True, blank=True, help_text="The day that the customer's page names with it."
+        "date shown to the customer", null=True, blank=True, help_text="The date that the customer's page mentions."
     )
     changes_noted = models.PositiveIntegerField(
-        default=0, help_text="How often something about the case changed, so that it must be decided again."
+        default=0, help_text="How often the case changed in a way that requires a new decision."
     )
     changes_decided = models.PositiveIntegerField(
-        default=0, help_text="How many of those changes the stored decision knows."
+        default=0, help_text="How many of those changes the stored decision includes."
     )
     gates = models.JSONField(
         default=list,
         blank=True,
-        help_text="As last decided, for lists: name, is_open and because of each of the three gates.",
+        help_text="The three gates as last decided: name, is_open and because.",
     )
 
     class Meta:
@@ -152,7 +154,7 @@ class Enrollment(models.Model):
 
 
 class EnrollmentEvent(models.Model):
-    """One move of an enrollment, or one thing that happened to it, in time order."""
+    """One move or other event of an enrollment, in time order."""
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="events")
     name = models.CharField(max_length=60)

@@ -1,4 +1,4 @@
-"""What Light sends by itself, and how often somebody pretended to."""
+"""Webhooks received, and webhooks refused because of a wrong signature."""
 
 from typing import ClassVar
 
@@ -9,12 +9,12 @@ from enrollments.models.cases import Enrollment
 
 
 class WebhookDelivery(models.Model):
-    """One webhook as it reached us, its signature already verified."""
+    """One webhook as received, with a verified signature."""
 
     event_key = models.CharField(
         max_length=100, unique=True, help_text="Light's event id, or the hash of the body when it has none."
     )
-    body = models.TextField(help_text="The raw body; bytes that are no text stand as \\xNN.")
+    body = models.TextField(help_text="The raw body. Bytes that are not text are shown as \\xNN.")
     body_sha256 = models.CharField("SHA-256 of the body", max_length=64)
     headers = models.JSONField(default=dict, help_text="As received, without the signature.")
     event_name = models.CharField(max_length=100, blank=True)
@@ -42,7 +42,7 @@ class WebhookDelivery(models.Model):
 
 
 class WebhookSender(models.TextChoices):
-    """Who is meant to send webhooks to an address, each with a secret of his own."""
+    """The expected sender of an endpoint. Each has its own secret."""
 
     LIGHT = "LIGHT", "Light"
     MAIL = "MAIL", "Mail provider"
@@ -50,9 +50,9 @@ class WebhookSender(models.TextChoices):
 
 class WebhookRefusal(models.Model):
     """
-    How many requests with a wrong or missing signature came to one sender's address on one Chicago day.
+    The number of requests with a wrong or missing signature at one endpoint on one Chicago day.
 
-    Nothing else of them is kept.
+    Nothing else about them is kept.
     """
 
     date = models.DateField()
@@ -60,7 +60,7 @@ class WebhookRefusal(models.Model):
         max_length=10,
         choices=WebhookSender.choices,
         default=WebhookSender.LIGHT,
-        help_text="Whose address it came to; who sent it is not known.",
+        help_text="The endpoint that was called. Who called it is unknown.",
     )
     count = models.PositiveIntegerField(default=0)
     last_at = models.DateTimeField()

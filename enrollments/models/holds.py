@@ -1,4 +1,4 @@
-"""What stops a case, all acceptances, or every write."""
+"""Holds on a case, pauses of acceptances, and system holds on all writes."""
 
 from typing import ClassVar
 
@@ -44,9 +44,11 @@ class Hold(models.Model):
 
 
 class Pause(models.Model):
-    """While one is open, no plan is accepted: anywhere, or within one plan group."""
+    """While a pause is open, no plan is accepted: at all, or in one plan group."""
 
-    light_plan_group = models.UUIDField("Light plan group", null=True, blank=True, help_text="Empty pauses all.")
+    light_plan_group = models.UUIDField(
+        "Light plan group", null=True, blank=True, help_text="Empty: all acceptances are paused."
+    )
     reason = models.TextField()
     started_at = models.DateTimeField()
     started_by = ActorField()
@@ -61,7 +63,7 @@ class Pause(models.Model):
 
 
 class SystemHold(models.Model):
-    """While one is open, nothing is written to Light, for no case at all. Reading goes on."""
+    """While a system hold is open, nothing is written to Light for any case. Reading continues."""
 
     reason = models.TextField()
     needs_reconciliation = models.BooleanField(

@@ -1,4 +1,4 @@
-"""What Light offered, with its documents, and what the customer was told of it."""
+"""Light's offers, their documents, and notices to customers about them."""
 
 import hashlib
 from datetime import date, timedelta
@@ -15,7 +15,7 @@ from poa_documents.models import MailKind, PoaDocument
 
 
 class PlanOffer(models.Model):
-    """One priced plan as Light offered it, with our verdict against the envelope."""
+    """One priced plan as Light offered it, with our verdict."""
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="offers")
     write = models.ForeignKey(LightWrite, on_delete=models.PROTECT, related_name="offers")
@@ -37,11 +37,11 @@ class PlanOffer(models.Model):
     tos_url = models.CharField("TOS", max_length=500, blank=True)
     yrac_url = models.CharField("YRAC", max_length=500, blank=True)
     requested_at = models.DateTimeField()
-    stale_at = models.DateTimeField(help_text="From then on it is asked for again.")
-    verdict = models.JSONField(default=list, help_text="Field by field: what was signed, what is offered, does it fit.")
+    stale_at = models.DateTimeField(help_text="From then on, plans are requested again.")
+    verdict = models.JSONField(default=list, help_text="For each field: the signed limit, the offer, whether it fits.")
     fits = models.BooleanField(default=False, help_text="Whether every limited field fits the envelope.")
     implausible_because = models.TextField(
-        "cannot be right", blank=True, help_text="Why nobody would believe these numbers; such a plan is not accepted."
+        "implausible because", blank=True, help_text="Why these numbers cannot be right. Such a plan is not accepted."
     )
     raw = models.JSONField(default=dict, help_text="The plan exactly as Light sent it.")
 
@@ -53,12 +53,12 @@ class PlanOffer(models.Model):
 
     @property
     def raw_sha256(self) -> str:
-        """The hash of the plan exactly as Light sent it, which evidence and acceptance name."""
+        """The hash of the plan exactly as Light sent it, recorded with the evidence and the acceptance."""
         return hashlib.sha256(canonical_json(self.raw).encode()).hexdigest()
 
 
 class PlanDocumentKind(models.TextChoices):
-    """The documents that make up the contract beside the proof of enrollment. Source: domain notes, section 1."""
+    """The documents that form the contract, along with the proof of enrollment. Source: domain notes, section 1."""
 
     EFL = "EFL", "Electricity Facts Label"
     TOS = "TOS", "Terms of Service"
@@ -67,16 +67,16 @@ class PlanDocumentKind(models.TextChoices):
 
 class PlanDocument(models.Model):
     """
-    One document of a plan that we set out to accept: owed since the attempt was recorded, fetched and stored after it.
+    A document of a plan that we attempted to accept. Its row is created with the attempt, and it is fetched afterward.
 
-    The address may show another text tomorrow; what is stored is what it showed when the plan was accepted.
+    The text at the URL may change later, so we store it as it was when the plan was accepted.
     """
 
     offer = models.ForeignKey(PlanOffer, on_delete=models.PROTECT, related_name="documents")
     kind = models.CharField(max_length=4, choices=PlanDocumentKind.choices)
-    url = models.CharField("address", max_length=500, blank=True)
+    url = models.CharField("URL", max_length=500, blank=True)
     owed_since = models.DateTimeField()
-    due_at = models.DateTimeField(null=True, blank=True, help_text="When it is tried next; empty once given up.")
+    due_at = models.DateTimeField(null=True, blank=True, help_text="The next try; empty once given up.")
     attempts = models.PositiveSmallIntegerField(default=0)
     last_error = models.TextField(blank=True)
     stored_at = models.DateTimeField(null=True, blank=True)
@@ -105,9 +105,9 @@ class PlanDocument(models.Model):
 
 class AdvanceNotice(models.Model):
     """
-    That a customer was told which plan is about to be accepted and from which start, and until when he may object.
+    A notice to the customer of the plan that will be accepted, its start, and until when they may object.
 
-    The newest one counts. Nothing is accepted before it is over, nor on other terms that are worse.
+    The newest one counts. Nothing is accepted before it ends, and nothing on worse terms.
     """
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="notices")
@@ -115,7 +115,7 @@ class AdvanceNotice(models.Model):
     offer = models.ForeignKey(PlanOffer, on_delete=models.PROTECT, related_name="notices")
     start_date = models.DateField(help_text="The start of service that was announced.")
     given_at = models.DateTimeField()
-    until = models.DateTimeField(help_text="From this Chicago midnight on the plan may be accepted.")
+    until = models.DateTimeField(help_text="The plan may be accepted from this midnight in Chicago.")
 
     class Meta:
         ordering = ("given_at", "pk")
@@ -128,7 +128,7 @@ class AdvanceNotice(models.Model):
 
     @property
     def mail_key(self) -> str:
-        """Names the one mail that tells the customer."""
+        """The unique key of the mail with this notice."""
         return f"case:{self.enrollment_id}:{MailKind.ADVANCE_NOTICE}:{self.pk}"
 
     @property

@@ -1,4 +1,4 @@
-"""Accounts compared with records, and the database that they were compared in."""
+"""Comparisons of all accounts at Light with our records."""
 
 from django.db import models
 
@@ -10,7 +10,7 @@ from enrollments.states import (
 
 
 class DatabasePlace(models.Model):
-    """Where this database first worked with a Light that is not on the same machine. One row, never changed."""
+    """The place where this database first worked with a Light on another machine. One row, never changed."""
 
     place = models.CharField(max_length=200)
     since = models.DateTimeField()
@@ -20,7 +20,7 @@ class DatabasePlace(models.Model):
 
 
 class ReconciliationRun(models.Model):
-    """One comparison of every account at Light with what we know of it. Nothing is written to Light."""
+    """One comparison of every account at Light with our records. Nothing is written to Light."""
 
     started_at = models.DateTimeField()
     started_by = ActorField()
@@ -43,7 +43,7 @@ class ReconciliationRun(models.Model):
 
 
 class Difference(models.Model):
-    """One account that a reconciliation found to be other than what we know, and what to do about it."""
+    """One account that differs from our records, and what to do about it."""
 
     run = models.ForeignKey(ReconciliationRun, on_delete=models.CASCADE, related_name="differences")
     kind = models.CharField(max_length=30, choices=DifferenceKind.choices)
@@ -51,9 +51,9 @@ class Difference(models.Model):
         Enrollment, on_delete=models.PROTECT, null=True, blank=True, related_name="differences"
     )
     light_account_uuid = models.CharField("Light account", max_length=64)
-    ours = models.TextField("what we know", blank=True)
+    ours = models.TextField("our record", blank=True)
     theirs = models.TextField("what Light shows", blank=True)
-    repair = models.TextField("proposed repair")
+    repair = models.TextField("what to do")
 
     class Meta:
         ordering = ("run", "pk")

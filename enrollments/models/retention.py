@@ -1,4 +1,4 @@
-"""How long records are kept, who saw them as a pack, and what was destroyed."""
+"""Retention rules, legal holds, downloads of evidence packs, and destroyed records."""
 
 from typing import ClassVar
 
@@ -11,10 +11,10 @@ from enrollments.retention import RecordClass, RetentionClock
 
 
 class EvidencePackRead(models.Model):
-    """That somebody took the evidence pack of a case. Kept outside what goes into a pack, so that none changes it."""
+    """A download of a case's evidence pack. It is not part of the pack itself, so a download does not change it."""
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="evidence_reads")
-    actor = ActorField("taken by")
+    actor = ActorField("downloaded by")
     at = models.DateTimeField()
     sha256 = models.CharField("fingerprint (SHA-256)", max_length=64)
     size_bytes = models.PositiveBigIntegerField()
@@ -29,13 +29,13 @@ class EvidencePackRead(models.Model):
 
 
 class RetentionRule(models.Model):
-    """How long one kind of record is kept, from a day on. Never changed: a later rule takes its place."""
+    """How long a kind of record is kept, from an effective date. Never changed; a later rule replaces it."""
 
     record_class = models.CharField("what is kept", max_length=10, choices=RecordClass.choices)
     clock = models.CharField("counted", max_length=12, choices=RetentionClock.choices)
     months = models.PositiveSmallIntegerField()
     effective_from_date = models.DateField()
-    source = models.TextField(help_text="The law or advice that it rests on.")
+    source = models.TextField(help_text="The law or legal advice it is based on.")
     decided_by = ActorField()
     decided_at = models.DateTimeField()
 
@@ -57,7 +57,7 @@ class LegalHoldKind(models.TextChoices):
 
 
 class LegalHold(models.Model):
-    """While one is open, nothing of the case is destroyed, however old it is."""
+    """While a legal hold is open, nothing in the case is destroyed, however old it is."""
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="legal_holds")
     kind = models.CharField(max_length=10, choices=LegalHoldKind.choices)
@@ -87,14 +87,14 @@ class LegalHold(models.Model):
 
 class Destruction(models.Model):
     """
-    Proof that records were destroyed when their time was over. It names no person and stays for good.
+    Proof that records were destroyed after their retention period. It names no person and is kept permanently.
 
-    The journals' own proofs (`poa_documents.models.DestructionProof`), a chain of hashes, name its number and hash.
+    The journals' own proofs (`poa_documents.models.DestructionProof`), a hash chain, refer to its number and hash.
     """
 
     record_class = models.CharField("what was destroyed", max_length=10, choices=RecordClass.choices)
     subject = models.CharField(max_length=60)
-    rule = models.TextField(help_text="The rules that were in force, and the days from which they counted.")
+    rule = models.TextField(help_text="The rules that applied, and the days on which they started.")
     kept_until_date = models.DateField()
     sha256 = models.CharField(
         "SHA-256", max_length=64, help_text="Of what was destroyed; for a case, the fingerprint of its evidence pack."
@@ -111,13 +111,13 @@ class Destruction(models.Model):
 
 
 class DestroyedFile(models.Model):
-    """A stored file that no record names any more: to be removed from the storage, until `destroyed_at` says so."""
+    """A stored file that no record refers to any longer. Once it is removed from the storage, `destroyed_at` is set."""
 
     destruction = models.ForeignKey(Destruction, on_delete=models.PROTECT, related_name="files")
     storage_key = models.CharField(max_length=200)
     sha256 = models.CharField("SHA-256", max_length=64)
     destroyed_at = models.DateTimeField(null=True, blank=True)
-    kept_because = models.TextField(blank=True, help_text="Why it is still there, where it is.")
+    kept_because = models.TextField(blank=True, help_text="Why it has not been removed.")
 
     class Meta:
         ordering = ("destruction", "storage_key")

@@ -1,4 +1,4 @@
-"""Every call to Light: writes, the record of all calls, and their pace."""
+"""Writes to Light, a record of all calls, and their rate limit."""
 
 from typing import ClassVar
 
@@ -16,9 +16,9 @@ from enrollments.states import (
 
 class LightWrite(models.Model):
     """
-    One call that changes something at Light: recorded before it is made, closed after it.
+    One call that changes something at Light. It is recorded before the call and closed after it.
 
-    A write found open after its worker died is in doubt, never "not done".
+    A write still open after its worker died is in doubt, never "not done".
     """
 
     enrollment = models.ForeignKey(Enrollment, on_delete=models.PROTECT, related_name="writes")
@@ -26,7 +26,7 @@ class LightWrite(models.Model):
     status = models.CharField(max_length=10, choices=WriteStatus.choices, default=WriteStatus.OPEN)
     opened_at = models.DateTimeField()
     sent_at = models.DateTimeField(
-        null=True, blank=True, help_text="Noted right before it is sent; without it, it was never sent."
+        null=True, blank=True, help_text="Set immediately before sending. If empty, it was never sent."
     )
     closed_at = models.DateTimeField(null=True, blank=True)
     request = models.JSONField(default=dict, help_text="What was sent, without secrets and personal data.")
@@ -59,7 +59,7 @@ class LightWrite(models.Model):
 
 
 class RemoteCall(models.Model):
-    """One exchange with Light over HTTP, reads included: where, when, how long, what status. No bodies."""
+    """One HTTP exchange with Light, including reads: path, time, duration and status. No bodies."""
 
     enrollment = models.ForeignKey(
         Enrollment, on_delete=models.PROTECT, null=True, blank=True, related_name="remote_calls"
@@ -82,13 +82,13 @@ class RemoteCall(models.Model):
 
 class LightPace(models.Model):
     """
-    When Light may be called next, shared by all processes: the only row of its table, and only where a limit is set.
+    When Light may be called next, shared by all processes. A single row, which exists only if a limit is set.
 
-    What one call takes of the time is longer for a while after Light answered that we are too fast.
+    `seconds_per_call` is longer for a while after Light answers that we are too fast.
     """
 
-    free_at = models.DateTimeField(help_text="The next call may be sent then.")
-    seconds_per_call = models.FloatField(help_text="How far apart calls are sent at present.")
+    free_at = models.DateTimeField(help_text="When the next call may be sent.")
+    seconds_per_call = models.FloatField(help_text="The current interval between calls.")
 
     class Meta:
         verbose_name_plural = "pace of calls to Light"

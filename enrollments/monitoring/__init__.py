@@ -1,1 +1,1 @@
-"""Alarms and measures of enrollments, for operators."""
+"""Alarms and measurements for operators."""

@@ -1,4 +1,4 @@
-"""The numbers by which it shows how the system stands. A fixed number of queries, however many cases there are."""
+"""Measurements of the system, in a fixed number of queries however many cases there are."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,10 +34,10 @@ from poa_documents.seal.keys import SealKeyUnusable, current_key
 from poa_documents.states import PoaStatus
 
 A_DAY = timedelta(days=1)
-LATELY = timedelta(days=7)
-CLOCK_SEEN_WRONG_FOR = timedelta(minutes=5)
-READING_FOLLOWS_WITHIN = timedelta(hours=1)
-CALLS_LOOKED_AT = timedelta(hours=1)
+RECENT_PERIOD = timedelta(days=7)
+CLOCK_REPORT_LIFE = timedelta(minutes=5)
+MAX_READING_DELAY = timedelta(hours=1)
+CALLS_PERIOD = timedelta(hours=1)
 """Longer than the longest wait between two tries of a case."""
 REFUSALS = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.PROXY_AUTHENTICATION_REQUIRED})
 SWEEPS = (TaskName.SWEEP_PROOFS, TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
@@ -54,7 +54,7 @@ def measure(*, now: datetime) -> Numbers:
     )
     closing = Enrollment.objects.filter(
         status=EnrollmentStatus.OPEN,
-        act_by_date__gte=chicago_day(now),  # what is missed already stands in the work queue as overdue
+        act_by_date__gte=chicago_day(now),  # missed ones are in the work queue as overdue
         act_by_date__lte=chicago_day(now) + timedelta(days=DAYS_BEFORE_WINDOW_CLOSES),
     ).aggregate(count=Count("pk"), first=Min("act_by_date"))
     was_in_doubt = Q(status=WriteStatus.NOT_DONE, doubt_since__isnull=False)
@@ -74,7 +74,7 @@ def measure(*, now: datetime) -> Numbers:
     return Numbers(
         expects_webhooks=bool(settings.LIGHT_WEBHOOK_SECRETS),
         last_webhook_at=last_webhook_at,
-        unannounced_since=_unannounced_since(last_webhook_at, now=now),
+        unreported_change_at=_unreported_change_at(last_webhook_at, now=now),
         due_cases=due["count"],
         oldest_due_at=due["oldest"],
         oldest_change_at=CaseChange.objects.aggregate(at=Min("at"))["at"],
@@ -97,9 +97,7 @@ def measure(*, now: datetime) -> Numbers:
         calls_refused=calls.refused,
         cases_refused=calls.cases_refused,
         cases_backing_off=cases["backing_off"],
-        wrong_clocks=tuple(
-            WrongClock.objects.filter(at__gt=now - CLOCK_SEEN_WRONG_FOR).values_list("problem", flat=True)
-        ),
+        wrong_clocks=tuple(WrongClock.objects.filter(at__gt=now - CLOCK_REPORT_LIFE).values_list("problem", flat=True)),
         worked_without_queue_at=swept.get(WITHOUT_QUEUE),
         writes_stopped_because=write_guard.why_writes_are_stopped(),
         paused_since=Pause.objects.filter(ended_at__isnull=True).aggregate(at=Min("started_at"))["at"],
@@ -129,8 +127,8 @@ class _Calls:
 
 
 def _calls_to_light(now: datetime) -> _Calls:
-    """Count the calls of late that got no usable answer, since the last one that did."""
-    calls = RemoteCall.objects.filter(at__gt=now - CALLS_LOOKED_AT).exclude(purpose=DOCUMENT_PURPOSE)
+    """Count the recent calls without a usable answer since the last one with an answer."""
+    calls = RemoteCall.objects.filter(at__gt=now - CALLS_PERIOD).exclude(purpose=DOCUMENT_PURPOSE)
     is_refusal = Q(http_status__in=sorted(REFUSALS)) | Q(http_status__range=(300, 399))
     is_silence = Q(http_status__isnull=True) | Q(http_status__gte=500)
     answered_at = calls.exclude(is_refusal | is_silence).aggregate(at=Max("at"))["at"]
@@ -144,9 +142,11 @@ def _calls_to_light(now: datetime) -> _Calls:
     return _Calls(answered_at, found["first"], found["unanswered"], found["refused"], found["cases_refused"])
 
 
-def _unannounced_since(last_webhook_at: datetime | None, *, now: datetime) -> datetime | None:
-    """Find the first change of an account of late that no webhook came for; one is read within the hour after it."""
-    told_until = max(now - LATELY, last_webhook_at + READING_FOLLOWS_WITHIN) if last_webhook_at else now - LATELY
+def _unreported_change_at(last_webhook_at: datetime | None, *, now: datetime) -> datetime | None:
+    """Return the first recent account change that no webhook reported. Changes are read within an hour of a webhook."""
+    told_until = (
+        max(now - RECENT_PERIOD, last_webhook_at + MAX_READING_DELAY) if last_webhook_at else now - RECENT_PERIOD
+    )
     changes = EnrollmentEvent.objects.filter(name="light_status", at__gt=told_until)
     return changes.order_by("at").values_list("at", flat=True).first()
 
@@ -162,5 +162,5 @@ def _seal_key(now: datetime) -> tuple[str, datetime | None, str]:
 
 
 def _differences(run: ReconciliationRun | None) -> int:
-    """What settles itself is no difference to alarm anybody with."""
+    """Count the differences, leaving out those that will settle automatically."""
     return Difference.objects.filter(run=run).exclude(kind=DifferenceKind.UNDER_WAY).count()

@@ -1,4 +1,4 @@
-"""The addresses that other systems call us at, below /webhooks/."""
+"""URLs under /webhooks/, called by other systems."""
 
 from django.urls import re_path
 

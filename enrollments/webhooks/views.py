@@ -1,7 +1,7 @@
 """
-Where webhooks arrive, Light's and the mail provider's: check the signature over the raw bytes, store, answer.
+Webhook endpoints for Light and the mail provider: check the signature over the raw bytes, store, answer.
 
-Nothing else is done here.
+Everything else happens later, in a task.
 """
 
 from collections.abc import Sequence
@@ -22,18 +22,18 @@ from enrollments.light.signatures import SignatureRefused, SignedText, WebhookSc
 from enrollments.models import WebhookSender
 from poa_documents.actions import store_report
 
-LONGEST_BODY = 1_000_000
+MAX_BODY_BYTES = 1_000_000
 MAIL_SCHEME = WebhookScheme(
     signed_text=SignedText.TIMESTAMP_AND_BODY, header="X-Mail-Signature", timestamp_header="X-Mail-Timestamp"
 )
-"""Hex of HMAC-SHA-256 over the time in seconds, a dot and the body: what a few lines at any provider can make."""
+"""Hex HMAC-SHA-256 over the Unix timestamp, a dot and the body, which is easy to produce with any provider."""
 NEVER_KEPT = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
 @csrf_exempt
 @require_POST
 def receive(request: HttpRequest) -> HttpResponse:
-    """Take one webhook in. A 2xx promises that it is stored, or was before."""
+    """Receive a webhook from Light. A 2xx means that it is stored."""
     at = clock.now()
     scheme = settings.LIGHT_DIALECT.webhook
     body = _signed_body(request, scheme, settings.LIGHT_WEBHOOK_SECRETS, sender=WebhookSender.LIGHT, at=at)
@@ -48,7 +48,7 @@ def receive(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_POST
 def receive_mail_report(request: HttpRequest) -> HttpResponse:
-    """Take one report of what became of a mail in. A 2xx promises that it is stored, or was before."""
+    """Receive a delivery report from the mail provider. A 2xx means that it is stored."""
     at = clock.now()
     body = _signed_body(request, MAIL_SCHEME, settings.MAIL_WEBHOOK_SECRETS, sender=WebhookSender.MAIL, at=at)
     if isinstance(body, HttpResponse):
@@ -58,24 +58,22 @@ def receive_mail_report(request: HttpRequest) -> HttpResponse:
 
 
 for view in (receive, receive_mail_report):
-    view.takes_chunks = True  # type: ignore[attr-defined]  # the middleware lets bodies without a length through to them
+    view.takes_chunks = True  # type: ignore[attr-defined]  # the middleware lets requests without a Content-Length pass
 
 
 def _signed_body(
     request: HttpRequest, scheme: WebhookScheme, secrets: Sequence[str], *, sender: WebhookSender, at: datetime
 ) -> bytes | HttpResponse:
-    """Return the body that is to be stored, or the answer to what is too large or not signed right."""
+    """Return the body, or the response if it is too large or not correctly signed."""
     if not secrets:
-        return _say(
-            f"Webhooks are switched off here: {sender.value}_WEBHOOK_SECRET is empty.", HTTPStatus.SERVICE_UNAVAILABLE
-        )
+        return _say(f"Webhooks are disabled: {sender.value}_WEBHOOK_SECRET is empty.", HTTPStatus.SERVICE_UNAVAILABLE)
     try:
-        body = whole_body(request, max_bytes=LONGEST_BODY)
+        body = whole_body(request, max_bytes=MAX_BODY_BYTES)
         verify(scheme=scheme, secrets=secrets, headers=request.headers, body=body, now=at)
     except RequestDataTooBig:
-        return _say(f"The body is larger than {LONGEST_BODY} bytes.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return _say(f"The body is larger than {MAX_BODY_BYTES} bytes.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     except UnreadablePostError:
-        return _say("Only a part of the body arrived. Send it again.", HTTPStatus.BAD_REQUEST)
+        return _say("Only part of the body arrived. Send it again.", HTTPStatus.BAD_REQUEST)
     except SignatureRefused as refused:
         try:
             rate_limits.count(rate_limits.REFUSED_WEBHOOK, sender.value, request.META.get("REMOTE_ADDR", ""))
@@ -87,8 +85,8 @@ def _signed_body(
 
 
 def _say_wait(often: TooOften) -> HttpResponse:
-    """Nothing is stored of these, not even a count; a webhook that is signed right never comes this far."""
-    response = _say("Too many webhooks with a wrong signature. Sign them, or wait.", HTTPStatus.TOO_MANY_REQUESTS)
+    """Answer a sender with too many wrong signatures. Nothing is stored, not even a count."""
+    response = _say("Too many webhooks with a wrong signature. Try again later.", HTTPStatus.TOO_MANY_REQUESTS)
     response.headers["Retry-After"] = str(often.seconds)
     return response
 

@@ -40,7 +40,7 @@ def then_she_sees_it_blocked(page: Page) -> None:
     row = page.get_by_role("row", name="Priya")
     expect(row).to_contain_text("Light offers no plan")
     expect(row).to_contain_text("Office")
-    expect(row).to_contain_text("Authority shut")
+    expect(row).to_contain_text("Authority closed")
 
 
 def when_she_opens_it(page: Page) -> None:
@@ -54,7 +54,7 @@ def when_she_presses_release(page: Page) -> None:
 
 
 def when_she_confirms(page: Page, *, reason: str) -> None:
-    page.get_by_label("What was done about it").fill(reason)
+    page.get_by_label("What you did about it").fill(reason)
     follow(page.get_by_role("button", name="Release the hold"))
 
 
@@ -79,7 +79,7 @@ def test_staff_release_a_hold_with_a_reason(
     expect(desk.get_by_text("The hold is released")).to_be_visible()
     expect(desk.get_by_role("list").filter(has_text=REASON).first).to_be_visible()
     follow(desk.get_by_role("link", name="Work queue").first)
-    expect(desk.get_by_text("Nothing is blocked here.")).to_be_visible()
+    expect(desk.get_by_text("No blocked cases.")).to_be_visible()
     assert blocked.holds.get().release_reason == REASON
     assert problems == []
 

@@ -15,7 +15,7 @@ from core import clock
 from enrollments.actions import case_opening, webhook_processing
 from enrollments.engine.leases import most_urgent
 from enrollments.models import Enrollment
-from enrollments.tasks import MOST_IN_A_SWEEP
+from enrollments.tasks import MAX_PER_SWEEP
 from tools.benchmarks.parts import environment, own_database, own_folder, run
 
 ROWS = (100_000, 1_000_000)
@@ -45,12 +45,12 @@ def _with(rows: int) -> dict[str, object]:
         stack.callback(_use, connections.settings)
         _use(connections.configure_settings({"default": environ.Env.db_url_config(url)}))
         at = clock.now()
-        found = most_urgent(at=at, limit=MOST_IN_A_SWEEP)
+        found = most_urgent(at=at, limit=MAX_PER_SWEEP)
         if len(found) != DUE:
             raise AssertionError(f"{len(found)} enrollments were found due, not {DUE}")
         return {
             "rows": rows,
-            "by_urgency_milliseconds": _milliseconds(lambda: most_urgent(at=clock.now(), limit=MOST_IN_A_SWEEP)),
+            "by_urgency_milliseconds": _milliseconds(lambda: most_urgent(at=clock.now(), limit=MAX_PER_SWEEP)),
             "whole_milliseconds": _milliseconds(_whole_look),
             "plan": _plan(),
         }
@@ -101,9 +101,9 @@ def _use(settings: dict[str, Any]) -> None:
 def _whole_look() -> None:
     """Everything that the sweep of enrollments asks the database before it queues a message."""
     at = clock.now()
-    case_opening.look_at_changed_cases(at=at, limit=MOST_IN_A_SWEEP)
-    webhook_processing.due_deliveries(at=at, limit=MOST_IN_A_SWEEP)
-    most_urgent(at=at, limit=MOST_IN_A_SWEEP)
+    case_opening.look_at_changed_cases(at=at, limit=MAX_PER_SWEEP)
+    webhook_processing.due_deliveries(at=at, limit=MAX_PER_SWEEP)
+    most_urgent(at=at, limit=MAX_PER_SWEEP)
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
@@ -124,7 +124,7 @@ def _plan() -> list[str]:
         return execute(sql, params, *rest)
 
     with connection.execute_wrapper(note):
-        most_urgent(at=clock.now(), limit=MOST_IN_A_SWEEP)
+        most_urgent(at=clock.now(), limit=MAX_PER_SWEEP)
     sql, params = statements[-1]
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {sql}", params)

@@ -1,4 +1,4 @@
-"""Write the evidence pack of one enrollment into a file."""
+"""Write the evidence pack of an enrollment to a file."""
 
 import os
 import shutil
@@ -16,11 +16,13 @@ from enrollments.models import Enrollment
 
 
 class Command(BaseCommand):
-    help = "Write everything on record about one enrollment into a ZIP that can be checked offline."
+    help = "Write everything on record about an enrollment to a ZIP file that can be verified offline."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("enrollment", type=int, help="the number of the enrollment")
-        parser.add_argument("--to", type=Path, help="the file to write; by default its own name, in this folder")
+        parser.add_argument(
+            "--to", type=Path, help="the file to write; by default the pack's own name in the current folder"
+        )
 
     def handle(self, *_args: Any, enrollment: int, to: Path | None, **_options: Any) -> None:
         try:
@@ -36,7 +38,7 @@ class Command(BaseCommand):
                     shutil.copyfileobj(source, file)
             except OSError as problem:
                 raise CommandError(
-                    f"{target} cannot be written: {problem.strerror}. Name another with --to."
+                    f"{target} cannot be written: {problem.strerror}. Choose another file with --to."
                 ) from problem
         self.stdout.write(f"{target}: {pack.summary.size_bytes} bytes, SHA-256 {pack.summary.sha256}")
         for each in pack.summary.missing:
@@ -45,8 +47,8 @@ class Command(BaseCommand):
             self.stderr.write(f"ALTERED: {altered}")
         if pack.problems:
             raise CommandError(
-                f"{target} was written, but what it tells was tampered with. Run “manage.py journal verify”; change "
-                "nothing; docs/runbooks/seal-and-journal.md says what to do."
+                f"{target} was written, but the records in it were tampered with. Run “manage.py journal verify”, "
+                "change nothing, and follow docs/runbooks/seal-and-journal.md."
             )
 
 

@@ -12,14 +12,14 @@ from enrollments.actions.system_holds import hold_writes
 
 
 class Command(BaseCommand):
-    help = "Stop every write to Light, at once and for all cases. Reading goes on. `release_writes` ends it."
+    help = "Stop every write to Light, at once and for all cases. Reading continues. `release_writes` ends it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--reason", required=True, help="why; shown to everybody in the admin")
+        parser.add_argument("--reason", required=True, help="why; shown to all staff in the admin")
 
     def handle(self, *_args: Any, reason: str, **_options: Any) -> None:
         try:
             hold_writes(reason=reason, by=OPERATOR, at=clock.now())
         except ReasonMissing as refusal:
             raise CommandError(str(refusal)) from refusal
-        self.stdout.write("No write to Light begins from now on. “manage.py release_writes” lets them go on.")
+        self.stdout.write("Writes to Light are stopped. “manage.py release_writes” allows them again.")

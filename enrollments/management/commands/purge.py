@@ -1,4 +1,4 @@
-"""Destroy what was kept long enough, with a report and proof."""
+"""Destroy records whose retention period has ended, with a report and proof."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -12,10 +12,12 @@ from enrollments.actions.retention import Candidate, StillKept, candidates, dest
 
 
 class Command(BaseCommand):
-    help = "Destroy cases and unsigned requests whose time to be kept is over, for good. Look with --dry-run first."
+    help = "Permanently destroy cases and unsigned requests whose retention period has ended. Try --dry-run first."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="say what would be destroyed and destroy nothing")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="list what would be destroyed, without destroying anything"
+        )
 
     def handle(self, *_args: Any, dry_run: bool, **_options: Any) -> None:
         at = clock.now()
@@ -46,14 +48,14 @@ class Command(BaseCommand):
             self.stdout.write(f"{destroyed} would be destroyed, {kept} are kept. Nothing was changed.")
             return
         _gone, left = destroy_files(at=at)
-        self.stdout.write(f"{destroyed} destroyed, {kept} kept, {left} files still to be removed.")
+        self.stdout.write(f"{destroyed} destroyed, {kept} kept, {left} files left to remove.")
         if failed or left:
             raise CommandError(
-                f"{failed} records and {left} files could not be destroyed; each says why, files under Destroyed files "
-                "in the admin. They are tried again with the next run."
+                f"{failed} records and {left} files could not be destroyed. The reasons are above, and for files under "
+                "Destroyed files in the admin. The next run tries again."
             )
 
     def _say_kept(self, candidate: Candidate) -> None:
-        until = f"until {candidate.term.until}" if candidate.term.until else "for good"
+        until = f"until {candidate.term.until}" if candidate.term.until else "permanently"
         why = candidate.obstacle or candidate.term.because
         self.stdout.write(f"kept: {candidate.subject}, {until}: {why}")

@@ -1,4 +1,4 @@
-"""Compare every account at Light with what we know, and list each difference with a proposed repair."""
+"""Compare every account at Light with our records, and list each difference with what to do."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -13,10 +13,10 @@ from enrollments.models import ReconciliationRun
 
 
 class Command(BaseCommand):
-    help = "Compare every account at Light with what we know, and list each difference. Writes nothing to Light."
+    help = "Compare every account at Light with our records, and list each difference. Writes nothing to Light."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--all", action="store_true", required=True, help="every account; there is no other way")
+        parser.add_argument("--all", action="store_true", required=True, help="compare every account (required)")
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         run = start_run(by=OPERATOR, at=clock.now())
@@ -27,8 +27,8 @@ class Command(BaseCommand):
         self._report(run)
         if not run.is_complete:
             raise CommandError(
-                f"{run.unread_count} accounts could not be read. Run this again once Light answers; until then a "
-                "restored system stays on hold."
+                f"{run.unread_count} accounts could not be read. Run this again when Light can be reached. Until then, "
+                "a restored system stays on hold."
             )
 
     def _report(self, run: ReconciliationRun) -> None:
@@ -38,4 +38,4 @@ class Command(BaseCommand):
             for label, text in (("ours", difference.ours), ("Light", difference.theirs), ("do", difference.repair)):
                 if text:
                     self.stdout.write(f"    {label}: {text}")
-        self.stdout.write(f"{run.read_count} accounts read, {run.matching_count} match what we know.")
+        self.stdout.write(f"{run.read_count} accounts read, {run.matching_count} match our records.")

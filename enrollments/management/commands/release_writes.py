@@ -1,4 +1,4 @@
-"""Let writes to Light go on."""
+"""Allow writes to Light again."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from enrollments.actions.system_holds import NothingHeld, NotReconciled, release
 
 
 class Command(BaseCommand):
-    help = "Let writes to Light go on. After a restore only once `reconcile --all` has read every account."
+    help = "Allow writes to Light again. After a restore, `reconcile --all` must have read every account first."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         try:
             ended = release_writes(by=OPERATOR, at=clock.now())
         except (NothingHeld, NotReconciled) as refusal:
             raise CommandError(str(refusal)) from refusal
-        self.stdout.write(f"Writes to Light go on ({ended} stop{'' if ended == 1 else 's'} ended).")
+        self.stdout.write(f"Writes to Light are allowed again ({ended} stop{'' if ended == 1 else 's'} ended).")

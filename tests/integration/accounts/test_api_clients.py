@@ -234,7 +234,7 @@ def test_alarm_rings_before_the_last_key_of_a_client_ends() -> None:
     client_key(other, days=365)
     assert clients_running_out(timezone.now()) == ["Sales CRM"]
     assert clients_running_out(timezone.now() + timedelta(days=25)) == ["Sales CRM"]
-    assert "API_KEYS_END" in {alarm.code for alarm in alarms(measure(now=AT), now=AT)}
+    assert "API_KEYS_EXPIRING" in {alarm.code for alarm in alarms(measure(now=AT), now=AT)}
 
     actions.disable_client(client_id=client.pk, by=staff(), at=timezone.now())
 

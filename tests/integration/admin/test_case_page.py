@@ -33,7 +33,7 @@ def test_the_page_says_what_comes_next_why_and_whose_turn_it_is(office_client: C
 
     assert "Next: Customer to sign" in " ".join(page.split())
     assert "The customer has the power of attorney and has not signed it yet." in page
-    assert page.count("</span> shut</span>") == 3
+    assert page.count("</span> closed</span>") == 3
 
 
 def test_the_page_says_what_a_go_live_today_would_bring(office_client: Client) -> None:
@@ -62,7 +62,7 @@ def test_a_revoked_authority_is_said_to_be_beyond_override(office_client: Client
     page = office_client.get(record_url(enrollment)).content.decode()
 
     assert enrollment.holds.get().code == HoldCode.AUTHORITY_ENDED
-    assert "cannot be overridden by anyone" in page
+    assert "No one can override this" in page
 
 
 def test_an_offer_stands_beside_the_limits_with_both_numbers(office_client: Client) -> None:

@@ -11,8 +11,8 @@ from core.actors import Actor
 from core.admin.links import button_url, record_url
 from core.admin.tables import Cell
 from enrollments.admin.hold_buttons import (
-    ACTS,
     ADOPT,
+    BUTTONS_BY_HOLD,
     CLOSE,
     CORRECT_CONTACT,
     DRAFT,
@@ -23,7 +23,7 @@ from enrollments.admin.hold_buttons import (
     RELEASE,
     REPORT_GO_LIVE,
     RESUME,
-    Act,
+    ButtonRef,
 )
 from enrollments.decision.steps import CONSENT_HOLDS
 from enrollments.models import Enrollment
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.django_db
 
 OFFICE = Actor.staff(1)
 RUNBOOK = Path(__file__).resolve().parents[3] / "docs" / "runbooks" / "holds.md"
-NAMED_BY: dict[str, Act] = {
+NAMED_BY: dict[str, ButtonRef] = {
     r"(?<!a )\b[Rr]elease\b": RELEASE,
     r"[Cc]lose the case": CLOSE,
     r"new POA": DRAFT,
@@ -54,7 +54,7 @@ NAMED_BY: dict[str, Act] = {
 LABELS = {
     RELEASE: "Release the hold",
     CLOSE: "Close the case",
-    DRAFT: "Draw up a new power of attorney",
+    DRAFT: "Draft a new power of attorney",
     LINK: "Link an account at Light",
     ADOPT: "Adopt our acceptance",
     CORRECT_CONTACT: "Correct e-mail, phone or language",
@@ -84,7 +84,7 @@ def test_acts_that_the_runbook_names_belong_to_the_hold(code: HoldCode) -> None:
     named = {act for words, act in NAMED_BY.items() if re.search(words, advice(code))}
 
     assert named
-    assert named <= set(ACTS[code])
+    assert named <= set(BUTTONS_BY_HOLD[code])
 
 
 @pytest.mark.parametrize("code", HoldCode)
@@ -94,7 +94,7 @@ def test_every_hold_has_its_buttons_beside_it(office_client: Client, code: HoldC
 
     shown = beside_hold(office_client, enrollment)
 
-    expected = {LABELS[act] for act in ACTS[code] if act in LABELS}
+    expected = {LABELS[act] for act in BUTTONS_BY_HOLD[code] if act in LABELS}
     if code in CONSENT_HOLDS:
         expected.discard(LABELS[RELEASE])
     assert expected <= set(shown)

@@ -106,7 +106,7 @@ def test_held_case_is_shown_alike_everywhere(
             assert str(code.label) in text
             assert "Office" in text
         assert f"Blocked: {code.label}" in shown["case"]
-        assert "After somebody acts" in shown["case"]
+        assert "When someone acts" in shown["case"]
         assert f"Blocked: {code.label}" in list_shown(office)
         check_customers_page(enrollment, code_of_hold(code))
 

@@ -42,15 +42,15 @@ def test_a_blocked_case_shows_why_whose_turn_and_since_when(office_client: Clien
     assert "6 days" in page
 
 
-def test_gates_say_open_or_shut_in_words(office_client: Client) -> None:
+def test_gates_say_open_or_closed_in_words(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     go_live_report(job, at=AT - timedelta(days=2))
     case(job=job)
 
     page = front_page(office_client, "?part=waiting")
 
-    assert "Authority shut" in page
-    assert "Readiness shut" in page
+    assert "Authority closed" in page
+    assert "Readiness closed" in page
     assert "Go-live open" in page
 
 
@@ -144,7 +144,7 @@ def test_contradicting_go_live_reports_are_shown(office_client: Client) -> None:
 
     page = front_page(office_client)
 
-    assert "Go-live reports that contradict each other" in page
+    assert "Conflicting go-live reports" in page
     assert str(job.customer) in page
 
 

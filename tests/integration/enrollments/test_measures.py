@@ -19,7 +19,7 @@ from enrollments.light.client import LightClient
 from enrollments.light.documents import DocumentFetcher, DocumentNotFetched
 from enrollments.light.errors import LightError
 from enrollments.models import Difference, Enrollment, ReconciliationRun, WebhookDelivery
-from enrollments.monitoring.alarms import CONCERN_THE_PROCESSES, AlarmCode, alarms
+from enrollments.monitoring.alarms import READINESS_ALARMS, AlarmCode, alarms
 from enrollments.monitoring.measures import SWEEPS, measure
 from enrollments.states import DifferenceKind, EnrollmentStatus, HoldCode
 from installations import tasks as proof_tasks
@@ -152,7 +152,7 @@ def test_cases_that_nobody_takes_are_noticed(road: Road) -> None:
     numbers = measure(now=road.clock.at)
 
     assert numbers.due_cases == 1
-    assert raised(road) == {AlarmCode.QUEUE_OLD}
+    assert raised(road) == {AlarmCode.QUEUE_BACKLOG}
 
 
 def test_a_stop_of_all_writes_is_shown(road: Road) -> None:
@@ -253,7 +253,7 @@ def test_a_light_that_does_not_answer_is_told_and_one_answer_ends_it() -> None:
     numbers = measure(now=now())
     [alarm] = [alarm for alarm in alarms(numbers, now=now()) if alarm.code == AlarmCode.LIGHT_UNREACHABLE]
     assert "3 calls failed" in alarm.text
-    assert AlarmCode.LIGHT_UNREACHABLE in CONCERN_THE_PROCESSES
+    assert AlarmCode.LIGHT_UNREACHABLE in READINESS_ALARMS
 
     calls(answer(404))
 

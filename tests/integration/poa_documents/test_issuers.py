@@ -151,7 +151,7 @@ def test_a_failing_issuer_never_costs_the_signature(issuer: Issuer, fault: str) 
     assert poa.status == PoaStatus.SIGNED
     verify_sealed_file(poa)
     assert answers_inside(poa) is None
-    assert AlarmCode.SEAL_UNANSWERED in codes(NOW)
+    assert AlarmCode.SEAL_ISSUER_UNANSWERED in codes(NOW)
 
 
 def test_while_an_issuer_is_away_its_last_answer_counts_until_its_end(issuer: Issuer) -> None:
@@ -164,8 +164,8 @@ def test_while_an_issuer_is_away_its_last_answer_counts_until_its_end(issuer: Is
 
     assert answers_inside(early) is not None
     assert answers_inside(late) is None
-    assert AlarmCode.SEAL_UNANSWERED not in codes(NOW + timedelta(days=1))
-    assert AlarmCode.SEAL_UNANSWERED in codes(NOW + timedelta(days=3))
+    assert AlarmCode.SEAL_ISSUER_UNANSWERED not in codes(NOW + timedelta(days=1))
+    assert AlarmCode.SEAL_ISSUER_UNANSWERED in codes(NOW + timedelta(days=3))
 
 
 def test_no_issuer_is_asked_while_a_customer_signs(issuer: Issuer) -> None:
@@ -292,7 +292,7 @@ def test_a_certificate_signed_by_itself_has_nobody_to_ask_and_the_alarm_says_so(
 
     assert answers_inside(poa) is None
     assert "signed by itself" in next(
-        alarm.text for alarm in alarms(measure(now=NOW), now=NOW) if alarm.code == AlarmCode.SEAL_UNANSWERED
+        alarm.text for alarm in alarms(measure(now=NOW), now=NOW) if alarm.code == AlarmCode.SEAL_ISSUER_UNANSWERED
     )
 
 
@@ -301,7 +301,7 @@ def test_switched_off_nobody_is_asked(issuer: Issuer, settings: Any) -> None:
 
     assert actions.ask_issuers(at=NOW) == AskOutcome.NOTHING_TO_ASK
     assert issuer.asked == 0
-    assert AlarmCode.SEAL_UNANSWERED not in codes(NOW)
+    assert AlarmCode.SEAL_ISSUER_UNANSWERED not in codes(NOW)
 
 
 def test_the_command_asks_at_once_and_says_what_it_heard(issuer: Issuer, settings: Any) -> None:

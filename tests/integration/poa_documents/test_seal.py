@@ -560,7 +560,7 @@ def test_a_certificate_that_ended_seals_nothing_more_but_what_it_sealed_counts(s
 
     assert actions.seal_poa(poa_id=late.pk, at=LATER + timedelta(days=1)) == SealOutcome.WAITING_FOR_KEY
     verify_sealed_file(poa)
-    assert AlarmCode.SEAL_KEY_ENDS in codes(SIGNED_AT)
+    assert AlarmCode.SEAL_KEY_EXPIRING in codes(SIGNED_AT)
     assert AlarmCode.SEAL_KEY_UNUSABLE in codes(LATER + timedelta(days=1))
 
 

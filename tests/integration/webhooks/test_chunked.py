@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from enrollments.models import WebhookDelivery, WebhookRefusal
-from enrollments.webhooks.views import LONGEST_BODY
+from enrollments.webhooks.views import MAX_BODY_BYTES
 from simulator.dialect import REFERENCE
 from simulator.webhooks import signed_headers
 from tests.integration.webhooks.deliveries import ADDRESS, event
@@ -76,7 +76,7 @@ def test_a_forged_webhook_in_chunks_is_refused(server: LiveServer) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_chunks_are_read_up_to_the_bound_and_no_further(server: LiveServer) -> None:
-    body = b"x" * (LONGEST_BODY + 1)
+    body = b"x" * (MAX_BODY_BYTES + 1)
 
     status = send_raw(server.url, f"{len(body):x}\r\n".encode() + body)
 
@@ -168,7 +168,7 @@ def _is_up(url: str) -> bool:
 @pytest.mark.cell("W13")
 def test_w13_a_webhook_in_chunks_is_stored_at_gunicorn_too(gunicorn: tuple[str, Path]) -> None:
     url, database = gunicorn
-    body, too_large = event("enrollment.finalized", uuid4()), b"x" * (2 * LONGEST_BODY)
+    body, too_large = event("enrollment.finalized", uuid4()), b"x" * (2 * MAX_BODY_BYTES)
 
     answers = [send(url, body), send(url, body, secret="somebody else's")]
     statuses = [send_raw(url, rest) for rest in (b"2\r\n{", b"two\r\n", f"{len(too_large):x}\r\n".encode() + too_large)]

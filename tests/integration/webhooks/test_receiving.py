@@ -15,7 +15,7 @@ from enrollments.light.dialect import Dialect
 from enrollments.light.events import KnownEvent
 from enrollments.light.signatures import Encoding, WebhookScheme
 from enrollments.models import Enrollment, WebhookDelivery, WebhookRefusal, WebhookSender
-from enrollments.webhooks.views import LONGEST_BODY
+from enrollments.webhooks.views import MAX_BODY_BYTES
 from tests.integration.webhooks.deliveries import ADDRESS, deliver, event, only_delivery, settle_due, signature
 
 pytestmark = pytest.mark.django_db
@@ -164,7 +164,7 @@ def test_w9_what_is_signed_and_malformed_is_kept_as_failed_and_shown(body: bytes
 
 
 def test_a_body_beyond_all_reason_is_refused_before_it_is_read() -> None:
-    body = b" " * (LONGEST_BODY + 1)
+    body = b" " * (MAX_BODY_BYTES + 1)
 
     assert deliver(body).status_code == 413
     assert not WebhookDelivery.objects.exists()

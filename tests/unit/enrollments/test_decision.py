@@ -446,7 +446,7 @@ def test_news_of_the_account_is_read_under_a_hold_without_ending_it() -> None:
     facts = replace(
         READY_TO_ACCEPT,
         authority=replace(AUTHORITY, status=PoaStatus.REVOKED),
-        account=replace(ACCOUNT, is_reading_asked_for=True),
+        account=replace(ACCOUNT, is_reading_requested=True),
         hold=hold(HoldCode.AUTHORITY_ENDED),
     )
 
@@ -630,7 +630,7 @@ def test_reading_of_an_earlier_turn_is_not_enough_to_accept() -> None:
 
 # Readings out of turn
 
-ASKED = replace(ACCOUNT, is_reading_asked_for=True)
+ASKED = replace(ACCOUNT, is_reading_requested=True)
 
 
 @pytest.mark.parametrize("status", [status for status in EnrollmentStatus if status != EnrollmentStatus.ENDED])
@@ -639,7 +639,7 @@ def test_a_reading_that_was_asked_for_comes_before_everything_else(status: Enrol
 
     assert isinstance(next_step(facts), ReadAccount)
     assert isinstance(next_step(replace(facts, hold=hold(HoldCode.REFUSED_BY_LIGHT))), ReadAccount)
-    assert not isinstance(next_step(replace(facts, account=replace(ASKED, is_reading_asked_for=False))), ReadAccount)
+    assert not isinstance(next_step(replace(facts, account=replace(ASKED, is_reading_requested=False))), ReadAccount)
 
 
 def test_an_ended_case_is_not_read_any_more() -> None:
@@ -699,7 +699,7 @@ accounts = st.builds(
     missing=st.sampled_from([(), ("identity",)]),
     has_accepted_plan=mostly(False, st.booleans()),  # noqa: FBT003
     is_finalized=st.booleans(),
-    is_reading_asked_for=mostly(False, st.booleans()),  # noqa: FBT003
+    is_reading_requested=mostly(False, st.booleans()),  # noqa: FBT003
 )
 lives = st.builds(
     replace,

@@ -31,7 +31,7 @@ def test_every_kind_of_waiting_has_words_of_its_own(code: Waiting) -> None:
     [
         ("READACCOUNT", "Read the account at Light"),
         ("HOLD", "Blocked"),
-        ("", "Being looked at"),
+        ("", "Not decided yet"),
         ("NEW_THING", "New thing"),
     ],
 )
@@ -39,11 +39,11 @@ def test_a_stored_step_is_said_in_words_also_when_it_is_unknown(stored: str, wor
     assert presenters.reason_label(stored) == words
 
 
-def test_a_wait_for_somebody_names_him_and_waits_for_him() -> None:
+def test_a_wait_for_someone_names_whose_turn_it_is() -> None:
     view = presenters.next_step_view(WAIT, due_at=None, now=NOW)
 
     assert view.whose_turn == "Technician"
-    assert view.when == "As soon as somebody acted"
+    assert view.when == "When someone acts"
     assert not view.needs_person
 
 
@@ -53,7 +53,7 @@ def test_a_wait_until_a_moment_says_it_in_chicago_time_and_how_long_it_is() -> N
     view = presenters.next_step_view(wait, due_at=None, now=NOW)
 
     assert view.when == "Mar 5, 2026, 13:00 (in 3 hours)"
-    assert view.whose_turn == "Nobody's: it goes on by itself"
+    assert view.whose_turn == "No one; it continues automatically"
 
 
 def test_a_hold_waits_for_a_person_and_says_by_when() -> None:
@@ -62,7 +62,7 @@ def test_a_hold_waits_for_a_person_and_says_by_when() -> None:
     view = presenters.next_step_view(hold, due_at=None, now=NOW)
 
     assert view.needs_person
-    assert view.label == "Stop for a person: No offer within the signed limits"
+    assert view.label == "Needs attention: No offer within the signed limits"
     assert view.act_by == "Mar 20, 2026"
 
 
@@ -85,7 +85,7 @@ def test_a_gate_says_in_words_what_its_color_says() -> None:
 
     assert [(view.label, view.state, view.mark) for view in views] == [
         ("Authority", "open", "✓"),
-        ("Go-live", "shut", "✕"),
+        ("Go-live", "closed", "✕"),
     ]
 
 
@@ -98,7 +98,7 @@ def test_reasons_are_counted_within_the_chosen_part_and_owner() -> None:
 
     tabs = presenters.reason_tabs(counts, QueueChoice(QueuePart.HELD, owner="OFFICE"))
 
-    assert [(tab.label, tab.cases) for tab in tabs] == [("Every reason", 3), ("Light offers no plan", 3)]
+    assert [(tab.label, tab.cases) for tab in tabs] == [("All reasons", 3), ("Light offers no plan", 3)]
 
 
 def test_parts_are_counted_whatever_is_chosen() -> None:

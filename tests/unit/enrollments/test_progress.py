@@ -76,7 +76,7 @@ def seen(facts: Facts, step: Step | None = None, *, language: str = "en", offer:
         active_at=facts.active_at,
         held_by_customer_at=facts.held_by_customer_since,
         light_account_uuid=account.uuid if account else None,
-        readings_asked=int(account is not None and account.is_reading_asked_for),
+        readings_asked=int(account is not None and account.is_reading_requested),
     )
     return shown(case, authority.status if authority else PoaStatus.SIGNED, facts=facts, language=language, offer=offer)
 
@@ -187,7 +187,7 @@ def test_an_open_hold_is_not_hidden_by_a_reading() -> None:
 
 
 def test_a_reading_under_way_is_said() -> None:
-    asked = replace(COLLECTING, is_reading_asked_for=True)
+    asked = replace(COLLECTING, is_reading_requested=True)
 
     assert seen(replace(READY_TO_ACCEPT, account=asked)).is_being_checked
 

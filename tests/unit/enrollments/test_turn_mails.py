@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from core.dates import CHICAGO
-from enrollments.customer_home.turn_mails import AFTER_PAGES, TurnMails, is_mail_due, next_mail_due_at
+from enrollments.customer_home.turn_mails import DELAY_AFTER_VISIT, TurnMails, is_mail_due, next_mail_due_at
 from poa_documents.mail.reminders import AFTER_A_VISIT, ReminderPolicy
 
 NOON = datetime(2026, 3, 5, 18, 0, tzinfo=UTC)
@@ -21,7 +21,7 @@ def test_a_visitor_is_not_written_to_within_the_hour() -> None:
     here = replace(NOTHING_SENT, last_visit_at=NOON)
 
     assert not is_mail_due(here, NOON, POLICY)
-    assert is_mail_due(here, NOON + AFTER_PAGES, POLICY)
+    assert is_mail_due(here, NOON + DELAY_AFTER_VISIT, POLICY)
 
 
 def test_nobody_is_written_to_at_night() -> None:
