@@ -1,6 +1,6 @@
 """
 A stand-in for Light over real HTTP, for development, the demo and tests.
 
-It behaves as the notes on Light's API say where those are firm, and as the chosen dialect says where they are not. It
-imports nothing of Switchyard, keeps everything in memory and listens on loopback only. See `docs/simulator.md`.
+It follows the notes on Light's API where they are certain, and the chosen dialect where they are not. It imports no
+Switchyard code, keeps everything in memory and listens on loopback only. See `docs/simulator.md`.
 """

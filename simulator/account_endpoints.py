@@ -1,4 +1,4 @@
-"""The `/v1/account` calls: made with one account's short-lived token."""
+"""The `/v1/account` calls, which use an account's short-lived token."""
 
 import re
 from typing import Any
@@ -12,24 +12,24 @@ from simulator.meters import search
 from simulator.payloads import account_payload, documents_payload, location_payload, meter_payload
 from simulator.pricing import RATE_STRUCTURE
 from simulator.request_parsing import (
-    account_behind_token,
     account_of_app,
+    authenticated_account,
     json_object,
     meter_field,
     start_date_field,
     text_field,
 )
-from simulator.responses import Conflict, Invalid, NotFound, answer
+from simulator.responses import Conflict, Invalid, NotFound, json_response
 from simulator.world import World
 
 __all__ = ["CALL_NOTES", "DROP_ANSWER", "MISUNDERSTANDINGS", "AccountEndpoints"]
 
 CALL_NOTES = "simulator.notes"
 DROP_ANSWER = "drop_answer"
-"""Note on a call (a set in its WSGI environment) that asks for the connection to be closed instead of answering."""
+"""Note on a call (a set in its WSGI environment): close the connection instead of responding."""
 
 MISUNDERSTANDINGS = frozenset({"another_plan", "another_start", "another_meter", "another_email"})
-"""Notes on a call that ask for the work to be done differently from what was asked for."""
+"""Notes on a call: do the work differently from the request."""
 
 _ADDRESS_FIELDS = ("address_1", "city", "state", "postal_code")
 
@@ -69,34 +69,34 @@ class AccountEndpoints:
         app.add_url_rule("/v1/<path:rest>", endpoint="finalize", view_func=self.finalize, methods=methods)
 
     def read(self) -> Response:
-        return answer(account_payload(self.world, account_behind_token(self.world)))
+        return json_response(account_payload(self.world, authenticated_account(self.world)))
 
     def delete_enrollment(self) -> Response:
-        account = account_behind_token(self.world)
+        account = authenticated_account(self.world)
         enrollment.delete_enrollment(self.world, account)
-        return answer(account_payload(self.world, account, is_read=False))
+        return json_response(account_payload(self.world, account, is_read=False))
 
     def seed_demo_data(self) -> Response:
-        account = account_behind_token(self.world)
+        account = authenticated_account(self.world)
         enrollment.seed_service(self.world, account)
-        return answer(account_payload(self.world, account, is_read=False))
+        return json_response(account_payload(self.world, account, is_read=False))
 
     def address_search(self) -> Response:
-        account_behind_token(self.world)
-        return answer([meter_payload(meter) for meter in search(text_field(json_object(), "query"))])
+        authenticated_account(self.world)
+        return json_response([meter_payload(meter) for meter in search(text_field(json_object(), "query"))])
 
     def esi_id_search(self) -> Response:
-        account = account_behind_token(self.world)
+        account = authenticated_account(self.world)
         meter = meter_field(json_object())
         enrollment.confirm_address(self.world, account, meter)
-        return answer(meter_payload(meter))
+        return json_response(meter_payload(meter))
 
     def request_plans(self) -> Response:
-        account = account_behind_token(self.world)
+        account = authenticated_account(self.world)
         return self.app_side.plans_answer(enrollment.request_plans(self.world, account, meter_field(json_object())))
 
     def accept_plan(self) -> Response:
-        account = account_behind_token(self.world)
+        account = authenticated_account(self.world)
         body = json_object()
         plan_uuid, meter, start = text_field(body, "plan_uuid"), meter_field(body), start_date_field(body)
         enrollment.accept_plan(
@@ -115,23 +115,23 @@ class AccountEndpoints:
         if shape == "empty":
             return Response(status=204)
         if shape == "location":
-            return answer(location_payload(account))
-        return answer(account_payload(self.world, account, is_read=False))
+            return json_response(location_payload(account))
+        return json_response(account_payload(self.world, account, is_read=False))
 
     def verify_identity(self) -> Response:
-        account = account_behind_token(self.world)
+        account = authenticated_account(self.world)
         json_object()
         enrollment.verify_identity(self.world, account)
-        return answer(account_payload(self.world, account, is_read=False))
+        return json_response(account_payload(self.world, account, is_read=False))
 
     def credit_check(self) -> Response:
-        account = account_behind_token(self.world)
+        account = authenticated_account(self.world)
         if account.credit is CreditCheck.NOT_STARTED:
             raise Conflict("The identity is not verified yet.")
-        return answer(account_payload(self.world, account, is_read=False))
+        return json_response(account_payload(self.world, account, is_read=False))
 
     def finalize(self, rest: str) -> Response:
-        """Serve finalize at the one place the dialect names; every other unknown path is 404."""
+        """Serve finalize at the dialect's path. Every other unknown path is 404."""
         dialect = self.world.dialect
         pattern = re.escape(dialect.finalize_path).replace(re.escape("{account_uuid}"), r"(?P<account_uuid>[^/]+)")
         match = re.fullmatch(pattern, f"/v1/{rest}")
@@ -140,34 +140,34 @@ class AccountEndpoints:
         if dialect.finalize_token == "app":  # noqa: S105 - the kind of token, not a token
             account = account_of_app(self.world, match.groupdict().get("account_uuid", ""))
         else:
-            account = account_behind_token(self.world)
+            account = authenticated_account(self.world)
         enrollment.finalize(self.world, account)
-        return answer(account_payload(self.world, account, is_read=False))
+        return json_response(account_payload(self.world, account, is_read=False))
 
     def payment_session(self) -> Response:
-        account = account_behind_token(self.world)
-        return answer({"client_secret": f"seti_{account.uuid}_secret", "publishable_key": "pk_test_stand_in"})
+        account = authenticated_account(self.world)
+        return json_response({"client_secret": f"seti_{account.uuid}_secret", "publishable_key": "pk_test_stand_in"})
 
     def ensure_payment_method(self) -> Response:
-        account = account_behind_token(self.world)
+        account = authenticated_account(self.world)
         if account.card is None:
             raise Conflict("No payment method is attached yet.")
-        return answer(_card_payload(account.card))
+        return json_response(_card_payload(account.card))
 
     def payment_method(self) -> Response:
-        account = account_behind_token(self.world)
+        account = authenticated_account(self.world)
         if account.card is None:
             raise NotFound("No payment method.")
-        return answer(_card_payload(account.card))
+        return json_response(_card_payload(account.card))
 
     def billing_address(self) -> Response:
-        account = account_behind_token(self.world)
+        account = authenticated_account(self.world)
         if account.billing_address is None:
             raise NotFound("No billing address.")
-        return answer(_billing_payload(account))
+        return json_response(_billing_payload(account))
 
     def write_billing_address(self) -> Response:
-        account = account_behind_token(self.world)
+        account = authenticated_account(self.world)
         body = json_object()
         address = None
         if body.get("same_as_service_address") is not True:
@@ -178,29 +178,29 @@ class AccountEndpoints:
                 text_field(address, key)
             address = {key: address.get(key, "") for key in (*_ADDRESS_FIELDS, "address_2")}
         enrollment.confirm_billing_address(self.world, account, address)
-        return answer(_billing_payload(account))
+        return json_response(_billing_payload(account))
 
     def invoices(self) -> Response:
-        account_behind_token(self.world)
-        return answer(record_url([], path=request.path))
+        authenticated_account(self.world)
+        return json_response(record_url([], path=request.path))
 
     def locations(self) -> Response:
-        account = account_behind_token(self.world)
-        return answer([location_payload(account)] if self.world.shows_acceptance(account) else [])
+        account = authenticated_account(self.world)
+        return json_response([location_payload(account)] if self.world.shows_acceptance(account) else [])
 
     def location(self, location_uuid: str) -> Response:
-        return answer(location_payload(self._account_with(location_uuid)))
+        return json_response(location_payload(self._account_with(location_uuid)))
 
     def location_documents(self, location_uuid: str) -> Response:
         base_url = self.world.public_url or request.host_url.rstrip("/")
-        return answer(documents_payload(self._account_with(location_uuid), base_url=base_url))
+        return json_response(documents_payload(self._account_with(location_uuid), base_url=base_url))
 
     def location_plan(self, location_uuid: str) -> Response:
         acceptance = self._account_with(location_uuid).acceptance
         if acceptance is None:
             raise NotFound("Location not found.")
         plan = acceptance.plan
-        return answer(
+        return json_response(
             {
                 "uuid": plan.uuid,
                 "name": plan.name,
@@ -215,10 +215,10 @@ class AccountEndpoints:
             raise NotFound("Location not found.")
         utility = acceptance.meter.utility
         support = {"support_phone": "+18885550199", "support_email": "help@example.com"}
-        return answer({"tdu_name": utility.display_name, "tdu_phone": utility.phone, **support})
+        return json_response({"tdu_name": utility.display_name, "tdu_phone": utility.phone, **support})
 
     def _account_with(self, location_uuid: str) -> Account:
-        account = account_behind_token(self.world)
+        account = authenticated_account(self.world)
         acceptance = account.acceptance
         is_its_own = acceptance is not None and acceptance.location_uuid == location_uuid
         if not is_its_own or not self.world.shows_acceptance(account):

@@ -1,4 +1,4 @@
-"""One account as Light would hold it, and the status that follows from its facts."""
+"""An account, and the status derived from its data."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -10,7 +10,7 @@ from simulator.meters import Meter
 from simulator.pricing import PricedPlan
 from simulator.scenarios import Scenario
 
-__all__ = ["Acceptance", "Account", "Card", "CreditCheck", "has_begun", "is_ready", "missing_steps", "shown_status"]
+__all__ = ["Acceptance", "Account", "Card", "CreditCheck", "has_started", "is_ready", "missing_steps", "shown_status"]
 
 
 class CreditCheck(StrEnum):
@@ -81,7 +81,7 @@ class Account:
 
 
 def missing_steps(account: Account) -> list[str]:
-    """Name what the customer has not done yet, in plain words."""
+    """Return the steps that the customer has not done yet."""
     steps = {
         "address": account.meter is not None,
         "identity": account.is_identity_verified,
@@ -96,13 +96,13 @@ def is_ready(account: Account, dialect: Dialect) -> bool:
     return not missing_steps(account) and has_authority
 
 
-def has_begun(account: Account) -> bool:
+def has_started(account: Account) -> bool:
     return any([account.meter, account.is_identity_verified, account.card, account.billing_address, account.acceptance])
 
 
 def shown_status(account: Account, dialect: Dialect, *, shows_acceptance: bool) -> str:
     """
-    Give the status text of an account; with `shows_acceptance` false as a lagging read would still show it.
+    Return the status of an account. With `shows_acceptance` false, as a lagging read would still show it.
 
     Only the two public names are the same in every dialect and scenario.
     """

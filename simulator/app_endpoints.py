@@ -1,4 +1,4 @@
-"""The `/v1/app` calls: made by a server that holds the App token."""
+"""The `/v1/app` calls, which use the App token."""
 
 import re
 import secrets
@@ -18,7 +18,7 @@ from simulator.payloads import account_payload, plan_payload
 from simulator.pricing import PricedPlan, price_plans
 from simulator.request_parsing import (
     account_of_app,
-    app_behind_token,
+    authenticated_app,
     check_known_keys,
     instant_field,
     json_object,
@@ -26,18 +26,18 @@ from simulator.request_parsing import (
     optional_text,
     text_field,
 )
-from simulator.responses import Conflict, Invalid, NotFound, answer
+from simulator.responses import Conflict, Invalid, NotFound, json_response
 from simulator.scenarios import scenario_of
 from simulator.world import AccountToken, HostedSession, World
 
 __all__ = ["AppEndpoints"]
 
-TOKEN_LIFE = timedelta(minutes=60)
-LOGIN_LINK_LIFE = timedelta(minutes=30)
+TOKEN_LIFETIME = timedelta(minutes=60)
+LOGIN_LINK_LIFETIME = timedelta(minutes=30)
 SCOPES = ("enrollment", "update-payment-method", "documents", "billing", "renewal")
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_DEFAULT_PAGE, _LARGEST_PAGE = 50, 100
+_DEFAULT_PAGE_SIZE, _MAX_PAGE_SIZE = 50, 100
 
 
 class AppEndpoints:
@@ -64,7 +64,7 @@ class AppEndpoints:
             app.add_url_rule(path, endpoint=f"app_{view.__name__}", view_func=view, methods=[method])
 
     def create(self) -> Response:
-        app_uuid = app_behind_token(self.world)
+        app_uuid = authenticated_app(self.world)
         body = json_object()
         self._check_account_keys(body)
         email = text_field(body, "email").strip()
@@ -76,7 +76,7 @@ class AppEndpoints:
             known = [self._add_account(app_uuid, email)]
         mode = self.world.dialect.create_with_known_email
         if known and mode == "return_old":
-            return answer(account_payload(self.world, known[0]))
+            return json_response(account_payload(self.world, known[0]))
         if known and (mode == "conflict" or scenario.has("dup")):
             raise Conflict("An account with this email already exists.")
         account = self._add_account(app_uuid, email)
@@ -86,10 +86,10 @@ class AppEndpoints:
         except Invalid:
             del self.world.accounts[account.uuid]
             raise
-        return answer(account_payload(self.world, account, is_read=False), 201)
+        return json_response(account_payload(self.world, account, is_read=False), 201)
 
     def list_accounts(self) -> Response:
-        app_uuid = app_behind_token(self.world)
+        app_uuid = authenticated_app(self.world)
         email = request.args.get("email") if self.world.dialect.accounts_email_filter else None
         found = [
             account_payload(self.world, account)
@@ -97,11 +97,11 @@ class AppEndpoints:
             if account.app_uuid == app_uuid and email in (None, account.email)
         ]
         if self.world.dialect.accounts_page == "array":
-            return answer(found)
-        return answer(record_url(found, path=request.path))
+            return json_response(found)
+        return json_response(record_url(found, path=request.path))
 
     def read(self, account_uuid: str) -> Response:
-        return answer(account_payload(self.world, account_of_app(self.world, account_uuid)))
+        return json_response(account_payload(self.world, account_of_app(self.world, account_uuid)))
 
     def update(self, account_uuid: str) -> Response:
         return self._update(account_uuid, f"/v1/app/accounts/{account_uuid}")
@@ -110,7 +110,7 @@ class AppEndpoints:
         return self._update(account_uuid, f"/v1/app/accounts/{account_uuid}/{rest}")
 
     def _update(self, account_uuid: str, path: str) -> Response:
-        """Serve the update at the one place the dialect names; every other path is 404."""
+        """Serve the update at the dialect's path. Every other path is 404."""
         if path != self.world.dialect.update_account_path.replace("{account_uuid}", account_uuid):
             raise NotFound("Not Found")
         account = account_of_app(self.world, account_uuid)
@@ -122,7 +122,7 @@ class AppEndpoints:
                 raise Invalid("email is not an e-mail address", field="email")
             account.email = email
         self._write_details(account, body)
-        return answer(account_payload(self.world, account, is_read=False))
+        return json_response(account_payload(self.world, account, is_read=False))
 
     def mint_token(self, account_uuid: str) -> Response:
         account = account_of_app(self.world, account_uuid)
@@ -131,9 +131,9 @@ class AppEndpoints:
                 if held.account_uuid == account.uuid:
                     del self.world.account_tokens[token]
         token = secrets.token_urlsafe(32)
-        expires_at = self.world.now() + TOKEN_LIFE
+        expires_at = self.world.now() + TOKEN_LIFETIME
         self.world.account_tokens[token] = AccountToken(account.uuid, expires_at)
-        return answer({"token": token, "expires_at": iso_instant(expires_at)})
+        return json_response({"token": token, "expires_at": iso_instant(expires_at)})
 
     def flow_login(self, account_uuid: str) -> Response:
         account = account_of_app(self.world, account_uuid)
@@ -142,19 +142,19 @@ class AppEndpoints:
         if scope not in SCOPES:
             raise Invalid(f"scope must be one of {', '.join(SCOPES)}", field="scope")
         token = secrets.token_hex(16)
-        expires_at = self.world.now() + LOGIN_LINK_LIFE
+        expires_at = self.world.now() + LOGIN_LINK_LIFETIME
         self.world.hosted_sessions[token] = HostedSession(
             account.uuid, scope, optional_text(body, "plan_group"), expires_at
         )
         link = f"{self._base_url()}/hosted/{token}"
-        return answer({"login_link": link, "scope": scope, "expires_at": iso_instant(expires_at)})
+        return json_response({"login_link": link, "scope": scope, "expires_at": iso_instant(expires_at)})
 
     def record_client_agent(self, account_uuid: str) -> Response:
         account = account_of_app(self.world, account_uuid)
         now = self.world.now()
         at = instant_field(json_object(), "client_agent_accepted_at", default=now, latest=now)
         enrollment.record_client_agent(self.world, account, at)
-        return answer(account_payload(self.world, account, is_read=False))
+        return json_response(account_payload(self.world, account, is_read=False))
 
     def request_plans(self, account_uuid: str) -> Response:
         account = account_of_app(self.world, account_uuid)
@@ -162,7 +162,7 @@ class AppEndpoints:
         return self.plans_answer(plans)
 
     def request_plans_without_account(self) -> Response:
-        app_behind_token(self.world)
+        authenticated_app(self.world)
         body = json_object()
         text_field(body, "postal_code")
         utility = _utility_by_name(text_field(body, "utility"))
@@ -176,13 +176,13 @@ class AppEndpoints:
             expires_at=plan_expiry(now, calendar=self.world.dialect.business_days),
             price_factor=self.world.price_factor(),
         )
-        return answer([plan_payload(self.world, plan, base_url=self._base_url()) for plan in plans])
+        return json_response([plan_payload(self.world, plan, base_url=self._base_url()) for plan in plans])
 
     def eligibility(self) -> Response:
-        app_behind_token(self.world)
+        authenticated_app(self.world)
         postal_code = text_field(json_object(), "postal_code")
         serving = [utility for utility in UTILITIES if postal_code.startswith(utility.postal_prefixes)]
-        return answer(
+        return json_response(
             {
                 "eligibility_likelihood": 1 if serving else 0,
                 "utilities": [{"name": utility.name, "display_name": utility.display_name} for utility in serving],
@@ -191,7 +191,7 @@ class AppEndpoints:
 
     def plans_answer(self, plans: list[PricedPlan]) -> Response:
         rows = [plan_payload(self.world, plan, base_url=self._base_url()) for plan in plans]
-        return answer(rows) if self.world.dialect.plans_envelope == "array" else answer({"plans": rows})
+        return json_response(rows) if self.world.dialect.plans_envelope == "array" else json_response({"plans": rows})
 
     def _base_url(self) -> str:
         return self.world.public_url or request.host_url.rstrip("/")
@@ -238,14 +238,14 @@ class AppEndpoints:
 
 
 def record_url(rows: list[dict[str, Any]], *, path: str) -> dict[str, Any]:
-    """Cut one page out of a list, in the envelope of section 1.5."""
+    """Return one page of a list, in the envelope of section 1.5."""
     try:
-        limit = int(request.args.get("limit", _DEFAULT_PAGE))
+        limit = int(request.args.get("limit", _DEFAULT_PAGE_SIZE))
         offset = int(request.args.get("offset", 0))
     except ValueError as problem:
         raise Invalid("limit and offset must be whole numbers", field="limit") from problem
-    if not 1 <= limit <= _LARGEST_PAGE or offset < 0:
-        raise Invalid(f"limit must be 1 to {_LARGEST_PAGE} and offset not below 0", field="limit")
+    if not 1 <= limit <= _MAX_PAGE_SIZE or offset < 0:
+        raise Invalid(f"limit must be 1 to {_MAX_PAGE_SIZE} and offset not below 0", field="limit")
     has_more = offset + limit < len(rows)
     filters = "".join(f"&{key}={value}" for key, value in request.args.items() if key not in ("limit", "offset"))
     next_url = f"{request.host_url.rstrip('/')}{path}?limit={limit}&offset={offset + limit}{filters}"

@@ -1,4 +1,4 @@
-"""Chicago days, US federal holidays and the life of a priced plan."""
+"""Chicago days, US federal holidays and the expiry of priced plans."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 __all__ = ["CHICAGO", "chicago_day", "day_in_zone", "federal_holidays", "plan_expiry", "start_of_chicago_day"]
 
 CHICAGO = ZoneInfo("America/Chicago")
-PLAN_LIFE_BUSINESS_DAYS = 5
+PLAN_LIFETIME_BUSINESS_DAYS = 5
 
 _MONDAY, _THURSDAY = 0, 3
 _SATURDAY, _SUNDAY = 5, 6
@@ -28,18 +28,18 @@ def start_of_chicago_day(day: date) -> datetime:
 
 def plan_expiry(requested_at: datetime, *, calendar: str) -> datetime:
     """
-    Give the last second of a plan's life: 23:59:59 Chicago of the fifth business day after the day of the request.
+    Return when a plan expires: 23:59:59 Chicago time on the fifth business day after the day of the request.
 
     `calendar` is "federal" or "weekdays".
     """
     is_business_day = _is_federal_business_day if calendar == "federal" else _is_weekday
-    last_day = _add_business_days(chicago_day(requested_at), PLAN_LIFE_BUSINESS_DAYS, is_business_day)
+    last_day = _add_business_days(chicago_day(requested_at), PLAN_LIFETIME_BUSINESS_DAYS, is_business_day)
     return datetime.combine(last_day, time(23, 59, 59), tzinfo=CHICAGO).astimezone(UTC)
 
 
 @cache
 def federal_holidays(year: int) -> frozenset[date]:
-    """List the days off of one year as observed, with next New Year's Day if it is observed on 31 December."""
+    """Return the observed holidays of a year, including next New Year's Day if it is observed on December 31."""
     fixed = [date(year, 1, 1), date(year, 6, 19), date(year, 7, 4), date(year, 11, 11), date(year, 12, 25)]
     moving = [
         _nth_weekday(year, 1, _MONDAY, 3),

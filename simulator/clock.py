@@ -1,4 +1,4 @@
-"""The stand-in's own clock: real time plus an offset, or standing still."""
+"""The stand-in's clock: real time plus an offset, or frozen."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ __all__ = ["SimulatorClock", "iso_instant"]
 
 
 class SimulatorClock:
-    """Real time plus an offset that control calls move; every rule about days and tokens reads this clock."""
+    """Control calls move this clock. All rules about days and tokens use it."""
 
     def __init__(self) -> None:
         self._offset = timedelta()
@@ -32,7 +32,7 @@ class SimulatorClock:
         self._frozen_at = self.now()
 
     def run(self) -> None:
-        """Go on from the moment shown now; a clock that stood still does not jump."""
+        """Continue from the current time, without a jump after a freeze."""
         now = self.now()
         self._frozen_at = None
         self.set(now)

@@ -1,4 +1,4 @@
-"""The control calls as methods, for tests and for the demo's time machine."""
+"""Client for the control calls, for tests and the demo."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -6,17 +6,17 @@ from typing import Any
 
 import requests
 
-__all__ = ["ControlRefused", "SimulatorControl"]
+__all__ = ["ControlError", "SimulatorControl"]
 
 _TIMEOUT_SECONDS = 30
 
 
-class ControlRefused(RuntimeError):
-    """The stand-in did not do what it was told; the text says why."""
+class ControlError(RuntimeError):
+    """The control call failed. The text says why."""
 
 
 class SimulatorControl:
-    """Speaks to `/__sim__/` of a running stand-in, in this process or another."""
+    """Calls `/__sim__/` of a running stand-in, in this process or another."""
 
     def __init__(self, url: str) -> None:
         self._base = f"{url.rstrip('/')}/__sim__"
@@ -47,7 +47,7 @@ class SimulatorControl:
     def change_settings(self, **changes: object) -> dict[str, Any]:
         return self._post("/settings", changes)
 
-    def order_fault(self, endpoint: str, kind: str, **details: object) -> dict[str, Any]:
+    def inject_fault(self, endpoint: str, kind: str, **details: object) -> dict[str, Any]:
         return self._post("/faults", {"endpoint": endpoint, "kind": kind, **details})
 
     def clear_faults(self) -> None:
@@ -61,7 +61,7 @@ class SimulatorControl:
         esi_id: str | None = None,
         is_forced: bool = False,
     ) -> dict[str, Any]:
-        """Do the customer's steps; None means all that the account's scenario allows."""
+        """Do the customer's steps; by default, all that the account's scenario allows."""
         body: dict[str, object] = {"force": is_forced}
         if steps is not None:
             body["steps"] = list(steps)
@@ -85,7 +85,7 @@ class SimulatorControl:
         return self._post(f"/accounts/{account_uuid}/cancel", {})
 
     def show_status(self, account_uuid: str, status: str | None) -> dict[str, Any]:
-        """Show this status text whatever happens; None goes back to the true one."""
+        """Show this status from now on; None restores the real one."""
         return self._post(f"/accounts/{account_uuid}/status", {"status": status})
 
     def send_event(self, event: str, account_uuid: str | None = None, **extra: object) -> str:
@@ -102,7 +102,7 @@ class SimulatorControl:
         return int(self._post("/webhooks/resend", which)["resent"])
 
     def wait_for_webhooks(self, timeout_seconds: float = 10) -> bool:
-        """Wait until everything due was sent and answered; tells whether that came true in time."""
+        """Wait until everything due was sent and answered. Return whether that happened in time."""
         return bool(self._post("/webhooks/wait", {"timeout_seconds": timeout_seconds})["quiet"])
 
     def state(self) -> dict[str, Any]:
@@ -112,11 +112,11 @@ class SimulatorControl:
         return list(self._get("/acceptances")["acceptances"])
 
     def account(self, account_uuid: str) -> dict[str, Any]:
-        """Give one account as it truly is, without any reading lag."""
+        """Return an account's real state, without read lag."""
         for account in self.state()["accounts"]:
             if account["uuid"] == account_uuid:
                 return dict(account)
-        raise ControlRefused(f"no account {account_uuid}")
+        raise ControlError(f"no account {account_uuid}")
 
     def requests(self, operation: str | None = None) -> list[dict[str, Any]]:
         rows = self.state()["requests"]
@@ -140,5 +140,5 @@ class SimulatorControl:
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         response = self._session.request(method, self._base + path, json=body, timeout=_TIMEOUT_SECONDS)
         if not response.ok:
-            raise ControlRefused(f"{method} {path}: {response.status_code} {response.text[:500]}")
+            raise ControlError(f"{method} {path}: {response.status_code} {response.text[:500]}")
         return dict(response.json())

@@ -1,4 +1,4 @@
-"""Control calls under `/__sim__/`, a place that cannot exist at Light; what each does is in `docs/simulator.md`."""
+"""Control calls under `/__sim__/`, a path that does not exist at Light. See `docs/simulator.md`."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ from simulator import enrollment
 from simulator.accounts import Account, missing_steps, shown_status
 from simulator.clock import iso_instant
 from simulator.dialect import WrongDialect, changed_dialect, dialect_as_json
-from simulator.faults import FAULT_KINDS, FaultWrong
+from simulator.faults import FAULT_KINDS, InvalidFault
 from simulator.meters import SEEDED_METERS
 from simulator.payloads import account_payload, meter_payload
 from simulator.pricing import PLAN_GROUPS, RATE_STRUCTURE
@@ -18,7 +18,7 @@ from simulator.request_parsing import json_object, meter_field
 from simulator.responses import Invalid
 from simulator.scenarios import SCENARIO_TAGS
 from simulator.webhooks import EVENTS, WebhookSwitches
-from simulator.world import SettingsWrong, World, is_of_kind
+from simulator.world import InvalidSettings, World, has_type_of
 
 __all__ = ["CONTROL_PREFIX", "Control"]
 
@@ -39,7 +39,7 @@ class Control:
             ("GET", "/dialect", self.show_dialect),
             ("POST", "/dialect", self.change_dialect),
             ("GET", "/faults", self.list_faults),
-            ("POST", "/faults", self.order_fault),
+            ("POST", "/faults", self.inject_fault),
             ("DELETE", "/faults", self.clear_faults),
             ("GET", "/webhooks", self.list_webhooks),
             ("POST", "/webhooks", self.switch_webhooks),
@@ -76,7 +76,7 @@ class Control:
                 self.world.clock.freeze()
             else:
                 self.world.clock.run()
-        enrollment.settle(self.world)
+        enrollment.run_due_events(self.world)
         return self.show_clock()
 
     def show_settings(self) -> Response:
@@ -85,7 +85,7 @@ class Control:
     def change_settings(self) -> Response:
         try:
             self.world.settings.change(json_object())
-        except SettingsWrong as problem:
+        except InvalidSettings as problem:
             raise Invalid(str(problem)) from problem
         return self.show_settings()
 
@@ -102,10 +102,10 @@ class Control:
     def list_faults(self) -> Response:
         return jsonify({"faults": [fault.as_json() for fault in self.world.faults.faults], "kinds": FAULT_KINDS})
 
-    def order_fault(self) -> Response:
+    def inject_fault(self) -> Response:
         try:
-            fault = self.world.faults.order(json_object())
-        except FaultWrong as problem:
+            fault = self.world.faults.add(json_object())
+        except InvalidFault as problem:
             raise Invalid(str(problem)) from problem
         return jsonify(fault.as_json())
 
@@ -130,7 +130,7 @@ class Control:
         _check_keys(body, {"url", *WebhookSwitches.__dataclass_fields__})
         for key, value in body.items():
             default = "" if key == "url" else getattr(WebhookSwitches, key)
-            if not is_of_kind(value, default):
+            if not has_type_of(value, default):
                 raise Invalid(f"{key} must be of type {type(default).__name__}", field=key)
             setattr(sender if key == "url" else sender.switches, key, value)
         return self.list_webhooks()
@@ -147,7 +147,7 @@ class Control:
         return jsonify({"resent": count})
 
     def wait_for_webhooks(self) -> Response:
-        """Wait until nothing is due; runs outside the lock that other calls hold."""
+        """Wait until nothing is due. Runs outside the lock that other calls hold."""
         seconds = json_object().get("timeout_seconds", _WAIT_SECONDS)
         return jsonify({"quiet": self.world.webhooks.wait_until_quiet(float(seconds))})
 
@@ -156,7 +156,7 @@ class Control:
         _check_keys(body, {"event", "account_uuid", "data"})
         event = body.get("event")
         if not isinstance(event, str):
-            raise Invalid(f"event is required; Light's are {', '.join(EVENTS)}", field="event")
+            raise Invalid(f"event is required; Light's events are {', '.join(EVENTS)}", field="event")
         account_uuid = body.get("account_uuid")
         account = self.world.account(account_uuid) if account_uuid else None
         event_uuid = self.world.emit(event, account, **body.get("data", {}))
@@ -225,7 +225,7 @@ class Control:
         _check_keys(body, {"steps", "esi_id", "force"})
         wanted = body.get("steps", list(enrollment.STEPS))
         if not isinstance(wanted, list) or not set(wanted) <= set(enrollment.STEPS):
-            raise Invalid(f"steps must be a list out of {', '.join(enrollment.STEPS)}", field="steps")
+            raise Invalid(f"steps must be a list of {', '.join(enrollment.STEPS)}", field="steps")
         meter = meter_field(body) if "esi_id" in body else None
         enrollment.complete_steps(self.world, account, wanted, meter=meter, is_forced=body.get("force") is True)
 
@@ -250,7 +250,7 @@ class Control:
 def _check_keys(body: dict[str, Any], known: set[str]) -> None:
     unknown = sorted(set(body) - known)
     if unknown:
-        raise Invalid(f"{', '.join(unknown)} means nothing here; known are {', '.join(sorted(known))}")
+        raise Invalid(f"unknown fields {', '.join(unknown)}; known are {', '.join(sorted(known))}")
 
 
 def _instant(text: object) -> datetime:

@@ -1,8 +1,8 @@
 """
-Every open question about Light as one setting.
+Every open question about Light's API as a setting.
 
-Each field answers a row of section 8 of the notes on Light's API. `REFERENCE` gives the answers the notes assume,
-`ALTERNATE` gives the other answer wherever a correctly configured client can still walk the whole road.
+Each field answers a row of section 8 of the notes on Light's API. `REFERENCE` has the answers that the notes assume.
+`ALTERNATE` has the other answer wherever a correctly configured client can still complete an enrollment.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ __all__ = ["ALTERNATE", "DIALECTS", "REFERENCE", "Dialect", "WrongDialect", "cha
 
 
 class WrongDialect(ValueError):
-    """A dialect setting has an unknown name or a value that it cannot take."""
+    """A dialect setting has an unknown name or an invalid value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Dialect:
     hosted_flow_skips_plan_choice: bool = True
     plans_envelope: str = "object"
     rate_place: str = "rate_structure"
-    """The field of a plan that says its kind of rate; empty for none."""
+    """The plan's field with the kind of rate; empty for none."""
     rate_word: str = "FIXED"
     accept_response: str = "account"
     accept_repeat: str = "refused"
@@ -72,7 +72,7 @@ class Dialect:
     accounts_email_filter: bool = True
     rate_limit_per_second: int = 0
     rate_limit_retry_after: str = "1"
-    """What a call over the limit is told; empty for nothing."""
+    """`Retry-After` of a call over the limit; empty for none."""
     phone_field: str = "phone_number"
     birth_date_field: str = "date_of_birth"
     unknown_keys_refused: bool = False
@@ -147,7 +147,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 
 def changed_dialect(current: Dialect, changes: Mapping[str, object]) -> Dialect:
     """
-    Apply changes; a "name" of one of the named dialects starts from that one instead of the current.
+    Apply changes to a dialect. A "name" starts from that named dialect instead of the current one.
 
     :raises WrongDialect: unknown field, wrong type or a value outside the field's choices
     """

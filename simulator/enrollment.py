@@ -1,4 +1,4 @@
-"""What happens to an account: the customer's steps, ours as client agent, and what time brings."""
+"""Changes of accounts: the customer's steps, the client agent's steps, and events that become due."""
 
 import time
 from collections.abc import Callable
@@ -29,8 +29,8 @@ __all__ = [
     "opt_out",
     "record_client_agent",
     "request_plans",
+    "run_due_events",
     "seed_service",
-    "settle",
     "unfreeze_credit",
     "verify_identity",
 ]
@@ -43,7 +43,7 @@ _DEFAULT_START_DAYS = 10
 
 
 def complete_steps(world: World, account: Account, steps: list[str], *, meter: Meter | None, is_forced: bool) -> None:
-    """Do the customer's steps for him; on a `+no-card` account the card is left out unless forced."""
+    """Do the customer's steps for them. On a `+no-card` account the card is skipped unless forced."""
     if "address" in steps:
         confirm_address(world, account, meter or account.meter or SEEDED_METERS[0])
     if "identity" in steps:
@@ -60,13 +60,13 @@ def confirm_address(world: World, account: Account, meter: Meter) -> None:
 
 
 def verify_identity(world: World, account: Account) -> None:
-    """Note the identity and start the credit check, which runs by itself."""
+    """Verify the identity and start the credit check, which runs automatically."""
     account.is_identity_verified = True
     world.emit("enrollment.identity_updated", account)
     if account.credit is CreditCheck.NOT_STARTED:
         account.credit = CreditCheck.PENDING
         account.credit_settles_at = world.now() + timedelta(seconds=world.settings.credit_check_seconds)
-    settle(world)
+    run_due_events(world)
 
 
 def add_card(world: World, account: Account, card: Card) -> None:
@@ -76,7 +76,7 @@ def add_card(world: World, account: Account, card: Card) -> None:
 
 
 def confirm_billing_address(world: World, account: Account, address: dict[str, object] | None) -> None:
-    """Note where bills go; None means the service address."""
+    """Set the billing address; None means the service address."""
     account.is_billing_same_as_service = address is None
     if address is None:
         address = (account.meter or SEEDED_METERS[0]).address()
@@ -107,7 +107,7 @@ def record_client_agent(world: World, account: Account, accepted_at: datetime) -
 
 
 def request_plans(world: World, account: Account, meter: Meter) -> list[PricedPlan]:
-    """Price every group and term at a meter for an account, today."""
+    """Price every group and term for an account and a meter today."""
     now = world.now()
     world.emit("enrollment.plan_requested", account)
     if account.scenario.has("noplans"):
@@ -138,11 +138,11 @@ def accept_plan(
     misunderstood: frozenset[str] = frozenset(),
 ) -> None:
     """
-    Accept on the customer's behalf; a repeat is refused or answered as before, as the dialect says.
+    Accept a plan on the customer's behalf. The dialect decides whether a repeat is refused or answered as before.
 
-    `misunderstood` names what is done differently from what was asked for: plan, start or meter.
+    `misunderstood` lists what to do differently from the request: plan, start or meter.
 
-    :raises Refusal: one of the cases of the error matrix
+    :raises ApiError: one of the cases of the error matrix
     """
     accepted = account.acceptance
     if accepted is not None:
@@ -163,11 +163,11 @@ def accept_plan(
     missing = missing_steps(account)
     if missing and not world.dialect.accept_outside_pending:
         raise Conflict(f"Not everything needed is there yet: {', '.join(missing)}.")
-    done = _as_understood(account, plan, meter, start, misunderstood)
-    _note_acceptance(world, account, *done, by_customer=False, as_asked=done == (plan, meter, start))
+    done = _misunderstood(account, plan, meter, start, misunderstood)
+    _record_acceptance(world, account, *done, by_customer=False, as_asked=done == (plan, meter, start))
 
 
-def _as_understood(
+def _misunderstood(
     account: Account, plan: PricedPlan, meter: Meter, start: date, misunderstood: frozenset[str]
 ) -> tuple[PricedPlan, Meter, date]:
     if "another_plan" in misunderstood:
@@ -178,7 +178,7 @@ def _as_understood(
 
 
 def accept_own_plan(world: World, account: Account, *, plan_uuid: str | None = None) -> None:
-    """Let the customer accept a plan in his own session; without a plan the first one offered today."""
+    """Let the customer accept a plan in their own session; by default, the first one offered today."""
     if account.acceptance is not None:
         raise Conflict("A plan is already accepted.")
     meter = account.meter or SEEDED_METERS[0]
@@ -189,12 +189,12 @@ def accept_own_plan(world: World, account: Account, *, plan_uuid: str | None = N
             raise Conflict("No plan is offered here today.")
         plan = offered[0]
     start = chicago_day(world.now()) + timedelta(days=_DEFAULT_START_DAYS)
-    _note_acceptance(world, account, plan, meter, start, by_customer=True)
+    _record_acceptance(world, account, plan, meter, start, by_customer=True)
 
 
 def check_start_date(world: World, start: date) -> None:
     """
-    Refuse a start outside 7 to 30 days from today, in the dialect's zone and with its reading of the ends.
+    Refuse a start outside 7 to 30 days from today, in the dialect's time zone, with both ends included or not.
 
     :raises Invalid: too early or too late
     """
@@ -208,7 +208,7 @@ def check_start_date(world: World, start: date) -> None:
 
 
 def finalize(world: World, account: Account) -> None:
-    """Finish the enrollment; a repeat changes nothing or is refused, as the dialect says."""
+    """Finalize the enrollment. The dialect decides whether a repeat does nothing or is refused."""
     if account.finalized_at is not None:
         if world.dialect.finalize_repeat == "conflict":
             raise Conflict("The enrollment is already finalized.")
@@ -227,7 +227,7 @@ def finalize(world: World, account: Account) -> None:
 
 
 def opt_out(world: World, account: Account) -> None:
-    """Let the customer step back before service starts."""
+    """Let the customer opt out before service starts."""
     if account.acceptance is None or account.canceled_at is not None or account.is_service_active:
         raise Conflict("Only an accepted plan whose service has not started can be opted out of.")
     _end_service(world, account, sends_event=world.dialect.opt_out_webhook)
@@ -240,7 +240,7 @@ def cancel_service(world: World, account: Account) -> None:
 
 
 def delete_enrollment(world: World, account: Account) -> None:
-    """Put the account back to where it was after create (sandbox only)."""
+    """Reset the account to its state after create (sandbox only)."""
     if world.settings.live:
         raise Forbidden("Only a sandbox App may do this.")
     account.acceptance = account.finalized_at = account.canceled_at = None
@@ -252,7 +252,7 @@ def delete_enrollment(world: World, account: Account) -> None:
 
 
 def seed_service(world: World, account: Account) -> None:
-    """Start the service at once (sandbox only)."""
+    """Start service immediately (sandbox only)."""
     if world.settings.live:
         raise Forbidden("Only a sandbox App may do this.")
     if account.finalized_at is None or account.is_service_active or account.canceled_at is not None:
@@ -260,8 +260,8 @@ def seed_service(world: World, account: Account) -> None:
     _start_service(world, account)
 
 
-def settle(world: World) -> None:
-    """Let everything happen that is due on the stand-in's clock, in the order it fell due."""
+def run_due_events(world: World) -> None:
+    """Apply everything that is due on the stand-in's clock, in order of due time."""
     for account in list(world.accounts.values()):
         while due := _next_due(world, account):
             due.happen(world, account)
@@ -322,7 +322,7 @@ def _after_customer_step(world: World, account: Account) -> None:
         accept_own_plan(world, account)
 
 
-def _note_acceptance(
+def _record_acceptance(
     world: World,
     account: Account,
     plan: PricedPlan,

@@ -1,4 +1,4 @@
-"""A plain stand-in for Light's hosted pages: the customer's own steps, usable without script and on a phone."""
+"""A simple version of Light's hosted pages for the customer's steps. Works without scripts and on a phone."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from simulator import enrollment
 from simulator.accounts import Account, Card, CreditCheck, missing_steps
 from simulator.calendar_days import chicago_day
-from simulator.meters import SEEDED_METERS, MeterNotKnown, MeterNumberWrong, find_meter
+from simulator.meters import SEEDED_METERS, InvalidEsiId, UnknownMeter, find_meter
 from simulator.pricing import PricedPlan
 from simulator.world import HostedSession, World
 
@@ -40,7 +40,7 @@ _PAGE = """<!doctype html>
 </style>
 </head>
 <body>
-<div class="banner"><strong>Stand-in for Light.</strong> Not the real thing: enter nothing personal.</div>
+<div class="banner"><strong>Stand-in for Light.</strong> Not the real service. Do not enter personal data.</div>
 <main>
 <h1>{{ title }}</h1>
 {% if problem %}<p class="problem" role="alert">{{ problem }}</p>{% endif %}
@@ -66,13 +66,13 @@ _STEPS = """
         {{ [meter.address_1, meter.address_2] | select | join(" ") }}, {{ meter.city }} {{ meter.postal_code }}</option>
       {% endfor %}
     </select>
-    <label for="typed_esi_id">Not listed? Type the ESI ID of your meter</label>
+    <label for="typed_esi_id">Not listed? Enter your meter's ESI ID</label>
     <input type="text" id="typed_esi_id" name="typed_esi_id" inputmode="numeric" autocomplete="off"
       value="{{ typed_esi_id }}">
     <button>Confirm this address</button>
   {% elif step.key == "identity" %}
     <label class="tick"><input type="checkbox" name="credit_consent" value="yes">
-      <span>I instruct a check of my credit file for this electricity account.</span></label>
+      <span>I authorize a check of my credit file for this electricity account.</span></label>
     <button>Verify my identity</button>
   {% elif step.key == "card" %}
     <p>A test card (Visa ending in 4242) will be used.</p>
@@ -139,7 +139,7 @@ class HostedPages:
         return redirect(f"/hosted/{token}", code=303)
 
     def document(self, stem: str, name: str) -> Response:
-        """Show a plan's document: text that stays the same for the same plan group, term and day."""
+        """Show a plan's document. The text is the same for the same plan group, term and day."""
         kinds = {"efl.html": "Electricity Facts Label", "tos.html": "Terms of Service", "yrac.html": "Your Rights"}
         return _page(kinds.get(name, "Document"), "<p>Stand-in document {{ stem }}.</p>", stem=stem)
 
@@ -149,12 +149,12 @@ class HostedPages:
         return session if is_open else None
 
     def _do(self, account: Account, step: str) -> str | None:
-        """Do one step; gives what is wrong, in words for the customer."""
+        """Do one step. Return the problem as text for the customer, if any."""
         if step == "address":
             return self._confirm_address(account)
         if step == "identity":
             if request.form.get("credit_consent") != "yes":
-                return "Tick the box to instruct the credit check; without it your identity cannot be verified."
+                return "Check the box to authorize the credit check. Without it, your identity cannot be verified."
             enrollment.verify_identity(self.world, account)
         elif step == "card":
             if account.scenario.has("no-card"):
@@ -165,14 +165,14 @@ class HostedPages:
         elif step == "plan" and self._offers_plans(account):
             return self._choose_plan(account)
         else:
-            return "There is no such step here."
+            return "This step does not exist."
         return None
 
     def _confirm_address(self, account: Account) -> str | None:
         typed = request.form.get("typed_esi_id", "").strip()
         try:
             meter = find_meter(typed or request.form.get("esi_id"))
-        except (MeterNumberWrong, MeterNotKnown) as problem:
+        except (InvalidEsiId, UnknownMeter) as problem:
             return f"We could not find that meter: {problem}."
         enrollment.confirm_address(self.world, account, meter)
         return None
@@ -239,7 +239,9 @@ def _steps(account: Account, session: HostedSession, *, offers_plans: bool) -> l
 
 
 _CREDIT_NOTES = {
-    CreditCheck.FROZEN: "Your credit file is frozen. We sent you a link to lift the freeze; we try again by ourselves.",
+    CreditCheck.FROZEN: (
+        "Your credit file is frozen. We sent you a link to lift the freeze and will try again automatically."
+    ),
     CreditCheck.FAILED: "The credit check did not pass.",
     CreditCheck.PENDING: "The credit check is running.",
 }

@@ -1,4 +1,4 @@
-"""The meters and utilities that the stand-in knows."""
+"""Known meters and utilities."""
 
 import re
 from dataclasses import dataclass
@@ -7,21 +7,21 @@ from decimal import Decimal
 __all__ = [
     "SEEDED_METERS",
     "UTILITIES",
+    "InvalidEsiId",
     "Meter",
-    "MeterNotKnown",
-    "MeterNumberWrong",
+    "UnknownMeter",
     "Utility",
     "find_meter",
     "search",
 ]
 
 
-class MeterNumberWrong(ValueError):
-    """The ESI ID cannot be one: missing, not digits, or of the wrong length."""
+class InvalidEsiId(ValueError):
+    """The ESI ID is missing, not digits, or of the wrong length."""
 
 
-class MeterNotKnown(LookupError):
-    """The ESI ID is well-formed and belongs to no utility served here."""
+class UnknownMeter(LookupError):
+    """The ESI ID is well-formed but belongs to no known utility."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ _TNMP = Utility(
     phone="+18885550105",
     postal_prefixes=("745", "766", "797"),
 )
-# No public source gives Lubbock's prefix; this one is invented.
+# No public source has Lubbock's prefix; this one is invented.
 _LUBBOCK = Utility(
     name="lubbock",
     display_name="Lubbock",
@@ -136,35 +136,34 @@ SEEDED_METERS = (
 )
 
 _BY_ESI_ID = {meter.esi_id: meter for meter in SEEDED_METERS}
-_SHORTEST, _LONGEST = 17, 22
+_MIN_DIGITS, _MAX_DIGITS = 17, 22
 
 
 def find_meter(esi_id: object) -> Meter:
     """
-    Find a seeded meter, or make one up for any well-formed number with a utility's prefix.
+    Return a seeded meter, or make one up for any well-formed ESI ID with a utility's prefix.
 
-    :raises MeterNumberWrong: not a text of 17 to 22 digits, or of the wrong length for its utility
-    :raises MeterNotKnown: no utility here has that prefix
+    :raises InvalidEsiId: not a string of 17 to 22 digits, or the wrong length for its utility
+    :raises UnknownMeter: no utility has that prefix
     """
     if not isinstance(esi_id, str) or not re.fullmatch(r"[0-9]+", esi_id):
-        raise MeterNumberWrong("esi_id must be a text of digits only")
-    if not _SHORTEST <= len(esi_id) <= _LONGEST:
-        raise MeterNumberWrong(f"esi_id must have {_SHORTEST} to {_LONGEST} digits")
+        raise InvalidEsiId("esi_id must be a text of digits only")
+    if not _MIN_DIGITS <= len(esi_id) <= _MAX_DIGITS:
+        raise InvalidEsiId(f"esi_id must have {_MIN_DIGITS} to {_MAX_DIGITS} digits")
     if esi_id in _BY_ESI_ID:
         return _BY_ESI_ID[esi_id]
     for utility in UTILITIES:
         if esi_id.startswith(utility.prefixes):
             if len(esi_id) != utility.esi_id_length:
-                raise MeterNumberWrong(f"an ESI ID of {utility.display_name} has {utility.esi_id_length} digits")
-            house = int(esi_id[-4:]) + 1
-            return Meter(
-                esi_id, utility, f"{house} Sample Street", "", "Anytown", "TX", utility.postal_prefixes[0] + "01"
-            )
-    raise MeterNotKnown(f"no service point has the ESI ID {esi_id}")
+                raise InvalidEsiId(f"an ESI ID of {utility.display_name} has {utility.esi_id_length} digits")
+            street_number = int(esi_id[-4:]) + 1
+            zip_code = utility.postal_prefixes[0] + "01"
+            return Meter(esi_id, utility, f"{street_number} Sample Street", "", "Anytown", "TX", zip_code)
+    raise UnknownMeter(f"no service point has the ESI ID {esi_id}")
 
 
 def search(query: str) -> list[Meter]:
-    """Find seeded meters of which every word of the query is part, best known first."""
+    """Return the seeded meters whose address contains every word of the query."""
     words = [word.lower() for word in re.findall(r"\w+", query)]
     if not words:
         return []

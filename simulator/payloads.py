@@ -1,8 +1,8 @@
-"""The JSON objects of Light's answers, made from the stand-in's state."""
+"""JSON objects of Light's responses, built from the stand-in's state."""
 
 from typing import Any
 
-from simulator.accounts import Account, has_begun, shown_status
+from simulator.accounts import Account, has_started, shown_status
 from simulator.calendar_days import chicago_day
 from simulator.clock import iso_instant
 from simulator.meters import Meter
@@ -13,7 +13,7 @@ __all__ = ["account_payload", "documents_payload", "location_payload", "meter_pa
 
 
 def account_payload(world: World, account: Account, *, is_read: bool = True) -> dict[str, Any]:
-    """Show an account as section 2.6 does; a read may lag behind the acceptance, a write's own answer does not."""
+    """Return an account as in section 2.6. A read may lag behind the acceptance; the response to a write does not."""
     dialect = world.dialect
     shows_acceptance = account.acceptance is not None and (not is_read or world.shows_acceptance(account))
     payload: dict[str, Any] = {
@@ -27,7 +27,7 @@ def account_payload(world: World, account: Account, *, is_read: bool = True) -> 
         "app": {"uuid": account.app_uuid, "name": "Switchyard" if account.app_uuid == MAIN_APP_UUID else "Other"},
         "locations": [location_payload(account)] if shows_acceptance else [],
     }
-    if has_begun(account) or not dialect.enrollment_absent_at_first:
+    if has_started(account) or not dialect.enrollment_absent_at_first:
         payload["enrollment"] = {
             "has_accepted_plan": shows_acceptance,
             "has_payment_method": account.card is not None,
@@ -64,7 +64,7 @@ def location_payload(account: Account) -> dict[str, Any]:
 
 
 def plan_payload(world: World, plan: PricedPlan, *, base_url: str) -> dict[str, Any]:
-    """Show a plan as section 5 does, decimals as text."""
+    """Return a plan as in section 5, with decimals as text."""
     payload: dict[str, Any] = {
         "uuid": plan.uuid,
         "group_uuid": plan.group.uuid,

@@ -1,4 +1,4 @@
-"""Plan groups and what a plan of each costs at one meter on one day."""
+"""Plan groups, and the price of their plans by meter and day."""
 
 import hashlib
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ PLAN_GROUPS = (
     PlanGroup(EV_GROUP_UUID, "Lone Star EV Nights", Decimal("9.20"), None, Decimal("6.95")),
 )
 
-# A longer term costs a little less a kWh and more to leave.
+# A longer term costs a little less per kWh and has a higher termination fee.
 _TERMS = ((12, Decimal("0.40"), Decimal("150.00")), (24, Decimal("0.00"), Decimal("200.00")))
 
 
@@ -72,7 +72,7 @@ class PricedPlan:
     expires_at: datetime
 
     def average_cents_per_kwh(self, usage_kwh: int) -> Decimal:
-        """Give the all-in price at a monthly usage, with every fixed charge spread over it."""
+        """Return the all-in price at a monthly usage, including fixed charges."""
         fixed_cents = (self.monthly_cost_dollars + self.utility.delivery_monthly_dollars) * 100
         per_kwh = self.energy_cents_per_kwh + self.utility.delivery_cents_per_kwh
         return (per_kwh + fixed_cents / usage_kwh).quantize(_CENT)
@@ -90,7 +90,7 @@ def price_plans(
     offers_per_plan: int = 1,
     price_factor: Decimal = Decimal(1),
 ) -> list[PricedPlan]:
-    """Price every group and term; the same meter on the same Chicago day always costs the same."""
+    """Price every group and term. The same meter on the same Chicago day always costs the same."""
     plans = [
         PricedPlan(
             uuid=str(uuid4()),

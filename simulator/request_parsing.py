@@ -1,4 +1,4 @@
-"""Reading what a caller sent: tokens, JSON bodies, fields."""
+"""Parsing of requests: tokens, JSON bodies and fields."""
 
 import re
 from datetime import UTC, date, datetime
@@ -7,14 +7,14 @@ from typing import Any
 from flask import request
 
 from simulator.accounts import Account
-from simulator.meters import Meter, MeterNotKnown, MeterNumberWrong, find_meter
+from simulator.meters import InvalidEsiId, Meter, UnknownMeter, find_meter
 from simulator.responses import Invalid, NotAuthorized, NotFound
 from simulator.world import World
 
 __all__ = [
-    "account_behind_token",
     "account_of_app",
-    "app_behind_token",
+    "authenticated_account",
+    "authenticated_app",
     "check_known_keys",
     "instant_field",
     "json_object",
@@ -27,9 +27,9 @@ __all__ = [
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def app_behind_token(world: World) -> str:
+def authenticated_app(world: World) -> str:
     """
-    Give the App that the bearer token belongs to.
+    Return the UUID of the App that the bearer token belongs to.
 
     :raises NotAuthorized: no token, an unknown one, or an account's token
     """
@@ -39,9 +39,9 @@ def app_behind_token(world: World) -> str:
     return app_uuid
 
 
-def account_behind_token(world: World) -> Account:
+def authenticated_account(world: World) -> Account:
     """
-    Give the account that the bearer token belongs to.
+    Return the account that the bearer token belongs to.
 
     :raises NotAuthorized: no token, an unknown or expired one, or an App's token
     """
@@ -52,8 +52,8 @@ def account_behind_token(world: World) -> Account:
 
 
 def account_of_app(world: World, account_uuid: str) -> Account:
-    """Find an account of the App behind the token; one of another App is as unknown as none."""
-    app_uuid = app_behind_token(world)
+    """Return an account of the authenticated App. Other Apps' accounts are not found."""
+    app_uuid = authenticated_app(world)
     account = world.account(account_uuid)
     if account.app_uuid != app_uuid:
         raise NotFound("Account not found.")
@@ -62,7 +62,7 @@ def account_of_app(world: World, account_uuid: str) -> Account:
 
 def json_object() -> dict[str, Any]:
     """
-    Read the body; none at all counts as an empty object.
+    Parse the body. No body counts as an empty object.
 
     :raises Invalid: not JSON, or not an object
     """
@@ -97,14 +97,14 @@ def optional_text(body: dict[str, Any], key: str) -> str | None:
 def meter_field(body: dict[str, Any]) -> Meter:
     try:
         return find_meter(body.get("esi_id"))
-    except MeterNumberWrong as problem:
+    except InvalidEsiId as problem:
         raise Invalid(str(problem), field="esi_id") from problem
-    except MeterNotKnown as problem:
+    except UnknownMeter as problem:
         raise NotFound(str(problem)) from problem
 
 
 def instant_field(body: dict[str, Any], key: str, *, default: datetime, latest: datetime) -> datetime:
-    """Read an ISO 8601 instant with a zone that is not in the future; absent means the default."""
+    """Parse an ISO 8601 time with a time zone that is not in the future; absent means the default."""
     if key not in body:
         return default
     value = body[key]

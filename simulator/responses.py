@@ -1,18 +1,18 @@
-"""Errors as exceptions, and the shapes of what the stand-in answers."""
+"""JSON responses, and API errors as exceptions."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, jsonify
 
-__all__ = ["UNLISTED_KEY", "Conflict", "Forbidden", "Invalid", "NotAuthorized", "NotFound", "Refusal", "answer"]
+__all__ = ["UNLISTED_KEY", "ApiError", "Conflict", "Forbidden", "Invalid", "NotAuthorized", "NotFound", "json_response"]
 
 UNLISTED_KEY = "unlisted_key"
-"""Stands in every answer: a client must ignore keys it does not know."""
+"""Part of every response, because a client must ignore unknown keys."""
 
 
-class Refusal(Exception):
-    """A call that gets an error status, with the reason."""
+class ApiError(Exception):
+    """An error response with its reason."""
 
     status = 400
 
@@ -22,7 +22,7 @@ class Refusal(Exception):
         self.field = field
 
     def body(self, mode: str) -> dict[str, Any]:
-        """Say why in one of the three shapes of an error body."""
+        """Return the error body in one of three formats."""
         if mode == "error":
             return {"error": self.reason}
         if mode == "message":
@@ -32,38 +32,38 @@ class Refusal(Exception):
         return {"detail": self.reason}
 
 
-class NotAuthorized(Refusal):
-    """No token, a wrong one or one that is too old."""
+class NotAuthorized(ApiError):
+    """The token is missing, wrong or expired."""
 
     status = 401
 
 
-class Forbidden(Refusal):
-    """The right kind of token for a call that this App may not make."""
+class Forbidden(ApiError):
+    """This App may not make the call."""
 
     status = 403
 
 
-class NotFound(Refusal):
-    """Nothing by that name, or somebody else's."""
+class NotFound(ApiError):
+    """The record does not exist or belongs to another App."""
 
     status = 404
 
 
-class Conflict(Refusal):
-    """Not in this state."""
+class Conflict(ApiError):
+    """The state does not allow the call."""
 
     status = 409
 
 
-class Invalid(Refusal):
-    """A field cannot be what it is."""
+class Invalid(ApiError):
+    """A field is invalid."""
 
     status = 422
 
 
-def answer(body: Mapping[str, Any] | list[Any], status: int = 200) -> Response:
-    """Answer with JSON that carries one key more than anybody expects, in each row if it is a list."""
+def json_response(body: Mapping[str, Any] | list[Any], status: int = 200) -> Response:
+    """Return a JSON response with one unexpected key added, in each row if it is a list."""
     note = "clients must ignore keys they do not know"
     marked = [{**row, UNLISTED_KEY: note} for row in body] if isinstance(body, list) else {**body, UNLISTED_KEY: note}
     response = jsonify(marked)

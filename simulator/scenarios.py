@@ -1,4 +1,4 @@
-"""What happens to an account, steered by tags in its e-mail address: `maria+frozen14+slow@example.com`."""
+"""Scenarios of accounts, chosen by tags in the e-mail address: `maria+frozen14+slow@example.com`."""
 
 import re
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 __all__ = ["SCENARIO_TAGS", "Scenario", "scenario_of"]
 
 SCENARIO_TAGS = {
-    "frozen": "the credit check meets a freeze; lifted by a control call",
-    "frozen<N>": "the same, and it thaws by itself after N days",
-    "credit-fail": "the credit check fails for good",
+    "frozen": "the credit file is frozen until a control call lifts the freeze",
+    "frozen<N>": "the same, and the freeze is lifted automatically after N days",
+    "credit-fail": "the credit check fails permanently",
     "no-card": "the customer never manages to add a card",
-    "dup": "create meets an account with this e-mail that exists already",
-    "slow": "every answer about this account comes late",
+    "dup": "an account with this e-mail address already exists at create",
+    "slow": "responses about this account are late",
     "optout": "the customer opts out two days after the acceptance",
     "pricey": "offers cost three times as much",
     "noplans": "no plan is offered",
-    "twins": "every plan is offered twice, alike but for its identifier",
-    "strange": "statuses that nobody has heard of, except the two public ones",
-    "acceptlost": "the first acceptance is done and its answer lost",
-    "self-enroll": "the customer accepts a plan by himself as soon as nothing is missing",
+    "twins": "every plan is offered twice, with different identifiers",
+    "strange": "unknown statuses, except the two public ones",
+    "acceptlost": "the first acceptance is done and its response lost",
+    "self-enroll": "the customer accepts a plan themselves as soon as all steps are done",
 }
 
 _FROZEN_TAG = re.compile(r"frozen(\d*)")
@@ -35,7 +35,7 @@ class Scenario:
 
 
 def scenario_of(email: str) -> Scenario:
-    """Read the tags of an address, parted by `+` or `.`; unknown ones mean nothing."""
+    """Read the tags of an address, separated by `+` or `.`. Unknown tags are ignored."""
     local_part = email.rsplit("@", 1)[0]
     _, plus, tail = local_part.partition("+")
     if not plus:

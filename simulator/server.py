@@ -1,4 +1,4 @@
-"""Builds the stand-in and runs it: in a thread for tests, in a process of its own otherwise."""
+"""Builds and runs the stand-in: in a thread for tests, otherwise in its own process."""
 
 import socket
 import threading
@@ -14,9 +14,9 @@ from simulator.app_endpoints import AppEndpoints
 from simulator.control_client import SimulatorControl
 from simulator.control_endpoints import Control
 from simulator.dialect import REFERENCE, Dialect
-from simulator.fault_middleware import Wire, is_to_be_reset
+from simulator.fault_middleware import FaultMiddleware, should_reset
 from simulator.hosted_pages import HostedPages
-from simulator.responses import Refusal, answer
+from simulator.responses import ApiError, json_response
 from simulator.world import World
 
 __all__ = [
@@ -27,25 +27,25 @@ __all__ = [
     "start_simulator",
 ]
 
-DEFAULT_APP_TOKEN = "sim-app-token"  # noqa: S105 - opens nothing but a stand-in on loopback
-DEFAULT_WEBHOOK_SECRET = "sim-webhook-secret"  # noqa: S105 - signs nothing but a stand-in's events
+DEFAULT_APP_TOKEN = "sim-app-token"  # noqa: S105 - valid only at a stand-in on loopback
+DEFAULT_WEBHOOK_SECRET = "sim-webhook-secret"  # noqa: S105 - signs only a stand-in's events
 
 _HOST = "127.0.0.1"
 _TICK_SECONDS = 0.25
 
 
 class _QuietHandler(WSGIRequestHandler):
-    """Keeps tokens of hosted pages out of the terminal: the stand-in has a log of its own."""
+    """Keeps tokens of hosted pages out of the terminal. The stand-in has its own log."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Print nothing."""
 
 
 class _Server(ThreadedWSGIServer):
-    """Lets a connection that a fault dropped end with a reset instead of an orderly goodbye."""
+    """Closes a connection dropped by a fault with a reset instead of an orderly shutdown."""
 
     def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        if isinstance(request, socket.socket) and is_to_be_reset(request):
+        if isinstance(request, socket.socket) and should_reset(request):
             self.close_request(request)
         else:
             super().shutdown_request(request)
@@ -53,7 +53,7 @@ class _Server(ThreadedWSGIServer):
 
 @dataclass
 class RunningSimulator:
-    """A stand-in at work; `control` does by hand what time, customers and bad luck do otherwise."""
+    """A running stand-in. `control` moves its clock, acts for customers and injects faults."""
 
     url: str
     app_token: str
@@ -61,13 +61,13 @@ class RunningSimulator:
     control: SimulatorControl
     world: World
     _server: BaseWSGIServer
-    _wire: Wire
+    _middleware: FaultMiddleware
     _threads: tuple[threading.Thread, ...]
     _stopping: threading.Event
 
     def stop(self) -> None:
         self._stopping.set()
-        self._wire.stop()
+        self._middleware.stop()
         self._server.shutdown()
         for thread in self._threads:
             thread.join(timeout=5)
@@ -85,7 +85,7 @@ def start_simulator(
     webhook_url: str = "",
     public_url: str = "",
 ) -> RunningSimulator:
-    """Start a stand-in on loopback; port 0 picks a free one. The caller stops it."""
+    """Start a stand-in on loopback; port 0 picks a free port. The caller must stop it."""
     world = World(
         app_token=app_token,
         webhook_secret=webhook_secret,
@@ -93,8 +93,8 @@ def start_simulator(
         dialect=dialect,
         public_url=public_url,
     )
-    wire = Wire(world, build_app(world))
-    server = _Server(_HOST, port, wire, handler=_QuietHandler)
+    middleware = FaultMiddleware(world, build_app(world))
+    server = _Server(_HOST, port, middleware, handler=_QuietHandler)
     url = f"http://{_HOST}:{server.server_port}"
     stopping = threading.Event()
     threads = (
@@ -111,7 +111,7 @@ def start_simulator(
         control=SimulatorControl(url),
         world=world,
         _server=server,
-        _wire=wire,
+        _middleware=middleware,
         _threads=threads,
         _stopping=stopping,
     )
@@ -123,14 +123,14 @@ def build_app(world: World) -> Flask:
     for part in (app_side, AccountEndpoints(world, app_side), Control(world), HostedPages(world)):
         part.add_to(app)
 
-    def refuse(problem: Refusal) -> Response:
-        return answer(problem.body(world.dialect.error_body), problem.status)
+    def refuse(problem: ApiError) -> Response:
+        return json_response(problem.body(world.dialect.error_body), problem.status)
 
     def refuse_http(problem: HTTPException) -> Response:
-        reason = Refusal(problem.name)
-        return answer(reason.body(world.dialect.error_body), problem.code or 500)
+        reason = ApiError(problem.name)
+        return json_response(reason.body(world.dialect.error_body), problem.code or 500)
 
-    app.register_error_handler(Refusal, refuse)
+    app.register_error_handler(ApiError, refuse)
     app.register_error_handler(HTTPException, refuse_http)
     return app
 
@@ -138,4 +138,4 @@ def build_app(world: World) -> Flask:
 def _tick(world: World, stopping: threading.Event) -> None:
     while not stopping.wait(_TICK_SECONDS):
         with world.lock:
-            enrollment.settle(world)
+            enrollment.run_due_events(world)

@@ -1,4 +1,4 @@
-"""Outgoing webhooks: signed, at least once, repeated on the stand-in's clock until somebody answers 2xx."""
+"""Outgoing webhooks: signed, sent at least once, and retried on the stand-in's clock until a 2xx response."""
 
 import base64
 import hashlib
@@ -34,9 +34,9 @@ EVENTS = (
 
 RETRY_AFTER = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 720))
 
-_ANSWER_SECONDS = 10
+_TIMEOUT_SECONDS = 10
 _IDLE_SECONDS = 0.1
-_GATHER_SECONDS = 0.3
+_REORDER_SECONDS = 0.3
 
 
 @dataclass
@@ -44,11 +44,11 @@ class WebhookSwitches:
     duplicate: int = 0
     """Extra copies of each event, with the same id."""
     reorder: bool = False
-    """Gather what is due for a moment and send the newest first."""
+    """Collect due events for a moment and send the newest first."""
     delay_seconds: float = 0.0
     """On the stand-in's clock."""
     off: bool = False
-    """Keep events instead of sending them; a resend still sends."""
+    """Store events without sending them. A resend still sends."""
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Delivery:
 
 
 class WebhookSender:
-    """Keeps every event and sends what is due from a thread of its own."""
+    """Stores every event and sends due ones in its own thread."""
 
     def __init__(self, *, clock: SimulatorClock, dialect: Callable[[], Dialect], secret: str, url: str) -> None:
         self.url = url
@@ -101,14 +101,14 @@ class WebhookSender:
     def stop(self) -> None:
         self._stopped.set()
         self._wake.set()
-        self._thread.join(timeout=_ANSWER_SECONDS + 1)
+        self._thread.join(timeout=_TIMEOUT_SECONDS + 1)
         self._session.close()
 
     def wake(self) -> None:
         self._wake.set()
 
-    def forget(self) -> None:
-        """Drop every event; one that is on its way may still arrive until `wait_until_quiet` returns."""
+    def clear(self) -> None:
+        """Delete all events. One that is being sent may still arrive until `wait_until_quiet` returns."""
         with self._lock:
             self._generation += 1
             self.deliveries.clear()
@@ -124,7 +124,7 @@ class WebhookSender:
         self._wake.set()
 
     def resend(self, *, event_uuid: str | None, event: str | None, account_uuid: str | None, times: int) -> int:
-        """Send matching events again now, same id and body; returns how many copies."""
+        """Send matching events again now, with the same ID and body. Return the number of copies."""
         now = self._clock.now()
         with self._lock:
             matching = {
@@ -144,12 +144,12 @@ class WebhookSender:
         return len(copies)
 
     def pending_count(self) -> int:
-        """Count what is due now and not answered yet."""
+        """Count events that are due now and not answered yet."""
         with self._lock:
             return len(self._due()) + self._sending
 
     def wait_until_quiet(self, timeout_seconds: float) -> bool:
-        """Wait until nothing is due; tells whether that came true in time."""
+        """Wait until nothing is due. Return whether that happened in time."""
         waiter = threading.Event()
         for _ in range(max(1, int(timeout_seconds / 0.02))):
             if not self.pending_count():
@@ -162,7 +162,7 @@ class WebhookSender:
             self._wake.wait(_IDLE_SECONDS)
             self._wake.clear()
             if self.switches.reorder and self.pending_count():
-                self._stopped.wait(_GATHER_SECONDS)
+                self._stopped.wait(_REORDER_SECONDS)
             generation, claimed = self._claim_due()
             for delivery in claimed:
                 if self._stopped.is_set() or generation != self._generation:
@@ -191,7 +191,7 @@ class WebhookSender:
         outcome: dict[str, Any] = {"sent_at": iso_instant(sent_at), "headers": headers}
         try:
             response = self._session.post(
-                self.url, data=delivery.body, headers=headers, timeout=_ANSWER_SECONDS, allow_redirects=False
+                self.url, data=delivery.body, headers=headers, timeout=_TIMEOUT_SECONDS, allow_redirects=False
             )
         except requests.RequestException as error:
             outcome["error"] = type(error).__name__
@@ -217,7 +217,7 @@ def event_body(
     location_uuid: str | None,
     extra: dict[str, Any],
 ) -> dict[str, Any]:
-    """Shape one event in the dialect's payload."""
+    """Return an event in the dialect's payload format."""
     if dialect.webhook_payload == "nested":
         body: dict[str, Any] = {
             "uuid": event_uuid,
@@ -239,7 +239,7 @@ def event_body(
 
 
 def signed_headers(dialect: Dialect, secret: str, body: bytes, at: datetime) -> dict[str, str]:
-    """Sign a raw body the way the dialect says."""
+    """Sign a raw body as the dialect requires."""
     timestamp = str(int(at.timestamp()))
     signed_text = timestamp.encode() + b"." + body if dialect.webhook_signed_text == "timestamp.body" else body
     digest = hmac.new(secret.encode(), signed_text, getattr(hashlib, dialect.webhook_hash)).digest()

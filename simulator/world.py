@@ -1,4 +1,4 @@
-"""Everything the stand-in holds in memory, and what time does to it."""
+"""The stand-in's state, kept in memory."""
 
 import re
 import threading
@@ -17,21 +17,21 @@ from simulator.faults import FaultPlan
 from simulator.responses import NotFound
 from simulator.webhooks import WebhookSender, event_body
 
-__all__ = ["OTHER_APP_TOKEN", "AccountToken", "HostedSession", "Settings", "SettingsWrong", "World", "is_of_kind"]
+__all__ = ["OTHER_APP_TOKEN", "AccountToken", "HostedSession", "InvalidSettings", "Settings", "World", "has_type_of"]
 
 MAIN_APP_UUID = "6f0c2a3e-91d4-4d5c-8f6b-2a1b3c4d5e6f"
 OTHER_APP_UUID = "0dd0a990-0000-4000-8000-000000000002"
-OTHER_APP_TOKEN = "sim-other-app-token"  # noqa: S105 - a stand-in's token for an App that is not ours
+OTHER_APP_TOKEN = "sim-other-app-token"  # noqa: S105 - the stand-in's token of another App
 
 _LOG_LENGTH = 5000
 
 
-class SettingsWrong(ValueError):
-    """A setting has an unknown name or a value it cannot take."""
+class InvalidSettings(ValueError):
+    """A setting has an unknown name or an invalid value."""
 
 
-def is_of_kind(value: object, default: object) -> bool:
-    """Tell whether a value may stand where the default stands; a whole number may stand for a fraction."""
+def has_type_of(value: object, default: object) -> bool:
+    """Whether a value has the default's type. An integer is accepted for a float."""
     if isinstance(default, float):
         return isinstance(value, int | float) and not isinstance(value, bool)
     return type(value) is type(default)
@@ -40,33 +40,33 @@ def is_of_kind(value: object, default: object) -> bool:
 @dataclass
 class Settings:
     read_lag_seconds: float = 0.0
-    """An acceptance shows in reads only so long after it happened."""
+    """Delay until an acceptance shows in reads."""
     read_lag_clock: str = "simulator"
     """Whether the lag runs on the "simulator" clock or on the "wall" clock."""
     slow_seconds: float = 2.0
-    """Wall seconds by which `+slow` accounts answer late."""
-    calls_at_once: int = 0
-    """How many calls are served at a time while others queue; 0 sets no bound."""
+    """Delay of responses about `+slow` accounts, in wall seconds."""
+    max_concurrent_calls: int = 0
+    """How many calls are served at a time while others queue; 0 means no limit."""
     credit_check_seconds: float = 0.0
     """How long a credit check stays pending, on the stand-in's clock."""
     price_factor: str = "1"
-    """Multiplies every energy price from now on, as decimal text."""
+    """Multiplies all energy prices from now on, as decimal text."""
     offers_per_plan: int = 1
-    """How many times every plan is offered, alike but for its identifier."""
+    """How many times each plan is offered, with different identifiers."""
     live: bool = False
-    """A live App: sandbox calls answer 403."""
+    """A live App: sandbox calls return 403."""
 
     def change(self, wanted: Mapping[str, object]) -> None:
         for key, value in wanted.items():
             if key not in self.__dataclass_fields__:
-                raise SettingsWrong(f"There is no setting {key!r}; there are: {', '.join(self.__dataclass_fields__)}.")
+                raise InvalidSettings(f"Unknown setting {key!r}. Known: {', '.join(self.__dataclass_fields__)}.")
             default = getattr(type(self), key)
-            if not is_of_kind(value, default):
-                raise SettingsWrong(f"{key} must be of type {type(default).__name__}.")
+            if not has_type_of(value, default):
+                raise InvalidSettings(f"{key} must be of type {type(default).__name__}.")
             if key == "read_lag_clock" and value not in ("simulator", "wall"):
-                raise SettingsWrong("read_lag_clock must be simulator or wall.")
+                raise InvalidSettings("read_lag_clock must be simulator or wall.")
             if key == "price_factor" and not re.fullmatch(r"\d+(\.\d+)?", str(value)):
-                raise SettingsWrong("price_factor must be decimal text such as 1.25.")
+                raise InvalidSettings("price_factor must be decimal text such as 1.25.")
             setattr(self, key, value)
 
 
@@ -103,17 +103,17 @@ class World:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
-        self._first_dialect = self.dialect
-        self._first_webhook_url = self.webhook_url
+        self._initial_dialect = self.dialect
+        self._initial_webhook_url = self.webhook_url
         self.webhooks = WebhookSender(
             clock=self.clock, dialect=lambda: self.dialect, secret=self.webhook_secret, url=self.webhook_url
         )
 
     def reset(self) -> None:
-        """Forget everything and go back to the settings of the start."""
-        self.dialect = self._first_dialect
-        self.webhooks.forget()
-        self.webhooks.url = self._first_webhook_url
+        """Delete everything and restore the initial settings."""
+        self.dialect = self._initial_dialect
+        self.webhooks.clear()
+        self.webhooks.url = self._initial_webhook_url
         self.clock.reset()
         self.settings = Settings()
         self.faults.clear()
@@ -139,7 +139,7 @@ class World:
         return found if found is not None and self.now() < found.expires_at else None
 
     def emit(self, event: str, account: Account | None, **extra: Any) -> str:
-        """Queue one event about an account, with its location if it has one; returns the event's identifier."""
+        """Queue an event about an account, with its location if it has one. Return the event's UUID."""
         location_uuid = None
         if account is not None and account.acceptance is not None and event != "enrollment.plan_requested":
             location_uuid = account.acceptance.location_uuid
@@ -159,7 +159,7 @@ class World:
         return event_uuid
 
     def shows_acceptance(self, account: Account) -> bool:
-        """Tell whether a read made now already shows the acceptance."""
+        """Whether a read already shows the acceptance."""
         if account.acceptance is None:
             return False
         if self.settings.read_lag_clock == "wall":

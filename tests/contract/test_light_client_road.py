@@ -149,7 +149,7 @@ def test_lost_answer_to_accept_is_in_doubt_and_reading_shows_the_acceptance(
 ) -> None:
     account = ready_account(client, light)
     wanted = acceptance(client, account.uuid)
-    light.control.order_fault("accept", kind)
+    light.control.inject_fault("accept", kind)
 
     with pytest.raises(InDoubt):
         client.accept_plan(account.uuid, wanted)
@@ -164,7 +164,7 @@ def test_lost_accept_is_in_doubt_and_reading_shows_nothing(
 ) -> None:
     account = ready_account(client, light)
     wanted = acceptance(client, account.uuid)
-    light.control.order_fault("accept", kind)
+    light.control.inject_fault("accept", kind)
 
     with pytest.raises(InDoubt):
         client.accept_plan(account.uuid, wanted)
@@ -177,7 +177,7 @@ def test_lost_accept_is_in_doubt_and_reading_shows_nothing(
 def test_lost_answer_to_create_is_in_doubt_and_a_search_finds_the_account(
     client: LightClient, light: RunningSimulator, kind: str
 ) -> None:
-    light.control.order_fault("create", kind)
+    light.control.inject_fault("create", kind)
 
     with pytest.raises(InDoubt):
         client.create_account(PERSON)
@@ -211,7 +211,7 @@ def test_no_fault_of_any_call_raises_anything_but_a_named_error(
         light.control.clear_faults()
         account = ready_account(client, light, email=f"{kind}@example.com")
         wanted = acceptance(client, account.uuid)
-        light.control.order_fault(operation, kind, times=None, retry_after="60")
+        light.control.inject_fault(operation, kind, times=None, retry_after="60")
 
         try:
             CALLS[operation](client, account.uuid, wanted)
@@ -224,7 +224,7 @@ def test_no_fault_of_any_call_raises_anything_but_a_named_error(
 def test_busy_light_names_its_wait(client: LightClient, light: RunningSimulator) -> None:
     account = ready_account(client, light)
     wanted = acceptance(client, account.uuid)
-    light.control.order_fault("accept", "rate_limit", retry_after="42")
+    light.control.inject_fault("accept", "rate_limit", retry_after="42")
 
     with pytest.raises(NotReached) as caught:
         client.accept_plan(account.uuid, wanted)

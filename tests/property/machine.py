@@ -51,7 +51,7 @@ from poa_documents import actions as poa_actions
 from poa_documents.guards import AuthorityMissing
 from poa_documents.models import PlanPromise, PoaDocument, SignatureKind, StopKind, StopSignal
 from poa_documents.states import PoaStatus
-from simulator.control_client import ControlRefused
+from simulator.control_client import ControlError
 from simulator.server import RunningSimulator
 from simulator.webhooks import event_body, signed_headers
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair
@@ -110,7 +110,7 @@ WAYS_TO_ASK_FOR_PATIENCE = ("30", "900", "Fri, 06 Mar 2026 16:00:00 GMT", None)
 
 REFUSALS = (
     MoveNotAllowed,
-    ControlRefused,
+    ControlError,
     ReportNotCurrent,
     AuthorityMissing,
     LightError,
@@ -696,7 +696,7 @@ class Cases(RuleBasedStateMachine):
     )
     def a_fault_lies_ahead(self, operation: str, kind: str, times: int | None, patience: str | None) -> None:
         asks = patience if kind == "rate_limit" else None
-        self.road.simulator.control.order_fault(operation, kind, times=times, retry_after=asks)
+        self.road.simulator.control.inject_fault(operation, kind, times=times, retry_after=asks)
 
     @rule()
     def faults_are_mended(self) -> None:

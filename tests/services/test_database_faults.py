@@ -54,7 +54,7 @@ def cut_other_connections() -> int:
 
 def test_P1_server_killed_and_restarted_in_mid_flow(stack: Stack) -> None:
     cases = stack.ready_cases(3)
-    stack.light.order_fault("accept", "delay", seconds=4, times=3)
+    stack.light.inject_fault("accept", "delay", seconds=4, times=3)
     for case in cases:
         stack.report_pto(case)
     stack.until(lambda: any(stack.acceptances_of(case) for case in cases), "acceptances are under way")
@@ -75,7 +75,7 @@ def test_P1_server_killed_and_restarted_in_mid_flow(stack: Stack) -> None:
 
 def test_P2_connections_cut_between_answer_and_commit(stack: Stack) -> None:
     case = stack.ready_case()
-    stack.light.order_fault("accept", "delay", seconds=3, account_uuid=str(case.light_account_uuid))
+    stack.light.inject_fault("accept", "delay", seconds=3, account_uuid=str(case.light_account_uuid))
     stack.report_pto(case)
     stack.until(lambda: stack.acceptances_of(case), "Light holds the acceptance")
 
@@ -141,7 +141,7 @@ def test_P3_aborted_transaction_is_repeated_without_a_call(
     break_off: Callable[[Stack, Enrollment], AbstractContextManager[None]],
 ) -> None:
     case = stack.ready_case()
-    stack.light.order_fault("accept", "delay", seconds=8, account_uuid=str(case.light_account_uuid))
+    stack.light.inject_fault("accept", "delay", seconds=8, account_uuid=str(case.light_account_uuid))
     stack.report_pto(case)
     stack.until(lambda: stack.acceptances_of(case), "Light holds the acceptance", is_checked=False)
     logged = stack.listen()

@@ -58,7 +58,7 @@ def only_one_worker(stack: Stack) -> Iterator[str]:
 def test_Q1_worker_killed_between_recording_and_sending_the_acceptance(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
-        stack.light.order_fault("token", "delay", seconds=LONG_CALL_SECONDS, account_uuid=str(case.light_account_uuid))
+        stack.light.inject_fault("token", "delay", seconds=LONG_CALL_SECONDS, account_uuid=str(case.light_account_uuid))
         stack.report_pto(case)
         stack.until(lambda: accept_write(case), "the acceptance is recorded")
         stack.kill(worker)
@@ -76,7 +76,7 @@ def test_Q1_worker_killed_before_anything_is_recorded(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
         uuid = str(case.light_account_uuid)
-        stack.light.order_fault("request_plans", "delay", seconds=LONG_CALL_SECONDS, account_uuid=uuid)
+        stack.light.inject_fault("request_plans", "delay", seconds=LONG_CALL_SECONDS, account_uuid=uuid)
         stack.report_pto(case)
         stack.until(lambda: stack.calls(case, "request_plans"), "plans are asked for")
         stack.kill(worker)
@@ -91,7 +91,9 @@ def test_Q1_worker_killed_before_anything_is_recorded(stack: Stack) -> None:
 def test_Q2_worker_killed_while_light_does_the_work(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
-        stack.light.order_fault("accept", "delay", seconds=LONG_CALL_SECONDS, account_uuid=str(case.light_account_uuid))
+        stack.light.inject_fault(
+            "accept", "delay", seconds=LONG_CALL_SECONDS, account_uuid=str(case.light_account_uuid)
+        )
         stack.report_pto(case)
         stack.until(lambda: stack.acceptances_of(case), "Light holds the acceptance")
         stack.kill(worker)
@@ -107,7 +109,7 @@ def test_Q2_worker_killed_while_light_does_the_work(stack: Stack) -> None:
 def test_Q3_worker_killed_between_answer_and_commit(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
-        stack.light.order_fault("accept", "delay", seconds=3, account_uuid=str(case.light_account_uuid))
+        stack.light.inject_fault("accept", "delay", seconds=3, account_uuid=str(case.light_account_uuid))
         stack.report_pto(case)
         stack.until(lambda: stack.acceptances_of(case), "Light holds the acceptance")
         with held_row(case):
@@ -128,7 +130,7 @@ def test_Q3_worker_killed_between_answer_and_commit(stack: Stack) -> None:
 def test_Q4_worker_killed_between_commit_and_acknowledgement(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
-        stack.light.order_fault("finalize", "delay", seconds=4, account_uuid=str(case.light_account_uuid))
+        stack.light.inject_fault("finalize", "delay", seconds=4, account_uuid=str(case.light_account_uuid))
         stack.report_pto(case)
         stack.until(lambda: is_status(case, EnrollmentStatus.ACCEPTED), "the acceptance is committed")
         with stack.frozen_redis():
@@ -157,7 +159,9 @@ def test_Q4_worker_killed_between_commit_and_acknowledgement(stack: Stack) -> No
 def test_Q5_one_pool_child_killed(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
-        stack.light.order_fault("accept", "delay", seconds=LONG_CALL_SECONDS, account_uuid=str(case.light_account_uuid))
+        stack.light.inject_fault(
+            "accept", "delay", seconds=LONG_CALL_SECONDS, account_uuid=str(case.light_account_uuid)
+        )
         stack.report_pto(case)
         stack.until(lambda: stack.acceptances_of(case), "Light holds the acceptance")
 
@@ -171,7 +175,7 @@ def test_Q5_one_pool_child_killed(stack: Stack) -> None:
 
 def test_Q5_all_processes_of_all_workers_killed(stack: Stack) -> None:
     cases = stack.ready_cases(4)
-    stack.light.order_fault("accept", "delay", seconds=LONG_CALL_SECONDS, times=4)
+    stack.light.inject_fault("accept", "delay", seconds=LONG_CALL_SECONDS, times=4)
     for case in cases:
         stack.report_pto(case)
     stack.until(lambda: any(stack.acceptances_of(case) for case in cases), "the first acceptances are under way")
@@ -283,7 +287,7 @@ def test_Q9_two_schedulers_do_as_one(stack: Stack) -> None:
 
 def test_Q11_redis_restarted_in_mid_flow(stack: Stack) -> None:
     cases = stack.ready_cases(3)
-    stack.light.order_fault("accept", "delay", seconds=5, times=3)
+    stack.light.inject_fault("accept", "delay", seconds=5, times=3)
     for case in cases:
         stack.report_pto(case)
     stack.until(lambda: any(stack.acceptances_of(case) for case in cases), "acceptances are under way")
@@ -368,7 +372,7 @@ def test_D8_worker_with_a_wrong_clock_takes_no_case(stack: Stack, hours: int) ->
     with stack.wrong_clock(WORKERS[0], hours=hours):
         logged = stack.listen()
         stack.until(lambda: logged("Nothing is written to Light from here"), "the worker noticed")
-        stack.light.order_fault("accept", "delay", seconds=5, account_uuid=str(case.light_account_uuid))
+        stack.light.inject_fault("accept", "delay", seconds=5, account_uuid=str(case.light_account_uuid))
         stack.report_pto(case)
 
         stack.until_finalized(case)
@@ -419,7 +423,7 @@ def test_Q12_case_that_always_fails_becomes_a_hold(stack: Stack) -> None:
 def test_Q13_a_polite_stop_lets_the_call_end(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
-        stack.light.order_fault("accept", "delay", seconds=5, account_uuid=str(case.light_account_uuid))
+        stack.light.inject_fault("accept", "delay", seconds=5, account_uuid=str(case.light_account_uuid))
         stack.report_pto(case)
         stack.until(lambda: stack.acceptances_of(case), "Light holds the acceptance")
 

@@ -36,7 +36,7 @@ def test_U8_no_acceptance_starts_a_second_after_it_was_stopped(
     stack: Stack, stop: Callable[[], Callable[[], object]], waiting: Waiting
 ) -> None:
     cases = stack.ready_cases(CASES)
-    stack.light.order_fault("token", "delay", seconds=SECONDS_LIGHT_TAKES, times=None)
+    stack.light.inject_fault("token", "delay", seconds=SECONDS_LIGHT_TAKES, times=None)
     for case in cases:
         stack.report_pto(case)
     ours = Enrollment.objects.filter(pk__in=[case.pk for case in cases])

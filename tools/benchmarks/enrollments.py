@@ -63,15 +63,15 @@ def _beside(stack: Stack, remote_seconds: float, in_flight: int) -> dict[str, ob
     ours, bare, calls = [], [], 0
     for _ in range(ROUNDS):
         cases = stack.ready_cases(OURS_A_ROUND, is_checked=False)
-        stack.light.change_settings(calls_at_once=in_flight)
+        stack.light.change_settings(max_concurrent_calls=in_flight)
         if remote_seconds:
-            stack.light.order_fault("*", "delay", seconds=remote_seconds, times=None)
+            stack.light.inject_fault("*", "delay", seconds=remote_seconds, times=None)
         began_at = now()
         ours.append(ours_at_once(stack, cases))
         calls += RemoteCall.objects.filter(at__gt=began_at, path__startswith="/v1/").count()
         bare.append(_bare_alone(stack, remote_seconds, in_flight))
         stack.light.clear_faults()
-        stack.light.change_settings(calls_at_once=0)
+        stack.light.change_settings(max_concurrent_calls=0)
     return {
         "remote_ms": round(remote_seconds * 1000),
         "in_flight": in_flight,
@@ -113,7 +113,7 @@ def _bare_alone(stack: Stack, remote_seconds: float, in_flight: int) -> float:
     stack.light.clear_faults()
     accounts = bare_accounts(stack, BARE_A_ROUND)
     if remote_seconds:
-        stack.light.order_fault("*", "delay", seconds=remote_seconds, times=None)
+        stack.light.inject_fault("*", "delay", seconds=remote_seconds, times=None)
     speed = bare_at_once(stack, accounts, in_flight)
     stack.light.switch_webhooks(off=False)
     return speed

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from simulator.control_client import ControlRefused
+from simulator.control_client import ControlError
 from simulator.dialect import ALTERNATE, WrongDialect, changed_dialect, dialect_as_json
 from simulator.server import RunningSimulator
 from tests.contract.stand_in.light_calls import CREATE, LightCalls
@@ -22,7 +22,7 @@ def test_reset_forgets_everything(simulator: RunningSimulator, light: LightCalls
     light.accepted()
     control.set_dialect(name="alternate")
     control.change_settings(read_lag_seconds=5, live=True)
-    control.order_fault("*", "delay")
+    control.inject_fault("*", "delay")
     control.set_now(datetime(2030, 1, 1, tzinfo=UTC))
 
     control.reset()
@@ -53,7 +53,7 @@ def test_dialect_can_be_named_and_bent_at_once(simulator: RunningSimulator) -> N
     ],
 )
 def test_dialect_setting_that_makes_no_sense_is_refused(change: dict[str, object], simulator: RunningSimulator) -> None:
-    with pytest.raises(ControlRefused, match="422"):
+    with pytest.raises(ControlError, match="422"):
         simulator.control.set_dialect(**change)
     with pytest.raises(WrongDialect):
         changed_dialect(ALTERNATE, change)
@@ -102,7 +102,7 @@ def test_opt_out_and_cancel_by_control(simulator: RunningSimulator, light: Light
     simulator.control.cancel(late)
 
     assert (light.status(early), light.status(late)) == ("service_canceled", "service_canceled")
-    with pytest.raises(ControlRefused, match="409"):
+    with pytest.raises(ControlError, match="409"):
         simulator.control.opt_out(late)
 
 

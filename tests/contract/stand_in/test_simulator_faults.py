@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from simulator.control_client import ControlRefused
+from simulator.control_client import ControlError
 from simulator.fault_middleware import BAD_IDENTIFIER
 from simulator.faults import FAULT_KINDS
 from simulator.server import RunningSimulator
@@ -42,7 +42,7 @@ def test_dropped_connection_gives_no_answer(
     simulator: RunningSimulator,
     light: LightCalls,
 ) -> None:
-    simulator.control.order_fault("accept", kind, seconds=0.05)
+    simulator.control.inject_fault("accept", kind, seconds=0.05)
 
     with pytest.raises(requests.ConnectionError):
         light.accept(*waiting)
@@ -52,7 +52,7 @@ def test_dropped_connection_gives_no_answer(
 
 
 def test_dropped_connection_is_a_real_reset(simulator: RunningSimulator) -> None:
-    simulator.control.order_fault("*", "drop_before")
+    simulator.control.inject_fault("*", "drop_before")
     address = urlsplit(simulator.url)
 
     with socket.create_connection((address.hostname, address.port), timeout=5) as connection:
@@ -65,7 +65,7 @@ def test_dropped_connection_is_a_real_reset(simulator: RunningSimulator) -> None
 def test_body_of_a_dropped_call_is_not_taken_for_another_request(
     simulator: RunningSimulator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    simulator.control.order_fault("finalize", "drop_after")
+    simulator.control.inject_fault("finalize", "drop_after")
     address = urlsplit(simulator.url)
     call = b"POST /v1/account/enroll/finalize HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -89,7 +89,7 @@ def test_server_error_comes_before_or_after_the_work(
     simulator: RunningSimulator,
     light: LightCalls,
 ) -> None:
-    simulator.control.order_fault("accept", kind, status=status)
+    simulator.control.inject_fault("accept", kind, status=status)
 
     assert light.accept(*waiting).status_code == status
     assert bool(simulator.control.acceptances()) is is_done
@@ -99,7 +99,7 @@ def test_server_error_comes_before_or_after_the_work(
 def test_rate_limit_says_how_long_to_wait_or_not(
     retry_after: str | None, waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
-    simulator.control.order_fault("accept", "rate_limit", retry_after=retry_after)
+    simulator.control.inject_fault("accept", "rate_limit", retry_after=retry_after)
 
     response = light.accept(*waiting)
 
@@ -111,7 +111,7 @@ def test_rate_limit_says_how_long_to_wait_or_not(
 def test_delayed_answer_comes_after_the_work(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
-    simulator.control.order_fault("accept", "delay", seconds=0.3)
+    simulator.control.inject_fault("accept", "delay", seconds=0.3)
 
     response = light.accept(*waiting)
 
@@ -123,7 +123,7 @@ def test_caller_who_gives_up_on_a_delayed_answer_has_still_accepted(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
     account_uuid, plan_uuid = waiting
-    simulator.control.order_fault("accept", "delay", seconds=2)
+    simulator.control.inject_fault("accept", "delay", seconds=2)
     headers = {"Authorization": f"Bearer {light.token(account_uuid)}"}
     url = f"{simulator.url}/v1/account/enroll/plans/accept"
 
@@ -135,7 +135,7 @@ def test_caller_who_gives_up_on_a_delayed_answer_has_still_accepted(
 
 def test_other_calls_are_answered_while_one_is_delayed(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.create()
-    simulator.control.order_fault("read", "delay", seconds=5)
+    simulator.control.inject_fault("read", "delay", seconds=5)
     url, headers = f"{simulator.url}{CREATE}/{account_uuid}", {"Authorization": f"Bearer {simulator.app_token}"}
     with pytest.raises(requests.ReadTimeout):
         requests.get(url, headers=headers, timeout=0.1)
@@ -146,7 +146,7 @@ def test_other_calls_are_answered_while_one_is_delayed(simulator: RunningSimulat
 def test_truncated_answer_breaks_off_after_the_work(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
-    simulator.control.order_fault("accept", "truncate_after")
+    simulator.control.inject_fault("accept", "truncate_after")
 
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         light.accept(*waiting)
@@ -157,7 +157,7 @@ def test_truncated_answer_breaks_off_after_the_work(
 def test_dripping_answer_comes_byte_by_byte_after_the_work(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
-    simulator.control.order_fault("accept", "drip", seconds=0.001)
+    simulator.control.inject_fault("accept", "drip", seconds=0.001)
 
     dripped = light.accept(*waiting)
 
@@ -168,7 +168,7 @@ def test_dripping_answer_comes_byte_by_byte_after_the_work(
 def test_redirect_names_another_place_and_does_nothing(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
-    simulator.control.order_fault("accept", "redirect", status=308)
+    simulator.control.inject_fault("accept", "redirect", status=308)
 
     answer = light.accept(*waiting)
 
@@ -179,7 +179,7 @@ def test_redirect_names_another_place_and_does_nothing(
 def test_bad_identifier_comes_besides_the_good_ones(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
-    simulator.control.order_fault("*", "bad_identifier", times=2)
+    simulator.control.inject_fault("*", "bad_identifier", times=2)
 
     account, listed = light.call("GET", f"{CREATE}/{waiting[0]}").json(), light.call("GET", CREATE).json()
 
@@ -190,7 +190,7 @@ def test_bad_identifier_comes_besides_the_good_ones(
 def test_malformed_answer_is_whole_and_no_json(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
-    simulator.control.order_fault("accept", "malformed")
+    simulator.control.inject_fault("accept", "malformed")
 
     response = light.accept(*waiting)
 
@@ -203,7 +203,7 @@ def test_malformed_answer_is_whole_and_no_json(
 def test_page_of_html_means_nothing_was_done(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
-    simulator.control.order_fault("accept", "html")
+    simulator.control.inject_fault("accept", "html")
 
     response = light.accept(*waiting)
 
@@ -215,7 +215,7 @@ def test_page_of_html_means_nothing_was_done(
 def test_answer_can_look_right_although_nothing_was_done(
     kind: str, status: int, waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
-    simulator.control.order_fault("accept", kind)
+    simulator.control.inject_fault("accept", kind)
 
     response = light.accept(*waiting)
 
@@ -226,7 +226,7 @@ def test_answer_can_look_right_although_nothing_was_done(
 def test_empty_answer_can_follow_the_work(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
-    simulator.control.order_fault("accept", "empty_after")
+    simulator.control.inject_fault("accept", "empty_after")
 
     response = light.accept(*waiting)
 
@@ -239,7 +239,7 @@ def test_something_else_can_be_accepted_than_was_asked(
     kind: str, field: str, waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
     account_uuid, plan_uuid = waiting
-    simulator.control.order_fault("accept", kind)
+    simulator.control.inject_fault("accept", kind)
 
     shown = light.accept(account_uuid, plan_uuid).json()["locations"][0]
 
@@ -250,7 +250,7 @@ def test_something_else_can_be_accepted_than_was_asked(
 
 
 def test_account_can_be_made_under_another_address(simulator: RunningSimulator, light: LightCalls) -> None:
-    simulator.control.order_fault("create", "another_email")
+    simulator.control.inject_fault("create", "another_email")
 
     account_uuid = light.create("maria@example.com")
 
@@ -263,7 +263,7 @@ def test_plans_can_come_with_values_that_cannot_be_right(
 ) -> None:
     account_uuid = light.ready()
     right = light.request_plans(account_uuid)[0]
-    simulator.control.order_fault("request_plans", kind)
+    simulator.control.inject_fault("request_plans", kind)
 
     wrong = light.request_plans(account_uuid)[0]
 
@@ -277,7 +277,7 @@ def test_plans_can_come_with_values_that_cannot_be_right(
 def test_refusal_on_order_does_nothing(
     kind: str, status: int, waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
-    simulator.control.order_fault("accept", kind)
+    simulator.control.inject_fault("accept", kind)
 
     response = light.accept(*waiting)
 
@@ -288,7 +288,7 @@ def test_refusal_on_order_does_nothing(
 
 def test_values_can_all_be_null(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.create()
-    simulator.control.order_fault("read", "nulls")
+    simulator.control.inject_fault("read", "nulls")
 
     body = light.read(account_uuid)
 
@@ -297,7 +297,7 @@ def test_values_can_all_be_null(simulator: RunningSimulator, light: LightCalls) 
 
 def test_numbers_can_come_as_text_and_text_as_numbers(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.create()
-    simulator.control.order_fault("request_plans", "numbers_as_text")
+    simulator.control.inject_fault("request_plans", "numbers_as_text")
 
     plan = light.request_plans(account_uuid)[0]
 
@@ -307,7 +307,7 @@ def test_numbers_can_come_as_text_and_text_as_numbers(simulator: RunningSimulato
 
 def test_fault_hits_as_often_as_ordered_and_only_its_account(simulator: RunningSimulator, light: LightCalls) -> None:
     hit, spared = light.create("a@example.com"), light.create("b@example.com")
-    simulator.control.order_fault("read", "not_found", account_uuid=hit, times=2)
+    simulator.control.inject_fault("read", "not_found", account_uuid=hit, times=2)
 
     answers = [light.call("GET", f"{CREATE}/{uuid}").status_code for uuid in (spared, hit, spared, hit, hit)]
 
@@ -315,7 +315,7 @@ def test_fault_hits_as_often_as_ordered_and_only_its_account(simulator: RunningS
 
 
 def test_fault_without_end_lasts_until_cleared(simulator: RunningSimulator, light: LightCalls) -> None:
-    simulator.control.order_fault("*", "error_before", status=503, times=None)
+    simulator.control.inject_fault("*", "error_before", status=503, times=None)
 
     during = [light.call("GET", CREATE).status_code for _ in range(3)]
     simulator.control.clear_faults()
@@ -335,8 +335,8 @@ def test_fault_without_end_lasts_until_cleared(simulator: RunningSimulator, ligh
     ],
 )
 def test_fault_that_makes_no_sense_is_refused(order: dict[str, object], simulator: RunningSimulator) -> None:
-    with pytest.raises(ControlRefused, match="422"):
-        simulator.control.order_fault(str(order.pop("endpoint")), str(order.pop("kind")), **order)
+    with pytest.raises(ControlError, match="422"):
+        simulator.control.inject_fault(str(order.pop("endpoint")), str(order.pop("kind")), **order)
 
 
 def test_every_kind_of_fault_is_tried_here() -> None:
@@ -354,7 +354,7 @@ def test_request_log_names_calls_and_keeps_no_secret(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
     account_uuid, _ = waiting
-    simulator.control.order_fault("accept", "drop_after")
+    simulator.control.inject_fault("accept", "drop_after")
     token = light.token(account_uuid)
     with pytest.raises(requests.ConnectionError):
         light.call("POST", "/v1/account/enroll/plans/accept", token=token, json=light.acceptance(waiting[1]))

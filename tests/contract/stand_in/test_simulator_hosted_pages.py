@@ -48,7 +48,7 @@ def test_identity_needs_the_instruction_for_the_credit_check(light: LightCalls) 
     page = _press(_link(light, account_uuid), "identity")
 
     assert page.status_code == 422
-    assert "Tick the box" in page.text
+    assert "Check the box" in page.text
     assert light.read(account_uuid)["enrollment"]["is_identity_verified"] is False
 
 

@@ -89,8 +89,8 @@ def test_slow_account_answers_late(simulator: RunningSimulator, light: LightCall
 
 def test_calls_beyond_those_served_at_once_queue(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.create()
-    simulator.control.change_settings(calls_at_once=1)
-    simulator.control.order_fault("read", "delay", seconds=0.5)
+    simulator.control.change_settings(max_concurrent_calls=1)
+    simulator.control.inject_fault("read", "delay", seconds=0.5)
     began = time.monotonic()
 
     with ThreadPoolExecutor() as people:

@@ -155,7 +155,7 @@ def test_what_is_not_on_hold_cannot_be_resumed(noticing: Road) -> None:
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
 def test_a_lost_answer_after_the_notice_is_settled_and_accepted_once(noticing: Road, fault: str) -> None:
     case = told(noticing)
-    noticing.simulator.control.order_fault("accept", fault)
+    noticing.simulator.control.inject_fault("accept", fault)
 
     noticing.live(case, timedelta(days=10), until=lambda: case.status != EnrollmentStatus.OPEN)
     noticing.live(case, timedelta(hours=2))
@@ -203,7 +203,7 @@ def test_a_hold_pressed_while_the_acceptance_is_on_its_way_keeps_it_from_being_f
     case = told(noticing)
     accept = noticing.light.accept_plan
     if is_answer_lost:
-        noticing.simulator.control.order_fault("accept", "drop_after")
+        noticing.simulator.control.inject_fault("accept", "drop_after")
 
     def pressed_before_the_answer(*args: Any, **kwargs: Any) -> Any:
         try:

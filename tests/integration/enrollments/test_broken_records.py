@@ -109,7 +109,7 @@ def test_Q12_news_of_a_site_that_cannot_be_looked_at_holds_up_no_other(
 
 def test_an_error_of_ours_after_a_long_outage_of_light_is_the_first_and_asks_nobody_yet(road: Road) -> None:
     case = road.case()
-    road.simulator.control.order_fault("*", "error_before", status=503, times=None)
+    road.simulator.control.inject_fault("*", "error_before", status=503, times=None)
 
     def next_turn() -> str:
         road.clock.at = max(road.clock.at, due_at_of(case))

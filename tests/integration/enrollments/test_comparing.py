@@ -194,7 +194,7 @@ def test_B1_accounts_that_may_belong_to_several_cases_of_a_customer_hold_them_al
 def test_B1_a_run_with_the_token_of_another_app_has_compared_nothing(road: Road, limit: int) -> None:
     for _ in range(3):
         road.run(road.case())
-    road.simulator.control.order_fault("read", "not_found", times=None)
+    road.simulator.control.inject_fault("read", "not_found", times=None)
 
     run = compared(road, limit=limit)
 

@@ -136,7 +136,7 @@ def test_a_lost_answer_is_settled_by_reading(road: Road) -> None:
     case = road.case()
     road.run(case)
     correct(road, case)
-    road.simulator.control.order_fault("update", "drop_after")
+    road.simulator.control.inject_fault("update", "drop_after")
 
     road.run(case)
     road.live(case, timedelta(minutes=20))
@@ -151,7 +151,7 @@ def test_a_refusal_asks_a_person_and_is_not_repeated(road: Road) -> None:
     case = road.case()
     road.run(case)
     correct(road, case)
-    road.simulator.control.order_fault("update", "unprocessable")
+    road.simulator.control.inject_fault("update", "unprocessable")
 
     road.run(case)
     hold = case.holds.get(released_at__isnull=True)

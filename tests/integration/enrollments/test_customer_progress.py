@@ -146,7 +146,7 @@ def test_a_form_from_elsewhere_opens_nothing(visit: Visit) -> None:
 def test_when_light_fails_the_page_says_so_and_offers_another_try(
     kind: str, customers_road: Road, visit: Visit
 ) -> None:
-    customers_road.simulator.control.order_fault("flow_login", kind, times=20)
+    customers_road.simulator.control.inject_fault("flow_login", kind, times=20)
 
     assert click(visit, "continue/").status_code == 302
     response = click(visit, "continue/", follow=True)
@@ -309,7 +309,7 @@ def test_page_asks_for_nothing_while_light_is_asked(customers_road: Road, case: 
 
 
 def test_page_keeps_the_turn_while_light_is_away(customers_road: Road, case: Enrollment, visit: Visit) -> None:
-    customers_road.simulator.control.order_fault("read", "error_before", times=20)
+    customers_road.simulator.control.inject_fault("read", "error_before", times=20)
     click(visit, "check/")
     customers_road.engine.advance(case.pk)
     case.refresh_from_db()

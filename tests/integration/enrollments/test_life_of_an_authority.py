@@ -120,7 +120,7 @@ def test_after_the_office_decided_a_suspended_case_goes_on_and_is_accepted_once(
 
 
 def test_a_death_after_the_acceptance_goes_to_the_office_and_nothing_more_is_sent(road: Road) -> None:
-    road.simulator.control.order_fault("finalize", "drop_before")
+    road.simulator.control.inject_fault("finalize", "drop_before")
     case = ready_to_accept(road)
     road.run(case)
     assert len(road.acceptances_of(case)) == 1
@@ -137,7 +137,7 @@ def test_a_death_after_the_acceptance_goes_to_the_office_and_nothing_more_is_sen
 
 
 def accepted_not_finished(road: Road, *, uses: int = 1) -> Enrollment:
-    road.simulator.control.order_fault("finalize", "drop_before")
+    road.simulator.control.inject_fault("finalize", "drop_before")
     case = road.case(signed=False)
     road.sign(case.installations.get(), uses=uses)
     road.run(case)

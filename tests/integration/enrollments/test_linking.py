@@ -99,7 +99,7 @@ def test_an_account_that_is_not_the_customers_is_asked_about_once_and_never_take
     case, account = unclear_case(road)
     hold = case.holds.get()
     if fault != "none":
-        road.simulator.control.order_fault("create", fault)
+        road.simulator.control.inject_fault("create", fault)
 
     say_it_is_not_hers(road, case)
     road.run(case)
@@ -158,8 +158,8 @@ def test_an_account_that_was_on_its_way_to_a_closed_case_keeps_no_other_case_wai
     create = road.light.create_account
 
     def create_and_lose_it(new: NewAccount, *, before_send: Callable[[], None] | None = None) -> Account:
-        road.simulator.control.order_fault("create", fault)
-        road.simulator.control.order_fault("list", "error_before", status=503, times=None)
+        road.simulator.control.inject_fault("create", fault)
+        road.simulator.control.inject_fault("list", "error_before", status=503, times=None)
         return create(new, before_send=before_send)
 
     with monkeypatch.context() as patch:

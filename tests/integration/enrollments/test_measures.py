@@ -53,7 +53,7 @@ def test_acceptances_done_and_refused_are_counted(road: Road) -> None:
         road.run(each)
         road.finish_at_light(each)
         road.report_pto(each)
-    road.simulator.control.order_fault("accept", "unprocessable", account_uuid=str(bad.light_account_uuid))
+    road.simulator.control.inject_fault("accept", "unprocessable", account_uuid=str(bad.light_account_uuid))
     for each in (good, bad):
         road.live(each, timedelta(hours=2))
 
@@ -127,7 +127,7 @@ def test_the_last_day_of_a_case_on_hold_is_noticed_and_forgotten_when_it_has_pas
     road.run(held)
     road.finish_at_light(held)
     road.report_pto(held)
-    road.simulator.control.order_fault("accept", "unprocessable", account_uuid=str(held.light_account_uuid))
+    road.simulator.control.inject_fault("accept", "unprocessable", account_uuid=str(held.light_account_uuid))
     road.live(held, timedelta(hours=2))
     assert held.holds.get().code == HoldCode.REFUSED_BY_LIGHT
     assert held.act_by_date == held.holds.get().act_by_date is not None

@@ -103,7 +103,7 @@ def test_call_that_light_answers_all_day_is_made_for_a_person(road: Road) -> Non
 
 
 def test_requests_that_fail_for_an_hour_become_operations_turn(road: Road) -> None:
-    road.simulator.control.order_fault("request_plans", "error_before", status=503, times=None)
+    road.simulator.control.inject_fault("request_plans", "error_before", status=503, times=None)
     case = ready_to_accept(road)
 
     road.live(case, timedelta(hours=3))

@@ -194,7 +194,7 @@ def given_a_customer_who_signs(road: Road, kept: Kept) -> Enrollment:
 
 
 def then_the_machine_stumbles_and_goes_on(road: Road, kept: Kept, case: Enrollment) -> None:
-    road.simulator.control.order_fault("create", "drop_after")
+    road.simulator.control.inject_fault("create", "drop_after")
     road.live(case, timedelta(hours=2), until=lambda: case.light_account_uuid is not None)
     newest = token_in_last_mail()  # a mail about the missing details carries a link of its own
     kept.secrets["the newest link"] = newest
@@ -221,7 +221,7 @@ def then_the_machine_stumbles_and_goes_on(road: Road, kept: Kept, case: Enrollme
     kept.secrets["the technician's session"] = tess.cookies["sessionid"].value
     for report in job.reports.all():
         jobs.confirm_go_live(report_id=report.pk, reason="Seen.", by=SECOND_PERSON, at=road.clock.at)
-    road.simulator.control.order_fault("accept", "rate_limit", retry_after="60")
+    road.simulator.control.inject_fault("accept", "rate_limit", retry_after="60")
     road.live(case, timedelta(days=3), until=lambda: case.status in ARRIVED or open_hold(case) is not None)
     if open_hold(case) is not None:
         release(road, case)

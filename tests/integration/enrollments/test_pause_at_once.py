@@ -93,7 +93,7 @@ def test_U8_no_acceptance_reaches_light_a_second_after_it_was_stopped(
     road: Road, stop: Callable[[Road], object]
 ) -> None:
     cases = ready_cases(road)
-    road.simulator.control.order_fault("token", "delay", seconds=SECONDS_LIGHT_TAKES, times=None)
+    road.simulator.control.inject_fault("token", "delay", seconds=SECONDS_LIGHT_TAKES, times=None)
     workers = start_workers(road, cases)
     wait_until(lambda: LightWrite.objects.filter(kind=WriteKind.ACCEPT_PLAN, status=WriteStatus.OPEN).exists())
 

@@ -89,7 +89,7 @@ def test_a_repeat_that_leaves_the_signed_range_is_never_sent(road: Road) -> None
     case = road.case(signed=False)
     today = chicago_day(road.clock.at)
     road.sign(case.installations.get(), earliest_start_date=today, latest_start_date=best_start_on(today))
-    road.simulator.control.order_fault("accept", "drop_before")
+    road.simulator.control.inject_fault("accept", "drop_before")
 
     walk(road, case)
     start_at(road, TUESDAY_NIGHT + timedelta(hours=2))
@@ -107,7 +107,7 @@ def test_a_repeat_that_leaves_the_signed_range_is_never_sent(road: Road) -> None
 def test_D5_a_repeat_after_midnight_gets_a_new_date(road: Road) -> None:
     start_at(road, TUESDAY_NIGHT)
     case = road.case()
-    road.simulator.control.order_fault("accept", "drop_before")
+    road.simulator.control.inject_fault("accept", "drop_before")
 
     walk(road, case)
     start_at(road, TUESDAY_NIGHT + timedelta(hours=2))
@@ -131,7 +131,7 @@ def test_D7_clocks_five_minutes_apart_settle_only_real_doubts(
     monkeypatch.setattr(road.simulator.control, "set_now", lambda now: set_theirs(now - apart))
     road.pass_time(timedelta())
     if operation != "none":
-        road.simulator.control.order_fault(operation, "drop_after")
+        road.simulator.control.inject_fault(operation, "drop_after")
     case = road.case()
 
     walk(road, case)

@@ -30,7 +30,7 @@ MAX_SECONDS = 2
 
 
 def test_R6_plan_without_a_uuid_is_shown_and_not_used(road: Road) -> None:
-    road.simulator.control.order_fault("request_plans", "bad_identifier", times=None)
+    road.simulator.control.inject_fault("request_plans", "bad_identifier", times=None)
     case = road.case()
 
     walk(road, case)
@@ -44,7 +44,7 @@ def test_R6_plan_without_a_uuid_is_shown_and_not_used(road: Road) -> None:
 @in_one_dialect
 def test_R6_list_of_only_bad_plans_is_named_as_such(road: Road) -> None:
     case = ready_to_accept(road, tags="+noplans")
-    road.simulator.control.order_fault("request_plans", "bad_identifier")
+    road.simulator.control.inject_fault("request_plans", "bad_identifier")
 
     walk(road, case)
 
@@ -56,7 +56,7 @@ def test_R6_list_of_only_bad_plans_is_named_as_such(road: Road) -> None:
 
 @pytest.mark.parametrize("operation", ["create", "list"])
 def test_R6_account_without_a_uuid_is_not_created_twice(road: Road, operation: str) -> None:
-    road.simulator.control.order_fault(operation, "bad_identifier")
+    road.simulator.control.inject_fault(operation, "bad_identifier")
     case = road.case()
 
     walk(road, case)
@@ -188,7 +188,7 @@ def test_R8_expensive_plan_is_refused_without_a_rate_kind(road: Road) -> None:
 @pytest.mark.parametrize("status", [307, 308])
 @pytest.mark.parametrize("operation", ["create", "record", "request_plans", "accept", "finalize", "token"])
 def test_L28_a_redirected_write_is_for_operations_and_not_sent_again(road: Road, operation: str, status: int) -> None:
-    road.simulator.control.order_fault(operation, "redirect", status=status, times=None)
+    road.simulator.control.inject_fault(operation, "redirect", status=status, times=None)
     case = road.case()
 
     walk(road, case)

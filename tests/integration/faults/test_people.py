@@ -44,7 +44,7 @@ def test_U6_revocation_during_an_acceptance_is_told_to_both_sides(
     case = ready_to_accept(road)
     accept = road.light.accept_plan
     if answer == "is lost":
-        road.simulator.control.order_fault("accept", "drop_after")
+        road.simulator.control.inject_fault("accept", "drop_after")
 
     def revoked_meanwhile(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -85,7 +85,7 @@ def test_a_report_withdrawn_before_the_acceptance_shuts_the_gate_again(road: Roa
 @in_one_dialect
 @pytest.mark.cell("U7")
 def test_a_report_withdrawn_after_the_acceptance_goes_to_the_office(road: Road) -> None:
-    road.simulator.control.order_fault("finalize", "drop_before")
+    road.simulator.control.inject_fault("finalize", "drop_before")
     case = ready_to_accept(road)
     road.run(case)
     assert case.status == EnrollmentStatus.ACCEPTED
@@ -131,7 +131,7 @@ def test_U7_report_corrected_before_acceptance_counts_with_new_date(road: Road) 
 
 @in_one_dialect
 def test_U9_U10_form_of_a_stale_page_is_refused(road: Road) -> None:
-    road.simulator.control.order_fault("accept", "unprocessable")
+    road.simulator.control.inject_fault("accept", "unprocessable")
     case = ready_to_accept(road)
     walk(road, case)
     hold = open_hold(case)

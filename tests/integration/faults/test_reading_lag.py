@@ -18,7 +18,7 @@ from tests.integration.faults.journey import assert_accepted_once, calls, open_h
 def lose_the_answer_while_reads_lag(road: Road, lag: timedelta) -> Enrollment:
     case = ready_to_accept(road)
     road.simulator.control.change_settings(read_lag_seconds=lag.total_seconds())
-    road.simulator.control.order_fault("accept", "drop_after")
+    road.simulator.control.inject_fault("accept", "drop_after")
     return case
 
 

@@ -50,7 +50,7 @@ def impatient(road: Road) -> Iterator[Road]:
 @in_one_dialect
 @pytest.mark.parametrize("operation", WRITES)
 def test_L1_a_timeout_without_effect_is_repeated_once_after_reading(impatient: Road, operation: str) -> None:
-    impatient.simulator.control.order_fault(operation, "hang", seconds=1.3)
+    impatient.simulator.control.inject_fault(operation, "hang", seconds=1.3)
     case = impatient.case()
 
     walk_past_lost_acceptance(impatient, case)
@@ -63,7 +63,7 @@ def test_L1_a_timeout_without_effect_is_repeated_once_after_reading(impatient: R
 @pytest.mark.cell("L21")
 @pytest.mark.parametrize("operation", WRITES)
 def test_L2_L22_L23_a_timeout_after_the_effect_is_settled_by_reading(impatient: Road, operation: str) -> None:
-    impatient.simulator.control.order_fault(operation, "delay", seconds=1.3)
+    impatient.simulator.control.inject_fault(operation, "delay", seconds=1.3)
     case = impatient.case()
 
     walk(impatient, case)
@@ -76,7 +76,7 @@ def test_L2_L22_L23_a_timeout_after_the_effect_is_settled_by_reading(impatient: 
 @pytest.mark.parametrize("operation", WRITES)
 def test_L27_an_answer_that_drips_in_is_settled_by_reading(road: Road, operation: str) -> None:
     road.light._transport._timeout = (0.5, 1.0)
-    road.simulator.control.order_fault(operation, "drip", seconds=0.5)
+    road.simulator.control.inject_fault(operation, "drip", seconds=0.5)
     case = road.case()
 
     walk(road, case)
@@ -99,7 +99,7 @@ def test_L3_L4_an_answer_that_did_not_come_is_settled_by_reading(
     kind: str,
     happened: bool,  # noqa: FBT001
 ) -> None:
-    road.simulator.control.order_fault(operation, kind)
+    road.simulator.control.inject_fault(operation, kind)
     case = road.case()
 
     walk_past_lost_acceptance(road, case)
@@ -128,7 +128,7 @@ def test_L5_L13_L14_L15_an_answer_that_says_nothing_is_settled_by_reading(
     kind: str,
     happened: bool,  # noqa: FBT001
 ) -> None:
-    road.simulator.control.order_fault(operation, kind)
+    road.simulator.control.inject_fault(operation, kind)
     case = road.case()
 
     walk_past_lost_acceptance(road, case)
@@ -152,7 +152,7 @@ def test_L5_L13_L14_L15_an_answer_that_says_nothing_is_settled_by_reading(
     ],
 )
 def test_a_question_without_a_sensible_answer_is_asked_again(road: Road, operation: str, kind: str) -> None:
-    road.simulator.control.order_fault(operation, kind, times=4)
+    road.simulator.control.inject_fault(operation, kind, times=4)
     case = road.case()
 
     walk(road, case)
@@ -163,7 +163,7 @@ def test_a_question_without_a_sensible_answer_is_asked_again(road: Road, operati
 @in_one_dialect
 @pytest.mark.cell("L15", "L17")
 def test_plans_that_are_all_null_are_no_plans(road: Road) -> None:
-    road.simulator.control.order_fault("request_plans", "nulls")
+    road.simulator.control.inject_fault("request_plans", "nulls")
     case = road.case()
 
     walk(road, case)
@@ -176,8 +176,8 @@ def test_plans_that_are_all_null_are_no_plans(road: Road) -> None:
 
 @pytest.mark.cell("L21")
 def test_L21_account_is_found_under_the_corrected_address(road: Road) -> None:
-    road.simulator.control.order_fault("create", "drop_after")
-    road.simulator.control.order_fault("list", "error_before", status=503, times=3)
+    road.simulator.control.inject_fault("create", "drop_after")
+    road.simulator.control.inject_fault("list", "error_before", status=503, times=3)
     case = road.case()
     road.run(case)
     road.correct_address(case, "corrected@example.com")
@@ -219,7 +219,7 @@ def test_L6_L7_busy_light_is_left_alone_as_asked(
 ) -> None:
     if asked == "a date":  # unlike the date of the answer, which is that of the machine
         asked = formatdate(time.time() + timedelta(hours=2, minutes=5).total_seconds(), usegmt=True)
-    road.simulator.control.order_fault(operation, "rate_limit", retry_after=asked)
+    road.simulator.control.inject_fault(operation, "rate_limit", retry_after=asked)
     case = road.case()
 
     walk(road, case)
@@ -233,7 +233,7 @@ def test_L6_L7_busy_light_is_left_alone_as_asked(
 @in_one_dialect
 @pytest.mark.cell("L6", "L8")
 def test_rate_limited_cases_come_back_at_different_times(road: Road) -> None:
-    road.simulator.control.order_fault("create", "rate_limit", retry_after="60", times=6)
+    road.simulator.control.inject_fault("create", "rate_limit", retry_after="60", times=6)
 
     cases = [road.case() for _ in range(6)]
     for case in cases:
@@ -247,7 +247,7 @@ def test_rate_limited_cases_come_back_at_different_times(road: Road) -> None:
 @pytest.mark.cell("L9")
 @pytest.mark.parametrize("operation", ["accept", "finalize"])
 def test_a_token_that_ran_out_is_renewed_once(road: Road, operation: str) -> None:
-    road.simulator.control.order_fault(operation, "unauthorized")
+    road.simulator.control.inject_fault(operation, "unauthorized")
     case = road.case()
 
     walk(road, case)
@@ -259,7 +259,7 @@ def test_a_token_that_ran_out_is_renewed_once(road: Road, operation: str) -> Non
 @pytest.mark.cell("L9")
 @pytest.mark.parametrize("operation", WRITES)
 def test_token_that_stays_refused_is_a_hold_for_operations(road: Road, operation: str) -> None:
-    road.simulator.control.order_fault(operation, "unauthorized", times=None)
+    road.simulator.control.inject_fault(operation, "unauthorized", times=None)
     case = road.case()
 
     walk(road, case, span=timedelta(days=3))
@@ -277,7 +277,7 @@ def test_token_that_stays_refused_is_a_hold_for_operations(road: Road, operation
 @pytest.mark.parametrize("kind", ["forbidden", "not_found"])
 @pytest.mark.parametrize("operation", WRITES)
 def test_L10_forbidden_or_unknown_call_is_made_once(road: Road, operation: str, kind: str) -> None:
-    road.simulator.control.order_fault(operation, kind, times=None)
+    road.simulator.control.inject_fault(operation, kind, times=None)
     case = road.case()
 
     walk(road, case, span=timedelta(days=3))
@@ -297,7 +297,7 @@ def test_L10_forbidden_or_unknown_call_is_made_once(road: Road, operation: str, 
 @pytest.mark.cell("L10")
 @pytest.mark.parametrize("kind", ["forbidden", "not_found"])
 def test_an_account_that_cannot_be_read_is_not_hammered(road: Road, kind: str) -> None:
-    road.simulator.control.order_fault("read", kind, times=None)
+    road.simulator.control.inject_fault("read", kind, times=None)
     case = road.case()
 
     road.run(case)
@@ -342,7 +342,7 @@ def test_a_refused_call_goes_to_the_office_with_lights_words(
     road: Road, operation: str, fault: str, status: int
 ) -> None:
     """A field that Light does not take, or a call that is not possible now."""
-    road.simulator.control.order_fault(operation, fault)
+    road.simulator.control.inject_fault(operation, fault)
     case = road.case()
 
     walk(road, case, span=timedelta(days=3))
@@ -361,7 +361,7 @@ def test_a_refused_call_goes_to_the_office_with_lights_words(
 
 @pytest.mark.cell("L12", "L20")
 def test_L12_acceptance_refused_once_is_tried_with_new_plans(road: Road) -> None:
-    road.simulator.control.order_fault("accept", "conflict")
+    road.simulator.control.inject_fault("accept", "conflict")
     case = road.case()
 
     walk(road, case)
@@ -376,7 +376,7 @@ def test_L12_acceptance_refused_once_is_tried_with_new_plans(road: Road) -> None
 @pytest.mark.cell("L11")
 @pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
 def test_L11_attestation_recorded_but_not_shown_is_a_hold(road: Road) -> None:
-    road.simulator.control.order_fault("record", "conflict")
+    road.simulator.control.inject_fault("record", "conflict")
     case = road.case()
 
     walk(road, case)
@@ -392,7 +392,7 @@ def test_L11_attestation_recorded_but_not_shown_is_a_hold(road: Road) -> None:
 
 @pytest.mark.cell("L12")
 def test_L12_acceptance_refused_again_is_a_hold(road: Road) -> None:
-    road.simulator.control.order_fault("accept", "conflict", times=2)
+    road.simulator.control.inject_fault("accept", "conflict", times=2)
     case = road.case()
 
     walk(road, case, span=timedelta(days=3))
@@ -539,10 +539,10 @@ def test_L20_withdrawn_plan_is_requested_and_judged_again(road: Road) -> None:
 @in_one_dialect
 def test_L24_cases_catch_up_one_by_one_after_an_outage(road: Road) -> None:
     at_the_start, ready, accepted = road.case(), ready_to_accept(road), ready_to_accept(road)
-    road.simulator.control.order_fault("finalize", "drop_before")
+    road.simulator.control.inject_fault("finalize", "drop_before")
     road.run(accepted)
     cases = (at_the_start, ready, accepted)
-    road.simulator.control.order_fault("*", "drop_before", times=None)
+    road.simulator.control.inject_fault("*", "drop_before", times=None)
     before = len(road.simulator.control.requests())
 
     end = road.clock.at + timedelta(days=3)
@@ -577,7 +577,7 @@ def _let_all_live(road: Road, cases: Sequence[Enrollment], span: timedelta) -> N
 
 
 def test_L25_refused_finalize_is_a_hold_and_keeps_the_acceptance(road: Road) -> None:
-    road.simulator.control.order_fault("finalize", "unprocessable", times=None)
+    road.simulator.control.inject_fault("finalize", "unprocessable", times=None)
     case = road.case()
 
     walk(road, case, span=timedelta(days=1))

@@ -24,7 +24,7 @@ without_effect = pytest.mark.parametrize("kind", ["says_error", "queued", "empty
 
 @without_effect
 def test_R1_acceptance_that_did_nothing_is_never_believed(road: Road, kind: str) -> None:
-    road.simulator.control.order_fault("accept", kind)
+    road.simulator.control.inject_fault("accept", kind)
     case = ready_to_accept(road)
 
     walk(road, case)
@@ -43,7 +43,7 @@ def test_R1_acceptance_that_did_nothing_is_never_believed(road: Road, kind: str)
 
 @in_one_dialect
 def test_R1_empty_answer_is_settled_by_reading(road: Road) -> None:
-    road.simulator.control.order_fault("accept", "empty_after")
+    road.simulator.control.inject_fault("accept", "empty_after")
     case = ready_to_accept(road)
 
     walk(road, case)
@@ -56,7 +56,7 @@ def test_R1_empty_answer_is_settled_by_reading(road: Road) -> None:
 
 @pytest.mark.parametrize("kind", ["another_plan", "another_start", "another_meter"])
 def test_R2_acceptance_of_something_else_stops_the_case(road: Road, kind: str) -> None:
-    road.simulator.control.order_fault("accept", kind)
+    road.simulator.control.inject_fault("accept", kind)
     case = ready_to_accept(road)
 
     walk(road, case)
@@ -108,7 +108,7 @@ def test_R2_account_that_shows_another_plan_later_stops_finalizing(road: Road, m
 
 @without_effect
 def test_R3_finalize_without_effect_is_read_and_repeated_once(road: Road, kind: str) -> None:
-    road.simulator.control.order_fault("finalize", kind)
+    road.simulator.control.inject_fault("finalize", kind)
     case = ready_to_accept(road)
     road.run(case)
     assert case.status == EnrollmentStatus.ACCEPTED
@@ -122,7 +122,7 @@ def test_R3_finalize_without_effect_is_read_and_repeated_once(road: Road, kind: 
 @in_one_dialect
 @without_effect
 def test_R3_finalize_that_never_works_ends_with_a_person(road: Road, kind: str) -> None:
-    road.simulator.control.order_fault("finalize", kind, times=None)
+    road.simulator.control.inject_fault("finalize", kind, times=None)
     case = ready_to_accept(road)
 
     walk(road, case)
@@ -134,7 +134,7 @@ def test_R3_finalize_that_never_works_ends_with_a_person(road: Road, kind: str) 
 
 @without_effect
 def test_R3_attestation_without_effect_is_not_believed_where_light_shows_it(road: Road, kind: str) -> None:
-    road.simulator.control.order_fault("record", kind)
+    road.simulator.control.inject_fault("record", kind)
     case = road.case()
 
     walk(road, case)
@@ -153,7 +153,7 @@ def test_R3_attestation_without_effect_is_not_believed_where_light_shows_it(road
 @in_one_dialect
 @without_effect
 def test_R3_account_that_was_not_made_is_made_once(road: Road, kind: str) -> None:
-    road.simulator.control.order_fault("create", kind)
+    road.simulator.control.inject_fault("create", kind)
     case = road.case()
 
     walk(road, case)
@@ -164,7 +164,7 @@ def test_R3_account_that_was_not_made_is_made_once(road: Road, kind: str) -> Non
 
 @in_one_dialect
 def test_R3_account_under_another_address_is_not_taken(road: Road) -> None:
-    road.simulator.control.order_fault("create", "another_email")
+    road.simulator.control.inject_fault("create", "another_email")
     case = road.case()
 
     walk(road, case)
@@ -181,7 +181,7 @@ def test_R3_account_under_another_address_is_not_taken(road: Road) -> None:
 @in_one_dialect
 @pytest.mark.parametrize("kind", ["plans_expired", "plans_short_lived"])
 def test_R4_plans_that_arrive_expired_are_asked_for_once(road: Road, kind: str) -> None:
-    road.simulator.control.order_fault("request_plans", kind, times=None)
+    road.simulator.control.inject_fault("request_plans", kind, times=None)
     case = ready_to_accept(road)
     road.pass_time(timedelta(minutes=1))
 
@@ -205,7 +205,7 @@ def test_R4_plans_that_arrive_expired_are_asked_for_once(road: Road, kind: str) 
 @in_one_dialect
 @pytest.mark.parametrize("kind", ["plans_in_dollars", "plans_free", "plans_below_their_rate"])
 def test_R5_price_that_cannot_be_right_is_never_accepted(road: Road, kind: str) -> None:
-    road.simulator.control.order_fault("request_plans", kind)
+    road.simulator.control.inject_fault("request_plans", kind)
     case = ready_to_accept(road)
 
     walk(road, case)

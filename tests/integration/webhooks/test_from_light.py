@@ -129,7 +129,7 @@ def test_an_account_that_light_no_longer_knows_is_not_hammered(heard: Road) -> N
     case = heard.case()
     heard.run(case)
     listen(heard, case)
-    heard.simulator.control.order_fault("read", "not_found", times=100)
+    heard.simulator.control.inject_fault("read", "not_found", times=100)
     before = RemoteCall.objects.count()
 
     heard.simulator.control.send_event("account.payment_failed", str(case.light_account_uuid))
@@ -145,7 +145,7 @@ def test_a_refused_reading_is_repeated_hourly_until_the_hold_is_released(heard: 
     case = heard.case()
     heard.run(case)
     reads = len(heard.simulator.control.requests("read"))
-    heard.simulator.control.order_fault("read", "not_found", times=1000)
+    heard.simulator.control.inject_fault("read", "not_found", times=1000)
 
     heard.live(case, timedelta(hours=5))
 
