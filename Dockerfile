@@ -46,4 +46,4 @@ EXPOSE 8000
 # What a process is ready for is asked by the health check of its own service in docker-compose.yml; this one is web's.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://localhost:8000/healthz', timeout=4)"]
-CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--logger-class", "operations.gunicorn_log.WebLog", "--graceful-timeout", "30"]
+CMD ["gunicorn", "config.wsgi", "--bind", "0.0.0.0:8000", "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--no-control-socket", "--logger-class", "operations.gunicorn_log.GunicornLogger", "--graceful-timeout", "30"]

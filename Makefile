@@ -138,7 +138,7 @@ run: $(VENV)/demo.stamp ## Web, worker and scheduler in one process, on SQLite
 
 web: $(VENV)/demo.stamp ## The web process alone, as in production
 	@$(VENV)/bin/gunicorn --bind 127.0.0.1:8000 --worker-class gthread --workers 2 --threads 8 \
-		--logger-class operations.gunicorn_log.WebLog config.wsgi $(ARGS)
+		--logger-class operations.gunicorn_log.GunicornLogger config.wsgi $(ARGS)
 
 worker: $(VENV)/demo.stamp ## The worker process alone; needs Redis
 	@$(VENV)/bin/celery --app config worker --loglevel INFO $(ARGS)

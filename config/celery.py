@@ -13,7 +13,7 @@ from kombu.transport import redis as kombu_redis
 from kombu.transport.base import Transport
 
 from operations import task_log  # noqa: F401 - connects what tells of tasks
-from operations.redis_transport import CarefulTransport
+from operations.redis_transport import ResilientTransport
 from poa_documents.seal.warming import warm_up
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
@@ -33,7 +33,7 @@ class EagerConnection(Connection):
 
     def get_transport_cls(self) -> type[Transport]:
         usual: type[Transport] = super().get_transport_cls()
-        return CarefulTransport if issubclass(usual, kombu_redis.Transport) else usual
+        return ResilientTransport if issubclass(usual, kombu_redis.Transport) else usual
 
     def ensure_connection(self, *arguments: Any, **options: Any) -> Self:
         return super().ensure_connection(*arguments, **(PAUSES_BEFORE_CONNECTING | options))
@@ -76,10 +76,10 @@ def look_at_connections(sender: "Task[..., Any]", **_signal: object) -> None:
 @worker_init.connect
 def look_at_field_keys(**_signal: object) -> None:
     """Let no worker start that could not read what it works on."""
-    from operations.field_keys import stop_without_keys  # the models are not there yet when this module is read
+    from operations.field_keys import check_keys_at_start  # the models are not there yet when this module is read
 
     try:
-        stop_without_keys()
+        check_keys_at_start()
     except ImproperlyConfigured as problem:
         raise SystemExit(str(problem)) from problem  # Celery only logs what else a receiver raises
 
@@ -91,8 +91,8 @@ def warm_up_before_forking(**_signal: object) -> None:
 
 
 @beat_init.connect
-def stand_by(sender: object, **_signal: object) -> None:
-    """Let the scheduler's process do due work itself while the queue is away."""
-    from operations.queue_fallback import begin  # only here: it needs the models, which are not there yet
+def start_queue_fallback(sender: object, **_signal: object) -> None:
+    """Let the scheduler's process do due work itself while the queue is unavailable."""
+    from operations.queue_fallback import start_with_scheduler  # needs models, which are not loaded yet above
 
-    begin(sender)
+    start_with_scheduler(sender)

@@ -8,9 +8,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 application = get_wsgi_application()
 
-from operations.field_keys import stop_without_keys  # noqa: E402 - it reads models, which are there from here on
-from operations.storage_permissions import report_missing_right_aside  # noqa: E402
+from operations.field_keys import check_keys_at_start  # noqa: E402 - it reads models, which are there from here on
+from operations.storage_permissions import log_missing_permission_in_background  # noqa: E402
 
-stop_without_keys()
+check_keys_at_start()
 warm_up_aside()
-report_missing_right_aside()
+log_missing_permission_in_background()

@@ -1,1 +1,1 @@
-"""What operators need: health, metrics, logs, backups, orphaned files and the one-process runner."""
+"""Health, metrics, logs, backups, orphaned files and the one-process runner."""

@@ -1,7 +1,7 @@
 """
-Backups on a schedule: one folder each, named after its time, and as many of the good ones kept as was said.
+Scheduled backups: one folder each, named after its time. The newest complete ones are kept.
 
-When the next one is due is read from the database, so a restart neither forgets nor repeats one.
+The time of the last backup is in the database, so a restart neither skips nor repeats one.
 """
 
 import json
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from core.sweeps import last_backup_at
-from operations.backups import MANIFEST, BackupFailed, Summary, back_up
+from operations.backups import MANIFEST, IncompleteBackup, Summary, back_up
 
 NAME_FORMAT = "%Y-%m-%dT%H%MZ"
 _NAME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{4}Z")
@@ -24,11 +24,11 @@ def is_due(*, every: timedelta, at: datetime) -> bool:
 
 def back_up_into(folder: Path, *, keep: int, at: datetime) -> tuple[Path, Summary]:
     """
-    Take a backup into a folder of its own below `folder`, then remove the oldest complete ones beyond `keep`.
+    Take a backup into a new folder inside `folder`, then delete the oldest complete ones beyond `keep`.
 
-    Nothing is removed when this one fails. What an earlier run that was cut off left behind goes first.
+    Leftovers of interrupted runs are deleted first. If this backup fails, no complete one is deleted.
 
-    :raises BackupFailed: it is not complete; what could be kept is there
+    :raises IncompleteBackup: some files are missing; the others are backed up
     """
     target = folder / f"{at:{NAME_FORMAT}}"
     for each in _folders(folder):
@@ -49,7 +49,7 @@ def is_complete(folder: Path) -> bool:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """Only what this module named: whatever else lies there is somebody's own."""
+    """Return only folders named by this module. Others belong to somebody else."""
     if not folder.is_dir():
-        raise BackupFailed(f"{folder} is not a folder. Make it first, for this user alone.")
+        raise IncompleteBackup(f"{folder} is not a folder. Create it first, accessible to this user only.")
     return [each for each in folder.iterdir() if each.is_dir() and _NAME.fullmatch(each.name)]

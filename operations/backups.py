@@ -1,12 +1,12 @@
 """
-Backup and restore of everything that cannot be made again: the database and the files that its rows name.
+Backup and restore of the database and the files that its rows refer to.
 
-A backup is a folder: the database's dump, each file under its key, and a manifest with the SHA-256 of each of them.
-Files are never changed once stored, so those copied after the dump are at least those that the dump names. Only a purge
-takes some away: what was named before the dump is looked for as well, and a backup that lacks it says so.
+A backup is a folder with the database dump, each file under its key, and a manifest with their SHA-256 hashes. Stored
+files never change, so the files copied after the dump include those that the dump refers to. Only a purge deletes
+files. Files referenced before the dump are copied too, and missing ones are reported.
 
-A restored database comes up with a system hold inside, set in the same transaction: nothing can begin to write to Light
-before every account was compared.
+A restored database contains a system hold, set in the same transaction. Nothing can be written to Light until all
+accounts have been reconciled.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ from poa_documents.models import JournalAnchor, PaperSignature, PoaDocument
 MANIFEST = "manifest.json"
 FILES = "files"
 PROBE_KEY = "restore-probe"
-PROOF_OF_KEY = "Opened by the key of this name."
+KEY_CHECK_TEXT = "Opened by the key of this name."
 DUMPS = {"postgresql": "database.dump", "sqlite": "database.sqlite3"}
 VERSION = 1
 PROGRAM_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
@@ -47,20 +47,20 @@ HOLD_REASON = "This database was restored from a backup of {taken_at}. Compare a
 HOLD_COLUMNS = "reason, needs_reconciliation, started_at, started_by, ended_by"
 
 
-class BackupFailed(Exception):
-    """The backup is not complete. What could be kept is there; the text names what is missing."""
+class IncompleteBackup(Exception):
+    """The backup is incomplete. The text lists what is missing."""
 
 
-class ProgramFailed(Exception):
-    """One of PostgreSQL's programs is missing or failed. A restore that fails leaves the database as it was."""
+class ProgramError(Exception):
+    """A PostgreSQL program is missing or failed. A failed restore leaves the database unchanged."""
 
 
-class RestoreRefused(Exception):
-    """Nothing was restored, because the backup or the place to restore to is not in order."""
+class RestoreNotPossible(Exception):
+    """Nothing was restored, because of a problem with the backup, the database or the storage."""
 
 
 @dataclass(frozen=True)
-class Kept:
+class BackedUpFile:
     """One file of a backup."""
 
     path: str
@@ -74,7 +74,7 @@ class Summary:
     size_bytes: int
     taken_at: str
     missing: tuple[str, ...] = ()
-    """What could not be kept when the backup was taken, and why."""
+    """Files that could not be backed up, and why."""
 
 
 # Backup
@@ -82,19 +82,19 @@ class Summary:
 
 def back_up(folder: Path, *, at: datetime) -> Summary:
     """
-    Put database and documents into an empty or new folder.
+    Back up the database and documents into an empty or new folder.
 
-    :raises BackupFailed: the folder is in use, the dump failed, or a document is missing or altered
+    :raises IncompleteBackup: the folder is not empty, the dump failed, or a document is missing or altered
     """
     if folder.exists() and any(folder.iterdir()):
-        raise BackupFailed(f"{folder} is not empty. Name a new folder for each backup.")
-    with _for_its_owner_only():
+        raise IncompleteBackup(f"{folder} is not empty. Name a new folder for each backup.")
+    with _owner_only():
         return _back_up(folder, at=at)
 
 
 @contextmanager
-def _for_its_owner_only() -> Iterator[None]:
-    """Let no other user read what is written, in a folder that exists already and by programs that we start."""
+def _owner_only() -> Iterator[None]:
+    """Let only the owner read what this process and its child processes write."""
     before = os.umask(0o077)
     try:
         yield
@@ -109,12 +109,12 @@ def _back_up(folder: Path, *, at: datetime) -> Summary:
     named = _named_files()
     _dump_database(dump)
     named |= _named_files()
-    kept = [_kept(dump, folder)]
+    kept = [_backed_up_file(dump, folder)]
     problems = []
     for key, sha256 in sorted(named.items()):
         try:
             kept.append(_copy_out(key, sha256, folder))
-        except (OSError, BackupFailed) as problem:
+        except (OSError, IncompleteBackup) as problem:
             problems.append(f"{key}: {problem}")
     manifest = {
         "version": VERSION,
@@ -122,17 +122,17 @@ def _back_up(folder: Path, *, at: datetime) -> Summary:
         "database": connection.vendor,
         "files": [vars(each) for each in kept],
         "missing": problems,
-        "field_keys": _proofs_of_keys(),
+        "field_keys": _key_checks(),
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1))
     if problems:
-        raise BackupFailed("These files are missing from the storage, or altered:\n" + "\n".join(problems))
+        raise IncompleteBackup("These files are missing from the storage or altered:\n" + "\n".join(problems))
     note_backup(at=at)
     return Summary(len(kept), sum(each.size_bytes for each in kept), at.isoformat())
 
 
 def _named_files() -> dict[str, str]:
-    """The key and SHA-256 of every stored file that a row names."""
+    """Return the key and SHA-256 of every stored file that a row refers to."""
     sealed = PoaDocument.objects.exclude(pdf_storage_key="").values_list("pdf_storage_key", "pdf_sha256")
     proofs = [
         model._default_manager.exclude(**{f"{kind}storage_key": ""}).values_list(f"{kind}storage_key", f"{kind}sha256")
@@ -145,35 +145,35 @@ def _named_files() -> dict[str, str]:
     return {key: sha256 for files in (sealed, scans, *proofs, plans, anchors) for key, sha256 in files.iterator()}
 
 
-def _proofs_of_keys() -> dict[str, str]:
+def _key_checks() -> dict[str, str]:
     """
-    Name the keys that the database needs, each with a text that only this key opens.
+    Return the keys that the database needs, each with a text that only this key can decrypt.
 
-    A key that is not configured here has no such text: its name must do.
+    The text is empty for a key that is not configured here.
     """
     known = settings.FIELD_ENCRYPTION_KEYS
     return {
-        key_id: encryption.encrypt_with(key_id, PROOF_OF_KEY, context=MANIFEST) if key_id in known else ""
+        key_id: encryption.encrypt_with(key_id, KEY_CHECK_TEXT, context=MANIFEST) if key_id in known else ""
         for key_id in sorted(field_keys.samples())
     }
 
 
 def missing_keys(manifest: dict[str, Any]) -> list[str]:
-    """Return one sentence for each key that a backup needs and that is not configured here, or is another one."""
+    """Return one sentence for each key that a backup needs and that is missing or different here."""
     proofs = manifest.get("field_keys", {})
     samples = {key_id: (MANIFEST, proof) for key_id, proof in proofs.items() if proof}
     unproven = {key_id: (MANIFEST, "") for key_id in proofs if key_id not in settings.FIELD_ENCRYPTION_KEYS}
     return list(encryption.unreadable_keys(samples | unproven).values())
 
 
-def _copy_out(key: str, sha256: str, folder: Path) -> Kept:
+def _copy_out(key: str, sha256: str, folder: Path) -> BackedUpFile:
     target = _inside(folder / FILES, key)
     target.parent.mkdir(parents=True, exist_ok=True)
     with storages["default"].open(key, "rb") as stored, target.open("wb") as copy:
         shutil.copyfileobj(stored, copy)
-    kept = _kept(target, folder)
+    kept = _backed_up_file(target, folder)
     if kept.sha256 != sha256:
-        raise BackupFailed(f"it has SHA-256 {kept.sha256} instead of {sha256}")
+        raise IncompleteBackup(f"it has SHA-256 {kept.sha256} instead of {sha256}")
     return kept
 
 
@@ -191,66 +191,66 @@ def _dump_database(dump: Path) -> None:
 
 def verify(folder: Path) -> dict[str, Any]:
     """
-    Give a backup's manifest, once every file of it has proved to be there with its SHA-256.
+    Check that every file of a backup exists with its SHA-256, and return the manifest.
 
-    What was missing from the storage already when the backup was taken stands under `missing`.
+    Files that were already missing when the backup was taken are listed under `missing`.
 
-    :raises RestoreRefused: names what is missing or altered
+    :raises RestoreNotPossible: with the missing or altered files
     """
     try:
         manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
-        listed = [Kept(**each) for each in manifest["files"]]
+        listed = [BackedUpFile(**each) for each in manifest["files"]]
     except FileNotFoundError as missing:
-        raise RestoreRefused(f"{folder} has no {MANIFEST}: it is no backup, or one that was not finished.") from missing
+        raise RestoreNotPossible(f"{folder} has no {MANIFEST}. It is not a backup, or not a finished one.") from missing
     except (ValueError, KeyError, TypeError) as unreadable:
-        raise RestoreRefused(f"{MANIFEST} of {folder} cannot be read: {unreadable}") from unreadable
+        raise RestoreNotPossible(f"{MANIFEST} of {folder} cannot be read: {unreadable}") from unreadable
     if manifest.get("version") != VERSION:
-        raise RestoreRefused(f"This backup has version {manifest.get('version')}; this Switchyard reads {VERSION}.")
+        raise RestoreNotPossible(f"This backup has version {manifest.get('version')}; this Switchyard reads {VERSION}.")
     problems = [problem for each in listed if (problem := _problem_of(each, folder))]
     if problems:
-        raise RestoreRefused("The backup is damaged:\n" + "\n".join(problems))
+        raise RestoreNotPossible("The backup is damaged:\n" + "\n".join(problems))
     return manifest
 
 
-def _problem_of(listed: Kept, folder: Path) -> str:
+def _problem_of(listed: BackedUpFile, folder: Path) -> str:
     path = _inside(folder, listed.path)
     if not path.is_file():
         return f"{listed.path} is missing"
-    return "" if _kept(path, folder).sha256 == listed.sha256 else f"{listed.path} has other bytes than were backed up"
+    return "" if _backed_up_file(path, folder).sha256 == listed.sha256 else f"{listed.path} was altered"
 
 
 def restore(folder: Path, *, at: datetime, replace: bool) -> Summary:
     """
-    Verify a backup, then put its files into the storage and its database, with a system hold inside, into place.
+    Verify a backup, then restore its files and its database, with a system hold.
 
-    Files come first, so no restored row names a file that is not there, except those that the backup lacks: the summary
-    names them.
+    Files are restored first, so that no restored row refers to a missing file. The summary lists files that the backup
+    itself lacks.
 
-    :raises RestoreRefused: the backup is damaged or of another kind, the database is in use, or it has content and
-        `replace` was not said
+    :raises RestoreNotPossible: the backup is damaged or of another kind, or the database is in use or not empty (unless
+        `replace`)
     """
     manifest = verify(folder)
     if manifest["database"] != connection.vendor:
-        raise RestoreRefused(
+        raise RestoreNotPossible(
             f"This is a backup of {manifest['database']}, and DATABASE_URL names {connection.vendor}. Restore it there."
         )
     if connection.introspection.table_names() and not replace:
-        raise RestoreRefused("The database has content. Say --replace to put the backup in its place for good.")
+        raise RestoreNotPossible("The database is not empty. Use --replace to delete its data and restore the backup.")
     if problems := missing_keys(manifest):
-        raise RestoreRefused(
+        raise RestoreNotPossible(
             f"{'; '.join(problems)}. Set FIELD_ENCRYPTION_KEYS as it was when the backup was taken, and restore again. "
-            "Nothing was touched."
+            "Nothing was changed."
         )
-    _check_nobody_works()
+    _check_no_other_connections()
     _check_storage()
-    listed = [Kept(**each) for each in manifest["files"]]
+    listed = [BackedUpFile(**each) for each in manifest["files"]]
     for each in listed:
         if each.path.startswith(f"{FILES}/"):
             try:
                 _copy_in(each, folder)
             except (ClientError, BotoCoreError) as problem:
-                raise RestoreRefused(
-                    f"The storage would not take {each.path}: {problem}. The database is as it was; repeat the restore."
+                raise RestoreNotPossible(
+                    f"{each.path} could not be stored: {problem}. The database is unchanged; repeat the restore."
                 ) from problem
     dump = folder / DUMPS[connection.vendor]
     reason = HOLD_REASON.format(taken_at=manifest["taken_at"])
@@ -263,7 +263,7 @@ def restore(folder: Path, *, at: datetime, replace: bool) -> Summary:
     )
 
 
-def _copy_in(listed: Kept, folder: Path) -> None:
+def _copy_in(listed: BackedUpFile, folder: Path) -> None:
     storage = storages["default"]
     key = listed.path.removeprefix(f"{FILES}/")
     if storage.exists(key):
@@ -275,25 +275,25 @@ def _copy_in(listed: Kept, folder: Path) -> None:
         written = storage.save(key, File(copy))
     if written != key:
         storage.delete(written)
-        raise RestoreRefused(f"The storage would not take {key} under its own name.")
+        raise RestoreNotPossible(f"{key} could not be stored under its own name.")
 
 
 def _check_storage() -> None:
-    """:raises RestoreRefused: the storage takes no files, so that rows would name what is not there"""
+    """:raises RestoreNotPossible: the storage is unavailable, so that rows would refer to missing files"""
     try:
         storages["default"].exists(PROBE_KEY)
         bucket = getattr(storages["default"], "bucket", None)
         if bucket is not None:
             bucket.meta.client.head_bucket(Bucket=bucket.name)
     except (ClientError, BotoCoreError, OSError) as problem:
-        raise RestoreRefused(
-            f"The storage does not answer as it must: {problem}. If its bucket is not made yet, run “manage.py "
-            "prepare_storage” first. Nothing was touched."
+        raise RestoreNotPossible(
+            f"The storage is not available: {problem}. If its bucket does not exist yet, run “manage.py "
+            "prepare_storage” first. Nothing was changed."
         ) from problem
 
 
-def _check_nobody_works() -> None:
-    """:raises RestoreRefused: another process has the database open"""
+def _check_no_other_connections() -> None:
+    """:raises RestoreNotPossible: another process has the database open"""
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
@@ -302,17 +302,17 @@ def _check_nobody_works() -> None:
         )
         others = cursor.fetchone()[0]
     if others:
-        raise RestoreRefused(f"{others} other connections use this database. Stop web, worker and scheduler first.")
+        raise RestoreNotPossible(f"{others} other connections use this database. Stop web, worker and scheduler first.")
 
 
 def _work_folder(dump: Path) -> "tempfile.TemporaryDirectory[str]":
-    """Work beside the backup, where there is room for its like; where nothing may be written there, in /tmp."""
+    """Return a temporary folder next to the backup, where there is enough space, or in /tmp if that is read-only."""
     beside = dump.parent.parent
     return tempfile.TemporaryDirectory(dir=beside if os.access(beside, os.W_OK) else None, prefix="restore-")
 
 
 def _restore_sqlite(dump: Path, *, reason: str, at: datetime) -> None:
-    """Complete a copy first, then put it in place in one step that other connections see as one."""
+    """Prepare a copy with the hold, then replace the database in one atomic step."""
     with _work_folder(dump) as work:
         ready = Path(work) / dump.name
         shutil.copyfile(dump, ready)
@@ -328,7 +328,7 @@ def _restore_sqlite(dump: Path, *, reason: str, at: datetime) -> None:
 
 
 def _restore_postgres(dump: Path, *, reason: str, at: datetime) -> None:
-    """Let one transaction drop what is there, bring the backup and set the hold."""
+    """Drop the schema, restore the backup and set the hold in one transaction."""
     with _work_folder(dump) as work:
         script = Path(work) / "restore.sql"
         _run_program("pg_restore", "--no-owner", "--no-privileges", f"--file={script}", str(dump))
@@ -363,7 +363,7 @@ def _database_name() -> str:
 
 
 def _run_postgres(program: str, *arguments: str) -> None:
-    """Run a program against our database; the password goes by environment, which other users cannot see."""
+    """Run a program on our database. The password is in the environment, which other users cannot see."""
     settings = connection.settings_dict
     named = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD"}
     environment = {name: str(settings[ours]) for name, ours in named.items() if settings.get(ours)}
@@ -373,7 +373,7 @@ def _run_postgres(program: str, *arguments: str) -> None:
 def _run_program(program: str, *arguments: str, environment: dict[str, str] | None = None) -> None:
     path = shutil.which(program)
     if path is None:
-        raise ProgramFailed(f"The program {program} is missing. Debian: apt install postgresql-client")
+        raise ProgramError(f"The program {program} is missing. Debian: apt install postgresql-client")
     done = subprocess.run(  # noqa: S603 - a program found on our own path, no shell
         [path, *arguments],
         env={**PROGRAM_ENVIRONMENT, **(environment or {})},
@@ -382,21 +382,21 @@ def _run_program(program: str, *arguments: str, environment: dict[str, str] | No
         check=False,
     )
     if done.returncode:
-        raise ProgramFailed(f"{program} failed: {done.stderr.strip()[:2000]}")
+        raise ProgramError(f"{program} failed: {done.stderr.strip()[:2000]}")
 
 
 # Files
 
 
-def _kept(path: Path, folder: Path) -> Kept:
+def _backed_up_file(path: Path, folder: Path) -> BackedUpFile:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return Kept(path=path.relative_to(folder).as_posix(), sha256=sha256, size_bytes=path.stat().st_size)
+    return BackedUpFile(path=path.relative_to(folder).as_posix(), sha256=sha256, size_bytes=path.stat().st_size)
 
 
 def _inside(folder: Path, name: str) -> Path:
-    """:raises RestoreRefused: the name leads out of the folder"""
+    """:raises RestoreNotPossible: the path is outside the folder"""
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise RestoreRefused(f"{name} leads out of the backup.")
+        raise RestoreNotPossible(f"{name} is outside the backup folder.")
     return folder / name

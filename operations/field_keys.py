@@ -1,7 +1,7 @@
 """
-Whether FIELD_ENCRYPTION_KEYS opens what the database holds: asked at start, by readiness and by a restore.
+Checks that FIELD_ENCRYPTION_KEYS can decrypt the database: at start, for readiness and before a restore.
 
-A database that was restored beside other keys looks healthy until somebody signs in or a birth date is read.
+A database restored with the wrong keys looks healthy until somebody signs in or a date of birth is read.
 """
 
 import logging
@@ -17,13 +17,13 @@ from core import encryption
 
 logger = logging.getLogger(__name__)
 
-WHAT_TO_DO = "Put the key back behind the others, and start again; docs/runbooks/secrets.md tells about keys."
-GOOD_FOR_SECONDS = 300.0
-"""A look costs a pass over the encrypted columns, and readiness is asked every few seconds."""
+KEY_ADVICE = "Add the key back after the others and start again; see docs/runbooks/secrets.md."
+CACHE_SECONDS = 300.0
+"""A check scans the encrypted columns, and readiness is polled every few seconds."""
 
 
 def problems() -> list[str]:
-    """Return one sentence for each key that stored values need and that is missing or another one."""
+    """Return one sentence for each needed key that is missing or different."""
     return list(encryption.unreadable_keys(samples()).values())
 
 
@@ -31,26 +31,28 @@ def samples() -> dict[str, tuple[str, str]]:
     return second_factor.samples_by_key() | encryption.samples_by_key()
 
 
-def stop_without_keys() -> None:
+def check_keys_at_start() -> None:
     """
-    Refuse to start beside data that cannot be read. A database that does not answer is readiness's to report.
+    Refuse to start if data cannot be decrypted. An unavailable database is left to readiness.
 
-    :raises ImproperlyConfigured: names each key and what to do
+    :raises ImproperlyConfigured: with each key and what to do
     """
     try:
         found = problems()
     except DatabaseError:
-        logger.warning("Whether the keys of encrypted fields fit the database could not be checked at start.")
+        logger.warning(
+            "The keys of encrypted fields could not be checked at start, because the database is unavailable."
+        )
         return
     finally:
         if not connection.in_atomic_block:
-            connection.close()  # the processes that this one starts must not share it
+            connection.close()  # child processes must not share it
     if found:
-        raise ImproperlyConfigured(f"{'; '.join(found)}. {WHAT_TO_DO}")
+        raise ImproperlyConfigured(f"{'; '.join(found)}. {KEY_ADVICE}")
 
 
 class KeyCheck:
-    """The same for readiness, which remembers a good answer for some minutes."""
+    """The same check for readiness. Caches a good result for some minutes."""
 
     def __init__(self) -> None:
         self._good_until = 0.0
@@ -62,5 +64,5 @@ class KeyCheck:
             return []
         found = problems()
         self._keys = dict(settings.FIELD_ENCRYPTION_KEYS)
-        self._good_until = 0.0 if found else time.monotonic() + GOOD_FOR_SECONDS
+        self._good_until = 0.0 if found else time.monotonic() + CACHE_SECONDS
         return found

@@ -1,7 +1,7 @@
 """
-Two questions for whoever runs the processes: does this one live, and could it do its work now?
+Liveness and readiness of a process.
 
-Light is never asked: its trouble must not take our pages off the air.
+Light is not checked, because an outage at Light must not take our pages down.
 """
 
 import logging
@@ -34,17 +34,17 @@ logger = logging.getLogger(__name__)
 
 PROBE_KEY = "readiness-probe"
 PROBE_SECONDS = 60
-NO_ROW = -1
+NONEXISTENT_ROW = -1
 
 
 class NotReady(Exception):
-    """A part answered, and what it said means that no work can be done."""
+    """A part is available but cannot be used. The text says why."""
 
 
 @never_cache
 @require_safe
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """Say that the process lives."""
+    """Return 200 while the process is alive."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
@@ -52,10 +52,10 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """
-    Say whether work can be done here; to operators also which part fails, and the alarms that are about processes.
+    Return whether this process can work. Operators also see the failing parts and the alarms about processes.
 
-    Anyone else gets the last answer again for some seconds: asking often must not cost the database anything. The
-    reason of a failure is in the log, because it may name secrets.
+    Others get an answer cached for some seconds, so that frequent requests do not load the database. The cause of a
+    failure is only in the log, because it may contain secrets.
     """
     if not may_read(request):
         ready = _last.is_ready()
@@ -78,8 +78,8 @@ def _status(*, is_ready: bool) -> HTTPStatus:
     return HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE
 
 
-class LastAnswer:
-    """What was found last in this process. One request looks again while the others get the answer before."""
+class CachedReadiness:
+    """The last result in this process. One request refreshes it while the others get the previous one."""
 
     SECONDS = 5.0
 
@@ -101,11 +101,11 @@ class LastAnswer:
         self._ready = None
 
 
-_last = LastAnswer()
+_last = CachedReadiness()
 
 
 def _alarms_of_processes() -> list[str]:
-    """Name the alarms that are about processes and parts. They never make us unready: pages work without workers."""
+    """Return the alarms about processes. They do not affect readiness, because pages work without workers."""
     try:
         wrong_clocks.compare_with_database()
         wrong_clocks.report()
@@ -128,15 +128,17 @@ def _state_of(name: str, check: Callable[[], None]) -> str:
 
 
 def check_database() -> None:
-    """:raises NotReady: migrations are waiting, or nothing can be written"""
+    """:raises NotReady: migrations are pending, or the database is read-only"""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise NotReady("migrations are waiting; run manage.py migrate")
+        raise NotReady("migrations are pending; run manage.py migrate")
     try:
-        LastSweep.objects.filter(pk=NO_ROW).update(task="")  # changes nothing, and needs a database that may be written
+        LastSweep.objects.filter(pk=NONEXISTENT_ROW).update(
+            task=""
+        )  # changes nothing, and needs a database that may be written
     except DatabaseError as problem:
         if is_read_only(problem):
-            raise NotReady("read-only: point DATABASE_URL to the primary, or end the read-only mode") from problem
+            raise NotReady("read-only: point DATABASE_URL to the primary, or end read-only mode") from problem
         raise
 
 
@@ -145,35 +147,39 @@ def check_storage() -> None:
 
 
 def check_broker() -> None:
-    """:raises NotReady: it answers, and takes no messages"""
+    """:raises NotReady: it is available but accepts no messages"""
     try:
         check_takes_messages()
     except QueueError as problem:
         if isinstance(problem.__cause__, ResponseError):
-            raise NotReady(_why_refused(problem.__cause__)) from problem
+            raise NotReady(_refusal_reason(problem.__cause__)) from problem
         raise
 
 
 def check_cache() -> None:
-    """:raises NotReady: it answers, and keeps nothing. One in the database is checked with the database."""
+    """
+    Check a Redis cache. A cache in the database is checked with the database.
+
+    :raises NotReady: it is available but stores nothing
+    """
     cache = caches["default"]
     if not isinstance(cache, RedisCache):
         return
     try:
         cache.set(PROBE_KEY, 1, timeout=PROBE_SECONDS)
     except ResponseError as problem:
-        raise NotReady(_why_refused(problem)) from problem
+        raise NotReady(_refusal_reason(problem)) from problem
 
 
-def _why_refused(answer: ResponseError) -> str:
-    """Say in our own words why Redis takes nothing: its own may name what is none of the reader's business."""
+def _refusal_reason(answer: ResponseError) -> str:
+    """Return why Redis rejects writes, in our words, because its own message may contain private data."""
     match answer:
         case OutOfMemoryError():
-            return "full: it takes nothing more until its memory is freed or its maxmemory is raised"
+            return "full: free its memory or raise its maxmemory"
         case ReadOnlyError():
-            return "read-only, as a replica is: point CELERY_BROKER_URL and CACHE_URL to the primary"
+            return "read-only, like a replica: point CELERY_BROKER_URL and CACHE_URL to the primary"
         case _:
-            return "answers, but takes nothing; the reason is in the log"
+            return "rejects writes; the reason is in the log"
 
 
 _field_keys = KeyCheck()

@@ -1,5 +1,5 @@
 """
-The numbers of the system in the text format that Prometheus reads.
+Metrics in the Prometheus text format.
 
 Source: Prometheus, exposition formats, text format 0.0.4.
 """
@@ -43,7 +43,7 @@ class Gauge:
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Give the numbers to whoever has the token; without a token set, to this machine alone."""
+    """Return the metrics to anyone with METRICS_TOKEN, or only to this machine if none is set."""
     if not may_read(request):
         return HttpResponse(
             "Send METRICS_TOKEN as a bearer token.\n", status=HTTPStatus.FORBIDDEN, content_type="text/plain"
@@ -54,7 +54,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def may_read(request: HttpRequest) -> bool:
-    """Whether an operator asks: with METRICS_TOKEN, or from this machine where none is set."""
+    """Whether the request has METRICS_TOKEN, or comes from this machine if none is set."""
     if settings.METRICS_TOKEN:
         sent = request.headers.get("Authorization", "")
         return hmac.compare_digest(sent.encode(), f"Bearer {settings.METRICS_TOKEN}".encode())
@@ -73,35 +73,35 @@ def gauges(numbers: Numbers, *, now: datetime) -> Iterator[Gauge]:
     raised = {alarm.code for alarm in alarms(numbers, now=now)}
     yield Gauge(
         "switchyard_alarm",
-        "1 while an alarm is raised; the runbook of alarms says what to do.",
+        "1 while the alarm is active; see the runbook of alarms.",
         tuple(Sample(code in raised, {"code": code.value}) for code in AlarmCode),
     )
     yield Gauge(
         "switchyard_sweep_age_seconds",
-        "Seconds since a sweep ran last; missing before it ran for the first time.",
+        "Seconds since the last run of the sweep; missing before its first run.",
         tuple(Sample(_seconds(at, now), {"sweep": task}) for task, at in numbers.swept_at.items() if at),
     )
     plain = (
-        ("switchyard_due_cases", "Cases that are due and in no worker's hands.", numbers.due_cases),
-        ("switchyard_oldest_due_seconds", "How long the oldest of them is due.", _seconds(numbers.oldest_due_at, now)),
+        ("switchyard_due_cases", "Due cases that no worker is processing.", numbers.due_cases),
+        ("switchyard_oldest_due_seconds", "How long the oldest one is due.", _seconds(numbers.oldest_due_at, now)),
         ("switchyard_unfinished_cases", "Cases that are neither active nor ended.", numbers.unfinished_cases),
         ("switchyard_acceptances_last_day", "Plans accepted in the last 24 hours.", numbers.accepted_in_a_day),
         (
             "switchyard_failed_acceptances_last_day",
-            "Acceptances of the last 24 hours that were refused, or came to nothing after a lost answer.",
+            "Acceptances of the last 24 hours that were refused or did not happen after a lost answer.",
             numbers.failed_acceptances_in_a_day,
         ),
         (
             "switchyard_unsettled_acceptances",
-            "Acceptances of the last 24 hours whose outcome is not known yet.",
+            "Acceptances of the last 24 hours with a still unknown outcome.",
             numbers.acceptances_in_doubt,
         ),
-        ("switchyard_closing_windows", "Open cases whose last day to act is near.", numbers.windows_closing),
+        ("switchyard_closing_windows", "Open cases close to their last day to act.", numbers.windows_closing),
         ("switchyard_failing_seals", "Signed documents that could not be stored yet.", numbers.failing_seals),
-        ("switchyard_unstored_proofs", "Proofs that wait in the database for the storage.", numbers.unstored_proofs),
+        ("switchyard_unstored_proofs", "Proofs kept in the database until stored.", numbers.unstored_proofs),
         (
             "switchyard_given_up_plan_documents",
-            "Documents of accepted plans that could not be fetched and are given up.",
+            "Documents of accepted plans that could not be downloaded and are not retried.",
             numbers.plan_documents_given_up,
         ),
         (
@@ -116,23 +116,23 @@ def gauges(numbers: Numbers, *, now: datetime) -> Iterator[Gauge]:
         ),
         (
             "switchyard_cases_backing_off",
-            "Cases that wait before they call Light again, because it did not answer.",
+            "Cases waiting to retry because Light did not answer.",
             numbers.cases_backing_off,
         ),
-        ("switchyard_unsettled_webhooks", "Webhooks kept and not settled yet.", numbers.unsettled_deliveries),
-        ("switchyard_differences", "Differences that the last reconciliation found.", numbers.differences),
+        ("switchyard_unsettled_webhooks", "Webhooks not processed yet.", numbers.unsettled_deliveries),
+        ("switchyard_differences", "Differences found by the last reconciliation.", numbers.differences),
         ("switchyard_writes_stopped", "1 while all writes to Light are stopped.", bool(numbers.writes_stopped_because)),
     )
     for name, words, value in plain:
         yield Gauge(name, words, (Sample(value),))
     for name, words, at in (
-        ("switchyard_last_webhook_seconds", "Seconds since the last webhook came.", numbers.last_webhook_at),
+        ("switchyard_last_webhook_seconds", "Seconds since the last webhook.", numbers.last_webhook_at),
         (
             "switchyard_light_last_answer_seconds",
-            "Seconds since Light's last usable answer; missing when it is more than an hour.",
+            "Seconds since Light's last usable answer; missing after more than an hour.",
             numbers.light_answered_at,
         ),
-        ("switchyard_last_reconciliation_seconds", "Seconds since all accounts were compared.", numbers.reconciled_at),
+        ("switchyard_last_reconciliation_seconds", "Seconds since the last reconciliation.", numbers.reconciled_at),
     ):
         yield Gauge(name, words, (Sample(_seconds(at, now)),) if at else ())
 
@@ -141,7 +141,7 @@ def refused_webhooks(today: date) -> Gauge:
     counts = dict(queries.refused_webhooks(today).values_list("sender", "count"))
     return Gauge(
         "switchyard_refused_webhooks_today",
-        "Webhooks with a wrong signature since midnight in Chicago, by the sender whose address they came to.",
+        "Webhooks with a wrong signature since midnight in Chicago, by sender.",
         tuple(Sample(counts.get(sender.value, 0), {"sender": sender.value}) for sender in WebhookSender),
     )
 
@@ -151,7 +151,7 @@ def _seconds(at: datetime | None, now: datetime) -> float:
 
 
 def exposition(found: Iterable[Gauge]) -> str:
-    """Write gauges as text: HELP, TYPE, one line per sample, each ending in a line feed."""
+    """Format gauges as text: HELP, TYPE, and one line per sample."""
     lines = []
     for gauge in found:
         lines += [f"# HELP {gauge.name} {_escaped(gauge.help)}", f"# TYPE {gauge.name} gauge"]

@@ -1,4 +1,4 @@
-"""Documents in a bucket that nobody, also with our own keys, can change or remove before a day."""
+"""S3 storage with object lock: documents that nobody can change or delete for a number of days."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,15 +8,15 @@ from storages.backends.s3 import S3Storage
 from core import clock
 
 LOCKED_FOLDERS = ("poa/", "journal/")
-"""Sealed documents and the anchors of the journals: what proves, and never changes."""
+"""Sealed documents and journal anchors, which are evidence and never change."""
 
 
-class LockedS3Storage(S3Storage):  # type: ignore[misc]  # the library ships no types
+class ObjectLockStorage(S3Storage):  # type: ignore[misc]  # the library ships no types
     """
-    Puts a lock on each new sealed file and anchor, in the call that stores it, for a number of days.
+    Locks each new sealed document and anchor for a number of days, in the call that stores it.
 
-    The bucket must have been made with object lock. Mode GOVERNANCE lets those go on who have a right of their own to
-    it, COMPLIANCE lets nobody.
+    The bucket must have been created with object lock. In mode GOVERNANCE, users with a special permission can bypass
+    the lock; in mode COMPLIANCE, nobody can.
     """
 
     def __init__(self, *, lock_mode: str, lock_days: int, **options: Any) -> None:

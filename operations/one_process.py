@@ -1,7 +1,7 @@
 """
-Web, worker and scheduler as threads of one process, for a machine on which nothing else runs.
+Web, worker and scheduler as threads of one process, for small installations.
 
-Nothing is kept that a kill could spoil: what is due stands in the database, and the sweeps of the next start find it.
+Killing the process loses nothing: due work is in the database, and the sweeps find it after the next start.
 """
 
 import errno
@@ -28,24 +28,24 @@ logger = logging.getLogger(__name__)
 WORKER_THREADS = 4
 SECONDS_TO_GET_READY = 20.0
 SECONDS_TO_STOP = 1.5
-SECONDS_BETWEEN_LOOKS = 0.25
-SECONDS_BETWEEN_LAST_LOOKS = 0.05
+CHECK_SECONDS = 0.25
+STOP_CHECK_SECONDS = 0.05
 
 
-class PortTaken(Exception):
-    """Another process listens there already."""
+class PortInUse(Exception):
+    """Another process already listens on the port."""
 
 
-class AddressNotOurs(Exception):
+class AddressNotAvailable(Exception):
     """The host name does not belong to this machine, or the port is reserved."""
 
 
 class PartStopped(Exception):
-    """One of the threads ended by itself, so that the process would only look alive."""
+    """A thread ended unexpectedly, so the process would only appear to be alive."""
 
 
 class _QuietRequestHandler(WSGIRequestHandler):
-    """Writes no access log: addresses of the portal are secrets, and errors are logged by Django itself."""
+    """Writes no access log, because URLs of the portal are secrets. Django logs errors."""
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the parent's
         pass
@@ -56,10 +56,10 @@ class OneProcess:
 
     def __init__(self, *, app: Celery, application: WSGIApplication, host: str, port: int) -> None:
         """
-        Take the port; `port` 0 takes any free one.
+        Bind the port; `port` 0 picks any free one.
 
-        :raises PortTaken: another process listens there
-        :raises AddressNotOurs: this machine cannot listen there
+        :raises PortInUse: another process listens on it
+        :raises AddressNotAvailable: this machine cannot listen on it
         """
         self._server = _listen(host, port)
         self._requests = _CountedRequests(application)
@@ -73,9 +73,9 @@ class OneProcess:
 
     def run(self, *, on_ready: Callable[[], None]) -> bool:
         """
-        Serve until SIGTERM or SIGINT arrives; tell whether all work in hand could be finished first.
+        Serve until SIGTERM or SIGINT. Return whether all active work finished in time.
 
-        :raises PartStopped: a part failed to start, or ended by itself
+        :raises PartStopped: a part failed to start or ended unexpectedly
         """
         self._configure_queue()
         with _signals_set(self._stop_wanted):
@@ -93,7 +93,7 @@ class OneProcess:
     def _configure_queue(self) -> None:
         if self._queue_is_in_memory:
             self._app.conf.update(broker_transport_options={"polling_interval": 0.05})
-        # Threads cannot be broken off. What they work on when the queue goes away they finish.
+        # Threads cannot be aborted. They finish their work when the connection to the queue is lost.
         self._app.conf.update(worker_cancel_long_running_tasks_on_connection_loss=False)
 
     @property
@@ -101,7 +101,7 @@ class OneProcess:
         return str(self._app.conf.broker_url).startswith("memory:")
 
     def _start_parts(self) -> None:
-        # Celery warns of root because of pickled messages; ours are JSON.
+        # Celery warns about running as root because of pickled messages; ours are JSON.
         warnings.filterwarnings("ignore", category=SecurityWarning)
         ready = threading.Event()
 
@@ -113,7 +113,7 @@ class OneProcess:
             self._worker = self._app.Worker(
                 pool="threads",
                 concurrency=WORKER_THREADS,
-                # With a limit, a queue in memory stands still for two seconds whenever so many tasks end at once.
+                # With a limit, a queue in memory pauses for two seconds when that many tasks end at the same time.
                 prefetch_multiplier=0 if self._queue_is_in_memory else None,
                 quiet=True,
                 without_gossip=True,
@@ -123,25 +123,25 @@ class OneProcess:
             self._scheduler = celery.beat.Service(self._app, max_interval=1, scheduler_cls=celery.beat.Scheduler)
             self._start_thread("worker", self._worker.start)
             deadline = time.monotonic() + SECONDS_TO_GET_READY
-            while not ready.wait(SECONDS_BETWEEN_LOOKS) and not self._stop_wanted.is_set():
+            while not ready.wait(CHECK_SECONDS) and not self._stop_wanted.is_set():
                 self._check_parts()
                 if time.monotonic() > deadline:
-                    self._do_without_worker_for_now()
+                    self._continue_without_worker()
                     break
         finally:
             worker_ready.disconnect(tell_ready)
         self._start_thread("scheduler", self._scheduler.start)
         self._start_thread("web", self._server.serve_forever)
 
-    def _do_without_worker_for_now(self) -> None:
+    def _continue_without_worker(self) -> None:
         """
-        Let pages work and due work be done while the queue is away; the worker goes on trying to connect.
+        Start without the worker while the queue is unavailable. The worker keeps trying to connect.
 
-        :raises PartStopped: the queue is in memory, so that something else is wrong
+        :raises PartStopped: the queue is in memory, so something else is wrong
         """
         if self._queue_is_in_memory:
-            raise PartStopped("The worker was not ready in time; the log above may say why.")
-        logger.warning("The queue of CELERY_BROKER_URL takes no messages yet; due work is done without it.")
+            raise PartStopped("The worker was not ready in time. The log above may say why.")
+        logger.warning("The queue at CELERY_BROKER_URL is unavailable. Due work is done without it.")
 
     def _start_thread(self, name: str, run: Callable[[], object]) -> None:
         thread = threading.Thread(target=run, name=name, daemon=True)
@@ -149,16 +149,16 @@ class OneProcess:
         self._threads.append(thread)
 
     def _wait(self) -> None:
-        while not self._stop_wanted.wait(SECONDS_BETWEEN_LOOKS):
+        while not self._stop_wanted.wait(CHECK_SECONDS):
             self._check_parts()
 
     def _check_parts(self) -> None:
         for thread in self._threads:
             if not thread.is_alive():
-                raise PartStopped(f"The {thread.name} ended by itself; the log above says why.")
+                raise PartStopped(f"The {thread.name} ended unexpectedly. The log above says why.")
 
     def _stop_parts(self) -> bool:
-        """Take on nothing new and wait for what is in hand, not for a worker that only listens for news."""
+        """Stop accepting work and wait for active work, but not for an idle worker."""
         stops: list[Callable[[], None]] = []
         if any(thread.name == "web" for thread in self._threads):
             stops.append(self._server.shutdown)
@@ -170,21 +170,21 @@ class OneProcess:
             threading.Thread(target=stop, daemon=True).start()
         deadline = time.monotonic() + SECONDS_TO_STOP
         while self._is_busy() and time.monotonic() < deadline:
-            time.sleep(SECONDS_BETWEEN_LAST_LOOKS)
+            time.sleep(STOP_CHECK_SECONDS)
         self._server.server_close()
         return not self._is_busy()
 
     def _is_busy(self) -> bool:
-        return bool(self._requests.in_hand or celery.worker.state.active_requests)
+        return bool(self._requests.active or celery.worker.state.active_requests)
 
 
 class _CountedRequests:
-    """Passes requests on and knows how many are not answered yet."""
+    """Counts the requests that are being processed."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
         self._lock = threading.Lock()
-        self.in_hand = 0
+        self.active = 0
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
         self._count(1)
@@ -200,11 +200,11 @@ class _CountedRequests:
 
     def _count(self, change: int) -> None:
         with self._lock:
-            self.in_hand += change
+            self.active += change
 
 
-def leave_unfinished_work() -> None:
-    """End the process although a task still runs; its row's lease runs out, and a sweep finds it again."""
+def exit_with_unfinished_work() -> None:
+    """Exit although a task is running. Its lease expires and a sweep finds the work again."""
     logging.shutdown()
     os._exit(0)
 
@@ -214,13 +214,13 @@ def _listen(host: str, port: int) -> ThreadedWSGIServer:
         return ThreadedWSGIServer((host, port), _QuietRequestHandler, ipv6=":" in host)
     except OSError as problem:
         if problem.errno == errno.EADDRINUSE:
-            raise PortTaken(f"Port {port} of {host} is taken by another process.") from problem
-        raise AddressNotOurs(f"Cannot listen on port {port} of {host}: {problem.strerror}.") from problem
+            raise PortInUse(f"Port {port} on {host} is used by another process.") from problem
+        raise AddressNotAvailable(f"Cannot listen on port {port} of {host}: {problem.strerror}.") from problem
 
 
 @contextmanager
 def _signals_set(event: threading.Event) -> Iterator[None]:
-    """Let SIGTERM and SIGINT set `event`; outside the main thread, where that is not possible, leave them alone."""
+    """Let SIGTERM and SIGINT set `event`. Do nothing outside the main thread, which cannot handle signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

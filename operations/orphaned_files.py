@@ -1,8 +1,8 @@
 """
-Files that no row names: left behind when a process died between storing a file and writing its row.
+Files that no row refers to, left behind when a process died between storing a file and writing its row.
 
-They do no harm but keep what nobody may know of. A file is deleted only when it is older than a day, lies where rows
-keep their files, and is named by no row and no entry of the evidence journal.
+They keep data that nobody knows about. A file is deleted only if it is older than a day, is in a folder that rows use,
+and no row and no entry of the evidence journal refers to it.
 """
 
 import logging
@@ -23,11 +23,11 @@ from poa_documents.states import PoaStatus
 logger = logging.getLogger(__name__)
 
 FOLDERS = ("poa", "paper", "proofs", "plan-documents")
-YOUNGEST = timedelta(days=1)
-MOST_AT_ONCE = 200
+MIN_AGE = timedelta(days=1)
+MAX_DELETED_PER_RUN = 200
 KEYS_PER_QUERY = 500
 KEY_FIELD = "storage_key"
-SECONDS_BEFORE_SECOND_LOOK = 5.0
+SECONDS_BEFORE_RECHECK = 5.0
 
 
 @dataclass(frozen=True)
@@ -37,44 +37,44 @@ class Orphan:
 
 
 def find_orphans(*, at: datetime) -> list[Orphan]:
-    """Find files that were stored more than a day ago and that nothing names."""
+    """Return files that were stored more than a day ago and that nothing refers to."""
     return [
         Orphan(key, stored_at)
-        for keys in _in_parts(_stored_keys())
-        for key in sorted(set(keys) - _named(keys))
-        if (stored_at := storages["default"].get_modified_time(key)) < at - YOUNGEST and not _is_in_evidence(key)
+        for keys in _in_batches(_stored_keys())
+        for key in sorted(set(keys) - _referenced(keys))
+        if (stored_at := storages["default"].get_modified_time(key)) < at - MIN_AGE and not _is_in_evidence(key)
     ]
 
 
-def sweep_orphans(*, at: datetime, second_look_after_seconds: float = SECONDS_BEFORE_SECOND_LOOK) -> list[Orphan]:
+def sweep_orphans(*, at: datetime, recheck_after_seconds: float = SECONDS_BEFORE_RECHECK) -> list[Orphan]:
     """
-    Delete files that nothing names, and give what was deleted; a few hundred in a turn.
+    Delete files that nothing refers to, a few hundred per run. Return the deleted files.
 
-    Somebody may have stored the very same bytes again in this moment, found them there, and named them a moment later:
-    what is named by then is put back. A POA whose file is still being made keeps every file of that folder.
+    Another process may store the same bytes at this moment, find them already stored, and refer to them a moment later.
+    Such files are restored. While a POA is being sealed, no file of its folder is deleted.
     """
     storage = storages["default"]
     contents: dict[str, bytes] = {}
     deleted: list[Orphan] = []
-    for orphan in find_orphans(at=at)[:MOST_AT_ONCE]:
-        if _named([orphan.key]) or _may_be_named_yet(orphan.key):
+    for orphan in find_orphans(at=at)[:MAX_DELETED_PER_RUN]:
+        if _referenced([orphan.key]) or _may_be_referenced_soon(orphan.key):
             continue
         with storage.open(orphan.key, "rb") as stored:
             contents[orphan.key] = stored.read()
         storage.delete(orphan.key)
-        logger.warning("Deleted %s, stored at %s: no row names it.", orphan.key, orphan.stored_at)
+        logger.warning("Deleted %s, stored at %s: no row refers to it.", orphan.key, orphan.stored_at)
         deleted.append(orphan)
     if deleted:
-        time.sleep(second_look_after_seconds)
-    missed = _named(contents)
+        time.sleep(recheck_after_seconds)
+    missed = _referenced(contents)
     for key in missed:
         if not storage.exists(key):
             storage.save(key, ContentFile(contents[key]))
-        logger.warning("Put %s back: a row names it by now.", key)
+        logger.warning("Restored %s: a row refers to it now.", key)
     return [orphan for orphan in deleted if orphan.key not in missed]
 
 
-def _in_parts(keys: Iterator[str]) -> Iterator[list[str]]:
+def _in_batches(keys: Iterator[str]) -> Iterator[list[str]]:
     while part := list(islice(keys, KEYS_PER_QUERY)):
         yield part
 
@@ -91,8 +91,8 @@ def _stored_keys() -> Iterator[str]:
                 yield f"{folder}/{part}/{name}"
 
 
-def _named(keys: Iterable[str]) -> set[str]:
-    """Give those keys that any row of any model names: whatever field keeps a key is called after it."""
+def _referenced(keys: Iterable[str]) -> set[str]:
+    """Return the keys that any row refers to. Every field with a storage key has a name that ends in `storage_key`."""
     asked = list(keys)
     return {
         key
@@ -104,10 +104,10 @@ def _named(keys: Iterable[str]) -> set[str]:
 
 
 def _is_in_evidence(key: str) -> bool:
-    """Whether the journal speaks of the file, by its key or by its hash."""
+    """Whether the journal mentions the file, by its key or its hash."""
     return EvidenceEntry.objects.filter(details__icontains=PurePosixPath(key).stem).exists()
 
 
-def _may_be_named_yet(key: str) -> bool:
+def _may_be_referenced_soon(key: str) -> bool:
     is_being_sealed = PoaDocument.objects.filter(status=PoaStatus.SEALING)
     return key.startswith("poa/") and is_being_sealed.exists()

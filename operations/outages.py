@@ -1,4 +1,4 @@
-"""What people and systems are told when something behind the pages does not answer."""
+"""Error responses while the database is unavailable or read-only."""
 
 import sys
 from http import HTTPStatus
@@ -10,7 +10,7 @@ from django.views import defaults
 
 from core.transactions import is_read_only
 
-SECONDS_TO_TRY_AGAIN = 30
+RETRY_AFTER_SECONDS = 30
 
 _PAGE = """\
 <!doctype html>
@@ -19,10 +19,10 @@ _PAGE = """\
 <title>Please try again in a minute</title></head>
 <body><main>
 <h1>Please try again in a minute</h1>
-<p>Our records cannot be reached right now. What you sent just now may not have been stored: please go back and send it
-again in a minute. Sending it twice does no harm.</p>
+<p>Our database is not available right now. What you just sent may not have been saved. Please go back and send it again
+in a minute. Sending it twice does no harm.</p>
 <h1 lang="es">Inténtelo de nuevo en un minuto</h1>
-<p lang="es">En este momento no podemos consultar nuestros registros. Es posible que lo que acaba de enviar no se haya
+<p lang="es">Nuestra base de datos no está disponible en este momento. Es posible que lo que acaba de enviar no se haya
 guardado: vuelva atrás y envíelo de nuevo en un minuto. Enviarlo dos veces no causa ningún problema.</p>
 </main></body>
 </html>
@@ -30,16 +30,15 @@ guardado: vuelva atrás y envíelo de nuevo en un minuto. Enviarlo dos veces no 
 
 
 def is_outage(problem: BaseException | None) -> bool:
-    """Whether the database could not be reached, or refuses to write; not what a statement of ours did wrong."""
+    """Whether the database is unavailable or read-only, as opposed to an error in our SQL."""
     return isinstance(problem, OperationalError | InterfaceError) or (problem is not None and is_read_only(problem))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """
-    Answer a request that ended in an exception: 503 when the database did not answer or writes nothing, 500 otherwise.
+    Return 503 if the database is unavailable or read-only, otherwise 500.
 
-    Django calls this while the exception is being handled. A 503 makes senders of webhooks and the technician's form
-    try again.
+    Django calls this while the exception is being handled. A 503 makes webhook senders and the technician's form retry.
     """
     problem = sys.exc_info()[1]
     return _try_again_later(request, problem) if is_outage(problem) else defaults.server_error(request)
@@ -47,9 +46,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """
-    Answer a request that Django refuses; 503 when it only could not keep the session in a database that writes nothing.
+    Return 400, or 503 if the session could not be saved in a read-only database.
 
-    Django takes a session that cannot be written for one that was deleted.
+    Django mistakes a session that cannot be saved for one that was deleted.
     """
     if isinstance(exception, SessionInterrupted):
         refused_by = exception.__context__.__context__ if exception.__context__ else None
@@ -60,11 +59,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def _try_again_later(request: HttpRequest, problem: BaseException | None) -> HttpResponse:
     if problem is not None and is_read_only(problem):
-        connection.close()  # after a failover the address may belong to another server
+        connection.close()  # after a failover, the host name may point to another server
     if request.path_info.startswith("/api/"):
-        answer: HttpResponse = JsonResponse({"detail": "The database does not answer. Please repeat the call later."})
+        answer: HttpResponse = JsonResponse({"detail": "The database is unavailable. Repeat the call later."})
     else:
         answer = HttpResponse(_PAGE)
     answer.status_code = HTTPStatus.SERVICE_UNAVAILABLE
-    answer.headers["Retry-After"] = str(SECONDS_TO_TRY_AGAIN)
+    answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return answer

@@ -1,8 +1,8 @@
 """
-Due work is done without the queue while the queue takes no messages: by the scheduler's process, which sees that first.
+While the queue is unavailable, the scheduler's process does due work itself.
 
-What is due is in the database, so no message is needed to find it. It is less than the workers would do at the same
-time, but nothing that has a last day waits for somebody to repair Redis.
+Due work is in the database, so it can be found without messages. This is slower than the workers, but no deadline has
+to wait until Redis is fixed.
 """
 
 import logging
@@ -24,19 +24,19 @@ from poa_documents.tasks import sweep_poas_task
 
 logger = logging.getLogger(__name__)
 
-CASES_AT_ONCE = 4
+CONCURRENT_CASES = 4
 ROUND_SECONDS = 15.0
-"""After this long no further case is begun before the queue is asked again."""
-FAILED_LOOKS = 2
-"""A queue that restarts is back at the next look."""
+"""After this long, the queue is checked again before another case is started."""
+FAILED_CHECKS_BEFORE_FALLBACK = 2
+"""A queue that only restarts is available again at the next check."""
 
 
-class Standby:
-    """Looks at the queue as often as the sweeps run, and does their work while it is away."""
+class QueueFallback:
+    """Checks the queue as often as the sweeps run, and does their work while it is unavailable."""
 
     def __init__(self) -> None:
         self._stopped = threading.Event()
-        self._failed_looks = 0
+        self._failed_checks = 0
 
     def start(self) -> threading.Thread:
         thread = threading.Thread(target=self._run, name="standby", daemon=True)
@@ -46,19 +46,19 @@ class Standby:
     def stop(self) -> None:
         self._stopped.set()
 
-    def look(self) -> bool:
-        """Do what is due if the queue has been away for a while; return whether it was done here."""
+    def check(self) -> bool:
+        """Do due work if the queue has been unavailable for a while. Return whether it was done."""
         try:
             check_takes_messages()
         except QUEUE_UNAVAILABLE as problem:
-            self._failed_looks += 1
-            if self._failed_looks == FAILED_LOOKS:
-                logger.warning("The queue takes no messages (%s); due work is done without it.", problem)
+            self._failed_checks += 1
+            if self._failed_checks == FAILED_CHECKS_BEFORE_FALLBACK:
+                logger.warning("The queue is unavailable (%s). Due work is done without it.", problem)
         else:
-            if self._failed_looks >= FAILED_LOOKS:
-                logger.warning("The queue takes messages again.")
-            self._failed_looks = 0
-        if self._failed_looks < FAILED_LOOKS:
+            if self._failed_checks >= FAILED_CHECKS_BEFORE_FALLBACK:
+                logger.warning("The queue is available again.")
+            self._failed_checks = 0
+        if self._failed_checks < FAILED_CHECKS_BEFORE_FALLBACK:
             return False
         self._work()
         return True
@@ -66,17 +66,17 @@ class Standby:
     def _run(self) -> None:
         while not self._stopped.wait(settings.SWEEP_SECONDS):
             try:
-                self.look()
+                self.check()
             except Exception:
-                logger.exception("Due work could not be done without the queue; it is tried again.")
+                logger.exception("Due work without the queue failed and is retried.")
             finally:
                 connections.close_all()
 
     def _work(self) -> None:
         note_work_without_queue(at=clock.now())
         until = time.monotonic() + ROUND_SECONDS
-        with ThreadPoolExecutor(CASES_AT_ONCE, thread_name_prefix="standby") as pool:
-            cases = [pool.submit(self._advance_cases, until) for _ in range(CASES_AT_ONCE)]
+        with ThreadPoolExecutor(CONCURRENT_CASES, thread_name_prefix="standby") as pool:
+            cases = [pool.submit(self._advance_cases, until) for _ in range(CONCURRENT_CASES)]
             for sweep in (sweep_proofs_task, sweep_poas_task, sweep_enrollments_task, process_due_rows):
                 _attempt(sweep)
         for each in cases:
@@ -92,16 +92,16 @@ class Standby:
 
 
 def _attempt(work: Callable[[], object]) -> object:
-    """Do one kind of work; when it fails, the others go on."""
+    """Do one kind of work. If it fails, log it, so that the others continue."""
     try:
         return work()
     except Exception:
-        logger.exception("Some due work could not be done without the queue; it is tried again.")
+        logger.exception("Some due work without the queue failed and is retried.")
         return None
 
 
-def begin(sender: object, **_signal: object) -> None:
-    """Begin with the scheduler. A queue in memory is never away."""
+def start_with_scheduler(sender: object, **_signal: object) -> None:
+    """Start together with the scheduler. A queue in memory is always available."""
     app: Celery = sender.app  # type: ignore[attr-defined]
     if not str(app.conf.broker_url).startswith("memory:"):
-        Standby().start()
+        QueueFallback().start()

@@ -1,9 +1,9 @@
 """
-The queue in Redis, with two more things taken for what they are.
+A Redis transport for Celery that survives two more failures.
 
-A server that is full, or read-only after a failover, accepts connections and answers each write with an error. That is
-a queue that is away: workers and schedulers wait and connect again, as when nothing answers. And a message that cannot
-be read must not end the worker that took it: it is dropped, since the row that it was about says what is due.
+A server that is full, or read-only after a failover, accepts connections but rejects writes. Workers and schedulers
+treat it as an unavailable queue and reconnect. A message that cannot be read is dropped instead of crashing the worker.
+The sweep finds the work in the database.
 """
 
 import logging
@@ -17,44 +17,44 @@ logger = logging.getLogger(__name__)
 
 PROBE_KEY = "takes-messages"
 PROBE_SECONDS = 60
-OF_THE_QUEUE: tuple[type[Exception], ...] = (
+QUEUE_ERRORS: tuple[type[Exception], ...] = (
     Empty,
     *kombu_redis.Transport.connection_errors,
     *kombu_redis.Transport.channel_errors,
 )
-"""What says something about the queue, and nothing about a message."""
+"""Errors of the queue, as opposed to errors of a message."""
 
 
-class CarefulChannel(kombu_redis.Channel):
+class ResilientChannel(kombu_redis.Channel):
     def _brpop_read(self, **options: Any) -> Any:
         try:
-            return super()._brpop_read(**options)  # type: ignore[misc]  # the stubs know nothing of it
-        except OF_THE_QUEUE:
+            return super()._brpop_read(**options)  # type: ignore[misc]  # not in the stubs
+        except QUEUE_ERRORS:
             raise
         except Exception:
-            logger.exception("A message that cannot be read was dropped; the sweep finds the work that is due.")
+            logger.exception("Dropped a message that cannot be read. The sweep finds the work that is due.")
             return True
 
     def _put(self, queue: str, message: Any, **options: Any) -> None:
         try:
             super()._put(queue, message, **options)
         except ResponseError:
-            # The next message looks for the server again: after a failover it may be another one.
+            # Reconnect for the next message. After a failover, the server may be a different one.
             self.pool.disconnect()
             raise
 
 
-class CarefulTransport(kombu_redis.Transport):
-    Channel = CarefulChannel
+class ResilientTransport(kombu_redis.Transport):
+    Channel = ResilientChannel
 
     def establish_connection(self) -> Any:
         """
-        Connect, and insist that the server takes what is written to it.
+        Connect and check that the server accepts writes.
 
-        :raises ResponseError: it is full or read-only; connecting is tried again as for a server that does not answer
+        :raises ResponseError: it is full or read-only; Celery retries, as for a server that does not answer
         """
         established = super().establish_connection()
-        channel = self._avail_channels[-1]  # type: ignore[attr-defined]  # nor of this
+        channel = self._avail_channels[-1]  # type: ignore[attr-defined]  # not in the stubs
         try:
             channel.client.set(PROBE_KEY, "", ex=PROBE_SECONDS)
         except Exception:

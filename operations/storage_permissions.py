@@ -1,8 +1,8 @@
 """
-Whether the S3 credentials may list the bucket, asked at start.
+Checks at start that the S3 credentials may list the bucket.
 
-Before a file is stored, the storage is asked whether it is there. Without `s3:ListBucket`, S3 answers 403 instead of
-404 about a file that is not, and nothing would ever be stored, without a word that names the cause.
+Before storing a file, we check whether it exists. Without `s3:ListBucket`, S3 returns 403 instead of 404 for a missing
+file, so nothing could be stored and the error would not name the cause.
 """
 
 import logging
@@ -14,29 +14,29 @@ from django.core.files.storage import storages
 
 logger = logging.getLogger(__name__)
 
-NO_FILE = "rights/of-these-credentials"
+PROBE_KEY = "rights/of-these-credentials"
 FORBIDDEN = frozenset({"403", "AccessDenied", "Forbidden"})
 MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
-def missing_right() -> str:
+def missing_permission() -> str:
     """
-    Say in a sentence which right the credentials lack; empty when they can store, or when files lie on this machine.
+    Return a sentence about a missing permission, or an empty string if there is none or files are stored locally.
 
-    Raises what boto says when the storage does not answer.
+    Raises boto's exceptions if the storage does not answer.
     """
     storage: Any = storages["default"]
     bucket = getattr(storage, "bucket_name", None)
     if bucket is None:
         return ""
     try:
-        storage.connection.meta.client.head_object(Bucket=bucket, Key=NO_FILE)
+        storage.connection.meta.client.head_object(Bucket=bucket, Key=PROBE_KEY)
     except ClientError as problem:
         code = problem.response["Error"]["Code"]
         if code in FORBIDDEN:
             return (
-                f"The S3 credentials may not list the bucket {bucket}: it answers 403 about a file that is not there, "
-                "so nothing can be stored. Grant them s3:ListBucket on the bucket, or correct AWS_ACCESS_KEY_ID and "
+                f"The S3 credentials may not list the bucket {bucket}: it returns 403 for a missing file, so nothing "
+                "can be stored. Grant s3:ListBucket on the bucket, or correct AWS_ACCESS_KEY_ID and "
                 "AWS_SECRET_ACCESS_KEY."
             )
         if code not in MISSING:
@@ -44,17 +44,17 @@ def missing_right() -> str:
     return ""
 
 
-def report_missing_right() -> None:
-    """Log at start what would keep every file from being stored. A storage that is away is readiness's to report."""
+def log_missing_permission() -> None:
+    """Log a missing permission at start. An unavailable storage is left to readiness."""
     try:
-        problem = missing_right()
+        problem = missing_permission()
     except (BotoCoreError, ClientError):
-        logger.warning("Whether the storage takes files could not be checked at start.")
+        logger.warning("The permissions of the storage could not be checked at start.")
     else:
         if problem:
             logger.error(problem)
 
 
-def report_missing_right_aside() -> None:
-    """The same beside the start, which waits for no storage."""
-    Thread(target=report_missing_right, name="check-storage-rights", daemon=True).start()
+def log_missing_permission_in_background() -> None:
+    """Do the same in the background, so that the start does not wait for the storage."""
+    Thread(target=log_missing_permission, name="check-storage-rights", daemon=True).start()

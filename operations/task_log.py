@@ -1,7 +1,8 @@
 """
-One line for each task that did something, with the numbers that it was about and the case that these belong to.
+One log line for each task that did something, with its IDs and the number of the case.
 
-A sweep that found nothing says nothing: an idle hour has thousands, and `/metrics` and alarms tell when they stop.
+Sweeps that found nothing are logged at DEBUG only: there are thousands in an idle hour, and `/metrics` and alarms tell
+when they stop.
 """
 
 import logging
@@ -24,25 +25,25 @@ _started: dict[str, float] = {}
 
 
 @task_prerun.connect
-def name_the_case(task_id: str, kwargs: dict[str, Any], **_signal: object) -> None:
+def start_task(task_id: str, kwargs: dict[str, Any], **_signal: object) -> None:
     _started[task_id] = time.monotonic()
     case_log.name_cases(_cases_of(kwargs))
 
 
 @task_postrun.connect
-def tell_the_outcome(
+def log_outcome(
     sender: "Task[..., Any]", task_id: str, kwargs: dict[str, Any], state: str, retval: object, **_signal: object
 ) -> None:
     seconds = time.monotonic() - _started.pop(task_id, time.monotonic())
     try:
-        if state == "SUCCESS":  # Celery itself tells of the others, with the reason
-            _tell(str(sender.name), kwargs, str(retval), seconds)
+        if state == "SUCCESS":  # Celery itself logs failures
+            _log(str(sender.name), kwargs, str(retval), seconds)
     finally:
         case_log.name_cases(())
 
 
-def _tell(name: str, kwargs: dict[str, Any], outcome: str, seconds: float) -> None:
-    if not case_log.suffix():  # the task itself may have opened the case
+def _log(name: str, kwargs: dict[str, Any], outcome: str, seconds: float) -> None:
+    if not case_log.suffix():  # the task may have created the case
         case_log.name_cases(_cases_of(kwargs))
     level = logging.DEBUG if name in SWEEPS and not re.search("[1-9]", outcome) else logging.INFO
     about = "".join(f" {key.removesuffix('_id')} {number}" for key, number in kwargs.items() if key.endswith("_id"))
@@ -52,12 +53,12 @@ def _tell(name: str, kwargs: dict[str, Any], outcome: str, seconds: float) -> No
 def _cases_of(kwargs: dict[str, Any]) -> list[int]:
     try:
         return sorted({number for key, find in _FINDERS.items() if key in kwargs for number in find(kwargs[key])})
-    except DatabaseError:  # the task says what is the matter; its line has no number then
+    except DatabaseError:  # the task reports the outage; its line has no case number then
         return []
 
 
 def _of_poa(pk: int) -> Iterable[int]:
-    from poa_documents.models import PoaDocument  # models are not there yet when the application is made
+    from poa_documents.models import PoaDocument  # this module is imported before models are loaded
 
     return _of_sites(PoaDocument.objects.filter(pk=pk).values_list("site_id", flat=True))
 

@@ -12,7 +12,7 @@ from config.environment import check_environment, read
 from config.redis_servers import RedisServer, redis_server
 from config.start_checks import read_light_dialect
 from core.queue import DEFAULT_QUEUE, OWN_QUEUES, TaskName
-from operations.database_file import keep_private
+from operations.database_file import make_private
 from operations.log_format import LINE_FORMAT
 
 check_environment(read_light_dialect)
@@ -108,7 +108,7 @@ def _database() -> dict[str, Any]:
     database: dict[str, Any] = environ.Env.db_url_config(url)
     if database["ENGINE"] == "django.db.backends.sqlite3":
         database["OPTIONS"] = SQLITE_OPTIONS
-        keep_private(Path(database["NAME"]))
+        make_private(Path(database["NAME"]))
     else:
         # A connection to PostgreSQL costs more than most requests; one that broke is noticed before it is used again.
         database["CONN_MAX_AGE"] = SECONDS_A_CONNECTION_LASTS
@@ -188,7 +188,7 @@ def _document_storage() -> dict[str, Any]:
     if not lock_days:
         return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
     lock = {"lock_mode": read("STORAGE_S3_OBJECT_LOCK_MODE"), "lock_days": lock_days}
-    return {"BACKEND": "operations.object_lock_storage.LockedS3Storage", "OPTIONS": {**options, **lock}}
+    return {"BACKEND": "operations.object_lock_storage.ObjectLockStorage", "OPTIONS": {**options, **lock}}
 
 
 def document_storage_options(*, bucket: str, endpoint_url: str, access_key: str, secret_key: str) -> dict[str, Any]:
@@ -429,12 +429,12 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "operations.log_format.DiscreetFormatter",
+            "()": "operations.log_format.RedactingFormatter",
             "format": LINE_FORMAT,
             "style": "{",
         }
     },
-    "filters": {"refusals": {"()": "operations.log_format.RefusalsInOneLine"}},
+    "filters": {"refusals": {"()": "operations.log_format.SuspiciousRequestFilter"}},
     "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
     "root": {"handlers": ["terminal"], "level": "INFO"},
     "loggers": {

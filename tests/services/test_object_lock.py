@@ -26,7 +26,7 @@ def locked_bucket(s3: S3Server) -> Iterator[Any]:
         secret_key=s3.secret_access_key,
     )
     default = {
-        "BACKEND": "operations.object_lock_storage.LockedS3Storage",
+        "BACKEND": "operations.object_lock_storage.ObjectLockStorage",
         "OPTIONS": {**options, "lock_mode": "GOVERNANCE", "lock_days": 30},
     }
     with override_settings(STORAGES={**base.STORAGES, "default": default}):

@@ -85,11 +85,11 @@ def test_Q14_one_process_does_due_work_while_redis_takes_nothing(
 ) -> None:
     one_process.until(one_process.is_ready)
     with refusing(servers):
-        one_process.until(lambda: "due work is done without it" in one_process.written)
+        one_process.until(lambda: "Due work is done without it" in one_process.written)
         one_process.tell_news_of_a_site()
         one_process.until(one_process.was_looked_at)
 
-    one_process.until(lambda: "The queue takes messages again" in one_process.written)
+    one_process.until(lambda: "The queue is available again" in one_process.written)
     one_process.tell_news_of_a_site()
     one_process.until(one_process.was_looked_at)
 

@@ -249,7 +249,7 @@ def test_S6_only_orphans_of_a_crash_are_swept(stack: Stack, s3: S3Server) -> Non
     assert orphan.key not in [each.key for each in find_orphans(at=now())]
     tomorrow = now() + timedelta(days=1, minutes=10)
 
-    swept = sweep_orphans(at=tomorrow, second_look_after_seconds=0)
+    swept = sweep_orphans(at=tomorrow, recheck_after_seconds=0)
 
     assert orphan.key in [each.key for each in swept]
     with pytest.raises(FileAltered):

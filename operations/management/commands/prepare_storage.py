@@ -1,4 +1,4 @@
-"""`manage.py prepare_storage`: make the bucket when it is missing, and let it keep every version."""
+"""`manage.py prepare_storage`: create the bucket if it does not exist, and enable versioning."""
 
 from typing import Any
 
@@ -7,30 +7,30 @@ from django.conf import settings
 from django.core.files.storage import storages
 from django.core.management.base import BaseCommand, CommandError
 
-from operations.storage_permissions import missing_right
+from operations.storage_permissions import missing_permission
 
 MISSING = frozenset({"404", "NoSuchBucket"})
 
 
 class Command(BaseCommand):
-    help = "Make the S3 bucket when it is missing and switch its versioning on. Safe to repeat."
+    help = "Create the S3 bucket if it does not exist, and enable versioning. Safe to repeat."
 
     def handle(self, *_args: object, **_options: Any) -> None:
         bucket = settings.STORAGES["default"]["OPTIONS"].get("bucket_name")
         if bucket is None:
-            self.stdout.write("Files are kept in DATA_DIR; there is no bucket to prepare.")
+            self.stdout.write("Files are stored in DATA_DIR. There is no bucket to prepare.")
             return
         storage: Any = storages["default"]
         try:
-            if lacking := missing_right():
+            if lacking := missing_permission():
                 raise CommandError(lacking)
             made = self._prepare(storage.connection.meta.client, bucket)
         except (BotoCoreError, ClientError) as problem:
             raise CommandError(f"The bucket {bucket} could not be prepared: {problem}") from problem
-        self.stdout.write(f"The bucket {bucket} is {'made' if made else 'there'} and keeps every version.")
+        self.stdout.write(f"The bucket {bucket} {'was created' if made else 'exists'} and keeps every version.")
 
     def _lock(self) -> dict[str, bool]:
-        """A bucket can take locks only if it was made so."""
+        """A bucket can lock objects only if it was created with object lock."""
         is_locked = settings.STORAGES["default"]["OPTIONS"].get("lock_days", 0) > 0
         return {"ObjectLockEnabledForBucket": True} if is_locked else {}
 

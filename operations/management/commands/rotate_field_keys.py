@@ -1,4 +1,4 @@
-"""Encrypt stored fields with the newest key, so that an old one may go."""
+"""`manage.py rotate_field_keys`: re-encrypt stored fields with the newest key, so that an old key can be removed."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -12,8 +12,8 @@ from core.encryption import CannotDecrypt
 
 class Command(BaseCommand):
     help = (
-        "Encrypt every stored birth date, signature and secret of a second step with the first key of "
-        "FIELD_ENCRYPTION_KEYS. Works beside running processes and may be repeated; tells which keys are still needed."
+        "Re-encrypt all stored dates of birth, signatures and second-step secrets with the first key of "
+        "FIELD_ENCRYPTION_KEYS. Safe to repeat and to run in production. Shows which keys are still needed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             try:
                 count = encryption.encrypt_anew() + second_factor.reencrypt()
             except CannotDecrypt as problem:
-                raise CommandError(f"{problem} Put that key back behind the others, and run this again.") from problem
-            self.stdout.write(f"Encrypted anew: {count}.")
+                raise CommandError(f"{problem} Add that key back after the others, and run this again.") from problem
+            self.stdout.write(f"Re-encrypted: {count}.")
         for key_id, count in sorted((encryption.count_by_key() + second_factor.count_by_key()).items()):
             self.stdout.write(f"Values that need key {key_id}: {count}.")

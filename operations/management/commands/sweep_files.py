@@ -1,4 +1,4 @@
-"""`manage.py sweep_files`: delete stored files that no row names, or only list them."""
+"""`manage.py sweep_files`: delete, or only list, stored files that no row refers to."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -10,7 +10,7 @@ from operations.orphaned_files import find_orphans, sweep_orphans
 
 
 class Command(BaseCommand):
-    help = "Delete stored files that are older than a day and that no row names. It runs every night by itself."
+    help = "Delete stored files that are older than a day and that no row refers to. Runs automatically every night."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="list them and delete nothing")

@@ -1,4 +1,4 @@
-"""`manage.py up`: the whole house in one process."""
+"""`manage.py up`: web, worker and scheduler in one process."""
 
 import sys
 from pathlib import Path
@@ -17,10 +17,10 @@ from django.db.migrations.executor import MigrationExecutor
 
 from core import clock
 from enrollments.engine.leases import take_over
-from operations.field_keys import stop_without_keys
-from operations.one_process import AddressNotOurs, OneProcess, PartStopped, PortTaken, leave_unfinished_work
+from operations.field_keys import check_keys_at_start
+from operations.one_process import AddressNotAvailable, OneProcess, PartStopped, PortInUse, exit_with_unfinished_work
 
-# What a fresh database needs before the first customer comes, in this order.
+# What a new database needs before the first customer, in this order.
 SETUP_COMMANDS = ("load_poa_wording",)
 
 DEFAULT_PORT = 8000
@@ -36,9 +36,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--port", type=int, default=None, help="port to listen on (default: the one of SITE_URL; 0: any free one)"
         )
-        parser.add_argument(
-            "--setup", action="store_true", help="first bring the database up to date and load what the office needs"
-        )
+        parser.add_argument("--setup", action="store_true", help="first migrate the database and load required data")
 
     def handle(self, *_args: object, **options: Any) -> None:
         if options["setup"]:
@@ -49,22 +47,22 @@ class Command(BaseCommand):
         if not 0 <= port <= 65_535:
             raise CommandError(f"{port} is not a port. Ports are whole numbers from 0 to 65535.")
         try:
-            house = OneProcess(
+            server = OneProcess(
                 app=current_app, application=get_internal_wsgi_application(), host=options["host"], port=port
             )
-        except PortTaken as problem:
-            raise CommandError(f"{problem} Stop that one, or start this one with --port and another number.") from None
-        except AddressNotOurs as problem:
+        except PortInUse as problem:
+            raise CommandError(f"{problem} Stop that process, or choose another port with --port.") from None
+        except AddressNotAvailable as problem:
             raise CommandError(str(problem)) from None
         try:
             take_over(at=clock.now())
-            finished = house.run(on_ready=lambda: self._say_ready(options["host"], house.port))
+            finished = server.run(on_ready=lambda: self._say_ready(options["host"], server.port))
         except PartStopped as problem:
             raise CommandError(str(problem)) from None
         if not finished:
-            self.stdout.write("Switchyard stopped; the next start finds again what was in hand.")
+            self.stdout.write("Switchyard stopped. Unfinished work continues after the next start.")
             self.stdout.flush()
-            leave_unfinished_work()
+            exit_with_unfinished_work()
         self.stdout.write("Switchyard stopped.")
 
     def _set_up(self) -> None:
@@ -80,7 +78,7 @@ class Command(BaseCommand):
 
     def _check_field_keys(self) -> None:
         try:
-            stop_without_keys()
+            check_keys_at_start()
         except ImproperlyConfigured as problem:
             raise CommandError(str(problem)) from None
 
@@ -88,10 +86,10 @@ class Command(BaseCommand):
         start = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self.stdout.write(f"Switchyard is ready: {start}/ (office {start}/admin/, technicians {start}/field/)")
         if urlsplit(settings.SITE_URL).netloc != urlsplit(start).netloc:
-            self.stdout.write(f"Links in mails begin with {settings.SITE_URL}; set SITE_URL to change that.")
+            self.stdout.write(f"Links in e-mails begin with {settings.SITE_URL}; set SITE_URL to change that.")
         if not User.objects.filter(is_active=True, is_staff=True).exists():
             self.stdout.write(
-                "Nobody can sign in yet. Make the first account in another terminal, with the same environment: "
+                "Nobody can sign in yet. Create the first account in another terminal, with the same environment: "
                 f"{_python()} manage.py createsuperuser"
             )
         connection.close()
@@ -99,7 +97,7 @@ class Command(BaseCommand):
 
 
 def _python() -> str:
-    """Name the interpreter as one types it in the project's folder."""
+    """Return the interpreter's path as typed in the project's folder."""
     running = Path(sys.executable)
     return str(running.relative_to(Path.cwd())) if running.is_relative_to(Path.cwd()) else str(running)
 

@@ -20,7 +20,7 @@ from django.db import transaction
 from django.http import QueryDict
 from django.test import Client
 
-from operations.log_format import DiscreetFormatter
+from operations.log_format import RedactingFormatter
 from poa_documents.portal.link_pages import form_key
 from tests.integration.doors.house import House
 from tests.integration.doors.table import behind_link, doors
@@ -91,7 +91,7 @@ BODIES: tuple[tuple[Callable[[int], bytes], str], ...] = (
 def _written_log(house: House) -> Iterator[None]:
     """Lines of the log cost what they cost in production."""
     handler = logging.StreamHandler(io.StringIO())
-    handler.setFormatter(DiscreetFormatter("{levelname} {name}: {message}", style="{"))
+    handler.setFormatter(RedactingFormatter("{levelname} {name}: {message}", style="{"))
     root, of_django = logging.getLogger(), logging.getLogger("django")
     before = {name: logging.getLogger(name).level for name in ("django.request", "django.security")}
     for name in before:

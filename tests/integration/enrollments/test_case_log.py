@@ -12,7 +12,7 @@ from django.conf import settings
 from config.celery import app
 from core.queue import TaskName
 from enrollments.states import EnrollmentStatus
-from operations.log_format import LINE_FORMAT, DiscreetFormatter
+from operations.log_format import LINE_FORMAT, RedactingFormatter
 from poa_documents.models import CustomerMail
 from tests.integration.enrollments.road import Road
 
@@ -25,7 +25,7 @@ def written() -> Iterator[io.StringIO]:
     """What the terminal would show: the levels of production, and its form."""
     shown = io.StringIO()
     handler = logging.StreamHandler(shown)
-    handler.setFormatter(DiscreetFormatter(LINE_FORMAT, style="{"))
+    handler.setFormatter(RedactingFormatter(LINE_FORMAT, style="{"))
     root, levels = logging.getLogger(), dict[str, int]()
     logging_settings = cast(Any, settings.LOGGING)
     for name, configured in {**logging_settings["loggers"], "": logging_settings["root"]}.items():

@@ -29,7 +29,7 @@ from core.admin.links import record_url
 from enrollments.actions import case_opening
 from enrollments.models import Enrollment, EnrollmentEvent, Hold, LightWrite, RemoteCall, WebhookDelivery
 from installations import actions as jobs
-from operations.log_format import DiscreetFormatter
+from operations.log_format import RedactingFormatter
 from poa_documents import actions as poa_actions
 from poa_documents.models import EvidenceEntry, PoaDocument
 from simulator.server import start_simulator
@@ -55,7 +55,7 @@ class Terminal(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-        self.setFormatter(DiscreetFormatter("{name}: {message}", style="{"))
+        self.setFormatter(RedactingFormatter("{name}: {message}", style="{"))
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from config.celery import look_at_field_keys
 from core.encryption import CannotDecrypt, count_by_key, encrypt_anew
 from installations.models import Customer
-from operations.field_keys import stop_without_keys
+from operations.field_keys import check_keys_at_start
 from poa_documents.models import PoaDocument
 from tests.factories.installations import customer, staff
 from tests.factories.phones import set_up_phone
@@ -65,7 +65,7 @@ def test_key_removed_too_early_is_named(settings: Settings) -> None:
     before = in_the_database(carmen)
     settings.FIELD_ENCRYPTION_KEYS = {"new": NEW}
 
-    with pytest.raises(CommandError, match=r"key 'test'.*Put that key back"):
+    with pytest.raises(CommandError, match=r"key 'test'.*Add that key back"):
         call_command("rotate_field_keys")
 
     assert in_the_database(carmen) == before
@@ -91,7 +91,7 @@ def test_process_without_the_keys_does_not_start(settings: Settings) -> None:
     lacking(settings)
 
     with pytest.raises(ImproperlyConfigured, match=r"lacks key 'test'.*docs/runbooks/secrets\.md"):
-        stop_without_keys()
+        check_keys_at_start()
     with pytest.raises(SystemExit, match="lacks key 'test'"):
         look_at_field_keys()
     with pytest.raises(CommandError, match="lacks key 'test'"):
@@ -103,7 +103,7 @@ def test_another_key_of_the_same_name_is_noticed(settings: Settings) -> None:
     settings.FIELD_ENCRYPTION_KEYS = {"test": NEW}
 
     with pytest.raises(ImproperlyConfigured, match="does not open"):
-        stop_without_keys()
+        check_keys_at_start()
 
 
 def test_the_secret_of_a_second_step_needs_its_key_too(settings: Settings) -> None:
@@ -113,11 +113,11 @@ def test_the_secret_of_a_second_step_needs_its_key_too(settings: Settings) -> No
     settings.FIELD_ENCRYPTION_KEYS = {"new": NEW}
 
     with pytest.raises(ImproperlyConfigured, match="lacks key 'test'"):
-        stop_without_keys()
+        check_keys_at_start()
 
 
 def test_a_process_with_all_keys_starts(settings: Settings) -> None:
     customer(date_of_birth=date(1984, 5, 17))
     settings.FIELD_ENCRYPTION_KEYS = {"new": NEW, "test": OLD}
 
-    stop_without_keys()
+    check_keys_at_start()

@@ -47,7 +47,7 @@ def test_what_no_row_names_is_deleted_after_a_day(left_behind: StoredFile, later
     named = signed_poa(at=now())
 
     assert find_orphans(at=now()) == []
-    assert keys(sweep_orphans(at=later, second_look_after_seconds=0)) == [left_behind.key]
+    assert keys(sweep_orphans(at=later, recheck_after_seconds=0)) == [left_behind.key]
 
     assert not storages["default"].exists(left_behind.key)
     assert storages["default"].exists(named.pdf_storage_key)
@@ -69,7 +69,7 @@ def test_a_dry_run_lists_and_deletes_nothing(
 def test_other_folders_are_left_alone(later: datetime) -> None:
     file = store(b"somebody else's", folder="backups", suffix=".bin")
 
-    assert sweep_orphans(at=later, second_look_after_seconds=0) == []
+    assert sweep_orphans(at=later, recheck_after_seconds=0) == []
     assert storages["default"].exists(file.key)
 
 
@@ -77,7 +77,7 @@ def test_poa_being_sealed_keeps_all_files_of_its_folder(later: datetime) -> None
     sealing_poa(at=now())
     file = store(b"its file, not named yet", folder="poa", suffix=".pdf")
 
-    assert sweep_orphans(at=later, second_look_after_seconds=0) == []
+    assert sweep_orphans(at=later, recheck_after_seconds=0) == []
     assert storages["default"].exists(file.key)
 
 
@@ -99,7 +99,7 @@ def test_what_the_journal_speaks_of_is_kept(later: datetime) -> None:
     kept = poa.pdf_storage_key
     PoaDocument.objects.filter(pk=poa.pk).update(pdf_storage_key="poa/00/another.pdf", status=PoaStatus.REVOKED)
 
-    assert sweep_orphans(at=later, second_look_after_seconds=0) == []
+    assert sweep_orphans(at=later, recheck_after_seconds=0) == []
     assert storages["default"].exists(kept)
 
 

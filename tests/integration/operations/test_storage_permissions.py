@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from config.settings.base import document_storage_options
 from core.stored_files import FileNotStored, store
-from operations.storage_permissions import missing_right, report_missing_right
+from operations.storage_permissions import log_missing_permission, missing_permission
 from tests.small_s3 import SmallS3, small_s3
 
 
@@ -33,18 +33,18 @@ def test_bucket_without_list_permission_is_refused_at_start(server: SmallS3, cap
     with pytest.raises(CommandError, match=r"s3:ListBucket"):
         call_command("prepare_storage")
     with caplog.at_level(logging.ERROR):
-        report_missing_right()
+        log_missing_permission()
 
     assert "may not list the bucket documents" in caplog.text
 
 
 def test_a_bucket_that_is_not_made_yet_lacks_no_right(server: SmallS3) -> None:
-    assert missing_right() == ""
+    assert missing_permission() == ""
 
     call_command("prepare_storage")
 
     assert server.buckets == {"documents": {}}
-    assert missing_right() == ""
+    assert missing_permission() == ""
 
 
 def test_a_storage_that_is_away_stops_no_start(
@@ -53,10 +53,10 @@ def test_a_storage_that_is_away_stops_no_start(
     options = {**settings.STORAGES["default"]["OPTIONS"], "endpoint_url": "http://127.0.0.1:9"}
     settings.STORAGES = settings.STORAGES | {"default": settings.STORAGES["default"] | {"OPTIONS": options}}
 
-    report_missing_right()
+    log_missing_permission()
 
     assert "could not be checked at start" in caplog.text
 
 
 def test_files_on_this_machine_need_no_right() -> None:
-    assert missing_right() == ""
+    assert missing_permission() == ""

@@ -137,7 +137,7 @@ def test_a_taken_port_is_named_with_the_way_out(prepared: Path) -> None:
             exit_code = up.process.wait(timeout=SECONDS_TO_START)
 
             assert exit_code == 1
-            assert f"Port {port} of 127.0.0.1 is taken by another process." in up.written
+            assert f"Port {port} on 127.0.0.1 is used by another process." in up.written
             assert "--port" in up.written
 
 
@@ -171,4 +171,6 @@ def test_an_empty_system_says_how_to_make_the_first_account(tmp_path: Path) -> N
         up.address()
         wait_until(lambda: "createsuperuser" in up.written, lambda: up.written)
 
-    assert re.search(r"Make the first account.* python\S* manage\.py createsuperuser|/python\S* manage\.py", up.written)
+    assert re.search(
+        r"Create the first account.* python\S* manage\.py createsuperuser|/python\S* manage\.py", up.written
+    )

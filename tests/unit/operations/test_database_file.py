@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from operations.database_file import keep_private
+from operations.database_file import make_private
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def use(file: Path) -> list[Path]:
 def test_a_new_database_is_private(open_folder: Path) -> None:
     file = open_folder / "switchyard.sqlite3"
 
-    keep_private(file)
+    make_private(file)
 
     assert len(use(file)) == 3
 
@@ -43,12 +43,12 @@ def test_one_that_others_could_read_is_made_private(open_folder: Path) -> None:
         for path in open_folder.glob("switchyard.sqlite3*"):
             path.chmod(0o644)
 
-        keep_private(file)
+        make_private(file)
 
         assert len(use(file)) == 3
 
 
 def test_a_missing_folder_is_left_to_the_database_to_name(tmp_path: Path) -> None:
-    keep_private(tmp_path / "missing" / "switchyard.sqlite3")
+    make_private(tmp_path / "missing" / "switchyard.sqlite3")
 
     assert not (tmp_path / "missing").exists()

@@ -10,13 +10,13 @@ from django.conf import settings
 from django.test import Client
 from gunicorn.config import Config
 
-from operations.gunicorn_log import WebLog
+from operations.gunicorn_log import GunicornLogger
 from operations.log_format import (
-    LEFT_OUT,
     LINE_FORMAT,
-    LONGEST_LINE,
-    DiscreetFormatter,
-    RefusalsInOneLine,
+    MAX_LINE_LENGTH,
+    REDACTED,
+    RedactingFormatter,
+    SuspiciousRequestFilter,
     without_secrets,
 )
 
@@ -63,7 +63,7 @@ def test_a_secret_does_not_reach_the_log(line: str, secret: str) -> None:
     shown = without_secrets(line)
 
     assert secret not in shown
-    assert LEFT_OUT in shown
+    assert REDACTED in shown
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,11 @@ def test_a_line_takes_time_in_proportion_to_its_length(part: str) -> None:
 def test_a_long_line_is_cut_in_its_middle() -> None:
     record = logging.LogRecord("switchyard", logging.ERROR, __file__, 1, f"begin {'x' * 200_000} end", None, None)
 
-    shown = DiscreetFormatter().format(record)
+    shown = RedactingFormatter().format(record)
 
     assert shown.startswith("begin x")
     assert shown.endswith("x end")
-    assert len(shown) < LONGEST_LINE + 100
+    assert len(shown) < MAX_LINE_LENGTH + 100
 
 
 def test_a_traceback_is_covered_too() -> None:
@@ -115,7 +115,7 @@ def test_a_traceback_is_covered_too() -> None:
     except ValueError:
         record = logging.LogRecord("switchyard", logging.ERROR, __file__, 1, "failed", None, sys.exc_info())
 
-    shown = DiscreetFormatter().format(record)
+    shown = RedactingFormatter().format(record)
 
     assert "ValueError" in shown
     assert "abc.def.ghi" not in shown
@@ -124,20 +124,20 @@ def test_a_traceback_is_covered_too() -> None:
 def test_every_line_goes_through_it() -> None:
     formatters = cast("dict[str, dict[str, Any]]", settings.LOGGING["formatters"])
 
-    assert {formatter["()"] for formatter in formatters.values()} == {"operations.log_format.DiscreetFormatter"}
+    assert {formatter["()"] for formatter in formatters.values()} == {"operations.log_format.RedactingFormatter"}
 
 
 def test_every_line_has_its_time_with_an_offset() -> None:
     record = logging.LogRecord("web", logging.INFO, "", 0, "Ready", (), None)
     record.created = 1_794_052_800.25  # the second hour of 01:00 in Chicago's night of two such hours
 
-    line = DiscreetFormatter(LINE_FORMAT, style="{").format(record)
+    line = RedactingFormatter(LINE_FORMAT, style="{").format(record)
 
     assert line == "2026-11-07T12:00:00.250+00:00 INFO web: Ready"
 
 
 def test_gunicorn_writes_the_same_lines(capfd: pytest.CaptureFixture[str]) -> None:
-    log = WebLog(Config())
+    log = GunicornLogger(Config())
 
     log.info("Listening at: %s", "http://0.0.0.0:8000")
 
@@ -147,8 +147,8 @@ def test_gunicorn_writes_the_same_lines(capfd: pytest.CaptureFixture[str]) -> No
 def test_what_is_refused_as_suspicious_is_one_line() -> None:
     shown = io.StringIO()
     handler = logging.StreamHandler(shown)
-    handler.setFormatter(DiscreetFormatter(LINE_FORMAT, style="{"))
-    handler.addFilter(RefusalsInOneLine())
+    handler.setFormatter(RedactingFormatter(LINE_FORMAT, style="{"))
+    handler.addFilter(SuspiciousRequestFilter())
     logger = logging.getLogger("django.security.DisallowedHost")
     logger.addHandler(handler)
     try:
