@@ -1,1 +1,1 @@
-"""The story of `make demo`: customers on their way from a sale to active electricity, through the real parts."""
+"""`make demo`: takes customers from a sale to active electricity service, using the real processes."""

@@ -1,4 +1,4 @@
-"""A browser as far as plain forms need one: open a page, find its form, fill it in, send it."""
+"""A minimal browser for plain forms: opens pages, finds, fills and submits forms."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,21 +7,21 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-SECONDS_FOR_AN_ANSWER = 20.0
+TIMEOUT_SECONDS = 20.0
 TICKABLE = frozenset({"checkbox", "radio"})
 
 
 class ConnectionLost(Exception):
-    """No answer came; whether the form arrived is not known. People open the page again and look."""
+    """There was no response, so it is unknown whether the form arrived. People reload the page to find out."""
 
 
-class PageNotAsExpected(Exception):
-    """The page does not offer what a person would look for on it."""
+class UnexpectedPage(Exception):
+    """The page does not have what a person would look for."""
 
 
 @dataclass
 class Form:
-    """One form of a page: where it goes, what is filled in already, which boxes may be ticked."""
+    """A form of a page: its URL, initial values and checkboxes."""
 
     address: str
     method: str = "get"
@@ -31,13 +31,13 @@ class Form:
 
     def filled(self, values: Mapping[str, str], *, tick_all: bool = False) -> dict[str, str]:
         """
-        Give what is sent.
+        Return the values to submit.
 
-        :raises PageNotAsExpected: a value has no field on the form
+        :raises UnexpectedPage: a value has no field on the form
         """
-        strangers = set(values) - self.names
-        if strangers:
-            raise PageNotAsExpected(f"The form at {urlsplit(self.address).path} has no field {', '.join(strangers)}.")
+        unknown = set(values) - self.names
+        if unknown:
+            raise UnexpectedPage(f"The form at {urlsplit(self.address).path} has no field {', '.join(unknown)}.")
         return {**self.values, **(self.boxes if tick_all else {}), **values}
 
 
@@ -50,7 +50,7 @@ class Page:
     links: Sequence[str]
 
     def form_to(self, *endings: str) -> Form | None:
-        """Find the form whose address has one of these endings."""
+        """Return the form whose URL ends in one of these."""
         for form in self.forms:
             if form.method == "post" and urlsplit(form.address).path.endswith(endings):
                 return form
@@ -58,7 +58,7 @@ class Page:
 
 
 class Browser:
-    """One person's browser, with his cookies."""
+    """One person's browser, with its cookies."""
 
     def __init__(self, name: str) -> None:
         self._session = requests.Session()
@@ -66,7 +66,7 @@ class Browser:
         self._session.headers["User-Agent"] = f"Switchyard demo ({name})"
 
     def open(self, address: str) -> Page:
-        """:raises ConnectionLost: nothing answers there now"""
+        """:raises ConnectionLost: there was no response"""
         return self._ask("GET", address, {}, {})
 
     def send(
@@ -77,17 +77,17 @@ class Browser:
         tick_all: bool = False,
         files: Mapping[str, tuple[str, bytes, str]] | None = None,
     ) -> Page:
-        """:raises ConnectionLost: the answer did not come; the form may have arrived"""
+        """:raises ConnectionLost: there was no response; the form may have arrived"""
         return self._ask("POST", form.address, form.filled(values or {}, tick_all=tick_all), files or {})
 
     def fetch(self, address: str) -> bytes:
         """
-        Give a file.
+        Download a file.
 
-        :raises ConnectionLost: it did not come
+        :raises ConnectionLost: there was no response
         """
         try:
-            return self._session.get(address, timeout=SECONDS_FOR_AN_ANSWER).content
+            return self._session.get(address, timeout=TIMEOUT_SECONDS).content
         except requests.RequestException as problem:
             raise ConnectionLost(type(problem).__name__) from problem
 
@@ -99,7 +99,7 @@ class Browser:
     ) -> Page:
         try:
             answer = self._session.request(
-                method, address, data=values or None, files=files or None, timeout=SECONDS_FOR_AN_ANSWER
+                method, address, data=values or None, files=files or None, timeout=TIMEOUT_SECONDS
             )
         except requests.RequestException as problem:
             raise ConnectionLost(type(problem).__name__) from problem
@@ -110,7 +110,7 @@ class Browser:
 
 
 class _PageReader(HTMLParser):
-    """Collects forms and links; a field outside any form belongs to none."""
+    """Collects forms and links. Fields outside of forms are ignored."""
 
     def __init__(self, address: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Puts the story on: starts the processes, hires the people, tells the story, shows the table, judges it."""
+"""One run of the demo: starts the processes, runs the timeline, and checks and prints the outcome."""
 
 import random
 import sys
@@ -12,53 +12,53 @@ from django.conf import settings
 from core.clock import configured_clock, now
 from core.dates import chicago_day
 from demo import outcome_checks, profiles
-from demo.browser import ConnectionLost, PageNotAsExpected
-from demo.clock_control import NeverQuiet, Travel
-from demo.narration import Journal
-from demo.office import Office, RequestRefused
-from demo.people import Customer, PatienceLost, Technician
+from demo.browser import ConnectionLost, UnexpectedPage
+from demo.clock_control import ClockControl, NeverIdle
+from demo.narration import Narrator
+from demo.office import ApiRequestFailed, Office
+from demo.people import Customer, Technician, WaitTimeout
 from demo.processes import (
-    USUAL_LIGHT_PORT,
-    USUAL_SITE_PORT,
+    DEFAULT_LIGHT_PORT,
+    DEFAULT_SITE_PORT,
     CommandFailed,
-    House,
-    Killer,
-    PartDidNotStart,
     Ports,
+    ProcessKiller,
+    ServerNotStarted,
+    Servers,
 )
-from demo.shared_clock import TimeMachine
-from demo.timeline import Story, first_morning
+from demo.shared_clock import SharedClock
+from demo.timeline import Timeline, first_office_morning
 from simulator.control_client import SimulatorControl
 
-WHAT_STOPS_A_STORY = (
+FATAL_ERRORS = (
     CommandFailed,
     ConnectionLost,
-    NeverQuiet,
-    PageNotAsExpected,
-    PartDidNotStart,
-    PatienceLost,
-    RequestRefused,
+    NeverIdle,
+    UnexpectedPage,
+    ServerNotStarted,
+    WaitTimeout,
+    ApiRequestFailed,
 )
-LARGEST_SEED = 10_000
-SECONDS_BETWEEN_LOOKS = 0.5
+MAX_SEED = 10_000
+POLL_SECONDS = 0.5
 
 
-class Production:
-    """One run of the demo. Leaving its `with` block stops every process that it started."""
+class DemoRun:
+    """Leaving the `with` block stops every process that it started."""
 
     def __init__(self, *, dialect: str, first_day: date | None, kill_seed: int | None, ports: Ports) -> None:
         self._began = time.monotonic()
         self._dialect = dialect
         self._first_day = first_day
-        self._house = House(dialect=dialect, log_folder=settings.DATA_DIR, ports=ports)
-        self._light = SimulatorControl(self._house.light_url)
-        self._technician = Technician(site_url=self._house.site_url)
+        self._servers = Servers(dialect=dialect, log_folder=settings.DATA_DIR, ports=ports)
+        self._light = SimulatorControl(self._servers.light_url)
+        self._technician = Technician(site_url=self._servers.site_url)
         self._customers = {
-            character: Customer(character, mail_folder=settings.DATA_DIR / "mail", site_url=self._house.site_url)
-            for character in profiles.CAST
+            profile: Customer(profile, mail_folder=settings.DATA_DIR / "mail", site_url=self._servers.site_url)
+            for profile in profiles.PROFILES
         }
         self._office: Office | None = None
-        self._killer = None if kill_seed is None else Killer(self._house.ours, seed=kill_seed)
+        self._killer = None if kill_seed is None else ProcessKiller(self._servers.own, seed=kill_seed)
         self._kill_seed = kill_seed
 
     def __enter__(self) -> Self:
@@ -69,7 +69,7 @@ class Production:
     ) -> None:
         if self._killer is not None:
             self._killer.stop()
-        self._house.stop()
+        self._servers.stop()
         self._technician.close()
         if self._office is not None:
             self._office.close()
@@ -77,62 +77,65 @@ class Production:
             customer.close()
         self._light.close()
 
-    def perform(self) -> bool:
-        """Tell the whole story and show the table; whether each customer's story ended as it must."""
-        self._raise_curtain()
-        self._tell_story()
-        comparison = self._house.run("reconcile", "--all")
+    def run_all(self) -> bool:
+        """Run the demo and print the table. Return whether every case ended as expected."""
+        self._start_servers()
+        self._run_timeline()
+        comparison = self._servers.run("reconcile", "--all")
         return self._show_outcome(comparison)
 
-    def stay(self) -> None:
-        """Leave the servers up until Ctrl-C, and say how to look around."""
+    def keep_running(self) -> None:
+        """Keep the servers running until Ctrl-C, and print the URLs and sign-ins."""
         _say()
-        _say(f"The servers stay up, and it is {now():%A, %B %d, %Y} in there. Ctrl-C stops them.")
-        _say(f"  office      {self._house.site_url}/admin/   {profiles.STAFF_NAME} / {profiles.STAFF_PASSWORD}")
-        _say(
-            f"  technician  {self._house.site_url}/field/   {profiles.TECHNICIAN_NAME} / {profiles.TECHNICIAN_PASSWORD}"
-        )
+        _say(f"The servers keep running. Their clock says {now():%A, %B %d, %Y}. Press Ctrl-C to stop them.")
+        _say(f"  office      {self._servers.site_url}/admin/   {profiles.STAFF_NAME} / {profiles.STAFF_PASSWORD}")
+        technician = f"{profiles.TECHNICIAN_NAME} / {profiles.TECHNICIAN_PASSWORD}"
+        _say(f"  technician  {self._servers.site_url}/field/   {technician}")
         _say(f"  customer    {self._customers[profiles.CARMEN].link}   ({profiles.CARMEN.name})")
-        _say(f"  Light       {self._house.light_url}/__sim__/state   (the stand-in's own view)")
+        _say(f"  Light       {self._servers.light_url}/__sim__/state   (the stand-in's state)")
         _say(f"  files       {settings.DATA_DIR}   (database, signed documents, mail, logs)")
-        while self._house.is_running:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-        _say(f"A server ended by itself; the logs in {settings.DATA_DIR} say why.")
+        while self._servers.is_running:
+            time.sleep(POLL_SECONDS)
+        _say(f"A server stopped unexpectedly. See the logs in {settings.DATA_DIR}.")
 
-    def _raise_curtain(self) -> None:
-        house = self._house
+    def _start_servers(self) -> None:
+        servers = self._servers
         _say(
             f"Starting the stand-in for Light ({self._dialect} dialect), {self._names()}; data in {settings.DATA_DIR} …"
         )
-        house.start()
-        for usual, taken in ((USUAL_SITE_PORT, house.site_port), (USUAL_LIGHT_PORT, house.light_port)):
-            if taken != usual:
-                _say(f"Port {usual} is not used: {taken} takes its place.")
-        _say(f"Ready after {self._seconds()} seconds: Switchyard at {house.site_url}, Light at {house.light_url}.")
+        servers.start()
+        for default, taken in ((DEFAULT_SITE_PORT, servers.site_port), (DEFAULT_LIGHT_PORT, servers.light_port)):
+            if taken != default:
+                _say(f"Port {default} is not available, using {taken} instead.")
+        _say(f"Ready after {self._seconds()} seconds: Switchyard at {servers.site_url}, Light at {servers.light_url}.")
 
-    def _tell_story(self) -> None:
-        machine = configured_clock()
-        if not isinstance(machine, TimeMachine):
-            raise TypeError("The demo needs the clock of config.settings.demo.")
-        journal = Journal()
-        travel = Travel(machine=machine, light=self._light, journal=journal, workers_may_die=self._killer is not None)
-        begin = first_morning(self._first_day or chicago_day(machine.now()))
-        travel.begin_at(begin)
-        profiles.stock_shelves()
-        self._office = Office(site_url=self._house.site_url, technician_id=profiles.hire_crew().technician_id)
+    def _run_timeline(self) -> None:
+        clock = configured_clock()
+        if not isinstance(clock, SharedClock):
+            raise TypeError("The demo needs the clock from config.settings.demo.")
+        narrator = Narrator()
+        clock_control = ClockControl(
+            clock=clock, light=self._light, narrator=narrator, workers_may_die=self._killer is not None
+        )
+        begin = first_office_morning(self._first_day or chicago_day(clock.now()))
+        clock_control.start_at(begin)
+        profiles.create_plan_promises()
+        self._office = Office(
+            site_url=self._servers.site_url, technician_id=profiles.create_staff_accounts().technician_id
+        )
         self._office.sign_in()
-        story = Story(
+        timeline = Timeline(
             begin=begin,
             office=self._office,
             technician=self._technician,
             customers=self._customers,
-            travel=travel,
-            journal=journal,
+            clock_control=clock_control,
+            narrator=narrator,
         )
         if self._killer is not None:
-            _say(f"Signal 9 will hit one of {self._names()} at a time, again and again (seed {self._kill_seed}).")
+            _say(f"Killing {self._names()} at random times (seed {self._kill_seed}).")
             self._killer.start()
-        story.tell()
+        timeline.run()
         if self._killer is not None:
             self._killer.stop()
 
@@ -141,41 +144,41 @@ class Production:
         rows = outcome_checks.outcomes(acceptances)
         _say()
         _show_table(rows)
-        problems = [f"{row.character.name} {problem}." for row in rows for problem in row.problems]
+        problems = [f"{row.profile.name} {problem}." for row in rows for problem in row.problems]
         problems += [
-            f"Light holds an acceptance of an account that is not ours: {one}."
-            for one in outcome_checks.strangers_among(acceptances)
+            f"Light has an acceptance for an account that is not ours: {one}."
+            for one in outcome_checks.unknown_acceptances(acceptances)
         ]
         problems += [f"Light and our records differ: {one}." for one in outcome_checks.differences()]
         _say()
-        _say(f"Every account compared with Light: {comparison.strip()}")
+        _say(f"Reconciliation of all accounts: {comparison.strip()}")
         if self._killer is not None:
-            _say(f"Parts were killed {self._killer.count} times and started again.")
+            _say(f"Processes were killed and restarted {self._killer.count} times.")
             if self._killer.problem is not None:
                 problems.append(str(self._killer.problem))
         for problem in problems:
-            _say(f"NOT AS IT MUST BE: {problem}")
+            _say(f"FAILED: {problem}")
         if not problems:
             _say(
-                f"Each of the {len(rows)} stories ended as it must, and Light's own list has {len(acceptances)} "
-                f"acceptances. {self._seconds()} seconds in all."
+                f"All {len(rows)} cases ended as expected, and Light has {len(acceptances)} acceptances. "
+                f"Total time: {self._seconds()} seconds."
             )
         return not problems
 
     def _names(self) -> str:
-        return ", ".join(part.name for part in self._house.ours)
+        return ", ".join(part.name for part in self._servers.own)
 
     def _seconds(self) -> str:
         return f"{time.monotonic() - self._began:.1f}"
 
 
 def new_seed() -> int:
-    return random.SystemRandom().randrange(LARGEST_SEED)
+    return random.SystemRandom().randrange(MAX_SEED)
 
 
 def _show_table(rows: list[outcome_checks.Outcome]) -> None:
     heads = ("customer", "what happened", "plan", "1,000 kWh", "start", "status")
-    cells = [(row.character.name, row.character.plot, row.plan, row.price, row.start, row.status) for row in rows]
+    cells = [(row.profile.name, row.profile.summary, row.plan, row.price, row.start, row.status) for row in rows]
     widths = [max(len(line[column]) for line in (heads, *cells)) for column in range(len(heads))]
     for line in (heads, tuple("-" * width for width in widths), *cells):
         _say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

@@ -1,4 +1,4 @@
-"""Tells the story while it happens: one line per event, with the simulated day and hour."""
+"""Prints one line per event, with the simulated day and hour."""
 
 import sys
 import time
@@ -11,16 +11,14 @@ from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, EnrollmentEvent
 
 NAME_WIDTH = 20
-SECONDS_OF_SILENCE = 3.0
+QUIET_SECONDS = 3.0
 
-WAITS_TOLD = frozenset(
+REPORTED_WAITS = frozenset(
     {Waiting.CREDIT_FROZEN, Waiting.PAUSED, Waiting.START_TOO_FAR, Waiting.EMBARGO, Waiting.GO_LIVE_CONFIRMATION}
 )
 
 
-class Journal:
-    """Reads what the house wrote down since the last look and puts it into words."""
-
+class Narrator:
     def __init__(self) -> None:
         self._last_event_id = 0
         self._waits: dict[int, str] = {}
@@ -32,31 +30,31 @@ class Journal:
         self._last_line_at = time.monotonic()
 
     def note_quiet_day(self) -> None:
-        """Show that time passes although nothing happens."""
-        if time.monotonic() - self._last_line_at > SECONDS_OF_SILENCE:
-            self.say("", "· nothing new; time goes on")
+        """Show that time passes even if nothing happens."""
+        if time.monotonic() - self._last_line_at > QUIET_SECONDS:
+            self.say("", "· nothing new")
 
-    def catch_up(self) -> None:
-        """Tell every event that was written since the last look."""
+    def report_events(self) -> None:
+        """Print the events recorded since the last call."""
         fresh = EnrollmentEvent.objects.filter(pk__gt=self._last_event_id).order_by("pk")
         for event in fresh.select_related("enrollment__customer", "enrollment__accepted_offer"):
             self._last_event_id = event.pk
-            words = _in_words(event)
-            if words:
-                self.say(str(event.enrollment.customer), words, at=event.at)
+            description = _describe(event)
+            if description:
+                self.say(str(event.enrollment.customer), description, at=event.at)
         for enrollment in Enrollment.objects.select_related("customer").order_by("pk"):
-            self._tell_wait(enrollment)
+            self._report_wait(enrollment)
 
-    def _tell_wait(self, enrollment: Enrollment) -> None:
+    def _report_wait(self, enrollment: Enrollment) -> None:
         step = enrollment.next_step
         before, self._waits[enrollment.pk] = self._waits.get(enrollment.pk, ""), step
-        if step != before and step in WAITS_TOLD:
+        if step != before and step in REPORTED_WAITS:
             self.say(str(enrollment.customer), f"waits: {enrollment.because}")
 
 
-def _in_words(event: EnrollmentEvent) -> str:
-    words = _WORDS.get(event.name)
-    return words(event) if words is not None else ""
+def _describe(event: EnrollmentEvent) -> str:
+    description = _DESCRIPTIONS.get(event.name)
+    return description(event) if description is not None else ""
 
 
 def _accepted(event: EnrollmentEvent) -> str:
@@ -70,11 +68,11 @@ def _accepted(event: EnrollmentEvent) -> str:
     )
 
 
-_WORDS: dict[str, Callable[[EnrollmentEvent], str]] = {
+_DESCRIPTIONS: dict[str, Callable[[EnrollmentEvent], str]] = {
     "done_create_account": lambda _: "Light has an account",
-    "done_record_client_agent": lambda _: "Light knows that we act for the customer",
+    "done_record_client_agent": lambda _: "Light has recorded that we act for the customer",
     "done_request_plans": lambda event: f"Light's offer: {event.reason}",
-    "lose_answer": lambda _: "the answer to the acceptance is lost; the account will tell",
+    "lose_answer": lambda _: "the answer to the acceptance is lost; reading the account will show the outcome",
     "call_off": lambda event: f"the acceptance did not happen: {event.reason}",
     "confirm": _accepted,
     "confirm_late": _accepted,
@@ -82,7 +80,7 @@ _WORDS: dict[str, Callable[[EnrollmentEvent], str]] = {
     "activate": lambda _: "service is active",
     "end": lambda event: event.reason,
     "close": lambda event: f"closed: {event.reason}",
-    "hold": lambda event: f"HELD for a person. {event.reason}",
+    "hold": lambda event: f"ON HOLD. {event.reason}",
     "release_hold": lambda event: f"hold released: {event.reason}",
     "lift_hold": lambda event: f"hold lifted: {event.reason}",
 }

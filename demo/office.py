@@ -1,4 +1,4 @@
-"""What the installer's office does in the story, by the REST API that its other systems would use."""
+"""The installer's office, which uses the REST API as its other systems would."""
 
 import uuid
 from datetime import date, timedelta
@@ -8,23 +8,23 @@ import requests
 
 from core.clock import now
 from core.dates import chicago_day
-from demo.browser import SECONDS_FOR_AN_ANSWER, ConnectionLost
-from demo.people import patiently
-from demo.profiles import STAFF_NAME, STAFF_PASSWORD, Character, Promise
+from demo.browser import TIMEOUT_SECONDS, ConnectionLost
+from demo.people import retry
+from demo.profiles import STAFF_NAME, STAFF_PASSWORD, CustomerProfile, Product
 
 CONTRACT_AGE = timedelta(days=14)
 FIRST_SERVER_ERROR = 500
 
 
-class RequestRefused(Exception):
-    """The API did not do what the office asked; the text says why."""
+class ApiRequestFailed(Exception):
+    """The API rejected a request. The text says why."""
 
 
 class Office:
     """
-    Opens cases, sends powers of attorney, books the work, pauses and resumes acceptances.
+    Opens cases, sends powers of attorney, records work, pauses and resumes acceptances.
 
-    Every write carries a key of its own and is repeated with that key until an answer comes: it counts once.
+    Every write has an idempotency key and is repeated until it is answered, so it counts once.
     """
 
     def __init__(self, *, site_url: str, technician_id: int) -> None:
@@ -36,34 +36,34 @@ class Office:
         self._light_groups: dict[str, str] = {}
 
     def sign_in(self) -> None:
-        """Fetch the token, and look up what is sold."""
+        """Get a token and look up the products."""
         answer = self._write("token", {"username": STAFF_NAME, "password": STAFF_PASSWORD})
         self._session.headers["Authorization"] = f"Token {answer['token']}"
         for promise in self._ask("GET", "plan-promises")["results"]:
             self._promise_ids[promise["name"]] = promise["id"]
             self._light_groups[promise["name"]] = promise["light_plan_group"]
 
-    def open_case(self, character: Character) -> int:
-        """Put customer, site and job on file and send the power of attorney; gives the installation's id."""
+    def open_case(self, profile: CustomerProfile) -> int:
+        """Register customer, site and job, and send the power of attorney. Return the installation's ID."""
         customer = self._write(
             "customers",
             {
-                "first_name": character.first_name,
-                "last_name": character.last_name,
-                "email": character.email,
-                "phone": character.phone,
-                "date_of_birth": character.born.isoformat(),
-                "language": character.language,
+                "first_name": profile.first_name,
+                "last_name": profile.last_name,
+                "email": profile.email,
+                "phone": profile.phone,
+                "date_of_birth": profile.born.isoformat(),
+                "language": profile.language,
             },
         )
         site = self._write(
             "sites",
             {
-                "address_1": character.address_1,
-                "address_2": character.address_2,
-                "city": character.city,
-                "postal_code": character.postal_code,
-                "esi_id": character.esi_id,
+                "address_1": profile.address_1,
+                "address_2": profile.address_2,
+                "city": profile.city,
+                "postal_code": profile.postal_code,
+                "esi_id": profile.esi_id,
             },
         )
         installation = self._write(
@@ -71,23 +71,23 @@ class Office:
             {
                 "customer": customer["id"],
                 "site": site["id"],
-                "kind": character.hardware,
-                "size_kw": str(character.size_kw),
+                "kind": profile.hardware,
+                "size_kw": str(profile.size_kw),
                 "contract_signed_date": (chicago_day(now()) - CONTRACT_AGE).isoformat(),
                 "technician": self._technician_id,
             },
         )
-        request = {"customer": customer["id"], "site": site["id"], "promise": self._promise_ids[character.promise]}
+        request = {"customer": customer["id"], "site": site["id"], "promise": self._promise_ids[profile.promise]}
         self._write("poa-requests", request)
         return int(installation["id"])
 
-    def note_installed(self, installation_id: int, day: date) -> None:
+    def record_installed(self, installation_id: int, day: date) -> None:
         address = f"installations/{installation_id}/move"
         self._write(address, {"move": "schedule", "scheduled_date": day.isoformat()})
         self._write(address, {"move": "install"})
 
-    def pause(self, promise: Promise, reason: str) -> int:
-        """Stop acceptances of one product; gives the pause's id."""
+    def pause(self, promise: Product, reason: str) -> int:
+        """Pause acceptances of a product. Return the pause's ID."""
         return int(self._write("pauses", {"reason": reason, "light_plan_group": self._light_groups[promise]})["id"])
 
     def resume(self, pause_id: int) -> None:
@@ -101,19 +101,19 @@ class Office:
 
     def _ask(self, method: str, address: str, *, body: dict[str, Any] | None = None, key: str = "") -> dict[str, Any]:
         headers = {"Idempotency-Key": key} if key else {}
-        return patiently(f"The office wants to {method} {address}", lambda: self._try(method, address, body, headers))
+        return retry(f"The office wants to {method} {address}", lambda: self._try(method, address, body, headers))
 
     def _try(
         self, method: str, address: str, body: dict[str, Any] | None, headers: dict[str, str]
     ) -> dict[str, Any] | None:
         try:
             answer = self._session.request(
-                method, f"{self._base}/{address}/", json=body, headers=headers, timeout=SECONDS_FOR_AN_ANSWER
+                method, f"{self._base}/{address}/", json=body, headers=headers, timeout=TIMEOUT_SECONDS
             )
         except requests.RequestException as problem:
             raise ConnectionLost(type(problem).__name__) from problem
         if answer.status_code >= FIRST_SERVER_ERROR:
             return None
         if not answer.ok:
-            raise RequestRefused(f"{method} {address} was answered with {answer.status_code}: {answer.text[:300]}")
+            raise ApiRequestFailed(f"{method} {address} was answered with {answer.status_code}: {answer.text[:300]}")
         return dict(answer.json())

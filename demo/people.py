@@ -1,8 +1,8 @@
 """
-The people of the demo, each at the pages made for him.
+The demo's customers and technician, who use their pages.
 
-Every one of them looks at the page, does what comes next and looks again, as people do: when the answer to a form is
-lost because the server died, the page itself shows whether the form arrived.
+Like real people, they look at the page, do the next step and look again. If the response to a form is lost because the
+server was killed, the page shows whether the form arrived.
 """
 
 import io
@@ -17,64 +17,64 @@ from urllib.parse import urljoin, urlsplit
 
 from PIL import Image, ImageDraw
 
-from demo.browser import Browser, ConnectionLost, Form, Page, PageNotAsExpected
-from demo.profiles import TECHNICIAN_NAME, TECHNICIAN_PASSWORD, Character
+from demo.browser import Browser, ConnectionLost, Form, Page, UnexpectedPage
+from demo.profiles import TECHNICIAN_NAME, TECHNICIAN_PASSWORD, CustomerProfile
 
-PATIENCE_SECONDS = 120.0
-LOOK_AGAIN_SECONDS = 0.2
-MOST_PAGES = 30
+MAX_WAIT_SECONDS = 120.0
+RETRY_SECONDS = 0.2
+MAX_PAGES = 30
 
 Result = TypeVar("Result")
 
 
-class PatienceLost(Exception):
-    """A person waited for a page or a mail longer than anybody would."""
+class WaitTimeout(Exception):
+    """A person waited too long for a page or an e-mail."""
 
 
-def patiently(wish: str, act: Callable[[], Result | None]) -> Result:
+def retry(goal: str, act: Callable[[], Result | None]) -> Result:
     """
-    Do something over and over until it gives something, through lost connections.
+    Repeat an action until it returns a result, despite lost connections.
 
-    :raises PatienceLost: with the wish in words
+    :raises WaitTimeout: the text includes the goal
     """
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + MAX_WAIT_SECONDS
     reason = ""
     while time.monotonic() < deadline:
         try:
             result = act()
         except ConnectionLost as problem:
-            reason = f" The last try met {problem}."
+            reason = f" The last attempt failed with {problem}."
         else:
             if result is not None:
                 return result
-        time.sleep(LOOK_AGAIN_SECONDS)
-    raise PatienceLost(f"{wish}: waited {PATIENCE_SECONDS:.0f} seconds in vain.{reason}")
+        time.sleep(RETRY_SECONDS)
+    raise WaitTimeout(f"{goal}: gave up after {MAX_WAIT_SECONDS:.0f} seconds.{reason}")
 
 
 class Customer:
-    """Reads his mail, signs on his page, finishes Light's pages, and may take it all back."""
+    """Reads e-mail, signs on the portal, completes Light's pages, and may revoke."""
 
-    def __init__(self, character: Character, *, mail_folder: Path, site_url: str) -> None:
-        self.character = character
+    def __init__(self, profile: CustomerProfile, *, mail_folder: Path, site_url: str) -> None:
+        self.profile = profile
         self._mail_folder = mail_folder
         self._site_url = site_url
-        self._browser = Browser(character.name)
+        self._browser = Browser(profile.name)
 
     @property
     def link(self) -> str:
-        """The newest link in his mail."""
-        return patiently(f"{self.character.name} waits for the invitation", self._find_link)
+        """The newest link in their e-mail."""
+        return retry(f"{self.profile.name} waits for the invitation", self._find_link)
 
     def sign(self) -> None:
-        """Go through the page to the end: read, tick, type the name, review, sign."""
-        patiently(f"{self.character.name} wants to sign", self._sign)
+        """Go through all steps: read, check boxes, type the name, review, sign."""
+        retry(f"{self.profile.name} wants to sign", self._sign)
 
     def finish_at_light(self) -> None:
         """Press “continue at Light” and complete address, identity with credit check, card and billing address."""
-        patiently(f"{self.character.name} wants to go on at Light", self._finish_at_light)
+        retry(f"{self.profile.name} wants to go on at Light", self._finish_at_light)
 
     def revoke(self) -> None:
-        patiently(f"{self.character.name} wants to revoke", self._revoke)
+        retry(f"{self.profile.name} wants to revoke", self._revoke)
 
     def close(self) -> None:
         self._browser.close()
@@ -87,12 +87,12 @@ class Customer:
         return self._found_in_mail(r"^[0-9]{6}$")
 
     def _found_in_mail(self, pattern: str) -> list[str]:
-        """What the mails to this customer say, the newest last."""
+        """Return matches in the e-mails to this customer, newest last."""
         found = []
         for file in sorted(self._mail_folder.glob("*.eml"), key=lambda file: file.stat().st_mtime_ns):
             message = message_from_bytes(file.read_bytes(), policy=policy.default)
             body = message.get_body(("plain",))
-            if body is None or self.character.email not in str(message["To"]):
+            if body is None or self.profile.email not in str(message["To"]):
                 continue
             said = re.search(pattern, str(body.get_content()), re.MULTILINE)
             if said:
@@ -100,16 +100,16 @@ class Customer:
         return found
 
     def _home(self) -> Page | None:
-        """Open the newest link, and the door behind it with the code from the mail."""
+        """Open the newest link, and enter the code from the e-mail."""
         page = self._browser.open(self.link)
         ask = page.form_to("/code/")
         if ask is None:
-            return page if page.status == 200 else None  # a mail sent again after a crash carries a newer link
+            return page if page.status == 200 else None  # an e-mail sent again after a crash has a newer link
         earlier = len(self._codes())
         enter = self._browser.send(ask).form_to("/enter/")
         if enter is None:
             return None
-        codes = patiently(f"{self.character.name} waits for a code", lambda: self._codes()[earlier:] or None)
+        codes = retry(f"{self.profile.name} waits for a code", lambda: self._codes()[earlier:] or None)
         page = self._browser.send(enter, {"code": codes[-1]})
         return page if page.status == 200 and page.form_to("/enter/") is None else None
 
@@ -121,15 +121,15 @@ class Customer:
         if next_step is None:
             return True
         page = self._browser.open(next_step)
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             form = next((form for form in page.forms if "/step/" in form.address and form.method == "post"), None)
             if form is None:
                 return None if _link_to(page, "/step/") else self._has_signed()
             page = self._browser.send(form, self._typed_into(form), tick_all=True)
-            if page.form_to("/code/"):  # the door fell shut meanwhile: time flies in this story
+            if page.form_to("/code/"):  # the portal session expired, because the demo's time passes quickly
                 return None
             if page.status >= 400:
-                raise PageNotAsExpected(f"{urlsplit(page.address).path} answered {page.status} to a filled form.")
+                raise UnexpectedPage(f"{urlsplit(page.address).path} returned {page.status} for a completed form.")
         return None
 
     def _has_signed(self) -> bool | None:
@@ -143,7 +143,7 @@ class Customer:
             return {"sample_word": word[1].decode() if word else ""}
         if "typed_name" not in form.names:
             return {}
-        return {"kind": "TYPED", "typed_name": self.character.name}
+        return {"kind": "TYPED", "typed_name": self.profile.name}
 
     def _finish_at_light(self) -> bool | None:
         page = self._pages_of_light()
@@ -153,7 +153,7 @@ class Customer:
             form = page.form_to(ending)
             if form is None:
                 continue  # done before
-            values = {"esi_id": self.character.esi_id} if ending == "/address" else {}
+            values = {"esi_id": self.profile.esi_id} if ending == "/address" else {}
             page = self._browser.send(form, values, tick_all=True)
         done = page.form_to("/done")
         if done is None:
@@ -162,7 +162,7 @@ class Customer:
         return True
 
     def _pages_of_light(self) -> Page | None:
-        """Follow “continue at Light”, which is there once Light has an account for him."""
+        """Follow “continue at Light”, which is available once the customer has an account at Light."""
         home = self._home()
         form = home.form_to("/continue/") if home else None
         if form is None:
@@ -182,31 +182,31 @@ class Customer:
 
 
 class Technician:
-    """Signs in on the phone page and reports that the hardware may run."""
+    """Signs in on the phone pages and reports go-live."""
 
     def __init__(self, *, site_url: str) -> None:
         self._site_url = site_url
         self._browser = Browser("technician")
 
     def sign_in(self) -> None:
-        """Sign in ahead of time: nobody is let in while tries cannot be counted, and who is in stays in."""
-        patiently("The technician wants to sign in", lambda: self._signed_in(f"{self._site_url}/field/"))
+        """Sign in early, because nobody can sign in while attempts cannot be counted, but sessions stay valid."""
+        retry("The technician wants to sign in", lambda: self._signed_in(f"{self._site_url}/field/"))
 
     def report(self, installation_id: int, *, granted: date, on_site: bool, reference: str) -> None:
         """
         Report permission to operate with a photo of the letter, or the commissioning of a charger.
 
-        The same form is sent again until an answer came; it counts once.
+        The same form is sent until it is answered; it counts once.
         """
         address = f"{self._site_url}/field/jobs/{installation_id}/"
-        form = patiently("The technician wants to see the job", lambda: self._job_form(address))
+        form = retry("The technician wants to see the job", lambda: self._job_form(address))
         values = {
             "granted_date": granted.isoformat(),
             "source": "ON_SITE" if on_site else "LETTER",
             "utility_reference": "" if on_site else reference,
         }
         proof = ("permission.jpg", _photo_of_letter(reference, granted), "image/jpeg")
-        patiently("The technician wants to send the report", lambda: self._send(form, values, proof))
+        retry("The technician wants to send the report", lambda: self._send(form, values, proof))
 
     def close(self) -> None:
         self._browser.close()
@@ -229,7 +229,7 @@ class Technician:
         if page.status == 200:
             return True
         if page.status < 500:
-            raise PageNotAsExpected(f"The technician's form was answered with {page.status}.")
+            raise UnexpectedPage(f"The technician's form returned {page.status}.")
         return None
 
 

@@ -1,6 +1,6 @@
 """
-The demo's other processes, each started, watched, killed and stopped: the stand-in for Light, and `manage.py up` or,
-where PostgreSQL and Redis are named, web, two workers and a scheduler apart.
+The demo's other processes: the stand-in for Light, and `manage.py up` or, with PostgreSQL and Redis, separate processes
+for web, two workers and a scheduler.
 """
 
 import os
@@ -26,34 +26,34 @@ from operations.management.commands.up import SETUP_COMMANDS
 from simulator.server import DEFAULT_APP_TOKEN
 
 HOST = "127.0.0.1"
-USUAL_SITE_PORT = 8000
-USUAL_LIGHT_PORT = 8001
+DEFAULT_SITE_PORT = 8000
+DEFAULT_LIGHT_PORT = 8001
 SECONDS_TO_START = 60.0
-"""On a machine with time to spare; see `seconds_to_start`."""
+"""On an idle machine; see `seconds_to_start`."""
 MAX_SLOWNESS = 10.0
-SECONDS_BETWEEN_WORDS = 20.0
+PROGRESS_SECONDS = 20.0
 SECONDS_TO_STOP = 10.0
 
 
-class PartDidNotStart(Exception):
-    """A process ended, or did not answer in time. The text names its log."""
+class ServerNotStarted(Exception):
+    """A process ended or did not answer in time. The text includes the end of its log."""
 
 
 class CommandFailed(Exception):
-    """A command of `manage.py` did not end well. The text is what it printed."""
+    """A `manage.py` command failed. The text is its output."""
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the demo's two servers listen; 0 is for the usual port if it is free, or for any."""
+    """Ports of the demo's two servers; 0 means the default port if it is free, otherwise any."""
 
     site: int = 0
     light: int = 0
-    are_usual: bool = True
+    use_default_ports: bool = True
 
 
-class Part:
-    """One process of the demo. What it prints goes to a log in the data folder."""
+class ServerProcess:
+    """One process of the demo. Its output goes to a log in the data folder."""
 
     def __init__(
         self, name: str, arguments: list[str], *, environment: Mapping[str, str], answers_at: str = "", log: Path
@@ -67,32 +67,32 @@ class Part:
 
     def start(self) -> None:
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
+            self._process = subprocess.Popen(  # noqa: S603 - no external input
                 [sys.executable, *self._arguments],
                 cwd=settings.BASE_DIR,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches the demo alone, which then stops its parts in order
+                start_new_session=True,  # Ctrl-C reaches only the demo, which then stops its processes in order
             )
 
     def wait_until_ready(self) -> None:
-        """:raises PartDidNotStart: it ended, or does not answer in time"""
+        """:raises ServerNotStarted: it ended or does not answer in time"""
         began = time.monotonic()
-        next_word = SECONDS_BETWEEN_WORDS
+        next_word = PROGRESS_SECONDS
         while (waited := time.monotonic() - began) < seconds_to_start():
             if not self.is_running:
-                raise PartDidNotStart(f"{self.name} ended at its start. {self._last_words()}")
+                raise ServerNotStarted(f"{self.name} ended at its start. {self._log_end()}")
             if not self._answers_at or _answers(self._answers_at):
                 return
             if waited > next_word:
                 print(f"{self.name} is still starting after {waited:.0f} seconds. {_busy_machine()}", flush=True)
-                next_word += SECONDS_BETWEEN_WORDS
+                next_word += PROGRESS_SECONDS
             time.sleep(0.05)
-        raise PartDidNotStart(
+        raise ServerNotStarted(
             f"{self.name} does not answer at {self._answers_at} after {waited:.0f} seconds. {_busy_machine()} "
-            f"{self._last_words()}"
+            f"{self._log_end()}"
         )
 
     @property
@@ -100,7 +100,7 @@ class Part:
         return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
-        """End it and all that it started with signal 9, as a power cut would."""
+        """Kill it and its child processes with signal 9, like a power failure."""
         if self._process is not None and self._process.returncode is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -110,7 +110,7 @@ class Part:
             self._process.send_signal(signal.SIGTERM)
 
     def wait_until_stopped(self) -> None:
-        """Wait for the end that was asked for; who takes too long is killed."""
+        """Wait until it stops, and kill it if that takes too long."""
         if self._process is None:
             return
         try:
@@ -118,77 +118,81 @@ class Part:
         except subprocess.TimeoutExpired:
             self.kill()
 
-    def _last_words(self) -> str:
+    def _log_end(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()[-12:]
         if not lines:
-            return f"Its log {self._log} is empty: it did not come so far as to say anything."
+            return f"Its log {self._log} is empty."
         return "\n".join([f"The end of {self._log}:", *lines])
 
 
 def seconds_to_start() -> float:
-    """Return how long a part may take: longer when more programs want to run than the machine has processors."""
-    return SECONDS_TO_START * min(max(_waiting_per_processor(), 1.0), MAX_SLOWNESS)
+    """Return how long a process may take to start: longer on a busy machine."""
+    return SECONDS_TO_START * min(max(_load_per_cpu(), 1.0), MAX_SLOWNESS)
 
 
-def _waiting_per_processor() -> float:
+def _load_per_cpu() -> float:
     return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 def _busy_machine() -> str:
-    return f"The machine has {os.cpu_count() or 1} processors, and {os.getloadavg()[0]:.1f} programs that want one."
+    return f"The machine has {os.cpu_count() or 1} processors and a load of {os.getloadavg()[0]:.1f}."
 
 
-class House:
-    """The stand-in for Light and the parts of Switchyard, on ports of their own."""
+class Servers:
+    """The stand-in for Light and Switchyard's processes."""
 
     def __init__(self, *, dialect: str, log_folder: Path, ports: Ports) -> None:
-        self.site_port = ports.site or free_port(USUAL_SITE_PORT if ports.are_usual else 0, but_not=ports.light)
-        self.light_port = ports.light or free_port(USUAL_LIGHT_PORT if ports.are_usual else 0, but_not=self.site_port)
+        self.site_port = ports.site or free_port(
+            DEFAULT_SITE_PORT if ports.use_default_ports else 0, excluded=ports.light
+        )
+        self.light_port = ports.light or free_port(
+            DEFAULT_LIGHT_PORT if ports.use_default_ports else 0, excluded=self.site_port
+        )
         self.site_url = f"http://{HOST}:{self.site_port}"
         self.light_url = f"http://{HOST}:{self.light_port}"
         self._environment = self._shared_environment(dialect)
         self._log_folder = log_folder
-        self.light = Part(
+        self.light = ServerProcess(
             "The stand-in for Light",
             [
                 *("-m", "simulator", "--port", str(self.light_port), "--dialect", dialect),
                 *("--webhook-url", f"{self.site_url}/webhooks/light/"),
-                f"--webhook-secret={self._environment['LIGHT_WEBHOOK_SECRET']}",  # one word: it may begin with a dash
+                f"--webhook-secret={self._environment['LIGHT_WEBHOOK_SECRET']}",  # may begin with a dash
             ],
             environment=self._environment,
             answers_at=f"{self.light_url}/__sim__/clock",
             log=log_folder / "simulator.log",
         )
-        self.is_apart = settings.CELERY_BROKER_URL.startswith("redis")
-        self.ours = self._parts_apart() if self.is_apart else [self._one_process()]
+        self.is_separate = settings.CELERY_BROKER_URL.startswith("redis")
+        self.own = self._separate_processes() if self.is_separate else [self._one_process()]
 
     @property
     def is_running(self) -> bool:
-        return self.light.is_running and all(part.is_running for part in self.ours)
+        return self.light.is_running and all(part.is_running for part in self.own)
 
     def start(self) -> None:
-        """:raises PartDidNotStart: one of them ended, or does not answer in time"""
+        """:raises ServerNotStarted: one of them ended or does not answer in time"""
         self.light.start()
-        if self.is_apart:
+        if self.is_separate:
             set_up_database()
-        for part in self.ours:
+        for part in self.own:
             part.start()
-        for part in (self.light, *self.ours):
+        for part in (self.light, *self.own):
             part.wait_until_ready()
 
     def stop(self) -> None:
-        for part in (*self.ours, self.light):
+        for part in (*self.own, self.light):
             part.ask_to_stop()
-        for part in (*self.ours, self.light):
+        for part in (*self.own, self.light):
             part.wait_until_stopped()
 
     def run(self, *command: str) -> str:
         """
-        Run a command of `manage.py` beside the parts, as an operator would, and give what it prints.
+        Run a `manage.py` command, as an operator would, and return its output.
 
-        :raises CommandFailed: it did not end well
+        :raises CommandFailed: it failed
         """
-        ended = subprocess.run(  # noqa: S603 - nothing of it comes from outside
+        ended = subprocess.run(  # noqa: S603 - no external input
             [sys.executable, "manage.py", *command],
             cwd=settings.BASE_DIR,
             env=self._environment,
@@ -198,15 +202,15 @@ class House:
             check=False,
         )
         if ended.returncode:
-            raise CommandFailed(f"manage.py {' '.join(command)} did not end well:\n{ended.stdout}")
+            raise CommandFailed(f"manage.py {' '.join(command)} failed:\n{ended.stdout}")
         return ended.stdout
 
-    def _one_process(self) -> Part:
+    def _one_process(self) -> ServerProcess:
         arguments = ["manage.py", "up", "--setup", "--port", str(self.site_port)]
         return self._part("manage.py up", arguments, log="up.log", answers_at=f"{self.site_url}/healthz")
 
-    def _parts_apart(self) -> list[Part]:
-        """The same commands as in docker-compose.yml and its image, with two workers."""
+    def _separate_processes(self) -> list[ServerProcess]:
+        """Return the processes of docker-compose.yml, with two workers."""
         web = [
             "-m",
             "gunicorn",
@@ -227,11 +231,13 @@ class House:
             self._part("scheduler", beat, log="scheduler.log"),
         ]
 
-    def _part(self, name: str, arguments: list[str], *, log: str, answers_at: str = "") -> Part:
-        return Part(name, arguments, environment=self._environment, answers_at=answers_at, log=self._log_folder / log)
+    def _part(self, name: str, arguments: list[str], *, log: str, answers_at: str = "") -> ServerProcess:
+        return ServerProcess(
+            name, arguments, environment=self._environment, answers_at=answers_at, log=self._log_folder / log
+        )
 
     def _shared_environment(self, dialect: str) -> dict[str, str]:
-        """This process's environment without what it says about other installations."""
+        """Return this process's environment without settings of other installations."""
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -251,17 +257,17 @@ class House:
         }
 
 
-class Killer:
-    """Kills one part after the other with signal 9 at moments that a seed decides, and starts it again at once."""
+class ProcessKiller:
+    """Kills random processes with signal 9 at random times, given by a seed, and restarts them at once."""
 
-    SHORTEST_LIFE_SECONDS = 1.5
-    LONGEST_LIFE_SECONDS = 6.0
+    MIN_LIFE_SECONDS = 1.5
+    MAX_LIFE_SECONDS = 6.0
     SHARE_KILLED_WHILE_STARTING = 0.25
-    MOST_KILLS = 12
+    MAX_KILLS = 12
 
-    def __init__(self, parts: Sequence[Part], *, seed: int) -> None:
+    def __init__(self, parts: Sequence[ServerProcess], *, seed: int) -> None:
         self.count = 0
-        self.problem: PartDidNotStart | None = None
+        self.problem: ServerNotStarted | None = None
         self._parts = parts
         self._moments = random.Random(seed)  # noqa: S311 - decides when, and keeps no secret
         self._enough = threading.Event()
@@ -271,29 +277,29 @@ class Killer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let them live from now on."""
+        """Stop killing processes."""
         self._enough.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
-        while self.count < self.MOST_KILLS:
-            if self._enough.wait(self._moments.uniform(self.SHORTEST_LIFE_SECONDS, self.LONGEST_LIFE_SECONDS)):
+        while self.count < self.MAX_KILLS:
+            if self._enough.wait(self._moments.uniform(self.MIN_LIFE_SECONDS, self.MAX_LIFE_SECONDS)):
                 return
             part = self._moments.choice(self._parts)
             try:
                 self._kill_and_start(part)
-            except PartDidNotStart as problem:
+            except ServerNotStarted as problem:
                 self.problem = problem
                 return
 
-    def _kill_and_start(self, part: Part) -> None:
+    def _kill_and_start(self, part: ServerProcess) -> None:
         is_killed_while_starting = self._moments.random() < self.SHARE_KILLED_WHILE_STARTING
         part.kill()
         part.start()
         self.count += 1
         if is_killed_while_starting:
-            self._enough.wait(self._moments.uniform(0, self.SHORTEST_LIFE_SECONDS))
+            self._enough.wait(self._moments.uniform(0, self.MIN_LIFE_SECONDS))
             part.kill()
             part.start()
             self.count += 1
@@ -302,20 +308,20 @@ class Killer:
 
 def set_up_database() -> None:
     """
-    Do what `manage.py up --setup` does, once, before processes apart start.
+    Do what `manage.py up --setup` does, once, before the separate processes start.
 
-    :raises PartDidNotStart: the database is not the demo's to fill
+    :raises ServerNotStarted: the database is not empty
     """
     if connection.introspection.table_names():
-        raise PartDidNotStart("DEMO_DATABASE_URL must name an empty database: the demo fills it from nothing.")
+        raise ServerNotStarted("DEMO_DATABASE_URL must be an empty database.")
     call_command("migrate", interactive=False, verbosity=0)
     for name in SETUP_COMMANDS:
         call_command(name)
 
 
-def free_port(usual: int, *, but_not: int = 0) -> int:
-    """Give the usual port if nobody listens there, else any free one."""
-    for wanted in (usual, 0):
+def free_port(default: int, *, excluded: int = 0) -> int:
+    """Return the default port if it is free, otherwise any free port."""
+    for wanted in (default, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -323,9 +329,9 @@ def free_port(usual: int, *, but_not: int = 0) -> int:
             except OSError:
                 continue
             port = int(probe.getsockname()[1])
-            if port != but_not:
+            if port != excluded:
                 return port
-    return free_port(0, but_not=but_not)
+    return free_port(0, excluded=excluded)
 
 
 def _answers(address: str) -> bool:

@@ -1,7 +1,7 @@
 """
-Who plays in the demo, what the installer sells, and what the office needs before the first customer comes.
+The demo's customers, products and staff accounts.
 
-Limits stand a little above what the stand-in for Light asks at its dearest meter; `simulator.pricing` sets its prices.
+The limits are slightly above the stand-in's prices at its most expensive meter; see `simulator.pricing`.
 """
 
 from dataclasses import dataclass, field
@@ -17,21 +17,21 @@ from poa_documents.models import PlanPromise
 from simulator.pricing import EV_GROUP_UUID, FIXED_BUYBACK_GROUP_UUID, FIXED_GROUP_UUID
 
 STAFF_NAME = "olivia"
-STAFF_PASSWORD = "open-the-work-queue"  # noqa: S105 - opens a demo on loopback, made fresh each time
+STAFF_PASSWORD = "open-the-work-queue"  # noqa: S105 - for a demo on loopback that is recreated each time
 TECHNICIAN_NAME = "tess"
 TECHNICIAN_PASSWORD = "mark-the-pto-today"  # noqa: S105 - as above
 
 
-class Promise(StrEnum):
-    """What the installer sells, by name."""
+class Product(StrEnum):
+    """The installer's products."""
 
     BUYBACK = "Lone Star Solar Buyback"
     FIXED = "Lone Star Fixed"
     EV_NIGHTS = "Lone Star EV Nights"
 
 
-class Ending(StrEnum):
-    """How a customer's story must end."""
+class ExpectedOutcome(StrEnum):
+    """How a customer's case must end."""
 
     ACTIVE = "ACTIVE"
     HELD_OUTSIDE_LIMITS = "HELD_OUTSIDE_LIMITS"
@@ -40,8 +40,8 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True)
-class Character:
-    """One customer. Tags behind the + of his address tell the stand-in for Light what befalls him."""
+class CustomerProfile:
+    """One customer. `tag` is part of their e-mail address and chooses the stand-in's scenario."""
 
     key: str
     first_name: str
@@ -52,11 +52,11 @@ class Character:
     address_1: str
     city: str
     postal_code: str
-    plot: str
-    ending: Ending
+    summary: str
+    expected: ExpectedOutcome
     hardware: str = "SOLAR"
     size_kw: Decimal = Decimal("7.6")
-    promise: Promise = Promise.BUYBACK
+    promise: Product = Product.BUYBACK
     language: str = "en"
     address_2: str = field(default="")
 
@@ -71,11 +71,11 @@ class Character:
 
     @property
     def phone(self) -> str:
-        """A number of their own: one that several customers share would have to be called back."""
+        """Unique, because a number shared by several customers needs a call-back."""
         return f"+1512474{self.esi_id[-4:]}"
 
 
-CARMEN = Character(
+CARMEN = CustomerProfile(
     key="carmen.reyes",
     first_name="Carmen",
     last_name="Reyes",
@@ -85,10 +85,10 @@ CARMEN = Character(
     address_1="1814 Bluebonnet Lane",
     city="Plano",
     postal_code="75074",
-    plot="straight through",
-    ending=Ending.ACTIVE,
+    summary="straight through",
+    expected=ExpectedOutcome.ACTIVE,
 )
-WALTER = Character(
+WALTER = CustomerProfile(
     key="walter.boone",
     first_name="Walter",
     last_name="Boone",
@@ -98,10 +98,10 @@ WALTER = Character(
     address_1="5230 Bayou Bend",
     city="Houston",
     postal_code="77004",
-    plot="credit frozen for two weeks, thawed by itself",
-    ending=Ending.ACTIVE,
+    summary="credit frozen for two weeks",
+    expected=ExpectedOutcome.ACTIVE,
 )
-PRIYA = Character(
+PRIYA = CustomerProfile(
     key="priya.raman",
     first_name="Priya",
     last_name="Raman",
@@ -111,10 +111,10 @@ PRIYA = Character(
     address_1="77 Live Oak Court",
     city="Fort Worth",
     postal_code="76107",
-    plot="PTO before identity and card",
-    ending=Ending.ACTIVE,
+    summary="PTO before identity and card",
+    expected=ExpectedOutcome.ACTIVE,
 )
-DALE = Character(
+DALE = CustomerProfile(
     key="dale.hutchins",
     first_name="Dale",
     last_name="Hutchins",
@@ -124,10 +124,10 @@ DALE = Character(
     address_1="2600 Ocean Drive",
     city="Corpus Christi",
     postal_code="78404",
-    plot="offered plans exceed the signed limits",
-    ending=Ending.HELD_OUTSIDE_LIMITS,
+    summary="offered plans exceed the signed limits",
+    expected=ExpectedOutcome.HELD_OUTSIDE_LIMITS,
 )
-ANA = Character(
+ANA = CustomerProfile(
     key="ana.trevino",
     first_name="Ana Lucía",
     last_name="Treviño",
@@ -137,14 +137,14 @@ ANA = Character(
     address_1="740 Buffalo Gap Road",
     city="Abilene",
     postal_code="79605",
-    plot="revoked after PTO, before the acceptance",
-    ending=Ending.HELD_REVOKED,
+    summary="revoked after PTO, before the acceptance",
+    expected=ExpectedOutcome.HELD_REVOKED,
     hardware="BATTERY",
     size_kw=Decimal("5.0"),
-    promise=Promise.FIXED,
+    promise=Product.FIXED,
     language="es",
 )
-MARCUS = Character(
+MARCUS = CustomerProfile(
     key="marcus.webb",
     first_name="Marcus",
     last_name="Webb",
@@ -154,10 +154,10 @@ MARCUS = Character(
     address_1="903 Pecan Street",
     city="Lewisville",
     postal_code="75057",
-    plot="answer to the acceptance lost on the way",
-    ending=Ending.ACTIVE,
+    summary="answer to the acceptance lost",
+    expected=ExpectedOutcome.ACTIVE,
 )
-NGOC = Character(
+NGOC = CustomerProfile(
     key="ngoc.tran",
     first_name="Ngoc",
     last_name="Tran",
@@ -168,13 +168,13 @@ NGOC = Character(
     address_2="Apt 3",
     city="Dallas",
     postal_code="75208",
-    plot="EV charger, commissioned on site",
-    ending=Ending.ACTIVE,
+    summary="EV charger, commissioned on site",
+    expected=ExpectedOutcome.ACTIVE,
     hardware="EV_CHARGER",
     size_kw=Decimal("11.5"),
-    promise=Promise.EV_NIGHTS,
+    promise=Product.EV_NIGHTS,
 )
-RUTH = Character(
+RUTH = CustomerProfile(
     key="ruth.keller",
     first_name="Ruth",
     last_name="Keller",
@@ -185,23 +185,21 @@ RUTH = Character(
     address_2="Unit B",
     city="Katy",
     postal_code="77449",
-    plot="opted out at Light before the start",
-    ending=Ending.OPTED_OUT,
+    summary="opted out at Light before service started",
+    expected=ExpectedOutcome.OPTED_OUT,
 )
 
-CAST = (CARMEN, WALTER, PRIYA, DALE, ANA, MARCUS, NGOC, RUTH)
+PROFILES = (CARMEN, WALTER, PRIYA, DALE, ANA, MARCUS, NGOC, RUTH)
 
 
 @dataclass(frozen=True)
-class Crew:
-    """The people who work for the installer."""
-
+class StaffIds:
     staff_id: int
     technician_id: int
 
 
-def hire_crew() -> Crew:
-    """Make one staff user with every right and one technician."""
+def create_staff_accounts() -> StaffIds:
+    """Create a superuser and a technician."""
     staff = User.objects.create_superuser(
         STAFF_NAME, "olivia@example.com", STAFF_PASSWORD, first_name="Olivia", last_name="Park"
     )
@@ -209,13 +207,13 @@ def hire_crew() -> Crew:
         TECHNICIAN_NAME, "tess@example.com", TECHNICIAN_PASSWORD, first_name="Tess", last_name="Nguyen"
     )
     technician.groups.add(Group.objects.get_or_create(name=TECHNICIANS_GROUP)[0])
-    return Crew(staff_id=staff.pk, technician_id=technician.pk)
+    return StaffIds(staff_id=staff.pk, technician_id=technician.pk)
 
 
-def stock_shelves() -> None:
-    """Put the three products on file; their wording came with the setup of the database."""
-    _promise(
-        Promise.BUYBACK,
+def create_plan_promises() -> None:
+    """Create the three products. The database setup has loaded their wording."""
+    _create_plan_promise(
+        Product.BUYBACK,
         FIXED_BUYBACK_GROUP_UUID,
         "A fixed price for up to 24 months that pays you for the solar power you send to the grid.",
         "Un precio fijo de hasta 24 meses que le paga la energía solar que usted envía a la red.",
@@ -223,16 +221,16 @@ def stock_shelves() -> None:
         base_fee="9.95",
         buyback="6.0",
     )
-    _promise(
-        Promise.FIXED,
+    _create_plan_promise(
+        Product.FIXED,
         FIXED_GROUP_UUID,
         "A fixed price for up to 24 months.",
         "Un precio fijo de hasta 24 meses.",
         averages=("18.5", "17.0", "16.5"),
         base_fee="4.95",
     )
-    _promise(
-        Promise.EV_NIGHTS,
+    _create_plan_promise(
+        Product.EV_NIGHTS,
         EV_GROUP_UUID,
         "A fixed price for up to 24 months, made for charging a car at home.",
         "Un precio fijo de hasta 24 meses, pensado para cargar un auto en casa.",
@@ -241,8 +239,8 @@ def stock_shelves() -> None:
     )
 
 
-def _promise(
-    name: Promise,
+def _create_plan_promise(
+    name: Product,
     group_uuid: str,
     summary_en: str,
     summary_es: str,

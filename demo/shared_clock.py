@@ -1,4 +1,4 @@
-"""The clock of the demo: real time plus an offset that all processes share. Production never names it."""
+"""The demo's clock: real time plus an offset shared by all processes. Production does not use it."""
 
 import os
 from datetime import UTC, datetime, timedelta
@@ -9,12 +9,12 @@ from django.conf import settings
 FILE_NAME = "time-machine"
 
 
-class TimeMachine:
+class SharedClock:
     """
     A clock that can be moved forward.
 
-    The offset lies in a file of its own, so that every process of the demo shows the same time and a killed one comes
-    back to it. Reading costs one look at the file's entry while nobody moves the clock.
+    The offset is in a file, so that all processes of the demo have the same time, also after a restart. While the clock
+    is not moved, reading it costs one `stat` call.
     """
 
     def __init__(self, file: Path | None = None) -> None:
@@ -25,14 +25,14 @@ class TimeMachine:
     def now(self) -> datetime:
         return _real_now() + self._current_offset()
 
-    def begin_at(self, at: datetime) -> None:
-        """Start a story: show `at` now, whatever was shown before."""
+    def start_at(self, at: datetime) -> None:
+        """Set the clock to `at`, regardless of the previous time."""
         self._keep(at - _real_now())
 
     def move_to(self, at: datetime) -> None:
-        """:raises ValueError: that would be back in time, where records already have later dates"""
+        """:raises ValueError: `at` is in the past, where records would have later dates"""
         if at < self.now():
-            raise ValueError(f"The time machine goes forward only; {at} has passed.")
+            raise ValueError(f"The clock only moves forward; {at} has passed.")
         self._keep(at - _real_now())
 
     def _current_offset(self) -> timedelta:

@@ -22,7 +22,7 @@ from config.settings.local import *  # noqa: F403
 
 INSTALLED_APPS = [*INSTALLED_APPS, "demo"]  # noqa: F405
 
-CLOCK = "demo.shared_clock.TimeMachine"
+CLOCK = "demo.shared_clock.SharedClock"
 SAMPLE_COMPANY_RULES = {"advance_notice_days": 0}  # the stories end on the day of go-live
 
 SWEEP_SECONDS = 1

@@ -9,10 +9,10 @@ from poa_documents.models import PoaDocument
 from tests.factories import installations as made
 
 
-def character_of(poa: PoaDocument) -> profiles.Character:
+def character_of(poa: PoaDocument) -> profiles.CustomerProfile:
     """The demo's visitor, with the name and mail address of the customer whom the POA is for."""
     customer = poa.customer
-    return profiles.Character(
+    return profiles.CustomerProfile(
         key=customer.email.removesuffix("@example.com"),
         first_name=customer.first_name,
         last_name=customer.last_name,
@@ -22,8 +22,8 @@ def character_of(poa: PoaDocument) -> profiles.Character:
         address_1=poa.site.address_1,
         city=poa.site.city,
         postal_code=poa.site.postal_code,
-        plot="",
-        ending=profiles.Ending.ACTIVE,
+        summary="",
+        expected=profiles.ExpectedOutcome.ACTIVE,
     )
 
 

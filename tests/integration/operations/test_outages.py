@@ -66,7 +66,7 @@ def test_systems_are_told_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
     response = Client(raise_request_exception=False).get("/api/v1/enrollments/", headers={"Authorization": "Token x"})
 
     assert response.status_code == 503
-    assert "repeat the call" in json.loads(response.content)["detail"]
+    assert "Repeat the call" in json.loads(response.content)["detail"]
 
 
 class Unreachable:

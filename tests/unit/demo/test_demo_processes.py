@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from demo import processes
-from demo.processes import House, Part, PartDidNotStart, Ports, seconds_to_start
+from demo.processes import Ports, ServerNotStarted, ServerProcess, Servers, seconds_to_start
 
 
 @pytest.mark.parametrize(("load", "seconds"), [(0.1, 60), (4, 60), (12, 180), (400, 600)])
@@ -20,20 +20,22 @@ def test_a_busy_machine_gets_more_time(monkeypatch: pytest.MonkeyPatch, load: fl
 def test_a_silent_part_is_told_with_time_and_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "seconds_to_start", lambda: 0.3)
     silent = [sys.executable, "-c", "import time; time.sleep(60)"]
-    part = Part("The part", silent[1:], environment={}, answers_at="http://127.0.0.1:9/", log=tmp_path / "part.log")
+    part = ServerProcess(
+        "The part", silent[1:], environment={}, answers_at="http://127.0.0.1:9/", log=tmp_path / "part.log"
+    )
     part.start()
     try:
-        with pytest.raises(PartDidNotStart) as told:
+        with pytest.raises(ServerNotStarted) as told:
             part.wait_until_ready()
     finally:
         part.kill()
 
     assert "The part does not answer at http://127.0.0.1:9/ after 0 seconds" in str(told.value)
-    assert "programs that want one" in str(told.value)
+    assert "a load of" in str(told.value)
     assert "part.log is empty" in str(told.value)
 
 
 def test_named_ports_are_taken(tmp_path: Path) -> None:
-    house = House(dialect="reference", log_folder=tmp_path, ports=Ports(site=18_765, light=18_766))
+    house = Servers(dialect="reference", log_folder=tmp_path, ports=Ports(site=18_765, light=18_766))
 
     assert (house.site_url, house.light_url) == ("http://127.0.0.1:18765", "http://127.0.0.1:18766")

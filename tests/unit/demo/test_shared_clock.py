@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.shared_clock import TimeMachine
+from demo.shared_clock import SharedClock
 
 AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 A_MOMENT = timedelta(seconds=10)
@@ -12,26 +12,26 @@ A_MOMENT = timedelta(seconds=10)
 def test_a_machine_nobody_moved_shows_real_time(tmp_path: Path) -> None:
     file = tmp_path / "clock"
 
-    shown = TimeMachine(file).now()
+    shown = SharedClock(file).now()
 
     assert abs(shown.timestamp() - tmp_path.stat().st_mtime) < A_MOMENT.total_seconds()
 
 
 def test_every_process_shows_the_same_time_also_one_that_starts_later(tmp_path: Path) -> None:
     file = tmp_path / "clock"
-    first, second = TimeMachine(file), TimeMachine(file)
+    first, second = SharedClock(file), SharedClock(file)
     second.now()
 
-    first.begin_at(AT)
+    first.start_at(AT)
     first.move_to(AT + timedelta(days=14))
 
-    for machine in (first, second, TimeMachine(file)):
+    for machine in (first, second, SharedClock(file)):
         assert timedelta() <= machine.now() - (AT + timedelta(days=14)) < A_MOMENT
 
 
 def test_time_goes_on_between_moves(tmp_path: Path) -> None:
-    machine = TimeMachine(tmp_path / "clock")
-    machine.begin_at(AT)
+    machine = SharedClock(tmp_path / "clock")
+    machine.start_at(AT)
 
     first, second = machine.now(), machine.now()
 
@@ -39,10 +39,10 @@ def test_time_goes_on_between_moves(tmp_path: Path) -> None:
 
 
 def test_it_goes_forward_only(tmp_path: Path) -> None:
-    machine = TimeMachine(tmp_path / "clock")
-    machine.begin_at(AT)
+    machine = SharedClock(tmp_path / "clock")
+    machine.start_at(AT)
 
-    with pytest.raises(ValueError, match="goes forward only"):
+    with pytest.raises(ValueError, match="only moves forward"):
         machine.move_to(AT - timedelta(days=1))
 
     assert machine.now() >= AT
