@@ -17,18 +17,18 @@ from tests.contract.dialects import REFERENCE
 from tests.factories.company import company_rules_are
 from tests.functional.accessibility import complaints_about
 from tests.functional.pages import follow, go_through_the_door
-from tests.integration.enrollments.road import MORNING, POLICY, Road
+from tests.integration.enrollments.flow import MORNING, POLICY, Flow
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def road(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
+def flow(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flow]:
     running = start_simulator()
     running.control.set_now(MORNING)
     running.control.freeze_clock()
-    walked = Road(running, REFERENCE)
+    walked = Flow(running, REFERENCE)
     settings.LIGHT_HOSTED_ORIGINS = [running.url]
     monkeypatch.setattr("core.clock.configured_clock", lambda: walked.clock)
     monkeypatch.setattr("enrollments.customer_home.views.hosted_pages_client", lambda: walked.light)
@@ -38,9 +38,9 @@ def road(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
 
 
 @pytest.fixture
-def case(road: Road) -> Enrollment:
-    case = road.case()
-    road.run(case)
+def case(flow: Flow) -> Enrollment:
+    case = flow.case()
+    flow.run(case)
     return case
 
 
@@ -54,7 +54,7 @@ def then_nothing_is_cut_off(page: Page) -> None:
 
 
 def test_the_page_leads_to_light_and_then_shows_the_plan(
-    phone: Page, live_server: LiveServer, road: Road, case: Enrollment
+    phone: Page, live_server: LiveServer, flow: Flow, case: Enrollment
 ) -> None:
     refused: list[str] = []
     phone.on("console", lambda message: refused.append(message.text) if "Content Security" in message.text else None)
@@ -62,16 +62,16 @@ def test_the_page_leads_to_light_and_then_shows_the_plan(
     when_the_page_is_opened(phone, live_server)
     then_nothing_is_cut_off(phone)
     follow(phone.get_by_role("button", name="Continue at Light"))
-    assert phone.url.startswith(road.simulator.url)
+    assert phone.url.startswith(flow.simulator.url)
     assert phone.get_by_text("Stand-in for Light.").is_visible()
 
-    road.finish_at_light(case)
+    flow.finish_at_light(case)
     when_the_page_is_opened(phone, live_server)
     follow(phone.get_by_role("button", name="I am done there"))
     assert phone.get_by_text("We are asking Light right now").is_visible()
 
-    road.report_pto(case)
-    road.live(case, timedelta(hours=2))
+    flow.report_pto(case)
+    flow.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED
     phone.reload()
     go_through_the_door(phone)
@@ -86,7 +86,7 @@ def test_the_page_leads_to_light_and_then_shows_the_plan(
 def test_an_announced_plan_can_be_held_and_let_go_on_and_is_accepted_after_the_notice(
     request: pytest.FixtureRequest,
     live_server: LiveServer,
-    road: Road,
+    flow: Flow,
     case: Enrollment,
     settings: Settings,
     language: Language,
@@ -94,14 +94,14 @@ def test_an_announced_plan_can_be_held_and_let_go_on_and_is_accepted_after_the_n
 ) -> None:
     page: Page = request.getfixturevalue(size)
     company_rules_are(advance_notice_days=3)
-    road.policy = replace(POLICY, notice_days=3)
-    road.start_client_anew()
+    flow.policy = replace(POLICY, notice_days=3)
+    flow.start_client_anew()
     case.customer.language = language
     case.customer.save()
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.live(case, timedelta(hours=2), until=AdvanceNotice.objects.exists)
-    road.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.live(case, timedelta(hours=2), until=AdvanceNotice.objects.exists)
+    flow.run(case)
     link = token_in_last_mail()
     complaints: list[str] = []
 
@@ -122,7 +122,7 @@ def test_an_announced_plan_can_be_held_and_let_go_on_and_is_accepted_after_the_n
     press("resume")
     look("3-goes-on")
 
-    road.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+    flow.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
     page.goto(f"{live_server.url}/portal/{link}/")
     go_through_the_door(page)
     look("4-accepted")

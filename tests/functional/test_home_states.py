@@ -19,19 +19,19 @@ from tests.contract.dialects import REFERENCE
 from tests.factories.company import company_rules_are
 from tests.functional.accessibility import complaints_about
 from tests.functional.pages import go_through_the_door
-from tests.integration.enrollments.road import MORNING, POLICY, Road
+from tests.integration.enrollments.flow import MORNING, POLICY, Flow
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def road(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
+def flow(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flow]:
     running = start_simulator()
     running.control.set_now(MORNING)
     running.control.freeze_clock()
     company_rules_are(advance_notice_days=3)
-    walked = Road(running, REFERENCE, policy=replace(POLICY, notice_days=3))
+    walked = Flow(running, REFERENCE, policy=replace(POLICY, notice_days=3))
     monkeypatch.setattr("core.clock.configured_clock", lambda: walked.clock)
     yield walked
     walked.light.close()
@@ -40,10 +40,10 @@ def road(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ro
 
 @pytest.mark.parametrize("language", Language)
 def test_home_is_readable_in_every_state(
-    phone: Page, desk: Page, live_server: LiveServer, road: Road, language: Language
+    phone: Page, desk: Page, live_server: LiveServer, flow: Flow, language: Language
 ) -> None:
     complaints: list[str] = []
-    case = road.case()
+    case = flow.case()
     case.customer.language = language
     case.customer.save()
 
@@ -51,33 +51,33 @@ def test_home_is_readable_in_every_state(
         complaints.extend(_look(f"{language}-{name}", phone, desk, live_server))
 
     look("01-just-signed")
-    road.run(case)
+    flow.run(case)
     look("02-your-turn")
-    ask_for_reading(enrollment_id=case.pk, at=road.clock.at)
+    ask_for_reading(enrollment_id=case.pk, at=flow.clock.at)
     look("03-asking-light")
-    road.finish_at_light(case)
-    road.run(case)
+    flow.finish_at_light(case)
+    flow.run(case)
     assert case.next_step == Waiting.GO_LIVE
     look("04-waiting")
-    road.report_pto(case)
-    road.live(case, timedelta(hours=2), until=AdvanceNotice.objects.exists)
-    road.run(case)
+    flow.report_pto(case)
+    flow.live(case, timedelta(hours=2), until=AdvanceNotice.objects.exists)
+    flow.run(case)
     look("05-announced")
-    _walk_to_the_end(road, case, look)
+    _walk_to_the_end(flow, case, look)
 
     assert "\n".join(complaints) == ""
 
 
 def test_home_of_a_plan_that_never_began_promises_no_start(
-    phone: Page, desk: Page, live_server: LiveServer, road: Road
+    phone: Page, desk: Page, live_server: LiveServer, flow: Flow
 ) -> None:
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.live(case, timedelta(days=15), until=lambda: case.status == EnrollmentStatus.FINALIZED)
-    road.simulator.control.opt_out(str(case.light_account_uuid))
-    road.live(case, timedelta(days=2))
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.live(case, timedelta(days=15), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+    flow.simulator.control.opt_out(str(case.light_account_uuid))
+    flow.live(case, timedelta(days=2))
     assert case.status == EnrollmentStatus.ENDED
 
     complaints = _look("en-10-never-began", phone, desk, live_server)
@@ -98,17 +98,17 @@ def _look(name: str, phone: Page, desk: Page, live_server: LiveServer) -> list[s
     return complaints
 
 
-def _walk_to_the_end(road: Road, case: Enrollment, look: Callable[[str], None]) -> None:
-    road.live(case, timedelta(days=15), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+def _walk_to_the_end(flow: Flow, case: Enrollment, look: Callable[[str], None]) -> None:
+    flow.live(case, timedelta(days=15), until=lambda: case.status == EnrollmentStatus.FINALIZED)
     assert case.status == EnrollmentStatus.FINALIZED
     look("06-accepted")
-    road.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
+    flow.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
     look("07-active")
-    road.simulator.control.cancel(str(case.light_account_uuid))
-    ask_for_reading(enrollment_id=case.pk, at=road.clock.at)
-    road.run(case)
+    flow.simulator.control.cancel(str(case.light_account_uuid))
+    ask_for_reading(enrollment_id=case.pk, at=flow.clock.at)
+    flow.run(case)
     look("08-ending")
-    road.live(case, timedelta(days=2))
+    flow.live(case, timedelta(days=2))
     assert case.status == EnrollmentStatus.ENDED
     look("09-ended")
     assert PoaDocument.objects.count() == 1

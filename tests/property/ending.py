@@ -12,7 +12,7 @@ from enrollments.models import Difference, Enrollment, Hold, LightWrite, Pause, 
 from enrollments.states import UNSETTLED_WRITE_STATUSES, DifferenceKind, EnrollmentStatus, HoldCode
 from installations.states import InstallationStatus
 from poa_documents.models import PoaDocument, StopSignal
-from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.flow import OFFICE, Flow
 from tests.invariants import acceptances_unlike
 from tests.property.surroundings import Shelf
 
@@ -43,30 +43,30 @@ def settle_everything(cases: "Cases") -> None:
     _let_time_pass(cases)
     _let_doubt_end(cases)
     cases.every_promise_holds()
-    _records_say_what_light_holds(cases.road)
+    _records_say_what_light_holds(cases.flow)
     _every_case_has_arrived_or_names_a_person()
     if cases.everybody_helps:
         _help(cases)
         _let_time_pass(cases)
         _let_doubt_end(cases)
         cases.every_promise_holds()
-        _records_say_what_light_holds(cases.road)
+        _records_say_what_light_holds(cases.flow)
         _every_case_that_was_helped_has_arrived_or_is_held(cases)
 
 
-def reconcile(road: Road) -> ReconciliationRun:
+def reconcile(flow: Flow) -> ReconciliationRun:
     """Compare every account with what we know, as operations do by command and the scheduler does at night."""
-    run = reconciliation.start_run(by=SYSTEM, at=road.clock.at)
-    while not reconciliation.continue_run(run.pk, road.engine.tools, pause=lambda _seconds: None):
+    run = reconciliation.start_run(by=SYSTEM, at=flow.clock.at)
+    while not reconciliation.continue_run(run.pk, flow.engine.tools, pause=lambda _seconds: None):
         pass
     return run
 
 
 def _mend(cases: "Cases") -> None:
     """Take every fault away, and every message: the sweep alone must bring all to its end."""
-    cases.road.simulator.control.clear_faults()
-    cases.road.simulator.control.change_settings(read_lag_seconds=0)
-    cases.road.light_is_ahead = timedelta(0)
+    cases.flow.simulator.control.clear_faults()
+    cases.flow.simulator.control.change_settings(read_lag_seconds=0)
+    cases.flow.light_is_ahead = timedelta(0)
     Shelf.is_down = False
     cases.queue.waiting.clear()
 
@@ -74,11 +74,11 @@ def _mend(cases: "Cases") -> None:
 def _let_time_pass(cases: "Cases") -> None:
     """In leaps; but a notice ends only for who is there on its days, and is given anew where the price rose."""
     for leap in TO_THE_END:
-        cases.road.pass_time(leap)
+        cases.flow.pass_time(leap)
         cases.sweep()
-        if leap == A_DAY and cases.road.policy.notice_days:
+        if leap == A_DAY and cases.flow.policy.notice_days:
             for _ in range(MOST_NOTICES):
-                cases.live(timedelta(days=cases.road.policy.notice_days + 2))
+                cases.live(timedelta(days=cases.flow.policy.notice_days + 2))
                 if not Enrollment.objects.filter(next_step=Waiting.NOTICE).exists():
                     break
 
@@ -98,23 +98,23 @@ def _let_doubt_end(cases: "Cases") -> None:
         if not asked_for and not unsettled.exclude(enrollment__in=held.values("enrollment_id")).exists():
             break
         for hold in asked_for:
-            holds.release_hold(hold_id=hold.pk, reason="Compared by hand.", by=OFFICE, at=cases.road.clock.at)
+            holds.release_hold(hold_id=hold.pk, reason="Compared by hand.", by=OFFICE, at=cases.flow.clock.at)
             compared.add(hold.enrollment_id)
         cases.live(timedelta(hours=2))
     else:
         raise AssertionError("Doubt does not end, although nothing fails any more.")
 
 
-def _records_say_what_light_holds(road: Road) -> None:
+def _records_say_what_light_holds(flow: Flow) -> None:
     """
     The one comparison that all this is for.
 
     An acceptance that shows at Light only after its case was closed, or while a person is asked about it, cannot be in
     the records of the case; then the comparison of all accounts must name it to people.
     """
-    unknown, invented = acceptances_unlike(road.simulator.world.acceptances)
+    unknown, invented = acceptances_unlike(flow.simulator.world.acceptances)
     assert invented == []
-    named = set(_named_by_reconciliation(road)) if unknown else set()
+    named = set(_named_by_reconciliation(flow)) if unknown else set()
     for row in unknown:
         case = Enrollment.objects.get(light_account_uuid=row[0])
         is_held = case.holds.filter(released_at=None).exclude(owner="").exists()
@@ -123,12 +123,12 @@ def _records_say_what_light_holds(road: Road) -> None:
     for case in Enrollment.objects.filter(status__in=MOVING):
         assert case.writes.filter(status__in=UNSETTLED_WRITE_STATUSES).exists(), (case, case.because)
     for case in Enrollment.objects.filter(status=EnrollmentStatus.FINALIZED):
-        assert road.simulator.world.accounts[str(case.light_account_uuid)].finalized_at is not None
+        assert flow.simulator.world.accounts[str(case.light_account_uuid)].finalized_at is not None
 
 
-def _named_by_reconciliation(road: Road) -> list[str]:
+def _named_by_reconciliation(flow: Flow) -> list[str]:
     kinds = [DifferenceKind.ACCEPTED_UNKNOWN_TO_US, DifferenceKind.ACCEPTED_DIFFERENTLY]
-    found = Difference.objects.filter(run=reconcile(road), kind__in=kinds)
+    found = Difference.objects.filter(run=reconcile(flow), kind__in=kinds)
     return list(found.values_list("light_account_uuid", flat=True))
 
 
@@ -143,11 +143,11 @@ def _every_case_has_arrived_or_names_a_person() -> None:
 
 def _help(cases: "Cases") -> None:
     """Operations, office, customer and technician do what the case may wait for, in this order."""
-    at = cases.road.clock.at
+    at = cases.flow.clock.at
     for pause in Pause.objects.filter(ended_at=None):
-        cases.road.resume(pause)
+        cases.flow.resume(pause)
     if SystemHold.objects.filter(ended_at=None).exists():
-        reconcile(cases.road)
+        reconcile(cases.flow)
         system_holds.release_writes(by=OFFICE, at=at)
     cases.prices_move("1")
     for number, job in enumerate(cases.jobs):

@@ -57,7 +57,7 @@ from simulator.webhooks import event_body, signed_headers
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair
 from tests.factories import installations as made
 from tests.factories.poa_documents import drafted_poa
-from tests.integration.enrollments.road import MORNING, OFFICE, SECOND_PERSON, Road, SettableClock, roomy_promise
+from tests.integration.enrollments.flow import MORNING, OFFICE, SECOND_PERSON, Flow, SettableClock, roomy_promise
 from tests.invariants import broken_invariants
 from tests.property import ending
 from tests.property.surroundings import (
@@ -181,8 +181,8 @@ class Cases(RuleBasedStateMachine):
         self.settings.LIGHT_DIALECT = pair.client
         self.queue = Queue()
         self.everybody_helps = everybody_helps
-        self.road = Road(running, pair, clock=SettableClock(MORNING))
-        HouseClock.road_clock = self.road.clock
+        self.flow = Flow(running, pair, clock=SettableClock(MORNING))
+        HouseClock.flow_clock = self.flow.clock
         self._changes_at_last_check = -1
         self._stopped_writes: frozenset[str] = frozenset()
         self._requests_seen = 0
@@ -190,27 +190,27 @@ class Cases(RuleBasedStateMachine):
         for number, stage in enumerate(stages):
             self._bring_to(number, stage)
         self._attempts_at_start = set(AcceptAttempt.objects.values_list("pk", flat=True))
-        self.road.policy = replace(self.road.policy, notice_days=notice_days)
-        self.road.start_client_anew()
+        self.flow.policy = replace(self.flow.policy, notice_days=notice_days)
+        self.flow.start_client_anew()
         self.queue.take_committed()
 
     def _bring_to(self, number: int, stage: str) -> None:
         """Walk a case to its stage by the real moves."""
         job = self._job(number)
         walk: list[Callable[[Enrollment], object]] = [
-            lambda _: self.road.sign(job, promise=self.promises["roomy"]),
-            self.road.run,
-            self.road.finish_at_light,
-            self.road.report_pto,
+            lambda _: self.flow.sign(job, promise=self.promises["roomy"]),
+            self.flow.run,
+            self.flow.finish_at_light,
+            self.flow.report_pto,
         ]
         last_turns: dict[str, Callable[[Enrollment], object]] = {
             "accepting": lambda case: self._run_until(case, "accept_plan"),
             "accepted": lambda case: self._run_until(case, "finalize"),
-            "finalized": self.road.run,
+            "finalized": self.flow.run,
         }
         how_far = STAGES.index(stage)
         for go in [*walk[:how_far], *(turn for name, turn in last_turns.items() if name == stage)]:
-            case = case_opening.look_again(site_id=job.site_id, at=self.road.clock.at)
+            case = case_opening.look_again(site_id=job.site_id, at=self.flow.clock.at)
             assert case is not None
             go(case)
 
@@ -220,9 +220,9 @@ class Cases(RuleBasedStateMachine):
         def dying(*_args: Any, **_kwargs: Any) -> Any:
             raise Killed
 
-        with self._replaced(self.road.light, call), suppress(Killed):
-            setattr(self.road.light, call, dying)
-            self.road.run(case)
+        with self._replaced(self.flow.light, call), suppress(Killed):
+            setattr(self.flow.light, call, dying)
+            self.flow.run(case)
 
     # The customer
 
@@ -230,9 +230,9 @@ class Cases(RuleBasedStateMachine):
     def customer_signs(self, number: int, promise: str, times: int) -> None:
         job = self._job(number)
         for poa in PoaDocument.objects.filter(site=job.site, status__in=[PoaStatus.DRAFT, PoaStatus.SENT]):
-            poa_actions.void_poa(poa_id=poa.pk, reason="Drawn up anew.", by=OFFICE, at=self.road.clock.at)
+            poa_actions.void_poa(poa_id=poa.pk, reason="Drawn up anew.", by=OFFICE, at=self.flow.clock.at)
         with suppress(*REFUSALS):
-            poa = self.road.sign(job, promise=self.promises[promise])
+            poa = self.flow.sign(job, promise=self.promises[promise])
             for _ in range(times - 1):
                 self._sign_again(poa)
 
@@ -243,7 +243,7 @@ class Cases(RuleBasedStateMachine):
             signature_text=str(poa.customer),
             document_sha256=poa.document_sha256,
             by=Actor.customer(poa.customer_id),
-            at=self.road.clock.at,
+            at=self.flow.clock.at,
         )
         assert outcome == poa_actions.SignOutcome.ALREADY_SIGNED
 
@@ -253,7 +253,7 @@ class Cases(RuleBasedStateMachine):
         if poa is not None:
             say_no = {"revoke": poa_actions.revoke_poa, "decline": poa_actions.decline_poa}[what]
             with suppress(*REFUSALS):
-                say_no(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=self.road.clock.at)
+                say_no(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=self.flow.clock.at)
 
     @rule(number=which_case, goes_on=st.booleans())
     def customer_holds_it_or_lets_it_go_on(self, number: int, *, goes_on: bool) -> None:
@@ -261,11 +261,11 @@ class Cases(RuleBasedStateMachine):
         if case is not None:
             say = customer_holds.resume_for_customer if goes_on else customer_holds.hold_for_customer
             with suppress(*REFUSALS):
-                say(enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=self.road.clock.at)
+                say(enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=self.flow.clock.at)
 
     @rule(number=which_case, kind=st.sampled_from(StopKind), is_over=st.booleans())
     def somebody_reports_a_death_or_incapacity(self, number: int, kind: StopKind, *, is_over: bool) -> None:
-        customer_id, at = self._job(number).customer_id, self.road.clock.at
+        customer_id, at = self._job(number).customer_id, self.flow.clock.at
         with suppress(*REFUSALS):
             signal = poa_actions.record_stop_signal(
                 customer_id=customer_id, kind=kind, source="His daughter called.", by=OFFICE, at=at
@@ -275,7 +275,7 @@ class Cases(RuleBasedStateMachine):
 
     def end_stop_signal(self, signal: StopSignal) -> None:
         poa_actions.end_stop_signal(
-            signal_id=signal.pk, decision="It was his namesake.", by=OFFICE, at=self.road.clock.at
+            signal_id=signal.pk, decision="It was his namesake.", by=OFFICE, at=self.flow.clock.at
         )
 
     @rule(
@@ -286,14 +286,14 @@ class Cases(RuleBasedStateMachine):
         case = self._case(number)
         if case is not None and case.light_account_uuid is not None:
             with suppress(*REFUSALS):
-                self.road.finish_at_light(case, *steps)
+                self.flow.finish_at_light(case, *steps)
 
     @rule(number=which_case, what=st.sampled_from(["opt_out", "accept_own_plan", "cancel"]))
     def customer_acts_at_light_alone(self, number: int, what: str) -> None:
         case = self._case(number)
         if case is not None and case.light_account_uuid is not None:
             with suppress(*REFUSALS):
-                getattr(self.road.simulator.control, what)(str(case.light_account_uuid))
+                getattr(self.flow.simulator.control, what)(str(case.light_account_uuid))
 
     # The office
 
@@ -302,21 +302,21 @@ class Cases(RuleBasedStateMachine):
         open_pauses = Pause.objects.filter(ended_at=None)
         if what == "end":
             for pause in open_pauses:
-                self.road.resume(pause)
+                self.flow.resume(pause)
         elif not open_pauses.exists():
             group = self.promises["roomy"].light_plan_group if what == "one group" else None
-            pauses.pause(reason="Prices look odd.", by=OFFICE, at=self.road.clock.at, light_plan_group=group)
+            pauses.pause(reason="Prices look odd.", by=OFFICE, at=self.flow.clock.at, light_plan_group=group)
 
     @rule(what=st.sampled_from(["stop", "restore", "release", "release"]))
     def operations_stop_all_writes_or_release_them(self, what: str) -> None:
         if what == "release":
             with suppress(*REFUSALS):
-                system_holds.release_writes(by=OFFICE, at=self.road.clock.at)
+                system_holds.release_writes(by=OFFICE, at=self.flow.clock.at)
         elif not SystemHold.objects.filter(ended_at=None).exists():
             system_holds.hold_writes(
                 reason="Looking into it.",
                 by=OFFICE,
-                at=self.road.clock.at,
+                at=self.flow.clock.at,
                 needs_reconciliation=what == "restore",
             )
 
@@ -325,21 +325,21 @@ class Cases(RuleBasedStateMachine):
         """By the customer himself, say, or by a case that a restore lost."""
         person = self._job(number).customer
         with suppress(*REFUSALS):
-            self.road.light.create_account(
+            self.flow.light.create_account(
                 NewAccount(email=person.email, first_name=person.first_name, last_name=person.last_name)
             )
-        self._requests_seen = len(self.road.simulator.world.request_log)  # this one was not sent by the house
+        self._requests_seen = len(self.flow.simulator.world.request_log)  # this one was not sent by the house
 
     @rule()
     def operations_compare_all_accounts(self) -> None:
-        ending.reconcile(self.road)
+        ending.reconcile(self.flow)
 
     @rule(number=which_case)
     def operations_link_the_account(self, number: int) -> None:
         case = self._case(number)
         if case is None or case.light_account_uuid is not None:
             return
-        at_light = self.road.simulator.world.accounts.values()
+        at_light = self.flow.simulator.world.accounts.values()
         found = [account.uuid for account in at_light if account.email == case.customer.email]
         if found:
             with suppress(*REFUSALS):
@@ -347,9 +347,9 @@ class Cases(RuleBasedStateMachine):
                     enrollment_id=case.pk,
                     account_uuid=found[-1],
                     reason="Light says that it is his.",
-                    light=self.road.light,
+                    light=self.flow.light,
                     by=OFFICE,
-                    at=self.road.clock.at,
+                    at=self.flow.clock.at,
                 )
 
     @rule(number=which_case)
@@ -357,16 +357,16 @@ class Cases(RuleBasedStateMachine):
         hold = Hold.objects.filter(enrollment__site=self._job(number).site, released_at=None).first()
         if hold is not None:
             with suppress(*REFUSALS):
-                holds.release_hold(hold_id=hold.pk, reason="Looked into it.", by=OFFICE, at=self.road.clock.at)
+                holds.release_hold(hold_id=hold.pk, reason="Looked into it.", by=OFFICE, at=self.flow.clock.at)
 
     @rule(number=which_case)
     def office_draws_up_a_poa(self, number: int) -> None:
         job = self._job(number)
         with suppress(*REFUSALS):
             poa = drafted_poa(
-                customer=job.customer, site=job.site, promise=self.promises["roomy"], at=self.road.clock.at
+                customer=job.customer, site=job.site, promise=self.promises["roomy"], at=self.flow.clock.at
             )
-            poa_actions.send_poa(poa_id=poa.pk, by=OFFICE, at=self.road.clock.at)
+            poa_actions.send_poa(poa_id=poa.pk, by=OFFICE, at=self.flow.clock.at)
 
     @rule(number=which_case, what=st.sampled_from(["void", "suspend", "resume"]))
     def office_changes_a_poa(self, number: int, what: str) -> None:
@@ -378,7 +378,7 @@ class Cases(RuleBasedStateMachine):
                 "resume": poa_actions.resume_poa,
             }
             with suppress(*REFUSALS):
-                change[what](poa_id=poa.pk, reason="A call from the family.", by=OFFICE, at=self.road.clock.at)
+                change[what](poa_id=poa.pk, reason="A call from the family.", by=OFFICE, at=self.flow.clock.at)
 
     @rule(number=which_case, language=st.sampled_from(["en", "es"]), is_new_address=st.booleans())
     def office_corrects_the_contact(self, number: int, language: str, *, is_new_address: bool) -> None:
@@ -391,7 +391,7 @@ class Cases(RuleBasedStateMachine):
                 phone=str(customer.phone),
                 language=language,
                 by=OFFICE,
-                at=self.road.clock.at,
+                at=self.flow.clock.at,
             )
 
     @rule(number=which_case)
@@ -404,12 +404,12 @@ class Cases(RuleBasedStateMachine):
                 number_from="The signed hardware contract.",
                 confirmed="The customer: yes, both.",
                 by=SECOND_PERSON,
-                at=self.road.clock.at,
+                at=self.flow.clock.at,
             )
 
     @rule(number=which_case, what=st.sampled_from(["close the case", "cancel the job"]))
     def office_gives_up(self, number: int, what: str) -> None:
-        case, at = self._case(number), self.road.clock.at
+        case, at = self._case(number), self.flow.clock.at
         with suppress(*REFUSALS):
             if what == "cancel the job":
                 installation_actions.cancel_installation(
@@ -422,14 +422,14 @@ class Cases(RuleBasedStateMachine):
     def office_sells_a_battery_too(self, number: int) -> None:
         job = self._job(number)
         if Installation.objects.filter(site=job.site).count() == 1:
-            made.installation(self.road.clock.at, customer=job.customer, site=job.site, kind=HardwareKind.BATTERY)
+            made.installation(self.flow.clock.at, customer=job.customer, site=job.site, kind=HardwareKind.BATTERY)
 
     @rule(pick=which_message)
     def office_settles_a_webhook_again(self, pick: int) -> None:
         deliveries = list(WebhookDelivery.objects.order_by("pk"))
         if deliveries:
             chosen = deliveries[pick % len(deliveries)]
-            webhook_processing.settle_again(delivery_id=chosen.pk, by=OFFICE, at=self.road.clock.at)
+            webhook_processing.settle_again(delivery_id=chosen.pk, by=OFFICE, at=self.flow.clock.at)
 
     # Whoever reports go-live
 
@@ -440,7 +440,7 @@ class Cases(RuleBasedStateMachine):
         times=st.sampled_from([1, 1, 5]),
     )
     def go_live_is_reported(self, number: int, by: Actor, days_ago: int, times: int) -> None:
-        at, submission = self.road.clock.at, uuid4()
+        at, submission = self.flow.clock.at, uuid4()
         jobs = Installation.objects.filter(site=self._job(number).site).exclude(status=InstallationStatus.CANCELLED)
         for job in jobs[:1]:
             for _ in range(times):
@@ -454,7 +454,7 @@ class Cases(RuleBasedStateMachine):
 
     @rule(number=which_case, what=st.sampled_from(["confirm", "correct", "withdraw"]))
     def go_live_is_looked_at_again(self, number: int, what: str) -> None:
-        at = self.road.clock.at
+        at = self.flow.clock.at
         reports = GoLiveReport.objects.filter(installation__site=self._job(number).site)
         report = reports.filter(status__in=sorted(CURRENT_REPORT_STATUSES)).first() or reports.first()
         if report is None:
@@ -488,20 +488,20 @@ class Cases(RuleBasedStateMachine):
         )
     )
     def time_passes(self, span: timedelta) -> None:
-        self.road.pass_time(span)
+        self.flow.pass_time(span)
 
     @rule(hours=st.sampled_from([0, 1]), seconds=st.sampled_from([-5, 5]))
     def midnight_is_near(self, hours: int, seconds: int) -> None:
         """Go to some seconds before or after the next midnight of Chicago, or of UTC."""
-        now = self.road.clock.at
+        now = self.flow.clock.at
         midnight = now.replace(hour=5 + hours if hours else 0, minute=0, second=0, microsecond=0)
         then = midnight + timedelta(days=1, seconds=seconds)
-        self.road.pass_time(then - now)
+        self.flow.pass_time(then - now)
 
     @rule(minutes=st.sampled_from([-4, 0, 4]))
     def clocks_part(self, minutes: int) -> None:
-        self.road.light_is_ahead = timedelta(minutes=minutes)
-        self.road.pass_time(timedelta(seconds=1))
+        self.flow.light_is_ahead = timedelta(minutes=minutes)
+        self.flow.pass_time(timedelta(seconds=1))
 
     # The queue and its workers
 
@@ -546,7 +546,7 @@ class Cases(RuleBasedStateMachine):
     def a_worker_dies_at_a_case(self, number: int, statement: int) -> None:
         case = self._case(number)
         if case is not None:
-            due_cases.make_due(enrollment_id=case.pk, at=self.road.clock.at)
+            due_cases.make_due(enrollment_id=case.pk, at=self.flow.clock.at)
             with suppress(Killed), killed_at_statement(statement):
                 self._advance(case.pk)
 
@@ -555,15 +555,15 @@ class Cases(RuleBasedStateMachine):
         case = self._case(number)
         if case is None:
             return
-        due_cases.make_due(enrollment_id=case.pk, at=self.road.clock.at)
-        with self._replaced(self.road.light, call) as original:
+        due_cases.make_due(enrollment_id=case.pk, at=self.flow.clock.at)
+        with self._replaced(self.flow.light, call) as original:
 
             def dying(*args: Any, **kwargs: Any) -> Any:
                 if after:
                     original(*args, **kwargs)
                 raise Killed
 
-            setattr(self.road.light, call, dying)
+            setattr(self.flow.light, call, dying)
             with suppress(Killed):
                 self._advance(case.pk)
 
@@ -605,27 +605,27 @@ class Cases(RuleBasedStateMachine):
             "messages": lambda: self._deliver_all(backwards=True),
             "sweep": self.sweep,
         }
-        due_cases.make_due(enrollment_id=case.pk, at=self.road.clock.at)
-        with self._replaced(self.road.light, call) as original:
+        due_cases.make_due(enrollment_id=case.pk, at=self.flow.clock.at)
+        with self._replaced(self.flow.light, call) as original:
 
             def interrupted(*args: Any, **kwargs: Any) -> Any:
-                setattr(self.road.light, call, original)
+                setattr(self.flow.light, call, original)
                 self.queue.take_committed()
-                due_cases.make_due(enrollment_id=case.pk, at=self.road.clock.at)
+                due_cases.make_due(enrollment_id=case.pk, at=self.flow.clock.at)
                 self._advance(case.pk)
                 meanwhile[what]()
                 return original(*args, **kwargs)
 
-            setattr(self.road.light, call, interrupted)
+            setattr(self.flow.light, call, interrupted)
             self._advance(case.pk)
 
     @rule(loses_messages=st.booleans())
     def everything_starts_anew(self, *, loses_messages: bool) -> None:
         """A restart in one-process mode: tokens are forgotten, leases taken over, and messages in memory are gone."""
-        self.road.start_client_anew()
+        self.flow.start_client_anew()
         if loses_messages:
             self.queue.waiting.clear()
-        take_over(at=self.road.clock.at)
+        take_over(at=self.flow.clock.at)
 
     # The storage
 
@@ -638,7 +638,7 @@ class Cases(RuleBasedStateMachine):
     @rule(picks=st.lists(which_message, min_size=1, max_size=3), times=st.integers(1, 2))
     def webhooks_of_light_come(self, picks: list[int], times: int) -> None:
         """What Light really sent, now or long ago, in any order, and again."""
-        sent = list({event.uuid: event.body for event in self.road.simulator.world.webhooks.deliveries}.values())
+        sent = list({event.uuid: event.body for event in self.flow.simulator.world.webhooks.deliveries}.values())
         for pick in picks if sent else ():
             for _ in range(times):
                 assert self._post(sent[pick % len(sent)]) == 200
@@ -669,10 +669,10 @@ class Cases(RuleBasedStateMachine):
         case = self._case(number)
         account = str(case.light_account_uuid) if is_known and case and case.light_account_uuid else str(uuid4())
         body = event_body(
-            self.road.pair.simulator,
+            self.flow.pair.simulator,
             event=name,
             event_uuid=str(uuid4()),
-            at=self.road.clock.at,
+            at=self.flow.clock.at,
             app_uuid=str(uuid4()),
             account_uuid=account,
             location_uuid=None,
@@ -681,8 +681,8 @@ class Cases(RuleBasedStateMachine):
         return json.dumps(body).encode()
 
     def _post(self, body: bytes, *, secret: str = "") -> int:
-        secret = secret or self.road.simulator.webhook_secret
-        headers = signed_headers(self.road.pair.simulator, secret, body, self.road.clock.at)
+        secret = secret or self.flow.simulator.webhook_secret
+        headers = signed_headers(self.flow.pair.simulator, secret, body, self.flow.clock.at)
         request = RequestFactory().post("/webhooks/light/", data=body, content_type="application/json", headers=headers)
         return receive(request).status_code
 
@@ -696,33 +696,33 @@ class Cases(RuleBasedStateMachine):
     )
     def a_fault_lies_ahead(self, operation: str, kind: str, times: int | None, patience: str | None) -> None:
         asks = patience if kind == "rate_limit" else None
-        self.road.simulator.control.inject_fault(operation, kind, times=times, retry_after=asks)
+        self.flow.simulator.control.inject_fault(operation, kind, times=times, retry_after=asks)
 
     @rule()
     def faults_are_mended(self) -> None:
-        self.road.simulator.control.clear_faults()
+        self.flow.simulator.control.clear_faults()
 
     @rule(seconds=st.sampled_from([0, 30, 300, 900, 5000]))
     def readings_lag(self, seconds: int) -> None:
-        self.road.simulator.control.change_settings(read_lag_seconds=seconds)
+        self.flow.simulator.control.change_settings(read_lag_seconds=seconds)
 
     @rule(factor=st.sampled_from(["1", "1", "9"]))
     def prices_move(self, factor: str) -> None:
-        self.road.simulator.control.change_settings(price_factor=factor)
+        self.flow.simulator.control.change_settings(price_factor=factor)
 
     @rule(number=which_case, what=st.sampled_from(["freeze_credit", "unfreeze_credit"]))
     def credit_freezes_or_thaws(self, number: int, what: str) -> None:
         case = self._case(number)
         if case is not None and case.light_account_uuid is not None:
             with suppress(*REFUSALS):
-                getattr(self.road.simulator.control, what)(str(case.light_account_uuid))
+                getattr(self.flow.simulator.control, what)(str(case.light_account_uuid))
 
     @rule(number=which_case, status=st.sampled_from([None, "moon_phase_pending"]))
     def light_shows_another_status(self, number: int, status: str | None) -> None:
         case = self._case(number)
         if case is not None and case.light_account_uuid is not None:
             with suppress(*REFUSALS):
-                self.road.simulator.control.show_status(str(case.light_account_uuid), status)
+                self.flow.simulator.control.show_status(str(case.light_account_uuid), status)
 
     # What must hold
 
@@ -735,9 +735,9 @@ class Cases(RuleBasedStateMachine):
         self._changes_at_last_check = changes
         with Shelf.readable():
             broken = broken_invariants(
-                self.road.simulator.world.acceptances,
+                self.flow.simulator.world.acceptances,
                 captured=self.log.text,
-                calls_inside_transactions=self.road.calls_inside_transactions,
+                calls_inside_transactions=self.flow.calls_inside_transactions,
             )
         assert broken == []
         errors = [line for line in self.log.errors if not self._is_expected(line)]
@@ -746,7 +746,7 @@ class Cases(RuleBasedStateMachine):
     @invariant()
     def what_was_stopped_before_stays_stopped(self) -> None:
         """No write is sent between two looks that both find it stopped."""
-        requests = self.road.simulator.world.request_log
+        requests = self.flow.simulator.world.request_log
         sent = {str(row["operation"]) for row in requests[self._requests_seen :]}
         self._requests_seen = len(requests)
         before, self._stopped_writes = self._stopped_writes, self._what_is_stopped()
@@ -755,7 +755,7 @@ class Cases(RuleBasedStateMachine):
     @invariant()
     def nothing_is_accepted_before_its_notice_is_over(self) -> None:
         """Where the office gives notice: under the same signature, no earlier than it said, and no worse."""
-        if not self.road.policy.notice_days:
+        if not self.flow.policy.notice_days:
             return
         attempts = AcceptAttempt.objects.exclude(pk__in=self._attempts_at_start)
         for attempt in attempts.select_related("write", "offer"):
@@ -776,8 +776,8 @@ class Cases(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         with self._undo:
-            if hasattr(self, "road"):
-                self._undo.callback(self.road.light.close)
+            if hasattr(self, "flow"):
+                self._undo.callback(self.flow.light.close)
                 ending.settle_everything(self)
 
     # Moving things
@@ -821,15 +821,15 @@ class Cases(RuleBasedStateMachine):
 
     def live(self, span: timedelta) -> None:
         """Let time pass in leaps from one due moment to the next, sweeping at each."""
-        end = self.road.clock.at + span
+        end = self.flow.clock.at + span
         for _ in range(MOST_WAKES):
             self.sweep()
             rows = Enrollment.objects.values_list("due_at", "lease_until")
             wakes = [moment for row in rows for moment in row if moment is not None]
-            if self.road.clock.at >= end:
+            if self.flow.clock.at >= end:
                 break
-            pause = max(min([*wakes, end]) - self.road.clock.at, timedelta(seconds=1))
-            self.road.pass_time(min(pause, end - self.road.clock.at))
+            pause = max(min([*wakes, end]) - self.flow.clock.at, timedelta(seconds=1))
+            self.flow.pass_time(min(pause, end - self.flow.clock.at))
 
     @contextmanager
     def _replaced(self, owner: Any, name: str) -> Iterator[Any]:

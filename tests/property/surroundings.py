@@ -188,9 +188,9 @@ class ShownTime(Protocol):
 
 
 class HouseClock:
-    """The clock that faces and tasks read; it shows the time of the road that is walked."""
+    """The clock that faces and tasks read; it shows the time of the flow that is walked."""
 
-    road_clock: ClassVar[ShownTime]
+    flow_clock: ClassVar[ShownTime]
 
     def now(self) -> datetime:
-        return self.road_clock.at
+        return self.flow_clock.at

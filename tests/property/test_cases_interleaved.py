@@ -34,8 +34,8 @@ PARTS = 4 if EXAMPLES >= 100 else 1
 def machine(db: None, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[type[Cases]]:
     """The machine amid real HTTP, real tasks, the real endpoint of webhooks and really sealed documents."""
     monkeypatch.setattr(current_app, "send_task", send_to_the_machine)
-    monkeypatch.setattr("enrollments.tasks.engine", lambda: Cases.current.road.engine)
-    monkeypatch.setattr("enrollments.tasks.tools", lambda: Cases.current.road.engine.tools)
+    monkeypatch.setattr("enrollments.tasks.engine", lambda: Cases.current.flow.engine)
+    monkeypatch.setattr("enrollments.tasks.tools", lambda: Cases.current.flow.engine.tools)
     settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "tests.property.surroundings.Shelf"}}
     settings.CLOCK = f"{HouseClock.__module__}.{HouseClock.__name__}"
     configured_clock.cache_clear()

@@ -7,7 +7,7 @@ from django.db import connection
 
 from core.models import CaseChange
 from tests.factories import installations as made
-from tests.integration.enrollments.road import MORNING
+from tests.integration.enrollments.flow import MORNING
 from tests.property.surroundings import Killed, database_to_be_undone, killed_at_statement
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 CRASHES = "tests/integration/enrollments/test_crashes.py"
 BAD_MOMENTS = "tests/integration/enrollments/test_bad_moments.py"
-MAIN_ROAD = "tests/integration/enrollments/test_main_road.py"
+MAIN_FLOW = "tests/integration/enrollments/test_main_flow.py"
 READING_LAG = "tests/integration/faults/test_reading_lag.py"
 RIGHT_LOOKING = "tests/integration/faults/test_right_looking.py"
 PLAUSIBILITY = "tests/unit/enrollments/test_plausibility.py"
@@ -152,7 +152,7 @@ BUGS: tuple[Bug, ...] = (
         old="    poa.uses_made += 1\n",
         new="",
         why="One authority serves for any number of acceptances.",
-        noticed_by=(f"{POA_LIFE}::test_the_last_use_exhausts_an_authority", MAIN_ROAD),
+        noticed_by=(f"{POA_LIFE}::test_the_last_use_exhausts_an_authority", MAIN_FLOW),
     ),
     Bug(
         name="a-field-left-out-fits",
@@ -181,7 +181,7 @@ BUGS: tuple[Bug, ...] = (
         old="    judged = [(offer.plan, offers.judge(offer.plan, facts.known_authority.limits)) for offer in fresh]",
         new="    judged = [(offer.plan, offers.Verdict(())) for offer in fresh]",
         why="Any plan is chosen, whatever the customer signed for; the guard at the call must still stop it.",
-        noticed_by=(f"{MAIN_ROAD}::test_an_offer_outside_the_limits_is_held_for_a_person_and_never_accepted",),
+        noticed_by=(f"{MAIN_FLOW}::test_an_offer_outside_the_limits_is_held_for_a_person_and_never_accepted",),
     ),
     Bug(
         name="the-window-opens-too-early",
@@ -226,7 +226,7 @@ BUGS: tuple[Bug, ...] = (
         old="        return send(lambda: check_still_wanted(write, step, tools))\n",
         new="        return repeatable(send)(lambda: check_still_wanted(write, step, tools))\n",
         why="A crash or a rollback during the call takes the record of the call with it.",
-        noticed_by=(f"{MAIN_ROAD}::test_a_case_goes_straight_through_to_active_service",),
+        noticed_by=(f"{MAIN_FLOW}::test_a_case_goes_straight_through_to_active_service",),
     ),
     Bug(
         name="a-server-error-means-nothing-happened",
@@ -301,7 +301,7 @@ BUGS: tuple[Bug, ...] = (
         old="        leases.give_back(turn, due_at=_due_at(step), shown=shown)",
         new="        leases.give_back(turn, due_at=None, shown=shown)",
         why="A case that waits for a date or for Light is never looked at again without a message.",
-        noticed_by=(f"{MAIN_ROAD}::test_frozen_credit_is_waited_out", MAIN_ROAD),
+        noticed_by=(f"{MAIN_FLOW}::test_frozen_credit_is_waited_out", MAIN_FLOW),
     ),
     Bug(
         name="a-dead-workers-case-is-not-found",
@@ -319,7 +319,7 @@ BUGS: tuple[Bug, ...] = (
         old="    if poa is not None:\n",
         new="    if poa is not None and old_status != enrollment.status:\n",
         why="Calls, holds and readings leave no trace in the journal.",
-        noticed_by=(f"{MAIN_ROAD}::test_light_hears_the_instant_of_the_signature",),
+        noticed_by=(f"{MAIN_FLOW}::test_light_hears_the_instant_of_the_signature",),
     ),
     Bug(
         name="an-entrys-words-are-not-in-its-hash",
@@ -364,7 +364,7 @@ BUGS: tuple[Bug, ...] = (
         old="    write.answer = redact(answer)",
         new="    write.answer = answer",
         why="E-mail, phone and birth date of the customer stand readable in the records of calls.",
-        noticed_by=(f"{MAIN_ROAD}::test_no_record_of_a_call_holds_facts_about_the_customer",),
+        noticed_by=(f"{MAIN_FLOW}::test_no_record_of_a_call_holds_facts_about_the_customer",),
     ),
     Bug(
         name="tokens-in-log-lines",

@@ -25,7 +25,7 @@ from simulator.server import RunningSimulator
 from tests.contract.dialects import REFERENCE
 from tests.factories import installations as made
 from tests.factories.poa_documents import plan_promise, sent_poa
-from tests.integration.enrollments.road import Road, SettableClock
+from tests.integration.enrollments.flow import Flow, SettableClock
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
 
 FIRST_DAY = datetime(2026, 3, 2, 15, 10, tzinfo=UTC)
@@ -72,56 +72,56 @@ MIGUEL = Household("Miguel", "Santos", "27 Bluebonnet Court", "Killeen", "76541"
 NORA = Household("Nora", "Alvarez", "740 Rio Vista Drive", "Brownwood", "76801", tag="+noplans")
 PAUL = Household("Paul", "Becker", "612 Windmill Way", "Tyler", "75701")
 ROSA = Household("Rosa", "Delgado", "1523 Mesquite Trail", "Midland", "79701")
-WALTER = Household("Walter", "Brooks", "350 Old Mill Road", "Temple", "76501")
+WALTER = Household("Walter", "Brooks", "350 Old Mill Flow", "Temple", "76501")
 
 
 def play(simulator: RunningSimulator) -> Scene:
     """Let the weeks before the pictures pass."""
     simulator.control.set_now(FIRST_DAY)
     simulator.control.freeze_clock()
-    road = Road(simulator, REFERENCE, clock=scene_clock())
+    flow = Flow(simulator, REFERENCE, clock=scene_clock())
     try:
-        return _play(road)
+        return _play(flow)
     finally:
-        road.light.close()
+        flow.light.close()
 
 
-def _play(road: Road) -> Scene:
+def _play(flow: Flow) -> Scene:
     staff = User.objects.create_user("olivia", password=PASSWORD, first_name="Olivia", is_staff=True)
     staff.groups.add(Group.objects.get(name=OFFICE_GROUP))
     technician = made.technician(username="tess", password=PASSWORD, first_name="Tess", last_name="Nguyen")
     sunny, modest = _promise("Lone Star Solar Buyback", "17.5"), _promise("Lone Star Solar Saver", "15.5")
 
-    carmen, miguel = _signed(road, CARMEN, sunny), _signed(road, MIGUEL, modest)
-    walter, denise = _signed(road, WALTER, sunny), _signed(road, DENISE, sunny)
+    carmen, miguel = _signed(flow, CARMEN, sunny), _signed(flow, MIGUEL, modest)
+    walter, denise = _signed(flow, WALTER, sunny), _signed(flow, DENISE, sunny)
     for enrollment in (carmen, miguel, denise):
-        road.finish_at_light(enrollment)
-    road.pass_time(timedelta(days=1))
-    road.report_pto(carmen)
-    _live(road, timedelta(days=9))
+        flow.finish_at_light(enrollment)
+    flow.pass_time(timedelta(days=1))
+    flow.report_pto(carmen)
+    _live(flow, timedelta(days=9))
 
-    road.report_pto(miguel)
-    linh, nora, paul, rosa = (_signed(road, who, sunny) for who in (LINH, NORA, PAUL, ROSA))
+    flow.report_pto(miguel)
+    linh, nora, paul, rosa = (_signed(flow, who, sunny) for who in (LINH, NORA, PAUL, ROSA))
     for enrollment in (linh, nora, paul, rosa):
-        road.finish_at_light(enrollment)
-    _live(road, timedelta(days=2))
+        flow.finish_at_light(enrollment)
+    _live(flow, timedelta(days=2))
 
-    road.report_pto(linh)
-    road.report_pto(nora)
-    road.revoke(walter)
-    _installed(paul.installations.get(), technician, road)
+    flow.report_pto(linh)
+    flow.report_pto(nora)
+    flow.revoke(walter)
+    _installed(paul.installations.get(), technician, flow)
     made.go_live_report(
         paul.installations.get(),
-        at=road.clock.at,
+        at=flow.clock.at,
         by=Actor.technician(technician.pk),
         source=GoLiveSource.PORTAL,
     )
-    job = _installed(rosa.installations.get(), technician, road)
-    grace = _sold(road, GRACE)
-    sent_poa(customer=grace.customer, site=grace.site, promise=sunny, at=road.clock.at)
+    job = _installed(rosa.installations.get(), technician, flow)
+    grace = _sold(flow, GRACE)
+    sent_poa(customer=grace.customer, site=grace.site, promise=sunny, at=flow.clock.at)
     signing_token = token_in_last_mail()
-    _look_at(road, grace)
-    _live(road, timedelta(days=1))
+    _look_at(flow, grace)
+    _live(flow, timedelta(days=1))
     miguel.refresh_from_db()
     return Scene(staff=staff, technician=technician, held=miguel, job=job, signing_token=signing_token)
 
@@ -140,30 +140,30 @@ def _promise(name: str, highest_at_1000: str) -> PlanPromise:
     )
 
 
-def _sold(road: Road, who: Household) -> Installation:
-    at = road.clock.at
+def _sold(flow: Flow, who: Household) -> Installation:
+    at = flow.clock.at
     customer = made.customer(at, first_name=who.first_name, last_name=who.last_name, email=who.email)
     site = made.site(at, address_1=who.address, city=who.city, postal_code=who.postal_code)
     return made.installation(at, customer=customer, site=site)
 
 
-def _signed(road: Road, who: Household, promise: PlanPromise) -> Enrollment:
+def _signed(flow: Flow, who: Household, promise: PlanPromise) -> Enrollment:
     """A case whose customer has signed, and whom Light knows."""
-    job = _sold(road, who)
-    road.sign(job, promise=promise)
-    return _look_at(road, job)
+    job = _sold(flow, who)
+    flow.sign(job, promise=promise)
+    return _look_at(flow, job)
 
 
-def _look_at(road: Road, job: Installation) -> Enrollment:
-    enrollment = case_opening.look_again(site_id=job.site_id, at=road.clock.at)
+def _look_at(flow: Flow, job: Installation) -> Enrollment:
+    enrollment = case_opening.look_again(site_id=job.site_id, at=flow.clock.at)
     assert enrollment is not None
-    road.run(enrollment)
+    flow.run(enrollment)
     return enrollment
 
 
-def _installed(job: Installation, technician: User, road: Road) -> Installation:
+def _installed(job: Installation, technician: User, flow: Flow) -> Installation:
     """Walk a sold job as far as it goes without the utility's permission."""
-    at = road.clock.at
+    at = flow.clock.at
     actions.assign_technician(installation_id=job.pk, technician_id=technician.pk, by=made.OFFICE, at=at)
     for move in ("schedule", "install", "inspect", "submit_interconnection"):
         day = chicago_day(at) if move == "schedule" else None
@@ -171,10 +171,10 @@ def _installed(job: Installation, technician: User, road: Road) -> Installation:
     return job
 
 
-def _live(road: Road, span: timedelta) -> None:
+def _live(flow: Flow, span: timedelta) -> None:
     """Let time pass for everybody; the engine looks at every case twice a day."""
-    end = road.clock.at + span
-    while road.clock.at < end:
-        road.pass_time(HALF_A_DAY)
+    end = flow.clock.at + span
+    while flow.clock.at < end:
+        flow.pass_time(HALF_A_DAY)
         for enrollment in Enrollment.objects.order_by("pk"):
-            road.run(enrollment)
+            flow.run(enrollment)

@@ -32,7 +32,7 @@ from simulator.control_client import SimulatorControl
 from simulator.server import DEFAULT_APP_TOKEN
 from tests.factories import installations as made
 from tests.factories.poa_documents import drafted_poa, signed_poa
-from tests.integration.enrollments.road import roomy_promise
+from tests.integration.enrollments.flow import roomy_promise
 from tests.invariants import CHECKS, Seen, differences_from_light
 from tools.service_harness.servers import ROOT, Servers
 from tools.service_harness.waits import LEASE_SECONDS

@@ -48,7 +48,7 @@ def test_page_names_every_control_call() -> None:
 
 
 @pytest.mark.parametrize("name", ["reference", "alternate"])
-def test_our_client_walks_the_whole_road(
+def test_our_client_walks_the_whole_flow(
     name: str, simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
 ) -> None:
     control = simulator.control

@@ -15,7 +15,7 @@ from tests.contract.stand_in.light_calls import LightCalls
 from tests.contract.stand_in.webhook_inbox import WebhookInbox
 
 
-def test_events_of_the_whole_road_arrive_in_order(
+def test_events_of_the_whole_flow_arrive_in_order(
     simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
 ) -> None:
     light.finalized()

@@ -4,7 +4,7 @@ import pytest
 
 from simulator.server import RunningSimulator, start_simulator
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair
-from tests.integration.enrollments.road import MORNING, Road
+from tests.integration.enrollments.flow import MORNING, Flow
 
 
 @pytest.fixture(scope="session", params=DIALECT_PAIRS, ids=lambda pair: pair.name)
@@ -30,11 +30,11 @@ def running_simulator(running_simulators: dict[str, RunningSimulator], pair: Dia
 
 
 @pytest.fixture
-def road(db: None, running_simulator: RunningSimulator, pair: DialectPair) -> Iterator[Road]:
+def flow(db: None, running_simulator: RunningSimulator, pair: DialectPair) -> Iterator[Flow]:
     running_simulator.control.reset()
     running_simulator.control.set_now(MORNING)
     running_simulator.control.freeze_clock()
-    walked = Road(running_simulator, pair)
+    walked = Flow(running_simulator, pair)
     yield walked
     walked.check()
     walked.light.close()

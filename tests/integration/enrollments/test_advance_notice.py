@@ -17,7 +17,7 @@ from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
 from poa_documents import actions as poa_actions
 from poa_documents.models import CustomerMail, EvidenceEntry, MailState, PoaDocument
 from tests.contract.dialects import REFERENCE
-from tests.integration.enrollments.road import OFFICE, POLICY, Road
+from tests.integration.enrollments.flow import OFFICE, POLICY, Flow
 
 pytestmark = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
 
@@ -25,21 +25,21 @@ A_DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def noticing(road: Road) -> Road:
-    """A road on which customers have three days to object."""
-    road.policy = replace(POLICY, notice_days=3)
-    road.start_client_anew()
-    return road
+def noticing(flow: Flow) -> Flow:
+    """A flow on which customers have three days to object."""
+    flow.policy = replace(POLICY, notice_days=3)
+    flow.start_client_anew()
+    return flow
 
 
-def told(road: Road) -> Enrollment:
+def told(flow: Flow) -> Enrollment:
     """A case whose customer was told of a plan this moment."""
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.live(case, timedelta(hours=3), until=AdvanceNotice.objects.exists)
-    road.run(case)
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.live(case, timedelta(hours=3), until=AdvanceNotice.objects.exists)
+    flow.run(case)
     assert case.next_step == Waiting.NOTICE
     return case
 
@@ -48,7 +48,7 @@ def customer_of(case: Enrollment) -> Actor:
     return Actor.customer(case.customer_id)
 
 
-def test_the_plan_is_announced_with_its_start_and_accepted_when_the_notice_is_over(noticing: Road) -> None:
+def test_the_plan_is_announced_with_its_start_and_accepted_when_the_notice_is_over(noticing: Flow) -> None:
     case = told(noticing)
     notice = AdvanceNotice.objects.get()
     assert notice.offer.fits
@@ -67,7 +67,7 @@ def test_the_plan_is_announced_with_its_start_and_accepted_when_the_notice_is_ov
     assert entry.details["until"] == notice.until.isoformat()
 
 
-def test_a_customer_stops_it_during_the_notice_and_lets_it_go_on(noticing: Road) -> None:
+def test_a_customer_stops_it_during_the_notice_and_lets_it_go_on(noticing: Flow) -> None:
     case = told(noticing)
     customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
     customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
@@ -87,7 +87,7 @@ def test_a_customer_stops_it_during_the_notice_and_lets_it_go_on(noticing: Road)
 
 
 def test_a_hold_reaches_an_acceptance_that_is_recorded_and_about_to_be_sent(
-    noticing: Road, monkeypatch: pytest.MonkeyPatch
+    noticing: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = told(noticing)
     accept = noticing.light.accept_plan
@@ -105,7 +105,7 @@ def test_a_hold_reaches_an_acceptance_that_is_recorded_and_about_to_be_sent(
     assert case.next_step == Waiting.HELD_BY_CUSTOMER
 
 
-def test_a_hold_that_eats_the_window_ends_as_a_missed_one(noticing: Road) -> None:
+def test_a_hold_that_eats_the_window_ends_as_a_missed_one(noticing: Flow) -> None:
     case = told(noticing)
     customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
 
@@ -121,7 +121,7 @@ def _held_by(case: Enrollment) -> str | None:
     return case.holds.filter(released_at__isnull=True).values_list("code", flat=True).first()
 
 
-def test_a_revocation_during_the_notice_ends_it(noticing: Road) -> None:
+def test_a_revocation_during_the_notice_ends_it(noticing: Flow) -> None:
     case = told(noticing)
     noticing.revoke(case)
 
@@ -131,7 +131,7 @@ def test_a_revocation_during_the_notice_ends_it(noticing: Road) -> None:
     assert _held_by(case) == HoldCode.AUTHORITY_ENDED
 
 
-def test_there_is_nothing_to_hold_before_a_plan_was_announced_nor_after_it_was_accepted(noticing: Road) -> None:
+def test_there_is_nothing_to_hold_before_a_plan_was_announced_nor_after_it_was_accepted(noticing: Flow) -> None:
     case = noticing.case()
 
     with pytest.raises(customer_holds.NothingToHold):
@@ -145,7 +145,7 @@ def test_there_is_nothing_to_hold_before_a_plan_was_announced_nor_after_it_was_a
         customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
 
 
-def test_what_is_not_on_hold_cannot_be_resumed(noticing: Road) -> None:
+def test_what_is_not_on_hold_cannot_be_resumed(noticing: Flow) -> None:
     case = told(noticing)
 
     with pytest.raises(customer_holds.NotOnHold):
@@ -153,7 +153,7 @@ def test_what_is_not_on_hold_cannot_be_resumed(noticing: Road) -> None:
 
 
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
-def test_a_lost_answer_after_the_notice_is_settled_and_accepted_once(noticing: Road, fault: str) -> None:
+def test_a_lost_answer_after_the_notice_is_settled_and_accepted_once(noticing: Flow, fault: str) -> None:
     case = told(noticing)
     noticing.simulator.control.inject_fault("accept", fault)
 
@@ -172,7 +172,7 @@ def test_a_lost_answer_after_the_notice_is_settled_and_accepted_once(noticing: R
     assert is_no_worse(offered_plan(accepted), than=offered_plan(newest.offer)), "a dearer price is told anew first"
 
 
-def test_a_pause_when_the_notice_ends_is_waited_out(noticing: Road) -> None:
+def test_a_pause_when_the_notice_ends_is_waited_out(noticing: Flow) -> None:
     case = told(noticing)
     pause = noticing.pause()
     noticing.live(case, timedelta(days=4, hours=1))
@@ -185,7 +185,7 @@ def test_a_pause_when_the_notice_ends_is_waited_out(noticing: Road) -> None:
     assert AdvanceNotice.objects.count() == 1
 
 
-def test_a_case_on_hold_can_be_closed_by_the_office(noticing: Road) -> None:
+def test_a_case_on_hold_can_be_closed_by_the_office(noticing: Flow) -> None:
     case = told(noticing)
     customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
     closing.close_enrollment(
@@ -198,7 +198,7 @@ def test_a_case_on_hold_can_be_closed_by_the_office(noticing: Road) -> None:
 
 @pytest.mark.parametrize("is_answer_lost", [False, True], ids=["the answer comes", "the answer is lost"])
 def test_a_hold_pressed_while_the_acceptance_is_on_its_way_keeps_it_from_being_finished_unasked(
-    noticing: Road, monkeypatch: pytest.MonkeyPatch, *, is_answer_lost: bool
+    noticing: Flow, monkeypatch: pytest.MonkeyPatch, *, is_answer_lost: bool
 ) -> None:
     case = told(noticing)
     accept = noticing.light.accept_plan
@@ -230,20 +230,20 @@ def test_a_hold_pressed_while_the_acceptance_is_on_its_way_keeps_it_from_being_f
     assert "revoked the authority" in case.holds.get(released_at__isnull=True).because
 
 
-def want_paper(road: Road, case: Enrollment) -> None:
+def want_paper(flow: Flow, case: Enrollment) -> None:
     poa = PoaDocument.objects.get(site=case.site)
-    poa_actions.withdraw_econsent(poa_id=poa.pk, by=customer_of(case), at=road.clock.at)
+    poa_actions.withdraw_econsent(poa_id=poa.pk, by=customer_of(case), at=flow.clock.at)
 
 
-def told_by_post(road: Road) -> tuple[Enrollment, CustomerMail]:
+def told_by_post(flow: Flow) -> tuple[Enrollment, CustomerMail]:
     """A case whose customer wants paper, and the letter that announces the plan, not posted yet."""
-    case = road.case()
-    road.run(case)
-    want_paper(road, case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.live(case, timedelta(hours=3), until=AdvanceNotice.objects.exists)
-    road.run(case)
+    case = flow.case()
+    flow.run(case)
+    want_paper(flow, case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.live(case, timedelta(hours=3), until=AdvanceNotice.objects.exists)
+    flow.run(case)
     letter = letter_of(AdvanceNotice.objects.get())
     assert letter.state == MailState.TO_BE_POSTED
     return case, letter
@@ -253,7 +253,7 @@ def letter_of(notice: AdvanceNotice) -> CustomerMail:
     return CustomerMail.objects.get(once_key=notice.mail_key)
 
 
-def test_a_notice_posted_the_same_day_counts(noticing: Road) -> None:
+def test_a_notice_posted_the_same_day_counts(noticing: Flow) -> None:
     case, letter = told_by_post(noticing)
     poa_actions.mark_posted(mail_id=letter.pk, by=OFFICE, at=noticing.clock.at)
 
@@ -263,7 +263,7 @@ def test_a_notice_posted_the_same_day_counts(noticing: Road) -> None:
     assert AdvanceNotice.objects.count() == 1
 
 
-def test_a_notice_posted_so_late_that_it_arrives_when_it_is_over_is_given_anew(noticing: Road) -> None:
+def test_a_notice_posted_so_late_that_it_arrives_when_it_is_over_is_given_anew(noticing: Flow) -> None:
     case, letter = told_by_post(noticing)
     notice = AdvanceNotice.objects.get()
     noticing.live(case, notice.until - noticing.clock.at - timedelta(hours=20))
@@ -277,7 +277,7 @@ def test_a_notice_posted_so_late_that_it_arrives_when_it_is_over_is_given_anew(n
     assert noticing.acceptances_of(case) == []
 
 
-def test_a_letter_that_a_newer_notice_overtook_is_not_posted_any_more(noticing: Road) -> None:
+def test_a_letter_that_a_newer_notice_overtook_is_not_posted_any_more(noticing: Flow) -> None:
     case, letter = told_by_post(noticing)
 
     noticing.live(case, timedelta(days=15), until=lambda: AdvanceNotice.objects.count() == 2)

@@ -17,52 +17,52 @@ from installations.models import GoLiveReport, HardwareKind
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from tests.factories import installations as made
-from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.flow import OFFICE, Flow
 from tests.integration.enrollments.test_crashes import ready_to_accept
 
 
-def withdraw_pto(road: Road, case: Enrollment) -> None:
+def withdraw_pto(flow: Flow, case: Enrollment) -> None:
     report = GoLiveReport.objects.get(installation__enrollments=case)
-    installation_actions.withdraw_go_live(report_id=report.pk, reason="Wrong house.", by=OFFICE, at=road.clock.at)
+    installation_actions.withdraw_go_live(report_id=report.pk, reason="Wrong house.", by=OFFICE, at=flow.clock.at)
 
 
-def take_for_dead(road: Road, case: Enrollment) -> None:
-    writes.abandon_open_writes(case.pk, at=road.clock.at)
+def take_for_dead(flow: Flow, case: Enrollment) -> None:
+    writes.abandon_open_writes(case.pk, at=flow.clock.at)
 
 
-WHILE_THE_TOKEN_COMES: dict[str, Callable[[Road, Enrollment], object]] = {
-    "the customer revokes": lambda road, case: road.revoke(case),
-    "the office pauses": lambda road, _: road.pause(),
+WHILE_THE_TOKEN_COMES: dict[str, Callable[[Flow, Enrollment], object]] = {
+    "the customer revokes": lambda flow, case: flow.revoke(case),
+    "the office pauses": lambda flow, _: flow.pause(),
     "the permission is withdrawn": withdraw_pto,
     "another worker takes over": take_for_dead,
-    "a day passes": lambda road, _: road.pass_time(timedelta(hours=14)),
+    "a day passes": lambda flow, _: flow.pass_time(timedelta(hours=14)),
 }
 
 
 @pytest.mark.parametrize("meanwhile", WHILE_THE_TOKEN_COMES.values(), ids=WHILE_THE_TOKEN_COMES.keys())
 def test_what_happens_while_the_token_is_fetched_still_stops_the_acceptance(
-    road: Road, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Road, Enrollment], object]
+    flow: Flow, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Flow, Enrollment], object]
 ) -> None:
-    case = ready_to_accept(road)
-    mint = road.light._account_token
+    case = ready_to_accept(flow)
+    mint = flow.light._account_token
     sent_while_unwanted = []
 
     def slow_mint(account_uuid: str) -> str:
         monkeypatch.undo()
         token = mint(account_uuid)
-        meanwhile(road, case)
-        monkeypatch.setattr(road.light, "_account_token", lambda _uuid: stop_here())
+        meanwhile(flow, case)
+        monkeypatch.setattr(flow.light, "_account_token", lambda _uuid: stop_here())
         return token
 
     def stop_here() -> str:
-        sent_while_unwanted.append(len(road.acceptances_of(case)))
+        sent_while_unwanted.append(len(flow.acceptances_of(case)))
         raise InDoubt("A later acceptance is not what this test is about.")
 
-    monkeypatch.setattr(road.light, "_account_token", slow_mint)
+    monkeypatch.setattr(flow.light, "_account_token", slow_mint)
 
-    road.run(case)
+    flow.run(case)
 
-    assert road.acceptances_of(case) == []
+    assert flow.acceptances_of(case) == []
     first = LightWrite.objects.filter(kind=WriteKind.ACCEPT_PLAN).earliest("pk")
     assert first.status == WriteStatus.NOT_DONE
     assert first.outcome.startswith("Not sent")
@@ -70,20 +70,20 @@ def test_what_happens_while_the_token_is_fetched_still_stops_the_acceptance(
 
 
 def test_while_the_storage_is_away_the_case_waits_for_it_and_nobody_has_to_release_it(
-    road: Road, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = ready_to_accept(road)
+    case = ready_to_accept(flow)
 
     with monkeypatch.context() as outage:
         outage.setattr(type(storages["default"]), "_open", _refuse)
-        road.live(case, timedelta(hours=6))
-        assert road.acceptances_of(case) == []
+        flow.live(case, timedelta(hours=6))
+        assert flow.acceptances_of(case) == []
         assert (case.status, case.whose_turn) == (EnrollmentStatus.OPEN, HoldOwner.OPERATIONS)
         assert "The storage does not answer" in case.because
-    road.live(case, timedelta(hours=2))
+    flow.live(case, timedelta(hours=2))
 
     assert not case.holds.exists()
-    assert len(road.acceptances_of(case)) == 1
+    assert len(flow.acceptances_of(case)) == 1
     assert case.whose_turn == ""
 
 
@@ -92,27 +92,27 @@ def _refuse(*_arguments: Any, **_options: Any) -> None:
 
 
 def test_a_case_stands_under_the_authority_of_its_acceptance_also_when_a_newer_one_was_signed(
-    road: Road, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = ready_to_accept(road)
-    accept = road.light.accept_plan
+    case = ready_to_accept(flow)
+    accept = flow.light.accept_plan
 
     def accepted_but_lost(*args: Any, **kwargs: Any) -> Any:
         monkeypatch.undo()
         accept(*args, **kwargs)
         write = LightWrite.objects.get(kind=WriteKind.ACCEPT_PLAN)
-        writes.lose_answer(write.pk, outcome="Lost.", at=road.clock.at)
-        writes.close_not_done(write.pk, outcome="Light's reading lags.", at=road.clock.at)
-        road.sign(case.installations.get())
-        road.pass_time(timedelta(minutes=6))
+        writes.lose_answer(write.pk, outcome="Lost.", at=flow.clock.at)
+        writes.close_not_done(write.pk, outcome="Light's reading lags.", at=flow.clock.at)
+        flow.sign(case.installations.get())
+        flow.pass_time(timedelta(minutes=6))
         raise InDoubt("The answer was lost.")
 
-    monkeypatch.setattr(road.light, "accept_plan", accepted_but_lost)
+    monkeypatch.setattr(flow.light, "accept_plan", accepted_but_lost)
 
-    road.live(case, timedelta(hours=2))
+    flow.live(case, timedelta(hours=2))
 
     older, newer = PoaDocument.objects.filter(site=case.site).order_by("pk")
-    assert len(road.acceptances_of(case)) == 1
+    assert len(flow.acceptances_of(case)) == 1
     assert AcceptAttempt.objects.get(succeeded=True).poa == older
     assert older.uses_made == 1
     assert newer.uses_made == 0
@@ -122,10 +122,10 @@ def test_a_case_stands_under_the_authority_of_its_acceptance_also_when_a_newer_o
 
 
 def test_an_account_that_was_linked_by_hand_is_not_replaced_by_a_late_answer(
-    road: Road, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = road.case()
-    create = road.light.create_account
+    case = flow.case()
+    create = flow.light.create_account
     linked = "99999999-9999-4999-8999-999999999999"
 
     def slow_create(*args: Any, **kwargs: Any) -> Any:
@@ -133,21 +133,21 @@ def test_an_account_that_was_linked_by_hand_is_not_replaced_by_a_late_answer(
         Enrollment.objects.filter(pk=case.pk).update(light_account_uuid=linked)
         return answer
 
-    monkeypatch.setattr(road.light, "create_account", slow_create)
-    monkeypatch.setattr(road.light, "read_account", lambda _uuid: pytest.fail("A person must look first."))
+    monkeypatch.setattr(flow.light, "create_account", slow_create)
+    monkeypatch.setattr(flow.light, "read_account", lambda _uuid: pytest.fail("A person must look first."))
 
-    road.run(case)
+    flow.run(case)
 
     assert str(case.light_account_uuid) == linked
     assert case.holds.get(released_at__isnull=True).code == HoldCode.ACCOUNT_UNCLEAR
 
 
-def test_an_older_attestation_does_not_pass_for_a_lost_newer_one(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = road.case()
-    road.run(case)
-    road.pass_time(timedelta(days=1))
-    newer = road.sign(case.installations.get())
-    record = road.light.record_client_agent
+def test_an_older_attestation_does_not_pass_for_a_lost_newer_one(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = flow.case()
+    flow.run(case)
+    flow.pass_time(timedelta(days=1))
+    newer = flow.sign(case.installations.get())
+    record = flow.light.record_client_agent
     tries = []
 
     def lost_on_the_way(*args: Any, **kwargs: Any) -> None:
@@ -156,66 +156,66 @@ def test_an_older_attestation_does_not_pass_for_a_lost_newer_one(road: Road, mon
             raise InDoubt("The request was lost.")
         record(*args, **kwargs)
 
-    monkeypatch.setattr(road.light, "record_client_agent", lost_on_the_way)
+    monkeypatch.setattr(flow.light, "record_client_agent", lost_on_the_way)
 
-    road.live(case, timedelta(hours=2))
+    flow.live(case, timedelta(hours=2))
 
     assert tries == [newer.signed_at, newer.signed_at]
     assert case.attested_poa == newer
 
 
-def test_after_an_opt_out_no_authority_is_left_for_another_acceptance(road: Road) -> None:
-    case = road.case(signed=False)
+def test_after_an_opt_out_no_authority_is_left_for_another_acceptance(flow: Flow) -> None:
+    case = flow.case(signed=False)
     job = case.installations.get()
-    road.sign(job, uses=2)
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.live(case, timedelta(hours=2))
+    flow.sign(job, uses=2)
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.live(case, timedelta(hours=2))
     poa = PoaDocument.objects.get(site=case.site)
     assert poa.status == PoaStatus.SIGNED
 
-    road.simulator.control.opt_out(str(case.light_account_uuid))
-    road.live(case, timedelta(days=3))
-    made.installation(road.clock.at, customer=job.customer, site=job.site, kind=HardwareKind.BATTERY)
-    again = case_opening.look_again(site_id=job.site_id, at=road.clock.at)
+    flow.simulator.control.opt_out(str(case.light_account_uuid))
+    flow.live(case, timedelta(days=3))
+    made.installation(flow.clock.at, customer=job.customer, site=job.site, kind=HardwareKind.BATTERY)
+    again = case_opening.look_again(site_id=job.site_id, at=flow.clock.at)
 
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SUSPENDED
     assert again is not None
-    due_cases.make_due(enrollment_id=again.pk, at=road.clock.at)
-    road.run(again)
+    due_cases.make_due(enrollment_id=again.pk, at=flow.clock.at)
+    flow.run(again)
     assert again.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_ENDED
 
 
 def test_an_accepted_plan_that_light_does_not_name_becomes_a_persons_turn(
-    road: Road, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = road.case(tags="+acceptlost")
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    read = road.light.read_account
+    case = flow.case(tags="+acceptlost")
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    read = flow.light.read_account
 
     def without_locations(account_uuid: str) -> Any:
         return read(account_uuid).model_copy(update={"locations": ()})
 
-    monkeypatch.setattr(road.light, "read_account", without_locations)
+    monkeypatch.setattr(flow.light, "read_account", without_locations)
 
-    road.live(case, timedelta(hours=2))
+    flow.live(case, timedelta(hours=2))
 
     assert case.status == EnrollmentStatus.IN_DOUBT
     assert case.holds.get(released_at__isnull=True).code == HoldCode.DOUBT_UNSETTLED
     monkeypatch.undo()
-    road.live(case, timedelta(hours=2))
+    flow.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED
     assert not case.holds.filter(released_at__isnull=True).exists()
-    assert len(road.acceptances_of(case)) == 1
+    assert len(flow.acceptances_of(case)) == 1
 
 
 @pytest.mark.parametrize("harm", ["lost", "altered"])
-def test_nothing_is_accepted_under_a_document_that_is_lost_or_altered(road: Road, harm: str) -> None:
-    case = ready_to_accept(road)
+def test_nothing_is_accepted_under_a_document_that_is_lost_or_altered(flow: Flow, harm: str) -> None:
+    case = ready_to_accept(flow)
     poa = PoaDocument.objects.get(site=case.site)
     storage, key = storages["default"], poa.pdf_storage_key
     with storage.open(key) as file:
@@ -224,12 +224,12 @@ def test_nothing_is_accepted_under_a_document_that_is_lost_or_altered(road: Road
     if harm == "altered":
         storage.save(key, ContentFile(bytes([signed[0] ^ 1]) + signed[1:]))
 
-    road.run(case)
-    road.live(case, timedelta(hours=2))
+    flow.run(case)
+    flow.live(case, timedelta(hours=2))
 
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SUSPENDED
-    assert road.acceptances_of(case) == []
+    assert flow.acceptances_of(case) == []
     assert not AcceptAttempt.objects.exists()
     assert case.holds.filter(released_at__isnull=True).exclude(owner="").exists()
     storage.delete(key)

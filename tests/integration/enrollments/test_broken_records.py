@@ -18,7 +18,7 @@ from installations.models import Customer
 from poa_documents.journal import evidence
 from poa_documents.models import EvidenceEntry, PoaDocument
 from tests.factories import installations as made
-from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.flow import OFFICE, Flow
 
 
 @contextmanager
@@ -39,16 +39,16 @@ def due_at_of(enrollment: Enrollment) -> datetime:
     return due_at
 
 
-def test_Q12_a_record_that_always_fails_waits_longer_each_time_and_becomes_a_hold(road: Road) -> None:
-    broken, sound = road.case(), road.case()
+def test_Q12_a_record_that_always_fails_waits_longer_each_time_and_becomes_a_hold(flow: Flow) -> None:
+    broken, sound = flow.case(), flow.case()
     pauses = list[timedelta]()
 
     with unreadable(broken.customer):
         for _ in range(engine.MAX_FAILURES):
-            road.clock.at = max(road.clock.at, due_at_of(broken))
-            assert road.engine.advance(broken.pk) == "failed"
-            pauses.append(due_at_of(broken) - road.clock.at)
-        road.run(sound)
+            flow.clock.at = max(flow.clock.at, due_at_of(broken))
+            assert flow.engine.advance(broken.pk) == "failed"
+            pauses.append(due_at_of(broken) - flow.clock.at)
+        flow.run(sound)
 
     assert all(later > earlier * 1.5 for earlier, later in pairwise(pauses))
     assert len({pause / (engine.BACKOFF.first * 2**tries) for tries, pause in enumerate(pauses)}) > 1
@@ -62,9 +62,9 @@ def test_Q12_a_record_that_always_fails_waits_longer_each_time_and_becomes_a_hol
 
 @pytest.mark.parametrize("is_under_way", [False, True], ids=["at_rest", "with_an_open_write"])
 def test_Q12_a_case_whose_journal_cannot_be_written_asks_for_a_person_too(
-    road: Road, monkeypatch: pytest.MonkeyPatch, *, is_under_way: bool
+    flow: Flow, monkeypatch: pytest.MonkeyPatch, *, is_under_way: bool
 ) -> None:
-    case = road.case()
+    case = flow.case()
     kept = evidence.record
 
     def record(poa: PoaDocument, *, kind: str, **entry: Any) -> EvidenceEntry:
@@ -74,23 +74,23 @@ def test_Q12_a_case_whose_journal_cannot_be_written_asks_for_a_person_too(
 
     with monkeypatch.context() as broken:
         broken.setattr(evidence, "record", record)
-        road.live(case, timedelta(hours=2))
+        flow.live(case, timedelta(hours=2))
 
     hold = case.holds.get(released_at=None)
     assert (hold.code, hold.owner) == (HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS)
     assert "nobody foresaw" in hold.because
     assert case.lease_until is None
-    road.pass_time(timedelta(hours=1))
-    holds.release_hold(hold_id=hold.pk, reason="The journal is mended.", by=OFFICE, at=road.clock.at)
-    road.live(case, timedelta(hours=1))
+    flow.pass_time(timedelta(hours=1))
+    holds.release_hold(hold_id=hold.pk, reason="The journal is mended.", by=OFFICE, at=flow.clock.at)
+    flow.live(case, timedelta(hours=1))
     assert case.attested_at is not None
-    assert len(road.simulator.control.state()["accounts"]) == 1
+    assert len(flow.simulator.control.state()["accounts"]) == 1
 
 
 def test_Q12_news_of_a_site_that_cannot_be_looked_at_holds_up_no_other(
-    road: Road, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken, sound = made.installation(road.clock.at), made.installation(road.clock.at)
+    broken, sound = made.installation(flow.clock.at), made.installation(flow.clock.at)
     original = case_opening.look_again
 
     def look_again(*, site_id: int, at: datetime) -> Enrollment | None:
@@ -100,20 +100,20 @@ def test_Q12_news_of_a_site_that_cannot_be_looked_at_holds_up_no_other(
 
     monkeypatch.setattr(case_opening, "look_again", look_again)
 
-    case_opening.look_at_changed_cases(at=road.clock.at, limit=10)
+    case_opening.look_at_changed_cases(at=flow.clock.at, limit=10)
 
     assert Enrollment.objects.get(site=sound.site_id).status == EnrollmentStatus.OPEN
     assert CaseChange.objects.filter(site_id=broken.site_id).exists()
     assert not CaseChange.objects.filter(site_id=sound.site_id).exists()
 
 
-def test_an_error_of_ours_after_a_long_outage_of_light_is_the_first_and_asks_nobody_yet(road: Road) -> None:
-    case = road.case()
-    road.simulator.control.inject_fault("*", "error_before", status=503, times=None)
+def test_an_error_of_ours_after_a_long_outage_of_light_is_the_first_and_asks_nobody_yet(flow: Flow) -> None:
+    case = flow.case()
+    flow.simulator.control.inject_fault("*", "error_before", status=503, times=None)
 
     def next_turn() -> str:
-        road.clock.at = max(road.clock.at, due_at_of(case))
-        return road.engine.advance(case.pk)
+        flow.clock.at = max(flow.clock.at, due_at_of(case))
+        return flow.engine.advance(case.pk)
 
     for _ in range(engine.MAX_FAILURES + 1):
         next_turn()
@@ -126,6 +126,6 @@ def test_an_error_of_ours_after_a_long_outage_of_light_is_the_first_and_asks_nob
     case.refresh_from_db()
     assert case.failures == 1
     assert not Hold.objects.filter(enrollment=case, released_at=None).exists()
-    road.simulator.control.clear_faults()
-    road.run(case)
+    flow.simulator.control.clear_faults()
+    flow.run(case)
     assert (case.failures, case.calls_failed) == (0, 0)

@@ -14,7 +14,7 @@ from core.queue import TaskName
 from enrollments.states import EnrollmentStatus
 from operations.log_format import LINE_FORMAT, RedactingFormatter
 from poa_documents.models import CustomerMail
-from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.flow import Flow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 IDLE_HOUR_LINES = 60
@@ -47,12 +47,12 @@ def lines_about(shown: io.StringIO, case: int) -> list[str]:
     return [line for line in shown.getvalue().splitlines() if line.endswith(f"[case {case}]")]
 
 
-def test_one_case_is_followed_from_sale_to_active_service(road: Road, written: io.StringIO) -> None:
-    case, other = road.case(), road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
+def test_one_case_is_followed_from_sale_to_active_service(flow: Flow, written: io.StringIO) -> None:
+    case, other = flow.case(), flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
 
     lines = "\n".join(lines_about(written, case.pk))
 
@@ -70,9 +70,9 @@ def test_one_case_is_followed_from_sale_to_active_service(road: Road, written: i
     assert not any("ACTIVE" in line for line in lines_about(written, other.pk))
 
 
-def test_a_task_names_the_case_that_its_numbers_belong_to(road: Road, written: io.StringIO) -> None:
-    case = road.case()
-    road.run(case)
+def test_a_task_names_the_case_that_its_numbers_belong_to(flow: Flow, written: io.StringIO) -> None:
+    case = flow.case()
+    flow.run(case)
     mail = CustomerMail.objects.filter(poa__site=case.site).earliest("pk")
 
     run_task(TaskName.SEND_MAIL, mail_id=mail.pk)
@@ -86,7 +86,7 @@ def test_a_task_names_the_case_that_its_numbers_belong_to(road: Road, written: i
     assert f"tasks: poa_documents.seal_poa poa {mail.poa_id}: " in told
 
 
-def test_an_idle_hour_is_quiet(road: Road, written: io.StringIO) -> None:
+def test_an_idle_hour_is_quiet(flow: Flow, written: io.StringIO) -> None:
     sweeps = (TaskName.SWEEP_PROOFS, TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
     rounds = 3600 // settings.SWEEP_SECONDS
     for task in sweeps:
@@ -102,8 +102,8 @@ def test_an_idle_hour_is_quiet(road: Road, written: io.StringIO) -> None:
     assert lines_a_round * rounds + hourly < IDLE_HOUR_LINES, written.getvalue()
 
 
-def test_a_task_that_ends_leaves_no_case_behind(road: Road, written: io.StringIO) -> None:
-    case = road.case()
+def test_a_task_that_ends_leaves_no_case_behind(flow: Flow, written: io.StringIO) -> None:
+    case = flow.case()
     run_task(TaskName.CASE_CHANGED, site_id=case.site_id)
 
     logging.getLogger("elsewhere").info("Something else")

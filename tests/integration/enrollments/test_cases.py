@@ -19,25 +19,25 @@ from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from tests.factories import installations as made
 from tests.factories.poa_documents import sent_poa
-from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.flow import OFFICE, Flow
 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_new_job_announces_itself_and_gets_a_case_even_when_the_message_is_lost(road: Road) -> None:
-    job = made.installation(road.clock.at)
+def test_a_new_job_announces_itself_and_gets_a_case_even_when_the_message_is_lost(flow: Flow) -> None:
+    job = made.installation(flow.clock.at)
     assert CaseChange.objects.filter(site_id=job.site_id).exists()
 
-    case_opening.look_at_changed_cases(at=road.clock.at, limit=10)
+    case_opening.look_at_changed_cases(at=flow.clock.at, limit=10)
 
     case = Enrollment.objects.get(site=job.site)
     assert list(case.installations.all()) == [job]
-    assert case.due_at == road.clock.at
+    assert case.due_at == flow.clock.at
     assert not CaseChange.objects.exists()
 
 
-def test_a_sweep_that_took_long_leaves_the_rest_to_the_next(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs = [made.installation(road.clock.at) for _ in range(3)]
+def test_a_sweep_that_took_long_leaves_the_rest_to_the_next(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = [made.installation(flow.clock.at) for _ in range(3)]
     look_again = case_opening.look_again
 
     def look_slowly(*, site_id: int, at: datetime) -> Enrollment | None:
@@ -45,37 +45,37 @@ def test_a_sweep_that_took_long_leaves_the_rest_to_the_next(road: Road, monkeypa
         return look_again(site_id=site_id, at=at)
 
     monkeypatch.setattr(case_opening, "look_again", look_slowly)
-    looked_at = [case_opening.look_at_changed_cases(at=road.clock.at, limit=10, within_seconds=0.02) for _ in range(4)]
+    looked_at = [case_opening.look_at_changed_cases(at=flow.clock.at, limit=10, within_seconds=0.02) for _ in range(4)]
 
     assert looked_at == [1, 1, 1, 0]
     assert Enrollment.objects.filter(site__in=[job.site_id for job in jobs]).count() == 3
 
 
 def test_a_case_that_another_worker_opens_in_the_same_moment_is_found(
-    road: Road, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = made.installation(road.clock.at)
+    job = made.installation(flow.clock.at)
     look = case_opening._installations_without_case
 
     def look_after_the_other(site_id: int) -> list[Installation]:
         monkeypatch.undo()
-        case_opening.look_again(site_id=site_id, at=road.clock.at)
+        case_opening.look_again(site_id=site_id, at=flow.clock.at)
         return look(site_id)
 
     monkeypatch.setattr(case_opening, "_installations_without_case", look_after_the_other)
 
-    case = case_opening.look_again(site_id=job.site_id, at=road.clock.at)
+    case = case_opening.look_again(site_id=job.site_id, at=flow.clock.at)
 
     assert case == Enrollment.objects.get(site_id=job.site_id)
 
 
-def test_solar_and_battery_of_one_site_share_one_case(road: Road) -> None:
-    solar = made.installation(road.clock.at)
-    case_opening.look_again(site_id=solar.site_id, at=road.clock.at)
-    battery = made.installation(road.clock.at, customer=solar.customer, site=solar.site, kind=HardwareKind.BATTERY)
+def test_solar_and_battery_of_one_site_share_one_case(flow: Flow) -> None:
+    solar = made.installation(flow.clock.at)
+    case_opening.look_again(site_id=solar.site_id, at=flow.clock.at)
+    battery = made.installation(flow.clock.at, customer=solar.customer, site=solar.site, kind=HardwareKind.BATTERY)
 
-    case_opening.look_again(site_id=solar.site_id, at=road.clock.at)
-    case_opening.look_again(site_id=solar.site_id, at=road.clock.at)
+    case_opening.look_again(site_id=solar.site_id, at=flow.clock.at)
+    case_opening.look_again(site_id=solar.site_id, at=flow.clock.at)
 
     case = Enrollment.objects.get(site=solar.site)
     assert set(case.installations.all()) == {solar, battery}
@@ -95,54 +95,54 @@ def _expire(poa: PoaDocument, at: datetime) -> None:
 
 @pytest.mark.parametrize("end", [_decline, _void, _expire])
 def test_unsigned_authority_that_ends_is_the_offices_turn_at_once(
-    road: Road, end: Callable[[PoaDocument, datetime], None]
+    flow: Flow, end: Callable[[PoaDocument, datetime], None]
 ) -> None:
-    case = road.case(signed=False)
+    case = flow.case(signed=False)
     job = case.installations.get()
-    poa = sent_poa(at=road.clock.at, customer=job.customer, site=job.site)
-    assert road.run(case) == Waiting.CUSTOMER_TO_SIGN
-    road.pass_time(timedelta(days=40))
+    poa = sent_poa(at=flow.clock.at, customer=job.customer, site=job.site)
+    assert flow.run(case) == Waiting.CUSTOMER_TO_SIGN
+    flow.pass_time(timedelta(days=40))
 
-    end(poa, road.clock.at)
-    case_opening.look_at_changed_cases(at=road.clock.at, limit=10)
-    road.engine.advance(case.pk)
+    end(poa, flow.clock.at)
+    case_opening.look_at_changed_cases(at=flow.clock.at, limit=10)
+    flow.engine.advance(case.pk)
 
     case.refresh_from_db()
     assert case.whose_turn == HoldOwner.OFFICE
 
 
-def test_a_canceled_sale_closes_the_case_and_suspends_the_authority(road: Road) -> None:
-    case = road.case()
+def test_a_canceled_sale_closes_the_case_and_suspends_the_authority(flow: Flow) -> None:
+    case = flow.case()
     job = case.installations.get()
     installation_actions.cancel_installation(
-        installation_id=job.pk, reason="The buyer changed his mind.", by=OFFICE, at=road.clock.at
+        installation_id=job.pk, reason="The buyer changed his mind.", by=OFFICE, at=flow.clock.at
     )
 
-    road.run(case)
+    flow.run(case)
 
     assert case.status == EnrollmentStatus.ENDED
     assert PoaDocument.objects.get(site=case.site).status == PoaStatus.SUSPENDED
 
 
-def test_a_new_power_of_attorney_after_the_end_opens_a_new_case(road: Road) -> None:
-    case = road.case()
-    closing.close_enrollment(enrollment_id=case.pk, reason="He went abroad.", by=OFFICE, at=road.clock.at)
-    case_opening.look_again(site_id=case.site_id, at=road.clock.at)
+def test_a_new_power_of_attorney_after_the_end_opens_a_new_case(flow: Flow) -> None:
+    case = flow.case()
+    closing.close_enrollment(enrollment_id=case.pk, reason="He went abroad.", by=OFFICE, at=flow.clock.at)
+    case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
     assert Enrollment.objects.filter(site=case.site).count() == 1
 
-    road.pass_time(timedelta(days=1))
-    road.sign(case.installations.get())
-    case_opening.look_again(site_id=case.site_id, at=road.clock.at)
+    flow.pass_time(timedelta(days=1))
+    flow.sign(case.installations.get())
+    case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
 
     assert Enrollment.objects.filter(site=case.site, status=EnrollmentStatus.OPEN).count() == 1
 
 
-def test_only_a_case_without_acceptance_can_be_closed(road: Road) -> None:
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.live(case, timedelta(hours=2))
+def test_only_a_case_without_acceptance_can_be_closed(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.live(case, timedelta(hours=2))
 
     with pytest.raises(closing.CannotClose):
-        closing.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=road.clock.at)
+        closing.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=flow.clock.at)

@@ -14,12 +14,12 @@ from enrollments.light.payloads import NewAccount
 from enrollments.models import Enrollment, LightWrite, ReconciliationRun
 from enrollments.states import DifferenceKind, EnrollmentStatus, HoldCode, WriteKind, WriteStatus
 from tests.factories import installations as made
-from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.flow import OFFICE, Flow
 
 
-def compared(road: Road, *, limit: int = 50) -> ReconciliationRun:
-    run = reconciliation.start_run(by=OFFICE, at=road.clock.at)
-    while not reconciliation.continue_run(run.pk, road.engine.tools, limit=limit, pause=lambda _seconds: None):
+def compared(flow: Flow, *, limit: int = 50) -> ReconciliationRun:
+    run = reconciliation.start_run(by=OFFICE, at=flow.clock.at)
+    while not reconciliation.continue_run(run.pk, flow.engine.tools, limit=limit, pause=lambda _seconds: None):
         pass
     run.refresh_from_db()
     return run
@@ -29,19 +29,19 @@ def kinds(run: ReconciliationRun) -> list[str]:
     return list(run.differences.values_list("kind", flat=True))
 
 
-def finalized_case(road: Road) -> Enrollment:
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.live(case, timedelta(hours=2))
+def finalized_case(flow: Flow) -> Enrollment:
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED
     return case
 
 
-def forget_acceptance(road: Road, case: Enrollment) -> None:
+def forget_acceptance(flow: Flow, case: Enrollment) -> None:
     """Leave what a database from before the acceptance knows of the case."""
-    road.has_lost_records = True
+    flow.has_lost_records = True
     Enrollment.objects.filter(pk=case.pk).update(
         status=EnrollmentStatus.OPEN,
         accepted_offer=None,
@@ -53,88 +53,88 @@ def forget_acceptance(road: Road, case: Enrollment) -> None:
     )
 
 
-def requests_of(road: Road) -> list[dict[str, str]]:
-    return list(road.simulator.control.requests())
+def requests_of(flow: Flow) -> list[dict[str, str]]:
+    return list(flow.simulator.control.requests())
 
 
-def test_cases_at_every_stage_match_and_nothing_is_written(road: Road) -> None:
-    finalized_case(road)
-    road.run(road.case())
-    before = [request for request in requests_of(road) if request["method"] != "GET"]
+def test_cases_at_every_stage_match_and_nothing_is_written(flow: Flow) -> None:
+    finalized_case(flow)
+    flow.run(flow.case())
+    before = [request for request in requests_of(flow) if request["method"] != "GET"]
 
-    run = compared(road, limit=1)
+    run = compared(flow, limit=1)
 
     assert (run.read_count, run.matching_count, run.unread_count) == (2, 2, 0)
     assert run.is_complete
     assert kinds(run) == []
-    assert [request for request in requests_of(road) if request["method"] != "GET"] == before
+    assert [request for request in requests_of(flow) if request["method"] != "GET"] == before
 
 
-def test_an_acceptance_that_was_forgotten_is_named_and_never_repeated(road: Road) -> None:
-    case = finalized_case(road)
-    forget_acceptance(road, case)
+def test_an_acceptance_that_was_forgotten_is_named_and_never_repeated(flow: Flow) -> None:
+    case = finalized_case(flow)
+    forget_acceptance(flow, case)
 
-    run = compared(road)
-    road.live(case, timedelta(days=2))
+    run = compared(flow)
+    flow.live(case, timedelta(days=2))
 
     assert kinds(run) == [DifferenceKind.ACCEPTED_UNKNOWN_TO_US]
     difference = run.differences.get()
     assert difference.enrollment == case
     assert "plan" in difference.theirs
     assert difference.repair
-    assert len(road.acceptances_of(case)) == 1
+    assert len(flow.acceptances_of(case)) == 1
     assert case.holds.filter(released_at=None).exists() or case.status == EnrollmentStatus.FINALIZED
 
 
-def test_another_start_than_ours_is_named(road: Road) -> None:
-    case = finalized_case(road)
+def test_another_start_than_ours_is_named(flow: Flow) -> None:
+    case = finalized_case(flow)
     assert case.service_start_date is not None
     Enrollment.objects.filter(pk=case.pk).update(service_start_date=case.service_start_date + timedelta(days=1))
 
-    assert kinds(compared(road)) == [DifferenceKind.ACCEPTED_DIFFERENTLY]
+    assert kinds(compared(flow)) == [DifferenceKind.ACCEPTED_DIFFERENTLY]
 
 
-def test_a_case_that_light_has_taken_further_moves_forward_by_itself(road: Road) -> None:
-    case = finalized_case(road)
-    road.has_lost_records = True
+def test_a_case_that_light_has_taken_further_moves_forward_by_itself(flow: Flow) -> None:
+    case = finalized_case(flow)
+    flow.has_lost_records = True
     Enrollment.objects.filter(pk=case.pk).update(status=EnrollmentStatus.ACCEPTED, finalized_at=None)
-    road.pass_time(timedelta(hours=1))
+    flow.pass_time(timedelta(hours=1))
 
-    run = compared(road)
-    road.live(case, timedelta(minutes=1))
+    run = compared(flow)
+    flow.live(case, timedelta(minutes=1))
 
     assert kinds(run) == [DifferenceKind.FINALIZED_AT_LIGHT]
     assert case.status == EnrollmentStatus.FINALIZED
     assert LightWrite.objects.filter(kind=WriteKind.FINALIZE).count() == 1
 
 
-def test_an_account_that_light_does_not_know_is_named(road: Road) -> None:
-    case = road.case()
-    road.run(case)
+def test_an_account_that_light_does_not_know_is_named(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
     Enrollment.objects.filter(pk=case.pk).update(light_account_uuid=uuid4())
 
-    run = compared(road)
+    run = compared(flow)
 
     assert DifferenceKind.ACCOUNT_UNKNOWN_TO_LIGHT in kinds(run)
     assert run.is_complete
 
 
-def test_an_account_whose_link_was_forgotten_holds_its_case_before_a_second_one_is_made(road: Road) -> None:
-    case = road.case()
-    road.run(case)
+def test_an_account_whose_link_was_forgotten_holds_its_case_before_a_second_one_is_made(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
     account_uuid = case.light_account_uuid
     Enrollment.objects.filter(pk=case.pk).update(light_account_uuid=None, light_account={}, last_read_at=None)
     Enrollment.objects.filter(pk=case.pk).update(attested_poa=None, attested_at=None)
 
-    run = compared(road)
-    road.live(case, timedelta(days=1))
+    run = compared(flow)
+    flow.live(case, timedelta(days=1))
 
     difference = run.differences.get()
     assert (difference.kind, difference.enrollment) == (DifferenceKind.ACCOUNT_WITHOUT_CASE, case)
     hold = case.holds.get(released_at=None)
     assert hold.code == HoldCode.ACCOUNT_UNCLEAR
     assert str(account_uuid) in hold.because
-    assert len(road.simulator.control.state()["accounts"]) == 1
+    assert len(flow.simulator.control.state()["accounts"]) == 1
 
 
 def forget_account(case: Enrollment) -> None:
@@ -145,44 +145,44 @@ def forget_account(case: Enrollment) -> None:
 
 
 @pytest.mark.cell("B1")
-def test_B1_a_case_that_is_held_for_something_else_makes_no_second_account_once_that_ends(road: Road) -> None:
-    case = road.case()
-    road.run(case)
+def test_B1_a_case_that_is_held_for_something_else_makes_no_second_account_once_that_ends(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
     forget_account(case)
-    road.revoke(case)
-    road.run(case)
+    flow.revoke(case)
+    flow.run(case)
     assert case.holds.get(released_at=None).code == HoldCode.AUTHORITY_ENDED
 
-    compared(road)
-    road.pass_time(timedelta(hours=1))
-    road.sign(case.installations.get())
-    road.run(case)
+    compared(flow)
+    flow.pass_time(timedelta(hours=1))
+    flow.sign(case.installations.get())
+    flow.run(case)
 
-    assert len(road.simulator.control.state()["accounts"]) == 1
+    assert len(flow.simulator.control.state()["accounts"]) == 1
     assert case.holds.get(released_at=None).code == HoldCode.ACCOUNT_UNCLEAR
 
 
 @pytest.mark.cell("B1")
-def test_B1_accounts_that_may_belong_to_several_cases_of_a_customer_hold_them_all(road: Road) -> None:
-    road.simulator.control.set_dialect(create_with_known_email="new")
-    case = road.case()
-    other_job = made.installation(road.clock.at, customer=case.customer, site=made.site(road.clock.at))
-    road.sign(other_job)
-    other = case_opening.look_again(site_id=other_job.site_id, at=road.clock.at)
+def test_B1_accounts_that_may_belong_to_several_cases_of_a_customer_hold_them_all(flow: Flow) -> None:
+    flow.simulator.control.set_dialect(create_with_known_email="new")
+    case = flow.case()
+    other_job = made.installation(flow.clock.at, customer=case.customer, site=made.site(flow.clock.at))
+    flow.sign(other_job)
+    other = case_opening.look_again(site_id=other_job.site_id, at=flow.clock.at)
     assert other is not None
     cases = (case, other)
     for each in cases:
-        road.run(each)
+        flow.run(each)
     accounts = [str(each.light_account_uuid) for each in cases]
     for each in cases:
         forget_account(each)
 
-    run = compared(road)
-    compared(road)
+    run = compared(flow)
+    compared(flow)
     for each in cases:
-        road.run(each)
+        flow.run(each)
 
-    assert len(road.simulator.control.state()["accounts"]) == 2
+    assert len(flow.simulator.control.state()["accounts"]) == 2
     for each in cases:
         hold = each.holds.get()
         assert hold.released_at is None
@@ -191,58 +191,58 @@ def test_B1_accounts_that_may_belong_to_several_cases_of_a_customer_hold_them_al
 
 
 @pytest.mark.parametrize("limit", [2, 10], ids=["in several turns", "in one"])
-def test_B1_a_run_with_the_token_of_another_app_has_compared_nothing(road: Road, limit: int) -> None:
+def test_B1_a_run_with_the_token_of_another_app_has_compared_nothing(flow: Flow, limit: int) -> None:
     for _ in range(3):
-        road.run(road.case())
-    road.simulator.control.inject_fault("read", "not_found", times=None)
+        flow.run(flow.case())
+    flow.simulator.control.inject_fault("read", "not_found", times=None)
 
-    run = compared(road, limit=limit)
+    run = compared(flow, limit=limit)
 
     assert not run.is_complete
     assert reconciliation.OF_ANOTHER_APP in run.differences.get(kind=DifferenceKind.NOT_READ).theirs
-    road.simulator.control.clear_faults()
-    assert compared(road, limit=limit).is_complete
+    flow.simulator.control.clear_faults()
+    assert compared(flow, limit=limit).is_complete
 
 
-def test_an_account_of_a_case_that_was_lost_is_named_without_a_case(road: Road) -> None:
-    stranger = road.light.create_account(
+def test_an_account_of_a_case_that_was_lost_is_named_without_a_case(flow: Flow) -> None:
+    stranger = flow.light.create_account(
         NewAccount(email="nobody.we.know@example.com", first_name="No", last_name="Body")
     )
 
-    run = compared(road)
+    run = compared(flow)
 
     difference = run.differences.get()
     assert (difference.kind, difference.enrollment) == (DifferenceKind.ACCOUNT_WITHOUT_CASE, None)
     assert difference.light_account_uuid == stranger.uuid
 
 
-def test_a_case_with_a_call_in_doubt_is_left_to_the_engine(road: Road) -> None:
-    case = road.case()
-    road.run(case)
+def test_a_case_with_a_call_in_doubt_is_left_to_the_engine(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
     with transaction.atomic():
         LightWrite.objects.create(
             enrollment=lock(case.pk),
             kind=WriteKind.REQUEST_PLANS,
             status=WriteStatus.IN_DOUBT,
-            opened_at=road.clock.at,
-            doubt_since=road.clock.at,
+            opened_at=flow.clock.at,
+            doubt_since=flow.clock.at,
         )
 
-    assert kinds(compared(road)) == [DifferenceKind.UNDER_WAY]
+    assert kinds(compared(flow)) == [DifferenceKind.UNDER_WAY]
 
 
-def test_accounts_that_cannot_be_read_leave_the_run_incomplete(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accounts_that_cannot_be_read_leave_the_run_incomplete(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(5):
-        road.run(road.case())
+        flow.run(flow.case())
     asked: list[str] = []
 
     def away(account_uuid: str) -> None:
         asked.append(account_uuid)
         raise NotReached("Light is away.")
 
-    monkeypatch.setattr(road.light, "read_account", away)
+    monkeypatch.setattr(flow.light, "read_account", away)
 
-    run = compared(road)
+    run = compared(flow)
 
     assert run.finished_at is not None
     assert not run.is_complete
@@ -251,63 +251,63 @@ def test_accounts_that_cannot_be_read_leave_the_run_incomplete(road: Road, monke
 
 
 def test_a_light_that_is_busy_for_a_moment_is_asked_again_after_the_time_it_names(
-    road: Road, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = road.case()
-    road.run(case)
-    read_account = road.light.read_account
+    case = flow.case()
+    flow.run(case)
+    read_account = flow.light.read_account
     pauses: list[float] = []
 
     def busy(_account_uuid: str) -> None:
-        monkeypatch.setattr(road.light, "read_account", read_account)
+        monkeypatch.setattr(flow.light, "read_account", read_account)
         raise NotReached("Too busy.", retry_after_seconds=7)
 
-    monkeypatch.setattr(road.light, "read_account", busy)
+    monkeypatch.setattr(flow.light, "read_account", busy)
 
-    run = reconciliation.start_run(by=OFFICE, at=road.clock.at)
-    reconciliation.continue_run(run.pk, road.engine.tools, pause=pauses.append)
+    run = reconciliation.start_run(by=OFFICE, at=flow.clock.at)
+    reconciliation.continue_run(run.pk, flow.engine.tools, pause=pauses.append)
 
     run.refresh_from_db()
     assert pauses == [7]
     assert run.is_complete
 
 
-def test_a_case_that_moves_while_it_is_compared_is_compared_anew(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    read_account = road.light.read_account
+def test_a_case_that_moves_while_it_is_compared_is_compared_anew(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    read_account = flow.light.read_account
 
     def read_and_move(account_uuid: str) -> object:
         account = read_account(account_uuid)
-        monkeypatch.setattr(road.light, "read_account", read_account)
-        road.live(case, timedelta(hours=2))
+        monkeypatch.setattr(flow.light, "read_account", read_account)
+        flow.live(case, timedelta(hours=2))
         return account
 
-    monkeypatch.setattr(road.light, "read_account", read_and_move)
+    monkeypatch.setattr(flow.light, "read_account", read_and_move)
 
-    run = compared(road)
+    run = compared(flow)
 
     assert case.status == EnrollmentStatus.FINALIZED
     assert kinds(run) == []
 
 
-def test_two_processes_do_not_take_the_same_run_further(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = road.case()
-    road.run(case)
-    run = reconciliation.start_run(by=OFFICE, at=road.clock.at)
-    read_account = road.light.read_account
+def test_two_processes_do_not_take_the_same_run_further(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = flow.case()
+    flow.run(case)
+    run = reconciliation.start_run(by=OFFICE, at=flow.clock.at)
+    read_account = flow.light.read_account
 
     def overtaken(account_uuid: str) -> object:
-        monkeypatch.setattr(road.light, "read_account", read_account)
-        reconciliation.continue_run(run.pk, road.engine.tools)
+        monkeypatch.setattr(flow.light, "read_account", read_account)
+        reconciliation.continue_run(run.pk, flow.engine.tools)
         return read_account(account_uuid)
 
-    monkeypatch.setattr(road.light, "read_account", overtaken)
+    monkeypatch.setattr(flow.light, "read_account", overtaken)
 
     with pytest.raises(RunFinished):
-        reconciliation.continue_run(run.pk, road.engine.tools)
+        reconciliation.continue_run(run.pk, flow.engine.tools)
 
     run.refresh_from_db()
     assert run.read_count == 1

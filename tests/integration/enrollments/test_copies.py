@@ -11,7 +11,7 @@ from enrollments.actions.system_holds import NothingHeld, release_writes
 from enrollments.decision.steps import Waiting
 from enrollments.engine import database_place, write_guard
 from enrollments.models import DatabasePlace, LightWrite
-from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.flow import OFFICE, Flow
 
 pytestmark = pytest.mark.sqlite
 
@@ -47,29 +47,29 @@ def test_the_first_place_may_write_and_is_remembered(db: None, settings: Setting
 
 
 def test_B2_a_copy_elsewhere_writes_nothing_and_says_what_to_do(
-    road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.LIGHT_API_URL = LIVE
-    case = road.case()
+    case = flow.case()
     write_guard.why_writes_are_stopped()
     copied_elsewhere(monkeypatch)
 
-    assert road.run(case) == Waiting.WRITES_HELD
+    assert flow.run(case) == Waiting.WRITES_HELD
 
     assert f"LIGHT_WRITES_ALLOWED_FOR={database_place.current_place()}" in case.because
     assert not LightWrite.objects.exists()
     with pytest.raises(NothingHeld, match="LIGHT_WRITES_ALLOWED_FOR"):
-        release_writes(by=OFFICE, at=road.clock.at)
+        release_writes(by=OFFICE, at=flow.clock.at)
 
 
-def test_a_copy_goes_on_reading(road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_goes_on_reading(flow: Flow, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.LIGHT_API_URL = LIVE
-    case = road.case()
-    road.run(case)
+    case = flow.case()
+    flow.run(case)
     before = case.last_read_at
     copied_elsewhere(monkeypatch)
 
-    road.live(case, timedelta(hours=3))
+    flow.live(case, timedelta(hours=3))
 
     assert before is not None
     assert case.last_read_at is not None
@@ -77,7 +77,7 @@ def test_a_copy_goes_on_reading(road: Road, settings: Settings, monkeypatch: pyt
 
 
 def test_the_place_that_is_named_may_write_and_no_other(
-    road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.LIGHT_API_URL = LIVE
     write_guard.why_writes_are_stopped()
@@ -93,7 +93,7 @@ def test_the_place_that_is_named_may_write_and_no_other(
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8001", "http://localhost:8001", "http://[::1]:8001"])
 def test_the_stand_in_on_this_machine_may_always_be_written_to(
-    road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
+    flow: Flow, settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     settings.LIGHT_API_URL = LIVE
     write_guard.why_writes_are_stopped()

@@ -13,187 +13,187 @@ from installations.models import ContactChange
 from poa_documents import actions as poa_actions
 from poa_documents.models import CustomerMail, MailKind, PoaDocument
 from tests.factories.poa_documents import sent_poa
-from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.flow import OFFICE, Flow
 
 pytestmark = pytest.mark.django_db
 NEW = "corrected@example.net"
 
 
-def correct(road: Road, case: Enrollment, email: str = NEW, *, is_proved: bool = True) -> None:
-    road.clock.at += timedelta(seconds=1)
-    road.correct_address(case, email)
+def correct(flow: Flow, case: Enrollment, email: str = NEW, *, is_proved: bool = True) -> None:
+    flow.clock.at += timedelta(seconds=1)
+    flow.correct_address(case, email)
     if is_proved:
-        road.prove_corrected_address(case)
+        flow.prove_corrected_address(case)
     else:
-        poa_actions.settle_contact_change(change_id=ContactChange.objects.latest("pk").pk, at=road.clock.at)
+        poa_actions.settle_contact_change(change_id=ContactChange.objects.latest("pk").pk, at=flow.clock.at)
         case.customer.refresh_from_db()
 
 
-def send_mails(road: Road) -> None:
-    for owed in CustomerMail.objects.due(road.clock.at):
-        poa_actions.send_mail(mail_id=owed.pk, at=road.clock.at)
+def send_mails(flow: Flow) -> None:
+    for owed in CustomerMail.objects.due(flow.clock.at):
+        poa_actions.send_mail(mail_id=owed.pk, at=flow.clock.at)
 
 
-def invited(road: Road) -> Enrollment:
-    case = road.case(signed=False)
-    sent_poa(at=road.clock.at, customer=case.customer, site=case.site)
-    road.run(case)
+def invited(flow: Flow) -> Enrollment:
+    case = flow.case(signed=False)
+    sent_poa(at=flow.clock.at, customer=case.customer, site=case.site)
+    flow.run(case)
     assert case.next_step == Waiting.CUSTOMER_TO_SIGN
     return case
 
 
-def email_at_light(road: Road, case: Enrollment) -> str:
+def email_at_light(flow: Flow, case: Enrollment) -> str:
     case.refresh_from_db()
-    return str(road.light.read_account(str(case.light_account_uuid)).email)
+    return str(flow.light.read_account(str(case.light_account_uuid)).email)
 
 
 def updates(case: Enrollment) -> list[LightWrite]:
     return list(case.writes.filter(kind=WriteKind.UPDATE_ACCOUNT).order_by("pk"))
 
 
-def test_the_new_address_is_invited_at_once(road: Road) -> None:
-    case = invited(road)
-    correct(road, case)
+def test_the_new_address_is_invited_at_once(flow: Flow) -> None:
+    case = invited(flow)
+    correct(flow, case)
     mail.outbox.clear()
 
-    send_mails(road)
+    send_mails(flow)
 
     assert [message.to for message in mail.outbox if "Review and sign" in message.body] == [[NEW]]
     assert CustomerMail.objects.filter(kind=MailKind.INVITATION, sent_to=NEW).count() == 1
 
 
-def test_a_signed_customers_new_address_gets_a_link(road: Road) -> None:
-    case = road.case()
-    correct(road, case)
+def test_a_signed_customers_new_address_gets_a_link(flow: Flow) -> None:
+    case = flow.case()
+    correct(flow, case)
     mail.outbox.clear()
 
-    send_mails(road)
+    send_mails(flow)
 
     assert [message.to for message in mail.outbox if "Open my page" in message.body] == [[NEW]]
 
 
-def test_two_corrections_bring_one_invitation_to_the_last(road: Road) -> None:
-    case = invited(road)
-    correct(road, case, "first@example.net")
-    correct(road, case)
+def test_two_corrections_bring_one_invitation_to_the_last(flow: Flow) -> None:
+    case = invited(flow)
+    correct(flow, case, "first@example.net")
+    correct(flow, case)
     mail.outbox.clear()
 
-    send_mails(road)
+    send_mails(flow)
 
     assert [message.to for message in mail.outbox if "Review and sign" in message.body] == [[NEW]]
 
 
-def test_who_wants_paper_is_not_invited_by_mail(road: Road) -> None:
-    case = invited(road)
+def test_who_wants_paper_is_not_invited_by_mail(flow: Flow) -> None:
+    case = invited(flow)
     poa = PoaDocument.objects.get()
-    poa_actions.withdraw_econsent(poa_id=poa.pk, by=OFFICE, at=road.clock.at)
-    correct(road, case)
+    poa_actions.withdraw_econsent(poa_id=poa.pk, by=OFFICE, at=flow.clock.at)
+    correct(flow, case)
 
     assert CustomerMail.objects.filter(kind=MailKind.INVITATION).count() == 1
 
 
-def test_a_link_that_opens_nothing_is_the_offices_turn(road: Road) -> None:
-    case = invited(road)
-    correct(road, case)
-    road.run(case)
+def test_a_link_that_opens_nothing_is_the_offices_turn(flow: Flow) -> None:
+    case = invited(flow)
+    correct(flow, case)
+    flow.run(case)
     assert case.next_step == Waiting.CUSTOMER_TO_SIGN  # a new one is on its way
 
     CustomerMail.objects.unsent().update(due_at=None, last_error="The server was away eight times.")
-    road.run(case)
+    flow.run(case)
 
     assert (case.next_step, case.whose_turn) == (Waiting.POA_TO_BE_SENT, HoldOwner.OFFICE)
     assert "no link that works" in case.because
 
 
-def test_light_hears_of_the_corrected_address_once(road: Road) -> None:
-    case = road.case()
-    road.run(case)
-    correct(road, case)
+def test_light_hears_of_the_corrected_address_once(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
+    correct(flow, case)
 
-    road.run(case)
-    road.live(case, timedelta(hours=5))
+    flow.run(case)
+    flow.live(case, timedelta(hours=5))
 
-    assert email_at_light(road, case) == NEW
+    assert email_at_light(flow, case) == NEW
     [write] = updates(case)
     assert write.status == WriteStatus.DONE
     assert NEW not in str(write.request) + str(write.answer)
 
 
-def test_light_hears_of_it_after_the_acceptance_too(road: Road) -> None:
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.live(case, timedelta(days=3), until=lambda: case.status == EnrollmentStatus.FINALIZED)
-    correct(road, case)
+def test_light_hears_of_it_after_the_acceptance_too(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.live(case, timedelta(days=3), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+    correct(flow, case)
 
-    road.run(case)
+    flow.run(case)
 
-    assert email_at_light(road, case) == NEW
+    assert email_at_light(flow, case) == NEW
 
 
-def test_a_lost_answer_is_settled_by_reading(road: Road) -> None:
-    case = road.case()
-    road.run(case)
-    correct(road, case)
-    road.simulator.control.inject_fault("update", "drop_after")
+def test_a_lost_answer_is_settled_by_reading(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
+    correct(flow, case)
+    flow.simulator.control.inject_fault("update", "drop_after")
 
-    road.run(case)
-    road.live(case, timedelta(minutes=20))
+    flow.run(case)
+    flow.live(case, timedelta(minutes=20))
 
     [write] = updates(case)
     assert write.doubt_since is not None
     assert write.status == WriteStatus.DONE
-    assert email_at_light(road, case) == NEW
+    assert email_at_light(flow, case) == NEW
 
 
-def test_a_refusal_asks_a_person_and_is_not_repeated(road: Road) -> None:
-    case = road.case()
-    road.run(case)
-    correct(road, case)
-    road.simulator.control.inject_fault("update", "unprocessable")
+def test_a_refusal_asks_a_person_and_is_not_repeated(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
+    correct(flow, case)
+    flow.simulator.control.inject_fault("update", "unprocessable")
 
-    road.run(case)
+    flow.run(case)
     hold = case.holds.get(released_at__isnull=True)
     assert hold.code == HoldCode.REFUSED_BY_LIGHT
-    road.clock.at += timedelta(minutes=1)
-    holds.release_hold(hold_id=hold.pk, reason="Corrected at Light by hand.", by=OFFICE, at=road.clock.at)
-    road.run(case)
+    flow.clock.at += timedelta(minutes=1)
+    holds.release_hold(hold_id=hold.pk, reason="Corrected at Light by hand.", by=OFFICE, at=flow.clock.at)
+    flow.run(case)
 
     assert len(updates(case)) == 1
     assert case.next_step == Waiting.CUSTOMER_TO_FINISH
 
 
-def test_nothing_is_told_light_after_a_revocation(road: Road) -> None:
-    case = road.case()
-    road.run(case)
-    road.revoke(case)
-    correct(road, case)
+def test_nothing_is_told_light_after_a_revocation(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
+    flow.revoke(case)
+    correct(flow, case)
 
-    road.run(case)
+    flow.run(case)
 
     assert updates(case) == []
 
 
-def test_a_correction_taken_back_tells_light_nothing(road: Road) -> None:
-    case = road.case()
-    road.run(case)
+def test_a_correction_taken_back_tells_light_nothing(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
     before = case.customer.email
-    correct(road, case)
-    correct(road, case, before)
+    correct(flow, case)
+    correct(flow, case, before)
 
-    road.run(case)
+    flow.run(case)
 
     assert updates(case) == []
 
 
-def test_an_unproved_address_is_not_told_light(road: Road) -> None:
-    case = road.case()
-    road.run(case)
+def test_an_unproved_address_is_not_told_light(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
     before = case.customer.email
-    correct(road, case, is_proved=False)
+    correct(flow, case, is_proved=False)
 
-    road.run(case)
+    flow.run(case)
 
     assert updates(case) == []
-    assert email_at_light(road, case) == before
+    assert email_at_light(flow, case) == before

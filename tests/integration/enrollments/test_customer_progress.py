@@ -36,7 +36,7 @@ from poa_documents.links import hash_of
 from poa_documents.models import PoaDocument
 from poa_documents.portal.link_pages import form_key
 from tests.factories.poa_documents import sent_poa
-from tests.integration.enrollments.road import OFFICE, POLICY, Road
+from tests.integration.enrollments.flow import OFFICE, POLICY, Flow
 from tests.integration.poa_documents.portal_visits import Visit, code_in_last_mail, token_in_last_mail
 from tests.integration.poa_documents.spanish import english_in, visible_text
 
@@ -45,20 +45,20 @@ MAX_STATEMENTS_OF_THE_PAGE = 8
 
 
 @pytest.fixture
-def customers_road(road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
-    """A road beside which the customer's pages are served: same clock, same Light."""
-    settings.LIGHT_HOSTED_ORIGINS = [road.simulator.url]
-    monkeypatch.setattr("core.clock.configured_clock", lambda: road.clock)
-    monkeypatch.setattr("enrollments.customer_home.views.hosted_pages_client", lambda: road.light)
-    yield road
-    road.simulator.control.clear_faults()
+def customers_flow(flow: Flow, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flow]:
+    """A flow that also serves the customer pages, with the same clock and the same Light."""
+    settings.LIGHT_HOSTED_ORIGINS = [flow.simulator.url]
+    monkeypatch.setattr("core.clock.configured_clock", lambda: flow.clock)
+    monkeypatch.setattr("enrollments.customer_home.views.hosted_pages_client", lambda: flow.light)
+    yield flow
+    flow.simulator.control.clear_faults()
 
 
 @pytest.fixture
-def case(customers_road: Road) -> Enrollment:
+def case(customers_flow: Flow) -> Enrollment:
     """Signed, known to Light, and waiting for the customer's details."""
-    case = customers_road.case()
-    customers_road.run(case)
+    case = customers_flow.case()
+    customers_flow.run(case)
     return case
 
 
@@ -119,21 +119,21 @@ def test_a_click_leads_into_lights_pages_once_and_the_link_is_kept_nowhere(case:
     assert EnrollmentEvent.objects.filter(enrollment=case, name="open_hosted_pages").count() == 2
 
 
-def test_the_browser_may_follow_the_form_to_lights_pages(customers_road: Road, visit: Visit) -> None:
+def test_the_browser_may_follow_the_form_to_lights_pages(customers_flow: Flow, visit: Visit) -> None:
     policy = visit.open()["Content-Security-Policy"]
 
-    assert f"form-action 'self' {customers_road.simulator.url}" in policy
+    assert f"form-action 'self' {customers_flow.simulator.url}" in policy
 
 
-def test_opening_pages_changes_no_row(customers_road: Road, visit: Visit) -> None:
+def test_opening_pages_changes_no_row(customers_flow: Flow, visit: Visit) -> None:
     before = all_rows()
-    asked = len(customers_road.simulator.control.requests())
+    asked = len(customers_flow.simulator.control.requests())
 
     for path in ("", "continue/", "check/", "revoke/"):
         assert visit.open(path).status_code == 200
 
     assert all_rows() == before
-    assert len(customers_road.simulator.control.requests()) == asked
+    assert len(customers_flow.simulator.control.requests()) == asked
 
 
 def test_a_form_from_elsewhere_opens_nothing(visit: Visit) -> None:
@@ -144,9 +144,9 @@ def test_a_form_from_elsewhere_opens_nothing(visit: Visit) -> None:
 
 @pytest.mark.parametrize("kind", ["error_before", "not_found", "rate_limit", "html"])
 def test_when_light_fails_the_page_says_so_and_offers_another_try(
-    kind: str, customers_road: Road, visit: Visit
+    kind: str, customers_flow: Flow, visit: Visit
 ) -> None:
-    customers_road.simulator.control.inject_fault("flow_login", kind, times=20)
+    customers_flow.simulator.control.inject_fault("flow_login", kind, times=20)
 
     assert click(visit, "continue/").status_code == 302
     response = click(visit, "continue/", follow=True)
@@ -154,7 +154,7 @@ def test_when_light_fails_the_page_says_so_and_offers_another_try(
     assert response.status_code == 200
     assert "Light&#x27;s pages cannot be opened right now" in text_of(response)
     assert "Continue at Light" in text_of(response)
-    customers_road.simulator.control.clear_faults()
+    customers_flow.simulator.control.clear_faults()
     assert click(visit, "continue/").status_code == 302
 
 
@@ -164,8 +164,8 @@ def test_nobody_is_sent_to_a_host_that_the_settings_do_not_name(visit: Visit, se
     assert "cannot be opened right now" in text_of(click(visit, "continue/", follow=True))
 
 
-def test_before_light_has_an_account_the_customer_is_asked_for_patience(customers_road: Road) -> None:
-    customers_road.case()
+def test_before_light_has_an_account_the_customer_is_asked_for_patience(customers_flow: Flow) -> None:
+    customers_flow.case()
 
     response = click(Visit.by_last_mail(), "continue/", follow=True)
 
@@ -173,12 +173,12 @@ def test_before_light_has_an_account_the_customer_is_asked_for_patience(customer
     assert "still being prepared" in text_of(response)
 
 
-def test_done_at_light_is_seen_at_once_when_asked(customers_road: Road, case: Enrollment, visit: Visit) -> None:
-    customers_road.finish_at_light(case)
+def test_done_at_light_is_seen_at_once_when_asked(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
+    customers_flow.finish_at_light(case)
     assert click(visit, "check/").status_code == 302
     assert "We are asking Light right now" in text_of(visit.open())
 
-    customers_road.engine.advance(case.pk)
+    customers_flow.engine.advance(case.pk)
 
     page = text_of(visit.open())
     assert "Continue at Light" not in page
@@ -186,11 +186,11 @@ def test_done_at_light_is_seen_at_once_when_asked(customers_road: Road, case: En
 
 
 def test_an_accepted_plan_is_shown_with_documents_start_and_the_way_out(
-    customers_road: Road, case: Enrollment, visit: Visit
+    customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
-    customers_road.finish_at_light(case)
-    customers_road.report_pto(case)
-    customers_road.live(case, timedelta(hours=2))
+    customers_flow.finish_at_light(case)
+    customers_flow.report_pto(case)
+    customers_flow.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED
 
     visit.through_the_door()
@@ -206,21 +206,21 @@ def test_an_accepted_plan_is_shown_with_documents_start_and_the_way_out(
     assert "Continue at Light" not in page
 
 
-def told(customers_road: Road, case: Enrollment) -> AdvanceNotice:
+def told(customers_flow: Flow, case: Enrollment) -> AdvanceNotice:
     """The case's customer was told of a plan this moment."""
-    customers_road.policy = replace(POLICY, notice_days=3)
-    customers_road.start_client_anew()
-    customers_road.finish_at_light(case)
-    customers_road.report_pto(case)
-    customers_road.live(case, timedelta(hours=2), until=AdvanceNotice.objects.exists)
-    customers_road.run(case)
+    customers_flow.policy = replace(POLICY, notice_days=3)
+    customers_flow.start_client_anew()
+    customers_flow.finish_at_light(case)
+    customers_flow.report_pto(case)
+    customers_flow.live(case, timedelta(hours=2), until=AdvanceNotice.objects.exists)
+    customers_flow.run(case)
     return AdvanceNotice.objects.get()
 
 
 def test_an_announced_plan_is_shown_and_one_press_holds_it_and_another_lets_it_go_on(
-    customers_road: Road, case: Enrollment, visit: Visit
+    customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
-    notice = told(customers_road, case)
+    notice = told(customers_flow, case)
     visit.token = token_in_last_mail()
     visit.through_the_door()
     page = text_of(visit.open())
@@ -248,19 +248,19 @@ def test_an_announced_plan_is_shown_and_one_press_holds_it_and_another_lets_it_g
 
 @pytest.mark.parametrize("hours_later", [3, 40])
 def test_the_customer_can_object_over_the_whole_notice_also_when_the_account_is_to_be_read_again(
-    customers_road: Road, case: Enrollment, visit: Visit, hours_later: int
+    customers_flow: Flow, case: Enrollment, visit: Visit, hours_later: int
 ) -> None:
-    notice = told(customers_road, case)
+    notice = told(customers_flow, case)
     visit.token = token_in_last_mail()
-    customers_road.pass_time(timedelta(hours=hours_later))
-    assert customers_road.clock.at < notice.until
+    customers_flow.pass_time(timedelta(hours=hours_later))
+    assert customers_flow.clock.at < notice.until
     visit.through_the_door()
 
     page = text_of(visit.open())
     assert "We found a plan for you" in page
     assert "Hold my enrollment" in page
     assert click(visit, "hold/").status_code == 302
-    customers_road.pass_time(timedelta(hours=3))
+    customers_flow.pass_time(timedelta(hours=3))
     visit.through_the_door()
     held = text_of(visit.open())
 
@@ -269,17 +269,17 @@ def test_the_customer_can_object_over_the_whole_notice_also_when_the_account_is_
 
 
 def test_page_changes_soon_after_the_customer_lets_it_go_on(
-    customers_road: Road, case: Enrollment, visit: Visit
+    customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
-    told(customers_road, case)
+    told(customers_flow, case)
     visit.token = token_in_last_mail()
     visit.through_the_door()
     click(visit, "hold/")
-    customers_road.run(case)
+    customers_flow.run(case)
 
     click(visit, "resume/")
     between = text_of(visit.open())
-    customers_road.run(case)
+    customers_flow.run(case)
 
     assert "Something just changed" in between
     assert "soon_different.js" in between
@@ -287,7 +287,7 @@ def test_page_changes_soon_after_the_customer_lets_it_go_on(
     assert "We found a plan for you" in text_of(visit.open())
 
 
-def test_page_says_no_old_text_right_after_a_revocation(customers_road: Road, case: Enrollment, visit: Visit) -> None:
+def test_page_says_no_old_text_right_after_a_revocation(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
     click(visit, "revoke/")
 
     page = text_of(visit.open())
@@ -297,8 +297,8 @@ def test_page_says_no_old_text_right_after_a_revocation(customers_road: Road, ca
     assert "soon_different.js" in page
 
 
-def test_page_asks_for_nothing_while_light_is_asked(customers_road: Road, case: Enrollment, visit: Visit) -> None:
-    customers_road.finish_at_light(case)
+def test_page_asks_for_nothing_while_light_is_asked(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
+    customers_flow.finish_at_light(case)
 
     click(visit, "check/")
     page = text_of(visit.open())
@@ -308,10 +308,10 @@ def test_page_asks_for_nothing_while_light_is_asked(customers_road: Road, case: 
     assert "soon_different.js" in page
 
 
-def test_page_keeps_the_turn_while_light_is_away(customers_road: Road, case: Enrollment, visit: Visit) -> None:
-    customers_road.simulator.control.inject_fault("read", "error_before", times=20)
+def test_page_keeps_the_turn_while_light_is_away(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
+    customers_flow.simulator.control.inject_fault("read", "error_before", times=20)
     click(visit, "check/")
-    customers_road.engine.advance(case.pk)
+    customers_flow.engine.advance(case.pk)
     case.refresh_from_db()
 
     page = text_of(visit.open())
@@ -322,7 +322,7 @@ def test_page_keeps_the_turn_while_light_is_away(customers_road: Road, case: Enr
 
 
 def test_page_tells_honestly_that_our_own_processing_fails(
-    customers_road: Road, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
+    customers_flow: Flow, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError("Our own trouble.")
@@ -330,9 +330,9 @@ def test_page_tells_honestly_that_our_own_processing_fails(
     monkeypatch.setattr("enrollments.engine.engine.decide", fail)
     click(visit, "check/")
 
-    customers_road.engine.advance(case.pk)
+    customers_flow.engine.advance(case.pk)
     tried = text_of(visit.open())
-    customers_road.live(case, timedelta(hours=6))
+    customers_flow.live(case, timedelta(hours=6))
     visit.through_the_door()
     given_up = text_of(visit.open())
 
@@ -343,9 +343,9 @@ def test_page_tells_honestly_that_our_own_processing_fails(
 
 
 def test_page_shows_what_is_stored_whatever_time_passes(
-    customers_road: Road, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
+    customers_flow: Flow, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    customers_road.pass_time(timedelta(days=3))
+    customers_flow.pass_time(timedelta(days=3))
     visit.through_the_door()
 
     def decided_live(*_args: object, **_kwargs: object) -> None:
@@ -356,11 +356,11 @@ def test_page_shows_what_is_stored_whatever_time_passes(
     assert "A few details are missing" in text_of(visit.open())
 
 
-def test_page_takes_few_statements_whatever_the_history(customers_road: Road, case: Enrollment, visit: Visit) -> None:
+def test_page_takes_few_statements_whatever_the_history(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
     with CaptureQueriesContext(connection) as young:
         visit.open()
-    customers_road.finish_at_light(case)
-    customers_road.live(case, timedelta(days=2))
+    customers_flow.finish_at_light(case)
+    customers_flow.live(case, timedelta(days=2))
     visit.through_the_door()
 
     with CaptureQueriesContext(connection) as old:
@@ -370,9 +370,9 @@ def test_page_takes_few_statements_whatever_the_history(customers_road: Road, ca
 
 
 def test_a_hold_pressed_when_the_door_had_fallen_shut_counts_after_the_code(
-    customers_road: Road, case: Enrollment, visit: Visit
+    customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
-    told(customers_road, case)
+    told(customers_flow, case)
     visit.token = token_in_last_mail()
 
     shut = click(visit.through_the_door(), "leave/") and click(visit, "hold/", follow=True)
@@ -387,10 +387,10 @@ def test_a_hold_pressed_when_the_door_had_fallen_shut_counts_after_the_code(
     assert case.held_by_customer_at is not None
 
 
-def test_a_hold_that_comes_after_the_acceptance_says_so(customers_road: Road, case: Enrollment, visit: Visit) -> None:
-    told(customers_road, case)
+def test_a_hold_that_comes_after_the_acceptance_says_so(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
+    told(customers_flow, case)
     visit.token = token_in_last_mail()
-    customers_road.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+    customers_flow.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
     visit.through_the_door()
 
     response = click(visit, "hold/", follow=True)
@@ -401,9 +401,9 @@ def test_a_hold_that_comes_after_the_acceptance_says_so(customers_road: Road, ca
 
 
 def test_opening_the_addresses_of_the_buttons_holds_nothing(
-    customers_road: Road, case: Enrollment, visit: Visit
+    customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
-    told(customers_road, case)
+    told(customers_flow, case)
     visit.token = token_in_last_mail()
     visit.through_the_door()
 
@@ -415,36 +415,36 @@ def test_opening_the_addresses_of_the_buttons_holds_nothing(
 
 @pytest.mark.cell("U5")
 def test_a_press_on_the_page_beats_the_acceptance_that_is_recorded_already(
-    customers_road: Road, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
+    customers_flow: Flow, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker has written its attempt and is about to send it when the customer's press commits."""
-    customers_road.finish_at_light(case)
-    customers_road.report_pto(case)
-    customers_road.pass_time(timedelta(hours=1))
+    customers_flow.finish_at_light(case)
+    customers_flow.report_pto(case)
+    customers_flow.pass_time(timedelta(hours=1))
     visit.through_the_door()
-    accept = customers_road.light.accept_plan
+    accept = customers_flow.light.accept_plan
 
     def pressed_meanwhile(*args: Any, **kwargs: Any) -> Any:
         assert AcceptAttempt.objects.filter(succeeded__isnull=True).exists()
         assert click(visit, "revoke/").status_code == 302
         return accept(*args, **kwargs)
 
-    monkeypatch.setattr(customers_road.light, "accept_plan", pressed_meanwhile)
+    monkeypatch.setattr(customers_flow.light, "accept_plan", pressed_meanwhile)
 
-    customers_road.live(case, timedelta(hours=3))
+    customers_flow.live(case, timedelta(hours=3))
 
-    assert customers_road.acceptances_of(case) == []
+    assert customers_flow.acceptances_of(case) == []
     assert AcceptAttempt.objects.get().succeeded is False
     assert case.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_ENDED
     assert "Receipt number" in text_of(visit.through_the_door().open())
 
 
 def test_after_the_acceptance_the_receipt_says_what_it_does_not_undo(
-    customers_road: Road, case: Enrollment, visit: Visit
+    customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
-    customers_road.finish_at_light(case)
-    customers_road.report_pto(case)
-    customers_road.live(case, timedelta(hours=2))
+    customers_flow.finish_at_light(case)
+    customers_flow.report_pto(case)
+    customers_flow.live(case, timedelta(hours=2))
     visit.through_the_door()
 
     click(visit, "revoke/")
@@ -459,14 +459,14 @@ def test_after_the_acceptance_the_receipt_says_what_it_does_not_undo(
 
 
 def test_documents_of_the_plan_are_handed_out_as_we_stored_them(
-    customers_road: Road, case: Enrollment, visit: Visit, settings: Settings
+    customers_flow: Flow, case: Enrollment, visit: Visit, settings: Settings
 ) -> None:
-    customers_road.finish_at_light(case)
-    customers_road.report_pto(case)
-    customers_road.live(case, timedelta(hours=2))
-    fetcher = DocumentFetcher(allowed_origins=[customers_road.simulator.url])
+    customers_flow.finish_at_light(case)
+    customers_flow.report_pto(case)
+    customers_flow.live(case, timedelta(hours=2))
+    fetcher = DocumentFetcher(allowed_origins=[customers_flow.simulator.url])
     for number in PlanDocument.objects.values_list("pk", flat=True):
-        fetch_document(document_id=number, fetcher=fetcher, at=customers_road.clock.at)
+        fetch_document(document_id=number, fetcher=fetcher, at=customers_flow.clock.at)
     document = PlanDocument.objects.get(kind=PlanDocumentKind.EFL)
     visit.through_the_door()
 
@@ -482,9 +482,9 @@ def test_documents_of_the_plan_are_handed_out_as_we_stored_them(
     assert "The document cannot be opened right now" in text_of(away)
 
 
-def test_a_revoked_case_says_that_we_do_not_act(customers_road: Road, case: Enrollment, visit: Visit) -> None:
-    customers_road.revoke(case)
-    customers_road.run(case)
+def test_a_revoked_case_says_that_we_do_not_act(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
+    customers_flow.revoke(case)
+    customers_flow.run(case)
 
     visit.through_the_door()
     page = text_of(visit.open())
@@ -494,11 +494,11 @@ def test_a_revoked_case_says_that_we_do_not_act(customers_road: Road, case: Enro
     assert "Continue at Light" not in page
 
 
-def test_a_document_that_was_never_signed_promises_no_progress(customers_road: Road) -> None:
-    poa = sent_poa(at=customers_road.clock.at)
+def test_a_document_that_was_never_signed_promises_no_progress(customers_flow: Flow) -> None:
+    poa = sent_poa(at=customers_flow.clock.at)
     visit = Visit.by_last_mail()
-    case_opening.look_again(site_id=poa.site_id, at=customers_road.clock.at)
-    poa_actions.void_poa(poa_id=poa.pk, reason="A typing error.", by=OFFICE, at=customers_road.clock.at)
+    case_opening.look_again(site_id=poa.site_id, at=customers_flow.clock.at)
+    poa_actions.void_poa(poa_id=poa.pk, reason="A typing error.", by=OFFICE, at=customers_flow.clock.at)
 
     page = text_of(visit.open())
 
@@ -507,11 +507,11 @@ def test_a_document_that_was_never_signed_promises_no_progress(customers_road: R
 
 
 def test_an_older_link_shows_nothing_of_the_case_under_a_newer_document(
-    customers_road: Road, case: Enrollment, visit: Visit
+    customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
     job = case.installations.get()
-    customers_road.pass_time(timedelta(days=1))
-    customers_road.sign(job)
+    customers_flow.pass_time(timedelta(days=1))
+    customers_flow.sign(job)
     assert PoaDocument.objects.filter(site=case.site).count() == 2
 
     old, new = text_of(visit.through_the_door().open()), text_of(Visit.by_last_mail().open())

@@ -23,7 +23,7 @@ from poa_documents.models import CustomerMail, MailKind, PoaDocument
 from tests.contract.dialects import REFERENCE
 from tests.factories.company import company_rules_are
 from tests.factories.poa_documents import sent_poa
-from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.flow import Flow
 from tests.integration.poa_documents.portal_visits import LINK, Visit, token_in_last_mail
 from tests.integration.poa_documents.spanish import english_in
 
@@ -35,10 +35,10 @@ REMINDERS = 2
 
 
 @pytest.fixture(autouse=True)
-def same_clock(road: Road, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.LIGHT_HOSTED_ORIGINS = [road.simulator.url]
+def same_clock(flow: Flow, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.LIGHT_HOSTED_ORIGINS = [flow.simulator.url]
     company_rules_are(reminder_first_days=1, reminder_every_days=1, max_reminders=REMINDERS)
-    monkeypatch.setattr("core.clock.configured_clock", lambda: road.clock)
+    monkeypatch.setattr("core.clock.configured_clock", lambda: flow.clock)
 
 
 def text_of(response: HttpResponse) -> str:
@@ -49,15 +49,15 @@ def turn_mails(kind: MailKind) -> list[Any]:
     return [each for each in mail.outbox if each.extra_headers["X-Switchyard-Mail"] == kind]
 
 
-def waiting_for_details(road: Road) -> Enrollment:
-    case = road.case()
-    road.run(case)
+def waiting_for_details(flow: Flow) -> Enrollment:
+    case = flow.case()
+    flow.run(case)
     assert case.next_step == Waiting.CUSTOMER_TO_FINISH
     return case
 
 
-def test_page_says_one_moment_while_the_account_is_made(road: Road) -> None:
-    road.case()
+def test_page_says_one_moment_while_the_account_is_made(flow: Flow) -> None:
+    flow.case()
 
     page = text_of(Visit(token_in_last_mail()).through_the_door().open())
 
@@ -66,11 +66,11 @@ def test_page_says_one_moment_while_the_account_is_made(road: Road) -> None:
     assert "You do not need to do anything" not in page
 
 
-def test_page_then_has_the_button_to_light(road: Road) -> None:
-    case = road.case()
+def test_page_then_has_the_button_to_light(flow: Flow) -> None:
+    case = flow.case()
     visit = Visit(token_in_last_mail()).through_the_door()
     visit.open()
-    road.run(case)
+    flow.run(case)
 
     page = text_of(visit.open())
 
@@ -78,10 +78,10 @@ def test_page_then_has_the_button_to_light(road: Road) -> None:
     assert "soon_different.js" not in page
 
 
-def test_light_is_named_before_the_signature(road: Road) -> None:
-    case = road.case(signed=False)
+def test_light_is_named_before_the_signature(flow: Flow) -> None:
+    case = flow.case(signed=False)
     job = case.installations.get()
-    sent_poa(at=road.clock.at, customer=job.customer, site=job.site)
+    sent_poa(at=flow.clock.at, customer=job.customer, site=job.site)
 
     page = text_of(Visit.by_last_mail().open())
 
@@ -89,9 +89,9 @@ def test_light_is_named_before_the_signature(road: Road) -> None:
     assert "a card for your electricity bills" in page
 
 
-def test_missing_details_are_asked_for_by_mail_with_a_button(road: Road) -> None:
-    case = waiting_for_details(road)
-    road.live(case, timedelta(hours=3))
+def test_missing_details_are_asked_for_by_mail_with_a_button(flow: Flow) -> None:
+    case = waiting_for_details(flow)
+    flow.live(case, timedelta(hours=3))
 
     [told] = turn_mails(MailKind.DETAILS_MISSING)
 
@@ -100,98 +100,98 @@ def test_missing_details_are_asked_for_by_mail_with_a_button(road: Road) -> None
     assert "Continue at Light" in text_of(Visit.by_last_mail().open())
 
 
-def test_reminders_are_capped(road: Road) -> None:
-    case = waiting_for_details(road)
-    road.live(case, timedelta(days=5))
+def test_reminders_are_capped(flow: Flow) -> None:
+    case = waiting_for_details(flow)
+    flow.live(case, timedelta(days=5))
 
     assert len(turn_mails(MailKind.DETAILS_MISSING)) == 1 + REMINDERS
     assert turn_mails(MailKind.DETAILS_MISSING)[1].subject.startswith("Reminder")
 
 
-def test_a_frozen_credit_file_is_told_by_mail(road: Road) -> None:
-    case = road.case(tags="+frozen")
-    road.run(case)
-    road.finish_at_light(case)
-    road.live(case, timedelta(hours=2))
+def test_a_frozen_credit_file_is_told_by_mail(flow: Flow) -> None:
+    case = flow.case(tags="+frozen")
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.live(case, timedelta(hours=2))
     assert case.next_step == Waiting.CREDIT_FROZEN
 
-    road.live(case, timedelta(hours=30))
+    flow.live(case, timedelta(hours=30))
 
     told = turn_mails(MailKind.CREDIT_FROZEN)[0]
     assert "lift the freeze" in told.body
 
 
-def test_who_is_done_is_not_reminded(road: Road) -> None:
-    case = waiting_for_details(road)
-    road.live(case, timedelta(hours=3))
-    road.finish_at_light(case)
-    road.live(case, timedelta(days=4))
+def test_who_is_done_is_not_reminded(flow: Flow) -> None:
+    case = waiting_for_details(flow)
+    flow.live(case, timedelta(hours=3))
+    flow.finish_at_light(case)
+    flow.live(case, timedelta(days=4))
 
     assert len(turn_mails(MailKind.DETAILS_MISSING)) == 1
 
 
-def test_owed_mail_is_dropped_when_details_came_first(road: Road) -> None:
-    case = waiting_for_details(road)
-    road.pass_time(timedelta(hours=2))
-    mails.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=road.clock.at)
-    road.finish_at_light(case)
+def test_owed_mail_is_dropped_when_details_came_first(flow: Flow) -> None:
+    case = waiting_for_details(flow)
+    flow.pass_time(timedelta(hours=2))
+    mails.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=flow.clock.at)
+    flow.finish_at_light(case)
     link_before = PoaDocument.objects.get().token_hash
 
-    road.run(case)
+    flow.run(case)
 
     assert turn_mails(MailKind.DETAILS_MISSING) == []
     assert PoaDocument.objects.get().token_hash == link_before
 
 
-def test_mail_asks_for_nothing_that_the_page_does_not(road: Road) -> None:
-    case = waiting_for_details(road)
-    road.pass_time(timedelta(hours=2))
-    mails.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=road.clock.at)
+def test_mail_asks_for_nothing_that_the_page_does_not(flow: Flow) -> None:
+    case = waiting_for_details(flow)
+    flow.pass_time(timedelta(hours=2))
+    mails.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=flow.clock.at)
     with transaction.atomic():
         hold = steps.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because="Our own trouble.")
-        holds.place_hold(lock(case.pk), hold, at=road.clock.at)
+        holds.place_hold(lock(case.pk), hold, at=flow.clock.at)
 
-    road.send_news()
+    flow.send_news()
 
     assert turn_mails(MailKind.DETAILS_MISSING) == []
 
 
-def test_mails_about_the_turn_speak_spanish(road: Road) -> None:
-    case = waiting_for_details(road)
+def test_mails_about_the_turn_speak_spanish(flow: Flow) -> None:
+    case = waiting_for_details(flow)
     case.customer.language = Language.SPANISH
     case.customer.save()
-    road.live(case, timedelta(hours=3))
+    flow.live(case, timedelta(hours=3))
 
     [told] = turn_mails(MailKind.DETAILS_MISSING)
 
     assert english_in(told.subject + told.body) == set()
 
 
-def test_a_visit_keeps_its_link_until_it_is_over(road: Road) -> None:
-    case = waiting_for_details(road)
-    road.pass_time(timedelta(minutes=58))
+def test_a_visit_keeps_its_link_until_it_is_over(flow: Flow) -> None:
+    case = waiting_for_details(flow)
+    flow.pass_time(timedelta(minutes=58))
     visit = Visit(token_in_last_mail()).through_the_door()
 
-    road.pass_time(timedelta(minutes=IDLE_MINUTES - 1))
-    road.run(case)
+    flow.pass_time(timedelta(minutes=IDLE_MINUTES - 1))
+    flow.run(case)
 
     assert turn_mails(MailKind.DETAILS_MISSING) == []
     assert visit.open().status_code == 200
 
 
-def test_revoked_authority_brings_no_mail(road: Road) -> None:
-    case = waiting_for_details(road)
-    road.revoke(case)
-    road.live(case, timedelta(days=4))
+def test_revoked_authority_brings_no_mail(flow: Flow) -> None:
+    case = waiting_for_details(flow)
+    flow.revoke(case)
+    flow.live(case, timedelta(days=4))
 
     assert turn_mails(MailKind.DETAILS_MISSING) == []
 
 
-def test_paper_customers_get_the_words_by_post(road: Road) -> None:
-    case = waiting_for_details(road)
+def test_paper_customers_get_the_words_by_post(flow: Flow) -> None:
+    case = waiting_for_details(flow)
     poa = PoaDocument.objects.get()
-    poa_actions.withdraw_econsent(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=road.clock.at)
-    road.live(case, timedelta(hours=3))
+    poa_actions.withdraw_econsent(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=flow.clock.at)
+    flow.live(case, timedelta(hours=3))
 
     owed = CustomerMail.objects.get(kind=MailKind.DETAILS_MISSING)
     assert "Still missing" in owed.letter

@@ -17,7 +17,7 @@ from enrollments.states import HoldOwner
 from poa_documents import actions as poa_actions
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
-from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.flow import Flow
 from tests.integration.enrollments.test_crashes import ready_to_accept
 
 pytestmark = pytest.mark.django_db
@@ -32,9 +32,9 @@ def office(client: Client) -> Client:
 
 
 @pytest.fixture
-def queued(road: Road) -> Iterator[Enrollment]:
+def queued(flow: Flow) -> Iterator[Enrollment]:
     """All gates are open and the acceptance is due. What the test damages is put back in the end."""
-    case = ready_to_accept(road)
+    case = ready_to_accept(flow)
     poa = PoaDocument.objects.get(site=case.site)
     good = bytes_of(poa)
     yield case
@@ -59,28 +59,28 @@ def alter(poa: PoaDocument) -> bytes:
     return good
 
 
-def night(road: Road, _case: Enrollment) -> None:
-    poa_actions.check_sealed_files(at=road.clock.at)
+def night(flow: Flow, _case: Enrollment) -> None:
+    poa_actions.check_sealed_files(at=flow.clock.at)
 
 
-def use(road: Road, case: Enrollment) -> None:
-    road.run(case)
+def use(flow: Flow, case: Enrollment) -> None:
+    flow.run(case)
 
 
 @pytest.mark.parametrize("find", [night, use], ids=["the nightly check", "the check before use"])
 def test_an_altered_byte_suspends_stops_what_is_queued_and_ends_only_by_the_office_with_the_good_file(
-    road: Road, queued: Enrollment, office: Client, find: Callable[[Road, Enrollment], None]
+    flow: Flow, queued: Enrollment, office: Client, find: Callable[[Flow, Enrollment], None]
 ) -> None:
     poa = PoaDocument.objects.get(site=queued.site)
     good = alter(poa)
 
-    find(road, queued)
+    find(flow, queued)
 
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SUSPENDED
 
-    road.live(queued, timedelta(hours=3))
-    assert road.acceptances_of(queued) == []
+    flow.live(queued, timedelta(hours=3))
+    assert flow.acceptances_of(queued) == []
     assert not AcceptAttempt.objects.exists()
     hold = Hold.objects.get(enrollment=queued, released_at__isnull=True)
     queue = html.unescape(office.get("/admin/").content.decode())
@@ -98,19 +98,19 @@ def test_an_altered_byte_suspends_stops_what_is_queued_and_ends_only_by_the_offi
     assert "restore the file from a backup, then resume the POA" in refused
 
     put(poa, good)
-    night(road, queued)
-    road.live(queued, timedelta(hours=3))
+    night(flow, queued)
+    flow.live(queued, timedelta(hours=3))
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SUSPENDED, "a good file alone resumes nothing"
-    assert road.acceptances_of(queued) == []
+    assert flow.acceptances_of(queued) == []
 
     office.post(button_url(poa, "resume"), {"reason": "The file is back from the bucket's versions."})
-    assert case_opening.look_at_changed_cases(at=road.clock.at, limit=10)
-    road.run(queued)
-    road.live(queued, timedelta(hours=3))
+    assert case_opening.look_at_changed_cases(at=flow.clock.at, limit=10)
+    flow.run(queued)
+    flow.live(queued, timedelta(hours=3))
     poa.refresh_from_db()
     assert poa.status in {PoaStatus.SIGNED, PoaStatus.EXHAUSTED}
-    assert len(road.acceptances_of(queued)) == 1
+    assert len(flow.acceptances_of(queued)) == 1
     assert not Hold.objects.filter(enrollment=queued, released_at__isnull=True).exists()
     kinds = list(poa.evidence.order_by("number").values_list("kind", flat=True))
     told = ["suspend", "file_damaged", "file_restored", "resume", "enrollment.start_accepting"]

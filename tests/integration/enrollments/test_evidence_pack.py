@@ -35,7 +35,7 @@ from tests import pdf_files
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair
 from tests.factories.installations import go_live_report
 from tests.factories.poa_documents import drafted_poa, sent_poa
-from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.flow import Flow
 from tests.integration.installations.test_proofs_without_storage import SENT
 from tests.journal_guard import guard_lifted
 
@@ -54,22 +54,22 @@ def letter() -> CheckedProof:
     return check_proof(io.BytesIO(content), name="letter.pdf", size_bytes=len(content))
 
 
-def from_pto_to_active(road: Road) -> Enrollment:
+def from_pto_to_active(flow: Flow) -> Enrollment:
     """A whole case: signed, reported with proof, accepted, documents stored, finalized, active, with a webhook."""
-    enrollment = road.case()
-    road.run(enrollment)
-    road.finish_at_light(enrollment)
-    road.pass_time(timedelta(days=20))
-    go_live_report(enrollment.installations.get(), at=road.clock.at, proofs=[letter()])
-    due_cases.make_due(enrollment_id=enrollment.pk, at=road.clock.at)
-    road.run(enrollment)
-    fetcher = DocumentFetcher(allowed_origins=[road.simulator.url])
-    for document_id in plan_documents.due_documents(at=road.clock.at, limit=10):
-        plan_documents.fetch_document(document_id=document_id, fetcher=fetcher, at=road.clock.at)
+    enrollment = flow.case()
+    flow.run(enrollment)
+    flow.finish_at_light(enrollment)
+    flow.pass_time(timedelta(days=20))
+    go_live_report(enrollment.installations.get(), at=flow.clock.at, proofs=[letter()])
+    due_cases.make_due(enrollment_id=enrollment.pk, at=flow.clock.at)
+    flow.run(enrollment)
+    fetcher = DocumentFetcher(allowed_origins=[flow.simulator.url])
+    for document_id in plan_documents.due_documents(at=flow.clock.at, limit=10):
+        plan_documents.fetch_document(document_id=document_id, fetcher=fetcher, at=flow.clock.at)
     body = {"event": "account.payment_method_added", "account": {"email": "somebody@example.com"}, "token": "tok-abc"}
-    webhooks.store_delivery(body=json.dumps(body).encode(), headers={}, at=road.clock.at)
+    webhooks.store_delivery(body=json.dumps(body).encode(), headers={}, at=flow.clock.at)
     WebhookDelivery.objects.update(enrollment=enrollment)
-    road.live(enrollment, timedelta(days=40), until=lambda: enrollment.status == EnrollmentStatus.ACTIVE)
+    flow.live(enrollment, timedelta(days=40), until=lambda: enrollment.status == EnrollmentStatus.ACTIVE)
     assert enrollment.status == EnrollmentStatus.ACTIVE
     return enrollment
 
@@ -112,8 +112,8 @@ def packed_anew(files: dict[str, bytes]) -> bytes:
     return target.getvalue()
 
 
-def test_a_whole_case_is_told_completely_and_checks_out(road: Road, tmp_path: Path) -> None:
-    enrollment = from_pto_to_active(road)
+def test_a_whole_case_is_told_completely_and_checks_out(flow: Flow, tmp_path: Path) -> None:
+    enrollment = from_pto_to_active(flow)
     poa = PoaDocument.objects.get(site=enrollment.site)
 
     content, summary = made(enrollment)
@@ -141,12 +141,12 @@ def test_a_whole_case_is_told_completely_and_checks_out(road: Road, tmp_path: Pa
     assert (run.returncode, run.stdout.splitlines()[-1][:7], run.stderr) == (0, "INTACT.", "")
 
 
-def test_the_same_facts_give_the_same_bytes_and_reading_is_no_fact(road: Road) -> None:
-    enrollment = from_pto_to_active(road)
+def test_the_same_facts_give_the_same_bytes_and_reading_is_no_fact(flow: Flow) -> None:
+    enrollment = from_pto_to_active(flow)
 
-    first = hand_out_evidence(enrollment_id=enrollment.pk, by=STAFF, at=road.clock.at)
-    road.clock.at += timedelta(days=3)
-    second = hand_out_evidence(enrollment_id=enrollment.pk, by=STAFF, at=road.clock.at)
+    first = hand_out_evidence(enrollment_id=enrollment.pk, by=STAFF, at=flow.clock.at)
+    flow.clock.at += timedelta(days=3)
+    second = hand_out_evidence(enrollment_id=enrollment.pk, by=STAFF, at=flow.clock.at)
 
     with first.file as one, second.file as other:
         assert one.read() == other.read()
@@ -155,8 +155,8 @@ def test_the_same_facts_give_the_same_bytes_and_reading_is_no_fact(road: Road) -
     assert reads.count() == 2
 
 
-def test_no_secret_and_nothing_about_the_person_that_is_not_needed(road: Road) -> None:
-    enrollment = from_pto_to_active(road)
+def test_no_secret_and_nothing_about_the_person_that_is_not_needed(flow: Flow) -> None:
+    enrollment = from_pto_to_active(flow)
     content, _ = made(enrollment)
     poa = PoaDocument.objects.get(site=enrollment.site)
 
@@ -164,14 +164,14 @@ def test_no_secret_and_nothing_about_the_person_that_is_not_needed(road: Road) -
         if name.endswith("document.pdf"):
             continue
         assert str(enrollment.customer.date_of_birth).encode() not in text, name
-        for secret in (road.simulator.app_token, road.simulator.webhook_secret, "tok-abc", poa.token_hash):
+        for secret in (flow.simulator.app_token, flow.simulator.webhook_secret, "tok-abc", poa.token_hash):
             assert not secret or secret.encode() not in text, name
         assert b"/portal/" not in text, name
         assert b"signature_text" not in text, name
 
 
-def test_any_altered_byte_is_named_or_refused(road: Road) -> None:
-    content, _ = made(from_pto_to_active(road))
+def test_any_altered_byte_is_named_or_refused(flow: Flow) -> None:
+    content, _ = made(from_pto_to_active(flow))
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         places = [(info.header_offset, info.filename) for info in archive.infolist()]
         directory = archive.start_dir
@@ -286,8 +286,8 @@ FORGERIES = {
 """What a forger does to the files; each gives what the verifier must name."""
 
 
-def test_a_forger_who_makes_the_manifest_anew_is_still_found_out(road: Road) -> None:
-    content, summary = made(from_pto_to_active(road))
+def test_a_forger_who_makes_the_manifest_anew_is_still_found_out(flow: Flow) -> None:
+    content, summary = made(from_pto_to_active(flow))
 
     assert checked(packed_anew(files_of(content))) == ([], verify_pack.INTACT)
     for what, forge in FORGERIES.items():
@@ -304,10 +304,10 @@ def test_a_forger_who_makes_the_manifest_anew_is_still_found_out(road: Road) -> 
     assert status == verify_pack.ALTERED
 
 
-def test_a_journal_written_anew_no_longer_fits_its_anchor(road: Road) -> None:
-    enrollment = from_pto_to_active(road)
-    road.clock.at += timedelta(days=1)
-    anchor_journal(at=road.clock.at)
+def test_a_journal_written_anew_no_longer_fits_its_anchor(flow: Flow) -> None:
+    enrollment = from_pto_to_active(flow)
+    flow.clock.at += timedelta(days=1)
+    anchor_journal(at=flow.clock.at)
     content, _ = made(enrollment)
     files = files_of(content)
     journal = named(files, "journal.jsonl")
@@ -331,16 +331,16 @@ def test_a_journal_written_anew_no_longer_fits_its_anchor(road: Road) -> None:
     assert any("it is not the journal that the anchor" in problem for problem in problems)
 
 
-def test_a_signature_on_paper_comes_with_its_scan(road: Road) -> None:
-    enrollment = road.case(signed=False)
+def test_a_signature_on_paper_comes_with_its_scan(flow: Flow) -> None:
+    enrollment = flow.case(signed=False)
     job = enrollment.installations.get()
-    poa = drafted_poa(customer=job.customer, site=job.site, at=road.clock.at)
-    poa_actions.print_for_paper(poa_id=poa.pk, by=STAFF, at=road.clock.at)
+    poa = drafted_poa(customer=job.customer, site=job.site, at=flow.clock.at)
+    poa_actions.print_for_paper(poa_id=poa.pk, by=STAFF, at=flow.clock.at)
     poa_actions.record_paper(
-        poa_id=poa.pk, scan=letter(), signed_date=chicago_day(road.clock.at), by=STAFF, at=road.clock.at
+        poa_id=poa.pk, scan=letter(), signed_date=chicago_day(flow.clock.at), by=STAFF, at=flow.clock.at
     )
-    poa_actions.confirm_paper(poa_id=poa.pk, by=Actor.staff(8), at=road.clock.at)
-    poa_actions.seal_poa(poa_id=poa.pk, at=road.clock.at)
+    poa_actions.confirm_paper(poa_id=poa.pk, by=Actor.staff(8), at=flow.clock.at)
+    poa_actions.seal_poa(poa_id=poa.pk, at=flow.clock.at)
 
     content, _ = made(enrollment)
 
@@ -352,10 +352,10 @@ def test_a_signature_on_paper_comes_with_its_scan(road: Road) -> None:
     assert any(scan in problem for problem in problems)
 
 
-def test_photos_come_as_stored_and_as_they_were_sent(road: Road) -> None:
-    enrollment = from_pto_to_active(road)
+def test_photos_come_as_stored_and_as_they_were_sent(flow: Flow) -> None:
+    enrollment = from_pto_to_active(flow)
     photo = check_proof(io.BytesIO(SENT), name="letter.jpg", size_bytes=len(SENT))
-    go_live_report(enrollment.installations.get(), at=road.clock.at, proofs=[photo])
+    go_live_report(enrollment.installations.get(), at=flow.clock.at, proofs=[photo])
 
     content, _ = made(enrollment)
 
@@ -368,14 +368,14 @@ def test_photos_come_as_stored_and_as_they_were_sent(road: Road) -> None:
     assert any(received in problem for problem in problems)
 
 
-def test_a_scan_comes_as_it_was_sent_too(road: Road) -> None:
-    enrollment = road.case(signed=False)
+def test_a_scan_comes_as_it_was_sent_too(flow: Flow) -> None:
+    enrollment = flow.case(signed=False)
     job = enrollment.installations.get()
-    poa = drafted_poa(customer=job.customer, site=job.site, at=road.clock.at)
-    poa_actions.print_for_paper(poa_id=poa.pk, by=STAFF, at=road.clock.at)
+    poa = drafted_poa(customer=job.customer, site=job.site, at=flow.clock.at)
+    poa_actions.print_for_paper(poa_id=poa.pk, by=STAFF, at=flow.clock.at)
     scan = check_proof(io.BytesIO(SENT), name="scan.jpg", size_bytes=len(SENT))
     poa_actions.record_paper(
-        poa_id=poa.pk, scan=scan, signed_date=chicago_day(road.clock.at), by=STAFF, at=road.clock.at
+        poa_id=poa.pk, scan=scan, signed_date=chicago_day(flow.clock.at), by=STAFF, at=flow.clock.at
     )
 
     content, _ = made(enrollment)
@@ -389,8 +389,8 @@ def test_a_scan_comes_as_it_was_sent_too(road: Road) -> None:
     assert any(received in problem for problem in problems)
 
 
-def test_an_archive_that_is_not_exactly_ours_is_refused(road: Road) -> None:
-    content, _ = made(from_pto_to_active(road))
+def test_an_archive_that_is_not_exactly_ours_is_refused(flow: Flow) -> None:
+    content, _ = made(from_pto_to_active(flow))
 
     for alter in (_appended, _prefixed, _cut, _commented, _doubled, _added, _squeezed):
         problems, status = checked(alter(content))
@@ -399,8 +399,8 @@ def test_an_archive_that_is_not_exactly_ours_is_refused(road: Road) -> None:
         assert problems
 
 
-def test_a_lost_file_is_named_and_the_rest_still_handed_out(road: Road) -> None:
-    enrollment = from_pto_to_active(road)
+def test_a_lost_file_is_named_and_the_rest_still_handed_out(flow: Flow) -> None:
+    enrollment = from_pto_to_active(flow)
     lost = PlanDocument.objects.filter(kind="TOS").get()
     storages["default"].delete(lost.storage_key)
 
@@ -411,8 +411,8 @@ def test_a_lost_file_is_named_and_the_rest_still_handed_out(road: Road) -> None:
     assert (problems, status) == ([], verify_pack.INCOMPLETE)
 
 
-def test_a_storage_that_does_not_answer_gives_no_pack(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    enrollment = from_pto_to_active(road)
+def test_a_storage_that_does_not_answer_gives_no_pack(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    enrollment = from_pto_to_active(flow)
 
     def hang(*_arguments: object) -> bytes:
         raise TimeoutError
@@ -420,14 +420,14 @@ def test_a_storage_that_does_not_answer_gives_no_pack(road: Road, monkeypatch: p
     monkeypatch.setattr(stored_files, "read", hang)
 
     with pytest.raises(PackNotMade, match="try again"):
-        hand_out_evidence(enrollment_id=enrollment.pk, by=STAFF, at=road.clock.at)
+        hand_out_evidence(enrollment_id=enrollment.pk, by=STAFF, at=flow.clock.at)
     assert not EvidencePackRead.objects.exists()
 
 
-def test_a_case_without_a_signature_has_a_pack_too(road: Road, tmp_path: Path) -> None:
-    enrollment = road.case(signed=False)
+def test_a_case_without_a_signature_has_a_pack_too(flow: Flow, tmp_path: Path) -> None:
+    enrollment = flow.case(signed=False)
     job = enrollment.installations.get()
-    sent_poa(customer=job.customer, site=job.site, at=road.clock.at)
+    sent_poa(customer=job.customer, site=job.site, at=flow.clock.at)
     target = tmp_path / "pack.zip"
 
     call_command("evidence", enrollment.pk, to=target)
@@ -441,9 +441,9 @@ def test_a_case_without_a_signature_has_a_pack_too(road: Road, tmp_path: Path) -
 
 
 def test_evidence_of_a_tampered_journal_is_handed_out_and_says_so(
-    road: Road, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    flow: Flow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    enrollment = road.case()
+    enrollment = flow.case()
     target = tmp_path / "pack.zip"
     entry = EvidenceEntry.objects.get(poa__site=enrollment.site, number=2)
     with guard_lifted():
@@ -454,7 +454,7 @@ def test_evidence_of_a_tampered_journal_is_handed_out_and_says_so(
 
     assert "ALTERED: authority/poa-" in capsys.readouterr().err
     assert target.stat().st_mode & 0o777 == 0o600
-    pack = hand_out_evidence(enrollment_id=enrollment.pk, by=STAFF, at=road.clock.at)
+    pack = hand_out_evidence(enrollment_id=enrollment.pk, by=STAFF, at=flow.clock.at)
     with pack.file:
         assert pack.name.startswith(f"ALTERED-evidence-{enrollment.pk}-")
     with guard_lifted():  # every test of this kind ends with all promises kept

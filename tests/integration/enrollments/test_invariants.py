@@ -30,7 +30,7 @@ from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
 from installations.models import GoLiveReport, KeptProof
 from poa_documents.models import ConsentRecord, EvidenceEntry, PoaDocument, Statement, StopKind
 from tests.contract.dialects import DIALECT_PAIRS, DialectPair
-from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.flow import Flow
 from tests.invariants import CHECKS, broken_invariants
 
 
@@ -38,7 +38,7 @@ from tests.invariants import CHECKS, broken_invariants
 class Records:
     """The one finished case, and what the checker is told beside the database."""
 
-    road: Road
+    flow: Flow
     case: Enrollment
     acceptances: list[dict[str, Any]]
     captured: str = ""
@@ -67,7 +67,7 @@ class Records:
             old_status=old_status,
             new_status=new_status,
             actor="system",
-            at=self.road.clock.at,
+            at=self.flow.clock.at,
         )
 
     @property
@@ -85,20 +85,20 @@ def pair() -> DialectPair:
 
 
 @pytest.fixture
-def records(road: Road) -> Records:
+def records(flow: Flow) -> Records:
     """One case, accepted and finalized."""
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.live(case, timedelta(hours=2))
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED
-    road.has_lost_records = True  # the records are spoiled on purpose, so the road does not insist on them at its end
-    return Records(road, case, road.simulator.control.acceptances())
+    flow.has_lost_records = True  # the records are spoiled on purpose, so the flow does not insist on them at its end
+    return Records(flow, case, flow.simulator.control.acceptances())
 
 
 def sign_too_late(records: Records) -> None:
-    records.change_poa(signed_at=records.road.clock.at + timedelta(hours=1))
+    records.change_poa(signed_at=records.flow.clock.at + timedelta(hours=1))
 
 
 def seal_another_document(records: Records) -> None:
@@ -191,7 +191,7 @@ def call_inside_a_transaction(records: Records) -> None:
 
 
 def begin_before_the_last_one_ended(records: Records) -> None:
-    records.change_write(WriteKind.REQUEST_PLANS, closed_at=records.road.clock.at + timedelta(hours=1))
+    records.change_write(WriteKind.REQUEST_PLANS, closed_at=records.flow.clock.at + timedelta(hours=1))
 
 
 def change_status_by_hand(records: Records) -> None:
@@ -218,7 +218,7 @@ def drop_a_webhook(records: Records) -> None:
         event_key="dropped",
         body=body,
         body_sha256=hashlib.sha256(body.encode()).hexdigest(),
-        received_at=records.road.clock.at,
+        received_at=records.flow.clock.at,
     )
 
 
@@ -238,7 +238,7 @@ def forge_an_entry(records: Records) -> None:
         number=last.number + 1,
         kind="poa.note",
         actor="system",
-        at=records.road.clock.at,
+        at=records.flow.clock.at,
         details={},
         previous_sha256=last.sha256,
         sha256="f" * 64,
@@ -251,7 +251,7 @@ def lose_a_photo(records: Records) -> None:
         installation=report.installation,
         submission_id=uuid4(),
         kept_by="technician 7",
-        kept_at=records.road.clock.at,
+        kept_at=records.flow.clock.at,
         storage_key="proofs/00/nowhere.jpg",
         sha256="0" * 64,
         received_sha256="0" * 64,

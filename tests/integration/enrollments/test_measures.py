@@ -27,152 +27,152 @@ from poa_documents import tasks as poa_tasks
 from tests.contract.scripted_light import Script, answer, hang_up, scripted_light
 from tests.factories.cases import case
 from tests.factories.poa_documents import sealing_poa
-from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.flow import OFFICE, Flow
 
 
-def raised(road: Road) -> set[AlarmCode]:
-    now = road.clock.at
+def raised(flow: Flow) -> set[AlarmCode]:
+    now = flow.clock.at
     return {alarm.code for alarm in alarms(measure(now=now), now=now)}
 
 
-def sweep(road: Road) -> None:
+def sweep(flow: Flow) -> None:
     for task in SWEEPS:
-        note_sweep(task, at=road.clock.at)
+        note_sweep(task, at=flow.clock.at)
 
 
-def test_a_case_on_its_way_raises_nothing(road: Road) -> None:
-    sweep(road)
-    road.run(road.case())
+def test_a_case_on_its_way_raises_nothing(flow: Flow) -> None:
+    sweep(flow)
+    flow.run(flow.case())
 
-    assert raised(road) == set()
+    assert raised(flow) == set()
 
 
-def test_acceptances_done_and_refused_are_counted(road: Road) -> None:
-    good, bad = road.case(), road.case()
+def test_acceptances_done_and_refused_are_counted(flow: Flow) -> None:
+    good, bad = flow.case(), flow.case()
     for each in (good, bad):
-        road.run(each)
-        road.finish_at_light(each)
-        road.report_pto(each)
-    road.simulator.control.inject_fault("accept", "unprocessable", account_uuid=str(bad.light_account_uuid))
+        flow.run(each)
+        flow.finish_at_light(each)
+        flow.report_pto(each)
+    flow.simulator.control.inject_fault("accept", "unprocessable", account_uuid=str(bad.light_account_uuid))
     for each in (good, bad):
-        road.live(each, timedelta(hours=2))
+        flow.live(each, timedelta(hours=2))
 
-    numbers = measure(now=road.clock.at)
+    numbers = measure(now=flow.clock.at)
 
     assert good.status == EnrollmentStatus.FINALIZED
     assert (numbers.accepted_in_a_day, numbers.failed_acceptances_in_a_day) == (1, 1)
-    assert measure(now=road.clock.at + timedelta(days=2)).accepted_in_a_day == 0
+    assert measure(now=flow.clock.at + timedelta(days=2)).accepted_in_a_day == 0
 
 
-def changed_account(road: Road) -> None:
+def changed_account(flow: Flow) -> None:
     """An account whose change nobody told us of: a reading by the clock found it."""
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.pass_time(timedelta(hours=2))
-    road.run(case)
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.pass_time(timedelta(hours=2))
+    flow.run(case)
 
 
-def receive_webhook(road: Road, key: str) -> None:
+def receive_webhook(flow: Flow, key: str) -> None:
     WebhookDelivery.objects.create(
-        event_key=key, body="{}", received_at=road.clock.at, settled_at=road.clock.at, outcome="nothing to do"
+        event_key=key, body="{}", received_at=flow.clock.at, settled_at=flow.clock.at, outcome="nothing to do"
     )
 
 
-def test_an_account_that_changed_a_day_ago_without_any_webhook_since_is_noticed_until_one_comes(road: Road) -> None:
-    receive_webhook(road, "from before")
-    changed_account(road)
-    road.pass_time(timedelta(hours=23))
-    sweep(road)
-    assert raised(road) == set()
+def test_an_account_that_changed_a_day_ago_without_any_webhook_since_is_noticed_until_one_comes(flow: Flow) -> None:
+    receive_webhook(flow, "from before")
+    changed_account(flow)
+    flow.pass_time(timedelta(hours=23))
+    sweep(flow)
+    assert raised(flow) == set()
 
-    road.pass_time(timedelta(hours=2))
-    sweep(road)
-    assert raised(road) == {AlarmCode.NO_WEBHOOKS}
+    flow.pass_time(timedelta(hours=2))
+    sweep(flow)
+    assert raised(flow) == {AlarmCode.NO_WEBHOOKS}
 
-    receive_webhook(road, "after")
-    assert raised(road) == set()
-
-
-def test_a_quiet_week_after_a_change_that_was_told_raises_nothing(road: Road) -> None:
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.pass_time(timedelta(hours=2))
-    receive_webhook(road, "it changed")
-    road.run(case)
-
-    road.pass_time(timedelta(days=3))
-    sweep(road)
-
-    assert AlarmCode.NO_WEBHOOKS not in raised(road)
+    receive_webhook(flow, "after")
+    assert raised(flow) == set()
 
 
-def test_a_last_day_to_act_that_comes_near_is_noticed(road: Road) -> None:
-    waiting = road.case()
-    road.report_pto(waiting)
-    road.run(waiting)
-    sweep(road)
+def test_a_quiet_week_after_a_change_that_was_told_raises_nothing(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.pass_time(timedelta(hours=2))
+    receive_webhook(flow, "it changed")
+    flow.run(case)
+
+    flow.pass_time(timedelta(days=3))
+    sweep(flow)
+
+    assert AlarmCode.NO_WEBHOOKS not in raised(flow)
+
+
+def test_a_last_day_to_act_that_comes_near_is_noticed(flow: Flow) -> None:
+    waiting = flow.case()
+    flow.report_pto(waiting)
+    flow.run(waiting)
+    sweep(flow)
     assert waiting.act_by_date is not None
-    assert raised(road) == set()
+    assert raised(flow) == set()
 
-    Enrollment.objects.filter(pk=waiting.pk).update(act_by_date=road.clock.at.date() + timedelta(days=2))
+    Enrollment.objects.filter(pk=waiting.pk).update(act_by_date=flow.clock.at.date() + timedelta(days=2))
 
-    assert raised(road) == {AlarmCode.WINDOWS_CLOSING}
+    assert raised(flow) == {AlarmCode.WINDOWS_CLOSING}
 
 
-def test_the_last_day_of_a_case_on_hold_is_noticed_and_forgotten_when_it_has_passed(road: Road) -> None:
+def test_the_last_day_of_a_case_on_hold_is_noticed_and_forgotten_when_it_has_passed(flow: Flow) -> None:
     """These are the cases that a person must see in time: nothing else happens to them."""
-    held = road.case()
-    road.run(held)
-    road.finish_at_light(held)
-    road.report_pto(held)
-    road.simulator.control.inject_fault("accept", "unprocessable", account_uuid=str(held.light_account_uuid))
-    road.live(held, timedelta(hours=2))
+    held = flow.case()
+    flow.run(held)
+    flow.finish_at_light(held)
+    flow.report_pto(held)
+    flow.simulator.control.inject_fault("accept", "unprocessable", account_uuid=str(held.light_account_uuid))
+    flow.live(held, timedelta(hours=2))
     assert held.holds.get().code == HoldCode.REFUSED_BY_LIGHT
     assert held.act_by_date == held.holds.get().act_by_date is not None
 
-    road.run(held)
+    flow.run(held)
     assert held.act_by_date is not None
-    left = held.act_by_date - chicago_day(road.clock.at)
+    left = held.act_by_date - chicago_day(flow.clock.at)
 
     rings = {}
     for days_before in (4, 3, 0, -1):
-        numbers = measure(now=road.clock.at + left - timedelta(days=days_before))
+        numbers = measure(now=flow.clock.at + left - timedelta(days=days_before))
         rings[days_before] = numbers.windows_closing
 
     assert rings == {4: 0, 3: 1, 0: 1, -1: 0}
 
 
-def test_cases_that_nobody_takes_are_noticed(road: Road) -> None:
-    road.case()
-    road.pass_time(timedelta(minutes=5))
-    sweep(road)
+def test_cases_that_nobody_takes_are_noticed(flow: Flow) -> None:
+    flow.case()
+    flow.pass_time(timedelta(minutes=5))
+    sweep(flow)
 
-    numbers = measure(now=road.clock.at)
+    numbers = measure(now=flow.clock.at)
 
     assert numbers.due_cases == 1
-    assert raised(road) == {AlarmCode.QUEUE_BACKLOG}
+    assert raised(flow) == {AlarmCode.QUEUE_BACKLOG}
 
 
-def test_a_stop_of_all_writes_is_shown(road: Road) -> None:
-    hold_writes(reason="The provider moves.", by=OFFICE, at=road.clock.at)
+def test_a_stop_of_all_writes_is_shown(flow: Flow) -> None:
+    hold_writes(reason="The provider moves.", by=OFFICE, at=flow.clock.at)
 
-    assert raised(road) == {AlarmCode.WRITES_STOPPED}
+    assert raised(flow) == {AlarmCode.WRITES_STOPPED}
 
 
-def test_differences_of_the_last_run_count_and_those_that_settle_themselves_do_not(road: Road) -> None:
+def test_differences_of_the_last_run_count_and_those_that_settle_themselves_do_not(flow: Flow) -> None:
     old, new = (
         ReconciliationRun.objects.create(started_at=at, finished_at=at, started_by="system")
-        for at in (road.clock.at - timedelta(days=1), road.clock.at)
+        for at in (flow.clock.at - timedelta(days=1), flow.clock.at)
     )
     Difference.objects.create(run=old, kind=DifferenceKind.NOT_SHOWN_AT_LIGHT, repair="x")
     Difference.objects.create(run=new, kind=DifferenceKind.UNDER_WAY, repair="x")
-    assert measure(now=road.clock.at).differences == 0
+    assert measure(now=flow.clock.at).differences == 0
 
     Difference.objects.create(run=new, kind=DifferenceKind.ENDED_AT_LIGHT, repair="x")
 
-    assert measure(now=road.clock.at).differences == 1
+    assert measure(now=flow.clock.at).differences == 1
 
 
 def test_a_seal_that_fails_is_counted(db: None) -> None:
@@ -198,36 +198,36 @@ def test_every_sweep_says_that_it_ran() -> None:
     )
 
 
-def test_the_number_of_queries_does_not_grow_with_the_cases(road: Road) -> None:
+def test_the_number_of_queries_does_not_grow_with_the_cases(flow: Flow) -> None:
     with CaptureQueriesContext(connection) as without_cases:
-        measure(now=road.clock.at)
+        measure(now=flow.clock.at)
     for _ in range(3):
         case()
     with CaptureQueriesContext(connection) as with_cases:
-        measure(now=road.clock.at)
+        measure(now=flow.clock.at)
 
     assert len(with_cases) == len(without_cases)
 
 
-def test_no_backup_for_too_long_is_told(road: Road, settings: Settings) -> None:
+def test_no_backup_for_too_long_is_told(flow: Flow, settings: Settings) -> None:
     settings.BACKUP_ALARM_DAYS = 2
-    road.case()
-    sweep(road)
-    assert AlarmCode.NO_BACKUP not in raised(road)
+    flow.case()
+    sweep(flow)
+    assert AlarmCode.NO_BACKUP not in raised(flow)
 
-    road.pass_time(timedelta(days=3))
-    assert AlarmCode.NO_BACKUP in raised(road)
+    flow.pass_time(timedelta(days=3))
+    assert AlarmCode.NO_BACKUP in raised(flow)
 
-    note_backup(at=road.clock.at)
-    assert AlarmCode.NO_BACKUP not in raised(road)
+    note_backup(at=flow.clock.at)
+    assert AlarmCode.NO_BACKUP not in raised(flow)
 
 
-def test_without_the_setting_nobody_waits_for_backups(road: Road, settings: Settings) -> None:
+def test_without_the_setting_nobody_waits_for_backups(flow: Flow, settings: Settings) -> None:
     settings.BACKUP_ALARM_DAYS = 0
-    road.case()
-    road.pass_time(timedelta(days=30))
+    flow.case()
+    flow.pass_time(timedelta(days=30))
 
-    assert AlarmCode.NO_BACKUP not in raised(road)
+    assert AlarmCode.NO_BACKUP not in raised(flow)
 
 
 def calls(*scripts: Script, case_numbers: tuple[int | None, ...] = (None,)) -> None:
@@ -261,8 +261,8 @@ def test_a_light_that_does_not_answer_is_told_and_one_answer_ends_it() -> None:
 
 
 @pytest.mark.parametrize(("cases", "is_told"), [(2, True), (1, False)])
-def test_a_light_that_refuses_everyone_is_told(road: Road, cases: int, *, is_told: bool) -> None:
-    numbers = tuple(road.case().pk for _ in range(cases)) * 2
+def test_a_light_that_refuses_everyone_is_told(flow: Flow, cases: int, *, is_told: bool) -> None:
+    numbers = tuple(flow.case().pk for _ in range(cases)) * 2
 
     calls(*[answer(401)] * len(numbers), case_numbers=numbers)
 

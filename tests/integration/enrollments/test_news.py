@@ -1,4 +1,4 @@
-"""Milestone mails along the real road: each once, in the customer's language, and none that is not true any more."""
+"""Milestone mails along the real flow: each once, in the customer's language, and none that is not true any more."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -22,18 +22,18 @@ from poa_documents import actions as poa_actions
 from poa_documents.limits import say_date
 from poa_documents.models import AddressFailure, CustomerMail, MailKind, MailState, PoaDocument, ReturnSource
 from tests.contract.dialects import REFERENCE
-from tests.integration.enrollments.road import OFFICE, POLICY, Road
+from tests.integration.enrollments.flow import OFFICE, POLICY, Flow
 from tests.integration.poa_documents.spanish import english_in
 
 pytestmark = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
 
 
 @pytest.fixture
-def noticing(road: Road) -> Road:
-    """A road on which customers have three days to object."""
-    road.policy = replace(POLICY, notice_days=3)
-    road.start_client_anew()
-    return road
+def noticing(flow: Flow) -> Flow:
+    """A flow on which customers have three days to object."""
+    flow.policy = replace(POLICY, notice_days=3)
+    flow.start_client_anew()
+    return flow
 
 
 def news() -> list[Any]:
@@ -45,36 +45,36 @@ def kinds_sent() -> list[str]:
     return [message.extra_headers["X-Switchyard-Mail"] for message in news()]
 
 
-def ready(road: Road, case: Enrollment) -> None:
+def ready(flow: Flow, case: Enrollment) -> None:
     """Everything but the engine's last turn is done."""
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    case_opening.look_again(site_id=case.site_id, at=road.clock.at)
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
 
 
-def accept(road: Road, case: Enrollment) -> None:
-    ready(road, case)
+def accept(flow: Flow, case: Enrollment) -> None:
+    ready(flow, case)
     finalized = Enrollment.objects.filter(pk=case.pk, status=EnrollmentStatus.FINALIZED)
-    road.live(case, timedelta(hours=6), until=finalized.exists)
+    flow.live(case, timedelta(hours=6), until=finalized.exists)
     assert case.status == EnrollmentStatus.FINALIZED
 
 
-def send(road: Road, *, after: timedelta = timedelta(0)) -> None:
+def send(flow: Flow, *, after: timedelta = timedelta(0)) -> None:
     """Send what is owed, without a word to Light."""
-    road.clock.at += after
-    road.send_news()
+    flow.clock.at += after
+    flow.send_news()
 
 
-def told(road: Road, case: Enrollment) -> AdvanceNotice:
-    ready(road, case)
-    road.live(case, timedelta(hours=6), until=AdvanceNotice.objects.exists)
-    road.run(case)
+def told(flow: Flow, case: Enrollment) -> AdvanceNotice:
+    ready(flow, case)
+    flow.live(case, timedelta(hours=6), until=AdvanceNotice.objects.exists)
+    flow.run(case)
     assert case.next_step == Waiting.NOTICE
     return AdvanceNotice.objects.get()
 
 
-def test_the_whole_road_brings_each_mail_once(noticing: Road) -> None:
+def test_the_whole_flow_brings_each_mail_once(noticing: Flow) -> None:
     case = noticing.case()
     told(noticing, case)
     noticing.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
@@ -87,7 +87,7 @@ def test_the_whole_road_brings_each_mail_once(noticing: Road) -> None:
     assert len(keys) == len(set(keys)) == 4
 
 
-def test_the_notice_names_plan_price_start_and_last_day(noticing: Road) -> None:
+def test_the_notice_names_plan_price_start_and_last_day(noticing: Flow) -> None:
     notice = told(noticing, noticing.case())
 
     body = str(news()[-1].body)
@@ -99,10 +99,10 @@ def test_the_notice_names_plan_price_start_and_last_day(noticing: Road) -> None:
     assert "1,000 kWh" in body
 
 
-def test_the_acceptance_names_the_last_day_to_cancel_and_whom_to_call(road: Road, settings: Any) -> None:
-    case = road.case()
-    accept(road, case)
-    send(road, after=mails.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
+def test_the_acceptance_names_the_last_day_to_cancel_and_whom_to_call(flow: Flow, settings: Any) -> None:
+    case = flow.case()
+    accept(flow, case)
+    send(flow, after=mails.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
 
     message = news()[-1]
     assert case.accepted_at is not None
@@ -116,14 +116,14 @@ def test_the_acceptance_names_the_last_day_to_cancel_and_whom_to_call(road: Road
         assert "/portal/" not in str(part), "a new link would end the one that the customer has"
 
 
-def test_it_waits_a_while_for_the_plans_documents(road: Road) -> None:
-    case = road.case()
-    accept(road, case)
+def test_it_waits_a_while_for_the_plans_documents(flow: Flow) -> None:
+    case = flow.case()
+    accept(flow, case)
 
     before = kinds_sent()
-    send(road, after=timedelta(minutes=5))
+    send(flow, after=timedelta(minutes=5))
     waiting = kinds_sent()
-    send(road, after=mails.PATIENCE_FOR_DOCUMENTS)
+    send(flow, after=mails.PATIENCE_FOR_DOCUMENTS)
 
     owed = CustomerMail.objects.get(kind=MailKind.PLAN_ACCEPTED)
     assert MailKind.PLAN_ACCEPTED not in before + waiting
@@ -131,10 +131,10 @@ def test_it_waits_a_while_for_the_plans_documents(road: Road) -> None:
     assert "on your page" in str(news()[-1].body)
 
 
-def test_no_notice_after_an_objection(noticing: Road, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_notice_after_an_objection(noticing: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = noticing.case()
     with monkeypatch.context() as unsent:
-        unsent.setattr(Road, "send_news", lambda _road: None)
+        unsent.setattr(Flow, "send_news", lambda _flow: None)
         told(noticing, case)
     customer_holds.hold_for_customer(enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=noticing.clock.at)
 
@@ -145,45 +145,45 @@ def test_no_notice_after_an_objection(noticing: Road, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("ending", ["revoked", "closed"])
-def test_nothing_is_told_of_a_case_that_is_over(road: Road, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = road.case()
-    road.run(case)
-    road.report_pto(case)
-    case_opening.look_again(site_id=case.site_id, at=road.clock.at)
+def test_nothing_is_told_of_a_case_that_is_over(flow: Flow, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = flow.case()
+    flow.run(case)
+    flow.report_pto(case)
+    case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
     if ending == "revoked":
-        road.revoke(case)
+        flow.revoke(case)
     else:
-        closing.close_enrollment(enrollment_id=case.pk, reason="Sold the house.", by=OFFICE, at=road.clock.at)
+        closing.close_enrollment(enrollment_id=case.pk, reason="Sold the house.", by=OFFICE, at=flow.clock.at)
 
-    send(road)
+    send(flow)
 
     assert news() == []
     assert CustomerMail.objects.get(kind=MailKind.GO_LIVE_RECEIVED).state == MailState.OVERTAKEN
 
 
-def test_an_accepted_plan_is_told_also_after_a_revocation(road: Road) -> None:
-    case = road.case()
-    accept(road, case)
-    road.revoke(case)
+def test_an_accepted_plan_is_told_also_after_a_revocation(flow: Flow) -> None:
+    case = flow.case()
+    accept(flow, case)
+    flow.revoke(case)
 
-    send(road, after=mails.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
+    send(flow, after=mails.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
 
     assert kinds_sent()[-1] == MailKind.PLAN_ACCEPTED, "it stands, and can be canceled until a day that he must know"
 
 
-def test_a_plan_that_ended_before_the_mail_went_out_is_not_told(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = road.case()
+def test_a_plan_that_ended_before_the_mail_went_out_is_not_told(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = flow.case()
     with monkeypatch.context() as unsent:
-        unsent.setattr(Road, "send_news", lambda _road: None)
-        accept(road, case)
-    road.simulator.control.cancel(str(case.light_account_uuid))
-    road.live(case, timedelta(days=2), until=lambda: case.status == EnrollmentStatus.ENDED)
+        unsent.setattr(Flow, "send_news", lambda _flow: None)
+        accept(flow, case)
+    flow.simulator.control.cancel(str(case.light_account_uuid))
+    flow.live(case, timedelta(days=2), until=lambda: case.status == EnrollmentStatus.ENDED)
 
     assert case.status == EnrollmentStatus.ENDED
     assert MailKind.PLAN_ACCEPTED not in kinds_sent()
 
 
-def test_mails_are_in_spanish_without_english(noticing: Road) -> None:
+def test_mails_are_in_spanish_without_english(noticing: Flow) -> None:
     case = noticing.case()
     Customer.objects.filter(pk=case.customer_id).update(language="es")
     told(noticing, case)
@@ -198,7 +198,7 @@ def test_mails_are_in_spanish_without_english(noticing: Road) -> None:
         assert english_in(text) == set(), message.extra_headers
 
 
-def test_hostile_names_stay_in_their_line(noticing: Road) -> None:
+def test_hostile_names_stay_in_their_line(noticing: Flow) -> None:
     case = noticing.case()
     hostile = "Carmen\r\nBcc: all@example.com\N{RIGHT-TO-LEFT OVERRIDE}"
     Customer.objects.filter(pk=case.customer_id).update(first_name=hostile)
@@ -219,11 +219,11 @@ def test_hostile_names_stay_in_their_line(noticing: Road) -> None:
     assert "\n" not in message.subject
 
 
-def test_two_looks_at_once_owe_one(road: Road) -> None:
-    case = road.case()
-    ready(road, case)
-    again = mails.owe_go_live_news(enrollment_id=case.pk, at=road.clock.at)
-    send(road)
+def test_two_looks_at_once_owe_one(flow: Flow) -> None:
+    case = flow.case()
+    ready(flow, case)
+    again = mails.owe_go_live_news(enrollment_id=case.pk, at=flow.clock.at)
+    send(flow)
 
     assert again is None
     assert kinds_sent() == [MailKind.GO_LIVE_RECEIVED]
@@ -240,25 +240,25 @@ def held_by(case: Enrollment) -> str | None:
     return case.holds.filter(released_at__isnull=True).values_list("code", flat=True).first()
 
 
-def test_returned_mail_blocks_the_case_and_another_address_lets_it_go_on(road: Road) -> None:
-    case = road.case()
-    ready(road, case)
-    send(road)
-    come_back(case, MailKind.GO_LIVE_RECEIVED, at=road.clock.at)
+def test_returned_mail_blocks_the_case_and_another_address_lets_it_go_on(flow: Flow) -> None:
+    case = flow.case()
+    ready(flow, case)
+    send(flow)
+    come_back(case, MailKind.GO_LIVE_RECEIVED, at=flow.clock.at)
 
-    road.run(case)
+    flow.run(case)
     hold = case.holds.get(released_at__isnull=True)
-    road.live(case, timedelta(days=2))
-    stopped = road.acceptances_of(case)
+    flow.live(case, timedelta(days=2))
+    stopped = flow.acceptances_of(case)
     correct_contact(
         customer_id=case.customer_id,
         email="another@example.com",
         phone="",
         language="en",
         by=OFFICE,
-        at=road.clock.at,
+        at=flow.clock.at,
     )
-    road.run(case)
+    flow.run(case)
 
     assert hold.code == HoldCode.MAIL_RETURNED
     assert "Ask the customer for another address" in hold.because
@@ -268,21 +268,21 @@ def test_returned_mail_blocks_the_case_and_another_address_lets_it_go_on(road: R
     assert case.status == EnrollmentStatus.FINALIZED
 
 
-def test_an_accepted_plan_is_finished_although_mail_comes_back(road: Road) -> None:
-    case = road.case()
-    accept(road, case)
-    send(road, after=mails.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
-    come_back(case, MailKind.PLAN_ACCEPTED, at=road.clock.at)
+def test_an_accepted_plan_is_finished_although_mail_comes_back(flow: Flow) -> None:
+    case = flow.case()
+    accept(flow, case)
+    send(flow, after=mails.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
+    come_back(case, MailKind.PLAN_ACCEPTED, at=flow.clock.at)
 
-    road.run(case)
+    flow.run(case)
     blocked = held_by(case)
-    road.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
+    flow.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
 
     assert blocked == HoldCode.MAIL_RETURNED
     assert case.status == EnrollmentStatus.ACTIVE
 
 
-def test_a_notice_that_came_back_is_given_anew_before_anything_is_accepted(noticing: Road) -> None:
+def test_a_notice_that_came_back_is_given_anew_before_anything_is_accepted(noticing: Flow) -> None:
     case = noticing.case()
     first = told(noticing, case)
     come_back(case, MailKind.ADVANCE_NOTICE, at=noticing.clock.at)
@@ -305,7 +305,7 @@ def test_a_notice_that_came_back_is_given_anew_before_anything_is_accepted(notic
     assert not AddressFailure.objects.filter(ended_at__isnull=True).exists()
 
 
-def test_a_notice_that_could_not_be_sent_in_time_does_not_count(noticing: Road, settings: Any) -> None:
+def test_a_notice_that_could_not_be_sent_in_time_does_not_count(noticing: Flow, settings: Any) -> None:
     case = noticing.case()
     settings.EMAIL_BACKEND = "tests.integration.poa_documents.test_portal.RefusingMail"
     told(noticing, case)
@@ -316,7 +316,7 @@ def test_a_notice_that_could_not_be_sent_in_time_does_not_count(noticing: Road, 
     assert AdvanceNotice.objects.count() > 1
 
 
-def test_the_notice_tells_every_limit_and_has_a_button(noticing: Road) -> None:
+def test_the_notice_tells_every_limit_and_has_a_button(noticing: Flow) -> None:
     told(noticing, noticing.case())
 
     [message] = [each for each in news() if each.extra_headers["X-Switchyard-Mail"] == MailKind.ADVANCE_NOTICE]

@@ -38,7 +38,7 @@ from tests.factories import installations as made
 from tests.factories.accounts import client_key, personal_key
 from tests.factories.poa_documents import drafted_poa
 from tests.integration.doors.house import UNKNOWN_UUID, records_in_admin
-from tests.integration.enrollments.road import MORNING, OFFICE, SECOND_PERSON, Road, roomy_promise
+from tests.integration.enrollments.flow import MORNING, OFFICE, SECOND_PERSON, Flow, roomy_promise
 from tests.integration.faults.journey import ARRIVED, open_hold, release
 from tests.integration.poa_documents.portal_visits import CODE, Visit, token_in_last_mail
 from tests.integration.webhooks.deliveries import deliver, event, settle_due
@@ -118,11 +118,11 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
 
 
 @pytest.fixture
-def road(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
+def flow(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flow]:
     running = start_simulator()
     running.control.set_now(MORNING)
     running.control.freeze_clock()
-    walked = Road(running, REFERENCE)
+    walked = Flow(running, REFERENCE)
     settings.LIGHT_HOSTED_ORIGINS = [running.url]
     settings.LIGHT_APP_TOKEN = running.app_token
     monkeypatch.setattr("core.clock.configured_clock", lambda: walked.clock)
@@ -132,10 +132,10 @@ def road(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
     running.stop()
 
 
-def test_a_whole_journey_gives_nothing_away(road: Road, kept: Kept) -> None:
+def test_a_whole_journey_gives_nothing_away(flow: Flow, kept: Kept) -> None:
     kept.secrets |= {
         "the secret key": ours.SECRET_KEY,
-        "the app token": road.simulator.app_token,
+        "the app token": flow.simulator.app_token,
         "the webhook secret": ours.LIGHT_WEBHOOK_SECRETS[0],
         "the key of encrypted fields": base64.b64encode(next(iter(ours.FIELD_ENCRYPTION_KEYS.values()))).decode(),
         "the birth date": BORN.isoformat(),
@@ -145,9 +145,9 @@ def test_a_whole_journey_gives_nothing_away(road: Road, kept: Kept) -> None:
         "a password": PASSWORD,
     }
 
-    case = given_a_customer_who_signs(road, kept)
-    then_the_machine_stumbles_and_goes_on(road, kept, case)
-    when_everybody_has_a_look(road, kept, case)
+    case = given_a_customer_who_signs(flow, kept)
+    then_the_machine_stumbles_and_goes_on(flow, kept, case)
+    when_everybody_has_a_look(flow, kept, case)
 
     assert case.status in ARRIVED
     kept.hear("the records of what was sent", list(LightWrite.objects.values()))
@@ -164,13 +164,13 @@ def test_a_whole_journey_gives_nothing_away(road: Road, kept: Kept) -> None:
     assert {"the URLs that we called", "the messages of the queue"} <= {*kept.said}
 
 
-def given_a_customer_who_signs(road: Road, kept: Kept) -> Enrollment:
+def given_a_customer_who_signs(flow: Flow, kept: Kept) -> Enrollment:
     tess = made.technician(username="tess")
-    person = made.customer(road.clock.at, date_of_birth=BORN)
-    job = made.installation_at(made.SUBMITTED, road.clock.at, customer=person, site=made.site(road.clock.at))
-    jobs.assign_technician(installation_id=job.pk, technician_id=tess.pk, by=OFFICE, at=road.clock.at)
-    poa = drafted_poa(customer=person, site=job.site, promise=roomy_promise(), at=road.clock.at)
-    poa_actions.send_mail(mail_id=poa_actions.send_poa(poa_id=poa.pk, by=OFFICE, at=road.clock.at).pk, at=road.clock.at)
+    person = made.customer(flow.clock.at, date_of_birth=BORN)
+    job = made.installation_at(made.SUBMITTED, flow.clock.at, customer=person, site=made.site(flow.clock.at))
+    jobs.assign_technician(installation_id=job.pk, technician_id=tess.pk, by=OFFICE, at=flow.clock.at)
+    poa = drafted_poa(customer=person, site=job.site, promise=roomy_promise(), at=flow.clock.at)
+    poa_actions.send_mail(mail_id=poa_actions.send_poa(poa_id=poa.pk, by=OFFICE, at=flow.clock.at).pk, at=flow.clock.at)
     token = token_in_last_mail()
     kept.secrets["the signing link"] = token
     visit = Visit(token)
@@ -185,17 +185,17 @@ def given_a_customer_who_signs(road: Road, kept: Kept) -> Enrollment:
     assert poa.sealed_at
     for number, code in enumerate(CODE.findall("\n".join(str(message.body) for message in mail.outbox))):
         kept.secrets[f"code {number} of the door"] = code
-    road.pass_time(timedelta(seconds=2))
+    flow.pass_time(timedelta(seconds=2))
     case = Enrollment.objects.filter(site=job.site).first() or case_opening.look_again(
-        site_id=job.site_id, at=road.clock.at
+        site_id=job.site_id, at=flow.clock.at
     )
     assert case is not None
     return case
 
 
-def then_the_machine_stumbles_and_goes_on(road: Road, kept: Kept, case: Enrollment) -> None:
-    road.simulator.control.inject_fault("create", "drop_after")
-    road.live(case, timedelta(hours=2), until=lambda: case.light_account_uuid is not None)
+def then_the_machine_stumbles_and_goes_on(flow: Flow, kept: Kept, case: Enrollment) -> None:
+    flow.simulator.control.inject_fault("create", "drop_after")
+    flow.live(case, timedelta(hours=2), until=lambda: case.light_account_uuid is not None)
     newest = token_in_last_mail()  # a mail about the missing details carries a link of its own
     kept.secrets["the newest link"] = newest
     visit = Visit(newest).through_the_door()
@@ -206,8 +206,8 @@ def then_the_machine_stumbles_and_goes_on(road: Road, kept: Kept, case: Enrollme
     }
     deliver(event("account.updated", case.light_account_uuid))
     deliver(event("account.updated", case.light_account_uuid), secret="a wrong one")
-    settle_due(road.clock.at)
-    road.finish_at_light(case)
+    settle_due(flow.clock.at)
+    flow.finish_at_light(case)
     tess = Client()
     tess.post("/field/sign-in/", {"username": "tess", "password": PASSWORD})
     job = case.installations.get()
@@ -220,15 +220,15 @@ def then_the_machine_stumbles_and_goes_on(road: Road, kept: Kept, case: Enrollme
     assert tess.post(f"/field/jobs/{job.pk}/", form).status_code == 302
     kept.secrets["the technician's session"] = tess.cookies["sessionid"].value
     for report in job.reports.all():
-        jobs.confirm_go_live(report_id=report.pk, reason="Seen.", by=SECOND_PERSON, at=road.clock.at)
-    road.simulator.control.inject_fault("accept", "rate_limit", retry_after="60")
-    road.live(case, timedelta(days=3), until=lambda: case.status in ARRIVED or open_hold(case) is not None)
+        jobs.confirm_go_live(report_id=report.pk, reason="Seen.", by=SECOND_PERSON, at=flow.clock.at)
+    flow.simulator.control.inject_fault("accept", "rate_limit", retry_after="60")
+    flow.live(case, timedelta(days=3), until=lambda: case.status in ARRIVED or open_hold(case) is not None)
     if open_hold(case) is not None:
-        release(road, case)
-        road.live(case, timedelta(days=3), until=lambda: case.status in ARRIVED)
+        release(flow, case)
+        flow.live(case, timedelta(days=3), until=lambda: case.status in ARRIVED)
 
 
-def when_everybody_has_a_look(road: Road, kept: Kept, case: Enrollment) -> None:
+def when_everybody_has_a_look(flow: Flow, kept: Kept, case: Enrollment) -> None:
     """The office opens every record in the admin, and a system reads all over the API."""
     olivia = User.objects.create_user("olivia", password=PASSWORD, is_staff=True)
     olivia.groups.add(Group.objects.get(name=OFFICE_GROUP))
@@ -253,6 +253,6 @@ def when_everybody_has_a_look(road: Road, kept: Kept, case: Enrollment) -> None:
         kept.hear(f"the API's {name}", answer.content.decode())
         for row in answer.json()["results"]:
             kept.hear(f"one of the API's {name}", system.get(f"/api/v1/{name}/{row['id']}/").content.decode())
-    for log_line in road.simulator.control.requests():
+    for log_line in flow.simulator.control.requests():
         kept.hear("the URLs that Light saw", str(log_line.get("path")) + str(log_line.get("query")))
     assert looked_at > 30

@@ -14,7 +14,7 @@ from enrollments.models import Enrollment, LightWrite
 from enrollments.states import WriteKind, WriteStatus
 from simulator.server import RunningSimulator, start_simulator
 from tests.contract.dialects import DIALECT_PAIRS
-from tests.integration.enrollments.road import MORNING, OFFICE, Road
+from tests.integration.enrollments.flow import MORNING, OFFICE, Flow
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
@@ -35,29 +35,29 @@ def simulator() -> Iterator[RunningSimulator]:
 
 
 @pytest.fixture
-def road(simulator: RunningSimulator) -> Iterator[Road]:
-    walked = Road(simulator, DIALECT_PAIRS[0])
+def flow(simulator: RunningSimulator) -> Iterator[Flow]:
+    walked = Flow(simulator, DIALECT_PAIRS[0])
     yield walked
     walked.check()
     walked.light.close()
 
 
-def ready_cases(road: Road) -> list[Enrollment]:
+def ready_cases(flow: Flow) -> list[Enrollment]:
     """Cases that a pause keeps from their acceptance, and nothing else."""
-    cases = [road.case() for _ in range(CASES)]
-    pause = road.pause()
+    cases = [flow.case() for _ in range(CASES)]
+    pause = flow.pause()
     for case in cases:
-        road.run(case)
-        road.finish_at_light(case)
-        road.report_pto(case)
-    road.pass_time(road.policy.collecting_interval)
+        flow.run(case)
+        flow.finish_at_light(case)
+        flow.report_pto(case)
+    flow.pass_time(flow.policy.collecting_interval)
     for case in cases:
-        assert road.run(case) == Waiting.PAUSED
-    road.resume(pause)
+        assert flow.run(case) == Waiting.PAUSED
+    flow.resume(pause)
     return cases
 
 
-def start_workers(road: Road, cases: list[Enrollment]) -> list[threading.Thread]:
+def start_workers(flow: Flow, cases: list[Enrollment]) -> list[threading.Thread]:
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for case in cases:
         waiting.put(case.pk)
@@ -65,7 +65,7 @@ def start_workers(road: Road, cases: list[Enrollment]) -> list[threading.Thread]
     def work() -> None:
         try:
             while not waiting.empty():
-                road.engine.advance(waiting.get_nowait())
+                flow.engine.advance(waiting.get_nowait())
         except queue.Empty:
             pass
         finally:
@@ -77,38 +77,38 @@ def start_workers(road: Road, cases: list[Enrollment]) -> list[threading.Thread]
     return workers
 
 
-def accepted_at_light(road: Road) -> int:
-    return len(road.simulator.control.requests("accept"))
+def accepted_at_light(flow: Flow) -> int:
+    return len(flow.simulator.control.requests("accept"))
 
 
 @pytest.mark.parametrize(
     "stop",
     [
-        lambda road: road.pause(),
-        lambda road: hold_writes(reason="Stop.", by=OFFICE, at=road.clock.at),
+        lambda flow: flow.pause(),
+        lambda flow: hold_writes(reason="Stop.", by=OFFICE, at=flow.clock.at),
     ],
     ids=["pause", "system_hold"],
 )
 def test_U8_no_acceptance_reaches_light_a_second_after_it_was_stopped(
-    road: Road, stop: Callable[[Road], object]
+    flow: Flow, stop: Callable[[Flow], object]
 ) -> None:
-    cases = ready_cases(road)
-    road.simulator.control.inject_fault("token", "delay", seconds=SECONDS_LIGHT_TAKES, times=None)
-    workers = start_workers(road, cases)
+    cases = ready_cases(flow)
+    flow.simulator.control.inject_fault("token", "delay", seconds=SECONDS_LIGHT_TAKES, times=None)
+    workers = start_workers(flow, cases)
     wait_until(lambda: LightWrite.objects.filter(kind=WriteKind.ACCEPT_PLAN, status=WriteStatus.OPEN).exists())
 
-    stop(road)
+    stop(flow)
     time.sleep(SECONDS_ALLOWED)  # the promise is about this second
-    received = accepted_at_light(road)
+    received = accepted_at_light(flow)
     for worker in workers:
         worker.join(SECONDS_TO_WAIT)
 
     assert not any(worker.is_alive() for worker in workers)
-    assert accepted_at_light(road) == received
+    assert accepted_at_light(flow) == received
     assert received < CASES
     stopped = LightWrite.objects.filter(kind=WriteKind.ACCEPT_PLAN, status=WriteStatus.NOT_DONE)
     assert all(write.outcome.startswith("Not sent.") for write in stopped)
-    assert len(road.simulator.control.acceptances()) == received
+    assert len(flow.simulator.control.acceptances()) == received
     waiting = {Enrollment.objects.get(pk=case.pk).next_step for case in cases}
     assert waiting & {Waiting.PAUSED, Waiting.WRITES_HELD}
 

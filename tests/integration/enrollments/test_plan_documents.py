@@ -20,33 +20,33 @@ from poa_documents.actions import revoke_poa
 from poa_documents.journal import evidence
 from poa_documents.models import PoaDocument
 from tests.factories.poa_documents import signed_poa
-from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.flow import Flow
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def accepted(road: Road) -> Enrollment:
-    enrollment = road.case()
-    road.run(enrollment)
-    road.finish_at_light(enrollment)
-    road.pass_time(timedelta(days=20))
-    road.report_pto(enrollment)
-    road.run(enrollment)
+def accepted(flow: Flow) -> Enrollment:
+    enrollment = flow.case()
+    flow.run(enrollment)
+    flow.finish_at_light(enrollment)
+    flow.pass_time(timedelta(days=20))
+    flow.report_pto(enrollment)
+    flow.run(enrollment)
     assert enrollment.status == EnrollmentStatus.FINALIZED
     return enrollment
 
 
-def fetch_due(road: Road, *origins: str) -> list[FetchOutcome]:
-    fetcher = DocumentFetcher(allowed_origins=origins or [road.simulator.url])
+def fetch_due(flow: Flow, *origins: str) -> list[FetchOutcome]:
+    fetcher = DocumentFetcher(allowed_origins=origins or [flow.simulator.url])
     return [
-        plan_documents.fetch_document(document_id=pk, fetcher=fetcher, at=road.clock.at)
-        for pk in plan_documents.due_documents(at=road.clock.at, limit=10)
+        plan_documents.fetch_document(document_id=pk, fetcher=fetcher, at=flow.clock.at)
+        for pk in plan_documents.due_documents(at=flow.clock.at, limit=10)
     ]
 
 
-def test_all_three_are_stored_under_their_hash_with_evidence(road: Road, accepted: Enrollment) -> None:
-    outcomes = fetch_due(road)
+def test_all_three_are_stored_under_their_hash_with_evidence(flow: Flow, accepted: Enrollment) -> None:
+    outcomes = fetch_due(flow)
 
     documents = PlanDocument.objects.filter(offer=accepted.accepted_offer)
     assert outcomes == [FetchOutcome.STORED] * 3
@@ -73,19 +73,19 @@ def test_the_acceptance_names_the_offer_and_the_plan_of_dates_in_its_evidence(ac
     assert evidence.verify(poa).is_intact
 
 
-def test_an_acceptance_does_not_wait_for_documents(road: Road, accepted: Enrollment) -> None:
+def test_an_acceptance_does_not_wait_for_documents(flow: Flow, accepted: Enrollment) -> None:
     assert accepted.accepted_at is not None
 
     assert PlanDocument.objects.filter(stored_at__isnull=True).count() == 3
 
 
-def test_fetching_twice_keeps_the_first(road: Road, accepted: Enrollment) -> None:
-    fetch_due(road)
+def test_fetching_twice_keeps_the_first(flow: Flow, accepted: Enrollment) -> None:
+    fetch_due(flow)
     first = PlanDocument.objects.values_list("pk", flat=True)[0]
 
     with CaptureQueriesContext(connection) as queries:
         again = plan_documents.fetch_document(
-            document_id=first, fetcher=DocumentFetcher(allowed_origins=[road.simulator.url]), at=road.clock.at
+            document_id=first, fetcher=DocumentFetcher(allowed_origins=[flow.simulator.url]), at=flow.clock.at
         )
 
     assert again == FetchOutcome.NOTHING_TO_FETCH
@@ -93,26 +93,26 @@ def test_fetching_twice_keeps_the_first(road: Road, accepted: Enrollment) -> Non
 
 
 def test_a_foreign_origin_waits_is_given_up_and_can_be_fetched_after_a_person_allowed_it(
-    road: Road, accepted: Enrollment
+    flow: Flow, accepted: Enrollment
 ) -> None:
     for _ in range(plan_documents.BACKOFF.max_failures or 0):
-        outcomes = fetch_due(road, "https://elsewhere.example.com")
-        road.pass_time(timedelta(hours=8))
+        outcomes = fetch_due(flow, "https://elsewhere.example.com")
+        flow.pass_time(timedelta(hours=8))
 
     assert outcomes == [FetchOutcome.GIVEN_UP] * 3
     given_up = PlanDocument.objects.filter(due_at__isnull=True, last_error__contains="LIGHT_DOCUMENT_ORIGINS")
     assert given_up.count() == 3
-    assert measure(now=road.clock.at).plan_documents_given_up == 3
-    assert plan_documents.fetch_again(enrollment_id=accepted.pk, at=road.clock.at) == 3
-    assert measure(now=road.clock.at).plan_documents_given_up == 0
-    assert fetch_due(road) == [FetchOutcome.STORED] * 3
+    assert measure(now=flow.clock.at).plan_documents_given_up == 3
+    assert plan_documents.fetch_again(enrollment_id=accepted.pk, at=flow.clock.at) == 3
+    assert measure(now=flow.clock.at).plan_documents_given_up == 0
+    assert fetch_due(flow) == [FetchOutcome.STORED] * 3
 
 
 def test_the_work_queue_names_documents_that_were_given_up_and_leads_to_them(
-    road: Road, accepted: Enrollment, admin_client: Client
+    flow: Flow, accepted: Enrollment, admin_client: Client
 ) -> None:
     PlanDocument.objects.update(attempts=(plan_documents.BACKOFF.max_failures or 0) - 1)
-    assert fetch_due(road, "https://elsewhere.example.com") == [FetchOutcome.GIVEN_UP] * 3
+    assert fetch_due(flow, "https://elsewhere.example.com") == [FetchOutcome.GIVEN_UP] * 3
 
     queue = admin_client.get("/admin/").content.decode()
     listed = admin_client.get("/admin/enrollments/plandocument/?state=given-up").content.decode()
@@ -126,13 +126,13 @@ def test_the_work_queue_names_documents_that_were_given_up_and_leads_to_them(
 
 
 def test_a_document_stored_after_the_authority_ended_is_named_in_the_journal_it_belongs_to(
-    road: Road, accepted: Enrollment
+    flow: Flow, accepted: Enrollment
 ) -> None:
     poa = PoaDocument.objects.get(site=accepted.site)
-    revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=road.clock.at)
-    newer = signed_poa(customer=accepted.customer, site=accepted.site, at=road.clock.at)
+    revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=flow.clock.at)
+    newer = signed_poa(customer=accepted.customer, site=accepted.site, at=flow.clock.at)
 
-    outcomes = fetch_due(road)
+    outcomes = fetch_due(flow)
 
     assert outcomes == [FetchOutcome.STORED] * 3
     named = {entry.details["storage_key"] for entry in poa.evidence.filter(kind="enrollment.store_plan_document")}
@@ -142,15 +142,15 @@ def test_a_document_stored_after_the_authority_ended_is_named_in_the_journal_it_
 
 
 def test_a_storage_that_is_down_costs_no_document(
-    road: Road, accepted: Enrollment, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, accepted: Enrollment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_arguments: object, **_options: object) -> StoredFile:
         raise stored_files.FileNotStored("down")
 
     with monkeypatch.context() as while_down:
         while_down.setattr(plan_documents, "store", refuse)
-        assert set(fetch_due(road)) == {FetchOutcome.TRIED_AGAIN_LATER}
-    assert fetch_due(road) == []
-    road.pass_time(timedelta(minutes=2))
+        assert set(fetch_due(flow)) == {FetchOutcome.TRIED_AGAIN_LATER}
+    assert fetch_due(flow) == []
+    flow.pass_time(timedelta(minutes=2))
 
-    assert fetch_due(road) == [FetchOutcome.STORED] * 3
+    assert fetch_due(flow) == [FetchOutcome.STORED] * 3

@@ -37,7 +37,7 @@ from tests.contract.dialects import DIALECT_PAIRS, DialectPair
 from tests.factories.cases import StoppedClock
 from tests.factories.installations import go_live_report, installation, site
 from tests.factories.poa_documents import sent_poa
-from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.flow import OFFICE, Flow
 from tests.integration.enrollments.test_evidence_pack import from_pto_to_active, made
 from tests.integration.installations.test_proofs_without_storage import SENT
 
@@ -66,10 +66,10 @@ def rules(db: None) -> None:
 
 
 @pytest.fixture
-def road(road: Road) -> Road:
+def flow(flow: Flow) -> Flow:
     """Its last check compares with Light's acceptances, which a purge takes away as an old backup does."""
-    road.has_lost_records = True
-    return road
+    flow.has_lost_records = True
+    return flow
 
 
 def candidate_of(record: Any, today: date) -> Candidate:
@@ -94,9 +94,9 @@ def purge(monkeypatch: pytest.MonkeyPatch, at: datetime, *arguments: str) -> str
 
 
 def test_a_case_is_kept_to_the_last_day_and_destroyed_whole_after_it(
-    road: Road, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    enrollment = from_pto_to_active(road)
+    enrollment = from_pto_to_active(flow)
     _, summary = made(enrollment)
     poa = PoaDocument.objects.get(site=enrollment.site)
     keys = [poa.pdf_storage_key, *PlanDocument.objects.values_list("storage_key", flat=True)]
@@ -133,11 +133,11 @@ def reported(enrollment: Enrollment, kind: StopKind, at: datetime) -> StopSignal
     )
 
 
-def test_what_was_said_about_a_person_goes_with_the_last_of_his_records(road: Road) -> None:
-    enrollment = from_pto_to_active(road)
-    ended = reported(enrollment, StopKind.INCAPACITATED, road.clock.at)
-    end_stop_signal(signal_id=ended.pk, decision="Dr. Lee says she can decide.", by=OFFICE, at=road.clock.at)
-    standing = reported(enrollment, StopKind.DECEASED, road.clock.at)
+def test_what_was_said_about_a_person_goes_with_the_last_of_his_records(flow: Flow) -> None:
+    enrollment = from_pto_to_active(flow)
+    ended = reported(enrollment, StopKind.INCAPACITATED, flow.clock.at)
+    end_stop_signal(signal_id=ended.pk, decision="Dr. Lee says she can decide.", by=OFFICE, at=flow.clock.at)
+    standing = reported(enrollment, StopKind.DECEASED, flow.clock.at)
     after = last_day_of(enrollment) + timedelta(days=1)
 
     proof = retention.destroy(candidate_of(enrollment, after), by=OPERATOR, at=noon(after))
@@ -149,13 +149,13 @@ def test_what_was_said_about_a_person_goes_with_the_last_of_his_records(road: Ro
         check_not_stopped(enrollment.customer_id)
 
 
-def test_what_was_said_about_a_person_stays_while_another_case_of_his_is_kept(road: Road) -> None:
-    enrollment = from_pto_to_active(road)
+def test_what_was_said_about_a_person_stays_while_another_case_of_his_is_kept(flow: Flow) -> None:
+    enrollment = from_pto_to_active(flow)
     customer = Customer.objects.get(pk=enrollment.customer_id)
-    signal = reported(enrollment, StopKind.INCAPACITATED, road.clock.at)
-    end_stop_signal(signal_id=signal.pk, decision="She can decide.", by=OFFICE, at=road.clock.at)
-    other = installation(road.clock.at, customer=customer, site=site(road.clock.at))
-    look_again(site_id=other.site_id, at=road.clock.at)
+    signal = reported(enrollment, StopKind.INCAPACITATED, flow.clock.at)
+    end_stop_signal(signal_id=signal.pk, decision="She can decide.", by=OFFICE, at=flow.clock.at)
+    other = installation(flow.clock.at, customer=customer, site=site(flow.clock.at))
+    look_again(site_id=other.site_id, at=flow.clock.at)
     after = last_day_of(enrollment) + timedelta(days=1)
 
     retention.destroy(candidate_of(enrollment, after), by=OPERATOR, at=noon(after))
@@ -166,14 +166,14 @@ def test_what_was_said_about_a_person_stays_while_another_case_of_his_is_kept(ro
     assert customer.date_of_birth is not None
 
 
-def test_what_was_said_about_a_person_goes_with_a_request_too_when_it_was_the_last(road: Road) -> None:
-    job = installation(road.clock.at, site=site(road.clock.at))
-    poa = sent_poa(customer=job.customer, site=job.site, at=road.clock.at)
+def test_what_was_said_about_a_person_goes_with_a_request_too_when_it_was_the_last(flow: Flow) -> None:
+    job = installation(flow.clock.at, site=site(flow.clock.at))
+    poa = sent_poa(customer=job.customer, site=job.site, at=flow.clock.at)
     signal = record_stop_signal(
-        customer_id=job.customer_id, kind=StopKind.DECEASED, source="A neighbor.", by=OFFICE, at=road.clock.at
+        customer_id=job.customer_id, kind=StopKind.DECEASED, source="A neighbor.", by=OFFICE, at=flow.clock.at
     )
     poa.refresh_from_db()
-    after = add_months(chicago_day(road.clock.at), 12) + timedelta(days=1)
+    after = add_months(chicago_day(flow.clock.at), 12) + timedelta(days=1)
 
     retention.destroy(candidate_of(poa, after), by=OPERATOR, at=noon(after))
 
@@ -182,8 +182,8 @@ def test_what_was_said_about_a_person_goes_with_a_request_too_when_it_was_the_la
     assert Customer.objects.get(pk=job.customer_id).date_of_birth is None
 
 
-def test_nothing_of_a_case_on_legal_hold_goes_until_it_is_lifted(road: Road) -> None:
-    enrollment = from_pto_to_active(road)
+def test_nothing_of_a_case_on_legal_hold_goes_until_it_is_lifted(flow: Flow) -> None:
+    enrollment = from_pto_to_active(flow)
     at = noon(last_day_of(enrollment) + timedelta(days=400))
     place_legal_hold(enrollment_id=enrollment.pk, kind="DISPUTE", reason="PUCT complaint 7.", by=OFFICE, at=at)
 
@@ -200,8 +200,8 @@ def test_nothing_of_a_case_on_legal_hold_goes_until_it_is_lifted(road: Road) -> 
     assert not Enrollment.objects.filter(pk=enrollment.pk).exists()
 
 
-def test_a_hold_placed_after_the_look_still_keeps_the_case(road: Road) -> None:
-    enrollment = from_pto_to_active(road)
+def test_a_hold_placed_after_the_look_still_keeps_the_case(flow: Flow) -> None:
+    enrollment = from_pto_to_active(flow)
     at = noon(last_day_of(enrollment) + timedelta(days=1))
     seen = candidate_of(enrollment, chicago_day(at))
     assert seen.is_due(chicago_day(at))
@@ -214,13 +214,13 @@ def test_a_hold_placed_after_the_look_still_keeps_the_case(road: Road) -> None:
     assert DestroyedFile.objects.count() == 0
 
 
-def test_a_request_that_was_declined_is_kept_for_a_year(road: Road) -> None:
-    enrollment = road.case(signed=False)
+def test_a_request_that_was_declined_is_kept_for_a_year(flow: Flow) -> None:
+    enrollment = flow.case(signed=False)
     job = enrollment.installations.get()
-    poa = sent_poa(customer=job.customer, site=job.site, at=road.clock.at)
-    decline_poa(poa_id=poa.pk, by=OFFICE, at=road.clock.at)
+    poa = sent_poa(customer=job.customer, site=job.site, at=flow.clock.at)
+    decline_poa(poa_id=poa.pk, by=OFFICE, at=flow.clock.at)
     poa.refresh_from_db()
-    last = add_months(chicago_day(road.clock.at), 12)
+    last = add_months(chicago_day(flow.clock.at), 12)
 
     assert not candidate_of(poa, last).is_due(last)
     proof = retention.destroy(
@@ -233,16 +233,16 @@ def test_a_request_that_was_declined_is_kept_for_a_year(road: Road) -> None:
     assert verify_journal().findings == []
 
 
-def test_an_open_case_is_no_candidate_however_old(road: Road) -> None:
-    road.case()
+def test_an_open_case_is_no_candidate_however_old(flow: Flow) -> None:
+    flow.case()
 
     assert list(candidates(today=date(2060, 1, 1))) == []
 
 
-def test_photos_go_together_with_the_bytes_that_were_sent(road: Road) -> None:
-    enrollment = from_pto_to_active(road)
+def test_photos_go_together_with_the_bytes_that_were_sent(flow: Flow) -> None:
+    enrollment = from_pto_to_active(flow)
     proof = check_proof(io.BytesIO(SENT), name="letter.jpg", size_bytes=len(SENT))
-    report = go_live_report(enrollment.installations.get(), at=road.clock.at, proofs=[proof])
+    report = go_live_report(enrollment.installations.get(), at=flow.clock.at, proofs=[proof])
     kept = report.proofs.get()
     after = noon(last_day_of(enrollment) + timedelta(days=1))
 
@@ -254,10 +254,10 @@ def test_photos_go_together_with_the_bytes_that_were_sent(road: Road) -> None:
 
 
 def test_a_file_that_another_case_names_stays_and_one_that_is_locked_is_tried_again(
-    road: Road, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    enrollment = from_pto_to_active(road)
-    other = from_pto_to_active(road)
+    enrollment = from_pto_to_active(flow)
+    other = from_pto_to_active(flow)
     shared = ProofFile.objects.filter(report__installation__enrollments=enrollment).get().storage_key
     at = noon(last_day_of(enrollment) + timedelta(days=1))
 
@@ -279,9 +279,9 @@ def test_a_file_that_another_case_names_stays_and_one_that_is_locked_is_tried_ag
     assert storages["default"].exists(shared)
 
 
-def test_holds_and_rules_are_refused_where_they_make_no_sense(road: Road) -> None:
-    enrollment = road.case()
-    at = road.clock.at
+def test_holds_and_rules_are_refused_where_they_make_no_sense(flow: Flow) -> None:
+    enrollment = flow.case()
+    at = flow.clock.at
     today = chicago_day(at)
 
     with pytest.raises(ReasonMissing):
@@ -302,11 +302,11 @@ def test_holds_and_rules_are_refused_where_they_make_no_sense(road: Road) -> Non
     assert LegalHold.objects.count() == 1
 
 
-def test_a_dry_run_names_the_cases_that_are_open_too(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    signed, invited = road.case(), road.case(signed=False)
+def test_a_dry_run_names_the_cases_that_are_open_too(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    signed, invited = flow.case(), flow.case(signed=False)
     request = sent_poa(customer=invited.customer, site=invited.site)
 
-    said = purge(monkeypatch, road.clock.at, "--dry-run")
+    said = purge(monkeypatch, flow.clock.at, "--dry-run")
 
     for subject in (f"enrollment {signed.pk}", f"enrollment {invited.pk}", f"POA {request.pk}"):
         assert f"kept: {subject}, while it is open" in said

@@ -20,7 +20,7 @@ from poa_documents import actions as poa_actions
 from poa_documents.limits import say_date
 from poa_documents.models import EvidenceEntry, MailKind, StopKind
 from tests.contract.dialects import REFERENCE
-from tests.integration.enrollments.road import OFFICE, SECOND_PERSON, Road
+from tests.integration.enrollments.flow import OFFICE, SECOND_PERSON, Flow
 from tests.integration.poa_documents.spanish import english_in
 
 pytestmark = [
@@ -33,32 +33,32 @@ def told() -> list[Any]:
     return [each for each in mail.outbox if each.extra_headers["X-Switchyard-Mail"] == MailKind.SERVICE_ENDS]
 
 
-def accepted(road: Road) -> Enrollment:
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.live(case, timedelta(hours=2))
+def accepted(flow: Flow) -> Enrollment:
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED
     return case
 
 
-def in_service(road: Road) -> Enrollment:
-    case = accepted(road)
-    road.live(case, timedelta(days=30), until=lambda: case.status == EnrollmentStatus.ACTIVE)
+def in_service(flow: Flow) -> Enrollment:
+    case = accepted(flow)
+    flow.live(case, timedelta(days=30), until=lambda: case.status == EnrollmentStatus.ACTIVE)
     return case
 
 
-def cancel(road: Road, case: Enrollment) -> None:
-    road.simulator.control.cancel(str(case.light_account_uuid))
-    ask_for_reading(enrollment_id=case.pk, at=road.clock.at)
-    road.run(case)
+def cancel(flow: Flow, case: Enrollment) -> None:
+    flow.simulator.control.cancel(str(case.light_account_uuid))
+    ask_for_reading(enrollment_id=case.pk, at=flow.clock.at)
+    flow.run(case)
 
 
-def test_announced_end_is_told_once(road: Road) -> None:
-    case = in_service(road)
-    cancel(road, case)
-    road.live(case, timedelta(days=3))
+def test_announced_end_is_told_once(flow: Flow) -> None:
+    case = in_service(flow)
+    cancel(flow, case)
+    flow.live(case, timedelta(days=3))
 
     [message] = told()
     assert case.status == EnrollmentStatus.ENDED
@@ -69,10 +69,10 @@ def test_announced_end_is_told_once(road: Road) -> None:
     assert case.events.filter(name="last_day_of_service").count() == 1
 
 
-def test_canceled_before_it_began_says_that_power_stays_on(road: Road) -> None:
-    case = accepted(road)
-    road.simulator.control.opt_out(str(case.light_account_uuid))
-    road.live(case, timedelta(days=3))
+def test_canceled_before_it_began_says_that_power_stays_on(flow: Flow) -> None:
+    case = accepted(flow)
+    flow.simulator.control.opt_out(str(case.light_account_uuid))
+    flow.live(case, timedelta(days=3))
 
     [message] = told()
     assert case.status == EnrollmentStatus.ENDED
@@ -80,51 +80,51 @@ def test_canceled_before_it_began_says_that_power_stays_on(road: Road) -> None:
     assert "stays on with the company that serves you now" in message.body
 
 
-def test_end_is_told_in_spanish(road: Road) -> None:
-    case = in_service(road)
+def test_end_is_told_in_spanish(flow: Flow) -> None:
+    case = in_service(flow)
     case.customer.language = Language.SPANISH
     case.customer.save()
-    cancel(road, case)
+    cancel(flow, case)
 
     [message] = told()
     assert case.accepted_offer is not None
     assert english_in((message.subject + message.body).replace(case.accepted_offer.name, "")) == set()
 
 
-def test_restored_backup_tells_no_old_end_again(road: Road) -> None:
-    case = in_service(road)
-    hold_writes(reason="After a restore.", by=OFFICE, at=road.clock.at, needs_reconciliation=True)
-    cancel(road, case)
-    road.live(case, timedelta(days=2))
+def test_restored_backup_tells_no_old_end_again(flow: Flow) -> None:
+    case = in_service(flow)
+    hold_writes(reason="After a restore.", by=OFFICE, at=flow.clock.at, needs_reconciliation=True)
+    cancel(flow, case)
+    flow.live(case, timedelta(days=2))
 
     assert case.service_end_date is not None
     assert told() == []
 
 
-def test_customer_who_died_gets_no_such_mail(road: Road) -> None:
-    case = in_service(road)
+def test_customer_who_died_gets_no_such_mail(flow: Flow) -> None:
+    case = in_service(flow)
     poa_actions.record_stop_signal(
-        customer_id=case.customer_id, kind=StopKind.DECEASED, source="Their sister called.", by=OFFICE, at=road.clock.at
+        customer_id=case.customer_id, kind=StopKind.DECEASED, source="Their sister called.", by=OFFICE, at=flow.clock.at
     )
-    cancel(road, case)
+    cancel(flow, case)
 
-    assert case.service_end_date == chicago_day(road.clock.at)
+    assert case.service_end_date == chicago_day(flow.clock.at)
     assert told() == []
 
 
 @pytest.mark.parametrize("days", [-3, -1])
-def test_harmless_correction_of_the_go_live_is_noted(road: Road, days: int) -> None:
-    case = accepted(road)
-    correct_go_live_by(road, case, days)
-    case_opening.look_again(site_id=case.site_id, at=road.clock.at)
-    road.run(case)
+def test_harmless_correction_of_the_go_live_is_noted(flow: Flow, days: int) -> None:
+    case = accepted(flow)
+    correct_go_live_by(flow, case, days)
+    case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
+    flow.run(case)
     assert not case.events.filter(name="go_live_corrected").exists()
     correction = case.installations.get().reports.latest("pk")
-    confirm_go_live(report_id=correction.pk, by=SECOND_PERSON, at=road.clock.at)
+    confirm_go_live(report_id=correction.pk, by=SECOND_PERSON, at=flow.clock.at)
 
     for _ in range(2):
-        case_opening.look_again(site_id=case.site_id, at=road.clock.at)
-        road.run(case)
+        case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
+        flow.run(case)
 
     noted = case.events.get(name="go_live_corrected")
     assert "the plan stays as it is" in noted.reason
@@ -132,19 +132,19 @@ def test_harmless_correction_of_the_go_live_is_noted(road: Road, days: int) -> N
     assert noted.reason in [entry.detail for entry in timeline(case)]
 
 
-def test_correction_beyond_the_start_asks_the_office(road: Road) -> None:
-    case = accepted(road)
-    road.pass_time(timedelta(days=20))
-    correct_go_live_by(road, case, 19)
-    road.run(case)
+def test_correction_beyond_the_start_asks_the_office(flow: Flow) -> None:
+    case = accepted(flow)
+    flow.pass_time(timedelta(days=20))
+    correct_go_live_by(flow, case, 19)
+    flow.run(case)
 
     assert case.holds.get(released_at__isnull=True).code == HoldCode.GO_LIVE_WITHDRAWN
     assert not case.events.filter(name="go_live_corrected").exists()
 
 
-def correct_go_live_by(road: Road, case: Enrollment, days: int) -> None:
+def correct_go_live_by(flow: Flow, case: Enrollment, days: int) -> None:
     report = case.installations.get().reports.get()
-    road.pass_time(timedelta(minutes=5))
+    flow.pass_time(timedelta(minutes=5))
     correct_go_live(
         report_id=report.pk,
         submission_id=uuid4(),
@@ -153,5 +153,5 @@ def correct_go_live_by(road: Road, case: Enrollment, days: int) -> None:
         utility_reference=report.utility_reference or "WO-1",
         reason="The letter says another day.",
         by=OFFICE,
-        at=road.clock.at,
+        at=flow.clock.at,
     )

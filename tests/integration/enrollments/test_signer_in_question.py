@@ -8,12 +8,12 @@ from enrollments.models import Enrollment, LightWrite
 from enrollments.states import HoldOwner
 from poa_documents import actions, signers
 from tests.factories.company import company_rules_are
-from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.flow import Flow
 
 SECOND = Actor.staff(2)
 
 
-def call_back(road: Road, case: Enrollment) -> None:
+def call_back(flow: Flow, case: Enrollment) -> None:
     number = signers.trusted_number(case.customer)
     actions.record_call_back(
         customer_id=case.customer_id,
@@ -21,39 +21,39 @@ def call_back(road: Road, case: Enrollment) -> None:
         number_from="The signed hardware contract.",
         confirmed="The customer: yes, both.",
         by=SECOND,
-        at=road.clock.at,
+        at=flow.clock.at,
     )
 
 
-def test_changed_address_opens_nothing_until_the_call_back(road: Road) -> None:
-    case = road.case()
-    road.correct_address(case, "new.address@example.net")
+def test_changed_address_opens_nothing_until_the_call_back(flow: Flow) -> None:
+    case = flow.case()
+    flow.correct_address(case, "new.address@example.net")
 
-    assert road.run(case) == Waiting.SIGNER_TO_BE_VERIFIED
+    assert flow.run(case) == Waiting.SIGNER_TO_BE_VERIFIED
     assert not LightWrite.objects.exists()
     assert case.whose_turn == HoldOwner.OFFICE
 
-    call_back(road, case)
-    road.run(case)
+    call_back(flow, case)
+    flow.run(case)
 
     assert case.light_account_uuid is not None
 
 
-def test_change_after_opening_does_not_stop_the_case(road: Road) -> None:
-    case = road.case()
-    road.run(case)
-    road.correct_address(case, "new.address@example.net")
+def test_change_after_opening_does_not_stop_the_case(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
+    flow.correct_address(case, "new.address@example.net")
 
-    assert road.run(case) != Waiting.SIGNER_TO_BE_VERIFIED
+    assert flow.run(case) != Waiting.SIGNER_TO_BE_VERIFIED
 
 
-def test_second_persons_setting_holds_the_first_address(road: Road) -> None:
+def test_second_persons_setting_holds_the_first_address(flow: Flow) -> None:
     company_rules_are(call_back_for_first_address=True)
-    case = road.case()
-    assert road.run(case) == Waiting.SIGNER_TO_BE_VERIFIED
-    road.pass_time(timedelta(minutes=1))
+    case = flow.case()
+    assert flow.run(case) == Waiting.SIGNER_TO_BE_VERIFIED
+    flow.pass_time(timedelta(minutes=1))
 
-    call_back(road, case)
-    road.run(case)
+    call_back(flow, case)
+    flow.run(case)
 
     assert case.light_account_uuid is not None

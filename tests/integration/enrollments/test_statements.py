@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from enrollments.decision.steps import Waiting
 from enrollments.states import EnrollmentStatus
-from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.flow import Flow
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
 
@@ -21,16 +21,16 @@ once. Anyone who adds a statement says what for.
 """
 
 
-def test_an_enrollment_takes_no_more_statements_than_are_accounted_for(road: Road) -> None:
-    case = road.case()
-    assert road.run(case) == Waiting.CUSTOMER_TO_FINISH
-    road.finish_at_light(case)
-    road.pass_time(road.policy.collecting_interval)
-    assert road.run(case) == Waiting.GO_LIVE
-    road.report_pto(case)
+def test_an_enrollment_takes_no_more_statements_than_are_accounted_for(flow: Flow) -> None:
+    case = flow.case()
+    assert flow.run(case) == Waiting.CUSTOMER_TO_FINISH
+    flow.finish_at_light(case)
+    flow.pass_time(flow.policy.collecting_interval)
+    assert flow.run(case) == Waiting.GO_LIVE
+    flow.report_pto(case)
 
     with CaptureQueriesContext(connection) as asked:
-        word = road.engine.advance(case.pk)
+        word = flow.engine.advance(case.pk)
 
     case.refresh_from_db()
     assert (word, case.status) == (Waiting.SERVICE_TO_START, EnrollmentStatus.FINALIZED)

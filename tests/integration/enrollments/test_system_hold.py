@@ -10,88 +10,88 @@ from enrollments.decision.steps import Waiting
 from enrollments.light.pace import UnlimitedPace
 from enrollments.models import Enrollment, LightWrite, ReconciliationRun, SystemHold
 from enrollments.states import EnrollmentStatus, HoldOwner, WriteKind, WriteStatus
-from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.flow import OFFICE, Flow
 
 
-def hold(road: Road, *, needs_reconciliation: bool = False) -> SystemHold:
+def hold(flow: Flow, *, needs_reconciliation: bool = False) -> SystemHold:
     return hold_writes(
-        reason="The provider moves.", by=OFFICE, at=road.clock.at, needs_reconciliation=needs_reconciliation
+        reason="The provider moves.", by=OFFICE, at=flow.clock.at, needs_reconciliation=needs_reconciliation
     )
 
 
-def ready_to_accept(road: Road) -> Enrollment:
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.pass_time(timedelta(hours=1))
+def ready_to_accept(flow: Flow) -> Enrollment:
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.pass_time(timedelta(hours=1))
     return case
 
 
-def test_not_even_an_account_is_opened(road: Road) -> None:
-    case = road.case()
-    hold(road)
+def test_not_even_an_account_is_opened(flow: Flow) -> None:
+    case = flow.case()
+    hold(flow)
 
-    assert road.run(case) == Waiting.WRITES_HELD
+    assert flow.run(case) == Waiting.WRITES_HELD
 
     assert case.whose_turn == HoldOwner.OPERATIONS
     assert "The provider moves." in case.because
     assert not LightWrite.objects.exists()
-    assert road.simulator.control.state()["accounts"] == []
+    assert flow.simulator.control.state()["accounts"] == []
 
 
-def test_nothing_is_accepted_while_reading_goes_on(road: Road) -> None:
-    case = ready_to_accept(road)
-    hold(road)
+def test_nothing_is_accepted_while_reading_goes_on(flow: Flow) -> None:
+    case = ready_to_accept(flow)
+    hold(flow)
 
-    road.live(case, timedelta(hours=5))
+    flow.live(case, timedelta(hours=5))
 
     assert case.next_step == Waiting.WRITES_HELD
     assert case.last_read_at is not None
-    assert case.last_read_at > road.clock.at - timedelta(hours=2)
-    assert road.acceptances_of(case) == []
+    assert case.last_read_at > flow.clock.at - timedelta(hours=2)
+    assert flow.acceptances_of(case) == []
 
 
-def test_an_accepted_plan_is_not_finalized_either(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = ready_to_accept(road)
-    finalize = road.light.finalize
-    monkeypatch.setattr(road.light, "finalize", lambda *_args, **_rest: hold(road) and finalize(*_args, **_rest))
+def test_an_accepted_plan_is_not_finalized_either(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ready_to_accept(flow)
+    finalize = flow.light.finalize
+    monkeypatch.setattr(flow.light, "finalize", lambda *_args, **_rest: hold(flow) and finalize(*_args, **_rest))
 
-    road.live(case, timedelta(hours=5))
+    flow.live(case, timedelta(hours=5))
 
     assert case.status == EnrollmentStatus.ACCEPTED
     assert case.next_step == Waiting.WRITES_HELD
-    assert len(road.acceptances_of(case)) == 1
+    assert len(flow.acceptances_of(case)) == 1
 
 
 class HeldWhileWaiting(UnlimitedPace):
     """All writes are stopped at the very moment when a write of one kind waits for its turn to be sent."""
 
-    def __init__(self, road: Road, kind: WriteKind) -> None:
-        self._road, self._kind = road, kind
+    def __init__(self, flow: Flow, kind: WriteKind) -> None:
+        self._flow, self._kind = flow, kind
 
     def take_turn(self, *, seconds_before: float = 0.0) -> None:
         waits = LightWrite.objects.filter(kind=self._kind, status=WriteStatus.OPEN).exists()
         if waits and not SystemHold.objects.exists():
-            hold(self._road)
+            hold(self._flow)
 
 
 @pytest.mark.parametrize("kind", WriteKind)
 def test_a_write_that_waits_for_its_turn_is_not_sent_any_more(
-    road: Road, monkeypatch: pytest.MonkeyPatch, kind: WriteKind
+    flow: Flow, monkeypatch: pytest.MonkeyPatch, kind: WriteKind
 ) -> None:
-    monkeypatch.setattr(road.light, "_pace", HeldWhileWaiting(road, kind))
-    case = road.case()
-    road.run(case)
+    monkeypatch.setattr(flow.light, "_pace", HeldWhileWaiting(flow, kind))
+    case = flow.case()
+    flow.run(case)
     if case.light_account_uuid is not None:
-        road.finish_at_light(case)
+        flow.finish_at_light(case)
     if kind == WriteKind.UPDATE_ACCOUNT:
-        road.pass_time(timedelta(seconds=1))
-        road.correct_address(case, "corrected@example.com")
-        road.prove_corrected_address(case)
-    road.report_pto(case)
+        flow.pass_time(timedelta(seconds=1))
+        flow.correct_address(case, "corrected@example.com")
+        flow.prove_corrected_address(case)
+    flow.report_pto(case)
 
-    road.live(case, timedelta(hours=5))
+    flow.live(case, timedelta(hours=5))
 
     write = LightWrite.objects.get(kind=kind)
     assert write.status == WriteStatus.NOT_DONE
@@ -100,49 +100,49 @@ def test_a_write_that_waits_for_its_turn_is_not_sent_any_more(
     assert case.next_step == Waiting.WRITES_HELD
 
 
-def test_after_the_release_every_case_goes_on_by_itself(road: Road) -> None:
-    case = ready_to_accept(road)
-    hold(road)
-    road.live(case, timedelta(hours=2))
+def test_after_the_release_every_case_goes_on_by_itself(flow: Flow) -> None:
+    case = ready_to_accept(flow)
+    hold(flow)
+    flow.live(case, timedelta(hours=2))
 
-    assert release_writes(by=OFFICE, at=road.clock.at) == 1
-    road.live(case, timedelta(minutes=1))
+    assert release_writes(by=OFFICE, at=flow.clock.at) == 1
+    flow.live(case, timedelta(minutes=1))
 
     assert case.status == EnrollmentStatus.FINALIZED
-    assert len(road.acceptances_of(case)) == 1
+    assert len(flow.acceptances_of(case)) == 1
 
 
-def test_a_case_that_is_about_to_rest_when_writes_are_released_is_looked_at_again(road: Road) -> None:
-    case = ready_to_accept(road)
-    hold(road)
+def test_a_case_that_is_about_to_rest_when_writes_are_released_is_looked_at_again(flow: Flow) -> None:
+    case = ready_to_accept(flow)
+    hold(flow)
     Enrollment.objects.filter(pk=case.pk).update(
-        lease_until=road.clock.at + timedelta(seconds=30), leased_by="a turn", due_at=None
+        lease_until=flow.clock.at + timedelta(seconds=30), leased_by="a turn", due_at=None
     )
 
-    release_writes(by=OFFICE, at=road.clock.at)
+    release_writes(by=OFFICE, at=flow.clock.at)
 
     case.refresh_from_db()
-    assert case.due_at == road.clock.at
+    assert case.due_at == flow.clock.at
 
 
 @pytest.mark.parametrize("stop", ["hold", "pause"])
 def test_an_acceptance_recorded_already_is_not_sent_once_it_is_stopped(
-    road: Road, monkeypatch: pytest.MonkeyPatch, stop: str
+    flow: Flow, monkeypatch: pytest.MonkeyPatch, stop: str
 ) -> None:
-    case = ready_to_accept(road)
-    fetch_token = road.light._account_token
+    case = ready_to_accept(flow)
+    fetch_token = flow.light._account_token
 
     def fetch_slowly(account_uuid: str) -> str:
         token = fetch_token(account_uuid)
-        monkeypatch.setattr(road.light, "_account_token", fetch_token)
-        hold(road) if stop == "hold" else road.pause()
+        monkeypatch.setattr(flow.light, "_account_token", fetch_token)
+        hold(flow) if stop == "hold" else flow.pause()
         return token
 
-    monkeypatch.setattr(road.light, "_account_token", fetch_slowly)
+    monkeypatch.setattr(flow.light, "_account_token", fetch_slowly)
 
-    road.live(case, timedelta(hours=1))
+    flow.live(case, timedelta(hours=1))
 
-    assert road.acceptances_of(case) == []
+    assert flow.acceptances_of(case) == []
     write = LightWrite.objects.get(kind="ACCEPT_PLAN")
     assert write.status == WriteStatus.NOT_DONE
     assert write.outcome.startswith("Not sent.")
@@ -150,9 +150,9 @@ def test_an_acceptance_recorded_already_is_not_sent_once_it_is_stopped(
     assert case.next_step == (Waiting.WRITES_HELD if stop == "hold" else Waiting.PAUSED)
 
 
-def test_a_restored_database_is_released_only_after_every_account_was_read(road: Road) -> None:
-    hold(road, needs_reconciliation=True)
-    at = road.clock.at
+def test_a_restored_database_is_released_only_after_every_account_was_read(flow: Flow) -> None:
+    hold(flow, needs_reconciliation=True)
+    at = flow.clock.at
 
     with pytest.raises(NotReconciled, match="reconcile --all"):
         release_writes(by=OFFICE, at=at)

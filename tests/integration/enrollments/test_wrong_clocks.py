@@ -18,7 +18,7 @@ from enrollments.monitoring.alarms import AlarmCode, alarms
 from enrollments.monitoring.measures import measure
 from enrollments.states import WriteStatus
 from tests.contract.scripted_light import answer, scripted_light
-from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.flow import Flow
 
 pytestmark = pytest.mark.sqlite
 
@@ -31,15 +31,15 @@ def see_light_differ(by: timedelta = A_DAY_AND_TWO_HOURS) -> None:
 
 
 @pytest.mark.cell("D8")
-def test_D8_nothing_is_written_and_the_case_is_left_to_others(road: Road) -> None:
-    case = road.case()
+def test_D8_nothing_is_written_and_the_case_is_left_to_others(flow: Flow) -> None:
+    case = flow.case()
     see_light_differ()
 
-    road.run(case)
+    flow.run(case)
 
     assert not LightWrite.objects.exists()
     left = Enrollment.objects.get(pk=case.pk)
-    assert (left.due_at, left.leased_by) == (road.clock.at, "")
+    assert (left.due_at, left.leased_by) == (flow.clock.at, "")
 
 
 class WrongWhileWaiting(UnlimitedPace):
@@ -50,25 +50,25 @@ class WrongWhileWaiting(UnlimitedPace):
             see_light_differ()
 
 
-def test_a_write_that_was_recorded_is_not_sent_any_more(road: Road) -> None:
-    case = road.case()
-    road.light._pace = WrongWhileWaiting()
+def test_a_write_that_was_recorded_is_not_sent_any_more(flow: Flow) -> None:
+    case = flow.case()
+    flow.light._pace = WrongWhileWaiting()
 
-    road.run(case)
+    flow.run(case)
 
     write = LightWrite.objects.get()
     assert write.status == WriteStatus.NOT_DONE
     assert "is 26 h 0 min ahead of that of Light" in write.outcome
-    assert road.simulator.control.state()["accounts"] == []
+    assert flow.simulator.control.state()["accounts"] == []
 
 
-def test_the_work_goes_on_once_the_clock_is_right(road: Road) -> None:
-    case = road.case()
+def test_the_work_goes_on_once_the_clock_is_right(flow: Flow) -> None:
+    case = flow.case()
     see_light_differ()
-    road.run(case)
+    flow.run(case)
 
     see_light_differ(by=timedelta())
-    road.run(case)
+    flow.run(case)
 
     assert Enrollment.objects.get(pk=case.pk).light_account_uuid is not None
 

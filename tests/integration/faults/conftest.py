@@ -1,3 +1,3 @@
-from tests.integration.enrollments.conftest import pair, road, running_simulator, running_simulators
+from tests.integration.enrollments.conftest import flow, pair, running_simulator, running_simulators
 
-__all__ = ["pair", "road", "running_simulator", "running_simulators"]
+__all__ = ["flow", "pair", "running_simulator", "running_simulators"]

@@ -10,7 +10,7 @@ from enrollments.models import PlanOffer
 from enrollments.states import HoldCode, HoldOwner, WriteKind, WriteStatus
 from simulator.fault_middleware import BAD_IDENTIFIER
 from tests.contract.dialects import REFERENCE
-from tests.integration.enrollments.road import Road, tight_promise
+from tests.integration.enrollments.flow import Flow, tight_promise
 from tests.integration.faults.journey import (
     assert_accepted_once,
     calls,
@@ -29,24 +29,24 @@ MAX_SECONDS = 2
 # Identifiers that are none: R6
 
 
-def test_R6_plan_without_a_uuid_is_shown_and_not_used(road: Road) -> None:
-    road.simulator.control.inject_fault("request_plans", "bad_identifier", times=None)
-    case = road.case()
+def test_R6_plan_without_a_uuid_is_shown_and_not_used(flow: Flow) -> None:
+    flow.simulator.control.inject_fault("request_plans", "bad_identifier", times=None)
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
+    assert_accepted_once(flow, case)
     asked = case.writes.filter(kind=WriteKind.REQUEST_PLANS, status=WriteStatus.DONE).latest("pk")
     assert f"number 1 (identifier “{BAD_IDENTIFIER}”)" in asked.outcome
     assert asked.answer["unusable_count"] == 1
 
 
 @in_one_dialect
-def test_R6_list_of_only_bad_plans_is_named_as_such(road: Road) -> None:
-    case = ready_to_accept(road, tags="+noplans")
-    road.simulator.control.inject_fault("request_plans", "bad_identifier")
+def test_R6_list_of_only_bad_plans_is_named_as_such(flow: Flow) -> None:
+    case = ready_to_accept(flow, tags="+noplans")
+    flow.simulator.control.inject_fault("request_plans", "bad_identifier")
 
-    walk(road, case)
+    walk(flow, case)
 
     hold = open_hold(case)
     assert hold is not None
@@ -55,35 +55,35 @@ def test_R6_list_of_only_bad_plans_is_named_as_such(road: Road) -> None:
 
 
 @pytest.mark.parametrize("operation", ["create", "list"])
-def test_R6_account_without_a_uuid_is_not_created_twice(road: Road, operation: str) -> None:
-    road.simulator.control.inject_fault(operation, "bad_identifier")
-    case = road.case()
+def test_R6_account_without_a_uuid_is_not_created_twice(flow: Flow, operation: str) -> None:
+    flow.simulator.control.inject_fault(operation, "bad_identifier")
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
     if operation == "list" and (hold := open_hold(case)):
         assert (hold.code, hold.owner) == (HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE)
         assert BAD_IDENTIFIER in hold.because
-        assert calls(road, "create") == 0
-        release(road, case, "It is not this customer's.")
-        walk(road, case)
-    assert_accepted_once(road, case)
-    assert calls(road, "create") == 1
+        assert calls(flow, "create") == 0
+        release(flow, case, "It is not this customer's.")
+        walk(flow, case)
+    assert_accepted_once(flow, case)
+    assert calls(flow, "create") == 1
 
 
 # Five thousand plans: R7
 
 
 @in_one_dialect
-def test_R7_five_thousand_plans_are_judged_and_the_best_are_kept(road: Road) -> None:
-    case = ready_to_accept(road)
-    road.simulator.control.change_settings(offers_per_plan=850)
+def test_R7_five_thousand_plans_are_judged_and_the_best_are_kept(flow: Flow) -> None:
+    case = ready_to_accept(flow)
+    flow.simulator.control.change_settings(offers_per_plan=850)
 
     began = time.thread_time()
-    walk(road, case)
+    walk(flow, case)
     spent_seconds = time.thread_time() - began
 
-    assert_accepted_once(road, case)
+    assert_accepted_once(flow, case)
     assert PlanOffer.objects.count() == 100
     asked = case.writes.get(kind=WriteKind.REQUEST_PLANS)
     assert (asked.answer["plans"], asked.answer["left_out"]) == (5100, 5000)
@@ -94,11 +94,11 @@ def test_R7_five_thousand_plans_are_judged_and_the_best_are_kept(road: Road) -> 
 
 
 @in_one_dialect
-def test_R7_thousands_of_misses_are_counted_and_nearest_kept(road: Road) -> None:
-    case = road.case(promise=tight_promise())
-    road.simulator.control.change_settings(offers_per_plan=850)
+def test_R7_thousands_of_misses_are_counted_and_nearest_kept(flow: Flow) -> None:
+    case = flow.case(promise=tight_promise())
+    flow.simulator.control.change_settings(offers_per_plan=850)
 
-    walk(road, case)
+    walk(flow, case)
 
     hold = open_hold(case)
     assert hold is not None
@@ -112,23 +112,23 @@ def test_R7_thousands_of_misses_are_counted_and_nearest_kept(road: Road) -> None
 
 
 @in_one_dialect
-def test_R8_without_a_status_anywhere_the_flags_lead_to_the_acceptance(road: Road) -> None:
-    road.simulator.control.set_dialect(status_places=[])
-    case = road.case()
+def test_R8_without_a_status_anywhere_the_flags_lead_to_the_acceptance(flow: Flow) -> None:
+    flow.simulator.control.set_dialect(status_places=[])
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
+    assert_accepted_once(flow, case)
 
 
 @in_one_dialect
-def test_R8_a_stage_that_is_derived_says_so(road: Road) -> None:
-    road.simulator.control.set_dialect(status_places=[])
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.pass_time(timedelta(hours=1))
-    road.run(case)
+def test_R8_a_stage_that_is_derived_says_so(flow: Flow) -> None:
+    flow.simulator.control.set_dialect(status_places=[])
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.pass_time(timedelta(hours=1))
+    flow.run(case)
 
     readiness = next(gate for gate in case.gates if gate["name"] == "READINESS")
 
@@ -147,12 +147,12 @@ def test_R8_a_stage_that_is_derived_says_so(road: Road) -> None:
     ],
 )
 def test_R8_missing_rate_kind_is_a_hold_until_the_dialect_says(
-    road: Road, light: dict[str, str], ours: dict[str, object]
+    flow: Flow, light: dict[str, str], ours: dict[str, object]
 ) -> None:
-    road.simulator.control.set_dialect(**light)
-    case = ready_to_accept(road)
+    flow.simulator.control.set_dialect(**light)
+    case = ready_to_accept(flow)
 
-    walk(road, case)
+    walk(flow, case)
 
     hold = open_hold(case)
     assert hold is not None
@@ -162,19 +162,19 @@ def test_R8_missing_rate_kind_is_a_hold_until_the_dialect_says(
     assert hold.act_by_date is not None
 
     if ours:
-        road.pair = replace(road.pair, client=replace(road.pair.client, **ours))  # type: ignore[arg-type]
-        road.start_client_anew()
-        release(road, case)
-        walk(road, case)
-        assert_accepted_once(road, case)
+        flow.pair = replace(flow.pair, client=replace(flow.pair.client, **ours))  # type: ignore[arg-type]
+        flow.start_client_anew()
+        release(flow, case)
+        walk(flow, case)
+        assert_accepted_once(flow, case)
 
 
 @in_one_dialect
-def test_R8_expensive_plan_is_refused_without_a_rate_kind(road: Road) -> None:
-    road.simulator.control.set_dialect(rate_word="FLAT")
-    case = road.case(promise=tight_promise())
+def test_R8_expensive_plan_is_refused_without_a_rate_kind(flow: Flow) -> None:
+    flow.simulator.control.set_dialect(rate_word="FLAT")
+    case = flow.case(promise=tight_promise())
 
-    walk(road, case)
+    walk(flow, case)
 
     hold = open_hold(case)
     assert hold is not None
@@ -187,23 +187,23 @@ def test_R8_expensive_plan_is_refused_without_a_rate_kind(road: Road) -> None:
 @in_one_dialect
 @pytest.mark.parametrize("status", [307, 308])
 @pytest.mark.parametrize("operation", ["create", "record", "request_plans", "accept", "finalize", "token"])
-def test_L28_a_redirected_write_is_for_operations_and_not_sent_again(road: Road, operation: str, status: int) -> None:
-    road.simulator.control.inject_fault(operation, "redirect", status=status, times=None)
-    case = road.case()
+def test_L28_a_redirected_write_is_for_operations_and_not_sent_again(flow: Flow, operation: str, status: int) -> None:
+    flow.simulator.control.inject_fault(operation, "redirect", status=status, times=None)
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
     hold = open_hold(case)
     assert hold is not None
     assert (hold.code, hold.owner) == (HoldCode.REDIRECTED, HoldOwner.OPERATIONS)
     assert "https://elsewhere.invalid" in hold.because
     assert "/v1" not in hold.because
-    assert calls(road, operation) == 1
-    sent = calls(road, operation)
-    road.live(case, timedelta(days=1))
-    assert calls(road, operation) == sent
+    assert calls(flow, operation) == 1
+    sent = calls(flow, operation)
+    flow.live(case, timedelta(days=1))
+    assert calls(flow, operation) == sent
 
-    road.simulator.control.clear_faults()
-    release(road, case)
-    walk(road, case)
-    assert_accepted_once(road, case)
+    flow.simulator.control.clear_faults()
+    release(flow, case)
+    walk(flow, case)
+    assert_accepted_once(flow, case)

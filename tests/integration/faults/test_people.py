@@ -16,50 +16,50 @@ from installations.models import GoLiveReport, GoLiveSource
 from poa_documents.models import CustomerMail, MailKind, PoaDocument
 from poa_documents.states import PoaStatus
 from tests.contract.dialects import REFERENCE
-from tests.integration.enrollments.road import OFFICE, SECOND_PERSON, Road
+from tests.integration.enrollments.flow import OFFICE, SECOND_PERSON, Flow
 from tests.integration.faults.journey import assert_accepted_once, calls, open_hold, ready_to_accept, release, walk
 
 in_one_dialect = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
 
 
 @in_one_dialect
-def test_U5_paused_acceptance_is_not_sent_after_a_revocation(road: Road) -> None:
-    case = ready_to_accept(road)
-    pause = road.pause()
-    walk(road, case, span=timedelta(hours=2))
+def test_U5_paused_acceptance_is_not_sent_after_a_revocation(flow: Flow) -> None:
+    case = ready_to_accept(flow)
+    pause = flow.pause()
+    walk(flow, case, span=timedelta(hours=2))
     assert case.next_step == Waiting.PAUSED
-    road.revoke(case)
-    road.resume(pause)
+    flow.revoke(case)
+    flow.resume(pause)
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert calls(road, "accept") == 0
+    assert calls(flow, "accept") == 0
     assert _held_for(case) == (HoldCode.AUTHORITY_ENDED, HoldOwner.OFFICE)
 
 
 @pytest.mark.parametrize("answer", ["comes", "is lost"])
 def test_U6_revocation_during_an_acceptance_is_told_to_both_sides(
-    road: Road, monkeypatch: pytest.MonkeyPatch, answer: str
+    flow: Flow, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
-    case = ready_to_accept(road)
-    accept = road.light.accept_plan
+    case = ready_to_accept(flow)
+    accept = flow.light.accept_plan
     if answer == "is lost":
-        road.simulator.control.inject_fault("accept", "drop_after")
+        flow.simulator.control.inject_fault("accept", "drop_after")
 
     def revoked_meanwhile(*args: Any, **kwargs: Any) -> Any:
         try:
             return accept(*args, **kwargs)
         finally:
-            road.pass_time(timedelta(seconds=1))
-            road.revoke(case)
+            flow.pass_time(timedelta(seconds=1))
+            flow.revoke(case)
 
-    monkeypatch.setattr(road.light, "accept_plan", revoked_meanwhile)
+    monkeypatch.setattr(flow.light, "accept_plan", revoked_meanwhile)
 
-    walk(road, case, span=timedelta(hours=3))
+    walk(flow, case, span=timedelta(hours=3))
 
-    assert len(road.acceptances_of(case)) == 1
+    assert len(flow.acceptances_of(case)) == 1
     assert AcceptAttempt.objects.get().succeeded
-    assert calls(road, "finalize") == 0
+    assert calls(flow, "finalize") == 0
     assert _held_for(case) == (HoldCode.REVOKED_AFTER_ACCEPTANCE, HoldOwner.OFFICE)
     poa = PoaDocument.objects.get(site=case.site)
     assert poa.status == PoaStatus.REVOKED
@@ -68,61 +68,61 @@ def test_U6_revocation_during_an_acceptance_is_told_to_both_sides(
 
 @in_one_dialect
 @pytest.mark.cell("U7")
-def test_a_report_withdrawn_before_the_acceptance_shuts_the_gate_again(road: Road) -> None:
-    case = ready_to_accept(road)
-    pause = road.pause()
-    walk(road, case, span=timedelta(hours=2))
-    _withdraw(road, case)
-    road.resume(pause)
+def test_a_report_withdrawn_before_the_acceptance_shuts_the_gate_again(flow: Flow) -> None:
+    case = ready_to_accept(flow)
+    pause = flow.pause()
+    walk(flow, case, span=timedelta(hours=2))
+    _withdraw(flow, case)
+    flow.resume(pause)
 
-    walk(road, case, span=timedelta(hours=5))
+    walk(flow, case, span=timedelta(hours=5))
 
-    assert calls(road, "accept") == 0
+    assert calls(flow, "accept") == 0
     assert case.next_step == Waiting.GO_LIVE
     assert case.whose_turn == HoldOwner.TECHNICIAN
 
 
 @in_one_dialect
 @pytest.mark.cell("U7")
-def test_a_report_withdrawn_after_the_acceptance_goes_to_the_office(road: Road) -> None:
-    road.simulator.control.inject_fault("finalize", "drop_before")
-    case = ready_to_accept(road)
-    road.run(case)
+def test_a_report_withdrawn_after_the_acceptance_goes_to_the_office(flow: Flow) -> None:
+    flow.simulator.control.inject_fault("finalize", "drop_before")
+    case = ready_to_accept(flow)
+    flow.run(case)
     assert case.status == EnrollmentStatus.ACCEPTED
-    _withdraw(road, case)
+    _withdraw(flow, case)
 
-    walk(road, case, span=timedelta(hours=5))
+    walk(flow, case, span=timedelta(hours=5))
 
     assert _held_for(case) == (HoldCode.GO_LIVE_WITHDRAWN, HoldOwner.OFFICE)
-    assert len(road.acceptances_of(case)) == 1
-    release(road, case, "The customer wants it all the same.")
-    walk(road, case)
-    assert_accepted_once(road, case)
+    assert len(flow.acceptances_of(case)) == 1
+    release(flow, case, "The customer wants it all the same.")
+    walk(flow, case)
+    assert_accepted_once(flow, case)
 
 
 @in_one_dialect
-def test_U7_report_corrected_before_acceptance_counts_with_new_date(road: Road) -> None:
-    case = ready_to_accept(road)
-    pause = road.pause()
-    walk(road, case, span=timedelta(hours=2))
+def test_U7_report_corrected_before_acceptance_counts_with_new_date(flow: Flow) -> None:
+    case = ready_to_accept(flow)
+    pause = flow.pause()
+    walk(flow, case, span=timedelta(hours=2))
     report = GoLiveReport.objects.get()
     corrected = installation_actions.correct_go_live(
         report_id=report.pk,
         submission_id=uuid4(),
-        granted_date=chicago_day(road.clock.at),
+        granted_date=chicago_day(flow.clock.at),
         source=GoLiveSource.LETTER,
         utility_reference="DG-2026-0099",
         reason="The letter has another date.",
         by=OFFICE,
-        at=road.clock.at,
+        at=flow.clock.at,
     )
-    installation_actions.confirm_go_live(report_id=corrected.pk, by=SECOND_PERSON, at=road.clock.at)
-    case_opening.look_again(site_id=case.site_id, at=road.clock.at)
-    road.resume(pause)
+    installation_actions.confirm_go_live(report_id=corrected.pk, by=SECOND_PERSON, at=flow.clock.at)
+    case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
+    flow.resume(pause)
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
+    assert_accepted_once(flow, case)
     report.refresh_from_db()
     assert corrected.corrects == report
     assert case.service_start_date is not None
@@ -130,29 +130,29 @@ def test_U7_report_corrected_before_acceptance_counts_with_new_date(road: Road) 
 
 
 @in_one_dialect
-def test_U9_U10_form_of_a_stale_page_is_refused(road: Road) -> None:
-    road.simulator.control.inject_fault("accept", "unprocessable")
-    case = ready_to_accept(road)
-    walk(road, case)
+def test_U9_U10_form_of_a_stale_page_is_refused(flow: Flow) -> None:
+    flow.simulator.control.inject_fault("accept", "unprocessable")
+    case = ready_to_accept(flow)
+    walk(flow, case)
     hold = open_hold(case)
     assert hold is not None
-    release(road, case, "Light mended it.")
-    walk(road, case)
+    release(flow, case, "Light mended it.")
+    walk(flow, case)
 
     with pytest.raises(holds.HoldNotOpen, match="Light mended it"):
-        holds.release_hold(hold_id=hold.pk, reason="Once more.", by=OFFICE, at=road.clock.at)
+        holds.release_hold(hold_id=hold.pk, reason="Once more.", by=OFFICE, at=flow.clock.at)
     with pytest.raises(closing.CannotClose, match="finalized"):
-        closing.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=road.clock.at)
+        closing.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=flow.clock.at)
 
-    assert_accepted_once(road, case)
+    assert_accepted_once(flow, case)
 
 
-def _withdraw(road: Road, case: Enrollment) -> None:
+def _withdraw(flow: Flow, case: Enrollment) -> None:
     report = GoLiveReport.objects.get(installation=case.installations.get())
     installation_actions.withdraw_go_live(
-        report_id=report.pk, reason="It was another house.", by=OFFICE, at=road.clock.at
+        report_id=report.pk, reason="It was another house.", by=OFFICE, at=flow.clock.at
     )
-    case_opening.look_again(site_id=case.site_id, at=road.clock.at)
+    case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
 
 
 def _held_for(case: Enrollment) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from enrollments.decision.steps import Waiting
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from tests.contract.dialects import REFERENCE
-from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.flow import Flow
 from tests.integration.faults.journey import (
     assert_accepted_once,
     calls,
@@ -36,12 +36,12 @@ in_one_dialect = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"],
 
 
 @pytest.fixture
-def impatient(road: Road) -> Iterator[Road]:
-    """A road whose client gives up on an answer after a second."""
-    patient = road.light._transport._timeout
-    road.light._transport._timeout = (patient[0], 1.0)
-    yield road
-    road.light._transport._timeout = patient
+def impatient(flow: Flow) -> Iterator[Flow]:
+    """A flow whose client gives up on an answer after a second."""
+    patient = flow.light._transport._timeout
+    flow.light._transport._timeout = (patient[0], 1.0)
+    yield flow
+    flow.light._transport._timeout = patient
 
 
 # No answer, or one that says nothing: L1 to L5, L13, L14
@@ -49,7 +49,7 @@ def impatient(road: Road) -> Iterator[Road]:
 
 @in_one_dialect
 @pytest.mark.parametrize("operation", WRITES)
-def test_L1_a_timeout_without_effect_is_repeated_once_after_reading(impatient: Road, operation: str) -> None:
+def test_L1_a_timeout_without_effect_is_repeated_once_after_reading(impatient: Flow, operation: str) -> None:
     impatient.simulator.control.inject_fault(operation, "hang", seconds=1.3)
     case = impatient.case()
 
@@ -62,7 +62,7 @@ def test_L1_a_timeout_without_effect_is_repeated_once_after_reading(impatient: R
 @in_one_dialect
 @pytest.mark.cell("L21")
 @pytest.mark.parametrize("operation", WRITES)
-def test_L2_L22_L23_a_timeout_after_the_effect_is_settled_by_reading(impatient: Road, operation: str) -> None:
+def test_L2_L22_L23_a_timeout_after_the_effect_is_settled_by_reading(impatient: Flow, operation: str) -> None:
     impatient.simulator.control.inject_fault(operation, "delay", seconds=1.3)
     case = impatient.case()
 
@@ -74,15 +74,15 @@ def test_L2_L22_L23_a_timeout_after_the_effect_is_settled_by_reading(impatient: 
 
 @in_one_dialect
 @pytest.mark.parametrize("operation", WRITES)
-def test_L27_an_answer_that_drips_in_is_settled_by_reading(road: Road, operation: str) -> None:
-    road.light._transport._timeout = (0.5, 1.0)
-    road.simulator.control.inject_fault(operation, "drip", seconds=0.5)
-    case = road.case()
+def test_L27_an_answer_that_drips_in_is_settled_by_reading(flow: Flow, operation: str) -> None:
+    flow.light._transport._timeout = (0.5, 1.0)
+    flow.simulator.control.inject_fault(operation, "drip", seconds=0.5)
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
-    assert calls(road, operation) == _calls_after_an_effect(road, operation)
+    assert_accepted_once(flow, case)
+    assert calls(flow, operation) == _calls_after_an_effect(flow, operation)
 
 
 @pytest.mark.parametrize("operation", BINDING)
@@ -94,18 +94,18 @@ def test_L27_an_answer_that_drips_in_is_settled_by_reading(road: Road, operation
     ],
 )
 def test_L3_L4_an_answer_that_did_not_come_is_settled_by_reading(
-    road: Road,
+    flow: Flow,
     operation: str,
     kind: str,
     happened: bool,  # noqa: FBT001
 ) -> None:
-    road.simulator.control.inject_fault(operation, kind)
-    case = road.case()
+    flow.simulator.control.inject_fault(operation, kind)
+    case = flow.case()
 
-    walk_past_lost_acceptance(road, case)
+    walk_past_lost_acceptance(flow, case)
 
-    assert_accepted_once(road, case)
-    assert calls(road, operation) == (_calls_after_an_effect(road, operation) if happened else 2)
+    assert_accepted_once(flow, case)
+    assert calls(flow, operation) == (_calls_after_an_effect(flow, operation) if happened else 2)
 
 
 @in_one_dialect
@@ -123,18 +123,18 @@ def test_L3_L4_an_answer_that_did_not_come_is_settled_by_reading(
     ],
 )
 def test_L5_L13_L14_L15_an_answer_that_says_nothing_is_settled_by_reading(
-    road: Road,
+    flow: Flow,
     operation: str,
     kind: str,
     happened: bool,  # noqa: FBT001
 ) -> None:
-    road.simulator.control.inject_fault(operation, kind)
-    case = road.case()
+    flow.simulator.control.inject_fault(operation, kind)
+    case = flow.case()
 
-    walk_past_lost_acceptance(road, case)
+    walk_past_lost_acceptance(flow, case)
 
-    assert_accepted_once(road, case)
-    assert calls(road, operation) == (_calls_after_an_effect(road, operation) if happened else 2)
+    assert_accepted_once(flow, case)
+    assert calls(flow, operation) == (_calls_after_an_effect(flow, operation) if happened else 2)
 
 
 @in_one_dialect
@@ -151,49 +151,49 @@ def test_L5_L13_L14_L15_an_answer_that_says_nothing_is_settled_by_reading(
         pytest.param("read", "html", marks=pytest.mark.cell("L14")),
     ],
 )
-def test_a_question_without_a_sensible_answer_is_asked_again(road: Road, operation: str, kind: str) -> None:
-    road.simulator.control.inject_fault(operation, kind, times=4)
-    case = road.case()
+def test_a_question_without_a_sensible_answer_is_asked_again(flow: Flow, operation: str, kind: str) -> None:
+    flow.simulator.control.inject_fault(operation, kind, times=4)
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
+    assert_accepted_once(flow, case)
 
 
 @in_one_dialect
 @pytest.mark.cell("L15", "L17")
-def test_plans_that_are_all_null_are_no_plans(road: Road) -> None:
-    road.simulator.control.inject_fault("request_plans", "nulls")
-    case = road.case()
+def test_plans_that_are_all_null_are_no_plans(flow: Flow) -> None:
+    flow.simulator.control.inject_fault("request_plans", "nulls")
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
     assert _held_for(case) == (HoldCode.NO_PLANS, HoldOwner.OFFICE)
-    release(road, case)
-    walk(road, case)
-    assert_accepted_once(road, case)
+    release(flow, case)
+    walk(flow, case)
+    assert_accepted_once(flow, case)
 
 
 @pytest.mark.cell("L21")
-def test_L21_account_is_found_under_the_corrected_address(road: Road) -> None:
-    road.simulator.control.inject_fault("create", "drop_after")
-    road.simulator.control.inject_fault("list", "error_before", status=503, times=3)
-    case = road.case()
-    road.run(case)
-    road.correct_address(case, "corrected@example.com")
-    road.prove_corrected_address(case)
+def test_L21_account_is_found_under_the_corrected_address(flow: Flow) -> None:
+    flow.simulator.control.inject_fault("create", "drop_after")
+    flow.simulator.control.inject_fault("list", "error_before", status=503, times=3)
+    case = flow.case()
+    flow.run(case)
+    flow.correct_address(case, "corrected@example.com")
+    flow.prove_corrected_address(case)
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
-    assert calls(road, "create") == 1
+    assert_accepted_once(flow, case)
+    assert calls(flow, "create") == 1
 
 
-def _calls_after_an_effect(road: Road, operation: str) -> int:
+def _calls_after_an_effect(flow: Flow, operation: str) -> int:
     """One; but plans that nobody saw, and an attestation that Light does not show, are sent again and bind nobody."""
     if operation == "request_plans":
         return 2
-    is_unseen = operation == "record" and not road.pair.simulator.client_agent_read_back
+    is_unseen = operation == "record" and not flow.pair.simulator.client_agent_read_back
     lost = LightWrite.objects.filter(kind=WriteKind.RECORD_CLIENT_AGENT, status=WriteStatus.NOT_DONE).exists()
     return 2 if is_unseen and lost else 1
 
@@ -215,29 +215,29 @@ def _calls_after_an_effect(road: Road, operation: str) -> int:
     ],
 )
 def test_L6_L7_busy_light_is_left_alone_as_asked(
-    road: Road, operation: str, asked: str | None, least: timedelta
+    flow: Flow, operation: str, asked: str | None, least: timedelta
 ) -> None:
     if asked == "a date":  # unlike the date of the answer, which is that of the machine
         asked = formatdate(time.time() + timedelta(hours=2, minutes=5).total_seconds(), usegmt=True)
-    road.simulator.control.inject_fault(operation, "rate_limit", retry_after=asked)
-    case = road.case()
+    flow.simulator.control.inject_fault(operation, "rate_limit", retry_after=asked)
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
-    refused_at = next(at for at, fault in _calls_of(road) if fault == "rate_limit")
-    next_call_at = next(at for at, fault in _calls_of(road) if at > refused_at)
+    assert_accepted_once(flow, case)
+    refused_at = next(at for at, fault in _calls_of(flow) if fault == "rate_limit")
+    next_call_at = next(at for at, fault in _calls_of(flow) if at > refused_at)
     assert next_call_at - refused_at >= least
 
 
 @in_one_dialect
 @pytest.mark.cell("L6", "L8")
-def test_rate_limited_cases_come_back_at_different_times(road: Road) -> None:
-    road.simulator.control.inject_fault("create", "rate_limit", retry_after="60", times=6)
+def test_rate_limited_cases_come_back_at_different_times(flow: Flow) -> None:
+    flow.simulator.control.inject_fault("create", "rate_limit", retry_after="60", times=6)
 
-    cases = [road.case() for _ in range(6)]
+    cases = [flow.case() for _ in range(6)]
     for case in cases:
-        road.run(case)
+        flow.run(case)
 
     waits = {case.due_at for case in cases}
     assert len(waits) == len(cases)
@@ -246,86 +246,86 @@ def test_rate_limited_cases_come_back_at_different_times(road: Road) -> None:
 @in_one_dialect
 @pytest.mark.cell("L9")
 @pytest.mark.parametrize("operation", ["accept", "finalize"])
-def test_a_token_that_ran_out_is_renewed_once(road: Road, operation: str) -> None:
-    road.simulator.control.inject_fault(operation, "unauthorized")
-    case = road.case()
+def test_a_token_that_ran_out_is_renewed_once(flow: Flow, operation: str) -> None:
+    flow.simulator.control.inject_fault(operation, "unauthorized")
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
-    assert calls(road, operation) == 2
+    assert_accepted_once(flow, case)
+    assert calls(flow, operation) == 2
 
 
 @pytest.mark.cell("L9")
 @pytest.mark.parametrize("operation", WRITES)
-def test_token_that_stays_refused_is_a_hold_for_operations(road: Road, operation: str) -> None:
-    road.simulator.control.inject_fault(operation, "unauthorized", times=None)
-    case = road.case()
+def test_token_that_stays_refused_is_a_hold_for_operations(flow: Flow, operation: str) -> None:
+    flow.simulator.control.inject_fault(operation, "unauthorized", times=None)
+    case = flow.case()
 
-    walk(road, case, span=timedelta(days=3))
+    walk(flow, case, span=timedelta(days=3))
 
     assert _held_for(case) == (HoldCode.NOT_AUTHORIZED, HoldOwner.OPERATIONS)
-    by_account_token = operation == "accept" or (operation == "finalize" and road.pair.name == "reference")
-    assert calls(road, operation) == (2 if by_account_token else 1)
-    road.simulator.control.clear_faults()
-    release(road, case)
-    walk(road, case)
-    assert_accepted_once(road, case)
+    by_account_token = operation == "accept" or (operation == "finalize" and flow.pair.name == "reference")
+    assert calls(flow, operation) == (2 if by_account_token else 1)
+    flow.simulator.control.clear_faults()
+    release(flow, case)
+    walk(flow, case)
+    assert_accepted_once(flow, case)
 
 
 @in_one_dialect
 @pytest.mark.parametrize("kind", ["forbidden", "not_found"])
 @pytest.mark.parametrize("operation", WRITES)
-def test_L10_forbidden_or_unknown_call_is_made_once(road: Road, operation: str, kind: str) -> None:
-    road.simulator.control.inject_fault(operation, kind, times=None)
-    case = road.case()
+def test_L10_forbidden_or_unknown_call_is_made_once(flow: Flow, operation: str, kind: str) -> None:
+    flow.simulator.control.inject_fault(operation, kind, times=None)
+    case = flow.case()
 
-    walk(road, case, span=timedelta(days=3))
-    road.live(case, timedelta(days=3))
+    walk(flow, case, span=timedelta(days=3))
+    flow.live(case, timedelta(days=3))
 
     hold = open_hold(case)
     assert hold is not None
     assert hold.owner in {HoldOwner.OFFICE, HoldOwner.OPERATIONS}
-    assert calls(road, operation) == 1
-    road.simulator.control.clear_faults()
-    release(road, case)
-    walk(road, case)
-    assert_accepted_once(road, case)
+    assert calls(flow, operation) == 1
+    flow.simulator.control.clear_faults()
+    release(flow, case)
+    walk(flow, case)
+    assert_accepted_once(flow, case)
 
 
 @in_one_dialect
 @pytest.mark.cell("L10")
 @pytest.mark.parametrize("kind", ["forbidden", "not_found"])
-def test_an_account_that_cannot_be_read_is_not_hammered(road: Road, kind: str) -> None:
-    road.simulator.control.inject_fault("read", kind, times=None)
-    case = road.case()
+def test_an_account_that_cannot_be_read_is_not_hammered(flow: Flow, kind: str) -> None:
+    flow.simulator.control.inject_fault("read", kind, times=None)
+    case = flow.case()
 
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.live(case, timedelta(days=2))
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.live(case, timedelta(days=2))
 
     hold = open_hold(case)
     assert hold is not None
     assert hold.code == HoldCode.REFUSED_BY_LIGHT
-    assert calls(road, "read") <= 50
-    assert road.acceptances_of(case) == []
+    assert calls(flow, "read") <= 50
+    assert flow.acceptances_of(case) == []
 
 
 @pytest.mark.cell("L11")
-def test_accepted_already_with_the_same_plan_counts_as_done(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = ready_to_accept(road)
-    accept = road.light.accept_plan
+def test_accepted_already_with_the_same_plan_counts_as_done(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ready_to_accept(flow)
+    accept = flow.light.accept_plan
 
     def sent_twice_below_us(*args: Any, **kwargs: Any) -> Any:
         accept(*args, **kwargs)
         return accept(*args, **kwargs)
 
-    monkeypatch.setattr(road.light, "accept_plan", sent_twice_below_us)
+    monkeypatch.setattr(flow.light, "accept_plan", sent_twice_below_us)
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
+    assert_accepted_once(flow, case)
     assert AcceptAttempt.objects.get().succeeded
 
 
@@ -339,13 +339,13 @@ def test_accepted_already_with_the_same_plan_counts_as_done(road: Road, monkeypa
     ],
 )
 def test_a_refused_call_goes_to_the_office_with_lights_words(
-    road: Road, operation: str, fault: str, status: int
+    flow: Flow, operation: str, fault: str, status: int
 ) -> None:
     """A field that Light does not take, or a call that is not possible now."""
-    road.simulator.control.inject_fault(operation, fault)
-    case = road.case()
+    flow.simulator.control.inject_fault(operation, fault)
+    case = flow.case()
 
-    walk(road, case, span=timedelta(days=3))
+    walk(flow, case, span=timedelta(days=3))
 
     hold = open_hold(case)
     assert hold is not None
@@ -353,21 +353,21 @@ def test_a_refused_call_goes_to_the_office_with_lights_words(
     assert f"({status})" in hold.because
     assert "Refused on order" in hold.because
     assert "release the hold" in hold.because
-    assert calls(road, operation) == 1
-    release(road, case)
-    walk(road, case)
-    assert_accepted_once(road, case)
+    assert calls(flow, operation) == 1
+    release(flow, case)
+    walk(flow, case)
+    assert_accepted_once(flow, case)
 
 
 @pytest.mark.cell("L12", "L20")
-def test_L12_acceptance_refused_once_is_tried_with_new_plans(road: Road) -> None:
-    road.simulator.control.inject_fault("accept", "conflict")
-    case = road.case()
+def test_L12_acceptance_refused_once_is_tried_with_new_plans(flow: Flow) -> None:
+    flow.simulator.control.inject_fault("accept", "conflict")
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
-    assert (calls(road, "request_plans"), calls(road, "accept")) == (2, 2)
+    assert_accepted_once(flow, case)
+    assert (calls(flow, "request_plans"), calls(flow, "accept")) == (2, 2)
     refused = LightWrite.objects.filter(kind=WriteKind.ACCEPT_PLAN).earliest("pk")
     assert refused.status == WriteStatus.NOT_DONE
     assert "Refused on order" in refused.outcome
@@ -375,55 +375,55 @@ def test_L12_acceptance_refused_once_is_tried_with_new_plans(road: Road) -> None
 
 @pytest.mark.cell("L11")
 @pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
-def test_L11_attestation_recorded_but_not_shown_is_a_hold(road: Road) -> None:
-    road.simulator.control.inject_fault("record", "conflict")
-    case = road.case()
+def test_L11_attestation_recorded_but_not_shown_is_a_hold(flow: Flow) -> None:
+    flow.simulator.control.inject_fault("record", "conflict")
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
     assert _held_for(case) == (HoldCode.REFUSED_BY_LIGHT, HoldOwner.OFFICE)
     assert case.attested_at is None
-    assert calls(road, "record") == 1
-    release(road, case)
-    walk(road, case)
-    assert_accepted_once(road, case)
-    assert calls(road, "record") == 2
+    assert calls(flow, "record") == 1
+    release(flow, case)
+    walk(flow, case)
+    assert_accepted_once(flow, case)
+    assert calls(flow, "record") == 2
 
 
 @pytest.mark.cell("L12")
-def test_L12_acceptance_refused_again_is_a_hold(road: Road) -> None:
-    road.simulator.control.inject_fault("accept", "conflict", times=2)
-    case = road.case()
+def test_L12_acceptance_refused_again_is_a_hold(flow: Flow) -> None:
+    flow.simulator.control.inject_fault("accept", "conflict", times=2)
+    case = flow.case()
 
-    walk(road, case, span=timedelta(days=3))
+    walk(flow, case, span=timedelta(days=3))
 
     assert _held_for(case) == (HoldCode.REFUSED_BY_LIGHT, HoldOwner.OFFICE)
     hold = open_hold(case)
     assert hold is not None
     assert "(409)" in hold.because
     assert "Refused on order." in hold.because
-    assert calls(road, "accept") == 2
-    release(road, case)
-    walk(road, case)
-    assert_accepted_once(road, case)
+    assert calls(flow, "accept") == 2
+    release(flow, case)
+    walk(flow, case)
+    assert_accepted_once(flow, case)
 
 
 @in_one_dialect
 @pytest.mark.cell("L11")
-def test_a_finalize_that_was_done_before_is_no_refusal(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    road.simulator.control.set_dialect(finalize_repeat="conflict")
-    finalize = road.light.finalize
+def test_a_finalize_that_was_done_before_is_no_refusal(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    flow.simulator.control.set_dialect(finalize_repeat="conflict")
+    finalize = flow.light.finalize
 
     def sent_twice_below_us(*args: Any, **kwargs: Any) -> Any:
         finalize(*args, **kwargs)
         return finalize(*args, **kwargs)
 
-    monkeypatch.setattr(road.light, "finalize", sent_twice_below_us)
-    case = road.case()
+    monkeypatch.setattr(flow.light, "finalize", sent_twice_below_us)
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
+    assert_accepted_once(flow, case)
     write = LightWrite.objects.get(kind=WriteKind.FINALIZE)
     assert (write.status, write.hold_code) == (WriteStatus.DONE, "")
     assert open_hold(case) is None
@@ -433,31 +433,31 @@ def test_a_finalize_that_was_done_before_is_no_refusal(road: Road, monkeypatch: 
 
 
 @pytest.mark.cell("L16")
-def test_unknown_status_is_shown_raw_and_passes(road: Road) -> None:
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.simulator.control.show_status(str(case.light_account_uuid), "moon_phase_pending")
+def test_unknown_status_is_shown_raw_and_passes(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.simulator.control.show_status(str(case.light_account_uuid), "moon_phase_pending")
 
-    road.live(case, timedelta(hours=3))
-    road.check()
+    flow.live(case, timedelta(hours=3))
+    flow.check()
     assert "moon_phase_pending" in case.because
     assert case.next_step == Waiting.LIGHT_TO_FINISH
-    road.simulator.control.show_status(str(case.light_account_uuid), None)
-    walk(road, case)
+    flow.simulator.control.show_status(str(case.light_account_uuid), None)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
+    assert_accepted_once(flow, case)
 
 
-def test_L16_status_unknown_for_a_day_is_a_hold(road: Road) -> None:
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
-    road.simulator.control.show_status(str(case.light_account_uuid), "moon_phase_pending")
+def test_L16_status_unknown_for_a_day_is_a_hold(flow: Flow) -> None:
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
+    flow.simulator.control.show_status(str(case.light_account_uuid), "moon_phase_pending")
 
-    walk(road, case)
+    walk(flow, case)
 
     hold = open_hold(case)
     assert hold is not None
@@ -466,22 +466,22 @@ def test_L16_status_unknown_for_a_day_is_a_hold(road: Road) -> None:
 
 
 @in_one_dialect
-def test_L17_no_plan_on_offer_is_a_hold(road: Road) -> None:
-    case = road.case(tags="+noplans")
+def test_L17_no_plan_on_offer_is_a_hold(flow: Flow) -> None:
+    case = flow.case(tags="+noplans")
 
-    walk(road, case, span=timedelta(days=5))
+    walk(flow, case, span=timedelta(days=5))
 
     assert _held_for(case) == (HoldCode.NO_PLANS, HoldOwner.OFFICE)
-    assert calls(road, "request_plans") == 1
+    assert calls(flow, "request_plans") == 1
 
 
 @in_one_dialect
-def test_L18_of_two_plans_alike_the_choice_is_settled_and_recorded(road: Road) -> None:
-    case = road.case(tags="+twins")
+def test_L18_of_two_plans_alike_the_choice_is_settled_and_recorded(flow: Flow) -> None:
+    case = flow.case(tags="+twins")
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
+    assert_accepted_once(flow, case)
     chosen = case.accepted_offer
     assert chosen is not None
     alike = PlanOffer.objects.filter(enrollment=case, name=chosen.name, term_months=chosen.term_months)
@@ -490,22 +490,22 @@ def test_L18_of_two_plans_alike_the_choice_is_settled_and_recorded(road: Road) -
 
 
 @in_one_dialect
-def test_L19_a_price_that_rose_since_the_request_is_judged_anew(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = ready_to_accept(road)
-    pause = road.pause()
-    walk(road, case, span=timedelta(hours=2))
+def test_L19_a_price_that_rose_since_the_request_is_judged_anew(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ready_to_accept(flow)
+    pause = flow.pause()
+    walk(flow, case, span=timedelta(hours=2))
     first = {offer.light_plan_uuid: offer for offer in PlanOffer.objects.filter(enrollment=case)}
     assert first
     assert any(offer.fits for offer in first.values())
     monkeypatch.setattr("simulator.pricing.uuid4", _repeating(list(first)))
-    road.simulator.control.change_settings(price_factor="9")
+    flow.simulator.control.change_settings(price_factor="9")
 
-    road.live(case, timedelta(days=9))
-    road.resume(pause)
-    walk(road, case)
+    flow.live(case, timedelta(days=9))
+    flow.resume(pause)
+    walk(flow, case)
 
     assert _held_for(case) == (HoldCode.OUTSIDE_LIMITS, HoldOwner.OFFICE)
-    assert road.acceptances_of(case) == []
+    assert flow.acceptances_of(case) == []
     again = PlanOffer.objects.filter(enrollment=case, light_plan_uuid__in=first)
     assert again.count() == 2 * len(first)
 
@@ -516,19 +516,19 @@ def _repeating(identifiers: list[UUID]) -> Callable[[], UUID]:
 
 
 @in_one_dialect
-def test_L20_withdrawn_plan_is_requested_and_judged_again(road: Road) -> None:
-    case = ready_to_accept(road)
-    pause = road.pause()
-    walk(road, case, span=timedelta(hours=2))
-    for account in road.simulator.world.accounts.values():
+def test_L20_withdrawn_plan_is_requested_and_judged_again(flow: Flow) -> None:
+    case = ready_to_accept(flow)
+    pause = flow.pause()
+    walk(flow, case, span=timedelta(hours=2))
+    for account in flow.simulator.world.accounts.values():
         for uuid, plan in account.plans.items():
-            account.plans[uuid] = replace(plan, expires_at=road.clock.at - timedelta(minutes=1))
-    road.resume(pause)
+            account.plans[uuid] = replace(plan, expires_at=flow.clock.at - timedelta(minutes=1))
+    flow.resume(pause)
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
-    assert calls(road, "request_plans") == 2
+    assert_accepted_once(flow, case)
+    assert calls(flow, "request_plans") == 2
     assert case.accepted_offer is not None
     assert case.accepted_offer.write == LightWrite.objects.filter(kind=WriteKind.REQUEST_PLANS).latest("pk")
 
@@ -537,74 +537,74 @@ def test_L20_withdrawn_plan_is_requested_and_judged_again(road: Road) -> None:
 
 
 @in_one_dialect
-def test_L24_cases_catch_up_one_by_one_after_an_outage(road: Road) -> None:
-    at_the_start, ready, accepted = road.case(), ready_to_accept(road), ready_to_accept(road)
-    road.simulator.control.inject_fault("finalize", "drop_before")
-    road.run(accepted)
+def test_L24_cases_catch_up_one_by_one_after_an_outage(flow: Flow) -> None:
+    at_the_start, ready, accepted = flow.case(), ready_to_accept(flow), ready_to_accept(flow)
+    flow.simulator.control.inject_fault("finalize", "drop_before")
+    flow.run(accepted)
     cases = (at_the_start, ready, accepted)
-    road.simulator.control.inject_fault("*", "drop_before", times=None)
-    before = len(road.simulator.control.requests())
+    flow.simulator.control.inject_fault("*", "drop_before", times=None)
+    before = len(flow.simulator.control.requests())
 
-    end = road.clock.at + timedelta(days=3)
-    while road.clock.at < end:
-        _let_all_live(road, cases, timedelta(hours=12))
-        road.check()
+    end = flow.clock.at + timedelta(days=3)
+    while flow.clock.at < end:
+        _let_all_live(flow, cases, timedelta(hours=12))
+        flow.check()
         assert all(case.next_step in {Waiting.BACKING_OFF, Waiting.CALL_UNDER_WAY} for case in cases)
-    probes = len(road.simulator.control.requests()) - before
+    probes = len(flow.simulator.control.requests()) - before
     assert probes <= 3 * len(cases) * 3 * 24 * 4.5
     assert ready.act_by_date is not None
 
-    road.simulator.control.clear_faults()
-    _let_all_live(road, cases, timedelta(hours=1))
-    walk(road, at_the_start)
+    flow.simulator.control.clear_faults()
+    _let_all_live(flow, cases, timedelta(hours=1))
+    walk(flow, at_the_start)
     for case in cases:
-        walk(road, case)
+        walk(flow, case)
 
     assert all(case.status == EnrollmentStatus.FINALIZED for case in cases)
-    assert all(len(road.acceptances_of(case)) == 1 for case in cases)
-    assert differences_from_light(road.simulator.control.acceptances()) == []
+    assert all(len(flow.acceptances_of(case)) == 1 for case in cases)
+    assert differences_from_light(flow.simulator.control.acceptances()) == []
 
 
-def _let_all_live(road: Road, cases: Sequence[Enrollment], span: timedelta) -> None:
-    end = road.clock.at + span
-    while road.clock.at < end:
+def _let_all_live(flow: Flow, cases: Sequence[Enrollment], span: timedelta) -> None:
+    end = flow.clock.at + span
+    while flow.clock.at < end:
         for case in cases:
             case.refresh_from_db()
         wakes = [moment for case in cases for moment in (case.due_at, case.lease_until) if moment is not None]
-        road.pass_time(max(min([*wakes, end]) - road.clock.at, timedelta(seconds=1)))
+        flow.pass_time(max(min([*wakes, end]) - flow.clock.at, timedelta(seconds=1)))
         for case in cases:
-            road.engine.advance(case.pk)
+            flow.engine.advance(case.pk)
 
 
-def test_L25_refused_finalize_is_a_hold_and_keeps_the_acceptance(road: Road) -> None:
-    road.simulator.control.inject_fault("finalize", "unprocessable", times=None)
-    case = road.case()
+def test_L25_refused_finalize_is_a_hold_and_keeps_the_acceptance(flow: Flow) -> None:
+    flow.simulator.control.inject_fault("finalize", "unprocessable", times=None)
+    case = flow.case()
 
-    walk(road, case, span=timedelta(days=1))
+    walk(flow, case, span=timedelta(days=1))
 
     assert _held_for(case) == (HoldCode.REFUSED_BY_LIGHT, HoldOwner.OFFICE)
     assert case.status == EnrollmentStatus.ACCEPTED
-    assert len(road.acceptances_of(case)) == 1
-    road.simulator.control.clear_faults()
-    release(road, case)
-    walk(road, case)
-    assert_accepted_once(road, case)
+    assert len(flow.acceptances_of(case)) == 1
+    flow.simulator.control.clear_faults()
+    release(flow, case)
+    walk(flow, case)
+    assert_accepted_once(flow, case)
 
 
-def test_L26_plan_that_the_customer_took_is_never_replaced(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = ready_to_accept(road)
-    accept = road.light.accept_plan
+def test_L26_plan_that_the_customer_took_is_never_replaced(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ready_to_accept(flow)
+    accept = flow.light.accept_plan
 
     def too_late(*args: Any, **kwargs: Any) -> Any:
-        road.simulator.control.accept_own_plan(str(case.light_account_uuid))
+        flow.simulator.control.accept_own_plan(str(case.light_account_uuid))
         return accept(*args, **kwargs)
 
-    monkeypatch.setattr(road.light, "accept_plan", too_late)
+    monkeypatch.setattr(flow.light, "accept_plan", too_late)
 
-    walk(road, case)
+    walk(flow, case)
 
     assert _held_for(case) == (HoldCode.SELF_ENROLLED, HoldOwner.OFFICE)
-    assert [row["by_customer"] for row in road.acceptances_of(case)] == [True]
+    assert [row["by_customer"] for row in flow.acceptances_of(case)] == [True]
     assert not AcceptAttempt.objects.filter(succeeded=True).exists()
 
 
@@ -617,6 +617,6 @@ def _held_for(case: Enrollment) -> tuple[str, str]:
     return hold.code, hold.owner
 
 
-def _calls_of(road: Road) -> list[tuple[datetime, str | None]]:
-    rows = road.simulator.control.requests()
+def _calls_of(flow: Flow) -> list[tuple[datetime, str | None]]:
+    rows = flow.simulator.control.requests()
     return [(datetime.fromisoformat(row["at"]), row["fault"]) for row in rows]

@@ -8,7 +8,7 @@ from enrollments.models import AcceptAttempt, LightWrite, PlanOffer
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from poa_documents.models import CustomerMail, MailKind
 from tests.contract.dialects import REFERENCE
-from tests.integration.enrollments.road import Road
+from tests.integration.enrollments.flow import Flow
 from tests.integration.faults.journey import (
     assert_accepted_once,
     calls,
@@ -23,65 +23,65 @@ without_effect = pytest.mark.parametrize("kind", ["says_error", "queued", "empty
 
 
 @without_effect
-def test_R1_acceptance_that_did_nothing_is_never_believed(road: Road, kind: str) -> None:
-    road.simulator.control.inject_fault("accept", kind)
-    case = ready_to_accept(road)
+def test_R1_acceptance_that_did_nothing_is_never_believed(flow: Flow, kind: str) -> None:
+    flow.simulator.control.inject_fault("accept", kind)
+    case = ready_to_accept(flow)
 
-    walk(road, case)
+    walk(flow, case)
 
     assert case.status == EnrollmentStatus.OPEN
-    assert (calls(road, "accept"), calls(road, "finalize")) == (1, 0)
+    assert (calls(flow, "accept"), calls(flow, "finalize")) == (1, 0)
     assert not CustomerMail.objects.filter(kind=MailKind.PLAN_ACCEPTED).exists()
     assert not AcceptAttempt.objects.filter(succeeded=True).exists()
     hold = open_hold(case)
     assert hold is not None
     assert (hold.code, hold.owner) == (HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS)
-    release(road, case, "Light has no acceptance.")
-    walk(road, case)
-    assert_accepted_once(road, case)
+    release(flow, case, "Light has no acceptance.")
+    walk(flow, case)
+    assert_accepted_once(flow, case)
 
 
 @in_one_dialect
-def test_R1_empty_answer_is_settled_by_reading(road: Road) -> None:
-    road.simulator.control.inject_fault("accept", "empty_after")
-    case = ready_to_accept(road)
+def test_R1_empty_answer_is_settled_by_reading(flow: Flow) -> None:
+    flow.simulator.control.inject_fault("accept", "empty_after")
+    case = ready_to_accept(flow)
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
-    assert calls(road, "accept") == 1
+    assert_accepted_once(flow, case)
+    assert calls(flow, "accept") == 1
     write = LightWrite.objects.get(kind=WriteKind.ACCEPT_PLAN)
     assert write.doubt_since is not None
 
 
 @pytest.mark.parametrize("kind", ["another_plan", "another_start", "another_meter"])
-def test_R2_acceptance_of_something_else_stops_the_case(road: Road, kind: str) -> None:
-    road.simulator.control.inject_fault("accept", kind)
-    case = ready_to_accept(road)
+def test_R2_acceptance_of_something_else_stops_the_case(flow: Flow, kind: str) -> None:
+    flow.simulator.control.inject_fault("accept", kind)
+    case = ready_to_accept(flow)
 
-    walk(road, case)
-    road.live(case, timedelta(days=2))
+    walk(flow, case)
+    flow.live(case, timedelta(days=2))
 
     hold = open_hold(case)
     assert hold is not None
     assert (hold.code, hold.owner) == (HoldCode.ACCEPTED_DIFFERENTLY, HoldOwner.OFFICE)
-    asked, shown = AcceptAttempt.objects.get(), road.simulator.control.acceptances()[0]
+    asked, shown = AcceptAttempt.objects.get(), flow.simulator.control.acceptances()[0]
     for side in (str(asked.offer.light_plan_uuid), str(asked.service_start_date), asked.esi_id):
         assert side in hold.because
     for side in (shown["plan_uuid"], shown["service_start_date"], shown["esi_id"]):
         assert side in hold.because
-    assert (calls(road, "accept"), calls(road, "finalize")) == (1, 0)
+    assert (calls(flow, "accept"), calls(flow, "finalize")) == (1, 0)
     assert not CustomerMail.objects.filter(kind=MailKind.PLAN_ACCEPTED).exists()
-    release(road, case, "Looked at it.")
-    walk(road, case)
-    assert (calls(road, "accept"), calls(road, "finalize")) == (1, 0)
+    release(flow, case, "Looked at it.")
+    walk(flow, case)
+    assert (calls(flow, "accept"), calls(flow, "finalize")) == (1, 0)
     assert open_hold(case) is not None
 
 
 @in_one_dialect
-def test_R2_account_that_shows_another_plan_later_stops_finalizing(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = ready_to_accept(road)
-    read_account = road.light.read_account
+def test_R2_account_that_shows_another_plan_later_stops_finalizing(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ready_to_accept(flow)
+    read_account = flow.light.read_account
 
     def with_another_start(account_uuid: str) -> object:
         account = read_account(account_uuid)
@@ -92,82 +92,82 @@ def test_R2_account_that_shows_another_plan_later_stops_finalizing(road: Road, m
         )
         return account.model_copy(update={"locations": places})
 
-    monkeypatch.setattr(road.light, "read_account", with_another_start)
+    monkeypatch.setattr(flow.light, "read_account", with_another_start)
 
-    walk(road, case)
+    walk(flow, case)
 
     hold = open_hold(case)
     assert hold is not None
     assert hold.code == HoldCode.ACCEPTED_DIFFERENTLY
-    assert calls(road, "finalize") == 0
-    monkeypatch.setattr(road.light, "read_account", read_account)
-    road.live(case, timedelta(days=2))
-    assert_accepted_once(road, case)
+    assert calls(flow, "finalize") == 0
+    monkeypatch.setattr(flow.light, "read_account", read_account)
+    flow.live(case, timedelta(days=2))
+    assert_accepted_once(flow, case)
     assert open_hold(case) is None
 
 
 @without_effect
-def test_R3_finalize_without_effect_is_read_and_repeated_once(road: Road, kind: str) -> None:
-    road.simulator.control.inject_fault("finalize", kind)
-    case = ready_to_accept(road)
-    road.run(case)
+def test_R3_finalize_without_effect_is_read_and_repeated_once(flow: Flow, kind: str) -> None:
+    flow.simulator.control.inject_fault("finalize", kind)
+    case = ready_to_accept(flow)
+    flow.run(case)
     assert case.status == EnrollmentStatus.ACCEPTED
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
-    assert calls(road, "finalize") == 2
+    assert_accepted_once(flow, case)
+    assert calls(flow, "finalize") == 2
 
 
 @in_one_dialect
 @without_effect
-def test_R3_finalize_that_never_works_ends_with_a_person(road: Road, kind: str) -> None:
-    road.simulator.control.inject_fault("finalize", kind, times=None)
-    case = ready_to_accept(road)
+def test_R3_finalize_that_never_works_ends_with_a_person(flow: Flow, kind: str) -> None:
+    flow.simulator.control.inject_fault("finalize", kind, times=None)
+    case = ready_to_accept(flow)
 
-    walk(road, case)
+    walk(flow, case)
 
     assert case.status == EnrollmentStatus.ACCEPTED
     assert open_hold(case) is not None
-    assert calls(road, "finalize") == 2
+    assert calls(flow, "finalize") == 2
 
 
 @without_effect
-def test_R3_attestation_without_effect_is_not_believed_where_light_shows_it(road: Road, kind: str) -> None:
-    road.simulator.control.inject_fault("record", kind)
-    case = road.case()
+def test_R3_attestation_without_effect_is_not_believed_where_light_shows_it(flow: Flow, kind: str) -> None:
+    flow.simulator.control.inject_fault("record", kind)
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
-    if kind == "empty_before" and not road.pair.simulator.client_agent_read_back:
+    if kind == "empty_before" and not flow.pair.simulator.client_agent_read_back:
         hold = open_hold(case)
         assert hold is not None
         assert hold.code == HoldCode.REFUSED_BY_LIGHT
-        assert road.acceptances_of(case) == []
+        assert flow.acceptances_of(case) == []
         return
-    assert_accepted_once(road, case)
-    assert calls(road, "record") == 2
+    assert_accepted_once(flow, case)
+    assert calls(flow, "record") == 2
     assert LightWrite.objects.filter(kind=WriteKind.RECORD_CLIENT_AGENT, status=WriteStatus.NOT_DONE).exists()
 
 
 @in_one_dialect
 @without_effect
-def test_R3_account_that_was_not_made_is_made_once(road: Road, kind: str) -> None:
-    road.simulator.control.inject_fault("create", kind)
-    case = road.case()
+def test_R3_account_that_was_not_made_is_made_once(flow: Flow, kind: str) -> None:
+    flow.simulator.control.inject_fault("create", kind)
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
-    assert_accepted_once(road, case)
-    assert calls(road, "create") == 2
+    assert_accepted_once(flow, case)
+    assert calls(flow, "create") == 2
 
 
 @in_one_dialect
-def test_R3_account_under_another_address_is_not_taken(road: Road) -> None:
-    road.simulator.control.inject_fault("create", "another_email")
-    case = road.case()
+def test_R3_account_under_another_address_is_not_taken(flow: Flow) -> None:
+    flow.simulator.control.inject_fault("create", "another_email")
+    case = flow.case()
 
-    walk(road, case)
+    walk(flow, case)
 
     hold = open_hold(case)
     assert hold is not None
@@ -180,42 +180,42 @@ def test_R3_account_under_another_address_is_not_taken(road: Road) -> None:
 
 @in_one_dialect
 @pytest.mark.parametrize("kind", ["plans_expired", "plans_short_lived"])
-def test_R4_plans_that_arrive_expired_are_asked_for_once(road: Road, kind: str) -> None:
-    road.simulator.control.inject_fault("request_plans", kind, times=None)
-    case = ready_to_accept(road)
-    road.pass_time(timedelta(minutes=1))
+def test_R4_plans_that_arrive_expired_are_asked_for_once(flow: Flow, kind: str) -> None:
+    flow.simulator.control.inject_fault("request_plans", kind, times=None)
+    case = ready_to_accept(flow)
+    flow.pass_time(timedelta(minutes=1))
 
-    walk(road, case)
-    road.live(case, timedelta(days=2))
+    walk(flow, case)
+    flow.live(case, timedelta(days=2))
 
-    if kind == "plans_short_lived" and road.acceptances_of(case):
-        assert_accepted_once(road, case)  # thirty seconds were enough
+    if kind == "plans_short_lived" and flow.acceptances_of(case):
+        assert_accepted_once(flow, case)  # thirty seconds were enough
         return
     hold = open_hold(case)
     assert hold is not None
     assert (hold.code, hold.owner) == (HoldCode.OFFERS_EXPIRED, HoldOwner.OFFICE)
-    assert calls(road, "request_plans") == 1
+    assert calls(flow, "request_plans") == 1
     assert case.because == hold.because
-    road.simulator.control.clear_faults()
-    release(road, case, "Light corrected its clock.")
-    walk(road, case)
-    assert_accepted_once(road, case)
+    flow.simulator.control.clear_faults()
+    release(flow, case, "Light corrected its clock.")
+    walk(flow, case)
+    assert_accepted_once(flow, case)
 
 
 @in_one_dialect
 @pytest.mark.parametrize("kind", ["plans_in_dollars", "plans_free", "plans_below_their_rate"])
-def test_R5_price_that_cannot_be_right_is_never_accepted(road: Road, kind: str) -> None:
-    road.simulator.control.inject_fault("request_plans", kind)
-    case = ready_to_accept(road)
+def test_R5_price_that_cannot_be_right_is_never_accepted(flow: Flow, kind: str) -> None:
+    flow.simulator.control.inject_fault("request_plans", kind)
+    case = ready_to_accept(flow)
 
-    walk(road, case)
+    walk(flow, case)
 
     hold = open_hold(case)
     assert hold is not None
     assert (hold.code, hold.owner) == (HoldCode.IMPLAUSIBLE_OFFER, HoldOwner.OFFICE)
     assert "average price" in hold.because
-    assert calls(road, "accept") == 0
+    assert calls(flow, "accept") == 0
     assert PlanOffer.objects.filter(fits=True).exclude(implausible_because="").exists()
-    release(road, case, "Light corrected its prices.")
-    walk(road, case)
-    assert_accepted_once(road, case)
+    release(flow, case, "Light corrected its prices.")
+    walk(flow, case)
+    assert_accepted_once(flow, case)

@@ -35,7 +35,7 @@ from simulator.server import RunningSimulator, start_simulator
 from tests.contract.dialects import DIALECT_PAIRS
 from tests.factories.installations import AT
 from tests.factories.poa_documents import SIGNED_AT, drafted_poa
-from tests.integration.enrollments.road import MORNING, OFFICE, Road
+from tests.integration.enrollments.flow import MORNING, OFFICE, Flow
 from tests.integration.installations.test_proofs_without_storage import report_with_photo
 from tests.integration.poa_documents.test_paper import recorded
 from tests.small_s3 import small_s3
@@ -53,8 +53,8 @@ def simulator() -> Iterator[RunningSimulator]:
 
 
 @pytest.fixture
-def road(simulator: RunningSimulator) -> Iterator[Road]:
-    walked = Road(simulator, DIALECT_PAIRS[0])
+def flow(simulator: RunningSimulator) -> Iterator[Flow]:
+    walked = Flow(simulator, DIALECT_PAIRS[0])
     yield walked
     walked.light.close()
 
@@ -79,22 +79,22 @@ def restore(folder: Path, **options: bool) -> None:
     call_command("restore", source=folder, **options)
 
 
-def ready_case(road: Road) -> Enrollment:
-    case = road.case()
-    road.run(case)
-    road.finish_at_light(case)
-    road.report_pto(case)
+def ready_case(flow: Flow) -> Enrollment:
+    case = flow.case()
+    flow.run(case)
+    flow.finish_at_light(case)
+    flow.report_pto(case)
     return case
 
 
-def reconcile(road: Road, monkeypatch: pytest.MonkeyPatch) -> ReconciliationRun:
-    monkeypatch.setattr("enrollments.engine.wiring.tools", lambda: road.engine.tools)
+def reconcile(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> ReconciliationRun:
+    monkeypatch.setattr("enrollments.engine.wiring.tools", lambda: flow.engine.tools)
     call_command("reconcile", all=True)
     return ReconciliationRun.objects.latest("pk")
 
 
-def test_everything_comes_back_also_files_that_were_lost_or_altered(road: Road, folder: Path) -> None:
-    case = road.case()
+def test_everything_comes_back_also_files_that_were_lost_or_altered(flow: Flow, folder: Path) -> None:
+    case = flow.case()
     sealed = sealed_file()
     back_up(folder)
     Enrollment.objects.filter(pk=case.pk).update(because="Written after the backup.")
@@ -107,8 +107,8 @@ def test_everything_comes_back_also_files_that_were_lost_or_altered(road: Road, 
     assert read(sealed)
 
 
-def test_the_manifest_names_every_file_with_its_hash(road: Road, folder: Path) -> None:
-    road.case()
+def test_the_manifest_names_every_file_with_its_hash(flow: Flow, folder: Path) -> None:
+    flow.case()
 
     back_up(folder)
 
@@ -118,7 +118,7 @@ def test_the_manifest_names_every_file_with_its_hash(road: Road, folder: Path) -
     call_command("restore", source=folder, verify_only=True)
 
 
-def test_photos_and_scans_are_kept_as_they_were_sent(road: Road, folder: Path) -> None:
+def test_photos_and_scans_are_kept_as_they_were_sent(flow: Flow, folder: Path) -> None:
     proof = report_with_photo().proofs.get()
     paper = recorded(drafted_poa(at=SIGNED_AT))
 
@@ -128,8 +128,8 @@ def test_photos_and_scans_are_kept_as_they_were_sent(road: Road, folder: Path) -
     assert {proof.sha256, proof.received_sha256, paper.scan_sha256, paper.received_sha256} < kept
 
 
-def test_a_restored_system_is_on_hold_from_its_first_moment(road: Road, folder: Path) -> None:
-    road.case()
+def test_a_restored_system_is_on_hold_from_its_first_moment(flow: Flow, folder: Path) -> None:
+    flow.case()
     back_up(folder)
 
     restore(folder, replace=True)
@@ -143,88 +143,88 @@ def test_a_restored_system_is_on_hold_from_its_first_moment(road: Road, folder: 
 
 
 def test_B1_acceptance_missing_from_the_backup_is_never_repeated(
-    road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = ready_case(road)
+    case = ready_case(flow)
     back_up(folder)
-    road.live(case, timedelta(hours=2))
+    flow.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED
-    [accepted] = road.acceptances_of(case)
+    [accepted] = flow.acceptances_of(case)
 
     restore(folder, replace=True)
 
     case.refresh_from_db()
     assert (case.status, AcceptAttempt.objects.count()) == (EnrollmentStatus.OPEN, 0)
-    road.live(case, timedelta(hours=5))
+    flow.live(case, timedelta(hours=5))
     assert case.next_step in {Waiting.WRITES_HELD, "HOLD"}
 
     hold = SystemHold.objects.get(ended_at=None)
-    SystemHold.objects.filter(pk=hold.pk).update(started_at=road.clock.at)
-    run = reconcile(road, monkeypatch)
+    SystemHold.objects.filter(pk=hold.pk).update(started_at=flow.clock.at)
+    run = reconcile(flow, monkeypatch)
     assert [each.kind for each in run.differences.all()] == [DifferenceKind.ACCEPTED_UNKNOWN_TO_US]
     call_command("release_writes")
-    road.live(case, timedelta(days=3))
+    flow.live(case, timedelta(days=3))
 
-    assert road.acceptances_of(case) == [accepted]
+    assert flow.acceptances_of(case) == [accepted]
     assert case.holds.get(released_at=None).code == HoldCode.SELF_ENROLLED
 
 
 def test_B1_account_missing_from_the_backup_is_never_repeated(
-    road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = road.case()
+    case = flow.case()
     back_up(folder)
-    road.run(case)
+    flow.run(case)
 
     restore(folder, replace=True)
-    SystemHold.objects.update(started_at=road.clock.at)
-    run = reconcile(road, monkeypatch)
+    SystemHold.objects.update(started_at=flow.clock.at)
+    run = reconcile(flow, monkeypatch)
     call_command("release_writes")
-    road.live(case, timedelta(days=1))
+    flow.live(case, timedelta(days=1))
 
     assert [each.kind for each in run.differences.all()] == [DifferenceKind.ACCOUNT_WITHOUT_CASE]
-    assert len(road.simulator.control.state()["accounts"]) == 1
+    assert len(flow.simulator.control.state()["accounts"]) == 1
     assert case.holds.get(released_at=None).code == HoldCode.ACCOUNT_UNCLEAR
 
 
 def forgotten_acceptance(
-    road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Enrollment, dict[str, Any]]:
     """A case whose plan was offered before the backup and accepted after it, restored and compared with Light."""
-    case = ready_case(road)
-    pause = road.pause()
-    road.live(case, timedelta(hours=1))
+    case = ready_case(flow)
+    pause = flow.pause()
+    flow.live(case, timedelta(hours=1))
     assert case.offers.filter(fits=True).exists()
     back_up(folder)
-    road.resume(pause)
-    road.live(case, timedelta(hours=2))
+    flow.resume(pause)
+    flow.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED
-    [accepted] = road.acceptances_of(case)
+    [accepted] = flow.acceptances_of(case)
     restore(folder, replace=True)
-    SystemHold.objects.update(started_at=road.clock.at)
-    reconcile(road, monkeypatch)
+    SystemHold.objects.update(started_at=flow.clock.at)
+    reconcile(flow, monkeypatch)
     call_command("release_writes")
-    road.live(case, timedelta(hours=2))
+    flow.live(case, timedelta(hours=2))
     assert case.holds.get(released_at=None).code == HoldCode.SELF_ENROLLED
     return case, accepted
 
 
 def test_B1_an_acceptance_of_ours_that_was_forgotten_can_be_adopted(
-    road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case, accepted = forgotten_acceptance(road, folder, monkeypatch)
+    case, accepted = forgotten_acceptance(flow, folder, monkeypatch)
     day = chicago_day(datetime.fromisoformat(accepted["accepted_at"]))
 
     attempt = adopt_acceptance(
-        enrollment_id=case.pk, accepted_date=day, reason="The mail of that day.", by=OFFICE, at=road.clock.at
+        enrollment_id=case.pk, accepted_date=day, reason="The mail of that day.", by=OFFICE, at=flow.clock.at
     )
-    road.live(case, timedelta(hours=2))
+    flow.live(case, timedelta(hours=2))
 
     assert case.status == EnrollmentStatus.FINALIZED
     assert str(attempt.offer.light_plan_uuid) == accepted["plan_uuid"]
     assert PoaDocument.objects.get(pk=attempt.poa_id).uses_made == 1
     assert not case.holds.filter(released_at=None).exists()
-    assert road.acceptances_of(case) == [accepted]
+    assert flow.acceptances_of(case) == [accepted]
 
 
 @pytest.mark.parametrize(
@@ -236,28 +236,28 @@ def test_B1_an_acceptance_of_ours_that_was_forgotten_can_be_adopted(
     ],
 )
 def test_what_is_not_shown_to_be_ours_is_not_adopted(
-    road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch, days: int, reason: str, problem: str
+    flow: Flow, folder: Path, monkeypatch: pytest.MonkeyPatch, days: int, reason: str, problem: str
 ) -> None:
-    case, accepted = forgotten_acceptance(road, folder, monkeypatch)
+    case, accepted = forgotten_acceptance(flow, folder, monkeypatch)
     day = chicago_day(datetime.fromisoformat(accepted["accepted_at"])) + timedelta(days=days)
 
     with pytest.raises((CannotAdopt, ReasonMissing), match=problem):
-        adopt_acceptance(enrollment_id=case.pk, accepted_date=day, reason=reason, by=OFFICE, at=road.clock.at)
+        adopt_acceptance(enrollment_id=case.pk, accepted_date=day, reason=reason, by=OFFICE, at=flow.clock.at)
 
     assert not AcceptAttempt.objects.exists()
 
 
-def test_a_plan_that_nobody_judged_is_not_adopted(road: Road, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    case, accepted = forgotten_acceptance(road, folder, monkeypatch)
+def test_a_plan_that_nobody_judged_is_not_adopted(flow: Flow, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case, accepted = forgotten_acceptance(flow, folder, monkeypatch)
     day = chicago_day(datetime.fromisoformat(accepted["accepted_at"]))
     PlanOffer.objects.all().delete()
 
     with pytest.raises(CannotAdopt, match="before this plan was offered"):
-        adopt_acceptance(enrollment_id=case.pk, accepted_date=day, reason="A mail", by=OFFICE, at=road.clock.at)
+        adopt_acceptance(enrollment_id=case.pk, accepted_date=day, reason="A mail", by=OFFICE, at=flow.clock.at)
 
 
-def test_database_with_content_is_replaced_only_on_request(road: Road, folder: Path) -> None:
-    road.case()
+def test_database_with_content_is_replaced_only_on_request(flow: Flow, folder: Path) -> None:
+    flow.case()
     back_up(folder)
 
     with pytest.raises(CommandError, match="--replace"):
@@ -266,8 +266,8 @@ def test_database_with_content_is_replaced_only_on_request(road: Road, folder: P
     assert Enrollment.objects.count() == 1
 
 
-def test_a_damaged_backup_is_refused_before_anything_is_touched(road: Road, folder: Path) -> None:
-    case = road.case()
+def test_a_damaged_backup_is_refused_before_anything_is_touched(flow: Flow, folder: Path) -> None:
+    case = flow.case()
     back_up(folder)
     [copy] = list((folder / "files").rglob("*.pdf"))
     copy.write_bytes(b"%PDF other bytes")
@@ -280,8 +280,8 @@ def test_a_damaged_backup_is_refused_before_anything_is_touched(road: Road, fold
 
 
 @pytest.mark.parametrize("lost", ["manifest.json", "files"])
-def test_a_backup_with_missing_parts_is_refused(road: Road, folder: Path, lost: str) -> None:
-    road.case()
+def test_a_backup_with_missing_parts_is_refused(flow: Flow, folder: Path, lost: str) -> None:
+    flow.case()
     back_up(folder)
     path = folder / lost
     shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -290,8 +290,8 @@ def test_a_backup_with_missing_parts_is_refused(road: Road, folder: Path, lost: 
         restore(folder, replace=True)
 
 
-def test_a_name_that_leads_out_of_the_backup_is_refused(road: Road, folder: Path) -> None:
-    road.case()
+def test_a_name_that_leads_out_of_the_backup_is_refused(flow: Flow, folder: Path) -> None:
+    flow.case()
     back_up(folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"][-1]["path"] = "files/../../outside.pdf"
@@ -301,8 +301,8 @@ def test_a_name_that_leads_out_of_the_backup_is_refused(road: Road, folder: Path
         restore(folder, replace=True)
 
 
-def test_a_backup_says_which_documents_it_could_not_keep(road: Road, folder: Path) -> None:
-    road.case()
+def test_a_backup_says_which_documents_it_could_not_keep(flow: Flow, folder: Path) -> None:
+    flow.case()
     sealed = sealed_file()
     storages["default"].delete(sealed.key)
 
@@ -326,9 +326,9 @@ def test_backup_lists_files_destroyed_while_it_ran(folder: Path, monkeypatch: py
 
 @pytest.mark.parametrize("options", [{"verify_only": True}, {"replace": True}], ids=["verify", "restore"])
 def test_files_missing_from_a_backup_are_named(
-    road: Road, folder: Path, options: dict[str, bool], capsys: pytest.CaptureFixture[str]
+    flow: Flow, folder: Path, options: dict[str, bool], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    road.case()
+    flow.case()
     sealed = sealed_file()
     storages["default"].delete(sealed.key)
     with pytest.raises(CommandError):
@@ -348,8 +348,8 @@ def test_a_folder_in_use_is_not_written_to(folder: Path) -> None:
         back_up(folder)
 
 
-def test_backup_in_an_existing_folder_is_private(road: Road, folder: Path) -> None:
-    road.case()
+def test_backup_in_an_existing_folder_is_private(flow: Flow, folder: Path) -> None:
+    flow.case()
     folder.mkdir()
     folder.chmod(0o755)
 
@@ -365,9 +365,9 @@ def test_backup_in_an_existing_folder_is_private(road: Road, folder: Path) -> No
 
 @pytest.mark.parametrize("keys", [{"other": b"o" * 32}, {"test": b"o" * 32}], ids=["lacking", "another of its name"])
 def test_a_backup_whose_keys_are_not_here_is_refused(
-    road: Road, folder: Path, settings: Settings, keys: dict[str, bytes]
+    flow: Flow, folder: Path, settings: Settings, keys: dict[str, bytes]
 ) -> None:
-    case = road.case()
+    case = flow.case()
     back_up(folder)
     Enrollment.objects.filter(pk=case.pk).update(because="Still there.")
     settings.FIELD_ENCRYPTION_KEYS = keys
@@ -381,9 +381,9 @@ def test_a_backup_whose_keys_are_not_here_is_refused(
 
 
 def test_checking_a_backup_names_the_keys_it_needs(
-    road: Road, folder: Path, capsys: pytest.CaptureFixture[str]
+    flow: Flow, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    road.case()
+    flow.case()
     back_up(folder)
 
     restore(folder, verify_only=True)
@@ -410,9 +410,9 @@ def s3_without_bucket(settings: Settings) -> Iterator[None]:
 
 
 def test_a_restore_without_a_bucket_says_how_to_make_it(
-    road: Road, folder: Path, request: pytest.FixtureRequest
+    flow: Flow, folder: Path, request: pytest.FixtureRequest
 ) -> None:
-    case = road.case()
+    case = flow.case()
     back_up(folder)
     Enrollment.objects.filter(pk=case.pk).update(because="Still there.")
     request.getfixturevalue("s3_without_bucket")
@@ -433,8 +433,8 @@ def shelf(tmp_path: Path) -> Path:
     return shelf
 
 
-def test_the_newest_backups_are_kept(road: Road, shelf: Path) -> None:
-    road.case()
+def test_the_newest_backups_are_kept(flow: Flow, shelf: Path) -> None:
+    flow.case()
     (shelf / "notes").mkdir()
 
     for day in range(4):
@@ -445,8 +445,8 @@ def test_the_newest_backups_are_kept(road: Road, shelf: Path) -> None:
     call_command("restore", source=shelf / kept[0], verify_only=True)
 
 
-def test_an_incomplete_backup_pushes_no_good_one_out(road: Road, shelf: Path) -> None:
-    road.case()
+def test_an_incomplete_backup_pushes_no_good_one_out(flow: Flow, shelf: Path) -> None:
+    flow.case()
     good, _ = back_up_into(shelf, keep=1, at=AT)
     storages["default"].delete(sealed_file().key)
 
@@ -465,8 +465,8 @@ def test_what_a_cut_off_run_left_behind_goes(shelf: Path) -> None:
     assert list(shelf.iterdir()) == [taken]
 
 
-def test_the_next_backup_is_due_by_the_last_complete_one(road: Road, shelf: Path) -> None:
-    road.case()
+def test_the_next_backup_is_due_by_the_last_complete_one(flow: Flow, shelf: Path) -> None:
+    flow.case()
     a_day = timedelta(days=1)
     assert is_due(every=a_day, at=AT)
 
@@ -493,8 +493,8 @@ class _StopAfter(threading.Event):
         return len(self.pauses) > self._waits
 
 
-def test_the_schedule_goes_on_after_a_failure(road: Road, shelf: Path, caplog: pytest.LogCaptureFixture) -> None:
-    road.case()
+def test_the_schedule_goes_on_after_a_failure(flow: Flow, shelf: Path, caplog: pytest.LogCaptureFixture) -> None:
+    flow.case()
     stop = _StopAfter(1)
     shelf.rmdir()
 
@@ -508,7 +508,7 @@ def test_the_schedule_goes_on_after_a_failure(road: Road, shelf: Path, caplog: p
     assert len(list(shelf.iterdir())) == 1
 
 
-def test_the_umask_is_as_before_after_a_backup(road: Road, folder: Path) -> None:
+def test_the_umask_is_as_before_after_a_backup(flow: Flow, folder: Path) -> None:
     before = os.umask(0o022)
     try:
         back_up(folder)

@@ -5,9 +5,9 @@ import pytest
 from enrollments.actions import case_opening
 from enrollments.models import Enrollment
 from tests.factories import installations as made
-from tests.integration.enrollments.conftest import pair, road, running_simulator, running_simulators
+from tests.integration.enrollments.conftest import flow, pair, running_simulator, running_simulators
 
-__all__ = ["pair", "road", "running_simulator", "running_simulators"]
+__all__ = ["flow", "pair", "running_simulator", "running_simulators"]
 
 
 @pytest.fixture

@@ -14,32 +14,32 @@ from enrollments.actions import holds
 from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, RemoteCall, WebhookDelivery
 from enrollments.states import EnrollmentStatus, HoldCode
-from tests.integration.enrollments.road import OFFICE, Road
+from tests.integration.enrollments.flow import OFFICE, Flow
 from tests.integration.webhooks.deliveries import event, settle_due, signature
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def heard(road: Road, live_server: LiveServer, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Road]:
-    """A road whose stand-in calls our live server back, both on the same clock and in the same dialect."""
-    settings.LIGHT_WEBHOOK_SECRETS = [road.simulator.webhook_secret]
-    settings.LIGHT_DIALECT = road.pair.client
-    monkeypatch.setattr("core.clock.configured_clock", lambda: road.clock)
-    road.simulator.control.switch_webhooks(url=f"{live_server.url}/webhooks/light/")
-    yield road
-    road.simulator.control.switch_webhooks(url="")
+def heard(flow: Flow, live_server: LiveServer, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flow]:
+    """A flow whose stand-in calls our live server back, both on the same clock and in the same dialect."""
+    settings.LIGHT_WEBHOOK_SECRETS = [flow.simulator.webhook_secret]
+    settings.LIGHT_DIALECT = flow.pair.client
+    monkeypatch.setattr("core.clock.configured_clock", lambda: flow.clock)
+    flow.simulator.control.switch_webhooks(url=f"{live_server.url}/webhooks/light/")
+    yield flow
+    flow.simulator.control.switch_webhooks(url="")
 
 
-def listen(road: Road, case: Enrollment) -> None:
+def listen(flow: Flow, case: Enrollment) -> None:
     """Let what was sent arrive and be settled, and the engine do what became due by that alone."""
-    assert road.simulator.control.wait_for_webhooks()
-    settle_due(road.clock.at)
-    road.engine.advance(case.pk)
+    assert flow.simulator.control.wait_for_webhooks()
+    settle_due(flow.clock.at)
+    flow.engine.advance(case.pk)
     case.refresh_from_db()
 
 
-def test_a_webhook_has_the_account_read_long_before_its_turn(heard: Road) -> None:
+def test_a_webhook_has_the_account_read_long_before_its_turn(heard: Flow) -> None:
     case = heard.case()
     assert heard.run(case) == Waiting.CUSTOMER_TO_FINISH
     listen(heard, case)
@@ -57,7 +57,7 @@ def test_a_webhook_has_the_account_read_long_before_its_turn(heard: Road) -> Non
 
 
 @pytest.mark.cell("W2")
-def test_w2_doubled_and_disordered_news_reaches_the_right_end(heard: Road) -> None:
+def test_w2_doubled_and_disordered_news_reaches_the_right_end(heard: Flow) -> None:
     heard.simulator.control.switch_webhooks(duplicate=2, reorder=True)
     case = heard.case()
     heard.run(case)
@@ -77,7 +77,7 @@ def test_w2_doubled_and_disordered_news_reaches_the_right_end(heard: Road) -> No
 
 
 @pytest.mark.cell("W3")
-def test_w3_old_news_moves_nothing_back(heard: Road) -> None:
+def test_w3_old_news_moves_nothing_back(heard: Flow) -> None:
     case = heard.case()
     heard.run(case)
     heard.finish_at_light(case)
@@ -95,7 +95,7 @@ def test_w3_old_news_moves_nothing_back(heard: Road) -> None:
 
 
 @pytest.mark.cell("W8")
-def test_w8_without_any_webhook_polling_reaches_the_same_end(heard: Road) -> None:
+def test_w8_without_any_webhook_polling_reaches_the_same_end(heard: Flow) -> None:
     heard.simulator.control.switch_webhooks(off=True)
     case = heard.case()
     heard.run(case)
@@ -108,7 +108,7 @@ def test_w8_without_any_webhook_polling_reaches_the_same_end(heard: Road) -> Non
     assert not WebhookDelivery.objects.exists()
 
 
-def test_a_canceled_service_ends_the_case_or_asks_a_person(heard: Road) -> None:
+def test_a_canceled_service_ends_the_case_or_asks_a_person(heard: Flow) -> None:
     case = heard.case()
     heard.run(case)
     heard.finish_at_light(case)
@@ -125,7 +125,7 @@ def test_a_canceled_service_ends_the_case_or_asks_a_person(heard: Road) -> None:
 
 
 @pytest.mark.cell("L10")
-def test_an_account_that_light_no_longer_knows_is_not_hammered(heard: Road) -> None:
+def test_an_account_that_light_no_longer_knows_is_not_hammered(heard: Flow) -> None:
     case = heard.case()
     heard.run(case)
     listen(heard, case)
@@ -141,7 +141,7 @@ def test_an_account_that_light_no_longer_knows_is_not_hammered(heard: Road) -> N
 
 
 @pytest.mark.cell("L10")
-def test_a_refused_reading_is_repeated_hourly_until_the_hold_is_released(heard: Road) -> None:
+def test_a_refused_reading_is_repeated_hourly_until_the_hold_is_released(heard: Flow) -> None:
     case = heard.case()
     heard.run(case)
     reads = len(heard.simulator.control.requests("read"))

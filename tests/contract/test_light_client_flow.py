@@ -1,4 +1,4 @@
-"""The client and the stand-in for Light walk the whole road together, in every dialect."""
+"""The client and the stand-in for Light complete a whole enrollment together, in every dialect."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_named_dialect_fits_the_simulator(pair: DialectPair) -> None:
     assert read_dialect(pair.name, {}) == pair.client
 
 
-def test_whole_road_from_a_new_account_to_active_service(client: LightClient, light: RunningSimulator) -> None:
+def test_whole_flow_from_a_new_account_to_active_service(client: LightClient, light: RunningSimulator) -> None:
     account = client.create_account(PERSON)
     stages = [stage(client, light, account.uuid)]
     todo = missing_prerequisites(client.read_account(account.uuid))
@@ -296,7 +296,7 @@ def test_replayed_webhook_is_too_old_where_its_time_is_signed() -> None:
         )
 
 
-def test_events_of_the_road_name_their_account(client: LightClient, light: RunningSimulator) -> None:
+def test_events_of_the_flow_name_their_account(client: LightClient, light: RunningSimulator) -> None:
     account = ready_account(client, light)
     client.accept_plan(account.uuid, acceptance(client, account.uuid))
     client.finalize(account.uuid)

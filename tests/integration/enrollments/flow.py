@@ -1,4 +1,4 @@
-"""One way to walk cases along the main road: real actions, the real engine, real HTTP to the stand-in for Light."""
+"""Drives test cases through the main flow: real actions, the real engine, real HTTP to the stand-in for Light."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class SettableClock:
 
 
 @dataclass
-class Road:
+class Flow:
     """Walks cases; `clock` and the stand-in's clock move together, which may be `light_is_ahead` of it."""
 
     simulator: RunningSimulator

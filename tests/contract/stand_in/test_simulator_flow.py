@@ -1,4 +1,4 @@
-"""The whole road, create to active service, walked with bare HTTP under both dialects."""
+"""The whole flow from account creation to active service, over bare HTTP in both dialects."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,7 +25,7 @@ def _finalize(light: LightCalls, dialect: Dialect, account_uuid: str, account_to
 
 
 @pytest.mark.parametrize("name", sorted(DIALECTS))
-def test_whole_road_from_create_to_active_service(name: str, simulator: RunningSimulator, light: LightCalls) -> None:
+def test_whole_flow_from_create_to_active_service(name: str, simulator: RunningSimulator, light: LightCalls) -> None:
     dialect = DIALECTS[name]
     control = simulator.control
     control.set_dialect(name=name)
