@@ -1,8 +1,8 @@
 """
-The search of the sidebar, as the skin does it but without the skin's cache.
+The search in the admin's sidebar, like django-unfold's but without its cache.
 
-The skin keeps what it found as Python objects, which our cache in Redis refuses: it takes nothing that could run code.
-Looking through the names of some forty kinds of records again costs less than asking a cache.
+Unfold caches pickled Python objects, which our Redis cache rejects, because unpickling can run code. Searching the
+names of some forty kinds of records is faster than a cache anyway.
 """
 
 from typing import Any
@@ -13,18 +13,18 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
 
-LONGEST_TERM = 100
+MAX_TERM_LENGTH = 100
 MATCHES_PER_PAGE = 100
 
 
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
-    """List the kinds of records whose name has the term in it."""
-    term = request.GET.get("s", "").strip()[:LONGEST_TERM].lower()
+    """List the kinds of records whose name contains the term."""
+    term = request.GET.get("s", "").strip()[:MAX_TERM_LENGTH].lower()
     if not term:
         return HttpResponse()
     site: Any = admin.site
-    matches = site._search_apps(site.get_app_list(request), term)  # noqa: SLF001 - the skin has no public look-up
+    matches = site._search_apps(site.get_app_list(request), term)  # noqa: SLF001 - unfold has no public method for it
     page = Paginator(matches, MATCHES_PER_PAGE).get_page(request.GET.get("page"))
     name = "command_results" if "extended" in request.GET else "search_results"
     context = {

@@ -1,4 +1,4 @@
-"""How the admin's skin (django-unfold) is set up: names, stylesheet, first page, and the way through the records."""
+"""Configuration of django-unfold, the admin's skin: names, stylesheet, first page and navigation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
-def _names_of_choices(_request: HttpRequest) -> str:
+def _choices_script(_request: HttpRequest) -> str:
     return static("js/admin_choices.js")
 
 
@@ -50,7 +50,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "THEME": "light",
     "STYLES": [_stylesheet],
-    "SCRIPTS": [_names_of_choices],
+    "SCRIPTS": [_choices_script],
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _icon}],
     "DASHBOARD_CALLBACK": "enrollments.admin.work_queue.add_work_queue",
     "COLORS": {

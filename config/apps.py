@@ -12,8 +12,8 @@ class ConfigConfig(AppConfig):
         from config import checks  # noqa: F401 - registers the checks
         from config.celery import app
 
-        # After the last app of ours: by then every permission of ours exists, as Django makes them the same way.
+        # After the last of our apps, when all our permissions exist: Django creates them on the same signal.
         post_migrate.connect(create_groups, sender=apps.get_app_config("auth"))
 
-        # At once, not when a worker first asks: a module of tasks that cannot be imported must stop the process.
+        # Now, not when a worker first needs them: a tasks module that cannot be imported must stop the process.
         app.autodiscover_tasks(force=True)

@@ -1,4 +1,4 @@
-"""The Celery application: one queue of nudges, and the sweeps that make every nudge dispensable."""
+"""The Celery application. Messages are hints; the sweeps find whatever a lost message was about."""
 
 import os
 from typing import Any, Self
@@ -12,23 +12,22 @@ from kombu import Connection
 from kombu.transport import redis as kombu_redis
 from kombu.transport.base import Transport
 
-from operations import task_log  # noqa: F401 - connects what tells of tasks
+from operations import task_log  # noqa: F401 - connects its signal handlers
 from operations.redis_transport import ResilientTransport
 from poa_documents.seal.warming import warm_up
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 
 PAUSES_BEFORE_CONNECTING = {"interval_start": 1, "interval_step": 1, "interval_max": 3}
-"""In seconds; kombu adds the first to the longest, so they are 1, 2, 3, 4, 4 and so on."""
-LONGEST_SENDING_SECONDS = 1.0
+"""In seconds. Kombu adds the first to the longest, so the pauses are 1, 2, 3, 4, 4 and so on."""
+MAX_SENDING_SECONDS = 1.0
 
 
 class EagerConnection(Connection):
     """
-    Looks for a queue that went away every few seconds.
+    Reconnects to a lost queue every few seconds.
 
-    Left alone, workers and schedulers would wait up to half a minute more each time: longer than everything may stand
-    still once the queue is back.
+    By default the pause between attempts grows to half a minute, so work would wait that long once the queue is back.
     """
 
     def get_transport_cls(self) -> type[Transport]:
@@ -46,12 +45,12 @@ class EagerlyConnected(AMQP):
 class Application(Celery):
     def connection_for_write(self, *arguments: Any, **options: Any) -> Connection:
         """
-        Connect for sending, which never waits long: a page may be waiting with us, and the sweep repeats every message.
+        Connect for sending, with a short timeout: a page may be waiting, and the sweep replaces every lost message.
 
-        Workers wait for answers as long as the settings say: one that lost patience would break off what it is doing.
+        Workers use the timeout of the settings: a shorter one would abort what they are doing.
         """
         if self.conf.broker_url.startswith("redis"):
-            options.setdefault("transport_options", {"socket_timeout": LONGEST_SENDING_SECONDS})
+            options.setdefault("transport_options", {"socket_timeout": MAX_SENDING_SECONDS})
         connection: Connection = super().connection_for_write(*arguments, **options)
         return connection
 
@@ -62,31 +61,31 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 
 @setup_logging.connect
 def keep_our_logging(**_options: object) -> None:
-    """Leave logging as the settings have it: being connected is what keeps Celery from setting up its own."""
+    """Keep the logging of the settings: while a receiver is connected, Celery does not set up its own."""
 
 
 @task_prerun.connect
 @task_postrun.connect
-def look_at_connections(sender: "Task[..., Any]", **_signal: object) -> None:
-    """Keep connections to the database from task to task, but none that broke or grew old."""
+def close_unusable_connections(sender: "Task[..., Any]", **_signal: object) -> None:
+    """Keep database connections from task to task, except those that broke or are too old."""
     if not sender.request.is_eager:
         close_old_connections()
 
 
 @worker_init.connect
-def look_at_field_keys(**_signal: object) -> None:
-    """Let no worker start that could not read what it works on."""
-    from operations.field_keys import check_keys_at_start  # the models are not there yet when this module is read
+def check_field_keys(**_signal: object) -> None:
+    """Stop a worker that could not decrypt the fields it works on."""
+    from operations.field_keys import check_keys_at_start  # models are not loaded yet when this module is imported
 
     try:
         check_keys_at_start()
     except ImproperlyConfigured as problem:
-        raise SystemExit(str(problem)) from problem  # Celery only logs what else a receiver raises
+        raise SystemExit(str(problem)) from problem  # Celery only logs any other exception of a receiver
 
 
 @worker_init.connect
 def warm_up_before_forking(**_signal: object) -> None:
-    """Import what seals once, for all children of the worker."""
+    """Import the sealing libraries once, before the worker forks."""
     warm_up()
 
 

@@ -1,4 +1,4 @@
-"""Secrets of the embedded mode: made at random on the first start and kept in the data folder, for its owner only."""
+"""Secrets of the embedded mode: generated at the first start, kept in the data folder, readable only by its owner."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ SEAL_KEY = "seal.p12"
 
 
 def provide_local_secrets() -> None:
-    """Put the embedded mode's secrets into the environment, unless the environment already names them."""
+    """Add the embedded mode's secrets to the environment, unless it already has them."""
     data_dir = Path(__file__).resolve().parent.parent / os.environ.get("DATA_DIR", "var")
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ def provide_local_secrets() -> None:
         ) from problem
     except ValueError as problem:
         raise ImproperlyConfigured(
-            f"{data_dir / SECRETS} is not JSON any more. Restore it: only its keys open what they encrypted."
+            f"{data_dir / SECRETS} is no longer JSON. Restore it: only its keys can decrypt what they encrypted."
         ) from problem
     for name, value in kept.items():
         os.environ[name] = os.environ.get(name) or value
@@ -45,7 +45,7 @@ def _kept_secrets(file: Path) -> dict[str, str]:
         draft.touch(mode=0o600)
         draft.write_text(json.dumps(made, indent=1))
         try:
-            os.link(draft, file)  # the first of two processes starting at once wins
+            os.link(draft, file)  # of two processes that start together, the first one wins
         except FileExistsError:
             pass
         finally:

@@ -1,4 +1,4 @@
-"""Mail without a mail server: each message becomes a file, and the terminal says that there is one."""
+"""The mail backend of the embedded mode: each message becomes a file, and a line on the terminal says so."""
 
 import os
 import re
@@ -15,9 +15,9 @@ from core import clock
 
 class FileAndTerminalBackend(BaseEmailBackend):
     """
-    Write every message into `mail` below DATA_DIR as an .eml file that mail programs open, readable only by this user.
+    Write each message to an .eml file in `mail` under DATA_DIR, readable only by this user.
 
-    The terminal gets one line with the kind of mail and the file's name: never the recipient, the text or a link.
+    The terminal shows the kind of mail and the file's name, never the recipient, the text or a link.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""What every answer carries, whichever face gave it."""
+"""Middleware: response headers, sessions, second factors, and limits on what a request may contain."""
 
 import re
 from collections.abc import Callable
@@ -57,7 +57,7 @@ LINK_PREFIX = "/portal/"
 SIGN_INS = {Surface.OFFICE: "office_sign_in", Surface.FIELD: "field:sign_in"}
 KEPT_VIEWS = frozenset({"field:job"})
 SAVED_FORM_SUFFIXES = ("_button", "_add")
-"""Forms that are kept when their session ends: those that show again what was kept."""
+"""Forms that are saved when their session ends, because they can be shown again with what was entered."""
 
 SURFACES = {"/admin/": Surface.OFFICE, "/field/": Surface.FIELD}
 
@@ -66,11 +66,11 @@ MAX_ID_DIGITS = 18
 _DIGITS = re.compile(r"\d+")
 
 
-class ClientAddress:
+class ClientAddressMiddleware:
     """
-    Behind our own proxy, take the address that it saw: the last one of `X-Forwarded-For`.
+    Set the client's address to the one our own proxy saw: the last one in `X-Forwarded-For`.
 
-    The ones before it were written by whoever asked. What is no address leaves the proxy's own in place.
+    The client may have written the ones before it. If the last one is not an address, the proxy's address stays.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -83,8 +83,8 @@ class ClientAddress:
         return self._get_response(request)
 
 
-class SessionLimits:
-    """End a session whose hours are up, or that lay idle for too long. Only staff and technicians have sessions."""
+class SessionExpiryMiddleware:
+    """End a session that is too old or was idle for too long. Only staff and technicians have sessions."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -101,11 +101,11 @@ class SessionLimits:
         return response
 
 
-class SecondStep:
+class SecondFactorMiddleware:
     """
-    Let nobody past a surface who owes it a second step, whichever page gave the session.
+    Ask for a second factor before any page of a surface that requires one, wherever the session began.
 
-    Every page behind a surface is shut but those named here, so that a new one is shut from its first day.
+    Every page of the surface is protected except those listed here, so a new page is protected by default.
     """
 
     _OPEN = frozenset(
@@ -115,7 +115,7 @@ class SecondStep:
             "field:sign_in",
             "field:sign_out",
             "field:service_worker",
-            "field:session",  # says by itself that nobody is signed in
+            "field:session",  # reports that nobody is signed in
         }
     )
 
@@ -141,7 +141,7 @@ class SecondStep:
 
 
 def _keep_expired(request: HttpRequest, surface: Surface) -> HttpResponse | None:
-    """Keep a form whose session ended while it was typed, and lead to it over sign-in and second step."""
+    """Save a form whose session ended while it was filled in, and redirect to sign-in, from which it is shown again."""
     found = request.resolver_match
     name = found.view_name if found is not None else ""
     is_kept = name in KEPT_VIEWS or name.endswith(SAVED_FORM_SUFFIXES)
@@ -162,16 +162,16 @@ def _keep_expired(request: HttpRequest, surface: Surface) -> HttpResponse | None
 
 
 def _surface_of(request: HttpRequest) -> Surface | None:
-    """Go by what the addresses are compared with: what stands before it may have been written by whoever asks."""
+    """Use `path_info`, which URLs are matched against. The script name before it may come from the client."""
     return next((surface for prefix, surface in SURFACES.items() if request.path_info.startswith(prefix)), None)
 
 
 class BodyLimitMiddleware:
     """
-    Read nothing of a body that is larger than its address takes, and less of a stranger's.
+    Reject a body that is larger than its path allows, without reading it. Anonymous clients get a lower limit.
 
-    A page behind a sign-in leads strangers there, as it does with a body of any size: a phone whose session ended must
-    not be told that its photo is too large.
+    Over that lower limit, pages that need a session redirect to sign-in: a phone whose session ended must not be told
+    that its photo is too large.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -184,7 +184,7 @@ class BodyLimitMiddleware:
         return self._get_response(request)
 
     def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
-        largest, surface = limit_of(request.path_info).largest_of_strangers, _surface_of(request)
+        largest, surface = limit_of(request.path_info).largest_anonymous, _surface_of(request)
         if request_bodies.announced_length(request) <= largest or surface is None or request.user.is_authenticated:
             return None
         if request.headers.get("Accept") == "application/json":
@@ -193,7 +193,7 @@ class BodyLimitMiddleware:
 
 
 def _too_large(request: HttpRequest, largest: int) -> HttpResponse:
-    text = f"This is larger than the {largest} bytes that this address takes. Nothing was taken."
+    text = f"This is larger than the {largest} bytes allowed here. Nothing was saved."
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     if request.path_info.startswith("/api/"):
         return JsonResponse({"detail": text}, status=status)
@@ -201,7 +201,7 @@ def _too_large(request: HttpRequest, largest: int) -> HttpResponse:
 
 
 class SlashMiddleware(CommonMiddleware):
-    """Lead to the address with its last slash as Django does, but let what was sent go along: a write is not lost."""
+    """Redirect to the URL with its final slash as Django does, but keep method and body, so that no write is lost."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if response.status_code == HTTPStatus.NOT_FOUND and self.should_redirect_with_slash(request):
@@ -211,11 +211,11 @@ class SlashMiddleware(CommonMiddleware):
         return super().process_response(request, response)
 
 
-class NoNulMiddleware:
+class NulCharacterMiddleware:
     """
-    Refuse addresses and cookies with the one character that PostgreSQL stores nowhere, not even to search for it.
+    Reject URLs and cookies with a NUL character, which PostgreSQL can neither store nor search for.
 
-    Forms refuse it themselves, with a word beside the field.
+    Forms check for it themselves and show a message beside the field.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -224,23 +224,23 @@ class NoNulMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         said = (unquote(request.META.get("QUERY_STRING", "")), request.path_info, *request.COOKIES.values())
         if any("\x00" in each for each in said):
-            refusal = "This address holds a character that is used nowhere here."
+            refusal = "This address contains a character that is not allowed."
             if request.path_info.startswith("/api/"):
                 return JsonResponse({"detail": refusal}, status=HTTPStatus.BAD_REQUEST)
             return HttpResponse(f"{refusal}\n", content_type="text/plain", status=HTTPStatus.BAD_REQUEST)
         return self._get_response(request)
 
 
-class WholeBodies:
+class TruncatedBodyMiddleware:
     """
-    Take nothing of a request whose connection broke on its way, as a phone's does: what came in part was not said.
+    Reject a request whose connection broke before its body was complete, as happens on phones.
 
-    What comes in chunks, without a length, is refused: Django takes it for empty. Views that `takes_chunks` read it.
+    A chunked body without a length is rejected, because Django treats it as empty; views with `takes_chunks` read it.
 
-    Forms are read here, before the check against forged ones reads them: it would pass over a broken connection.
+    Forms are read here, before the CSRF check reads them: it would ignore a broken connection.
     """
 
-    _CUT_OFF = "Only a part of this arrived."
+    _CUT_OFF = "Only part of this request arrived."
     _IN_CHUNKS = "The request does not say how long it is (Content-Length)."
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -254,31 +254,31 @@ class WholeBodies:
         self, request: HttpRequest, view: Callable[..., HttpResponse], *_arguments: object
     ) -> HttpResponse | None:
         if request_bodies.is_sent_in_chunks(request) and not getattr(view, "takes_chunks", False):
-            return _say_not_taken(self._IN_CHUNKS, HTTPStatus.LENGTH_REQUIRED)
+            return _not_saved(self._IN_CHUNKS, HTTPStatus.LENGTH_REQUIRED)
         if request.method != "POST" or getattr(view, "csrf_exempt", False):
             return None
         try:
             request.POST  # noqa: B018 - reading it is the point
         except UnreadablePostError:
-            return _say_not_taken(self._CUT_OFF)
-        except BadRequest as wrong:  # Django's own page about it would read the form once more
-            return _say_not_taken(str(wrong))
+            return _not_saved(self._CUT_OFF)
+        except BadRequest as wrong:  # Django's own error page would read the form again
+            return _not_saved(str(wrong))
         return None
 
     def process_exception(self, _request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        return _say_not_taken(self._CUT_OFF) if isinstance(exception, UnreadablePostError) else None
+        return _not_saved(self._CUT_OFF) if isinstance(exception, UnreadablePostError) else None
 
 
-def _say_not_taken(why: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> HttpResponse:
-    text = f"{why} Nothing was taken. Please send it again.\n"
+def _not_saved(why: str, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> HttpResponse:
+    text = f"{why} Nothing was saved. Please send it again.\n"
     return HttpResponse(text, content_type="text/plain", status=status)
 
 
-class WebhooksFirst:
+class WebhookShortcutMiddleware:
     """
-    Lead Light's webhooks straight to their view, past all that only pages need.
+    Send Light's webhooks straight to their view, past the middleware that only pages need.
 
-    They know no session, no language, no form and no person, and may come by the thousand.
+    They have no session, language, form or user, and thousands may come at once.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -293,11 +293,11 @@ class WebhooksFirst:
         return response
 
 
-class AnswerableAdminQueries:
+class AdminQueryMiddleware:
     """
-    Leave out of an admin page's query what no database can be asked for, and show the page without it.
+    Remove parameters from an admin page's query that no database accepts, and show the page without them.
 
-    PostgreSQL takes no NUL in a text, and no database a number of more than 64 bits. Django's admin hands both on.
+    PostgreSQL accepts no NUL in a text, and no database a number of more than 64 bits. Django's admin checks neither.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -308,25 +308,25 @@ class AnswerableAdminQueries:
             return self._get_response(request)
         query = request.GET.copy()
         for name, values in request.GET.lists():
-            if "\0" in name or not all(_is_answerable(name, value) for value in values):
+            if "\0" in name or not all(_is_queryable(name, value) for value in values):
                 del query[name]
         if len(query) == len(request.GET):
             return self._get_response(request)
         return HttpResponseRedirect(f"{request.path}?{query.urlencode()}" if query else request.path)
 
 
-def _is_answerable(name: str, value: str) -> bool:
+def _is_queryable(name: str, value: str) -> bool:
     if "\0" in value:
         return False
     is_search = name == SEARCH_VAR  # ESI IDs have 22 digits, and are text
     return is_search or not any(len(number.lstrip("0")) > MAX_ID_DIGITS for number in _DIGITS.findall(value))
 
 
-class SafeAnswers:
+class SecurityHeadersMiddleware:
     """
-    Tell the browser how little each page may do, and to keep no copy of a personal one.
+    Add security headers, and forbid caching of personal pages.
 
-    A view that needs another policy sets the header itself; what a view set stands.
+    A view that needs another policy sets the header itself; it is not overwritten.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -334,7 +334,7 @@ class SafeAnswers:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self._get_response(request)
-        response.headers.setdefault("Content-Security-Policy", _written(_policy_for(request.path_info)))
+        response.headers.setdefault("Content-Security-Policy", _header_value(_policy_for(request.path_info)))
         response.headers.setdefault("Permissions-Policy", "geolocation=(), microphone=(), payment=(), usb=()")
         if request.path_info.startswith(LINK_PREFIX):
             response.headers["Referrer-Policy"] = "no-referrer"
@@ -349,10 +349,10 @@ def _policy_for(path: str) -> dict[str, tuple[str, ...]]:
     if path.startswith("/api/docs/"):
         return SCHEMA_BROWSER_POLICY
     if path.startswith(LINK_PREFIX):
-        # The button that leads to Light's own pages is a form whose answer redirects there.
+        # The button that leads to Light's own pages is a form whose response redirects there.
         return STRICT_POLICY | {"form-action": ("'self'", *settings.LIGHT_HOSTED_ORIGINS)}
     return STRICT_POLICY
 
 
-def _written(policy: dict[str, tuple[str, ...]]) -> str:
+def _header_value(policy: dict[str, tuple[str, ...]]) -> str:
     return "; ".join(f"{directive} {' '.join(sources)}" for directive, sources in policy.items())

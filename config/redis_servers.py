@@ -1,8 +1,8 @@
 """
-How a Redis is reached: read once from its URL, for Celery's broker, the cache and whatever else speaks to one.
+Connection options of a Redis server, parsed once from its URL for Celery's broker and the cache.
 
-Celery and redis-py spell the same options differently and have different defaults. Over `rediss://` a server is
-verified, authority and host name, unless the URL says `ssl_cert_reqs=none`.
+Celery and redis-py spell the same options differently and have different defaults. With `rediss://` the server's
+certificate and host name are verified, unless the URL has `ssl_cert_reqs=none`.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ SCHEMES = frozenset({"redis", "rediss"})
 
 @dataclass(frozen=True)
 class RedisServer:
-    """The URL without options of TLS, and those options as redis-py's connections take them; none without TLS."""
+    """The URL without TLS options, and those options as redis-py takes them; empty without TLS."""
 
     url: str
     tls: dict[str, Any]
@@ -36,20 +36,20 @@ class RedisServer:
 
 def redis_server(url: str, *, ca_file: str = "") -> RedisServer:
     """
-    Read a URL; `ca_file` names the authorities where the URL names none, and empty means those of the machine.
+    Parse a URL. `ca_file` applies where the URL has no `ssl_ca_certs`; empty means the authorities of the machine.
 
-    :raises ValueError: no URL of a Redis, an option of TLS that is unknown or without TLS, or a file that is not there
+    :raises ValueError: not a Redis URL, an unknown TLS option or one without TLS, or a file that does not exist
     """
     parts = urlsplit(url)
     if parts.scheme not in SCHEMES or not parts.hostname or parts.port == 0:
-        raise ValueError("not a URL of a Redis")
+        raise ValueError("not a Redis URL")
     options = parse_qsl(parts.query, keep_blank_values=True)
     tls: dict[str, Any] = dict(_tls_option(name, value) for name, value in options if name.startswith("ssl"))
     rest = urlencode([(name, value) for name, value in options if not name.startswith("ssl")])
     plain = urlunsplit((parts.scheme, parts.netloc, parts.path, rest, ""))
     if parts.scheme == "redis":
         if tls:
-            raise ValueError("options of TLS without rediss://")
+            raise ValueError("TLS options without rediss://")
         return RedisServer(plain, {})
     tls = {"ssl_cert_reqs": "required", "ssl_check_hostname": True, **tls}
     if ca_file and "ssl_ca_certs" not in tls:
@@ -58,7 +58,7 @@ def redis_server(url: str, *, ca_file: str = "") -> RedisServer:
         tls["ssl_check_hostname"] = False
     for name in FILES & tls.keys():
         if not Path(tls[name]).is_file():
-            raise ValueError(f"{name} names no file")
+            raise ValueError(f"{name} is not an existing file")
     return RedisServer(plain, tls)
 
 
@@ -70,4 +70,4 @@ def _tls_option(name: str, value: str) -> tuple[str, Any]:
         return name, value.lower() == "true"
     if name in FILES and value:
         return name, value
-    raise ValueError(f"{name} is not understood")
+    raise ValueError(f"{name} is not a known TLS option or has an unknown value")

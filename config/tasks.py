@@ -1,4 +1,4 @@
-"""Celery entry points of what looks after all floors at once."""
+"""Celery tasks that concern all apps."""
 
 from celery import shared_task
 
@@ -9,4 +9,4 @@ from operations.orphaned_files import sweep_orphans
 
 @shared_task(name=TaskName.SWEEP_FILES.value)
 def sweep_files_task(**_later: object) -> str:
-    return f"{len(sweep_orphans(at=clock.now()))} files deleted that no row names"
+    return f"{len(sweep_orphans(at=clock.now()))} orphaned files deleted"

@@ -1,4 +1,4 @@
-"""Every face of the house at its address."""
+"""All URLs."""
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path

@@ -1,4 +1,4 @@
-"""Settings common to every way of running. What differs by environment comes from `config.environment`."""
+"""Settings that all environments share. Values that operators set come from `config.environment`."""
 
 from pathlib import Path
 from typing import Any
@@ -48,26 +48,26 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "phonenumber_field",
-    "allauth.account",  # nothing of it is used, but allauth.mfa does not start without it
+    "allauth.account",  # not used, but allauth.mfa does not start without it
     "allauth.mfa",
 ]
 
 MIDDLEWARE = [
-    "config.middleware.SafeAnswers",
+    "config.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.middleware.BodyLimitMiddleware",
-    "config.middleware.NoNulMiddleware",
-    "config.middleware.WholeBodies",
-    "config.middleware.WebhooksFirst",
+    "config.middleware.NulCharacterMiddleware",
+    "config.middleware.TruncatedBodyMiddleware",
+    "config.middleware.WebhookShortcutMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "config.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "config.middleware.SessionLimits",
-    "config.middleware.SecondStep",
-    "config.middleware.AnswerableAdminQueries",
+    "config.middleware.SessionExpiryMiddleware",
+    "config.middleware.SecondFactorMiddleware",
+    "config.middleware.AdminQueryMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -96,11 +96,11 @@ SQLITE_OPTIONS = {
     "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA foreign_keys=ON;",
 }
 
-# A row that somebody holds for longer is given up; what wanted it is repeated, or put off. Never waited for for good.
+# Waiting longer for a locked row fails; the transaction is then repeated or postponed, so nothing waits forever.
 POSTGRESQL_OPTIONS = "-c lock_timeout=10s"
 
 
-SECONDS_A_CONNECTION_LASTS = 600
+MAX_CONNECTION_SECONDS = 600
 
 
 def _database() -> dict[str, Any]:
@@ -110,8 +110,8 @@ def _database() -> dict[str, Any]:
         database["OPTIONS"] = SQLITE_OPTIONS
         make_private(Path(database["NAME"]))
     else:
-        # A connection to PostgreSQL costs more than most requests; one that broke is noticed before it is used again.
-        database["CONN_MAX_AGE"] = SECONDS_A_CONNECTION_LASTS
+        # Connecting to PostgreSQL costs more than most requests. A broken connection is detected before it is used.
+        database["CONN_MAX_AGE"] = MAX_CONNECTION_SECONDS
         database["CONN_HEALTH_CHECKS"] = True
         database.setdefault("OPTIONS", {}).setdefault("options", POSTGRESQL_OPTIONS)
     return database
@@ -152,7 +152,7 @@ def _cache() -> dict[str, Any]:
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_CACHE.url,
         "KEY_PREFIX": read("CELERY_KEY_PREFIX") + "cache",
-        # A page waits for these answers; without them it goes on, or says that it cannot.
+        # A page waits for the cache; if it does not answer, the page works without it or says that it cannot.
         "OPTIONS": {
             "serializer": "core.shared_cache.JsonSerializer",
             "socket_connect_timeout": 0.5,
@@ -192,7 +192,7 @@ def _document_storage() -> dict[str, Any]:
 
 
 def document_storage_options(*, bucket: str, endpoint_url: str, access_key: str, secret_key: str) -> dict[str, Any]:
-    from botocore.config import Config  # only where S3 is used: it is slow to import
+    from botocore.config import Config  # only where S3 is used: slow to import
 
     return {
         "bucket_name": bucket,
@@ -242,7 +242,7 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-CSRF_COOKIE_HTTPONLY = True  # no script reads it: pages carry the token where a script needs it
+CSRF_COOKIE_HTTPONLY = True  # scripts that need the token find it in the page
 CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE: int = read("SESSION_HOURS") * 60 * 60
 
@@ -251,7 +251,7 @@ TECHNICIAN_MFA_REQUIRED: bool = read("TECHNICIAN_MFA_REQUIRED")
 MFA_ADAPTER = "accounts.second_factor.EncryptingMfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Switchyard"
-MFA_TOTP_TOLERANCE = 1  # phones are half a minute wrong now and then
+MFA_TOTP_TOLERANCE = 1  # clocks of phones may be half a minute off
 API_REQUESTS_PER_MINUTE: int = read("API_REQUESTS_PER_MINUTE")
 
 LOGIN_URL = "field:sign_in"
@@ -282,7 +282,7 @@ BACKUP_ALARM_DAYS: int = read("BACKUP_ALARM_DAYS")
 
 CELERY_BROKER_URL: str = REDIS_BROKER.url if REDIS_BROKER else read("CELERY_BROKER_URL")
 if CELERY_BROKER_URL == "memory://":
-    CELERY_BROKER_URL = "memory://localhost/"  # the transport warns of an address without a host
+    CELERY_BROKER_URL = "memory://localhost/"  # the transport warns about a URL without a host
 CELERY_TASK_DEFAULT_QUEUE = DEFAULT_QUEUE
 CELERY_TASK_QUEUES = [
     Queue(name, Exchange(name, type="direct"), routing_key=name) for name in (DEFAULT_QUEUE, *OWN_QUEUES.values())
@@ -296,9 +296,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # what a server that is full or read-only answers is no reason to end
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True  # do not stop when the server is full or read-only
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for the queue as long as it takes
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for the queue as long as needed
 
 
 def sweep_schedule(seconds: float) -> dict[str, dict[str, Any]]:
@@ -349,15 +349,15 @@ CELERY_BEAT_SCHEDULE |= {
 }
 if REDIS_BROKER is not None:
     CELERY_BROKER_USE_SSL = REDIS_BROKER.tls or None
-    CELERY_DB_REUSE_MAX = 1_000_000_000  # never closed by Celery: config.celery looks at connections around each task
+    CELERY_DB_REUSE_MAX = 1_000_000_000  # config.celery closes connections, not Celery
     CELERY_TASK_SOFT_TIME_LIMIT = 240
     CELERY_TASK_TIME_LIMIT = 300
     CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "global_keyprefix": read("CELERY_KEY_PREFIX"),
         "queue_order_strategy": "core.queue_shares:QueueShares",
-        "visibility_timeout": 900,  # three times the longest task: a message given out twice runs twice at once
-        # A page waits for its messages, and a sweep replaces them: one more try, at once, for a connection gone stale.
+        "visibility_timeout": 900,  # three times the longest task: a message delivered again early would run twice
+        # A page waits while it sends, and the sweep replaces lost messages: one retry at once, for a stale connection.
         "max_retries": 1,
         "interval_start": 0,
         "interval_step": 0,
@@ -438,11 +438,11 @@ LOGGING = {
     "handlers": {"terminal": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}},
     "root": {"handlers": ["terminal"], "level": "INFO"},
     "loggers": {
-        # operations.task_log logs the outcome of each task, with its case; that it came and was sent is not logged.
+        # operations.task_log logs the outcome of each task with its case; receiving and sending are not logged.
         "celery.app.trace": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
-        # A damaged file is said by us, once; pyHanko would add a traceback for each thing that it finds.
+        # We log a damaged file once; pyHanko would add a traceback for each finding.
         "pyhanko": {"level": "CRITICAL"},
         "pyhanko_certvalidator": {"level": "CRITICAL"},
     },

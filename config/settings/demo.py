@@ -1,9 +1,9 @@
 """
 Settings of the demo: the embedded mode in a data folder of its own, with a clock that can be moved.
 
-Whatever the environment names for another installation on this machine is left alone: the demo has its own database,
-queue, files and mail. With an empty PostgreSQL database in `DEMO_DATABASE_URL` and a Redis in `DEMO_BROKER_URL`, web,
-workers and scheduler are processes apart, as in production.
+Another installation on this machine is not touched: the demo has its own database, queue, files and mail. With an empty
+PostgreSQL database in `DEMO_DATABASE_URL` and a Redis in `DEMO_BROKER_URL`, web, workers and scheduler are separate
+processes, as in production.
 """
 
 import os

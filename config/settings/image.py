@@ -1,4 +1,4 @@
-"""Settings for building the image: production's static files, and nothing that needs a secret or a service."""
+"""Settings for building the image: production's static files, without secrets or services."""
 
 from config.settings.local import *  # noqa: F403
 

@@ -1,4 +1,4 @@
-"""Settings of the embedded mode: everything on this machine, secrets made at the first start."""
+"""Settings of the embedded mode: everything on this machine, secrets generated at the first start."""
 
 from config.local_secrets import provide_local_secrets
 
@@ -6,7 +6,7 @@ provide_local_secrets()
 
 from config.settings.base import *  # noqa: E402, F403
 
-# Style sheets and scripts come straight from their folders: nothing has to be collected before the first start.
+# Static files are served from their folders, so that nothing has to be collected before the first start.
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
 STORAGES = {

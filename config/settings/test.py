@@ -1,4 +1,4 @@
-"""Settings of the test suite: embedded parts, quick password hashing, secrets that are worth nothing."""
+"""Settings of the test suite: embedded parts, fast password hashing, worthless secrets."""
 
 import atexit
 import base64
@@ -24,7 +24,7 @@ SAMPLE_COMPANY_RULES = {"advance_notice_days": 0}
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
-    # A file, as in embedded mode: threads that share a database in memory lock each other out at once.
+    # A file, as in the embedded mode: threads that share an in-memory database lock each other out.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # noqa: F405
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 if "CACHE_URL" not in os.environ:  # tests/services names the cache of production

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from config.celery import look_at_field_keys
+from config.celery import check_field_keys
 from core.encryption import CannotDecrypt, count_by_key, encrypt_anew
 from installations.models import Customer
 from operations.field_keys import check_keys_at_start
@@ -93,7 +93,7 @@ def test_process_without_the_keys_does_not_start(settings: Settings) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"lacks key 'test'.*docs/runbooks/secrets\.md"):
         check_keys_at_start()
     with pytest.raises(SystemExit, match="lacks key 'test'"):
-        look_at_field_keys()
+        check_field_keys()
     with pytest.raises(CommandError, match="lacks key 'test'"):
         call_command("up", port=0)
 

@@ -2,7 +2,7 @@ import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
-from config.middleware import ClientAddress
+from config.middleware import ClientAddressMiddleware
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,6 @@ def test_the_address_that_the_proxy_saw_counts(forwarded: str, address: str) -> 
         seen.append(request.META["REMOTE_ADDR"])
         return HttpResponse()
 
-    ClientAddress(view)(RequestFactory().get("/", headers={"X-Forwarded-For": forwarded}))
+    ClientAddressMiddleware(view)(RequestFactory().get("/", headers={"X-Forwarded-For": forwarded}))
 
     assert seen == [address]
