@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -17,6 +16,7 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from core.loopback import is_loopback
 from core.models import OfficeAddress
 
 RECENT = timedelta(days=7)
@@ -88,10 +88,7 @@ def _note_address(request: HttpRequest, user: User, now: datetime) -> None:
 
 
 def _is_remote(address: str) -> bool:
-    try:
-        return not ip_address(address).is_loopback
-    except ValueError:
-        return False
+    return bool(address) and not is_loopback(address)
 
 
 def _cookie_name(name: str) -> str:

@@ -5,7 +5,6 @@ Source: Prometheus, exposition formats, text format 0.0.4.
 """
 
 import hmac
-import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -19,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from core import clock
 from core.dates import chicago_day
+from core.loopback import is_loopback
 from enrollments import queries
 from enrollments.models import WebhookSender
 from enrollments.monitoring.alarms import AlarmCode, Numbers, alarms
@@ -59,14 +59,7 @@ def may_read(request: HttpRequest) -> bool:
         sent = request.headers.get("Authorization", "")
         return hmac.compare_digest(sent.encode(), f"Bearer {settings.METRICS_TOKEN}".encode())
     was_forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
-    return not was_forwarded and _is_this_machine(request.META.get("REMOTE_ADDR", ""))
-
-
-def _is_this_machine(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
+    return not was_forwarded and is_loopback(request.META.get("REMOTE_ADDR", ""))
 
 
 def gauges(numbers: Numbers, *, now: datetime) -> Iterator[Gauge]:

@@ -301,52 +301,29 @@ CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for the queue as long as needed
 
 
+def beat_entry(task: TaskName, schedule: float | crontab, *, expires: float) -> dict[str, dict[str, Any]]:
+    """Return the entry of one task; a message that no worker took in time expires, as the next one does its work."""
+    return {task.value: {"task": task.value, "schedule": schedule, "options": {"expires": expires}}}
+
+
 def sweep_schedule(seconds: float) -> dict[str, dict[str, Any]]:
-    """Return the entries of the sweeps. One that no worker took before the next one is sent is worth nothing."""
+    sweeps = (TaskName.SWEEP_PROOFS, TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
     return {
-        task.value: {"task": task.value, "schedule": seconds, "options": {"expires": max(seconds, 1)}}
-        for task in (TaskName.SWEEP_PROOFS, TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
+        name: entry for task in sweeps for name, entry in beat_entry(task, seconds, expires=max(seconds, 1)).items()
     }
 
 
 CELERY_BEAT_SCHEDULE = sweep_schedule(SWEEP_SECONDS)
-CELERY_BEAT_SCHEDULE |= {
-    TaskName.RECONCILE.value: {
-        "task": TaskName.RECONCILE.value,
-        "schedule": crontab(hour="9", minute="20"),  # UTC: the small hours in Chicago, all year round
-        "options": {"expires": 3600},
-    },
-    TaskName.TIDY_UP.value: {
-        "task": TaskName.TIDY_UP.value,
-        "schedule": crontab(hour="7", minute="20"),
-        "options": {"expires": 3600},
-    },
-    TaskName.FORGET_MAIL_REPORTS.value: {
-        "task": TaskName.FORGET_MAIL_REPORTS.value,
-        "schedule": crontab(hour="7", minute="40"),
-        "options": {"expires": 3600},
-    },
-    TaskName.SWEEP_FILES.value: {
-        "task": TaskName.SWEEP_FILES.value,
-        "schedule": crontab(hour="10", minute="20"),
-        "options": {"expires": 3600},
-    },
-    TaskName.CHECK_SEALED_FILES.value: {
-        "task": TaskName.CHECK_SEALED_FILES.value,
-        "schedule": crontab(hour="7", minute="40"),
-        "options": {"expires": 3600},
-    },
-    TaskName.ANCHOR_JOURNAL.value: {
-        "task": TaskName.ANCHOR_JOURNAL.value,
-        "schedule": crontab(hour="8", minute="20"),
-        "options": {"expires": 3600},
-    },
-    TaskName.ASK_ISSUERS.value: {
-        "task": TaskName.ASK_ISSUERS.value,
-        "schedule": crontab(minute="50"),
-        "options": {"expires": 3600},
-    },
-}
+for _task, _when in {  # UTC: the small hours in Chicago, all year round
+    TaskName.TIDY_UP: crontab(hour="7", minute="20"),
+    TaskName.FORGET_MAIL_REPORTS: crontab(hour="7", minute="40"),
+    TaskName.CHECK_SEALED_FILES: crontab(hour="7", minute="40"),
+    TaskName.ANCHOR_JOURNAL: crontab(hour="8", minute="20"),
+    TaskName.RECONCILE: crontab(hour="9", minute="20"),
+    TaskName.SWEEP_FILES: crontab(hour="10", minute="20"),
+    TaskName.ASK_ISSUERS: crontab(minute="50"),
+}.items():
+    CELERY_BEAT_SCHEDULE |= beat_entry(_task, _when, expires=3600)
 if REDIS_BROKER is not None:
     CELERY_BROKER_USE_SSL = REDIS_BROKER.tls or None
     CELERY_DB_REUSE_MAX = 1_000_000_000  # config.celery closes connections, not Celery

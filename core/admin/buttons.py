@@ -16,7 +16,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.utils.http import content_disposition_header
 
 from core import kept_forms
 from core.actors import Actor
@@ -140,19 +139,6 @@ def add_refusal_to_form(form: forms.Form, refusal: Exception) -> None:
             placed = True
     if not placed:
         form.add_error(None, str(refusal))
-
-
-def as_download(content: bytes, *, name: str, content_type: str) -> HttpResponse:
-    """Answer with a file that the browser saves and never shows inside our pages."""
-    return HttpResponse(
-        content,
-        content_type=content_type,
-        headers={
-            "Content-Disposition": content_disposition_header(as_attachment=True, filename=name),
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "no-store",
-        },
-    )
 
 
 def staff(request: HttpRequest) -> Actor:

@@ -15,6 +15,7 @@ from core.admin.records import RecordAdmin, buttons_of
 from core.admin.tables import Cell, Table, display
 from core.admin.words import age, moment, name_actors
 from core.dates import chicago_day
+from core.downloads import streamed_file
 from enrollments import presenters, queries
 from enrollments.actions.account_reading import ask_for_reading
 from enrollments.actions.accounts import link_account
@@ -172,10 +173,7 @@ def _fetch_documents(context: ButtonContext) -> str:
 
 def _evidence(context: ButtonContext) -> FileResponse:
     pack = hand_out_evidence(enrollment_id=context.record.pk, by=context.by, at=context.at)
-    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
-    return FileResponse(
-        pack.file, as_attachment=True, filename=pack.name, content_type="application/zip", headers=headers
-    )
+    return streamed_file(pack.file, name=pack.name, content_type="application/zip")
 
 
 def _place_legal_hold(context: ButtonContext) -> str:

@@ -5,9 +5,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from core import stored_files
-from core.admin.buttons import Button, ButtonContext, as_download
+from core.admin.buttons import Button, ButtonContext
 from core.admin.records import RecordAdmin
 from core.admin.tables import display
+from core.downloads import file_response
 from core.stored_files import FileAltered, StoredFile
 from enrollments.light.documents import SUFFIXES
 from enrollments.models import PlanDocument
@@ -35,7 +36,7 @@ def _download(context: ButtonContext) -> HttpResponse:
     document: PlanDocument = context.record
     content = stored_files.read(StoredFile(document.storage_key, document.sha256, document.size_bytes or 0))
     name = f"{document.kind.lower()}-{document.pk}{SUFFIXES.get(document.content_type, '')}"
-    return as_download(content, name=name, content_type=document.content_type)
+    return file_response(content, name=name, content_type=document.content_type)
 
 
 def _is_stored(document: Any) -> bool:

@@ -12,6 +12,7 @@ from django.urls import reverse
 from core import clock
 from core.actors import Actor
 from core.company import current_rules
+from core.downloads import file_response
 from core.stored_files import StoredFile, read
 from enrollments.actions.account_reading import ask_for_reading
 from enrollments.actions.accounts import NoAccountYet, hosted_link
@@ -129,11 +130,7 @@ def plan_document(request: HttpRequest, poa: PoaDocument, *, kind: str) -> HttpR
         logger.exception("Plan document %s cannot be read for its customer.", document.pk, extra=about)
         return _home(request, poa, problem="document_away", status=503)
     name = f"{kind.lower()}-{document.offer_id}{SUFFIXES[document.content_type]}"
-    return HttpResponse(
-        content,
-        content_type=document.content_type,
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"},
-    )
+    return file_response(content, name=name, content_type=document.content_type)
 
 
 def _home(request: HttpRequest, poa: PoaDocument, *, problem: str = "", status: int = 200) -> HttpResponse:

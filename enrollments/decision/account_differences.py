@@ -9,12 +9,11 @@ from datetime import date, datetime
 
 from core.dates import chicago_day
 from enrollments.decision.policy import Policy
-from enrollments.light.payloads import Account, LightStage, Location, derive_stage
+from enrollments.light.payloads import BEYOND_ACCEPTANCE, Account, LightStage, Location, derive_stage
 from enrollments.states import DifferenceKind, EnrollmentStatus
 
 _ACCEPTED_HERE = frozenset({EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED, EnrollmentStatus.ACTIVE})
 _MOVING = frozenset({EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
-_BEYOND_ACCEPTANCE = frozenset({LightStage.ACCEPTED, LightStage.FINALIZED, LightStage.ACTIVE})
 
 _FOLLOWS = "Nothing to do. The case reads the account again and catches up automatically."
 REPAIRS: dict[DifferenceKind, str] = {
@@ -100,7 +99,7 @@ def _kind(ours: OurRecord, account: Account, stage: LightStage) -> DifferenceKin
         return DifferenceKind.UNREADABLE
     if ours.status in _ACCEPTED_HERE:
         return _kind_after_acceptance(ours, account, stage)
-    if not ours.accepted_plan_uuid and (account.shows_acceptance or stage in _BEYOND_ACCEPTANCE):
+    if not ours.accepted_plan_uuid and (account.shows_acceptance or stage in BEYOND_ACCEPTANCE):
         return DifferenceKind.ACCEPTED_UNKNOWN_TO_US
     return None
 
@@ -111,7 +110,7 @@ def _kind_after_acceptance(ours: OurRecord, account: Account, stage: LightStage)
     if account.last_day_of_service is not None:
         is_known = account.last_day_of_service == ours.service_end
         return None if is_known else DifferenceKind.ENDING_AT_LIGHT
-    if not account.shows_acceptance and stage not in _BEYOND_ACCEPTANCE:
+    if not account.shows_acceptance and stage not in BEYOND_ACCEPTANCE:
         return DifferenceKind.NOT_SHOWN_AT_LIGHT
     telling = [place for place in account.locations if place.names_contract]
     if telling and not any(_is_ours(place, ours) for place in telling):

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from core.dates import chicago_day, chicago_midnight, chicago_time
 from enrollments.decision import address_correction, after_acceptance, lost_answers, notices, offers, plausibility
 from enrollments.decision.facts import Facts, NoticeFacts, OfferFacts
-from enrollments.decision.gates import BEYOND_ACCEPTANCE, authority_gate, cancel_reported, go_live_gate, readiness_gate
+from enrollments.decision.gates import authority_gate, cancel_reported, go_live_gate, readiness_gate
 from enrollments.decision.notices import start_plan
 from enrollments.decision.offers import OfferedPlan, Verdict
 from enrollments.decision.policy import Policy
@@ -40,6 +40,7 @@ from enrollments.decision.steps import (
     Wait,
     Waiting,
 )
+from enrollments.light.payloads import BEYOND_ACCEPTANCE
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind
 from poa_documents.states import PoaStatus
 

@@ -12,15 +12,13 @@ from core.dates import chicago_day, chicago_midnight, short_date
 from enrollments.decision.facts import AccountFacts, Facts
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import Hold, Wait, Waiting
-from enrollments.light.payloads import LightStage
+from enrollments.light.payloads import BEYOND_ACCEPTANCE, LightStage
 from enrollments.states import HoldCode, HoldOwner
 from poa_documents.authority import Obstacle, ObstacleKind, Use, find_obstacle
 from poa_documents.states import PoaStatus
 
 STORING_PAUSE = timedelta(minutes=5)
 """When to look again for a document that is being stored; the news of it usually comes sooner."""
-
-BEYOND_ACCEPTANCE = frozenset({LightStage.ACCEPTED, LightStage.FINALIZED, LightStage.ACTIVE})
 
 
 class GateName(StrEnum):

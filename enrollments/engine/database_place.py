@@ -8,7 +8,6 @@ Source: reliability notes, B2.
 """
 
 import hashlib
-import ipaddress
 import platform
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from core import clock
+from core.loopback import is_loopback
 from enrollments.models import DatabasePlace
 
 ONLY_PLACE = 1
@@ -38,11 +38,7 @@ def why_not_from_here() -> str:
 
 
 def is_on_this_machine(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 @cache

@@ -507,8 +507,3 @@ def _hold(hold: Hold | None) -> HoldFacts | None:
         owner=HoldOwner(hold.owner),
         since=hold.since,
     )
-
-
-def open_attempt(enrollment: Enrollment) -> AcceptAttempt | None:
-    """Give the acceptance whose outcome is still unknown, if there is one."""
-    return AcceptAttempt.objects.filter(enrollment=enrollment, succeeded__isnull=True).first()

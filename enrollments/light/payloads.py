@@ -268,6 +268,9 @@ class LightStage(Enum):
     UNKNOWN = "UNKNOWN"
 
 
+BEYOND_ACCEPTANCE = frozenset({LightStage.ACCEPTED, LightStage.FINALIZED, LightStage.ACTIVE})
+
+
 def derive_stage(
     account: Account,
     today: date,

@@ -1,8 +1,9 @@
 from django.contrib import admin
 from django.http import HttpResponse
 
-from core.admin.buttons import Button, ButtonContext, as_download
+from core.admin.buttons import Button, ButtonContext
 from core.admin.records import RecordAdmin
+from core.downloads import file_response
 from core.stored_files import FileAltered
 from installations import proofs
 from installations.models import KeptProof, ProofFile
@@ -10,13 +11,13 @@ from installations.models import KeptProof, ProofFile
 
 def _download(context: ButtonContext) -> HttpResponse:
     content = proofs.read_content(context.record)
-    return as_download(content, name=context.record.original_name, content_type=context.record.content_type)
+    return file_response(content, name=context.record.original_name, content_type=context.record.content_type)
 
 
 def _download_received(context: ButtonContext) -> HttpResponse:
     proof = context.record
     name = proofs.clean_name(f"original-{proof.original_name}", suffix=proofs.SUFFIXES[proof.content_type])
-    return as_download(proofs.read_received(proof), name=name, content_type="application/octet-stream")
+    return file_response(proofs.read_received(proof), name=name, content_type="application/octet-stream")
 
 
 def download_buttons(permission: str) -> tuple[Button, ...]:

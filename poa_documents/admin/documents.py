@@ -10,11 +10,12 @@ from django.http import HttpRequest, HttpResponse
 
 from core import stored_files
 from core.actors import Actor
-from core.admin.buttons import Button, ButtonContext, ButtonForm, SearchSelect, as_download
+from core.admin.buttons import Button, ButtonContext, ButtonForm, SearchSelect
 from core.admin.links import record_url
 from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table, display
 from core.admin.words import moment, name_actors
+from core.downloads import file_response
 from core.stored_files import FileAltered, FileNotStored, StoredFile
 from installations.file_check_queue import FileChecksBusy
 from installations.models import Customer, Language, Site
@@ -164,7 +165,7 @@ def _resume(context: ButtonContext) -> str:
 
 def _print(context: ButtonContext) -> HttpResponse:
     content = print_for_paper(poa_id=context.record.pk, by=context.by, at=context.at)
-    return as_download(content, name=f"poa-{context.record.pk}-to-sign.pdf", content_type="application/pdf")
+    return file_response(content, name=f"poa-{context.record.pk}-to-sign.pdf", content_type="application/pdf")
 
 
 def _record_paper(context: ButtonContext) -> str:
@@ -176,14 +177,14 @@ def _look_at_scan(context: ButtonContext) -> HttpResponse:
     paper = context.record.paper_signatures.latest("pk")
     content = _viewed(context, scan_file(paper))
     name = f"poa-{context.record.pk}-scan{SUFFIXES[paper.scan_content_type]}"
-    return as_download(content, name=name, content_type=paper.scan_content_type)
+    return file_response(content, name=name, content_type=paper.scan_content_type)
 
 
 def _look_at_received_scan(context: ButtonContext) -> HttpResponse:
     paper = context.record.paper_signatures.latest("pk")
     content = _viewed(context, received_scan_file(paper))
     name = f"poa-{context.record.pk}-scan-as-received{SUFFIXES[paper.scan_content_type]}"
-    return as_download(content, name=name, content_type="application/octet-stream")
+    return file_response(content, name=name, content_type="application/octet-stream")
 
 
 def _viewed(context: ButtonContext, file: stored_files.StoredFile) -> bytes:
@@ -222,7 +223,7 @@ def _download(context: ButtonContext) -> HttpResponse:
     content = stored_files.read(StoredFile(poa.pdf_storage_key, poa.pdf_sha256, poa.pdf_size_bytes or 0))
     with transaction.atomic():
         evidence.record(poa, kind="viewed", by=context.by, at=context.at, details={"sha256": poa.pdf_sha256})
-    return as_download(content, name=f"poa-{poa.pk}.pdf", content_type="application/pdf")
+    return file_response(content, name=f"poa-{poa.pk}.pdf", content_type="application/pdf")
 
 
 def _allows(move: str) -> Callable[[Any], bool]:

@@ -5,9 +5,10 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from core.admin.buttons import Button, ButtonContext, ButtonForm, as_download
+from core.admin.buttons import Button, ButtonContext, ButtonForm
 from core.admin.records import RecordAdmin
 from core.admin.tables import display
+from core.downloads import file_response
 from poa_documents.actions import (
     end_address_failure,
     mark_posted,
@@ -84,7 +85,7 @@ def _save_letter(context: ButtonContext) -> HttpResponse:
     if not text:
         message = compose(mail, mail.poa)
         text = f"{message.subject}\n\n{message.body}"
-    return as_download(text.encode(), name=f"letter-{mail.pk}.txt", content_type="text/plain; charset=utf-8")
+    return file_response(text.encode(), name=f"letter-{mail.pk}.txt", content_type="text/plain; charset=utf-8")
 
 
 def _posted(context: ButtonContext) -> str:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from accounts import office_devices
 from core import clock
 from core.actors import Actor
+from core.downloads import file_response
 from core.moves import MoveNotAllowed
 from installations.models import Language
 from poa_documents import actions
@@ -225,11 +226,8 @@ def decline(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
 @link_page
 def sample(_request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     """The small file by which customers show that they can open the format."""
-    return HttpResponse(
-        sample_of(poa, language_of(poa)),
-        content_type="application/pdf",
-        headers={"Content-Disposition": 'inline; filename="sample.pdf"', "X-Content-Type-Options": "nosniff"},
-    )
+    content = sample_of(poa, language_of(poa))
+    return file_response(content, name="sample.pdf", content_type="application/pdf", inline=True)
 
 
 @link_page
@@ -241,11 +239,7 @@ def copy(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
         extra = {"alert": _phrase(poa, "home", "storage_away")} if poa.pdf_sha256 else {}
         return render_home(request, poa, extra=extra, status=503 if poa.pdf_sha256 else 404)
     name = f"{_phrase(poa, 'pdf', 'file_name')}-{poa.pk}.pdf"
-    return HttpResponse(
-        content,
-        content_type="application/pdf",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"},
-    )
+    return file_response(content, name=name, content_type="application/pdf")
 
 
 def _again(request: HttpRequest, poa: PoaDocument, wanted: Step, problem: str) -> HttpResponse:

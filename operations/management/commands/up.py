@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from core import clock
+from core.loopback import is_loopback
 from enrollments.engine.leases import take_over
 from operations.field_keys import check_keys_at_start
 from operations.one_process import AddressNotAvailable, OneProcess, PartStopped, PortInUse, exit_with_unfinished_work
@@ -24,7 +25,6 @@ from operations.one_process import AddressNotAvailable, OneProcess, PartStopped,
 SETUP_COMMANDS = ("load_poa_wording",)
 
 DEFAULT_PORT = 8000
-LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Command(BaseCommand):
@@ -104,4 +104,4 @@ def _python() -> str:
 
 def _port_of_site_url() -> int:
     parts = urlsplit(settings.SITE_URL)
-    return parts.port or DEFAULT_PORT if parts.hostname in LOOPBACK_NAMES else DEFAULT_PORT
+    return parts.port or DEFAULT_PORT if is_loopback(parts.hostname or "") else DEFAULT_PORT
