@@ -28,11 +28,11 @@ class Phone:
         return str(format_hotp_value(hotp_value(self._secret, period)))
 
 
-def set_up_phone(client: Client, *, door: str = "admin") -> tuple[Phone, list[str]]:
+def set_up_phone(client: Client, *, surface: str = "admin") -> tuple[Phone, list[str]]:
     """Walk somebody who gave a password through the set-up; gives the phone and the recovery codes."""
-    phone = Phone(client.get(f"/{door}/second-step/set-up/").text)
-    page = client.post(f"/{door}/second-step/set-up/", {"code": phone.code()}, follow=True)
+    phone = Phone(client.get(f"/{surface}/second-step/set-up/").text)
+    page = client.post(f"/{surface}/second-step/set-up/", {"code": phone.code()}, follow=True)
     codes = RECOVERY_CODE.findall(page.text)
     assert codes, page.text
-    client.post(f"/{door}/second-step/codes/")
+    client.post(f"/{surface}/second-step/codes/")
     return phone, codes

@@ -1,4 +1,4 @@
-"""The office's journey: connect the CRM, copy its key, and end the key. At a desk, and on a phone."""
+"""The office connects the CRM, copies its key and revokes it, on a desktop and on a phone."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The technician's journey on a phone: sign in, mend a wrong date, mark PTO with a photo, also without a signal."""
+"""A technician on a phone: sign in, fix a wrong date, report PTO with a photo, also without a signal."""
 
 import io
 import re
@@ -110,7 +110,7 @@ def then_it_counts(phone: Page, job: Installation) -> None:
     assert GoLiveReport.objects.get().proofs.get().content_type == "image/jpeg"
 
 
-def test_technician_mends_a_wrong_date_and_his_photo_is_still_there(
+def test_technician_fixes_a_wrong_date_and_keeps_the_photo(
     phone: Page, live_server: LiveServer, tess: User, job: Installation, letter: Path
 ) -> None:
     when_he_signs_in(phone, live_server, tess)
@@ -252,7 +252,7 @@ def test_U12_next_technician_on_the_phone_sees_nothing_of_the_one_before(
         phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
 
 
-def test_U12_job_that_was_given_to_somebody_else_is_forgotten_and_its_report_can_be_removed(
+def test_U12_job_reassigned_to_another_technician_is_removed(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation
 ) -> None:
     when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)

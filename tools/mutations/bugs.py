@@ -337,7 +337,7 @@ BUGS: tuple[Bug, ...] = (
         old="    if form.checked_proof:\n",
         new="    if form.checked_proof and form.is_valid():\n",
         why="A typing error in the form loses the photo that was sent with it.",
-        noticed_by=(f"{FIELD}::test_mended_form_counts_with_the_photo_that_was_kept",),
+        noticed_by=(f"{FIELD}::test_fixed_form_counts_with_the_saved_photo",),
     ),
     Bug(
         name="a-report-loses-its-photos",

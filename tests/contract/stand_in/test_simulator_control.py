@@ -35,7 +35,7 @@ def test_reset_forgets_everything(simulator: RunningSimulator, light: LightCalls
     assert light.call("GET", CREATE).status_code == 200
 
 
-def test_dialect_can_be_named_and_bent_at_once(simulator: RunningSimulator) -> None:
+def test_dialect_can_be_named_and_changed_at_once(simulator: RunningSimulator) -> None:
     shown = simulator.control.set_dialect(name="alternate", plans_envelope="object")
 
     assert shown == {**dialect_as_json(ALTERNATE), "plans_envelope": "object"}

@@ -30,7 +30,7 @@ def register(browser: Client, **typed: object) -> ApiClient:
 
 
 def make_key(browser: Client, client: ApiClient) -> str:
-    """Press the button; returns the address of the page that follows."""
+    """Press the button and return the URL of the next page."""
     answer = browser.post(button_url(client, "new-key"), NEW_KEY)
     assert answer.status_code == 302
     assert SECRET.search(answer.text) is None

@@ -177,8 +177,8 @@ def test_nobody_signs_in_as_a_client(typed: str) -> None:
     account.save()
     browser = Client()
 
-    for door in ("/admin/login/", "/field/sign-in/"):
-        assert browser.post(door, {"username": typed, "password": PASSWORD}).status_code == 200
+    for surface in ("/admin/login/", "/field/sign-in/"):
+        assert browser.post(surface, {"username": typed, "password": PASSWORD}).status_code == 200
         assert "_auth_user_id" not in browser.session
     assert sign_in(typed).status_code == 400
 

@@ -1,4 +1,4 @@
-"""What was typed survives an error and a session that ended meanwhile, and nobody else is shown it."""
+"""Form entries survive an error and an expired session, and are shown to nobody else."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""The second step of signing in: asked at every page behind a door, of everybody who owes it."""
+"""Two-step sign-in: every page asks everyone who still needs the second step."""
 
 import base64
 import time
@@ -32,9 +32,9 @@ def olivia() -> User:
     return staff(username="olivia")
 
 
-def with_password(user: User, *, door: str = "admin", sign_in: str = "login") -> Client:
+def with_password(user: User, *, surface: str = "admin", sign_in: str = "login") -> Client:
     client = Client()
-    response = client.post(f"/{door}/{sign_in}/", {"username": user.username, "password": PASSWORD})
+    response = client.post(f"/{surface}/{sign_in}/", {"username": user.username, "password": PASSWORD})
     assert response.status_code == 302, response.text
     return client
 
@@ -266,7 +266,7 @@ def test_the_session_key_changes_with_the_second_step(olivia: User) -> None:
 
 
 def test_a_session_of_the_field_does_not_open_the_office(olivia: User) -> None:
-    client = with_password(olivia, door="field", sign_in="sign-in")
+    client = with_password(olivia, surface="field", sign_in="sign-in")
 
     assert client.get("/field/").status_code == 200
     assert client.get("/admin/")["Location"].startswith("/admin/second-step/")
@@ -283,20 +283,20 @@ def test_the_second_step_leads_nowhere_else(olivia: User) -> None:
 
 def test_a_technician_needs_no_second_step_unless_a_setting_says_so(settings: Settings) -> None:
     tess = technician()
-    assert with_password(tess, door="field", sign_in="sign-in").get("/field/").status_code == 200
+    assert with_password(tess, surface="field", sign_in="sign-in").get("/field/").status_code == 200
 
     settings.TECHNICIAN_MFA_REQUIRED = True
-    client = with_password(tess, door="field", sign_in="sign-in")
+    client = with_password(tess, surface="field", sign_in="sign-in")
     assert client.get("/field/")["Location"] == "/field/second-step/?next=%2Ffield%2F"
 
-    set_up_phone(client, door="field")
+    set_up_phone(client, surface="field")
     assert client.get("/field/").status_code == 200
 
 
 def test_a_technician_who_set_one_up_is_asked_for_it() -> None:
     tess = technician()
-    phone, _codes = set_up_phone(with_password(tess, door="field", sign_in="sign-in"), door="field")
-    client = with_password(tess, door="field", sign_in="sign-in")
+    phone, _codes = set_up_phone(with_password(tess, surface="field", sign_in="sign-in"), surface="field")
+    client = with_password(tess, surface="field", sign_in="sign-in")
 
     assert client.get("/field/")["Location"].startswith("/field/second-step/")
     assert client.get("/field/session/").json()["technician"] is None

@@ -1,4 +1,4 @@
-"""A session gets a new key at sign-in, and ends: after some hours, when it lies idle, and with its person's rights."""
+"""A session gets a new key at sign-in. It ends after some hours, when idle, and when its user loses access."""
 
 import time
 
@@ -97,14 +97,14 @@ def test_a_technician_without_a_signal_is_not_signed_out() -> None:
     assert client.get("/field/")["Location"].startswith("/field/sign-in/")
 
 
-@pytest.mark.parametrize("door", ["/admin/", "/field/"])
-def test_who_is_switched_off_is_out_at_once(olivia: User, door: str) -> None:
+@pytest.mark.parametrize("surface", ["/admin/", "/field/"])
+def test_deactivated_people_are_signed_out_at_once(olivia: User, surface: str) -> None:
     client = signed_in(olivia)
-    assert is_signed_in(client, door)
+    assert is_signed_in(client, surface)
 
     User.objects.filter(pk=olivia.pk).update(is_active=False)
 
-    assert not is_signed_in(client, door)
+    assert not is_signed_in(client, surface)
 
 
 def test_a_new_password_ends_every_session_but_the_one_that_set_it(olivia: User) -> None:

@@ -1,4 +1,4 @@
-"""Guessing passwords is slow at every door."""
+"""Password guessing is rate limited on every surface."""
 
 import pytest
 from django.test import Client

@@ -623,11 +623,11 @@ def test_a_scan_is_handed_out_as_it_was_sent_and_noted(office_client: Client) ->
 
 
 def test_a_file_that_must_wait_is_said_beside_its_field(office_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = FileCheckQueue(max_queued=0)
-    monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", turns)
+    queue = FileCheckQueue(max_queued=0)
+    monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", queue)
     proof, scan = SimpleUploadedFile("letter.pdf", letter()), SimpleUploadedFile("scan.pdf", letter())
 
-    with turns.slot():
+    with queue.slot():
         answers = [
             press(office_client, installation(), "report-go-live", proof=proof, utility_reference="DG-7"),
             press(office_client, drafted_poa(), "record-paper", scan=scan),

@@ -330,10 +330,10 @@ def report_with_letter(job: Installation) -> dict[str, Any]:
 
 
 def test_a_file_that_must_wait_leaves_its_key_unused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    job, turns = installation_at(SUBMITTED), FileCheckQueue(max_queued=0)
-    monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", turns)
+    job, queue = installation_at(SUBMITTED), FileCheckQueue(max_queued=0)
+    monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", queue)
 
-    with turns.slot():
+    with queue.slot():
         busy = api.post_form("pto-reports/", report_with_letter(job), key="the-report-of-march")
     later = api.post_form("pto-reports/", report_with_letter(job), key="the-report-of-march")
 

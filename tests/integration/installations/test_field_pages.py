@@ -211,7 +211,7 @@ def test_everything_that_is_wrong_is_told_at_once(signed_in: Client, job: Instal
     assert set(response.json()["errors"]) == {"granted_date", "source", "utility_reference"}
 
 
-def test_mended_form_counts_with_the_photo_that_was_kept(signed_in: Client, job: Installation) -> None:
+def test_fixed_form_counts_with_the_saved_photo(signed_in: Client, job: Installation) -> None:
     form = typed()
     signed_in.post(url(job), {**form, "granted_date": "2001-01-01", "proof": jpeg()})
 
@@ -363,10 +363,10 @@ def test_report_is_asked_to_come_back_while_files_are_read(
     signed_in: Client, job: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is judged yet, so the phone keeps all of it and sends it again."""
-    turns = FileCheckQueue(max_queued=0)
-    monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", turns)
+    queue = FileCheckQueue(max_queued=0)
+    monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", queue)
 
-    with turns.slot():
+    with queue.slot():
         page = signed_in.post(url(job), typed(proof=jpeg()))
         script = signed_in.post(url(job), typed(proof=jpeg()), headers={"accept": "application/json"})
     later = signed_in.post(url(job), typed(proof=jpeg()))

@@ -290,7 +290,7 @@ def test_a_backup_with_missing_parts_is_refused(flow: Flow, folder: Path, lost: 
         restore(folder, replace=True)
 
 
-def test_a_name_that_leads_out_of_the_backup_is_refused(flow: Flow, folder: Path) -> None:
+def test_path_outside_the_backup_is_refused(flow: Flow, folder: Path) -> None:
     flow.case()
     back_up(folder)
     manifest = json.loads((folder / "manifest.json").read_text())

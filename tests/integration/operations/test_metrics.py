@@ -1,4 +1,4 @@
-"""The numbers for Prometheus: in its format, and for whoever may read them."""
+"""Metrics in Prometheus format, and who may read them."""
 
 import re
 

@@ -85,10 +85,10 @@ def test_file_named_right_after_its_deletion_is_restored(later: datetime, monkey
     file = store(b"sent once more in this moment", folder="proofs", suffix=".jpg")
     poa = signed_poa(at=now())
 
-    def named_meanwhile(_seconds: float) -> None:
+    def refer_to_file(_seconds: float) -> None:
         PoaDocument.objects.filter(pk=poa.pk).update(pdf_storage_key=file.key)
 
-    monkeypatch.setattr("operations.orphaned_files.time.sleep", named_meanwhile)
+    monkeypatch.setattr("operations.orphaned_files.time.sleep", refer_to_file)
 
     assert file.key not in keys(sweep_orphans(at=later))
     assert read(file) == b"sent once more in this moment"

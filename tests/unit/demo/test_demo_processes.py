@@ -36,6 +36,6 @@ def test_a_silent_part_is_told_with_time_and_load(tmp_path: Path, monkeypatch: p
 
 
 def test_named_ports_are_taken(tmp_path: Path) -> None:
-    house = Servers(dialect="reference", log_folder=tmp_path, ports=Ports(site=18_765, light=18_766))
+    servers = Servers(dialect="reference", log_folder=tmp_path, ports=Ports(site=18_765, light=18_766))
 
-    assert (house.site_url, house.light_url) == ("http://127.0.0.1:18765", "http://127.0.0.1:18766")
+    assert (servers.site_url, servers.light_url) == ("http://127.0.0.1:18765", "http://127.0.0.1:18766")

@@ -12,12 +12,12 @@ WEB_THREADS = 8
 
 def test_half_of_the_web_threads_stay_free() -> None:
     """Eight files that take forever come at once: one is read, a few wait, the others are sent away at once."""
-    turns, is_reading, may_end = FileCheckQueue(max_wait_seconds=60), threading.Event(), threading.Event()
+    queue, is_reading, may_end = FileCheckQueue(max_wait_seconds=60), threading.Event(), threading.Event()
     refused = threading.Semaphore(0)
 
     def read() -> str:
         try:
-            with turns.slot():
+            with queue.slot():
                 is_reading.set()
                 assert may_end.wait(60)
                 return "read"
@@ -37,19 +37,19 @@ def test_half_of_the_web_threads_stay_free() -> None:
     assert outcomes == ["busy"] * 4 + ["read"] * 4
 
 
-def test_who_waits_too_long_is_asked_to_come_back() -> None:
-    turns = FileCheckQueue(max_wait_seconds=0.01)
+def test_waiting_too_long_is_refused() -> None:
+    queue = FileCheckQueue(max_wait_seconds=0.01)
 
-    with turns.slot(), pytest.raises(FileChecksBusy, match="in a minute"), turns.slot():
+    with queue.slot(), pytest.raises(FileChecksBusy, match="in a minute"), queue.slot():
         pass
 
-    with turns.slot():
+    with queue.slot():
         pass  # nothing is left taken
 
 
-def test_a_reader_that_fails_makes_room_for_the_next() -> None:
-    turns = FileCheckQueue(max_queued=0)
+def test_failed_check_frees_its_slot() -> None:
+    queue = FileCheckQueue(max_queued=0)
 
     for _ in range(3):
-        with pytest.raises(ValueError, match="broken"), turns.slot():
+        with pytest.raises(ValueError, match="broken"), queue.slot():
             raise ValueError("broken")

@@ -1,4 +1,4 @@
-"""PDFs that somebody hands in: what can do more than be read is refused, however it is hidden."""
+"""Uploaded PDFs: active content is refused, however it is hidden."""
 
 import fcntl
 import io
@@ -370,7 +370,7 @@ def test_objects_that_no_table_names_are_refused() -> None:
 
 
 def test_packed_objects_that_no_table_names_are_refused() -> None:
-    """A program that mends broken files finds them all the same."""
+    """Programs that repair broken files find them anyway."""
     hidden = zlib.compress(b"9 0 <<%s>>" % PROGRAM)
     head = b"<</Type /ObjStm /N 1 /First 4 /Filter /FlateDecode /Length %d>>" % len(hidden)
     content = letter().replace(b"xref\n", b"10 0 obj\n" + stream_of(head, hidden) + b"\nendobj\nxref\n", 1)

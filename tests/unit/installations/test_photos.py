@@ -167,7 +167,7 @@ def test_colors_of_another_color_space_stay_what_they_are(kind: str) -> None:
 
 
 def swapped_profile() -> bytes:
-    """sRGB with red and blue exchanged: whoever ignores it shows blue for red."""
+    """sRGB with red and blue swapped: a viewer that ignores the profile shows blue for red."""
     content = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     red, blue = content.index(b"rXYZ"), content.index(b"bXYZ")
     content[red : red + 4], content[blue : blue + 4] = b"bXYZ", b"rXYZ"

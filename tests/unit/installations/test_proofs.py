@@ -40,7 +40,7 @@ def test_type_is_told_by_content_whatever_the_name_says(content: bytes, content_
     assert check(content, name="invoice.exe").content_type == content_type
 
 
-def test_photo_is_drawn_anew_without_place_and_device() -> None:
+def test_photo_is_reencoded_without_location_and_device() -> None:
     exif = Image.Exif()
     exif[0x0110] = "Tess's phone"
     exif.get_ifd(0x8825)[1] = "N"
@@ -132,7 +132,7 @@ class UnreadablePhoto(io.BytesIO):
         raise AssertionError("A file that is too large was read.")
 
 
-def test_picture_that_would_keep_its_reader_busy_is_refused_unread() -> None:
+def test_photo_that_takes_too_long_to_read_is_refused_unread() -> None:
     """A progressive JPEG whose every further layer costs a hundred bytes and a walk over all blocks."""
     started = time.process_time()
 
@@ -184,10 +184,10 @@ def test_a_process_draws_one_picture_after_the_other(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("content", [picture("JPEG"), picture("PNG"), PDF_BYTES])
 def test_any_file_waits_for_its_turn(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    turns = FileCheckQueue(max_queued=0)
-    monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", turns)
+    queue = FileCheckQueue(max_queued=0)
+    monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", queue)
 
-    with turns.slot(), pytest.raises(FileChecksBusy):
+    with queue.slot(), pytest.raises(FileChecksBusy):
         check(content)
 
     assert check(content).received == content
