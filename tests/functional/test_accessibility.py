@@ -134,7 +134,7 @@ def test_the_page_for_a_browser_without_cookies(live_server: LiveServer, page: P
 
     send(page)
 
-    assert page.locator("h1").inner_text() == "Please allow cookies"
+    expect(page.locator("h1")).to_have_text("Please allow cookies")
     assert complaints_about(page, "portal-cookies") == []
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from pytest_django.fixtures import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -63,12 +63,12 @@ def test_the_page_leads_to_light_and_then_shows_the_plan(
     then_nothing_is_cut_off(phone)
     follow(phone.get_by_role("button", name="Continue at Light"))
     assert phone.url.startswith(flow.simulator.url)
-    assert phone.get_by_text("Stand-in for Light.").is_visible()
+    expect(phone.get_by_text("Stand-in for Light.")).to_be_visible()
 
     flow.finish_at_light(case)
     when_the_page_is_opened(phone, live_server)
     follow(phone.get_by_role("button", name="I am done there"))
-    assert phone.get_by_text("We are asking Light right now").is_visible()
+    expect(phone.get_by_text("We are asking Light right now")).to_be_visible()
 
     flow.report_pto(case)
     flow.live(case, timedelta(hours=2))
@@ -76,8 +76,8 @@ def test_the_page_leads_to_light_and_then_shows_the_plan(
     phone.reload()
     go_through_the_door(phone)
     then_nothing_is_cut_off(phone)
-    assert phone.get_by_role("heading", name="Everything is done").is_visible()
-    assert phone.get_by_role("link", name="Terms of Service", exact=True).is_visible()
+    expect(phone.get_by_role("heading", name="Everything is done")).to_be_visible()
+    expect(phone.get_by_role("link", name="Terms of Service", exact=True)).to_be_visible()
     assert refused == []
 
 
@@ -139,5 +139,5 @@ def test_the_page_fits_a_desk_and_speaks_spanish(desk: Page, live_server: LiveSe
     when_the_page_is_opened(desk, live_server)
 
     assert desk.locator("html").get_attribute("lang") == "es"
-    assert desk.get_by_role("button", name="Continuar en Light").is_visible()
+    expect(desk.get_by_role("button", name="Continuar en Light")).to_be_visible()
     then_nothing_is_cut_off(desk)

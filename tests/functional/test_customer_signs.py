@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from poa_documents.models import PoaDocument, SignatureKind
@@ -148,7 +148,7 @@ def test_she_draws_her_signature_on_a_phone(live_server: LiveServer, phone: Page
     then_nothing_sticks_out(phone)
     follow(phone.locator("text=Sign the power of attorney now"))
 
-    assert phone.locator("text=Signed. Thank you!").is_visible()
+    expect(phone.locator("text=Signed. Thank you!")).to_be_visible()
     poa.refresh_from_db()
     assert (poa.status, poa.signature_kind) == (PoaStatus.SIGNED, SignatureKind.DRAWN)
     with phone.expect_download() as download:
@@ -170,7 +170,7 @@ def test_she_types_her_name_in_spanish_with_scripts_switched_off(
     send(page)
     follow(page.locator("text=Firmar el poder ahora"))
 
-    assert page.locator("text=¡Gracias!").is_visible()
+    expect(page.locator("text=¡Gracias!")).to_be_visible()
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SIGNED
 
@@ -183,7 +183,7 @@ def test_she_goes_back_to_her_drawing_and_finds_it_there(live_server: LiveServer
 
     follow(desk.locator("text=Change my signature"))
 
-    assert desk.locator("#kind-drawn").is_checked()
+    expect(desk.locator("#kind-drawn")).to_be_checked()
     desk.wait_for_function(
         "(c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v > 0))"
         "(document.querySelector('canvas'))"
@@ -201,6 +201,6 @@ def test_she_revokes_with_the_keyboard_alone(live_server: LiveServer, desk: Page
     desk.focus("text=Revoke my power of attorney now")
     press_enter(desk)
 
-    assert desk.locator("text=You revoked your power of attorney").is_visible()
+    expect(desk.locator("text=You revoked your power of attorney")).to_be_visible()
     poa.refresh_from_db()
     assert poa.status == PoaStatus.REVOKED

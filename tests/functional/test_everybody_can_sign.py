@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Response
+from playwright.sync_api import Page, Response, expect
 from pytest_django.live_server_helper import LiveServer
 
 from poa_documents.models import PoaDocument
@@ -73,7 +73,7 @@ def test_she_signs_with_the_keyboard_alone(desk: Page, address: str, poa: PoaDoc
         for box in desk.locator("input[type=checkbox]").all():
             when_she_tabs_to(desk, f"#{box.get_attribute('id')}")
             desk.keyboard.press("Space")
-            assert box.is_checked()
+            expect(box).to_be_checked()
         when_she_tabs_to(desk, BUTTON)
         press_enter(desk)
     when_she_tabs_to(desk, "#typed-name")
@@ -94,12 +94,12 @@ def test_after_a_mistake_the_first_thing_read_out_is_what_to_mend(desk: Page, ad
     send(desk)
 
     assert desk.title().startswith("Please check: ")
-    assert desk.get_by_role("alert").get_by_role("link").count() == 1
+    expect(desk.get_by_role("alert").get_by_role("link")).to_have_count(1)
     desk.get_by_role("alert").get_by_role("link").click()
     assert desk.evaluate("document.activeElement.id") == "agree-BROKER_FACTS"
     box = desk.locator("#agree-BROKER_FACTS")
     assert box.get_attribute("aria-invalid") == "true"
-    assert desk.locator(f"#{box.get_attribute('aria-describedby')}").is_visible()
+    expect(desk.locator(f"#{box.get_attribute('aria-describedby')}")).to_be_visible()
 
 
 # --- time ----------------------------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def test_pages_of_the_admin_have_one_main_landmark_and_a_name_for_every_field(
 
     desk.goto(f"{live_server.url}{address}")
 
-    assert desk.get_by_role("main").count() == 1
+    expect(desk.get_by_role("main")).to_have_count(1)
     nameless = desk.evaluate(
         """() => [...document.querySelectorAll("main input:not([type=hidden]), main select, main textarea")]
             .filter(field => !field.labels?.length && !field.getAttribute("aria-label") && !field.title)
