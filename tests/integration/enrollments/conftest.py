@@ -3,8 +3,15 @@ from collections.abc import Iterator
 import pytest
 
 from simulator.server import RunningSimulator, start_simulator
-from tests.contract.dialects import DIALECT_PAIRS, DialectPair
+from tests.contract.dialects import DIALECT_PAIRS, REFERENCE, DialectPair
 from tests.integration.enrollments.flow import MORNING, Flow
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Use the reference dialect alone for tests marked `one_dialect`."""
+    if "pair" in metafunc.fixturenames and metafunc.definition.get_closest_marker("one_dialect"):
+        metafunc.definition.add_marker(pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True))
 
 
 @pytest.fixture(scope="session", params=DIALECT_PAIRS, ids=lambda pair: pair.name)

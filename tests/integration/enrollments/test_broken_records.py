@@ -20,6 +20,8 @@ from poa_documents.models import EvidenceEntry, PoaDocument
 from tests.factories import installations as made
 from tests.integration.enrollments.flow import OFFICE, Flow
 
+pytestmark = pytest.mark.one_dialect
+
 
 @contextmanager
 def unreadable(customer: Customer) -> Iterator[None]:

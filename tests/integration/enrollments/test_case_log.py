@@ -16,7 +16,7 @@ from operations.log_format import LINE_FORMAT, RedactingFormatter
 from poa_documents.models import CustomerMail
 from tests.integration.enrollments.flow import Flow
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_dialect]
 IDLE_HOUR_LINES = 60
 
 

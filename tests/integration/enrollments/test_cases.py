@@ -21,7 +21,7 @@ from tests.factories import installations as made
 from tests.factories.poa_documents import sent_poa
 from tests.integration.enrollments.flow import OFFICE, Flow
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_dialect]
 
 
 def test_a_new_job_announces_itself_and_gets_a_case_even_when_the_message_is_lost(flow: Flow) -> None:

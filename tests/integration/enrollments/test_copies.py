@@ -13,7 +13,7 @@ from enrollments.engine import database_place, write_guard
 from enrollments.models import DatabasePlace, LightWrite
 from tests.integration.enrollments.flow import OFFICE, Flow
 
-pytestmark = pytest.mark.sqlite
+pytestmark = [pytest.mark.sqlite, pytest.mark.one_dialect]
 
 LIVE = "https://api.light.example"
 

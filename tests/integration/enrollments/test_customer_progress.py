@@ -40,7 +40,7 @@ from tests.integration.enrollments.flow import OFFICE, POLICY, Flow
 from tests.integration.poa_documents.portal_visits import Visit, code_in_last_mail, token_in_last_mail
 from tests.integration.poa_documents.spanish import english_in, visible_text
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_dialect]
 MAX_STATEMENTS_OF_THE_PAGE = 8
 
 

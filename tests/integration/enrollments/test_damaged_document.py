@@ -20,7 +20,7 @@ from poa_documents.states import PoaStatus
 from tests.integration.enrollments.flow import Flow
 from tests.integration.enrollments.test_crashes import ready_to_accept
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_dialect]
 
 
 @pytest.fixture

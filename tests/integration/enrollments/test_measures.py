@@ -29,6 +29,8 @@ from tests.factories.cases import case
 from tests.factories.poa_documents import sealing_poa
 from tests.integration.enrollments.flow import OFFICE, Flow
 
+pytestmark = pytest.mark.one_dialect
+
 
 def raised(flow: Flow) -> set[AlarmCode]:
     now = flow.clock.at

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from core.actors import Actor
 from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, LightWrite
@@ -9,6 +11,8 @@ from enrollments.states import HoldOwner
 from poa_documents import actions, signers
 from tests.factories.company import company_rules_are
 from tests.integration.enrollments.flow import Flow
+
+pytestmark = pytest.mark.one_dialect
 
 SECOND = Actor.staff(2)
 

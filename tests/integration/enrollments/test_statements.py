@@ -8,7 +8,7 @@ from enrollments.decision.steps import Waiting
 from enrollments.states import EnrollmentStatus
 from tests.integration.enrollments.flow import Flow
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite, pytest.mark.one_dialect]
 
 MOST_STATEMENTS = 188
 """

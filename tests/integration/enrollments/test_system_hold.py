@@ -12,6 +12,8 @@ from enrollments.models import Enrollment, LightWrite, ReconciliationRun, System
 from enrollments.states import EnrollmentStatus, HoldOwner, WriteKind, WriteStatus
 from tests.integration.enrollments.flow import OFFICE, Flow
 
+pytestmark = pytest.mark.one_dialect
+
 
 def hold(flow: Flow, *, needs_reconciliation: bool = False) -> SystemHold:
     return hold_writes(

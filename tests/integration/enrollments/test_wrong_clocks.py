@@ -20,7 +20,7 @@ from enrollments.states import WriteStatus
 from tests.contract.scripted_light import answer, scripted_light
 from tests.integration.enrollments.flow import Flow
 
-pytestmark = pytest.mark.sqlite
+pytestmark = [pytest.mark.sqlite, pytest.mark.one_dialect]
 
 A_DAY_AND_TWO_HOURS = timedelta(hours=26)
 
