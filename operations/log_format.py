@@ -15,7 +15,7 @@ from django.core.exceptions import SuspiciousOperation
 
 from core import case_log
 
-REDACTED = "[left out]"
+REDACTED = "[redacted]"
 MAX_LINE_LENGTH = 40_000
 TOKEN_LENGTH = 40
 """A signing link ends in 43 characters of `secrets.token_urlsafe`."""

@@ -302,7 +302,7 @@ def _mark_sent(claim: _Claim, *, at: datetime) -> None:
 def _fail(claim: _Claim, problem: Exception, *, at: datetime) -> MailOutcome:
     told = f"{type(problem).__name__}: {problem}"
     for secret in (claim.link, claim.code):
-        told = told.replace(secret or "\0", "[left out]")
+        told = told.replace(secret or "\0", "[redacted]")
     if says_address_fails(problem):
         record_return(mail_id=claim.mail.pk, because=told, source=ReturnSource.MAIL_SERVER, by=SYSTEM, at=at)
         return MailOutcome.RETURNED
