@@ -30,7 +30,7 @@ class ReleaseForm(ButtonForm):
     reason = forms.CharField(
         label="What you did about it",
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Kept with the case for whoever opens it next.",
+        help_text="Kept with the case, for the next person who opens it.",
     )
 
 

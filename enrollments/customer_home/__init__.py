@@ -1,1 +1,1 @@
-"""The customer's page after signing: where the enrollment stands, what to do next, and the mails about it."""
+"""The customer's page after signing: status, next steps, and the mails about them."""

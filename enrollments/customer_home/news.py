@@ -1,7 +1,7 @@
 """
-What customers are told about their enrollment by mail, and whether it is still true when the mail is sent.
+Mails to customers about their enrollment, and whether their content is still true when they are sent.
 
-Pure: the facts, the words and the files' bytes are passed in.
+Pure: facts and files are passed in.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,10 @@ _IN_FORCE_OR_USED = frozenset({PoaStatus.SIGNED, PoaStatus.EXHAUSTED})
 
 def is_still_true(kind: MailKind | str, facts: Facts) -> bool:
     """
-    Whether a piece of news may still be sent.
+    Whether a mail may still be sent.
 
-    An accepted plan is told of also after a revocation: it stands, and the customer must know until when he can cancel.
+    The mail about an accepted plan is sent even after a revocation: the plan is still in force, and customers must know
+    until when they can cancel it.
     """
     match kind:
         case MailKind.GO_LIVE_RECEIVED:
@@ -58,7 +59,7 @@ def customers_turn_message(
     contact: str,
     language: str,
 ) -> Telling:
-    """Say that it is the customer's turn at Light, what is missing there, and until when it helps."""
+    """Write the mail that says what the customer still has to do at Light, and by when."""
     words = phrases_in(language, PHRASES_FILE)
     own, shared = words[kind], words["turn"]
     values = {"address": one_line(address, longest=200), "contact": contact}
@@ -123,7 +124,7 @@ def acceptance_message(
     language: str,
     now: datetime,
 ) -> Telling:
-    """`documents` has an entry for each document of the plan: its PDF, or None where it cannot be attached."""
+    """`documents` has an entry for each document of the plan: its PDF, or None if it cannot be attached."""
     phrases = phrases_in(language, PHRASES_FILE)
     words = phrases[MailKind.PLAN_ACCEPTED]
     rescind_by = earliest_rescission_end(chicago_day(accepted_at))
@@ -172,7 +173,7 @@ def service_message(
 def service_end_message(
     *, plan: str, last_day: date | None, has_begun: bool, address: str, contact: str, language: str, now: datetime
 ) -> Telling:
-    """Say what ends, its last day, what then happens to the electricity, and whom to call."""
+    """Write the mail about the end of service: the last day, what happens then, and whom to call."""
     words = phrases_in(language, PHRASES_FILE)[MailKind.SERVICE_ENDS]
     is_over = last_day is None or last_day < chicago_day(now)
     values = {
@@ -198,7 +199,7 @@ def service_end_message(
 
 
 def plan_rows(offer: PlanOffer, envelope: Envelope, words: Phrases, language: str) -> list[tuple[str, str]]:
-    """Say the plan's name and every field that the signature limits, each beside its limit."""
+    """Return the plan's name and every limited field with its limit."""
     own = words["plan"]
     return [
         (own["plan"], one_line(offer.name, longest=120)),

@@ -1,8 +1,8 @@
 """
-What customers see of their enrollment: where it stands, what they must do, and which plan was accepted for them.
+What customers see of their enrollment: its status, what they must do, and which plan was accepted for them.
 
-Pure, and nothing is decided here: it says what was decided and stored with the case, in the customer's own words and
-language. Between a change and the next decision it says that the page is about to change.
+Pure. Nothing is decided here: it presents what was decided and stored with the case, in the customer's language.
+Between a change and the next decision it says that the page is about to change.
 """
 
 from collections.abc import Collection, Sequence
@@ -55,7 +55,7 @@ class Milestone:
 
 @dataclass(frozen=True)
 class DocumentLink:
-    """One document of a plan: by its kind where it is stored with us, else by Light's address."""
+    """One document of a plan: by its kind if we stored it, else by Light's URL."""
 
     label: str
     kind: str
@@ -64,7 +64,7 @@ class DocumentLink:
 
 @dataclass(frozen=True)
 class ShownPlan:
-    """The plan that was accepted, or the one that was announced and may still be objected to."""
+    """The accepted plan, or the announced one that the customer may still object to."""
 
     title: str
     rows: tuple[tuple[str, str], ...]
@@ -90,7 +90,7 @@ class Progress:
     can_resume: bool = False
     changes_soon: bool = False
     is_first: bool = False
-    """Whether it stands above what is said of the power of attorney."""
+    """Whether it comes before the section about the power of attorney."""
 
 
 def words(language: str) -> Phrases:
@@ -110,10 +110,10 @@ def progress(
     stored: Collection[str] = (),
 ) -> Progress:
     """
-    Say where the case stands, as stored. `is_outdated`: something changed since that was decided.
+    Present the stored state of a case. `is_outdated`: something has changed since it was decided.
 
-    `offer` was accepted, or else announced by `notice`, under `poa`; `stored` names the kinds of its documents that we
-    keep ourselves. `missing` is what Light still needed from the customer when the account was last read.
+    `offer` is the accepted offer, or the one announced by `notice`, under `poa`. `stored` has the kinds of documents
+    that we stored. `missing` is what Light still needed from the customer at the last reading.
     """
     phrases = words(language)
     code = _code_while_outdated(case, poa) if is_outdated else case.customer_code or WORKING
@@ -144,7 +144,7 @@ def progress(
 
 
 def just_signed(language: str) -> Progress:
-    """What customers see in the moment between their signature and the first look at their case."""
+    """Return what customers see between their signature and the first decision about their case."""
     phrases = words(language)[JUST_SIGNED]
     return Progress(
         code=JUST_SIGNED,
@@ -163,7 +163,7 @@ def just_signed(language: str) -> Progress:
 
 
 def _code_while_outdated(case: Enrollment, poa: PoaDocument) -> str:
-    """Show only what no later decision can change: what the customer just did, and what is final."""
+    """Return a code that no later decision can change: what the customer just did, or what is final."""
     if _can_still_be_accepted(case, poa) and case.held_by_customer_at is not None:
         return Waiting.HELD_BY_CUSTOMER.value
     if poa.status == PoaStatus.SEALING:
@@ -191,7 +191,7 @@ def _code_of_settled(case: Enrollment) -> str:
 
 
 def _values(case: Enrollment, notice: AdvanceNotice | None, offer: PlanOffer | None, language: str) -> dict[str, str]:
-    """The values of the placeholders in `progress.toml`."""
+    """Return the values of the placeholders in `progress.toml`."""
     rescind_until = start_dates.earliest_rescission_end(chicago_day(case.accepted_at)) if case.accepted_at else None
     return {
         "start": _say(case.service_start_date, language),
@@ -206,7 +206,7 @@ def _values(case: Enrollment, notice: AdvanceNotice | None, offer: PlanOffer | N
 
 
 def _can_still_be_accepted(case: Enrollment, poa: PoaDocument) -> bool:
-    """Whether a plan may be accepted yet, whatever it waits for now: Light may be away, or a person needed."""
+    """Whether a plan can still be accepted, even if Light is unreachable or a person is needed right now."""
     is_in_force = poa.status == PoaStatus.SIGNED and case.customer_code != HoldCode.AUTHORITY_ENDED
     return case.status == EnrollmentStatus.OPEN and is_in_force
 

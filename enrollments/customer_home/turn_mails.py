@@ -1,7 +1,7 @@
 """
-When a customer is told that it is their turn at Light, and how often they are reminded: pure.
+When customers are told that it is their turn at Light, and how often they are reminded. Pure.
 
-The office's numbers are those of the reminders to sign. Like there, the next mail is counted from the one sent last.
+The settings are those of the reminders to sign. The interval counts from the last mail sent.
 """
 
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 from poa_documents.mail.reminders import AFTER_A_VISIT, ReminderPolicy, next_decent_hour
 
 DELAY_AFTER_VISIT = timedelta(hours=1)
-"""A customer who was just on the pages saw there that it is their turn."""
+"""A customer who just visited the page already saw that it is their turn."""
 
 
 @dataclass(frozen=True)
 class TurnMails:
     """
-    What is known of the mails about one turn of the customer's.
+    The mails about one turn of the customer.
 
-    `sent` counts the first one too; `is_one_waiting` means that one is owed and neither sent nor given up.
+    `sent` includes the first one. `is_one_waiting`: one is due and neither sent nor given up.
     """
 
     sent: int
@@ -28,7 +28,7 @@ class TurnMails:
 
 
 def next_mail_due_at(mails: TurnMails, turn_seen_at: datetime, policy: ReminderPolicy) -> datetime | None:
-    """Return the first instant at which the next mail may be owed; None when there is none to come."""
+    """Return the first instant at which the next mail is due, or None if there will be none."""
     if mails.is_one_waiting:
         return None
     if mails.last_sent_at is None:
@@ -45,6 +45,6 @@ def next_mail_due_at(mails: TurnMails, turn_seen_at: datetime, policy: ReminderP
 
 
 def is_mail_due(mails: TurnMails, now: datetime, policy: ReminderPolicy) -> bool:
-    """Whether the customer is to be written to at this instant."""
+    """Whether a mail to the customer is due now."""
     due_at = next_mail_due_at(mails, now, policy)
     return due_at is not None and due_at <= now

@@ -1,4 +1,4 @@
-"""What this floor adds below /portal/: the customer's home with the progress on it, and what its buttons do."""
+"""URLs that enrollments add under /portal/: the customer's home page with its progress and buttons."""
 
 from django.urls import path
 
@@ -7,7 +7,7 @@ from enrollments.customer_home import views
 app_name = "progress"
 
 urlpatterns = [
-    # Stands before `portal:home`, which is the same address without the progress.
+    # Comes before `portal:home`, which is the same URL without the progress.
     path("<str:token>/", views.home, name="home"),
     path("<str:token>/continue/", views.continue_at_light, name="continue"),
     path("<str:token>/check/", views.check_again, name="check"),

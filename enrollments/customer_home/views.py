@@ -1,4 +1,4 @@
-"""The part of the customer's home that this floor knows: how the enrollment goes, and the way into Light's pages."""
+"""The enrollment's part of the customer's home page: progress, and the link to Light's pages."""
 
 import logging
 from typing import Any
@@ -45,7 +45,7 @@ _WITH_PROGRESS = frozenset(
 )
 _JUST_SIGNED = frozenset({PoaStatus.SEALING, PoaStatus.SIGNED})
 _PROBLEMS = frozenset({"early", "away", "held_too_late"})
-"""What went wrong with a button of the home, in the address of the home that follows."""
+"""Query string values that say what went wrong when a button was pressed."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -58,7 +58,7 @@ def home(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
 
 @link_page
 def continue_at_light(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    """Send the customer who is clicking now into Light's pages. The link is made for this click and kept nowhere."""
+    """Redirect the customer to Light's pages. The link is created for this click and stored nowhere."""
     enrollment = enrollment_of(poa)
     if request.method != "POST" or enrollment is None:
         return _to_home(request)
@@ -70,11 +70,11 @@ def continue_at_light(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
         return _to_home(request, problem="early")
     except LightError as problem:
         about = {"case": enrollment.pk}
-        logger.warning("No way into Light's pages for a customer: %s", type(problem).__name__, extra=about)
+        logger.warning("No link to Light's pages for a customer: %s", type(problem).__name__, extra=about)
         return _to_home(request, problem="away")
     if _origin(link.login_link) not in {_origin(origin) for origin in settings.LIGHT_HOSTED_ORIGINS}:
         logger.error(
-            "Light's hosted pages are on a host that LIGHT_HOSTED_ORIGINS does not name; nobody is sent there."
+            "Light's hosted pages are on a host that LIGHT_HOSTED_ORIGINS does not allow; no customer is sent there."
         )
         return _to_home(request, problem="away")
     return HttpResponseRedirect(link.login_link, headers={"Referrer-Policy": "no-referrer"})
@@ -82,7 +82,7 @@ def continue_at_light(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
 
 @link_page
 def check_again(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    """Have the account read for customers who say that they are done at Light."""
+    """Request an account reading for a customer who says that they are done at Light."""
     enrollment = enrollment_of(poa)
     if request.method == "POST" and enrollment is not None and enrollment.light_account_uuid is not None:
         ask_for_reading(enrollment_id=enrollment.pk, at=clock.now())
@@ -91,7 +91,7 @@ def check_again(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
 
 @link_page
 def hold(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    """One press on the home puts an announced acceptance on hold."""
+    """Put an announced acceptance on hold."""
     enrollment = enrollment_of(poa)
     if request.method != "POST" or enrollment is None:
         return _to_home(request)
@@ -104,20 +104,20 @@ def hold(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
 
 @link_page
 def resume(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    """One press on the home lets it go on."""
+    """Resume an enrollment that the customer put on hold."""
     enrollment = enrollment_of(poa)
     if request.method == "POST" and enrollment is not None:
         try:
             resume_for_customer(enrollment_id=enrollment.pk, by=Actor.customer(poa.customer_id), at=clock.now())
         except NotOnHold:
             about = {"case": enrollment.pk}
-            logger.info("It went on before its customer pressed; the page shows where it is.", extra=about)
+            logger.info("The customer resumed an enrollment that was no longer on hold.", extra=about)
     return _to_home(request)
 
 
 @link_page
 def plan_document(request: HttpRequest, poa: PoaDocument, *, kind: str) -> HttpResponse:
-    """One document of the accepted plan as we stored it, as a download."""
+    """Download a stored document of the accepted plan."""
     enrollment = enrollment_of(poa)
     offer = enrollment.accepted_offer if enrollment is not None else None
     document = stored_documents(offer).filter(kind=kind.upper()).first() if offer is not None else None
@@ -140,7 +140,7 @@ def _home(request: HttpRequest, poa: PoaDocument, *, problem: str = "", status: 
     if enrollment is not None and poa.status in _WITH_PROGRESS:
         extra["progress"] = _progress(enrollment, poa)
         if enrollment.status in SETTLED_STATUSES and poa.status == PoaStatus.EXHAUSTED:
-            extra["can_revoke"] = False  # it is used up, and the plan is in service or has ended
+            extra["can_revoke"] = False  # used up, and the plan is in service or has ended
     elif poa.status in _JUST_SIGNED:
         extra["progress"] = just_signed(language_of(poa))
     if problem:
@@ -166,7 +166,7 @@ def _progress(enrollment: Enrollment, poa: PoaDocument) -> Progress:
 
 
 def _to_home(request: HttpRequest, *, problem: str = "") -> HttpResponse:
-    assert request.resolver_match is not None  # noqa: S101 - a page behind a link is reached through its address
+    assert request.resolver_match is not None  # noqa: S101 - the page was reached through the resolver
     home = reverse("portal:home", kwargs={"token": request.resolver_match.kwargs["token"]})
     return redirect(f"{home}?problem={problem}" if problem else home)
 

@@ -1,3 +1,3 @@
 """
-The evidence of one case in one file: see `building.build`. `verify_pack` checks it without us and travels inside it.
+The evidence of one case in one file, made by `building.build`. It includes `verify_pack`, which checks it offline.
 """

@@ -1,4 +1,4 @@
-"""The anchors that saw the journals of a case: files kept outside the database. They name no person."""
+"""The journal anchors in a pack: files kept outside the database that fix the state of the journals."""
 
 from django.db.models import Max
 
@@ -9,9 +9,9 @@ from poa_documents.models import JournalAnchor, PoaDocument
 
 def collect(poas: list[PoaDocument], spool: Spool) -> None:
     """
-    Name, for each journal, the first anchor that was made after its last entry, or else the newest of all.
+    Add, for each journal, the first anchor made after its last entry, or the newest anchor if there is none.
 
-    The first, not the newest: the pack of a case that has come to rest must not change every day.
+    The first, not the newest, so that the pack of an inactive case does not change every day.
     """
     for poa in poas:
         last_at = poa.evidence.aggregate(at=Max("at"))["at"]

@@ -1,8 +1,8 @@
 """
-Making the pack: one snapshot of the records, the files that they name, a story to read, and a manifest over all of it.
+Building the pack: a snapshot of the records, their files, a readable story, and a manifest of everything.
 
-The same facts give the same bytes: fixed times, fixed order, nothing compressed, and nothing in it says when or by whom
-it was made. Who took one is kept elsewhere (`enrollments.models.EvidencePackRead`), so that taking one changes none.
+The same facts produce the same bytes: fixed times, fixed order, no compression, and no record of who made it or when.
+Downloads are recorded elsewhere (`enrollments.models.EvidencePackRead`), so that a download does not change the pack.
 """
 
 import hashlib
@@ -37,23 +37,23 @@ authority/       each power of attorney: the sealed file as stored, the words ag
 authority/anchors/ files kept outside the database that saw the journals
 case/            customer, site, enrollment, what was decided last, its events, holds, and which rule bound which date
 go-live/         the hardware, its reports and their proofs, as stored and as they were received
-light/           every call to Light, every offer with its verdict and as it came, every webhook
+light/           every call to Light, every offer as received and with our verdict, every webhook
 plan/            the plan's documents as fetched when it was accepted
 manifest.json    path, size and SHA-256 of every other file
 verify_pack.py   checks all of it: python3 verify_pack.py PACK.zip
 
-Take verify_pack.py from somebody you trust rather than from a pack that you doubt. Times are UTC unless it says
-otherwise. "staff:3" and the like are numbers of people; the office knows their names.
+If you do not trust the pack, get verify_pack.py from someone you trust. Times are UTC unless stated
+otherwise. "staff:3" and similar are IDs of people; the office knows their names.
 """
 
 
 class PackNotMade(Exception):
-    """The pack could not be made now; the text says what to do."""
+    """The pack could not be built now; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class PackSummary:
-    """What a finished pack is known by."""
+    """The key facts of a finished pack."""
 
     sha256: str
     size_bytes: int
@@ -63,10 +63,10 @@ class PackSummary:
 
 def build(enrollment_id: int, target: BinaryIO) -> PackSummary:
     """
-    Write the evidence pack of a case into `target`, which can be read and moved about in, such as a temporary file.
+    Write the evidence pack of a case to `target`, a seekable, readable file.
 
-    A stored file that is missing or altered is left out and named in the manifest, and in what is returned. Call it
-    without an open transaction: the storage may take its time.
+    A stored file that is missing or altered is left out and named in the manifest and in the result. Call it without an
+    open transaction: the storage may be slow.
 
     :raises PackNotMade: the storage does not answer
     """
@@ -89,7 +89,7 @@ def build(enrollment_id: int, target: BinaryIO) -> PackSummary:
 
 @contextmanager
 def _snapshot() -> Iterator[None]:
-    """Read everything as of one instant, whatever is written meanwhile."""
+    """Read everything as of one instant, regardless of concurrent writes."""
     is_outermost = not connection.in_atomic_block
     with transaction.atomic():
         if is_outermost and connection.vendor == "postgresql":
@@ -147,7 +147,7 @@ def _add(archive: zipfile.ZipFile, path: str, file: IO[bytes], listed: list[dict
 
 
 def _measured(file: IO[bytes]) -> tuple[str, int]:
-    """Give hash and size of a file, read from its beginning in small parts."""
+    """Return hash and size of a file, read in chunks from its beginning."""
     digest = hashlib.sha256()
     file.seek(0)
     while chunk := file.read(CHUNK_BYTES):
@@ -156,7 +156,7 @@ def _measured(file: IO[bytes]) -> tuple[str, int]:
 
 
 def file_info(path: str) -> zipfile.ZipInfo:
-    """Describe a file of the archive so that it looks the same on every machine and at every hour."""
+    """Return metadata for a file in the archive that is the same on every machine and at any time."""
     info = zipfile.ZipInfo(path, date_time=FIRST_ZIP_DAY)
     info.compress_type = zipfile.ZIP_STORED
     info.create_system, info.create_version, info.extract_version = UNIX, ZIP_VERSION, ZIP_VERSION

@@ -1,7 +1,7 @@
 """
-What goes into a pack, record by record: named fields only, so that nothing comes in because a model got a new one.
+The records in a pack. Fields are listed explicitly, so that new model fields are not included by accident.
 
-No birth date, no signature, no token and no link is among them; what the customer wrote stands in the sealed document.
+There is no birth date, signature, token or link among them. What the customer wrote is in the sealed document.
 """
 
 import json
@@ -55,11 +55,11 @@ RECORDS_IN_PACK: tuple[type[Model], ...] = (
     AcceptAttempt,
     AdvanceNotice,
 )
-"""What a pack hands out: only who may open each record's own page may take one."""
+"""The models in a pack. Only users who may view all of them may download one."""
 
 ROWS_AT_ONCE = 500
-_TAKEN_BACK = ("revocation_received_at", "paper_wanted_at")
-LONGEST_UNREADABLE_BODY = 2000
+_REVOCATION_FIELDS = ("revocation_received_at", "paper_wanted_at")
+MAX_UNREADABLE_BODY = 2000
 
 
 def collect(enrollment: Enrollment, spool: Spool) -> None:
@@ -74,7 +74,7 @@ def collect(enrollment: Enrollment, spool: Spool) -> None:
 
 
 def poas_of(enrollment: Enrollment) -> list[PoaDocument]:
-    """Give every power of attorney of this customer and site, the oldest first: also those declined or replaced."""
+    """Return every power of attorney for this customer and site, oldest first, including declined and replaced ones."""
     poas = PoaDocument.objects.filter(customer_id=enrollment.customer_id, site_id=enrollment.site_id)
     return list(poas.select_related("envelope", "template", "promise").order_by("pk"))
 
@@ -143,7 +143,7 @@ def collect_authority(poa: PoaDocument, spool: Spool) -> None:
         **fields(poa, "uses_made", "paper_wanted_channel"),
         **{
             name: spool.fact_at(getattr(poa, name))
-            for name in ("created_at", "sent_at", "signed_at", "sealed_at", "ended_at", *_TAKEN_BACK)
+            for name in ("created_at", "sent_at", "signed_at", "sealed_at", "ended_at", *_REVOCATION_FIELDS)
         },
         "wording": fields(poa.template, "version", "language", "title"),
         "promise": fields(poa.promise, "id", "name"),
@@ -200,7 +200,7 @@ def _consent(consent: ConsentRecord, spool: Spool) -> dict[str, Any]:
 
 
 def _entry(entry: EvidenceEntry, spool: Spool) -> dict[str, Any]:
-    """Give exactly what the entry's hash was taken of, and the hash."""
+    """Return exactly what the entry's hash covers, and the hash."""
     return {
         "poa": entry.poa_id,
         **fields(entry, "number", "kind", "actor", "details", "previous_sha256", "sha256"),
@@ -264,7 +264,7 @@ def _proof(proof: ProofFile, spool: Spool) -> dict[str, Any]:
     }
 
 
-# What was said to and by Light
+# Communication with Light
 
 
 def _light(enrollment: Enrollment, spool: Spool) -> None:
@@ -334,7 +334,7 @@ def _acceptance(attempt: AcceptAttempt, spool: Spool) -> dict[str, Any]:
 
 
 def _date_plan(attempt: AcceptAttempt) -> dict[str, Any]:
-    """Give which rule bound which date when it was sent; attempts of old releases kept only the date itself."""
+    """Return which rule determined each date when it was sent. Attempts by old releases recorded only the date."""
     return {
         "acceptance": attempt.pk,
         **fields(attempt, "chicago_date", "service_start_date"),
@@ -351,7 +351,7 @@ def _call(call: RemoteCall, spool: Spool) -> dict[str, Any]:
 
 
 def _delivery(delivery: WebhookDelivery, spool: Spool) -> dict[str, Any]:
-    """Only what carried a true signature is ever stored; its hash is that of the body before anything was removed."""
+    """Only webhooks with a valid signature are stored. The hash is that of the body before redaction."""
     return {
         **fields(delivery, "id", "event_key", "event_name", "light_account_uuid", "outcome", "last_error"),
         "signature": "verified over the raw body before it was stored",
@@ -366,7 +366,7 @@ def _readable(body: str) -> Any:
     try:
         return redact(json.loads(body))
     except (ValueError, RecursionError):
-        return redact_text(body, limit=LONGEST_UNREADABLE_BODY)
+        return redact_text(body, limit=MAX_UNREADABLE_BODY)
 
 
 def _plan_documents(enrollment: Enrollment, spool: Spool) -> None:

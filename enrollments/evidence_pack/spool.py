@@ -1,4 +1,4 @@
-"""A folder in which the files of a pack gather, so that neither a long journal nor a large proof fills the memory."""
+"""A folder that collects the files of a pack, so that long journals and large proofs are not held in memory."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from poa_documents.journal.evidence import canonical_json
 
 @dataclass(frozen=True)
 class Missing:
-    """A file that the records name and the storage no longer has, or has with other bytes."""
+    """A file that the records refer to but that is missing from the storage or was altered."""
 
     path: str
     sha256: str
@@ -24,14 +24,14 @@ class Missing:
 
 @dataclass
 class Spool:
-    """What goes into a pack: files in `folder`, stored files by name only, and the instant of the newest fact."""
+    """The content of a pack: files in `folder`, references to stored files, and the instant of the newest fact."""
 
     folder: Path
     stored: dict[str, StoredFile] = field(default_factory=dict)
     newest_fact_at: datetime | None = None
 
     def fact_at(self, at: datetime | None) -> str | None:
-        """Give the instant of something that happened, as text, and remember the newest."""
+        """Return an instant as text, and keep track of the newest."""
         if at is not None and (self.newest_fact_at is None or at > self.newest_fact_at):
             self.newest_fact_at = at
         return instant(at)
@@ -40,26 +40,26 @@ class Spool:
         self._open(path).write_bytes(content)
 
     def write_json(self, path: str, value: Any) -> None:
-        """Write a record in the one way that people can read and that is always the same."""
+        """Write a record as readable JSON with a stable order."""
         text = json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
         self._open(path).write_text(f"{text}\n", encoding="utf-8", newline="\n")
 
     def write_lines(self, path: str, records: Iterable[Mapping[str, Any]]) -> None:
-        """Write one record a line, however many there are."""
+        """Write one record per line."""
         with self._open(path).open("w", encoding="utf-8", newline="\n") as file:
             for record in records:
                 file.write(f"{canonical_json(record)}\n")
 
     def name_stored(self, path: str, file: StoredFile) -> None:
-        """Have a stored file put into the pack under `path`."""
+        """Add a stored file to the pack under `path`."""
         self.stored[path] = file
 
     def made(self) -> list[str]:
-        """Give the paths of the files that were written here."""
+        """Return the paths of the files written to the folder."""
         return sorted(each.relative_to(self.folder).as_posix() for each in self.folder.rglob("*") if each.is_file())
 
     def paths(self) -> list[str]:
-        """Give the paths of all files, written or stored."""
+        """Return the paths of all files, written or stored."""
         return sorted({*self.made(), *self.stored})
 
     def _open(self, path: str) -> Path:
@@ -74,7 +74,7 @@ def instant(at: datetime | None) -> str | None:
 
 
 def fields(record: object, *names: str) -> dict[str, Any]:
-    """Give the named fields of a record as plain values; instants in them are not counted as facts."""
+    """Return the named fields of a record as plain values. Instants in them do not count as facts."""
     return {name: _plain(getattr(record, name)) for name in names}
 
 

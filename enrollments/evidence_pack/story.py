@@ -1,4 +1,4 @@
-"""The story of a case for people who read, not compute: one PDF, in order, in Chicago time."""
+"""The story of a case as a readable PDF, in order, in Chicago time."""
 
 import heapq
 import json
@@ -24,19 +24,19 @@ from poa_documents.models import EvidenceEntry, PoaDocument
 from poa_documents.pdf.rendering import to_printable
 
 TEMPLATE = Path(__file__).resolve().parent / "story.typ"
-MOST_LINES = 1500
-"""More than a case has in years; the journals in the pack hold the rest."""
-LONGEST_TEXT = 600
+MAX_LINES = 1500
+"""More than a case has in years. The journals in the pack have the rest."""
+MAX_TEXT_LENGTH = 600
 
 Line = tuple[datetime, int, str, str, str]
 
 
 def gather(enrollment: Enrollment, spool: Spool) -> dict[str, Any]:
-    """Tell the story from the records, as plain texts; call it in the snapshot that the other files are made in."""
+    """Return the content of the story as plain text. Call it in the same snapshot as the other files."""
     poas = poas_of(enrollment)
     attempt = enrollment.acceptances.filter(succeeded=True).select_related("offer", "write", "poa").last()
     lines = _lines(enrollment, poas)
-    shown = [[_moment(at), what, who, detail] for at, _order, what, who, detail in islice(lines, MOST_LINES)]
+    shown = [[_moment(at), what, who, detail] for at, _order, what, who, detail in islice(lines, MAX_LINES)]
     return {
         "title": f"Evidence for enrollment {enrollment.pk}",
         "organization": current_rules().name,
@@ -54,7 +54,7 @@ def gather(enrollment: Enrollment, spool: Spool) -> dict[str, Any]:
 
 
 def render(told: dict[str, Any], *, newest_fact_at: datetime) -> bytes:
-    """Give the PDF's bytes: the same for the same story."""
+    """Return the PDF. The same story gives the same bytes."""
     content = _printable({**told, "as_of": _moment(newest_fact_at)})
     pdf: bytes = typst.compile(
         str(TEMPLATE),
@@ -70,7 +70,7 @@ def render(told: dict[str, Any], *, newest_fact_at: datetime) -> bytes:
 def _printable(value: Any) -> Any:
     match value:
         case str():
-            return to_printable(" ".join(value.split()))[:LONGEST_TEXT]
+            return to_printable(" ".join(value.split()))[:MAX_TEXT_LENGTH]
         case dict():
             return {key: _printable(each) for key, each in value.items()}
         case list() | tuple():
@@ -101,7 +101,7 @@ def _facts(enrollment: Enrollment) -> list[tuple[str, str]]:
 
 
 def _leaving(enrollment: Enrollment) -> list[tuple[str, str]]:
-    """Tell when service ends, and what the office found out about it."""
+    """Return when service ends, and what the office found out about it."""
     last_day = [("Last day of service", _day(enrollment.service_end_date))] if enrollment.service_end_date else []
     if not enrollment.left_reason:
         return last_day
@@ -113,7 +113,7 @@ def _leaving(enrollment: Enrollment) -> list[tuple[str, str]]:
 
 
 def _decision(enrollment: Enrollment) -> list[tuple[str, str]]:
-    """Tell what was decided last, as the office's screens show it."""
+    """Return the last decision, as the staff pages show it."""
     hold = enrollment.holds.filter(released_at__isnull=True).first()
     owner = hold.owner if hold is not None else enrollment.whose_turn
     act_by = [("Act by", _day(enrollment.act_by_date))] if enrollment.act_by_date else []
@@ -178,7 +178,7 @@ def _offer_chapter(attempt: AcceptAttempt) -> dict[str, Any]:
     verdict = attempt.write.request.get("verdict", [])
     return {
         "title": f"The plan that was accepted: {attempt.offer}",
-        "note": "Every limit that was signed, beside what was offered. The offer as it came is in light/offers.jsonl.",
+        "note": "Every signed limit and what was offered. The original offer is in light/offers.jsonl.",
         "rows": [
             (
                 capfirst(str(field.get("field", ""))),
@@ -209,7 +209,7 @@ def _dates_chapter(attempt: AcceptAttempt) -> dict[str, Any]:
             if name in bounds
         ),
     ]
-    return {"title": "Why this start", "note": "Which rule bound which date.", "rows": rows}
+    return {"title": "Why this start date", "note": "The rule that determined each date.", "rows": rows}
 
 
 def _documents_chapter(enrollment: Enrollment) -> dict[str, Any]:
@@ -245,7 +245,7 @@ def _writes_chapter(enrollment: Enrollment) -> dict[str, Any]:
 
 
 def _lines(enrollment: Enrollment, poas: list[PoaDocument]) -> Iterator[Line]:
-    """Merge the journals by time; what the case's own events tell is not told twice."""
+    """Merge the journals by time. The case's own events are listed once."""
     events = EnrollmentEvent.objects.filter(enrollment=enrollment).order_by("at", "pk")
     jobs = InstallationEvent.objects.filter(installation__enrollments=enrollment).order_by("at", "pk")
     evidence = EvidenceEntry.objects.filter(poa__in=poas).exclude(kind__startswith="enrollment.").order_by("at", "pk")

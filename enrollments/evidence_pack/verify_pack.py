@@ -5,18 +5,18 @@ Needs Python 3.9 or newer and nothing else, no network and no database. Reads th
 
 What is checked, in this order:
 
-1. The archive: every byte of it is accounted for, nothing lies before, between or after the files.
-2. The manifest: each file has the size and the SHA-256 that it names; none is missing, none is there besides.
+1. The archive: every byte of it is accounted for, and nothing is before, between or after the files.
+2. The manifest: each file has the size and SHA-256 listed there; no file is missing and none is extra.
 3. The journal of each power of attorney: every entry's hash follows from its words and from the entry before.
 4. What the journal says of the other files: the sealed document, the words that were agreed to, the offer that was
-   accepted, the plan's documents and the events of the case are those that it names.
+   accepted, the plan's documents and the events of the case are those recorded in it.
 5. Anchors: files kept outside the database that saw the journal when it was this long.
 
 Exit status: 0 intact; 1 altered, with each altered part named; 2 not a pack that can be read; 3 intact, but files were
 missing already when the pack was made.
 
-Who alters a file and the manifest with it is found out by the journal. Who writes the whole journal anew is found out
-by an anchor, or by the pack's own fingerprint: compare what is printed with what the office has on record (--expect).
+The journal reveals a change of a file together with the manifest. A rewritten journal is revealed
+by an anchor, or by the fingerprint of the pack: compare it with what the office has on record (--expect).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _LOCAL = struct.Struct("<4sHHHHHIIIHH")
 _DIRECTORY = struct.Struct("<4sHHHHHHIIIHHHHHII")
 _END = struct.Struct("<4sHHHHIIH")
 _VERSION, _UNIX, _DATE, _MODE = 20, 3, (1 << 5) | 1, 0o100600 << 16
-_MOST_JSON_BYTES = 256 * 1024 * 1024
+_MAX_JSON_BYTES = 256 * 1024 * 1024
 
 
 class NotAPack(Exception):
@@ -118,7 +118,7 @@ class Pack:
         return listed, offset
 
     def _listed(self, position: int, end: int) -> tuple[tuple[str, int, int, int], int]:
-        """Give name, checksum, size and place of one file as the directory lists it, and where the next line begins."""
+        """Return name, checksum, size and offset of one file as listed, and the position of the next line."""
         if position + _DIRECTORY.size > end:
             raise NotAPack("The directory of the archive was altered.")
         fields = _DIRECTORY.unpack(self.read(position, _DIRECTORY.size))
@@ -159,33 +159,33 @@ class Pack:
             digest.update(chunk)
 
     def read(self, position: int, length: int) -> bytes:
-        """Give a part of the archive."""
+        """Return a part of the archive."""
         self.file.seek(position)
         return self.file.read(length)
 
     def json(self, name: str) -> Any:
-        """Give the parsed content of a file, or None with a problem noted; None as well where it is not there."""
+        """Return the parsed content of a file. None if it is missing, or unreadable with a problem noted."""
         entry = self.entries.get(name)
         if entry is None:
             return None
-        if entry.size > _MOST_JSON_BYTES:
+        if entry.size > _MAX_JSON_BYTES:
             self.complain(name, "it is too large to be read.")
             return None
         return self._parsed(name, self.read(entry.start, entry.size))
 
     def lines(self, name: str) -> Iterator[dict[str, Any]]:
-        """Give the parsed lines of a file one after the other; stop with a problem noted at one that cannot be read."""
+        """Yield the parsed lines of a file. Stop and note a problem at one that cannot be read."""
         entry = self.entries.get(name)
         if entry is None:
             return
         position, left = entry.start, entry.size
         while left:
             self.file.seek(position)
-            line = self.file.readline(min(left, _MOST_JSON_BYTES))
+            line = self.file.readline(min(left, _MAX_JSON_BYTES))
             position, left = position + len(line), left - len(line)
             parsed = self._parsed(name, line)
             if not isinstance(parsed, dict):
-                self.complain(name, "it was altered; a line of it is no record.")
+                self.complain(name, "it was altered; one of its lines is not a record.")
                 return
             yield parsed
 
@@ -193,7 +193,7 @@ class Pack:
         try:
             return json.loads(content.decode("utf-8"), parse_constant=_refuse)
         except (ValueError, RecursionError):
-            self.complain(name, "it was altered; it is no JSON.")
+            self.complain(name, "it was altered; it is not JSON.")
             return None
 
 
@@ -202,7 +202,7 @@ def _refuse(word: str) -> None:
 
 
 def canonical(value: object) -> bytes:
-    """Give the one way to write a JSON value; hashes are taken of it."""
+    """Return the canonical JSON text that hashes are computed from."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.encode("utf-8", "surrogatepass")
 
@@ -212,14 +212,14 @@ def sha256_of(value: object) -> str:
 
 
 def check_manifest(pack: Pack) -> dict[str, Any]:
-    """Hold every file against the manifest; give the manifest."""
+    """Compare every file with the manifest, and return the manifest."""
     manifest, listed = read_manifest(pack)
     for name, entry in pack.entries.items():
         if name == MANIFEST:
             continue
         line = listed.pop(name, None)
         if line is None:
-            pack.complain(name, "the manifest does not know it; it was added.")
+            pack.complain(name, "it is not in the manifest; it was added.")
         elif (line["size_bytes"], line["sha256"]) != (entry.size, entry.sha256):
             pack.complain(name, "it was altered; its size or SHA-256 is not that of the manifest.")
     for name in listed:
@@ -230,9 +230,9 @@ def check_manifest(pack: Pack) -> dict[str, Any]:
 
 
 def read_manifest(pack: Pack) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """Give the manifest, and its lines by path."""
+    """Return the manifest, and its lines by path."""
     if MANIFEST not in pack.entries:
-        raise NotAPack(f"There is no {MANIFEST} in the archive: this is no evidence pack.")
+        raise NotAPack(f"There is no {MANIFEST} in the archive: this is not an evidence pack.")
     manifest = pack.json(MANIFEST)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise NotAPack(f"{MANIFEST} was altered, or is of a format that this program does not know ({FORMAT}).")
@@ -244,7 +244,7 @@ def read_manifest(pack: Pack) -> tuple[dict[str, Any], dict[str, dict[str, Any]]
     listed: dict[str, dict[str, Any]] = {}
     for line in manifest["files"]:
         if set(line) != {"path", "sha256", "size_bytes"} or line["path"] in listed:
-            raise NotAPack(f"{MANIFEST} was altered: a line of it makes no sense.")
+            raise NotAPack(f"{MANIFEST} was altered: one of its lines is invalid.")
         listed[line["path"]] = line
     return manifest, listed
 
@@ -260,7 +260,7 @@ class Journal:
         for number, entry in enumerate(pack.lines(name), start=1):
             said = dict(entry)
             if entry.get("number") != number or entry.get("poa") != poa:
-                pack.complain(name, f"entry {number} is missing or stands in another place.")
+                pack.complain(name, f"entry {number} is missing or in the wrong place.")
                 break
             if entry.get("previous_sha256") != previous:
                 pack.complain(name, f"entry {number} does not follow from the entry before it.")
@@ -273,7 +273,7 @@ class Journal:
             self.entries.append(entry)
 
     def of_kind(self, kind: str) -> list[dict[str, Any]]:
-        """Give the entries of one kind, in their order."""
+        """Return the entries of one kind, in order."""
         return [entry for entry in self.entries if entry["kind"] == kind]
 
 
@@ -378,7 +378,7 @@ def _check_accepted(pack: Pack, journal: Journal, said: dict[str, Any], offers: 
 
 
 def check_offers(pack: Pack, journals: list[Journal], enrollment: object) -> dict[Any, str]:
-    """Every offer must be as it came when Light was asked, as far as the journal says; give the hash of each."""
+    """Every offer must be as it came when Light was asked, as far as the journal says. Return the hash of each."""
     name = "light/offers.jsonl"
     offers = {offer.get("id"): sha256_of(offer.get("raw")) for offer in pack.lines(name)}
     for journal in journals:
@@ -436,7 +436,7 @@ def check_events(pack: Pack, journals: list[Journal], enrollment: object) -> Non
             told = (event, said.get("from"), said.get("to"), entry["actor"], entry["at"], said.get("reason"))
             if told not in events:
                 teller = f"entry {entry['number']} of {journal.name}"
-                pack.complain(name, f"{event}, of which {teller} tells, is missing or was altered.")
+                pack.complain(name, f"{event}, recorded in {teller}, is missing or was altered.")
 
 
 def check_proofs(pack: Pack, missing: set[Any]) -> None:
@@ -469,7 +469,7 @@ def check_received(pack: Pack, record: dict[str, Any], missing: set[Any], name: 
 
 
 def check_anchors(pack: Pack, journals: list[Journal]) -> dict[int, tuple[int, str]]:
-    """Each anchor must be the file that its name says, and must have seen these very journals; give those covered."""
+    """Each anchor must be the file that its name says, and must match these journals. Return the journals covered."""
     covered: dict[int, tuple[int, str]] = {}
     for name in pack.entries:
         match = _ANCHOR.fullmatch(name)
@@ -481,7 +481,7 @@ def check_anchors(pack: Pack, journals: list[Journal]) -> dict[int, tuple[int, s
         anchor = pack.json(name)
         chains = anchor.get("chains") if isinstance(anchor, dict) else None
         if not isinstance(chains, list) or not all(isinstance(each, list) and len(each) == 3 for each in chains):
-            pack.complain(name, "it is no anchor.")
+            pack.complain(name, "it is not an anchor.")
             continue
         heads = {poa: (number, sha256) for poa, number, sha256 in chains}
         for journal in journals:
@@ -566,7 +566,7 @@ def main(arguments: list[str] | None = None) -> int:
     say(
         {
             INTACT: "INTACT. Every part is as the manifest, the journals and the anchors say.\n",
-            ALTERED: "ALTERED. Do not rely on this pack; ask for it anew.\n",
+            ALTERED: "ALTERED. Do not rely on this pack; ask for a new one.\n",
             INCOMPLETE: "INTACT, BUT INCOMPLETE: what is there is unaltered; the files named above were missing.\n",
         }[status]
     )

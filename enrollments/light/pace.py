@@ -1,4 +1,4 @@
-"""When the next call to Light may be sent. Whoever builds the client supplies the implementation."""
+"""When the next call to Light may be sent. The code that builds the client supplies an implementation."""
 
 from __future__ import annotations
 

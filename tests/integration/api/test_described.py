@@ -1,5 +1,5 @@
 """
-The API keeps to its own description, whoever asks and whatever is sent: every address, with requests made from it.
+The API matches its own description for every client and every request body: every address, with requests made from it.
 
 Half of the requests name records that exist, so that they get past the door; the same requests are made in each run.
 """

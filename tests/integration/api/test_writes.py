@@ -343,7 +343,7 @@ def test_a_file_that_must_wait_leaves_its_key_unused(api: Api, monkeypatch: pyte
 
 
 def test_a_file_is_read_outside_of_the_transaction(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading takes seconds; on SQLite nobody else could write meanwhile."""
+    """Reading takes seconds; on SQLite no one else could write during that time."""
     job, depths = installation_at(SUBMITTED), []
     depth = len(connection.savepoint_ids)
     judge = pdf_checks.check_pdf

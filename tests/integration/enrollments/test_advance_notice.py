@@ -78,7 +78,7 @@ def test_a_customer_stops_it_during_the_notice_and_lets_it_go_on(noticing: Flow)
     assert (case.next_step, case.whose_turn) == (Waiting.HELD_BY_CUSTOMER, HoldOwner.CUSTOMER)
     customer_holds.resume_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
     noticing.live(case, timedelta(hours=1))
-    assert AdvanceNotice.objects.count() == 2, "the start moved away from what was told, so it is told anew"
+    assert AdvanceNotice.objects.count() == 2, "the start moved away from the announced date, so a new notice goes out"
     noticing.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
     assert case.status == EnrollmentStatus.FINALIZED
     assert case.service_start_date == AdvanceNotice.objects.latest("pk").start_date
@@ -169,7 +169,7 @@ def test_a_lost_answer_after_the_notice_is_settled_and_accepted_once(noticing: F
     assert case.status == EnrollmentStatus.FINALIZED
     accepted, newest = case.accepted_offer, AdvanceNotice.objects.latest("pk")
     assert accepted is not None
-    assert is_no_worse(offered_plan(accepted), than=offered_plan(newest.offer)), "a dearer price is told anew first"
+    assert is_no_worse(offered_plan(accepted), than=offered_plan(newest.offer)), "a higher price needs a new notice"
 
 
 def test_a_pause_when_the_notice_ends_is_waited_out(noticing: Flow) -> None:

@@ -39,9 +39,9 @@ WHILE_THE_TOKEN_COMES: dict[str, Callable[[Flow, Enrollment], object]] = {
 }
 
 
-@pytest.mark.parametrize("meanwhile", WHILE_THE_TOKEN_COMES.values(), ids=WHILE_THE_TOKEN_COMES.keys())
+@pytest.mark.parametrize("change", WHILE_THE_TOKEN_COMES.values(), ids=WHILE_THE_TOKEN_COMES.keys())
 def test_what_happens_while_the_token_is_fetched_still_stops_the_acceptance(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[Flow, Enrollment], object]
+    flow: Flow, monkeypatch: pytest.MonkeyPatch, change: Callable[[Flow, Enrollment], object]
 ) -> None:
     case = ready_to_accept(flow)
     mint = flow.light._account_token
@@ -50,7 +50,7 @@ def test_what_happens_while_the_token_is_fetched_still_stops_the_acceptance(
     def slow_mint(account_uuid: str) -> str:
         monkeypatch.undo()
         token = mint(account_uuid)
-        meanwhile(flow, case)
+        change(flow, case)
         monkeypatch.setattr(flow.light, "_account_token", lambda _uuid: stop_here())
         return token
 

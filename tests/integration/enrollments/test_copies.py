@@ -26,7 +26,7 @@ def _other_process() -> Iterator[None]:
 
 
 def forget() -> None:
-    """Begin anew, as another process does."""
+    """Start fresh, as another process does."""
     database_place.first_place.cache_clear()
     database_place.current_place.cache_clear()
 

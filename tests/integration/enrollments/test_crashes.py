@@ -18,7 +18,7 @@ pytestmark = pytest.mark.sqlite
 
 
 class Killed(BaseException):
-    """Stands for signal 9: no handler of ours runs after it."""
+    """Simulates signal 9: none of our handlers runs after it."""
 
 
 def ready_to_accept(flow: Flow) -> Enrollment:

@@ -517,4 +517,4 @@ def test_an_older_link_shows_nothing_of_the_case_under_a_newer_document(
     old, new = text_of(visit.through_the_door().open()), text_of(Visit.by_last_mail().open())
 
     assert "A few details are missing" not in old
-    assert "The way to your plan" in new
+    assert "Steps to your plan" in new

@@ -1,4 +1,4 @@
-"""The one writer of an enrollment's status keeps to the table, whoever calls it."""
+"""The only writer of an enrollment's status follows the table of moves."""
 
 import itertools
 

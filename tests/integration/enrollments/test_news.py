@@ -168,7 +168,9 @@ def test_an_accepted_plan_is_told_also_after_a_revocation(flow: Flow) -> None:
 
     send(flow, after=mails.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
 
-    assert kinds_sent()[-1] == MailKind.PLAN_ACCEPTED, "it stands, and can be canceled until a day that he must know"
+    assert kinds_sent()[-1] == MailKind.PLAN_ACCEPTED, (
+        "it is in force, and the customer must know until when they can cancel it"
+    )
 
 
 def test_a_plan_that_ended_before_the_mail_went_out_is_not_told(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What was kept long enough is destroyed for good and with proof; what anything keeps, stays as it is."""
+"""Records past their retention period are destroyed permanently and with proof; everything else is kept."""
 
 import io
 from datetime import date, datetime, timedelta
