@@ -27,7 +27,7 @@ from accounts.guards import (
 from accounts.models import ApiClient, ApiKey, Scope
 from accounts.queries import live_keys
 from core.actors import SERVICE_ACCOUNT_MARK, SYSTEM, Actor
-from core.tidying import delete_in_parts
+from core.cleanup import delete_in_batches
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ def delete_ended_personal_keys(*, at: datetime) -> int:
     """Delete personal keys some time after they ended. Keys of API clients are kept."""
     before = at - PERSONAL_KEY_RETENTION
     ended = Q(expires_at__lt=before) | Q(revoked_at__lt=before)
-    return delete_in_parts(ApiKey.objects.filter(ended, person__isnull=False))
+    return delete_in_batches(ApiKey.objects.filter(ended, person__isnull=False))
 
 
 def _client_for_change(client_id: int, by: User) -> ApiClient:

@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 
 from accounts import known_browsers, sessions, sign_in_limits
 from accounts.wait_page import wait_response
-from core.rate_limits import StoreAway, TooOften
+from core.rate_limits import RateLimitReached, RateLimitStoreDown
 
 SURFACE_NAME = "the office"
 
@@ -29,7 +29,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
                 surface=SURFACE_NAME, username=username, ip_address=ip_address, is_known=is_known
             )
             return response
-    except (TooOften, StoreAway) as refused:
+    except (RateLimitReached, RateLimitStoreDown) as refused:
         return wait_response(request, refused, back=request.get_full_path())
     sessions.start(request.session)
     sign_in_limits.record_success(

@@ -109,8 +109,8 @@ def check_code(user: User, code: str, *, ip_address: str) -> None:
 
     :raises NoSecondFactor: the person has no second factor
     :raises WrongCode: the code is wrong
-    :raises core.rate_limits.TooOften: too many wrong codes
-    :raises core.rate_limits.StoreAway: wrong codes cannot be counted, so none is accepted
+    :raises core.rate_limits.RateLimitReached: too many wrong codes
+    :raises core.rate_limits.RateLimitStoreDown: wrong codes cannot be counted, so none is accepted
     """
     person = str(user.pk)
     rate_limits.count(rate_limits.SECOND_STEP, person, ip_address)
@@ -156,8 +156,8 @@ def set_up(user: User, session: SessionBase, code: str, *, ip_address: str) -> N
 
     :raises SecondFactorAlreadySetUp: there is one, perhaps just set up in another window
     :raises WrongCode: the phone does not have this secret, or its clock is wrong
-    :raises core.rate_limits.TooOften: too many wrong codes
-    :raises core.rate_limits.StoreAway: wrong codes cannot be counted, so none is accepted
+    :raises core.rate_limits.RateLimitReached: too many wrong codes
+    :raises core.rate_limits.RateLimitStoreDown: wrong codes cannot be counted, so none is accepted
     """
     rate_limits.count(rate_limits.SECOND_STEP, str(user.pk), ip_address)
     kept, code = session.get(NEW_SECRET_KEY), _normalize(code)

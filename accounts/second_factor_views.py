@@ -20,7 +20,7 @@ from accounts.actions import revoke_personal_keys
 from accounts.second_factor import NoSecondFactor, SecondFactorAlreadySetUp, Surface, WrongCode
 from accounts.wait_page import wait_response
 from core.actors import Actor
-from core.rate_limits import StoreAway, TooOften
+from core.rate_limits import RateLimitReached, RateLimitStoreDown
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def _second_factor_page(view: StepView) -> Callable[..., HttpResponse]:
             return HttpResponseRedirect(reverse(SIGN_INS[surface]))
         try:
             return view(request, request.user, surface)
-        except (TooOften, StoreAway) as refused:
+        except (RateLimitReached, RateLimitStoreDown) as refused:
             return wait_response(request, refused, back=address(surface, "ask"))
 
     return never_cache(guarded)

@@ -9,7 +9,7 @@ import unicodedata
 from contextlib import suppress
 
 from core import rate_limits
-from core.rate_limits import TooOften
+from core.rate_limits import RateLimitReached
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +23,8 @@ def check_attempt_allowed(*, username: str, ip_address: str, is_known: bool = Fa
     While a username is attacked from many addresses, each network is allowed only a few attempts, so that switching
     addresses does not help. A browser that was used with the username before (`is_known`) is exempt from that.
 
-    :raises core.rate_limits.TooOften: this username and address, this address or its network has to wait
-    :raises core.rate_limits.StoreAway: attempts cannot be counted, so none is allowed
+    :raises core.rate_limits.RateLimitReached: this username and address, this address or its network has to wait
+    :raises core.rate_limits.RateLimitStoreDown: attempts cannot be counted, so none is allowed
     """
     name = normalized_name(username)
     rate_limits.check(rate_limits.SIGN_IN_ADDRESS, ip_address)
@@ -33,14 +33,14 @@ def check_attempt_allowed(*, username: str, ip_address: str, is_known: bool = Fa
         return
     try:
         rate_limits.check(rate_limits.SIGN_IN_NAME, name)
-    except TooOften:
+    except RateLimitReached:
         rate_limits.count(rate_limits.SIGN_IN_NETWORK, name, rate_limits.network_of(ip_address))
 
 
 def record_failure(*, surface: str, username: str, ip_address: str, is_known: bool = False) -> None:
     logger.warning("A sign-in failed at %s, from %s.", surface, ip_address)
     if not is_known:
-        with suppress(TooOften):
+        with suppress(RateLimitReached):
             rate_limits.count(rate_limits.SIGN_IN_NAME, normalized_name(username))
     rate_limits.count(rate_limits.SIGN_IN_ADDRESS, ip_address)
 

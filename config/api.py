@@ -30,9 +30,9 @@ from accounts import second_factor, sign_in_limits
 from accounts.actions import create_personal_key
 from accounts.second_factor import Surface, WrongCode
 from core.api.requests import StrictSerializer
-from core.api.throttles import address_of, count_stranger
+from core.api.throttles import address_of, count_anonymous_call
 from core.errors import Conflict, Forbidden, InvalidInput
-from core.rate_limits import StoreAway, TooOften
+from core.rate_limits import RateLimitReached, RateLimitStoreDown
 
 SURFACE_NAME = "the API"
 LONGEST_TEXT_SAID = 1000
@@ -45,7 +45,7 @@ def answer_to(problem: Exception, context: dict[str, Any]) -> Response | None:
         return Response({"detail": str(problem)}, status=status.HTTP_409_CONFLICT)
     if isinstance(problem, NotAuthenticated | AuthenticationFailed):
         try:
-            count_stranger(context["request"])
+            count_anonymous_call(context["request"])
         except Throttled as often:
             problem = often
     answer = exception_handler(_in_api_terms(problem), context)
@@ -84,7 +84,7 @@ class SignInShut(APIException):
         "Nobody can sign in right now, because a part of Switchyard does not answer. Try again in a minute."
     )
     default_code = "sign_in_shut"
-    wait = StoreAway.seconds
+    wait = RateLimitStoreDown.seconds
 
 
 class Credentials(StrictSerializer):
@@ -126,9 +126,9 @@ class SignIn(APIView):
                 sign_in_limits.record_failure(surface=SURFACE_NAME, username=username, ip_address=ip_address)
                 raise ValidationError({"detail": "Name and password do not match, or the account may not use the API."})
             _check_second_step(user, code, ip_address=ip_address)
-        except TooOften as often:
+        except RateLimitReached as often:
             raise Throttled(wait=often.seconds) from often
-        except StoreAway as away:
+        except RateLimitStoreDown as away:
             raise SignInShut from away
         sign_in_limits.record_success(surface=SURFACE_NAME, user_id=user.pk, username=username, ip_address=ip_address)
         made = create_personal_key(person=user, at=timezone.now())

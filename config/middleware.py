@@ -247,7 +247,7 @@ class TruncatedBodyMiddleware:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        request_bodies.insist_on_all_of_it(request)
+        request_bodies.require_full_body(request)
         return self._get_response(request)
 
     def process_view(

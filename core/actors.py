@@ -38,16 +38,16 @@ class Actor:
 
     @classmethod
     def client_system(cls, user_id: int) -> "Actor":
-        """An account signed in to the REST API with a key: another system of the installer's, or a person."""
+        """Return the actor for a REST API key: one of the installer's other systems, or a person."""
         return cls(ActorKind.CLIENT_SYSTEM, str(user_id))
 
 
 _PEOPLE = frozenset({ActorKind.STAFF, ActorKind.TECHNICIAN, ActorKind.CLIENT_SYSTEM})
-"""Kinds whose reference is an account: one person may come as several of them."""
+"""Kinds whose reference is an account. One person may act as several of them."""
 
 
 def is_same_person(one: str, other: str) -> bool:
-    """Whether two stored actors are one account, in the office, on the technicians' pages or over the API."""
+    """Whether two stored actors are the same account, whichever kind each acted as."""
     kind, _, account = one.partition(":")
     other_kind, _, other_account = other.partition(":")
     are_people = {kind, other_kind} <= {each.value.lower() for each in _PEOPLE}
@@ -55,18 +55,17 @@ def is_same_person(one: str, other: str) -> bool:
 
 
 SERVICE_ACCOUNT_MARK = "system:"
-"""Begins the name of each account that belongs to an API client. No form takes a colon in the name of a person."""
+"""Prefix of the username of each API client's account. Forms reject a colon in a person's username."""
 
 
 def is_service_account(username: str) -> bool:
-    """Whether an account is a system's, and nobody's to sign in with."""
     return username.strip().casefold().startswith(SERVICE_ACCOUNT_MARK)
 
 
 LIGHT = Actor(ActorKind.LIGHT)
 SYSTEM = Actor(ActorKind.SYSTEM)
 OPERATOR = Actor(ActorKind.SYSTEM, "operator")
-"""Whoever may run commands where the processes run."""
+"""Anyone who can run management commands on the server."""
 
 
 class ActorField(models.CharField):  # type: ignore[type-arg]
@@ -76,6 +75,6 @@ class ActorField(models.CharField):  # type: ignore[type-arg]
         super().__init__(*args, **{"max_length": 60, **kwargs})
 
     def deconstruct(self) -> tuple[str, str, Any, Any]:
-        """Be a column of text to migrations."""
+        """Migrations see a plain text column."""
         name, _, args, kwargs = super().deconstruct()
         return name, "django.db.models.CharField", args, kwargs

@@ -1,14 +1,14 @@
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 
-from core import plain_spelling
+from core import accents
 
 
 class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        from core import wrong_clocks  # only here: it has a model
+        from core import clock_drift  # imported here because it loads a model
 
-        connection_created.connect(plain_spelling.teach_sqlite, dispatch_uid="core.plain_spelling")
-        connection_created.connect(wrong_clocks.compare_with_new_connection, dispatch_uid="core.wrong_clocks")
+        connection_created.connect(accents.teach_sqlite, dispatch_uid="core.accents")
+        connection_created.connect(clock_drift.compare_with_new_connection, dispatch_uid="core.clock_drift")

@@ -1,4 +1,4 @@
-"""How the floors below tell the floor above, durably, that something about a site's case changed."""
+"""Lets lower packages record that a site's case changed, so that enrollments looks at it again."""
 
 from datetime import datetime
 
@@ -10,6 +10,6 @@ from core.queue import TaskName, enqueue_on_commit
 
 @transaction.atomic
 def announce_case_change(*, site_id: int, at: datetime) -> None:
-    """Have the site's enrollment looked at anew. The row keeps the news until that is done; the message is a nudge."""
+    """Ask for another look at the site's enrollment. The row stays until that happened; the message is a nudge."""
     CaseChange.objects.create(site_id=site_id, at=at)
     enqueue_on_commit(TaskName.CASE_CHANGED, site_id=site_id)

@@ -1,8 +1,8 @@
 """
-Which case a log line is about, so that one case can be followed from the sale to active service by its number.
+Case numbers in log lines, so that one case can be followed from the sale to active service.
 
-Every line written while `about` is in force ends with `[case 5]`. What changes a record of a site tells so with
-`tell_of_site`; the package that has the cases says how a site's number leads to theirs (`find_cases_with`).
+Every line logged inside `about` ends with `[case 5]`. Code that changes a record of a site calls `log_for_site`.
+`enrollments` registers how to find the cases of a site (`register_case_lookup`).
 """
 
 import logging
@@ -19,8 +19,8 @@ _cases: ContextVar[str] = ContextVar("cases", default="")
 _find: list[Callable[[int], Iterable[int]]] = []
 
 
-def find_cases_with(find: Callable[[int], Iterable[int]]) -> None:
-    """Register how the numbers of a site's cases are found; called once, when the packages are loaded."""
+def register_case_lookup(find: Callable[[int], Iterable[int]]) -> None:
+    """Register the function that returns the case numbers of a site. Called once, at startup."""
     _find[:] = [find]
 
 
@@ -28,8 +28,8 @@ def cases_of_site(site_id: int) -> list[int]:
     return [number for find in _find for number in find(site_id)]
 
 
-def name_cases(numbers: Iterable[int]) -> None:
-    """Let the lines of this task or request name these cases from here on; none ends it."""
+def set_logged_cases(numbers: Iterable[int]) -> None:
+    """Add these case numbers to all further log lines of this task or request; an empty list removes them."""
     _cases.set(", ".join(map(str, numbers)))
 
 
@@ -47,14 +47,14 @@ def suffix() -> str:
     return f" [case {cases}]" if cases else ""
 
 
-def tell(words: str, *, case: int) -> None:
-    """Write a line about a case once the open transaction has committed."""
-    transaction.on_commit(partial(_write, words, lambda: [case]), robust=True)
+def log_for_case(text: str, *, case: int) -> None:
+    """Log a line about a case once the open transaction has committed."""
+    transaction.on_commit(partial(_write, text, lambda: [case]), robust=True)
 
 
-def tell_of_site(words: str, *, site_id: int) -> None:
-    """Write a line about the case of a site, as `tell` does."""
-    transaction.on_commit(partial(_write, words, partial(_cases_or_none, site_id)), robust=True)
+def log_for_site(text: str, *, site_id: int) -> None:
+    """Log a line about the cases of a site once the open transaction has committed."""
+    transaction.on_commit(partial(_write, text, partial(_cases_or_none, site_id)), robust=True)
 
 
 def _cases_or_none(site_id: int) -> list[int]:
@@ -64,6 +64,6 @@ def _cases_or_none(site_id: int) -> list[int]:
         return []
 
 
-def _write(words: str, find: Callable[[], list[int]]) -> None:
+def _write(text: str, find: Callable[[], list[int]]) -> None:
     with about(find()):
-        logger.info("%s", words)
+        logger.info("%s", text)

@@ -1,4 +1,4 @@
-"""Enumerations with labels that models, forms and the admin take as choices, without needing Django."""
+"""Enumerations with labels that Django accepts as choices, without importing Django."""
 
 from enum import EnumType, StrEnum
 
@@ -9,7 +9,7 @@ def _label_of(member: object) -> str:
 
 class _ChoicesType(EnumType):
     do_not_call_in_templates = True
-    """Django's templates call what they can call, and a class can be called."""
+    """Keeps Django templates from calling the class."""
 
     @property
     def choices(cls) -> list[tuple[str, str]]:

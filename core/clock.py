@@ -1,11 +1,11 @@
 """
-The one place that reads the time.
+The only module that reads the time.
 
 Rules and actions take the time as an argument; surfaces and workers ask here. `settings.CLOCK` names the class in use,
-so that a demonstration can let weeks pass in seconds.
+so that the demo can let weeks pass in seconds.
 
-All processes share the clock of PostgreSQL: each compares its own with it (`core.wrong_clocks`) and goes by that one.
-So a lease or a due time means the same to all of them, also where the clock of a machine is wrong.
+All processes use the clock of PostgreSQL: each compares its own with it (`core.clock_drift`). So leases and due times
+mean the same everywhere, even if the clock of one machine is wrong.
 """
 
 import time
@@ -20,29 +20,29 @@ from django.utils.module_loading import import_string
 
 class Clock(Protocol):
     def now(self) -> datetime:
-        """Give the present instant, aware, in UTC."""
+        """Return the current instant, aware, in UTC."""
 
 
-def own_now() -> datetime:
-    """Read this machine's own clock, which may be wrong."""
-    return datetime.now(tz=UTC)  # noqa: TID251 - this is that one place
+def machine_now() -> datetime:
+    """Return the time of this machine's own clock, which may be wrong."""
+    return datetime.now(tz=UTC)  # noqa: TID251 - the only place that may
 
 
 @dataclass(frozen=True)
 class _Anchor:
-    """What the shared clock showed at a moment of this machine's counter, which nobody sets."""
+    """The shared time at one reading of this machine's monotonic counter."""
 
     at: datetime
     counted_seconds: float
 
 
 class SystemClock:
-    """The shared clock; this machine's own until it has been compared, and where the database is on this machine."""
+    """The shared clock; this machine's own until it has been compared, and always with SQLite."""
 
     def now(self) -> datetime:
         anchor = _shared.anchor
         if anchor is None:
-            return own_now()
+            return machine_now()
         return anchor.at + timedelta(seconds=_counted_seconds() - anchor.counted_seconds)
 
 
@@ -53,17 +53,17 @@ class _Shared:
 _shared = _Shared()
 
 
-def go_by(shared_now: datetime) -> None:
-    """Let this process go by a clock that shows `shared_now` at this moment."""
+def use_shared_time(shared_now: datetime) -> None:
+    """From now on, use a clock that shows `shared_now` at this moment."""
     _shared.anchor = _Anchor(shared_now, _counted_seconds())
 
 
-def go_by_own() -> None:
+def use_machine_clock() -> None:
     _shared.anchor = None
 
 
 def _counted_seconds() -> float:
-    """Count seconds, also those for which the machine slept."""
+    """Return monotonic seconds, including time the machine was suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 

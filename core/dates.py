@@ -1,5 +1,5 @@
 """
-Calendar days in Chicago and business days: pure functions, the day passed in.
+Calendar days in Chicago, and business days. Pure functions.
 
 Texas retail electricity counts days in America/Chicago whatever the host's zone. Source: domain notes, section 3.
 """
@@ -17,7 +17,7 @@ SATURDAY = 5
 
 
 class Calendar(StrEnum):
-    """The day counts that the trade uses side by side. Source: domain notes, section 3."""
+    """Business-day calendars used in the trade. Source: domain notes, section 3."""
 
     PLAIN = "PLAIN"
     FEDERAL = "FEDERAL"
@@ -25,14 +25,14 @@ class Calendar(StrEnum):
 
 
 def chicago_day(at: datetime) -> date:
-    """Give the Chicago calendar day of an aware instant."""
+    """Return the Chicago calendar day of an aware instant."""
     if at.tzinfo is None:
-        raise ValueError("An instant without a zone has no Chicago day; pass an aware datetime.")
+        raise ValueError("A datetime without a time zone has no Chicago day. Pass an aware datetime.")
     return at.astimezone(CHICAGO).date()
 
 
 def chicago_midnight(day: date) -> datetime:
-    """Give the instant, in UTC, at which a Chicago day begins."""
+    """Return the instant, in UTC, at which a Chicago day begins."""
     return datetime.combine(day, time.min, tzinfo=CHICAGO).astimezone(UTC)
 
 
@@ -47,7 +47,7 @@ def is_business_day(day: date, calendar: Calendar) -> bool:
 
 
 def add_business_days(day: date, count: int, calendar: Calendar) -> date:
-    """Count `count` business days on from `day`, which is itself day 0 whatever weekday it is."""
+    """Return the day `count` business days after `day`, which is day 0 whatever weekday it is."""
     counted = 0
     while counted < count:
         day += timedelta(days=1)
@@ -56,21 +56,21 @@ def add_business_days(day: date, count: int, calendar: Calendar) -> date:
 
 
 def earliest_after_business_days(day: date, count: int, calendars: Iterable[Calendar] = Calendar) -> date:
-    """The cautious end where lateness hurts us, as with the life of a priced plan."""
+    """Return the earliest result over the calendars: the safe choice where being late hurts us, as with plan prices."""
     return min(add_business_days(day, count, calendar) for calendar in calendars)
 
 
 def latest_after_business_days(day: date, count: int, calendars: Iterable[Calendar] = Calendar) -> date:
-    """The cautious end where the deadline protects the customer, as with canceling a solar sale."""
+    """Return the latest result: the safe choice where the deadline protects the customer, as with canceling a sale."""
     return max(add_business_days(day, count, calendar) for calendar in calendars)
 
 
 @cache
 def federal_closed_days(year: int) -> frozenset[date]:
     """
-    List the federal days off that fall in `year`, as observed.
+    Return the federal holidays observed in `year`.
 
-    The year after is asked too: when New Year's Day is a Saturday, its day off is 31 December of this year.
+    The next year is included because New Year's Day is observed on December 31 when it falls on a Saturday.
     """
     observed = holidays.country_holidays("US", years=(year, year + 1))
     return frozenset(day for day in observed if day.year == year)
@@ -79,9 +79,9 @@ def federal_closed_days(year: int) -> frozenset[date]:
 @cache
 def ercot_closed_days(year: int) -> frozenset[date]:
     """
-    List the days on which retail transactions rest, in the reading we use.
+    Return the days without retail transactions, as we read the rules.
 
-    The two days at Christmas are named anew each year; 24 and 25 December stand in until they are known.
+    ERCOT announces the two days at Christmas each year; December 24 and 25 are used until then.
     """
     thanksgiving = _nth_weekday(year, month=11, weekday=3, nth=4)
     return frozenset(

@@ -1,8 +1,8 @@
 """
-Fields whose text is encrypted in the database: AES-256-GCM, with the field's name as bound context.
+Text fields that are encrypted in the database with AES-256-GCM; the field's name is the associated data.
 
-Stored as `<key id>:<base64 of nonce and ciphertext>`. `settings.FIELD_ENCRYPTION_KEYS` maps key ids to 32-byte keys;
-the first one encrypts, all of them decrypt, so a key can be rotated.
+Stored as `<key id>:<base64 of nonce and ciphertext>`. `settings.FIELD_ENCRYPTION_KEYS` maps key ids to 32-byte keys.
+The first one encrypts and all of them decrypt, so keys can be rotated.
 """
 
 import base64
@@ -50,7 +50,7 @@ def decrypt(stored: str, *, context: str) -> str:
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
-    """Text that the database only ever sees encrypted. It cannot be searched."""
+    """Text stored encrypted. It cannot be searched."""
 
     def _context(self) -> str:
         return f"{self.model._meta.label}.{self.name}"
@@ -69,7 +69,7 @@ def count_by_key() -> Counter[str]:
 
 
 def samples_by_key() -> dict[str, tuple[str, str]]:
-    """Return one stored value, with its context, for each key that the database needs. Costs one query a field."""
+    """Return one stored value, with its context, for each key in use. One query per encrypted field."""
     samples: dict[str, tuple[str, str]] = {}
     for model in apps.get_models():
         for field in model._meta.local_fields:
@@ -83,7 +83,7 @@ def samples_by_key() -> dict[str, tuple[str, str]]:
 
 
 def unreadable_keys(samples: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-    """Return the keys whose sample cannot be decrypted with FIELD_ENCRYPTION_KEYS, each with what is wrong."""
+    """Return what is wrong with each key whose sample cannot be decrypted with FIELD_ENCRYPTION_KEYS."""
     problems = {}
     for key_id, (context, sample) in sorted(samples.items()):
         if key_id not in settings.FIELD_ENCRYPTION_KEYS:
@@ -93,19 +93,19 @@ def unreadable_keys(samples: Mapping[str, tuple[str, str]]) -> dict[str, str]:
             decrypt(sample, context=context)
         except CannotDecrypt:
             problems[key_id] = (
-                f"key {key_id!r} of FIELD_ENCRYPTION_KEYS does not open what was encrypted with a key of that name"
+                f"key {key_id!r} of FIELD_ENCRYPTION_KEYS does not decrypt values encrypted with a key of that name"
             )
     return problems
 
 
-def encrypt_anew() -> int:
+def reencrypt() -> int:
     """
-    Encrypt with the first key whatever another key encrypted, and give how many values that were.
+    Encrypt every value with the first key and return how many had another one.
 
-    May be stopped and run again at any time, also while people work: a value that somebody changed meanwhile is left
-    to them, because what is written now uses the first key already.
+    Can be stopped and run again at any time, also while people work. A value that changed since it was read is skipped,
+    because new values already use the first key.
 
-    :raises CannotDecrypt: a value's key is not configured; the values before it stay encrypted anew
+    :raises CannotDecrypt: a value's key is not configured; values before it keep the new encryption
     """
     newest = next(iter(settings.FIELD_ENCRYPTION_KEYS))
     done = 0
@@ -128,5 +128,5 @@ def _stored_values() -> Iterator[tuple[type[models.Model], str, Any, str]]:
 
 
 def _as_stored(name: str) -> Cast:
-    """The column as it lies in the database: a cast takes the field's own decryption away."""
+    """Return the raw column. The cast skips the field's decryption."""
     return Cast(name, models.TextField())

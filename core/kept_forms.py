@@ -1,8 +1,8 @@
 """
-What somebody typed, kept until it can be shown again: after an error, or over a sign-in that came in between.
+What someone typed into a form, kept so that it can be shown again after an error or after signing in again.
 
-Every POST ends in a redirect, so the page that follows finds here what it shows. One form is kept for each browser and
-place, encrypted, for some hours; passwords, codes and files never are.
+Every POST ends in a redirect, and the next page reads the form from here. One form is kept per owner and page,
+encrypted, for some hours. Passwords, codes and files are never kept.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from django.utils import timezone
 from core.models import KeptForm
 
 AGAIN = "again"
-"""The mark in the address of a page that shows what was kept for it."""
+"""Query parameter that tells a page to show the kept form."""
 
 KEPT_FOR = timedelta(hours=12)
 MAX_CHARACTERS = 1_000_000
@@ -29,14 +29,14 @@ NEVER_KEPT = frozenset({"csrfmiddlewaretoken", "form_key", "password", "code", "
 
 @dataclass(frozen=True)
 class Kept:
-    """The fields as they were typed, and what a page must know besides, such as why they came back."""
+    """The fields as typed, and a note for the page, such as the errors."""
 
     fields: QueryDict
     note: str = ""
 
 
 def keep(*, owner: str, place: str, fields: Mapping[str, Iterable[object]], note: str = "") -> None:
-    """Keep what was typed at one place in one browser; what was kept there before is replaced."""
+    """Keep what was typed on one page, replacing what was kept there before."""
     values = {name: [str(each) for each in each_of] for name, each_of in fields.items() if name not in NEVER_KEPT}
     text = json.dumps({"fields": values, "note": note}, ensure_ascii=False)
     if len(text) > MAX_CHARACTERS:
@@ -45,7 +45,7 @@ def keep(*, owner: str, place: str, fields: Mapping[str, Iterable[object]], note
 
 
 def find(*, owner: str, place: str) -> Kept | None:
-    """Return what was typed there. Looking changes nothing."""
+    """Return what was typed there, without removing it."""
     row = KeptForm.objects.filter(key_hash=_key(owner, place), kept_at__gt=timezone.now() - KEPT_FOR).first()
     if row is None:
         return None
@@ -57,31 +57,30 @@ def find(*, owner: str, place: str) -> Kept | None:
 
 
 def take(*, owner: str, place: str) -> Kept | None:
-    """Return what was kept there, and drop it: of several who ask at once, one gets it."""
+    """Return what was kept there and delete it. Of several concurrent calls, one gets it."""
     kept = find(owner=owner, place=place)
     deleted, _by_model = KeptForm.objects.filter(key_hash=_key(owner, place)).delete()
     return kept if deleted else None
 
 
 def forget(*, owner: str, place: str) -> None:
-    """Drop what was kept, once it was taken."""
     KeptForm.objects.filter(key_hash=_key(owner, place)).delete()
 
 
 def again_address(request: HttpRequest) -> str:
-    """Return the address of the page that a form was sent to, marked so that it shows what is kept for it."""
+    """Return the URL of this page with the parameter that shows the kept form."""
     asked = request.GET.copy()
     asked[AGAIN] = ""
     return f"{request.path}?{asked.urlencode()}"
 
 
 def owner_of(user_id: int | None) -> str:
-    """Name a person as an owner: nobody else is shown what they typed, not even in the same browser."""
+    """Return the owner key of a person. No one else sees what they typed, even in the same browser."""
     return f"user {user_id}"
 
 
 def keep_refused(form: BaseForm, *, owner: str, place: str) -> None:
-    """Keep a form with what is wrong with it, which may be more than its fields tell: an action refused it."""
+    """Keep a form with its errors, including those that an action added."""
     errors = {name: [str(text) for text in texts] for name, texts in form.errors.items()}
     typed = cast("QueryDict", form.data)
     fields = {name: typed.getlist(name) for name in typed}
@@ -95,8 +94,8 @@ def keep_expired(request: HttpRequest, *, owner: str) -> None:
     keep(owner=owner, place=request.path, fields=fields, note=note)
 
 
-def show_again(form: BaseForm, kept: Kept) -> str:
-    """Put on a form, bound to what was kept, what was wrong with it; returns what to say where nothing was."""
+def restore_errors(form: BaseForm, kept: Kept) -> str:
+    """Add the kept errors to a bound form; return the message to show if the session had ended."""
     note = json.loads(kept.note or "{}")
     form.full_clean()
     form.errors.clear()
@@ -104,8 +103,8 @@ def show_again(form: BaseForm, kept: Kept) -> str:
         form.add_error(None if name == NON_FIELD_ERRORS else name, texts)
     if not note.get("expired"):
         return ""
-    files = " Choose the file again: a browser does not send it twice." if note.get("files") else ""
-    return f"Your session had ended. What you typed is still here and nothing was done yet: send it again.{files}"
+    files = " Please choose the file again." if note.get("files") else ""
+    return f"Your session had ended, so nothing was saved. What you typed is still here: send it again.{files}"
 
 
 def _key(owner: str, place: str) -> str:

@@ -1,4 +1,4 @@
-"""Records that every floor shares."""
+"""Records shared by every package."""
 
 from typing import Any, ClassVar
 
@@ -12,9 +12,9 @@ from core.encryption import EncryptedTextField
 
 class CaseChange(models.Model):
     """
-    That something about a site's case changed, written in the transaction that changed it.
+    Something about a site's case changed. Written in the same transaction as the change.
 
-    Floor 3 takes it away once it has looked; a lost message therefore costs a sweep, never an enrollment.
+    `enrollments` deletes it after looking at the case, so a lost message only delays that until the next sweep.
     """
 
     site_id = models.PositiveBigIntegerField(db_index=True)
@@ -28,7 +28,7 @@ class CaseChange(models.Model):
 
 
 class LastSweep(models.Model):
-    """When a sweep ran last. One row per kind of sweep, written over each time."""
+    """When a sweep last ran. One row per kind of sweep, overwritten each time."""
 
     task = models.CharField(max_length=60, unique=True)
     at = models.DateTimeField()
@@ -41,7 +41,7 @@ class LastSweep(models.Model):
 
 
 class WrongClock(models.Model):
-    """What was last seen to be wrong with a machine's clock. One row per machine; an old one says nothing any more."""
+    """The last problem seen with a machine's clock. One row per machine; ignore old ones."""
 
     machine = models.CharField(max_length=255, unique=True)
     problem = models.TextField()
@@ -55,7 +55,7 @@ class WrongClock(models.Model):
 
 
 class IdempotentRequest(models.Model):
-    """A write of another system and the answer it got, so that its repetition gets the same answer and does nothing."""
+    """A write by another system and its answer. A repeat gets the same answer and does nothing."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=100)
@@ -75,7 +75,7 @@ class IdempotentRequest(models.Model):
 
 
 class OfficeAddress(models.Model):
-    """An internet address from which a member of staff worked, and when last."""
+    """An IP address that a staff member worked from, and when it was last used."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     ip_address = models.GenericIPAddressField()
@@ -90,7 +90,7 @@ class OfficeAddress(models.Model):
 
 
 class KeptForm(models.Model):
-    """What somebody typed in one browser at one place, so that a later page can show it again (`core.kept_forms`)."""
+    """What someone typed on one page, so that a later page can show it again (`core.kept_forms`)."""
 
     key_hash = models.CharField(max_length=64, unique=True)
     text = EncryptedTextField()

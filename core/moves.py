@@ -1,4 +1,4 @@
-"""States and moves are data: a table of moves per kind of record, and the one check that reads it."""
+"""State machines as data: a table of moves per kind of record, and the check that reads it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Move:
 
 class MoveNotAllowed(Conflict):
     def __init__(self, *, subject: str, move: str, status: str) -> None:
-        super().__init__(f"{subject} is {status}: it cannot {move.replace('_', ' ')} from there.")
+        super().__init__(f"{subject} is {status}. It cannot {move.replace('_', ' ')} in that state.")
         self.subject = subject
         self.move = move
         self.status = status
@@ -23,7 +23,7 @@ class MoveNotAllowed(Conflict):
 
 def find_move(moves: Mapping[str, Move], name: str, *, subject: str, status: str) -> Move:
     """
-    Give the move of that name if `status` allows it.
+    Return the move of that name if `status` allows it.
 
     :raises MoveNotAllowed: the record's status is not among the move's sources
     """

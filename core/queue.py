@@ -1,13 +1,12 @@
 """
-Hand work on by name, once the transaction that made it has committed.
+Queue tasks by name once the open transaction has committed.
 
-A message is only a nudge: the row it is about says what is due, and a sweep finds the same work when the message is
-lost. So a queue that cannot be reached is written to the log and never undoes or fails what was just committed. Nor
-does it hold up a page message by message: after one that could not be sent, none is tried for a few seconds.
+A message is only a nudge. The row it is about says what is due, and a sweep finds the same work if the message is lost.
+So an unreachable queue is logged and never fails what was just committed. After a message could not be sent, none is
+tried for a few seconds, so that pages do not wait for each one.
 """
 
 import logging
-import time
 from enum import StrEnum
 from functools import partial
 
@@ -16,14 +15,18 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
+from core.circuit_breaker import CircuitBreaker
+
 logger = logging.getLogger(__name__)
 
-LONGEST_CHECK_SECONDS = 2
+_breaker = CircuitBreaker()
+
+CHECK_TIMEOUT_SECONDS = 2
 QUEUE_UNAVAILABLE = (OperationalError, RedisError, OSError)
 """
-What sending fails with while the queue takes no messages.
+Errors raised by sending while the queue takes no messages.
 
-A server that is full or turned read-only says so in an answer, which redis-py raises as an error of its own.
+RedisError covers a server that answers, but is full or read-only.
 """
 
 
@@ -51,11 +54,10 @@ class TaskName(StrEnum):
     CONTINUE_RECONCILIATION = "enrollments.continue_reconciliation"
 
 
-CAN_WAIT = frozenset({TaskName.SETTLE_DELIVERY, TaskName.SEND_CASE_MAIL, TaskName.FETCH_PLAN_DOCUMENT})
+DEFERRABLE_TASKS = frozenset({TaskName.SETTLE_DELIVERY, TaskName.SEND_CASE_MAIL, TaskName.FETCH_PLAN_DOCUMENT})
 """
-Nudges, news and copies. While other work waits, workers take one of these in every few messages (`core.queue_shares`).
-
-None of it guards an acceptance. The account is read right before each, whatever a webhook would tell.
+Tasks that can wait. While other work is queued, workers take only one of these in every few messages
+(`core.queue_order`). No acceptance depends on them: the account is read right before each one.
 """
 
 DEFAULT_QUEUE = "switchyard"
@@ -65,7 +67,7 @@ OWN_QUEUES = {
     TaskName.SEND_CASE_MAIL: f"{DEFAULT_QUEUE}-mails",
     TaskName.FETCH_PLAN_DOCUMENT: f"{DEFAULT_QUEUE}-documents",
 }
-"""The tasks whose waiting messages are counted, so that a sweep adds none for a row that has one."""
+"""Tasks with a queue each, so that a sweep can count the waiting messages and add only what is missing."""
 
 
 def enqueue_on_commit(task: TaskName, **ids: int) -> None:
@@ -75,63 +77,42 @@ def enqueue_on_commit(task: TaskName, **ids: int) -> None:
 
 def messages_waiting(task: TaskName) -> int | None:
     """
-    Count the messages of a task with a queue of its own that no worker has taken yet; None when the queue is away.
+    Count the messages that no worker has taken yet, for a task in `OWN_QUEUES`; None when the queue is unreachable.
 
     A sweep adds only what is missing: it finds the same rows again until they have been worked on.
     """
-    if not _way.is_open():
+    if not _breaker.allows_calls():
         return None
     try:
         with current_app.connection_or_acquire() as connection:
             return int(connection.default_channel.queue_declare(OWN_QUEUES[task]).message_count)
     except QUEUE_UNAVAILABLE:
-        _way.close()
-        logger.warning("The messages that wait could not be counted; nothing is added to them.", exc_info=True)
+        _breaker.record_failure()
+        logger.warning("The waiting messages could not be counted, so none are added.", exc_info=True)
         return None
 
 
 def check_takes_messages() -> None:
     """
-    Connect once more, and have the server write something.
+    Open a new connection and have the server write something.
 
-    :raises OperationalError: it cannot be reached, is full, or is read-only
+    :raises OperationalError: the queue is unreachable, full or read-only
     """
     with current_app.connection_for_write() as connection:
-        connection.ensure_connection(max_retries=1, timeout=LONGEST_CHECK_SECONDS)
+        connection.ensure_connection(max_retries=1, timeout=CHECK_TIMEOUT_SECONDS)
 
 
 def _send(task: TaskName, ids: dict[str, int]) -> None:
-    if not _way.is_open():
-        logger.info("The queue could not be reached just before; the sweep will find %s %s.", task.value, ids)
+    if not _breaker.allows_calls():
+        logger.info("The queue was unreachable moments ago; the sweep will find %s %s.", task.value, ids)
         return
     try:
         current_app.send_task(task.value, kwargs=ids, retry=False)
     except QUEUE_UNAVAILABLE:
-        _way.close()
-        logger.warning("The queue could not be reached; the sweep will find %s %s.", task.value, ids, exc_info=True)
+        _breaker.record_failure()
+        logger.warning("The queue is unreachable; the sweep will find %s %s.", task.value, ids, exc_info=True)
 
 
-def reach_again() -> None:
-    """Try the queue again at once, when it is known to be back."""
-    _way.open()
-
-
-class _Way:
-    """The way to the queue from this process, closed for some seconds once it failed."""
-
-    SECONDS = 5.0
-
-    def __init__(self) -> None:
-        self._closed_until = 0.0
-
-    def is_open(self) -> bool:
-        return time.monotonic() >= self._closed_until
-
-    def close(self) -> None:
-        self._closed_until = time.monotonic() + self.SECONDS
-
-    def open(self) -> None:
-        self._closed_until = 0.0
-
-
-_way = _Way()
+def reset_circuit() -> None:
+    """Allow calls to the queue again at once, when it is known to be back."""
+    _breaker.reset()

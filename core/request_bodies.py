@@ -1,4 +1,4 @@
-"""What a request brings along: how much of it was announced, and whether all of that came."""
+"""Request bodies: the announced length, and whether all of it arrived."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -16,18 +16,18 @@ _MAX_TRAILERS = 20
 
 
 def announced_length(request: HttpRequest) -> int:
-    """Give the bytes that the sender said would come; 0 where nothing that can be read was said."""
+    """Return the Content-Length; 0 if it is missing or unreadable."""
     try:
         return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
         return 0
 
 
-def insist_on_all_of_it(request: HttpRequest) -> None:
+def require_full_body(request: HttpRequest) -> None:
     """
-    Make reading the body raise `UnreadablePostError` when it ends before all that was announced came.
+    Make reading the body raise `UnreadablePostError` if it ends before the announced length.
 
-    Django takes the end of a connection for the end of a form: its last fields are then missing, or cut short.
+    Django would treat a broken connection as the end of the form, with the last fields missing or cut short.
     """
     read, missing = request.read, announced_length(request)
 
@@ -47,16 +47,16 @@ def insist_on_all_of_it(request: HttpRequest) -> None:
 
 
 def is_sent_in_chunks(request: HttpRequest) -> bool:
-    """Whether the body comes in chunks, so that nothing announces its length."""
+    """Whether the body is chunked, so that its length is unknown."""
     return "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower()
 
 
-def whole_body(request: HttpRequest, *, max_bytes: int) -> bytes:
+def read_body(request: HttpRequest, *, max_bytes: int) -> bytes:
     """
-    Read the body, also one that comes in chunks without a length, which Django takes for empty. To be called once.
+    Read the body, including a chunked one, which Django treats as empty. Call it once.
 
-    :raises RequestDataTooBig: more than `max_bytes` are announced, or came; the rest is not read
-    :raises UnreadablePostError: the body broke off, or its chunks make no sense
+    :raises RequestDataTooBig: more than `max_bytes` were announced or received; the rest is not read
+    :raises UnreadablePostError: the body is incomplete, or its chunks are malformed
     """
     if announced_length(request) > max_bytes:
         raise RequestDataTooBig(f"The body is larger than {max_bytes} bytes.")
@@ -69,24 +69,24 @@ def whole_body(request: HttpRequest, *, max_bytes: int) -> bytes:
             if len(body) > max_bytes:
                 raise RequestDataTooBig(f"The body is larger than {max_bytes} bytes.")
     except (OSError, ParseException) as broken:
-        raise UnreadablePostError("The body broke off between its chunks.") from broken
+        raise UnreadablePostError("The body ended between its chunks.") from broken
     return bytes(body)
 
 
 def _pieces(environ: dict[str, Any], *, most: int) -> Iterator[bytes]:
     source = environ["wsgi.input"]
-    if environ.get("wsgi.input_terminated"):  # the server puts the chunks together, as gunicorn does
+    if environ.get("wsgi.input_terminated"):  # the server joins the chunks, as gunicorn does
         while piece := source.read(min(_PIECE_BYTES, most)):
             yield piece
-    elif isinstance(source, LimitedStream):  # Django's own server, which lets nothing be read without a length
-        # Nothing public reads past the announced length, which here is none.
+    elif isinstance(source, LimitedStream):  # Django's own server, which reads nothing without a length
+        # No public method reads past the announced length, which is missing here.
         yield from _chunks(source._read, source._readline)  # type: ignore[attr-defined]  # noqa: SLF001
     else:
         raise UnreadablePostError("This server takes no body in chunks.")
 
 
 def _chunks(read: Callable[[int], bytes], read_line: Callable[[int], bytes]) -> Iterator[bytes]:
-    """Put chunks together. Source: RFC 9112, section 7.1."""
+    """Yield the content of the chunks. Source: RFC 9112, section 7.1."""
     while left := _size_of_chunk(read_line(_MAX_LINE_BYTES)):
         while left:
             piece = read(min(left, _PIECE_BYTES))

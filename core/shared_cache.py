@@ -1,4 +1,4 @@
-"""The cache that all processes share: how it counts in the database, and how it writes values to Redis."""
+"""The cache that all processes share: atomic counting in the database, and JSON values in Redis."""
 
 import base64
 import json
@@ -11,15 +11,16 @@ from django.db import connections, router, transaction
 
 class CountingDatabaseCache(DatabaseCache):
     """
-    Django's own, for one machine without Redis, except for counting: Django's reads and writes without a lock, and
-    lets a count live for another five minutes each time.
+    Django's database cache with atomic counting, for one machine without Redis.
+
+    Django's own `incr` takes no lock and extends the life of a count by five minutes each time.
     """
 
     _table: str
 
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
         """
-        Add to a count, also with several processes at the same instant; it ends when it was to end.
+        Add to a count atomically, without changing when it expires.
 
         :raises ValueError: there is no such count
         """
@@ -27,10 +28,10 @@ class CountingDatabaseCache(DatabaseCache):
         using = router.db_for_write(self.cache_model_class)
         connection = connections[using]
         table = connection.ops.quote_name(self._table)
-        # SQLite has locked the whole database with the transaction.
+        # With SQLite, the transaction has already locked the whole database.
         lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
         with transaction.atomic(using=using), connection.cursor() as cursor:
-            cursor.execute(f"SELECT 1 FROM {table} WHERE cache_key = %s {lock}", [name])  # noqa: S608 - no value of anybody's
+            cursor.execute(f"SELECT 1 FROM {table} WHERE cache_key = %s {lock}", [name])  # noqa: S608 - a table name, no user input
             before: int | None = self.get(key, version=version)
             if before is None:
                 raise ValueError(f"There is no count {key!r}.")
@@ -41,7 +42,7 @@ class CountingDatabaseCache(DatabaseCache):
 
 
 class JsonSerializer:
-    """Values in Redis as JSON: who can write there must not be able to run code here, as pickles would allow."""
+    """Values in Redis as JSON. With pickles, anyone who can write to Redis could run code here."""
 
     def dumps(self, value: Any) -> Any:
         return value if type(value) is int else json.dumps(value)

@@ -1,5 +1,5 @@
 """
-Private files under content-addressed keys: the same bytes have the same key, and no key is ever written twice.
+Private files under content-addressed keys: the same bytes have the same key, and no key is written twice.
 
 The row that names a file is written only after `store` returned, so there is no row without its object.
 """
@@ -20,7 +20,7 @@ class StoredFile:
 
 
 class FileNotStored(Exception):
-    """The storage refused, hung, or gave back other bytes than it was given. Nothing may rely on the file yet."""
+    """The storage refused, timed out, or returned different bytes. Do not rely on the file."""
 
 
 class FileAltered(Exception):
@@ -29,11 +29,11 @@ class FileAltered(Exception):
 
 def store(content: bytes, *, folder: str, suffix: str) -> StoredFile:
     """
-    Keep `content` for good and prove that it can be read back equal.
+    Store `content` permanently and verify it by reading it back.
 
     Storing the same bytes again finds the first copy and writes nothing.
 
-    :raises FileNotStored: with the storage's own reason
+    :raises FileNotStored: with the storage's error message
     """
     sha256 = hashlib.sha256(content).hexdigest()
     file = StoredFile(key=f"{folder}/{sha256[:2]}/{sha256}{suffix}", sha256=sha256, size_bytes=len(content))
@@ -41,7 +41,7 @@ def store(content: bytes, *, folder: str, suffix: str) -> StoredFile:
     try:
         if not storage.exists(file.key):
             written_key = storage.save(file.key, ContentFile(content))
-            if written_key != file.key:  # somebody stored the same bytes in the same moment
+            if written_key != file.key:  # someone else stored the same bytes at the same moment
                 storage.delete(written_key)
         read(file)
     except FileAltered as problem:
@@ -53,7 +53,7 @@ def store(content: bytes, *, folder: str, suffix: str) -> StoredFile:
 
 def read(file: StoredFile) -> bytes:
     """
-    Give the bytes of a stored file.
+    Return the bytes of a stored file.
 
     :raises FileAltered: it is missing, or its bytes no longer have the recorded hash
     """
@@ -70,9 +70,9 @@ def read(file: StoredFile) -> bytes:
 
 def destroy(key: str) -> None:
     """
-    Remove a file for good, every version of it where the bucket keeps versions. One that is gone already is no problem.
+    Delete a file permanently, including every version in a versioned bucket. A missing file is not an error.
 
-    Raises whatever the storage says when it refuses, such as a lock on the object that still runs.
+    Raises the storage's own error if it refuses, for example because of an object lock.
     """
     storage: Any = storages["default"]
     bucket = getattr(storage, "bucket", None)

@@ -15,7 +15,7 @@ def note_sweep(task: TaskName, *, at: datetime) -> None:
 
 
 def note_backup(*, at: datetime) -> None:
-    """Record that a backup was taken; a restored database therefore knows only of the ones before."""
+    """Record that a backup was taken. A restored database knows only the earlier ones."""
     _note(BACKUP, at=at)
 
 

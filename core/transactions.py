@@ -1,9 +1,8 @@
 """
-Short transactions that are repeated whole when the database breaks them off for the sake of another.
+Short transactions that are retried when the database aborts them in favor of another one.
 
-A deadlock, a conflict of serializable transactions or a lock that nobody gave back in time says nothing about the work
-itself: the same work, from its first line on, goes through a moment later. Only the transaction is repeated, never what
-was done before or after it, and so never a call to Light.
+After a deadlock, a serialization failure or a lock timeout, the same work succeeds a moment later. Only the transaction
+is retried, never what came before or after it, so never a call to Light.
 """
 
 import logging
@@ -17,13 +16,13 @@ from django.db import OperationalError, connection, transaction
 
 logger = logging.getLogger(__name__)
 
-MOST_TRIES = 4
+MAX_TRIES = 4
 FIRST_PAUSE_SECONDS = 0.05
-BROKEN_OFF = frozenset({"40001", "40P01", "55P03"})
-"""PostgreSQL's serialization failure, deadlock, and lock not available. SQLite has one writer, and waits by itself."""
+RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03"})
+"""PostgreSQL's serialization failure, deadlock, and lock not available. SQLite has one writer and waits on its own."""
 
 READ_ONLY = "25006"
-"""PostgreSQL's read-only transaction, which Django raises as an internal error."""
+"""PostgreSQL's code for a read-only transaction. Django raises it as an internal error."""
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -31,16 +30,16 @@ Result = TypeVar("Result")
 
 def repeatable(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """
-    Do `work` in a transaction, and all of it again when the database breaks that off; a decorator.
+    Decorate `work` to run in a transaction and to be retried when the database aborts it.
 
-    Inside a transaction it is a part of that one, which alone can be repeated. So `work` reads what it builds upon by
-    itself, and does nothing that a rollback does not undo.
+    Inside another transaction it becomes part of that one and is not retried. So `work` must read all its own input and
+    do nothing that a rollback does not undo.
     """
     return _repeatable(work, is_alone=False)
 
 
 def repeatable_alone(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Do the same for work that must be committed once it is over, and so refuses to be part of a transaction."""
+    """Like `repeatable`, for work that must commit when it returns. It fails inside another transaction."""
     return _repeatable(work, is_alone=True)
 
 
@@ -53,22 +52,22 @@ def _repeatable(work: Callable[Arguments, Result], *, is_alone: bool) -> Callabl
                 with transaction.atomic(durable=is_alone):
                     return work(*arguments, **options)
             except OperationalError as problem:
-                if tries == MOST_TRIES or connection.in_atomic_block or not was_broken_off(problem):
+                if tries == MAX_TRIES or connection.in_atomic_block or not is_retryable(problem):
                     raise
-                logger.warning("The database broke off “%s” (try %s); it is repeated.", work.__name__, tries)
-            time.sleep(FIRST_PAUSE_SECONDS * 2**tries * random.uniform(0.5, 1.5))  # noqa: S311 - spreads work
+                logger.warning("The database aborted “%s” (try %s); retrying.", work.__name__, tries)
+            time.sleep(FIRST_PAUSE_SECONDS * 2**tries * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             tries += 1
 
     return whole
 
 
 def is_read_only(problem: BaseException) -> bool:
-    """Whether the database refuses to write anything at all, as a replica does, or a server that operators closed."""
+    """Whether the database is read-only, such as a replica or a server in maintenance."""
     cause = problem.__cause__
     name = getattr(cause, "sqlite_errorname", None) or ""
     return getattr(cause, "sqlstate", None) == READ_ONLY or name.startswith("SQLITE_READONLY")
 
 
-def was_broken_off(problem: OperationalError) -> bool:
-    """Whether the database gave up this transaction so that others can go on."""
-    return getattr(problem.__cause__, "sqlstate", None) in BROKEN_OFF
+def is_retryable(problem: OperationalError) -> bool:
+    """Whether the database aborted this transaction in favor of another."""
+    return getattr(problem.__cause__, "sqlstate", None) in RETRYABLE_SQLSTATES

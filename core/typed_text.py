@@ -1,9 +1,9 @@
-"""What people paste together with what they mean: characters that nobody sees and that change what a text is."""
+"""Invisible characters that people paste by accident."""
 
 import unicodedata
 
 _BLANKS_OF_OTHER_KINDS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters and marks that are shown as nothing. Source: Unicode, Default_Ignorable_Code_Point, and the empty Braille."""
+"""Characters that render as blank. Source: Unicode, Default_Ignorable_Code_Point, plus the empty Braille pattern."""
 
 
 def is_invisible(character: str) -> bool:
@@ -18,8 +18,8 @@ def is_invisible(character: str) -> bool:
 
 def drop_invisible(text: str) -> str:
     """
-    Leave out what cannot be seen: for addresses and numbers, which never need it.
+    Remove invisible characters. For addresses and numbers only.
 
-    Names do: letters of Persian or Hindi are joined and separated by such characters.
+    Names may need them: they join and separate letters in Persian or Hindi.
     """
     return "".join(character for character in text if not is_invisible(character))

@@ -9,7 +9,7 @@ class EnrollmentsConfig(AppConfig):
     name = "enrollments"
 
     def ready(self) -> None:
-        case_log.find_cases_with(_cases_of_site)
+        case_log.register_case_lookup(_cases_of_site)
 
 
 def _cases_of_site(site_id: int) -> Iterable[int]:

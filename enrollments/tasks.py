@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from celery import shared_task
 
-from core import case_log, clock, wrong_clocks
+from core import case_log, clock, clock_drift
 from core.actors import SYSTEM
 from core.queue import TaskName, enqueue_on_commit, messages_waiting
 from core.sweeps import note_sweep
@@ -62,7 +62,7 @@ def advance_most_urgent() -> str:
     """Advance the most urgent case and return the outcome; empty if none is due or the call limit is reached."""
     _compare_clocks()
     pace = shared_pace()
-    if wrong_clocks.report() or (pace is not None and not pace.has_room()):
+    if clock_drift.report() or (pace is not None and not pace.has_room()):
         return ""
     for enrollment_id in most_urgent(at=clock.now(), limit=MAX_CANDIDATES):
         outcome = advance(enrollment_id)
@@ -73,8 +73,8 @@ def advance_most_urgent() -> str:
 
 def _compare_clocks() -> None:
     """Compare this process's clock with the database's, and with Light's if a difference was seen before."""
-    wrong_clocks.compare_with_database()
-    if wrong_clocks.must_ask_light_again():
+    clock_drift.compare_with_database()
+    if clock_drift.needs_new_light_date():
         try:
             light_client().ping()
         except LightError as problem:
@@ -84,7 +84,7 @@ def _compare_clocks() -> None:
 def advance(enrollment_id: int) -> str:
     """Advance one enrollment as far as possible now, and record its calls to Light under it."""
     token = current_enrollment_id.set(enrollment_id)
-    case_log.name_cases([enrollment_id])  # with limited calls, this may not be the case that the message named
+    case_log.set_logged_cases([enrollment_id])  # with limited calls, this may not be the case that the message named
     try:
         return engine().advance(enrollment_id)
     finally:
@@ -171,8 +171,8 @@ def continue_reconciliation_task(*, run_id: int, **_later: object) -> str:
 @shared_task(name=TaskName.SWEEP_ENROLLMENTS.value)
 def sweep_enrollments_task(**_later: object) -> str:
     """Queue due work whose message was lost, late or never sent."""
-    wrong_clocks.compare_with_database()
-    wrong_clocks.report()
+    clock_drift.compare_with_database()
+    clock_drift.report()
     changed = case_opening.look_at_changed_cases(at=clock.now(), limit=MAX_PER_SWEEP)
     deliveries = webhook_processing.due_deliveries(at=clock.now(), limit=MAX_PER_SWEEP)
     documents = plan_documents.due_documents(at=clock.now(), limit=MAX_PER_SWEEP)

@@ -17,8 +17,8 @@ from typing import Protocol
 from django.db import transaction
 
 from core import stored_files
+from core.cleanup import delete_in_batches
 from core.errors import Conflict, InvalidInput
-from core.tidying import delete_in_parts
 from installations import photos
 from installations.file_check_queue import FILE_CHECK_QUEUE, FileChecksBusy
 from installations.models import KeptProof, ProofFile, StoredProof
@@ -227,7 +227,7 @@ def delete_abandoned(*, at: datetime) -> int:
     """
     over = (InstallationStatus.PTO_CONFIRMED, InstallationStatus.CANCELLED)
     abandoned = KeptProof.objects.filter(kept_at__lt=at - ABANDONED_KEPT_FOR, installation__status__in=over)
-    return delete_in_parts(abandoned)
+    return delete_in_batches(abandoned)
 
 
 def _store_one(model: type[ProofFile] | type[KeptProof], key: int) -> bool:

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from accounts.actions import delete_ended_personal_keys
-from core import clock, tidying
+from core import cleanup, clock
 from core.queue import TaskName
 from core.sweeps import note_sweep
 from installations import proofs
@@ -20,9 +20,9 @@ def sweep_proofs_task(**_later: object) -> str:
 @shared_task(name=TaskName.TIDY_UP.value)
 def tidy_up_task(**_later: object) -> str:
     now = clock.now()
-    answers, sessions = tidying.forget_answers(at=now), tidying.forget_sessions()
-    tidying.forget_office_addresses(at=now)
-    tidying.forget_kept_forms()
+    answers, sessions = cleanup.delete_old_idempotent_requests(at=now), cleanup.delete_ended_sessions()
+    cleanup.delete_old_office_addresses(at=now)
+    cleanup.delete_old_kept_forms()
     delete_ended_personal_keys(at=timezone.now())  # they expire by the machine's clock
     abandoned = proofs.delete_abandoned(at=now)
     return f"deleted {answers} stored answers, {sessions} sessions, {abandoned} abandoned proofs"

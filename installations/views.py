@@ -26,7 +26,7 @@ from core.actors import Actor
 from core.dates import chicago_day
 from core.errors import InvalidInput
 from core.moves import MoveNotAllowed
-from core.rate_limits import StoreAway, TooOften
+from core.rate_limits import RateLimitReached, RateLimitStoreDown
 from installations import actions, queries
 from installations.file_check_queue import FileChecksBusy
 from installations.forms import GoLiveForm, SignInForm
@@ -49,7 +49,7 @@ class SignIn(LoginView):
         try:
             sign_in_limits.check_attempt_allowed(**_credentials(request), is_known=self._is_known)
             return super().post(request, *args, **kwargs)
-        except (TooOften, StoreAway) as refused:
+        except (RateLimitReached, RateLimitStoreDown) as refused:
             return wait_response(request, refused, back=request.get_full_path())
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
@@ -119,14 +119,14 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             rate_limits.count(rate_limits.UPLOAD, str(_technician(request).pk))
             return _receive_report(request, installation, at=at)
-        except (TooOften, FileChecksBusy) as refused:
+        except (RateLimitReached, FileChecksBusy) as refused:
             return _ask_to_retry(request, refused)
     again, said = kept_forms.AGAIN in request.GET, ""
     kept = kept_forms.find(owner=kept_forms.owner_of(request.user.pk), place=request.path) if again else None
     about: dict[str, Any] = {"installation": installation, "today": chicago_day(at), "files_too_large": {}}
     if kept is not None:
         form = GoLiveForm(kept.fields, **about)
-        said = kept_forms.show_again(form, kept)
+        said = kept_forms.restore_errors(form, kept)
     else:
         form = GoLiveForm(**about, initial={"submission_id": uuid4()})
     return _job_page(request, installation, form, submission_id=form.submission_id_to_use, said=said)
@@ -216,7 +216,7 @@ def _receive_report(request: HttpRequest, installation: Installation, *, at: Any
     return HttpResponseRedirect(f"{request.path}?{kept_forms.AGAIN}")
 
 
-def _ask_to_retry(request: HttpRequest, refused: TooOften | FileChecksBusy) -> HttpResponse:
+def _ask_to_retry(request: HttpRequest, refused: RateLimitReached | FileChecksBusy) -> HttpResponse:
     """Ask for the report again later. The script retries automatically; without it, the form is one Back away."""
     status = 503 if isinstance(refused, FileChecksBusy) else 429
     if _wants_json(request):

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError as QueueError
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
-from core import clock, wrong_clocks
+from core import clock, clock_drift
 from core.models import LastSweep
 from core.queue import check_takes_messages
 from core.transactions import is_read_only
@@ -107,8 +107,8 @@ _last = CachedReadiness()
 def _alarms_of_processes() -> list[str]:
     """Return the alarms about processes. They do not affect readiness, because pages work without workers."""
     try:
-        wrong_clocks.compare_with_database()
-        wrong_clocks.report()
+        clock_drift.compare_with_database()
+        clock_drift.report()
         now = clock.now()
         return [alarm.code for alarm in alarms(measure(now=now), now=now) if alarm.code in READINESS_ALARMS]
     except DatabaseError:

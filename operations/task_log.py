@@ -27,7 +27,7 @@ _started: dict[str, float] = {}
 @task_prerun.connect
 def start_task(task_id: str, kwargs: dict[str, Any], **_signal: object) -> None:
     _started[task_id] = time.monotonic()
-    case_log.name_cases(_cases_of(kwargs))
+    case_log.set_logged_cases(_cases_of(kwargs))
 
 
 @task_postrun.connect
@@ -39,12 +39,12 @@ def log_outcome(
         if state == "SUCCESS":  # Celery itself logs failures
             _log(str(sender.name), kwargs, str(retval), seconds)
     finally:
-        case_log.name_cases(())
+        case_log.set_logged_cases(())
 
 
 def _log(name: str, kwargs: dict[str, Any], outcome: str, seconds: float) -> None:
     if not case_log.suffix():  # the task may have created the case
-        case_log.name_cases(_cases_of(kwargs))
+        case_log.set_logged_cases(_cases_of(kwargs))
     level = logging.DEBUG if name in SWEEPS and not re.search("[1-9]", outcome) else logging.INFO
     about = "".join(f" {key.removesuffix('_id')} {number}" for key, number in kwargs.items() if key.endswith("_id"))
     logger.log(level, "%s%s: %s (%.2f s)", name, about, outcome, seconds)

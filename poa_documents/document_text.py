@@ -1,4 +1,4 @@
-"""What one POA says about its customer, site and limits, ready to be put into the wording."""
+"""The customer, site and limits of one POA, as values for the wording."""
 
 from core.company import current_rules
 from poa_documents.limits import limit_lines, say_date
@@ -27,6 +27,6 @@ def case_of(poa: PoaDocument, language: str) -> Case:
 
 
 def text_of(poa: PoaDocument, template: PoaTemplate | None = None) -> DocumentText:
-    """Give the words of a POA as they read now; what a customer agreed to is kept in its consents."""
+    """Return the current text of a POA. What the customer agreed to is stored in the consents."""
     template = template or poa.template
     return render(template, case_of(poa, template.language))

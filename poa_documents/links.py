@@ -1,8 +1,8 @@
 """
-The customer's link: one POA, one secret of 256 random bits of which only the hash is kept, and a day on which it ends.
+The customer's link: it names one POA by a secret of 256 random bits, of which only the hash is stored, and expires.
 
-A link alone opens nothing: it names the POA, and a code sent to the customer's address opens the door (`doors`).
-Looking a link up changes nothing, however often mail scanners and previews do it.
+A link alone opens nothing. A code sent to the customer's address starts a session (`portal.browser_sessions`). Looking
+up a link changes nothing, no matter how often mail scanners and previews do it.
 """
 
 import hashlib
@@ -19,17 +19,17 @@ from poa_documents.models import LinkEnd, PoaDocument, RetiredLink
 TOKEN_BYTES = 32
 DAYS_AFTER_SUNSET = 90
 CODE_MINUTES = 10
-"""How long a mailed code that opens a link is good for."""
+"""How long a mailed code is valid."""
 IDLE_MINUTES = 30
-"""Minutes without a click after which a customer's pages ask for a new code."""
+"""Idle minutes after which the customer's pages ask for a new code."""
 
 
 class LinkUnknown(Exception):
-    """No POA answers to this link: it was mistyped, cut off, or replaced by a newer one."""
+    """No POA has this link. It was mistyped or cut off."""
 
 
 class LinkExpired(Exception):
-    """The link was ours, but its time is over. `poa` is whose it was."""
+    """The link has expired. `poa` is the POA it belonged to."""
 
     def __init__(self, poa: PoaDocument) -> None:
         super().__init__(f"The link of POA {poa.pk} has expired.")
@@ -37,7 +37,7 @@ class LinkExpired(Exception):
 
 
 class LinkRetired(Exception):
-    """The link was ours, but was ended before its time. `because` says by what."""
+    """The link was ended before it expired. `because` says why."""
 
     def __init__(self, because: LinkEnd) -> None:
         super().__init__(because.label)
@@ -53,17 +53,17 @@ def hash_of(token: str) -> str:
 
 
 def link_expiry(at: datetime) -> datetime:
-    """How long an invitation sent at that instant may be used to sign."""
+    """Return when an invitation sent at that instant expires."""
     return at + timedelta(days=rules_at(at).link_days)
 
 
 def signed_link_expiry(poa: PoaDocument, *, at: datetime) -> datetime:
-    """Return when a link to the page of a signed POA ends: well after the sunset, later for one that is made later."""
+    """Return when a link to a signed POA expires: well after the POA's last day, and later for a link made later."""
     return max(chicago_midnight(poa.envelope.sunset_date + timedelta(days=DAYS_AFTER_SUNSET)), link_expiry(at))
 
 
 def address_of(token: str) -> str:
-    """Give the full address for a mail. It is never logged, stored or shown to staff."""
+    """Return the full URL for a mail. It is never logged, stored or shown to staff."""
     return settings.SITE_URL.rstrip("/") + reverse("portal:home", kwargs={"token": token})
 
 
@@ -72,8 +72,8 @@ def find_poa(token: str, *, at: datetime) -> PoaDocument:
     Find the POA that a link names, whatever its status.
 
     :raises LinkUnknown: no POA has it
-    :raises LinkRetired: a newer one was sent, or the customer's address is another one now
-    :raises LinkExpired: its time is over
+    :raises LinkRetired: a newer link was sent, or the customer's address changed
+    :raises LinkExpired: it has expired
     """
     token_hash = hash_of(token)
     poa = (
@@ -84,7 +84,7 @@ def find_poa(token: str, *, at: datetime) -> PoaDocument:
     if poa is None:
         retired = RetiredLink.objects.filter(token_hash=token_hash).first()
         raise LinkRetired(LinkEnd(retired.because)) if retired else LinkUnknown
-    if poa.link_sent_to != poa.customer.email:  # at once, also before anybody settled the change
+    if poa.link_sent_to != poa.customer.email:  # takes effect at once, before the change is settled
         raise LinkRetired(LinkEnd.ADDRESS_CHANGED)
     if poa.token_expires_at is None or poa.token_expires_at <= at:
         raise LinkExpired(poa)

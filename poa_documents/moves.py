@@ -13,14 +13,16 @@ from poa_documents.models import PoaDocument
 from poa_documents.states import MOVES, PoaStatus
 
 _MADE_BY_ITS_CASE = frozenset({"exhaust"})
-"""What an acceptance does to its authority is no news to the case that made it."""
+"""Moves made by the case itself, which does not need to be told about them."""
 
 
 def take_move(
     poa: PoaDocument, name: str, *, by: Actor, at: datetime, reason: str = "", details: Mapping[str, Any] | None = None
 ) -> None:
     """
-    Move a locked POA and write the evidence, saving whatever else the action set on it; its case is decided again.
+    Move a locked POA, save it with everything else the action set, and record the evidence.
+
+    Its case is decided again.
 
     :raises core.moves.MoveNotAllowed: the POA's status does not allow it
     """
@@ -37,11 +39,11 @@ def take_move(
     )
     if name not in _MADE_BY_ITS_CASE:
         announce_case_change(site_id=poa.site_id, at=at)
-    case_log.tell_of_site(f"POA {poa.pk}: {name}, {old_status} → {poa.status}, by {by}", site_id=poa.site_id)
+    case_log.log_for_site(f"POA {poa.pk}: {name}, {old_status} → {poa.status}, by {by}", site_id=poa.site_id)
 
 
 def lock(poa_id: int) -> PoaDocument:
-    """Give the POA with its row locked until the transaction ends."""
+    """Return the POA with its row locked until the transaction ends."""
     return (
         PoaDocument.objects.select_for_update(of=("self",))
         .select_related("customer", "site", "envelope")

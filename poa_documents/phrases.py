@@ -1,4 +1,4 @@
-"""The words of the customer's pages, mails and file that are not legal wording, in English and Spanish side by side."""
+"""The text of the customer's pages, mails and file that is not legal wording, in English and Spanish."""
 
 import tomllib
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ Phrases = Mapping[str, Mapping[str, str]]
 
 @cache
 def phrases_in(language: str, file: Path = PHRASES_FILE) -> Phrases:
-    """Give the phrases of one language by section and name; a floor above keeps its own in another file."""
+    """Return the phrases of one language by section and name. Higher packages have their own file."""
     sections = tomllib.loads(file.read_text(encoding="utf-8"))
     return {
         section: {name: versions[language] for name, versions in phrases.items()}

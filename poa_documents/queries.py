@@ -1,4 +1,4 @@
-"""What pages, actions and sweeps ask about POAs."""
+"""Queries about POAs for pages, actions and sweeps."""
 
 from collections.abc import Collection
 from datetime import date, datetime
@@ -19,15 +19,15 @@ class NoWording(Conflict):
 
     def __init__(self, language: str, day: date) -> None:
         super().__init__(
-            f"There is no POA wording in language {language!r} in force on {day}: add one, or run load_poa_wording."
+            f"No POA wording in language {language!r} is in force on {day}. Add one, or run load_poa_wording."
         )
 
 
 def template_for(language: str, day: date) -> PoaTemplate:
     """
-    Give the newest wording in force on that Chicago day.
+    Return the newest wording in force on that Chicago day.
 
-    :raises NoWording: none is
+    :raises NoWording: no wording is in force
     """
     template = (
         PoaTemplate.objects.filter(language=language, effective_from_date__lte=day)
@@ -41,7 +41,7 @@ def template_for(language: str, day: date) -> PoaTemplate:
 
 
 def consents_for(poa: PoaDocument, text: DocumentText) -> dict[Statement, ConsentRecord]:
-    """Give the consents that were given to exactly these words."""
+    """Return the consents given to exactly these words."""
     return {
         Statement(consent.statement): consent
         for consent in poa.consents.all()
@@ -50,7 +50,7 @@ def consents_for(poa: PoaDocument, text: DocumentText) -> dict[Statement, Consen
 
 
 def missing_statements(given: Collection[Statement]) -> list[Statement]:
-    """List the statements still to be agreed to, in the order of the page."""
+    """Return the statements not yet agreed to, in page order."""
     return [statement for statement in STATEMENTS if statement not in given]
 
 
@@ -65,12 +65,12 @@ def unsigned_poa_of(site_id: int) -> PoaDocument | None:
 
 
 def failure_of(customer: Customer) -> AddressFailure | None:
-    """Give why no mail goes to the customer's address on file; None while it is not known to fail."""
+    """Return why mail to the customer's address fails; None if it is not known to fail."""
     return AddressFailure.objects.filter(customer=customer, address=customer.email, ended_at__isnull=True).first()
 
 
 def is_link_dead(poa: PoaDocument) -> bool:
-    """Whether a customer who is asked to sign has no link that opens, and none on the way."""
+    """Whether a customer who is asked to sign has no working link, and none is being sent."""
     if poa.status != PoaStatus.SENT:
         return False
     if poa.token_hash and poa.link_sent_to == poa.customer.email:
@@ -80,7 +80,7 @@ def is_link_dead(poa: PoaDocument) -> bool:
 
 
 def last_visit(poa: PoaDocument) -> datetime | None:
-    """Return when the customer was last known to be on the pages: a code asked for, or a consent given."""
+    """Return when the customer last requested a code or gave a consent."""
     visits = (
         poa.contact_codes.aggregate(last=Max("asked_at"))["last"],
         poa.consents.aggregate(last=Max("given_at"))["last"],

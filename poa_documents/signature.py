@@ -1,7 +1,7 @@
 """
-A customer's signature: strokes drawn on the page, or a typed name. Both are worth the same.
+A customer's signature: strokes drawn on the page, or a typed name. Both count the same.
 
-Strokes arrive as points and are drawn by us; a picture made elsewhere is never taken.
+Strokes arrive as points and we draw them. Uploaded pictures are not accepted.
 """
 
 import json
@@ -13,19 +13,19 @@ from typing import Any
 from core.errors import InvalidInput
 from poa_documents.models import SignatureKind
 
-STROKES_ALLOWED = 300
-POINTS_ALLOWED = 20_000
-POINTS_NEEDED = 5
-LARGEST_COORDINATE = 10_000
-TEXT_ALLOWED_BYTES = 2_000_000
-NAME_LENGTH_ALLOWED = 250  # the longest name on file has 201, and whoever signs may add to it
+MAX_STROKES = 300
+MAX_POINTS = 20_000
+MIN_POINTS = 5
+MAX_COORDINATE = 10_000
+MAX_TEXT_BYTES = 2_000_000
+MAX_NAME_LENGTH = 250  # the longest name on file has 201, and the signer may add to it
 MARGIN = 6.0
 
 Point = tuple[float, float]
 
 
 class SignatureNotUsable(InvalidInput):
-    """The signature is empty, or not something that a pen or a keyboard on our page makes. `code` names the phrase."""
+    """The signature is empty or malformed. `code` is the key of the phrase to show."""
 
     def __init__(self, code: str) -> None:
         super().__init__(f"The signature cannot be used: {code.replace('_', ' ')}.")
@@ -34,7 +34,7 @@ class SignatureNotUsable(InvalidInput):
 
 @dataclass(frozen=True)
 class Drawing:
-    """Strokes moved into a box that begins at 0, 0."""
+    """Strokes moved into a box that starts at 0, 0."""
 
     width: float
     height: float
@@ -60,7 +60,7 @@ class Drawing:
 
 def clean_signature(kind: str, text: str) -> str:
     """
-    Give a signature in the one form in which it is kept.
+    Return a signature in the form in which it is stored.
 
     :raises SignatureNotUsable: with the code of the reason
     """
@@ -68,7 +68,7 @@ def clean_signature(kind: str, text: str) -> str:
         name = " ".join(text.split())
         if not any(character.isalpha() for character in name):
             raise SignatureNotUsable("name_missing")
-        if len(name) > NAME_LENGTH_ALLOWED:
+        if len(name) > MAX_NAME_LENGTH:
             raise SignatureNotUsable("name_too_long")
         return name
     if kind == SignatureKind.DRAWN:
@@ -78,7 +78,7 @@ def clean_signature(kind: str, text: str) -> str:
 
 
 def drawing_of(kept: str) -> Drawing:
-    """Give the drawing of a kept signature, moved into its own box."""
+    """Return the drawing of a stored signature, moved into its own box."""
     strokes: list[list[list[float]]] = json.loads(kept)
     points = [point for stroke in strokes for point in stroke]
     left, top = min(x for x, _ in points), min(y for _, y in points)
@@ -94,14 +94,14 @@ def drawing_of(kept: str) -> Drawing:
 
 
 def _visible(stroke: list[list[float]]) -> list[list[float]]:
-    """A single point would draw nothing; a dot over an i is a very short line."""
+    """Draw a single point as a very short line, because it would be invisible otherwise."""
     return stroke if len(stroke) > 1 else [stroke[0], [stroke[0][0] + 0.5, stroke[0][1]]]
 
 
 def _read_strokes(text: str) -> list[list[Point]]:
     if not text.strip():
         raise SignatureNotUsable("drawing_missing")
-    if len(text) > TEXT_ALLOWED_BYTES:
+    if len(text) > MAX_TEXT_BYTES:
         raise SignatureNotUsable("drawing_too_large")
     try:
         groups = json.loads(text)
@@ -110,9 +110,9 @@ def _read_strokes(text: str) -> list[list[Point]]:
         raise SignatureNotUsable("drawing_unreadable") from problem
     strokes = [stroke for stroke in strokes if stroke]
     count = sum(len(stroke) for stroke in strokes)
-    if count < POINTS_NEEDED:
+    if count < MIN_POINTS:
         raise SignatureNotUsable("drawing_missing")
-    if len(strokes) > STROKES_ALLOWED or count > POINTS_ALLOWED:
+    if len(strokes) > MAX_STROKES or count > MAX_POINTS:
         raise SignatureNotUsable("drawing_too_large")
     return strokes
 
@@ -130,7 +130,7 @@ def _read_point(point: Any) -> Point:
 def _read_coordinate(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError("not a number")
-    if abs(value) > LARGEST_COORDINATE:
+    if abs(value) > MAX_COORDINATE:
         raise ValueError("outside the page")
     return round(float(value), 1)
 

@@ -1,9 +1,9 @@
 """
-Whether a signature needs another proof than the code that was mailed, and which proofs there are.
+Whether a signature needs more proof than the mailed code, and which proofs count.
 
-For a first address the code is enough: Light checks the identity of whoever goes on. Where the office changed the
-address after the invitation, or where something suggests that staff and customer are one person, the customer's own
-word is needed: a code mailed to the earlier address, or a call-back by a second person of the office.
+For a first address the code is enough, because Light checks the identity afterwards. If the office changed the address
+after the invitation, or something suggests that a staff member signed, the customer must confirm it: with a code
+mailed to the earlier address, or in a call-back by a second staff member.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def open_doubts(poa_id: int) -> QuerySet[SignerDoubt]:
 
 
 def unproved_changes(customer_id: int) -> QuerySet[ContactChange]:
-    """Changes of address after the first invitation that no proof of the customer's covers, the oldest first."""
+    """Return the address changes since the first invitation that the customer has not proved, oldest first."""
     invited_at = PoaDocument.objects.filter(customer_id=customer_id).aggregate(first=Min("sent_at"))["first"]
     changes = ContactChange.objects.filter(customer_id=customer_id, proved_at__isnull=True)
     if invited_at is None:
@@ -51,7 +51,7 @@ def changed_address(customer: Customer) -> ContactChange | None:
 
 
 def earlier_address(customer: Customer) -> str:
-    """Return the last address that the office did not change without proof; empty where there is no question."""
+    """Return the address from before the unproved changes; empty if nothing needs proof."""
     first = unproved_changes(customer.pk).first()
     return first.old_email if first is not None and is_in_question(customer.pk) else ""
 
@@ -63,13 +63,13 @@ def is_in_question(customer_id: int) -> bool:
 
 
 def why_not_proved(poa: PoaDocument) -> str:
-    """Say why a signature gives no authority yet, and what to do; empty where it is proved."""
+    """Return why a signature gives no authority yet and what to do; empty if it is proved."""
     found = list(open_doubts(poa.pk).values_list("because", flat=True))
     return _advice(found) if found else ""
 
 
 def why_address_not_proved(customer: Customer) -> str:
-    """Say why nothing may be opened at Light with the address on file; empty where it is proved."""
+    """Return why no account may be opened at Light with the address on file; empty if it is proved."""
     change = changed_address(customer)
     return _advice([_CHANGED]) if change is not None else ""
 
@@ -77,7 +77,7 @@ def why_address_not_proved(customer: Customer) -> str:
 def doubts_about(
     poa: PoaDocument, *, ip_addresses: frozenset[str], browser_of: int | None, at: datetime
 ) -> list[Doubt]:
-    """Find what speaks against taking this signature for the customer's; `browser_of` is a member of staff."""
+    """Return why the customer may not have signed. `browser_of` is the staff member who used the same browser."""
     customer = poa.customer
     found = [
         _address_doubt(customer),
@@ -88,12 +88,12 @@ def doubts_about(
     ]
     doubts = [doubt for doubt in found if doubt is not None]
     if not doubts and rules_at(at).call_back_for_first_address and not _was_proved(customer):
-        doubts.append(Doubt(DoubtReason.FIRST_ADDRESS, "A second person confirms every first address."))
+        doubts.append(Doubt(DoubtReason.FIRST_ADDRESS, "Company rule: a second person confirms every first address."))
     return doubts
 
 
 def proof_of(poa: PoaDocument) -> str:
-    """Name, for the evidence, what showed that the customer signed, right after the signature."""
+    """Return, for the evidence, what showed that the customer signed. Call it right after the signature."""
     if open_doubts(poa.pk).exists():
         return PROOF_PENDING
     proved = ContactChange.objects.filter(
@@ -103,8 +103,8 @@ def proof_of(poa: PoaDocument) -> str:
     return last.proof if last is not None else LIGHT_IDENTITY_CHECK
 
 
-def trusted_number(customer: Customer) -> str:
-    """Return the phone number from before the invitation: who changes an address may have changed the number too."""
+def trusted_phone(customer: Customer) -> str:
+    """Return the number from before the invitation. Anyone who changed the address may have changed it since."""
     invited_at = PoaDocument.objects.filter(customer=customer).aggregate(first=Min("sent_at"))["first"]
     changes = ContactChange.objects.filter(customer=customer).exclude(old_phone=F("new_phone"))
     since = changes.filter(changed_at__gte=invited_at) if invited_at else changes.none()
@@ -112,8 +112,8 @@ def trusted_number(customer: Customer) -> str:
     return first.old_phone if first is not None else str(customer.phone)
 
 
-def first_persons(customer: Customer) -> frozenset[str]:
-    """Return who put the customer's address or number on file: none of them can be the second person."""
+def contact_editors(customer: Customer) -> frozenset[str]:
+    """Return who entered the customer's address or phone number. None of them can be the second person."""
     changed_by = ContactChange.objects.filter(customer=customer).values_list("changed_by", flat=True)
     return frozenset({customer.registered_by, *changed_by} - {""})
 
@@ -125,8 +125,8 @@ def is_same_mailbox(one: str, other: str) -> bool:
 def _advice(found: list[str]) -> str:
     seen = " ".join(found)
     return (
-        f"{seen} Before anything is opened at Light the customer proves that it was they: with the code from the "
-        "earlier address, on their own page, or to a second person of the office who calls back and records it."
+        f"{seen} Before an account is opened at Light, the customer must confirm the signature. They can enter the "
+        "code from the earlier address on their page, or a second staff member calls them back and records it."
     )
 
 
@@ -141,18 +141,18 @@ def _recent_change_doubt(customer: Customer, *, at: datetime) -> Doubt | None:
     ).exclude(old_email=F("new_email"))
     if not lately.exists():
         return None
-    return Doubt(DoubtReason.SIGNED_AFTER_CHANGE, "It was signed within minutes of a change of the e-mail address.")
+    return Doubt(DoubtReason.SIGNED_AFTER_CHANGE, "It was signed within minutes of a change to the e-mail address.")
 
 
 def _staff_address_doubt(email: str) -> Doubt | None:
     host = _mailbox(email).rpartition("@")[2]
     company = {domain.casefold() for domain in current_rules().mail_domains} or {_sender_domain()}
     if any(host == domain or host.endswith(f".{domain}") for domain in company if domain):
-        return Doubt(DoubtReason.STAFF_ADDRESS, "The customer's e-mail address is one of the company.")
+        return Doubt(DoubtReason.STAFF_ADDRESS, "The customer's e-mail address belongs to the company.")
     name = _mailbox(email).partition("@")[0]
     alike = User.objects.filter(email__istartswith=name, email__iendswith=f"@{host}")
     if any(is_same_mailbox(address, email) for address in alike.values_list("email", flat=True)):
-        return Doubt(DoubtReason.STAFF_ADDRESS, "The customer's e-mail address is that of a member of staff.")
+        return Doubt(DoubtReason.STAFF_ADDRESS, "The customer's e-mail address belongs to a staff member.")
     return None
 
 
@@ -173,16 +173,16 @@ def _shared_contact_doubt(customer: Customer) -> Doubt | None:
 
 def _device_doubt(ip_addresses: frozenset[str], browser_of: int | None, *, at: datetime) -> Doubt | None:
     if browser_of is not None:
-        return Doubt(DoubtReason.STAFF_DEVICE, "It was signed in a browser that a member of staff used lately.")
+        return Doubt(DoubtReason.STAFF_DEVICE, "It was signed in a browser that a staff member used recently.")
     if office_devices.were_used_recently(ip_addresses):
         return Doubt(
-            DoubtReason.STAFF_DEVICE, "It was signed over an internet connection that a member of staff used lately."
+            DoubtReason.STAFF_DEVICE, "It was signed over an internet connection that a staff member used recently."
         )
     return None
 
 
 def _was_proved(customer: Customer) -> bool:
-    """Whether a person of the office, or an earlier address, has vouched for this very address before."""
+    """Whether a call-back or an earlier address has already confirmed this address."""
     proved = ContactChange.objects.filter(customer=customer, new_email=customer.email, proved_at__isnull=False)
     cleared = SignerDoubt.objects.filter(poa__customer=customer, cleared_at__isnull=False)
     return proved.exists() or cleared.filter(cleared_at__gt=_address_since(customer)).exists()
@@ -199,6 +199,6 @@ def _sender_domain() -> str:
 
 
 def _mailbox(address: str) -> str:
-    """Write alike what reaches the same mailbox: case, and what stands after a plus sign."""
+    """Normalize an address: ignore case and anything after a plus sign."""
     name, _, host = address.strip().casefold().rpartition("@")
     return f"{name.partition('+')[0]}@{host}"

@@ -1,4 +1,4 @@
-"""Celery entry points: ids in, one action called, a word out for the log."""
+"""Celery tasks. Each takes IDs, calls one action and returns a message for the log."""
 
 from celery import shared_task
 
@@ -20,7 +20,7 @@ def send_mail_task(*, mail_id: int, **_later: object) -> str:
 
 @shared_task(name=TaskName.CHECK_SEALED_FILES.value, acks_late=True)
 def check_sealed_files_task(**_later: object) -> str:
-    """Check one batch, and let the next one be another message, so that no task runs for hours."""
+    """Check one batch and queue the next one, so that no task runs for hours."""
     outcome = actions.check_sealed_files(at=clock.now())
     if outcome == actions.CheckOutcome.MORE_TO_CHECK:
         enqueue_on_commit(TaskName.CHECK_SEALED_FILES)
@@ -44,11 +44,11 @@ def settle_contact_change_task(*, change_id: int, **_later: object) -> str:
 
 @shared_task(name=TaskName.FORGET_MAIL_REPORTS.value)
 def forget_mail_reports_task(**_later: object) -> str:
-    return f"{actions.forget_reports(at=clock.now())} mail reports forgotten"
+    return f"{actions.forget_reports(at=clock.now())} mail reports deleted"
 
 
 @shared_task(name=TaskName.SWEEP_POAS.value, acks_late=True)
 def sweep_poas_task(**_later: object) -> str:
     count = actions.sweep_poas(at=clock.now())
     note_sweep(TaskName.SWEEP_POAS, at=clock.now())
-    return f"{count} looked at"
+    return f"{count} checked"

@@ -1,8 +1,8 @@
-"""Whether a typed name is the customer's, as people write their own names. Pure."""
+"""Compares a typed name with the customer's, allowing for how people write their own names. Pure."""
 
 import re
 
-from core.plain_spelling import plainly
+from core.accents import remove_accents
 
 _SUFFIXES = frozenset(
     {"jr", "sr", "ii", "iii", "iv", "v", "esq", "md", "phd", "dds", "cpa", "hijo", "junior", "senior"}
@@ -12,7 +12,7 @@ _BETWEEN = re.compile(r"[\W_]+")
 
 
 def is_same_name(typed: str, on_file: str) -> bool:
-    """Compare beyond case, accents, initials, suffixes and punctuation; one name at least is written out in full."""
+    """Compare ignoring case, accents, initials, suffixes and punctuation. At least one name must be written in full."""
     one, other = _parts(typed), _parts(on_file)
     full = {part for part in one if len(part) > 1} & {part for part in other if len(part) > 1}
     has_full_names = any(len(part) > 1 for part in other)
@@ -20,13 +20,13 @@ def is_same_name(typed: str, on_file: str) -> bool:
 
 
 def _parts(name: str) -> list[str]:
-    words = [word for word in _BETWEEN.split(_SILENT.sub("", plainly(name))) if word and not word.isdecimal()]
+    words = [word for word in _BETWEEN.split(_SILENT.sub("", remove_accents(name))) if word and not word.isdecimal()]
     without = [word for word in words if word not in _SUFFIXES]
     return without or words
 
 
 def _align(one: list[str], other: list[str]) -> bool:
-    """Compare both names in order; an initial stands for a name, or for one that the other side leaves out."""
+    """Compare the parts in order. An initial matches a name, or a name that the other side leaves out."""
     reached = {(0, 0)}
     for row in range(len(one) + 1):
         for column in range(len(other) + 1):

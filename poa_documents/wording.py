@@ -1,7 +1,7 @@
 """
-From a template's wording to the exact words a customer is shown: pure functions of the template and the case.
+Renders the exact words a customer sees from a template and a case. Pure.
 
-The same words are hashed when the customer agrees to them and printed in the signed file.
+The same words are hashed when the customer agrees to them, and printed in the signed file.
 """
 
 import hashlib
@@ -14,12 +14,12 @@ from poa_documents.models import PoaTemplate, Statement
 
 
 class WordingBroken(Exception):
-    """A text names a $placeholder that no case can fill, or holds a lone $ sign."""
+    """A text contains an unknown $placeholder or a stray $ sign."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What the wording may name with a $placeholder, ready to be read by a person."""
+    """The values of the $placeholders, formatted for people."""
 
     customer_name: str
     service_address: str
@@ -90,7 +90,7 @@ def render(template: PoaTemplate, case: Case) -> DocumentText:
     """
     Fill the wording from the case.
 
-    The summary carries the limits below it, and the document its title above it, because they are shown that way.
+    The summary includes the limits and the document its title, because they are shown together.
 
     :raises WordingBroken: a placeholder cannot be filled
     """
@@ -108,7 +108,7 @@ def sha256_of_words(words: str) -> str:
 
 
 def blocks(text: str) -> tuple[Block, ...]:
-    """Part a text into headings, paragraphs and lists, for the page and for the file alike."""
+    """Split a text into headings, paragraphs and lists, for both the page and the file."""
     return tuple(_blocks(text))
 
 
@@ -118,7 +118,7 @@ def _blocks(text: str) -> Iterator[Block]:
         if not lines:
             continue
         if lines[0].startswith("# "):
-            continue  # the title, which page and file set by themselves
+            continue  # the title, which page and file render themselves
         if lines[0].startswith("## "):
             yield Block(BlockKind.HEADING, (lines[0].removeprefix("## "),))
         elif all(line.startswith("- ") for line in lines):

@@ -101,7 +101,7 @@ def _nobody_tried_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(rate_limits, "_now_seconds", lambda: began_at)
     yield
     caches["default"].clear()
-    rate_limits.reach_again()
+    rate_limits.reset_circuit()
 
 
 @pytest.fixture(autouse=True)
@@ -109,8 +109,8 @@ def _no_message_waits() -> Iterator[None]:
     """Messages in memory outlive the test that queued them, and sweeps count those that wait."""
     yield
     memory.Channel.queues.clear()
-    queue.reach_again()
-    case_log.name_cases([])  # a task that a test calls by itself names its case until the next one
+    queue.reset_circuit()
+    case_log.set_logged_cases([])  # a task that a test calls by itself names its case until the next one
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -138,10 +138,10 @@ def _nobody_decided_company_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _clocks_agree() -> Iterator[None]:
     """What a test saw of a wrong clock would stop the writes of the next one."""
-    from core import wrong_clocks  # only here: it has a model
+    from core import clock_drift  # only here: it has a model
 
     yield
-    wrong_clocks.forget()
+    clock_drift.forget()
 
 
 @pytest.fixture

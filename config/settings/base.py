@@ -332,7 +332,7 @@ if REDIS_BROKER is not None:
     CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "global_keyprefix": read("CELERY_KEY_PREFIX"),
-        "queue_order_strategy": "core.queue_shares:QueueShares",
+        "queue_order_strategy": "core.queue_order:QueueShares",
         "visibility_timeout": 900,  # three times the longest task: a message delivered again early would run twice
         # A page waits while it sends, and the sweep replaces lost messages: one retry at once, for a stale connection.
         "max_retries": 1,
@@ -370,10 +370,10 @@ LEASE_SECONDS = 20
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.KeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.ApiPermissions"],
-    "DEFAULT_THROTTLE_CLASSES": ["core.api.throttles.Calls"],
-    "DEFAULT_SCHEMA_CLASS": "core.api.schema.DescribedAddress",
-    "DEFAULT_FILTER_BACKENDS": ["core.api.filters.NamedFilters", "core.api.filters.NamedOrdering"],
-    "DEFAULT_PAGINATION_CLASS": "core.api.pagination.Pages",
+    "DEFAULT_THROTTLE_CLASSES": ["core.api.throttles.CallThrottle"],
+    "DEFAULT_SCHEMA_CLASS": "core.api.schema.ApiSchema",
+    "DEFAULT_FILTER_BACKENDS": ["core.api.filters.StrictFilterBackend", "core.api.filters.StrictOrderingFilter"],
+    "DEFAULT_PAGINATION_CLASS": "core.api.pagination.PagedList",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["core.api.parsers.ShallowJsonParser"],
     "EXCEPTION_HANDLER": "config.api.answer_to",

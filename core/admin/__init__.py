@@ -1,8 +1,4 @@
-"""
-The bases of the admin: records, buttons, tables, links, words.
-
-Its own pages are the company's rules and what staff did.
-"""
+"""Base classes for every app's admin. Its own pages are the company rules and the list of what staff did."""
 
 from core.admin import company_rules, log_entries
 

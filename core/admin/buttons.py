@@ -1,7 +1,7 @@
 """
-What staff can do with a record: a page that says what will happen, and a POST from there that calls one action.
+Buttons on a record's page. Each opens a page that says what will happen; a POST from there calls one action.
 
-A form that was refused is shown again with what was typed.
+A rejected form is shown again with what was typed.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ MAX_KEY = 2**63 - 1
 
 @dataclass(frozen=True)
 class ButtonContext:
-    """A button was pressed: on what, with which answers, by whom, when."""
+    """The record a button acts on, the form's answers, who pressed it, and when."""
 
     record: Any
     answers: dict[str, Any]
@@ -35,14 +35,14 @@ class ButtonContext:
 
 @dataclass(frozen=True)
 class ButtonResult:
-    """What a button did, and another record than the pressed one, whose page shows it."""
+    """The message to show, and the record whose page to show it on."""
 
     text: str
     record: Model
 
 
 class ButtonForm(forms.Form):
-    """What a button asks for before it acts. `seen_state` is what the person saw when deciding to press it."""
+    """The form of a button. `seen_state` is the state the person saw when they opened it."""
 
     seen_state = forms.CharField(widget=forms.HiddenInput, required=False)
 
@@ -50,16 +50,16 @@ class ButtonForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.record = record
         for name in self.fields:
-            _dress(self.fields[name])
+            _add_css_class(self.fields[name])
 
 
-def _dress(form_field: forms.Field) -> None:
+def _add_css_class(form_field: forms.Field) -> None:
     if not isinstance(form_field.widget, forms.CheckboxInput | forms.CheckboxSelectMultiple | forms.RadioSelect):
         form_field.widget.attrs.setdefault("class", "sy-input")
 
 
 class SearchSelect(AutocompleteSelect):
-    """A choice among records that are searched for. What names no record, in an address for example, chooses none."""
+    """A searchable choice of a record. A value in the URL that names no record selects nothing."""
 
     def optgroups(self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None) -> Any:
         return super().optgroups(name, [each for each in value if _may_be_key(each)], attrs)
@@ -75,9 +75,9 @@ def _always(_record: Any) -> bool:
 
 CONFIRM_NOTES: dict[type[Model], Callable[[Any], str]] = {}
 """
-What the page that asks before an act says besides, by kind of record; empty where there is nothing to say.
+Extra text on a button's page, by model; empty when there is nothing to add.
 
-Packages above fill it in: what an act does not stop is known there, and not where the act is.
+Higher packages register it, because they know what the button does not stop.
 """
 
 
@@ -86,10 +86,10 @@ class Button:
     """
     One thing that staff can do with a record.
 
-    `run` calls one action and returns the sentence to show, or a file. When the action refuses, its text is shown and
-    what was typed is kept. `outages` are exceptions besides refusals whose text tells staff what to do. `is_offered`
-    hides the button where it makes no sense. A direct button acts on the first press, without a page that asks again.
-    `shows` names the records that it hands out: people who may not open their own pages do not get them here.
+    `run` calls one action and returns the message to show, or a file. If the action refuses, its message is shown and
+    what was typed is kept. `outages` are other exceptions whose message tells staff what to do. `is_offered` hides the
+    button where it makes no sense. A direct button acts at once, without a confirmation page. `shows` lists the models
+    whose content the button hands out. Staff who may not view those records do not get the button.
     """
 
     name: str
@@ -106,18 +106,18 @@ class Button:
 
 
 def redirect_to_form(request: HttpRequest, form: forms.Form) -> HttpResponse:
-    """Lead back to a refused form's own page, which shows what was typed and what is wrong with it."""
+    """Redirect to the form's page, which shows what was typed and what is wrong with it."""
     kept_forms.keep_refused(form, owner=_owner(request), place=request.path)
     return HttpResponseRedirect(kept_forms.again_address(request))
 
 
 def kept_for(request: HttpRequest) -> kept_forms.Kept | None:
-    """Return what this person typed on this page before, where the address asks for it."""
+    """Return what this person typed on this page before, if the URL asks for it."""
     return kept_forms.find(owner=_owner(request), place=request.path) if kept_forms.AGAIN in request.GET else None
 
 
 def show_kept(request: HttpRequest, form: forms.Form, kept: kept_forms.Kept) -> None:
-    if said := kept_forms.show_again(form, kept):
+    if said := kept_forms.restore_errors(form, kept):
         messages.warning(request, said)
 
 
@@ -130,7 +130,7 @@ def _owner(request: HttpRequest) -> str:
 
 
 def add_refusal_to_form(form: forms.Form, refusal: Exception) -> None:
-    """Show a refusal beside the fields it names in `problems`, or above the form when it names none of them."""
+    """Show a refusal next to the fields it names in `problems`, or above the form if it names none."""
     problems = getattr(refusal, "problems", {})
     placed = False
     for name, texts in problems.items():
@@ -142,7 +142,6 @@ def add_refusal_to_form(form: forms.Form, refusal: Exception) -> None:
 
 
 def staff(request: HttpRequest) -> Actor:
-    """Name the signed-in member of staff as the one who acts."""
     if request.user.pk is None:
         raise PermissionDenied
     return Actor.staff(request.user.pk)

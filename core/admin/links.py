@@ -1,4 +1,4 @@
-"""Addresses of records and buttons in the admin, and the records that name a record."""
+"""URLs of records and buttons in the admin, and the records that refer to a record."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,11 +18,11 @@ from core.admin.tables import Cell
 LINKS_SHOWN = 20
 
 BACK = "back"
-"""Where an act leads to once it is done: the page that it was started from."""
+"""Query parameter with the page to return to after a button was used."""
 
 
 def record_url(record: Model) -> str:
-    """Give the address of a record's page, or nothing when it has none."""
+    """Return the URL of a record's page, or an empty string if it has none."""
     opts = record._meta
     try:
         return reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[quote(record.pk)])
@@ -31,20 +31,20 @@ def record_url(record: Model) -> str:
 
 
 def can_view(request: HttpRequest, model: type[Model]) -> bool:
-    """Whether this person may open the pages of such records; where there are none, nobody may see them elsewhere."""
+    """Whether this person may view records of this model. A model without an admin page is never shown."""
     its_admin = admin.site._registry.get(model)  # noqa: SLF001 - the site has no public look-up
     return its_admin is not None and bool(its_admin.has_view_permission(request))
 
 
 def button_url(record: Model, button_name: str, *, back: str = "") -> str:
-    """Return the address of a button's page; after it was pressed, `back` is shown instead of the record."""
+    """Return the URL of a button's page. `back` is the page to show afterwards, instead of the record."""
     opts = record._meta
-    address = reverse(f"admin:{opts.app_label}_{opts.model_name}_button", args=[quote(record.pk), button_name])
-    return f"{address}?{urlencode({BACK: back})}" if back else address
+    url = reverse(f"admin:{opts.app_label}_{opts.model_name}_button", args=[quote(record.pk), button_name])
+    return f"{url}?{urlencode({BACK: back})}" if back else url
 
 
 def return_url(request: HttpRequest) -> str:
-    """Return the page in the admin from which an act was started; nothing when none is named, or another site's."""
+    """Return the admin page to go back to; empty if the request names none, or one outside the admin."""
     back = request.GET.get(BACK, "")
     is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None) and back.startswith(reverse("admin:index"))
     return back if is_ours else ""
@@ -52,7 +52,7 @@ def return_url(request: HttpRequest) -> str:
 
 @dataclass(frozen=True)
 class Links:
-    """The records of one kind that name this one."""
+    """The records of one model that refer to this one."""
 
     title: str
     records: list[Cell] = field(default_factory=list)
@@ -63,10 +63,10 @@ def linked_records(
     record: Model, site: admin.AdminSite, request: HttpRequest, *, hidden: frozenset[str] = frozenset()
 ) -> Iterator[Links]:
     """
-    Find the records that name this one, whichever floor they live on.
+    Yield the records that refer to this one, from any package.
 
-    Read from the models' own relations, so a lower floor need not know the one above. Kinds whose list the person may
-    not see, and relations named in `hidden`, are left out.
+    They are found through the models' relations, so a package does not need to know the ones above it. Models that the
+    person may not view, and relations named in `hidden`, are left out.
     """
     for relation in record._meta.related_objects:
         name = relation.get_accessor_name()

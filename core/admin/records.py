@@ -1,8 +1,8 @@
 """
-The bases of every admin class.
+Base classes of every admin class.
 
-A record in the admin is read, never edited in place: its page shows what is known, what it is linked to, and buttons.
-New records are registered through an action too, by a form that checks what was typed. Nothing can be deleted.
+Records are read-only in the admin: a page shows the fields, linked records, and buttons that call actions. New records
+are added by an action too. Nothing can be deleted.
 """
 
 import re
@@ -52,9 +52,9 @@ _BETWEEN_DIGITS = re.compile(r"[\s().+-]")
 
 class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
     """
-    A record that is looked at and acted upon, never typed over.
+    A read-only record with buttons.
 
-    Subclasses give `buttons`, and `tables_of` for what belongs on the record's page besides its own fields.
+    Subclasses set `buttons`, and override `tables_of` to show more than the record's own fields.
     """
 
     change_form_template = "admin/record.html"
@@ -76,7 +76,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Say who may look at records of this kind. The search of a form's choices calls it with `obj` by name."""
+        """Allow view or change permission. Autocomplete passes `obj` by keyword."""
         opts = self.opts
         return any(
             request.user.has_perm(f"{opts.app_label}.{get_permission_codename(verb, opts)}")
@@ -84,7 +84,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         )
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Refuse to list by what nobody may see: a list that grows or shrinks would tell it letter by letter."""
+        """Refuse to filter by secret fields: the length of the list would reveal them letter by letter."""
         name = lookup.partition("__")[0]
         secret = {each.name for each in self.opts.fields if isinstance(each, EncryptedTextField)} | UNFILTERABLE_FIELDS
         return name not in secret and bool(super().lookup_allowed(lookup, value, request))
@@ -106,7 +106,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         ]
 
     def _shown(self, name: Any) -> Any:
-        """Give what shows a field or a line of fields: itself, or the names of people where it holds an actor."""
+        """Return what displays a field or a row of fields; actor fields are shown as names."""
         if isinstance(name, list | tuple):
             return [self._shown(each) for each in name]
         actor_field = next((each for each in self.opts.fields if each.name == name), None)
@@ -116,9 +116,9 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """
-        Find what is typed as people write it: an address with its comma, a phone number or an ESI ID with dashes.
+        Accept what people type: an address with a comma, a phone number or an ESI ID with dashes.
 
-        The words of a search must each be found; of numbers with signs between them, the digits in one run are as good.
+        Each word must match. For numbers with punctuation, the bare digits match too.
         """
         words = search_term[:MAX_SEARCH_CHARACTERS].replace(",", " ")
         found, has_doubles = super().get_search_results(request, queryset, words)
@@ -133,13 +133,13 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         return request.user.has_perm(permission) and all(can_view(request, each) for each in button.shows)
 
     def state_of(self, record: Any) -> str:
-        """Say in words what state the record is in, to notice that it moved while somebody was deciding."""
+        """Return the record's state as a label, used to detect that it changed while someone was deciding."""
         if hasattr(record, "get_status_display"):
             return str(record.get_status_display())
         return ""
 
     def header_context(self, _request: HttpRequest, _record: Any) -> dict[str, Any]:
-        """Give context for the record's page above its fields."""
+        """Return template context for the part of the page above the fields."""
         return {}
 
     def tables_of(self, _request: HttpRequest, _record: Any) -> list[Table]:
@@ -178,7 +178,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         return response
 
     def button_view(self, request: HttpRequest, object_id: str, button_name: str) -> HttpResponseBase:
-        """Show what a button will do; on POST, do it."""
+        """Show a button's page; on POST, run the button."""
         record = self.get_object(request, unquote(object_id))
         button = next((each for each in self.buttons if each.name == button_name), None)
         if record is None or button is None or not self.has_view_permission(request, record):
@@ -188,7 +188,8 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         state = self.state_of(record)
         if not button.is_offered(record):
             messages.error(
-                request, f"Nothing was done: {record} is now “{state}”, where “{button.label}” is not possible."
+                request,
+                f"Nothing was done. {record} is now “{state}”, and “{button.label}” is not possible in that state.",
             )
             return HttpResponseRedirect(return_url(request) or record_url(record))
         if request.method == "POST":
@@ -224,7 +225,8 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
         seen_state = answers.pop("seen_state")
         if seen_state and seen_state != state:
             messages.error(
-                request, f"Nothing was done: since you looked, {record} moved from “{seen_state}” to “{state}”."
+                request,
+                f"Nothing was done. {record} changed from “{seen_state}” to “{state}” after you opened this page.",
             )
             return HttpResponseRedirect(return_url(request) or record_url(record))
         refusals: tuple[type[Exception], ...] = (Refusal, *button.outages)
@@ -246,7 +248,7 @@ class RecordAdmin(ModelAdmin):  # type: ignore[misc]  # the skin ships no types
 
 
 class AddableRecordAdmin(RecordAdmin):
-    """A record that staff may add: a form checks what was typed, one action registers it."""
+    """A record that staff can add. A form checks the input; one action creates the record."""
 
     new_record_form: ClassVar[type[ButtonForm]]
     new_record_intro: ClassVar[str] = ""
@@ -303,13 +305,13 @@ class AddableRecordAdmin(RecordAdmin):
         except Refusal as refusal:
             add_refusal_to_form(form, refusal)
             return None
-        self.log_addition(request, record, "Registered.")
+        self.log_addition(request, record, "Added.")
         messages.success(request, f"{capfirst(str(self.opts.verbose_name))} “{record}” was added.")
         return record
 
 
 def buttons_of(record: Any, request: HttpRequest, *, back: str = "") -> list[Cell]:
-    """Return the ways to what this person can do with a record now, for the page of another record."""
+    """Return links to the buttons this person can use on a record now, to show on another record's page."""
     record_admin = admin.site._registry.get(type(record))  # noqa: SLF001 - the site has no public look-up
     if not isinstance(record_admin, RecordAdmin):
         return []

@@ -1,4 +1,4 @@
-"""What is taken from the admin's skin (django-unfold), named here so that it is named nowhere else."""
+"""Everything we import from django-unfold; no other module imports it."""
 
 from unfold.admin import ModelAdmin, StackedInline, TabularInline
 from unfold.decorators import display as skin_display

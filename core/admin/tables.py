@@ -1,4 +1,4 @@
-"""Columns of lists, and read-only tables on the page of a record."""
+"""List columns, and read-only tables on a record's page."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ Method = TypeVar("Method", bound=Callable[..., str])
 def display(
     *, description: str, ordering: str | None = None, label: dict[str, str] | None = None
 ) -> Callable[[Method], Method]:
-    """Name a computed column; `label` gives each of its texts a color of the skin's."""
+    """Describe a computed column. `label` maps its texts to colors."""
     decorate: Callable[[Method], Method] = skin_display(description=description, ordering=ordering, label=label)
     return decorate
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a table: its words, where they lead, and a tone that repeats in color what the words say."""
+    """One table cell. `tone` repeats in color what the text says."""
 
     text: str
     url: str = ""
@@ -34,28 +34,28 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A read-only table on a record's page. `more_url` leads to the whole list when only its beginning is shown."""
+    """A read-only table on a record's page. `more_url` links to the full list if this one is cut off."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     empty: str = "Nothing yet."
     more_url: str = ""
-    more_label: str = "All of them"
+    more_label: str = "Show all"
     note: str = ""
     note_tone: str = ""
     shows: type[Model] | None = None
-    """Whose records stand in it: who may not open their pages is not shown the table either."""
+    """The model whose records the table lists. Staff who may not view those records do not see the table."""
 
     @property
     def named_rows(self) -> Iterator[list[tuple[str, Cell]]]:
-        """Each cell with its column's name, which a narrow screen shows beside it."""
+        """Yield each row as (column, cell) pairs, because narrow screens show the column next to the cell."""
         for row in self.rows:
             yield list(zip(self.columns, row, strict=True))
 
 
 class ActorColumn:
-    """Show who stands in a field by name, in a list or on a record's page, where `staff:3` would say nothing."""
+    """Show an actor field as a name instead of `staff:3`."""
 
     def __init__(self, actor_field: ActorField) -> None:
         self.__name__ = actor_field.name
@@ -63,7 +63,7 @@ class ActorColumn:
         self._names: dict[str, str] = {}
 
     def look_up(self, records: Iterable[Model]) -> None:
-        """Learn the names of a whole list with one query."""
+        """Fetch the names for a whole list with one query."""
         self._names |= name_actors(filter(None, map(self._reference, records)))
 
     def __call__(self, record: Model) -> str:

@@ -1,4 +1,4 @@
-"""How the admin writes instants, lengths of time and people."""
+"""Dates, durations and people as text for the admin."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -11,12 +11,12 @@ from core.actors import SERVICE_ACCOUNT_MARK
 
 
 def moment(at: datetime | None) -> str:
-    """Write an instant in Chicago time, to the minute."""
+    """Return an instant in Chicago time, to the minute."""
     return date_format(timezone.localtime(at), "M j, Y, H:i") if at else "—"
 
 
 def age(since: datetime, at: datetime) -> str:
-    """Say in one word or two how long something has lasted, or lies ahead."""
+    """Return how long ago or how far ahead an instant is, such as “3 days”."""
     length = abs(at - since)
     if length < timedelta(minutes=1):
         return "under a minute"
@@ -28,7 +28,7 @@ def age(since: datetime, at: datetime) -> str:
 
 
 def name_actors(references: Iterable[str]) -> dict[str, str]:
-    """Turn stored actors, such as `staff:3`, into names for people, with one query."""
+    """Return display names for stored actors such as `staff:3`, with one query."""
     wanted = set(references)
     user_kinds = ("staff", "technician", "client_system")
     user_ids = {

@@ -1,1 +1,1 @@
-"""What every address of the REST API has in common."""
+"""Shared parts of the REST API."""

@@ -1,4 +1,4 @@
-"""Lists come in pages, and no page is larger than this."""
+"""Pages of lists, with a maximum size."""
 
 import re
 from typing import TYPE_CHECKING
@@ -10,8 +10,8 @@ if TYPE_CHECKING:  # the settings name this module, and these read the settings
     from rest_framework.request import Request
 
 
-class Pages(LimitOffsetPagination):
-    """Pages of 50, or of as many as `limit` asks for, up to 200."""
+class PagedList(LimitOffsetPagination):
+    """50 records per page, or `limit` of them, up to 200."""
 
     default_limit = 50
     max_limit = 200
@@ -26,7 +26,7 @@ class Pages(LimitOffsetPagination):
 
 
 def _check_number(request: "Request", name: str, *, lowest: int) -> None:
-    """:raises rest_framework.exceptions.ValidationError: it is no number that a page may have"""
+    """:raises rest_framework.exceptions.ValidationError: not a whole number, or too small"""
     said = request.query_params.get(name)
     if said is not None and not (re.fullmatch("[0-9]{1,9}", said, re.ASCII) and int(said) >= lowest):
-        raise ValidationError({name: [f"Send a whole number from {lowest} on."]})
+        raise ValidationError({name: [f"Send a whole number of at least {lowest}."]})

@@ -1,4 +1,4 @@
-"""Reading JSON bodies, however they are meant."""
+"""JSON body parsing."""
 
 from collections.abc import Mapping
 from typing import IO, Any
@@ -8,7 +8,7 @@ from rest_framework.parsers import JSONParser
 
 
 class ShallowJsonParser(JSONParser):
-    """Refuse lists and objects nested beyond all reason, which would be an error of ours otherwise."""
+    """Reject JSON that is nested too deeply instead of failing with a server error."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""Reading requests of other systems: strictly, and each write once."""
+"""Requests from other systems: strict validation, and each write done once."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from rest_framework.response import Response
 
 from core import clock
 from core.actors import Actor
-from core.api.refusals import some_of
+from core.api.error_names import shorten_names
 from core.models import IdempotentRequest
 
 KEY_HEADER = "Idempotency-Key"
@@ -31,41 +31,39 @@ Write = Callable[..., Response]
 
 class KeyUsedForAnotherRequest(APIException):
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
-    default_detail = "This Idempotency-Key was used for another request. Take a new key for a new request."
+    default_detail = "This Idempotency-Key was used for another request. Use a new key for a new request."
     default_code = "idempotency_key_reused"
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Refuse fields that nobody would read, by name."""
+    """Reject unknown fields by name."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
             taken = [name for name, field in self.fields.items() if not field.read_only]
             unknown = set(data) - set(taken)
             if unknown:
-                text = f"Unknown field. This address takes: {', '.join(taken) or 'no fields'}."
-                raise ValidationError({name: [text] for name in some_of(unknown)})
+                text = f"Unknown field. This endpoint accepts: {', '.join(taken) or 'no fields'}."
+                raise ValidationError({name: [text] for name in shorten_names(unknown)})
         return super().to_internal_value(data)
 
 
 class TextOnlyField(serializers.CharField):
-    """Digits that are text. A JSON number is refused: it loses digits on its way."""
+    """Digits as text. A JSON number is rejected, because it would lose digits."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
-            raise ValidationError("Send this as text, in quotes: as a number it loses its last digits.")
+            raise ValidationError("Send this as text, in quotes. As a number it loses its last digits.")
         return super().to_internal_value(data)
 
 
 class IdField(serializers.IntegerField):
-    """The id of another record."""
-
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=1, max_value=MAX_ID, **kwargs)
 
 
 class NoFields(StrictSerializer):
-    """A write that takes nothing but its address."""
+    """A write with an empty body."""
 
 
 def actor_of(request: Request) -> Actor:
@@ -75,7 +73,7 @@ def actor_of(request: Request) -> Actor:
 def client_of(request: Request) -> User:
     user = request.user
     if not isinstance(user, User):
-        raise TypeError("Only signed-in systems come this far.")
+        raise TypeError("The request is not authenticated.")
     return user
 
 
@@ -89,10 +87,10 @@ def read_body(view: GenericAPIView[Any], serializer: type[StrictSerializer]) -> 
 
 def idempotent(write: Write) -> Write:
     """
-    Do a write once per Idempotency-Key, and give the first answer to every repetition, also at the same moment.
+    Do a write once per Idempotency-Key and return the first answer to every repeat, including concurrent ones.
 
-    What was done and its answer are committed together. A refused request leaves nothing behind, so that its key may be
-    used for the mended one.
+    The work and its answer are committed together. A rejected request stores nothing, so its key can be used for the
+    corrected one.
     """
 
     @wraps(write)
@@ -125,29 +123,29 @@ def idempotent(write: Write) -> Write:
             return _replay(kept, fingerprint)
         return response
 
-    once.is_idempotent = True  # type: ignore[attr-defined]  # a test asks every write for it
+    once.is_idempotent = True  # type: ignore[attr-defined]  # a test checks that every write has it
     return once
 
 
 def _check_no_parameters(request: Request) -> None:
     if request.query_params:
-        text = "A write takes no parameters in its address: send them as fields of the body."
-        raise ValidationError({name: [text] for name in some_of(request.query_params.keys())})
+        text = "Send these as fields of the body. A write takes no query parameters."
+        raise ValidationError({name: [text] for name in shorten_names(request.query_params.keys())})
 
 
 def _key_of(request: Request) -> str:
     key = request.headers.get(KEY_HEADER, "").strip()
     if not re.fullmatch(r"[\x21-\x7e]{8,100}", key):
         problem = (
-            "Send this header with every write: 8 to 100 characters without spaces, such as a random UUID; "
-            "new for each new request, and the same when a request is repeated."
+            "Send this header with every write: 8 to 100 characters without spaces, such as a random UUID. "
+            "Use a new value for each new request, and the same value when you repeat a request."
         )
         raise ValidationError({KEY_HEADER: [problem]})
     return key
 
 
 def _fingerprint(request: Request) -> str:
-    """Hash what was asked. Multipart bodies differ at every sending, so their parts are hashed, not their bytes."""
+    """Hash the request. Multipart bodies differ each time they are sent, so their parts are hashed, not the bytes."""
     said: Any = request.data
     if isinstance(said, Mapping):
         said = {name: _part(said, name) for name in said}

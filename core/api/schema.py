@@ -1,4 +1,4 @@
-"""What the description of the API says of every address: the header of each write, and how it refuses."""
+"""What the API description says about every endpoint: the header of each write, and the error answers."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from drf_spectacular.utils import OpenApiParameter
 from core.api.requests import KEY_HEADER
 
 
-class DescribedAddress(AutoSchema):
-    """Tell of the header that every write needs."""
+class ApiSchema(AutoSchema):
+    """Describe the header that every write needs."""
 
     def get_override_parameters(self) -> list[Any]:
         handler = getattr(self.view, getattr(self.view, "action", None) or "", None)
@@ -20,13 +20,13 @@ class DescribedAddress(AutoSchema):
                 KEY_HEADER,
                 location=OpenApiParameter.HEADER,
                 required=True,
-                description="New for each new request, the same when a request is repeated.",
+                description="A new value for each new request; the same value when a request is repeated.",
             )
         ]
 
 
 def describe_refusals(result: dict[str, Any], **_generation: Any) -> dict[str, Any]:
-    """Add to every address with which statuses, and in which words, it refuses. Hook of drf-spectacular."""
+    """Add the error answers to every endpoint. A drf-spectacular hook."""
     schemas = result.setdefault("components", {}).setdefault("schemas", {})
     schemas |= {"Refusal": _REFUSAL, "Problems": _PROBLEMS}
     for address, operations in result["paths"].items():
@@ -41,21 +41,24 @@ def describe_refusals(result: dict[str, Any], **_generation: Any) -> dict[str, A
 _REFUSAL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
 _PROBLEMS = {
     "type": "object",
-    "description": "What is wrong, by field; `detail` or `non_field_errors` when it is no single field.",
+    "description": "What is wrong, by field; under `detail` or `non_field_errors` if it is about no single field.",
     "additionalProperties": True,
 }
 
 
 def _refusals(method: str, address: str, *, is_sign_in: bool) -> dict[int, tuple[str, str]]:
-    found = {406: ("Answers are JSON only.", "Refusal"), 429: ("Too many calls; `Retry-After` says when.", "Refusal")}
+    found = {
+        406: ("Answers are JSON only.", "Refusal"),
+        429: ("Too many calls. `Retry-After` says when to try again.", "Refusal"),
+    }
     if is_sign_in:
-        found |= {503: ("Nobody can count tries right now; `Retry-After` says when.", "Refusal")}
+        found |= {503: ("Sign-in tries cannot be counted right now. `Retry-After` says when to try again.", "Refusal")}
     else:
-        found |= {401: ("The key is missing or not valid.", "Refusal"), 403: ("Not allowed to this key.", "Refusal")}
+        found |= {401: ("The key is missing or invalid.", "Refusal"), 403: ("This key may not do this.", "Refusal")}
     if "{" in address:
         found |= {404: ("There is no such record.", "Refusal")}
     if method == "post":
-        found |= {413: ("The body is larger than this address takes.", "Refusal")}
+        found |= {413: ("The body is too large for this endpoint.", "Refusal")}
         found |= {415: ("Bodies are JSON, or a form where a file may be sent.", "Refusal")}
     if method == "post" and not is_sign_in:
         found |= {

@@ -1,4 +1,4 @@
-"""How often other systems may call: each account for itself, and everybody without a key by address."""
+"""API rate limits: per account, and per address for calls without a key."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from core import rate_limits
-from core.rate_limits import Limit, TooOften
+from core.rate_limits import Limit, RateLimitReached
 
 
-class Calls(BaseThrottle):
+class CallThrottle(BaseThrottle):
     """
-    Counts in the cache that all processes share. While that is away, everybody passes.
+    Count calls in the shared cache. While the cache is down, every call is allowed.
 
-    An address is where the connection comes from: a header that anybody can write must not buy more tries.
+    The address is that of the connection: a header that anyone can set must not allow more tries.
     """
 
     _seconds: int | None = None
@@ -23,11 +23,11 @@ class Calls(BaseThrottle):
     def allow_request(self, request: Request, _view: Any) -> bool:
         try:
             if request.user.is_authenticated:
-                limit = Limit("api-token", most=settings.API_REQUESTS_PER_MINUTE, seconds=60)
+                limit = Limit("api-token", max_tries=settings.API_REQUESTS_PER_MINUTE, seconds=60)
                 rate_limits.count(limit, str(request.user.pk))
             else:
-                rate_limits.count(rate_limits.API_STRANGER, address_of(request))
-        except TooOften as often:
+                rate_limits.count(rate_limits.API_ANONYMOUS, address_of(request))
+        except RateLimitReached as often:
             self._seconds = often.seconds
             return False
         return True
@@ -36,15 +36,15 @@ class Calls(BaseThrottle):
         return self._seconds
 
 
-def count_stranger(request: Request) -> None:
+def count_anonymous_call(request: Request) -> None:
     """
-    Count a call whose key is missing or wrong, which is refused before any throttle is asked.
+    Count a call with a missing or wrong key. Such calls are rejected before the throttles run.
 
     :raises rest_framework.exceptions.Throttled: too many of them from this address
     """
     try:
-        rate_limits.count(rate_limits.API_STRANGER, address_of(request))
-    except TooOften as often:
+        rate_limits.count(rate_limits.API_ANONYMOUS, address_of(request))
+    except RateLimitReached as often:
         raise Throttled(wait=often.seconds) from often
 
 

@@ -93,7 +93,7 @@ def _add_event(
         at=at,
     )
     moved = f", {old_status} → {enrollment.status}" if old_status != enrollment.status else ""
-    case_log.tell(f"{name}{moved}, by {by}", case=enrollment.pk)
+    case_log.log_for_case(f"{name}{moved}, by {by}", case=enrollment.pk)
     poa = poa or governing_poa(enrollment, is_locked=True)
     if poa is not None:
         told = {"enrollment": enrollment.pk, "from": old_status, "to": enrollment.status, "reason": reason}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from core import wrong_clocks
+from core import clock_drift
 from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
 from core.due_rows import Backoff, spread
@@ -120,8 +120,8 @@ def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
     :raises StoppedMeanwhile: it must not be sent any more
     """
     at = tools.clock.now()
-    if clock_problem := wrong_clocks.why_clock_is_wrong():
-        raise StoppedMeanwhile(f"{write.get_kind_display()}: {clock_problem}")
+    if problem := clock_drift.clock_problem():
+        raise StoppedMeanwhile(f"{write.get_kind_display()}: {problem}")
     enrollment, poa, facts = _look_under_lock(write.enrollment_id)
     current = facts.unsettled
     if current is None or current.write_id != write.pk or current.status != WriteStatus.OPEN:

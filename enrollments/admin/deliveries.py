@@ -37,7 +37,7 @@ def _settle_again(context: ButtonContext) -> str:
 class WebhookDeliveryAdmin(RecordAdmin):
     list_display = ("received_at", "event_name", "light_account_uuid", "enrollment", "settling", "attempts", "outcome")
     list_filter = (SettlingFilter, "event_name", "received_at")
-    search_fields = ("event_key", "event_name", "light_account_uuid", "enrollment__customer__last_name__plainly")
+    search_fields = ("event_key", "event_name", "light_account_uuid", "enrollment__customer__last_name__unaccented")
     list_select_related = ("enrollment",)
     fieldsets = (
         (None, {"fields": (("event_name", "received_at"), ("enrollment", "light_account_uuid"))}),

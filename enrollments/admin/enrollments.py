@@ -197,11 +197,11 @@ class EnrollmentAdmin(RecordAdmin):
     list_display = ("__str__", "customer", "site", "status", "next_step_in_words", "whose_turn", "due_at", "opened_at")
     list_filter = ("status", "whose_turn", "next_step", "left_reason", "opened_at")
     search_fields = (
-        "customer__first_name__plainly",
-        "customer__last_name__plainly",
+        "customer__first_name__unaccented",
+        "customer__last_name__unaccented",
         "customer__email",
         "site__esi_id",
-        "site__address_1__plainly",
+        "site__address_1__unaccented",
         "light_account_uuid",
     )
     list_select_related = ("customer", "site")

@@ -22,7 +22,7 @@ from enrollments.states import status_label
 class AcceptAttemptAdmin(RecordAdmin):
     list_display = ("offer", "enrollment", "poa", "esi_id", "service_start_date", "chicago_date", "succeeded")
     list_filter = ("succeeded", "chicago_date")
-    search_fields = ("esi_id", "poa_sha256", "enrollment__customer__last_name__plainly")
+    search_fields = ("esi_id", "poa_sha256", "enrollment__customer__last_name__unaccented")
     list_select_related = ("offer", "enrollment", "poa__customer")
     fieldsets = (
         (None, {"fields": (("enrollment", "write"), ("offer", "service_start_date"), ("esi_id", "succeeded"))}),
@@ -34,7 +34,7 @@ class AcceptAttemptAdmin(RecordAdmin):
 class EnrollmentEventAdmin(RecordAdmin):
     list_display = ("at", "enrollment", "__str__", "old_status_label", "new_status_label", "actor", "reason")
     list_filter = ("name", "at")
-    search_fields = ("enrollment__site__esi_id", "enrollment__customer__last_name__plainly", "reason")
+    search_fields = ("enrollment__site__esi_id", "enrollment__customer__last_name__unaccented", "reason")
     list_select_related = ("enrollment",)
     fields = (("enrollment", "at"), ("old_status_label", "new_status_label"), ("actor", "reason"))
 
@@ -60,7 +60,7 @@ class EvidencePackReadAdmin(RecordAdmin):
 class AdvanceNoticeAdmin(RecordAdmin):
     list_display = ("offer", "enrollment", "start_date", "given_at", "until")
     list_filter = ("given_at",)
-    search_fields = ("enrollment__site__esi_id", "enrollment__customer__last_name__plainly", "offer__name")
+    search_fields = ("enrollment__site__esi_id", "enrollment__customer__last_name__unaccented", "offer__name")
     list_select_related = ("enrollment", "offer")
     fieldsets = ((None, {"fields": (("enrollment", "poa"), ("offer", "start_date"), ("given_at", "until"))}),)
 
@@ -69,7 +69,7 @@ class AdvanceNoticeAdmin(RecordAdmin):
 class RemoteCallAdmin(RecordAdmin):
     list_display = ("at", "purpose", "method", "path", "http_status", "rounded_seconds", "enrollment", "problem")
     list_filter = ("purpose", "http_status", "at")
-    search_fields = ("path", "problem", "enrollment__site__esi_id", "enrollment__customer__last_name__plainly")
+    search_fields = ("path", "problem", "enrollment__site__esi_id", "enrollment__customer__last_name__unaccented")
     list_select_related = ("enrollment",)
 
     @display(description="Seconds", ordering="seconds")
@@ -81,7 +81,7 @@ class RemoteCallAdmin(RecordAdmin):
 class LightWriteAdmin(RecordAdmin):
     list_display = ("opened_at", "kind", "status", "enrollment", "closed_at", "outcome")
     list_filter = ("status", "kind", "opened_at")
-    search_fields = ("outcome", "enrollment__site__esi_id", "enrollment__customer__last_name__plainly")
+    search_fields = ("outcome", "enrollment__site__esi_id", "enrollment__customer__last_name__unaccented")
     list_select_related = ("enrollment",)
     hidden_links = frozenset({"offers"})
 

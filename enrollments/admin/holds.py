@@ -56,8 +56,8 @@ class HoldAdmin(RecordAdmin):
     search_fields = (
         "because",
         "release_reason",
-        "enrollment__customer__first_name__plainly",
-        "enrollment__customer__last_name__plainly",
+        "enrollment__customer__first_name__unaccented",
+        "enrollment__customer__last_name__unaccented",
         "enrollment__site__esi_id",
     )
     list_select_related = ("enrollment__customer",)

@@ -20,7 +20,7 @@ class PlanOfferAdmin(RecordAdmin):
         "stale_at",
     )
     list_filter = ("fits", "requested_at")
-    search_fields = ("name", "light_plan_uuid", "esi_id", "enrollment__customer__last_name__plainly")
+    search_fields = ("name", "light_plan_uuid", "esi_id", "enrollment__customer__last_name__unaccented")
     list_select_related = ("enrollment",)
     fieldsets = (
         (None, {"fields": (("name", "light_plan_uuid"), ("enrollment", "write"), ("requested_at", "stale_at"))}),

@@ -55,7 +55,7 @@ class ReconciliationRunAdmin(RecordAdmin):
 class DifferenceAdmin(RecordAdmin):
     list_display = ("kind", "enrollment", "light_account_uuid", "ours", "theirs", "run")
     list_filter = ("kind", "run")
-    search_fields = ("light_account_uuid", "enrollment__site__esi_id", "enrollment__customer__last_name__plainly")
+    search_fields = ("light_account_uuid", "enrollment__site__esi_id", "enrollment__customer__last_name__unaccented")
     list_select_related = ("enrollment", "run")
     fieldsets = (
         (None, {"fields": (("kind", "run"), ("enrollment", "light_account_uuid"), "ours", "theirs", "repair")}),

@@ -48,7 +48,7 @@ class RetentionRuleAdmin(AddableRecordAdmin):
 class LegalHoldAdmin(RecordAdmin):
     list_display = ("__str__", "enrollment", "reason", "placed_at", "placed_by", "state_label")
     list_filter = ("kind", "placed_at", "lifted_at")
-    search_fields = ("reason", "enrollment__site__esi_id", "enrollment__customer__last_name__plainly")
+    search_fields = ("reason", "enrollment__site__esi_id", "enrollment__customer__last_name__unaccented")
     list_select_related = ("enrollment",)
 
     @display(description="State", label={"In force": "warning", "Lifted": "success"})

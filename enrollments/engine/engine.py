@@ -15,7 +15,7 @@ from itertools import takewhile
 from django.db import OperationalError, transaction
 from django.db.models import Count, Max
 
-from core import wrong_clocks
+from core import clock_drift
 from core.dates import chicago_time
 from core.due_rows import Backoff
 from core.transactions import repeatable
@@ -92,8 +92,8 @@ class Engine:
         """
         taken = list[Step]()
         for _ in range(MOST_STEPS_IN_A_TURN):
-            if clock_problem := wrong_clocks.why_clock_is_wrong():
-                raise ClockWrong(clock_problem)
+            if problem := clock_drift.clock_problem():
+                raise ClockWrong(problem)
             enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
             facts = gather(enrollment)
             step = decide(facts, now=self.tools.clock.now(), policy=self.tools.policy)

@@ -18,7 +18,7 @@ from django.db import DatabaseError, close_old_connections, connection
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 
-from core import wrong_clocks
+from core import clock_drift
 from core.clock import Clock
 from core.dates import chicago_day
 from enrollments.actions.writes import abandon_open_writes
@@ -142,7 +142,7 @@ class LeaseKeeper:
     def _renew(self, turns: list[str]) -> None:
         try:
             close_old_connections()
-            wrong_clocks.compare_with_database()
+            clock_drift.compare_with_database()
             Enrollment.objects.filter(leased_by__in=turns).update(lease_until=self._clock.now() + _lease())
         except DatabaseError:
             logger.warning("The leases of %s turns could not be renewed.", len(turns), exc_info=True)

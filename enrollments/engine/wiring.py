@@ -7,8 +7,8 @@ from functools import cache
 
 from django.conf import settings
 
-from core import wrong_clocks
-from core.clock import configured_clock, own_now
+from core import clock_drift
+from core.clock import configured_clock, machine_now
 from core.company import current_rules
 from enrollments.actions.writes import Tools
 from enrollments.decision import start_dates
@@ -98,9 +98,9 @@ def engine() -> Engine:
 
 def _record_call(exchange: Exchange) -> None:
     if exchange.date is not None:
-        received_at = own_now()
+        received_at = machine_now()
         sent_at = received_at - timedelta(seconds=exchange.seconds)
-        wrong_clocks.note_light_date(exchange.date, sent_at=sent_at, received_at=received_at)
+        clock_drift.note_light_date(exchange.date, sent_at=sent_at, received_at=received_at)
     RemoteCall.objects.create(
         enrollment_id=current_enrollment_id.get(),
         purpose=exchange.purpose[:40],

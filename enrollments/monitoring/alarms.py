@@ -109,7 +109,7 @@ class Numbers:
     calls_refused: int = 0
     cases_refused: int = 0
     cases_backing_off: int = 0
-    wrong_clocks: tuple[str, ...] = ()
+    clock_drift: tuple[str, ...] = ()
     worked_without_queue_at: datetime | None = None
     writes_stopped_because: str = ""
     paused_since: datetime | None = None
@@ -185,10 +185,10 @@ def _about_processes(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
             "The scheduler processes due work without it, more slowly. /readyz says what is wrong with the broker. "
             "Workers and schedulers reconnect automatically.",
         )
-    if numbers.wrong_clocks:
+    if numbers.clock_drift:
         yield Alarm(
             AlarmCode.CLOCK_WRONG,
-            " ".join(numbers.wrong_clocks),
+            " ".join(numbers.clock_drift),
             "Correct the clock of that machine (NTP). Until then it takes no cases and writes nothing to Light; other "
             "machines continue.",
         )

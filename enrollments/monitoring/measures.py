@@ -97,7 +97,7 @@ def measure(*, now: datetime) -> Numbers:
         calls_refused=calls.refused,
         cases_refused=calls.cases_refused,
         cases_backing_off=cases["backing_off"],
-        wrong_clocks=tuple(WrongClock.objects.filter(at__gt=now - CLOCK_REPORT_LIFE).values_list("problem", flat=True)),
+        clock_drift=tuple(WrongClock.objects.filter(at__gt=now - CLOCK_REPORT_LIFE).values_list("problem", flat=True)),
         worked_without_queue_at=swept.get(WITHOUT_QUEUE),
         writes_stopped_because=write_guard.why_writes_are_stopped(),
         paused_since=Pause.objects.filter(ended_at__isnull=True).aggregate(at=Min("started_at"))["at"],

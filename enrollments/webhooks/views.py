@@ -15,8 +15,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from core import clock, rate_limits
-from core.rate_limits import TooOften
-from core.request_bodies import whole_body
+from core.rate_limits import RateLimitReached
+from core.request_bodies import read_body
 from enrollments.actions.webhooks import count_refusal, store_delivery
 from enrollments.light.signatures import SignatureRefused, SignedText, WebhookScheme, verify
 from enrollments.models import WebhookSender
@@ -68,7 +68,7 @@ def _signed_body(
     if not secrets:
         return _say(f"Webhooks are disabled: {sender.value}_WEBHOOK_SECRET is empty.", HTTPStatus.SERVICE_UNAVAILABLE)
     try:
-        body = whole_body(request, max_bytes=MAX_BODY_BYTES)
+        body = read_body(request, max_bytes=MAX_BODY_BYTES)
         verify(scheme=scheme, secrets=secrets, headers=request.headers, body=body, now=at)
     except RequestDataTooBig:
         return _say(f"The body is larger than {MAX_BODY_BYTES} bytes.", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -77,14 +77,14 @@ def _signed_body(
     except SignatureRefused as refused:
         try:
             rate_limits.count(rate_limits.REFUSED_WEBHOOK, sender.value, request.META.get("REMOTE_ADDR", ""))
-        except TooOften as often:
+        except RateLimitReached as often:
             return _say_wait(often)
         count_refusal(sender=sender, reason=str(refused), at=at)
         return _say("The signature is missing or wrong.", HTTPStatus.UNAUTHORIZED)
     return body
 
 
-def _say_wait(often: TooOften) -> HttpResponse:
+def _say_wait(often: RateLimitReached) -> HttpResponse:
     """Answer a sender with too many wrong signatures. Nothing is stored, not even a count."""
     response = _say("Too many webhooks with a wrong signature. Try again later.", HTTPStatus.TOO_MANY_REQUESTS)
     response.headers["Retry-After"] = str(often.seconds)

@@ -57,7 +57,7 @@ def _correct_contact(context: ButtonContext) -> str:
 class CustomerAdmin(AddableRecordAdmin):
     list_display = ("name", "email", "phone", "language", "created_at")
     list_filter = ("language", "created_at")
-    search_fields = ("first_name__plainly", "last_name__plainly", "email", "phone", "installations__site__esi_id")
+    search_fields = ("first_name__unaccented", "last_name__unaccented", "email", "phone", "installations__site__esi_id")
     fields = (
         "first_name",
         "last_name",

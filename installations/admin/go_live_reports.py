@@ -66,10 +66,10 @@ class GoLiveReportAdmin(RecordAdmin):
     list_display = ("granted_date", "installation", "source", "status", "received_at")
     list_filter = ("status", "source", "granted_date")
     search_fields = (
-        "installation__customer__first_name__plainly",
-        "installation__customer__last_name__plainly",
+        "installation__customer__first_name__unaccented",
+        "installation__customer__last_name__unaccented",
         "installation__site__esi_id",
-        "installation__site__address_1__plainly",
+        "installation__site__address_1__unaccented",
         "utility_reference",
     )
     list_select_related = ("installation__site",)

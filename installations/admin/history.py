@@ -8,7 +8,7 @@ from installations.models import ContactChange, InstallationEvent
 class ContactChangeAdmin(RecordAdmin):
     list_display = ("changed_at", "customer", "old_email", "new_email", "proof", "proved_by", "settled_at")
     list_filter = ("changed_at", "proof", "settled_at")
-    search_fields = ("customer__first_name__plainly", "customer__last_name__plainly", "old_email", "new_email")
+    search_fields = ("customer__first_name__unaccented", "customer__last_name__unaccented", "old_email", "new_email")
     list_select_related = ("customer",)
 
 
@@ -16,5 +16,5 @@ class ContactChangeAdmin(RecordAdmin):
 class InstallationEventAdmin(RecordAdmin):
     list_display = ("at", "installation", "__str__", "old_status", "new_status", "actor", "reason")
     list_filter = ("name", "at")
-    search_fields = ("installation__site__esi_id", "installation__customer__last_name__plainly", "reason")
+    search_fields = ("installation__site__esi_id", "installation__customer__last_name__unaccented", "reason")
     list_select_related = ("installation__site",)

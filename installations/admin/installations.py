@@ -172,9 +172,9 @@ class InstallationAdmin(AddableRecordAdmin):
     list_display = ("__str__", "customer", "status", "technician", "scheduled_date")
     list_filter = ("status", "kind", ("technician", admin.RelatedOnlyFieldListFilter), "scheduled_date")
     search_fields = (
-        "customer__first_name__plainly",
-        "customer__last_name__plainly",
-        "site__address_1__plainly",
+        "customer__first_name__unaccented",
+        "customer__last_name__unaccented",
+        "site__address_1__unaccented",
         "site__esi_id",
     )
     list_select_related = ("site", "customer", "technician")

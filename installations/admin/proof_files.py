@@ -62,7 +62,7 @@ class KeptProofAdmin(RecordAdmin):
 
     list_display = ("original_name", "installation", "kept_by", "kept_at", "content_type")
     list_filter = ("content_type", "kept_at")
-    search_fields = ("original_name", "installation__site__esi_id", "installation__customer__last_name__plainly")
+    search_fields = ("original_name", "installation__site__esi_id", "installation__customer__last_name__unaccented")
     list_select_related = ("installation__site",)
     fields = (("installation", "kept_by", "kept_at"), "original_name", ("content_type", "size_bytes"), "sha256")
     buttons = download_buttons("installations.view_keptproof")

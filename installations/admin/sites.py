@@ -40,10 +40,10 @@ class SiteAdmin(AddableRecordAdmin):
     list_filter = ("tdu_code", "city")
     search_fields = (
         "esi_id",
-        "address_1__plainly",
-        "city__plainly",
+        "address_1__unaccented",
+        "city__unaccented",
         "postal_code",
-        "installations__customer__last_name__plainly",
+        "installations__customer__last_name__unaccented",
     )
     fields = ("address_1", "address_2", "city", "state", "postal_code", "esi_id", "tdu_code", "created_at")
     new_record_form = SiteForm

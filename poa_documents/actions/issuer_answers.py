@@ -90,7 +90,7 @@ def why_unanswered(key: SealKey, *, at: datetime) -> str:
     if not settings.POA_SEAL_LONG_TERM:
         return ""
     if not key.chain:
-        return "its certificate is signed by itself, or POA_SEAL_KEY_FILE lacks the certificates above it"
+        return "its certificate is self-signed, or POA_SEAL_KEY_FILE lacks the certificates above it"
     last = IssuersAnswer.objects.filter(certificate_sha256=key.fingerprint).first()
     if last is None:
         return "its issuer has not answered yet"

@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models import Q
 
 from core.actors import SYSTEM
+from core.cleanup import delete_in_batches
 from core.due_rows import Backoff, claim, due_ids
-from core.tidying import delete_in_parts
 from core.transactions import repeatable
 from poa_documents.actions.mail_returns import address_proved, record_return
 from poa_documents.models import AddressFailure, CustomerMail, MailReport, ReturnSource
@@ -80,7 +80,7 @@ def _settle(report_id: int, *, at: datetime) -> str:
 
 def forget_reports(*, at: datetime) -> int:
     """Delete reports whose use is over; what they led to stays in the journal."""
-    return delete_in_parts(MailReport.objects.filter(Q(received_at__lt=at - KEPT_FOR)))
+    return delete_in_batches(MailReport.objects.filter(Q(received_at__lt=at - KEPT_FOR)))
 
 
 def _take_effect(mail: CustomerMail, said: Mapping[str, Any], *, at: datetime) -> str:

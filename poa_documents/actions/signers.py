@@ -71,12 +71,12 @@ def record_call_back(
     customer = Customer.objects.select_for_update().get(pk=customer_id)
     if not signers.is_in_question(customer_id):
         raise NothingToProve
-    if any(is_same_person(each, str(by)) for each in signers.first_persons(customer)):
+    if any(is_same_person(each, str(by)) for each in signers.contact_editors(customer)):
         raise CallBackBySamePerson
     problems = {}
     if not number.strip():
         problems["number"] = "Say which number you called."
-    elif number != signers.trusted_number(customer) and not number_from.strip():
+    elif number != signers.trusted_phone(customer) and not number_from.strip():
         problems["number_from"] = "Say where you found this number, such as the signed hardware contract."
     if not confirmed.strip():
         problems["confirmed"] = "Say who answered and what they confirmed."

@@ -32,7 +32,7 @@ class CallBackForm(ButtonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        trusted = signers.trusted_number(customer_of(self.record)) if self.record is not None else ""
+        trusted = signers.trusted_phone(customer_of(self.record)) if self.record is not None else ""
         choices = [(trusted, f"{trusted}, on file from before the invitation")] if trusted else []
         self.fields["called"].choices = [*choices, (_OTHER, "Another number")]  # type: ignore[attr-defined]
         if not choices:

@@ -238,8 +238,8 @@ class PoaDocumentAdmin(AddableRecordAdmin):
     list_display = ("__str__", "site", "status", "sent_at", "signed_at", "trouble")
     list_filter = ("status", "template__language", "sent_at", "signed_at")
     search_fields = (
-        "customer__first_name__plainly",
-        "customer__last_name__plainly",
+        "customer__first_name__unaccented",
+        "customer__last_name__unaccented",
         "customer__email",
         "site__esi_id",
         "pdf_sha256",
@@ -433,7 +433,7 @@ class PoaDocumentAdmin(AddableRecordAdmin):
 
     def tables_of(self, request: HttpRequest, record: PoaDocument) -> list[Table]:
         """Give what is known of the document; that somebody looked is logged, as far as a page may write."""
-        logger.info("POA %s was looked at by user %s.", record.pk, request.user.pk)
+        logger.info("POA %s was read by user %s.", record.pk, request.user.pk)
         return [_limits_table(record), _consents_table(record), _mails_table(record), _evidence_table(record)]
 
 

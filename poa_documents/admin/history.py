@@ -29,7 +29,7 @@ class JournalAnchorAdmin(RecordAdmin):
 class ConsentRecordAdmin(RecordAdmin):
     list_display = ("given_at", "poa", "statement", "wording_version", "language")
     list_filter = ("statement", "language", "given_at")
-    search_fields = ("poa__customer__first_name__plainly", "poa__customer__last_name__plainly", "wording_sha256")
+    search_fields = ("poa__customer__first_name__unaccented", "poa__customer__last_name__unaccented", "wording_sha256")
     list_select_related = ("poa__customer",)
 
 
@@ -45,14 +45,14 @@ class DestructionProofAdmin(RecordAdmin):
 class EnvelopeAdmin(RecordAdmin):
     list_display = ("plan_name", "esi_id", "highest_average_cents_per_kwh_1000", "sunset_date", "uses")
     list_filter = ("rate_kind", "sunset_date")
-    search_fields = ("plan_name", "esi_id", "poa__customer__last_name__plainly")
+    search_fields = ("plan_name", "esi_id", "poa__customer__last_name__unaccented")
 
 
 @admin.register(EvidenceEntry)
 class EvidenceEntryAdmin(RecordAdmin):
     list_display = ("at", "poa", "number", "kind", "actor")
     list_filter = ("kind", "at")
-    search_fields = ("poa__customer__first_name__plainly", "poa__customer__last_name__plainly", "sha256")
+    search_fields = ("poa__customer__first_name__unaccented", "poa__customer__last_name__unaccented", "sha256")
     list_select_related = ("poa__customer",)
     ordering = ("-at", "-pk")
 
@@ -68,7 +68,7 @@ class IssuersAnswerAdmin(RecordAdmin):
 class PaperSignatureAdmin(RecordAdmin):
     list_display = ("recorded_at", "poa", "signed_date", "recorded_by", "confirmed_by", "refused_at")
     list_filter = ("recorded_at", "confirmed_at", "refused_at")
-    search_fields = ("poa__customer__first_name__plainly", "poa__customer__last_name__plainly", "scan_sha256")
+    search_fields = ("poa__customer__first_name__unaccented", "poa__customer__last_name__unaccented", "scan_sha256")
     list_select_related = ("poa__customer",)
 
 
@@ -84,7 +84,7 @@ class SealTimestampAdmin(RecordAdmin):
 class SignerDoubtAdmin(RecordAdmin):
     list_display = ("noted_at", "poa", "reason", "proof", "cleared_by")
     list_filter = ("reason", "proof", "noted_at", "cleared_at")
-    search_fields = ("poa__customer__first_name__plainly", "poa__customer__last_name__plainly")
+    search_fields = ("poa__customer__first_name__unaccented", "poa__customer__last_name__unaccented")
     list_select_related = ("poa__customer",)
     fields = ("poa", "reason", "because", "noted_at", ("proof", "cleared_at", "cleared_by"))
 

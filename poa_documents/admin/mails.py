@@ -110,8 +110,8 @@ class CustomerMailAdmin(RecordAdmin):
     list_display = ("created_at", "kind", "poa", "delivery", "sent_at", "attempts", "last_error")
     list_filter = (DeliveryFilter, "kind", "created_at")
     search_fields = (
-        "poa__customer__first_name__plainly",
-        "poa__customer__last_name__plainly",
+        "poa__customer__first_name__unaccented",
+        "poa__customer__last_name__unaccented",
         "poa__customer__email",
         "last_error",
     )
@@ -197,7 +197,7 @@ class CustomerMailAdmin(RecordAdmin):
 class AddressFailureAdmin(RecordAdmin):
     list_display = ("since", "customer", "address", "source", "because", "ended_at")
     list_filter = ("source", "since", "ended_at")
-    search_fields = ("customer__first_name__plainly", "customer__last_name__plainly", "address")
+    search_fields = ("customer__first_name__unaccented", "customer__last_name__unaccented", "address")
     list_select_related = ("customer",)
     fieldsets = (
         (None, {"fields": (("customer", "address"), ("since", "source"), "because", ("poa", "mail"))}),

@@ -25,7 +25,7 @@ def _end(context: ButtonContext) -> str:
 class StopSignalAdmin(RecordAdmin):
     list_display = ("customer", "kind", "received_at", "recorded_by", "how_it_stands")
     list_filter = ("kind", "received_at", "ended_at")
-    search_fields = ("customer__first_name__plainly", "customer__last_name__plainly", "source")
+    search_fields = ("customer__first_name__unaccented", "customer__last_name__unaccented", "source")
     list_select_related = ("customer",)
     fieldsets = (
         (None, {"fields": (("customer", "kind"), "source", ("received_at", "recorded_at", "recorded_by"))}),

@@ -1,4 +1,4 @@
-"""What other systems send and read of POA requests. The link and its token are never among it."""
+"""Serializers for POA requests. The link and its token are never included."""
 
 from rest_framework import serializers
 
@@ -72,8 +72,11 @@ class Voiding(StrictSerializer):
 
 
 class Revocation(StrictSerializer):
-    channel = serializers.ChoiceField(choices=RevocationChannel.choices, help_text="How the customer said so.")
+    channel = serializers.ChoiceField(choices=RevocationChannel.choices, help_text="How the customer told you.")
     received_at = serializers.DateTimeField(
-        required=False, allow_null=True, default=None, help_text="When the customer's word reached you; left out: now."
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="When the customer's message reached you. Defaults to now.",
     )
     reason = serializers.CharField(max_length=2000)

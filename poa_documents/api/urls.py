@@ -1,4 +1,4 @@
-"""Addresses of floor 2 under /api/v1/."""
+"""URLs of this package under /api/v1/."""
 
 from rest_framework.routers import SimpleRouter
 

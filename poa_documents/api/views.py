@@ -1,4 +1,4 @@
-"""POA requests for other systems: ask the customer to sign, see how it stands, void, revoke."""
+"""POA requests for other systems: invite the customer to sign, read the status, void, revoke."""
 
 import logging
 from typing import Any
@@ -25,7 +25,7 @@ ID_PATTERN = "[0-9]{1,18}"
 
 
 class PlanPromises(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[PlanPromise]):
-    """The products that may be promised, each with its limits."""
+    """The products on offer, each with its limits."""
 
     queryset = PlanPromise.objects.all()
     serializer_class = said.PlanPromiseAnswer
@@ -35,7 +35,7 @@ class PlanPromises(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
 
 
 class PoaRequests(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[PoaDocument]):
-    """Powers of attorney asked of customers. The link goes to the customer alone."""
+    """Requests for powers of attorney. The link is sent only to the customer."""
 
     serializer_class = said.PoaRequestAnswer
     filterset_fields = ("customer", "site", "promise", "status")
@@ -46,16 +46,16 @@ class PoaRequests(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewS
         return PoaDocument.objects.select_related("envelope")
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Say how one stands; who asked is logged."""
+        """Return one POA request. Each read is logged."""
         response = super().retrieve(request, *args, **kwargs)
-        logger.info("POA %s was looked at by user %s.", kwargs["pk"], client_of(request).pk)
+        logger.info("POA %s was read by user %s.", kwargs["pk"], client_of(request).pk)
         return response
 
     @extend_schema(request=said.NewPoaRequest, responses={201: said.PoaRequestAnswer})
     @idempotent
     def create(self, request: Request) -> Response:
-        """Draw up a POA and invite the customer by e-mail to sign it."""
-        # The permission to add was asked for; in the admin, sending is an act with its own.
+        """Create a POA and invite the customer by e-mail to sign it."""
+        # The add permission was checked already. Sending needs the change permission, as in the admin.
         if not client_of(request).has_perm("poa_documents.change_poadocument"):
             raise PermissionDenied
         fields = read_body(self, said.NewPoaRequest)
@@ -70,7 +70,7 @@ class PoaRequests(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewS
     @action(detail=True, methods=["post"])
     @idempotent
     def resend(self, request: Request, pk: str) -> Response:
-        """Invite the customer anew; the link sent before no longer works."""
+        """Invite the customer again. The earlier link no longer works."""
         read_body(self, NoFields)
         poa = self.get_object()
         actions.send_poa(poa_id=poa.pk, by=actor_of(request), at=clock.now())
@@ -80,7 +80,7 @@ class PoaRequests(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewS
     @action(detail=True, methods=["post"])
     @idempotent
     def void(self, request: Request, pk: str) -> Response:
-        """Take back a POA that nobody signed."""
+        """Void a POA that is not signed yet."""
         fields = read_body(self, said.Voiding)
         poa = self.get_object()
         actions.void_poa(poa_id=poa.pk, **fields, by=actor_of(request), at=clock.now())
@@ -90,7 +90,7 @@ class PoaRequests(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewS
     @action(detail=True, methods=["post"])
     @idempotent
     def revoke(self, request: Request, pk: str) -> Response:
-        """Record that the customer took the authority back. It blocks at once."""
+        """Record that the customer revoked the authority. This takes effect at once."""
         fields = read_body(self, said.Revocation)
         poa = self.get_object()
         actions.revoke_poa(poa_id=poa.pk, **fields, by=actor_of(request), at=clock.now())

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='customermail',
             name='not_needed_at',
-            field=models.DateTimeField(blank=True, help_text='When it turned out that the news was overtaken and nothing is to be sent.', null=True),
+            field=models.DateTimeField(blank=True, help_text='When it turned out to be out of date, so that nothing is sent.', null=True),
         ),
         migrations.AddField(
             model_name='poadocument',
@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='poadocument',
             name='suspended_because',
-            field=models.TextField(blank=True, help_text='The stop signal that a person must resolve.'),
+            field=models.TextField(blank=True, help_text='The stop signal that someone must resolve.'),
         ),
         migrations.AlterField(
             model_name='customermail',

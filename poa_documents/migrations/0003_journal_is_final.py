@@ -120,7 +120,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveIntegerField(help_text='1, 2, 3 … over all proofs.', unique=True)),
                 ('poa_number', models.PositiveBigIntegerField()),
-                ('entries', models.PositiveIntegerField(help_text='How many entries there were; the first of them was number 1.')),
+                ('entries', models.PositiveIntegerField(help_text='How many entries there were. The first one was number 1.')),
                 ('head_sha256', models.CharField(max_length=64, verbose_name='SHA-256 of the last entry')),
                 ('reason', models.TextField()),
                 ('actor', models.CharField(max_length=60)),

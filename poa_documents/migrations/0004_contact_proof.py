@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='customermail',
             name='to_address',
-            field=models.EmailField(blank=True, help_text="Where it goes if not to the customer's address on file.", max_length=254),
+            field=models.EmailField(blank=True, help_text="Set if it does not go to the customer's address on file.", max_length=254),
         ),
         migrations.AddField(
             model_name='poadocument',
@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='poadocument',
             name='link_sent_to',
-            field=models.EmailField(blank=True, editable=False, help_text="The link is dead as soon as the customer's address is another one.", max_length=254),
+            field=models.EmailField(blank=True, editable=False, help_text="The link stops working as soon as the customer's address changes.", max_length=254),
         ),
         migrations.AlterField(
             model_name='customermail',

@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             name='PaperSignature',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('signed_date', models.DateField(help_text='The date that the customer wrote beside the signature.')),
+                ('signed_date', models.DateField(help_text='The date that the customer wrote next to the signature.')),
                 ('document_sha256', models.CharField(max_length=64, verbose_name='SHA-256 of the words printed')),
                 ('scan_storage_key', models.CharField(max_length=200)),
                 ('scan_sha256', models.CharField(max_length=64, verbose_name='SHA-256 of the scan')),

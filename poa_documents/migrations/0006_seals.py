@@ -19,24 +19,24 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='poadocument',
             name='file_damaged_at',
-            field=models.DateTimeField(blank=True, help_text='Since when the stored file is known to be missing, altered or badly sealed.', null=True),
+            field=models.DateTimeField(blank=True, help_text='When the stored file was found to be missing, altered or wrongly sealed.', null=True),
         ),
         migrations.AddField(
             model_name='poadocument',
             name='seal_certificate_sha256',
-            field=models.CharField(blank=True, help_text='Empty for documents from before there were seals: those count by their hash.', max_length=64, verbose_name="SHA-256 of the seal's certificate"),
+            field=models.CharField(blank=True, help_text='Empty for documents from before seals were introduced. Those are verified by their hash.', max_length=64, verbose_name="SHA-256 of the seal's certificate"),
         ),
         migrations.AddField(
             model_name='poadocument',
             name='timestamp_due_at',
-            field=models.DateTimeField(blank=True, db_index=True, help_text='When a time stamp is asked for that could not be had at sealing.', null=True),
+            field=models.DateTimeField(blank=True, db_index=True, help_text='When to request the time stamp that was not available at sealing.', null=True),
         ),
         migrations.CreateModel(
             name='SealTimestamp',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('is_inside', models.BooleanField(help_text='Whether it is part of the seal; otherwise it is about the whole file.')),
-                ('stamped_at', models.DateTimeField(help_text='The moment as the authority says it.')),
+                ('is_inside', models.BooleanField(help_text='Whether it is part of the seal. Otherwise it covers the whole file.')),
+                ('stamped_at', models.DateTimeField(help_text='The time according to the authority.')),
                 ('authority_sha256', models.CharField(max_length=64, verbose_name="SHA-256 of the authority's certificate")),
                 ('token', models.BinaryField()),
                 ('poa', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='seal_timestamp', to='poa_documents.poadocument')),

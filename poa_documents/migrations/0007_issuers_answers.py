@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 ('counts_until', models.DateTimeField(blank=True, null=True)),
                 ('archive', models.BinaryField(blank=True)),
                 ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('said', models.TextField(blank=True, help_text='What the issuer said when it was revoked.')),
+                ('said', models.TextField(blank=True, help_text='What the issuer said about the revocation.')),
             ],
             options={
                 'ordering': ('-asked_at', '-pk'),

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='poadocument',
             name='paper_wanted_at',
-            field=models.DateTimeField(blank=True, help_text='From then on the customer gets paper. What was signed before stays valid.', null=True, verbose_name='consent to electronic records withdrawn at'),
+            field=models.DateTimeField(blank=True, help_text='From then on the customer gets everything on paper. What was signed before stays valid.', null=True, verbose_name='consent to electronic records withdrawn at'),
         ),
         migrations.AddField(
             model_name='poadocument',
@@ -25,12 +25,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='poadocument',
             name='revocation_received_at',
-            field=models.DateTimeField(blank=True, help_text="When the customer's word reached us; it may be recorded later.", null=True),
+            field=models.DateTimeField(blank=True, help_text="When we received the customer's message. It may have been recorded later.", null=True),
         ),
         migrations.AlterField(
             model_name='customermail',
             name='kind',
-            field=models.CharField(choices=[('INVITATION', 'Invitation to sign'), ('SIGNED_COPY', 'Copy of the signed document'), ('DECLINED_RECEIPT', 'Receipt for declining'), ('REVOKED_RECEIPT', 'Receipt for revoking'), ('PAPER_RECEIPT', 'Receipt for wanting paper'), ('HOME_LINK', "New link to the customer's page"), ('CODE', 'Code for opening the link'), ('SAFER_LINK', 'New link after too many codes'), ('ADDRESS_CHANGED', 'Notice to the old e-mail address')], max_length=20),
+            field=models.CharField(choices=[('INVITATION', 'Invitation to sign'), ('SIGNED_COPY', 'Copy of the signed document'), ('DECLINED_RECEIPT', 'Receipt for declining'), ('REVOKED_RECEIPT', 'Receipt for revoking'), ('PAPER_RECEIPT', 'Receipt for switching to paper'), ('HOME_LINK', "New link to the customer's page"), ('CODE', 'Code for opening the link'), ('SAFER_LINK', 'New link after too many codes'), ('ADDRESS_CHANGED', 'Notice to the old e-mail address')], max_length=20),
         ),
         migrations.AlterField(
             model_name='poadocument',
@@ -40,20 +40,20 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='poadocument',
             name='status',
-            field=models.CharField(choices=[('DRAFT', 'Draft'), ('SENT', 'Sent, waiting for the customer'), ('SEALING', 'Signature received, document being stored'), ('SIGNED', 'Signed'), ('DECLINED', 'Declined by the customer'), ('EXPIRED', 'Expired unsigned'), ('VOIDED', 'Voided by the office'), ('REVOKED', 'Revoked'), ('SUSPENDED', 'Suspended'), ('SUPERSEDED', 'Replaced by a newer one'), ('EXHAUSTED', 'Used up'), ('LAPSED', 'Lapsed at its sunset'), ('CEASED', "Ended by the customer's death")], default='DRAFT', editable=False, max_length=12),
+            field=models.CharField(choices=[('DRAFT', 'Draft'), ('SENT', 'Sent, waiting for the customer'), ('SEALING', 'Signature received, document being stored'), ('SIGNED', 'Signed'), ('DECLINED', 'Declined by the customer'), ('EXPIRED', 'Expired unsigned'), ('VOIDED', 'Voided by the office'), ('REVOKED', 'Revoked'), ('SUSPENDED', 'Suspended'), ('SUPERSEDED', 'Replaced by a newer one'), ('EXHAUSTED', 'Used up'), ('LAPSED', 'Ended on its last day'), ('CEASED', "Ended by the customer's death")], default='DRAFT', editable=False, max_length=12),
         ),
         migrations.CreateModel(
             name='StopSignal',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('DECEASED', 'The customer died'), ('INCAPACITATED', 'The customer can no longer decide')], max_length=15)),
-                ('source', models.TextField(help_text='Who reported it, and how he knows.')),
+                ('source', models.TextField(help_text='Who reported it, and how they know.')),
                 ('received_at', models.DateTimeField(help_text='When the report reached us.')),
                 ('recorded_at', models.DateTimeField()),
                 ('recorded_by', models.CharField(max_length=60)),
                 ('ended_at', models.DateTimeField(blank=True, null=True)),
                 ('ended_by', models.CharField(blank=True, max_length=60)),
-                ('decision', models.TextField(blank=True, help_text='What the office found out and decided.')),
+                ('decision', models.TextField(blank=True, help_text='What the office learned and decided.')),
                 ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='stop_signals', to='installations.customer')),
             ],
             options={

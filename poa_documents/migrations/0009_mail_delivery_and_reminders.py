@@ -44,8 +44,8 @@ class Migration(migrations.Migration):
             name='MailReport',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event_key', models.CharField(help_text="The report's own id, or the hash of the body when it has none.", max_length=100, unique=True)),
-                ('body', models.TextField(help_text='The raw body; bytes that are no text stand as \\xNN.')),
+                ('event_key', models.CharField(help_text="The report's own ID, or the hash of the body if it has none.", max_length=100, unique=True)),
+                ('body', models.TextField(help_text='The raw body. Bytes that are not text are written as \\xNN.')),
                 ('received_at', models.DateTimeField()),
                 ('due_at', models.DateTimeField(blank=True, db_index=True, null=True)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -60,37 +60,37 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='customermail',
             name='case_number',
-            field=models.PositiveBigIntegerField(blank=True, db_index=True, help_text='The enrollment that it is about, where it is about one.', null=True),
+            field=models.PositiveBigIntegerField(blank=True, db_index=True, help_text='The enrollment it is about, if any.', null=True),
         ),
         migrations.AddField(
             model_name='customermail',
             name='held_since',
-            field=models.DateTimeField(blank=True, help_text='Since when it waits because mail to the address comes back.', null=True),
+            field=models.DateTimeField(blank=True, help_text='Waiting since then because mail to the address is returned.', null=True),
         ),
         migrations.AddField(
             model_name='customermail',
             name='is_return_settled',
-            field=models.BooleanField(default=False, help_text='Whether it was sent again, or no longer had to be, after it came back.'),
+            field=models.BooleanField(default=False, help_text='Whether it was sent again after it was returned, or no longer needed to be.'),
         ),
         migrations.AddField(
             model_name='customermail',
             name='message_id',
-            field=models.CharField(blank=True, db_index=True, help_text='Its name at the mail server, for news of what became of it.', max_length=120),
+            field=models.CharField(blank=True, db_index=True, help_text='Its ID at the mail server, to match delivery reports.', max_length=120),
         ),
         migrations.AddField(
             model_name='customermail',
             name='once_key',
-            field=models.CharField(blank=True, editable=False, help_text='What may be written only once, such as one reminder.', max_length=80),
+            field=models.CharField(blank=True, editable=False, help_text='Prevents sending the same mail twice, such as a reminder.', max_length=80),
         ),
         migrations.AddField(
             model_name='customermail',
             name='returned_at',
-            field=models.DateTimeField(blank=True, help_text='When we learned that it came back.', null=True),
+            field=models.DateTimeField(blank=True, help_text='When we learned that it was returned.', null=True),
         ),
         migrations.AddField(
             model_name='customermail',
             name='sent_to',
-            field=models.EmailField(blank=True, help_text='The address that it was last sent to.', max_length=254),
+            field=models.EmailField(blank=True, help_text='The address it was last sent to.', max_length=254),
         ),
         migrations.AddField(
             model_name='customermail',
@@ -100,12 +100,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='poadocument',
             name='remind_at',
-            field=models.DateTimeField(blank=True, db_index=True, help_text='When to look whether the customer is to be reminded.', null=True),
+            field=models.DateTimeField(blank=True, db_index=True, help_text='When to check whether to remind the customer.', null=True),
         ),
         migrations.AlterField(
             model_name='customermail',
             name='kind',
-            field=models.CharField(choices=[('INVITATION', 'Invitation to sign'), ('REMINDER', 'Reminder to sign'), ('SIGNED_COPY', 'Copy of the signed document'), ('DECLINED_RECEIPT', 'Receipt for declining'), ('REVOKED_RECEIPT', 'Receipt for revoking'), ('PAPER_RECEIPT', 'Receipt for wanting paper'), ('HOME_LINK', "New link to the customer's page"), ('CODE', 'Code for opening the link'), ('SAFER_LINK', 'New link after too many codes'), ('ADDRESS_CHANGED', 'Notice to the old e-mail address'), ('GO_LIVE_RECEIVED', 'News: the hardware may run'), ('ADVANCE_NOTICE', 'Notice before a plan is accepted'), ('PLAN_ACCEPTED', 'News: a plan was accepted'), ('SERVICE_ACTIVE', 'News: service is active')], max_length=20),
+            field=models.CharField(choices=[('INVITATION', 'Invitation to sign'), ('REMINDER', 'Reminder to sign'), ('SIGNED_COPY', 'Copy of the signed document'), ('DECLINED_RECEIPT', 'Receipt for declining'), ('REVOKED_RECEIPT', 'Receipt for revoking'), ('PAPER_RECEIPT', 'Receipt for switching to paper'), ('HOME_LINK', "New link to the customer's page"), ('CODE', 'Code for opening the link'), ('SAFER_LINK', 'New link after too many codes'), ('ADDRESS_CHANGED', 'Notice to the old e-mail address'), ('GO_LIVE_RECEIVED', 'News: permission to operate received'), ('ADVANCE_NOTICE', 'Notice before a plan is accepted'), ('PLAN_ACCEPTED', 'News: a plan was accepted'), ('SERVICE_ACTIVE', 'News: service is active')], max_length=20),
         ),
         migrations.AddConstraint(
             model_name='customermail',
@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='customermail',
             name='letter',
-            field=models.TextField(blank=True, default='', editable=False, help_text='What it says, where it must go on paper.'),
+            field=models.TextField(blank=True, default='', editable=False, help_text='The text, if it must be mailed on paper.'),
             preserve_default=False,
         ),
         migrations.RunPython(know_what_was_sent, migrations.RunPython.noop, elidable=True),

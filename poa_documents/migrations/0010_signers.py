@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             name='SignerDoubt',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.CharField(choices=[('ADDRESS_CHANGED', 'The address was changed after the invitation'), ('SIGNED_AFTER_CHANGE', 'Signed right after a change of address'), ('STAFF_ADDRESS', 'The address belongs to staff or to the company'), ('SHARED_CONTACT', 'Several customers share the address or phone number'), ('STAFF_DEVICE', 'Signed from a connection or browser that staff used'), ('FIRST_ADDRESS', 'The company asks for a second person')], max_length=20)),
+                ('reason', models.CharField(choices=[('ADDRESS_CHANGED', 'The address was changed after the invitation'), ('SIGNED_AFTER_CHANGE', 'Signed right after a change of address'), ('STAFF_ADDRESS', 'The address belongs to staff or to the company'), ('SHARED_CONTACT', 'Several customers share the address or phone number'), ('STAFF_DEVICE', 'Signed from a connection or browser that staff used'), ('FIRST_ADDRESS', 'Company rule: a second person confirms')], max_length=20)),
                 ('because', models.TextField(help_text='What was seen.')),
                 ('noted_at', models.DateTimeField()),
                 ('proof', models.CharField(blank=True, choices=[('EARLIER_ADDRESS_CODE', 'Code mailed to the earlier address'), ('CALL_BACK', 'Call-back by a second person')], max_length=20)),

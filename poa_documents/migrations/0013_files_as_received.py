@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('poa_documents', '0012_door_left'),
+        ('poa_documents', '0012_code_left'),
     ]
 
     operations = [
@@ -23,6 +23,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='papersignature',
             name='received_storage_key',
-            field=models.CharField(blank=True, default='', help_text='Names the scan as it was sent; the one above may be a copy.', max_length=200),
+            field=models.CharField(blank=True, default='', help_text='The scan as received. The one above may be a converted copy.', max_length=200),
         ),
     ]

@@ -1,4 +1,4 @@
-"""The records of this app, room by room: wording, limits, documents, and what belongs to them."""
+"""The records of this app."""
 
 from poa_documents.models.consents import ConsentRecord, PaperSignature, Statement
 from poa_documents.models.contact_codes import ContactCode, LinkEnd, RetiredLink

@@ -11,7 +11,7 @@ from poa_documents.models.documents import PoaDocument
 
 
 class Statement(models.TextChoices):
-    """What a customer is shown and consents to, in the order of the page. Source: domain notes, section 5."""
+    """What a customer consents to, in page order. Source: domain notes, section 5."""
 
     BROKER_FACTS = "BROKER_FACTS", "Broker facts"
     ERECORD = "ERECORD", "Electronic records"
@@ -25,9 +25,10 @@ class Statement(models.TextChoices):
 
 class ConsentRecord(models.Model):
     """
-    That a customer agreed to one statement: which words, when, from where.
+    A customer's agreement to one statement: which words, when, and from where.
 
-    It counts for those words only: after a change of language or wording the statement is asked again, and both stay.
+    It counts for those words only. After a change of language or wording the statement is asked again, and both records
+    stay.
     """
 
     poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="consents")
@@ -52,20 +53,20 @@ class ConsentRecord(models.Model):
 
 class PaperSignature(models.Model):
     """
-    A signature by hand on paper: one person scans it in, another compares the scan and confirms it.
+    A signature by hand on paper. One person uploads the scan, another compares and confirms it.
 
-    It gives no authority before that. A scan that was refused stays, with the reason.
+    It gives no authority before that. A rejected scan is kept with the reason.
     """
 
     poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="paper_signatures")
-    signed_date = models.DateField(help_text="The date that the customer wrote beside the signature.")
+    signed_date = models.DateField(help_text="The date that the customer wrote next to the signature.")
     document_sha256 = models.CharField("SHA-256 of the words printed", max_length=64)
     scan_storage_key = models.CharField(max_length=200)
     scan_sha256 = models.CharField("SHA-256 of the scan", max_length=64)
     scan_size_bytes = models.PositiveIntegerField()
     scan_content_type = models.CharField(max_length=40)
     received_storage_key = models.CharField(
-        max_length=200, blank=True, default="", help_text="Names the scan as it was sent; the one above may be a copy."
+        max_length=200, blank=True, default="", help_text="The scan as received. The one above may be a converted copy."
     )
     received_sha256 = models.CharField("SHA-256 as received", max_length=64, blank=True, default="")
     received_size_bytes = models.PositiveIntegerField("size as received", null=True, blank=True)

@@ -1,4 +1,4 @@
-"""The way in: links that ended, and codes that were mailed."""
+"""Retired links and mailed codes."""
 
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ class LinkEnd(models.TextChoices):
 
 
 class RetiredLink(models.Model):
-    """The hash of a link that no longer works, so that its page can say why and what to do."""
+    """The hash of a link that no longer works, so that its page can explain why."""
 
     poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="retired_links")
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
@@ -30,10 +30,10 @@ class RetiredLink(models.Model):
 
 class ContactCode(models.Model):
     """
-    A code that one browser asked for: whoever types it there has read the customer's mail.
+    A code requested by one browser. Anyone who types it there has access to the customer's mail.
 
-    Only its keyed hash is kept, made when the mail is sent. Tries count for the browser that asked, so that somebody
-    else's guesses never use up the customer's own code.
+    Only a keyed hash is stored, made when the mail is sent. Tries are counted per browser, so that someone else's
+    guesses never use up the customer's code.
     """
 
     poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="contact_codes")
@@ -46,7 +46,7 @@ class ContactCode(models.Model):
     sent_to = models.EmailField(blank=True)
     wrong_tries = models.PositiveSmallIntegerField(default=0)
     used_at = models.DateTimeField(null=True, blank=True)
-    left_at = models.DateTimeField("door shut by the visitor", null=True, blank=True)
+    left_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("asked_at", "pk")

@@ -43,7 +43,7 @@ class PoaDocument(models.Model):
     token_expires_at = models.DateTimeField(null=True, blank=True)
     link_made_at = models.DateTimeField(null=True, blank=True, editable=False)
     link_sent_to = models.EmailField(
-        blank=True, editable=False, help_text="The link is dead as soon as the customer's address is another one."
+        blank=True, editable=False, help_text="The link stops working as soon as the customer's address changes."
     )
     sent_at = models.DateTimeField(null=True, blank=True)
 
@@ -66,38 +66,40 @@ class PoaDocument(models.Model):
         "SHA-256 of the seal's certificate",
         max_length=64,
         blank=True,
-        help_text="Empty for documents from before there were seals: those count by their hash.",
+        help_text="Empty for documents from before seals were introduced. Those are verified by their hash.",
     )
     timestamp_due_at = models.DateTimeField(
         null=True,
         blank=True,
         db_index=True,
-        help_text="When a time stamp is asked for that could not be had at sealing.",
+        help_text="When to request the time stamp that was not available at sealing.",
     )
     file_checked_at = models.DateTimeField(null=True, blank=True, db_index=True)
     file_damaged_at = models.DateTimeField(
-        null=True, blank=True, help_text="Since when the stored file is known to be missing, altered or badly sealed."
+        null=True, blank=True, help_text="When the stored file was found to be missing, altered or wrongly sealed."
     )
 
-    suspended_because = models.TextField(blank=True, help_text="The stop signal that a person must resolve.")
-    ended_at = models.DateTimeField(null=True, blank=True, help_text="When it was declined, voided, revoked and so on.")
+    suspended_because = models.TextField(blank=True, help_text="The stop signal that someone must resolve.")
+    ended_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was declined, voided, revoked or otherwise ended."
+    )
     ended_because = models.TextField(blank=True)
     revocation_channel = models.CharField(max_length=10, choices=RevocationChannel.choices, blank=True)
     revocation_received_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the customer's word reached us; it may be recorded later."
+        null=True, blank=True, help_text="When we received the customer's message. It may have been recorded later."
     )
     paper_wanted_at = models.DateTimeField(
         "consent to electronic records withdrawn at",
         null=True,
         blank=True,
-        help_text="From then on the customer gets paper. What was signed before stays valid.",
+        help_text="From then on the customer gets everything on paper. What was signed before stays valid.",
     )
     paper_wanted_channel = models.CharField(max_length=10, choices=RevocationChannel.choices, blank=True)
     uses_made = models.PositiveSmallIntegerField(default=0, editable=False)
 
-    due_at = models.DateTimeField(null=True, blank=True, db_index=True, help_text="When the sweep must look again.")
+    due_at = models.DateTimeField(null=True, blank=True, db_index=True, help_text="When the sweep checks it next.")
     remind_at = models.DateTimeField(
-        null=True, blank=True, db_index=True, help_text="When to look whether the customer is to be reminded."
+        null=True, blank=True, db_index=True, help_text="When to check whether to remind the customer."
     )
     seal_failures = models.PositiveSmallIntegerField(default=0, editable=False)
     last_error = models.TextField(blank=True)
@@ -137,20 +139,20 @@ class StopKind(models.TextChoices):
 
 class StopSignal(models.Model):
     """
-    That a customer was reported dead or unable to decide: nothing is done in his name while it stands.
+    A report that a customer died or can no longer decide. Nothing is done in their name while it is open.
 
-    It concerns the person, so every power of attorney of his at every site. Source: domain notes, section 5.
+    It is about the person, so it covers all their powers of attorney at every site. Source: domain notes, section 5.
     """
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="stop_signals")
     kind = models.CharField(max_length=15, choices=StopKind.choices)
-    source = models.TextField(help_text="Who reported it, and how he knows.")
+    source = models.TextField(help_text="Who reported it, and how they know.")
     received_at = models.DateTimeField(help_text="When the report reached us.")
     recorded_at = models.DateTimeField()
     recorded_by = ActorField()
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_by = ActorField(blank=True)
-    decision = models.TextField(blank=True, help_text="What the office found out and decided.")
+    decision = models.TextField(blank=True, help_text="What the office learned and decided.")
 
     class Meta:
         ordering = ("recorded_at", "pk")

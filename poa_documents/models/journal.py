@@ -1,4 +1,4 @@
-"""Rows that nobody may change: entries, proofs of destruction, anchors."""
+"""Append-only rows: evidence entries, proofs of destruction, anchors."""
 
 from typing import Any, ClassVar
 
@@ -9,20 +9,20 @@ from poa_documents.models.documents import PoaDocument
 
 
 class JournalIsFinal(Exception):
-    """Rows of the journal are only ever added. A correction is an entry of its own."""
+    """Journal rows cannot be changed or deleted. A correction is a new entry."""
 
     def __init__(self, row: "JournalRow") -> None:
-        super().__init__(f"{row} is written and stays: add another instead.")
+        super().__init__(f"{row} cannot be changed. Add a new entry instead.")
 
 
 class JournalRow(models.Model):
-    """A row that is only ever added: by the code, and by triggers of the database that refuse everything else."""
+    """An append-only row. The code and database triggers both reject changes."""
 
     class Meta:
         abstract = True
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """:raises JournalIsFinal: the row is written already"""
+        """:raises JournalIsFinal: the row already exists"""
         if not self._state.adding:
             raise JournalIsFinal(self)
         super().save(*args, **kwargs)
@@ -34,9 +34,9 @@ class JournalRow(models.Model):
 
 class EvidenceEntry(JournalRow):
     """
-    One row of a POA's journal, carrying the hash of the row before. Rows are only ever added.
+    One row of a POA's journal, with the hash of the row before it.
 
-    This floor and the one above write it, through `evidence.record`.
+    This package and `enrollments` write it, through `evidence.record`.
     """
 
     poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="evidence")
@@ -59,15 +59,15 @@ class EvidenceEntry(JournalRow):
 
 class DestructionProof(JournalRow):
     """
-    That the journal of one POA was destroyed when its time to be kept was over. The proofs are a chain of their own.
+    Proof that the journal of one POA was destroyed after its retention period. The proofs are their own hash chain.
 
-    The database lets entries go only where such a proof stands, and keeps the proof for good. It names no person: the
-    POA by its number, and what was destroyed by count and last hash.
+    The database allows entries to be deleted only if such a proof exists, and keeps the proof permanently. It names no
+    person, only the POA's number, the count of the entries and their last hash.
     """
 
     number = models.PositiveIntegerField(unique=True, help_text="1, 2, 3 … over all proofs.")
     poa_number = models.PositiveBigIntegerField()
-    entries = models.PositiveIntegerField(help_text="How many entries there were; the first of them was number 1.")
+    entries = models.PositiveIntegerField(help_text="How many entries there were. The first one was number 1.")
     head_sha256 = models.CharField("SHA-256 of the last entry", max_length=64)
     reason = models.TextField()
     actor = ActorField()
@@ -87,9 +87,9 @@ class DestructionProof(JournalRow):
 
 class JournalAnchor(JournalRow):
     """
-    The heads of all journals at one instant, kept outside the database: a file in the storage under its own hash.
+    The last hashes of all journals at one instant, stored outside the database as a file named by its own hash.
 
-    Each anchor names the one before. What is cut off or rewritten later no longer fits the anchors that saw it.
+    Each anchor names the one before. If a journal is cut off or rewritten later, it no longer matches earlier anchors.
     """
 
     number = models.PositiveIntegerField(unique=True, help_text="1, 2, 3 … over all anchors.")

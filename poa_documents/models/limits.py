@@ -1,4 +1,4 @@
-"""What a customer signs for: limits on any plan, as promised by the office and as enclosed in one document."""
+"""The limits a customer signs: as set by the office for a product, and as copied into one document."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,7 +19,7 @@ class RateKind(models.TextChoices):
 
 class Limits(models.Model):
     """
-    What a plan may cost and bind at the most: the same fields in a promise and in the envelope copied from it.
+    The limits for a plan's prices, fees and term. A promise and the envelope copied from it have the same fields.
 
     Every field is required. A missing limit would not mean "no limit".
     """
@@ -44,7 +44,7 @@ class Limits(models.Model):
         "lowest solar buyback, cents per kWh",
         max_digits=8,
         decimal_places=4,
-        help_text="0 says in so many words that no buyback is required.",
+        help_text="0 means that no buyback is required.",
     )
 
     class Meta:
@@ -52,7 +52,7 @@ class Limits(models.Model):
 
 
 class PlanPromise(Limits):
-    """A product the installer sells: Light's plan group, its name, a plain summary and the limits we ask for."""
+    """A product the installer sells: Light's plan group, its name, a plain summary and the limits."""
 
     name = models.CharField(max_length=120)
     summary_en = models.TextField("summary, English")
@@ -70,13 +70,15 @@ class PlanPromise(Limits):
 
 
 class Envelope(Limits):
-    """The limits inside one POA, copied when it is made and never edited after it was sent."""
+    """The limits inside one POA, copied at creation and never edited after it was sent."""
 
     plan_name = models.CharField(max_length=120)
     esi_id = models.CharField("ESI ID", max_length=22)
     earliest_start_date = models.DateField()
     latest_start_date = models.DateField()
-    sunset_date = models.DateField(help_text="Last Chicago day on which anything may be done under this authority.")
+    sunset_date = models.DateField(
+        help_text="The last day (Chicago) on which anything may be done under this authority."
+    )
     uses = models.PositiveSmallIntegerField(default=1, help_text="How many acceptances it grants.")
 
     poa: "PoaDocument"

@@ -1,4 +1,4 @@
-"""Mails to customers: what is owed, what became of it, and addresses that fail."""
+"""Mails to customers, what happened to them, and addresses that do not work."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -17,14 +17,14 @@ class MailKind(models.TextChoices):
     SIGNED_COPY = "SIGNED_COPY", "Copy of the signed document"
     DECLINED_RECEIPT = "DECLINED_RECEIPT", "Receipt for declining"
     REVOKED_RECEIPT = "REVOKED_RECEIPT", "Receipt for revoking"
-    PAPER_RECEIPT = "PAPER_RECEIPT", "Receipt for wanting paper"
+    PAPER_RECEIPT = "PAPER_RECEIPT", "Receipt for switching to paper"
     HOME_LINK = "HOME_LINK", "New link to the customer's page"
     CODE = "CODE", "Code for opening the link"
     SAFER_LINK = "SAFER_LINK", "New link after too many codes"
     ADDRESS_CHANGED = "ADDRESS_CHANGED", "Notice to the old e-mail address"
     DETAILS_MISSING = "DETAILS_MISSING", "Customer's turn: details missing at Light"
     CREDIT_FROZEN = "CREDIT_FROZEN", "Customer's turn: credit file frozen"
-    GO_LIVE_RECEIVED = "GO_LIVE_RECEIVED", "News: the hardware may run"
+    GO_LIVE_RECEIVED = "GO_LIVE_RECEIVED", "News: permission to operate received"
     ADVANCE_NOTICE = "ADVANCE_NOTICE", "Notice before a plan is accepted"
     PLAN_ACCEPTED = "PLAN_ACCEPTED", "News: a plan was accepted"
     SERVICE_ACTIVE = "SERVICE_ACTIVE", "News: service is active"
@@ -32,7 +32,7 @@ class MailKind(models.TextChoices):
 
 
 TURN_MAILS = frozenset({MailKind.DETAILS_MISSING, MailKind.CREDIT_FROZEN})
-"""Mails that say that it is the customer's turn. Each carries a new link, like a reminder to sign."""
+"""Mails that tell customers it is their turn. Each has a new link, like a reminder to sign."""
 
 
 CASE_MAILS = TURN_MAILS | {
@@ -42,7 +42,7 @@ CASE_MAILS = TURN_MAILS | {
     MailKind.SERVICE_ACTIVE,
     MailKind.SERVICE_ENDS,
 }
-"""Mails about an enrollment: the floor above owes them, knows what they say, and whether it is still true."""
+"""Mails about an enrollment. `enrollments` creates them, writes their text and checks that it is still true."""
 
 
 LINK_MAILS = TURN_MAILS | {
@@ -52,35 +52,35 @@ LINK_MAILS = TURN_MAILS | {
     MailKind.SAFER_LINK,
     MailKind.ADVANCE_NOTICE,
 }
-"""Mails with a button. Each carries a link of its own that ends the one before."""
+"""Mails with a link. Each new link ends the one before."""
 
 
 SIGNING_MAILS = frozenset({MailKind.INVITATION, MailKind.REMINDER})
-"""Mails that ask for a signature. The newest counts: each carries a link of its own that ends the one before."""
+"""Mails that ask for a signature. Only the newest one has a working link."""
 
 
 MAIL_ATTEMPTS = 8
 
 
-TO_BE_POSTED = "The customer wants paper: print what it says, post it, then mark it as posted."
+TO_BE_POSTED = "The customer wants paper. Print the letter, mail it, then mark it as mailed."
 
 
-POSTED = "Posted on paper"
+POSTED = "Mailed on paper"
 
 
 class MailState(models.TextChoices):
-    """What became of a mail. Made of its row's columns, never stored."""
+    """The state of a mail. Computed from its columns, never stored."""
 
     QUEUED = "QUEUED", "Waiting"
-    RETRYING = "RETRYING", "Failing, tried again"
+    RETRYING = "RETRYING", "Failed, will be retried"
     HELD = "HELD", "Held back: the address does not work"
     SENT = "SENT", "Sent"
-    UNCERTAIN = "UNCERTAIN", "Perhaps sent"
-    RETURNED = "RETURNED", "Came back"
+    UNCERTAIN = "UNCERTAIN", "Unknown whether it was sent"
+    RETURNED = "RETURNED", "Returned as undeliverable"
     FAILED = "FAILED", "Given up"
-    TO_BE_POSTED = "TO_BE_POSTED", "To be posted on paper"
-    POSTED = "POSTED", "Posted on paper"
-    OVERTAKEN = "OVERTAKEN", "Not needed any more"
+    TO_BE_POSTED = "TO_BE_POSTED", "To be mailed on paper"
+    POSTED = "POSTED", "Mailed on paper"
+    OVERTAKEN = "OVERTAKEN", "No longer needed"
 
 
 class CustomerMailQuerySet(models.QuerySet["CustomerMail"]):
@@ -88,19 +88,19 @@ class CustomerMailQuerySet(models.QuerySet["CustomerMail"]):
         return self.filter(sent_at__isnull=True, not_needed_at__isnull=True)
 
     def due(self, at: datetime) -> "CustomerMailQuerySet":
-        """Mails of this floor that are to be sent now."""
+        """Mails to send now, except those about an enrollment."""
         return self.unsent().filter(due_at__lte=at).exclude(kind__in=sorted(CASE_MAILS))
 
     def due_about_cases(self, at: datetime) -> "CustomerMailQuerySet":
-        """Mails of the floor above that are to be sent now."""
+        """Mails about an enrollment to send now."""
         return self.unsent().filter(due_at__lte=at, kind__in=sorted(CASE_MAILS))
 
     def blocked(self) -> "CustomerMailQuerySet":
-        """Mails that were given up after repeated failures: a person must look at the address."""
+        """Mails that were given up after repeated failures. Someone must check the address."""
         return self.unsent().filter(due_at__isnull=True, held_since__isnull=True)
 
     def in_trouble(self) -> "CustomerMailQuerySet":
-        """Mails that a person should know of: failing, given up, held back, or returned."""
+        """Mails that staff should know about: failing, given up, held back or returned."""
         failing = Q(sent_at__isnull=True, not_needed_at__isnull=True) & (
             ~Q(last_error="") | Q(held_since__isnull=False)
         )
@@ -109,42 +109,42 @@ class CustomerMailQuerySet(models.QuerySet["CustomerMail"]):
 
 class CustomerMail(models.Model):
     """
-    One mail owed to a customer. The text is made when it is sent, so no link ever lies in the database.
+    One mail to a customer. The text is written when it is sent, so links are never stored.
     """
 
     poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="mails")
     kind = models.CharField(max_length=20, choices=MailKind.choices)
     case_number = models.PositiveBigIntegerField(
-        null=True, blank=True, db_index=True, help_text="The enrollment that it is about, where it is about one."
+        null=True, blank=True, db_index=True, help_text="The enrollment it is about, if any."
     )
     once_key = models.CharField(
-        max_length=80, blank=True, editable=False, help_text="What may be written only once, such as one reminder."
+        max_length=80, blank=True, editable=False, help_text="Prevents sending the same mail twice, such as a reminder."
     )
-    to_address = models.EmailField(blank=True, help_text="Where it goes if not to the customer's address on file.")
+    to_address = models.EmailField(blank=True, help_text="Set if it does not go to the customer's address on file.")
     created_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     held_since = models.DateTimeField(
-        null=True, blank=True, help_text="Since when it waits because mail to the address comes back."
+        null=True, blank=True, help_text="Waiting since then because mail to the address is returned."
     )
     tried_at = models.DateTimeField(null=True, blank=True, help_text="When it was last handed to the mail server.")
-    sent_to = models.EmailField(blank=True, help_text="The address that it was last sent to.")
+    sent_to = models.EmailField(blank=True, help_text="The address it was last sent to.")
     message_id = models.CharField(
         max_length=120,
         blank=True,
         db_index=True,
-        help_text="Its name at the mail server, for news of what became of it.",
+        help_text="Its ID at the mail server, to match delivery reports.",
     )
     sent_at = models.DateTimeField(null=True, blank=True)
-    returned_at = models.DateTimeField(null=True, blank=True, help_text="When we learned that it came back.")
+    returned_at = models.DateTimeField(null=True, blank=True, help_text="When we learned that it was returned.")
     is_return_settled = models.BooleanField(
-        default=False, help_text="Whether it was sent again, or no longer had to be, after it came back."
+        default=False, help_text="Whether it was sent again after it was returned, or no longer needed to be."
     )
     not_needed_at = models.DateTimeField(
-        null=True, blank=True, help_text="When it turned out that the news was overtaken and nothing is to be sent."
+        null=True, blank=True, help_text="When it turned out to be out of date, so that nothing is sent."
     )
     attempts = models.PositiveSmallIntegerField(default=0)
     last_error = models.TextField(blank=True)
-    letter = models.TextField(blank=True, editable=False, help_text="What it says, where it must go on paper.")
+    letter = models.TextField(blank=True, editable=False, help_text="The text, if it must be mailed on paper.")
 
     objects = CustomerMailQuerySet.as_manager()
 
@@ -190,9 +190,9 @@ class ReturnSource(models.TextChoices):
 
 class AddressFailure(models.Model):
     """
-    That mail to a customer's address comes back. While one is open for the address on file, no mail goes there.
+    Mail to a customer's address is returned. While this is open for the address on file, no mail is sent there.
 
-    It ends when the address is changed, when a mail is known to have got through, or when the office says so.
+    It ends when the address changes, when a mail is known to have arrived, or when the office closes it.
     """
 
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="address_failures")
@@ -219,18 +219,18 @@ class AddressFailure(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Mail to {self.address} comes back"
+        return f"Mail to {self.address} is returned"
 
 
 class MailReport(models.Model):
     """
-    One report of the mail provider's as it reached us, its signature already verified: what became of a mail.
+    A delivery report from the mail provider, as received. Its signature is already verified.
     """
 
     event_key = models.CharField(
-        max_length=100, unique=True, help_text="The report's own id, or the hash of the body when it has none."
+        max_length=100, unique=True, help_text="The report's own ID, or the hash of the body if it has none."
     )
-    body = models.TextField(help_text="The raw body; bytes that are no text stand as \\xNN.")
+    body = models.TextField(help_text="The raw body. Bytes that are not text are written as \\xNN.")
     received_at = models.DateTimeField()
     due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     attempts = models.PositiveSmallIntegerField(default=0)

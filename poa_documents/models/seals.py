@@ -1,4 +1,4 @@
-"""What belongs to a seal: time stamps, and what issuers said of its certificate."""
+"""Time stamps of seals, and what issuers said about certificates."""
 
 from typing import ClassVar
 
@@ -10,15 +10,15 @@ from poa_documents.models.documents import PoaDocument
 
 class SealTimestamp(models.Model):
     """
-    A third party's word (RFC 3161) for when a POA's seal, or its sealed file, existed.
+    A third party's time stamp (RFC 3161) for a POA's seal or sealed file.
 
-    The one inside the seal is kept before the file is stored, so that a second try makes the same bytes. Could it not
-    be had in time, one over the whole file is added later and stands beside the file, which stays as it is.
+    A time stamp inside the seal is saved before the file is stored, so that a second try produces the same bytes. If it
+    is not available in time, one over the whole file is added later, stored separately from the unchanged file.
     """
 
     poa = models.OneToOneField(PoaDocument, on_delete=models.PROTECT, related_name="seal_timestamp")
-    is_inside = models.BooleanField(help_text="Whether it is part of the seal; otherwise it is about the whole file.")
-    stamped_at = models.DateTimeField(help_text="The moment as the authority says it.")
+    is_inside = models.BooleanField(help_text="Whether it is part of the seal. Otherwise it covers the whole file.")
+    stamped_at = models.DateTimeField(help_text="The time according to the authority.")
     authority_sha256 = models.CharField("SHA-256 of the authority's certificate", max_length=64)
     token = models.BinaryField()
 
@@ -31,10 +31,10 @@ class SealTimestamp(models.Model):
 
 class IssuersAnswer(models.Model):
     """
-    What the issuers of a certificate said: that nothing was revoked, or that it was.
+    What the issuers of a certificate said: not revoked, or revoked.
 
-    Asked ahead, so that no signature ever waits for an issuer, and kept for a while, so that a second try to seal makes
-    the same bytes. The certificate is that of the seal, or of an authority that gives time stamps.
+    They are asked in advance, so that no signature waits for an issuer. Answers are kept for a while, so that a second
+    try to seal produces the same bytes. The certificate is that of the seal or of a time stamp authority.
     """
 
     certificate_sha256 = models.CharField("SHA-256 of the certificate", max_length=64, db_index=True)
@@ -43,7 +43,7 @@ class IssuersAnswer(models.Model):
     counts_until = models.DateTimeField(null=True, blank=True)
     archive = models.BinaryField(blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
-    said = models.TextField(blank=True, help_text="What the issuer said when it was revoked.")
+    said = models.TextField(blank=True, help_text="What the issuer said about the revocation.")
 
     class Meta:
         ordering = ("-asked_at", "-pk")

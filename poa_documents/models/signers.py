@@ -1,4 +1,4 @@
-"""What speaks for it that the customer, and nobody else, signed."""
+"""Doubts whether the customer signed, and the proof that cleared them."""
 
 from typing import ClassVar
 
@@ -11,19 +11,19 @@ from poa_documents.models.documents import PoaDocument
 
 
 class DoubtReason(models.TextChoices):
-    """Why a signature needs another proof than the code that was mailed."""
+    """Why a signature needs more proof than the mailed code."""
 
     ADDRESS_CHANGED = "ADDRESS_CHANGED", "The address was changed after the invitation"
     SIGNED_AFTER_CHANGE = "SIGNED_AFTER_CHANGE", "Signed right after a change of address"
     STAFF_ADDRESS = "STAFF_ADDRESS", "The address belongs to staff or to the company"
     SHARED_CONTACT = "SHARED_CONTACT", "Several customers share the address or phone number"
     STAFF_DEVICE = "STAFF_DEVICE", "Signed from a connection or browser that staff used"
-    FIRST_ADDRESS = "FIRST_ADDRESS", "The company asks for a second person"
+    FIRST_ADDRESS = "FIRST_ADDRESS", "Company rule: a second person confirms"
 
 
 class SignerDoubt(models.Model):
     """
-    One reason why a signature gives no authority yet. It ends by the customer's proof, and by nothing else.
+    One reason why a signature gives no authority yet. Only proof from the customer clears it.
     """
 
     poa = models.ForeignKey(PoaDocument, on_delete=models.PROTECT, related_name="signer_doubts")

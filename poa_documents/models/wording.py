@@ -1,4 +1,4 @@
-"""The wording of the document, its templates, in force from a day on."""
+"""Templates with the wording of the document, by effective date."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ WORDING_FIELDS = (
 
 
 class WordingInUse(Exception):
-    """Somebody may have read these words and agreed to them; they can no longer be changed."""
+    """A customer may have agreed to these words, so they can no longer be changed."""
 
     def __init__(self, template: "PoaTemplate", fields: Sequence[str]) -> None:
         super().__init__(
@@ -34,16 +34,16 @@ class WordingInUse(Exception):
 
 class PoaTemplate(models.Model):
     """
-    The wording of one version in one language. Immutable once a document uses it; both languages change together.
+    The wording of one version in one language. Immutable once a document uses it. Both languages change together.
 
-    Texts may name `$placeholders`, which `wording.render` fills from the case.
+    Texts may contain `$placeholders`, which `wording.render` fills from the case.
     """
 
     version = models.PositiveIntegerField()
     language = models.CharField(max_length=2, choices=Language.choices)
     title = models.CharField(max_length=200)
-    body = models.TextField(help_text="The document itself: blank lines part paragraphs, '## ' starts a heading.")
-    broker_facts = models.TextField(help_text="Who we are, how and by whom we are paid, whom we are affiliated with.")
+    body = models.TextField(help_text="The document itself. Blank lines separate paragraphs; '## ' starts a heading.")
+    broker_facts = models.TextField(help_text="Who we are, how and by whom we are paid, and our affiliations.")
     erecord_disclosure = models.TextField(help_text="What agreeing to electronic records means.")
     summary = models.TextField(help_text="The document in plain words.")
     confirm_acts_for_me = models.TextField()
@@ -64,7 +64,7 @@ class PoaTemplate(models.Model):
         return f"{self.title} (version {self.version}, {self.language})"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """:raises WordingInUse: a document already uses these words and they would change"""
+        """:raises WordingInUse: a document already uses these words"""
         if self.pk is not None and self.documents.exists():
             kept = PoaTemplate.objects.values(*WORDING_FIELDS).get(pk=self.pk)
             changed = [name for name in WORDING_FIELDS if kept[name] != getattr(self, name)]

@@ -1,1 +1,1 @@
-"""The pages behind a customer's link: the code, the steps to the signature, and what came of it."""
+"""The pages behind a customer's link: the code, the signing steps, and the home page."""

@@ -1,4 +1,4 @@
-"""The pages before the door: ask for a code, type it in, leave. Each POST makes one call to an action and leads on."""
+"""Pages that need no session: request a code, enter it, leave. Each POST calls one action and redirects."""
 
 import logging
 
@@ -15,11 +15,11 @@ from poa_documents.portal.link_pages import (
     TOO_MANY,
     below,
     client_ip,
-    door_page,
     link_page,
-    outside,
-    show_door,
-    to_door,
+    page_without_code,
+    redirect_to_code_page,
+    render_without_session,
+    show_code_page,
     token_of,
     user_agent,
 )
@@ -29,9 +29,9 @@ logger = logging.getLogger(__name__)
 _COOKIES = "cookies"
 
 
-@door_page
+@page_without_code
 def ask(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    """Send a code to the customer, when the button was pressed; the page that was opened shows button or field."""
+    """On POST, send a code to the customer. On GET, show the button or the field."""
     if request.method != "POST":
         return _page(request, poa)
     browser = browser_sessions.browser_of(request)
@@ -40,15 +40,15 @@ def ask(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     try:
         mail = actions.ask_for_code(poa_id=poa.pk, browser=browser, at=clock.now(), ip_address=client_ip(request))
     except (actions.TooManyCodes, actions.LinkOverasked) as refused:
-        logger.info("POA %s: no code is sent now: %s", poa.pk, type(refused).__name__)
-        return to_door(request, TOO_MANY)
+        logger.info("POA %s: no code was sent: %s", poa.pk, type(refused).__name__)
+        return redirect_to_code_page(request, TOO_MANY)
     actions.send_mail(mail_id=mail.pk, at=clock.now())
-    return to_door(request)
+    return redirect_to_code_page(request)
 
 
-@door_page
+@page_without_code
 def enter(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    """Take the code. The right one opens the door in this browser and leads on to where the customer was going."""
+    """Take the code. The right one starts a session in this browser and redirects to where the customer was going."""
     if request.method != "POST":
         return _page(request, poa)
     browser = browser_sessions.browser_of(request)
@@ -63,40 +63,40 @@ def enter(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
         ip_address=client_ip(request),
         user_agent=user_agent(request),
     )
-    is_open = browser_sessions.opened_at(request, poa, at=now) is not None
+    is_open = browser_sessions.started_at(request, poa, at=now) is not None
     if answer.verdict == CodeVerdict.USED and is_open:  # the same form sent twice
         return redirect("portal:home", token=token_of(request))
     if answer.verdict != CodeVerdict.RIGHT:
-        return to_door(request, answer.verdict)
-    waits = kept_entries.find_at_the_door(request, poa, below=below(request)) is not None
+        return redirect_to_code_page(request, answer.verdict)
+    waits = kept_entries.find_waiting(request, poa, below=below(request)) is not None
     response = redirect("portal:kept" if waits else "portal:home", token=token_of(request))
-    browser_sessions.keep_open(request, response, poa, opened=now, at=now)
+    browser_sessions.extend(request, response, poa, opened=now, at=now)
     return response
 
 
 @link_page
 def kept(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    """Show what arrived while the door was shut. Only the customer's sending it again counts."""
-    entry = kept_entries.find_at_the_door(request, poa, below=below(request))
+    """Show a form that arrived without a session. It counts only if the customer sends it again."""
+    entry = kept_entries.find_waiting(request, poa, below=below(request))
     if entry is None:
         return redirect("portal:home", token=token_of(request))
-    return outside(request, poa, "portal/kept.html", {"entry": entry, "language_field": LANGUAGE_FIELD})
+    return render_without_session(request, poa, "portal/kept.html", {"entry": entry, "language_field": LANGUAGE_FIELD})
 
 
-@door_page
+@page_without_code
 def leave(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    """Shut the door in this browser, for whoever shares it."""
+    """End the session in this browser, for customers who share it."""
     response: HttpResponse = redirect("portal:home", token=token_of(request))
     if request.method == "POST":
         actions.leave(poa_id=poa.pk, browser=browser_sessions.browser_of(request), at=clock.now())
-        browser_sessions.shut(response, poa)
+        browser_sessions.end(response, poa)
     return response
 
 
 def _page(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     if _COOKIES in request.GET and not browser_sessions.browser_of(request):
-        return outside(request, poa, "portal/cookies.html", {})
-    return show_door(request, poa)
+        return render_without_session(request, poa, "portal/cookies.html", {})
+    return show_code_page(request, poa)
 
 
 def _without_cookies(request: HttpRequest) -> HttpResponse:

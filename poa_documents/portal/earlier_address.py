@@ -1,4 +1,4 @@
-"""The customer's page that proves a changed e-mail address: a code, mailed to the address from before."""
+"""The page where a customer confirms a changed e-mail address with a code mailed to the earlier one."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,7 +17,7 @@ from poa_documents.portal.presenters import language_of, masked_email, page_cont
 
 @link_page
 def earlier_address(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    """Offer the code, or take it. The right one leads home; everything else comes back to this page."""
+    """Offer the code, or take it. The right one redirects to the home page; anything else back to this page."""
     address = signers.earlier_address(poa.customer)
     if not address:
         return redirect("portal:home", token=token_of(request))
@@ -58,7 +58,7 @@ def _show(request: HttpRequest, poa: PoaDocument, address: str) -> HttpResponse:
         "page": {name: phrase.format(**values) for name, phrase in own.items()},
         "page_name": "earlier",
         "has_code": state.is_open,
-        "error": code_error(request, state, words["door"]),
+        "error": code_error(request, state, words["code"]),
     }
     response = render(request, "portal/earlier_address.html", context)
     response.headers["Content-Language"] = language

@@ -1,4 +1,4 @@
-"""What was typed on the customer's page: checked here, kept by the actions."""
+"""Forms of the customer's pages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,12 +7,12 @@ from django.http import QueryDict
 
 from poa_documents.models import SignatureKind, Statement
 
-REASON_LENGTH = 1000
+MAX_REASON_LENGTH = 1000
 
 
 @dataclass
 class ConsentForm:
-    """Boxes that must be ticked, one per statement, and the hash of the words that stood beside each."""
+    """Boxes that must be ticked, one per statement, with the hash of the words shown next to each."""
 
     statements: tuple[Statement, ...]
     needs_ticks: bool
@@ -31,13 +31,13 @@ class ConsentForm:
 
 @dataclass
 class SignatureForm:
-    """A typed name and drawn strokes side by side: both are kept while the customer makes up his mind."""
+    """A typed name and drawn strokes. Both are kept while the customer decides."""
 
     kind: str = SignatureKind.TYPED
     typed_name: str = ""
     strokes: str = ""
     confirmed_name: str = ""
-    """The name about which the question was answered with yes; another one is asked about again."""
+    """The name that the customer confirmed as theirs. A different one is asked about again."""
 
     @classmethod
     def posted(cls, post: QueryDict) -> "SignatureForm":

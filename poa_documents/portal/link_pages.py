@@ -1,10 +1,9 @@
 """
-What every page behind a customer's link has in common: whose it is, that the door is open, and that a foreign form
-changes nothing.
+What every page behind a customer's link shares: finding the POA, checking the session, and rejecting foreign forms.
 
-The link names the POA; the code typed in this browser takes the place of a sign-in (`browser_sessions`). The key in
-each form takes the place of a CSRF cookie: it is made from the link's hash, so only a page opened through the link can
-carry it, and browsers send the session's cookie along with requests from our own pages alone.
+The link names the POA. The code typed in this browser replaces a sign-in (`browser_sessions`). The key in each form
+replaces a CSRF cookie: it is derived from the link's hash, so only a page opened through the link has it, and browsers
+send the session cookie only with requests from our own pages.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +22,7 @@ from django.views.decorators.http import require_http_methods
 
 from core import clock, rate_limits
 from core.company import current_rules
-from core.rate_limits import TooOften
+from core.rate_limits import RateLimitReached
 from installations.models import Language
 from poa_documents import actions
 from poa_documents.limits import say_time
@@ -37,14 +36,14 @@ from poa_documents.states import PoaStatus
 FORM_KEY_FIELD = "form_key"
 LANGUAGE_FIELD = "language"
 VERDICT_FIELD = "code"
-"""What became of the last code, in the address of the page that follows; the page says what is still true of it."""
+"""Query parameter with the result of the last code. The page shows it as far as it is still true."""
 TOO_MANY = "TOO_MANY"
 ASK_OFFICE = "office"
-"""In the address of an expired link's page: no new link could be sent."""
+"""Query parameter on an expired link's page: no new link could be sent."""
 _SAID_ALONE = frozenset({"INCOMPLETE", "NOT_SENT", "USED", "NONE_ASKED"})
-"""Verdicts of which the code's own row does not tell."""
+"""Verdicts that the code's row does not show."""
 
-# Ended before anything was signed: the page says so to whoever holds the link, and names nobody.
+# Ended before anything was signed. The page says so to anyone who has the link, without names.
 _CLOSED = frozenset({PoaStatus.DECLINED, PoaStatus.EXPIRED, PoaStatus.VOIDED})
 
 P = ParamSpec("P")
@@ -53,32 +52,32 @@ LinkView = Callable[Concatenate[HttpRequest, PoaDocument, P], HttpResponse]
 
 def link_page(view: LinkView[P]) -> Callable[..., HttpResponse]:
     """
-    Turn a view of a POA into a view of a link: `token` from the address becomes the POA it names.
+    Decorate a view of a POA to take the link's `token` from the URL.
 
-    While the door is shut the view is not called: the page offers a code, and a form that arrived is kept. An unknown
-    or ended link, and a form that did not come from our own page, get a page that says what to do.
+    Without a session the view is not called: the page offers a code, and a form that arrived is kept. An unknown or
+    ended link, or a form that did not come from our own page, gets a page that says what to do.
     """
 
-    @door_page
+    @page_without_code
     @wraps(view)
     def show(request: HttpRequest, poa: PoaDocument, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        opened = browser_sessions.opened_at(request, poa, at=clock.now())
+        opened = browser_sessions.started_at(request, poa, at=clock.now())
         if opened is not None:
             response = view(request, poa, *args, **kwargs)
             if request.method == "POST":
-                kept_entries.forget_at_the_door(request, poa)
-            browser_sessions.keep_open(request, response, poa, opened=opened, at=clock.now())
+                kept_entries.forget_waiting(request, poa)
+            browser_sessions.extend(request, response, poa, opened=opened, at=clock.now())
             return response
         if request.method == "POST":
-            kept_entries.keep_at_the_door(request, poa, below=below(request))
-            return to_door(request)
-        return show_door(request, poa)
+            kept_entries.keep_until_code(request, poa, below=below(request))
+            return redirect_to_code_page(request)
+        return show_code_page(request, poa)
 
     return show
 
 
-def door_page(view: LinkView[P]) -> Callable[..., HttpResponse]:
-    """Turn a view into one that a link reaches while its door is shut: it shows nothing of the customer."""
+def page_without_code(view: LinkView[P]) -> Callable[..., HttpResponse]:
+    """Decorate a view that needs the link but no session. It must show nothing about the customer."""
 
     @wraps(view)
     def find_and_show(request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -92,27 +91,27 @@ def door_page(view: LinkView[P]) -> Callable[..., HttpResponse]:
             return _expired(request, expired.poa)
         if request.method == "POST" and not _is_from_our_page(request, poa):
             return show_problem(request, "form", status=403)
-        is_open = browser_sessions.opened_at(request, poa, at=clock.now()) is not None
+        is_open = browser_sessions.started_at(request, poa, at=clock.now()) is not None
         if poa.status in _CLOSED and not is_open:
             return show_problem(request, f"closed_{poa.status}", status=410)
         if request.method == "POST":
             try:
                 rate_limits.count(rate_limits.LINK_FORM, poa.token_hash, client_ip(request) or "")
-            except TooOften as often:
-                return _often(request, often)
+            except RateLimitReached as often:
+                return _too_many_requests(request, often)
         return view(request, poa, *args, **kwargs)
 
     return csrf_exempt(never_cache(require_http_methods(["GET", "HEAD", "POST"])(find_and_show)))
 
 
-def show_door(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
+def show_code_page(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     """
-    Show the button that asks for a code or, while a code of this browser counts, the field for it.
+    Show the button that requests a code or, while this browser has a valid one, the field for it.
 
-    It names the company and nobody else, and changes nothing: it may be opened and reloaded as often as one likes.
+    It names only the company and changes nothing, so it can be opened and reloaded any number of times.
     """
     now, language = clock.now(), shown_language(request, poa)
-    words = phrases_in(language)["door"]
+    words = phrases_in(language)["code"]
     browser = browser_sessions.browser_of(request)
     asked = actions.newest_code(poa, browser) if browser else None
     state = actions.state_of_code(asked, address=poa.customer.email, at=now)
@@ -128,31 +127,31 @@ def show_door(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     error = code_error(request, state, words)
     values = {"email": masked_email(poa.customer.email), "minutes": CODE_MINUTES}
     context = {
-        "kept": kept_entries.find_at_the_door(request, poa, below=below(request)) is not None,
+        "kept": kept_entries.find_waiting(request, poa, below=below(request)) is not None,
         "alert": alert,
         "error": error,
         "has_errors": bool(error),
         "sent_to": words["sent_to"].format(**values),
     }
-    template = "portal/code.html" if state.is_open or error else "portal/door.html"
-    response = outside(request, poa, template, context)
+    template = "portal/code.html" if state.is_open or error else "portal/request_code.html"
+    response = render_without_session(request, poa, template, context)
     browser_sessions.name_browser(request, response)
     return response
 
 
 def code_error(request: HttpRequest, state: actions.CodeState, words: Mapping[str, str]) -> str:
-    """Say what is wrong with the code that was typed last, as far as it is still true when the page is reloaded."""
+    """Return what is wrong with the last code, as far as it is still true when the page is reloaded."""
     said = request.GET.get(VERDICT_FIELD, "")
     verdict = said if said in _SAID_ALONE else state.verdict
     return words[f"code_{verdict}"].format(tries=state.tries_left) if said and verdict else ""
 
 
-def to_door(request: HttpRequest, verdict: str = "") -> HttpResponse:
-    """Lead to the page of the code, in the language that was chosen before the door."""
+def redirect_to_code_page(request: HttpRequest, verdict: str = "") -> HttpResponse:
+    """Redirect to the code page, keeping a language that was chosen there."""
     address = reverse("portal:code", kwargs={"token": token_of(request)})
     chosen = request.POST.get(LANGUAGE_FIELD) or request.GET.get(LANGUAGE_FIELD)
-    is_of_the_door = request.path.removeprefix(below(request)) in {"/code/", "/enter/"}
-    is_chosen = chosen in Language.values and is_of_the_door
+    is_code_form = request.path.removeprefix(below(request)) in {"/code/", "/enter/"}
+    is_chosen = chosen in Language.values and is_code_form
     said = {LANGUAGE_FIELD: str(chosen)} if is_chosen else {}
     if verdict:
         said[VERDICT_FIELD] = verdict
@@ -160,14 +159,14 @@ def to_door(request: HttpRequest, verdict: str = "") -> HttpResponse:
 
 
 def below(request: HttpRequest) -> str:
-    """Return the address of the link, below which all the customer's pages are."""
+    """Return the path of the link, the prefix of all the customer's pages."""
     return reverse("portal:home", kwargs={"token": token_of(request)}).rstrip("/")
 
 
-def outside(
+def render_without_session(
     request: HttpRequest, poa: PoaDocument, template: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
-    """Show a page from before the door, in the language that was chosen on it or else in the customer's."""
+    """Show a page that needs no session, in the language chosen on it or else the customer's."""
     language = shown_language(request, poa)
     phrases = phrases_in(language)
     around = {
@@ -191,7 +190,7 @@ def shown_language(request: HttpRequest, poa: PoaDocument) -> str:
 
 def token_of(request: HttpRequest) -> str:
     if request.resolver_match is None:
-        raise RuntimeError("A page behind a link is reached through its address only.")
+        raise RuntimeError("This page was called without URL routing.")
     return str(request.resolver_match.kwargs["token"])
 
 
@@ -214,22 +213,22 @@ def _is_from_our_page(request: HttpRequest, poa: PoaDocument) -> bool:
 
 
 def _unknown(request: HttpRequest) -> HttpResponse:
-    """Slow down who tries links. A link that somebody has is found before this, whoever else tries from its address."""
+    """Limit guessing of links. Real links are found before this, so the limit never blocks them."""
     try:
         rate_limits.count(rate_limits.UNKNOWN_LINK, client_ip(request) or "")
-    except TooOften as often:
-        return _often(request, often)
+    except RateLimitReached as often:
+        return _too_many_requests(request, often)
     return show_problem(request, "unknown", status=404)
 
 
-def _often(request: HttpRequest, often: TooOften) -> HttpResponse:
+def _too_many_requests(request: HttpRequest, often: RateLimitReached) -> HttpResponse:
     response = show_problem(request, "often", status=429)
     response.headers["Retry-After"] = str(often.seconds)
     return response
 
 
 def _expired(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    """Offer a new link, which goes to the address on file, and say what became of asking for it."""
+    """Offer a new link, sent to the address on file, and show the result of requesting it."""
     if actions.is_new_link_on_its_way(poa):
         return show_problem(request, "on_its_way", status=410)
     if ASK_OFFICE in request.GET:
@@ -241,7 +240,7 @@ def _expired(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
 @csrf_exempt
 @never_cache
 def send_new_link(request: HttpRequest, token: str) -> HttpResponse:
-    """Take the button of the page of an expired link. Every other link shows what it shows."""
+    """Send a new link from an expired link's page. Any other link redirects to its page."""
     home = reverse("portal:home", kwargs={"token": token})
     try:
         find_poa(token, at=clock.now())
@@ -259,8 +258,8 @@ def send_new_link(request: HttpRequest, token: str) -> HttpResponse:
     try:
         rate_limits.count(rate_limits.LINK_FORM, poa.token_hash, ip_address or "")
         actions.send_new_link(poa_id=poa.pk, at=clock.now(), ip_address=ip_address)
-    except TooOften as often:
-        return _often(request, often)
+    except RateLimitReached as often:
+        return _too_many_requests(request, often)
     except actions.OfficeMustHelp:
         return redirect(f"{home}?{ASK_OFFICE}")
     return redirect(home)
@@ -269,7 +268,7 @@ def send_new_link(request: HttpRequest, token: str) -> HttpResponse:
 def show_problem(
     request: HttpRequest, kind: str, *, status: int, form: Mapping[str, str] | None = None
 ) -> HttpResponse:
-    """We do not know who is asking, so the browser's language decides, and the other one follows."""
+    """Show a problem page in both languages, the browser's first, because we do not know who is asking."""
     first = get_language_from_request(request)
     languages = sorted(Language.values, key=lambda language: language != first)
     contact = current_rules().contact

@@ -1,4 +1,4 @@
-"""Words, numbers and dates for the customer's pages. Templates get these, not records."""
+"""Template context for the customer's pages. Templates get these values, not records."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from poa_documents.signature import Drawing, drawing_of
 from poa_documents.states import ELECTRONIC_STATUSES, SIGNABLE_STATUSES, PoaStatus
 from poa_documents.wording import Block, DocumentText, blocks
 
-LABEL_LENGTH = 60
+MAX_LABEL_LENGTH = 60
 _IN_FORCE = frozenset({PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED})
 _TONES = {PoaStatus.SIGNED: "good", PoaStatus.EXHAUSTED: "good", PoaStatus.SEALING: "warn", PoaStatus.SUSPENDED: "warn"}
 
 
 @dataclass(frozen=True)
 class ShownStatement:
-    """One statement as a page shows it, with what was typed about it."""
+    """One statement as a page shows it, with its box."""
 
     name: str
     blocks: tuple[Block, ...]
@@ -39,12 +39,12 @@ class ShownStatement:
 
 
 def language_of(poa: PoaDocument) -> str:
-    """Until it is signed a POA is read in the language of its own text; afterwards in the customer's."""
+    """Return the language of the pages: that of the POA's text until it is signed, the customer's afterwards."""
     return poa.template.language if poa.status in SIGNABLE_STATUSES else poa.customer.language
 
 
 def page_context(poa: PoaDocument, *, token: str, form_key: str) -> dict[str, Any]:
-    """What every page of the customer's shows around its own part."""
+    """Return the context that every customer page needs."""
     language = language_of(poa)
     other = Language.ENGLISH if language == Language.SPANISH else Language.SPANISH
     return {
@@ -60,7 +60,7 @@ def page_context(poa: PoaDocument, *, token: str, form_key: str) -> dict[str, An
 
 
 def home_context(poa: PoaDocument, *, step: Step | None) -> dict[str, Any]:
-    """Where things stand with one POA, in plain words. `step` is where an unsigned one goes on."""
+    """Return the context of the home page. `step` is where an unsigned POA continues."""
     language = language_of(poa)
     words = phrases_in(language)["home"]
     values = {
@@ -79,7 +79,7 @@ def home_context(poa: PoaDocument, *, step: Step | None) -> dict[str, Any]:
         values["receipt"] = reference_of(poa, REVOKED)
         values["received"] = say_moment(poa.revocation_received_at or poa.ended_at, language)
     if poa.paper_wanted_at is not None:
-        values["email"] = values["address"]  # receipts go there by post
+        values["email"] = values["address"]  # receipts are mailed there on paper
         values["paper_since"] = say_moment(poa.paper_wanted_at, language)
     context: dict[str, Any] = {
         "hello": words["hello"].format(**values),
@@ -110,7 +110,7 @@ def home_context(poa: PoaDocument, *, step: Step | None) -> dict[str, Any]:
 
 
 def _paper(poa: PoaDocument, words: Mapping[str, str], values: Mapping[str, str]) -> str:
-    """What follows for a customer who no longer wants electronic records."""
+    """Return what happens next for a customer who no longer wants electronic records."""
     if poa.paper_wanted_at is None:
         return ""
     return words["paper_to_sign" if poa.status in SIGNABLE_STATUSES else "paper_from_now_on"].format(**values)
@@ -146,7 +146,10 @@ def shown_statements(
 ) -> list[ShownStatement]:
     phrases = phrases_in(text.language)
     own = phrases[step.name]
-    ticks = {Statement.BROKER_FACTS: "facts", Statement.ERECORD: "erecord"}  # the others' words stand beside the box
+    ticks = {
+        Statement.BROKER_FACTS: "facts",
+        Statement.ERECORD: "erecord",
+    }  # the others show their words next to the box
     shown = []
     for statement in step.statements:
         words = text.words[statement]
@@ -172,10 +175,10 @@ def shown_statements(
 
 
 def _error(words: str, own: Mapping[str, str], *, prefix: str | None) -> str:
-    """Name what was not ticked by the words that stand beside its box."""
+    """Return an error that quotes the start of the words next to the box."""
     if prefix:
         return own[f"{prefix}_error"]
-    return own["error"].format(label=f"“{shorten(words, LABEL_LENGTH, placeholder='…')}”")
+    return own["error"].format(label=f"“{shorten(words, MAX_LABEL_LENGTH, placeholder='…')}”")
 
 
 def kept_drawing(poa: PoaDocument) -> Drawing | None:
@@ -183,7 +186,7 @@ def kept_drawing(poa: PoaDocument) -> Drawing | None:
 
 
 def masked_email(address: str) -> str:
-    """Show enough of an address to be recognized by its owner, to whoever else looks at the screen."""
+    """Return an address that its owner recognizes but others cannot read."""
     name, _, host = address.partition("@")
     return f"{name[:1]}•••@{host}"
 
@@ -193,5 +196,5 @@ def say_day(at: datetime | None, language: str) -> str:
 
 
 def _without_limits(words: str) -> str:
-    """The page shows the limits, which end the summary, as a table below it."""
+    """Remove the limits from the end of the summary, because the page shows them as a table."""
     return words.rpartition("\n\n")[0]

@@ -1,4 +1,4 @@
-"""The steps of the signing page and what each asks for: the order in which consent is given is data."""
+"""The steps of the signing pages and the statements of each, in order."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ NUMBERS = {step.name: number for number, step in enumerate(STEPS, start=1)}
 
 
 def current_step(given: Collection[Statement], *, has_signature: bool) -> Step:
-    """Give the first step that is not done: where a customer who comes back goes on."""
+    """Return the first step that is not done."""
     for step in STEPS:
         if any(statement not in given for statement in step.statements):
             return step

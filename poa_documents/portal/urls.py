@@ -1,4 +1,4 @@
-"""The customer's pages, below /portal/. The link's secret part comes first in every address."""
+"""URLs of the customer's pages under /portal/. Each starts with the link's token."""
 
 from django.urls import path
 

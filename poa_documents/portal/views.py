@@ -1,4 +1,4 @@
-"""The customer's pages. Each POST makes one call to an action; a GET changes nothing."""
+"""The customer's pages. Each POST calls one action; a GET changes nothing."""
 
 import logging
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from poa_documents.models import PoaDocument, Statement
 from poa_documents.pdf.samples import sample_of
 from poa_documents.phrases import phrases_in
 from poa_documents.portal import kept_entries
-from poa_documents.portal.forms import REASON_LENGTH, ConsentForm, SignatureForm
+from poa_documents.portal.forms import MAX_REASON_LENGTH, ConsentForm, SignatureForm
 from poa_documents.portal.kept_entries import AGAIN
 from poa_documents.portal.link_pages import client_ip, form_key, link_page, token_of, user_agent
 from poa_documents.portal.presenters import (
@@ -40,7 +40,7 @@ from poa_documents.wording import sha256_of_words
 
 logger = logging.getLogger(__name__)
 
-SEAL_PATIENCE_SECONDS = 3.0
+SEAL_WAIT_SECONDS = 3.0
 _WITH_TICKS = frozenset({"broker", "electronic", "confirm"})
 _NOTICES = frozenset({"words_changed", "signature_changed"})
 _REVOCABLE = frozenset({PoaStatus.SEALING, PoaStatus.SIGNED, PoaStatus.SUSPENDED, PoaStatus.EXHAUSTED})
@@ -60,7 +60,7 @@ def render_home(
     status: int = 200,
 ) -> HttpResponse:
     """
-    Show where things stand. A floor above may pass a template that extends `portal/home.html` and fills its `progress`.
+    Show the home page. A higher package may pass a template that extends `portal/home.html` and fills its `progress`.
     """
     step = None
     if poa.status in SIGNABLE_STATUSES:
@@ -70,7 +70,7 @@ def render_home(
 
 @link_page
 def step(request: HttpRequest, poa: PoaDocument, *, name: str) -> HttpResponse:
-    """Show or take one step; a step before its turn leads to the one whose turn it is."""
+    """Show or take one step. A step that is not reachable yet redirects to the current one."""
     if poa.status not in SIGNABLE_STATUSES or poa.paper_wanted_at is not None or name not in BY_NAME:
         return _to_home(request)
     wanted = BY_NAME[name]
@@ -83,7 +83,7 @@ def step(request: HttpRequest, poa: PoaDocument, *, name: str) -> HttpResponse:
         if wanted.name == "signature":
             return _take_signature(request, poa, wanted)
         if wanted.name == "review":
-            return _take_final_act(request, poa, wanted)
+            return _sign(request, poa, wanted)
         return _take_consents(request, poa, wanted)
     except actions.FormatNotShown:
         word = str(request.POST.get("sample_word", ""))
@@ -93,7 +93,7 @@ def step(request: HttpRequest, poa: PoaDocument, *, name: str) -> HttpResponse:
     except (
         MoveNotAllowed,
         actions.PaperWanted,
-    ):  # signed, declined or voided meanwhile, perhaps on another device: home says so
+    ):  # signed, declined or voided in the meantime, perhaps on another device: the home page says so
         return _to_home(request)
 
 
@@ -136,7 +136,7 @@ def _take_signature(request: HttpRequest, poa: PoaDocument, wanted: Step) -> Htt
     return _on_to_next(request, poa, wanted)
 
 
-def _take_final_act(request: HttpRequest, poa: PoaDocument, wanted: Step) -> HttpResponse:
+def _sign(request: HttpRequest, poa: PoaDocument, wanted: Step) -> HttpResponse:
     if poa.signature_text and request.POST.get("signature_sha256") != sha256_of_words(poa.signature_text):
         return _again(request, poa, wanted, "signature_changed")
     try:
@@ -158,11 +158,11 @@ def _take_final_act(request: HttpRequest, poa: PoaDocument, wanted: Step) -> Htt
 
 
 def _seal_at_once(poa_id: int) -> None:
-    """Let the customer have the copy right away; whatever goes wrong here, the sweep does it again."""
+    """Try to seal right away, so that the customer gets the copy. If it fails, the sweep does it later."""
     try:
-        actions.seal_poa(poa_id=poa_id, at=clock.now(), within_seconds=SEAL_PATIENCE_SECONDS)
+        actions.seal_poa(poa_id=poa_id, at=clock.now(), within_seconds=SEAL_WAIT_SECONDS)
     except Exception:
-        logger.exception("POA %s could not be sealed while the customer waits; the sweep tries again.", poa_id)
+        logger.exception("POA %s could not be sealed while the customer waited. The sweep will retry.", poa_id)
 
 
 @link_page
@@ -178,33 +178,33 @@ def choose_language(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
 
 @link_page
 def revoke(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    """One press on the home takes the authority back; the page that follows is the receipt."""
+    """Revoke the authority from the home page, which then shows the receipt."""
     if request.method == "POST" and poa.status in _REVOCABLE:
-        _press(poa, actions.revoke_poa)
+        _run_if_allowed(poa, actions.revoke_poa)
     return _to_home(request)
 
 
 @link_page
 def want_paper(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    """One press on the home withdraws the consent to electronic records."""
+    """Withdraw the consent to electronic records from the home page."""
     if request.method == "POST":
-        _press(poa, actions.withdraw_econsent)
+        _run_if_allowed(poa, actions.withdraw_econsent)
     return _to_home(request)
 
 
-def _press(poa: PoaDocument, action: Callable[..., object]) -> None:
+def _run_if_allowed(poa: PoaDocument, action: Callable[..., object]) -> None:
     try:
         action(poa_id=poa.pk, by=_customer(poa), at=clock.now())
     except MoveNotAllowed as late:
-        logger.info("POA %s moved on before the customer's press; the page shows where it stands. %s", poa.pk, late)
+        logger.info("POA %s changed before the customer's request. The page shows its status. %s", poa.pk, late)
 
 
 @link_page
 def decline(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     if poa.status not in SIGNABLE_STATUSES:
         return _to_home(request)
-    reason = request.POST.get("reason", "").replace("\x00", "").strip()  # PostgreSQL's text cannot hold it
-    too_long = len(reason) > REASON_LENGTH
+    reason = request.POST.get("reason", "").replace("\x00", "").strip()  # PostgreSQL cannot store NUL in text
+    too_long = len(reason) > MAX_REASON_LENGTH
     if too_long:
         kept_entries.keep(request, poa, "decline")
         return redirect(f"{reverse('portal:decline', kwargs={'token': token_of(request)})}?{AGAIN}")
@@ -219,7 +219,7 @@ def decline(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     try:
         actions.decline_poa(poa_id=poa.pk, reason=reason, by=_customer(poa), at=clock.now())
     except MoveNotAllowed:
-        logger.info("POA %s moved on before the customer could decline it; the page shows where it stands.", poa.pk)
+        logger.info("POA %s changed before the customer declined it. The page shows its status.", poa.pk)
     return _to_home(request)
 
 
@@ -232,7 +232,6 @@ def sample(_request: HttpRequest, poa: PoaDocument) -> HttpResponse:
 
 @link_page
 def copy(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
-    """The signed file as a download."""
     try:
         content = read_signed_pdf(poa)
     except AuthorityMissing:
@@ -243,7 +242,7 @@ def copy(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
 
 
 def _again(request: HttpRequest, poa: PoaDocument, wanted: Step, problem: str) -> HttpResponse:
-    """Keep what was typed and lead back to its page, which says what is wrong with it."""
+    """Keep what was typed and redirect to its page, which says what is wrong."""
     kept_entries.keep(request, poa, wanted.name, note=problem)
     address = reverse("portal:step", kwargs={"token": token_of(request), "name": wanted.name})
     return redirect(f"{address}?{AGAIN}")

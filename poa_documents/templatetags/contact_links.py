@@ -1,4 +1,4 @@
-"""Phone numbers and e-mail addresses in our own sentences, as links that a phone can dial and write to."""
+"""Turns phone numbers and e-mail addresses in our own texts into links."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _EITHER = re.compile(rf"(?P<email>{_E_MAIL})|(?<![0-9-])(?P<phone>{_PHONE})(?![0
 
 @register.filter
 def linked(text: str) -> SafeString:
-    """Make `mailto:` and `tel:` links of what is one; everything else is escaped as usual."""
+    """Add `mailto:` and `tel:` links; everything else is escaped."""
     return format_html_join("", "{}", ((part,) for part in _parts(text)))
 
 

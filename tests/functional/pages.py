@@ -1,4 +1,4 @@
-"""How a person goes from page to page in a browser, and through the door and the steps of the customer's pages."""
+"""How a person goes from page to page in a browser, and through the code page and the steps of the customer's pages."""
 
 from urllib.parse import urljoin
 
@@ -31,7 +31,7 @@ def send(page: Page) -> None:
     follow(page.locator(BUTTON))
 
 
-def go_through_the_door(page: Page) -> None:
+def enter_the_code(page: Page) -> None:
     """Ask for a code and type it from the mail, where the page that is shown asks for one."""
     if page.locator("form[action$='/code/']").count():
         send(page)

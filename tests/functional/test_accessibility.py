@@ -29,7 +29,7 @@ from tests.factories.installations import (
 )
 from tests.factories.poa_documents import STAFF, sent_poa, signed_poa
 from tests.functional.accessibility import complaints_about
-from tests.functional.pages import STEPS_WITH_TEXT, agree, follow, go_through_the_door, send, start_signing
+from tests.functional.pages import STEPS_WITH_TEXT, agree, enter_the_code, follow, send, start_signing
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
@@ -71,14 +71,14 @@ def test_the_customers_way_from_the_link_to_the_copy_and_to_revoking(
         complaints.extend(complaints_about(page, f"portal-{language}-{name}"))
 
     page.goto(start)
-    look("01-door")
+    look("01-code")
     send(page)
     look("02-code")
     page.fill("#code", "12")
     send(page)
     look("03-code-wrong")
     page.goto(start)
-    go_through_the_door(page)
+    enter_the_code(page)
     look("04-home-invited")
     start_signing(page)
     for place, name in enumerate(STEPS_WITH_TEXT, start=1):

@@ -16,7 +16,7 @@ from simulator.server import start_simulator
 from tests.contract.dialects import REFERENCE
 from tests.factories.company import company_rules_are
 from tests.functional.accessibility import complaints_about
-from tests.functional.pages import follow, go_through_the_door
+from tests.functional.pages import enter_the_code, follow
 from tests.integration.enrollments.flow import MORNING, POLICY, Flow
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
 
@@ -46,7 +46,7 @@ def case(flow: Flow) -> Enrollment:
 
 def when_the_page_is_opened(page: Page, live_server: LiveServer) -> None:
     page.goto(f"{live_server.url}/portal/{token_in_last_mail()}/")
-    go_through_the_door(page)
+    enter_the_code(page)
 
 
 def then_nothing_is_cut_off(page: Page) -> None:
@@ -74,7 +74,7 @@ def test_the_page_leads_to_light_and_then_shows_the_plan(
     flow.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED
     phone.reload()
-    go_through_the_door(phone)
+    enter_the_code(phone)
     then_nothing_is_cut_off(phone)
     expect(phone.get_by_role("heading", name="Everything is done")).to_be_visible()
     expect(phone.get_by_role("link", name="Terms of Service", exact=True)).to_be_visible()
@@ -113,7 +113,7 @@ def test_an_announced_plan_can_be_held_and_let_go_on_and_is_accepted_after_the_n
         follow(page.locator(f"form[action$='/{address}/'] button"))
 
     page.goto(f"{live_server.url}/portal/{link}/")
-    go_through_the_door(page)
+    enter_the_code(page)
     look("1-announced")
     press("hold")
     look("2-on-hold")
@@ -124,7 +124,7 @@ def test_an_announced_plan_can_be_held_and_let_go_on_and_is_accepted_after_the_n
 
     flow.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
     page.goto(f"{live_server.url}/portal/{link}/")
-    go_through_the_door(page)
+    enter_the_code(page)
     look("4-accepted")
     press("revoke")
     look("5-revoked-after-acceptance")

@@ -18,8 +18,8 @@ from tests.functional.pages import (
     BUTTON,
     STEPS_WITH_TEXT,
     agree,
+    enter_the_code,
     follow,
-    go_through_the_door,
     press_enter,
     send,
     start_signing,
@@ -56,7 +56,7 @@ def given_an_invited_customer(live_server: LiveServer, now: datetime, language: 
 
 def when_she_opens_her_page(page: Page, address: str) -> None:
     page.goto(address)
-    go_through_the_door(page)
+    enter_the_code(page)
 
 
 def when_she_agrees_to_everything(page: Page, address: str) -> None:

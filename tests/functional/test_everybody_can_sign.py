@@ -15,8 +15,8 @@ from tests.functional.pages import (
     BUTTON,
     STEPS_WITH_TEXT,
     agree,
+    enter_the_code,
     follow,
-    go_through_the_door,
     press_enter,
     send,
     start_signing,
@@ -88,7 +88,7 @@ def test_she_signs_with_the_keyboard_alone(desk: Page, address: str, poa: PoaDoc
 
 def test_after_a_mistake_the_first_thing_read_out_is_what_to_mend(desk: Page, address: str) -> None:
     desk.goto(address)
-    go_through_the_door(desk)
+    enter_the_code(desk)
     start_signing(desk)
 
     send(desk)
@@ -182,8 +182,8 @@ def test_every_page_is_light_even_unpacked_and_asks_nobody_else(
         page.close()
 
     phone.goto(address)
-    weigh("door")
-    go_through_the_door(phone)
+    weigh("code")
+    enter_the_code(phone)
     weigh("home")
     start_signing(phone)
     for name in STEPS_WITH_TEXT:
@@ -192,4 +192,4 @@ def test_every_page_is_light_even_unpacked_and_asks_nobody_else(
     weigh("signature")
 
     assert {name: weight for name, weight in weights.items() if weight > LIGHTEST_BYTES} == {}
-    assert weights["door"] < LIGHTEST_BYTES / 2
+    assert weights["code"] < LIGHTEST_BYTES / 2

@@ -18,7 +18,7 @@ from simulator.server import start_simulator
 from tests.contract.dialects import REFERENCE
 from tests.factories.company import company_rules_are
 from tests.functional.accessibility import complaints_about
-from tests.functional.pages import go_through_the_door
+from tests.functional.pages import enter_the_code
 from tests.integration.enrollments.flow import MORNING, POLICY, Flow
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
 
@@ -92,7 +92,7 @@ def _look(name: str, phone: Page, desk: Page, live_server: LiveServer) -> list[s
     link, complaints = token_in_last_mail(), list[str]()
     for page in (phone, desk):
         _open(page, f"{live_server.url}/portal/{link}/")
-        go_through_the_door(page)
+        enter_the_code(page)
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
         complaints += complaints_about(page, f"state-{name}")
     return complaints

@@ -120,7 +120,7 @@ def lock_not_given_back(stack: Stack, case: Enrollment) -> Iterator[None]:
     logged = stack.listen()
     with held_row(case):
         yield
-        stack.until(lambda: logged("The database broke off"), "the worker waited in vain")
+        stack.until(lambda: logged("The database aborted"), "the worker waited in vain")
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_P3_aborted_transaction_is_repeated_without_a_call(
         stack.until(lambda: writers_waiting(), "the worker wants to keep the answer", is_checked=False)
 
     stack.until_finalized(case)
-    assert logged("The database broke off")  # keeping the answer, or what else wanted the case in that moment
+    assert logged("The database aborted")  # keeping the answer, or what else wanted the case in that moment
     assert stack.calls(case, "accept") == 1
     assert stack.calls(case, "finalize") == 1
     assert not case.events.filter(name="lose_answer").exists()

@@ -371,7 +371,7 @@ def test_D8_worker_with_a_wrong_clock_takes_no_case(stack: Stack, hours: int) ->
     case = stack.ready_case()
     with stack.wrong_clock(WORKERS[0], hours=hours):
         logged = stack.listen()
-        stack.until(lambda: logged("Nothing is written to Light from here"), "the worker noticed")
+        stack.until(lambda: logged("This process writes nothing to Light"), "the worker noticed")
         stack.light.inject_fault("accept", "delay", seconds=5, account_uuid=str(case.light_account_uuid))
         stack.report_pto(case)
 
@@ -387,7 +387,7 @@ def test_D8_a_worker_whose_clock_is_wrong_writes_nothing(stack: Stack) -> None:
     with stack.wrong_clock(WORKERS[0], hours=26):
         logged = stack.listen()
         stack.report_pto(case)
-        stack.until(lambda: logged("Nothing is written to Light from here"), "the worker noticed")
+        stack.until(lambda: logged("This process writes nothing to Light"), "the worker noticed")
         stack.until(lambda: Enrollment.objects.filter(pk=case.pk, due_at__lte=now()).exists(), "the case is due")
         stack.until(WrongClock.objects.filter(at__gt=now()).exists, "it looked for work again")
         assert stack.calls(case, "accept") == 0

@@ -94,11 +94,11 @@ def _take_office(browser: Browser, start: str, scene: "Scene") -> None:
 
 def _take_signing(browser: Browser, start: str, scene: "Scene") -> None:
     """Walk the customer's steps as far as the signature, and draw one."""
-    from tests.functional.pages import STEPS_WITH_TEXT, agree, go_through_the_door, start_signing
+    from tests.functional.pages import STEPS_WITH_TEXT, agree, enter_the_code, start_signing
 
     page = _page(browser, PHONE)
     page.goto(f"{start}/portal/{scene.signing_token}/")
-    go_through_the_door(page)
+    enter_the_code(page)
     start_signing(page)
     for _ in STEPS_WITH_TEXT:
         agree(page)

@@ -13,8 +13,8 @@ from core import clock
 
 
 def run(hours: float, arguments: list[str]) -> None:
-    true_now = clock.own_now
-    clock.own_now = lambda: true_now() + timedelta(hours=hours)
+    true_now = clock.machine_now
+    clock.machine_now = lambda: true_now() + timedelta(hours=hours)
     sys.argv = ["celery", *arguments]
     main()
 

@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, dry_run: bool, **_options: Any) -> None:
         if not dry_run:
             try:
-                count = encryption.encrypt_anew() + second_factor.reencrypt()
+                count = encryption.reencrypt() + second_factor.reencrypt()
             except CannotDecrypt as problem:
                 raise CommandError(f"{problem} Add that key back after the others, and run this again.") from problem
             self.stdout.write(f"Re-encrypted: {count}.")

@@ -1,4 +1,4 @@
-"""Look at all journals at once, or anchor them now."""
+"""Verify all journals, or anchor them now."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             metavar="SHA256",
             action="append",
             default=[],
-            help="an anchor that a restored backup has overtaken; may be said several times",
+            help="an anchor from after the restored backup; can be repeated",
         )
 
     def handle(self, *_args: Any, what: str, leave_out: list[str], **_options: Any) -> None:
@@ -34,17 +34,17 @@ class Command(BaseCommand):
             self._verify(leave_out)
 
     def _anchor(self, left_out: list[str]) -> None:
-        """Refuse what is broken: whoever anchors by hand vouches for it. The daily anchor goes on, with its alarm."""
+        """Refuse to anchor a broken journal by hand. The daily anchor continues and raises an alarm."""
         report = verify_journal(left_out=left_out)
         if not report.is_intact:
             raise CommandError(
-                f"Nothing was anchored: the journal is not in order; the first broken link: {report.findings[0]} "
+                f"Nothing was anchored. The journal is broken. First broken link: {report.findings[0]} "
                 "Run “manage.py journal verify”; docs/runbooks/seal-and-journal.md says what to do."
             )
         try:
             self.stdout.write(anchor_journal(at=clock.now()).value)
         except FileNotStored as problem:
-            raise CommandError(f"The storage does not take the anchor: {problem} Try again later.") from problem
+            raise CommandError(f"The anchor could not be stored: {problem} Try again later.") from problem
 
     def _verify(self, left_out: list[str]) -> None:
         report = verify_journal(left_out=left_out)
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             self.stdout.write(str(finding))
         if not report.is_intact:
             raise CommandError(
-                f"The journal is not in order; the first broken link: {report.findings[0]} "
+                f"The journal is broken. First broken link: {report.findings[0]} "
                 "Change nothing; docs/runbooks/seal-and-journal.md says what to do."
             )
         self.stdout.write("Every link holds.")

@@ -6,7 +6,7 @@ from poa_documents.actions import ensure_templates
 
 
 class Command(BaseCommand):
-    help = "Load the POA wording that comes with the program, in English and Spanish. Doing it twice changes nothing."
+    help = "Load the POA wording that ships with Switchyard, in English and Spanish. Running it twice changes nothing."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         for template in ensure_templates():

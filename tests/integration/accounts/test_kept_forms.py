@@ -83,7 +83,7 @@ def test_typed_form_survives_an_ended_session(office: User, monkeypatch: pytest.
     page = client.get(back["Location"]).text
 
     assert "Your entries are saved" in asked
-    assert "nothing was done yet" in page
+    assert "nothing was saved" in page
     assert value_of(page, "last_name") == "Board"
     assert not Customer.objects.exists()
     assert client.post(ADD_CUSTOMER, TYPED).status_code == 302
@@ -163,7 +163,7 @@ def test_technicians_report_survives_an_ended_session(monkeypatch: pytest.Monkey
 
     assert "Your entries are saved" in asked
     assert "On the fridge." in page
-    assert "nothing was done yet" in page
+    assert "nothing was saved" in page
 
 
 def test_refused_report_comes_back_by_redirect() -> None:

@@ -20,7 +20,7 @@ def test_who_opens_a_power_of_attorney_is_in_the_log(
 
     office_client.get(record_url(poa))
 
-    assert f"POA {poa.pk} was looked at by user {office.pk}." in caplog.messages
+    assert f"POA {poa.pk} was read by user {office.pk}." in caplog.messages
 
 
 def test_a_system_that_reads_one_is_in_the_log_too(office: User, caplog: pytest.LogCaptureFixture) -> None:
@@ -30,4 +30,4 @@ def test_a_system_that_reads_one_is_in_the_log_too(office: User, caplog: pytest.
 
     system.get(f"/api/v1/poa-requests/{poa.pk}/")
 
-    assert f"POA {poa.pk} was looked at by user {office.pk}." in caplog.messages
+    assert f"POA {poa.pk} was read by user {office.pk}." in caplog.messages

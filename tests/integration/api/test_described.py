@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from core.api.requests import KEY_HEADER
-from tests.integration.doors.house import House, built
+from tests.integration.access.company import Company, built
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection")]
 CHECKS = [
@@ -42,7 +42,7 @@ def description() -> Any:
     return schemathesis.openapi.from_wsgi("/api/schema/?format=json", get_wsgi_application())
 
 
-def known_ids(house: House) -> dict[str, int]:
+def known_ids(house: Company) -> dict[str, int]:
     return {
         "customers": house.job.customer_id,
         "sites": house.job.site_id,

@@ -110,7 +110,7 @@ def test_what_a_list_would_ignore_is_refused_by_name(api: Api, path: str, query:
 def test_the_refusal_of_a_parameter_names_those_that_are_taken(api: Api) -> None:
     said = api.get("customers/", search="reyes").json()["search"][0]
 
-    assert said == "Unknown parameter. This address takes: last_name, email, language, limit, offset, ordering."
+    assert said == "Unknown parameter. This endpoint accepts: last_name, email, language, limit, offset, ordering."
 
 
 def test_a_single_record_takes_no_parameters(api: Api) -> None:

@@ -47,7 +47,7 @@ def test_same_key_for_another_request_is_refused(api: Api) -> None:
     other_address = api.post("sites/", CARMEN, key=key)
 
     assert (other_body.status_code, other_address.status_code) == (422, 422)
-    assert "Take a new key" in other_body.json()["detail"]
+    assert "Use a new key" in other_body.json()["detail"]
     assert Customer.objects.count() == 1
 
 

@@ -18,7 +18,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from core import clock, rate_limits
-from core.rate_limits import Limit, StoreAway, TooOften
+from core.rate_limits import Limit, RateLimitReached, RateLimitStoreDown
 from enrollments.models import WebhookDelivery, WebhookRefusal
 from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
@@ -32,7 +32,7 @@ from tests.integration.webhooks.deliveries import ADDRESS, deliver, event
 
 PASSWORD = "a long enough password"
 NOBODY = "redis://127.0.0.1:1/0"
-THREE = Limit("three", most=3, seconds=3600)
+THREE = Limit("three", max_tries=3, seconds=3600)
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -53,7 +53,7 @@ def store_away(settings: Settings) -> Iterator[None]:
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": NOBODY}}
     yield
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-    rate_limits.reach_again()
+    rate_limits.reset_circuit()
 
 
 def at_once(number: int, act: Callable[[], Any]) -> list[Any]:
@@ -65,7 +65,7 @@ def at_once(number: int, act: Callable[[], Any]) -> list[Any]:
         gate.wait()
         try:
             came_to.append(act())
-        except (TooOften, StoreAway) as refused:
+        except (RateLimitReached, RateLimitStoreDown) as refused:
             came_to.append(type(refused))
         finally:
             connection.close()
@@ -82,7 +82,7 @@ def test_each_is_counted_alone_and_the_window_ends() -> None:
     for _ in range(3):
         rate_limits.count(THREE, "a", "here")
 
-    with pytest.raises(TooOften) as refused:
+    with pytest.raises(RateLimitReached) as refused:
         rate_limits.count(THREE, "a", "here")
 
     assert 0 < refused.value.seconds <= 3600
@@ -97,7 +97,7 @@ def test_a_network_of_ipv6_is_one_address() -> None:
     for address in ("2001:db8:1:2::1", "2001:db8:1:2:ffff::2", "2001:DB8:1:2::3"):
         rate_limits.count(THREE, "a", address)
 
-    with pytest.raises(TooOften):
+    with pytest.raises(RateLimitReached):
         rate_limits.count(THREE, "a", "2001:db8:1:2:a:b:c:d")
     rate_limits.count(THREE, "a", "2001:db8:1:3::1")
 
@@ -106,7 +106,7 @@ def test_an_address_written_in_two_ways_is_one() -> None:
     for _ in range(3):
         rate_limits.count(THREE, "192.0.2.7")
 
-    with pytest.raises(TooOften):
+    with pytest.raises(RateLimitReached):
         rate_limits.count(THREE, "::ffff:192.0.2.7")
 
 
@@ -115,7 +115,7 @@ def test_a_window_later_counting_begins_anew(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(rate_limits, "_now_seconds", lambda: now[0])
     for _ in range(3):
         rate_limits.count(THREE, "a")
-    with pytest.raises(TooOften) as refused:
+    with pytest.raises(RateLimitReached) as refused:
         rate_limits.count(THREE, "a")
 
     now[0] += refused.value.seconds
@@ -142,7 +142,7 @@ def test_no_name_or_address_is_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> 
 def test_of_many_at_the_same_instant_the_database_lets_pass_as_many_as_may() -> None:
     came_to = at_once(8, lambda: rate_limits.count(THREE, "a"))
 
-    assert sorted(map(str, came_to)) == sorted(map(str, [None] * 3 + [TooOften] * 5))
+    assert sorted(map(str, came_to)) == sorted(map(str, [None] * 3 + [RateLimitReached] * 5))
 
 
 @pytest.mark.usefixtures("in_database")
@@ -162,7 +162,7 @@ _COUNT = """
 import django
 django.setup()
 from core.rate_limits import Limit, count
-count(Limit("two", most=2, seconds=86_400), "x")
+count(Limit("two", max_tries=2, seconds=86_400), "x")
 """
 
 
@@ -192,7 +192,7 @@ def test_processes_count_together(where: str, tmp_path: Path) -> None:
     said = [process.communicate()[1] for process in counting]
 
     assert sorted(process.returncode for process in counting) == [0, 0, 1], said
-    assert sum("TooOften" in words for words in said) == 1
+    assert sum("RateLimitReached" in words for words in said) == 1
 
 
 @pytest.mark.services
@@ -201,7 +201,7 @@ def test_redis_counts_what_many_do_at_the_same_instant(settings: Settings, redis
 
     came_to = at_once(8, lambda: rate_limits.count(THREE, "a"))
 
-    assert sorted(map(str, came_to)) == sorted(map(str, [None] * 3 + [TooOften] * 5))
+    assert sorted(map(str, came_to)) == sorted(map(str, [None] * 3 + [RateLimitReached] * 5))
     caches["default"].set("words", {"a": [1, "ü"]})
     assert caches["default"].get("words") == {"a": [1, "ü"]}
     client = caches["default"]._cache.get_client()  # type: ignore[attr-defined]
@@ -470,7 +470,7 @@ def test_a_technician_who_sends_on_and_on_has_to_wait_and_keeps_the_form(client:
 
     assert (page.status_code, script.status_code) == (429, 429)
     assert int(page["Retry-After"]) > 0
-    assert "everything you typed still is" in page.text
+    assert "where your entries still are" in page.text
 
 
 @pytest.mark.django_db

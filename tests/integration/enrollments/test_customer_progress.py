@@ -193,7 +193,7 @@ def test_an_accepted_plan_is_shown_with_documents_start_and_the_way_out(
     customers_flow.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED
 
-    visit.through_the_door()
+    visit.enter_code()
     page = text_of(visit.open())
 
     assert "Your power of attorney has been used" in page
@@ -222,7 +222,7 @@ def test_an_announced_plan_is_shown_and_one_press_holds_it_and_another_lets_it_g
 ) -> None:
     notice = told(customers_flow, case)
     visit.token = token_in_last_mail()
-    visit.through_the_door()
+    visit.enter_code()
     page = text_of(visit.open())
     assert "We found a plan for you" in page
     assert notice.offer.name in page
@@ -254,14 +254,14 @@ def test_the_customer_can_object_over_the_whole_notice_also_when_the_account_is_
     visit.token = token_in_last_mail()
     customers_flow.pass_time(timedelta(hours=hours_later))
     assert customers_flow.clock.at < notice.until
-    visit.through_the_door()
+    visit.enter_code()
 
     page = text_of(visit.open())
     assert "We found a plan for you" in page
     assert "Hold my enrollment" in page
     assert click(visit, "hold/").status_code == 302
     customers_flow.pass_time(timedelta(hours=3))
-    visit.through_the_door()
+    visit.enter_code()
     held = text_of(visit.open())
 
     assert "Your enrollment is on hold" in held
@@ -273,7 +273,7 @@ def test_page_changes_soon_after_the_customer_lets_it_go_on(
 ) -> None:
     told(customers_flow, case)
     visit.token = token_in_last_mail()
-    visit.through_the_door()
+    visit.enter_code()
     click(visit, "hold/")
     customers_flow.run(case)
 
@@ -333,7 +333,7 @@ def test_page_tells_honestly_that_our_own_processing_fails(
     customers_flow.engine.advance(case.pk)
     tried = text_of(visit.open())
     customers_flow.live(case, timedelta(hours=6))
-    visit.through_the_door()
+    visit.enter_code()
     given_up = text_of(visit.open())
 
     assert "We are working on it" in tried
@@ -346,7 +346,7 @@ def test_page_shows_what_is_stored_whatever_time_passes(
     customers_flow: Flow, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     customers_flow.pass_time(timedelta(days=3))
-    visit.through_the_door()
+    visit.enter_code()
 
     def decided_live(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("The page made its own decision.")
@@ -361,7 +361,7 @@ def test_page_takes_few_statements_whatever_the_history(customers_flow: Flow, ca
         visit.open()
     customers_flow.finish_at_light(case)
     customers_flow.live(case, timedelta(days=2))
-    visit.through_the_door()
+    visit.enter_code()
 
     with CaptureQueriesContext(connection) as old:
         visit.open()
@@ -369,17 +369,17 @@ def test_page_takes_few_statements_whatever_the_history(customers_flow: Flow, ca
     assert len(old) <= len(young) <= MAX_STATEMENTS_OF_THE_PAGE
 
 
-def test_a_hold_pressed_when_the_door_had_fallen_shut_counts_after_the_code(
+def test_hold_sent_after_the_session_ended_counts_after_the_code(
     customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
     told(customers_flow, case)
     visit.token = token_in_last_mail()
 
-    shut = click(visit.through_the_door(), "leave/") and click(visit, "hold/", follow=True)
+    shut = click(visit.enter_code(), "leave/") and click(visit, "hold/", follow=True)
     back = visit.post(
         "enter/", {**visit.fields_of(visit.post("code/", visit.fields_of(shut))), "code": code_in_last_mail()}
     )
-    assert "is not lost" in text_of(shut)
+    assert "just entered is saved" in text_of(shut)
     assert "Send what I entered" in text_of(back)
     visit.post("hold/", visit.fields_of(back))
 
@@ -391,7 +391,7 @@ def test_a_hold_that_comes_after_the_acceptance_says_so(customers_flow: Flow, ca
     told(customers_flow, case)
     visit.token = token_in_last_mail()
     customers_flow.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
-    visit.through_the_door()
+    visit.enter_code()
 
     response = click(visit, "hold/", follow=True)
 
@@ -405,7 +405,7 @@ def test_opening_the_addresses_of_the_buttons_holds_nothing(
 ) -> None:
     told(customers_flow, case)
     visit.token = token_in_last_mail()
-    visit.through_the_door()
+    visit.enter_code()
 
     visit.open("hold/")
     case.refresh_from_db()
@@ -421,7 +421,7 @@ def test_a_press_on_the_page_beats_the_acceptance_that_is_recorded_already(
     customers_flow.finish_at_light(case)
     customers_flow.report_pto(case)
     customers_flow.pass_time(timedelta(hours=1))
-    visit.through_the_door()
+    visit.enter_code()
     accept = customers_flow.light.accept_plan
 
     def pressed_meanwhile(*args: Any, **kwargs: Any) -> Any:
@@ -436,7 +436,7 @@ def test_a_press_on_the_page_beats_the_acceptance_that_is_recorded_already(
     assert customers_flow.acceptances_of(case) == []
     assert AcceptAttempt.objects.get().succeeded is False
     assert case.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_ENDED
-    assert "Receipt number" in text_of(visit.through_the_door().open())
+    assert "Receipt number" in text_of(visit.enter_code().open())
 
 
 def test_after_the_acceptance_the_receipt_says_what_it_does_not_undo(
@@ -445,7 +445,7 @@ def test_after_the_acceptance_the_receipt_says_what_it_does_not_undo(
     customers_flow.finish_at_light(case)
     customers_flow.report_pto(case)
     customers_flow.live(case, timedelta(hours=2))
-    visit.through_the_door()
+    visit.enter_code()
 
     click(visit, "revoke/")
     page = text_of(visit.open())
@@ -468,7 +468,7 @@ def test_documents_of_the_plan_are_handed_out_as_we_stored_them(
     for number in PlanDocument.objects.values_list("pk", flat=True):
         fetch_document(document_id=number, fetcher=fetcher, at=customers_flow.clock.at)
     document = PlanDocument.objects.get(kind=PlanDocumentKind.EFL)
-    visit.through_the_door()
+    visit.enter_code()
 
     page = text_of(visit.open())
     download = visit.open("plan/efl/")
@@ -486,7 +486,7 @@ def test_a_revoked_case_says_that_we_do_not_act(customers_flow: Flow, case: Enro
     customers_flow.revoke(case)
     customers_flow.run(case)
 
-    visit.through_the_door()
+    visit.enter_code()
     page = text_of(visit.open())
 
     assert "You revoked your power of attorney" in page
@@ -514,7 +514,7 @@ def test_an_older_link_shows_nothing_of_the_case_under_a_newer_document(
     customers_flow.sign(job)
     assert PoaDocument.objects.filter(site=case.site).count() == 2
 
-    old, new = text_of(visit.through_the_door().open()), text_of(Visit.by_last_mail().open())
+    old, new = text_of(visit.enter_code().open()), text_of(Visit.by_last_mail().open())
 
     assert "A few details are missing" not in old
     assert "Steps to your plan" in new

@@ -59,7 +59,7 @@ def waiting_for_details(flow: Flow) -> Enrollment:
 def test_page_says_one_moment_while_the_account_is_made(flow: Flow) -> None:
     flow.case()
 
-    page = text_of(Visit(token_in_last_mail()).through_the_door().open())
+    page = text_of(Visit(token_in_last_mail()).enter_code().open())
 
     assert "One moment" in page
     assert "soon_different.js" in page
@@ -68,7 +68,7 @@ def test_page_says_one_moment_while_the_account_is_made(flow: Flow) -> None:
 
 def test_page_then_has_the_button_to_light(flow: Flow) -> None:
     case = flow.case()
-    visit = Visit(token_in_last_mail()).through_the_door()
+    visit = Visit(token_in_last_mail()).enter_code()
     visit.open()
     flow.run(case)
 
@@ -170,7 +170,7 @@ def test_mails_about_the_turn_speak_spanish(flow: Flow) -> None:
 def test_a_visit_keeps_its_link_until_it_is_over(flow: Flow) -> None:
     case = waiting_for_details(flow)
     flow.pass_time(timedelta(minutes=58))
-    visit = Visit(token_in_last_mail()).through_the_door()
+    visit = Visit(token_in_last_mail()).enter_code()
 
     flow.pass_time(timedelta(minutes=IDLE_MINUTES - 1))
     flow.run(case)

@@ -37,7 +37,7 @@ from tests.contract.dialects import REFERENCE
 from tests.factories import installations as made
 from tests.factories.accounts import client_key, personal_key
 from tests.factories.poa_documents import drafted_poa
-from tests.integration.doors.house import UNKNOWN_UUID, records_in_admin
+from tests.integration.access.company import UNKNOWN_UUID, records_in_admin
 from tests.integration.enrollments.flow import MORNING, OFFICE, SECOND_PERSON, Flow, roomy_promise
 from tests.integration.faults.journey import ARRIVED, open_hold, release
 from tests.integration.poa_documents.portal_visits import CODE, Visit, token_in_last_mail
@@ -176,7 +176,7 @@ def given_a_customer_who_signs(flow: Flow, kept: Kept) -> Enrollment:
     visit = Visit(token)
     visit.open()
     visit.client.get(f"/portal/{token}x/")  # a mistyped link is logged as not found
-    visit.through_the_door()
+    visit.enter_code()
     visit.agree_to_everything()
     visit.send("step/signature/", kind="DRAWN", strokes=WAVE)
     visit.send("step/review/")
@@ -184,7 +184,7 @@ def given_a_customer_who_signs(flow: Flow, kept: Kept) -> Enrollment:
     assert poa.signature_text
     assert poa.sealed_at
     for number, code in enumerate(CODE.findall("\n".join(str(message.body) for message in mail.outbox))):
-        kept.secrets[f"code {number} of the door"] = code
+        kept.secrets[f"portal code {number}"] = code
     flow.pass_time(timedelta(seconds=2))
     case = Enrollment.objects.filter(site=job.site).first() or case_opening.look_again(
         site_id=job.site_id, at=flow.clock.at
@@ -198,7 +198,7 @@ def then_the_machine_stumbles_and_goes_on(flow: Flow, kept: Kept, case: Enrollme
     flow.live(case, timedelta(hours=2), until=lambda: case.light_account_uuid is not None)
     newest = token_in_last_mail()  # a mail about the missing details carries a link of its own
     kept.secrets["the newest link"] = newest
-    visit = Visit(newest).through_the_door()
+    visit = Visit(newest).enter_code()
     sent_on = visit.client.post(visit.address("continue/"), visit.fields("decline/") or visit.fields(""))
     kept.secrets |= {
         f"the way into Light's pages {number}": text

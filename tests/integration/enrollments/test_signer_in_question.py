@@ -18,7 +18,7 @@ SECOND = Actor.staff(2)
 
 
 def call_back(flow: Flow, case: Enrollment) -> None:
-    number = signers.trusted_number(case.customer)
+    number = signers.trusted_phone(case.customer)
     actions.record_call_back(
         customer_id=case.customer_id,
         number=number,

@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from config.celery import check_field_keys
-from core.encryption import CannotDecrypt, count_by_key, encrypt_anew
+from core.encryption import CannotDecrypt, count_by_key, reencrypt
 from installations.models import Customer
 from operations.field_keys import check_keys_at_start
 from poa_documents.models import PoaDocument
@@ -46,7 +46,7 @@ def test_a_second_run_finds_nothing_to_do(settings: Settings) -> None:
     customer(date_of_birth=date(1984, 5, 17))
     settings.FIELD_ENCRYPTION_KEYS = {"new": NEW, "test": OLD}
 
-    assert [encrypt_anew(), encrypt_anew()] == [1, 0]
+    assert [reencrypt(), reencrypt()] == [1, 0]
 
 
 def test_a_dry_run_only_counts(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,7 +102,7 @@ def test_another_key_of_the_same_name_is_noticed(settings: Settings) -> None:
     customer(date_of_birth=date(1984, 5, 17))
     settings.FIELD_ENCRYPTION_KEYS = {"test": NEW}
 
-    with pytest.raises(ImproperlyConfigured, match="does not open"):
+    with pytest.raises(ImproperlyConfigured, match="does not decrypt"):
         check_keys_at_start()
 
 

@@ -85,15 +85,15 @@ class Visit:
     @classmethod
     def by_last_mail(cls) -> "Visit":
         """A customer who opened the newest link and typed the code."""
-        return cls(token_in_last_mail()).through_the_door()
+        return cls(token_in_last_mail()).enter_code()
 
-    def through_the_door(self) -> "Visit":
+    def enter_code(self) -> "Visit":
         self.ask_for_code()
         self.enter(code_in_last_mail())
         return self
 
     def ask_for_code_again(self) -> HttpResponse:
-        """Ask where the door stands open already."""
+        """Ask where a session is open already."""
         return self.post("code/", self.fields("decline/"))
 
     def ask_for_code(self) -> HttpResponse:

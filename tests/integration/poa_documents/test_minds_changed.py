@@ -89,7 +89,7 @@ def test_staff_record_a_revocation_by_any_channel_and_the_customer_gets_the_same
     entry = poa.evidence.get(kind=REVOKED)
     assert entry.details["received_at"] == received.isoformat()
     assert reference_of(poa, REVOKED) in last_body()
-    assert f"Receipt number {reference_of(poa, REVOKED)}" in Visit(link).through_the_door().open().content.decode()
+    assert f"Receipt number {reference_of(poa, REVOKED)}" in Visit(link).enter_code().open().content.decode()
 
 
 @pytest.mark.parametrize("shift", [timedelta(minutes=1), -timedelta(days=400)], ids=["in the future", "before it was"])
@@ -116,7 +116,7 @@ def test_wanting_paper_after_signing_leaves_the_signature_valid_and_sends_notice
 
     assert "What you signed before stays valid" in page
     may_act(poa)
-    assert mail.outbox[-1].subject == "You get paper from us from now on"
+    assert mail.outbox[-1].subject == "From now on we will send you paper"
     entry = fresh(poa).evidence.get(kind="econsent_withdrawn")
     assert entry.details["channel"] == RevocationChannel.PORTAL
     sent = len(mail.outbox)
@@ -125,7 +125,7 @@ def test_wanting_paper_after_signing_leaves_the_signature_valid_and_sends_notice
     receipt = CustomerMail.objects.get(kind=MailKind.REVOKED_RECEIPT)
     assert len(mail.outbox) == sent
     assert receipt.is_blocked
-    assert "print what it says, post it" in receipt.last_error
+    assert "Print the letter, mail it" in receipt.last_error
     actions.mark_posted(mail_id=receipt.pk, by=OFFICE, at=LATER)
     assert not CustomerMail.objects.blocked().exists()
     with pytest.raises(actions.NotToBePosted):
@@ -143,7 +143,7 @@ def test_wanting_paper_before_signing_shuts_the_page_for_signing_and_offers_the_
 
     assert "sign it by hand and send it back" in page
     assert 'href="' + visit.address("step/") not in page
-    assert "You get paper from us" in visit.open("step/electronic/").content.decode()
+    assert "We send you paper" in visit.open("step/electronic/").content.decode()
     with pytest.raises(actions.PaperWanted):
         actions.keep_signature(
             poa_id=poa.pk,

@@ -217,7 +217,7 @@ def test_electronic_records_are_agreed_to_only_with_the_word_from_the_sample() -
     before = poa.consents.count()
     visit.send("step/electronic/", sample_word=f"  {visit.word_in_sample().upper()}. ")
 
-    assert "type the word that stands in it" in missing.content.decode()
+    assert "type the word it contains" in missing.content.decode()
     assert "not the word in the sample" in wrong.content.decode()
     assert 'value="guessed"' in wrong.content.decode()
     assert visit.checkboxes(wrong) == {"agree_ERECORD": True}
@@ -242,12 +242,12 @@ def test_the_sample_is_of_the_same_kind_as_the_signed_document() -> None:
 def test_leaving_and_coming_back_resumes() -> None:
     sent_poa()
     token = token_in_last_mail()
-    Visit(token).through_the_door().send("step/broker/")
-    second = Visit(token).through_the_door()
+    Visit(token).enter_code().send("step/broker/")
+    second = Visit(token).enter_code()
     second.send("step/electronic/")
     second.send("step/summary/")
 
-    home = Visit(token).through_the_door().open()
+    home = Visit(token).enter_code().open()
 
     assert "Continue where I left off" in home.content.decode()
     assert f"/portal/{token}/step/confirm/" in home.content.decode()
@@ -282,7 +282,7 @@ def test_the_signature_can_be_corrected_before_the_final_act() -> None:
 def test_u2_signing_on_two_devices_makes_one_document_and_both_see_it() -> None:
     poa = sent_poa()
     token = token_in_last_mail()
-    phone, computer = Visit(token).through_the_door(), Visit(token).through_the_door()
+    phone, computer = Visit(token).enter_code(), Visit(token).enter_code()
     phone.agree_to_everything()
     phone.send("step/signature/", kind="TYPED", typed_name="Carmen Reyes")
     on_phone, on_computer = phone.fields("step/review/"), computer.fields("step/review/")
@@ -496,7 +496,7 @@ def test_a_link_goes_on_working_after_signing(clock: StandingClock) -> None:
     visit.sign()
 
     clock.at = SIGNED_AT + timedelta(days=120)
-    visit.through_the_door()
+    visit.enter_code()
 
     assert "Revoke my power of attorney" in visit.open().content.decode()
 
@@ -581,7 +581,7 @@ def test_s1_a_refusing_storage_keeps_the_signature_and_is_tried_again(settings: 
     settings.STORAGES = sound
     actions.sweep_poas(at=SIGNED_AT + timedelta(minutes=1))
 
-    assert "is being stored" in page.content.decode()
+    assert "still storing the signed document" in page.content.decode()
     assert "Signed. Thank you!" not in page.content.decode()
     assert (waiting.status, waiting.signature_text, waiting.seal_failures) == (PoaStatus.SEALING, "Carmen Reyes", 1)
     assert "the bucket is gone" in waiting.last_error
@@ -595,12 +595,12 @@ def test_s2_a_hanging_storage_does_not_hold_up_the_page(
     poa = sent_poa()
     visit = Visit.by_last_mail()
     use_storage(settings, HangingStorage)
-    monkeypatch.setattr("poa_documents.portal.views.SEAL_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("poa_documents.portal.views.SEAL_WAIT_SECONDS", 0.2)
 
     page = visit.sign()  # with a page that waited for the storage, the test would end here
     HangingStorage.let_go.set()
 
-    assert "is being stored" in page.content.decode()
+    assert "still storing the signed document" in page.content.decode()
     assert fresh(poa).status == PoaStatus.SEALING
 
 
@@ -726,4 +726,4 @@ def test_a_file_damaged_after_signing_is_not_handed_out(settings: LazySettings) 
     page = visit.open("copy.pdf")
 
     assert page.status_code == 503
-    assert "does not answer right now" in page.content.decode()
+    assert "cannot open it right now" in page.content.decode()

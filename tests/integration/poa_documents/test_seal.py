@@ -681,7 +681,7 @@ def test_the_command_makes_a_key_checks_it_and_lists_what_was_used(settings: Any
     settings.POA_SEAL_KEY_FILE = str(file)
     call_command("seal", "check", stdout=said)
 
-    with pytest.raises(CommandError, match="exists and stays"):
+    with pytest.raises(CommandError, match="already exists"):
         call_command("seal", "new", to=file, name="x", days=900, stdout=said)
     assert "CN=Lone Star Home Energy" in said.getvalue()
 

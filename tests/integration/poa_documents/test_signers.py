@@ -66,7 +66,7 @@ def reasons(poa: PoaDocument) -> set[str]:
 
 
 def call_back(poa: PoaDocument, *, by: Actor = SECOND, **changes: Any) -> None:
-    answers = {"number": signers.trusted_number(poa.customer), "number_from": "", "confirmed": "Carmen: yes, both."}
+    answers = {"number": signers.trusted_phone(poa.customer), "number_from": "", "confirmed": "Carmen: yes, both."}
     actions.record_call_back(customer_id=poa.customer_id, by=by, at=LATER, **{**answers, **changes})
 
 
@@ -82,7 +82,7 @@ def test_address_changed_by_staff_gives_no_authority() -> None:
     change_address(poa, "one.of.us@example.net")
     sign(poa)
 
-    with pytest.raises(SignerNotProved, match="calls back"):
+    with pytest.raises(SignerNotProved, match="calls them back"):
         check_authority(poa, esi_id=poa.envelope.esi_id, at=LATER)
     assert reasons(poa) == {DoubtReason.ADDRESS_CHANGED}
     assert poa.evidence.get(kind="sign").details["signer_proof"] == "PENDING"
@@ -126,7 +126,7 @@ def test_number_changed_with_the_address_is_not_trusted() -> None:
     change_address(poa, "new@example.net", phone="+15124749999")
     sign(poa)
 
-    assert signers.trusted_number(poa.customer) == before
+    assert signers.trusted_phone(poa.customer) == before
     with pytest.raises(actions.CallBackIncomplete) as refused:
         call_back(poa, number="+15124749999")
     assert set(refused.value.problems) == {"number_from"}
@@ -281,7 +281,7 @@ def test_browser_of_staff_is_in_question_after_signing_out(clock: StandingClock)
     clock.at = LATER
     visit = Visit(token_in_last_mail())
     visit.client.cookies["office-browser"] = browser.cookies["office-browser"].value
-    visit.through_the_door().sign(typed_name=str(poa.customer))
+    visit.enter_code().sign(typed_name=str(poa.customer))
 
     assert reasons(poa) == {DoubtReason.STAFF_DEVICE}
 
@@ -320,7 +320,7 @@ def test_customer_proves_the_change_on_their_page(clock: StandingClock) -> None:
     page = visit.post("earlier/", {**visit.fields("earlier/"), "wish": "code"})
     code = code_in_last_mail()
     wrong = visit.post("earlier/", {"form_key": key, "code": wrong_code(code)})
-    assert "tries left: 4" in wrong.content.decode()
+    assert "Tries left: 4" in wrong.content.decode()
     answer = visit.post("earlier/", {"form_key": key, "code": code})
 
     assert page.status_code == 200

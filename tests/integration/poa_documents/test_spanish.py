@@ -66,7 +66,7 @@ def test_the_pages_around_the_code_when_something_is_amiss(poa: PoaDocument, clo
     pages += [visit.ask_for_code()]
     pages += [visit.enter(f"{guess:06}") for guess in range(6)]
     clock.at += timedelta(hours=2)
-    visit.through_the_door()
+    visit.enter_code()
     kept = visit.fields("decline/")
     clock.at += timedelta(hours=2)
     shut = visit.post("decline/", kept)
@@ -96,5 +96,5 @@ def test_every_mail(poa: PoaDocument) -> None:
 
 def test_english_would_be_found() -> None:
     assert english_in("Por favor firme. Check everything, then sign") >= {"Check everything, then sign", "sign"}
-    assert english_in("We are glad to send you a new link: 555.") >= {"We are glad to send you a new link:"}
+    assert english_in("We are happy to send you a new link: 555.") >= {"We are happy to send you a new link:"}
     assert "Where things stand" in english_in("Where things stand")

@@ -90,7 +90,7 @@ def on_redis(redis_key_prefix: str, monkeypatch: pytest.MonkeyPatch) -> Applicat
         broker_write_url=REDIS_URL,
         broker_transport_options={
             "global_keyprefix": redis_key_prefix,
-            "queue_order_strategy": "core.queue_shares:QueueShares",
+            "queue_order_strategy": "core.queue_order:QueueShares",
         },
     )
     monkeypatch.setattr(queue, "current_app", application)

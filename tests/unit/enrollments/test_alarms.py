@@ -30,7 +30,7 @@ RAISED = {
     AlarmCode.SWEEPS_STOPPED: replace(QUIET, swept_at={**QUIET.swept_at, "enrollments.sweep": NOW - DAY}),
     AlarmCode.LIGHT_UNREACHABLE: replace(QUIET, calls_unanswered=3, calls_failing_since=NOW),
     AlarmCode.LIGHT_REFUSES: replace(QUIET, calls_refused=3, cases_refused=2, calls_failing_since=NOW),
-    AlarmCode.CLOCK_WRONG: replace(QUIET, wrong_clocks=("The clock of “one” is 2 h 0 min ahead of that of Light.",)),
+    AlarmCode.CLOCK_WRONG: replace(QUIET, clock_drift=("The clock of “one” is 2 h 0 min ahead of that of Light.",)),
     AlarmCode.QUEUE_UNAVAILABLE: replace(QUIET, worked_without_queue_at=NOW - timedelta(seconds=10)),
     AlarmCode.QUEUE_BACKLOG: replace(QUIET, oldest_due_at=NOW - timedelta(minutes=3)),
     AlarmCode.NO_WEBHOOKS: replace(QUIET, unreported_change_at=NOW - timedelta(hours=25)),

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image
 
-from core import clock, tidying
+from core import cleanup, clock
 from core.actors import Actor
 from core.models import IdempotentRequest
 from installations import actions, proofs
@@ -46,18 +46,18 @@ def kept_proof(installation: Installation, *, at: datetime) -> KeptProof:
 def test_an_answer_is_known_for_thirty_days() -> None:
     old, young = answered(AT - timedelta(days=30, seconds=1)), answered(AT - timedelta(days=30))
 
-    assert tidying.forget_answers(at=AT) == 1
+    assert cleanup.delete_old_idempotent_requests(at=AT) == 1
 
     assert list(IdempotentRequest.objects.all()) == [young]
     assert old.pk != young.pk
 
 
 def test_many_are_forgotten_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tidying, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(cleanup, "BATCH_SIZE", 2)
     for _ in range(5):
         answered(AT - timedelta(days=31))
 
-    assert tidying.forget_answers(at=AT) == 5
+    assert cleanup.delete_old_idempotent_requests(at=AT) == 5
 
 
 def test_a_session_that_ended_is_deleted_and_one_in_use_is_not(client: Client) -> None:
@@ -66,7 +66,7 @@ def test_a_session_that_ended_is_deleted_and_one_in_use_is_not(client: Client) -
     ended.force_login(staff())
     Session.objects.filter(pk=ended.session.session_key).update(expire_date=timezone.now())
 
-    assert tidying.forget_sessions() == 1
+    assert cleanup.delete_ended_sessions() == 1
 
     assert Session.objects.get().pk == client.session.session_key
 
@@ -93,4 +93,4 @@ def test_the_proof_of_an_unfinished_form_goes_long_after_its_job_is_over(
 def test_the_night_does_all_of_it_and_says_so() -> None:
     answered(clock.now() - timedelta(days=31))
 
-    assert tidy_up_task() == "forgot 1 answers, 0 sessions, 0 abandoned proofs"
+    assert tidy_up_task() == "deleted 1 stored answers, 0 sessions, 0 abandoned proofs"

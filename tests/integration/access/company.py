@@ -1,4 +1,4 @@
-"""A house with two customers, two technicians and one record of every kind, and everybody who may come to a door."""
+"""A company with two customers, two technicians and one record of every kind, and every role that may ask."""
 
 import io
 import uuid
@@ -63,7 +63,7 @@ UNKNOWN_UUID = "00000000-0000-4000-8000-000000000000"
 
 
 @dataclass
-class House:
+class Company:
     """
     A case of Carmen's, on which Tess works; Dolores and Tom have one too.
 
@@ -91,7 +91,7 @@ class House:
         if role not in self.clients:
             client = Client(raise_request_exception=False)
             if role in self.own_links:
-                Visit(self.own_links[role], client).through_the_door()
+                Visit(self.own_links[role], client).enter_code()
             if role in self.users:
                 _sign_in_past_all_checks(client, self.users[role])
             if role in self.tokens:
@@ -109,7 +109,7 @@ def _sign_in_past_all_checks(client: Client, person: User) -> None:
     person.is_active = was_active
 
 
-def built() -> House:
+def built() -> Company:
     tess, tom = technician(username="tess"), technician(username="tom")
     office = User.objects.create_user("olivia", password="a long enough password", is_staff=True)
     office.groups.add(Group.objects.get(name=OFFICE_GROUP))
@@ -124,7 +124,7 @@ def built() -> House:
         "token of a superuser": root,
         "token of the disabled": left,
     }
-    return House(
+    return Company(
         job=own.job,
         report=own.report,
         poa=own.poa,
@@ -191,7 +191,7 @@ def _records_of_every_other_kind(own: _Case, at: datetime = AT) -> None:
     SignerDoubt.objects.create(
         poa=own.poa,
         reason=DoubtReason.FIRST_ADDRESS,
-        because="A second person confirms every first address.",
+        because="Company rule: a second person confirms every first address.",
         noted_at=at,
         proof=ContactProof.CALL_BACK,
         cleared_at=at,

@@ -1,7 +1,7 @@
 """
-Every address of the house, and who gets which answer there: read it as the promise, and `test_doors` as its proof.
+Every address of ours, and who gets which answer there. `test_access` checks each row.
 
-An answer is a status, or SIGN_IN where a page leads to a sign-in. Each door is tried with a GET and with an empty POST.
+An answer is a status, or SIGN_IN where a page redirects to a sign-in. Each one is tried with a GET and an empty POST.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,18 +11,18 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from core.admin.records import RecordAdmin
-from tests.integration.doors.house import ROLES, UNKNOWN_ID, UNKNOWN_UUID, House, records_in_admin
+from tests.integration.access.company import ROLES, UNKNOWN_ID, UNKNOWN_UUID, Company, records_in_admin
 
 SIGN_IN = "sign in"
 UNKNOWN_LINK = "an-unknown-link-that-has-the-length-of-one"
 
 Answer = int | str
 Answers = dict[str, Answer]
-Address = Callable[[House, str], str]
+Address = Callable[[Company, str], str]
 
 
 @dataclass(frozen=True)
-class Door:
+class Endpoint:
     route: str
     address: Address
     get: Answers
@@ -75,32 +75,32 @@ def at(address: str) -> Address:
 
 def of(template: str) -> Address:
     """An address about Carmen's records."""
-    return lambda house, _role: template.format(house=house, unknown=UNKNOWN_ID, unknown_uuid=UNKNOWN_UUID)
+    return lambda company, _role: template.format(company=company, unknown=UNKNOWN_ID, unknown_uuid=UNKNOWN_UUID)
 
 
 def behind_link(rest: str) -> Address:
-    return lambda house, role: f"/portal/{house.links.get(role, UNKNOWN_LINK)}/{rest}"
+    return lambda company, role: f"/portal/{company.links.get(role, UNKNOWN_LINK)}/{rest}"
 
 
 # Faces for everybody, and for programs.
 
 OPEN = (
-    Door("", at("/"), get=everybody(302), post=everybody(302)),
-    Door("healthz", at("/healthz"), get=everybody(200), post=everybody(405)),
-    Door("readyz", at("/readyz"), get=everybody(200), post=everybody(405)),
+    Endpoint("", at("/"), get=everybody(302), post=everybody(302)),
+    Endpoint("healthz", at("/healthz"), get=everybody(200), post=everybody(405)),
+    Endpoint("readyz", at("/readyz"), get=everybody(200), post=everybody(405)),
     # Without a token set, this machine alone may read; `test_metrics` tries others.
-    Door("metrics", at("/metrics"), get=everybody(200), post=everybody(405)),
-    Door("webhooks/^light/?$", at("/webhooks/light/"), get=everybody(405), post=everybody(401)),
-    Door("webhooks/^mail/?$", at("/webhooks/mail/"), get=everybody(405), post=everybody(401)),
+    Endpoint("metrics", at("/metrics"), get=everybody(200), post=everybody(405)),
+    Endpoint("webhooks/^light/?$", at("/webhooks/light/"), get=everybody(405), post=everybody(401)),
+    Endpoint("webhooks/^mail/?$", at("/webhooks/mail/"), get=everybody(405), post=everybody(401)),
 )
 
 # Customers. "Foreign" is a browser in which the code of another customer's link was typed.
-# A form that was not made for this link is refused, whichever way the door stands.
+# A form that was not made for this link is refused, whichever way the endpoint stands.
 
 
-def _portal(rest: str, pattern: str, own: Answer, foreign: Answer = 200) -> Door:
-    """Where the door is shut each address shows it instead, and names nobody."""
-    return Door(
+def _portal(rest: str, pattern: str, own: Answer, foreign: Answer = 200) -> Endpoint:
+    """Where the endpoint is shut each address shows it instead, and names nobody."""
+    return Endpoint(
         f"portal/<str:token>/{pattern}", behind_link(rest), get=link_only(own, foreign), post=link_only(403, 403)
     )
 
@@ -118,7 +118,7 @@ PORTAL = (
     _portal("resume/", "resume/", 302),
     _portal("plan/efl/", "plan/<slug:kind>/", 302),
     # Says nothing but to the owner of an expired link: every other link leads to what it shows.
-    Door("portal/<str:token>/new-link/", behind_link("new-link/"), get=everybody(302), post=everybody(302)),
+    Endpoint("portal/<str:token>/new-link/", behind_link("new-link/"), get=everybody(302), post=everybody(302)),
     _portal("step/confirm/", "step/<slug:name>/", 302),
     _portal("language/", "language/", 302),
     _portal("decline/", "decline/", 302),
@@ -131,30 +131,30 @@ PORTAL = (
 # Technicians.
 
 FIELD = (
-    Door("field/", at("/field/"), get=field_page(200, 200, staff=200), post=everybody(405)),
-    Door("field/sign-in/", at("/field/sign-in/"), get=everybody(200), post=everybody(200)),
-    Door("field/sign-out/", at("/field/sign-out/"), get=everybody(405), post=everybody(SIGN_IN)),
-    Door("field/session/", at("/field/session/"), get=everybody(200), post=everybody(405)),
-    Door("field/service-worker.js", at("/field/service-worker.js"), get=everybody(200), post=everybody(405)),
-    Door(
+    Endpoint("field/", at("/field/"), get=field_page(200, 200, staff=200), post=everybody(405)),
+    Endpoint("field/sign-in/", at("/field/sign-in/"), get=everybody(200), post=everybody(200)),
+    Endpoint("field/sign-out/", at("/field/sign-out/"), get=everybody(405), post=everybody(SIGN_IN)),
+    Endpoint("field/session/", at("/field/session/"), get=everybody(200), post=everybody(405)),
+    Endpoint("field/service-worker.js", at("/field/service-worker.js"), get=everybody(200), post=everybody(405)),
+    Endpoint(
         "field/jobs/<int:pk>/",
-        of("/field/jobs/{house.job.pk}/"),
+        of("/field/jobs/{company.job.pk}/"),
         get=field_page(200, 404, staff=404),
         post=field_page(302, 404, staff=404),
     ),
-    Door(
+    Endpoint(
         "field/jobs/<int:pk>/",
         of("/field/jobs/{unknown}/"),
         get=field_page(404, 404, staff=404),
         post=field_page(404, 404, staff=404),
     ),
-    Door(
+    Endpoint(
         "field/reports/<uuid:submission_id>/",
-        of("/field/reports/{house.report.submission_id}/"),
+        of("/field/reports/{company.report.submission_id}/"),
         get=field_page(200, 404, staff=404),
         post=everybody(405),
     ),
-    Door(
+    Endpoint(
         "field/reports/<uuid:submission_id>/",
         of("/field/reports/{unknown_uuid}/"),
         get=field_page(404, 404, staff=404),
@@ -168,18 +168,18 @@ ACTS_OF_PEOPLE = {"confirm"}
 _NUMBER = "(?P<pk>[0-9]{1,18})"
 
 
-def _records(name: str, address: str, *, may_add: bool = True, actions: tuple[str, ...] = ()) -> Iterator[Door]:
+def _records(name: str, address: str, *, may_add: bool = True, actions: tuple[str, ...] = ()) -> Iterator[Endpoint]:
     adding = writing_systems_only(400 if may_add else 405)
-    yield Door(f"api/v1/^{name}/$", at(f"/api/v1/{name}/"), get=systems_only(200), post=adding)
+    yield Endpoint(f"api/v1/^{name}/$", at(f"/api/v1/{name}/"), get=systems_only(200), post=adding)
     for record, found in ((address, 200), ("{unknown}", 404)):
-        yield Door(
+        yield Endpoint(
             f"api/v1/^{name}/{_NUMBER}/$",
             of(f"/api/v1/{name}/{record}/"),
             get=systems_only(found),
             post=writing_systems_only(405),
         )
     for action in actions:
-        yield Door(
+        yield Endpoint(
             f"api/v1/^{name}/{_NUMBER}/{action}/$",
             of(f"/api/v1/{name}/{address}/{action}/"),
             get=systems_only(405),
@@ -195,37 +195,37 @@ def signed_in(answer: Answer) -> Answers:
     return everybody(SIGN_IN) | dict.fromkeys(people, answer)
 
 
-def _second_step(face: str) -> Iterator[Door]:
+def _second_step(face: str) -> Iterator[Endpoint]:
     for page, shown, posted in (("", 302, 302), ("set-up/", 200, 422), ("codes/", 302, 302), ("change/", 405, 302)):
         route = f"{face}/second-step/{page}"
-        yield Door(route, at(f"/{route}"), get=signed_in(shown), post=signed_in(posted))
+        yield Endpoint(route, at(f"/{route}"), get=signed_in(shown), post=signed_in(posted))
 
 
 API = (
     # The description of the API holds nobody's records, so only a token that is refused everywhere is refused here.
-    Door("api/schema/", at("/api/schema/"), get=public(200), post=public(405)),
-    Door("api/docs/", at("/api/docs/"), get=public(200), post=public(405)),
-    Door("api/v1/token/", at("/api/v1/token/"), get=everybody(405), post=everybody(415)),
-    *_records("customers", "{house.job.customer_id}"),
-    *_records("sites", "{house.job.site_id}"),
-    *_records("installations", "{house.job.pk}", actions=("assign", "cancel", "move")),
-    Door(
+    Endpoint("api/schema/", at("/api/schema/"), get=public(200), post=public(405)),
+    Endpoint("api/docs/", at("/api/docs/"), get=public(200), post=public(405)),
+    Endpoint("api/v1/token/", at("/api/v1/token/"), get=everybody(405), post=everybody(415)),
+    *_records("customers", "{company.job.customer_id}"),
+    *_records("sites", "{company.job.site_id}"),
+    *_records("installations", "{company.job.pk}", actions=("assign", "cancel", "move")),
+    Endpoint(
         f"api/v1/^installations/{_NUMBER}/events/$",
-        of("/api/v1/installations/{house.job.pk}/events/"),
+        of("/api/v1/installations/{company.job.pk}/events/"),
         get=systems_only(200),
         post=writing_systems_only(405),
     ),
-    *_records("pto-reports", "{house.report.pk}", actions=("confirm", "correct", "withdraw")),
-    *_records("plan-promises", "{house.poa.promise_id}", may_add=False),
-    *_records("poa-requests", "{house.poa.pk}", actions=("resend", "revoke", "void")),
-    *_records("enrollments", "{house.enrollment.pk}", may_add=False),
-    Door(
+    *_records("pto-reports", "{company.report.pk}", actions=("confirm", "correct", "withdraw")),
+    *_records("plan-promises", "{company.poa.promise_id}", may_add=False),
+    *_records("poa-requests", "{company.poa.pk}", actions=("resend", "revoke", "void")),
+    *_records("enrollments", "{company.enrollment.pk}", may_add=False),
+    Endpoint(
         f"api/v1/^enrollments/{_NUMBER}/holds/(?P<hold_id>[0-9]{{1,18}})/release/$",
-        of("/api/v1/enrollments/{house.enrollment.pk}/holds/{unknown}/release/"),
+        of("/api/v1/enrollments/{company.enrollment.pk}/holds/{unknown}/release/"),
         get=systems_only(405),
         post=writing_systems_only(400),
     ),
-    *_records("pauses", "{house.pause.pk}", actions=("resume",)),
+    *_records("pauses", "{company.pause.pk}", actions=("resume",)),
 )
 
 # The office. What it may add is spelled out; it looks at every record of ours, and of people and groups at none.
@@ -241,10 +241,10 @@ TYPED_OVER_BY_SUPERUSERS = {"planpromise", "user", "group"}
 DELETED_BY_SUPERUSERS = {"group"}
 
 
-def _admins_own() -> Iterator[Door]:
+def _admins_own() -> Iterator[Endpoint]:
     anybody = everybody(200)
-    yield Door("admin/login/", at("/admin/login/"), get=anybody | {"office": 302, "superuser": 302}, post=anybody)
-    yield Door("admin/logout/", at("/admin/logout/"), get=staff_only(405, out=302), post=staff_only(200, out=302))
+    yield Endpoint("admin/login/", at("/admin/login/"), get=anybody | {"office": 302, "superuser": 302}, post=anybody)
+    yield Endpoint("admin/logout/", at("/admin/logout/"), get=staff_only(405, out=302), post=staff_only(200, out=302))
     for name, posted in (
         ("", 200),
         ("search/", 405),
@@ -252,17 +252,17 @@ def _admins_own() -> Iterator[Door]:
         ("password_change/done/", 405),
         ("jsi18n/", 405),
     ):
-        yield Door(f"admin/{name}", at(f"/admin/{name}"), get=staff_only(200), post=staff_only(posted))
-    yield Door("admin/autocomplete/", at("/admin/autocomplete/"), get=staff_only(403), post=staff_only(405))
-    yield Door(
+        yield Endpoint(f"admin/{name}", at(f"/admin/{name}"), get=staff_only(200), post=staff_only(posted))
+    yield Endpoint("admin/autocomplete/", at("/admin/autocomplete/"), get=staff_only(403), post=staff_only(405))
+    yield Endpoint(
         "admin/r/<path:content_type_id>/<path:object_id>/",
         of("/admin/r/{unknown}/{unknown}/"),
         get=staff_only(404),
         post=staff_only(404),
     )
-    yield Door("admin/(?P<url>.*)$", at("/admin/nowhere/"), get=staff_only(404), post=staff_only(404))
+    yield Endpoint("admin/(?P<url>.*)$", at("/admin/nowhere/"), get=staff_only(404), post=staff_only(404))
     for label, office in (("installations", 200), ("auth", 404)):
-        yield Door(
+        yield Endpoint(
             "admin/^(?P<app_label>admin|accounts|auth|installations|poa_documents|enrollments)/$",
             at(f"/admin/{label}/"),
             get=staff_only(office, 200),
@@ -270,7 +270,7 @@ def _admins_own() -> Iterator[Door]:
         )
 
 
-def _admin_records() -> Iterator[Door]:
+def _admin_records() -> Iterator[Endpoint]:
     ours = {model._meta.model_name: (model, key) for model, key in records_in_admin()}
     for model, registered in admin.site._registry.items():
         opts = model._meta
@@ -278,17 +278,17 @@ def _admin_records() -> Iterator[Door]:
         _, key = ours.get(name, (None, None))
         if name in FOR_SUPERUSERS:
             key = model._default_manager.values_list("pk", flat=True).first()
-        yield from _doors_of(f"{opts.app_label}/{name}", name, key)
+        yield from _endpoints_of(f"{opts.app_label}/{name}", name, key)
         if isinstance(registered, RecordAdmin):
-            # Each button's own door has a test of its own: what it answers depends on the record's state.
-            yield Door(
+            # Each button's own endpoint has a test of its own: what it answers depends on the record's state.
+            yield Endpoint(
                 f"admin/{opts.app_label}/{name}/<path:object_id>/button/<slug:button_name>/",
                 at(f"/admin/{opts.app_label}/{name}/{key}/button/no-such-button/"),
                 get=staff_only(404),
                 post=staff_only(404),
             )
         if name == "user":
-            yield Door(
+            yield Endpoint(
                 "admin/auth/user/<id>/password/",
                 at(f"/admin/auth/user/{key}/password/"),
                 get=staff_only(403, 200),
@@ -296,7 +296,7 @@ def _admin_records() -> Iterator[Door]:
             )
 
 
-def _doors_of(folder: str, name: str, key: object) -> Iterator[Door]:
+def _endpoints_of(folder: str, name: str, key: object) -> Iterator[Endpoint]:
     ours, root = f"/admin/{folder}/", f"admin/{folder}/"
     one, unknown = f"{root}<path:object_id>/", f"{ours}{UNKNOWN_ID}/"
     may_office_type, may_root_type = name in TYPED_OVER_BY_THE_OFFICE, name in TYPED_OVER_BY_SUPERUSERS
@@ -306,23 +306,23 @@ def _doors_of(folder: str, name: str, key: object) -> Iterator[Door]:
     typing = staff_only(200 if may_office_type else 403, 200 if may_root_type else 403)
     typing_unknown = staff_only(302 if may_office_type else 403, 302 if may_root_type else 403)
     looking_at_unknown = staff_only(403 if name in FOR_SUPERUSERS else 302, 302)
-    yield Door(root, at(ours), looking, looking)
+    yield Endpoint(root, at(ours), looking, looking)
     by_action = name in ADDED_BY_ACTION
     posting = staff_only(
         302 if by_action and name in ADDED_BY_THE_OFFICE else adding["office"],
         302 if by_action and name in ADDED_BY_SUPERUSERS else adding["superuser"],
     )
-    yield Door(f"{root}add/", at(f"{ours}add/"), adding, posting)
-    if key is None:  # the house has no record of this kind
+    yield Endpoint(f"{root}add/", at(f"{ours}add/"), adding, posting)
+    if key is None:  # the company has no record of this kind
         looking, typing = looking_at_unknown, typing_unknown
-    yield Door(f"{one}history/", at(f"{ours}{key}/history/"), looking, looking)
-    yield Door(f"{one}delete/", at(f"{ours}{key}/delete/"), deleting, deleting)
-    yield Door(f"{one}change/", at(f"{ours}{key}/change/"), looking, typing)
-    yield Door(f"{one}change/", at(f"{unknown}change/"), looking_at_unknown, typing_unknown)
-    yield Door(one, at(f"{ours}{key}/"), staff_only(302), staff_only(302))
+    yield Endpoint(f"{one}history/", at(f"{ours}{key}/history/"), looking, looking)
+    yield Endpoint(f"{one}delete/", at(f"{ours}{key}/delete/"), deleting, deleting)
+    yield Endpoint(f"{one}change/", at(f"{ours}{key}/change/"), looking, typing)
+    yield Endpoint(f"{one}change/", at(f"{unknown}change/"), looking_at_unknown, typing_unknown)
+    yield Endpoint(one, at(f"{ours}{key}/"), staff_only(302), staff_only(302))
 
 
-def doors() -> list[Door]:
+def endpoints() -> list[Endpoint]:
     return [
         *OPEN,
         *PORTAL,
@@ -336,7 +336,7 @@ def doors() -> list[Door]:
 
 
 def routes(within: URLResolver | None = None, before: str = "") -> Iterator[str]:
-    """Every address that the house answers at, as its resolver writes it."""
+    """Every address that the company answers at, as its resolver writes it."""
     for entry in (within or get_resolver()).url_patterns:
         if isinstance(entry, URLPattern):
             yield f"{before}{entry.pattern}"

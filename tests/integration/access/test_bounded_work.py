@@ -22,8 +22,8 @@ from django.test import Client
 
 from operations.log_format import RedactingFormatter
 from poa_documents.portal.link_pages import form_key
-from tests.integration.doors.house import House
-from tests.integration.doors.table import behind_link, doors
+from tests.integration.access.company import Company
+from tests.integration.access.table import behind_link, endpoints
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(900)]
 
@@ -88,7 +88,7 @@ BODIES: tuple[tuple[Callable[[int], bytes], str], ...] = (
 
 
 @pytest.fixture(autouse=True)
-def _written_log(house: House) -> Iterator[None]:
+def _written_log(company: Company) -> Iterator[None]:
     """Lines of the log cost what they cost in production."""
     handler = logging.StreamHandler(io.StringIO())
     handler.setFormatter(RedactingFormatter("{levelname} {name}: {message}", style="{"))
@@ -123,7 +123,7 @@ def cost_of_reading(body: bytes) -> float:
 
 
 def size_kept(address: str, body: bytes) -> int:
-    """What a customer typed while the door was shut comes back with the page, in each of its two forms."""
+    """What a customer typed while the endpoint was shut comes back with the page, in each of its two forms."""
     return len(body) if address.startswith("/portal/") else 0
 
 
@@ -164,16 +164,16 @@ SIGN_INS = ("/admin/login/", "/field/sign-in/", "/api/v1/token/", "/admin/second
 
 
 @pytest.mark.parametrize("address", SIGN_INS)
-def test_signing_in_costs_little_whatever_is_typed(house: House, address: str) -> None:
+def test_signing_in_costs_little_whatever_is_typed(company: Company, address: str) -> None:
     client = Client(raise_request_exception=False)
 
     assert findings(client, address, forms(SIGN_IN_FIELDS, SMALL // 2, MEDIUM)) == {}
     assert findings(client, address, other_bodies(SMALL, MEDIUM, LARGE)) == {}
 
 
-def test_every_address_costs_a_stranger_little(house: House) -> None:
+def test_every_address_costs_a_stranger_little(company: Company) -> None:
     client = Client(raise_request_exception=False)
-    addresses = dict.fromkeys(door.address(house, "nobody") for door in doors())
+    addresses = dict.fromkeys(endpoint.address(company, "nobody") for endpoint in endpoints())
     found: dict[str, str] = {}
     for address in addresses:
         bodies = (each for each in other_bodies(MEDIUM - 100) if (each[2] == FORM) != address.startswith("/api/"))
@@ -183,18 +183,18 @@ def test_every_address_costs_a_stranger_little(house: House) -> None:
 
 
 @pytest.mark.parametrize("path", FIELDS_BEHIND_A_LINK)
-def test_pages_behind_a_link_cost_little_whatever_is_sent(house: House, path: str) -> None:
-    """With the door shut, where the link is all that is needed, and open."""
-    key = f"&form_key={form_key(house.poa)}"
+def test_pages_behind_a_link_cost_little_whatever_is_sent(company: Company, path: str) -> None:
+    """With the endpoint shut, where the link is all that is needed, and open."""
+    key = f"&form_key={form_key(company.poa)}"
     for role in ("customer with foreign link", "customer with own link"):
         bodies = forms(FIELDS_BEHIND_A_LINK[path], LARGE // 2, around=key)
 
-        assert findings(house.client(role), behind_link(path)(house, role), bodies) == {}
+        assert findings(company.client(role), behind_link(path)(company, role), bodies) == {}
 
 
 @pytest.mark.parametrize("size", [8_000, 16_000, 60_000])
 @pytest.mark.parametrize("text", [colons, spaces, marks])
-def test_heads_of_requests_cost_little(house: House, text: Callable[[int], str], size: int) -> None:
+def test_heads_of_requests_cost_little(company: Company, text: Callable[[int], str], size: int) -> None:
     client, evil = Client(raise_request_exception=False), text(size).encode().decode("latin-1")
     bare = min(cost_of(lambda: client.get("/portal/nobody/"))[0] for _ in range(2))
     names = ("HTTP_HOST", "HTTP_ACCEPT_LANGUAGE", "HTTP_COOKIE", "HTTP_USER_AGENT", "HTTP_AUTHORIZATION", "HTTP_ORIGIN")
@@ -243,13 +243,13 @@ def upload(client: Client, address: str, size: int) -> tuple[Upload, Any]:
     return body, answer
 
 
-def test_no_upload_of_a_stranger_is_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_upload_of_a_stranger_is_kept(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even read, where the address takes no files of strangers: nowhere."""
     kept: list[str] = []
     monkeypatch.setattr(TemporaryFileUploadHandler, "new_file", lambda *_args, **_kwargs: kept.append("a file"))
     client = Client(raise_request_exception=False)
     read = {}
-    for address in dict.fromkeys(door.address(house, "nobody") for door in doors()):
+    for address in dict.fromkeys(endpoint.address(company, "nobody") for endpoint in endpoints()):
         body, answer = upload(client, address, 88_000_000)
         if body.read_bytes:
             read[address] = body.read_bytes
@@ -259,24 +259,24 @@ def test_no_upload_of_a_stranger_is_kept(house: House, monkeypatch: pytest.Monke
     assert kept == []
 
 
-def test_an_upload_behind_a_link_is_not_read(house: House) -> None:
+def test_an_upload_behind_a_link_is_not_read(company: Company) -> None:
     role = "customer with own link"
-    body, answer = upload(house.client(role), behind_link("decline/")(house, role), 88_000_000)
+    body, answer = upload(company.client(role), behind_link("decline/")(company, role), 88_000_000)
 
     assert body.read_bytes == 0
     assert answer.status_code == 413
 
 
-@pytest.mark.parametrize("address", ["/field/jobs/{house.job.pk}/", "/field/"])
-def test_a_phone_signed_out_hears_that_it_is_and_not_that_its_photo_is_too_large(house: House, address: str) -> None:
+@pytest.mark.parametrize("address", ["/field/jobs/{company.job.pk}/", "/field/"])
+def test_signed_out_phone_is_told_so_before_its_photo_is_measured(company: Company, address: str) -> None:
     client = Client()
     told = client.post(
-        address.format(house=house),
+        address.format(company=company),
         b"x" * 3_000_000,
         content_type="multipart/form-data; boundary=e",
         headers={"accept": "application/json"},
     )
-    led = client.post(address.format(house=house), b"x" * 3_000_000, content_type="multipart/form-data; boundary=e")
+    led = client.post(address.format(company=company), b"x" * 3_000_000, content_type="multipart/form-data; boundary=e")
 
     assert told.status_code == 401
     assert led.status_code == 302

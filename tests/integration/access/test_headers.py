@@ -1,4 +1,4 @@
-"""What every answer tells the browser, at every address of the house."""
+"""What every answer tells the browser, at every address of the company."""
 
 import re
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from urllib.parse import quote, urljoin
 import pytest
 from django.http import HttpResponse
 
-from tests.integration.doors.house import House
-from tests.integration.doors.table import API, FIELD, PORTAL, Door, doors
+from tests.integration.access.company import Company
+from tests.integration.access.table import API, FIELD, PORTAL, Endpoint, endpoints
 
 pytestmark = pytest.mark.django_db
 OWN = "customer with own link"
@@ -24,21 +24,21 @@ ELSEWHERE = (
 )
 
 
-def role_at(door: Door) -> str:
-    if door in PORTAL:
+def role_at(endpoint: Endpoint) -> str:
+    if endpoint in PORTAL:
         return OWN
-    if door in FIELD:
+    if endpoint in FIELD:
         return "technician"
-    return "token of the office" if door in API else "office"
+    return "token of the office" if endpoint in API else "office"
 
 
-def opened(house: House, door: Door) -> HttpResponse:
-    role = role_at(door)
-    return asked(house, role, door.address(house, role))
+def opened(company: Company, endpoint: Endpoint) -> HttpResponse:
+    role = role_at(endpoint)
+    return asked(company, role, endpoint.address(company, role))
 
 
-def asked(house: House, role: str, address: str, **headers: str) -> HttpResponse:
-    response: Any = house.client(role).get(address, headers=headers)
+def asked(company: Company, role: str, address: str, **headers: str) -> HttpResponse:
+    response: Any = company.client(role).get(address, headers=headers)
     return cast("HttpResponse", response)
 
 
@@ -47,15 +47,15 @@ def policy_of(response: HttpResponse) -> dict[str, list[str]]:
     return {name: sources for name, *sources in (directive.split() for directive in written.split("; "))}
 
 
-def test_every_answer_is_shut_and_names_no_host_that_was_asked_for(house: House) -> None:
+def test_every_answer_is_shut_and_names_no_host_that_was_asked_for(company: Company) -> None:
     wrong = {}
-    for door in doors():
-        role = role_at(door)
-        address = door.address(house, role)
-        response = asked(house, role, address, host="localhost")
+    for endpoint in endpoints():
+        role = role_at(endpoint)
+        address = endpoint.address(company, role)
+        response = asked(company, role, address, host="localhost")
         found = [*frames_or_foreign_code(response), *kept_copies(address, response), *names_its_host(response)]
         if found:
-            wrong[door.route] = found
+            wrong[endpoint.route] = found
 
     assert wrong == {}
 
@@ -82,29 +82,29 @@ def names_its_host(response: HttpResponse) -> Iterator[str]:
         yield "has a link that begins with the host asked for"
 
 
-def test_a_forged_host_is_refused(house: House) -> None:
-    assert house.client("nobody").get("/field/sign-in/", headers={"host": "evil.example"}).status_code == 400
+def test_a_forged_host_is_refused(company: Company) -> None:
+    assert company.client("nobody").get("/field/sign-in/", headers={"host": "evil.example"}).status_code == 400
 
 
-def test_pages_of_customers_and_technicians_run_no_inline_code(house: House) -> None:
-    for door in (*PORTAL, *FIELD):
-        sources = [source for each in policy_of(opened(house, door)).values() for source in each]
+def test_pages_of_customers_and_technicians_run_no_inline_code(company: Company) -> None:
+    for endpoint in (*PORTAL, *FIELD):
+        sources = [source for each in policy_of(opened(company, endpoint)).values() for source in each]
 
-        assert not any("unsafe" in source or source in {"*", "https:", "http:"} for source in sources), door.route
+        assert not any("unsafe" in source or source in {"*", "https:", "http:"} for source in sources), endpoint.route
 
 
-def test_no_page_holds_inline_code_or_loads_from_elsewhere(house: House) -> None:
+def test_no_page_holds_inline_code_or_loads_from_elsewhere(company: Company) -> None:
     """The header would stop it; a page that relies on being stopped is broken."""
     looked_at = 0
-    for door in (*PORTAL, *FIELD):
-        response = opened(house, door)
+    for endpoint in (*PORTAL, *FIELD):
+        response = opened(company, endpoint)
         if "text/html" not in response.headers.get("Content-Type", "") or response.status_code != 200:
             continue
         found = InlineCode()
         found.feed(response.content.decode())
         looked_at += 1
 
-        assert found.problems == [], door.route
+        assert found.problems == [], endpoint.route
 
     assert looked_at >= 5
 
@@ -124,19 +124,19 @@ class InlineCode(HTMLParser):
             self.problems.append(f"<{tag}> loads {loaded}")
 
 
-def test_pages_behind_a_link_tell_it_to_nobody(house: House) -> None:
-    for door in PORTAL:
+def test_pages_behind_a_link_tell_it_to_nobody(company: Company) -> None:
+    for endpoint in PORTAL:
         for role in (OWN, "nobody"):
-            response = house.client(role).get(door.address(house, role))
+            response = company.client(role).get(endpoint.address(company, role))
 
-            assert response["Referrer-Policy"] == "no-referrer", door.route
+            assert response["Referrer-Policy"] == "no-referrer", endpoint.route
 
 
 @pytest.mark.parametrize(("page", "person"), [("/field/sign-in/", "technician"), ("/admin/login/", "office")])
-def test_signing_in_leads_nowhere_else(house: House, page: str, person: str) -> None:
-    typed = {"username": house.users[person].username, "password": "a long enough password"}
+def test_signing_in_leads_nowhere_else(company: Company, page: str, person: str) -> None:
+    typed = {"username": company.users[person].username, "password": "a long enough password"}
     for wanted in ELSEWHERE:
-        response = house.client("nobody").post(f"{page}?next={quote(wanted)}", {**typed, "next": wanted})
+        response = company.client("nobody").post(f"{page}?next={quote(wanted)}", {**typed, "next": wanted})
 
         assert response.status_code == 302, wanted
         assert urljoin(f"https://ours.example{page}", response["Location"]).startswith("https://ours.example/"), wanted

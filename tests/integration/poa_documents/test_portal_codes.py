@@ -1,4 +1,4 @@
-"""The door before the customer's pages: a link and a code, and nothing without both."""
+"""The customer's pages open with a link and a code, and with nothing less."""
 
 import re
 from datetime import timedelta
@@ -19,7 +19,7 @@ from poa_documents.actions import CodeVerdict
 from poa_documents.document_text import text_of
 from poa_documents.journal import evidence
 from poa_documents.models import ContactCode, CustomerMail, MailKind, PoaDocument, Statement
-from poa_documents.portal.kept_entries import is_kept_at_the_door
+from poa_documents.portal.kept_entries import is_kept_until_code
 from poa_documents.states import PoaStatus
 from tests.factories.installations import customer as registered_customer
 from tests.factories.installations import installation
@@ -51,7 +51,7 @@ def another_code(code: str) -> str:
     return f"{(int(code) + 1) % 1_000_000:06}"
 
 
-# --- the shut door -------------------------------------------------------------------------------------------------
+# --- before the code -------------------------------------------------------------------------------------------------
 
 
 def test_the_link_alone_shows_the_company_and_a_button_and_nothing_of_the_customer(
@@ -78,7 +78,7 @@ def test_scanners_may_open_the_link_as_often_as_they_like(poa: PoaDocument, visi
     assert len(mail.outbox) == 1
 
 
-def test_the_door_speaks_the_customers_language_and_the_other_on_request() -> None:
+def test_code_page_uses_the_customers_language_and_the_other_on_request() -> None:
     job = installation(SIGNED_AT, customer=registered_customer(SIGNED_AT, language="es"))
     poa = sent_poa(customer=job.customer, site=job.site)
     visit = Visit(token_in_last_mail())
@@ -136,12 +136,12 @@ def test_a_code_may_be_typed_with_spaces_and_dashes(visit: Visit, typed: str) ->
     assert "Hello" in page.content.decode()
 
 
-def test_the_door_opens_in_this_browser_alone_and_its_cookie_is_out_of_reach_of_scripts(
+def test_session_is_for_this_browser_and_its_cookie_is_http_only(
     poa: PoaDocument, visit: Visit, settings: LazySettings
 ) -> None:
     settings.SESSION_COOKIE_SECURE = True
     visit.client = Client()
-    visit.through_the_door()
+    visit.enter_code()
 
     cookies = [cookie for name, cookie in visit.client.cookies.items() if name.startswith("__Host-portal-")]
 
@@ -152,8 +152,8 @@ def test_the_door_opens_in_this_browser_alone_and_its_cookie_is_out_of_reach_of_
     assert all(visit.token not in each.OutputString() for each in cookies)
 
 
-def test_the_door_of_one_link_is_not_that_of_another(visit: Visit) -> None:
-    visit.through_the_door()
+def test_session_of_one_link_does_not_open_another(visit: Visit) -> None:
+    visit.enter_code()
     sent_poa()
 
     foreign = Visit(token_in_last_mail(), visit.client)
@@ -161,7 +161,7 @@ def test_the_door_of_one_link_is_not_that_of_another(visit: Visit) -> None:
     assert "Send me the code" in foreign.open().content.decode()
     page = foreign.enter(code_in_last_mail_of(visit)).content.decode()
 
-    assert "No code was asked for in this browser" in page
+    assert "No code was requested in this browser" in page
     assert "Hello" not in page
 
 
@@ -170,11 +170,11 @@ def code_in_last_mail_of(visit: Visit) -> str:
     return code_in_last_mail()
 
 
-def test_a_stolen_cookie_of_the_door_is_worth_nothing_under_another_browsers_name(visit: Visit) -> None:
-    visit.through_the_door()
+def test_stolen_session_cookie_is_useless_in_another_browser(visit: Visit) -> None:
+    visit.enter_code()
     thief = Client()
     for name, cookie in visit.client.cookies.items():
-        if "door" in name:
+        if "session" in name:
             thief.cookies[name] = cookie.value
 
     assert "Send me the code" in Visit(visit.token, thief).open().content.decode()
@@ -187,23 +187,23 @@ def test_wrong_tries_are_counted_and_the_sixth_digit_string_is_no_longer_looked_
     left = [visit.enter(another_code(code)).content.decode() for _ in range(5)]
     late = visit.enter(code)
 
-    assert "tries left: 4" in left[0]
-    assert "typed wrong too often" in left[4]
-    assert "typed wrong too often" in late.content.decode()
+    assert "Tries left: 4" in left[0]
+    assert "entered too many times" in left[4]
+    assert "entered too many times" in late.content.decode()
 
 
 def test_a_code_works_once(visit: Visit) -> None:
-    visit.through_the_door()
+    visit.enter_code()
     code = code_in_last_mail()
     visit.post("leave/", {"form_key": visit.fields("decline/")["form_key"]})
 
     again = visit.enter(code)
 
-    assert "was used already" in again.content.decode()
+    assert "was already used" in again.content.decode()
 
 
 def test_the_same_right_code_sent_twice_is_no_mistake_of_the_customers(visit: Visit) -> None:
-    visit.through_the_door()
+    visit.enter_code()
     key = visit.fields("decline/")["form_key"]
 
     again = visit.post("enter/", {"form_key": key, "code": code_in_last_mail()})
@@ -221,7 +221,7 @@ def test_a_code_dies_of_age_and_by_a_newer_one(visit: Visit, clock: StandingCloc
     clock.at += timedelta(minutes=10)
     late = visit.enter(second)
 
-    assert "This is not the code" in older.content.decode()
+    assert "This is not the right code" in older.content.decode()
     assert "too old" in late.content.decode()
 
 
@@ -263,7 +263,7 @@ def test_whoever_asks_under_ever_new_names_loses_the_link_and_the_customer_gets_
     clock.at += timedelta(minutes=1)
     actions.sweep_poas(at=clock.at)
 
-    assert "we replace it" in refused.content.decode()
+    assert "we are replacing it" in refused.content.decode()
     assert poa.mails.filter(kind=MailKind.SAFER_LINK).count() == 1
     assert visit.open().status_code == 410
     assert "Hello" in Visit.by_last_mail().open().content.decode()
@@ -299,13 +299,11 @@ def test_a_browser_without_cookies_is_told_so_before_any_mail_is_sent(visit: Vis
     assert len(mail.outbox) == 1
 
 
-# --- the open door -------------------------------------------------------------------------------------------------
+# --- the open session -------------------------------------------------------------------------------------------------
 
 
-def test_the_door_falls_shut_when_nobody_clicks_and_stays_open_while_somebody_does(
-    visit: Visit, clock: StandingClock
-) -> None:
-    visit.through_the_door()
+def test_session_ends_when_idle_and_lasts_while_in_use(visit: Visit, clock: StandingClock) -> None:
+    visit.enter_code()
     for _ in range(5):
         clock.at += timedelta(minutes=25)
         assert "Hello" in visit.open().content.decode()
@@ -315,8 +313,8 @@ def test_the_door_falls_shut_when_nobody_clicks_and_stays_open_while_somebody_do
     assert "Send me the code" in visit.open().content.decode()
 
 
-def test_the_door_is_shut_after_twelve_hours_whoever_clicks(visit: Visit, clock: StandingClock) -> None:
-    visit.through_the_door()
+def test_session_ends_after_twelve_hours_of_use(visit: Visit, clock: StandingClock) -> None:
+    visit.enter_code()
 
     for _ in range(30):
         clock.at += timedelta(minutes=25)
@@ -325,8 +323,8 @@ def test_the_door_is_shut_after_twelve_hours_whoever_clicks(visit: Visit, clock:
     assert "Send me the code" in visit.open().content.decode()
 
 
-def test_leaving_shuts_the_door(visit: Visit) -> None:
-    visit.through_the_door()
+def test_leaving_ends_the_session(visit: Visit) -> None:
+    visit.enter_code()
 
     page = visit.post("leave/", {"form_key": visit.fields("decline/")["form_key"]})
 
@@ -334,7 +332,7 @@ def test_leaving_shuts_the_door(visit: Visit) -> None:
 
 
 def test_leaving_ends_every_copy_of_the_cookies(visit: Visit) -> None:
-    visit.through_the_door()
+    visit.enter_code()
     copied = SimpleCookie({name: cookie.value for name, cookie in visit.client.cookies.items()})
     visit.post("leave/", {"form_key": visit.fields("decline/")["form_key"]})
     thief = Client()
@@ -343,13 +341,13 @@ def test_leaving_ends_every_copy_of_the_cookies(visit: Visit) -> None:
     page = Visit(visit.token, thief).open()
 
     assert "Send me the code" in page.content.decode()
-    assert "Send me the code" not in visit.through_the_door().open().content.decode()
+    assert "Send me the code" not in visit.enter_code().open().content.decode()
 
 
-def test_what_was_typed_when_the_door_fell_shut_comes_back_after_the_code(
+def test_what_was_typed_after_the_session_ended_comes_back_after_the_code(
     poa: PoaDocument, visit: Visit, clock: StandingClock
 ) -> None:
-    visit.through_the_door().agree_to_everything()
+    visit.enter_code().agree_to_everything()
     form = {**visit.fields("step/signature/"), "kind": "TYPED", "typed_name": "Carmen “Meche” Reyes"}
     clock.at += timedelta(hours=1)
 
@@ -360,7 +358,7 @@ def test_what_was_typed_when_the_door_fell_shut_comes_back_after_the_code(
     asked_name = visit.post("step/signature/", visit.fields_of(back))
     again = visit.post("step/signature/", {**visit.fields_of(asked_name), "kind": "TYPED", "is_my_name": "yes"})
 
-    assert "is not lost" in shut.content.decode()
+    assert "just entered is saved" in shut.content.decode()
     assert "Send what I entered" in back.content.decode()
     assert kept_before == ""
     assert "Carmen “Meche” Reyes" in again.content.decode()
@@ -380,15 +378,15 @@ def test_without_a_code_nothing_that_is_posted_counts(poa: PoaDocument, visit: V
     assert not poa.consents.exists()
 
 
-def test_every_form_of_the_pages_behind_the_door_is_kept() -> None:
-    """The page says that nothing is lost. The forms of the door itself are sent while it is shut."""
+def test_every_form_behind_the_code_is_kept() -> None:
+    """The page says that nothing is lost. The forms of the code page are sent without a session."""
     templates = [file.read_text() for file in PAGES.rglob("*.html")]
     forms = {name for text in templates for name in re.findall(r'action="{% url .\w+:(\w+). ', text)}
     assert forms > {"step", "revoke", "hold", "code"}
 
     paths = {name: f"/{name}/{'review/' if name == 'step' else ''}" for name in forms}
 
-    assert {name for name, path in paths.items() if not is_kept_at_the_door(path)} == {"code", "enter", "leave"}
+    assert {name for name, path in paths.items() if not is_kept_until_code(path)} == {"code", "enter", "leave"}
 
 
 def test_signing_without_a_proved_address_is_refused_by_the_action_itself(poa: PoaDocument) -> None:
@@ -449,12 +447,12 @@ def test_digits_of_other_scripts_are_accepted(visit: Visit, zero: str) -> None:
 
 def test_error_of_the_last_entry_is_gone_on_a_new_visit(visit: Visit) -> None:
     visit.ask_for_code()
-    assert "tries left: 4" in visit.enter(another_code(code_in_last_mail())).content.decode()
+    assert "Tries left: 4" in visit.enter(another_code(code_in_last_mail())).content.decode()
 
-    assert "tries left" not in visit.open().content.decode()
+    assert "Tries left" not in visit.open().content.decode()
 
 
-def test_forms_of_the_door_end_in_a_redirect(visit: Visit) -> None:
+def test_forms_of_the_code_page_end_in_a_redirect(visit: Visit) -> None:
     key = visit.fields("")["form_key"]
     forms: list[tuple[str, dict[str, str]]] = [("code/", {}), ("enter/", {"code": "12"}), ("leave/", {})]
     forms.extend([("enter/", {"code": "123456"}), ("decline/", {"reason": "no"})])
@@ -472,15 +470,15 @@ def change_address(poa: PoaDocument, email: str) -> None:
     correct_contact(customer_id=poa.customer_id, email=email, phone="", language="en", by=STAFF, at=SIGNED_AT)
 
 
-def test_another_address_kills_link_codes_and_open_doors_at_once(poa: PoaDocument, visit: Visit) -> None:
-    other = Visit(visit.token).through_the_door()
+def test_changed_address_ends_link_codes_and_sessions_at_once(poa: PoaDocument, visit: Visit) -> None:
+    other = Visit(visit.token).enter_code()
     visit.ask_for_code()
     code = code_in_last_mail()
     key = visit.fields("")["form_key"]
 
     change_address(poa, "new@example.com")
 
-    assert "switched off" in other.open().content.decode()
+    assert "no longer work" in other.open().content.decode()
     assert visit.post("enter/", {"form_key": key, "code": code}).status_code == 410
     answer = actions.enter_code(
         poa_id=poa.pk, browser=visit.client.cookies["portal-browser"].value, digits=code, at=SIGNED_AT
@@ -553,12 +551,12 @@ def test_each_link_that_ended_unsigned_says_what_to_do_and_names_nobody(
     assert poa.customer.first_name not in page.content.decode()
 
 
-def test_the_signed_customers_home_is_behind_the_same_door() -> None:
+def test_signed_customers_home_needs_a_code_too() -> None:
     poa = signed_poa()
     token = token_in_last_mail()
 
     shut = Visit(token).open().content.decode()
-    opened = Visit(token).through_the_door().open().content.decode()
+    opened = Visit(token).enter_code().open().content.decode()
 
     assert "Signed" not in shut
     assert "Signed. Thank you!" in opened

@@ -5,7 +5,7 @@ import environ
 import pytest
 from django.db.utils import ConnectionHandler
 
-from core import clock, wrong_clocks
+from core import clock, clock_drift
 
 pytestmark = pytest.mark.sqlite
 
@@ -27,9 +27,9 @@ RECEIVED = SENT + timedelta(seconds=30)
     ],
 )
 def test_a_clock_is_wrong_that_differs_by_more_than_a_minute(date: datetime, *, is_wrong: bool) -> None:
-    wrong_clocks.note_light_date(date, sent_at=SENT, received_at=RECEIVED)
+    clock_drift.note_light_date(date, sent_at=SENT, received_at=RECEIVED)
 
-    assert bool(wrong_clocks.why_clock_is_wrong()) is is_wrong
+    assert bool(clock_drift.clock_problem()) is is_wrong
 
 
 @pytest.mark.parametrize(
@@ -40,31 +40,31 @@ def test_a_clock_is_wrong_that_differs_by_more_than_a_minute(date: datetime, *, 
     ],
 )
 def test_it_says_which_side_and_how_far(date: datetime, words: str) -> None:
-    wrong_clocks.note_light_date(date, sent_at=SENT, received_at=RECEIVED)
+    clock_drift.note_light_date(date, sent_at=SENT, received_at=RECEIVED)
 
-    assert wrong_clocks.why_clock_is_wrong().endswith(words)
+    assert clock_drift.clock_problem().endswith(words)
 
 
 def test_a_clock_that_was_set_right_is_right_at_the_next_answer() -> None:
-    wrong_clocks.note_light_date(SENT - timedelta(hours=26), sent_at=SENT, received_at=RECEIVED)
+    clock_drift.note_light_date(SENT - timedelta(hours=26), sent_at=SENT, received_at=RECEIVED)
 
-    wrong_clocks.note_light_date(SENT, sent_at=SENT, received_at=RECEIVED)
+    clock_drift.note_light_date(SENT, sent_at=SENT, received_at=RECEIVED)
 
-    assert wrong_clocks.why_clock_is_wrong() == ""
+    assert clock_drift.clock_problem() == ""
 
 
 def test_it_is_said_once_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(3):
-        wrong_clocks.note_light_date(SENT - timedelta(hours=26), sent_at=SENT, received_at=RECEIVED)
+        clock_drift.note_light_date(SENT - timedelta(hours=26), sent_at=SENT, received_at=RECEIVED)
 
     assert [record.levelname for record in caplog.records] == ["ERROR"]
-    assert "Nothing is written to Light from here." in caplog.text
+    assert "This process writes nothing to Light" in caplog.text
 
 
 def test_a_process_goes_by_the_shared_clock_whatever_its_own_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock.go_by(SENT)
+    clock.use_shared_time(SENT)
 
-    monkeypatch.setattr(clock, "own_now", lambda: SENT + timedelta(hours=26))
+    monkeypatch.setattr(clock, "machine_now", lambda: SENT + timedelta(hours=26))
 
     assert SENT <= clock.SystemClock().now() < SENT + timedelta(minutes=10)
 
@@ -75,12 +75,12 @@ def test_a_process_goes_by_the_shared_clock_whatever_its_own_shows(monkeypatch: 
 def test_a_new_connection_to_postgresql_shows_that_the_own_clock_is_wrong(
     postgres_url: str, hours: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    true_now = clock.own_now
-    monkeypatch.setattr(clock, "own_now", lambda: true_now() + timedelta(hours=hours))
+    true_now = clock.machine_now
+    monkeypatch.setattr(clock, "machine_now", lambda: true_now() + timedelta(hours=hours))
     connection = ConnectionHandler({"default": environ.Env.db_url_config(postgres_url)})["default"]
 
     with closing(connection):
         connection.connect()
 
-    assert wrong_clocks.why_clock_is_wrong().startswith("The clock of")
+    assert clock_drift.clock_problem().startswith("The clock of")
     assert abs(clock.SystemClock().now() - true_now()) < timedelta(seconds=30)

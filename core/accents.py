@@ -1,8 +1,8 @@
 """
-Finding names and addresses however their accents are typed: “trevino” finds “Treviño”, and the other way round.
+Search that ignores accents and case: “trevino” finds “Treviño”, and the other way around.
 
-The lookup `plainly` compares both sides without accents and in small letters. The database spells its side itself, so
-that nothing is stored twice: PostgreSQL with functions of its own, SQLite with one that it is taught.
+The database converts its own side of the comparison: PostgreSQL with built-in functions, SQLite with a function that we
+register on each connection.
 """
 
 import sqlite3
@@ -13,34 +13,34 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, Lookup
 from django.db.models.sql.compiler import SQLCompiler
 
-LONGEST_TEXT = 1000  # no name or address is longer, and normalizing may take the square of the length
+MAX_TEXT_CHARACTERS = 1000  # no name or address is longer, and normalizing can take quadratic time
 _STROKED = {"đ": "d", "Đ": "d", "ł": "l", "Ł": "l", "ø": "o", "Ø": "o"}
-"""Letters whose stroke is no accent to Unicode."""
+"""Letters with a stroke, which Unicode does not treat as an accent."""
 
 _ACCENTS = "".join(map(chr, range(0x300, 0x370)))
 _TABLE = str.maketrans("".join(_STROKED), "".join(_STROKED.values()), _ACCENTS)
 
 
-def plainly(text: str) -> str:
-    """Return the beginning of a text in small letters without accents."""
-    return unicodedata.normalize("NFD", text[:LONGEST_TEXT]).translate(_TABLE).lower()
+def remove_accents(text: str) -> str:
+    """Return the start of a text in lower case without accents."""
+    return unicodedata.normalize("NFD", text[:MAX_TEXT_CHARACTERS]).translate(_TABLE).lower()
 
 
 @CharField.register_lookup
-class Plainly(Lookup):
-    """Whether a text has another one in it, both spelled plainly."""
+class UnaccentedContains(Lookup):
+    """Whether a text contains another one, ignoring accents and case."""
 
-    lookup_name = "plainly"
+    lookup_name = "unaccented"
 
     def get_prep_lookup(self) -> str:
-        return plainly(str(self.rhs))
+        return remove_accents(str(self.rhs))
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[str | int, ...]]:
         text, of_text = self.process_lhs(compiler, connection)
         wanted = f"%{connection.ops.prep_for_like_query(cast(str, self.rhs))}%"
         if connection.vendor == "sqlite":
-            return rf"PLAINLY({text}) LIKE %s ESCAPE '\'", (*of_text, wanted)
-        # TRANSLATE goes through its whole table for every letter: only where there is an accent is it worth that.
+            return rf"REMOVE_ACCENTS({text}) LIKE %s ESCAPE '\'", (*of_text, wanted)
+        # TRANSLATE scans its whole table for every letter, so it is used only for text with accents.
         spelled = f"TRANSLATE(NORMALIZE({text}, NFD), %s, %s)"
         spelled = f"LOWER(CASE WHEN OCTET_LENGTH({text}) = CHAR_LENGTH({text}) THEN {text} ELSE {spelled} END)"
         letters = ("".join(_STROKED) + _ACCENTS, "".join(_STROKED.values()))
@@ -48,11 +48,11 @@ class Plainly(Lookup):
 
 
 def teach_sqlite(*, connection: BaseDatabaseWrapper, **_of_signal: Any) -> None:
-    """Give a new connection to SQLite the function PLAINLY."""
+    """Register the function REMOVE_ACCENTS on a new SQLite connection."""
     if connection.vendor == "sqlite":
         raw = cast(sqlite3.Connection, connection.connection)
-        raw.create_function("PLAINLY", 1, _plainly_or_null, deterministic=True)
+        raw.create_function("REMOVE_ACCENTS", 1, _remove_accents_or_null, deterministic=True)
 
 
-def _plainly_or_null(text: str | None) -> str | None:
-    return None if text is None else plainly(text)
+def _remove_accents_or_null(text: str | None) -> str | None:
+    return None if text is None else remove_accents(text)

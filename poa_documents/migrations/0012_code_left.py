@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='contactcode',
             name='left_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='door shut by the visitor'),
+            field=models.DateTimeField(blank=True, null=True),
         ),
     ]

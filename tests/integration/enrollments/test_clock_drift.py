@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import pytest
 from django.test import Client
 
-from core import clock, wrong_clocks
+from core import clock, clock_drift
 from core.models import WrongClock
 from enrollments import tasks
 from enrollments.engine import wiring
@@ -26,8 +26,8 @@ A_DAY_AND_TWO_HOURS = timedelta(hours=26)
 
 
 def see_light_differ(by: timedelta = A_DAY_AND_TWO_HOURS) -> None:
-    now = clock.own_now()
-    wrong_clocks.note_light_date(now - by, sent_at=now, received_at=now)
+    now = clock.machine_now()
+    clock_drift.note_light_date(now - by, sent_at=now, received_at=now)
 
 
 @pytest.mark.cell("D8")
@@ -98,7 +98,7 @@ def test_operators_are_told_which_machine_it_is(client: Client) -> None:
 def test_the_alarm_ends_when_it_was_not_seen_for_a_while(client: Client) -> None:
     see_light_differ()
     client.get("/readyz")
-    wrong_clocks.forget()
+    clock_drift.forget()
 
     later = clock.now() + timedelta(minutes=6)
 
@@ -122,5 +122,5 @@ def test_every_answer_of_light_is_looked_at_for_its_time(ahead: timedelta, *, is
         with pytest.raises(LightError):
             asking.ping()
 
-    assert bool(wrong_clocks.why_clock_is_wrong()) is is_wrong
+    assert bool(clock_drift.clock_problem()) is is_wrong
     assert RemoteCall.objects.count() == 1

@@ -1,4 +1,4 @@
-"""Who gets in where: every address of the house times everybody who may come."""
+"""Who gets in where: every address of the company times everybody who may come."""
 
 import io
 import json
@@ -13,8 +13,8 @@ from pypdf import PdfReader
 
 from core.admin.links import button_url
 from core.admin.records import RecordAdmin
-from tests.integration.doors.house import ROLES, UNKNOWN_ID, UNKNOWN_UUID, House, records_in_admin
-from tests.integration.doors.table import API, PORTAL, SIGN_IN, Answer, behind_link, doors, routes
+from tests.integration.access.company import ROLES, UNKNOWN_ID, UNKNOWN_UUID, Company, records_in_admin
+from tests.integration.access.table import API, PORTAL, SIGN_IN, Answer, behind_link, endpoints, routes
 from tests.integration.poa_documents.portal_visits import Visit
 
 pytestmark = pytest.mark.django_db
@@ -27,9 +27,9 @@ def answer_of(response: HttpResponse) -> Answer:
     return response.status_code
 
 
-def asked(house: House, role: str, method: str, address: str) -> HttpResponse:
-    """Try a door and leave everything behind as it was."""
-    client = house.client(role)
+def asked(company: Company, role: str, method: str, address: str) -> HttpResponse:
+    """Try a endpoint and leave everything behind as it was."""
+    client = company.client(role)
     caches["default"].clear()  # how often somebody may try is another test's
     with transaction.atomic():
         response: HttpResponse = getattr(client, method)(address)
@@ -37,21 +37,21 @@ def asked(house: House, role: str, method: str, address: str) -> HttpResponse:
     return response
 
 
-def test_every_address_is_in_the_table(house: House) -> None:
-    known = {door.route for door in doors()}
+def test_every_address_is_in_the_table(company: Company) -> None:
+    known = {endpoint.route for endpoint in endpoints()}
 
     assert set(routes()) - known == set()
     assert known - set(routes()) == set()
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_each_door_answers_as_the_table_says(house: House, role: str) -> None:
+def test_each_address_answers_as_the_table_says(company: Company, role: str) -> None:
     """Away from the portal a customer is nobody: the link says nothing there."""
     wrong = {}
-    for door in PORTAL if role.startswith("customer") else doors():
-        address = door.address(house, role)
-        for method, answers in (("get", door.get), ("post", door.post)):
-            found = answer_of(asked(house, role, method, address))
+    for endpoint in PORTAL if role.startswith("customer") else endpoints():
+        address = endpoint.address(company, role)
+        for method, answers in (("get", endpoint.get), ("post", endpoint.post)):
+            found = answer_of(asked(company, role, method, address))
             if found != answers[role]:
                 wrong[f"{method} {address}"] = f"{found}, not {answers[role]}"
 
@@ -59,38 +59,38 @@ def test_each_door_answers_as_the_table_says(house: House, role: str) -> None:
 
 
 FOREIGN = (
-    ("other technician", "/field/jobs/{house.job.pk}/", UNKNOWN_ID),
-    ("other technician", "/field/reports/{house.report.submission_id}/", UNKNOWN_UUID),
-    ("office", "/field/reports/{house.report.submission_id}/", UNKNOWN_UUID),
-    ("token of a technician", "/api/v1/customers/{house.job.customer_id}/", UNKNOWN_ID),
-    ("token of a technician", "/api/v1/poa-requests/{house.poa.pk}/", UNKNOWN_ID),
-    ("technician", "/admin/poa_documents/poadocument/{house.poa.pk}/change/", UNKNOWN_ID),
+    ("other technician", "/field/jobs/{company.job.pk}/", UNKNOWN_ID),
+    ("other technician", "/field/reports/{company.report.submission_id}/", UNKNOWN_UUID),
+    ("office", "/field/reports/{company.report.submission_id}/", UNKNOWN_UUID),
+    ("token of a technician", "/api/v1/customers/{company.job.customer_id}/", UNKNOWN_ID),
+    ("token of a technician", "/api/v1/poa-requests/{company.poa.pk}/", UNKNOWN_ID),
+    ("technician", "/admin/poa_documents/poadocument/{company.poa.pk}/change/", UNKNOWN_ID),
 )
 
 
-def test_a_foreign_record_answers_as_one_that_does_not_exist(house: House) -> None:
+def test_a_foreign_record_answers_as_one_that_does_not_exist(company: Company) -> None:
     for role, template, unknown in FOREIGN:
-        foreign = template.format(house=house)
+        foreign = template.format(company=company)
         other = "/".join(str(unknown) if part.isdigit() or len(part) == 36 else part for part in foreign.split("/"))
         for method in ("get", "post"):
-            answers = [asked(house, role, method, address) for address in (foreign, other)]
+            answers = [asked(company, role, method, address) for address in (foreign, other)]
 
             assert answers[0].status_code == answers[1].status_code >= 302, foreign
             assert answers[0].content == answers[1].content, foreign
             assert {*answers[0].headers} == {*answers[1].headers}, foreign
 
 
-def test_a_link_shows_nothing_before_the_code_was_typed(house: House) -> None:
+def test_a_link_shows_nothing_before_the_code_was_typed(company: Company) -> None:
     shut, is_open = "customer with foreign link", "customer with own link"
-    for door in PORTAL:
-        seen = text_of(asked(house, shut, "get", door.address(house, shut)))
+    for endpoint in PORTAL:
+        seen = text_of(asked(company, shut, "get", endpoint.address(company, shut)))
 
-        assert house.job.site.address_1 not in seen, door.route
-        assert str(house.job.customer) not in seen, door.route
-        assert house.job.customer.email not in seen, door.route
+        assert company.job.site.address_1 not in seen, endpoint.route
+        assert str(company.job.customer) not in seen, endpoint.route
+        assert company.job.customer.email not in seen, endpoint.route
 
-    copy = text_of(asked(house, is_open, "get", behind_link("copy.pdf")(house, is_open)))
-    assert house.job.site.address_1 in copy
+    copy = text_of(asked(company, is_open, "get", behind_link("copy.pdf")(company, is_open)))
+    assert company.job.site.address_1 in copy
 
 
 def text_of(response: HttpResponse) -> str:
@@ -100,23 +100,23 @@ def text_of(response: HttpResponse) -> str:
     return response.content.decode()
 
 
-def test_the_form_of_one_link_does_nothing_at_another(house: House) -> None:
+def test_the_form_of_one_link_does_nothing_at_another(company: Company) -> None:
     """The key in a form belongs to the link that the page was opened through."""
-    page = Visit(house.own_links["customer with foreign link"], house.client("customer with foreign link"))
+    page = Visit(company.own_links["customer with foreign link"], company.client("customer with foreign link"))
     key = page.fields("revoke/")["form_key"]
 
-    answer = house.client("customer with own link").post(
-        behind_link("revoke/")(house, "customer with own link"), {"form_key": key}
+    answer = company.client("customer with own link").post(
+        behind_link("revoke/")(company, "customer with own link"), {"form_key": key}
     )
 
     assert answer.status_code == 403
 
 
-def test_buttons_are_shut_to_whoever_may_only_look(house: House) -> None:
+def test_buttons_are_shut_to_whoever_may_only_look(company: Company) -> None:
     """Saving a file to look at it is looking, and is logged as that."""
     viewer = User.objects.create_user("victor", is_staff=True)
     viewer.user_permissions.add(*Permission.objects.filter(codename__startswith="view_"))
-    house.users["viewer"] = viewer
+    company.users["viewer"] = viewer
     pressed = 0
     for model, key in records_in_admin():
         registered = admin.site._registry.get(model)
@@ -124,8 +124,8 @@ def test_buttons_are_shut_to_whoever_may_only_look(house: House) -> None:
             address = button_url(model._default_manager.get(pk=key), button.name)
             allowed = button.permission.partition(".")[2].startswith("view_")
             for method in ("get", "post"):
-                assert answer_of(asked(house, "technician", method, address)) == SIGN_IN, address
-                assert (answer_of(asked(house, "viewer", method, address)) != 403) == allowed, address
+                assert answer_of(asked(company, "technician", method, address)) == SIGN_IN, address
+                assert (answer_of(asked(company, "viewer", method, address)) != 403) == allowed, address
                 pressed += 1
 
     assert pressed >= 40
@@ -140,26 +140,26 @@ def test_buttons_are_shut_to_whoever_may_only_look(house: House) -> None:
         ("poa_documents/poadocument", "site", "Juniper"),
     ],
 )
-def test_a_form_finds_its_choices_for_whoever_may_see_them(house: House, form: str, field: str, typed: str) -> None:
+def test_a_form_finds_its_choices_for_whoever_may_see_them(company: Company, form: str, field: str, typed: str) -> None:
     app, model = form.split("/")
     address = f"/admin/autocomplete/?term={typed}&app_label={app}&model_name={model}&field_name={field}"
-    house.users["newcomer"] = User.objects.create_user("nora", is_staff=True)
+    company.users["newcomer"] = User.objects.create_user("nora", is_staff=True)
 
-    assert json.loads(asked(house, "office", "get", address).content)["results"]
-    assert asked(house, "newcomer", "get", address).status_code == 403
-    assert answer_of(asked(house, "technician", "get", address)) == SIGN_IN
+    assert json.loads(asked(company, "office", "get", address).content)["results"]
+    assert asked(company, "newcomer", "get", address).status_code == 403
+    assert answer_of(asked(company, "technician", "get", address)) == SIGN_IN
 
 
 @pytest.mark.parametrize("role", ["technician", "office", "superuser"])
-def test_no_form_is_taken_from_elsewhere(house: House, role: str) -> None:
+def test_no_form_is_taken_from_elsewhere(company: Company, role: str) -> None:
     """Every POST of somebody who is signed in needs the token of our own page."""
-    client = house.client(role)
+    client = company.client(role)
     client.handler.enforce_csrf_checks = True
     exempt = ("/portal/", "/webhooks/", "/api/")  # a key in each form; a signature; no cookies at all
     taken = {}
-    for door in doors():
-        address = door.address(house, role)
-        if not address.startswith(exempt) and door.get[role] != 404:
+    for endpoint in endpoints():
+        address = endpoint.address(company, role)
+        if not address.startswith(exempt) and endpoint.get[role] != 404:
             answer = client.post(address)
             # Where a POST is unknown, or goes elsewhere without reading it, nothing can be taken from it.
             if answer.status_code not in {403, 404, 405} and not answer.headers.get("Location", "").startswith(
@@ -170,9 +170,9 @@ def test_no_form_is_taken_from_elsewhere(house: House, role: str) -> None:
     assert taken == {}
 
 
-def test_the_api_takes_no_session_for_a_token(house: House) -> None:
+def test_the_api_takes_no_session_for_a_token(company: Company) -> None:
     for role in ("office", "superuser", "technician"):
-        for door in API:
-            if "/v1/" in door.route and "token" not in door.route:
-                assert asked(house, role, "get", door.address(house, role)).status_code == 401, door.route
-                assert asked(house, role, "post", door.address(house, role)).status_code == 401, door.route
+        for endpoint in API:
+            if "/v1/" in endpoint.route and "token" not in endpoint.route:
+                assert asked(company, role, "get", endpoint.address(company, role)).status_code == 401, endpoint.route
+                assert asked(company, role, "post", endpoint.address(company, role)).status_code == 401, endpoint.route
