@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from core.dates import chicago_day
+from core.dates import chicago_day, short_date
 from demo.profiles import ANA, MARCUS, PRIYA, PROFILES, WALTER, CustomerProfile, ExpectedOutcome
 from enrollments.models import Enrollment, LightWrite, PlanOffer, ReconciliationRun
 from enrollments.states import EnrollmentStatus, HoldCode, WriteKind, WriteStatus
@@ -71,8 +71,8 @@ def _outcome(profile: CustomerProfile, acceptances: Sequence[dict[str, Any]]) ->
         profile,
         plan=offer.name if offer else "-",
         price=f"{offer.average_cents_per_kwh_1000:.2f} ¢" if offer else "-",
-        start=f"{enrollment.service_start_date}" if enrollment.service_start_date else "-",
-        status=f"Held: {hold.get_code_display()}" if hold else status,
+        start=short_date(enrollment.service_start_date) if enrollment.service_start_date else "-",
+        status=f"On hold: {hold.get_code_display()}" if hold else status,
         problems=list(_problems(profile, enrollment, acceptances_at_light)),
     )
 
