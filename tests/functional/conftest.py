@@ -9,9 +9,9 @@ from tests.chromium import ARGUMENTS, NO_CHROMIUM, REQUIRE_BROWSER, find_chromiu
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
 DESK: ViewportSize = {"width": 1280, "height": 900}
-LONGEST_WAIT_MS = 60_000
+MAX_WAIT_MS = 60_000
 
-expect.set_options(timeout=LONGEST_WAIT_MS)
+expect.set_options(timeout=MAX_WAIT_MS)
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +32,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def phone_context(chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(viewport=PHONE, is_mobile=True, has_touch=True, timezone_id="America/Chicago")
-    context.set_default_timeout(LONGEST_WAIT_MS)
+    context.set_default_timeout(MAX_WAIT_MS)
     yield context
     context.close()
 
@@ -47,7 +47,7 @@ def phone(phone_context: BrowserContext) -> Page:
 def desk(chromium: Browser) -> Iterator[Page]:
     """A page as wide as a desktop screen."""
     context = chromium.new_context(viewport=DESK, timezone_id="America/Chicago")
-    context.set_default_timeout(LONGEST_WAIT_MS)
+    context.set_default_timeout(MAX_WAIT_MS)
     yield context.new_page()
     context.close()
 
@@ -56,6 +56,6 @@ def desk(chromium: Browser) -> Iterator[Page]:
 def chromium_without_script(chromium: Browser) -> Iterator[Page]:
     """A phone's page on which no script runs."""
     context = chromium.new_context(viewport=PHONE, java_script_enabled=False, timezone_id="America/Chicago")
-    context.set_default_timeout(LONGEST_WAIT_MS)
+    context.set_default_timeout(MAX_WAIT_MS)
     yield context.new_page()
     context.close()

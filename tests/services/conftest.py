@@ -12,7 +12,7 @@ from tools.service_harness.servers import S3Server, Servers, s3_server
 from tools.service_harness.stack import Stack
 from tools.service_harness.wire import Wire
 
-LONGEST_TEST_SECONDS = 600
+MAX_TEST_SECONDS = 1800
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.services)
-            item.add_marker(pytest.mark.timeout(LONGEST_TEST_SECONDS))
+            item.add_marker(pytest.mark.timeout(MAX_TEST_SECONDS))
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ from simulator.server import RunningSimulator, start_simulator
 from tests.small_s3 import SmallS3, small_s3
 from tools.service_harness.servers import ROOT, Servers
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.services]
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]

@@ -18,7 +18,7 @@ from psycopg.errors import InsufficientPrivilege
 from tests.unit.config.production_environment import production_environment
 from tools.service_harness.servers import ROOT, Servers
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.services]
 COMMANDS = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 PASSWORDS = {"POSTGRES_OWNER_PASSWORD": "of-the-owner", "POSTGRES_APP_PASSWORD": "of-the-app"}
 SECRETS = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "LIGHT_WEBHOOK_SECRET")
