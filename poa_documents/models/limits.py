@@ -1,14 +1,11 @@
 """The limits a customer signs: as set by the office for a product, and as copied into one document."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
 
 from installations.models import Language
-
-if TYPE_CHECKING:
-    from poa_documents.models.documents import PoaDocument
 
 
 class RateKind(models.TextChoices):
@@ -80,8 +77,6 @@ class Envelope(Limits):
         help_text="The last day (Chicago) on which anything may be done under this authority."
     )
     uses = models.PositiveSmallIntegerField(default=1, help_text="How many acceptances it grants.")
-
-    poa: "PoaDocument"
 
     class Meta:
         constraints: ClassVar = [
