@@ -1,5 +1,6 @@
 """Labels, colors and dates for the staff pages. Pure: the records and the time are passed in."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -32,6 +33,8 @@ from enrollments.decision.steps import (
 from enrollments.models import Enrollment, PlanOffer
 from enrollments.queries import CaseCount, QueueChoice, QueuePart
 from enrollments.states import HoldCode, HoldOwner
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 GATE_LABELS = {"AUTHORITY": "Authority", "READINESS": "Readiness", "GO_LIVE": "Go-live"}
 
@@ -342,14 +345,19 @@ def status_at_light(enrollment: Enrollment) -> str:
     return f"Light shows none. Derived from its flags: {enrollment.light_stage.lower()}"
 
 
+def _short_identifier(text: str) -> str:
+    """Return the start of a UUID, which is enough to compare two; other texts are unchanged."""
+    return f"{text[:8]}…" if _UUID.fullmatch(text) else text
+
+
 def verdict_table(offer: PlanOffer, *, url: str = "") -> Table:
     """Compare an offer with the signed limits, field by field, the failures first."""
     verdicts = sorted(offer.verdict, key=lambda verdict: bool(verdict.get("fits")))
     rows = [
         [
             Cell(capfirst(str(verdict.get("field", "")))),
-            Cell(str(verdict.get("signed", ""))),
-            Cell(str(verdict.get("offered", ""))),
+            Cell(_short_identifier(str(verdict.get("signed", "")))),
+            Cell(_short_identifier(str(verdict.get("offered", "")))),
             Cell(
                 "Fits" if verdict.get("fits") else "Fails",
                 tone="good" if verdict.get("fits") else "bad",

@@ -8,6 +8,7 @@ from enum import StrEnum
 from django.db.models import Count, F, FilteredRelation, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from core.admin.words import describe_details
 from core.models import CaseChange
 from enrollments.engine.gathering import governing_poa, newest_notice
 from enrollments.models import (
@@ -276,17 +277,12 @@ def _job_entry(event: InstallationEvent) -> TimelineEntry:
 
 
 def _evidence_entry(entry: EvidenceEntry) -> TimelineEntry:
-    details = ", ".join(
-        f"{name.replace('_', ' ')}: {value}"
-        for name, value in entry.details.items()
-        if isinstance(value, str | int) and value != "" and not name.endswith(("sha256", "_key", "ip_address"))
-    )
     return TimelineEntry(
         at=entry.at,
         kind=TimelineKind.AUTHORITY,
         what=_humanize(entry.kind),
         actor=entry.actor,
-        detail=details,
+        detail=describe_details(entry.details, leave_out=("sha256", "_key", "ip_address")),
         record=entry,
     )
 

@@ -19,6 +19,12 @@ _S = InstallationStatus
 _BEFORE_PTO = frozenset({_S.SOLD, _S.SCHEDULED, _S.INSTALLED, _S.INSPECTED, _S.INTERCONNECTION_SUBMITTED})
 LIVE_STATUSES = frozenset({_S.PTO_REPORTED, _S.PTO_CONFIRMED})
 
+
+def status_label(status: str) -> str:
+    """Return the label of a stored status; empty if there is none."""
+    return str(InstallationStatus(status).label) if status else ""
+
+
 MOVES: dict[str, Move] = {
     "schedule": Move(frozenset({_S.SOLD, _S.SCHEDULED}), _S.SCHEDULED, "The installation has a date."),
     "install": Move(frozenset({_S.SOLD, _S.SCHEDULED}), _S.INSTALLED, "The hardware is in place."),

@@ -1,13 +1,46 @@
 """Dates, durations and people as text for the admin."""
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
 
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 from django.utils.formats import date_format
 
 from core.actors import SERVICE_ACCOUNT_MARK
+
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}.*")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_CODE = re.compile(r"[A-Z]+(_[A-Z]+)+")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def describe_details(details: Mapping[str, object], *, leave_out: tuple[str, ...] = ()) -> str:
+    """
+    Write the plain values of a journal entry in words; empty values, UUIDs and nested values are left out.
+
+    `leave_out` has the endings of names that are left out too.
+    """
+    shown = (
+        (name, _describe(value))
+        for name, value in details.items()
+        if isinstance(value, str | int) and not (leave_out and name.endswith(leave_out))
+    )
+    return ", ".join(f"{name.replace('_', ' ')}: {words}" for name, words in shown if words)
+
+
+def _describe(value: str | int) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = str(value)
+    if _INSTANT.fullmatch(text):
+        return moment(datetime.fromisoformat(text))
+    if _DAY.fullmatch(text):
+        return date_format(date.fromisoformat(text), "M j, Y")
+    if _CODE.fullmatch(text):
+        return text.replace("_", " ").capitalize()
+    return "" if _UUID.fullmatch(text) else text
 
 
 def moment(at: datetime | None) -> str:

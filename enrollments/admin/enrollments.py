@@ -54,6 +54,18 @@ OFFERS_SHOWN = 6
 MAILS_SHOWN = 30
 
 
+class NextStepFilter(admin.SimpleListFilter):
+    title = "next step"
+    parameter_name = "next_step"
+
+    def lookups(self, _request: HttpRequest, _model_admin: object) -> list[tuple[str, str]]:
+        steps = Enrollment.objects.exclude(next_step="").order_by("next_step").values_list("next_step", flat=True)
+        return [(step, presenters.reason_label(step)) for step in steps.distinct()]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[Enrollment]) -> QuerySet[Enrollment] | None:
+        return queryset.filter(next_step=self.value()) if self.value() else None
+
+
 class CloseForm(ButtonForm):
     reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), help_text="Kept with the case.")
 
@@ -195,7 +207,7 @@ def _close(context: ButtonContext) -> str:
 class EnrollmentAdmin(RecordAdmin):
     change_form_template = "admin/enrollments/case.html"
     list_display = ("__str__", "customer", "site", "status", "next_step_in_words", "whose_turn", "due_at", "opened_at")
-    list_filter = ("status", "whose_turn", "next_step", "left_reason", "opened_at")
+    list_filter = ("status", "whose_turn", NextStepFilter, "left_reason", "opened_at")
     search_fields = (
         "customer__first_name__unaccented",
         "customer__last_name__unaccented",

@@ -1,7 +1,9 @@
 from django.contrib import admin
 
 from core.admin.records import RecordAdmin
+from core.admin.tables import display
 from installations.models import ContactChange, InstallationEvent
+from installations.states import status_label
 
 
 @admin.register(ContactChange)
@@ -14,7 +16,16 @@ class ContactChangeAdmin(RecordAdmin):
 
 @admin.register(InstallationEvent)
 class InstallationEventAdmin(RecordAdmin):
-    list_display = ("at", "installation", "__str__", "old_status", "new_status", "actor", "reason")
+    list_display = ("at", "installation", "__str__", "old_status_label", "new_status_label", "actor", "reason")
     list_filter = ("name", "at")
     search_fields = ("installation__site__esi_id", "installation__customer__last_name__unaccented", "reason")
     list_select_related = ("installation__site",)
+    fields = (("installation", "at"), ("old_status_label", "new_status_label"), ("actor", "reason"))
+
+    @display(description="Old status", ordering="old_status")
+    def old_status_label(self, event: InstallationEvent) -> str:
+        return status_label(event.old_status)
+
+    @display(description="New status", ordering="new_status")
+    def new_status_label(self, event: InstallationEvent) -> str:
+        return status_label(event.new_status)

@@ -14,7 +14,7 @@ from core.admin.buttons import Button, ButtonContext, ButtonForm, SearchSelect
 from core.admin.links import record_url
 from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table, display
-from core.admin.words import moment, name_actors
+from core.admin.words import describe_details, moment, name_actors
 from core.downloads import file_response
 from core.stored_files import FileAltered, FileNotStored, StoredFile
 from installations.file_check_queue import FileChecksBusy
@@ -503,7 +503,7 @@ def _evidence_table(poa: PoaDocument) -> Table:
                 Cell(moment(entry.at)),
                 Cell(entry.kind.replace("_", " ").replace(".", ": ").capitalize()),
                 Cell(names[entry.actor]),
-                Cell(", ".join(f"{name}: {value}" for name, value in entry.details.items()) or "—"),
+                Cell(describe_details(entry.details) or "—"),
             ]
             for entry in newest
         ],
