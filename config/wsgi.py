@@ -2,7 +2,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from poa_documents.seal.warming import warm_up_aside
+from poa_documents.seal.warming import warm_up_in_background
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
@@ -12,5 +12,5 @@ from operations.field_keys import check_keys_at_start  # noqa: E402 - it imports
 from operations.storage_permissions import log_missing_permission_in_background  # noqa: E402
 
 check_keys_at_start()
-warm_up_aside()
+warm_up_in_background()
 log_missing_permission_in_background()

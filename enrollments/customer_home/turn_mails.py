@@ -7,7 +7,7 @@ The settings are those of the reminders to sign. The interval counts from the la
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from poa_documents.mail.reminders import AFTER_A_VISIT, ReminderPolicy, next_decent_hour
+from poa_documents.mail.reminders import PAUSE_AFTER_VISIT, ReminderPolicy, next_sending_hour
 
 DELAY_AFTER_VISIT = timedelta(hours=1)
 """A customer who just visited the page already saw that it is their turn."""
@@ -34,14 +34,14 @@ def next_mail_due_at(mails: TurnMails, turn_seen_at: datetime, policy: ReminderP
     if mails.last_sent_at is None:
         visit = mails.last_visit_at
         wanted = max(turn_seen_at, visit + DELAY_AFTER_VISIT) if visit else turn_seen_at
-        return next_decent_hour(wanted, policy)
+        return next_sending_hour(wanted, policy)
     reminders = mails.sent - 1
     if not policy.first_after or reminders >= policy.most:
         return None
     wanted = mails.last_sent_at + (policy.every if reminders else policy.first_after)
     if mails.last_visit_at is not None:
-        wanted = max(wanted, mails.last_visit_at + AFTER_A_VISIT)
-    return next_decent_hour(wanted, policy)
+        wanted = max(wanted, mails.last_visit_at + PAUSE_AFTER_VISIT)
+    return next_sending_hour(wanted, policy)
 
 
 def is_mail_due(mails: TurnMails, now: datetime, policy: ReminderPolicy) -> bool:

@@ -16,7 +16,7 @@ NEWS_PATIENCE = timedelta(days=1)
 QUEUE_PATIENCE = timedelta(minutes=2)
 SWEEP_PATIENCE = timedelta(minutes=1)
 RECONCILIATION_PATIENCE = timedelta(days=2)
-ANCHOR_PATIENCE = timedelta(days=2)
+MAX_ANCHOR_AGE = timedelta(days=2)
 PAUSE_PATIENCE = timedelta(days=1)
 DAYS_BEFORE_WINDOW_CLOSES = 3
 MIN_FAILED_ACCEPTANCES = 3
@@ -313,7 +313,7 @@ def _about_journal(numbers: Numbers, now: datetime) -> Iterator[Alarm]:
             "Change nothing in the database. Run “manage.py journal verify” and follow the seal and journal runbook.",
         )
     since = numbers.journal_unanchored_since
-    if since is not None and now - since > ANCHOR_PATIENCE:
+    if since is not None and now - since > MAX_ANCHOR_AGE:
         yield Alarm(
             AlarmCode.JOURNAL_NOT_ANCHORED,
             f"The evidence journal has not been anchored in the storage since {chicago_day(since)}.",

@@ -18,7 +18,7 @@ from django.conf import settings
 from poa_documents.actions import timestamps
 from poa_documents.models import IssuersAnswer, SealTimestamp
 from poa_documents.seal.keys import SealKey, SealKeyUnusable, current_key
-from poa_documents.seal.terms import Answers, CertificateRevoked, NoAnswer, TimestampNotGiven
+from poa_documents.seal.terms import Answers, CertificateRevoked, NoAnswer, TimestampUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ def _authority_to_ask() -> Iterator[_Asked]:
     newest = SealTimestamp.objects.order_by("-stamped_at").first()
     try:
         named = timestamps.authority()
-    except TimestampNotGiven as problem:
+    except TimestampUnavailable as problem:
         logger.warning("The authority of time stamps cannot be asked about: %s", problem)
         return
     if newest is None or named is None or not named.roots:

@@ -31,8 +31,8 @@ from poa_documents.guards import AuthorityMissing, read_signed_pdf
 from poa_documents.journal import evidence
 from poa_documents.links import IDLE_MINUTES, link_expiry, signed_link_expiry
 from poa_documents.mail.messages import Telling, compose, compose_telling
-from poa_documents.mail.refusals import may_have_been_sent, says_address_fails
-from poa_documents.mail.reminders import next_decent_hour
+from poa_documents.mail.refusals import is_address_rejected, may_have_been_sent
+from poa_documents.mail.reminders import next_sending_hour
 from poa_documents.models import (
     CASE_MAILS,
     LINK_MAILS,
@@ -199,7 +199,7 @@ def _why_not_now(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> MailO
         mail.due_at, mail.last_error = None, TO_BE_POSTED
         return MailOutcome.TO_BE_POSTED
     if mail.kind == MailKind.REMINDER:
-        decent = next_decent_hour(at, reminders.configured_policy())
+        decent = next_sending_hour(at, reminders.configured_policy())
         if decent > at:
             mail.due_at = decent
             return MailOutcome.NOT_DUE
@@ -303,7 +303,7 @@ def _fail(claim: _Claim, problem: Exception, *, at: datetime) -> MailOutcome:
     told = f"{type(problem).__name__}: {problem}"
     for secret in (claim.link, claim.code):
         told = told.replace(secret or "\0", "[redacted]")
-    if says_address_fails(problem):
+    if is_address_rejected(problem):
         record_return(mail_id=claim.mail.pk, because=told, source=ReturnSource.MAIL_SERVER, by=SYSTEM, at=at)
         return MailOutcome.RETURNED
     _put_off(claim.mail.pk, problem=told, is_uncertain=may_have_been_sent(problem), at=at)

@@ -43,7 +43,7 @@ def look_at_reminder(*, poa_id: int, at: datetime) -> CustomerMail | None:
     invitation = invitation_of(poa)
     if not reminders.is_reminder_due(invitation, at, policy):
         due_at = reminders.reminder_due_at(invitation, policy)
-        poa.remind_at = None if due_at is None else max(due_at, reminders.next_decent_hour(at, policy))
+        poa.remind_at = None if due_at is None else max(due_at, reminders.next_sending_hour(at, policy))
         poa.save(update_fields=["remind_at"])
         return None
     poa.remind_at = None  # sending it sets the next one

@@ -24,7 +24,7 @@ from poa_documents.moves import lock, take_move
 from poa_documents.pdf import SignedDocument, render_pdf, signed_document_of
 from poa_documents.phrases import phrases_in
 from poa_documents.seal.keys import SealKey, SealKeyUnusable, current_key
-from poa_documents.seal.terms import Answers, Timestamp, TimestampNotGiven, Words
+from poa_documents.seal.terms import Answers, Timestamp, TimestampUnavailable, Words
 from poa_documents.states import PoaStatus
 
 logger = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def _stamped(
             timestamps.replace_for_seal(poa, timestamp)
         elif (first := timestamps.keep_for_seal(poa, timestamp)) != timestamp:
             return make(authority=authority, recorded=first)
-    except TimestampNotGiven as problem:
+    except TimestampUnavailable as problem:
         logger.warning("POA %s is sealed without a time stamp for now: %s", poa.pk, problem)
         return make()
     return content, timestamp

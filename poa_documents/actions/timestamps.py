@@ -13,7 +13,7 @@ from core.transactions import repeatable
 from poa_documents.journal import evidence
 from poa_documents.models import PoaDocument, SealTimestamp
 from poa_documents.moves import lock
-from poa_documents.seal.terms import Timestamp, TimestampAuthority, TimestampNotGiven
+from poa_documents.seal.terms import Timestamp, TimestampAuthority, TimestampUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def authority() -> TimestampAuthority | None:
     """
     Give the time-stamping authority of the settings, if there is one.
 
-    :raises TimestampNotGiven: the file with its certificates cannot be used
+    :raises TimestampUnavailable: the file with its certificates cannot be used
     """
     if not settings.POA_SEAL_TIMESTAMP_URL:
         return None
@@ -32,7 +32,7 @@ def authority() -> TimestampAuthority | None:
     try:
         roots = x509.load_pem_x509_certificates(Path(file).read_bytes()) if file else []
     except (OSError, ValueError) as problem:
-        raise TimestampNotGiven(f"POA_SEAL_TIMESTAMP_CA_FILE cannot be used: {problem}") from problem
+        raise TimestampUnavailable(f"POA_SEAL_TIMESTAMP_CA_FILE cannot be used: {problem}") from problem
     return TimestampAuthority(settings.POA_SEAL_TIMESTAMP_URL, tuple(root.public_bytes(Encoding.DER) for root in roots))
 
 
@@ -68,7 +68,7 @@ def stamp_later(*, poa_id: int, at: datetime) -> bool:
     try:
         asked = authority()
         timestamp = ask_for_timestamp(bytes.fromhex(poa.pdf_sha256), asked) if asked else None
-    except TimestampNotGiven as problem:
+    except TimestampUnavailable as problem:
         logger.warning("The sealed document of POA %s has no time stamp yet: %s", poa_id, problem)
         PoaDocument.objects.filter(pk=poa_id).update(timestamp_due_at=at + WAIT_AFTER_FAILURE)
         return False

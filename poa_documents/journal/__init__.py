@@ -1,1 +1,1 @@
-"""The journal of evidence: entries that are only ever added, and the check of all chains against their anchors."""
+"""The append-only evidence journal, and its verification against the anchors."""

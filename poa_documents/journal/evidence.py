@@ -1,7 +1,7 @@
 """
-The journal of one POA: rows that are only ever added, each carrying the hash of the row before.
+The append-only journal of one POA. Each entry has the hash of the one before.
 
-An entry's hash covers the canonical JSON of all it says, so any later change breaks the chain at that entry.
+An entry's hash covers the canonical JSON of its content, so any later change breaks the chain at that entry.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from poa_documents.models import DestructionProof, EvidenceEntry, PoaDocument
 
 @dataclass(frozen=True)
 class EvidenceVerdict:
-    """How far a chain holds, and what is wrong with the first link that does not."""
+    """How far a chain is intact, and what is wrong with the first broken entry."""
 
     entries: int
     head_sha256: str
@@ -36,14 +36,14 @@ class EvidenceVerdict:
 
 @dataclass(frozen=True)
 class SeenHead:
-    """A chain's last entry, as somebody outside the database saw it."""
+    """A chain's last entry as recorded outside the database."""
 
     sha256: str
     seen_by: str
 
 
 class JournalBroken(Exception):
-    """The journal no longer fits together: it is a matter for people, and must stay as it is."""
+    """The journal is broken. Do not change it; someone must investigate."""
 
 
 def record(
@@ -56,16 +56,16 @@ def record(
     is_locked: bool = False,
 ) -> EvidenceEntry:
     """
-    Add an entry to the POA's journal, in the transaction of the change it is about.
+    Add an entry to the POA's journal, in the same transaction as the change.
 
-    Locks the POA's row, unless the transaction holds it already, so that two writers at once get two numbers. `details`
-    holds plain values: text, whole numbers, yes/no, decimals, dates, lists and mappings of them; never a secret, a
-    token or a signature.
+    Locks the POA's row unless it is already locked, so that concurrent writers get different numbers. `details` may
+    contain text, integers, booleans, decimals, dates, and lists and mappings of them. It must never contain secrets,
+    tokens or signatures.
 
     :raises RuntimeError: no transaction is open
     """
     if not connection.in_atomic_block:
-        raise RuntimeError("Evidence is written in the transaction of the change it is about; none is open.")
+        raise RuntimeError("Evidence must be recorded in the transaction of the change. No transaction is open.")
     if not is_locked:
         PoaDocument.objects.select_for_update().only("pk").get(pk=poa.pk)
     last_number, last_sha256 = _last_of(poa)
@@ -84,7 +84,7 @@ def record(
 
 
 def verify(poa: PoaDocument) -> EvidenceVerdict:
-    """Walk the journal from its first entry and name the first one that is missing or was altered."""
+    """Verify the journal of one POA from its first entry."""
     return walk(EvidenceEntry.objects.filter(poa=poa).order_by("number"), destroyed=destruction_of(poa.pk))
 
 
@@ -95,10 +95,9 @@ def walk(
     seen: Mapping[int, SeenHead] = MappingProxyType({}),
 ) -> EvidenceVerdict:
     """
-    Walk one chain in order and name the first entry that is missing, was altered, or differs from what was seen of it.
+    Check one chain in order and report the first entry that is missing, altered, or different from an anchor.
 
-    `destroyed` says where a chain goes on whose first entries were destroyed with proof. `seen` holds, by number, the
-    heads that anchors kept.
+    `destroyed` is the proof for entries at the start that were destroyed. `seen` has the heads from anchors, by number.
     """
     previous, number = (destroyed.head_sha256, destroyed.entries) if destroyed else ("", 0)
     first_kept = number + 1
@@ -132,15 +131,15 @@ def walk(
 
 def destroy(poa: PoaDocument, *, reason: str, by: Actor, at: datetime) -> DestructionProof:
     """
-    Destroy the journal of a POA whose time to be kept is over, and keep the proof of it. For the purge alone.
+    Destroy the journal of a POA after its retention period, and keep the proof. Only the purge calls it.
 
-    The proof comes first: without it the database refuses to let any entry go.
+    The proof is written first: without it the database refuses to delete entries.
 
-    :raises JournalBroken: the journal does not verify, or is empty; it stays, and somebody must look at it
+    :raises JournalBroken: the journal is broken or empty; nothing is deleted, and someone must investigate
     :raises RuntimeError: no transaction is open
     """
     if not connection.in_atomic_block:
-        raise RuntimeError("A journal is destroyed in the transaction of the purge; none is open.")
+        raise RuntimeError("A journal must be destroyed in the transaction of the purge. No transaction is open.")
     PoaDocument.objects.select_for_update().only("pk").get(pk=poa.pk)
     verdict = verify(poa)
     kept = EvidenceEntry.objects.filter(poa=poa)
@@ -211,7 +210,7 @@ def _instant(at: datetime) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Turn a value into what every database gives back unchanged from a JSON column."""
+    """Convert a value to what every database returns unchanged from a JSON column."""
     match value:
         case None | bool() | int():
             return value
@@ -228,4 +227,4 @@ def _plain(value: Any) -> Any:
         case list() | tuple() | set() | frozenset():
             return [_plain(item) for item in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
         case _:
-            raise TypeError(f"Evidence cannot hold {type(value).__name__}; pass text, whole numbers or dates.")
+            raise TypeError(f"Evidence cannot contain {type(value).__name__}. Pass text, integers or dates.")

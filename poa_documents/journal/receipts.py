@@ -1,4 +1,4 @@
-"""The reference of a receipt: short enough to read out on the phone, and proven by the journal."""
+"""Receipt numbers: short enough to read out on the phone, and derived from the journal."""
 
 from poa_documents.models import PoaDocument
 
@@ -7,7 +7,7 @@ REVOKED = "revoke"
 
 def reference_of(poa: PoaDocument, kind: str) -> str:
     """
-    Name the journal's newest entry of a kind: POA, number and the first digits of its hash; empty while there is none.
+    Return the newest entry of a kind as POA, number and the first digits of its hash; empty if there is none.
     """
     entry = poa.evidence.filter(kind=kind).order_by("-number").only("number", "sha256").first()
     return f"{poa.pk}-{entry.number}-{entry.sha256[:6].upper()}" if entry else ""

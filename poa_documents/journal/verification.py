@@ -1,9 +1,9 @@
 """
-All journals together: whether each fits, and the anchors that show from outside what a forger could make fit.
+Verifies all journals, and creates the anchors that show tampering from outside the database.
 
-A chain of hashes shows an entry that was altered. It does not show a tail that was cut off, nor a chain that was
-written anew from its first entry on. So once a day the heads of all chains go into a file in the storage, under its
-own hash and with the hash of the file before. Entries that an anchor saw must be there for good.
+A hash chain shows an altered entry. It does not show that the end was cut off, or that the whole chain was rewritten.
+So once a day the heads of all chains are stored in a file named by its own hash, with the hash of the file before.
+Entries that an anchor recorded must stay permanently.
 """
 
 import json
@@ -27,14 +27,14 @@ logger = logging.getLogger(__name__)
 
 ANCHOR_FOLDER = "journal"
 ANCHOR_SUFFIX = ".json"
-ANCHOR_PATIENCE = timedelta(hours=25)
+MAX_ANCHOR_AGE = timedelta(hours=25)
 FORMAT = 1
 GUARDED_TABLES = tuple(model._meta.db_table for model in (EvidenceEntry, DestructionProof, JournalAnchor))
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong. `poa` and `entry` say where, when it is about one chain."""
+    """One problem. `poa` and `entry` are set if it is about one chain."""
 
     text: str
     poa: int | None = None
@@ -60,7 +60,7 @@ class JournalReport:
 
 @dataclass(frozen=True)
 class _Anchor:
-    """An anchor as its file tells it."""
+    """The content of an anchor's file."""
 
     number: int
     made_at: str
@@ -76,14 +76,14 @@ class _Anchor:
 
 
 def heads() -> Iterator[tuple[int, int, str]]:
-    """Give the POA, number and hash of the last entry of each chain, in the order of the POAs."""
+    """Yield the POA, number and hash of the last entry of each chain, ordered by POA."""
     later = EvidenceEntry.objects.filter(poa=OuterRef("poa"), number__gt=OuterRef("number"))
     last = EvidenceEntry.objects.filter(~Exists(later)).order_by("poa_id")
     yield from last.values_list("poa_id", "number", "sha256").iterator()
 
 
 def anchor_content(*, number: int, previous_sha256: str, at: datetime) -> tuple[bytes, int, int]:
-    """Give the file of an anchor that is made now, how many chains it holds, and how many entries they have."""
+    """Return the file of a new anchor, its number of chains, and their number of entries."""
     chains = list(heads())
     proof = DestructionProof.objects.order_by("-number").first()
     content = {
@@ -98,17 +98,17 @@ def anchor_content(*, number: int, previous_sha256: str, at: datetime) -> tuple[
 
 
 def anchor_is_due(at: datetime) -> bool:
-    """Tell whether the daily anchor was missed, so that a sweep must make it."""
+    """Whether the daily anchor was missed, so that a sweep must create it."""
     newest = JournalAnchor.objects.order_by("-number").values_list("made_at", flat=True).first()
     since = newest or EvidenceEntry.objects.order_by("pk").values_list("at", flat=True).first()
-    return since is not None and at - since > ANCHOR_PATIENCE
+    return since is not None and at - since > MAX_ANCHOR_AGE
 
 
 def verify_journal(*, left_out: Collection[str] = ()) -> JournalReport:
     """
-    Read every anchor and every entry, and name the first broken link of each chain that is broken.
+    Read every anchor and entry, and report the first broken entry of each broken chain.
 
-    `left_out` names anchors, by their SHA-256, that a restored backup has overtaken: they saw what was lost then.
+    `left_out` has the SHA-256 of anchors from after a restored backup. They recorded entries that were lost with it.
     """
     report = JournalReport()
     report.findings += _findings_about_guards()
@@ -147,14 +147,14 @@ def _walk_chains(
 
 
 def _after(destroyed: DestructionProof | None, heads_seen: dict[int, SeenHead]) -> dict[int, SeenHead]:
-    """Leave out what was seen of entries that were destroyed since; the last of them is compared with the proof."""
+    """Drop the heads of entries destroyed since then. The last of them is compared with the proof."""
     if destroyed is None:
         return heads_seen
     return {number: head for number, head in heads_seen.items() if number >= destroyed.entries}
 
 
 def _proofs(report: JournalReport, seen: dict[int, SeenHead]) -> dict[int, DestructionProof]:
-    """Walk the chain of proofs; give the newest proof of each POA."""
+    """Verify the chain of proofs and return the newest proof of each POA."""
     newest: dict[int, DestructionProof] = {}
     previous, number = "", 0
     for proof in DestructionProof.objects.order_by("number"):
@@ -180,7 +180,7 @@ def _proofs(report: JournalReport, seen: dict[int, SeenHead]) -> dict[int, Destr
 
 def _anchors(report: JournalReport, left_out: Collection[str]) -> Iterator[_Anchor]:
     """
-    Give every anchor that can be trusted: those of the rows, in order, and those that only the storage still knows.
+    Yield every readable anchor: those with rows, in order, then those found only in the storage.
     """
     previous, number = "", 0
     known_keys = set()
@@ -216,7 +216,7 @@ def _anchors(report: JournalReport, left_out: Collection[str]) -> Iterator[_Anch
 
 
 def _parse(content: bytes, sha256: str) -> _Anchor:
-    """:raises ValueError, KeyError, TypeError: it is no anchor of a format that we know"""
+    """:raises ValueError, KeyError, TypeError: not an anchor in a known format"""
     said: dict[str, Any] = json.loads(content)
     if said["format"] != FORMAT:
         raise ValueError(f"its format is {said['format']}, and this Switchyard reads {FORMAT}.")
@@ -246,7 +246,7 @@ def _stored_anchor_keys() -> list[str]:
 
 
 def _findings_about_guards() -> list[Finding]:
-    """What the database must refuse is refused by triggers; a migration that rebuilds a table may lose them."""
+    """Check that the protecting triggers exist. A migration that rebuilds a table may lose them."""
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("SELECT tbl_name, count(*) FROM sqlite_master WHERE type = 'trigger' GROUP BY tbl_name")
@@ -259,7 +259,7 @@ def _findings_about_guards() -> list[Finding]:
             needed = 2
         found = dict(cursor.fetchall())
     return [
-        Finding(f"The database does not guard {table} any more: its triggers are missing or switched off.")
+        Finding(f"The database no longer protects {table}: its triggers are missing or disabled.")
         for table in GUARDED_TABLES
         if found.get(table, 0) < needed
     ]

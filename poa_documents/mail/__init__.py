@@ -1,1 +1,1 @@
-"""What a mail to a customer says, when a reminder is due, and what a mail server's refusal means."""
+"""Mails to customers: their text, when reminders are due, and what SMTP refusals mean."""

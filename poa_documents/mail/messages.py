@@ -1,4 +1,4 @@
-"""What a mail to a customer says, in the customer's language, as text and as HTML."""
+"""Composes mails to customers in their language, as text and HTML."""
 
 import re
 import unicodedata
@@ -17,8 +17,8 @@ from poa_documents.links import CODE_MINUTES
 from poa_documents.models import LINK_MAILS, CustomerMail, MailKind, PoaDocument
 from poa_documents.phrases import phrases_in
 
-LONGEST_NAME = 80
-LONGEST_SUBJECT = 150
+MAX_NAME_CHARACTERS = 80
+MAX_SUBJECT_CHARACTERS = 150
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Attachment:
 
 @dataclass(frozen=True)
 class Telling:
-    """What a mail about an enrollment tells: the floor above knows it, in the customer's language."""
+    """The text of a mail about an enrollment, written by `enrollments` in the customer's language."""
 
     subject: str
     intro: str
@@ -40,11 +40,11 @@ class Telling:
     button: str = ""
 
 
-def one_line(text: str, *, longest: int = LONGEST_NAME) -> str:
+def one_line(text: str, *, longest: int = MAX_NAME_CHARACTERS) -> str:
     """
-    Make text of people and remote systems fit to stand in a line of ours.
+    Return text from people or other systems as one safe line.
 
-    Line breaks, control signs and those that turn the direction of writing could make our sentence say something else.
+    Line breaks, control characters and text-direction marks could change the meaning of our sentence.
     """
     kept = "".join(
         " " if unicodedata.category(sign) in {"Cc", "Zl", "Zp"} else sign
@@ -59,9 +59,9 @@ def compose(
     mail: CustomerMail, poa: PoaDocument, *, link: str = "", code: str = "", pdf: bytes | None = None
 ) -> EmailMultiAlternatives:
     """
-    Make the message; `link` or `code` is in its text and nowhere else.
+    Return the message. `link` or `code` appears only in its body.
 
-    The subject never holds a code: phones show subjects while they are locked.
+    The subject never contains a code, because locked phones show subjects.
     """
     language = poa.customer.language
     phrases = phrases_in(language)
@@ -87,7 +87,7 @@ def compose(
 def compose_telling(
     mail: CustomerMail, poa: PoaDocument, telling: Telling, *, link: str = ""
 ) -> EmailMultiAlternatives:
-    """Make a message about an enrollment. With a `link` it has the button; without, it says where the page is."""
+    """Return a message about an enrollment. With `link` it has a button; without, it says how to reach the page."""
     phrases = phrases_in(poa.customer.language)["mail"]
     context = {
         "link": link,
@@ -105,7 +105,7 @@ def compose_telling(
 
 
 def _where_the_page_is(poa: PoaDocument) -> str:
-    """Name the mail whose link still opens; a new link here would end that one."""
+    """Refer to the mail whose link still works, because a new link would end it."""
     phrases = phrases_in(poa.customer.language)["mail"]
     newest = poa.mails.filter(kind__in=sorted(LINK_MAILS), sent_at__isnull=False).order_by("-sent_at", "-pk").first()
     if newest is None or newest.sent_at is None or not poa.token_hash:
@@ -136,11 +136,9 @@ def _message(mail: CustomerMail, poa: PoaDocument, said: Mapping[str, Any]) -> E
         "organization": current_rules().name,
         "greeting": phrases["greeting"].format(name=one_line(poa.customer.first_name)),
         "closing": phrases["closing"].format(contact=current_rules().contact),
-        **dict.fromkeys(
-            ("link", "code", "rows"), ""
-        ),  # a name that is missing makes the template log its whole context
+        **dict.fromkeys(("link", "code", "rows"), ""),  # a missing name would make the template log its whole context
         **said,
-        "subject": one_line(said["subject"], longest=LONGEST_SUBJECT),
+        "subject": one_line(said["subject"], longest=MAX_SUBJECT_CHARACTERS),
     }
     headers = {"X-Switchyard-Mail": mail.kind, "Auto-Submitted": "auto-generated"}
     if mail.message_id:

@@ -1,4 +1,4 @@
-"""What a mail server's refusal means: that the address does not work, or something else about us or this moment."""
+"""Decides whether an SMTP refusal means that the address does not work, or something else."""
 
 import re
 import smtplib
@@ -7,12 +7,12 @@ _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _ABOUT_THE_ADDRESS = frozenset({550, 551, 552, 553})
 """Replies that may be about the mailbox. Source: RFC 5321, section 4.2.3."""
 _ADDRESS, _MAILBOX = 1, 2
-"""Subjects of enhanced codes. Others, such as 7 for policy, say something about us. Source: RFC 3463, section 3."""
+"""Subjects of enhanced codes. Others, such as 7 for policy, are about the sender. Source: RFC 3463, section 3."""
 _SENDERS_ADDRESS = frozenset({7, 8})
-"""Details of the subject 1 that are about who sends. Source: RFC 3463, section 3.2."""
+"""Details of subject 1 that are about the sender. Source: RFC 3463, section 3.2."""
 
-# Servers refuse the recipient also for what they have against the sender, and RFC 5321 gives both the same number. So a
-# refusal without an enhanced code counts only when it says in words that it is about the mailbox.
+# Servers also refuse a recipient because of the sender, with the same reply code in RFC 5321. So a refusal without an
+# enhanced code counts only if its text is about the mailbox.
 _SAYS_MAILBOX = re.compile(
     r"no such (?:user|mailbox|recipient|person|address|account)"
     r"|(?:user|mailbox|recipient|account|address)(?: address)?(?: \S+)? "
@@ -31,15 +31,15 @@ _SAYS_US = re.compile(
 )
 
 
-def says_address_fails(problem: Exception) -> bool:
-    """Whether the mail server said for good that this address takes no mail."""
+def is_address_rejected(problem: Exception) -> bool:
+    """Whether the mail server permanently rejected this address."""
     if not isinstance(problem, smtplib.SMTPRecipientsRefused) or not problem.recipients:
         return False
     return all(_is_about_address(code, said) for code, said in problem.recipients.values())
 
 
 def may_have_been_sent(problem: Exception) -> bool:
-    """Whether the mail may be on its way all the same, because the line broke while the server had it in hand."""
+    """Whether the mail may have been sent anyway, because the connection broke after the server got it."""
     is_answer = isinstance(problem, (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused))
     never_began = isinstance(problem, (ConnectionRefusedError, smtplib.SMTPConnectError, smtplib.SMTPHeloError))
     is_broken_line = isinstance(problem, (smtplib.SMTPServerDisconnected, ConnectionError, TimeoutError))

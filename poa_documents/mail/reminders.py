@@ -1,7 +1,7 @@
 """
-When a customer who has not signed is reminded: one pure function over what is known of the invitation.
+Decides when a customer who has not signed is reminded. Pure.
 
-It looks at what was sent last, never at what should have been: after two weeks without a worker one reminder is due,
+It looks at what was sent last, not at what should have been sent. After two weeks without a worker one reminder is due,
 not two.
 """
 
@@ -11,15 +11,15 @@ from datetime import datetime, timedelta
 from core.dates import CHICAGO
 from poa_documents.states import PoaStatus
 
-AFTER_A_VISIT = timedelta(days=1)
-"""Whoever was on the pages lately knows of them; and a reminder's new link would end the visit."""
-WORTH_REMINDING = timedelta(days=1)
-"""A reminder that leaves less time to sign than this only annoys."""
+PAUSE_AFTER_VISIT = timedelta(days=1)
+"""A recent visitor needs no reminder, and its new link would end the visit."""
+MIN_TIME_LEFT = timedelta(days=1)
+"""No reminder is sent with less time than this left to sign."""
 
 
 @dataclass(frozen=True)
 class ReminderPolicy:
-    """The office's numbers. Hours are Chicago's; the last one is the hour at which sending stops."""
+    """The office's settings. Hours are Chicago time; sending stops at `until_hour`."""
 
     first_after: timedelta
     every: timedelta
@@ -31,10 +31,10 @@ class ReminderPolicy:
 @dataclass(frozen=True)
 class Invitation:
     """
-    What is known of an invitation to sign.
+    The facts about an invitation to sign.
 
-    `reminders` counts those since the newest invitation; `last_sent_at` is the newest of invitation and reminders, one
-    of which nobody knows whether it was sent included. `is_mail_waiting` means that one of them is owed and not sent.
+    `reminders` counts those since the newest invitation. `last_sent_at` is the newest of the invitation and reminders,
+    including one that may not have been sent. `is_mail_waiting`: one of them is still to be sent.
     """
 
     status: PoaStatus
@@ -50,7 +50,7 @@ class Invitation:
 
 
 def reminder_due_at(invitation: Invitation, policy: ReminderPolicy) -> datetime | None:
-    """Give the first instant at which the next reminder may be sent; None when there is none to come."""
+    """Return when the next reminder may be sent; None if there will be none."""
     if invitation.status != PoaStatus.SENT or invitation.is_job_off or invitation.is_address_failing:
         return None
     if invitation.wants_paper:
@@ -61,22 +61,21 @@ def reminder_due_at(invitation: Invitation, policy: ReminderPolicy) -> datetime 
         return None
     wanted = invitation.last_sent_at + (policy.every if invitation.reminders else policy.first_after)
     if invitation.last_visit_at is not None:
-        wanted = max(wanted, invitation.last_visit_at + AFTER_A_VISIT)
-    at = next_decent_hour(wanted, policy)
-    return at if at <= invitation.expires_at - WORTH_REMINDING else None
+        wanted = max(wanted, invitation.last_visit_at + PAUSE_AFTER_VISIT)
+    at = next_sending_hour(wanted, policy)
+    return at if at <= invitation.expires_at - MIN_TIME_LEFT else None
 
 
 def is_reminder_due(invitation: Invitation, now: datetime, policy: ReminderPolicy) -> bool:
-    """Whether a reminder is to be sent at this instant."""
     due_at = reminder_due_at(invitation, policy)
     if due_at is None or invitation.expires_at is None:
         return False
-    is_in_time = due_at <= now <= invitation.expires_at - WORTH_REMINDING
-    return is_in_time and next_decent_hour(now, policy) == now
+    is_in_time = due_at <= now <= invitation.expires_at - MIN_TIME_LEFT
+    return is_in_time and next_sending_hour(now, policy) == now
 
 
-def next_decent_hour(at: datetime, policy: ReminderPolicy) -> datetime:
-    """Give `at` itself when people may be written to then, else the next such instant."""
+def next_sending_hour(at: datetime, policy: ReminderPolicy) -> datetime:
+    """Return `at` if mail may be sent then, else the next instant when it may."""
     local = at.astimezone(CHICAGO)
     if policy.from_hour <= local.hour < policy.until_hour:
         return at

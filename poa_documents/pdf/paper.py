@@ -1,4 +1,4 @@
-"""The document for a signature by hand: the same words as on the pages, with boxes to tick and lines to write on."""
+"""The document for a signature by hand: the same words as on the pages, with boxes to check and lines to fill in."""
 
 import json
 from pathlib import Path
@@ -14,14 +14,14 @@ from poa_documents.phrases import phrases_in
 from poa_documents.wording import blocks
 
 TEMPLATE = Path(__file__).resolve().parent / "paper.typ"
-# On paper nobody consents to electronic records; the four confirmations are boxes to tick.
+# Paper needs no consent to electronic records. The four confirmations are boxes to check.
 PAPER_STATEMENTS = tuple(statement for statement in Statement if statement != Statement.ERECORD)
 _BOXES = frozenset({Statement.ACTS_FOR_ME, Statement.LIMITS, Statement.TIMING, Statement.ADULT})
 _ORDER = (*(s for s in PAPER_STATEMENTS if s not in _BOXES), *(s for s in PAPER_STATEMENTS if s in _BOXES))
 
 
 def render_for_paper(poa: PoaDocument) -> bytes:
-    """Give the bytes of the file to print, in the language of the POA's wording."""
+    """Return the PDF to print, in the language of the POA's wording."""
     text = text_of(poa)
     phrases = phrases_in(text.language)["pdf"]
     content: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Put a signed POA into a file with typst. Data goes in as one JSON string and is never code."""
+"""Renders a signed POA with typst. Data is passed as one JSON string and never as code."""
 
 import json
 import unicodedata
@@ -21,7 +21,7 @@ from poa_documents.wording import blocks
 
 TEMPLATE = Path(__file__).resolve().parent / "poa.typ"
 SUBSTITUTE = "\N{WHITE SQUARE}"
-# What the fonts inside typst print for certain: Latin with its accents, Greek, Cyrillic, and ordinary punctuation.
+# What the fonts in typst can print: Latin with accents, Greek, Cyrillic, and common punctuation.
 _PRINTABLE_RANGES = (
     (0x20, 0x7E),
     (0xA0, 0x17F),
@@ -73,9 +73,9 @@ class SignedDocument:
 
 def signed_document_of(poa: PoaDocument) -> SignedDocument:
     """
-    Gather what the file shows from what was kept at signing, so that later changes elsewhere cannot reach it.
+    Collect the file's content from what was stored at signing, so that later changes elsewhere do not affect it.
 
-    The document's words are those in the customer's consent to it.
+    The document's words are those of the customer's consent to it.
     """
     language = poa.template.language
     phrases = phrases_in(language)["pdf"]
@@ -104,7 +104,7 @@ def signed_document_of(poa: PoaDocument) -> SignedDocument:
                 sha256=consents[statement].wording_sha256,
             )
             for statement in Statement
-            if statement in consents  # on paper nobody consents to electronic records
+            if statement in consents  # paper has no consent to electronic records
         ),
         facts=(
             (phrases["signed_by"], str(poa.customer)),
@@ -127,14 +127,14 @@ def signed_document_of(poa: PoaDocument) -> SignedDocument:
 
 
 def _proved_address(poa: PoaDocument, signed_at: datetime, language: str) -> Iterator[tuple[str, str]]:
-    """To which address the code went that opened the page on which it was signed."""
+    """Yield the address that received the code for the session in which it was signed."""
     used = poa.contact_codes.filter(used_at__lte=signed_at).order_by("-used_at").first()
     if used is not None and used.used_at is not None:
         yield phrases_in(language)["pdf"]["proved"], f"{used.sent_to}, {_utc(used.used_at)}"
 
 
 def _paper_facts(poa: PoaDocument, language: str) -> Iterator[tuple[str, str]]:
-    """Who scanned a paper in, who confirmed it, and what the scan's hash is."""
+    """Yield who scanned the paper, who confirmed it, and the scan's hash."""
     phrases = phrases_in(language)["pdf"]
     for paper in poa.paper_signatures.filter(confirmed_at__isnull=False):
         yield phrases["paper_date_written"], say_date(paper.signed_date, language)
@@ -146,9 +146,9 @@ def _paper_facts(poa: PoaDocument, language: str) -> Iterator[tuple[str, str]]:
 
 def render_pdf(document: SignedDocument) -> bytes:
     """
-    Give the file's bytes: the same for the same document.
+    Return the file's bytes, always the same for the same document.
 
-    A name with characters that the fonts lack is printed in Latin letters, and its exact text is spelled out beside it.
+    A name with characters that the fonts lack is printed in Latin letters, with its exact text spelled out next to it.
     """
     return _compile(_printable(document))
 
@@ -186,7 +186,7 @@ def _compile(document: SignedDocument) -> bytes:
 
 
 def _printable(document: SignedDocument) -> SignedDocument:
-    """Replace what cannot be printed, and say on the page which characters stood there."""
+    """Replace characters that cannot be printed, and list the originals on the page."""
     exact: list[str] = []
     for text in (document.customer_name, document.signature_name, *document.words.split()):
         if to_printable(text) != unicodedata.normalize("NFC", text) and not any(text in longer for longer in exact):
@@ -206,10 +206,9 @@ def _printable(document: SignedDocument) -> SignedDocument:
 
 def to_printable(text: str) -> str:
     """
-    Give text that the fonts can print.
+    Return text that the fonts can print.
 
-    Accents are kept, other scripts written in Latin letters, and what has none, such as characters that no standard
-    knows, becomes a square.
+    Accents are kept and other scripts are written in Latin letters. Anything else becomes a square.
     """
     return "".join(_printable_characters(unicodedata.normalize("NFC", text)))
 
@@ -226,7 +225,7 @@ def _printable_characters(text: str) -> Iterator[str]:
         )
         if after_latin and len(latin) > 1 and latin[0].isupper():
             yield " "  # a character that is a word, as in Chinese
-        # Marks and invisible signs hang on a character that is shown anyway; some letters are not spoken.
+        # Combining marks and invisible characters belong to one that is shown anyway; some letters are silent.
         is_left_out = unicodedata.category(character) in {"Mn", "Me", "Mc", "Cf", "Cc", "Lo", "Lm"}
         yield latin or ("" if is_left_out else SUBSTITUTE)
         after_latin = bool(latin)
@@ -244,7 +243,7 @@ def _is_printable(character: str) -> bool:
 
 
 def spell_out(text: str) -> str:
-    """Name every character that is not plain ASCII by its code point, so that the exact text can be rebuilt."""
+    """Replace every non-ASCII character with its code point, so that the exact text can be rebuilt."""
     return " ".join(
         "".join(
             character if character.isascii() and character.isprintable() else f"<U+{ord(character):04X}>"

@@ -1,7 +1,7 @@
 """
-A small file of the very kind that the signed document has, with a word that stands nowhere else.
+A small PDF of the same kind as the signed document, with a word that appears nowhere else.
 
-Who types the word has opened the format in which the documents come, on the device in use (15 USC 7001(c)(1)(C)(ii)).
+Typing the word shows that the customer can open our documents on their device (15 USC 7001(c)(1)(C)(ii)).
 """
 
 import json
@@ -31,25 +31,25 @@ WORDS = {
         "ventana", "verano",
     ),
 }  # fmt: skip
-LONGEST_TYPED = 100
+MAX_TYPED_CHARACTERS = 100
 _EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def sample_word(poa: PoaDocument, language: str) -> str:
-    """The word of one POA's sample, always the same for it, and not to be guessed from another's."""
+    """Return the word of one POA's sample. It is stable and cannot be guessed from another POA's."""
     words = WORDS[Language(language)]
     digest = salted_hmac("poa_documents.sample_word", str(poa.pk), algorithm="sha256").digest()
     return words[digest[0] % len(words)]
 
 
 def is_sample_word(poa: PoaDocument, language: str, typed: str) -> bool:
-    """Whether that is what was typed, in whichever case, with or without marks and spaces around."""
+    """Whether the typed word matches, ignoring case, accents and surrounding characters."""
     return _plain(typed) == _plain(sample_word(poa, language))
 
 
 @lru_cache(maxsize=64)
 def render_sample(language: str, word: str, organization: str) -> bytes:
-    """Give the bytes of a sample: the same for the same word, so that their hash can be named later."""
+    """Return the PDF of a sample, always the same for the same word, so that its hash can be recorded."""
     phrases = phrases_in(language)["sample"]
     content = {
         **{name: phrases[name] for name in ("title", "lead", "label", "next")},
@@ -73,5 +73,5 @@ def sample_of(poa: PoaDocument, language: str) -> bytes:
 
 
 def _plain(text: str) -> str:
-    parts = unicodedata.normalize("NFKD", text.strip()[:LONGEST_TYPED].casefold())
+    parts = unicodedata.normalize("NFKD", text.strip()[:MAX_TYPED_CHARACTERS].casefold())
     return "".join(character for character in parts if character.isalpha())

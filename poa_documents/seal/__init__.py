@@ -1,1 +1,1 @@
-"""The seal of a signed document: the key, the PAdES signature inside the PDF, and the time stamp of a third party."""
+"""The seal of a signed document: the key, the PAdES signature in the PDF, and the time stamp."""

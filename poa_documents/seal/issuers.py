@@ -1,7 +1,7 @@
 """
-What the issuers of our certificates say about them: was one revoked, and until when does the answer count (OCSP, CRL).
+Asks the issuers of our certificates whether they were revoked (OCSP, CRL).
 
-Slow to import, like `pades`: import it where issuers are asked.
+Slow to import, like `pades`. Import it only where issuers are asked.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,24 +13,24 @@ from pyhanko_certvalidator.errors import RevokedError
 from pyhanko_certvalidator.fetchers.api import FetchLimits
 from pyhanko_certvalidator.fetchers.requests_fetchers import RequestsFetcherBackend
 
-from poa_documents.seal.shared import SignerNotCarried, asn1_certificate, result_of, signer_of
+from poa_documents.seal.shared import SignerCertificateMissing, asn1_certificate, result_of, signer_of
 from poa_documents.seal.terms import Answers, CertificateRevoked, NoAnswer
 
 TIMEOUT_SECONDS = 5
-MOST_REQUESTS = 12
+MAX_REQUESTS = 12
 MAX_BYTES = 256 * 1024
-"""Answers go into every sealed file. Issuers whose lists are longer usually answer for one certificate as well."""
-COUNTS_WITHOUT_AN_END_FOR = timedelta(days=1)
+"""Answers go into every sealed file. Issuers with longer lists usually also offer OCSP."""
+DEFAULT_VALIDITY = timedelta(days=1)
 
 
 def ask_about(certificate: bytes, others: Sequence[bytes], roots: Sequence[bytes]) -> Answers:
     """
-    Ask the issuers of a certificate, and of those between it and a root, whether it was revoked; check what they say.
+    Ask whether a certificate, or one between it and a root, was revoked, and verify the answers.
 
-    All certificates are DER. The addresses are those that the certificates name.
+    All certificates are DER. The issuers' URLs are those in the certificates.
 
-    :raises CertificateRevoked: it was, or one above it
-    :raises NoAnswer: an issuer names no address, gives no answer in time, or one that does not hold
+    :raises CertificateRevoked: the certificate or one above it was revoked
+    :raises NoAnswer: an issuer has no URL, did not answer in time, or sent an invalid answer
     """
     subject = asn1_certificate(certificate)
     context = ValidationContext(
@@ -38,7 +38,7 @@ def ask_about(certificate: bytes, others: Sequence[bytes], roots: Sequence[bytes
         other_certs=[asn1_certificate(each) for each in others],
         allow_fetching=True,
         revocation_mode="hard-fail",
-        fetcher_backend=RequestsFetcherBackend(TIMEOUT_SECONDS, limits=FetchLimits(max_requests=MOST_REQUESTS)),
+        fetcher_backend=RequestsFetcherBackend(TIMEOUT_SECONDS, limits=FetchLimits(max_requests=MAX_REQUESTS)),
     )
     try:
         result_of(CertificateValidator(subject, validation_context=context).async_validate_path())
@@ -51,21 +51,21 @@ def ask_about(certificate: bytes, others: Sequence[bytes], roots: Sequence[bytes
 
 def signer_and_others(token: bytes) -> tuple[bytes, list[bytes]]:
     """
-    Give the certificate that signed a time stamp, and the others inside of it.
+    Return the certificate that signed a time stamp, and the others in it.
 
-    :raises NoAnswer: the time stamp does not carry it
+    :raises NoAnswer: the time stamp does not include it
     """
     content = cms.ContentInfo.load(token)
     try:
         signer = signer_of(content)
-    except SignerNotCarried as problem:
+    except SignerCertificateMissing as problem:
         raise NoAnswer(str(problem)) from problem
     others = [each.chosen for each in content["content"]["certificates"] if each.chosen.sha256 != signer.sha256]
     return signer.dump(), [each.dump() for each in others]
 
 
 def _answers(ocsps: Sequence[ocsp.OCSPResponse], crls: Sequence[crl.CertificateList]) -> Answers:
-    # In an order of their own: who is asked first is a matter of chance.
+    # Sorted, because the order in which issuers answer is random.
     archive = pdf.RevocationInfoArchival(
         {
             "ocsp": sorted({each.dump(): each for each in ocsps}.values(), key=lambda each: each.dump()),
@@ -93,4 +93,4 @@ def _spans_of_crls(lists: Sequence[crl.CertificateList]) -> Iterator[tuple[datet
 
 def _span(start: datetime, end: datetime | None) -> tuple[datetime, datetime]:
     start = start.astimezone(UTC)
-    return start, end.astimezone(UTC) if end else start + COUNTS_WITHOUT_AN_END_FOR
+    return start, end.astimezone(UTC) if end else start + DEFAULT_VALIDITY

@@ -1,4 +1,4 @@
-"""The key that seals: reading it, finding what is wrong with it, and making one."""
+"""Reads, checks and creates the key that seals documents."""
 
 import os
 from contextlib import suppress
@@ -15,19 +15,19 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 DEVELOPMENT_NAME = "Switchyard development seal"
-# A clock that a demo or a test sets to any day must find the development key in force.
+# Demos and tests set the clock to any day, so the development key must always be valid.
 DEVELOPMENT_FROM = datetime(2020, 1, 1, tzinfo=UTC)
 DEVELOPMENT_UNTIL = datetime(2049, 12, 31, tzinfo=UTC)
 WARN_BEFORE_END = timedelta(days=60)
 
 
 class SealKeyUnusable(Exception):
-    """Nothing can be sealed with this key. Signatures wait; none is lost."""
+    """This key cannot seal. Signatures wait and are not lost."""
 
 
 @dataclass(frozen=True)
 class SealKey:
-    """A private key with the certificate that verifies what it sealed, and the certificates above that one."""
+    """A private key with its certificate and the certificates above it."""
 
     private_key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
@@ -35,7 +35,7 @@ class SealKey:
 
     @property
     def fingerprint(self) -> str:
-        """The SHA-256 of the certificate: what each sealed document's row and journal name."""
+        """The SHA-256 of the certificate, stored with each sealed document."""
         return self.certificate.fingerprint(hashes.SHA256()).hex()
 
     @property
@@ -56,7 +56,7 @@ class SealKey:
         return any(name.value == DEVELOPMENT_NAME for name in names)
 
     def check_in_force(self, at: datetime) -> None:
-        """:raises SealKeyUnusable: the certificate has ended, or does not count yet"""
+        """:raises SealKeyUnusable: the certificate has expired, or is not valid yet"""
         if at > self.ends_at:
             raise SealKeyUnusable(
                 f"The certificate of the seal ended on {self.ends_at:%Y-%m-%d}: put a new key into POA_SEAL_KEY_FILE."
@@ -99,9 +99,9 @@ def read_key(file: Path, passphrase: str = "") -> SealKey:
 
 def current_key(file: str, passphrase: str) -> SealKey:
     """
-    Give the key of the settings, read once per version of its file.
+    Return the configured key, read once per version of its file.
 
-    :raises SealKeyUnusable: none is set, or it cannot be used
+    :raises SealKeyUnusable: no key is configured, or it cannot be used
     """
     if not file:
         raise SealKeyUnusable("POA_SEAL_KEY_FILE names no key.")
@@ -118,7 +118,7 @@ def _read_once(file: str, passphrase: str, _changed: int) -> SealKey:
 
 
 def make_key(name: str, *, starts_at: datetime, ends_at: datetime) -> SealKey:
-    """Make a P-256 key with a certificate that it signs itself, for sealing and nothing else."""
+    """Create a P-256 key with a self-signed certificate, for sealing only."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     usage = x509.KeyUsage(
@@ -150,9 +150,9 @@ def make_key(name: str, *, starts_at: datetime, ends_at: datetime) -> SealKey:
 
 def write_key(key: SealKey, file: Path, passphrase: str = "") -> bool:
     """
-    Write a key as PKCS#12, readable by its owner only; false when the file was there before and stays as it is.
+    Write a key as PKCS#12, readable only by its owner. Return false if the file already exists; it is not changed.
 
-    Of two processes that start at once the first wins.
+    If two processes start at once, the first one wins.
     """
     encryption: serialization.KeySerializationEncryption = (
         serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
@@ -171,6 +171,6 @@ def write_key(key: SealKey, file: Path, passphrase: str = "") -> bool:
 
 
 def provide_development_key(file: Path) -> None:
-    """Make the key of the embedded mode at its first start; it is worth nothing to anybody else."""
+    """Create the key of the embedded mode at its first start."""
     if not file.exists():
         write_key(make_key(DEVELOPMENT_NAME, starts_at=DEVELOPMENT_FROM, ends_at=DEVELOPMENT_UNTIL), file)

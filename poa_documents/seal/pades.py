@@ -1,10 +1,10 @@
 """
-The seal inside the PDF: a PAdES signature that certifies the document and allows no change.
+The seal inside the PDF: a PAdES signature that certifies the document and allows no changes.
 
-Importing this module takes most of a second, because pyHanko is large: import it where a seal is made or checked.
+Importing this module takes most of a second, because pyHanko is large. Import it only where a seal is made or checked.
 
-The same document, key and time stamp give the same bytes: ECDSA takes its nonce from what it signs (RFC 6979), the
-claimed time is that of the customer's signature, and the file's identifier is taken from its content.
+The same document, key and time stamp produce the same bytes: ECDSA is deterministic (RFC 6979), the claimed time is
+that of the customer's signature, and the file's identifier is derived from its content.
 """
 
 import hashlib
@@ -35,16 +35,16 @@ from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from poa_documents.seal.keys import SealKey
-from poa_documents.seal.shared import SignerNotCarried, asn1_certificate, result_of, signer_of
-from poa_documents.seal.terms import Answers, SealBroken, Timestamp, TimestampAuthority, TimestampNotGiven, Words
+from poa_documents.seal.shared import SignerCertificateMissing, asn1_certificate, result_of, signer_of
+from poa_documents.seal.terms import Answers, SealBroken, Timestamp, TimestampAuthority, TimestampUnavailable, Words
 
 FIELD_NAME = "Seal"
 DIGEST = "sha256"
 TIMESTAMP_TIMEOUT_SECONDS = 5
-# What is kept free for the signature, in hexadecimal digits. The seal covers this number, so it cannot depend on what
-# comes into the room.
-ROOM = 16_384
-ROOM_WITH_TIMESTAMP = 49_152
+# Space reserved for the signature, in hexadecimal digits. The seal covers this number, so it cannot depend on the
+# signature's length.
+RESERVED_HEX_DIGITS = 16_384
+RESERVED_HEX_DIGITS_WITH_TIMESTAMP = 49_152
 
 
 # Sealing
@@ -61,12 +61,12 @@ def seal(
     answers: Sequence[Answers] = (),
 ) -> tuple[bytes, Timestamp | None]:
     """
-    Certify the document so that any later change shows. Give the sealed file and the time stamp inside it.
+    Certify the document so that any later change shows. Return the sealed file and the time stamp inside it.
 
-    With an authority, `recorded` is used if it is about this very signature; otherwise a new one is asked for.
-    `answers` of issuers go into the file (PAdES B-LT) in the same step as the seal, which therefore covers them.
+    With an authority, `recorded` is used if it is for this signature; otherwise a new one is requested. The issuers'
+    `answers` are added (PAdES B-LT) in the same step as the seal, which therefore covers them.
 
-    :raises TimestampNotGiven: an authority was named and gives none; seal again without
+    :raises TimestampUnavailable: the authority did not return one; seal again without an authority
     """
     stamper = _Stamper(authority, recorded) if authority or recorded else None
     signer = _Signer(
@@ -96,12 +96,16 @@ def seal(
         invis_sig_settings=fields.InvisSigSettings(set_print_flag=True, set_hidden_flag=False, box_out_of_bounds=True),
     )
     pdf_signer = _PdfSigner(metadata, signer=signer, timestamper=stamper, new_field_spec=place)
-    # A certificate that is younger than the signature cannot have signed in its moment.
+    # The claimed time cannot be before the certificate is valid.
     pdf_signer.claimed_at = max(signed_at, key.starts_at)
     writer = _Writer.over(pdf)
     if answers:
         _add_answers(writer, key, answers)
-    sealed = result_of(pdf_signer.async_sign_pdf(writer, bytes_reserved=ROOM_WITH_TIMESTAMP if stamper else ROOM))
+    sealed = result_of(
+        pdf_signer.async_sign_pdf(
+            writer, bytes_reserved=RESERVED_HEX_DIGITS_WITH_TIMESTAMP if stamper else RESERVED_HEX_DIGITS
+        )
+    )
     content: bytes = sealed.getvalue()
     return content, stamper.used if stamper else None
 
@@ -119,7 +123,7 @@ def _add_answers(writer: "_Writer", key: SealKey, answers: Sequence[Answers]) ->
 
 
 class _Writer(IncrementalPdfFileWriter):
-    """Adds the seal and nothing else: what typst wrote about the document stays, and nothing is left to chance."""
+    """Adds only the seal, deterministically, and keeps the metadata that typst wrote."""
 
     @classmethod
     def over(cls, pdf: bytes) -> "_Writer":
@@ -134,7 +138,7 @@ class _Writer(IncrementalPdfFileWriter):
         )
 
     def _update_meta(self) -> None:
-        """Leave the dates of the document alone."""
+        """Keep the dates of the document."""
 
 
 class _Signer(signers.SimpleSigner):
@@ -149,7 +153,7 @@ class _PdfSigner(signers.PdfSigner):
     claimed_at: datetime
 
     def register_extensions(self, pdf_out: BasePdfFileWriter, *, md_algorithm: str) -> None:
-        """Name PAdES as an extension of PDF 1.7; elliptic curves would make it 2.0, which PDF/A-2 does not know."""
+        """Declare PAdES as an extension of PDF 1.7. Elliptic curves would make it 2.0, which PDF/A-2 does not allow."""
         pdf_out.register_extension(ESIC_EXTENSION_1)
 
     def init_signing_session(
@@ -163,7 +167,7 @@ class _PdfSigner(signers.PdfSigner):
 
 
 class _Stamper(TimeStamper):
-    """Gives the recorded time stamp if it is about this signature, else a new one."""
+    """Returns the recorded time stamp if it is for this signature, else a new one."""
 
     def __init__(self, authority: TimestampAuthority | None, recorded: Timestamp | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -177,7 +181,7 @@ class _Stamper(TimeStamper):
         elif self._authority:
             self.used = await _ask(message_digest, self._authority)
         else:
-            raise TimestampNotGiven("The recorded time stamp is about another signature.")
+            raise TimestampUnavailable("The recorded time stamp is about another signature.")
         return cms.ContentInfo.load(self.used.token)
 
 
@@ -186,15 +190,15 @@ class _Stamper(TimeStamper):
 
 def ask_for_timestamp(digest: bytes, authority: TimestampAuthority) -> Timestamp:
     """
-    Ask for a time stamp over a SHA-256.
+    Request a time stamp for a SHA-256.
 
-    :raises TimestampNotGiven: no answer in time, a refusal, or an answer that does not hold
+    :raises TimestampUnavailable: no answer in time, a refusal, or an invalid answer
     """
     return result_of(_ask(digest, authority))
 
 
 def check_timestamp(timestamp: Timestamp, digest: bytes) -> None:
-    """:raises SealBroken: the token is not what the named authority signed about this SHA-256"""
+    """:raises SealBroken: the token is not a time stamp of the recorded authority for this SHA-256"""
     try:
         content = cms.ContentInfo.load(timestamp.token)
         signed_by = signer_of(content)
@@ -213,10 +217,10 @@ async def _ask(digest: bytes, authority: TimestampAuthority) -> Timestamp:
         await _check_token(content, digest, [asn1_certificate(root) for root in authority.roots] or [signed_by])
         said = content["content"]["encap_content_info"]["content"].parsed
         return Timestamp(content.dump(), said["gen_time"].native, signed_by.sha256.hex())
-    except (TimestampRequestError, SignerNotCarried, SealBroken, OSError) as problem:
-        raise TimestampNotGiven(f"{authority.url} gave no time stamp: {problem}") from problem
+    except (TimestampRequestError, SignerCertificateMissing, SealBroken, OSError) as problem:
+        raise TimestampUnavailable(f"{authority.url} gave no time stamp: {problem}") from problem
     except Exception as problem:
-        raise TimestampNotGiven(f"{authority.url} answered what is no time stamp: {problem}") from problem
+        raise TimestampUnavailable(f"{authority.url} answered what is no time stamp: {problem}") from problem
 
 
 async def _check_token(content: cms.ContentInfo, digest: bytes, roots: Sequence[asn1_x509.Certificate]) -> None:
@@ -243,12 +247,12 @@ def _imprint_of(token: bytes) -> bytes:
 
 def check(content: bytes, *, certificate_sha256: str, authority_sha256: str = "") -> None:
     """
-    Check that the file carries exactly one seal, made with the recorded certificate, holding for every byte of it.
+    Check that the file has exactly one seal, made with the recorded certificate and covering every byte.
 
-    What is trusted is the certificate whose SHA-256 was recorded when the file was sealed, and the authority recorded
-    with its time stamp: no other, whoever issued it, and these for good, so that a file outlives its key.
+    Only the certificate recorded at sealing and the authority recorded with the time stamp are trusted, no matter who
+    issued them. They are trusted permanently, so that a file outlives its key.
 
-    :raises SealBroken: says what does not hold
+    :raises SealBroken: says what is wrong
     """
     try:
         problem = _problem_of(content, certificate_sha256, authority_sha256)
@@ -283,13 +287,13 @@ def _problem_of(content: bytes, certificate_sha256: str, authority_sha256: str) 
         return f"The seal does not hold ({status.summary()})."
     if status.coverage != SignatureCoverageLevel.ENTIRE_FILE:
         return "Something was added to the file after it was sealed."
-    if not _room_is_as_written(content, signature):
+    if not _gap_has_only_the_signature(content, signature):
         return "The room of the seal holds something else than the seal."
     return ""
 
 
-def _room_is_as_written(content: bytes, signature: EmbeddedPdfSignature) -> bool:
-    """The one place that no signature can cover is that of the signature: there must be nothing else in it."""
+def _gap_has_only_the_signature(content: bytes, signature: EmbeddedPdfSignature) -> bool:
+    """Check the one part that a signature cannot cover: its own bytes. Nothing else may be in there."""
     _start, before, after, _rest = signature.byte_range
     room: bytes = content[before:after]
     written: bytes = cms.ContentInfo.load(signature.pkcs7_content).dump().hex().upper().encode()

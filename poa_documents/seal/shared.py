@@ -1,4 +1,4 @@
-"""What sealing, checking and asking issuers have in common. Slow to import, because pyHanko is large."""
+"""Shared by sealing, checking and asking issuers. Slow to import, because pyHanko is large."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -11,15 +11,15 @@ from asn1crypto import x509 as asn1_x509
 _T = TypeVar("_T")
 
 
-class SignerNotCarried(Exception):
-    """The time stamp does not carry the certificate of its authority."""
+class SignerCertificateMissing(Exception):
+    """The time stamp does not include the certificate of its authority."""
 
 
 def signer_of(content: cms.ContentInfo) -> asn1_x509.Certificate:
     """
-    Give the certificate of whoever signed a time stamp.
+    Return the certificate that signed a time stamp.
 
-    :raises SignerNotCarried: it is not inside
+    :raises SignerCertificateMissing: the time stamp does not include it
     """
     signed = content["content"]
     wanted = signed["signer_infos"][0]["sid"].chosen
@@ -27,7 +27,7 @@ def signer_of(content: cms.ContentInfo) -> asn1_x509.Certificate:
         certificate = each.chosen
         if (certificate.issuer, certificate.serial_number) == (wanted["issuer"], wanted["serial_number"].native):
             return certificate
-    raise SignerNotCarried("the time stamp does not carry the certificate of its authority.")
+    raise SignerCertificateMissing("the time stamp does not carry the certificate of its authority.")
 
 
 def asn1_certificate(der: bytes) -> asn1_x509.Certificate:
@@ -35,7 +35,7 @@ def asn1_certificate(der: bytes) -> asn1_x509.Certificate:
 
 
 def result_of(work: Coroutine[Any, Any, _T]) -> _T:
-    """Run pyHanko's asynchronous code to its end, also in a thread that has an event loop of somebody else's."""
+    """Run pyHanko's async code to completion, even in a thread that already has a running event loop."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

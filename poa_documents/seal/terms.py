@@ -1,23 +1,23 @@
-"""What making and checking a seal speak of. Quick to import, unlike `pades`, which does the work."""
+"""Values and exceptions of the seal. Quick to import, unlike `pades`."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 
 class SealBroken(Exception):
-    """The file carries no seal, or one that does not hold for all of it."""
+    """The file has no seal, or one that is not valid for all of it."""
 
 
-class TimestampNotGiven(Exception):
-    """The time-stamping authority did not answer, or its answer does not hold. A seal counts without it."""
+class TimestampUnavailable(Exception):
+    """The time-stamping authority did not answer, or its answer is invalid. A seal is valid without it."""
 
 
 class NoAnswer(Exception):
-    """An issuer did not say whether a certificate was revoked, or what it says does not hold. A seal counts without."""
+    """An issuer gave no valid answer about a certificate. A seal is valid without it."""
 
 
 class CertificateRevoked(Exception):
-    """The issuer says that the certificate, or one above it, no longer counts."""
+    """The issuer says that the certificate, or one above it, is revoked."""
 
     def __init__(self, said: str, revoked_at: datetime) -> None:
         super().__init__(said)
@@ -26,7 +26,7 @@ class CertificateRevoked(Exception):
 
 @dataclass(frozen=True)
 class Answers:
-    """What issuers said about a certificate (OCSP and CRL, as a RevocationInfoArchival in DER), and when it counts."""
+    """The issuers' answers about a certificate (OCSP and CRL, as RevocationInfoArchival in DER), with validity."""
 
     archive: bytes
     counts_from: datetime
@@ -35,7 +35,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Timestamp:
-    """A third party's word for when something existed (RFC 3161)."""
+    """A third party's time stamp (RFC 3161)."""
 
     token: bytes
     at: datetime
@@ -44,7 +44,7 @@ class Timestamp:
 
 @dataclass(frozen=True)
 class TimestampAuthority:
-    """Where time stamps come from; with `roots` (DER), only those count that lead up to one of these certificates."""
+    """Where time stamps come from. With `roots` (DER), they must chain up to one of these certificates."""
 
     url: str
     roots: tuple[bytes, ...] = ()

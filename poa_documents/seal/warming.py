@@ -1,5 +1,5 @@
 """
-pyHanko takes most of a second to import. Whoever seals first would wait for it: a customer with a page open.
+Imports pyHanko in advance. It takes most of a second, which a customer would wait for with a page open.
 """
 
 import threading
@@ -7,12 +7,12 @@ from importlib import import_module
 
 
 def warm_up() -> None:
-    """Import what seals, and be back when it is there."""
+    """Import what seals, and return when it is loaded."""
     import_module("poa_documents.seal.pades")
 
 
-def warm_up_aside() -> threading.Thread:
-    """Import it beside the start: the process is ready no later, and who seals meanwhile waits for the rest only."""
+def warm_up_in_background() -> threading.Thread:
+    """Import it in a background thread, so that the process starts no later."""
     thread = threading.Thread(target=warm_up, name="warm-up", daemon=True)
     thread.start()
     return thread

@@ -122,7 +122,7 @@ def test_triggers_that_got_lost_are_found() -> None:
     connection.cursor().execute(f"DROP TRIGGER {names[connection.vendor]}")
 
     assert [finding.text for finding in verify_journal().findings] == [
-        f"The database does not guard {TABLE} any more: its triggers are missing or switched off."
+        f"The database no longer protects {TABLE}: its triggers are missing or disabled."
     ]
 
 

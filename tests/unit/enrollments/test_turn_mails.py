@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from core.dates import CHICAGO
 from enrollments.customer_home.turn_mails import DELAY_AFTER_VISIT, TurnMails, is_mail_due, next_mail_due_at
-from poa_documents.mail.reminders import AFTER_A_VISIT, ReminderPolicy
+from poa_documents.mail.reminders import PAUSE_AFTER_VISIT, ReminderPolicy
 
 NOON = datetime(2026, 3, 5, 18, 0, tzinfo=UTC)
 POLICY = ReminderPolicy(first_after=timedelta(days=3), every=timedelta(days=7), most=2)
@@ -45,7 +45,7 @@ def test_reminders_keep_their_distance_and_end() -> None:
 def test_a_visit_puts_the_reminder_off() -> None:
     visit = NOON + POLICY.first_after - timedelta(hours=1)
 
-    assert next_mail_due_at(replace(TOLD_ONCE, last_visit_at=visit), NOON, POLICY) == visit + AFTER_A_VISIT
+    assert next_mail_due_at(replace(TOLD_ONCE, last_visit_at=visit), NOON, POLICY) == visit + PAUSE_AFTER_VISIT
 
 
 def test_an_office_may_do_without_reminders() -> None:

@@ -4,7 +4,7 @@ import smtplib
 
 import pytest
 
-from poa_documents.mail.refusals import may_have_been_sent, says_address_fails
+from poa_documents.mail.refusals import is_address_rejected, may_have_been_sent
 
 
 def refused(code: int, said: bytes) -> Exception:
@@ -31,7 +31,7 @@ def refused(code: int, said: bytes) -> Exception:
     ],
 )
 def test_an_address_that_takes_no_mail(problem: Exception) -> None:
-    assert says_address_fails(problem)
+    assert is_address_rejected(problem)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_an_address_that_takes_no_mail(problem: Exception) -> None:
     ],
 )
 def test_what_says_nothing_about_the_address(problem: Exception) -> None:
-    assert not says_address_fails(problem)
+    assert not is_address_rejected(problem)
 
 
 def test_one_refusal_about_us_says_nothing_about_any_address() -> None:
@@ -79,7 +79,7 @@ def test_one_refusal_about_us_says_nothing_about_any_address() -> None:
         {"carmen@example.com": (550, b"5.1.1 no such user"), "kay@example.com": (550, b"relay not permitted")}
     )
 
-    assert not says_address_fails(problem)
+    assert not is_address_rejected(problem)
 
 
 @pytest.mark.parametrize(

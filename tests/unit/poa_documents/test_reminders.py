@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from core.dates import CHICAGO
 from poa_documents.mail.reminders import (
-    AFTER_A_VISIT,
+    PAUSE_AFTER_VISIT,
     Invitation,
     ReminderPolicy,
     is_reminder_due,
-    next_decent_hour,
+    next_sending_hour,
     reminder_due_at,
 )
 from poa_documents.states import PoaStatus
@@ -91,7 +91,7 @@ def test_a_reminder_goes_only_to_who_can_still_sign_at_a_decent_hour(
     assert invitation.reminders < policy.most
     assert invitation.last_sent_at is not None
     assert now - invitation.last_sent_at >= (policy.every if invitation.reminders else policy.first_after)
-    assert invitation.last_visit_at is None or now >= invitation.last_visit_at + AFTER_A_VISIT
+    assert invitation.last_visit_at is None or now >= invitation.last_visit_at + PAUSE_AFTER_VISIT
     assert invitation.expires_at is not None
     assert now < invitation.expires_at
     assert policy.from_hour <= now.astimezone(CHICAGO).hour < policy.until_hour
@@ -149,7 +149,7 @@ def test_two_weeks_without_a_worker_bring_one_reminder() -> None:
 def test_nights_in_chicago_are_left_in_peace(at: str, decent: str) -> None:
     moment, expected = (datetime.fromisoformat(text).replace(tzinfo=CHICAGO) for text in (at, decent))
 
-    assert next_decent_hour(moment.astimezone(UTC), POLICY) == expected
+    assert next_sending_hour(moment.astimezone(UTC), POLICY) == expected
 
 
 def test_no_reminders_at_all_is_a_setting() -> None:
