@@ -8,7 +8,6 @@ from enum import StrEnum
 from django.db.models import Count, F, FilteredRelation, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from core.admin.words import describe_details
 from core.models import CaseChange
 from enrollments.engine.gathering import governing_poa, newest_notice
 from enrollments.models import (
@@ -282,7 +281,7 @@ def _evidence_entry(entry: EvidenceEntry) -> TimelineEntry:
         kind=TimelineKind.AUTHORITY,
         what=_humanize(entry.kind),
         actor=entry.actor,
-        detail=describe_details(entry.details, leave_out=("sha256", "_key", "ip_address")),
+        detail="",
         record=entry,
     )
 

@@ -13,7 +13,7 @@ from core.admin.buttons import Button, ButtonContext, ButtonForm
 from core.admin.links import can_view, record_url
 from core.admin.records import RecordAdmin, buttons_of
 from core.admin.tables import Cell, Table, display
-from core.admin.words import age, moment, name_actors
+from core.admin.words import age, describe_details, moment, name_actors
 from core.dates import chicago_day
 from core.downloads import streamed_file
 from enrollments import presenters, queries
@@ -47,7 +47,7 @@ from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode, Lea
 from installations.models import Installation
 from installations.states import CURRENT_REPORT_STATUSES, GoLiveReportStatus
 from poa_documents.admin.call_backs import CALL_BACK
-from poa_documents.models import CustomerMail, PoaDocument
+from poa_documents.models import CustomerMail, EvidenceEntry, PoaDocument
 from poa_documents.queries import failure_of, unsigned_poa_of
 
 OFFERS_SHOWN = 6
@@ -573,8 +573,14 @@ def _timeline(enrollment: Enrollment, request: HttpRequest) -> list[dict[str, st
             "kind": entry.kind.value,
             "what": entry.what,
             "who": names[entry.actor],
-            "detail": entry.detail,
+            "detail": _timeline_detail(entry),
             "url": record_url(entry.record),
         }
         for entry in entries
     ]
+
+
+def _timeline_detail(entry: queries.TimelineEntry) -> str:
+    if isinstance(entry.record, EvidenceEntry):
+        return describe_details(entry.record.details, leave_out=("sha256", "_key", "ip_address"))
+    return entry.detail
