@@ -88,7 +88,7 @@ class ReasonForm(ButtonForm):
 
 
 class PaperForm(ButtonForm):
-    signed_date = forms.DateField(label="Date beside the signature", widget=forms.DateInput(attrs={"type": "date"}))
+    signed_date = forms.DateField(label="Date next to the signature", widget=forms.DateInput(attrs={"type": "date"}))
     scan = forms.FileField(label="Scan of all pages", help_text="A PDF, or a photo as JPEG or PNG, at most 15 MB.")
 
     def clean_scan(self) -> CheckedProof:
@@ -130,37 +130,39 @@ class StopForm(ButtonForm):
 
 def _send(context: ButtonContext) -> str:
     send_poa(poa_id=context.record.pk, by=context.by, at=context.at)
-    return "The mail to the customer is on its way, with a link that only the customer gets."
+    return "The customer will get a mail with a link that no one else can see. It is on its way."
 
 
 def _void(context: ButtonContext) -> str:
     void_poa(poa_id=context.record.pk, by=context.by, at=context.at, **context.answers)
-    return "The document is void; its link says so."
+    return "The document is void. The customer's link says so."
 
 
 def _revoke(context: ButtonContext) -> str:
     revoke_poa(poa_id=context.record.pk, by=context.by, at=context.at, **context.answers)
-    return "The revocation is on file and blocks at once. The customer gets a receipt."
+    return "The revocation is recorded and takes effect now. The customer gets a receipt."
 
 
 def _want_paper(context: ButtonContext) -> str:
     withdraw_econsent(poa_id=context.record.pk, by=context.by, at=context.at, **context.answers)
-    return "On file: the customer gets paper from now on. What is to be posted is listed on the work queue."
+    return "Recorded. The customer gets paper from now on. The work queue lists what to mail."
 
 
 def _report_stop(context: ButtonContext) -> str:
     record_stop_signal(customer_id=context.record.customer_id, by=context.by, at=context.at, **context.answers)
-    return "Nothing is done in the customer's name any more, at no site. Find out what is so, then end the stop signal."
+    return (
+        "Everything in the customer's name is stopped, at every site. Find out what happened, then end the stop signal."
+    )
 
 
 def _suspend(context: ButtonContext) -> str:
     suspend_poa(poa_id=context.record.pk, by=context.by, at=context.at, **context.answers)
-    return "Suspended: nothing is done under it until somebody resumes it."
+    return "Suspended. Nothing is done under it until someone resumes it."
 
 
 def _resume(context: ButtonContext) -> str:
     resume_poa(poa_id=context.record.pk, by=context.by, at=context.at, **context.answers)
-    return "The document counts again; its case is looked at."
+    return "The document is in force again. Its case is being checked."
 
 
 def _print(context: ButtonContext) -> HttpResponse:
@@ -170,7 +172,7 @@ def _print(context: ButtonContext) -> HttpResponse:
 
 def _record_paper(context: ButtonContext) -> str:
     record_paper(poa_id=context.record.pk, by=context.by, at=context.at, **context.answers)
-    return "The scan is on file. It counts once somebody else has compared and confirmed it."
+    return "The scan is saved. It counts once a second person has compared and confirmed it."
 
 
 def _look_at_scan(context: ButtonContext) -> HttpResponse:
@@ -196,12 +198,12 @@ def _viewed(context: ButtonContext, file: stored_files.StoredFile) -> bytes:
 
 def _confirm_paper(context: ButtonContext) -> str:
     confirm_paper(poa_id=context.record.pk, by=context.by, at=context.at)
-    return "Confirmed: the document is sealed now. Mail the customer a copy on paper."
+    return "Confirmed. The document is being sealed. Mail the customer a paper copy."
 
 
 def _refuse_paper(context: ButtonContext) -> str:
     refuse_paper(poa_id=context.record.pk, by=context.by, at=context.at, **context.answers)
-    return "The scan is put aside, with your reason. Another may be recorded."
+    return "The scan was rejected with your reason. You can record another one."
 
 
 def _has_scan(poa: Any) -> bool:
@@ -263,7 +265,7 @@ class PoaDocumentAdmin(AddableRecordAdmin):
         ),
     )
     new_record_form = DraftForm
-    new_record_intro = "Draws up the document. Look at it, then send it to the customer."
+    new_record_intro = "Creates a draft. Check it, then send it to the customer."
     hidden_links = frozenset({"evidence", "consents", "mails"})
     buttons = (
         Button(
@@ -297,7 +299,7 @@ class PoaDocumentAdmin(AddableRecordAdmin):
             name="print-for-paper",
             label="Print for a signature by hand",
             run=_print,
-            explanation="Saves the document as a file to print, with boxes to tick and lines to sign on.",
+            explanation="Saves the document as a file to print, with boxes to check and lines to sign on.",
             is_offered=_allows("sign_on_paper"),
             is_direct=True,
         ),
@@ -370,8 +372,8 @@ class PoaDocumentAdmin(AddableRecordAdmin):
             label="Report a death or incapacity",
             run=_report_stop,
             explanation=(
-                "Stops everything in the customer's name at once, at every site, also queued work. A death ends "
-                "every power of attorney for good; incapacity suspends it until the office has decided."
+                "Stops everything in the customer's name at once, at every site, including queued work. A death ends "
+                "every power of attorney permanently. Incapacity suspends it until the office decides."
             ),
             is_offered=lambda poa: poa.is_open or poa.status == PoaStatus.EXHAUSTED,
             form=StopForm,
@@ -381,7 +383,7 @@ class PoaDocumentAdmin(AddableRecordAdmin):
             name="suspend",
             label="Suspend",
             run=_suspend,
-            explanation="Nothing is done under it until somebody has resolved the doubt and resumes it.",
+            explanation="Nothing is done under it until someone resolves the doubt and resumes it.",
             is_offered=_allows("suspend"),
             form=ReasonForm,
         ),
@@ -432,7 +434,7 @@ class PoaDocumentAdmin(AddableRecordAdmin):
         )
 
     def tables_of(self, request: HttpRequest, record: PoaDocument) -> list[Table]:
-        """Give what is known of the document; that somebody looked is logged, as far as a page may write."""
+        """Return the tables of the document. Viewing it is logged."""
         logger.info("POA %s was read by user %s.", record.pk, request.user.pk)
         return [_limits_table(record), _consents_table(record), _mails_table(record), _evidence_table(record)]
 

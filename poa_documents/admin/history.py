@@ -1,4 +1,4 @@
-"""Records that the program writes and nobody changes: looked at here, with no buttons."""
+"""Records that only the program writes. They are read-only and have no buttons."""
 
 from django.contrib import admin
 

@@ -39,7 +39,7 @@ class DeliveryFilter(admin.SimpleListFilter):
             ("returned", "Came back"),
             ("waiting", "Waiting"),
             ("sent", "Sent"),
-            ("overtaken", "Not needed any more"),
+            ("overtaken", "No longer needed"),
         ]
 
     def queryset(self, _request: HttpRequest, queryset: QuerySet[CustomerMail]) -> QuerySet[CustomerMail] | None:
@@ -74,7 +74,7 @@ class WorksAgainForm(ButtonForm):
     )
 
 
-def _send_anew(context: ButtonContext) -> str:
+def _send_new_invitation(context: ButtonContext) -> str:
     send_poa(poa_id=context.record.poa_id, by=context.by, at=context.at)
     return "A new mail with a new link is on its way; the earlier link stops working."
 
@@ -88,7 +88,7 @@ def _save_letter(context: ButtonContext) -> HttpResponse:
     return file_response(text.encode(), name=f"letter-{mail.pk}.txt", content_type="text/plain; charset=utf-8")
 
 
-def _posted(context: ButtonContext) -> str:
+def _mark_as_mailed(context: ButtonContext) -> str:
     mark_posted(mail_id=context.record.pk, by=context.by, at=context.at)
     return "Noted: the customer got it on paper."
 
@@ -132,9 +132,9 @@ class CustomerMailAdmin(RecordAdmin):
     )
     buttons = (
         Button(
-            name="send-anew",
+            name="new-invitation",
             label="Send a new invitation",
-            run=_send_anew,
+            run=_send_new_invitation,
             explanation="Mails a new link to the customer's address on file. The earlier link stops working.",
             is_offered=lambda mail: mail.sent_at is None and mail.kind == MailKind.INVITATION and mail.poa.is_open,
             permission="poa_documents.change_poadocument",
@@ -143,15 +143,15 @@ class CustomerMailAdmin(RecordAdmin):
             name="save-letter",
             label="Save as a letter",
             run=_save_letter,
-            explanation="Saves what the mail says as text, to print and post.",
+            explanation="Saves the text of the mail, to print and send on paper.",
             is_offered=is_to_be_posted,
             is_direct=True,
         ),
         Button(
             name="posted",
-            label="It was posted",
-            run=_posted,
-            explanation="Takes note that the customer got it on paper. It leaves the list of mails that wait.",
+            label="Mark as mailed",
+            run=_mark_as_mailed,
+            explanation="Records that it was mailed on paper. It is removed from the list of waiting mails.",
             is_offered=is_to_be_posted,
         ),
         Button(
