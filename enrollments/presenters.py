@@ -10,8 +10,8 @@ from django.utils.text import capfirst
 
 from core.admin.links import record_url
 from core.admin.tables import Cell, Table
-from core.admin.words import age, moment
 from core.dates import chicago_day
+from core.staff_text import age, moment
 from enrollments.decision.gates import Gate
 from enrollments.decision.steps import (
     AcceptPlan,

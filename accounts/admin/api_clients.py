@@ -22,7 +22,7 @@ from core.admin.buttons import Button, ButtonContext, ButtonForm, ButtonResult
 from core.admin.links import record_url
 from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table, display
-from core.admin.words import moment
+from core.staff_text import moment
 
 DAYS_OFFERED = {"90": "90 days", "180": "180 days", "365": "1 year"}
 

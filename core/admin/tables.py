@@ -9,7 +9,7 @@ from django.utils.text import capfirst
 
 from core.actors import ActorField
 from core.admin.skin import skin_display
-from core.admin.words import name_actors
+from core.staff_text import name_actors
 
 Method = TypeVar("Method", bound=Callable[..., str])
 

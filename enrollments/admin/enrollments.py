@@ -13,9 +13,9 @@ from core.admin.buttons import Button, ButtonContext, ButtonForm
 from core.admin.links import can_view, record_url
 from core.admin.records import RecordAdmin, buttons_of
 from core.admin.tables import Cell, Table, display
-from core.admin.words import age, describe_details, moment, name_actors
 from core.dates import chicago_day
 from core.downloads import streamed_file
+from core.staff_text import age, describe_details, moment, name_actors
 from enrollments import presenters, queries
 from enrollments.actions.account_reading import ask_for_reading
 from enrollments.actions.accounts import link_account

@@ -11,8 +11,8 @@ from django.urls import reverse
 from core import clock, company
 from core.admin.links import button_url, record_url
 from core.admin.tables import Cell
-from core.admin.words import age, moment, name_actors
 from core.dates import chicago_day
+from core.staff_text import age, moment, name_actors
 from enrollments import presenters, queries
 from enrollments.monitoring.alarms import alarms
 from enrollments.monitoring.measures import measure

@@ -16,8 +16,8 @@ from core.admin.buttons import Button, ButtonContext, ButtonForm, SearchSelect
 from core.admin.links import record_url
 from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table, display
-from core.admin.words import moment, name_actors
 from core.dates import short_date
+from core.staff_text import moment, name_actors
 from installations import proofs
 from installations.actions import (
     assign_technician,

@@ -14,8 +14,8 @@ from core.admin.buttons import Button, ButtonContext, ButtonForm, SearchSelect
 from core.admin.links import record_url
 from core.admin.records import AddableRecordAdmin
 from core.admin.tables import Cell, Table, display
-from core.admin.words import describe_details, moment, name_actors
 from core.downloads import file_response
+from core.staff_text import describe_details, moment, name_actors
 from core.stored_files import FileAltered, FileNotStored, StoredFile
 from installations.file_check_queue import FileChecksBusy
 from installations.models import Customer, Language, Site

@@ -23,7 +23,7 @@ from accounts.guards import (
 from accounts.models import ApiClient, ApiKey, Scope
 from accounts.queries import clients_running_out
 from core.actors import Actor
-from core.admin.words import name_actors
+from core.staff_text import name_actors
 from enrollments.monitoring.alarms import alarms
 from enrollments.monitoring.measures import measure
 from installations.models import Customer

@@ -1,4 +1,4 @@
-"""Dates, durations and people as text for the admin."""
+"""Dates, durations, people and details as text for staff."""
 
 import re
 from collections.abc import Iterable, Mapping
