@@ -31,7 +31,7 @@ def test_the_page_says_what_comes_next_why_and_whose_turn_it_is(office_client: C
 
     page = office_client.get(record_url(enrollment)).content.decode()
 
-    assert "Next: Customer to sign" in " ".join(page.split())
+    assert "Next: Waiting for the customer to sign" in " ".join(page.split())
     assert "The customer has the power of attorney and has not signed it yet." in page
     assert page.count("</span> closed</span>") == 3
 
@@ -75,7 +75,7 @@ def test_an_offer_stands_beside_the_limits_with_both_numbers(office_client: Clie
 
     first = [cell.text for cell in offer["table"].rows[0]]
     assert first == ["Average price at 1,000 kWh", "at most 16.9 ¢/kWh", "17.8 ¢/kWh", "Fails"]
-    assert offer["misses"] == "average price at 1,000 kWh"
+    assert offer["failed_limits"] == "average price at 1,000 kWh"
 
 
 def test_all_journals_meet_in_one_timeline_newest_first(office_client: Client) -> None:

@@ -103,7 +103,7 @@ def test_the_most_urgent_case_comes_first(office_client: Client) -> None:
 def test_a_missed_day_is_said_so(office_client: Client) -> None:
     Enrollment.objects.filter(pk=held_case().pk).update(act_by_date=AT.date() - timedelta(days=1))
 
-    assert "Was to be done by Mar 4, 2026" in front_page(office_client)
+    assert "Was due by Mar 4, 2026" in front_page(office_client)
 
 
 def test_the_number_of_queries_does_not_grow_with_the_cases(office_client: Client) -> None:
