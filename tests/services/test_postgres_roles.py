@@ -111,8 +111,8 @@ WAYS_PAST_THE_JOURNAL = (
     "ALTER ROLE switchyard_app SUPERUSER",
     "SET ROLE switchyard_owner",
     "CREATE TEMPORARY TABLE poa_documents_destructionproof (poa_number int, entries int)",
-    "ALTER FUNCTION poa_documents_journal_is_final() OWNER TO switchyard_app",
-    "CREATE OR REPLACE FUNCTION poa_documents_journal_is_final() RETURNS trigger LANGUAGE sql AS ''",
+    "ALTER FUNCTION poa_documents_evidenceentry_is_final() OWNER TO switchyard_app",
+    "CREATE OR REPLACE FUNCTION poa_documents_evidenceentry_is_final() RETURNS trigger LANGUAGE sql AS ''",
 )
 
 
