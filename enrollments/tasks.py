@@ -37,7 +37,7 @@ ACCOUNTS_PER_TASK = 20
 
 @shared_task(name=TaskName.CASE_CHANGED.value)
 def case_changed_task(*, site_id: int, **_later: object) -> str:
-    enrollment = case_opening.look_again(site_id=site_id, at=clock.now())
+    enrollment = case_opening.reconsider_site(site_id=site_id, at=clock.now())
     return "nothing to enroll" if enrollment is None else f"enrollment {enrollment.pk} is due"
 
 
@@ -173,7 +173,7 @@ def sweep_enrollments_task(**_later: object) -> str:
     """Queue due work whose message was lost, late or never sent."""
     clock_drift.compare_with_database()
     clock_drift.report()
-    changed = case_opening.look_at_changed_cases(at=clock.now(), limit=MAX_PER_SWEEP)
+    changed = case_opening.reconsider_changed_sites(at=clock.now(), limit=MAX_PER_SWEEP)
     deliveries = webhook_processing.due_deliveries(at=clock.now(), limit=MAX_PER_SWEEP)
     documents = plan_documents.due_documents(at=clock.now(), limit=MAX_PER_SWEEP)
     owed_mails = mails.due_news(at=clock.now(), limit=MAX_PER_SWEEP)

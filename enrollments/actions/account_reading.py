@@ -27,7 +27,7 @@ from enrollments.actions.writes import (
     back_off,
     close_done,
     close_not_done,
-    close_without_trace,
+    close_not_shown,
     hold_code_for,
 )
 from enrollments.decision import acceptance_at_light
@@ -50,9 +50,9 @@ from enrollments.states import (
 from installations.models import Customer
 from poa_documents.models import MailKind, PoaDocument
 
-MOST_ACCOUNTS_TO_NAME = 500
+MAX_ACCOUNTS_IN_QUERY = 500
 """Which of more than these are ours is told by reading all of ours: a database takes only so many values at once."""
-PAUSE_WHILE_MADE_SECONDS = 10.0
+ACCOUNT_CREATION_PAUSE_SECONDS = 10.0
 """After so long it is looked again whether another account of the same customer is made."""
 PAUSE_AFTER_REFUSED_READING = timedelta(hours=1)
 """Asking again at once would bring the same answer; releasing the hold ends the pause."""
@@ -63,7 +63,7 @@ class ReadingFailed(Exception):
 
 
 @repeatable
-def ask_for_reading(*, enrollment_id: int, at: datetime) -> None:
+def request_reading(*, enrollment_id: int, at: datetime) -> None:
     """
     Have the account read now, although the last reading is fresh.
 
@@ -88,7 +88,7 @@ def read_account(enrollment_id: int, tools: Tools) -> None:
         enrollment.readings_given = before.readings_asked
         keep_reading(enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
         enrollment.save()
-        _follow(enrollment, account, at=tools.clock.now())
+        _apply_account(enrollment, account, at=tools.clock.now())
 
     keep()
 
@@ -111,7 +111,7 @@ def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, 
     enrollment.light_stage = derive_stage(ours, chicago_day(at), known_statuses=dialect.known_statuses).value
     if ours.last_day_of_service != enrollment.service_end_date:
         enrollment.service_end_date = ours.last_day_of_service
-        _follow_last_day(enrollment, at=at)
+        _record_last_day(enrollment, at=at)
     enrollment.light_account = account.model_dump(mode="json", exclude={"email"}) | {"raw": {}}
     enrollment.last_read_at = at
     enrollment.last_read_in_turn = enrollment.leased_by
@@ -120,7 +120,7 @@ def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, 
     enrollment.calls_not_before = None
 
 
-def _follow_last_day(enrollment: Enrollment, *, at: datetime) -> None:
+def _record_last_day(enrollment: Enrollment, *, at: datetime) -> None:
     """Put a last day of service that Light shows, corrects or takes back on record, and tell the customer of it."""
     if enrollment.accepted_at is None:
         return
@@ -131,7 +131,7 @@ def _follow_last_day(enrollment: Enrollment, *, at: datetime) -> None:
         owe_news_of_service_end(enrollment, at=at)
 
 
-def _follow(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
+def _apply_account(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
     """Move forward as far as the account shows for the case's meter; it never moves anything back."""
     account = account.for_meter(enrollment.site.esi_id)
     if enrollment.status == EnrollmentStatus.OPEN and account.shows_acceptance:
@@ -213,7 +213,7 @@ def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
     candidates = [
         account
         for account in without_case(found.accounts)
-        if UUID(account.uuid) not in passed_over and _is_from(account, write)
+        if UUID(account.uuid) not in passed_over and _may_come_from(account, write)
     ]
     unusable = [each for each in found.unusable if each.identifier not in write.request.get("passed_over_unusable", ())]
 
@@ -255,15 +255,16 @@ def find_accounts_without_case(enrollment_id: int, tools: Tools) -> AccountList:
     """
     addresses = _addresses(Enrollment.objects.select_related("customer").get(pk=enrollment_id).customer)
     found = _listed_accounts(enrollment_id, addresses, tools)
-    if found.accounts and _is_one_being_made(addresses, tools):
+    if found.accounts and _is_account_being_created(addresses, tools):
         problem = PaceExceeded(
-            "An account of this customer's other case is just being made.", retry_after_seconds=PAUSE_WHILE_MADE_SECONDS
+            "An account of this customer's other case is just being made.",
+            retry_after_seconds=ACCOUNT_CREATION_PAUSE_SECONDS,
         )
         _fail_reading(enrollment_id, problem, clock=tools.clock)
     return AccountList(accounts=tuple(without_case(found.accounts)), unusable=found.unusable)
 
 
-def _is_one_being_made(addresses: set[str], tools: Tools) -> bool:
+def _is_account_being_created(addresses: set[str], tools: Tools) -> bool:
     """
     Whether an account under one of these addresses is on its way to a case.
 
@@ -286,7 +287,7 @@ def _addresses(customer: Customer) -> set[str]:
 def without_case(listed: Sequence[Account]) -> list[Account]:
     """Ask which are ours after the list was read: one that was being made meanwhile then counts as ours."""
     ours = Enrollment.objects.exclude(light_account_uuid=None)
-    if len(listed) <= MOST_ACCOUNTS_TO_NAME:
+    if len(listed) <= MAX_ACCOUNTS_IN_QUERY:
         ours = ours.filter(light_account_uuid__in=[UUID(account.uuid) for account in listed])
     known = set(ours.values_list("light_account_uuid", flat=True))
     return [account for account in listed if UUID(account.uuid) not in known]
@@ -303,7 +304,7 @@ def _listed_accounts(enrollment_id: int, addresses: set[str], tools: Tools) -> A
     )
 
 
-def _is_from(account: Account, write: LightWrite) -> bool:
+def _may_come_from(account: Account, write: LightWrite) -> bool:
     """Whether an account may stem from the write; five minutes are granted to the clocks."""
     return account.created_at is None or account.created_at >= write.opened_at - confirmations.CLOCK_TOLERANCE
 
@@ -334,8 +335,8 @@ def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> No
             case WriteKind.UPDATE_ACCOUNT if confirmations.shows_address(account, current):
                 close_done(current, answer={}, outcome="The account shows the corrected e-mail address.", at=at)
             case _ if step.is_last_reading:
-                close_without_trace(current.pk, outcome="The account does not show it.", at=at)
-        _follow(enrollment, account, at=at)
+                close_not_shown(current.pk, outcome="The account does not show it.", at=at)
+        _apply_account(enrollment, account, at=at)
 
     settle()
 

@@ -58,9 +58,9 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
     """
     found = account_reading.find_accounts_without_case(enrollment_id, tools)
     passed_over = [str(UUID(one.uuid)) for one in found.accounts]
-    if passed_over and ask_whose_accounts(enrollment_id, passed_over, at=tools.clock.now()):
+    if passed_over and hold_for_unlinked_accounts(enrollment_id, passed_over, at=tools.clock.now()):
         return
-    if found.unusable and _ask_about_unusable(enrollment_id, found.unusable, at=tools.clock.now()):
+    if found.unusable and _hold_for_unusable_accounts(enrollment_id, found.unusable, at=tools.clock.now()):
         return
 
     @repeatable_alone
@@ -137,8 +137,8 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
     def send(before_send: Callable[[], None]) -> Account:
         answer = tools.light.record_client_agent(account_uuid, accepted_at=signed_at, before_send=before_send)
         if answer is None:
-            return _account_that_does_not_deny(account_uuid, tools.light)
-        return _account_with_attestation(account_uuid, answer, signed_at=signed_at, light=tools.light)
+            return _confirm_earlier_attestation(account_uuid, tools.light)
+        return _read_attested_account(account_uuid, answer, signed_at=signed_at, light=tools.light)
 
     account = call(write, step, send, tools=tools)
 
@@ -185,7 +185,7 @@ def update_account(enrollment_id: int, step: UpdateAccount, tools: Tools) -> Non
     keep()
 
 
-def _account_that_does_not_deny(account_uuid: str, light: LightClient) -> Account:
+def _confirm_earlier_attestation(account_uuid: str, light: LightClient) -> Account:
     """
     Read whether an attestation is there that Light says was recorded before; an account that tells nothing is believed.
 
@@ -200,7 +200,7 @@ def _account_that_does_not_deny(account_uuid: str, light: LightClient) -> Accoun
     return account
 
 
-def _account_with_attestation(
+def _read_attested_account(
     account_uuid: str, answer: WriteAnswer, *, signed_at: datetime, light: LightClient
 ) -> Account:
     """
@@ -225,7 +225,7 @@ def _account_with_attestation(
 
 
 @repeatable
-def ask_whose_accounts(enrollment_id: int, account_uuids: list[str], *, at: datetime) -> bool:
+def hold_for_unlinked_accounts(enrollment_id: int, account_uuids: list[str], *, at: datetime) -> bool:
     """
     Hold a case that accounts may belong to, unless it is past accepting or a person was asked about all of them.
 
@@ -252,7 +252,7 @@ def ask_whose_accounts(enrollment_id: int, account_uuids: list[str], *, at: date
 
 
 @repeatable
-def _ask_about_unusable(enrollment_id: int, entries: Sequence[Unusable], *, at: datetime) -> bool:
+def _hold_for_unusable_accounts(enrollment_id: int, entries: Sequence[Unusable], *, at: datetime) -> bool:
     """
     Hold a case before an account is made, when Light lists one under the address that cannot be read or linked.
 

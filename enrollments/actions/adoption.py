@@ -39,7 +39,7 @@ def adopt_acceptance(*, enrollment_id: int, accepted_date: date, reason: str, by
         reason, ask="Say how you know that we accepted it: the mail to the customer, or a log of that day."
     )
     enrollment = lock(enrollment_id)
-    if enrollment.status != EnrollmentStatus.OPEN or not _is_asked_about(enrollment):
+    if enrollment.status != EnrollmentStatus.OPEN or not _is_held_as_self_enrolled(enrollment):
         raise CannotAdopt("The case is not held for an acceptance of which we have no record.")
     if enrollment.writes.filter(status__in=sorted(UNSETTLED_WRITE_STATUSES)).exists():
         raise CannotAdopt("A call to Light is not settled yet. Try again in a few minutes.")
@@ -51,7 +51,7 @@ def adopt_acceptance(*, enrollment_id: int, accepted_date: date, reason: str, by
         raise CannotAdopt("Light does not show from which day service starts. Look again later.")
     _check_terms(offer, poa, start=start, accepted_date=accepted_date, today=chicago_day(at))
     sent_at = _sent_at(enrollment, accepted_date, at)
-    _check_nobody_objected(enrollment, poa, sent_at=sent_at)
+    _check_no_objection(enrollment, poa, sent_at=sent_at)
     attempt = _record(enrollment, poa, offer, start=start, sent_at=sent_at, at=at)
     if not is_shown_by(location, sent_acceptance(attempt)):
         raise CannotAdopt("Light shows another contract than the one on record.")
@@ -62,7 +62,7 @@ def adopt_acceptance(*, enrollment_id: int, accepted_date: date, reason: str, by
     return attempt
 
 
-def _is_asked_about(enrollment: Enrollment) -> bool:
+def _is_held_as_self_enrolled(enrollment: Enrollment) -> bool:
     return enrollment.holds.filter(code=HoldCode.SELF_ENROLLED, released_at__isnull=True).exists()
 
 
@@ -114,7 +114,7 @@ def _check_terms(offer: PlanOffer, poa: PoaDocument, *, start: date, accepted_da
         raise CannotAdopt(f"Nothing accepted on {accepted_date} starts on {start}: a start is 7 to 30 days ahead.")
 
 
-def _check_nobody_objected(enrollment: Enrollment, poa: PoaDocument, *, sent_at: datetime) -> None:
+def _check_no_objection(enrollment: Enrollment, poa: PoaDocument, *, sent_at: datetime) -> None:
     notice = enrollment.notices.filter(poa=poa, given_at__lte=sent_at).last()
     if notice is not None and sent_at < notice.until:
         raise CannotAdopt("That day the customer could still object to the plan: we had not accepted it yet.")

@@ -22,10 +22,10 @@ from poa_documents.states import OPEN_STATUSES
 
 logger = logging.getLogger(__name__)
 
-LONGEST_LOOK_SECONDS = 3.0
+MAX_SWEEP_SECONDS = 3.0
 
 
-def look_again(*, site_id: int, at: datetime) -> Enrollment | None:
+def reconsider_site(*, site_id: int, at: datetime) -> Enrollment | None:
     """
     Make the site's enrollment due, opening one if an installation there has none yet.
 
@@ -40,7 +40,7 @@ def look_again(*, site_id: int, at: datetime) -> Enrollment | None:
     return enrollment
 
 
-def look_at_changed_cases(*, at: datetime, limit: int, within_seconds: float = LONGEST_LOOK_SECONDS) -> int:
+def reconsider_changed_sites(*, at: datetime, limit: int, within_seconds: float = MAX_SWEEP_SECONDS) -> int:
     """
     Look again at sites whose change no message has brought yet, for so long at most; give how many were looked at.
 
@@ -57,7 +57,7 @@ def look_at_changed_cases(*, at: datetime, limit: int, within_seconds: float = L
             continue
         looked_at += 1
         try:
-            look_again(site_id=site_id, at=at)
+            reconsider_site(site_id=site_id, at=at)
         except Exception:
             logger.exception("The case of site %s could not be looked at; the next sweep tries again.", site_id)
     return looked_at

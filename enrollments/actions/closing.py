@@ -43,7 +43,7 @@ def close_enrollment(*, enrollment_id: int, reason: str, by: Actor, at: datetime
 
 
 @repeatable
-def call_off(*, enrollment_id: int, because: str, at: datetime) -> None:
+def close_canceled_case(*, enrollment_id: int, because: str, at: datetime) -> None:
     """Close a case whose jobs were all canceled, and suspend the authority that was given for them."""
     close_enrollment(enrollment_id=enrollment_id, reason=because, by=SYSTEM, at=at)
     suspend_authority(Enrollment.objects.get(pk=enrollment_id), because=because, at=at)

@@ -25,7 +25,7 @@ from poa_documents.actions import use_authority
 from poa_documents.models import MailKind, PoaDocument
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
-WHOLE_SECONDS = timedelta(seconds=1)
+ATTESTATION_PRECISION = timedelta(seconds=1)
 """Light is told of a signature in whole seconds."""
 
 
@@ -43,7 +43,7 @@ def confirm(attempt: AcceptAttempt, *, enrollment: Enrollment, by: Actor, at: da
     owe_documents(attempt.offer, at=at)
     was_called_off = enrollment.status == EnrollmentStatus.OPEN
     if enrollment.status != EnrollmentStatus.ACCEPTING:
-        _lift_what_is_answered(enrollment, at=at)
+        _lift_answered_holds(enrollment, at=at)
     poa = governing_poa(enrollment, is_locked=True)
     take_move(enrollment, "confirm_late" if was_called_off else "confirm", by=by, at=at, poa=poa)
     use_authority(poa_id=attempt.poa_id, by=SYSTEM, at=at)
@@ -60,7 +60,7 @@ def recognize_called_off_acceptance(enrollment: Enrollment, account: Account, *,
             return
 
 
-def _lift_what_is_answered(enrollment: Enrollment, *, at: datetime) -> None:
+def _lift_answered_holds(enrollment: Enrollment, *, at: datetime) -> None:
     """Ask nobody any more what became of an acceptance, or whose it is: it is ours."""
     asking = [
         HoldCode.DOUBT_UNSETTLED,
@@ -84,7 +84,7 @@ def attestation_sent_at(write: LightWrite) -> datetime:
 def shows_attestation(account: Account, sent_at: datetime) -> bool:
     """Whether the account bears witness to this attestation, and not only to an older one with another time."""
     shown_at = account.client_agent_accepted_at
-    return bool(account.client_agent_accepted) and (shown_at is None or abs(shown_at - sent_at) < WHOLE_SECONDS)
+    return bool(account.client_agent_accepted) and (shown_at is None or abs(shown_at - sent_at) < ATTESTATION_PRECISION)
 
 
 def shows_address(account: Account, write: LightWrite) -> bool:

@@ -28,7 +28,7 @@ class LeavingReasonMissing(Conflict):
     """What a customer who left tells us is kept in fields of its own, not in the text of a release."""
 
 
-class NobodyLeft(Conflict):
+class NoLeavingToRecord(Conflict):
     """No customer's leaving waits to be recorded."""
 
 
@@ -101,12 +101,12 @@ def record_leaving(
     """
     Keep why a customer left and what could win them back, and close the office's item about it.
 
-    :raises NobodyLeft: no such item is open
+    :raises NoLeavingToRecord: no such item is open
     """
     enrollment = lock(enrollment_id)
     hold = enrollment.holds.filter(code=HoldCode.CUSTOMER_LEFT, released_at__isnull=True).first()
     if hold is None:
-        raise NobodyLeft("Somebody recorded it already: open the case again to see what was found out.")
+        raise NoLeavingToRecord("Somebody recorded it already: open the case again to see what was found out.")
     reason = LeavingReason(left_reason)
     enrollment.left_reason, enrollment.win_back_note = reason, win_back_note.strip()
     enrollment.save(update_fields=["left_reason", "win_back_note"])
@@ -136,7 +136,7 @@ def end_holds(enrollment: Enrollment, *, because: str, at: datetime, but: HoldCo
         note(enrollment, "lift_hold", by=SYSTEM, at=at, reason=because)
 
 
-_TO_BE_DECIDED: dict[str, Any] = {
+_UNDECIDED: dict[str, Any] = {
     "next_step": "",
     "because": "",
     "whose_turn": "",
@@ -160,4 +160,4 @@ def _end_hold(hold: Hold, *, by: Actor, at: datetime, reason: str) -> None:
     hold.released_by = str(by)
     hold.release_reason = reason
     hold.save()
-    Enrollment.objects.filter(pk=hold.enrollment_id).update(**_TO_BE_DECIDED)
+    Enrollment.objects.filter(pk=hold.enrollment_id).update(**_UNDECIDED)

@@ -9,11 +9,11 @@ from enrollments.actions.moves import lock, note
 from enrollments.models import LegalHold, LegalHoldKind
 
 
-class LegalHoldStands(Conflict):
+class AlreadyOnLegalHold(Conflict):
     """The case is on legal hold already; one is enough."""
 
 
-class NoLegalHold(Conflict):
+class NotOnLegalHold(Conflict):
     """The case is not on legal hold."""
 
 
@@ -25,7 +25,7 @@ def place_legal_hold(
     Keep everything of a case until the hold is lifted, however old it is.
 
     :raises ReasonMissing: no reason given
-    :raises LegalHoldStands: there is one already
+    :raises AlreadyOnLegalHold: there is one already
     """
     reason = check_reason(
         reason, ask="Say who asked for it and about what, so that the next person knows when it may be lifted."
@@ -33,7 +33,7 @@ def place_legal_hold(
     enrollment = lock(enrollment_id)
     standing = open_legal_hold(enrollment_id)
     if standing is not None:
-        raise LegalHoldStands(f"This case is on hold already since {standing.placed_at:%Y-%m-%d}: {standing.reason}")
+        raise AlreadyOnLegalHold(f"This case is on hold already since {standing.placed_at:%Y-%m-%d}: {standing.reason}")
     hold = LegalHold.objects.create(
         enrollment=enrollment, kind=LegalHoldKind(kind), reason=reason, placed_at=at, placed_by=str(by)
     )
@@ -47,13 +47,13 @@ def lift_legal_hold(*, enrollment_id: int, reason: str, by: Actor, at: datetime)
     Let the case go the way of all cases again.
 
     :raises ReasonMissing: no reason given
-    :raises NoLegalHold: it was lifted meanwhile
+    :raises NotOnLegalHold: it was lifted meanwhile
     """
     reason = check_reason(reason, ask="Say who decided that the evidence is no longer needed.")
     enrollment = lock(enrollment_id)
     hold = open_legal_hold(enrollment_id)
     if hold is None:
-        raise NoLegalHold("This case is not on legal hold any more.")
+        raise NotOnLegalHold("This case is not on legal hold any more.")
     hold.lifted_at, hold.lifted_by, hold.lift_reason = at, str(by), reason
     hold.save()
     note(enrollment, "lift_legal_hold", by=by, at=at, reason=hold.lift_reason)

@@ -35,12 +35,12 @@ logger = logging.getLogger(__name__)
 
 _WAITING_MAIL = frozenset({MailState.QUEUED, MailState.RETRYING, MailState.HELD, MailState.TO_BE_POSTED})
 
-NEWS_FOR = timedelta(days=30)
+MAX_NEWS_AGE = timedelta(days=30)
 """A go-live reported longer ago is no news, when the customer signs long after it say."""
-PATIENCE_FOR_DOCUMENTS = timedelta(minutes=30)
-BETWEEN_LOOKS = timedelta(minutes=1)
-WHILE_A_CANCELLATION_IS_UNCLEAR = timedelta(hours=1)
-MOST_ATTACHED_BYTES = 7_000_000
+MAX_WAIT_FOR_DOCUMENTS = timedelta(minutes=30)
+RETRY_INTERVAL = timedelta(minutes=1)
+CANCELLATION_RETRY_INTERVAL = timedelta(hours=1)
+MAX_ATTACHED_BYTES = 7_000_000
 """Mail servers take ten or more, and attachments grow by a third on the way."""
 
 
@@ -68,7 +68,7 @@ def owe_go_live_news(*, enrollment_id: int, at: datetime) -> CustomerMail | None
     """Owe the customer the news of a go-live that counts, if it is news and he is told of this case at all."""
     enrollment = lock(enrollment_id)
     fresh = GoLiveReport.objects.filter(
-        installation__enrollments=enrollment, status=GoLiveReportStatus.COUNTED, received_at__gte=at - NEWS_FOR
+        installation__enrollments=enrollment, status=GoLiveReportStatus.COUNTED, received_at__gte=at - MAX_NEWS_AGE
     )
     if not fresh.exists():
         return None
@@ -85,7 +85,7 @@ def owe_news_of_service_end(enrollment: Enrollment, *, at: datetime) -> Customer
     What ended long ago is no news, and neither is what a restored backup forgot: it may have been told before.
     """
     last_day = enrollment.service_end_date
-    is_old = last_day is not None and last_day < chicago_day(at - NEWS_FOR)
+    is_old = last_day is not None and last_day < chicago_day(at - MAX_NEWS_AGE)
     if enrollment.accepted_at is None or is_old or write_guard.is_catching_up_after_restore():
         return None
     key = _key_of_service_end(enrollment)
@@ -177,7 +177,7 @@ def _turn(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
     :raises NotYet: the case is being decided again
     """
     if enrollment.lease_until is not None or is_decision_outdated(enrollment):
-        raise NotYet(BETWEEN_LOOKS)
+        raise NotYet(RETRY_INTERVAL)
     kinds = {code.value: kind for code, kind in TURN_MAIL_FOR.items()}
     if enrollment.status in SETTLED_STATUSES or kinds.get(enrollment.customer_code) != mail.kind:
         return None
@@ -222,7 +222,7 @@ def _notice(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> Tell
 def _acceptance(enrollment: Enrollment, facts: Facts, mail: CustomerMail, *, at: datetime) -> Telling | None:
     """:raises NotYet: the plan's documents are being fetched, or it is unclear whether the plan was canceled"""
     if facts.hold is not None and facts.hold.code == HoldCode.CANCEL_REPORTED:
-        raise NotYet(WHILE_A_CANCELLATION_IS_UNCLEAR)
+        raise NotYet(CANCELLATION_RETRY_INTERVAL)
     offer, start, accepted_at = enrollment.accepted_offer, enrollment.service_start_date, enrollment.accepted_at
     if offer is None or start is None or accepted_at is None:
         return None
@@ -231,7 +231,7 @@ def _acceptance(enrollment: Enrollment, facts: Facts, mail: CustomerMail, *, at:
         envelope=mail.poa.envelope,
         start=start,
         accepted_at=accepted_at,
-        documents=_documents(offer, is_patient=at < accepted_at + PATIENCE_FOR_DOCUMENTS),
+        documents=_documents(offer, is_patient=at < accepted_at + MAX_WAIT_FOR_DOCUMENTS),
         address=str(enrollment.site),
         contact=current_rules().contact,
         language=enrollment.customer.language,
@@ -247,8 +247,8 @@ def _documents(offer: PlanOffer, *, is_patient: bool) -> dict[str, bytes | None]
     """
     stored = {each.kind: each for each in PlanDocument.objects.filter(offer=offer, stored_at__isnull=False)}
     if is_patient and len(stored) < len(PlanDocumentKind):
-        raise NotYet(BETWEEN_LOOKS)
-    room = MOST_ATTACHED_BYTES
+        raise NotYet(RETRY_INTERVAL)
+    room = MAX_ATTACHED_BYTES
     found: dict[str, bytes | None] = {}
     for kind in PlanDocumentKind:
         document = stored.get(kind.value)
@@ -272,7 +272,7 @@ def _content(document: PlanDocument, *, is_patient: bool) -> bytes | None:
     except Exception as problem:
         logger.exception("Plan document %s cannot be read now.", document.pk)
         if is_patient:
-            raise NotYet(BETWEEN_LOOKS) from problem
+            raise NotYet(RETRY_INTERVAL) from problem
     return None
 
 

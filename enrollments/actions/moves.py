@@ -45,7 +45,7 @@ def take_move(
     """
     old_status = enrollment.status
     move = find_move(MOVES, name, subject=str(enrollment), status=old_status)
-    with _whole():
+    with _atomic_without_savepoint():
         enrollment.status = move.target
         enrollment.save()
         _add_event(enrollment, name, old_status=old_status, by=by, at=at, reason=reason, details=details or {}, poa=poa)
@@ -62,12 +62,12 @@ def note(
     poa: PoaDocument | None = None,
 ) -> None:
     """Record something that happened to an enrollment without changing its status; `poa` as for a move."""
-    with _whole():
+    with _atomic_without_savepoint():
         status = enrollment.status
         _add_event(enrollment, name, old_status=status, by=by, at=at, reason=reason, details=details or {}, poa=poa)
 
 
-def _whole() -> transaction.Atomic:
+def _atomic_without_savepoint() -> transaction.Atomic:
     """Be a transaction, or a part of the open one: without a savepoint, for nothing goes on without what fails here."""
     return transaction.atomic(savepoint=False)
 

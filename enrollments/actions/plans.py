@@ -16,9 +16,9 @@ from enrollments.states import WriteKind
 from poa_documents.guards import check_authority
 from poa_documents.models import Envelope, PoaDocument
 
-KEPT_DECIMALS = 6
-KEPT_BELOW = Decimal(10) ** 6
-LONGEST_URL = 500
+STORED_DECIMALS = 6
+STORED_AMOUNT_LIMIT = Decimal(10) ** 6
+MAX_URL_LENGTH = 500
 MAX_KEPT_OFFERS = 100
 """More than Light ever showed. Of a longer list the best are kept, judged; the rest is judged and counted."""
 
@@ -59,7 +59,7 @@ def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
                 "unusable": [str(entry) for entry in offered.unusable[:MAX_KEPT_OFFERS]],
                 "unusable_count": len(offered.unusable),
             },
-            outcome=_words(offered, fitting=fitting, kept=len(kept)),
+            outcome=_summarize(offered, fitting=fitting, kept=len(kept)),
             at=tools.clock.now(),
             details={"offers": {str(offer.pk): offer.raw_sha256 for offer in kept}},
         )
@@ -67,7 +67,7 @@ def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
     keep()
 
 
-def _words(offered: PlanList, *, fitting: int, kept: int) -> str:
+def _summarize(offered: PlanList, *, fitting: int, kept: int) -> str:
     words = f"{len(offered.plans)} plans offered, {fitting} within the signed limits."
     if kept < len(offered.plans):
         words += f" The best {kept} are kept; {len(offered.plans) - kept} more were judged and are only counted."
@@ -114,32 +114,32 @@ def _offer_from(plan: Plan, *, write: LightWrite, esi_id: str, at: datetime) -> 
         esi_id=esi_id,
         rate_kind=(plan.rate_kind or "")[:40],
         term_months=plan.term_months,
-        average_cents_per_kwh_500=_kept(plan.avg_cents_per_kwh_500),
-        average_cents_per_kwh_1000=_kept(plan.avg_cents_per_kwh_1000),
-        average_cents_per_kwh_2000=_kept(plan.avg_cents_per_kwh_2000),
-        energy_cents_per_kwh=_kept(plan.energy_rate_cents_per_kwh),
-        delivery_cents_per_kwh=_kept(plan.delivery_rate_cents_per_kwh),
-        base_fee_dollars=_kept(plan.plan_monthly_cost_dollars),
-        termination_fee_dollars=_kept(plan.early_termination_fee_dollars),
-        buyback_cents_per_kwh=_kept(plan.export_rate_cents_per_kwh),
-        efl_url=_kept_url(plan.efl_url),
-        tos_url=_kept_url(plan.tos_url),
-        yrac_url=_kept_url(plan.yrac_url),
+        average_cents_per_kwh_500=_storable(plan.avg_cents_per_kwh_500),
+        average_cents_per_kwh_1000=_storable(plan.avg_cents_per_kwh_1000),
+        average_cents_per_kwh_2000=_storable(plan.avg_cents_per_kwh_2000),
+        energy_cents_per_kwh=_storable(plan.energy_rate_cents_per_kwh),
+        delivery_cents_per_kwh=_storable(plan.delivery_rate_cents_per_kwh),
+        base_fee_dollars=_storable(plan.plan_monthly_cost_dollars),
+        termination_fee_dollars=_storable(plan.early_termination_fee_dollars),
+        buyback_cents_per_kwh=_storable(plan.export_rate_cents_per_kwh),
+        efl_url=_storable_url(plan.efl_url),
+        tos_url=_storable_url(plan.tos_url),
+        yrac_url=_storable_url(plan.yrac_url),
         requested_at=write.opened_at,
         stale_at=offers.stale_at(write.opened_at, expires_at=plan.expires_at),
         raw=plan.raw,
     )
 
 
-def _kept(amount: Decimal | None) -> Decimal | None:
+def _storable(amount: Decimal | None) -> Decimal | None:
     """An amount that a column would round is as good as unreadable: what is judged must be what is kept."""
-    if amount is None or not amount.is_finite() or abs(amount) >= KEPT_BELOW:
+    if amount is None or not amount.is_finite() or abs(amount) >= STORED_AMOUNT_LIMIT:
         return None
-    return amount if amount == round(amount, KEPT_DECIMALS) else None
+    return amount if amount == round(amount, STORED_DECIMALS) else None
 
 
-def _kept_url(url: str | None) -> str:
-    return url if url is not None and len(url) <= LONGEST_URL else ""
+def _storable_url(url: str | None) -> str:
+    return url if url is not None and len(url) <= MAX_URL_LENGTH else ""
 
 
 def _uuid(text: str | None) -> UUID | None:

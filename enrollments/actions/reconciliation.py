@@ -14,8 +14,8 @@ from django.db.models import Q
 
 from core.actors import Actor
 from core.transactions import repeatable
-from enrollments.actions.account_reading import ask_for_reading, without_case
-from enrollments.actions.accounts import ask_whose_accounts
+from enrollments.actions.account_reading import request_reading, without_case
+from enrollments.actions.accounts import hold_for_unlinked_accounts
 from enrollments.actions.writes import Tools
 from enrollments.decision.account_differences import REPAIRS, Finding, OurRecord, compare
 from enrollments.light.errors import LightError, NotReached, UnknownToLight
@@ -28,18 +28,18 @@ from enrollments.states import (
     EnrollmentStatus,
 )
 
-ACCOUNTS_IN_A_TURN = 50
-LOOKS_AT_A_MOVING_CASE = 3
-TRIES_TO_REACH_LIGHT = 3
-LONGEST_PAUSE_SECONDS = 30.0
-MOST_UNREAD_IN_A_ROW = 3
-FEWEST_TO_TELL_BY = 3
-OF_ANOTHER_APP = (
+ACCOUNTS_PER_BATCH = 50
+MAX_COMPARISONS = 3
+MAX_READ_TRIES = 3
+MAX_PAUSE_SECONDS = 30.0
+MAX_UNREAD_IN_A_ROW = 3
+MIN_UNKNOWN_ACCOUNTS = 3
+WRONG_APP_MESSAGE = (
     "Light knows not one of our accounts: LIGHT_APP_TOKEN or LIGHT_API_URL may be those of another app. Correct them "
     "and compare again."
 )
 
-_TO_BE_READ = frozenset(
+_NEEDS_READING = frozenset(
     {
         DifferenceKind.ACCEPTED_UNKNOWN_TO_US,
         DifferenceKind.ACCEPTED_DIFFERENTLY,
@@ -60,7 +60,7 @@ def start_run(*, by: Actor, at: datetime) -> ReconciliationRun:
 
 
 def continue_run(
-    run_id: int, tools: Tools, *, limit: int = ACCOUNTS_IN_A_TURN, pause: Callable[[float], None] = time.sleep
+    run_id: int, tools: Tools, *, limit: int = ACCOUNTS_PER_BATCH, pause: Callable[[float], None] = time.sleep
 ) -> bool:
     """
     Take a run further by at most `limit` accounts, in order; tell whether it is finished.
@@ -75,22 +75,22 @@ def continue_run(
         raise RunFinished(f"{run} is finished.")
     linked = Enrollment.objects.filter(light_account_uuid__isnull=False, pk__gt=run.last_enrollment_id).order_by("pk")
     ids = list(linked.values_list("pk", flat=True)[:limit])
-    turn = _Turn()
+    batch = _Batch()
     for enrollment_id in ids:
-        turn.add(enrollment_id, _compare_one(enrollment_id, tools, pause))
-        if turn.is_light_away:
-            turn.unread += linked.filter(pk__gt=enrollment_id).count()
+        batch.add(enrollment_id, _compare_one(enrollment_id, tools, pause))
+        if batch.is_light_unreachable:
+            batch.unread += linked.filter(pk__gt=enrollment_id).count()
             break
-    is_last = turn.is_light_away or len(ids) < limit
-    if is_last and not turn.is_light_away:
-        _add_accounts_without_case(turn, tools, pause)
-    _keep(run, turn, is_last=is_last, at=tools.clock.now())
+    is_last = batch.is_light_unreachable or len(ids) < limit
+    if is_last and not batch.is_light_unreachable:
+        _add_accounts_without_case(batch, tools, pause)
+    _keep(run, batch, is_last=is_last, at=tools.clock.now())
     return is_last
 
 
 @dataclass
-class _Turn:
-    """What one turn of a run has seen so far."""
+class _Batch:
+    """What one batch of a run has seen so far."""
 
     found: list[Difference] = field(default_factory=list)
     accounts_of_cases: dict[int, list[str]] = field(default_factory=dict)
@@ -101,8 +101,8 @@ class _Turn:
     unread_in_a_row: int = 0
 
     @property
-    def is_light_away(self) -> bool:
-        return self.unread_in_a_row >= MOST_UNREAD_IN_A_ROW
+    def is_light_unreachable(self) -> bool:
+        return self.unread_in_a_row >= MAX_UNREAD_IN_A_ROW
 
     def add(self, enrollment_id: int, difference: Difference | None) -> None:
         self.up_to = enrollment_id
@@ -115,33 +115,33 @@ class _Turn:
 
 
 @repeatable
-def _keep(run: ReconciliationRun, turn: _Turn, *, is_last: bool, at: datetime) -> None:
-    """Keep what a turn found, unless another process took the same turn; and have the cases concerned read."""
+def _keep(run: ReconciliationRun, batch: _Batch, *, is_last: bool, at: datetime) -> None:
+    """Keep what a batch found, unless another process took the same batch; and have the cases concerned read."""
     current = ReconciliationRun.objects.select_for_update().get(pk=run.pk)
     if current.finished_at is not None or current.last_enrollment_id != run.last_enrollment_id:
         raise RunFinished(f"{run} is taken further by another process.")
-    current.read_count += turn.compared
-    if is_last and _is_of_another_app(current, turn):
-        turn.found.append(_difference(DifferenceKind.NOT_READ, "", None, OF_ANOTHER_APP))
-    current.matching_count += turn.matching
-    current.unread_count += turn.unread + sum(each.kind == DifferenceKind.NOT_READ for each in turn.found)
-    current.last_enrollment_id = turn.up_to or run.last_enrollment_id
+    current.read_count += batch.compared
+    if is_last and _is_wrong_app(current, batch):
+        batch.found.append(_difference(DifferenceKind.NOT_READ, "", None, WRONG_APP_MESSAGE))
+    current.matching_count += batch.matching
+    current.unread_count += batch.unread + sum(each.kind == DifferenceKind.NOT_READ for each in batch.found)
+    current.last_enrollment_id = batch.up_to or run.last_enrollment_id
     current.finished_at = at if is_last else None
     current.save()
-    for difference in turn.found:
+    for difference in batch.found:
         difference.run = current
-        if difference.kind in _TO_BE_READ and difference.enrollment_id:
-            ask_for_reading(enrollment_id=difference.enrollment_id, at=at)
-    for enrollment_id, account_uuids in turn.accounts_of_cases.items():
-        ask_whose_accounts(enrollment_id, account_uuids, at=at)
-    Difference.objects.bulk_create(turn.found)
+        if difference.kind in _NEEDS_READING and difference.enrollment_id:
+            request_reading(enrollment_id=difference.enrollment_id, at=at)
+    for enrollment_id, account_uuids in batch.accounts_of_cases.items():
+        hold_for_unlinked_accounts(enrollment_id, account_uuids, at=at)
+    Difference.objects.bulk_create(batch.found)
 
 
-def _is_of_another_app(run: ReconciliationRun, turn: _Turn) -> bool:
+def _is_wrong_app(run: ReconciliationRun, batch: _Batch) -> bool:
     """Whether Light knows not one of our accounts: then the run has compared nothing, and is not complete."""
     found_before = run.differences.filter(kind=DifferenceKind.ACCOUNT_UNKNOWN_TO_LIGHT).count()
-    unknown = found_before + sum(each.kind == DifferenceKind.ACCOUNT_UNKNOWN_TO_LIGHT for each in turn.found)
-    return unknown >= FEWEST_TO_TELL_BY and unknown == run.read_count
+    unknown = found_before + sum(each.kind == DifferenceKind.ACCOUNT_UNKNOWN_TO_LIGHT for each in batch.found)
+    return unknown >= MIN_UNKNOWN_ACCOUNTS and unknown == run.read_count
 
 
 # One account
@@ -150,7 +150,7 @@ def _is_of_another_app(run: ReconciliationRun, turn: _Turn) -> bool:
 def _compare_one(enrollment_id: int, tools: Tools, pause: Callable[[float], None]) -> Difference | None:
     """Read one account and compare; a case that moved meanwhile is compared anew: both must be of one time."""
     before = _our_side(enrollment_id)
-    for _ in range(LOOKS_AT_A_MOVING_CASE):
+    for _ in range(MAX_COMPARISONS):
         account_uuid = str(Enrollment.objects.values_list("light_account_uuid", flat=True).get(pk=enrollment_id))
         try:
             account = _read_patiently(account_uuid, tools, pause)
@@ -167,19 +167,19 @@ def _compare_one(enrollment_id: int, tools: Tools, pause: Callable[[float], None
                 policy=tools.policy,
                 known_statuses=tools.light.dialect.known_statuses,
             )
-            return _of_finding(finding, account_uuid, enrollment_id) if finding else None
+            return _difference_from_finding(finding, account_uuid, enrollment_id) if finding else None
         before = after
     return _difference(DifferenceKind.UNDER_WAY, account_uuid, enrollment_id, "The case moved while it was compared.")
 
 
 def _read_patiently(account_uuid: str, tools: Tools, pause: Callable[[float], None]) -> Account:
-    for tries_left in reversed(range(TRIES_TO_REACH_LIGHT)):
+    for tries_left in reversed(range(MAX_READ_TRIES)):
         try:
             return tools.light.read_account(account_uuid)
         except NotReached as problem:
             if not tries_left:
                 raise
-            pause(min(problem.retry_after_seconds or 1.0, LONGEST_PAUSE_SECONDS))
+            pause(min(problem.retry_after_seconds or 1.0, MAX_PAUSE_SECONDS))
     raise AssertionError("the last try returns or raises")
 
 
@@ -202,36 +202,36 @@ def _our_side(enrollment_id: int) -> OurRecord:
 # Accounts of no case
 
 
-def _add_accounts_without_case(turn: _Turn, tools: Tools, pause: Callable[[float], None]) -> None:
+def _add_accounts_without_case(batch: _Batch, tools: Tools, pause: Callable[[float], None]) -> None:
     try:
         listed = tools.light.list_accounts()
     except LightError as problem:
-        turn.found.append(_difference(DifferenceKind.NOT_READ, "", None, f"The list of all accounts: {problem}"))
+        batch.found.append(_difference(DifferenceKind.NOT_READ, "", None, f"The list of all accounts: {problem}"))
         return
-    turn.found += [
+    batch.found += [
         _difference(DifferenceKind.UNREADABLE, entry.identifier, None, f"In the list of all accounts: {entry}.")
         for entry in listed.unusable
     ]
-    for stranger in without_case(listed.accounts):
+    for unlinked in without_case(listed.accounts):
         try:
-            account = _read_patiently(stranger.uuid, tools, pause)
+            account = _read_patiently(unlinked.uuid, tools, pause)
         except LightError as problem:
-            turn.found.append(_difference(DifferenceKind.NOT_READ, stranger.uuid, None, str(problem)))
+            batch.found.append(_difference(DifferenceKind.NOT_READ, unlinked.uuid, None, str(problem)))
             continue
-        cases = _cases_of(account, email=stranger.email or account.email or "")
+        cases = _cases_of(account, email=unlinked.email or account.email or "")
         for enrollment_id in cases:
-            turn.accounts_of_cases.setdefault(enrollment_id, []).append(account.uuid)
-        turn.found.append(
+            batch.accounts_of_cases.setdefault(enrollment_id, []).append(account.uuid)
+        batch.found.append(
             _difference(
                 DifferenceKind.ACCOUNT_WITHOUT_CASE,
                 account.uuid,
                 cases[0] if len(cases) == 1 else None,
-                _words_of_stranger(account, cases),
+                _describe_unlinked_account(account, cases),
             )
         )
 
 
-def _words_of_stranger(account: Account, cases: list[int]) -> str:
+def _describe_unlinked_account(account: Account, cases: list[int]) -> str:
     words = f"Status “{account.status or ''}”, {'with' if account.shows_acceptance else 'without'} an accepted plan."
     if len(cases) > 1:
         words += f" It may belong to any of the cases {', '.join(map(str, cases))}, which are held."
@@ -262,7 +262,7 @@ def _difference(kind: DifferenceKind, account_uuid: str, enrollment_id: int | No
     )
 
 
-def _of_finding(finding: Finding, account_uuid: str, enrollment_id: int) -> Difference:
+def _difference_from_finding(finding: Finding, account_uuid: str, enrollment_id: int) -> Difference:
     return Difference(
         kind=finding.kind,
         enrollment_id=enrollment_id,

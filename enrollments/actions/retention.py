@@ -196,7 +196,7 @@ def _destroy_case(enrollment_id: int, *, sha256: str, by: Actor, at: datetime) -
     for poa in poas:
         files += _files_of(poa)
         _destroy_poa(poa, destruction, rows, by=by, at=at)
-    _forget_person(enrollment.customer_id, rows)
+    _erase_personal_data(enrollment.customer_id, rows)
     return _finish(destruction, rows, files)
 
 
@@ -243,7 +243,7 @@ def _destroy_request(poa_id: int, *, by: Actor, at: datetime) -> Destruction:
     rows: Counter[str] = Counter()
     files = _files_of(poa)
     _destroy_poa(poa, destruction, rows, by=by, at=at)
-    _forget_person(poa.customer_id, rows)
+    _erase_personal_data(poa.customer_id, rows)
     return _finish(destruction, rows, files)
 
 
@@ -333,7 +333,7 @@ def _remove(found: "QuerySet[Any]", rows: Counter[str]) -> None:
     rows.update(counts)
 
 
-def _forget_person(customer_id: int, rows: Counter[str]) -> None:
+def _erase_personal_data(customer_id: int, rows: Counter[str]) -> None:
     """
     Once nothing of his enrollments is left, remove what served them alone: the birth date and the reports about him.
 
@@ -361,7 +361,11 @@ def destroy_files(*, at: datetime, of: Destruction | None = None) -> tuple[int, 
     left = DestroyedFile.objects.filter(destroyed_at__isnull=True)
     gone = remaining = 0
     for file in (left.filter(destruction=of) if of else left).order_by("pk"):
-        problem = "another record names the same file" if _is_named(file.storage_key) else _destroyed(file.storage_key)
+        problem = (
+            "another record names the same file"
+            if _is_referenced(file.storage_key)
+            else _try_to_destroy(file.storage_key)
+        )
         if problem:
             remaining += 1
             file.kept_because = problem
@@ -372,7 +376,7 @@ def destroy_files(*, at: datetime, of: Destruction | None = None) -> tuple[int, 
     return gone, remaining
 
 
-def _destroyed(key: str) -> str:
+def _try_to_destroy(key: str) -> str:
     try:
         stored_files.destroy(key)
     except Exception as problem:  # noqa: BLE001 - whatever the storage says is kept on the row and tried again
@@ -380,7 +384,7 @@ def _destroyed(key: str) -> str:
     return ""
 
 
-def _is_named(key: str) -> bool:
+def _is_referenced(key: str) -> bool:
     fields: tuple[tuple[type[Model], tuple[str, ...]], ...] = (
         (PoaDocument, ("pdf_storage_key",)),
         (PaperSignature, ("scan_storage_key", "received_storage_key")),

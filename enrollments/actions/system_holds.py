@@ -43,7 +43,7 @@ def release_writes(*, by: Actor, at: datetime) -> int:
     """
     holds = list(SystemHold.objects.select_for_update().filter(ended_at__isnull=True))
     if not holds:
-        raise NothingHeld(database_place.why_not_from_here() or "Writes to Light are not stopped.")
+        raise NothingHeld(database_place.why_writes_not_allowed_here() or "Writes to Light are not stopped.")
     for hold in holds:
         if hold.needs_reconciliation and not _is_reconciled_since(hold.started_at):
             raise NotReconciled(

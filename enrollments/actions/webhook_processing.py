@@ -14,7 +14,7 @@ from core.actors import Actor
 from core.due_rows import Backoff, due_ids, spread
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from enrollments.actions.account_reading import ask_for_reading
+from enrollments.actions.account_reading import request_reading
 from enrollments.actions.moves import lock, note
 from enrollments.light.client import READING
 from enrollments.light.events import KnownEvent, MalformedEvent, ReceivedEvent, parse_event
@@ -24,16 +24,16 @@ from enrollments.states import FINAL_STATUSES, WriteKind, WriteStatus
 logger = logging.getLogger(__name__)
 
 BACKOFF = Backoff(first=timedelta(seconds=10), longest=timedelta(days=1), max_failures=12)
-ORPHAN_PATIENCE = timedelta(days=30)
+MAX_ORPHAN_AGE = timedelta(days=30)
 ECHOES = {
     KnownEvent.PLAN_REQUESTED: WriteKind.REQUEST_PLANS,
     KnownEvent.PLAN_ACCEPTED: WriteKind.ACCEPT_PLAN,
     KnownEvent.FINALIZED: WriteKind.FINALIZE,
 }
 """What Light tells everybody when we have done it."""
-ANSWERED_FOR_ITSELF = frozenset({KnownEvent.PLAN_REQUESTED, KnownEvent.PLAN_ACCEPTED})
+READ_ANYWAY = frozenset({KnownEvent.PLAN_REQUESTED, KnownEvent.PLAN_ACCEPTED})
 """After these calls the account is read anyway, by the case itself, before anything is made of them."""
-LONGEST_WAY_OF_AN_ECHO = timedelta(hours=1)
+MAX_ECHO_DELAY = timedelta(hours=1)
 
 
 class SettleOutcome(StrEnum):
@@ -93,21 +93,21 @@ def _settle(delivery: WebhookDelivery, *, at: datetime) -> SettleOutcome:
     try:
         event = parse_event(delivery.body.encode())
     except MalformedEvent as problem:
-        return _fail_for_good(delivery, str(problem))
+        return _fail_permanently(delivery, str(problem))
     delivery.event_name = (event.name or "")[:100]
     delivery.light_account_uuid = event.account_uuid or ""
     if event.account_uuid is None:
-        return _fail_for_good(delivery, "The event names no account where we look for it.")
+        return _fail_permanently(delivery, "The event names no account where we look for it.")
     enrollment = _enrollment_of(event)
     if enrollment is None:
         return _keep_as_orphan(delivery, at=at)
-    nothing_new = None if delivery.enrollment else _nothing_new(delivery, event, enrollment)
-    if nothing_new is None:
+    why_no_reading = None if delivery.enrollment else _why_no_reading_needed(delivery, event, enrollment)
+    if why_no_reading is None:
         _nudge(enrollment, at=at)
     delivery.enrollment = enrollment
     delivery.settled_at = at
     delivery.due_at = None
-    delivery.outcome = nothing_new or _words(event, enrollment)
+    delivery.outcome = why_no_reading or _describe_outcome(event, enrollment)
     delivery.save()
     return SettleOutcome.MATCHED
 
@@ -120,7 +120,7 @@ def _enrollment_of(event: ReceivedEvent) -> Enrollment | None:
     return Enrollment.objects.filter(light_account_uuid=account_uuid).first()
 
 
-def _nothing_new(delivery: WebhookDelivery, event: ReceivedEvent, enrollment: Enrollment) -> str | None:
+def _why_no_reading_needed(delivery: WebhookDelivery, event: ReceivedEvent, enrollment: Enrollment) -> str | None:
     """
     Say why the echo of a call of our own needs no reading; None for everything else.
 
@@ -130,7 +130,7 @@ def _nothing_new(delivery: WebhookDelivery, event: ReceivedEvent, enrollment: En
         return None
     if _was_read_since(delivery, enrollment):
         return "The account was read since."
-    if event.known in ANSWERED_FOR_ITSELF and _is_first_echo(delivery, ECHOES[event.known], enrollment):
+    if event.known in READ_ANYWAY and _is_first_echo(delivery, ECHOES[event.known], enrollment):
         return "It tells of our own call; the account is read in its turn."
     return None
 
@@ -152,7 +152,7 @@ def _is_first_echo(delivery: WebhookDelivery, kind: WriteKind, enrollment: Enrol
         enrollment=enrollment,
         kind=kind,
         status__in=[WriteStatus.OPEN, WriteStatus.DONE],
-        opened_at__range=(delivery.received_at - LONGEST_WAY_OF_AN_ECHO, delivery.received_at),
+        opened_at__range=(delivery.received_at - MAX_ECHO_DELAY, delivery.received_at),
     )
     latest = calls.order_by("opened_at").last()
     if latest is None:
@@ -166,10 +166,10 @@ def _is_first_echo(delivery: WebhookDelivery, kind: WriteKind, enrollment: Enrol
 
 def _nudge(enrollment: Enrollment, *, at: datetime) -> None:
     if enrollment.status not in FINAL_STATUSES:
-        ask_for_reading(enrollment_id=enrollment.pk, at=at)
+        request_reading(enrollment_id=enrollment.pk, at=at)
 
 
-def _words(event: ReceivedEvent, enrollment: Enrollment) -> str:
+def _describe_outcome(event: ReceivedEvent, enrollment: Enrollment) -> str:
     known = "" if event.known else "We do not know this event. "
     if enrollment.status in FINAL_STATUSES:
         return f"{known}The enrollment has ended; kept for the record."
@@ -177,7 +177,7 @@ def _words(event: ReceivedEvent, enrollment: Enrollment) -> str:
 
 
 def _keep_as_orphan(delivery: WebhookDelivery, *, at: datetime) -> SettleOutcome:
-    is_too_old = at - delivery.received_at > ORPHAN_PATIENCE
+    is_too_old = at - delivery.received_at > MAX_ORPHAN_AGE
     delivery.due_at = None if is_too_old else at + spread(BACKOFF.pause_after(delivery.attempts))
     delivery.outcome = "No enrollment has this Light account" + (
         "; not tried any more." if is_too_old else " yet; tried again."
@@ -186,7 +186,7 @@ def _keep_as_orphan(delivery: WebhookDelivery, *, at: datetime) -> SettleOutcome
     return SettleOutcome.ORPHAN
 
 
-def _fail_for_good(delivery: WebhookDelivery, problem: str) -> SettleOutcome:
+def _fail_permanently(delivery: WebhookDelivery, problem: str) -> SettleOutcome:
     """Trying again by itself would bring the same; a person may settle it again after a change of ours."""
     delivery.due_at = None
     delivery.outcome = ""

@@ -13,7 +13,7 @@ from core.transactions import repeatable
 from enrollments.light.events import MalformedEvent, parse_event
 from enrollments.models import WebhookDelivery, WebhookRefusal, WebhookSender
 
-LONGEST_HEADER_KEPT = 500
+MAX_HEADER_LENGTH = 500
 
 
 def store_delivery(*, body: bytes, headers: Mapping[str, str], at: datetime) -> None:
@@ -28,7 +28,7 @@ def store_delivery(*, body: bytes, headers: Mapping[str, str], at: datetime) -> 
         event_key=_event_id(body) or sha256,
         body=_as_text(body),
         body_sha256=sha256,
-        headers={name: _storable(value)[:LONGEST_HEADER_KEPT] for name, value in headers.items()},
+        headers={name: _storable(value)[:MAX_HEADER_LENGTH] for name, value in headers.items()},
         received_at=at,
         due_at=at,
     )

@@ -38,7 +38,7 @@ from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldC
 from poa_documents.guards import AuthorityMissing, check_authority
 from poa_documents.models import PoaDocument
 
-LONGEST_SLEEP_BEFORE_SENDING = timedelta(seconds=30)
+MAX_DELAY_BEFORE_SENDING = timedelta(seconds=30)
 BACKOFF = Backoff(first=timedelta(seconds=5), longest=timedelta(minutes=15))
 
 Answer = TypeVar("Answer")
@@ -53,7 +53,7 @@ class Tools:
     policy: Policy
 
 
-class StoppedMeanwhile(Exception):
+class WriteStopped(Exception):
     """People stopped the write after it was recorded, or the case changed. Nothing was sent."""
 
 
@@ -71,14 +71,14 @@ def still_due(enrollment_id: int, step: Step, *, at: datetime, policy: Policy) -
 
     :raises EnrollmentMoved: something else comes next now
     """
-    enrollment, poa, facts = _look_under_lock(enrollment_id)
+    enrollment, poa, facts = _lock_and_gather(enrollment_id)
     if decide(facts, now=at, policy=policy) != step:
         raise EnrollmentMoved(f"{enrollment} moved on before “{type(step).__name__}” could begin.")
     assert poa is not None  # noqa: S101 - each step that is begun here stands on an authority
     return enrollment, poa, facts
 
 
-def _look_under_lock(enrollment_id: int) -> tuple[Enrollment, PoaDocument | None, Facts]:
+def _lock_and_gather(enrollment_id: int) -> tuple[Enrollment, PoaDocument | None, Facts]:
     enrollment = lock(enrollment_id)
     poa = governing_poa(enrollment, is_locked=True)
     return enrollment, poa, gather(enrollment, poa)
@@ -117,25 +117,25 @@ def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
 
     From here on it counts as sent: should the worker die, it is in doubt, while one without this note never happened.
 
-    :raises StoppedMeanwhile: it must not be sent any more
+    :raises WriteStopped: it must not be sent any more
     """
     at = tools.clock.now()
     if problem := clock_drift.clock_problem():
-        raise StoppedMeanwhile(f"{write.get_kind_display()}: {problem}")
-    enrollment, poa, facts = _look_under_lock(write.enrollment_id)
+        raise WriteStopped(f"{write.get_kind_display()}: {problem}")
+    enrollment, poa, facts = _lock_and_gather(write.enrollment_id)
     current = facts.unsettled
     if current is None or current.write_id != write.pk or current.status != WriteStatus.OPEN:
-        raise StoppedMeanwhile(f"{write.get_kind_display()}: it was settled meanwhile.")
+        raise WriteStopped(f"{write.get_kind_display()}: it was settled meanwhile.")
     status = EnrollmentStatus.OPEN if write.kind == WriteKind.ACCEPT_PLAN else facts.status
     comes_next = decide(replace(facts, unsettled=None, status=status), now=at, policy=tools.policy)
     if comes_next != step:
-        raise StoppedMeanwhile(f"{write.get_kind_display()}: the case changed meanwhile. {comes_next.because}")
+        raise WriteStopped(f"{write.get_kind_display()}: the case changed meanwhile. {comes_next.because}")
     assert poa is not None  # noqa: S101 - the step needs one, and is still the next
     is_conclusion = write.kind in {WriteKind.FINALIZE, WriteKind.UPDATE_ACCOUNT}
     try:
         check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=is_conclusion)
     except AuthorityMissing as missing:
-        raise StoppedMeanwhile(f"{write.get_kind_display()}: {missing.for_staff}") from missing
+        raise WriteStopped(f"{write.get_kind_display()}: {missing.for_staff}") from missing
     write.sent_at = at
     write.save(update_fields=["sent_at"])
 
@@ -155,12 +155,12 @@ def call(write: LightWrite, step: Step, send: Callable[[Callable[[], None]], Ans
     :raises CallFailed: no answer; record and enrollment are up to date
     """
     clock = tools.clock
-    if clock.now() - write.opened_at > LONGEST_SLEEP_BEFORE_SENDING:
+    if clock.now() - write.opened_at > MAX_DELAY_BEFORE_SENDING:
         close_not_done(write.pk, outcome="Not sent: too long after it was recorded.", at=clock.now())
         raise CallFailed(f"Write {write.pk} was too old to be sent.")
     try:
         return send(lambda: check_still_wanted(write, step, tools))
-    except StoppedMeanwhile as stop:
+    except WriteStopped as stop:
         close_not_done(write.pk, outcome=f"Not sent. {stop}", at=clock.now())
         raise CallFailed from stop
     except InDoubt as doubt:
@@ -168,14 +168,14 @@ def call(write: LightWrite, step: Step, send: Callable[[Callable[[], None]], Ans
         raise CallFailed(str(doubt)) from doubt
     except Conflict as conflict:
         if write.kind == WriteKind.CREATE_ACCOUNT:
-            close_refused(write.pk, outcome=_words(conflict), code=HoldCode.ACCOUNT_UNCLEAR, at=clock.now())
+            close_refused(write.pk, outcome=_describe_problem(conflict), code=HoldCode.ACCOUNT_UNCLEAR, at=clock.now())
         elif write.kind == WriteKind.REQUEST_PLANS:  # never "done before": the account has nothing to tell
-            close_refused(write.pk, outcome=_words(conflict), code=hold_code_for(conflict), at=clock.now())
+            close_refused(write.pk, outcome=_describe_problem(conflict), code=hold_code_for(conflict), at=clock.now())
         else:  # "done before" and "not possible now" look alike: the account tells which
-            lose_answer(write.pk, outcome=_words(conflict), code=hold_code_for(conflict), at=clock.now())
+            lose_answer(write.pk, outcome=_describe_problem(conflict), code=hold_code_for(conflict), at=clock.now())
         raise CallFailed(str(conflict)) from conflict
     except (Refused, Unauthorized) as refusal:
-        close_refused(write.pk, outcome=_words(refusal), code=hold_code_for(refusal), at=clock.now())
+        close_refused(write.pk, outcome=_describe_problem(refusal), code=hold_code_for(refusal), at=clock.now())
         raise CallFailed(str(refusal)) from refusal
     except NotReached as problem:
         close_not_reached(write.pk, problem, at=clock.now())
@@ -250,7 +250,7 @@ def close_not_done(write_id: int, *, outcome: str, at: datetime, code: str = "")
 
 
 @repeatable
-def close_without_trace(write_id: int, *, outcome: str, at: datetime) -> None:
+def close_not_shown(write_id: int, *, outcome: str, at: datetime) -> None:
     """Close a doubtful write that the account does not show: as refused, with Light's words, where it gave any."""
     write = _lock_write(write_id)
     if write.hold_code:
@@ -317,7 +317,7 @@ def _lock_write(write_id: int) -> LightWrite:
     return write
 
 
-def _words(problem: LightError) -> str:
+def _describe_problem(problem: LightError) -> str:
     """Light's reasons, after our own words where those do not quote them already."""
     message = str(problem)
     return " ".join([message, *(reason for reason in getattr(problem, "reasons", ()) if reason not in message)])

@@ -17,7 +17,7 @@ from core.dates import chicago_day
 from core.downloads import streamed_file
 from core.staff_text import age, describe_details, moment, name_actors
 from enrollments import presenters, queries
-from enrollments.actions.account_reading import ask_for_reading
+from enrollments.actions.account_reading import request_reading
 from enrollments.actions.accounts import link_account
 from enrollments.actions.adoption import adopt_acceptance
 from enrollments.actions.closing import close_enrollment
@@ -161,7 +161,7 @@ def _adopt(context: ButtonContext) -> str:
 
 
 def _look_now(context: ButtonContext) -> str:
-    ask_for_reading(enrollment_id=context.record.pk, at=context.at)
+    request_reading(enrollment_id=context.record.pk, at=context.at)
     return "The case is being checked now; reload in a few seconds."
 
 

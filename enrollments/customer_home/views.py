@@ -14,7 +14,7 @@ from core.actors import Actor
 from core.company import current_rules
 from core.downloads import file_response
 from core.stored_files import StoredFile, read
-from enrollments.actions.account_reading import ask_for_reading
+from enrollments.actions.account_reading import request_reading
 from enrollments.actions.accounts import NoAccountYet, hosted_link
 from enrollments.actions.customer_holds import NothingToHold, NotOnHold, hold_for_customer, resume_for_customer
 from enrollments.customer_home.progress import Progress, just_signed, progress, words
@@ -85,7 +85,7 @@ def check_again(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     """Request an account reading for a customer who says that they are done at Light."""
     enrollment = enrollment_of(poa)
     if request.method == "POST" and enrollment is not None and enrollment.light_account_uuid is not None:
-        ask_for_reading(enrollment_id=enrollment.pk, at=clock.now())
+        request_reading(enrollment_id=enrollment.pk, at=clock.now())
     return _to_home(request)
 
 

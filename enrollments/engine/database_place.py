@@ -23,7 +23,7 @@ from enrollments.models import DatabasePlace
 ONLY_PLACE = 1
 
 
-def why_not_from_here() -> str:
+def why_writes_not_allowed_here() -> str:
     """Give the reason why writes from this place are refused; empty when they are allowed."""
     if is_on_this_machine(settings.LIGHT_API_URL):
         return ""

@@ -36,9 +36,9 @@ from poa_documents.guards import AuthorityMissing, SealedFileAltered, SealedFile
 
 logger = logging.getLogger(__name__)
 
-MOST_STEPS_IN_A_TURN = 20
+MAX_STEPS_PER_TURN = 20
 MAX_READINGS_IN_A_ROW = 3
-PAUSE_IN_A_FLOOD = timedelta(seconds=5)
+FLOOD_PAUSE = timedelta(seconds=5)
 MAX_FAILURES = 8
 """Then operations are asked; the case is still tried."""
 BACKOFF = Backoff(first=timedelta(seconds=20), longest=timedelta(hours=1))
@@ -46,7 +46,7 @@ NOT_DUE = "not due"
 RESTING_STEPS = (steps.Wait, steps.Hold, steps.Finished)
 
 
-class TurnUsedUp(Exception):
+class TooManySteps(Exception):
     """A turn took all its steps and did not come to rest: something goes round in circles."""
 
 
@@ -69,13 +69,13 @@ class Engine:
         with self.keep_lease(turn):
             try:
                 resting, facts = self._take_steps(enrollment_id)
-            except TurnUsedUp as used_up:
+            except TooManySteps as used_up:
                 logger.warning("Enrollment %s: %s", enrollment_id, used_up)
                 self._note_failure(enrollment_id, used_up, turn)
                 return "goes on"
             except ClockWrong as wrong:
                 logger.warning("Enrollment %s is left to another process. %s", enrollment_id, wrong)
-                leases.give_back(turn, due_at=self.tools.clock.now())
+                leases.release(turn, due_at=self.tools.clock.now())
                 return "left to another process"
             except Exception as problem:
                 logger.exception("Enrollment %s could not be advanced.", enrollment_id)
@@ -87,32 +87,32 @@ class Engine:
         """
         Perform step after step until one rests; return it with the facts that it follows from.
 
-        :raises TurnUsedUp: it must go on in another turn, after a pause
+        :raises TooManySteps: it must go on in another turn, after a pause
         :raises ClockWrong: it must go on in another process
         """
         taken = list[Step]()
-        for _ in range(MOST_STEPS_IN_A_TURN):
+        for _ in range(MAX_STEPS_PER_TURN):
             if problem := clock_drift.clock_problem():
                 raise ClockWrong(problem)
             enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
             facts = gather(enrollment)
             step = decide(facts, now=self.tools.clock.now(), policy=self.tools.policy)
-            step = self._unless_in_vain(step, facts, taken)
+            step = self._check_progress(step, facts, taken)
             try:
                 self._perform(enrollment_id, step)
             except (EnrollmentMoved, CallFailed, ReadingFailed, SealedFileAltered) as news:
                 logger.info("Enrollment %s: %s", enrollment_id, news)
                 continue
             except AuthorityMissing as missing:
-                self._ask_about_authority(enrollment_id, missing)
+                self._hold_for_authority(enrollment_id, missing)
                 continue
             if isinstance(step, RESTING_STEPS):
                 return step, facts
             taken.append(step)
         names = ", ".join(type(step).__name__ for step in taken[-3:])
-        raise TurnUsedUp(f"{MOST_STEPS_IN_A_TURN} steps did not bring the case to rest; the last ones were {names}.")
+        raise TooManySteps(f"{MAX_STEPS_PER_TURN} steps did not bring the case to rest; the last ones were {names}.")
 
-    def _unless_in_vain(self, step: Step, facts: Facts, taken: list[Step]) -> Step:
+    def _check_progress(self, step: Step, facts: Facts, taken: list[Step]) -> Step:
         """
         Ask for a person instead of a step that was taken successfully and changed nothing, or is taken all day long.
 
@@ -122,41 +122,41 @@ class Engine:
         in_a_row = len(list(takewhile(lambda before: before == step, reversed(taken))))
         is_news = facts.account is not None and facts.account.is_reading_requested
         if in_a_row >= limit and isinstance(step, steps.ReadAccount) and is_news:
-            return self._after_the_news(facts)
+            return self._rest_during_flood(facts)
         if in_a_row >= limit and not isinstance(step, RESTING_STEPS):
             because = (
-                f"“{_words_for(step)}” was done and would come next again, so it changed nothing. {step.because} "
+                f"“{_describe_step(step)}” was done and would come next again, so it changed nothing. {step.because} "
                 "Compare what Light shows with what the case shows, then release the hold to try again."
             )
-            return self._held(HoldCode.NO_PROGRESS, because, facts)
+            return self._operations_hold(HoldCode.NO_PROGRESS, because, facts)
         is_first_call = isinstance(step, steps.REMOTE_STEPS) and not any(
             isinstance(before, steps.REMOTE_STEPS) for before in taken
         )
-        purpose = self._call_made_too_often(facts.enrollment_id) if is_first_call else ""
+        purpose = self._find_excessive_call(facts.enrollment_id) if is_first_call else ""
         if purpose:
             because = (
                 f"Light answered “{purpose}” for this case more than {self.tools.policy.max_calls_a_day} times in a "
                 "day. Find out what asks for it, then release the hold to go on."
             )
-            return self._held(HoldCode.TOO_MANY_CALLS, because, facts)
+            return self._operations_hold(HoldCode.TOO_MANY_CALLS, because, facts)
         return step
 
-    def _after_the_news(self, facts: Facts) -> Step:
+    def _rest_during_flood(self, facts: Facts) -> Step:
         """In a flood of webhooks, rest for a moment: one reading then answers all that came since."""
-        again = self.tools.clock.now() + PAUSE_IN_A_FLOOD
+        again = self.tools.clock.now() + FLOOD_PAUSE
         if facts.hold is not None:
             return steps.Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because, look_again_at=again)
         because = "News of the account keeps arriving; it is read again in a moment."
         return steps.Wait(until=again, code=steps.Waiting.CALL_UNDER_WAY, because=because)
 
-    def _held(self, code: HoldCode, because: str, facts: Facts) -> steps.Hold:
+    def _operations_hold(self, code: HoldCode, because: str, facts: Facts) -> steps.Hold:
         """A hold for operations; an open one stays what people see. Reading goes on, an hour later at the soonest."""
         again = self.tools.clock.now() + self.tools.policy.collecting_interval
         if facts.hold is not None:
             return steps.Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because, look_again_at=again)
         return steps.Hold(code, HoldOwner.OPERATIONS, because=because, look_again_at=again)
 
-    def _call_made_too_often(self, enrollment_id: int) -> str:
+    def _find_excessive_call(self, enrollment_id: int) -> str:
         """
         Name the call that Light answered too often for one case within a day, since a person last looked at that.
 
@@ -208,7 +208,7 @@ class Engine:
             case steps.LiftHold():
                 holds.lift_hold(hold_id=step.hold_id, because=step.because, at=at)
             case steps.Close():
-                closing.call_off(enrollment_id=enrollment_id, because=step.because, at=at)
+                closing.close_canceled_case(enrollment_id=enrollment_id, because=step.because, at=at)
             case steps.Hold():
                 _place_hold(enrollment_id, step, at=at)
             case steps.Wait(code=code) if code in mails.TURN_MAIL_FOR:
@@ -216,7 +216,7 @@ class Engine:
             case _:
                 pass
 
-    def _ask_about_authority(self, enrollment_id: int, missing: AuthorityMissing) -> None:
+    def _hold_for_authority(self, enrollment_id: int, missing: AuthorityMissing) -> None:
         """The guard at the call knows more than the decision did: nothing was sent, and a person must look."""
         if not missing.is_consent_failure:
             raise missing
@@ -227,15 +227,15 @@ class Engine:
 
     def _rest(self, step: Step, facts: Facts, turn: str) -> str:
         """Release the enrollment with what it waits for."""
-        shown = {"failures": 0, "failing_since": None, **self._what_screens_show(step, facts)}
+        shown = {"failures": 0, "failing_since": None, **self._decision_columns(step, facts)}
         if isinstance(step, steps.Hold):
             Hold.objects.filter(enrollment_id=facts.enrollment_id, released_at__isnull=True).update(
                 act_by_date=step.act_by
             )
-        leases.give_back(turn, due_at=_due_at(step), shown=shown)
+        leases.release(turn, due_at=_due_at(step), shown=shown)
         return _name(step)
 
-    def _what_screens_show(self, step: Step, facts: Facts) -> dict[str, object]:
+    def _decision_columns(self, step: Step, facts: Facts) -> dict[str, object]:
         now = self.tools.clock.now()
         shown = gates.gates(facts, now=now, policy=self.tools.policy)
         told = customer_state(facts, step, now=now, policy=self.tools.policy)
@@ -264,18 +264,18 @@ class Engine:
             enrollment.failing_since = enrollment.failing_since or at
             enrollment.last_error = f"{type(problem).__name__}: {problem}"[:2000]
             enrollment.save(update_fields=["failures", "failing_since", "last_error"])
-            shown = _being_tried(enrollment)
+            shown = _retry_state(enrollment)
             if isinstance(problem, SealedFileUnreadable):  # it ends for all cases at once: nobody shall release each
-                shown = _waits_for_storage(problem) | _told_while_tried(enrollment)
+                shown = _storage_outage_state(problem) | _customer_state_while_retrying(enrollment)
             elif enrollment.failures >= MAX_FAILURES:
-                _ask_operations(enrollment, at=at)
+                _hold_for_operations(enrollment, at=at)
                 shown["customer_code"] = CHECKING
-            leases.give_back(turn, due_at=BACKOFF.next_time(enrollment.failures, at=at), shown=shown)
+            leases.release(turn, due_at=BACKOFF.next_time(enrollment.failures, at=at), shown=shown)
 
         put_off()
 
 
-def _being_tried(enrollment: Enrollment) -> dict[str, object]:
+def _retry_state(enrollment: Enrollment) -> dict[str, object]:
     """Say on the screens that the case is being tried, since when and how often, instead of what was said before."""
     tries = "once" if enrollment.failures == 1 else f"{enrollment.failures} times"
     since = chicago_time(enrollment.failing_since) if enrollment.failing_since else "now"
@@ -284,18 +284,18 @@ def _being_tried(enrollment: Enrollment) -> dict[str, object]:
         "because": f"Switchyard could not finish this step, {tries} since {since}. It tries again automatically and "
         f"asks operations after {MAX_FAILURES} tries.",
         "whose_turn": "",
-        **_told_while_tried(enrollment),
+        **_customer_state_while_retrying(enrollment),
     }
 
 
-def _told_while_tried(enrollment: Enrollment) -> dict[str, object]:
+def _customer_state_while_retrying(enrollment: Enrollment) -> dict[str, object]:
     """Tell the customer that we work on it, rather than something from before a change that is not decided yet."""
     if enrollment.changes_decided == enrollment.changes_noted:
         return {}
     return {"customer_code": WORKING, "customer_until_date": None, "changes_decided": enrollment.changes_noted}
 
 
-def _waits_for_storage(problem: SealedFileUnreadable) -> dict[str, object]:
+def _storage_outage_state(problem: SealedFileUnreadable) -> dict[str, object]:
     """Say on the screens why the plan is not accepted yet, and that operations must bring the storage back."""
     because = f"{problem.for_staff} It is tried again by itself, about every hour."
     return {
@@ -305,7 +305,7 @@ def _waits_for_storage(problem: SealedFileUnreadable) -> dict[str, object]:
     }
 
 
-def _ask_operations(enrollment: Enrollment, *, at: datetime) -> None:
+def _hold_for_operations(enrollment: Enrollment, *, at: datetime) -> None:
     """Ask for a person even where the journal is what fails: an entry less is better than a case that nobody sees."""
     because = (
         f"Our own processing failed {enrollment.failures} times: {enrollment.last_error.rstrip('.')}. Mend the cause, "
@@ -347,7 +347,7 @@ def _name(step: Step) -> str:
             return type(step).__name__.upper()
 
 
-def _words_for(step: Step) -> str:
+def _describe_step(step: Step) -> str:
     """The name of a step in words, such as “Request plans”."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(step).__name__).capitalize()
 

@@ -60,7 +60,7 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
     offers from before the last release are left out.
     """
     poa = poa or governing_poa(enrollment)
-    present = _present(enrollment)
+    present = _find_rare_records(enrollment)
     authority = _authority(poa, enrollment, present) if poa else None
     account = _account(enrollment)
     holds = list(enrollment.holds.order_by("since", "pk")) if present.hold else []
@@ -77,12 +77,12 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
         go_live=_go_live(enrollment),
         offers=_offers(recent) if enrollment.accepted_at is None else (),
         has_asked_for_offers=any(_is_done(write, WriteKind.REQUEST_PLANS) for write in recent),
-        **_not_kept_of_offers(recent),
+        **_omitted_offers(recent),
         unsettled=_unsettled(writes),
         refused=_refused(recent),
-        failed_attempts=tuple(WriteKind(write.kind) for write in recent if _came_to_nothing(write)),
+        failed_attempts=tuple(WriteKind(write.kind) for write in recent if _failed_after_doubt(write)),
         rejected_attempts=tuple(
-            (WriteKind(write.kind), write.outcome) for write in recent if _came_to_nothing(write) and write.hold_code
+            (WriteKind(write.kind), write.outcome) for write in recent if _failed_after_doubt(write) and write.hold_code
         ),
         hold=_hold(open_hold),
         settled_codes=_settled_codes(holds, poa),
@@ -91,7 +91,7 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
         and write_guard.are_acceptances_paused(authority.limits.light_plan_group),
         writes_stopped_because=write_guard.why_writes_are_stopped()
         if present.system_hold
-        else database_place.why_not_from_here(),
+        else database_place.why_writes_not_allowed_here(),
         accepted_at=enrollment.accepted_at,
         accepted_start=enrollment.service_start_date,
         active_at=enrollment.active_at,
@@ -100,7 +100,7 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
         calls_not_before=enrollment.calls_not_before,
         notice=_notice(enrollment) if present.notice else None,
         held_by_customer_since=enrollment.held_by_customer_at,
-        mail_returned_because=_why_mail_comes_back(enrollment) if present.returned_mail else "",
+        mail_returned_because=_why_mail_is_returned(enrollment) if present.returned_mail else "",
         correction=_correction(enrollment, writes, recent) if present.contact_change else None,
         failing=_failing(enrollment, writes),
         changes_noted=enrollment.changes_noted,
@@ -109,7 +109,7 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
 
 
 @dataclass(frozen=True)
-class _Present:
+class _RareRecords:
     """Which of the things there are that hardly any case has: only they are then read."""
 
     hold: bool
@@ -125,7 +125,7 @@ class _Present:
 
 
 # Asked a dozen times for each enrollment; as a query put together anew each time, it would cost more than all the rest.
-_WHAT_IS_PRESENT = """
+_RARE_RECORDS_QUERY = """
     SELECT
         EXISTS (SELECT 1 FROM enrollments_hold WHERE enrollment_id = %(enrollment)s),
         EXISTS (SELECT 1 FROM enrollments_advancenotice WHERE enrollment_id = %(enrollment)s),
@@ -143,15 +143,15 @@ _WHAT_IS_PRESENT = """
 """
 
 
-def _present(enrollment: Enrollment) -> _Present:
+def _find_rare_records(enrollment: Enrollment) -> _RareRecords:
     sought: dict[str, int | str] = {
         "enrollment": enrollment.pk,
         "customer": enrollment.customer_id,
         "cancellation": KnownEvent.SERVICE_CANCELED.value,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_WHAT_IS_PRESENT, sought)
-        return _Present(*map(bool, cursor.fetchone()))
+        cursor.execute(_RARE_RECORDS_QUERY, sought)
+        return _RareRecords(*map(bool, cursor.fetchone()))
 
 
 def _correction(enrollment: Enrollment, writes: list[LightWrite], recent: list[LightWrite]) -> CorrectionFacts | None:
@@ -179,7 +179,7 @@ def _correction(enrollment: Enrollment, writes: list[LightWrite], recent: list[L
         if write not in recent
         and write.kind == WriteKind.UPDATE_ACCOUNT
         and write.opened_at >= changes[-1].changed_at
-        and (write.status == WriteStatus.REFUSED or _came_to_nothing(write))
+        and (write.status == WriteStatus.REFUSED or _failed_after_doubt(write))
     ]
     return CorrectionFacts(is_settled=bool(looked_at))
 
@@ -204,7 +204,7 @@ def _last_stopped_at(poa: PoaDocument) -> datetime | None:
     return max((moment for moment in (ended_at, reported_at, suspended_at) if moment is not None), default=None)
 
 
-def _why_mail_comes_back(enrollment: Enrollment) -> str:
+def _why_mail_is_returned(enrollment: Enrollment) -> str:
     failure = failure_of(enrollment.customer)
     return f"{failure.get_source_display()}: {failure.because}" if failure else ""
 
@@ -252,7 +252,7 @@ def last_account(enrollment: Enrollment) -> Account | None:
     return Account.model_validate(enrollment.light_account, strict=False)
 
 
-def _authority(poa: PoaDocument, enrollment: Enrollment, present: _Present) -> AuthorityFacts:
+def _authority(poa: PoaDocument, enrollment: Enrollment, present: _RareRecords) -> AuthorityFacts:
     envelope = poa.envelope
     return AuthorityFacts(
         poa_id=poa.pk,
@@ -274,7 +274,7 @@ def _authority(poa: PoaDocument, enrollment: Enrollment, present: _Present) -> A
     )
 
 
-def _signer_in_question(poa: PoaDocument, enrollment: Enrollment, present: _Present) -> str:
+def _signer_in_question(poa: PoaDocument, enrollment: Enrollment, present: _RareRecords) -> str:
     """A change of address after the signature matters only while nothing was opened at Light."""
     if present.signer_doubt and (why := why_not_proved(poa)):
         return why
@@ -327,11 +327,11 @@ def _account(enrollment: Enrollment) -> AccountFacts | None:
 def _failing(enrollment: Enrollment, writes: list[LightWrite]) -> FailingCall | None:
     """The write that came to nothing again and again, else the readings that fail; a reading in between counts not."""
     newest = writes[-1] if writes else None
-    in_vain = list(takewhile(lambda write: newest is not None and _never_sent(write, newest.kind), reversed(writes)))
-    if newest is not None and len(in_vain) > 1:
-        return FailingCall(newest.get_kind_display(), since=in_vain[-1].opened_at, tries=len(in_vain))
+    never_sent = list(takewhile(lambda write: newest is not None and _never_sent(write, newest.kind), reversed(writes)))
+    if newest is not None and len(never_sent) > 1:
+        return FailingCall(newest.get_kind_display(), since=never_sent[-1].opened_at, tries=len(never_sent))
     if enrollment.calls_failing_since is not None:
-        what = newest.get_kind_display() if in_vain and newest is not None else "Read the account"
+        what = newest.get_kind_display() if never_sent and newest is not None else "Read the account"
         return FailingCall(what, since=enrollment.calls_failing_since, tries=enrollment.calls_failed)
     return None
 
@@ -403,7 +403,7 @@ def _offers(recent: list[LightWrite]) -> tuple[OfferFacts, ...]:
     failed_attempts = [
         write.closed_at
         for write in since
-        if write.kind == WriteKind.ACCEPT_PLAN and _came_to_nothing(write) and write.closed_at is not None
+        if write.kind == WriteKind.ACCEPT_PLAN and _failed_after_doubt(write) and write.closed_at is not None
     ]
     return tuple(
         OfferFacts(
@@ -417,7 +417,7 @@ def _offers(recent: list[LightWrite]) -> tuple[OfferFacts, ...]:
     )
 
 
-def _not_kept_of_offers(recent: list[LightWrite]) -> dict[str, Any]:
+def _omitted_offers(recent: list[LightWrite]) -> dict[str, Any]:
     """What the newest answer had besides the offers that are kept: how many others, and which nobody could accept."""
     answers = [write.answer for write in recent if _is_done(write, WriteKind.REQUEST_PLANS)]
     newest = answers[-1] if answers else {}
@@ -431,7 +431,7 @@ def _is_done(write: LightWrite, kind: WriteKind) -> bool:
     return write.kind == kind and write.status == WriteStatus.DONE
 
 
-def _came_to_nothing(write: LightWrite) -> bool:
+def _failed_after_doubt(write: LightWrite) -> bool:
     """Whether a write was in doubt, and the account then did not show it."""
     return write.status == WriteStatus.NOT_DONE and write.doubt_since is not None
 

@@ -86,7 +86,7 @@ def abandon(enrollment_id: int, *, at: datetime) -> None:
         logger.exception("The open writes of enrollment %s could not be marked as in doubt.", enrollment_id)
 
 
-def give_back(turn: str, *, due_at: datetime | None, shown: dict[str, Any] | None = None) -> None:
+def release(turn: str, *, due_at: datetime | None, shown: dict[str, Any] | None = None) -> None:
     """Put an enrollment back, unless another worker took it from a turn taken for dead."""
     nudged_or_due = F("due_at") if due_at is None else Coalesce("due_at", Value(due_at))
     Enrollment.objects.filter(leased_by=turn).update(

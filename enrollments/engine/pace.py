@@ -18,24 +18,24 @@ from enrollments.light.errors import PaceExceeded
 from enrollments.models import LightPace
 
 ONLY_ROW = 1
-KEPT_BACK = 0.06
+UNUSED_SHARE = 0.06
 """
 Share of the limit that is not used: calls sent evenly do not arrive evenly, and a 429 costs more than this.
 
 Where Light counts the calls of one second, any of them may come 60 ms later than it should.
 """
-SLOWED_AT_FIRST_BY = 1.15
+FIRST_SLOWDOWN = 1.15
 """A single 429 tells of a call that arrived too early by chance."""
-SLOWED_BY = 1.5
+REPEATED_SLOWDOWN = 1.5
 """Another one soon after tells of a limit that is lower than we believe."""
-SLOWEST = 20.0
-STILL_SLOWED = 1.05
+MAX_SLOWDOWN = 20.0
+SLOWED_THRESHOLD = 1.05
 RECOVERY = 0.9
 """What is left, after each call, of the slowness that a 429 brought."""
 PAUSE_AFTER_REFUSAL_SECONDS = 1.0
-CALLS_WAITING_AT_MOST = 3.0
-SHORTEST_LINE_SECONDS = 0.1
-LONGEST_LINE_SECONDS = 1.5
+MAX_CALLS_WAITING = 3.0
+MIN_LINE_SECONDS = 0.1
+MAX_LINE_SECONDS = 1.5
 """Whoever waits in front of a page for a link to Light stands in the same line."""
 
 
@@ -68,9 +68,9 @@ class SharedPace:
             row, at = self._locked()
             pause = timedelta(seconds=PAUSE_AFTER_REFUSAL_SECONDS if seconds is None else seconds)
             row.free_at = max(row.free_at, at + pause)
-            is_slowed = row.seconds_per_call > self._usual_seconds * STILL_SLOWED
-            factor = SLOWED_BY if is_slowed else SLOWED_AT_FIRST_BY
-            row.seconds_per_call = min(row.seconds_per_call * factor, self._usual_seconds * SLOWEST)
+            is_slowed = row.seconds_per_call > self._usual_seconds * SLOWED_THRESHOLD
+            factor = REPEATED_SLOWDOWN if is_slowed else FIRST_SLOWDOWN
+            row.seconds_per_call = min(row.seconds_per_call * factor, self._usual_seconds * MAX_SLOWDOWN)
             row.save()
 
     def has_room(self) -> bool:
@@ -78,8 +78,8 @@ class SharedPace:
         row = LightPace.objects.filter(pk=ONLY_ROW).first()
         if row is None:
             return True
-        line = CALLS_WAITING_AT_MOST * row.seconds_per_call
-        line = min(max(line, SHORTEST_LINE_SECONDS), LONGEST_LINE_SECONDS)
+        line = MAX_CALLS_WAITING * row.seconds_per_call
+        line = min(max(line, MIN_LINE_SECONDS), MAX_LINE_SECONDS)
         return row.free_at - self.clock.now() <= timedelta(seconds=line)
 
     @property
@@ -89,7 +89,7 @@ class SharedPace:
 
     @property
     def _usual_seconds(self) -> float:
-        return 1 / (self.calls_per_second * (1 - KEPT_BACK))
+        return 1 / (self.calls_per_second * (1 - UNUSED_SHARE))
 
     def _book(self, seconds_before: float) -> float:
         with transaction.atomic():

@@ -15,7 +15,7 @@ from enrollments.models import Pause, SystemHold
 def why_writes_are_stopped() -> str:
     """Give the reason why nothing at all may be written to Light; empty when writing is allowed."""
     reason = SystemHold.objects.filter(ended_at__isnull=True).values_list("reason", flat=True).first()
-    return reason or database_place.why_not_from_here()
+    return reason or database_place.why_writes_not_allowed_here()
 
 
 def is_catching_up_after_restore() -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from enrollments.actions.case_opening import look_again
+from enrollments.actions.case_opening import reconsider_site
 from enrollments.actions.holds import place_hold
 from enrollments.actions.moves import lock
 from enrollments.actions.writes import Tools
@@ -49,7 +49,7 @@ def looked_at(enrollment: Enrollment, *, at: datetime) -> Enrollment:
 def case(at: datetime = AT, *, job: Installation | None = None, **fields: Any) -> Enrollment:
     """An open case without a POA. `fields` goes to the installation."""
     job = job or installation(at, **fields)
-    enrollment = look_again(site_id=job.site_id, at=at)
+    enrollment = reconsider_site(site_id=job.site_id, at=at)
     assert enrollment is not None
     return looked_at(enrollment, at=at)
 

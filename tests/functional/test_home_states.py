@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Error, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from enrollments.actions.account_reading import ask_for_reading
+from enrollments.actions.account_reading import request_reading
 from enrollments.decision.steps import Waiting
 from enrollments.models import AdvanceNotice, Enrollment
 from enrollments.states import EnrollmentStatus
@@ -53,7 +53,7 @@ def test_home_is_readable_in_every_state(
     look("01-just-signed")
     flow.run(case)
     look("02-your-turn")
-    ask_for_reading(enrollment_id=case.pk, at=flow.clock.at)
+    request_reading(enrollment_id=case.pk, at=flow.clock.at)
     look("03-asking-light")
     flow.finish_at_light(case)
     flow.run(case)
@@ -115,7 +115,7 @@ def _walk_to_the_end(flow: Flow, case: Enrollment, look: Callable[[str], None]) 
     flow.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
     look("07-active")
     flow.simulator.control.cancel(str(case.light_account_uuid))
-    ask_for_reading(enrollment_id=case.pk, at=flow.clock.at)
+    request_reading(enrollment_id=case.pk, at=flow.clock.at)
     flow.run(case)
     look("08-ending")
     flow.live(case, timedelta(days=2))

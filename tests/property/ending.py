@@ -151,7 +151,7 @@ def _help(cases: "Cases") -> None:
         system_holds.release_writes(by=OFFICE, at=at)
     cases.prices_move("1")
     for number, job in enumerate(cases.jobs):
-        case = case_opening.look_again(site_id=job.site_id, at=at)
+        case = case_opening.reconsider_site(site_id=job.site_id, at=at)
         if case is None or case.status != EnrollmentStatus.OPEN or not _is_anything_to_go_live(case):
             continue
         cases.credit_freezes_or_thaws(number, "unfreeze_credit")

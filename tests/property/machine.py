@@ -210,7 +210,7 @@ class Cases(RuleBasedStateMachine):
         }
         how_far = STAGES.index(stage)
         for go in [*walk[:how_far], *(turn for name, turn in last_turns.items() if name == stage)]:
-            case = case_opening.look_again(site_id=job.site_id, at=self.flow.clock.at)
+            case = case_opening.reconsider_site(site_id=job.site_id, at=self.flow.clock.at)
             assert case is not None
             go(case)
 

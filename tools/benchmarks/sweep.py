@@ -101,7 +101,7 @@ def _use(settings: dict[str, Any]) -> None:
 def _whole_look() -> None:
     """Everything that the sweep of enrollments asks the database before it queues a message."""
     at = clock.now()
-    case_opening.look_at_changed_cases(at=at, limit=MAX_PER_SWEEP)
+    case_opening.reconsider_changed_sites(at=at, limit=MAX_PER_SWEEP)
     webhook_processing.due_deliveries(at=at, limit=MAX_PER_SWEEP)
     most_urgent(at=at, limit=MAX_PER_SWEEP)
 

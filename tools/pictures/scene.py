@@ -155,7 +155,7 @@ def _signed(flow: Flow, who: Household, promise: PlanPromise) -> Enrollment:
 
 
 def _look_at(flow: Flow, job: Installation) -> Enrollment:
-    enrollment = case_opening.look_again(site_id=job.site_id, at=flow.clock.at)
+    enrollment = case_opening.reconsider_site(site_id=job.site_id, at=flow.clock.at)
     assert enrollment is not None
     flow.run(enrollment)
     return enrollment

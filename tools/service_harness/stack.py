@@ -162,7 +162,7 @@ class Stack:
         """A customer with a sold solar job, whose case is open before anything is signed."""
         customer = made.customer(now(), email=f"{prefix}{tags}.{made.esi_id()}@example.com")
         job = made.installation(now(), customer=customer, site=made.site(now()))
-        enrollment = case_opening.look_again(site_id=job.site_id, at=now())
+        enrollment = case_opening.reconsider_site(site_id=job.site_id, at=now())
         assert enrollment is not None
         return enrollment
 

@@ -94,7 +94,7 @@ class Flow:
         job = made.installation(self.clock.at, customer=customer, site=made.site(self.clock.at))
         if signed:
             self.sign(job, promise=promise)
-        enrollment = case_opening.look_again(site_id=job.site_id, at=self.clock.at)
+        enrollment = case_opening.reconsider_site(site_id=job.site_id, at=self.clock.at)
         assert enrollment is not None
         return enrollment
 
@@ -173,7 +173,7 @@ class Flow:
     def bring_news(self, enrollment: Enrollment) -> None:
         """Have changes of the case noticed, as the workers do at once."""
         if CaseChange.objects.filter(site_id=enrollment.site_id).exists():
-            case_opening.look_again(site_id=enrollment.site_id, at=self.clock.at)
+            case_opening.reconsider_site(site_id=enrollment.site_id, at=self.clock.at)
 
     def send_news(self) -> None:
         """Mail to customers what is owed about their cases, as the workers do."""

@@ -178,7 +178,7 @@ def test_after_an_opt_out_no_authority_is_left_for_another_acceptance(flow: Flow
     flow.simulator.control.opt_out(str(case.light_account_uuid))
     flow.live(case, timedelta(days=3))
     made.installation(flow.clock.at, customer=job.customer, site=job.site, kind=HardwareKind.BATTERY)
-    again = case_opening.look_again(site_id=job.site_id, at=flow.clock.at)
+    again = case_opening.reconsider_site(site_id=job.site_id, at=flow.clock.at)
 
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SUSPENDED

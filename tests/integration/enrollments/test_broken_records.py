@@ -93,16 +93,16 @@ def test_Q12_news_of_a_site_that_cannot_be_looked_at_holds_up_no_other(
     flow: Flow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, sound = made.installation(flow.clock.at), made.installation(flow.clock.at)
-    original = case_opening.look_again
+    original = case_opening.reconsider_site
 
-    def look_again(*, site_id: int, at: datetime) -> Enrollment | None:
+    def reconsider_site(*, site_id: int, at: datetime) -> Enrollment | None:
         if site_id == broken.site_id:
             raise ArithmeticError("a record that nobody foresaw")
         return original(site_id=site_id, at=at)
 
-    monkeypatch.setattr(case_opening, "look_again", look_again)
+    monkeypatch.setattr(case_opening, "reconsider_site", reconsider_site)
 
-    case_opening.look_at_changed_cases(at=flow.clock.at, limit=10)
+    case_opening.reconsider_changed_sites(at=flow.clock.at, limit=10)
 
     assert Enrollment.objects.get(site=sound.site_id).status == EnrollmentStatus.OPEN
     assert CaseChange.objects.filter(site_id=broken.site_id).exists()

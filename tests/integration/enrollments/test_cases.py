@@ -28,7 +28,7 @@ def test_a_new_job_announces_itself_and_gets_a_case_even_when_the_message_is_los
     job = made.installation(flow.clock.at)
     assert CaseChange.objects.filter(site_id=job.site_id).exists()
 
-    case_opening.look_at_changed_cases(at=flow.clock.at, limit=10)
+    case_opening.reconsider_changed_sites(at=flow.clock.at, limit=10)
 
     case = Enrollment.objects.get(site=job.site)
     assert list(case.installations.all()) == [job]
@@ -38,14 +38,16 @@ def test_a_new_job_announces_itself_and_gets_a_case_even_when_the_message_is_los
 
 def test_a_sweep_that_took_long_leaves_the_rest_to_the_next(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = [made.installation(flow.clock.at) for _ in range(3)]
-    look_again = case_opening.look_again
+    reconsider_site = case_opening.reconsider_site
 
     def look_slowly(*, site_id: int, at: datetime) -> Enrollment | None:
         time.sleep(0.05)
-        return look_again(site_id=site_id, at=at)
+        return reconsider_site(site_id=site_id, at=at)
 
-    monkeypatch.setattr(case_opening, "look_again", look_slowly)
-    looked_at = [case_opening.look_at_changed_cases(at=flow.clock.at, limit=10, within_seconds=0.02) for _ in range(4)]
+    monkeypatch.setattr(case_opening, "reconsider_site", look_slowly)
+    looked_at = [
+        case_opening.reconsider_changed_sites(at=flow.clock.at, limit=10, within_seconds=0.02) for _ in range(4)
+    ]
 
     assert looked_at == [1, 1, 1, 0]
     assert Enrollment.objects.filter(site__in=[job.site_id for job in jobs]).count() == 3
@@ -59,23 +61,23 @@ def test_a_case_that_another_worker_opens_in_the_same_moment_is_found(
 
     def look_after_the_other(site_id: int) -> list[Installation]:
         monkeypatch.undo()
-        case_opening.look_again(site_id=site_id, at=flow.clock.at)
+        case_opening.reconsider_site(site_id=site_id, at=flow.clock.at)
         return look(site_id)
 
     monkeypatch.setattr(case_opening, "_installations_without_case", look_after_the_other)
 
-    case = case_opening.look_again(site_id=job.site_id, at=flow.clock.at)
+    case = case_opening.reconsider_site(site_id=job.site_id, at=flow.clock.at)
 
     assert case == Enrollment.objects.get(site_id=job.site_id)
 
 
 def test_solar_and_battery_of_one_site_share_one_case(flow: Flow) -> None:
     solar = made.installation(flow.clock.at)
-    case_opening.look_again(site_id=solar.site_id, at=flow.clock.at)
+    case_opening.reconsider_site(site_id=solar.site_id, at=flow.clock.at)
     battery = made.installation(flow.clock.at, customer=solar.customer, site=solar.site, kind=HardwareKind.BATTERY)
 
-    case_opening.look_again(site_id=solar.site_id, at=flow.clock.at)
-    case_opening.look_again(site_id=solar.site_id, at=flow.clock.at)
+    case_opening.reconsider_site(site_id=solar.site_id, at=flow.clock.at)
+    case_opening.reconsider_site(site_id=solar.site_id, at=flow.clock.at)
 
     case = Enrollment.objects.get(site=solar.site)
     assert set(case.installations.all()) == {solar, battery}
@@ -104,7 +106,7 @@ def test_unsigned_authority_that_ends_is_the_offices_turn_at_once(
     flow.pass_time(timedelta(days=40))
 
     end(poa, flow.clock.at)
-    case_opening.look_at_changed_cases(at=flow.clock.at, limit=10)
+    case_opening.reconsider_changed_sites(at=flow.clock.at, limit=10)
     flow.engine.advance(case.pk)
 
     case.refresh_from_db()
@@ -127,12 +129,12 @@ def test_a_canceled_sale_closes_the_case_and_suspends_the_authority(flow: Flow) 
 def test_a_new_power_of_attorney_after_the_end_opens_a_new_case(flow: Flow) -> None:
     case = flow.case()
     closing.close_enrollment(enrollment_id=case.pk, reason="He went abroad.", by=OFFICE, at=flow.clock.at)
-    case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
+    case_opening.reconsider_site(site_id=case.site_id, at=flow.clock.at)
     assert Enrollment.objects.filter(site=case.site).count() == 1
 
     flow.pass_time(timedelta(days=1))
     flow.sign(case.installations.get())
-    case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
+    case_opening.reconsider_site(site_id=case.site_id, at=flow.clock.at)
 
     assert Enrollment.objects.filter(site=case.site, status=EnrollmentStatus.OPEN).count() == 1
 

@@ -168,7 +168,7 @@ def test_B1_accounts_that_may_belong_to_several_cases_of_a_customer_hold_them_al
     case = flow.case()
     other_job = made.installation(flow.clock.at, customer=case.customer, site=made.site(flow.clock.at))
     flow.sign(other_job)
-    other = case_opening.look_again(site_id=other_job.site_id, at=flow.clock.at)
+    other = case_opening.reconsider_site(site_id=other_job.site_id, at=flow.clock.at)
     assert other is not None
     cases = (case, other)
     for each in cases:
@@ -199,7 +199,7 @@ def test_B1_a_run_with_the_token_of_another_app_has_compared_nothing(flow: Flow,
     run = compared(flow, limit=limit)
 
     assert not run.is_complete
-    assert reconciliation.OF_ANOTHER_APP in run.differences.get(kind=DifferenceKind.NOT_READ).theirs
+    assert reconciliation.WRONG_APP_MESSAGE in run.differences.get(kind=DifferenceKind.NOT_READ).theirs
     flow.simulator.control.clear_faults()
     assert compared(flow, limit=limit).is_complete
 

@@ -497,7 +497,7 @@ def test_a_revoked_case_says_that_we_do_not_act(customers_flow: Flow, case: Enro
 def test_a_document_that_was_never_signed_promises_no_progress(customers_flow: Flow) -> None:
     poa = sent_poa(at=customers_flow.clock.at)
     visit = Visit.by_last_mail()
-    case_opening.look_again(site_id=poa.site_id, at=customers_flow.clock.at)
+    case_opening.reconsider_site(site_id=poa.site_id, at=customers_flow.clock.at)
     poa_actions.void_poa(poa_id=poa.pk, reason="A typing error.", by=OFFICE, at=customers_flow.clock.at)
 
     page = text_of(visit.open())

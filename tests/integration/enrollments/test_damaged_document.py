@@ -105,7 +105,7 @@ def test_an_altered_byte_suspends_stops_what_is_queued_and_ends_only_by_the_offi
     assert flow.acceptances_of(queued) == []
 
     office.post(button_url(poa, "resume"), {"reason": "The file is back from the bucket's versions."})
-    assert case_opening.look_at_changed_cases(at=flow.clock.at, limit=10)
+    assert case_opening.reconsider_changed_sites(at=flow.clock.at, limit=10)
     flow.run(queued)
     flow.live(queued, timedelta(hours=3))
     poa.refresh_from_db()

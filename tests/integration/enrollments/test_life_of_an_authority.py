@@ -285,7 +285,7 @@ def test_nothing_is_written_before_the_buyers_days_to_cancel_are_over_in_the_lat
     )
     assert job.embargo_end_date == date(2026, 11, 30)
     flow.sign(job)
-    case = case_opening.look_again(site_id=job.site_id, at=flow.clock.at)
+    case = case_opening.reconsider_site(site_id=job.site_id, at=flow.clock.at)
     assert case is not None
     first_day = chicago_midnight(date(2026, 12, 1))
 

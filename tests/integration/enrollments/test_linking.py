@@ -128,7 +128,7 @@ def other_case(flow: Flow, case: Enrollment) -> Enrollment:
     """A case at another site of the same customer."""
     job = made.installation(flow.clock.at, customer=case.customer, site=made.site(flow.clock.at))
     flow.sign(job)
-    other = case_opening.look_again(site_id=job.site_id, at=flow.clock.at)
+    other = case_opening.reconsider_site(site_id=job.site_id, at=flow.clock.at)
     assert other is not None
     return other
 
@@ -181,10 +181,10 @@ def test_an_account_that_was_on_its_way_to_a_closed_case_keeps_no_other_case_wai
 def test_an_account_about_which_nobody_answered_is_asked_about_again(flow: Flow) -> None:
     case = flow.case(signed=False)
     first = account_of(flow, case)
-    accounts.ask_whose_accounts(case.pk, [first.uuid], at=flow.clock.at)
+    accounts.hold_for_unlinked_accounts(case.pk, [first.uuid], at=flow.clock.at)
     flow.simulator.control.set_dialect(create_with_known_email="new")
     second = account_of(flow, case)
-    accounts.ask_whose_accounts(case.pk, [second.uuid], at=flow.clock.at)
+    accounts.hold_for_unlinked_accounts(case.pk, [second.uuid], at=flow.clock.at)
 
     say_it_is_not_hers(flow, case)
     flow.sign(case.installations.get())
@@ -198,7 +198,7 @@ def test_nobody_is_asked_about_an_account_that_was_linked_meanwhile(flow: Flow) 
     case = flow.case()
     flow.run(case)
 
-    assert not accounts.ask_whose_accounts(case.pk, [str(case.light_account_uuid)], at=flow.clock.at)
+    assert not accounts.hold_for_unlinked_accounts(case.pk, [str(case.light_account_uuid)], at=flow.clock.at)
 
     assert not case.holds.exists()
 

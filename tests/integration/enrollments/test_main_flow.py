@@ -6,7 +6,7 @@ import pytest
 
 from core.dates import chicago_day
 from enrollments.actions import holds
-from enrollments.actions.account_reading import ask_for_reading
+from enrollments.actions.account_reading import request_reading
 from enrollments.decision.steps import Waiting
 from enrollments.light.payloads import Account, Location
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
@@ -234,7 +234,7 @@ def test_service_that_ends_is_known_before_its_last_day(flow: Flow) -> None:
     case = case_in_service(flow)
 
     flow.simulator.control.cancel(str(case.light_account_uuid))
-    ask_for_reading(enrollment_id=case.pk, at=flow.clock.at)
+    request_reading(enrollment_id=case.pk, at=flow.clock.at)
     flow.run(case)
 
     assert case.status == EnrollmentStatus.ACTIVE

@@ -50,7 +50,7 @@ def ready(flow: Flow, case: Enrollment) -> None:
     flow.run(case)
     flow.finish_at_light(case)
     flow.report_pto(case)
-    case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
+    case_opening.reconsider_site(site_id=case.site_id, at=flow.clock.at)
 
 
 def accept(flow: Flow, case: Enrollment) -> None:
@@ -79,7 +79,7 @@ def test_the_whole_flow_brings_each_mail_once(noticing: Flow) -> None:
     told(noticing, case)
     noticing.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
     for _ in range(3):
-        case_opening.look_again(site_id=case.site_id, at=noticing.clock.at)
+        case_opening.reconsider_site(site_id=case.site_id, at=noticing.clock.at)
         noticing.run(case)
 
     assert kinds_sent() == ["GO_LIVE_RECEIVED", "ADVANCE_NOTICE", "PLAN_ACCEPTED", "SERVICE_ACTIVE"]
@@ -102,7 +102,7 @@ def test_the_notice_names_plan_price_start_and_last_day(noticing: Flow) -> None:
 def test_the_acceptance_names_the_last_day_to_cancel_and_whom_to_call(flow: Flow, settings: Any) -> None:
     case = flow.case()
     accept(flow, case)
-    send(flow, after=mails.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
+    send(flow, after=mails.MAX_WAIT_FOR_DOCUMENTS + timedelta(minutes=1))
 
     message = news()[-1]
     assert case.accepted_at is not None
@@ -123,7 +123,7 @@ def test_it_waits_a_while_for_the_plans_documents(flow: Flow) -> None:
     before = kinds_sent()
     send(flow, after=timedelta(minutes=5))
     waiting = kinds_sent()
-    send(flow, after=mails.PATIENCE_FOR_DOCUMENTS)
+    send(flow, after=mails.MAX_WAIT_FOR_DOCUMENTS)
 
     owed = CustomerMail.objects.get(kind=MailKind.PLAN_ACCEPTED)
     assert MailKind.PLAN_ACCEPTED not in before + waiting
@@ -149,7 +149,7 @@ def test_nothing_is_told_of_a_case_that_is_over(flow: Flow, ending: str, monkeyp
     case = flow.case()
     flow.run(case)
     flow.report_pto(case)
-    case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
+    case_opening.reconsider_site(site_id=case.site_id, at=flow.clock.at)
     if ending == "revoked":
         flow.revoke(case)
     else:
@@ -166,7 +166,7 @@ def test_an_accepted_plan_is_told_also_after_a_revocation(flow: Flow) -> None:
     accept(flow, case)
     flow.revoke(case)
 
-    send(flow, after=mails.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
+    send(flow, after=mails.MAX_WAIT_FOR_DOCUMENTS + timedelta(minutes=1))
 
     assert kinds_sent()[-1] == MailKind.PLAN_ACCEPTED, (
         "it is in force, and the customer must know until when they can cancel it"
@@ -273,7 +273,7 @@ def test_returned_mail_blocks_the_case_and_another_address_lets_it_go_on(flow: F
 def test_an_accepted_plan_is_finished_although_mail_comes_back(flow: Flow) -> None:
     case = flow.case()
     accept(flow, case)
-    send(flow, after=mails.PATIENCE_FOR_DOCUMENTS + timedelta(minutes=1))
+    send(flow, after=mails.MAX_WAIT_FOR_DOCUMENTS + timedelta(minutes=1))
     come_back(case, MailKind.PLAN_ACCEPTED, at=flow.clock.at)
 
     flow.run(case)

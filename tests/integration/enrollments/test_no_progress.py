@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from enrollments.actions.account_reading import ask_for_reading
+from enrollments.actions.account_reading import request_reading
 from enrollments.decision.steps import ReadAccount, Waiting
 from enrollments.engine import engine as engine_module
 from enrollments.engine.engine import MAX_FAILURES, MAX_READINGS_IN_A_ROW
@@ -88,7 +88,7 @@ def test_call_that_light_answers_all_day_is_made_for_a_person(flow: Flow) -> Non
     RemoteCall.objects.bulk_create([copy(answered) for _ in range(flow.policy.max_calls_a_day + 1)])
     before = calls(flow, "read")
 
-    ask_for_reading(enrollment_id=case.pk, at=flow.clock.at)
+    request_reading(enrollment_id=case.pk, at=flow.clock.at)
     flow.run(case)
 
     hold = open_hold(case)
@@ -127,10 +127,10 @@ def test_flood_of_news_is_answered_by_few_readings(flow: Flow, monkeypatch: pyte
     read_account, before = flow.light.read_account, calls(flow, "read")
 
     def read_while_news_arrives(account_uuid: str) -> Any:
-        ask_for_reading(enrollment_id=case.pk, at=flow.clock.at)
+        request_reading(enrollment_id=case.pk, at=flow.clock.at)
         return read_account(account_uuid)
 
-    ask_for_reading(enrollment_id=case.pk, at=flow.clock.at)
+    request_reading(enrollment_id=case.pk, at=flow.clock.at)
     with monkeypatch.context() as flood:
         flood.setattr(flow.light, "read_account", read_while_news_arrives)
         flow.run(case)

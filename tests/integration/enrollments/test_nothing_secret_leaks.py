@@ -186,7 +186,7 @@ def given_a_customer_who_signs(flow: Flow, kept: Kept) -> Enrollment:
     for number, code in enumerate(CODE.findall("\n".join(str(message.body) for message in mail.outbox))):
         kept.secrets[f"portal code {number}"] = code
     flow.pass_time(timedelta(seconds=2))
-    case = Enrollment.objects.filter(site=job.site).first() or case_opening.look_again(
+    case = Enrollment.objects.filter(site=job.site).first() or case_opening.reconsider_site(
         site_id=job.site_id, at=flow.clock.at
     )
     assert case is not None

@@ -13,8 +13,8 @@ from core.actors import OPERATOR
 from core.dates import chicago_day, chicago_midnight
 from core.errors import ReasonMissing
 from enrollments.actions import retention
-from enrollments.actions.case_opening import look_again
-from enrollments.actions.legal_holds import LegalHoldStands, NoLegalHold, lift_legal_hold, place_legal_hold
+from enrollments.actions.case_opening import reconsider_site
+from enrollments.actions.legal_holds import AlreadyOnLegalHold, NotOnLegalHold, lift_legal_hold, place_legal_hold
 from enrollments.actions.retention import Candidate, StillKept, candidates
 from enrollments.actions.retention_rules import RuleNotPossible, decide_retention_rule
 from enrollments.models import DestroyedFile, Destruction, Enrollment, LegalHold, PlanDocument, RetentionRule
@@ -155,7 +155,7 @@ def test_what_was_said_about_a_person_stays_while_another_case_of_his_is_kept(fl
     signal = reported(enrollment, StopKind.INCAPACITATED, flow.clock.at)
     end_stop_signal(signal_id=signal.pk, decision="She can decide.", by=OFFICE, at=flow.clock.at)
     other = installation(flow.clock.at, customer=customer, site=site(flow.clock.at))
-    look_again(site_id=other.site_id, at=flow.clock.at)
+    reconsider_site(site_id=other.site_id, at=flow.clock.at)
     after = last_day_of(enrollment) + timedelta(days=1)
 
     retention.destroy(candidate_of(enrollment, after), by=OPERATOR, at=noon(after))
@@ -286,10 +286,10 @@ def test_holds_and_rules_are_refused_where_they_make_no_sense(flow: Flow) -> Non
 
     with pytest.raises(ReasonMissing):
         place_legal_hold(enrollment_id=enrollment.pk, kind="DISPUTE", reason=" ", by=OFFICE, at=at)
-    with pytest.raises(NoLegalHold):
+    with pytest.raises(NotOnLegalHold):
         lift_legal_hold(enrollment_id=enrollment.pk, reason="Over.", by=OFFICE, at=at)
     place_legal_hold(enrollment_id=enrollment.pk, kind="DISPUTE", reason="A call.", by=OFFICE, at=at)
-    with pytest.raises(LegalHoldStands, match="A call"):
+    with pytest.raises(AlreadyOnLegalHold, match="A call"):
         place_legal_hold(enrollment_id=enrollment.pk, kind="DISPUTE", reason="Again.", by=OFFICE, at=at)
     with pytest.raises(ReasonMissing):
         lift_legal_hold(enrollment_id=enrollment.pk, reason="", by=OFFICE, at=at)

@@ -13,7 +13,7 @@ from core.dates import chicago_day
 from core.queue import OWN_QUEUES, TaskName, messages_waiting
 from enrollments import tasks
 from enrollments.actions import due_cases
-from enrollments.actions.account_reading import ask_for_reading
+from enrollments.actions.account_reading import request_reading
 from enrollments.actions.webhooks import store_delivery
 from enrollments.models import Enrollment, WebhookDelivery
 from enrollments.states import EnrollmentStatus
@@ -70,7 +70,7 @@ def test_a_sweep_queues_what_came_since_the_last_one() -> None:
     assert waiting()[TaskName.ADVANCE_ENROLLMENT] == 3
 
 
-@pytest.mark.parametrize("nudge", [due_cases.make_due, ask_for_reading])
+@pytest.mark.parametrize("nudge", [due_cases.make_due, request_reading])
 def test_a_case_that_is_due_gets_no_second_message(nudge: Callable[..., None]) -> None:
     case = due_case(due_at=None)
 

@@ -9,7 +9,7 @@ from django.core import mail
 
 from core.dates import chicago_day
 from enrollments.actions import case_opening
-from enrollments.actions.account_reading import ask_for_reading
+from enrollments.actions.account_reading import request_reading
 from enrollments.actions.system_holds import hold_writes
 from enrollments.models import Enrollment
 from enrollments.queries import timeline
@@ -51,7 +51,7 @@ def in_service(flow: Flow) -> Enrollment:
 
 def cancel(flow: Flow, case: Enrollment) -> None:
     flow.simulator.control.cancel(str(case.light_account_uuid))
-    ask_for_reading(enrollment_id=case.pk, at=flow.clock.at)
+    request_reading(enrollment_id=case.pk, at=flow.clock.at)
     flow.run(case)
 
 
@@ -116,14 +116,14 @@ def test_customer_who_died_gets_no_such_mail(flow: Flow) -> None:
 def test_harmless_correction_of_the_go_live_is_noted(flow: Flow, days: int) -> None:
     case = accepted(flow)
     correct_go_live_by(flow, case, days)
-    case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
+    case_opening.reconsider_site(site_id=case.site_id, at=flow.clock.at)
     flow.run(case)
     assert not case.events.filter(name="go_live_corrected").exists()
     correction = case.installations.get().reports.latest("pk")
     confirm_go_live(report_id=correction.pk, by=SECOND_PERSON, at=flow.clock.at)
 
     for _ in range(2):
-        case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
+        case_opening.reconsider_site(site_id=case.site_id, at=flow.clock.at)
         flow.run(case)
 
     noted = case.events.get(name="go_live_corrected")

@@ -117,7 +117,7 @@ def test_U7_report_corrected_before_acceptance_counts_with_new_date(flow: Flow) 
         at=flow.clock.at,
     )
     installation_actions.confirm_go_live(report_id=corrected.pk, by=SECOND_PERSON, at=flow.clock.at)
-    case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
+    case_opening.reconsider_site(site_id=case.site_id, at=flow.clock.at)
     flow.resume(pause)
 
     walk(flow, case)
@@ -152,7 +152,7 @@ def _withdraw(flow: Flow, case: Enrollment) -> None:
     installation_actions.withdraw_go_live(
         report_id=report.pk, reason="It was another house.", by=OFFICE, at=flow.clock.at
     )
-    case_opening.look_again(site_id=case.site_id, at=flow.clock.at)
+    case_opening.reconsider_site(site_id=case.site_id, at=flow.clock.at)
 
 
 def _held_for(case: Enrollment) -> tuple[str, str]:

@@ -118,7 +118,7 @@ def test_w11_a_handler_that_raises_leaves_its_error_backs_off_and_succeeds_in_th
     deliver(event("enrollment.finalized", account_uuid))
     received_at = only_delivery().received_at
 
-    with patch("enrollments.actions.webhook_processing.ask_for_reading", side_effect=RuntimeError("a fault of ours")):
+    with patch("enrollments.actions.webhook_processing.request_reading", side_effect=RuntimeError("a fault of ours")):
         assert settle_due() == ["failed"]
         failed = only_delivery()
         assert failed.due_at is not None
@@ -137,14 +137,14 @@ def test_one_that_raises_stops_no_other(enrollment: Enrollment, account_uuid: UU
     deliver(event("first", account_uuid))
     deliver(event("second", account_uuid))
 
-    with patch("enrollments.actions.webhook_processing.ask_for_reading", side_effect=[RuntimeError("once"), None]):
+    with patch("enrollments.actions.webhook_processing.request_reading", side_effect=[RuntimeError("once"), None]):
         assert settle_due() == ["failed", "matched"]
 
 
 @pytest.mark.cell("W11")
 def test_w11_after_many_failures_it_rests_and_a_button_repeats_it(enrollment: Enrollment, account_uuid: UUID) -> None:
     deliver(event("enrollment.finalized", account_uuid))
-    with patch("enrollments.actions.webhook_processing.ask_for_reading", side_effect=RuntimeError("always")):
+    with patch("enrollments.actions.webhook_processing.request_reading", side_effect=RuntimeError("always")):
         while (due_at := only_delivery().due_at) is not None:
             settle_due(due_at)
     resting = only_delivery()
