@@ -1,4 +1,4 @@
-"""The one call that binds a family, and the one that finishes it."""
+"""Accepting a plan at Light, and finalizing the enrollment afterward."""
 
 from datetime import datetime
 
@@ -31,11 +31,11 @@ def accept_plan(enrollment_id: int, step: AcceptPlan, tools: Tools) -> None:
     """
     Accept one plan, once.
 
-    The sealed document is read back and verified first. Then, on locked rows, everything is looked at anew at this very
-    instant: the decision, the authority, the offer against the envelope and the start against today's window.
+    The sealed document is read back and verified first. Then everything is checked again on locked rows, as of now: the
+    decision, the authority, the offer against the envelope, and the start date against today's window.
 
     :raises EnrollmentMoved: something changed since the step was decided; nothing was sent
-    :raises OutsideAuthority: a rule that the decision must already have kept does not hold; nothing was sent
+    :raises OutsideAuthority: a rule that the decision should have enforced is violated; nothing was sent
     """
     verify_or_suspend(poa_id=step.poa_id, at=tools.clock.now())
 
@@ -65,15 +65,15 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
     enrollment, poa, facts = still_due(enrollment_id, step, at=at, policy=policy)
     check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
     if enrollment.attested_poa_id != poa.pk:
-        raise EnrollmentMoved(f"Light was not told of POA {poa.pk} yet.")
+        raise EnrollmentMoved(f"POA {poa.pk} is not attested to Light yet.")
     offer = PlanOffer.objects.get(pk=step.offer_id, enrollment=enrollment)
     verdict = offers.judge(offered_plan(offer), signed_limits(poa.envelope))
     if not verdict.fits:
         raise OutsideAuthority(f"Offer {offer.pk} is outside the envelope of POA {poa.pk}.")
     if doubts := plausibility.problems_with(offered_plan(offer)):
-        raise OutsideAuthority(f"Offer {offer.pk} cannot be right: {'; '.join(doubts)}.")
+        raise OutsideAuthority(f"Offer {offer.pk} is implausible: {'; '.join(doubts)}.")
     if not start_dates.is_legal(step.start, sent=chicago_day(at), window=policy.window):
-        raise OutsideAuthority(f"{step.start} is no legal start for an acceptance sent at {at}.")
+        raise OutsideAuthority(f"{step.start} is not a legal start date for an acceptance sent at {at}.")
 
     request = {
         "plan_uuid": str(offer.light_plan_uuid),
@@ -110,7 +110,7 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
 
 
 def _date_plan(facts: Facts, *, at: datetime, policy: Policy) -> dict[str, object]:
-    """Keep which rule bound which date, for whoever asks years later."""
+    """Record which rule set each date, for audits years later."""
     planned = start_plan(facts, at, policy)
     if not isinstance(planned, start_dates.StartPlan):
         raise OutsideAuthority(str(planned))
@@ -126,7 +126,7 @@ def _date_plan(facts: Facts, *, at: datetime, policy: Policy) -> dict[str, objec
 
 @repeatable
 def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: datetime) -> None:
-    """Keep the answer, also when somebody has settled or called off the attempt meanwhile."""
+    """Record the answer, even if the attempt has been settled or called off since."""
     enrollment = lock(attempt.enrollment_id)
     attempt = AcceptAttempt.objects.select_related("write", "offer").get(pk=attempt.pk)
     write = attempt.write
@@ -135,18 +135,18 @@ def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: d
         return
     another_is_open = AcceptAttempt.objects.filter(enrollment=enrollment, succeeded__isnull=True).exclude(pk=attempt.pk)
     if another_is_open.exists() or enrollment.status not in _MAY_CONFIRM:
-        close_done(write, answer=answer, outcome="Accepted, as a late answer says.", at=at)
-        because = "A late answer says that a plan was accepted which had been called off. Compare the account by hand."
+        close_done(write, answer=answer, outcome="Accepted, according to a late answer.", at=at)
+        because = "A late answer from Light says that it accepted a plan we had called off. Check the account at Light."
         place_hold(enrollment, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
         return
-    enrollment.readings_asked += 1  # the account must show it before anything is finished
+    enrollment.readings_asked += 1  # the account must show the acceptance before it is finalized
     poa = confirmations.confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
     close_done(write, answer=answer, outcome=f"Accepted, start {attempt.service_start_date}.", at=at, poa=poa)
 
 
 @repeatable
 def _doubt_acceptance(attempt: AcceptAttempt, answer: WriteAnswer, *, at: datetime) -> None:
-    """Believe no 2xx that does not show the acceptance: the account decides, and what contradicts it stops the case."""
+    """Mark the write in doubt: the 2xx does not show the acceptance. Hold the case if it shows something else."""
     difference = acceptance_at_light.difference(answer.locations, sent_acceptance(attempt))
     outcome = difference or f"{answer.summary}. It does not show the acceptance."
     lose_answer(attempt.write_id, outcome=outcome, answer=answer.raw, at=at)
@@ -159,7 +159,7 @@ _MAY_CONFIRM = frozenset({EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING, Enr
 
 def finalize(enrollment_id: int, step: Finalize, tools: Tools) -> None:
     """
-    Finish an accepted enrollment at Light. A reading that shows it finished already makes this unnecessary.
+    Finalize an accepted enrollment at Light. Not needed if a reading shows it finalized already.
 
     :raises EnrollmentMoved: something changed since the step was decided; nothing was sent
     """
@@ -173,7 +173,7 @@ def finalize(enrollment_id: int, step: Finalize, tools: Tools) -> None:
     if not answer.error_text and answer.account is not None and answer.account.is_enrollment_finalized:
         _keep_finalized(write, answer.raw, at=tools.clock.now())
     else:
-        outcome = f"{answer.summary}. It does not show the enrollment finished."
+        outcome = f"{answer.summary}. It does not show the enrollment as finalized."
         lose_answer(write.pk, outcome=outcome, answer=answer.raw, at=tools.clock.now())
 
 

@@ -1,5 +1,5 @@
 """
-Reading the account: the one way in which news from Light becomes ours, and the one way in which doubt is settled.
+Reading the account: the only way we learn what happened at Light, and the only way to settle a write in doubt.
 
 Webhooks, polling and buttons all end here. Nothing in this module writes to Light.
 """
@@ -51,33 +51,33 @@ from installations.models import Customer
 from poa_documents.models import MailKind, PoaDocument
 
 MAX_ACCOUNTS_IN_QUERY = 500
-"""Which of more than these are ours is told by reading all of ours: a database takes only so many values at once."""
+"""Databases limit the values in one query. For longer lists, all of our accounts are read instead."""
 ACCOUNT_CREATION_PAUSE_SECONDS = 10.0
-"""After so long it is looked again whether another account of the same customer is made."""
+"""How long to wait while an account of the same customer is being created for another case."""
 PAUSE_AFTER_REFUSED_READING = timedelta(hours=1)
-"""Asking again at once would bring the same answer; releasing the hold ends the pause."""
+"""An immediate retry would get the same answer. Releasing the hold ends the pause."""
 
 
 class ReadingFailed(Exception):
-    """The account could not be read. The enrollment already says when it is tried again, or who must look."""
+    """The account could not be read. The retry or the hold is already recorded on the enrollment."""
 
 
 @repeatable
 def request_reading(*, enrollment_id: int, at: datetime) -> None:
     """
-    Have the account read now, although the last reading is fresh.
+    Request a reading of the account now, even if the last one is recent.
 
-    Asking is counted, and a reading answers what was asked before it began: news that arrives during a reading leads
-    to another one, and a thousand requests at once to one or two.
+    Requests are counted, and a reading answers those made before it began. News that arrives during a reading leads to
+    another one; a thousand requests at once lead to one or two.
     """
     nudge(Enrollment.objects.filter(pk=enrollment_id), at=at, readings_asked=F("readings_asked") + 1)
 
 
 def read_account(enrollment_id: int, tools: Tools) -> None:
     """
-    Read the account and take the moves that it shows to have happened.
+    Read the account and record what it shows to have happened.
 
-    :raises ReadingFailed: Light could not be reached, or refuses
+    :raises ReadingFailed: Light could not be reached, or refused
     """
     before = Enrollment.objects.only("light_account_uuid", "readings_asked").get(pk=enrollment_id)
     account = _read(enrollment_id, str(before.light_account_uuid), tools)
@@ -94,7 +94,7 @@ def read_account(enrollment_id: int, tools: Tools) -> None:
 
 
 def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, at: datetime) -> None:
-    """Put a reading on the locked enrollment, unsaved."""
+    """Set the fields of a reading on the locked enrollment, without saving it."""
     status = (account.status or "")[:100]
     if status != enrollment.light_status or enrollment.light_status_since is None:
         enrollment.light_status_since = at
@@ -121,18 +121,22 @@ def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, 
 
 
 def _record_last_day(enrollment: Enrollment, *, at: datetime) -> None:
-    """Put a last day of service that Light shows, corrects or takes back on record, and tell the customer of it."""
+    """Record a last day of service that Light shows, corrects or withdraws, and notify the customer."""
     if enrollment.accepted_at is None:
         return
     last_day = enrollment.service_end_date
-    shown = f"Light shows {last_day} as the last day of service." if last_day else "Light shows no last day any more."
+    shown = (
+        f"Light shows {last_day} as the last day of service."
+        if last_day
+        else "Light no longer shows a last day of service."
+    )
     note(enrollment, "last_day_of_service", by=LIGHT, at=at, reason=shown)
     if last_day is not None:
         owe_news_of_service_end(enrollment, at=at)
 
 
 def _apply_account(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
-    """Move forward as far as the account shows for the case's meter; it never moves anything back."""
+    """Advance the case as far as the account shows for its meter. Never moves a case back."""
     account = account.for_meter(enrollment.site.esi_id)
     if enrollment.status == EnrollmentStatus.OPEN and account.shows_acceptance:
         confirmations.recognize_called_off_acceptance(enrollment, account, at=at)
@@ -152,13 +156,13 @@ def _apply_account(enrollment: Enrollment, account: Account, *, at: datetime) ->
         enrollment.ended_because = "Light shows a last day of service: the customer opted out, or service was canceled."
         take_move(enrollment, "end", by=LIGHT, at=at, reason=enrollment.ended_because)
         suspend_authority(enrollment, because=enrollment.ended_because, at=at)
-        end_holds(enrollment, because="The case has ended.", at=at, but=HoldCode.CUSTOMER_LEFT)
+        end_holds(enrollment, because="The case has ended.", at=at, keep=HoldCode.CUSTOMER_LEFT)
         if enrollment.service_end_date is None:
             owe_news_of_service_end(enrollment, at=at)
 
 
 def _is_accepted_differently(enrollment: Enrollment, account: Account) -> bool:
-    """Whether the account shows another contract than the accepted one, and no person has settled that yet."""
+    """Whether the account shows a different contract than the accepted one, and staff have not settled that yet."""
     if enrollment.status not in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED}:
         return False
     attempt = accepted_attempt(enrollment)
@@ -184,11 +188,11 @@ def _is_canceled(account: Account) -> bool:
 
 def settle_doubt(enrollment_id: int, step: SettleDoubt, tools: Tools) -> None:
     """
-    Read what became of a write whose answer is missing, and close it once that is clear.
+    Read what became of a write without an answer, and close it once that is clear.
 
     A read may lag behind a write, so "not shown" counts only at the last reading of the settling period.
 
-    :raises ReadingFailed: Light could not be reached, or refuses
+    :raises ReadingFailed: Light could not be reached, or refused
     """
     write = LightWrite.objects.select_related("enrollment__customer").get(pk=step.write_id)
     if write.status == WriteStatus.OPEN:
@@ -200,14 +204,16 @@ def settle_doubt(enrollment_id: int, step: SettleDoubt, tools: Tools) -> None:
             _settle_account(write, step, tools)
         case WriteKind.REQUEST_PLANS:
             close_not_done(
-                write.pk, outcome="Asking for plans changes nothing; they are asked for again.", at=tools.clock.now()
+                write.pk,
+                outcome="Requesting plans changes nothing. They will be requested again.",
+                at=tools.clock.now(),
             )
         case _:
             _settle_by_account(write, step, tools)
 
 
 def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
-    """Look for an account of this customer's e-mail that is nobody else's and not older than the write."""
+    """Look for an account under the customer's e-mail address that has no case and is not older than the write."""
     found = _listed_accounts(write.enrollment_id, _addresses_since(write), tools)
     passed_over = {UUID(account_uuid) for account_uuid in write.request.get("passed_over", ())}
     candidates = [
@@ -238,7 +244,7 @@ def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
 
 
 def _addresses_since(write: LightWrite) -> set[str]:
-    """Give every address under which the account may have been made: it may have been corrected since."""
+    """Return every address the account may have been created under, including ones corrected since."""
     customer = write.enrollment.customer
     changes = customer.contact_changes.filter(changed_at__gte=write.opened_at - confirmations.CLOCK_TOLERANCE)
     return {customer.email, *changes.values_list("old_email", flat=True)}
@@ -246,18 +252,18 @@ def _addresses_since(write: LightWrite) -> set[str]:
 
 def find_accounts_without_case(enrollment_id: int, tools: Tools) -> AccountList:
     """
-    Find the accounts at Light under an e-mail address of the customer's, today's or a former one, that no case has.
+    Find the accounts at Light under the customer's current or former e-mail addresses that belong to no case.
 
-    Whose an entry is that cannot be used nobody can tell: all under these addresses are given.
+    Unusable entries cannot be matched to a case, so all under these addresses are returned.
 
-    :raises ReadingFailed: Light could not be reached, or refuses; or an account under one of the addresses is just
-        being made for another case, which cannot be told from a stranger's yet
+    :raises ReadingFailed: Light could not be reached, or refused; or an account under one of the addresses is being
+        created for another case, so it cannot be distinguished from an unknown one yet
     """
     addresses = _addresses(Enrollment.objects.select_related("customer").get(pk=enrollment_id).customer)
     found = _listed_accounts(enrollment_id, addresses, tools)
     if found.accounts and _is_account_being_created(addresses, tools):
         problem = PaceExceeded(
-            "An account of this customer's other case is just being made.",
+            "An account is being created for another case of this customer.",
             retry_after_seconds=ACCOUNT_CREATION_PAUSE_SECONDS,
         )
         _fail_reading(enrollment_id, problem, clock=tools.clock)
@@ -266,9 +272,9 @@ def find_accounts_without_case(enrollment_id: int, tools: Tools) -> AccountList:
 
 def _is_account_being_created(addresses: set[str], tools: Tools) -> bool:
     """
-    Whether an account under one of these addresses is on its way to a case.
+    Whether an account under one of these addresses is being created for a case.
 
-    Not one that never settled: its case is closed, or waits for a person. Its account is then a stranger like others.
+    Writes that never settled do not count: their case is closed or on hold, and their account is like any unknown one.
     """
     since = tools.clock.now() - tools.policy.max_call_duration - 2 * tools.policy.settling_period
     writes = LightWrite.objects.filter(
@@ -279,13 +285,17 @@ def _is_account_being_created(addresses: set[str], tools: Tools) -> bool:
 
 
 def _addresses(customer: Customer) -> set[str]:
-    """Give every address that the customer has or had."""
+    """Return the customer's current and former e-mail addresses."""
     former = customer.contact_changes.exclude(old_email="").values_list("old_email", flat=True)
     return {customer.email, *former}
 
 
 def without_case(listed: Sequence[Account]) -> list[Account]:
-    """Ask which are ours after the list was read: one that was being made meanwhile then counts as ours."""
+    """
+    Return the accounts that are linked to no case.
+
+    Call it after the list was read, so that an account linked since then counts as ours.
+    """
     ours = Enrollment.objects.exclude(light_account_uuid=None)
     if len(listed) <= MAX_ACCOUNTS_IN_QUERY:
         ours = ours.filter(light_account_uuid__in=[UUID(account.uuid) for account in listed])
@@ -305,7 +315,7 @@ def _listed_accounts(enrollment_id: int, addresses: set[str], tools: Tools) -> A
 
 
 def _may_come_from(account: Account, write: LightWrite) -> bool:
-    """Whether an account may stem from the write; five minutes are granted to the clocks."""
+    """Whether an account may come from the write, with a tolerance of five minutes between the clocks."""
     return account.created_at is None or account.created_at >= write.opened_at - confirmations.CLOCK_TOLERANCE
 
 
@@ -343,10 +353,10 @@ def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> No
 
 def _settle_acceptance(write: LightWrite, account: Account, step: SettleDoubt, *, at: datetime) -> None:
     """
-    Close a doubtful acceptance by what the account shows, of which any part may lag behind another.
+    Close an acceptance in doubt by what the account shows. Parts of the account may lag behind others.
 
-    A location that names our plan or start is the acceptance, whatever the flag says. Only a plain no counts as no: an
-    account that says nothing, or does not say which plan, is for a person, and read on.
+    A location with our plan or start date proves the acceptance, whatever the flag says. Only an explicit no counts as
+    no. An account that says nothing, or does not say which plan, is held for staff and read again.
     """
     attempt = AcceptAttempt.objects.select_related("offer", "poa").get(write=write)
     sent = sent_acceptance(attempt)
@@ -354,30 +364,30 @@ def _settle_acceptance(write: LightWrite, account: Account, step: SettleDoubt, *
         confirmations.confirm(attempt, enrollment=write.enrollment, by=SYSTEM, at=at)
         close_done(write, answer={}, outcome="The account shows the accepted plan.", at=at)
     elif difference := acceptance_at_light.difference(account.locations, sent):
-        if write.hold_code:  # Light refused ours, so what it shows is somebody else's
+        if write.hold_code:  # Light refused ours, so someone else made the acceptance it shows
             close_not_done(write.pk, outcome=f"{write.outcome.rstrip('.')}. {difference}", at=at)
         else:
             confirmations.hold_for_difference(write.enrollment, difference, at=at)
             close_not_done(write.pk, outcome=difference, code=HoldCode.ACCEPTED_DIFFERENTLY, at=at)
         write.enrollment.refresh_from_db()
     elif step.is_last_reading and account.is_acceptance_denied:
-        said = f"{write.outcome.rstrip('.')}. " if write.hold_code else ""  # kept: a plan that died is tried anew
+        said = f"{write.outcome.rstrip('.')}. " if write.hold_code else ""  # kept: an expired plan is requested again
         close_not_done(
             write.pk, outcome=f"{said}The account does not show an accepted plan.", at=at, code=write.hold_code
         )
         write.enrollment.refresh_from_db()
     elif step.is_last_reading:
         because = (
-            "The account shows an accepted plan and does not say which."
+            "The account shows an accepted plan but not which one."
             if account.shows_acceptance
-            else "The account does not say whether a plan is accepted."
+            else "The account does not show whether a plan was accepted."
         )
-        because += " Compare it at Light; we keep reading."
+        because += " Check the account at Light. Switchyard keeps reading it."
         place_hold(write.enrollment, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
 
 
 def _count_reading(write: LightWrite) -> LightWrite | None:
-    """Lock a doubtful write and count the reading; None when somebody settled it meanwhile."""
+    """Lock a write in doubt and count the reading. None if it has been settled since."""
     enrollment = lock(write.enrollment_id)
     current = LightWrite.objects.get(pk=write.pk)
     if current.status not in UNSETTLED_WRITE_STATUSES:
@@ -388,7 +398,7 @@ def _count_reading(write: LightWrite) -> LightWrite | None:
     return current
 
 
-# Reading, and what it means when it fails
+# Reading, and failures to read
 
 
 def _read(enrollment_id: int, account_uuid: str, tools: Tools) -> Account:

@@ -1,4 +1,4 @@
-"""Making the customer known to Light: his account, our attestation, and his way into Light's own pages."""
+"""Registering customers at Light: the account, our attestation, and the link to Light's own pages."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -46,15 +46,15 @@ class WrongAccount(Conflict):
 
 
 class NoAccountYet(Conflict):
-    """Light does not know the customer yet, so there are no pages of Light's to send him to."""
+    """The customer has no account at Light yet, so there is no link to Light's pages."""
 
 
 def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
     """
-    Create the customer's account at Light with what is known of him.
+    Create the customer's account at Light.
 
-    One that Light has already under his address, and that no case knows, may be his: of a case that a restore lost,
-    say. A person is asked once whose it is before another is made.
+    Light may already have an account under the customer's address that belongs to no case, for example after a restore
+    lost the case. Staff are asked once whose it is before another account is created.
     """
     found = account_reading.find_accounts_without_case(enrollment_id, tools)
     passed_over = [str(UUID(one.uuid)) for one in found.accounts]
@@ -82,7 +82,7 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
         write, step, lambda before_send: tools.light.create_account(new_account, before_send=before_send), tools=tools
     )
     if account.email is None:
-        outcome = "Light answered without the e-mail address of the account, so it may be another customer's."
+        outcome = "Light's answer has no e-mail address, so the account may be another customer's."
         lose_answer(write.pk, outcome=outcome, answer=account.raw, at=tools.clock.now())
         return
 
@@ -100,13 +100,13 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
             return
         if str(UUID(account.uuid)) in passed_over or others.exists():
             outcome = (
-                f"Light made no account: for this e-mail address it gave {account.uuid}, which belongs to another case "
-                "or was said to be somebody else's. Correct the customer's address, or ask Light for an account."
+                f"Light created no account. For this e-mail address it returned {account.uuid}, which belongs to "
+                "another case or to someone else. Correct the customer's address, or ask Light for an account."
             )
             close_refused(write.pk, outcome=outcome, code=HoldCode.ACCOUNT_UNCLEAR, at=tools.clock.now())
             return
         if linked not in {None, UUID(account.uuid)}:
-            because = f"A late answer brought account {account.uuid}, while {linked} is linked. Compare both at Light."
+            because = f"A late answer names account {account.uuid}, but {linked} is linked. Compare both at Light."
             hold = Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OPERATIONS, because=because)
             place_hold(write.enrollment, hold, at=tools.clock.now())
         else:
@@ -119,7 +119,7 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
 
 
 def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tools) -> None:
-    """Attest to Light that we act for the customer since the instant of his signature."""
+    """Attest to Light that we have acted for the customer since they signed."""
 
     @repeatable_alone
     def record() -> tuple[LightWrite, PoaDocument, datetime]:
@@ -154,7 +154,7 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
 
 
 def update_account(enrollment_id: int, step: UpdateAccount, tools: Tools) -> None:
-    """Tell Light the customer's corrected e-mail address. The record names the change, not the address."""
+    """Send Light the customer's corrected e-mail address. The record names the change, not the address."""
 
     @repeatable_alone
     def record() -> tuple[LightWrite, str]:
@@ -187,15 +187,17 @@ def update_account(enrollment_id: int, step: UpdateAccount, tools: Tools) -> Non
 
 def _confirm_earlier_attestation(account_uuid: str, light: LightClient) -> Account:
     """
-    Read whether an attestation is there that Light says was recorded before; an account that tells nothing is believed.
+    Read the account after Light answered that the attestation was recorded before.
+
+    An account without the field is accepted as proof.
 
     :raises Refused: the account says no, so Light meant something else
     """
     account = light.read_account(account_uuid)
     if account.client_agent_accepted is False:
         raise Refused(
-            "Light says that our attestation was recorded before, and the account shows none. Ask Light what keeps it "
-            "from recording one."
+            "Light says that our attestation was recorded before, but the account does not show it. Ask Light why it "
+            "does not record it."
         )
     return account
 
@@ -204,12 +206,12 @@ def _read_attested_account(
     account_uuid: str, answer: WriteAnswer, *, signed_at: datetime, light: LightClient
 ) -> Account:
     """
-    Return the account that shows the attestation: in Light's answer, else as read right after it.
+    Return the account that shows the attestation, from Light's answer or from a reading right after it.
 
-    An account that has no such field is believed, since Light may not read attestations back, unless the answer named
-    trouble. Source: light-api notes, section 8, row 13.
+    An account without the field is accepted, because Light may not return attestations, unless the answer has an error
+    text. Source: light-api notes, section 8, row 13.
 
-    :raises InDoubt: the account denies it or cannot be read, or the answer named trouble and nothing shows it
+    :raises InDoubt: the account denies it or cannot be read, or the answer has an error text and nothing shows it
     """
     answered = answer.account
     if answered is not None and not answer.error_text and confirmations.shows_attestation(answered, signed_at):
@@ -227,25 +229,25 @@ def _read_attested_account(
 @repeatable
 def hold_for_unlinked_accounts(enrollment_id: int, account_uuids: list[str], *, at: datetime) -> bool:
     """
-    Hold a case that accounts may belong to, unless it is past accepting or a person was asked about all of them.
+    Hold a case that accounts may belong to, unless a plan was accepted or staff were asked about all of them before.
 
-    A case without an account is held for this before anything else: what held it before may end by itself, and then a
-    second account would be made. Tells whether it is held for this now.
+    For a case without an account this replaces any other hold: the other hold may end automatically, and then a second
+    account would be created. Returns whether the case is now held for this.
     """
     enrollment = lock(enrollment_id)
     is_unsettled = enrollment.writes.filter(status__in=UNSETTLED_WRITE_STATUSES).exists()
     unlinked = [str(UUID(each)) for each in account_uuids if not _cases_with(each).exists()]
-    asked = enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR).exclude(released_by=str(SYSTEM))  # nobody answered
+    asked = enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR).exclude(released_by=str(SYSTEM))  # no one answered
     is_news = any(not asked.filter(because__contains=account_uuid).exists() for account_uuid in unlinked)
     if enrollment.status != EnrollmentStatus.OPEN or is_unsettled or not is_news:
         return False
     because = (
-        f"Light has account {', '.join(unlinked)}, which may be this customer's and belongs to no case. Find out whose "
-        "it is. If it is this customer's, link it by hand. If it is not, release: a new account is then made, and this "
-        "one is not asked about again."
+        f"Light has account {', '.join(unlinked)}, which belongs to no case and may be this customer's. Find out whose "
+        "it is. If it is this customer's, link it by hand. If not, release the hold: Switchyard then creates a new "
+        "account and does not ask about this one again."
     )
     if enrollment.light_account_uuid is None:
-        end_holds(enrollment, because="First it must be found out whose account Light has.", at=at)
+        end_holds(enrollment, because="Staff must first find out whose account Light has.", at=at)
     place_hold(enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE, because=because), at=at)
     make_due(enrollment_id=enrollment_id, at=at)
     return True
@@ -254,9 +256,9 @@ def hold_for_unlinked_accounts(enrollment_id: int, account_uuids: list[str], *, 
 @repeatable
 def _hold_for_unusable_accounts(enrollment_id: int, entries: Sequence[Unusable], *, at: datetime) -> bool:
     """
-    Hold a case before an account is made, when Light lists one under the address that cannot be read or linked.
+    Hold a case before its account is created if Light lists one under the address that cannot be read or linked.
 
-    Tells whether it is held for this now; what a person released is not asked again.
+    Returns whether the case is now held for this. Staff are not asked again about entries they released.
     """
     enrollment = lock(enrollment_id)
     asked = enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR).exclude(released_by=str(SYSTEM))
@@ -264,8 +266,8 @@ def _hold_for_unusable_accounts(enrollment_id: int, entries: Sequence[Unusable],
         return False
     because = (
         f"Light lists an account under this customer's address that cannot be used: {name_unusable(entries)}. Ask "
-        "Light about it. If it is this customer's, have Light correct it. If it is not, release: a new account is "
-        "then made."
+        "Light about it. If it is this customer's, have Light correct it. If not, release the hold: Switchyard then "
+        "creates a new account."
     )
     place_hold(enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE, because=because), at=at)
     return True
@@ -275,9 +277,9 @@ def link_account(
     *, enrollment_id: int, account_uuid: str, reason: str, light: LightClient, by: Actor, at: datetime
 ) -> None:
     """
-    Link an account at Light by hand, after an answer stayed unclear or Light knew the e-mail address already.
+    Link an account at Light by hand, after an unclear answer or when Light already has the e-mail address.
 
-    The account is read first: it must exist and carry an e-mail address that the customer has or had.
+    The account is read first. It must exist and have a current or former e-mail address of the customer.
 
     :raises ReasonMissing: no reason given
     :raises WrongAccount: it is linked elsewhere, belongs to another person, or this enrollment has one already
@@ -292,7 +294,7 @@ def link_account(
         if _cases_with(account.uuid).exists():
             raise WrongAccount("Another enrollment is linked to this account.")
         if not _is_address_of(enrollment.customer, account.email or ""):
-            raise WrongAccount("This account has another e-mail address than the customer.")
+            raise WrongAccount("The account's e-mail address is not the customer's.")
         enrollment.light_account_uuid = UUID(account.uuid)
         account_reading.keep_reading(enrollment, account, dialect=light.dialect, at=at)
         enrollment.save()
@@ -314,11 +316,11 @@ def _is_address_of(customer: Customer, email: str) -> bool:
 
 def hosted_link(*, enrollment_id: int, light: LightClient, by: Actor, at: datetime) -> HostedLink:
     """
-    Fetch the customer's one-time way into Light's pages for identity, credit and card.
+    Fetch the customer's one-time link to Light's pages for identity, credit and card.
 
-    One per click: it is handed over at once and never stored.
+    Each click fetches a new one. It is never stored.
 
-    :raises NoAccountYet: the account is made once the customer has signed
+    :raises NoAccountYet: the account is created once the customer has signed
     """
     enrollment = Enrollment.objects.get(pk=enrollment_id)
     if enrollment.light_account_uuid is None:

@@ -1,4 +1,4 @@
-"""Taking over an acceptance that we made and that a restored database forgot. Nothing is sent to Light."""
+"""Adopting an acceptance that we made but that a restored database lost. Nothing is sent to Light."""
 
 from datetime import date, datetime, time
 
@@ -21,26 +21,26 @@ from poa_documents.models import PoaDocument
 
 
 class CannotAdopt(Conflict):
-    """The acceptance is not shown to be ours, or not to be what the customer signed. Nothing was changed."""
+    """Nothing shows that the acceptance is ours and within what the customer signed. Nothing was changed."""
 
 
 @repeatable
 def adopt_acceptance(*, enrollment_id: int, accepted_date: date, reason: str, by: Actor, at: datetime) -> AcceptAttempt:
     """
-    Put on record that the acceptance which Light shows is one that we made on `accepted_date`, a Chicago day.
+    Record that we made the acceptance which Light shows, on `accepted_date`, a Chicago day.
 
-    Everything that a call would need is checked as of then and now: the authority, the plan as Light once offered it to
-    us against the signed limits, and the start. So nobody adopts what nobody signed.
+    Everything a call would need is checked: the authority, the offered plan against the signed limits, and the start
+    date. An acceptance outside what the customer signed cannot be adopted.
 
     :raises ReasonMissing: no reason given
     :raises CannotAdopt: names what is missing
     """
     reason = check_reason(
-        reason, ask="Say how you know that we accepted it: the mail to the customer, or a log of that day."
+        reason, ask="Say how you know that we accepted it, such as the mail to the customer or a log of that day."
     )
     enrollment = lock(enrollment_id)
     if enrollment.status != EnrollmentStatus.OPEN or not _is_held_as_self_enrolled(enrollment):
-        raise CannotAdopt("The case is not held for an acceptance of which we have no record.")
+        raise CannotAdopt("The case is not on hold for an acceptance that we have no record of.")
     if enrollment.writes.filter(status__in=sorted(UNSETTLED_WRITE_STATUSES)).exists():
         raise CannotAdopt("A call to Light is not settled yet. Try again in a few minutes.")
     location = _accepted_location(enrollment)
@@ -48,13 +48,13 @@ def adopt_acceptance(*, enrollment_id: int, accepted_date: date, reason: str, by
     offer = _offer(enrollment, location)
     start = location.service_start_date
     if start is None:
-        raise CannotAdopt("Light does not show from which day service starts. Look again later.")
+        raise CannotAdopt("Light does not show the start date of service yet. Try again later.")
     _check_terms(offer, poa, start=start, accepted_date=accepted_date, today=chicago_day(at))
     sent_at = _sent_at(enrollment, accepted_date, at)
     _check_no_objection(enrollment, poa, sent_at=sent_at)
     attempt = _record(enrollment, poa, offer, start=start, sent_at=sent_at, at=at)
     if not is_shown_by(location, sent_acceptance(attempt)):
-        raise CannotAdopt("Light shows another contract than the one on record.")
+        raise CannotAdopt("Light shows a different contract than the one on record.")
     confirmations.confirm(attempt, enrollment=enrollment, by=by, at=at)
     outcome = f"Adopted by {by}: {reason}"
     close_done(attempt.write, answer={}, outcome=outcome, at=at)
@@ -83,20 +83,20 @@ def _authority(enrollment: Enrollment, *, at: datetime) -> PoaDocument:
     try:
         check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
     except AuthorityMissing as missing:
-        raise CannotAdopt(f"The authority does not cover it now. {missing.for_staff}") from missing
+        raise CannotAdopt(f"The power of attorney does not cover this now. {missing.for_staff}") from missing
     if enrollment.attested_poa_id != poa.pk:
-        raise CannotAdopt("Our records do not show that Light was told of this power of attorney.")
+        raise CannotAdopt("Our records do not show that we attested this power of attorney to Light.")
     return poa
 
 
 def _offer(enrollment: Enrollment, location: Location) -> PlanOffer:
-    """Find the plan as Light offered it to this case: only that can be held against the signed limits."""
+    """Find the plan as Light offered it to this case: only that can be checked against the signed limits."""
     plan_uuid = (location.plan_uuid or "").lower()
     for offer in enrollment.offers.order_by("-pk"):
         if str(offer.light_plan_uuid) == plan_uuid and offer.esi_id == enrollment.site.esi_id:
             return offer
     raise CannotAdopt(
-        "The backup is from before this plan was offered, so its prices cannot be held against what the customer "
+        "The backup is from before this plan was offered, so its prices cannot be checked against what the customer "
         "signed. Close the case, and watch the contract at Light."
     )
 
@@ -106,30 +106,36 @@ def _check_terms(offer: PlanOffer, poa: PoaDocument, *, start: date, accepted_da
     if not verdict.fits or plausibility.problems_with(offered_plan(offer)):
         raise CannotAdopt("The plan is outside what the customer signed. We would not have accepted it.")
     if not poa.envelope.earliest_start_date <= start <= poa.envelope.latest_start_date:
-        raise CannotAdopt(f"The start {start} is outside the days that the customer signed.")
+        raise CannotAdopt(f"The start date {start} is outside the dates that the customer signed.")
     signed_date = chicago_day(poa.signed_at) if poa.signed_at else today
     if not signed_date <= accepted_date <= today:
-        raise CannotAdopt(f"We accepted it between the signature on {signed_date} and today, or it was not us.")
+        raise CannotAdopt(
+            f"Enter a day between the signature on {signed_date} and today. We accept nothing outside it."
+        )
     if not start_dates.is_legal(start, sent=accepted_date, window=start_dates.FULL_WINDOW):
-        raise CannotAdopt(f"Nothing accepted on {accepted_date} starts on {start}: a start is 7 to 30 days ahead.")
+        raise CannotAdopt(
+            f"A plan accepted on {accepted_date} cannot start on {start}: service starts 7 to 30 days later."
+        )
 
 
 def _check_no_objection(enrollment: Enrollment, poa: PoaDocument, *, sent_at: datetime) -> None:
     notice = enrollment.notices.filter(poa=poa, given_at__lte=sent_at).last()
     if notice is not None and sent_at < notice.until:
-        raise CannotAdopt("That day the customer could still object to the plan: we had not accepted it yet.")
+        raise CannotAdopt("On that day the customer could still object to the plan, so we had not accepted it yet.")
     if enrollment.held_by_customer_at is not None:
         raise CannotAdopt("The customer had put the enrollment on hold. We would not have accepted a plan.")
 
 
 def _sent_at(enrollment: Enrollment, accepted_date: date, at: datetime) -> datetime:
-    """Put the call at noon of its day, and after all that is on record."""
+    """Date the call at noon of its day, but after every write on record."""
     noon = datetime.combine(accepted_date, time(12), tzinfo=CHICAGO)
     closed = enrollment.writes.filter(closed_at__isnull=False).order_by("-closed_at")
     last = closed.values_list("closed_at", flat=True).first()
     sent_at = min(max(noon, last or noon), at)
     if chicago_day(sent_at) != accepted_date:
-        raise CannotAdopt(f"Our records go on until {chicago_day(sent_at)}, and show no acceptance of {accepted_date}.")
+        raise CannotAdopt(
+            f"Our records continue until {chicago_day(sent_at)} and show no acceptance on {accepted_date}."
+        )
     return sent_at
 
 

@@ -1,4 +1,4 @@
-"""Opening an enrollment for a site, and looking at it again when its case changed."""
+"""Opening an enrollment for a site, and reconsidering it when something about the case changed."""
 
 import logging
 import random
@@ -29,7 +29,7 @@ def reconsider_site(*, site_id: int, at: datetime) -> Enrollment | None:
     """
     Make the site's enrollment due, opening one if an installation there has none yet.
 
-    Gives None when there is nothing to enroll. Doing it twice changes nothing.
+    Returns None if there is nothing to enroll. A repeat changes nothing.
     """
     seen = list(CaseChange.objects.filter(site_id=site_id).values_list("pk", flat=True))
     enrollment = _due_enrollment(site_id, at=at)
@@ -42,10 +42,10 @@ def reconsider_site(*, site_id: int, at: datetime) -> Enrollment | None:
 
 def reconsider_changed_sites(*, at: datetime, limit: int, within_seconds: float = MAX_SWEEP_SECONDS) -> int:
     """
-    Look again at sites whose change no message has brought yet, for so long at most; give how many were looked at.
+    Reconsider changed sites whose message was lost, for at most `within_seconds`, and return how many.
 
-    The rest is left to the next sweep: after a thousand changes at once, workers have other work as well. One that
-    fails is left too, and raises an alarm in time; the others go on. Several sweeps side by side share the work.
+    The rest is left to the next sweep, so that workers have time for other work after a thousand changes at once. So is
+    a site that fails, which raises an alarm later. Parallel sweeps share the work.
     """
     sites = list(CaseChange.objects.order_by("site_id").values_list("site_id", flat=True).distinct()[:limit])
     random.shuffle(sites)
@@ -59,12 +59,14 @@ def reconsider_changed_sites(*, at: datetime, limit: int, within_seconds: float 
         try:
             reconsider_site(site_id=site_id, at=at)
         except Exception:
-            logger.exception("The case of site %s could not be looked at; the next sweep tries again.", site_id)
+            logger.exception("The case of site %s could not be reconsidered. The next sweep retries it.", site_id)
     return looked_at
 
 
 def _due_enrollment(site_id: int, *, at: datetime) -> Enrollment | None:
-    waiting = _installations_without_case(site_id)  # first: whoever opens the case meanwhile takes them out of here
+    waiting = _installations_without_case(
+        site_id
+    )  # first: another worker that opens the case removes them from this list
     enrollment = Enrollment.objects.filter(site_id=site_id).exclude(status__in=FINAL_STATUSES).first()
     if enrollment is None and waiting:
         enrollment = _open(waiting[0], at=at)
@@ -77,9 +79,9 @@ def _due_enrollment(site_id: int, *, at: datetime) -> Enrollment | None:
 
 def _installations_without_case(site_id: int) -> list[Installation]:
     """
-    Find the jobs at a site that no enrollment works for.
+    Find the installations at a site that have no open enrollment.
 
-    A job whose last enrollment ended counts again once the customer was given a power of attorney since.
+    One whose last enrollment ended counts again once a power of attorney was created for the customer since.
     """
     jobs = Installation.objects.filter(site_id=site_id).exclude(status=InstallationStatus.CANCELLED)
     return [job for job in jobs.order_by("pk").prefetch_related("enrollments") if _needs_case(job)]
@@ -104,5 +106,5 @@ def _open(installation: Installation, *, at: datetime) -> Enrollment:
             )
             note(enrollment, "open", by=SYSTEM, at=at)
             return enrollment
-    except IntegrityError:  # another worker opened it in the same moment
+    except IntegrityError:  # another worker opened it at the same moment
         return Enrollment.objects.exclude(status__in=FINAL_STATUSES).get(site_id=installation.site_id)

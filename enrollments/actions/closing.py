@@ -17,7 +17,7 @@ from poa_documents.states import PoaStatus
 
 
 class CannotClose(Conflict):
-    """A plan was accepted or may have been: that cannot be closed by us, only watched."""
+    """A plan was or may have been accepted, so the case cannot be closed."""
 
 
 @repeatable
@@ -32,26 +32,26 @@ def close_enrollment(*, enrollment_id: int, reason: str, by: Actor, at: datetime
     enrollment = lock(enrollment_id)
     if enrollment.status != EnrollmentStatus.OPEN:
         label = EnrollmentStatus(enrollment.status).label.lower()
-        raise CannotClose(f"The enrollment is “{label}”: only one in which nothing was accepted can be closed.")
+        raise CannotClose(f"This enrollment is “{label}”. Only one without an accepted plan can be closed.")
     for hold in enrollment.holds.filter(released_at__isnull=True):
         _end_hold(hold, by=by, at=at, reason=f"Closed: {reason}")
     enrollment.ended_at = at
     enrollment.ended_because = reason
     enrollment.due_at = None
-    enrollment.next_step, enrollment.whose_turn = "FINISHED", ""  # nobody looks again, and lists go by these
+    enrollment.next_step, enrollment.whose_turn = "FINISHED", ""  # it is never decided again, and lists filter on these
     take_move(enrollment, "close", by=by, at=at, reason=reason)
 
 
 @repeatable
 def close_canceled_case(*, enrollment_id: int, because: str, at: datetime) -> None:
-    """Close a case whose jobs were all canceled, and suspend the authority that was given for them."""
+    """Close a case whose installations were all canceled, and suspend the authority for them."""
     close_enrollment(enrollment_id=enrollment_id, reason=because, by=SYSTEM, at=at)
     suspend_authority(Enrollment.objects.get(pk=enrollment_id), because=because, at=at)
 
 
 @transaction.atomic
 def suspend_authority(enrollment: Enrollment, *, because: str, at: datetime) -> None:
-    """Let no other case at the site go on under what the customer signed before this one ended."""
+    """Prevent later cases at the site from using an authority that was signed for this one."""
     in_force = PoaDocument.objects.filter(
         customer_id=enrollment.customer_id, site_id=enrollment.site_id, status=PoaStatus.SIGNED
     )

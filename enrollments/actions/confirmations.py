@@ -1,8 +1,7 @@
 """
-Keeping what Light is known to have done: an acceptance, a finalized enrollment, an attestation.
+Recording what Light is known to have done: an acceptance, a finalized enrollment, an attestation.
 
-Called with a locked enrollment, inside the caller's transaction, by whoever learned it: the call's own answer or a
-later reading.
+Called with a locked enrollment, inside the caller's transaction, after the call's own answer or a later reading.
 """
 
 from collections.abc import Sequence
@@ -26,14 +25,14 @@ from poa_documents.models import MailKind, PoaDocument
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 ATTESTATION_PRECISION = timedelta(seconds=1)
-"""Light is told of a signature in whole seconds."""
+"""Signature times are sent to Light in whole seconds."""
 
 
 def confirm(attempt: AcceptAttempt, *, enrollment: Enrollment, by: Actor, at: datetime) -> PoaDocument | None:
     """
-    Keep an acceptance that Light holds: the offer, the start, and one use of the authority.
+    Record an acceptance that Light has: the offer, the start date, and one use of the authority.
 
-    Gives the POA that it was made under, which governs the case from now on, locked.
+    Returns the POA it was made under, locked. That POA governs the case from now on.
     """
     attempt.succeeded = True
     attempt.save(update_fields=["succeeded"])
@@ -52,7 +51,7 @@ def confirm(attempt: AcceptAttempt, *, enrollment: Enrollment, by: Actor, at: da
 
 
 def recognize_called_off_acceptance(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
-    """See whether the accepted plan on the account is an attempt of ours that had been called off."""
+    """Confirm an attempt of ours that was called off, if the account shows it as accepted."""
     attempts = AcceptAttempt.objects.filter(enrollment=enrollment, succeeded=False).select_related("offer")
     for attempt in attempts.order_by("-pk"):
         if any(is_shown_by(location, sent_acceptance(attempt)) for location in account.locations):
@@ -61,7 +60,7 @@ def recognize_called_off_acceptance(enrollment: Enrollment, account: Account, *,
 
 
 def _lift_answered_holds(enrollment: Enrollment, *, at: datetime) -> None:
-    """Ask nobody any more what became of an acceptance, or whose it is: it is ours."""
+    """Lift the holds that ask what became of an acceptance or who made it: it is ours."""
     asking = [
         HoldCode.DOUBT_UNSETTLED,
         HoldCode.REFUSED_BY_LIGHT,
@@ -69,11 +68,11 @@ def _lift_answered_holds(enrollment: Enrollment, *, at: datetime) -> None:
         HoldCode.ACCEPTED_DIFFERENTLY,
     ]
     for hold in enrollment.holds.filter(code__in=asking, released_at__isnull=True):
-        lift_hold(hold_id=hold.pk, because="The account shows our own acceptance after all.", at=at)
+        lift_hold(hold_id=hold.pk, because="The account shows our own acceptance.", at=at)
 
 
 def hold_for_difference(enrollment: Enrollment, difference: str, *, at: datetime) -> None:
-    """Ask the office about an acceptance that Light shows differently from what was sent."""
+    """Place a hold because Light shows a different acceptance than the one we sent."""
     place_hold(enrollment, after_acceptance.accepted_differently(difference), at=at)
 
 
@@ -82,13 +81,13 @@ def attestation_sent_at(write: LightWrite) -> datetime:
 
 
 def shows_attestation(account: Account, sent_at: datetime) -> bool:
-    """Whether the account bears witness to this attestation, and not only to an older one with another time."""
+    """Whether the account shows this attestation, not an older one with a different time."""
     shown_at = account.client_agent_accepted_at
     return bool(account.client_agent_accepted) and (shown_at is None or abs(shown_at - sent_at) < ATTESTATION_PRECISION)
 
 
 def shows_address(account: Account, write: LightWrite) -> bool:
-    """Whether the account has the e-mail address that this write told Light."""
+    """Whether the account has the e-mail address that this write sent to Light."""
     told = ContactChange.objects.get(pk=write.request["change"]).new_email
     return (account.email or "").strip().lower() == told.lower()
 
@@ -105,11 +104,11 @@ def attest(enrollment: Enrollment, poa: PoaDocument, *, at: datetime) -> None:
 
 
 def hold_unclear_account(write: LightWrite, *, count: int, unusable: Sequence[Unusable], at: datetime) -> None:
-    """Several accounts could be the one whose creation went unanswered: a person links the right one."""
+    """Place a hold because several accounts could be the one whose creation was not answered."""
     because = f"Light has {count} accounts of this customer that may be ours. Link the right one by hand."
     if unusable:
         because = (
             f"Light has {count} accounts of this customer that may be ours, and lists one that cannot be used: "
-            f"{name_unusable(unusable)}. Ask Light which account it made, and link it by hand."
+            f"{name_unusable(unusable)}. Ask Light which account it created, and link it by hand."
         )
     place_hold(write.enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE, because=because), at=at)

@@ -1,4 +1,4 @@
-"""A go-live date that is corrected after the acceptance and harms nothing: on record, and no question to anybody."""
+"""Recording a go-live date that was corrected after the acceptance and does not affect the plan."""
 
 from datetime import datetime
 
@@ -15,9 +15,9 @@ EVENT = "go_live_corrected"
 @repeatable
 def note_corrected_go_live(*, enrollment_id: int, at: datetime) -> None:
     """
-    Note once for each correction that the accepted plan stays as it is.
+    Record once per correction that the accepted plan stays as it is.
 
-    A date after the start of the plan is for a person: the decision asks for one.
+    A date after the start of the plan is left to the decision, which places a hold.
     """
     if not Enrollment.objects.filter(pk=enrollment_id, accepted_at__isnull=False).exists():
         return

@@ -1,4 +1,4 @@
-"""The customer's own hold on a plan that was announced, until the customer lets it go on."""
+"""The customer's own hold on an announced plan, until the customer resumes it."""
 
 from datetime import datetime
 
@@ -14,20 +14,20 @@ _NOT_ACCEPTED_YET = frozenset({EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING
 
 
 class NothingToHold(Conflict):
-    """No plan was announced, or it is accepted already: there is nothing that a hold could stop."""
+    """No plan was announced, or it is accepted already."""
 
 
 class NotOnHold(Conflict):
-    """The enrollment goes on already."""
+    """The enrollment is not on hold."""
 
 
 @repeatable
 def hold_for_customer(*, enrollment_id: int, by: Actor, at: datetime) -> Enrollment:
     """
-    Stop an announced acceptance until the customer lets it go on. Pressed twice, it counts once.
+    Stop an announced acceptance until the customer resumes it. A repeat changes nothing.
 
-    It stops what is queued or about to be sent as well: each write is looked at once more right before. What is under
-    way already is not undone; a repeated one is stopped.
+    This also stops writes that are queued or about to be sent, because each is checked again right before it is sent. A
+    call that was already sent is not undone, but it is not repeated.
 
     :raises NothingToHold: no plan was announced, or it is accepted already
     """
@@ -35,7 +35,7 @@ def hold_for_customer(*, enrollment_id: int, by: Actor, at: datetime) -> Enrollm
     if enrollment.held_by_customer_at is not None:
         return enrollment
     if enrollment.status not in _NOT_ACCEPTED_YET or not enrollment.notices.exists():
-        raise NothingToHold("No announced plan waits to be accepted: open the page again to see where it stands.")
+        raise NothingToHold("No announced plan is waiting to be accepted. Reload the page to see the current status.")
     enrollment.held_by_customer_at = at
     enrollment.save(update_fields=["held_by_customer_at"])
     note(enrollment, "customer_held", by=by, at=at)
@@ -46,13 +46,13 @@ def hold_for_customer(*, enrollment_id: int, by: Actor, at: datetime) -> Enrollm
 @repeatable
 def resume_for_customer(*, enrollment_id: int, by: Actor, at: datetime) -> Enrollment:
     """
-    Let an enrollment go on that the customer had put on hold.
+    Resume an enrollment that the customer put on hold.
 
     :raises NotOnHold: it is not on hold
     """
     enrollment = lock(enrollment_id)
     if enrollment.held_by_customer_at is None:
-        raise NotOnHold("The enrollment is not on hold: open the page again to see where it stands.")
+        raise NotOnHold("The enrollment is not on hold. Reload the page to see the current status.")
     enrollment.held_by_customer_at = None
     enrollment.save(update_fields=["held_by_customer_at"])
     note(enrollment, "customer_resumed", by=by, at=at)

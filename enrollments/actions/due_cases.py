@@ -1,4 +1,4 @@
-"""Making cases due, so that the engine looks at them now instead of at their next time."""
+"""Making cases due, so that the engine processes them now instead of at their scheduled time."""
 
 from datetime import datetime
 
@@ -14,20 +14,20 @@ from enrollments.models import Enrollment
 @repeatable
 def make_due(*, enrollment_id: int, at: datetime) -> None:
     """
-    Let the engine look at an enrollment now; a worker that has it already will look once more.
+    Have the engine process an enrollment now. A worker that already has it will process it once more.
 
-    One that was due before has its message, or the sweep sees to it.
+    One that was due before already has a message, or the sweep finds it.
     """
     nudge(Enrollment.objects.filter(pk=enrollment_id), at=at)
 
 
 def nudge(enrollment: QuerySet[Enrollment], *, at: datetime, **counted: Combinable) -> None:
     """
-    Make one enrollment due and queue its message, inside the caller's transaction; `counted` is set with it.
+    Make one enrollment due and queue its message, inside the caller's transaction. `counted` is updated with it.
 
-    The change is counted: until the case is decided again, the stored decision is known to be outdated.
+    The change is counted, so that the stored decision is known to be outdated until the case is decided again.
 
-    The row is written although it may be due: a worker that takes it now waits for what the caller is about to commit.
+    The row is written even if it is due already: a worker that claims it now waits for the caller's commit.
     """
     had_message = list(enrollment.values_list("pk", Case(When(due_at__lte=at, then=True), default=False)))
     enrollment.update(
@@ -41,7 +41,7 @@ def nudge(enrollment: QuerySet[Enrollment], *, at: datetime, **counted: Combinab
 
 
 def wake_waiting_for(code: steps.Waiting, *, at: datetime) -> None:
-    """Make due what waits for `code`, and what a worker may be about to put to rest for it."""
+    """Make due the cases that wait for `code`, and those that a worker may be about to leave waiting for it."""
     Enrollment.objects.filter(Q(next_step=code) | Q(lease_until__isnull=False)).update(
         due_at=at, changes_noted=F("changes_noted") + 1
     )

@@ -1,4 +1,4 @@
-"""Handing out the evidence of a case, and remembering who took it."""
+"""Releasing the evidence pack of a case, and recording who took it."""
 
 import logging
 import tempfile
@@ -16,25 +16,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class EvidencePack:
-    """A finished pack in a temporary file, which is gone once it is closed."""
+    """A finished pack in a temporary file, which is deleted when it is closed."""
 
     file: IO[bytes]
     name: str
     summary: PackSummary
     problems: tuple[str, ...]
-    """What its own verifier names as altered: the records were changed past the journal. Empty when all is in order."""
+    """Alterations found by the pack's own verifier: records were changed without a journal entry. Empty if intact."""
 
 
 def hand_out_evidence(*, enrollment_id: int, by: Actor, at: datetime) -> EvidencePack:
     """
-    Make the evidence pack of a case and note who took it, with its fingerprint.
+    Build the evidence pack of a case and record who took it, with its fingerprint.
 
-    The same facts give the same pack. One whose journal was tampered with is handed out too, with what is wrong in its
-    `problems` and ALTERED in its name: it may be the proof of the tampering. Call it without an open transaction.
+    The same facts produce the same pack. A pack with a tampered journal is released too, since it may prove the
+    tampering: `problems` lists what is wrong, and its name contains ALTERED. Call it without an open transaction.
 
     :raises PackNotMade: the storage does not answer
     """
-    file = tempfile.TemporaryFile(prefix="evidence-", suffix=".zip")  # noqa: SIM115 - whoever takes it closes it
+    file = tempfile.TemporaryFile(prefix="evidence-", suffix=".zip")  # noqa: SIM115 - the caller closes it
     try:
         summary = build(enrollment_id, file)
         problems = _problems_of(file, sha256=summary.sha256)
@@ -51,14 +51,14 @@ def hand_out_evidence(*, enrollment_id: int, by: Actor, at: datetime) -> Evidenc
         file.close()
         raise
     if problems:
-        logger.error("Evidence of enrollment %s is not in order: %s", enrollment_id, problems[0])
+        logger.error("The evidence of enrollment %s was altered: %s", enrollment_id, problems[0])
     prefix = "ALTERED-" if problems else ""
     name = f"{prefix}evidence-{enrollment_id}-{summary.sha256[:12]}.zip"
     return EvidencePack(file=file, name=name, summary=summary, problems=problems)
 
 
 def _problems_of(file: IO[bytes], *, sha256: str) -> tuple[str, ...]:
-    """Judge the pack as its reader will, so that nobody hands out one that the reader would refuse."""
+    """Verify the pack with the same verifier that its reader will use."""
     try:
         problems, _notes, _status = verify_pack.verify(cast(BinaryIO, file), sha256)
     except verify_pack.NotAPack as refusal:

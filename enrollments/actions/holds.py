@@ -1,4 +1,4 @@
-"""Holds: a case asks for a person, and goes on once that person has dealt with the reason."""
+"""Holds: a case needs a person, and continues once that person has dealt with the reason."""
 
 from datetime import datetime
 from typing import Any
@@ -17,24 +17,24 @@ from enrollments.states import HoldCode, LeavingReason
 
 
 class HoldNotOpen(Conflict):
-    """Somebody released it meanwhile, or the reason went away by itself."""
+    """Someone has released it since, or it ended automatically."""
 
 
 class ConsentCannotBeOverridden(Conflict):
-    """Only the customer's own new signature opens this again."""
+    """Only a new signature of the customer ends this hold."""
 
 
 class LeavingReasonMissing(Conflict):
-    """What a customer who left tells us is kept in fields of its own, not in the text of a release."""
+    """Why a customer left is recorded in its own fields, not in the reason of a release."""
 
 
 class NoLeavingToRecord(Conflict):
-    """No customer's leaving waits to be recorded."""
+    """The case has no open hold that asks why the customer left."""
 
 
 @transaction.atomic
 def place_hold(enrollment: Enrollment, step: steps.Hold, *, at: datetime) -> Hold:
-    """Ask for a person, on a locked enrollment. While one is asked for already, the open hold stays as it is."""
+    """Place a hold on a locked enrollment. If one is open already, it stays as it is."""
     hold, is_new = open_hold(enrollment, step, at=at)
     if is_new:
         note(enrollment, "hold", by=SYSTEM, at=at, reason=f"{HoldCode(step.code).label}: {step.because}")
@@ -42,10 +42,10 @@ def place_hold(enrollment: Enrollment, step: steps.Hold, *, at: datetime) -> Hol
 
 
 def open_hold(enrollment: Enrollment, step: steps.Hold, *, at: datetime) -> tuple[Hold, bool]:
-    """Give the open hold of a locked enrollment, a new one where there is none, and whether it is new."""
-    standing = enrollment.holds.filter(released_at__isnull=True).first()
-    if standing is not None:
-        return standing, False
+    """Return the open hold of a locked enrollment, creating it if there is none, and whether it is new."""
+    existing = enrollment.holds.filter(released_at__isnull=True).first()
+    if existing is not None:
+        return existing, False
     hold = Hold.objects.create(
         enrollment=enrollment, code=step.code, because=step.because, owner=step.owner, since=at, act_by_date=step.act_by
     )
@@ -66,7 +66,7 @@ def open_hold(enrollment: Enrollment, step: steps.Hold, *, at: datetime) -> tupl
 
 
 def _keep_decision(enrollment: Enrollment, shown: dict[str, Any]) -> None:
-    """Put on the row, and on the copy in hand, what all screens show from now on."""
+    """Store what all screens show from now on, on the row and on the object in memory."""
     Enrollment.objects.filter(pk=enrollment.pk).update(**shown)
     for name, value in shown.items():
         setattr(enrollment, name, value)
@@ -75,22 +75,22 @@ def _keep_decision(enrollment: Enrollment, shown: dict[str, Any]) -> None:
 @repeatable
 def release_hold(*, hold_id: int, reason: str, by: Actor, at: datetime) -> None:
     """
-    Let the machine look again, because a person dealt with the reason.
+    Release a hold after a person dealt with its reason, and have the case decided again.
 
     :raises ReasonMissing: no reason given
-    :raises HoldNotOpen: it is not open any more
-    :raises ConsentCannotBeOverridden: the hold stands for a missing authority
+    :raises HoldNotOpen: it is no longer open
+    :raises ConsentCannotBeOverridden: the hold is for a missing authority
     :raises LeavingReasonMissing: the customer left; `record_leaving` ends this hold
     """
     reason = check_reason(reason, ask="Say in a few words what was done, so that the next person understands.")
     enrollment, hold = _lock_hold(hold_id)
     if hold.code in steps.CONSENT_HOLDS:
         raise ConsentCannotBeOverridden(
-            "A missing authority cannot be overridden. Send the customer a new power of attorney; once it is signed, "
-            "this hold ends by itself."
+            "A missing authority cannot be overridden. Send the customer a new power of attorney. Once it is signed, "
+            "this hold ends automatically."
         )
     if hold.code == HoldCode.CUSTOMER_LEFT:
-        raise LeavingReasonMissing("Record why the customer left, with the button of that name on the case.")
+        raise LeavingReasonMissing("Use the button “Record why the customer left” on the case.")
     _release(enrollment, hold, by=by, at=at, reason=reason)
 
 
@@ -99,14 +99,14 @@ def record_leaving(
     *, enrollment_id: int, left_reason: LeavingReason | str, win_back_note: str, by: Actor, at: datetime
 ) -> None:
     """
-    Keep why a customer left and what could win them back, and close the office's item about it.
+    Record why a customer left and what could win them back, and release the hold that asks for it.
 
-    :raises NoLeavingToRecord: no such item is open
+    :raises NoLeavingToRecord: no such hold is open
     """
     enrollment = lock(enrollment_id)
     hold = enrollment.holds.filter(code=HoldCode.CUSTOMER_LEFT, released_at__isnull=True).first()
     if hold is None:
-        raise NoLeavingToRecord("Somebody recorded it already: open the case again to see what was found out.")
+        raise NoLeavingToRecord("Someone has already recorded this. Reload the case to see the reason.")
     reason = LeavingReason(left_reason)
     enrollment.left_reason, enrollment.win_back_note = reason, win_back_note.strip()
     enrollment.save(update_fields=["left_reason", "win_back_note"])
@@ -123,15 +123,15 @@ def _release(enrollment: Enrollment, hold: Hold, *, by: Actor, at: datetime, rea
 
 @repeatable
 def lift_hold(*, hold_id: int, because: str, at: datetime) -> None:
-    """End a hold whose reason is gone by itself."""
+    """End a hold automatically because its reason no longer applies."""
     enrollment, hold = _lock_hold(hold_id)
     _end_hold(hold, by=SYSTEM, at=at, reason=because)
     note(enrollment, "lift_hold", by=SYSTEM, at=at, reason=because)
 
 
-def end_holds(enrollment: Enrollment, *, because: str, at: datetime, but: HoldCode | None = None) -> None:
-    """End what a person was asked for, on a locked enrollment that moved past it; `but` is still asked for."""
-    for hold in enrollment.holds.filter(released_at__isnull=True).exclude(code=but or ""):
+def end_holds(enrollment: Enrollment, *, because: str, at: datetime, keep: HoldCode | None = None) -> None:
+    """End the open holds of a locked enrollment that moved past them, except one with the code `keep`."""
+    for hold in enrollment.holds.filter(released_at__isnull=True).exclude(code=keep or ""):
         _end_hold(hold, by=SYSTEM, at=at, reason=because)
         note(enrollment, "lift_hold", by=SYSTEM, at=at, reason=because)
 
@@ -144,7 +144,7 @@ _UNDECIDED: dict[str, Any] = {
     "customer_code": "",
     "customer_until_date": None,
 }
-"""What a row shows between the end of a hold and the decision that follows at once."""
+"""What a row shows between the end of a hold and the decision right after it."""
 
 
 def _lock_hold(hold_id: int) -> tuple[Enrollment, Hold]:

@@ -1,4 +1,4 @@
-"""Legal holds: a case is not destroyed while somebody may need its evidence."""
+"""Legal holds: a case is not destroyed while its evidence may be needed."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from enrollments.models import LegalHold, LegalHoldKind
 
 
 class AlreadyOnLegalHold(Conflict):
-    """The case is on legal hold already; one is enough."""
+    """The case is already on legal hold."""
 
 
 class NotOnLegalHold(Conflict):
@@ -22,18 +22,20 @@ def place_legal_hold(
     *, enrollment_id: int, kind: LegalHoldKind | str, reason: str, by: Actor, at: datetime
 ) -> LegalHold:
     """
-    Keep everything of a case until the hold is lifted, however old it is.
+    Keep all records of a case until the hold is lifted, regardless of their age.
 
     :raises ReasonMissing: no reason given
     :raises AlreadyOnLegalHold: there is one already
     """
     reason = check_reason(
-        reason, ask="Say who asked for it and about what, so that the next person knows when it may be lifted."
+        reason, ask="Say who asked for it and why, so that the next person knows when it can be lifted."
     )
     enrollment = lock(enrollment_id)
-    standing = open_legal_hold(enrollment_id)
-    if standing is not None:
-        raise AlreadyOnLegalHold(f"This case is on hold already since {standing.placed_at:%Y-%m-%d}: {standing.reason}")
+    existing = open_legal_hold(enrollment_id)
+    if existing is not None:
+        raise AlreadyOnLegalHold(
+            f"This case has been on legal hold since {existing.placed_at:%Y-%m-%d}: {existing.reason}"
+        )
     hold = LegalHold.objects.create(
         enrollment=enrollment, kind=LegalHoldKind(kind), reason=reason, placed_at=at, placed_by=str(by)
     )
@@ -44,16 +46,16 @@ def place_legal_hold(
 @repeatable
 def lift_legal_hold(*, enrollment_id: int, reason: str, by: Actor, at: datetime) -> LegalHold:
     """
-    Let the case go the way of all cases again.
+    Apply the retention rules to the case again.
 
     :raises ReasonMissing: no reason given
-    :raises NotOnLegalHold: it was lifted meanwhile
+    :raises NotOnLegalHold: it has been lifted since
     """
     reason = check_reason(reason, ask="Say who decided that the evidence is no longer needed.")
     enrollment = lock(enrollment_id)
     hold = open_legal_hold(enrollment_id)
     if hold is None:
-        raise NotOnLegalHold("This case is not on legal hold any more.")
+        raise NotOnLegalHold("This case is no longer on legal hold.")
     hold.lifted_at, hold.lifted_by, hold.lift_reason = at, str(by), reason
     hold.save()
     note(enrollment, "lift_legal_hold", by=by, at=at, reason=hold.lift_reason)

@@ -1,7 +1,7 @@
 """
-Mails about an enrollment: owed in the transaction of the news, each once per case, and sent while they are still true.
+Mails about an enrollment: owed once per case in the transaction of the event, and sent only while still true.
 
-Floor 2 keeps the rows and sends; here is decided when one is owed, and what it tells.
+`poa_documents` stores and sends them. This module decides when one is owed and what it says.
 """
 
 import logging
@@ -36,22 +36,22 @@ logger = logging.getLogger(__name__)
 _WAITING_MAIL = frozenset({MailState.QUEUED, MailState.RETRYING, MailState.HELD, MailState.TO_BE_POSTED})
 
 MAX_NEWS_AGE = timedelta(days=30)
-"""A go-live reported longer ago is no news, when the customer signs long after it say."""
+"""Older events are not worth a mail, such as a go-live long before the customer signed."""
 MAX_WAIT_FOR_DOCUMENTS = timedelta(minutes=30)
 RETRY_INTERVAL = timedelta(minutes=1)
 CANCELLATION_RETRY_INTERVAL = timedelta(hours=1)
 MAX_ATTACHED_BYTES = 7_000_000
-"""Mail servers take ten or more, and attachments grow by a third on the way."""
+"""Mail servers accept at least 10 MB, and encoding makes attachments a third larger."""
 
 
 def owe_news(
     enrollment: Enrollment, kind: MailKind, *, at: datetime, key: str = "", poa: PoaDocument | None = None
 ) -> CustomerMail | None:
     """
-    Owe a mail about a locked enrollment, inside the caller's transaction; None when it was owed before.
+    Owe a mail about a locked enrollment, inside the caller's transaction. None if it was owed before.
 
-    One per case and kind, unless a `key` of its own tells it apart, as that of a second notice. `poa` is the governing
-    one, where the caller has it already.
+    One per case and kind, unless `key` distinguishes it, as for a second notice. `poa` is the governing one if the
+    caller has it already.
     """
     poa = poa or governing_poa(enrollment)
     if poa is None:
@@ -65,7 +65,7 @@ def owe_news(
 
 @repeatable
 def owe_go_live_news(*, enrollment_id: int, at: datetime) -> CustomerMail | None:
-    """Owe the customer the news of a go-live that counts, if it is news and he is told of this case at all."""
+    """Owe the customer the mail about a counted go-live, if it is recent and they are told about this case at all."""
     enrollment = lock(enrollment_id)
     fresh = GoLiveReport.objects.filter(
         installation__enrollments=enrollment, status=GoLiveReportStatus.COUNTED, received_at__gte=at - MAX_NEWS_AGE
@@ -80,9 +80,9 @@ def owe_go_live_news(*, enrollment_id: int, at: datetime) -> CustomerMail | None
 
 def owe_news_of_service_end(enrollment: Enrollment, *, at: datetime) -> CustomerMail | None:
     """
-    Owe the customer the news that their accepted service ends or has ended, once for each last day.
+    Owe the customer the mail that their accepted service ends or has ended, once for each last day.
 
-    What ended long ago is no news, and neither is what a restored backup forgot: it may have been told before.
+    Skipped if service ended long ago, or if a restored backup may have lost the record of an earlier mail.
     """
     last_day = enrollment.service_end_date
     is_old = last_day is not None and last_day < chicago_day(at - MAX_NEWS_AGE)
@@ -105,9 +105,9 @@ TURN_MAIL_FOR = {
 @repeatable
 def owe_turn_mail(*, enrollment_id: int, code: Waiting, at: datetime) -> CustomerMail | None:
     """
-    Owe the customer the next mail that says what Light waits for, when one is due; doing it twice owes one.
+    Owe the customer the next mail that says what Light is waiting for, if one is due. A repeat changes nothing.
 
-    Each freeze of the credit file is a turn of its own; the details are one turn for each power of attorney.
+    Each freeze of the credit file starts a new series of mails. Missing details have one series per power of attorney.
     """
     enrollment = Enrollment.objects.select_for_update(of=("self",)).get(pk=enrollment_id)
     poa = governing_poa(enrollment)
@@ -130,7 +130,7 @@ def owe_turn_mail(*, enrollment_id: int, code: Waiting, at: datetime) -> Custome
 
 
 def _last_visit(enrollment: Enrollment, poa: PoaDocument) -> datetime | None:
-    """When the customer was last on our pages, or left them for Light's."""
+    """When the customer was last on our pages, or went from them to Light's."""
     opened = EnrollmentEvent.objects.filter(enrollment=enrollment, name="open_hosted_pages").order_by("-at").first()
     return max((moment for moment in (last_visit(poa), opened.at if opened else None) if moment), default=None)
 
@@ -141,7 +141,7 @@ def due_news(*, at: datetime, limit: int) -> list[int]:
 
 
 def send_news(*, mail_id: int, at: datetime) -> MailOutcome:
-    """Send one owed mail about an enrollment, unless it was overtaken meanwhile."""
+    """Send one owed mail about an enrollment, unless it is no longer true."""
     return send_mail(mail_id=mail_id, at=at, tell=partial(_tell, at=at))
 
 
@@ -172,7 +172,7 @@ def _tell(mail: CustomerMail, *, at: datetime) -> Telling | None:
 
 def _turn(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
     """
-    Ask for what the customer's page asks for: both go by the stored decision.
+    Ask for what the customer's page asks for: both follow the stored decision.
 
     :raises NotYet: the case is being decided again
     """
@@ -204,7 +204,7 @@ def _go_live(enrollment: Enrollment, facts: Facts) -> Telling | None:
 
 
 def _notice(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> Telling | None:
-    """Tell of the newest notice while a whole day is left to object; later another one is due."""
+    """Announce the newest notice while a whole day is left to object. After that, another notice is due."""
     notice = enrollment.notices.select_related("offer", "poa__envelope").order_by("-given_at", "-pk").first()
     if notice is None or notice.mail_key != mail.once_key or not notices.leaves_a_day(notice.until, at):
         return None
@@ -241,7 +241,7 @@ def _acceptance(enrollment: Enrollment, facts: Facts, mail: CustomerMail, *, at:
 
 def _documents(offer: PlanOffer, *, is_patient: bool) -> dict[str, bytes | None]:
     """
-    Give the stored documents that are PDFs, each proven to be what was stored, and None for the others.
+    Return the stored documents that are PDFs, verified against their hashes, and None for the others.
 
     :raises NotYet: some are still being fetched
     """
@@ -261,16 +261,16 @@ def _documents(offer: PlanOffer, *, is_patient: bool) -> dict[str, bytes | None]
 
 def _content(document: PlanDocument, *, is_patient: bool) -> bytes | None:
     """
-    Give the stored bytes; None when they are gone, for the customer must hear of his plan all the same.
+    Return the stored bytes, or None if they are lost: customers must hear about their plan anyway.
 
-    :raises NotYet: the storage does not answer, and may soon
+    :raises NotYet: the storage does not answer, but may soon
     """
     try:
         return read(StoredFile(document.storage_key, document.sha256, document.size_bytes or 0))
     except FileAltered:
-        logger.exception("Plan document %s is damaged; the customer gets the mail without it.", document.pk)
+        logger.exception("Plan document %s is damaged. The customer gets the mail without it.", document.pk)
     except Exception as problem:
-        logger.exception("Plan document %s cannot be read now.", document.pk)
+        logger.exception("Plan document %s could not be read.", document.pk)
         if is_patient:
             raise NotYet(RETRY_INTERVAL) from problem
     return None
@@ -291,7 +291,7 @@ def _service(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
 
 
 def _service_end(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> Telling | None:
-    """Tell of the last day that Light shows now; where it was corrected since, another mail is owed."""
+    """Announce the last day that Light shows now. If it was corrected since, another mail is owed."""
     offer = enrollment.accepted_offer
     if offer is None or mail.once_key != _key_of_service_end(enrollment):
         return None

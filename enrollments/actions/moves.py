@@ -1,4 +1,4 @@
-"""Changing an enrollment: the one writer of its status, and the record of everything that happens to it."""
+"""Changing an enrollment: the only writer of its status, and the record of everything that happens to it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,11 +17,11 @@ from poa_documents.models import PoaDocument
 
 
 class EnrollmentMoved(Exception):
-    """Somebody else moved the enrollment in the meantime; look at it again before acting."""
+    """The enrollment has changed since. Read it again before acting."""
 
 
 def lock(enrollment_id: int) -> Enrollment:
-    """Give the enrollment, locked until the surrounding transaction ends."""
+    """Return the enrollment, locked until the surrounding transaction ends."""
     return Enrollment.objects.select_for_update().select_related("site", "customer").get(pk=enrollment_id)
 
 
@@ -36,12 +36,12 @@ def take_move(
     poa: PoaDocument | None = None,
 ) -> None:
     """
-    Move a locked enrollment and save the fields that the caller set on it, with the event and evidence of the move.
+    Move a locked enrollment, save the fields that the caller set on it, and record the event and evidence.
 
-    `details` goes into the evidence besides: hashes that later prove which offer or document it was about. `poa` is the
-    governing one, where the caller holds it locked already.
+    `details` is added to the evidence, such as hashes that later prove which offer or document it was about. `poa` is
+    the governing one if the caller has it locked already.
 
-    :raises MoveNotAllowed: the table of moves does not allow it from the present status
+    :raises MoveNotAllowed: the table of moves does not allow it from the current status
     """
     old_status = enrollment.status
     move = find_move(MOVES, name, subject=str(enrollment), status=old_status)
@@ -68,7 +68,7 @@ def note(
 
 
 def _atomic_without_savepoint() -> transaction.Atomic:
-    """Be a transaction, or a part of the open one: without a savepoint, for nothing goes on without what fails here."""
+    """Open a transaction, or join the open one. No savepoint: nothing can continue if this part fails."""
     return transaction.atomic(savepoint=False)
 
 

@@ -1,4 +1,4 @@
-"""The notice before an acceptance: which plan is coming, and until when the customer may object."""
+"""The notice before an acceptance: which plan is coming, and how long the customer can object."""
 
 from datetime import datetime
 
@@ -17,9 +17,9 @@ from poa_documents.models import MailKind
 @repeatable
 def give_notice(enrollment_id: int, step: GiveNotice, *, at: datetime, policy: Policy) -> AdvanceNotice:
     """
-    Tell the customer which plan is about to be accepted, from which start, and until when he may object.
+    Tell the customer which plan is about to be accepted, when it starts, and how long they can object.
 
-    :raises EnrollmentMoved: something changed since the step was decided; nobody was told
+    :raises EnrollmentMoved: something changed since the step was decided; no notice was given
     """
     enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=policy)
     offer = PlanOffer.objects.get(pk=step.offer_id, enrollment=enrollment)

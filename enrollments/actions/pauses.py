@@ -1,4 +1,4 @@
-"""Pauses: no acceptance anywhere, or within one plan group, until a person ends them."""
+"""Pauses: no acceptances, everywhere or within one plan group, until a person ends the pause."""
 
 from datetime import datetime
 from uuid import UUID
@@ -19,7 +19,7 @@ class NotPaused(Conflict):
 @repeatable
 def pause(*, reason: str, by: Actor, at: datetime, light_plan_group: UUID | None = None) -> Pause:
     """
-    Stop the next acceptance at once, everywhere or within one plan group. Calls already under way are not cut off.
+    Stop acceptances immediately, everywhere or within one plan group. Calls already in progress are not interrupted.
 
     :raises ReasonMissing: no reason given
     """
@@ -30,7 +30,7 @@ def pause(*, reason: str, by: Actor, at: datetime, light_plan_group: UUID | None
 @repeatable
 def resume(*, pause_id: int, by: Actor, at: datetime) -> None:
     """
-    End a pause and let every enrollment that waited for it be looked at again.
+    End a pause and have every enrollment that waited for it decided again.
 
     :raises NotPaused: it has ended already
     """

@@ -1,8 +1,8 @@
 """
 Fetching and keeping the documents of a plan that is being accepted.
 
-Owed in the transaction that records the attempt, fetched after it by a task of their own: an acceptance never waits for
-them, and a lost message or a retailer's server that is down costs a sweep, not a document.
+They are owed in the transaction that records the attempt and fetched later by a separate task. An acceptance never
+waits for them, and a sweep recovers from a lost message or a retailer's server that is down.
 """
 
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from enrollments.models import Enrollment, PlanDocument, PlanDocumentKind, PlanO
 FOLDER = "plan-documents"
 LEASE = timedelta(minutes=2)
 BACKOFF = Backoff(first=timedelta(minutes=1), longest=timedelta(hours=6), max_failures=40)
-"""More than a week in all; then a person decides."""
+"""More than a week in total. After that, a person decides."""
 
 
 class FetchOutcome(StrEnum):
@@ -31,7 +31,7 @@ class FetchOutcome(StrEnum):
 
 
 def owe_documents(offer: PlanOffer, *, at: datetime) -> None:
-    """Note that the offer's documents must be fetched, once for each; on the locked enrollment of the offer."""
+    """Record that each of the offer's documents must be fetched. The offer's enrollment must be locked."""
     addresses = {
         PlanDocumentKind.EFL: offer.efl_url,
         PlanDocumentKind.TOS: offer.tos_url,
@@ -49,7 +49,7 @@ def owe_documents(offer: PlanOffer, *, at: datetime) -> None:
 
 @repeatable
 def fetch_again(*, enrollment_id: int, at: datetime) -> int:
-    """Have every document of the accepted plan that is not stored yet fetched now; give how many there are."""
+    """Make the missing documents of the accepted plan due now, and return how many there are."""
     enrollment: Enrollment = lock(enrollment_id)
     if enrollment.accepted_offer is not None:
         owe_documents(enrollment.accepted_offer, at=at)
@@ -66,15 +66,15 @@ def due_documents(*, at: datetime, limit: int) -> list[int]:
 
 
 def case_of(document_id: int) -> int | None:
-    """Give the enrollment for whose acceptance a document is fetched; None when there is no such document."""
+    """Return the ID of the enrollment that a document belongs to, or None if there is no such document."""
     return PlanDocument.objects.filter(pk=document_id).values_list("offer__enrollment_id", flat=True).first()
 
 
 def fetch_document(*, document_id: int, fetcher: DocumentFetcher, at: datetime) -> FetchOutcome:
     """
-    Fetch one document and keep it under its hash. Doing it twice, or side by side, keeps the first.
+    Fetch one document and store it under its hash. Repeated or parallel runs keep the first.
 
-    A failure is tried again, after growing waits, and in the end given up with its reason on the row.
+    A failure is retried with growing pauses. After the last try its reason stays on the row.
     """
     if not claim(PlanDocument.objects.filter(pk=document_id, stored_at__isnull=True), at=at, lease=LEASE):
         return FetchOutcome.NOTHING_TO_FETCH

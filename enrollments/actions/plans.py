@@ -1,4 +1,4 @@
-"""Asking Light for plans, judging every offer, and keeping those that matter with their verdicts."""
+"""Requesting plans from Light, judging every offer, and storing the relevant ones with their verdicts."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -20,11 +20,11 @@ STORED_DECIMALS = 6
 STORED_AMOUNT_LIMIT = Decimal(10) ** 6
 MAX_URL_LENGTH = 500
 MAX_KEPT_OFFERS = 100
-"""More than Light ever showed. Of a longer list the best are kept, judged; the rest is judged and counted."""
+"""More than Light has ever shown. Of a longer list, the best are stored; the others are judged and only counted."""
 
 
 def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
-    """Ask for today's offers, judge each against the envelope and keep those that matter, exactly as they came."""
+    """Request today's offers, judge each against the envelope, and store the relevant ones exactly as they came."""
 
     @repeatable_alone
     def record() -> tuple[LightWrite, PoaDocument]:
@@ -68,12 +68,12 @@ def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
 
 
 def _summarize(offered: PlanList, *, fitting: int, kept: int) -> str:
-    words = f"{len(offered.plans)} plans offered, {fitting} within the signed limits."
+    summary = f"{len(offered.plans)} plans offered, {fitting} within the signed limits."
     if kept < len(offered.plans):
-        words += f" The best {kept} are kept; {len(offered.plans) - kept} more were judged and are only counted."
+        summary += f" The best {kept} are stored. The other {len(offered.plans) - kept} were judged but only counted."
     if offered.unusable:
-        words += f" Left out, as nobody could accept them: {name_unusable(offered.unusable)}."
-    return words
+        summary += f" Left out because they cannot be accepted: {name_unusable(offered.unusable)}."
+    return summary
 
 
 def _judge(offered: PlanList, *, write: LightWrite, esi_id: str, envelope: Envelope, at: datetime) -> list[PlanOffer]:
@@ -91,7 +91,7 @@ def _judge(offered: PlanList, *, write: LightWrite, esi_id: str, envelope: Envel
 
 
 def _most_relevant(judged: list[PlanOffer]) -> list[PlanOffer]:
-    """Choose what is kept of a long list, in Light's order: what would be chosen first, then the nearest misses."""
+    """Return the offers to store, in Light's order: of a long list, the best fits first, then the nearest misses."""
     if len(judged) <= MAX_KEPT_OFFERS:
         return judged
 
@@ -132,7 +132,7 @@ def _offer_from(plan: Plan, *, write: LightWrite, esi_id: str, at: datetime) -> 
 
 
 def _storable(amount: Decimal | None) -> Decimal | None:
-    """An amount that a column would round is as good as unreadable: what is judged must be what is kept."""
+    """Return None for an amount that its column would round: what is judged must be what is stored."""
     if amount is None or not amount.is_finite() or abs(amount) >= STORED_AMOUNT_LIMIT:
         return None
     return amount if amount == round(amount, STORED_DECIMALS) else None

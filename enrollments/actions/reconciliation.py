@@ -1,8 +1,8 @@
 """
-Comparing every account at Light with what we know: nightly, and after a restore before anything may be written.
+Comparing every account at Light with our records: nightly, and after a restore before anything may be written.
 
-Only reads are sent to Light. What differs is kept as rows; the cases concerned read their account next, and one for
-which a second account could be made is held.
+Only reads are sent to Light. Differences are stored as rows, the affected cases read their account next, and a case for
+which a second account could be created is held.
 """
 
 import time
@@ -35,8 +35,8 @@ MAX_PAUSE_SECONDS = 30.0
 MAX_UNREAD_IN_A_ROW = 3
 MIN_UNKNOWN_ACCOUNTS = 3
 WRONG_APP_MESSAGE = (
-    "Light knows not one of our accounts: LIGHT_APP_TOKEN or LIGHT_API_URL may be those of another app. Correct them "
-    "and compare again."
+    "Light knows none of our accounts. LIGHT_APP_TOKEN or LIGHT_API_URL may belong to another app. Correct them and "
+    "compare again."
 )
 
 _NEEDS_READING = frozenset(
@@ -52,7 +52,7 @@ _NEEDS_READING = frozenset(
 
 
 class RunFinished(Exception):
-    """The run is over already, or another process takes it further."""
+    """The run is finished, or another process is continuing it."""
 
 
 def start_run(*, by: Actor, at: datetime) -> ReconciliationRun:
@@ -63,12 +63,12 @@ def continue_run(
     run_id: int, tools: Tools, *, limit: int = ACCOUNTS_PER_BATCH, pause: Callable[[float], None] = time.sleep
 ) -> bool:
     """
-    Take a run further by at most `limit` accounts, in order; tell whether it is finished.
+    Continue a run by at most `limit` accounts, in order, and return whether it is finished.
 
-    After the last linked account the list of all accounts is read, for those that belong to no case. When Light cannot
-    be reached for several accounts in a row, the run ends with the rest unread.
+    After the last linked account, the list of all accounts is read to find those that belong to no case. If Light
+    cannot be reached for several accounts in a row, the run ends with the rest unread.
 
-    :raises RunFinished: there is nothing to take further
+    :raises RunFinished: there is nothing to continue
     """
     run = ReconciliationRun.objects.get(pk=run_id)
     if run.finished_at is not None:
@@ -90,7 +90,7 @@ def continue_run(
 
 @dataclass
 class _Batch:
-    """What one batch of a run has seen so far."""
+    """The results of one batch of a run so far."""
 
     found: list[Difference] = field(default_factory=list)
     accounts_of_cases: dict[int, list[str]] = field(default_factory=dict)
@@ -116,10 +116,10 @@ class _Batch:
 
 @repeatable
 def _keep(run: ReconciliationRun, batch: _Batch, *, is_last: bool, at: datetime) -> None:
-    """Keep what a batch found, unless another process took the same batch; and have the cases concerned read."""
+    """Store the results of a batch, unless another process took the same one, and have the affected cases read."""
     current = ReconciliationRun.objects.select_for_update().get(pk=run.pk)
     if current.finished_at is not None or current.last_enrollment_id != run.last_enrollment_id:
-        raise RunFinished(f"{run} is taken further by another process.")
+        raise RunFinished(f"Another process is continuing {run}.")
     current.read_count += batch.compared
     if is_last and _is_wrong_app(current, batch):
         batch.found.append(_difference(DifferenceKind.NOT_READ, "", None, WRONG_APP_MESSAGE))
@@ -138,7 +138,7 @@ def _keep(run: ReconciliationRun, batch: _Batch, *, is_last: bool, at: datetime)
 
 
 def _is_wrong_app(run: ReconciliationRun, batch: _Batch) -> bool:
-    """Whether Light knows not one of our accounts: then the run has compared nothing, and is not complete."""
+    """Whether Light knows none of our accounts. Then the run has compared nothing and is incomplete."""
     found_before = run.differences.filter(kind=DifferenceKind.ACCOUNT_UNKNOWN_TO_LIGHT).count()
     unknown = found_before + sum(each.kind == DifferenceKind.ACCOUNT_UNKNOWN_TO_LIGHT for each in batch.found)
     return unknown >= MIN_UNKNOWN_ACCOUNTS and unknown == run.read_count
@@ -148,7 +148,7 @@ def _is_wrong_app(run: ReconciliationRun, batch: _Batch) -> bool:
 
 
 def _compare_one(enrollment_id: int, tools: Tools, pause: Callable[[float], None]) -> Difference | None:
-    """Read one account and compare; a case that moved meanwhile is compared anew: both must be of one time."""
+    """Read one account and compare it. If the case moved during the reading, compare again."""
     before = _our_side(enrollment_id)
     for _ in range(MAX_COMPARISONS):
         account_uuid = str(Enrollment.objects.values_list("light_account_uuid", flat=True).get(pk=enrollment_id))
@@ -169,7 +169,7 @@ def _compare_one(enrollment_id: int, tools: Tools, pause: Callable[[float], None
             )
             return _difference_from_finding(finding, account_uuid, enrollment_id) if finding else None
         before = after
-    return _difference(DifferenceKind.UNDER_WAY, account_uuid, enrollment_id, "The case moved while it was compared.")
+    return _difference(DifferenceKind.UNDER_WAY, account_uuid, enrollment_id, "The case changed during the comparison.")
 
 
 def _read_patiently(account_uuid: str, tools: Tools, pause: Callable[[float], None]) -> Account:
@@ -199,7 +199,7 @@ def _our_side(enrollment_id: int) -> OurRecord:
     )
 
 
-# Accounts of no case
+# Accounts without a case
 
 
 def _add_accounts_without_case(batch: _Batch, tools: Tools, pause: Callable[[float], None]) -> None:
@@ -232,17 +232,17 @@ def _add_accounts_without_case(batch: _Batch, tools: Tools, pause: Callable[[flo
 
 
 def _describe_unlinked_account(account: Account, cases: list[int]) -> str:
-    words = f"Status “{account.status or ''}”, {'with' if account.shows_acceptance else 'without'} an accepted plan."
+    text = f"Status “{account.status or ''}”, {'with' if account.shows_acceptance else 'without'} an accepted plan."
     if len(cases) > 1:
-        words += f" It may belong to any of the cases {', '.join(map(str, cases))}, which are held."
-    return words
+        text += f" It may belong to any of the cases {', '.join(map(str, cases))}, which are on hold."
+    return text
 
 
 def _cases_of(account: Account, *, email: str) -> list[int]:
     """
-    Find the unfinished cases that an account may belong to, by its customer's e-mail address or its meters.
+    Find the unfinished cases that an account may belong to, by e-mail address or meter.
 
-    Several when a customer has several sites: a second account must be made for none of them.
+    A customer with several sites has several: none of them may get a second account.
     """
     unfinished = Enrollment.objects.exclude(status__in=FINAL_STATUSES)
     email = email.strip()

@@ -1,9 +1,9 @@
 """
-Destroying what was kept long enough, for good and with proof.
+Permanent destruction, with proof, of records whose retention period has ended.
 
-Each case, and each request that was never signed, is destroyed in a transaction of its own, which first locks it and
-works out anew that nothing keeps it. The proof is written in the same transaction; files go after it, once no record
-names them any more, and are tried again with every purge until they are gone.
+Each case, and each request that was never signed, is destroyed in its own transaction, which first locks it and checks
+again that nothing keeps it. The proof is written in the same transaction. Files are deleted afterward, once no record
+refers to them, and retried with every purge until they are gone.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ class StillKept(Conflict):
 
 @dataclass(frozen=True)
 class Candidate:
-    """One case or request, the class that it belongs to, and until when it is kept."""
+    """One case or request, its record class, and how long it is kept."""
 
     record_class: RecordClass
     record: Enrollment | PoaDocument
@@ -73,11 +73,11 @@ class Candidate:
         return not self.obstacle and self.term.until is not None and self.term.until < today
 
 
-# Looking
+# Finding candidates
 
 
 def candidates(*, today: date) -> Iterator[Candidate]:
-    """Give every settled case and every request that was never signed, with its term and what else keeps it."""
+    """Yield every settled case and every request that was never signed, with its term and what else keeps it."""
     rules = _rules()
     for enrollment in Enrollment.objects.filter(status__in=sorted(SETTLED_STATUSES)).order_by("pk").iterator():
         yield _case(enrollment, rules, today=today)
@@ -86,7 +86,7 @@ def candidates(*, today: date) -> Iterator[Candidate]:
 
 
 def open_subjects() -> Iterator[str]:
-    """Name the cases and requests that are not settled: no rule counts for them yet."""
+    """Yield the names of cases and requests that are not settled. No rule applies to them yet."""
     for pk in (
         Enrollment.objects.exclude(status__in=sorted(SETTLED_STATUSES)).order_by("pk").values_list("pk", flat=True)
     ):
@@ -110,7 +110,7 @@ def _case(enrollment: Enrollment, rules: list[Rule], *, today: date) -> Candidat
 
 
 def _clocks(enrollment: Enrollment) -> dict[str, date | None]:
-    """Give the days from which rules count: the later one where there are two to choose from."""
+    """Return the days from which rules count, the later one if there are two."""
     ended = chicago_day(enrollment.ended_at) if enrollment.ended_at else None
     if enrollment.accepted_offer is None or enrollment.accepted_at is None:
         return {RetentionClock.ENROLLMENT: ended, RetentionClock.REQUEST_END: ended}
@@ -127,7 +127,7 @@ def _obstacle(enrollment: Enrollment) -> str:
     if legal_hold is not None:
         return f"{legal_hold.get_kind_display()}: {legal_hold.reason}"
     if enrollment.holds.filter(released_at__isnull=True).exists():
-        return "a person still has to act on it"
+        return "it is on hold for a person"
     if enrollment.writes.filter(status__in=sorted(UNSETTLED_WRITE_STATUSES)).exists():
         return "a call to Light is not settled"
     return ""
@@ -149,9 +149,9 @@ def _request(poa: PoaDocument, rules: list[Rule], *, today: date) -> Candidate:
 
 def destroy(candidate: Candidate, *, by: Actor, at: datetime) -> Destruction:
     """
-    Destroy one case or request whose time is over, and then its files.
+    Destroy one case or request whose retention period has ended, and then its files.
 
-    :raises StillKept: something keeps it now, such as a legal hold placed meanwhile, or a journal that does not verify
+    :raises StillKept: something keeps it, such as a new legal hold or a journal that does not verify
     """
     try:
         if isinstance(candidate.record, Enrollment):
@@ -165,7 +165,7 @@ def destroy(candidate: Candidate, *, by: Actor, at: datetime) -> Destruction:
 
 
 def _fingerprint(enrollment: Enrollment) -> str:
-    """Give the fingerprint of the evidence pack: whoever shows one later, shows what was destroyed here, or not."""
+    """Return the fingerprint of the evidence pack, which shows later whether a copy matches what was destroyed."""
     with tempfile.TemporaryFile(prefix="evidence-") as target:
         return build(enrollment.pk, target).sha256
 
@@ -211,7 +211,7 @@ def _proofs_of(enrollment: Enrollment, model: type[ProofFile] | type[KeptProof])
 
 
 def _destroy_records_of(enrollment: Enrollment, rows: Counter[str]) -> None:
-    """Remove every row that names the case, those first that others are named by; then the case."""
+    """Remove every row that refers to the case, in the order of their foreign keys, and then the case."""
     Enrollment.objects.filter(pk=enrollment.pk).update(accepted_offer=None, attested_poa=None, attested_at=None)
     named: tuple[QuerySet[Any], ...] = (
         RemoteCall.objects.filter(enrollment=enrollment),
@@ -255,7 +255,7 @@ def _files_of(poa: PoaDocument) -> list[tuple[str, str]]:
 
 
 def _sha256_of(poa: PoaDocument) -> str:
-    """Give the hash over everything on record about one request, as an evidence pack would show it."""
+    """Return the hash of everything on record about one request, as an evidence pack would show it."""
     with tempfile.TemporaryDirectory(prefix="evidence-") as folder:
         spool = Spool(Path(folder))
         contents.collect_authority(poa, spool)
@@ -266,7 +266,7 @@ def _sha256_of(poa: PoaDocument) -> str:
 def _begin(candidate: Candidate, *, sha256: str, by: Actor, at: datetime) -> Destruction:
     if candidate.term.until is None or not candidate.is_due(chicago_day(at)):
         why = candidate.obstacle or f"it is kept until {candidate.term.until or 'further notice'}"
-        raise StillKept(f"{candidate.subject} stays: {why}.")
+        raise StillKept(f"{candidate.subject} is kept: {why}.")
     return Destruction.objects.create(
         record_class=candidate.record_class,
         subject=candidate.subject,
@@ -289,7 +289,7 @@ def _finish(destruction: Destruction, rows: Counter[str], files: Iterable[tuple[
 
 
 def _destroy_poa(poa: PoaDocument, destruction: Destruction, rows: Counter[str], *, by: Actor, at: datetime) -> None:
-    """Remove a POA with all that its own floor keeps about it; whatever a higher floor still names it by, stops it."""
+    """Remove a POA and its own app's records about it. Fails if records of higher apps still refer to it."""
     entries = EvidenceEntry.objects.filter(poa=poa).count()
     if entries:
         reason = (
@@ -305,7 +305,7 @@ def _destroy_poa(poa: PoaDocument, destruction: Destruction, rows: Counter[str],
 
 
 def _rows_about(poa: PoaDocument) -> list["QuerySet[Any]"]:
-    """Find what its own floor keeps about a POA, also in kinds of records that were added after this was written."""
+    """Find its own app's records about a POA, including those of models added later."""
     relations = [(each.related_model, each.field.name) for each in PoaDocument._meta.related_objects]
     return [
         model._default_manager.filter(**{name: poa})
@@ -315,7 +315,7 @@ def _rows_about(poa: PoaDocument) -> list["QuerySet[Any]"]:
 
 
 def _remove_in_order(found: list["QuerySet[Any]"], rows: Counter[str]) -> None:
-    """Remove rows that may name each other: those that others still name wait until those are gone."""
+    """Remove rows that may refer to each other, retrying protected ones after the rows that refer to them."""
     waiting: list[QuerySet[Any]] = []
     for each in found:
         try:
@@ -323,7 +323,7 @@ def _remove_in_order(found: list["QuerySet[Any]"], rows: Counter[str]) -> None:
         except ProtectedError:
             waiting.append(each)
     if len(waiting) == len(found) > 0:
-        raise StillKept(f"Other records name the {waiting[0].model._meta.verbose_name_plural} that were to go.")
+        raise StillKept(f"Other records refer to the {waiting[0].model._meta.verbose_name_plural} to be destroyed.")
     if waiting:
         _remove_in_order(waiting, rows)
 
@@ -335,10 +335,10 @@ def _remove(found: "QuerySet[Any]", rows: Counter[str]) -> None:
 
 def _erase_personal_data(customer_id: int, rows: Counter[str]) -> None:
     """
-    Once nothing of his enrollments is left, remove what served them alone: the birth date and the reports about him.
+    Once no enrollment of a customer is left, remove what only enrollments need: birth date and reports about them.
 
-    The customer stays, for the hardware that was sold to him. Of a report of death or incapacity that stands, nothing
-    stays but its kind and times: nobody may draw up anything in his name.
+    The customer record stays, for the hardware they bought. Of an open report of death or incapacity, only the kind and
+    times stay, so that no new document is drafted in their name.
     """
     is_needed = Q(enrollments__isnull=False) | Q(poas__isnull=False)
     customer = Customer.objects.filter(pk=customer_id).exclude(is_needed).first()
@@ -354,15 +354,16 @@ def _erase_personal_data(customer_id: int, rows: Counter[str]) -> None:
 
 def destroy_files(*, at: datetime, of: Destruction | None = None) -> tuple[int, int]:
     """
-    Remove the files that destructions left, unless another record names the same bytes; give how many went and stay.
+    Remove the files of destroyed records, unless another record uses them. Return how many are gone and how many are
+    left.
 
-    One that the storage does not let go, because of a lock on the object say, stays listed with the reason.
+    A file that the storage cannot delete, such as a locked object, stays listed with the reason.
     """
     left = DestroyedFile.objects.filter(destroyed_at__isnull=True)
     gone = remaining = 0
     for file in (left.filter(destruction=of) if of else left).order_by("pk"):
         problem = (
-            "another record names the same file"
+            "another record uses the same file"
             if _is_referenced(file.storage_key)
             else _try_to_destroy(file.storage_key)
         )
@@ -379,7 +380,7 @@ def destroy_files(*, at: datetime, of: Destruction | None = None) -> tuple[int, 
 def _try_to_destroy(key: str) -> str:
     try:
         stored_files.destroy(key)
-    except Exception as problem:  # noqa: BLE001 - whatever the storage says is kept on the row and tried again
+    except Exception as problem:  # noqa: BLE001 - any storage error is kept on the row and retried
         return f"{type(problem).__name__}: {problem}"
     return ""
 

@@ -1,4 +1,4 @@
-"""How long each kind of record is kept, from which day on."""
+"""How long each kind of record is kept, and from which day each rule applies."""
 
 from datetime import date, datetime
 
@@ -11,7 +11,7 @@ from enrollments.retention import RecordClass, RetentionClock
 
 
 class RuleNotPossible(InvalidInput):
-    """The rule would rewrite the past, or stands already."""
+    """The rule would change the past, or exists already."""
 
     field = "effective_from_date"
 
@@ -21,12 +21,12 @@ def decide_retention_rule(
     *, record_class: str, clock: str, months: int, effective_from_date: date, source: str, by: Actor, at: datetime
 ) -> RetentionRule:
     """
-    Set how long one kind of record is kept, from a day on; the rule before stays on record.
+    Set how long one kind of record is kept from a given day on. The previous rule stays on record.
 
-    :raises RuleNotPossible: the day is past, or that day has a rule already
+    :raises RuleNotPossible: the day is in the past, or that day has a rule already
     """
     if effective_from_date < chicago_day(at):
-        raise RuleNotPossible("A rule begins today at the earliest.")
+        raise RuleNotPossible("A rule can start today at the earliest.")
     rule, is_new = RetentionRule.objects.get_or_create(
         record_class=RecordClass(record_class),
         clock=RetentionClock(clock),

@@ -1,4 +1,4 @@
-"""Stopping every write to Light at once, and letting them go on."""
+"""Stopping all writes to Light at once, and resuming them."""
 
 from datetime import datetime
 
@@ -17,13 +17,13 @@ class NothingHeld(Conflict):
 
 
 class NotReconciled(Conflict):
-    """The database was restored, and not every account at Light was compared with it since."""
+    """The database was restored, and not all accounts at Light have been compared with it since."""
 
 
 @repeatable
 def hold_writes(*, reason: str, by: Actor, at: datetime, needs_reconciliation: bool = False) -> SystemHold:
     """
-    Stop every write to Light, for all cases, at once. Calls already under way are not cut off; reading goes on.
+    Stop every write to Light for all cases immediately. Calls already in progress finish, and reads continue.
 
     :raises ReasonMissing: no reason given
     """
@@ -36,10 +36,10 @@ def hold_writes(*, reason: str, by: Actor, at: datetime, needs_reconciliation: b
 @repeatable
 def release_writes(*, by: Actor, at: datetime) -> int:
     """
-    End every stop that is open, and let the cases that waited for it be looked at again; give the number of stops.
+    End every open stop, have the cases that waited for it decided again, and return the number of stops.
 
     :raises NothingHeld: writes are not stopped
-    :raises NotReconciled: a restored database waits for `reconcile --all`
+    :raises NotReconciled: a restored database needs `reconcile --all` first
     """
     holds = list(SystemHold.objects.select_for_update().filter(ended_at__isnull=True))
     if not holds:
@@ -47,7 +47,7 @@ def release_writes(*, by: Actor, at: datetime) -> int:
     for hold in holds:
         if hold.needs_reconciliation and not _is_reconciled_since(hold.started_at):
             raise NotReconciled(
-                "This database was restored. Run “manage.py reconcile --all” until it has read every account, look at "
+                "This database was restored. Run “manage.py reconcile --all” until it has read every account, review "
                 "the differences that it lists, then release."
             )
     SystemHold.objects.filter(pk__in=[hold.pk for hold in holds]).update(ended_at=at, ended_by=str(by))

@@ -1,7 +1,7 @@
 """
-What becomes of a webhook after it was stored: it is matched to its enrollment, whose account is then read.
+Processing stored webhooks: each is matched to its enrollment, whose account is then read.
 
-Nothing here believes what a webhook says happened. Its order, its repeats and its age therefore do not matter.
+The content of a webhook is never trusted, so its order, repeats and age do not matter.
 """
 
 import logging
@@ -30,9 +30,9 @@ ECHOES = {
     KnownEvent.PLAN_ACCEPTED: WriteKind.ACCEPT_PLAN,
     KnownEvent.FINALIZED: WriteKind.FINALIZE,
 }
-"""What Light tells everybody when we have done it."""
+"""Events that Light sends after our own calls."""
 READ_ANYWAY = frozenset({KnownEvent.PLAN_REQUESTED, KnownEvent.PLAN_ACCEPTED})
-"""After these calls the account is read anyway, by the case itself, before anything is made of them."""
+"""After these calls the case reads the account anyway before it continues."""
 MAX_ECHO_DELAY = timedelta(hours=1)
 
 
@@ -47,8 +47,8 @@ def settle_delivery(*, delivery_id: int, at: datetime) -> SettleOutcome:
     """
     Match a stored webhook to its enrollment and have the account read.
 
-    A repeat changes nothing. One of an account that nobody has yet is tried again with growing pauses; one that cannot
-    be understood stays listed as failed; whatever else goes wrong is written on it and tried again.
+    A repeat changes nothing. A webhook for an unknown account is retried with growing pauses, and one that cannot be
+    parsed stays listed as failed. Any other error is recorded on it and retried.
     """
     try:
         return _settle_due(delivery_id, at=at)
@@ -60,7 +60,7 @@ def settle_delivery(*, delivery_id: int, at: datetime) -> SettleOutcome:
 
 @repeatable
 def settle_again(*, delivery_id: int, by: Actor, at: datetime) -> None:
-    """Have a delivery settled anew from its stored body, whatever became of it before: a person asked for it."""
+    """Process a delivery again from its stored body, whatever its outcome was, because a person asked for it."""
     delivery = WebhookDelivery.objects.select_for_update().get(pk=delivery_id)
     delivery.settled_at = None
     delivery.attempts = 0
@@ -68,12 +68,12 @@ def settle_again(*, delivery_id: int, by: Actor, at: datetime) -> None:
     delivery.save(update_fields=["settled_at", "attempts", "due_at"])
     if delivery.enrollment is not None:
         note(delivery.enrollment, "settle_delivery_again", by=by, at=at, reason=str(delivery))
-    logger.info("Webhook delivery %s is to be settled again, asked by %s.", delivery_id, by)
+    logger.info("Webhook delivery %s will be processed again, requested by %s.", delivery_id, by)
     enqueue_on_commit(TaskName.SETTLE_DELIVERY, delivery_id=delivery_id)
 
 
 def due_deliveries(*, at: datetime, limit: int) -> list[int]:
-    """Find the deliveries to be settled now, those waiting longest first."""
+    """Return the deliveries to process now, longest waiting first."""
     return due_ids(WebhookDelivery.objects.all(), at=at, limit=limit)
 
 
@@ -97,7 +97,7 @@ def _settle(delivery: WebhookDelivery, *, at: datetime) -> SettleOutcome:
     delivery.event_name = (event.name or "")[:100]
     delivery.light_account_uuid = event.account_uuid or ""
     if event.account_uuid is None:
-        return _fail_permanently(delivery, "The event names no account where we look for it.")
+        return _fail_permanently(delivery, "The event has no account ID in the expected field.")
     enrollment = _enrollment_of(event)
     if enrollment is None:
         return _keep_as_orphan(delivery, at=at)
@@ -115,23 +115,23 @@ def _settle(delivery: WebhookDelivery, *, at: datetime) -> SettleOutcome:
 def _enrollment_of(event: ReceivedEvent) -> Enrollment | None:
     try:
         account_uuid = UUID(event.account_uuid or "")
-    except ValueError:  # the identifiers that we stored all have that form, so it is nobody's of ours
+    except ValueError:  # all stored identifiers are UUIDs, so it is not one of ours
         return None
     return Enrollment.objects.filter(light_account_uuid=account_uuid).first()
 
 
 def _why_no_reading_needed(delivery: WebhookDelivery, event: ReceivedEvent, enrollment: Enrollment) -> str | None:
     """
-    Say why the echo of a call of our own needs no reading; None for everything else.
+    Return why the echo of our own call needs no reading, or None for everything else.
 
-    Other news is read once more even after a reading: that may lag behind what the news tells.
+    Other events lead to a reading even after a recent one, which may lag behind the event.
     """
     if event.known not in ECHOES:
         return None
     if _was_read_since(delivery, enrollment):
-        return "The account was read since."
+        return "The account has been read since."
     if event.known in READ_ANYWAY and _is_first_echo(delivery, ECHOES[event.known], enrollment):
-        return "It tells of our own call; the account is read in its turn."
+        return "This is the echo of our own call. The account is read in its turn."
     return None
 
 
@@ -144,9 +144,9 @@ def _was_read_since(delivery: WebhookDelivery, enrollment: Enrollment) -> bool:
 
 def _is_first_echo(delivery: WebhookDelivery, kind: WriteKind, enrollment: Enrollment) -> bool:
     """
-    Whether our call has not failed and this is the first event of its name since: a second one tells of somebody else.
+    Whether our call did not fail and this is the first such event since. A second one comes from someone else's call.
 
-    In whatever order the two come, one of them leads to a reading.
+    In either order, one of the two leads to a reading.
     """
     calls = LightWrite.objects.filter(
         enrollment=enrollment,
@@ -170,9 +170,9 @@ def _nudge(enrollment: Enrollment, *, at: datetime) -> None:
 
 
 def _describe_outcome(event: ReceivedEvent, enrollment: Enrollment) -> str:
-    known = "" if event.known else "We do not know this event. "
+    known = "" if event.known else "Unknown event. "
     if enrollment.status in FINAL_STATUSES:
-        return f"{known}The enrollment has ended; kept for the record."
+        return f"{known}The enrollment has ended. Kept for the record."
     return f"{known}The account is read."
 
 
@@ -180,14 +180,14 @@ def _keep_as_orphan(delivery: WebhookDelivery, *, at: datetime) -> SettleOutcome
     is_too_old = at - delivery.received_at > MAX_ORPHAN_AGE
     delivery.due_at = None if is_too_old else at + spread(BACKOFF.pause_after(delivery.attempts))
     delivery.outcome = "No enrollment has this Light account" + (
-        "; not tried any more." if is_too_old else " yet; tried again."
+        ". It is not retried any more." if is_too_old else " yet. It is retried."
     )
     delivery.save()
     return SettleOutcome.ORPHAN
 
 
 def _fail_permanently(delivery: WebhookDelivery, problem: str) -> SettleOutcome:
-    """Trying again by itself would bring the same; a person may settle it again after a change of ours."""
+    """Stop retrying: the result would be the same. A person can process it again after we change something."""
     delivery.due_at = None
     delivery.outcome = ""
     delivery.last_error = problem

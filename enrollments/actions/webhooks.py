@@ -1,4 +1,4 @@
-"""Storing a webhook, once, before anything is made of it."""
+"""Storing a webhook once, before it is processed."""
 
 import hashlib
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ MAX_HEADER_LENGTH = 500
 
 def store_delivery(*, body: bytes, headers: Mapping[str, str], at: datetime) -> None:
     """
-    Store a webhook whose signature is verified, due at once. The same one again changes nothing.
+    Store a webhook whose signature was verified, due immediately. A repeat changes nothing.
 
-    One insert, and the unique key decides among fifty at the same instant. No message is queued: a queue that hangs
-    must not cost an answer, and the sweep finds the row within seconds.
+    This is one insert; the unique key resolves concurrent repeats. No message is queued, so that a hanging queue cannot
+    delay the response. The sweep finds the row within seconds.
     """
     sha256 = hashlib.sha256(body).hexdigest()
     delivery = WebhookDelivery(
@@ -37,9 +37,9 @@ def store_delivery(*, body: bytes, headers: Mapping[str, str], at: datetime) -> 
 
 def _insert_unless_known(delivery: WebhookDelivery) -> None:
     """
-    Send one statement, which commits by itself.
+    Insert the row in one statement, in autocommit mode.
 
-    `bulk_create` would say the same in a transaction, with two more journeys to the database for each webhook.
+    `bulk_create` would do the same in a transaction, with two more round trips for each webhook.
     """
     fields = [field for field in WebhookDelivery._meta.concrete_fields if not field.primary_key]
     values = [field.get_db_prep_save(getattr(delivery, field.attname), connection) for field in fields]
@@ -54,9 +54,9 @@ def _insert_unless_known(delivery: WebhookDelivery) -> None:
 
 def _execute(statement: str, values: list[Any]) -> None:
     """
-    Send a statement that may be sent twice on the kept connection, and on a fresh one if the kept one turns out dead.
+    Execute an idempotent statement on the open connection, or on a new one if the open one is dead.
 
-    Looking first whether a kept connection lives would cost each webhook a journey of its own.
+    Checking the connection first would cost each webhook another round trip.
     """
     connection.health_check_done = True  # type: ignore[attr-defined]  # the stubs lack it
     try:
@@ -72,7 +72,7 @@ def _execute(statement: str, values: list[Any]) -> None:
 
 @repeatable
 def count_refusal(*, sender: WebhookSender, reason: str, at: datetime) -> None:
-    """Count a request whose signature is wrong or missing: many of them mean that `sender` has another secret."""
+    """Count a request whose signature is wrong or missing. Many of them mean that `sender` has a different secret."""
     today, reason = chicago_day(at), reason[:200]
     WebhookRefusal.objects.bulk_create([WebhookRefusal(date=today, sender=sender, last_at=at)], ignore_conflicts=True)
     of_today = WebhookRefusal.objects.filter(date=today, sender=sender)
@@ -80,7 +80,7 @@ def count_refusal(*, sender: WebhookSender, reason: str, at: datetime) -> None:
 
 
 def _event_id(body: bytes) -> str | None:
-    """Give the event's own id; an id that is the account's or location's would hide every event but the first."""
+    """Return the event's own ID. An account or location ID would make all events but the first look like repeats."""
     try:
         event = parse_event(body)
     except MalformedEvent:
@@ -93,5 +93,5 @@ def _as_text(body: bytes) -> str:
 
 
 def _storable(text: str) -> str:
-    """Write out the one character that PostgreSQL stores in no text."""
+    """Escape the null character, which PostgreSQL cannot store in text."""
     return text.replace("\x00", "\\x00")

@@ -1,7 +1,7 @@
 """
 The three steps of every write to Light: record it, make the call with no transaction open, close the record.
 
-A crash at any line leaves an open record, and an open record older than a call can last is in doubt, never "not done".
+A crash at any line leaves an open record. One older than a call can last is in doubt, never "not done".
 """
 
 from collections.abc import Callable, Mapping
@@ -46,7 +46,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Tools:
-    """What every step needs: the way to Light, the clock, and the office's numbers."""
+    """What every step needs: the client for Light, the clock, and the policy."""
 
     light: LightClient
     clock: Clock
@@ -54,27 +54,27 @@ class Tools:
 
 
 class WriteStopped(Exception):
-    """People stopped the write after it was recorded, or the case changed. Nothing was sent."""
+    """The write was stopped, or the case changed, after it was recorded. Nothing was sent."""
 
 
 class CallFailed(Exception):
-    """The write did not end in an answer. Its record and the enrollment already say what that means."""
+    """The write got no answer. Its record and the enrollment are already up to date."""
 
 
 def still_due(enrollment_id: int, step: Step, *, at: datetime, policy: Policy) -> tuple[Enrollment, PoaDocument, Facts]:
     """
-    Lock the enrollment and its POA, gather the facts anew and insist that `step` is still the next one, to the letter.
+    Lock the enrollment and its POA, gather the facts again, and check that exactly `step` is still the next one.
 
-    Only inside a transaction. Whatever happened since the step was decided, a revocation, a pause, midnight, another
-    worker, then shows as another decision. With the POA locked, a revocation either came before, and is seen, or comes
+    Only inside a transaction. Anything that happened since the step was decided changes the decision, such as a
+    revocation, a pause, midnight or another worker. With the POA locked, a revocation is either seen here or comes
     after the transaction.
 
-    :raises EnrollmentMoved: something else comes next now
+    :raises EnrollmentMoved: another step comes next now
     """
     enrollment, poa, facts = _lock_and_gather(enrollment_id)
     if decide(facts, now=at, policy=policy) != step:
-        raise EnrollmentMoved(f"{enrollment} moved on before “{type(step).__name__}” could begin.")
-    assert poa is not None  # noqa: S101 - each step that is begun here stands on an authority
+        raise EnrollmentMoved(f"{enrollment} changed before “{type(step).__name__}” could start.")
+    assert poa is not None  # noqa: S101 - every step started here requires an authority
     return enrollment, poa, facts
 
 
@@ -90,7 +90,7 @@ def open_write(
     """
     Record a write before it is made, under the locked POA that allows it.
 
-    The database refuses a second one while one is unsettled.
+    The database rejects a second one while one is unsettled.
     """
     write = LightWrite.objects.create(enrollment=enrollment, kind=kind, opened_at=at, request=redact(request))
     note(enrollment, f"begin_{kind.lower()}", by=SYSTEM, at=at, poa=poa)
@@ -98,24 +98,24 @@ def open_write(
 
 
 def abandon_open_writes(enrollment_id: int, *, at: datetime) -> None:
-    """Doubt whatever write an enrollment's dead or failed worker left open; what it never sent did not happen."""
+    """Mark the write that a dead or failed worker left open as in doubt, or as not done if it was never sent."""
     for write in LightWrite.objects.filter(enrollment_id=enrollment_id, status=WriteStatus.OPEN):
         if write.sent_at is None:
-            close_not_done(write.pk, outcome="Not sent: the worker stopped before.", at=at)
+            close_not_done(write.pk, outcome="Not sent: the worker stopped first.", at=at)
         else:
-            lose_answer(write.pk, outcome="The worker stopped before an answer was kept.", at=at)
+            lose_answer(write.pk, outcome="The worker stopped before it stored an answer.", at=at)
 
 
 @repeatable
 def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
     """
-    Look once more at the case, right before a write is sent: would it be decided now, and does the authority stand?
+    Check the case once more right before a write is sent: is it still the next step, and is the authority valid?
 
-    Recording and sending may lie apart: an account token is fetched in between, Light may be slow, or a call waits its
-    turn. A pause, a revocation, a withdrawn go-live or midnight then still counts, and so does another worker that took
-    this one for dead.
+    Time may pass between recording and sending: an account token is fetched, Light is slow, or the call waits its turn.
+    A pause, a revocation, a withdrawn go-live or midnight must still count, and so must another worker that assumed
+    this one was dead.
 
-    From here on it counts as sent: should the worker die, it is in doubt, while one without this note never happened.
+    From here on the write counts as sent. If the worker dies, it is in doubt; without `sent_at` it never happened.
 
     :raises WriteStopped: it must not be sent any more
     """
@@ -125,12 +125,12 @@ def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
     enrollment, poa, facts = _lock_and_gather(write.enrollment_id)
     current = facts.unsettled
     if current is None or current.write_id != write.pk or current.status != WriteStatus.OPEN:
-        raise WriteStopped(f"{write.get_kind_display()}: it was settled meanwhile.")
+        raise WriteStopped(f"{write.get_kind_display()}: it has already been settled.")
     status = EnrollmentStatus.OPEN if write.kind == WriteKind.ACCEPT_PLAN else facts.status
     comes_next = decide(replace(facts, unsettled=None, status=status), now=at, policy=tools.policy)
     if comes_next != step:
-        raise WriteStopped(f"{write.get_kind_display()}: the case changed meanwhile. {comes_next.because}")
-    assert poa is not None  # noqa: S101 - the step needs one, and is still the next
+        raise WriteStopped(f"{write.get_kind_display()}: the case has changed. {comes_next.because}")
+    assert poa is not None  # noqa: S101 - the step requires one, and is still the next
     is_conclusion = write.kind in {WriteKind.FINALIZE, WriteKind.UPDATE_ACCOUNT}
     try:
         check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=is_conclusion)
@@ -142,15 +142,13 @@ def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
 
 def call(write: LightWrite, step: Step, send: Callable[[Callable[[], None]], Answer], *, tools: Tools) -> Answer:
     """
-    Make the call that `write` records, and close the record unless an answer came.
+    Make the call that `write` records, and close the record if no answer came.
 
-    `send` is given what must be called at the last moment before anything is sent. With an answer the caller closes
-    the record, in the transaction that keeps what the answer brought.
+    `send` gets the check to run right before anything is sent. If an answer came, the caller closes the record in the
+    transaction that stores the answer. An answer is not yet a success: the caller compares it with the request.
 
-    An answer is not yet a success: the caller compares it with what was asked for.
-
-    A worker that slept between record and call, in a paused machine say, must not send any more: others may already
-    be looking for the outcome.
+    A worker that was suspended between record and call, such as on a paused machine, must not send: another worker may
+    already be settling the write.
 
     :raises CallFailed: no answer; record and enrollment are up to date
     """
@@ -169,9 +167,9 @@ def call(write: LightWrite, step: Step, send: Callable[[Callable[[], None]], Ans
     except Conflict as conflict:
         if write.kind == WriteKind.CREATE_ACCOUNT:
             close_refused(write.pk, outcome=_describe_problem(conflict), code=HoldCode.ACCOUNT_UNCLEAR, at=clock.now())
-        elif write.kind == WriteKind.REQUEST_PLANS:  # never "done before": the account has nothing to tell
+        elif write.kind == WriteKind.REQUEST_PLANS:  # cannot mean "done before", so the account shows nothing
             close_refused(write.pk, outcome=_describe_problem(conflict), code=hold_code_for(conflict), at=clock.now())
-        else:  # "done before" and "not possible now" look alike: the account tells which
+        else:  # "done before" and "not possible now" look the same, so the account decides
             lose_answer(write.pk, outcome=_describe_problem(conflict), code=hold_code_for(conflict), at=clock.now())
         raise CallFailed(str(conflict)) from conflict
     except (Refused, Unauthorized) as refusal:
@@ -192,9 +190,9 @@ def close_done(
     poa: PoaDocument | None = None,
 ) -> None:
     """
-    Close a write that Light did. Inside the caller's transaction, on a locked enrollment; `poa` as for a note.
+    Close a write that Light carried out. Inside the caller's transaction, on a locked enrollment. `poa` as for `note`.
 
-    A write that was settled otherwise meanwhile is corrected: what Light says it did, it did.
+    A write that has been settled differently since is corrected: Light's own answer counts.
     """
     write.status = WriteStatus.DONE
     write.closed_at = at
@@ -210,10 +208,10 @@ def lose_answer(
     write_id: int, *, outcome: str, at: datetime, code: HoldCode | None = None, answer: Mapping[str, Any] | None = None
 ) -> None:
     """
-    Mark a write as in doubt, unless somebody has settled it since.
+    Mark a write as in doubt, unless it has been settled since.
 
-    `code` says that Light refused it, unless it was done before: should the account not show it, `outcome` is why.
-    `answer` is what came, where that did not show the write.
+    With `code`, Light refused it or it was done before: if the account does not show it, `outcome` says why. `answer`
+    is an answer that did not show the write.
     """
     write = _lock_write(write_id)
     if write.status != WriteStatus.OPEN:
@@ -232,7 +230,7 @@ def lose_answer(
 
 @repeatable
 def close_refused(write_id: int, *, outcome: str, code: HoldCode, at: datetime) -> None:
-    """Close a write that Light refused; the decision then asks for a person."""
+    """Close a write that Light refused. The decision then places a hold."""
     write = _lock_write(write_id)
     if write.status not in UNSETTLED_WRITE_STATUSES:
         return
@@ -242,7 +240,7 @@ def close_refused(write_id: int, *, outcome: str, code: HoldCode, at: datetime) 
 
 @repeatable
 def close_not_done(write_id: int, *, outcome: str, at: datetime, code: str = "") -> None:
-    """Close a write that shows not to have happened; `code` where Light refused it, and `outcome` has its words."""
+    """Close a write that did not happen. With `code`, Light refused it, and `outcome` has Light's reason."""
     write = _lock_write(write_id)
     write.hold_code = code
     if write.status in UNSETTLED_WRITE_STATUSES:
@@ -251,7 +249,7 @@ def close_not_done(write_id: int, *, outcome: str, at: datetime, code: str = "")
 
 @repeatable
 def close_not_shown(write_id: int, *, outcome: str, at: datetime) -> None:
-    """Close a doubtful write that the account does not show: as refused, with Light's words, where it gave any."""
+    """Close a write in doubt that the account does not show, as refused if Light gave a reason."""
     write = _lock_write(write_id)
     if write.hold_code:
         close_refused(write_id, outcome=write.outcome, code=HoldCode(write.hold_code), at=at)
@@ -261,7 +259,7 @@ def close_not_shown(write_id: int, *, outcome: str, at: datetime) -> None:
 
 @repeatable
 def close_not_reached(write_id: int, problem: NotReached, *, at: datetime) -> None:
-    """Close a write that never reached Light, and leave Light alone for a while."""
+    """Close a write that never reached Light, and delay the next call."""
     write = _lock_write(write_id)
     if write.status in UNSETTLED_WRITE_STATUSES:
         back_off(write.enrollment, problem, at=at)
@@ -270,9 +268,9 @@ def close_not_reached(write_id: int, problem: NotReached, *, at: datetime) -> No
 
 def back_off(enrollment: Enrollment, problem: NotReached, *, at: datetime) -> None:
     """
-    Make no call for this enrollment for a while: as long as Light asked, else twice as long each time, with jitter.
+    Delay the next call for this enrollment: as long as Light asked, or twice as long each time, with jitter.
 
-    A call that our own pace did not let out is no failure. On a locked enrollment, inside the caller's transaction.
+    A call that our own rate limit held back is not a failure. On a locked enrollment, inside the caller's transaction.
     """
     doubled = timedelta()
     if not isinstance(problem, PaceExceeded):
@@ -318,6 +316,6 @@ def _lock_write(write_id: int) -> LightWrite:
 
 
 def _describe_problem(problem: LightError) -> str:
-    """Light's reasons, after our own words where those do not quote them already."""
+    """Return our message, followed by Light's reasons that it does not quote already."""
     message = str(problem)
     return " ".join([message, *(reason for reason in getattr(problem, "reasons", ()) if reason not in message)])

@@ -1,7 +1,7 @@
 """
 The three gates: authority, readiness and go-live. Pure.
 
-Each gate is a function that gives the reason why it is open, or the step that it leads to while it is shut.
+Each gate is a function that returns the reason why it is open, or the step that it leads to while it is closed.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from poa_documents.authority import Obstacle, ObstacleKind, Use, find_obstacle
 from poa_documents.states import PoaStatus
 
 STORING_PAUSE = timedelta(minutes=5)
-"""When to look again for a document that is being stored; the news of it usually comes sooner."""
+"""When to check again for a document that is being stored. Its notification usually arrives sooner."""
 
 
 class GateName(StrEnum):
@@ -29,7 +29,7 @@ class GateName(StrEnum):
 
 @dataclass(frozen=True)
 class Gate:
-    """One of the three things that must be given. A shut gate carries the step that it leads to."""
+    """One of the three conditions of an acceptance. A closed gate carries the step that it leads to."""
 
     name: GateName
     because: str
@@ -55,7 +55,7 @@ def _gate(name: GateName, found: Wait | Hold | str) -> Gate:
 
 
 def _used_authority(facts: Facts) -> str | None:
-    """An authority whose acceptance was made has done its work; that it allows no other one is no trouble."""
+    """Return when the authority was used, if its acceptance was made. That it allows no other one is fine then."""
     poa = facts.authority
     if poa is None or poa.stopped_because or poa.status != PoaStatus.EXHAUSTED or facts.accepted_at is None:
         return None
@@ -70,7 +70,7 @@ _WAIT_FOR: dict[ObstacleKind, tuple[Waiting, HoldOwner]] = {
     ObstacleKind.NOT_SIGNED: (Waiting.CUSTOMER_TO_SIGN, HoldOwner.CUSTOMER),
     ObstacleKind.SIGNER_IN_QUESTION: (Waiting.SIGNER_TO_BE_VERIFIED, HoldOwner.OFFICE),
 }
-"""The obstacles that someone can remove without a hold, and who. Every other one but a passing one asks the office."""
+"""The obstacles that someone can remove without a hold, and who. Others that do not pass with time need a hold."""
 
 
 def authority_gate(facts: Facts, now: datetime) -> Wait | Hold | str:
@@ -79,7 +79,7 @@ def authority_gate(facts: Facts, now: datetime) -> Wait | Hold | str:
         return Wait(
             until=None,
             code=Waiting.POA_TO_BE_SENT,
-            because="No power of attorney was sent to the customer yet.",
+            because="No power of attorney has been sent to the customer yet.",
             whose_turn=HoldOwner.OFFICE,
         )
     use = Use(poa.limits.esi_id, facts.esi_id, chicago_day(now), facts.go_live.embargo_end)
@@ -108,7 +108,7 @@ def readiness_gate(facts: Facts, now: datetime, policy: Policy) -> Wait | Hold |
         return Wait(
             until=None,
             code=Waiting.LIGHT_TO_FINISH,
-            because="Light has no account for the customer yet; it is made after the signature.",
+            because="Light has no account for the customer yet. Switchyard creates it after the customer signs.",
         )
     next_reading = account.read_at + policy.collecting_interval
     if account.stage in BEYOND_ACCEPTANCE:
@@ -116,8 +116,8 @@ def readiness_gate(facts: Facts, now: datetime, policy: Policy) -> Wait | Hold |
     match account.stage:
         case LightStage.READY if account.is_stage_derived:
             return (
-                "Light shows no status. That it has everything it needs is derived: identity, payment method and "
-                "billing address are given. A frozen credit file would not show."
+                "Light shows no status, but has the customer's identity, payment method and billing address. A frozen "
+                "credit file would not show."
             )
         case LightStage.READY:
             return "Light has everything it needs from the customer."
@@ -125,8 +125,8 @@ def readiness_gate(facts: Facts, now: datetime, policy: Policy) -> Wait | Hold |
             return Wait(
                 until=next_reading,
                 code=Waiting.CREDIT_FROZEN,
-                because="The customer's credit file is frozen. Light mailed how to lift the freeze, and tries "
-                "again by itself.",
+                because="The customer's credit file is frozen. Light mailed them how to lift the freeze, and retries "
+                "automatically.",
                 whose_turn=HoldOwner.CUSTOMER,
             )
         case LightStage.ENDED:
@@ -142,7 +142,7 @@ def _collecting(
 ) -> Wait | Hold:
     if account.missing:
         derived = (
-            " Light shows no status; this is derived from what it says is done." if account.is_stage_derived else ""
+            " Light shows no status, so this is derived from what it shows as done." if account.is_stage_derived else ""
         )
         todo = ", ".join(name.replace("_", " ") for name in account.missing)
         return Wait(
@@ -156,10 +156,12 @@ def _collecting(
         return Hold(
             HoldCode.NOT_READY_THOUGH_COMPLETE,
             HoldOwner.OFFICE,
-            because="The customer gave Light everything, yet the account is not ready (status "
-            f"“{account.status}”); the credit check may have failed. Ask Light.",
+            because="The customer gave Light everything, but the account is still not ready (status "
+            f"“{account.status}”). The credit check may have failed. Ask Light.",
         )
-    return Wait(until=next_reading, code=Waiting.LIGHT_TO_FINISH, because="Light checks what the customer gave it.")
+    return Wait(
+        until=next_reading, code=Waiting.LIGHT_TO_FINISH, because="Light is checking the customer's information."
+    )
 
 
 def _unknown_status(
@@ -170,32 +172,32 @@ def _unknown_status(
         return Hold(
             HoldCode.UNKNOWN_LIGHT_STATUS,
             HoldOwner.OFFICE,
-            because=f"Light shows something we do not know (status “{account.status}”) for more than a day. Ask Light "
-            "what it means.",
+            because=f"Light has shown the unknown status “{account.status}” for more than a day. Ask Light what it "
+            "means.",
         )
     return Wait(
         until=next_reading,
         code=Waiting.LIGHT_TO_FINISH,
-        because=f"Light shows the status “{account.status}”, which we do not know; we keep reading.",
+        because=f"Light shows the unknown status “{account.status}”. Switchyard keeps reading the account.",
     )
 
 
 def go_live_gate(facts: Facts) -> Wait | str:
     live = facts.go_live
-    word = "Permission to operate" if live.by_pto else "Commissioning"
+    event = "Permission to operate" if live.by_pto else "Commissioning"
     if live.counted_date is not None:
-        return f"{word} given for {short_date(live.counted_date)}."
+        return f"{event} reported for {short_date(live.counted_date)}."
     if live.is_awaiting_office:
         return Wait(
             until=None,
             code=Waiting.GO_LIVE_CONFIRMATION,
-            because=f"{word} was reported without proof; the office must confirm it.",
+            because=f"{event} was reported without proof. The office must confirm it.",
             whose_turn=HoldOwner.OFFICE,
         )
     return Wait(
         until=None,
         code=Waiting.GO_LIVE,
-        because=f"{word} was not reported yet.",
+        because=f"{event} has not been reported yet.",
         whose_turn=HoldOwner.TECHNICIAN,
     )
 

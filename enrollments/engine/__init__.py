@@ -1,1 +1,1 @@
-"""Carries out what was decided: leases a case, gathers its facts, calls Light and records what came back."""
+"""Carries out decisions: claims a case, gathers its facts, calls Light and records the result."""

@@ -1,8 +1,8 @@
 """
-Whether this database may write to Light from where it runs: a copy of production started elsewhere may not.
+Whether this database may write to Light from where it runs. A copy of production started elsewhere may not.
 
-A database remembers the place at which it first worked with a Light that is not on this machine. Found at another place
-it writes nothing there, until `LIGHT_WRITES_ALLOWED_FOR` names that place.
+A database remembers the place where it first worked with a Light that is not on this machine. Anywhere else it writes
+nothing until `LIGHT_WRITES_ALLOWED_FOR` names that place.
 
 Source: reliability notes, B2.
 """
@@ -24,7 +24,7 @@ ONLY_PLACE = 1
 
 
 def why_writes_not_allowed_here() -> str:
-    """Give the reason why writes from this place are refused; empty when they are allowed."""
+    """Return why writes from this place are not allowed, or an empty string if they are."""
     if is_on_this_machine(settings.LIGHT_API_URL):
         return ""
     here = current_place()
@@ -32,8 +32,8 @@ def why_writes_not_allowed_here() -> str:
     if allowed == here:
         return ""
     return (
-        f"This database runs at “{here}” and is allowed to write to Light from “{allowed}” only: it may be a copy. If "
-        f"it is to write from here, make sure that the other one does not, and set LIGHT_WRITES_ALLOWED_FOR={here}."
+        f"This database runs at “{here}” but may write to Light only from “{allowed}”, so it may be a copy. To let it "
+        f"write from here, make sure that the other one does not, and set LIGHT_WRITES_ALLOWED_FOR={here}."
     )
 
 
@@ -43,7 +43,7 @@ def is_on_this_machine(url: str) -> bool:
 
 @cache
 def first_place() -> str:
-    """Give the place at which this database first worked; when there was none, remember this one. It never changes."""
+    """Return the place where this database first worked, storing the current one if there is none. It never changes."""
     row, _ = DatabasePlace.objects.get_or_create(
         pk=ONLY_PLACE, defaults={"place": current_place(), "since": clock.now()}
     )
@@ -53,9 +53,9 @@ def first_place() -> str:
 @cache
 def current_place() -> str:
     """
-    Name the place of the database in use: its name, and a short hash of what tells its server from all others.
+    Return the place of the current database: its name, and a short hash that identifies its server.
 
-    A promoted standby of PostgreSQL counts as the same server; a dump restored elsewhere or under another name does
+    A promoted standby of PostgreSQL counts as the same server. A dump restored elsewhere or under another name does
     not.
     """
     name = Path(str(connection.settings_dict["NAME"])).stem
@@ -69,6 +69,6 @@ def _server() -> str:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute("SELECT system_identifier FROM pg_control_system()")
                 return str(cursor.fetchone()[0])
-        except DatabaseError:  # a provider may not let us ask; its address is the next best
+        except DatabaseError:  # some providers deny this query; the address is the next best
             return f"{database['HOST']}:{database['PORT']}"
     return f"{platform.node()}:{Path(str(database['NAME'])).resolve()}"

@@ -1,7 +1,7 @@
 """
-Advancing enrollments: claim one that is due, decide, perform, until it must wait.
+Advancing enrollments: claim one that is due, then decide and perform steps until it must wait.
 
-The row is the truth: any step may run twice, and any process may stop at any line.
+The row is the source of truth: any step may run twice, and any process may stop at any line.
 """
 
 import logging
@@ -40,29 +40,29 @@ MAX_STEPS_PER_TURN = 20
 MAX_READINGS_IN_A_ROW = 3
 FLOOD_PAUSE = timedelta(seconds=5)
 MAX_FAILURES = 8
-"""Then operations are asked; the case is still tried."""
+"""After this many, operations get a hold. The case is still retried."""
 BACKOFF = Backoff(first=timedelta(seconds=20), longest=timedelta(hours=1))
 NOT_DUE = "not due"
 RESTING_STEPS = (steps.Wait, steps.Hold, steps.Finished)
 
 
 class TooManySteps(Exception):
-    """A turn took all its steps and did not come to rest: something goes round in circles."""
+    """A turn used all its steps without coming to rest, so it is probably in a loop."""
 
 
 class ClockWrong(Exception):
-    """The clock of this process differs from the database's or from Light's: it must decide nothing."""
+    """The clock of this process differs from the database's or Light's, so it must not decide anything."""
 
 
 @dataclass(frozen=True)
 class Engine:
-    """Takes enrollments along the road."""
+    """Advances enrollments step by step."""
 
     tools: Tools
     keep_lease: Callable[[str], AbstractContextManager[object]] = nullcontext
 
     def advance(self, enrollment_id: int) -> str:
-        """Take an enrollment as far as it goes now; give a word for the log on where it rests."""
+        """Advance an enrollment as far as possible now, and return where it rests, for the log."""
         turn = leases.claim(enrollment_id, at=self.tools.clock.now())
         if turn is None:
             return NOT_DUE
@@ -72,7 +72,7 @@ class Engine:
             except TooManySteps as used_up:
                 logger.warning("Enrollment %s: %s", enrollment_id, used_up)
                 self._note_failure(enrollment_id, used_up, turn)
-                return "goes on"
+                return "continues later"
             except ClockWrong as wrong:
                 logger.warning("Enrollment %s is left to another process. %s", enrollment_id, wrong)
                 leases.release(turn, due_at=self.tools.clock.now())
@@ -85,10 +85,10 @@ class Engine:
 
     def _take_steps(self, enrollment_id: int) -> tuple[Step, Facts]:
         """
-        Perform step after step until one rests; return it with the facts that it follows from.
+        Perform steps until one rests, and return it with the facts it was decided from.
 
-        :raises TooManySteps: it must go on in another turn, after a pause
-        :raises ClockWrong: it must go on in another process
+        :raises TooManySteps: it must continue in another turn, after a pause
+        :raises ClockWrong: it must continue in another process
         """
         taken = list[Step]()
         for _ in range(MAX_STEPS_PER_TURN):
@@ -110,13 +110,13 @@ class Engine:
                 return step, facts
             taken.append(step)
         names = ", ".join(type(step).__name__ for step in taken[-3:])
-        raise TooManySteps(f"{MAX_STEPS_PER_TURN} steps did not bring the case to rest; the last ones were {names}.")
+        raise TooManySteps(f"The case did not come to rest within {MAX_STEPS_PER_TURN} steps. The last were {names}.")
 
     def _check_progress(self, step: Step, facts: Facts, taken: list[Step]) -> Step:
         """
-        Ask for a person instead of a step that was taken successfully and changed nothing, or is taken all day long.
+        Return the step, or a hold if it was performed without effect or too many times in a day.
 
-        Every step must change what comes next. A reading may be asked for again by news that came while it was made.
+        Every step must change what comes next. A reading may repeat if news arrived while it was made.
         """
         limit = MAX_READINGS_IN_A_ROW if isinstance(step, steps.ReadAccount) else 1
         in_a_row = len(list(takewhile(lambda before: before == step, reversed(taken))))
@@ -125,7 +125,7 @@ class Engine:
             return self._rest_during_flood(facts)
         if in_a_row >= limit and not isinstance(step, RESTING_STEPS):
             because = (
-                f"“{_describe_step(step)}” was done and would come next again, so it changed nothing. {step.because} "
+                f"“{_describe_step(step)}” was done but had no effect, since it would come next again. {step.because} "
                 "Compare what Light shows with what the case shows, then release the hold to try again."
             )
             return self._operations_hold(HoldCode.NO_PROGRESS, because, facts)
@@ -136,21 +136,21 @@ class Engine:
         if purpose:
             because = (
                 f"Light answered “{purpose}” for this case more than {self.tools.policy.max_calls_a_day} times in a "
-                "day. Find out what asks for it, then release the hold to go on."
+                "day. Find out what causes this, then release the hold to continue."
             )
             return self._operations_hold(HoldCode.TOO_MANY_CALLS, because, facts)
         return step
 
     def _rest_during_flood(self, facts: Facts) -> Step:
-        """In a flood of webhooks, rest for a moment: one reading then answers all that came since."""
+        """Rest for a moment during a flood of webhooks: one later reading then covers all of them."""
         again = self.tools.clock.now() + FLOOD_PAUSE
         if facts.hold is not None:
             return steps.Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because, look_again_at=again)
-        because = "News of the account keeps arriving; it is read again in a moment."
+        because = "Light keeps reporting changes to the account. Switchyard reads it again in a moment."
         return steps.Wait(until=again, code=steps.Waiting.CALL_UNDER_WAY, because=because)
 
     def _operations_hold(self, code: HoldCode, because: str, facts: Facts) -> steps.Hold:
-        """A hold for operations; an open one stays what people see. Reading goes on, an hour later at the soonest."""
+        """Return a hold for operations, or the open hold if there is one. Reading continues after a pause."""
         again = self.tools.clock.now() + self.tools.policy.collecting_interval
         if facts.hold is not None:
             return steps.Hold(facts.hold.code, facts.hold.owner, because=facts.hold.because, look_again_at=again)
@@ -158,9 +158,9 @@ class Engine:
 
     def _find_excessive_call(self, enrollment_id: int) -> str:
         """
-        Name the call that Light answered too often for one case within a day, since a person last looked at that.
+        Return the call that Light answered too many times in a day for one case, since the last release of that hold.
 
-        Calls that fail are not counted: they back off, and operations are told of an outage once for all cases.
+        Failed calls are not counted: they back off, and an outage raises one alarm for all cases.
         """
         a_day_ago = self.tools.clock.now() - timedelta(days=1)
         answered = RemoteCall.objects.filter(enrollment_id=enrollment_id, http_status__range=(200, 299))
@@ -200,7 +200,7 @@ class Engine:
                 self._conclude(enrollment_id, step)
 
     def _conclude(self, enrollment_id: int, step: Step) -> None:
-        """Perform what needs no call to Light."""
+        """Perform a step that needs no call to Light."""
         at = self.tools.clock.now()
         match step:
             case steps.GiveNotice():
@@ -217,7 +217,7 @@ class Engine:
                 pass
 
     def _hold_for_authority(self, enrollment_id: int, missing: AuthorityMissing) -> None:
-        """The guard at the call knows more than the decision did: nothing was sent, and a person must look."""
+        """Place a hold because the guard before the call found what the decision did not. Nothing was sent."""
         if not missing.is_consent_failure:
             raise missing
         hold = steps.Hold(HoldCode.AUTHORITY_UNCLEAR, HoldOwner.OFFICE, because=missing.for_staff)
@@ -226,7 +226,7 @@ class Engine:
     # Resting
 
     def _rest(self, step: Step, facts: Facts, turn: str) -> str:
-        """Release the enrollment with what it waits for."""
+        """Release the enrollment and store what it waits for."""
         shown = {"failures": 0, "failing_since": None, **self._decision_columns(step, facts)}
         if isinstance(step, steps.Hold):
             Hold.objects.filter(enrollment_id=facts.enrollment_id, released_at__isnull=True).update(
@@ -252,20 +252,20 @@ class Engine:
         }
 
     def _note_failure(self, enrollment_id: int, problem: Exception, turn: str) -> None:
-        """Put a failing enrollment back with growing pauses, and ask for a person in the end."""
+        """Release a failing enrollment with growing pauses, and place a hold after enough failures."""
         at = self.tools.clock.now()
         leases.abandon(enrollment_id, at=at)
 
         @repeatable
         def put_off() -> None:
-            # Of the enrollment alone: what fails may be a record beside it that cannot be read.
+            # Only the enrollment itself: the failure may come from a related record that cannot be read.
             enrollment = Enrollment.objects.select_for_update().get(pk=enrollment_id)
             enrollment.failures += 1
             enrollment.failing_since = enrollment.failing_since or at
             enrollment.last_error = f"{type(problem).__name__}: {problem}"[:2000]
             enrollment.save(update_fields=["failures", "failing_since", "last_error"])
             shown = _retry_state(enrollment)
-            if isinstance(problem, SealedFileUnreadable):  # it ends for all cases at once: nobody shall release each
+            if isinstance(problem, SealedFileUnreadable):  # ends for all cases at once, so no holds
                 shown = _storage_outage_state(problem) | _customer_state_while_retrying(enrollment)
             elif enrollment.failures >= MAX_FAILURES:
                 _hold_for_operations(enrollment, at=at)
@@ -276,28 +276,28 @@ class Engine:
 
 
 def _retry_state(enrollment: Enrollment) -> dict[str, object]:
-    """Say on the screens that the case is being tried, since when and how often, instead of what was said before."""
+    """Return what screens show while a case is retried: since when and how many times."""
     tries = "once" if enrollment.failures == 1 else f"{enrollment.failures} times"
     since = chicago_time(enrollment.failing_since) if enrollment.failing_since else "now"
     return {
         "next_step": steps.Waiting.TRYING_AGAIN.value,
-        "because": f"Switchyard could not finish this step, {tries} since {since}. It tries again automatically and "
-        f"asks operations after {MAX_FAILURES} tries.",
+        "because": f"This step has failed {tries} since {since}. Switchyard retries automatically and asks operations "
+        f"after {MAX_FAILURES} failures.",
         "whose_turn": "",
         **_customer_state_while_retrying(enrollment),
     }
 
 
 def _customer_state_while_retrying(enrollment: Enrollment) -> dict[str, object]:
-    """Tell the customer that we work on it, rather than something from before a change that is not decided yet."""
+    """Tell the customer that we are working on it, if the stored decision is from before the last change."""
     if enrollment.changes_decided == enrollment.changes_noted:
         return {}
     return {"customer_code": WORKING, "customer_until_date": None, "changes_decided": enrollment.changes_noted}
 
 
 def _storage_outage_state(problem: SealedFileUnreadable) -> dict[str, object]:
-    """Say on the screens why the plan is not accepted yet, and that operations must bring the storage back."""
-    because = f"{problem.for_staff} It is tried again by itself, about every hour."
+    """Return what screens show while the file storage is down and operations must restore it."""
+    because = f"{problem.for_staff} Switchyard retries automatically about every hour."
     return {
         "next_step": steps.AcceptPlan.__name__.upper(),
         "because": because,
@@ -306,9 +306,9 @@ def _storage_outage_state(problem: SealedFileUnreadable) -> dict[str, object]:
 
 
 def _hold_for_operations(enrollment: Enrollment, *, at: datetime) -> None:
-    """Ask for a person even where the journal is what fails: an entry less is better than a case that nobody sees."""
+    """Place a hold even if the journal fails: a missing entry is better than a case that no one sees."""
     because = (
-        f"Our own processing failed {enrollment.failures} times: {enrollment.last_error.rstrip('.')}. Mend the cause, "
+        f"Processing this case failed {enrollment.failures} times: {enrollment.last_error.rstrip('.')}. Fix the cause, "
         "then release the hold."
     )
     hold = steps.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because=because)
@@ -318,7 +318,7 @@ def _hold_for_operations(enrollment: Enrollment, *, at: datetime) -> None:
     except OperationalError:
         raise
     except Exception:
-        logger.exception("The hold of enrollment %s could not be put on record.", enrollment.pk)
+        logger.exception("The hold of enrollment %s could not be recorded in the journal.", enrollment.pk)
         holds.open_hold(enrollment, hold, at=at)
 
 
@@ -348,7 +348,7 @@ def _name(step: Step) -> str:
 
 
 def _describe_step(step: Step) -> str:
-    """The name of a step in words, such as “Request plans”."""
+    """Return the name of a step in words, such as “Request plans”."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(step).__name__).capitalize()
 
 

@@ -52,12 +52,12 @@ _NEVER_READ = frozenset({MailState.RETURNED, MailState.HELD, MailState.OVERTAKEN
 
 def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
     """
-    Read the facts of one enrollment; a fixed number of queries at most, whatever its history.
+    Read the facts of one enrollment with a bounded number of queries, regardless of its history.
 
-    `poa` is the governing one, where the caller has it already.
+    `poa` is the governing one if the caller has it already.
 
-    What a person settled by releasing a hold does not count again: writes refused, doubts that came to nothing and
-    offers from before the last release are left out.
+    What a person settled by releasing a hold does not count again: refused writes, failed writes and offers from before
+    the last release are left out.
     """
     poa = poa or governing_poa(enrollment)
     present = _find_rare_records(enrollment)
@@ -110,7 +110,7 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
 
 @dataclass(frozen=True)
 class _RareRecords:
-    """Which of the things there are that hardly any case has: only they are then read."""
+    """Which rare records a case has, so that only those are read."""
 
     hold: bool
     notice: bool
@@ -124,7 +124,7 @@ class _RareRecords:
     contact_change: bool
 
 
-# Asked a dozen times for each enrollment; as a query put together anew each time, it would cost more than all the rest.
+# Runs a dozen times for each enrollment. Building it with the ORM each time would cost more than all other queries.
 _RARE_RECORDS_QUERY = """
     SELECT
         EXISTS (SELECT 1 FROM enrollments_hold WHERE enrollment_id = %(enrollment)s),
@@ -156,11 +156,10 @@ def _find_rare_records(enrollment: Enrollment) -> _RareRecords:
 
 def _correction(enrollment: Enrollment, writes: list[LightWrite], recent: list[LightWrite]) -> CorrectionFacts | None:
     """
-    Tell whether the address was corrected after the last write that told Light one.
+    Return whether the address was corrected after the last write that sent one to Light.
 
-    What customers change at Light themselves is theirs; only what we said is corrected, and only once the customer has
-    proved the new address. A write that Light refused, or
-    that came to nothing, is not repeated once a person has looked at it.
+    We never override what customers change at Light themselves. We correct only what we sent, once the customer has
+    proved the new address. A write that was refused or failed is not repeated once a person has looked at it.
     """
     if enrollment.light_account_uuid is None:
         return None
@@ -185,7 +184,7 @@ def _correction(enrollment: Enrollment, writes: list[LightWrite], recent: list[L
 
 
 def _settled_codes(holds: list[Hold], poa: PoaDocument | None) -> frozenset[HoldCode]:
-    """Give what a person has looked at; a stop that was looked at settles none that came after it."""
+    """Return the hold codes that a person has released. A released stop does not settle a later one."""
     released = [hold for hold in holds if hold.released_at is not None]
     after_stop = HoldCode.REVOKED_AFTER_ACCEPTANCE
     is_about_stop = poa is not None and any(hold.code == after_stop for hold in released)
@@ -211,12 +210,12 @@ def _why_mail_is_returned(enrollment: Enrollment) -> str:
 
 def governing_poa(enrollment: Enrollment, *, is_locked: bool = False) -> PoaDocument | None:
     """
-    Give the POA under which the case stands.
+    Return the POA that governs the case.
 
-    After an acceptance that is the one it was made under. Before, the newest open one of this customer and site, or,
-    when none is open, the newest of all, so that screens can say how it ended.
+    After an acceptance, that is the one it was made under. Before, it is the newest open one of this customer and site,
+    or the newest of all if none is open, so that screens can show how it ended.
 
-    `is_locked` holds still, until the transaction ends, all among which it is found.
+    `is_locked` locks all candidates until the transaction ends.
     """
     poas = PoaDocument.objects.select_related("envelope").filter(customer_id=enrollment.customer_id)
     if is_locked:
@@ -246,7 +245,7 @@ def offered_plan(offer: PlanOffer) -> OfferedPlan:
 
 
 def last_account(enrollment: Enrollment) -> Account | None:
-    """Give Light's account as we last read it, or None before the first reading."""
+    """Return Light's account as we last read it, or None before the first reading."""
     if not enrollment.light_account:
         return None
     return Account.model_validate(enrollment.light_account, strict=False)
@@ -275,7 +274,7 @@ def _authority(poa: PoaDocument, enrollment: Enrollment, present: _RareRecords) 
 
 
 def _signer_in_question(poa: PoaDocument, enrollment: Enrollment, present: _RareRecords) -> str:
-    """A change of address after the signature matters only while nothing was opened at Light."""
+    """Return why the signer is in question. An unproved address change matters only before an account exists."""
     if present.signer_doubt and (why := why_not_proved(poa)):
         return why
     if present.unproved_change and enrollment.light_account_uuid is None:
@@ -325,7 +324,7 @@ def _account(enrollment: Enrollment) -> AccountFacts | None:
 
 
 def _failing(enrollment: Enrollment, writes: list[LightWrite]) -> FailingCall | None:
-    """The write that came to nothing again and again, else the readings that fail; a reading in between counts not."""
+    """Return the write that keeps failing, or else the failing readings. Readings between writes do not count."""
     newest = writes[-1] if writes else None
     never_sent = list(takewhile(lambda write: newest is not None and _never_sent(write, newest.kind), reversed(writes)))
     if newest is not None and len(never_sent) > 1:
@@ -373,7 +372,7 @@ def _is_reading_requested(enrollment: Enrollment) -> bool:
 
 
 def _go_live(enrollment: Enrollment) -> GoLiveFacts:
-    jobs = (  # each once for every report of its own
+    jobs = (  # one row per job and report
         Installation.objects.filter(enrollments=enrollment)
         .order_by()
         .values_list("status", "kind", "embargo_end_date", "reports__status", "reports__granted_date", named=True)
@@ -395,7 +394,7 @@ def _go_live(enrollment: Enrollment) -> GoLiveFacts:
 
 
 def _offers(recent: list[LightWrite]) -> tuple[OfferFacts, ...]:
-    """The offers of the newest request that brought an answer; stale once an acceptance of one came to nothing."""
+    """Return the offers of the newest answered request. They are stale once an acceptance of one failed."""
     requests = [number for number, write in enumerate(recent) if _is_done(write, WriteKind.REQUEST_PLANS)]
     if not requests:
         return ()
@@ -418,7 +417,7 @@ def _offers(recent: list[LightWrite]) -> tuple[OfferFacts, ...]:
 
 
 def _omitted_offers(recent: list[LightWrite]) -> dict[str, Any]:
-    """What the newest answer had besides the offers that are kept: how many others, and which nobody could accept."""
+    """Return how many offers of the newest answer were not stored, and which were unusable."""
     answers = [write.answer for write in recent if _is_done(write, WriteKind.REQUEST_PLANS)]
     newest = answers[-1] if answers else {}
     return {
@@ -432,7 +431,7 @@ def _is_done(write: LightWrite, kind: WriteKind) -> bool:
 
 
 def _failed_after_doubt(write: LightWrite) -> bool:
-    """Whether a write was in doubt, and the account then did not show it."""
+    """Whether a write was in doubt and the account did not show it afterward."""
     return write.status == WriteStatus.NOT_DONE and write.doubt_since is not None
 
 
@@ -441,7 +440,7 @@ def _unsettled(writes: list[LightWrite]) -> WriteFacts | None:
 
 
 def _refused(recent: list[LightWrite]) -> WriteFacts | None:
-    """The newest write, when Light refused it and nobody has looked at that since."""
+    """Return the newest write if Light refused it and no one has looked at that since."""
     if recent and recent[-1].status == WriteStatus.REFUSED:
         return _write(recent[-1])
     return None
@@ -461,7 +460,7 @@ def _write(write: LightWrite) -> WriteFacts:
 
 
 def newest_notice(enrollment: Enrollment) -> AdvanceNotice | None:
-    """Return the newest notice with its offer, unless its mail came back or was not sent: then it told nobody."""
+    """Return the newest notice with its offer, or None if its mail was returned or not sent."""
     found = _notice_and_mail(enrollment)
     return found[0] if found else None
 
@@ -492,7 +491,7 @@ def _notice(enrollment: Enrollment) -> NoticeFacts | None:
 
 
 def missing_details(enrollment: Enrollment) -> tuple[str, ...]:
-    """Name what Light still needed from the customer when the account was last read."""
+    """Return what Light still needed from the customer when the account was last read."""
     account = last_account(enrollment)
     return missing_prerequisites(account.for_meter(enrollment.site.esi_id)) if account is not None else ()
 

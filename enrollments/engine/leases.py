@@ -1,8 +1,8 @@
 """
-Whose hands an enrollment is in: claims, the heartbeat that keeps them, and giving back.
+Which worker has an enrollment: claiming it, renewing the lease, and releasing it.
 
-A claim is one conditional update, the same on PostgreSQL and SQLite. While a worker lives it renews its leases; a lease
-that ran out therefore means a dead worker, and whatever call it had begun is in doubt.
+A claim is one conditional update, the same on PostgreSQL and SQLite. A live worker renews its leases. An expired lease
+therefore means a dead worker, and any call it had started is in doubt.
 """
 
 import logging
@@ -32,10 +32,10 @@ HEARTBEATS_IN_A_LEASE = 5
 
 def most_urgent(*, at: datetime, limit: int) -> list[int]:
     """
-    Find enrollments that are due and in nobody's hands, and those whose worker died; the most urgent first.
+    Return enrollments that are due and unclaimed, and those whose worker died, most urgent first.
 
-    What is in doubt comes first, then what must be accepted by tomorrow, what is accepted and not finished, and
-    customers who wait for their account; news of finished cases comes last. Among equals who waits longest goes first.
+    Order: writes in doubt, plans to accept by tomorrow, accepted but not finalized, customers waiting for an account,
+    other open cases, finished cases. Within each group, the longest waiting comes first.
     """
     tomorrow = chicago_day(at) + timedelta(days=1)
     before_acceptance = Q(status=EnrollmentStatus.OPEN)
@@ -61,9 +61,9 @@ def _lease() -> timedelta:
 
 def claim(enrollment_id: int, *, at: datetime) -> str | None:
     """
-    Take an enrollment that is due, or whose worker died; give the name of the turn, or None.
+    Claim an enrollment that is due, or whose worker died, and return the ID of the turn, or None.
 
-    Its due time is emptied: one that is there when it is given back is a nudge that came meanwhile.
+    Its due time is cleared. One that is set when the enrollment is released was set by a nudge during the turn.
     """
     turn = str(uuid.uuid4())
     taken = {"leased_by": turn, "lease_until": at + _lease(), "due_at": None}
@@ -77,9 +77,7 @@ def claim(enrollment_id: int, *, at: datetime) -> str | None:
 
 
 def abandon(enrollment_id: int, *, at: datetime) -> None:
-    """
-    Doubt what a dead or failed worker left open. Where that fails, it counts as lost once no call can last longer.
-    """
+    """Mark what a dead or failed worker left open as in doubt. If that fails, it is lost once a call times out."""
     try:
         abandon_open_writes(enrollment_id, at=at)
     except Exception:
@@ -87,7 +85,7 @@ def abandon(enrollment_id: int, *, at: datetime) -> None:
 
 
 def release(turn: str, *, due_at: datetime | None, shown: dict[str, Any] | None = None) -> None:
-    """Put an enrollment back, unless another worker took it from a turn taken for dead."""
+    """Release an enrollment, unless another worker claimed it because this turn seemed dead."""
     nudged_or_due = F("due_at") if due_at is None else Coalesce("due_at", Value(due_at))
     Enrollment.objects.filter(leased_by=turn).update(
         **(shown or {}), due_at=nudged_or_due, leased_by="", lease_until=None
@@ -96,15 +94,15 @@ def release(turn: str, *, due_at: datetime | None, shown: dict[str, Any] | None 
 
 def take_over(*, at: datetime) -> int:
     """
-    End the leases of all earlier workers, and return how many enrollments they had.
+    End the leases of all earlier workers, and return how many there were.
 
-    Only for the start of the one-process mode, where no other worker can be alive. Elsewhere leases run out.
+    Only for the start of the one-process mode, where no other worker can be alive. Otherwise leases expire.
     """
     return Enrollment.objects.filter(lease_until__isnull=False).update(lease_until=at)
 
 
 class LeaseKeeper:
-    """Renews the leases of this process's turns from a thread of its own, as long as the process lives."""
+    """Renews the leases of this process's turns from a separate thread, as long as the process lives."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -114,7 +112,7 @@ class LeaseKeeper:
 
     @contextmanager
     def __call__(self, turn: str) -> Iterator[None]:
-        """Keep the lease of `turn` alive for the length of a `with` block."""
+        """Renew the lease of `turn` for the duration of a `with` block."""
         with self._lock:
             self._turns.add(turn)
             if self._thread is None or not self._thread.is_alive():
@@ -127,7 +125,7 @@ class LeaseKeeper:
                 self._turns.discard(turn)
 
     def _beat(self) -> None:
-        """Beat while there is a turn to keep; the next turn starts a new thread."""
+        """Renew leases while there are turns. The next turn starts a new thread."""
         pause = threading.Event()
         while True:
             pause.wait(settings.LEASE_SECONDS / HEARTBEATS_IN_A_LEASE)

@@ -1,9 +1,9 @@
 """
-Sending no more calls than Light allows, over all processes together: one row says when the next may be sent.
+Rate limiting calls to Light across all processes: one row holds the time when the next call may be sent.
 
-Whoever wants to call moves that instant on by one call's time and sleeps until his own. Few wait at once, because no
-new case is begun while others wait (`has_room`): so a call that settles a doubt, or for which a person waits in front
-of a page, never stands behind a thousand others.
+Each caller moves that time forward by the duration of one call and sleeps until its own. Few wait at once, because no
+new case is started while others wait (`has_room`). So a call that settles a doubt, or that a person is waiting for on a
+page, is never queued behind a thousand others.
 """
 
 import time
@@ -20,31 +20,31 @@ from enrollments.models import LightPace
 ONLY_ROW = 1
 UNUSED_SHARE = 0.06
 """
-Share of the limit that is not used: calls sent evenly do not arrive evenly, and a 429 costs more than this.
+Share of the limit that is not used: evenly sent calls do not arrive evenly, and a 429 costs more than this.
 
-Where Light counts the calls of one second, any of them may come 60 ms later than it should.
+If Light counts calls per second, any of them may arrive 60 ms late.
 """
 FIRST_SLOWDOWN = 1.15
-"""A single 429 tells of a call that arrived too early by chance."""
+"""A single 429 means that one call happened to arrive too early."""
 REPEATED_SLOWDOWN = 1.5
-"""Another one soon after tells of a limit that is lower than we believe."""
+"""Another one soon after means that the limit is lower than configured."""
 MAX_SLOWDOWN = 20.0
 SLOWED_THRESHOLD = 1.05
 RECOVERY = 0.9
-"""What is left, after each call, of the slowness that a 429 brought."""
+"""The share of the slowdown that remains after each further call."""
 PAUSE_AFTER_REFUSAL_SECONDS = 1.0
 MAX_CALLS_WAITING = 3.0
 MIN_LINE_SECONDS = 0.1
 MAX_LINE_SECONDS = 1.5
-"""Whoever waits in front of a page for a link to Light stands in the same line."""
+"""People who wait on a page for a link to Light are in the same queue."""
 
 
 @dataclass(frozen=True)
 class SharedPace:
     """
-    The pace of one app token; every process that shares the database keeps to it.
+    The rate limit of one app token, shared by every process that uses the database.
 
-    Its clock is the world's own, because Light's limit is, also where ours is a demonstration's.
+    It uses the system clock, like Light's limit, even if the demo runs on a different one.
     """
 
     calls_per_second: float
@@ -54,16 +54,16 @@ class SharedPace:
 
     def take_turn(self, *, seconds_before: float = 0.0) -> None:
         """
-        Wait until a call may be sent, or so long before that.
+        Wait until a call may be sent, or until `seconds_before` that time.
 
-        :raises PaceExceeded: Light asked for a longer pause than is worth waiting for
+        :raises PaceExceeded: the wait would be longer than `max_wait_seconds`
         """
         wait_seconds = self._book(seconds_before) - seconds_before
         if wait_seconds > 0:
             self.pause(wait_seconds)
 
     def slow_down(self, seconds: float | None) -> None:
-        """Send nothing for as long as Light asked, and then more slowly for some calls."""
+        """Send nothing for as long as Light asked, and then send some calls more slowly."""
         with transaction.atomic():
             row, at = self._locked()
             pause = timedelta(seconds=PAUSE_AFTER_REFUSAL_SECONDS if seconds is None else seconds)
@@ -74,7 +74,7 @@ class SharedPace:
             row.save()
 
     def has_room(self) -> bool:
-        """Whether a further case may be begun: hardly anybody waits for his turn."""
+        """Whether another case may be started because few calls are waiting."""
         row = LightPace.objects.filter(pk=ONLY_ROW).first()
         if row is None:
             return True
@@ -84,7 +84,7 @@ class SharedPace:
 
     @property
     def messages_at_once(self) -> int:
-        """How many cases a sweep wakes: each that ends its turn wakes the next."""
+        """How many cases a sweep wakes. Each one wakes the next when its turn ends."""
         return max(2, round(self.calls_per_second))
 
     @property
@@ -98,7 +98,7 @@ class SharedPace:
             wait_seconds = (turn_at - at).total_seconds()
             if wait_seconds > self.max_wait_seconds:
                 raise PaceExceeded(
-                    f"Light wants no call for another {wait_seconds:.0f} seconds; nothing was sent.",
+                    f"Light accepts no calls for another {wait_seconds:.0f} seconds. Nothing was sent.",
                     retry_after_seconds=wait_seconds,
                 )
             taken_seconds = max(row.seconds_per_call, self._usual_seconds)

@@ -1,4 +1,4 @@
-"""Builds the way to Light and the engine from the settings. The one place that does."""
+"""Builds the Light client and the engine from the settings. The only module that does."""
 
 from contextvars import ContextVar
 from dataclasses import replace
@@ -24,25 +24,25 @@ from enrollments.light.transport import Exchange
 from enrollments.models import RemoteCall
 
 current_enrollment_id: ContextVar[int | None] = ContextVar("current_enrollment_id", default=None)
-"""The enrollment on whose behalf this thread calls Light, for the record of calls."""
+"""The enrollment that this thread calls Light for, for the call log."""
 
 
 @cache
 def light_client() -> LightClient:
-    """The process's one client, shared by its threads."""
+    """Return the process's only client, shared by its threads."""
     return _client(pace=shared_pace())
 
 
 @cache
 def hosted_pages_client() -> LightClient:
-    """A client that gives up sooner: a person waits in front of the page."""
+    """Return a client with shorter timeouts, because a person is waiting on the page."""
     limited = shared_pace()
     pace = None if limited is None else replace(limited, max_wait_seconds=2)
     return _client(connect_seconds=2, read_seconds=4, pace=pace)
 
 
 def shared_pace() -> SharedPace | None:
-    """How fast all processes together may call Light; None where no limit is known."""
+    """Return the rate limit for calls to Light across all processes, or None if none is set."""
     allowed = settings.LIGHT_CALLS_PER_SECOND
     return SharedPace(allowed) if allowed else None
 
@@ -84,7 +84,7 @@ def policy() -> Policy:
 
 @cache
 def lease_keeper() -> LeaseKeeper:
-    """The process's one heartbeat."""
+    """Return the process's only lease keeper."""
     return LeaseKeeper(configured_clock())
 
 

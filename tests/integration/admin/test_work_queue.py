@@ -196,7 +196,10 @@ def test_webhooks_with_a_wrong_signature_today_are_shown(office_client: Client) 
 
 def test_a_webhook_given_up_because_nobody_has_its_account_is_shown(office_client: Client) -> None:
     WebhookDelivery.objects.create(
-        event_key="k", body="{}", received_at=AT, outcome="No enrollment has this Light account; not tried any more."
+        event_key="k",
+        body="{}",
+        received_at=AT,
+        outcome="No enrollment has this Light account. It is not retried any more.",
     )
 
     assert "No enrollment has this Light account" in front_page(office_client)

@@ -57,7 +57,7 @@ def test_Q12_a_record_that_always_fails_waits_longer_each_time_and_becomes_a_hol
     hold = Hold.objects.get(enrollment_id=broken.pk, released_at=None)
     assert (hold.code, hold.owner) == (HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS)
     assert "CannotDecrypt" in hold.because
-    assert hold.because.endswith("Mend the cause, then release the hold.")
+    assert hold.because.endswith("Fix the cause, then release the hold.")
     assert Enrollment.objects.only("lease_until").get(pk=broken.pk).lease_until is None
     assert sound.attested_at is not None
 

@@ -273,7 +273,7 @@ def test_a_file_that_another_case_names_stays_and_one_that_is_locked_is_tried_ag
             purge(monkeypatch, at)
     retention.destroy_files(at=at)
 
-    assert reasons == {"another record names the same file", "PermissionError: the lock runs until 2031"}
+    assert reasons == {"another record uses the same file", "PermissionError: the lock runs until 2031"}
     left = DestroyedFile.objects.filter(destroyed_at__isnull=True)
     assert [file.storage_key for file in left] == [shared]
     assert storages["default"].exists(shared)

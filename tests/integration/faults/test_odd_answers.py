@@ -87,7 +87,7 @@ def test_R7_five_thousand_plans_are_judged_and_the_best_are_kept(flow: Flow) -> 
     assert PlanOffer.objects.count() == 100
     asked = case.writes.get(kind=WriteKind.REQUEST_PLANS)
     assert (asked.answer["plans"], asked.answer["left_out"]) == (5100, 5000)
-    assert "5000 more were judged and are only counted" in asked.outcome
+    assert "other 5000 were judged but only counted" in asked.outcome
     assert case.accepted_offer is not None
     assert case.accepted_offer.name.startswith("Lone Star Fixed")
     assert spent_seconds < MAX_SECONDS

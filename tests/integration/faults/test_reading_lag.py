@@ -127,7 +127,7 @@ def test_G3_silent_account_is_read_again_and_settles_nothing(
     hold = open_hold(case)
     assert hold is not None
     assert (hold.code, hold.owner) == (HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS)
-    assert "Compare it at Light" in hold.because
+    assert "Check the account at Light" in hold.because
     flow.live(case, timedelta(hours=4))
     assert_accepted_once(flow, case)
     assert calls(flow, "accept") == 1

@@ -99,7 +99,7 @@ def test_w7_an_unknown_event_is_kept_and_still_has_the_account_read(enrollment: 
     assert settle_due() == ["matched"]
     delivery = only_delivery()
     assert delivery.event_name == "enrollment.something_new"
-    assert "do not know this event" in delivery.outcome
+    assert "Unknown event" in delivery.outcome
     enrollment.refresh_from_db()
     assert enrollment.readings_asked == 1
 
@@ -108,7 +108,7 @@ def test_an_event_that_names_no_account_is_shown_as_failed() -> None:
     deliver(event("comparison_invoice.processed"))
 
     assert settle_due() == ["failed"]
-    assert "names no account" in only_delivery().last_error
+    assert "has no account ID" in only_delivery().last_error
 
 
 @pytest.mark.cell("W11")
