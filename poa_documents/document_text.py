@@ -1,7 +1,7 @@
 """The customer, site and limits of one POA, as values for the wording."""
 
 from core.company import current_rules
-from poa_documents.limits import limit_lines, say_date
+from poa_documents.limits import format_date, limit_lines
 from poa_documents.models import PoaDocument, PoaTemplate
 from poa_documents.wording import Case, DocumentText, render
 
@@ -19,9 +19,9 @@ def case_of(poa: PoaDocument, language: str) -> Case:
         plan_name=envelope.plan_name,
         plan_summary=poa.promise.summary_in(language),
         limits=tuple(limit_lines(envelope, language)),
-        earliest_start=say_date(envelope.earliest_start_date, language),
-        latest_start=say_date(envelope.latest_start_date, language),
-        sunset=say_date(envelope.sunset_date, language),
+        earliest_start=format_date(envelope.earliest_start_date, language),
+        latest_start=format_date(envelope.latest_start_date, language),
+        sunset=format_date(envelope.sunset_date, language),
         uses=str(envelope.uses),
     )
 

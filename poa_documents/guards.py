@@ -119,7 +119,7 @@ def check_authority(poa: PoaDocument, *, esi_id: str, at: datetime, concluding: 
 
     :raises AuthorityMissing: one of its kinds, with the reason for staff
     """
-    authority, embargo_end = _as_it_is_now(poa, concluding=concluding), embargo_end_date(poa)
+    authority, embargo_end = _current_authority(poa, concluding=concluding), embargo_end_date(poa)
     for meter in {esi_id, poa.site.esi_id}:  # the site's may have been corrected since the customer signed
         use = Use(poa.envelope.esi_id, meter, chicago_day(at), embargo_end, concluding=concluding)
         obstacle = find_obstacle(authority, use)
@@ -129,7 +129,7 @@ def check_authority(poa: PoaDocument, *, esi_id: str, at: datetime, concluding: 
             raise _REFUSAL_FOR[obstacle.kind](obstacle.text)
 
 
-def _as_it_is_now(poa: PoaDocument, *, concluding: bool) -> Authority:
+def _current_authority(poa: PoaDocument, *, concluding: bool) -> Authority:
     return Authority(
         status=PoaStatus(poa.status),
         signed_at=poa.signed_at,

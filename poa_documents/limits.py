@@ -119,18 +119,18 @@ def limit_lines(envelope: Envelope, language: str) -> list[tuple[str, str]]:
     return [
         (words["plan"], envelope.plan_name),
         *(
-            (field.limit_label[language], say_limit(field, getattr(envelope, field.limit), language))
+            (field.limit_label[language], format_limit(field, getattr(envelope, field.limit), language))
             for field in LIMITED_FIELDS
             if field.is_told
         ),
         (
             words["start"],
             words["start_range"].format(
-                earliest=say_date(envelope.earliest_start_date, language),
-                latest=say_date(envelope.latest_start_date, language),
+                earliest=format_date(envelope.earliest_start_date, language),
+                latest=format_date(envelope.latest_start_date, language),
             ),
         ),
-        (words["sunset"], say_date(envelope.sunset_date, language)),
+        (words["sunset"], format_date(envelope.sunset_date, language)),
         (words["uses"], str(envelope.uses)),
     ]
 
@@ -155,25 +155,25 @@ def compared_lines(plan: Offered, envelope: Envelope, language: str) -> list[Com
     return [
         ComparedLine(
             field.offered_label[language],
-            say_offered(field, getattr(plan, field.offered), language),
-            _bounded(field, say_limit(field, getattr(envelope, field.limit), language), language),
+            format_offered(field, getattr(plan, field.offered), language),
+            _bounded(field, format_limit(field, getattr(envelope, field.limit), language), language),
         )
         for field in LIMITED_FIELDS
         if field.is_told
     ]
 
 
-def say_limit(field: LimitedField, value: Any, language: str) -> str:
+def format_limit(field: LimitedField, value: Any, language: str) -> str:
     if field.direction == Direction.AT_LEAST and not value:
         return _WORDS[language]["no_buyback"]
-    return _say(field, value, language)
+    return _format_value(field, value, language)
 
 
-def say_offered(field: LimitedField, value: Any, language: str) -> str:
+def format_offered(field: LimitedField, value: Any, language: str) -> str:
     """Say what a plan offers; a plan that is silent about paying for power pays nothing."""
     if field.direction == Direction.AT_LEAST and not value:
         return _WORDS[language]["no_payment"]
-    return _WORDS[language]["not_stated"] if value in (None, "") else _say(field, value, language)
+    return _WORDS[language]["not_stated"] if value in (None, "") else _format_value(field, value, language)
 
 
 def _bounded(field: LimitedField, said: str, language: str) -> str:
@@ -183,11 +183,11 @@ def _bounded(field: LimitedField, said: str, language: str) -> str:
     return _WORDS[language][field.direction].format(limit=said)
 
 
-def _say(field: LimitedField, value: Any, language: str) -> str:
+def _format_value(field: LimitedField, value: Any, language: str) -> str:
     words = _WORDS[language]
     match field.unit:
         case Unit.CENTS_PER_KWH:
-            return words["cents"].format(amount=_shortest(value))
+            return words["cents"].format(amount=_trim_zeros(value))
         case Unit.DOLLARS:
             return words["dollars"].format(amount=f"{value:,.2f}")
         case Unit.MONTHS:
@@ -198,13 +198,13 @@ def _say(field: LimitedField, value: Any, language: str) -> str:
             return str(value)
 
 
-def say_date(day: date, language: str) -> str:
+def format_date(day: date, language: str) -> str:
     if language == Language.SPANISH:
         return f"{day.day} de {_MONTHS_ES[day.month - 1]} de {day.year}"
     return f"{day:%B} {day.day}, {day.year}"
 
 
-def say_time(at: datetime, language: str) -> str:
+def format_time(at: datetime, language: str) -> str:
     """Say a time of day as clocks in Texas show it, without naming the zone."""
     local = at.astimezone(CHICAGO)
     half = "a" if local.hour < NOON else "p"
@@ -216,17 +216,17 @@ def at_time(time: str) -> str:
     return f"{'a la' if time.startswith('1:') else 'a las'} {time}"
 
 
-def say_moment(at: datetime | None, language: str) -> str:
+def format_moment(at: datetime | None, language: str) -> str:
     """Say day and time in Texas, with the zone; nothing for a moment that has not come."""
     if at is None:
         return ""
-    day, time = say_date(chicago_day(at), language), say_time(at, language)
+    day, time = format_date(chicago_day(at), language), format_time(at, language)
     return (
         f"{day} {at_time(time)}, hora del centro" if language == Language.SPANISH else f"{day} at {time} Central Time"
     )
 
 
-def _shortest(amount: Decimal) -> str:
+def _trim_zeros(amount: Decimal) -> str:
     """Write a price without needless zeros, but never with fewer than one digit after the point."""
     text = f"{amount:.6f}".rstrip("0")
     return f"{text}0" if text.endswith(".") else text

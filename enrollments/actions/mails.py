@@ -26,7 +26,7 @@ from enrollments.queries import is_decision_outdated
 from enrollments.states import SETTLED_STATUSES, HoldCode
 from installations.models import GoLiveReport
 from installations.states import GoLiveReportStatus
-from poa_documents.actions import MailOutcome, NotYet, configured_policy, owe_case_mail, send_mail
+from poa_documents.actions import MailNotReady, MailOutcome, configured_policy, owe_case_mail, send_mail
 from poa_documents.mail.messages import Telling
 from poa_documents.models import CustomerMail, MailKind, MailState, PoaDocument
 from poa_documents.queries import last_visit
@@ -174,10 +174,10 @@ def _turn(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
     """
     Ask for what the customer's page asks for: both follow the stored decision.
 
-    :raises NotYet: the case is being decided again
+    :raises MailNotReady: the case is being decided again
     """
     if enrollment.lease_until is not None or is_decision_outdated(enrollment):
-        raise NotYet(RETRY_INTERVAL)
+        raise MailNotReady(RETRY_INTERVAL)
     kinds = {code.value: kind for code, kind in TURN_MAIL_FOR.items()}
     if enrollment.status in SETTLED_STATUSES or kinds.get(enrollment.customer_code) != mail.kind:
         return None
@@ -220,9 +220,9 @@ def _notice(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> Tell
 
 
 def _acceptance(enrollment: Enrollment, facts: Facts, mail: CustomerMail, *, at: datetime) -> Telling | None:
-    """:raises NotYet: the plan's documents are being fetched, or it is unclear whether the plan was canceled"""
+    """:raises MailNotReady: the plan's documents are being fetched, or it is unclear whether the plan was canceled"""
     if facts.hold is not None and facts.hold.code == HoldCode.CANCEL_REPORTED:
-        raise NotYet(CANCELLATION_RETRY_INTERVAL)
+        raise MailNotReady(CANCELLATION_RETRY_INTERVAL)
     offer, start, accepted_at = enrollment.accepted_offer, enrollment.service_start_date, enrollment.accepted_at
     if offer is None or start is None or accepted_at is None:
         return None
@@ -243,11 +243,11 @@ def _documents(offer: PlanOffer, *, is_patient: bool) -> dict[str, bytes | None]
     """
     Return the stored documents that are PDFs, verified against their hashes, and None for the others.
 
-    :raises NotYet: some are still being fetched
+    :raises MailNotReady: some are still being fetched
     """
     stored = {each.kind: each for each in PlanDocument.objects.filter(offer=offer, stored_at__isnull=False)}
     if is_patient and len(stored) < len(PlanDocumentKind):
-        raise NotYet(RETRY_INTERVAL)
+        raise MailNotReady(RETRY_INTERVAL)
     room = MAX_ATTACHED_BYTES
     found: dict[str, bytes | None] = {}
     for kind in PlanDocumentKind:
@@ -263,7 +263,7 @@ def _content(document: PlanDocument, *, is_patient: bool) -> bytes | None:
     """
     Return the stored bytes, or None if they are lost: customers must hear about their plan anyway.
 
-    :raises NotYet: the storage does not answer, but may soon
+    :raises MailNotReady: the storage does not answer, but may soon
     """
     try:
         return read(StoredFile(document.storage_key, document.sha256, document.size_bytes or 0))
@@ -272,7 +272,7 @@ def _content(document: PlanDocument, *, is_patient: bool) -> bytes | None:
     except Exception as problem:
         logger.exception("Plan document %s could not be read.", document.pk)
         if is_patient:
-            raise NotYet(RETRY_INTERVAL) from problem
+            raise MailNotReady(RETRY_INTERVAL) from problem
     return None
 
 

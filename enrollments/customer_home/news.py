@@ -13,7 +13,7 @@ from enrollments.decision.facts import Facts
 from enrollments.decision.start_dates import earliest_rescission_end
 from enrollments.models import PlanOffer
 from enrollments.states import EnrollmentStatus
-from poa_documents.limits import compared_lines, say_date
+from poa_documents.limits import compared_lines, format_date
 from poa_documents.mail.messages import Attachment, Telling, one_line
 from poa_documents.models import Envelope, MailKind
 from poa_documents.phrases import Phrases, phrases_in
@@ -67,7 +67,7 @@ def customers_turn_message(
     if kind == MailKind.DETAILS_MISSING and missing:
         paragraphs.insert(0, own["missing"].format(missing="; ".join(words["missing"][name] for name in missing)))
     if act_by is not None:
-        paragraphs.append(shared["act_by"].format(act_by=say_date(act_by, language)))
+        paragraphs.append(shared["act_by"].format(act_by=format_date(act_by, language)))
     paragraphs.append(shared["done"].format(**values))
     return Telling(
         subject=own["reminder_subject" if is_reminder else "subject"],
@@ -79,7 +79,7 @@ def customers_turn_message(
 
 def go_live_message(*, granted: date, by_pto: bool, address: str, language: str) -> Telling:
     words = phrases_in(language, PHRASES_FILE)[MailKind.GO_LIVE_RECEIVED]
-    values = {"address": one_line(address, longest=200), "granted": say_date(granted, language)}
+    values = {"address": one_line(address, longest=200), "granted": format_date(granted, language)}
     return Telling(
         subject=words["subject"],
         intro=words["intro" if by_pto else "commissioned"].format(**values),
@@ -94,8 +94,8 @@ def advance_notice_message(
     own = words[MailKind.ADVANCE_NOTICE]
     values = {
         "address": one_line(address, longest=200),
-        "start": say_date(start, language),
-        "last_day": say_date(last_day, language),
+        "start": format_date(start, language),
+        "last_day": format_date(last_day, language),
         "contact": contact,
     }
     rows = (
@@ -131,8 +131,8 @@ def acceptance_message(
     can_rescind = chicago_day(now) <= rescind_by
     values = {
         "address": one_line(address, longest=200),
-        "start": say_date(start, language),
-        "rescind": say_date(rescind_by, language),
+        "start": format_date(start, language),
+        "rescind": format_date(rescind_by, language),
         "contact": contact,
     }
     rows = [*plan_rows(offer, envelope, phrases, language), (words["start"], values["start"])]
@@ -165,7 +165,7 @@ def service_message(
     return Telling(
         subject=words["subject"],
         intro=words["intro"].format(address=one_line(address, longest=200)),
-        rows=(*plan_rows(offer, envelope, phrases, language), (words["started"], say_date(start, language))),
+        rows=(*plan_rows(offer, envelope, phrases, language), (words["started"], format_date(start, language))),
         paragraphs=(words["next"].format(contact=contact),),
     )
 
@@ -179,7 +179,7 @@ def service_end_message(
     values = {
         "plan": one_line(plan, longest=120),
         "address": one_line(address, longest=200),
-        "last_day": say_date(last_day, language) if last_day is not None else "",
+        "last_day": format_date(last_day, language) if last_day is not None else "",
         "contact": contact,
     }
     if not has_begun:

@@ -18,7 +18,7 @@ from enrollments.decision.gates import GateName
 from enrollments.decision.steps import Waiting
 from enrollments.models import AdvanceNotice, Enrollment, PlanOffer
 from enrollments.states import SETTLED_STATUSES, EnrollmentStatus, HoldCode
-from poa_documents.limits import ComparedLine, compared_lines, say_date
+from poa_documents.limits import ComparedLine, compared_lines, format_date
 from poa_documents.models import Envelope, PoaDocument
 from poa_documents.phrases import Phrases, phrases_in
 from poa_documents.states import PoaStatus
@@ -283,4 +283,4 @@ def _plan(
 def _say(moment: date | datetime | None, language: str) -> str:
     if moment is None:
         return ""
-    return say_date(chicago_day(moment) if isinstance(moment, datetime) else moment, language)
+    return format_date(chicago_day(moment) if isinstance(moment, datetime) else moment, language)

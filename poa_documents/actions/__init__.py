@@ -6,7 +6,7 @@ from poa_documents.actions.consents import (
     NameDiffers,
     PaperWanted,
     StepsOutOfOrder,
-    WordsChanged,
+    WordingChanged,
     choose_language,
     keep_signature,
     record_consent,
@@ -16,8 +16,8 @@ from poa_documents.actions.contact_codes import (
     CodeState,
     CodeVerdict,
     ContactNotProved,
-    LinkOverasked,
     TooManyCodes,
+    TooManyCodesForLink,
     ask_for_code,
     enter_code,
     enter_earlier_code,
@@ -42,7 +42,7 @@ from poa_documents.actions.drafts import (
 )
 from poa_documents.actions.issuer_answers import AskOutcome, ask_issuers, check_not_revoked, why_unanswered
 from poa_documents.actions.lifecycle import (
-    ReceivedAtOdd,
+    ImpossibleReceivedTime,
     decline_poa,
     expire_poa,
     lapse_poa,
@@ -61,20 +61,20 @@ from poa_documents.actions.mail_returns import (
     end_address_failure,
     record_return,
 )
-from poa_documents.actions.mails import MailOutcome, NotToBePosted, NotYet, Teller, mark_posted, send_mail
+from poa_documents.actions.mails import MailNotReady, MailOutcome, NothingToPost, Teller, mark_posted, send_mail
 from poa_documents.actions.new_links import OfficeMustHelp, is_new_link_on_its_way, send_new_link
 from poa_documents.actions.paper import (
+    ImpossibleSignedDate,
     NoPaperWaiting,
     NotPrinted,
     PaperAlreadyRecorded,
-    PaperDateOdd,
     SamePersonTwice,
     confirm_paper,
     print_for_paper,
     record_paper,
     refuse_paper,
 )
-from poa_documents.actions.reminders import configured_policy, look_at_reminder
+from poa_documents.actions.reminders import configured_policy, consider_reminder
 from poa_documents.actions.seal_checks import CheckOutcome, check_sealed_files
 from poa_documents.actions.seals import SealOutcome, seal_poa
 from poa_documents.actions.signatures import ConsentIncomplete, SignOutcome, sign_poa
@@ -85,14 +85,14 @@ from poa_documents.actions.signers import (
     record_call_back,
 )
 from poa_documents.actions.stop_signals import (
-    StopEnded,
-    StopKnown,
+    StopAlreadyEnded,
+    StopAlreadyRecorded,
     end_stop_signal,
     record_stop_signal,
     withdraw_econsent,
 )
 from poa_documents.actions.sweep import sweep_poas
-from poa_documents.actions.timestamps import stamp_later
+from poa_documents.actions.timestamps import add_late_timestamp
 
 __all__ = [
     "AddressNotFailing",
@@ -110,32 +110,33 @@ __all__ = [
     "CustomerNotAtSite",
     "DatesOutOfOrder",
     "FormatNotShown",
-    "LinkOverasked",
+    "ImpossibleReceivedTime",
+    "ImpossibleSignedDate",
+    "MailNotReady",
     "MailOutcome",
     "NameDiffers",
     "NeverSent",
     "NoPaperWaiting",
     "NotPrinted",
-    "NotToBePosted",
-    "NotYet",
+    "NothingToPost",
     "NothingToProve",
     "OfficeMustHelp",
     "PaperAlreadyRecorded",
-    "PaperDateOdd",
     "PaperWanted",
     "PromiseNotOffered",
-    "ReceivedAtOdd",
     "ReturnOutcome",
     "SamePersonTwice",
     "SealOutcome",
     "SignOutcome",
     "StepsOutOfOrder",
-    "StopEnded",
-    "StopKnown",
+    "StopAlreadyEnded",
+    "StopAlreadyRecorded",
     "Teller",
     "TooManyCodes",
+    "TooManyCodesForLink",
     "UnsignedPoaExists",
-    "WordsChanged",
+    "WordingChanged",
+    "add_late_timestamp",
     "anchor_journal",
     "ask_for_code",
     "ask_issuers",
@@ -144,6 +145,7 @@ __all__ = [
     "choose_language",
     "configured_policy",
     "confirm_paper",
+    "consider_reminder",
     "decline_poa",
     "draft_poa",
     "drop_case_mails",
@@ -159,7 +161,6 @@ __all__ = [
     "keep_signature",
     "lapse_poa",
     "leave",
-    "look_at_reminder",
     "mark_posted",
     "newest_code",
     "next_code_at",
@@ -180,7 +181,6 @@ __all__ = [
     "settle_contact_change",
     "settle_report",
     "sign_poa",
-    "stamp_later",
     "state_of_code",
     "store_report",
     "suspend_poa",

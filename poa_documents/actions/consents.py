@@ -40,7 +40,7 @@ class PaperWanted(Conflict):
         super().__init__("The customer wants paper: print the document, have it signed by hand, and record the scan.")
 
 
-class WordsChanged(Conflict):
+class WordingChanged(Conflict):
     """The words on the customer's screen are not the words in force any more: show them again."""
 
 
@@ -61,7 +61,7 @@ def record_consent(
 
     Agreeing twice to the same words counts once. Electronic records need the word that stands inside the sample.
 
-    :raises WordsChanged: other words are in force by now
+    :raises WordingChanged: other words are in force by now
     :raises StepsOutOfOrder: an earlier statement is missing
     :raises FormatNotShown: another word, or none, was typed from the sample
     :raises ContactNotProved: nobody has proved to read the customer's mail
@@ -72,7 +72,7 @@ def record_consent(
     text = text_of(poa)
     given = consents_for(poa, text)
     if text.sha256_of(statement) != words_sha256:
-        raise WordsChanged
+        raise WordingChanged
     if statement in given:
         return given[statement]
     first_missing = missing_statements(given)[0]

@@ -19,7 +19,7 @@ from core.errors import Forbidden
 from installations.models import ContactProof, Customer
 from poa_documents import signers
 from poa_documents.actions.drafts import owe_mail
-from poa_documents.actions.mail_returns import address_proved
+from poa_documents.actions.mail_returns import confirm_address
 from poa_documents.actions.signers import NothingToProve, clear_doubts
 from poa_documents.journal import evidence
 from poa_documents.links import CODE_MINUTES, hash_of
@@ -46,7 +46,7 @@ class TooManyCodes(Exception):
         self.again_at = again_at
 
 
-class LinkOverasked(Exception):
+class TooManyCodesForLink(Exception):
     """So many codes were asked for that the link is replaced; the new one is on its way to the customer."""
 
 
@@ -81,14 +81,14 @@ def ask_for_code(
     The mail is not queued: whoever asks waits for it, so the face sends it at once, and the sweep when that failed.
 
     :raises TooManyCodes: this browser asked too often
-    :raises LinkOverasked: too many were asked for under this link; a new link is owed
+    :raises TooManyCodesForLink: too many were asked for under this link; a new link is owed
     :raises NothingToProve: no earlier address is asked about
     """
     mail = _owe_code(
         poa_id=poa_id, browser=browser, at=at, ip_address=ip_address, to_earlier_address=to_earlier_address
     )
     if mail is None:
-        raise LinkOverasked
+        raise TooManyCodesForLink
     return mail
 
 
@@ -150,7 +150,7 @@ def enter_code(
         asked.used_at = at
         asked.save(update_fields=["used_at"])
         Customer.objects.filter(pk=poa.customer_id, email=asked.sent_to).update(contact_verified_at=at)
-        address_proved(
+        confirm_address(
             customer_id=poa.customer_id, address=asked.sent_to, because="The customer typed a code mailed to it.", at=at
         )
         evidence.record(

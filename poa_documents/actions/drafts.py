@@ -40,7 +40,7 @@ from poa_documents.states import PoaStatus
 
 TEXTS_FOLDER = Path(__file__).resolve().parent.parent / "texts"
 SUNSET_DAYS = 180
-HAS_A_HOME = frozenset(
+STATUSES_WITH_PAGE = frozenset(
     {
         PoaStatus.SEALING,
         PoaStatus.SIGNED,
@@ -234,7 +234,7 @@ def resend(poa: PoaDocument, *, by: Actor, at: datetime, details: Mapping[str, A
         kind = MailKind.INVITATION
         poa.due_at = link_expiry(at)  # it must not expire before the mail is sent
         poa.save(update_fields=["due_at"])
-    elif poa.status in HAS_A_HOME:
+    elif poa.status in STATUSES_WITH_PAGE:
         kind = MailKind.HOME_LINK
     else:
         raise MoveNotAllowed(subject=f"POA {poa.pk}", move="send", status=poa.status)

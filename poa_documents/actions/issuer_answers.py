@@ -22,8 +22,8 @@ from poa_documents.seal.terms import Answers, CertificateRevoked, NoAnswer, Time
 
 logger = logging.getLogger(__name__)
 
-ASKED_EVERY = timedelta(hours=6)
-ASKED_BEFORE_END = timedelta(hours=12)
+ASK_INTERVAL = timedelta(hours=6)
+RENEW_BEFORE_END = timedelta(hours=12)
 KEPT_FOR = timedelta(days=30)
 
 
@@ -137,8 +137,8 @@ def _ask(asked: _Asked, *, at: datetime, is_urgent: bool) -> AskOutcome:
 
 
 def _is_fresh(last: IssuersAnswer, at: datetime) -> bool:
-    ends_soon = last.counts_until is None or last.counts_until - at < ASKED_BEFORE_END
-    return at - last.asked_at < (ASKED_EVERY / 6 if ends_soon else ASKED_EVERY)
+    ends_soon = last.counts_until is None or last.counts_until - at < RENEW_BEFORE_END
+    return at - last.asked_at < (ASK_INTERVAL / 6 if ends_soon else ASK_INTERVAL)
 
 
 def _to_ask() -> Iterator[_Asked]:

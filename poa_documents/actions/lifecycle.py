@@ -16,7 +16,7 @@ from poa_documents.moves import lock, take_move
 from poa_documents.states import MOVES, PoaStatus
 
 
-class ReceivedAtOdd(InvalidInput):
+class ImpossibleReceivedTime(InvalidInput):
     """The customer's word cannot have reached us then."""
 
     field = "received_at"
@@ -55,7 +55,7 @@ def revoke_poa(
 
     `received_at` is when the customer's word reached us, where it is recorded later; it blocks from `at` on.
 
-    :raises ReceivedAtOdd: it cannot have been received then
+    :raises ImpossibleReceivedTime: it cannot have been received then
     :raises MoveNotAllowed: it was never signed, or has ended
     """
     poa = lock(poa_id)
@@ -71,20 +71,22 @@ def check_received_at(poa: PoaDocument, received_at: datetime | None, *, at: dat
     """
     Give when the customer's word reached us: now, unless somebody says when.
 
-    :raises ReceivedAtOdd: in the future, or before there was anything to take back
+    :raises ImpossibleReceivedTime: in the future, or before there was anything to take back
     """
     if received_at is None:
         return at
     check_not_ahead(received_at, at=at)
     if received_at < poa.created_at:
-        raise ReceivedAtOdd(f"The document was drawn up on {chicago_day(poa.created_at)}: this cannot be older.")
+        raise ImpossibleReceivedTime(
+            f"The document was drawn up on {chicago_day(poa.created_at)}: this cannot be older."
+        )
     return received_at
 
 
 def check_not_ahead(received_at: datetime, *, at: datetime) -> None:
-    """:raises ReceivedAtOdd: in the future"""
+    """:raises ImpossibleReceivedTime: in the future"""
     if received_at > at:
-        raise ReceivedAtOdd("That moment lies in the future: say when it reached us.")
+        raise ImpossibleReceivedTime("That moment lies in the future: say when it reached us.")
 
 
 def _receipt_details(poa: PoaDocument) -> dict[str, object]:
@@ -141,14 +143,14 @@ def verify_or_suspend(*, poa_id: int, at: datetime, by: Actor = SYSTEM) -> None:
     try:
         verify_sealed_file(poa)
     except SealedFileAltered as problem:
-        _keep_damage(poa_id, problem=str(problem), by=by, at=at)
+        _record_damage(poa_id, problem=str(problem), by=by, at=at)
         raise
     if poa.file_damaged_at is not None:
-        _keep_repair(poa_id, by=by, at=at)
+        _record_repair(poa_id, by=by, at=at)
 
 
 @repeatable
-def _keep_damage(poa_id: int, *, problem: str, by: Actor, at: datetime) -> None:
+def _record_damage(poa_id: int, *, problem: str, by: Actor, at: datetime) -> None:
     """Suspend what was in force, and keep what was found: once, however often it is found."""
     poa = lock(poa_id)
     if poa.status == PoaStatus.SIGNED:
@@ -161,7 +163,7 @@ def _keep_damage(poa_id: int, *, problem: str, by: Actor, at: datetime) -> None:
 
 
 @repeatable
-def _keep_repair(poa_id: int, *, by: Actor, at: datetime) -> None:
+def _record_repair(poa_id: int, *, by: Actor, at: datetime) -> None:
     poa = lock(poa_id)
     if poa.file_damaged_at is None:
         return

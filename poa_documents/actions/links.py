@@ -7,8 +7,8 @@ from django.db.models import Q
 
 from core.actors import SYSTEM
 from installations.models import ContactChange
-from poa_documents.actions.drafts import HAS_A_HOME, owe_mail
-from poa_documents.actions.mail_returns import let_cases_be_looked_at, settle_address_failures
+from poa_documents.actions.drafts import STATUSES_WITH_PAGE, owe_mail
+from poa_documents.actions.mail_returns import announce_customer_change, settle_address_failures
 from poa_documents.journal import evidence
 from poa_documents.links import address_of, hash_of, new_token
 from poa_documents.models import AddressFailure, CustomerMail, LinkEnd, MailKind, PoaDocument, RetiredLink
@@ -83,7 +83,7 @@ def settle_contact_change(*, change_id: int, at: datetime) -> int:
 def _send_new_links(customer_id: int, ended: list[int], *, at: datetime) -> None:
     """Owe a new link for each request that waits for a signature, and for each page whose link was ended."""
     to_sign = Q(status=PoaStatus.SENT, paper_wanted_at__isnull=True)
-    with_a_page = Q(pk__in=ended, status__in=sorted(HAS_A_HOME))
+    with_a_page = Q(pk__in=ended, status__in=sorted(STATUSES_WITH_PAGE))
     concerned = PoaDocument.objects.filter(to_sign | with_a_page, customer_id=customer_id)
     for poa_id in list(concerned.order_by("pk").values_list("pk", flat=True)):
         poa = lock(poa_id)
@@ -91,4 +91,4 @@ def _send_new_links(customer_id: int, ended: list[int], *, at: datetime) -> None
         if not poa.mails.unsent().filter(kind=kind, due_at__isnull=False).exists():
             evidence.record(poa, kind="resend", by=SYSTEM, at=at, details={"mail": kind})
             owe_mail(poa, kind, at=at)
-    let_cases_be_looked_at(customer_id, at=at)
+    announce_customer_change(customer_id, at=at)

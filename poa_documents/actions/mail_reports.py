@@ -12,13 +12,13 @@ from core.actors import SYSTEM
 from core.cleanup import delete_in_batches
 from core.due_rows import Backoff, claim, due_ids
 from core.transactions import repeatable
-from poa_documents.actions.mail_returns import address_proved, record_return
+from poa_documents.actions.mail_returns import confirm_address, record_return
 from poa_documents.models import AddressFailure, CustomerMail, MailReport, ReturnSource
 
 LEASE = timedelta(minutes=1)
 BACKOFF = Backoff(first=timedelta(minutes=1), longest=timedelta(hours=9), max_failures=10)
 KEPT_FOR = timedelta(days=90)
-LONGEST_ID = 100
+MAX_ID_LENGTH = 100
 
 BOUNCED, DELIVERED = "bounced", "delivered"
 
@@ -34,7 +34,7 @@ def store_report(*, body: bytes, at: datetime) -> None:
 def _own_id(said: Mapping[str, Any]) -> str:
     """Give the report's own id, or nothing: one that is the mail's name would hide every report but the first."""
     own_id = said.get("id")
-    if not isinstance(own_id, str) or len(own_id) > LONGEST_ID or not own_id.isprintable():
+    if not isinstance(own_id, str) or len(own_id) > MAX_ID_LENGTH or not own_id.isprintable():
         return ""
     return "" if own_id.strip("<>") == _bare(said.get("message_id")) else own_id
 
@@ -92,7 +92,7 @@ def _take_effect(mail: CustomerMail, said: Mapping[str, Any], *, at: datetime) -
         failing = AddressFailure.objects.filter(customer_id=customer_id, ended_at__isnull=True, since__lt=mail.tried_at)
         if not failing.filter(address=mail.sent_to).exists():
             return "Delivered."
-        address_proved(customer_id=customer_id, address=mail.sent_to, because="A mail was delivered.", at=at)
+        confirm_address(customer_id=customer_id, address=mail.sent_to, because="A mail was delivered.", at=at)
         return "Delivered: the address works again."
     if event != BOUNCED:
         return "No event that changes anything."

@@ -21,7 +21,7 @@ from poa_documents.models import CASE_MAILS, AddressFailure, CustomerMail, MailK
 from poa_documents.moves import lock
 from poa_documents.states import OPEN_STATUSES, PoaStatus
 
-LONGEST_REASON = 500
+MAX_REASON_LENGTH = 500
 
 
 class NeverSent(Conflict):
@@ -34,9 +34,9 @@ class AddressNotFailing(Conflict):
 
 class ReturnOutcome(StrEnum):
     BLOCKED = "BLOCKED"
-    KNOWN_ALREADY = "KNOWN_ALREADY"
-    SENT_ANEW = "SENT_ANEW"
-    NO_MATTER = "NO_MATTER"
+    ALREADY_KNOWN = "ALREADY_KNOWN"
+    SENT_AGAIN = "SENT_AGAIN"
+    NOT_RELEVANT = "NOT_RELEVANT"
 
     @property
     def in_words(self) -> str:
@@ -45,9 +45,9 @@ class ReturnOutcome(StrEnum):
 
 _IN_WORDS = {
     ReturnOutcome.BLOCKED: "It came back: mail to this address is held, and the case asks the office.",
-    ReturnOutcome.KNOWN_ALREADY: "It was known already that it came back.",
-    ReturnOutcome.SENT_ANEW: "It came back from an address that was changed, or works, since: it is sent anew.",
-    ReturnOutcome.NO_MATTER: "It came back, and nothing depends on it any more.",
+    ReturnOutcome.ALREADY_KNOWN: "It was known already that it came back.",
+    ReturnOutcome.SENT_AGAIN: "It came back from an address that was changed, or works, since: it is sent anew.",
+    ReturnOutcome.NOT_RELEVANT: "It came back, and nothing depends on it any more.",
 }
 
 
@@ -66,14 +66,14 @@ def record_return(*, mail_id: int, because: str, source: ReturnSource | str, by:
     if mail.tried_at is None:
         raise NeverSent(f"Mail {mail.pk} was never sent: wait until it was, or stop it by correcting the address.")
     if mail.returned_at is not None and (mail.returned_at > mail.tried_at or not mail.is_return_settled):
-        return ReturnOutcome.KNOWN_ALREADY
-    because = one_line(because, longest=LONGEST_REASON) or "No reason was given."
+        return ReturnOutcome.ALREADY_KNOWN
+    because = one_line(because, longest=MAX_REASON_LENGTH) or "No reason was given."
     mail.returned_at, mail.last_error, mail.due_at = at, because, None
     details = {"mail": mail.pk, "mail_kind": mail.kind, "to": mail.sent_to, "because": because, "source": source}
     evidence.record(poa, kind="mail_returned", by=by, at=at, details=details)
     is_to_customer = not mail.to_address
     concerns_today = is_to_customer and mail.sent_to == poa.customer.email
-    if concerns_today and not _was_mended_since(mail):
+    if concerns_today and not _has_worked_since(mail):
         mail.is_return_settled = False
         mail.save()
         _open_failure(poa, mail, because=because, source=source, at=at)
@@ -81,9 +81,9 @@ def record_return(*, mail_id: int, because: str, source: ReturnSource | str, by:
     is_worth_repeating = is_to_customer and mail.kind != MailKind.CODE
     mail.is_return_settled = True
     if is_worth_repeating:
-        _queue_anew(mail, at=at)
+        _requeue(mail, at=at)
     mail.save()
-    return ReturnOutcome.SENT_ANEW if is_worth_repeating else ReturnOutcome.NO_MATTER
+    return ReturnOutcome.SENT_AGAIN if is_worth_repeating else ReturnOutcome.NOT_RELEVANT
 
 
 @repeatable
@@ -98,7 +98,7 @@ def end_address_failure(*, customer_id: int, because: str, by: Actor, at: dateti
 
 
 @repeatable
-def address_proved(*, customer_id: int, address: str, because: str, at: datetime) -> None:
+def confirm_address(*, customer_id: int, address: str, because: str, at: datetime) -> None:
     """Take note that a mail to this address was read, or delivered."""
     if AddressFailure.objects.filter(customer_id=customer_id, address=address, ended_at__isnull=True).exists():
         settle_address_failures(customer_id, because=because, by=SYSTEM, at=at)
@@ -118,14 +118,14 @@ def settle_address_failures(customer_id: int, *, because: str, by: Actor, at: da
     came_back = Q(returned_at__isnull=False, is_return_settled=False)
     for mail in mails.select_for_update(of=("self",)).filter(came_back | Q(held_since__isnull=False)).order_by("pk"):
         if mail.kind != MailKind.CODE:
-            _queue_anew(mail, at=at)
+            _requeue(mail, at=at)
         mail.is_return_settled = mail.returned_at is not None
         mail.save()
-    let_cases_be_looked_at(customer_id, at=at)
+    announce_customer_change(customer_id, at=at)
     return True
 
 
-def _was_mended_since(mail: CustomerMail) -> bool:
+def _has_worked_since(mail: CustomerMail) -> bool:
     """Whether this address was found to work after the mail was sent: then its return is old news."""
     failures = AddressFailure.objects.filter(customer_id=mail.poa.customer_id, address=mail.sent_to)
     return failures.filter(ended_at__gt=mail.tried_at).exists()
@@ -148,17 +148,17 @@ def _open_failure(poa: PoaDocument, mail: CustomerMail, *, because: str, source:
         because=because,
         since=at,
     )
-    let_cases_be_looked_at(poa.customer_id, at=at)
+    announce_customer_change(poa.customer_id, at=at)
 
 
-def _queue_anew(mail: CustomerMail, *, at: datetime) -> None:
+def _requeue(mail: CustomerMail, *, at: datetime) -> None:
     mail.sent_at, mail.held_since, mail.due_at, mail.attempts = None, None, at, 0
     mail.last_error, mail.message_id = "", ""
     if mail.kind not in CASE_MAILS:
         enqueue_on_commit(TaskName.SEND_MAIL, mail_id=mail.pk)
 
 
-def let_cases_be_looked_at(customer_id: int, *, at: datetime) -> None:
+def announce_customer_change(customer_id: int, *, at: datetime) -> None:
     concerned = PoaDocument.objects.filter(
         customer_id=customer_id, status__in=sorted(OPEN_STATUSES | {PoaStatus.EXHAUSTED})
     )

@@ -24,9 +24,9 @@ from core.errors import Conflict
 from core.transactions import repeatable
 from poa_documents.actions import reminders
 from poa_documents.actions.contact_codes import make_code
-from poa_documents.actions.drafts import HAS_A_HOME
+from poa_documents.actions.drafts import STATUSES_WITH_PAGE
 from poa_documents.actions.links import make_link
-from poa_documents.actions.mail_returns import let_cases_be_looked_at, record_return
+from poa_documents.actions.mail_returns import announce_customer_change, record_return
 from poa_documents.guards import AuthorityMissing, read_signed_pdf
 from poa_documents.journal import evidence
 from poa_documents.links import IDLE_MINUTES, link_expiry, signed_link_expiry
@@ -52,17 +52,17 @@ from poa_documents.queries import failure_of, last_visit
 from poa_documents.states import PoaStatus
 
 LEASE = timedelta(minutes=3)
-CODE_WORTH_SENDING = timedelta(minutes=10)
-CODE_PATIENCE_SECONDS = 5
+MAX_CODE_AGE = timedelta(minutes=10)
+CODE_TIMEOUT_SECONDS = 5
 """How long a page waits for the mail server while it sends a code; afterwards the sweep sends it."""
 BACKOFF = Backoff(first=timedelta(seconds=30), longest=timedelta(hours=6), max_failures=MAIL_ATTEMPTS)
-LOOK_AGAIN_AFTER_VISIT = timedelta(hours=1)
+RECHECK_AFTER_VISIT = timedelta(hours=1)
 
 _STILL_TRUE: dict[str, frozenset[str]] = {
     MailKind.INVITATION: frozenset({PoaStatus.SENT}),
     MailKind.REMINDER: frozenset({PoaStatus.SENT}),
-    MailKind.HOME_LINK: HAS_A_HOME,
-    MailKind.SAFER_LINK: HAS_A_HOME | {PoaStatus.SENT},
+    MailKind.HOME_LINK: STATUSES_WITH_PAGE,
+    MailKind.SAFER_LINK: STATUSES_WITH_PAGE | {PoaStatus.SENT},
 }
 _WITH_SECRETS = LINK_MAILS | {MailKind.CODE}
 
@@ -73,7 +73,7 @@ _STILL_BY_MAIL = frozenset(
 """What customers ask for themselves, or what protects them, also after they asked for paper."""
 
 
-class NotToBePosted(Conflict):
+class NothingToPost(Conflict):
     """Nothing of this mail waits to be posted."""
 
 
@@ -87,7 +87,7 @@ class MailOutcome(StrEnum):
     RETURNED = "RETURNED"
 
 
-class NotYet(Exception):
+class MailNotReady(Exception):
     """What a mail tells is not complete; it is tried again `after`, and that counts as no failure."""
 
     def __init__(self, after: timedelta) -> None:
@@ -128,13 +128,13 @@ def send_mail(*, mail_id: int, at: datetime, tell: Teller | None = None) -> Mail
             # Made only now, since it ends the link before: nobody may lose theirs to a mail that is not sent.
             claim = replace(claim, link=_link_for(claim, at=at))
         message = _compose(claim, telling)
-    except NotYet as reason:
+    except MailNotReady as reason:
         _wait(mail_id, until=at + reason.after)
         return MailOutcome.NOT_DUE
     except (OSError, ValueError, AuthorityMissing) as problem:
         return _fail(claim, problem, at=at)
     if claim.is_on_paper:
-        _keep_letter(mail_id, f"{message.subject}\n\n{message.body}")
+        _store_letter(mail_id, f"{message.subject}\n\n{message.body}")
         return MailOutcome.TO_BE_POSTED
     try:
         message.send()
@@ -150,7 +150,7 @@ def _compose(claim: _Claim, telling: Telling | None) -> EmailMultiAlternatives:
     pdf = read_signed_pdf(claim.poa) if claim.mail.kind == MailKind.SIGNED_COPY else None
     message = compose(claim.mail, claim.poa, link=claim.link, code=claim.code, pdf=pdf)
     if claim.code:
-        message.connection = get_connection(timeout=CODE_PATIENCE_SECONDS)
+        message.connection = get_connection(timeout=CODE_TIMEOUT_SECONDS)
     return message
 
 
@@ -182,7 +182,7 @@ def _claim(mail_id: int, *, is_about_case: bool, at: datetime) -> _Claim | MailO
         mail.message_id = f"<{uuid.uuid4().hex}@{parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition('@')[2]}>"
     mail.save(update_fields=["attempts", "due_at", "tried_at", "sent_to", "message_id"])
     if mail.kind in SIGNING_MAILS:
-        poa.remind_at = reminders.look_again_after(mail, at=at)
+        poa.remind_at = reminders.next_check_after(mail, at=at)
         poa.save(update_fields=["remind_at"])
     secrets = _secrets_for(mail, poa, at=at)
     return _Claim(mail=mail, poa=poa, link=secrets.get("link", ""), code=secrets.get("code", ""))
@@ -204,7 +204,7 @@ def _why_not_now(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> MailO
             mail.due_at = decent
             return MailOutcome.NOT_DUE
     if mail.kind in CASE_MAILS and mail.kind in LINK_MAILS:
-        free = _last_visit_is_over(poa)
+        free = _visit_ends_at(poa)
         if free > at:  # its new link would end the visit
             mail.due_at = free
             return MailOutcome.NOT_DUE
@@ -215,7 +215,7 @@ def _why_not_now(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> MailO
     return None
 
 
-def _last_visit_is_over(poa: PoaDocument) -> datetime:
+def _visit_ends_at(poa: PoaDocument) -> datetime:
     """From when on a customer who was on the pages lately counts as gone."""
     visit = last_visit(poa)
     return visit + timedelta(minutes=IDLE_MINUTES) if visit else datetime.min.replace(tzinfo=UTC)
@@ -249,7 +249,7 @@ def _is_needed(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> bool:
         newer_codes = poa.contact_codes.filter(browser_hash=asked.browser_hash, pk__gt=asked.pk)
         is_newest = not newer_codes.filter(mail__to_address=mail.to_address).exists()
         goes_to = mail.to_address or poa.customer.email
-        return is_newest and asked.sent_to == goes_to and at < asked.asked_at + CODE_WORTH_SENDING
+        return is_newest and asked.sent_to == goes_to and at < asked.asked_at + MAX_CODE_AGE
     if mail.to_address and AddressFailure.objects.filter(customer=poa.customer_id, address=mail.to_address).exists():
         return False
     true_in = _STILL_TRUE.get(mail.kind)
@@ -260,7 +260,7 @@ def _is_needed(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> bool:
     if poa.status not in true_in or newer.exists():
         return False
     if mail.kind == MailKind.REMINDER and not reminders.is_still_wanted(mail, poa, at=at):
-        poa.remind_at = at + LOOK_AGAIN_AFTER_VISIT
+        poa.remind_at = at + RECHECK_AFTER_VISIT
         poa.save(update_fields=["remind_at"])
         return False
     return True
@@ -271,11 +271,11 @@ def mark_posted(*, mail_id: int, by: Actor, at: datetime) -> CustomerMail:
     """
     Take note that what a mail says went to the customer on paper.
 
-    :raises NotToBePosted: it is not one that the customer wants on paper, or it was posted already
+    :raises NothingToPost: it is not one that the customer wants on paper, or it was posted already
     """
     mail = CustomerMail.objects.select_for_update().get(pk=mail_id)
     if not is_to_be_posted(mail):
-        raise NotToBePosted("This mail does not wait to be posted: open it again to see where it stands.")
+        raise NothingToPost("This mail does not wait to be posted: open it again to see where it stands.")
     mail.not_needed_at, mail.last_error = at, f"{POSTED} on {chicago_day(at)}."
     mail.save(update_fields=["not_needed_at", "last_error"])
     details = {"mail": mail.pk, "mail_kind": mail.kind, "to": str(mail.poa.site)}
@@ -296,7 +296,7 @@ def _mark_sent(claim: _Claim, *, at: datetime) -> None:
     details = {"mail": claim.mail.pk, "mail_kind": claim.mail.kind, "to": claim.mail.sent_to}
     evidence.record(poa, kind="mail_sent", by=SYSTEM, at=at, details=details, is_locked=True)
     if claim.mail.kind == MailKind.INVITATION:
-        let_cases_be_looked_at(poa.customer_id, at=at)
+        announce_customer_change(poa.customer_id, at=at)
 
 
 def _fail(claim: _Claim, problem: Exception, *, at: datetime) -> MailOutcome:
@@ -321,11 +321,11 @@ def _put_off(mail_id: int, *, problem: str, is_uncertain: bool, at: datetime) ->
     mail.last_error = problem
     mail.save(update_fields=["due_at", "last_error"])
     if mail.due_at is None and mail.kind in SIGNING_MAILS:  # whose turn it is may be another's now
-        let_cases_be_looked_at(mail.poa.customer_id, at=at)
+        announce_customer_change(mail.poa.customer_id, at=at)
 
 
 @repeatable
-def _keep_letter(mail_id: int, text: str) -> None:
+def _store_letter(mail_id: int, text: str) -> None:
     """Keep what a mail about an enrollment says, so that it can be printed on the floor that sends."""
     CustomerMail.objects.filter(pk=mail_id, sent_at__isnull=True, not_needed_at__isnull=True).update(
         letter=text, due_at=None, last_error=TO_BE_POSTED

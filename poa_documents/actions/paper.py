@@ -15,7 +15,7 @@ from core.moves import MoveNotAllowed
 from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import StoredFile, read, store
 from installations.proofs import SUFFIXES, CheckedProof
-from poa_documents.actions.consents import WordsChanged
+from poa_documents.actions.consents import WordingChanged
 from poa_documents.document_text import text_of
 from poa_documents.journal import evidence
 from poa_documents.limits import check_limits
@@ -57,7 +57,7 @@ class SamePersonTwice(Forbidden):
         super().__init__("You recorded this scan yourself: somebody else must compare and confirm it.")
 
 
-class PaperDateOdd(InvalidInput):
+class ImpossibleSignedDate(InvalidInput):
     """The date beside the signature cannot be right."""
 
     field = "signed_date"
@@ -91,7 +91,7 @@ def record_paper(*, poa_id: int, scan: CheckedProof, signed_date: date, by: Acto
 
     :raises NotPrinted: the words as they are now were never printed
     :raises PaperAlreadyRecorded: a scan is on file
-    :raises PaperDateOdd: the date lies in the future, or before the document was drawn up
+    :raises ImpossibleSignedDate: the date lies in the future, or before the document was drawn up
     :raises FileNotStored: the storage refused; nothing is recorded
     :raises MoveNotAllowed: it was signed or has ended
     """
@@ -135,7 +135,7 @@ def confirm_paper(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
 
     :raises NoPaperWaiting: no scan is on file
     :raises SamePersonTwice: the same person recorded it
-    :raises WordsChanged: the document reads otherwise by now: print, sign and scan anew
+    :raises WordingChanged: the document reads otherwise by now: print, sign and scan anew
     :raises FileAltered: the stored scan is damaged
     :raises MoveNotAllowed: it was signed or has ended
     """
@@ -147,7 +147,7 @@ def confirm_paper(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
         if is_same_person(paper.recorded_by, str(by)):
             raise SamePersonTwice
         if paper.document_sha256 != text.sha256:
-            raise WordsChanged("The document reads otherwise by now: refuse this scan, then print it anew.")
+            raise WordingChanged("The document reads otherwise by now: refuse this scan, then print it anew.")
         paper.confirmed_by, paper.confirmed_at = str(by), at
         paper.save(update_fields=["confirmed_by", "confirmed_at"])
         for statement in PAPER_STATEMENTS:
@@ -229,7 +229,7 @@ def _check_recordable(poa: PoaDocument, *, signed_date: date, at: datetime) -> N
     if not poa.evidence.filter(kind="printed", details__document_sha256=text_of(poa).sha256).exists():
         raise NotPrinted
     if not chicago_day(poa.created_at) <= signed_date <= chicago_day(at):
-        raise PaperDateOdd(
+        raise ImpossibleSignedDate(
             f"The document was drawn up on {chicago_day(poa.created_at)}: the date beside the signature cannot be "
             f"{signed_date}. Look at the paper again."
         )

@@ -32,7 +32,7 @@ def configured_policy() -> ReminderPolicy:
 
 
 @repeatable
-def look_at_reminder(*, poa_id: int, at: datetime) -> CustomerMail | None:
+def consider_reminder(*, poa_id: int, at: datetime) -> CustomerMail | None:
     """
     Owe the customer one reminder when one is due, and note when to look again; doing it twice owes one.
 
@@ -61,7 +61,7 @@ def is_still_wanted(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> bo
     return due_at is not None and due_at <= at and expires_at is not None and at <= expires_at
 
 
-def look_again_after(mail: CustomerMail, *, at: datetime) -> datetime:
+def next_check_after(mail: CustomerMail, *, at: datetime) -> datetime:
     """When to look for the next reminder after this invitation or reminder was handed to the mail server."""
     policy = configured_policy()
     return at + (policy.every if mail.kind == MailKind.REMINDER else policy.first_after)

@@ -13,13 +13,13 @@ from poa_documents.models import PoaDocument
 logger = logging.getLogger(__name__)
 
 BATCH = 50
-CHECKED_EVERY = timedelta(hours=20)
+CHECK_INTERVAL = timedelta(hours=20)
 
 
 class CheckOutcome(StrEnum):
     ALL_CHECKED = "ALL_CHECKED"
     MORE_TO_CHECK = "MORE_TO_CHECK"
-    STORAGE_AWAY = "STORAGE_AWAY"
+    STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
 
 
 def check_sealed_files(*, at: datetime) -> CheckOutcome:
@@ -28,7 +28,7 @@ def check_sealed_files(*, at: datetime) -> CheckOutcome:
 
     When the storage does not answer, the rest waits for the next night: nothing is known to be wrong.
     """
-    is_due = Q(file_checked_at__isnull=True) | Q(file_checked_at__lt=at - CHECKED_EVERY)
+    is_due = Q(file_checked_at__isnull=True) | Q(file_checked_at__lt=at - CHECK_INTERVAL)
     due = PoaDocument.objects.exclude(pdf_storage_key="").filter(is_due, Q(sealed_at__lte=at))
     batch = list(due.order_by(F("file_checked_at").asc(nulls_first=True), "pk").values_list("pk", flat=True)[:BATCH])
     for poa_id in batch:
@@ -38,6 +38,6 @@ def check_sealed_files(*, at: datetime) -> CheckOutcome:
             logger.error("%s", problem)  # noqa: TRY400 - the traceback says no more
         except AuthorityMissing as problem:
             logger.warning("The nightly check of sealed documents stopped: %s", problem)
-            return CheckOutcome.STORAGE_AWAY
+            return CheckOutcome.STORAGE_UNAVAILABLE
         PoaDocument.objects.filter(pk=poa_id).update(file_checked_at=at)
     return CheckOutcome.MORE_TO_CHECK if len(batch) == BATCH else CheckOutcome.ALL_CHECKED

@@ -33,8 +33,8 @@ STORAGE_FOLDER = "poa"
 LEASE = timedelta(seconds=90)
 BACKOFF = Backoff(first=timedelta(seconds=15), longest=timedelta(hours=1))
 STORAGE_LIMIT_SECONDS = 60.0
-MOST_STORERS = 8
-_storers = ThreadPoolExecutor(MOST_STORERS, thread_name_prefix="store-signed-poa")
+MAX_STORAGE_THREADS = 8
+_storage_threads = ThreadPoolExecutor(MAX_STORAGE_THREADS, thread_name_prefix="store-signed-poa")
 """Kept, because each new thread opens a connection of its own to the storage, which costs more than the sealing."""
 
 
@@ -98,7 +98,7 @@ def _stamped(
         authority = timestamps.authority()
         if authority is None:
             return make()
-        before = timestamps.kept(poa)
+        before = timestamps.stored_timestamp(poa)
         content, timestamp = make(authority=authority, recorded=before)
         if timestamp is None or timestamp == before:
             return content, timestamp
@@ -167,7 +167,7 @@ def _store_within(seconds: float, content: bytes) -> StoredFile:
 
     A write that ends after we stopped waiting leaves a file that the next try finds and uses.
     """
-    storing = _storers.submit(store, content, folder=STORAGE_FOLDER, suffix=".pdf")
+    storing = _storage_threads.submit(store, content, folder=STORAGE_FOLDER, suffix=".pdf")
     try:
         return storing.result(timeout=seconds)
     except TimeoutError as problem:

@@ -7,7 +7,7 @@ from core.actors import Actor
 from core.errors import Conflict
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from poa_documents.actions.consents import USER_AGENT_LENGTH, WordsChanged, check_electronic, is_name_on_file
+from poa_documents.actions.consents import USER_AGENT_LENGTH, WordingChanged, check_electronic, is_name_on_file
 from poa_documents.actions.contact_codes import check_contact_proved
 from poa_documents.actions.signers import note_doubts
 from poa_documents.document_text import text_of
@@ -56,7 +56,7 @@ def sign_poa(
     :raises PaperWanted: the customer withdrew the consent to electronic records
     :raises ContactNotProved: nobody has proved to read the customer's mail
     :raises ConsentIncomplete: a statement is missing
-    :raises WordsChanged: the document read otherwise on the review page
+    :raises WordingChanged: the document read otherwise on the review page
     :raises LimitMissing: a limit has no value
     :raises SignatureNotUsable: with the code of the reason
     :raises MoveNotAllowed: it was declined, voided or has expired
@@ -72,7 +72,7 @@ def sign_poa(
     if missing:
         raise ConsentIncomplete(missing)
     if document_sha256 != text.sha256:
-        raise WordsChanged
+        raise WordingChanged
     poa.signature_kind = signature_kind
     poa.signature_text = clean_signature(signature_kind, signature_text)
     poa.signed_at = at

@@ -8,7 +8,7 @@ from core.actors import Actor, is_same_person
 from core.errors import Conflict, Forbidden, InvalidInput
 from installations.models import ContactProof, Customer
 from poa_documents import signers
-from poa_documents.actions.mail_returns import let_cases_be_looked_at
+from poa_documents.actions.mail_returns import announce_customer_change
 from poa_documents.journal import evidence
 from poa_documents.models import PoaDocument, SignerDoubt
 from poa_documents.moves import lock
@@ -113,4 +113,4 @@ def clear_doubts(
             details={"proof": proof, "reasons": reasons, "address": customer.email, **details},
             is_locked=True,
         )
-    let_cases_be_looked_at(customer.pk, at=at)
+    announce_customer_change(customer.pk, at=at)

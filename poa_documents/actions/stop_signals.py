@@ -18,11 +18,11 @@ from poa_documents.moves import lock, take_move
 from poa_documents.states import ELECTRONIC_STATUSES, MOVES, PoaStatus
 
 
-class StopKnown(Conflict):
+class StopAlreadyRecorded(Conflict):
     """The same report stands already."""
 
 
-class StopEnded(Conflict):
+class StopAlreadyEnded(Conflict):
     """Somebody ended the stop signal meanwhile."""
 
 
@@ -40,7 +40,7 @@ def withdraw_econsent(
 
     It works for the future only: what was signed stays valid. What is not signed yet is signed on paper or not at all.
 
-    :raises ReceivedAtOdd: it cannot have been received then
+    :raises ImpossibleReceivedTime: it cannot have been received then
     :raises MoveNotAllowed: no electronic records are to come any more
 
     Source: 15 USC 7001(c)(4); domain notes, section 5.
@@ -70,8 +70,8 @@ def record_stop_signal(
     It reaches queued work, for each write looks at it once more before it is sent. Death ends every signed power of
     attorney of his for good; incapacity suspends them until the office decides. What is unsigned is void.
 
-    :raises ReceivedAtOdd: it cannot have been received then
-    :raises StopKnown: the same report stands already
+    :raises ImpossibleReceivedTime: it cannot have been received then
+    :raises StopAlreadyRecorded: the same report stands already
     """
     check_not_ahead(received_at or at, at=at)
     Customer.objects.select_for_update().get(pk=customer_id)
@@ -87,7 +87,7 @@ def record_stop_signal(
         with transaction.atomic():
             signal.save()
     except IntegrityError as problem:
-        raise StopKnown("This was reported already, and nothing is done in the customer's name.") from problem
+        raise StopAlreadyRecorded("This was reported already, and nothing is done in the customer's name.") from problem
     for poa_id in PoaDocument.objects.filter(customer_id=customer_id).order_by("pk").values_list("pk", flat=True):
         _stop(lock(poa_id), signal, by=by, at=at)
     return signal
@@ -113,11 +113,11 @@ def end_stop_signal(*, signal_id: int, decision: str, by: Actor, at: datetime) -
     """
     Take note of what the office found out. What ended stays ended; what is suspended is resumed by a button of its own.
 
-    :raises StopEnded: it was ended already
+    :raises StopAlreadyEnded: it was ended already
     """
     signal = StopSignal.objects.select_for_update().get(pk=signal_id)
     if signal.ended_at is not None:
-        raise StopEnded("This stop signal was ended already: open it again to see what was decided.")
+        raise StopAlreadyEnded("This stop signal was ended already: open it again to see what was decided.")
     signal.ended_at, signal.ended_by, signal.decision = at, str(by), decision
     signal.save(update_fields=["ended_at", "ended_by", "decision"])
     for poa in PoaDocument.objects.filter(customer_id=signal.customer_id):

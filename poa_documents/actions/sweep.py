@@ -16,9 +16,9 @@ from poa_documents.actions.lifecycle import expire_poa, lapse_poa
 from poa_documents.actions.links import settle_contact_change
 from poa_documents.actions.mail_reports import due_reports, settle_report
 from poa_documents.actions.mails import send_mail
-from poa_documents.actions.reminders import look_at_reminder
+from poa_documents.actions.reminders import consider_reminder
 from poa_documents.actions.seals import seal_poa
-from poa_documents.actions.timestamps import stamp_later
+from poa_documents.actions.timestamps import add_late_timestamp
 from poa_documents.journal.verification import anchor_is_due
 from poa_documents.models import CustomerMail, PoaDocument
 from poa_documents.queries import due_poas
@@ -27,8 +27,8 @@ from poa_documents.states import PoaStatus
 logger = logging.getLogger(__name__)
 
 BATCH = 200
-LONGEST_OF_A_KIND_SECONDS = 15.0
-STAMPED_AT_ONCE = 20
+MAX_SECONDS_PER_KIND = 15.0
+TIMESTAMPS_PER_SWEEP = 20
 WAIT_AFTER_FAILURE = timedelta(minutes=5)
 
 
@@ -41,7 +41,7 @@ def sweep_poas(*, at: datetime) -> int:
     due = list(due_poas(at).values_list("pk", "status")[:BATCH])
     for poa_id, status in due:
         try:
-            _look_at(poa_id, status, at=at)
+            _process(poa_id, status, at=at)
         except Exception as problem:
             logger.exception("POA %s could not be brought forward; it is tried again later.", poa_id)
             wait = WAIT_AFTER_FAILURE * random.uniform(1.0, 1.5)  # noqa: S311 - spreads work, keeps no secret
@@ -49,23 +49,27 @@ def sweep_poas(*, at: datetime) -> int:
                 due_at=at + wait, last_error=f"{type(problem).__name__}: {problem}"
             )
     changes = ContactChange.objects.filter(settled_at__isnull=True).values_list("pk", flat=True)[:BATCH]
-    looked_at = _each(list(changes), lambda pk: settle_contact_change(change_id=pk, at=at), "Change of contact")
-    looked_at += _each(due_reports(at=at, limit=BATCH), lambda pk: settle_report(report_id=pk, at=at), "Mail report")
+    looked_at = _process_each(list(changes), lambda pk: settle_contact_change(change_id=pk, at=at), "Change of contact")
+    looked_at += _process_each(
+        due_reports(at=at, limit=BATCH), lambda pk: settle_report(report_id=pk, at=at), "Mail report"
+    )
     unsigned = PoaDocument.objects.filter(remind_at__lte=at).values_list("pk", flat=True)[:BATCH]
-    looked_at += _each(list(unsigned), partial(_look_at_reminder, at=at), "Reminder of POA")
+    looked_at += _process_each(list(unsigned), partial(_consider_reminder, at=at), "Reminder of POA")
     mails = CustomerMail.objects.due(at).values_list("pk", flat=True)[:BATCH]
-    looked_at += _each(list(mails), lambda pk: send_mail(mail_id=pk, at=at), "Mail")
-    late = list(PoaDocument.objects.filter(timestamp_due_at__lte=at).values_list("pk", flat=True)[:STAMPED_AT_ONCE])
+    looked_at += _process_each(list(mails), lambda pk: send_mail(mail_id=pk, at=at), "Mail")
+    late = list(
+        PoaDocument.objects.filter(timestamp_due_at__lte=at).values_list("pk", flat=True)[:TIMESTAMPS_PER_SWEEP]
+    )
     for poa_id in late:
-        if not stamp_later(poa_id=poa_id, at=at):
+        if not add_late_timestamp(poa_id=poa_id, at=at):
             break  # the authority is down: the others need not wait for it now
     _anchor_if_missed(at=at)
     return len(due) + looked_at
 
 
-def _each(ids: Sequence[int], work: Callable[[int], object], name: str) -> int:
+def _process_each(ids: Sequence[int], work: Callable[[int], object], name: str) -> int:
     """Give how many were looked at. A slow mail server must not keep a worker for itself: the next sweep goes on."""
-    looked_at, enough = 0, time.monotonic() + LONGEST_OF_A_KIND_SECONDS
+    looked_at, enough = 0, time.monotonic() + MAX_SECONDS_PER_KIND
     for pk in ids:
         if time.monotonic() > enough:
             break
@@ -77,9 +81,9 @@ def _each(ids: Sequence[int], work: Callable[[int], object], name: str) -> int:
     return looked_at
 
 
-def _look_at_reminder(poa_id: int, *, at: datetime) -> None:
+def _consider_reminder(poa_id: int, *, at: datetime) -> None:
     PoaDocument.objects.filter(pk=poa_id).update(remind_at=at + WAIT_AFTER_FAILURE)
-    look_at_reminder(poa_id=poa_id, at=at)
+    consider_reminder(poa_id=poa_id, at=at)
 
 
 def _anchor_if_missed(*, at: datetime) -> None:
@@ -96,7 +100,7 @@ def _anchor_if_missed(*, at: datetime) -> None:
         logger.exception("The journal could not be anchored; it is tried again later.")
 
 
-def _look_at(poa_id: int, status: str, *, at: datetime) -> None:
+def _process(poa_id: int, status: str, *, at: datetime) -> None:
     match status:
         case PoaStatus.SEALING:
             seal_poa(poa_id=poa_id, at=at)

@@ -36,7 +36,7 @@ def authority() -> TimestampAuthority | None:
     return TimestampAuthority(settings.POA_SEAL_TIMESTAMP_URL, tuple(root.public_bytes(Encoding.DER) for root in roots))
 
 
-def kept(poa: PoaDocument) -> Timestamp | None:
+def stored_timestamp(poa: PoaDocument) -> Timestamp | None:
     """Give the time stamp that an earlier try got for this POA's seal."""
     row = SealTimestamp.objects.filter(poa=poa).first()
     return Timestamp(bytes(row.token), row.stamped_at, row.authority_sha256) if row else None
@@ -45,7 +45,7 @@ def kept(poa: PoaDocument) -> Timestamp | None:
 def keep_for_seal(poa: PoaDocument, timestamp: Timestamp) -> Timestamp:
     """Keep a time stamp before the file with it is stored; of two at once the first counts for both."""
     SealTimestamp.objects.bulk_create([_row(poa, timestamp, is_inside=True)], ignore_conflicts=True)
-    return kept(poa) or timestamp
+    return stored_timestamp(poa) or timestamp
 
 
 @repeatable
@@ -55,7 +55,7 @@ def replace_for_seal(poa: PoaDocument, timestamp: Timestamp) -> None:
     keep_for_seal(poa, timestamp)
 
 
-def stamp_later(*, poa_id: int, at: datetime) -> bool:
+def add_late_timestamp(*, poa_id: int, at: datetime) -> bool:
     """
     Get the time stamp that could not be had when the document was sealed; it is about the whole file and beside it.
 
@@ -72,12 +72,12 @@ def stamp_later(*, poa_id: int, at: datetime) -> bool:
         logger.warning("The sealed document of POA %s has no time stamp yet: %s", poa_id, problem)
         PoaDocument.objects.filter(pk=poa_id).update(timestamp_due_at=at + WAIT_AFTER_FAILURE)
         return False
-    _keep_beside(poa_id, timestamp, at=at)
+    _store_beside(poa_id, timestamp, at=at)
     return True
 
 
 @repeatable
-def _keep_beside(poa_id: int, timestamp: Timestamp | None, *, at: datetime) -> None:
+def _store_beside(poa_id: int, timestamp: Timestamp | None, *, at: datetime) -> None:
     poa = lock(poa_id)
     if poa.timestamp_due_at is None:
         return

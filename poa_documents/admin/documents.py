@@ -34,7 +34,7 @@ from poa_documents.actions import (
     void_poa,
     withdraw_econsent,
 )
-from poa_documents.actions.drafts import HAS_A_HOME
+from poa_documents.actions.drafts import STATUSES_WITH_PAGE
 from poa_documents.actions.paper import received_scan_file, scan_file
 from poa_documents.admin.call_backs import CALL_BACK
 from poa_documents.journal import evidence
@@ -283,7 +283,7 @@ class PoaDocumentAdmin(AddableRecordAdmin):
             label="Resend",
             run=_send,
             explanation="Mails the customer a new link. The earlier one stops working.",
-            is_offered=lambda poa: poa.status == PoaStatus.SENT or poa.status in HAS_A_HOME,
+            is_offered=lambda poa: poa.status == PoaStatus.SENT or poa.status in STATUSES_WITH_PAGE,
         ),
         Button(
             name="download",

@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from core.company import current_rules
 from core.dates import chicago_day
 from poa_documents.journal.receipts import REVOKED, reference_of
-from poa_documents.limits import say_date, say_moment
+from poa_documents.limits import format_date, format_moment
 from poa_documents.links import CODE_MINUTES
 from poa_documents.models import LINK_MAILS, CustomerMail, MailKind, PoaDocument
 from poa_documents.phrases import phrases_in
@@ -110,7 +110,7 @@ def _where_the_page_is(poa: PoaDocument) -> str:
     newest = poa.mails.filter(kind__in=sorted(LINK_MAILS), sent_at__isnull=False).order_by("-sent_at", "-pk").first()
     if newest is None or newest.sent_at is None or not poa.token_hash:
         return phrases["page_on_request"]
-    return phrases["page"].format(sent=say_date(chicago_day(newest.sent_at), poa.customer.language))
+    return phrases["page"].format(sent=format_date(chicago_day(newest.sent_at), poa.customer.language))
 
 
 def _values(mail: CustomerMail, poa: PoaDocument) -> Mapping[str, Any]:
@@ -119,11 +119,11 @@ def _values(mail: CustomerMail, poa: PoaDocument) -> Mapping[str, Any]:
     return {
         "organization": current_rules().name,
         "address": one_line(str(poa.site), longest=200),
-        "expires": say_date(chicago_day(poa.token_expires_at), language) if poa.token_expires_at else "",
+        "expires": format_date(chicago_day(poa.token_expires_at), language) if poa.token_expires_at else "",
         "minutes": CODE_MINUTES,
-        "made": say_date(chicago_day(mail.created_at), language),
-        "ended": say_date(chicago_day(ended_at), language),
-        "moment": say_moment(poa.paper_wanted_at if mail.kind == MailKind.PAPER_RECEIPT else ended_at, language),
+        "made": format_date(chicago_day(mail.created_at), language),
+        "ended": format_date(chicago_day(ended_at), language),
+        "moment": format_moment(poa.paper_wanted_at if mail.kind == MailKind.PAPER_RECEIPT else ended_at, language),
         "receipt": reference_of(poa, REVOKED) if mail.kind == MailKind.REVOKED_RECEIPT else "",
     }
 

@@ -13,7 +13,7 @@ from anyascii import anyascii
 
 from core.company import current_rules
 from core.dates import CHICAGO
-from poa_documents.limits import say_date
+from poa_documents.limits import format_date
 from poa_documents.models import PoaDocument, SignatureKind, Statement
 from poa_documents.phrases import phrases_in
 from poa_documents.signature import drawing_of
@@ -137,7 +137,7 @@ def _paper_facts(poa: PoaDocument, language: str) -> Iterator[tuple[str, str]]:
     """Yield who scanned the paper, who confirmed it, and the scan's hash."""
     phrases = phrases_in(language)["pdf"]
     for paper in poa.paper_signatures.filter(confirmed_at__isnull=False):
-        yield phrases["paper_date_written"], say_date(paper.signed_date, language)
+        yield phrases["paper_date_written"], format_date(paper.signed_date, language)
         yield phrases["paper_scan"], paper.scan_sha256
         yield phrases["paper_recorded"], f"{paper.recorded_by}, {_utc(paper.recorded_at)}"
         if paper.confirmed_at:
@@ -269,4 +269,4 @@ def _say_twice(at: datetime, language: str) -> str:
 
 def _say_instant(at: datetime, language: str) -> str:
     local = at.astimezone(CHICAGO)
-    return f"{say_date(local.date(), language)}, {local:%H:%M:%S %Z}"
+    return f"{format_date(local.date(), language)}, {local:%H:%M:%S %Z}"

@@ -39,7 +39,7 @@ def ask(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
         return _without_cookies(request)
     try:
         mail = actions.ask_for_code(poa_id=poa.pk, browser=browser, at=clock.now(), ip_address=client_ip(request))
-    except (actions.TooManyCodes, actions.LinkOverasked) as refused:
+    except (actions.TooManyCodes, actions.TooManyCodesForLink) as refused:
         logger.info("POA %s: no code was sent: %s", poa.pk, type(refused).__name__)
         return redirect_to_code_page(request, TOO_MANY)
     actions.send_mail(mail_id=mail.pk, at=clock.now())

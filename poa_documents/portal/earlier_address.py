@@ -30,7 +30,7 @@ def earlier_address(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
                 poa_id=poa.pk, browser=browser, at=now, ip_address=client_ip(request), to_earlier_address=True
             )
             actions.send_mail(mail_id=mail.pk, at=now)
-        except (actions.TooManyCodes, actions.LinkOverasked, actions.NothingToProve):
+        except (actions.TooManyCodes, actions.TooManyCodesForLink, actions.NothingToProve):
             return _back(request)
         return _back(request)
     answer = actions.enter_earlier_code(

@@ -25,7 +25,7 @@ from core.company import current_rules
 from core.rate_limits import RateLimitReached
 from installations.models import Language
 from poa_documents import actions
-from poa_documents.limits import say_time
+from poa_documents.limits import format_time
 from poa_documents.links import CODE_MINUTES, LinkExpired, LinkRetired, LinkUnknown, find_poa
 from poa_documents.models import PoaDocument
 from poa_documents.phrases import phrases_in
@@ -119,7 +119,7 @@ def show_code_page(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     alert = ""
     was_refused = request.GET.get(VERDICT_FIELD) == TOO_MANY
     if again_at is not None and (was_refused or not state.is_open):
-        alert = words["too_many"].format(again=say_time(again_at, language), contact=current_rules().contact)
+        alert = words["too_many"].format(again=format_time(again_at, language), contact=current_rules().contact)
     elif actions.is_link_replaced(poa):
         alert = words["overasked"]
     elif asked is not None and state.is_open and asked.mail.sent_at is None and asked.mail.last_error:

@@ -11,7 +11,7 @@ from core.dates import chicago_day
 from installations.models import Language
 from poa_documents import signers
 from poa_documents.journal.receipts import REVOKED, reference_of
-from poa_documents.limits import limit_lines, say_date, say_moment
+from poa_documents.limits import format_date, format_moment, limit_lines
 from poa_documents.models import ConsentRecord, PoaDocument, SignatureKind, Statement
 from poa_documents.phrases import phrases_in
 from poa_documents.portal.steps import NUMBERS, STEPS, Step, neighbor
@@ -69,18 +69,18 @@ def home_context(poa: PoaDocument, *, step: Step | None) -> dict[str, Any]:
         "address": str(poa.site),
         "contact": current_rules().contact,
         "email": masked_email(poa.customer.email),
-        "when": say_moment(poa.signed_at, language),
-        "ended": say_moment(poa.ended_at, language),
+        "when": format_moment(poa.signed_at, language),
+        "ended": format_moment(poa.ended_at, language),
         "expires": say_day(poa.token_expires_at, language),
-        "earliest": say_date(poa.envelope.earliest_start_date, language),
-        "latest": say_date(poa.envelope.latest_start_date, language),
+        "earliest": format_date(poa.envelope.earliest_start_date, language),
+        "latest": format_date(poa.envelope.latest_start_date, language),
     }
     if poa.status == PoaStatus.REVOKED:
         values["receipt"] = reference_of(poa, REVOKED)
-        values["received"] = say_moment(poa.revocation_received_at or poa.ended_at, language)
+        values["received"] = format_moment(poa.revocation_received_at or poa.ended_at, language)
     if poa.paper_wanted_at is not None:
         values["email"] = values["address"]  # receipts are mailed there on paper
-        values["paper_since"] = say_moment(poa.paper_wanted_at, language)
+        values["paper_since"] = format_moment(poa.paper_wanted_at, language)
     context: dict[str, Any] = {
         "hello": words["hello"].format(**values),
         "asks_about_address": bool(signers.earlier_address(poa.customer)),
@@ -165,7 +165,7 @@ def shown_statements(
                 is_ticked=statement in ticked,
                 error=_error(words, own, prefix=prefix) if statement in unticked else "",
                 agreed=phrases["page"]["confirmed_on" if step.name == "confirm" else "agreed_on"].format(
-                    when=say_moment(agreed.given_at, text.language)
+                    when=format_moment(agreed.given_at, text.language)
                 )
                 if agreed
                 else "",
@@ -192,7 +192,7 @@ def masked_email(address: str) -> str:
 
 
 def say_day(at: datetime | None, language: str) -> str:
-    return say_date(chicago_day(at), language) if at else ""
+    return format_date(chicago_day(at), language) if at else ""
 
 
 def _without_limits(words: str) -> str:

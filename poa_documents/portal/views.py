@@ -88,7 +88,7 @@ def step(request: HttpRequest, poa: PoaDocument, *, name: str) -> HttpResponse:
     except actions.FormatNotShown:
         word = str(request.POST.get("sample_word", ""))
         return _again(request, poa, wanted, "word_wrong" if word.strip() else "word_missing")
-    except actions.WordsChanged:
+    except actions.WordingChanged:
         return _again(request, poa, wanted, "words_changed")
     except (
         MoveNotAllowed,

@@ -125,8 +125,8 @@ REFUSALS = (
     pauses.NotPaused,
     poa_actions.UnsignedPoaExists,
     poa_actions.CustomerNotAtSite,
-    poa_actions.StopEnded,
-    poa_actions.StopKnown,
+    poa_actions.StopAlreadyEnded,
+    poa_actions.StopAlreadyRecorded,
 )
 """What a person is told who comes too late or asks for too much: an answer, and nothing has changed."""
 

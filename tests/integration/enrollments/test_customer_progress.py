@@ -31,7 +31,7 @@ from enrollments.models import (
 from enrollments.states import EnrollmentStatus, HoldCode
 from installations.models import Language
 from poa_documents import actions as poa_actions
-from poa_documents.limits import say_date
+from poa_documents.limits import format_date
 from poa_documents.links import hash_of
 from poa_documents.models import PoaDocument
 from poa_documents.portal.link_pages import form_key
@@ -226,8 +226,8 @@ def test_an_announced_plan_is_shown_and_one_press_holds_it_and_another_lets_it_g
     page = text_of(visit.open())
     assert "We found a plan for you" in page
     assert notice.offer.name in page
-    assert say_date(notice.last_day, "en") in page
-    assert say_date(notice.start_date, "en") in page
+    assert format_date(notice.last_day, "en") in page
+    assert format_date(notice.start_date, "en") in page
     assert f'href="{notice.offer.efl_url}"' in page
     assert "Payment for solar power you send to the grid" in page
     assert "at most $40.00" in page
@@ -454,7 +454,7 @@ def test_after_the_acceptance_the_receipt_says_what_it_does_not_undo(
     assert "Receipt number" in page
     assert case.accepted_at is not None
     last_day = earliest_rescission_end(chicago_day(case.accepted_at))
-    assert say_date(last_day, "en") in page
+    assert format_date(last_day, "en") in page
     assert "write to Light&#x27;s support" in page
 
 

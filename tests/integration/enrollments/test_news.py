@@ -19,7 +19,7 @@ from enrollments.states import EnrollmentStatus, HoldCode
 from installations.actions import correct_contact
 from installations.models import Customer
 from poa_documents import actions as poa_actions
-from poa_documents.limits import say_date
+from poa_documents.limits import format_date
 from poa_documents.models import AddressFailure, CustomerMail, MailKind, MailState, PoaDocument, ReturnSource
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.flow import OFFICE, POLICY, Flow
@@ -93,8 +93,8 @@ def test_the_notice_names_plan_price_start_and_last_day(noticing: Flow) -> None:
     body = str(news()[-1].body)
     assert kinds_sent()[-1] == MailKind.ADVANCE_NOTICE
     assert notice.offer.name in body
-    assert say_date(notice.start_date, "en") in body
-    assert body.count(say_date(notice.last_day, "en")) == 3
+    assert format_date(notice.start_date, "en") in body
+    assert body.count(format_date(notice.last_day, "en")) == 3
     assert "put your enrollment on hold" in body
     assert "1,000 kWh" in body
 
@@ -107,7 +107,7 @@ def test_the_acceptance_names_the_last_day_to_cancel_and_whom_to_call(flow: Flow
     message = news()[-1]
     assert case.accepted_at is not None
     assert case.accepted_offer is not None
-    last_day = say_date(earliest_rescission_end(chicago_day(case.accepted_at)), "en")
+    last_day = format_date(earliest_rescission_end(chicago_day(case.accepted_at)), "en")
     for part in (message.body, message.alternatives[0][0]):
         text = strip_tags(str(part))
         assert last_day in text

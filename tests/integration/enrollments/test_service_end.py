@@ -17,7 +17,7 @@ from enrollments.states import EnrollmentStatus, HoldCode
 from installations.actions import confirm_go_live, correct_go_live
 from installations.models import Language
 from poa_documents import actions as poa_actions
-from poa_documents.limits import say_date
+from poa_documents.limits import format_date
 from poa_documents.models import EvidenceEntry, MailKind, StopKind
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.flow import OFFICE, SECOND_PERSON, Flow
@@ -63,7 +63,7 @@ def test_announced_end_is_told_once(flow: Flow) -> None:
     [message] = told()
     assert case.status == EnrollmentStatus.ENDED
     assert case.service_end_date is not None
-    assert say_date(case.service_end_date, "en") in message.subject
+    assert format_date(case.service_end_date, "en") in message.subject
     assert "provider of last resort" in message.body
     assert EvidenceEntry.objects.filter(kind="mail_sent", details__mail_kind=MailKind.SERVICE_ENDS).count() == 1
     assert case.events.filter(name="last_day_of_service").count() == 1

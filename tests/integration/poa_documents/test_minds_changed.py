@@ -96,7 +96,7 @@ def test_staff_record_a_revocation_by_any_channel_and_the_customer_gets_the_same
 def test_a_moment_at_which_it_cannot_have_been_received_is_refused(shift: timedelta) -> None:
     poa = signed_poa()
 
-    with pytest.raises(actions.ReceivedAtOdd):
+    with pytest.raises(actions.ImpossibleReceivedTime):
         actions.revoke_poa(poa_id=poa.pk, received_at=LATER + shift, by=OFFICE, at=LATER)
 
     assert fresh(poa).status == PoaStatus.SIGNED
@@ -128,7 +128,7 @@ def test_wanting_paper_after_signing_leaves_the_signature_valid_and_sends_notice
     assert "Print the letter, mail it" in receipt.last_error
     actions.mark_posted(mail_id=receipt.pk, by=OFFICE, at=LATER)
     assert not CustomerMail.objects.blocked().exists()
-    with pytest.raises(actions.NotToBePosted):
+    with pytest.raises(actions.NothingToPost):
         actions.mark_posted(mail_id=receipt.pk, by=OFFICE, at=LATER)
     assert fresh(poa).evidence.filter(kind="mail_posted").count() == 1
     assert evidence.verify(fresh(poa)).is_intact
@@ -245,10 +245,10 @@ def test_the_same_report_twice_is_refused_and_ended_once() -> None:
     poa = signed_poa()
     signal = report(poa, StopKind.DECEASED)
 
-    with pytest.raises(actions.StopKnown):
+    with pytest.raises(actions.StopAlreadyRecorded):
         report(poa, StopKind.DECEASED)
     actions.end_stop_signal(signal_id=signal.pk, decision="A mistake.", by=OFFICE, at=LATER)
-    with pytest.raises(actions.StopEnded):
+    with pytest.raises(actions.StopAlreadyEnded):
         actions.end_stop_signal(signal_id=signal.pk, decision="Again.", by=OFFICE, at=LATER)
 
     assert StopSignal.objects.count() == 1
@@ -287,7 +287,7 @@ def test_a_report_that_comes_while_a_suspended_one_is_resumed_is_not_run_over(mo
 def test_a_report_cannot_have_reached_us_in_the_future() -> None:
     poa = signed_poa()
 
-    with pytest.raises(actions.ReceivedAtOdd, match="future"):
+    with pytest.raises(actions.ImpossibleReceivedTime, match="future"):
         actions.record_stop_signal(
             customer_id=poa.customer_id,
             kind=StopKind.DECEASED,

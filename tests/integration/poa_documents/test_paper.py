@@ -127,7 +127,7 @@ def test_words_that_were_never_printed_cannot_have_been_signed() -> None:
     recorded(poa)
     company_rules_are(broker_number="BR999999", name="Another Company")
 
-    with pytest.raises(actions.WordsChanged):
+    with pytest.raises(actions.WordingChanged):
         actions.confirm_paper(poa_id=poa.pk, by=OSCAR, at=LATER)
 
 
@@ -136,7 +136,7 @@ def test_a_date_that_cannot_be_right_is_refused(day: date) -> None:
     poa = drafted_poa()
     actions.print_for_paper(poa_id=poa.pk, by=OLIVIA, at=SIGNED_AT)
 
-    with pytest.raises(actions.PaperDateOdd):
+    with pytest.raises(actions.ImpossibleSignedDate):
         actions.record_paper(poa_id=poa.pk, scan=scan(), signed_date=day, by=OLIVIA, at=SIGNED_AT)
 
 

@@ -214,7 +214,7 @@ def test_agreeing_to_words_that_are_no_longer_in_force_is_refused() -> None:
     poa = sent_poa()
     prove_contact(poa)
 
-    with pytest.raises(actions.WordsChanged):
+    with pytest.raises(actions.WordingChanged):
         actions.record_consent(
             poa_id=poa.pk, statement=Statement.BROKER_FACTS, words_sha256="0" * 64, by=by(poa), at=SIGNED_AT
         )
@@ -283,7 +283,7 @@ def test_a_document_that_read_otherwise_on_the_screen_is_not_signed() -> None:
     poa = sent_poa()
     agree_to_everything(poa)
 
-    with pytest.raises(actions.WordsChanged):
+    with pytest.raises(actions.WordingChanged):
         sign(poa, document_sha256="f" * 64)
 
 

@@ -173,7 +173,7 @@ def test_a_visit_puts_the_reminder_off_and_does_not_lose_it() -> None:
 def test_looking_twice_at_once_owes_one() -> None:
     poa = sent_poa()
 
-    owed = [actions.look_at_reminder(poa_id=poa.pk, at=FIRST) for _ in range(2)]
+    owed = [actions.consider_reminder(poa_id=poa.pk, at=FIRST) for _ in range(2)]
 
     assert [each is not None for each in owed] == [True, False]
     assert poa.mails.filter(kind=MailKind.REMINDER).count() == 1

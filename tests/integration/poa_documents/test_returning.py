@@ -191,7 +191,7 @@ def test_old_news_blocks_nothing() -> None:
     outcome = come_back(first, at=LATER + timedelta(minutes=1))
     actions.sweep_poas(at=LATER + timedelta(minutes=1))
 
-    assert outcome == actions.ReturnOutcome.SENT_ANEW
+    assert outcome == actions.ReturnOutcome.SENT_AGAIN
     assert failure_of(poa.customer) is None
     assert [NEW_ADDRESS] in [message.to for message in mail.outbox]
 
@@ -205,7 +205,7 @@ def test_a_report_after_the_office_dealt_with_it_blocks_nothing() -> None:
 
     outcome = come_back(poa_again, at=LATER + timedelta(minutes=1))
 
-    assert outcome == actions.ReturnOutcome.SENT_ANEW
+    assert outcome == actions.ReturnOutcome.SENT_AGAIN
     assert failure_of(poa.customer) is None
 
 
@@ -372,7 +372,7 @@ def test_the_notice_to_an_old_address_blocks_nothing_when_it_comes_back() -> Non
 
     outcome = come_back(notice)
 
-    assert outcome == actions.ReturnOutcome.NO_MATTER
+    assert outcome == actions.ReturnOutcome.NOT_RELEVANT
     assert failure_of(poa.customer) is None
     assert notice not in CustomerMail.objects.in_trouble()
 

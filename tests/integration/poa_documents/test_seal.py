@@ -308,7 +308,7 @@ def test_the_night_says_nothing_of_documents_while_the_storage_is_away(monkeypat
 
     monkeypatch.setattr("poa_documents.guards.read", away)
 
-    assert actions.check_sealed_files(at=LATER) == CheckOutcome.STORAGE_AWAY
+    assert actions.check_sealed_files(at=LATER) == CheckOutcome.STORAGE_UNAVAILABLE
     poa.refresh_from_db()
     assert (poa.status, poa.file_checked_at, poa.file_damaged_at) == (PoaStatus.SIGNED, None, None)
 
@@ -403,11 +403,11 @@ def test_documents_are_stored_from_few_threads_that_stay(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(seals, "store", store_noting_the_thread)
 
-    for number in range(2 * seals.MOST_STORERS):
+    for number in range(2 * seals.MAX_STORAGE_THREADS):
         seals._store_within(10, f"%PDF-1.7 document {number}".encode())
 
-    assert len(at_work) == 2 * seals.MOST_STORERS
-    assert len(set(at_work)) <= seals.MOST_STORERS
+    assert len(at_work) == 2 * seals.MAX_STORAGE_THREADS
+    assert len(set(at_work)) <= seals.MAX_STORAGE_THREADS
 
 
 def test_a_hanging_storage_holds_up_nobody_however_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,7 +418,7 @@ def test_a_hanging_storage_holds_up_nobody_however_many_wait(monkeypatch: pytest
         return store(content, **named)
 
     monkeypatch.setattr(seals, "store", hang)
-    poas = [sealing_poa() for _ in range(seals.MOST_STORERS + 1)]
+    poas = [sealing_poa() for _ in range(seals.MAX_STORAGE_THREADS + 1)]
     try:
         outcomes = [actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT, within_seconds=0.01) for poa in poas]
     finally:

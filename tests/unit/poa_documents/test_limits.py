@@ -14,9 +14,9 @@ from poa_documents.limits import (
     LimitMissing,
     check_limits,
     copy_limits,
+    format_date,
+    format_moment,
     limit_lines,
-    say_date,
-    say_moment,
 )
 from poa_documents.models import Envelope, Limits, PlanPromise, RateKind
 
@@ -103,7 +103,7 @@ def test_no_digit_of_a_price_is_lost(amount: Decimal, language: str) -> None:
 
 @pytest.mark.parametrize(("language", "said"), [("en", "September 5, 2026"), ("es", "5 de septiembre de 2026")])
 def test_dates_are_said_in_words(language: str, said: str) -> None:
-    assert say_date(date(2026, 9, 5), language) == said
+    assert format_date(date(2026, 9, 5), language) == said
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_dates_are_said_in_words(language: str, said: str) -> None:
     ],
 )
 def test_moments_are_said_as_clocks_in_texas_show_them(hour: int, language: str, said: str) -> None:
-    assert say_moment(datetime(2026, 7, 4, hour, 30, tzinfo=UTC), language) == said
+    assert format_moment(datetime(2026, 7, 4, hour, 30, tzinfo=UTC), language) == said
 
 
 def test_a_moment_that_has_not_come_is_not_said() -> None:
-    assert say_moment(None, "en") == ""
+    assert format_moment(None, "en") == ""
