@@ -48,7 +48,7 @@ test-sqlite: $(VENV)/dev.stamp ## Run on SQLite what is particular to SQLite
 test-demo: $(VENV)/dev.stamp ## The demo's stories as tests: in both dialects, and under kill -9
 	@$(SUITE) tests/functional/test_demo.py $(ARGS)
 
-test-accessibility: $(VENV)/dev.stamp ## axe looks at every page of every face, on a phone and on a desk
+test-accessibility: $(VENV)/dev.stamp ## axe checks every page of every surface, at phone and desktop size
 	@$(SUITE) tests/functional/test_accessibility.py $(ARGS)
 
 test-faults: $(VENV)/dev.stamp ## Every fault that people, dates and Light can make, cell by cell over real HTTP
@@ -156,10 +156,10 @@ docs: states ## Write every generated page
 	@$(PY) manage.py write_configuration
 	@$(PY) -m tools.fault_matrix
 
-pictures: $(VENV)/dev.stamp ## Take the pictures of the README anew; needs Chromium
+pictures: $(VENV)/dev.stamp ## Take the pictures of the README again; needs Chromium
 	@$(PY) -m tools.pictures
 
-lock: ## Compile the lock files anew from pyproject.toml; needs uv
+lock: ## Compile the lock files from pyproject.toml; needs uv
 	uv pip compile pyproject.toml $(LOCK_OPTIONS) --output-file requirements.lock
 	uv pip compile pyproject.toml $(LOCK_OPTIONS) --group simulator --output-file requirements-demo.lock
 	uv pip compile pyproject.toml $(LOCK_OPTIONS) --group dev --output-file requirements-dev.lock

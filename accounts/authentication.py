@@ -22,7 +22,7 @@ class KeyAuthentication(BaseAuthentication):
     """
     Looks up the key on every call, so that revoking a key or turning off a client takes effect immediately.
 
-    A client's key depends on no person, neither on the second step nor the employment of whoever created it.
+    A client's key depends on no person, neither on the second step nor the employment of the person who created it.
     """
 
     def authenticate(self, request: "Request") -> "tuple[User, ApiKey] | None":

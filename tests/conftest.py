@@ -110,7 +110,7 @@ def _no_message_waits() -> Iterator[None]:
     yield
     memory.Channel.queues.clear()
     queue.reset_circuit()
-    case_log.set_logged_cases([])  # a task that a test calls by itself names its case until the next one
+    case_log.set_logged_cases([])  # a task that a test calls directly names its case until the next one
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -64,7 +64,7 @@ def differences_from_light(acceptances: Sequence[Mapping[str, Any]]) -> list[str
     """
     Compare what the stand-in counts as accepted by us with what our records say; for when no doubt is left.
 
-    What a customer accepted by himself is not ours and is left out.
+    A plan that the customer accepted is not ours and is left out.
     """
     unknown, invented = acceptances_unlike(acceptances)
     return [f"accepted at Light, not on record: {row}" for row in unknown] + [
@@ -80,7 +80,7 @@ def _is_ours(row: Mapping[str, Any]) -> bool:
 def acceptances_unlike(
     acceptances: Sequence[Mapping[str, Any]],
 ) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
-    """Give what only Light holds and what only our records hold: account, ESI ID, plan and start of each."""
+    """Return what only Light holds and what only our records hold: account, ESI ID, plan and start of each."""
     theirs = Counter(
         (row["account_uuid"], row["esi_id"], row["plan_uuid"], row["service_start_date"])
         for row in acceptances
@@ -194,7 +194,7 @@ def never_two_acceptances(seen: Seen) -> Iterator[str]:
 
 
 def every_plan_within_its_envelope(_seen: Seen) -> Iterator[str]:
-    """I3: field by field, judged anew here; a limited field that the offer lacks is outside."""
+    """I3: field by field, judged again here; a limited field that the offer lacks is outside."""
     for attempt in AcceptAttempt.objects.select_related("offer", "poa__envelope", "write"):
         for field in _fields_outside(attempt.offer, attempt.poa.envelope):
             yield f"attempt {attempt.pk} took a plan whose {field} is outside what was signed"

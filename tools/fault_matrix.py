@@ -66,14 +66,14 @@ PARTS: dict[str, dict[str, str]] = {
         "L16": "Unknown keys, statuses and events: the case goes on, and they are shown as they came.",
         "L17": "No plan on offer: a hold says so.",
         "L18": "Two plans alike: the choice is always the same, and on record.",
-        "L19": "The price rose since the request: judged anew, and held when outside the limits.",
+        "L19": "The price rose since the request: judged again, and held when outside the limits.",
         "L20": "The plan died since the request: asked for and judged again.",
         "L21": "The answer to a new account is lost: no second account.",
         "L22": "The answer to finalize is lost: read, at most one repeat.",
         "L23": "The answer to our attestation is lost: read, at most one repeat.",
         "L24": "Light is down for three days: slow probing, deadlines in view, no stampede afterwards.",
         "L25": "Finalize is refused: a hold, and the acceptance stands.",
-        "L26": "The customer enrolled himself meanwhile: never accepted over.",
+        "L26": "The customer self-enrolled in between: never accepted over.",
         "L27": "An answer drips in, headers included: the call ends within a minute; writes are settled by reading.",
         "L28": "A write is redirected: not done, never followed nor sent again, and operations are asked.",
     },
@@ -109,7 +109,7 @@ PARTS: dict[str, dict[str, str]] = {
         "W13": "Signed, in chunks and without a length: stored, up to the same bound.",
     },
     "Dates": {
-        "D1": "Midnight between decision and call: the date is found anew.",
+        "D1": "Midnight between decision and call: the date is planned again.",
         "D2": "The hour that comes twice in the fall: days are right, nothing happens twice.",
         "D3": "The hour that is missing in the spring: days are right.",
         "D4": "Days 7 and 30 are legal only by setting.",
@@ -130,7 +130,7 @@ PARTS: dict[str, dict[str, str]] = {
         "U9": "A button against a case that moved is refused with its new state.",
         "U10": "A form of a page gone stale is refused with the new state.",
         "U11": "A form whose connection broke on its way counts for nothing; sent again whole, it counts.",
-        "U12": "A phone without a signal, or with a weak one: pages open, and a report is kept and sent by itself.",
+        "U12": "A phone without a signal, or with a weak one: pages open, and a report is kept and sent automatically.",
     },
     "Storage": {
         "S1": "The storage refuses while a customer signs: the signature is kept and sealed later.",
@@ -171,7 +171,7 @@ exists. What a bug replaces stands in `tools/mutations/bugs.py`.
 
 
 def cells_of_several_parts() -> list[str]:
-    """List the cells that more than one part has: their tests could not be told apart."""
+    """List the cells that more than one part has: their tests could not be distinguished."""
     return sorted(cell for cell in CELLS if sum(cell in cells for cells in PARTS.values()) > 1)
 
 
@@ -187,7 +187,7 @@ def cells_of_tests() -> dict[str, list[str]]:
 
 
 def cells_without_a_name(found: dict[str, list[str]]) -> list[str]:
-    """Give the cells after which no test is named; a marker alone says it of single parameters, and finds no test."""
+    """Return the cells after which no test is named; a marker alone says it of single parameters, and finds no test."""
     return [cell for cell in sorted(CELLS) if not any(cell in _in_name(test) for test in found.get(cell, ()))]
 
 

@@ -63,7 +63,7 @@ CALL_BACK = Button(
     run=_record,
     explanation=(
         "You called the customer yourself, and they confirmed that the e-mail address is theirs and, where something "
-        "is signed, that they signed it. Whoever put the address or the number on file cannot record this. If the "
+        "is signed, that they signed it. The person who put the address or number on file cannot record this. If the "
         "customer did not sign, do not record it: suspend the power of attorney instead."
     ),
     is_offered=lambda record: signers.is_in_question(customer_of(record).pk),

@@ -342,7 +342,7 @@ class PoaDocumentAdmin(AddableRecordAdmin):
             run=_confirm_paper,
             explanation=(
                 "You looked at the scan, and it shows this document with all four boxes ticked, signed by this "
-                "customer. Whoever scanned it in cannot confirm it. From then on it gives authority."
+                "customer. The person who recorded the scan cannot confirm it. Once confirmed, it gives authority."
             ),
             outages=(FileAltered,),
             is_offered=_scan_waits,

@@ -1,4 +1,4 @@
-"""A real Chromium for the journeys. Without one they are skipped, or fail where REQUIRE_BROWSER=1 asks for it."""
+"""A real Chromium for browser tests. Without one they are skipped, or fail where REQUIRE_BROWSER=1 asks for it."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ expect.set_options(timeout=MAX_WAIT_MS)
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """One Chromium for all journeys; each test opens contexts of its own in it."""
+    """One Chromium for all tests; each test opens contexts of its own in it."""
     path = find_chromium()
     if path is None and REQUIRE_BROWSER:
         pytest.fail(NO_CHROMIUM)

@@ -1,4 +1,4 @@
-"""Every page of every face, looked at by axe-core: nothing stands in the way of anybody (WCAG 2.2 AA)."""
+"""Every page of every surface, checked by axe-core (WCAG 2.2 AA)."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus

@@ -26,7 +26,7 @@ from tests.integration.poa_documents.portal_visits import code_in_last_mail, tok
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 
 LIGHTEST_BYTES = 60_000
-MOST_TABS = 60
+MAX_TABS = 60
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def address(live_server: LiveServer, poa: PoaDocument) -> str:
 
 def when_she_tabs_to(page: Page, selector: str) -> None:
     """Press Tab until the element has the focus, and see that the focus can be seen."""
-    for _ in range(MOST_TABS):
+    for _ in range(MAX_TABS):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
             outline = page.evaluate(

@@ -1,4 +1,4 @@
-"""The office's journey: see what is blocked, read why, release it with a reason. At a desk, and on a phone."""
+"""The office sees what is blocked, reads why, and releases it with a reason, on a desktop and a phone."""
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -13,7 +13,7 @@ from tests.functional.pages import follow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PASSWORD = "a long enough password"
-REASON = "Light mended the address of the meter."
+REASON = "Light fixed the address of the meter."
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The end of every order of events: all is mended, two months pass, and what Light holds is what our records say."""
+"""The end of every order of events: all is fixed, two months pass, and what Light holds is what our records say."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -30,8 +30,8 @@ TO_THE_END = (
 )
 """Leaps long enough for every pause, doubt and start of service to end."""
 
-MOST_ROUNDS = 12
-MOST_NOTICES = 8
+MAX_ROUNDS = 12
+MAX_NOTICES = 8
 """Prices are of the day: they do not rise so often in a row."""
 
 OVER = frozenset({EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED})
@@ -72,12 +72,12 @@ def _mend(cases: "Cases") -> None:
 
 
 def _let_time_pass(cases: "Cases") -> None:
-    """In leaps; but a notice ends only for who is there on its days, and is given anew where the price rose."""
+    """In leaps. A notice ends only on its own days, and is given again if the price rose."""
     for leap in TO_THE_END:
         cases.flow.pass_time(leap)
         cases.sweep()
         if leap == A_DAY and cases.flow.policy.notice_days:
-            for _ in range(MOST_NOTICES):
+            for _ in range(MAX_NOTICES):
                 cases.live(timedelta(days=cases.flow.policy.notice_days + 2))
                 if not Enrollment.objects.filter(next_step=Waiting.NOTICE).exists():
                     break
@@ -90,7 +90,7 @@ def _let_doubt_end(cases: "Cases") -> None:
     An accepted plan that Light will not finalize, because the credit was frozen since, comes back to him every time.
     """
     compared: set[int] = set()
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         held = Hold.objects.filter(released_at=None)
         unsettled = LightWrite.objects.filter(status__in=UNSETTLED_WRITE_STATUSES)
         refused_again = Q(enrollment__status=EnrollmentStatus.ACCEPTED, enrollment__in=compared)

@@ -74,8 +74,8 @@ from tests.property.surroundings import (
 )
 
 TECHNICIAN = Actor.technician(7)
-MOST_WAKES = 400
-MOST_DELIVERED = 1_000
+MAX_WAKES = 400
+MAX_DELIVERED = 1_000
 CALLS = ("create_account", "record_client_agent", "request_plans", "accept_plan", "finalize", "read_account")
 WRITE_OPERATIONS = frozenset({"create", "record", "request_plans", "accept", "finalize"})
 OPERATIONS = ("create", "record", "request_plans", "accept", "finalize", "read", "list", "token", "*")
@@ -230,7 +230,7 @@ class Cases(RuleBasedStateMachine):
     def customer_signs(self, number: int, promise: str, times: int) -> None:
         job = self._job(number)
         for poa in PoaDocument.objects.filter(site=job.site, status__in=[PoaStatus.DRAFT, PoaStatus.SENT]):
-            poa_actions.void_poa(poa_id=poa.pk, reason="Drawn up anew.", by=OFFICE, at=self.flow.clock.at)
+            poa_actions.void_poa(poa_id=poa.pk, reason="Drafted again.", by=OFFICE, at=self.flow.clock.at)
         with suppress(*REFUSALS):
             poa = self.flow.sign(job, promise=self.promises[promise])
             for _ in range(times - 1):
@@ -322,13 +322,13 @@ class Cases(RuleBasedStateMachine):
 
     @rule(number=which_case)
     def light_gets_an_account_under_the_address_without_us(self, number: int) -> None:
-        """By the customer himself, say, or by a case that a restore lost."""
+        """By the customer, for example, or by a case that a restore lost."""
         person = self._job(number).customer
         with suppress(*REFUSALS):
             self.flow.light.create_account(
                 NewAccount(email=person.email, first_name=person.first_name, last_name=person.last_name)
             )
-        self._requests_seen = len(self.flow.simulator.world.request_log)  # this one was not sent by the house
+        self._requests_seen = len(self.flow.simulator.world.request_log)  # this one was not sent by us
 
     @rule()
     def operations_compare_all_accounts(self) -> None:
@@ -431,7 +431,7 @@ class Cases(RuleBasedStateMachine):
             chosen = deliveries[pick % len(deliveries)]
             webhook_processing.settle_again(delivery_id=chosen.pk, by=OFFICE, at=self.flow.clock.at)
 
-    # Whoever reports go-live
+    # Go-live reports
 
     @rule(
         number=which_case,
@@ -593,7 +593,7 @@ class Cases(RuleBasedStateMachine):
         case = self._case(number)
         if case is None:
             return
-        meanwhile: dict[str, Callable[[], object]] = {
+        in_between: dict[str, Callable[[], object]] = {
             "revoke": lambda: self.customer_says_no(number, "revoke"),
             "hold": lambda: self.customer_holds_it_or_lets_it_go_on(number, goes_on=False),
             "death": lambda: self.somebody_reports_a_death_or_incapacity(number, StopKind.DECEASED, is_over=False),
@@ -613,7 +613,7 @@ class Cases(RuleBasedStateMachine):
                 self.queue.take_committed()
                 due_cases.make_due(enrollment_id=case.pk, at=self.flow.clock.at)
                 self._advance(case.pk)
-                meanwhile[what]()
+                in_between[what]()
                 return original(*args, **kwargs)
 
             setattr(self.flow.light, call, interrupted)
@@ -807,7 +807,7 @@ class Cases(RuleBasedStateMachine):
 
     def _deliver_all(self, *, backwards: bool = False) -> None:
         self.queue.take_committed()
-        for _ in range(MOST_DELIVERED):
+        for _ in range(MAX_DELIVERED):
             message = self.queue.take(-1 if backwards else 0)
             if message is None:
                 return
@@ -822,7 +822,7 @@ class Cases(RuleBasedStateMachine):
     def live(self, span: timedelta) -> None:
         """Let time pass in leaps from one due moment to the next, sweeping at each."""
         end = self.flow.clock.at + span
-        for _ in range(MOST_WAKES):
+        for _ in range(MAX_WAKES):
             self.sweep()
             rows = Enrollment.objects.values_list("due_at", "lease_until")
             wakes = [moment for row in rows for moment in row if moment is not None]

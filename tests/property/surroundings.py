@@ -83,7 +83,7 @@ def killed_at_statement(number: int) -> Iterator[None]:
 
 @contextmanager
 def database_to_be_undone() -> Iterator[None]:
-    """Undo everything at the end; meanwhile what would be the outermost transaction in real life behaves like one."""
+    """Undo everything at the end; until then what would be the outermost transaction in production behaves like one."""
     frame = transaction.atomic()
     frame._from_testcase = True  # type: ignore[attr-defined]  # lets durable transactions begin in it, as a test case does
     with frame, outermost_transactions_undone_by_themselves(frame):
@@ -128,7 +128,7 @@ class Shelf(Storage):
     @classmethod
     @contextmanager
     def readable(cls) -> Iterator[None]:
-        """Let a check look at what lies there, whatever the house can see of it."""
+        """Let a check look at what lies there, whatever the application can see of it."""
         was_down, cls.is_down = cls.is_down, False
         yield
         cls.is_down = was_down
@@ -188,7 +188,7 @@ class ShownTime(Protocol):
 
 
 class HouseClock:
-    """The clock that faces and tasks read; it shows the time of the flow that is walked."""
+    """The clock that surfaces and tasks read; it shows the time of the flow that is walked."""
 
     flow_clock: ClassVar[ShownTime]
 

@@ -39,7 +39,7 @@ from tools.service_harness.stack import (
 )
 from tools.service_harness.visitors import character_of, the_technician
 
-LONGEST_REFUSAL_SECONDS = 10
+MAX_REFUSAL_SECONDS = 10
 
 
 def cut_other_connections() -> int:
@@ -108,7 +108,7 @@ def test_P2_webhooks_find_dead_connections_and_are_stored_all_the_same(stack: St
 def deadlock(stack: Stack, case: Enrollment) -> Iterator[None]:
     """Hold the case's POA, and ask for its enrollment as soon as the worker has that and waits for the POA."""
     with psycopg.connect(stack.database_url) as other:
-        other.execute("SET deadlock_timeout = '1min'")  # whoever looks first is broken off: the worker
+        other.execute("SET deadlock_timeout = '1min'")  # the one that looks first is aborted: the worker
         other.execute("SELECT 1 FROM poa_documents_poadocument WHERE site_id = %s FOR UPDATE", [case.site_id])
         yield
         other.execute("SELECT 1 FROM enrollments_enrollment WHERE id = %s FOR UPDATE", [case.pk])
@@ -200,13 +200,13 @@ def test_P3_a_serialization_failure_repeats_the_transaction(stack: Stack) -> Non
         tries.append(Enrollment.objects.values_list("last_error", flat=True).get(pk=case.pk))
         if len(tries) == 1:
             with psycopg.connect(stack.database_url) as other:
-                other.execute("UPDATE enrollments_enrollment SET last_error = 'meanwhile' WHERE id = %s", [case.pk])
+                other.execute("UPDATE enrollments_enrollment SET last_error = 'in between' WHERE id = %s", [case.pk])
         note(lock(case.pk), "read", by=SYSTEM, at=now(), reason=tries[-1])
 
     note_what_was_read()
 
-    assert (tries[0], tries[-1]) == ("", "meanwhile")  # more often where a worker writes to the case as well
-    assert list(case.events.filter(name="read").values_list("reason", flat=True)) == ["meanwhile"]
+    assert (tries[0], tries[-1]) == ("", "in between")  # more often where a worker writes to the case as well
+    assert list(case.events.filter(name="read").values_list("reason", flat=True)) == ["in between"]
 
 
 def test_P4_two_sessions_open_the_same_write_and_one_wins(stack: Stack) -> None:
@@ -286,7 +286,7 @@ def test_P5_pages_and_webhooks_say_that_the_database_is_down(stack: Stack) -> No
     stack.servers.kill("postgres")
 
     answers = {
-        page: requests.get(f"{stack.site_url}{page}", timeout=LONGEST_REFUSAL_SECONDS).status_code
+        page: requests.get(f"{stack.site_url}{page}", timeout=MAX_REFUSAL_SECONDS).status_code
         for page in ("/readyz", "/portal/a-link-that-may-be-one-of-ours/")
     }
     stack.light.send_event("account.updated", str(case.light_account_uuid))

@@ -24,7 +24,7 @@ EVERY_PAGE = (
     "tests/integration/admin/test_searching.py",
     "tests/integration/api/test_reads.py",
 )
-LONGEST_SECONDS = 580
+MAX_SECONDS = 580
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_pages_answer_with_production_parts(
         check=False,
         capture_output=True,
         text=True,
-        timeout=LONGEST_SECONDS,
+        timeout=MAX_SECONDS,
     )
 
     assert finished.returncode == 0, finished.stdout[-8000:]

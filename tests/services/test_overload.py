@@ -38,8 +38,8 @@ NECESSARY = (
     "read an account",
 )
 """What one case needs of Light."""
-LONGEST_RATIO = 1.15
-MOST_REFUSED = 0.02
+MAX_RATIO = 1.15
+MAX_REFUSED = 0.02
 CHECKS_APART_SECONDS = 60.0
 
 
@@ -136,10 +136,10 @@ def test_O1_a_flood_is_worked_off_as_fast_as_light_allows(stack: Stack, retry_af
             keep(seen)
         assert_each_once(stack, cases)
 
-    assert seen.refused <= MOST_REFUSED * sum(seen.calls.values()), seen
-    assert sum(seen.calls.values()) <= LONGEST_RATIO * seen.necessary_calls, seen
+    assert seen.refused <= MAX_REFUSED * sum(seen.calls.values()), seen
+    assert sum(seen.calls.values()) <= MAX_RATIO * seen.necessary_calls, seen
     if IS_KEPT:  # a busy machine stretches the short run, in which starting and ending weigh much
-        assert seen.ratio <= LONGEST_RATIO, seen
+        assert seen.ratio <= MAX_RATIO, seen
 
 
 def test_O1_a_limit_believed_too_high_is_found_by_light_refusing(stack: Stack) -> None:

@@ -227,7 +227,7 @@ def test_S6_crash_between_put_and_commit_leaves_no_row(stack: Stack, monkeypatch
         raise Crashed
 
     sold = stack.sell()
-    stack.kill(*WORKERS)  # else one of them may seal it meanwhile
+    stack.kill(*WORKERS)  # else one of them may seal it first
     poa = sealing_poa(at=now(), customer=sold.customer, site=sold.site, promise=stack.promise())
     monkeypatch.setattr("poa_documents.actions.seals._conclude", crash)
     with pytest.raises(Crashed):

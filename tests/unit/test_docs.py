@@ -29,7 +29,7 @@ OUR_PACKAGES = (
     "simulator",
     "tools",
 )
-LARGEST_PICTURE_BYTES = 200_000
+MAX_PICTURE_BYTES = 200_000
 
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -178,7 +178,7 @@ def test_readme_shows_pictures_that_are_quick_to_load() -> None:
     assert {Path(picture).name for picture in shown} >= {"work-queue.png", "signing.png", "field.png"}
     for picture in shown:
         assert (ROOT / picture).read_bytes().startswith(b"\x89PNG")
-        assert (ROOT / picture).stat().st_size < LARGEST_PICTURE_BYTES
+        assert (ROOT / picture).stat().st_size < MAX_PICTURE_BYTES
 
 
 def test_readme_tells_how_it_works_in_six_points() -> None:

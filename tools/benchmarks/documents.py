@@ -22,7 +22,7 @@ ROUNDS = 6
 
 
 def measure(how_many: int = HOW_MANY) -> dict[str, Any]:
-    """Give documents per second of both, and how Switchyard does beside the bare libraries."""
+    """Return documents per second of both, and how Switchyard does beside the bare libraries."""
     import typst
     from django.conf import settings
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter

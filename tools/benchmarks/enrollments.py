@@ -36,7 +36,7 @@ BARE_A_ROUND = 60
 PROCESSES = 2 * len(WORKERS)
 IN_FLIGHT = (1, PROCESSES)
 REMOTE_SECONDS = (0.0, 0.05)
-LONGEST_ROUND_SECONDS = 300.0
+MAX_ROUND_SECONDS = 300.0
 SETTINGS = "tools.benchmarks.settings"
 """With the waits of production; tests of faults have shorter ones."""
 
@@ -92,7 +92,7 @@ def ours_at_once(stack: Stack, cases: list[Enrollment]) -> float:
     stack.until(
         lambda: not ours.exclude(status=EnrollmentStatus.FINALIZED).exists(),
         "every case is finalized",
-        seconds=LONGEST_ROUND_SECONDS,
+        seconds=MAX_ROUND_SECONDS,
         is_checked=False,
     )
     last = ours.aggregate(at=Max("finalized_at"))["at"]
@@ -140,5 +140,5 @@ def _loop(stack: Stack, command: str, told: dict[str, object]) -> str:
         check=True,
         stdout=subprocess.PIPE,
         text=True,
-        timeout=LONGEST_ROUND_SECONDS,
+        timeout=MAX_ROUND_SECONDS,
     ).stdout

@@ -26,7 +26,7 @@ class NeverCame(Exception):
 
 @contextmanager
 def own_database() -> Iterator[str]:
-    """Give the URL of a fresh database on the server of `TEST_POSTGRES_URL`; it is dropped in the end."""
+    """Return the URL of a fresh database on the server of `TEST_POSTGRES_URL`; it is dropped in the end."""
     server = os.environ["TEST_POSTGRES_URL"]
     name = f"bench_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(server, autocommit=True) as connection:
@@ -45,7 +45,7 @@ def own_folder() -> Iterator[Path]:
 
 
 def environment(folder: Path, **changes: str) -> dict[str, str]:
-    """The environment of a process: settings as `make run` has them, and nothing of whoever runs the bench."""
+    """The environment of a process: settings as `make run` has them, and nothing else of the caller's."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {
         **kept,

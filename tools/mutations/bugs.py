@@ -255,7 +255,7 @@ BUGS: tuple[Bug, ...] = (
         '    if event.name == "location.service_active":\n'
         '        enrollment.status = "ACTIVE"\n'
         "        enrollment.save()\n",
-        why="Whoever can send an event, or send it late, decides about the case.",
+        why="Anyone who can send an event, or send it late, decides about the case.",
         noticed_by=(f"{SETTLING}::test_a_webhook_by_itself_moves_nothing", FROM_LIGHT),
     ),
     Bug(
@@ -372,7 +372,7 @@ BUGS: tuple[Bug, ...] = (
         file="operations/log_format.py",
         old='    re.compile(r"(?i)(?<=bearer )[^\\s\\"\',]+"),\n',
         new="",
-        why="Whoever reads the log can call Light in our name.",
+        why="Anyone who reads the log can call Light in our name.",
         noticed_by=("tests/unit/operations/test_log_format.py",),
     ),
 )

@@ -17,7 +17,7 @@ from tools.mutations.bugs import BUGS, Bug
 ROOT = Path(__file__).parent.parent.parent
 RESULTS = Path(__file__).parent / "caught.json"
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".hypothesis", "var", "node_modules", ".*_cache")
-MOST_SECONDS = 900
+MAX_SECONDS = 900
 CAUGHT, CLEAN = 1, 0
 """The exit codes of pytest: some test failed, and all passed. Any other one means that it could not run."""
 
@@ -33,7 +33,7 @@ def text_with(bug: Bug, text: str) -> str:
     """:raises ValueError: what the bug would replace stands there not exactly once"""
     count = text.count(bug.old)
     if not bug.old or count != 1:
-        raise ValueError(f"{bug.name}: its old text stands {count} times in {bug.file}; write the bug anew.")
+        raise ValueError(f"{bug.name}: its old text is {count} times in {bug.file}; rewrite the bug.")
     return text.replace(bug.old, bug.new)
 
 
@@ -62,7 +62,7 @@ def run(tests: Iterable[str], copy: Path) -> str | None:
     environment["MIGRATED_DATABASE"] = str(copy.parent / "migrated.sqlite3")
     command = [sys.executable, "-m", "pytest", *OPTIONS, *tests]
     done = subprocess.run(  # noqa: S603 - our own interpreter
-        command, cwd=copy, env=environment, capture_output=True, text=True, timeout=MOST_SECONDS, check=False
+        command, cwd=copy, env=environment, capture_output=True, text=True, timeout=MAX_SECONDS, check=False
     )
     if done.returncode == CLEAN:
         return None

@@ -23,7 +23,7 @@ from tools.service_harness.servers import ROOT, S3Server, Servers
 from tools.service_harness.stack import Stack
 from tools.service_harness.wire import Wire
 
-LONGEST_SETUP_SECONDS = 300
+MAX_SETUP_SECONDS = 300
 SECRETS = ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "LIGHT_WEBHOOK_SECRET")
 KEPT = ("PATH", "HOME", "LANG")
 
@@ -69,7 +69,7 @@ def built_stack(servers: Servers, s3: S3Server, wire: Wire) -> Iterator[Stack]:
             env=environment,
             check=True,
             capture_output=True,
-            timeout=LONGEST_SETUP_SECONDS,
+            timeout=MAX_SETUP_SECONDS,
         )
     with _settings_of_the_stack(environment, data_folder):
         call_command("prepare_storage")

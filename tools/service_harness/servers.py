@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / ".ci" / "services.sh"
-LONGEST_START_SECONDS = 120
+MAX_START_SECONDS = 120
 
 
 class NoServers(Exception):
@@ -58,7 +58,7 @@ class Servers:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                timeout=LONGEST_START_SECONDS,
+                timeout=MAX_START_SECONDS,
             )
             if finished.returncode != 0:
                 log.seek(0)

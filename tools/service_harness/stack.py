@@ -286,7 +286,7 @@ class Stack:
         )
 
     def listen(self) -> Callable[[str], bool]:
-        """Give what tells whether a process logged some text from now on."""
+        """Return a function that tells whether a process logged some text from now on."""
         heard_before = {name: self._log(name).stat().st_size for name in self._commands if self._log(name).exists()}
 
         def is_logged(text: str) -> bool:
@@ -358,7 +358,7 @@ def busy(cases: QuerySet[Enrollment]) -> QuerySet[Enrollment]:
 @contextmanager
 def held_row(case: Enrollment) -> Iterator[None]:
     """
-    Keep an enrollment's row locked from a connection of its own, so that whoever wants to write it must wait.
+    Keep an enrollment's row locked from a connection of its own, so that anyone who wants to write it must wait.
 
     Rows that only point to it, such as the record of a call, can still be written.
     """

@@ -128,7 +128,7 @@ def test_plan_choice_with_a_client_agent_follows_the_dialect(
     assert ("Your plan" in page.text) is offers
 
 
-def test_customer_can_choose_a_plan_himself(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_customer_can_choose_a_plan(simulator: RunningSimulator, light: LightCalls) -> None:
     simulator.control.set_dialect(hosted_flow_skips_plan_choice=False)
     account_uuid = light.ready()
     link = _link(light, account_uuid)

@@ -64,7 +64,7 @@ def test_credit_check_can_take_its_time(simulator: RunningSimulator, light: Ligh
     assert light.status(account_uuid) == "enrollment_pending_client_agent"
 
 
-def test_customer_without_card_never_gets_ready_by_himself(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_customer_without_card_never_gets_ready(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.ready("maria+no-card@example.com")
 
     assert light.read(account_uuid)["enrollment"]["has_payment_method"] is False
@@ -197,9 +197,7 @@ def test_answer_to_the_first_acceptance_is_lost_once(simulator: RunningSimulator
     assert len(simulator.control.acceptances()) == 1
 
 
-def test_customer_who_enrolls_himself_has_a_plan_before_we_accept(
-    simulator: RunningSimulator, light: LightCalls
-) -> None:
+def test_self_enrolled_customer_has_a_plan_before_we_accept(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.ready("maria+self-enroll@example.com")
 
     assert light.read(account_uuid)["enrollment"]["has_accepted_plan"] is True

@@ -65,7 +65,7 @@ def public(answer: Answer) -> Answers:
 
 
 def link_only(own: Answer, foreign: Answer) -> Answers:
-    """Behind a customer's link. Who has none is at an unknown one, whoever he is."""
+    """Behind a customer's link. Visitors without one use an unknown link."""
     return everybody(404) | {"customer with own link": own, "customer with foreign link": foreign}
 
 
@@ -82,7 +82,7 @@ def behind_link(rest: str) -> Address:
     return lambda company, role: f"/portal/{company.links.get(role, UNKNOWN_LINK)}/{rest}"
 
 
-# Faces for everybody, and for programs.
+# Surfaces for everyone, and for programs.
 
 OPEN = (
     Endpoint("", at("/"), get=everybody(302), post=everybody(302)),
@@ -195,9 +195,9 @@ def signed_in(answer: Answer) -> Answers:
     return everybody(SIGN_IN) | dict.fromkeys(people, answer)
 
 
-def _second_step(face: str) -> Iterator[Endpoint]:
+def _second_step(surface: str) -> Iterator[Endpoint]:
     for page, shown, posted in (("", 302, 302), ("set-up/", 200, 422), ("codes/", 302, 302), ("change/", 405, 302)):
-        route = f"{face}/second-step/{page}"
+        route = f"{surface}/second-step/{page}"
         yield Endpoint(route, at(f"/{route}"), get=signed_in(shown), post=signed_in(posted))
 
 

@@ -112,7 +112,7 @@ def test_the_form_of_one_link_does_nothing_at_another(company: Company) -> None:
     assert answer.status_code == 403
 
 
-def test_buttons_are_shut_to_whoever_may_only_look(company: Company) -> None:
+def test_viewers_get_no_buttons(company: Company) -> None:
     """Saving a file to look at it is looking, and is logged as that."""
     viewer = User.objects.create_user("victor", is_staff=True)
     viewer.user_permissions.add(*Permission.objects.filter(codename__startswith="view_"))
@@ -140,7 +140,9 @@ def test_buttons_are_shut_to_whoever_may_only_look(company: Company) -> None:
         ("poa_documents/poadocument", "site", "Juniper"),
     ],
 )
-def test_a_form_finds_its_choices_for_whoever_may_see_them(company: Company, form: str, field: str, typed: str) -> None:
+def test_form_finds_choices_only_for_those_who_may_see_them(
+    company: Company, form: str, field: str, typed: str
+) -> None:
     app, model = form.split("/")
     address = f"/admin/autocomplete/?term={typed}&app_label={app}&model_name={model}&field_name={field}"
     company.users["newcomer"] = User.objects.create_user("nora", is_staff=True)

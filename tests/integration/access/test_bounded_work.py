@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.timeout(900)]
 
 FACTOR = 12
 LEAST_SECONDS = 0.02
-LARGEST_ANSWER = 100_000
+MAX_ANSWER = 100_000
 SMALL, MEDIUM, LARGE = 15_000, 250_000, 1_400_000
 FORM = "application/x-www-form-urlencoded"
 
@@ -141,7 +141,7 @@ def findings(client: Client, address: str, bodies: Iterator[tuple[str, bytes, st
             found[f"{address} {name}"] = f"{seconds:.2f} s of processor time, allowed {allowed:.2f}"
         elif answer.status_code >= 500:
             found[f"{address} {name}"] = f"answered {answer.status_code}"
-        elif len(answer.content) > LARGEST_ANSWER + 4 * size_kept(address, body):
+        elif len(answer.content) > MAX_ANSWER + 4 * size_kept(address, body):
             found[f"{address} {name}"] = f"answered {len(answer.content)} bytes"
     return found
 
@@ -212,7 +212,7 @@ def test_heads_of_requests_cost_little(company: Company, text: Callable[[int], s
 
         assert seconds < FACTOR * max(bare, LEAST_SECONDS), name
         assert answer.status_code < 500, name
-        assert len(answer.content) < LARGEST_ANSWER + 2 * size, name
+        assert len(answer.content) < MAX_ANSWER + 2 * size, name
 
 
 class Upload(io.RawIOBase):

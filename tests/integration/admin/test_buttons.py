@@ -1,4 +1,4 @@
-"""Buttons: each calls one action, by POST only, for those who may, and never on a case that moved meanwhile."""
+"""Buttons: each calls one action, by POST only, for those who may, and never on a case that changed in between."""
 
 import hashlib
 import io
@@ -171,12 +171,12 @@ def test_a_broken_chain_of_evidence_is_shouted(office_client: Client) -> None:
 def test_releasing_a_hold_with_a_reason_makes_the_case_due(office_client: Client) -> None:
     enrollment = held_case()
 
-    answer = press(office_client, enrollment, "release", reason="Light mended the address.")
+    answer = press(office_client, enrollment, "release", reason="Light fixed the address.")
 
     released = enrollment.holds.get()
     enrollment.refresh_from_db()
     assert released.released_at == AT
-    assert released.release_reason == "Light mended the address."
+    assert released.release_reason == "Light fixed the address."
     assert enrollment.due_at == AT
     assert "released" in told(answer)
 

@@ -196,7 +196,7 @@ def test_no_act_leads_away_from_the_office(office_client: Client, elsewhere: str
     assert answer["Location"] == record_url(customer)
 
 
-def test_whoever_may_only_look_gets_no_buttons(viewer_client: Client) -> None:
+def test_viewer_gets_no_buttons(viewer_client: Client) -> None:
     enrollment = signed_case()
     hold(enrollment, at=AT, code=HoldCode.REFUSED_BY_LIGHT)
 

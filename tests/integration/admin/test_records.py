@@ -184,7 +184,7 @@ def test_a_hold_for_missing_consent_has_no_button_that_overrides_it(office_clien
 
 def test_pauses_holds_and_stop_signals_name_who_acted(office_client: Client, office: User) -> None:
     enrollment, poa, by = held_case(), sent_poa(at=AT), Actor.staff(office.pk)
-    release_hold(hold_id=enrollment.holds.get().pk, reason="Light mended it.", by=by, at=AT)
+    release_hold(hold_id=enrollment.holds.get().pk, reason="Light fixed it.", by=by, at=AT)
     signal = record_stop_signal(
         customer_id=poa.customer_id, kind=StopKind.INCAPACITATED, source="His son called.", by=by, at=AT
     )
@@ -198,7 +198,7 @@ def test_pauses_holds_and_stop_signals_name_who_acted(office_client: Client, off
 def test_no_list_and_no_page_shows_people_as_numbers(admin_client: Client, admin_user: User) -> None:
     a_whole_case()
     by = Actor.staff(admin_user.pk)
-    release_hold(hold_id=Hold.objects.get().pk, reason="Light mended it.", by=by, at=AT)
+    release_hold(hold_id=Hold.objects.get().pk, reason="Light fixed it.", by=by, at=AT)
     pause(reason="Prices.", by=by, at=AT)
     opened = 0
 

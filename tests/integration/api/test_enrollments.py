@@ -39,13 +39,13 @@ def test_hold_is_released_with_a_reason(api: Api) -> None:
     path = f"enrollments/{enrollment.pk}/holds/{enrollment.holds.get().pk}/release/"
 
     silent = api.post(path, {"reason": ""})
-    released = api.post(path, {"reason": "Light has mended the address."})
+    released = api.post(path, {"reason": "Light has fixed the address."})
     twice = api.post(path, {"reason": "Again."})
 
     assert (silent.status_code, "reason" in silent.json()) == (400, True)
     assert released.status_code == 200
     assert released.json()["open_hold"] is None
-    assert released.json()["holds"][0]["release_reason"] == "Light has mended the address."
+    assert released.json()["holds"][0]["release_reason"] == "Light has fixed the address."
     assert twice.status_code == 409
 
 

@@ -1,4 +1,4 @@
-"""The API opens no door that is shut in the admin."""
+"""The API allows nothing that the admin does not."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User

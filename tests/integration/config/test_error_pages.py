@@ -1,4 +1,4 @@
-"""Whoever ends up where nothing is, or may not be, is told so on a page of ours that a phone can show."""
+"""Missing and forbidden pages are pages of ours that fit a phone."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def test_staff_without_the_right_are_told_whom_to_ask(client: Client) -> None:
     answer = client.get("/admin/installations/customer/")
 
     assert answer.status_code == 403
-    assert "ask whoever runs Switchyard" in seen(answer)
+    assert "ask the person who runs Switchyard" in seen(answer)
 
 
 @pytest.mark.parametrize("address", ["/field/sign-in/", "/admin/login/"])

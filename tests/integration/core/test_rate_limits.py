@@ -219,46 +219,46 @@ def _redis_as_configured() -> dict[str, Any]:
     return configured
 
 
-# Doors
+# Sign-in pages
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("door", ["/admin/login/", "/field/sign-in/"])
-def test_somebody_elses_guesses_lock_nobody_out(door: str) -> None:
+@pytest.mark.parametrize("page", ["/admin/login/", "/field/sign-in/"])
+def test_guesses_of_others_lock_nobody_out(page: str) -> None:
     username = staff().username
     thief, owner = Client(REMOTE_ADDR="192.0.2.66"), Client(REMOTE_ADDR="192.0.2.1")
     for _ in range(12):
-        refused = thief.post(door, {"username": username, "password": "wrong"})
+        refused = thief.post(page, {"username": username, "password": "wrong"})
 
-    welcome = owner.post(door, {"username": username, "password": PASSWORD})
+    welcome = owner.post(page, {"username": username, "password": PASSWORD})
 
     assert (refused.status_code, welcome.status_code) == (429, 302)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("door", ["/admin/login/", "/field/sign-in/"])
-def test_a_name_guessed_from_ever_new_networks_is_slowed_down(door: str) -> None:
+@pytest.mark.parametrize("page", ["/admin/login/", "/field/sign-in/"])
+def test_a_name_guessed_from_ever_new_networks_is_slowed_down(page: str) -> None:
     """A provider gives away as many networks of 64 bits as anyone likes."""
     wrong = {"username": staff().username, "password": "wrong"}
 
-    answers = [Client(REMOTE_ADDR=f"2001:db8:0:{number:x}::1").post(door, wrong).status_code for number in range(50)]
+    answers = [Client(REMOTE_ADDR=f"2001:db8:0:{number:x}::1").post(page, wrong).status_code for number in range(50)]
 
     assert answers[:30] == [200] * 30
     assert answers[33:] == [429] * 17
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("door", ["/admin/login/", "/field/sign-in/"])
-def test_guesses_from_everywhere_lock_nobody_out(door: str) -> None:
+@pytest.mark.parametrize("page", ["/admin/login/", "/field/sign-in/"])
+def test_guesses_from_everywhere_lock_nobody_out(page: str) -> None:
     """Neither the owner's own browser, nor a new one elsewhere."""
     right = {"username": staff().username, "password": PASSWORD}
     own = Client(REMOTE_ADDR="2001:db8:0:ffff::1")
-    own.post(door, right)
+    own.post(page, right)
     own.cookies = SimpleCookie({name: each.value for name, each in own.cookies.items() if name == "known-browser"})
     for number in range(60):
-        Client(REMOTE_ADDR=f"2001:db8:0:{number:x}::1").post(door, right | {"password": "wrong"})
+        Client(REMOTE_ADDR=f"2001:db8:0:{number:x}::1").post(page, right | {"password": "wrong"})
 
-    at_the_same_provider, elsewhere = own.post(door, right), Client(REMOTE_ADDR="198.51.100.7").post(door, right)
+    at_the_same_provider, elsewhere = own.post(page, right), Client(REMOTE_ADDR="198.51.100.7").post(page, right)
 
     assert (at_the_same_provider.status_code, elsewhere.status_code) == (302, 302)
 
@@ -286,11 +286,11 @@ def test_a_cookie_of_a_known_browser_is_for_its_name_and_ours() -> None:
 def test_all_doors_count_together() -> None:
     username = staff().username
     client = Client()
-    for door in ["/admin/login/", "/field/sign-in/"] * 5:
-        client.post(door, {"username": username.upper(), "password": "wrong"})
+    for page in ["/admin/login/", "/field/sign-in/"] * 5:
+        client.post(page, {"username": username.upper(), "password": "wrong"})
 
     right = {"username": username, "password": PASSWORD}
-    answers = [client.post(door, right) for door in ("/admin/login/", "/field/sign-in/")]
+    answers = [client.post(page, right) for page in ("/admin/login/", "/field/sign-in/")]
     api = client.post("/api/v1/token/", right, content_type="application/json")
 
     assert [answer.status_code for answer in [*answers, api]] == [429, 429, 429]
@@ -298,15 +298,15 @@ def test_all_doors_count_together() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("door", ["/admin/login/", "/field/sign-in/"])
-def test_a_name_written_in_other_letters_that_mean_the_same_has_no_tries_of_its_own(door: str) -> None:
+@pytest.mark.parametrize("page", ["/admin/login/", "/field/sign-in/"])
+def test_a_name_written_in_other_letters_that_mean_the_same_has_no_tries_of_its_own(page: str) -> None:
     """Django's form makes the plain name of wide and other such letters before it looks for the person."""
     staff(username="olivia")
     client = Client()
     for name in ("olivia", "\uff4flivia", "o\uff4civia", "ol\uff49via", "\u24delivia") * 2:
-        client.post(door, {"username": name, "password": "wrong"})
+        client.post(page, {"username": name, "password": "wrong"})
 
-    answer = client.post(door, {"username": "olivi\uff41", "password": PASSWORD})
+    answer = client.post(page, {"username": "olivi\uff41", "password": PASSWORD})
 
     assert answer.status_code == 429
 
@@ -332,9 +332,9 @@ def test_who_signs_in_has_all_tries_again() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("store_away")
-@pytest.mark.parametrize("door", ["/admin/login/", "/field/sign-in/"])
-def test_while_nobody_counts_nobody_signs_in(door: str, client: Client) -> None:
-    response = client.post(door, {"username": staff().username, "password": PASSWORD})
+@pytest.mark.parametrize("page", ["/admin/login/", "/field/sign-in/"])
+def test_while_nobody_counts_nobody_signs_in(page: str, client: Client) -> None:
+    response = client.post(page, {"username": staff().username, "password": PASSWORD})
 
     assert (response.status_code, response["Retry-After"]) == (503, "60")
     assert "try again in a minute" in response.text

@@ -83,7 +83,7 @@ def test_Q12_a_case_whose_journal_cannot_be_written_asks_for_a_person_too(
     assert "nobody foresaw" in hold.because
     assert case.lease_until is None
     flow.pass_time(timedelta(hours=1))
-    holds.release_hold(hold_id=hold.pk, reason="The journal is mended.", by=OFFICE, at=flow.clock.at)
+    holds.release_hold(hold_id=hold.pk, reason="The journal is fixed.", by=OFFICE, at=flow.clock.at)
     flow.live(case, timedelta(hours=1))
     assert case.attested_at is not None
     assert len(flow.simulator.control.state()["accounts"]) == 1

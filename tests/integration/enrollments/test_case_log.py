@@ -1,4 +1,4 @@
-"""One case can be followed in the log from its sale to active service by its number, and an idle house is quiet."""
+"""One case can be followed in the log from its sale to active service by its number, and an idle system is quiet."""
 
 import io
 import logging

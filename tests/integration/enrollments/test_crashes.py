@@ -118,12 +118,12 @@ def test_a_nudge_during_a_turn_is_not_lost(flow: Flow, monkeypatch: pytest.Monke
     case = flow.case(signed=False)
     place = flow.engine._rest
 
-    def nudged_meanwhile(*args: Any, **kwargs: Any) -> str:
+    def nudged_in_between(*args: Any, **kwargs: Any) -> str:
         flow.pass_time(timedelta(seconds=1))
         due_cases.make_due(enrollment_id=case.pk, at=flow.clock.at)
         return place(*args, **kwargs)
 
-    monkeypatch.setattr(type(flow.engine), "_rest", lambda _self, *args: nudged_meanwhile(*args))
+    monkeypatch.setattr(type(flow.engine), "_rest", lambda _self, *args: nudged_in_between(*args))
 
     flow.run(case)
 
@@ -136,11 +136,11 @@ def test_a_revocation_between_decision_and_call_sends_nothing(flow: Flow, monkey
     case = ready_to_accept(flow)
     verify = verify_or_suspend
 
-    def revoked_meanwhile(**kwargs: Any) -> None:
+    def revoked_in_between(**kwargs: Any) -> None:
         verify(**kwargs)
         flow.revoke(case)
 
-    monkeypatch.setattr(acceptance, "verify_or_suspend", revoked_meanwhile)
+    monkeypatch.setattr(acceptance, "verify_or_suspend", revoked_in_between)
 
     flow.run(case)
 
@@ -154,11 +154,11 @@ def test_a_pause_between_decision_and_call_sends_nothing(flow: Flow, monkeypatch
     case = ready_to_accept(flow)
     verify = verify_or_suspend
 
-    def paused_meanwhile(**kwargs: Any) -> None:
+    def paused_in_between(**kwargs: Any) -> None:
         verify(**kwargs)
         flow.pause()
 
-    monkeypatch.setattr(acceptance, "verify_or_suspend", paused_meanwhile)
+    monkeypatch.setattr(acceptance, "verify_or_suspend", paused_in_between)
 
     flow.run(case)
 

@@ -424,12 +424,12 @@ def test_a_press_on_the_page_beats_the_acceptance_that_is_recorded_already(
     visit.enter_code()
     accept = customers_flow.light.accept_plan
 
-    def pressed_meanwhile(*args: Any, **kwargs: Any) -> Any:
+    def pressed_in_between(*args: Any, **kwargs: Any) -> Any:
         assert AcceptAttempt.objects.filter(succeeded__isnull=True).exists()
         assert click(visit, "revoke/").status_code == 302
         return accept(*args, **kwargs)
 
-    monkeypatch.setattr(customers_flow.light, "accept_plan", pressed_meanwhile)
+    monkeypatch.setattr(customers_flow.light, "accept_plan", pressed_in_between)
 
     customers_flow.live(case, timedelta(hours=3))
 

@@ -19,7 +19,7 @@ from poa_documents.states import PoaStatus
 from tests.contract.dialects import REFERENCE
 from tests.factories import installations as made
 from tests.integration.enrollments.flow import OFFICE, Flow, roomy_promise
-from tests.integration.faults.journey import ARRIVED, calls, ready_to_accept, release
+from tests.integration.faults.walks import ARRIVED, calls, ready_to_accept, release
 
 pytestmark = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
 
@@ -75,12 +75,12 @@ def test_a_stop_reaches_the_acceptance_that_is_about_to_be_sent(
     accept = flow.light.accept_plan
     reached = []
 
-    def stopped_meanwhile(*args: object, **kwargs: object) -> object:
+    def stopped_in_between(*args: object, **kwargs: object) -> object:
         reached.append(AcceptAttempt.objects.filter(succeeded__isnull=True).count())
         stop(flow, case)
         return accept(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(flow.light, "accept_plan", stopped_meanwhile)
+    monkeypatch.setattr(flow.light, "accept_plan", stopped_in_between)
 
     flow.live(case, timedelta(hours=3))
 

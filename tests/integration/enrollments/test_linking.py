@@ -194,7 +194,7 @@ def test_an_account_about_which_nobody_answered_is_asked_about_again(flow: Flow)
     assert set(account_uuids(flow)) == {first.uuid, second.uuid}
 
 
-def test_nobody_is_asked_about_an_account_that_was_linked_meanwhile(flow: Flow) -> None:
+def test_nobody_is_asked_about_an_account_linked_in_between(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
 

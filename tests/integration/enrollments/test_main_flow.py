@@ -156,7 +156,7 @@ def test_a_customer_who_opts_out_before_the_start_ends_the_case(flow: Flow) -> N
 
 
 @pytest.mark.cell("L26")
-def test_a_plan_the_customer_chose_himself_is_never_accepted_over(flow: Flow) -> None:
+def test_nothing_is_accepted_over_a_self_enrolled_plan(flow: Flow) -> None:
     case = flow.case(tags="+self-enroll")
     flow.run(case)
     flow.finish_at_light(case)

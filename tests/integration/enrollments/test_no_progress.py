@@ -17,7 +17,7 @@ from enrollments.models import RemoteCall
 from enrollments.states import HoldCode, HoldOwner
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.flow import Flow
-from tests.integration.faults.journey import calls, open_hold, ready_to_accept, release, walk
+from tests.integration.faults.walks import calls, open_hold, ready_to_accept, release, walk
 
 pytestmark = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
 

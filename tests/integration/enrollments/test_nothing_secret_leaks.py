@@ -1,5 +1,5 @@
 """
-One whole journey with everything written down that anybody could read afterward, searched for what must not be there.
+One whole case with everything written down that anybody could read afterward, searched for what must not be there.
 
 From the invitation to the accepted plan, over the pages, with lost answers and refusals in between.
 """
@@ -39,7 +39,7 @@ from tests.factories.accounts import client_key, personal_key
 from tests.factories.poa_documents import drafted_poa
 from tests.integration.access.company import UNKNOWN_UUID, records_in_admin
 from tests.integration.enrollments.flow import MORNING, OFFICE, SECOND_PERSON, Flow, roomy_promise
-from tests.integration.faults.journey import ARRIVED, open_hold, release
+from tests.integration.faults.walks import ARRIVED, open_hold, release
 from tests.integration.poa_documents.portal_visits import CODE, Visit, token_in_last_mail
 from tests.integration.webhooks.deliveries import deliver, event, settle_due
 

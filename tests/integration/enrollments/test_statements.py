@@ -10,7 +10,7 @@ from tests.integration.enrollments.flow import Flow
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite, pytest.mark.one_dialect]
 
-MOST_STATEMENTS = 188
+MAX_STATEMENTS = 188
 """
 How many enrollments a second go through hangs on this number, transactions' beginnings and ends included.
 
@@ -34,4 +34,4 @@ def test_an_enrollment_takes_no_more_statements_than_are_accounted_for(flow: Flo
 
     case.refresh_from_db()
     assert (word, case.status) == (Waiting.SERVICE_TO_START, EnrollmentStatus.FINALIZED)
-    assert len(asked) <= MOST_STATEMENTS, "\n".join(query["sql"][:200] for query in asked.captured_queries)
+    assert len(asked) <= MAX_STATEMENTS, "\n".join(query["sql"][:200] for query in asked.captured_queries)

@@ -184,7 +184,7 @@ def test_the_commands_hold_and_release(db: None) -> None:
         call_command("release_writes")
 
 
-def test_whoever_stops_everything_says_why(db: None) -> None:
+def test_stopping_everything_needs_a_reason(db: None) -> None:
     with pytest.raises(CommandError, match="Say why"):
         call_command("hold_writes", reason=" ")
 

@@ -14,7 +14,7 @@ from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteStatu
 from poa_documents.actions import verify_or_suspend
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.flow import Flow
-from tests.integration.faults.journey import assert_accepted_once, calls, open_hold, ready_to_accept, release, walk
+from tests.integration.faults.walks import assert_accepted_once, calls, open_hold, ready_to_accept, release, walk
 
 A_YEAR = timedelta(days=365)
 CHICAGO = ZoneInfo("America/Chicago")

@@ -11,7 +11,7 @@ from enrollments.states import HoldCode, HoldOwner, WriteKind, WriteStatus
 from simulator.fault_middleware import BAD_IDENTIFIER
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.flow import Flow, tight_promise
-from tests.integration.faults.journey import (
+from tests.integration.faults.walks import (
     assert_accepted_once,
     calls,
     open_hold,

@@ -17,7 +17,7 @@ from poa_documents.models import CustomerMail, MailKind, PoaDocument
 from poa_documents.states import PoaStatus
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.flow import OFFICE, SECOND_PERSON, Flow
-from tests.integration.faults.journey import assert_accepted_once, calls, open_hold, ready_to_accept, release, walk
+from tests.integration.faults.walks import assert_accepted_once, calls, open_hold, ready_to_accept, release, walk
 
 in_one_dialect = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
 
@@ -46,14 +46,14 @@ def test_U6_revocation_during_an_acceptance_is_told_to_both_sides(
     if answer == "is lost":
         flow.simulator.control.inject_fault("accept", "drop_after")
 
-    def revoked_meanwhile(*args: Any, **kwargs: Any) -> Any:
+    def revoked_in_between(*args: Any, **kwargs: Any) -> Any:
         try:
             return accept(*args, **kwargs)
         finally:
             flow.pass_time(timedelta(seconds=1))
             flow.revoke(case)
 
-    monkeypatch.setattr(flow.light, "accept_plan", revoked_meanwhile)
+    monkeypatch.setattr(flow.light, "accept_plan", revoked_in_between)
 
     walk(flow, case, span=timedelta(hours=3))
 
@@ -136,10 +136,10 @@ def test_U9_U10_form_of_a_stale_page_is_refused(flow: Flow) -> None:
     walk(flow, case)
     hold = open_hold(case)
     assert hold is not None
-    release(flow, case, "Light mended it.")
+    release(flow, case, "Light fixed it.")
     walk(flow, case)
 
-    with pytest.raises(holds.HoldNotOpen, match="Light mended it"):
+    with pytest.raises(holds.HoldNotOpen, match="Light fixed it"):
         holds.release_hold(hold_id=hold.pk, reason="Once more.", by=OFFICE, at=flow.clock.at)
     with pytest.raises(closing.CannotClose, match="finalized"):
         closing.close_enrollment(enrollment_id=case.pk, reason="No more.", by=OFFICE, at=flow.clock.at)

@@ -12,7 +12,7 @@ from enrollments.light.payloads import Account
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from tests.integration.enrollments.flow import Flow
-from tests.integration.faults.journey import assert_accepted_once, calls, open_hold, ready_to_accept, walk
+from tests.integration.faults.walks import assert_accepted_once, calls, open_hold, ready_to_accept, walk
 
 
 def lose_the_answer_while_reads_lag(flow: Flow, lag: timedelta) -> Enrollment:

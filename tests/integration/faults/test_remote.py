@@ -16,7 +16,7 @@ from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.flow import Flow
-from tests.integration.faults.journey import (
+from tests.integration.faults.walks import (
     assert_accepted_once,
     calls,
     open_hold,

@@ -9,7 +9,7 @@ from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind,
 from poa_documents.models import CustomerMail, MailKind
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.flow import Flow
-from tests.integration.faults.journey import (
+from tests.integration.faults.walks import (
     assert_accepted_once,
     calls,
     open_hold,

@@ -29,7 +29,7 @@ def visible_text(page: HttpResponse) -> str:
 
 
 def english_in(text: str) -> set[str]:
-    """Give the English words, and the English phrases of ours, that stand in a text."""
+    """Return the English words and our English phrases found in a text."""
     for name in PROPER_NAMES:
         text = text.replace(name, "")
     found = {word.lower() for word in ENGLISH_WORDS.findall(text)}

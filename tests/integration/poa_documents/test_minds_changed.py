@@ -273,10 +273,10 @@ def test_a_report_that_comes_while_a_suspended_one_is_resumed_is_not_run_over(mo
     poa = signed_poa()
     actions.suspend_poa(poa_id=poa.pk, reason="A doubt.", by=OFFICE, at=LATER)
 
-    def reported_meanwhile(**_options: object) -> None:
+    def reported_in_between(**_options: object) -> None:
         report(poa, StopKind.INCAPACITATED)
 
-    monkeypatch.setattr(lifecycle, "verify_or_suspend", reported_meanwhile)
+    monkeypatch.setattr(lifecycle, "verify_or_suspend", reported_in_between)
 
     with pytest.raises(CustomerStopped):
         actions.resume_poa(poa_id=poa.pk, reason="The doubt is gone.", by=OFFICE, at=LATER)

@@ -252,9 +252,7 @@ def test_somebody_elses_guesses_do_not_touch_the_customers_code(visit: Visit) ->
     assert "Hello" in visit.enter(code).content.decode()
 
 
-def test_whoever_asks_under_ever_new_names_loses_the_link_and_the_customer_gets_a_new_one(
-    poa: PoaDocument, visit: Visit, clock: StandingClock
-) -> None:
+def test_asking_under_many_browsers_replaces_the_link(poa: PoaDocument, visit: Visit, clock: StandingClock) -> None:
     for _ in range(12):
         Visit(visit.token).ask_for_code()
 

@@ -105,7 +105,7 @@ def decline(poa: PoaDocument) -> None:
 
 
 def void(poa: PoaDocument) -> None:
-    actions.void_poa(poa_id=poa.pk, reason="Drawn up twice.", by=STAFF, at=SIGNED_AT)
+    actions.void_poa(poa_id=poa.pk, reason="Drafted twice.", by=STAFF, at=SIGNED_AT)
 
 
 def come_back(poa: PoaDocument) -> None:
@@ -134,7 +134,7 @@ def test_nobody_is_reminded_after(news: Callable[[PoaDocument], None]) -> None:
     assert reminders() == []
 
 
-def test_whoever_signed_is_not_reminded_and_whoever_let_it_expire_neither() -> None:
+def test_nobody_is_reminded_after_signing_or_expiry() -> None:
     signed_poa()
     forgotten = sent_poa(at=SIGNED_AT)
 

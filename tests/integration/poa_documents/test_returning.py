@@ -1,4 +1,4 @@
-"""Mail that comes back: from the mail server, the provider or the office; what is held, and what mends it."""
+"""Mail that comes back: from the mail server, the provider or the office; what is held, and what ends that."""
 
 import json
 from datetime import timedelta

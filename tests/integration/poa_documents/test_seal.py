@@ -234,7 +234,7 @@ def content_of_another_kind() -> bytes:
 
 
 def test_a_row_that_was_changed_together_with_the_file_does_not_fit_the_journal() -> None:
-    """Whoever can write to storage and rows puts a whole document of his own in place, sealed with his own key."""
+    """A forger who can write to storage and rows replaces the document, sealed with their own key."""
     poa = signed_poa()
     other = make_key("Somebody else", starts_at=SIGNED_AT - timedelta(days=1), ends_at=LATER)
     forged, _ = seal(render_pdf(signed_document_of(poa)), other, words=WORDS, signed_at=SIGNED_AT)

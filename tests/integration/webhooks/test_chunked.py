@@ -115,7 +115,7 @@ def test_chunks_may_carry_extensions_and_trailers(server: LiveServer) -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("path", ["/api/v1/token/", "/admin/login/", "/field/sign-in/"])
-def test_whoever_else_sends_chunks_is_told_to_say_the_length(server: LiveServer, path: str) -> None:
+def test_other_chunked_requests_must_say_their_length(server: LiveServer, path: str) -> None:
     answer = requests.post(f"{server.url}{path}", data=iter([b"username=a"]), timeout=SECONDS_TO_START)
 
     assert answer.status_code == HTTPStatus.LENGTH_REQUIRED

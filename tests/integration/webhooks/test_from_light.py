@@ -152,7 +152,7 @@ def test_a_refused_reading_is_repeated_hourly_until_the_hold_is_released(heard: 
     assert case.next_step == "HOLD"
     assert 2 <= len(heard.simulator.control.requests("read")) - reads <= 6
     heard.simulator.control.clear_faults()
-    holds.release_hold(hold_id=case.holds.get().pk, reason="Light mended it.", by=OFFICE, at=heard.clock.at)
+    holds.release_hold(hold_id=case.holds.get().pk, reason="Light fixed it.", by=OFFICE, at=heard.clock.at)
     assert heard.engine.advance(case.pk) == Waiting.CUSTOMER_TO_FINISH
 
 
@@ -162,7 +162,7 @@ def test_w1_fifty_at_once_are_one_row(live_server: LiveServer) -> None:
     headers = {**signature(body), "Content-Type": "application/json"}
 
     def send(tries_left: int) -> int:
-        """Repeat what was not taken, as Light does: the server of the tests lets only a few wait at its door."""
+        """Repeat what was not taken, as Light does: the server of the tests queues only a few."""
         try:
             sent = requests.post(f"{live_server.url}/webhooks/light/", data=body, headers=headers, timeout=60)
         except requests.ConnectionError:

@@ -8,7 +8,7 @@ from poa_documents.models import PoaDocument
 
 @pytest.mark.parametrize("page", pages.PAGES)
 def test_a_page_made_from_the_code_is_up_to_date(page: str) -> None:
-    assert pages.is_current(page), "make docs writes it anew"
+    assert pages.is_current(page), "run make docs"
 
 
 def test_the_drawing_begins_where_records_begin() -> None:

@@ -399,9 +399,7 @@ def test_refused_acceptance_is_tried_once_more() -> None:
         (2, HoldCode.REFUSED_BY_LIGHT, HoldOwner.OFFICE),
     ],
 )
-def test_lights_words_reach_whoever_is_asked_about_an_acceptance_in_vain(
-    refused: int, code: HoldCode, owner: HoldOwner
-) -> None:
+def test_question_about_a_failed_acceptance_quotes_light(refused: int, code: HoldCode, owner: HoldOwner) -> None:
     said = (WriteKind.ACCEPT_PLAN, "Light refused (409) to accept a plan: plan expired.")
     facts = replace(READY_TO_ACCEPT, failed_attempts=(WriteKind.ACCEPT_PLAN,) * 2, rejected_attempts=(said,) * refused)
 

@@ -91,7 +91,7 @@ def test_it_is_kept_to_its_end_also_where_the_start_slips_far_and_no_other_notic
     assert isinstance(afterwards, AcceptPlan)
 
 
-def test_offers_that_grew_old_meanwhile_are_asked_for_again() -> None:
+def test_stale_offers_are_requested_again() -> None:
     facts = replace(fresh_at(OVER), offers=(replace(OFFER, stale_at=OVER),))
 
     assert isinstance(next_step(facts, OVER), RequestPlans)

@@ -53,7 +53,7 @@ def open_hold(case: Enrollment) -> Hold | None:
     return case.holds.filter(released_at=None).first()
 
 
-def release(flow: Flow, case: Enrollment, reason: str = "The cause is mended.") -> None:
+def release(flow: Flow, case: Enrollment, reason: str = "The cause is fixed.") -> None:
     hold = open_hold(case)
     assert hold is not None
     flow.pass_time(timedelta(minutes=1))
