@@ -1,4 +1,4 @@
-"""Files in a response: named, never sniffed for another type, and not kept by caches in between."""
+"""File responses: named, not sniffed for another type, and not cached."""
 
 from typing import IO
 
@@ -15,5 +15,5 @@ def file_response(content: bytes, *, name: str, content_type: str, inline: bool 
 
 
 def streamed_file(file: IO[bytes], *, name: str, content_type: str) -> FileResponse:
-    """Return a file that the browser saves, sent piece by piece; Django closes it."""
+    """Return a file that the browser saves, streamed. Django closes it."""
     return FileResponse(file, as_attachment=True, filename=name, content_type=content_type, headers=_HEADERS)

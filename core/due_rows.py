@@ -1,5 +1,5 @@
 """
-Rows that wait for work in a `due_at` column: found when due, claimed for a while, and put off for longer each time.
+Rows that wait for work in a `due_at` column: found when due, claimed for a while, and delayed longer on each failure.
 
 A queued task is only a hint. A claim moves `due_at` on by a lease, so a row whose worker died is found again.
 """
@@ -26,7 +26,7 @@ class Backoff:
         return min(doubled, self.longest)
 
     def next_time(self, failures: int, *, at: datetime) -> datetime | None:
-        """Return when to try again, spread by up to a quarter of the pause, or None when there were enough failures."""
+        """Return when to try again, spread by up to a quarter of the pause, or None after too many failures."""
         if self.max_failures is not None and failures >= self.max_failures:
             return None
         return at + spread(self.pause_after(failures))
@@ -38,10 +38,10 @@ def spread(pause: timedelta) -> timedelta:
 
 
 def due_ids(rows: QuerySet[Any], *, at: datetime, limit: int) -> list[int]:
-    """Return the primary keys of rows that are due, longest first."""
+    """Return the primary keys of rows that are due, longest waiting first."""
     return list(rows.filter(due_at__lte=at).order_by("due_at", "pk").values_list("pk", flat=True)[:limit])
 
 
 def claim(rows: QuerySet[Any], *, at: datetime, lease: timedelta) -> bool:
-    """Take a due row for the length of the lease and count the attempt; False when it is not due or another has it."""
+    """Claim a due row for the lease and count the attempt. False if it is not due or another worker has it."""
     return bool(rows.filter(due_at__lte=at).update(due_at=at + lease, attempts=F("attempts") + 1))

@@ -1,8 +1,7 @@
 """
-Why an action refuses: three bases, which every surface answers in one way each.
+Base classes for refused actions. Every surface handles each of them in one way.
 
-The text tells the person what to do; `problems` names the fields of the input that are at fault. Every other exception
-is a bug or an outage.
+The text tells the person what to do. `problems` names the invalid fields. Every other exception is a bug or an outage.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,40 +11,44 @@ Problems = Mapping[str, str | Sequence[str]]
 
 
 class Refusal(Exception):
-    """Nothing was done, and it is known why."""
+    """The action was refused and changed nothing."""
 
-    def __init__(self, said: str | Problems = "") -> None:
-        named = {} if isinstance(said, str) else said
+    def __init__(self, message: str | Problems = "") -> None:
+        named = {} if isinstance(message, str) else message
         self.problems = {name: [texts] if isinstance(texts, str) else list(texts) for name, texts in named.items()}
-        told = said if isinstance(said, str) else " ".join(text for texts in self.problems.values() for text in texts)
-        super().__init__(told)
+        summary = (
+            message
+            if isinstance(message, str)
+            else " ".join(text for texts in self.problems.values() for text in texts)
+        )
+        super().__init__(summary)
 
 
 class InvalidInput(Refusal):
-    """What was given cannot be used. `field` is the one at fault where a refusal is always about the same one."""
+    """The input is not valid. `field` names the invalid field if it is always the same one."""
 
     field: ClassVar[str] = ""
 
-    def __init__(self, said: str | Problems = "") -> None:
-        super().__init__({self.field: said} if self.field and isinstance(said, str) else said)
+    def __init__(self, message: str | Problems = "") -> None:
+        super().__init__({self.field: message} if self.field and isinstance(message, str) else message)
 
 
 class Conflict(Refusal):
-    """The state of the record does not allow it, or it changed since the person looked."""
+    """The state of the record does not allow it, or it has changed since the person saw it."""
 
 
 class Forbidden(Refusal):
-    """This person may not do it; another one may."""
+    """This person may not do it, but someone else may."""
 
 
 class ReasonMissing(InvalidInput):
-    """A person who stops something, or lets it go on, says why."""
+    """A person who stops or resumes something must say why."""
 
     field = "reason"
 
 
 def check_input(**problems: Sequence[str]) -> None:
-    """:raises InvalidInput: some field has a problem; it names all of them at once"""
+    """:raises InvalidInput: names every field that has a problem"""
     found = {field: texts for field, texts in problems.items() if texts}
     if found:
         raise InvalidInput(found)
@@ -53,7 +56,7 @@ def check_input(**problems: Sequence[str]) -> None:
 
 def check_reason(reason: str, *, ask: str = "Enter a reason. It is kept with the record.") -> str:
     """
-    Return the reason without surrounding blanks.
+    Return the reason without surrounding whitespace.
 
     :raises ReasonMissing: nothing was typed; `ask` says what is wanted
     """

@@ -1,4 +1,4 @@
-"""Whether a host is this machine itself."""
+"""Recognizing hosts that are this machine."""
 
 from ipaddress import ip_address
 

@@ -1,7 +1,7 @@
 """
-Whether an authority lets us act for a meter on a day: one list of rules, for what screens show and for each call.
+Whether an authority lets us act for a meter on a day: one list of rules, used by screens and before each call.
 
-Pure. `guards.check_authority` raises what is found here, and `enrollments.decision.gates` turns it into the next step.
+Pure. `guards.check_authority` raises the obstacle, and `enrollments.decision.gates` turns it into the next step.
 
 Source: domain notes, sections 5 and 6.
 """
@@ -36,7 +36,7 @@ class ObstacleKind(Enum):
 
 @dataclass(frozen=True)
 class Obstacle:
-    """Why we may not act, and what staff can do about it. An embargo passes after `until`."""
+    """Why we may not act, and what staff can do about it. An embargo ends after `until`."""
 
     kind: ObstacleKind
     text: str
@@ -46,9 +46,9 @@ class Obstacle:
 @dataclass(frozen=True, kw_only=True)
 class Authority:
     """
-    A POA as far as it decides whether we may act under it.
+    The facts of a POA that decide whether we may act under it.
 
-    `stopped_because` and `signer_in_question` are sentences for staff, empty where there is nothing of the kind.
+    `stopped_because` and `signer_in_question` are sentences for staff, or empty.
     """
 
     status: PoaStatus
@@ -69,8 +69,8 @@ class Use:
     """
     What the authority is asked for: to act for the site's meter on a Chicago day.
 
-    `concluding` is a step that finishes an acceptance made under this authority: that its uses are spent, or that the
-    signer came into question since, does not prevent it.
+    `concluding` marks a step that finishes an acceptance made under this authority. It is allowed even if the uses are
+    spent or the signer has been questioned since.
     """
 
     signed_for_esi_id: str
@@ -81,7 +81,7 @@ class Use:
 
 
 def find_obstacle(authority: Authority, use: Use) -> Obstacle | None:
-    """Return the first rule that does not allow this use, or None when all do."""
+    """Return the obstacle of the first rule that does not allow this use, or None."""
     return next(filter(None, (rule(authority, use) for rule in _RULES)), None)
 
 
@@ -135,8 +135,8 @@ def _is_past_embargo(_authority: Authority, use: Use) -> Obstacle | None:
         return None
     return Obstacle(
         ObstacleKind.EMBARGO,
-        f"The customer may still cancel the sale of the hardware, until the end of {short_date(use.embargo_end)}. "
-        "Switchyard goes on the day after.",
+        f"The customer can still cancel the hardware sale until the end of {short_date(use.embargo_end)}. Switchyard "
+        "continues the day after.",
         until=use.embargo_end,
     )
 
@@ -163,16 +163,16 @@ def _unsigned(authority: Authority) -> Obstacle:
     if authority.is_link_dead:
         return Obstacle(
             ObstacleKind.LINK_DEAD,
-            "The customer was asked to sign, but has no link that works. Send a new one.",
+            "The customer was asked to sign, but their link no longer works. Send a new one.",
         )
-    return Obstacle(ObstacleKind.NOT_SIGNED, "The customer has the power of attorney and has not signed it yet.")
+    return Obstacle(ObstacleKind.NOT_SIGNED, "The customer has the power of attorney but has not signed it yet.")
 
 
 def _suspended(authority: Authority) -> Obstacle:
     reason = authority.suspended_because.rstrip(".") or "no reason is on file"
     return Obstacle(
         ObstacleKind.SUSPENDED,
-        f"The power of attorney is suspended: {reason}. Deal with the reason, then resume it; otherwise the customer "
+        f"The power of attorney is suspended: {reason}. Resolve the reason, then resume it. Otherwise the customer "
         "must sign a new one.",
     )
 
@@ -195,7 +195,8 @@ def _lapsed(authority: Authority) -> Obstacle:
 
 def _used_up(_authority: Authority) -> Obstacle:
     return Obstacle(
-        ObstacleKind.USED_UP, "Every acceptance that the power of attorney allows was made. Draft and send a new one."
+        ObstacleKind.USED_UP,
+        "Every acceptance that the power of attorney allows has been made. Draft and send a new one.",
     )
 
 
@@ -208,10 +209,10 @@ _OBSTACLE_OF_STATUS: dict[PoaStatus, Callable[[Authority], Obstacle]] = {
         ObstacleKind.NOT_SENT, "The power of attorney is a draft. Review it, then send it to the customer."
     ),
     PoaStatus.SENT: _unsigned,
-    PoaStatus.SEALING: _always(ObstacleKind.BEING_STORED, "The customer signed; the document is being stored."),
+    PoaStatus.SEALING: _always(ObstacleKind.BEING_STORED, "The customer signed. The document is being stored."),
     PoaStatus.DECLINED: _always(
         ObstacleKind.DECLINED,
-        "The customer declined to sign. Talk to the customer; if they want to go on, draft a new power of attorney.",
+        "The customer declined to sign. Talk to the customer. If they want to continue, draft a new power of attorney.",
     ),
     PoaStatus.EXPIRED: _always(
         ObstacleKind.NOT_OPEN, "The invitation expired before the customer signed. Send a new power of attorney."

@@ -1,7 +1,7 @@
 """
-Whether a POA lets us act, at this instant.
+Whether a POA lets us act right now.
 
-Each reason for a no is an exception of its own that tells staff what is wrong and what to do.
+Each refusal is a separate exception that tells staff what is wrong and what to do.
 """
 
 from datetime import date, datetime
@@ -17,7 +17,7 @@ from poa_documents.seal.terms import SealBroken, Timestamp
 from poa_documents.signers import why_not_proved
 from poa_documents.states import PoaStatus
 
-# The entries of the journal that say which file was stored, and how it was sealed.
+# The journal entries that say which file was stored and how it was sealed.
 SEALED = "seal"
 STORED_AFTER_END = "stored_after_end"
 
@@ -26,7 +26,7 @@ class AuthorityMissing(Conflict):
     """
     The POA gives no authority for this call now.
 
-    `is_consent_failure` is true where the customer did not give, or took back, the consent: nobody can override that.
+    `is_consent_failure` is true if the customer's consent is missing or withdrawn. No one can override that.
     """
 
     is_consent_failure: ClassVar[bool] = True
@@ -41,11 +41,11 @@ class AuthorityNotSigned(AuthorityMissing):
 
 
 class AuthorityRevoked(AuthorityMissing):
-    """The customer took it back."""
+    """The customer revoked it."""
 
 
 class AuthoritySuspended(AuthorityMissing):
-    """A stop signal is being looked into."""
+    """It is suspended, for example while a stop signal is investigated."""
 
 
 class AuthorityEnded(AuthorityMissing):
@@ -57,23 +57,23 @@ class CustomerStopped(AuthorityMissing):
 
 
 class AuthorityUsedUp(AuthorityMissing):
-    """Every acceptance that it grants was made."""
+    """Every acceptance that it allows has been made."""
 
 
 class SignerNotProved(AuthorityMissing):
-    """Something suggests that somebody else signed; the customer has not shown yet that it was they."""
+    """Something suggests that someone else signed, and the customer has not proved yet that they did."""
 
 
 class AuthorityForOtherMeter(AuthorityMissing):
-    """It names another ESI ID."""
+    """It is for a different ESI ID."""
 
 
 class AuthorityNotSealed(AuthorityMissing):
-    """There is no sealed file with a hash to prove it."""
+    """No sealed file with a hash proves it."""
 
 
 class EmbargoRunning(AuthorityMissing):
-    """The buyer may still cancel the sale of the hardware. It ends by itself after `until`."""
+    """The buyer can still cancel the hardware sale. This ends automatically after `until`."""
 
     is_consent_failure = False
 
@@ -83,11 +83,11 @@ class EmbargoRunning(AuthorityMissing):
 
 
 class SealedFileAltered(AuthorityMissing):
-    """The stored file is missing, no longer has the bytes that were signed, or its seal does not hold."""
+    """The stored file is missing, does not have the signed bytes, or its seal is not valid."""
 
 
 class SealedFileUnreadable(AuthorityMissing):
-    """The storage does not answer: nothing is known to be wrong, and nothing may be done until it does."""
+    """The storage does not answer. Nothing may be done until it does, but nothing is known to be wrong."""
 
     is_consent_failure = False
 
@@ -113,11 +113,11 @@ _REFUSAL_FOR: dict[ObstacleKind, type[AuthorityMissing]] = {
 
 def check_authority(poa: PoaDocument, *, esi_id: str, at: datetime, concluding: bool = False) -> None:
     """
-    Check that the POA lets us make a remote write for this meter at this instant.
+    Check that the POA lets us make a remote write for this meter now.
 
-    Reads the POA's row as given: pass a fresh or locked one. `concluding` is as in `authority.Use`.
+    Uses the POA's row as given, so pass a fresh or locked one. `concluding` is as in `authority.Use`.
 
-    :raises AuthorityMissing: one of its kinds, with the reason for staff
+    :raises AuthorityMissing: one of its subclasses, with the reason for staff
     """
     authority, embargo_end = _current_authority(poa, concluding=concluding), embargo_end_date(poa)
     for meter in {esi_id, poa.site.esi_id}:  # the site's may have been corrected since the customer signed
@@ -149,25 +149,25 @@ def is_sealed(poa: PoaDocument) -> bool:
 
 
 def check_not_stopped(customer_id: int) -> None:
-    """:raises CustomerStopped: a report of death or incapacity stands"""
+    """:raises CustomerStopped: a report of death or incapacity is open"""
     if why := why_stopped(customer_id):
         raise CustomerStopped(why)
 
 
 def why_stopped(customer_id: int) -> str:
-    """Say in words why nothing may be done in a customer's name; empty when something may."""
+    """Return why nothing may be done in a customer's name, or an empty string."""
     stop = StopSignal.objects.filter(customer_id=customer_id, ended_at__isnull=True).first()
     if stop is None:
         return ""
     what = "died" if stop.kind == StopKind.DECEASED else "can no longer decide"
     return (
-        f"It was reported on {chicago_day(stop.received_at)} that the customer {what}: nothing may be done in the "
-        "customer's name. Find out what is so, then end the stop signal with what you decided."
+        f"It was reported on {chicago_day(stop.received_at)} that the customer {what}. Nothing may be done in their "
+        "name. Find out whether it is true, then end the stop signal with your decision."
     )
 
 
 def embargo_end_date(poa: PoaDocument) -> date | None:
-    """The last day on which the sale of any of this customer's hardware at the site may still be canceled."""
+    """Return the last day on which the sale of any of the customer's hardware at the site can be canceled."""
     return (
         poa.site.installations.filter(customer_id=poa.customer_id, embargo_end_date__isnull=False)
         .exclude(status=InstallationStatus.CANCELLED)
@@ -181,7 +181,7 @@ def verify_sealed_file(poa: PoaDocument) -> None:
     """
     Read the stored file, compare it with row and journal, and check its seal. Call it without an open transaction.
 
-    :raises SealedFileAltered: missing, other bytes, or badly sealed; suspend the POA
+    :raises SealedFileAltered: missing, different bytes, or an invalid seal; suspend the POA
     :raises SealedFileUnreadable: the storage did not answer; try again later
     """
     content = read_signed_pdf(poa)
@@ -189,30 +189,30 @@ def verify_sealed_file(poa: PoaDocument) -> None:
         _check_seal(poa, content)
     except SealBroken as problem:
         raise SealedFileAltered(
-            f"The signed document of POA {poa.pk} does not count: {problem} Nothing may be done under it; find out "
-            "what happened, then restore the file and resume the POA, or have the customer sign anew."
+            f"The signed document of POA {poa.pk} is not valid: {problem} Nothing may be done under it. Find out what "
+            "happened, then restore the file and resume the POA, or have the customer sign a new one."
         ) from problem
 
 
 def _check_seal(poa: PoaDocument, content: bytes) -> None:
     """
-    Check the seal against what the journal says of it. The journal decides: a row alone is easily changed.
+    Check the seal against the journal, which is decisive because a row is easily changed.
 
-    A document from before there were seals has none in its journal, and counts by its hash as it always did.
+    A document from before seals were introduced has none in its journal and is verified by its hash alone.
 
-    :raises SealBroken: row, journal and file do not fit together, or the seal does not hold
+    :raises SealBroken: row, journal and file do not match, or the seal is not valid
     """
     from poa_documents.seal import pades  # slow to import
 
     sealing = poa.evidence.filter(kind__in=[SEALED, STORED_AFTER_END]).order_by("-number").first()
-    if sealing is None and not poa.seal_certificate_sha256:  # revoked while it was stored, before there were seals
+    if sealing is None and not poa.seal_certificate_sha256:  # revoked while it was stored, before seals were introduced
         return
     said: dict[str, str] = sealing.details if sealing else {}
     if said.get("pdf_sha256") != poa.pdf_sha256:
-        raise SealBroken("its hash is not the one that the journal names.")
+        raise SealBroken("its hash is not the one in the journal.")
     certificate = said.get("seal_certificate_sha256", "")
     if certificate != poa.seal_certificate_sha256:
-        raise SealBroken("its certificate is not the one that the journal names.")
+        raise SealBroken("its certificate is not the one in the journal.")
     if not certificate:
         return
     pades.check(content, certificate_sha256=certificate, authority_sha256=said.get("timestamp_authority_sha256", ""))
@@ -220,7 +220,7 @@ def _check_seal(poa: PoaDocument, content: bytes) -> None:
 
 
 def _check_later_timestamp(poa: PoaDocument) -> None:
-    """:raises SealBroken: the time stamp beside the file is missing or does not hold"""
+    """:raises SealBroken: the time stamp beside the file is missing or not valid"""
     from poa_documents.seal import pades  # slow to import
 
     stamping = poa.evidence.filter(kind="file_timestamped").first()
@@ -235,10 +235,10 @@ def _check_later_timestamp(poa: PoaDocument) -> None:
 
 def read_signed_pdf(poa: PoaDocument) -> bytes:
     """
-    Give the bytes of the sealed file, proven equal to what was stored. Call it without an open transaction.
+    Return the bytes of the sealed file, verified against the stored hash. Call it without an open transaction.
 
     :raises AuthorityNotSealed: there is none yet
-    :raises SealedFileAltered: missing or other bytes
+    :raises SealedFileAltered: missing, or different bytes
     :raises SealedFileUnreadable: the storage did not answer
     """
     if not (poa.pdf_storage_key and poa.pdf_sha256 and poa.pdf_size_bytes):
@@ -248,10 +248,11 @@ def read_signed_pdf(poa: PoaDocument) -> bytes:
         return read(file)
     except FileAltered as problem:
         raise SealedFileAltered(
-            f"The signed document of POA {poa.pk} is damaged: {problem} Nothing may be done under it; restore the file "
+            f"The signed document of POA {poa.pk} is damaged: {problem} Nothing may be done under it. Restore the file "
             "from a backup, then resume the POA."
         ) from problem
     except Exception as problem:
         raise SealedFileUnreadable(
-            f"The storage does not answer ({type(problem).__name__}): nothing is done under POA {poa.pk} until it does."
+            f"The file storage does not answer ({type(problem).__name__}). Nothing is done under POA {poa.pk} until it "
+            "does."
         ) from problem

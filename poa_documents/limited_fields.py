@@ -1,7 +1,7 @@
 """
 The one list of what an envelope limits about a plan.
 
-Envelope, forms, customer pages, document, mails, API, admin, evidence and the judging of offers are all built from it,
+Envelope, forms, customer pages, document, mails, API, admin, evidence and offer evaluation are all built from it,
 so that nothing is judged that is not shown, and nothing shown that is not judged. Pure: no records, no Django.
 """
 
@@ -38,9 +38,9 @@ class LimitedField:
     """
     One field that the customer's signature limits.
 
-    `limit` is its name in promise and envelope, `offered` its name in an offer, `name` what staff read. The labels are
-    the customer's, by language; one without labels has its value told in another way, as the plan group is by its name.
-    `parse` makes the typed value of what an office or another system wrote.
+    `limit` is its name in promise and envelope, `offered` its name in an offer, `name` what staff see. The labels are
+    the customer's, by language. A field without labels is shown in another way, such as the plan group by its name.
+    `parse` converts what the office or another system entered.
     """
 
     limit: str
@@ -54,7 +54,7 @@ class LimitedField:
     is_promised: bool = True
 
     @property
-    def is_told(self) -> bool:
+    def is_shown(self) -> bool:
         return bool(self.limit_label)
 
 
@@ -161,7 +161,7 @@ LIMITED_FIELDS: tuple[LimitedField, ...] = (
 )
 
 LIMIT_FIELDS: tuple[str, ...] = tuple(field.limit for field in LIMITED_FIELDS if field.is_promised)
-"""What promise and envelope share; the meter comes from the site."""
+"""The limits that promise and envelope share. The meter comes from the site."""
 
 OFFERED_FIELDS: tuple[str, ...] = tuple(field.offered for field in LIMITED_FIELDS)
 

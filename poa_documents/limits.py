@@ -1,4 +1,4 @@
-"""The limits of an envelope: copied from a promise, checked for completeness, and said in plain words."""
+"""The limits of an envelope: copied from a promise, checked for completeness, and formatted for people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,17 +82,17 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
 
 
 class LimitMissing(Conflict):
-    """A limit has no value. That would not mean "no limit", so nothing with such a gap can be sent or signed."""
+    """A limit has no value. That does not mean "no limit", so it can be neither sent nor signed."""
 
 
 def limit_problems(record: Limits) -> dict[str, str]:
-    """Tell for each limit that has no value which it is; empty when all are set."""
+    """Return a message for each limit without a value, by field name."""
     problems: dict[str, str] = {}
     names = ENVELOPE_FIELDS if isinstance(record, Envelope) else LIMIT_FIELDS
     for name in names:
         if getattr(record, name) in (None, ""):
             label = name.replace("_", " ")
-            problems[name] = f"The {label} is missing: set it before this is sent. 0 can be said; nothing cannot."
+            problems[name] = f"The {label} is missing. Enter it before this is sent. 0 is a valid value."
     return problems
 
 
@@ -105,7 +105,7 @@ def check_limits(record: Limits) -> None:
 
 def copy_limits(promise: Limits) -> dict[str, Any]:
     """
-    Give the promise's limits as they go into an envelope.
+    Return the promise's limits as they go into an envelope.
 
     :raises LimitMissing: naming every field without a value
     """
@@ -114,14 +114,14 @@ def copy_limits(promise: Limits) -> dict[str, Any]:
 
 
 def limit_lines(envelope: Envelope, language: str) -> list[tuple[str, str]]:
-    """Say every limit as a label and a value, in the customer's language: what page, document and file show alike."""
+    """Return every limit as label and value in the customer's language, for the page, the document and the PDF."""
     words = _WORDS[language]
     return [
         (words["plan"], envelope.plan_name),
         *(
             (field.limit_label[language], format_limit(field, getattr(envelope, field.limit), language))
             for field in LIMITED_FIELDS
-            if field.is_told
+            if field.is_shown
         ),
         (
             words["start"],
@@ -137,7 +137,7 @@ def limit_lines(envelope: Envelope, language: str) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class ComparedLine:
-    """One limited field of a plan: what the plan says beside what was signed."""
+    """One limited field of a plan: what the plan offers and what was signed."""
 
     label: str
     offered: str
@@ -145,13 +145,13 @@ class ComparedLine:
 
 
 class Offered(Protocol):
-    """A plan with a value, or nothing, for each limited field under its offered name."""
+    """A plan with a value or None for each limited field, under the field's `offered` name."""
 
     name: str
 
 
 def compared_lines(plan: Offered, envelope: Envelope, language: str) -> list[ComparedLine]:
-    """Say every limited field of a plan beside its limit, in the customer's language."""
+    """Return every limited field of a plan with its limit, in the customer's language."""
     return [
         ComparedLine(
             field.offered_label[language],
@@ -159,7 +159,7 @@ def compared_lines(plan: Offered, envelope: Envelope, language: str) -> list[Com
             _bounded(field, format_limit(field, getattr(envelope, field.limit), language), language),
         )
         for field in LIMITED_FIELDS
-        if field.is_told
+        if field.is_shown
     ]
 
 
@@ -170,14 +170,14 @@ def format_limit(field: LimitedField, value: Any, language: str) -> str:
 
 
 def format_offered(field: LimitedField, value: Any, language: str) -> str:
-    """Say what a plan offers; a plan that is silent about paying for power pays nothing."""
+    """Format what a plan offers. A plan without a buyback rate pays nothing."""
     if field.direction == Direction.AT_LEAST and not value:
         return _WORDS[language]["no_payment"]
     return _WORDS[language]["not_stated"] if value in (None, "") else _format_value(field, value, language)
 
 
 def _bounded(field: LimitedField, said: str, language: str) -> str:
-    """Put “at most” or “at least” before a limit that is one."""
+    """Add “at most” or “at least” to a limit that is a bound."""
     if field.direction == Direction.SAME or said == _WORDS[language]["no_buyback"]:
         return said
     return _WORDS[language][field.direction].format(limit=said)
@@ -205,19 +205,19 @@ def format_date(day: date, language: str) -> str:
 
 
 def format_time(at: datetime, language: str) -> str:
-    """Say a time of day as clocks in Texas show it, without naming the zone."""
+    """Format a Chicago time of day, without the zone."""
     local = at.astimezone(CHICAGO)
     half = "a" if local.hour < NOON else "p"
     return f"{local.hour % NOON or NOON}:{local:%M} {half}" + (". m." if language == Language.SPANISH else ".m.")
 
 
 def at_time(time: str) -> str:
-    """Put the Spanish “at” before a time of day: one o'clock is singular."""
+    """Add the Spanish “at” to a time of day: one o'clock is singular."""
     return f"{'a la' if time.startswith('1:') else 'a las'} {time}"
 
 
 def format_moment(at: datetime | None, language: str) -> str:
-    """Say day and time in Texas, with the zone; nothing for a moment that has not come."""
+    """Format a Chicago day and time with the zone, or return "" for None."""
     if at is None:
         return ""
     day, time = format_date(chicago_day(at), language), format_time(at, language)
@@ -227,6 +227,6 @@ def format_moment(at: datetime | None, language: str) -> str:
 
 
 def _trim_zeros(amount: Decimal) -> str:
-    """Write a price without needless zeros, but never with fewer than one digit after the point."""
+    """Format a price without trailing zeros, but with at least one decimal."""
     text = f"{amount:.6f}".rstrip("0")
     return f"{text}0" if text.endswith(".") else text

@@ -88,8 +88,8 @@ def shows_attestation(account: Account, sent_at: datetime) -> bool:
 
 def shows_address(account: Account, write: LightWrite) -> bool:
     """Whether the account has the e-mail address that this write sent to Light."""
-    told = ContactChange.objects.get(pk=write.request["change"]).new_email
-    return (account.email or "").strip().lower() == told.lower()
+    sent_email = ContactChange.objects.get(pk=write.request["change"]).new_email
+    return (account.email or "").strip().lower() == sent_email.lower()
 
 
 def finalize(enrollment: Enrollment, *, at: datetime, poa: PoaDocument | None = None) -> None:

@@ -110,8 +110,8 @@ def record_leaving(
     reason = LeavingReason(left_reason)
     enrollment.left_reason, enrollment.win_back_note = reason, win_back_note.strip()
     enrollment.save(update_fields=["left_reason", "win_back_note"])
-    told = f"{reason.label}. {enrollment.win_back_note}".strip()
-    _release(enrollment, hold, by=by, at=at, reason=told)
+    reason_text = f"{reason.label}. {enrollment.win_back_note}".strip()
+    _release(enrollment, hold, by=by, at=at, reason=reason_text)
 
 
 def _release(enrollment: Enrollment, hold: Hold, *, by: Actor, at: datetime, reason: str) -> None:

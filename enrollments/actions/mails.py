@@ -65,7 +65,7 @@ def owe_news(
 
 @repeatable
 def owe_go_live_news(*, enrollment_id: int, at: datetime) -> CustomerMail | None:
-    """Owe the customer the mail about a counted go-live, if it is recent and they are told about this case at all."""
+    """Owe the customer the mail about a counted go-live, if it is recent and they are sent about this case at all."""
     enrollment = lock(enrollment_id)
     fresh = GoLiveReport.objects.filter(
         installation__enrollments=enrollment, status=GoLiveReportStatus.COUNTED, received_at__gte=at - MAX_NEWS_AGE
@@ -117,12 +117,12 @@ def owe_turn_mail(*, enrollment_id: int, code: Waiting, at: datetime) -> Custome
     since = enrollment.light_status_since if kind == MailKind.CREDIT_FROZEN else None
     turn = f"case:{enrollment.pk}:{kind.value}:{poa.pk}.{int(since.timestamp()) if since else 0}"
     mails = list(CustomerMail.objects.filter(poa=poa, kind=kind, once_key__startswith=f"{turn}:"))
-    told = [mail for mail in mails if mail.state != MailState.OVERTAKEN]
+    sent = [mail for mail in mails if mail.state != MailState.OVERTAKEN]
     known = TurnMails(
-        sent=len(told),
-        last_sent_at=max((mail.sent_at or mail.tried_at or mail.created_at for mail in told), default=None),
+        sent=len(sent),
+        last_sent_at=max((mail.sent_at or mail.tried_at or mail.created_at for mail in sent), default=None),
         last_visit_at=_last_visit(enrollment, poa),
-        is_one_waiting=any(mail.state in _WAITING_MAIL for mail in told),
+        is_one_waiting=any(mail.state in _WAITING_MAIL for mail in sent),
     )
     if not is_mail_due(known, at, configured_policy()):
         return None

@@ -96,5 +96,7 @@ def _add_event(
     case_log.log_for_case(f"{name}{moved}, by {by}", case=enrollment.pk)
     poa = poa or governing_poa(enrollment, is_locked=True)
     if poa is not None:
-        told = {"enrollment": enrollment.pk, "from": old_status, "to": enrollment.status, "reason": reason}
-        evidence.record(poa, kind=f"enrollment.{name}", by=by, at=at, details={**details, **told}, is_locked=True)
+        move_details = {"enrollment": enrollment.pk, "from": old_status, "to": enrollment.status, "reason": reason}
+        evidence.record(
+            poa, kind=f"enrollment.{name}", by=by, at=at, details={**details, **move_details}, is_locked=True
+        )

@@ -238,7 +238,7 @@ class Engine:
     def _decision_columns(self, step: Step, facts: Facts) -> dict[str, object]:
         now = self.tools.clock.now()
         shown = gates.gates(facts, now=now, policy=self.tools.policy)
-        told = customer_state(facts, step, now=now, policy=self.tools.policy)
+        customer = customer_state(facts, step, now=now, policy=self.tools.policy)
         return {
             "decided_at": now,
             "next_step": _name(step),
@@ -246,8 +246,8 @@ class Engine:
             "whose_turn": _whose_turn(step),
             "act_by_date": getattr(step, "act_by", None),
             "gates": [{"name": gate.name, "is_open": gate.is_open, "because": gate.because} for gate in shown],
-            "customer_code": told.code,
-            "customer_until_date": told.until,
+            "customer_code": customer.code,
+            "customer_until_date": customer.until,
             "changes_decided": facts.changes_noted,
         }
 

@@ -163,9 +163,9 @@ def _correction(enrollment: Enrollment, writes: list[LightWrite], recent: list[L
     """
     if enrollment.light_account_uuid is None:
         return None
-    telling = {WriteKind.CREATE_ACCOUNT, WriteKind.UPDATE_ACCOUNT}
-    told = [write.opened_at for write in writes if write.kind in telling and write.status == WriteStatus.DONE]
-    since = max(told, default=enrollment.opened_at)
+    sending = {WriteKind.CREATE_ACCOUNT, WriteKind.UPDATE_ACCOUNT}
+    sent_at = [write.opened_at for write in writes if write.kind in sending and write.status == WriteStatus.DONE]
+    since = max(sent_at, default=enrollment.opened_at)
     since_then = enrollment.customer.contact_changes.filter(changed_at__gt=since).exclude(old_email=F("new_email"))
     changes = list(since_then.order_by("changed_at", "pk"))
     if changes and changed_address(enrollment.customer) is not None:

@@ -1,4 +1,4 @@
-"""What the office, the customer and the machine do with a power of attorney."""
+"""Actions on a power of attorney, by the office, the customer and the system."""
 
 from poa_documents.actions.anchors import AnchorOutcome, anchor_journal
 from poa_documents.actions.consents import (

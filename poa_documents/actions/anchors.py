@@ -21,18 +21,18 @@ class AnchorOutcome(StrEnum):
 
 def anchor_journal(*, at: datetime) -> AnchorOutcome:
     """
-    Verify all journals, then keep their heads in a file in the storage. Call it without an open transaction.
+    Verify all journals, then store their heads in a file. Call it without an open transaction.
 
-    A journal that does not verify is anchored all the same, so that it cannot get worse unseen; the anchor's row and an
-    alarm say what is wrong. Two at once make one anchor: a row counts once, and the other's file is true as well.
+    A journal that does not verify is anchored anyway, so that further changes are noticed. The anchor's row and an
+    alarm say what is wrong. Two runs at once create one anchor: only one row counts, and both files are correct.
 
-    :raises FileNotStored: the storage does not take it; try again later
+    :raises FileNotStored: the storage refused; try again later
     """
     if not EvidenceEntry.objects.exists() and not JournalAnchor.objects.exists():
         return AnchorOutcome.NOTHING_TO_ANCHOR
     report = verify_journal()
     for finding in report.findings:
-        logger.error("The journal is not in order: %s", finding)
+        logger.error("The journal does not verify: %s", finding)
     last = JournalAnchor.objects.order_by("-number").first()
     number, previous_sha256 = (last.number + 1, last.sha256) if last else (1, "")
     content, chains, entries = anchor_content(number=number, previous_sha256=previous_sha256, at=at)
@@ -53,6 +53,6 @@ def anchor_journal(*, at: datetime) -> AnchorOutcome:
             anchor.save(force_insert=True)
     except IntegrityError:
         return AnchorOutcome.ANCHORED_ELSEWHERE
-    # A log that is kept elsewhere is one more witness.
+    # A log that is stored elsewhere is further evidence.
     logger.info("Journal anchored: %s, %s chains, SHA-256 %s", anchor, chains, file.sha256)
     return AnchorOutcome.ANCHORED

@@ -1,4 +1,4 @@
-"""The customer's way through the page, before the final act."""
+"""The customer's steps before signing: statements, signature and language."""
 
 import hashlib
 from datetime import datetime
@@ -30,18 +30,18 @@ class StepsOutOfOrder(Conflict):
 
 
 class FormatNotShown(InvalidInput):
-    """The word inside the sample was not typed, so nothing shows that the customer can open such a file."""
+    """The word in the sample was not entered, so nothing shows that the customer can open such a file."""
 
 
 class PaperWanted(Conflict):
-    """The customer withdrew the consent to electronic records: it is signed on paper, or not at all."""
+    """The customer withdrew their consent to electronic records, so it can be signed only on paper."""
 
     def __init__(self) -> None:
-        super().__init__("The customer wants paper: print the document, have it signed by hand, and record the scan.")
+        super().__init__("The customer wants paper. Print the document, have it signed by hand, and record the scan.")
 
 
 class WordingChanged(Conflict):
-    """The words on the customer's screen are not the words in force any more: show them again."""
+    """The wording on the customer's screen is no longer in force. Show the current one."""
 
 
 @repeatable
@@ -57,14 +57,14 @@ def record_consent(
     word_in_sample: str = "",
 ) -> ConsentRecord:
     """
-    Keep that the customer agreed to one statement, in the words whose hash the page carried.
+    Record that the customer agreed to one statement, in the wording whose hash the page carried.
 
-    Agreeing twice to the same words counts once. Electronic records need the word that stands inside the sample.
+    Agreeing twice to the same wording counts once. Electronic records need the word from the sample.
 
-    :raises WordingChanged: other words are in force by now
+    :raises WordingChanged: a different wording is in force now
     :raises StepsOutOfOrder: an earlier statement is missing
-    :raises FormatNotShown: another word, or none, was typed from the sample
-    :raises ContactNotProved: nobody has proved to read the customer's mail
+    :raises FormatNotShown: the word from the sample is wrong or missing
+    :raises ContactNotProved: the customer's address is not proved yet
     :raises MoveNotAllowed: the POA is not waiting for the customer
     """
     poa = _lock_signable(poa_id, wish=f"agree to {statement.label}")
@@ -112,7 +112,7 @@ def record_consent(
 
 
 class NameDiffers(InvalidInput):
-    """The typed name is not the customer's as it is on file; the customer is asked once whether it is meant."""
+    """The typed name differs from the name on file. The customer must confirm it once."""
 
 
 @repeatable
@@ -126,11 +126,11 @@ def keep_signature(
     at: datetime,
 ) -> PoaDocument:
     """
-    Keep a drawn or typed signature for the review that comes before the final act. It can be replaced until then.
+    Store a drawn or typed signature for the review page. It can be replaced until the customer signs.
 
-    `is_name_confirmed` is the customer's answer to the question whether a name other than that on file is meant.
+    `is_name_confirmed` means that the customer confirmed a name that differs from the one on file.
 
-    :raises NameDiffers: it was not asked yet
+    :raises NameDiffers: the customer has not been asked yet
     :raises SignatureNotUsable: with the code of the reason
     :raises MoveNotAllowed: the POA is not waiting for the customer
     """
@@ -151,11 +151,11 @@ def keep_signature(
 @repeatable
 def choose_language(*, poa_id: int, language: str, by: Actor, at: datetime) -> PoaDocument:
     """
-    Go on in the other language: the choice is stored, and an unsigned POA takes the same version's wording in it.
+    Switch to the other language: store the choice, and change an unsigned POA to that wording of the same version.
 
-    What was agreed to in the first language stays on record; the statements are asked again in the new one.
+    Consents in the first language stay on record. The statements are asked again in the new one.
 
-    :raises NoWording: the version lacks this language
+    :raises NoWording: the version does not exist in this language
     """
     poa = lock(poa_id)
     if poa.customer.language != language:
@@ -172,7 +172,7 @@ def choose_language(*, poa_id: int, language: str, by: Actor, at: datetime) -> P
 
 
 def is_name_on_file(poa: PoaDocument, signature_kind: str, signature_text: str) -> bool:
-    """Whether a typed signature is the customer's name as we have it; a drawn one is not read."""
+    """Whether a typed signature is the customer's name on file. A drawn one is not read."""
     return signature_kind != SignatureKind.TYPED or is_same_name(signature_text, str(poa.customer))
 
 
@@ -185,6 +185,6 @@ def _lock_signable(poa_id: int, *, wish: str) -> PoaDocument:
 
 
 def check_electronic(poa: PoaDocument) -> None:
-    """:raises PaperWanted: the customer withdrew the consent to electronic records"""
+    """:raises PaperWanted: the customer withdrew their consent to electronic records"""
     if poa.paper_wanted_at is not None:
         raise PaperWanted

@@ -1,8 +1,8 @@
 """
-The customer proves to read the mail at the address on file: a code for one browser, asked for and typed there.
+Codes that prove the customer reads mail at the address on file. A code is requested and entered in the same browser.
 
-Tries and requests are counted per browser, so that whoever else holds the link cannot use up the customer's. Somebody
-who asks under ever new browsers ends the link itself: the customer, and nobody else, gets a new one by mail.
+Tries and requests are counted per browser, so that someone else with the link cannot use up the customer's. Too many
+requests from different browsers end the link: a new one is mailed to the customer.
 """
 
 import secrets
@@ -35,19 +35,19 @@ MAX_TYPED = 60
 
 
 class ContactNotProved(Forbidden):
-    """Nobody has shown yet to read the mail at the customer's address, so nobody can consent or sign."""
+    """The customer's address is not proved yet, so they can neither consent nor sign."""
 
 
 class TooManyCodes(Exception):
-    """This browser asked for as many codes as an hour allows. `again_at` is when it may ask for another."""
+    """This browser requested the maximum number of codes per hour. `again_at` is when it may request another."""
 
     def __init__(self, again_at: datetime) -> None:
-        super().__init__(f"The next code may be asked for at {again_at:%H:%M}.")
+        super().__init__(f"The next code can be requested at {again_at:%H:%M}.")
         self.again_at = again_at
 
 
 class TooManyCodesForLink(Exception):
-    """So many codes were asked for that the link is replaced; the new one is on its way to the customer."""
+    """Too many codes were requested for this link, so it is replaced. A new one is mailed to the customer."""
 
 
 class CodeVerdict(StrEnum):
@@ -74,15 +74,15 @@ def ask_for_code(
     *, poa_id: int, browser: str, at: datetime, ip_address: str | None = None, to_earlier_address: bool = False
 ) -> CustomerMail:
     """
-    Owe the customer a mail with a code for one browser; that browser's earlier codes count no more.
+    Owe the customer a mail with a code for one browser. That browser's earlier codes become invalid.
 
-    `to_earlier_address` asks for the proof that the customer also reads the address from before the office changed it.
+    `to_earlier_address` requests proof that the customer also reads the address from before the office changed it.
 
-    The mail is not queued: whoever asks waits for it, so the face sends it at once, and the sweep when that failed.
+    The mail is not queued. The customer is waiting for it, so the caller sends it immediately; the sweep retries it.
 
-    :raises TooManyCodes: this browser asked too often
-    :raises TooManyCodesForLink: too many were asked for under this link; a new link is owed
-    :raises NothingToProve: no earlier address is asked about
+    :raises TooManyCodes: this browser requested too many
+    :raises TooManyCodesForLink: too many were requested under this link; a new link is owed
+    :raises NothingToProve: there is no earlier address to prove
     """
     mail = _owe_code(
         poa_id=poa_id, browser=browser, at=at, ip_address=ip_address, to_earlier_address=to_earlier_address
@@ -100,11 +100,11 @@ def _owe_code(
     earlier = signers.earlier_address(poa.customer) if to_earlier_address else ""
     if to_earlier_address and not earlier:
         raise NothingToProve
-    lately = poa.contact_codes.filter(asked_at__gt=at - HOUR, asked_at__gte=poa.link_made_at or at - HOUR)
+    recent = poa.contact_codes.filter(asked_at__gt=at - HOUR, asked_at__gte=poa.link_made_at or at - HOUR)
     again_at = next_code_at(poa, browser, at=at)
     if again_at is not None:
         raise TooManyCodes(again_at)
-    if lately.count() >= CODES_PER_LINK:
+    if recent.count() >= CODES_PER_LINK:
         if not is_link_replaced(poa):
             evidence.record(poa, kind="link_overasked", by=SYSTEM, at=at, details={"codes": CODES_PER_LINK})
             owe_mail(poa, MailKind.SAFER_LINK, at=at)
@@ -122,7 +122,7 @@ def _owe_code(
 
 
 def make_code(asked: ContactCode, *, at: datetime) -> str:
-    """Make the six digits for one mail and keep their keyed hash; the digits are in that mail and nowhere else."""
+    """Generate the six digits for one mail and store their keyed hash. Only that mail contains the digits."""
     digits = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
     asked.code_hash = _keyed_hash(asked, digits)
     asked.expires_at = at + timedelta(minutes=CODE_MINUTES)
@@ -135,9 +135,9 @@ def enter_code(
     *, poa_id: int, browser: str, digits: str, at: datetime, ip_address: str | None = None, user_agent: str = ""
 ) -> CodeAnswer:
     """
-    Take the code that a browser's visitor typed. The right one counts once, and proves the customer's address.
+    Check the code that a visitor entered. The right one counts once, and proves the customer's address.
 
-    A wrong one is counted before anything else can happen; after the last try only a new code helps.
+    Wrong tries are counted under lock. After the last try, a new code is needed.
     """
     poa = lock(poa_id)
     asked = newest_code(poa, browser)
@@ -175,9 +175,9 @@ def enter_earlier_code(
     *, poa_id: int, browser: str, digits: str, at: datetime, ip_address: str | None = None
 ) -> CodeAnswer:
     """
-    Take the code that was mailed to the address from before the office changed it.
+    Check the code that was mailed to the address from before the office changed it.
 
-    The right one is the customer's own proof of the change, and of whatever was signed since.
+    The right one proves that the customer knows about the change and about everything signed since.
     """
     poa = lock(poa_id)
     asked = newest_code(poa, browser, to_earlier_address=True)
@@ -201,14 +201,14 @@ def enter_earlier_code(
 
 
 def newest_code(poa: PoaDocument, browser: str, *, to_earlier_address: bool = False) -> ContactCode | None:
-    """Return the newest code that this browser asked for: the one that counts, if any does."""
+    """Return the newest code that this browser requested. Only that one can count."""
     asked_here = poa.contact_codes.filter(browser_hash=hash_of(browser))
     of_kind = asked_here.exclude(mail__to_address="") if to_earlier_address else asked_here.filter(mail__to_address="")
     return of_kind.order_by("-asked_at", "-pk").first()
 
 
 def next_code_at(poa: PoaDocument, browser: str, *, at: datetime) -> datetime | None:
-    """Say when this browser may ask for another code, where it asked for as many as an hour allows."""
+    """Return when this browser may request another code, or None if it may now."""
     asked_here = list(
         poa.contact_codes.filter(browser_hash=hash_of(browser), asked_at__gt=at - HOUR)
         .order_by("asked_at")
@@ -218,13 +218,13 @@ def next_code_at(poa: PoaDocument, browser: str, *, at: datetime) -> datetime | 
 
 
 def is_link_replaced(poa: PoaDocument) -> bool:
-    """Whether so many codes were asked for that a new link is owed and not on its way yet."""
+    """Whether a new link is owed, but not sent yet, because too many codes were requested."""
     return poa.mails.filter(kind=MailKind.SAFER_LINK, sent_at__isnull=True, not_needed_at__isnull=True).exists()
 
 
 @dataclass(frozen=True)
 class CodeState:
-    """What the page of a code shows, without changing anything: its field, and what became of the last try."""
+    """What the code page shows: whether a code can be entered, and the result of the last try."""
 
     is_open: bool
     verdict: CodeVerdict | None = None
@@ -232,7 +232,7 @@ class CodeState:
 
 
 def state_of_code(asked: ContactCode | None, *, address: str, at: datetime) -> CodeState:
-    """Say how a browser's newest code to this address counts now."""
+    """Return the state of a browser's newest code to this address."""
     if asked is None or asked.sent_to != address or asked.used_at is not None:
         return CodeState(is_open=False)
     if asked.wrong_tries >= TRIES_PER_CODE:
@@ -255,15 +255,15 @@ def _count_wrong_try(poa: PoaDocument, asked: ContactCode, *, ip_address: str | 
 
 
 def leave(*, poa_id: int, browser: str, at: datetime) -> None:
-    """End what the codes of one browser opened for a link, in every copy of its cookies. A repeat changes nothing."""
+    """End the visit that one browser's codes opened, in every copy of its cookies. A repeat changes nothing."""
     codes = ContactCode.objects.filter(poa_id=poa_id, browser_hash=hash_of(browser), used_at__isnull=False)
     codes.filter(left_at__isnull=True).update(left_at=at)
 
 
 def check_contact_proved(poa: PoaDocument) -> None:
-    """:raises ContactNotProved: nobody has typed a code that was sent to the address on file"""
+    """:raises ContactNotProved: no code that was sent to the address on file has been entered"""
     if poa.customer.contact_verified_at is None:
-        raise ContactNotProved("The customer's address is not proved yet: open the link and enter the code first.")
+        raise ContactNotProved("The customer's address is not proved yet. Open the link and enter the code first.")
 
 
 def _verdict(address: str, asked: ContactCode | None, digits: str, *, at: datetime) -> CodeVerdict:
@@ -285,11 +285,11 @@ def _verdict(address: str, asked: ContactCode | None, digits: str, *, at: dateti
 
 
 def digits_in(typed: str) -> str:
-    """Return the digits, in whichever script a phone's keyboard wrote them, such as full-width or Arabic-Indic ones."""
+    """Return the digits as ASCII, from any script a phone's keyboard may write, such as full-width or Arabic-Indic."""
     signs = typed[:MAX_TYPED]
     return "".join(str(unicodedata.digit(sign)) for sign in signs if sign.isdecimal())
 
 
 def _keyed_hash(asked: ContactCode, digits: str) -> str:
-    """Six digits are guessed from a plain hash in no time; without SECRET_KEY this one says nothing."""
+    """Return a hash keyed with SECRET_KEY: a plain hash of six digits can be reversed quickly."""
     return salted_hmac("poa_documents.contact_code", f"{asked.pk}:{digits}", algorithm="sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""From the wording to an invitation on its way, and taking it back."""
+"""Drafting a POA, sending the invitation, and voiding it."""
 
 import tomllib
 from collections.abc import Mapping
@@ -50,15 +50,15 @@ STATUSES_WITH_PAGE = frozenset(
         PoaStatus.REVOKED,
     }
 )
-"""The customer's page shows what was signed, and the plan, also after the authority has ended."""
+"""The customer's page shows what was signed, and the plan, even after the authority has ended."""
 
 
 class CompanyNotNamed(Conflict):
-    """The wording would name the sample company. Customers must never read that in production."""
+    """The wording would name the sample company. Customers must never see that in production."""
 
     def __init__(self, left: list[str]) -> None:
         super().__init__(
-            f"Company rules still have the sample's {', '.join(left)}: add your own under “Company rules”."
+            f"The company rules still have the sample's {', '.join(left)}. Add your own under “Company rules”."
         )
 
 
@@ -67,8 +67,8 @@ class UnsignedPoaExists(Conflict):
 
     def __init__(self, first: PoaDocument) -> None:
         super().__init__(
-            f"POA {first.pk} for this site is already {first.get_status_display().lower()}: "
-            "resend that one, or void it before drafting another."
+            f"POA {first.pk} for this site is already {first.get_status_display().lower()}. "
+            "Resend that one, or void it before you draft another."
         )
         self.first = first
 
@@ -86,17 +86,17 @@ class PromiseNotOffered(InvalidInput):
 
 
 class DatesOutOfOrder(InvalidInput):
-    """The start-date range or the sunset cannot be kept. `problems` names each field."""
+    """The start-date range or the sunset date is not possible. `problems` names each field."""
 
 
 @transaction.atomic
 def ensure_templates() -> list[PoaTemplate]:
     """
-    Load every version of the wording that comes with the program, in English and Spanish together.
+    Load every version of the wording that ships with the program, in English and Spanish.
 
-    What is there already stays; words that nobody used yet are brought up to date.
+    Existing versions stay. Those that no document uses yet are updated.
 
-    :raises WordingInUse: the program's words differ from words that a document already uses
+    :raises WordingInUse: the shipped wording differs from one that a document already uses
     """
     templates: list[PoaTemplate] = []
     for folder in sorted(TEXTS_FOLDER.iterdir(), key=lambda folder: int(folder.name)):
@@ -129,9 +129,9 @@ def draft_poa(
     uses: int = 1,
 ) -> PoaDocument:
     """
-    Draw up a POA: the promise's limits are copied into an envelope, the wording follows the customer's language.
+    Draft a POA: copy the promise's limits into an envelope, and choose the wording in the customer's language.
 
-    Left out, the start range begins today and ends with the sunset, and the sunset is 180 days from today or the latest
+    By default, the start range is from today to the sunset date. The sunset date is 180 days from today or the latest
     start, whichever is later (Chicago days).
 
     :raises CustomerStopped: the customer was reported dead or unable to decide
@@ -139,7 +139,7 @@ def draft_poa(
     :raises CustomerNotAtSite: no installation links them
     :raises PromiseNotOffered: the product is no longer sold
     :raises LimitMissing: the promise lacks a limit
-    :raises DatesOutOfOrder: the dates cannot be kept
+    :raises DatesOutOfOrder: the dates are not possible
     :raises NoWording: no wording in the customer's language is in force
     :raises CompanyNotNamed: the wording would name the sample company
     """
@@ -155,10 +155,10 @@ def draft_poa(
     jobs_here = Installation.objects.filter(customer=customer, site=site).exclude(status=InstallationStatus.CANCELLED)
     if not jobs_here.exists():
         raise CustomerNotAtSite(
-            f"{customer} has no installation at {site}: register it first, or choose the right site."
+            f"{customer} has no installation at {site}. Register it first, or choose the right site."
         )
     if not promise.is_offered:
-        raise PromiseNotOffered(f"{promise.name} is no longer offered: choose another product.")
+        raise PromiseNotOffered(f"{promise.name} is no longer offered. Choose another product.")
     sunset_date = sunset_date or max(today + timedelta(days=SUNSET_DAYS), latest_start_date or today)
     earliest_start_date = earliest_start_date or today
     latest_start_date = latest_start_date or sunset_date
@@ -206,9 +206,9 @@ def draft_poa(
 @repeatable
 def send_poa(*, poa_id: int, by: Actor, at: datetime) -> CustomerMail:
     """
-    Owe the customer a mail with a link of his own; the link is made when the mail is sent, and kills the old one.
+    Owe the customer a mail with a personal link. The link is created when the mail is sent, and ends the old one.
 
-    A draft becomes SENT. Sent again, an unsigned POA is invited anew; a signed one gets a new link to the page.
+    A draft becomes SENT. A repeat sends a new invitation for an unsigned POA, or a new page link for a signed one.
 
     :raises LimitMissing: a limit has no value
     :raises MoveNotAllowed: it has ended
@@ -226,7 +226,7 @@ def send_poa(*, poa_id: int, by: Actor, at: datetime) -> CustomerMail:
 
 def resend(poa: PoaDocument, *, by: Actor, at: datetime, details: Mapping[str, Any] | None = None) -> CustomerMail:
     """
-    Owe the customer of a locked POA a new link: to sign, or to the page.
+    Owe the customer of a locked POA a new link, either to sign or to their page.
 
     :raises MoveNotAllowed: it has no page
     """
@@ -245,7 +245,7 @@ def resend(poa: PoaDocument, *, by: Actor, at: datetime, details: Mapping[str, A
 @repeatable
 def void_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocument:
     """
-    Take back a POA that nobody signed. Its link then says so.
+    Void an unsigned POA. Its link then says so.
 
     :raises MoveNotAllowed: it was signed or has ended; a signed one is revoked, not voided
     """
@@ -258,7 +258,7 @@ def void_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocumen
 def owe_mail(
     poa: PoaDocument, kind: MailKind, *, at: datetime, to_address: str = "", once_key: str = ""
 ) -> CustomerMail:
-    """Write down, in the open transaction, that a mail is due, and nudge the worker."""
+    """Record a due mail in the open transaction, and queue the task that sends it."""
     mail = CustomerMail.objects.create(
         poa=poa, kind=kind, to_address=to_address, once_key=once_key, created_at=at, due_at=at
     )
@@ -270,9 +270,9 @@ def owe_case_mail(
     poa: PoaDocument, kind: MailKind, *, case_number: int, once_key: str, at: datetime
 ) -> CustomerMail | None:
     """
-    Write down, in the open transaction, that a mail about an enrollment is due; None when it was owed before.
+    Record a due mail about an enrollment in the open transaction. None if it was owed before.
 
-    The floor above sends it, since only it knows what to tell.
+    `enrollments` sends it, because only that app knows what it says.
     """
     mail, is_new = CustomerMail.objects.get_or_create(
         once_key=once_key,
@@ -282,7 +282,7 @@ def owe_case_mail(
 
 
 def drop_case_mails(case_number: int, kind: MailKind, *, at: datetime) -> None:
-    """Send and post no mail about an enrollment any more that newer news of the same kind overtakes."""
+    """Drop unsent mails about an enrollment because a newer one of the same kind replaces them."""
     CustomerMail.objects.unsent().filter(case_number=case_number, kind=kind).update(not_needed_at=at, due_at=None)
 
 
@@ -296,13 +296,13 @@ def _check_company_named(at: datetime) -> None:
 def _check_dates(earliest: date, latest: date, sunset: date, *, uses: int, today: date) -> None:
     problems: dict[str, str] = {}
     if latest < earliest:
-        problems["latest_start_date"] = f"The latest start {latest} is before the earliest start {earliest}: swap them."
+        problems["latest_start_date"] = f"The latest start {latest} is before the earliest start {earliest}. Swap them."
     if latest < today:
-        problems["latest_start_date"] = f"The latest start {latest} has passed: choose a day after {today}."
+        problems["latest_start_date"] = f"The latest start {latest} has passed. Choose a day after {today}."
     if sunset < today:
-        problems["sunset_date"] = f"The sunset {sunset} has passed: choose a day after {today}."
+        problems["sunset_date"] = f"The sunset date {sunset} has passed. Choose a day after {today}."
     if sunset > today + timedelta(days=3 * 366):
-        problems["sunset_date"] = f"The sunset {sunset} is more than three years away: check the year."
+        problems["sunset_date"] = f"The sunset date {sunset} is more than three years away. Check the year."
     if uses < 1:
         problems["uses"] = "A POA grants at least one use."
     if problems:

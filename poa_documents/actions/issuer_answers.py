@@ -1,7 +1,7 @@
 """
-What the issuers of our certificates say about them, asked ahead and kept, for documents that carry it inside.
+Revocation answers from the issuers of our certificates, fetched in advance and embedded in sealed documents.
 
-So a document can be judged when the issuer is long gone, and no signature ever waits for an issuer.
+A document can then be verified even after its issuer is gone, and no signature ever waits for an issuer.
 """
 
 import logging
@@ -37,7 +37,7 @@ class AskOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class _Asked:
-    """A certificate to ask about, with those that lead to one that is trusted. All are DER."""
+    """A certificate to ask about, with its chain to a trusted root. All are DER."""
 
     certificate: bytes
     others: list[bytes]
@@ -50,10 +50,10 @@ class _Asked:
 
 def ask_issuers(*, at: datetime, is_urgent: bool = False) -> AskOutcome:
     """
-    Ask about the certificate of the seal, and that of the authority that gave the newest time stamp; keep the answers.
+    Ask about the certificates of the seal and of the newest time stamp's authority, and store the answers.
 
-    Does nothing while the last answer is fresh, unless it is urgent. No answer now costs nothing: those kept go on
-    counting until their end, and it is asked again.
+    Does nothing while the last answer is fresh, unless it is urgent. If there is no answer, stored ones stay valid
+    until they expire, and the issuer is asked again.
 
     :raises SealKeyUnusable: there is no key to ask about
     """
@@ -69,9 +69,9 @@ def ask_issuers(*, at: datetime, is_urgent: bool = False) -> AskOutcome:
 
 def answers_for(key: SealKey, *, at: datetime) -> list[Answers]:
     """
-    Give what goes into a document that was signed at `at`: the last answers from before, as far as they count then.
+    Return the answers to embed in a document signed at `at`: the last ones from before then that were still valid.
 
-    The same signature gets the same answers, however late it is sealed, so that every try makes the same bytes.
+    The same signature gets the same answers however late it is sealed, so that every try produces the same bytes.
     """
     if not settings.POA_SEAL_LONG_TERM:
         return []
@@ -86,7 +86,7 @@ def answers_for(key: SealKey, *, at: datetime) -> list[Answers]:
 
 
 def why_unanswered(key: SealKey, *, at: datetime) -> str:
-    """Say why documents sealed now would carry no answer of the issuer of the seal; empty if they do or need none."""
+    """Return why documents sealed now would contain no answer of the seal's issuer, or an empty string."""
     if not settings.POA_SEAL_LONG_TERM:
         return ""
     if not key.chain:
@@ -100,11 +100,11 @@ def why_unanswered(key: SealKey, *, at: datetime) -> str:
 
 
 def check_not_revoked(key: SealKey) -> None:
-    """:raises SealKeyUnusable: its issuer said last that the certificate was revoked"""
+    """:raises SealKeyUnusable: according to its issuer's last answer, the certificate was revoked"""
     last = IssuersAnswer.objects.filter(certificate_sha256=key.fingerprint).first()
     if last is not None and last.revoked_at is not None:
         raise SealKeyUnusable(
-            f"The certificate of the seal was revoked on {last.revoked_at:%Y-%m-%d}: put a new key into "
+            f"The certificate of the seal was revoked on {last.revoked_at:%Y-%m-%d}. Put a new key into "
             "POA_SEAL_KEY_FILE."
         )
 
@@ -124,7 +124,7 @@ def _ask(asked: _Asked, *, at: datetime, is_urgent: bool) -> AskOutcome:
         )
         return AskOutcome.REVOKED
     except NoAnswer as problem:
-        logger.warning("No answer about certificate %s, it is asked again: %s", asked.sha256, problem)
+        logger.warning("No answer about certificate %s. It is requested again: %s", asked.sha256, problem)
         return AskOutcome.NO_ANSWER
     IssuersAnswer.objects.create(
         certificate_sha256=asked.sha256,
@@ -143,7 +143,7 @@ def _is_fresh(last: IssuersAnswer, at: datetime) -> bool:
 
 def _to_ask() -> Iterator[_Asked]:
     key = current_key(settings.POA_SEAL_KEY_FILE, settings.POA_SEAL_PASSPHRASE)
-    if key.chain:  # whoever signs a certificate for himself has nobody above him to ask
+    if key.chain:  # a self-signed certificate has no issuer to ask
         above = [each.public_bytes(Encoding.DER) for each in key.chain]
         top = [each.public_bytes(Encoding.DER) for each in key.chain if each.subject == each.issuer]
         yield _Asked(key.certificate.public_bytes(Encoding.DER), above, top or above[-1:])
@@ -151,7 +151,7 @@ def _to_ask() -> Iterator[_Asked]:
 
 
 def _authority_to_ask() -> Iterator[_Asked]:
-    """Only an authority below certificates that we named: nobody else's addresses are called."""
+    """Yield the time-stamp authority if it chains to a configured root: no other addresses are contacted."""
     from poa_documents.seal.issuers import signer_and_others  # slow to import
 
     newest = SealTimestamp.objects.order_by("-stamped_at").first()

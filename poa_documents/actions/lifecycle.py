@@ -1,4 +1,4 @@
-"""Every way in which an authority ends, pauses or is used."""
+"""How an authority ends, is suspended and resumed, or is used."""
 
 from datetime import datetime
 
@@ -17,18 +17,18 @@ from poa_documents.states import MOVES, PoaStatus
 
 
 class ImpossibleReceivedTime(InvalidInput):
-    """The customer's word cannot have reached us then."""
+    """The customer's statement cannot have reached us at that time."""
 
     field = "received_at"
 
 
-DAMAGED = "the signed document is missing, was altered, or its seal does not hold."
+DAMAGED = "the signed document is missing, was altered, or its seal is not valid."
 
 
 @repeatable
 def decline_poa(*, poa_id: int, by: Actor, at: datetime, reason: str = "") -> PoaDocument:
     """
-    Take the customer's no. Nothing is asked again until the office drafts a new POA.
+    Record that the customer declined. They are not asked again until the office drafts a new POA.
 
     :raises MoveNotAllowed: it is not waiting for the customer
     """
@@ -51,9 +51,9 @@ def revoke_poa(
     reason: str = "",
 ) -> PoaDocument:
     """
-    Take the authority back, whichever way the customer said so. It blocks at once, also what is queued already.
+    Revoke the authority, whichever way the customer said so. This takes effect at once, even for queued work.
 
-    `received_at` is when the customer's word reached us, where it is recorded later; it blocks from `at` on.
+    `received_at` is when the customer's statement reached us, if it is recorded later. It takes effect at `at`.
 
     :raises ImpossibleReceivedTime: it cannot have been received then
     :raises MoveNotAllowed: it was never signed, or has ended
@@ -69,16 +69,16 @@ def revoke_poa(
 
 def check_received_at(poa: PoaDocument, received_at: datetime | None, *, at: datetime) -> datetime:
     """
-    Give when the customer's word reached us: now, unless somebody says when.
+    Return when the customer's statement reached us, which is now unless given.
 
-    :raises ImpossibleReceivedTime: in the future, or before there was anything to take back
+    :raises ImpossibleReceivedTime: in the future, or before the document existed
     """
     if received_at is None:
         return at
     check_not_ahead(received_at, at=at)
     if received_at < poa.created_at:
         raise ImpossibleReceivedTime(
-            f"The document was drawn up on {chicago_day(poa.created_at)}: this cannot be older."
+            f"The document was drafted on {chicago_day(poa.created_at)}, so this cannot be earlier."
         )
     return received_at
 
@@ -86,7 +86,7 @@ def check_received_at(poa: PoaDocument, received_at: datetime | None, *, at: dat
 def check_not_ahead(received_at: datetime, *, at: datetime) -> None:
     """:raises ImpossibleReceivedTime: in the future"""
     if received_at > at:
-        raise ImpossibleReceivedTime("That moment lies in the future: say when it reached us.")
+        raise ImpossibleReceivedTime("That time is in the future. Enter when it reached us.")
 
 
 def _receipt_details(poa: PoaDocument) -> dict[str, object]:
@@ -96,7 +96,7 @@ def _receipt_details(poa: PoaDocument) -> dict[str, object]:
 @repeatable
 def suspend_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocument:
     """
-    Stop everything under this POA until a person resolved the reason, such as a damaged file or a death in the family.
+    Stop everything under this POA until a person resolves the reason, such as a damaged file or a reported death.
 
     :raises MoveNotAllowed: it is not in force
     """
@@ -108,9 +108,9 @@ def suspend_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocu
 
 def resume_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocument:
     """
-    Let a suspended POA count again, once its stored file is proven good.
+    Resume a suspended POA after verifying its stored file.
 
-    :raises CustomerStopped: a report of death or incapacity stands
+    :raises CustomerStopped: a report of death or incapacity is open
     :raises SealedFileAltered: the file is still missing or altered
     :raises SealedFileUnreadable: the storage does not answer
     :raises MoveNotAllowed: it is not suspended
@@ -123,7 +123,7 @@ def resume_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocum
     @repeatable
     def resume() -> PoaDocument:
         poa = lock(poa_id)
-        check_not_stopped(poa.customer_id)  # once more, as proving the file takes a while
+        check_not_stopped(poa.customer_id)  # again, because verifying the file takes a while
         poa.suspended_because = ""
         poa.due_at = lapse_at(poa)
         take_move(poa, "resume", by=by, at=at, reason=reason)
@@ -134,7 +134,7 @@ def resume_poa(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PoaDocum
 
 def verify_or_suspend(*, poa_id: int, at: datetime, by: Actor = SYSTEM) -> None:
     """
-    Prove the stored file before it is relied on; a damaged one suspends the authority at once.
+    Verify the stored file before relying on it. A damaged one suspends the authority at once.
 
     :raises SealedFileAltered: after suspending a POA that was in force
     :raises SealedFileUnreadable: the storage does not answer; nothing is changed
@@ -151,7 +151,7 @@ def verify_or_suspend(*, poa_id: int, at: datetime, by: Actor = SYSTEM) -> None:
 
 @repeatable
 def _record_damage(poa_id: int, *, problem: str, by: Actor, at: datetime) -> None:
-    """Suspend what was in force, and keep what was found: once, however often it is found."""
+    """Suspend a POA that was in force, and record the damage once."""
     poa = lock(poa_id)
     if poa.status == PoaStatus.SIGNED:
         poa = suspend_poa(poa_id=poa_id, reason=DAMAGED, by=by, at=at)
@@ -175,16 +175,16 @@ def _record_repair(poa_id: int, *, by: Actor, at: datetime) -> None:
 @repeatable
 def use_authority(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
     """
-    Count one acceptance made under this POA; the last use exhausts it.
+    Count one acceptance made under this POA. The last use exhausts it.
 
-    The acceptance has happened, so it is counted even when the authority ended meanwhile.
+    The acceptance has happened, so it is counted even if the authority has ended since.
     """
     poa = lock(poa_id)
     poa.uses_made += 1
     details = {"uses_made": poa.uses_made, "uses": poa.envelope.uses}
     if poa.uses_made >= poa.envelope.uses and poa.status in {PoaStatus.SIGNED, PoaStatus.SUSPENDED}:
         poa.due_at = None
-        poa.ended_at, poa.ended_because = at, "Every use it grants was made."
+        poa.ended_at, poa.ended_because = at, "All uses that it allows have been made."
         take_move(poa, "exhaust", by=by, at=at, details=details)
     else:
         poa.save(update_fields=["uses_made"])
@@ -194,7 +194,7 @@ def use_authority(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
 
 @repeatable
 def expire_poa(*, poa_id: int, at: datetime) -> bool:
-    """Close an invitation whose link has run out; false when there is nothing to close yet."""
+    """Expire an invitation whose link has expired. False if there is nothing to expire yet."""
     poa = lock(poa_id)
     if poa.status != PoaStatus.SENT or poa.due_at is None or poa.due_at > at:
         return False
@@ -202,17 +202,17 @@ def expire_poa(*, poa_id: int, at: datetime) -> bool:
         poa.due_at = poa.token_expires_at
         poa.save(update_fields=["due_at"])
         return False
-    poa.ended_at, poa.ended_because, poa.due_at = at, "Nobody signed while the invitation was valid.", None
+    poa.ended_at, poa.ended_because, poa.due_at = at, "The customer did not sign while the invitation was valid.", None
     take_move(poa, "expire", by=SYSTEM, at=at)
     return True
 
 
 @repeatable
 def lapse_poa(*, poa_id: int, at: datetime) -> bool:
-    """End an authority whose sunset has passed; false when it has not."""
+    """End an authority whose sunset date has passed. False if it has not."""
     poa = lock(poa_id)
     if poa.status not in {PoaStatus.SIGNED, PoaStatus.SUSPENDED} or at < lapse_at(poa):
         return False
-    poa.ended_at, poa.ended_because, poa.due_at = at, "Its sunset passed.", None
+    poa.ended_at, poa.ended_because, poa.due_at = at, "Its sunset date passed.", None
     take_move(poa, "lapse", by=SYSTEM, at=at)
     return True

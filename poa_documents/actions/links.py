@@ -1,4 +1,4 @@
-"""Making links and ending them: one link per POA lives at a time, and only at the address that it was sent to."""
+"""Creating and ending links: each POA has at most one live link, valid only for the address it was sent to."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from poa_documents.states import PoaStatus
 
 
 def make_link(poa: PoaDocument, mail: CustomerMail, *, expires_at: datetime, at: datetime) -> str:
-    """Give a locked POA a new link and end the one before; gives the address, which is kept nowhere."""
+    """Create a new link for a locked POA, ending the previous one, and return its URL, which is never stored."""
     retire_link(poa, LinkEnd.NEWER, at=at)
     token = new_token()
     poa.token_hash, poa.token_expires_at = hash_of(token), expires_at
@@ -28,7 +28,7 @@ def make_link(poa: PoaDocument, mail: CustomerMail, *, expires_at: datetime, at:
 
 
 def retire_link(poa: PoaDocument, because: LinkEnd, *, at: datetime) -> bool:
-    """End a locked POA's link; false when it has none. Whoever opens it is told why."""
+    """End a locked POA's link. False if it has none. The page of the ended link says why."""
     if not poa.token_hash:
         return False
     RetiredLink.objects.create(poa=poa, token_hash=poa.token_hash, because=because, retired_at=at)
@@ -40,11 +40,11 @@ def retire_link(poa: PoaDocument, because: LinkEnd, *, at: datetime) -> bool:
 @transaction.atomic
 def settle_contact_change(*, change_id: int, at: datetime) -> int:
     """
-    End the links that went to a customer's old address, tell that address, and send new ones to the new address.
+    End the links that went to a customer's old address, notify that address, and send new links to the new one.
 
-    A link is dead from the moment of the change (`links.find_poa`); this makes it final and puts it into the evidence.
-    Everyone who could open or sign something before gets a new link, whatever became of the mails before. Returns the
-    number of links ended; doing it twice changes nothing.
+    A link is dead from the moment of the change (`links.find_poa`). This makes it permanent and records it as evidence.
+    Everything that could be opened or signed before gets a new link, whatever happened to earlier mails. Returns the
+    number of links ended. A repeat changes nothing.
     """
     change = ContactChange.objects.select_for_update().get(pk=change_id)
     if change.settled_at is not None:
@@ -56,13 +56,13 @@ def settle_contact_change(*, change_id: int, at: datetime) -> int:
     sent_there = PoaDocument.objects.filter(
         customer_id=change.customer_id, link_sent_to=change.old_email, link_made_at__lte=change.changed_at
     ).exclude(token_hash="")
-    told: CustomerMail | None = None
+    notice: CustomerMail | None = None
     poa_ids = list(sent_there.order_by("-created_at", "-pk").values_list("pk", flat=True))
     for poa_id in poa_ids:
         poa = lock(poa_id)
         retire_link(poa, LinkEnd.ADDRESS_CHANGED, at=at)
-        if told is None and not is_dead:  # nobody reads what comes back
-            told = owe_mail(poa, MailKind.ADDRESS_CHANGED, at=at, to_address=change.old_email)
+        if notice is None and not is_dead:  # mail to a failing address is not read
+            notice = owe_mail(poa, MailKind.ADDRESS_CHANGED, at=at, to_address=change.old_email)
         evidence.record(
             poa,
             kind="contact_changed",
@@ -73,7 +73,7 @@ def settle_contact_change(*, change_id: int, at: datetime) -> int:
                 "changed_at": change.changed_at,
                 "old_email": change.old_email,
                 "new_email": change.new_email,
-                "notice": told.pk if told else None,
+                "notice": notice.pk if notice else None,
             },
         )
     _send_new_links(change.customer_id, poa_ids, at=at)
@@ -81,7 +81,7 @@ def settle_contact_change(*, change_id: int, at: datetime) -> int:
 
 
 def _send_new_links(customer_id: int, ended: list[int], *, at: datetime) -> None:
-    """Owe a new link for each request that waits for a signature, and for each page whose link was ended."""
+    """Owe a new link for each request that waits for a signature and each page whose link was ended."""
     to_sign = Q(status=PoaStatus.SENT, paper_wanted_at__isnull=True)
     with_a_page = Q(pk__in=ended, status__in=sorted(STATUSES_WITH_PAGE))
     concerned = PoaDocument.objects.filter(to_sign | with_a_page, customer_id=customer_id)

@@ -1,4 +1,4 @@
-"""What the mail provider reports about mails: stored first, settled by the sweep, at most one effect each."""
+"""Delivery reports from the mail provider: stored first, processed by the sweep, each with at most one effect."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ BOUNCED, DELIVERED = "bounced", "delivered"
 
 
 def store_report(*, body: bytes, at: datetime) -> None:
-    """Store a report whose signature is verified, due at once. The same one again changes nothing."""
+    """Store a report whose signature was verified, due immediately. A repeat changes nothing."""
     text = body.decode("utf-8", errors="backslashreplace").replace("\x00", "\\x00")
     key = _own_id(_read(text)) or hashlib.sha256(body).hexdigest()
     report = MailReport(event_key=key, body=text, received_at=at, due_at=at)
@@ -32,7 +32,7 @@ def store_report(*, body: bytes, at: datetime) -> None:
 
 
 def _own_id(said: Mapping[str, Any]) -> str:
-    """Give the report's own id, or nothing: one that is the mail's name would hide every report but the first."""
+    """Return the report's own ID, or "". The mail's ID would make all reports but the first look like repeats."""
     own_id = said.get("id")
     if not isinstance(own_id, str) or len(own_id) > MAX_ID_LENGTH or not own_id.isprintable():
         return ""
@@ -45,9 +45,9 @@ def due_reports(*, at: datetime, limit: int) -> list[int]:
 
 def settle_report(*, report_id: int, at: datetime) -> str:
     """
-    Let one report take effect: a mail that came back for good, or one that got through.
+    Process one report of a mail that was permanently returned or delivered.
 
-    A report of no mail of ours, or of a delay, has none. What cannot be read stays listed with its error.
+    Reports of unknown mails and of delays have no effect. A report that cannot be parsed stays listed with its error.
     """
     unsettled = MailReport.objects.filter(pk=report_id, settled_at__isnull=True)
     if not claim(unsettled, at=at, lease=LEASE):
@@ -56,7 +56,7 @@ def settle_report(*, report_id: int, at: datetime) -> str:
         return _settle(report_id, at=at)
     except Exception as problem:
         due_at = BACKOFF.next_time(unsettled.get().attempts, at=at)
-        again = "tried again later." if due_at is not None else "not tried again; tell operations."
+        again = "retried later." if due_at is not None else "not retried. Tell operations."
         unsettled.update(due_at=due_at, last_error=f"{type(problem).__name__}: {again}")
         raise
 
@@ -69,44 +69,44 @@ def _settle(report_id: int, *, at: datetime) -> str:
     said = _read(report.body)
     report.due_at, report.last_error = None, ""
     if not isinstance(said.get("event"), str):
-        report.last_error = "No JSON object with the name of an event: compare what the provider sends with the notes."
+        report.last_error = "Not a JSON object with an event name. Compare what the provider sends with the docs."
     else:
         mail = _mail_of(said)
         report.settled_at, report.mail, report.poa_id = at, mail, mail.poa_id if mail else None
-        report.outcome = _take_effect(mail, said, at=at) if mail else "No mail of ours."
+        report.outcome = _take_effect(mail, said, at=at) if mail else "Not one of our mails."
     report.save()
     return report.outcome or report.last_error
 
 
 def forget_reports(*, at: datetime) -> int:
-    """Delete reports whose use is over; what they led to stays in the journal."""
+    """Delete old reports. Their effects stay in the journal."""
     return delete_in_batches(MailReport.objects.filter(Q(received_at__lt=at - KEPT_FOR)))
 
 
 def _take_effect(mail: CustomerMail, said: Mapping[str, Any], *, at: datetime) -> str:
     event, address = said["event"], said.get("address")
     if isinstance(address, str) and address.strip().lower() != mail.sent_to.lower():
-        return "It names another address than the mail went to."
+        return "It names a different address than the mail was sent to."
     if event == DELIVERED:
         customer_id = mail.poa.customer_id
         failing = AddressFailure.objects.filter(customer_id=customer_id, ended_at__isnull=True, since__lt=mail.tried_at)
         if not failing.filter(address=mail.sent_to).exists():
             return "Delivered."
         confirm_address(customer_id=customer_id, address=mail.sent_to, because="A mail was delivered.", at=at)
-        return "Delivered: the address works again."
+        return "Delivered. The address works again."
     if event != BOUNCED:
-        return "No event that changes anything."
+        return "This event has no effect."
     if said.get("is_permanent") is not True:
-        return "Returned for now; the provider goes on trying."
+        return "Returned temporarily. The provider keeps trying."
     reason = said.get("reason")
     because = reason if isinstance(reason, str) else ""
     return record_return(mail_id=mail.pk, because=because, source=ReturnSource.PROVIDER, by=SYSTEM, at=at).in_words
 
 
 def _mail_of(said: Mapping[str, Any]) -> CustomerMail | None:
-    """Find the mail by the Message-ID that we gave it; an address alone could be anybody's."""
+    """Find the mail by our Message-ID. An address alone is not enough."""
     bare = _bare(said.get("message_id"))
-    if not bare or not bare.isprintable():  # a database refuses to look for some signs
+    if not bare or not bare.isprintable():  # databases reject some control characters
         return None
     return CustomerMail.objects.select_related("poa").filter(message_id=f"<{bare}>").first()
 

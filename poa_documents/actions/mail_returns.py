@@ -1,8 +1,8 @@
 """
-Mails that come back: the address counts as failing, mails to it are held, and its case asks the office.
+Returned mails: the address counts as failing, mails to it are held, and its case is held for the office.
 
-It ends by itself when the address is changed or a mail is known to have got through. Then goes out what was held, and
-once more what came back, unless it was overtaken meanwhile.
+This ends automatically when the address is changed or a mail is delivered. Held mails are then sent, and returned ones
+are sent again, unless they are no longer true.
 """
 
 from datetime import datetime
@@ -25,11 +25,11 @@ MAX_REASON_LENGTH = 500
 
 
 class NeverSent(Conflict):
-    """A mail that was never sent cannot come back."""
+    """A mail that was never sent cannot be returned."""
 
 
 class AddressNotFailing(Conflict):
-    """Mail to this customer is not known to come back, or somebody dealt with it meanwhile."""
+    """Mail to this customer is not being returned, or someone has dealt with it already."""
 
 
 class ReturnOutcome(StrEnum):
@@ -44,27 +44,27 @@ class ReturnOutcome(StrEnum):
 
 
 _IN_WORDS = {
-    ReturnOutcome.BLOCKED: "It came back: mail to this address is held, and the case asks the office.",
-    ReturnOutcome.ALREADY_KNOWN: "It was known already that it came back.",
-    ReturnOutcome.SENT_AGAIN: "It came back from an address that was changed, or works, since: it is sent anew.",
-    ReturnOutcome.NOT_RELEVANT: "It came back, and nothing depends on it any more.",
+    ReturnOutcome.BLOCKED: "The mail was returned. Mail to this address is held, and the case asks the office.",
+    ReturnOutcome.ALREADY_KNOWN: "The return was already recorded.",
+    ReturnOutcome.SENT_AGAIN: "The mail was returned, but the address has changed or works since. It is sent again.",
+    ReturnOutcome.NOT_RELEVANT: "The mail was returned, but nothing depends on it any more.",
 }
 
 
 @repeatable
 def record_return(*, mail_id: int, because: str, source: ReturnSource | str, by: Actor, at: datetime) -> ReturnOutcome:
     """
-    Keep that a mail came back. When it went to the address on file, that address counts as failing from now on.
+    Record that a mail was returned. If it went to the address on file, that address counts as failing from now on.
 
-    News about an address that was changed, or found to work, since that mail was sent blocks nothing: the mail is sent
-    anew. The same news twice changes nothing.
+    If the address was changed, or found to work, after the mail was sent, nothing is blocked and the mail is sent
+    again. A repeat changes nothing.
 
     :raises NeverSent: it was never handed to the mail server
     """
     poa = lock(CustomerMail.objects.values_list("poa_id", flat=True).get(pk=mail_id))
     mail = CustomerMail.objects.select_for_update().get(pk=mail_id)
     if mail.tried_at is None:
-        raise NeverSent(f"Mail {mail.pk} was never sent: wait until it was, or stop it by correcting the address.")
+        raise NeverSent(f"Mail {mail.pk} has not been sent. Wait until it is, or correct the address to stop it.")
     if mail.returned_at is not None and (mail.returned_at > mail.tried_at or not mail.is_return_settled):
         return ReturnOutcome.ALREADY_KNOWN
     because = one_line(because, longest=MAX_REASON_LENGTH) or "No reason was given."
@@ -89,23 +89,23 @@ def record_return(*, mail_id: int, because: str, source: ReturnSource | str, by:
 @repeatable
 def end_address_failure(*, customer_id: int, because: str, by: Actor, at: datetime) -> None:
     """
-    Let mail go to the customer's address again, because the office found out that it works.
+    Allow mail to the customer's address again, because the office found out that it works.
 
-    :raises AddressNotFailing: it is not known to fail
+    :raises AddressNotFailing: it is not failing
     """
     if not settle_address_failures(customer_id, because=because, by=by, at=at):
-        raise AddressNotFailing("Mail to this customer is not held: somebody dealt with it meanwhile.")
+        raise AddressNotFailing("Mail to this customer is not held. Someone has dealt with it already.")
 
 
 @repeatable
 def confirm_address(*, customer_id: int, address: str, because: str, at: datetime) -> None:
-    """Take note that a mail to this address was read, or delivered."""
+    """Record that a mail to this address was read or delivered."""
     if AddressFailure.objects.filter(customer_id=customer_id, address=address, ended_at__isnull=True).exists():
         settle_address_failures(customer_id, because=because, by=SYSTEM, at=at)
 
 
 def settle_address_failures(customer_id: int, *, because: str, by: Actor, at: datetime) -> bool:
-    """End what is open for a customer, inside the caller's transaction, and send what was held or came back."""
+    """End a customer's address failure, inside the caller's transaction, and send what was held or returned."""
     failure = AddressFailure.objects.select_for_update().filter(customer_id=customer_id, ended_at__isnull=True).first()
     if failure is None:
         return False
@@ -126,7 +126,7 @@ def settle_address_failures(customer_id: int, *, because: str, by: Actor, at: da
 
 
 def _has_worked_since(mail: CustomerMail) -> bool:
-    """Whether this address was found to work after the mail was sent: then its return is old news."""
+    """Whether this address was found to work after the mail was sent, so that its return is outdated."""
     failures = AddressFailure.objects.filter(customer_id=mail.poa.customer_id, address=mail.sent_to)
     return failures.filter(ended_at__gt=mail.tried_at).exists()
 
@@ -137,7 +137,7 @@ def _open_failure(poa: PoaDocument, mail: CustomerMail, *, because: str, source:
         return
     if before is not None:
         before.ended_at, before.ended_by = at, str(SYSTEM)
-        before.ended_because = "The address on file is another one."
+        before.ended_because = "The address on file has changed."
         before.save()
     AddressFailure.objects.create(
         customer_id=poa.customer_id,

@@ -1,9 +1,9 @@
 """
-Mails to the customer: a row says what is owed, the text and the link are made at the moment of sending.
+Mails to the customer: a row says what is owed, and the text and the link are created when it is sent.
 
-A crash between sending and noting sends a mail again: the customer gets it twice rather than never. One without a link
-keeps its Message-ID, by which mail programs show it once; one with a link carries a new one, for the first no longer
-opens. A reminder alone is never repeated then, because the next one finds whom it missed.
+After a crash between sending and recording, a mail is sent again: twice is better than never. A mail without a link
+keeps its Message-ID, so that mail programs show it once. One with a link gets a new ID, because the first link no
+longer works. Reminders are never repeated, because the next one reaches anyone it missed.
 """
 
 import uuid
@@ -54,7 +54,7 @@ from poa_documents.states import PoaStatus
 LEASE = timedelta(minutes=3)
 MAX_CODE_AGE = timedelta(minutes=10)
 CODE_TIMEOUT_SECONDS = 5
-"""How long a page waits for the mail server while it sends a code; afterwards the sweep sends it."""
+"""How long a page waits for the mail server while it sends a code. After that, the sweep sends it."""
 BACKOFF = Backoff(first=timedelta(seconds=30), longest=timedelta(hours=6), max_failures=MAIL_ATTEMPTS)
 RECHECK_AFTER_VISIT = timedelta(hours=1)
 
@@ -70,11 +70,11 @@ _WITH_SECRETS = LINK_MAILS | {MailKind.CODE}
 _STILL_BY_MAIL = frozenset(
     {MailKind.PAPER_RECEIPT, MailKind.CODE, MailKind.HOME_LINK, MailKind.SAFER_LINK, MailKind.ADDRESS_CHANGED}
 )
-"""What customers ask for themselves, or what protects them, also after they asked for paper."""
+"""Mails that customers request, or that protect them, are sent even after they asked for paper."""
 
 
 class NothingToPost(Conflict):
-    """Nothing of this mail waits to be posted."""
+    """This mail is not waiting to be posted."""
 
 
 class MailOutcome(StrEnum):
@@ -91,7 +91,7 @@ class MailNotReady(Exception):
     """What a mail tells is not complete; it is tried again `after`, and that counts as no failure."""
 
     def __init__(self, after: timedelta) -> None:
-        super().__init__(f"Not complete yet; tried again after {after}.")
+        super().__init__(f"Not complete yet. Retried after {after}.")
         self.after = after
 
 
@@ -110,11 +110,11 @@ class _Claim:
 
 def send_mail(*, mail_id: int, at: datetime, tell: Teller | None = None) -> MailOutcome:
     """
-    Send one owed mail. A link in it is made now, for this mail only, and kills the one before.
+    Send one owed mail. A link in it is created now, for this mail only, and ends the previous one.
 
-    A failure is kept in the row and tried again later; after the last try it is blocked until staff resend. A refusal
-    of the address for good holds all mail to it. `tell` is for mails about an enrollment, which only the floor above
-    can send.
+    A failure is recorded on the row and retried later. After the last try, staff must resend it. If the server
+    permanently rejects the address, all mail to it is held. `tell` is for mails about an enrollment, which only
+    `enrollments` can send.
     """
     claim = _claim(mail_id, is_about_case=tell is not None, at=at)
     if isinstance(claim, MailOutcome):
@@ -125,7 +125,7 @@ def send_mail(*, mail_id: int, at: datetime, tell: Teller | None = None) -> Mail
             _drop(mail_id, at=at)
             return MailOutcome.NOT_NEEDED
         if telling is not None and telling.button and not claim.is_on_paper:
-            # Made only now, since it ends the link before: nobody may lose theirs to a mail that is not sent.
+            # Created only now, because it ends the previous link: a mail that is not sent must not do that.
             claim = replace(claim, link=_link_for(claim, at=at))
         message = _compose(claim, telling)
     except MailNotReady as reason:
@@ -189,13 +189,13 @@ def _claim(mail_id: int, *, is_about_case: bool, at: datetime) -> _Claim | MailO
 
 
 def _why_not_now(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> MailOutcome | None:
-    """Put on the locked, unsaved row why it is not sent now; None when it is."""
+    """Set on the locked row, without saving it, why it is not sent now. None if it is sent."""
     if not _is_needed(mail, poa, at=at):
         mail.not_needed_at, mail.due_at = at, None
         return MailOutcome.NOT_NEEDED
     if _goes_by_post(mail, poa):
         if mail.kind in CASE_MAILS:
-            return None  # what it says must be known first
+            return None  # its text must be composed first
         mail.due_at, mail.last_error = None, TO_BE_POSTED
         return MailOutcome.TO_BE_POSTED
     if mail.kind == MailKind.REMINDER:
@@ -208,7 +208,7 @@ def _why_not_now(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> MailO
         if free > at:  # its new link would end the visit
             mail.due_at = free
             return MailOutcome.NOT_DUE
-    # Who asks for a code waits for it at this moment, and typing it proves that mail gets through again.
+    # The customer is waiting for a code they requested, and entering it proves that mail is delivered again.
     if mail.kind != MailKind.CODE and not mail.to_address and failure_of(poa.customer) is not None:
         mail.held_since, mail.due_at = at, None
         return MailOutcome.HELD
@@ -216,7 +216,7 @@ def _why_not_now(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> MailO
 
 
 def _visit_ends_at(poa: PoaDocument) -> datetime:
-    """From when on a customer who was on the pages lately counts as gone."""
+    """Return when the customer's last visit to the pages counts as over."""
     visit = last_visit(poa)
     return visit + timedelta(minutes=IDLE_MINUTES) if visit else datetime.min.replace(tzinfo=UTC)
 
@@ -226,7 +226,7 @@ def _goes_by_post(mail: CustomerMail, poa: PoaDocument) -> bool:
 
 
 def _secrets_for(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> dict[str, str]:
-    """Make what only this one mail may say: a link, or a code."""
+    """Create the link or code that only this mail contains."""
     link = partial(make_link, poa, mail, at=at)
     match mail.kind:
         case MailKind.CODE:
@@ -237,13 +237,13 @@ def _secrets_for(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> dict[
             return {"link": link(expires_at=link_expiry(at))}
         case MailKind.HOME_LINK:
             return {"link": link(expires_at=signed_link_expiry(poa, at=at))}
-        case MailKind.SAFER_LINK | MailKind.REMINDER:  # a newer link, no longer time
+        case MailKind.SAFER_LINK | MailKind.REMINDER:  # a new link with the same deadline
             return {"link": link(expires_at=poa.token_expires_at or link_expiry(at))}
     return {}
 
 
 def _is_needed(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> bool:
-    """An invitation is moot once the POA moved on, or when a newer one is owed or was sent; a code dies of age."""
+    """Whether a mail is still needed: not outdated by the POA's status, a newer mail or, for a code, its age."""
     if mail.kind == MailKind.CODE:
         asked = mail.contact_code
         newer_codes = poa.contact_codes.filter(browser_hash=asked.browser_hash, pk__gt=asked.pk)
@@ -269,13 +269,13 @@ def _is_needed(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> bool:
 @repeatable
 def mark_posted(*, mail_id: int, by: Actor, at: datetime) -> CustomerMail:
     """
-    Take note that what a mail says went to the customer on paper.
+    Record that a mail was posted to the customer on paper.
 
-    :raises NothingToPost: it is not one that the customer wants on paper, or it was posted already
+    :raises NothingToPost: it is not waiting to be posted
     """
     mail = CustomerMail.objects.select_for_update().get(pk=mail_id)
     if not is_to_be_posted(mail):
-        raise NothingToPost("This mail does not wait to be posted: open it again to see where it stands.")
+        raise NothingToPost("This mail is not waiting to be posted. Reload the page to see its current status.")
     mail.not_needed_at, mail.last_error = at, f"{POSTED} on {chicago_day(at)}."
     mail.save(update_fields=["not_needed_at", "last_error"])
     details = {"mail": mail.pk, "mail_kind": mail.kind, "to": str(mail.poa.site)}
@@ -289,7 +289,7 @@ def is_to_be_posted(mail: CustomerMail) -> bool:
 
 @repeatable
 def _mark_sent(claim: _Claim, *, at: datetime) -> None:
-    """A mail that was taken up anew meanwhile, under another name and with another link, is not the one that left."""
+    """Record a sent mail, unless it was claimed again since with a new Message-ID and link."""
     poa = lock(claim.poa.pk)
     same = CustomerMail.objects.filter(pk=claim.mail.pk, message_id=claim.mail.message_id)
     same.update(sent_at=at, due_at=None, last_error="")
@@ -300,13 +300,13 @@ def _mark_sent(claim: _Claim, *, at: datetime) -> None:
 
 
 def _fail(claim: _Claim, problem: Exception, *, at: datetime) -> MailOutcome:
-    told = f"{type(problem).__name__}: {problem}"
+    problem_text = f"{type(problem).__name__}: {problem}"
     for secret in (claim.link, claim.code):
-        told = told.replace(secret or "\0", "[redacted]")
+        problem_text = problem_text.replace(secret or "\0", "[redacted]")
     if is_address_rejected(problem):
-        record_return(mail_id=claim.mail.pk, because=told, source=ReturnSource.MAIL_SERVER, by=SYSTEM, at=at)
+        record_return(mail_id=claim.mail.pk, because=problem_text, source=ReturnSource.MAIL_SERVER, by=SYSTEM, at=at)
         return MailOutcome.RETURNED
-    _put_off(claim.mail.pk, problem=told, is_uncertain=may_have_been_sent(problem), at=at)
+    _put_off(claim.mail.pk, problem=problem_text, is_uncertain=may_have_been_sent(problem), at=at)
     return MailOutcome.FAILED
 
 
@@ -316,17 +316,17 @@ def _put_off(mail_id: int, *, problem: str, is_uncertain: bool, at: datetime) ->
     if mail.sent_at:
         return
     if mail.kind == MailKind.REMINDER and is_uncertain:
-        return  # it may be there: the next one finds whom it missed
+        return  # it may have arrived; otherwise the next one will
     mail.due_at = BACKOFF.next_time(mail.attempts, at=at)
     mail.last_error = problem
     mail.save(update_fields=["due_at", "last_error"])
-    if mail.due_at is None and mail.kind in SIGNING_MAILS:  # whose turn it is may be another's now
+    if mail.due_at is None and mail.kind in SIGNING_MAILS:  # someone else may have to act now
         announce_customer_change(mail.poa.customer_id, at=at)
 
 
 @repeatable
 def _store_letter(mail_id: int, text: str) -> None:
-    """Keep what a mail about an enrollment says, so that it can be printed on the floor that sends."""
+    """Store the text of a mail about an enrollment, so that it can be printed."""
     CustomerMail.objects.filter(pk=mail_id, sent_at__isnull=True, not_needed_at__isnull=True).update(
         letter=text, due_at=None, last_error=TO_BE_POSTED
     )

@@ -1,4 +1,4 @@
-"""A new link for the holder of an expired one. It goes to the address on file, so it does not matter who asks."""
+"""Replacing an expired link. The new one goes to the address on file, so it does not matter who requests it."""
 
 from datetime import datetime, timedelta
 
@@ -22,18 +22,18 @@ MAX_LINKS_A_DAY = 3
 
 
 class OfficeMustHelp(Conflict):
-    """No new link can be sent automatically: the customer is asked to call."""
+    """No new link can be sent automatically, so the customer is asked to call."""
 
 
 @repeatable
 def send_new_link(*, poa_id: int, at: datetime, ip_address: str | None) -> None:
     """
-    Owe a mail with a new link. An invitation that expired unsigned is sent again if it may still be signed as drafted.
+    Owe a mail with a new link. An expired invitation is sent again if it may still be signed as drafted.
 
-    Asking again while a link is on its way changes nothing.
+    Requesting it again while a link is on its way changes nothing.
 
-    :raises OfficeMustHelp: it may not be signed as drafted any more, mail does not reach the customer, or it was asked
-        for too often
+    :raises OfficeMustHelp: it can no longer be signed as drafted, mail does not reach the customer, or there were too
+        many requests
     """
     Site.objects.select_for_update().get(poas__pk=poa_id)  # one unsigned POA at a time, as when one is drafted
     poa = lock(poa_id)
@@ -45,7 +45,7 @@ def send_new_link(*, poa_id: int, at: datetime, ip_address: str | None) -> None:
     asked = {"asked_from": ip_address}
     if poa.status == PoaStatus.EXPIRED and _may_still_be_signed(poa, at=at):
         poa.ended_at, poa.ended_because, poa.due_at = None, "", link_expiry(at)
-        take_move(poa, "renew", by=SYSTEM, at=at, reason="Asked for on the page of the expired link.", details=asked)
+        take_move(poa, "renew", by=SYSTEM, at=at, reason="Requested on the page of the expired link.", details=asked)
         announce_case_change(site_id=poa.site_id, at=at)
         owe_mail(poa, MailKind.INVITATION, at=at)
     elif poa.status in {PoaStatus.SENT, *STATUSES_WITH_PAGE} and not _goes_by_post(poa):

@@ -1,7 +1,8 @@
 """
-The way for customers who want paper: printed, signed by hand, scanned in by one person and confirmed by another.
+Signing on paper: the document is printed, signed by hand, scanned by one person and confirmed by another.
 
-The authority counts only after the second person; then it is sealed like any other, with the scan as its proof.
+The authority counts only after the second person confirmed it. It is then sealed like any other, with the scan as
+proof.
 """
 
 from datetime import date, datetime
@@ -30,35 +31,35 @@ ON_PAPER = "on paper"
 
 
 class NotPrinted(Conflict):
-    """The words as they are now were never printed, so they cannot be what the customer signed."""
+    """The current wording was never printed, so it cannot be what the customer signed."""
 
     def __init__(self) -> None:
-        super().__init__("Print the document first: what the customer signs must be its present words.")
+        super().__init__("Print the document first. The customer must sign its current wording.")
 
 
 class PaperAlreadyRecorded(Conflict):
-    """A scan is on file already, and waits for the second person."""
+    """A scan is on file already and waits for the second person."""
 
     def __init__(self) -> None:
-        super().__init__("A scan is on file already: a second person confirms or refuses it first.")
+        super().__init__("A scan is already on file. A second person must confirm or reject it first.")
 
 
 class NoPaperWaiting(Conflict):
-    """There is no scan that a second person could confirm or refuse."""
+    """There is no scan to confirm or reject."""
 
     def __init__(self) -> None:
-        super().__init__("No scan waits for a second person: record one first.")
+        super().__init__("No scan is waiting for a second person. Record one first.")
 
 
 class SamePersonTwice(Forbidden):
-    """Whoever scanned it in cannot be the one who confirms it."""
+    """The person who recorded the scan cannot confirm it."""
 
     def __init__(self) -> None:
-        super().__init__("You recorded this scan yourself: somebody else must compare and confirm it.")
+        super().__init__("You recorded this scan yourself. Someone else must compare and confirm it.")
 
 
 class ImpossibleSignedDate(InvalidInput):
-    """The date beside the signature cannot be right."""
+    """The date next to the signature is not possible."""
 
     field = "signed_date"
 
@@ -66,7 +67,7 @@ class ImpossibleSignedDate(InvalidInput):
 @transaction.atomic
 def print_for_paper(*, poa_id: int, by: Actor, at: datetime) -> bytes:
     """
-    Give the document as a file to print and to sign by hand, and keep that these words were printed.
+    Return the document as a file to print and sign by hand, and record that this wording was printed.
 
     :raises LimitMissing: a limit has no value
     :raises MoveNotAllowed: it was signed or has ended
@@ -87,11 +88,11 @@ def print_for_paper(*, poa_id: int, by: Actor, at: datetime) -> bytes:
 
 def record_paper(*, poa_id: int, scan: CheckedProof, signed_date: date, by: Actor, at: datetime) -> PaperSignature:
     """
-    Keep the scan of a document that was signed by hand. It gives no authority until somebody else confirms it.
+    Store the scan of a document that was signed by hand. It is no authority until someone else confirms it.
 
-    :raises NotPrinted: the words as they are now were never printed
+    :raises NotPrinted: the current wording was never printed
     :raises PaperAlreadyRecorded: a scan is on file
-    :raises ImpossibleSignedDate: the date lies in the future, or before the document was drawn up
+    :raises ImpossibleSignedDate: the date is in the future, or before the document was drafted
     :raises FileNotStored: the storage refused; nothing is recorded
     :raises MoveNotAllowed: it was signed or has ended
     """
@@ -129,13 +130,13 @@ def record_paper(*, poa_id: int, scan: CheckedProof, signed_date: date, by: Acto
 
 def confirm_paper(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
     """
-    Confirm, as the second person, that the scan shows this document, all boxes ticked, signed by this customer.
+    Confirm, as the second person, that the scan shows this document, all boxes checked, signed by this customer.
 
-    Only now does it become an authority; the file is made and sealed as for any other signature.
+    Only then does it become an authority. The file is created and sealed as for any other signature.
 
     :raises NoPaperWaiting: no scan is on file
     :raises SamePersonTwice: the same person recorded it
-    :raises WordingChanged: the document reads otherwise by now: print, sign and scan anew
+    :raises WordingChanged: the wording has changed, so it must be printed, signed and scanned again
     :raises FileAltered: the stored scan is damaged
     :raises MoveNotAllowed: it was signed or has ended
     """
@@ -147,7 +148,7 @@ def confirm_paper(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
         if is_same_person(paper.recorded_by, str(by)):
             raise SamePersonTwice
         if paper.document_sha256 != text.sha256:
-            raise WordingChanged("The document reads otherwise by now: refuse this scan, then print it anew.")
+            raise WordingChanged("The wording has changed since. Reject this scan, then print the document again.")
         paper.confirmed_by, paper.confirmed_at = str(by), at
         paper.save(update_fields=["confirmed_by", "confirmed_at"])
         for statement in PAPER_STATEMENTS:
@@ -192,7 +193,7 @@ def confirm_paper(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
 @transaction.atomic
 def refuse_paper(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PaperSignature:
     """
-    Put a scan aside that does not show what it should; it stays on file, and another may be recorded.
+    Reject a scan that does not show what it should. It stays on file, and another can be recorded.
 
     :raises NoPaperWaiting: no scan is on file
     """
@@ -205,7 +206,7 @@ def refuse_paper(*, poa_id: int, reason: str, by: Actor, at: datetime) -> PaperS
 
 
 def waiting_paper(poa: PoaDocument) -> PaperSignature:
-    """:raises NoPaperWaiting: no scan waits for the second person"""
+    """:raises NoPaperWaiting: no scan is waiting for the second person"""
     paper = poa.paper_signatures.filter(confirmed_at__isnull=True, refused_at__isnull=True).first()
     if paper is None:
         raise NoPaperWaiting
@@ -217,7 +218,7 @@ def scan_file(paper: PaperSignature) -> StoredFile:
 
 
 def received_scan_file(paper: PaperSignature) -> StoredFile:
-    """Name the scan as it was sent; scans from before such files were kept have none, and an empty key."""
+    """Return the scan as it was uploaded. Older scans have no such file, and an empty key."""
     return StoredFile(
         key=paper.received_storage_key, sha256=paper.received_sha256, size_bytes=paper.received_size_bytes or 0
     )
@@ -230,8 +231,8 @@ def _check_recordable(poa: PoaDocument, *, signed_date: date, at: datetime) -> N
         raise NotPrinted
     if not chicago_day(poa.created_at) <= signed_date <= chicago_day(at):
         raise ImpossibleSignedDate(
-            f"The document was drawn up on {chicago_day(poa.created_at)}: the date beside the signature cannot be "
-            f"{signed_date}. Look at the paper again."
+            f"The document was drafted on {chicago_day(poa.created_at)}, so the date next to the signature cannot be "
+            f"{signed_date}. Check the paper again."
         )
 
 

@@ -1,4 +1,4 @@
-"""Reminding customers who have not signed: facts are gathered here, `reminders` decides, a mail is owed."""
+"""Reminding customers who have not signed: facts are gathered here, and `mail.reminders` decides."""
 
 from datetime import datetime, timedelta
 
@@ -34,9 +34,9 @@ def configured_policy() -> ReminderPolicy:
 @repeatable
 def consider_reminder(*, poa_id: int, at: datetime) -> CustomerMail | None:
     """
-    Owe the customer one reminder when one is due, and note when to look again; doing it twice owes one.
+    Owe the customer a reminder if one is due, and set when to check again. A repeat owes no second one.
 
-    However many were missed, the next is counted from the mail that was sent last.
+    If several were missed, the next is counted from the last mail that was sent.
     """
     poa = lock(poa_id)
     policy = configured_policy()
@@ -55,21 +55,21 @@ def consider_reminder(*, poa_id: int, at: datetime) -> CustomerMail | None:
 
 
 def is_still_wanted(mail: CustomerMail, poa: PoaDocument, *, at: datetime) -> bool:
-    """Whether an owed reminder would be owed now as well; night does not count, for it waits until the morning."""
-    due_at = reminders.reminder_due_at(invitation_of(poa, besides=mail), configured_policy())
+    """Whether an owed reminder is still due. The time of day does not matter: it waits until the morning."""
+    due_at = reminders.reminder_due_at(invitation_of(poa, excluding=mail), configured_policy())
     expires_at = poa.token_expires_at
     return due_at is not None and due_at <= at and expires_at is not None and at <= expires_at
 
 
 def next_check_after(mail: CustomerMail, *, at: datetime) -> datetime:
-    """When to look for the next reminder after this invitation or reminder was handed to the mail server."""
+    """Return when to check for the next reminder after this invitation or reminder was sent."""
     policy = configured_policy()
     return at + (policy.every if mail.kind == MailKind.REMINDER else policy.first_after)
 
 
-def invitation_of(poa: PoaDocument, *, besides: CustomerMail | None = None) -> Invitation:
-    """Gather what is known of an invitation, leaving out one mail that is being judged."""
-    since = [mail for mail in _since_invitation(poa) if besides is None or mail.pk != besides.pk]
+def invitation_of(poa: PoaDocument, *, excluding: CustomerMail | None = None) -> Invitation:
+    """Gather the facts of an invitation, without the mail that is being checked."""
+    since = [mail for mail in _since_invitation(poa) if excluding is None or mail.pk != excluding.pk]
     went_out = [moment for mail in since if (moment := mail.sent_at or mail.tried_at) and not _is_waiting(mail)]
     invited = [mail for mail in since if mail.kind == MailKind.INVITATION]
     return Invitation(

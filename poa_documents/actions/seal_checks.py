@@ -1,4 +1,4 @@
-"""The nightly look at every stored document: hash, seal and time stamp."""
+"""The nightly check of every stored document: hash, seal and time stamp."""
 
 import logging
 from datetime import datetime, timedelta
@@ -24,9 +24,9 @@ class CheckOutcome(StrEnum):
 
 def check_sealed_files(*, at: datetime) -> CheckOutcome:
     """
-    Check the documents whose last check is longest ago, a batch at a time. A bad one suspends its authority at once.
+    Check a batch of documents, those checked longest ago first. A damaged one suspends its authority at once.
 
-    When the storage does not answer, the rest waits for the next night: nothing is known to be wrong.
+    If the storage does not answer, the rest waits for the next night.
     """
     is_due = Q(file_checked_at__isnull=True) | Q(file_checked_at__lt=at - CHECK_INTERVAL)
     due = PoaDocument.objects.exclude(pdf_storage_key="").filter(is_due, Q(sealed_at__lte=at))

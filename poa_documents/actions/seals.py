@@ -1,4 +1,4 @@
-"""From a kept signature to a stored, proven file: only then is a POA signed."""
+"""Turning a signature into a stored and verified file. Only then is a POA signed."""
 
 import hashlib
 import logging
@@ -35,7 +35,7 @@ BACKOFF = Backoff(first=timedelta(seconds=15), longest=timedelta(hours=1))
 STORAGE_LIMIT_SECONDS = 60.0
 MAX_STORAGE_THREADS = 8
 _storage_threads = ThreadPoolExecutor(MAX_STORAGE_THREADS, thread_name_prefix="store-signed-poa")
-"""Kept, because each new thread opens a connection of its own to the storage, which costs more than the sealing."""
+"""Reused, because each new thread opens its own connection to the storage, which takes longer than sealing."""
 
 
 class SealOutcome(StrEnum):
@@ -49,11 +49,11 @@ class SealOutcome(StrEnum):
 
 def seal_poa(*, poa_id: int, at: datetime, within_seconds: float = STORAGE_LIMIT_SECONDS) -> SealOutcome:
     """
-    Make the signed file, seal it, store it, read it back, and only then call the POA signed.
+    Create the signed file, seal it, store it, read it back, and only then mark the POA as signed.
 
-    The same signature and the same key give the same bytes and so the same place: doing this twice, or side by side,
-    makes one file. When the key cannot be used, or the storage refuses or takes longer than `within_seconds`, the POA
-    stays SEALING and is due again later.
+    The same signature and key produce the same bytes, and so the same storage key: repeated or parallel runs create one
+    file. If the key cannot be used, or the storage refuses or takes longer than `within_seconds`, the POA stays SEALING
+    and is due again later.
     """
     poa = PoaDocument.objects.select_related("customer", "site", "envelope", "template").get(pk=poa_id)
     if poa.status != PoaStatus.SEALING:
@@ -75,7 +75,7 @@ def seal_poa(*, poa_id: int, at: datetime, within_seconds: float = STORAGE_LIMIT
 
 
 def _sealed(poa: PoaDocument, key: SealKey) -> tuple[bytes, Timestamp | None, list[Answers]]:
-    """Seal, with what the issuers of our certificates said last inside: no signature waits for them."""
+    """Seal the document with the last answers of our certificates' issuers inside, so that it never waits for them."""
     document = signed_document_of(poa)
     answers = issuer_answers.answers_for(key, at=document.signed_at)
     return *_stamped(poa, document, key, answers), answers
@@ -85,9 +85,9 @@ def _stamped(
     poa: PoaDocument, document: SignedDocument, key: SealKey, answers: list[Answers]
 ) -> tuple[bytes, Timestamp | None]:
     """
-    Render and seal. A time stamp is kept as soon as it is there, so that every try makes the same bytes.
+    Render and seal. A time stamp is stored as soon as it arrives, so that every try produces the same bytes.
 
-    A failing authority costs the time stamp inside, never the signature: it is sealed without, and stamped later.
+    If the time-stamp authority fails, the document is sealed without a time stamp and gets one later.
     """
     from poa_documents.seal.pades import seal  # slow to import
 
@@ -132,9 +132,9 @@ def _conclude(
         "issuers_answers_sha256": [hashlib.sha256(each.archive).hexdigest() for each in answers],
     }
     if timestamp is None:
-        SealTimestamp.objects.filter(poa=poa).delete()  # one for a seal that lost to this one
+        SealTimestamp.objects.filter(poa=poa).delete()  # it belongs to a parallel seal that was not kept
         poa.timestamp_due_at = at if settings.POA_SEAL_TIMESTAMP_URL else None
-    if poa.status != PoaStatus.SEALING:  # revoked while its file was being made: the file is kept all the same
+    if poa.status != PoaStatus.SEALING:  # revoked while its file was being created: the file is kept anyway
         poa.save()
         evidence.record(poa, kind=STORED_AFTER_END, by=SYSTEM, at=at, details=details)
         return SealOutcome.STORED_BUT_ENDED
@@ -163,9 +163,9 @@ def _put_off(poa_id: int, *, problem: str, at: datetime) -> None:
 
 def _store_within(seconds: float, content: bytes) -> StoredFile:
     """
-    Store in another thread, which uses no database, so that a hanging storage cannot hold up a page.
+    Store in another thread, without database access, so that a hanging storage cannot block a page.
 
-    A write that ends after we stopped waiting leaves a file that the next try finds and uses.
+    If the write finishes after the timeout, the next try finds and uses the file.
     """
     storing = _storage_threads.submit(store, content, folder=STORAGE_FOLDER, suffix=".pdf")
     try:
@@ -176,5 +176,5 @@ def _store_within(seconds: float, content: bytes) -> StoredFile:
 
 
 def lapse_at(poa: PoaDocument) -> datetime:
-    """The instant at which the last Chicago day of the authority is over."""
+    """Return when the last Chicago day of the authority ends."""
     return chicago_midnight(poa.envelope.sunset_date + timedelta(days=1))

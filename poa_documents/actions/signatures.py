@@ -1,4 +1,4 @@
-"""The final act."""
+"""Signing a POA electronically."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -26,7 +26,7 @@ class SignOutcome(StrEnum):
 
 
 class ConsentIncomplete(Conflict):
-    """A statement has not been agreed to in the words now in force. `missing` lists them in order."""
+    """Statements have not been agreed to in the current wording. `missing` lists them in order."""
 
     def __init__(self, missing: list[Statement]) -> None:
         super().__init__(f"Not yet agreed to: {', '.join(statement.label for statement in missing)}.")
@@ -47,16 +47,16 @@ def sign_poa(
     browser_of: int | None = None,
 ) -> SignOutcome:
     """
-    Take the customer's signature for good. The signed file is made and stored afterwards, by `seal_poa`.
+    Record the customer's signature permanently. The signed file is created and stored later, by `seal_poa`.
 
-    `document_sha256` is the hash that the review page carried. Signed twice, or on two devices, it counts once.
-    `browser_of` is the member of staff who used the same browser lately. What suggests that somebody of the office
-    signed does not stop the signature: it gives no authority until the customer proves it (`signers`).
+    `document_sha256` is the hash that the review page carried. Signing twice, or on two devices, counts once.
+    `browser_of` is the staff member who recently used the same browser. Signs that someone in the office signed do not
+    stop the signature, but it gives no authority until the customer proves it (`signers`).
 
-    :raises PaperWanted: the customer withdrew the consent to electronic records
-    :raises ContactNotProved: nobody has proved to read the customer's mail
+    :raises PaperWanted: the customer withdrew their consent to electronic records
+    :raises ContactNotProved: the customer's address is not proved yet
     :raises ConsentIncomplete: a statement is missing
-    :raises WordingChanged: the document read otherwise on the review page
+    :raises WordingChanged: the review page showed a different wording
     :raises LimitMissing: a limit has no value
     :raises SignatureNotUsable: with the code of the reason
     :raises MoveNotAllowed: it was declined, voided or has expired

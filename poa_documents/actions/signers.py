@@ -1,4 +1,4 @@
-"""What clears the question whether the customer signed: the earlier mailbox, or a second person who calls back."""
+"""Proving that the customer signed: a code to their earlier address, or a call-back by a second person."""
 
 from datetime import datetime
 
@@ -16,27 +16,25 @@ from poa_documents.states import OPEN_STATUSES
 
 
 class NothingToProve(Conflict):
-    """No signature and no change of address waits for a proof."""
+    """No signature or address change is waiting for proof."""
 
     def __init__(self) -> None:
-        super().__init__("Nothing waits for a call-back any more: it was proved since you looked.")
+        super().__init__("No call-back is needed any more. The customer has been verified since you opened this page.")
 
 
 class CallBackBySamePerson(Forbidden):
-    """Whoever put the address on file cannot be the one who confirms it."""
+    """The person who entered the address cannot confirm it."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "You put this customer's address or number on file yourself: somebody else must call and record it."
-        )
+        super().__init__("You entered this customer's address or number yourself. Someone else must make the call.")
 
 
 class CallBackIncomplete(InvalidInput):
-    """It is not said which number was called, or what the customer confirmed. `problems` names the field."""
+    """The number called or the customer's confirmation is missing. `problems` names the field."""
 
 
 def note_doubts(poa: PoaDocument, *, ip_address: str | None, browser_of: int | None, by: Actor, at: datetime) -> str:
-    """Keep, with a locked and just signed POA, what speaks against the signer; returns the proof for the evidence."""
+    """Record doubts about the signer of a locked, just signed POA. Return the proof for the evidence."""
     asked_from = poa.contact_codes.filter(used_at__isnull=False).values_list("asked_from_ip", flat=True)
     addresses = frozenset(address for address in (*asked_from, ip_address) if address)
     doubts = signers.doubts_about(poa, ip_addresses=addresses, browser_of=browser_of, at=at)
@@ -61,12 +59,12 @@ def record_call_back(
     """
     Record that a second person called the customer, who confirmed the address and the signature.
 
-    `number` is the number on file from before the invitation, or another one, and then `number_from` says where it
-    was found.
+    `number` is the number on file from before the invitation. If it is another one, `number_from` says where it was
+    found.
 
-    :raises NothingToProve: nothing waits for it
-    :raises CallBackBySamePerson: the caller put the address or the number on file
-    :raises CallBackIncomplete: it is not said which number was called or what was confirmed
+    :raises NothingToProve: nothing is waiting for proof
+    :raises CallBackBySamePerson: the caller entered the address or the number
+    :raises CallBackIncomplete: the number called or the confirmation is missing
     """
     customer = Customer.objects.select_for_update().get(pk=customer_id)
     if not signers.is_in_question(customer_id):
@@ -93,7 +91,7 @@ def record_call_back(
 def clear_doubts(
     customer: Customer, proof: ContactProof, *, details: dict[str, object], by: Actor, at: datetime
 ) -> None:
-    """Take a proof for everything about this customer that waits for one, in the caller's transaction."""
+    """Apply a proof to everything of this customer that waits for one, in the caller's transaction."""
     signers.unproved_changes(customer.pk).update(proof=proof, proved_at=at, proved_by=str(by))
     concerned = PoaDocument.objects.filter(customer=customer)
     waiting = concerned.filter(signer_doubts__cleared_at__isnull=True, signer_doubts__isnull=False)

@@ -1,4 +1,4 @@
-"""What a customer takes back, and what happens to him: electronic records no longer wanted, death, incapacity."""
+"""Stop signals: withdrawn consent to electronic records, and reports of death or incapacity."""
 
 from datetime import datetime
 
@@ -19,11 +19,11 @@ from poa_documents.states import ELECTRONIC_STATUSES, MOVES, PoaStatus
 
 
 class StopAlreadyRecorded(Conflict):
-    """The same report stands already."""
+    """The same report is already open."""
 
 
 class StopAlreadyEnded(Conflict):
-    """Somebody ended the stop signal meanwhile."""
+    """The stop signal has already been ended."""
 
 
 @repeatable
@@ -36,12 +36,12 @@ def withdraw_econsent(
     received_at: datetime | None = None,
 ) -> PoaDocument:
     """
-    Take back the consent to electronic records, whichever way the customer said so. Said twice, it counts once.
+    Withdraw the consent to electronic records, whichever way the customer said so. A repeat changes nothing.
 
-    It works for the future only: what was signed stays valid. What is not signed yet is signed on paper or not at all.
+    It affects only the future: what was signed stays valid. What is not signed yet can be signed only on paper.
 
     :raises ImpossibleReceivedTime: it cannot have been received then
-    :raises MoveNotAllowed: no electronic records are to come any more
+    :raises MoveNotAllowed: no more electronic records are expected
 
     Source: 15 USC 7001(c)(4); domain notes, section 5.
     """
@@ -65,13 +65,13 @@ def record_stop_signal(
     *, customer_id: int, kind: StopKind | str, source: str, by: Actor, at: datetime, received_at: datetime | None = None
 ) -> StopSignal:
     """
-    Stop everything done in a customer's name, because he was reported dead or unable to decide.
+    Stop everything done in a customer's name, because they were reported dead or unable to decide.
 
-    It reaches queued work, for each write looks at it once more before it is sent. Death ends every signed power of
-    attorney of his for good; incapacity suspends them until the office decides. What is unsigned is void.
+    This includes queued work, because each write is checked again before it is sent. Death permanently ends every
+    signed power of attorney. Incapacity suspends them until the office decides. Unsigned ones are voided.
 
     :raises ImpossibleReceivedTime: it cannot have been received then
-    :raises StopAlreadyRecorded: the same report stands already
+    :raises StopAlreadyRecorded: the same report is already open
     """
     check_not_ahead(received_at or at, at=at)
     Customer.objects.select_for_update().get(pk=customer_id)
@@ -87,7 +87,9 @@ def record_stop_signal(
         with transaction.atomic():
             signal.save()
     except IntegrityError as problem:
-        raise StopAlreadyRecorded("This was reported already, and nothing is done in the customer's name.") from problem
+        raise StopAlreadyRecorded(
+            "This has already been reported. Nothing is being done in the customer's name."
+        ) from problem
     for poa_id in PoaDocument.objects.filter(customer_id=customer_id).order_by("pk").values_list("pk", flat=True):
         _stop(lock(poa_id), signal, by=by, at=at)
     return signal
@@ -103,7 +105,7 @@ def _stop(poa: PoaDocument, signal: StopSignal, *, by: Actor, at: datetime) -> N
         take_move(poa, "cease", by=by, at=at, reason=reason, details=details)
     elif poa.status == PoaStatus.SIGNED:
         suspend_poa(poa_id=poa.pk, reason=reason, by=by, at=at)
-    else:  # no move brings the news to the case
+    else:  # there is no move that announces it
         announce_case_change(site_id=poa.site_id, at=at)
     evidence.record(poa, kind="stop_signal", by=by, at=at, details={**details, "source": signal.source})
 
@@ -111,13 +113,13 @@ def _stop(poa: PoaDocument, signal: StopSignal, *, by: Actor, at: datetime) -> N
 @repeatable
 def end_stop_signal(*, signal_id: int, decision: str, by: Actor, at: datetime) -> StopSignal:
     """
-    Take note of what the office found out. What ended stays ended; what is suspended is resumed by a button of its own.
+    Record the office's decision. What ended stays ended. What was suspended is resumed with a separate button.
 
-    :raises StopAlreadyEnded: it was ended already
+    :raises StopAlreadyEnded: it has already been ended
     """
     signal = StopSignal.objects.select_for_update().get(pk=signal_id)
     if signal.ended_at is not None:
-        raise StopAlreadyEnded("This stop signal was ended already: open it again to see what was decided.")
+        raise StopAlreadyEnded("This stop signal has already been ended. Reload the page to see the decision.")
     signal.ended_at, signal.ended_by, signal.decision = at, str(by), decision
     signal.save(update_fields=["ended_at", "ended_by", "decision"])
     for poa in PoaDocument.objects.filter(customer_id=signal.customer_id):

@@ -1,4 +1,4 @@
-"""The sweep: finds by their rows what a lost message would have started."""
+"""The sweep: finds due rows whose message was lost."""
 
 import logging
 import random
@@ -34,22 +34,22 @@ WAIT_AFTER_FAILURE = timedelta(minutes=5)
 
 def sweep_poas(*, at: datetime) -> int:
     """
-    Do what is due: seal, expire, lapse, end links to old addresses, believe the mail provider, remind, send mails.
+    Do what is due: seal, expire, lapse, end links to old addresses, process mail reports, remind, send mails.
 
-    No row's failure stops the next.
+    A failing row does not stop the others.
     """
     due = list(due_poas(at).values_list("pk", "status")[:BATCH])
     for poa_id, status in due:
         try:
             _process(poa_id, status, at=at)
         except Exception as problem:
-            logger.exception("POA %s could not be brought forward; it is tried again later.", poa_id)
+            logger.exception("POA %s could not be processed. It is retried later.", poa_id)
             wait = WAIT_AFTER_FAILURE * random.uniform(1.0, 1.5)  # noqa: S311 - spreads work, keeps no secret
             PoaDocument.objects.filter(pk=poa_id).update(
                 due_at=at + wait, last_error=f"{type(problem).__name__}: {problem}"
             )
     changes = ContactChange.objects.filter(settled_at__isnull=True).values_list("pk", flat=True)[:BATCH]
-    looked_at = _process_each(list(changes), lambda pk: settle_contact_change(change_id=pk, at=at), "Change of contact")
+    looked_at = _process_each(list(changes), lambda pk: settle_contact_change(change_id=pk, at=at), "Contact change")
     looked_at += _process_each(
         due_reports(at=at, limit=BATCH), lambda pk: settle_report(report_id=pk, at=at), "Mail report"
     )
@@ -62,13 +62,13 @@ def sweep_poas(*, at: datetime) -> int:
     )
     for poa_id in late:
         if not add_late_timestamp(poa_id=poa_id, at=at):
-            break  # the authority is down: the others need not wait for it now
+            break  # the authority is down, so the others would fail too
     _anchor_if_missed(at=at)
     return len(due) + looked_at
 
 
 def _process_each(ids: Sequence[int], work: Callable[[int], object], name: str) -> int:
-    """Give how many were looked at. A slow mail server must not keep a worker for itself: the next sweep goes on."""
+    """Process rows for a limited time, so that a slow mail server cannot block a worker. Return how many."""
     looked_at, enough = 0, time.monotonic() + MAX_SECONDS_PER_KIND
     for pk in ids:
         if time.monotonic() > enough:
@@ -77,7 +77,7 @@ def _process_each(ids: Sequence[int], work: Callable[[int], object], name: str) 
         try:
             work(pk)
         except Exception:
-            logger.exception("%s %s could not be brought forward; it is tried again later.", name, pk)
+            logger.exception("%s %s could not be processed. It is retried later.", name, pk)
     return looked_at
 
 
@@ -87,7 +87,7 @@ def _consider_reminder(poa_id: int, *, at: datetime) -> None:
 
 
 def _anchor_if_missed(*, at: datetime) -> None:
-    """Make the daily anchor when its message was lost; when the storage refuses, not again at once."""
+    """Create the daily anchor if its message was lost. If the storage refuses, wait before the next try."""
     if not anchor_is_due(at):
         return
     tried_at = LastSweep.objects.filter(task=TaskName.ANCHOR_JOURNAL.value).values_list("at", flat=True).first()
@@ -97,7 +97,7 @@ def _anchor_if_missed(*, at: datetime) -> None:
     try:
         anchor_journal(at=at)
     except Exception:
-        logger.exception("The journal could not be anchored; it is tried again later.")
+        logger.exception("The journal could not be anchored. It is retried later.")
 
 
 def _process(poa_id: int, status: str, *, at: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Time stamps of a third party: inside the seal where they can be had in time, beside the sealed file otherwise."""
+"""Third-party time stamps: inside the seal if available in time, otherwise stored beside the sealed file."""
 
 import logging
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ WAIT_AFTER_FAILURE = timedelta(minutes=10)
 
 def authority() -> TimestampAuthority | None:
     """
-    Give the time-stamping authority of the settings, if there is one.
+    Return the configured time-stamp authority, if there is one.
 
     :raises TimestampUnavailable: the file with its certificates cannot be used
     """
@@ -37,30 +37,32 @@ def authority() -> TimestampAuthority | None:
 
 
 def stored_timestamp(poa: PoaDocument) -> Timestamp | None:
-    """Give the time stamp that an earlier try got for this POA's seal."""
+    """Return the time stamp that an earlier try got for this POA's seal."""
     row = SealTimestamp.objects.filter(poa=poa).first()
     return Timestamp(bytes(row.token), row.stamped_at, row.authority_sha256) if row else None
 
 
 def keep_for_seal(poa: PoaDocument, timestamp: Timestamp) -> Timestamp:
-    """Keep a time stamp before the file with it is stored; of two at once the first counts for both."""
+    """Store a time stamp before the file that contains it. Of two at once, the first counts for both."""
     SealTimestamp.objects.bulk_create([_row(poa, timestamp, is_inside=True)], ignore_conflicts=True)
     return stored_timestamp(poa) or timestamp
 
 
 @repeatable
 def replace_for_seal(poa: PoaDocument, timestamp: Timestamp) -> None:
-    """Keep a time stamp in place of one about another signature, such as one made with a key since replaced."""
+    """Replace a time stamp of another signature, such as one made with an old key."""
     SealTimestamp.objects.filter(poa=poa, is_inside=True, poa__sealed_at__isnull=True).delete()
     keep_for_seal(poa, timestamp)
 
 
 def add_late_timestamp(*, poa_id: int, at: datetime) -> bool:
     """
-    Get the time stamp that could not be had when the document was sealed; it is about the whole file and beside it.
+    Get the time stamp that was not available when the document was sealed.
 
-    The file stays as it is: the customer has it already, and its hash stands in the journal. False when the authority
-    still gives none; it is asked again later.
+    It covers the whole file and is stored beside it.
+
+    The file stays as it is: the customer already has it, and its hash is in the journal. False if the authority still
+    returns none; it is asked again later.
     """
     from poa_documents.seal.pades import ask_for_timestamp  # slow to import
 
@@ -83,7 +85,7 @@ def _store_beside(poa_id: int, timestamp: Timestamp | None, *, at: datetime) -> 
         return
     poa.timestamp_due_at = None
     poa.save(update_fields=["timestamp_due_at"])
-    if timestamp is None:  # switched off meanwhile
+    if timestamp is None:  # turned off since
         return
     _row(poa, timestamp, is_inside=False).save(force_insert=True)
     details = {"pdf_sha256": poa.pdf_sha256, "stamped_at": timestamp.at, "authority": timestamp.authority_sha256}

@@ -32,7 +32,7 @@ def test_the_page_says_what_comes_next_why_and_whose_turn_it_is(office_client: C
     page = office_client.get(record_url(enrollment)).content.decode()
 
     assert "Next: Waiting for the customer to sign" in " ".join(page.split())
-    assert "The customer has the power of attorney and has not signed it yet." in page
+    assert "The customer has the power of attorney but has not signed it yet." in page
     assert page.count("</span> closed</span>") == 3
 
 

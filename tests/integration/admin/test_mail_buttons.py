@@ -242,7 +242,7 @@ def test_a_mail_that_came_back_is_noted_once_from_two_pages_open_at_once(office_
     first = press(office_client, row, "came-back", because=HOW, seen_state=both_saw)
     again = press(office_client, row, "came-back", because="It came back!", seen_state=both_saw)
 
-    assert "mail to this address is held" in told(first)
+    assert "Mail to this address is held" in told(first)
     assert "Nothing was done" in told(again)
     assert AddressFailure.objects.get().because == HOW
     assert row.poa.evidence.filter(kind="mail_returned").count() == 1

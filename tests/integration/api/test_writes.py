@@ -404,8 +404,8 @@ def test_a_revocation_without_a_time_of_arrival_counts_as_just_arrived(api: Api,
 
 @pytest.mark.parametrize(
     ("ahead", "words"),
-    [(timedelta(hours=1), "lies in the future"), (timedelta(days=-3), "this cannot be older")],
-    ids=["in the future", "before it was drawn up"],
+    [(timedelta(hours=1), "is in the future"), (timedelta(days=-3), "this cannot be earlier")],
+    ids=["in the future", "before it was drafted"],
 )
 def test_a_revocation_that_cannot_have_arrived_then_is_refused_by_field(api: Api, ahead: timedelta, words: str) -> None:
     poa = signed_poa(at=clock.now() - timedelta(days=2))
@@ -430,7 +430,7 @@ def test_second_poa_request_for_a_site_is_refused_in_words(api: Api) -> None:
     )
 
     assert response.status_code == 409
-    assert "resend that one, or void it" in response.json()["detail"]
+    assert "Resend that one, or void it" in response.json()["detail"]
 
 
 def test_poa_request_of_a_customer_without_a_job_there_names_the_site(api: Api) -> None:

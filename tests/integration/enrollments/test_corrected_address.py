@@ -102,7 +102,7 @@ def test_a_link_that_opens_nothing_is_the_offices_turn(flow: Flow) -> None:
     flow.run(case)
 
     assert (case.next_step, case.whose_turn) == (Waiting.POA_TO_BE_SENT, HoldOwner.OFFICE)
-    assert "no link that works" in case.because
+    assert "their link no longer works" in case.because
 
 
 def test_light_hears_of_the_corrected_address_once(flow: Flow) -> None:

@@ -86,7 +86,7 @@ def test_an_altered_byte_suspends_stops_what_is_queued_and_ends_only_by_the_offi
     queue = html.unescape(office.get("/admin/").content.decode())
     assert hold.owner == HoldOwner.OFFICE
     assert str(queued.customer) in queue
-    assert "the signed document is missing, was altered, or its seal does not hold" in hold.because
+    assert "the signed document is missing, was altered, or its seal is not valid" in hold.because
     assert "then resume it" in hold.because
     assert hold.because in queue
     assert ">Office<" in queue
@@ -95,7 +95,7 @@ def test_an_altered_byte_suspends_stops_what_is_queued_and_ends_only_by_the_offi
     refused = office.post(button_url(poa, "resume"), {"reason": "It looks fine to me."}, follow=True).content.decode()
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SUSPENDED
-    assert "restore the file from a backup, then resume the POA" in refused
+    assert "Restore the file from a backup, then resume the POA" in refused
 
     put(poa, good)
     night(flow, queued)

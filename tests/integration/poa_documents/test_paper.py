@@ -184,7 +184,7 @@ def test_two_people_of_the_office_do_it_with_buttons() -> None:
     second.post(button_url(poa, "confirm-paper"))
 
     assert printed["Content-Type"] == "application/pdf"
-    assert "somebody else must compare" in by_herself.content.decode()
+    assert "Someone else must compare" in by_herself.content.decode()
     assert seen["Content-Type"] == "image/jpeg"
     assert poa.evidence.filter(kind="viewed").count() == 1
     assert fresh(poa).status in {PoaStatus.SEALING, PoaStatus.SIGNED}

@@ -212,7 +212,7 @@ def test_a_report_after_the_office_dealt_with_it_blocks_nothing() -> None:
 def test_what_was_never_sent_cannot_come_back() -> None:
     poa = signed_poa()
 
-    with pytest.raises(actions.NeverSent, match="never sent"):
+    with pytest.raises(actions.NeverSent, match="has not been sent"):
         come_back(poa.mails.get(kind=MailKind.SIGNED_COPY))
 
 
@@ -236,7 +236,7 @@ def test_a_provider_reports_a_return_and_a_delivery() -> None:
     assert blocked is not None
     assert (blocked.source, blocked.because) == (ReturnSource.PROVIDER, "5.1.1 unknown user")
     assert (returned.mail, returned.poa) == (first, poa)
-    assert delivered.outcome == "Delivered: the address works again."
+    assert delivered.outcome == "Delivered. The address works again."
     assert failure_of(poa.customer) is None
 
 
@@ -300,7 +300,7 @@ def test_a_name_that_no_mail_can_have_is_no_mail_of_ours(message_id: str) -> Non
 
     settled = report(LATER, event="bounced", is_permanent=True, message_id=message_id)
 
-    assert (settled.outcome, settled.settled_at) == ("No mail of ours.", LATER)
+    assert (settled.outcome, settled.settled_at) == ("Not one of our mails.", LATER)
 
 
 def test_a_mails_own_name_as_id_of_every_report_hides_none() -> None:
@@ -422,7 +422,7 @@ def test_a_report_that_we_cannot_work_off_says_so_and_is_tried_again(monkeypatch
         broken.setattr(mail_reports, "record_return", lambda **_options: 1 / 0)
         failed = report(LATER, **said)
 
-    assert (failed.settled_at, failed.last_error) == (None, "ZeroDivisionError: tried again later.")
+    assert (failed.settled_at, failed.last_error) == (None, "ZeroDivisionError: retried later.")
     assert failed.due_at is not None
     actions.sweep_poas(at=failed.due_at)
     failed.refresh_from_db()

@@ -244,7 +244,7 @@ def test_a_row_that_was_changed_together_with_the_file_does_not_fit_the_journal(
     poa.refresh_from_db()
 
     assert read_signed_pdf(poa) == forged
-    with pytest.raises(SealedFileAltered, match="not the one that the journal names"):
+    with pytest.raises(SealedFileAltered, match="not the one in the journal"):
         verify_sealed_file(poa)
 
 
@@ -694,7 +694,7 @@ def test_the_command_warns_before_the_certificate_ends(settings: Any, tmp_path: 
     now = datetime.now(tz=UTC)
     use_key(settings, tmp_path, make_key("Short", starts_at=now - timedelta(days=1), ends_at=now + timedelta(days=59)))
 
-    with pytest.raises(CommandError, match=r"ends in 5[89] days"):
+    with pytest.raises(CommandError, match=r"expires in 5[89] days"):
         call_command("seal", "check", stdout=StringIO())
 
 
