@@ -13,7 +13,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q
 
 from accounts import key_secrets
-from accounts.guards import (
+from accounts.grants import (
     MAX_LIVE_KEYS,
     ClientExceedsOwnPermissions,
     ClientNameTaken,

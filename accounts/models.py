@@ -39,7 +39,7 @@ class ApiClient(models.Model):
     class Meta:
         ordering = ("name",)
         verbose_name = "API client"
-        default_permissions = ()  # managed by people who manage accounts, see `accounts.guards`
+        default_permissions = ()  # managed by people who manage accounts, see `accounts.grants`
         constraints: ClassVar = [models.UniqueConstraint(Lower("name"), name="api_client_name_used_once")]
 
     def __str__(self) -> str:

@@ -75,7 +75,7 @@ def close_unusable_connections(sender: "Task[..., Any]", **_signal: object) -> N
 @worker_init.connect
 def check_field_keys(**_signal: object) -> None:
     """Stop a worker that could not decrypt the fields it works on."""
-    from operations.field_keys import check_keys_at_start  # models are not loaded yet when this module is imported
+    from operations.key_checks import check_keys_at_start  # models are not loaded yet when this module is imported
 
     try:
         check_keys_at_start()

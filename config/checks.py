@@ -8,7 +8,7 @@ from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
 from django.db import DatabaseError
 
-from core import company
+from core import company_rules
 
 
 @register(Tags.security, deploy=True)
@@ -58,7 +58,7 @@ def company_is_not_the_sample(
     if settings.SAMPLE_COMPANY_ALLOWED or not databases:
         return []
     try:
-        left = company.sample_values_left(company.current_rules())
+        left = company_rules.sample_values_left(company_rules.current_rules())
     except DatabaseError:
         return []  # the table is not made yet, or the database is away, which other checks report
     if not left:

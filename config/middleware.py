@@ -26,7 +26,7 @@ from django.middleware.common import CommonMiddleware
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
-from accounts import office_devices, second_factor, second_factor_views, sessions
+from accounts import second_factor, second_factor_views, sessions, staff_browsers
 from accounts.second_factor import Surface
 from config.body_limits import limit_of
 from core import kept_forms, request_bodies
@@ -97,7 +97,7 @@ class SessionExpiryMiddleware:
                 sessions.record_use(request.session)
         response = self._get_response(request)
         if _surface_of(request) is not None and isinstance(request.user, User):
-            office_devices.record(request, response, request.user)
+            staff_browsers.record(request, response, request.user)
         return response
 
 
@@ -150,7 +150,7 @@ def _keep_expired(request: HttpRequest, surface: Surface) -> HttpResponse | None
     user = request.user if isinstance(request.user, User) else None
     if user is not None and not second_factor.is_pending(user, request.session, surface):
         return None
-    known = office_devices.recent_browser(request)
+    known = staff_browsers.recent_browser(request)
     user_id = user.pk if user is not None else known.user_id if known is not None else None
     if user_id is None:
         return None

@@ -10,8 +10,8 @@ from accounts.second_factor_views import urls_of
 from config.admin_search import search
 from operations import health, metrics
 
-handler400 = "operations.outages.bad_request"
-handler500 = "operations.outages.server_error"
+handler400 = "operations.outage_pages.bad_request"
+handler500 = "operations.outage_pages.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
@@ -25,7 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("portal/", include("enrollments.customer_home.urls")),
     path("portal/", include("poa_documents.portal.urls")),
     path("field/second-step/", urls_of(Surface.FIELD)),
-    path("field/", include("installations.urls")),
+    path("field/", include("installations.field.urls")),
     path("api/", include("config.api")),
     path("webhooks/", include("enrollments.webhooks.urls")),
 ]

@@ -8,7 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
 application = get_wsgi_application()
 
-from operations.field_keys import check_keys_at_start  # noqa: E402 - it imports models, which are loaded by now
+from operations.key_checks import check_keys_at_start  # noqa: E402 - it imports models, which are loaded by now
 from operations.storage_permissions import log_missing_permission_in_background  # noqa: E402
 
 check_keys_at_start()

@@ -123,7 +123,7 @@ class CompanyRules(models.Model):
     """
     What the company decides: who it is, and how it works with customers. Each row holds all of it, from a moment on.
 
-    Rows are only ever added, through `core.company`; triggers of the database refuse everything else. So what applied
+    Rows are only ever added, through `core.company_rules`; triggers refuse everything else. So what applied
     at any moment can be shown later.
     """
 

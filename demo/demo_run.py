@@ -11,7 +11,7 @@ from django.conf import settings
 
 from core.clock import configured_clock, now
 from core.dates import chicago_day
-from demo import outcome_checks, profiles
+from demo import demo_data, outcome_checks
 from demo.browser import ConnectionLost, UnexpectedPage
 from demo.clock_control import ClockControl, NeverIdle
 from demo.narration import Narrator
@@ -55,7 +55,7 @@ class DemoRun:
         self._technician = Technician(site_url=self._servers.site_url)
         self._customers = {
             profile: Customer(profile, mail_folder=settings.DATA_DIR / "mail", site_url=self._servers.site_url)
-            for profile in profiles.PROFILES
+            for profile in demo_data.PROFILES
         }
         self._office: Office | None = None
         self._killer = None if kill_seed is None else ProcessKiller(self._servers.own, seed=kill_seed)
@@ -88,10 +88,10 @@ class DemoRun:
         """Keep the servers running until Ctrl-C, and print the URLs and sign-ins."""
         _say()
         _say(f"The servers keep running. Their clock says {now():%A, %B %d, %Y}. Press Ctrl-C to stop them.")
-        _say(f"  office      {self._servers.site_url}/admin/   {profiles.STAFF_NAME} / {profiles.STAFF_PASSWORD}")
-        technician = f"{profiles.TECHNICIAN_NAME} / {profiles.TECHNICIAN_PASSWORD}"
+        _say(f"  office      {self._servers.site_url}/admin/   {demo_data.STAFF_NAME} / {demo_data.STAFF_PASSWORD}")
+        technician = f"{demo_data.TECHNICIAN_NAME} / {demo_data.TECHNICIAN_PASSWORD}"
         _say(f"  technician  {self._servers.site_url}/field/   {technician}")
-        _say(f"  customer    {self._customers[profiles.CARMEN].link}   ({profiles.CARMEN.name})")
+        _say(f"  customer    {self._customers[demo_data.CARMEN].link}   ({demo_data.CARMEN.name})")
         _say(f"  Light       {self._servers.light_url}/__sim__/state   (the stand-in's state)")
         _say(f"  files       {settings.DATA_DIR}   (database, signed documents, mail, logs)")
         while self._servers.is_running:
@@ -119,9 +119,9 @@ class DemoRun:
         )
         begin = first_office_morning(self._first_day or chicago_day(clock.now()))
         clock_control.start_at(begin)
-        profiles.create_plan_promises()
+        demo_data.create_plan_promises()
         self._office = Office(
-            site_url=self._servers.site_url, technician_id=profiles.create_staff_accounts().technician_id
+            site_url=self._servers.site_url, technician_id=demo_data.create_staff_accounts().technician_id
         )
         self._office.sign_in()
         timeline = Timeline(

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from core.dates import chicago_day, short_date
-from demo.profiles import ANA, MARCUS, PRIYA, PROFILES, WALTER, CustomerProfile, ExpectedOutcome
+from demo.demo_data import ANA, MARCUS, PRIYA, PROFILES, WALTER, CustomerProfile, ExpectedOutcome
 from enrollments.models import Enrollment, LightWrite, PlanOffer, ReconciliationRun
 from enrollments.states import EnrollmentStatus, HoldCode, WriteKind, WriteStatus
 from installations.models import GoLiveReport

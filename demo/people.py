@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 from PIL import Image, ImageDraw
 
 from demo.browser import Browser, ConnectionLost, Form, Page, UnexpectedPage
-from demo.profiles import TECHNICIAN_NAME, TECHNICIAN_PASSWORD, CustomerProfile
+from demo.demo_data import TECHNICIAN_NAME, TECHNICIAN_PASSWORD, CustomerProfile
 
 MAX_WAIT_SECONDS = 120.0
 RETRY_SECONDS = 0.2

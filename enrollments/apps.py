@@ -2,14 +2,14 @@ from collections.abc import Iterable
 
 from django.apps import AppConfig
 
-from core import case_log
+from core import log_context
 
 
 class EnrollmentsConfig(AppConfig):
     name = "enrollments"
 
     def ready(self) -> None:
-        case_log.register_case_lookup(_cases_of_site)
+        log_context.register_case_lookup(_cases_of_site)
 
 
 def _cases_of_site(site_id: int) -> Iterable[int]:

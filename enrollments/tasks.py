@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from celery import shared_task
 
-from core import case_log, clock, clock_drift
+from core import clock, clock_drift, log_context
 from core.actors import SYSTEM
 from core.queue import TaskName, enqueue_on_commit, messages_waiting
-from core.sweeps import note_sweep
+from core.sweep_times import note_sweep
 from enrollments.actions import case_opening, mails, plan_documents, reconciliation, webhook_processing
 from enrollments.actions.plan_documents import FetchOutcome
 from enrollments.actions.webhook_processing import SettleOutcome
@@ -84,7 +84,7 @@ def _compare_clocks() -> None:
 def advance(enrollment_id: int) -> str:
     """Advance one enrollment as far as possible now, and record its calls to Light under it."""
     token = current_enrollment_id.set(enrollment_id)
-    case_log.set_logged_cases([enrollment_id])  # with limited calls, this may not be the case that the message named
+    log_context.set_logged_cases([enrollment_id])  # with limited calls, this may not be the case that the message named
     try:
         return engine().advance(enrollment_id)
     finally:

@@ -7,7 +7,7 @@ Source: domain notes, section 4.
 import re
 from dataclasses import dataclass
 
-from core.typed_text import drop_invisible
+from core.invisible_characters import drop_invisible
 
 MAX_DIGITS = 22
 MIN_DIGITS = 17

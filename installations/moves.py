@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from core import case_log
+from core import log_context
 from core.actors import Actor
 from core.moves import MoveNotAllowed, find_move
 from installations.models import Installation, InstallationEvent
@@ -25,7 +25,7 @@ def take_move(installation: Installation, name: str, *, by: Actor, at: datetime,
         installation.refresh_from_db(fields=["status"])
         raise MoveNotAllowed(subject=str(installation), move=name, status=installation.status)
     installation.status = move.target
-    case_log.log_for_site(
+    log_context.log_for_site(
         f"Installation {installation.pk}: {name}, {old_status} → {move.target}, by {by}", site_id=installation.site_id
     )
     return InstallationEvent.objects.create(
@@ -41,7 +41,7 @@ def take_move(installation: Installation, name: str, *, by: Actor, at: datetime,
 
 def record_event(installation: Installation, name: str, *, by: Actor, at: datetime, reason: str = "") -> None:
     """Record an event that does not change the status."""
-    case_log.log_for_site(f"Installation {installation.pk}: {name}, by {by}", site_id=installation.site_id)
+    log_context.log_for_site(f"Installation {installation.pk}: {name}, by {by}", site_id=installation.site_id)
     InstallationEvent.objects.create(
         installation=installation,
         name=name,

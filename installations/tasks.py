@@ -6,7 +6,7 @@ from django.utils import timezone
 from accounts.actions import delete_ended_personal_keys
 from core import cleanup, clock
 from core.queue import TaskName
-from core.sweeps import note_sweep
+from core.sweep_times import note_sweep
 from installations import proofs
 
 

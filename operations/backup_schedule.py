@@ -10,7 +10,7 @@ import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from core.sweeps import last_backup_at
+from core.sweep_times import last_backup_at
 from operations.backups import MANIFEST, IncompleteBackup, Summary, back_up
 
 NAME_FORMAT = "%Y-%m-%dT%H%MZ"

@@ -30,10 +30,10 @@ from django.core.files.storage import storages
 from django.db import connection, connections
 
 from core import encryption
-from core.sweeps import note_backup
+from core.sweep_times import note_backup
 from enrollments.models import PlanDocument
 from installations.models import KeptProof, ProofFile
-from operations import field_keys
+from operations import key_checks
 from poa_documents.models import JournalAnchor, PaperSignature, PoaDocument
 
 MANIFEST = "manifest.json"
@@ -154,7 +154,7 @@ def _key_checks() -> dict[str, str]:
     known = settings.FIELD_ENCRYPTION_KEYS
     return {
         key_id: encryption.encrypt_with(key_id, KEY_CHECK_TEXT, context=MANIFEST) if key_id in known else ""
-        for key_id in sorted(field_keys.samples())
+        for key_id in sorted(key_checks.samples())
     }
 
 

@@ -27,7 +27,7 @@ from core.queue import check_takes_messages
 from core.transactions import is_read_only
 from enrollments.monitoring.alarms import READINESS_ALARMS, alarms
 from enrollments.monitoring.measures import measure
-from operations.field_keys import KeyCheck
+from operations.key_checks import KeyCheck
 from operations.metrics import may_read
 
 logger = logging.getLogger(__name__)

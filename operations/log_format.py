@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from django.core.exceptions import SuspiciousOperation
 
-from core import case_log
+from core import log_context
 
 REDACTED = "[redacted]"
 MAX_LINE_LENGTH = 40_000
@@ -101,7 +101,7 @@ class RedactingFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is the parent's
         case = getattr(record, "case", None)
-        return super().formatMessage(record) + (f" [case {case}]" if case else case_log.suffix())
+        return super().formatMessage(record) + (f" [case {case}]" if case else log_context.suffix())
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - as above
         return datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds")

@@ -17,7 +17,7 @@ from django.db import connections
 
 from core import clock
 from core.queue import QUEUE_UNAVAILABLE, check_takes_messages
-from core.sweeps import note_work_without_queue
+from core.sweep_times import note_work_without_queue
 from enrollments.tasks import advance_most_urgent, process_due_rows, sweep_enrollments_task
 from installations.tasks import sweep_proofs_task
 from poa_documents.tasks import sweep_poas_task

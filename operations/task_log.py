@@ -15,7 +15,7 @@ from celery import Task
 from celery.signals import task_postrun, task_prerun
 from django.db import DatabaseError
 
-from core import case_log
+from core import log_context
 from core.queue import TaskName
 
 logger = logging.getLogger("tasks")
@@ -27,7 +27,7 @@ _started: dict[str, float] = {}
 @task_prerun.connect
 def start_task(task_id: str, kwargs: dict[str, Any], **_signal: object) -> None:
     _started[task_id] = time.monotonic()
-    case_log.set_logged_cases(_cases_of(kwargs))
+    log_context.set_logged_cases(_cases_of(kwargs))
 
 
 @task_postrun.connect
@@ -39,12 +39,12 @@ def log_outcome(
         if state == "SUCCESS":  # Celery itself logs failures
             _log(str(sender.name), kwargs, str(retval), seconds)
     finally:
-        case_log.set_logged_cases(())
+        log_context.set_logged_cases(())
 
 
 def _log(name: str, kwargs: dict[str, Any], outcome: str, seconds: float) -> None:
-    if not case_log.suffix():  # the task may have created the case
-        case_log.set_logged_cases(_cases_of(kwargs))
+    if not log_context.suffix():  # the task may have created the case
+        log_context.set_logged_cases(_cases_of(kwargs))
     level = logging.DEBUG if name in SWEEPS and not re.search("[1-9]", outcome) else logging.INFO
     about = "".join(f" {key.removesuffix('_id')} {number}" for key, number in kwargs.items() if key.endswith("_id"))
     logger.log(level, "%s%s: %s (%.2f s)", name, about, outcome, seconds)
@@ -83,12 +83,12 @@ def _of_document(pk: int) -> Iterable[int]:
 
 
 def _of_sites(site_ids: Iterable[int]) -> Iterable[int]:
-    return [number for site_id in site_ids for number in case_log.cases_of_site(site_id)]
+    return [number for site_id in site_ids for number in log_context.cases_of_site(site_id)]
 
 
 _FINDERS: dict[str, Callable[[int], Iterable[int]]] = {
     "enrollment_id": lambda pk: [pk],
-    "site_id": case_log.cases_of_site,
+    "site_id": log_context.cases_of_site,
     "poa_id": _of_poa,
     "mail_id": _of_mail,
     "delivery_id": _of_delivery,

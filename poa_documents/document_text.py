@@ -1,6 +1,6 @@
 """The customer, site and limits of one POA, as values for the wording."""
 
-from core.company import current_rules
+from core.company_rules import current_rules
 from poa_documents.limits import format_date, limit_lines
 from poa_documents.models import PoaDocument, PoaTemplate
 from poa_documents.wording import Case, DocumentText, render

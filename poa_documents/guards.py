@@ -14,7 +14,7 @@ from installations.states import InstallationStatus
 from poa_documents.authority import Authority, ObstacleKind, Use, find_obstacle
 from poa_documents.models import PoaDocument, SealTimestamp, StopKind, StopSignal
 from poa_documents.seal.terms import SealBroken, Timestamp
-from poa_documents.signers import why_not_proved
+from poa_documents.signer_doubts import why_not_proved
 from poa_documents.states import PoaStatus
 
 # The journal entries that say which file was stored and how it was sealed.

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.urls import reverse
 
-from core.company import rules_at
+from core.company_rules import rules_at
 from core.dates import chicago_midnight
 from poa_documents.models import LinkEnd, PoaDocument, RetiredLink
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from core import case_log
+from core import log_context
 from core.actors import Actor
 from core.case_changes import announce_case_change
 from core.moves import find_move
@@ -39,7 +39,7 @@ def take_move(
     )
     if name not in _MADE_BY_ITS_CASE:
         announce_case_change(site_id=poa.site_id, at=at)
-    case_log.log_for_site(f"POA {poa.pk}: {name}, {old_status} → {poa.status}, by {by}", site_id=poa.site_id)
+    log_context.log_for_site(f"POA {poa.pk}: {name}, {old_status} → {poa.status}, by {by}", site_id=poa.site_id)
 
 
 def lock(poa_id: int) -> PoaDocument:

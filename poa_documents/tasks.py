@@ -4,7 +4,7 @@ from celery import shared_task
 
 from core import clock
 from core.queue import TaskName, enqueue_on_commit
-from core.sweeps import note_sweep
+from core.sweep_times import note_sweep
 from poa_documents import actions
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from core.accents import remove_accents
+from core.accent_search import remove_accents
 
 _SUFFIXES = frozenset(
     {"jr", "sr", "ii", "iii", "iv", "v", "esq", "md", "phd", "dds", "cpa", "hijo", "junior", "senior"}

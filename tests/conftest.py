@@ -16,7 +16,7 @@ import pytest
 from django.core.cache import caches
 from kombu.transport import memory
 
-from core import case_log, company, queue, rate_limits
+from core import company_rules, log_context, queue, rate_limits
 from installations import pdf_checks
 from tests.chromium import NO_CHROMIUM, REQUIRE_BROWSER, find_chromium
 from tests.journal_guard import let_tests_clean_up
@@ -110,7 +110,7 @@ def _no_message_waits() -> Iterator[None]:
     yield
     memory.Channel.queues.clear()
     queue.reset_circuit()
-    case_log.set_logged_cases([])  # a task that a test calls directly names its case until the next one
+    log_context.set_logged_cases([])  # a task that a test calls directly names its case until the next one
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -130,9 +130,9 @@ def _patient_pdf_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
 @pytest.fixture(autouse=True)
 def _nobody_decided_company_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test begins with the sample's rules, known without a statement."""
-    monkeypatch.setattr(company, "MEMORY_SECONDS", 3600.0)
-    monkeypatch.setattr(company._memory, "rows", ())
-    monkeypatch.setattr(company._memory, "until", math.inf)
+    monkeypatch.setattr(company_rules, "MEMORY_SECONDS", 3600.0)
+    monkeypatch.setattr(company_rules._memory, "rows", ())
+    monkeypatch.setattr(company_rules._memory, "until", math.inf)
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from accounts import actions
 from accounts.admin import new_key_page
-from accounts.admin.records import AccountRecordAdmin, person_of
-from accounts.guards import (
+from accounts.admin.base import AccountRecordAdmin, person_of
+from accounts.grants import (
     ADD_ACCOUNTS,
     CHANGE_ACCOUNTS,
 )

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from accounts import actions
 from accounts.admin import new_key_page
-from accounts.admin.records import AccountRecordAdmin
-from accounts.guards import CHANGE_ACCOUNTS
+from accounts.admin.base import AccountRecordAdmin
+from accounts.grants import CHANGE_ACCOUNTS
 from accounts.models import ApiKey
 from core.admin.buttons import Button, ButtonContext
 from core.admin.links import record_url

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.actions import revoke_personal_keys
-from accounts.guards import can_grant, grantable_groups, grantable_permissions, has_all_permissions_of
+from accounts.grants import can_grant, grantable_groups, grantable_permissions, has_all_permissions_of
 from core.actors import SERVICE_ACCOUNT_MARK
 from core.admin.buttons import staff
 from core.admin.skin import AdminPasswordChangeForm, ModelAdmin, UserChangeForm, UserCreationForm

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config import pages
+from config import generated_docs
 
 
 class PageCommand(BaseCommand):
@@ -17,9 +17,9 @@ class PageCommand(BaseCommand):
     def handle(self, *_args: object, **options: Any) -> None:
         for page in self.pages:
             if options["check"]:
-                if not pages.is_current(page):
+                if not generated_docs.is_current(page):
                     raise CommandError(f"{page} is out of date; run `make docs`.")
                 self.stdout.write(f"{page} is up to date.")
             else:
-                pages.write(page)
+                generated_docs.write(page)
                 self.stdout.write(f"Wrote {page}.")

@@ -10,7 +10,7 @@ from kombu import Exchange, Queue
 from config.admin_skin import UNFOLD as UNFOLD
 from config.environment import check_environment, read
 from config.redis_servers import RedisServer, redis_server
-from config.start_checks import read_light_dialect
+from config.setting_checks import read_light_dialect
 from core.queue import DEFAULT_QUEUE, OWN_QUEUES, TaskName
 from operations.database_file import make_private
 from operations.log_format import LINE_FORMAT
@@ -235,9 +235,12 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "accounts.password_validators.PersonalKeyRevoker"},
+    {"NAME": "accounts.key_revocation.PersonalKeyRevoker"},
 ]
-AUTHENTICATION_BACKENDS = ["accounts.backends.RejectServiceAccounts", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "accounts.service_accounts.RejectServiceAccounts",
+    "django.contrib.auth.backends.ModelBackend",
+]
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
@@ -261,7 +264,7 @@ LOGIN_REDIRECT_URL = "field:jobs"
 def _mail() -> dict[str, Any]:
     url = read("EMAIL_URL")
     if not url:
-        return {"EMAIL_BACKEND": "config.mail.FileAndTerminalBackend", "EMAIL_FILE_PATH": DATA_DIR / "mail"}
+        return {"EMAIL_BACKEND": "config.file_mail.FileAndTerminalBackend", "EMAIL_FILE_PATH": DATA_DIR / "mail"}
     settings: dict[str, Any] = environ.Env.email_url_config(url)
     return settings
 
@@ -272,7 +275,7 @@ EMAIL_TIMEOUT = 20
 
 CLOCK = "core.clock.SystemClock"
 SAMPLE_COMPANY_RULES: dict[str, Any] = {}
-"""Rules until the company's first decision, where they differ from those in core.company: for the demo and tests."""
+"""Rules until the company's first decision, where they differ from those in `core.company_rules`; demo and tests."""
 SAMPLE_COMPANY_ALLOWED = True
 """Whether powers of attorney may be drafted in the name of the sample company."""
 SWEEP_SECONDS = 5

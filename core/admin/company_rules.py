@@ -13,7 +13,7 @@ from core.actors import Actor
 from core.admin.buttons import ButtonForm
 from core.admin.records import AddableRecordAdmin
 from core.admin.tables import display
-from core.company import RULE_FIELDS, current_rules, decide_company_rules, rules_at, scheduled_rules
+from core.company_rules import RULE_FIELDS, current_rules, decide_company_rules, rules_at, scheduled_rules
 from core.dates import chicago_day, chicago_time
 from core.models import CompanyRules
 

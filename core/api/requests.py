@@ -19,7 +19,7 @@ from rest_framework.response import Response
 
 from core import clock
 from core.actors import Actor
-from core.api.error_names import shorten_names
+from core.api.name_shortening import shorten_names
 from core.models import IdempotentRequest
 
 KEY_HEADER = "Idempotency-Key"

@@ -5,7 +5,7 @@ from datetime import datetime
 from core.actors import LIGHT, SYSTEM
 from core.dates import chicago_day
 from core.transactions import repeatable, repeatable_alone
-from enrollments.actions import confirmations
+from enrollments.actions import proven_outcomes
 from enrollments.actions.holds import place_hold
 from enrollments.actions.moves import EnrollmentMoved, lock, take_move
 from enrollments.actions.plan_documents import owe_documents
@@ -140,7 +140,7 @@ def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: d
         place_hold(enrollment, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
         return
     enrollment.readings_asked += 1  # the account must show the acceptance before it is finalized
-    poa = confirmations.confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
+    poa = proven_outcomes.confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
     close_done(write, answer=answer, outcome=f"Accepted, start {attempt.service_start_date}.", at=at, poa=poa)
 
 
@@ -151,7 +151,7 @@ def _doubt_acceptance(attempt: AcceptAttempt, answer: WriteAnswer, *, at: dateti
     outcome = difference or f"{answer.summary}. It does not show the acceptance."
     lose_answer(attempt.write_id, outcome=outcome, answer=answer.raw, at=at)
     if difference:
-        confirmations.hold_for_difference(lock(attempt.enrollment_id), difference, at=at)
+        proven_outcomes.hold_for_difference(lock(attempt.enrollment_id), difference, at=at)
 
 
 _MAY_CONFIRM = frozenset({EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
@@ -189,5 +189,5 @@ def _keep_finalized(write: LightWrite, answer: dict[str, object], *, at: datetim
     write.enrollment = lock(write.enrollment_id)
     poa = governing_poa(write.enrollment, is_locked=True)
     if write.enrollment.status == EnrollmentStatus.ACCEPTED:
-        confirmations.finalize(write.enrollment, at=at, poa=poa)
+        proven_outcomes.finalize(write.enrollment, at=at, poa=poa)
     close_done(write, answer=answer, outcome="Finalized.", at=at, poa=poa)

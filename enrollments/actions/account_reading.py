@@ -15,12 +15,12 @@ from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
 from core.dates import chicago_day
 from core.transactions import repeatable
-from enrollments.actions import confirmations
+from enrollments.actions import proven_outcomes
 from enrollments.actions.closing import suspend_authority
-from enrollments.actions.due_cases import nudge
 from enrollments.actions.holds import end_holds, place_hold
 from enrollments.actions.mails import owe_news, owe_news_of_service_end
 from enrollments.actions.moves import lock, note, take_move
+from enrollments.actions.wakeups import nudge
 from enrollments.actions.writes import (
     Tools,
     abandon_open_writes,
@@ -139,10 +139,10 @@ def _apply_account(enrollment: Enrollment, account: Account, *, at: datetime) ->
     """Advance the case as far as the account shows for its meter. Never moves a case back."""
     account = account.for_meter(enrollment.site.esi_id)
     if enrollment.status == EnrollmentStatus.OPEN and account.shows_acceptance:
-        confirmations.recognize_called_off_acceptance(enrollment, account, at=at)
+        proven_outcomes.recognize_called_off_acceptance(enrollment, account, at=at)
     is_ours = not _is_accepted_differently(enrollment, account)
     if is_ours and enrollment.status == EnrollmentStatus.ACCEPTED and account.is_enrollment_finalized:
-        confirmations.finalize(enrollment, at=at)
+        proven_outcomes.finalize(enrollment, at=at)
     is_running = enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_active(enrollment)
     if is_running and is_ours:
         enrollment.active_at = at
@@ -238,7 +238,7 @@ def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
         elif step.is_last_reading and not candidates and not unusable:
             close_not_done(current.pk, outcome="No such account appeared at Light.", at=at)
         elif step.is_last_reading:
-            confirmations.hold_unclear_account(current, count=len(candidates), unusable=unusable, at=at)
+            proven_outcomes.hold_unclear_account(current, count=len(candidates), unusable=unusable, at=at)
 
     settle()
 
@@ -246,7 +246,7 @@ def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
 def _addresses_since(write: LightWrite) -> set[str]:
     """Return every address the account may have been created under, including ones corrected since."""
     customer = write.enrollment.customer
-    changes = customer.contact_changes.filter(changed_at__gte=write.opened_at - confirmations.CLOCK_TOLERANCE)
+    changes = customer.contact_changes.filter(changed_at__gte=write.opened_at - proven_outcomes.CLOCK_TOLERANCE)
     return {customer.email, *changes.values_list("old_email", flat=True)}
 
 
@@ -316,7 +316,7 @@ def _listed_accounts(enrollment_id: int, addresses: set[str], tools: Tools) -> A
 
 def _may_come_from(account: Account, write: LightWrite) -> bool:
     """Whether an account may come from the write, with a tolerance of five minutes between the clocks."""
-    return account.created_at is None or account.created_at >= write.opened_at - confirmations.CLOCK_TOLERANCE
+    return account.created_at is None or account.created_at >= write.opened_at - proven_outcomes.CLOCK_TOLERANCE
 
 
 def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
@@ -335,14 +335,14 @@ def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> No
             case WriteKind.ACCEPT_PLAN:
                 _settle_acceptance(current, account, step, at=at)
             case WriteKind.FINALIZE if account.is_enrollment_finalized:
-                confirmations.finalize(enrollment, at=at)
+                proven_outcomes.finalize(enrollment, at=at)
                 close_done(current, answer={}, outcome="The account shows it finalized.", at=at)
-            case WriteKind.RECORD_CLIENT_AGENT if confirmations.shows_attestation(
-                account, confirmations.attestation_sent_at(current)
+            case WriteKind.RECORD_CLIENT_AGENT if proven_outcomes.shows_attestation(
+                account, proven_outcomes.attestation_sent_at(current)
             ):
-                confirmations.attest(enrollment, PoaDocument.objects.get(pk=current.request["poa"]), at=at)
+                proven_outcomes.attest(enrollment, PoaDocument.objects.get(pk=current.request["poa"]), at=at)
                 close_done(current, answer={}, outcome="The account shows our attestation.", at=at)
-            case WriteKind.UPDATE_ACCOUNT if confirmations.shows_address(account, current):
+            case WriteKind.UPDATE_ACCOUNT if proven_outcomes.shows_address(account, current):
                 close_done(current, answer={}, outcome="The account shows the corrected e-mail address.", at=at)
             case _ if step.is_last_reading:
                 close_not_shown(current.pk, outcome="The account does not show it.", at=at)
@@ -361,13 +361,13 @@ def _settle_acceptance(write: LightWrite, account: Account, step: SettleDoubt, *
     attempt = AcceptAttempt.objects.select_related("offer", "poa").get(write=write)
     sent = sent_acceptance(attempt)
     if any(is_shown_by(location, sent) for location in account.locations):
-        confirmations.confirm(attempt, enrollment=write.enrollment, by=SYSTEM, at=at)
+        proven_outcomes.confirm(attempt, enrollment=write.enrollment, by=SYSTEM, at=at)
         close_done(write, answer={}, outcome="The account shows the accepted plan.", at=at)
     elif difference := acceptance_at_light.difference(account.locations, sent):
         if write.hold_code:  # Light refused ours, so someone else made the acceptance it shows
             close_not_done(write.pk, outcome=f"{write.outcome.rstrip('.')}. {difference}", at=at)
         else:
-            confirmations.hold_for_difference(write.enrollment, difference, at=at)
+            proven_outcomes.hold_for_difference(write.enrollment, difference, at=at)
             close_not_done(write.pk, outcome=difference, code=HoldCode.ACCEPTED_DIFFERENTLY, at=at)
         write.enrollment.refresh_from_db()
     elif step.is_last_reading and account.is_acceptance_denied:

@@ -10,10 +10,10 @@ from django.db.models import F, QuerySet
 from core.actors import SYSTEM, Actor
 from core.errors import Conflict, check_reason
 from core.transactions import repeatable, repeatable_alone
-from enrollments.actions import account_reading, confirmations
-from enrollments.actions.due_cases import make_due
+from enrollments.actions import account_reading, proven_outcomes
 from enrollments.actions.holds import end_holds, place_hold, release_hold
 from enrollments.actions.moves import lock, note
+from enrollments.actions.wakeups import make_due
 from enrollments.actions.writes import Tools, call, close_done, close_refused, lose_answer, open_write, still_due
 from enrollments.decision.steps import Hold, OpenAccount, RecordClientAgent, UpdateAccount
 from enrollments.light.client import LightClient
@@ -147,7 +147,7 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
         write.enrollment = lock(enrollment_id)
         account_reading.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
         write.enrollment.save()
-        confirmations.attest(write.enrollment, poa, at=tools.clock.now())
+        proven_outcomes.attest(write.enrollment, poa, at=tools.clock.now())
         close_done(write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=tools.clock.now())
 
     keep()
@@ -214,13 +214,13 @@ def _read_attested_account(
     :raises InDoubt: the account denies it or cannot be read, or the answer has an error text and nothing shows it
     """
     answered = answer.account
-    if answered is not None and not answer.error_text and confirmations.shows_attestation(answered, signed_at):
+    if answered is not None and not answer.error_text and proven_outcomes.shows_attestation(answered, signed_at):
         return answered
     try:
         account = light.read_account(account_uuid)
     except LightError as problem:
         raise InDoubt(f"{answer.summary}, and the account could not be read: {problem}") from problem
-    is_shown = confirmations.shows_attestation(account, signed_at)
+    is_shown = proven_outcomes.shows_attestation(account, signed_at)
     if is_shown or (account.client_agent_accepted is None and not answer.error_text):
         return account
     raise InDoubt(f"{answer.summary}, and the account does not show the attestation.")

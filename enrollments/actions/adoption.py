@@ -6,9 +6,9 @@ from core.actors import Actor
 from core.dates import CHICAGO, chicago_day
 from core.errors import Conflict, check_reason
 from core.transactions import repeatable
-from enrollments.actions import confirmations
-from enrollments.actions.due_cases import make_due
+from enrollments.actions import proven_outcomes
 from enrollments.actions.moves import lock
+from enrollments.actions.wakeups import make_due
 from enrollments.actions.writes import close_done, open_write
 from enrollments.decision import offers, plausibility, start_dates
 from enrollments.decision.acceptance_at_light import is_shown_by
@@ -55,7 +55,7 @@ def adopt_acceptance(*, enrollment_id: int, accepted_date: date, reason: str, by
     attempt = _record(enrollment, poa, offer, start=start, sent_at=sent_at, at=at)
     if not is_shown_by(location, sent_acceptance(attempt)):
         raise CannotAdopt("Light shows a different contract than the one on record.")
-    confirmations.confirm(attempt, enrollment=enrollment, by=by, at=at)
+    proven_outcomes.confirm(attempt, enrollment=enrollment, by=by, at=at)
     outcome = f"Adopted by {by}: {reason}"
     close_done(attempt.write, answer={}, outcome=outcome, at=at)
     make_due(enrollment_id=enrollment.pk, at=at)

@@ -10,9 +10,9 @@ from django.db import IntegrityError, transaction
 from core.actors import SYSTEM
 from core.models import CaseChange
 from enrollments.actions.corrected_go_live import note_corrected_go_live
-from enrollments.actions.due_cases import make_due
 from enrollments.actions.mails import owe_go_live_news
 from enrollments.actions.moves import note
+from enrollments.actions.wakeups import make_due
 from enrollments.models import Enrollment
 from enrollments.states import FINAL_STATUSES
 from installations.models import Installation

@@ -5,8 +5,8 @@ from datetime import datetime
 from core.actors import Actor
 from core.errors import Conflict
 from core.transactions import repeatable
-from enrollments.actions.due_cases import make_due
 from enrollments.actions.moves import lock, note
+from enrollments.actions.wakeups import make_due
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus
 

@@ -8,8 +8,8 @@ from django.db import transaction
 from core.actors import SYSTEM, Actor
 from core.errors import Conflict, check_reason
 from core.transactions import repeatable
-from enrollments.actions.due_cases import make_due
 from enrollments.actions.moves import lock, note
+from enrollments.actions.wakeups import make_due
 from enrollments.decision import steps
 from enrollments.decision.customer_state import code_of_hold
 from enrollments.models import Enrollment, Hold

@@ -8,13 +8,13 @@ import logging
 from datetime import datetime, timedelta
 from functools import partial
 
-from core.company import current_rules
+from core.company_rules import current_rules
 from core.dates import chicago_day
 from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import FileAltered, StoredFile, read
 from core.transactions import repeatable
 from enrollments.actions.moves import lock
-from enrollments.customer_home import news
+from enrollments.customer_home import milestone_mails
 from enrollments.customer_home.turn_mails import TurnMails, is_mail_due
 from enrollments.decision import notices
 from enrollments.decision.facts import Facts
@@ -73,7 +73,7 @@ def owe_go_live_news(*, enrollment_id: int, at: datetime) -> CustomerMail | None
     if not fresh.exists():
         return None
     poa = governing_poa(enrollment)
-    if not news.is_still_true(MailKind.GO_LIVE_RECEIVED, gather(enrollment, poa)):
+    if not milestone_mails.is_still_true(MailKind.GO_LIVE_RECEIVED, gather(enrollment, poa)):
         return None
     return owe_news(enrollment, MailKind.GO_LIVE_RECEIVED, at=at, poa=poa)
 
@@ -154,7 +154,7 @@ def _tell(mail: CustomerMail, *, at: datetime) -> Telling | None:
     if mail.kind in TURN_MAIL_FOR.values():
         return _turn(enrollment, mail)
     facts = gather(enrollment)
-    if not news.is_still_true(mail.kind, facts):
+    if not milestone_mails.is_still_true(mail.kind, facts):
         return None
     match mail.kind:
         case MailKind.GO_LIVE_RECEIVED:
@@ -181,7 +181,7 @@ def _turn(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
     kinds = {code.value: kind for code, kind in TURN_MAIL_FOR.items()}
     if enrollment.status in SETTLED_STATUSES or kinds.get(enrollment.customer_code) != mail.kind:
         return None
-    return news.customers_turn_message(
+    return milestone_mails.customers_turn_message(
         MailKind(mail.kind),
         missing=missing_details(enrollment),
         act_by=enrollment.act_by_date,
@@ -195,7 +195,7 @@ def _turn(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
 def _go_live(enrollment: Enrollment, facts: Facts) -> Telling | None:
     if facts.go_live.counted_date is None:
         return None
-    return news.go_live_message(
+    return milestone_mails.go_live_message(
         granted=facts.go_live.counted_date,
         by_pto=facts.go_live.by_pto,
         address=str(enrollment.site),
@@ -208,7 +208,7 @@ def _notice(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) -> Tell
     notice = enrollment.notices.select_related("offer", "poa__envelope").order_by("-given_at", "-pk").first()
     if notice is None or notice.mail_key != mail.once_key or not notices.leaves_a_day(notice.until, at):
         return None
-    return news.advance_notice_message(
+    return milestone_mails.advance_notice_message(
         offer=notice.offer,
         envelope=notice.poa.envelope,
         start=notice.start_date,
@@ -226,7 +226,7 @@ def _acceptance(enrollment: Enrollment, facts: Facts, mail: CustomerMail, *, at:
     offer, start, accepted_at = enrollment.accepted_offer, enrollment.service_start_date, enrollment.accepted_at
     if offer is None or start is None or accepted_at is None:
         return None
-    return news.acceptance_message(
+    return milestone_mails.acceptance_message(
         offer=offer,
         envelope=mail.poa.envelope,
         start=start,
@@ -280,7 +280,7 @@ def _service(enrollment: Enrollment, mail: CustomerMail) -> Telling | None:
     offer, start = enrollment.accepted_offer, enrollment.service_start_date
     if offer is None or start is None:
         return None
-    return news.service_message(
+    return milestone_mails.service_message(
         offer=offer,
         envelope=mail.poa.envelope,
         start=start,
@@ -295,7 +295,7 @@ def _service_end(enrollment: Enrollment, mail: CustomerMail, *, at: datetime) ->
     offer = enrollment.accepted_offer
     if offer is None or mail.once_key != _key_of_service_end(enrollment):
         return None
-    return news.service_end_message(
+    return milestone_mails.service_end_message(
         plan=offer.name,
         last_day=enrollment.service_end_date,
         has_begun=enrollment.active_at is not None,

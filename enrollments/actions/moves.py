@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from core import case_log
+from core import log_context
 from core.actors import Actor
 from core.moves import find_move
 from enrollments.engine.gathering import governing_poa
@@ -93,7 +93,7 @@ def _add_event(
         at=at,
     )
     moved = f", {old_status} → {enrollment.status}" if old_status != enrollment.status else ""
-    case_log.log_for_case(f"{name}{moved}, by {by}", case=enrollment.pk)
+    log_context.log_for_case(f"{name}{moved}, by {by}", case=enrollment.pk)
     poa = poa or governing_poa(enrollment, is_locked=True)
     if poa is not None:
         move_details = {"enrollment": enrollment.pk, "from": old_status, "to": enrollment.status, "reason": reason}

@@ -7,7 +7,7 @@ from core.actors import Actor
 from core.errors import Conflict, check_reason
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from enrollments.actions.due_cases import wake_waiting_for
+from enrollments.actions.wakeups import wake_waiting_for
 from enrollments.decision import steps
 from enrollments.models import Pause
 

@@ -6,9 +6,9 @@ from core.actors import Actor
 from core.errors import Conflict, check_reason
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from enrollments.actions.due_cases import wake_waiting_for
+from enrollments.actions.wakeups import wake_waiting_for
 from enrollments.decision import steps
-from enrollments.engine import database_place
+from enrollments.engine import copy_guard
 from enrollments.models import ReconciliationRun, SystemHold
 
 
@@ -43,7 +43,7 @@ def release_writes(*, by: Actor, at: datetime) -> int:
     """
     holds = list(SystemHold.objects.select_for_update().filter(ended_at__isnull=True))
     if not holds:
-        raise NothingHeld(database_place.why_writes_not_allowed_here() or "Writes to Light are not stopped.")
+        raise NothingHeld(copy_guard.why_writes_not_allowed_here() or "Writes to Light are not stopped.")
     for hold in holds:
         if hold.needs_reconciliation and not _is_reconciled_since(hold.started_at):
             raise NotReconciled(

@@ -17,7 +17,7 @@ from core.transactions import repeatable
 from enrollments.actions.account_reading import request_reading
 from enrollments.actions.moves import lock, note
 from enrollments.light.client import READING
-from enrollments.light.events import KnownEvent, MalformedEvent, ReceivedEvent, parse_event
+from enrollments.light.webhook_events import KnownEvent, MalformedEvent, ReceivedEvent, parse_event
 from enrollments.models import Enrollment, LightWrite, RemoteCall, WebhookDelivery
 from enrollments.states import FINAL_STATUSES, WriteKind, WriteStatus
 

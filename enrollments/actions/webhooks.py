@@ -10,7 +10,7 @@ from django.db.models import F
 
 from core.dates import chicago_day
 from core.transactions import repeatable
-from enrollments.light.events import MalformedEvent, parse_event
+from enrollments.light.webhook_events import MalformedEvent, parse_event
 from enrollments.models import WebhookDelivery, WebhookRefusal, WebhookSender
 
 MAX_HEADER_LENGTH = 500

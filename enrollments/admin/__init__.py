@@ -10,7 +10,7 @@ from enrollments.admin import (
     plan_documents,
     reconciliations,
     retention,
-    running_service,
+    service_warning,
     system_holds,
 )
 
@@ -24,6 +24,6 @@ __all__ = [
     "plan_documents",
     "reconciliations",
     "retention",
-    "running_service",
+    "service_warning",
     "system_holds",
 ]

@@ -8,7 +8,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.urls import reverse
 
-from core import clock, company
+from core import clock, company_rules
 from core.admin.links import button_url, record_url
 from core.admin.tables import Cell
 from core.dates import chicago_day
@@ -56,7 +56,7 @@ def add_work_queue(request: HttpRequest, context: dict[str, Any]) -> dict[str, A
 def raised(now: datetime) -> list[Cell]:
     """List the alarms about the system as a whole, and that the company is still the sample one."""
     found = [Cell(alarm.text, note=alarm.advice) for alarm in alarms(measure(now=now), now=now)]
-    left = [] if settings.SAMPLE_COMPANY_ALLOWED else company.sample_values_left(company.rules_at(now))
+    left = [] if settings.SAMPLE_COMPANY_ALLOWED else company_rules.sample_values_left(company_rules.rules_at(now))
     if left:
         text = f"Company rules still have the sample's {', '.join(left)}."
         found.insert(0, Cell(text, note="No power of attorney can be drafted. Add your own under “Company rules”."))

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from core import clock
 from core.actors import Actor
-from core.company import current_rules
+from core.company_rules import current_rules
 from core.downloads import file_response
 from core.stored_files import StoredFile, read
 from enrollments.actions.account_reading import request_reading
@@ -26,7 +26,7 @@ from enrollments.models import Enrollment
 from enrollments.queries import announced_notice, enrollment_of, is_decision_outdated, stored_documents
 from enrollments.states import SETTLED_STATUSES
 from poa_documents.models import PoaDocument
-from poa_documents.portal.link_pages import link_page
+from poa_documents.portal.link_access import link_page
 from poa_documents.portal.presenters import language_of
 from poa_documents.portal.views import render_home
 from poa_documents.states import PoaStatus

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from core.dates import chicago_day, chicago_midnight, chicago_time
-from enrollments.decision import address_correction, after_acceptance, lost_answers, notices, offers, plausibility
+from enrollments.decision import after_acceptance, email_correction, lost_answers, notices, offers, plausibility
 from enrollments.decision.facts import Facts, NoticeFacts, OfferFacts
 from enrollments.decision.gates import authority_gate, cancel_reported, go_live_gate, readiness_gate
 from enrollments.decision.notices import start_plan
@@ -168,18 +168,18 @@ def _next_step(facts: Facts, now: datetime, policy: Policy) -> Step:
             conflict = after_acceptance.conflicts_with_acceptance(facts, now, policy)
             return (
                 conflict
-                or address_correction.send_correction(facts, policy)
+                or email_correction.send_correction(facts, policy)
                 or after_acceptance.finish(facts, now, policy)
             )
         case EnrollmentStatus.FINALIZED:
             conflict = after_acceptance.conflicts_with_acceptance(facts, now, policy)
             return (
                 conflict
-                or address_correction.send_correction(facts, policy)
+                or email_correction.send_correction(facts, policy)
                 or after_acceptance.watch(facts, now, policy)
             )
         case EnrollmentStatus.ACTIVE:
-            return address_correction.send_correction(facts, policy) or after_acceptance.in_service(facts, now, policy)
+            return email_correction.send_correction(facts, policy) or after_acceptance.in_service(facts, now, policy)
         case EnrollmentStatus.ENDED:
             return after_acceptance.hold_if_customer_left(facts) or Finished(because="The enrollment has ended.")
 
@@ -228,7 +228,7 @@ def _toward_acceptance(facts: Facts, now: datetime, policy: Policy) -> Step:
         return authority
     return (
         _set_up_account(facts, policy)
-        or address_correction.send_correction(facts, policy)
+        or email_correction.send_correction(facts, policy)
         or _read_if_due(facts, now, policy)
         or _toward_plan(facts, now, policy)
     )

@@ -25,9 +25,9 @@ from enrollments.decision.facts import (
     WriteFacts,
 )
 from enrollments.decision.offers import OfferedPlan, SignedLimits
-from enrollments.engine import database_place, write_guard
-from enrollments.light.events import KnownEvent
+from enrollments.engine import copy_guard, write_guard
 from enrollments.light.payloads import Account, LightStage, missing_prerequisites
+from enrollments.light.webhook_events import KnownEvent
 from enrollments.models import AcceptAttempt, AdvanceNotice, Enrollment, Hold, LightWrite, PlanOffer
 from enrollments.states import (
     UNSETTLED_WRITE_STATUSES,
@@ -43,7 +43,7 @@ from poa_documents.guards import is_sealed, why_stopped
 from poa_documents.limited_fields import LIMITED_FIELDS
 from poa_documents.models import CustomerMail, Envelope, MailState, PoaDocument, StopSignal
 from poa_documents.queries import failure_of, is_link_dead
-from poa_documents.signers import changed_address, why_address_not_proved, why_not_proved
+from poa_documents.signer_doubts import changed_address, why_address_not_proved, why_not_proved
 from poa_documents.states import OPEN_STATUSES, PoaStatus
 
 _AWAITING = GoLiveReportStatus.AWAITING_OFFICE
@@ -91,7 +91,7 @@ def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
         and write_guard.are_acceptances_paused(authority.limits.light_plan_group),
         writes_stopped_because=write_guard.why_writes_are_stopped()
         if present.system_hold
-        else database_place.why_writes_not_allowed_here(),
+        else copy_guard.why_writes_not_allowed_here(),
         accepted_at=enrollment.accepted_at,
         accepted_start=enrollment.service_start_date,
         active_at=enrollment.active_at,

@@ -9,13 +9,13 @@ from django.conf import settings
 
 from core import clock_drift
 from core.clock import configured_clock, machine_now
-from core.company import current_rules
+from core.company_rules import current_rules
 from enrollments.actions.writes import Tools
 from enrollments.decision import start_dates
 from enrollments.decision.policy import Policy
 from enrollments.engine.engine import Engine
 from enrollments.engine.leases import LeaseKeeper
-from enrollments.engine.pace import SharedPace
+from enrollments.engine.shared_pace import SharedPace
 from enrollments.light.client import LightClient
 from enrollments.light.deadlines import Route
 from enrollments.light.documents import DocumentFetcher

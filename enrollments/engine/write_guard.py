@@ -8,14 +8,14 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from enrollments.engine import database_place
+from enrollments.engine import copy_guard
 from enrollments.models import Pause, SystemHold
 
 
 def why_writes_are_stopped() -> str:
     """Return why all writes to Light are stopped, or an empty string if they are allowed."""
     reason = SystemHold.objects.filter(ended_at__isnull=True).values_list("reason", flat=True).first()
-    return reason or database_place.why_writes_not_allowed_here()
+    return reason or copy_guard.why_writes_not_allowed_here()
 
 
 def is_catching_up_after_restore() -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import typst
 from django.utils.text import capfirst
 
-from core.company import current_rules
+from core.company_rules import current_rules
 from core.dates import CHICAGO
 from enrollments.evidence_pack.contents import folder_of, poas_of
 from enrollments.evidence_pack.spool import Spool

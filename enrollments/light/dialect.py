@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum
 
-from enrollments.light.signatures import WebhookScheme
+from enrollments.light.webhook_signatures import WebhookScheme
 
 READY_STATUS = "enrollment_pending_client_agent"
 FROZEN_STATUS = "credit_check_frozen"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from enrollments.light.dialect import RATE_KINDS, AccountSearch, Dialect, TokenKind, normalize_word
-from enrollments.light.signatures import Algorithm, Encoding, Prefix, SignedText, WebhookScheme
+from enrollments.light.webhook_signatures import Algorithm, Encoding, Prefix, SignedText, WebhookScheme
 
 OVERRIDE_PREFIX = "LIGHT_DIALECT_"
 FOLDER = Path(__file__).parent / "dialects"

@@ -12,7 +12,7 @@ from accounts.queries import clients_running_out
 from core.dates import chicago_day
 from core.models import CaseChange, LastSweep, WrongClock
 from core.queue import TaskName
-from core.sweeps import BACKUP, WITHOUT_QUEUE
+from core.sweep_times import BACKUP, WITHOUT_QUEUE
 from enrollments import queries
 from enrollments.engine import write_guard
 from enrollments.light.documents import DOCUMENT_PURPOSE

@@ -18,7 +18,7 @@ from core import clock, rate_limits
 from core.rate_limits import RateLimitReached
 from core.request_bodies import read_body
 from enrollments.actions.webhooks import count_refusal, store_delivery
-from enrollments.light.signatures import SignatureRefused, SignedText, WebhookScheme, verify
+from enrollments.light.webhook_signatures import SignatureRefused, SignedText, WebhookScheme, verify
 from enrollments.models import WebhookSender
 from poa_documents.actions import store_report
 

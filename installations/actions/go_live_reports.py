@@ -10,7 +10,7 @@ from django.db import IntegrityError, models, transaction
 
 from core.actors import Actor, ActorKind, is_same_person
 from core.case_changes import announce_case_change
-from core.company import current_rules
+from core.company_rules import current_rules
 from core.dates import chicago_day, short_date
 from core.errors import check_input, check_reason
 from core.moves import MoveNotAllowed

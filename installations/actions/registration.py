@@ -15,12 +15,12 @@ from phonenumbers import ValidationResult, is_possible_number_with_reason
 
 from core.actors import Actor
 from core.case_changes import announce_case_change
-from core.company import rules_at
+from core.company_rules import rules_at
 from core.dates import chicago_day
 from core.errors import check_input
+from core.invisible_characters import drop_invisible
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
-from core.typed_text import drop_invisible
 from installations import esi_ids
 from installations.go_live import (
     contract_date_problems,

@@ -78,7 +78,7 @@ from poa_documents.actions.reminders import configured_policy, consider_reminder
 from poa_documents.actions.seal_checks import CheckOutcome, check_sealed_files
 from poa_documents.actions.seals import SealOutcome, seal_poa
 from poa_documents.actions.signatures import ConsentIncomplete, SignOutcome, sign_poa
-from poa_documents.actions.signers import (
+from poa_documents.actions.signer_proofs import (
     CallBackBySamePerson,
     CallBackIncomplete,
     NothingToProve,

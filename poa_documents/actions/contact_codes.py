@@ -17,10 +17,10 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from core.actors import SYSTEM, Actor
 from core.errors import Forbidden
 from installations.models import ContactProof, Customer
-from poa_documents import signers
+from poa_documents import signer_doubts
 from poa_documents.actions.drafts import owe_mail
 from poa_documents.actions.mail_returns import confirm_address
-from poa_documents.actions.signers import NothingToProve, clear_doubts
+from poa_documents.actions.signer_proofs import NothingToProve, clear_doubts
 from poa_documents.journal import evidence
 from poa_documents.links import CODE_MINUTES, hash_of
 from poa_documents.models import ContactCode, CustomerMail, MailKind, PoaDocument
@@ -97,7 +97,7 @@ def _owe_code(
     *, poa_id: int, browser: str, at: datetime, ip_address: str | None, to_earlier_address: bool
 ) -> CustomerMail | None:
     poa = lock(poa_id)
-    earlier = signers.earlier_address(poa.customer) if to_earlier_address else ""
+    earlier = signer_doubts.earlier_address(poa.customer) if to_earlier_address else ""
     if to_earlier_address and not earlier:
         raise NothingToProve
     recent = poa.contact_codes.filter(asked_at__gt=at - HOUR, asked_at__gte=poa.link_made_at or at - HOUR)
@@ -181,7 +181,7 @@ def enter_earlier_code(
     """
     poa = lock(poa_id)
     asked = newest_code(poa, browser, to_earlier_address=True)
-    verdict = _verdict(signers.earlier_address(poa.customer), asked, digits, at=at)
+    verdict = _verdict(signer_doubts.earlier_address(poa.customer), asked, digits, at=at)
     if asked is None or verdict in _NOT_COUNTED:
         return CodeAnswer(verdict)
     if verdict == CodeVerdict.WRONG:

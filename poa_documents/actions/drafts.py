@@ -11,7 +11,7 @@ from django.db import transaction
 
 from core.actors import Actor
 from core.case_changes import announce_case_change
-from core.company import rules_at, sample_values_left
+from core.company_rules import rules_at, sample_values_left
 from core.dates import chicago_day
 from core.errors import Conflict, InvalidInput
 from core.moves import MoveNotAllowed

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.db.models import Max
 
 from core.actors import SYSTEM
-from core.company import current_rules
+from core.company_rules import current_rules
 from core.transactions import repeatable
 from installations.models import Installation
 from installations.states import InstallationStatus

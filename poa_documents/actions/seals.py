@@ -10,7 +10,7 @@ from functools import partial
 from django.conf import settings
 
 from core.actors import SYSTEM
-from core.company import current_rules
+from core.company_rules import current_rules
 from core.dates import chicago_midnight
 from core.due_rows import Backoff
 from core.stored_files import FileNotStored, StoredFile, store

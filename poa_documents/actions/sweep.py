@@ -9,7 +9,7 @@ from functools import partial
 
 from core.models import LastSweep
 from core.queue import TaskName
-from core.sweeps import note_sweep
+from core.sweep_times import note_sweep
 from installations.models import ContactChange
 from poa_documents.actions.anchors import anchor_journal
 from poa_documents.actions.lifecycle import expire_poa, lapse_poa

@@ -1,16 +1,9 @@
 """The staff's view of powers of attorney: wording, promises, documents, evidence and mails."""
 
-from poa_documents.admin import (
-    contact,
-    documents,
-    history,
-    mails,
-    promises,
-    stop_signals,
-)
+from poa_documents.admin import codes_and_links, documents, history, mails, promises, stop_signals
 
 __all__ = [
-    "contact",
+    "codes_and_links",
     "documents",
     "history",
     "mails",

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from core.admin.buttons import Button, ButtonContext, ButtonForm
-from poa_documents import signers
+from poa_documents import signer_doubts
 from poa_documents.actions import record_call_back
 
 _OTHER = "OTHER"
@@ -32,7 +32,7 @@ class CallBackForm(ButtonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        trusted = signers.trusted_phone(customer_of(self.record)) if self.record is not None else ""
+        trusted = signer_doubts.trusted_phone(customer_of(self.record)) if self.record is not None else ""
         choices = [(trusted, f"{trusted}, on file from before the invitation")] if trusted else []
         self.fields["called"].choices = [*choices, (_OTHER, "Another number")]  # type: ignore[attr-defined]
         if not choices:
@@ -66,6 +66,6 @@ CALL_BACK = Button(
         "is signed, that they signed it. The person who put the address or number on file cannot record this. If the "
         "customer did not sign, do not record it: suspend the power of attorney instead."
     ),
-    is_offered=lambda record: signers.is_in_question(customer_of(record).pk),
+    is_offered=lambda record: signer_doubts.is_in_question(customer_of(record).pk),
     form=CallBackForm,
 )

@@ -9,9 +9,9 @@ from typing import Any
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
-from core.company import current_rules
+from core.company_rules import current_rules
 from core.dates import chicago_day
-from poa_documents.journal.receipts import REVOKED, reference_of
+from poa_documents.journal.receipt_numbers import REVOKED, reference_of
 from poa_documents.limits import format_date, format_moment
 from poa_documents.links import CODE_MINUTES
 from poa_documents.models import LINK_MAILS, CustomerMail, MailKind, PoaDocument

@@ -6,7 +6,7 @@ from typing import Any
 
 import typst
 
-from core.company import current_rules
+from core.company_rules import current_rules
 from poa_documents.document_text import text_of
 from poa_documents.models import PoaDocument, Statement
 from poa_documents.pdf.rendering import to_printable

@@ -11,7 +11,7 @@ from typing import Any
 import typst
 from anyascii import anyascii
 
-from core.company import current_rules
+from core.company_rules import current_rules
 from core.dates import CHICAGO
 from poa_documents.limits import format_date
 from poa_documents.models import PoaDocument, SignatureKind, Statement

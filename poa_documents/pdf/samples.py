@@ -13,7 +13,7 @@ from pathlib import Path
 import typst
 from django.utils.crypto import salted_hmac
 
-from core.company import current_rules
+from core.company_rules import current_rules
 from installations.models import Language
 from poa_documents.models import PoaDocument
 from poa_documents.phrases import phrases_in

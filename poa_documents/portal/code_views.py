@@ -10,7 +10,7 @@ from poa_documents import actions
 from poa_documents.actions import CodeVerdict
 from poa_documents.models import PoaDocument
 from poa_documents.portal import browser_sessions, kept_entries
-from poa_documents.portal.link_pages import (
+from poa_documents.portal.link_access import (
     LANGUAGE_FIELD,
     TOO_MANY,
     below,

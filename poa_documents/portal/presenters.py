@@ -6,11 +6,11 @@ from datetime import datetime
 from textwrap import shorten
 from typing import Any
 
-from core.company import current_rules
+from core.company_rules import current_rules
 from core.dates import chicago_day
 from installations.models import Language
-from poa_documents import signers
-from poa_documents.journal.receipts import REVOKED, reference_of
+from poa_documents import signer_doubts
+from poa_documents.journal.receipt_numbers import REVOKED, reference_of
 from poa_documents.limits import format_date, format_moment, limit_lines
 from poa_documents.models import ConsentRecord, PoaDocument, SignatureKind, Statement
 from poa_documents.phrases import phrases_in
@@ -83,7 +83,7 @@ def home_context(poa: PoaDocument, *, step: Step | None) -> dict[str, Any]:
         values["paper_since"] = format_moment(poa.paper_wanted_at, language)
     context: dict[str, Any] = {
         "hello": words["hello"].format(**values),
-        "asks_about_address": bool(signers.earlier_address(poa.customer)),
+        "asks_about_address": bool(signer_doubts.earlier_address(poa.customer)),
         "is_invited": poa.status in SIGNABLE_STATUSES,
         "is_sealing": poa.status == PoaStatus.SEALING,
         "is_signed": poa.status == PoaStatus.SIGNED,

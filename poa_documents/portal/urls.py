@@ -3,8 +3,8 @@
 from django.urls import path
 
 from poa_documents.portal import code_views, views
-from poa_documents.portal.earlier_address import earlier_address
-from poa_documents.portal.link_pages import send_new_link
+from poa_documents.portal.earlier_address_code import earlier_address
+from poa_documents.portal.link_access import send_new_link
 
 app_name = "portal"
 

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
-from accounts import office_devices
+from accounts import staff_browsers
 from core import clock
 from core.actors import Actor
 from core.downloads import file_response
@@ -23,7 +23,7 @@ from poa_documents.phrases import phrases_in
 from poa_documents.portal import kept_entries
 from poa_documents.portal.forms import MAX_REASON_LENGTH, ConsentForm, SignatureForm
 from poa_documents.portal.kept_entries import AGAIN
-from poa_documents.portal.link_pages import client_ip, form_key, link_page, token_of, user_agent
+from poa_documents.portal.link_access import client_ip, form_key, link_page, token_of, user_agent
 from poa_documents.portal.presenters import (
     home_context,
     kept_drawing,
@@ -149,7 +149,7 @@ def _sign(request: HttpRequest, poa: PoaDocument, wanted: Step) -> HttpResponse:
             at=clock.now(),
             ip_address=client_ip(request),
             user_agent=user_agent(request),
-            browser_of=office_devices.recent_staff_id(request),
+            browser_of=staff_browsers.recent_staff_id(request),
         )
     except (actions.ConsentIncomplete, SignatureNotUsable):
         return _to_next(request, poa)

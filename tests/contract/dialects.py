@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import simulator.dialect as simulated
 from enrollments.light.dialect import AccountSearch, Dialect, TokenKind
-from enrollments.light.signatures import Algorithm, Prefix, SignedText, WebhookScheme
+from enrollments.light.webhook_signatures import Algorithm, Prefix, SignedText, WebhookScheme
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import pytest
 from enrollments.light.client import LightClient
 from enrollments.light.dialect_settings import read_dialect
 from enrollments.light.errors import Conflict, InDoubt, LightError, NotReached, Refused, UnknownToLight
-from enrollments.light.events import KnownEvent, parse_event
 from enrollments.light.payloads import (
     Acceptance,
     Account,
@@ -21,7 +20,8 @@ from enrollments.light.payloads import (
     derive_stage,
     missing_prerequisites,
 )
-from enrollments.light.signatures import SignatureTooOld, SignatureWrong, verify
+from enrollments.light.webhook_events import KnownEvent, parse_event
+from enrollments.light.webhook_signatures import SignatureTooOld, SignatureWrong, verify
 from simulator.server import RunningSimulator, start_simulator
 from simulator.webhooks import signed_headers
 from tests.contract.dialects import ALTERNATE, DIALECT_PAIRS, DialectPair

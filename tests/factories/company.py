@@ -3,16 +3,16 @@
 from datetime import timedelta
 from typing import Any
 
-from core import company
+from core import company_rules
 from core.actors import SYSTEM
 from core.models import CompanyRules
 
 
 def company_rules_are(**values: Any) -> CompanyRules:
     """Let other rules apply from before any moment of a test; values that are not named stay as they are."""
-    at = company.SAMPLE_SINCE + timedelta(days=CompanyRules.objects.count() + 1)
-    rules = company.decide_company_rules(
+    at = company_rules.SAMPLE_SINCE + timedelta(days=CompanyRules.objects.count() + 1)
+    rules = company_rules.decide_company_rules(
         values=values, effective_from_date=at.date(), reason="For this test.", by=SYSTEM, at=at
     )
-    company.forget()
+    company_rules.forget()
     return rules

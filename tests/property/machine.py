@@ -27,20 +27,20 @@ from enrollments.actions import (
     accounts,
     case_opening,
     closing,
-    confirmations,
     customer_holds,
-    due_cases,
     holds,
     pauses,
+    proven_outcomes,
     system_holds,
+    wakeups,
     webhook_processing,
 )
 from enrollments.decision import offers
 from enrollments.engine.gathering import offered_plan
 from enrollments.engine.leases import take_over
 from enrollments.light.errors import LightError
-from enrollments.light.events import KnownEvent
 from enrollments.light.payloads import NewAccount
+from enrollments.light.webhook_events import KnownEvent
 from enrollments.models import AcceptAttempt, AdvanceNotice, Enrollment, Hold, Pause, SystemHold, WebhookDelivery
 from enrollments.webhooks.views import receive
 from installations import actions as installation_actions
@@ -546,7 +546,7 @@ class Cases(RuleBasedStateMachine):
     def a_worker_dies_at_a_case(self, number: int, statement: int) -> None:
         case = self._case(number)
         if case is not None:
-            due_cases.make_due(enrollment_id=case.pk, at=self.flow.clock.at)
+            wakeups.make_due(enrollment_id=case.pk, at=self.flow.clock.at)
             with suppress(Killed), killed_at_statement(statement):
                 self._advance(case.pk)
 
@@ -555,7 +555,7 @@ class Cases(RuleBasedStateMachine):
         case = self._case(number)
         if case is None:
             return
-        due_cases.make_due(enrollment_id=case.pk, at=self.flow.clock.at)
+        wakeups.make_due(enrollment_id=case.pk, at=self.flow.clock.at)
         with self._replaced(self.flow.light, call) as original:
 
             def dying(*args: Any, **kwargs: Any) -> Any:
@@ -572,12 +572,12 @@ class Cases(RuleBasedStateMachine):
         case = self._case(number)
         if case is None:
             return
-        with self._replaced(confirmations, "confirm"):
+        with self._replaced(proven_outcomes, "confirm"):
 
             def dying(*_args: Any, **_kwargs: Any) -> Any:
                 raise Killed
 
-            confirmations.confirm = dying
+            proven_outcomes.confirm = dying
             with suppress(Killed):
                 self._advance(case.pk)
 
@@ -605,13 +605,13 @@ class Cases(RuleBasedStateMachine):
             "messages": lambda: self._deliver_all(backwards=True),
             "sweep": self.sweep,
         }
-        due_cases.make_due(enrollment_id=case.pk, at=self.flow.clock.at)
+        wakeups.make_due(enrollment_id=case.pk, at=self.flow.clock.at)
         with self._replaced(self.flow.light, call) as original:
 
             def interrupted(*args: Any, **kwargs: Any) -> Any:
                 setattr(self.flow.light, call, original)
                 self.queue.take_committed()
-                due_cases.make_due(enrollment_id=case.pk, at=self.flow.clock.at)
+                wakeups.make_due(enrollment_id=case.pk, at=self.flow.clock.at)
                 self._advance(case.pk)
                 in_between[what]()
                 return original(*args, **kwargs)

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from core.clock import now
 from core.models import LastSweep, WrongClock
 from core.queue import TaskName
-from core.sweeps import WITHOUT_QUEUE
+from core.sweep_times import WITHOUT_QUEUE
 from enrollments.engine.engine import MAX_FAILURES
 from enrollments.models import Enrollment, Hold, LightWrite, RemoteCall
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus

@@ -333,7 +333,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         name="a-wrong-form-costs-its-photo",
         invariant="I11",
-        file="installations/views.py",
+        file="installations/field/views.py",
         old="    if form.checked_proof:\n",
         new="    if form.checked_proof and form.is_valid():\n",
         why="A typing error in the form loses the photo that was sent with it.",

@@ -4,15 +4,15 @@ from datetime import date
 
 from django.contrib.auth.models import User
 
-from demo import profiles
+from demo import demo_data
 from poa_documents.models import PoaDocument
 from tests.factories import installations as made
 
 
-def character_of(poa: PoaDocument) -> profiles.CustomerProfile:
+def character_of(poa: PoaDocument) -> demo_data.CustomerProfile:
     """The demo's visitor, with the name and mail address of the customer whom the POA is for."""
     customer = poa.customer
-    return profiles.CustomerProfile(
+    return demo_data.CustomerProfile(
         key=customer.email.removesuffix("@example.com"),
         first_name=customer.first_name,
         last_name=customer.last_name,
@@ -23,10 +23,10 @@ def character_of(poa: PoaDocument) -> profiles.CustomerProfile:
         city=poa.site.city,
         postal_code=poa.site.postal_code,
         summary="",
-        expected=profiles.ExpectedOutcome.ACTIVE,
+        expected=demo_data.ExpectedOutcome.ACTIVE,
     )
 
 
 def the_technician() -> User:
-    known = User.objects.filter(username=profiles.TECHNICIAN_NAME).first()
-    return known or made.technician(username=profiles.TECHNICIAN_NAME, password=profiles.TECHNICIAN_PASSWORD)
+    known = User.objects.filter(username=demo_data.TECHNICIAN_NAME).first()
+    return known or made.technician(username=demo_data.TECHNICIAN_NAME, password=demo_data.TECHNICIAN_PASSWORD)

@@ -18,7 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 from core import clock
 from core.loopback import is_loopback
 from enrollments.engine.leases import take_over
-from operations.field_keys import check_keys_at_start
+from operations.key_checks import check_keys_at_start
 from operations.one_process import AddressNotAvailable, OneProcess, PartStopped, PortInUse, exit_with_unfinished_work
 
 # What a new database needs before the first customer, in this order.

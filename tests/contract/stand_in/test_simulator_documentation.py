@@ -9,7 +9,7 @@ import pytest
 from enrollments.light.client import LightClient
 from enrollments.light.dialect_settings import read_dialect
 from enrollments.light.payloads import Acceptance, LightStage, NewAccount, derive_stage
-from enrollments.light.signatures import verify
+from enrollments.light.webhook_signatures import verify
 from simulator.faults import FAULT_KINDS, OPERATIONS
 from simulator.scenarios import SCENARIO_TAGS
 from simulator.server import RunningSimulator, build_app

@@ -21,7 +21,7 @@ from django.http import QueryDict
 from django.test import Client
 
 from operations.log_format import RedactingFormatter
-from poa_documents.portal.link_pages import form_key
+from poa_documents.portal.link_access import form_key
 from tests.integration.access.company import Company
 from tests.integration.access.table import behind_link, endpoints
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from accounts import actions
-from accounts.guards import (
+from accounts.grants import (
     ClientExceedsOwnPermissions,
     ClientNameTaken,
     ClientTurnedOff,

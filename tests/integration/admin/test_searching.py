@@ -10,7 +10,7 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.accents import remove_accents
+from core.accent_search import remove_accents
 from tests.factories.installations import customer, site
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]

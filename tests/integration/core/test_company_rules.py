@@ -12,9 +12,9 @@ from pytest_django.fixtures import DjangoAssertNumQueries, DjangoCaptureOnCommit
 
 from accounts.staff_groups import COMPANY_RULES_GROUP, OFFICE_GROUP
 from config.checks import company_is_not_the_sample
-from core import clock, company
+from core import clock, company_rules
 from core.actors import Actor
-from core.company import RULE_FIELDS, RulesNotPossible, decide_company_rules, rules_at, scheduled_rules
+from core.company_rules import RULE_FIELDS, RulesNotPossible, decide_company_rules, rules_at, scheduled_rules
 from core.dates import chicago_day, chicago_midnight
 from core.models import CompanyRules, RowIsFinal
 from installations.models import HardwareKind
@@ -34,7 +34,7 @@ def decide(
     *, on: date = TODAY, at: datetime = NOON, reason: str = "The board decided it.", **values: Any
 ) -> CompanyRules:
     rules = decide_company_rules(values=values, effective_from_date=on, reason=reason, by=OLIVIA, at=at)
-    company.forget()
+    company_rules.forget()
     return rules
 
 
@@ -117,14 +117,14 @@ def test_rules_on_record_are_never_changed() -> None:
 def test_readers_cost_a_statement_only_every_few_seconds(
     django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    company.forget()
+    company_rules.forget()
     with django_assert_num_queries(1):
         for _ in range(50):
-            company.current_rules()
+            company_rules.current_rules()
 
-    monkeypatch.setattr(company._memory, "until", 0.0)
+    monkeypatch.setattr(company_rules._memory, "until", 0.0)
     with django_assert_num_queries(1):
-        company.current_rules()
+        company_rules.current_rules()
 
 
 def test_decision_is_known_in_its_process_once_committed(
@@ -168,7 +168,7 @@ def test_production_warns_while_the_company_is_the_sample(settings: Any, client:
 
 
 def answers(**changes: Any) -> dict[str, Any]:
-    sample = company.sample_rules()
+    sample = company_rules.sample_rules()
     values = {name: getattr(sample, name) for name in RULE_FIELDS}
     typed = {name: value for name, value in values.items() if value is not False}
     return {**typed, **OWN, "effective_from_date": chicago_day(clock.now()), "reason": "Our name.", **changes}

@@ -11,7 +11,7 @@ from django.db import connection
 
 from core.actors import Actor
 from core.models import CaseChange
-from enrollments.actions import case_opening, due_cases, mails, pauses
+from enrollments.actions import case_opening, mails, pauses, wakeups
 from enrollments.actions.writes import Tools
 from enrollments.decision.policy import Policy
 from enrollments.engine.engine import Engine
@@ -21,7 +21,7 @@ from enrollments.models import Enrollment, Pause
 from installations.actions import correct_contact
 from installations.models import ContactChange, Installation
 from poa_documents import actions as poa_actions
-from poa_documents import signers
+from poa_documents import signer_doubts
 from poa_documents.models import PlanPromise, PoaDocument
 from simulator.pricing import FIXED_GROUP_UUID
 from simulator.server import RunningSimulator
@@ -111,7 +111,7 @@ class Flow:
 
     def report_pto(self, enrollment: Enrollment) -> None:
         made.go_live_report(enrollment.installations.get(), at=self.clock.at)
-        due_cases.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
+        wakeups.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
 
     def finish_at_light(self, enrollment: Enrollment, *steps: str) -> None:
         enrollment.refresh_from_db()
@@ -122,7 +122,7 @@ class Flow:
     def revoke(self, enrollment: Enrollment) -> None:
         poa = PoaDocument.objects.filter(site=enrollment.site).latest("pk")
         poa_actions.revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=self.clock.at)
-        due_cases.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
+        wakeups.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
 
     def correct_address(self, enrollment: Enrollment, email: str) -> None:
         customer = enrollment.customer
@@ -139,7 +139,7 @@ class Flow:
         """Settle the correction; where it is in question, a second person calls the customer back."""
         poa_actions.settle_contact_change(change_id=ContactChange.objects.latest("pk").pk, at=self.clock.at)
         enrollment.customer.refresh_from_db()
-        if signers.is_in_question(enrollment.customer_id):
+        if signer_doubts.is_in_question(enrollment.customer_id):
             poa_actions.record_call_back(
                 customer_id=enrollment.customer_id,
                 number="+15125550100",
@@ -164,7 +164,7 @@ class Flow:
     def run(self, enrollment: Enrollment) -> str:
         """Let the engine take the case as far as it goes now."""
         self.bring_news(enrollment)
-        due_cases.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
+        wakeups.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
         word = self.engine.advance(enrollment.pk)
         self.send_news()
         enrollment.refresh_from_db()

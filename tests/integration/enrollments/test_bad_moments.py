@@ -8,7 +8,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
-from enrollments.actions import case_opening, due_cases, writes
+from enrollments.actions import case_opening, wakeups, writes
 from enrollments.light.errors import InDoubt
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
@@ -183,7 +183,7 @@ def test_after_an_opt_out_no_authority_is_left_for_another_acceptance(flow: Flow
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SUSPENDED
     assert again is not None
-    due_cases.make_due(enrollment_id=again.pk, at=flow.clock.at)
+    wakeups.make_due(enrollment_id=again.pk, at=flow.clock.at)
     flow.run(again)
     assert again.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_ENDED
 

@@ -9,7 +9,7 @@ from pytest_django.fixtures import Settings
 
 from enrollments.actions.system_holds import NothingHeld, release_writes
 from enrollments.decision.steps import Waiting
-from enrollments.engine import database_place, write_guard
+from enrollments.engine import copy_guard, write_guard
 from enrollments.models import DatabasePlace, LightWrite
 from tests.integration.enrollments.flow import OFFICE, Flow
 
@@ -27,12 +27,12 @@ def _other_process() -> Iterator[None]:
 
 def forget() -> None:
     """Start fresh, as another process does."""
-    database_place.first_place.cache_clear()
-    database_place.current_place.cache_clear()
+    copy_guard.first_place.cache_clear()
+    copy_guard.current_place.cache_clear()
 
 
 def copied_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_place, "_server", lambda: "another server")
+    monkeypatch.setattr(copy_guard, "_server", lambda: "another server")
     forget()
 
 
@@ -43,7 +43,7 @@ def test_the_first_place_may_write_and_is_remembered(db: None, settings: Setting
     forget()
     assert write_guard.why_writes_are_stopped() == ""
 
-    assert DatabasePlace.objects.get().place == database_place.current_place()
+    assert DatabasePlace.objects.get().place == copy_guard.current_place()
 
 
 def test_B2_a_copy_elsewhere_writes_nothing_and_says_what_to_do(
@@ -56,7 +56,7 @@ def test_B2_a_copy_elsewhere_writes_nothing_and_says_what_to_do(
 
     assert flow.run(case) == Waiting.WRITES_HELD
 
-    assert f"LIGHT_WRITES_ALLOWED_FOR={database_place.current_place()}" in case.because
+    assert f"LIGHT_WRITES_ALLOWED_FOR={copy_guard.current_place()}" in case.because
     assert not LightWrite.objects.exists()
     with pytest.raises(NothingHeld, match="LIGHT_WRITES_ALLOWED_FOR"):
         release_writes(by=OFFICE, at=flow.clock.at)
@@ -83,7 +83,7 @@ def test_the_place_that_is_named_may_write_and_no_other(
     write_guard.why_writes_are_stopped()
     copied_elsewhere(monkeypatch)
 
-    settings.LIGHT_WRITES_ALLOWED_FOR = database_place.current_place()
+    settings.LIGHT_WRITES_ALLOWED_FOR = copy_guard.current_place()
     assert write_guard.why_writes_are_stopped() == ""
 
     monkeypatch.undo()
@@ -105,10 +105,10 @@ def test_the_stand_in_on_this_machine_may_always_be_written_to(
 
 
 def test_every_database_has_a_place_of_its_own(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = database_place.current_place()
-    assert here == database_place.current_place()
+    here = copy_guard.current_place()
+    assert here == copy_guard.current_place()
 
     forget()
     monkeypatch.setitem(connection.settings_dict, "NAME", "switchyard_copy")
 
-    assert database_place.current_place() != here
+    assert copy_guard.current_place() != here

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from enrollments.actions import acceptance, confirmations, due_cases, writes
+from enrollments.actions import acceptance, proven_outcomes, wakeups, writes
 from enrollments.engine.leases import most_urgent, take_over
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
@@ -83,7 +83,7 @@ def _survive(flow: Flow, act: Callable[[], object]) -> int:
 @pytest.mark.cell("Q3", "P2")
 def test_an_answer_that_was_never_kept_is_found_again_by_reading(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
-    kill_at(monkeypatch, confirmations, "confirm", after=False)
+    kill_at(monkeypatch, proven_outcomes, "confirm", after=False)
 
     with pytest.raises(Killed):
         flow.run(case)
@@ -102,7 +102,7 @@ def test_a_second_worker_finds_nothing_to_do(flow: Flow, monkeypatch: pytest.Mon
     accept = flow.light.accept_plan
 
     def accept_while_another_worker_tries(*args: Any, **kwargs: Any) -> Any:
-        due_cases.make_due(enrollment_id=case.pk, at=flow.clock.at)
+        wakeups.make_due(enrollment_id=case.pk, at=flow.clock.at)
         words.append(flow.engine.advance(case.pk))
         return accept(*args, **kwargs)
 
@@ -120,7 +120,7 @@ def test_a_nudge_during_a_turn_is_not_lost(flow: Flow, monkeypatch: pytest.Monke
 
     def nudged_in_between(*args: Any, **kwargs: Any) -> str:
         flow.pass_time(timedelta(seconds=1))
-        due_cases.make_due(enrollment_id=case.pk, at=flow.clock.at)
+        wakeups.make_due(enrollment_id=case.pk, at=flow.clock.at)
         return place(*args, **kwargs)
 
     monkeypatch.setattr(type(flow.engine), "_rest", lambda _self, *args: nudged_in_between(*args))

@@ -34,7 +34,7 @@ from poa_documents import actions as poa_actions
 from poa_documents.limits import format_date
 from poa_documents.links import hash_of
 from poa_documents.models import PoaDocument
-from poa_documents.portal.link_pages import form_key
+from poa_documents.portal.link_access import form_key
 from tests.factories.poa_documents import sent_poa
 from tests.integration.enrollments.flow import OFFICE, POLICY, Flow
 from tests.integration.poa_documents.portal_visits import Visit, code_in_last_mail, token_in_last_mail

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from core import stored_files
 from core.actors import Actor
 from core.dates import chicago_day
-from enrollments.actions import due_cases, plan_documents, webhooks
+from enrollments.actions import plan_documents, wakeups, webhooks
 from enrollments.actions.evidence import hand_out_evidence
 from enrollments.evidence_pack import verify_pack
 from enrollments.evidence_pack.building import PackNotMade, PackSummary, build, file_info
@@ -61,7 +61,7 @@ def from_pto_to_active(flow: Flow) -> Enrollment:
     flow.finish_at_light(enrollment)
     flow.pass_time(timedelta(days=20))
     go_live_report(enrollment.installations.get(), at=flow.clock.at, proofs=[letter()])
-    due_cases.make_due(enrollment_id=enrollment.pk, at=flow.clock.at)
+    wakeups.make_due(enrollment_id=enrollment.pk, at=flow.clock.at)
     flow.run(enrollment)
     fetcher = DocumentFetcher(allowed_origins=[flow.simulator.url])
     for document_id in plan_documents.due_documents(at=flow.clock.at, limit=10):

@@ -7,7 +7,7 @@ import pytest
 
 from core.actors import Actor
 from core.dates import chicago_midnight
-from enrollments.actions import case_opening, due_cases
+from enrollments.actions import case_opening, wakeups
 from enrollments.decision.steps import Waiting
 from enrollments.models import AcceptAttempt, Enrollment, Hold, LightWrite
 from enrollments.queries import QueueChoice, QueuePart, cases_of
@@ -113,7 +113,7 @@ def test_after_the_office_decided_a_suspended_case_goes_on_and_is_accepted_once(
     flow.live(case, timedelta(hours=2))
     assert flow.acceptances_of(case) == []
     poa_actions.resume_poa(poa_id=poa_of(case).pk, reason="She can decide.", by=OFFICE, at=flow.clock.at)
-    due_cases.make_due(enrollment_id=case.pk, at=flow.clock.at)
+    wakeups.make_due(enrollment_id=case.pk, at=flow.clock.at)
     flow.live(case, timedelta(hours=2))
 
     assert len(flow.acceptances_of(case)) == 1

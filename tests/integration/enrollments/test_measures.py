@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 from core.clock import now
 from core.dates import chicago_day
 from core.queue import TaskName
-from core.sweeps import note_backup, note_sweep
+from core.sweep_times import note_backup, note_sweep
 from enrollments import tasks
 from enrollments.actions.system_holds import hold_writes
 from enrollments.engine import wiring

@@ -9,7 +9,7 @@ from django.core import mail
 from django.utils.html import strip_tags
 
 from core.actors import Actor
-from core.company import SAMPLE
+from core.company_rules import SAMPLE
 from core.dates import chicago_day
 from enrollments.actions import case_opening, closing, customer_holds, mails
 from enrollments.decision.start_dates import earliest_rescission_end

@@ -19,7 +19,7 @@ from core.dates import chicago_day
 from core.queue import TaskName
 from enrollments.actions.writes import back_off
 from enrollments.engine.leases import most_urgent
-from enrollments.engine.pace import SharedPace
+from enrollments.engine.shared_pace import SharedPace
 from enrollments.light.client import LightClient
 from enrollments.light.errors import NotReached, PaceExceeded
 from enrollments.models import Enrollment, LightPace

@@ -12,7 +12,7 @@ from core import clock
 from core.dates import chicago_day
 from core.queue import OWN_QUEUES, TaskName, messages_waiting
 from enrollments import tasks
-from enrollments.actions import due_cases
+from enrollments.actions import wakeups
 from enrollments.actions.account_reading import request_reading
 from enrollments.actions.webhooks import store_delivery
 from enrollments.models import Enrollment, WebhookDelivery
@@ -70,7 +70,7 @@ def test_a_sweep_queues_what_came_since_the_last_one() -> None:
     assert waiting()[TaskName.ADVANCE_ENROLLMENT] == 3
 
 
-@pytest.mark.parametrize("nudge", [due_cases.make_due, request_reading])
+@pytest.mark.parametrize("nudge", [wakeups.make_due, request_reading])
 def test_a_case_that_is_due_gets_no_second_message(nudge: Callable[..., None]) -> None:
     case = due_case(due_at=None)
 
@@ -83,7 +83,7 @@ def test_a_case_that_is_due_gets_no_second_message(nudge: Callable[..., None]) -
 def test_a_nudge_keeps_the_place_of_a_case_that_waits_already() -> None:
     case = due_case()
 
-    due_cases.make_due(enrollment_id=case.pk, at=clock.now())
+    wakeups.make_due(enrollment_id=case.pk, at=clock.now())
 
     assert Enrollment.objects.get(pk=case.pk).due_at == case.due_at
 
@@ -91,7 +91,7 @@ def test_a_nudge_keeps_the_place_of_a_case_that_waits_already() -> None:
 def test_a_nudge_brings_forward_what_is_due_later() -> None:
     case, now = due_case(due_at=clock.now() + A_MINUTE), clock.now()
 
-    committed(due_cases.make_due, enrollment_id=case.pk, at=now)
+    committed(wakeups.make_due, enrollment_id=case.pk, at=now)
 
     assert Enrollment.objects.get(pk=case.pk).due_at == now
     assert waiting()[TaskName.ADVANCE_ENROLLMENT] == 1

@@ -8,7 +8,7 @@ from core.actors import Actor
 from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import HoldOwner
-from poa_documents import actions, signers
+from poa_documents import actions, signer_doubts
 from tests.factories.company import company_rules_are
 from tests.integration.enrollments.flow import Flow
 
@@ -18,7 +18,7 @@ SECOND = Actor.staff(2)
 
 
 def call_back(flow: Flow, case: Enrollment) -> None:
-    number = signers.trusted_phone(case.customer)
+    number = signer_doubts.trusted_phone(case.customer)
     actions.record_call_back(
         customer_id=case.customer_id,
         number=number,

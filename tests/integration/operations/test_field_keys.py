@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from config.celery import check_field_keys
 from core.encryption import CannotDecrypt, count_by_key, reencrypt
 from installations.models import Customer
-from operations.field_keys import check_keys_at_start
+from operations.key_checks import check_keys_at_start
 from poa_documents.models import PoaDocument
 from tests.factories.installations import customer, staff
 from tests.factories.phones import set_up_phone

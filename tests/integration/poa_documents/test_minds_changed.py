@@ -13,7 +13,7 @@ from poa_documents import actions
 from poa_documents.actions import lifecycle
 from poa_documents.guards import AuthorityEnded, AuthorityRevoked, AuthoritySuspended, CustomerStopped, check_authority
 from poa_documents.journal import evidence
-from poa_documents.journal.receipts import REVOKED, reference_of
+from poa_documents.journal.receipt_numbers import REVOKED, reference_of
 from poa_documents.models import CustomerMail, MailKind, PoaDocument, RevocationChannel, StopKind, StopSignal
 from poa_documents.states import PoaStatus
 from tests.factories import installations as made

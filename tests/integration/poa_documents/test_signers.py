@@ -12,7 +12,7 @@ from django.test import Client
 from core.actors import Actor
 from installations.actions import correct_contact, register_customer
 from installations.models import ContactChange
-from poa_documents import actions, signers
+from poa_documents import actions, signer_doubts
 from poa_documents.document_text import text_of
 from poa_documents.guards import SignerNotProved, check_authority
 from poa_documents.models import DoubtReason, PoaDocument
@@ -62,11 +62,15 @@ def sign(poa: PoaDocument, *, at: Any = LATER, ip_address: str = SIGNED_FROM_IP,
 
 
 def reasons(poa: PoaDocument) -> set[str]:
-    return set(signers.open_doubts(poa.pk).values_list("reason", flat=True))
+    return set(signer_doubts.open_doubts(poa.pk).values_list("reason", flat=True))
 
 
 def call_back(poa: PoaDocument, *, by: Actor = SECOND, **changes: Any) -> None:
-    answers = {"number": signers.trusted_phone(poa.customer), "number_from": "", "confirmed": "Carmen: yes, both."}
+    answers = {
+        "number": signer_doubts.trusted_phone(poa.customer),
+        "number_from": "",
+        "confirmed": "Carmen: yes, both.",
+    }
     actions.record_call_back(customer_id=poa.customer_id, by=by, at=LATER, **{**answers, **changes})
 
 
@@ -126,7 +130,7 @@ def test_number_changed_with_the_address_is_not_trusted() -> None:
     change_address(poa, "new@example.net", phone="+15124749999")
     sign(poa)
 
-    assert signers.trusted_phone(poa.customer) == before
+    assert signer_doubts.trusted_phone(poa.customer) == before
     with pytest.raises(actions.CallBackIncomplete) as refused:
         call_back(poa, number="+15124749999")
     assert set(refused.value.problems) == {"number_from"}
@@ -172,7 +176,7 @@ def test_second_change_does_not_replace_the_earlier_address() -> None:
     change_address(poa, "second@example.net")
 
     poa = PoaDocument.objects.get(pk=poa.pk)
-    assert signers.earlier_address(poa.customer) == earlier
+    assert signer_doubts.earlier_address(poa.customer) == earlier
 
 
 def test_change_back_after_signing_leaves_it_in_question() -> None:

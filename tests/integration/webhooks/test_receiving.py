@@ -12,8 +12,8 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from enrollments.light.dialect import Dialect
-from enrollments.light.events import KnownEvent
-from enrollments.light.signatures import Encoding, WebhookScheme
+from enrollments.light.webhook_events import KnownEvent
+from enrollments.light.webhook_signatures import Encoding, WebhookScheme
 from enrollments.models import Enrollment, WebhookDelivery, WebhookRefusal, WebhookSender
 from enrollments.webhooks.views import MAX_BODY_BYTES
 from tests.integration.webhooks.deliveries import ADDRESS, deliver, event, only_delivery, settle_due, signature

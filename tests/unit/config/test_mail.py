@@ -8,7 +8,7 @@ import pytest
 from django.conf import LazySettings
 from django.core.mail import EmailMultiAlternatives
 
-from config.mail import FileAndTerminalBackend
+from config.file_mail import FileAndTerminalBackend
 
 LINK = "https://switchyard.example/portal/a-secret-part-of-a-link/"
 

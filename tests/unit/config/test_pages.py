@@ -1,18 +1,18 @@
 import pytest
 
-from config import pages
+from config import generated_docs
 from enrollments.models import Enrollment
 from installations.models import Installation
 from poa_documents.models import PoaDocument
 
 
-@pytest.mark.parametrize("page", pages.PAGES)
+@pytest.mark.parametrize("page", generated_docs.PAGES)
 def test_a_page_made_from_the_code_is_up_to_date(page: str) -> None:
-    assert pages.is_current(page), "run make docs"
+    assert generated_docs.is_current(page), "run make docs"
 
 
 def test_the_drawing_begins_where_records_begin() -> None:
-    begins = {machine.name: machine.states[0] for machine in pages.MACHINES}
+    begins = {machine.name: machine.states[0] for machine in generated_docs.MACHINES}
 
     assert begins == {
         "Installation": Installation._meta.get_field("status").default,
@@ -22,8 +22,8 @@ def test_the_drawing_begins_where_records_begin() -> None:
 
 
 def test_every_state_can_be_reached_and_every_move_is_drawn() -> None:
-    for machine in pages.MACHINES:
+    for machine in generated_docs.MACHINES:
         targets = {str(move.target) for move in machine.moves.values()}
 
         assert set(machine.states[1:]) <= targets, machine.name
-        assert all(name.replace("_", " ") in pages.states_page() for name in machine.moves)
+        assert all(name.replace("_", " ") in generated_docs.states_page() for name in machine.moves)

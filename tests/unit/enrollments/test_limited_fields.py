@@ -6,7 +6,7 @@ import pytest
 
 from enrollments.admin.offers import PlanOfferAdmin
 from enrollments.api.serializers import OfferAnswer
-from enrollments.customer_home import news
+from enrollments.customer_home import milestone_mails
 from enrollments.decision.offers import OfferedPlan, SignedLimits
 from enrollments.models import PlanOffer
 from installations.models import Language
@@ -52,7 +52,9 @@ def test_office_and_other_systems_see_the_field(field: LimitedField) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("field", [each for each in LIMITED_FIELDS if each.is_shown], ids=lambda field: field.limit)
 def test_customers_read_the_field_beside_its_limit(field: LimitedField, language: str) -> None:
-    told = dict(news.plan_rows(OFFER, ENVELOPE, phrases_in(language, news.PHRASES_FILE), language))
+    told = dict(
+        milestone_mails.plan_rows(OFFER, ENVELOPE, phrases_in(language, milestone_mails.PHRASES_FILE), language)
+    )
 
     assert field.limit_label[language] in dict(limit_lines(ENVELOPE, language))
     assert field.offered_label[language] in {line.label for line in compared_lines(OFFER, ENVELOPE, language)}

@@ -8,7 +8,7 @@ import pytest
 
 from enrollments.light.dialect import Dialect
 from enrollments.light.dialect_settings import NAMED_DIALECTS, OVERRIDES, DialectNotUnderstood, read_dialect
-from enrollments.light.signatures import WebhookScheme
+from enrollments.light.webhook_signatures import WebhookScheme
 
 
 def test_reference_is_the_default_in_code() -> None:

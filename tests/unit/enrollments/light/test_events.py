@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enrollments.light.events import KnownEvent, MalformedEvent, parse_event
+from enrollments.light.webhook_events import KnownEvent, MalformedEvent, parse_event
 
 KEYS = ("uuid", "id", "event", "event_type", "type", "name", "account", "account_uuid", "data", "location")
 

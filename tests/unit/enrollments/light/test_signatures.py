@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from enrollments.light.signatures import (
+from enrollments.light.webhook_signatures import (
     Algorithm,
     Encoding,
     Prefix,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from installations import views
+from installations.field import views
 
 app_name = "field"
 

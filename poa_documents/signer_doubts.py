@@ -14,8 +14,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db.models import F, Min, Q, QuerySet
 
-from accounts import office_devices
-from core.company import current_rules, rules_at
+from accounts import staff_browsers
+from core.company_rules import current_rules, rules_at
 from installations.models import ContactChange, Customer
 from poa_documents.models import DoubtReason, PoaDocument, SignerDoubt
 
@@ -174,7 +174,7 @@ def _shared_contact_doubt(customer: Customer) -> Doubt | None:
 def _device_doubt(ip_addresses: frozenset[str], browser_of: int | None, *, at: datetime) -> Doubt | None:
     if browser_of is not None:
         return Doubt(DoubtReason.STAFF_DEVICE, "It was signed in a browser that a staff member used recently.")
-    if office_devices.were_used_recently(ip_addresses):
+    if staff_browsers.were_used_recently(ip_addresses):
         return Doubt(
             DoubtReason.STAFF_DEVICE, "It was signed over an internet connection that a staff member used recently."
         )

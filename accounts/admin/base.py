@@ -5,7 +5,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest
 
-from accounts.guards import CHANGE_ACCOUNTS, VIEW_ACCOUNTS
+from accounts.grants import CHANGE_ACCOUNTS, VIEW_ACCOUNTS
 from core.actors import Actor
 from core.admin.records import RecordAdmin
 

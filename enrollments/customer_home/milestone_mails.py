@@ -19,7 +19,7 @@ from poa_documents.models import Envelope, MailKind
 from poa_documents.phrases import Phrases, phrases_in
 from poa_documents.states import PoaStatus
 
-PHRASES_FILE = Path(__file__).resolve().parent / "news.toml"
+PHRASES_FILE = Path(__file__).resolve().parent / "milestone_mails.toml"
 _AHEAD_OF_SERVICE = frozenset(EnrollmentStatus) - {EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED}
 _ACCEPTED = frozenset({EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED, EnrollmentStatus.ACTIVE})
 _IN_FORCE_OR_USED = frozenset({PoaStatus.SIGNED, PoaStatus.EXHAUSTED})

@@ -5,20 +5,20 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from core import clock
-from core.company import current_rules
-from poa_documents import actions, signers
+from core.company_rules import current_rules
+from poa_documents import actions, signer_doubts
 from poa_documents.links import CODE_MINUTES
 from poa_documents.models import PoaDocument
 from poa_documents.phrases import phrases_in
 from poa_documents.portal import browser_sessions
-from poa_documents.portal.link_pages import VERDICT_FIELD, client_ip, code_error, form_key, link_page, token_of
+from poa_documents.portal.link_access import VERDICT_FIELD, client_ip, code_error, form_key, link_page, token_of
 from poa_documents.portal.presenters import language_of, masked_email, page_context
 
 
 @link_page
 def earlier_address(request: HttpRequest, poa: PoaDocument) -> HttpResponse:
     """Offer the code, or take it. The right one redirects to the home page; anything else back to this page."""
-    address = signers.earlier_address(poa.customer)
+    address = signer_doubts.earlier_address(poa.customer)
     if not address:
         return redirect("portal:home", token=token_of(request))
     if request.method != "POST":

@@ -28,11 +28,11 @@ from core.errors import InvalidInput
 from core.moves import MoveNotAllowed
 from core.rate_limits import RateLimitReached, RateLimitStoreDown
 from installations import actions, queries
+from installations.field.forms import GoLiveForm, SignInForm
+from installations.field.presenters import JobPage, ReportPage
 from installations.file_check_queue import FileChecksBusy
-from installations.forms import GoLiveForm, SignInForm
 from installations.guards import SubmissionIdReused, can_report_from_field
 from installations.models import GoLiveReport, Installation, KeptProof
-from installations.presenters import JobPage, ReportPage
 from installations.uploads import too_large_files
 
 View = Callable[..., HttpResponse]

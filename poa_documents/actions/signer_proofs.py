@@ -7,7 +7,7 @@ from django.db import transaction
 from core.actors import Actor, is_same_person
 from core.errors import Conflict, Forbidden, InvalidInput
 from installations.models import ContactProof, Customer
-from poa_documents import signers
+from poa_documents import signer_doubts
 from poa_documents.actions.mail_returns import announce_customer_change
 from poa_documents.journal import evidence
 from poa_documents.models import PoaDocument, SignerDoubt
@@ -37,7 +37,7 @@ def note_doubts(poa: PoaDocument, *, ip_address: str | None, browser_of: int | N
     """Record doubts about the signer of a locked, just signed POA. Return the proof for the evidence."""
     asked_from = poa.contact_codes.filter(used_at__isnull=False).values_list("asked_from_ip", flat=True)
     addresses = frozenset(address for address in (*asked_from, ip_address) if address)
-    doubts = signers.doubts_about(poa, ip_addresses=addresses, browser_of=browser_of, at=at)
+    doubts = signer_doubts.doubts_about(poa, ip_addresses=addresses, browser_of=browser_of, at=at)
     for doubt in doubts:
         SignerDoubt.objects.create(poa=poa, reason=doubt.reason, because=doubt.because, noted_at=at)
     if doubts:
@@ -49,7 +49,7 @@ def note_doubts(poa: PoaDocument, *, ip_address: str | None, browser_of: int | N
             details={"reasons": [doubt.reason for doubt in doubts], "staff_browser_of": browser_of},
             is_locked=True,
         )
-    return signers.proof_of(poa)
+    return signer_doubts.proof_of(poa)
 
 
 @transaction.atomic
@@ -67,14 +67,14 @@ def record_call_back(
     :raises CallBackIncomplete: the number called or the confirmation is missing
     """
     customer = Customer.objects.select_for_update().get(pk=customer_id)
-    if not signers.is_in_question(customer_id):
+    if not signer_doubts.is_in_question(customer_id):
         raise NothingToProve
-    if any(is_same_person(each, str(by)) for each in signers.contact_editors(customer)):
+    if any(is_same_person(each, str(by)) for each in signer_doubts.contact_editors(customer)):
         raise CallBackBySamePerson
     problems = {}
     if not number.strip():
         problems["number"] = "Say which number you called."
-    elif number != signers.trusted_phone(customer) and not number_from.strip():
+    elif number != signer_doubts.trusted_phone(customer) and not number_from.strip():
         problems["number_from"] = "Say where you found this number, such as the signed hardware contract."
     if not confirmed.strip():
         problems["confirmed"] = "Say who answered and what they confirmed."
@@ -100,7 +100,7 @@ def clear_doubts(
     )
     for poa_id in sorted(poa_ids):
         poa = lock(poa_id)
-        cleared = signers.open_doubts(poa_id)
+        cleared = signer_doubts.open_doubts(poa_id)
         reasons = sorted(cleared.values_list("reason", flat=True))
         cleared.update(proof=proof, cleared_at=at, cleared_by=str(by))
         evidence.record(

@@ -21,7 +21,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from core import clock, rate_limits
-from core.company import current_rules
+from core.company_rules import current_rules
 from core.rate_limits import RateLimitReached
 from installations.models import Language
 from poa_documents import actions

@@ -1,0 +1,1 @@
+"""The technicians' pages: my jobs, and reporting that the hardware may run."""
