@@ -92,7 +92,7 @@ def clear_doubts(
     customer: Customer, proof: ContactProof, *, details: dict[str, object], by: Actor, at: datetime
 ) -> None:
     """Apply a proof to everything of this customer that waits for one, in the caller's transaction."""
-    signers.unproved_changes(customer.pk).update(proof=proof, proved_at=at, proved_by=str(by))
+    signer_doubts.unproved_changes(customer.pk).update(proof=proof, proved_at=at, proved_by=str(by))
     concerned = PoaDocument.objects.filter(customer=customer)
     waiting = concerned.filter(signer_doubts__cleared_at__isnull=True, signer_doubts__isnull=False)
     poa_ids = set(waiting.values_list("pk", flat=True)) | set(
