@@ -115,4 +115,4 @@ def test_Q15_one_process_drops_messages_that_cannot_be_read(servers: Servers, on
     one_process.tell_news_of_a_site()
     one_process.until(one_process.was_looked_at)
 
-    one_process.until(lambda: "A message that cannot be read was dropped" in one_process.written)
+    one_process.until(lambda: "Dropped a message that cannot be read" in one_process.written)

@@ -353,7 +353,7 @@ def test_Q15_messages_that_cannot_be_read(stack: Stack) -> None:
     stack.report_pto(case)
 
     stack.until_finalized(case)
-    assert logged("A message that cannot be read was dropped")
+    assert logged("Dropped a message that cannot be read")
     assert all(process.poll() is None for process in stack.running.values())
 
 

@@ -79,7 +79,7 @@ def test_while_the_storage_is_away_the_case_waits_for_it_and_nobody_has_to_relea
         flow.live(case, timedelta(hours=6))
         assert flow.acceptances_of(case) == []
         assert (case.status, case.whose_turn) == (EnrollmentStatus.OPEN, HoldOwner.OPERATIONS)
-        assert "The storage does not answer" in case.because
+        assert "The file storage does not answer" in case.because
     flow.live(case, timedelta(hours=2))
 
     assert not case.holds.exists()
