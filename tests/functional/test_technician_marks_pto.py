@@ -155,7 +155,7 @@ def test_U12_pages_open_without_a_signal_and_take_a_report(
 ) -> None:
     when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)
     when_he_opens(phone, job)
-    expect(phone.get_by_text("this page is as it was")).to_have_count(0)
+    expect(phone.get_by_text("This page is from")).to_have_count(0)
     phone_context.set_offline(True)
     phone.clock.set_fixed_time(clock.now() + timedelta(hours=1))
     phone.reload()
