@@ -16,6 +16,7 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ PROBE_KEY = "restore-probe"
 KEY_CHECK_TEXT = "Opened by the key of this name."
 DUMPS = {"postgresql": "database.dump", "sqlite": "database.sqlite3"}
 VERSION = 1
+CLOSING_SECONDS = 5.0
 PROGRAM_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
 HOLD_REASON = "This database was restored from a backup of {taken_at}. Compare all accounts with Light first."
 HOLD_COLUMNS = "reason, needs_reconciliation, started_at, started_by, ended_by"
@@ -293,16 +295,28 @@ def _check_storage() -> None:
 
 
 def _check_no_other_connections() -> None:
-    """:raises RestoreNotPossible: another process has the database open"""
+    """
+    Wait for connections that are being closed, as PostgreSQL lists them for a moment longer.
+
+    :raises RestoreNotPossible: another process has the database open
+    """
     if connection.vendor != "postgresql":
         return
+    deadline = time.monotonic() + CLOSING_SECONDS
+    while others := _other_connections():
+        if time.monotonic() > deadline:
+            raise RestoreNotPossible(
+                f"{others} other connections use this database. Stop web, worker and scheduler first."
+            )
+        time.sleep(0.1)
+
+
+def _other_connections() -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        others = cursor.fetchone()[0]
-    if others:
-        raise RestoreNotPossible(f"{others} other connections use this database. Stop web, worker and scheduler first.")
+        return int(cursor.fetchone()[0])
 
 
 def _work_folder(dump: Path) -> "tempfile.TemporaryDirectory[str]":

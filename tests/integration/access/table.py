@@ -231,12 +231,21 @@ API = (
 # The office. What it may add is spelled out; it looks at every record of ours, and of people and groups at none.
 
 ADDED_BY_THE_OFFICE = {"customer", "site", "installation", "poadocument", "planpromise", "pause"}
-ADDED_BY_ACTION = {"customer", "site", "installation", "poadocument", "pause", "retentionrule", "apiclient"}
+ADDED_BY_ACTION = {
+    "customer",
+    "site",
+    "installation",
+    "poadocument",
+    "pause",
+    "retentionrule",
+    "apiclient",
+    "companyrules",
+}
 """Their forms lead back to themselves by a redirect; the others are Django's own."""
 
 TYPED_OVER_BY_THE_OFFICE = {"planpromise"}
 FOR_SUPERUSERS = {"user", "group", "logentry", "apiclient", "apikey"}
-ADDED_BY_SUPERUSERS = ADDED_BY_THE_OFFICE | {"user", "group", "retentionrule", "apiclient"}
+ADDED_BY_SUPERUSERS = ADDED_BY_THE_OFFICE | {"user", "group", "retentionrule", "apiclient", "companyrules"}
 TYPED_OVER_BY_SUPERUSERS = {"planpromise", "user", "group"}
 DELETED_BY_SUPERUSERS = {"group"}
 
@@ -263,7 +272,7 @@ def _admins_own() -> Iterator[Endpoint]:
     yield Endpoint("admin/(?P<url>.*)$", at("/admin/nowhere/"), get=staff_only(404), post=staff_only(404))
     for label, office in (("installations", 200), ("auth", 404)):
         yield Endpoint(
-            "admin/^(?P<app_label>admin|accounts|auth|installations|poa_documents|enrollments)/$",
+            "admin/^(?P<app_label>core|admin|accounts|auth|installations|poa_documents|enrollments)/$",
             at(f"/admin/{label}/"),
             get=staff_only(office, 200),
             post=staff_only(office, 200),
