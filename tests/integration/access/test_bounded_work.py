@@ -207,10 +207,13 @@ def test_heads_of_requests_cost_little(company: Company, text: Callable[[int], s
         asked[prefix] = partial(client.get, prefix, **path)
     query: dict[str, Any] = {"QUERY_STRING": f"next={evil}"}
     asked["query"] = partial(client.get, "/field/sign-in/", **query)
+    bound = FACTOR * max(bare, LEAST_SECONDS)
     for name, ask in asked.items():
         seconds, answer = cost_of(ask)
+        if seconds >= bound:  # once is a busy machine, three times in a row is the code
+            seconds = min(cost_of(ask)[0] for _ in range(2))
 
-        assert seconds < FACTOR * max(bare, LEAST_SECONDS), name
+        assert seconds < bound, name
         assert answer.status_code < 500, name
         assert len(answer.content) < MAX_ANSWER + 2 * size, name
 

@@ -165,4 +165,4 @@ def test_blocked_for_counts_from_the_first_hold_of_the_reason(office: User) -> N
 
     for text in everything_shown(office, enrollment, "held").values():
         assert "18 days" in text
-        assert "released 1 time since" in text
+        assert "released 1 time before" in text

@@ -202,7 +202,7 @@ def test_a_missing_tick_is_named_and_the_other_ticks_stay() -> None:
     page = visit.send("step/confirm/", tick_all=False, agree_LIMITS="yes")
 
     assert page.status_code == 200
-    assert "Not ticked yet: “I understand that service may start" in page.content.decode()
+    assert "Not checked yet: “I understand that service may start" in page.content.decode()
     assert [name for name, ticked in visit.checkboxes(page).items() if ticked] == ["agree_LIMITS"]
     assert poa.consents.count() == agreed
 
