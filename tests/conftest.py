@@ -19,8 +19,8 @@ from kombu.transport import memory
 from core import company_rules, log_context, queue, rate_limits
 from installations import pdf_checks
 from tests.chromium import NO_CHROMIUM, REQUIRE_BROWSER, find_chromium
+from tests.database_setup import drop_databases_in_use, reuse_migrated_database
 from tests.journal_guard import let_tests_clean_up
-from tests.migrated_database import reuse_migrated_database
 from tests.shut_network import shut_network
 
 REQUIRE_SERVICES = os.environ.get("REQUIRE_SERVICES") == "1"
@@ -43,6 +43,7 @@ hypothesis.settings.load_profile("suite")
 shut_network()
 let_tests_clean_up()
 reuse_migrated_database()
+drop_databases_in_use()
 
 
 @pytest.fixture

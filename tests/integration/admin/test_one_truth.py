@@ -153,7 +153,7 @@ def test_released_hold_leaves_no_old_reason_behind(office_client: Client) -> Non
     enrollment.refresh_from_db()
     assert (enrollment.next_step, enrollment.because, enrollment.whose_turn) == ("", "", "")
     page = " ".join(office_client.get(record_url(enrollment)).content.decode().split())
-    assert "Next: Being looked at" in page
+    assert "Next: Not decided yet" in page
 
 
 def test_blocked_for_counts_from_the_first_hold_of_the_reason(office: User) -> None:

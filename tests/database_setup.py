@@ -1,5 +1,5 @@
 """
-Starts test databases on SQLite as copies of one that was migrated before.
+How test databases begin and end. On SQLite they start as copies of one that was migrated before.
 
 Migrating an empty database takes each pytest worker longer than most tests. The copy is kept in `.pytest_cache` under
 the hash of our code, so any edit makes a new one. MIGRATED_DATABASE names another file, for programs that run tests on
@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from django.db.backends.postgresql.creation import DatabaseCreation as PostgresDatabaseCreation
 from django.db.backends.sqlite3.creation import DatabaseCreation
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +37,17 @@ def reuse_migrated_database() -> None:
         return name
 
     creation._create_test_db, creation.create_test_db = _create_test_db, create_test_db
+
+
+def drop_databases_in_use() -> None:
+    """Drop PostgreSQL's test database although a thread of a test server still has a connection to it."""
+
+    def _destroy_test_db(self: Any, test_database_name: str, _verbosity: int) -> None:
+        with self._nodb_cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {self.connection.ops.quote_name(test_database_name)} WITH (FORCE)")
+
+    creation: Any = PostgresDatabaseCreation
+    creation._destroy_test_db = _destroy_test_db
 
 
 def _kept_file() -> Path:
