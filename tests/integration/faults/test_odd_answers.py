@@ -24,7 +24,6 @@ in_one_dialect = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"],
 
 MAX_SECONDS = 10
 """CPU time on any machine. Work that grows with the square of the plans takes minutes."""
-"""Of this thread's own work, in which the stand-in has no part, so that a busy machine does not matter."""
 
 
 # Identifiers that are none: R6

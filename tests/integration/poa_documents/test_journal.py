@@ -320,12 +320,12 @@ def test_a_storage_that_cannot_even_be_looked_into_stops_no_sweep(monkeypatch: p
 def test_a_second_maker_of_the_same_anchor_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
     sent_poa()
 
-    def meanwhile(**arguments: Any) -> tuple[bytes, int, int]:
+    def another_anchor_first(**arguments: Any) -> tuple[bytes, int, int]:
         monkeypatch.undo()
         assert anchor_journal(at=AT + timedelta(seconds=1)) == AnchorOutcome.ANCHORED
         return anchor_content(**arguments)
 
-    monkeypatch.setattr(anchors, "anchor_content", meanwhile)
+    monkeypatch.setattr(anchors, "anchor_content", another_anchor_first)
 
     assert anchor_journal(at=AT) == AnchorOutcome.ANCHORED_ELSEWHERE
     assert JournalAnchor.objects.count() == 1
