@@ -306,17 +306,24 @@ def _check_no_other_connections() -> None:
     while others := _other_connections():
         if time.monotonic() > deadline:
             raise RestoreNotPossible(
-                f"{others} other connections use this database. Stop web, worker and scheduler first."
+                f"Others use this database: {', '.join(others)}. Stop web, worker and scheduler first."
             )
         time.sleep(0.1)
 
 
-def _other_connections() -> int:
+def _other_connections() -> list[str]:
+    """Return one description per client connection. PostgreSQL's own processes, such as autovacuum, do not count."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            """
+            SELECT format('process %s on the server, connected since %s UTC', pid,
+                          to_char(backend_start AT TIME ZONE 'UTC', 'Mon DD HH24:MI:SS'))
+            FROM pg_stat_activity
+            WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+            ORDER BY backend_start
+            """
         )
-        return int(cursor.fetchone()[0])
+        return [description for (description,) in cursor.fetchall()]
 
 
 def _work_folder(dump: Path) -> "tempfile.TemporaryDirectory[str]":

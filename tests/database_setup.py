@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
 from django.db.backends.postgresql.creation import DatabaseCreation as PostgresDatabaseCreation
 from django.db.backends.sqlite3.creation import DatabaseCreation
 
@@ -48,6 +49,17 @@ def drop_databases_in_use() -> None:
 
     creation: Any = PostgresDatabaseCreation
     creation._destroy_test_db = _destroy_test_db
+
+
+def close_leftover_connections() -> None:
+    """Close what threads of earlier tests left open on PostgreSQL; a restore needs the database to itself."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
 
 
 def _kept_file() -> Path:

@@ -14,7 +14,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import connection, connections
 from pytest_django.fixtures import Settings
 
 from config.settings.base import document_storage_options
@@ -33,6 +33,7 @@ from operations.management.commands.backup import Command as BackupCommand
 from poa_documents.models import PoaDocument
 from simulator.server import RunningSimulator, start_simulator
 from tests.contract.dialects import DIALECT_PAIRS
+from tests.database_setup import close_leftover_connections
 from tests.factories.installations import AT
 from tests.factories.poa_documents import SIGNED_AT, drafted_poa
 from tests.integration.enrollments.flow import MORNING, OFFICE, Flow
@@ -41,6 +42,11 @@ from tests.integration.poa_documents.test_paper import recorded
 from tests.small_s3 import small_s3
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite]
+
+
+@pytest.fixture(autouse=True)
+def _only_connection() -> None:
+    close_leftover_connections()
 
 
 @pytest.fixture
@@ -264,6 +270,23 @@ def test_database_with_content_is_replaced_only_on_request(flow: Flow, folder: P
         restore(folder)
 
     assert Enrollment.objects.count() == 1
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="Only PostgreSQL lists connections.")
+def test_restore_names_the_process_that_uses_the_database(
+    flow: Flow, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow.case()
+    back_up(folder)
+    monkeypatch.setattr(backups, "CLOSING_SECONDS", 0.0)
+    other = connections["default"].copy()
+    other.ensure_connection()
+    process = other.connection.info.backend_pid
+    try:
+        with pytest.raises(CommandError, match=rf"process {process} on the server, connected since .* Stop web"):
+            restore(folder, replace=True)
+    finally:
+        other.close()
 
 
 def test_a_damaged_backup_is_refused_before_anything_is_touched(flow: Flow, folder: Path) -> None:
