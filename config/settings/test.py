@@ -23,6 +23,7 @@ provide_development_key(DATA_DIR / "seal.p12")  # noqa: F405
 SAMPLE_COMPANY_RULES = {"advance_notice_days": 0}
 STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True  # looks for a file when it is asked for, not for all of them at each test client
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
     # A file, as in the embedded mode: threads that share an in-memory database lock each other out.
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}  # noqa: F405
