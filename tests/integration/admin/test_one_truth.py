@@ -30,7 +30,8 @@ from tests.integration.poa_documents.portal_visits import Visit
 
 pytestmark = pytest.mark.django_db
 
-LATER = (timedelta(0), timedelta(hours=2), timedelta(days=3))
+LATER = timedelta(days=3)
+SOON = (timedelta(0), timedelta(hours=2))
 SENTENCE = "This is the one sentence that was decided."
 
 
@@ -87,6 +88,18 @@ def pass_time(monkeypatch: pytest.MonkeyPatch, passed: timedelta) -> None:
     monkeypatch.setattr(clock, "configured_clock", lambda: StoppedClock(AT + passed))
 
 
+def check_held_case(office: User, enrollment: Enrollment, code: HoldCode) -> None:
+    shown = everything_shown(office, enrollment, "held")
+    for text in shown.values():
+        assert SENTENCE in text
+        assert str(code.label) in text
+        assert "Office" in text
+    assert f"Blocked: {code.label}" in shown["case"]
+    assert "When someone acts" in shown["case"]
+    assert f"Blocked: {code.label}" in list_shown(office)
+    check_customers_page(enrollment, code_of_hold(code))
+
+
 @pytest.mark.parametrize("code", list(HoldCode))
 def test_held_case_is_shown_alike_everywhere(
     office: User, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: HoldCode
@@ -97,43 +110,59 @@ def test_held_case_is_shown_alike_everywhere(
     facts = evidence_shown(enrollment, tmp_path)
     assert (facts["Next"], facts["Whose turn"]) == (f"Blocked: {code.label}", "Office")
 
-    for passed in LATER:
-        pass_time(monkeypatch, passed)
-        shown = everything_shown(office, enrollment, "held")
+    pass_time(monkeypatch, LATER)
+    check_held_case(office, enrollment, code)
 
-        for text in shown.values():
-            assert SENTENCE in text
-            assert str(code.label) in text
-            assert "Office" in text
-        assert f"Blocked: {code.label}" in shown["case"]
-        assert "When someone acts" in shown["case"]
-        assert f"Blocked: {code.label}" in list_shown(office)
-        check_customers_page(enrollment, code_of_hold(code))
+
+def waiting_case(code: Waiting) -> Enrollment:
+    enrollment = signed_case()
+    stored = {
+        "next_step": code.value,
+        "because": SENTENCE,
+        "whose_turn": HoldOwner.CUSTOMER,
+        "customer_code": customer_code(code),
+    }
+    Enrollment.objects.filter(pk=enrollment.pk).update(**stored)
+    enrollment.refresh_from_db()
+    return enrollment
+
+
+def customer_code(code: Waiting) -> str:
+    return code.value if code.value in words("en") else WORKING
+
+
+def check_waiting_case(office: User, enrollment: Enrollment, code: Waiting) -> None:
+    shown = everything_shown(office, enrollment, "waiting")
+    for text in shown.values():
+        assert SENTENCE in text
+        assert presenters.reason_label(code) in text
+        assert "Customer" in text
+    assert f"Next: {presenters.reason_label(code)}" in shown["case"]
+    assert presenters.reason_label(code) in list_shown(office)
+    check_customers_page(enrollment, customer_code(code))
 
 
 @pytest.mark.parametrize("code", list(Waiting))
 def test_waiting_case_is_shown_alike_everywhere(
     office: User, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: Waiting
 ) -> None:
-    enrollment = signed_case()
-    told = code.value if code.value in words("en") else WORKING
-    stored = {"next_step": code.value, "because": SENTENCE, "whose_turn": HoldOwner.CUSTOMER, "customer_code": told}
-    Enrollment.objects.filter(pk=enrollment.pk).update(**stored)
-    enrollment.refresh_from_db()
+    enrollment = waiting_case(code)
     facts = evidence_shown(enrollment, tmp_path)
     assert (facts["Next"], facts["Whose turn"]) == (presenters.reason_label(code), "Customer")
 
-    for passed in LATER:
-        pass_time(monkeypatch, passed)
-        shown = everything_shown(office, enrollment, "waiting")
+    pass_time(monkeypatch, LATER)
+    check_waiting_case(office, enrollment, code)
 
-        for text in shown.values():
-            assert SENTENCE in text
-            assert presenters.reason_label(code) in text
-            assert "Customer" in text
-        assert f"Next: {presenters.reason_label(code)}" in shown["case"]
-        assert presenters.reason_label(code) in list_shown(office)
-        check_customers_page(enrollment, told)
+
+@pytest.mark.parametrize("passed", SOON)
+def test_decision_is_shown_alike_at_any_time(office: User, monkeypatch: pytest.MonkeyPatch, passed: timedelta) -> None:
+    """No screen looks at the clock for this, so one code of each kind is enough."""
+    enrollment = waiting_case(Waiting.GO_LIVE)
+    pass_time(monkeypatch, passed)
+    check_waiting_case(office, enrollment, Waiting.GO_LIVE)
+
+    hold(enrollment, at=AT, code=HoldCode.OUTSIDE_LIMITS, owner=HoldOwner.OFFICE, because=SENTENCE)
+    check_held_case(office, enrollment, HoldCode.OUTSIDE_LIMITS)
 
 
 def test_hold_placed_beside_the_engine_is_the_stored_decision() -> None:
