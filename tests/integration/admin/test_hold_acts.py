@@ -1,11 +1,13 @@
 """Every act that a hold's text names is a button beside it, and every act leads back to the case."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
+from pytest_django.plugin import DjangoDbBlocker
 
 from core.actors import Actor
 from core.admin.links import button_url, record_url
@@ -34,6 +36,7 @@ from poa_documents.models import PoaDocument, ReturnSource, StopKind
 from tests.factories.cases import case, case_waiting_for_signature, hold
 from tests.factories.installations import AT, installation
 from tests.factories.poa_documents import drafted_poa, signed_poa
+from tests.shared_rows import rows_for_several_tests
 
 pytestmark = pytest.mark.django_db
 
@@ -87,9 +90,15 @@ def test_acts_that_the_runbook_names_belong_to_the_hold(code: HoldCode) -> None:
     assert named <= set(BUTTONS_BY_HOLD[code])
 
 
+@pytest.fixture(scope="module")
+def shared_case(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[int]:
+    with rows_for_several_tests(django_db_blocker):
+        yield signed_case().pk
+
+
 @pytest.mark.parametrize("code", HoldCode)
-def test_every_hold_has_its_buttons_beside_it(office_client: Client, code: HoldCode) -> None:
-    enrollment = signed_case()
+def test_every_hold_has_its_buttons_beside_it(shared_case: int, office_client: Client, code: HoldCode) -> None:
+    enrollment = Enrollment.objects.get(pk=shared_case)
     hold(enrollment, at=AT, code=code)
 
     shown = beside_hold(office_client, enrollment)
@@ -119,7 +128,7 @@ def test_a_drafted_authority_leads_back_to_its_case(office_client: Client) -> No
     enrollment = signed_case()
     hold(enrollment, at=AT, code=HoldCode.OUTSIDE_LIMITS)
     url = beside_hold(office_client, enrollment)[LABELS[DRAFT]].url
-    promise = PoaDocument.objects.get().promise
+    promise = PoaDocument.objects.get(customer=enrollment.customer).promise
 
     answer = office_client.post(
         url, {"customer": enrollment.customer_id, "site": enrollment.site_id, "promise": promise.pk}
@@ -130,7 +139,7 @@ def test_a_drafted_authority_leads_back_to_its_case(office_client: Client) -> No
 
 def test_a_suspended_authority_is_resumed_from_the_case(office_client: Client) -> None:
     enrollment = signed_case()
-    poa = PoaDocument.objects.get()
+    poa = PoaDocument.objects.get(customer=enrollment.customer)
     actions.suspend_poa(poa_id=poa.pk, reason="The name is misspelled.", by=OFFICE, at=AT)
     hold(enrollment, at=AT, code=HoldCode.AUTHORITY_ENDED)
 
@@ -153,7 +162,7 @@ def test_a_stop_signal_is_ended_from_the_case(office_client: Client) -> None:
 
 def test_returned_mail_is_settled_from_the_case(office_client: Client) -> None:
     enrollment = case_waiting_for_signature()
-    mail = PoaDocument.objects.get().mails.get()
+    mail = PoaDocument.objects.get(customer=enrollment.customer).mails.get()
     actions.record_return(mail_id=mail.pk, because="No such user.", source=ReturnSource.OFFICE, by=OFFICE, at=AT)
     hold(enrollment, at=AT, code=HoldCode.MAIL_RETURNED)
 

@@ -1,5 +1,6 @@
 """Addresses that nobody's page links to: whatever a query holds, the answer is a page and never a failure."""
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +18,8 @@ pytestmark = pytest.mark.django_db
 HUGE = "9" * 30
 NUL = "\0"
 ODD = (NUL, f"a{NUL}{HUGE}", HUGE, f"-{HUGE}", "\N{SUPERSCRIPT TWO}", "2026-99-99")
-LOOKUPS = ("", "__exact", "__id__exact", "__in", "__id__in", "__gte")
+REFUSED = (NUL, HUGE, "2026-99-99")
+LOOKUPS = ("__exact", "__id__exact", "__in", "__id__in", "__gte")
 
 
 def lists() -> list[Any]:
@@ -33,12 +35,15 @@ def operator_client(client: Client) -> Client:
     return client
 
 
-def names_of(model_admin: Any) -> list[str]:
+def queries_of(model_admin: Any) -> Iterator[dict[str, str]]:
+    """Every odd value for every name, and for each lookup of a filter the three kinds that databases refuse."""
     filters = [each[0] if isinstance(each, tuple | list) else each for each in model_admin.list_filter]
     fields = [each for each in filters if isinstance(each, str)]
-    asked = [f"{name}{lookup}" for name in fields for lookup in LOOKUPS]
-    asked += [each.parameter_name for each in filters if not isinstance(each, str) and each.parameter_name]
-    return [*asked, "q", "p", "o", "all", "pk", "id__in"]
+    parameters = [each.parameter_name for each in filters if not isinstance(each, str) and each.parameter_name]
+    for name in (*fields, *parameters, "q", "p", "o", "all", "pk", "id__in"):
+        yield from ({name: odd} for odd in ODD)
+    for name in fields:
+        yield from ({f"{name}{lookup}": odd} for lookup in LOOKUPS for odd in REFUSED)
 
 
 @pytest.mark.parametrize("label", [each.opts.label for each in lists()])
@@ -48,7 +53,7 @@ def test_no_query_makes_a_list_fail(operator_client: Client, label: str) -> None
     case()
 
     failed = []
-    for query in ({name: odd} for name in names_of(model_admin) for odd in ODD):
+    for query in queries_of(model_admin):
         try:
             status = operator_client.get(f"{url}?{urlencode(query, errors='surrogatepass')}").status_code
         except Exception as problem:  # noqa: BLE001 - the client hands on what would be a 500
