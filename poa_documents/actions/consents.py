@@ -107,6 +107,7 @@ def record_consent(
             "ip_address": ip_address,
             **shown,
         },
+        is_locked=True,
     )
     return consent
 
@@ -144,7 +145,7 @@ def keep_signature(
             details["name_differs_from_file"] = "The customer was asked and confirmed that it is their name."
         poa.signature_kind, poa.signature_text = signature_kind, kept
         poa.save(update_fields=["signature_kind", "signature_text"])
-        evidence.record(poa, kind="signature_kept", by=by, at=at, details=details)
+        evidence.record(poa, kind="signature_kept", by=by, at=at, details=details, is_locked=True)
     return poa
 
 
@@ -167,7 +168,7 @@ def choose_language(*, poa_id: int, language: str, by: Actor, at: datetime) -> P
             raise NoWording(language, poa.template.effective_from_date)
         poa.template = template
         poa.save(update_fields=["template"])
-        evidence.record(poa, kind="language_chosen", by=by, at=at, details={"language": language})
+        evidence.record(poa, kind="language_chosen", by=by, at=at, details={"language": language}, is_locked=True)
     return poa
 
 

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,7 @@ def _compile(document: SignedDocument) -> bytes:
 def _printable(document: SignedDocument) -> SignedDocument:
     """Replace characters that cannot be printed, and list the originals on the page."""
     exact: list[str] = []
-    for text in (document.customer_name, document.signature_name, *document.words.split()):
+    for text in dict.fromkeys((document.customer_name, document.signature_name, *document.words.split())):
         if to_printable(text) != unicodedata.normalize("NFC", text) and not any(text in longer for longer in exact):
             exact.append(text)
     return replace(
@@ -235,6 +236,7 @@ def _only_printable(text: str) -> str:
     return "".join(filter(_is_printable, text))
 
 
+@lru_cache(maxsize=4096)
 def _is_printable(character: str) -> bool:
     if character in _PRINTABLE_MARKS:
         return True
