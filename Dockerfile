@@ -1,6 +1,6 @@
 # The image of web, worker and scheduler: the same code, another command each. No tests, no stand-in for Light.
 
-FROM python:3.11-slim-trixie AS build
+FROM python:3.13-slim-trixie AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
@@ -23,7 +23,7 @@ RUN DATA_DIR=/tmp/build /opt/venv/bin/python manage.py collectstatic --noinput -
     && rm -rf /tmp/build && /opt/venv/bin/python -m compileall -q /app
 
 
-FROM python:3.11-slim-trixie
+FROM python:3.13-slim-trixie
 
 # pg_dump and pg_restore of the major version that docker-compose.yml runs: an older pg_dump refuses a newer server.
 RUN apt-get update \

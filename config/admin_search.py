@@ -26,12 +26,15 @@ def search(request: HttpRequest) -> HttpResponse:
     site: Any = admin.site
     matches = site._search_apps(site.get_app_list(request), term)  # noqa: SLF001 - unfold has no public method for it
     page = Paginator(matches, MATCHES_PER_PAGE).get_page(request.GET.get("page"))
-    name = "command_results" if "extended" in request.GET else "search_results"
+    names = ["command_results"] if "extended" in request.GET else ["search_results", "command_results"]
     context = {
         "page_obj": page.paginator,
         "results": page,
+        "search_term": term,
         "page_counter": page.start_index() - 1 if matches else 0,
         "execution_time": 0,
         "command_show_history": None,
     }
-    return TemplateResponse(request, f"unfold/helpers/{name}.html", context)
+    # The release for Python 3.11 has a second list; later releases show the first one everywhere.
+    templates = [f"unfold/helpers/{name}.html" for name in names]
+    return TemplateResponse(request, templates, context, headers={"HX-Trigger": "search"})

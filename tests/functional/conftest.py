@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, exp
 from tests.chromium import ARGUMENTS, NO_CHROMIUM, REQUIRE_BROWSER, find_chromium
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
-DESK: ViewportSize = {"width": 1280, "height": 900}
+DESK: ViewportSize = {"width": 1440, "height": 900}
 MAX_WAIT_MS = 60_000
 
 expect.set_options(timeout=MAX_WAIT_MS)

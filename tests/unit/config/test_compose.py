@@ -227,7 +227,7 @@ def test_the_image_has_the_database_programs_of_the_servers_version(services: di
     bases = {line.split()[1] for line in _dockerfile() if line.startswith("FROM ")}
 
     assert client == server
-    assert bases == {"python:3.11-slim-trixie"}, "Debian 13 has PostgreSQL 17; another Debian has another one"
+    assert bases == {"python:3.13-slim-trixie"}, "Debian 13 has PostgreSQL 17; another Debian has another one"
 
 
 def test_backups_have_a_folder_that_the_service_may_write_to(services: dict[str, dict[str, Any]]) -> None:
