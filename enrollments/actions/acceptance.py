@@ -7,20 +7,30 @@ from core.dates import chicago_day
 from core.transactions import repeatable, repeatable_alone
 from enrollments.actions import proven_outcomes
 from enrollments.actions.holds import place_hold
-from enrollments.actions.moves import EnrollmentMoved, lock, take_move
+from enrollments.actions.moves import EnrollmentMoved, take_move
 from enrollments.actions.plan_documents import owe_documents
-from enrollments.actions.writes import Tools, call, close_done, lose_answer, open_write, still_due
+from enrollments.actions.writes import (
+    Tools,
+    call,
+    check_authority_for,
+    close_done,
+    lock_write,
+    lose_answer,
+    mark_in_doubt,
+    open_write,
+    still_due,
+)
 from enrollments.decision import acceptance_at_light, offers, plausibility, start_dates
 from enrollments.decision.facts import Facts
 from enrollments.decision.notices import start_plan
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import AcceptPlan, Finalize, Hold
-from enrollments.engine.gathering import governing_poa, offered_plan, sent_acceptance, signed_limits
+from enrollments.engine.gathering import offered_plan, sent_acceptance, signed_limits
+from enrollments.engine.locked_case import lock_case
 from enrollments.light.payloads import Acceptance, WriteAnswer
 from enrollments.models import AcceptAttempt, LightWrite, PlanOffer
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner, WriteKind, WriteStatus
 from poa_documents.actions import verify_or_suspend
-from poa_documents.guards import check_authority
 
 
 class OutsideAuthority(Exception):
@@ -62,8 +72,9 @@ def accept_plan(enrollment_id: int, step: AcceptPlan, tools: Tools) -> None:
 
 @repeatable_alone
 def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy: Policy) -> AcceptAttempt:
-    enrollment, poa, facts = still_due(enrollment_id, step, at=at, policy=policy)
-    check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
+    case = still_due(enrollment_id, step, at=at, policy=policy)
+    check_authority_for(case, at=at)
+    enrollment, poa = case.enrollment, case.known_poa
     if enrollment.attested_poa_id != poa.pk:
         raise EnrollmentMoved(f"POA {poa.pk} is not attested to Light yet.")
     offer = PlanOffer.objects.get(pk=step.offer_id, enrollment=enrollment)
@@ -83,9 +94,9 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
         "poa_sha256": poa.pdf_sha256,
         "verdict": verdict.as_json(),
         "notice": step.notice_id,
-        "date_plan": _date_plan(facts, at=at, policy=policy),
+        "date_plan": _date_plan(case.facts, at=at, policy=policy),
     }
-    write = open_write(enrollment, WriteKind.ACCEPT_PLAN, request, at=at, poa=poa)
+    write = open_write(case, WriteKind.ACCEPT_PLAN, request, at=at)
     attempt = AcceptAttempt.objects.create(
         write=write,
         enrollment=enrollment,
@@ -105,7 +116,7 @@ def _open_attempt(enrollment_id: int, step: AcceptPlan, *, at: datetime, policy:
         "acceptance": attempt.pk,
         "offer": offer.pk,
     }
-    take_move(enrollment, "start_accepting", by=SYSTEM, at=at, reason=step.because, details=details, poa=poa)
+    take_move(case, "start_accepting", by=SYSTEM, at=at, reason=step.because, details=details)
     return attempt
 
 
@@ -127,21 +138,20 @@ def _date_plan(facts: Facts, *, at: datetime, policy: Policy) -> dict[str, objec
 @repeatable
 def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: datetime) -> None:
     """Record the answer, even if the attempt has been settled or called off since."""
-    enrollment = lock(attempt.enrollment_id)
+    case = lock_case(attempt.enrollment_id)
     attempt = AcceptAttempt.objects.select_related("write", "offer").get(pk=attempt.pk)
     write = attempt.write
-    write.enrollment = enrollment
     if write.status == WriteStatus.DONE:
         return
-    another_is_open = AcceptAttempt.objects.filter(enrollment=enrollment, succeeded__isnull=True).exclude(pk=attempt.pk)
-    if another_is_open.exists() or enrollment.status not in _MAY_CONFIRM:
-        close_done(write, answer=answer, outcome="Accepted, according to a late answer.", at=at)
+    open_attempts = AcceptAttempt.objects.filter(enrollment=case.enrollment, succeeded__isnull=True)
+    if open_attempts.exclude(pk=attempt.pk).exists() or case.enrollment.status not in _MAY_CONFIRM:
+        close_done(case, write, answer=answer, outcome="Accepted, according to a late answer.", at=at)
         because = "A late answer from Light says that it accepted a plan we had called off. Check the account at Light."
-        place_hold(enrollment, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
+        place_hold(case, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
         return
-    enrollment.readings_asked += 1  # the account must show the acceptance before it is finalized
-    poa = proven_outcomes.confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
-    close_done(write, answer=answer, outcome=f"Accepted, start {attempt.service_start_date}.", at=at, poa=poa)
+    case.enrollment.readings_asked += 1  # the account must show the acceptance before it is finalized
+    case = proven_outcomes.confirm(case, attempt, by=LIGHT, at=at)
+    close_done(case, write, answer=answer, outcome=f"Accepted, start {attempt.service_start_date}.", at=at)
 
 
 @repeatable
@@ -149,9 +159,11 @@ def _doubt_acceptance(attempt: AcceptAttempt, answer: WriteAnswer, *, at: dateti
     """Mark the write in doubt: the 2xx does not show the acceptance. Hold the case if it shows something else."""
     difference = acceptance_at_light.difference(answer.locations, sent_acceptance(attempt))
     outcome = difference or f"{answer.summary}. It does not show the acceptance."
-    lose_answer(attempt.write_id, outcome=outcome, answer=answer.raw, at=at)
+    case, write = lock_write(attempt.write_id)
+    if write.status == WriteStatus.OPEN:
+        mark_in_doubt(case, write, outcome=outcome, answer=answer.raw, at=at)
     if difference:
-        proven_outcomes.hold_for_difference(lock(attempt.enrollment_id), difference, at=at)
+        proven_outcomes.hold_for_difference(case, difference, at=at)
 
 
 _MAY_CONFIRM = frozenset({EnrollmentStatus.OPEN, EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
@@ -179,15 +191,14 @@ def finalize(enrollment_id: int, step: Finalize, tools: Tools) -> None:
 
 @repeatable_alone
 def _open_finalizing(enrollment_id: int, step: Finalize, *, at: datetime, policy: Policy) -> LightWrite:
-    enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=policy)
-    check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=True)
-    return open_write(enrollment, WriteKind.FINALIZE, {}, at=at, poa=poa)
+    case = still_due(enrollment_id, step, at=at, policy=policy)
+    check_authority_for(case, at=at, concluding=True)
+    return open_write(case, WriteKind.FINALIZE, {}, at=at)
 
 
 @repeatable
 def _keep_finalized(write: LightWrite, answer: dict[str, object], *, at: datetime) -> None:
-    write.enrollment = lock(write.enrollment_id)
-    poa = governing_poa(write.enrollment, is_locked=True)
-    if write.enrollment.status == EnrollmentStatus.ACCEPTED:
-        proven_outcomes.finalize(write.enrollment, at=at, poa=poa)
-    close_done(write, answer=answer, outcome="Finalized.", at=at, poa=poa)
+    case = lock_case(write.enrollment_id)
+    if case.enrollment.status == EnrollmentStatus.ACCEPTED:
+        proven_outcomes.finalize(case, at=at)
+    close_done(case, write, answer=answer, outcome="Finalized.", at=at)

@@ -19,7 +19,7 @@ from enrollments.actions import proven_outcomes
 from enrollments.actions.closing import suspend_authority
 from enrollments.actions.holds import end_holds, place_hold
 from enrollments.actions.mails import owe_news, owe_news_of_service_end
-from enrollments.actions.moves import lock, note, take_move
+from enrollments.actions.moves import note, take_move
 from enrollments.actions.wakeups import nudge
 from enrollments.actions.writes import (
     Tools,
@@ -27,13 +27,16 @@ from enrollments.actions.writes import (
     back_off,
     close_done,
     close_not_done,
-    close_not_shown,
     hold_code_for,
+    lock_write,
+    mark_not_done,
+    mark_not_shown,
 )
 from enrollments.decision import acceptance_at_light
 from enrollments.decision.acceptance_at_light import is_shown_by
 from enrollments.decision.steps import OPERATIONS_HOLDS, Hold, SettleDoubt
 from enrollments.engine.gathering import accepted_attempt, sent_acceptance
+from enrollments.engine.locked_case import LockedCase, lock_case
 from enrollments.light.dialect import Dialect
 from enrollments.light.errors import LightError, NotReached, PaceExceeded
 from enrollments.light.payloads import Account, AccountList, LightStage, derive_stage
@@ -84,23 +87,24 @@ def read_account(enrollment_id: int, tools: Tools) -> None:
 
     @repeatable
     def keep() -> None:
-        enrollment = lock(enrollment_id)
-        enrollment.readings_given = before.readings_asked
-        keep_reading(enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
-        enrollment.save()
-        _apply_account(enrollment, account, at=tools.clock.now())
+        case = lock_case(enrollment_id)
+        case.enrollment.readings_given = before.readings_asked
+        keep_reading(case, account, dialect=tools.light.dialect, at=tools.clock.now())
+        case.enrollment.save()
+        _apply_account(case, account, at=tools.clock.now())
 
     keep()
 
 
-def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, at: datetime) -> None:
-    """Set the fields of a reading on the locked enrollment, without saving it."""
+def keep_reading(case: LockedCase, account: Account, *, dialect: Dialect, at: datetime) -> None:
+    """Set the fields of a reading on the enrollment, without saving it."""
+    enrollment = case.enrollment
     status = (account.status or "")[:100]
     if status != enrollment.light_status or enrollment.light_status_since is None:
         enrollment.light_status_since = at
         if enrollment.last_read_at is not None:
             note(
-                enrollment,
+                case,
                 "light_status",
                 by=LIGHT,
                 at=at,
@@ -111,7 +115,7 @@ def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, 
     enrollment.light_stage = derive_stage(ours, chicago_day(at), known_statuses=dialect.known_statuses).value
     if ours.last_day_of_service != enrollment.service_end_date:
         enrollment.service_end_date = ours.last_day_of_service
-        _record_last_day(enrollment, at=at)
+        _record_last_day(case, at=at)
     enrollment.light_account = account.model_dump(mode="json", exclude={"email"}) | {"raw": {}}
     enrollment.last_read_at = at
     enrollment.last_read_in_turn = enrollment.leased_by
@@ -120,8 +124,9 @@ def keep_reading(enrollment: Enrollment, account: Account, *, dialect: Dialect, 
     enrollment.calls_not_before = None
 
 
-def _record_last_day(enrollment: Enrollment, *, at: datetime) -> None:
+def _record_last_day(case: LockedCase, *, at: datetime) -> None:
     """Record a last day of service that Light shows, corrects or withdraws, and notify the customer."""
+    enrollment = case.enrollment
     if enrollment.accepted_at is None:
         return
     last_day = enrollment.service_end_date
@@ -130,35 +135,36 @@ def _record_last_day(enrollment: Enrollment, *, at: datetime) -> None:
         if last_day
         else "Light no longer shows a last day of service."
     )
-    note(enrollment, "last_day_of_service", by=LIGHT, at=at, reason=shown)
+    note(case, "last_day_of_service", by=LIGHT, at=at, reason=shown)
     if last_day is not None:
-        owe_news_of_service_end(enrollment, at=at)
+        owe_news_of_service_end(case, at=at)
 
 
-def _apply_account(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
+def _apply_account(case: LockedCase, account: Account, *, at: datetime) -> None:
     """Advance the case as far as the account shows for its meter. Never moves a case back."""
+    enrollment = case.enrollment
     account = account.for_meter(enrollment.site.esi_id)
     if enrollment.status == EnrollmentStatus.OPEN and account.shows_acceptance:
-        proven_outcomes.recognize_called_off_acceptance(enrollment, account, at=at)
+        case = proven_outcomes.recognize_called_off_acceptance(case, account, at=at)
     is_ours = not _is_accepted_differently(enrollment, account)
     if is_ours and enrollment.status == EnrollmentStatus.ACCEPTED and account.is_enrollment_finalized:
-        proven_outcomes.finalize(enrollment, at=at)
+        proven_outcomes.finalize(case, at=at)
     is_running = enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_active(enrollment)
     if is_running and is_ours:
         enrollment.active_at = at
-        take_move(enrollment, "activate", by=LIGHT, at=at)
-        end_holds(enrollment, because="Service is active.", at=at)
-        owe_news(enrollment, MailKind.SERVICE_ACTIVE, at=at)
+        take_move(case, "activate", by=LIGHT, at=at)
+        end_holds(case, because="Service is active.", at=at)
+        owe_news(case, MailKind.SERVICE_ACTIVE, at=at)
     if _has_left(enrollment) or (
         enrollment.status in {EnrollmentStatus.ACCEPTED, EnrollmentStatus.FINALIZED} and _is_canceled(account)
     ):
         enrollment.ended_at = at
         enrollment.ended_because = "Light shows a last day of service: the customer opted out, or service was canceled."
-        take_move(enrollment, "end", by=LIGHT, at=at, reason=enrollment.ended_because)
-        suspend_authority(enrollment, because=enrollment.ended_because, at=at)
-        end_holds(enrollment, because="The case has ended.", at=at, keep=HoldCode.CUSTOMER_LEFT)
+        take_move(case, "end", by=LIGHT, at=at, reason=enrollment.ended_because)
+        suspend_authority(case, because=enrollment.ended_because, at=at)
+        end_holds(case, because="The case has ended.", at=at, keep=HoldCode.CUSTOMER_LEFT)
         if enrollment.service_end_date is None:
-            owe_news_of_service_end(enrollment, at=at)
+            owe_news_of_service_end(case, at=at)
 
 
 def _is_accepted_differently(enrollment: Enrollment, account: Account) -> bool:
@@ -225,20 +231,19 @@ def _settle_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> None:
 
     @repeatable
     def settle() -> None:
-        current = _count_reading(write)
+        case, current = _count_reading(write)
         if current is None:
             return
         at = tools.clock.now()
         if len(candidates) == 1:
-            enrollment = current.enrollment
-            enrollment.light_account_uuid = UUID(candidates[0].uuid)
-            keep_reading(enrollment, candidates[0], dialect=tools.light.dialect, at=at)
-            enrollment.save()
-            close_done(current, answer=candidates[0].raw, outcome=f"Found account {candidates[0].uuid}.", at=at)
+            case.enrollment.light_account_uuid = UUID(candidates[0].uuid)
+            keep_reading(case, candidates[0], dialect=tools.light.dialect, at=at)
+            case.enrollment.save()
+            close_done(case, current, answer=candidates[0].raw, outcome=f"Found account {candidates[0].uuid}.", at=at)
         elif step.is_last_reading and not candidates and not unusable:
-            close_not_done(current.pk, outcome="No such account appeared at Light.", at=at)
+            mark_not_done(case, current, outcome="No such account appeared at Light.", at=at)
         elif step.is_last_reading:
-            proven_outcomes.hold_unclear_account(current, count=len(candidates), unusable=unusable, at=at)
+            proven_outcomes.hold_unclear_account(case, count=len(candidates), unusable=unusable, at=at)
 
     settle()
 
@@ -324,36 +329,39 @@ def _settle_by_account(write: LightWrite, step: SettleDoubt, tools: Tools) -> No
 
     @repeatable
     def settle() -> None:
-        current = _count_reading(write)
+        case, current = _count_reading(write)
         if current is None:
             return
         at = tools.clock.now()
-        enrollment = current.enrollment
-        keep_reading(enrollment, account, dialect=tools.light.dialect, at=at)
-        enrollment.save()
+        keep_reading(case, account, dialect=tools.light.dialect, at=at)
+        case.enrollment.save()
         match current.kind:
             case WriteKind.ACCEPT_PLAN:
-                _settle_acceptance(current, account, step, at=at)
+                case = _settle_acceptance(case, current, account, step, at=at)
             case WriteKind.FINALIZE if account.is_enrollment_finalized:
-                proven_outcomes.finalize(enrollment, at=at)
-                close_done(current, answer={}, outcome="The account shows it finalized.", at=at)
+                proven_outcomes.finalize(case, at=at)
+                close_done(case, current, answer={}, outcome="The account shows it finalized.", at=at)
             case WriteKind.RECORD_CLIENT_AGENT if proven_outcomes.shows_attestation(
                 account, proven_outcomes.attestation_sent_at(current)
             ):
-                proven_outcomes.attest(enrollment, PoaDocument.objects.get(pk=current.request["poa"]), at=at)
-                close_done(current, answer={}, outcome="The account shows our attestation.", at=at)
+                proven_outcomes.attest(case.enrollment, PoaDocument.objects.get(pk=current.request["poa"]), at=at)
+                close_done(case, current, answer={}, outcome="The account shows our attestation.", at=at)
             case WriteKind.UPDATE_ACCOUNT if proven_outcomes.shows_address(account, current):
-                close_done(current, answer={}, outcome="The account shows the corrected e-mail address.", at=at)
+                close_done(case, current, answer={}, outcome="The account shows the corrected e-mail address.", at=at)
             case _ if step.is_last_reading:
-                close_not_shown(current.pk, outcome="The account does not show it.", at=at)
-        _apply_account(enrollment, account, at=at)
+                mark_not_shown(case, current, outcome="The account does not show it.", at=at)
+        _apply_account(case, account, at=at)
 
     settle()
 
 
-def _settle_acceptance(write: LightWrite, account: Account, step: SettleDoubt, *, at: datetime) -> None:
+def _settle_acceptance(
+    case: LockedCase, write: LightWrite, account: Account, step: SettleDoubt, *, at: datetime
+) -> LockedCase:
     """
     Close an acceptance in doubt by what the account shows. Parts of the account may lag behind others.
+
+    Returns the case under the POA that governs it now.
 
     A location with our plan or start date proves the acceptance, whatever the flag says. Only an explicit no counts as
     no. An account that says nothing, or does not say which plan, is held for staff and read again.
@@ -361,21 +369,18 @@ def _settle_acceptance(write: LightWrite, account: Account, step: SettleDoubt, *
     attempt = AcceptAttempt.objects.select_related("offer", "poa").get(write=write)
     sent = sent_acceptance(attempt)
     if any(is_shown_by(location, sent) for location in account.locations):
-        proven_outcomes.confirm(attempt, enrollment=write.enrollment, by=SYSTEM, at=at)
-        close_done(write, answer={}, outcome="The account shows the accepted plan.", at=at)
+        case = proven_outcomes.confirm(case, attempt, by=SYSTEM, at=at)
+        close_done(case, write, answer={}, outcome="The account shows the accepted plan.", at=at)
     elif difference := acceptance_at_light.difference(account.locations, sent):
         if write.hold_code:  # Light refused ours, so someone else made the acceptance it shows
-            close_not_done(write.pk, outcome=f"{write.outcome.rstrip('.')}. {difference}", at=at)
+            mark_not_done(case, write, outcome=f"{write.outcome.rstrip('.')}. {difference}", at=at)
         else:
-            proven_outcomes.hold_for_difference(write.enrollment, difference, at=at)
-            close_not_done(write.pk, outcome=difference, code=HoldCode.ACCEPTED_DIFFERENTLY, at=at)
-        write.enrollment.refresh_from_db()
+            proven_outcomes.hold_for_difference(case, difference, at=at)
+            mark_not_done(case, write, outcome=difference, code=HoldCode.ACCEPTED_DIFFERENTLY, at=at)
     elif step.is_last_reading and account.is_acceptance_denied:
         said = f"{write.outcome.rstrip('.')}. " if write.hold_code else ""  # kept: an expired plan is requested again
-        close_not_done(
-            write.pk, outcome=f"{said}The account does not show an accepted plan.", at=at, code=write.hold_code
-        )
-        write.enrollment.refresh_from_db()
+        outcome = f"{said}The account does not show an accepted plan."
+        mark_not_done(case, write, outcome=outcome, at=at, code=write.hold_code)
     elif step.is_last_reading:
         because = (
             "The account shows an accepted plan but not which one."
@@ -383,19 +388,18 @@ def _settle_acceptance(write: LightWrite, account: Account, step: SettleDoubt, *
             else "The account does not show whether a plan was accepted."
         )
         because += " Check the account at Light. Switchyard keeps reading it."
-        place_hold(write.enrollment, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
+        place_hold(case, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)
+    return case
 
 
-def _count_reading(write: LightWrite) -> LightWrite | None:
-    """Lock a write in doubt and count the reading. None if it has been settled since."""
-    enrollment = lock(write.enrollment_id)
-    current = LightWrite.objects.get(pk=write.pk)
+def _count_reading(write: LightWrite) -> tuple[LockedCase, LightWrite | None]:
+    """Lock the case of a write in doubt and count the reading. No write if it has been settled since."""
+    case, current = lock_write(write.pk)
     if current.status not in UNSETTLED_WRITE_STATUSES:
-        return None
-    current.enrollment = enrollment
+        return case, None
     current.doubt_readings += 1
     current.save(update_fields=["doubt_readings"])
-    return current
+    return case, current
 
 
 # Reading, and failures to read
@@ -413,7 +417,8 @@ def _fail_reading(enrollment_id: int, problem: LightError, *, clock: Clock) -> N
 
     @repeatable
     def note_failure() -> None:
-        enrollment = lock(enrollment_id)
+        case = lock_case(enrollment_id)
+        enrollment = case.enrollment
         if isinstance(problem, NotReached):
             back_off(enrollment, problem, at=at)
         else:
@@ -422,7 +427,7 @@ def _fail_reading(enrollment_id: int, problem: LightError, *, clock: Clock) -> N
             enrollment.save(update_fields=["readings_given", "calls_not_before"])
             code = hold_code_for(problem)
             owner = HoldOwner.OPERATIONS if code in OPERATIONS_HOLDS else HoldOwner.OFFICE
-            place_hold(enrollment, Hold(code, owner, because=f"The account cannot be read: {problem}"), at=at)
+            place_hold(case, Hold(code, owner, because=f"The account cannot be read: {problem}"), at=at)
 
     note_failure()
     raise ReadingFailed(str(problem)) from problem

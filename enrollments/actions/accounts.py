@@ -11,11 +11,22 @@ from core.actors import SYSTEM, Actor
 from core.errors import Conflict, check_reason
 from core.transactions import repeatable, repeatable_alone
 from enrollments.actions import account_reading, proven_outcomes
-from enrollments.actions.holds import end_holds, place_hold, release_hold
-from enrollments.actions.moves import lock, note
+from enrollments.actions.holds import end_holds, place_hold, release
+from enrollments.actions.moves import note
 from enrollments.actions.wakeups import make_due
-from enrollments.actions.writes import Tools, call, close_done, close_refused, lose_answer, open_write, still_due
+from enrollments.actions.writes import (
+    Tools,
+    call,
+    check_authority_for,
+    close_done,
+    lock_write,
+    lose_answer,
+    mark_refused,
+    open_write,
+    still_due,
+)
 from enrollments.decision.steps import Hold, OpenAccount, RecordClientAgent, UpdateAccount
+from enrollments.engine.locked_case import LockedCase, lock_case
 from enrollments.light.client import LightClient
 from enrollments.light.errors import InDoubt, LightError, Refused
 from enrollments.light.payloads import (
@@ -37,7 +48,6 @@ from enrollments.states import (
     WriteStatus,
 )
 from installations.models import Customer
-from poa_documents.guards import check_authority
 from poa_documents.models import PoaDocument
 
 
@@ -66,15 +76,15 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
     @repeatable_alone
     def record() -> tuple[LightWrite, NewAccount]:
         at = tools.clock.now()
-        enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=tools.policy)
-        check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
-        new_account = _new_account(enrollment.customer)
+        case = still_due(enrollment_id, step, at=at, policy=tools.policy)
+        check_authority_for(case, at=at)
+        new_account = _new_account(case.enrollment.customer)
         request = {
             "fields": sorted(new_account.model_dump(exclude_none=True)),
             "passed_over": passed_over,
             "passed_over_unusable": [entry.identifier for entry in found.unusable],
         }
-        return open_write(enrollment, WriteKind.CREATE_ACCOUNT, request, at=at, poa=poa), new_account
+        return open_write(case, WriteKind.CREATE_ACCOUNT, request, at=at), new_account
 
     write, new_account = record()
 
@@ -88,34 +98,39 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
 
     @repeatable
     def keep() -> None:
-        write.enrollment = lock(enrollment_id)
-        linked = write.enrollment.light_account_uuid
+        case, current = lock_write(write.pk)
+        linked = case.enrollment.light_account_uuid
         others = _cases_with(account.uuid).exclude(pk=enrollment_id)
         if (account.email or "").strip().lower() != new_account.email.strip().lower():
             outcome = (
                 f"We asked for an account under the customer's e-mail address. Light answered with account "
                 f"{account.uuid} under another address. Ask Light which account is this customer's, then link it."
             )
-            close_refused(write.pk, outcome=outcome, code=HoldCode.ACCOUNT_UNCLEAR, at=tools.clock.now())
+            _refuse_account(case, current, outcome=outcome, at=tools.clock.now())
             return
         if str(UUID(account.uuid)) in passed_over or others.exists():
             outcome = (
                 f"Light created no account. For this e-mail address it returned {account.uuid}, which belongs to "
                 "another case or to someone else. Correct the customer's address, or ask Light for an account."
             )
-            close_refused(write.pk, outcome=outcome, code=HoldCode.ACCOUNT_UNCLEAR, at=tools.clock.now())
+            _refuse_account(case, current, outcome=outcome, at=tools.clock.now())
             return
         if linked not in {None, UUID(account.uuid)}:
             because = f"A late answer names account {account.uuid}, but {linked} is linked. Compare both at Light."
             hold = Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OPERATIONS, because=because)
-            place_hold(write.enrollment, hold, at=tools.clock.now())
+            place_hold(case, hold, at=tools.clock.now())
         else:
-            write.enrollment.light_account_uuid = UUID(account.uuid)
-            account_reading.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
-            write.enrollment.save()
-        close_done(write, answer=account.raw, outcome=f"Account {account.uuid}.", at=tools.clock.now())
+            case.enrollment.light_account_uuid = UUID(account.uuid)
+            account_reading.keep_reading(case, account, dialect=tools.light.dialect, at=tools.clock.now())
+            case.enrollment.save()
+        close_done(case, current, answer=account.raw, outcome=f"Account {account.uuid}.", at=tools.clock.now())
 
     keep()
+
+
+def _refuse_account(case: LockedCase, write: LightWrite, *, outcome: str, at: datetime) -> None:
+    if write.status in UNSETTLED_WRITE_STATUSES:
+        mark_refused(case, write, outcome=outcome, code=HoldCode.ACCOUNT_UNCLEAR, at=at)
 
 
 def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tools) -> None:
@@ -124,12 +139,13 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
     @repeatable_alone
     def record() -> tuple[LightWrite, PoaDocument, datetime]:
         at = tools.clock.now()
-        enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=tools.policy)
-        check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
+        case = still_due(enrollment_id, step, at=at, policy=tools.policy)
+        check_authority_for(case, at=at)
+        poa = case.known_poa
         signed_at = poa.signed_at
         assert signed_at is not None  # noqa: S101 - a constraint: signed means dated
         request = {"poa": poa.pk, "client_agent_accepted_at": signed_at.isoformat()}
-        return open_write(enrollment, WriteKind.RECORD_CLIENT_AGENT, request, at=at, poa=poa), poa, signed_at
+        return open_write(case, WriteKind.RECORD_CLIENT_AGENT, request, at=at), poa, signed_at
 
     write, poa, signed_at = record()
     account_uuid = str(write.enrollment.light_account_uuid)
@@ -144,11 +160,11 @@ def record_client_agent(enrollment_id: int, step: RecordClientAgent, tools: Tool
 
     @repeatable
     def keep() -> None:
-        write.enrollment = lock(enrollment_id)
-        account_reading.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
-        write.enrollment.save()
-        proven_outcomes.attest(write.enrollment, poa, at=tools.clock.now())
-        close_done(write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=tools.clock.now())
+        case = lock_case(enrollment_id)
+        account_reading.keep_reading(case, account, dialect=tools.light.dialect, at=tools.clock.now())
+        case.enrollment.save()
+        proven_outcomes.attest(case.enrollment, poa, at=tools.clock.now())
+        close_done(case, write, answer={}, outcome=f"Attested since {signed_at.isoformat()}.", at=tools.clock.now())
 
     keep()
 
@@ -159,11 +175,11 @@ def update_account(enrollment_id: int, step: UpdateAccount, tools: Tools) -> Non
     @repeatable_alone
     def record() -> tuple[LightWrite, str]:
         at = tools.clock.now()
-        enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=tools.policy)
-        check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=True)
-        change = enrollment.customer.contact_changes.exclude(old_email=F("new_email")).latest("changed_at", "pk")
+        case = still_due(enrollment_id, step, at=at, policy=tools.policy)
+        check_authority_for(case, at=at, concluding=True)
+        change = case.enrollment.customer.contact_changes.exclude(old_email=F("new_email")).latest("changed_at", "pk")
         request = {"fields": ["email"], "change": change.pk}
-        return open_write(enrollment, WriteKind.UPDATE_ACCOUNT, request, at=at, poa=poa), change.new_email
+        return open_write(case, WriteKind.UPDATE_ACCOUNT, request, at=at), change.new_email
 
     write, email = record()
     account_uuid = str(write.enrollment.light_account_uuid)
@@ -177,10 +193,10 @@ def update_account(enrollment_id: int, step: UpdateAccount, tools: Tools) -> Non
 
     @repeatable
     def keep() -> None:
-        write.enrollment = lock(enrollment_id)
-        account_reading.keep_reading(write.enrollment, account, dialect=tools.light.dialect, at=tools.clock.now())
-        write.enrollment.save()
-        close_done(write, answer={}, outcome="Light has the corrected e-mail address.", at=tools.clock.now())
+        case = lock_case(enrollment_id)
+        account_reading.keep_reading(case, account, dialect=tools.light.dialect, at=tools.clock.now())
+        case.enrollment.save()
+        close_done(case, write, answer={}, outcome="Light has the corrected e-mail address.", at=tools.clock.now())
 
     keep()
 
@@ -234,7 +250,8 @@ def hold_for_unlinked_accounts(enrollment_id: int, account_uuids: list[str], *, 
     For a case without an account this replaces any other hold: the other hold may end automatically, and then a second
     account would be created. Returns whether the case is now held for this.
     """
-    enrollment = lock(enrollment_id)
+    case = lock_case(enrollment_id)
+    enrollment = case.enrollment
     is_unsettled = enrollment.writes.filter(status__in=UNSETTLED_WRITE_STATUSES).exists()
     unlinked = [str(UUID(each)) for each in account_uuids if not _cases_with(each).exists()]
     asked = enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR).exclude(released_by=str(SYSTEM))  # no one answered
@@ -247,8 +264,8 @@ def hold_for_unlinked_accounts(enrollment_id: int, account_uuids: list[str], *, 
         "account and does not ask about this one again."
     )
     if enrollment.light_account_uuid is None:
-        end_holds(enrollment, because="Staff must first find out whose account Light has.", at=at)
-    place_hold(enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE, because=because), at=at)
+        end_holds(case, because="Staff must first find out whose account Light has.", at=at)
+    place_hold(case, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE, because=because), at=at)
     make_due(enrollment_id=enrollment_id, at=at)
     return True
 
@@ -260,8 +277,8 @@ def _hold_for_unusable_accounts(enrollment_id: int, entries: Sequence[Unusable],
 
     Returns whether the case is now held for this. Staff are not asked again about entries they released.
     """
-    enrollment = lock(enrollment_id)
-    asked = enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR).exclude(released_by=str(SYSTEM))
+    case = lock_case(enrollment_id)
+    asked = case.enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR).exclude(released_by=str(SYSTEM))
     if all(asked.filter(because__contains=entry.named).exists() for entry in entries[:MAX_NAMED]):
         return False
     because = (
@@ -269,7 +286,7 @@ def _hold_for_unusable_accounts(enrollment_id: int, entries: Sequence[Unusable],
         "Light about it. If it is this customer's, have Light correct it. If not, release the hold: Switchyard then "
         "creates a new account."
     )
-    place_hold(enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE, because=because), at=at)
+    place_hold(case, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE, because=because), at=at)
     return True
 
 
@@ -288,7 +305,8 @@ def link_account(
     reason = check_reason(reason, ask="Say how you know that this account is the right one.")
     account = light.read_account(account_uuid)
     with transaction.atomic():
-        enrollment = lock(enrollment_id)
+        case = lock_case(enrollment_id)
+        enrollment = case.enrollment
         if enrollment.light_account_uuid is not None:
             raise WrongAccount(f"This enrollment is linked to account {enrollment.light_account_uuid} already.")
         if _cases_with(account.uuid).exists():
@@ -296,13 +314,13 @@ def link_account(
         if not _is_address_of(enrollment.customer, account.email or ""):
             raise WrongAccount("The account's e-mail address is not the customer's.")
         enrollment.light_account_uuid = UUID(account.uuid)
-        account_reading.keep_reading(enrollment, account, dialect=light.dialect, at=at)
+        account_reading.keep_reading(case, account, dialect=light.dialect, at=at)
         enrollment.save()
         for write in enrollment.writes.filter(kind=WriteKind.CREATE_ACCOUNT, status=WriteStatus.IN_DOUBT):
-            close_done(write, answer={}, outcome=f"Linked by hand to account {account.uuid}.", at=at)
+            close_done(case, write, answer={}, outcome=f"Linked by hand to account {account.uuid}.", at=at)
         for hold in enrollment.holds.filter(code=HoldCode.ACCOUNT_UNCLEAR, released_at__isnull=True):
-            release_hold(hold_id=hold.pk, reason=reason, by=by, at=at)
-        note(enrollment, "link_account", by=by, at=at, reason=reason)
+            release(case, hold, reason=reason, by=by, at=at)
+        note(case, "link_account", by=by, at=at, reason=reason)
 
 
 def _cases_with(account_uuid: str) -> QuerySet[Enrollment]:
@@ -326,8 +344,13 @@ def hosted_link(*, enrollment_id: int, light: LightClient, by: Actor, at: dateti
     if enrollment.light_account_uuid is None:
         raise NoAccountYet("Your account is still being prepared. Please try again in a few minutes.")
     link = light.hosted_link(str(enrollment.light_account_uuid))
-    note(enrollment, "open_hosted_pages", by=by, at=at)
+    _note_hosted_pages(enrollment_id, by=by, at=at)
     return link
+
+
+@repeatable
+def _note_hosted_pages(enrollment_id: int, *, by: Actor, at: datetime) -> None:
+    note(lock_case(enrollment_id), "open_hosted_pages", by=by, at=at)
 
 
 def _new_account(customer: Customer) -> NewAccount:

@@ -7,16 +7,16 @@ from core.dates import CHICAGO, chicago_day
 from core.errors import Conflict, check_reason
 from core.transactions import repeatable
 from enrollments.actions import proven_outcomes
-from enrollments.actions.moves import lock
 from enrollments.actions.wakeups import make_due
-from enrollments.actions.writes import close_done, open_write
+from enrollments.actions.writes import check_authority_for, close_done, open_write
 from enrollments.decision import offers, plausibility, start_dates
 from enrollments.decision.acceptance_at_light import is_shown_by
-from enrollments.engine.gathering import governing_poa, last_account, offered_plan, sent_acceptance, signed_limits
+from enrollments.engine.gathering import last_account, offered_plan, sent_acceptance, signed_limits
+from enrollments.engine.locked_case import LockedCase, lock_case
 from enrollments.light.payloads import Location
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite, PlanOffer
 from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldCode, WriteKind
-from poa_documents.guards import AuthorityMissing, check_authority
+from poa_documents.guards import AuthorityMissing
 from poa_documents.models import PoaDocument
 
 
@@ -38,13 +38,14 @@ def adopt_acceptance(*, enrollment_id: int, accepted_date: date, reason: str, by
     reason = check_reason(
         reason, ask="Say how you know that we accepted it, such as the mail to the customer or a log of that day."
     )
-    enrollment = lock(enrollment_id)
+    case = lock_case(enrollment_id)
+    enrollment = case.enrollment
     if enrollment.status != EnrollmentStatus.OPEN or not _is_held_as_self_enrolled(enrollment):
         raise CannotAdopt("The case is not on hold for an acceptance that we have no record of.")
     if enrollment.writes.filter(status__in=sorted(UNSETTLED_WRITE_STATUSES)).exists():
         raise CannotAdopt("A call to Light is not settled yet. Try again in a few minutes.")
     location = _accepted_location(enrollment)
-    poa = _authority(enrollment, at=at)
+    poa = _authority(case, at=at)
     offer = _offer(enrollment, location)
     start = location.service_start_date
     if start is None:
@@ -52,12 +53,11 @@ def adopt_acceptance(*, enrollment_id: int, accepted_date: date, reason: str, by
     _check_terms(offer, poa, start=start, accepted_date=accepted_date, today=chicago_day(at))
     sent_at = _sent_at(enrollment, accepted_date, at)
     _check_no_objection(enrollment, poa, sent_at=sent_at)
-    attempt = _record(enrollment, poa, offer, start=start, sent_at=sent_at, at=at)
+    attempt = _record(case, poa, offer, start=start, sent_at=sent_at, at=at)
     if not is_shown_by(location, sent_acceptance(attempt)):
         raise CannotAdopt("Light shows a different contract than the one on record.")
-    proven_outcomes.confirm(attempt, enrollment=enrollment, by=by, at=at)
-    outcome = f"Adopted by {by}: {reason}"
-    close_done(attempt.write, answer={}, outcome=outcome, at=at)
+    case = proven_outcomes.confirm(case, attempt, by=by, at=at)
+    close_done(case, attempt.write, answer={}, outcome=f"Adopted by {by}: {reason}", at=at)
     make_due(enrollment_id=enrollment.pk, at=at)
     return attempt
 
@@ -76,15 +76,15 @@ def _accepted_location(enrollment: Enrollment) -> Location:
     return named[0]
 
 
-def _authority(enrollment: Enrollment, *, at: datetime) -> PoaDocument:
-    poa = governing_poa(enrollment, is_locked=True)
+def _authority(case: LockedCase, *, at: datetime) -> PoaDocument:
+    poa = case.poa
     if poa is None:
         raise CannotAdopt("No power of attorney is on record for this customer and meter.")
     try:
-        check_authority(poa, esi_id=enrollment.site.esi_id, at=at)
+        check_authority_for(case, at=at)
     except AuthorityMissing as missing:
         raise CannotAdopt(f"The power of attorney does not cover this now. {missing.for_staff}") from missing
-    if enrollment.attested_poa_id != poa.pk:
+    if case.enrollment.attested_poa_id != poa.pk:
         raise CannotAdopt("Our records do not show that we attested this power of attorney to Light.")
     return poa
 
@@ -140,7 +140,7 @@ def _sent_at(enrollment: Enrollment, accepted_date: date, at: datetime) -> datet
 
 
 def _record(
-    enrollment: Enrollment, poa: PoaDocument, offer: PlanOffer, *, start: date, sent_at: datetime, at: datetime
+    case: LockedCase, poa: PoaDocument, offer: PlanOffer, *, start: date, sent_at: datetime, at: datetime
 ) -> AcceptAttempt:
     request = {
         "plan_uuid": str(offer.light_plan_uuid),
@@ -151,18 +151,18 @@ def _record(
         "verdict": offer.verdict,
         "adopted_at": at.isoformat(),
     }
-    write = open_write(enrollment, WriteKind.ACCEPT_PLAN, request, at=at, poa=poa)
+    write = open_write(case, WriteKind.ACCEPT_PLAN, request, at=at)
     LightWrite.objects.filter(pk=write.pk).update(opened_at=sent_at, sent_at=sent_at)
     write.opened_at = write.sent_at = sent_at
     return AcceptAttempt.objects.create(
         write=write,
-        enrollment=enrollment,
+        enrollment=case.enrollment,
         poa=poa,
         poa_sha256=poa.pdf_sha256,
         offer_sha256=offer.raw_sha256,
         poa_use=poa.uses_made + 1,
         offer=offer,
-        esi_id=enrollment.site.esi_id,
+        esi_id=case.enrollment.site.esi_id,
         service_start_date=start,
         chicago_date=chicago_day(sent_at),
     )

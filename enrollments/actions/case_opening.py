@@ -13,6 +13,7 @@ from enrollments.actions.corrected_go_live import note_corrected_go_live
 from enrollments.actions.mails import owe_go_live_news
 from enrollments.actions.moves import note
 from enrollments.actions.wakeups import make_due
+from enrollments.engine.locked_case import with_locked_poa
 from enrollments.models import Enrollment
 from enrollments.states import FINAL_STATUSES
 from installations.models import Installation
@@ -104,7 +105,7 @@ def _open(installation: Installation, *, at: datetime) -> Enrollment:
             enrollment = Enrollment.objects.create(
                 customer_id=installation.customer_id, site_id=installation.site_id, opened_at=at, due_at=at
             )
-            note(enrollment, "open", by=SYSTEM, at=at)
+            note(with_locked_poa(enrollment), "open", by=SYSTEM, at=at)
             return enrollment
     except IntegrityError:  # another worker opened it at the same moment
         return Enrollment.objects.exclude(status__in=FINAL_STATUSES).get(site_id=installation.site_id)

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from core.actors import SYSTEM
 from core.transactions import repeatable
-from enrollments.actions.moves import lock, note
+from enrollments.actions.moves import note
+from enrollments.engine.locked_case import lock_case
 from enrollments.models import Enrollment
 from installations.models import GoLiveReport
 from installations.states import GoLiveReportStatus
@@ -21,7 +22,8 @@ def note_corrected_go_live(*, enrollment_id: int, at: datetime) -> None:
     """
     if not Enrollment.objects.filter(pk=enrollment_id, accepted_at__isnull=False).exists():
         return
-    enrollment = lock(enrollment_id)
+    case = lock_case(enrollment_id)
+    enrollment = case.enrollment
     start = enrollment.service_start_date
     corrections = GoLiveReport.objects.filter(
         installation__enrollments=enrollment,
@@ -38,4 +40,4 @@ def note_corrected_go_live(*, enrollment_id: int, at: datetime) -> None:
             f"The go-live date was corrected from {report.corrects.granted_date} to {report.granted_date} after the "
             f"plan was accepted. It is not later than the start of the plan on {start}, so the plan stays as it is."
         )
-        note(enrollment, EVENT, by=SYSTEM, at=at, reason=reason)
+        note(case, EVENT, by=SYSTEM, at=at, reason=reason)

@@ -5,8 +5,9 @@ from datetime import datetime
 from core.actors import Actor
 from core.errors import Conflict
 from core.transactions import repeatable
-from enrollments.actions.moves import lock, note
+from enrollments.actions.moves import note
 from enrollments.actions.wakeups import make_due
+from enrollments.engine.locked_case import lock_case
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentStatus
 
@@ -31,14 +32,15 @@ def hold_for_customer(*, enrollment_id: int, by: Actor, at: datetime) -> Enrollm
 
     :raises NothingToHold: no plan was announced, or it is accepted already
     """
-    enrollment = lock(enrollment_id)
+    case = lock_case(enrollment_id)
+    enrollment = case.enrollment
     if enrollment.held_by_customer_at is not None:
         return enrollment
     if enrollment.status not in _NOT_ACCEPTED_YET or not enrollment.notices.exists():
         raise NothingToHold("No announced plan is waiting to be accepted. Reload the page to see the current status.")
     enrollment.held_by_customer_at = at
     enrollment.save(update_fields=["held_by_customer_at"])
-    note(enrollment, "customer_held", by=by, at=at)
+    note(case, "customer_held", by=by, at=at)
     make_due(enrollment_id=enrollment_id, at=at)
     return enrollment
 
@@ -50,11 +52,12 @@ def resume_for_customer(*, enrollment_id: int, by: Actor, at: datetime) -> Enrol
 
     :raises NotOnHold: it is not on hold
     """
-    enrollment = lock(enrollment_id)
+    case = lock_case(enrollment_id)
+    enrollment = case.enrollment
     if enrollment.held_by_customer_at is None:
         raise NotOnHold("The enrollment is not on hold. Reload the page to see the current status.")
     enrollment.held_by_customer_at = None
     enrollment.save(update_fields=["held_by_customer_at"])
-    note(enrollment, "customer_resumed", by=by, at=at)
+    note(case, "customer_resumed", by=by, at=at)
     make_due(enrollment_id=enrollment_id, at=at)
     return enrollment

@@ -1,17 +1,17 @@
 """Holds: a case needs a person, and continues once that person has dealt with the reason."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
-
-from django.db import transaction
 
 from core.actors import SYSTEM, Actor
 from core.errors import Conflict, check_reason
 from core.transactions import repeatable
-from enrollments.actions.moves import lock, note
+from enrollments.actions.moves import note
 from enrollments.actions.wakeups import make_due
 from enrollments.decision import steps
 from enrollments.decision.customer_state import code_of_hold
+from enrollments.engine.locked_case import LockedCase, lock_case
 from enrollments.models import Enrollment, Hold
 from enrollments.states import HoldCode, LeavingReason
 
@@ -32,12 +32,11 @@ class NoLeavingToRecord(Conflict):
     """The case has no open hold that asks why the customer left."""
 
 
-@transaction.atomic
-def place_hold(enrollment: Enrollment, step: steps.Hold, *, at: datetime) -> Hold:
-    """Place a hold on a locked enrollment. If one is open already, it stays as it is."""
-    hold, is_new = open_hold(enrollment, step, at=at)
+def place_hold(case: LockedCase, step: steps.Hold, *, at: datetime) -> Hold:
+    """Place a hold. If one is open already, it stays as it is."""
+    hold, is_new = open_hold(case.enrollment, step, at=at)
     if is_new:
-        note(enrollment, "hold", by=SYSTEM, at=at, reason=f"{HoldCode(step.code).label}: {step.because}")
+        note(case, "hold", by=SYSTEM, at=at, reason=f"{HoldCode(step.code).label}: {step.because}")
     return hold
 
 
@@ -49,7 +48,7 @@ def open_hold(enrollment: Enrollment, step: steps.Hold, *, at: datetime) -> tupl
     hold = Hold.objects.create(
         enrollment=enrollment, code=step.code, because=step.because, owner=step.owner, since=at, act_by_date=step.act_by
     )
-    _keep_decision(
+    _keep(
         enrollment,
         {
             "next_step": "HOLD",
@@ -65,10 +64,10 @@ def open_hold(enrollment: Enrollment, step: steps.Hold, *, at: datetime) -> tupl
     return hold, True
 
 
-def _keep_decision(enrollment: Enrollment, shown: dict[str, Any]) -> None:
-    """Store what all screens show from now on, on the row and on the object in memory."""
-    Enrollment.objects.filter(pk=enrollment.pk).update(**shown)
-    for name, value in shown.items():
+def _keep(enrollment: Enrollment, changed: dict[str, Any]) -> None:
+    """Store these fields, such as what all screens show from now on, on the row and on the object in memory."""
+    Enrollment.objects.filter(pk=enrollment.pk).update(**changed)
+    for name, value in changed.items():
         setattr(enrollment, name, value)
 
 
@@ -83,7 +82,7 @@ def release_hold(*, hold_id: int, reason: str, by: Actor, at: datetime) -> None:
     :raises LeavingReasonMissing: the customer left; `record_leaving` ends this hold
     """
     reason = check_reason(reason, ask="Say in a few words what was done, so that the next person understands.")
-    enrollment, hold = _lock_hold(hold_id)
+    case, hold = _lock_hold(hold_id)
     if hold.code in steps.CONSENT_HOLDS:
         raise ConsentCannotBeOverridden(
             "A missing authority cannot be overridden. Send the customer a new power of attorney. Once it is signed, "
@@ -91,7 +90,7 @@ def release_hold(*, hold_id: int, reason: str, by: Actor, at: datetime) -> None:
         )
     if hold.code == HoldCode.CUSTOMER_LEFT:
         raise LeavingReasonMissing("Use the button “Record why the customer left” on the case.")
-    _release(enrollment, hold, by=by, at=at, reason=reason)
+    release(case, hold, by=by, at=at, reason=reason)
 
 
 @repeatable
@@ -103,7 +102,8 @@ def record_leaving(
 
     :raises NoLeavingToRecord: no such hold is open
     """
-    enrollment = lock(enrollment_id)
+    case = lock_case(enrollment_id)
+    enrollment = case.enrollment
     hold = enrollment.holds.filter(code=HoldCode.CUSTOMER_LEFT, released_at__isnull=True).first()
     if hold is None:
         raise NoLeavingToRecord("Someone has already recorded this. Reload the case to see the reason.")
@@ -111,29 +111,39 @@ def record_leaving(
     enrollment.left_reason, enrollment.win_back_note = reason, win_back_note.strip()
     enrollment.save(update_fields=["left_reason", "win_back_note"])
     reason_text = f"{reason.label}. {enrollment.win_back_note}".strip()
-    _release(enrollment, hold, by=by, at=at, reason=reason_text)
+    release(case, hold, by=by, at=at, reason=reason_text)
 
 
-def _release(enrollment: Enrollment, hold: Hold, *, by: Actor, at: datetime, reason: str) -> None:
-    _end_hold(hold, by=by, at=at, reason=reason)
-    Enrollment.objects.filter(pk=enrollment.pk).update(calls_not_before=None)
-    note(enrollment, "release_hold", by=by, at=at, reason=reason)
-    make_due(enrollment_id=enrollment.pk, at=at)
+def release(case: LockedCase, hold: Hold, *, by: Actor, at: datetime, reason: str) -> None:
+    """Release an open hold of a locked case, and have the case decided again."""
+    end_hold(case, hold, by=by, at=at, reason=reason)
+    _keep(case.enrollment, {"calls_not_before": None})
+    note(case, "release_hold", by=by, at=at, reason=reason)
+    make_due(enrollment_id=case.enrollment.pk, at=at)
 
 
 @repeatable
 def lift_hold(*, hold_id: int, because: str, at: datetime) -> None:
     """End a hold automatically because its reason no longer applies."""
-    enrollment, hold = _lock_hold(hold_id)
-    _end_hold(hold, by=SYSTEM, at=at, reason=because)
-    note(enrollment, "lift_hold", by=SYSTEM, at=at, reason=because)
+    case, hold = _lock_hold(hold_id)
+    _lift(case, hold, because=because, at=at)
 
 
-def end_holds(enrollment: Enrollment, *, because: str, at: datetime, keep: HoldCode | None = None) -> None:
-    """End the open holds of a locked enrollment that moved past them, except one with the code `keep`."""
-    for hold in enrollment.holds.filter(released_at__isnull=True).exclude(code=keep or ""):
-        _end_hold(hold, by=SYSTEM, at=at, reason=because)
-        note(enrollment, "lift_hold", by=SYSTEM, at=at, reason=because)
+def lift_holds(case: LockedCase, codes: Collection[HoldCode], *, because: str, at: datetime) -> None:
+    """Lift the open holds of a locked case that have one of these codes, because their reason no longer applies."""
+    for hold in case.enrollment.holds.filter(code__in=codes, released_at__isnull=True):
+        _lift(case, hold, because=because, at=at)
+
+
+def end_holds(case: LockedCase, *, because: str, at: datetime, keep: HoldCode | None = None) -> None:
+    """Lift the open holds of a locked case that moved past them, except one with the code `keep`."""
+    for hold in case.enrollment.holds.filter(released_at__isnull=True).exclude(code=keep or ""):
+        _lift(case, hold, because=because, at=at)
+
+
+def _lift(case: LockedCase, hold: Hold, *, because: str, at: datetime) -> None:
+    end_hold(case, hold, by=SYSTEM, at=at, reason=because)
+    note(case, "lift_hold", by=SYSTEM, at=at, reason=because)
 
 
 _UNDECIDED: dict[str, Any] = {
@@ -147,17 +157,17 @@ _UNDECIDED: dict[str, Any] = {
 """What a row shows between the end of a hold and the decision right after it."""
 
 
-def _lock_hold(hold_id: int) -> tuple[Enrollment, Hold]:
-    enrollment = lock(Hold.objects.values_list("enrollment_id", flat=True).get(pk=hold_id))
+def _lock_hold(hold_id: int) -> tuple[LockedCase, Hold]:
+    case = lock_case(Hold.objects.values_list("enrollment_id", flat=True).get(pk=hold_id))
     hold = Hold.objects.get(pk=hold_id)
     if hold.released_at is not None:
         raise HoldNotOpen(f"This hold was released by {hold.released_by}: {hold.release_reason}")
-    return enrollment, hold
+    return case, hold
 
 
-def _end_hold(hold: Hold, *, by: Actor, at: datetime, reason: str) -> None:
+def end_hold(case: LockedCase, hold: Hold, *, by: Actor, at: datetime, reason: str) -> None:
     hold.released_at = at
     hold.released_by = str(by)
     hold.release_reason = reason
     hold.save()
-    Enrollment.objects.filter(pk=hold.enrollment_id).update(**_UNDECIDED)
+    _keep(case.enrollment, _UNDECIDED)

@@ -5,7 +5,8 @@ from datetime import datetime
 from core.actors import Actor
 from core.errors import Conflict, check_reason
 from core.transactions import repeatable
-from enrollments.actions.moves import lock, note
+from enrollments.actions.moves import note
+from enrollments.engine.locked_case import lock_case
 from enrollments.models import LegalHold, LegalHoldKind
 
 
@@ -30,7 +31,8 @@ def place_legal_hold(
     reason = check_reason(
         reason, ask="Say who asked for it and why, so that the next person knows when it can be lifted."
     )
-    enrollment = lock(enrollment_id)
+    case = lock_case(enrollment_id)
+    enrollment = case.enrollment
     existing = open_legal_hold(enrollment_id)
     if existing is not None:
         raise AlreadyOnLegalHold(
@@ -39,7 +41,7 @@ def place_legal_hold(
     hold = LegalHold.objects.create(
         enrollment=enrollment, kind=LegalHoldKind(kind), reason=reason, placed_at=at, placed_by=str(by)
     )
-    note(enrollment, "place_legal_hold", by=by, at=at, reason=f"{hold.get_kind_display()}: {hold.reason}")
+    note(case, "place_legal_hold", by=by, at=at, reason=f"{hold.get_kind_display()}: {hold.reason}")
     return hold
 
 
@@ -52,13 +54,13 @@ def lift_legal_hold(*, enrollment_id: int, reason: str, by: Actor, at: datetime)
     :raises NotOnLegalHold: it has been lifted since
     """
     reason = check_reason(reason, ask="Say who decided that the evidence is no longer needed.")
-    enrollment = lock(enrollment_id)
+    case = lock_case(enrollment_id)
     hold = open_legal_hold(enrollment_id)
     if hold is None:
         raise NotOnLegalHold("This case is no longer on legal hold.")
     hold.lifted_at, hold.lifted_by, hold.lift_reason = at, str(by), reason
     hold.save()
-    note(enrollment, "lift_legal_hold", by=by, at=at, reason=hold.lift_reason)
+    note(case, "lift_legal_hold", by=by, at=at, reason=hold.lift_reason)
     return hold
 
 

@@ -13,7 +13,6 @@ from core.dates import chicago_day
 from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import FileAltered, StoredFile, read
 from core.transactions import repeatable
-from enrollments.actions.moves import lock
 from enrollments.customer_home import milestone_mails
 from enrollments.customer_home.turn_mails import TurnMails, is_mail_due
 from enrollments.decision import notices
@@ -21,6 +20,7 @@ from enrollments.decision.facts import Facts
 from enrollments.decision.steps import Waiting
 from enrollments.engine import write_guard
 from enrollments.engine.gathering import gather, governing_poa, missing_details
+from enrollments.engine.locked_case import LockedCase, lock_case
 from enrollments.models import Enrollment, EnrollmentEvent, PlanDocument, PlanDocumentKind, PlanOffer
 from enrollments.queries import is_decision_outdated
 from enrollments.states import SETTLED_STATUSES, HoldCode
@@ -44,20 +44,17 @@ MAX_ATTACHED_BYTES = 7_000_000
 """Mail servers accept at least 10 MB, and encoding makes attachments a third larger."""
 
 
-def owe_news(
-    enrollment: Enrollment, kind: MailKind, *, at: datetime, key: str = "", poa: PoaDocument | None = None
-) -> CustomerMail | None:
+def owe_news(case: LockedCase, kind: MailKind, *, at: datetime, key: str = "") -> CustomerMail | None:
     """
-    Owe a mail about a locked enrollment, inside the caller's transaction. None if it was owed before.
+    Owe a mail about a case, inside the caller's transaction. None if it was owed before.
 
-    One per case and kind, unless `key` distinguishes it, as for a second notice. `poa` is the governing one if the
-    caller has it already.
+    One per case and kind, unless `key` distinguishes it, as for a second notice.
     """
-    poa = poa or governing_poa(enrollment)
-    if poa is None:
+    if case.poa is None:
         return None
-    key = key or f"case:{enrollment.pk}:{kind.value}"
-    mail = owe_case_mail(poa, kind, case_number=enrollment.pk, once_key=key, at=at)
+    case_number = case.enrollment.pk
+    key = key or f"case:{case_number}:{kind.value}"
+    mail = owe_case_mail(case.poa, kind, case_number=case_number, once_key=key, at=at)
     if mail is not None:
         enqueue_on_commit(TaskName.SEND_CASE_MAIL, mail_id=mail.pk)
     return mail
@@ -66,30 +63,30 @@ def owe_news(
 @repeatable
 def owe_go_live_news(*, enrollment_id: int, at: datetime) -> CustomerMail | None:
     """Owe the customer the mail about a counted go-live, if it is recent and they are sent about this case at all."""
-    enrollment = lock(enrollment_id)
+    case = lock_case(enrollment_id)
     fresh = GoLiveReport.objects.filter(
-        installation__enrollments=enrollment, status=GoLiveReportStatus.COUNTED, received_at__gte=at - MAX_NEWS_AGE
+        installation__enrollments=case.enrollment, status=GoLiveReportStatus.COUNTED, received_at__gte=at - MAX_NEWS_AGE
     )
     if not fresh.exists():
         return None
-    poa = governing_poa(enrollment)
-    if not milestone_mails.is_still_true(MailKind.GO_LIVE_RECEIVED, gather(enrollment, poa)):
+    if not milestone_mails.is_still_true(MailKind.GO_LIVE_RECEIVED, case.facts):
         return None
-    return owe_news(enrollment, MailKind.GO_LIVE_RECEIVED, at=at, poa=poa)
+    return owe_news(case, MailKind.GO_LIVE_RECEIVED, at=at)
 
 
-def owe_news_of_service_end(enrollment: Enrollment, *, at: datetime) -> CustomerMail | None:
+def owe_news_of_service_end(case: LockedCase, *, at: datetime) -> CustomerMail | None:
     """
     Owe the customer the mail that their accepted service ends or has ended, once for each last day.
 
     Skipped if service ended long ago, or if a restored backup may have lost the record of an earlier mail.
     """
+    enrollment = case.enrollment
     last_day = enrollment.service_end_date
     is_old = last_day is not None and last_day < chicago_day(at - MAX_NEWS_AGE)
     if enrollment.accepted_at is None or is_old or write_guard.is_catching_up_after_restore():
         return None
     key = _key_of_service_end(enrollment)
-    return owe_news(enrollment, MailKind.SERVICE_ENDS, at=at, key=key)
+    return owe_news(case, MailKind.SERVICE_ENDS, at=at, key=key)
 
 
 def _key_of_service_end(enrollment: Enrollment) -> str:
@@ -109,8 +106,8 @@ def owe_turn_mail(*, enrollment_id: int, code: Waiting, at: datetime) -> Custome
 
     Each freeze of the credit file starts a new series of mails. Missing details have one series per power of attorney.
     """
-    enrollment = Enrollment.objects.select_for_update(of=("self",)).get(pk=enrollment_id)
-    poa = governing_poa(enrollment)
+    case = lock_case(enrollment_id)
+    enrollment, poa = case.enrollment, case.poa
     if poa is None:
         return None
     kind = TURN_MAIL_FOR[code]
@@ -126,7 +123,7 @@ def owe_turn_mail(*, enrollment_id: int, code: Waiting, at: datetime) -> Custome
     )
     if not is_mail_due(known, at, configured_policy()):
         return None
-    return owe_news(enrollment, kind, at=at, key=f"{turn}:{len(mails) + 1}", poa=poa)
+    return owe_news(case, kind, at=at, key=f"{turn}:{len(mails) + 1}")
 
 
 def _last_visit(enrollment: Enrollment, poa: PoaDocument) -> datetime | None:
@@ -153,7 +150,7 @@ def _tell(mail: CustomerMail, *, at: datetime) -> Telling | None:
         return None
     if mail.kind in TURN_MAIL_FOR.values():
         return _turn(enrollment, mail)
-    facts = gather(enrollment)
+    facts = gather(enrollment, governing_poa(enrollment))
     if not milestone_mails.is_still_true(mail.kind, facts):
         return None
     match mail.kind:

@@ -21,10 +21,15 @@ def give_notice(enrollment_id: int, step: GiveNotice, *, at: datetime, policy: P
 
     :raises EnrollmentMoved: something changed since the step was decided; no notice was given
     """
-    enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=policy)
-    offer = PlanOffer.objects.get(pk=step.offer_id, enrollment=enrollment)
+    case = still_due(enrollment_id, step, at=at, policy=policy)
+    offer = PlanOffer.objects.get(pk=step.offer_id, enrollment=case.enrollment)
     notice = AdvanceNotice.objects.create(
-        enrollment=enrollment, poa_id=step.poa_id, offer=offer, start_date=step.start, given_at=at, until=step.until
+        enrollment=case.enrollment,
+        poa_id=step.poa_id,
+        offer=offer,
+        start_date=step.start,
+        given_at=at,
+        until=step.until,
     )
     details = {
         "notice": notice.pk,
@@ -34,7 +39,7 @@ def give_notice(enrollment_id: int, step: GiveNotice, *, at: datetime, policy: P
         "start_date": step.start,
         "until": step.until,
     }
-    drop_case_mails(enrollment.pk, MailKind.ADVANCE_NOTICE, at=at)
-    note(enrollment, "notice_given", by=SYSTEM, at=at, reason=step.because, details=details, poa=poa)
-    owe_news(enrollment, MailKind.ADVANCE_NOTICE, at=at, key=notice.mail_key, poa=poa)
+    drop_case_mails(enrollment_id, MailKind.ADVANCE_NOTICE, at=at)
+    note(case, "notice_given", by=SYSTEM, at=at, reason=step.because, details=details)
+    owe_news(case, MailKind.ADVANCE_NOTICE, at=at, key=notice.mail_key)
     return notice

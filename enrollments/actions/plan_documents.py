@@ -13,9 +13,10 @@ from core.due_rows import Backoff, claim, due_ids
 from core.queue import TaskName, enqueue_on_commit
 from core.stored_files import FileNotStored, store
 from core.transactions import repeatable
-from enrollments.actions.moves import lock, note
+from enrollments.actions.moves import note
+from enrollments.engine.locked_case import lock_case
 from enrollments.light.documents import DocumentFetcher, DocumentNotFetched
-from enrollments.models import Enrollment, PlanDocument, PlanDocumentKind, PlanOffer
+from enrollments.models import PlanDocument, PlanDocumentKind, PlanOffer
 
 FOLDER = "plan-documents"
 LEASE = timedelta(minutes=2)
@@ -50,7 +51,7 @@ def owe_documents(offer: PlanOffer, *, at: datetime) -> None:
 @repeatable
 def fetch_again(*, enrollment_id: int, at: datetime) -> int:
     """Make the missing documents of the accepted plan due now, and return how many there are."""
-    enrollment: Enrollment = lock(enrollment_id)
+    enrollment = lock_case(enrollment_id).enrollment
     if enrollment.accepted_offer is not None:
         owe_documents(enrollment.accepted_offer, at=at)
     missing = list(PlanDocument.objects.filter(offer__enrollment=enrollment, stored_at__isnull=True))
@@ -87,7 +88,7 @@ def fetch_document(*, document_id: int, fetcher: DocumentFetcher, at: datetime) 
 
     @repeatable
     def keep() -> FetchOutcome:
-        enrollment: Enrollment = lock(document.offer.enrollment_id)
+        case = lock_case(document.offer.enrollment_id)
         current = PlanDocument.objects.select_for_update().get(pk=document_id)
         if current.stored_at is not None:
             return FetchOutcome.NOTHING_TO_FETCH
@@ -107,7 +108,7 @@ def fetch_document(*, document_id: int, fetcher: DocumentFetcher, at: datetime) 
             "storage_key": file.key,
         }
         reason = f"{current.get_kind_display()}, {file.size_bytes} bytes."
-        note(enrollment, "store_plan_document", by=SYSTEM, at=at, reason=reason, details=details)
+        note(case, "store_plan_document", by=SYSTEM, at=at, reason=reason, details=details)
         return FetchOutcome.STORED
 
     return keep()

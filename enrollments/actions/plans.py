@@ -5,15 +5,14 @@ from decimal import Decimal
 from uuid import UUID
 
 from core.transactions import repeatable, repeatable_alone
-from enrollments.actions.moves import lock
-from enrollments.actions.writes import Tools, call, close_done, open_write, still_due
+from enrollments.actions.writes import Tools, call, check_authority_for, close_done, open_write, still_due
 from enrollments.decision import offers, plausibility
 from enrollments.decision.steps import RequestPlans
 from enrollments.engine.gathering import offered_plan, signed_limits
+from enrollments.engine.locked_case import lock_case
 from enrollments.light.payloads import Plan, PlanList, name_unusable
 from enrollments.models import LightWrite, PlanOffer
 from enrollments.states import WriteKind
-from poa_documents.guards import check_authority
 from poa_documents.models import Envelope, PoaDocument
 
 STORED_DECIMALS = 6
@@ -29,10 +28,10 @@ def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
     @repeatable_alone
     def record() -> tuple[LightWrite, PoaDocument]:
         at = tools.clock.now()
-        enrollment, poa, _ = still_due(enrollment_id, step, at=at, policy=tools.policy)
-        esi_id = enrollment.site.esi_id
-        check_authority(poa, esi_id=esi_id, at=at)
-        return open_write(enrollment, WriteKind.REQUEST_PLANS, {"esi_id": esi_id}, at=at, poa=poa), poa
+        case = still_due(enrollment_id, step, at=at, policy=tools.policy)
+        check_authority_for(case, at=at)
+        request = {"esi_id": case.enrollment.site.esi_id}
+        return open_write(case, WriteKind.REQUEST_PLANS, request, at=at), case.known_poa
 
     write, poa = record()
     esi_id = write.enrollment.site.esi_id
@@ -47,11 +46,12 @@ def request_plans(enrollment_id: int, step: RequestPlans, tools: Tools) -> None:
 
     @repeatable
     def keep() -> None:
-        write.enrollment = lock(enrollment_id)
+        case = lock_case(enrollment_id)
         judged = _judge(offered, write=write, esi_id=esi_id, envelope=poa.envelope, at=tools.clock.now())
         fitting = sum(offer.fits for offer in judged)
         kept = PlanOffer.objects.bulk_create(_most_relevant(judged))
         close_done(
+            case,
             write,
             answer={
                 "plans": len(judged),

@@ -1,21 +1,22 @@
 """
 Recording what Light is known to have done: an acceptance, a finalized enrollment, an attestation.
 
-Called with a locked enrollment, inside the caller's transaction, after the call's own answer or a later reading.
+Called with a locked case, inside the caller's transaction, after the call's own answer or a later reading.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from core.actors import LIGHT, SYSTEM, Actor
-from enrollments.actions.holds import lift_hold, place_hold
+from enrollments.actions.holds import lift_holds, place_hold
 from enrollments.actions.mails import owe_news
 from enrollments.actions.moves import take_move
 from enrollments.actions.plan_documents import owe_documents
 from enrollments.decision import after_acceptance
 from enrollments.decision.acceptance_at_light import is_shown_by
 from enrollments.decision.steps import Hold
-from enrollments.engine.gathering import governing_poa, sent_acceptance
+from enrollments.engine.gathering import sent_acceptance
+from enrollments.engine.locked_case import LockedCase
 from enrollments.light.payloads import Account, Unusable, name_unusable
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import EnrollmentStatus, HoldCode, HoldOwner
@@ -28,12 +29,13 @@ ATTESTATION_PRECISION = timedelta(seconds=1)
 """Signature times are sent to Light in whole seconds."""
 
 
-def confirm(attempt: AcceptAttempt, *, enrollment: Enrollment, by: Actor, at: datetime) -> PoaDocument | None:
+def confirm(case: LockedCase, attempt: AcceptAttempt, *, by: Actor, at: datetime) -> LockedCase:
     """
     Record an acceptance that Light has: the offer, the start date, and one use of the authority.
 
-    Returns the POA it was made under, locked. That POA governs the case from now on.
+    Returns the case under the POA it was made under, which governs it from now on.
     """
+    enrollment = case.enrollment
     attempt.succeeded = True
     attempt.save(update_fields=["succeeded"])
     enrollment.accepted_offer = attempt.offer
@@ -42,38 +44,37 @@ def confirm(attempt: AcceptAttempt, *, enrollment: Enrollment, by: Actor, at: da
     owe_documents(attempt.offer, at=at)
     was_called_off = enrollment.status == EnrollmentStatus.OPEN
     if enrollment.status != EnrollmentStatus.ACCEPTING:
-        _lift_answered_holds(enrollment, at=at)
-    poa = governing_poa(enrollment, is_locked=True)
-    take_move(enrollment, "confirm_late" if was_called_off else "confirm", by=by, at=at, poa=poa)
+        lift_holds(case, _ANSWERED_BY_ACCEPTANCE, because="The account shows our own acceptance.", at=at)
+    case = case.under_accepted_poa(attempt.poa_id)
+    take_move(case, "confirm_late" if was_called_off else "confirm", by=by, at=at)
     use_authority(poa_id=attempt.poa_id, by=SYSTEM, at=at)
-    owe_news(enrollment, MailKind.PLAN_ACCEPTED, at=at, poa=poa)
-    return poa
+    owe_news(case, MailKind.PLAN_ACCEPTED, at=at)
+    return case
 
 
-def recognize_called_off_acceptance(enrollment: Enrollment, account: Account, *, at: datetime) -> None:
-    """Confirm an attempt of ours that was called off, if the account shows it as accepted."""
-    attempts = AcceptAttempt.objects.filter(enrollment=enrollment, succeeded=False).select_related("offer")
-    for attempt in attempts.order_by("-pk"):
-        if any(is_shown_by(location, sent_acceptance(attempt)) for location in account.locations):
-            confirm(attempt, enrollment=enrollment, by=LIGHT, at=at)
-            return
-
-
-def _lift_answered_holds(enrollment: Enrollment, *, at: datetime) -> None:
-    """Lift the holds that ask what became of an acceptance or who made it: it is ours."""
-    asking = [
+_ANSWERED_BY_ACCEPTANCE = frozenset(
+    {
         HoldCode.DOUBT_UNSETTLED,
         HoldCode.REFUSED_BY_LIGHT,
         HoldCode.SELF_ENROLLED,
         HoldCode.ACCEPTED_DIFFERENTLY,
-    ]
-    for hold in enrollment.holds.filter(code__in=asking, released_at__isnull=True):
-        lift_hold(hold_id=hold.pk, because="The account shows our own acceptance.", at=at)
+    }
+)
+"""Holds that ask what became of an acceptance or who made it. Once the account shows it, it is ours."""
 
 
-def hold_for_difference(enrollment: Enrollment, difference: str, *, at: datetime) -> None:
+def recognize_called_off_acceptance(case: LockedCase, account: Account, *, at: datetime) -> LockedCase:
+    """Confirm an attempt of ours that was called off, if the account shows it as accepted. Returns as `confirm`."""
+    attempts = AcceptAttempt.objects.filter(enrollment=case.enrollment, succeeded=False).select_related("offer")
+    for attempt in attempts.order_by("-pk"):
+        if any(is_shown_by(location, sent_acceptance(attempt)) for location in account.locations):
+            return confirm(case, attempt, by=LIGHT, at=at)
+    return case
+
+
+def hold_for_difference(case: LockedCase, difference: str, *, at: datetime) -> None:
     """Place a hold because Light shows a different acceptance than the one we sent."""
-    place_hold(enrollment, after_acceptance.accepted_differently(difference), at=at)
+    place_hold(case, after_acceptance.accepted_differently(difference), at=at)
 
 
 def attestation_sent_at(write: LightWrite) -> datetime:
@@ -92,9 +93,9 @@ def shows_address(account: Account, write: LightWrite) -> bool:
     return (account.email or "").strip().lower() == sent_email.lower()
 
 
-def finalize(enrollment: Enrollment, *, at: datetime, poa: PoaDocument | None = None) -> None:
-    enrollment.finalized_at = at
-    take_move(enrollment, "finalize", by=LIGHT, at=at, poa=poa)
+def finalize(case: LockedCase, *, at: datetime) -> None:
+    case.enrollment.finalized_at = at
+    take_move(case, "finalize", by=LIGHT, at=at)
 
 
 def attest(enrollment: Enrollment, poa: PoaDocument, *, at: datetime) -> None:
@@ -103,7 +104,7 @@ def attest(enrollment: Enrollment, poa: PoaDocument, *, at: datetime) -> None:
     enrollment.save(update_fields=["attested_poa", "attested_at"])
 
 
-def hold_unclear_account(write: LightWrite, *, count: int, unusable: Sequence[Unusable], at: datetime) -> None:
+def hold_unclear_account(case: LockedCase, *, count: int, unusable: Sequence[Unusable], at: datetime) -> None:
     """Place a hold because several accounts could be the one whose creation was not answered."""
     because = f"Light has {count} accounts of this customer that may be ours. Link the right one by hand."
     if unusable:
@@ -111,4 +112,4 @@ def hold_unclear_account(write: LightWrite, *, count: int, unusable: Sequence[Un
             f"Light has {count} accounts of this customer that may be ours, and lists one that cannot be used: "
             f"{name_unusable(unusable)}. Ask Light which account it created, and link it by hand."
         )
-    place_hold(write.enrollment, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE, because=because), at=at)
+    place_hold(case, Hold(HoldCode.ACCOUNT_UNCLEAR, HoldOwner.OFFICE, because=because), at=at)

@@ -23,7 +23,7 @@ from core.dates import chicago_day
 from core.errors import Conflict
 from core.transactions import repeatable
 from enrollments import retention
-from enrollments.actions.moves import lock
+from enrollments.engine.locked_case import lock_case
 from enrollments.evidence_pack import contents
 from enrollments.evidence_pack.building import PackNotMade, build
 from enrollments.evidence_pack.spool import Spool
@@ -172,7 +172,7 @@ def _fingerprint(enrollment: Enrollment) -> str:
 
 @repeatable
 def _destroy_case(enrollment_id: int, *, sha256: str, by: Actor, at: datetime) -> Destruction:
-    enrollment = lock(enrollment_id)
+    enrollment = lock_case(enrollment_id).enrollment
     today = chicago_day(at)
     candidate = _case(enrollment, _rules(), today=today)
     destruction = _begin(candidate, sha256=sha256, by=by, at=at)

@@ -15,7 +15,8 @@ from core.due_rows import Backoff, due_ids, spread
 from core.queue import TaskName, enqueue_on_commit
 from core.transactions import repeatable
 from enrollments.actions.account_reading import request_reading
-from enrollments.actions.moves import lock, note
+from enrollments.actions.moves import note
+from enrollments.engine.locked_case import lock_case
 from enrollments.light.client import READING
 from enrollments.light.webhook_events import KnownEvent, MalformedEvent, ReceivedEvent, parse_event
 from enrollments.models import Enrollment, LightWrite, RemoteCall, WebhookDelivery
@@ -67,7 +68,7 @@ def settle_again(*, delivery_id: int, by: Actor, at: datetime) -> None:
     delivery.due_at = at
     delivery.save(update_fields=["settled_at", "attempts", "due_at"])
     if delivery.enrollment is not None:
-        note(delivery.enrollment, "settle_delivery_again", by=by, at=at, reason=str(delivery))
+        note(lock_case(delivery.enrollment.pk), "settle_delivery_again", by=by, at=at, reason=str(delivery))
     logger.info("Webhook delivery %s will be processed again, requested by %s.", delivery_id, by)
     enqueue_on_commit(TaskName.SETTLE_DELIVERY, delivery_id=delivery_id)
 
@@ -157,7 +158,7 @@ def _is_first_echo(delivery: WebhookDelivery, kind: WriteKind, enrollment: Enrol
     latest = calls.order_by("opened_at").last()
     if latest is None:
         return False
-    lock(enrollment.pk)  # two at the same moment must not both be the first
+    lock_case(enrollment.pk)  # two at the same moment must not both be the first
     others = WebhookDelivery.objects.filter(
         enrollment=enrollment, event_name=delivery.event_name, received_at__gte=latest.opened_at
     )

@@ -14,12 +14,11 @@ from core.actors import LIGHT, SYSTEM
 from core.clock import Clock
 from core.due_rows import Backoff, spread
 from core.transactions import repeatable
-from enrollments.actions.moves import EnrollmentMoved, lock, note, take_move
+from enrollments.actions.moves import EnrollmentMoved, note, take_move
 from enrollments.decision.decide import decide
-from enrollments.decision.facts import Facts
 from enrollments.decision.policy import Policy
 from enrollments.decision.steps import Step
-from enrollments.engine.gathering import gather, governing_poa
+from enrollments.engine.locked_case import LockedCase, lock_case
 from enrollments.light.client import LightClient
 from enrollments.light.errors import (
     Conflict,
@@ -36,7 +35,6 @@ from enrollments.light.redaction import redact
 from enrollments.models import AcceptAttempt, Enrollment, LightWrite
 from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, HoldCode, WriteKind, WriteStatus
 from poa_documents.guards import AuthorityMissing, check_authority
-from poa_documents.models import PoaDocument
 
 MAX_DELAY_BEFORE_SENDING = timedelta(seconds=30)
 BACKOFF = Backoff(first=timedelta(seconds=5), longest=timedelta(minutes=15))
@@ -61,39 +59,34 @@ class CallFailed(Exception):
     """The write got no answer. Its record and the enrollment are already up to date."""
 
 
-def still_due(enrollment_id: int, step: Step, *, at: datetime, policy: Policy) -> tuple[Enrollment, PoaDocument, Facts]:
+def still_due(enrollment_id: int, step: Step, *, at: datetime, policy: Policy) -> LockedCase:
     """
-    Lock the enrollment and its POA, gather the facts again, and check that exactly `step` is still the next one.
+    Lock the case and check that exactly `step` is still the next one.
 
     Only inside a transaction. Anything that happened since the step was decided changes the decision, such as a
-    revocation, a pause, midnight or another worker. With the POA locked, a revocation is either seen here or comes
-    after the transaction.
+    revocation, a pause, midnight or another worker.
 
     :raises EnrollmentMoved: another step comes next now
     """
-    enrollment, poa, facts = _lock_and_gather(enrollment_id)
-    if decide(facts, now=at, policy=policy) != step:
-        raise EnrollmentMoved(f"{enrollment} changed before “{type(step).__name__}” could start.")
-    assert poa is not None  # noqa: S101 - every step started here requires an authority
-    return enrollment, poa, facts
+    case = lock_case(enrollment_id)
+    if decide(case.facts, now=at, policy=policy) != step:
+        raise EnrollmentMoved(f"{case.enrollment} changed before “{type(step).__name__}” could start.")
+    return case
 
 
-def _lock_and_gather(enrollment_id: int) -> tuple[Enrollment, PoaDocument | None, Facts]:
-    enrollment = lock(enrollment_id)
-    poa = governing_poa(enrollment, is_locked=True)
-    return enrollment, poa, gather(enrollment, poa)
-
-
-def open_write(
-    enrollment: Enrollment, kind: WriteKind, request: dict[str, Any], *, at: datetime, poa: PoaDocument
-) -> LightWrite:
+def check_authority_for(case: LockedCase, *, at: datetime, concluding: bool = False) -> None:
     """
-    Record a write before it is made, under the locked POA that allows it.
+    Check that the locked POA allows a write for the case's meter now. `concluding` is as in `authority.Use`.
 
-    The database rejects a second one while one is unsettled.
+    :raises AuthorityMissing: with the reason for staff
     """
-    write = LightWrite.objects.create(enrollment=enrollment, kind=kind, opened_at=at, request=redact(request))
-    note(enrollment, f"begin_{kind.lower()}", by=SYSTEM, at=at, poa=poa)
+    check_authority(case.known_poa, esi_id=case.enrollment.site.esi_id, at=at, concluding=concluding)
+
+
+def open_write(case: LockedCase, kind: WriteKind, request: dict[str, Any], *, at: datetime) -> LightWrite:
+    """Record a write before it is made. The database rejects a second one while one is unsettled."""
+    write = LightWrite.objects.create(enrollment=case.enrollment, kind=kind, opened_at=at, request=redact(request))
+    note(case, f"begin_{kind.lower()}", by=SYSTEM, at=at)
     return write
 
 
@@ -122,7 +115,8 @@ def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
     at = tools.clock.now()
     if problem := clock_drift.clock_problem():
         raise WriteStopped(f"{write.get_kind_display()}: {problem}")
-    enrollment, poa, facts = _lock_and_gather(write.enrollment_id)
+    case = lock_case(write.enrollment_id)
+    facts = case.facts
     current = facts.unsettled
     if current is None or current.write_id != write.pk or current.status != WriteStatus.OPEN:
         raise WriteStopped(f"{write.get_kind_display()}: it has already been settled.")
@@ -130,10 +124,9 @@ def check_still_wanted(write: LightWrite, step: Step, tools: Tools) -> None:
     comes_next = decide(replace(facts, unsettled=None, status=status), now=at, policy=tools.policy)
     if comes_next != step:
         raise WriteStopped(f"{write.get_kind_display()}: the case has changed. {comes_next.because}")
-    assert poa is not None  # noqa: S101 - the step requires one, and is still the next
     is_conclusion = write.kind in {WriteKind.FINALIZE, WriteKind.UPDATE_ACCOUNT}
     try:
-        check_authority(poa, esi_id=enrollment.site.esi_id, at=at, concluding=is_conclusion)
+        check_authority_for(case, at=at, concluding=is_conclusion)
     except AuthorityMissing as missing:
         raise WriteStopped(f"{write.get_kind_display()}: {missing.for_staff}") from missing
     write.sent_at = at
@@ -181,16 +174,16 @@ def call(write: LightWrite, step: Step, send: Callable[[Callable[[], None]], Ans
 
 
 def close_done(
+    case: LockedCase,
     write: LightWrite,
     *,
     answer: dict[str, Any],
     outcome: str,
     at: datetime,
     details: Mapping[str, Any] | None = None,
-    poa: PoaDocument | None = None,
 ) -> None:
     """
-    Close a write that Light carried out. Inside the caller's transaction, on a locked enrollment. `poa` as for `note`.
+    Close a write that Light carried out.
 
     A write that has been settled differently since is corrected: Light's own answer counts.
     """
@@ -200,7 +193,7 @@ def close_done(
     write.outcome = outcome
     write.hold_code = ""
     write.save()
-    note(write.enrollment, f"done_{write.kind.lower()}", by=LIGHT, at=at, reason=outcome, details=details, poa=poa)
+    note(case, f"done_{write.kind.lower()}", by=LIGHT, at=at, reason=outcome, details=details)
 
 
 @repeatable
@@ -213,9 +206,52 @@ def lose_answer(
     With `code`, Light refused it or it was done before: if the account does not show it, `outcome` says why. `answer`
     is an answer that did not show the write.
     """
-    write = _lock_write(write_id)
-    if write.status != WriteStatus.OPEN:
-        return
+    case, write = lock_write(write_id)
+    if write.status == WriteStatus.OPEN:
+        mark_in_doubt(case, write, outcome=outcome, at=at, code=code, answer=answer)
+
+
+@repeatable
+def close_refused(write_id: int, *, outcome: str, code: HoldCode, at: datetime) -> None:
+    """Close a write that Light refused, unless it has been settled since. The decision then places a hold."""
+    case, write = lock_write(write_id)
+    if write.status in UNSETTLED_WRITE_STATUSES:
+        mark_refused(case, write, outcome=outcome, code=code, at=at)
+
+
+@repeatable
+def close_not_done(write_id: int, *, outcome: str, at: datetime) -> None:
+    """Close a write that did not happen, unless it has been settled since."""
+    case, write = lock_write(write_id)
+    if write.status in UNSETTLED_WRITE_STATUSES:
+        mark_not_done(case, write, outcome=outcome, at=at)
+
+
+@repeatable
+def close_not_reached(write_id: int, problem: NotReached, *, at: datetime) -> None:
+    """Close a write that never reached Light, and delay the next call."""
+    case, write = lock_write(write_id)
+    if write.status in UNSETTLED_WRITE_STATUSES:
+        back_off(case.enrollment, problem, at=at)
+        mark_not_done(case, write, outcome=str(problem), at=at)
+
+
+def lock_write(write_id: int) -> tuple[LockedCase, LightWrite]:
+    """Return a write as it is now, with its locked case."""
+    case = lock_case(LightWrite.objects.values_list("enrollment_id", flat=True).get(pk=write_id))
+    return case, LightWrite.objects.get(pk=write_id)
+
+
+def mark_in_doubt(
+    case: LockedCase,
+    write: LightWrite,
+    *,
+    outcome: str,
+    at: datetime,
+    code: HoldCode | None = None,
+    answer: Mapping[str, Any] | None = None,
+) -> None:
+    """Mark an open write of a locked case as in doubt. `code` and `answer` as for `lose_answer`."""
     write.status = WriteStatus.IN_DOUBT
     write.doubt_since = at
     write.outcome = outcome
@@ -223,47 +259,27 @@ def lose_answer(
     write.answer = redact(answer or {})
     write.save()
     if write.kind == WriteKind.ACCEPT_PLAN:
-        take_move(write.enrollment, "lose_answer", by=SYSTEM, at=at, reason=outcome)
+        take_move(case, "lose_answer", by=SYSTEM, at=at, reason=outcome)
     else:
-        note(write.enrollment, f"doubt_{write.kind.lower()}", by=SYSTEM, at=at, reason=outcome)
+        note(case, f"doubt_{write.kind.lower()}", by=SYSTEM, at=at, reason=outcome)
 
 
-@repeatable
-def close_refused(write_id: int, *, outcome: str, code: HoldCode, at: datetime) -> None:
-    """Close a write that Light refused. The decision then places a hold."""
-    write = _lock_write(write_id)
-    if write.status not in UNSETTLED_WRITE_STATUSES:
-        return
-    write.hold_code = code
-    _close_as_not_done(write, WriteStatus.REFUSED, outcome=outcome, at=at)
+def mark_refused(case: LockedCase, write: LightWrite, *, outcome: str, code: HoldCode, at: datetime) -> None:
+    """Close an unsettled write of a locked case as refused by Light."""
+    _close_as_not_done(case, write, WriteStatus.REFUSED, outcome=outcome, code=code, at=at)
 
 
-@repeatable
-def close_not_done(write_id: int, *, outcome: str, at: datetime, code: str = "") -> None:
-    """Close a write that did not happen. With `code`, Light refused it, and `outcome` has Light's reason."""
-    write = _lock_write(write_id)
-    write.hold_code = code
-    if write.status in UNSETTLED_WRITE_STATUSES:
-        _close_as_not_done(write, WriteStatus.NOT_DONE, outcome=outcome, at=at)
+def mark_not_done(case: LockedCase, write: LightWrite, *, outcome: str, at: datetime, code: str = "") -> None:
+    """Close an unsettled write that did not happen. With `code`, Light refused it, and `outcome` has Light's reason."""
+    _close_as_not_done(case, write, WriteStatus.NOT_DONE, outcome=outcome, code=code, at=at)
 
 
-@repeatable
-def close_not_shown(write_id: int, *, outcome: str, at: datetime) -> None:
+def mark_not_shown(case: LockedCase, write: LightWrite, *, outcome: str, at: datetime) -> None:
     """Close a write in doubt that the account does not show, as refused if Light gave a reason."""
-    write = _lock_write(write_id)
     if write.hold_code:
-        close_refused(write_id, outcome=write.outcome, code=HoldCode(write.hold_code), at=at)
+        mark_refused(case, write, outcome=write.outcome, code=HoldCode(write.hold_code), at=at)
     else:
-        close_not_done(write_id, outcome=outcome, at=at)
-
-
-@repeatable
-def close_not_reached(write_id: int, problem: NotReached, *, at: datetime) -> None:
-    """Close a write that never reached Light, and delay the next call."""
-    write = _lock_write(write_id)
-    if write.status in UNSETTLED_WRITE_STATUSES:
-        back_off(write.enrollment, problem, at=at)
-        _close_as_not_done(write, WriteStatus.NOT_DONE, outcome=str(problem), at=at)
+        mark_not_done(case, write, outcome=outcome, at=at)
 
 
 def back_off(enrollment: Enrollment, problem: NotReached, *, at: datetime) -> None:
@@ -295,24 +311,19 @@ def hold_code_for(refusal: LightError) -> HoldCode:
             return HoldCode.REFUSED_BY_LIGHT
 
 
-def _close_as_not_done(write: LightWrite, status: WriteStatus, *, outcome: str, at: datetime) -> None:
+def _close_as_not_done(
+    case: LockedCase, write: LightWrite, status: WriteStatus, *, outcome: str, code: str, at: datetime
+) -> None:
     write.status = status
     write.closed_at = at
     write.outcome = outcome
+    write.hold_code = code
     write.save()
     if write.kind == WriteKind.ACCEPT_PLAN:
         AcceptAttempt.objects.filter(write=write).update(succeeded=False)
-        take_move(write.enrollment, "call_off", by=SYSTEM, at=at, reason=outcome)
+        take_move(case, "call_off", by=SYSTEM, at=at, reason=outcome)
     else:
-        note(write.enrollment, f"{status.lower()}_{write.kind.lower()}", by=SYSTEM, at=at, reason=outcome)
-
-
-def _lock_write(write_id: int) -> LightWrite:
-    write = LightWrite.objects.get(pk=write_id)
-    enrollment = lock(write.enrollment_id)
-    write.refresh_from_db()
-    write.enrollment = enrollment
-    return write
+        note(case, f"{status.lower()}_{write.kind.lower()}", by=SYSTEM, at=at, reason=outcome)
 
 
 def _describe_problem(problem: LightError) -> str:

@@ -416,7 +416,7 @@ def _if_live_today(enrollment: Enrollment, *, now: datetime) -> dict[str, Any]:
     """Return the preview of what a go-live today would change. It is the only thing on the page that is not stored."""
     if enrollment.status != EnrollmentStatus.OPEN:
         return {}
-    rules, facts = policy(), gather(enrollment)
+    rules, facts = policy(), gather(enrollment, governing_poa(enrollment))
     if facts.go_live.counted_date is not None:
         return {}
     live = decide_as_if_live(chicago_day(now), facts, now=now, policy=rules)

@@ -21,7 +21,7 @@ from core.due_rows import Backoff
 from core.transactions import repeatable
 from enrollments.actions import acceptance, account_reading, accounts, closing, holds, mails, notices, plans
 from enrollments.actions.account_reading import ReadingFailed
-from enrollments.actions.moves import EnrollmentMoved, lock
+from enrollments.actions.moves import EnrollmentMoved
 from enrollments.actions.writes import CallFailed, Tools
 from enrollments.decision import gates, steps
 from enrollments.decision.customer_state import CHECKING, WORKING, customer_state
@@ -29,7 +29,8 @@ from enrollments.decision.decide import decide
 from enrollments.decision.facts import Facts
 from enrollments.decision.steps import Step
 from enrollments.engine import leases
-from enrollments.engine.gathering import gather
+from enrollments.engine.gathering import gather, governing_poa
+from enrollments.engine.locked_case import lock_case, with_locked_poa
 from enrollments.models import Enrollment, Hold, RemoteCall
 from enrollments.states import HoldCode, HoldOwner
 from poa_documents.guards import AuthorityMissing, SealedFileAltered, SealedFileUnreadable
@@ -95,7 +96,7 @@ class Engine:
             if problem := clock_drift.clock_problem():
                 raise ClockWrong(problem)
             enrollment = Enrollment.objects.select_related("site", "customer").get(pk=enrollment_id)
-            facts = gather(enrollment)
+            facts = gather(enrollment, governing_poa(enrollment))
             step = decide(facts, now=self.tools.clock.now(), policy=self.tools.policy)
             step = self._check_progress(step, facts, taken)
             try:
@@ -314,7 +315,7 @@ def _hold_for_operations(enrollment: Enrollment, *, at: datetime) -> None:
     hold = steps.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because=because)
     try:
         with transaction.atomic():
-            holds.place_hold(enrollment, hold, at=at)
+            holds.place_hold(with_locked_poa(enrollment), hold, at=at)
     except OperationalError:
         raise
     except Exception:
@@ -324,7 +325,7 @@ def _hold_for_operations(enrollment: Enrollment, *, at: datetime) -> None:
 
 @repeatable
 def _place_hold(enrollment_id: int, hold: steps.Hold, *, at: datetime) -> None:
-    holds.place_hold(lock(enrollment_id), hold, at=at)
+    holds.place_hold(lock_case(enrollment_id), hold, at=at)
 
 
 def _due_at(step: Step) -> datetime | None:

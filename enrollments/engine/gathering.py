@@ -50,16 +50,13 @@ _AWAITING = GoLiveReportStatus.AWAITING_OFFICE
 _NEVER_READ = frozenset({MailState.RETURNED, MailState.HELD, MailState.OVERTAKEN, MailState.FAILED})
 
 
-def gather(enrollment: Enrollment, poa: PoaDocument | None = None) -> Facts:
+def gather(enrollment: Enrollment, poa: PoaDocument | None) -> Facts:
     """
-    Read the facts of one enrollment with a bounded number of queries, regardless of its history.
-
-    `poa` is the governing one if the caller has it already.
+    Read the facts of one enrollment under its governing POA, with a bounded number of queries whatever its history.
 
     What a person settled by releasing a hold does not count again: refused writes, failed writes and offers from before
     the last release are left out.
     """
-    poa = poa or governing_poa(enrollment)
     present = _find_rare_records(enrollment)
     authority = _authority(poa, enrollment, present) if poa else None
     account = _account(enrollment)

@@ -10,11 +10,11 @@ from django.db import transaction
 
 from enrollments.actions.case_opening import reconsider_site
 from enrollments.actions.holds import place_hold
-from enrollments.actions.moves import lock
 from enrollments.actions.writes import Tools
 from enrollments.decision import offers, policy, steps
 from enrollments.engine.engine import Engine
 from enrollments.engine.gathering import offered_plan, signed_limits
+from enrollments.engine.locked_case import lock_case
 from enrollments.light.client import LightClient
 from enrollments.models import Enrollment, Hold, LightWrite, PlanOffer
 from enrollments.states import HoldCode, HoldOwner, WriteKind, WriteStatus
@@ -82,7 +82,7 @@ def hold(
     because: str = "Light offers no plan for this meter today.",
 ) -> Hold:
     with transaction.atomic():
-        return place_hold(lock(enrollment.pk), steps.Hold(code, owner, because=because), at=at)
+        return place_hold(lock_case(enrollment.pk), steps.Hold(code, owner, because=because), at=at)
 
 
 def judged_offer(enrollment: Enrollment, poa: PoaDocument, *, at: datetime = AT, **fields: Any) -> PlanOffer:

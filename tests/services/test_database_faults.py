@@ -21,8 +21,9 @@ from core.dates import chicago_day
 from core.transactions import repeatable
 from demo.people import Customer as VisitingCustomer
 from demo.people import Technician
-from enrollments.actions.moves import lock, note
+from enrollments.actions.moves import note
 from enrollments.actions.webhooks import store_delivery
+from enrollments.engine.locked_case import lock_case
 from enrollments.models import Enrollment, LightWrite, WebhookDelivery
 from enrollments.states import EnrollmentStatus, WriteKind, WriteStatus
 from installations import actions as installation_actions
@@ -163,10 +164,10 @@ def test_P3_two_transactions_that_shut_each_other_out_both_end(stack: Stack) -> 
     @repeatable
     def hold_both(name: str, first: Enrollment, second: Enrollment) -> None:
         tries.append(name)
-        lock(first.pk)
+        lock_case(first.pk)
         if len(tries) <= 2:
             together.wait(20)
-        note(lock(second.pk), name, by=SYSTEM, at=now())
+        note(lock_case(second.pk), name, by=SYSTEM, at=now())
 
     def work(name: str, first: Enrollment, second: Enrollment) -> None:
         try:
@@ -201,7 +202,7 @@ def test_P3_a_serialization_failure_repeats_the_transaction(stack: Stack) -> Non
         if len(tries) == 1:
             with psycopg.connect(stack.database_url) as other:
                 other.execute("UPDATE enrollments_enrollment SET last_error = 'in between' WHERE id = %s", [case.pk])
-        note(lock(case.pk), "read", by=SYSTEM, at=now(), reason=tries[-1])
+        note(lock_case(case.pk), "read", by=SYSTEM, at=now(), reason=tries[-1])
 
     note_what_was_read()
 

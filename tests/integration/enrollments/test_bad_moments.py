@@ -116,6 +116,8 @@ def test_a_case_stands_under_the_authority_of_its_acceptance_also_when_a_newer_o
     assert AcceptAttempt.objects.get(succeeded=True).poa == older
     assert older.uses_made == 1
     assert newer.uses_made == 0
+    assert older.evidence.filter(kind="enrollment.confirm_late").exists()
+    assert not newer.evidence.filter(kind="enrollment.confirm_late").exists()
     assert not LightWrite.objects.filter(kind=WriteKind.FINALIZE).exists()
     assert case.status == EnrollmentStatus.ACCEPTED
     assert case.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_UNCLEAR

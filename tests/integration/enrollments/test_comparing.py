@@ -7,8 +7,8 @@ import pytest
 from django.db import transaction
 
 from enrollments.actions import case_opening, reconciliation
-from enrollments.actions.moves import lock
 from enrollments.actions.reconciliation import RunFinished
+from enrollments.engine.locked_case import lock_case
 from enrollments.light.errors import NotReached
 from enrollments.light.payloads import NewAccount
 from enrollments.models import Enrollment, LightWrite, ReconciliationRun
@@ -221,7 +221,7 @@ def test_a_case_with_a_call_in_doubt_is_left_to_the_engine(flow: Flow) -> None:
     flow.run(case)
     with transaction.atomic():
         LightWrite.objects.create(
-            enrollment=lock(case.pk),
+            enrollment=lock_case(case.pk).enrollment,
             kind=WriteKind.REQUEST_PLANS,
             status=WriteStatus.IN_DOUBT,
             opened_at=flow.clock.at,

@@ -11,9 +11,9 @@ from pytest_django.fixtures import Settings
 
 from core.actors import Actor
 from enrollments.actions import holds, mails
-from enrollments.actions.moves import lock
 from enrollments.decision import steps
 from enrollments.decision.steps import Waiting
+from enrollments.engine.locked_case import lock_case
 from enrollments.models import Enrollment
 from enrollments.states import HoldCode, HoldOwner
 from installations.models import Language
@@ -149,7 +149,7 @@ def test_mail_asks_for_nothing_that_the_page_does_not(flow: Flow) -> None:
     mails.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=flow.clock.at)
     with transaction.atomic():
         hold = steps.Hold(HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS, because="Our own trouble.")
-        holds.place_hold(lock(case.pk), hold, at=flow.clock.at)
+        holds.place_hold(lock_case(case.pk), hold, at=flow.clock.at)
 
     flow.send_news()
 

@@ -18,6 +18,7 @@ from django.db import transaction
 from core.actors import Actor
 from core.models import CaseChange
 from enrollments.actions.moves import note
+from enrollments.engine.locked_case import lock_case
 from enrollments.models import (
     AcceptAttempt,
     Enrollment,
@@ -142,7 +143,8 @@ def accept_before_the_notice_is_over(records: Records) -> None:
 
 def accept_what_the_customer_holds(records: Records) -> None:
     held_at = records.attempt.write.opened_at - timedelta(hours=1)
-    note(records.case, "customer_held", by=Actor.customer(records.case.customer_id), at=held_at)
+    with transaction.atomic():
+        note(lock_case(records.case.pk), "customer_held", by=Actor.customer(records.case.customer_id), at=held_at)
 
 
 def accept_for_one_reported_dead(records: Records) -> None:

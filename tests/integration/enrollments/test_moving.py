@@ -6,7 +6,8 @@ import pytest
 
 from core.actors import SYSTEM
 from core.moves import MoveNotAllowed
-from enrollments.actions.moves import lock, take_move
+from enrollments.actions.moves import take_move
+from enrollments.engine.locked_case import lock_case
 from enrollments.models import Enrollment
 from enrollments.states import MOVES, EnrollmentStatus
 from tests.factories.cases import case
@@ -21,10 +22,10 @@ def test_a_move_that_the_table_does_not_have_from_here_changes_nothing(db: None)
     for status, (name, move) in itertools.product(EnrollmentStatus, MOVES.items()):
         if status in move.sources:
             continue
-        enrollment = lock(pk)
-        enrollment.status = status
+        locked = lock_case(pk)
+        locked.enrollment.status = status
         with pytest.raises(MoveNotAllowed):
-            take_move(enrollment, name, by=SYSTEM, at=AT)
+            take_move(locked, name, by=SYSTEM, at=AT)
 
     after = Enrollment.objects.get(pk=pk)
     assert (after.status, after.events.count()) == (before.status, events)

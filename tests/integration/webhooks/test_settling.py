@@ -11,7 +11,7 @@ from core import clock
 from core.actors import Actor
 from core.queue import TaskName
 from enrollments.actions import closing, webhook_processing
-from enrollments.engine.gathering import gather
+from enrollments.engine.gathering import gather, governing_poa
 from enrollments.light.client import READING
 from enrollments.models import Enrollment, EnrollmentEvent, LightWrite, RemoteCall, WebhookDelivery
 from enrollments.states import UNSETTLED_WRITE_STATUSES, EnrollmentStatus, WriteKind, WriteStatus
@@ -181,7 +181,7 @@ def test_a_reported_cancellation_is_a_fact_of_its_case_however_the_event_is_writ
     deliver(body)
     settle_due()
 
-    assert gather(enrollment).is_cancel_reported
+    assert gather(enrollment, governing_poa(enrollment)).is_cancel_reported
 
 
 def test_news_of_a_closed_case_is_kept_and_wakes_nobody(enrollment: Enrollment, account_uuid: UUID) -> None:
