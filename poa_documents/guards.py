@@ -4,22 +4,28 @@ Whether a POA lets us act right now.
 Each refusal is a separate exception that tells staff what is wrong and what to do.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import ClassVar
+
+from django.db.models import Exists, QuerySet, Subquery
 
 from core.dates import chicago_day
 from core.errors import Conflict
 from core.stored_files import FileAltered, StoredFile, read
+from installations.models import Installation
 from installations.states import InstallationStatus
 from poa_documents.authority import Authority, ObstacleKind, Use, find_obstacle
-from poa_documents.models import PoaDocument, SealTimestamp, StopKind, StopSignal
+from poa_documents.models import EvidenceEntry, PoaDocument, SealTimestamp, StopKind, StopSignal
 from poa_documents.seal.terms import SealBroken, Timestamp
-from poa_documents.signer_doubts import why_not_proved
+from poa_documents.signer_doubts import open_doubts, why_not_proved
 from poa_documents.states import PoaStatus
 
 # The journal entries that say which file was stored and how it was sealed.
 SEALED = "seal"
 STORED_AFTER_END = "stored_after_end"
+FILE_TIMESTAMPED = "file_timestamped"
 
 
 class AuthorityMissing(Conflict):
@@ -119,7 +125,8 @@ def check_authority(poa: PoaDocument, *, esi_id: str, at: datetime, concluding: 
 
     :raises AuthorityMissing: one of its subclasses, with the reason for staff
     """
-    authority, embargo_end = _current_authority(poa, concluding=concluding), embargo_end_date(poa)
+    found = find_obstructions(poa)
+    authority, embargo_end = _current_authority(poa, found, concluding=concluding), found.embargo_end
     for meter in {esi_id, poa.site.esi_id}:  # the site's may have been corrected since the customer signed
         use = Use(poa.envelope.esi_id, meter, chicago_day(at), embargo_end, concluding=concluding)
         obstacle = find_obstacle(authority, use)
@@ -129,7 +136,29 @@ def check_authority(poa: PoaDocument, *, esi_id: str, at: datetime, concluding: 
             raise _REFUSAL_FOR[obstacle.kind](obstacle.text)
 
 
-def _current_authority(poa: PoaDocument, *, concluding: bool) -> Authority:
+@dataclass(frozen=True)
+class Obstructions:
+    """What may keep us from acting besides the POA's own row. `embargo_end`: the last day to cancel a hardware sale."""
+
+    is_stopped: bool
+    has_signer_doubt: bool
+    embargo_end: date | None
+
+
+def find_obstructions(poa: PoaDocument) -> Obstructions:
+    """Look for all of them in one query, because this runs twice for each write to Light."""
+    embargoes = Installation.objects.filter(
+        site_id=poa.site_id, customer_id=poa.customer_id, embargo_end_date__isnull=False
+    ).exclude(status=InstallationStatus.CANCELLED)
+    found = PoaDocument.objects.filter(pk=poa.pk).values_list(
+        Exists(_open_stops(poa.customer_id)),
+        Exists(open_doubts(poa.pk)),
+        Subquery(embargoes.order_by("-embargo_end_date").values("embargo_end_date")[:1]),
+    )
+    return Obstructions(*found.get())
+
+
+def _current_authority(poa: PoaDocument, found: Obstructions, *, concluding: bool) -> Authority:
     return Authority(
         status=PoaStatus(poa.status),
         signed_at=poa.signed_at,
@@ -138,8 +167,8 @@ def _current_authority(poa: PoaDocument, *, concluding: bool) -> Authority:
         uses_left=poa.envelope.uses - poa.uses_made,
         ended_because=poa.ended_because,
         suspended_because=poa.suspended_because,
-        stopped_because=why_stopped(poa.customer_id),
-        signer_in_question="" if concluding else why_not_proved(poa),
+        stopped_because=why_stopped(poa.customer_id) if found.is_stopped else "",
+        signer_in_question=why_not_proved(poa) if found.has_signer_doubt and not concluding else "",
     )
 
 
@@ -156,7 +185,7 @@ def check_not_stopped(customer_id: int) -> None:
 
 def why_stopped(customer_id: int) -> str:
     """Return why nothing may be done in a customer's name, or an empty string."""
-    stop = StopSignal.objects.filter(customer_id=customer_id, ended_at__isnull=True).first()
+    stop = _open_stops(customer_id).first()
     if stop is None:
         return ""
     what = "died" if stop.kind == StopKind.DECEASED else "can no longer decide"
@@ -166,15 +195,8 @@ def why_stopped(customer_id: int) -> str:
     )
 
 
-def embargo_end_date(poa: PoaDocument) -> date | None:
-    """Return the last day on which the sale of any of the customer's hardware at the site can be canceled."""
-    return (
-        poa.site.installations.filter(customer_id=poa.customer_id, embargo_end_date__isnull=False)
-        .exclude(status=InstallationStatus.CANCELLED)
-        .order_by("-embargo_end_date")
-        .values_list("embargo_end_date", flat=True)
-        .first()
-    )
+def _open_stops(customer_id: int) -> QuerySet[StopSignal]:
+    return StopSignal.objects.filter(customer_id=customer_id, ended_at__isnull=True)
 
 
 def verify_sealed_file(poa: PoaDocument) -> None:
@@ -204,7 +226,8 @@ def _check_seal(poa: PoaDocument, content: bytes) -> None:
     """
     from poa_documents.seal import pades  # slow to import
 
-    sealing = poa.evidence.filter(kind__in=[SEALED, STORED_AFTER_END]).order_by("-number").first()
+    entries = list(poa.evidence.filter(kind__in=[SEALED, STORED_AFTER_END, FILE_TIMESTAMPED]).order_by("number"))
+    sealing = next((entry for entry in reversed(entries) if entry.kind != FILE_TIMESTAMPED), None)
     if sealing is None and not poa.seal_certificate_sha256:  # revoked while it was stored, before seals were introduced
         return
     said: dict[str, str] = sealing.details if sealing else {}
@@ -216,14 +239,14 @@ def _check_seal(poa: PoaDocument, content: bytes) -> None:
     if not certificate:
         return
     pades.check(content, certificate_sha256=certificate, authority_sha256=said.get("timestamp_authority_sha256", ""))
-    _check_later_timestamp(poa)
+    _check_later_timestamp(poa, entries)
 
 
-def _check_later_timestamp(poa: PoaDocument) -> None:
+def _check_later_timestamp(poa: PoaDocument, entries: Sequence[EvidenceEntry]) -> None:
     """:raises SealBroken: the time stamp beside the file is missing or not valid"""
     from poa_documents.seal import pades  # slow to import
 
-    stamping = poa.evidence.filter(kind="file_timestamped").first()
+    stamping = next((entry for entry in entries if entry.kind == FILE_TIMESTAMPED), None)
     if stamping is None:
         return
     row = SealTimestamp.objects.filter(poa=poa).first()

@@ -21,9 +21,12 @@ SUNSET = date(2026, 6, 1)
 
 @pytest.fixture(autouse=True)
 def no_embargo(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guards, "embargo_end_date", lambda _poa: None)
-    monkeypatch.setattr(guards, "why_stopped", lambda _customer_id: "")
-    monkeypatch.setattr(guards, "why_not_proved", lambda _poa: "")
+    obstruct(monkeypatch, embargo_end=None)
+
+
+def obstruct(monkeypatch: pytest.MonkeyPatch, *, embargo_end: date | None) -> None:
+    found = guards.Obstructions(is_stopped=False, has_signer_doubt=False, embargo_end=embargo_end)
+    monkeypatch.setattr(guards, "find_obstructions", lambda _poa: found)
 
 
 def poa(status: str = PoaStatus.SIGNED, *, uses: int = 1, **changes: Any) -> PoaDocument:
@@ -133,7 +136,7 @@ def test_the_embargo_holds_through_its_last_chicago_day(
     at: datetime, monkeypatch: pytest.MonkeyPatch, *, holds: bool
 ) -> None:
     """The worked example: signed 2026-11-19, so the first action is on Tuesday 2026-12-01."""
-    monkeypatch.setattr(guards, "embargo_end_date", lambda _poa: date(2026, 11, 30))
+    obstruct(monkeypatch, embargo_end=date(2026, 11, 30))
     signed = poa()
     signed.envelope.sunset_date = date(2027, 6, 1)
 
@@ -141,7 +144,7 @@ def test_the_embargo_holds_through_its_last_chicago_day(
 
 
 def test_an_embargo_is_a_wait_and_no_consent_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guards, "embargo_end_date", lambda _poa: date(2026, 3, 10))
+    obstruct(monkeypatch, embargo_end=date(2026, 3, 10))
 
     with pytest.raises(guards.EmbargoRunning) as refusal:
         guards.check_authority(poa(), esi_id=ESI_ID, at=AT)
