@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.db.models import Q
+
 from core.actors import LIGHT, SYSTEM
 from core.dates import chicago_day
 from core.transactions import repeatable, repeatable_alone
@@ -139,12 +141,14 @@ def _date_plan(facts: Facts, *, at: datetime, policy: Policy) -> dict[str, objec
 def _keep_acceptance(attempt: AcceptAttempt, answer: dict[str, object], *, at: datetime) -> None:
     """Record the answer, even if the attempt has been settled or called off since."""
     case = lock_case(attempt.enrollment_id)
-    attempt = AcceptAttempt.objects.select_related("write", "offer").get(pk=attempt.pk)
+    attempts = AcceptAttempt.objects.filter(enrollment=case.enrollment).select_related("write", "offer")
+    known = {each.pk: each for each in attempts.filter(Q(pk=attempt.pk) | Q(succeeded__isnull=True))}
+    attempt = known.pop(attempt.pk)
     write = attempt.write
     if write.status == WriteStatus.DONE:
         return
-    open_attempts = AcceptAttempt.objects.filter(enrollment=case.enrollment, succeeded__isnull=True)
-    if open_attempts.exclude(pk=attempt.pk).exists() or case.enrollment.status not in _MAY_CONFIRM:
+    is_another_open = bool(known)
+    if is_another_open or case.enrollment.status not in _MAY_CONFIRM:
         close_done(case, write, answer=answer, outcome="Accepted, according to a late answer.", at=at)
         because = "A late answer from Light says that it accepted a plan we had called off. Check the account at Light."
         place_hold(case, Hold(HoldCode.DOUBT_UNSETTLED, HoldOwner.OPERATIONS, because=because), at=at)

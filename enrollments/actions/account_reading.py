@@ -76,19 +76,21 @@ def request_reading(*, enrollment_id: int, at: datetime) -> None:
     nudge(Enrollment.objects.filter(pk=enrollment_id), at=at, readings_asked=F("readings_asked") + 1)
 
 
-def read_account(enrollment_id: int, tools: Tools) -> None:
+def read_account(enrollment: Enrollment, tools: Tools) -> None:
     """
     Read the account and record what it shows to have happened.
 
+    It answers the requests for a reading that `enrollment`, as read before, counts. Later ones lead to another.
+
     :raises ReadingFailed: Light could not be reached, or refused
     """
-    before = Enrollment.objects.only("light_account_uuid", "readings_asked").get(pk=enrollment_id)
-    account = _read(enrollment_id, str(before.light_account_uuid), tools)
+    answered = enrollment.readings_asked
+    account = _read(enrollment.pk, str(enrollment.light_account_uuid), tools)
 
     @repeatable
     def keep() -> None:
-        case = lock_case(enrollment_id)
-        case.enrollment.readings_given = before.readings_asked
+        case = lock_case(enrollment.pk)
+        case.enrollment.readings_given = answered
         keep_reading(case, account, dialect=tools.light.dialect, at=tools.clock.now())
         case.enrollment.save()
         _apply_account(case, account, at=tools.clock.now())

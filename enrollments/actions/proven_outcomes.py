@@ -11,7 +11,6 @@ from core.actors import LIGHT, SYSTEM, Actor
 from enrollments.actions.holds import lift_holds, place_hold
 from enrollments.actions.mails import owe_news
 from enrollments.actions.moves import take_move
-from enrollments.actions.plan_documents import owe_documents
 from enrollments.decision import after_acceptance
 from enrollments.decision.acceptance_at_light import is_shown_by
 from enrollments.decision.steps import Hold
@@ -41,13 +40,12 @@ def confirm(case: LockedCase, attempt: AcceptAttempt, *, by: Actor, at: datetime
     enrollment.accepted_offer = attempt.offer
     enrollment.service_start_date = attempt.service_start_date
     enrollment.accepted_at = at
-    owe_documents(attempt.offer, at=at)
     was_called_off = enrollment.status == EnrollmentStatus.OPEN
     if enrollment.status != EnrollmentStatus.ACCEPTING:
         lift_holds(case, _ANSWERED_BY_ACCEPTANCE, because="The account shows our own acceptance.", at=at)
     case = case.under_accepted_poa(attempt.poa_id)
     take_move(case, "confirm_late" if was_called_off else "confirm", by=by, at=at)
-    use_authority(poa_id=attempt.poa_id, by=SYSTEM, at=at)
+    use_authority(case.known_poa, by=SYSTEM, at=at)
     owe_news(case, MailKind.PLAN_ACCEPTED, at=at)
     return case
 

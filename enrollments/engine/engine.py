@@ -100,7 +100,7 @@ class Engine:
             step = decide(facts, now=self.tools.clock.now(), policy=self.tools.policy)
             step = self._check_progress(step, facts, taken)
             try:
-                self._perform(enrollment_id, step)
+                self._perform(enrollment, step)
             except (EnrollmentMoved, CallFailed, ReadingFailed, SealedFileAltered) as news:
                 logger.info("Enrollment %s: %s", enrollment_id, news)
                 continue
@@ -179,7 +179,9 @@ class Engine:
         )["last"]
         return too_often(max(a_day_ago, looked_at)) if looked_at is not None else purpose
 
-    def _perform(self, enrollment_id: int, step: Step) -> None:
+    def _perform(self, enrollment: Enrollment, step: Step) -> None:
+        """Perform a step that was decided from this enrollment."""
+        enrollment_id = enrollment.pk
         match step:
             case steps.OpenAccount():
                 accounts.open_account(enrollment_id, step, self.tools)
@@ -188,7 +190,7 @@ class Engine:
             case steps.UpdateAccount():
                 accounts.update_account(enrollment_id, step, self.tools)
             case steps.ReadAccount():
-                account_reading.read_account(enrollment_id, self.tools)
+                account_reading.read_account(enrollment, self.tools)
             case steps.RequestPlans():
                 plans.request_plans(enrollment_id, step, self.tools)
             case steps.AcceptPlan():

@@ -270,15 +270,15 @@ def owe_case_mail(
     poa: PoaDocument, kind: MailKind, *, case_number: int, once_key: str, at: datetime
 ) -> CustomerMail | None:
     """
-    Record a due mail about an enrollment in the open transaction. None if it was owed before.
+    Record a due mail about an enrollment in the transaction that locked it and its POA. None if it was owed before.
 
     `enrollments` sends it, because only that app knows what it says.
     """
-    mail, is_new = CustomerMail.objects.get_or_create(
-        once_key=once_key,
-        defaults={"poa": poa, "kind": kind, "case_number": case_number, "created_at": at, "due_at": at},
+    if CustomerMail.objects.filter(once_key=once_key).exists():
+        return None
+    return CustomerMail.objects.create(
+        poa=poa, kind=kind, case_number=case_number, once_key=once_key, created_at=at, due_at=at
     )
-    return mail if is_new else None
 
 
 def drop_case_mails(case_number: int, kind: MailKind, *, at: datetime) -> None:

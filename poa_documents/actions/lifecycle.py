@@ -172,14 +172,12 @@ def _record_repair(poa_id: int, *, by: Actor, at: datetime) -> None:
     evidence.record(poa, kind="file_restored", by=by, at=at)
 
 
-@repeatable
-def use_authority(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
+def use_authority(poa: PoaDocument, *, by: Actor, at: datetime) -> None:
     """
-    Count one acceptance made under this POA. The last use exhausts it.
+    Count one acceptance made under this locked POA, in the transaction that records it. The last use exhausts it.
 
     The acceptance has happened, so it is counted even if the authority has ended since.
     """
-    poa = lock(poa_id)
     poa.uses_made += 1
     details = {"uses_made": poa.uses_made, "uses": poa.envelope.uses}
     if poa.uses_made >= poa.envelope.uses and poa.status in {PoaStatus.SIGNED, PoaStatus.SUSPENDED}:
@@ -188,8 +186,7 @@ def use_authority(*, poa_id: int, by: Actor, at: datetime) -> PoaDocument:
         take_move(poa, "exhaust", by=by, at=at, details=details)
     else:
         poa.save(update_fields=["uses_made"])
-        evidence.record(poa, kind="use", by=by, at=at, details=details)
-    return poa
+        evidence.record(poa, kind="use", by=by, at=at, details=details, is_locked=True)
 
 
 @repeatable

@@ -10,6 +10,7 @@ from poa_documents import actions
 from poa_documents.actions.new_links import MAX_LINKS_A_DAY
 from poa_documents.journal import evidence
 from poa_documents.models import PoaDocument, ReturnSource
+from poa_documents.moves import lock
 from poa_documents.states import PoaStatus
 from tests.factories.installations import staff
 from tests.factories.poa_documents import SIGNED_AT, STAFF, drafted_poa, sent_poa, signed_poa
@@ -133,7 +134,7 @@ def test_live_link_and_unknown_link_are_not_changed_by_it(method: str) -> None:
 
 def test_office_can_resend_while_the_customer_has_a_page(clock: StandingClock, client: Client) -> None:
     poa = signed_poa()
-    actions.use_authority(poa_id=poa.pk, by=STAFF, at=SIGNED_AT)
+    actions.use_authority(lock(poa.pk), by=STAFF, at=SIGNED_AT)
     assert fresh(poa).status == PoaStatus.EXHAUSTED
     client.force_login(staff(is_superuser=True))
 

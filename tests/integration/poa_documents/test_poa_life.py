@@ -25,6 +25,7 @@ from poa_documents.models import (
     Statement,
     WordingInUse,
 )
+from poa_documents.moves import lock
 from poa_documents.states import PoaStatus
 from tests.factories.installations import customer as registered_customer
 from tests.factories.installations import installation, site
@@ -399,9 +400,9 @@ def test_a_poa_that_was_never_signed_cannot_be_revoked() -> None:
 def test_the_last_use_exhausts_an_authority() -> None:
     poa = signed_poa(uses=2)
 
-    actions.use_authority(poa_id=poa.pk, by=STAFF, at=LATER)
+    actions.use_authority(lock(poa.pk), by=STAFF, at=LATER)
     once = PoaDocument.objects.get(pk=poa.pk).status
-    actions.use_authority(poa_id=poa.pk, by=STAFF, at=LATER)
+    actions.use_authority(lock(poa.pk), by=STAFF, at=LATER)
 
     assert (once, PoaDocument.objects.get(pk=poa.pk).status) == (PoaStatus.SIGNED, PoaStatus.EXHAUSTED)
 
@@ -409,7 +410,7 @@ def test_the_last_use_exhausts_an_authority() -> None:
 def test_a_use_that_happened_is_counted_even_after_a_revocation() -> None:
     poa = revoked_poa()
 
-    actions.use_authority(poa_id=poa.pk, by=STAFF, at=LATER)
+    actions.use_authority(lock(poa.pk), by=STAFF, at=LATER)
 
     poa.refresh_from_db()
     assert (poa.status, poa.uses_made) == (PoaStatus.REVOKED, 1)
