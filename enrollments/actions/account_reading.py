@@ -257,7 +257,7 @@ def _addresses_since(write: LightWrite) -> set[str]:
     return {customer.email, *changes.values_list("old_email", flat=True)}
 
 
-def find_accounts_without_case(enrollment_id: int, tools: Tools) -> AccountList:
+def find_accounts_without_case(enrollment: Enrollment, tools: Tools) -> AccountList:
     """
     Find the accounts at Light under the customer's current or former e-mail addresses that belong to no case.
 
@@ -266,14 +266,14 @@ def find_accounts_without_case(enrollment_id: int, tools: Tools) -> AccountList:
     :raises ReadingFailed: Light could not be reached, or refused; or an account under one of the addresses is being
         created for another case, so it cannot be distinguished from an unknown one yet
     """
-    addresses = _addresses(Enrollment.objects.select_related("customer").get(pk=enrollment_id).customer)
-    found = _listed_accounts(enrollment_id, addresses, tools)
+    addresses = _addresses(enrollment.customer)
+    found = _listed_accounts(enrollment.pk, addresses, tools)
     if found.accounts and _is_account_being_created(addresses, tools):
         problem = PaceExceeded(
             "An account is being created for another case of this customer.",
             retry_after_seconds=ACCOUNT_CREATION_PAUSE_SECONDS,
         )
-        _fail_reading(enrollment_id, problem, clock=tools.clock)
+        _fail_reading(enrollment.pk, problem, clock=tools.clock)
     return AccountList(accounts=tuple(without_case(found.accounts)), unusable=found.unusable)
 
 

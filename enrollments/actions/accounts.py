@@ -19,7 +19,6 @@ from enrollments.actions.writes import (
     call,
     check_authority_for,
     close_done,
-    lock_write,
     lose_answer,
     mark_refused,
     open_write,
@@ -59,14 +58,15 @@ class NoAccountYet(Conflict):
     """The customer has no account at Light yet, so there is no link to Light's pages."""
 
 
-def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
+def open_account(enrollment: Enrollment, step: OpenAccount, tools: Tools) -> None:
     """
     Create the customer's account at Light.
 
     Light may already have an account under the customer's address that belongs to no case, for example after a restore
     lost the case. Staff are asked once whose it is before another account is created.
     """
-    found = account_reading.find_accounts_without_case(enrollment_id, tools)
+    enrollment_id = enrollment.pk
+    found = account_reading.find_accounts_without_case(enrollment, tools)
     passed_over = [str(UUID(one.uuid)) for one in found.accounts]
     if passed_over and hold_for_unlinked_accounts(enrollment_id, passed_over, at=tools.clock.now()):
         return
@@ -98,7 +98,8 @@ def open_account(enrollment_id: int, step: OpenAccount, tools: Tools) -> None:
 
     @repeatable
     def keep() -> None:
-        case, current = lock_write(write.pk)
+        case = lock_case(enrollment_id)
+        current = LightWrite.objects.get(pk=write.pk)
         linked = case.enrollment.light_account_uuid
         others = _cases_with(account.uuid).exclude(pk=enrollment_id)
         if (account.email or "").strip().lower() != new_account.email.strip().lower():

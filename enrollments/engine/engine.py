@@ -184,7 +184,7 @@ class Engine:
         enrollment_id = enrollment.pk
         match step:
             case steps.OpenAccount():
-                accounts.open_account(enrollment_id, step, self.tools)
+                accounts.open_account(enrollment, step, self.tools)
             case steps.RecordClientAgent():
                 accounts.record_client_agent(enrollment_id, step, self.tools)
             case steps.UpdateAccount():
