@@ -11,7 +11,7 @@ from typing import Any
 import typst
 from django.utils.text import capfirst
 
-from core.company_rules import current_rules
+from core.company_rules import rules_at
 from core.dates import CHICAGO
 from enrollments.evidence_pack.contents import folder_of, poas_of
 from enrollments.evidence_pack.spool import Spool
@@ -39,7 +39,6 @@ def gather(enrollment: Enrollment, spool: Spool) -> dict[str, Any]:
     shown = [[_moment(at), what, who, detail] for at, _order, what, who, detail in islice(lines, MAX_LINES)]
     return {
         "title": f"Evidence for enrollment {enrollment.pk}",
-        "organization": current_rules().name,
         "facts": _facts(enrollment),
         "chapters": [
             *(_authority_chapter(poa) for poa in poas),
@@ -54,8 +53,9 @@ def gather(enrollment: Enrollment, spool: Spool) -> dict[str, Any]:
 
 
 def render(told: dict[str, Any], *, newest_fact_at: datetime) -> bytes:
-    """Return the PDF. The same story gives the same bytes."""
-    content = _printable({**told, "as_of": _moment(newest_fact_at)})
+    """Return the PDF. The same story gives the same bytes, also after the company changed its name."""
+    organization = rules_at(newest_fact_at).name
+    content = _printable({**told, "organization": organization, "as_of": _moment(newest_fact_at)})
     pdf: bytes = typst.compile(
         str(TEMPLATE),
         root=str(TEMPLATE.parent),

@@ -10,7 +10,7 @@ from functools import partial
 from django.conf import settings
 
 from core.actors import SYSTEM
-from core.company_rules import current_rules
+from core.company_rules import rules_at
 from core.dates import chicago_midnight
 from core.due_rows import Backoff
 from core.stored_files import FileNotStored, StoredFile, store
@@ -92,7 +92,7 @@ def _stamped(
     from poa_documents.seal.pades import seal  # slow to import
 
     phrases = phrases_in(poa.template.language)["pdf"]
-    words = Words(phrases["seal_field"], phrases["seal_reason"], current_rules().name)
+    words = Words(phrases["seal_field"], phrases["seal_reason"], rules_at(document.signed_at).name)
     make = partial(seal, render_pdf(document), key, words=words, signed_at=document.signed_at, answers=answers)
     try:
         authority = timestamps.authority()

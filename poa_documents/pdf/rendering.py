@@ -12,7 +12,7 @@ from typing import Any
 import typst
 from anyascii import anyascii
 
-from core.company_rules import current_rules
+from core.company_rules import rules_at
 from core.dates import CHICAGO
 from poa_documents.limits import format_date
 from poa_documents.models import PoaDocument, SignatureKind, Statement
@@ -89,10 +89,11 @@ def signed_document_of(poa: PoaDocument) -> SignedDocument:
     consents[Statement.DOCUMENT] = document
     title = document.words.split("\n", 1)[0].removeprefix("# ")
     drawn = poa.signature_kind == SignatureKind.DRAWN
+    company = rules_at(signed_at)
     return SignedDocument(
         number=poa.pk,
         language=language,
-        letterhead=f"{current_rules().name} · {current_rules().contact}",
+        letterhead=f"{company.name} · {company.contact}",
         title=title,
         customer_name=str(poa.customer),
         words=document.words,

@@ -25,6 +25,9 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.generic import NameObject, TextStringObject
 from pytest_django.fixtures import Settings
 
+from core import company_rules
+from core.actors import SYSTEM
+from core.dates import chicago_day
 from core.models import CaseChange
 from core.stored_files import FileNotStored, StoredFile, store
 from enrollments.monitoring.alarms import AlarmCode, alarms
@@ -160,6 +163,27 @@ def test_the_same_signature_and_key_give_the_same_bytes() -> None:
     again, _ = seal(pdf, key, words=WORDS, signed_at=SIGNED_AT)
 
     assert once == again
+
+
+def test_company_renamed_after_signing_seals_under_its_old_name() -> None:
+    poa = sealing_poa()
+    company_rules.decide_company_rules(
+        values={"name": "Renamed Energy"},
+        effective_from_date=chicago_day(SIGNED_AT) + timedelta(days=1),
+        reason="We were bought.",
+        by=SYSTEM,
+        at=SIGNED_AT + timedelta(hours=1),
+    )
+    company_rules.forget()
+    assert company_rules.current_rules().name == "Renamed Energy"
+
+    actions.seal_poa(poa_id=poa.pk, at=SIGNED_AT + timedelta(days=2))
+
+    poa.refresh_from_db()
+    reader = PdfReader(io.BytesIO(read_signed_pdf(poa)))
+    printed = " ".join(page.extract_text() for page in reader.pages)
+    assert company_rules.SAMPLE["name"] in printed
+    assert "Renamed" not in printed + str(reader.get_fields())
 
 
 def test_the_seal_of_a_spanish_document_speaks_spanish() -> None:
