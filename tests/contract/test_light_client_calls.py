@@ -32,7 +32,7 @@ def token(text: str = "account-token-1", *, expires_at: datetime = NOW + timedel
     return answer(200, {"token": text, "expires_at": expires_at.isoformat()})
 
 
-def test_account_is_created_with_all_that_is_known(light: ScriptedLight, client: LightClient) -> None:
+def test_account_is_created_with_all_known_details(light: ScriptedLight, client: LightClient) -> None:
     light.will(answer(201, {"uuid": UUID}))
 
     account = client.create_account(PERSON)
@@ -48,7 +48,7 @@ def test_account_is_created_with_all_that_is_known(light: ScriptedLight, client:
     }
 
 
-def test_optional_fields_carry_the_names_of_the_dialect(light: ScriptedLight, make_client: ClientMaker) -> None:
+def test_optional_fields_use_the_names_of_the_dialect(light: ScriptedLight, make_client: ClientMaker) -> None:
     client = make_client(dialect=Dialect(phone_field="phone", birth_date_field=None))
     light.will(answer(201, {"uuid": UUID}))
 
@@ -74,7 +74,7 @@ def test_refused_optional_field_is_left_out_once(light: ScriptedLight, client: L
     assert set(light.received[1].payload) == {"email", "first_name", "last_name"}
 
 
-def test_refused_required_field_is_not_tried_again(light: ScriptedLight, client: LightClient) -> None:
+def test_refused_required_field_is_not_retried(light: ScriptedLight, client: LightClient) -> None:
     light.will(answer(422, {"detail": [{"loc": ["body", "email"], "msg": "not an e-mail"}]}))
 
     with pytest.raises(Refused):
@@ -87,9 +87,7 @@ def uuid_of(letter: str) -> str:
     return f"{letter * 8}-0000-4000-8000-000000000000"
 
 
-def test_search_follows_offsets_and_keeps_the_right_e_mail_newest_first(
-    light: ScriptedLight, client: LightClient
-) -> None:
+def test_search_follows_offsets_and_returns_newest_matches_first(light: ScriptedLight, client: LightClient) -> None:
     first = {"uuid": uuid_of("a"), "email": "Maria@Example.com", "created_at": "2026-01-01T00:00:00Z"}
     other = {"uuid": uuid_of("b"), "email": "else@example.com", "created_at": "2026-02-01T00:00:00Z"}
     last = {"uuid": uuid_of("c"), "email": "maria@example.com", "created_at": "2026-03-01T00:00:00Z"}
@@ -105,7 +103,7 @@ def test_search_follows_offsets_and_keeps_the_right_e_mail_newest_first(
     assert light.received[0].query["email"] == ["maria@example.com"]
 
 
-def test_search_follows_the_address_of_the_next_page(light: ScriptedLight, client: LightClient) -> None:
+def test_search_follows_next_page_address(light: ScriptedLight, client: LightClient) -> None:
     light.will(
         answer(200, {"data": [], "next_page_url": f"{light.base_url}/v1/app/accounts?cursor=x"}),
         answer(200, {"data": [], "next_page_url": "/v1/app/accounts?cursor=y"}),
@@ -119,7 +117,7 @@ def test_search_follows_the_address_of_the_next_page(light: ScriptedLight, clien
 
 
 @pytest.mark.parametrize("goes_on", [True, False])
-def test_full_array_is_asked_for_more(light: ScriptedLight, make_client: ClientMaker, *, goes_on: bool) -> None:
+def test_full_array_leads_to_another_request(light: ScriptedLight, make_client: ClientMaker, *, goes_on: bool) -> None:
     client = make_client(dialect=Dialect(page_size=2))
     first = [{"uuid": uuid_of("a"), "email": "maria@example.com"}, {"uuid": uuid_of("b"), "email": "else@example.com"}]
     second = [{"uuid": uuid_of("c"), "email": "maria@example.com"}] if goes_on else first
@@ -130,7 +128,7 @@ def test_full_array_is_asked_for_more(light: ScriptedLight, make_client: ClientM
     assert [account.uuid[0] for account in found.accounts] == (["a", "c"] if goes_on else ["a"])
 
 
-def test_search_does_not_follow_to_another_host(light: ScriptedLight, client: LightClient) -> None:
+def test_search_does_not_follow_another_host(light: ScriptedLight, client: LightClient) -> None:
     with scripted_light() as stranger:
         light.will(answer(200, {"data": [], "next_page_url": f"{stranger.base_url}/v1/app/accounts?offset=50"}))
 
@@ -140,7 +138,7 @@ def test_search_does_not_follow_to_another_host(light: ScriptedLight, client: Li
         assert stranger.received == []
 
 
-def test_search_that_turns_in_a_circle_is_not_taken_for_complete(light: ScriptedLight, client: LightClient) -> None:
+def test_circular_search_is_not_complete(light: ScriptedLight, client: LightClient) -> None:
     light.will(*[answer(200, {"data": [], "next_page_url": "/v1/app/accounts?cursor=x"})] * 3)
 
     with pytest.raises(Refused, match="never ends"):
@@ -148,18 +146,14 @@ def test_search_that_turns_in_a_circle_is_not_taken_for_complete(light: Scripted
 
 
 @pytest.mark.parametrize("body", [{}, "text", {"data": {}}, None])
-def test_search_that_cannot_be_read_is_not_taken_for_empty(
-    light: ScriptedLight, client: LightClient, body: object
-) -> None:
+def test_unreadable_search_is_not_empty(light: ScriptedLight, client: LightClient, body: object) -> None:
     light.will(answer(200, body))
 
     with pytest.raises(NotReached):
         client.find_accounts("maria@example.com")
 
 
-def test_an_entry_of_the_list_that_cannot_be_named_is_named_beside_the_others(
-    light: ScriptedLight, client: LightClient
-) -> None:
+def test_unreadable_list_entry_is_reported_with_the_others(light: ScriptedLight, client: LightClient) -> None:
     mail = {"email": "maria@example.com"}
     strange = [{**mail, "uuid": "account-7"}, 1, {"email": "else@example.com", "uuid": "account-8"}]
     light.will(answer(200, {"data": [*strange, {**mail, "uuid": uuid_of("a")}]}))
@@ -173,7 +167,7 @@ def test_an_entry_of_the_list_that_cannot_be_named_is_named_beside_the_others(
     ]
 
 
-def test_whole_list_is_searched_when_light_does_not_filter(light: ScriptedLight, make_client: ClientMaker) -> None:
+def test_whole_list_is_searched_if_light_cannot_filter(light: ScriptedLight, make_client: ClientMaker) -> None:
     client = make_client(dialect=Dialect(account_search=AccountSearch.ALL, page_size=50))
     light.will(answer(200, []))
 
@@ -182,7 +176,7 @@ def test_whole_list_is_searched_when_light_does_not_filter(light: ScriptedLight,
     assert light.received[0].query == {"limit": ["50"], "offset": ["0"]}
 
 
-def test_client_agent_is_recorded_with_the_instant_of_the_signature(light: ScriptedLight, client: LightClient) -> None:
+def test_client_agent_is_recorded_with_the_signing_instant(light: ScriptedLight, client: LightClient) -> None:
     signed_at = datetime(2026, 5, 1, 9, 30, 15, 999_999, tzinfo=timezone(timedelta(hours=-5)))
     light.will(answer(204))
 
@@ -201,9 +195,7 @@ def test_instant_without_offset_is_never_sent(light: ScriptedLight, client: Ligh
     assert light.received == []
 
 
-def test_client_agent_recorded_before_is_told_apart_and_is_no_refusal(
-    light: ScriptedLight, client: LightClient
-) -> None:
+def test_existing_client_agent_is_recognized_and_not_a_refusal(light: ScriptedLight, client: LightClient) -> None:
     light.will(answer(204), answer(409, {"detail": "already recorded"}))
 
     taken, recorded_before = [client.record_client_agent(UUID, accepted_at=NOW) for _ in range(2)]
@@ -212,7 +204,7 @@ def test_client_agent_recorded_before_is_told_apart_and_is_no_refusal(
     assert recorded_before is None
 
 
-def test_conflict_is_a_refusal_where_the_dialect_knows_no_recorded_before(
+def test_conflict_is_a_refusal_without_a_code_for_existing_agent(
     light: ScriptedLight, make_client: ClientMaker
 ) -> None:
     client = make_client(dialect=Dialect(already_recorded_statuses=()))
@@ -222,7 +214,7 @@ def test_conflict_is_a_refusal_where_the_dialect_knows_no_recorded_before(
         client.record_client_agent(UUID, accepted_at=NOW)
 
 
-def test_hosted_link_never_shows_itself(light: ScriptedLight, client: LightClient) -> None:
+def test_hosted_link_is_hidden_in_its_repr(light: ScriptedLight, client: LightClient) -> None:
     address = "https://flow.light.dev/?token=0123456789abcdef0123456789abcdef"
     light.will(answer(200, {"login_link": address, "scope": "enrollment", "expires_at": "2026-05-04T16:40:00Z"}))
 
@@ -234,9 +226,7 @@ def test_hosted_link_never_shows_itself(light: ScriptedLight, client: LightClien
 
 
 @pytest.mark.parametrize("address", [None, "", 5, "javascript:alert(1)", "https://", "https://user@evil.example/"])
-def test_link_that_is_no_web_address_is_not_handed_on(
-    light: ScriptedLight, client: LightClient, address: object
-) -> None:
+def test_invalid_hosted_link_is_not_returned(light: ScriptedLight, client: LightClient, address: object) -> None:
     light.will(answer(200, {"login_link": address}))
 
     with pytest.raises(NotReached):
@@ -244,9 +234,7 @@ def test_link_that_is_no_web_address_is_not_handed_on(
 
 
 @pytest.mark.parametrize("is_bare", [True, False])
-def test_plans_are_read_from_an_object_and_from_an_array(
-    light: ScriptedLight, client: LightClient, *, is_bare: bool
-) -> None:
+def test_plans_are_read_from_object_or_array(light: ScriptedLight, client: LightClient, *, is_bare: bool) -> None:
     good = b'{"uuid": "5b0e6c1a-1111-4222-8333-0f1e2d3c4b5a", "energy_rate_cents_per_kwh": 10.10, "unheard_of": 1}'
     plans = b"[" + good + b', {"name": "no uuid"}]'
     light.will(answer(200, plans if is_bare else b'{"extra": 1, "plans": ' + plans + b"}"))
@@ -259,7 +247,7 @@ def test_plans_are_read_from_an_object_and_from_an_array(
     assert light.received[0].headers["authorization"] == "Bearer app-token-of-the-test"
 
 
-def test_no_plans_today_is_an_answer(light: ScriptedLight, client: LightClient) -> None:
+def test_empty_plan_list_is_a_valid_answer(light: ScriptedLight, client: LightClient) -> None:
     light.will(answer(200, {"plans": []}))
 
     offered = client.request_plans(UUID, esi_id=ESI_ID)
@@ -268,16 +256,14 @@ def test_no_plans_today_is_an_answer(light: ScriptedLight, client: LightClient) 
 
 
 @pytest.mark.parametrize("body", [{"plans": None}, {}, 5, "plans", {"plans": {"uuid": "a"}}, None])
-def test_answer_without_a_list_of_plans_is_not_taken_for_no_plans(
-    light: ScriptedLight, client: LightClient, body: object
-) -> None:
+def test_answer_without_plan_list_is_not_an_empty_list(light: ScriptedLight, client: LightClient, body: object) -> None:
     light.will(answer(200, body))
 
     with pytest.raises(NotReached):
         client.request_plans(UUID, esi_id=ESI_ID)
 
 
-def test_plan_is_accepted_with_a_token_minted_just_before(light: ScriptedLight, client: LightClient) -> None:
+def test_plan_is_accepted_with_a_fresh_token(light: ScriptedLight, client: LightClient) -> None:
     light.will(token("older"), answer(200, {}), token("newer"), answer(200, {"uuid": "location-1", "rate": 1.5}))
     client.finalize(UUID)
 
@@ -304,9 +290,7 @@ def test_any_2xx_is_success(light: ScriptedLight, client: LightClient, reply: Sc
     assert len(light.received) == 3
 
 
-def test_token_is_used_again_while_it_is_fresh_and_for_its_own_account_only(
-    light: ScriptedLight, client: LightClient
-) -> None:
+def test_fresh_token_is_reused_for_its_own_account_only(light: ScriptedLight, client: LightClient) -> None:
     light.will(token("one"), answer(200), answer(200), token("two"), answer(200))
 
     client.finalize(UUID)
@@ -318,7 +302,7 @@ def test_token_is_used_again_while_it_is_fresh_and_for_its_own_account_only(
     assert sent[4] == "Bearer two"
 
 
-def test_token_is_stale_five_minutes_before_its_end(light: ScriptedLight, client: LightClient) -> None:
+def test_token_is_stale_five_minutes_before_expiry(light: ScriptedLight, client: LightClient) -> None:
     light.will(token("one", expires_at=NOW + timedelta(minutes=5)), answer(200), token("two"), answer(200))
 
     client.finalize(UUID)
@@ -328,9 +312,7 @@ def test_token_is_stale_five_minutes_before_its_end(light: ScriptedLight, client
 
 
 @pytest.mark.parametrize("body", [{}, {"token": ""}, {"token": "a b"}, {"token": "a\r\nX: y"}, {"token": 5}, [], "t"])
-def test_unusable_token_stops_the_write_before_it_is_sent(
-    light: ScriptedLight, client: LightClient, body: object
-) -> None:
+def test_unusable_token_stops_the_write_before_sending(light: ScriptedLight, client: LightClient, body: object) -> None:
     light.will(answer(200, body))
 
     with pytest.raises(NotReached, match="token"):
@@ -339,7 +321,7 @@ def test_unusable_token_stops_the_write_before_it_is_sent(
     assert len(light.received) == 1
 
 
-def test_finalize_goes_where_and_as_the_dialect_says(light: ScriptedLight, make_client: ClientMaker) -> None:
+def test_finalize_follows_the_dialect(light: ScriptedLight, make_client: ClientMaker) -> None:
     client = make_client(
         dialect=Dialect(finalize_path="/v1/app/accounts/{account_uuid}/enroll/finalize", finalize_token=TokenKind.APP)
     )
@@ -351,16 +333,14 @@ def test_finalize_goes_where_and_as_the_dialect_says(light: ScriptedLight, make_
     assert light.received[0].headers["authorization"] == "Bearer app-token-of-the-test"
 
 
-def test_finalized_before_may_be_a_conflict_that_only_reading_settles(
-    light: ScriptedLight, client: LightClient
-) -> None:
+def test_already_finalized_conflict_is_settled_by_reading(light: ScriptedLight, client: LightClient) -> None:
     light.will(token(), answer(409, {"detail": "already finalized"}))
 
     with pytest.raises(Conflict, match="already finalized"):
         client.finalize(UUID)
 
 
-def test_documents_of_a_location_are_found(light: ScriptedLight, client: LightClient) -> None:
+def test_location_documents_are_found(light: ScriptedLight, client: LightClient) -> None:
     light.will(token(), answer(200, {"efl": "https://light.dev/efl.pdf", "tos": None, "yrac": "file:///etc/passwd"}))
 
     documents = client.location_documents(UUID, "location-1")
@@ -371,7 +351,7 @@ def test_documents_of_a_location_are_found(light: ScriptedLight, client: LightCl
 
 
 @pytest.mark.parametrize("identifier", ["", "a/b", "../app", "a?b=c", "a b", "a\n", "é", "x" * 65])
-def test_identifier_that_would_change_the_path_is_never_sent(
+def test_identifier_that_changes_the_path_is_never_sent(
     light: ScriptedLight, client: LightClient, identifier: str
 ) -> None:
     with pytest.raises(ValueError, match="identifier"):
@@ -380,7 +360,7 @@ def test_identifier_that_would_change_the_path_is_never_sent(
     assert light.received == []
 
 
-def test_cookies_and_netrc_of_the_machine_stay_out(
+def test_host_cookies_and_netrc_are_not_used(
     light: ScriptedLight, client: LightClient, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
     netrc = f"{tmp_path}/netrc"
@@ -396,7 +376,7 @@ def test_cookies_and_netrc_of_the_machine_stay_out(
     assert "cookie" not in light.received[1].headers
 
 
-def test_client_is_shared_between_threads(light: ScriptedLight, client: LightClient, exchanges: list[Exchange]) -> None:
+def test_client_is_thread_safe(light: ScriptedLight, client: LightClient, exchanges: list[Exchange]) -> None:
     light.will(*[answer(200, {"uuid": UUID})] * 40)
 
     def read_five_times() -> None:
@@ -418,12 +398,12 @@ def test_client_is_shared_between_threads(light: ScriptedLight, client: LightCli
     ["", "api.light.dev", "ftp://api.light.dev", "https://api.light.dev/v1", "https://u:p@api.light.dev", "https://",
      "https://api.light.dev?x=1", "http://[::1", "http://host:port", "http://a b"],
 )  # fmt: skip
-def test_address_that_cannot_be_light_is_refused_at_once(address: str) -> None:
+def test_impossible_light_address_is_refused_at_start(address: str) -> None:
     with pytest.raises(ValueError, match="LIGHT_API_URL"):
         LightClient(base_url=address, app_token="x")
 
 
 @pytest.mark.parametrize("text", ["", "two words", "line\nbreak", "ünïcode"])
-def test_app_token_that_fits_no_header_is_refused_at_once(text: str) -> None:
+def test_app_token_invalid_in_a_header_is_refused_at_start(text: str) -> None:
     with pytest.raises(ValueError, match="LIGHT_APP_TOKEN"):
         LightClient(base_url="https://api.light.dev/", app_token=text)

@@ -119,7 +119,7 @@ LOST_ANSWERS = [
 
 @pytest.mark.parametrize("fault", [*LOST_ANSWERS, *DRIPPING])
 @pytest.mark.parametrize(("write", "before"), WRITES)
-def test_lost_answer_to_a_write_is_in_doubt_and_the_write_is_sent_once(
+def test_write_with_lost_answer_is_sent_once_and_in_doubt(
     light: ScriptedLight, client: LightClient, write: Call, before: list[Script], fault: Script
 ) -> None:
     light.will(*before, fault)
@@ -132,7 +132,7 @@ def test_lost_answer_to_a_write_is_in_doubt_and_the_write_is_sent_once(
 
 @pytest.mark.parametrize("fault", LOST_ANSWERS)
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_lost_answer_to_a_question_may_be_asked_again(
+def test_read_with_lost_answer_may_be_repeated(
     light: ScriptedLight, client: LightClient, question: Call, fault: Script
 ) -> None:
     light.will(fault, fault, fault)
@@ -143,7 +143,7 @@ def test_lost_answer_to_a_question_may_be_asked_again(
 
 @pytest.mark.parametrize("fault", DRIPPING)
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_l27_a_dripping_answer_uses_up_the_time_of_its_question(
+def test_L27_dripping_answer_uses_up_the_read_timeout(
     light: ScriptedLight, client: LightClient, question: Call, fault: Script
 ) -> None:
     light.will(fault, answer(200, {"uuid": UUID, "plans": [], "login_link": "https://flow.light.dev/x"}))
@@ -154,16 +154,14 @@ def test_l27_a_dripping_answer_uses_up_the_time_of_its_question(
     assert len(light.received) == 1
 
 
-def test_l27_no_exchange_may_last_longer_than_a_minute(light: ScriptedLight) -> None:
+def test_L27_no_exchange_lasts_longer_than_a_minute(light: ScriptedLight) -> None:
     with LightClient(base_url=light.base_url, app_token="t", read_timeout_seconds=600) as patient:
         longest = patient._transport.max_exchange_seconds
 
     assert longest == 60
 
 
-def test_l27_a_host_that_cannot_be_looked_up_in_time_was_not_reached(
-    make_client: ClientMaker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_L27_slow_host_lookup_means_not_reached(make_client: ClientMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
 
     def look_up_for_ever(*_about: object, **_more: object) -> None:
@@ -190,7 +188,7 @@ def test_refused_connection_means_nothing_happened(make_client: ClientMaker, cal
             call(client)
 
 
-def test_accept_is_not_sent_when_no_account_token_can_be_had(light: ScriptedLight, client: LightClient) -> None:
+def test_accept_is_not_sent_without_an_account_token(light: ScriptedLight, client: LightClient) -> None:
     light.will(*[answer(503)] * 3)
 
     with pytest.raises(NotReached):
@@ -232,7 +230,7 @@ def test_busy_light_says_how_long_to_wait(
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry_After": "soon"}, {"Retry_After": "-5"}])
-def test_l8_busy_light_that_names_no_time_leaves_it_to_us(
+def test_L8_busy_light_without_a_time_leaves_the_wait_to_us(
     light: ScriptedLight, client: LightClient, headers: dict[str, str]
 ) -> None:
     light.will(answer(429, None, **headers))
@@ -244,7 +242,7 @@ def test_l8_busy_light_that_names_no_time_leaves_it_to_us(
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_question_waits_as_long_as_light_asks_when_that_is_short(
+def test_read_waits_as_long_as_light_asks_if_short(
     light: ScriptedLight, client: LightClient, pauses: list[float], question: Call
 ) -> None:
     light.will(answer(429, None, Retry_After="1"), answer(429, None, Retry_After="600"))
@@ -256,7 +254,7 @@ def test_question_waits_as_long_as_light_asks_when_that_is_short(
     assert caught.value.retry_after_seconds == 600
 
 
-def test_question_is_repeated_until_the_trouble_has_passed(light: ScriptedLight, client: LightClient) -> None:
+def test_read_is_repeated_until_the_fault_ends(light: ScriptedLight, client: LightClient) -> None:
     light.will(reset, answer(503), answer(200, {"uuid": UUID}))
 
     account = client.read_account(UUID)
@@ -270,7 +268,7 @@ def test_question_is_repeated_until_the_trouble_has_passed(light: ScriptedLight,
     [(400, Refused), (403, Refused), (404, UnknownToLight), (409, Conflict), (422, Refused), (405, WrongDialect)],
 )
 @pytest.mark.parametrize(("call", "before"), [(create, []), (accept, [TOKEN]), (read, []), (request, []), (link, [])])
-def test_refusal_carries_its_reasons_and_is_not_repeated(
+def test_refusal_has_its_reasons_and_is_not_repeated(
     light: ScriptedLight,
     client: LightClient,
     call: Call,
@@ -289,9 +287,7 @@ def test_refusal_carries_its_reasons_and_is_not_repeated(
 
 
 @pytest.mark.parametrize("call", [create, record, read, request, link, accept, finalize])
-def test_app_token_that_light_does_not_know_is_ours_to_fix(
-    light: ScriptedLight, client: LightClient, call: Call
-) -> None:
+def test_unknown_app_token_is_unauthorized(light: ScriptedLight, client: LightClient, call: Call) -> None:
     light.will(answer(401, {"detail": "Unauthorized"}))
 
     with pytest.raises(Unauthorized):
@@ -301,7 +297,7 @@ def test_app_token_that_light_does_not_know_is_ours_to_fix(
 
 
 @pytest.mark.parametrize("write", [accept, finalize])
-def test_l9_expired_account_token_is_replaced_once(light: ScriptedLight, client: LightClient, write: Call) -> None:
+def test_L9_expired_account_token_is_replaced_once(light: ScriptedLight, client: LightClient, write: Call) -> None:
     fresh = answer(200, {"token": "account-token-2", "expires_at": "2026-05-04T17:20:00Z"})
     light.will(TOKEN, answer(401), fresh, answer(200, {}))
 
@@ -317,7 +313,7 @@ def test_l9_expired_account_token_is_replaced_once(light: ScriptedLight, client:
 
 
 @pytest.mark.parametrize("write", [accept, finalize])
-def test_l9_second_401_is_unauthorized(light: ScriptedLight, client: LightClient, write: Call) -> None:
+def test_L9_second_401_is_unauthorized(light: ScriptedLight, client: LightClient, write: Call) -> None:
     light.will(TOKEN, answer(401), TOKEN, answer(401))
 
     with pytest.raises(Unauthorized):
@@ -327,9 +323,7 @@ def test_l9_second_401_is_unauthorized(light: ScriptedLight, client: LightClient
 
 
 @pytest.mark.parametrize("status", [404, 405])
-def test_missing_finalize_path_is_a_wrong_dialect_and_not_a_missing_account(
-    light: ScriptedLight, client: LightClient, status: int
-) -> None:
+def test_missing_finalize_path_is_a_wrong_dialect(light: ScriptedLight, client: LightClient, status: int) -> None:
     light.will(TOKEN, answer(status, {"detail": "Not Found"}))
 
     with pytest.raises(WrongDialect, match="LIGHT_DIALECT_FINALIZE_PATH"):
@@ -338,7 +332,7 @@ def test_missing_finalize_path_is_a_wrong_dialect_and_not_a_missing_account(
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize(("call", "before"), [(accept, [TOKEN]), (create, []), (read, []), (request, [])])
-def test_redirect_is_never_followed_and_no_token_leaves_for_another_host(
+def test_redirect_is_never_followed_and_leaks_no_token(
     light: ScriptedLight, client: LightClient, call: Call, before: list[Script], status: int
 ) -> None:
     with scripted_light() as stranger:
@@ -352,7 +346,7 @@ def test_redirect_is_never_followed_and_no_token_leaves_for_another_host(
 
 
 @pytest.mark.parametrize("status", [307, 308])
-def test_redirect_that_keeps_the_method_proves_that_the_write_was_not_done(
+def test_method_preserving_redirect_proves_the_write_was_not_done(
     light: ScriptedLight, client: LightClient, status: int
 ) -> None:
     light.will(answer(status, None, Location="/v1/elsewhere"))
@@ -368,7 +362,7 @@ def test_account_without_uuid_after_create_is_in_doubt(light: ScriptedLight, cli
         create(client)
 
 
-def test_read_that_answers_about_another_account_is_not_believed(light: ScriptedLight, client: LightClient) -> None:
+def test_read_of_another_account_is_not_trusted(light: ScriptedLight, client: LightClient) -> None:
     light.will(answer(200, {"uuid": UUID[::-1][:8] + UUID[8:]}))
 
     with pytest.raises(NotReached, match="another account"):
@@ -386,7 +380,7 @@ def test_read_that_answers_about_another_account_is_not_believed(light: Scripted
         b"<html>maria@example.com</html>",
     ],
 )
-def test_messages_hold_neither_tokens_nor_personal_facts(
+def test_messages_contain_no_tokens_or_personal_data(
     light: ScriptedLight, client: LightClient, exchanges: list[Exchange], body: object
 ) -> None:
     light.will(answer(409, body))

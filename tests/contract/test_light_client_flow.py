@@ -144,7 +144,7 @@ def test_accounts_are_found_by_e_mail(client: LightClient, light: RunningSimulat
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "error_after", "truncate_after", "malformed"])
-def test_lost_answer_to_accept_is_in_doubt_and_reading_shows_the_acceptance(
+def test_lost_accept_is_in_doubt_until_reading_shows_it(
     client: LightClient, light: RunningSimulator, kind: str
 ) -> None:
     account = ready_account(client, light)
@@ -174,7 +174,7 @@ def test_lost_accept_is_in_doubt_and_reading_shows_nothing(
 
 
 @pytest.mark.parametrize("kind", ["drop_after", "error_after", "truncate_after", "malformed", "nulls"])
-def test_lost_answer_to_create_is_in_doubt_and_a_search_finds_the_account(
+def test_lost_create_is_in_doubt_until_search_finds_the_account(
     client: LightClient, light: RunningSimulator, kind: str
 ) -> None:
     light.control.inject_fault("create", kind)
@@ -203,9 +203,7 @@ KINDS = (
 
 
 @pytest.mark.parametrize("operation", CALLS)
-def test_no_fault_of_any_call_raises_anything_but_a_named_error(
-    client: LightClient, light: RunningSimulator, operation: str
-) -> None:
+def test_every_fault_raises_only_named_errors(client: LightClient, light: RunningSimulator, operation: str) -> None:
     light.control.set_dialect(rate_limit_per_second=0)
     for round_number, kind in enumerate(KINDS, start=1):
         light.control.clear_faults()
@@ -221,7 +219,7 @@ def test_no_fault_of_any_call_raises_anything_but_a_named_error(
         assert len(light.control.acceptances()) <= round_number
 
 
-def test_busy_light_names_its_wait(client: LightClient, light: RunningSimulator) -> None:
+def test_busy_light_returns_its_wait(client: LightClient, light: RunningSimulator) -> None:
     account = ready_account(client, light)
     wanted = acceptance(client, account.uuid)
     light.control.inject_fault("accept", "rate_limit", retry_after="42")
@@ -233,7 +231,7 @@ def test_busy_light_names_its_wait(client: LightClient, light: RunningSimulator)
     assert light.control.acceptances() == []
 
 
-def test_date_outside_the_window_is_refused_with_lights_reason(client: LightClient, light: RunningSimulator) -> None:
+def test_date_outside_the_window_is_refused_with_a_reason(client: LightClient, light: RunningSimulator) -> None:
     account = ready_account(client, light)
     plan = client.request_plans(account.uuid, esi_id=ESI_ID).plans[0]
 
@@ -246,7 +244,7 @@ def test_date_outside_the_window_is_refused_with_lights_reason(client: LightClie
     assert caught.value.reasons
 
 
-def test_plan_past_its_life_is_a_conflict(client: LightClient, light: RunningSimulator) -> None:
+def test_expired_plan_is_a_conflict(client: LightClient, light: RunningSimulator) -> None:
     account = ready_account(client, light)
     wanted = acceptance(client, account.uuid).model_copy(update={"service_start_date": date(2026, 6, 1)})
     light.control.advance(timedelta(days=12))
@@ -255,7 +253,7 @@ def test_plan_past_its_life_is_a_conflict(client: LightClient, light: RunningSim
         client.accept_plan(account.uuid, wanted)
 
 
-def test_account_of_nobody_is_unknown(client: LightClient) -> None:
+def test_missing_account_is_unknown(client: LightClient) -> None:
     with pytest.raises(UnknownToLight):
         client.read_account("00000000-0000-4000-8000-000000000000")
 
@@ -270,7 +268,7 @@ def test_frozen_credit_is_seen_and_thaws(client: LightClient, light: RunningSimu
     assert stage(client, light, account.uuid) is LightStage.READY
 
 
-def test_webhook_is_believed_with_the_right_secret_only(pair: DialectPair, light: RunningSimulator) -> None:
+def test_webhook_needs_the_right_secret(pair: DialectPair, light: RunningSimulator) -> None:
     body = b'{"uuid": "e1", "event": "enrollment.finalized", "account": {"uuid": "a1"}}'
     headers = signed_headers(pair.simulator, light.webhook_secret, body, NOON)
     scheme = pair.client.webhook
@@ -283,7 +281,7 @@ def test_webhook_is_believed_with_the_right_secret_only(pair: DialectPair, light
         verify(scheme=scheme, secrets=[light.webhook_secret], headers=headers, body=body + b" ", now=NOON)
 
 
-def test_replayed_webhook_is_too_old_where_its_time_is_signed() -> None:
+def test_replayed_webhook_is_too_old_if_time_is_signed() -> None:
     headers = signed_headers(ALTERNATE.simulator, "secret", b"{}", NOON)
 
     with pytest.raises(SignatureTooOld):
@@ -296,7 +294,7 @@ def test_replayed_webhook_is_too_old_where_its_time_is_signed() -> None:
         )
 
 
-def test_events_of_the_flow_name_their_account(client: LightClient, light: RunningSimulator) -> None:
+def test_flow_events_name_their_account(client: LightClient, light: RunningSimulator) -> None:
     account = ready_account(client, light)
     client.accept_plan(account.uuid, acceptance(client, account.uuid))
     client.finalize(account.uuid)

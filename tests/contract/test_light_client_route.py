@@ -83,14 +83,14 @@ def client(light: ScriptedLight, route: Route = DIRECT) -> LightClient:
     return LightClient(base_url=light.base_url, app_token="app", route=route, pause=lambda _seconds: None)
 
 
-def test_certificates_of_one_s_own_are_believed_where_they_are_named(light: ScriptedLight, tls: Tls) -> None:
+def test_configured_certificates_are_trusted(light: ScriptedLight, tls: Tls) -> None:
     light.will(answer(200, ACCOUNT))
 
     with client(light, Route(ca_file=str(tls.ca_file))) as asking:
         assert asking.read_account(UUID).uuid == UUID
 
 
-def test_certificates_that_nobody_named_are_not_believed(light: ScriptedLight) -> None:
+def test_unconfigured_certificates_are_not_trusted(light: ScriptedLight) -> None:
     with client(light) as asking, pytest.raises(NotReached, match="no trusted connection"):
         asking.read_account(UUID)
 
@@ -108,9 +108,7 @@ def test_calls_go_through_the_proxy_inside_tls(light: ScriptedLight, proxy: Prox
     assert light.received[0].headers["authorization"] == "Bearer app"
 
 
-def test_a_proxy_that_asks_for_a_password_gets_it_and_light_does_not(
-    light: ScriptedLight, proxy: Proxy, tls: Tls
-) -> None:
+def test_password_goes_to_the_proxy_and_not_to_light(light: ScriptedLight, proxy: Proxy, tls: Tls) -> None:
     proxy.password = "switchyard:word"
     light.will(answer(200, ACCOUNT))
 
@@ -123,7 +121,7 @@ def test_a_proxy_that_asks_for_a_password_gets_it_and_light_does_not(
 
 
 @pytest.mark.parametrize("trouble", ["gone", 407, 403, 502])
-def test_a_write_that_the_proxy_does_not_let_out_was_not_sent(
+def test_write_blocked_by_the_proxy_was_not_sent(
     light: ScriptedLight, proxy: Proxy, tls: Tls, trouble: str | int
 ) -> None:
     route = Route(proxy_url="http://127.0.0.1:1" if trouble == "gone" else proxy.url, ca_file=str(tls.ca_file))
@@ -135,7 +133,7 @@ def test_a_write_that_the_proxy_does_not_let_out_was_not_sent(
     assert light.received == []
 
 
-def test_variables_of_the_machine_have_no_effect(
+def test_proxy_environment_variables_have_no_effect(
     light: ScriptedLight, proxy: Proxy, tls: Tls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
@@ -157,7 +155,7 @@ def test_plain_http_goes_through_the_proxy_too(proxy: Proxy) -> None:
     assert proxy.asked == [f"GET {plain.base_url}/v1/app/accounts/{UUID}"]
 
 
-def test_plan_documents_go_the_same_way(light: ScriptedLight, proxy: Proxy, tls: Tls) -> None:
+def test_plan_documents_use_the_same_route(light: ScriptedLight, proxy: Proxy, tls: Tls) -> None:
     light.will(answer(200, b"%PDF-1.7 the whole of it %%EOF"))
     fetcher = DocumentFetcher(
         allowed_origins=[light.base_url], route=Route(proxy_url=proxy.url, ca_file=str(tls.ca_file))
@@ -170,7 +168,7 @@ def test_plan_documents_go_the_same_way(light: ScriptedLight, proxy: Proxy, tls:
         DocumentFetcher(allowed_origins=[light.base_url]).fetch(f"{light.base_url}/efl.pdf")
 
 
-def test_a_silent_proxy_is_waited_for_no_longer_than_a_call_may_last(light: ScriptedLight) -> None:
+def test_silent_proxy_costs_no_more_than_the_call_timeout(light: ScriptedLight) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         route = Route(proxy_url=f"http://127.0.0.1:{silent.getsockname()[1]}")
         with (

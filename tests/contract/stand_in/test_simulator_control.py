@@ -17,7 +17,7 @@ from tests.contract.stand_in.light_calls import CREATE, LightCalls
 ROOT = Path(__file__).parents[3]
 
 
-def test_reset_forgets_everything(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_reset_clears_all_state(simulator: RunningSimulator, light: LightCalls) -> None:
     control = simulator.control
     light.accepted()
     control.set_dialect(name="alternate")
@@ -35,7 +35,7 @@ def test_reset_forgets_everything(simulator: RunningSimulator, light: LightCalls
     assert light.call("GET", CREATE).status_code == 200
 
 
-def test_dialect_can_be_named_and_changed_at_once(simulator: RunningSimulator) -> None:
+def test_dialect_can_be_named_and_changed_immediately(simulator: RunningSimulator) -> None:
     shown = simulator.control.set_dialect(name="alternate", plans_envelope="object")
 
     assert shown == {**dialect_as_json(ALTERNATE), "plans_envelope": "object"}
@@ -52,7 +52,7 @@ def test_dialect_can_be_named_and_changed_at_once(simulator: RunningSimulator) -
         {"status_places": "status"},
     ],
 )
-def test_dialect_setting_that_makes_no_sense_is_refused(change: dict[str, object], simulator: RunningSimulator) -> None:
+def test_invalid_dialect_setting_is_refused(change: dict[str, object], simulator: RunningSimulator) -> None:
     with pytest.raises(ControlError, match="422"):
         simulator.control.set_dialect(**change)
     with pytest.raises(WrongDialect):
@@ -76,7 +76,7 @@ def test_dialect_setting_that_makes_no_sense_is_refused(change: dict[str, object
         ("events", {}),
     ],
 )
-def test_control_call_with_a_wrong_value_is_refused(
+def test_control_call_with_invalid_value_is_refused(
     path: str, body: dict[str, object], simulator: RunningSimulator
 ) -> None:
     response = requests.post(f"{simulator.url}/__sim__/{path}", json=body, timeout=5)
@@ -94,7 +94,7 @@ def test_unknown_step_and_account_are_refused(simulator: RunningSimulator, light
     assert bad_steps.status_code == 422
 
 
-def test_opt_out_and_cancel_by_control(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_control_calls_opt_out_and_cancel(simulator: RunningSimulator, light: LightCalls) -> None:
     early, late = light.finalized("a@example.com"), light.finalized("b@example.com")
 
     simulator.control.opt_out(early)
@@ -106,7 +106,7 @@ def test_opt_out_and_cancel_by_control(simulator: RunningSimulator, light: Light
         simulator.control.opt_out(late)
 
 
-def test_acceptances_name_account_plan_meter_and_day(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_acceptances_list_account_plan_meter_and_day(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.accepted()
     location = light.read(account_uuid)["locations"][0]
 
@@ -123,7 +123,7 @@ def _start_process(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
 
 
-def test_process_says_where_it_listens_and_stops_politely() -> None:
+def test_process_prints_its_address_and_stops_on_request() -> None:
     with _start_process("--port", "0", "--app-token", "abc", "--dialect", "alternate") as process:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -138,7 +138,7 @@ def test_process_says_where_it_listens_and_stops_politely() -> None:
 
 
 @pytest.mark.parametrize("port", ["taken", "70000", "http"])
-def test_process_refuses_a_port_that_it_cannot_have(port: str, simulator: RunningSimulator) -> None:
+def test_process_refuses_a_port_in_use(port: str, simulator: RunningSimulator) -> None:
     number = simulator.url.rsplit(":", 1)[1] if port == "taken" else port
 
     with _start_process("--port", number) as process:

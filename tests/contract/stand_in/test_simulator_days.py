@@ -22,7 +22,7 @@ def _accepts(light: LightCalls, start: date) -> int:
     ("days", "inclusive", "exclusive"),
     [(6, 422, 422), (7, 200, 422), (8, 200, 200), (29, 200, 200), (30, 200, 422), (31, 422, 422)],
 )
-def test_start_lies_seven_to_thirty_days_ahead(
+def test_start_must_be_seven_to_thirty_days_ahead(
     days: int, inclusive: int, exclusive: int, simulator: RunningSimulator, light: LightCalls
 ) -> None:
     simulator.control.set_now(NOON)
@@ -35,9 +35,7 @@ def test_start_lies_seven_to_thirty_days_ahead(
     assert (seen_inclusive, seen_exclusive) == (inclusive, exclusive)
 
 
-def test_today_is_the_chicago_day_unless_the_dialect_counts_in_utc(
-    simulator: RunningSimulator, light: LightCalls
-) -> None:
+def test_today_is_chicago_day_unless_dialect_uses_utc(simulator: RunningSimulator, light: LightCalls) -> None:
     simulator.control.set_now(LATE_EVENING_IN_CHICAGO)
     first, last = date(2026, 3, 12), date(2026, 4, 4)
 
@@ -50,7 +48,7 @@ def test_today_is_the_chicago_day_unless_the_dialect_counts_in_utc(
 
 
 @pytest.mark.parametrize(("calendar", "last_day"), [("federal", date(2026, 12, 3)), ("weekdays", date(2026, 12, 2))])
-def test_plan_requested_before_thanksgiving_lives_to_the_fifth_business_day(
+def test_plan_requested_before_thanksgiving_lives_five_business_days(
     calendar: str, last_day: date, simulator: RunningSimulator, light: LightCalls
 ) -> None:
     simulator.control.freeze_clock()
@@ -68,13 +66,13 @@ def test_plan_requested_before_thanksgiving_lives_to_the_fifth_business_day(
     assert light.accept(account_uuid, plan["uuid"]).status_code == 200
 
 
-def test_plan_expiry_need_not_be_told(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_plan_expiry_may_be_omitted(simulator: RunningSimulator, light: LightCalls) -> None:
     simulator.control.set_dialect(plan_expiry_field=False)
 
     assert all("expires_at" not in plan for plan in light.request_plans(light.create()))
 
 
-def test_plan_requested_late_on_a_chicago_evening_counts_from_that_day() -> None:
+def test_plan_requested_late_counts_from_its_chicago_day() -> None:
     requested_at = datetime(2026, 3, 6, 5, 30, tzinfo=UTC)
 
     assert plan_expiry(requested_at, calendar="federal") == datetime(2026, 3, 13, 4, 59, 59, tzinfo=UTC)
@@ -96,7 +94,7 @@ def test_federal_holidays_are_observed_on_working_days(year: int, day: date) -> 
     assert day.weekday() < 5
 
 
-def test_new_years_day_on_a_saturday_is_no_holiday_of_its_own_year() -> None:
+def test_new_years_day_on_saturday_is_observed_in_prior_year() -> None:
     assert not [day for day in federal_holidays(2028) if day.month == 1 and day.day == 1]
 
 
@@ -113,7 +111,7 @@ def test_service_starts_at_midnight_in_chicago(simulator: RunningSimulator, ligh
     assert (before, after) == ("enrollment_finalized", "service_active")
 
 
-def test_service_does_not_start_before_finalize(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_service_does_not_start_without_finalize(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.accepted()
 
     simulator.control.advance(timedelta(days=9))
@@ -121,7 +119,7 @@ def test_service_does_not_start_before_finalize(simulator: RunningSimulator, lig
     assert light.status(account_uuid) == "plan_accepted"
 
 
-def test_frozen_clock_stands_still_and_goes_on_without_a_jump(simulator: RunningSimulator) -> None:
+def test_frozen_clock_stops_and_resumes_without_a_jump(simulator: RunningSimulator) -> None:
     control = simulator.control
     control.set_now(NOON)
     control.freeze_clock()

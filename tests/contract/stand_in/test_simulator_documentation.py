@@ -36,11 +36,11 @@ def _dialect_on_the_page() -> str:
         *(set(WebhookSwitches.__dataclass_fields__) - {"off"}),
     ],
 )
-def test_page_names_everything_that_can_be_ordered(name: str) -> None:
+def test_page_lists_every_scenario_fault_and_setting(name: str) -> None:
     assert f"`{name}`" in PAGE or f'"{name}"' in PAGE
 
 
-def test_page_names_every_control_call() -> None:
+def test_page_lists_every_control_call() -> None:
     app = build_app(World(app_token="a", webhook_secret="b"))
     paths = {rule.rule.removeprefix("/__sim__") for rule in app.url_map.iter_rules() if "__sim__" in rule.rule}
 
@@ -48,7 +48,7 @@ def test_page_names_every_control_call() -> None:
 
 
 @pytest.mark.parametrize("name", ["reference", "alternate"])
-def test_our_client_walks_the_whole_flow(
+def test_our_client_completes_the_whole_flow(
     name: str, simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
 ) -> None:
     control = simulator.control

@@ -14,16 +14,16 @@ from tests.contract.stand_in.light_calls import ACCEPT, CREATE, ESI_ID, OTHER_ES
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "sim-app-token-2"])
-def test_unknown_token_is_not_authorized(token: str, light: LightCalls) -> None:
+def test_unknown_token_is_unauthorized(token: str, light: LightCalls) -> None:
     assert light.call("GET", CREATE, token=token).status_code == 401
     assert light.call("GET", "/v1/account", token=token).status_code == 401
 
 
-def test_no_token_at_all_is_not_authorized(simulator: RunningSimulator) -> None:
+def test_missing_token_is_unauthorized(simulator: RunningSimulator) -> None:
     assert requests.get(simulator.url + CREATE, timeout=5).status_code == 401
 
 
-def test_each_kind_of_token_opens_its_own_side_only(light: LightCalls) -> None:
+def test_each_token_kind_works_on_its_own_endpoints_only(light: LightCalls) -> None:
     account_uuid = light.create()
 
     assert light.call("GET", f"{CREATE}/{account_uuid}", token=light.token(account_uuid)).status_code == 401
@@ -40,7 +40,7 @@ def test_account_token_lives_sixty_minutes(simulator: RunningSimulator, light: L
     assert light.call("GET", "/v1/account", token=token).status_code == 401
 
 
-def test_new_account_token_leaves_the_old_one_alone_unless_the_dialect_says_so(
+def test_new_account_token_keeps_old_one_unless_dialect_revokes_it(
     simulator: RunningSimulator, light: LightCalls
 ) -> None:
     account_uuid = light.create()
@@ -54,7 +54,7 @@ def test_new_account_token_leaves_the_old_one_alone_unless_the_dialect_says_so(
 
 
 @pytest.mark.parametrize("path", ["", "/token", "/flow-login", "/record-client-agent", "/enroll/plans/request"])
-def test_account_of_another_app_is_as_unknown_as_none(path: str, light: LightCalls) -> None:
+def test_account_of_another_app_is_not_found(path: str, light: LightCalls) -> None:
     foreign = light.call("POST", CREATE, token=OTHER_APP_TOKEN, json={"email": "x@example.com"}).json()["uuid"]
     method = "POST" if path else "GET"
 
@@ -74,7 +74,7 @@ def test_account_needs_an_email(body: dict[str, object], simulator: RunningSimul
 
 
 @pytest.mark.parametrize("raw", [b"{", b"[]", b"5", b"\xff\xfe"])
-def test_body_that_is_no_json_object_is_refused(raw: bytes, light: LightCalls) -> None:
+def test_non_object_json_body_is_refused(raw: bytes, light: LightCalls) -> None:
     assert light.call("POST", CREATE, data=raw).status_code == 422
 
 
@@ -86,13 +86,13 @@ def test_bad_client_agent_on_create_leaves_no_account(simulator: RunningSimulato
 
 
 @pytest.mark.parametrize("instant", ["yesterday", "2026-01-01", "2026-01-01T10:00:00", 5, None, "2999-01-01T00:00:00Z"])
-def test_client_agent_instant_must_be_one_and_in_the_past(instant: object, light: LightCalls) -> None:
+def test_client_agent_instant_must_be_valid_and_past(instant: object, light: LightCalls) -> None:
     path = f"{CREATE}/{light.create()}/record-client-agent"
 
     assert light.call("POST", path, json={"client_agent_accepted_at": instant}).status_code == 422
 
 
-def test_client_agent_instant_is_now_unless_given(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_client_agent_instant_defaults_to_now(simulator: RunningSimulator, light: LightCalls) -> None:
     simulator.control.freeze_clock()
     account_uuid = light.create()
     path = f"{CREATE}/{account_uuid}/record-client-agent"
@@ -106,9 +106,7 @@ def test_client_agent_instant_is_now_unless_given(simulator: RunningSimulator, l
     assert given == "2026-01-05T16:00:00.000Z"
 
 
-def test_repeated_client_agent_is_refused_where_the_dialect_says_so(
-    simulator: RunningSimulator, light: LightCalls
-) -> None:
+def test_repeated_client_agent_is_refused_if_dialect_says_so(simulator: RunningSimulator, light: LightCalls) -> None:
     simulator.control.set_dialect(record_repeat="conflict", client_agent_read_back=False)
     account_uuid = light.create()
     light.record(account_uuid)
@@ -133,7 +131,7 @@ def test_repeated_client_agent_is_refused_where_the_dialect_says_so(
         ("1008901000000000000001", 200),
     ],
 )
-def test_meter_number_is_judged_by_form_then_by_utility(esi_id: object, status: int, light: LightCalls) -> None:
+def test_meter_number_is_checked_by_form_then_utility(esi_id: object, status: int, light: LightCalls) -> None:
     account_uuid = light.create()
     by_app = light.call("POST", f"{CREATE}/{account_uuid}/enroll/plans/request", json={"esi_id": esi_id})
     token = light.token(account_uuid)
@@ -151,7 +149,7 @@ def test_every_seeded_meter_gets_plans(simulator: RunningSimulator, light: Light
     assert all(light.request_plans(account_uuid, meter["esi_id"]) for meter in meters)
 
 
-def test_unknown_scope_of_a_hosted_link_is_refused(light: LightCalls) -> None:
+def test_unknown_hosted_link_scope_is_refused(light: LightCalls) -> None:
     path = f"{CREATE}/{light.create()}/flow-login"
 
     assert light.call("POST", path, json={"scope": "everything"}).status_code == 422
@@ -202,7 +200,7 @@ def test_acceptance_without_client_agent_is_refused(simulator: RunningSimulator,
 
 
 @pytest.mark.parametrize("missing", ["address", "identity", "card"])
-def test_acceptance_before_everything_is_there_is_refused(
+def test_acceptance_before_prerequisites_is_refused(
     missing: str, simulator: RunningSimulator, light: LightCalls
 ) -> None:
     account_uuid = light.create()
@@ -235,7 +233,7 @@ def test_second_acceptance_is_refused(simulator: RunningSimulator, light: LightC
     assert [row["plan_uuid"] for row in simulator.control.acceptances()] == [first["uuid"]]
 
 
-def test_second_acceptance_of_the_same_plan_can_be_answered_like_the_first(
+def test_repeated_acceptance_of_same_plan_can_return_first_answer(
     simulator: RunningSimulator, light: LightCalls
 ) -> None:
     simulator.control.set_dialect(accept_repeat="idempotent")
@@ -253,7 +251,7 @@ def test_finalize_needs_an_accepted_plan(light: LightCalls) -> None:
 
 
 @pytest.mark.parametrize(("mode", "status"), [("idempotent", 200), ("conflict", 409)])
-def test_second_finalize_is_answered_as_the_dialect_says(
+def test_second_finalize_follows_the_dialect(
     mode: str, status: int, simulator: RunningSimulator, light: LightCalls
 ) -> None:
     simulator.control.set_dialect(finalize_repeat=mode)
@@ -269,7 +267,7 @@ def test_second_finalize_is_answered_as_the_dialect_says(
         ("message", lambda body: body["message"]),
     ],
 )
-def test_error_body_has_the_shape_of_the_dialect(
+def test_error_body_follows_the_dialect(
     mode: str, read_reason: Any, simulator: RunningSimulator, light: LightCalls
 ) -> None:
     simulator.control.set_dialect(error_body=mode)
@@ -278,7 +276,7 @@ def test_error_body_has_the_shape_of_the_dialect(
 
 
 @pytest.mark.parametrize(("mode", "status"), [("new", 201), ("conflict", 409), ("return_old", 200)])
-def test_create_with_a_known_email_is_answered_as_the_dialect_says(
+def test_create_with_known_email_follows_the_dialect(
     mode: str, status: int, simulator: RunningSimulator, light: LightCalls
 ) -> None:
     simulator.control.set_dialect(create_with_known_email=mode)
@@ -290,7 +288,7 @@ def test_create_with_a_known_email_is_answered_as_the_dialect_says(
     assert (again.json().get("uuid") == first) is (mode == "return_old")
 
 
-def test_keys_that_create_does_not_know_are_ignored_or_refused(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_unknown_create_keys_are_ignored_or_refused(simulator: RunningSimulator, light: LightCalls) -> None:
     body = {"email": "a@example.com", "dob": "1980-01-01"}
 
     assert light.call("POST", CREATE, json=body).status_code == 201
@@ -300,7 +298,7 @@ def test_keys_that_create_does_not_know_are_ignored_or_refused(simulator: Runnin
     assert light.call("POST", CREATE, json=body).status_code == 201
 
 
-def test_too_many_calls_in_a_second_are_sent_away(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_too_many_calls_per_second_get_429(simulator: RunningSimulator, light: LightCalls) -> None:
     simulator.control.set_dialect(rate_limit_per_second=3)
 
     answers = [light.call("GET", CREATE) for _ in range(5)]
@@ -327,9 +325,7 @@ def test_location_of_another_account_is_unknown(light: LightCalls) -> None:
     assert light.call("GET", f"/v1/account/locations/{location}/documents", token=token).status_code == 404
 
 
-def test_dialect_without_poa_gate_is_ready_before_the_client_agent(
-    simulator: RunningSimulator, light: LightCalls
-) -> None:
+def test_dialect_without_poa_gate_is_ready_before_client_agent(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.create()
     simulator.control.complete(account_uuid)
 
@@ -338,7 +334,7 @@ def test_dialect_without_poa_gate_is_ready_before_the_client_agent(
     assert light.status(account_uuid) == "enrollment_pending_client_agent"
 
 
-def test_esi_id_of_the_request_is_the_only_one_accepted(light: LightCalls) -> None:
+def test_only_the_requested_esi_id_is_accepted(light: LightCalls) -> None:
     account_uuid = light.ready()
     plan = light.request_plans(account_uuid, OTHER_ESI_ID)[0]
 
@@ -346,7 +342,7 @@ def test_esi_id_of_the_request_is_the_only_one_accepted(light: LightCalls) -> No
     assert light.accept(account_uuid, plan["uuid"], esi_id=OTHER_ESI_ID).status_code == 200
 
 
-def test_many_acceptances_at_once_count_once(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_many_simultaneous_acceptances_count_once(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.ready()
     body = light.acceptance(light.request_plans(account_uuid)[0]["uuid"])
     token = light.token(account_uuid)

@@ -62,7 +62,7 @@ def test_dropped_connection_is_a_real_reset(simulator: RunningSimulator) -> None
             connection.recv(100)
 
 
-def test_body_of_a_dropped_call_is_not_taken_for_another_request(
+def test_dropped_call_body_is_not_parsed_as_another_request(
     simulator: RunningSimulator, caplog: pytest.LogCaptureFixture
 ) -> None:
     simulator.control.inject_fault("finalize", "drop_after")
@@ -96,7 +96,7 @@ def test_server_error_comes_before_or_after_the_work(
 
 
 @pytest.mark.parametrize("retry_after", ["5", "Sat, 21 Nov 2026 22:00:00 GMT", None])
-def test_rate_limit_says_how_long_to_wait_or_not(
+def test_rate_limit_may_include_the_wait(
     retry_after: str | None, waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
     simulator.control.inject_fault("accept", "rate_limit", retry_after=retry_after)
@@ -119,7 +119,7 @@ def test_delayed_answer_comes_after_the_work(
     assert response.elapsed > timedelta(seconds=0.3)
 
 
-def test_caller_who_gives_up_on_a_delayed_answer_has_still_accepted(
+def test_acceptance_counts_after_caller_abandons_a_delayed_answer(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
     account_uuid, plan_uuid = waiting
@@ -165,7 +165,7 @@ def test_dripping_answer_comes_byte_by_byte_after_the_work(
     assert len(simulator.control.acceptances()) == 1
 
 
-def test_redirect_names_another_place_and_does_nothing(
+def test_redirect_names_another_host_and_does_nothing(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
     simulator.control.inject_fault("accept", "redirect", status=308)
@@ -176,7 +176,7 @@ def test_redirect_names_another_place_and_does_nothing(
     assert simulator.control.acceptances() == []
 
 
-def test_bad_identifier_comes_besides_the_good_ones(
+def test_bad_identifier_is_added_to_good_ones(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
     simulator.control.inject_fault("*", "bad_identifier", times=2)
@@ -187,7 +187,7 @@ def test_bad_identifier_comes_besides_the_good_ones(
     assert [row["uuid"] for row in listed["data"]] == [BAD_IDENTIFIER, waiting[0]]
 
 
-def test_malformed_answer_is_whole_and_no_json(
+def test_malformed_answer_is_complete_but_not_json(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
     simulator.control.inject_fault("accept", "malformed")
@@ -200,7 +200,7 @@ def test_malformed_answer_is_whole_and_no_json(
     assert len(simulator.control.acceptances()) == 1
 
 
-def test_page_of_html_means_nothing_was_done(
+def test_html_page_means_nothing_was_done(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
     simulator.control.inject_fault("accept", "html")
@@ -212,7 +212,7 @@ def test_page_of_html_means_nothing_was_done(
 
 
 @pytest.mark.parametrize(("kind", "status"), WITHOUT_EFFECT.items())
-def test_answer_can_look_right_although_nothing_was_done(
+def test_answer_can_look_successful_without_effect(
     kind: str, status: int, waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
     simulator.control.inject_fault("accept", kind)
@@ -235,7 +235,7 @@ def test_empty_answer_can_follow_the_work(
 
 
 @pytest.mark.parametrize(("kind", "field"), DIFFERENT.items())
-def test_something_else_can_be_accepted_than_was_asked(
+def test_another_plan_can_be_accepted_than_requested(
     kind: str, field: str, waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
     account_uuid, plan_uuid = waiting
@@ -249,7 +249,7 @@ def test_something_else_can_be_accepted_than_was_asked(
     assert (row["plan_uuid"] != plan_uuid) is (kind == "another_plan")
 
 
-def test_account_can_be_made_under_another_address(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_account_can_be_created_under_another_address(simulator: RunningSimulator, light: LightCalls) -> None:
     simulator.control.inject_fault("create", "another_email")
 
     account_uuid = light.create("maria@example.com")
@@ -258,7 +258,7 @@ def test_account_can_be_made_under_another_address(simulator: RunningSimulator, 
 
 
 @pytest.mark.parametrize(("kind", "field"), BENT_PLANS.items())
-def test_plans_can_come_with_values_that_cannot_be_right(
+def test_plans_can_have_impossible_values(
     kind: str, field: str, simulator: RunningSimulator, light: LightCalls
 ) -> None:
     account_uuid = light.ready()
@@ -274,7 +274,7 @@ def test_plans_can_come_with_values_that_cannot_be_right(
     ("kind", "status"),
     [("unauthorized", 401), ("forbidden", 403), ("not_found", 404), ("conflict", 409), ("unprocessable", 422)],
 )
-def test_refusal_on_order_does_nothing(
+def test_ordered_refusal_does_nothing(
     kind: str, status: int, waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
     simulator.control.inject_fault("accept", kind)
@@ -295,7 +295,7 @@ def test_values_can_all_be_null(simulator: RunningSimulator, light: LightCalls) 
     assert (body["uuid"], body["email"], body["enrollment"]["has_accepted_plan"]) == (None, None, None)
 
 
-def test_numbers_can_come_as_text_and_text_as_numbers(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_numbers_and_text_can_be_swapped(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.create()
     simulator.control.inject_fault("request_plans", "numbers_as_text")
 
@@ -305,7 +305,7 @@ def test_numbers_can_come_as_text_and_text_as_numbers(simulator: RunningSimulato
     assert isinstance(plan["avg_cents_per_kwh_1000"], float)
 
 
-def test_fault_hits_as_often_as_ordered_and_only_its_account(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_fault_hits_its_account_as_often_as_ordered(simulator: RunningSimulator, light: LightCalls) -> None:
     hit, spared = light.create("a@example.com"), light.create("b@example.com")
     simulator.control.inject_fault("read", "not_found", account_uuid=hit, times=2)
 
@@ -314,7 +314,7 @@ def test_fault_hits_as_often_as_ordered_and_only_its_account(simulator: RunningS
     assert answers == [200, 404, 200, 404, 200]
 
 
-def test_fault_without_end_lasts_until_cleared(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_permanent_fault_lasts_until_cleared(simulator: RunningSimulator, light: LightCalls) -> None:
     simulator.control.inject_fault("*", "error_before", status=503, times=None)
 
     during = [light.call("GET", CREATE).status_code for _ in range(3)]
@@ -334,12 +334,12 @@ def test_fault_without_end_lasts_until_cleared(simulator: RunningSimulator, ligh
         {"endpoint": "accept", "kind": "delay", "colour": "red"},
     ],
 )
-def test_fault_that_makes_no_sense_is_refused(order: dict[str, object], simulator: RunningSimulator) -> None:
+def test_invalid_fault_is_refused(order: dict[str, object], simulator: RunningSimulator) -> None:
     with pytest.raises(ControlError, match="422"):
         simulator.control.inject_fault(str(order.pop("endpoint")), str(order.pop("kind")), **order)
 
 
-def test_every_kind_of_fault_is_tried_here() -> None:
+def test_every_fault_kind_is_tested_here() -> None:
     tried = {
         *("drop_before", "drop_after", "hang", "error_before", "error_after", "rate_limit", "delay", "truncate_after"),
         *("malformed", "html", "unauthorized", "forbidden", "not_found", "conflict", "unprocessable"),
@@ -350,7 +350,7 @@ def test_every_kind_of_fault_is_tried_here() -> None:
     assert tried == set(FAULT_KINDS)
 
 
-def test_request_log_names_calls_and_keeps_no_secret(
+def test_request_log_has_calls_and_no_secrets(
     waiting: tuple[str, str], simulator: RunningSimulator, light: LightCalls
 ) -> None:
     account_uuid, _ = waiting

@@ -58,7 +58,7 @@ def test_whole_flow_from_create_to_active_service(name: str, simulator: RunningS
     assert [row["plan_uuid"] for row in control.acceptances()] == [plan["uuid"]]
 
 
-def test_every_answer_carries_a_key_that_nobody_expects(light: LightCalls) -> None:
+def test_every_answer_has_an_unexpected_key(light: LightCalls) -> None:
     account_uuid = light.create()
     calls = [
         light.call("GET", f"{CREATE}/{account_uuid}"),
@@ -80,7 +80,7 @@ def test_plans_cover_every_group_and_several_terms(light: LightCalls) -> None:
     assert len({plan["uuid"] for plan in plans}) == len(plans)
 
 
-def test_same_meter_and_day_cost_the_same_for_anybody(light: LightCalls) -> None:
+def test_same_meter_and_day_cost_the_same_for_everyone(light: LightCalls) -> None:
     first = light.request_plans(light.create("a@example.com"))
     second = light.request_plans(light.create("b@example.com"))
 
@@ -88,7 +88,7 @@ def test_same_meter_and_day_cost_the_same_for_anybody(light: LightCalls) -> None
     assert {plan["uuid"] for plan in first}.isdisjoint({plan["uuid"] for plan in second})
 
 
-def test_averages_hold_energy_delivery_and_fixed_charges(light: LightCalls) -> None:
+def test_averages_include_energy_delivery_and_fixed_charges(light: LightCalls) -> None:
     plan = light.request_plans(light.create())[0]
 
     per_kwh = float(plan["energy_rate_cents_per_kwh"]) + float(plan["delivery_rate_cents_per_kwh"])
@@ -142,7 +142,7 @@ def test_dialect_without_a_filter_lists_every_account(simulator: RunningSimulato
     assert [row["email"] for row in listed] == ["b@example.com", "a@example.com"]
 
 
-def test_addresses_are_found_by_words_and_meters_by_number(light: LightCalls) -> None:
+def test_addresses_are_searched_by_text_and_meters_by_number(light: LightCalls) -> None:
     token = light.token(light.create())
 
     by_words = light.call("POST", "/v1/account/enroll/address-search", token=token, json={"query": "bluebonnet plano"})
@@ -152,7 +152,7 @@ def test_addresses_are_found_by_words_and_meters_by_number(light: LightCalls) ->
     assert by_number.json()["city"] == "Plano"
 
 
-def test_plans_without_an_account_come_as_a_bare_list(light: LightCalls) -> None:
+def test_plans_without_an_account_are_a_bare_list(light: LightCalls) -> None:
     utilities = light.call("POST", f"{CREATE}/enroll/eligibility", json={"postal_code": "75074"}).json()["utilities"]
     body = {"postal_code": "75074", "utility": utilities[0]["name"]}
 
@@ -162,7 +162,7 @@ def test_plans_without_an_account_come_as_a_bare_list(light: LightCalls) -> None
     assert len(plans) == 2 * len(PLAN_GROUPS)
 
 
-def test_card_and_billing_address_can_be_read_once_given(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_card_and_billing_address_can_be_read_once_provided(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.create()
     token = light.token(account_uuid)
 
@@ -186,7 +186,7 @@ def test_finalize_can_be_part_of_the_acceptance(simulator: RunningSimulator, lig
     assert light.read(account_uuid)["enrollment"]["is_enrollment_finalized"] is True
 
 
-def test_finalize_is_served_at_the_configured_place_only(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_finalize_works_at_the_configured_path_only(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.accepted()
     simulator.control.set_dialect(finalize_path="/v1/account/enrollment/finalize")
 
@@ -195,9 +195,7 @@ def test_finalize_is_served_at_the_configured_place_only(simulator: RunningSimul
     assert moved.status_code == 200
 
 
-def test_sandbox_can_start_service_at_once_and_a_live_app_cannot(
-    simulator: RunningSimulator, light: LightCalls
-) -> None:
+def test_sandbox_starts_service_at_once_but_live_does_not(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.finalized()
     token = light.token(account_uuid)
     seed = "/v1/account/sandbox/seed-demo-data"
@@ -215,7 +213,7 @@ def _answers_differently(field: str) -> bool:
     return bool(getattr(ALTERNATE, field) != getattr(DIALECTS["reference"], field))
 
 
-def test_alternate_dialect_answers_most_questions_the_other_way() -> None:
+def test_alternate_dialect_differs_on_most_questions() -> None:
     same = {field for field in Dialect.__dataclass_fields__ if not _answers_differently(field)}
 
     assert same == {
@@ -241,7 +239,7 @@ Shape = Callable[[Any], object]
         ({"accept_response": "empty"}, lambda response: response.status_code == 204 and not response.content),
     ],
 )
-def test_acceptance_is_answered_in_the_shape_of_the_dialect(
+def test_acceptance_answer_follows_the_dialect(
     change: dict[str, object], shape: Shape, simulator: RunningSimulator, light: LightCalls
 ) -> None:
     simulator.control.set_dialect(**change)

@@ -18,7 +18,7 @@ def _press(link: str, step: str, **form: str) -> requests.Response:
     return requests.post(f"{link}/{step}", data=form, timeout=5)
 
 
-def test_customer_gets_ready_on_the_hosted_pages(light: LightCalls) -> None:
+def test_customer_becomes_ready_on_hosted_pages(light: LightCalls) -> None:
     account_uuid = light.create(first_name="Maria")
     light.record(account_uuid)
     link = _link(light, account_uuid)
@@ -34,7 +34,7 @@ def test_customer_gets_ready_on_the_hosted_pages(light: LightCalls) -> None:
     assert "light-flow-close" in _press(link, "done").text
 
 
-def test_page_says_that_it_is_a_stand_in(light: LightCalls) -> None:
+def test_page_says_it_is_a_simulation(light: LightCalls) -> None:
     page = requests.get(_link(light, light.create()), timeout=5)
 
     assert "Stand-in for Light" in page.text
@@ -42,7 +42,7 @@ def test_page_says_that_it_is_a_stand_in(light: LightCalls) -> None:
     assert page.headers["Cache-Control"] == "no-store"
 
 
-def test_identity_needs_the_instruction_for_the_credit_check(light: LightCalls) -> None:
+def test_identity_requires_consent_to_the_credit_check(light: LightCalls) -> None:
     account_uuid = light.create()
 
     page = _press(_link(light, account_uuid), "identity")
@@ -52,7 +52,7 @@ def test_identity_needs_the_instruction_for_the_credit_check(light: LightCalls) 
     assert light.read(account_uuid)["enrollment"]["is_identity_verified"] is False
 
 
-def test_meter_that_is_not_listed_can_be_typed(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_unlisted_meter_can_be_typed(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.create()
     link = _link(light, account_uuid)
 
@@ -64,14 +64,14 @@ def test_meter_that_is_not_listed_can_be_typed(simulator: RunningSimulator, ligh
     assert simulator.control.account(account_uuid)["esi_id"] == "10443720009999999"
 
 
-def test_card_of_a_no_card_customer_is_declined(light: LightCalls) -> None:
+def test_card_of_no_card_customer_is_declined(light: LightCalls) -> None:
     account_uuid = light.create("maria+no-card@example.com")
 
     assert "declined" in _press(_link(light, account_uuid), "card").text
     assert light.read(account_uuid)["enrollment"]["has_payment_method"] is False
 
 
-def test_frozen_credit_is_told_to_the_customer(light: LightCalls) -> None:
+def test_customer_sees_the_credit_freeze(light: LightCalls) -> None:
     page = _press(_link(light, light.create("maria+frozen@example.com")), "identity", credit_consent="yes")
 
     assert "credit file is frozen" in page.text
@@ -89,7 +89,7 @@ def test_opening_the_page_changes_nothing(simulator: RunningSimulator, light: Li
     assert simulator.control.account(account_uuid) == before
 
 
-def test_link_ends_when_the_customer_is_done(light: LightCalls) -> None:
+def test_link_expires_when_the_customer_is_done(light: LightCalls) -> None:
     link = _link(light, light.create())
 
     _press(link, "done")
@@ -98,7 +98,7 @@ def test_link_ends_when_the_customer_is_done(light: LightCalls) -> None:
     assert _press(link, "card").status_code == 410
 
 
-def test_link_ends_with_time(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_link_expires_with_time(simulator: RunningSimulator, light: LightCalls) -> None:
     link = _link(light, light.create())
 
     simulator.control.advance(timedelta(minutes=31))
@@ -110,7 +110,7 @@ def test_made_up_link_opens_nothing(simulator: RunningSimulator) -> None:
     assert requests.get(f"{simulator.url}/hosted/{'0' * 32}", timeout=5).status_code == 410
 
 
-def test_link_for_the_card_shows_the_card_only(light: LightCalls) -> None:
+def test_card_link_shows_only_the_card(light: LightCalls) -> None:
     page = requests.get(_link(light, light.create(), "update-payment-method"), timeout=5)
 
     assert "Payment card" in page.text
@@ -140,14 +140,14 @@ def test_customer_can_choose_a_plan(simulator: RunningSimulator, light: LightCal
     assert simulator.control.acceptances()[0]["by_customer"] is True
 
 
-def test_name_with_html_in_it_does_no_harm(light: LightCalls) -> None:
+def test_html_in_a_name_is_escaped(light: LightCalls) -> None:
     page = requests.get(_link(light, light.create(first_name="<script>x</script>")), timeout=5)
 
     assert "<script>x" not in page.text
     assert "&lt;script&gt;x" in page.text
 
 
-def test_link_is_not_in_the_log_of_requests(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_request_log_omits_the_link(simulator: RunningSimulator, light: LightCalls) -> None:
     link = _link(light, light.create())
     requests.get(link, timeout=5)
 

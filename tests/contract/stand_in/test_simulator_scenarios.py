@@ -12,7 +12,7 @@ from simulator.server import RunningSimulator
 from tests.contract.stand_in.light_calls import CREATE, LightCalls
 
 
-def test_tags_combine_and_unknown_ones_mean_nothing() -> None:
+def test_tags_combine_and_unknown_ones_are_ignored() -> None:
     scenario = scenario_of("maria+frozen14+slow.Pricey+whatever@example.com")
 
     assert scenario.thaw_days == 14
@@ -21,9 +21,7 @@ def test_tags_combine_and_unknown_ones_mean_nothing() -> None:
     assert scenario_of("maria@frozen.example.com") == scenario_of("jose@example.com")
 
 
-def test_frozen_credit_thaws_by_itself_after_the_days_in_the_tag(
-    simulator: RunningSimulator, light: LightCalls
-) -> None:
+def test_frozen_credit_thaws_after_the_days_in_the_tag(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.ready("maria+frozen14@example.com")
 
     simulator.control.advance(timedelta(days=13, hours=23))
@@ -34,7 +32,7 @@ def test_frozen_credit_thaws_by_itself_after_the_days_in_the_tag(
     assert light.status(account_uuid) == "enrollment_pending_client_agent"
 
 
-def test_frozen_credit_without_days_waits_for_a_control_call(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_frozen_credit_without_days_needs_a_control_call(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.ready("maria+frozen@example.com")
 
     simulator.control.advance(timedelta(days=90))
@@ -53,7 +51,7 @@ def test_failed_credit_stays_failed(simulator: RunningSimulator, light: LightCal
     assert light.status(account_uuid) == "credit_check_failed"
 
 
-def test_credit_check_can_take_its_time(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_credit_check_can_be_slow(simulator: RunningSimulator, light: LightCalls) -> None:
     simulator.control.change_settings(credit_check_seconds=3600)
     account_uuid = light.ready()
 
@@ -64,7 +62,7 @@ def test_credit_check_can_take_its_time(simulator: RunningSimulator, light: Ligh
     assert light.status(account_uuid) == "enrollment_pending_client_agent"
 
 
-def test_customer_without_card_never_gets_ready(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_customer_without_card_is_never_ready(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.ready("maria+no-card@example.com")
 
     assert light.read(account_uuid)["enrollment"]["has_payment_method"] is False
@@ -72,7 +70,7 @@ def test_customer_without_card_never_gets_ready(simulator: RunningSimulator, lig
     assert light.status(account_uuid) == "enrollment_pending_client_agent"
 
 
-def test_dup_meets_an_account_that_exists_already(light: LightCalls) -> None:
+def test_dup_tag_finds_an_existing_account(light: LightCalls) -> None:
     response = light.call("POST", CREATE, json={"email": "maria+dup@example.com"})
     listed = light.call("GET", CREATE, params={"email": "maria+dup@example.com"}).json()["data"]
 
@@ -87,7 +85,7 @@ def test_slow_account_answers_late(simulator: RunningSimulator, light: LightCall
     assert light.call("GET", f"{CREATE}/{account_uuid}").elapsed > timedelta(seconds=0.3)
 
 
-def test_calls_beyond_those_served_at_once_queue(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_calls_beyond_capacity_queue(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.create()
     simulator.control.change_settings(max_concurrent_calls=1)
     simulator.control.inject_fault("read", "delay", seconds=0.5)
@@ -133,7 +131,7 @@ def test_pricey_offers_cost_far_more(light: LightCalls) -> None:
     assert cheapest_pricey > 1.5 * max(float(plan["avg_cents_per_kwh_1000"]) for plan in usual)
 
 
-def test_prices_can_be_moved_by_a_setting(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_setting_changes_prices(simulator: RunningSimulator, light: LightCalls) -> None:
     usual = light.request_plans(light.create())
     simulator.control.change_settings(price_factor="1.5")
     moved = light.request_plans(light.create())
@@ -144,13 +142,13 @@ def test_prices_can_be_moved_by_a_setting(simulator: RunningSimulator, light: Li
 
 
 @pytest.mark.parametrize("envelope", ["object", "array"])
-def test_no_plans_is_an_empty_list_and_no_error(envelope: str, simulator: RunningSimulator, light: LightCalls) -> None:
+def test_no_plans_is_an_empty_list(envelope: str, simulator: RunningSimulator, light: LightCalls) -> None:
     simulator.control.set_dialect(plans_envelope=envelope)
 
     assert light.request_plans(light.create("maria+noplans@example.com")) == []
 
 
-def test_twins_differ_in_their_identifier_only(light: LightCalls) -> None:
+def test_twins_differ_only_in_identifier(light: LightCalls) -> None:
     plans = light.request_plans(light.create("maria+twins@example.com"))
     alike = [{key: value for key, value in plan.items() if key != "uuid"} for plan in plans]
 
@@ -158,7 +156,7 @@ def test_twins_differ_in_their_identifier_only(light: LightCalls) -> None:
     assert len({plan["uuid"] for plan in plans}) == len(plans)
 
 
-def test_strange_statuses_leave_the_two_public_ones_alone(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_strange_statuses_keep_the_two_public_ones(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.create("maria+strange+frozen@example.com")
     seen = [light.status(account_uuid)]
     light.record(account_uuid)
@@ -174,7 +172,7 @@ def test_strange_statuses_leave_the_two_public_ones_alone(simulator: RunningSimu
     assert seen[3] == "plan_in_orbit"
 
 
-def test_any_status_can_be_shown_on_order(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_any_status_can_be_ordered(simulator: RunningSimulator, light: LightCalls) -> None:
     account_uuid = light.ready()
 
     simulator.control.show_status(account_uuid, "manual_review")
@@ -221,7 +219,7 @@ def test_acceptance_shows_in_reads_only_after_the_lag(
     assert late["enrollment"]["has_accepted_plan"] is True
 
 
-def test_reading_lag_ends_on_the_clock_of_the_stand_in(simulator: RunningSimulator, light: LightCalls) -> None:
+def test_reading_lag_follows_the_simulator_clock(simulator: RunningSimulator, light: LightCalls) -> None:
     simulator.control.change_settings(read_lag_seconds=600)
     account_uuid = light.accepted()
 

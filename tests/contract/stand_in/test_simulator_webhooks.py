@@ -15,9 +15,7 @@ from tests.contract.stand_in.light_calls import LightCalls
 from tests.contract.stand_in.webhook_inbox import WebhookInbox
 
 
-def test_events_of_the_whole_flow_arrive_in_order(
-    simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
-) -> None:
+def test_whole_flow_events_arrive_in_order(simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox) -> None:
     light.finalized()
     simulator.control.advance(timedelta(days=9))
 
@@ -33,7 +31,7 @@ def test_events_of_the_whole_flow_arrive_in_order(
     ]
 
 
-def test_plan_accepted_can_wait_for_finalize(
+def test_plan_accepted_event_can_wait_for_finalize(
     simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
 ) -> None:
     simulator.control.set_dialect(plan_accepted_event_at="finalize")
@@ -63,7 +61,7 @@ def test_payload_names_account_and_location(
 
 
 @pytest.mark.parametrize(("payload", "event_key"), [("nested", "event"), ("flat", "event_type"), ("data", "type")])
-def test_payload_has_the_shape_of_the_dialect(
+def test_payload_follows_the_dialect(
     payload: str, event_key: str, simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
 ) -> None:
     simulator.control.set_dialect(webhook_payload=payload)
@@ -82,7 +80,7 @@ def test_payload_has_the_shape_of_the_dialect(
 @pytest.mark.parametrize("encoding", ["hex", "base64"])
 @pytest.mark.parametrize("form", ["bare", "prefixed", "list"])
 @pytest.mark.parametrize("signed_text", ["body", "timestamp.body"])
-def test_signature_follows_the_scheme_of_the_dialect(
+def test_signature_follows_the_dialect(
     hash_name: str,
     encoding: str,
     form: str,
@@ -111,7 +109,7 @@ def test_signature_follows_the_scheme_of_the_dialect(
     assert message.headers["X-Signed"] == wanted[form]
 
 
-def test_signature_is_bare_hex_over_the_body_unless_told_otherwise(
+def test_signature_is_bare_hex_over_the_body_by_default(
     simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
 ) -> None:
     simulator.control.send_event("account.payment_failed", light.create())
@@ -123,7 +121,7 @@ def test_signature_is_bare_hex_over_the_body_unless_told_otherwise(
     assert message.headers["User-Agent"] == "light-simulator"
 
 
-def test_duplicates_carry_the_same_body(simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox) -> None:
+def test_duplicates_have_the_same_body(simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox) -> None:
     simulator.control.switch_webhooks(duplicate=2)
 
     simulator.control.send_event("account.payment_failed", light.create())
@@ -147,7 +145,7 @@ def test_reordered_events_arrive_newest_first(
     assert inbox.events == list(EVENTS[:3])[::-1]
 
 
-def test_delayed_events_wait_for_the_clock_of_the_stand_in(
+def test_delayed_events_follow_the_simulator_clock(
     simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
 ) -> None:
     simulator.control.switch_webhooks(delay_seconds=3600)
@@ -161,7 +159,7 @@ def test_delayed_events_wait_for_the_clock_of_the_stand_in(
     assert (before, len(inbox.received)) == (0, 1)
 
 
-def test_events_switched_off_are_kept_and_can_be_sent_later(
+def test_disabled_events_are_kept_and_can_be_sent_later(
     simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
 ) -> None:
     simulator.control.switch_webhooks(off=True)
@@ -175,9 +173,7 @@ def test_events_switched_off_are_kept_and_can_be_sent_later(
     assert (before, count, inbox.events) == (0, 1, ["enrollment.plan_accepted"])
 
 
-def test_resent_event_is_the_same_to_the_byte(
-    simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
-) -> None:
+def test_resent_event_is_byte_identical(simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox) -> None:
     uuid = simulator.control.send_event("account.payment_failed", light.create())
     simulator.control.wait_for_webhooks()
 
@@ -188,7 +184,7 @@ def test_resent_event_is_the_same_to_the_byte(
     assert len({message.body for message in inbox.received}) == 1
 
 
-def test_refused_event_is_repeated_after_each_pause_and_then_given_up(
+def test_refused_event_is_retried_after_each_pause_then_dropped(
     simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
 ) -> None:
     simulator.control.freeze_clock()
@@ -208,9 +204,7 @@ def test_refused_event_is_repeated_after_each_pause_and_then_given_up(
     assert delivery["due_at"] is None
 
 
-def test_repeat_stops_once_somebody_says_yes(
-    simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
-) -> None:
+def test_retries_stop_after_success(simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox) -> None:
     inbox.answer_status = 503
     simulator.control.send_event("account.payment_failed", light.create())
     simulator.control.wait_for_webhooks()
@@ -224,9 +218,7 @@ def test_repeat_stops_once_somebody_says_yes(
     assert simulator.control.webhooks()["deliveries"][0]["is_delivered"] is True
 
 
-def test_receiver_that_is_down_is_tried_again(
-    simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
-) -> None:
+def test_unreachable_receiver_is_retried(simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox) -> None:
     simulator.control.switch_webhooks(url="http://127.0.0.1:9/")
     simulator.control.send_event("account.payment_failed", light.create())
     simulator.control.wait_for_webhooks()
@@ -238,7 +230,7 @@ def test_receiver_that_is_down_is_tried_again(
     assert [answer.get("error") or answer["status"] for answer in delivery["answers"]] == ["ConnectionError", 204]
 
 
-def test_event_that_nobody_has_heard_of_can_be_sent(simulator: RunningSimulator, inbox: WebhookInbox) -> None:
+def test_unknown_event_can_be_sent(simulator: RunningSimulator, inbox: WebhookInbox) -> None:
     simulator.control.send_event("meter.sang_a_song")
     simulator.control.wait_for_webhooks()
 
@@ -246,7 +238,7 @@ def test_event_that_nobody_has_heard_of_can_be_sent(simulator: RunningSimulator,
     assert "account" not in inbox.received[0].json
 
 
-def test_reset_waits_for_a_receiver_that_calls_back_before_it_answers(
+def test_reset_waits_for_a_receiver_that_calls_back(
     simulator: RunningSimulator, light: LightCalls, inbox: WebhookInbox
 ) -> None:
     arrived, seen = threading.Event(), []
