@@ -59,7 +59,7 @@ def signed_in(page: Page, server: LiveServer, person: User) -> Page:
 
 
 @pytest.mark.parametrize("language", ["en", "es"])
-def test_the_customers_way_from_the_link_to_the_copy_and_to_revoking(
+def test_customer_pages_from_link_to_revocation_are_accessible(
     live_server: LiveServer, page: Page, now: datetime, language: str
 ) -> None:
     job = installation(now, customer=customer(now, language=language, first_name="Carmen"))
@@ -111,7 +111,7 @@ def test_the_customers_way_from_the_link_to_the_copy_and_to_revoking(
     assert "\n".join(complaints) == ""
 
 
-def test_the_pages_of_links_that_do_not_open(live_server: LiveServer, page: Page, now: datetime) -> None:
+def test_pages_of_failing_links_are_accessible(live_server: LiveServer, page: Page, now: datetime) -> None:
     poa = sent_poa(at=now)
     replaced = token_in_last_mail()
     again = actions.send_poa(poa_id=poa.pk, by=STAFF, at=now)
@@ -127,7 +127,7 @@ def test_the_pages_of_links_that_do_not_open(live_server: LiveServer, page: Page
     assert "\n".join(complaints) == ""
 
 
-def test_the_page_for_a_browser_without_cookies(live_server: LiveServer, page: Page, now: datetime) -> None:
+def test_page_for_a_browser_without_cookies_is_accessible(live_server: LiveServer, page: Page, now: datetime) -> None:
     sent_poa(at=now)
     page.goto(f"{live_server.url}/portal/{token_in_last_mail()}/")
     page.context.clear_cookies()
@@ -141,7 +141,7 @@ def test_the_page_for_a_browser_without_cookies(live_server: LiveServer, page: P
 # --- the technician's pages ----------------------------------------------------------------------------------------
 
 
-def test_the_technicians_pages(live_server: LiveServer, page: Page, now: datetime) -> None:
+def test_technician_pages_are_accessible(live_server: LiveServer, page: Page, now: datetime) -> None:
     tess = technician()
     job = installation_at(SUBMITTED, at=now, technician=tess)
     page.goto(f"{live_server.url}/field/")
@@ -207,7 +207,7 @@ OUR_APPS = tuple(
 
 @pytest.mark.usefixtures("whole_case")
 @pytest.mark.parametrize(("width", "each"), [("desk", 1), ("phone", 4)])
-def test_the_offices_pages(
+def test_office_pages_are_accessible(
     request: pytest.FixtureRequest, live_server: LiveServer, admin_user: User, width: str, each: int
 ) -> None:
     """All of them at a desk; on a phone, where the same templates stack, every fourth."""
@@ -228,7 +228,7 @@ def test_the_offices_pages(
     assert "\n".join(complaints) == ""
 
 
-def test_axe_sees_what_is_wrong(page: Page) -> None:
+def test_axe_reports_a_planted_problem(page: Page) -> None:
     page.set_content("<html><head><title></title></head><body><img src='data:,'><input></body></html>")
 
     assert any("image-alt" in complaint for complaint in complaints_about(page, "wrong-on-purpose"))

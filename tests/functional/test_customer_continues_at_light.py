@@ -53,7 +53,7 @@ def then_nothing_is_cut_off(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-def test_the_page_leads_to_light_and_then_shows_the_plan(
+def test_page_leads_to_light_and_then_shows_the_plan(
     phone: Page, live_server: LiveServer, flow: Flow, case: Enrollment
 ) -> None:
     refused: list[str] = []
@@ -132,7 +132,7 @@ def test_an_announced_plan_can_be_held_and_let_go_on_and_is_accepted_after_the_n
     assert case.status == EnrollmentStatus.FINALIZED
 
 
-def test_the_page_fits_a_desk_and_speaks_spanish(desk: Page, live_server: LiveServer, case: Enrollment) -> None:
+def test_page_fits_a_desktop_and_is_in_spanish(desk: Page, live_server: LiveServer, case: Enrollment) -> None:
     case.customer.language = Language.SPANISH
     case.customer.save()
     when_the_page_is_opened(desk, live_server)

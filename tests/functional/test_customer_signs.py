@@ -86,7 +86,7 @@ INK = """() => {
 
 
 @pytest.mark.parametrize("ratio", [1, 1.25, 2.625])
-def test_a_screen_that_changes_its_size_keeps_the_signature(
+def test_resizing_the_screen_keeps_the_signature(
     live_server: LiveServer, chromium: Browser, now: datetime, ratio: float
 ) -> None:
     """Phones change it while one scrolls; at these ratios no width is a whole number of pixels."""
@@ -138,7 +138,7 @@ def then_every_control_is_a_thumb_wide(page: Page) -> None:
     assert [item for item in heights if item[1] < THUMB_PX] == []
 
 
-def test_she_draws_her_signature_on_a_phone(live_server: LiveServer, phone: Page, now: datetime) -> None:
+def test_customer_draws_signature_on_a_phone(live_server: LiveServer, phone: Page, now: datetime) -> None:
     poa, address = given_an_invited_customer(live_server, now)
 
     when_she_agrees_to_everything(phone, address)
@@ -156,7 +156,7 @@ def test_she_draws_her_signature_on_a_phone(live_server: LiveServer, phone: Page
     assert Path(download.value.path()).read_bytes().startswith(b"%PDF")
 
 
-def test_she_types_her_name_in_spanish_with_scripts_switched_off(
+def test_customer_types_name_in_spanish_without_scripts(
     live_server: LiveServer, chromium_without_script: Page, now: datetime
 ) -> None:
     poa, address = given_an_invited_customer(live_server, now, language="es")
@@ -175,7 +175,7 @@ def test_she_types_her_name_in_spanish_with_scripts_switched_off(
     assert poa.status == PoaStatus.SIGNED
 
 
-def test_she_goes_back_to_her_drawing_and_finds_it_there(live_server: LiveServer, desk: Page, now: datetime) -> None:
+def test_customer_goes_back_and_finds_the_drawing(live_server: LiveServer, desk: Page, now: datetime) -> None:
     _, address = given_an_invited_customer(live_server, now)
     when_she_agrees_to_everything(desk, address)
     when_she_draws(desk)
@@ -190,7 +190,7 @@ def test_she_goes_back_to_her_drawing_and_finds_it_there(live_server: LiveServer
     )
 
 
-def test_she_revokes_with_the_keyboard_alone(live_server: LiveServer, desk: Page, now: datetime) -> None:
+def test_customer_revokes_with_the_keyboard_alone(live_server: LiveServer, desk: Page, now: datetime) -> None:
     poa, address = given_an_invited_customer(live_server, now)
     when_she_agrees_to_everything(desk, address)
     desk.fill("#typed-name", "Carmen Reyes")

@@ -62,7 +62,7 @@ def test_every_story_ends_well_in_the_alternate_dialect(run_demo: Demo) -> None:
     assert "8 accounts read, 8 match our records." in told.stdout
 
 
-def test_killing_the_one_process_again_and_again_changes_no_outcome(run_demo: Demo) -> None:
+def test_repeatedly_killing_the_process_changes_no_outcome(run_demo: Demo) -> None:
     told = run_demo("--kill", "7")
 
     assert told.returncode == 0, told.stdout[-4000:]
@@ -77,16 +77,14 @@ def test_killing_the_one_process_again_and_again_changes_no_outcome(run_demo: De
         (["--kill", "often"], "'often' is not a seed. Use a whole number or 'random'."),
     ],
 )
-def test_an_option_that_means_nothing_is_refused_with_what_is_possible(
-    run_demo: Demo, options: list[str], complaint: str
-) -> None:
+def test_unknown_option_is_refused_with_the_valid_ones(run_demo: Demo, options: list[str], complaint: str) -> None:
     told = run_demo(*options)
 
     assert told.returncode == 1
     assert complaint in told.stdout
 
 
-def test_a_folder_with_other_things_in_it_is_left_alone(run_demo: Demo, tmp_path: Path) -> None:
+def test_folder_with_other_files_is_not_used(run_demo: Demo, tmp_path: Path) -> None:
     kept = tmp_path / "demo" / "thesis.txt"
     kept.parent.mkdir()
     kept.write_text("Years of work.")

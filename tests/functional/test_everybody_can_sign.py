@@ -55,7 +55,7 @@ def when_she_tabs_to(page: Page, selector: str) -> None:
     raise AssertionError(f"Tab never reaches {selector} on {page.url}")
 
 
-def test_she_signs_with_the_keyboard_alone(desk: Page, address: str, poa: PoaDocument) -> None:
+def test_customer_signs_with_the_keyboard_alone(desk: Page, address: str, poa: PoaDocument) -> None:
     desk.goto(address)
     when_she_tabs_to(desk, BUTTON)
     press_enter(desk)
@@ -86,7 +86,7 @@ def test_she_signs_with_the_keyboard_alone(desk: Page, address: str, poa: PoaDoc
     assert poa.status == PoaStatus.SIGNED
 
 
-def test_after_a_mistake_the_first_thing_read_out_is_what_to_mend(desk: Page, address: str) -> None:
+def test_screen_reader_hears_the_error_first(desk: Page, address: str) -> None:
     desk.goto(address)
     enter_the_code(desk)
     start_signing(desk)
@@ -119,7 +119,7 @@ class Effort:
         return 7 * self.pages + 1.5 * self.taps + 0.5 * self.characters + self.waits_seconds
 
 
-def test_a_newcomer_signs_on_a_small_phone_in_under_three_minutes(phone: Page, address: str, poa: PoaDocument) -> None:
+def test_newcomer_signs_on_a_small_phone_within_three_minutes(phone: Page, address: str, poa: PoaDocument) -> None:
     effort = Effort()
 
     def tap(selector: str) -> None:
@@ -164,7 +164,7 @@ def test_a_newcomer_signs_on_a_small_phone_in_under_three_minutes(phone: Page, a
 # --- weight --------------------------------------------------------------------------------------------------------
 
 
-def test_every_page_is_light_even_unpacked_and_asks_nobody_else(
+def test_every_page_is_small_and_loads_nothing_from_elsewhere(
     phone: Page, address: str, live_server: LiveServer
 ) -> None:
     """Servers pack what they send; these are the bytes before that, headers included, with nothing kept from before."""

@@ -39,7 +39,7 @@ def choose(page: Page, field: str) -> None:
     page.set_input_files(f"[name={field}]", [LETTER])
 
 
-def test_a_proof_does_not_take_the_place_of_the_utilitys_reference(live_server: LiveServer, office_desk: Page) -> None:
+def test_proof_does_not_replace_the_utility_reference(live_server: LiveServer, office_desk: Page) -> None:
     now = clock.now()
     report = go_live_report(installation(now), now, utility_reference="PTO-4711")
 
@@ -50,9 +50,7 @@ def test_a_proof_does_not_take_the_place_of_the_utilitys_reference(live_server: 
         assert office_desk.input_value("[name=utility_reference]") == reference
 
 
-def test_a_scan_of_a_paper_signature_is_chosen_without_a_script_failing(
-    live_server: LiveServer, office_desk: Page
-) -> None:
+def test_scan_of_a_paper_signature_is_chosen_without_script_errors(live_server: LiveServer, office_desk: Page) -> None:
     poa = sent_poa(at=clock.now())
 
     office_desk.goto(f"{live_server.url}{button_url(poa, 'record-paper')}")

@@ -47,7 +47,7 @@ def status_with(key: str, page: Page, server: LiveServer) -> int:
 
 
 @pytest.mark.parametrize("width", ["desk", "phone"])
-def test_crm_is_connected_and_its_key_ended(
+def test_crm_is_connected_and_its_key_revoked(
     boss: User, width: str, request: pytest.FixtureRequest, live_server: LiveServer
 ) -> None:
     page: Page = request.getfixturevalue(width)

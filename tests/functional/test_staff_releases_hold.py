@@ -84,7 +84,7 @@ def test_staff_release_a_hold_with_a_reason(
     assert problems == []
 
 
-def test_the_queue_and_a_case_can_be_read_and_handled_on_a_phone(
+def test_queue_and_case_work_on_a_phone(
     live_server: LiveServer, phone: Page, olivia: User, blocked: Enrollment
 ) -> None:
     when_she_signs_in(phone, live_server, olivia)
@@ -101,7 +101,7 @@ def test_the_queue_and_a_case_can_be_read_and_handled_on_a_phone(
 
 
 @pytest.mark.parametrize("address", ["/admin/", "/admin/enrollments/enrollment/", "/admin/installations/customer/add/"])
-def test_pages_of_the_admin_have_one_main_landmark_and_a_name_for_every_field(
+def test_admin_pages_have_one_landmark_and_label_every_field(
     live_server: LiveServer, desk: Page, olivia: User, blocked: Enrollment, address: str
 ) -> None:
     when_she_signs_in(desk, live_server, olivia)

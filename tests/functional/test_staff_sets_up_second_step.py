@@ -78,7 +78,7 @@ def then_the_page_is_sound(page: Page) -> None:
 
 
 @pytest.mark.parametrize("screen", ["desk", "phone"])
-def test_a_new_colleague_sets_up_a_second_step_and_signs_in_with_it(
+def test_new_colleague_sets_up_second_factor_and_signs_in(
     request: pytest.FixtureRequest, live_server: LiveServer, olivia: User, settings: Settings, screen: str
 ) -> None:
     settings.STAFF_MFA_REQUIRED = True

@@ -131,7 +131,7 @@ def test_technician_fixes_a_wrong_date_and_keeps_the_photo(
     then_nothing_is_wider_than_the_phone(phone)
 
 
-def test_U12_report_without_a_signal_is_kept_and_sent_by_itself(
+def test_U12_report_without_signal_is_kept_and_sent_automatically(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation, letter: Path
 ) -> None:
     when_he_signs_in(phone, live_server, tess)
@@ -150,7 +150,7 @@ def test_U12_report_without_a_signal_is_kept_and_sent_by_itself(
     then_it_counts(phone, job)
 
 
-def test_U12_pages_open_without_a_signal_and_take_a_report(
+def test_U12_pages_open_without_signal_and_take_a_report(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation, letter: Path
 ) -> None:
     when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)
@@ -171,7 +171,7 @@ def test_U12_pages_open_without_a_signal_and_take_a_report(
     assert GoLiveReport.objects.get().proofs.count() == 1
 
 
-def test_U12_pages_open_on_a_signal_so_weak_that_nothing_comes(
+def test_U12_pages_open_on_an_unusable_signal(
     phone: Page, live_server: LiveServer, tess: User, job: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)
@@ -181,7 +181,7 @@ def test_U12_pages_open_on_a_signal_so_weak_that_nothing_comes(
         when_he_opens(phone, job)
 
 
-def test_U12_report_sent_on_a_signal_so_weak_that_nothing_comes_is_kept(
+def test_U12_report_sent_on_an_unusable_signal_is_kept(
     phone: Page, live_server: LiveServer, tess: User, job: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     when_he_signs_in(phone, live_server, tess)
@@ -192,7 +192,7 @@ def test_U12_report_sent_on_a_signal_so_weak_that_nothing_comes_is_kept(
         expect(phone.get_by_text("Saved on this phone")).to_be_visible()
 
 
-def test_U12_report_whose_answer_breaks_off_is_kept_and_counts_once(
+def test_U12_report_with_cut_off_answer_is_kept_and_counts_once(
     phone: Page, live_server: LiveServer, tess: User, job: Installation, letter: Path
 ) -> None:
     when_he_signs_in(phone, live_server, tess)
@@ -212,7 +212,7 @@ def test_U12_report_whose_answer_breaks_off_is_kept_and_counts_once(
 
 
 @pytest.mark.parametrize("status", [HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.BAD_GATEWAY])
-def test_U12_report_that_is_refused_holds_no_other_up(
+def test_U12_refused_report_does_not_block_the_others(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, status: HTTPStatus
 ) -> None:
     jobs = [installation_at(SUBMITTED, at=clock.now(), technician=tess) for _ in range(2)]
@@ -238,7 +238,7 @@ def test_U12_report_that_is_refused_holds_no_other_up(
     expect(phone.get_by_text(kept)).to_be_visible()
 
 
-def test_U12_next_technician_on_the_phone_sees_nothing_of_the_one_before(
+def test_U12_next_technician_sees_nothing_of_the_previous_one(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation
 ) -> None:
     when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)
@@ -276,7 +276,7 @@ def test_U12_job_reassigned_to_another_technician_is_removed(
         phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
 
 
-def test_U12_page_that_came_without_what_keeps_reports_says_so(
+def test_U12_page_without_offline_support_says_so(
     phone: Page, live_server: LiveServer, tess: User, job: Installation
 ) -> None:
     phone.add_init_script(NO_SERVICE_WORKER)
@@ -288,7 +288,7 @@ def test_U12_page_that_came_without_what_keeps_reports_says_so(
     expect(phone.get_by_text("This page did not load completely")).to_be_visible()
 
 
-def test_U12_form_is_not_shown_before_the_script_that_keeps_what_is_sent_without_a_signal(
+def test_U12_form_waits_for_the_offline_script(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation
 ) -> None:
     on_its_way: list[Route] = []
