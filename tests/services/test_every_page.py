@@ -19,7 +19,7 @@ import pytest
 from tools.service_harness.servers import ROOT, S3Server, Servers
 
 EVERY_PAGE = (
-    "tests/integration/access/test_access.py::test_each_address_answers_as_the_table_says",
+    "tests/integration/access/test_access.py::test_each_address_answers_as_in_the_table",
     "tests/integration/admin/test_records.py::test_the_admins_own_pages_open_in_our_skin",
     "tests/integration/admin/test_searching.py",
     "tests/integration/api/test_reads.py",

@@ -45,7 +45,7 @@ def test_every_address_is_in_the_table(company: Company) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_each_address_answers_as_the_table_says(company: Company, role: str) -> None:
+def test_each_address_answers_as_in_the_table(company: Company, role: str) -> None:
     """Away from the portal a customer is nobody: the link says nothing there."""
     wrong = {}
     for endpoint in PORTAL if role.startswith("customer") else endpoints():
@@ -68,7 +68,7 @@ FOREIGN = (
 )
 
 
-def test_a_foreign_record_answers_as_one_that_does_not_exist(company: Company) -> None:
+def test_foreign_record_answers_like_a_missing_one(company: Company) -> None:
     for role, template, unknown in FOREIGN:
         foreign = template.format(company=company)
         other = "/".join(str(unknown) if part.isdigit() or len(part) == 36 else part for part in foreign.split("/"))
@@ -80,7 +80,7 @@ def test_a_foreign_record_answers_as_one_that_does_not_exist(company: Company) -
             assert {*answers[0].headers} == {*answers[1].headers}, foreign
 
 
-def test_a_link_shows_nothing_before_the_code_was_typed(company: Company) -> None:
+def test_link_shows_nothing_before_the_code(company: Company) -> None:
     shut, is_open = "customer with foreign link", "customer with own link"
     for endpoint in PORTAL:
         seen = text_of(asked(company, shut, "get", endpoint.address(company, shut)))
@@ -100,7 +100,7 @@ def text_of(response: HttpResponse) -> str:
     return response.content.decode()
 
 
-def test_the_form_of_one_link_does_nothing_at_another(company: Company) -> None:
+def test_form_of_one_link_does_nothing_at_another(company: Company) -> None:
     """The key in a form belongs to the link that the page was opened through."""
     page = Visit(company.own_links["customer with foreign link"], company.client("customer with foreign link"))
     key = page.fields("revoke/")["form_key"]
@@ -140,7 +140,7 @@ def test_viewers_get_no_buttons(company: Company) -> None:
         ("poa_documents/poadocument", "site", "Juniper"),
     ],
 )
-def test_form_finds_choices_only_for_those_who_may_see_them(
+def test_form_offers_choices_only_to_those_who_may_see_them(
     company: Company, form: str, field: str, typed: str
 ) -> None:
     app, model = form.split("/")
@@ -153,7 +153,7 @@ def test_form_finds_choices_only_for_those_who_may_see_them(
 
 
 @pytest.mark.parametrize("role", ["technician", "office", "superuser"])
-def test_no_form_is_taken_from_elsewhere(company: Company, role: str) -> None:
+def test_cross_site_forms_are_refused(company: Company, role: str) -> None:
     """Every POST of somebody who is signed in needs the token of our own page."""
     client = company.client(role)
     client.handler.enforce_csrf_checks = True
@@ -172,7 +172,7 @@ def test_no_form_is_taken_from_elsewhere(company: Company, role: str) -> None:
     assert taken == {}
 
 
-def test_the_api_takes_no_session_for_a_token(company: Company) -> None:
+def test_api_accepts_no_session_cookie(company: Company) -> None:
     for role in ("office", "superuser", "technician"):
         for endpoint in API:
             if "/v1/" in endpoint.route and "token" not in endpoint.route:

@@ -164,14 +164,14 @@ SIGN_INS = ("/admin/login/", "/field/sign-in/", "/api/v1/token/", "/admin/second
 
 
 @pytest.mark.parametrize("address", SIGN_INS)
-def test_signing_in_costs_little_whatever_is_typed(company: Company, address: str) -> None:
+def test_sign_in_cost_is_bounded_for_any_input(company: Company, address: str) -> None:
     client = Client(raise_request_exception=False)
 
     assert findings(client, address, forms(SIGN_IN_FIELDS, SMALL // 2, MEDIUM)) == {}
     assert findings(client, address, other_bodies(SMALL, MEDIUM, LARGE)) == {}
 
 
-def test_every_address_costs_a_stranger_little(company: Company) -> None:
+def test_every_address_costs_an_anonymous_request_little(company: Company) -> None:
     client = Client(raise_request_exception=False)
     addresses = dict.fromkeys(endpoint.address(company, "nobody") for endpoint in endpoints())
     found: dict[str, str] = {}
@@ -183,7 +183,7 @@ def test_every_address_costs_a_stranger_little(company: Company) -> None:
 
 
 @pytest.mark.parametrize("path", FIELDS_BEHIND_A_LINK)
-def test_pages_behind_a_link_cost_little_whatever_is_sent(company: Company, path: str) -> None:
+def test_pages_behind_a_link_cost_little_for_any_input(company: Company, path: str) -> None:
     """With the endpoint shut, where the link is all that is needed, and open."""
     key = f"&form_key={form_key(company.poa)}"
     for role in ("customer with foreign link", "customer with own link"):
@@ -194,7 +194,7 @@ def test_pages_behind_a_link_cost_little_whatever_is_sent(company: Company, path
 
 @pytest.mark.parametrize("size", [8_000, 16_000, 60_000])
 @pytest.mark.parametrize("text", [colons, spaces, marks])
-def test_heads_of_requests_cost_little(company: Company, text: Callable[[int], str], size: int) -> None:
+def test_request_headers_cost_little(company: Company, text: Callable[[int], str], size: int) -> None:
     client, evil = Client(raise_request_exception=False), text(size).encode().decode("latin-1")
     bare = min(cost_of(lambda: client.get("/portal/nobody/"))[0] for _ in range(2))
     names = ("HTTP_HOST", "HTTP_ACCEPT_LANGUAGE", "HTTP_COOKIE", "HTTP_USER_AGENT", "HTTP_AUTHORIZATION", "HTTP_ORIGIN")
@@ -246,7 +246,7 @@ def upload(client: Client, address: str, size: int) -> tuple[Upload, Any]:
     return body, answer
 
 
-def test_no_upload_of_a_stranger_is_kept(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_anonymous_upload_is_not_kept(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even read, where the address takes no files of strangers: nowhere."""
     kept: list[str] = []
     monkeypatch.setattr(TemporaryFileUploadHandler, "new_file", lambda *_args, **_kwargs: kept.append("a file"))
@@ -262,7 +262,7 @@ def test_no_upload_of_a_stranger_is_kept(company: Company, monkeypatch: pytest.M
     assert kept == []
 
 
-def test_an_upload_behind_a_link_is_not_read(company: Company) -> None:
+def test_upload_behind_a_link_is_not_read(company: Company) -> None:
     role = "customer with own link"
     body, answer = upload(company.client(role), behind_link("decline/")(company, role), 88_000_000)
 
@@ -271,7 +271,7 @@ def test_an_upload_behind_a_link_is_not_read(company: Company) -> None:
 
 
 @pytest.mark.parametrize("address", ["/field/jobs/{company.job.pk}/", "/field/"])
-def test_signed_out_phone_is_told_so_before_its_photo_is_measured(company: Company, address: str) -> None:
+def test_signed_out_phone_is_refused_before_its_photo_is_checked(company: Company, address: str) -> None:
     client = Client()
     told = client.post(
         address.format(company=company),

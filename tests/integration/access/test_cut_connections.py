@@ -60,7 +60,7 @@ def sent_in_part(
 
 
 @pytest.mark.parametrize("cut", CUTS)
-def test_U11_a_report_cut_off_on_its_way_is_not_taken_and_sent_again_whole_it_counts(
+def test_U11_truncated_report_is_ignored_and_counts_when_resent(
     live_server: LiveServer, client: Client, cut: str
 ) -> None:
     tess = technician()
@@ -89,7 +89,7 @@ def test_U11_a_report_cut_off_on_its_way_is_not_taken_and_sent_again_whole_it_co
     assert GoLiveReport.objects.get().proofs.count() == 1
 
 
-def test_U11_a_signature_cut_off_on_its_way_is_not_taken(live_server: LiveServer) -> None:
+def test_U11_truncated_signature_is_ignored(live_server: LiveServer) -> None:
     poa = sent_poa(at=clock.now())
     visit = Visit.by_last_mail()
     visit.agree_to_everything()
@@ -106,14 +106,14 @@ def test_U11_a_signature_cut_off_on_its_way_is_not_taken(live_server: LiveServer
     assert PoaDocument.objects.get(pk=poa.pk).signature_text == "Carmen Reyes"
 
 
-def test_a_form_in_another_encoding_than_utf_8_is_refused_with_the_reason(client: Client) -> None:
+def test_form_not_in_utf_8_is_refused_with_the_reason(client: Client) -> None:
     answer = client.post("/field/sign-in/", "username=tess", "application/x-www-form-urlencoded; charset=latin-1")
 
     assert answer.status_code == HTTPStatus.BAD_REQUEST
     assert "UTF-8" in answer.text
 
 
-def test_U11_what_another_system_sends_is_not_taken_in_part(live_server: LiveServer) -> None:
+def test_U11_truncated_api_request_is_ignored(live_server: LiveServer) -> None:
     system = requests.Session()
     system.headers["Authorization"] = f"Token {personal_key(User.objects.create_superuser('root'))}"
 
@@ -125,9 +125,7 @@ def test_U11_what_another_system_sends_is_not_taken_in_part(live_server: LiveSer
     assert not Customer.objects.exists()
 
 
-def test_U11_a_webhook_cut_off_on_its_way_does_not_count_as_signed_wrong(
-    live_server: LiveServer, settings: Settings
-) -> None:
+def test_U11_truncated_webhook_does_not_count_as_badly_signed(live_server: LiveServer, settings: Settings) -> None:
     settings.LIGHT_WEBHOOK_SECRETS = ["secret"]
     body = b'{"uuid": "00000000-0000-4000-8000-000000000001"}'
     light = requests.Session()

@@ -47,7 +47,7 @@ def policy_of(response: HttpResponse) -> dict[str, list[str]]:
     return {name: sources for name, *sources in (directive.split() for directive in written.split("; "))}
 
 
-def test_every_answer_is_shut_and_names_no_host_that_was_asked_for(company: Company) -> None:
+def test_every_answer_has_safe_headers_and_no_requested_host(company: Company) -> None:
     wrong = {}
     for endpoint in endpoints():
         role = role_at(endpoint)
@@ -82,7 +82,7 @@ def names_its_host(response: HttpResponse) -> Iterator[str]:
         yield "has a link that begins with the host asked for"
 
 
-def test_a_forged_host_is_refused(company: Company) -> None:
+def test_forged_host_is_refused(company: Company) -> None:
     assert company.client("nobody").get("/field/sign-in/", headers={"host": "evil.example"}).status_code == 400
 
 
@@ -124,7 +124,7 @@ class InlineCode(HTMLParser):
             self.problems.append(f"<{tag}> loads {loaded}")
 
 
-def test_pages_behind_a_link_tell_it_to_nobody(company: Company) -> None:
+def test_pages_behind_a_link_send_no_referrer(company: Company) -> None:
     for endpoint in PORTAL:
         for role in (OWN, "nobody"):
             response = company.client(role).get(endpoint.address(company, role))
@@ -133,7 +133,7 @@ def test_pages_behind_a_link_tell_it_to_nobody(company: Company) -> None:
 
 
 @pytest.mark.parametrize(("page", "person"), [("/field/sign-in/", "technician"), ("/admin/login/", "office")])
-def test_signing_in_leads_nowhere_else(company: Company, page: str, person: str) -> None:
+def test_sign_in_never_redirects_to_another_host(company: Company, page: str, person: str) -> None:
     typed = {"username": company.users[person].username, "password": "a long enough password"}
     for wanted in ELSEWHERE:
         response = company.client("nobody").post(f"{page}?next={quote(wanted)}", {**typed, "next": wanted})

@@ -73,17 +73,17 @@ def _unreadable_parts(company: Company, role: str, pages: list[Endpoint]) -> dic
 @pytest.mark.parametrize(
     ("role", "surface"), [("office", "admin/"), ("superuser", "admin/"), ("technician", "field/"), ("office", "field/")]
 )
-def test_staff_and_technicians_read_no_stored_values(company: Company, role: str, surface: str) -> None:
+def test_staff_and_technicians_see_no_stored_values(company: Company, role: str, surface: str) -> None:
     pages = [page for page in endpoints() if page.route.startswith(surface)]
 
     assert _unreadable_parts(company, role, pages) == {}
 
 
-def test_customers_read_no_stored_values(company: Company) -> None:
+def test_customers_see_no_stored_values(company: Company) -> None:
     assert _unreadable_parts(company, "customer with own link", list(PORTAL)) == {}
 
 
-def test_patterns_find_what_must_not_be_shown() -> None:
+def test_patterns_find_forbidden_values() -> None:
     text = "OUTSIDE_LIMITS 00000000-0000-4000-8000-000000000000 {'a': 1} 2026-03-05T16:00:00+00:00"
 
     assert all(pattern.search(text) for pattern in _UNREADABLE.values())

@@ -61,7 +61,7 @@ def test_secret_is_shown_once(admin_client: Client) -> None:
     assert not KeptForm.objects.exists()
 
 
-def test_secret_is_shown_only_to_the_person_who_made_it(admin_client: Client) -> None:
+def test_secret_is_shown_only_to_its_creator(admin_client: Client) -> None:
     address = make_key(admin_client, api_client())
     other = Client()
     other.force_login(staff())
@@ -70,7 +70,7 @@ def test_secret_is_shown_only_to_the_person_who_made_it(admin_client: Client) ->
     assert SECRET.search(admin_client.get(address).text) is not None
 
 
-def test_secret_is_shown_for_some_minutes_only(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secret_is_shown_for_a_few_minutes_only(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     address = make_key(admin_client, api_client())
     later = timezone.now() + new_key_page.KEPT_FOR
 
@@ -80,7 +80,7 @@ def test_secret_is_shown_for_some_minutes_only(admin_client: Client, monkeypatch
     assert not KeptForm.objects.exists()
 
 
-def test_secret_lies_nowhere_in_clear_until_it_is_shown(admin_client: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_secret_is_encrypted_until_it_is_shown(admin_client: Client, caplog: pytest.LogCaptureFixture) -> None:
     address = make_key(admin_client, api_client())
     sessions = str([session.get_decoded() for session in Session.objects.all()])
     rows = str(list(KeptForm.objects.extra(select={"raw": "text"}).values("raw")))
@@ -93,7 +93,7 @@ def test_secret_lies_nowhere_in_clear_until_it_is_shown(admin_client: Client, ca
     assert found[0][10:] not in sessions + rows + cookies + history + caplog.text
 
 
-def test_key_is_revoked_by_a_button_and_history_tells(admin_client: Client) -> None:
+def test_key_is_revoked_by_a_button_with_history(admin_client: Client) -> None:
     made = client_key()
     assert read(made.secret).status_code == 200
 
@@ -107,7 +107,7 @@ def test_key_is_revoked_by_a_button_and_history_tells(admin_client: Client) -> N
     assert button_url(made.key, "revoke") not in page
 
 
-def test_client_is_turned_off_and_on_by_buttons(admin_client: Client) -> None:
+def test_client_is_turned_off_and_on_with_buttons(admin_client: Client) -> None:
     client = api_client()
     secret = client_key(client).secret
 
@@ -119,7 +119,7 @@ def test_client_is_turned_off_and_on_by_buttons(admin_client: Client) -> None:
     assert read(secret).status_code == 200
 
 
-def test_third_key_is_refused_in_words(admin_client: Client) -> None:
+def test_third_key_is_refused_with_an_explanation(admin_client: Client) -> None:
     client = api_client()
     client_key(client)
     client_key(client)
@@ -130,7 +130,7 @@ def test_third_key_is_refused_in_words(admin_client: Client) -> None:
     assert ApiKey.objects.count() == 2
 
 
-def test_name_that_is_taken_is_refused_beside_its_field(admin_client: Client) -> None:
+def test_taken_name_is_refused_beside_its_field(admin_client: Client) -> None:
     api_client(name="Sales CRM")
     said = {"name": "sales crm", "role": Group.objects.get(name="office").pk, "scope": "READ"}
 
@@ -151,7 +151,7 @@ def coordinator() -> Client:
     return browser
 
 
-def test_manager_of_people_ends_keys_but_gets_none_for_more_than_they_may(coordinator: Client) -> None:
+def test_people_manager_revokes_keys_but_creates_none_beyond_own_rights(coordinator: Client) -> None:
     client = api_client()
     made = client_key(client)
     said = {"name": "Mine", "role": Group.objects.get(name="office").pk, "scope": "READ"}
@@ -166,7 +166,7 @@ def test_manager_of_people_ends_keys_but_gets_none_for_more_than_they_may(coordi
     assert read(made.secret).status_code == 401
 
 
-def test_office_neither_sees_nor_makes_keys() -> None:
+def test_office_neither_sees_nor_creates_keys() -> None:
     person = User.objects.create_user("olivia", password=PASSWORD, is_staff=True)
     person.groups.add(Group.objects.get(name="office"))
     browser, client = Client(), api_client()
@@ -178,7 +178,7 @@ def test_office_neither_sees_nor_makes_keys() -> None:
     assert "API keys" not in browser.get("/admin/").text
 
 
-def test_no_list_can_be_narrowed_by_the_hash(admin_client: Client) -> None:
+def test_no_list_can_be_filtered_by_the_hash(admin_client: Client) -> None:
     key = personal_key()
     answer = admin_client.get("/admin/accounts/apikey/?secret_sha256__startswith=a")
 
@@ -186,7 +186,7 @@ def test_no_list_can_be_narrowed_by_the_hash(admin_client: Client) -> None:
     assert key[10:] not in admin_client.get("/admin/accounts/apikey/").text
 
 
-def test_no_form_from_elsewhere_makes_a_key() -> None:
+def test_cross_site_form_creates_no_key() -> None:
     browser, client = Client(enforce_csrf_checks=True), api_client()
     browser.force_login(staff())
 

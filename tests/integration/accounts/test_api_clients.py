@@ -45,7 +45,7 @@ def test_client_reads_and_writes_under_its_own_name() -> None:
     assert name_actors([by]) == {by: "Sales CRM (client system)"}
 
 
-def test_reading_client_changes_nothing() -> None:
+def test_read_only_client_changes_nothing() -> None:
     key = client_key(api_client(scope=Scope.READ)).secret
 
     refused = write(key)
@@ -55,7 +55,7 @@ def test_reading_client_changes_nothing() -> None:
     assert not Customer.objects.exists()
 
 
-def test_client_whose_role_is_gone_may_nothing() -> None:
+def test_client_without_a_role_is_allowed_nothing() -> None:
     key = client_key().secret
 
     Group.objects.get(name="office").delete()
@@ -63,7 +63,7 @@ def test_client_whose_role_is_gone_may_nothing() -> None:
     assert (read(key).status_code, write(key).status_code) == (403, 403)
 
 
-def test_client_is_no_second_person() -> None:
+def test_client_does_not_count_as_second_person() -> None:
     report = go_live_report(installation_at("INTERCONNECTION_SUBMITTED"), by=Actor.staff(staff().pk))
 
     refused = write(client_key().secret, f"pto-reports/{report.pk}/confirm/", {})
@@ -72,7 +72,7 @@ def test_client_is_no_second_person() -> None:
     assert "Only a person can do this" in refused.json()["detail"]
 
 
-def test_key_outlives_the_person_who_made_it(settings: Settings) -> None:
+def test_key_outlives_its_creator(settings: Settings) -> None:
     maker, boss = staff(username="maker"), staff(username="boss")
     key = client_key(by=maker).secret
     settings.STAFF_MFA_REQUIRED = True
@@ -95,7 +95,7 @@ def test_key_outlives_the_person_who_made_it(settings: Settings) -> None:
     assert read(key).status_code == 200
 
 
-def test_client_that_is_turned_off_is_out_at_once() -> None:
+def test_turned_off_client_is_refused_immediately() -> None:
     boss, client = staff(), api_client()
     key = client_key(client).secret
     assert read(key).status_code == 200
@@ -107,7 +107,7 @@ def test_client_that_is_turned_off_is_out_at_once() -> None:
     assert read(key).status_code == 200
 
 
-def test_two_keys_are_valid_while_one_replaces_the_other() -> None:
+def test_two_keys_are_valid_during_replacement() -> None:
     boss, client = staff(), api_client()
     old, new = client_key(client), client_key(client)
 
@@ -120,7 +120,7 @@ def test_two_keys_are_valid_while_one_replaces_the_other() -> None:
     assert read(client_key(client).secret).status_code == 200
 
 
-def test_client_that_is_off_gets_no_key() -> None:
+def test_turned_off_client_gets_no_key() -> None:
     client = api_client()
     actions.disable_client(client_id=client.pk, by=staff(), at=timezone.now())
 
@@ -128,7 +128,7 @@ def test_client_that_is_off_gets_no_key() -> None:
         client_key(client)
 
 
-def test_name_is_used_once_whatever_its_case() -> None:
+def test_name_is_unique_ignoring_case() -> None:
     api_client(name="Sales CRM")
 
     with pytest.raises(ClientNameTaken):
@@ -146,7 +146,7 @@ def coordinator() -> User:
     return User.objects.get(pk=person.pk)
 
 
-def test_nobody_gives_a_client_more_than_they_may_do(coordinator: User) -> None:
+def test_nobody_grants_a_client_more_than_their_own_rights(coordinator: User) -> None:
     with pytest.raises(RoleExceedsOwnPermissions):
         api_client(by=coordinator)
 
@@ -154,7 +154,7 @@ def test_nobody_gives_a_client_more_than_they_may_do(coordinator: User) -> None:
     assert not User.objects.filter(username__startswith="system:").exists()
 
 
-def test_nobody_gets_a_key_that_may_more_than_they(coordinator: User) -> None:
+def test_nobody_gets_a_key_with_more_than_their_rights(coordinator: User) -> None:
     client = api_client()
 
     with pytest.raises(ClientExceedsOwnPermissions):
@@ -183,7 +183,7 @@ def test_nobody_signs_in_as_a_client(typed: str) -> None:
     assert sign_in(typed).status_code == 400
 
 
-def test_no_person_can_have_the_name_of_a_system(admin_client: Client) -> None:
+def test_no_person_can_use_the_name_of_a_system(admin_client: Client) -> None:
     typed = {"username": "system:Sales CRM", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD}
 
     answer = admin_client.post("/admin/auth/user/add/", typed)
@@ -192,7 +192,7 @@ def test_no_person_can_have_the_name_of_a_system(admin_client: Client) -> None:
     assert not User.objects.filter(username__startswith="system:").exists()
 
 
-def test_account_of_a_client_has_no_page_among_people(admin_client: Client) -> None:
+def test_client_account_has_no_page_among_people(admin_client: Client) -> None:
     account = api_client(name="Sales CRM").account
 
     assert "Sales CRM" not in admin_client.get("/admin/auth/user/").text
@@ -203,14 +203,14 @@ def test_account_of_a_client_has_no_page_among_people(admin_client: Client) -> N
     assert not account.has_usable_password()
 
 
-def test_account_of_a_client_cannot_be_deleted() -> None:
+def test_client_account_cannot_be_deleted() -> None:
     account = api_client().account
 
     with pytest.raises(ProtectedError):
         account.delete()
 
 
-def test_repeated_write_counts_once_over_a_change_of_keys() -> None:
+def test_repeated_write_counts_once_across_key_replacement() -> None:
     client = api_client()
     headers = {"Idempotency-Key": "the-same-write"}
     answers = [
@@ -227,7 +227,7 @@ def test_repeated_write_counts_once_over_a_change_of_keys() -> None:
     assert Customer.objects.count() == 1
 
 
-def test_alarm_rings_before_the_last_key_of_a_client_ends() -> None:
+def test_alarm_is_raised_before_the_last_key_expires() -> None:
     client, other = api_client(name="Sales CRM"), api_client()
     client_key(client, days=20)
     client_key(other, days=20)
@@ -241,7 +241,7 @@ def test_alarm_rings_before_the_last_key_of_a_client_ends() -> None:
     assert clients_running_out(timezone.now()) == []
 
 
-def test_key_of_a_client_expires() -> None:
+def test_client_key_expires() -> None:
     made = client_key(days=90)
     assert made.key.expires_at > timezone.now() + timedelta(days=89)
 

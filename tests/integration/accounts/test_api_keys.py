@@ -26,7 +26,7 @@ from tests.integration.accounts.calls import PASSWORD, read, sign_in
 pytestmark = pytest.mark.django_db
 
 
-def test_secret_has_256_random_bits_and_a_mark() -> None:
+def test_secret_has_256_random_bits_and_a_prefix() -> None:
     drawn = {key_secrets.generate().text for _ in range(100)}
 
     assert len(drawn) == 100
@@ -73,7 +73,7 @@ def test_key_is_found_by_one_indexed_statement() -> None:
         "Basic Zm9vOmJhcg==",
     ],
 )
-def test_what_is_no_key_is_refused_without_asking_the_database(header: str, client: Client) -> None:
+def test_malformed_key_is_refused_without_a_query(header: str, client: Client) -> None:
     began = time.thread_time()
     with CaptureQueriesContext(connection) as asked:
         answer = client.get("/api/v1/customers/", headers={"Authorization": header})
@@ -84,7 +84,7 @@ def test_what_is_no_key_is_refused_without_asking_the_database(header: str, clie
     assert time.thread_time() - began < 0.5
 
 
-def test_beginning_of_a_key_tells_nothing() -> None:
+def test_key_prefix_reveals_nothing() -> None:
     made = client_key()
     guess = made.key.prefix + "a" * (len(made.secret) - len(made.key.prefix))
 
@@ -93,7 +93,7 @@ def test_beginning_of_a_key_tells_nothing() -> None:
     assert [answer.json() for answer in answers] == [{"detail": "Unknown key."}] * 2
 
 
-def test_last_use_is_noted_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_last_use_is_recorded_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
     made = client_key()
     read(made.secret)
     first = ApiKey.objects.get().last_used_at
@@ -109,7 +109,7 @@ def test_last_use_is_noted_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None
     assert noted >= first
 
 
-def test_reading_goes_on_while_the_database_takes_no_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_works_while_the_database_is_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = client_key().secret
 
     def refuse(*_args: Any, **_kwargs: Any) -> None:
@@ -120,7 +120,7 @@ def test_reading_goes_on_while_the_database_takes_no_writes(monkeypatch: pytest.
     assert read(secret).status_code == 200
 
 
-def test_person_gets_a_key_for_some_hours() -> None:
+def test_personal_key_lasts_some_hours() -> None:
     person = staff()
 
     answer = sign_in(person.username).json()
@@ -133,7 +133,7 @@ def test_person_gets_a_key_for_some_hours() -> None:
     assert read(answer["token"]).status_code == 401
 
 
-def test_oldest_of_too_many_personal_keys_is_revoked() -> None:
+def test_oldest_excess_personal_key_is_revoked() -> None:
     person, colleague = staff(), staff()
     others, system = personal_key(colleague), client_key(by=person).secret
 
@@ -144,7 +144,7 @@ def test_oldest_of_too_many_personal_keys_is_revoked() -> None:
 
 
 @pytest.mark.parametrize("kept", [{"is_staff": "on"}, {"is_active": "on"}], ids=["switched off", "no longer staff"])
-def test_personal_key_ends_for_good_with_the_job(admin_client: Client, kept: dict[str, str]) -> None:
+def test_personal_key_ends_permanently_with_the_job(admin_client: Client, kept: dict[str, str]) -> None:
     person = User.objects.create_user("olivia", password=PASSWORD, is_staff=True)
     key = personal_key(person)
     form = {"username": "olivia", "date_joined_0": "2026-01-02", "date_joined_1": "10:00:00"}
@@ -157,7 +157,7 @@ def test_personal_key_ends_for_good_with_the_job(admin_client: Client, kept: dic
     assert read(key).json() == {"detail": "This key was revoked. Use another one."}
 
 
-def test_reset_of_the_second_step_revokes_personal_keys() -> None:
+def test_second_factor_reset_revokes_personal_keys() -> None:
     person = staff(username="olivia")
     TOTP.activate(person, "A" * 32)
     key, others = personal_key(person), personal_key()
@@ -168,7 +168,7 @@ def test_reset_of_the_second_step_revokes_personal_keys() -> None:
     assert read(others).status_code == 200
 
 
-def test_key_of_somebody_switched_off_elsewhere_opens_nothing() -> None:
+def test_key_of_a_deactivated_person_is_refused() -> None:
     person = staff()
     key = personal_key(person)
 
@@ -186,7 +186,7 @@ def test_key_has_exactly_one_owner() -> None:
         ApiKey.objects.filter(pk=made.key.pk).update(client=None)
 
 
-def test_ended_personal_keys_are_forgotten_after_a_month() -> None:
+def test_ended_personal_keys_are_deleted_after_a_month() -> None:
     person, long_ago = staff(), timezone.now() - timedelta(days=31)
     personal_key(person)
     client_key()
@@ -203,7 +203,7 @@ def test_ended_personal_keys_are_forgotten_after_a_month() -> None:
     ("days_left", "unused_days", "state"),
     [(100, 0, "Valid"), (29, 0, "Expires soon"), (100, 91, "Unused for 90 days"), (-1, 0, "Expired")],
 )
-def test_state_says_what_to_do(days_left: int, unused_days: int, state: str) -> None:
+def test_status_says_what_to_do(days_left: int, unused_days: int, state: str) -> None:
     key, now = client_key().key, timezone.now()
     key.expires_at = now + timedelta(days=days_left, minutes=1)
     key.created_at = now - timedelta(days=unused_days)

@@ -46,7 +46,7 @@ def value_of(page: str, name: str) -> str:
     return found[1] or found[2]
 
 
-def test_refused_form_comes_back_by_redirect_with_what_was_typed(office: User) -> None:
+def test_refused_form_returns_by_redirect_with_its_entries(office: User) -> None:
     client = Client()
     client.force_login(office)
 
@@ -60,7 +60,7 @@ def test_refused_form_comes_back_by_redirect_with_what_was_typed(office: User) -
     assert not Customer.objects.exists()
 
 
-def test_refusal_of_the_action_comes_back_the_same_way(office: User) -> None:
+def test_action_refusal_returns_the_same_way(office: User) -> None:
     client = Client()
     client.force_login(office)
 
@@ -91,7 +91,7 @@ def test_typed_form_survives_an_ended_session(office: User, monkeypatch: pytest.
     assert not KeptForm.objects.exists()
 
 
-def test_typed_form_survives_the_second_step_too(
+def test_typed_form_survives_the_second_factor(
     office: User, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.STAFF_MFA_REQUIRED = True
@@ -111,7 +111,7 @@ def test_typed_form_survives_the_second_step_too(
     assert value_of(page, "email") == "typed@example.com"
 
 
-def test_somebody_else_in_the_same_browser_sees_nothing(office: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_person_in_the_same_browser_sees_nothing(office: User, monkeypatch: pytest.MonkeyPatch) -> None:
     other = User.objects.create_user("otto", password=PASSWORD, is_staff=True)
     other.groups.add(Group.objects.get(name="office"))
     client = Client()
@@ -127,13 +127,13 @@ def test_somebody_else_in_the_same_browser_sees_nothing(office: User, monkeypatc
     assert "Board" not in client.get(back["Location"]).text
 
 
-def test_strangers_form_is_not_kept() -> None:
+def test_anonymous_form_is_not_kept() -> None:
     Client().post(ADD_CUSTOMER, TYPED)
 
     assert not KeptForm.objects.exists()
 
 
-def test_what_is_kept_is_encrypted_and_holds_no_password(office: User) -> None:
+def test_kept_form_is_encrypted_and_holds_no_password(office: User) -> None:
     client = Client()
     client.force_login(office)
     client.post(ADD_CUSTOMER, {**TYPED, "email": "nowhere", "date_of_birth": "1984-05-17", "password": "secret"})
@@ -166,7 +166,7 @@ def test_technicians_report_survives_an_ended_session(monkeypatch: pytest.Monkey
     assert "nothing was saved" in page
 
 
-def test_refused_report_comes_back_by_redirect() -> None:
+def test_refused_report_returns_by_redirect() -> None:
     tess = technician()
     job = installation_at(SUBMITTED, AT, technician=tess)
     client = Client()

@@ -39,7 +39,7 @@ def with_password(user: User, *, surface: str = "admin", sign_in: str = "login")
     return client
 
 
-def test_a_password_alone_opens_no_page_of_the_office(olivia: User) -> None:
+def test_password_alone_opens_no_office_page(olivia: User) -> None:
     client = with_password(olivia)
 
     shut = [client.get(path) for path in ("/admin/", "/admin/installations/customer/", "/admin/password_change/")]
@@ -48,7 +48,7 @@ def test_a_password_alone_opens_no_page_of_the_office(olivia: User) -> None:
     assert client.post("/admin/auth/user/add/", {}).status_code == 302
 
 
-def test_every_page_of_the_admin_is_shut_to_a_password_alone(olivia: User) -> None:
+def test_password_alone_opens_no_admin_page(olivia: User) -> None:
     client = with_password(olivia)
     opened = []
     for pattern in admin.site.urls[0]:
@@ -60,7 +60,7 @@ def test_every_page_of_the_admin_is_shut_to_a_password_alone(olivia: User) -> No
     assert set(opened) <= {"/admin/login/", "/admin/logout/"}
 
 
-def test_no_page_opens_under_a_name_for_the_house_that_came_with_the_request(olivia: User) -> None:
+def test_internal_request_names_do_not_skip_the_second_factor(olivia: User) -> None:
     """A server behind a proxy may take such a name, SCRIPT_NAME, from a header; addresses are compared without it."""
     client = with_password(olivia)
 
@@ -71,7 +71,7 @@ def test_no_page_opens_under_a_name_for_the_house_that_came_with_the_request(oli
     assert "no-store" in page["Cache-Control"]
 
 
-def test_the_first_sign_in_sets_up_a_phone_and_leads_on(olivia: User) -> None:
+def test_first_sign_in_sets_up_a_phone_and_continues(olivia: User) -> None:
     client = Client()
     page = client.post(
         "/admin/login/?next=/admin/auth/group/",
@@ -89,7 +89,7 @@ def test_the_first_sign_in_sets_up_a_phone_and_leads_on(olivia: User) -> None:
     assert client.get("/admin/auth/group/").status_code == 200
 
 
-def test_the_next_sign_in_asks_for_a_code(olivia: User) -> None:
+def test_next_sign_in_asks_for_a_code(olivia: User) -> None:
     phone, _codes = set_up_phone(with_password(olivia))
     client = with_password(olivia)
     assert "Enter your code" in client.get("/admin/", follow=True).text
@@ -100,7 +100,7 @@ def test_the_next_sign_in_asks_for_a_code(olivia: User) -> None:
     assert client.get("/admin/").status_code == 200
 
 
-def test_a_wrong_code_opens_nothing(olivia: User) -> None:
+def test_wrong_code_opens_nothing(olivia: User) -> None:
     set_up_phone(with_password(olivia))
     client = with_password(olivia)
 
@@ -111,7 +111,7 @@ def test_a_wrong_code_opens_nothing(olivia: User) -> None:
     assert client.get("/admin/").status_code == 302
 
 
-def test_a_code_works_once_for_as_long_as_it_lives(olivia: User) -> None:
+def test_code_works_once_during_its_lifetime(olivia: User) -> None:
     phone, _codes = set_up_phone(with_password(olivia))
     code = phone.code()
     with_password(olivia).post("/admin/second-step/", {"code": code})
@@ -125,7 +125,7 @@ def test_a_code_works_once_for_as_long_as_it_lives(olivia: User) -> None:
 
 
 @pytest.mark.parametrize("spelling", ["{}!", "{} ", "-{}", "{}\N{NO-BREAK SPACE}", "{0:.3}-{0:.3}"])
-def test_a_used_code_works_in_no_other_spelling(olivia: User, spelling: str) -> None:
+def test_used_code_fails_in_any_other_spelling(olivia: User, spelling: str) -> None:
     phone, _codes = set_up_phone(with_password(olivia))
     code = phone.code()
     with_password(olivia).post("/admin/second-step/", {"code": code})
@@ -144,7 +144,7 @@ def test_a_used_code_works_in_no_other_spelling(olivia: User, spelling: str) -> 
     assert "used before" in token.json()["code"][0]
 
 
-def test_a_code_that_comes_twice_in_one_moment_opens_once(olivia: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_sent_twice_simultaneously_works_once(olivia: User, monkeypatch: pytest.MonkeyPatch) -> None:
     phone, _codes = set_up_phone(with_password(olivia))
     code = phone.code()
     monkeypatch.setattr(
@@ -160,7 +160,7 @@ def test_a_code_that_comes_twice_in_one_moment_opens_once(olivia: User, monkeypa
     assert client.get("/admin/").status_code == 302
 
 
-def test_an_old_code_opens_nothing(olivia: User) -> None:
+def test_old_code_opens_nothing(olivia: User) -> None:
     phone, _codes = set_up_phone(with_password(olivia))
     client = with_password(olivia)
 
@@ -169,7 +169,7 @@ def test_an_old_code_opens_nothing(olivia: User) -> None:
     assert response.status_code == 422
 
 
-def test_a_recovery_code_works_once(olivia: User) -> None:
+def test_recovery_code_works_once(olivia: User) -> None:
     _phone, codes = set_up_phone(with_password(olivia))
     first, second = with_password(olivia), with_password(olivia)
 
@@ -179,7 +179,7 @@ def test_a_recovery_code_works_once(olivia: User) -> None:
     assert second.get("/admin/").status_code == 302
 
 
-def test_recovery_codes_are_shown_until_they_are_kept_and_never_again(olivia: User) -> None:
+def test_recovery_codes_are_shown_until_confirmed_then_never_again(olivia: User) -> None:
     client = with_password(olivia)
     phone = Phone(client.get("/admin/second-step/set-up/").text)
     client.post("/admin/second-step/set-up/", {"code": phone.code()})
@@ -204,7 +204,7 @@ def test_recovery_codes_are_not_shown_to_a_password_alone(olivia: User) -> None:
     assert Authenticator.objects.count() == 2
 
 
-def test_a_second_set_up_cannot_replace_the_first(olivia: User) -> None:
+def test_second_setup_cannot_replace_the_first(olivia: User) -> None:
     thief = with_password(olivia)
     phone = Phone(thief.get("/admin/second-step/set-up/").text)
     set_up_phone(with_password(olivia))
@@ -215,7 +215,7 @@ def test_a_second_set_up_cannot_replace_the_first(olivia: User) -> None:
     assert thief.get("/admin/").status_code == 302
 
 
-def test_new_recovery_codes_take_a_code_and_end_the_old_ones(olivia: User) -> None:
+def test_new_recovery_codes_need_a_code_and_end_old_ones(olivia: User) -> None:
     client = with_password(olivia)
     phone, old = set_up_phone(client)
 
@@ -228,7 +228,7 @@ def test_new_recovery_codes_take_a_code_and_end_the_old_ones(olivia: User) -> No
     assert with_password(olivia).post("/admin/second-step/", {"code": old[0]}).status_code == 422
 
 
-def test_another_phone_takes_a_code_of_the_old_one_or_a_recovery_code(olivia: User) -> None:
+def test_new_phone_needs_an_old_or_recovery_code(olivia: User) -> None:
     client = with_password(olivia)
     old_phone, codes = set_up_phone(client)
     other_session = with_password(olivia)
@@ -242,7 +242,7 @@ def test_another_phone_takes_a_code_of_the_old_one_or_a_recovery_code(olivia: Us
     assert other_session.get("/admin/").status_code == 302
 
 
-def test_ten_wrong_codes_make_wait_also_with_the_right_one(olivia: User) -> None:
+def test_ten_wrong_codes_block_even_the_right_one(olivia: User) -> None:
     phone, _codes = set_up_phone(with_password(olivia))
     client = with_password(olivia)
     for _ in range(10):
@@ -255,7 +255,7 @@ def test_ten_wrong_codes_make_wait_also_with_the_right_one(olivia: User) -> None
     assert client.get("/admin/").status_code == 302
 
 
-def test_the_session_key_changes_with_the_second_step(olivia: User) -> None:
+def test_session_key_changes_with_the_second_factor(olivia: User) -> None:
     phone, _codes = set_up_phone(with_password(olivia))
     client = with_password(olivia)
     before = client.session.session_key
@@ -265,14 +265,14 @@ def test_the_session_key_changes_with_the_second_step(olivia: User) -> None:
     assert client.session.session_key != before
 
 
-def test_a_session_of_the_field_does_not_open_the_office(olivia: User) -> None:
+def test_field_session_does_not_open_the_office(olivia: User) -> None:
     client = with_password(olivia, surface="field", sign_in="sign-in")
 
     assert client.get("/field/").status_code == 200
     assert client.get("/admin/")["Location"].startswith("/admin/second-step/")
 
 
-def test_the_second_step_leads_nowhere_else(olivia: User) -> None:
+def test_second_factor_never_redirects_to_another_host(olivia: User) -> None:
     phone, _codes = set_up_phone(with_password(olivia))
     client = with_password(olivia)
 
@@ -281,7 +281,7 @@ def test_the_second_step_leads_nowhere_else(olivia: User) -> None:
     assert response["Location"] == "/admin/"
 
 
-def test_a_technician_needs_no_second_step_unless_a_setting_says_so(settings: Settings) -> None:
+def test_technician_needs_second_factor_only_by_setting(settings: Settings) -> None:
     tess = technician()
     assert with_password(tess, surface="field", sign_in="sign-in").get("/field/").status_code == 200
 
@@ -293,7 +293,7 @@ def test_a_technician_needs_no_second_step_unless_a_setting_says_so(settings: Se
     assert client.get("/field/").status_code == 200
 
 
-def test_a_technician_who_set_one_up_is_asked_for_it() -> None:
+def test_technician_with_second_factor_is_asked_for_it() -> None:
     tess = technician()
     phone, _codes = set_up_phone(with_password(tess, surface="field", sign_in="sign-in"), surface="field")
     client = with_password(tess, surface="field", sign_in="sign-in")
@@ -308,13 +308,13 @@ def test_a_technician_who_set_one_up_is_asked_for_it() -> None:
     assert client.get("/field/session/").json()["technician"] == tess.pk
 
 
-def test_where_it_is_not_required_a_password_is_enough(olivia: User, settings: Settings) -> None:
+def test_password_is_enough_if_second_factor_is_optional(olivia: User, settings: Settings) -> None:
     settings.STAFF_MFA_REQUIRED = False
 
     assert with_password(olivia).get("/admin/").status_code == 200
 
 
-def test_a_token_of_the_api_takes_what_the_admin_takes(olivia: User, client: Client) -> None:
+def test_api_token_requires_what_the_admin_requires(olivia: User, client: Client) -> None:
     def ask(**more: str) -> tuple[int, list[str]]:
         said = {"username": "olivia", "password": PASSWORD, **more}
         answer = client.post("/api/v1/token/", said, content_type="application/json")
@@ -327,9 +327,7 @@ def test_a_token_of_the_api_takes_what_the_admin_takes(olivia: User, client: Cli
     assert ask(code=phone.code()) == (200, ["token", "expires_at"])
 
 
-def test_a_token_from_before_the_second_step_opens_nothing_and_a_new_one_is_given(
-    olivia: User, client: Client, settings: Settings
-) -> None:
+def test_token_from_before_second_factor_is_replaced(olivia: User, client: Client, settings: Settings) -> None:
     def status(token: str) -> int:
         return client.get("/api/v1/customers/", headers={"Authorization": f"Token {token}"}).status_code
 
@@ -355,7 +353,7 @@ def test_a_token_from_before_the_second_step_opens_nothing_and_a_new_one_is_give
     assert (status(of_the_paper), status(of_the_phone)) == (401, 401)
 
 
-def test_secrets_lie_encrypted_in_the_database(olivia: User) -> None:
+def test_secrets_are_encrypted_in_the_database(olivia: User) -> None:
     client = with_password(olivia)
     page = client.get("/admin/second-step/set-up/").text
     secret = Phone(page)._secret
@@ -368,7 +366,7 @@ def test_secrets_lie_encrypted_in_the_database(olivia: User) -> None:
     assert base64.b64encode(secret.encode()).decode() not in in_session + kept
 
 
-def test_secrets_are_on_no_page_of_the_admin(olivia: User) -> None:
+def test_secrets_appear_on_no_admin_page(olivia: User) -> None:
     client = with_password(olivia)
     set_up_phone(client)
 
@@ -376,14 +374,14 @@ def test_secrets_are_on_no_page_of_the_admin(olivia: User) -> None:
     assert client.get("/admin/account/emailaddress/").status_code == 404
 
 
-def test_nothing_else_of_allauth_can_be_reached() -> None:
+def test_no_other_allauth_page_is_reachable() -> None:
     for name in ("account_login", "account_signup", "account_email", "mfa_index", "mfa_authenticate"):
         with pytest.raises(NoReverseMatch):
             reverse(name)
 
 
 @pytest.mark.parametrize("path", ["/admin/second-step/", "/admin/second-step/set-up/"])
-def test_the_pages_run_no_code_but_ours_and_are_kept_by_nobody(olivia: User, path: str) -> None:
+def test_pages_run_only_our_code_and_are_not_cached(olivia: User, path: str) -> None:
     page = with_password(olivia).get(path, follow=True)
 
     assert "unsafe" not in page["Content-Security-Policy"]
@@ -391,7 +389,7 @@ def test_the_pages_run_no_code_but_ours_and_are_kept_by_nobody(olivia: User, pat
     assert "<script" not in page.text
 
 
-def test_a_lost_phone_is_taken_away_by_a_command_and_everywhere_signed_out(olivia: User) -> None:
+def test_command_removes_a_lost_phone_and_ends_all_sessions(olivia: User) -> None:
     client = with_password(olivia)
     set_up_phone(client)
     other = with_password(boss := staff(username="boss"))
@@ -420,7 +418,7 @@ def test_a_lost_phone_is_taken_away_by_a_command_and_everywhere_signed_out(olivi
         ("olivia", "boss", "lost", "has no second step"),
     ],
 )
-def test_the_command_refuses_what_cannot_be(olivia: User, username: str, by: str, reason: str, problem: str) -> None:
+def test_command_refuses_impossible_requests(olivia: User, username: str, by: str, reason: str, problem: str) -> None:
     staff(username="boss")
     technician(username="tess")
 
@@ -428,7 +426,7 @@ def test_the_command_refuses_what_cannot_be(olivia: User, username: str, by: str
         call_command("reset_second_factor", username, by=by, reason=reason)
 
 
-def test_a_new_encryption_key_takes_over_the_secrets_of_second_steps(olivia: User, settings: Settings) -> None:
+def test_key_rotation_reencrypts_second_factor_secrets(olivia: User, settings: Settings) -> None:
     phone, codes = set_up_phone(with_password(olivia))
     old = settings.FIELD_ENCRYPTION_KEYS
     settings.FIELD_ENCRYPTION_KEYS = {"new": b"n" * 32, **old}

@@ -39,7 +39,7 @@ def is_signed_in(client: Client, path: str = "/admin/") -> bool:
     return client.get(path).status_code == 200
 
 
-def test_the_session_key_changes_at_sign_in(olivia: User, client: Client) -> None:
+def test_session_key_changes_at_sign_in(olivia: User, client: Client) -> None:
     session = client.session
     session["fixed"] = "by somebody else"
     session.save()
@@ -52,7 +52,7 @@ def test_the_session_key_changes_at_sign_in(olivia: User, client: Client) -> Non
 
 
 @pytest.mark.parametrize(("minutes", "stays"), [(59, True), (61, False)])
-def test_the_office_is_signed_out_after_an_idle_hour(olivia: User, minutes: int, stays: bool) -> None:  # noqa: FBT001
+def test_office_session_ends_after_an_idle_hour(olivia: User, minutes: int, stays: bool) -> None:  # noqa: FBT001
     client = signed_in(olivia)
 
     let_pass(client, minutes * MINUTE)
@@ -61,7 +61,7 @@ def test_the_office_is_signed_out_after_an_idle_hour(olivia: User, minutes: int,
     assert ("_auth_user_id" in client.session) == stays
 
 
-def test_using_a_page_keeps_the_session_alive(olivia: User) -> None:
+def test_using_a_page_keeps_the_session(olivia: User) -> None:
     client = signed_in(olivia)
     for _ in range(3):
         let_pass(client, 50 * MINUTE)
@@ -69,7 +69,7 @@ def test_using_a_page_keeps_the_session_alive(olivia: User) -> None:
 
 
 @pytest.mark.parametrize(("hours", "stays"), [(11, True), (12, False)])
-def test_however_busy_a_day_ends(olivia: User, hours: int, stays: bool) -> None:  # noqa: FBT001
+def test_session_ends_after_a_day_even_if_busy(olivia: User, hours: int, stays: bool) -> None:  # noqa: FBT001
     client = signed_in(olivia)
 
     let_pass(client, hours * HOUR, busy=True)
@@ -77,7 +77,7 @@ def test_however_busy_a_day_ends(olivia: User, hours: int, stays: bool) -> None:
     assert is_signed_in(client) == stays
 
 
-def test_signing_in_again_begins_a_new_day(olivia: User) -> None:
+def test_new_sign_in_starts_a_new_day(olivia: User) -> None:
     client = signed_in(olivia)
     let_pass(client, 11 * HOUR, busy=True)
     client.post("/admin/login/", {"username": olivia.username, "password": PASSWORD})
@@ -87,7 +87,7 @@ def test_signing_in_again_begins_a_new_day(olivia: User) -> None:
     assert is_signed_in(client)
 
 
-def test_a_technician_without_a_signal_is_not_signed_out() -> None:
+def test_technician_without_signal_stays_signed_in() -> None:
     client = signed_in(technician(), at="/field/sign-in/")
 
     let_pass(client, 9 * HOUR)
@@ -98,7 +98,7 @@ def test_a_technician_without_a_signal_is_not_signed_out() -> None:
 
 
 @pytest.mark.parametrize("surface", ["/admin/", "/field/"])
-def test_deactivated_people_are_signed_out_at_once(olivia: User, surface: str) -> None:
+def test_deactivated_people_are_signed_out_immediately(olivia: User, surface: str) -> None:
     client = signed_in(olivia)
     assert is_signed_in(client, surface)
 
@@ -107,7 +107,7 @@ def test_deactivated_people_are_signed_out_at_once(olivia: User, surface: str) -
     assert not is_signed_in(client, surface)
 
 
-def test_a_new_password_ends_every_session_but_the_one_that_set_it(olivia: User) -> None:
+def test_new_password_ends_all_other_sessions(olivia: User) -> None:
     here, elsewhere = signed_in(olivia), signed_in(olivia)
     new = "another long enough password"
 
@@ -118,7 +118,7 @@ def test_a_new_password_ends_every_session_but_the_one_that_set_it(olivia: User)
 
 
 @pytest.mark.parametrize("way", ["by oneself", "by an administrator", "on the server"])
-def test_a_new_password_ends_the_key_that_the_old_one_fetched(
+def test_new_password_revokes_the_key_it_fetched(
     olivia: User, client: Client, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def token(password: str) -> str:
@@ -147,7 +147,7 @@ def test_a_new_password_ends_the_key_that_the_old_one_fetched(
     assert status(token(new)) == 200
 
 
-def test_a_password_that_is_taken_away_ends_the_key_too(olivia: User) -> None:
+def test_removed_password_revokes_the_key_too(olivia: User) -> None:
     key, boss = personal_key(olivia), User.objects.create_superuser("boss", password=PASSWORD)
 
     signed_in(boss).post(f"/admin/auth/user/{olivia.pk}/password/", {"usable_password": "false", "unset-password": "1"})
@@ -155,7 +155,7 @@ def test_a_password_that_is_taken_away_ends_the_key_too(olivia: User) -> None:
     assert Client().get("/api/v1/sites/", headers={"Authorization": f"Token {key}"}).status_code == 401
 
 
-def test_noting_use_costs_a_write_a_minute_at_most(olivia: User) -> None:
+def test_last_use_costs_one_write_a_minute_at_most(olivia: User) -> None:
     client = signed_in(olivia)
     client.get("/admin/auth/group/")
     before = client.session[sessions.SEEN_KEY]

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.django_db
 PASSWORD = "a long enough password"
 
 
-def test_after_ten_wrong_passwords_the_office_has_to_wait(client: Client) -> None:
+def test_ten_wrong_passwords_make_the_office_wait(client: Client) -> None:
     username = staff().username
     for _ in range(10):
         client.post("/admin/login/", {"username": username, "password": "wrong"})
@@ -22,7 +22,7 @@ def test_after_ten_wrong_passwords_the_office_has_to_wait(client: Client) -> Non
     assert client.get("/admin/").status_code == 302
 
 
-def test_the_office_signs_in_after_a_wrong_password(client: Client) -> None:
+def test_office_signs_in_after_a_wrong_password(client: Client) -> None:
     username = staff().username
     client.post("/admin/login/", {"username": username, "password": "wrong"})
 
@@ -31,7 +31,7 @@ def test_the_office_signs_in_after_a_wrong_password(client: Client) -> None:
     assert (response.status_code, response["Location"]) == (302, "/admin/")
 
 
-def test_a_header_that_anybody_can_write_buys_no_more_tries_at_the_api(client: Client) -> None:
+def test_forged_header_gives_no_more_attempts_at_the_api(client: Client) -> None:
     answers = [
         client.post(
             "/api/v1/token/",
