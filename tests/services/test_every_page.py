@@ -20,7 +20,7 @@ from tools.service_harness.servers import ROOT, S3Server, Servers
 
 EVERY_PAGE = (
     "tests/integration/access/test_access.py::test_each_address_answers_as_in_the_table",
-    "tests/integration/admin/test_records.py::test_the_admins_own_pages_open_in_our_skin",
+    "tests/integration/admin/test_records.py::test_built_in_admin_pages_open_in_our_theme",
     "tests/integration/admin/test_searching.py",
     "tests/integration/api/test_reads.py",
 )

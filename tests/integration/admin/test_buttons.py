@@ -50,7 +50,7 @@ def told(answer: Any) -> str:
     return " ".join(str(message) for message in get_messages(answer.wsgi_request))
 
 
-def test_asking_a_button_what_it_does_changes_nothing(office_client: Client) -> None:
+def test_asking_what_a_button_does_changes_nothing(office_client: Client) -> None:
     poa = drafted_poa(at=AT)
 
     answer = office_client.get(button_url(poa, "send"))
@@ -60,7 +60,7 @@ def test_asking_a_button_what_it_does_changes_nothing(office_client: Client) -> 
     assert poa.status == PoaStatus.DRAFT
 
 
-def test_a_direct_button_answers_a_get_with_a_question_and_does_nothing(office_client: Client) -> None:
+def test_get_of_a_direct_button_asks_and_does_nothing(office_client: Client) -> None:
     enrollment = case()
 
     answer = office_client.get(button_url(enrollment, "look-now"))
@@ -70,7 +70,7 @@ def test_a_direct_button_answers_a_get_with_a_question_and_does_nothing(office_c
     assert enrollment.due_at is None
 
 
-def test_sending_a_poa_owes_the_customer_a_mail_and_shows_no_link(office_client: Client) -> None:
+def test_sending_a_poa_owes_a_mail_and_shows_no_link(office_client: Client) -> None:
     poa = drafted_poa(at=AT)
 
     answer = press(office_client, poa, "send")
@@ -82,7 +82,7 @@ def test_sending_a_poa_owes_the_customer_a_mail_and_shows_no_link(office_client:
     assert "/portal/" not in told(answer)
 
 
-def test_voiding_needs_a_reason_and_keeps_what_was_typed(office_client: Client) -> None:
+def test_voiding_needs_a_reason_and_keeps_the_entry(office_client: Client) -> None:
     poa = sent_poa(at=AT)
 
     refused = press(office_client, poa, "void", reason="")
@@ -95,7 +95,7 @@ def test_voiding_needs_a_reason_and_keeps_what_was_typed(office_client: Client) 
     assert poa.ended_because == "Wrong site."
 
 
-def test_a_revocation_by_phone_is_recorded_with_its_channel_and_who_took_it(office_client: Client, office: Any) -> None:
+def test_phone_revocation_records_its_channel_and_recipient(office_client: Client, office: Any) -> None:
     poa = signed_poa(at=AT)
 
     press(office_client, poa, "revoke", channel="PHONE", reason="Called; changed his mind.")
@@ -108,7 +108,7 @@ def test_a_revocation_by_phone_is_recorded_with_its_channel_and_who_took_it(offi
 
 
 @pytest.mark.parametrize("status", [EnrollmentStatus.OPEN, EnrollmentStatus.ACTIVE])
-def test_page_that_asks_says_what_the_act_does_not_stop(office_client: Client, status: EnrollmentStatus) -> None:
+def test_confirmation_page_says_what_continues(office_client: Client, status: EnrollmentStatus) -> None:
     job = installation(AT)
     poa = signed_poa(customer=job.customer, site=job.site, at=AT)
     report = go_live_report(job)
@@ -121,7 +121,7 @@ def test_page_that_asks_says_what_the_act_does_not_stop(office_client: Client, s
         assert ("since 2026-03-05. This does not end it" in page) is is_running
 
 
-def test_resuming_a_poa_needs_its_stored_file_to_be_good(office_client: Client) -> None:
+def test_resuming_a_poa_requires_an_intact_file(office_client: Client) -> None:
     poa = suspended_poa(at=AT)
     PoaDocument.objects.filter(pk=poa.pk).update(pdf_storage_key="poa/nowhere.pdf")
 
@@ -133,9 +133,7 @@ def test_resuming_a_poa_needs_its_stored_file_to_be_good(office_client: Client) 
     assert 'role="alert"' in answer.content.decode()
 
 
-def test_the_signed_document_is_downloaded_as_a_file_and_the_look_is_kept_in_evidence(
-    office_client: Client, office: Any
-) -> None:
+def test_signed_document_is_downloaded_and_the_download_is_recorded(office_client: Client, office: Any) -> None:
     poa = signed_poa(at=AT)
 
     answer = press(office_client, poa, "download")
@@ -148,7 +146,7 @@ def test_the_signed_document_is_downloaded_as_a_file_and_the_look_is_kept_in_evi
     assert evidence.verify(poa).is_intact
 
 
-def test_an_altered_document_is_not_handed_out(office_client: Client) -> None:
+def test_altered_document_is_not_served(office_client: Client) -> None:
     poa = signed_poa(at=AT)
     PoaDocument.objects.filter(pk=poa.pk).update(pdf_storage_key="poa/nowhere.pdf")
 
@@ -158,7 +156,7 @@ def test_an_altered_document_is_not_handed_out(office_client: Client) -> None:
     assert "Nothing was done." in told(answer)
 
 
-def test_a_broken_chain_of_evidence_is_shouted(office_client: Client) -> None:
+def test_broken_journal_is_reported_prominently(office_client: Client) -> None:
     poa = sent_poa(at=AT)
     with guard_lifted():
         EvidenceEntry.objects.filter(poa=poa, number=1).update(actor="staff:99")
@@ -168,7 +166,7 @@ def test_a_broken_chain_of_evidence_is_shouted(office_client: Client) -> None:
     assert "THE CHAIN IS BROKEN at entry 1" in page
 
 
-def test_releasing_a_hold_with_a_reason_makes_the_case_due(office_client: Client) -> None:
+def test_releasing_a_hold_makes_the_case_due(office_client: Client) -> None:
     enrollment = held_case()
 
     answer = press(office_client, enrollment, "release", reason="Light fixed the address.")
@@ -181,7 +179,7 @@ def test_releasing_a_hold_with_a_reason_makes_the_case_due(office_client: Client
     assert "released" in told(answer)
 
 
-def test_why_a_customer_left_is_kept_and_shown_everywhere(office: User, office_client: Client, tmp_path: Path) -> None:
+def test_reason_a_customer_left_is_kept_and_shown(office: User, office_client: Client, tmp_path: Path) -> None:
     enrollment = held_case(code=HoldCode.CUSTOMER_LEFT)
     note = "Call again when rates fall."
 
@@ -207,7 +205,7 @@ def test_why_a_customer_left_is_kept_and_shown_everywhere(office: User, office_c
     assert ("Why they left", "Price") in story.gather(enrollment, spool)["facts"]
 
 
-def test_other_systems_cannot_release_a_customer_who_left(office: User) -> None:
+def test_api_cannot_release_a_customer_who_left(office: User) -> None:
     enrollment = held_case(code=HoldCode.CUSTOMER_LEFT)
     other_system = APIClient()
     other_system.force_authenticate(office)
@@ -221,7 +219,7 @@ def test_other_systems_cannot_release_a_customer_who_left(office: User) -> None:
     assert "Record why the customer left" in answer.json()["detail"]
 
 
-def test_a_hold_for_missing_consent_is_not_released_by_a_forged_post(office_client: Client) -> None:
+def test_consent_hold_is_not_released_by_a_forged_post(office_client: Client) -> None:
     enrollment = case()
     stands = hold(enrollment, at=AT, code=HoldCode.AUTHORITY_ENDED)
 
@@ -235,7 +233,7 @@ def test_a_hold_for_missing_consent_is_not_released_by_a_forged_post(office_clie
 
 
 @pytest.mark.cell("U9")
-def test_a_button_against_a_case_that_moved_is_refused_with_the_new_state(office_client: Client) -> None:
+def test_button_for_a_changed_case_is_refused_with_new_state(office_client: Client) -> None:
     enrollment = held_case(code=HoldCode.NO_PLANS)
     seen = "Open, held: Light offers no plan"
     enrollment.holds.update(code=HoldCode.NOT_AUTHORIZED)
@@ -248,7 +246,7 @@ def test_a_button_against_a_case_that_moved_is_refused_with_the_new_state(office
 
 
 @pytest.mark.cell("U9", "U10")
-def test_a_button_that_is_no_longer_offered_is_refused_with_the_new_state(office_client: Client) -> None:
+def test_button_no_longer_offered_is_refused_with_new_state(office_client: Client) -> None:
     poa = signed_poa(at=AT)
 
     answer = press(office_client, poa, "void", reason="Too late.")
@@ -258,7 +256,7 @@ def test_a_button_that_is_no_longer_offered_is_refused_with_the_new_state(office
     assert "“Signed”" in told(answer)
 
 
-def test_an_untouched_case_is_closed_with_a_reason(office_client: Client) -> None:
+def test_untouched_case_is_closed_with_a_reason(office_client: Client) -> None:
     enrollment = case()
 
     press(office_client, enrollment, "close", reason="The customer moved away.")
@@ -268,7 +266,7 @@ def test_an_untouched_case_is_closed_with_a_reason(office_client: Client) -> Non
     assert enrollment.ended_because == "The customer moved away."
 
 
-def test_a_closed_case_is_nobodys_turn_in_the_lists_any_more(office_client: Client) -> None:
+def test_closed_case_is_on_no_turn_list(office_client: Client) -> None:
     enrollment = held_case()
 
     press(office_client, enrollment, "close", reason="The customer moved away.")
@@ -279,7 +277,7 @@ def test_a_closed_case_is_nobodys_turn_in_the_lists_any_more(office_client: Clie
     assert "Nothing more to do" in page
 
 
-def test_look_now_makes_a_case_due(office_client: Client) -> None:
+def test_look_now_button_makes_a_case_due(office_client: Client) -> None:
     enrollment = case()
 
     press(office_client, enrollment, "look-now")
@@ -288,9 +286,7 @@ def test_look_now_makes_a_case_due(office_client: Client) -> None:
     assert enrollment.due_at == AT
 
 
-def test_acceptances_are_paused_everywhere_or_for_one_plan_group_and_resumed(
-    office_client: Client, office: Any
-) -> None:
+def test_acceptances_are_paused_globally_or_per_plan_group(office_client: Client, office: Any) -> None:
     promise = plan_promise()
 
     office_client.post("/admin/enrollments/pause/add/", {"light_plan_group": "", "reason": "Wrong prices."})
@@ -305,7 +301,7 @@ def test_acceptances_are_paused_everywhere_or_for_one_plan_group_and_resumed(
     assert Pause.objects.get(light_plan_group=promise.light_plan_group).ended_at is None
 
 
-def test_a_waiting_go_live_report_is_confirmed(office_client: Client) -> None:
+def test_waiting_go_live_report_is_confirmed(office_client: Client) -> None:
     report = go_live_report(installation(AT), by=Actor.technician(0))
 
     press(office_client, report, "confirm", reason="")
@@ -314,7 +310,7 @@ def test_a_waiting_go_live_report_is_confirmed(office_client: Client) -> None:
     assert report.status == GoLiveReportStatus.COUNTED
 
 
-def test_a_conflict_is_not_settled_without_a_reason(office_client: Client) -> None:
+def test_conflict_is_not_settled_without_a_reason(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     go_live_report(job, granted_date=AT.date() - timedelta(days=3))
     other = go_live_report(job, granted_date=AT.date() - timedelta(days=2), by=Actor.technician(0))
@@ -326,7 +322,7 @@ def test_a_conflict_is_not_settled_without_a_reason(office_client: Client) -> No
     assert "Enter a reason" in answer.content.decode()
 
 
-def test_a_wrong_go_live_date_is_corrected_and_the_first_report_stays(office_client: Client) -> None:
+def test_corrected_go_live_date_keeps_the_first_report(office_client: Client) -> None:
     report = go_live_report(installation(AT - timedelta(days=30)))
     form = office_client.get(button_url(report, "correct")).context["form"]
 
@@ -347,7 +343,7 @@ def test_a_wrong_go_live_date_is_corrected_and_the_first_report_stays(office_cli
     assert answer["Location"] == record_url(report.corrected_by)
 
 
-def test_jobs_are_offered_to_technicians_and_not_to_the_whole_office(office_client: Client) -> None:
+def test_jobs_are_offered_to_technicians_only(office_client: Client) -> None:
     somebody, desk = technician(), staff()
     job = installation(AT - timedelta(days=30))
 
@@ -357,7 +353,7 @@ def test_jobs_are_offered_to_technicians_and_not_to_the_whole_office(office_clie
     assert desk not in choices
 
 
-def test_a_wrong_date_in_a_correction_is_said_beside_its_field(office_client: Client) -> None:
+def test_wrong_correction_date_is_shown_beside_its_field(office_client: Client) -> None:
     report = go_live_report(installation(AT - timedelta(days=30)))
     form = office_client.get(button_url(report, "correct")).context["form"]
 
@@ -385,7 +381,7 @@ def test_withdrawing_a_report_takes_the_installation_back(office_client: Client)
     assert job.status == InstallationStatus.INTERCONNECTION_SUBMITTED
 
 
-def test_the_work_on_an_installation_is_followed_by_buttons(office_client: Client) -> None:
+def test_buttons_follow_the_work_on_an_installation(office_client: Client) -> None:
     job, tess = installation(AT), technician()
 
     press(office_client, job, "assign", technician=tess.pk)
@@ -398,7 +394,7 @@ def test_the_work_on_an_installation_is_followed_by_buttons(office_client: Clien
     assert job.status == InstallationStatus.INSTALLED
 
 
-def test_people_who_may_only_look_see_no_buttons_and_cannot_press_them(viewer_client: Client) -> None:
+def test_viewers_see_no_buttons_and_cannot_use_them(viewer_client: Client) -> None:
     enrollment, poa, job = held_case(), sent_poa(at=AT), installation(AT)
 
     for record, button in ((enrollment, "release"), (poa, "void"), (job, "cancel"), (enrollment, "look-now")):
@@ -418,7 +414,7 @@ def test_unknown_buttons_and_records_are_not_found(office_client: Client) -> Non
     assert press(office_client, Enrollment(pk=99999), "release").status_code == 404
 
 
-def test_a_case_is_opened_from_customer_to_poa_by_forms(office_client: Client) -> None:
+def test_case_is_opened_from_customer_to_poa_by_forms(office_client: Client) -> None:
     promise = plan_promise()
     drafted_poa(promise=promise, at=AT)
 
@@ -456,9 +452,7 @@ def test_a_case_is_opened_from_customer_to_poa_by_forms(office_client: Client) -
         ("not a number", "digits only"),
     ],
 )
-def test_a_wrong_esi_id_is_said_beside_its_field_and_nothing_typed_is_lost(
-    office_client: Client, typed: str, said: str
-) -> None:
+def test_wrong_esi_id_error_keeps_all_entries(office_client: Client, typed: str, said: str) -> None:
     answer = office_client.post(
         "/admin/installations/site/add/",
         {"address_1": "1 Elm", "city": "Irving", "postal_code": "75038", "esi_id": typed},
@@ -471,7 +465,7 @@ def test_a_wrong_esi_id_is_said_beside_its_field_and_nothing_typed_is_lost(
     assert f'value="{typed}"' in page
 
 
-def test_a_poa_for_somebody_without_an_installation_is_refused_in_words(office_client: Client) -> None:
+def test_poa_without_an_installation_is_refused_with_an_explanation(office_client: Client) -> None:
     promise = plan_promise()
 
     answer = office_client.post(
@@ -484,7 +478,7 @@ def test_a_poa_for_somebody_without_an_installation_is_refused_in_words(office_c
     assert not PoaDocument.objects.exists()
 
 
-def test_a_name_with_a_line_break_comes_back_on_the_form_with_what_to_do(office_client: Client) -> None:
+def test_line_break_in_a_name_is_explained_on_the_form(office_client: Client) -> None:
     typed = {"first_name": "Ana\nMaria", "last_name": "Soto", "email": "ana@example.com", "language": "es"}
 
     answer = office_client.post("/admin/installations/customer/add/", typed, follow=True)
@@ -496,7 +490,7 @@ def test_a_name_with_a_line_break_comes_back_on_the_form_with_what_to_do(office_
     assert not Customer.objects.exists()
 
 
-def test_a_contact_with_a_control_character_is_refused_with_what_to_do(office_client: Client) -> None:
+def test_control_character_in_a_contact_is_explained(office_client: Client) -> None:
     person = customer()
 
     answer = press(office_client, person, "correct-contact", email='"a\x01b"@example.com', phone="", language="en")
@@ -506,13 +500,13 @@ def test_a_contact_with_a_control_character_is_refused_with_what_to_do(office_cl
     assert person.email.startswith("carmen.reyes")
 
 
-def test_people_who_may_only_look_cannot_add(viewer_client: Client) -> None:
+def test_viewers_cannot_add_records(viewer_client: Client) -> None:
     assert viewer_client.get("/admin/installations/customer/add/").status_code == 403
     assert viewer_client.post("/admin/enrollments/pause/add/", {"reason": "Stop."}).status_code == 403
     assert not Pause.objects.exists()
 
 
-def test_a_pause_begun_by_somebody_else_and_ended_already_cannot_be_ended_twice(office_client: Client) -> None:
+def test_pause_ended_by_someone_else_cannot_end_twice(office_client: Client) -> None:
     found = pause(reason="Wrong prices.", by=Actor.staff(1), at=AT)
     press(office_client, found, "resume")
 
@@ -521,7 +515,7 @@ def test_a_pause_begun_by_somebody_else_and_ended_already_cannot_be_ended_twice(
     assert "Nothing was done" in told(answer)
 
 
-def test_a_wrong_mail_address_is_corrected_and_counts_as_unverified(office_client: Client) -> None:
+def test_corrected_mail_address_counts_as_unverified(office_client: Client) -> None:
     person = customer(contact_verified_at=AT)
 
     press(office_client, person, "correct-contact", email="right@example.com", phone="", language="es")
@@ -531,9 +525,7 @@ def test_a_wrong_mail_address_is_corrected_and_counts_as_unverified(office_clien
     assert person.contact_verified_at is None
 
 
-def test_a_case_offers_what_can_be_done_with_the_records_that_decide_about_it(
-    office_client: Client, viewer_client: Client
-) -> None:
+def test_case_offers_buttons_of_its_deciding_records(office_client: Client, viewer_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     poa = sent_poa(customer=job.customer, site=job.site, at=AT)
     report = go_live_report(job, by=Actor.technician(0))
@@ -552,7 +544,7 @@ def test_a_case_offers_what_can_be_done_with_the_records_that_decide_about_it(
     assert [way for way in ways if way in viewers_page] == []
 
 
-def test_a_case_without_an_open_poa_offers_to_draw_one_up(office_client: Client) -> None:
+def test_case_without_an_open_poa_offers_to_draft_one(office_client: Client) -> None:
     enrollment = case()
 
     page = office_client.get(record_url(enrollment)).content.decode()
@@ -560,7 +552,7 @@ def test_a_case_without_an_open_poa_offers_to_draw_one_up(office_client: Client)
     assert f"poadocument/add/?customer={enrollment.customer_id}&amp;site={enrollment.site_id}" in page
 
 
-def test_a_webhook_is_settled_again_by_hand(office_client: Client) -> None:
+def test_webhook_is_settled_again_by_hand(office_client: Client) -> None:
     delivery = WebhookDelivery.objects.create(
         event_key="k", body="{", received_at=AT, last_error="The body is not JSON."
     )
@@ -590,7 +582,7 @@ def test_second_person_records_the_call_back_from_the_case(office: User, office_
     assert ContactChange.objects.get().proved_by == f"staff:{office.pk}"
 
 
-def test_a_photo_is_handed_out_as_it_was_sent(office_client: Client) -> None:
+def test_photo_is_served_as_it_was_sent(office_client: Client) -> None:
     proof = report_with_photo().proofs.get()
 
     answer = press(office_client, proof, "download-received")
@@ -600,7 +592,7 @@ def test_a_photo_is_handed_out_as_it_was_sent(office_client: Client) -> None:
     assert 'attachment; filename="original-letter.jpg"' in answer["Content-Disposition"]
 
 
-def test_a_pdf_offers_no_second_download(office_client: Client) -> None:
+def test_pdf_offers_no_second_download(office_client: Client) -> None:
     content = letter()
     proof = check_proof(io.BytesIO(content), name="letter.pdf", size_bytes=len(content))
     kept = go_live_report(installation(), proofs=[proof]).proofs.get()
@@ -611,7 +603,7 @@ def test_a_pdf_offers_no_second_download(office_client: Client) -> None:
     assert "Download the original" not in page
 
 
-def test_a_scan_is_handed_out_as_it_was_sent_and_noted(office_client: Client) -> None:
+def test_scan_is_served_as_sent_and_recorded(office_client: Client) -> None:
     poa = drafted_poa()
     paper = recorded(poa)
 
@@ -622,7 +614,9 @@ def test_a_scan_is_handed_out_as_it_was_sent_and_noted(office_client: Client) ->
     assert poa.evidence.latest("number").details["sha256"] == paper.received_sha256
 
 
-def test_a_file_that_must_wait_is_said_beside_its_field(office_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_must_wait_is_explained_beside_its_field(
+    office_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queue = FileCheckQueue(max_queued=0)
     monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", queue)
     proof, scan = SimpleUploadedFile("letter.pdf", letter()), SimpleUploadedFile("scan.pdf", letter())

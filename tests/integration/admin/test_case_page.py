@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).parents[3]
 
 
-def test_the_page_says_what_comes_next_why_and_whose_turn_it_is(office_client: Client) -> None:
+def test_page_says_next_step_reason_and_whose_turn(office_client: Client) -> None:
     enrollment = case_waiting_for_signature()
 
     page = office_client.get(record_url(enrollment)).content.decode()
@@ -36,7 +36,7 @@ def test_the_page_says_what_comes_next_why_and_whose_turn_it_is(office_client: C
     assert page.count("</span> closed</span>") == 3
 
 
-def test_the_page_says_what_a_go_live_today_would_bring(office_client: Client) -> None:
+def test_page_says_what_a_go_live_today_would_do(office_client: Client) -> None:
     waiting = case_waiting_for_signature()
 
     context = office_client.get(record_url(waiting)).context
@@ -44,7 +44,7 @@ def test_the_page_says_what_a_go_live_today_would_bring(office_client: Client) -
     assert context["same_if_live_today"] is True
 
 
-def test_once_live_there_is_no_what_if(office_client: Client) -> None:
+def test_live_case_has_no_what_if(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     go_live_report(job)
 
@@ -53,7 +53,7 @@ def test_once_live_there_is_no_what_if(office_client: Client) -> None:
     assert "if_live_today" not in context
 
 
-def test_a_revoked_authority_is_said_to_be_beyond_override(office_client: Client) -> None:
+def test_revoked_authority_cannot_be_overridden(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     enrollment = case(job=job)
     revoked_poa(customer=job.customer, site=job.site, at=AT - timedelta(days=1))
@@ -65,7 +65,7 @@ def test_a_revoked_authority_is_said_to_be_beyond_override(office_client: Client
     assert "No one can override this" in page
 
 
-def test_an_offer_stands_beside_the_limits_with_both_numbers(office_client: Client) -> None:
+def test_offer_is_shown_beside_limits_with_both_numbers(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     poa = signed_poa(customer=job.customer, site=job.site, at=AT)
     enrollment = case(job=job)
@@ -78,7 +78,7 @@ def test_an_offer_stands_beside_the_limits_with_both_numbers(office_client: Clie
     assert offer["failed_limits"] == "average price at 1,000 kWh"
 
 
-def test_all_journals_meet_in_one_timeline_newest_first(office_client: Client) -> None:
+def test_all_journals_share_one_timeline_newest_first(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     signed_poa(customer=job.customer, site=job.site, at=AT - timedelta(days=3))
     go_live_report(job, at=AT - timedelta(days=2), by=Actor.technician(0))
@@ -100,7 +100,7 @@ def test_all_journals_meet_in_one_timeline_newest_first(office_client: Client) -
     assert all(entry["url"] for entry in entries)
 
 
-def test_the_number_of_queries_does_not_grow_with_the_history(office_client: Client) -> None:
+def test_query_count_does_not_grow_with_history(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     enrollment = case(job=job)
     office_client.get(record_url(enrollment))
@@ -131,7 +131,7 @@ def test_the_number_of_queries_does_not_grow_with_the_history(office_client: Cli
         "poa_documents/consentrecord",
     ],
 )
-def test_lists_take_as_many_queries_for_many_rows_as_for_few(office_client: Client, address: str) -> None:
+def test_lists_take_equal_queries_for_many_rows(office_client: Client, address: str) -> None:
     def another() -> None:
         job = installation(AT - timedelta(days=30))
         signed_poa(customer=job.customer, site=job.site, at=AT)
@@ -150,9 +150,7 @@ def test_lists_take_as_many_queries_for_many_rows_as_for_few(office_client: Clie
     assert len(with_many) == len(with_few)
 
 
-def test_the_evidence_pack_is_one_press_away_and_taking_it_is_on_record(
-    office_client: Client, viewer_client: Client
-) -> None:
+def test_evidence_pack_takes_one_click_and_is_recorded(office_client: Client, viewer_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     signed_poa(customer=job.customer, site=job.site, at=AT - timedelta(days=3))
     enrollment = case(job=job)
@@ -182,7 +180,7 @@ def case_clerk_client(db: None) -> Client:
     return client
 
 
-def test_case_page_shows_no_records_whose_pages_are_shut(case_clerk_client: Client, office_client: Client) -> None:
+def test_case_page_hides_records_the_person_may_not_open(case_clerk_client: Client, office_client: Client) -> None:
     enrollment = case_waiting_for_signature()
     address = enrollment.customer.email
 
@@ -196,7 +194,7 @@ def test_case_page_shows_no_records_whose_pages_are_shut(case_clerk_client: Clie
     assert f"to: {address}" not in seen.text
 
 
-def test_evidence_pack_takes_the_right_to_all_that_is_in_it(case_clerk_client: Client, office_client: Client) -> None:
+def test_evidence_pack_requires_the_right_to_all_its_contents(case_clerk_client: Client, office_client: Client) -> None:
     enrollment = case_waiting_for_signature()
     address = button_url(enrollment, "evidence")
 
@@ -208,7 +206,7 @@ def test_evidence_pack_takes_the_right_to_all_that_is_in_it(case_clerk_client: C
     pack.close()
 
 
-def test_every_table_names_the_records_that_it_shows() -> None:
+def test_every_table_names_its_records() -> None:
     files = (file for app in ("installations", "poa_documents", "enrollments") for file in (ROOT / app).rglob("*.py"))
     calls = [
         (file, node)

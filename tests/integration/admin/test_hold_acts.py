@@ -83,7 +83,7 @@ def signed_case() -> Enrollment:
 
 
 @pytest.mark.parametrize("code", HoldCode)
-def test_acts_that_the_runbook_names_belong_to_the_hold(code: HoldCode) -> None:
+def test_actions_named_in_the_runbook_belong_to_the_hold(code: HoldCode) -> None:
     named = {act for words, act in NAMED_BY.items() if re.search(words, advice(code))}
 
     assert named
@@ -110,7 +110,7 @@ def test_every_hold_has_its_buttons_beside_it(shared_case: int, office_client: C
     assert all(parse_qs(urlsplit(cell.url).query)["back"] == [record_url(enrollment)] for cell in shown.values())
 
 
-def test_a_draft_is_sent_from_the_held_case(office_client: Client) -> None:
+def test_draft_is_sent_from_the_held_case(office_client: Client) -> None:
     enrollment = signed_case()
     hold(enrollment, at=AT, code=HoldCode.OUTSIDE_LIMITS)
     draft = drafted_poa(customer=enrollment.customer, site=enrollment.site, at=AT)
@@ -124,7 +124,7 @@ def test_a_draft_is_sent_from_the_held_case(office_client: Client) -> None:
     assert LABELS[DRAFT] not in shown
 
 
-def test_a_drafted_authority_leads_back_to_its_case(office_client: Client) -> None:
+def test_drafted_authority_leads_back_to_its_case(office_client: Client) -> None:
     enrollment = signed_case()
     hold(enrollment, at=AT, code=HoldCode.OUTSIDE_LIMITS)
     url = beside_hold(office_client, enrollment)[LABELS[DRAFT]].url
@@ -137,7 +137,7 @@ def test_a_drafted_authority_leads_back_to_its_case(office_client: Client) -> No
     assert answer["Location"] == record_url(enrollment)
 
 
-def test_a_suspended_authority_is_resumed_from_the_case(office_client: Client) -> None:
+def test_suspended_authority_is_resumed_from_the_case(office_client: Client) -> None:
     enrollment = signed_case()
     poa = PoaDocument.objects.get(customer=enrollment.customer)
     actions.suspend_poa(poa_id=poa.pk, reason="The name is misspelled.", by=OFFICE, at=AT)
@@ -146,7 +146,7 @@ def test_a_suspended_authority_is_resumed_from_the_case(office_client: Client) -
     assert "Resume" in beside_hold(office_client, enrollment)
 
 
-def test_a_stop_signal_is_ended_from_the_case(office_client: Client) -> None:
+def test_stop_signal_is_ended_from_the_case(office_client: Client) -> None:
     enrollment = signed_case()
     actions.record_stop_signal(
         customer_id=enrollment.customer_id,
@@ -160,7 +160,7 @@ def test_a_stop_signal_is_ended_from_the_case(office_client: Client) -> None:
     assert "End the stop signal" in beside_hold(office_client, enrollment)
 
 
-def test_returned_mail_is_settled_from_the_case(office_client: Client) -> None:
+def test_returned_mail_is_resolved_from_the_case(office_client: Client) -> None:
     enrollment = case_waiting_for_signature()
     mail = PoaDocument.objects.get(customer=enrollment.customer).mails.get()
     actions.record_return(mail_id=mail.pk, because="No such user.", source=ReturnSource.OFFICE, by=OFFICE, at=AT)
@@ -171,7 +171,7 @@ def test_returned_mail_is_settled_from_the_case(office_client: Client) -> None:
     assert {"Mail gets through again", LABELS[CORRECT_CONTACT]} <= set(shown)
 
 
-def test_an_acceptance_that_is_not_shown_is_not_adopted(office_client: Client) -> None:
+def test_acceptance_not_shown_by_light_is_not_adopted(office_client: Client) -> None:
     enrollment = signed_case()
     hold(enrollment, at=AT, code=HoldCode.SELF_ENROLLED)
     url = beside_hold(office_client, enrollment)[LABELS[ADOPT]].url
@@ -194,7 +194,7 @@ def test_correcting_the_address_leads_back_to_the_case(office_client: Client) ->
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/admin/", "/portal/x/", "javascript:1"])
-def test_no_act_leads_away_from_the_office(office_client: Client, elsewhere: str) -> None:
+def test_no_action_leads_out_of_the_office(office_client: Client, elsewhere: str) -> None:
     customer: Customer = signed_case().customer
 
     answer = office_client.post(

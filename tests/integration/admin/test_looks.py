@@ -12,9 +12,7 @@ from tests.factories.installations import AT
 from tests.factories.poa_documents import sent_poa
 
 
-def test_who_opens_a_power_of_attorney_is_in_the_log(
-    office_client: Client, office: User, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_opening_a_poa_is_logged(office_client: Client, office: User, caplog: pytest.LogCaptureFixture) -> None:
     poa = sent_poa(at=AT)
     caplog.set_level(logging.INFO)
 
@@ -23,7 +21,7 @@ def test_who_opens_a_power_of_attorney_is_in_the_log(
     assert f"POA {poa.pk} was read by user {office.pk}." in caplog.messages
 
 
-def test_a_system_that_reads_one_is_in_the_log_too(office: User, caplog: pytest.LogCaptureFixture) -> None:
+def test_reading_a_poa_over_the_api_is_logged(office: User, caplog: pytest.LogCaptureFixture) -> None:
     poa = sent_poa(at=AT)
     system = Client(headers={"Authorization": f"Token {personal_key(office)}"})
     caplog.set_level(logging.INFO)

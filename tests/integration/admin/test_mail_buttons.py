@@ -125,7 +125,7 @@ def journal_of(record: CustomerMail | AddressFailure) -> int:
 
 @pytest.mark.parametrize(("role", "expected"), ROLES.items(), ids=ROLES.keys())
 @pytest.mark.parametrize("button", BUTTONS)
-def test_who_may_press_what(
+def test_each_role_has_its_mail_buttons(
     button: str, role: str, expected: int | str, office_client: Client, viewer_client: Client
 ) -> None:
     make, answers = BUTTONS[button]
@@ -154,7 +154,7 @@ def test_who_may_press_what(
             assert each.status_code == expected
 
 
-def test_the_page_of_a_mail_offers_only_what_may_be_pressed(office_client: Client, viewer_client: Client) -> None:
+def test_mail_page_offers_only_permitted_buttons(office_client: Client, viewer_client: Client) -> None:
     row = mail_that_was_sent()
     came_back, posted = button_url(row, "came-back"), button_url(row, "posted")
 
@@ -184,7 +184,7 @@ WRONG_STATES: list[tuple[str, Callable[[], CustomerMail]]] = [
 @pytest.mark.parametrize(
     ("button", "make"), WRONG_STATES, ids=[f"{button}, {make.__name__}" for button, make in WRONG_STATES]
 )
-def test_in_another_state_a_button_does_nothing_and_says_where_it_stands(
+def test_button_in_another_state_only_reports_the_state(
     office_client: Client, button: str, make: Callable[[], CustomerMail]
 ) -> None:
     row = make()
@@ -197,7 +197,7 @@ def test_in_another_state_a_button_does_nothing_and_says_where_it_stands(
     assert (fresh(row).state, journal_of(row), AddressFailure.objects.count()) == (state, before, failures)
 
 
-def test_a_letter_that_was_posted_says_so_once_and_leaves_the_work_queue(office_client: Client) -> None:
+def test_posted_letter_is_recorded_once_and_leaves_the_queue(office_client: Client) -> None:
     row = mail_to_be_posted()
     queue_before = office_client.get("/admin/").content.decode()
 
@@ -215,7 +215,7 @@ def test_a_letter_that_was_posted_says_so_once_and_leaves_the_work_queue(office_
     assert evidence.verify(PoaDocument.objects.get(pk=row.poa_id)).is_intact
 
 
-def test_a_letter_is_saved_as_text_and_still_waits_to_be_posted(office_client: Client) -> None:
+def test_letter_saved_as_text_still_waits_to_be_posted(office_client: Client) -> None:
     row = mail_to_be_posted()
 
     answer = press(office_client, row, "save-letter")
@@ -225,7 +225,7 @@ def test_a_letter_is_saved_as_text_and_still_waits_to_be_posted(office_client: C
     assert fresh(row).state == MailState.TO_BE_POSTED
 
 
-def test_a_mail_that_came_back_needs_to_be_said_how_it_is_known(office_client: Client) -> None:
+def test_returned_mail_requires_how_it_is_known(office_client: Client) -> None:
     row = mail_that_was_sent()
 
     answer = press(office_client, row, "came-back", because="  ")
@@ -235,7 +235,7 @@ def test_a_mail_that_came_back_needs_to_be_said_how_it_is_known(office_client: C
     assert not AddressFailure.objects.exists()
 
 
-def test_a_mail_that_came_back_is_noted_once_from_two_pages_open_at_once(office_client: Client) -> None:
+def test_returned_mail_is_recorded_once_from_two_open_pages(office_client: Client) -> None:
     row = mail_that_was_sent()
     both_saw = MailState.SENT.label
 
@@ -260,7 +260,7 @@ def held_for_returned_mail(client: Client) -> tuple[Enrollment, CustomerMail]:
     return enrollment, row
 
 
-def test_a_mail_that_came_back_holds_the_case_until_the_address_is_corrected(office_client: Client) -> None:
+def test_returned_mail_holds_the_case_until_address_correction(office_client: Client) -> None:
     enrollment, row = held_for_returned_mail(office_client)
     hold = open_hold(enrollment)
     assert hold is not None
@@ -282,7 +282,7 @@ def test_a_mail_that_came_back_holds_the_case_until_the_address_is_corrected(off
     assert "no such user" not in office_client.get("/admin/").content.decode()
 
 
-def test_another_phone_or_language_alone_ends_no_hold_for_returned_mail(office_client: Client) -> None:
+def test_new_phone_or_language_ends_no_returned_mail_hold(office_client: Client) -> None:
     enrollment, _row = held_for_returned_mail(office_client)
     same = enrollment.customer.email
 
@@ -294,7 +294,7 @@ def test_another_phone_or_language_alone_ends_no_hold_for_returned_mail(office_c
     assert hold.code == HoldCode.MAIL_RETURNED
 
 
-def test_an_address_that_works_after_all_is_said_once_and_ends_the_hold(office_client: Client) -> None:
+def test_working_address_is_confirmed_once_and_ends_the_hold(office_client: Client) -> None:
     enrollment, row = held_for_returned_mail(office_client)
     failure = AddressFailure.objects.get()
 

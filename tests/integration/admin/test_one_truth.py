@@ -101,7 +101,7 @@ def check_held_case(office: User, enrollment: Enrollment, code: HoldCode) -> Non
 
 
 @pytest.mark.parametrize("code", list(HoldCode))
-def test_held_case_is_shown_alike_everywhere(
+def test_held_case_looks_the_same_everywhere(
     office: User, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: HoldCode
 ) -> None:
     enrollment = signed_case()
@@ -143,7 +143,7 @@ def check_waiting_case(office: User, enrollment: Enrollment, code: Waiting) -> N
 
 
 @pytest.mark.parametrize("code", list(Waiting))
-def test_waiting_case_is_shown_alike_everywhere(
+def test_waiting_case_looks_the_same_everywhere(
     office: User, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: Waiting
 ) -> None:
     enrollment = waiting_case(code)
@@ -165,7 +165,7 @@ def test_decision_is_shown_alike_at_any_time(office: User, monkeypatch: pytest.M
     check_held_case(office, enrollment, HoldCode.OUTSIDE_LIMITS)
 
 
-def test_hold_placed_beside_the_engine_is_the_stored_decision() -> None:
+def test_hold_placed_outside_the_engine_is_the_stored_decision() -> None:
     enrollment = case()
 
     placed = hold(enrollment, at=AT, because=SENTENCE)
@@ -174,7 +174,7 @@ def test_hold_placed_beside_the_engine_is_the_stored_decision() -> None:
     assert (enrollment.next_step, enrollment.because, enrollment.whose_turn) == ("HOLD", SENTENCE, placed.owner)
 
 
-def test_released_hold_leaves_no_old_reason_behind(office_client: Client) -> None:
+def test_released_hold_leaves_no_old_reason(office_client: Client) -> None:
     enrollment = held_case(because=SENTENCE)
 
     release_hold(hold_id=enrollment.holds.get().pk, reason="Done.", by=Actor.staff(1), at=clock.now())
@@ -185,7 +185,7 @@ def test_released_hold_leaves_no_old_reason_behind(office_client: Client) -> Non
     assert "Next: Not decided yet" in page
 
 
-def test_blocked_for_counts_from_the_first_hold_of_the_reason(office: User) -> None:
+def test_blocked_time_counts_from_the_first_hold_for_the_reason(office: User) -> None:
     enrollment = case(AT - timedelta(days=20))
     first = hold(enrollment, at=AT - timedelta(days=18), because=SENTENCE)
     release_hold(hold_id=first.pk, reason="Tried.", by=Actor.staff(1), at=AT - timedelta(hours=2))

@@ -45,7 +45,7 @@ def test_nobody_makes_themselves_a_superuser(signed_in: Client, personnel: User)
     assert not found.has_perm("enrollments.change_enrollment")
 
 
-def test_nobody_gives_a_group_that_may_more_than_they_may(signed_in: Client, personnel: User) -> None:
+def test_nobody_assigns_a_group_with_more_than_their_rights(signed_in: Client, personnel: User) -> None:
     strong, weak = Group.objects.create(name="strong"), Group.objects.create(name="weak")
     strong.permissions.add(Permission.objects.get(codename="change_enrollment"))
     weak.permissions.add(Permission.objects.get(codename="view_user"))
@@ -59,7 +59,7 @@ def test_nobody_gives_a_group_that_may_more_than_they_may(signed_in: Client, per
     assert User.objects.get(pk=colleague.pk).first_name == "Colin"
 
 
-def test_nobody_takes_over_a_person_who_may_more(signed_in: Client) -> None:
+def test_nobody_takes_over_a_person_with_more_rights(signed_in: Client) -> None:
     root = User.objects.create_superuser("root", password="a long enough password")
     strong = User.objects.create_user("sam", password="a long enough password", is_staff=True)
     strong.user_permissions.add(Permission.objects.get(codename="change_enrollment"))
@@ -70,7 +70,7 @@ def test_nobody_takes_over_a_person_who_may_more(signed_in: Client) -> None:
         assert User.objects.get(pk=person.pk).check_password("a long enough password")
 
 
-def test_nobody_takes_over_a_person_who_was_switched_off(signed_in: Client) -> None:
+def test_nobody_takes_over_a_deactivated_person(signed_in: Client) -> None:
     strong = User.objects.create_user("sam", password="a long enough password", is_staff=True, is_active=False)
     group = Group.objects.create(name="strong")
     group.permissions.add(Permission.objects.get(codename="change_enrollment"))
@@ -82,7 +82,7 @@ def test_nobody_takes_over_a_person_who_was_switched_off(signed_in: Client) -> N
     assert not User.objects.get(pk=strong.pk).is_active
 
 
-def test_nobody_lets_a_group_do_more_than_they_may(signed_in: Client) -> None:
+def test_nobody_gives_a_group_more_than_their_rights(signed_in: Client) -> None:
     strong, weak = Group.objects.create(name="strong"), Group.objects.create(name="weak")
     wanted = Permission.objects.get(codename="change_enrollment")
     strong.permissions.add(wanted)
@@ -94,7 +94,7 @@ def test_nobody_lets_a_group_do_more_than_they_may(signed_in: Client) -> None:
     assert not weak.permissions.exists()
 
 
-def test_superusers_give_what_they_like(admin_client: Client) -> None:
+def test_superusers_grant_anything(admin_client: Client) -> None:
     colleague = User.objects.create_user("colin", is_staff=True)
 
     assert change(admin_client, colleague, is_superuser="on") == 302

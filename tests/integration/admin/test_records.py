@@ -68,7 +68,7 @@ def test_nothing_can_be_deleted(model: type[Model], rf: object, admin_user: User
 
 
 @pytest.mark.parametrize("name", ["Carmen", SCRIPT], ids=["plain", "with HTML in it"])
-def test_every_page_shows_its_record_and_no_markup_of_a_customer(admin_client: Client, name: str) -> None:
+def test_every_page_shows_its_record_without_customer_markup(admin_client: Client, name: str) -> None:
     a_whole_case(name=name)
     opened = 0
 
@@ -90,7 +90,7 @@ def test_every_page_shows_its_record_and_no_markup_of_a_customer(admin_client: C
     assert SCRIPT not in admin_client.get("/admin/").content.decode()
 
 
-def test_searching_for_a_name_with_html_in_it_does_no_harm(admin_client: Client) -> None:
+def test_searching_for_html_does_no_harm(admin_client: Client) -> None:
     a_whole_case(name=SCRIPT)
 
     answer = admin_client.get("/admin/search/", {"s": SCRIPT, "extended": "1"})
@@ -98,7 +98,7 @@ def test_searching_for_a_name_with_html_in_it_does_no_harm(admin_client: Client)
     assert SCRIPT not in answer.content.decode()
 
 
-def test_a_record_cannot_be_typed_over(office_client: Client) -> None:
+def test_record_cannot_be_overwritten(office_client: Client) -> None:
     job = installation()
 
     answer = office_client.post(record_url(job), {"status": "PTO_CONFIRMED"})
@@ -108,7 +108,7 @@ def test_a_record_cannot_be_typed_over(office_client: Client) -> None:
     assert job.status == "SOLD"
 
 
-def test_records_of_all_floors_are_linked_both_ways(office_client: Client) -> None:
+def test_records_of_all_packages_are_linked_both_ways(office_client: Client) -> None:
     person, place = customer(), site()
     job = installation(customer=person, site=place)
     poa = sent_poa(customer=person, site=place, at=AT)
@@ -130,7 +130,7 @@ def test_records_of_all_floors_are_linked_both_ways(office_client: Client) -> No
         assert missing == [], record
 
 
-def test_the_page_never_shows_what_must_stay_hidden(admin_client: Client) -> None:
+def test_page_never_shows_hidden_fields(admin_client: Client) -> None:
     poa = signed_poa()
 
     page = admin_client.get(record_url(poa)).content.decode()
@@ -143,7 +143,7 @@ def test_the_page_never_shows_what_must_stay_hidden(admin_client: Client) -> Non
     assert str(poa.customer.date_of_birth) not in customer_page
 
 
-def test_people_without_our_permissions_see_nothing_of_ours(client: Client) -> None:
+def test_people_without_permissions_see_no_records(client: Client) -> None:
     enrollment = held_case()
     stranger = User.objects.create_user("stranger", password="a long enough password", is_staff=True)
     client.force_login(stranger)
@@ -155,7 +155,7 @@ def test_people_without_our_permissions_see_nothing_of_ours(client: Client) -> N
     assert page.status_code in {302, 403}
 
 
-def test_technicians_do_not_get_in(client: Client) -> None:
+def test_technicians_cannot_sign_in(client: Client) -> None:
     technician = User.objects.create_user("tess", password="a long enough password")
     client.force_login(technician)
 
@@ -171,7 +171,7 @@ def test_every_admin_class_comes_from_our_base(model: type[Model]) -> None:
         assert isinstance(admin.site._registry[model], RecordAdmin)
 
 
-def test_a_hold_for_missing_consent_has_no_button_that_overrides_it(office_client: Client) -> None:
+def test_consent_hold_has_no_override_button(office_client: Client) -> None:
     enrollment = case()
     hold(enrollment, at=AT, code=HoldCode.AUTHORITY_ENDED)
 
@@ -182,7 +182,7 @@ def test_a_hold_for_missing_consent_has_no_button_that_overrides_it(office_clien
     assert "button/release/" not in hold_page
 
 
-def test_pauses_holds_and_stop_signals_name_who_acted(office_client: Client, office: User) -> None:
+def test_pauses_holds_and_stop_signals_name_the_person(office_client: Client, office: User) -> None:
     enrollment, poa, by = held_case(), sent_poa(at=AT), Actor.staff(office.pk)
     release_hold(hold_id=enrollment.holds.get().pk, reason="Light fixed it.", by=by, at=AT)
     signal = record_stop_signal(
@@ -195,7 +195,7 @@ def test_pauses_holds_and_stop_signals_name_who_acted(office_client: Client, off
         assert "olivia (staff)" in page, record
 
 
-def test_no_list_and_no_page_shows_people_as_numbers(admin_client: Client, admin_user: User) -> None:
+def test_people_are_never_shown_as_numbers(admin_client: Client, admin_user: User) -> None:
     a_whole_case()
     by = Actor.staff(admin_user.pk)
     release_hold(hold_id=Hold.objects.get().pk, reason="Light fixed it.", by=by, at=AT)
@@ -213,7 +213,7 @@ def test_no_list_and_no_page_shows_people_as_numbers(admin_client: Client, admin
     assert opened >= 30
 
 
-def test_a_list_asks_for_all_names_at_once(office_client: Client, office: User) -> None:
+def test_list_fetches_all_names_at_once(office_client: Client, office: User) -> None:
     for number in range(3):
         by = Actor.staff(User.objects.create_user(f"clerk{number}").pk)
         record_event(installation(), "look", by=by, at=AT)
@@ -243,14 +243,14 @@ def test_a_list_asks_for_all_names_at_once(office_client: Client, office: User) 
         "/admin/search/?s=customers&page=99",
     ],
 )
-def test_the_admins_own_pages_open_in_our_skin(admin_client: Client, address: str) -> None:
+def test_built_in_admin_pages_open_in_our_theme(admin_client: Client, address: str) -> None:
     answer = admin_client.get(address)
 
     assert answer.status_code == 200
     assert answer.content.decode().count("<main") <= 1
 
 
-def test_what_staff_did_to_a_record_is_kept_with_it(office_client: Client, office: User) -> None:
+def test_staff_changes_are_kept_with_the_record(office_client: Client, office: User) -> None:
     job = installation()
     office_client.post(button_url(job, "install"))
 
@@ -260,7 +260,7 @@ def test_what_staff_did_to_a_record_is_kept_with_it(office_client: Client, offic
     assert office.username in history
 
 
-def test_the_office_group_cannot_make_itself_an_administrator(office_client: Client, office: User) -> None:
+def test_office_group_cannot_make_itself_administrator(office_client: Client, office: User) -> None:
     answers = [
         office_client.get(address).status_code
         for address in ("/admin/auth/user/", f"/admin/auth/user/{office.pk}/change/")
@@ -277,5 +277,5 @@ def test_the_office_group_cannot_make_itself_an_administrator(office_client: Cli
         "installations/customer/?date_of_birth_text__gt=a",
     ],
 )
-def test_no_list_tells_letter_by_letter_what_staff_may_not_see(office_client: Client, address: str) -> None:
+def test_no_list_search_reveals_hidden_fields(office_client: Client, address: str) -> None:
     assert office_client.get(f"/admin/{address}").status_code == 400

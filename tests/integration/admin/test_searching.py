@@ -26,7 +26,7 @@ def found(client: Client, field: str, term: str) -> list[str]:
 @pytest.mark.parametrize(
     "typed", ["512-474-5171", "(512) 474-5171", "512.474.5171", "+1 512 474 5171", "512 474 5171", "5124745171", "474"]
 )
-def test_a_customer_is_found_by_the_phone_number_however_it_is_written(office_client: Client, typed: str) -> None:
+def test_customer_is_found_by_phone_in_any_format(office_client: Client, typed: str) -> None:
     customer(first_name="Carmen", last_name="Reyes", phone="+15124745171")
     customer(first_name="Dale", last_name="Hutchins", phone="+12145550143")
 
@@ -36,7 +36,7 @@ def test_a_customer_is_found_by_the_phone_number_however_it_is_written(office_cl
 @pytest.mark.parametrize(
     "typed", ["1044-3720-0012-34567", "10443720 001234567", "1814 Bluebonnet Lane, Plano", "1814 75074", "lane,plano"]
 )
-def test_a_site_is_found_by_what_stands_on_the_bill(office_client: Client, typed: str) -> None:
+def test_site_is_found_by_the_address_on_the_bill(office_client: Client, typed: str) -> None:
     site(address_1="1814 Bluebonnet Lane", city="Plano", postal_code="75074", esi_id="10443720001234567")
     site(address_1="2600 Ocean Drive", city="Corpus Christi", postal_code="78404")
 
@@ -46,7 +46,7 @@ def test_a_site_is_found_by_what_stands_on_the_bill(office_client: Client, typed
 @pytest.mark.parametrize(
     "typed", ["Treviño", "trevino", "TREVIÑO", "Trevin\N{COMBINING TILDE}o", "ana lucia", "Peña trevino"]
 )
-def test_a_customer_is_found_with_and_without_accents(office_client: Client, typed: str) -> None:
+def test_customer_is_found_with_and_without_accents(office_client: Client, typed: str) -> None:
     customer(first_name="Ana Lucía", last_name="Treviño Pena")
     customer(first_name="Đặng", last_name="Nguyễn")
 
@@ -55,14 +55,14 @@ def test_a_customer_is_found_with_and_without_accents(office_client: Client, typ
 
 
 @pytest.mark.parametrize("typed", ["%", "_", "\\", "Trevi_o"])
-def test_signs_that_databases_read_as_anything_stand_for_themselves(office_client: Client, typed: str) -> None:
+def test_database_wildcards_are_searched_literally(office_client: Client, typed: str) -> None:
     customer(first_name="Ana Lucía", last_name="Treviño")
 
     assert found(office_client, "customer", typed) == []
 
 
 @given(before=st.text(LETTERS, max_size=10), typed=st.text(LETTERS, min_size=1, max_size=10))
-def test_the_database_spells_as_plainly_as_we_do(before: str, typed: str) -> None:
+def test_database_folds_text_exactly_as_we_do(before: str, typed: str) -> None:
     """In whatever letters, composed or not, large or small."""
     name = Value(before + unicodedata.normalize("NFD", typed), output_field=CharField())
     known = ContentType.objects.annotate(spelled=name)
@@ -72,13 +72,13 @@ def test_the_database_spells_as_plainly_as_we_do(before: str, typed: str) -> Non
     assert not known.filter(spelled__unaccented=typed + before + "x").exists()
 
 
-def test_an_address_is_found_without_its_accents(office_client: Client) -> None:
+def test_address_is_found_without_its_accents(office_client: Client) -> None:
     site(address_1="12 Cañón Verde", city="Bulverde", postal_code="78163")
 
     assert found(office_client, "site", "canon verde, bulverde") == ["12 Cañón Verde, Bulverde"]
 
 
-def test_a_list_is_searched_the_same_way_and_names_each_record_once(office_client: Client) -> None:
+def test_list_search_works_alike_and_returns_each_record_once(office_client: Client) -> None:
     person = customer(first_name="Carmen", last_name="Reyes", phone="+15124745171")
 
     page = office_client.get("/admin/installations/customer/", {"q": "(512) 474-5171"})
@@ -90,7 +90,7 @@ def test_a_list_is_searched_the_same_way_and_names_each_record_once(office_clien
     "key", ["9" * 19, "9" * 40, "9" * 5000, "\N{ARABIC-INDIC DIGIT NINE}" * 30, "\N{SUPERSCRIPT TWO}", "-1", "1.5"]
 )
 @pytest.mark.parametrize("form", ["installations/installation", "poa_documents/poadocument"])
-def test_an_impossible_number_of_a_record_chooses_none(office_client: Client, form: str, key: str) -> None:
+def test_impossible_record_number_selects_nothing(office_client: Client, form: str, key: str) -> None:
     asked = [
         office_client.get(f"/admin/{form}/add/", {"customer": key, "site": key}, follow=True),
         office_client.post(f"/admin/{form}/add/", {"customer": key, "site": key}, follow=True),
@@ -114,18 +114,18 @@ def test_an_impossible_number_of_a_record_chooses_none(office_client: Client, fo
         "installations/customer/%00/change/",
     ],
 )
-def test_a_character_that_no_database_holds_is_refused(office_client: Client, address: str) -> None:
+def test_character_no_database_can_store_is_refused(office_client: Client, address: str) -> None:
     assert office_client.get(f"/admin/{address}").status_code == 400
 
 
 @pytest.mark.parametrize("name", ["sessionid", "csrftoken", "portal-browser", "messages"])
-def test_no_cookie_holds_a_character_that_no_database_holds(client: Client, name: str) -> None:
+def test_no_cookie_holds_a_character_databases_refuse(client: Client, name: str) -> None:
     for address in ("/admin/", "/field/", "/portal/a-link/"):
         assert client.get(address, HTTP_COOKIE=f'{name}="\\000abcdefgh"').status_code == 400
 
 
 @pytest.mark.parametrize("address", ["installations/installation/add/", "poa_documents/poadocument/add/"])
-def test_an_address_that_names_no_record_opens_the_form_without_a_choice(office_client: Client, address: str) -> None:
+def test_address_of_a_missing_record_opens_an_empty_form(office_client: Client, address: str) -> None:
     answers = [
         office_client.get(f"/admin/{address}?customer=abc&site=9999"),
         office_client.post(f"/admin/{address}", {"customer": "abc", "site": ""}, follow=True),

@@ -24,7 +24,7 @@ def front_page(client: Client, query: str = "") -> str:
     return client.get(f"/admin/{query}").content.decode()
 
 
-def test_a_blocked_case_shows_why_whose_turn_and_since_when(office_client: Client) -> None:
+def test_blocked_case_shows_reason_turn_and_duration(office_client: Client) -> None:
     person = customer(first_name="Priya", last_name="Natarajan")
     held_case(
         AT - timedelta(days=6),
@@ -42,7 +42,7 @@ def test_a_blocked_case_shows_why_whose_turn_and_since_when(office_client: Clien
     assert "6 days" in page
 
 
-def test_gates_say_open_or_closed_in_words(office_client: Client) -> None:
+def test_gates_are_open_or_closed_in_plain_text(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     go_live_report(job, at=AT - timedelta(days=2))
     case(job=job)
@@ -54,7 +54,7 @@ def test_gates_say_open_or_closed_in_words(office_client: Client) -> None:
     assert "Go-live open" in page
 
 
-def test_blocked_waiting_and_running_cases_are_kept_apart(office_client: Client) -> None:
+def test_blocked_waiting_and_running_cases_are_separate(office_client: Client) -> None:
     blocked, waiting = held_case(), case_waiting_for_signature()
 
     held_page = front_page(office_client)
@@ -66,7 +66,7 @@ def test_blocked_waiting_and_running_cases_are_kept_apart(office_client: Client)
     assert str(blocked.customer) not in waiting_page
 
 
-def test_cases_can_be_narrowed_by_reason_and_by_owner(office_client: Client) -> None:
+def test_cases_can_be_filtered_by_reason_and_owner(office_client: Client) -> None:
     no_plans = held_case(code=HoldCode.NO_PLANS, owner=HoldOwner.OFFICE)
     no_token = held_case(code=HoldCode.NOT_AUTHORIZED, owner=HoldOwner.OPERATIONS)
 
@@ -80,7 +80,7 @@ def test_cases_can_be_narrowed_by_reason_and_by_owner(office_client: Client) -> 
 
 
 @pytest.mark.parametrize("query", ["?part=nonsense", "?owner=nobody", "?reason=%3Cscript%3E", "?page=abc", "?page=99"])
-def test_an_absurd_address_shows_the_queue_all_the_same(office_client: Client, query: str) -> None:
+def test_malformed_address_still_shows_the_queue(office_client: Client, query: str) -> None:
     held_case()
 
     answer = office_client.get(f"/admin/{query}")
@@ -89,7 +89,7 @@ def test_an_absurd_address_shows_the_queue_all_the_same(office_client: Client, q
     assert "<script>" not in answer.content.decode().split("<main")[1].split("</main>")[0]
 
 
-def test_the_most_urgent_case_comes_first(office_client: Client) -> None:
+def test_most_urgent_case_comes_first(office_client: Client) -> None:
     later, sooner = held_case(AT - timedelta(days=9)), held_case(AT - timedelta(days=1))
     for blocked, days in ((later, 9), (sooner, 1)):
         Enrollment.objects.filter(pk=blocked.pk).update(act_by_date=AT.date() + timedelta(days=days))
@@ -100,13 +100,13 @@ def test_the_most_urgent_case_comes_first(office_client: Client) -> None:
     assert "Act by Mar 6, 2026" in page
 
 
-def test_a_missed_day_is_said_so(office_client: Client) -> None:
+def test_missed_deadline_is_shown(office_client: Client) -> None:
     Enrollment.objects.filter(pk=held_case().pk).update(act_by_date=AT.date() - timedelta(days=1))
 
     assert "Was due by Mar 4, 2026" in front_page(office_client)
 
 
-def test_the_number_of_queries_does_not_grow_with_the_cases(office_client: Client) -> None:
+def test_query_count_does_not_grow_with_cases(office_client: Client) -> None:
     held_case()
     case_waiting_for_signature()
     go_live_report(installation(AT), by=Actor.technician(0))
@@ -125,7 +125,7 @@ def test_the_number_of_queries_does_not_grow_with_the_cases(office_client: Clien
     assert len(with_many) <= 42
 
 
-def test_a_long_queue_comes_in_pages(office_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_queue_is_paginated(office_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("enrollments.admin.work_queue.CASES_PER_PAGE", 2)
     cases = [held_case(AT - timedelta(days=days)) for days in (3, 2, 1)]
 
@@ -137,7 +137,7 @@ def test_a_long_queue_comes_in_pages(office_client: Client, monkeypatch: pytest.
     assert "Page 2 of 2" in second
 
 
-def test_contradicting_go_live_reports_are_shown(office_client: Client) -> None:
+def test_conflicting_go_live_reports_are_shown(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     go_live_report(job, granted_date=AT.date() - timedelta(days=3))
     go_live_report(job, granted_date=AT.date() - timedelta(days=2), by=Actor.technician(0))
@@ -148,7 +148,7 @@ def test_contradicting_go_live_reports_are_shown(office_client: Client) -> None:
     assert str(job.customer) in page
 
 
-def test_mails_seals_and_webhooks_in_trouble_are_shown(office_client: Client) -> None:
+def test_failing_mails_seals_and_webhooks_are_shown(office_client: Client) -> None:
     sent_poa(at=AT)
     CustomerMail.objects.update(sent_at=None, last_error="550 no such mailbox")
     poa = sealing_poa(at=AT)
@@ -162,7 +162,7 @@ def test_mails_seals_and_webhooks_in_trouble_are_shown(office_client: Client) ->
     assert "The body is not JSON." in page
 
 
-def test_a_pause_in_force_is_on_top_with_the_way_to_end_it(office_client: Client, viewer_client: Client) -> None:
+def test_active_pause_is_on_top_with_its_end_button(office_client: Client, viewer_client: Client) -> None:
     found = pause(reason="Wrong prices at Light.", by=Actor.staff(1), at=AT)
 
     page, viewers_page = front_page(office_client), front_page(viewer_client)
@@ -173,14 +173,14 @@ def test_a_pause_in_force_is_on_top_with_the_way_to_end_it(office_client: Client
     assert "button/resume/" not in viewers_page
 
 
-def test_the_page_has_one_main_landmark_and_a_way_to_skip_to_it(office_client: Client) -> None:
+def test_page_has_one_main_landmark_and_a_skip_link(office_client: Client) -> None:
     page = front_page(office_client)
 
     assert page.count("<main") == 1
     assert 'href="#content"' in page
 
 
-def test_webhooks_with_a_wrong_signature_today_are_shown(office_client: Client) -> None:
+def test_badly_signed_webhooks_of_today_are_shown(office_client: Client) -> None:
     WebhookRefusal.objects.create(date=AT.date(), count=7, last_at=AT, last_reason="The signature is wrong.")
     WebhookRefusal.objects.create(
         date=AT.date(), sender=WebhookSender.MAIL, count=5, last_at=AT, last_reason="The signature is missing."
@@ -194,7 +194,7 @@ def test_webhooks_with_a_wrong_signature_today_are_shown(office_client: Client) 
     assert "99 today" not in page
 
 
-def test_a_webhook_given_up_because_nobody_has_its_account_is_shown(office_client: Client) -> None:
+def test_webhook_given_up_for_unknown_account_is_shown(office_client: Client) -> None:
     WebhookDelivery.objects.create(
         event_key="k",
         body="{}",
@@ -205,9 +205,7 @@ def test_a_webhook_given_up_because_nobody_has_its_account_is_shown(office_clien
     assert "No enrollment has this Light account" in front_page(office_client)
 
 
-def test_a_case_is_begun_and_everything_is_stopped_from_the_first_page(
-    office_client: Client, viewer_client: Client
-) -> None:
+def test_first_page_starts_a_case_and_stops_everything(office_client: Client, viewer_client: Client) -> None:
     page, viewers_page = front_page(office_client), front_page(viewer_client)
 
     assert 'href="/admin/installations/customer/add/"' in page
@@ -215,7 +213,7 @@ def test_a_case_is_begun_and_everything_is_stopped_from_the_first_page(
     assert "Pause acceptances" not in viewers_page
 
 
-def test_alarms_about_the_whole_system_stand_first_with_what_to_do(office_client: Client) -> None:
+def test_system_alarms_come_first_with_what_to_do(office_client: Client) -> None:
     hold_writes(reason="The provider moves.", by=Actor.staff(1), at=AT)
 
     page = front_page(office_client)

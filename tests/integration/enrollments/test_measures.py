@@ -200,7 +200,7 @@ def test_every_sweep_says_that_it_ran() -> None:
     )
 
 
-def test_the_number_of_queries_does_not_grow_with_the_cases(flow: Flow) -> None:
+def test_query_count_does_not_grow_with_cases(flow: Flow) -> None:
     with CaptureQueriesContext(connection) as without_cases:
         measure(now=flow.clock.at)
     for _ in range(3):
