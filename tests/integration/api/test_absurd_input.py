@@ -115,7 +115,7 @@ def test_absurd_values_are_answered(api: Api, address: str, serializer: type[Str
 
 @pytest.mark.parametrize("depth", [300, 900, 1_000, 100_000])
 @pytest.mark.parametrize(("begin", "end"), [("[", "]"), ('{"a":', "}")])
-def test_a_body_nested_beyond_reason_is_refused(api: Api, depth: int, begin: str, end: str) -> None:
+def test_deeply_nested_body_is_refused(api: Api, depth: int, begin: str, end: str) -> None:
     body = f'{{"reason": {begin * depth}1{end * depth}}}'
 
     response = api.client.post(

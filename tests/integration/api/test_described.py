@@ -56,7 +56,7 @@ def known_ids(company: Company) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("role", ["nobody", "token of a technician", "token of the office"])
-def test_every_address_answers_as_described(role: str) -> None:
+def test_every_address_answers_as_documented(role: str) -> None:
     company = built()
     headers = {"Authorization": f"Token {company.tokens[role]}"} if role in company.tokens else {}
     operations = [found.ok() for found in description().get_all_operations()]

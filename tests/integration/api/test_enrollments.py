@@ -10,7 +10,7 @@ from tests.factories.poa_documents import sent_poa
 from tests.integration.api.conftest import Api
 
 
-def test_enrollment_tells_gates_next_step_and_because(api: Api) -> None:
+def test_enrollment_shows_gates_next_step_and_reason(api: Api) -> None:
     enrollment = case_waiting_for_signature()
 
     shown = api.get(f"enrollments/{enrollment.pk}/").json()
@@ -23,7 +23,7 @@ def test_enrollment_tells_gates_next_step_and_because(api: Api) -> None:
     assert (shown["open_hold"], shown["holds"], shown["offers"]) == (None, [], [])
 
 
-def test_offers_are_shown_beside_their_verdicts(api: Api) -> None:
+def test_offers_are_shown_with_their_verdicts(api: Api) -> None:
     enrollment = case_waiting_for_signature()
     offer = judged_offer(enrollment, sent_poa())
 
@@ -49,7 +49,7 @@ def test_hold_is_released_with_a_reason(api: Api) -> None:
     assert twice.status_code == 409
 
 
-def test_hold_for_a_missing_authority_cannot_be_overridden(api: Api) -> None:
+def test_missing_authority_hold_cannot_be_overridden(api: Api) -> None:
     enrollment = case_waiting_for_signature()
     held = hold(enrollment, at=AT, code=HoldCode.AUTHORITY_ENDED)
 
@@ -69,7 +69,7 @@ def test_hold_of_another_enrollment_is_not_found(api: Api) -> None:
     assert Hold.objects.filter(released_at__isnull=True).count() == 2
 
 
-def test_held_enrollments_are_found(api: Api) -> None:
+def test_held_enrollments_can_be_listed(api: Api) -> None:
     held, free = held_case(), case_waiting_for_signature()
 
     found = {
@@ -80,7 +80,7 @@ def test_held_enrollments_are_found(api: Api) -> None:
     assert found == {"true": [held.pk], "false": [free.pk]}
 
 
-def test_list_asks_the_database_as_often_for_three_as_for_one(api: Api, django_assert_num_queries: Any) -> None:
+def test_list_query_count_is_the_same_for_three(api: Api, django_assert_num_queries: Any) -> None:
     for _ in range(3):
         held_case()
     api.get("sites/")  # notes the use of the key, once an hour

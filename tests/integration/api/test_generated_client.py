@@ -102,7 +102,7 @@ def test_records_are_written_and_listed(signed_in: Any) -> None:
     assert [each.email for each in listed.results] == ["carmen@example.com"]
 
 
-def test_a_report_of_pto_is_sent_with_and_without_its_proof(signed_in: Any) -> None:
+def test_pto_report_is_sent_with_and_without_proof(signed_in: Any) -> None:
     models, types = part("models"), part("types")
     create = part("api.pto_reports.pto_reports_create").sync_detailed
     said = {
@@ -131,7 +131,7 @@ def test_a_report_of_pto_is_sent_with_and_without_its_proof(signed_in: Any) -> N
     assert GoLiveReport.objects.filter(installation=proved).get().proofs.count() == 1
 
 
-def test_a_refusal_is_read(signed_in: Any) -> None:
+def test_client_can_read_a_refusal(signed_in: Any) -> None:
     models = part("models")
 
     answer = part("api.customers.customers_create").sync_detailed(

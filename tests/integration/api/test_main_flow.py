@@ -29,7 +29,7 @@ def letter() -> SimpleUploadedFile:
     return SimpleUploadedFile("letter.jpg", written.getvalue(), "image/jpeg")
 
 
-def test_from_customer_to_pto_report(db: None, client: Client) -> None:
+def test_case_goes_from_customer_to_pto_report(db: None, client: Client) -> None:
     today = chicago_day(clock.now())
     ensure_templates()
     promise = plan_promise()

@@ -32,7 +32,7 @@ def test_staff_without_permissions_neither_read_nor_write() -> None:
     assert held.holds.get().released_at is None
 
 
-def test_the_office_may_do_over_the_api_what_it_may_in_the_admin() -> None:
+def test_office_rights_are_equal_in_api_and_admin() -> None:
     held = held_case()
     user = User.objects.create_user("olivia", is_staff=True)
     user.groups.add(Group.objects.get(name=OFFICE_GROUP))
@@ -44,14 +44,14 @@ def test_the_office_may_do_over_the_api_what_it_may_in_the_admin() -> None:
     assert release.status_code == 200
 
 
-def test_a_technician_and_a_closed_account_are_turned_away() -> None:
+def test_technicians_and_closed_accounts_are_refused() -> None:
     closed = User.objects.create_superuser("left", is_active=False)
 
     assert signed_in(technician()).get("customers/").status_code == 403
     assert signed_in(closed).get("customers/").status_code == 401
 
 
-def test_who_may_only_draw_up_a_power_of_attorney_sends_none() -> None:
+def test_right_to_draft_a_poa_is_no_right_to_send() -> None:
     user, job = may("view_poadocument", "add_poadocument"), installation_at(SUBMITTED)
     wanted = {"customer": job.customer_id, "site": job.site_id, "promise": plan_promise().pk}
     office = Client()
@@ -63,7 +63,7 @@ def test_who_may_only_draw_up_a_power_of_attorney_sends_none() -> None:
 
 
 @pytest.mark.parametrize(("codename", "is_open"), [("add_golivereport", True), ("change_installation", False)])
-def test_the_same_people_report_a_go_live_over_both(codename: str, is_open: bool) -> None:  # noqa: FBT001
+def test_go_live_report_rights_are_equal_in_api_and_admin(codename: str, is_open: bool) -> None:  # noqa: FBT001
     user, job = may("view_installation", codename), installation_at(SUBMITTED)
     office = Client()
     office.force_login(user)

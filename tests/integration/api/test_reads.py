@@ -23,12 +23,12 @@ LISTS = (
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_lists_are_for_signed_in_systems_only(client: Client, db: None, path: str) -> None:
+def test_lists_are_only_for_authenticated_systems(client: Client, db: None, path: str) -> None:
     assert client.get(f"/api/v1/{path}").status_code == 401
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_technicians_tokens_open_nothing(db: None, path: str) -> None:
+def test_technician_tokens_open_nothing(db: None, path: str) -> None:
     api = Api(personal_key(technician()))
 
     assert api.get(path).status_code == 403
@@ -43,7 +43,7 @@ def test_unknown_records_are_not_found(api: Api, path: str, key: str) -> None:
     assert "detail" in response.json()
 
 
-def test_lists_come_in_pages_that_have_a_largest_size(api: Api) -> None:
+def test_lists_are_paginated_with_a_maximum_size(api: Api) -> None:
     for _ in range(3):
         customer()
 
@@ -77,7 +77,7 @@ def test_lists_are_filtered_and_ordered(api: Api) -> None:
         ("enrollments/", {"light_account_uuid": "x"}, "light_account_uuid"),
     ],
 )
-def test_impossible_filter_is_told_by_name(api: Api, path: str, query: dict[str, str], field: str) -> None:
+def test_impossible_filter_is_named(api: Api, path: str, query: dict[str, str], field: str) -> None:
     response = api.get(path, **query)
 
     assert response.status_code == 400
@@ -100,20 +100,20 @@ def test_impossible_filter_is_told_by_name(api: Api, path: str, query: dict[str,
         ("limit=5&limit=6", "limit"),
     ],
 )
-def test_what_a_list_would_ignore_is_refused_by_name(api: Api, path: str, query: str, named: str) -> None:
+def test_unknown_list_parameter_is_refused_by_name(api: Api, path: str, query: str, named: str) -> None:
     response = api.client.get(f"/api/v1/{path}?{query}")
 
     assert response.status_code == 400
     assert list(response.json()) == [named]
 
 
-def test_the_refusal_of_a_parameter_names_those_that_are_taken(api: Api) -> None:
+def test_refused_parameter_error_lists_the_allowed_ones(api: Api) -> None:
     said = api.get("customers/", search="reyes").json()["search"][0]
 
     assert said == "Unknown parameter. This endpoint accepts: last_name, email, language, limit, offset, ordering."
 
 
-def test_a_single_record_takes_no_parameters(api: Api) -> None:
+def test_single_record_takes_no_parameters(api: Api) -> None:
     person, job = customer(), installation_at("SOLD")
 
     answers = [
@@ -124,7 +124,7 @@ def test_a_single_record_takes_no_parameters(api: Api) -> None:
     assert [answer.status_code for answer in answers] == [400, 400]
 
 
-def test_a_refusal_repeats_only_a_part_of_what_was_sent(api: Api) -> None:
+def test_refusal_repeats_only_part_of_the_input(api: Api) -> None:
     asked = [
         api.client.get("/api/v1/customers/?" + "&".join(f"k{number}=1" for number in range(900))),
         api.post("customers/", {f"key {number}": 0 for number in range(20_000)}),
@@ -135,7 +135,7 @@ def test_a_refusal_repeats_only_a_part_of_what_was_sent(api: Api) -> None:
     assert max(len(answer.content) for answer in asked) < 10_000
 
 
-def test_lists_ask_the_database_as_often_for_many_rows_as_for_one(api: Api, django_assert_max_num_queries: Any) -> None:
+def test_list_query_count_does_not_grow_with_rows(api: Api, django_assert_max_num_queries: Any) -> None:
     for _ in range(3):
         installation_at("PTO_CONFIRMED")
         sent_poa()
@@ -159,7 +159,7 @@ def test_poa_request_shows_neither_link_nor_token_nor_signature(api: Api) -> Non
         assert word not in shown
 
 
-def test_customer_shows_no_date_of_birth(api: Api) -> None:
+def test_customer_has_no_date_of_birth_in_answers(api: Api) -> None:
     carmen = customer()
 
     shown = api.get(f"customers/{carmen.pk}/")

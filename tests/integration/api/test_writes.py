@@ -27,7 +27,7 @@ from tests.pdf_files import letter
 CARMEN = {"first_name": "Carmen", "last_name": "Reyes", "email": "carmen@example.com"}
 
 
-def test_repeated_request_gets_the_first_answer_and_does_nothing(api: Api) -> None:
+def test_repeated_request_gets_first_answer_and_does_nothing(api: Api) -> None:
     key = str(uuid.uuid4())
 
     first = api.post("customers/", CARMEN, key=key)
@@ -51,7 +51,7 @@ def test_same_key_for_another_request_is_refused(api: Api) -> None:
     assert Customer.objects.count() == 1
 
 
-def test_keys_of_two_systems_do_not_meet(api: Api) -> None:
+def test_keys_of_two_systems_are_independent(api: Api) -> None:
     other = Api(personal_key())
 
     api.post("customers/", CARMEN, key="the-same-key")
@@ -60,7 +60,7 @@ def test_keys_of_two_systems_do_not_meet(api: Api) -> None:
     assert theirs.status_code == 201
 
 
-def test_refused_request_leaves_its_key_free_for_the_mended_one(api: Api) -> None:
+def test_refused_request_leaves_its_key_for_the_corrected_one(api: Api) -> None:
     refused = api.post("customers/", {**CARMEN, "email": "nowhere"}, key="one-and-the-same")
 
     mended = api.post("customers/", CARMEN, key="one-and-the-same")
@@ -69,7 +69,7 @@ def test_refused_request_leaves_its_key_free_for_the_mended_one(api: Api) -> Non
 
 
 @pytest.mark.parametrize("name", ["Car\nmen", "Car\tmen", "Car\N{LINE SEPARATOR}men"])
-def test_a_name_with_a_line_break_or_control_character_is_refused_by_field(api: Api, name: str) -> None:
+def test_control_characters_in_a_name_are_refused_by_field(api: Api, name: str) -> None:
     response = api.post("customers/", {**CARMEN, "first_name": name})
 
     assert response.status_code == 400
@@ -89,7 +89,7 @@ def test_write_without_a_usable_key_is_refused(api: Api, key: str | None) -> Non
     assert not Customer.objects.exists()
 
 
-def test_every_write_of_the_api_is_done_once_per_key() -> None:
+def test_every_api_write_is_done_once_per_key() -> None:
     unguarded = [
         f"{pattern.pattern} {method}"
         for pattern in _api_patterns()
@@ -122,7 +122,7 @@ def _api_patterns() -> list[URLPattern]:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-def test_same_request_at_the_same_moment_is_done_once() -> None:
+def test_identical_simultaneous_requests_are_done_once() -> None:
     api_token = personal_key()
     answers: list[Any] = []
     barrier = threading.Barrier(4)
@@ -167,7 +167,7 @@ def test_repeated_multipart_report_counts_once(api: Api) -> None:
     assert GoLiveReport.objects.get().proofs.count() == 1
 
 
-def test_malformed_json_is_told(api: Api) -> None:
+def test_malformed_json_is_reported(api: Api) -> None:
     response = api.client.post(
         "/api/v1/customers/", "{not json", content_type="application/json", headers={"Idempotency-Key": "12345678"}
     )
@@ -177,7 +177,7 @@ def test_malformed_json_is_told(api: Api) -> None:
 
 
 @pytest.mark.parametrize("body", [[], "text", 5, [CARMEN]])
-def test_json_that_is_no_object_is_refused(api: Api, body: Any) -> None:
+def test_non_object_json_is_refused(api: Api, body: Any) -> None:
     response = api.client.post(
         "/api/v1/customers/", body, content_type="application/json", headers={"Idempotency-Key": "12345678"}
     )
@@ -217,7 +217,7 @@ def test_refusal_names_the_field(api: Api, path: str, body: dict[str, Any], fiel
         ("104437200012345", "have 17 digits"),
     ],
 )
-def test_wrong_esi_id_is_refused_and_never_repaired(api: Api, esi_id: Any, words: str) -> None:
+def test_wrong_esi_id_is_refused_and_never_corrected(api: Api, esi_id: Any, words: str) -> None:
     response = api.post(
         "sites/", {"address_1": "1 Elm St", "city": "Round Rock", "postal_code": "78664", "esi_id": esi_id}
     )
@@ -227,14 +227,14 @@ def test_wrong_esi_id_is_refused_and_never_repaired(api: Api, esi_id: Any, words
     assert not Site.objects.exists()
 
 
-def test_unknown_customer_site_and_promise_are_told_by_field(api: Api) -> None:
+def test_unknown_customer_site_and_product_are_named_by_field(api: Api) -> None:
     response = api.post("poa-requests/", {"customer": 999, "site": 999, "promise": 999})
 
     assert response.status_code == 400
     assert set(response.json()) == {"customer", "site", "promise"}
 
 
-def test_site_known_already_is_told(api: Api) -> None:
+def test_existing_site_is_reported(api: Api) -> None:
     known = site()
 
     response = api.post(
@@ -245,7 +245,7 @@ def test_site_known_already_is_told(api: Api) -> None:
     assert "already on file" in response.json()["esi_id"][0]
 
 
-def test_installation_walks_its_stages_by_moves(api: Api) -> None:
+def test_installation_moves_through_its_stages(api: Api) -> None:
     job = installation_at("SOLD")
     tess = technician()
 
@@ -329,7 +329,7 @@ def report_with_letter(job: Installation) -> dict[str, Any]:
     }
 
 
-def test_a_file_that_must_wait_leaves_its_key_unused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_that_must_wait_leaves_its_key_unused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     job, queue = installation_at(SUBMITTED), FileCheckQueue(max_queued=0)
     monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", queue)
 
@@ -342,7 +342,7 @@ def test_a_file_that_must_wait_leaves_its_key_unused(api: Api, monkeypatch: pyte
     assert later.status_code == 201
 
 
-def test_a_file_is_read_outside_of_the_transaction(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_is_read_outside_the_transaction(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading takes seconds; on SQLite no one else could write during that time."""
     job, depths = installation_at(SUBMITTED), []
     depth = len(connection.savepoint_ids)
@@ -360,7 +360,7 @@ def test_a_file_is_read_outside_of_the_transaction(api: Api, monkeypatch: pytest
     assert depths == [depth]
 
 
-def test_poa_requests_are_voided_and_revoked_in_their_time_only(api: Api) -> None:
+def test_poa_requests_are_voided_or_revoked_only_when_allowed(api: Api) -> None:
     sent = sent_poa()
 
     too_early = api.post(f"poa-requests/{sent.pk}/revoke/", {"channel": "PHONE", "reason": "He called."})
@@ -374,7 +374,7 @@ def test_poa_requests_are_voided_and_revoked_in_their_time_only(api: Api) -> Non
     assert twice.status_code == 409
 
 
-def test_a_revocation_says_when_the_customers_word_arrived(api: Api) -> None:
+def test_revocation_records_when_it_was_received(api: Api) -> None:
     poa = signed_poa(at=clock.now() - timedelta(days=2))
     arrived = clock.now() - timedelta(hours=20)
 
@@ -392,7 +392,7 @@ def test_a_revocation_says_when_the_customers_word_arrived(api: Api) -> None:
 
 
 @pytest.mark.parametrize("without", [{}, {"received_at": None}], ids=["left out", "null"])
-def test_a_revocation_without_a_time_of_arrival_counts_as_just_arrived(api: Api, without: dict[str, Any]) -> None:
+def test_revocation_without_a_time_counts_as_just_received(api: Api, without: dict[str, Any]) -> None:
     poa = signed_poa(at=clock.now() - timedelta(days=2))
 
     response = api.post(f"poa-requests/{poa.pk}/revoke/", {"channel": "PHONE", "reason": "She called.", **without})
@@ -407,7 +407,7 @@ def test_a_revocation_without_a_time_of_arrival_counts_as_just_arrived(api: Api,
     [(timedelta(hours=1), "is in the future"), (timedelta(days=-3), "this cannot be earlier")],
     ids=["in the future", "before it was drafted"],
 )
-def test_a_revocation_that_cannot_have_arrived_then_is_refused_by_field(api: Api, ahead: timedelta, words: str) -> None:
+def test_revocation_at_an_impossible_time_is_refused_by_field(api: Api, ahead: timedelta, words: str) -> None:
     poa = signed_poa(at=clock.now() - timedelta(days=2))
 
     response = api.post(
@@ -422,7 +422,7 @@ def test_a_revocation_that_cannot_have_arrived_then_is_refused_by_field(api: Api
     assert poa.status == PoaStatus.SIGNED
 
 
-def test_second_poa_request_for_a_site_is_refused_in_words(api: Api) -> None:
+def test_second_poa_request_for_a_site_is_explained(api: Api) -> None:
     first = drafted_poa()
 
     response = api.post(
@@ -433,14 +433,14 @@ def test_second_poa_request_for_a_site_is_refused_in_words(api: Api) -> None:
     assert "Resend that one, or void it" in response.json()["detail"]
 
 
-def test_poa_request_of_a_customer_without_a_job_there_names_the_site(api: Api) -> None:
+def test_poa_request_without_an_installation_names_the_site(api: Api) -> None:
     response = api.post("poa-requests/", {"customer": customer().pk, "site": site().pk, "promise": plan_promise().pk})
 
     assert response.status_code == 400
     assert "no installation" in response.json()["site"][0]
 
 
-def test_poa_request_before_there_is_a_wording_is_refused_in_words(api: Api) -> None:
+def test_poa_request_without_wording_is_explained(api: Api) -> None:
     job = installation_at(SUBMITTED)
 
     answer = api.post("poa-requests/", {"customer": job.customer_id, "site": job.site_id, "promise": plan_promise().pk})
@@ -471,7 +471,7 @@ def test_session_cookie_does_not_sign_in(client: Client, db: None) -> None:
 
 
 @pytest.mark.parametrize("length", [254, 255, 320])
-def test_an_address_is_taken_as_long_as_it_can_be_kept(api: Api, length: int) -> None:
+def test_longest_storable_address_is_accepted(api: Api, length: int) -> None:
     """A longer one was an error of ours with PostgreSQL."""
     domain = ".".join(["d" * 60] * 4)
     email = f"{'c' * (length - len(domain) - 4)}@{domain}.us"[:length]
@@ -483,7 +483,7 @@ def test_an_address_is_taken_as_long_as_it_can_be_kept(api: Api, length: int) ->
     assert Customer.objects.filter(email=email).exists() == (length == 254)
 
 
-def test_a_write_without_the_last_slash_is_not_lost(api: Api) -> None:
+def test_write_without_trailing_slash_is_not_lost(api: Api) -> None:
     """The answer keeps method and body, so a client that follows it writes."""
     body = {"first_name": "Carmen", "last_name": "Reyes", "email": "carmen@example.com"}
 
@@ -500,7 +500,7 @@ def test_a_write_without_the_last_slash_is_not_lost(api: Api) -> None:
     assert Customer.objects.get().email == "carmen@example.com"
 
 
-def test_a_write_takes_no_parameters_in_its_address(api: Api) -> None:
+def test_write_refuses_query_parameters(api: Api) -> None:
     response = api.post(
         "customers/?dry_run=1", {"first_name": "Carmen", "last_name": "Reyes", "email": "c@example.com"}
     )

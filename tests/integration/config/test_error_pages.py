@@ -18,7 +18,7 @@ def seen(answer: Any) -> str:
     return page
 
 
-def test_a_job_that_went_to_somebody_else_is_no_bare_page(client: Client) -> None:
+def test_reassigned_job_page_is_a_full_page(client: Client) -> None:
     job = installation()
     client.force_login(technician())
 
@@ -28,7 +28,7 @@ def test_a_job_that_went_to_somebody_else_is_no_bare_page(client: Client) -> Non
     assert "the office gave to somebody else" in " ".join(seen(answer).split())
 
 
-def test_staff_without_the_right_are_told_whom_to_ask(client: Client) -> None:
+def test_staff_without_the_right_learn_whom_to_ask(client: Client) -> None:
     client.force_login(User.objects.create_user("nora", is_staff=True))
 
     answer = client.get("/admin/installations/customer/")
@@ -38,7 +38,7 @@ def test_staff_without_the_right_are_told_whom_to_ask(client: Client) -> None:
 
 
 @pytest.mark.parametrize("address", ["/field/sign-in/", "/admin/login/"])
-def test_a_form_from_before_signing_in_elsewhere_says_to_send_it_again(address: str) -> None:
+def test_form_from_before_another_sign_in_says_resend(address: str) -> None:
     answer = Client(enforce_csrf_checks=True).post(address, {"username": "tess", "password": "x"})
 
     assert answer.status_code == 403

@@ -54,7 +54,7 @@ def production() -> dict[str, Any]:
     return started_with()
 
 
-def test_the_sign_in_page_sets_cookies_for_https_and_no_script(
+def test_sign_in_page_cookies_are_secure_and_http_only(
     production: dict[str, Any], settings: Settings, client: Client
 ) -> None:
     for name, value in production.items():
@@ -67,14 +67,14 @@ def test_the_sign_in_page_sets_cookies_for_https_and_no_script(
     assert all(cookie["path"] == "/" and not cookie["domain"] for cookie in cookies.values())
 
 
-def test_the_session_cookie_is_for_https_and_no_script(production: dict[str, Any]) -> None:
+def test_session_cookie_is_secure_and_http_only(production: dict[str, Any]) -> None:
     assert production["SESSION_COOKIE_NAME"].startswith("__Host-")
     assert production["SESSION_COOKIE_SECURE"]
     assert production["SESSION_COOKIE_HTTPONLY"]
     assert production["SESSION_COOKIE_SAMESITE"] == "Lax"
 
 
-def test_plain_http_is_led_to_https_and_browsers_are_told_to_stay_there(
+def test_plain_http_redirects_to_https_with_hsts(
     production: dict[str, Any], settings: Settings, client: Client
 ) -> None:
     for name, value in production.items():
@@ -88,6 +88,6 @@ def test_plain_http_is_led_to_https_and_browsers_are_told_to_stay_there(
     assert not production["DEBUG"]
 
 
-def test_meters_are_checked_strictly_unless_somebody_says_otherwise(production: dict[str, Any]) -> None:
+def test_meters_are_checked_strictly_by_default(production: dict[str, Any]) -> None:
     assert production["STRICT_ESI_IDS"] is True
     assert started_with(STRICT_ESI_IDS="no")["STRICT_ESI_IDS"] is False

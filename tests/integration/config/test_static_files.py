@@ -6,7 +6,7 @@ from django.test import override_settings
 from config.settings import image
 
 
-def test_the_image_can_collect_every_static_file(tmp_path: Path) -> None:
+def test_image_can_collect_every_static_file(tmp_path: Path) -> None:
     with override_settings(STATIC_ROOT=tmp_path, STORAGES=image.STORAGES):
         call_command("collectstatic", interactive=False, verbosity=0)
 

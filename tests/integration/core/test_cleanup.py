@@ -43,7 +43,7 @@ def kept_proof(installation: Installation, *, at: datetime) -> KeptProof:
     )
 
 
-def test_an_answer_is_known_for_thirty_days() -> None:
+def test_idempotent_answer_is_kept_thirty_days() -> None:
     old, young = answered(AT - timedelta(days=30, seconds=1)), answered(AT - timedelta(days=30))
 
     assert cleanup.delete_old_idempotent_requests(at=AT) == 1
@@ -52,7 +52,7 @@ def test_an_answer_is_known_for_thirty_days() -> None:
     assert old.pk != young.pk
 
 
-def test_many_are_forgotten_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rows_are_deleted_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cleanup, "BATCH_SIZE", 2)
     for _ in range(5):
         answered(AT - timedelta(days=31))
@@ -60,7 +60,7 @@ def test_many_are_forgotten_part_by_part(monkeypatch: pytest.MonkeyPatch) -> Non
     assert cleanup.delete_old_idempotent_requests(at=AT) == 5
 
 
-def test_a_session_that_ended_is_deleted_and_one_in_use_is_not(client: Client) -> None:
+def test_ended_sessions_are_deleted_and_active_ones_kept(client: Client) -> None:
     client.force_login(staff())
     ended = Client()
     ended.force_login(staff())
@@ -80,7 +80,7 @@ def test_a_session_that_ended_is_deleted_and_one_in_use_is_not(client: Client) -
         (SUBMITTED, 400, False),
     ],
 )
-def test_the_proof_of_an_unfinished_form_goes_long_after_its_job_is_over(
+def test_unfinished_form_proof_is_deleted_long_after_its_job(
     status: InstallationStatus, days: int, *, goes: bool
 ) -> None:
     kept_proof(installation_at(status), at=AT - timedelta(days=days))
@@ -90,7 +90,7 @@ def test_the_proof_of_an_unfinished_form_goes_long_after_its_job_is_over(
     assert KeptProof.objects.exists() != goes
 
 
-def test_the_night_does_all_of_it_and_says_so() -> None:
+def test_nightly_cleanup_does_all_and_reports_it() -> None:
     answered(clock.now() - timedelta(days=31))
 
     assert tidy_up_task() == "deleted 1 stored answers, 0 sessions, 0 abandoned proofs"

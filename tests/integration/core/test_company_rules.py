@@ -38,7 +38,7 @@ def decide(
     return rules
 
 
-def test_sample_applies_until_the_first_decision() -> None:
+def test_sample_rules_apply_until_the_first_decision() -> None:
     assert rules_at(NOON).name == "Lone Star Home Energy"
 
     decide(**OWN)
@@ -48,7 +48,7 @@ def test_sample_applies_until_the_first_decision() -> None:
     assert CompanyRules.objects.count() == 2, "the sample that applied until then is on record too"
 
 
-def test_values_left_out_stay_as_they_are() -> None:
+def test_omitted_values_stay_unchanged() -> None:
     decide(**OWN, link_days=10)
 
     rules = decide(at=NOON + timedelta(hours=1), max_reminders=0)
@@ -56,7 +56,7 @@ def test_values_left_out_stay_as_they_are() -> None:
     assert (rules.name, rules.link_days, rules.max_reminders) == ("Hill Country Solar", 10, 0)
 
 
-def test_scheduled_rules_wait_for_their_day() -> None:
+def test_scheduled_rules_start_on_their_day() -> None:
     first_of_may = date(2026, 5, 1)
     decide(on=first_of_may, advance_notice_days=7)
 
@@ -67,7 +67,7 @@ def test_scheduled_rules_wait_for_their_day() -> None:
     assert scheduled_rules(after=begins) == []
 
 
-def test_of_two_for_one_day_the_newer_applies() -> None:
+def test_newer_of_two_rules_for_one_day_applies() -> None:
     day = TODAY + timedelta(days=3)
     decide(on=day, link_days=5)
     decide(on=day, at=NOON + timedelta(hours=1), link_days=6)
@@ -89,7 +89,7 @@ def test_of_two_for_one_day_the_newer_applies() -> None:
         ({"reminder_from_hour": 19, "reminder_until_hour": 9}, "reminder_until_hour"),
     ],
 )
-def test_rules_that_cannot_be_are_refused_by_field(changes: dict[str, Any], field: str) -> None:
+def test_impossible_rules_are_refused_by_field(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(RulesNotPossible) as refusal:
         decide(**changes)
 
@@ -97,7 +97,7 @@ def test_rules_that_cannot_be_are_refused_by_field(changes: dict[str, Any], fiel
     assert not CompanyRules.objects.exists()
 
 
-def test_rules_on_record_are_never_changed() -> None:
+def test_recorded_rules_never_change() -> None:
     rules = decide(**OWN)
     rules.name = "Somebody Else"
 
@@ -114,7 +114,7 @@ def test_rules_on_record_are_never_changed() -> None:
         )
 
 
-def test_readers_cost_a_statement_only_every_few_seconds(
+def test_reading_rules_costs_a_query_every_few_seconds(
     django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     company_rules.forget()
@@ -127,7 +127,7 @@ def test_readers_cost_a_statement_only_every_few_seconds(
         company_rules.current_rules()
 
 
-def test_decision_is_known_in_its_process_once_committed(
+def test_decision_is_visible_in_its_process_after_commit(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
@@ -136,7 +136,7 @@ def test_decision_is_known_in_its_process_once_committed(
     assert rules_at(NOON).name == "Hill Country Solar"
 
 
-def test_company_decides_which_sales_can_be_canceled() -> None:
+def test_company_decides_which_sales_are_cancelable() -> None:
     assert installation(kind=HardwareKind.BATTERY).embargo_end_date is None
 
     company_rules_are(battery_sale_can_be_canceled=True)
@@ -144,7 +144,7 @@ def test_company_decides_which_sales_can_be_canceled() -> None:
     assert installation(kind=HardwareKind.BATTERY).embargo_end_date is not None
 
 
-def test_production_drafts_nothing_in_the_samples_name(settings: Any) -> None:
+def test_production_drafts_nothing_under_the_sample_name(settings: Any) -> None:
     settings.SAMPLE_COMPANY_ALLOWED = False
 
     with pytest.raises(CompanyNotNamed, match="company name, contact, broker registration number"):
@@ -154,7 +154,7 @@ def test_production_drafts_nothing_in_the_samples_name(settings: Any) -> None:
     assert drafted_poa().pk
 
 
-def test_production_warns_while_the_company_is_the_sample(settings: Any, client: Client) -> None:
+def test_production_warns_about_the_sample_company(settings: Any, client: Client) -> None:
     settings.SAMPLE_COMPANY_ALLOWED = False
     client.force_login(staff())
 
@@ -185,7 +185,7 @@ def decider() -> User:
     return person
 
 
-def test_form_begins_with_the_rules_in_effect_and_adds_new_ones(client: Client, decider: User) -> None:
+def test_form_starts_with_current_rules_and_adds_new_ones(client: Client, decider: User) -> None:
     client.force_login(decider)
     address = reverse("admin:core_companyrules_add")
 
@@ -201,7 +201,7 @@ def test_form_begins_with_the_rules_in_effect_and_adds_new_ones(client: Client, 
     assert (rules.decided_by, rules.reason) == (str(Actor.staff(decider.pk)), "Our name.")
 
 
-def test_form_says_what_is_scheduled(client: Client, decider: User) -> None:
+def test_form_shows_scheduled_rules(client: Client, decider: User) -> None:
     client.force_login(decider)
     later = chicago_day(clock.now()) + timedelta(days=30)
     decide(on=later, at=clock.now(), reason="The new year's rules.")
@@ -223,7 +223,7 @@ def test_refused_form_keeps_what_was_typed(client: Client, decider: User) -> Non
     assert not CompanyRules.objects.exists()
 
 
-def test_office_reads_the_rules_and_decides_none(client: Client) -> None:
+def test_office_reads_rules_but_cannot_change_them(client: Client) -> None:
     person = staff_member("olga")
     person.groups.add(Group.objects.get(name=OFFICE_GROUP))
     client.force_login(person)

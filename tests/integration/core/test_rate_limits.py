@@ -78,7 +78,7 @@ def at_once(number: int, act: Callable[[], Any]) -> list[Any]:
     return came_to
 
 
-def test_each_is_counted_alone_and_the_window_ends() -> None:
+def test_each_key_is_counted_separately_until_its_window_ends() -> None:
     for _ in range(3):
         rate_limits.count(THREE, "a", "here")
 
@@ -92,7 +92,7 @@ def test_each_is_counted_alone_and_the_window_ends() -> None:
     rate_limits.count(THREE, "a", "here")
 
 
-def test_a_network_of_ipv6_is_one_address() -> None:
+def test_ipv6_network_counts_as_one_address() -> None:
     """Who has one address of it has all the others."""
     for address in ("2001:db8:1:2::1", "2001:db8:1:2:ffff::2", "2001:DB8:1:2::3"):
         rate_limits.count(THREE, "a", address)
@@ -102,7 +102,7 @@ def test_a_network_of_ipv6_is_one_address() -> None:
     rate_limits.count(THREE, "a", "2001:db8:1:3::1")
 
 
-def test_an_address_written_in_two_ways_is_one() -> None:
+def test_two_spellings_of_an_address_count_together() -> None:
     for _ in range(3):
         rate_limits.count(THREE, "192.0.2.7")
 
@@ -110,7 +110,7 @@ def test_an_address_written_in_two_ways_is_one() -> None:
         rate_limits.count(THREE, "::ffff:192.0.2.7")
 
 
-def test_a_window_later_counting_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counting_restarts_in_the_next_window(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1_000_000]
     monkeypatch.setattr(rate_limits, "_now_seconds", lambda: now[0])
     for _ in range(3):
@@ -123,7 +123,7 @@ def test_a_window_later_counting_begins_anew(monkeypatch: pytest.MonkeyPatch) ->
     rate_limits.count(THREE, "a")
 
 
-def test_no_name_or_address_is_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_holds_no_name_or_address(monkeypatch: pytest.MonkeyPatch) -> None:
     keys: list[str] = []
 
     def note(key: str) -> int:
@@ -139,14 +139,14 @@ def test_no_name_or_address_is_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.usefixtures("in_database")
-def test_of_many_at_the_same_instant_the_database_lets_pass_as_many_as_may() -> None:
+def test_database_lets_exactly_the_limit_pass_under_concurrency() -> None:
     came_to = at_once(8, lambda: rate_limits.count(THREE, "a"))
 
     assert sorted(map(str, came_to)) == sorted(map(str, [None] * 3 + [RateLimitReached] * 5))
 
 
 @pytest.mark.usefixtures("in_database")
-def test_a_count_in_the_database_ends_when_it_was_to_end() -> None:
+def test_database_count_ends_at_its_time() -> None:
     cache.add("count", 0, timeout=3600)
     with connection.cursor() as cursor:
         cursor.execute("SELECT expires FROM switchyard_cache")
@@ -196,7 +196,7 @@ def test_processes_count_together(where: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.services
-def test_redis_counts_what_many_do_at_the_same_instant(settings: Settings, redis_key_prefix: str) -> None:
+def test_redis_counts_simultaneous_requests(settings: Settings, redis_key_prefix: str) -> None:
     settings.CACHES = {"default": {**_redis_as_configured(), "LOCATION": REDIS_URL, "KEY_PREFIX": redis_key_prefix}}
 
     came_to = at_once(8, lambda: rate_limits.count(THREE, "a"))
@@ -224,7 +224,7 @@ def _redis_as_configured() -> dict[str, Any]:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("page", ["/admin/login/", "/field/sign-in/"])
-def test_guesses_of_others_lock_nobody_out(page: str) -> None:
+def test_guesses_of_others_lock_out_nobody(page: str) -> None:
     username = staff().username
     thief, owner = Client(REMOTE_ADDR="192.0.2.66"), Client(REMOTE_ADDR="192.0.2.1")
     for _ in range(12):
@@ -237,7 +237,7 @@ def test_guesses_of_others_lock_nobody_out(page: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("page", ["/admin/login/", "/field/sign-in/"])
-def test_a_name_guessed_from_ever_new_networks_is_slowed_down(page: str) -> None:
+def test_guessing_one_name_from_new_networks_slows_down(page: str) -> None:
     """A provider gives away as many networks of 64 bits as anyone likes."""
     wrong = {"username": staff().username, "password": "wrong"}
 
@@ -249,7 +249,7 @@ def test_a_name_guessed_from_ever_new_networks_is_slowed_down(page: str) -> None
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("page", ["/admin/login/", "/field/sign-in/"])
-def test_guesses_from_everywhere_lock_nobody_out(page: str) -> None:
+def test_guesses_from_everywhere_lock_out_nobody(page: str) -> None:
     """Neither the owner's own browser, nor a new one elsewhere."""
     right = {"username": staff().username, "password": PASSWORD}
     own = Client(REMOTE_ADDR="2001:db8:0:ffff::1")
@@ -264,7 +264,7 @@ def test_guesses_from_everywhere_lock_nobody_out(page: str) -> None:
 
 
 @pytest.mark.django_db
-def test_a_cookie_of_a_known_browser_is_for_its_name_and_ours() -> None:
+def test_known_browser_cookie_is_for_its_name_and_ours() -> None:
     for each in ("olivia", "oscar"):
         staff(username=each)
     own = Client()
@@ -283,7 +283,7 @@ def test_a_cookie_of_a_known_browser_is_for_its_name_and_ours() -> None:
 
 
 @pytest.mark.django_db
-def test_all_doors_count_together() -> None:
+def test_all_sign_in_pages_count_together() -> None:
     username = staff().username
     client = Client()
     for page in ["/admin/login/", "/field/sign-in/"] * 5:
@@ -299,7 +299,7 @@ def test_all_doors_count_together() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("page", ["/admin/login/", "/field/sign-in/"])
-def test_a_name_written_in_other_letters_that_mean_the_same_has_no_tries_of_its_own(page: str) -> None:
+def test_equivalent_spellings_of_a_name_share_attempts(page: str) -> None:
     """Django's form makes the plain name of wide and other such letters before it looks for the person."""
     staff(username="olivia")
     client = Client()
@@ -312,7 +312,7 @@ def test_a_name_written_in_other_letters_that_mean_the_same_has_no_tries_of_its_
 
 
 @pytest.mark.django_db
-def test_a_hundred_names_from_one_address_are_too_many() -> None:
+def test_hundred_names_from_one_address_are_too_many() -> None:
     client = Client()
     for number in range(100):
         client.post("/admin/login/", {"username": f"name{number}", "password": "wrong"})
@@ -321,7 +321,7 @@ def test_a_hundred_names_from_one_address_are_too_many() -> None:
 
 
 @pytest.mark.django_db
-def test_who_signs_in_has_all_tries_again() -> None:
+def test_successful_sign_in_restores_all_attempts() -> None:
     username = staff().username
     for _ in range(3):
         client = Client()
@@ -333,7 +333,7 @@ def test_who_signs_in_has_all_tries_again() -> None:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("store_away")
 @pytest.mark.parametrize("page", ["/admin/login/", "/field/sign-in/"])
-def test_while_nobody_counts_nobody_signs_in(page: str, client: Client) -> None:
+def test_sign_in_is_closed_while_counting_is_down(page: str, client: Client) -> None:
     response = client.post(page, {"username": staff().username, "password": PASSWORD})
 
     assert (response.status_code, response["Retry-After"]) == (503, "60")
@@ -343,7 +343,7 @@ def test_while_nobody_counts_nobody_signs_in(page: str, client: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("store_away")
-def test_while_nobody_counts_no_token_is_given(client: Client) -> None:
+def test_no_token_is_issued_while_counting_is_down(client: Client) -> None:
     who = {"username": staff().username, "password": PASSWORD}
 
     response = client.post("/api/v1/token/", who, content_type="application/json")
@@ -352,7 +352,7 @@ def test_while_nobody_counts_no_token_is_given(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_while_nobody_counts_no_code_is_taken(settings: Settings, request: pytest.FixtureRequest) -> None:
+def test_no_code_is_accepted_while_counting_is_down(settings: Settings, request: pytest.FixtureRequest) -> None:
     settings.STAFF_MFA_REQUIRED = True
     username = staff().username
     first, client = Client(), Client()
@@ -371,7 +371,7 @@ def test_while_nobody_counts_no_code_is_taken(settings: Settings, request: pytes
 
 
 @pytest.mark.django_db
-def test_who_tries_links_has_to_wait_and_a_genuine_link_opens_all_the_same(client: Client) -> None:
+def test_guessing_links_is_slowed_but_real_links_open(client: Client) -> None:
     sent_poa(at=clock.now())
     token = token_in_last_mail()
     answers = [client.get(f"/portal/{uuid.uuid4().hex}/") for _ in range(31)]
@@ -384,7 +384,7 @@ def test_who_tries_links_has_to_wait_and_a_genuine_link_opens_all_the_same(clien
 
 
 @pytest.mark.django_db
-def test_somebody_elses_forms_behind_a_link_do_not_lock_the_customer_out() -> None:
+def test_other_peoples_forms_do_not_lock_out_the_customer() -> None:
     sent_poa(at=clock.now())
     customer = Visit.by_last_mail()
     form = customer.fields("decline/")
@@ -398,7 +398,7 @@ def test_somebody_elses_forms_behind_a_link_do_not_lock_the_customer_out() -> No
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("store_away")
-def test_while_nobody_counts_a_customer_goes_on() -> None:
+def test_customer_continues_while_counting_is_down() -> None:
     sent_poa(at=clock.now())
 
     Visit.by_last_mail().send("decline/", reason="Too dear")
@@ -410,7 +410,7 @@ def test_while_nobody_counts_a_customer_goes_on() -> None:
 
 
 @pytest.mark.django_db
-def test_wrong_signatures_are_counted_no_more_and_a_right_one_is_always_taken(client: Client) -> None:
+def test_excess_bad_signatures_are_ignored_and_good_ones_accepted(client: Client) -> None:
     answers = [client.post(ADDRESS, b"{}", content_type="application/json") for _ in range(61)]
 
     assert [answer.status_code for answer in answers] == [401] * 60 + [429]
@@ -425,9 +425,7 @@ def test_wrong_signatures_are_counted_no_more_and_a_right_one_is_always_taken(cl
     ("attacked", "other", "sender"),
     [("/webhooks/mail/", "/webhooks/light/", "MAIL"), ("/webhooks/light/", "/webhooks/mail/", "LIGHT")],
 )
-def test_an_attack_on_one_address_of_webhooks_hides_nothing_of_the_other(
-    client: Client, attacked: str, other: str, sender: str
-) -> None:
+def test_attack_on_one_webhook_address_hides_no_other(client: Client, attacked: str, other: str, sender: str) -> None:
     answers = [client.post(attacked, b"{}", content_type="application/json") for _ in range(61)]
 
     at_the_other = client.post(other, b"{}", content_type="application/json")
@@ -443,14 +441,14 @@ def test_an_attack_on_one_address_of_webhooks_hides_nothing_of_the_other(
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("store_away")
-def test_while_nobody_counts_every_webhook_is_judged_by_its_signature(client: Client) -> None:
+def test_webhooks_are_judged_by_signature_while_counting_is_down(client: Client) -> None:
     assert client.post(ADDRESS, b"{}", content_type="application/json").status_code == 401
     assert deliver(event("account.updated")).status_code == 200
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("store_away")
-def test_while_nobody_counts_a_technician_and_a_system_go_on(client: Client) -> None:
+def test_technicians_and_systems_continue_while_counting_is_down(client: Client) -> None:
     client.force_login(technician())
 
     assert client.post("/field/jobs/1/", {}).status_code == 404
@@ -458,7 +456,7 @@ def test_while_nobody_counts_a_technician_and_a_system_go_on(client: Client) -> 
 
 
 @pytest.mark.django_db
-def test_a_technician_who_sends_on_and_on_has_to_wait_and_keeps_the_form(client: Client) -> None:
+def test_technician_who_sends_too_often_waits_and_keeps_form(client: Client) -> None:
     tess = technician()
     job = installation_at(SUBMITTED, at=clock.now(), technician=tess)
     client.force_login(tess)
@@ -474,7 +472,7 @@ def test_a_technician_who_sends_on_and_on_has_to_wait_and_keeps_the_form(client:
 
 
 @pytest.mark.django_db
-def test_a_token_has_calls_of_its_own(settings: Settings) -> None:
+def test_token_has_its_own_limit(settings: Settings) -> None:
     settings.API_REQUESTS_PER_MINUTE = 5
     busy, other = (Client(headers={"Authorization": f"Token {personal_key()}"}) for _ in range(2))
     answers = [busy.get("/api/v1/sites/") for _ in range(6)]
@@ -485,7 +483,7 @@ def test_a_token_has_calls_of_its_own(settings: Settings) -> None:
 
 
 @pytest.mark.django_db
-def test_who_tries_tokens_has_to_wait_and_a_genuine_one_works_all_the_same(client: Client) -> None:
+def test_guessing_tokens_is_slowed_but_real_ones_work(client: Client) -> None:
     genuine = {"Authorization": f"Token {personal_key()}"}
     answers = [client.get("/api/v1/sites/", headers={"Authorization": f"Token {uuid.uuid4()}"}) for _ in range(61)]
 
