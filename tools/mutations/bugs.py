@@ -59,7 +59,7 @@ BUGS: tuple[Bug, ...] = (
         old="        return send(lambda: check_still_wanted(write, step, tools))\n",
         new="        return send(lambda: None)\n",
         why="A revocation that comes while the account token is fetched is overlooked.",
-        noticed_by=(f"{BAD_MOMENTS}::test_what_happens_while_the_token_is_fetched_still_stops_the_acceptance",),
+        noticed_by=(f"{BAD_MOMENTS}::test_change_while_the_token_is_fetched_stops_the_acceptance",),
     ),
     Bug(
         name="sealed-file-not-read-before-accepting",
@@ -68,7 +68,7 @@ BUGS: tuple[Bug, ...] = (
         old="    verify_or_suspend(poa_id=step.poa_id, at=tools.clock.now())\n",
         new="",
         why="A plan is accepted although the document that proves the authority is gone.",
-        noticed_by=(f"{BAD_MOMENTS}::test_nothing_is_accepted_under_a_document_that_is_lost_or_altered",),
+        noticed_by=(f"{BAD_MOMENTS}::test_nothing_is_accepted_under_a_lost_or_altered_document",),
     ),
     Bug(
         name="a-notice-is-not-waited-for",
@@ -143,7 +143,7 @@ BUGS: tuple[Bug, ...] = (
         old="    if ours.filter(due_at__lte=at, lease_until__isnull=True).update(**taken):",
         new="    if ours.filter(due_at__lte=at).update(**taken):",
         why="A second worker takes a case that another one has in hand.",
-        noticed_by=(f"{CRASHES}::test_a_second_worker_finds_nothing_to_do", CRASHES),
+        noticed_by=(f"{CRASHES}::test_second_worker_finds_nothing_to_do", CRASHES),
     ),
     Bug(
         name="a-use-is-not-counted",
@@ -181,7 +181,7 @@ BUGS: tuple[Bug, ...] = (
         old="    judged = [(offer.plan, offers.judge(offer.plan, facts.known_authority.limits)) for offer in fresh]",
         new="    judged = [(offer.plan, offers.Verdict(())) for offer in fresh]",
         why="Any plan is chosen, whatever the customer signed for; the guard at the call must still stop it.",
-        noticed_by=(f"{MAIN_FLOW}::test_an_offer_outside_the_limits_is_held_for_a_person_and_never_accepted",),
+        noticed_by=(f"{MAIN_FLOW}::test_offer_outside_the_limits_is_held_and_never_accepted",),
     ),
     Bug(
         name="the-window-opens-too-early",
@@ -217,7 +217,7 @@ BUGS: tuple[Bug, ...] = (
         old='        lose_answer(write.pk, outcome="The worker stopped before it stored an answer.", at=at)',
         new='        close_not_done(write.pk, outcome="The worker stopped before it stored an answer.", at=at)',
         why="What a dead worker sent is sent again without asking Light whether it happened.",
-        noticed_by=(f"{CRASHES}::test_a_worker_killed_around_a_call_changes_no_outcome",),
+        noticed_by=(f"{CRASHES}::test_worker_killed_around_a_call_changes_no_outcome",),
     ),
     Bug(
         name="a-call-inside-a-transaction",
@@ -226,7 +226,7 @@ BUGS: tuple[Bug, ...] = (
         old="        return send(lambda: check_still_wanted(write, step, tools))\n",
         new="        return repeatable(send)(lambda: check_still_wanted(write, step, tools))\n",
         why="A crash or a rollback during the call takes the record of the call with it.",
-        noticed_by=(f"{MAIN_FLOW}::test_a_case_goes_straight_through_to_active_service",),
+        noticed_by=(f"{MAIN_FLOW}::test_case_goes_straight_to_active_service",),
     ),
     Bug(
         name="a-server-error-means-nothing-happened",
@@ -301,7 +301,7 @@ BUGS: tuple[Bug, ...] = (
         old="        leases.release(turn, due_at=_due_at(step), shown=shown)",
         new="        leases.release(turn, due_at=None, shown=shown)",
         why="A case that waits for a date or for Light is never looked at again without a message.",
-        noticed_by=(f"{MAIN_FLOW}::test_frozen_credit_is_waited_out", MAIN_FLOW),
+        noticed_by=(f"{MAIN_FLOW}::test_frozen_credit_delays_the_case", MAIN_FLOW),
     ),
     Bug(
         name="a-dead-workers-case-is-not-found",
@@ -310,7 +310,7 @@ BUGS: tuple[Bug, ...] = (
         old="(Q(due_at__lte=at) & free | Q(lease_until__lte=at))",
         new="(Q(due_at__lte=at) & free)",
         why="What a dead worker had in hand stays in its hands.",
-        noticed_by=(f"{CRASHES}::test_the_sweep_finds_what_a_dead_worker_had_in_hand",),
+        noticed_by=(f"{CRASHES}::test_sweep_finds_the_work_of_a_dead_worker",),
     ),
     Bug(
         name="only-moves-leave-evidence",
@@ -319,7 +319,7 @@ BUGS: tuple[Bug, ...] = (
         old="    if poa is not None:\n",
         new="    if poa is not None and old_status != enrollment.status:\n",
         why="Calls, holds and readings leave no trace in the journal.",
-        noticed_by=(f"{MAIN_FLOW}::test_light_hears_the_instant_of_the_signature",),
+        noticed_by=(f"{MAIN_FLOW}::test_light_receives_the_signing_instant",),
     ),
     Bug(
         name="an-entrys-words-are-not-in-its-hash",
@@ -364,7 +364,7 @@ BUGS: tuple[Bug, ...] = (
         old="    write.answer = redact(answer)",
         new="    write.answer = answer",
         why="E-mail, phone and birth date of the customer stand readable in the records of calls.",
-        noticed_by=(f"{MAIN_FLOW}::test_no_record_of_a_call_holds_facts_about_the_customer",),
+        noticed_by=(f"{MAIN_FLOW}::test_call_records_hold_no_customer_data",),
     ),
     Bug(
         name="tokens-in-log-lines",

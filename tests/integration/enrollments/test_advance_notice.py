@@ -48,7 +48,7 @@ def customer_of(case: Enrollment) -> Actor:
     return Actor.customer(case.customer_id)
 
 
-def test_the_plan_is_announced_with_its_start_and_accepted_when_the_notice_is_over(noticing: Flow) -> None:
+def test_plan_is_announced_then_accepted_after_the_notice(noticing: Flow) -> None:
     case = told(noticing)
     notice = AdvanceNotice.objects.get()
     assert notice.offer.fits
@@ -67,7 +67,7 @@ def test_the_plan_is_announced_with_its_start_and_accepted_when_the_notice_is_ov
     assert entry.details["until"] == notice.until.isoformat()
 
 
-def test_a_customer_stops_it_during_the_notice_and_lets_it_go_on(noticing: Flow) -> None:
+def test_customer_stops_and_resumes_during_the_notice(noticing: Flow) -> None:
     case = told(noticing)
     customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
     customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
@@ -86,9 +86,7 @@ def test_a_customer_stops_it_during_the_notice_and_lets_it_go_on(noticing: Flow)
     assert kinds == ["enrollment.customer_held", "enrollment.customer_resumed"]
 
 
-def test_a_hold_reaches_an_acceptance_that_is_recorded_and_about_to_be_sent(
-    noticing: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hold_stops_an_acceptance_about_to_be_sent(noticing: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = told(noticing)
     accept = noticing.light.accept_plan
 
@@ -105,7 +103,7 @@ def test_a_hold_reaches_an_acceptance_that_is_recorded_and_about_to_be_sent(
     assert case.next_step == Waiting.HELD_BY_CUSTOMER
 
 
-def test_a_hold_that_eats_the_window_ends_as_a_missed_one(noticing: Flow) -> None:
+def test_hold_that_uses_up_the_window_ends_as_missed(noticing: Flow) -> None:
     case = told(noticing)
     customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
 
@@ -121,7 +119,7 @@ def _held_by(case: Enrollment) -> str | None:
     return case.holds.filter(released_at__isnull=True).values_list("code", flat=True).first()
 
 
-def test_a_revocation_during_the_notice_ends_it(noticing: Flow) -> None:
+def test_revocation_during_the_notice_ends_it(noticing: Flow) -> None:
     case = told(noticing)
     noticing.revoke(case)
 
@@ -131,7 +129,7 @@ def test_a_revocation_during_the_notice_ends_it(noticing: Flow) -> None:
     assert _held_by(case) == HoldCode.AUTHORITY_ENDED
 
 
-def test_there_is_nothing_to_hold_before_a_plan_was_announced_nor_after_it_was_accepted(noticing: Flow) -> None:
+def test_only_an_announced_unaccepted_plan_can_be_held(noticing: Flow) -> None:
     case = noticing.case()
 
     with pytest.raises(customer_holds.NothingToHold):
@@ -145,7 +143,7 @@ def test_there_is_nothing_to_hold_before_a_plan_was_announced_nor_after_it_was_a
         customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
 
 
-def test_what_is_not_on_hold_cannot_be_resumed(noticing: Flow) -> None:
+def test_case_without_a_hold_cannot_be_resumed(noticing: Flow) -> None:
     case = told(noticing)
 
     with pytest.raises(customer_holds.NotOnHold):
@@ -153,7 +151,7 @@ def test_what_is_not_on_hold_cannot_be_resumed(noticing: Flow) -> None:
 
 
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
-def test_a_lost_answer_after_the_notice_is_settled_and_accepted_once(noticing: Flow, fault: str) -> None:
+def test_lost_answer_after_the_notice_is_accepted_once(noticing: Flow, fault: str) -> None:
     case = told(noticing)
     noticing.simulator.control.inject_fault("accept", fault)
 
@@ -172,7 +170,7 @@ def test_a_lost_answer_after_the_notice_is_settled_and_accepted_once(noticing: F
     assert is_no_worse(offered_plan(accepted), than=offered_plan(newest.offer)), "a higher price needs a new notice"
 
 
-def test_a_pause_when_the_notice_ends_is_waited_out(noticing: Flow) -> None:
+def test_pause_at_the_end_of_the_notice_delays_acceptance(noticing: Flow) -> None:
     case = told(noticing)
     pause = noticing.pause()
     noticing.live(case, timedelta(days=4, hours=1))
@@ -185,7 +183,7 @@ def test_a_pause_when_the_notice_ends_is_waited_out(noticing: Flow) -> None:
     assert AdvanceNotice.objects.count() == 1
 
 
-def test_a_case_on_hold_can_be_closed_by_the_office(noticing: Flow) -> None:
+def test_held_case_can_be_closed_by_the_office(noticing: Flow) -> None:
     case = told(noticing)
     customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=noticing.clock.at)
     closing.close_enrollment(
@@ -197,7 +195,7 @@ def test_a_case_on_hold_can_be_closed_by_the_office(noticing: Flow) -> None:
 
 
 @pytest.mark.parametrize("is_answer_lost", [False, True], ids=["the answer comes", "the answer is lost"])
-def test_a_hold_pressed_while_the_acceptance_is_on_its_way_keeps_it_from_being_finished_unasked(
+def test_hold_during_the_acceptance_stops_finalizing(
     noticing: Flow, monkeypatch: pytest.MonkeyPatch, *, is_answer_lost: bool
 ) -> None:
     case = told(noticing)
@@ -253,7 +251,7 @@ def letter_of(notice: AdvanceNotice) -> CustomerMail:
     return CustomerMail.objects.get(once_key=notice.mail_key)
 
 
-def test_a_notice_posted_the_same_day_counts(noticing: Flow) -> None:
+def test_notice_posted_the_same_day_counts(noticing: Flow) -> None:
     case, letter = told_by_post(noticing)
     poa_actions.mark_posted(mail_id=letter.pk, by=OFFICE, at=noticing.clock.at)
 
@@ -263,7 +261,7 @@ def test_a_notice_posted_the_same_day_counts(noticing: Flow) -> None:
     assert AdvanceNotice.objects.count() == 1
 
 
-def test_a_notice_posted_so_late_that_it_arrives_when_it_is_over_is_given_anew(noticing: Flow) -> None:
+def test_notice_posted_too_late_is_given_again(noticing: Flow) -> None:
     case, letter = told_by_post(noticing)
     notice = AdvanceNotice.objects.get()
     noticing.live(case, notice.until - noticing.clock.at - timedelta(hours=20))
@@ -277,7 +275,7 @@ def test_a_notice_posted_so_late_that_it_arrives_when_it_is_over_is_given_anew(n
     assert noticing.acceptances_of(case) == []
 
 
-def test_a_letter_that_a_newer_notice_overtook_is_not_posted_any_more(noticing: Flow) -> None:
+def test_superseded_notice_letter_is_not_posted(noticing: Flow) -> None:
     case, letter = told_by_post(noticing)
 
     noticing.live(case, timedelta(days=15), until=lambda: AdvanceNotice.objects.count() == 2)

@@ -40,7 +40,7 @@ WHILE_THE_TOKEN_COMES: dict[str, Callable[[Flow, Enrollment], object]] = {
 
 
 @pytest.mark.parametrize("change", WHILE_THE_TOKEN_COMES.values(), ids=WHILE_THE_TOKEN_COMES.keys())
-def test_what_happens_while_the_token_is_fetched_still_stops_the_acceptance(
+def test_change_while_the_token_is_fetched_stops_the_acceptance(
     flow: Flow, monkeypatch: pytest.MonkeyPatch, change: Callable[[Flow, Enrollment], object]
 ) -> None:
     case = ready_to_accept(flow)
@@ -69,9 +69,7 @@ def test_what_happens_while_the_token_is_fetched_still_stops_the_acceptance(
     assert not any(sent_while_unwanted)
 
 
-def test_while_the_storage_is_away_the_case_waits_for_it_and_nobody_has_to_release_it(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_case_waits_for_the_storage_without_a_person(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
 
     with monkeypatch.context() as outage:
@@ -91,9 +89,7 @@ def _refuse(*_arguments: Any, **_options: Any) -> None:
     raise OSError("The storage is down.")
 
 
-def test_a_case_stands_under_the_authority_of_its_acceptance_also_when_a_newer_one_was_signed(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_accepted_case_keeps_its_authority_after_a_newer_signature(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     accept = flow.light.accept_plan
 
@@ -123,9 +119,7 @@ def test_a_case_stands_under_the_authority_of_its_acceptance_also_when_a_newer_o
     assert case.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_UNCLEAR
 
 
-def test_an_account_that_was_linked_by_hand_is_not_replaced_by_a_late_answer(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_manually_linked_account_is_not_replaced_by_late_answer(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = flow.case()
     create = flow.light.create_account
     linked = "99999999-9999-4999-8999-999999999999"
@@ -144,7 +138,7 @@ def test_an_account_that_was_linked_by_hand_is_not_replaced_by_a_late_answer(
     assert case.holds.get(released_at__isnull=True).code == HoldCode.ACCOUNT_UNCLEAR
 
 
-def test_an_older_attestation_does_not_pass_for_a_lost_newer_one(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_older_attestation_is_not_taken_for_the_lost_one(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = flow.case()
     flow.run(case)
     flow.pass_time(timedelta(days=1))
@@ -166,7 +160,7 @@ def test_an_older_attestation_does_not_pass_for_a_lost_newer_one(flow: Flow, mon
     assert case.attested_poa == newer
 
 
-def test_after_an_opt_out_no_authority_is_left_for_another_acceptance(flow: Flow) -> None:
+def test_opt_out_leaves_no_authority_for_another_acceptance(flow: Flow) -> None:
     case = flow.case(signed=False)
     job = case.installations.get()
     flow.sign(job, uses=2)
@@ -190,9 +184,7 @@ def test_after_an_opt_out_no_authority_is_left_for_another_acceptance(flow: Flow
     assert again.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_ENDED
 
 
-def test_an_accepted_plan_that_light_does_not_name_becomes_a_persons_turn(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_accepted_plan_not_named_by_light_needs_a_person(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = flow.case(tags="+acceptlost")
     flow.run(case)
     flow.finish_at_light(case)
@@ -216,7 +208,7 @@ def test_an_accepted_plan_that_light_does_not_name_becomes_a_persons_turn(
 
 
 @pytest.mark.parametrize("harm", ["lost", "altered"])
-def test_nothing_is_accepted_under_a_document_that_is_lost_or_altered(flow: Flow, harm: str) -> None:
+def test_nothing_is_accepted_under_a_lost_or_altered_document(flow: Flow, harm: str) -> None:
     case = ready_to_accept(flow)
     poa = PoaDocument.objects.get(site=case.site)
     storage, key = storages["default"], poa.pdf_storage_key

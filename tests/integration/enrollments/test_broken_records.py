@@ -41,7 +41,7 @@ def due_at_of(enrollment: Enrollment) -> datetime:
     return due_at
 
 
-def test_Q12_a_record_that_always_fails_waits_longer_each_time_and_becomes_a_hold(flow: Flow) -> None:
+def test_Q12_failing_record_waits_longer_each_time_then_holds(flow: Flow) -> None:
     broken, sound = flow.case(), flow.case()
     pauses = list[timedelta]()
 
@@ -63,7 +63,7 @@ def test_Q12_a_record_that_always_fails_waits_longer_each_time_and_becomes_a_hol
 
 
 @pytest.mark.parametrize("is_under_way", [False, True], ids=["at_rest", "with_an_open_write"])
-def test_Q12_a_case_whose_journal_cannot_be_written_asks_for_a_person_too(
+def test_Q12_case_with_unwritable_journal_needs_a_person(
     flow: Flow, monkeypatch: pytest.MonkeyPatch, *, is_under_way: bool
 ) -> None:
     case = flow.case()
@@ -89,9 +89,7 @@ def test_Q12_a_case_whose_journal_cannot_be_written_asks_for_a_person_too(
     assert len(flow.simulator.control.state()["accounts"]) == 1
 
 
-def test_Q12_news_of_a_site_that_cannot_be_looked_at_holds_up_no_other(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_Q12_unreadable_site_news_does_not_block_others(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     broken, sound = made.installation(flow.clock.at), made.installation(flow.clock.at)
     original = case_opening.reconsider_site
 
@@ -109,7 +107,7 @@ def test_Q12_news_of_a_site_that_cannot_be_looked_at_holds_up_no_other(
     assert not CaseChange.objects.filter(site_id=sound.site_id).exists()
 
 
-def test_an_error_of_ours_after_a_long_outage_of_light_is_the_first_and_asks_nobody_yet(flow: Flow) -> None:
+def test_our_first_error_after_a_light_outage_asks_nobody(flow: Flow) -> None:
     case = flow.case()
     flow.simulator.control.inject_fault("*", "error_before", status=503, times=None)
 

@@ -47,7 +47,7 @@ def lines_about(shown: io.StringIO, case: int) -> list[str]:
     return [line for line in shown.getvalue().splitlines() if line.endswith(f"[case {case}]")]
 
 
-def test_one_case_is_followed_from_sale_to_active_service(flow: Flow, written: io.StringIO) -> None:
+def test_log_follows_one_case_to_active_service(flow: Flow, written: io.StringIO) -> None:
     case, other = flow.case(), flow.case()
     flow.run(case)
     flow.finish_at_light(case)
@@ -70,7 +70,7 @@ def test_one_case_is_followed_from_sale_to_active_service(flow: Flow, written: i
     assert not any("ACTIVE" in line for line in lines_about(written, other.pk))
 
 
-def test_a_task_names_the_case_that_its_numbers_belong_to(flow: Flow, written: io.StringIO) -> None:
+def test_task_log_names_its_case(flow: Flow, written: io.StringIO) -> None:
     case = flow.case()
     flow.run(case)
     mail = CustomerMail.objects.filter(poa__site=case.site).earliest("pk")
@@ -86,7 +86,7 @@ def test_a_task_names_the_case_that_its_numbers_belong_to(flow: Flow, written: i
     assert f"tasks: poa_documents.seal_poa poa {mail.poa_id}: " in told
 
 
-def test_an_idle_hour_is_quiet(flow: Flow, written: io.StringIO) -> None:
+def test_idle_hour_logs_little(flow: Flow, written: io.StringIO) -> None:
     sweeps = (TaskName.SWEEP_PROOFS, TaskName.SWEEP_POAS, TaskName.SWEEP_ENROLLMENTS)
     rounds = 3600 // settings.SWEEP_SECONDS
     for task in sweeps:
@@ -102,7 +102,7 @@ def test_an_idle_hour_is_quiet(flow: Flow, written: io.StringIO) -> None:
     assert lines_a_round * rounds + hourly < IDLE_HOUR_LINES, written.getvalue()
 
 
-def test_a_task_that_ends_leaves_no_case_behind(flow: Flow, written: io.StringIO) -> None:
+def test_finished_task_leaves_no_case_in_the_log(flow: Flow, written: io.StringIO) -> None:
     case = flow.case()
     run_task(TaskName.CASE_CHANGED, site_id=case.site_id)
 

@@ -24,7 +24,7 @@ from tests.integration.enrollments.flow import OFFICE, Flow
 pytestmark = [pytest.mark.django_db, pytest.mark.one_dialect]
 
 
-def test_a_new_job_announces_itself_and_gets_a_case_even_when_the_message_is_lost(flow: Flow) -> None:
+def test_new_job_gets_a_case_even_without_the_message(flow: Flow) -> None:
     job = made.installation(flow.clock.at)
     assert CaseChange.objects.filter(site_id=job.site_id).exists()
 
@@ -36,7 +36,7 @@ def test_a_new_job_announces_itself_and_gets_a_case_even_when_the_message_is_los
     assert not CaseChange.objects.exists()
 
 
-def test_a_sweep_that_took_long_leaves_the_rest_to_the_next(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_sweep_leaves_the_rest_to_the_next(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = [made.installation(flow.clock.at) for _ in range(3)]
     reconsider_site = case_opening.reconsider_site
 
@@ -53,9 +53,7 @@ def test_a_sweep_that_took_long_leaves_the_rest_to_the_next(flow: Flow, monkeypa
     assert Enrollment.objects.filter(site__in=[job.site_id for job in jobs]).count() == 3
 
 
-def test_a_case_that_another_worker_opens_in_the_same_moment_is_found(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_case_opened_simultaneously_by_another_worker_is_found(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     job = made.installation(flow.clock.at)
     look = case_opening._installations_without_case
 
@@ -96,7 +94,7 @@ def _expire(poa: PoaDocument, at: datetime) -> None:
 
 
 @pytest.mark.parametrize("end", [_decline, _void, _expire])
-def test_unsigned_authority_that_ends_is_the_offices_turn_at_once(
+def test_ended_unsigned_authority_is_immediately_the_office_turn(
     flow: Flow, end: Callable[[PoaDocument, datetime], None]
 ) -> None:
     case = flow.case(signed=False)
@@ -113,7 +111,7 @@ def test_unsigned_authority_that_ends_is_the_offices_turn_at_once(
     assert case.whose_turn == HoldOwner.OFFICE
 
 
-def test_a_canceled_sale_closes_the_case_and_suspends_the_authority(flow: Flow) -> None:
+def test_canceled_sale_closes_case_and_suspends_authority(flow: Flow) -> None:
     case = flow.case()
     job = case.installations.get()
     installation_actions.cancel_installation(
@@ -126,7 +124,7 @@ def test_a_canceled_sale_closes_the_case_and_suspends_the_authority(flow: Flow) 
     assert PoaDocument.objects.get(site=case.site).status == PoaStatus.SUSPENDED
 
 
-def test_a_new_power_of_attorney_after_the_end_opens_a_new_case(flow: Flow) -> None:
+def test_new_poa_after_the_end_opens_a_new_case(flow: Flow) -> None:
     case = flow.case()
     closing.close_enrollment(enrollment_id=case.pk, reason="He went abroad.", by=OFFICE, at=flow.clock.at)
     case_opening.reconsider_site(site_id=case.site_id, at=flow.clock.at)

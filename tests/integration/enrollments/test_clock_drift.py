@@ -31,7 +31,7 @@ def see_light_differ(by: timedelta = A_DAY_AND_TWO_HOURS) -> None:
 
 
 @pytest.mark.cell("D8")
-def test_D8_nothing_is_written_and_the_case_is_left_to_others(flow: Flow) -> None:
+def test_D8_nothing_is_written_and_others_take_the_case(flow: Flow) -> None:
     case = flow.case()
     see_light_differ()
 
@@ -50,7 +50,7 @@ class WrongWhileWaiting(UnlimitedPace):
             see_light_differ()
 
 
-def test_a_write_that_was_recorded_is_not_sent_any_more(flow: Flow) -> None:
+def test_recorded_write_is_not_sent_under_a_wrong_clock(flow: Flow) -> None:
     case = flow.case()
     flow.light._pace = WrongWhileWaiting()
 
@@ -62,7 +62,7 @@ def test_a_write_that_was_recorded_is_not_sent_any_more(flow: Flow) -> None:
     assert flow.simulator.control.state()["accounts"] == []
 
 
-def test_the_work_goes_on_once_the_clock_is_right(flow: Flow) -> None:
+def test_work_continues_once_the_clock_is_right(flow: Flow) -> None:
     case = flow.case()
     see_light_differ()
     flow.run(case)
@@ -74,7 +74,7 @@ def test_the_work_goes_on_once_the_clock_is_right(flow: Flow) -> None:
 
 
 @pytest.mark.django_db
-def test_a_task_of_a_wrong_process_takes_no_case(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_task_with_a_wrong_clock_takes_no_case(monkeypatch: pytest.MonkeyPatch) -> None:
     see_light_differ()
     monkeypatch.setattr(tasks, "most_urgent", lambda **_options: pytest.fail("it looked for a case"))
 
@@ -82,7 +82,7 @@ def test_a_task_of_a_wrong_process_takes_no_case(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.django_db
-def test_operators_are_told_which_machine_it_is(client: Client) -> None:
+def test_operators_see_which_machine_has_the_wrong_clock(client: Client) -> None:
     see_light_differ()
 
     told = client.get("/readyz").json()
@@ -95,7 +95,7 @@ def test_operators_are_told_which_machine_it_is(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_the_alarm_ends_when_it_was_not_seen_for_a_while(client: Client) -> None:
+def test_alarm_ends_when_not_seen_for_a_while(client: Client) -> None:
     see_light_differ()
     client.get("/readyz")
     clock_drift.forget()
@@ -109,7 +109,7 @@ def test_the_alarm_ends_when_it_was_not_seen_for_a_while(client: Client) -> None
 @pytest.mark.parametrize(
     ("ahead", "is_wrong"), [(timedelta(0), False), (timedelta(minutes=5), True), (timedelta(hours=-26), True)]
 )
-def test_every_answer_of_light_is_looked_at_for_its_time(ahead: timedelta, *, is_wrong: bool) -> None:
+def test_every_light_answer_is_checked_for_its_time(ahead: timedelta, *, is_wrong: bool) -> None:
     date = format_datetime(datetime.now(tz=UTC) - ahead, usegmt=True)
     with (
         scripted_light() as light,

@@ -57,7 +57,7 @@ def requests_of(flow: Flow) -> list[dict[str, str]]:
     return list(flow.simulator.control.requests())
 
 
-def test_cases_at_every_stage_match_and_nothing_is_written(flow: Flow) -> None:
+def test_matching_cases_at_every_stage_write_nothing(flow: Flow) -> None:
     finalized_case(flow)
     flow.run(flow.case())
     before = [request for request in requests_of(flow) if request["method"] != "GET"]
@@ -70,7 +70,7 @@ def test_cases_at_every_stage_match_and_nothing_is_written(flow: Flow) -> None:
     assert [request for request in requests_of(flow) if request["method"] != "GET"] == before
 
 
-def test_an_acceptance_that_was_forgotten_is_named_and_never_repeated(flow: Flow) -> None:
+def test_forgotten_acceptance_is_named_and_never_repeated(flow: Flow) -> None:
     case = finalized_case(flow)
     forget_acceptance(flow, case)
 
@@ -86,7 +86,7 @@ def test_an_acceptance_that_was_forgotten_is_named_and_never_repeated(flow: Flow
     assert case.holds.filter(released_at=None).exists() or case.status == EnrollmentStatus.FINALIZED
 
 
-def test_another_start_than_ours_is_named(flow: Flow) -> None:
+def test_different_start_is_named(flow: Flow) -> None:
     case = finalized_case(flow)
     assert case.service_start_date is not None
     Enrollment.objects.filter(pk=case.pk).update(service_start_date=case.service_start_date + timedelta(days=1))
@@ -94,7 +94,7 @@ def test_another_start_than_ours_is_named(flow: Flow) -> None:
     assert kinds(compared(flow)) == [DifferenceKind.ACCEPTED_DIFFERENTLY]
 
 
-def test_a_case_that_light_has_taken_further_moves_forward_by_itself(flow: Flow) -> None:
+def test_case_further_at_light_moves_forward_automatically(flow: Flow) -> None:
     case = finalized_case(flow)
     flow.has_lost_records = True
     Enrollment.objects.filter(pk=case.pk).update(status=EnrollmentStatus.ACCEPTED, finalized_at=None)
@@ -108,7 +108,7 @@ def test_a_case_that_light_has_taken_further_moves_forward_by_itself(flow: Flow)
     assert LightWrite.objects.filter(kind=WriteKind.FINALIZE).count() == 1
 
 
-def test_an_account_that_light_does_not_know_is_named(flow: Flow) -> None:
+def test_account_unknown_to_light_is_named(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     Enrollment.objects.filter(pk=case.pk).update(light_account_uuid=uuid4())
@@ -119,7 +119,7 @@ def test_an_account_that_light_does_not_know_is_named(flow: Flow) -> None:
     assert run.is_complete
 
 
-def test_an_account_whose_link_was_forgotten_holds_its_case_before_a_second_one_is_made(flow: Flow) -> None:
+def test_forgotten_account_link_holds_the_case_before_a_second(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     account_uuid = case.light_account_uuid
@@ -145,7 +145,7 @@ def forget_account(case: Enrollment) -> None:
 
 
 @pytest.mark.cell("B1")
-def test_B1_a_case_that_is_held_for_something_else_makes_no_second_account_once_that_ends(flow: Flow) -> None:
+def test_B1_held_case_creates_no_second_account_after_release(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     forget_account(case)
@@ -163,7 +163,7 @@ def test_B1_a_case_that_is_held_for_something_else_makes_no_second_account_once_
 
 
 @pytest.mark.cell("B1")
-def test_B1_accounts_that_may_belong_to_several_cases_of_a_customer_hold_them_all(flow: Flow) -> None:
+def test_B1_ambiguous_accounts_hold_all_cases_of_the_customer(flow: Flow) -> None:
     flow.simulator.control.set_dialect(create_with_known_email="new")
     case = flow.case()
     other_job = made.installation(flow.clock.at, customer=case.customer, site=made.site(flow.clock.at))
@@ -191,7 +191,7 @@ def test_B1_accounts_that_may_belong_to_several_cases_of_a_customer_hold_them_al
 
 
 @pytest.mark.parametrize("limit", [2, 10], ids=["in several turns", "in one"])
-def test_B1_a_run_with_the_token_of_another_app_has_compared_nothing(flow: Flow, limit: int) -> None:
+def test_B1_run_under_another_app_token_compares_nothing(flow: Flow, limit: int) -> None:
     for _ in range(3):
         flow.run(flow.case())
     flow.simulator.control.inject_fault("read", "not_found", times=None)
@@ -204,7 +204,7 @@ def test_B1_a_run_with_the_token_of_another_app_has_compared_nothing(flow: Flow,
     assert compared(flow, limit=limit).is_complete
 
 
-def test_an_account_of_a_case_that_was_lost_is_named_without_a_case(flow: Flow) -> None:
+def test_account_of_a_lost_case_is_named_without_one(flow: Flow) -> None:
     stranger = flow.light.create_account(
         NewAccount(email="nobody.we.know@example.com", first_name="No", last_name="Body")
     )
@@ -216,7 +216,7 @@ def test_an_account_of_a_case_that_was_lost_is_named_without_a_case(flow: Flow) 
     assert difference.light_account_uuid == stranger.uuid
 
 
-def test_a_case_with_a_call_in_doubt_is_left_to_the_engine(flow: Flow) -> None:
+def test_case_with_a_doubtful_call_is_left_to_the_engine(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     with transaction.atomic():
@@ -231,7 +231,7 @@ def test_a_case_with_a_call_in_doubt_is_left_to_the_engine(flow: Flow) -> None:
     assert kinds(compared(flow)) == [DifferenceKind.UNDER_WAY]
 
 
-def test_accounts_that_cannot_be_read_leave_the_run_incomplete(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_accounts_leave_the_run_incomplete(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(5):
         flow.run(flow.case())
     asked: list[str] = []
@@ -250,9 +250,7 @@ def test_accounts_that_cannot_be_read_leave_the_run_incomplete(flow: Flow, monke
     assert len(set(asked)) == 3
 
 
-def test_a_light_that_is_busy_for_a_moment_is_asked_again_after_the_time_it_names(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_busy_light_is_asked_again_after_its_wait(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = flow.case()
     flow.run(case)
     read_account = flow.light.read_account
@@ -272,7 +270,7 @@ def test_a_light_that_is_busy_for_a_moment_is_asked_again_after_the_time_it_name
     assert run.is_complete
 
 
-def test_a_case_that_moves_while_it_is_compared_is_compared_anew(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_case_that_moves_during_comparison_is_compared_again(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = flow.case()
     flow.run(case)
     flow.finish_at_light(case)
@@ -293,7 +291,7 @@ def test_a_case_that_moves_while_it_is_compared_is_compared_anew(flow: Flow, mon
     assert kinds(run) == []
 
 
-def test_two_processes_do_not_take_the_same_run_further(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_processes_do_not_continue_the_same_run(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = flow.case()
     flow.run(case)
     run = reconciliation.start_run(by=OFFICE, at=flow.clock.at)

@@ -36,7 +36,7 @@ def copied_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     forget()
 
 
-def test_the_first_place_may_write_and_is_remembered(db: None, settings: Settings) -> None:
+def test_first_place_may_write_and_is_remembered(db: None, settings: Settings) -> None:
     settings.LIGHT_API_URL = LIVE
 
     assert write_guard.why_writes_are_stopped() == ""
@@ -46,7 +46,7 @@ def test_the_first_place_may_write_and_is_remembered(db: None, settings: Setting
     assert DatabasePlace.objects.get().place == copy_guard.current_place()
 
 
-def test_B2_a_copy_elsewhere_writes_nothing_and_says_what_to_do(
+def test_B2_copy_elsewhere_writes_nothing_and_explains(
     flow: Flow, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.LIGHT_API_URL = LIVE
@@ -62,7 +62,7 @@ def test_B2_a_copy_elsewhere_writes_nothing_and_says_what_to_do(
         release_writes(by=OFFICE, at=flow.clock.at)
 
 
-def test_a_copy_goes_on_reading(flow: Flow, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copy_still_reads(flow: Flow, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.LIGHT_API_URL = LIVE
     case = flow.case()
     flow.run(case)
@@ -76,9 +76,7 @@ def test_a_copy_goes_on_reading(flow: Flow, settings: Settings, monkeypatch: pyt
     assert case.last_read_at > before
 
 
-def test_the_place_that_is_named_may_write_and_no_other(
-    flow: Flow, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_the_named_place_may_write(flow: Flow, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.LIGHT_API_URL = LIVE
     write_guard.why_writes_are_stopped()
     copied_elsewhere(monkeypatch)
@@ -92,7 +90,7 @@ def test_the_place_that_is_named_may_write_and_no_other(
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8001", "http://localhost:8001", "http://[::1]:8001"])
-def test_the_stand_in_on_this_machine_may_always_be_written_to(
+def test_local_simulator_may_always_be_written_to(
     flow: Flow, settings: Settings, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     settings.LIGHT_API_URL = LIVE
@@ -104,7 +102,7 @@ def test_the_stand_in_on_this_machine_may_always_be_written_to(
     assert write_guard.why_writes_are_stopped() == ""
 
 
-def test_every_database_has_a_place_of_its_own(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_database_has_its_own_place(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     here = copy_guard.current_place()
     assert here == copy_guard.current_place()
 

@@ -51,7 +51,7 @@ def updates(case: Enrollment) -> list[LightWrite]:
     return list(case.writes.filter(kind=WriteKind.UPDATE_ACCOUNT).order_by("pk"))
 
 
-def test_the_new_address_is_invited_at_once(flow: Flow) -> None:
+def test_new_address_is_invited_immediately(flow: Flow) -> None:
     case = invited(flow)
     correct(flow, case)
     mail.outbox.clear()
@@ -62,7 +62,7 @@ def test_the_new_address_is_invited_at_once(flow: Flow) -> None:
     assert CustomerMail.objects.filter(kind=MailKind.INVITATION, sent_to=NEW).count() == 1
 
 
-def test_a_signed_customers_new_address_gets_a_link(flow: Flow) -> None:
+def test_new_address_after_signing_gets_a_link(flow: Flow) -> None:
     case = flow.case()
     correct(flow, case)
     mail.outbox.clear()
@@ -72,7 +72,7 @@ def test_a_signed_customers_new_address_gets_a_link(flow: Flow) -> None:
     assert [message.to for message in mail.outbox if "Open my page" in message.body] == [[NEW]]
 
 
-def test_two_corrections_bring_one_invitation_to_the_last(flow: Flow) -> None:
+def test_two_corrections_send_one_invitation_to_the_last(flow: Flow) -> None:
     case = invited(flow)
     correct(flow, case, "first@example.net")
     correct(flow, case)
@@ -83,7 +83,7 @@ def test_two_corrections_bring_one_invitation_to_the_last(flow: Flow) -> None:
     assert [message.to for message in mail.outbox if "Review and sign" in message.body] == [[NEW]]
 
 
-def test_who_wants_paper_is_not_invited_by_mail(flow: Flow) -> None:
+def test_paper_customer_is_not_invited_by_mail(flow: Flow) -> None:
     case = invited(flow)
     poa = PoaDocument.objects.get()
     poa_actions.withdraw_econsent(poa_id=poa.pk, by=OFFICE, at=flow.clock.at)
@@ -92,7 +92,7 @@ def test_who_wants_paper_is_not_invited_by_mail(flow: Flow) -> None:
     assert CustomerMail.objects.filter(kind=MailKind.INVITATION).count() == 1
 
 
-def test_a_link_that_opens_nothing_is_the_offices_turn(flow: Flow) -> None:
+def test_link_that_opens_nothing_is_the_office_turn(flow: Flow) -> None:
     case = invited(flow)
     correct(flow, case)
     flow.run(case)
@@ -105,7 +105,7 @@ def test_a_link_that_opens_nothing_is_the_offices_turn(flow: Flow) -> None:
     assert "their link no longer works" in case.because
 
 
-def test_light_hears_of_the_corrected_address_once(flow: Flow) -> None:
+def test_corrected_address_is_sent_to_light_once(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     correct(flow, case)
@@ -119,7 +119,7 @@ def test_light_hears_of_the_corrected_address_once(flow: Flow) -> None:
     assert NEW not in str(write.request) + str(write.answer)
 
 
-def test_light_hears_of_it_after_the_acceptance_too(flow: Flow) -> None:
+def test_corrected_address_is_sent_after_the_acceptance_too(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     flow.finish_at_light(case)
@@ -132,7 +132,7 @@ def test_light_hears_of_it_after_the_acceptance_too(flow: Flow) -> None:
     assert email_at_light(flow, case) == NEW
 
 
-def test_a_lost_answer_is_settled_by_reading(flow: Flow) -> None:
+def test_lost_answer_is_settled_by_reading(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     correct(flow, case)
@@ -147,7 +147,7 @@ def test_a_lost_answer_is_settled_by_reading(flow: Flow) -> None:
     assert email_at_light(flow, case) == NEW
 
 
-def test_a_refusal_asks_a_person_and_is_not_repeated(flow: Flow) -> None:
+def test_refusal_asks_a_person_and_is_not_repeated(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     correct(flow, case)
@@ -164,7 +164,7 @@ def test_a_refusal_asks_a_person_and_is_not_repeated(flow: Flow) -> None:
     assert case.next_step == Waiting.CUSTOMER_TO_FINISH
 
 
-def test_nothing_is_told_light_after_a_revocation(flow: Flow) -> None:
+def test_nothing_is_sent_to_light_after_a_revocation(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     flow.revoke(case)
@@ -175,7 +175,7 @@ def test_nothing_is_told_light_after_a_revocation(flow: Flow) -> None:
     assert updates(case) == []
 
 
-def test_a_correction_taken_back_tells_light_nothing(flow: Flow) -> None:
+def test_reverted_correction_sends_nothing_to_light(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     before = case.customer.email
@@ -187,7 +187,7 @@ def test_a_correction_taken_back_tells_light_nothing(flow: Flow) -> None:
     assert updates(case) == []
 
 
-def test_an_unproved_address_is_not_told_light(flow: Flow) -> None:
+def test_unproven_address_is_not_sent_to_light(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     before = case.customer.email

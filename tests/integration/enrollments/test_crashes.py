@@ -46,7 +46,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, after: bo
 @pytest.mark.cell("Q1", "Q2", "Q3")
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("call", ["create_account", "record_client_agent", "request_plans", "accept_plan", "finalize"])
-def test_a_worker_killed_around_a_call_changes_no_outcome(
+def test_worker_killed_around_a_call_changes_no_outcome(
     flow: Flow,
     monkeypatch: pytest.MonkeyPatch,
     call: str,
@@ -81,7 +81,7 @@ def _survive(flow: Flow, act: Callable[[], object]) -> int:
 
 
 @pytest.mark.cell("Q3", "P2")
-def test_an_answer_that_was_never_kept_is_found_again_by_reading(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unrecorded_answer_is_found_by_reading(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     kill_at(monkeypatch, proven_outcomes, "confirm", after=False)
 
@@ -96,7 +96,7 @@ def test_an_answer_that_was_never_kept_is_found_again_by_reading(flow: Flow, mon
 
 
 @pytest.mark.cell("Q6")
-def test_a_second_worker_finds_nothing_to_do(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_worker_finds_nothing_to_do(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     words: list[str] = []
     accept = flow.light.accept_plan
@@ -114,7 +114,7 @@ def test_a_second_worker_finds_nothing_to_do(flow: Flow, monkeypatch: pytest.Mon
     assert len(flow.acceptances_of(case)) == 1
 
 
-def test_a_nudge_during_a_turn_is_not_lost(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wakeup_during_a_turn_is_not_lost(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = flow.case(signed=False)
     place = flow.engine._rest
 
@@ -132,7 +132,7 @@ def test_a_nudge_during_a_turn_is_not_lost(flow: Flow, monkeypatch: pytest.Monke
 
 
 @pytest.mark.cell("U5")
-def test_a_revocation_between_decision_and_call_sends_nothing(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_revocation_between_decision_and_call_sends_nothing(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     verify = verify_or_suspend
 
@@ -150,7 +150,7 @@ def test_a_revocation_between_decision_and_call_sends_nothing(flow: Flow, monkey
 
 
 @pytest.mark.cell("U8")
-def test_a_pause_between_decision_and_call_sends_nothing(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pause_between_decision_and_call_sends_nothing(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     verify = verify_or_suspend
 
@@ -167,7 +167,7 @@ def test_a_pause_between_decision_and_call_sends_nothing(flow: Flow, monkeypatch
 
 
 @pytest.mark.cell("G2")
-def test_a_late_answer_to_a_call_that_was_called_off_is_kept(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_answer_to_a_canceled_call_is_kept(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     accept = flow.light.accept_plan
 
@@ -187,7 +187,7 @@ def test_a_late_answer_to_a_call_that_was_called_off_is_kept(flow: Flow, monkeyp
     assert AcceptAttempt.objects.get().succeeded
 
 
-def test_the_sweep_finds_what_a_dead_worker_had_in_hand(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sweep_finds_the_work_of_a_dead_worker(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     kill_at(monkeypatch, flow.light, "accept_plan", after=True)
     with pytest.raises(Killed):

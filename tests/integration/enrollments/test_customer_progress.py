@@ -84,7 +84,7 @@ def all_rows() -> dict[str, list[dict[str, Any]]]:
     return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in models}
 
 
-def test_one_page_shows_the_document_the_progress_and_the_way_to_revoke(visit: Visit) -> None:
+def test_one_page_shows_document_progress_and_revocation(visit: Visit) -> None:
     page = text_of(visit.open())
 
     assert "Download my copy" in page
@@ -95,7 +95,7 @@ def test_one_page_shows_the_document_the_progress_and_the_way_to_revoke(visit: V
     assert page.count("<h1") == 1
 
 
-def test_the_page_speaks_spanish(case: Enrollment, visit: Visit) -> None:
+def test_page_is_in_spanish(case: Enrollment, visit: Visit) -> None:
     case.customer.language = Language.SPANISH
     case.customer.save()
 
@@ -105,7 +105,7 @@ def test_the_page_speaks_spanish(case: Enrollment, visit: Visit) -> None:
     assert english_in(visible_text(page)) == set()
 
 
-def test_a_click_leads_into_lights_pages_once_and_the_link_is_kept_nowhere(case: Enrollment, visit: Visit) -> None:
+def test_click_opens_light_once_and_stores_no_link(case: Enrollment, visit: Visit) -> None:
     first, second = click(visit, "continue/"), click(visit, "continue/")
 
     assert first.status_code == 302
@@ -119,7 +119,7 @@ def test_a_click_leads_into_lights_pages_once_and_the_link_is_kept_nowhere(case:
     assert EnrollmentEvent.objects.filter(enrollment=case, name="open_hosted_pages").count() == 2
 
 
-def test_the_browser_may_follow_the_form_to_lights_pages(customers_flow: Flow, visit: Visit) -> None:
+def test_browser_may_follow_the_form_to_light(customers_flow: Flow, visit: Visit) -> None:
     policy = visit.open()["Content-Security-Policy"]
 
     assert f"form-action 'self' {customers_flow.simulator.url}" in policy
@@ -136,16 +136,14 @@ def test_opening_pages_changes_no_row(customers_flow: Flow, visit: Visit) -> Non
     assert len(customers_flow.simulator.control.requests()) == asked
 
 
-def test_a_form_from_elsewhere_opens_nothing(visit: Visit) -> None:
+def test_cross_site_form_opens_nothing(visit: Visit) -> None:
     for path in ("continue/", "check/"):
         assert visit.client.post(visit.address(path), {"form_key": "guessed"}).status_code == 403
     assert Visit("x" * 43).open("continue/").status_code == 404
 
 
 @pytest.mark.parametrize("kind", ["error_before", "not_found", "rate_limit", "html"])
-def test_when_light_fails_the_page_says_so_and_offers_another_try(
-    kind: str, customers_flow: Flow, visit: Visit
-) -> None:
+def test_page_offers_a_retry_when_light_fails(kind: str, customers_flow: Flow, visit: Visit) -> None:
     customers_flow.simulator.control.inject_fault("flow_login", kind, times=20)
 
     assert click(visit, "continue/").status_code == 302
@@ -158,13 +156,13 @@ def test_when_light_fails_the_page_says_so_and_offers_another_try(
     assert click(visit, "continue/").status_code == 302
 
 
-def test_nobody_is_sent_to_a_host_that_the_settings_do_not_name(visit: Visit, settings: Settings) -> None:
+def test_customer_is_never_sent_to_an_unconfigured_host(visit: Visit, settings: Settings) -> None:
     settings.LIGHT_HOSTED_ORIGINS = ["https://flow.light.dev"]
 
     assert "cannot be opened right now" in text_of(click(visit, "continue/", follow=True))
 
 
-def test_before_light_has_an_account_the_customer_is_asked_for_patience(customers_flow: Flow) -> None:
+def test_customer_waits_until_light_has_an_account(customers_flow: Flow) -> None:
     customers_flow.case()
 
     response = click(Visit.by_last_mail(), "continue/", follow=True)
@@ -173,7 +171,9 @@ def test_before_light_has_an_account_the_customer_is_asked_for_patience(customer
     assert "still being prepared" in text_of(response)
 
 
-def test_done_at_light_is_seen_at_once_when_asked(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
+def test_completion_at_light_is_seen_immediately_on_request(
+    customers_flow: Flow, case: Enrollment, visit: Visit
+) -> None:
     customers_flow.finish_at_light(case)
     assert click(visit, "check/").status_code == 302
     assert "We are asking Light right now" in text_of(visit.open())
@@ -185,7 +185,7 @@ def test_done_at_light_is_seen_at_once_when_asked(customers_flow: Flow, case: En
     assert "We are waiting for permission to turn on your equipment" in page
 
 
-def test_an_accepted_plan_is_shown_with_documents_start_and_the_way_out(
+def test_accepted_plan_is_shown_with_documents_start_and_opt_out(
     customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
     customers_flow.finish_at_light(case)
@@ -217,7 +217,7 @@ def told(customers_flow: Flow, case: Enrollment) -> AdvanceNotice:
     return AdvanceNotice.objects.get()
 
 
-def test_an_announced_plan_is_shown_and_one_press_holds_it_and_another_lets_it_go_on(
+def test_announced_plan_is_held_and_resumed_with_one_click(
     customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
     notice = told(customers_flow, case)
@@ -247,7 +247,7 @@ def test_an_announced_plan_is_shown_and_one_press_holds_it_and_another_lets_it_g
 
 
 @pytest.mark.parametrize("hours_later", [3, 40])
-def test_the_customer_can_object_over_the_whole_notice_also_when_the_account_is_to_be_read_again(
+def test_customer_can_object_during_the_whole_notice(
     customers_flow: Flow, case: Enrollment, visit: Visit, hours_later: int
 ) -> None:
     notice = told(customers_flow, case)
@@ -268,9 +268,7 @@ def test_the_customer_can_object_over_the_whole_notice_also_when_the_account_is_
     assert "Resume my enrollment" in held
 
 
-def test_page_changes_soon_after_the_customer_lets_it_go_on(
-    customers_flow: Flow, case: Enrollment, visit: Visit
-) -> None:
+def test_page_changes_soon_after_the_customer_resumes(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
     told(customers_flow, case)
     visit.token = token_in_last_mail()
     visit.enter_code()
@@ -287,7 +285,7 @@ def test_page_changes_soon_after_the_customer_lets_it_go_on(
     assert "We found a plan for you" in text_of(visit.open())
 
 
-def test_page_says_no_old_text_right_after_a_revocation(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
+def test_page_shows_no_old_text_after_a_revocation(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
     click(visit, "revoke/")
 
     page = text_of(visit.open())
@@ -297,7 +295,7 @@ def test_page_says_no_old_text_right_after_a_revocation(customers_flow: Flow, ca
     assert "soon_different.js" in page
 
 
-def test_page_asks_for_nothing_while_light_is_asked(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
+def test_page_asks_for_nothing_while_light_is_read(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
     customers_flow.finish_at_light(case)
 
     click(visit, "check/")
@@ -321,7 +319,7 @@ def test_page_keeps_the_turn_while_light_is_away(customers_flow: Flow, case: Enr
     assert "Continue at Light" in page
 
 
-def test_page_tells_honestly_that_our_own_processing_fails(
+def test_page_admits_that_our_processing_fails(
     customers_flow: Flow, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_args: object, **_kwargs: object) -> None:
@@ -342,7 +340,7 @@ def test_page_tells_honestly_that_our_own_processing_fails(
     assert "Something just changed" not in given_up
 
 
-def test_page_shows_what_is_stored_whatever_time_passes(
+def test_page_shows_the_stored_decision_at_any_time(
     customers_flow: Flow, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     customers_flow.pass_time(timedelta(days=3))
@@ -356,7 +354,7 @@ def test_page_shows_what_is_stored_whatever_time_passes(
     assert "A few details are missing" in text_of(visit.open())
 
 
-def test_page_takes_few_statements_whatever_the_history(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
+def test_page_query_count_does_not_grow_with_history(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
     with CaptureQueriesContext(connection) as young:
         visit.open()
     customers_flow.finish_at_light(case)
@@ -369,7 +367,7 @@ def test_page_takes_few_statements_whatever_the_history(customers_flow: Flow, ca
     assert len(old) <= len(young) <= MAX_STATEMENTS_OF_THE_PAGE
 
 
-def test_hold_sent_after_the_session_ended_counts_after_the_code(
+def test_hold_sent_after_session_end_counts_after_the_code(
     customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
     told(customers_flow, case)
@@ -387,7 +385,7 @@ def test_hold_sent_after_the_session_ended_counts_after_the_code(
     assert case.held_by_customer_at is not None
 
 
-def test_a_hold_that_comes_after_the_acceptance_says_so(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
+def test_hold_after_the_acceptance_is_explained(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
     told(customers_flow, case)
     visit.token = token_in_last_mail()
     customers_flow.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
@@ -400,9 +398,7 @@ def test_a_hold_that_comes_after_the_acceptance_says_so(customers_flow: Flow, ca
     assert "Last day to rescind free of charge" in text_of(response)
 
 
-def test_opening_the_addresses_of_the_buttons_holds_nothing(
-    customers_flow: Flow, case: Enrollment, visit: Visit
-) -> None:
+def test_opening_button_addresses_holds_nothing(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
     told(customers_flow, case)
     visit.token = token_in_last_mail()
     visit.enter_code()
@@ -414,7 +410,7 @@ def test_opening_the_addresses_of_the_buttons_holds_nothing(
 
 
 @pytest.mark.cell("U5")
-def test_a_press_on_the_page_beats_the_acceptance_that_is_recorded_already(
+def test_customer_hold_stops_a_recorded_acceptance(
     customers_flow: Flow, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker has written its attempt and is about to send it when the customer's press commits."""
@@ -439,7 +435,7 @@ def test_a_press_on_the_page_beats_the_acceptance_that_is_recorded_already(
     assert "Receipt number" in text_of(visit.enter_code().open())
 
 
-def test_after_the_acceptance_the_receipt_says_what_it_does_not_undo(
+def test_revocation_receipt_says_what_the_acceptance_keeps(
     customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
     customers_flow.finish_at_light(case)
@@ -458,7 +454,7 @@ def test_after_the_acceptance_the_receipt_says_what_it_does_not_undo(
     assert "write to Light&#x27;s support" in page
 
 
-def test_documents_of_the_plan_are_handed_out_as_we_stored_them(
+def test_plan_documents_are_served_as_stored(
     customers_flow: Flow, case: Enrollment, visit: Visit, settings: Settings
 ) -> None:
     customers_flow.finish_at_light(case)
@@ -482,7 +478,7 @@ def test_documents_of_the_plan_are_handed_out_as_we_stored_them(
     assert "The document cannot be opened right now" in text_of(away)
 
 
-def test_a_revoked_case_says_that_we_do_not_act(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
+def test_revoked_case_says_we_no_longer_act(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
     customers_flow.revoke(case)
     customers_flow.run(case)
 
@@ -494,7 +490,7 @@ def test_a_revoked_case_says_that_we_do_not_act(customers_flow: Flow, case: Enro
     assert "Continue at Light" not in page
 
 
-def test_a_document_that_was_never_signed_promises_no_progress(customers_flow: Flow) -> None:
+def test_unsigned_document_promises_no_progress(customers_flow: Flow) -> None:
     poa = sent_poa(at=customers_flow.clock.at)
     visit = Visit.by_last_mail()
     case_opening.reconsider_site(site_id=poa.site_id, at=customers_flow.clock.at)
@@ -506,7 +502,7 @@ def test_a_document_that_was_never_signed_promises_no_progress(customers_flow: F
     assert "Where things stand" not in page
 
 
-def test_an_older_link_shows_nothing_of_the_case_under_a_newer_document(
+def test_older_link_shows_nothing_of_a_newer_documents_case(
     customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
     job = case.installations.get()

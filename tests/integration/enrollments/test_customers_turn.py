@@ -56,7 +56,7 @@ def waiting_for_details(flow: Flow) -> Enrollment:
     return case
 
 
-def test_page_says_one_moment_while_the_account_is_made(flow: Flow) -> None:
+def test_page_says_one_moment_during_account_creation(flow: Flow) -> None:
     flow.case()
 
     page = text_of(Visit(token_in_last_mail()).enter_code().open())
@@ -66,7 +66,7 @@ def test_page_says_one_moment_while_the_account_is_made(flow: Flow) -> None:
     assert "You do not need to do anything" not in page
 
 
-def test_page_then_has_the_button_to_light(flow: Flow) -> None:
+def test_page_then_has_the_light_button(flow: Flow) -> None:
     case = flow.case()
     visit = Visit(token_in_last_mail()).enter_code()
     visit.open()
@@ -89,7 +89,7 @@ def test_light_is_named_before_the_signature(flow: Flow) -> None:
     assert "a card for your electricity bills" in page
 
 
-def test_missing_details_are_asked_for_by_mail_with_a_button(flow: Flow) -> None:
+def test_mail_asks_for_missing_details_with_a_button(flow: Flow) -> None:
     case = waiting_for_details(flow)
     flow.live(case, timedelta(hours=3))
 
@@ -108,7 +108,7 @@ def test_reminders_are_capped(flow: Flow) -> None:
     assert turn_mails(MailKind.DETAILS_MISSING)[1].subject.startswith("Reminder")
 
 
-def test_a_frozen_credit_file_is_told_by_mail(flow: Flow) -> None:
+def test_frozen_credit_is_explained_by_mail(flow: Flow) -> None:
     case = flow.case(tags="+frozen")
     flow.run(case)
     flow.finish_at_light(case)
@@ -121,7 +121,7 @@ def test_a_frozen_credit_file_is_told_by_mail(flow: Flow) -> None:
     assert "lift the freeze" in told.body
 
 
-def test_who_is_done_is_not_reminded(flow: Flow) -> None:
+def test_finished_customer_is_not_reminded(flow: Flow) -> None:
     case = waiting_for_details(flow)
     flow.live(case, timedelta(hours=3))
     flow.finish_at_light(case)
@@ -130,7 +130,7 @@ def test_who_is_done_is_not_reminded(flow: Flow) -> None:
     assert len(turn_mails(MailKind.DETAILS_MISSING)) == 1
 
 
-def test_owed_mail_is_dropped_when_details_came_first(flow: Flow) -> None:
+def test_owed_mail_is_dropped_once_details_arrive(flow: Flow) -> None:
     case = waiting_for_details(flow)
     flow.pass_time(timedelta(hours=2))
     mails.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=flow.clock.at)
@@ -143,7 +143,7 @@ def test_owed_mail_is_dropped_when_details_came_first(flow: Flow) -> None:
     assert PoaDocument.objects.get().token_hash == link_before
 
 
-def test_mail_asks_for_nothing_that_the_page_does_not(flow: Flow) -> None:
+def test_mail_asks_for_nothing_the_page_does_not(flow: Flow) -> None:
     case = waiting_for_details(flow)
     flow.pass_time(timedelta(hours=2))
     mails.owe_turn_mail(enrollment_id=case.pk, code=Waiting.CUSTOMER_TO_FINISH, at=flow.clock.at)
@@ -156,7 +156,7 @@ def test_mail_asks_for_nothing_that_the_page_does_not(flow: Flow) -> None:
     assert turn_mails(MailKind.DETAILS_MISSING) == []
 
 
-def test_mails_about_the_turn_speak_spanish(flow: Flow) -> None:
+def test_turn_mails_are_in_spanish(flow: Flow) -> None:
     case = waiting_for_details(flow)
     case.customer.language = Language.SPANISH
     case.customer.save()
@@ -167,7 +167,7 @@ def test_mails_about_the_turn_speak_spanish(flow: Flow) -> None:
     assert english_in(told.subject + told.body) == set()
 
 
-def test_a_visit_keeps_its_link_until_it_is_over(flow: Flow) -> None:
+def test_visit_keeps_its_link_until_it_ends(flow: Flow) -> None:
     case = waiting_for_details(flow)
     flow.pass_time(timedelta(minutes=58))
     visit = Visit(token_in_last_mail()).enter_code()
@@ -179,7 +179,7 @@ def test_a_visit_keeps_its_link_until_it_is_over(flow: Flow) -> None:
     assert visit.open().status_code == 200
 
 
-def test_revoked_authority_brings_no_mail(flow: Flow) -> None:
+def test_revoked_authority_sends_no_mail(flow: Flow) -> None:
     case = waiting_for_details(flow)
     flow.revoke(case)
     flow.live(case, timedelta(days=4))
@@ -187,7 +187,7 @@ def test_revoked_authority_brings_no_mail(flow: Flow) -> None:
     assert turn_mails(MailKind.DETAILS_MISSING) == []
 
 
-def test_paper_customers_get_the_words_by_post(flow: Flow) -> None:
+def test_paper_customers_get_the_text_by_post(flow: Flow) -> None:
     case = waiting_for_details(flow)
     poa = PoaDocument.objects.get()
     poa_actions.withdraw_econsent(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=flow.clock.at)

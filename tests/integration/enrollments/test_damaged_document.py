@@ -68,7 +68,7 @@ def use(flow: Flow, case: Enrollment) -> None:
 
 
 @pytest.mark.parametrize("find", [night, use], ids=["the nightly check", "the check before use"])
-def test_an_altered_byte_suspends_stops_what_is_queued_and_ends_only_by_the_office_with_the_good_file(
+def test_altered_document_stops_all_until_the_office_restores_it(
     flow: Flow, queued: Enrollment, office: Client, find: Callable[[Flow, Enrollment], None]
 ) -> None:
     poa = PoaDocument.objects.get(site=queued.site)

@@ -112,7 +112,7 @@ def packed_anew(files: dict[str, bytes]) -> bytes:
     return target.getvalue()
 
 
-def test_a_whole_case_is_told_completely_and_checks_out(flow: Flow, tmp_path: Path) -> None:
+def test_pack_has_the_whole_case_and_verifies(flow: Flow, tmp_path: Path) -> None:
     enrollment = from_pto_to_active(flow)
     poa = PoaDocument.objects.get(site=enrollment.site)
 
@@ -141,7 +141,7 @@ def test_a_whole_case_is_told_completely_and_checks_out(flow: Flow, tmp_path: Pa
     assert (run.returncode, run.stdout.splitlines()[-1][:7], run.stderr) == (0, "INTACT.", "")
 
 
-def test_the_same_facts_give_the_same_bytes_and_reading_is_no_fact(flow: Flow) -> None:
+def test_same_facts_give_identical_bytes_after_reading(flow: Flow) -> None:
     enrollment = from_pto_to_active(flow)
 
     first = hand_out_evidence(enrollment_id=enrollment.pk, by=STAFF, at=flow.clock.at)
@@ -155,7 +155,7 @@ def test_the_same_facts_give_the_same_bytes_and_reading_is_no_fact(flow: Flow) -
     assert reads.count() == 2
 
 
-def test_no_secret_and_nothing_about_the_person_that_is_not_needed(flow: Flow) -> None:
+def test_pack_has_no_secrets_and_minimal_personal_data(flow: Flow) -> None:
     enrollment = from_pto_to_active(flow)
     content, _ = made(enrollment)
     poa = PoaDocument.objects.get(site=enrollment.site)
@@ -170,7 +170,7 @@ def test_no_secret_and_nothing_about_the_person_that_is_not_needed(flow: Flow) -
         assert b"signature_text" not in text, name
 
 
-def test_any_altered_byte_is_named_or_refused(flow: Flow) -> None:
+def test_any_altered_byte_is_reported_or_refused(flow: Flow) -> None:
     content, _ = made(from_pto_to_active(flow))
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         places = [(info.header_offset, info.filename) for info in archive.infolist()]
@@ -286,7 +286,7 @@ FORGERIES = {
 """What a forger does to the files; each gives what the verifier must name."""
 
 
-def test_a_forger_who_makes_the_manifest_anew_is_still_found_out(flow: Flow) -> None:
+def test_rebuilt_manifest_is_still_detected(flow: Flow) -> None:
     content, summary = made(from_pto_to_active(flow))
 
     assert checked(packed_anew(files_of(content))) == ([], verify_pack.INTACT)
@@ -304,7 +304,7 @@ def test_a_forger_who_makes_the_manifest_anew_is_still_found_out(flow: Flow) -> 
     assert status == verify_pack.ALTERED
 
 
-def test_a_journal_written_anew_no_longer_fits_its_anchor(flow: Flow) -> None:
+def test_rewritten_journal_no_longer_matches_its_anchor(flow: Flow) -> None:
     enrollment = from_pto_to_active(flow)
     flow.clock.at += timedelta(days=1)
     anchor_journal(at=flow.clock.at)
@@ -331,7 +331,7 @@ def test_a_journal_written_anew_no_longer_fits_its_anchor(flow: Flow) -> None:
     assert any("it is not the journal that the anchor" in problem for problem in problems)
 
 
-def test_a_signature_on_paper_comes_with_its_scan(flow: Flow) -> None:
+def test_paper_signature_includes_its_scan(flow: Flow) -> None:
     enrollment = flow.case(signed=False)
     job = enrollment.installations.get()
     poa = drafted_poa(customer=job.customer, site=job.site, at=flow.clock.at)
@@ -352,7 +352,7 @@ def test_a_signature_on_paper_comes_with_its_scan(flow: Flow) -> None:
     assert any(scan in problem for problem in problems)
 
 
-def test_photos_come_as_stored_and_as_they_were_sent(flow: Flow) -> None:
+def test_photos_are_included_as_stored_and_as_sent(flow: Flow) -> None:
     enrollment = from_pto_to_active(flow)
     photo = check_proof(io.BytesIO(SENT), name="letter.jpg", size_bytes=len(SENT))
     go_live_report(enrollment.installations.get(), at=flow.clock.at, proofs=[photo])
@@ -368,7 +368,7 @@ def test_photos_come_as_stored_and_as_they_were_sent(flow: Flow) -> None:
     assert any(received in problem for problem in problems)
 
 
-def test_a_scan_comes_as_it_was_sent_too(flow: Flow) -> None:
+def test_scan_is_included_as_it_was_sent(flow: Flow) -> None:
     enrollment = flow.case(signed=False)
     job = enrollment.installations.get()
     poa = drafted_poa(customer=job.customer, site=job.site, at=flow.clock.at)
@@ -389,7 +389,7 @@ def test_a_scan_comes_as_it_was_sent_too(flow: Flow) -> None:
     assert any(received in problem for problem in problems)
 
 
-def test_an_archive_that_is_not_exactly_ours_is_refused(flow: Flow) -> None:
+def test_archive_that_is_not_exactly_ours_is_refused(flow: Flow) -> None:
     content, _ = made(from_pto_to_active(flow))
 
     for alter in (_appended, _prefixed, _cut, _commented, _doubled, _added, _squeezed):
@@ -399,7 +399,7 @@ def test_an_archive_that_is_not_exactly_ours_is_refused(flow: Flow) -> None:
         assert problems
 
 
-def test_a_lost_file_is_named_and_the_rest_still_handed_out(flow: Flow) -> None:
+def test_lost_file_is_named_and_the_rest_delivered(flow: Flow) -> None:
     enrollment = from_pto_to_active(flow)
     lost = PlanDocument.objects.filter(kind="TOS").get()
     storages["default"].delete(lost.storage_key)
@@ -411,7 +411,7 @@ def test_a_lost_file_is_named_and_the_rest_still_handed_out(flow: Flow) -> None:
     assert (problems, status) == ([], verify_pack.INCOMPLETE)
 
 
-def test_a_storage_that_does_not_answer_gives_no_pack(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_storage_gives_no_pack(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     enrollment = from_pto_to_active(flow)
 
     def hang(*_arguments: object) -> bytes:
@@ -424,7 +424,7 @@ def test_a_storage_that_does_not_answer_gives_no_pack(flow: Flow, monkeypatch: p
     assert not EvidencePackRead.objects.exists()
 
 
-def test_a_case_without_a_signature_has_a_pack_too(flow: Flow, tmp_path: Path) -> None:
+def test_case_without_a_signature_has_a_pack_too(flow: Flow, tmp_path: Path) -> None:
     enrollment = flow.case(signed=False)
     job = enrollment.installations.get()
     sent_poa(customer=job.customer, site=job.site, at=flow.clock.at)
@@ -440,9 +440,7 @@ def test_a_case_without_a_signature_has_a_pack_too(flow: Flow, tmp_path: Path) -
         call_command("evidence", 999_999, to=tmp_path / str(uuid4()))
 
 
-def test_evidence_of_a_tampered_journal_is_handed_out_and_says_so(
-    flow: Flow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pack_of_a_tampered_journal_says_so(flow: Flow, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     enrollment = flow.case()
     target = tmp_path / "pack.zip"
     entry = EvidenceEntry.objects.get(poa__site=enrollment.site, number=2)

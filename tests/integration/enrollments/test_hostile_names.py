@@ -31,7 +31,7 @@ SAFE_PATH = re.compile(r"README\.txt|[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)
 
 
 @pytest.mark.parametrize(("first", "last"), NAMES.values(), ids=NAMES.keys())
-def test_no_name_gets_into_the_names_of_files_or_breaks_the_pack(first: str, last: str) -> None:
+def test_no_customer_name_affects_file_names_or_the_pack(first: str, last: str) -> None:
     content = letter(words=f"For {len(first)}, {len(last)}.".encode())
     proof = check_proof(io.BytesIO(content), name=f"{first}/{last}.pdf", size_bytes=len(content))
     job = installation(AT, customer=customer_from_before(AT, first_name=first, last_name=last), site=site(AT))

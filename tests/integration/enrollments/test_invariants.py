@@ -317,7 +317,7 @@ BREACHES: list[tuple[str, Callable[[Records], None]]] = [
 ]
 
 
-def test_nothing_is_named_while_all_holds(records: Records) -> None:
+def test_no_promise_is_named_while_all_hold(records: Records) -> None:
     assert records.names_of_broken == set()
 
 
@@ -325,7 +325,7 @@ def test_every_invariant_is_broken_here_at_least_once() -> None:
     assert {name for name, _ in BREACHES} == set(CHECKS)
 
 
-def test_exactly_the_broken_promise_is_named(records: Records, subtests: pytest.Subtests) -> None:
+def test_only_the_broken_promise_is_named(records: Records, subtests: pytest.Subtests) -> None:
     """One case serves for all: what a breach does to the records is undone after it."""
     for name, break_it in BREACHES:
         with subtests.test(f"{name} {break_it.__qualname__}"), undone(records) as spoiled:

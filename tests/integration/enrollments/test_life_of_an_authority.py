@@ -68,7 +68,7 @@ STOPS = {
 
 
 @pytest.mark.parametrize("stop", STOPS.values(), ids=STOPS.keys())
-def test_a_stop_reaches_the_acceptance_that_is_about_to_be_sent(
+def test_stop_signal_reaches_an_acceptance_about_to_be_sent(
     flow: Flow, monkeypatch: pytest.MonkeyPatch, stop: Callable[[Flow, Enrollment], object]
 ) -> None:
     case = ready_to_accept(flow)
@@ -91,7 +91,7 @@ def test_a_stop_reaches_the_acceptance_that_is_about_to_be_sent(
 
 
 @pytest.mark.parametrize("kind", StopKind)
-def test_the_work_queue_says_what_to_do_after_a_report(flow: Flow, kind: StopKind) -> None:
+def test_work_queue_says_what_to_do_after_a_report(flow: Flow, kind: StopKind) -> None:
     case = ready_to_accept(flow)
     report(kind)(flow, case)
 
@@ -103,7 +103,7 @@ def test_the_work_queue_says_what_to_do_after_a_report(flow: Flow, kind: StopKin
         assert "end the stop signal" in hold.because
 
 
-def test_after_the_office_decided_a_suspended_case_goes_on_and_is_accepted_once(flow: Flow) -> None:
+def test_suspended_case_is_accepted_once_after_the_office_decides(flow: Flow) -> None:
     case = ready_to_accept(flow)
     signal = report(StopKind.INCAPACITATED)(flow, case)
     flow.run(case)
@@ -119,7 +119,7 @@ def test_after_the_office_decided_a_suspended_case_goes_on_and_is_accepted_once(
     assert len(flow.acceptances_of(case)) == 1
 
 
-def test_a_death_after_the_acceptance_goes_to_the_office_and_nothing_more_is_sent(flow: Flow) -> None:
+def test_death_after_the_acceptance_stops_all_writes(flow: Flow) -> None:
     flow.simulator.control.inject_fault("finalize", "drop_before")
     case = ready_to_accept(flow)
     flow.run(case)
@@ -167,9 +167,7 @@ def queued(case: Enrollment) -> str:
 
 
 @pytest.mark.parametrize("kind", StopKind)
-def test_a_case_stays_on_the_queue_for_as_long_as_the_report_stands_whatever_is_released(
-    flow: Flow, kind: StopKind
-) -> None:
+def test_open_report_keeps_the_case_on_the_queue(flow: Flow, kind: StopKind) -> None:
     case, _signal = accepted_and_stopped(flow, kind)
     finalized = calls(flow, "finalize")
 
@@ -182,7 +180,7 @@ def test_a_case_stays_on_the_queue_for_as_long_as_the_report_stands_whatever_is_
 
 
 @pytest.mark.parametrize("later", StopKind)
-def test_a_release_for_one_report_does_not_cover_a_later_one(flow: Flow, later: StopKind) -> None:
+def test_release_for_one_report_does_not_cover_the_next(flow: Flow, later: StopKind) -> None:
     case, earlier = accepted_and_stopped(flow, StopKind.INCAPACITATED)
     end(flow, earlier)
     release(flow, case, reason="She can decide after all.")
@@ -195,7 +193,7 @@ def test_a_release_for_one_report_does_not_cover_a_later_one(flow: Flow, later: 
     assert ("died" in queued(case)) == (later == StopKind.DECEASED)
 
 
-def test_what_a_later_report_suspended_is_shown_even_when_that_report_has_ended(flow: Flow) -> None:
+def test_later_suspension_is_shown_after_its_report_ended(flow: Flow) -> None:
     case, earlier = accepted_and_stopped(flow, StopKind.INCAPACITATED, uses=2)
     end(flow, earlier)
     poa_actions.resume_poa(poa_id=poa_of(case).pk, reason="She can decide.", by=OFFICE, at=flow.clock.at)
@@ -210,7 +208,7 @@ def test_what_a_later_report_suspended_is_shown_even_when_that_report_has_ended(
     assert "suspended after the plan was accepted" in open_hold(case).because
 
 
-def test_a_second_suspension_by_hand_is_shown_whatever_was_released_for_the_first(flow: Flow) -> None:
+def test_second_manual_suspension_is_shown_after_a_release(flow: Flow) -> None:
     case = accepted_not_finished(flow, uses=2)
     suspend(flow, case)
     flow.live(case, timedelta(hours=2))
@@ -224,7 +222,7 @@ def test_a_second_suspension_by_hand_is_shown_whatever_was_released_for_the_firs
     assert "suspended after the plan was accepted" in open_hold(case).because
 
 
-def test_what_was_accepted_and_must_not_be_finished_is_not_said_to_be_done(flow: Flow) -> None:
+def test_blocked_finalizing_is_not_shown_as_done(flow: Flow) -> None:
     case = accepted_not_finished(flow, uses=2)
     revoke_by_phone(flow, case)
     flow.live(case, timedelta(hours=2))
@@ -235,7 +233,7 @@ def test_what_was_accepted_and_must_not_be_finished_is_not_said_to_be_done(flow:
     assert "not finalized at Light" in case.because
 
 
-def test_after_the_report_has_ended_a_release_lets_the_enrollment_be_finished(flow: Flow) -> None:
+def test_release_after_the_report_ended_allows_finalizing(flow: Flow) -> None:
     case, signal = accepted_and_stopped(flow, StopKind.INCAPACITATED)
 
     end(flow, signal)
@@ -246,7 +244,7 @@ def test_after_the_report_has_ended_a_release_lets_the_enrollment_be_finished(fl
     assert case.status in ARRIVED
 
 
-def test_a_superseded_authority_gives_way_to_the_newer_one(flow: Flow) -> None:
+def test_superseded_authority_yields_to_the_newer_one(flow: Flow) -> None:
     case = ready_to_accept(flow)
     older = poa_of(case)
     newer = flow.sign(case.installations.get())
@@ -258,7 +256,7 @@ def test_a_superseded_authority_gives_way_to_the_newer_one(flow: Flow) -> None:
     assert AcceptAttempt.objects.get().poa == newer
 
 
-def test_an_authority_that_lapsed_accepts_nothing_on_the_day_after_its_last(flow: Flow) -> None:
+def test_lapsed_authority_accepts_nothing_the_next_day(flow: Flow) -> None:
     case = ready_to_accept(flow)
     poa = poa_of(case)
     pause = flow.pause()
@@ -275,7 +273,7 @@ def test_an_authority_that_lapsed_accepts_nothing_on_the_day_after_its_last(flow
     assert calls(flow, "accept") == 0
 
 
-def test_nothing_is_written_before_the_buyers_days_to_cancel_are_over_in_the_latest_reading(flow: Flow) -> None:
+def test_nothing_is_written_until_every_cancellation_reading_ends(flow: Flow) -> None:
     """Signed on Thursday 2026-11-19: plain days end on the 26th, ERCOT's on Monday the 30th."""
     flow.clock.at = datetime(2026, 11, 19, 20, tzinfo=UTC)
     flow.pass_time(timedelta(0))
@@ -300,7 +298,7 @@ def test_nothing_is_written_before_the_buyers_days_to_cancel_are_over_in_the_lat
     assert LightWrite.objects.count() == 2
 
 
-def test_a_customer_who_wants_paper_before_signing_is_the_offices_turn(flow: Flow) -> None:
+def test_paper_request_before_signing_is_the_office_turn(flow: Flow) -> None:
     case = flow.case(signed=False)
     job = case.installations.get()
     poa = poa_actions.draft_poa(

@@ -50,7 +50,7 @@ def link(flow: Flow, case: Enrollment, account_uuid: str, *, reason: str = "Ligh
     )
 
 
-def test_a_known_e_mail_address_asks_the_office_and_linking_lets_the_case_go_on(flow: Flow) -> None:
+def test_known_email_asks_the_office_and_linking_continues(flow: Flow) -> None:
     case, account = unclear_case(flow)
 
     assert account_uuids(flow) == [account.uuid]
@@ -65,7 +65,7 @@ def test_a_known_e_mail_address_asks_the_office_and_linking_lets_the_case_go_on(
     assert len(flow.acceptances_of(case)) == 1
 
 
-def test_light_itself_refuses_a_second_account_of_the_address(flow: Flow) -> None:
+def test_light_refuses_a_second_account_for_the_address(flow: Flow) -> None:
     case = flow.case(tags="+dup")
 
     flow.run(case)
@@ -75,7 +75,7 @@ def test_light_itself_refuses_a_second_account_of_the_address(flow: Flow) -> Non
 
 
 @pytest.mark.cell("B1")
-def test_an_account_under_a_former_address_is_asked_about_too(flow: Flow) -> None:
+def test_account_under_a_former_address_is_asked_about_too(flow: Flow) -> None:
     case = flow.case()
     account = account_of(flow, case)
     flow.correct_address(case, "corrected@example.com")
@@ -94,7 +94,7 @@ def say_it_is_not_hers(flow: Flow, case: Enrollment) -> None:
 
 @pytest.mark.cell("B1")
 @pytest.mark.parametrize("fault", ["none", "drop_before", "drop_after"])
-def test_an_account_that_is_not_the_customers_is_asked_about_once_and_never_taken(flow: Flow, fault: str) -> None:
+def test_strangers_account_is_asked_about_once_and_never_used(flow: Flow, fault: str) -> None:
     flow.simulator.control.set_dialect(create_with_known_email="new")
     case, account = unclear_case(flow)
     hold = case.holds.get()
@@ -112,7 +112,7 @@ def test_an_account_that_is_not_the_customers_is_asked_about_once_and_never_take
 
 
 @pytest.mark.cell("B1")
-def test_light_hands_over_the_account_that_is_not_the_customers_and_the_case_does_not_take_it(flow: Flow) -> None:
+def test_strangers_account_returned_by_light_is_not_used(flow: Flow) -> None:
     flow.simulator.control.set_dialect(create_with_known_email="return_old")
     case, account = unclear_case(flow)
 
@@ -133,7 +133,7 @@ def other_case(flow: Flow, case: Enrollment) -> Enrollment:
     return other
 
 
-def test_light_hands_over_the_account_of_the_customers_other_case_and_this_one_does_not_take_it(flow: Flow) -> None:
+def test_account_of_the_customers_other_case_is_not_used(flow: Flow) -> None:
     flow.simulator.control.set_dialect(create_with_known_email="return_old")
     case = flow.case()
     flow.run(case)
@@ -148,9 +148,7 @@ def test_light_hands_over_the_account_of_the_customers_other_case_and_this_one_d
 
 @pytest.mark.cell("B1")
 @pytest.mark.parametrize("fault", ["drop_before", "drop_after"])
-def test_an_account_that_was_on_its_way_to_a_closed_case_keeps_no_other_case_waiting(
-    flow: Flow, fault: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_account_for_a_closed_case_blocks_no_other(flow: Flow, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     flow.simulator.control.set_dialect(create_with_known_email="new")
     case = flow.case()
     flow.run(case)
@@ -178,7 +176,7 @@ def test_an_account_that_was_on_its_way_to_a_closed_case_keeps_no_other_case_wai
 
 
 @pytest.mark.cell("B1")
-def test_an_account_about_which_nobody_answered_is_asked_about_again(flow: Flow) -> None:
+def test_unanswered_account_is_asked_about_again(flow: Flow) -> None:
     case = flow.case(signed=False)
     first = account_of(flow, case)
     accounts.hold_for_unlinked_accounts(case.pk, [first.uuid], at=flow.clock.at)
@@ -194,7 +192,7 @@ def test_an_account_about_which_nobody_answered_is_asked_about_again(flow: Flow)
     assert set(account_uuids(flow)) == {first.uuid, second.uuid}
 
 
-def test_nobody_is_asked_about_an_account_linked_in_between(flow: Flow) -> None:
+def test_account_linked_since_then_is_not_asked_about(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
 
@@ -204,9 +202,7 @@ def test_nobody_is_asked_about_an_account_linked_in_between(flow: Flow) -> None:
 
 
 @pytest.mark.cell("B1")
-def test_an_account_that_is_just_being_made_for_another_case_of_the_customer_is_no_strangers(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_account_being_created_for_another_case_is_not_unknown(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     flow.simulator.control.set_dialect(create_with_known_email="new")
     case = flow.case()
     other = other_case(flow, case)
@@ -228,7 +224,7 @@ def test_an_account_that_is_just_being_made_for_another_case_of_the_customer_is_
     assert len(account_uuids(flow)) == 2
 
 
-def test_an_account_under_the_address_that_was_corrected_since_is_linked(flow: Flow) -> None:
+def test_account_under_the_corrected_address_is_linked(flow: Flow) -> None:
     case, account = unclear_case(flow)
     flow.correct_address(case, "corrected@example.com")
 

@@ -20,7 +20,7 @@ A_MONTH = timedelta(days=31)
 
 
 @pytest.mark.sqlite
-def test_a_case_goes_straight_through_to_active_service(flow: Flow) -> None:
+def test_case_goes_straight_to_active_service(flow: Flow) -> None:
     case = flow.case()
 
     assert flow.run(case) == Waiting.CUSTOMER_TO_FINISH
@@ -42,7 +42,7 @@ def test_a_case_goes_straight_through_to_active_service(flow: Flow) -> None:
     assert evidence.verify(poa).problem == ""
 
 
-def test_light_hears_the_instant_of_the_signature(flow: Flow) -> None:
+def test_light_receives_the_signing_instant(flow: Flow) -> None:
     case = flow.case()
 
     flow.run(case)
@@ -54,7 +54,7 @@ def test_light_hears_the_instant_of_the_signature(flow: Flow) -> None:
     assert case.attested_poa == poa
 
 
-def test_nothing_is_sent_to_light_before_the_customer_signed(flow: Flow) -> None:
+def test_nothing_is_sent_to_light_before_the_signature(flow: Flow) -> None:
     case = flow.case(signed=False)
 
     assert flow.run(case) == Waiting.POA_TO_BE_SENT
@@ -63,7 +63,7 @@ def test_nothing_is_sent_to_light_before_the_customer_signed(flow: Flow) -> None
     assert flow.simulator.control.state()["accounts"] == []
 
 
-def test_frozen_credit_is_waited_out(flow: Flow) -> None:
+def test_frozen_credit_delays_the_case(flow: Flow) -> None:
     case = flow.case(tags="+frozen14")
     flow.run(case)
     flow.finish_at_light(case)
@@ -81,7 +81,7 @@ def test_frozen_credit_is_waited_out(flow: Flow) -> None:
     assert len(flow.acceptances_of(case)) == 1
 
 
-def test_pto_before_identity_and_card_waits_for_the_customer(flow: Flow) -> None:
+def test_pto_before_readiness_waits_for_the_customer(flow: Flow) -> None:
     case = flow.case()
     flow.report_pto(case)
     flow.run(case)
@@ -94,7 +94,7 @@ def test_pto_before_identity_and_card_waits_for_the_customer(flow: Flow) -> None
     assert case.status == EnrollmentStatus.FINALIZED
 
 
-def test_an_offer_outside_the_limits_is_held_for_a_person_and_never_accepted(flow: Flow) -> None:
+def test_offer_outside_the_limits_is_held_and_never_accepted(flow: Flow) -> None:
     case = flow.case(promise=tight_promise())
     flow.run(case)
     flow.finish_at_light(case)
@@ -109,7 +109,7 @@ def test_an_offer_outside_the_limits_is_held_for_a_person_and_never_accepted(flo
     assert flow.acceptances_of(case) == []
 
 
-def test_a_revocation_before_the_acceptance_stops_everything(flow: Flow) -> None:
+def test_revocation_before_the_acceptance_stops_everything(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     flow.finish_at_light(case)
@@ -124,7 +124,7 @@ def test_a_revocation_before_the_acceptance_stops_everything(flow: Flow) -> None
 
 
 @pytest.mark.cell("L3")
-def test_a_lost_answer_to_the_acceptance_is_settled_by_reading(flow: Flow) -> None:
+def test_lost_acceptance_answer_is_settled_by_reading(flow: Flow) -> None:
     case = flow.case(tags="+acceptlost")
     flow.run(case)
     flow.finish_at_light(case)
@@ -141,7 +141,7 @@ def test_a_lost_answer_to_the_acceptance_is_settled_by_reading(flow: Flow) -> No
     assert case.events.filter(name="lose_answer").exists()
 
 
-def test_a_customer_who_opts_out_before_the_start_ends_the_case(flow: Flow) -> None:
+def test_opt_out_before_the_start_ends_the_case(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     flow.finish_at_light(case)
@@ -168,7 +168,7 @@ def test_nothing_is_accepted_over_a_self_enrolled_plan(flow: Flow) -> None:
     assert all(row["by_customer"] for row in flow.acceptances_of(case))
 
 
-def test_offers_that_went_stale_are_asked_for_again(flow: Flow) -> None:
+def test_stale_offers_are_requested_again(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     flow.finish_at_light(case)
@@ -188,7 +188,7 @@ def test_offers_that_went_stale_are_asked_for_again(flow: Flow) -> None:
     assert case.accepted_offer.stale_at > case.accepted_at
 
 
-def test_case_that_has_ended_asks_only_about_the_customer_who_left(flow: Flow) -> None:
+def test_ended_case_asks_only_about_the_departed_customer(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     flow.finish_at_light(case)
@@ -230,7 +230,7 @@ def case_in_service(flow: Flow) -> Enrollment:
     return case
 
 
-def test_service_that_ends_is_known_before_its_last_day(flow: Flow) -> None:
+def test_ending_service_is_known_before_its_last_day(flow: Flow) -> None:
     case = case_in_service(flow)
 
     flow.simulator.control.cancel(str(case.light_account_uuid))
@@ -245,7 +245,7 @@ def test_service_that_ends_is_known_before_its_last_day(flow: Flow) -> None:
     assert case.holds.get(released_at__isnull=True).code == HoldCode.CUSTOMER_LEFT
 
 
-def test_revocation_while_service_runs_reaches_the_office(flow: Flow) -> None:
+def test_revocation_during_service_reaches_the_office(flow: Flow) -> None:
     case = case_in_service(flow)
 
     flow.revoke(case)
@@ -256,7 +256,7 @@ def test_revocation_while_service_runs_reaches_the_office(flow: Flow) -> None:
     assert "this does not end it" in hold.because
 
 
-def test_second_home_on_the_account_is_not_taken_for_ours(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_home_on_the_account_is_not_ours(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     read_account = flow.light.read_account
     second_home = Location(
         uuid="second-home", esi_id="10443720009999999", plan_uuid="other", service_start_date=date(2026, 1, 1)
@@ -278,7 +278,7 @@ def test_second_home_on_the_account_is_not_taken_for_ours(flow: Flow, monkeypatc
     assert not case.holds.filter(code=HoldCode.SELF_ENROLLED).exists()
 
 
-def test_no_record_of_a_call_holds_facts_about_the_customer(flow: Flow) -> None:
+def test_call_records_hold_no_customer_data(flow: Flow) -> None:
     case = flow.case()
 
     flow.run(case)

@@ -42,14 +42,14 @@ def sweep(flow: Flow) -> None:
         note_sweep(task, at=flow.clock.at)
 
 
-def test_a_case_on_its_way_raises_nothing(flow: Flow) -> None:
+def test_case_in_progress_raises_nothing(flow: Flow) -> None:
     sweep(flow)
     flow.run(flow.case())
 
     assert raised(flow) == set()
 
 
-def test_acceptances_done_and_refused_are_counted(flow: Flow) -> None:
+def test_completed_and_refused_acceptances_are_counted(flow: Flow) -> None:
     good, bad = flow.case(), flow.case()
     for each in (good, bad):
         flow.run(each)
@@ -81,7 +81,7 @@ def receive_webhook(flow: Flow, key: str) -> None:
     )
 
 
-def test_an_account_that_changed_a_day_ago_without_any_webhook_since_is_noticed_until_one_comes(flow: Flow) -> None:
+def test_change_without_webhook_is_noticed_until_one_comes(flow: Flow) -> None:
     receive_webhook(flow, "from before")
     changed_account(flow)
     flow.pass_time(timedelta(hours=23))
@@ -96,7 +96,7 @@ def test_an_account_that_changed_a_day_ago_without_any_webhook_since_is_noticed_
     assert raised(flow) == set()
 
 
-def test_a_quiet_week_after_a_change_that_was_told_raises_nothing(flow: Flow) -> None:
+def test_quiet_week_after_a_reported_change_raises_nothing(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     flow.finish_at_light(case)
@@ -110,7 +110,7 @@ def test_a_quiet_week_after_a_change_that_was_told_raises_nothing(flow: Flow) ->
     assert AlarmCode.NO_WEBHOOKS not in raised(flow)
 
 
-def test_a_last_day_to_act_that_comes_near_is_noticed(flow: Flow) -> None:
+def test_approaching_last_day_to_act_is_noticed(flow: Flow) -> None:
     waiting = flow.case()
     flow.report_pto(waiting)
     flow.run(waiting)
@@ -123,7 +123,7 @@ def test_a_last_day_to_act_that_comes_near_is_noticed(flow: Flow) -> None:
     assert raised(flow) == {AlarmCode.WINDOWS_CLOSING}
 
 
-def test_the_last_day_of_a_case_on_hold_is_noticed_and_forgotten_when_it_has_passed(flow: Flow) -> None:
+def test_held_cases_last_day_is_noticed_until_it_passes(flow: Flow) -> None:
     """These are the cases that a person must see in time: nothing else happens to them."""
     held = flow.case()
     flow.run(held)
@@ -146,7 +146,7 @@ def test_the_last_day_of_a_case_on_hold_is_noticed_and_forgotten_when_it_has_pas
     assert rings == {4: 0, 3: 1, 0: 1, -1: 0}
 
 
-def test_cases_that_nobody_takes_are_noticed(flow: Flow) -> None:
+def test_unclaimed_cases_are_noticed(flow: Flow) -> None:
     flow.case()
     flow.pass_time(timedelta(minutes=5))
     sweep(flow)
@@ -157,13 +157,13 @@ def test_cases_that_nobody_takes_are_noticed(flow: Flow) -> None:
     assert raised(flow) == {AlarmCode.QUEUE_BACKLOG}
 
 
-def test_a_stop_of_all_writes_is_shown(flow: Flow) -> None:
+def test_system_hold_is_shown(flow: Flow) -> None:
     hold_writes(reason="The provider moves.", by=OFFICE, at=flow.clock.at)
 
     assert raised(flow) == {AlarmCode.WRITES_STOPPED}
 
 
-def test_differences_of_the_last_run_count_and_those_that_settle_themselves_do_not(flow: Flow) -> None:
+def test_last_runs_differences_count_unless_they_settle_automatically(flow: Flow) -> None:
     old, new = (
         ReconciliationRun.objects.create(started_at=at, finished_at=at, started_by="system")
         for at in (flow.clock.at - timedelta(days=1), flow.clock.at)
@@ -177,7 +177,7 @@ def test_differences_of_the_last_run_count_and_those_that_settle_themselves_do_n
     assert measure(now=flow.clock.at).differences == 1
 
 
-def test_a_seal_that_fails_is_counted(db: None) -> None:
+def test_failing_seal_is_counted(db: None) -> None:
     poa = sealing_poa()
     type(poa).objects.filter(pk=poa.pk).update(seal_failures=2)
     assert poa.signed_at is not None
@@ -186,7 +186,7 @@ def test_a_seal_that_fails_is_counted(db: None) -> None:
 
 
 @pytest.mark.django_db
-def test_every_sweep_says_that_it_ran() -> None:
+def test_every_sweep_records_its_run() -> None:
     tasks.sweep_enrollments_task()
     poa_tasks.sweep_poas_task()
     proof_tasks.sweep_proofs_task()
@@ -211,7 +211,7 @@ def test_query_count_does_not_grow_with_cases(flow: Flow) -> None:
     assert len(with_cases) == len(without_cases)
 
 
-def test_no_backup_for_too_long_is_told(flow: Flow, settings: Settings) -> None:
+def test_missing_recent_backup_is_reported(flow: Flow, settings: Settings) -> None:
     settings.BACKUP_ALARM_DAYS = 2
     flow.case()
     sweep(flow)
@@ -224,7 +224,7 @@ def test_no_backup_for_too_long_is_told(flow: Flow, settings: Settings) -> None:
     assert AlarmCode.NO_BACKUP not in raised(flow)
 
 
-def test_without_the_setting_nobody_waits_for_backups(flow: Flow, settings: Settings) -> None:
+def test_backups_are_not_expected_without_the_setting(flow: Flow, settings: Settings) -> None:
     settings.BACKUP_ALARM_DAYS = 0
     flow.case()
     flow.pass_time(timedelta(days=30))
@@ -249,7 +249,7 @@ def calls(*scripts: Script, case_numbers: tuple[int | None, ...] = (None,)) -> N
 
 
 @pytest.mark.django_db
-def test_a_light_that_does_not_answer_is_told_and_one_answer_ends_it() -> None:
+def test_silent_light_is_reported_until_one_answer() -> None:
     calls(hang_up, answer(503), hang_up)
 
     numbers = measure(now=now())
@@ -263,7 +263,7 @@ def test_a_light_that_does_not_answer_is_told_and_one_answer_ends_it() -> None:
 
 
 @pytest.mark.parametrize(("cases", "is_told"), [(2, True), (1, False)])
-def test_a_light_that_refuses_everyone_is_told(flow: Flow, cases: int, *, is_told: bool) -> None:
+def test_light_refusing_every_call_is_reported(flow: Flow, cases: int, *, is_told: bool) -> None:
     numbers = tuple(flow.case().pk for _ in range(cases)) * 2
 
     calls(*[answer(401)] * len(numbers), case_numbers=numbers)
@@ -273,7 +273,7 @@ def test_a_light_that_refuses_everyone_is_told(flow: Flow, cases: int, *, is_tol
 
 
 @pytest.mark.django_db
-def test_a_retailer_whose_documents_are_away_is_not_light() -> None:
+def test_unreachable_plan_documents_do_not_count_as_light() -> None:
     fetcher = DocumentFetcher(allowed_origins=["http://127.0.0.1:1"], observe=wiring._record_call)
     for _ in range(3):
         with suppress(DocumentNotFetched):

@@ -14,7 +14,7 @@ from tests.factories.cases import case
 from tests.factories.installations import AT
 
 
-def test_a_move_that_the_table_does_not_have_from_here_changes_nothing(db: None) -> None:
+def test_move_not_in_the_table_changes_nothing(db: None) -> None:
     pk = case().pk
     before = Enrollment.objects.get(pk=pk)
     events = before.events.count()

@@ -74,7 +74,7 @@ def told(flow: Flow, case: Enrollment) -> AdvanceNotice:
     return AdvanceNotice.objects.get()
 
 
-def test_the_whole_flow_brings_each_mail_once(noticing: Flow) -> None:
+def test_whole_flow_sends_each_mail_once(noticing: Flow) -> None:
     case = noticing.case()
     told(noticing, case)
     noticing.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
@@ -87,7 +87,7 @@ def test_the_whole_flow_brings_each_mail_once(noticing: Flow) -> None:
     assert len(keys) == len(set(keys)) == 4
 
 
-def test_the_notice_names_plan_price_start_and_last_day(noticing: Flow) -> None:
+def test_notice_names_plan_price_start_and_last_day(noticing: Flow) -> None:
     notice = told(noticing, noticing.case())
 
     body = str(news()[-1].body)
@@ -99,7 +99,7 @@ def test_the_notice_names_plan_price_start_and_last_day(noticing: Flow) -> None:
     assert "1,000 kWh" in body
 
 
-def test_the_acceptance_names_the_last_day_to_cancel_and_whom_to_call(flow: Flow, settings: Any) -> None:
+def test_acceptance_mail_names_last_cancel_day_and_contact(flow: Flow, settings: Any) -> None:
     case = flow.case()
     accept(flow, case)
     send(flow, after=mails.MAX_WAIT_FOR_DOCUMENTS + timedelta(minutes=1))
@@ -116,7 +116,7 @@ def test_the_acceptance_names_the_last_day_to_cancel_and_whom_to_call(flow: Flow
         assert "/portal/" not in str(part), "a new link would end the one that the customer has"
 
 
-def test_it_waits_a_while_for_the_plans_documents(flow: Flow) -> None:
+def test_acceptance_mail_waits_for_plan_documents(flow: Flow) -> None:
     case = flow.case()
     accept(flow, case)
 
@@ -145,7 +145,7 @@ def test_no_notice_after_an_objection(noticing: Flow, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("ending", ["revoked", "closed"])
-def test_nothing_is_told_of_a_case_that_is_over(flow: Flow, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ended_case_sends_no_news(flow: Flow, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
     case = flow.case()
     flow.run(case)
     flow.report_pto(case)
@@ -161,7 +161,7 @@ def test_nothing_is_told_of_a_case_that_is_over(flow: Flow, ending: str, monkeyp
     assert CustomerMail.objects.get(kind=MailKind.GO_LIVE_RECEIVED).state == MailState.OVERTAKEN
 
 
-def test_an_accepted_plan_is_told_also_after_a_revocation(flow: Flow) -> None:
+def test_accepted_plan_is_announced_even_after_revocation(flow: Flow) -> None:
     case = flow.case()
     accept(flow, case)
     flow.revoke(case)
@@ -173,7 +173,7 @@ def test_an_accepted_plan_is_told_also_after_a_revocation(flow: Flow) -> None:
     )
 
 
-def test_a_plan_that_ended_before_the_mail_went_out_is_not_told(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_that_ended_before_the_mail_is_not_announced(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = flow.case()
     with monkeypatch.context() as unsent:
         unsent.setattr(Flow, "send_news", lambda _flow: None)
@@ -200,7 +200,7 @@ def test_mails_are_in_spanish_without_english(noticing: Flow) -> None:
         assert english_in(text) == set(), message.extra_headers
 
 
-def test_hostile_names_stay_in_their_line(noticing: Flow) -> None:
+def test_hostile_names_stay_on_one_line(noticing: Flow) -> None:
     case = noticing.case()
     hostile = "Carmen\r\nBcc: all@example.com\N{RIGHT-TO-LEFT OVERRIDE}"
     Customer.objects.filter(pk=case.customer_id).update(first_name=hostile)
@@ -221,7 +221,7 @@ def test_hostile_names_stay_in_their_line(noticing: Flow) -> None:
     assert "\n" not in message.subject
 
 
-def test_two_looks_at_once_owe_one(flow: Flow) -> None:
+def test_two_simultaneous_checks_owe_one_mail(flow: Flow) -> None:
     case = flow.case()
     ready(flow, case)
     again = mails.owe_go_live_news(enrollment_id=case.pk, at=flow.clock.at)
@@ -242,7 +242,7 @@ def held_by(case: Enrollment) -> str | None:
     return case.holds.filter(released_at__isnull=True).values_list("code", flat=True).first()
 
 
-def test_returned_mail_blocks_the_case_and_another_address_lets_it_go_on(flow: Flow) -> None:
+def test_returned_mail_blocks_the_case_until_another_address(flow: Flow) -> None:
     case = flow.case()
     ready(flow, case)
     send(flow)
@@ -270,7 +270,7 @@ def test_returned_mail_blocks_the_case_and_another_address_lets_it_go_on(flow: F
     assert case.status == EnrollmentStatus.FINALIZED
 
 
-def test_an_accepted_plan_is_finished_although_mail_comes_back(flow: Flow) -> None:
+def test_accepted_plan_is_finalized_although_mail_returns(flow: Flow) -> None:
     case = flow.case()
     accept(flow, case)
     send(flow, after=mails.MAX_WAIT_FOR_DOCUMENTS + timedelta(minutes=1))
@@ -284,7 +284,7 @@ def test_an_accepted_plan_is_finished_although_mail_comes_back(flow: Flow) -> No
     assert case.status == EnrollmentStatus.ACTIVE
 
 
-def test_a_notice_that_came_back_is_given_anew_before_anything_is_accepted(noticing: Flow) -> None:
+def test_returned_notice_is_repeated_before_accepting(noticing: Flow) -> None:
     case = noticing.case()
     first = told(noticing, case)
     come_back(case, MailKind.ADVANCE_NOTICE, at=noticing.clock.at)
@@ -307,7 +307,7 @@ def test_a_notice_that_came_back_is_given_anew_before_anything_is_accepted(notic
     assert not AddressFailure.objects.filter(ended_at__isnull=True).exists()
 
 
-def test_a_notice_that_could_not_be_sent_in_time_does_not_count(noticing: Flow, settings: Any) -> None:
+def test_notice_not_sent_in_time_does_not_count(noticing: Flow, settings: Any) -> None:
     case = noticing.case()
     settings.EMAIL_BACKEND = "tests.integration.poa_documents.test_portal.RefusingMail"
     told(noticing, case)
@@ -318,7 +318,7 @@ def test_a_notice_that_could_not_be_sent_in_time_does_not_count(noticing: Flow, 
     assert AdvanceNotice.objects.count() > 1
 
 
-def test_the_notice_tells_every_limit_and_has_a_button(noticing: Flow) -> None:
+def test_notice_lists_every_limit_and_has_a_button(noticing: Flow) -> None:
     told(noticing, noticing.case())
 
     [message] = [each for each in news() if each.extra_headers["X-Switchyard-Mail"] == MailKind.ADVANCE_NOTICE]

@@ -28,7 +28,7 @@ def decide_always(monkeypatch: pytest.MonkeyPatch, *chosen: Any) -> None:
     monkeypatch.setattr(engine_module, "decide", lambda *_args, **_kwargs: next(endless))
 
 
-def test_reading_that_changes_nothing_is_not_repeated_for_ever(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_that_changes_nothing_is_not_repeated_forever(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     before = calls(flow, "read")
     decide_always(monkeypatch, ReadAccount(because="It is read for a test."))
@@ -44,9 +44,7 @@ def test_reading_that_changes_nothing_is_not_repeated_for_ever(flow: Flow, monke
     assert (case.next_step, case.because, case.whose_turn) == ("HOLD", hold.because, HoldOwner.OPERATIONS)
 
 
-def test_turn_that_goes_in_circles_backs_off_and_ends_with_a_person(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_circular_turn_backs_off_and_ends_with_a_person(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     decide_always(monkeypatch, ReadAccount(because="One."), ReadAccount(because="The other."))
 
@@ -65,7 +63,7 @@ def test_turn_that_goes_in_circles_backs_off_and_ends_with_a_person(
     assert (hold.code, hold.owner) == (HoldCode.KEEPS_FAILING, HoldOwner.OPERATIONS)
 
 
-def test_case_that_fails_says_since_when_and_how_often(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_case_says_since_when_and_how_often(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     monkeypatch.setattr(flow.light, "read_account", _raise_something)
     began = flow.clock.at
@@ -80,7 +78,7 @@ def test_case_that_fails_says_since_when_and_how_often(flow: Flow, monkeypatch: 
     assert "2 times since" in case.because
 
 
-def test_call_that_light_answers_all_day_is_made_for_a_person(flow: Flow) -> None:
+def test_refusals_lasting_a_day_need_a_person(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     answered = RemoteCall(enrollment=case, purpose=READING, method="GET", path="/", http_status=200, seconds=0.1)
@@ -102,7 +100,7 @@ def test_call_that_light_answers_all_day_is_made_for_a_person(flow: Flow) -> Non
     assert calls(flow, "read") > before
 
 
-def test_requests_that_fail_for_an_hour_become_operations_turn(flow: Flow) -> None:
+def test_requests_failing_for_an_hour_go_to_operations(flow: Flow) -> None:
     flow.simulator.control.inject_fault("request_plans", "error_before", status=503, times=None)
     case = ready_to_accept(flow)
 
@@ -122,7 +120,7 @@ def _raise_something(*_args: object, **_kwargs: object) -> Callable[[], None]:
     raise RuntimeError("Something of ours broke.")
 
 
-def test_flood_of_news_is_answered_by_few_readings(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_webhooks_cause_few_readings(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     read_account, before = flow.light.read_account, calls(flow, "read")
 

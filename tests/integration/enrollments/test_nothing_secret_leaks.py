@@ -132,7 +132,7 @@ def flow(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flow]:
     running.stop()
 
 
-def test_a_whole_journey_gives_nothing_away(flow: Flow, kept: Kept) -> None:
+def test_whole_flow_leaks_no_secret(flow: Flow, kept: Kept) -> None:
     kept.secrets |= {
         "the secret key": ours.SECRET_KEY,
         "the app token": flow.simulator.app_token,

@@ -60,7 +60,7 @@ class Pacer:
     rate=st.sampled_from([0.5, 5.0, 50.0]),
 )
 @how(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_second_ever_sees_more_calls_than_are_allowed(idle: list[tuple[float, float]], rate: float) -> None:
+def test_no_second_exceeds_the_allowed_calls(idle: list[tuple[float, float]], rate: float) -> None:
     LightPace.objects.all().delete()
     pacer = Pacer()
     for seconds, look_seconds in idle:
@@ -72,7 +72,7 @@ def test_no_second_ever_sees_more_calls_than_are_allowed(idle: list[tuple[float,
     assert min(apart) >= timedelta(seconds=1 / rate)
 
 
-def test_without_a_pause_calls_go_out_at_almost_the_full_rate() -> None:
+def test_calls_run_near_the_full_rate_without_a_pause() -> None:
     pacer = Pacer()
 
     for _ in range(101):
@@ -81,7 +81,7 @@ def test_without_a_pause_calls_go_out_at_almost_the_full_rate() -> None:
     assert timedelta(seconds=20) < pacer.sent[-1] - pacer.sent[0] < timedelta(seconds=22)
 
 
-def test_after_a_429_nothing_is_sent_for_as_long_as_light_asked_and_then_it_goes_slower_for_a_while() -> None:
+def test_after_429_calls_stop_as_asked_then_slow_down() -> None:
     pacer = Pacer()
     pacer.call(pacer.pace())
 
@@ -96,7 +96,7 @@ def test_after_a_429_nothing_is_sent_for_as_long_as_light_asked_and_then_it_goes
     assert pauses[-1] < 1.07 / 5
 
 
-def test_a_second_429_soon_after_slows_down_much_more_and_a_late_one_does_not() -> None:
+def test_second_429_soon_slows_much_more_than_a_late_one() -> None:
     pacer = Pacer()
     for calls_between in (3, 60):
         LightPace.objects.all().delete()
@@ -113,7 +113,7 @@ def test_a_second_429_soon_after_slows_down_much_more_and_a_late_one_does_not() 
         assert (after > 1.4 / 5) is (calls_between == 3)
 
 
-def test_a_429_that_says_no_time_stops_everything_for_a_second() -> None:
+def test_untimed_429_stops_everything_for_a_second() -> None:
     pacer = Pacer()
     pacer.call(pacer.pace())
 
@@ -123,7 +123,7 @@ def test_a_429_that_says_no_time_stops_everything_for_a_second() -> None:
     assert pacer.sent[1] - pacer.sent[0] >= A_SECOND
 
 
-def test_a_turn_too_far_away_is_not_waited_for_and_takes_no_place_in_the_line() -> None:
+def test_distant_turn_is_refused_and_takes_no_place() -> None:
     pacer = Pacer()
     pacer.pace().slow_down(60)
 
@@ -135,7 +135,7 @@ def test_a_turn_too_far_away_is_not_waited_for_and_takes_no_place_in_the_line() 
     assert LightPace.objects.get().free_at == pacer.at + timedelta(seconds=60)
 
 
-def test_a_limit_that_was_lowered_holds_from_the_very_next_call() -> None:
+def test_lowered_limit_applies_from_the_next_call() -> None:
     pacer = Pacer()
     for rate in (50, 5, 5):
         pacer.call(pacer.pace(rate))
@@ -145,7 +145,7 @@ def test_a_limit_that_was_lowered_holds_from_the_very_next_call() -> None:
     assert pacer.sent[-1] - pacer.sent[-2] >= A_SECOND / 5
 
 
-def test_no_case_is_begun_while_others_wait_for_their_turn() -> None:
+def test_no_case_begins_while_others_wait_for_calls() -> None:
     pacer = Pacer()
     assert pacer.pace().has_room()
 
@@ -157,7 +157,7 @@ def test_no_case_is_begun_while_others_wait_for_their_turn() -> None:
 
 
 @pytest.mark.parametrize(("rate", "has_room"), [(50.0, True), (5.0, True), (1.0, False), (0.5, False)])
-def test_the_line_stays_so_short_that_a_person_in_front_of_a_page_can_join_it(rate: float, *, has_room: bool) -> None:
+def test_line_stays_short_enough_for_people_on_pages(rate: float, *, has_room: bool) -> None:
     pacer = Pacer()
     pace = SharedPace(rate, clock=pacer, pause=lambda _seconds: None)
 
@@ -194,7 +194,7 @@ def client_of(base_url: str, pace: Noted) -> LightClient:
     return LightClient(base_url=base_url, app_token="app", pace=pace, pause=lambda _seconds: None)
 
 
-def test_people_are_asked_after_the_waiting_and_right_before_the_sending() -> None:
+def test_pauses_are_checked_after_waiting_right_before_sending() -> None:
     pace = Noted()
     with scripted_light() as light, client_of(light.base_url, pace) as client:
         light.will(answer(200, {"token": "t" * 20}), answer(200, {}))
@@ -204,7 +204,7 @@ def test_people_are_asked_after_the_waiting_and_right_before_the_sending() -> No
     assert pace.events == ["turn", "turn", "look after 1 calls"]
 
 
-def test_the_waiting_ends_as_much_earlier_as_a_look_takes_so_that_calls_leave_evenly() -> None:
+def test_wait_is_shortened_by_the_check_to_keep_pace() -> None:
     pace = Noted()
     with scripted_light() as light, client_of(light.base_url, pace) as client:
         light.will(answer(200, {"token": "t" * 20}), *[answer(200, {})] * 30)
@@ -219,7 +219,7 @@ def test_the_waiting_ends_as_much_earlier_as_a_look_takes_so_that_calls_leave_ev
 
 
 @pytest.mark.parametrize(("headers", "asked"), [({"Retry_After": "7"}, 7), ({}, None)])
-def test_every_429_slows_all_processes_down(headers: dict[str, str], asked: float | None) -> None:
+def test_every_429_slows_all_processes(headers: dict[str, str], asked: float | None) -> None:
     pace = Noted()
     with scripted_light() as light, client_of(light.base_url, pace) as client:
         light.will(answer(429, {}, **headers))
@@ -230,7 +230,7 @@ def test_every_429_slows_all_processes_down(headers: dict[str, str], asked: floa
     assert pace.events == ["turn", ("ease off", asked)]
 
 
-def test_a_call_that_is_not_let_out_is_not_tried_again_within_seconds() -> None:
+def test_refused_call_is_not_retried_within_seconds() -> None:
     pace = Noted(refuses=True)
     with scripted_light() as light, client_of(light.base_url, pace) as client:
         with pytest.raises(PaceExceeded):
@@ -240,7 +240,7 @@ def test_a_call_that_is_not_let_out_is_not_tried_again_within_seconds() -> None:
     assert pace.events == ["turn"]
 
 
-def test_being_held_back_by_our_own_pace_is_no_failure_of_the_case() -> None:
+def test_waiting_for_our_pace_is_no_case_failure() -> None:
     case, at = opened(), clock.now()
 
     for _ in range(5):
@@ -278,7 +278,7 @@ def in_many_ways() -> list[Enrollment]:
     return [opened(**way) for way in ways][::-1]
 
 
-def test_the_most_urgent_case_goes_first() -> None:
+def test_most_urgent_case_goes_first() -> None:
     cases = in_many_ways()
     opened(due_at=clock.now() + timedelta(hours=1))
     opened(due_at=clock.now() - timedelta(hours=1), lease_until=clock.now() + timedelta(minutes=1))
@@ -292,7 +292,7 @@ def few_calls(settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("few_calls")
-def test_where_calls_are_few_a_message_advances_the_most_urgent_case_and_wakes_the_next() -> None:
+def test_message_advances_the_most_urgent_case_and_wakes_the_next() -> None:
     most, next_one, *_rest, least = in_many_ways()
 
     def advance(enrollment_id: int) -> str:
@@ -308,7 +308,7 @@ def test_where_calls_are_few_a_message_advances_the_most_urgent_case_and_wakes_t
 
 
 @pytest.mark.usefixtures("few_calls")
-def test_a_case_that_another_worker_took_in_the_same_moment_is_passed_over() -> None:
+def test_case_claimed_by_another_worker_is_skipped() -> None:
     most, next_one, *_rest = in_many_ways()
 
     with patch("enrollments.tasks.enqueue_on_commit"), patch("enrollments.tasks.engine") as engine:
@@ -319,7 +319,7 @@ def test_a_case_that_another_worker_took_in_the_same_moment_is_passed_over() -> 
 
 
 @pytest.mark.usefixtures("few_calls")
-def test_while_the_line_is_long_a_message_begins_nothing_and_leaves_what_is_due() -> None:
+def test_long_line_makes_a_message_leave_work_due() -> None:
     case = opened()
     SharedPace(5.0).slow_down(30)
 
@@ -330,7 +330,7 @@ def test_while_the_line_is_long_a_message_begins_nothing_and_leaves_what_is_due(
 
 
 @pytest.mark.usefixtures("few_calls")
-def test_a_sweep_wakes_no_more_cases_than_light_can_serve() -> None:
+def test_sweep_wakes_no_more_cases_than_light_can_serve() -> None:
     cases = in_many_ways()
 
     with patch("enrollments.tasks.enqueue_on_commit") as enqueue:

@@ -89,9 +89,7 @@ def accepted_at_light(flow: Flow) -> int:
     ],
     ids=["pause", "system_hold"],
 )
-def test_U8_no_acceptance_reaches_light_a_second_after_it_was_stopped(
-    flow: Flow, stop: Callable[[Flow], object]
-) -> None:
+def test_U8_no_acceptance_reaches_light_after_a_pause(flow: Flow, stop: Callable[[Flow], object]) -> None:
     cases = ready_cases(flow)
     flow.simulator.control.inject_fault("token", "delay", seconds=SECONDS_LIGHT_TAKES, times=None)
     workers = start_workers(flow, cases)

@@ -59,7 +59,7 @@ def test_all_three_are_stored_under_their_hash_with_evidence(flow: Flow, accepte
     assert {entry.details["sha256"] for entry in kept} == {document.sha256 for document in documents}
 
 
-def test_the_acceptance_names_the_offer_and_the_plan_of_dates_in_its_evidence(accepted: Enrollment) -> None:
+def test_acceptance_evidence_names_the_offer_and_date_plan(accepted: Enrollment) -> None:
     write = accepted.writes.get(kind="ACCEPT_PLAN")
     poa = PoaDocument.objects.get(site=accepted.site)
 
@@ -73,13 +73,13 @@ def test_the_acceptance_names_the_offer_and_the_plan_of_dates_in_its_evidence(ac
     assert evidence.verify(poa).is_intact
 
 
-def test_an_acceptance_does_not_wait_for_documents(flow: Flow, accepted: Enrollment) -> None:
+def test_acceptance_does_not_wait_for_documents(flow: Flow, accepted: Enrollment) -> None:
     assert accepted.accepted_at is not None
 
     assert PlanDocument.objects.filter(stored_at__isnull=True).count() == 3
 
 
-def test_fetching_twice_keeps_the_first(flow: Flow, accepted: Enrollment) -> None:
+def test_second_fetch_keeps_the_first_document(flow: Flow, accepted: Enrollment) -> None:
     fetch_due(flow)
     first = PlanDocument.objects.values_list("pk", flat=True)[0]
 
@@ -92,9 +92,7 @@ def test_fetching_twice_keeps_the_first(flow: Flow, accepted: Enrollment) -> Non
     assert len(queries) == 1
 
 
-def test_a_foreign_origin_waits_is_given_up_and_can_be_fetched_after_a_person_allowed_it(
-    flow: Flow, accepted: Enrollment
-) -> None:
+def test_foreign_origin_is_fetched_once_a_person_allows_it(flow: Flow, accepted: Enrollment) -> None:
     for _ in range(plan_documents.BACKOFF.max_failures or 0):
         outcomes = fetch_due(flow, "https://elsewhere.example.com")
         flow.pass_time(timedelta(hours=8))
@@ -108,9 +106,7 @@ def test_a_foreign_origin_waits_is_given_up_and_can_be_fetched_after_a_person_al
     assert fetch_due(flow) == [FetchOutcome.STORED] * 3
 
 
-def test_the_work_queue_names_documents_that_were_given_up_and_leads_to_them(
-    flow: Flow, accepted: Enrollment, admin_client: Client
-) -> None:
+def test_work_queue_links_to_documents_given_up(flow: Flow, accepted: Enrollment, admin_client: Client) -> None:
     PlanDocument.objects.update(attempts=(plan_documents.BACKOFF.max_failures or 0) - 1)
     assert fetch_due(flow, "https://elsewhere.example.com") == [FetchOutcome.GIVEN_UP] * 3
 
@@ -125,9 +121,7 @@ def test_the_work_queue_names_documents_that_were_given_up_and_leads_to_them(
     assert not any(page in stored for page in pages)
 
 
-def test_a_document_stored_after_the_authority_ended_is_named_in_the_journal_it_belongs_to(
-    flow: Flow, accepted: Enrollment
-) -> None:
+def test_late_document_is_recorded_in_its_own_journal(flow: Flow, accepted: Enrollment) -> None:
     poa = PoaDocument.objects.get(site=accepted.site)
     revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=flow.clock.at)
     newer = signed_poa(customer=accepted.customer, site=accepted.site, at=flow.clock.at)
@@ -141,9 +135,7 @@ def test_a_document_stored_after_the_authority_ended_is_named_in_the_journal_it_
     assert evidence.verify(poa).is_intact
 
 
-def test_a_storage_that_is_down_costs_no_document(
-    flow: Flow, accepted: Enrollment, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_storage_outage_loses_no_document(flow: Flow, accepted: Enrollment, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_arguments: object, **_options: object) -> StoredFile:
         raise stored_files.FileNotStored("down")
 

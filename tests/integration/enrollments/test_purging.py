@@ -93,9 +93,7 @@ def purge(monkeypatch: pytest.MonkeyPatch, at: datetime, *arguments: str) -> str
     return said.getvalue()
 
 
-def test_a_case_is_kept_to_the_last_day_and_destroyed_whole_after_it(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_case_is_kept_to_its_last_day_then_destroyed(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     enrollment = from_pto_to_active(flow)
     _, summary = made(enrollment)
     poa = PoaDocument.objects.get(site=enrollment.site)
@@ -133,7 +131,7 @@ def reported(enrollment: Enrollment, kind: StopKind, at: datetime) -> StopSignal
     )
 
 
-def test_what_was_said_about_a_person_goes_with_the_last_of_his_records(flow: Flow) -> None:
+def test_stop_signals_are_destroyed_with_the_persons_last_records(flow: Flow) -> None:
     enrollment = from_pto_to_active(flow)
     ended = reported(enrollment, StopKind.INCAPACITATED, flow.clock.at)
     end_stop_signal(signal_id=ended.pk, decision="Dr. Lee says she can decide.", by=OFFICE, at=flow.clock.at)
@@ -149,7 +147,7 @@ def test_what_was_said_about_a_person_goes_with_the_last_of_his_records(flow: Fl
         check_not_stopped(enrollment.customer_id)
 
 
-def test_what_was_said_about_a_person_stays_while_another_case_of_his_is_kept(flow: Flow) -> None:
+def test_stop_signals_stay_while_another_case_is_kept(flow: Flow) -> None:
     enrollment = from_pto_to_active(flow)
     customer = Customer.objects.get(pk=enrollment.customer_id)
     signal = reported(enrollment, StopKind.INCAPACITATED, flow.clock.at)
@@ -166,7 +164,7 @@ def test_what_was_said_about_a_person_stays_while_another_case_of_his_is_kept(fl
     assert customer.date_of_birth is not None
 
 
-def test_what_was_said_about_a_person_goes_with_a_request_too_when_it_was_the_last(flow: Flow) -> None:
+def test_stop_signals_are_destroyed_with_the_last_request(flow: Flow) -> None:
     job = installation(flow.clock.at, site=site(flow.clock.at))
     poa = sent_poa(customer=job.customer, site=job.site, at=flow.clock.at)
     signal = record_stop_signal(
@@ -182,7 +180,7 @@ def test_what_was_said_about_a_person_goes_with_a_request_too_when_it_was_the_la
     assert Customer.objects.get(pk=job.customer_id).date_of_birth is None
 
 
-def test_nothing_of_a_case_on_legal_hold_goes_until_it_is_lifted(flow: Flow) -> None:
+def test_legal_hold_keeps_everything_until_lifted(flow: Flow) -> None:
     enrollment = from_pto_to_active(flow)
     at = noon(last_day_of(enrollment) + timedelta(days=400))
     place_legal_hold(enrollment_id=enrollment.pk, kind="DISPUTE", reason="PUCT complaint 7.", by=OFFICE, at=at)
@@ -200,7 +198,7 @@ def test_nothing_of_a_case_on_legal_hold_goes_until_it_is_lifted(flow: Flow) -> 
     assert not Enrollment.objects.filter(pk=enrollment.pk).exists()
 
 
-def test_a_hold_placed_after_the_look_still_keeps_the_case(flow: Flow) -> None:
+def test_hold_placed_during_the_purge_keeps_the_case(flow: Flow) -> None:
     enrollment = from_pto_to_active(flow)
     at = noon(last_day_of(enrollment) + timedelta(days=1))
     seen = candidate_of(enrollment, chicago_day(at))
@@ -214,7 +212,7 @@ def test_a_hold_placed_after_the_look_still_keeps_the_case(flow: Flow) -> None:
     assert DestroyedFile.objects.count() == 0
 
 
-def test_a_request_that_was_declined_is_kept_for_a_year(flow: Flow) -> None:
+def test_declined_request_is_kept_for_a_year(flow: Flow) -> None:
     enrollment = flow.case(signed=False)
     job = enrollment.installations.get()
     poa = sent_poa(customer=job.customer, site=job.site, at=flow.clock.at)
@@ -233,13 +231,13 @@ def test_a_request_that_was_declined_is_kept_for_a_year(flow: Flow) -> None:
     assert verify_journal().findings == []
 
 
-def test_an_open_case_is_no_candidate_however_old(flow: Flow) -> None:
+def test_open_case_is_never_a_candidate(flow: Flow) -> None:
     flow.case()
 
     assert list(candidates(today=date(2060, 1, 1))) == []
 
 
-def test_photos_go_together_with_the_bytes_that_were_sent(flow: Flow) -> None:
+def test_photos_are_destroyed_with_their_originals(flow: Flow) -> None:
     enrollment = from_pto_to_active(flow)
     proof = check_proof(io.BytesIO(SENT), name="letter.jpg", size_bytes=len(SENT))
     report = go_live_report(enrollment.installations.get(), at=flow.clock.at, proofs=[proof])
@@ -253,9 +251,7 @@ def test_photos_go_together_with_the_bytes_that_were_sent(flow: Flow) -> None:
     assert not storages["default"].exists(kept.storage_key)
 
 
-def test_a_file_that_another_case_names_stays_and_one_that_is_locked_is_tried_again(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_shared_files_stay_and_locked_files_are_retried(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     enrollment = from_pto_to_active(flow)
     other = from_pto_to_active(flow)
     shared = ProofFile.objects.filter(report__installation__enrollments=enrollment).get().storage_key
@@ -279,7 +275,7 @@ def test_a_file_that_another_case_names_stays_and_one_that_is_locked_is_tried_ag
     assert storages["default"].exists(shared)
 
 
-def test_holds_and_rules_are_refused_where_they_make_no_sense(flow: Flow) -> None:
+def test_invalid_holds_and_rules_are_refused(flow: Flow) -> None:
     enrollment = flow.case()
     at = flow.clock.at
     today = chicago_day(at)
@@ -302,7 +298,7 @@ def test_holds_and_rules_are_refused_where_they_make_no_sense(flow: Flow) -> Non
     assert LegalHold.objects.count() == 1
 
 
-def test_a_dry_run_names_the_cases_that_are_open_too(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dry_run_names_open_cases_too(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     signed, invited = flow.case(), flow.case(signed=False)
     request = sent_poa(customer=invited.customer, site=invited.site)
 

@@ -59,7 +59,7 @@ def test_R10_sweeps_queue_no_second_message_for_a_row() -> None:
     assert waiting()[TaskName.SETTLE_DELIVERY] == 5
 
 
-def test_a_sweep_queues_what_came_since_the_last_one() -> None:
+def test_sweep_queues_what_became_due_since_the_last() -> None:
     due_case()
     committed(tasks.sweep_enrollments_task)
     for _ in range(2):
@@ -71,7 +71,7 @@ def test_a_sweep_queues_what_came_since_the_last_one() -> None:
 
 
 @pytest.mark.parametrize("nudge", [wakeups.make_due, request_reading])
-def test_a_case_that_is_due_gets_no_second_message(nudge: Callable[..., None]) -> None:
+def test_due_case_gets_no_second_message(nudge: Callable[..., None]) -> None:
     case = due_case(due_at=None)
 
     for _ in range(5):
@@ -80,7 +80,7 @@ def test_a_case_that_is_due_gets_no_second_message(nudge: Callable[..., None]) -
     assert waiting()[TaskName.ADVANCE_ENROLLMENT] == 1
 
 
-def test_a_nudge_keeps_the_place_of_a_case_that_waits_already() -> None:
+def test_wakeup_keeps_the_place_of_a_waiting_case() -> None:
     case = due_case()
 
     wakeups.make_due(enrollment_id=case.pk, at=clock.now())
@@ -88,7 +88,7 @@ def test_a_nudge_keeps_the_place_of_a_case_that_waits_already() -> None:
     assert Enrollment.objects.get(pk=case.pk).due_at == case.due_at
 
 
-def test_a_nudge_brings_forward_what_is_due_later() -> None:
+def test_wakeup_brings_forward_later_work() -> None:
     case, now = due_case(due_at=clock.now() + A_MINUTE), clock.now()
 
     committed(wakeups.make_due, enrollment_id=case.pk, at=now)
@@ -97,7 +97,7 @@ def test_a_nudge_brings_forward_what_is_due_later() -> None:
     assert waiting()[TaskName.ADVANCE_ENROLLMENT] == 1
 
 
-def test_a_message_left_over_serves_the_row_whose_own_was_lost() -> None:
+def test_leftover_message_serves_a_row_without_its_own() -> None:
     received_webhook()
     lost, done = WebhookDelivery.objects.get(), 0
 
@@ -107,7 +107,7 @@ def test_a_message_left_over_serves_the_row_whose_own_was_lost() -> None:
     assert lost.attempts == 1
 
 
-def test_without_a_limit_of_calls_the_most_urgent_case_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_most_urgent_case_goes_first_without_a_call_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     ordinary = due_case(due_at=clock.now() - timedelta(hours=9))
     last_day = due_case(act_by_date=chicago_day(clock.now()))
     in_doubt = due_case(status=EnrollmentStatus.IN_DOUBT)

@@ -55,7 +55,7 @@ def cancel(flow: Flow, case: Enrollment) -> None:
     flow.run(case)
 
 
-def test_announced_end_is_told_once(flow: Flow) -> None:
+def test_announced_end_is_mailed_once(flow: Flow) -> None:
     case = in_service(flow)
     cancel(flow, case)
     flow.live(case, timedelta(days=3))
@@ -69,7 +69,7 @@ def test_announced_end_is_told_once(flow: Flow) -> None:
     assert case.events.filter(name="last_day_of_service").count() == 1
 
 
-def test_canceled_before_it_began_says_that_power_stays_on(flow: Flow) -> None:
+def test_cancellation_before_the_start_says_power_stays_on(flow: Flow) -> None:
     case = accepted(flow)
     flow.simulator.control.opt_out(str(case.light_account_uuid))
     flow.live(case, timedelta(days=3))
@@ -80,7 +80,7 @@ def test_canceled_before_it_began_says_that_power_stays_on(flow: Flow) -> None:
     assert "stays on with the company that serves you now" in message.body
 
 
-def test_end_is_told_in_spanish(flow: Flow) -> None:
+def test_end_is_announced_in_spanish(flow: Flow) -> None:
     case = in_service(flow)
     case.customer.language = Language.SPANISH
     case.customer.save()
@@ -91,7 +91,7 @@ def test_end_is_told_in_spanish(flow: Flow) -> None:
     assert english_in((message.subject + message.body).replace(case.accepted_offer.name, "")) == set()
 
 
-def test_restored_backup_tells_no_old_end_again(flow: Flow) -> None:
+def test_restored_backup_repeats_no_old_end(flow: Flow) -> None:
     case = in_service(flow)
     hold_writes(reason="After a restore.", by=OFFICE, at=flow.clock.at, needs_reconciliation=True)
     cancel(flow, case)
@@ -101,7 +101,7 @@ def test_restored_backup_tells_no_old_end_again(flow: Flow) -> None:
     assert told() == []
 
 
-def test_customer_who_died_gets_no_such_mail(flow: Flow) -> None:
+def test_deceased_customer_gets_no_end_mail(flow: Flow) -> None:
     case = in_service(flow)
     poa_actions.record_stop_signal(
         customer_id=case.customer_id, kind=StopKind.DECEASED, source="Their sister called.", by=OFFICE, at=flow.clock.at
@@ -113,7 +113,7 @@ def test_customer_who_died_gets_no_such_mail(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("days", [-3, -1])
-def test_harmless_correction_of_the_go_live_is_noted(flow: Flow, days: int) -> None:
+def test_harmless_go_live_correction_is_recorded(flow: Flow, days: int) -> None:
     case = accepted(flow)
     correct_go_live_by(flow, case, days)
     case_opening.reconsider_site(site_id=case.site_id, at=flow.clock.at)
@@ -132,7 +132,7 @@ def test_harmless_correction_of_the_go_live_is_noted(flow: Flow, days: int) -> N
     assert noted.reason in [entry.detail for entry in timeline(case)]
 
 
-def test_correction_beyond_the_start_asks_the_office(flow: Flow) -> None:
+def test_correction_past_the_start_asks_the_office(flow: Flow) -> None:
     case = accepted(flow)
     flow.pass_time(timedelta(days=20))
     correct_go_live_by(flow, case, 19)

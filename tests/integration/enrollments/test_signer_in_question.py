@@ -29,7 +29,7 @@ def call_back(flow: Flow, case: Enrollment) -> None:
     )
 
 
-def test_changed_address_opens_nothing_until_the_call_back(flow: Flow) -> None:
+def test_changed_address_allows_nothing_until_the_callback(flow: Flow) -> None:
     case = flow.case()
     flow.correct_address(case, "new.address@example.net")
 
@@ -51,7 +51,7 @@ def test_change_after_opening_does_not_stop_the_case(flow: Flow) -> None:
     assert flow.run(case) != Waiting.SIGNER_TO_BE_VERIFIED
 
 
-def test_second_persons_setting_holds_the_first_address(flow: Flow) -> None:
+def test_second_person_setting_holds_the_first_address(flow: Flow) -> None:
     company_rules_are(call_back_for_first_address=True)
     case = flow.case()
     assert flow.run(case) == Waiting.SIGNER_TO_BE_VERIFIED

@@ -32,7 +32,7 @@ JOURNAL_HEAD = re.compile(r'FROM "poa_documents_evidenceentry" WHERE .* DESC LIM
 """Read before each new entry: nothing else in the transaction needs to know who wrote the one before."""
 
 
-def test_an_enrollment_takes_no_more_statements_than_are_accounted_for(flow: Flow) -> None:
+def test_enrollment_takes_only_the_listed_statements(flow: Flow) -> None:
     case = flow.case()
     assert flow.run(case) == Waiting.CUSTOMER_TO_FINISH
     flow.finish_at_light(case)

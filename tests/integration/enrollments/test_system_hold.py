@@ -30,7 +30,7 @@ def ready_to_accept(flow: Flow) -> Enrollment:
     return case
 
 
-def test_not_even_an_account_is_opened(flow: Flow) -> None:
+def test_no_account_is_opened(flow: Flow) -> None:
     case = flow.case()
     hold(flow)
 
@@ -42,7 +42,7 @@ def test_not_even_an_account_is_opened(flow: Flow) -> None:
     assert flow.simulator.control.state()["accounts"] == []
 
 
-def test_nothing_is_accepted_while_reading_goes_on(flow: Flow) -> None:
+def test_nothing_is_accepted_while_reading_continues(flow: Flow) -> None:
     case = ready_to_accept(flow)
     hold(flow)
 
@@ -54,7 +54,7 @@ def test_nothing_is_accepted_while_reading_goes_on(flow: Flow) -> None:
     assert flow.acceptances_of(case) == []
 
 
-def test_an_accepted_plan_is_not_finalized_either(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_accepted_plan_is_not_finalized(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     finalize = flow.light.finalize
     monkeypatch.setattr(flow.light, "finalize", lambda *_args, **_rest: hold(flow) and finalize(*_args, **_rest))
@@ -79,9 +79,7 @@ class HeldWhileWaiting(UnlimitedPace):
 
 
 @pytest.mark.parametrize("kind", WriteKind)
-def test_a_write_that_waits_for_its_turn_is_not_sent_any_more(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch, kind: WriteKind
-) -> None:
+def test_write_waiting_for_its_turn_is_not_sent(flow: Flow, monkeypatch: pytest.MonkeyPatch, kind: WriteKind) -> None:
     monkeypatch.setattr(flow.light, "_pace", HeldWhileWaiting(flow, kind))
     case = flow.case()
     flow.run(case)
@@ -102,7 +100,7 @@ def test_a_write_that_waits_for_its_turn_is_not_sent_any_more(
     assert case.next_step == Waiting.WRITES_HELD
 
 
-def test_after_the_release_every_case_goes_on_by_itself(flow: Flow) -> None:
+def test_every_case_continues_automatically_after_release(flow: Flow) -> None:
     case = ready_to_accept(flow)
     hold(flow)
     flow.live(case, timedelta(hours=2))
@@ -114,7 +112,7 @@ def test_after_the_release_every_case_goes_on_by_itself(flow: Flow) -> None:
     assert len(flow.acceptances_of(case)) == 1
 
 
-def test_a_case_that_is_about_to_rest_when_writes_are_released_is_looked_at_again(flow: Flow) -> None:
+def test_case_resting_during_the_release_is_decided_again(flow: Flow) -> None:
     case = ready_to_accept(flow)
     hold(flow)
     Enrollment.objects.filter(pk=case.pk).update(
@@ -128,9 +126,7 @@ def test_a_case_that_is_about_to_rest_when_writes_are_released_is_looked_at_agai
 
 
 @pytest.mark.parametrize("stop", ["hold", "pause"])
-def test_an_acceptance_recorded_already_is_not_sent_once_it_is_stopped(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch, stop: str
-) -> None:
+def test_recorded_acceptance_is_not_sent_after_the_stop(flow: Flow, monkeypatch: pytest.MonkeyPatch, stop: str) -> None:
     case = ready_to_accept(flow)
     fetch_token = flow.light._account_token
 
@@ -152,7 +148,7 @@ def test_an_acceptance_recorded_already_is_not_sent_once_it_is_stopped(
     assert case.next_step == (Waiting.WRITES_HELD if stop == "hold" else Waiting.PAUSED)
 
 
-def test_a_restored_database_is_released_only_after_every_account_was_read(flow: Flow) -> None:
+def test_restored_database_is_released_only_after_all_readings(flow: Flow) -> None:
     hold(flow, needs_reconciliation=True)
     at = flow.clock.at
 
@@ -170,7 +166,7 @@ def test_a_restored_database_is_released_only_after_every_account_was_read(flow:
     assert not SystemHold.objects.filter(ended_at=None).exists()
 
 
-def test_the_commands_hold_and_release(db: None) -> None:
+def test_commands_hold_and_release(db: None) -> None:
     call_command("hold_writes", reason="A restore.")
 
     held = SystemHold.objects.get(ended_at=None)
@@ -184,7 +180,7 @@ def test_the_commands_hold_and_release(db: None) -> None:
         call_command("release_writes")
 
 
-def test_stopping_everything_needs_a_reason(db: None) -> None:
+def test_stopping_everything_requires_a_reason(db: None) -> None:
     with pytest.raises(CommandError, match="Say why"):
         call_command("hold_writes", reason=" ")
 
