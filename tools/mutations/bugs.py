@@ -116,7 +116,7 @@ BUGS: tuple[Bug, ...] = (
         old="    if acceptance_at_light.is_proven_by(answer, sent_acceptance(attempt)):",
         new="    if answer is not None:",
         why="An error with status 200 becomes an accepted plan, and the customer is told so.",
-        noticed_by=(f"{RIGHT_LOOKING}::test_R1_acceptance_that_did_nothing_is_never_believed",),
+        noticed_by=(f"{RIGHT_LOOKING}::test_R1_acceptance_without_effect_is_never_believed",),
     ),
     Bug(
         name="another-plan-is-finished",
@@ -125,7 +125,7 @@ BUGS: tuple[Bug, ...] = (
         old="    if facts.accepted_differently and HoldCode.ACCEPTED_DIFFERENTLY not in facts.settled_codes:",
         new="    if facts.accepted_differently == facts.esi_id:",
         why="Light shows another start than the accepted one, and the enrollment is finished all the same.",
-        noticed_by=(f"{RIGHT_LOOKING}::test_R2_account_that_shows_another_plan_later_stops_finalizing",),
+        noticed_by=(f"{RIGHT_LOOKING}::test_R2_account_showing_another_plan_later_stops_finalizing",),
     ),
     Bug(
         name="dollars-pass-for-cents",
@@ -235,7 +235,7 @@ BUGS: tuple[Bug, ...] = (
         old="        is_telling = 400 <= answer.status < 500 and answer.status != 408",
         new="        is_telling = 400 <= answer.status < 600 and answer.status != 408",
         why="A write that Light did before it failed to answer counts as refused.",
-        noticed_by=(f"{REMOTE}::test_L3_L4_an_answer_that_did_not_come_is_settled_by_reading",),
+        noticed_by=(f"{REMOTE}::test_L3_L4_missing_answer_is_settled_by_reading",),
     ),
     Bug(
         name="any-move-from-anywhere",

@@ -84,7 +84,7 @@ def test_D2_D3_clock_changes_move_no_day_and_repeat_nothing(flow: Flow, moment: 
 
 @in_one_dialect
 @pytest.mark.cell("D5")
-def test_a_repeat_that_leaves_the_signed_range_is_never_sent(flow: Flow) -> None:
+def test_repeat_outside_the_signed_range_is_never_sent(flow: Flow) -> None:
     start_at(flow, TUESDAY_NIGHT)
     case = flow.case(signed=False)
     today = chicago_day(flow.clock.at)
@@ -104,7 +104,7 @@ def test_a_repeat_that_leaves_the_signed_range_is_never_sent(flow: Flow) -> None
 
 
 @in_one_dialect
-def test_D5_a_repeat_after_midnight_gets_a_new_date(flow: Flow) -> None:
+def test_D5_repeat_after_midnight_gets_a_new_date(flow: Flow) -> None:
     start_at(flow, TUESDAY_NIGHT)
     case = flow.case()
     flow.simulator.control.inject_fault("accept", "drop_before")

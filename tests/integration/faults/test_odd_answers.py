@@ -42,7 +42,7 @@ def test_R6_plan_without_a_uuid_is_shown_and_not_used(flow: Flow) -> None:
 
 
 @in_one_dialect
-def test_R6_list_of_only_bad_plans_is_named_as_such(flow: Flow) -> None:
+def test_R6_list_of_only_bad_plans_is_named(flow: Flow) -> None:
     case = ready_to_accept(flow, tags="+noplans")
     flow.simulator.control.inject_fault("request_plans", "bad_identifier")
 
@@ -75,7 +75,7 @@ def test_R6_account_without_a_uuid_is_not_created_twice(flow: Flow, operation: s
 
 
 @in_one_dialect
-def test_R7_five_thousand_plans_are_judged_and_the_best_are_kept(flow: Flow) -> None:
+def test_R7_five_thousand_plans_are_judged_and_best_kept(flow: Flow) -> None:
     case = ready_to_accept(flow)
     flow.simulator.control.change_settings(offers_per_plan=850)
 
@@ -112,7 +112,7 @@ def test_R7_thousands_of_misses_are_counted_and_nearest_kept(flow: Flow) -> None
 
 
 @in_one_dialect
-def test_R8_without_a_status_anywhere_the_flags_lead_to_the_acceptance(flow: Flow) -> None:
+def test_R8_flags_alone_lead_to_the_acceptance(flow: Flow) -> None:
     flow.simulator.control.set_dialect(status_places=[])
     case = flow.case()
 
@@ -122,7 +122,7 @@ def test_R8_without_a_status_anywhere_the_flags_lead_to_the_acceptance(flow: Flo
 
 
 @in_one_dialect
-def test_R8_a_stage_that_is_derived_says_so(flow: Flow) -> None:
+def test_R8_derived_stage_says_so(flow: Flow) -> None:
     flow.simulator.control.set_dialect(status_places=[])
     case = flow.case()
     flow.run(case)
@@ -187,7 +187,7 @@ def test_R8_expensive_plan_is_refused_without_a_rate_kind(flow: Flow) -> None:
 @in_one_dialect
 @pytest.mark.parametrize("status", [307, 308])
 @pytest.mark.parametrize("operation", ["create", "record", "request_plans", "accept", "finalize", "token"])
-def test_L28_a_redirected_write_is_for_operations_and_not_sent_again(flow: Flow, operation: str, status: int) -> None:
+def test_L28_redirected_write_goes_to_operations_and_is_not_repeated(flow: Flow, operation: str, status: int) -> None:
     flow.simulator.control.inject_fault(operation, "redirect", status=status, times=None)
     case = flow.case()
 

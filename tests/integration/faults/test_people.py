@@ -38,7 +38,7 @@ def test_U5_paused_acceptance_is_not_sent_after_a_revocation(flow: Flow) -> None
 
 
 @pytest.mark.parametrize("answer", ["comes", "is lost"])
-def test_U6_revocation_during_an_acceptance_is_told_to_both_sides(
+def test_U6_revocation_during_an_acceptance_reaches_office_and_customer(
     flow: Flow, monkeypatch: pytest.MonkeyPatch, answer: str
 ) -> None:
     case = ready_to_accept(flow)
@@ -68,7 +68,7 @@ def test_U6_revocation_during_an_acceptance_is_told_to_both_sides(
 
 @in_one_dialect
 @pytest.mark.cell("U7")
-def test_a_report_withdrawn_before_the_acceptance_shuts_the_gate_again(flow: Flow) -> None:
+def test_report_withdrawn_before_acceptance_closes_the_gate(flow: Flow) -> None:
     case = ready_to_accept(flow)
     pause = flow.pause()
     walk(flow, case, span=timedelta(hours=2))
@@ -84,7 +84,7 @@ def test_a_report_withdrawn_before_the_acceptance_shuts_the_gate_again(flow: Flo
 
 @in_one_dialect
 @pytest.mark.cell("U7")
-def test_a_report_withdrawn_after_the_acceptance_goes_to_the_office(flow: Flow) -> None:
+def test_report_withdrawn_after_acceptance_goes_to_the_office(flow: Flow) -> None:
     flow.simulator.control.inject_fault("finalize", "drop_before")
     case = ready_to_accept(flow)
     flow.run(case)

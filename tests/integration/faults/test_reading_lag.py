@@ -22,7 +22,7 @@ def lose_the_answer_while_reads_lag(flow: Flow, lag: timedelta) -> Enrollment:
     return case
 
 
-def test_the_setting_says_how_long_a_doubt_is_held(settings: Settings) -> None:
+def test_setting_says_how_long_doubt_lasts(settings: Settings) -> None:
     settings.DOUBT_SETTLING_SECONDS = 1234
 
     assert wiring.policy().settling_period == timedelta(seconds=1234)

@@ -49,7 +49,7 @@ def impatient(flow: Flow) -> Iterator[Flow]:
 
 @in_one_dialect
 @pytest.mark.parametrize("operation", WRITES)
-def test_L1_a_timeout_without_effect_is_repeated_once_after_reading(impatient: Flow, operation: str) -> None:
+def test_L1_timeout_without_effect_is_repeated_once_after_reading(impatient: Flow, operation: str) -> None:
     impatient.simulator.control.inject_fault(operation, "hang", seconds=1.3)
     case = impatient.case()
 
@@ -62,7 +62,7 @@ def test_L1_a_timeout_without_effect_is_repeated_once_after_reading(impatient: F
 @in_one_dialect
 @pytest.mark.cell("L21")
 @pytest.mark.parametrize("operation", WRITES)
-def test_L2_L22_L23_a_timeout_after_the_effect_is_settled_by_reading(impatient: Flow, operation: str) -> None:
+def test_L2_L22_L23_timeout_after_the_effect_is_settled_by_reading(impatient: Flow, operation: str) -> None:
     impatient.simulator.control.inject_fault(operation, "delay", seconds=1.3)
     case = impatient.case()
 
@@ -74,7 +74,7 @@ def test_L2_L22_L23_a_timeout_after_the_effect_is_settled_by_reading(impatient: 
 
 @in_one_dialect
 @pytest.mark.parametrize("operation", WRITES)
-def test_L27_an_answer_that_drips_in_is_settled_by_reading(flow: Flow, operation: str) -> None:
+def test_L27_dripping_answer_is_settled_by_reading(flow: Flow, operation: str) -> None:
     flow.light._transport._timeout = (0.5, 1.0)
     flow.simulator.control.inject_fault(operation, "drip", seconds=0.5)
     case = flow.case()
@@ -93,7 +93,7 @@ def test_L27_an_answer_that_drips_in_is_settled_by_reading(flow: Flow, operation
         pytest.param("error_before", False, marks=pytest.mark.cell("L4")),
     ],
 )
-def test_L3_L4_an_answer_that_did_not_come_is_settled_by_reading(
+def test_L3_L4_missing_answer_is_settled_by_reading(
     flow: Flow,
     operation: str,
     kind: str,
@@ -122,7 +122,7 @@ def test_L3_L4_an_answer_that_did_not_come_is_settled_by_reading(
         pytest.param("accept", "html", False, marks=pytest.mark.cell("L14")),
     ],
 )
-def test_L5_L13_L14_L15_an_answer_that_says_nothing_is_settled_by_reading(
+def test_L5_L13_L14_L15_meaningless_answer_is_settled_by_reading(
     flow: Flow,
     operation: str,
     kind: str,
@@ -151,7 +151,7 @@ def test_L5_L13_L14_L15_an_answer_that_says_nothing_is_settled_by_reading(
         pytest.param("read", "html", marks=pytest.mark.cell("L14")),
     ],
 )
-def test_a_question_without_a_sensible_answer_is_asked_again(flow: Flow, operation: str, kind: str) -> None:
+def test_read_without_a_usable_answer_is_repeated(flow: Flow, operation: str, kind: str) -> None:
     flow.simulator.control.inject_fault(operation, kind, times=4)
     case = flow.case()
 
@@ -162,7 +162,7 @@ def test_a_question_without_a_sensible_answer_is_asked_again(flow: Flow, operati
 
 @in_one_dialect
 @pytest.mark.cell("L15", "L17")
-def test_plans_that_are_all_null_are_no_plans(flow: Flow) -> None:
+def test_all_null_plans_count_as_no_plans(flow: Flow) -> None:
     flow.simulator.control.inject_fault("request_plans", "nulls")
     case = flow.case()
 
@@ -214,7 +214,7 @@ def _calls_after_an_effect(flow: Flow, operation: str) -> int:
         pytest.param("accept", None, timedelta(seconds=5), marks=pytest.mark.cell("L8")),
     ],
 )
-def test_L6_L7_busy_light_is_left_alone_as_asked(
+def test_L6_L7_busy_light_is_left_alone_as_long_as_asked(
     flow: Flow, operation: str, asked: str | None, least: timedelta
 ) -> None:
     if asked == "a date":  # unlike the date of the answer, which is that of the machine
@@ -232,7 +232,7 @@ def test_L6_L7_busy_light_is_left_alone_as_asked(
 
 @in_one_dialect
 @pytest.mark.cell("L6", "L8")
-def test_rate_limited_cases_come_back_at_different_times(flow: Flow) -> None:
+def test_rate_limited_cases_return_at_different_times(flow: Flow) -> None:
     flow.simulator.control.inject_fault("create", "rate_limit", retry_after="60", times=6)
 
     cases = [flow.case() for _ in range(6)]
@@ -246,7 +246,7 @@ def test_rate_limited_cases_come_back_at_different_times(flow: Flow) -> None:
 @in_one_dialect
 @pytest.mark.cell("L9")
 @pytest.mark.parametrize("operation", ["accept", "finalize"])
-def test_a_token_that_ran_out_is_renewed_once(flow: Flow, operation: str) -> None:
+def test_expired_token_is_renewed_once(flow: Flow, operation: str) -> None:
     flow.simulator.control.inject_fault(operation, "unauthorized")
     case = flow.case()
 
@@ -258,7 +258,7 @@ def test_a_token_that_ran_out_is_renewed_once(flow: Flow, operation: str) -> Non
 
 @pytest.mark.cell("L9")
 @pytest.mark.parametrize("operation", WRITES)
-def test_token_that_stays_refused_is_a_hold_for_operations(flow: Flow, operation: str) -> None:
+def test_permanently_refused_token_is_a_hold_for_operations(flow: Flow, operation: str) -> None:
     flow.simulator.control.inject_fault(operation, "unauthorized", times=None)
     case = flow.case()
 
@@ -296,7 +296,7 @@ def test_L10_forbidden_or_unknown_call_is_made_once(flow: Flow, operation: str, 
 @in_one_dialect
 @pytest.mark.cell("L10")
 @pytest.mark.parametrize("kind", ["forbidden", "not_found"])
-def test_an_account_that_cannot_be_read_is_not_hammered(flow: Flow, kind: str) -> None:
+def test_unreadable_account_is_not_polled_continuously(flow: Flow, kind: str) -> None:
     flow.simulator.control.inject_fault("read", kind, times=None)
     case = flow.case()
 
@@ -313,7 +313,7 @@ def test_an_account_that_cannot_be_read_is_not_hammered(flow: Flow, kind: str) -
 
 
 @pytest.mark.cell("L11")
-def test_accepted_already_with_the_same_plan_counts_as_done(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_acceptance_of_the_same_plan_counts_as_done(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     accept = flow.light.accept_plan
 
@@ -338,9 +338,7 @@ def test_accepted_already_with_the_same_plan_counts_as_done(flow: Flow, monkeypa
         *((operation, "conflict", 409) for operation in ("request_plans", "finalize")),
     ],
 )
-def test_a_refused_call_goes_to_the_office_with_lights_words(
-    flow: Flow, operation: str, fault: str, status: int
-) -> None:
+def test_refused_call_shows_the_office_lights_reason(flow: Flow, operation: str, fault: str, status: int) -> None:
     """A field that Light does not take, or a call that is not possible now."""
     flow.simulator.control.inject_fault(operation, fault)
     case = flow.case()
@@ -360,7 +358,7 @@ def test_a_refused_call_goes_to_the_office_with_lights_words(
 
 
 @pytest.mark.cell("L12", "L20")
-def test_L12_acceptance_refused_once_is_tried_with_new_plans(flow: Flow) -> None:
+def test_L12_refused_acceptance_is_retried_with_new_plans(flow: Flow) -> None:
     flow.simulator.control.inject_fault("accept", "conflict")
     case = flow.case()
 
@@ -410,7 +408,7 @@ def test_L12_acceptance_refused_again_is_a_hold(flow: Flow) -> None:
 
 @in_one_dialect
 @pytest.mark.cell("L11")
-def test_a_finalize_that_was_done_before_is_no_refusal(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_already_finalized_is_not_a_refusal(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     flow.simulator.control.set_dialect(finalize_repeat="conflict")
     finalize = flow.light.finalize
 
@@ -433,7 +431,7 @@ def test_a_finalize_that_was_done_before_is_no_refusal(flow: Flow, monkeypatch: 
 
 
 @pytest.mark.cell("L16")
-def test_unknown_status_is_shown_raw_and_passes(flow: Flow) -> None:
+def test_unknown_status_is_shown_raw_and_tolerated(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
     flow.finish_at_light(case)
@@ -476,7 +474,7 @@ def test_L17_no_plan_on_offer_is_a_hold(flow: Flow) -> None:
 
 
 @in_one_dialect
-def test_L18_of_two_plans_alike_the_choice_is_settled_and_recorded(flow: Flow) -> None:
+def test_L18_choice_between_identical_plans_is_stable_and_recorded(flow: Flow) -> None:
     case = flow.case(tags="+twins")
 
     walk(flow, case)
@@ -490,7 +488,7 @@ def test_L18_of_two_plans_alike_the_choice_is_settled_and_recorded(flow: Flow) -
 
 
 @in_one_dialect
-def test_L19_a_price_that_rose_since_the_request_is_judged_anew(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_L19_raised_price_is_judged_again(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     pause = flow.pause()
     walk(flow, case, span=timedelta(hours=2))
@@ -591,7 +589,7 @@ def test_L25_refused_finalize_is_a_hold_and_keeps_the_acceptance(flow: Flow) -> 
     assert_accepted_once(flow, case)
 
 
-def test_L26_plan_that_the_customer_took_is_never_replaced(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_L26_plan_chosen_by_the_customer_is_never_replaced(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     accept = flow.light.accept_plan
 

@@ -23,7 +23,7 @@ without_effect = pytest.mark.parametrize("kind", ["says_error", "queued", "empty
 
 
 @without_effect
-def test_R1_acceptance_that_did_nothing_is_never_believed(flow: Flow, kind: str) -> None:
+def test_R1_acceptance_without_effect_is_never_believed(flow: Flow, kind: str) -> None:
     flow.simulator.control.inject_fault("accept", kind)
     case = ready_to_accept(flow)
 
@@ -79,7 +79,7 @@ def test_R2_acceptance_of_something_else_stops_the_case(flow: Flow, kind: str) -
 
 
 @in_one_dialect
-def test_R2_account_that_shows_another_plan_later_stops_finalizing(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_R2_account_showing_another_plan_later_stops_finalizing(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     read_account = flow.light.read_account
 
@@ -121,7 +121,7 @@ def test_R3_finalize_without_effect_is_read_and_repeated_once(flow: Flow, kind: 
 
 @in_one_dialect
 @without_effect
-def test_R3_finalize_that_never_works_ends_with_a_person(flow: Flow, kind: str) -> None:
+def test_R3_finalize_that_never_works_goes_to_a_person(flow: Flow, kind: str) -> None:
     flow.simulator.control.inject_fault("finalize", kind, times=None)
     case = ready_to_accept(flow)
 
@@ -133,7 +133,7 @@ def test_R3_finalize_that_never_works_ends_with_a_person(flow: Flow, kind: str) 
 
 
 @without_effect
-def test_R3_attestation_without_effect_is_not_believed_where_light_shows_it(flow: Flow, kind: str) -> None:
+def test_R3_attestation_without_visible_effect_is_not_believed(flow: Flow, kind: str) -> None:
     flow.simulator.control.inject_fault("record", kind)
     case = flow.case()
 
@@ -152,7 +152,7 @@ def test_R3_attestation_without_effect_is_not_believed_where_light_shows_it(flow
 
 @in_one_dialect
 @without_effect
-def test_R3_account_that_was_not_made_is_made_once(flow: Flow, kind: str) -> None:
+def test_R3_account_not_created_is_created_once(flow: Flow, kind: str) -> None:
     flow.simulator.control.inject_fault("create", kind)
     case = flow.case()
 
@@ -163,7 +163,7 @@ def test_R3_account_that_was_not_made_is_made_once(flow: Flow, kind: str) -> Non
 
 
 @in_one_dialect
-def test_R3_account_under_another_address_is_not_taken(flow: Flow) -> None:
+def test_R3_account_under_another_address_is_not_used(flow: Flow) -> None:
     flow.simulator.control.inject_fault("create", "another_email")
     case = flow.case()
 
@@ -180,7 +180,7 @@ def test_R3_account_under_another_address_is_not_taken(flow: Flow) -> None:
 
 @in_one_dialect
 @pytest.mark.parametrize("kind", ["plans_expired", "plans_short_lived"])
-def test_R4_plans_that_arrive_expired_are_asked_for_once(flow: Flow, kind: str) -> None:
+def test_R4_expired_plans_are_requested_again_once(flow: Flow, kind: str) -> None:
     flow.simulator.control.inject_fault("request_plans", kind, times=None)
     case = ready_to_accept(flow)
     flow.pass_time(timedelta(minutes=1))
@@ -204,7 +204,7 @@ def test_R4_plans_that_arrive_expired_are_asked_for_once(flow: Flow, kind: str) 
 
 @in_one_dialect
 @pytest.mark.parametrize("kind", ["plans_in_dollars", "plans_free", "plans_below_their_rate"])
-def test_R5_price_that_cannot_be_right_is_never_accepted(flow: Flow, kind: str) -> None:
+def test_R5_impossible_price_is_never_accepted(flow: Flow, kind: str) -> None:
     flow.simulator.control.inject_fault("request_plans", kind)
     case = ready_to_accept(flow)
 
