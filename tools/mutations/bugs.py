@@ -346,7 +346,7 @@ BUGS: tuple[Bug, ...] = (
         old="for name in PROOF_FIELDS}) for kept in kept_proofs\n",
         new="for name in PROOF_FIELDS}) for kept in kept_proofs[1:]\n",
         why="The first photo of each report is thrown away.",
-        noticed_by=(f"{GOING_LIVE}::test_corrected_form_takes_over_the_photo_that_was_kept", GOING_LIVE),
+        noticed_by=(f"{GOING_LIVE}::test_corrected_form_reuses_the_kept_photo", GOING_LIVE),
     ),
     Bug(
         name="a-signature-kept-before-is-lost",

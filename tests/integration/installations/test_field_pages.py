@@ -70,21 +70,21 @@ def url(job: Installation) -> str:
     return f"/field/jobs/{job.pk}/"
 
 
-def test_technician_signs_in_and_sees_his_jobs(client: Client, tess: User, job: Installation) -> None:
+def test_technician_signs_in_and_sees_own_jobs(client: Client, tess: User, job: Installation) -> None:
     response = client.post("/field/sign-in/", {"username": tess.username, "password": PASSWORD}, follow=True)
 
     assert response.redirect_chain == [("/field/", 302)]
     assert job.site.address_1 in response.text
 
 
-def test_wrong_password_is_told_and_the_name_stays(client: Client, tess: User) -> None:
+def test_wrong_password_is_explained_and_keeps_the_name(client: Client, tess: User) -> None:
     response = client.post("/field/sign-in/", {"username": tess.username, "password": "wrong"})
 
     assert "Wrong username or password" in response.text
     assert f'value="{tess.username}"' in response.text
 
 
-def test_other_accounts_are_told_that_they_are_no_technicians(client: Client) -> None:
+def test_non_technicians_are_told_so(client: Client) -> None:
     User.objects.create_user("clerk", password=PASSWORD)
 
     response = client.post("/field/sign-in/", {"username": "clerk", "password": PASSWORD})
@@ -93,7 +93,7 @@ def test_other_accounts_are_told_that_they_are_no_technicians(client: Client) ->
     assert "_auth_user_id" not in client.session
 
 
-def test_sign_in_does_not_lead_elsewhere(client: Client, tess: User) -> None:
+def test_sign_in_never_redirects_to_another_host(client: Client, tess: User) -> None:
     response = client.post(
         "/field/sign-in/?next=https://elsewhere.example/",
         {"username": tess.username, "password": PASSWORD, "next": "//elsewhere.example/"},
@@ -114,7 +114,7 @@ def test_guessing_passwords_is_slowed_down(client: Client, tess: User) -> None:
     assert "_auth_user_id" not in client.session
 
 
-def test_signed_in_stranger_gets_no_page(client: Client, job: Installation) -> None:
+def test_signed_in_non_technician_gets_no_page(client: Client, job: Installation) -> None:
     client.force_login(User.objects.create_user("clerk", password=PASSWORD))
 
     response = client.get(url(job))
@@ -123,7 +123,7 @@ def test_signed_in_stranger_gets_no_page(client: Client, job: Installation) -> N
     assert job.site.address_1 not in response.text
 
 
-def test_signed_out_technician_is_led_to_sign_in_and_back(client: Client, job: Installation) -> None:
+def test_signed_out_technician_returns_after_sign_in(client: Client, job: Installation) -> None:
     response = client.get(url(job))
 
     assert response.headers["Location"] == f"/field/sign-in/?next={url(job)}"
@@ -136,9 +136,7 @@ def test_get_never_signs_out(signed_in: Client) -> None:
     assert signed_in.get("/field/").status_code == 200
 
 
-def test_list_holds_only_his_own_jobs_dated_ones_first(
-    signed_in: Client, tess: User, django_assert_num_queries: Any
-) -> None:
+def test_list_has_own_jobs_only_dated_ones_first(signed_in: Client, tess: User, django_assert_num_queries: Any) -> None:
     at = clock.now()
     undated = installation_at("SOLD", at=at, technician=tess)
     later = installation_at("SOLD", at=at, technician=tess, scheduled_date=chicago_day(at) + timedelta(days=9))
@@ -159,7 +157,7 @@ def test_list_holds_only_his_own_jobs_dated_ones_first(
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_foreign_job_answers_as_an_unknown_one(signed_in: Client, method: str) -> None:
+def test_other_technicians_job_answers_like_a_missing_one(signed_in: Client, method: str) -> None:
     foreign = installation_at(SUBMITTED, at=clock.now(), technician=technician())
 
     theirs = getattr(signed_in, method)(url(foreign), typed())
@@ -180,7 +178,7 @@ def test_report_with_photo_counts_and_says_so(signed_in: Client, tess: User, job
     assert report.proofs.get().content_type == "image/jpeg"
 
 
-def test_form_sent_twice_counts_once_and_says_that_it_already_counts(signed_in: Client, job: Installation) -> None:
+def test_form_sent_twice_counts_once_and_says_so(signed_in: Client, job: Installation) -> None:
     form = typed()
     signed_in.post(url(job), {**form, "proof": jpeg()})
 
@@ -190,7 +188,7 @@ def test_form_sent_twice_counts_once_and_says_that_it_already_counts(signed_in: 
     assert GoLiveReport.objects.count() == 1
 
 
-def test_wrong_date_keeps_all_that_was_typed_and_the_photo(signed_in: Client, job: Installation) -> None:
+def test_wrong_date_keeps_all_entries_and_the_photo(signed_in: Client, job: Installation) -> None:
     tomorrow = (chicago_day(clock.now()) + timedelta(days=1)).isoformat()
     form = typed(granted_date=tomorrow)
 
@@ -205,7 +203,7 @@ def test_wrong_date_keeps_all_that_was_typed_and_the_photo(signed_in: Client, jo
     assert not GoLiveReport.objects.exists()
 
 
-def test_everything_that_is_wrong_is_told_at_once(signed_in: Client, job: Installation) -> None:
+def test_all_errors_are_shown_together(signed_in: Client, job: Installation) -> None:
     response = signed_in.post(url(job), {"granted_date": "2099-01-01"}, headers={"Accept": "application/json"})
 
     assert set(response.json()["errors"]) == {"granted_date", "source", "utility_reference"}
@@ -235,7 +233,7 @@ def test_fixed_form_counts_with_the_saved_photo(signed_in: Client, job: Installa
         (SimpleUploadedFile("huge.jpg", b"\xff\xd8\xff" + bytes(MAX_PROOF_BYTES), "image/jpeg"), "larger than 15 MB"),
     ],
 )
-def test_wrong_file_is_told_and_the_rest_stays(
+def test_wrong_file_is_explained_and_keeps_other_entries(
     signed_in: Client, job: Installation, upload: SimpleUploadedFile, words: str
 ) -> None:
     response = signed_in.post(url(job), typed(proof=upload), follow=True)
@@ -247,7 +245,7 @@ def test_wrong_file_is_told_and_the_rest_stays(
     assert not KeptProof.objects.exists()
 
 
-def test_same_form_with_other_contents_is_refused_in_words(signed_in: Client, job: Installation) -> None:
+def test_same_form_with_other_contents_is_refused_with_reason(signed_in: Client, job: Installation) -> None:
     form = typed()
     signed_in.post(url(job), form)
 
@@ -267,7 +265,7 @@ def test_hostile_names_do_no_harm(signed_in: Client, tess: User) -> None:
     assert "&lt;script&gt;alert(1)" in page
 
 
-def test_charger_is_commissioned_and_not_permitted(signed_in: Client, tess: User) -> None:
+def test_charger_is_commissioned_without_a_permit(signed_in: Client, tess: User) -> None:
     charger = installation_at("INSTALLED", at=clock.now(), technician=tess, kind=HardwareKind.EV_CHARGER)
 
     page = signed_in.get(url(charger)).text
@@ -278,7 +276,7 @@ def test_charger_is_commissioned_and_not_permitted(signed_in: Client, tess: User
     assert "Report accepted" in answer.text
 
 
-def test_other_date_than_the_one_on_file_is_kept_and_told(signed_in: Client, job: Installation) -> None:
+def test_different_date_is_kept_and_reported(signed_in: Client, job: Installation) -> None:
     at = clock.now()
     go_live_report(job, at=at, granted_date=chicago_day(at) - timedelta(days=5))
 
@@ -288,7 +286,7 @@ def test_other_date_than_the_one_on_file_is_kept_and_told(signed_in: Client, job
     assert GoLiveReport.objects.count() == 2
 
 
-def test_report_of_another_technician_answers_as_unknown(signed_in: Client, job: Installation) -> None:
+def test_other_technicians_report_answers_like_a_missing_one(signed_in: Client, job: Installation) -> None:
     others = go_live_report(job, at=clock.now())
 
     response = signed_in.get(f"/field/reports/{others.submission_id}/")
@@ -296,7 +294,7 @@ def test_report_of_another_technician_answers_as_unknown(signed_in: Client, job:
     assert response.status_code == 404
 
 
-def test_report_is_unknown_to_a_technician_who_lost_the_job(signed_in: Client, job: Installation) -> None:
+def test_technician_who_lost_the_job_cannot_see_its_report(signed_in: Client, job: Installation) -> None:
     """The page names the customer and the address."""
     signed_in.post(url(job), typed())
     address = f"/field/reports/{GoLiveReport.objects.get().submission_id}/"
@@ -310,14 +308,14 @@ def test_report_is_unknown_to_a_technician_who_lost_the_job(signed_in: Client, j
     assert str(job.customer) not in answer.content.decode()
 
 
-def test_script_is_told_the_problems_by_field(signed_in: Client, job: Installation) -> None:
+def test_script_receives_errors_by_field(signed_in: Client, job: Installation) -> None:
     response = signed_in.post(url(job), typed(utility_reference=""), headers={"Accept": "application/json"})
 
     assert response.status_code == 422
     assert set(response.json()["errors"]) == {"utility_reference"}
 
 
-def test_script_of_a_signed_out_technician_is_told_so(client: Client, job: Installation) -> None:
+def test_script_of_a_signed_out_technician_is_refused(client: Client, job: Installation) -> None:
     response = client.post(url(job), typed(), headers={"Accept": "application/json"})
 
     assert response.status_code == 401
@@ -329,7 +327,7 @@ def test_staff_with_the_permission_may_use_the_pages(client: Client) -> None:
     assert client.get("/field/").status_code == 200
 
 
-def test_service_worker_keeps_files_that_exist(signed_in: Client) -> None:
+def test_service_worker_caches_existing_files_only(signed_in: Client) -> None:
     response = signed_in.get("/field/service-worker.js")
 
     assert response.headers["Content-Type"] == "text/javascript"
@@ -350,16 +348,14 @@ def test_pages_allow_no_inline_code(signed_in: Client, job: Installation) -> Non
 @pytest.mark.parametrize(
     "device_at", ["9999-12-31T23:59:59-23:00", "0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z"]
 )
-def test_a_phone_whose_clock_is_absurd_can_report_all_the_same(
-    signed_in: Client, job: Installation, device_at: str
-) -> None:
+def test_phone_with_a_wrong_clock_can_report(signed_in: Client, job: Installation, device_at: str) -> None:
     response = signed_in.post(url(job), typed(device_at=device_at))
 
     assert response.status_code == 302
     assert GoLiveReport.objects.get().device_at is None
 
 
-def test_report_is_asked_to_come_back_while_files_are_read(
+def test_report_is_retried_later_while_files_are_checked(
     signed_in: Client, job: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is judged yet, so the phone keeps all of it and sends it again."""

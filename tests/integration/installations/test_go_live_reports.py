@@ -71,7 +71,7 @@ def queued(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, int]]:
     return sent
 
 
-def test_report_with_proof_counts_at_once(job: Installation, queued: list[dict[str, int]]) -> None:
+def test_report_with_proof_counts_immediately(job: Installation, queued: list[dict[str, int]]) -> None:
     outcome = report(job, proofs=[photo()])
 
     job.refresh_from_db()
@@ -98,7 +98,7 @@ def test_report_without_proof_waits_for_the_office(job: Installation) -> None:
         ("WITHOUT_PROOF", 1, GoLiveResult.COUNTS),
     ],
 )
-def test_organization_decides_what_waits_for_the_office(
+def test_organization_decides_what_needs_confirmation(
     job: Installation, confirmation: str, proofs: int, result: GoLiveResult
 ) -> None:
     company_rules_are(go_live_confirmation=confirmation)
@@ -130,7 +130,7 @@ def test_confirming_twice_keeps_the_first_confirmation(job: Installation) -> Non
 
 
 @pytest.mark.cell("U3")
-def test_u3_same_form_sent_five_times_counts_once(job: Installation) -> None:
+def test_U3_same_form_sent_five_times_counts_once(job: Installation) -> None:
     submission_id = uuid.uuid4()
 
     outcomes = [report(job, submission_id=submission_id, proofs=[photo()], note="Left at the door") for _ in range(5)]
@@ -170,7 +170,7 @@ def test_submission_of_another_job_is_refused(job: Installation) -> None:
 
 
 @pytest.mark.cell("U4")
-def test_u4_different_date_is_kept_beside_the_one_on_file(job: Installation, queued: list[dict[str, int]]) -> None:
+def test_U4_different_date_is_kept_beside_the_current_one(job: Installation, queued: list[dict[str, int]]) -> None:
     first = report(job, granted_date=DAY).report
 
     second = report(job, granted_date=DAY - timedelta(days=2), proofs=[photo()])
@@ -205,7 +205,7 @@ def test_second_report_with_proof_lets_a_waiting_one_count(job: Installation) ->
     assert job.status == InstallationStatus.PTO_CONFIRMED
 
 
-def test_office_settles_a_conflict_in_favor_of_the_other_report(job: Installation) -> None:
+def test_office_settles_a_conflict_for_the_other_report(job: Installation) -> None:
     first = go_live_report(job, granted_date=DAY)
     other = report(job, granted_date=DAY - timedelta(days=2)).report
 
@@ -269,7 +269,7 @@ def correct(wrong: GoLiveReport, **fields: Any) -> GoLiveReport:
     )
 
 
-def test_report_of_the_office_without_proof_waits_for_a_second_person(job: Installation) -> None:
+def test_office_report_without_proof_needs_a_second_person(job: Installation) -> None:
     outcome = report(job, by=OFFICE)
     assert outcome.result == GoLiveResult.AWAITING_OFFICE
 
@@ -288,11 +288,11 @@ def test_one_account_cannot_confirm_under_another_name(job: Installation, other_
         actions.confirm_go_live(report_id=waiting.pk, by=OFFICE, at=AT)
 
 
-def test_report_of_the_office_with_proof_counts_at_once(job: Installation) -> None:
+def test_office_report_with_proof_counts_immediately(job: Installation) -> None:
     assert report(job, by=OFFICE, proofs=[photo()]).result == GoLiveResult.COUNTS
 
 
-def test_correction_without_proof_takes_the_go_live_back_until_confirmed(job: Installation) -> None:
+def test_correction_without_proof_reverts_go_live_until_confirmed(job: Installation) -> None:
     wrong = go_live_report(job)
 
     right = correct(wrong)
@@ -304,13 +304,13 @@ def test_correction_without_proof_takes_the_go_live_back_until_confirmed(job: In
     assert job.status == InstallationStatus.PTO_CONFIRMED
 
 
-def test_correction_counts_on_the_proof_that_was_misread(job: Installation) -> None:
+def test_correction_counts_on_the_same_proof(job: Installation) -> None:
     wrong = report(job, proofs=[photo()]).report
 
     assert correct(wrong).status == "COUNTED"
 
 
-def test_own_report_cannot_be_made_to_count_by_correcting_it(job: Installation) -> None:
+def test_correcting_an_own_report_cannot_confirm_it(job: Installation) -> None:
     right = correct(report(job, by=OFFICE).report)
 
     assert right.status == "AWAITING_OFFICE"
@@ -318,7 +318,7 @@ def test_own_report_cannot_be_made_to_count_by_correcting_it(job: Installation) 
         actions.confirm_go_live(report_id=right.pk, by=OFFICE, at=AT)
 
 
-def test_corrected_report_is_not_corrected_again(job: Installation) -> None:
+def test_superseded_report_cannot_be_corrected_again(job: Installation) -> None:
     wrong = go_live_report(job)
     fields: dict[str, Any] = {
         "source": GoLiveSource.LETTER,
@@ -333,7 +333,7 @@ def test_corrected_report_is_not_corrected_again(job: Installation) -> None:
         actions.correct_go_live(report_id=wrong.pk, submission_id=uuid.uuid4(), granted_date=DAY, **fields)
 
 
-def test_refused_correction_leaves_the_report_as_it_was(job: Installation) -> None:
+def test_refused_correction_leaves_the_report_unchanged(job: Installation) -> None:
     wrong = go_live_report(job)
 
     with pytest.raises(InvalidInput, match="is in the future"):
@@ -355,7 +355,7 @@ def test_refused_correction_leaves_the_report_as_it_was(job: Installation) -> No
     ("kind", "status"),
     [(HardwareKind.SOLAR, SUBMITTED), (HardwareKind.EV_CHARGER, InstallationStatus.INSTALLED)],
 )
-def test_withdrawal_takes_the_installation_back(
+def test_withdrawal_reverts_the_installation(
     kind: HardwareKind, status: InstallationStatus, queued: list[dict[str, int]]
 ) -> None:
     job = installation_at(InstallationStatus.PTO_CONFIRMED, kind=kind)
@@ -424,7 +424,7 @@ def test_wrong_report_names_the_field_and_keeps_the_photo(
     assert KeptProof.objects.get().original_name == "letter.jpg"
 
 
-def test_corrected_form_takes_over_the_photo_that_was_kept(job: Installation) -> None:
+def test_corrected_form_reuses_the_kept_photo(job: Installation) -> None:
     submission_id = uuid.uuid4()
     with pytest.raises(InvalidInput):
         report(job, submission_id=submission_id, granted_date=date(2026, 3, 6), proofs=[photo()])
@@ -435,7 +435,7 @@ def test_corrected_form_takes_over_the_photo_that_was_kept(job: Installation) ->
     assert outcome.report.proofs.get().original_name == "letter.jpg"
 
 
-def test_report_late_on_the_chicago_day_is_not_in_the_future(job: Installation) -> None:
+def test_late_evening_report_is_not_in_the_future(job: Installation) -> None:
     just_before_midnight_utc_next_day = AT.replace(day=6, hour=5, minute=30)
 
     outcome = report(job, granted_date=date(2026, 3, 5), at=just_before_midnight_utc_next_day)
@@ -445,7 +445,7 @@ def test_report_late_on_the_chicago_day_is_not_in_the_future(job: Installation) 
         report(installation_at(SUBMITTED), granted_date=date(2026, 3, 6), at=just_before_midnight_utc_next_day)
 
 
-def test_charger_commissioned_on_site_needs_no_utility_reference() -> None:
+def test_on_site_charger_needs_no_utility_reference() -> None:
     charger = installation_at(InstallationStatus.INSTALLED, kind=HardwareKind.EV_CHARGER)
 
     outcome = report(charger, source=GoLiveSource.ON_SITE, utility_reference="", proofs=[photo()])
@@ -453,7 +453,7 @@ def test_charger_commissioned_on_site_needs_no_utility_reference() -> None:
     assert outcome.result == GoLiveResult.COUNTS
 
 
-def test_canceled_job_takes_no_report() -> None:
+def test_canceled_job_accepts_no_report() -> None:
     job = installation_at(InstallationStatus.CANCELLED)
 
     with pytest.raises(MoveNotAllowed):
@@ -464,7 +464,7 @@ def test_canceled_job_takes_no_report() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-def test_p4_same_form_sent_at_the_same_moment_counts_once() -> None:
+def test_P4_same_form_sent_simultaneously_counts_once() -> None:
     job = installation_at(SUBMITTED)
     submission_id, proof = uuid.uuid4(), photo()
     outcomes: list[actions.GoLiveOutcome] = []
@@ -492,7 +492,7 @@ def test_p4_same_form_sent_at_the_same_moment_counts_once() -> None:
 @pytest.mark.cell("U4")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-def test_u4_two_people_reporting_different_dates_at_the_same_moment_leave_one_current() -> None:
+def test_U4_simultaneous_different_dates_leave_one_current() -> None:
     job = installation_at(SUBMITTED)
     results: list[GoLiveResult] = []
     barrier = threading.Barrier(2)

@@ -52,7 +52,7 @@ def report_with_photo() -> GoLiveReport:
     ).report
 
 
-def test_photo_waits_in_the_database_and_counts_all_the_same(stored_in: Path) -> None:
+def test_photo_waits_in_the_database_and_still_counts(stored_in: Path) -> None:
     stored_in.write_text("a file where the folder should be")
 
     report = report_with_photo()
@@ -63,7 +63,7 @@ def test_photo_waits_in_the_database_and_counts_all_the_same(stored_in: Path) ->
     assert proofs.read_content(kept).startswith(b"\xff\xd8\xff")
 
 
-def test_photo_is_kept_as_it_was_sent_beside_the_copy(stored_in: Path) -> None:
+def test_photo_is_kept_as_sent_beside_the_copy(stored_in: Path) -> None:
     kept = report_with_photo().proofs.get()
 
     assert proofs.read_received(kept) == SENT
@@ -71,7 +71,7 @@ def test_photo_is_kept_as_it_was_sent_beside_the_copy(stored_in: Path) -> None:
     assert (stored_in / kept.received_storage_key).read_bytes() == SENT
 
 
-def test_photo_as_it_was_sent_waits_with_the_copy(stored_in: Path) -> None:
+def test_original_photo_waits_with_the_copy(stored_in: Path) -> None:
     stored_in.write_text("a file where the folder should be")
     report = report_with_photo()
     waiting = proofs.read_received(report.proofs.get())
@@ -85,7 +85,7 @@ def test_photo_as_it_was_sent_waits_with_the_copy(stored_in: Path) -> None:
     assert (stored_in / stored.received_storage_key).read_bytes() == SENT
 
 
-def test_photo_from_before_this_rule_says_what_is_missing(stored_in: Path) -> None:
+def test_photo_without_an_original_says_what_is_missing(stored_in: Path) -> None:
     kept = report_with_photo().proofs.get()
     kept.received_storage_key = ""
 
@@ -93,7 +93,7 @@ def test_photo_from_before_this_rule_says_what_is_missing(stored_in: Path) -> No
         proofs.read_received(kept)
 
 
-def test_sweep_stores_it_once_the_storage_is_back(stored_in: Path) -> None:
+def test_sweep_stores_the_photo_once_when_storage_returns(stored_in: Path) -> None:
     stored_in.write_text("a file where the folder should be")
     report = report_with_photo()
     content = proofs.read_content(report.proofs.get())
@@ -109,7 +109,7 @@ def test_sweep_stores_it_once_the_storage_is_back(stored_in: Path) -> None:
     assert proofs.read_content(stored) == content
 
 
-def test_stored_photo_that_was_altered_is_noticed(stored_in: Path) -> None:
+def test_altered_stored_photo_is_detected(stored_in: Path) -> None:
     stored = report_with_photo().proofs.get()
     (stored_in / stored.storage_key).write_bytes(b"something else")
 

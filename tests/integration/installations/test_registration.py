@@ -21,13 +21,13 @@ pytestmark = pytest.mark.django_db
 TODAY = chicago_day(AT)
 
 
-def test_esi_id_is_kept_as_digits_and_names_the_wires_company() -> None:
+def test_esi_id_is_stored_as_digits_and_names_the_utility() -> None:
     kept = site(esi_id="ESI ID: 1008901 0238 1706 3480 105")
 
     assert (kept.esi_id, kept.tdu_code) == ("1008901023817063480105", "CENTERPOINT")
 
 
-def test_same_esi_id_typed_otherwise_is_the_same_site() -> None:
+def test_differently_typed_esi_id_is_the_same_site() -> None:
     known = site(esi_id="10443720001234567")
 
     with pytest.raises(InvalidInput, match="already on file") as refused:
@@ -37,7 +37,7 @@ def test_same_esi_id_typed_otherwise_is_the_same_site() -> None:
     assert Site.objects.count() == 1
 
 
-def test_test_numbers_are_refused_where_the_house_is_strict(settings: Any) -> None:
+def test_test_esi_ids_are_refused_in_strict_mode(settings: Any) -> None:
     settings.STRICT_ESI_IDS = True
 
     with pytest.raises(InvalidInput, match="begins with 10"):
@@ -62,7 +62,7 @@ def test_minors_and_impossible_birthdays_are_refused() -> None:
         assert set(refused.value.problems) == {"date_of_birth"}
 
 
-def test_all_problems_of_a_customer_are_told_at_once() -> None:
+def test_all_customer_errors_are_reported_together() -> None:
     with pytest.raises(InvalidInput) as refused:
         customer(first_name=" ", email="nowhere", phone="12", language="fr")
 
@@ -85,7 +85,7 @@ def test_all_problems_of_a_customer_are_told_at_once() -> None:
     ],
 )
 @pytest.mark.parametrize("field", ["first_name", "last_name"])
-def test_a_name_with_a_line_break_or_control_character_is_refused_with_what_to_do(field: str, name: str) -> None:
+def test_control_characters_in_a_name_are_explained(field: str, name: str) -> None:
     typed: Any = {field: f"{name} x"}
 
     with pytest.raises(InvalidInput, match="Retype it on one line") as refused:
@@ -110,13 +110,13 @@ def test_a_name_with_a_line_break_or_control_character_is_refused_with_what_to_d
         (" Ada\n", "Lovelace"),
     ],
 )
-def test_names_of_every_script_are_taken_as_they_are(first: str, last: str) -> None:
+def test_names_in_every_script_are_accepted_unchanged(first: str, last: str) -> None:
     person = customer(first_name=first, last_name=last)
 
     assert (person.first_name, person.last_name) == (first.strip(), last)
 
 
-def test_control_characters_that_quotes_would_let_into_an_address_are_refused() -> None:
+def test_quoted_control_characters_in_an_address_are_refused() -> None:
     person = customer()
 
     with pytest.raises(InvalidInput, match="without quotes") as refused:
@@ -129,28 +129,28 @@ def test_control_characters_that_quotes_would_let_into_an_address_are_refused() 
         customer(email='"ada\x01"@example.com')
 
 
-def test_line_breaks_in_the_address_of_a_site_are_refused_by_field() -> None:
+def test_line_breaks_in_a_site_address_are_refused_by_field() -> None:
     with pytest.raises(InvalidInput) as refused:
         site(address_1="1 Elm\nSt", address_2="Apt\r2", city="Round\x0bRock")
 
     assert set(refused.value.problems) == {"address_1", "address_2", "city"}
 
 
-def test_new_solar_job_knows_until_when_its_buyer_may_cancel() -> None:
+def test_new_solar_job_has_its_buyers_cancellation_deadline() -> None:
     job = installation(contract_signed_date=date(2026, 3, 4))
 
     assert job.embargo_end_date == date(2026, 3, 11)
     assert CaseChange.objects.filter(site_id=job.site_id).exists()
 
 
-def test_job_with_a_day_begins_scheduled() -> None:
+def test_job_with_a_date_starts_scheduled() -> None:
     job = installation(scheduled_date=TODAY + timedelta(days=3))
 
     assert job.status == InstallationStatus.SCHEDULED
     assert [event.name for event in job.events.all()] == ["register", "schedule"]
 
 
-def test_contract_of_tomorrow_is_refused_and_nothing_is_left_behind() -> None:
+def test_future_contract_is_refused_and_stores_nothing() -> None:
     with pytest.raises(InvalidInput):
         installation(contract_signed_date=TODAY + timedelta(days=1))
 
@@ -187,7 +187,7 @@ def test_canceling_needs_a_reason() -> None:
         actions.cancel_installation(installation_id=job.pk, reason=" ", by=OFFICE, at=AT)
 
 
-def test_reassigned_job_leaves_the_first_technicians_list() -> None:
+def test_reassigned_job_leaves_the_previous_technicians_list() -> None:
     tess, tom = technician(), technician()
     job = installation(technician=tess)
 
@@ -197,12 +197,12 @@ def test_reassigned_job_leaves_the_first_technicians_list() -> None:
     assert list(jobs_for(tom)) == [job]
 
 
-def test_charger_sold_alone_has_no_days_to_cancel() -> None:
+def test_charger_sold_alone_has_no_cancellation_days() -> None:
     assert installation(kind=HardwareKind.EV_CHARGER).embargo_end_date is None
 
 
 @pytest.mark.parametrize("zip_code", ["75001", "79999", "78701-1234", "73301", "73344", "88595", " 78701\u200b"])
-def test_zip_codes_of_texas_are_taken(zip_code: str) -> None:
+def test_texas_zip_codes_are_accepted(zip_code: str) -> None:
     assert site(postal_code=zip_code).postal_code == zip_code.strip("\u200b ")
 
 
@@ -210,7 +210,7 @@ def test_zip_codes_of_texas_are_taken(zip_code: str) -> None:
     "zip_code",
     ["885 hello", "885", "70112", "74999", "80000", "73302", "7870\N{ARABIC-INDIC DIGIT ONE}", "78701-12", "787011"],
 )
-def test_zip_codes_of_nowhere_in_texas_are_refused(zip_code: str) -> None:
+def test_zip_codes_outside_texas_are_refused(zip_code: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         site(postal_code=zip_code)
 
@@ -218,7 +218,7 @@ def test_zip_codes_of_nowhere_in_texas_are_refused(zip_code: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["621-474-5171", "(621) 474 5171", "+1 621 474 5171", "621\u200b4745171"])
-def test_a_possible_phone_number_is_taken_with_a_warning(typed: str) -> None:
+def test_possible_phone_number_is_accepted_with_a_warning(typed: str) -> None:
     person = Customer.objects.get(pk=customer(phone=typed).pk)
 
     assert str(person.phone) == "+16214745171"
@@ -226,7 +226,7 @@ def test_a_possible_phone_number_is_taken_with_a_warning(typed: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["474-5171", "911", "12345678901234567890", "call me"])
-def test_a_phone_number_that_nobody_can_dial_is_refused(typed: str) -> None:
+def test_undialable_phone_number_is_refused(typed: str) -> None:
     person = customer()
     with pytest.raises(InvalidInput) as at_first:
         customer(phone=typed)
@@ -236,7 +236,7 @@ def test_a_phone_number_that_nobody_can_dial_is_refused(typed: str) -> None:
     assert set(at_first.value.problems) == set(later.value.problems) == {"phone"}
 
 
-def test_a_known_phone_number_raises_no_warning() -> None:
+def test_known_phone_number_raises_no_warning() -> None:
     assert phone_warnings(customer(phone="512-474-5171")) == ()
     assert phone_warnings(customer(phone="")) == ()
 
@@ -255,7 +255,7 @@ def test_a_known_phone_number_raises_no_warning() -> None:
         "carmen@exam\u3164ple.com",
     ],
 )
-def test_what_cannot_be_seen_in_an_email_address_is_dropped(typed: str) -> None:
+def test_invisible_characters_in_an_email_address_are_dropped(typed: str) -> None:
     person = customer(email=typed)
     actions.correct_contact(customer_id=person.pk, email=f"new.{typed}", phone="", language="en", by=OFFICE, at=AT)
 
@@ -264,7 +264,7 @@ def test_what_cannot_be_seen_in_an_email_address_is_dropped(typed: str) -> None:
     assert person.contact_changes.get().new_email == "new.carmen@example.com"
 
 
-def test_an_esi_id_that_may_be_rounded_needs_a_second_look() -> None:
+def test_possibly_rounded_esi_id_needs_confirmation() -> None:
     with pytest.raises(InvalidInput, match="ends in 00") as refused:
         site(esi_id="10443720001234500")
 
