@@ -99,7 +99,7 @@ def reconcile(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> ReconciliationRun:
     return ReconciliationRun.objects.latest("pk")
 
 
-def test_everything_comes_back_also_files_that_were_lost_or_altered(flow: Flow, folder: Path) -> None:
+def test_restore_recovers_everything_including_lost_or_altered_files(flow: Flow, folder: Path) -> None:
     case = flow.case()
     sealed = sealed_file()
     back_up(folder)
@@ -113,7 +113,7 @@ def test_everything_comes_back_also_files_that_were_lost_or_altered(flow: Flow, 
     assert read(sealed)
 
 
-def test_the_manifest_names_every_file_with_its_hash(flow: Flow, folder: Path) -> None:
+def test_manifest_names_every_file_with_its_hash(flow: Flow, folder: Path) -> None:
     flow.case()
 
     back_up(folder)
@@ -124,7 +124,7 @@ def test_the_manifest_names_every_file_with_its_hash(flow: Flow, folder: Path) -
     call_command("restore", source=folder, verify_only=True)
 
 
-def test_photos_and_scans_are_kept_as_they_were_sent(flow: Flow, folder: Path) -> None:
+def test_photos_and_scans_are_kept_as_sent(flow: Flow, folder: Path) -> None:
     proof = report_with_photo().proofs.get()
     paper = recorded(drafted_poa(at=SIGNED_AT))
 
@@ -134,7 +134,7 @@ def test_photos_and_scans_are_kept_as_they_were_sent(flow: Flow, folder: Path) -
     assert {proof.sha256, proof.received_sha256, paper.scan_sha256, paper.received_sha256} < kept
 
 
-def test_a_restored_system_is_on_hold_from_its_first_moment(flow: Flow, folder: Path) -> None:
+def test_restored_system_is_on_hold_immediately(flow: Flow, folder: Path) -> None:
     flow.case()
     back_up(folder)
 
@@ -215,7 +215,7 @@ def forgotten_acceptance(
     return case, accepted
 
 
-def test_B1_an_acceptance_of_ours_that_was_forgotten_can_be_adopted(
+def test_B1_forgotten_acceptance_of_ours_can_be_adopted(
     flow: Flow, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case, accepted = forgotten_acceptance(flow, folder, monkeypatch)
@@ -241,7 +241,7 @@ def test_B1_an_acceptance_of_ours_that_was_forgotten_can_be_adopted(
         (0, " ", "how you know"),
     ],
 )
-def test_what_is_not_shown_to_be_ours_is_not_adopted(
+def test_acceptance_not_proven_ours_is_not_adopted(
     flow: Flow, folder: Path, monkeypatch: pytest.MonkeyPatch, days: int, reason: str, problem: str
 ) -> None:
     case, accepted = forgotten_acceptance(flow, folder, monkeypatch)
@@ -253,7 +253,7 @@ def test_what_is_not_shown_to_be_ours_is_not_adopted(
     assert not AcceptAttempt.objects.exists()
 
 
-def test_a_plan_that_nobody_judged_is_not_adopted(flow: Flow, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unjudged_plan_is_not_adopted(flow: Flow, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case, accepted = forgotten_acceptance(flow, folder, monkeypatch)
     day = chicago_day(datetime.fromisoformat(accepted["accepted_at"]))
     PlanOffer.objects.all().delete()
@@ -289,7 +289,7 @@ def test_restore_names_the_process_that_uses_the_database(
         other.close()
 
 
-def test_a_damaged_backup_is_refused_before_anything_is_touched(flow: Flow, folder: Path) -> None:
+def test_damaged_backup_is_refused_before_any_change(flow: Flow, folder: Path) -> None:
     case = flow.case()
     back_up(folder)
     [copy] = list((folder / "files").rglob("*.pdf"))
@@ -303,7 +303,7 @@ def test_a_damaged_backup_is_refused_before_anything_is_touched(flow: Flow, fold
 
 
 @pytest.mark.parametrize("lost", ["manifest.json", "files"])
-def test_a_backup_with_missing_parts_is_refused(flow: Flow, folder: Path, lost: str) -> None:
+def test_backup_with_missing_parts_is_refused(flow: Flow, folder: Path, lost: str) -> None:
     flow.case()
     back_up(folder)
     path = folder / lost
@@ -324,7 +324,7 @@ def test_path_outside_the_backup_is_refused(flow: Flow, folder: Path) -> None:
         restore(folder, replace=True)
 
 
-def test_a_backup_says_which_documents_it_could_not_keep(flow: Flow, folder: Path) -> None:
+def test_backup_names_documents_it_could_not_include(flow: Flow, folder: Path) -> None:
     flow.case()
     sealed = sealed_file()
     storages["default"].delete(sealed.key)
@@ -363,7 +363,7 @@ def test_files_missing_from_a_backup_are_named(
     assert sealed.key in capsys.readouterr().err
 
 
-def test_a_folder_in_use_is_not_written_to(folder: Path) -> None:
+def test_folder_in_use_is_not_overwritten(folder: Path) -> None:
     folder.mkdir()
     (folder / "something").write_text("else")
 
@@ -387,7 +387,7 @@ def test_backup_in_an_existing_folder_is_private(flow: Flow, folder: Path) -> No
 
 
 @pytest.mark.parametrize("keys", [{"other": b"o" * 32}, {"test": b"o" * 32}], ids=["lacking", "another of its name"])
-def test_a_backup_whose_keys_are_not_here_is_refused(
+def test_backup_without_its_keys_is_refused(
     flow: Flow, folder: Path, settings: Settings, keys: dict[str, bytes]
 ) -> None:
     case = flow.case()
@@ -403,9 +403,7 @@ def test_a_backup_whose_keys_are_not_here_is_refused(
     assert Enrollment.objects.get().because == "Still there."
 
 
-def test_checking_a_backup_names_the_keys_it_needs(
-    flow: Flow, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_backup_check_names_the_required_keys(flow: Flow, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flow.case()
     back_up(folder)
 
@@ -432,7 +430,7 @@ def s3_without_bucket(settings: Settings) -> Iterator[None]:
         yield
 
 
-def test_a_restore_without_a_bucket_says_how_to_make_it(
+def test_restore_without_a_bucket_says_how_to_create_it(
     flow: Flow, folder: Path, request: pytest.FixtureRequest
 ) -> None:
     case = flow.case()
@@ -456,7 +454,7 @@ def shelf(tmp_path: Path) -> Path:
     return shelf
 
 
-def test_the_newest_backups_are_kept(flow: Flow, shelf: Path) -> None:
+def test_newest_backups_are_kept(flow: Flow, shelf: Path) -> None:
     flow.case()
     (shelf / "notes").mkdir()
 
@@ -468,7 +466,7 @@ def test_the_newest_backups_are_kept(flow: Flow, shelf: Path) -> None:
     call_command("restore", source=shelf / kept[0], verify_only=True)
 
 
-def test_an_incomplete_backup_pushes_no_good_one_out(flow: Flow, shelf: Path) -> None:
+def test_incomplete_backup_replaces_no_good_one(flow: Flow, shelf: Path) -> None:
     flow.case()
     good, _ = back_up_into(shelf, keep=1, at=AT)
     storages["default"].delete(sealed_file().key)
@@ -479,7 +477,7 @@ def test_an_incomplete_backup_pushes_no_good_one_out(flow: Flow, shelf: Path) ->
     assert good.exists()
 
 
-def test_what_a_cut_off_run_left_behind_goes(shelf: Path) -> None:
+def test_leftovers_of_an_interrupted_run_are_removed(shelf: Path) -> None:
     (shelf / "2026-01-01T0310Z").mkdir()
     (shelf / "2026-01-01T0310Z" / "database.dump").write_bytes(b"half")
 
@@ -488,7 +486,7 @@ def test_what_a_cut_off_run_left_behind_goes(shelf: Path) -> None:
     assert list(shelf.iterdir()) == [taken]
 
 
-def test_the_next_backup_is_due_by_the_last_complete_one(flow: Flow, shelf: Path) -> None:
+def test_next_backup_is_due_by_the_last_complete_one(flow: Flow, shelf: Path) -> None:
     flow.case()
     a_day = timedelta(days=1)
     assert is_due(every=a_day, at=AT)
@@ -516,7 +514,7 @@ class _StopAfter(threading.Event):
         return len(self.pauses) > self._waits
 
 
-def test_the_schedule_goes_on_after_a_failure(flow: Flow, shelf: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_schedule_continues_after_a_failure(flow: Flow, shelf: Path, caplog: pytest.LogCaptureFixture) -> None:
     flow.case()
     stop = _StopAfter(1)
     shelf.rmdir()
@@ -531,7 +529,7 @@ def test_the_schedule_goes_on_after_a_failure(flow: Flow, shelf: Path, caplog: p
     assert len(list(shelf.iterdir())) == 1
 
 
-def test_the_umask_is_as_before_after_a_backup(flow: Flow, folder: Path) -> None:
+def test_umask_is_restored_after_a_backup(flow: Flow, folder: Path) -> None:
     before = os.umask(0o022)
     try:
         back_up(folder)

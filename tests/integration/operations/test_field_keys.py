@@ -42,14 +42,14 @@ def test_after_rotation_the_new_key_alone_reads_everything(settings: Settings) -
     assert PoaDocument.objects.get(pk=signed.pk).signature_text == "Carmen Reyes"
 
 
-def test_a_second_run_finds_nothing_to_do(settings: Settings) -> None:
+def test_second_run_finds_nothing_to_do(settings: Settings) -> None:
     customer(date_of_birth=date(1984, 5, 17))
     settings.FIELD_ENCRYPTION_KEYS = {"new": NEW, "test": OLD}
 
     assert [reencrypt(), reencrypt()] == [1, 0]
 
 
-def test_a_dry_run_only_counts(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dry_run_only_counts(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     carmen = customer(date_of_birth=date(1984, 5, 17))
     before = in_the_database(carmen)
     settings.FIELD_ENCRYPTION_KEYS = {"new": NEW, "test": OLD}
@@ -60,7 +60,7 @@ def test_a_dry_run_only_counts(settings: Settings, capsys: pytest.CaptureFixture
     assert in_the_database(carmen) == before
 
 
-def test_key_removed_too_early_is_named(settings: Settings) -> None:
+def test_prematurely_removed_key_is_named(settings: Settings) -> None:
     carmen = customer(date_of_birth=date(1984, 5, 17))
     before = in_the_database(carmen)
     settings.FIELD_ENCRYPTION_KEYS = {"new": NEW}
@@ -71,7 +71,7 @@ def test_key_removed_too_early_is_named(settings: Settings) -> None:
     assert in_the_database(carmen) == before
 
 
-def test_what_is_stored_belongs_to_its_field(settings: Settings) -> None:
+def test_encrypted_value_is_bound_to_its_field(settings: Settings) -> None:
     carmen, signed = customer(date_of_birth=date(1984, 5, 17)), sealing_poa(signature_text="Carmen Reyes")
     with connection.cursor() as cursor:
         moved = in_the_database(carmen)
@@ -98,7 +98,7 @@ def test_process_without_the_keys_does_not_start(settings: Settings) -> None:
         call_command("up", port=0)
 
 
-def test_another_key_of_the_same_name_is_noticed(settings: Settings) -> None:
+def test_different_key_with_the_same_name_is_detected(settings: Settings) -> None:
     customer(date_of_birth=date(1984, 5, 17))
     settings.FIELD_ENCRYPTION_KEYS = {"test": NEW}
 
@@ -106,7 +106,7 @@ def test_another_key_of_the_same_name_is_noticed(settings: Settings) -> None:
         check_keys_at_start()
 
 
-def test_the_secret_of_a_second_step_needs_its_key_too(settings: Settings) -> None:
+def test_second_factor_secret_needs_its_key_too(settings: Settings) -> None:
     client = Client()
     client.force_login(staff())
     set_up_phone(client)
@@ -116,7 +116,7 @@ def test_the_secret_of_a_second_step_needs_its_key_too(settings: Settings) -> No
         check_keys_at_start()
 
 
-def test_a_process_with_all_keys_starts(settings: Settings) -> None:
+def test_process_with_all_keys_starts(settings: Settings) -> None:
     customer(date_of_birth=date(1984, 5, 17))
     settings.FIELD_ENCRYPTION_KEYS = {"new": NEW, "test": OLD}
 

@@ -20,7 +20,7 @@ def refuse_to_work() -> None:
     raise OSError("The storage is away.")
 
 
-def test_a_process_says_that_it_lives(client: Client) -> None:
+def test_process_reports_it_is_alive(client: Client) -> None:
     response = client.get("/healthz")
 
     assert response.status_code == 200
@@ -38,11 +38,11 @@ def test_ready_when_every_part_answers(client: Client) -> None:
     }
 
 
-def test_the_answer_is_not_kept_by_anyone(client: Client) -> None:
+def test_answer_is_not_cached(client: Client) -> None:
     assert "no-store" in client.get("/readyz")["Cache-Control"]
 
 
-def test_a_failing_part_is_named_and_its_secrets_are_not(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_part_is_named_without_its_secrets(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> None:
         raise OperationalError("password authentication failed for postgres://switchyard:hunter22@db")
 
@@ -59,7 +59,7 @@ def test_a_failing_part_is_named_and_its_secrets_are_not(client: Client, monkeyp
     assert b"hunter22" not in response.content
 
 
-def test_a_storage_that_refuses_makes_us_unready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusing_storage_makes_us_unready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_name: str) -> bool:
         raise PermissionError("no")
 
@@ -68,7 +68,7 @@ def test_a_storage_that_refuses_makes_us_unready(client: Client, monkeypatch: py
     assert client.get("/readyz").json()["parts"]["storage"] == "failing"
 
 
-def test_lacking_keys_of_fields_make_us_unready(client: Client, settings: Settings) -> None:
+def test_missing_field_keys_make_us_unready(client: Client, settings: Settings) -> None:
     customer(date_of_birth=date(1984, 5, 17))
     settings.FIELD_ENCRYPTION_KEYS = {"new": b"n" * 32}
 
@@ -78,7 +78,7 @@ def test_lacking_keys_of_fields_make_us_unready(client: Client, settings: Settin
     assert "lacks key 'test'" in response.json()["parts"]["keys"]
 
 
-def test_a_queue_that_is_gone_makes_us_unready_within_seconds(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_queue_makes_us_unready_within_seconds(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     unreachable = "redis://127.0.0.1:1/0"
     monkeypatch.setattr(app.conf, "broker_url", unreachable)
     monkeypatch.setattr(app.conf, "broker_write_url", unreachable)
@@ -86,7 +86,7 @@ def test_a_queue_that_is_gone_makes_us_unready_within_seconds(client: Client, mo
     assert client.get("/readyz").json()["parts"]["broker"] == "failing"
 
 
-def test_waiting_migrations_make_us_unready_and_say_what_to_do(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pending_migrations_make_us_unready_with_instructions(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("operations.health.MigrationExecutor.migration_plan", lambda *_: ["one"])
 
     assert "manage.py migrate" in client.get("/readyz").json()["parts"]["database"]
@@ -98,7 +98,7 @@ def stranger() -> Client:
     return Client(REMOTE_ADDR="203.0.113.9")
 
 
-def test_strangers_hear_only_whether_we_are_ready(stranger: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_anonymous_callers_learn_only_readiness(stranger: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(health.CHECKS, "storage", refuse_to_work)
 
     answer = stranger.get("/readyz")
@@ -107,7 +107,7 @@ def test_strangers_hear_only_whether_we_are_ready(stranger: Client, monkeypatch:
     assert answer.json() == {"ready": False}
 
 
-def test_strangers_who_ask_often_ask_the_parts_once(
+def test_frequent_anonymous_requests_check_the_parts_once(
     stranger: Client, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     stranger.get("/readyz")
@@ -119,7 +119,7 @@ def test_strangers_who_ask_often_ask_the_parts_once(
     assert answers == [200] * 5
 
 
-def test_an_old_answer_is_not_given(stranger: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outdated_answer_is_not_returned(stranger: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     stranger.get("/readyz")
     monkeypatch.setitem(health.CHECKS, "storage", refuse_to_work)
     monkeypatch.setattr(health._last, "_until", 0.0)  # as some seconds later
@@ -127,7 +127,7 @@ def test_an_old_answer_is_not_given(stranger: Client, monkeypatch: pytest.Monkey
     assert stranger.get("/readyz").status_code == 503
 
 
-def test_an_operator_is_known_by_the_token(stranger: Client, settings: LazySettings) -> None:
+def test_operator_is_recognized_by_the_token(stranger: Client, settings: LazySettings) -> None:
     settings.METRICS_TOKEN = "a-token-of-operators-with-enough-letters"
 
     known = stranger.get("/readyz", headers={"Authorization": f"Bearer {settings.METRICS_TOKEN}"})
@@ -140,7 +140,7 @@ def test_asking_changes_nothing(client: Client) -> None:
     assert client.post("/readyz").status_code == 405
 
 
-def test_alarms_about_processes_are_told_and_leave_us_ready(client: Client) -> None:
+def test_process_alarms_are_reported_and_leave_us_ready(client: Client) -> None:
     hold_writes(reason="A move.", by=OFFICE, at=AT)
 
     response = client.get("/readyz")

@@ -33,7 +33,7 @@ def test_every_line_is_in_the_format(client: Client) -> None:
     assert {line.partition(" ")[0].partition("{")[0] for line in lines if line[0] != "#"} <= documented == set(names)
 
 
-def test_an_alarm_is_one_while_it_is_raised(client: Client) -> None:
+def test_raised_alarm_has_the_value_one(client: Client) -> None:
     assert 'switchyard_alarm{code="WRITES_STOPPED"} 0.0\n' in client.get("/metrics").content.decode()
 
     hold_writes(reason="A move.", by=OFFICE, at=AT)
@@ -49,7 +49,7 @@ def test_hostile_text_cannot_break_out_of_its_line() -> None:
     assert exposition(iter([gauge])) == '# HELP g a\\nb\\\\\n# TYPE g gauge\ng{label="x\\"} 1\\ny\\\\"} 1.0\n'
 
 
-def test_a_large_number_keeps_its_digits() -> None:
+def test_large_number_keeps_its_digits() -> None:
     assert "g 12345678.0\n" in exposition(iter([Gauge("g", "h", (Sample(12345678),))]))
 
 
@@ -62,7 +62,7 @@ def test_a_large_number_keeps_its_digits() -> None:
         ("", {}),
     ],
 )
-def test_without_a_token_only_this_machine_may_read(client: Client, address: str, headers: dict[str, str]) -> None:
+def test_without_a_token_only_localhost_may_read(client: Client, address: str, headers: dict[str, str]) -> None:
     assert client.get("/metrics", headers=headers, REMOTE_ADDR=address).status_code == 403
 
 

@@ -43,7 +43,7 @@ def left_behind(request: pytest.FixtureRequest) -> StoredFile:
     return store(b"stored, and never named", folder=request.param, suffix=".pdf")
 
 
-def test_what_no_row_names_is_deleted_after_a_day(left_behind: StoredFile, later: datetime) -> None:
+def test_unreferenced_file_is_deleted_after_a_day(left_behind: StoredFile, later: datetime) -> None:
     named = signed_poa(at=now())
 
     assert find_orphans(at=now()) == []
@@ -53,7 +53,7 @@ def test_what_no_row_names_is_deleted_after_a_day(left_behind: StoredFile, later
     assert storages["default"].exists(named.pdf_storage_key)
 
 
-def test_a_dry_run_lists_and_deletes_nothing(
+def test_dry_run_lists_and_deletes_nothing(
     left_behind: StoredFile, later: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.clock.now", lambda: later)
@@ -94,7 +94,7 @@ def test_file_named_right_after_its_deletion_is_restored(later: datetime, monkey
     assert read(file) == b"sent once more in this moment"
 
 
-def test_what_the_journal_speaks_of_is_kept(later: datetime) -> None:
+def test_file_named_in_the_journal_is_kept(later: datetime) -> None:
     poa = signed_poa(at=now())
     kept = poa.pdf_storage_key
     PoaDocument.objects.filter(pk=poa.pk).update(pdf_storage_key="poa/00/another.pdf", status=PoaStatus.REVOKED)
@@ -103,7 +103,7 @@ def test_what_the_journal_speaks_of_is_kept(later: datetime) -> None:
     assert storages["default"].exists(kept)
 
 
-def test_fields_with_file_keys_are_named_after_them() -> None:
+def test_fields_with_file_keys_follow_the_naming_rule() -> None:
     """The sweep finds such fields by their name: one that is called otherwise would cost its files."""
     named = {
         f"{model.__name__}.{field.name}"

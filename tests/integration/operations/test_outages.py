@@ -28,7 +28,7 @@ def post_webhook() -> tuple[int, str]:
     return response.status_code, response.headers.get("Retry-After", "")
 
 
-def test_webhook_is_refused_for_now_while_database_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_webhook_is_refused_temporarily_while_database_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook_views, "store_delivery", failing_with(OperationalError("connection refused")))
 
     status, try_again = post_webhook()
@@ -37,7 +37,7 @@ def test_webhook_is_refused_for_now_while_database_is_down(monkeypatch: pytest.M
     assert int(try_again) > 0
 
 
-def test_a_fault_of_ours_stays_a_500(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_fault_stays_a_500(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook_views, "store_delivery", failing_with(ValueError("our mistake")))
 
     status, try_again = post_webhook()
@@ -57,7 +57,7 @@ def test_customer_is_told_what_to_do_during_an_outage(monkeypatch: pytest.Monkey
     assert "connection refused" not in response.content.decode()
 
 
-def test_systems_are_told_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_api_clients_are_told_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "accounts.authentication.KeyAuthentication.authenticate",
         failing_with(OperationalError("connection refused")),
@@ -81,7 +81,7 @@ def read_only() -> InternalError:
     return problem
 
 
-def test_webhook_is_refused_for_now_while_database_is_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_webhook_is_refused_temporarily_while_database_is_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook_views, "store_delivery", failing_with(read_only()))
 
     status, try_again = post_webhook()
@@ -96,7 +96,7 @@ def test_another_internal_error_stays_a_500(monkeypatch: pytest.MonkeyPatch) -> 
     assert post_webhook() == (500, "")
 
 
-def test_a_session_that_cannot_be_written_is_no_bad_request(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_session_is_no_bad_request(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client(raise_request_exception=False)
     client.force_login(made.technician())
     monkeypatch.setattr(Session, "save", failing_with(read_only()))
@@ -107,7 +107,7 @@ def test_a_session_that_cannot_be_written_is_no_bad_request(monkeypatch: pytest.
     assert int(response["Retry-After"]) > 0
 
 
-def test_a_request_that_is_really_bad_stays_a_400() -> None:
+def test_bad_request_stays_a_400() -> None:
     response = Client(raise_request_exception=False).get("/healthz", headers={"Host": "else.where"})
 
     assert response.status_code == 400

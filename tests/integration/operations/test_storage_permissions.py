@@ -38,7 +38,7 @@ def test_bucket_without_list_permission_is_refused_at_start(server: SmallS3, cap
     assert "may not list the bucket documents" in caplog.text
 
 
-def test_a_bucket_that_is_not_made_yet_lacks_no_right(server: SmallS3) -> None:
+def test_missing_bucket_is_not_a_missing_permission(server: SmallS3) -> None:
     assert missing_permission() == ""
 
     call_command("prepare_storage")
@@ -47,7 +47,7 @@ def test_a_bucket_that_is_not_made_yet_lacks_no_right(server: SmallS3) -> None:
     assert missing_permission() == ""
 
 
-def test_a_storage_that_is_away_stops_no_start(
+def test_unreachable_storage_does_not_prevent_start(
     server: SmallS3, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     options = {**settings.STORAGES["default"]["OPTIONS"], "endpoint_url": "http://127.0.0.1:9"}
@@ -58,5 +58,5 @@ def test_a_storage_that_is_away_stops_no_start(
     assert "could not be checked at start" in caplog.text
 
 
-def test_files_on_this_machine_need_no_right() -> None:
+def test_local_files_need_no_permission() -> None:
     assert missing_permission() == ""

@@ -93,7 +93,7 @@ def answer(url: str) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_and_stops_at_once_when_told(prepared: Path, number: signal.Signals) -> None:
+def test_it_serves_and_stops_promptly_when_told(prepared: Path, number: signal.Signals) -> None:
     with running(prepared) as up:
         address = up.address()
 
@@ -112,7 +112,7 @@ def sweeps_of(folder: Path) -> set[str]:
         return {task for (task,) in database.execute("SELECT task FROM core_lastsweep")}
 
 
-def test_the_sweeps_run_inside_it(prepared: Path) -> None:
+def test_sweeps_run_inside_it(prepared: Path) -> None:
     with running(prepared) as up:
         up.address()
 
@@ -121,7 +121,7 @@ def test_the_sweeps_run_inside_it(prepared: Path) -> None:
         assert "Traceback" not in up.written
 
 
-def test_killed_it_starts_again(prepared: Path) -> None:
+def test_it_starts_again_after_a_kill(prepared: Path) -> None:
     with running(prepared) as up:
         up.address()
         up.stop(signal.SIGKILL)
@@ -130,7 +130,7 @@ def test_killed_it_starts_again(prepared: Path) -> None:
         assert answer(f"{up.address()}/readyz")[0] == 200
 
 
-def test_a_taken_port_is_named_with_the_way_out(prepared: Path) -> None:
+def test_taken_port_is_named_with_a_remedy(prepared: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with running(prepared, "--port", str(port)) as up:
@@ -141,7 +141,7 @@ def test_a_taken_port_is_named_with_the_way_out(prepared: Path) -> None:
             assert "--port" in up.written
 
 
-def test_an_empty_database_is_not_served(tmp_path: Path) -> None:
+def test_empty_database_is_not_served(tmp_path: Path) -> None:
     with running(tmp_path) as up:
         exit_code = up.process.wait(timeout=SECONDS_TO_START)
 
@@ -150,7 +150,7 @@ def test_an_empty_database_is_not_served(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("SESSION_HOURS", "often"), ("LIGHT_APP_TOKNE", "abc")])
-def test_a_wrong_setting_stops_it_with_the_variables_name(tmp_path: Path, name: str, value: str) -> None:
+def test_wrong_setting_stops_it_and_is_named(tmp_path: Path, name: str, value: str) -> None:
     completed = subprocess.run(
         [sys.executable, "manage.py", "up"],
         cwd=ROOT,
@@ -166,7 +166,7 @@ def test_a_wrong_setting_stops_it_with_the_variables_name(tmp_path: Path, name: 
     assert "Traceback" not in completed.stderr
 
 
-def test_an_empty_system_says_how_to_make_the_first_account(tmp_path: Path) -> None:
+def test_empty_system_says_how_to_create_the_first_account(tmp_path: Path) -> None:
     with running(tmp_path, "--setup") as up:
         up.address()
         wait_until(lambda: "createsuperuser" in up.written, lambda: up.written)
