@@ -152,7 +152,7 @@ BUGS: tuple[Bug, ...] = (
         old="    poa.uses_made += 1\n",
         new="",
         why="One authority serves for any number of acceptances.",
-        noticed_by=(f"{POA_LIFE}::test_the_last_use_exhausts_an_authority", MAIN_FLOW),
+        noticed_by=(f"{POA_LIFE}::test_last_use_exhausts_an_authority", MAIN_FLOW),
     ),
     Bug(
         name="a-field-left-out-fits",
@@ -328,7 +328,7 @@ BUGS: tuple[Bug, ...] = (
         old='        "details": entry.details,\n',
         new="",
         why="What an entry says can be rewritten, and the chain still verifies.",
-        noticed_by=(f"{POA_LIFE}::test_an_altered_entry_is_named",),
+        noticed_by=(f"{POA_LIFE}::test_altered_entry_is_named",),
     ),
     Bug(
         name="a-wrong-form-costs-its-photo",
@@ -355,7 +355,7 @@ BUGS: tuple[Bug, ...] = (
         old="    poa.signature_text = clean_signature(signature_kind, signature_text)\n",
         new="",
         why="The document counts as signed, and the signature itself is kept nowhere.",
-        noticed_by=(f"{POA_LIFE}::test_a_signature_is_encrypted_in_the_database", PORTAL),
+        noticed_by=(f"{POA_LIFE}::test_signature_is_encrypted_in_the_database", PORTAL),
     ),
     Bug(
         name="answers-are-kept-with-their-secrets",

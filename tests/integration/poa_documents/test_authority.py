@@ -21,7 +21,7 @@ def with_embargo(job: Installation, until: date) -> Installation:
     return job
 
 
-def test_the_latest_embargo_of_all_the_customers_hardware_at_the_site_counts() -> None:
+def test_latest_embargo_at_the_site_counts() -> None:
     poa = signed_poa()
     today = chicago_day(SIGNED_AT)
     for days in (2, 5):
@@ -34,7 +34,7 @@ def test_the_latest_embargo_of_all_the_customers_hardware_at_the_site_counts() -
     guards.check_authority(fresh(poa), esi_id=poa.site.esi_id, at=SIGNED_AT + timedelta(days=6))
 
 
-def test_the_embargo_of_a_canceled_job_no_longer_counts() -> None:
+def test_embargo_of_a_canceled_job_no_longer_counts() -> None:
     poa = signed_poa()
     job = installation(SIGNED_AT, customer=poa.customer, site=poa.site)
     with_embargo(job, chicago_day(SIGNED_AT) + timedelta(days=5))
@@ -43,7 +43,7 @@ def test_the_embargo_of_a_canceled_job_no_longer_counts() -> None:
     guards.check_authority(fresh(poa), esi_id=poa.site.esi_id, at=SIGNED_AT)
 
 
-def test_a_queued_seal_seals_and_a_repeated_one_does_nothing() -> None:
+def test_queued_seal_is_made_once() -> None:
     poa = sealing_poa()
 
     words = [tasks.seal_poa_task(poa_id=poa.pk, something_from_a_later_version=1) for _ in range(2)]
@@ -52,7 +52,7 @@ def test_a_queued_seal_seals_and_a_repeated_one_does_nothing() -> None:
     assert fresh(poa).status == PoaStatus.SIGNED
 
 
-def test_a_late_message_about_a_sent_mail_does_nothing() -> None:
+def test_late_message_about_a_sent_mail_does_nothing() -> None:
     poa = sent_poa()
     mail = poa.mails.get()
     before = fresh(poa).token_hash
@@ -63,7 +63,7 @@ def test_a_late_message_about_a_sent_mail_does_nothing() -> None:
     assert fresh(poa).token_hash == before
 
 
-def test_the_sweep_costs_what_is_due_and_not_what_exists(django_assert_max_num_queries: object) -> None:
+def test_sweep_cost_depends_on_due_rows_only(django_assert_max_num_queries: object) -> None:
     for _ in range(3):
         signed_poa()
     tasks.sweep_poas_task()

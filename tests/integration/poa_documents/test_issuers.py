@@ -74,7 +74,7 @@ def codes(at: datetime) -> set[AlarmCode]:
 # What a document carries
 
 
-def test_a_document_proves_by_itself_that_the_certificate_was_not_revoked(issuer: Issuer) -> None:
+def test_document_itself_proves_its_certificate_was_not_revoked(issuer: Issuer) -> None:
     assert actions.ask_issuers(at=NOW) == AskOutcome.KEPT
     issuer.fault = "down"
 
@@ -92,7 +92,7 @@ def test_a_document_proves_by_itself_that_the_certificate_was_not_revoked(issuer
     assert status.coverage == SignatureCoverageLevel.ENTIRE_FILE
 
 
-def test_without_them_nobody_could_tell(issuer: Issuer, settings: Any) -> None:
+def test_revocation_status_is_unknown_without_the_answers(issuer: Issuer, settings: Any) -> None:
     """The check of the test before finds what is missing."""
     settings.POA_SEAL_LONG_TERM = False
 
@@ -108,7 +108,7 @@ def test_without_them_nobody_could_tell(issuer: Issuer, settings: Any) -> None:
     assert issuer.asked == 0
 
 
-def test_the_seal_covers_the_answers_and_still_allows_no_change(issuer: Issuer) -> None:
+def test_seal_covers_the_answers_and_allows_no_change(issuer: Issuer) -> None:
     actions.ask_issuers(at=NOW)
 
     poa = signed_poa(at=NOW)
@@ -126,7 +126,7 @@ def test_the_seal_covers_the_answers_and_still_allows_no_change(issuer: Issuer) 
             check(bytes(changed), certificate_sha256=poa.seal_certificate_sha256)
 
 
-def test_the_file_stays_archival_and_accessible(issuer: Issuer) -> None:
+def test_file_stays_archival_and_accessible(issuer: Issuer) -> None:
     actions.ask_issuers(at=NOW)
 
     reader = PdfReader(io.BytesIO(read_signed_pdf(signed_poa(at=NOW))))
@@ -141,7 +141,7 @@ def test_the_file_stays_archival_and_accessible(issuer: Issuer) -> None:
 
 
 @pytest.mark.parametrize("fault", ["down", "garbage", "signed by a stranger"])
-def test_a_failing_issuer_never_costs_the_signature(issuer: Issuer, fault: str) -> None:
+def test_failing_issuer_never_costs_the_signature(issuer: Issuer, fault: str) -> None:
     issuer.fault = fault
 
     outcome = actions.ask_issuers(at=NOW)
@@ -154,7 +154,7 @@ def test_a_failing_issuer_never_costs_the_signature(issuer: Issuer, fault: str) 
     assert AlarmCode.SEAL_ISSUER_UNANSWERED in codes(NOW)
 
 
-def test_while_an_issuer_is_away_its_last_answer_counts_until_its_end(issuer: Issuer) -> None:
+def test_issuers_last_answer_counts_until_it_expires(issuer: Issuer) -> None:
     actions.ask_issuers(at=NOW)
     issuer.fault = "down"
 
@@ -177,7 +177,7 @@ def test_no_issuer_is_asked_while_a_customer_signs(issuer: Issuer) -> None:
     assert issuer.asked == asked
 
 
-def test_issuers_are_asked_again_after_hours_and_old_answers_go(issuer: Issuer) -> None:
+def test_issuers_are_asked_again_and_old_answers_deleted(issuer: Issuer) -> None:
     outcomes = [actions.ask_issuers(at=NOW + timedelta(hours=hours)) for hours in (0, 1, 5, 7, 24 * 31)]
 
     assert outcomes == [AskOutcome.KEPT, AskOutcome.NOT_DUE, AskOutcome.NOT_DUE, AskOutcome.KEPT, AskOutcome.KEPT]
@@ -187,9 +187,7 @@ def test_issuers_are_asked_again_after_hours_and_old_answers_go(issuer: Issuer) 
 # Twice
 
 
-def test_a_second_try_makes_the_same_bytes_although_there_is_a_newer_answer(
-    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_retry_makes_identical_bytes_despite_a_newer_answer(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     actions.ask_issuers(at=NOW)
     poa = sealing_poa(at=NOW + timedelta(minutes=1))
     made = []
@@ -212,7 +210,7 @@ def test_a_second_try_makes_the_same_bytes_although_there_is_a_newer_answer(
 # Revoked
 
 
-def test_a_revoked_certificate_seals_nothing_more_but_what_it_sealed_counts(
+def test_revoked_certificate_seals_nothing_new_but_old_seals_count(
     issuer: Issuer, settings: Any, tmp_path: Path
 ) -> None:
     actions.ask_issuers(at=NOW)
@@ -234,9 +232,7 @@ def test_a_revoked_certificate_seals_nothing_more_but_what_it_sealed_counts(
 # The authority of time stamps
 
 
-def test_what_is_said_of_the_authority_of_time_stamps_is_carried_too(
-    issuer: Issuer, settings: Any, tmp_path: Path
-) -> None:
+def test_time_stamp_authority_answers_are_included(issuer: Issuer, settings: Any, tmp_path: Path) -> None:
     at = datetime.now(tz=UTC)  # the authority stamps with the time of the test, not of its import
     with time_stamping_authority(certified_by=issuer.certify_authority) as authority:
         settings.POA_SEAL_TIMESTAMP_URL = authority.url
@@ -265,9 +261,7 @@ def test_what_is_said_of_the_authority_of_time_stamps_is_carried_too(
     verify_sealed_file(poa)
 
 
-def test_addresses_in_certificates_of_an_authority_that_nobody_named_are_not_called(
-    issuer: Issuer, settings: Any
-) -> None:
+def test_addresses_of_unlisted_authorities_are_not_called(issuer: Issuer, settings: Any) -> None:
     actions.ask_issuers(at=NOW)
     asked = issuer.asked
     with time_stamping_authority(certified_by=issuer.certify_authority) as authority:
@@ -282,9 +276,7 @@ def test_addresses_in_certificates_of_an_authority_that_nobody_named_are_not_cal
 # Off, and nobody to ask
 
 
-def test_a_certificate_signed_by_itself_has_nobody_to_ask_and_the_alarm_says_so(
-    settings: Any, own_storage: None
-) -> None:
+def test_self_signed_certificate_raises_an_alarm(settings: Any, own_storage: None) -> None:
     settings.POA_SEAL_LONG_TERM = True
 
     assert actions.ask_issuers(at=NOW) == AskOutcome.NOTHING_TO_ASK
@@ -296,7 +288,7 @@ def test_a_certificate_signed_by_itself_has_nobody_to_ask_and_the_alarm_says_so(
     )
 
 
-def test_switched_off_nobody_is_asked(issuer: Issuer, settings: Any) -> None:
+def test_nobody_is_asked_when_switched_off(issuer: Issuer, settings: Any) -> None:
     settings.POA_SEAL_LONG_TERM = False
 
     assert actions.ask_issuers(at=NOW) == AskOutcome.NOTHING_TO_ASK
@@ -304,7 +296,7 @@ def test_switched_off_nobody_is_asked(issuer: Issuer, settings: Any) -> None:
     assert AlarmCode.SEAL_ISSUER_UNANSWERED not in codes(NOW)
 
 
-def test_the_command_asks_at_once_and_says_what_it_heard(issuer: Issuer, settings: Any) -> None:
+def test_command_asks_immediately_and_prints_the_answers(issuer: Issuer, settings: Any) -> None:
     said = StringIO()
     call_command("seal", "ask", stdout=said)
     call_command("seal", "check", stdout=said)

@@ -65,7 +65,7 @@ def first_finding() -> tuple[int | None, int | None]:
         f"DELETE FROM {TABLE} WHERE number = 2",
     ],
 )
-def test_the_database_refuses_to_change_the_journal(statement: str) -> None:
+def test_database_refuses_to_change_the_journal(statement: str) -> None:
     poa = sent_poa()
     before = list(EvidenceEntry.objects.values())
 
@@ -76,7 +76,7 @@ def test_the_database_refuses_to_change_the_journal(statement: str) -> None:
     assert evidence.verify(poa).is_intact
 
 
-def test_the_database_refuses_to_put_a_row_in_the_place_of_another() -> None:
+def test_database_refuses_to_replace_a_row() -> None:
     poa = sent_poa()
     entry = EvidenceEntry.objects.get(poa=poa, number=1)
     replace = (
@@ -93,7 +93,7 @@ def test_the_database_refuses_to_put_a_row_in_the_place_of_another() -> None:
 
 
 @pytest.mark.parametrize("table", GUARDED_TABLES)
-def test_anchors_and_proofs_are_guarded_like_entries(table: str) -> None:
+def test_anchors_and_proofs_are_protected_like_entries(table: str) -> None:
     poa = signed_poa()
     anchor_journal(at=AT)
     with transaction.atomic():
@@ -105,7 +105,7 @@ def test_anchors_and_proofs_are_guarded_like_entries(table: str) -> None:
             connection.cursor().execute(statement)
 
 
-def test_on_postgresql_the_tables_cannot_be_emptied_either() -> None:
+def test_postgresql_refuses_to_truncate_the_tables() -> None:
     if connection.vendor != "postgresql":
         pytest.skip("SQLite empties a table by deleting its rows, which another test refuses.")
     sent_poa()
@@ -115,7 +115,7 @@ def test_on_postgresql_the_tables_cannot_be_emptied_either() -> None:
         connection.cursor().execute(f"TRUNCATE {TABLE}")
 
 
-def test_triggers_that_got_lost_are_found() -> None:
+def test_missing_triggers_are_reported() -> None:
     sent_poa()
     names = {"sqlite": f"{TABLE}_is_kept", "postgresql": f"{TABLE}_is_final ON {TABLE}"}
 
@@ -129,7 +129,7 @@ def test_triggers_that_got_lost_are_found() -> None:
 # What the chain shows
 
 
-def test_a_journal_that_nobody_touched_holds() -> None:
+def test_untouched_journal_verifies() -> None:
     signed_poa()
     anchor_journal(at=AT)
     sent_poa()
@@ -143,7 +143,7 @@ def test_a_journal_that_nobody_touched_holds() -> None:
 
 
 @pytest.mark.parametrize("change", [{"actor": "staff:9"}, {"kind": "other"}, {"at": AT}, {"details": {"reason": "no"}}])
-def test_an_altered_entry_is_named_with_its_poa(change: dict[str, Any]) -> None:
+def test_altered_entry_is_named_with_its_poa(change: dict[str, Any]) -> None:
     sent_poa()
     poa = sent_poa()
     with guard_lifted():
@@ -155,7 +155,7 @@ def test_an_altered_entry_is_named_with_its_poa(change: dict[str, Any]) -> None:
 # What only the anchors show
 
 
-def test_a_tail_cut_off_is_noticed() -> None:
+def test_truncated_tail_is_detected() -> None:
     poa = signed_poa()
     entries = poa.evidence.count()
     anchor_journal(at=AT)
@@ -166,7 +166,7 @@ def test_a_tail_cut_off_is_noticed() -> None:
     assert first_finding() == (poa.pk, entries - 1)
 
 
-def test_a_tail_cut_off_is_noticed_after_the_chain_went_on() -> None:
+def test_truncated_tail_is_detected_after_new_entries() -> None:
     poa = signed_poa()
     entries = poa.evidence.count()
     anchor_journal(at=AT)
@@ -179,7 +179,7 @@ def test_a_tail_cut_off_is_noticed_after_the_chain_went_on() -> None:
     assert first_finding() == (poa.pk, entries)
 
 
-def test_a_chain_written_anew_is_noticed() -> None:
+def test_rewritten_chain_is_detected() -> None:
     poa = signed_poa()
     anchor_journal(at=AT)
 
@@ -189,7 +189,7 @@ def test_a_chain_written_anew_is_noticed() -> None:
     assert first_finding() == (poa.pk, poa.evidence.count())
 
 
-def test_a_chain_that_is_gone_is_noticed() -> None:
+def test_missing_chain_is_detected() -> None:
     poa = signed_poa()
     anchor_journal(at=AT)
 
@@ -199,7 +199,7 @@ def test_a_chain_that_is_gone_is_noticed() -> None:
     assert first_finding() == (poa.pk, 1)
 
 
-def test_an_altered_anchor_file_is_named() -> None:
+def test_altered_anchor_file_is_named() -> None:
     sent_poa()
     anchor_journal(at=AT)
     anchor = JournalAnchor.objects.get()
@@ -211,7 +211,7 @@ def test_an_altered_anchor_file_is_named() -> None:
     assert "no longer has the bytes" in str(verify_journal().findings[0])
 
 
-def test_forged_rows_do_not_get_past_the_anchors_that_the_storage_keeps() -> None:
+def test_forged_rows_do_not_match_stored_anchors() -> None:
     poa = signed_poa()
     anchor_journal(at=AT)
     with guard_lifted():
@@ -224,7 +224,7 @@ def test_forged_rows_do_not_get_past_the_anchors_that_the_storage_keeps() -> Non
     assert any(f"POA {poa.pk}:" in text for text in texts)
 
 
-def test_an_anchor_that_a_restore_has_overtaken_is_named_and_can_be_left_out() -> None:
+def test_anchor_newer_than_a_restore_can_be_excluded() -> None:
     poa = sent_poa()
     anchor_journal(at=AT)
     with transaction.atomic():
@@ -244,7 +244,7 @@ def test_an_anchor_that_a_restore_has_overtaken_is_named_and_can_be_left_out() -
 # Anchors
 
 
-def test_an_anchor_is_the_heads_of_all_chains_in_canonical_form() -> None:
+def test_anchor_has_all_chain_heads_in_canonical_form() -> None:
     first, second = signed_poa(), sent_poa()
 
     assert anchor_journal(at=AT) == AnchorOutcome.ANCHORED
@@ -259,7 +259,7 @@ def test_an_anchor_is_the_heads_of_all_chains_in_canonical_form() -> None:
     assert anchor.sha256 in anchor.storage_key
 
 
-def test_each_anchor_names_the_one_before() -> None:
+def test_each_anchor_names_the_previous_one() -> None:
     sent_poa()
     for day in range(3):
         anchor_journal(at=AT + timedelta(days=day))
@@ -269,11 +269,11 @@ def test_each_anchor_names_the_one_before() -> None:
     assert (second.previous_sha256, third.previous_sha256) == (first.sha256, second.sha256)
 
 
-def test_nothing_is_anchored_before_there_is_anything() -> None:
+def test_empty_journal_is_not_anchored() -> None:
     assert anchor_journal(at=AT) == AnchorOutcome.NOTHING_TO_ANCHOR
 
 
-def test_the_sweep_makes_an_anchor_that_was_missed_and_only_one() -> None:
+def test_sweep_makes_a_missed_anchor_once() -> None:
     sent_poa()
     sweep_poas(at=AT)
     assert not JournalAnchor.objects.exists()
@@ -284,7 +284,7 @@ def test_the_sweep_makes_an_anchor_that_was_missed_and_only_one() -> None:
     assert JournalAnchor.objects.count() == 1
 
 
-def test_while_the_storage_is_down_the_sweep_does_not_insist(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sweep_does_not_retry_anchors_while_storage_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     sent_poa()
     tries = []
 
@@ -303,7 +303,7 @@ def test_while_the_storage_is_down_the_sweep_does_not_insist(monkeypatch: pytest
     assert LastSweep.objects.filter(task=TaskName.ANCHOR_JOURNAL).exists()
 
 
-def test_a_storage_that_cannot_even_be_looked_into_stops_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unlistable_storage_stops_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     sent_poa()
 
     def refuse(*_args: object) -> None:
@@ -317,7 +317,7 @@ def test_a_storage_that_cannot_even_be_looked_into_stops_no_sweep(monkeypatch: p
     assert JournalAnchor.objects.count() == 1
 
 
-def test_a_second_maker_of_the_same_anchor_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_writer_of_the_same_anchor_yields(monkeypatch: pytest.MonkeyPatch) -> None:
     sent_poa()
 
     def another_anchor_first(**arguments: Any) -> tuple[bytes, int, int]:
@@ -332,7 +332,7 @@ def test_a_second_maker_of_the_same_anchor_gives_way(monkeypatch: pytest.MonkeyP
     assert verify_journal().is_intact
 
 
-def test_a_broken_journal_rings_until_it_is_in_order() -> None:
+def test_broken_journal_raises_an_alarm_until_repaired() -> None:
     poa = sent_poa()
     anchor_journal(at=AT)
     cut_off(poa, entries=1)
@@ -341,7 +341,7 @@ def test_a_broken_journal_rings_until_it_is_in_order() -> None:
     assert _codes(AT + timedelta(days=1)) & {AlarmCode.JOURNAL_BROKEN}
 
 
-def test_missing_anchors_ring_after_two_days() -> None:
+def test_missing_anchors_raise_an_alarm_after_two_days() -> None:
     sent_poa()
 
     assert AlarmCode.JOURNAL_NOT_ANCHORED not in _codes(AT + timedelta(days=1))
@@ -351,7 +351,7 @@ def test_missing_anchors_ring_after_two_days() -> None:
 # Destruction
 
 
-def test_a_journal_is_destroyed_only_with_a_proof_that_stays() -> None:
+def test_journal_is_destroyed_only_with_a_lasting_proof() -> None:
     poa, other = signed_poa(), sent_poa()
     anchor_journal(at=AT)
     entries, head = poa.evidence.count(), poa.evidence.latest("number").sha256
@@ -366,7 +366,7 @@ def test_a_journal_is_destroyed_only_with_a_proof_that_stays() -> None:
     assert verify_journal().destroyed == entries
 
 
-def test_what_happens_after_a_destruction_continues_the_chain() -> None:
+def test_chain_continues_after_a_destruction() -> None:
     poa = signed_poa()
     with transaction.atomic():
         proof = evidence.destroy(poa, reason="its time was over", by=OPERATOR, at=AT)
@@ -379,7 +379,7 @@ def test_what_happens_after_a_destruction_continues_the_chain() -> None:
         EvidenceEntry.objects.filter(poa=poa).delete()
 
 
-def test_a_broken_journal_is_not_destroyed() -> None:
+def test_broken_journal_is_not_destroyed() -> None:
     poa = signed_poa()
     with guard_lifted():
         EvidenceEntry.objects.filter(poa=poa, number=2).update(actor="staff:9")
@@ -390,7 +390,7 @@ def test_a_broken_journal_is_not_destroyed() -> None:
     assert not DestructionProof.objects.exists()
 
 
-def test_a_forged_proof_is_noticed() -> None:
+def test_forged_proof_is_detected() -> None:
     poa = signed_poa()
     anchor_journal(at=AT)
     with transaction.atomic():
@@ -405,7 +405,7 @@ def test_a_forged_proof_is_noticed() -> None:
 # The command
 
 
-def test_the_command_says_that_every_link_holds() -> None:
+def test_command_says_every_link_holds() -> None:
     signed_poa()
     call_command("journal", "anchor", stdout=StringIO())
     said = StringIO()
@@ -416,7 +416,7 @@ def test_the_command_says_that_every_link_holds() -> None:
     assert JournalAnchor.objects.get().sha256 in said.getvalue()
 
 
-def test_the_command_fails_and_names_the_first_broken_link() -> None:
+def test_command_fails_and_names_the_first_broken_link() -> None:
     poa = signed_poa()
     with guard_lifted():
         EvidenceEntry.objects.filter(poa=poa, number=3).update(kind="other")
@@ -425,7 +425,7 @@ def test_the_command_fails_and_names_the_first_broken_link() -> None:
         call_command("journal", "verify", stdout=StringIO())
 
 
-def test_a_broken_journal_is_not_anchored_by_hand() -> None:
+def test_broken_journal_is_not_anchored_by_hand() -> None:
     poa = signed_poa()
     with guard_lifted():
         EvidenceEntry.objects.filter(poa=poa, number=3).update(kind="other")
@@ -436,7 +436,7 @@ def test_a_broken_journal_is_not_anchored_by_hand() -> None:
     assert not JournalAnchor.objects.exists()
 
 
-def test_verifying_asks_the_database_a_fixed_number_of_times(django_assert_num_queries: Any) -> None:
+def test_verifying_takes_a_fixed_number_of_queries(django_assert_num_queries: Any) -> None:
     job = installation(SIGNED_AT)
     promise = plan_promise()
     sent_poa(customer=job.customer, site=job.site, promise=promise)

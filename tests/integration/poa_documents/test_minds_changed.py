@@ -39,7 +39,7 @@ def last_body() -> str:
 # --- revoking ------------------------------------------------------------------------------------------------------
 
 
-def test_one_press_on_the_home_revokes_and_the_page_is_the_receipt() -> None:
+def test_revoking_takes_one_click_and_shows_the_receipt() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     visit.sign()
@@ -64,7 +64,7 @@ def test_one_press_on_the_home_revokes_and_the_page_is_the_receipt() -> None:
     assert poa.evidence.filter(kind="mail_sent", details__mail_kind=MailKind.REVOKED_RECEIPT).exists()
 
 
-def test_opening_the_address_of_the_button_revokes_nothing() -> None:
+def test_opening_the_button_address_revokes_nothing() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     visit.sign()
@@ -76,7 +76,7 @@ def test_opening_the_address_of_the_button_revokes_nothing() -> None:
 
 
 @pytest.mark.parametrize("channel", [choice for choice in RevocationChannel if choice != RevocationChannel.PORTAL])
-def test_staff_record_a_revocation_by_any_channel_and_the_customer_gets_the_same_receipt(channel: str) -> None:
+def test_staff_record_revocations_from_any_channel_with_a_receipt(channel: str) -> None:
     poa = signed_poa()
     link = token_in_last_mail()
     received = SIGNED_AT + timedelta(hours=1)
@@ -93,7 +93,7 @@ def test_staff_record_a_revocation_by_any_channel_and_the_customer_gets_the_same
 
 
 @pytest.mark.parametrize("shift", [timedelta(minutes=1), -timedelta(days=400)], ids=["in the future", "before it was"])
-def test_a_moment_at_which_it_cannot_have_been_received_is_refused(shift: timedelta) -> None:
+def test_impossible_time_of_receipt_is_refused(shift: timedelta) -> None:
     poa = signed_poa()
 
     with pytest.raises(actions.ImpossibleReceivedTime):
@@ -105,7 +105,7 @@ def test_a_moment_at_which_it_cannot_have_been_received_is_refused(shift: timede
 # --- electronic records --------------------------------------------------------------------------------------------
 
 
-def test_wanting_paper_after_signing_leaves_the_signature_valid_and_sends_notices_by_post() -> None:
+def test_paper_request_after_signing_keeps_the_signature_valid() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     visit.sign()
@@ -134,7 +134,7 @@ def test_wanting_paper_after_signing_leaves_the_signature_valid_and_sends_notice
     assert evidence.verify(fresh(poa)).is_intact
 
 
-def test_wanting_paper_before_signing_shuts_the_page_for_signing_and_offers_the_way_on_paper() -> None:
+def test_paper_request_before_signing_offers_the_paper_procedure() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     visit.send("step/broker/")
@@ -155,7 +155,7 @@ def test_wanting_paper_before_signing_shuts_the_page_for_signing_and_offers_the_
     assert actions.print_for_paper(poa_id=poa.pk, by=OFFICE, at=SIGNED_AT).startswith(b"%PDF")
 
 
-def test_staff_record_it_for_any_channel_and_twice_counts_once() -> None:
+def test_paper_request_is_recorded_once_for_any_channel() -> None:
     poa = signed_poa()
 
     for _ in range(2):
@@ -169,7 +169,7 @@ def test_staff_record_it_for_any_channel_and_twice_counts_once() -> None:
     assert CustomerMail.objects.filter(kind=MailKind.PAPER_RECEIPT).count() == 1
 
 
-def test_where_no_electronic_records_are_to_come_there_is_nothing_to_withdraw() -> None:
+def test_paper_customer_has_no_consent_to_withdraw() -> None:
     poa = sent_poa()
     actions.decline_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=SIGNED_AT)
 
@@ -191,7 +191,7 @@ def report(poa: PoaDocument, kind: StopKind) -> StopSignal:
     )
 
 
-def test_a_death_ends_every_authority_of_the_person_for_good() -> None:
+def test_death_ends_every_authority_permanently() -> None:
     first = signed_poa()
     other_job = made.installation(SIGNED_AT, customer=first.customer, site=made.site(SIGNED_AT))
     second = signed_poa(customer=first.customer, site=other_job.site)
@@ -214,7 +214,7 @@ def test_a_death_ends_every_authority_of_the_person_for_good() -> None:
         actions.resume_poa(poa_id=first.pk, reason="A mistake.", by=OFFICE, at=LATER)
 
 
-def test_incapacity_suspends_until_the_office_has_decided() -> None:
+def test_incapacity_suspends_until_the_office_decides() -> None:
     poa = signed_poa()
     signal = report(poa, StopKind.INCAPACITATED)
     assert fresh(poa).status == PoaStatus.SUSPENDED
@@ -229,7 +229,7 @@ def test_incapacity_suspends_until_the_office_has_decided() -> None:
     may_act(poa)
 
 
-def test_what_is_unsigned_is_void_and_nothing_new_is_drawn_up() -> None:
+def test_unsigned_documents_are_voided_and_no_new_drafted() -> None:
     poa = sent_poa()
 
     signal = report(poa, StopKind.INCAPACITATED)
@@ -241,7 +241,7 @@ def test_what_is_unsigned_is_void_and_nothing_new_is_drawn_up() -> None:
     assert drafted_poa(customer=poa.customer, site=poa.site).status == PoaStatus.DRAFT
 
 
-def test_the_same_report_twice_is_refused_and_ended_once() -> None:
+def test_same_report_twice_is_refused_and_ended_once() -> None:
     poa = signed_poa()
     signal = report(poa, StopKind.DECEASED)
 
@@ -254,7 +254,7 @@ def test_the_same_report_twice_is_refused_and_ended_once() -> None:
     assert StopSignal.objects.count() == 1
 
 
-def test_a_signature_that_is_still_being_stored_waits_for_the_office_like_every_other() -> None:
+def test_signature_being_stored_waits_for_the_office_too() -> None:
     poa = sealing_poa()
     assert poa.status == PoaStatus.SEALING
 
@@ -269,7 +269,7 @@ def test_a_signature_that_is_still_being_stored_waits_for_the_office_like_every_
         may_act(poa)
 
 
-def test_a_report_that_comes_while_a_suspended_one_is_resumed_is_not_run_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_report_during_a_resume_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     poa = signed_poa()
     actions.suspend_poa(poa_id=poa.pk, reason="A doubt.", by=OFFICE, at=LATER)
 
@@ -284,7 +284,7 @@ def test_a_report_that_comes_while_a_suspended_one_is_resumed_is_not_run_over(mo
     assert fresh(poa).status == PoaStatus.SUSPENDED
 
 
-def test_a_report_cannot_have_reached_us_in_the_future() -> None:
+def test_report_cannot_be_received_in_the_future() -> None:
     poa = signed_poa()
 
     with pytest.raises(actions.ImpossibleReceivedTime, match="future"):

@@ -64,7 +64,7 @@ def mails_of(poa: PoaDocument) -> list[EmailMessage]:
 
 
 @pytest.mark.parametrize(("first", "last"), [*PRINTED.values(), *SPELLED.values()], ids=[*PRINTED, *SPELLED])
-def test_a_name_of_any_kind_signs_from_the_link_to_the_verified_file(first: str, last: str) -> None:
+def test_every_kind_of_name_can_sign_and_verify(first: str, last: str) -> None:
     poa, visit = signing(first, last)
 
     assert poa.status == PoaStatus.SIGNED
@@ -85,7 +85,7 @@ def _without_turns(text: str) -> str:
 
 
 @pytest.mark.parametrize(("first", "last"), [*PRINTED.values(), *SPELLED.values()], ids=[*PRINTED, *SPELLED])
-def test_mails_to_a_name_of_any_kind_keep_their_shape(first: str, last: str) -> None:
+def test_mails_to_every_kind_of_name_are_well_formed(first: str, last: str) -> None:
     poa, _ = signing(first, last)
 
     for sent in mails_of(poa):
@@ -106,7 +106,7 @@ def test_mails_to_a_name_of_any_kind_keep_their_shape(first: str, last: str) -> 
         assert _without_turns(text) == text
 
 
-def test_a_name_cannot_write_lines_of_a_mails_head() -> None:
+def test_name_cannot_inject_mail_headers() -> None:
     poa, _ = signing(*HOSTILE_LINES)
 
     for sent in mails_of(poa):
@@ -115,7 +115,7 @@ def test_a_name_cannot_write_lines_of_a_mails_head() -> None:
         assert message["To"] == poa.customer.email
 
 
-def test_the_download_is_named_by_us_whatever_the_customer_is_called() -> None:
+def test_download_name_does_not_depend_on_the_customer() -> None:
     _, visit = signing('"; filename="evil.exe', "\u202efdp.exe")
 
     head = visit.open("copy.pdf")["Content-Disposition"]

@@ -53,7 +53,7 @@ def test_expired_invitation_is_sent_again_and_signed(clock: StandingClock, *, wa
     assert evidence.verify(fresh(poa)).is_intact
 
 
-def test_page_of_long_ended_authority_can_be_reached(clock: StandingClock) -> None:
+def test_page_of_a_long_ended_authority_is_reachable(clock: StandingClock) -> None:
     poa = signed_poa()
     visit = Visit(token_in_last_mail())
     clock.at = SIGNED_AT + timedelta(days=3 * 366)
@@ -88,7 +88,7 @@ def mail_comes_back(poa: PoaDocument, clock: StandingClock) -> None:
 
 
 @pytest.mark.parametrize("hindrance", [other_unsigned_poa, product_no_longer_sold, start_dates_over, mail_comes_back])
-def test_customer_is_asked_to_call_where_a_link_does_not_help(clock: StandingClock, hindrance: object) -> None:
+def test_customer_is_asked_to_call_if_links_cannot_help(clock: StandingClock, hindrance: object) -> None:
     poa, visit = expired_poa(clock)
     assert callable(hindrance)
     hindrance(poa, clock)
@@ -100,7 +100,7 @@ def test_customer_is_asked_to_call_where_a_link_does_not_help(clock: StandingClo
     assert mail.outbox == []
 
 
-def test_links_of_a_day_are_limited(clock: StandingClock) -> None:
+def test_links_per_day_are_limited(clock: StandingClock) -> None:
     poa, _ = expired_poa(clock)
     for _ in range(MAX_LINKS_A_DAY):
         actions.send_new_link(poa_id=poa.pk, at=clock.at, ip_address=None)
@@ -119,7 +119,7 @@ def test_button_works_from_our_page_only(clock: StandingClock) -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_live_link_and_unknown_link_are_not_changed_by_it(method: str) -> None:
+def test_live_and_unknown_links_are_not_changed(method: str) -> None:
     poa = sent_poa()
     visit = Visit(token_in_last_mail())
     mail.outbox.clear()

@@ -61,7 +61,7 @@ def text_of_pdf(content: bytes) -> str:
 
 
 @pytest.mark.parametrize("language", Language.values)
-def test_the_printed_document_has_the_words_boxes_and_lines_in_the_customers_language(language: str) -> None:
+def test_printed_document_is_complete_in_the_customers_language(language: str) -> None:
     job = installation(SIGNED_AT, customer=customer(SIGNED_AT, language=language))
     poa = drafted_poa(customer=job.customer, site=job.site)
 
@@ -76,7 +76,7 @@ def test_the_printed_document_has_the_words_boxes_and_lines_in_the_customers_lan
 
 
 @pytest.mark.parametrize("made", [drafted_poa, sent_poa])
-def test_it_counts_after_the_second_person_and_not_before(made: object) -> None:
+def test_paper_signature_counts_only_after_the_second_person(made: object) -> None:
     poa: PoaDocument = made()  # type: ignore[operator]
     recorded(poa)
     with pytest.raises(AuthorityNotSigned):
@@ -95,7 +95,7 @@ def test_it_counts_after_the_second_person_and_not_before(made: object) -> None:
     assert evidence.verify(poa).is_intact
 
 
-def test_the_sealed_document_names_both_people_and_the_scan() -> None:
+def test_sealed_document_names_both_people_and_the_scan() -> None:
     poa = drafted_poa()
     paper = recorded(poa)
     actions.confirm_paper(poa_id=poa.pk, by=OSCAR, at=LATER)
@@ -108,7 +108,7 @@ def test_the_sealed_document_names_both_people_and_the_scan() -> None:
         assert said in text
 
 
-def test_the_same_person_twice_is_refused_by_code_and_database() -> None:
+def test_same_person_twice_is_refused_by_code_and_database() -> None:
     poa = drafted_poa()
     paper = recorded(poa)
 
@@ -120,7 +120,7 @@ def test_the_same_person_twice_is_refused_by_code_and_database() -> None:
     assert fresh(poa).status == PoaStatus.DRAFT
 
 
-def test_words_that_were_never_printed_cannot_have_been_signed() -> None:
+def test_wording_that_was_never_printed_cannot_be_signed() -> None:
     poa = drafted_poa()
     with pytest.raises(actions.NotPrinted):
         actions.record_paper(poa_id=poa.pk, scan=scan(), signed_date=SIGNED_DATE, by=OLIVIA, at=SIGNED_AT)
@@ -132,7 +132,7 @@ def test_words_that_were_never_printed_cannot_have_been_signed() -> None:
 
 
 @pytest.mark.parametrize("day", [SIGNED_DATE - timedelta(days=1), SIGNED_DATE + timedelta(days=1)])
-def test_a_date_that_cannot_be_right_is_refused(day: date) -> None:
+def test_impossible_date_is_refused(day: date) -> None:
     poa = drafted_poa()
     actions.print_for_paper(poa_id=poa.pk, by=OLIVIA, at=SIGNED_AT)
 
@@ -140,7 +140,7 @@ def test_a_date_that_cannot_be_right_is_refused(day: date) -> None:
         actions.record_paper(poa_id=poa.pk, scan=scan(), signed_date=day, by=OLIVIA, at=SIGNED_AT)
 
 
-def test_a_refused_scan_stays_and_another_may_follow() -> None:
+def test_refused_scan_stays_and_another_may_follow() -> None:
     poa = drafted_poa()
     recorded(poa)
     with pytest.raises(actions.PaperAlreadyRecorded):
@@ -156,7 +156,7 @@ def test_a_refused_scan_stays_and_another_may_follow() -> None:
     assert fresh(poa).status == PoaStatus.SEALING
 
 
-def test_a_damaged_scan_is_not_confirmed(settings: LazySettings) -> None:
+def test_damaged_scan_is_not_confirmed(settings: LazySettings) -> None:
     poa = drafted_poa()
     paper = recorded(poa)
     (settings.DATA_DIR / "files" / paper.scan_storage_key).write_bytes(b"something else")
@@ -165,14 +165,14 @@ def test_a_damaged_scan_is_not_confirmed(settings: LazySettings) -> None:
         actions.confirm_paper(poa_id=poa.pk, by=OSCAR, at=LATER)
 
 
-def test_what_was_signed_on_the_page_is_not_signed_on_paper_again() -> None:
+def test_document_signed_online_is_not_signed_on_paper_again() -> None:
     poa = signed_poa()
 
     with pytest.raises(MoveNotAllowed):
         actions.print_for_paper(poa_id=poa.pk, by=OLIVIA, at=LATER)
 
 
-def test_two_people_of_the_office_do_it_with_buttons() -> None:
+def test_two_office_people_confirm_with_buttons() -> None:
     poa = sent_poa()
     first, second = (client_of(name) for name in ("olivia", "oscar"))
     printed = first.post(button_url(poa, "print-for-paper"))
@@ -190,7 +190,7 @@ def test_two_people_of_the_office_do_it_with_buttons() -> None:
     assert fresh(poa).status in {PoaStatus.SEALING, PoaStatus.SIGNED}
 
 
-def test_a_scan_with_a_program_hidden_in_it_is_refused_with_words() -> None:
+def test_scan_with_a_hidden_program_is_refused_with_reason() -> None:
     poa = sent_poa()
     first = client_of("olivia")
     first.post(button_url(poa, "print-for-paper"))

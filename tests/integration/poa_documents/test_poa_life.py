@@ -63,7 +63,7 @@ def by(poa: PoaDocument) -> Actor:
 # --- drafting and sending ------------------------------------------------------------------------------------------
 
 
-def test_a_draft_copies_the_limits_of_the_promise() -> None:
+def test_draft_copies_the_limits_of_the_product() -> None:
     promise = plan_promise()
 
     poa = drafted_poa(promise=promise)
@@ -74,7 +74,7 @@ def test_a_draft_copies_the_limits_of_the_promise() -> None:
     assert poa.envelope.esi_id == poa.site.esi_id
 
 
-def test_a_later_change_of_the_promise_leaves_the_envelope_alone() -> None:
+def test_later_product_change_leaves_the_envelope_alone() -> None:
     poa = drafted_poa()
     before = poa.envelope.longest_term_months
 
@@ -85,7 +85,7 @@ def test_a_later_change_of_the_promise_leaves_the_envelope_alone() -> None:
     assert poa.envelope.longest_term_months == before
 
 
-def test_dates_left_out_run_from_today_in_chicago_to_180_days_later() -> None:
+def test_default_dates_run_from_chicago_today_for_180_days() -> None:
     late_evening_in_chicago = datetime(2026, 3, 3, 3, 0, tzinfo=UTC)
 
     envelope = drafted_poa(at=late_evening_in_chicago).envelope
@@ -110,14 +110,14 @@ def test_dates_left_out_run_from_today_in_chicago_to_180_days_later() -> None:
         ({"uses": 0}, "uses"),
     ],
 )
-def test_dates_that_cannot_be_kept_are_refused_by_field(dates: dict[str, Any], field: str) -> None:
+def test_impossible_dates_are_refused_by_field(dates: dict[str, Any], field: str) -> None:
     with pytest.raises(actions.DatesOutOfOrder) as refusal:
         drafted_poa(**dates)
 
     assert field in refusal.value.problems
 
 
-def test_a_second_unsigned_poa_for_a_site_is_refused_and_names_the_first() -> None:
+def test_second_unsigned_poa_for_a_site_is_refused() -> None:
     first = sent_poa()
 
     with pytest.raises(actions.UnsignedPoaExists, match=f"POA {first.pk}") as refusal:
@@ -126,19 +126,19 @@ def test_a_second_unsigned_poa_for_a_site_is_refused_and_names_the_first() -> No
     assert refusal.value.first == first
 
 
-def test_a_customer_without_a_job_at_the_site_gets_no_poa() -> None:
+def test_customer_without_a_job_at_the_site_gets_no_poa() -> None:
     job, elsewhere = installation(SIGNED_AT), site(SIGNED_AT)
 
     with pytest.raises(actions.CustomerNotAtSite, match="no installation"):
         drafted_poa(customer=job.customer, site=elsewhere)
 
 
-def test_a_withdrawn_product_gets_no_poa() -> None:
+def test_withdrawn_product_gets_no_poa() -> None:
     with pytest.raises(actions.PromiseNotOffered):
         drafted_poa(promise=plan_promise(is_offered=False))
 
 
-def test_the_wording_follows_the_customers_language() -> None:
+def test_wording_follows_the_customers_language() -> None:
     job = installation(SIGNED_AT, customer=registered_customer(SIGNED_AT, language=Language.SPANISH))
 
     poa = drafted_poa(customer=job.customer, site=job.site)
@@ -173,7 +173,7 @@ def test_sending_a_draft_owes_the_customer_an_invitation(queued: list[Any]) -> N
     assert poa.token_hash == ""
 
 
-def test_a_signed_poa_sent_again_gets_a_link_to_the_page() -> None:
+def test_signed_poa_sent_again_gets_a_link_to_the_page() -> None:
     poa = signed_poa()
 
     mail = actions.send_poa(poa_id=poa.pk, by=STAFF, at=LATER)
@@ -183,7 +183,7 @@ def test_a_signed_poa_sent_again_gets_a_link_to_the_page() -> None:
     assert poa.status == PoaStatus.SIGNED
 
 
-def test_a_voided_poa_cannot_be_sent() -> None:
+def test_voided_poa_cannot_be_sent() -> None:
     poa = sent_poa()
     actions.void_poa(poa_id=poa.pk, reason="Wrong address.", by=STAFF, at=LATER)
 
@@ -211,7 +211,7 @@ def test_statements_are_agreed_to_in_order() -> None:
     assert refusal.value.first_missing == Statement.BROKER_FACTS
 
 
-def test_agreeing_to_words_that_are_no_longer_in_force_is_refused() -> None:
+def test_agreeing_to_outdated_wording_is_refused() -> None:
     poa = sent_poa()
     prove_contact(poa)
 
@@ -232,7 +232,7 @@ def test_agreeing_twice_counts_once() -> None:
     assert poa.consents.count() == len(Statement)
 
 
-def test_a_consent_keeps_the_words_their_hash_the_language_and_where_it_came_from() -> None:
+def test_consent_keeps_wording_hash_language_and_origin() -> None:
     poa = sent_poa()
 
     agree_to_everything(poa)
@@ -243,7 +243,7 @@ def test_a_consent_keeps_the_words_their_hash_the_language_and_where_it_came_fro
     assert consent.user_agent
 
 
-def test_another_language_asks_again_and_coming_back_resumes() -> None:
+def test_changed_language_asks_again_and_changing_back_resumes() -> None:
     poa = sent_poa()
     agree_to_everything(poa)
 
@@ -280,7 +280,7 @@ def test_nothing_is_signed_while_a_statement_is_missing() -> None:
     assert refusal.value.missing == list(Statement)
 
 
-def test_a_document_that_read_otherwise_on_the_screen_is_not_signed() -> None:
+def test_document_that_differs_from_the_screen_is_not_signed() -> None:
     poa = sent_poa()
     agree_to_everything(poa)
 
@@ -289,7 +289,7 @@ def test_a_document_that_read_otherwise_on_the_screen_is_not_signed() -> None:
 
 
 @pytest.mark.cell("U1")
-def test_u1_signing_twice_makes_one_document() -> None:
+def test_U1_signing_twice_makes_one_document() -> None:
     poa = signed_poa()
     before = (poa.signed_at, poa.pdf_sha256, poa.evidence.count())
 
@@ -311,7 +311,7 @@ def test_signing_queues_the_seal(queued: list[Any], django_capture_on_commit_cal
     assert (TaskName.SEAL_POA, {"poa_id": poa.pk}) in queued
 
 
-def test_sealing_tells_the_floor_above_and_owes_the_copy(
+def test_sealing_announces_the_case_change_and_owes_the_copy(
     queued: list[Any], django_capture_on_commit_callbacks: Any
 ) -> None:
     poa = sealing_poa()
@@ -323,7 +323,7 @@ def test_sealing_tells_the_floor_above_and_owes_the_copy(
     assert CustomerMail.objects.filter(poa=poa, kind=MailKind.SIGNED_COPY).count() == 1
 
 
-def test_a_signature_is_encrypted_in_the_database() -> None:
+def test_signature_is_encrypted_in_the_database() -> None:
     poa = sealing_poa(signature_text="Carmen Q Reyes")
 
     with connection.cursor() as cursor:
@@ -337,7 +337,7 @@ def test_a_signature_is_encrypted_in_the_database() -> None:
 # --- ends ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_newer_signed_poa_replaces_the_older_one() -> None:
+def test_newer_signed_poa_replaces_the_older_one() -> None:
     older = signed_poa()
 
     newer = signed_poa(customer=older.customer, site=older.site, promise=older.promise, at=LATER)
@@ -347,7 +347,7 @@ def test_a_newer_signed_poa_replaces_the_older_one() -> None:
     assert str(newer.pk) in older.ended_because
 
 
-def test_an_unsigned_newer_poa_leaves_the_older_one_in_force() -> None:
+def test_unsigned_newer_poa_leaves_the_older_one_in_force() -> None:
     older = signed_poa()
 
     drafted_poa(customer=older.customer, site=older.site, promise=older.promise, at=LATER)
@@ -366,7 +366,7 @@ def test_declining_keeps_the_reason_and_owes_a_receipt() -> None:
     assert CustomerMail.objects.filter(poa=poa, kind=MailKind.DECLINED_RECEIPT).exists()
 
 
-def test_revoking_blocks_at_once_tells_the_floor_above_and_owes_a_receipt(
+def test_revoking_blocks_immediately_and_owes_a_receipt(
     queued: list[Any], django_capture_on_commit_callbacks: Any
 ) -> None:
     poa = signed_poa()
@@ -381,7 +381,7 @@ def test_revoking_blocks_at_once_tells_the_floor_above_and_owes_a_receipt(
     assert CustomerMail.objects.filter(poa=poa, kind=MailKind.REVOKED_RECEIPT).exists()
 
 
-def test_a_signature_revoked_before_its_file_is_stored_never_becomes_an_authority() -> None:
+def test_signature_revoked_before_storage_never_becomes_an_authority() -> None:
     poa = sealing_poa()
     actions.revoke_poa(poa_id=poa.pk, by=by(poa), at=LATER)
 
@@ -392,12 +392,12 @@ def test_a_signature_revoked_before_its_file_is_stored_never_becomes_an_authorit
     assert poa.status == PoaStatus.REVOKED
 
 
-def test_a_poa_that_was_never_signed_cannot_be_revoked() -> None:
+def test_poa_that_was_never_signed_cannot_be_revoked() -> None:
     with pytest.raises(MoveNotAllowed):
         actions.revoke_poa(poa_id=sent_poa().pk, by=STAFF, at=LATER)
 
 
-def test_the_last_use_exhausts_an_authority() -> None:
+def test_last_use_exhausts_an_authority() -> None:
     poa = signed_poa(uses=2)
 
     actions.use_authority(lock(poa.pk), by=STAFF, at=LATER)
@@ -407,7 +407,7 @@ def test_the_last_use_exhausts_an_authority() -> None:
     assert (once, PoaDocument.objects.get(pk=poa.pk).status) == (PoaStatus.SIGNED, PoaStatus.EXHAUSTED)
 
 
-def test_a_use_that_happened_is_counted_even_after_a_revocation() -> None:
+def test_use_that_happened_counts_even_after_revocation() -> None:
     poa = revoked_poa()
 
     actions.use_authority(lock(poa.pk), by=STAFF, at=LATER)
@@ -416,7 +416,7 @@ def test_a_use_that_happened_is_counted_even_after_a_revocation() -> None:
     assert (poa.status, poa.uses_made) == (PoaStatus.REVOKED, 1)
 
 
-def test_a_suspended_poa_resumes_only_with_a_sound_file() -> None:
+def test_suspended_poa_resumes_only_with_an_intact_file() -> None:
     poa = suspended_poa()
 
     actions.resume_poa(poa_id=poa.pk, reason="It was a mix-up.", by=STAFF, at=LATER)
@@ -425,7 +425,7 @@ def test_a_suspended_poa_resumes_only_with_a_sound_file() -> None:
     assert (poa.status, poa.suspended_because) == (PoaStatus.SIGNED, "")
 
 
-def test_the_evidence_names_every_address_to_which_a_link_went() -> None:
+def test_journal_names_every_address_that_got_a_link() -> None:
     poa = sent_poa()
     first = poa.customer.email
     correct_contact(customer_id=poa.customer_id, email="new@example.com", phone="", language="en", by=STAFF, at=LATER)
@@ -437,7 +437,7 @@ def test_the_evidence_names_every_address_to_which_a_link_went() -> None:
     assert [entry.details["to"] for entry in sent] == [first, "new@example.com"]
 
 
-def test_the_sweep_expires_an_invitation_after_its_last_day() -> None:
+def test_sweep_expires_an_invitation_after_its_last_day() -> None:
     poa = sent_poa()
     assert poa.token_expires_at is not None
 
@@ -448,7 +448,7 @@ def test_the_sweep_expires_an_invitation_after_its_last_day() -> None:
     assert (before, PoaDocument.objects.get(pk=poa.pk).status) == (PoaStatus.SENT, PoaStatus.EXPIRED)
 
 
-def test_the_sweep_lapses_an_authority_when_its_last_chicago_day_is_over() -> None:
+def test_sweep_lapses_an_authority_after_its_last_chicago_day() -> None:
     poa = signed_poa(sunset_date=date(2026, 6, 30), latest_start_date=date(2026, 6, 15))
     midnight_in_chicago = datetime(2026, 7, 1, 5, 0, tzinfo=UTC)
 
@@ -459,7 +459,7 @@ def test_the_sweep_lapses_an_authority_when_its_last_chicago_day_is_over() -> No
     assert (before, PoaDocument.objects.get(pk=poa.pk).status) == (PoaStatus.SIGNED, PoaStatus.LAPSED)
 
 
-def test_one_poa_that_cannot_be_swept_does_not_stop_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_failing_poa_does_not_stop_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
     broken, sound = sealing_poa(), sealing_poa()
     broken.consents.filter(statement=Statement.DOCUMENT).update(wording_sha256="0" * 64)
 
@@ -476,7 +476,7 @@ def test_one_poa_that_cannot_be_swept_does_not_stop_the_next(monkeypatch: pytest
 # --- evidence ------------------------------------------------------------------------------------------------------
 
 
-def test_i10_every_move_has_an_entry_and_the_chain_verifies() -> None:
+def test_I10_every_move_has_an_entry_and_the_chain_verifies() -> None:
     poa = revoked_poa()
 
     verdict = evidence.verify(poa)
@@ -494,7 +494,7 @@ def test_i10_every_move_has_an_entry_and_the_chain_verifies() -> None:
 
 
 @pytest.mark.parametrize("change", [{"details": {"reason": "forged"}}, {"actor": "staff:9"}, {"kind": "other"}])
-def test_an_altered_entry_is_named(change: dict[str, Any]) -> None:
+def test_altered_entry_is_named(change: dict[str, Any]) -> None:
     poa = signed_poa()
     with guard_lifted():
         EvidenceEntry.objects.filter(poa=poa, number=3).update(**change)
@@ -504,7 +504,7 @@ def test_an_altered_entry_is_named(change: dict[str, Any]) -> None:
     assert (verdict.is_intact, verdict.broken_number) == (False, 3)
 
 
-def test_a_removed_entry_is_named() -> None:
+def test_removed_entry_is_named() -> None:
     poa = signed_poa()
     with guard_lifted():
         EvidenceEntry.objects.filter(poa=poa, number=2).delete()
@@ -512,7 +512,7 @@ def test_a_removed_entry_is_named() -> None:
     assert evidence.verify(poa).broken_number == 2
 
 
-def test_an_entry_forged_with_a_fitting_hash_breaks_the_next_link() -> None:
+def test_entry_forged_with_a_matching_hash_breaks_the_chain() -> None:
     poa = signed_poa()
     entry = EvidenceEntry.objects.get(poa=poa, number=2)
     entry.actor = "staff:9"
@@ -522,7 +522,7 @@ def test_an_entry_forged_with_a_fitting_hash_breaks_the_next_link() -> None:
     assert evidence.verify(poa).broken_number == 3
 
 
-def test_an_entry_can_be_neither_saved_again_nor_deleted() -> None:
+def test_entry_cannot_be_saved_again_or_deleted() -> None:
     entry = EvidenceEntry.objects.get(poa=signed_poa(), number=2)
 
     with pytest.raises(JournalIsFinal):
@@ -533,21 +533,21 @@ def test_an_entry_can_be_neither_saved_again_nor_deleted() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.sqlite
-def test_evidence_outside_a_transaction_is_refused() -> None:
+def test_entry_outside_a_transaction_is_refused() -> None:
     poa = drafted_poa()
 
     with pytest.raises(RuntimeError, match="transaction"):
         evidence.record(poa, kind="note", by=STAFF, at=SIGNED_AT)
 
 
-def test_evidence_refuses_what_a_database_may_give_back_otherwise() -> None:
+def test_entry_refuses_values_databases_may_change() -> None:
     poa = drafted_poa()
 
     with pytest.raises(TypeError, match="float"):
         evidence.record(poa, kind="note", by=STAFF, at=SIGNED_AT, details={"price": 0.1})
 
 
-def test_only_a_suspended_one_is_resumed_and_an_unsigned_one_says_what_it_is() -> None:
+def test_only_a_suspended_poa_can_be_resumed() -> None:
     poa = sent_poa()
 
     with pytest.raises(MoveNotAllowed):

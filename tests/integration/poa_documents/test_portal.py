@@ -65,7 +65,7 @@ def spanish_poa() -> PoaDocument:
 # --- the whole way -------------------------------------------------------------------------------------------------
 
 
-def test_a_customer_signs_by_typing_and_has_a_copy_at_once() -> None:
+def test_customer_signs_by_typing_and_gets_a_copy() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
 
@@ -84,7 +84,7 @@ def test_a_customer_signs_by_typing_and_has_a_copy_at_once() -> None:
     assert "127.0.0.1" in text
 
 
-def test_a_customer_signs_in_spanish_by_drawing() -> None:
+def test_customer_signs_in_spanish_by_drawing() -> None:
     poa = spanish_poa()
     visit = Visit.by_last_mail()
 
@@ -98,7 +98,7 @@ def test_a_customer_signs_in_spanish_by_drawing() -> None:
     assert "Limited power" not in text
 
 
-def test_the_file_prints_the_words_whose_hash_was_agreed_to() -> None:
+def test_file_prints_the_wording_whose_hash_was_agreed_to() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
 
@@ -110,7 +110,7 @@ def test_the_file_prints_the_words_whose_hash_was_agreed_to() -> None:
         assert " ".join(line.strip("#- ").split()) in printed
 
 
-def test_every_consent_is_stored_with_the_hash_of_what_the_page_showed() -> None:
+def test_every_consent_stores_the_hash_of_the_page_text() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     shown = visit.fields("step/broker/")
@@ -126,7 +126,7 @@ def test_every_consent_is_stored_with_the_hash_of_what_the_page_showed() -> None
     }
 
 
-def test_the_copy_is_mailed_too() -> None:
+def test_copy_is_mailed_too() -> None:
     sent_poa()
     Visit.by_last_mail().sign()
 
@@ -142,7 +142,7 @@ def test_the_copy_is_mailed_too() -> None:
 
 
 @pytest.mark.parametrize("name", ["electronic", "summary", "confirm", "document", "signature", "review"])
-def test_a_step_before_its_turn_leads_to_the_one_whose_turn_it_is(name: str) -> None:
+def test_early_step_redirects_to_the_current_one(name: str) -> None:
     sent_poa()
 
     page = Visit.by_last_mail().open(f"step/{name}/")
@@ -150,7 +150,7 @@ def test_a_step_before_its_turn_leads_to_the_one_whose_turn_it_is(name: str) -> 
     assert "Step 1 of 7" in page.content.decode()
 
 
-def test_the_final_act_posted_before_its_turn_signs_nothing() -> None:
+def test_early_final_step_signs_nothing() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     key = visit.fields("step/broker/")["form_key"]
@@ -160,7 +160,7 @@ def test_the_final_act_posted_before_its_turn_signs_nothing() -> None:
     assert fresh(poa).status == PoaStatus.SENT
 
 
-def test_a_signature_changed_in_another_tab_is_shown_again_before_it_counts() -> None:
+def test_signature_changed_in_another_tab_is_shown_again() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     visit.agree_to_everything()
@@ -178,7 +178,7 @@ def test_a_signature_changed_in_another_tab_is_shown_again_before_it_counts() ->
     assert fresh(poa).status == PoaStatus.SIGNED
 
 
-def test_no_box_is_ticked_beforehand() -> None:
+def test_no_box_is_checked_in_advance() -> None:
     sent_poa()
     visit = Visit.by_last_mail()
     visit.send("step/broker/")
@@ -191,7 +191,7 @@ def test_no_box_is_ticked_beforehand() -> None:
     assert not any(boxes.values())
 
 
-def test_a_missing_tick_is_named_and_the_other_ticks_stay() -> None:
+def test_unchecked_box_is_named_and_the_others_stay() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
 
@@ -207,7 +207,7 @@ def test_a_missing_tick_is_named_and_the_other_ticks_stay() -> None:
     assert poa.consents.count() == agreed
 
 
-def test_electronic_records_are_agreed_to_only_with_the_word_from_the_sample() -> None:
+def test_electronic_records_require_the_word_from_the_sample() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     visit.send("step/broker/")
@@ -226,7 +226,7 @@ def test_electronic_records_are_agreed_to_only_with_the_word_from_the_sample() -
     assert poa.evidence.get(kind="consent", details__statement="ERECORD").details["sample_sha256"] == shown
 
 
-def test_the_sample_is_of_the_same_kind_as_the_signed_document() -> None:
+def test_sample_has_the_format_of_the_signed_document() -> None:
     sent_poa()
     visit = Visit.by_last_mail()
     sample = visit.open("sample.pdf").content
@@ -253,7 +253,7 @@ def test_leaving_and_coming_back_resumes() -> None:
     assert f"/portal/{token}/step/confirm/" in home.content.decode()
 
 
-def test_an_unusable_signature_is_explained_and_what_was_typed_stays() -> None:
+def test_unusable_signature_is_explained_and_kept() -> None:
     sent_poa()
     visit = Visit.by_last_mail()
     visit.agree_to_everything()
@@ -265,7 +265,7 @@ def test_an_unusable_signature_is_explained_and_what_was_typed_stays() -> None:
     assert "Carmen R." in page.content.decode()
 
 
-def test_the_signature_can_be_corrected_before_the_final_act() -> None:
+def test_signature_can_be_corrected_before_the_final_step() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     visit.agree_to_everything()
@@ -279,7 +279,7 @@ def test_the_signature_can_be_corrected_before_the_final_act() -> None:
 
 
 @pytest.mark.cell("U2")
-def test_u2_signing_on_two_devices_makes_one_document_and_both_see_it() -> None:
+def test_U2_signing_on_two_devices_makes_one_shared_document() -> None:
     poa = sent_poa()
     token = token_in_last_mail()
     phone, computer = Visit(token).enter_code(), Visit(token).enter_code()
@@ -296,7 +296,7 @@ def test_u2_signing_on_two_devices_makes_one_document_and_both_see_it() -> None:
     assert poa.evidence.filter(kind="seal").count() == 1
 
 
-def test_switching_the_language_changes_page_document_and_the_stored_choice() -> None:
+def test_language_switch_changes_page_document_and_stored_choice() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     key = visit.fields("step/broker/")["form_key"]
@@ -308,7 +308,7 @@ def test_switching_the_language_changes_page_document_and_the_stored_choice() ->
     assert (fresh(poa).template.language, fresh(poa).customer.language) == ("es", "es")
 
 
-def test_switching_the_language_of_the_greeting_shows_the_greeting_in_it() -> None:
+def test_language_switch_on_the_greeting_shows_it_translated() -> None:
     sent_poa()
     visit = Visit.by_last_mail()
     greeting = visit.open().content.decode()
@@ -319,7 +319,7 @@ def test_switching_the_language_of_the_greeting_shows_the_greeting_in_it() -> No
     assert "Hola" in page.content.decode()
 
 
-def test_words_that_changed_since_the_page_was_opened_are_shown_again() -> None:
+def test_wording_changed_since_opening_is_shown_again() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     stale = {**visit.fields("step/broker/"), "agree_BROKER_FACTS": "yes"}
@@ -332,7 +332,7 @@ def test_words_that_changed_since_the_page_was_opened_are_shown_again() -> None:
     assert not poa.consents.exists()
 
 
-def test_other_name_is_asked_about_once_and_the_answer_is_kept() -> None:
+def test_different_name_is_asked_about_once_and_recorded() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     visit.agree_to_everything()
@@ -351,7 +351,7 @@ def test_other_name_is_asked_about_once_and_the_answer_is_kept() -> None:
     assert poa.evidence.get(kind="sign").details["is_name_on_file"] is False
 
 
-def test_answer_about_one_name_counts_for_no_other() -> None:
+def test_answer_about_one_name_does_not_count_for_another() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     visit.agree_to_everything()
@@ -366,7 +366,7 @@ def test_answer_about_one_name_counts_for_no_other() -> None:
     assert fresh(poa).signature_text == ""
 
 
-def test_error_pages_survive_a_reload_and_show_what_was_typed() -> None:
+def test_error_pages_survive_a_reload_with_the_entries() -> None:
     sent_poa()
     visit = Visit.by_last_mail()
     form = visit.fields("decline/")
@@ -394,7 +394,7 @@ def test_declining_needs_a_second_click_and_keeps_the_reason() -> None:
 
 
 @pytest.mark.parametrize("oddity", ["\x00", "\u202e", "🎉", "=HYPERLINK(1)", "<img src=x>", "$body {0} %s"])
-def test_odd_characters_in_a_reason_or_a_name_do_no_harm(oddity: str) -> None:
+def test_odd_characters_in_reason_or_name_do_no_harm(oddity: str) -> None:
     signed = sent_poa()
     Visit.by_last_mail().sign(typed_name=f"Carmen{oddity} Reyes")
     declined = sent_poa()
@@ -406,7 +406,7 @@ def test_odd_characters_in_a_reason_or_a_name_do_no_harm(oddity: str) -> None:
     assert fresh(declined).ended_because.startswith("Too")
 
 
-def test_revoking_works_from_the_page_with_a_receipt() -> None:
+def test_revoking_on_the_page_shows_a_receipt() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     visit.sign()
@@ -432,7 +432,7 @@ def test_revoking_twice_counts_once() -> None:
     assert poa.evidence.filter(kind="revoke").count() == 1
 
 
-def test_a_reason_of_a_novels_length_is_refused_and_kept_on_the_page() -> None:
+def test_very_long_reason_is_refused_and_kept() -> None:
     poa = sent_poa()
 
     page = Visit.by_last_mail().send("decline/", reason="no " * 500)
@@ -457,7 +457,7 @@ def test_opening_pages_changes_nothing() -> None:
     assert (poa.evidence.count(), PoaDocument.objects.filter(pk=poa.pk).values().get()) == before
 
 
-def test_an_unknown_link_says_what_to_do_in_both_languages() -> None:
+def test_unknown_link_says_what_to_do_in_both_languages() -> None:
     page = Visit("no-such-link").open(HTTP_ACCEPT_LANGUAGE="es")
 
     assert page.status_code == 404
@@ -466,7 +466,7 @@ def test_an_unknown_link_says_what_to_do_in_both_languages() -> None:
     )
 
 
-def test_a_new_link_kills_the_old_one() -> None:
+def test_new_link_ends_the_old_one() -> None:
     poa = sent_poa()
     old = Visit.by_last_mail()
     again = actions.send_poa(poa_id=poa.pk, by=STAFF, at=SIGNED_AT)
@@ -479,7 +479,7 @@ def test_a_new_link_kills_the_old_one() -> None:
     assert Visit.by_last_mail().open().status_code == 200
 
 
-def test_an_expired_link_explains_itself(clock: StandingClock) -> None:
+def test_expired_link_explains_itself(clock: StandingClock) -> None:
     sent_poa()
     visit = Visit.by_last_mail()
 
@@ -490,7 +490,7 @@ def test_an_expired_link_explains_itself(clock: StandingClock) -> None:
     assert "This link has expired" in page.content.decode()
 
 
-def test_a_link_goes_on_working_after_signing(clock: StandingClock) -> None:
+def test_link_still_works_after_signing(clock: StandingClock) -> None:
     sent_poa()
     visit = Visit.by_last_mail()
     visit.sign()
@@ -501,7 +501,7 @@ def test_a_link_goes_on_working_after_signing(clock: StandingClock) -> None:
     assert "Revoke my power of attorney" in visit.open().content.decode()
 
 
-def test_the_link_of_a_voided_poa_says_so() -> None:
+def test_link_of_a_voided_poa_says_so() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
 
@@ -511,7 +511,7 @@ def test_the_link_of_a_voided_poa_says_so() -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"HTTP_SEC_FETCH_SITE": "cross-site"}])
-def test_a_form_from_elsewhere_changes_nothing(headers: dict[str, str]) -> None:
+def test_cross_site_form_changes_nothing(headers: dict[str, str]) -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     form = visit.fields("decline/") if headers else {"reason": ""}
@@ -522,7 +522,7 @@ def test_a_form_from_elsewhere_changes_nothing(headers: dict[str, str]) -> None:
     assert fresh(poa).status == PoaStatus.SENT
 
 
-def test_the_link_is_nowhere_in_the_database_or_the_evidence() -> None:
+def test_link_is_not_in_the_database_or_journal() -> None:
     poa = sent_poa()
     token = token_in_last_mail()
 
@@ -533,7 +533,7 @@ def test_the_link_is_nowhere_in_the_database_or_the_evidence() -> None:
     assert token not in row + journal + mails
 
 
-def test_pages_are_not_kept_and_send_no_referrer() -> None:
+def test_pages_are_not_cached_and_send_no_referrer() -> None:
     sent_poa()
 
     page = Visit.by_last_mail().open("step/broker/")
@@ -546,7 +546,7 @@ def test_pages_are_not_kept_and_send_no_referrer() -> None:
     assert " style=" not in page.content.decode()
 
 
-def test_a_hostile_name_does_no_harm() -> None:
+def test_hostile_name_does_no_harm() -> None:
     job = installation(SIGNED_AT, customer=registered_customer(SIGNED_AT, first_name="<script>alert(1)</script>$body"))
     sent_poa(customer=job.customer, site=job.site)
     visit = Visit.by_last_mail()
@@ -558,7 +558,7 @@ def test_a_hostile_name_does_no_harm() -> None:
     assert "<script>alert(1)</script>$body" in text_of_pdf(visit.open("copy.pdf").content)
 
 
-def test_a_page_costs_few_queries(django_assert_max_num_queries: Any) -> None:
+def test_page_takes_few_queries(django_assert_max_num_queries: Any) -> None:
     """The link, what the visitor left or not, the signing, the wording."""
     sent_poa()
     visit = Visit.by_last_mail()
@@ -570,7 +570,7 @@ def test_a_page_costs_few_queries(django_assert_max_num_queries: Any) -> None:
 # --- storage -------------------------------------------------------------------------------------------------------
 
 
-def test_s1_a_refusing_storage_keeps_the_signature_and_is_tried_again(settings: LazySettings) -> None:
+def test_S1_refusing_storage_keeps_the_signature_and_is_retried(settings: LazySettings) -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     sound = settings.STORAGES
@@ -589,9 +589,7 @@ def test_s1_a_refusing_storage_keeps_the_signature_and_is_tried_again(settings: 
     assert fresh(poa).signed_at == SIGNED_AT
 
 
-def test_s2_a_hanging_storage_does_not_hold_up_the_page(
-    settings: LazySettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_S2_hanging_storage_does_not_delay_the_page(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     use_storage(settings, HangingStorage)
@@ -604,7 +602,7 @@ def test_s2_a_hanging_storage_does_not_hold_up_the_page(
     assert fresh(poa).status == PoaStatus.SEALING
 
 
-def test_s3_a_put_whose_answer_was_lost_leaves_one_object_and_one_row(
+def test_S3_put_with_lost_answer_leaves_one_object_and_row(
     settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poa = sealing_poa()
@@ -628,7 +626,7 @@ def test_s3_a_put_whose_answer_was_lost_leaves_one_object_and_one_row(
 
 
 @pytest.mark.parametrize("harm", ["alter", "remove"])
-def test_s4_s5_a_harmed_file_suspends_the_authority(harm: str, settings: LazySettings) -> None:
+def test_S4_S5_damaged_file_suspends_the_authority(harm: str, settings: LazySettings) -> None:
     poa = signed_poa()
     path = settings.DATA_DIR / "files" / poa.pdf_storage_key
     if harm == "alter":
@@ -646,7 +644,7 @@ def test_s4_s5_a_harmed_file_suspends_the_authority(harm: str, settings: LazySet
 # --- mail ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_mail_that_fails_backs_off_and_is_blocked_in_the_end(settings: LazySettings) -> None:
+def test_failing_mail_backs_off_and_is_finally_blocked(settings: LazySettings) -> None:
     poa = drafted_poa()
     owed = actions.send_poa(poa_id=poa.pk, by=STAFF, at=SIGNED_AT)
     settings.EMAIL_BACKEND = f"{__name__}.RefusingMail"
@@ -670,7 +668,7 @@ class RefusingMail:
         raise ConnectionRefusedError("mailbox unavailable")
 
 
-def test_an_invitation_overtaken_by_a_newer_one_is_not_sent() -> None:
+def test_superseded_invitation_is_not_sent() -> None:
     poa = drafted_poa()
     first = actions.send_poa(poa_id=poa.pk, by=STAFF, at=SIGNED_AT)
     second = actions.send_poa(poa_id=poa.pk, by=STAFF, at=SIGNED_AT)
@@ -707,7 +705,7 @@ def test_every_kind_of_mail_has_text_and_html(kind: str) -> None:
 # --- the sweep ------------------------------------------------------------------------------------------------------
 
 
-def test_a_lost_message_is_made_good_by_the_sweep() -> None:
+def test_sweep_makes_up_for_a_lost_message() -> None:
     poa = sealing_poa()
 
     actions.sweep_poas(at=SIGNED_AT)
@@ -717,7 +715,7 @@ def test_a_lost_message_is_made_good_by_the_sweep() -> None:
     assert [message.subject for message in mail.outbox][-1] == "Your signed power of attorney"
 
 
-def test_a_file_damaged_after_signing_is_not_handed_out(settings: LazySettings) -> None:
+def test_file_damaged_after_signing_is_not_served(settings: LazySettings) -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     visit.sign()

@@ -54,9 +54,7 @@ def another_code(code: str) -> str:
 # --- before the code -------------------------------------------------------------------------------------------------
 
 
-def test_the_link_alone_shows_the_company_and_a_button_and_nothing_of_the_customer(
-    poa: PoaDocument, visit: Visit
-) -> None:
+def test_link_alone_shows_only_the_company_and_a_button(poa: PoaDocument, visit: Visit) -> None:
     for path in ("", "step/broker/", "step/review/", "decline/", "copy.pdf", "code/", "enter/"):
         page = visit.open(path).content.decode()
 
@@ -66,7 +64,7 @@ def test_the_link_alone_shows_the_company_and_a_button_and_nothing_of_the_custom
             assert private not in page.replace("help@example.com", "")
 
 
-def test_scanners_may_open_the_link_as_often_as_they_like(poa: PoaDocument, visit: Visit) -> None:
+def test_scanners_may_open_the_link_any_number_of_times(poa: PoaDocument, visit: Visit) -> None:
     before = (poa.evidence.count(), PoaDocument.objects.filter(pk=poa.pk).values().get())
 
     for path in ("", "code/", "enter/", "leave/", "step/broker/"):
@@ -78,7 +76,7 @@ def test_scanners_may_open_the_link_as_often_as_they_like(poa: PoaDocument, visi
     assert len(mail.outbox) == 1
 
 
-def test_code_page_uses_the_customers_language_and_the_other_on_request() -> None:
+def test_code_page_uses_the_customers_language_or_the_other() -> None:
     job = installation(SIGNED_AT, customer=registered_customer(SIGNED_AT, language="es"))
     poa = sent_poa(customer=job.customer, site=job.site)
     visit = Visit(token_in_last_mail())
@@ -90,7 +88,7 @@ def test_code_page_uses_the_customers_language_and_the_other_on_request() -> Non
     assert fresh(poa).template.language == "es"
 
 
-def test_the_code_comes_by_mail_in_the_customers_language_and_not_in_the_subject() -> None:
+def test_code_mail_is_translated_with_no_code_in_subject() -> None:
     job = installation(SIGNED_AT, customer=registered_customer(SIGNED_AT, language="es"))
     sent_poa(customer=job.customer, site=job.site)
 
@@ -106,7 +104,7 @@ def test_the_code_comes_by_mail_in_the_customers_language_and_not_in_the_subject
 # --- the code ------------------------------------------------------------------------------------------------------
 
 
-def test_the_right_code_opens_the_pages_and_proves_the_address(poa: PoaDocument, visit: Visit) -> None:
+def test_right_code_opens_the_pages_and_proves_the_address(poa: PoaDocument, visit: Visit) -> None:
     visit.ask_for_code()
 
     page = visit.enter(code_in_last_mail())
@@ -118,7 +116,7 @@ def test_the_right_code_opens_the_pages_and_proves_the_address(poa: PoaDocument,
     assert evidence.verify(poa).is_intact
 
 
-def test_the_code_is_kept_as_a_hash_alone(poa: PoaDocument, visit: Visit) -> None:
+def test_code_is_stored_only_as_a_hash(poa: PoaDocument, visit: Visit) -> None:
     visit.ask_for_code()
 
     kept = str([*ContactCode.objects.values(), *poa.evidence.values(), *CustomerMail.objects.values()])
@@ -127,7 +125,7 @@ def test_the_code_is_kept_as_a_hash_alone(poa: PoaDocument, visit: Visit) -> Non
 
 
 @pytest.mark.parametrize("typed", [" {0} ", "{1} {2}", "{1}-{2}"])
-def test_a_code_may_be_typed_with_spaces_and_dashes(visit: Visit, typed: str) -> None:
+def test_code_may_be_typed_with_spaces_and_dashes(visit: Visit, typed: str) -> None:
     visit.ask_for_code()
     code = code_in_last_mail()
 
@@ -136,7 +134,7 @@ def test_a_code_may_be_typed_with_spaces_and_dashes(visit: Visit, typed: str) ->
     assert "Hello" in page.content.decode()
 
 
-def test_session_is_for_this_browser_and_its_cookie_is_http_only(
+def test_session_is_for_this_browser_with_http_only_cookie(
     poa: PoaDocument, visit: Visit, settings: LazySettings
 ) -> None:
     settings.SESSION_COOKIE_SECURE = True
@@ -180,7 +178,7 @@ def test_stolen_session_cookie_is_useless_in_another_browser(visit: Visit) -> No
     assert "Send me the code" in Visit(visit.token, thief).open().content.decode()
 
 
-def test_wrong_tries_are_counted_and_the_sixth_digit_string_is_no_longer_looked_at(visit: Visit) -> None:
+def test_wrong_codes_are_counted_and_the_sixth_ignored(visit: Visit) -> None:
     visit.ask_for_code()
     code = code_in_last_mail()
 
@@ -192,7 +190,7 @@ def test_wrong_tries_are_counted_and_the_sixth_digit_string_is_no_longer_looked_
     assert "entered too many times" in late.content.decode()
 
 
-def test_a_code_works_once(visit: Visit) -> None:
+def test_code_works_once(visit: Visit) -> None:
     visit.enter_code()
     code = code_in_last_mail()
     visit.post("leave/", {"form_key": visit.fields("decline/")["form_key"]})
@@ -202,7 +200,7 @@ def test_a_code_works_once(visit: Visit) -> None:
     assert "was already used" in again.content.decode()
 
 
-def test_the_same_right_code_sent_twice_is_no_mistake_of_the_customers(visit: Visit) -> None:
+def test_repeating_the_right_code_is_no_mistake(visit: Visit) -> None:
     visit.enter_code()
     key = visit.fields("decline/")["form_key"]
 
@@ -211,7 +209,7 @@ def test_the_same_right_code_sent_twice_is_no_mistake_of_the_customers(visit: Vi
     assert "Hello" in again.content.decode()
 
 
-def test_a_code_dies_of_age_and_by_a_newer_one(visit: Visit, clock: StandingClock) -> None:
+def test_code_ends_by_age_or_a_newer_one(visit: Visit, clock: StandingClock) -> None:
     visit.ask_for_code()
     first = code_in_last_mail()
     visit.ask_for_code()
@@ -225,9 +223,7 @@ def test_a_code_dies_of_age_and_by_a_newer_one(visit: Visit, clock: StandingCloc
     assert "This code has expired" in late.content.decode()
 
 
-def test_a_browser_gets_five_codes_an_hour_and_then_hears_when_the_next_may_be_asked_for(
-    visit: Visit, clock: StandingClock
-) -> None:
+def test_browser_gets_five_codes_an_hour_then_a_time(visit: Visit, clock: StandingClock) -> None:
     for _ in range(5):
         visit.ask_for_code()
         clock.at += timedelta(minutes=5)
@@ -241,7 +237,7 @@ def test_a_browser_gets_five_codes_an_hour_and_then_hears_when_the_next_may_be_a
     assert len(mail.outbox) == 7
 
 
-def test_somebody_elses_guesses_do_not_touch_the_customers_code(visit: Visit) -> None:
+def test_other_peoples_guesses_do_not_affect_the_customers_code(visit: Visit) -> None:
     visit.ask_for_code()
     code = code_in_last_mail()
     guesser = Visit(visit.token)
@@ -252,7 +248,7 @@ def test_somebody_elses_guesses_do_not_touch_the_customers_code(visit: Visit) ->
     assert "Hello" in visit.enter(code).content.decode()
 
 
-def test_asking_under_many_browsers_replaces_the_link(poa: PoaDocument, visit: Visit, clock: StandingClock) -> None:
+def test_requests_from_many_browsers_replace_the_link(poa: PoaDocument, visit: Visit, clock: StandingClock) -> None:
     for _ in range(12):
         Visit(visit.token).ask_for_code()
 
@@ -267,7 +263,7 @@ def test_asking_under_many_browsers_replaces_the_link(poa: PoaDocument, visit: V
     assert "Hello" in Visit.by_last_mail().open().content.decode()
 
 
-def test_a_code_whose_mail_failed_is_said_and_sent_by_the_sweep(visit: Visit, settings: LazySettings) -> None:
+def test_failed_code_mail_is_reported_and_sent_by_the_sweep(visit: Visit, settings: LazySettings) -> None:
     sound = settings.EMAIL_BACKEND
     settings.EMAIL_BACKEND = "tests.integration.poa_documents.test_portal.RefusingMail"
 
@@ -279,7 +275,7 @@ def test_a_code_whose_mail_failed_is_said_and_sent_by_the_sweep(visit: Visit, se
     assert "Hello" in visit.enter(code_in_last_mail()).content.decode()
 
 
-def test_a_mail_with_a_code_that_nobody_waits_for_any_more_is_not_sent(poa: PoaDocument) -> None:
+def test_unneeded_code_mail_is_not_sent(poa: PoaDocument) -> None:
     owed = actions.ask_for_code(poa_id=poa.pk, browser="a" * 22, at=SIGNED_AT)
 
     outcome = actions.send_mail(mail_id=owed.pk, at=SIGNED_AT + timedelta(minutes=11))
@@ -287,7 +283,7 @@ def test_a_mail_with_a_code_that_nobody_waits_for_any_more_is_not_sent(poa: PoaD
     assert outcome == actions.MailOutcome.NOT_NEEDED
 
 
-def test_a_browser_without_cookies_is_told_so_before_any_mail_is_sent(visit: Visit) -> None:
+def test_browser_without_cookies_is_told_before_any_mail(visit: Visit) -> None:
     form = visit.fields("")
 
     page = Client().post(visit.address("code/"), form, follow=True)
@@ -300,7 +296,7 @@ def test_a_browser_without_cookies_is_told_so_before_any_mail_is_sent(visit: Vis
 # --- the open session -------------------------------------------------------------------------------------------------
 
 
-def test_session_ends_when_idle_and_lasts_while_in_use(visit: Visit, clock: StandingClock) -> None:
+def test_session_ends_when_idle_and_lasts_while_used(visit: Visit, clock: StandingClock) -> None:
     visit.enter_code()
     for _ in range(5):
         clock.at += timedelta(minutes=25)
@@ -342,9 +338,7 @@ def test_leaving_ends_every_copy_of_the_cookies(visit: Visit) -> None:
     assert "Send me the code" not in visit.enter_code().open().content.decode()
 
 
-def test_what_was_typed_after_the_session_ended_comes_back_after_the_code(
-    poa: PoaDocument, visit: Visit, clock: StandingClock
-) -> None:
+def test_entries_after_session_end_return_after_the_code(poa: PoaDocument, visit: Visit, clock: StandingClock) -> None:
     visit.enter_code().agree_to_everything()
     form = {**visit.fields("step/signature/"), "kind": "TYPED", "typed_name": "Carmen “Meche” Reyes"}
     clock.at += timedelta(hours=1)
@@ -363,7 +357,7 @@ def test_what_was_typed_after_the_session_ended_comes_back_after_the_code(
     assert fresh(poa).signature_text == "Carmen “Meche” Reyes"
 
 
-def test_without_a_code_nothing_that_is_posted_counts(poa: PoaDocument, visit: Visit) -> None:
+def test_posts_without_a_code_count_for_nothing(poa: PoaDocument, visit: Visit) -> None:
     key = visit.fields("")["form_key"]
     text = text_of(poa)
 
@@ -387,7 +381,7 @@ def test_every_form_behind_the_code_is_kept() -> None:
     assert {name for name, path in paths.items() if not is_kept_until_code(path)} == {"code", "enter", "leave"}
 
 
-def test_signing_without_a_proved_address_is_refused_by_the_action_itself(poa: PoaDocument) -> None:
+def test_action_refuses_signing_without_a_proven_address(poa: PoaDocument) -> None:
     text = text_of(poa)
     consent: dict[str, Any] = {
         "poa_id": poa.pk,
@@ -407,7 +401,7 @@ def test_signing_without_a_proved_address_is_refused_by_the_action_itself(poa: P
 # --- the page of the code ------------------------------------------------------------------------------------------
 
 
-def test_reloading_the_page_of_the_code_mails_no_other(visit: Visit) -> None:
+def test_reloading_the_code_page_sends_no_other_mail(visit: Visit) -> None:
     visit.ask_for_code()
     sent = len(mail.outbox)
 
@@ -418,14 +412,14 @@ def test_reloading_the_page_of_the_code_mails_no_other(visit: Visit) -> None:
     assert "Hello" in visit.enter(code_in_last_mail()).content.decode()
 
 
-def test_another_browser_sees_no_field_while_a_code_counts(visit: Visit) -> None:
+def test_other_browser_has_no_field_while_a_code_counts(visit: Visit) -> None:
     visit.ask_for_code()
 
     assert "Send me the code" in Visit(visit.token).open().content.decode()
 
 
 @pytest.mark.parametrize("typed", ["", "12", "  1 2 3 ", "abcdef"])
-def test_incomplete_entries_cost_no_try(visit: Visit, typed: str) -> None:
+def test_incomplete_entries_cost_no_attempt(visit: Visit, typed: str) -> None:
     visit.ask_for_code()
     code = code_in_last_mail()
 
@@ -443,14 +437,14 @@ def test_digits_of_other_scripts_are_accepted(visit: Visit, zero: str) -> None:
     assert "Hello" in visit.enter(f" {code[:3]}-{code[3:]} ").content.decode()
 
 
-def test_error_of_the_last_entry_is_gone_on_a_new_visit(visit: Visit) -> None:
+def test_last_entrys_error_is_gone_on_a_new_visit(visit: Visit) -> None:
     visit.ask_for_code()
     assert "Tries left: 4" in visit.enter(another_code(code_in_last_mail())).content.decode()
 
     assert "Tries left" not in visit.open().content.decode()
 
 
-def test_forms_of_the_code_page_end_in_a_redirect(visit: Visit) -> None:
+def test_code_page_forms_end_in_a_redirect(visit: Visit) -> None:
     key = visit.fields("")["form_key"]
     forms: list[tuple[str, dict[str, str]]] = [("code/", {}), ("enter/", {"code": "12"}), ("leave/", {})]
     forms.extend([("enter/", {"code": "123456"}), ("decline/", {"reason": "no"})])
@@ -468,7 +462,7 @@ def change_address(poa: PoaDocument, email: str) -> None:
     correct_contact(customer_id=poa.customer_id, email=email, phone="", language="en", by=STAFF, at=SIGNED_AT)
 
 
-def test_changed_address_ends_link_codes_and_sessions_at_once(poa: PoaDocument, visit: Visit) -> None:
+def test_changed_address_ends_link_codes_and_sessions_immediately(poa: PoaDocument, visit: Visit) -> None:
     other = Visit(visit.token).enter_code()
     visit.ask_for_code()
     code = code_in_last_mail()
@@ -485,7 +479,7 @@ def test_changed_address_ends_link_codes_and_sessions_at_once(poa: PoaDocument, 
     assert fresh(poa).customer.contact_verified_at is None
 
 
-def test_the_old_address_hears_of_it_once_and_the_journal_keeps_it(poa: PoaDocument) -> None:
+def test_old_address_is_told_once_and_it_is_recorded(poa: PoaDocument) -> None:
     old = poa.customer.email
 
     change_address(poa, "new@example.com")
@@ -500,7 +494,7 @@ def test_the_old_address_hears_of_it_once_and_the_journal_keeps_it(poa: PoaDocum
     assert not ContactChange.objects.filter(settled_at__isnull=True).exists()
 
 
-def test_an_address_changed_there_and_back_does_not_revive_the_link(poa: PoaDocument, visit: Visit) -> None:
+def test_changing_an_address_back_does_not_revive_the_link(poa: PoaDocument, visit: Visit) -> None:
     old = poa.customer.email
 
     change_address(poa, "new@example.com")
@@ -510,7 +504,7 @@ def test_an_address_changed_there_and_back_does_not_revive_the_link(poa: PoaDocu
     assert visit.open().status_code == 410
 
 
-def test_a_link_sent_after_the_change_lives(poa: PoaDocument) -> None:
+def test_link_sent_after_the_change_works(poa: PoaDocument) -> None:
     change_address(poa, "new@example.com")
     owed = actions.send_poa(poa_id=poa.pk, by=STAFF, at=SIGNED_AT)
     actions.send_mail(mail_id=owed.pk, at=SIGNED_AT)
@@ -531,7 +525,7 @@ def test_a_link_sent_after_the_change_lives(poa: PoaDocument) -> None:
         ("expire", "This link has expired"),
     ],
 )
-def test_each_link_that_ended_unsigned_says_what_to_do_and_names_nobody(
+def test_each_ended_link_says_what_to_do_without_names(
     poa: PoaDocument, visit: Visit, clock: StandingClock, end: str, words: str
 ) -> None:
     if end == "decline":
@@ -549,7 +543,7 @@ def test_each_link_that_ended_unsigned_says_what_to_do_and_names_nobody(
     assert poa.customer.first_name not in page.content.decode()
 
 
-def test_signed_customers_home_needs_a_code_too() -> None:
+def test_signed_customers_page_needs_a_code_too() -> None:
     poa = signed_poa()
     token = token_in_last_mail()
 

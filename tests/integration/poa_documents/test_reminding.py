@@ -40,7 +40,7 @@ def reminders() -> list[Any]:
     return [message for message in mail.outbox if message.extra_headers["X-Switchyard-Mail"] == MailKind.REMINDER]
 
 
-def test_first_repeat_and_stop() -> None:
+def test_reminders_are_sent_three_times_then_stop() -> None:
     poa = sent_poa()
 
     live(SIGNED_AT + timedelta(days=29))
@@ -51,7 +51,7 @@ def test_first_repeat_and_stop() -> None:
     assert len(reminders()) == 3
 
 
-def test_a_reminders_link_ends_the_one_before_and_moves_no_deadline(clock: StandingClock) -> None:
+def test_reminder_link_replaces_the_old_one_without_new_deadline(clock: StandingClock) -> None:
     poa = sent_poa()
     first, deadline = token_in_last_mail(), poa.token_expires_at
 
@@ -76,7 +76,7 @@ def test_none_is_sent_at_night() -> None:
     assert len(reminders()) == 1
 
 
-def test_one_that_failed_in_the_evening_waits_until_the_morning(monkeypatch: Any, settings: Any) -> None:
+def test_reminder_that_failed_in_the_evening_waits_until_morning(monkeypatch: Any, settings: Any) -> None:
     poa = sent_poa(at=SIGNED_AT + timedelta(hours=8, minutes=59))  # a minute before seven in the evening
     evening = FIRST + timedelta(hours=8, minutes=59)
     answer_with(monkeypatch, settings, greylisted(poa.customer.email))
@@ -90,7 +90,7 @@ def test_one_that_failed_in_the_evening_waits_until_the_morning(monkeypatch: Any
     assert (by_nine, len(reminders())) == (0, 1)
 
 
-def test_two_weeks_without_a_worker_bring_one() -> None:
+def test_two_weeks_without_a_worker_send_one() -> None:
     sent_poa()
 
     back = SIGNED_AT + timedelta(days=17)
@@ -125,7 +125,7 @@ def visit(poa: PoaDocument) -> None:
 
 
 @pytest.mark.parametrize("news", [decline, void, come_back, cancel, visit])
-def test_nobody_is_reminded_after(news: Callable[[PoaDocument], None]) -> None:
+def test_nobody_is_reminded_once_it_no_longer_applies(news: Callable[[PoaDocument], None]) -> None:
     poa = sent_poa()
     news(poa)
 
@@ -146,7 +146,7 @@ def test_nobody_is_reminded_after_signing_or_expiry() -> None:
     assert len(reminders()) == 3
 
 
-def test_an_owed_reminder_overtaken_by_the_customers_no_is_not_sent(monkeypatch: Any, settings: Any) -> None:
+def test_owed_reminder_is_not_sent_after_a_decline(monkeypatch: Any, settings: Any) -> None:
     poa = sent_poa()
     answer_with(monkeypatch, settings, greylisted(poa.customer.email))
     sweep(FIRST)
@@ -159,7 +159,7 @@ def test_an_owed_reminder_overtaken_by_the_customers_no_is_not_sent(monkeypatch:
     assert poa.mails.get(kind=MailKind.REMINDER).state == MailState.OVERTAKEN
 
 
-def test_a_visit_puts_the_reminder_off_and_does_not_lose_it() -> None:
+def test_visit_postpones_the_reminder_without_losing_it() -> None:
     poa = sent_poa()
     prove_contact(poa, at=FIRST - timedelta(hours=1))
 
@@ -170,7 +170,7 @@ def test_a_visit_puts_the_reminder_off_and_does_not_lose_it() -> None:
     assert sent >= FIRST + timedelta(hours=23)
 
 
-def test_looking_twice_at_once_owes_one() -> None:
+def test_two_simultaneous_checks_owe_one() -> None:
     poa = sent_poa()
 
     owed = [actions.consider_reminder(poa_id=poa.pk, at=FIRST) for _ in range(2)]
@@ -183,7 +183,7 @@ class WorkerDied(BaseException):
     """Not an error that anybody catches."""
 
 
-def test_a_worker_that_dies_after_sending_sends_no_second_one(monkeypatch: Any) -> None:
+def test_worker_dying_after_sending_sends_no_second_one(monkeypatch: Any) -> None:
     poa = sent_poa()
 
     def die(*_: object, **__: object) -> None:
@@ -202,7 +202,7 @@ def test_a_worker_that_dies_after_sending_sends_no_second_one(monkeypatch: Any) 
     assert len(reminders()) == 2
 
 
-def test_a_line_that_broke_in_mid_mail_is_not_tried_again(monkeypatch: Any, settings: Any) -> None:
+def test_connection_lost_during_sending_is_not_retried(monkeypatch: Any, settings: Any) -> None:
     sent_poa()
     answer_with(monkeypatch, settings, ConnectionResetError("cut"), after_taking=True)
     sweep(FIRST)
@@ -213,7 +213,7 @@ def test_a_line_that_broke_in_mid_mail_is_not_tried_again(monkeypatch: Any, sett
     assert len(reminders()) == 1
 
 
-def test_a_mail_server_that_says_later_gets_the_reminder_later(monkeypatch: Any, settings: Any) -> None:
+def test_temporary_mail_refusal_sends_the_reminder_later(monkeypatch: Any, settings: Any) -> None:
     poa = sent_poa()
     answer_with(monkeypatch, settings, greylisted(poa.customer.email))
     sweep(FIRST)
@@ -224,7 +224,7 @@ def test_a_mail_server_that_says_later_gets_the_reminder_later(monkeypatch: Any,
     assert len(reminders()) == 1
 
 
-def test_a_new_invitation_counts_anew() -> None:
+def test_new_invitation_restarts_the_count() -> None:
     company_rules_are(max_reminders=1)
     poa = sent_poa()
     live(SIGNED_AT + timedelta(days=12))
@@ -237,7 +237,7 @@ def test_a_new_invitation_counts_anew() -> None:
     assert (before, len(reminders())) == (1, 2)
 
 
-def test_another_address_is_reminded_at_that_address() -> None:
+def test_new_address_gets_the_reminder() -> None:
     poa = sent_poa()
     customer = poa.customer
     correct_contact(

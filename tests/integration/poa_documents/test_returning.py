@@ -58,7 +58,7 @@ def kinds_sent() -> list[str]:
     return [message.extra_headers["X-Switchyard-Mail"] for message in mail.outbox]
 
 
-def test_a_refusal_for_good_marks_the_address_and_asks_once(monkeypatch: Any, settings: Any) -> None:
+def test_permanent_refusal_marks_the_address_and_asks_once(monkeypatch: Any, settings: Any) -> None:
     poa = signed_poa()
     copy = poa.mails.get(kind=MailKind.SIGNED_COPY)
     answer_with(monkeypatch, settings, no_such_mailbox(poa.customer.email))
@@ -76,7 +76,7 @@ def test_a_refusal_for_good_marks_the_address_and_asks_once(monkeypatch: Any, se
     assert poa.evidence.get(kind="mail_returned").details["mail"] == copy.pk
 
 
-def test_a_refusal_for_now_is_tried_again_with_growing_waits(monkeypatch: Any, settings: Any) -> None:
+def test_temporary_refusal_is_retried_with_growing_waits(monkeypatch: Any, settings: Any) -> None:
     poa = signed_poa()
     copy = poa.mails.get(kind=MailKind.SIGNED_COPY)
     answer_with(monkeypatch, settings, greylisted(poa.customer.email))
@@ -115,7 +115,7 @@ def invitation_of_first(poa: PoaDocument) -> CustomerMail:
     return poa.mails.filter(kind=MailKind.INVITATION).order_by("pk")[0]
 
 
-def test_another_address_ends_it_and_gets_what_came_back() -> None:
+def test_new_address_ends_it_and_gets_returned_mail() -> None:
     poa = sent_poa()
     come_back(invitation_of(poa))
 
@@ -131,7 +131,7 @@ def test_another_address_ends_it_and_gets_what_came_back() -> None:
     assert poa.evidence.filter(kind="mail_works_again").exists()
 
 
-def test_the_machine_stops_the_moment_the_address_is_another_one() -> None:
+def test_automatic_retries_stop_when_the_address_changes() -> None:
     poa = sent_poa()
     come_back(invitation_of(poa))
 
@@ -140,7 +140,7 @@ def test_the_machine_stops_the_moment_the_address_is_another_one() -> None:
     assert failure_of(poa.customer) is None
 
 
-def test_what_was_held_goes_out_unless_it_was_overtaken() -> None:
+def test_held_mail_is_sent_unless_superseded() -> None:
     poa = revoked_poa()
     copy = poa.mails.get(kind=MailKind.SIGNED_COPY)
     actions.send_mail(mail_id=copy.pk, at=LATER)
@@ -158,7 +158,7 @@ def test_what_was_held_goes_out_unless_it_was_overtaken() -> None:
     assert {message.to[0] for message in mail.outbox[-3:]} == {NEW_ADDRESS}
 
 
-def test_the_office_says_that_it_works_and_is_told_again_when_it_does_not() -> None:
+def test_office_confirms_the_address_and_learns_of_new_failures() -> None:
     poa = sent_poa()
     come_back(invitation_of(poa))
 
@@ -173,7 +173,7 @@ def test_the_office_says_that_it_works_and_is_told_again_when_it_does_not() -> N
         actions.end_address_failure(customer_id=sent_poa().customer_id, because="x", by=STAFF, at=LATER)
 
 
-def test_a_code_that_was_typed_proves_the_address() -> None:
+def test_entered_code_proves_the_address() -> None:
     poa = sent_poa()
     come_back(invitation_of(poa))
 
@@ -183,7 +183,7 @@ def test_a_code_that_was_typed_proves_the_address() -> None:
     assert invitation_of(poa).state == MailState.QUEUED
 
 
-def test_old_news_blocks_nothing() -> None:
+def test_outdated_report_blocks_nothing() -> None:
     poa = sent_poa()
     first = invitation_of(poa)
     change_address(poa)
@@ -196,7 +196,7 @@ def test_old_news_blocks_nothing() -> None:
     assert [NEW_ADDRESS] in [message.to for message in mail.outbox]
 
 
-def test_a_report_after_the_office_dealt_with_it_blocks_nothing() -> None:
+def test_report_after_office_resolution_blocks_nothing() -> None:
     poa = sent_poa()
     poa_again = poa.mails.create(kind=MailKind.DECLINED_RECEIPT, created_at=SIGNED_AT, due_at=SIGNED_AT)
     actions.send_mail(mail_id=poa_again.pk, at=SIGNED_AT)
@@ -209,14 +209,14 @@ def test_a_report_after_the_office_dealt_with_it_blocks_nothing() -> None:
     assert failure_of(poa.customer) is None
 
 
-def test_what_was_never_sent_cannot_come_back() -> None:
+def test_unsent_mail_cannot_be_returned() -> None:
     poa = signed_poa()
 
     with pytest.raises(actions.NeverSent, match="has not been sent"):
         come_back(poa.mails.get(kind=MailKind.SIGNED_COPY))
 
 
-def test_a_provider_reports_a_return_and_a_delivery() -> None:
+def test_provider_reports_a_return_and_a_delivery() -> None:
     poa = sent_poa()
     first = invitation_of(poa)
 
@@ -265,7 +265,7 @@ def test_reports_that_change_nothing_are_kept(said: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\x00\xfe", b'"x"', b"[" * 100_000], ids=range(6))
-def test_what_makes_no_sense_is_kept_with_its_error(body: bytes) -> None:
+def test_meaningless_report_is_kept_with_its_error(body: bytes) -> None:
     actions.store_report(body=body, at=LATER)
 
     actions.sweep_poas(at=LATER)
@@ -276,7 +276,7 @@ def test_what_makes_no_sense_is_kept_with_its_error(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("sign", ["\x00", "\ud800"], ids=["a zero", "half a sign"])
-def test_a_return_counts_whatever_signs_a_foreign_mail_server_puts_into_its_reason(sign: str) -> None:
+def test_return_counts_with_any_characters_in_its_reason(sign: str) -> None:
     poa = sent_poa()
 
     settled = report(
@@ -295,7 +295,7 @@ def test_a_return_counts_whatever_signs_a_foreign_mail_server_puts_into_its_reas
 
 
 @pytest.mark.parametrize("message_id", ["<no\x00mail>", "<no\ud800mail>"], ids=["a zero", "half a sign"])
-def test_a_name_that_no_mail_can_have_is_no_mail_of_ours(message_id: str) -> None:
+def test_impossible_message_id_is_not_ours(message_id: str) -> None:
     sent_poa()
 
     settled = report(LATER, event="bounced", is_permanent=True, message_id=message_id)
@@ -303,7 +303,7 @@ def test_a_name_that_no_mail_can_have_is_no_mail_of_ours(message_id: str) -> Non
     assert (settled.outcome, settled.settled_at) == ("Not one of our mails.", LATER)
 
 
-def test_a_mails_own_name_as_id_of_every_report_hides_none() -> None:
+def test_reports_with_the_message_id_as_event_id_all_count() -> None:
     poa = sent_poa()
     name = invitation_of(poa).message_id
     for event in ("delivered", "bounced"):
@@ -315,7 +315,7 @@ def test_a_mails_own_name_as_id_of_every_report_hides_none() -> None:
     assert AddressFailure.objects.get().customer == poa.customer
 
 
-def test_the_same_report_twice_counts_once() -> None:
+def test_same_report_twice_counts_once() -> None:
     poa = sent_poa()
     said = {"id": "one", "event": "bounced", "is_permanent": True, "message_id": invitation_of(poa).message_id}
     for _ in range(2):
@@ -329,7 +329,7 @@ def test_the_same_report_twice_counts_once() -> None:
     assert poa.evidence.filter(kind="mail_returned").count() == 1
 
 
-def test_reports_are_forgotten_and_the_journal_stays() -> None:
+def test_old_reports_are_deleted_and_the_journal_stays() -> None:
     poa = sent_poa()
     report(LATER, event="bounced", is_permanent=True, message_id=invitation_of(poa).message_id)
 
@@ -339,7 +339,7 @@ def test_reports_are_forgotten_and_the_journal_stays() -> None:
     assert poa.evidence.filter(kind="mail_returned").exists()
 
 
-def test_one_customers_failing_address_holds_nobody_elses_mail() -> None:
+def test_failing_address_holds_only_its_own_mail() -> None:
     poa, other = sent_poa(), signed_poa()
     come_back(invitation_of(poa))
 
@@ -348,7 +348,7 @@ def test_one_customers_failing_address_holds_nobody_elses_mail() -> None:
     assert other.mails.get(kind=MailKind.SIGNED_COPY).state == MailState.SENT
 
 
-def test_a_second_address_that_fails_too_is_blocked_too() -> None:
+def test_second_failing_address_is_blocked_too() -> None:
     poa = sent_poa()
     come_back(invitation_of(poa))
     change_address(poa)
@@ -363,7 +363,7 @@ def test_a_second_address_that_fails_too_is_blocked_too() -> None:
     assert AddressFailure.objects.count() == 2
 
 
-def test_the_notice_to_an_old_address_blocks_nothing_when_it_comes_back() -> None:
+def test_returned_notice_to_an_old_address_blocks_nothing() -> None:
     poa = sent_poa()
     change_address(poa)
     actions.sweep_poas(at=LATER)
@@ -377,7 +377,7 @@ def test_the_notice_to_an_old_address_blocks_nothing_when_it_comes_back() -> Non
     assert notice not in CustomerMail.objects.in_trouble()
 
 
-def test_a_copy_keeps_its_name_over_every_try_and_a_link_never(monkeypatch: Any, settings: Any) -> None:
+def test_copy_keeps_its_message_id_but_a_link_never(monkeypatch: Any, settings: Any) -> None:
     poa = signed_poa()
     copy = poa.mails.get(kind=MailKind.SIGNED_COPY)
     answer_with(monkeypatch, settings, TimeoutError("slow"), after_taking=True)
@@ -393,7 +393,7 @@ def test_a_copy_keeps_its_name_over_every_try_and_a_link_never(monkeypatch: Any,
     assert names[2] != names[3]
 
 
-def test_a_mail_whose_link_a_later_try_ended_does_not_count_as_sent(monkeypatch: Any, settings: Any) -> None:
+def test_mail_with_a_superseded_link_does_not_count_as_sent(monkeypatch: Any, settings: Any) -> None:
     poa = sent_poa()
     actions.send_poa(poa_id=poa.pk, by=STAFF, at=LATER)
     invitation = poa.mails.latest("pk")
@@ -415,7 +415,7 @@ def test_a_mail_whose_link_a_later_try_ended_does_not_count_as_sent(monkeypatch:
     assert invitation.due_at is not None, "the customer holds a link that no longer opens"
 
 
-def test_a_report_that_we_cannot_work_off_says_so_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unprocessable_report_says_so_and_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     poa = sent_poa()
     said = {"event": "bounced", "is_permanent": True, "message_id": invitation_of(poa).message_id}
     with monkeypatch.context() as broken:

@@ -108,7 +108,7 @@ def codes(at: datetime) -> set[AlarmCode]:
 # What a seal is
 
 
-def test_a_signed_document_carries_one_seal_that_certifies_every_byte_and_allows_no_change() -> None:
+def test_signed_document_has_one_seal_over_every_byte() -> None:
     poa = signed_poa()
 
     content = read_signed_pdf(poa)
@@ -118,7 +118,7 @@ def test_a_signed_document_carries_one_seal_that_certifies_every_byte_and_allows
     assert b"/ETSI.CAdES.detached" in content
 
 
-def test_the_sealed_file_stays_archival_and_accessible() -> None:
+def test_sealed_file_stays_archival_and_accessible() -> None:
     reader = PdfReader(io.BytesIO(read_signed_pdf(signed_poa())))
 
     assert reader.xmp_metadata is not None
@@ -153,7 +153,7 @@ def test_row_and_journal_name_the_certificate() -> None:
     assert DEVELOPMENT_NAME in details["seal_certificate_of"]
 
 
-def test_the_same_signature_and_key_give_the_same_bytes() -> None:
+def test_same_signature_and_key_give_the_same_bytes() -> None:
     poa = sealing_poa()
     document = signed_document_of(poa)
     pdf = render_pdf(document)
@@ -198,7 +198,7 @@ def test_the_seal_of_a_spanish_document_speaks_spanish() -> None:
 # What breaks it
 
 
-def test_a_file_extended_after_sealing_is_refused() -> None:
+def test_file_extended_after_sealing_is_refused() -> None:
     poa = signed_poa()
     changed = extended(read_signed_pdf(poa))
 
@@ -206,7 +206,7 @@ def test_a_file_extended_after_sealing_is_refused() -> None:
         check(changed, certificate_sha256=poa.seal_certificate_sha256)
 
 
-def test_even_an_addition_that_changes_nothing_to_be_seen_is_refused() -> None:
+def test_even_an_invisible_addition_is_refused() -> None:
     poa = signed_poa()
     content = read_signed_pdf(poa)
     writer = PdfWriter(io.BytesIO(content), incremental=True)
@@ -219,7 +219,7 @@ def test_even_an_addition_that_changes_nothing_to_be_seen_is_refused() -> None:
             check(behind, certificate_sha256=poa.seal_certificate_sha256)
 
 
-def test_popplers_tool_is_content_with_the_extended_file_which_is_why_it_does_not_decide(tmp_path: Path) -> None:
+def test_pdfsig_accepts_an_extended_file_so_we_do_not_ask(tmp_path: Path) -> None:
     pdfsig = shutil.which("pdfsig")
     if pdfsig is None and not REQUIRE_SERVICES:
         pytest.skip("pdfsig is not here. Debian: apt install poppler-utils")
@@ -233,7 +233,7 @@ def test_popplers_tool_is_content_with_the_extended_file_which_is_why_it_does_no
 
 
 @pytest.mark.parametrize("at", [0.0, 0.05, 0.3, 0.6, 0.67, 0.7, 0.8, 0.9, 0.98, 0.9999])
-def test_a_changed_byte_breaks_the_seal(at: float) -> None:
+def test_changed_byte_breaks_the_seal(at: float) -> None:
     poa = signed_poa()
     content = bytearray(read_signed_pdf(poa))
     content[int(len(content) * at)] ^= 0x01
@@ -242,7 +242,7 @@ def test_a_changed_byte_breaks_the_seal(at: float) -> None:
         check(bytes(content), certificate_sha256=poa.seal_certificate_sha256)
 
 
-def test_a_document_without_a_seal_or_sealed_by_somebody_else_does_not_count() -> None:
+def test_unsealed_or_foreign_sealed_document_does_not_count() -> None:
     poa = signed_poa()
     unsealed = render_pdf(signed_document_of(poa))
     other = make_key("Somebody else", starts_at=SIGNED_AT - timedelta(days=1), ends_at=LATER)
@@ -257,7 +257,7 @@ def content_of_another_kind() -> bytes:
     return b"PK\x03\x04" + bytes(200)
 
 
-def test_a_row_that_was_changed_together_with_the_file_does_not_fit_the_journal() -> None:
+def test_row_changed_with_its_file_contradicts_the_journal() -> None:
     """A forger who can write to storage and rows replaces the document, sealed with their own key."""
     poa = signed_poa()
     other = make_key("Somebody else", starts_at=SIGNED_AT - timedelta(days=1), ends_at=LATER)
@@ -272,7 +272,7 @@ def test_a_row_that_was_changed_together_with_the_file_does_not_fit_the_journal(
         verify_sealed_file(poa)
 
 
-def test_a_row_that_no_longer_names_a_certificate_is_not_taken_for_an_old_one() -> None:
+def test_row_without_a_certificate_is_not_an_old_one() -> None:
     poa = signed_poa()
     PoaDocument.objects.filter(pk=poa.pk).update(seal_certificate_sha256="")
     poa.refresh_from_db()
@@ -284,7 +284,7 @@ def test_a_row_that_no_longer_names_a_certificate_is_not_taken_for_an_old_one() 
 # Before each use, and every night
 
 
-def test_a_bad_seal_suspends_at_once_is_kept_once_and_announces_the_case() -> None:
+def test_bad_seal_suspends_once_and_announces_the_case() -> None:
     poa = signed_poa()
     put_in_place(poa, extended(read_signed_pdf(poa)))
     CaseChange.objects.all().delete()
@@ -300,7 +300,7 @@ def test_a_bad_seal_suspends_at_once_is_kept_once_and_announces_the_case() -> No
     assert AlarmCode.DOCUMENTS_DAMAGED in codes(LATER)
 
 
-def test_the_night_checks_every_document_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nightly_check_covers_every_document_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seal_checks, "BATCH", 2)
     poas = [signed_poa() for _ in range(3)]
     put_in_place(poas[2], b"other bytes")
@@ -314,7 +314,7 @@ def test_the_night_checks_every_document_in_batches(monkeypatch: pytest.MonkeyPa
     assert PoaDocument.objects.filter(file_checked_at=LATER).count() == 3
 
 
-def test_the_night_also_finds_damage_to_what_has_ended() -> None:
+def test_nightly_check_covers_ended_documents_too() -> None:
     poa = revoked_poa()
     storages["default"].delete(poa.pdf_storage_key)
 
@@ -324,7 +324,7 @@ def test_the_night_also_finds_damage_to_what_has_ended() -> None:
     assert (poa.status, poa.file_damaged_at) == (PoaStatus.REVOKED, LATER)
 
 
-def test_the_night_says_nothing_of_documents_while_the_storage_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nightly_check_reports_nothing_while_storage_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     poa = signed_poa()
 
     def away(*_args: object, **_options: object) -> None:
@@ -337,7 +337,7 @@ def test_the_night_says_nothing_of_documents_while_the_storage_is_away(monkeypat
     assert (poa.status, poa.file_checked_at, poa.file_damaged_at) == (PoaStatus.SIGNED, None, None)
 
 
-def test_a_restored_file_ends_the_alarm_and_the_poa_can_be_resumed() -> None:
+def test_restored_file_ends_the_alarm_and_allows_resuming() -> None:
     poa = signed_poa()
     content = read_signed_pdf(poa)
     put_in_place(poa, b"other bytes")
@@ -354,7 +354,7 @@ def test_a_restored_file_ends_the_alarm_and_the_poa_can_be_resumed() -> None:
     assert AlarmCode.DOCUMENTS_DAMAGED not in codes(LATER)
 
 
-def test_a_document_from_before_there_were_seals_counts_by_its_hash() -> None:
+def test_document_from_before_seals_counts_by_its_hash() -> None:
     poa = signed_poa()
     with guard_lifted():
         entry = EvidenceEntry.objects.get(poa=poa, kind="seal")
@@ -382,7 +382,7 @@ def test_sealing_twice_makes_one_file_and_one_row() -> None:
     assert len(stored_files()) == 1
 
 
-def test_sealing_side_by_side_makes_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_simultaneous_sealing_makes_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
     poa = sealing_poa()
     conclude = seals._conclude
 
@@ -399,7 +399,7 @@ def test_sealing_side_by_side_makes_one_file(monkeypatch: pytest.MonkeyPatch) ->
     verify_sealed_file(poa)
 
 
-def test_side_by_side_with_time_stamps_makes_one_file_too(
+def test_simultaneous_sealing_with_time_stamps_makes_one_file(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poa = sealing_poa()
@@ -417,7 +417,7 @@ def test_side_by_side_with_time_stamps_makes_one_file_too(
     assert authority.asked == 1
 
 
-def test_documents_are_stored_from_few_threads_that_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documents_are_stored_by_few_persistent_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each new thread would open its own connection to an S3 server, for more than a quarter of a second of work."""
     at_work: list[threading.Thread] = []
 
@@ -434,7 +434,7 @@ def test_documents_are_stored_from_few_threads_that_stay(monkeypatch: pytest.Mon
     assert len(set(at_work)) <= seals.MAX_STORAGE_THREADS
 
 
-def test_a_hanging_storage_holds_up_nobody_however_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_storage_delays_nobody_however_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     storage_answers = threading.Event()
 
     def hang(content: bytes, **named: Any) -> StoredFile:
@@ -456,7 +456,7 @@ def test_a_hanging_storage_holds_up_nobody_however_many_wait(monkeypatch: pytest
 # The time stamp
 
 
-def test_a_time_stamp_of_a_real_authority_is_inside_the_seal(authority: Authority) -> None:
+def test_seal_contains_a_real_authoritys_time_stamp(authority: Authority) -> None:
     poa = signed_poa()
 
     row = SealTimestamp.objects.get(poa=poa)
@@ -475,7 +475,7 @@ def hex_of_nobody() -> str:
 
 
 @pytest.mark.parametrize("fault", ["down", "garbage", "refusal", "about something else"])
-def test_a_failing_authority_never_costs_the_signature(authority: Authority, fault: str) -> None:
+def test_failing_authority_never_costs_the_signature(authority: Authority, fault: str) -> None:
     authority.fault = fault
 
     poa = signed_poa()
@@ -486,7 +486,7 @@ def test_a_failing_authority_never_costs_the_signature(authority: Authority, fau
     assert poa.timestamp_due_at is not None
 
 
-def test_what_could_not_be_stamped_is_stamped_later_beside_the_file(authority: Authority) -> None:
+def test_missing_time_stamp_is_added_later_beside_the_file(authority: Authority) -> None:
     authority.fault = "down"
     poa = signed_poa()
     sealed = read_signed_pdf(poa)
@@ -511,13 +511,13 @@ def test_what_could_not_be_stamped_is_stamped_later_beside_the_file(authority: A
         verify_sealed_file(poa)
 
 
-def test_a_nowhere_listening_authority_costs_no_signature(settings: Any) -> None:
+def test_unreachable_authority_costs_no_signature(settings: Any) -> None:
     settings.POA_SEAL_TIMESTAMP_URL = "http://127.0.0.1:9/"
 
     assert signed_poa().status == PoaStatus.SIGNED
 
 
-def test_an_authority_that_may_not_stamp_is_not_believed(settings: Any) -> None:
+def test_unauthorized_time_stamp_authority_is_not_trusted(settings: Any) -> None:
     with time_stamping_authority(is_for_stamping=False) as wrong:
         settings.POA_SEAL_TIMESTAMP_URL = wrong.url
 
@@ -528,7 +528,7 @@ def test_an_authority_that_may_not_stamp_is_not_believed(settings: Any) -> None:
     assert poa.status == PoaStatus.SIGNED
 
 
-def test_with_certificates_named_only_authorities_below_them_count(
+def test_with_named_certificates_only_their_authorities_count(
     authority: Authority, settings: Any, tmp_path: Path
 ) -> None:
     stranger = make_key("Stranger", starts_at=SIGNED_AT, ends_at=LATER).certificate
@@ -539,9 +539,7 @@ def test_with_certificates_named_only_authorities_below_them_count(
         assert SealTimestamp.objects.filter(poa=signed_poa()).exists() is is_believed
 
 
-def test_a_time_stamp_outlives_a_crash_before_the_file_was_stored(
-    authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_time_stamp_survives_a_crash_before_storing(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     poa = sealing_poa()
 
     def refuse(*_args: object) -> None:
@@ -560,7 +558,7 @@ def test_a_time_stamp_outlives_a_crash_before_the_file_was_stored(
 # The key
 
 
-def test_without_a_usable_key_signatures_wait_and_an_alarm_rings(settings: Any, tmp_path: Path) -> None:
+def test_without_a_usable_key_signatures_wait_with_an_alarm(settings: Any, tmp_path: Path) -> None:
     usual = settings.POA_SEAL_KEY_FILE
     settings.POA_SEAL_KEY_FILE = str(tmp_path / "nowhere.p12")
     poa = sealing_poa()
@@ -578,7 +576,7 @@ def test_without_a_usable_key_signatures_wait_and_an_alarm_rings(settings: Any, 
     assert poa.status == PoaStatus.SIGNED
 
 
-def test_a_certificate_that_ended_seals_nothing_more_but_what_it_sealed_counts(settings: Any, tmp_path: Path) -> None:
+def test_expired_certificate_seals_nothing_new_but_old_seals_count(settings: Any, tmp_path: Path) -> None:
     use_key(settings, tmp_path, make_key("Old", starts_at=SIGNED_AT - timedelta(days=9), ends_at=LATER))
     poa, late = signed_poa(), sealing_poa()
 
@@ -588,7 +586,7 @@ def test_a_certificate_that_ended_seals_nothing_more_but_what_it_sealed_counts(s
     assert AlarmCode.SEAL_KEY_UNUSABLE in codes(LATER + timedelta(days=1))
 
 
-def test_a_new_key_seals_new_documents_and_old_ones_go_on_counting(settings: Any, tmp_path: Path) -> None:
+def test_new_key_seals_new_documents_and_old_ones_count(settings: Any, tmp_path: Path) -> None:
     old = signed_poa()
     new_key = make_key("New", starts_at=SIGNED_AT - timedelta(days=1), ends_at=SIGNED_AT + timedelta(days=900))
     use_key(settings, tmp_path, new_key)
@@ -600,7 +598,7 @@ def test_a_new_key_seals_new_documents_and_old_ones_go_on_counting(settings: Any
     verify_sealed_file(new)
 
 
-def test_a_key_changed_between_two_tries_asks_for_a_new_time_stamp(
+def test_key_changed_between_attempts_needs_a_new_time_stamp(
     authority: Authority, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poa = sealing_poa()
@@ -626,7 +624,7 @@ def use_key(settings: Any, folder: Path, key: SealKey, passphrase: str = "") -> 
     settings.POA_SEAL_KEY_FILE, settings.POA_SEAL_PASSPHRASE = str(file), passphrase
 
 
-def test_the_development_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
+def test_development_key_is_made_once_and_private(tmp_path: Path) -> None:
     file = tmp_path / "seal.p12"
     provide_development_key(file)
     first = read_key(file)
@@ -639,7 +637,7 @@ def test_the_development_key_is_made_once_for_its_owner_only(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["seal.p12"]
 
 
-def test_a_key_that_cannot_seal_is_refused_with_the_reason(tmp_path: Path) -> None:
+def test_unusable_key_is_refused_with_the_reason(tmp_path: Path) -> None:
     good = make_key("Good", starts_at=SIGNED_AT, ends_at=LATER)
     locked, for_something_else, garbage = (tmp_path / name for name in ("locked.p12", "other.p12", "garbage.p12"))
     write_key(good, locked, "open sesame")
@@ -697,7 +695,7 @@ def for_servers_of(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> x509.
     )
 
 
-def test_the_command_makes_a_key_checks_it_and_lists_what_was_used(settings: Any, tmp_path: Path) -> None:
+def test_command_makes_and_checks_a_key_and_lists_used(settings: Any, tmp_path: Path) -> None:
     said = StringIO()
     file = tmp_path / "new.p12"
     settings.POA_SEAL_PASSPHRASE = "open sesame"
@@ -714,7 +712,7 @@ def test_the_command_makes_a_key_checks_it_and_lists_what_was_used(settings: Any
         call_command("seal", "check", stdout=said)
 
 
-def test_the_command_warns_before_the_certificate_ends(settings: Any, tmp_path: Path) -> None:
+def test_command_warns_before_the_certificate_ends(settings: Any, tmp_path: Path) -> None:
     now = datetime.now(tz=UTC)
     use_key(settings, tmp_path, make_key("Short", starts_at=now - timedelta(days=1), ends_at=now + timedelta(days=59)))
 
@@ -722,7 +720,7 @@ def test_the_command_warns_before_the_certificate_ends(settings: Any, tmp_path: 
         call_command("seal", "check", stdout=StringIO())
 
 
-def test_the_command_lists_the_certificates_in_use() -> None:
+def test_command_lists_the_certificates_in_use() -> None:
     poa, said = signed_poa(), StringIO()
 
     call_command("seal", "keys", stdout=said)
@@ -730,7 +728,7 @@ def test_the_command_lists_the_certificates_in_use() -> None:
     assert f"{poa.seal_certificate_sha256}  1 documents" in said.getvalue()
 
 
-def test_the_storage_away_is_not_a_broken_seal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_storage_is_not_a_broken_seal(monkeypatch: pytest.MonkeyPatch) -> None:
     poa = signed_poa()
 
     def away(*_args: object, **_options: object) -> None:
@@ -743,7 +741,7 @@ def test_the_storage_away_is_not_a_broken_seal(monkeypatch: pytest.MonkeyPatch) 
     assert PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SIGNED
 
 
-def test_a_new_key_without_a_terminal_says_where_the_passphrase_goes(tmp_path: Path, settings: Settings) -> None:
+def test_new_key_without_a_terminal_explains_the_passphrase(tmp_path: Path, settings: Settings) -> None:
     settings.POA_SEAL_PASSPHRASE = ""
 
     with pytest.raises(CommandError, match=r"POA_SEAL_PASSPHRASE in \.env first"):
@@ -753,7 +751,7 @@ def test_a_new_key_without_a_terminal_says_where_the_passphrase_goes(tmp_path: P
 
 
 @pytest.mark.parametrize("language", sorted(Language.values))
-def test_each_agreement_stands_whole_on_one_of_four_pages(language: str) -> None:
+def test_each_agreement_is_complete_on_one_of_four_pages(language: str) -> None:
     job = installation(SIGNED_AT, customer=customer(SIGNED_AT, language=language))
     poa = signed_poa(customer=job.customer, site=job.site)
 

@@ -92,7 +92,7 @@ def test_address_changed_by_staff_gives_no_authority() -> None:
     assert poa.evidence.get(kind="sign").details["signer_proof"] == "PENDING"
 
 
-def test_second_persons_call_back_opens_it() -> None:
+def test_second_persons_callback_opens_it() -> None:
     poa = sent_poa()
     change_address(poa, "new@example.net")
     sign(poa)
@@ -106,7 +106,7 @@ def test_second_persons_call_back_opens_it() -> None:
     assert proved.details["number"] == str(poa.customer.phone)
 
 
-def test_first_person_cannot_record_the_call_back() -> None:
+def test_first_person_cannot_record_the_callback() -> None:
     poa = sent_poa()
     change_address(poa, "new@example.net")
     sign(poa)
@@ -115,7 +115,7 @@ def test_first_person_cannot_record_the_call_back() -> None:
         call_back(poa, by=FIRST)
 
 
-def test_registering_person_cannot_record_the_call_back() -> None:
+def test_registering_person_cannot_record_the_callback() -> None:
     registrar = Actor.staff(7)
     poa = sent_poa(customer=customer(by=registrar))
     change_address(poa, "new@example.net", by=FIRST)
@@ -212,7 +212,7 @@ def test_correction_before_the_invitation_is_a_first_address() -> None:
     assert not reasons(poa)
 
 
-def test_signed_within_minutes_of_a_change() -> None:
+def test_signature_within_minutes_of_a_change_is_in_question() -> None:
     person = customer(at=SIGNED_AT)
     at = SIGNED_AT + timedelta(minutes=1)
     correct_contact(customer_id=person.pk, email="mine@example.net", phone="", language="en", by=FIRST, at=at)

@@ -35,7 +35,7 @@ def english_on(pages: list[HttpResponse]) -> set[str]:
     return {found for page in pages for found in english_in(visible_text(page))}
 
 
-def test_the_way_from_the_link_to_revoking(poa: PoaDocument) -> None:
+def test_pages_from_link_to_revocation_are_in_spanish(poa: PoaDocument) -> None:
     visit = Visit(token_in_last_mail())
     pages = [visit.open(), visit.ask_for_code(), visit.enter("12"), visit.enter(code_in_last_mail()), visit.open()]
     for name in ("broker", "electronic", "summary", "confirm", "document"):
@@ -58,7 +58,7 @@ def test_the_way_from_the_link_to_revoking(poa: PoaDocument) -> None:
     assert english_in(text_of_pdf(copy)) == set()
 
 
-def test_the_pages_around_the_code_when_something_is_amiss(poa: PoaDocument, clock: StandingClock) -> None:
+def test_code_error_pages_are_in_spanish(poa: PoaDocument, clock: StandingClock) -> None:
     visit = Visit(token_in_last_mail())
     pages = [visit.enter("1")]
     for _ in range(5):
@@ -80,7 +80,7 @@ def test_the_pages_around_the_code_when_something_is_amiss(poa: PoaDocument, clo
     assert english_on(pages) == set()
 
 
-def test_every_mail(poa: PoaDocument) -> None:
+def test_every_mail_is_in_spanish(poa: PoaDocument) -> None:
     assert english_in(f"{mail.outbox[-1].subject} {mail.outbox[-1].body}") == set()
     signed = signed_poa(customer=poa.customer, site=installation(SIGNED_AT, customer=poa.customer).site)
     actions.revoke_poa(poa_id=signed.pk, by=Actor.customer(poa.customer_id), at=SIGNED_AT)
@@ -94,7 +94,7 @@ def test_every_mail(poa: PoaDocument) -> None:
         assert '<html lang="es">' in html
 
 
-def test_english_would_be_found() -> None:
+def test_english_text_would_be_found() -> None:
     assert english_in("Por favor firme. Check everything, then sign") >= {"Check everything, then sign", "sign"}
     assert english_in("We are happy to send you a new link: 555.") >= {"We are happy to send you a new link:"}
     assert "Where things stand" in english_in("Where things stand")

@@ -42,10 +42,10 @@ def what_is_left(database_url: str, folder: Path) -> dict[str, object]:
     return left
 
 
-def test_u1_many_writers_at_once_on_sqlite(tmp_path: Path) -> None:
+def test_U1_simultaneous_signatures_make_one_document_on_sqlite(tmp_path: Path) -> None:
     assert what_is_left(f"sqlite:///{tmp_path / 'poa.sqlite3'}", tmp_path) == EXPECTED
 
 
 @pytest.mark.services
-def test_u1_many_writers_at_once_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
+def test_U1_simultaneous_signatures_make_one_document_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
     assert what_is_left(postgres_url, tmp_path) == EXPECTED
