@@ -256,7 +256,7 @@ BUGS: tuple[Bug, ...] = (
         '        enrollment.status = "ACTIVE"\n'
         "        enrollment.save()\n",
         why="Anyone who can send an event, or send it late, decides about the case.",
-        noticed_by=(f"{SETTLING}::test_a_webhook_by_itself_moves_nothing", FROM_LIGHT),
+        noticed_by=(f"{SETTLING}::test_webhook_alone_moves_nothing", FROM_LIGHT),
     ),
     Bug(
         name="a-stored-file-is-not-read-back",
@@ -283,7 +283,7 @@ BUGS: tuple[Bug, ...] = (
         old="        due_at=at,\n",
         new="",
         why="The row is there, and nothing ever looks at it.",
-        noticed_by=(f"{SETTLING}::test_the_sweep_finds_what_is_due", RECEIVING),
+        noticed_by=(f"{SETTLING}::test_sweep_finds_what_is_due", RECEIVING),
     ),
     Bug(
         name="a-failed-webhook-keeps-no-error",
@@ -292,7 +292,7 @@ BUGS: tuple[Bug, ...] = (
         old='    delivery.outcome = ""\n    delivery.last_error = problem\n',
         new="",
         why="What could not be understood is neither due nor listed as failed.",
-        noticed_by=(f"{RECEIVING}::test_w9_what_is_signed_and_malformed_is_kept_as_failed_and_shown",),
+        noticed_by=(f"{RECEIVING}::test_W9_signed_malformed_webhook_is_kept_as_failed",),
     ),
     Bug(
         name="a-waiting-case-has-no-next-time",

@@ -57,7 +57,7 @@ def send_raw(url: str, rest: bytes) -> int:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.cell("W13")
-def test_w13_a_signed_webhook_in_chunks_is_stored(server: LiveServer) -> None:
+def test_W13_chunked_signed_webhook_is_stored(server: LiveServer) -> None:
     body = event("enrollment.finalized", uuid4())
 
     answer = send(server.url, body)
@@ -67,7 +67,7 @@ def test_w13_a_signed_webhook_in_chunks_is_stored(server: LiveServer) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_forged_webhook_in_chunks_is_refused(server: LiveServer) -> None:
+def test_chunked_forged_webhook_is_refused(server: LiveServer) -> None:
     answer = send(server.url, event("enrollment.finalized", uuid4()), secret="somebody else's")
 
     assert answer.status_code == HTTPStatus.UNAUTHORIZED
@@ -75,7 +75,7 @@ def test_a_forged_webhook_in_chunks_is_refused(server: LiveServer) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_chunks_are_read_up_to_the_bound_and_no_further(server: LiveServer) -> None:
+def test_chunks_are_read_only_up_to_the_limit(server: LiveServer) -> None:
     body = b"x" * (MAX_BODY_BYTES + 1)
 
     status = send_raw(server.url, f"{len(body):x}\r\n".encode() + body)
@@ -99,7 +99,7 @@ def test_chunks_are_read_up_to_the_bound_and_no_further(server: LiveServer) -> N
         b"2\r\n{}\r\n0\r\n" + b"a: b\r\n" * 50,
     ],
 )
-def test_chunks_that_break_off_or_make_no_sense_count_for_nothing(server: LiveServer, rest: bytes) -> None:
+def test_incomplete_or_invalid_chunks_count_for_nothing(server: LiveServer, rest: bytes) -> None:
     assert send_raw(server.url, rest) == HTTPStatus.BAD_REQUEST
 
     assert not WebhookDelivery.objects.exists()
@@ -166,7 +166,7 @@ def _is_up(url: str) -> bool:
 
 
 @pytest.mark.cell("W13")
-def test_w13_a_webhook_in_chunks_is_stored_at_gunicorn_too(gunicorn: tuple[str, Path]) -> None:
+def test_W13_chunked_webhook_is_stored_by_gunicorn_too(gunicorn: tuple[str, Path]) -> None:
     url, database = gunicorn
     body, too_large = event("enrollment.finalized", uuid4()), b"x" * (2 * MAX_BODY_BYTES)
 

@@ -39,7 +39,7 @@ def listen(flow: Flow, case: Enrollment) -> None:
     case.refresh_from_db()
 
 
-def test_a_webhook_has_the_account_read_long_before_its_turn(heard: Flow) -> None:
+def test_webhook_reads_the_account_long_before_its_turn(heard: Flow) -> None:
     case = heard.case()
     assert heard.run(case) == Waiting.CUSTOMER_TO_FINISH
     listen(heard, case)
@@ -57,7 +57,7 @@ def test_a_webhook_has_the_account_read_long_before_its_turn(heard: Flow) -> Non
 
 
 @pytest.mark.cell("W2")
-def test_w2_doubled_and_disordered_news_reaches_the_right_end(heard: Flow) -> None:
+def test_W2_duplicate_and_disordered_news_ends_right(heard: Flow) -> None:
     heard.simulator.control.switch_webhooks(duplicate=2, reorder=True)
     case = heard.case()
     heard.run(case)
@@ -77,7 +77,7 @@ def test_w2_doubled_and_disordered_news_reaches_the_right_end(heard: Flow) -> No
 
 
 @pytest.mark.cell("W3")
-def test_w3_old_news_moves_nothing_back(heard: Flow) -> None:
+def test_W3_old_news_moves_nothing_back(heard: Flow) -> None:
     case = heard.case()
     heard.run(case)
     heard.finish_at_light(case)
@@ -95,7 +95,7 @@ def test_w3_old_news_moves_nothing_back(heard: Flow) -> None:
 
 
 @pytest.mark.cell("W8")
-def test_w8_without_any_webhook_polling_reaches_the_same_end(heard: Flow) -> None:
+def test_W8_polling_alone_reaches_the_same_end(heard: Flow) -> None:
     heard.simulator.control.switch_webhooks(off=True)
     case = heard.case()
     heard.run(case)
@@ -108,7 +108,7 @@ def test_w8_without_any_webhook_polling_reaches_the_same_end(heard: Flow) -> Non
     assert not WebhookDelivery.objects.exists()
 
 
-def test_a_canceled_service_ends_the_case_or_asks_a_person(heard: Flow) -> None:
+def test_canceled_service_ends_the_case_or_asks_a_person(heard: Flow) -> None:
     case = heard.case()
     heard.run(case)
     heard.finish_at_light(case)
@@ -125,7 +125,7 @@ def test_a_canceled_service_ends_the_case_or_asks_a_person(heard: Flow) -> None:
 
 
 @pytest.mark.cell("L10")
-def test_an_account_that_light_no_longer_knows_is_not_hammered(heard: Flow) -> None:
+def test_account_gone_at_light_is_not_polled_continuously(heard: Flow) -> None:
     case = heard.case()
     heard.run(case)
     listen(heard, case)
@@ -141,7 +141,7 @@ def test_an_account_that_light_no_longer_knows_is_not_hammered(heard: Flow) -> N
 
 
 @pytest.mark.cell("L10")
-def test_a_refused_reading_is_repeated_hourly_until_the_hold_is_released(heard: Flow) -> None:
+def test_refused_reading_is_repeated_hourly_until_release(heard: Flow) -> None:
     case = heard.case()
     heard.run(case)
     reads = len(heard.simulator.control.requests("read"))
@@ -157,7 +157,7 @@ def test_a_refused_reading_is_repeated_hourly_until_the_hold_is_released(heard: 
 
 
 @pytest.mark.cell("W1")
-def test_w1_fifty_at_once_are_one_row(live_server: LiveServer) -> None:
+def test_W1_fifty_simultaneous_webhooks_are_one_row(live_server: LiveServer) -> None:
     body = event("enrollment.finalized", "11111111-1111-4111-8111-111111111111")
     headers = {**signature(body), "Content-Type": "application/json"}
 

@@ -31,7 +31,7 @@ def post(
     return Client().post(ADDRESS, body, content_type="application/json", headers=headers)
 
 
-def test_a_signed_report_blocks_the_address(settings: LazySettings) -> None:
+def test_signed_report_blocks_the_address(settings: LazySettings) -> None:
     poa = sent_poa(at=clock.now())
     message_id = poa.mails.get().message_id
     body = json.dumps({"id": "r1", "event": "bounced", "is_permanent": True, "message_id": message_id}).encode()
@@ -46,7 +46,7 @@ def test_a_signed_report_blocks_the_address(settings: LazySettings) -> None:
     assert AddressFailure.objects.get().customer == poa.customer
 
 
-def test_what_is_not_signed_right_is_refused_and_counted(settings: LazySettings) -> None:
+def test_badly_signed_report_is_refused_and_counted(settings: LazySettings) -> None:
     body = b'{"event": "bounced"}'
 
     answers = [
@@ -70,7 +70,7 @@ def test_both_secrets_are_valid_during_a_rotation(settings: LazySettings) -> Non
     assert answers == [200, 200]
 
 
-def test_without_a_secret_the_address_is_shut(settings: LazySettings) -> None:
+def test_endpoint_is_closed_without_a_secret(settings: LazySettings) -> None:
     settings.MAIL_WEBHOOK_SECRETS = []
 
     answer = Client().post(ADDRESS, b"{}", content_type="application/json")
@@ -79,7 +79,7 @@ def test_without_a_secret_the_address_is_shut(settings: LazySettings) -> None:
     assert b"MAIL_WEBHOOK_SECRET" in answer.content
 
 
-def test_a_body_without_end_is_not_read(settings: LazySettings) -> None:
+def test_endless_body_is_not_read(settings: LazySettings) -> None:
     answer = post(settings, b"x" * 1_000_001)
 
     assert answer.status_code == 413

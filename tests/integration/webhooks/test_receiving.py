@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize("name", [known.value for known in KnownEvent])
-def test_every_event_that_light_publishes_is_stored_and_has_the_account_read(
+def test_every_published_event_is_stored_and_reads_the_account(
     name: str, enrollment: Enrollment, account_uuid: UUID
 ) -> None:
     response = deliver(event(name, account_uuid))
@@ -36,7 +36,7 @@ def test_every_event_that_light_publishes_is_stored_and_has_the_account_read(
     assert enrollment.readings_asked == 1
 
 
-def test_the_row_holds_the_raw_body_its_hash_and_the_headers_without_the_signature() -> None:
+def test_row_has_body_hash_and_headers_without_signature() -> None:
     body = b'{"uuid": "e-1",  "event": "account.payment_failed", "n": 1.10}'
 
     deliver(body, **{"X-Request-Id": "abc", "Authorization": "Bearer secret", "Cookie": "s=1"})
@@ -49,7 +49,7 @@ def test_the_row_holds_the_raw_body_its_hash_and_the_headers_without_the_signatu
 
 
 @pytest.mark.cell("W4")
-def test_w4_a_forged_webhook_is_refused_and_only_counted(enrollment: Enrollment, account_uuid: UUID) -> None:
+def test_W4_forged_webhook_is_refused_and_only_counted(enrollment: Enrollment, account_uuid: UUID) -> None:
     body = event("enrollment.finalized", account_uuid)
 
     wrong = deliver(body, secret="somebody else's secret")
@@ -66,7 +66,7 @@ def test_w4_a_forged_webhook_is_refused_and_only_counted(enrollment: Enrollment,
 
 
 @pytest.mark.cell("W5")
-def test_w5_a_replay_adds_no_row_and_no_reading(enrollment: Enrollment, account_uuid: UUID) -> None:
+def test_W5_replay_adds_no_row_and_no_reading(enrollment: Enrollment, account_uuid: UUID) -> None:
     body = event("enrollment.finalized", account_uuid)
     deliver(body)
     settle_due()
@@ -79,14 +79,14 @@ def test_w5_a_replay_adds_no_row_and_no_reading(enrollment: Enrollment, account_
     assert (WebhookDelivery.objects.count(), enrollment.readings_asked) == (1, 1)
 
 
-def test_a_repeat_with_the_same_event_id_counts_once_although_its_body_differs(account_uuid: UUID) -> None:
+def test_repeated_event_id_counts_once_despite_another_body(account_uuid: UUID) -> None:
     deliver(event("enrollment.finalized", account_uuid, uuid="event-1", tries=1))
     deliver(event("enrollment.finalized", account_uuid, uuid="event-1", tries=2))
 
     assert only_delivery().event_key == "event-1"
 
 
-def test_without_an_event_id_the_body_tells_repeats_apart() -> None:
+def test_without_event_id_repeats_are_recognized_by_body() -> None:
     body = b'{"event": "enrollment.finalized", "account_uuid": "a"}'
 
     deliver(body)
@@ -97,7 +97,7 @@ def test_without_an_event_id_the_body_tells_repeats_apart() -> None:
     assert WebhookDelivery.objects.filter(event_key=hashlib.sha256(body).hexdigest()).exists()
 
 
-def test_an_id_that_is_the_accounts_hides_no_later_event(account_uuid: UUID) -> None:
+def test_account_id_as_event_id_hides_no_later_event(account_uuid: UUID) -> None:
     for name in ("enrollment.plan_accepted", "enrollment.finalized"):
         deliver(event(name, account_uuid, uuid=str(account_uuid)))
 
@@ -105,7 +105,7 @@ def test_an_id_that_is_the_accounts_hides_no_later_event(account_uuid: UUID) -> 
 
 
 @pytest.mark.cell("W10")
-def test_w10_during_a_rotation_both_secrets_are_valid_and_then_one(settings: Settings) -> None:
+def test_W10_during_rotation_both_secrets_are_valid_then_one(settings: Settings) -> None:
     settings.LIGHT_WEBHOOK_SECRETS = ["the old secret of the app", "the new secret of the app"]
     answers = [deliver(event("x", uuid4()), secret=secret).status_code for secret in settings.LIGHT_WEBHOOK_SECRETS]
     settings.LIGHT_WEBHOOK_SECRETS = ["the new secret of the app"]
@@ -114,7 +114,7 @@ def test_w10_during_a_rotation_both_secrets_are_valid_and_then_one(settings: Set
     assert answers == [200, 200, 401]
 
 
-def test_without_a_secret_the_endpoint_is_switched_off(settings: Settings) -> None:
+def test_endpoint_is_off_without_a_secret(settings: Settings) -> None:
     body = event("enrollment.finalized")
     headers = signature(body)
     settings.LIGHT_WEBHOOK_SECRETS = []
@@ -151,7 +151,7 @@ def test_only_the_configured_scheme_is_tried(settings: Settings) -> None:
     ],
     ids=range(11),
 )
-def test_w9_what_is_signed_and_malformed_is_kept_as_failed_and_shown(body: bytes) -> None:
+def test_W9_signed_malformed_webhook_is_kept_as_failed(body: bytes) -> None:
     response = deliver(body)
 
     assert response.status_code == 200
@@ -163,14 +163,14 @@ def test_w9_what_is_signed_and_malformed_is_kept_as_failed_and_shown(body: bytes
     assert delivery.body_sha256 == hashlib.sha256(body).hexdigest()
 
 
-def test_a_body_beyond_all_reason_is_refused_before_it_is_read() -> None:
+def test_oversized_body_is_refused_unread() -> None:
     body = b" " * (MAX_BODY_BYTES + 1)
 
     assert deliver(body).status_code == 413
     assert not WebhookDelivery.objects.exists()
 
 
-def test_the_address_answers_posts_only_and_needs_no_slash_at_its_end() -> None:
+def test_endpoint_accepts_only_post_and_needs_no_trailing_slash() -> None:
     body = event("enrollment.finalized")
 
     without_slash = Client().post(
@@ -186,7 +186,7 @@ def test_storing_is_one_insert(django_assert_num_queries: DjangoAssertNumQueries
         deliver(event("enrollment.finalized", uuid4()))
 
 
-def test_no_queue_is_asked_on_the_way_so_none_can_fail_the_answer() -> None:
+def test_receiving_never_depends_on_the_queue() -> None:
     with patch("core.queue.current_app.send_task", side_effect=OperationalError("the queue is down")) as send:
         response = deliver(event("enrollment.finalized", uuid4()))
 
@@ -195,7 +195,7 @@ def test_no_queue_is_asked_on_the_way_so_none_can_fail_the_answer() -> None:
 
 
 @pytest.mark.parametrize("address", ["/webhooks/light/", "/webhooks/light"])
-def test_a_webhook_passes_nothing_that_only_pages_need_and_is_answered_whole(address: str) -> None:
+def test_webhook_skips_page_middleware_and_is_fully_answered(address: str) -> None:
     body = event("enrollment.finalized", uuid4())
 
     with patch("django.contrib.sessions.middleware.SessionMiddleware.process_request") as begin_session:

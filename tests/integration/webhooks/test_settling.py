@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 OFFICE = Actor.staff(1)
 
 
-def test_a_webhook_by_itself_moves_nothing(enrollment: Enrollment, account_uuid: UUID) -> None:
+def test_webhook_alone_moves_nothing(enrollment: Enrollment, account_uuid: UUID) -> None:
     before = Enrollment.objects.values().get(pk=enrollment.pk)
 
     for name in ("location.service_active", "enrollment.finalized", "location.service_canceled"):
@@ -36,7 +36,7 @@ def test_a_webhook_by_itself_moves_nothing(enrollment: Enrollment, account_uuid:
     assert not EnrollmentEvent.objects.filter(enrollment=enrollment).exclude(name="open").exists()
 
 
-def test_settling_twice_asks_once(enrollment: Enrollment, account_uuid: UUID) -> None:
+def test_settling_twice_requests_one_reading(enrollment: Enrollment, account_uuid: UUID) -> None:
     deliver(event("enrollment.finalized", account_uuid))
     delivery = only_delivery()
 
@@ -47,7 +47,7 @@ def test_settling_twice_asks_once(enrollment: Enrollment, account_uuid: UUID) ->
     assert enrollment.readings_asked == 1
 
 
-def test_the_sweep_finds_what_is_due(account_uuid: UUID) -> None:
+def test_sweep_finds_what_is_due(account_uuid: UUID) -> None:
     deliver(event("enrollment.finalized", account_uuid))
 
     with patch("enrollments.tasks.enqueue_on_commit") as enqueue:
@@ -58,7 +58,7 @@ def test_the_sweep_finds_what_is_due(account_uuid: UUID) -> None:
 
 
 @pytest.mark.cell("W6")
-def test_w6_an_unknown_account_is_kept_and_matched_later(enrollment: Enrollment) -> None:
+def test_W6_unknown_account_is_kept_and_matched_later(enrollment: Enrollment) -> None:
     outran_us = uuid4()
     deliver(event("enrollment.identity_updated", outran_us))
     assert settle_due() == ["orphan"]
@@ -75,7 +75,7 @@ def test_w6_an_unknown_account_is_kept_and_matched_later(enrollment: Enrollment)
     assert only_delivery().enrollment == enrollment
 
 
-def test_an_orphan_is_tried_ever_more_rarely_and_not_for_ever() -> None:
+def test_orphan_is_retried_less_often_and_not_forever() -> None:
     deliver(event("enrollment.identity_updated", uuid4()))
     first = only_delivery().received_at
     tries = []
@@ -92,7 +92,7 @@ def test_an_orphan_is_tried_ever_more_rarely_and_not_for_ever() -> None:
 
 
 @pytest.mark.cell("W7", "L16")
-def test_w7_an_unknown_event_is_kept_and_still_has_the_account_read(enrollment: Enrollment, account_uuid: UUID) -> None:
+def test_W7_unknown_event_is_kept_and_reads_the_account(enrollment: Enrollment, account_uuid: UUID) -> None:
     response = deliver(event("enrollment.something_new", account_uuid))
 
     assert response.status_code == 200
@@ -104,7 +104,7 @@ def test_w7_an_unknown_event_is_kept_and_still_has_the_account_read(enrollment: 
     assert enrollment.readings_asked == 1
 
 
-def test_an_event_that_names_no_account_is_shown_as_failed() -> None:
+def test_event_without_an_account_is_shown_as_failed() -> None:
     deliver(event("comparison_invoice.processed"))
 
     assert settle_due() == ["failed"]
@@ -112,9 +112,7 @@ def test_an_event_that_names_no_account_is_shown_as_failed() -> None:
 
 
 @pytest.mark.cell("W11")
-def test_w11_a_handler_that_raises_leaves_its_error_backs_off_and_succeeds_in_the_end(
-    enrollment: Enrollment, account_uuid: UUID
-) -> None:
+def test_W11_failing_handler_backs_off_and_finally_succeeds(enrollment: Enrollment, account_uuid: UUID) -> None:
     deliver(event("enrollment.finalized", account_uuid))
     received_at = only_delivery().received_at
 
@@ -133,7 +131,7 @@ def test_w11_a_handler_that_raises_leaves_its_error_backs_off_and_succeeds_in_th
     assert (only_delivery().last_error, only_delivery().enrollment) == ("", enrollment)
 
 
-def test_one_that_raises_stops_no_other(enrollment: Enrollment, account_uuid: UUID) -> None:
+def test_failing_webhook_does_not_stop_others(enrollment: Enrollment, account_uuid: UUID) -> None:
     deliver(event("first", account_uuid))
     deliver(event("second", account_uuid))
 
@@ -142,7 +140,7 @@ def test_one_that_raises_stops_no_other(enrollment: Enrollment, account_uuid: UU
 
 
 @pytest.mark.cell("W11")
-def test_w11_after_many_failures_it_rests_and_a_button_repeats_it(enrollment: Enrollment, account_uuid: UUID) -> None:
+def test_W11_after_many_failures_a_button_repeats_it(enrollment: Enrollment, account_uuid: UUID) -> None:
     deliver(event("enrollment.finalized", account_uuid))
     with patch("enrollments.actions.webhook_processing.request_reading", side_effect=RuntimeError("always")):
         while (due_at := only_delivery().due_at) is not None:
@@ -157,9 +155,7 @@ def test_w11_after_many_failures_it_rests_and_a_button_repeats_it(enrollment: En
     assert only_delivery().enrollment == enrollment
 
 
-def test_settling_again_by_hand_reads_the_account_anew_and_says_who_asked(
-    enrollment: Enrollment, account_uuid: UUID
-) -> None:
+def test_manual_settling_reads_again_and_names_the_person(enrollment: Enrollment, account_uuid: UUID) -> None:
     deliver(event("account.payment_failed", account_uuid))
     settle_due()
 
@@ -173,9 +169,7 @@ def test_settling_again_by_hand_reads_the_account_anew_and_says_who_asked(
 
 
 @pytest.mark.parametrize("key", ["event", "event_type", "type", "name"])
-def test_a_reported_cancellation_is_a_fact_of_its_case_however_the_event_is_written(
-    key: str, enrollment: Enrollment, account_uuid: UUID
-) -> None:
+def test_reported_cancellation_is_known_in_every_spelling(key: str, enrollment: Enrollment, account_uuid: UUID) -> None:
     body = event("", account_uuid).replace(b'"event": ""', f'"{key}": "location.service_canceled"'.encode())
 
     deliver(body)
@@ -184,7 +178,7 @@ def test_a_reported_cancellation_is_a_fact_of_its_case_however_the_event_is_writ
     assert gather(enrollment, governing_poa(enrollment)).is_cancel_reported
 
 
-def test_news_of_a_closed_case_is_kept_and_wakes_nobody(enrollment: Enrollment, account_uuid: UUID) -> None:
+def test_news_of_a_closed_case_is_kept_without_effect(enrollment: Enrollment, account_uuid: UUID) -> None:
     at = clock.now()
     closing.close_enrollment(enrollment_id=enrollment.pk, reason="Sold the house.", by=OFFICE, at=at)
 
@@ -219,7 +213,7 @@ def read_call(enrollment: Enrollment, *, began_at: datetime, seconds: float) -> 
         ("location.service_canceled", 1, True),
     ],
 )
-def test_the_echo_of_our_own_call_asks_for_no_second_reading_after_one_that_began_later(
+def test_echo_of_our_call_causes_no_second_reading(
     enrollment: Enrollment, account_uuid: UUID, name: str, began_after: int, *, is_read_again: bool
 ) -> None:
     deliver(event(name, account_uuid))
@@ -257,7 +251,7 @@ def own_call(
         ("enrollment.finalized", WriteKind.FINALIZE, 2, WriteStatus.DONE, True),
     ],
 )
-def test_the_echo_of_our_own_call_wakes_nobody_unless_it_can_tell_more(
+def test_echo_of_our_call_wakes_nobody_without_news(
     enrollment: Enrollment,
     account_uuid: UUID,
     name: str,
@@ -276,7 +270,7 @@ def test_the_echo_of_our_own_call_wakes_nobody_unless_it_can_tell_more(
     assert enrollment.readings_asked == (1 if is_read else 0)
 
 
-def test_a_second_event_of_the_kind_is_somebody_elses_and_is_read(enrollment: Enrollment, account_uuid: UUID) -> None:
+def test_second_event_of_the_kind_is_news_and_read(enrollment: Enrollment, account_uuid: UUID) -> None:
     own_call(enrollment, WriteKind.ACCEPT_PLAN, opened_before=timedelta(seconds=2))
     deliver(event("enrollment.plan_accepted", account_uuid))
     settle_due()
@@ -288,9 +282,7 @@ def test_a_second_event_of_the_kind_is_somebody_elses_and_is_read(enrollment: En
     assert enrollment.readings_asked == 1
 
 
-def test_an_echo_settled_again_by_hand_is_read_whatever_was_read_before(
-    enrollment: Enrollment, account_uuid: UUID
-) -> None:
+def test_manually_settled_echo_is_always_read(enrollment: Enrollment, account_uuid: UUID) -> None:
     deliver(event("enrollment.plan_accepted", account_uuid))
     read_call(enrollment, began_at=only_delivery().received_at + timedelta(seconds=1), seconds=1)
     settle_due()
