@@ -60,7 +60,7 @@ def send_to_the_machine(name: str, *, kwargs: dict[str, int], retry: bool) -> No
 
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("part", range(PARTS))
-def test_whatever_happens_in_whatever_order_every_promise_holds(machine: type[Cases], part: int) -> None:
+def test_promises_hold_whatever_happens_in_any_order(machine: type[Cases], part: int) -> None:
     is_long = EXAMPLES >= LONG
     run_state_machine_as_test(
         machine if is_long else seed(part)(machine),

@@ -12,7 +12,7 @@ from tests.property.surroundings import Killed, database_to_be_undone, killed_at
 
 
 @pytest.mark.django_db
-def test_a_death_in_a_deletion_outside_of_transactions_undoes_the_deletion_and_nothing_else() -> None:
+def test_crash_during_nontransactional_deletion_undoes_only_the_deletion() -> None:
     with database_to_be_undone():
         made.installation(MORNING)
         changes = CaseChange.objects.count()

@@ -53,7 +53,7 @@ def cut_other_connections() -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_P1_server_killed_and_restarted_in_mid_flow(stack: Stack) -> None:
+def test_P1_case_survives_a_killed_and_restarted_server(stack: Stack) -> None:
     cases = stack.ready_cases(3)
     stack.light.inject_fault("accept", "delay", seconds=4, times=3)
     for case in cases:
@@ -74,7 +74,7 @@ def test_P1_server_killed_and_restarted_in_mid_flow(stack: Stack) -> None:
     assert all(stack.running[name].poll() is None for name in (*WORKERS, *SCHEDULERS, "web"))
 
 
-def test_P2_connections_cut_between_answer_and_commit(stack: Stack) -> None:
+def test_P2_cut_connections_cost_no_recorded_answer(stack: Stack) -> None:
     case = stack.ready_case()
     stack.light.inject_fault("accept", "delay", seconds=3, account_uuid=str(case.light_account_uuid))
     stack.report_pto(case)
@@ -87,7 +87,7 @@ def test_P2_connections_cut_between_answer_and_commit(stack: Stack) -> None:
     assert stack.calls(case, "finalize") == 1
 
 
-def test_P2_webhooks_find_dead_connections_and_are_stored_all_the_same(stack: Stack) -> None:
+def test_P2_webhooks_survive_dead_connections(stack: Stack) -> None:
     secret = stack.environment["LIGHT_WEBHOOK_SECRET"]
     before = WebhookDelivery.objects.count()
 
@@ -157,7 +157,7 @@ def test_P3_aborted_transaction_is_repeated_without_a_call(
     assert not case.events.filter(name="lose_answer").exists()
 
 
-def test_P3_two_transactions_that_shut_each_other_out_both_end(stack: Stack) -> None:
+def test_P3_deadlocked_transactions_both_finish(stack: Stack) -> None:
     one, other = stack.sell(), stack.sell()
     together, tries = threading.Barrier(2), list[str]()
 
@@ -190,7 +190,7 @@ def test_P3_two_transactions_that_shut_each_other_out_both_end(stack: Stack) -> 
     stack.check()
 
 
-def test_P3_a_serialization_failure_repeats_the_transaction(stack: Stack) -> None:
+def test_P3_serialization_failure_repeats_the_transaction(stack: Stack) -> None:
     case = stack.sell()
     tries = list[str]()
 
@@ -210,7 +210,7 @@ def test_P3_a_serialization_failure_repeats_the_transaction(stack: Stack) -> Non
     assert list(case.events.filter(name="read").values_list("reason", flat=True)) == ["in between"]
 
 
-def test_P4_two_sessions_open_the_same_write_and_one_wins(stack: Stack) -> None:
+def test_P4_one_of_two_sessions_opens_the_write(stack: Stack) -> None:
     case = stack.ready_case()
     outcomes: list[str] = []
     together = threading.Barrier(4)
@@ -233,7 +233,7 @@ def test_P4_two_sessions_open_the_same_write_and_one_wins(stack: Stack) -> None:
     Enrollment.objects.filter(pk=case.pk).update(due_at=now())
 
 
-def test_P4_the_same_webhook_stored_by_eight_sessions_is_one_row(stack: Stack) -> None:
+def test_P4_webhook_stored_by_eight_sessions_is_one_row(stack: Stack) -> None:
     body = f'{{"uuid": "{uuid.uuid4()}", "event": "account.updated"}}'.encode()
     before = WebhookDelivery.objects.count()
     together = threading.Barrier(8)
@@ -376,7 +376,7 @@ def database_part(stack: Stack) -> str:
     return str(requests.get(f"{stack.site_url}/readyz", timeout=30).json()["parts"]["database"])
 
 
-def test_the_indexes_that_the_engine_leans_on_exist_on_postgresql(stack: Stack) -> None:
+def test_engine_indexes_exist_on_postgresql(stack: Stack) -> None:
     with psycopg.connect(stack.database_url) as own:
         names = {row[0] for row in own.execute("SELECT indexname FROM pg_indexes WHERE schemaname = 'public'")}
 

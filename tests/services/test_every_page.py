@@ -42,7 +42,7 @@ def bucket(s3: S3Server) -> str:
 
 
 @pytest.mark.parametrize("tests", EVERY_PAGE, ids=lambda tests: tests.rpartition("/")[2])
-def test_pages_answer_with_production_parts(
+def test_pages_work_with_production_services(
     servers: Servers, s3: S3Server, bucket: str, tmp_path: Path, tests: str
 ) -> None:
     database = f"pages_{uuid.uuid4().hex[:8]}"

@@ -51,7 +51,7 @@ def test_only_sealed_files_are_locked_until_their_day(locked_bucket: Any) -> Non
     assert lock["RetainUntilDate"] > clock.now() + timedelta(days=29)
 
 
-def test_an_overwritten_version_is_destroyed_too(locked_bucket: Any) -> None:
+def test_overwritten_version_is_destroyed_too(locked_bucket: Any) -> None:
     key = "proofs/aa/letter.pdf"
     for content in (b"one", b"two"):
         locked_bucket.put_object(Key=key, Body=content)

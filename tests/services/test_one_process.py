@@ -80,7 +80,7 @@ def one_process(servers: Servers, tmp_path: Path) -> Iterator[OneProcess]:
 
 
 @pytest.mark.parametrize("refusing", [read_only, full])
-def test_Q14_one_process_does_due_work_while_redis_takes_nothing(
+def test_Q14_one_process_works_while_redis_is_read_only(
     servers: Servers, one_process: OneProcess, refusing: Callable[[Servers], AbstractContextManager[str]]
 ) -> None:
     one_process.until(one_process.is_ready)
@@ -106,7 +106,7 @@ def test_Q14_one_process_starts_while_redis_is_read_only(servers: Servers, tmp_p
             up.process.wait()
 
 
-def test_Q15_one_process_drops_messages_that_cannot_be_read(servers: Servers, one_process: OneProcess) -> None:
+def test_Q15_one_process_drops_unreadable_messages(servers: Servers, one_process: OneProcess) -> None:
     one_process.until(one_process.is_ready)
 
     with redis.Redis.from_url(servers.redis_url) as connection:

@@ -248,7 +248,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         shutil.rmtree(folder)
 
 
-def test_every_command_of_the_page_does_what_it_says(server: Server) -> None:
+def test_every_documented_command_works(server: Server) -> None:
     for line in commands():
         server.run(line)
 
@@ -261,5 +261,5 @@ def test_every_command_of_the_page_does_what_it_says(server: Server) -> None:
 
 
 @pytest.mark.parametrize("link", re.findall(r"\]\(([\w./-]+\.md)\)", PAGE))
-def test_every_page_that_it_names_exists(link: str) -> None:
+def test_every_documented_page_exists(link: str) -> None:
     assert (ROOT / "docs" / link).exists()

@@ -125,7 +125,7 @@ def assert_each_once(stack: Stack, cases: list[Enrollment]) -> None:
 
 @pytest.mark.timeout(3 * 60 * 60 if IS_KEPT else 240)
 @pytest.mark.parametrize("retry_after", ["1"] if IS_KEPT else ["1", ""], ids=lambda text: f"retry_after_{text}")
-def test_O1_a_flood_is_worked_off_as_fast_as_light_allows(stack: Stack, retry_after: str) -> None:
+def test_O1_flood_is_worked_off_as_fast_as_light_allows(stack: Stack, retry_after: str) -> None:
     cases = stack.ready_cases(CASES, is_checked=False)
     if IS_KEPT:  # as it is with customers: nobody's account was read a moment ago
         time.sleep(Policy().fresh_reading.total_seconds())
@@ -142,7 +142,7 @@ def test_O1_a_flood_is_worked_off_as_fast_as_light_allows(stack: Stack, retry_af
         assert seen.ratio <= MAX_RATIO, seen
 
 
-def test_O1_a_limit_believed_too_high_is_found_by_light_refusing(stack: Stack) -> None:
+def test_O1_overestimated_limit_is_corrected_by_refusals(stack: Stack) -> None:
     cases = stack.ready_cases(20, is_checked=False)
 
     with few_calls_allowed(stack, believed=2 * CALLS_PER_SECOND, retry_after=""):

@@ -130,7 +130,7 @@ def assert_app_works_and_is_kept_from_the_journal(database: Database) -> None:
     assert ("poa_documents_evidenceentry_is_final",) in triggers
 
 
-def test_the_application_cannot_switch_the_journals_triggers_off(new_database: Callable[[], Database]) -> None:
+def test_application_cannot_disable_the_journal_triggers(new_database: Callable[[], Database]) -> None:
     database = new_database()
     assert database.make_roles().returncode == 0
 
@@ -140,7 +140,7 @@ def test_the_application_cannot_switch_the_journals_triggers_off(new_database: C
     assert database.run("switchyard_app", "SELECT system_identifier FROM pg_control_system()")
 
 
-def test_an_installation_that_ran_as_superuser_is_taken_over(new_database: Callable[[], Database]) -> None:
+def test_superuser_installation_is_migrated_to_roles(new_database: Callable[[], Database]) -> None:
     database = new_database()
     database.manage("postgres", "migrate", "--noinput", "--verbosity", "0")
 
@@ -154,7 +154,7 @@ def test_an_installation_that_ran_as_superuser_is_taken_over(new_database: Calla
     assert owners == [("switchyard_owner",)]
 
 
-def test_a_restore_by_the_owner_leaves_the_application_its_rights(
+def test_restore_by_the_owner_keeps_the_application_rights(
     new_database: Callable[[], Database], tmp_path: Path
 ) -> None:
     first, second = new_database(), new_database()
@@ -175,7 +175,7 @@ def test_a_restore_by_the_owner_leaves_the_application_its_rights(
 @pytest.mark.parametrize(
     "given", [{"POSTGRES_OWNER_PASSWORD": "one"}, dict.fromkeys(PASSWORDS, "the same")], ids=["one", "the same"]
 )
-def test_roles_without_passwords_of_their_own_are_not_made(
+def test_roles_without_own_passwords_are_not_created(
     new_database: Callable[[], Database], given: dict[str, str]
 ) -> None:
     done = new_database().make_roles(**given)

@@ -55,7 +55,7 @@ def only_one_worker(stack: Stack) -> Iterator[str]:
     yield WORKERS[0]
 
 
-def test_Q1_worker_killed_between_recording_and_sending_the_acceptance(stack: Stack) -> None:
+def test_Q1_acceptance_recorded_before_a_kill_is_sent_once(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
         stack.light.inject_fault("token", "delay", seconds=LONG_CALL_SECONDS, account_uuid=str(case.light_account_uuid))
@@ -72,7 +72,7 @@ def test_Q1_worker_killed_between_recording_and_sending_the_acceptance(stack: St
     assert stack.calls(case, "accept") == 1
 
 
-def test_Q1_worker_killed_before_anything_is_recorded(stack: Stack) -> None:
+def test_Q1_kill_before_recording_costs_nothing(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
         uuid = str(case.light_account_uuid)
@@ -88,7 +88,7 @@ def test_Q1_worker_killed_before_anything_is_recorded(stack: Stack) -> None:
     assert stack.calls(case, "accept") == 1
 
 
-def test_Q2_worker_killed_while_light_does_the_work(stack: Stack) -> None:
+def test_Q2_kill_during_the_call_is_settled_by_reading(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
         stack.light.inject_fault(
@@ -106,7 +106,7 @@ def test_Q2_worker_killed_while_light_does_the_work(stack: Stack) -> None:
     assert case.events.filter(name="lose_answer").count() == 1
 
 
-def test_Q3_worker_killed_between_answer_and_commit(stack: Stack) -> None:
+def test_Q3_kill_between_answer_and_commit_accepts_once(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
         stack.light.inject_fault("accept", "delay", seconds=3, account_uuid=str(case.light_account_uuid))
@@ -127,7 +127,7 @@ def test_Q3_worker_killed_between_answer_and_commit(stack: Stack) -> None:
     assert sent.doubt_since is not None
 
 
-def test_Q4_worker_killed_between_commit_and_acknowledgement(stack: Stack) -> None:
+def test_Q4_kill_between_commit_and_acknowledgement_repeats_nothing(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
         stack.light.inject_fault("finalize", "delay", seconds=4, account_uuid=str(case.light_account_uuid))
@@ -156,7 +156,7 @@ def test_Q4_worker_killed_between_commit_and_acknowledgement(stack: Stack) -> No
     assert not {"accept", "finalize", "request_plans", "create", "record"} & set(made_since)
 
 
-def test_Q5_one_pool_child_killed(stack: Stack) -> None:
+def test_Q5_case_continues_after_one_pool_child_dies(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
         stack.light.inject_fault(
@@ -173,7 +173,7 @@ def test_Q5_one_pool_child_killed(stack: Stack) -> None:
     assert stack.running[worker].poll() is None
 
 
-def test_Q5_all_processes_of_all_workers_killed(stack: Stack) -> None:
+def test_Q5_case_continues_after_all_workers_die(stack: Stack) -> None:
     cases = stack.ready_cases(4)
     stack.light.inject_fault("accept", "delay", seconds=LONG_CALL_SECONDS, times=4)
     for case in cases:
@@ -187,7 +187,7 @@ def test_Q5_all_processes_of_all_workers_killed(stack: Stack) -> None:
     stack.until_finalized(*cases, seconds=SECONDS_TO_TAKE_OVER + 30)
 
 
-def test_Q6_Q8_the_same_message_many_times_and_long_after_the_end(stack: Stack) -> None:
+def test_Q6_Q8_repeated_and_late_messages_have_no_effect(stack: Stack) -> None:
     case = stack.ready_case()
     stack.report_pto(case)
 
@@ -209,7 +209,7 @@ def queue_length(stack: Stack) -> int:
         return sum(int(connection.llen(key)) for key in connection.scan_iter("switchyard:switchyard*"))
 
 
-def test_Q7_redis_emptied_with_a_thousand_cases_due(stack: Stack, crowd: "Crowd") -> None:
+def test_Q7_thousand_due_cases_survive_an_emptied_redis(stack: Stack, crowd: "Crowd") -> None:
     cases = stack.ready_cases(6)
     stack.kill(*WORKERS)
     for case in cases:
@@ -270,7 +270,7 @@ def crowd(stack: Stack) -> Iterator[Crowd]:
     gathered.disperse()
 
 
-def test_Q9_two_schedulers_do_as_one(stack: Stack) -> None:
+def test_Q9_two_schedulers_act_as_one(stack: Stack) -> None:
     assert all(stack.running[name].poll() is None for name in SCHEDULERS)
     cases = stack.ready_cases(3)
 
@@ -285,7 +285,7 @@ def test_Q9_two_schedulers_do_as_one(stack: Stack) -> None:
         assert stack.calls(case, "finalize") == 1
 
 
-def test_Q11_redis_restarted_in_mid_flow(stack: Stack) -> None:
+def test_Q11_workers_reconnect_after_a_redis_restart(stack: Stack) -> None:
     cases = stack.ready_cases(3)
     stack.light.inject_fault("accept", "delay", seconds=5, times=3)
     for case in cases:
@@ -327,7 +327,9 @@ def broker_part(stack: Stack) -> str:
 
 
 @pytest.mark.parametrize("refusing", [read_only, full])
-def test_Q14_redis_that_takes_nothing(stack: Stack, refusing: Callable[[Servers], AbstractContextManager[str]]) -> None:
+def test_Q14_work_continues_while_redis_refuses_writes(
+    stack: Stack, refusing: Callable[[Servers], AbstractContextManager[str]]
+) -> None:
     case, another = stack.ready_cases(2)
     with refusing(stack.servers) as words:
         stack.until(lambda: broker_part(stack).startswith(words), "readiness says what is wrong", is_checked=False)
@@ -342,7 +344,7 @@ def test_Q14_redis_that_takes_nothing(stack: Stack, refusing: Callable[[Servers]
     assert all(process.poll() is None for process in stack.running.values())
 
 
-def test_Q15_messages_that_cannot_be_read(stack: Stack) -> None:
+def test_Q15_unreadable_messages_are_dropped(stack: Stack) -> None:
     case = stack.ready_case()
     logged = stack.listen()
 
@@ -357,7 +359,7 @@ def test_Q15_messages_that_cannot_be_read(stack: Stack) -> None:
     assert all(process.poll() is None for process in stack.running.values())
 
 
-def test_Q16_redis_hangs_while_work_is_due(stack: Stack) -> None:
+def test_Q16_due_work_is_done_while_redis_hangs(stack: Stack) -> None:
     case = stack.ready_case()
     with stack.frozen_redis():
         stack.report_pto(case)
@@ -381,7 +383,7 @@ def test_D8_worker_with_a_wrong_clock_takes_no_case(stack: Stack, hours: int) ->
         assert WrongClock.objects.filter(problem__contains="26 h").exists()
 
 
-def test_D8_a_worker_whose_clock_is_wrong_writes_nothing(stack: Stack) -> None:
+def test_D8_worker_with_a_wrong_clock_writes_nothing(stack: Stack) -> None:
     case = stack.ready_case()
     stack.kill(WORKERS[1])
     with stack.wrong_clock(WORKERS[0], hours=26):
@@ -398,7 +400,7 @@ def test_D8_a_worker_whose_clock_is_wrong_writes_nothing(stack: Stack) -> None:
     stack.until_finalized(case)
 
 
-def test_Q12_case_that_always_fails_becomes_a_hold(stack: Stack) -> None:
+def test_Q12_always_failing_case_becomes_a_hold(stack: Stack) -> None:
     broken, *sound = stack.ready_cases(3)
     Enrollment.objects.filter(pk=broken.pk).update(light_account={"locations": "unreadable"})
     pauses = list[timedelta]()
@@ -420,7 +422,7 @@ def test_Q12_case_that_always_fails_becomes_a_hold(stack: Stack) -> None:
     stack.check()
 
 
-def test_Q13_a_polite_stop_lets_the_call_end(stack: Stack) -> None:
+def test_Q13_polite_stop_lets_the_call_finish(stack: Stack) -> None:
     case = stack.ready_case()
     with only_one_worker(stack) as worker:
         stack.light.inject_fault("accept", "delay", seconds=5, account_uuid=str(case.light_account_uuid))

@@ -74,25 +74,25 @@ def outcomes(folder: Path, **settings: str) -> dict[str, str]:
 WELL = {"broker": "ok", "cache": "ok"}
 
 
-def test_a_server_of_a_known_authority_is_used(server: TlsRedis, tmp_path: Path) -> None:
+def test_server_with_a_trusted_certificate_is_used(server: TlsRedis, tmp_path: Path) -> None:
     assert outcomes(tmp_path, CELERY_BROKER_URL=server.url(), REDIS_CA_FILE=str(server.ca_file)) == WELL
 
 
 @pytest.mark.parametrize("required", ["CERT_REQUIRED", "required"])
-def test_the_spellings_of_both_libraries_mean_the_same(server: TlsRedis, tmp_path: Path, required: str) -> None:
+def test_both_libraries_read_their_spellings_alike(server: TlsRedis, tmp_path: Path, required: str) -> None:
     url = server.url(options=f"?ssl_cert_reqs={required}&ssl_ca_certs={server.ca_file}")
 
     assert outcomes(tmp_path, CELERY_BROKER_URL=url) == WELL
     assert outcomes(tmp_path, CELERY_BROKER_URL=url, CACHE_URL=url) == WELL
 
 
-def test_an_unknown_authority_is_refused_by_broker_and_cache(server: TlsRedis, tmp_path: Path) -> None:
+def test_untrusted_certificate_is_refused_by_broker_and_cache(server: TlsRedis, tmp_path: Path) -> None:
     found = outcomes(tmp_path, CELERY_BROKER_URL=server.url())
 
     assert all("CERTIFICATE_VERIFY_FAILED" in told for told in found.values()), found
 
 
-def test_another_host_than_the_certificate_names_is_refused(server: TlsRedis, tmp_path: Path) -> None:
+def test_certificate_for_another_host_is_refused(server: TlsRedis, tmp_path: Path) -> None:
     url = server.url("127.0.0.1")
 
     found = outcomes(tmp_path, CELERY_BROKER_URL=url, REDIS_CA_FILE=str(server.ca_file))
@@ -101,7 +101,7 @@ def test_another_host_than_the_certificate_names_is_refused(server: TlsRedis, tm
 
 
 @pytest.mark.parametrize("none", ["CERT_NONE", "none"])
-def test_an_operator_can_do_without_and_is_warned(server: TlsRedis, tmp_path: Path, none: str) -> None:
+def test_operator_can_disable_verification_with_a_warning(server: TlsRedis, tmp_path: Path, none: str) -> None:
     url = server.url(options=f"?ssl_cert_reqs={none}")
 
     assert outcomes(tmp_path, CELERY_BROKER_URL=url) == WELL
@@ -116,7 +116,7 @@ def test_an_operator_can_do_without_and_is_warned(server: TlsRedis, tmp_path: Pa
     assert "switchyard.W003" in warned.stderr
 
 
-def test_a_worker_takes_its_messages_over_tls(server: TlsRedis, tmp_path: Path) -> None:
+def test_worker_receives_messages_over_tls(server: TlsRedis, tmp_path: Path) -> None:
     celery = str(Path(sys.executable).with_name("celery"))
     own = environment(tmp_path, CELERY_BROKER_URL=server.url(), REDIS_CA_FILE=str(server.ca_file))
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, env=own, check=True)

@@ -139,7 +139,7 @@ def sweeps_since(stack: Processes, at: datetime) -> Callable[[], bool]:
     return lambda: last_sweep(stack) > at
 
 
-def test_the_three_processes_work_together_and_stop_when_asked(stack: Processes) -> None:
+def test_three_processes_cooperate_and_stop_when_asked(stack: Processes) -> None:
     web = start_web(stack)
     start_worker(stack)
     start_scheduler(stack)
@@ -153,7 +153,7 @@ def test_the_three_processes_work_together_and_stop_when_asked(stack: Processes)
     assert [stack.stop(name) for name in ("scheduler", "worker", "web")] == [0, 0, 0]
 
 
-def test_a_killed_worker_is_followed_by_one_that_goes_on(stack: Processes) -> None:
+def test_killed_worker_is_replaced_and_work_continues(stack: Processes) -> None:
     start_worker(stack)
     start_scheduler(stack)
     wait_until(sweeps_since(stack, NEVER), stack)
@@ -165,7 +165,7 @@ def test_a_killed_worker_is_followed_by_one_that_goes_on(stack: Processes) -> No
     wait_until(sweeps_since(stack, before), stack)
 
 
-def test_web_says_which_part_is_gone(stack: Processes) -> None:
+def test_web_names_the_missing_part(stack: Processes) -> None:
     stack.environment["CELERY_BROKER_URL"] = "redis://127.0.0.1:1/0"
     web = start_web(stack)
 

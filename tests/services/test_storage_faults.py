@@ -66,7 +66,7 @@ def _whole_wire(stack: Stack) -> Iterator[None]:
 # What the server refuses
 
 
-def test_nobody_reads_a_document_without_our_signature(stack: Stack, s3: S3Server) -> None:
+def test_unsigned_requests_cannot_read_a_document(stack: Stack, s3: S3Server) -> None:
     file = store(b"a signed document", folder="poa", suffix=".pdf")
     address = f"{s3.endpoint_url}/{bucket(stack)}/{file.key}"
 
@@ -79,7 +79,7 @@ def test_nobody_reads_a_document_without_our_signature(stack: Stack, s3: S3Serve
 
 
 @pytest.mark.parametrize("wrong", ["secret", "key"])
-def test_a_wrong_identity_is_refused(stack: Stack, s3: S3Server, wrong: str) -> None:
+def test_wrong_credentials_are_refused(stack: Stack, s3: S3Server, wrong: str) -> None:
     file = store(b"another signed document", folder="poa", suffix=".pdf")
     stranger = client(s3, **{wrong: "not-the-one-that-was-given"})
 
@@ -92,7 +92,7 @@ def test_a_wrong_identity_is_refused(stack: Stack, s3: S3Server, wrong: str) -> 
     assert read(file) == b"another signed document"
 
 
-def test_a_short_link_opens_one_document_and_no_other(stack: Stack) -> None:
+def test_short_lived_link_opens_only_its_document(stack: Stack) -> None:
     file = store(b"for the customer", folder="poa", suffix=".pdf")
     other = store(b"for somebody else", folder="poa", suffix=".pdf")
 
@@ -116,7 +116,7 @@ def test_document_is_stored_under_its_hash_and_read_back(stack: Stack, s3: S3Ser
     assert len(versions(stack, s3, file.key)) == 1
 
 
-def test_the_same_content_stored_twice_is_written_once(stack: Stack, s3: S3Server) -> None:
+def test_identical_content_is_written_once(stack: Stack, s3: S3Server) -> None:
     first = store(b"stored twice", folder="poa", suffix=".pdf")
 
     second = store(b"stored twice", folder="poa", suffix=".pdf")
@@ -125,7 +125,7 @@ def test_the_same_content_stored_twice_is_written_once(stack: Stack, s3: S3Serve
     assert len(versions(stack, s3, first.key)) == 1
 
 
-def test_same_content_stored_at_once_is_one_readable_object(stack: Stack, s3: S3Server) -> None:
+def test_identical_simultaneous_content_is_one_readable_object(stack: Stack, s3: S3Server) -> None:
     content, together, keys = b"stored by six at once", threading.Barrier(6), set()
 
     def write() -> None:
@@ -145,7 +145,7 @@ def test_same_content_stored_at_once_is_one_readable_object(stack: Stack, s3: S3
     assert read(StoredFile(key, sha256, len(content))) == content
 
 
-def test_a_name_that_is_taken_is_never_written_over(stack: Stack, s3: S3Server) -> None:
+def test_taken_name_is_never_overwritten(stack: Stack, s3: S3Server) -> None:
     file = store(b"the first", folder="poa", suffix=".pdf")
 
     written_key = storages["default"].save(file.key, ContentFile(b"the second"))
@@ -158,7 +158,7 @@ def test_a_name_that_is_taken_is_never_written_over(stack: Stack, s3: S3Server) 
 
 
 @pytest.mark.parametrize("state", [WireState.REFUSES, WireState.HANGS])
-def test_S1_S2_storage_refuses_or_hangs_while_a_customer_signs(stack: Stack, state: WireState) -> None:
+def test_S1_S2_customer_signs_while_storage_refuses_or_hangs(stack: Stack, state: WireState) -> None:
     _, poa = stack.invite()
     visitor = VisitingCustomer(character_of(poa), mail_folder=stack.mail_folder, site_url=stack.site_url)
     assert visitor.link
@@ -180,7 +180,7 @@ def test_S1_S2_storage_refuses_or_hangs_while_a_customer_signs(stack: Stack, sta
     stack.check(reads_files=True)
 
 
-def test_S3_put_done_and_its_answer_lost(stack: Stack, s3: S3Server) -> None:
+def test_S3_lost_put_answer_leaves_one_object(stack: Stack, s3: S3Server) -> None:
     stack.wire.lost_answers = 0
     stack.wire.state = WireState.LOSES_ANSWERS_TO_PUT
     with pytest.raises(FileNotStored):
@@ -242,7 +242,7 @@ def test_S6_crash_between_put_and_commit_leaves_no_row(stack: Stack, monkeypatch
     stack.check(reads_files=True)
 
 
-def test_S6_only_orphans_of_a_crash_are_swept(stack: Stack, s3: S3Server) -> None:
+def test_S6_only_crash_orphans_are_deleted(stack: Stack, s3: S3Server) -> None:
     signed = PoaDocument.objects.get(site=stack.ready_case().site)
     orphan = store(b"stored by one that died before it wrote the row", folder="poa", suffix=".pdf")
     stack.until(lambda: not PoaDocument.objects.filter(status=PoaStatus.SEALING).exists(), "no document is being made")
@@ -259,7 +259,7 @@ def test_S6_only_orphans_of_a_crash_are_swept(stack: Stack, s3: S3Server) -> Non
     stack.check(reads_files=True)
 
 
-def test_a_missing_object_is_told_apart_from_a_silent_storage(stack: Stack) -> None:
+def test_missing_object_is_distinguished_from_silent_storage(stack: Stack) -> None:
     missing = StoredFile("poa/00/nothing-there.pdf", "0" * 64, 1)
 
     with pytest.raises(FileAltered):
@@ -271,7 +271,7 @@ def test_a_missing_object_is_told_apart_from_a_silent_storage(stack: Stack) -> N
     assert not isinstance(silent.value, FileAltered)
 
 
-def test_the_bucket_keeps_every_version(stack: Stack, s3: S3Server) -> None:
+def test_bucket_keeps_every_version(stack: Stack, s3: S3Server) -> None:
     status = client(s3).get_bucket_versioning(Bucket=bucket(stack))
 
     assert status["Status"] == "Enabled"

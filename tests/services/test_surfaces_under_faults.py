@@ -120,7 +120,7 @@ def test_U11_report_cut_off_in_transit_counts_once_sent_again(
     assert GoLiveReport.objects.get(installation=job).proofs.count() == 1
 
 
-def test_eight_slow_letters_leave_the_pages_usable(stack: Stack) -> None:
+def test_eight_slow_documents_leave_the_pages_usable(stack: Stack) -> None:
     job = stack.invite()[0].installations.get()
     job.technician = the_technician()
     job.save(update_fields=["technician"])
