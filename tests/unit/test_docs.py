@@ -74,7 +74,7 @@ def make_targets() -> set[str]:
 
 
 @page
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_a_target(page: Path) -> None:
     broken = []
     for target in LINK.findall(FENCED.sub("", page.read_text())):
         path, _, anchor = target.partition("#")
@@ -105,13 +105,13 @@ def test_paths_exist(page: Path) -> None:
 
 
 @page
-def test_commands_of_make_exist(page: Path) -> None:
+def test_make_commands_exist(page: Path) -> None:
     code = "\n".join([*codes_of(page), *FENCED.findall(page.read_text())])
 
     assert set(TYPED_MAKE.findall(code)) <= make_targets()
 
 
-def test_architecture_names_functions_and_classes_where_they_are_written() -> None:
+def test_architecture_names_code_where_it_is_defined() -> None:
     told = {code: named(code) for code in codes_of(ROOT / "docs/architecture.md") if DOTTED_NAME.fullmatch(code)}
     written = {code: each for code, each in told.items() if inspect.isfunction(each) or inspect.isclass(each)}
 
@@ -119,7 +119,7 @@ def test_architecture_names_functions_and_classes_where_they_are_written() -> No
     assert [code for code, each in written.items() if code != f"{each.__module__}.{each.__qualname__}"] == []
 
 
-def test_a_name_that_does_not_exist_would_be_found() -> None:
+def test_missing_name_would_be_found() -> None:
     with pytest.raises(AttributeError):
         named("enrollments.decision.decide.decide_otherwise")
 
@@ -144,7 +144,7 @@ def test_architecture_states_every_import_contract() -> None:
     assert ", ".join(f"`{layer}`" for layer in apps_look_down["layers"]) in text
 
 
-def test_runbook_tells_what_to_do_about_every_hold() -> None:
+def test_runbook_covers_every_hold() -> None:
     rows = re.findall(r"^\| `(\w+)` \|(.+)\|$", (ROOT / "docs/runbooks/holds.md").read_text(), re.MULTILINE)
     owners = {HoldOwner.OFFICE.label, HoldOwner.OPERATIONS.label}
 
@@ -163,7 +163,7 @@ def test_runbook_says_which_holds_nobody_can_release() -> None:
     assert "Nobody can release `AUTHORITY_ENDED` by hand" in text
 
 
-def test_words_of_the_glossary_are_in_the_code() -> None:
+def test_glossary_terms_are_in_the_code() -> None:
     table = re.findall(r"^\| .+ \| .+ \| (.*)\|$", (ROOT / "docs/glossary.md").read_text(), re.MULTILINE)
     spelled = {code for cell in table for code in CODE.findall(cell)}
     source = " ".join(path.read_text() for package in OUR_PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -172,7 +172,7 @@ def test_words_of_the_glossary_are_in_the_code() -> None:
     assert [code for code in spelled if not re.search(rf"\b{re.escape(code)}\b", source)] == []
 
 
-def test_readme_shows_pictures_that_are_quick_to_load() -> None:
+def test_readme_pictures_load_quickly() -> None:
     shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text())
 
     assert {Path(picture).name for picture in shown} >= {"work-queue.png", "signing.png", "field.png"}
@@ -181,9 +181,9 @@ def test_readme_shows_pictures_that_are_quick_to_load() -> None:
         assert (ROOT / picture).stat().st_size < MAX_PICTURE_BYTES
 
 
-def test_readme_tells_how_it_works_in_six_points() -> None:
+def test_readme_explains_the_product_in_six_points() -> None:
     assert len(re.findall(r"^\d+\. ", (ROOT / "README.md").read_text(), re.MULTILINE)) == 6
 
 
-def test_no_page_names_a_place_on_one_machine() -> None:
+def test_no_page_names_a_path_on_one_machine() -> None:
     assert [page.name for page in PAGES if re.search(r"(?<![\w.])/(?:home|root|work|Users)/", page.read_text())] == []

@@ -15,13 +15,13 @@ def names_in(file: str) -> set[str]:
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
 
-def test_every_test_that_the_page_names_exists() -> None:
+def test_every_test_named_on_the_page_exists() -> None:
     missing = [f"{file}::{name}" for file, name in NAMED_TEST.findall(PAGE) if name not in names_in(file)]
 
     assert missing == []
 
 
-def test_every_promise_has_its_number_and_its_test() -> None:
+def test_every_promise_has_its_number_and_test() -> None:
     rows = ROW.findall(PAGE)
     bare = [promise for promise, number, shown in rows if not re.match(r"\d+\.\d+\.\d+", number) or "::" not in shown]
 

@@ -5,12 +5,12 @@ import pytest
 from tests.shut_network import NetworkIsShut
 
 
-def test_an_outside_address_is_not_reached() -> None:
+def test_outside_address_is_not_reached() -> None:
     with socket.socket() as sock, pytest.raises(NetworkIsShut, match=r"192\.0\.2\.1"):
         sock.connect(("192.0.2.1", 80))
 
 
-def test_an_outside_name_is_not_even_looked_up() -> None:
+def test_outside_name_is_not_resolved() -> None:
     with pytest.raises(NetworkIsShut, match=r"light\.example"):
         socket.create_connection(("light.example", 443), timeout=1)
 

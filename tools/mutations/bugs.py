@@ -50,7 +50,7 @@ BUGS: tuple[Bug, ...] = (
         old="    if authority.status == PoaStatus.SIGNED or finishes_own_use:",
         new="    if authority.status in {PoaStatus.SIGNED, PoaStatus.REVOKED} or finishes_own_use:",
         why="An authority that the customer revoked still allows a call.",
-        noticed_by=(f"{POA_GUARDS}::test_every_other_status_is_a_consent_failure_with_a_text_for_staff",),
+        noticed_by=(f"{POA_GUARDS}::test_every_other_status_is_a_consent_failure_for_staff",),
     ),
     Bug(
         name="no-last-look-before-accepting",
@@ -77,7 +77,7 @@ BUGS: tuple[Bug, ...] = (
         old="    if notice is not None and now < notice.until:\n",
         new="    if notice is not None and now < notice.until and not notice.is_sent:\n",
         why="A plan is accepted while the customer was told that he may still object.",
-        noticed_by=(f"{NOTICES}::test_nothing_is_accepted_while_the_notice_runs",),
+        noticed_by=(f"{NOTICES}::test_nothing_is_accepted_during_the_notice",),
     ),
     Bug(
         name="the-customers-hold-is-overlooked",
@@ -86,7 +86,7 @@ BUGS: tuple[Bug, ...] = (
         old="    if facts.held_by_customer_since is not None:\n        return Wait(\n",
         new="    if facts.held_by_customer_since == now:\n        return Wait(\n",
         why="The customer presses “hold”, and the plan is accepted all the same.",
-        noticed_by=(f"{NOTICES}::test_while_the_customer_holds_it_nothing_is_asked_for_or_accepted",),
+        noticed_by=(f"{NOTICES}::test_customer_hold_stops_requests_and_acceptances",),
     ),
     Bug(
         name="not-shown-at-once-means-not-done",
@@ -190,7 +190,7 @@ BUGS: tuple[Bug, ...] = (
         old="DEFAULT_WINDOW = Window(first_day=8, last_day=29)",
         new="DEFAULT_WINDOW = Window(first_day=6, last_day=29)",
         why="A start is named that Light's window does not allow yet.",
-        noticed_by=(f"{STARTS}::test_a_day_of_margin_is_kept_at_both_ends", STARTS),
+        noticed_by=(f"{STARTS}::test_one_day_of_margin_is_kept_at_both_ends", STARTS),
     ),
     Bug(
         name="days-are-counted-in-utc",
@@ -199,7 +199,7 @@ BUGS: tuple[Bug, ...] = (
         old="    return at.astimezone(CHICAGO).date()",
         new="    return at.astimezone(UTC).date()",
         why="In the evening of Texas it is tomorrow already, so the start lies a day off.",
-        noticed_by=("tests/unit/core/test_dates.py::test_chicago_day_of_an_instant",),
+        noticed_by=("tests/unit/core/test_dates.py::test_instant_has_its_chicago_day",),
     ),
     Bug(
         name="midnight-is-not-noticed",

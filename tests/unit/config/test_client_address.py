@@ -15,7 +15,7 @@ from config.middleware import ClientAddressMiddleware
         ("", "127.0.0.1"),
     ],
 )
-def test_the_address_that_the_proxy_saw_counts(forwarded: str, address: str) -> None:
+def test_client_address_is_the_one_the_proxy_saw(forwarded: str, address: str) -> None:
     seen: list[str] = []
 
     def view(request: HttpRequest) -> HttpResponse:

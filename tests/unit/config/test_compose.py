@@ -110,30 +110,30 @@ def services(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def test_the_compose_file_has_the_shape_that_compose_reads(compose: dict[str, Any]) -> None:
+def test_compose_file_matches_the_compose_schema(compose: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator.check_schema(COMPOSE_FILE)
 
     jsonschema.Draft202012Validator(COMPOSE_FILE).validate(compose)
 
 
-def test_every_part_of_production_is_there(services: dict[str, dict[str, Any]]) -> None:
+def test_every_production_service_is_defined(services: dict[str, dict[str, Any]]) -> None:
     ours = {"roles", "migrate", "web", "worker", "scheduler", "backup"}
     assert set(services) == ours | {"postgres", "redis", "s3", "mail"}
 
 
-def test_services_wait_only_for_services_that_exist(services: dict[str, dict[str, Any]]) -> None:
+def test_services_wait_only_for_existing_services(services: dict[str, dict[str, Any]]) -> None:
     awaited = {name for service in services.values() for name in service.get("depends_on", {})}
 
     assert awaited <= set(services)
 
 
-def test_volumes_that_services_use_are_the_named_ones(compose: dict[str, Any]) -> None:
+def test_services_use_only_named_volumes(compose: dict[str, Any]) -> None:
     used = {volume.split(":")[0] for service in compose["services"].values() for volume in service.get("volumes", [])}
 
     assert used == set(compose["volumes"])
 
 
-def test_redis_keeps_what_it_was_given(services: dict[str, dict[str, Any]]) -> None:
+def test_redis_persists_its_data(services: dict[str, dict[str, Any]]) -> None:
     command = " ".join(services["redis"]["command"])
 
     assert "--appendonly yes" in command
@@ -147,7 +147,7 @@ def test_our_services_run_without_privileges(services: dict[str, dict[str, Any]]
     assert all(service["read_only"] and service["cap_drop"] == ["ALL"] for service in ours)
 
 
-def test_every_manage_command_that_is_started_exists(services: dict[str, dict[str, Any]]) -> None:
+def test_every_started_manage_command_exists(services: dict[str, dict[str, Any]]) -> None:
     commands = [" ".join(service["command"]) for service in services.values() if "command" in service]
 
     started = {name for command in commands for name in re.findall(r"manage\.py (\w+)", command)}
@@ -157,9 +157,7 @@ def test_every_manage_command_that_is_started_exists(services: dict[str, dict[st
 
 
 @pytest.mark.parametrize(("service", "subcommand"), [("worker", "worker"), ("scheduler", "beat")])
-def test_celery_understands_how_it_is_started(
-    services: dict[str, dict[str, Any]], service: str, subcommand: str
-) -> None:
+def test_celery_accepts_its_command_line(services: dict[str, dict[str, Any]], service: str, subcommand: str) -> None:
     from celery.bin.celery import celery as celery_command
 
     program, option, where, name, *arguments = services[service]["command"]
@@ -177,7 +175,7 @@ class _Obj:
     no_color = True
 
 
-def test_gunicorn_understands_how_it_is_started() -> None:
+def test_gunicorn_accepts_its_command_line() -> None:
     from gunicorn.config import Config
 
     program, *arguments = _image_command()
@@ -189,14 +187,14 @@ def test_gunicorn_understands_how_it_is_started() -> None:
     assert (ROOT / "config" / "wsgi.py").exists()
 
 
-def test_every_setting_in_the_compose_file_is_one_of_ours(services: dict[str, dict[str, Any]]) -> None:
+def test_every_compose_setting_is_one_of_ours(services: dict[str, dict[str, Any]]) -> None:
     ours = [service for service in services.values() if service["image"] == "switchyard"]
 
     of_psql = {"PGHOST", "PGUSER", "PGDATABASE", "PGPASSWORD", "POSTGRES_OWNER_PASSWORD", "POSTGRES_APP_PASSWORD"}
     assert {name for service in ours for name in service["environment"]} <= set(VARIABLES) | of_psql
 
 
-def test_the_example_of_settings_names_only_settings_that_exist(compose: dict[str, Any]) -> None:
+def test_example_settings_all_exist(compose: dict[str, Any]) -> None:
     named = set(re.findall(r"^([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     asked_for = set(re.findall(r"\$\{([A-Z0-9_]+)", (ROOT / "docker-compose.yml").read_text()))
 
@@ -205,7 +203,7 @@ def test_the_example_of_settings_names_only_settings_that_exist(compose: dict[st
     assert asked_for <= named
 
 
-def test_what_the_image_copies_is_there_and_leaves_out_tests_and_stand_in() -> None:
+def test_image_copies_existing_files_without_tests_or_simulator() -> None:
     copied = [
         line.split()[1:-1] for line in _dockerfile() if line.startswith("COPY ") and not line.startswith("COPY --from")
     ]
@@ -217,11 +215,11 @@ def test_what_the_image_copies_is_there_and_leaves_out_tests_and_stand_in() -> N
     assert sources.isdisjoint({"tests", "simulator", "."})
 
 
-def test_the_image_runs_as_nobody_special() -> None:
+def test_image_runs_as_an_unprivileged_user() -> None:
     assert "USER switchyard" in _dockerfile()
 
 
-def test_the_image_has_the_database_programs_of_the_servers_version(services: dict[str, dict[str, Any]]) -> None:
+def test_image_database_programs_match_the_server_version(services: dict[str, dict[str, Any]]) -> None:
     [server] = re.findall(r"^postgres:([0-9]+)", services["postgres"]["image"])
     [client] = re.findall(r"postgresql-client-([0-9]+)", "\n".join(_dockerfile()))
     bases = {line.split()[1] for line in _dockerfile() if line.startswith("FROM ")}
@@ -230,7 +228,7 @@ def test_the_image_has_the_database_programs_of_the_servers_version(services: di
     assert bases == {"python:3.13-slim-trixie"}, "Debian 13 has PostgreSQL 17; another Debian has another one"
 
 
-def test_backups_have_a_folder_that_the_service_may_write_to(services: dict[str, dict[str, Any]]) -> None:
+def test_backup_folder_is_writable_for_the_service(services: dict[str, dict[str, Any]]) -> None:
     [made] = [line for line in _dockerfile() if "install --directory" in line]
 
     for name in ("backup", "migrate"):
@@ -238,7 +236,7 @@ def test_backups_have_a_folder_that_the_service_may_write_to(services: dict[str,
     assert re.search(r"--owner switchyard --mode 0700 .*/backups", made)
 
 
-def test_backups_are_taken_as_the_command_line_understands_it(services: dict[str, dict[str, Any]]) -> None:
+def test_backup_command_line_is_valid(services: dict[str, dict[str, Any]]) -> None:
     program, script, name, *arguments = services["backup"]["command"]
 
     parsed = load_command_class("operations", name).create_parser(script, name).parse_args(arguments)
@@ -247,7 +245,7 @@ def test_backups_are_taken_as_the_command_line_understands_it(services: dict[str
     assert (parsed.into, parsed.every, parsed.keep) == (Path("/backups"), 24, 14)
 
 
-def test_only_what_migrates_and_restores_owns_the_tables(services: dict[str, dict[str, Any]]) -> None:
+def test_only_migrate_and_restore_own_the_tables(services: dict[str, dict[str, Any]]) -> None:
     roles = {
         name: urlsplit(service["environment"]["DATABASE_URL"].replace(":?", "")).username
         for name, service in services.items()
@@ -259,24 +257,24 @@ def test_only_what_migrates_and_restores_owns_the_tables(services: dict[str, dic
     assert services["postgres"]["environment"]["POSTGRES_USER"] not in {"switchyard_owner", "switchyard_app"}
 
 
-def test_the_mail_catcher_starts_only_for_a_trial(services: dict[str, dict[str, Any]]) -> None:
+def test_mail_catcher_starts_only_for_a_trial(services: dict[str, dict[str, Any]]) -> None:
     assert services["mail"]["profiles"] == ["trial"]
     assert all("profiles" not in service for name, service in services.items() if name != "mail")
 
 
-def test_temporary_files_of_our_services_are_bounded(services: dict[str, dict[str, Any]]) -> None:
+def test_temporary_files_are_bounded(services: dict[str, dict[str, Any]]) -> None:
     ours = [service for service in services.values() if service["image"] == "switchyard"]
 
     assert all(re.search(r"^/tmp:.*\bsize=[0-9]+m", service["tmpfs"][0]) for service in ours)
 
 
-def test_the_pages_answer_health_checks_and_collectors_beside_them(services: dict[str, dict[str, Any]]) -> None:
+def test_pages_answer_local_health_checks_and_collectors(services: dict[str, dict[str, Any]]) -> None:
     for service in services.values():
         if service["image"] == "switchyard":
             assert service["environment"]["ALLOWED_HOSTS"].endswith(",localhost,web")
 
 
-def test_redis_of_the_compose_file_asks_for_its_password(services: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+def test_compose_redis_requires_its_password(services: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     server = shutil.which("redis-server")
     if server is None:
         pytest.skip("There is no redis-server here. Debian: apt install redis-server")

@@ -62,7 +62,7 @@ WRONG_VALUES = [
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG_VALUES)
-def test_a_wrong_value_is_refused_by_name_and_shape_and_not_repeated(
+def test_wrong_value_is_refused_by_name_without_repeating_it(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -91,14 +91,14 @@ def test_a_wrong_value_is_refused_by_name_and_shape_and_not_repeated(
         ("MAIL_FROM", "no-reply@localhost"),
     ],
 )
-def test_a_value_that_works_is_taken(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_valid_value_is_accepted(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
 
     assert read(name) == value
 
 
 @pytest.mark.parametrize("value", ['"Sun@Home" <no-reply@example.com>', "Sún Home <no-reply@example.com>"])
-def test_a_sender_that_is_taken_can_send(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_accepted_sender_can_send(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("MAIL_FROM", value)
 
     message = EmailMessage("subject", "body", read("MAIL_FROM"), ["carmen@example.com"]).message()
@@ -107,20 +107,20 @@ def test_a_sender_that_is_taken_can_send(monkeypatch: pytest.MonkeyPatch, value:
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "FIELD_ENCRYPTION_KEYS"])
-def test_a_missing_secret_is_asked_for(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_missing_secret_is_requested(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.delenv(name)
 
     with pytest.raises(ImproperlyConfigured, match=f"{name} is not set. It should be"):
         check_environment()
 
 
-def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESSION_HOURS", "")
 
     assert read("SESSION_HOURS") == 12
 
 
-def test_all_that_is_wrong_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_errors_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESSION_HOURS", "often")
     monkeypatch.setenv("BACKUP_ALARM_DAYS", "many")
 
@@ -139,7 +139,7 @@ def test_all_that_is_wrong_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> 
         ("CELERY_BROKER", "CELERY_BROKER_URL"),
     ],
 )
-def test_a_misspelled_variable_is_named_with_the_one_that_is_meant(
+def test_misspelled_variable_is_named_with_the_intended_one(
     monkeypatch: pytest.MonkeyPatch, typed: str, meant: str
 ) -> None:
     monkeypatch.setenv(typed, "something")
@@ -148,20 +148,20 @@ def test_a_misspelled_variable_is_named_with_the_one_that_is_meant(
         check_environment()
 
 
-def test_somebody_elses_variable_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unrelated_variable_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIGHT_THEME_COLORS_OF_THE_TERMINAL", "dark")
 
     check_environment()
 
 
-def test_a_wrong_reading_of_light_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_dialect_setting_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIGHT_DIALECT_FINALIZE_TOKEN", "both")
 
     with pytest.raises(ImproperlyConfigured, match="LIGHT_DIALECT_FINALIZE_TOKEN"):
         check_environment(read_light_dialect)
 
 
-def test_the_reading_of_light_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dialect_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIGHT_DIALECT_PAGE_SIZE", "7")
 
     assert read_light_dialect().page_size == 7
@@ -176,7 +176,7 @@ def production_with(monkeypatch: pytest.MonkeyPatch, **changes: str) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_production_starts_with_settings_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_starts_with_its_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     production_with(monkeypatch)
 
     refuse_what_production_cannot_use()
@@ -209,7 +209,7 @@ def test_production_starts_with_settings_of_its_own(monkeypatch: pytest.MonkeyPa
         ("LIGHT_WEBHOOK_SECRET", "short"),
     ],
 )
-def test_production_refuses_what_works_on_one_machine_only_or_can_be_guessed(
+def test_production_refuses_single_machine_and_guessable_settings(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     production_with(monkeypatch, **{name: value})
@@ -220,7 +220,7 @@ def test_production_refuses_what_works_on_one_machine_only_or_can_be_guessed(
     assert value == "" or value not in str(refusal.value) or value in {"memory://", "*,switchyard.test"}
 
 
-def test_the_environment_is_read_in_one_place() -> None:
+def test_environment_is_read_in_one_place() -> None:
     allowed = {
         "config/environment/__init__.py",
         "config/local_secrets.py",

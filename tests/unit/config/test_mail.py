@@ -31,7 +31,7 @@ def invitation() -> EmailMultiAlternatives:
     return message
 
 
-def test_a_mail_becomes_a_file_with_every_part(folder: Path) -> None:
+def test_mail_becomes_a_file_with_every_part(folder: Path) -> None:
     sent = FileAndTerminalBackend().send_messages([invitation()])
 
     (path,) = folder.iterdir()
@@ -45,14 +45,14 @@ def test_a_mail_becomes_a_file_with_every_part(folder: Path) -> None:
     ]
 
 
-def test_the_file_is_for_its_owner_only(folder: Path) -> None:
+def test_file_is_private(folder: Path) -> None:
     FileAndTerminalBackend().send_messages([invitation()])
 
     (path,) = folder.iterdir()
     assert (path.stat().st_mode & 0o777, folder.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
-def test_the_terminal_names_kind_and_file_but_neither_link_nor_recipient(
+def test_terminal_names_kind_and_file_without_link_or_recipient(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     FileAndTerminalBackend().send_messages([invitation()])
@@ -65,7 +65,7 @@ def test_the_terminal_names_kind_and_file_but_neither_link_nor_recipient(
     assert "carmen" not in line
 
 
-def test_mails_of_the_same_second_do_not_overwrite_each_other(folder: Path) -> None:
+def test_mails_of_the_same_second_do_not_overwrite(folder: Path) -> None:
     FileAndTerminalBackend().send_messages([invitation() for _ in range(5)])
 
     assert len(list(folder.iterdir())) == 5

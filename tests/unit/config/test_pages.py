@@ -7,11 +7,11 @@ from poa_documents.models import PoaDocument
 
 
 @pytest.mark.parametrize("page", generated_docs.PAGES)
-def test_a_page_made_from_the_code_is_up_to_date(page: str) -> None:
+def test_generated_page_is_up_to_date(page: str) -> None:
     assert generated_docs.is_current(page), "run make docs"
 
 
-def test_the_drawing_begins_where_records_begin() -> None:
+def test_diagram_starts_where_records_start() -> None:
     begins = {machine.name: machine.states[0] for machine in generated_docs.MACHINES}
 
     assert begins == {
@@ -21,7 +21,7 @@ def test_the_drawing_begins_where_records_begin() -> None:
     }
 
 
-def test_every_state_can_be_reached_and_every_move_is_drawn() -> None:
+def test_every_state_is_reachable_and_every_move_drawn() -> None:
     for machine in generated_docs.MACHINES:
         targets = {str(move.target) for move in machine.moves.values()}
 

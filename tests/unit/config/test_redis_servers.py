@@ -5,13 +5,13 @@ import pytest
 from config.redis_servers import redis_server
 
 
-def test_without_tls_the_url_stays_as_it_is() -> None:
+def test_url_without_tls_is_unchanged() -> None:
     server = redis_server("redis://:secret@redis:6379/2")
 
     assert (server.url, server.tls, server.is_unverified) == ("redis://:secret@redis:6379/2", {}, False)
 
 
-def test_tls_is_verified_unless_the_url_says_otherwise(tmp_path: Path) -> None:
+def test_tls_is_verified_by_default(tmp_path: Path) -> None:
     authority = tmp_path / "ca.pem"
     authority.write_text("certificates")
 
@@ -23,7 +23,7 @@ def test_tls_is_verified_unless_the_url_says_otherwise(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("option", ["ssl_cert_reqs=CERT_NONE", "ssl_cert_reqs=none", "ssl_check_hostname=false"])
-def test_what_is_not_verified_is_known(option: str) -> None:
+def test_unverified_connection_is_reported(option: str) -> None:
     assert redis_server(f"rediss://redis/0?{option}").is_unverified
 
 
@@ -38,6 +38,6 @@ def test_what_is_not_verified_is_known(option: str) -> None:
         "http://redis/0",
     ],
 )
-def test_what_neither_library_would_understand_is_refused(url: str) -> None:
+def test_setting_neither_library_understands_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         redis_server(url)

@@ -16,7 +16,7 @@ def registered_tasks() -> set[str]:
     return {name for name in app.tasks if not name.startswith("celery.")}
 
 
-def test_workers_know_every_message_that_may_be_queued_and_no_other() -> None:
+def test_workers_know_exactly_the_messages_that_are_queued() -> None:
     assert registered_tasks() == {task.value for task in TaskName}
 
 
@@ -39,7 +39,7 @@ def swept() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("task", DAILY)
-def test_some_work_is_done_every_night(task: str) -> None:
+def test_nightly_work_is_scheduled(task: str) -> None:
     entry = cast("dict[str, Any]", settings.CELERY_BEAT_SCHEDULE)[task]
 
     hour, minute = DAILY[task]
@@ -47,13 +47,13 @@ def test_some_work_is_done_every_night(task: str) -> None:
 
 
 @pytest.mark.parametrize("task", HOURLY)
-def test_some_work_is_done_every_hour(task: str) -> None:
+def test_hourly_work_is_scheduled(task: str) -> None:
     entry = cast("dict[str, Any]", settings.CELERY_BEAT_SCHEDULE)[task]
 
     assert (len(entry["schedule"].hour), entry["schedule"].minute) == (24, {HOURLY[task]})
 
 
-def test_all_sweeps_run_by_themselves() -> None:
+def test_all_sweeps_are_scheduled() -> None:
     swept_tasks = {entry["task"] for entry in swept()}
 
     assert swept_tasks == {
@@ -63,18 +63,18 @@ def test_all_sweeps_run_by_themselves() -> None:
     }
 
 
-def test_a_sweep_that_nobody_took_does_not_pile_up() -> None:
+def test_unclaimed_sweep_does_not_pile_up() -> None:
     for entry in swept():
         assert entry["options"]["expires"] <= entry["schedule"] == settings.SWEEP_SECONDS
 
 
-def test_a_message_is_given_back_when_its_worker_dies() -> None:
+def test_message_of_a_dead_worker_returns_to_the_queue() -> None:
     assert app.conf.task_acks_late
     assert app.conf.task_reject_on_worker_lost
     assert app.conf.task_ignore_result
 
 
-def test_workers_take_from_every_queue_that_messages_go_to() -> None:
+def test_workers_consume_every_queue_in_use() -> None:
     sent_to = {app.amqp.router.route({}, task.value)["queue"].name for task in TaskName}
 
     assert sent_to == set(app.amqp.queues.consume_from) == {"switchyard", *OWN_QUEUES.values()}
@@ -117,7 +117,7 @@ def taking(application: Application) -> Iterator[list[str]]:
 
 @pytest.mark.services
 @pytest.mark.cell("R10")
-def test_R10_what_can_wait_gets_its_share_while_urgent_work_waits(on_redis: Application) -> None:
+def test_R10_less_urgent_work_gets_its_share(on_redis: Application) -> None:
     for _ in range(30):
         on_redis.send_task(TaskName.ADVANCE_ENROLLMENT.value, kwargs={})
     for task in (TaskName.SETTLE_DELIVERY, TaskName.SEND_CASE_MAIL, TaskName.FETCH_PLAN_DOCUMENT):
@@ -132,7 +132,7 @@ def test_R10_what_can_wait_gets_its_share_while_urgent_work_waits(on_redis: Appl
 
 @pytest.mark.services
 @pytest.mark.cell("R10")
-def test_R10_a_flood_of_webhooks_leaves_most_turns_to_cases(on_redis: Application) -> None:
+def test_R10_webhook_flood_leaves_most_turns_to_cases(on_redis: Application) -> None:
     for _ in range(30):
         on_redis.send_task(TaskName.SETTLE_DELIVERY.value, kwargs={})
     for _ in range(9):
@@ -145,7 +145,7 @@ def test_R10_a_flood_of_webhooks_leaves_most_turns_to_cases(on_redis: Applicatio
 
 
 @pytest.mark.services
-def test_messages_that_wait_are_counted_for_each_task(on_redis: Application) -> None:
+def test_waiting_messages_are_counted_for_each_task(on_redis: Application) -> None:
     for _ in range(3):
         on_redis.send_task(TaskName.SETTLE_DELIVERY.value, kwargs={})
     on_redis.send_task(TaskName.ADVANCE_ENROLLMENT.value, kwargs={})

@@ -26,7 +26,7 @@ RECEIVED = SENT + timedelta(seconds=30)
         (RECEIVED + timedelta(days=400), True),
     ],
 )
-def test_a_clock_is_wrong_that_differs_by_more_than_a_minute(date: datetime, *, is_wrong: bool) -> None:
+def test_clock_off_by_more_than_a_minute_is_wrong(date: datetime, *, is_wrong: bool) -> None:
     clock_drift.note_light_date(date, sent_at=SENT, received_at=RECEIVED)
 
     assert bool(clock_drift.clock_problem()) is is_wrong
@@ -39,13 +39,13 @@ def test_a_clock_is_wrong_that_differs_by_more_than_a_minute(date: datetime, *, 
         (RECEIVED + timedelta(minutes=2, seconds=5), "is 2 min 5 s behind that of Light."),
     ],
 )
-def test_it_says_which_side_and_how_far(date: datetime, words: str) -> None:
+def test_warning_says_which_side_and_how_far(date: datetime, words: str) -> None:
     clock_drift.note_light_date(date, sent_at=SENT, received_at=RECEIVED)
 
     assert clock_drift.clock_problem().endswith(words)
 
 
-def test_a_clock_that_was_set_right_is_right_at_the_next_answer() -> None:
+def test_corrected_clock_is_right_at_the_next_answer() -> None:
     clock_drift.note_light_date(SENT - timedelta(hours=26), sent_at=SENT, received_at=RECEIVED)
 
     clock_drift.note_light_date(SENT, sent_at=SENT, received_at=RECEIVED)
@@ -53,7 +53,7 @@ def test_a_clock_that_was_set_right_is_right_at_the_next_answer() -> None:
     assert clock_drift.clock_problem() == ""
 
 
-def test_it_is_said_once_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_warning_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(3):
         clock_drift.note_light_date(SENT - timedelta(hours=26), sent_at=SENT, received_at=RECEIVED)
 
@@ -61,7 +61,7 @@ def test_it_is_said_once_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     assert "This process writes nothing to Light" in caplog.text
 
 
-def test_a_process_goes_by_the_shared_clock_whatever_its_own_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_uses_the_shared_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     clock.use_shared_time(SENT)
 
     monkeypatch.setattr(clock, "machine_now", lambda: SENT + timedelta(hours=26))
@@ -72,7 +72,7 @@ def test_a_process_goes_by_the_shared_clock_whatever_its_own_shows(monkeypatch: 
 @pytest.mark.django_db
 @pytest.mark.services
 @pytest.mark.parametrize("hours", [26, -26])
-def test_a_new_connection_to_postgresql_shows_that_the_own_clock_is_wrong(
+def test_new_postgresql_connection_reveals_our_wrong_clock(
     postgres_url: str, hours: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     true_now = clock.machine_now

@@ -31,7 +31,7 @@ def test_plans_requested_before_thanksgiving_live_five_business_days(calendar: C
     assert add_business_days(date(2026, 11, 25), 5, calendar) == end
 
 
-def test_life_of_plans_ends_at_the_earliest_reading() -> None:
+def test_plan_life_ends_at_the_earliest_reading() -> None:
     assert earliest_after_business_days(date(2026, 11, 25), 5) == date(2026, 12, 2)
 
 
@@ -58,7 +58,7 @@ def test_solar_cancellation_ends_at_the_latest_reading() -> None:
     assert latest_after_business_days(date(2026, 11, 19), 5) == date(2026, 11, 30)
 
 
-def test_D6_new_year_on_a_saturday_is_a_day_off_in_the_year_before() -> None:
+def test_D6_saturday_new_year_is_observed_the_day_before() -> None:
     assert not is_business_day(date(2027, 12, 31), FEDERAL)
     assert is_business_day(date(2028, 1, 3), FEDERAL)
 
@@ -82,13 +82,13 @@ def test_day_after_thanksgiving_is_no_federal_holiday() -> None:
         (datetime(2027, 3, 15, 5, 0, tzinfo=UTC), date(2027, 3, 15)),
     ],
 )
-def test_chicago_day_of_an_instant(instant: datetime, day: date) -> None:
+def test_instant_has_its_chicago_day(instant: datetime, day: date) -> None:
     assert chicago_day(instant) == day
 
 
 @pytest.mark.cell("D2", "D3")
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 11, 1), 25), (date(2027, 3, 14), 23), (date(2026, 6, 1), 24)])
-def test_days_of_the_clock_change_have_their_own_length(day: date, hours: int) -> None:
+def test_clock_change_days_have_their_own_length(day: date, hours: int) -> None:
     length = chicago_midnight(day + timedelta(days=1)) - chicago_midnight(day)
 
     assert length == timedelta(hours=hours)
@@ -108,7 +108,7 @@ def test_midnight_is_the_first_instant_of_its_day(day: date) -> None:
 
 
 @given(DAYS, st.integers(min_value=1, max_value=30), st.sampled_from(Calendar))
-def test_counting_ends_on_a_business_day_with_that_many_behind_it(day: date, count: int, calendar: Calendar) -> None:
+def test_counting_business_days_ends_on_a_business_day(day: date, count: int, calendar: Calendar) -> None:
     end = add_business_days(day, count, calendar)
 
     counted = [day + timedelta(days=n) for n in range(1, (end - day).days + 1)]
@@ -117,7 +117,7 @@ def test_counting_ends_on_a_business_day_with_that_many_behind_it(day: date, cou
 
 
 @given(DAYS, st.integers(min_value=1, max_value=10))
-def test_earliest_and_latest_enclose_every_calendar(day: date, count: int) -> None:
+def test_earliest_and_latest_cover_every_calendar(day: date, count: int) -> None:
     ends = [add_business_days(day, count, calendar) for calendar in Calendar]
 
     assert earliest_after_business_days(day, count) == min(ends)
@@ -125,7 +125,7 @@ def test_earliest_and_latest_enclose_every_calendar(day: date, count: int) -> No
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
-def test_zone_of_the_host_changes_nothing(zone: str) -> None:
+def test_host_time_zone_changes_nothing(zone: str) -> None:
     script = (
         "from datetime import UTC, date, datetime; from core.dates import chicago_day, latest_after_business_days;"
         "assert chicago_day(datetime(2026, 3, 5, 3, 0, tzinfo=UTC)) == date(2026, 3, 4);"

@@ -12,7 +12,7 @@ BACKOFF = Backoff(first=timedelta(seconds=10), longest=timedelta(hours=1), max_f
 
 
 @given(failures=st.integers(1, 11))
-def test_next_time_is_the_pause_or_up_to_a_quarter_later(failures: int) -> None:
+def test_next_time_is_the_pause_plus_up_to_25_percent(failures: int) -> None:
     pause = BACKOFF.pause_after(failures)
     due_at = BACKOFF.next_time(failures, at=AT)
 
@@ -21,10 +21,10 @@ def test_next_time_is_the_pause_or_up_to_a_quarter_later(failures: int) -> None:
 
 
 @given(failures=st.integers(1, 10**6))
-def test_pauses_never_shrink_and_never_pass_the_longest(failures: int) -> None:
+def test_pauses_never_shrink_or_exceed_the_maximum(failures: int) -> None:
     assert BACKOFF.first <= BACKOFF.pause_after(failures) <= BACKOFF.pause_after(failures + 1) <= BACKOFF.longest
 
 
-def test_after_enough_failures_nothing_is_tried_again() -> None:
+def test_retries_stop_after_the_maximum_failures() -> None:
     assert BACKOFF.next_time(12, at=AT) is None
     assert Backoff(first=BACKOFF.first, longest=BACKOFF.longest).next_time(10**6, at=AT) is not None

@@ -15,7 +15,7 @@ def _fresh_breaker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queue, "_breaker", CircuitBreaker())
 
 
-def test_a_queue_that_is_down_is_waited_for_once_and_not_message_by_message() -> None:
+def test_unavailable_queue_costs_one_wait_for_all_messages() -> None:
     with patch("core.queue.current_app.send_task", side_effect=OperationalError("refused")) as send:
         for site_id in range(5):
             enqueue_on_commit(TaskName.CASE_CHANGED, site_id=site_id)
@@ -23,7 +23,7 @@ def test_a_queue_that_is_down_is_waited_for_once_and_not_message_by_message() ->
     assert send.call_count == 1
 
 
-def test_the_queue_is_tried_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queue_is_tried_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CircuitBreaker, "SECONDS", 0.0)
 
     with patch("core.queue.current_app.send_task", side_effect=OperationalError("refused")) as send:
@@ -33,7 +33,7 @@ def test_the_queue_is_tried_again_after_a_while(monkeypatch: pytest.MonkeyPatch)
     assert send.call_count == 5
 
 
-def test_a_queue_that_works_gets_every_message() -> None:
+def test_working_queue_gets_every_message() -> None:
     with patch("core.queue.current_app.send_task") as send:
         for site_id in range(5):
             enqueue_on_commit(TaskName.CASE_CHANGED, site_id=site_id)

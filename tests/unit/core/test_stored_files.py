@@ -33,14 +33,14 @@ def use(settings: Settings, storage: type[InMemoryStorage]) -> None:
 
 
 @pytest.mark.parametrize("storage", [ForgetfulStorage, CarelessStorage])
-def test_what_cannot_be_read_back_equal_is_not_stored(settings: Settings, storage: type[InMemoryStorage]) -> None:
+def test_file_that_reads_back_differently_is_not_stored(settings: Settings, storage: type[InMemoryStorage]) -> None:
     use(settings, storage)
 
     with pytest.raises(FileNotStored):
         store(WORDS, folder="poa", suffix=".pdf")
 
 
-def test_a_file_altered_later_is_not_handed_out_even_at_the_same_length(settings: Settings) -> None:
+def test_altered_file_of_equal_length_is_not_served(settings: Settings) -> None:
     use(settings, InMemoryStorage)
     file = store(WORDS, folder="poa", suffix=".pdf")
     assert read(file) == WORDS
@@ -53,7 +53,7 @@ def test_a_file_altered_later_is_not_handed_out_even_at_the_same_length(settings
         read(file)
 
 
-def test_a_file_that_is_gone_is_named(settings: Settings) -> None:
+def test_missing_file_is_named(settings: Settings) -> None:
     use(settings, InMemoryStorage)
     file = store(WORDS, folder="poa", suffix=".pdf")
     storages["default"].delete(file.key)

@@ -10,14 +10,14 @@ from demo.processes import Ports, ServerNotStarted, ServerProcess, Servers, seco
 
 
 @pytest.mark.parametrize(("load", "seconds"), [(0.1, 60), (4, 60), (12, 180), (400, 600)])
-def test_a_busy_machine_gets_more_time(monkeypatch: pytest.MonkeyPatch, load: float, seconds: float) -> None:
+def test_busy_machine_gets_more_time(monkeypatch: pytest.MonkeyPatch, load: float, seconds: float) -> None:
     monkeypatch.setattr("os.getloadavg", lambda: (load, load, load))
     monkeypatch.setattr("os.cpu_count", lambda: 4)
 
     assert seconds_to_start() == seconds
 
 
-def test_a_silent_part_is_told_with_time_and_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_process_is_reported_with_time_and_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "seconds_to_start", lambda: 0.3)
     silent = [sys.executable, "-c", "import time; time.sleep(60)"]
     part = ServerProcess(
@@ -35,7 +35,7 @@ def test_a_silent_part_is_told_with_time_and_load(tmp_path: Path, monkeypatch: p
     assert "part.log is empty" in str(told.value)
 
 
-def test_named_ports_are_taken(tmp_path: Path) -> None:
+def test_configured_ports_are_used(tmp_path: Path) -> None:
     servers = Servers(dialect="reference", log_folder=tmp_path, ports=Ports(site=18_765, light=18_766))
 
     assert (servers.site_url, servers.light_url) == ("http://127.0.0.1:18765", "http://127.0.0.1:18766")

@@ -9,7 +9,7 @@ AT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 A_MOMENT = timedelta(seconds=10)
 
 
-def test_a_machine_nobody_moved_shows_real_time(tmp_path: Path) -> None:
+def test_unmoved_clock_shows_real_time(tmp_path: Path) -> None:
     file = tmp_path / "clock"
 
     shown = SharedClock(file).now()
@@ -17,7 +17,7 @@ def test_a_machine_nobody_moved_shows_real_time(tmp_path: Path) -> None:
     assert abs(shown.timestamp() - tmp_path.stat().st_mtime) < A_MOMENT.total_seconds()
 
 
-def test_every_process_shows_the_same_time_also_one_that_starts_later(tmp_path: Path) -> None:
+def test_every_process_shows_the_same_time_including_new_ones(tmp_path: Path) -> None:
     file = tmp_path / "clock"
     first, second = SharedClock(file), SharedClock(file)
     second.now()
@@ -38,7 +38,7 @@ def test_time_goes_on_between_moves(tmp_path: Path) -> None:
     assert AT <= first <= second
 
 
-def test_it_goes_forward_only(tmp_path: Path) -> None:
+def test_clock_only_moves_forward(tmp_path: Path) -> None:
     machine = SharedClock(tmp_path / "clock")
     machine.start_at(AT)
 

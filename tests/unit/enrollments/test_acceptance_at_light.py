@@ -30,12 +30,12 @@ def answered(body: object, *, status: int = 200) -> WriteAnswer:
     [OURS, {"location": OURS}, {**ACCOUNT, "locations": [OURS]}, {"account": {**ACCOUNT, "locations": [OURS]}}],
     ids=["location", "inner location", "account", "inner account"],
 )
-def test_answer_that_names_plan_meter_and_start_proves_it(body: object) -> None:
+def test_answer_naming_plan_meter_and_start_is_proof(body: object) -> None:
     assert is_proven_by(answered(body), SENT)
 
 
 @pytest.mark.parametrize("absent", ["utility_number", "plan_uuid", "service_start_date"])
-def test_answer_that_leaves_something_out_proves_nothing(absent: str) -> None:
+def test_answer_with_an_omission_proves_nothing(absent: str) -> None:
     answer = answered({**OURS, absent: None})
 
     assert not is_proven_by(answer, SENT)
@@ -54,7 +54,7 @@ def test_answer_that_leaves_something_out_proves_nothing(absent: str) -> None:
         ACCOUNT,
     ],
 )
-def test_answer_that_says_nothing_or_trouble_proves_nothing(body: object) -> None:
+def test_empty_or_error_answer_proves_nothing(body: object) -> None:
     assert not is_proven_by(answered(body), SENT)
 
 
@@ -66,7 +66,7 @@ def test_answer_that_says_nothing_or_trouble_proves_nothing(body: object) -> Non
         {"utility_number": OTHER_ESI_ID},
     ],
 )
-def test_anything_else_is_named_with_both_sides(change: dict[str, str]) -> None:
+def test_every_contradiction_is_named_with_both_sides(change: dict[str, str]) -> None:
     answer = answered({**OURS, **change})
 
     told = difference(answer.locations, SENT)
@@ -75,7 +75,7 @@ def test_anything_else_is_named_with_both_sides(change: dict[str, str]) -> None:
     assert all(side in told for side in (PLAN_UUID, str(START), ESI_ID, *change.values()))
 
 
-def test_second_home_under_its_own_plan_says_nothing() -> None:
+def test_second_home_under_its_own_plan_proves_nothing() -> None:
     second_home = Location(
         uuid="l", esi_id=OTHER_ESI_ID, plan_uuid="44444444-4444-4444-8444-444444444444", service_start_date=START
     )
@@ -84,7 +84,7 @@ def test_second_home_under_its_own_plan_says_nothing() -> None:
     assert difference([second_home], SENT) == ""
 
 
-def test_running_service_may_have_begun_on_another_day() -> None:
+def test_active_service_may_have_started_another_day() -> None:
     running = Location(
         uuid="l", esi_id=ESI_ID, plan_uuid=PLAN_UUID, service_start_date=date(2026, 3, 16), is_service_active=True
     )

@@ -58,13 +58,13 @@ def raised(numbers: Numbers) -> list[AlarmCode]:
     return [alarm.code for alarm in alarms(numbers, now=NOW)]
 
 
-def test_a_quiet_day_raises_nothing() -> None:
+def test_quiet_day_raises_nothing() -> None:
     assert raised(QUIET) == []
     assert raised(Numbers()) == []
 
 
 @pytest.mark.parametrize("code", AlarmCode)
-def test_every_alarm_is_raised_by_what_it_is_about_and_says_what_to_do(code: AlarmCode) -> None:
+def test_every_alarm_is_raised_and_says_what_to_do(code: AlarmCode) -> None:
     [alarm] = alarms(RAISED[code], now=NOW)
 
     assert alarm.code == code
@@ -72,36 +72,36 @@ def test_every_alarm_is_raised_by_what_it_is_about_and_says_what_to_do(code: Ala
     assert alarm.advice.endswith(".")
 
 
-def test_sweeps_that_never_ran_are_silent_once_there_is_work() -> None:
+def test_sweeps_that_never_ran_are_silent_with_work() -> None:
     never = replace(QUIET, swept_at={"enrollments.sweep": None})
 
     assert raised(never) == [AlarmCode.SWEEPS_STOPPED]
     assert raised(replace(never, unfinished_cases=0)) == []
 
 
-def test_silence_of_webhooks_counts_only_where_they_are_expected() -> None:
+def test_webhook_silence_counts_only_where_webhooks_are_expected() -> None:
     silent = replace(QUIET, unreported_change_at=NOW - 2 * DAY)
 
     assert raised(silent) == [AlarmCode.NO_WEBHOOKS]
     assert raised(replace(silent, expects_webhooks=False)) == []
 
 
-def test_a_few_failures_among_many_acceptances_are_no_alarm() -> None:
+def test_few_failures_among_many_acceptances_are_no_alarm() -> None:
     assert raised(replace(QUIET, failed_acceptances_in_a_day=29, accepted_in_a_day=30)) == []
     assert raised(replace(QUIET, failed_acceptances_in_a_day=2, accepted_in_a_day=0)) == []
 
 
-def test_a_new_system_has_two_days_to_be_reconciled() -> None:
+def test_new_system_has_two_days_to_be_reconciled() -> None:
     assert raised(replace(QUIET, reconciled_at=None, oldest_account_at=NOW - DAY)) == []
     assert raised(replace(QUIET, reconciled_at=None)) == [AlarmCode.NOT_RECONCILED]
 
 
-def test_a_readiness_probe_tells_of_processes_and_not_of_cases() -> None:
+def test_readiness_reports_processes_and_not_cases() -> None:
     assert AlarmCode.SWEEPS_STOPPED in READINESS_ALARMS
     assert AlarmCode.WINDOWS_CLOSING not in READINESS_ALARMS
 
 
-def test_the_runbook_tells_what_to_do_about_every_alarm() -> None:
+def test_runbook_covers_every_alarm() -> None:
     page = (Path(__file__).parents[3] / "docs/runbooks/alarms.md").read_text()
 
     assert [code for code in AlarmCode if f"| `{code}` |" not in page] == []

@@ -54,7 +54,7 @@ def next_step(facts: Facts, now: datetime = NOW) -> Step:
     return decide(facts, now=now, policy=POLICY)
 
 
-def test_a_plan_is_accepted_when_all_three_gates_are_open() -> None:
+def test_plan_is_accepted_when_all_three_gates_are_open() -> None:
     step = next_step(READY_TO_ACCEPT)
 
     assert isinstance(step, AcceptPlan)
@@ -75,7 +75,7 @@ def test_a_plan_is_accepted_when_all_three_gates_are_open() -> None:
         (PoaStatus.EXPIRED, Waiting.POA_TO_BE_SENT, HoldOwner.OFFICE),
     ],
 )
-def test_an_unsigned_authority_names_whose_turn_it_is(status: PoaStatus, code: Waiting, turn: HoldOwner | None) -> None:
+def test_unsigned_authority_names_whose_turn_it_is(status: PoaStatus, code: Waiting, turn: HoldOwner | None) -> None:
     step = next_step(replace(READY_TO_ACCEPT, authority=replace(AUTHORITY, status=status)))
 
     assert isinstance(step, Wait)
@@ -93,7 +93,7 @@ def test_an_unsigned_authority_names_whose_turn_it_is(status: PoaStatus, code: W
         PoaStatus.EXHAUSTED,
     ],
 )
-def test_an_ended_authority_asks_the_office(status: PoaStatus) -> None:
+def test_ended_authority_asks_the_office(status: PoaStatus) -> None:
     step = next_step(replace(READY_TO_ACCEPT, authority=replace(AUTHORITY, status=status)))
 
     assert isinstance(step, Hold)
@@ -111,14 +111,14 @@ def test_an_ended_authority_asks_the_office(status: PoaStatus) -> None:
     ],
     ids=["unsealed", "undated", "past its sunset", "used up", "another meter"],
 )
-def test_a_signature_alone_is_no_authority(authority: AuthorityFacts) -> None:
+def test_signature_alone_is_no_authority(authority: AuthorityFacts) -> None:
     step = next_step(replace(READY_TO_ACCEPT, authority=authority))
 
     assert isinstance(step, Hold)
     assert step.code == HoldCode.AUTHORITY_ENDED
 
 
-def test_nothing_is_done_at_light_while_the_solar_buyer_may_cancel() -> None:
+def test_nothing_is_done_at_light_before_cancellation_days_end() -> None:
     facts = replace(READY_TO_ACCEPT, account=None, go_live=replace(LIVE, embargo_end=TODAY))
 
     step = next_step(facts)
@@ -131,7 +131,7 @@ def test_nothing_is_done_at_light_while_the_solar_buyer_may_cancel() -> None:
 # Readiness
 
 
-def test_the_account_is_opened_then_attested_then_read() -> None:
+def test_account_is_opened_then_attested_then_read() -> None:
     unknown = replace(READY_TO_ACCEPT, account=None, authority=replace(AUTHORITY, is_attested=False))
     unattested = replace(READY_TO_ACCEPT, authority=replace(AUTHORITY, is_attested=False))
     unread = replace(READY_TO_ACCEPT, account=replace(ACCOUNT, read_at=None))
@@ -141,7 +141,7 @@ def test_the_account_is_opened_then_attested_then_read() -> None:
     assert isinstance(next_step(unread), ReadAccount)
 
 
-def test_a_frozen_credit_file_is_waited_for_and_read_hourly() -> None:
+def test_frozen_credit_is_waited_for_and_read_hourly() -> None:
     facts = replace(READY_TO_ACCEPT, account=replace(ACCOUNT, stage=LightStage.FROZEN))
 
     step = next_step(facts)
@@ -151,7 +151,7 @@ def test_a_frozen_credit_file_is_waited_for_and_read_hourly() -> None:
     assert isinstance(next_step(facts, now=NOW + timedelta(hours=1)), ReadAccount)
 
 
-def test_what_the_customer_still_owes_is_named() -> None:
+def test_remaining_customer_steps_are_named() -> None:
     account = replace(ACCOUNT, stage=LightStage.COLLECTING, missing=("identity", "payment_method"))
 
     step = next_step(replace(READY_TO_ACCEPT, account=account))
@@ -161,7 +161,7 @@ def test_what_the_customer_still_owes_is_named() -> None:
     assert "identity, payment method" in step.because
 
 
-def test_an_unknown_status_becomes_a_persons_turn_after_a_day() -> None:
+def test_unknown_status_needs_a_person_after_a_day() -> None:
     account = replace(ACCOUNT, stage=LightStage.UNKNOWN, status="on_the_moon", status_since=NOW - timedelta(hours=20))
     facts = replace(READY_TO_ACCEPT, account=account)
 
@@ -173,7 +173,7 @@ def test_an_unknown_status_becomes_a_persons_turn_after_a_day() -> None:
     assert "on_the_moon" in step.because
 
 
-def test_a_plan_that_is_not_ours_is_never_accepted_over() -> None:
+def test_plan_that_is_not_ours_is_never_accepted_over() -> None:
     account = replace(ACCOUNT, has_accepted_plan=True, stage=LightStage.ACCEPTED)
 
     step = next_step(replace(READY_TO_ACCEPT, account=account))
@@ -185,7 +185,7 @@ def test_a_plan_that_is_not_ours_is_never_accepted_over() -> None:
 # Go-live, dates and offers
 
 
-def test_a_missing_go_live_is_the_technicians_turn_with_a_last_day() -> None:
+def test_missing_go_live_is_the_technicians_turn_with_deadline() -> None:
     step = next_step(replace(READY_TO_ACCEPT, go_live=NOT_LIVE))
 
     assert isinstance(step, Wait)
@@ -193,26 +193,26 @@ def test_a_missing_go_live_is_the_technicians_turn_with_a_last_day() -> None:
     assert step.act_by is not None
 
 
-def test_marking_pto_today_would_ask_for_plans() -> None:
+def test_marking_pto_today_would_request_plans() -> None:
     facts = replace(READY_TO_ACCEPT, go_live=NOT_LIVE, offers=(), has_asked_for_offers=False)
 
     assert isinstance(decide_as_if_live(TODAY, facts, now=NOW, policy=POLICY), RequestPlans)
 
 
-def test_stale_offers_are_asked_for_again() -> None:
+def test_stale_offers_are_requested_again() -> None:
     facts = replace(READY_TO_ACCEPT, offers=(replace(OFFER, stale_at=NOW),))
 
     assert isinstance(next_step(facts), RequestPlans)
 
 
-def test_no_offer_at_all_asks_the_office() -> None:
+def test_missing_offers_ask_the_office() -> None:
     step = next_step(replace(READY_TO_ACCEPT, offers=()))
 
     assert isinstance(step, Hold)
     assert step.code == HoldCode.NO_PLANS
 
 
-def test_offers_outside_the_limits_ask_the_office_and_say_how_far_off_they_are() -> None:
+def test_offers_outside_the_limits_report_how_far_off() -> None:
     step = next_step(replace(READY_TO_ACCEPT, offers=(DEAR_OFFER,)))
 
     assert isinstance(step, Hold)
@@ -228,9 +228,7 @@ def test_offers_outside_the_limits_ask_the_office_and_say_how_far_off_they_are()
         ({"termination_fee_dollars": None}, "early termination fee not given"),
     ],
 )
-def test_what_light_leaves_unsaid_asks_operations_and_not_for_better_prices(
-    unsaid: dict[str, object], advice: str
-) -> None:
+def test_missing_offer_data_asks_operations(unsaid: dict[str, object], advice: str) -> None:
     silent = replace(OFFER, plan=replace(OFFER.plan, **unsaid))  # type: ignore[arg-type]
 
     step = next_step(replace(READY_TO_ACCEPT, offers=(DEAR_OFFER, silent)))
@@ -241,7 +239,7 @@ def test_what_light_leaves_unsaid_asks_operations_and_not_for_better_prices(
     assert "Wait for better prices" not in step.because
 
 
-def test_what_is_both_unsaid_and_too_dear_is_too_dear() -> None:
+def test_offer_missing_data_and_too_expensive_is_too_expensive() -> None:
     dear = replace(DEAR_OFFER, plan=replace(DEAR_OFFER.plan, rate_kind=None))
 
     step = next_step(replace(READY_TO_ACCEPT, offers=(dear,), left_out_offers=4999))
@@ -251,7 +249,7 @@ def test_what_is_both_unsaid_and_too_dear_is_too_dear() -> None:
     assert "None of the 5000 plans" in step.because
 
 
-def test_a_new_signature_ends_the_hold_for_what_was_unsaid() -> None:
+def test_new_signature_ends_the_missing_data_hold() -> None:
     silent = replace(OFFER, plan=replace(OFFER.plan, rate_kind=None))
     held = replace(READY_TO_ACCEPT, offers=(silent,), hold=hold(HoldCode.OFFER_UNCLEAR))
     signed_since = replace(held, authority=replace(AUTHORITY, signed_at=NOW + timedelta(seconds=1)))
@@ -260,7 +258,7 @@ def test_a_new_signature_ends_the_hold_for_what_was_unsaid() -> None:
     assert isinstance(next_step(signed_since), LiftHold)
 
 
-def test_a_list_of_nothing_but_bad_plans_names_them() -> None:
+def test_list_of_only_bad_plans_names_them() -> None:
     step = next_step(replace(READY_TO_ACCEPT, offers=(), unusable_offers=("number 1 (identifier “plan-7”)",)))
 
     assert isinstance(step, Hold)
@@ -268,7 +266,7 @@ def test_a_list_of_nothing_but_bad_plans_names_them() -> None:
     assert "number 1 (identifier “plan-7”)" in step.because
 
 
-def test_readiness_without_a_status_says_that_it_is_derived() -> None:
+def test_readiness_without_a_status_says_it_is_derived() -> None:
     account = replace(ACCOUNT, status="")
 
     said = readiness_gate(replace(READY_TO_ACCEPT, account=account), NOW, POLICY)
@@ -277,7 +275,7 @@ def test_readiness_without_a_status_says_that_it_is_derived() -> None:
     assert "Light shows no status" in said
 
 
-def test_a_pause_stops_the_acceptance_and_only_that() -> None:
+def test_pause_stops_only_the_acceptance() -> None:
     paused = replace(READY_TO_ACCEPT, is_paused=True)
 
     step = next_step(paused)
@@ -287,13 +285,13 @@ def test_a_pause_stops_the_acceptance_and_only_that() -> None:
     assert isinstance(next_step(replace(paused, offers=(), has_asked_for_offers=False)), RequestPlans)
 
 
-def test_the_account_is_read_right_before_the_acceptance() -> None:
+def test_account_is_read_right_before_the_acceptance() -> None:
     facts = replace(READY_TO_ACCEPT, account=replace(ACCOUNT, read_at=NOW - timedelta(minutes=6)))
 
     assert isinstance(next_step(facts), ReadAccount)
 
 
-def test_what_a_clock_that_ran_ahead_wrote_down_is_not_taken_for_fresh() -> None:
+def test_records_from_a_fast_clock_do_not_count_as_fresh() -> None:
     later = NOW + timedelta(hours=1)
     read_later = replace(READY_TO_ACCEPT, account=replace(ACCOUNT, read_at=later))
     offered_later = replace(READY_TO_ACCEPT, offers=(replace(OFFER, requested_at=later),))
@@ -327,7 +325,7 @@ def write(kind: WriteKind = WriteKind.ACCEPT_PLAN, **changes: object) -> WriteFa
 IN_DOUBT = replace(READY_TO_ACCEPT, status=EnrollmentStatus.IN_DOUBT)
 
 
-def test_a_call_that_may_still_run_is_left_alone_and_then_doubted() -> None:
+def test_running_call_is_left_alone_then_doubted() -> None:
     facts = replace(
         READY_TO_ACCEPT,
         status=EnrollmentStatus.ACCEPTING,
@@ -338,7 +336,7 @@ def test_a_call_that_may_still_run_is_left_alone_and_then_doubted() -> None:
     assert isinstance(next_step(facts, now=NOW + POLICY.max_call_duration), SettleDoubt)
 
 
-def test_a_doubt_is_read_over_the_whole_settling_period() -> None:
+def test_doubt_is_read_over_the_whole_settling_period() -> None:
     now, readings, last = NOW, 0, False
     times = []
     while not last:
@@ -357,7 +355,7 @@ def test_a_doubt_is_read_over_the_whole_settling_period() -> None:
     assert len(times) == len(lost_answers.READING_SHARES)
 
 
-def test_a_doubt_that_stays_unclear_is_not_read_without_pause() -> None:
+def test_persistent_doubt_is_read_with_pauses() -> None:
     step = next_step(
         replace(IN_DOUBT, unsettled=write(doubt_readings=9)), now=NOW + POLICY.settling_period + timedelta(minutes=1)
     )
@@ -374,7 +372,7 @@ def test_lost_acceptance_is_never_repeated_without_a_person() -> None:
     assert step.act_by is not None
 
 
-def test_no_other_plan_is_asked_for_or_told_while_a_lost_acceptance_may_yet_appear() -> None:
+def test_possible_lost_acceptance_blocks_every_other_plan() -> None:
     stale = tuple(replace(offer, stale_at=NOW) for offer in READY_TO_ACCEPT.offers)
     lost = replace(READY_TO_ACCEPT, offers=stale, failed_attempts=(WriteKind.ACCEPT_PLAN,))
 
@@ -411,7 +409,7 @@ def test_question_about_a_failed_acceptance_quotes_light(refused: int, code: Hol
     assert "release the hold" in step.because
 
 
-def test_a_refused_call_asks_a_person_with_lights_words() -> None:
+def test_refused_call_shows_a_person_lights_reason() -> None:
     refused = write(status=WriteStatus.REFUSED, outcome="service_start_date: too early.")
 
     step = next_step(replace(READY_TO_ACCEPT, refused=refused))
@@ -425,14 +423,14 @@ def hold(code: HoldCode) -> HoldFacts:
     return HoldFacts(hold_id=2, code=code, because="Because.", owner=HoldOwner.OFFICE, since=NOW)
 
 
-def test_under_a_hold_nothing_is_written() -> None:
+def test_nothing_is_written_during_a_hold() -> None:
     step = next_step(replace(READY_TO_ACCEPT, hold=hold(HoldCode.OUTSIDE_LIMITS)))
 
     assert isinstance(step, Hold)
     assert step.code == HoldCode.OUTSIDE_LIMITS
 
 
-def test_a_hold_for_missing_authority_ends_with_a_new_signature_only() -> None:
+def test_missing_authority_hold_ends_only_with_a_new_signature() -> None:
     revoked = replace(AUTHORITY, status=PoaStatus.REVOKED)
     held = replace(READY_TO_ACCEPT, hold=hold(HoldCode.AUTHORITY_ENDED))
 
@@ -440,7 +438,7 @@ def test_a_hold_for_missing_authority_ends_with_a_new_signature_only() -> None:
     assert isinstance(next_step(held), LiftHold)
 
 
-def test_news_of_the_account_is_read_under_a_hold_without_ending_it() -> None:
+def test_account_news_is_read_during_a_hold() -> None:
     facts = replace(
         READY_TO_ACCEPT,
         authority=replace(AUTHORITY, status=PoaStatus.REVOKED),
@@ -451,7 +449,7 @@ def test_news_of_the_account_is_read_under_a_hold_without_ending_it() -> None:
     assert isinstance(next_step(facts), ReadAccount)
 
 
-def test_a_hold_for_limits_ends_when_the_customer_signs_for_others() -> None:
+def test_limits_hold_ends_when_other_limits_are_signed() -> None:
     held = replace(READY_TO_ACCEPT, offers=(DEAR_OFFER,), hold=hold(HoldCode.OUTSIDE_LIMITS))
     signed_since = replace(AUTHORITY, signed_at=NOW + timedelta(hours=1))
 
@@ -459,7 +457,7 @@ def test_a_hold_for_limits_ends_when_the_customer_signs_for_others() -> None:
     assert isinstance(next_step(replace(held, authority=signed_since)), LiftHold)
 
 
-def test_while_light_asks_for_patience_no_call_is_made() -> None:
+def test_no_call_is_made_while_light_asks_to_wait() -> None:
     facts = replace(READY_TO_ACCEPT, calls_not_before=NOW + timedelta(minutes=2))
 
     step = next_step(facts)
@@ -471,21 +469,21 @@ def test_while_light_asks_for_patience_no_call_is_made() -> None:
 # After the acceptance
 
 
-def test_an_authority_that_was_used_shows_as_an_open_gate() -> None:
+def test_used_authority_shows_as_an_open_gate() -> None:
     authority, _, _ = gates(ACCEPTED, now=NOW, policy=POLICY)
 
     assert authority.is_open
     assert authority.because == "Used on Mar 5, 2026 for the accepted plan."
 
 
-def test_an_accepted_plan_is_read_then_finalized() -> None:
+def test_accepted_plan_is_read_then_finalized() -> None:
     unread = replace(ACCEPTED, account=replace(ACCEPTED.account or ACCOUNT, read_at=NOW - timedelta(hours=1)))
 
     assert isinstance(next_step(unread), ReadAccount)
     assert isinstance(next_step(ACCEPTED), Finalize)
 
 
-def test_a_revocation_after_the_acceptance_goes_to_the_office_and_is_never_finalized() -> None:
+def test_revocation_after_acceptance_goes_to_office_without_finalizing() -> None:
     revoked = replace(ACCEPTED, authority=replace(AUTHORITY, status=PoaStatus.REVOKED))
 
     step = next_step(revoked)
@@ -496,7 +494,7 @@ def test_a_revocation_after_the_acceptance_goes_to_the_office_and_is_never_final
     assert isinstance(next_step(acknowledged), Wait)
 
 
-def test_a_report_that_stands_is_shown_after_the_acceptance_whatever_was_released() -> None:
+def test_open_report_is_shown_after_acceptance_despite_releases() -> None:
     reported = replace(
         ACCEPTED, authority=replace(AUTHORITY, stopped_because="It was reported that the customer died.")
     )
@@ -509,14 +507,14 @@ def test_a_report_that_stands_is_shown_after_the_acceptance_whatever_was_release
     assert "as long as the stop signal is in force" in step.because
 
 
-def test_a_go_live_withdrawn_after_the_acceptance_goes_to_the_office() -> None:
+def test_go_live_withdrawn_after_acceptance_goes_to_the_office() -> None:
     step = next_step(replace(ACCEPTED, go_live=NOT_LIVE))
 
     assert isinstance(step, Hold)
     assert step.code == HoldCode.GO_LIVE_WITHDRAWN
 
 
-def test_a_service_that_does_not_start_goes_to_the_office_after_three_days() -> None:
+def test_service_that_does_not_start_reaches_office_after_three_days() -> None:
     finalized = replace(ACCEPTED, status=EnrollmentStatus.FINALIZED, accepted_at=NOW - timedelta(days=9))
     overdue = datetime(2026, 3, 18, 18, tzinfo=UTC)
     account = replace(ACCEPTED.account or ACCOUNT, read_at=overdue)
@@ -527,7 +525,7 @@ def test_a_service_that_does_not_start_goes_to_the_office_after_three_days() -> 
     assert step.code == HoldCode.NOT_ACTIVE_IN_TIME
 
 
-def test_case_that_we_closed_is_finished() -> None:
+def test_case_we_closed_is_finished() -> None:
     closed = replace(READY_TO_ACCEPT, status=EnrollmentStatus.ENDED)
 
     assert isinstance(next_step(closed), Finished)
@@ -569,13 +567,13 @@ def test_news_after_service_began_reaches_the_office_once(change: dict[str, Any]
 
 
 @pytest.mark.parametrize("authority", [replace(AUTHORITY, status=PoaStatus.REVOKED)])
-def test_news_after_service_began_says_what_it_does_not_stop(authority: AuthorityFacts) -> None:
+def test_news_after_service_start_says_what_continues(authority: AuthorityFacts) -> None:
     step = next_step(replace(IN_SERVICE, authority=authority))
 
     assert "Service has been active since 2026-01-24; this does not end it." in step.because
 
 
-def test_service_that_ends_is_read_after_its_last_day() -> None:
+def test_ending_service_is_read_after_its_last_day() -> None:
     ending = replace(IN_SERVICE, service_end=TODAY, settled_codes=frozenset({HoldCode.CUSTOMER_LEFT}))
 
     wait = next_step(ending)
@@ -586,7 +584,7 @@ def test_service_that_ends_is_read_after_its_last_day() -> None:
     assert isinstance(next_step(ending, wait.until), ReadAccount)
 
 
-def test_customer_who_left_is_an_item_of_the_office_until_it_is_closed() -> None:
+def test_departed_customer_stays_with_the_office_until_closed() -> None:
     left = replace(ACCEPTED, status=EnrollmentStatus.ENDED)
 
     step = next_step(left)
@@ -608,7 +606,7 @@ def test_held_case_before_acceptance_is_read_daily() -> None:
     assert isinstance(tomorrow, ReadAccount)
 
 
-def test_customer_who_enrolled_alone_is_noticed_under_another_hold() -> None:
+def test_self_enrolled_customer_is_noticed_under_another_hold() -> None:
     hold = HoldFacts(1, HoldCode.OUTSIDE_LIMITS, "None fits.", HoldOwner.OFFICE, since=NOW)
     enrolled = replace(ACCOUNT, has_accepted_plan=True, stage=LightStage.ACCEPTED)
 
@@ -632,7 +630,7 @@ ASKED = replace(ACCOUNT, is_reading_requested=True)
 
 
 @pytest.mark.parametrize("status", [status for status in EnrollmentStatus if status != EnrollmentStatus.ENDED])
-def test_a_reading_that_was_asked_for_comes_before_everything_else(status: EnrollmentStatus) -> None:
+def test_requested_reading_comes_first(status: EnrollmentStatus) -> None:
     facts = replace(ACCEPTED, status=status, account=ASKED, refused=None)
 
     assert isinstance(next_step(facts), ReadAccount)
@@ -640,11 +638,11 @@ def test_a_reading_that_was_asked_for_comes_before_everything_else(status: Enrol
     assert not isinstance(next_step(replace(facts, account=replace(ASKED, is_reading_requested=False))), ReadAccount)
 
 
-def test_an_ended_case_is_not_read_any_more() -> None:
+def test_ended_case_is_no_longer_read() -> None:
     assert not isinstance(next_step(replace(ACCEPTED, status=EnrollmentStatus.ENDED, account=ASKED)), ReadAccount)
 
 
-def test_a_doubt_is_settled_before_a_reading_that_was_asked_for() -> None:
+def test_doubt_is_settled_before_a_requested_reading() -> None:
     doubt = WriteFacts(
         write_id=3,
         kind=WriteKind.ACCEPT_PLAN,
@@ -656,7 +654,7 @@ def test_a_doubt_is_settled_before_a_reading_that_was_asked_for() -> None:
     assert isinstance(next_step(replace(READY_TO_ACCEPT, account=ASKED, unsettled=doubt)), SettleDoubt)
 
 
-def test_a_reading_that_was_asked_for_waits_while_light_wants_to_be_left_alone() -> None:
+def test_requested_reading_waits_while_light_asks_to_wait() -> None:
     later = NOW + timedelta(minutes=5)
 
     step = next_step(replace(READY_TO_ACCEPT, account=ASKED, calls_not_before=later))
@@ -768,7 +766,7 @@ def could_exist(facts: Facts) -> bool:
 
 @settings(max_examples=600)
 @given(facts=all_facts.filter(could_exist), now=moments, policy=policies)
-def test_the_eight_nevers_hold_for_every_decision(facts: Facts, now: datetime, policy: policy.Policy) -> None:
+def test_eight_prohibitions_hold_for_every_decision(facts: Facts, now: datetime, policy: policy.Policy) -> None:
     step = decide(facts, now=now, policy=policy)
     today = chicago_day(now)
 
@@ -838,7 +836,7 @@ def test_every_case_has_a_next_time_or_a_named_person(facts: Facts, now: datetim
             pass
 
 
-def test_the_space_of_facts_reaches_acceptances_often() -> None:
+def test_generated_facts_often_reach_acceptances() -> None:
     """Without this the two tests above could pass by never meeting what they forbid."""
     reached: list[bool] = []
 

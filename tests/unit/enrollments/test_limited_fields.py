@@ -27,12 +27,12 @@ def names_in(fieldsets: object) -> str:
     return repr(fieldsets)
 
 
-def test_what_is_judged_is_the_list() -> None:
+def test_judged_fields_are_the_listed_ones() -> None:
     assert {field.name for field in fields(SignedLimits)} == {field.limit for field in LIMITED_FIELDS}
     assert {field.name for field in fields(OfferedPlan)} - NO_LIMITS == set(OFFERED_FIELDS)
 
 
-def test_every_limit_has_a_column_and_every_column_is_a_limit() -> None:
+def test_limits_and_columns_match() -> None:
     envelope = {field.name for field in Envelope._meta.concrete_fields}
     offer = {field.name for field in PlanOffer._meta.concrete_fields}
 
@@ -42,7 +42,7 @@ def test_every_limit_has_a_column_and_every_column_is_a_limit() -> None:
 
 
 @pytest.mark.parametrize("field", LIMITED_FIELDS, ids=lambda field: field.limit)
-def test_office_and_other_systems_see_the_field(field: LimitedField) -> None:
+def test_office_and_api_see_the_field(field: LimitedField) -> None:
     assert field.limit in EnvelopeAnswer.Meta.fields
     assert field.offered in OfferAnswer.Meta.fields
     assert field.offered in names_in(PlanOfferAdmin.fieldsets)
@@ -51,7 +51,7 @@ def test_office_and_other_systems_see_the_field(field: LimitedField) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("field", [each for each in LIMITED_FIELDS if each.is_shown], ids=lambda field: field.limit)
-def test_customers_read_the_field_beside_its_limit(field: LimitedField, language: str) -> None:
+def test_customers_see_the_field_beside_its_limit(field: LimitedField, language: str) -> None:
     told = dict(
         milestone_mails.plan_rows(OFFER, ENVELOPE, phrases_in(language, milestone_mails.PHRASES_FILE), language)
     )
@@ -62,7 +62,7 @@ def test_customers_read_the_field_beside_its_limit(field: LimitedField, language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_silent_plan_is_said_to_be_silent(language: str) -> None:
+def test_omitted_limit_is_reported_as_missing(language: str) -> None:
     shown = {line.label: line for line in compared_lines(OFFER, ENVELOPE, language)}
     base_fee, buyback = shown[_label("base_fee_dollars", language)], shown[_label("buyback_cents_per_kwh", language)]
 

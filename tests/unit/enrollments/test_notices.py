@@ -41,7 +41,7 @@ def fresh_at(now: datetime, facts: Facts = TOLD, plan: OfferedPlan = PLAN) -> Fa
     return replace(facts, offers=(offer,), account=replace(ACCOUNT, read_at=now))
 
 
-def test_the_customer_is_told_before_a_plan_is_accepted() -> None:
+def test_customer_is_told_before_a_plan_is_accepted() -> None:
     step = next_step(READY_TO_ACCEPT)
 
     assert isinstance(step, GiveNotice)
@@ -51,12 +51,12 @@ def test_the_customer_is_told_before_a_plan_is_accepted() -> None:
     assert "through 2026-03-08" in step.because
 
 
-def test_without_notice_days_a_plan_is_accepted_at_once() -> None:
+def test_without_notice_days_a_plan_is_accepted_immediately() -> None:
     assert isinstance(decide(READY_TO_ACCEPT, now=NOW, policy=POLICY), AcceptPlan)
 
 
 @pytest.mark.parametrize("now", [NOW, OVER - timedelta(seconds=1)], ids=["at once", "in the last second"])
-def test_nothing_is_accepted_while_the_notice_runs(now: datetime) -> None:
+def test_nothing_is_accepted_during_the_notice(now: datetime) -> None:
     step = next_step(fresh_at(now), now)
 
     assert isinstance(step, Wait)
@@ -64,7 +64,7 @@ def test_nothing_is_accepted_while_the_notice_runs(now: datetime) -> None:
     assert step.until == OVER
 
 
-def test_the_plan_is_accepted_with_the_start_that_was_told_once_the_notice_is_over() -> None:
+def test_plan_is_accepted_with_the_announced_start_after_notice() -> None:
     step = next_step(fresh_at(OVER), OVER)
 
     assert isinstance(step, AcceptPlan)
@@ -72,14 +72,14 @@ def test_the_plan_is_accepted_with_the_start_that_was_told_once_the_notice_is_ov
     assert step.notice_id == NOTICE.notice_id
 
 
-def test_a_running_notice_is_kept_although_the_office_wants_none_any_more() -> None:
+def test_running_notice_is_kept_after_notices_are_turned_off() -> None:
     step = decide(TOLD, now=NOW, policy=POLICY)
 
     assert isinstance(step, Wait)
     assert step.code == Waiting.NOTICE
 
 
-def test_it_is_kept_to_its_end_also_where_the_start_slips_far_and_no_other_notice_follows() -> None:
+def test_notice_is_kept_even_if_the_start_slips() -> None:
     slipped = replace(TOLD, go_live=replace(LIVE, counted_date=TODAY + timedelta(days=20)))
     last_second = OVER - timedelta(seconds=1)
 
@@ -97,13 +97,13 @@ def test_stale_offers_are_requested_again() -> None:
     assert isinstance(next_step(facts, OVER), RequestPlans)
 
 
-def test_a_better_offer_needs_no_new_notice() -> None:
+def test_better_offer_needs_no_new_notice() -> None:
     better = replace(PLAN, light_plan_uuid=UUID(int=9), average_cents_per_kwh_1000=Decimal("14.5"), term_months=6)
 
     assert isinstance(next_step(fresh_at(OVER, plan=better), OVER), AcceptPlan)
 
 
-def test_a_worse_offer_within_the_limits_needs_a_new_notice() -> None:
+def test_worse_offer_within_the_limits_needs_a_new_notice() -> None:
     dearer = replace(PLAN, average_cents_per_kwh_1000=Decimal("15.01"))
 
     step = next_step(fresh_at(OVER, plan=dearer), OVER)
@@ -112,7 +112,7 @@ def test_a_worse_offer_within_the_limits_needs_a_new_notice() -> None:
     assert step.until == chicago_midnight(date(2026, 3, 13))
 
 
-def test_a_start_that_slips_a_little_needs_no_new_notice_and_one_that_slips_far_does() -> None:
+def test_only_a_far_slip_of_the_start_needs_notice() -> None:
     little, far = OVER + timedelta(days=3), OVER + timedelta(days=4)
 
     late = next_step(fresh_at(little), little)
@@ -123,7 +123,7 @@ def test_a_start_that_slips_a_little_needs_no_new_notice_and_one_that_slips_far_
     assert isinstance(too_late, GiveNotice)
 
 
-def test_a_go_live_corrected_far_ahead_is_told_at_once() -> None:
+def test_go_live_corrected_far_ahead_is_announced_immediately() -> None:
     facts = replace(fresh_at(NOW), go_live=replace(LIVE, counted_date=date(2026, 3, 25)))
 
     step = next_step(facts)
@@ -132,7 +132,7 @@ def test_a_go_live_corrected_far_ahead_is_told_at_once() -> None:
     assert step.start == date(2026, 3, 25)
 
 
-def test_the_start_that_was_told_is_kept_although_an_earlier_one_became_possible() -> None:
+def test_announced_start_is_kept_although_an_earlier_is_possible() -> None:
     told_later = replace(TOLD, notice=replace(NOTICE, start=date(2026, 3, 24)))
 
     step = next_step(fresh_at(OVER, told_later), OVER)
@@ -142,7 +142,7 @@ def test_the_start_that_was_told_is_kept_although_an_earlier_one_became_possible
     assert "announced to the customer" in step.because
 
 
-def test_a_new_signature_needs_a_new_notice() -> None:
+def test_new_signature_needs_a_new_notice() -> None:
     facts = replace(fresh_at(OVER), notice=replace(NOTICE, poa_id=AUTHORITY.poa_id - 1))
 
     assert isinstance(next_step(facts, OVER), GiveNotice)
@@ -157,7 +157,7 @@ def test_a_new_signature_needs_a_new_notice() -> None:
     ],
     ids=["just fits", "a day less", "the shortest"],
 )
-def test_a_notice_is_shortened_to_what_the_signed_dates_allow(signed: dict[str, date], told_days: int) -> None:
+def test_notice_is_shortened_to_the_signed_dates(signed: dict[str, date], told_days: int) -> None:
     authority = replace(AUTHORITY, **signed)  # type: ignore[arg-type]
 
     step = next_step(replace(READY_TO_ACCEPT, authority=authority))
@@ -169,7 +169,7 @@ def test_a_notice_is_shortened_to_what_the_signed_dates_allow(signed: dict[str, 
     assert ("shorter than usual" in step.because) == (told_days < 3)
 
 
-def test_where_not_even_a_day_of_notice_fits_a_person_must_look() -> None:
+def test_person_is_asked_if_no_notice_day_fits() -> None:
     facts = replace(READY_TO_ACCEPT, authority=replace(AUTHORITY, latest_start=date(2026, 3, 15)))
 
     step = next_step(facts)
@@ -179,7 +179,7 @@ def test_where_not_even_a_day_of_notice_fits_a_person_must_look() -> None:
     assert "a full day to object" in step.because
 
 
-def test_the_last_day_for_a_gate_to_open_leaves_room_for_the_shortest_notice() -> None:
+def test_last_gate_day_leaves_room_for_the_shortest_notice() -> None:
     facts = replace(READY_TO_ACCEPT, go_live=NOT_LIVE)
 
     without = decide(facts, now=NOW, policy=POLICY)
@@ -191,14 +191,14 @@ def test_the_last_day_for_a_gate_to_open_leaves_room_for_the_shortest_notice() -
     assert with_notice.act_by == without.act_by - timedelta(days=2)
 
 
-def test_a_paused_plan_group_is_not_announced() -> None:
+def test_paused_plan_group_is_not_announced() -> None:
     step = next_step(replace(READY_TO_ACCEPT, is_paused=True))
 
     assert isinstance(step, Wait)
     assert step.code == Waiting.PAUSED
 
 
-def test_nobody_is_told_of_anything_while_all_writes_are_stopped() -> None:
+def test_nobody_is_told_anything_during_a_system_hold() -> None:
     step = next_step(replace(READY_TO_ACCEPT, writes_stopped_because="Restored from a backup."))
 
     assert isinstance(step, Wait)
@@ -206,7 +206,7 @@ def test_nobody_is_told_of_anything_while_all_writes_are_stopped() -> None:
 
 
 @pytest.mark.parametrize("now", [NOW, OVER, OVER + timedelta(days=30)])
-def test_while_the_customer_holds_it_nothing_is_asked_for_or_accepted(now: datetime) -> None:
+def test_customer_hold_stops_requests_and_acceptances(now: datetime) -> None:
     held = replace(fresh_at(now), held_by_customer_since=NOW)
 
     step = next_step(held, now)
@@ -218,7 +218,7 @@ def test_while_the_customer_holds_it_nothing_is_asked_for_or_accepted(now: datet
     assert step.act_by is not None
 
 
-def test_a_hold_that_outlasts_the_signed_dates_ends_as_a_missed_window() -> None:
+def test_hold_beyond_the_signed_dates_is_a_missed_window() -> None:
     now = datetime(2026, 7, 30, 18, tzinfo=UTC)
 
     step = next_step(replace(fresh_at(now), held_by_customer_since=NOW), now)
@@ -227,7 +227,7 @@ def test_a_hold_that_outlasts_the_signed_dates_ends_as_a_missed_window() -> None
     assert step.code == HoldCode.NO_LEGAL_START
 
 
-def test_the_account_is_read_right_before_the_acceptance_as_ever() -> None:
+def test_account_is_read_before_accepting_after_notice() -> None:
     facts = replace(fresh_at(OVER), account=replace(ACCOUNT, read_at=OVER - timedelta(minutes=30)))
 
     assert isinstance(next_step(facts, OVER), ReadAccount)
@@ -250,13 +250,13 @@ def test_the_account_is_read_right_before_the_acceptance_as_ever() -> None:
     ],
     ids=lambda change: "-".join(change),
 )
-def test_a_change_in_any_limited_field_counts(change: dict[str, object]) -> None:
+def test_change_in_any_limited_field_counts(change: dict[str, object]) -> None:
     """A buyback that only one of them names counts as worse, too: nobody can tell."""
     assert not is_no_worse(replace(PLAN, **change), than=PLAN)  # type: ignore[arg-type]
     assert is_no_worse(PLAN, than=PLAN)
 
 
-def test_less_buyback_is_worse_and_more_is_not() -> None:
+def test_only_less_buyback_is_worse() -> None:
     told = replace(PLAN, buyback_cents_per_kwh=Decimal(3))
 
     assert is_no_worse(replace(told, buyback_cents_per_kwh=Decimal(4)), than=told)

@@ -72,7 +72,7 @@ def changed(field: str, value: object) -> OfferedPlan:
     return replace(FITTING, **fields)
 
 
-def test_an_offer_on_every_limit_fits() -> None:
+def test_offer_exactly_at_every_limit_fits() -> None:
     verdict = judge(FITTING, LIMITS)
 
     assert verdict.fits
@@ -80,14 +80,14 @@ def test_an_offer_on_every_limit_fits() -> None:
 
 
 @pytest.mark.parametrize("field", LIMITED_FIELDS)
-def test_a_field_that_the_offer_lacks_fails(field: str) -> None:
+def test_field_missing_in_the_offer_fails(field: str) -> None:
     verdict = judge(changed(field, None), LIMITS)
 
     assert [failure.offered for failure in verdict.failures] == ["not given"]
 
 
 @pytest.mark.parametrize(("field", "value"), JUST_OUTSIDE.items())
-def test_a_field_a_hair_outside_fails_alone(field: str, value: object) -> None:
+def test_field_just_outside_its_limit_fails_alone(field: str, value: object) -> None:
     verdict = judge(changed(field, value), LIMITS)
 
     assert not verdict.fits
@@ -100,18 +100,18 @@ def test_a_field_a_hair_outside_fails_alone(field: str, value: object) -> None:
 @pytest.mark.parametrize(
     "field", [field for field in LIMITED_FIELDS if field.endswith(("_500", "_1000", "_2000", "dollars"))]
 )
-def test_what_is_no_price_fails(field: str, value: Decimal) -> None:
+def test_invalid_price_fails(field: str, value: Decimal) -> None:
     assert not judge(changed(field, value), LIMITS).fits
 
 
-def test_a_customer_who_needs_no_buyback_never_pays_for_exporting() -> None:
+def test_customer_without_buyback_need_never_pays_for_exporting() -> None:
     limits = replace(LIMITS, lowest_buyback_cents_per_kwh=Decimal(0))
 
     assert judge(replace(FITTING, buyback_cents_per_kwh=Decimal(0)), limits).fits
     assert not judge(replace(FITTING, buyback_cents_per_kwh=Decimal("-0.01")), limits).fits
 
 
-def test_no_buyback_is_needed_where_the_customer_signed_so() -> None:
+def test_buyback_is_optional_if_signed_so() -> None:
     limits = replace(LIMITS, lowest_buyback_cents_per_kwh=Decimal(0))
 
     assert judge(replace(FITTING, buyback_cents_per_kwh=None), limits).fits
@@ -128,7 +128,7 @@ amounts = st.none() | st.decimals(min_value=-5, max_value=400, places=4) | st.ju
     term=st.none() | st.integers(-1, 120),
     buyback=amounts,
 )
-def test_whatever_fits_is_inside_every_limit(
+def test_fitting_offer_is_inside_every_limit(
     group: UUID | None,
     rate_kind: str | None,
     averages: tuple[Decimal | None, Decimal | None, Decimal | None],
@@ -169,7 +169,7 @@ def test_whatever_fits_is_inside_every_limit(
         assert offer.buyback_cents_per_kwh >= 3
 
 
-def test_the_cheapest_fitting_offer_is_chosen_whatever_their_order() -> None:
+def test_cheapest_fitting_offer_is_chosen_in_any_order() -> None:
     cheap = replace(FITTING, light_plan_uuid=UUID(int=5), average_cents_per_kwh_1000=Decimal("14"), term_months=12)
     cheaper_but_outside = replace(
         FITTING, light_plan_uuid=UUID(int=6), average_cents_per_kwh_1000=Decimal(9), term_months=36
@@ -181,27 +181,27 @@ def test_the_cheapest_fitting_offer_is_chosen_whatever_their_order() -> None:
 
 
 @pytest.mark.cell("L18")
-def test_two_alike_offers_give_the_same_choice_whatever_their_order() -> None:
+def test_choice_between_identical_offers_ignores_their_order() -> None:
     twin = replace(FITTING, light_plan_uuid=UUID(int=7))
     judged = [(offer, judge(offer, LIMITS)) for offer in (FITTING, twin)]
 
     assert choose(judged) == choose(reversed(judged)) == twin
 
 
-def test_nothing_is_chosen_where_nothing_fits() -> None:
+def test_nothing_is_chosen_if_nothing_fits() -> None:
     outside = replace(FITTING, term_months=36)
 
     assert choose([(outside, judge(outside, LIMITS))]) is None
 
 
 @pytest.mark.cell("D6")
-def test_plans_are_asked_for_again_a_business_day_before_they_die() -> None:
+def test_plans_are_requested_again_a_business_day_before_expiry() -> None:
     requested = datetime(2026, 11, 25, 18, tzinfo=UTC)
 
     assert chicago_day(stale_at(requested)) == date(2026, 12, 2)
 
 
-def test_an_expiry_that_light_names_counts_when_it_is_sooner() -> None:
+def test_earlier_expiry_named_by_light_counts() -> None:
     requested = datetime(2026, 11, 25, 18, tzinfo=UTC)
     expiry = datetime(2026, 11, 26, 18, tzinfo=UTC)
 

@@ -27,7 +27,7 @@ prices = st.decimals(min_value=0, max_value=200, places=3)
 
 @pytest.mark.parametrize("name", AVERAGES)
 @pytest.mark.parametrize("value", ["0", "0.139", "0.999", "100.001"])
-def test_average_out_of_all_bounds_is_doubted(name: str, value: str) -> None:
+def test_impossible_average_is_doubted(name: str, value: str) -> None:
     assert len(problems_with(plan_with(**{name: Decimal(value)}))) == 1
 
 
@@ -48,7 +48,7 @@ def test_average_below_energy_and_delivery_is_doubted() -> None:
         {"buyback_cents_per_kwh": Decimal("650")},
     ],
 )
-def test_terms_and_fees_out_of_all_bounds_are_doubted(change: dict[str, Any]) -> None:
+def test_impossible_terms_and_fees_are_doubted(change: dict[str, Any]) -> None:
     assert len(problems_with(plan_with(**change))) == 1
 
 

@@ -17,12 +17,12 @@ WAIT = Wait(until=None, code=Waiting.GO_LIVE, because="Not reported yet.", whose
 
 
 @pytest.mark.parametrize("code", HoldCode.values)
-def test_every_hold_code_has_words(code: str) -> None:
+def test_every_hold_code_has_text(code: str) -> None:
     assert presenters.reason_label(code) == HoldCode(code).label
 
 
 @pytest.mark.parametrize("code", list(Waiting))
-def test_every_kind_of_waiting_has_words_of_its_own(code: Waiting) -> None:
+def test_every_kind_of_waiting_has_its_own_text(code: Waiting) -> None:
     assert code in presenters.WAITING_LABELS
 
 
@@ -35,11 +35,11 @@ def test_every_kind_of_waiting_has_words_of_its_own(code: Waiting) -> None:
         ("NEW_THING", "New thing"),
     ],
 )
-def test_a_stored_step_is_said_in_words_also_when_it_is_unknown(stored: str, words: str) -> None:
+def test_stored_step_has_text_even_if_unknown(stored: str, words: str) -> None:
     assert presenters.reason_label(stored) == words
 
 
-def test_a_wait_for_someone_names_whose_turn_it_is() -> None:
+def test_wait_for_someone_names_whose_turn_it_is() -> None:
     view = presenters.next_step_view(WAIT, due_at=None, now=NOW)
 
     assert view.whose_turn == "Technician"
@@ -47,7 +47,7 @@ def test_a_wait_for_someone_names_whose_turn_it_is() -> None:
     assert not view.needs_person
 
 
-def test_a_wait_until_a_moment_says_it_in_chicago_time_and_how_long_it_is() -> None:
+def test_timed_wait_shows_chicago_time_and_duration() -> None:
     wait = replace(WAIT, until=NOW + timedelta(hours=3), whose_turn=None)
 
     view = presenters.next_step_view(wait, due_at=None, now=NOW)
@@ -56,7 +56,7 @@ def test_a_wait_until_a_moment_says_it_in_chicago_time_and_how_long_it_is() -> N
     assert view.whose_turn == "No one; it continues automatically"
 
 
-def test_a_hold_waits_for_a_person_and_says_by_when() -> None:
+def test_hold_says_a_person_is_needed_and_by_when() -> None:
     hold = Hold(HoldCode.OUTSIDE_LIMITS, HoldOwner.OFFICE, because="Too dear.", act_by=date(2026, 3, 20))
 
     view = presenters.next_step_view(hold, due_at=None, now=NOW)
@@ -66,7 +66,7 @@ def test_a_hold_waits_for_a_person_and_says_by_when() -> None:
     assert view.act_by == "Mar 20, 2026"
 
 
-def test_an_acceptance_names_its_start() -> None:
+def test_acceptance_names_its_start() -> None:
     step = AcceptPlan(1, 2, date(2026, 3, 13), because="It fits.")
 
     assert presenters.step_label(step) == "Accept the plan with service from Mar 13, 2026"
@@ -77,7 +77,7 @@ def test_work_that_is_due_is_due_now() -> None:
     assert presenters.next_step_view(Finished(because="Done."), due_at=None, now=NOW).when == "—"
 
 
-def test_a_gate_says_in_words_what_its_color_says() -> None:
+def test_gate_text_matches_its_color() -> None:
     shut = Gate(GateName.GO_LIVE, because=WAIT.because, blocked_by=WAIT)
     opened = Gate(GateName.AUTHORITY, because="Signed.")
 
@@ -101,7 +101,7 @@ def test_reasons_are_counted_within_the_chosen_part_and_owner() -> None:
     assert [(tab.label, tab.cases) for tab in tabs] == [("All reasons", 3), ("Light offers no plan", 3)]
 
 
-def test_parts_are_counted_whatever_is_chosen() -> None:
+def test_parts_are_counted_regardless_of_the_choice() -> None:
     counts = [CaseCount(QueuePart.HELD, "NO_PLANS", "OFFICE", 3), CaseCount(QueuePart.RUNNING, "X", "", 4)]
 
     tabs = presenters.part_tabs(counts, QueueChoice())
@@ -120,6 +120,6 @@ def test_parts_are_counted_whatever_is_chosen() -> None:
         (timedelta(days=40), "40 days"),
     ],
 )
-def test_an_age_is_said_in_its_largest_unit(length: timedelta, words: str) -> None:
+def test_age_is_in_its_largest_unit(length: timedelta, words: str) -> None:
     assert age(NOW - length, NOW) == words
     assert age(NOW, NOW - length) == words

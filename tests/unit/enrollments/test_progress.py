@@ -107,7 +107,7 @@ def states(shown: Progress) -> list[MilestoneState]:
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_every_phrase_stands_in_both_languages_with_the_same_placeholders(section: str) -> None:
+def test_every_phrase_has_both_languages_and_equal_placeholders(section: str) -> None:
     for versions in SECTIONS[section].values():
         assert set(versions) == {"en", "es"}
         assert all(versions.values())
@@ -116,7 +116,7 @@ def test_every_phrase_stands_in_both_languages_with_the_same_placeholders(sectio
 
 @pytest.mark.parametrize("language", ["en", "es"])
 @pytest.mark.parametrize("code", Waiting)
-def test_every_wait_has_words_for_the_customer(code: Waiting, language: str) -> None:
+def test_every_wait_has_customer_text(code: Waiting, language: str) -> None:
     shown = seen(READY_TO_ACCEPT, Wait(until=None, code=code, because=OFFICE_WORDS), language=language)
 
     assert shown.title
@@ -125,7 +125,7 @@ def test_every_wait_has_words_for_the_customer(code: Waiting, language: str) -> 
 
 @pytest.mark.parametrize("language", ["en", "es"])
 @pytest.mark.parametrize("code", HoldCode)
-def test_every_hold_has_words_for_the_customer_without_the_offices_reasons(code: HoldCode, language: str) -> None:
+def test_every_hold_has_customer_text_without_office_reasons(code: HoldCode, language: str) -> None:
     shown = seen(READY_TO_ACCEPT, Hold(code, HoldOwner.OPERATIONS, because=OFFICE_WORDS), language=language)
 
     assert shown.title
@@ -133,12 +133,12 @@ def test_every_hold_has_words_for_the_customer_without_the_offices_reasons(code:
     assert shown.tone == "warn"
 
 
-def test_trouble_of_ours_is_only_something_we_look_into() -> None:
+def test_our_own_trouble_is_shown_as_being_checked() -> None:
     for code in (HoldCode.WRONG_DIALECT, HoldCode.NOT_AUTHORIZED, HoldCode.KEEPS_FAILING, HoldCode.REFUSED_BY_LIGHT):
         assert seen(READY_TO_ACCEPT, Hold(code, HoldOwner.OPERATIONS, because="x")).code == "CHECKING"
 
 
-def test_a_customer_who_has_steps_left_is_told_which_and_by_when() -> None:
+def test_remaining_steps_are_listed_with_a_deadline() -> None:
     shown = seen(replace(READY_TO_ACCEPT, account=COLLECTING))
 
     assert shown.can_continue_at_light
@@ -147,20 +147,20 @@ def test_a_customer_who_has_steps_left_is_told_which_and_by_when() -> None:
     assert states(shown) == ["done", "yours", "done", "ahead", "ahead"]
 
 
-def test_a_frozen_credit_file_is_the_customers_turn_and_not_a_matter_of_lights_pages() -> None:
+def test_frozen_credit_is_the_customers_turn_outside_light() -> None:
     shown = seen(replace(READY_TO_ACCEPT, account=replace(ACCOUNT, stage=LightStage.FROZEN)))
 
     assert (shown.is_customers_turn, shown.can_continue_at_light) == (True, False)
 
 
-def test_a_customer_who_did_everything_waits_for_his_equipment() -> None:
+def test_finished_customer_waits_for_their_equipment() -> None:
     shown = seen(replace(READY_TO_ACCEPT, go_live=NOT_LIVE))
 
     assert (shown.code, shown.is_customers_turn) == (Waiting.GO_LIVE, False)
     assert states(shown) == ["done", "done", "ahead", "ahead", "ahead"]
 
 
-def test_a_customer_who_signed_has_signed_while_the_days_to_cancel_run_and_while_it_is_stored() -> None:
+def test_signature_is_shown_during_cancellation_days_and_storing() -> None:
     embargo = replace(READY_TO_ACCEPT.go_live, embargo_end=chicago_day(NOW))
     storing = replace(AUTHORITY, status=PoaStatus.SEALING, is_sealed=False)
 
@@ -174,25 +174,25 @@ def test_a_customer_who_signed_has_signed_while_the_days_to_cancel_run_and_while
         assert states(shown)[0] == "done"
 
 
-def test_while_the_machine_runs_the_page_still_names_what_is_missing() -> None:
+def test_missing_steps_are_named_during_automatic_work() -> None:
     shown = seen(replace(READY_TO_ACCEPT, account=COLLECTING), ReadAccount(because="x"))
 
     assert shown.code == Waiting.CUSTOMER_TO_FINISH
 
 
-def test_an_open_hold_is_not_hidden_by_a_reading() -> None:
+def test_open_hold_is_not_hidden_by_a_reading() -> None:
     hold = HoldFacts(hold_id=1, code=HoldCode.NO_PLANS, because="x", owner=HoldOwner.OFFICE, since=NOW)
 
     assert seen(replace(READY_TO_ACCEPT, hold=hold), ReadAccount(because="x")).code == HoldCode.NO_PLANS
 
 
-def test_a_reading_under_way_is_said() -> None:
+def test_reading_in_progress_is_shown() -> None:
     asked = replace(COLLECTING, is_reading_requested=True)
 
     assert seen(replace(READY_TO_ACCEPT, account=asked)).is_being_checked
 
 
-def test_an_accepted_plan_is_shown_with_its_documents_its_start_and_the_way_out() -> None:
+def test_accepted_plan_shows_documents_start_and_opt_out() -> None:
     shown = seen(replace(ACCEPTED, status=EnrollmentStatus.FINALIZED), offer=OFFER)
 
     assert shown.plan is not None
@@ -207,7 +207,7 @@ def test_an_accepted_plan_is_shown_with_its_documents_its_start_and_the_way_out(
     assert states(shown) == ["done", "done", "done", "done", "ahead"]
 
 
-def test_once_service_is_active_there_is_nothing_left_to_opt_out_of() -> None:
+def test_active_service_offers_no_opt_out() -> None:
     shown = seen(replace(ACCEPTED, status=EnrollmentStatus.ACTIVE, active_at=NOW), offer=OFFER, language="es")
 
     assert shown.plan is not None
@@ -216,19 +216,19 @@ def test_once_service_is_active_there_is_nothing_left_to_opt_out_of() -> None:
     assert set(states(shown)) == {MilestoneState.DONE}
 
 
-def test_after_a_revocation_nothing_more_is_promised() -> None:
+def test_revoked_case_promises_nothing_more() -> None:
     revoked = replace(AUTHORITY, status=PoaStatus.REVOKED)
 
     assert seen(replace(READY_TO_ACCEPT, authority=revoked)).code == HoldCode.AUTHORITY_ENDED
 
 
-def test_a_suspended_authority_is_something_we_look_into() -> None:
+def test_suspended_authority_is_shown_as_being_checked() -> None:
     suspended = replace(AUTHORITY, status=PoaStatus.SUSPENDED)
 
     assert seen(replace(READY_TO_ACCEPT, authority=suspended)).code == "CHECKING"
 
 
-def test_the_days_to_think_it_over_end_on_a_day_that_is_named() -> None:
+def test_end_of_the_cancellation_days_is_named() -> None:
     end = date(2026, 3, 9)
     embargoed = replace(READY_TO_ACCEPT, go_live=replace(READY_TO_ACCEPT.go_live, embargo_end=end))
 
@@ -236,7 +236,7 @@ def test_the_days_to_think_it_over_end_on_a_day_that_is_named() -> None:
     assert "9 de marzo de 2026" in seen(embargoed, language="es").text
 
 
-def test_a_far_start_names_the_day_from_which_we_look() -> None:
+def test_distant_start_names_the_day_we_begin() -> None:
     wait = Wait(until=NOW + timedelta(days=10), code=Waiting.START_TOO_FAR, because="x")
 
     assert "March 15, 2026" in seen(READY_TO_ACCEPT, wait).text

@@ -56,7 +56,7 @@ def at_light(account: Account, **place: object) -> Account:
         (replace(ACCEPTED, status=EnrollmentStatus.ENDED), AT_LIGHT_ACCEPTED),
     ],
 )
-def test_what_fits_is_no_difference(ours: OurRecord, account: Account) -> None:
+def test_matching_records_are_no_difference(ours: OurRecord, account: Account) -> None:
     assert found(ours, account) is None
 
 
@@ -92,7 +92,7 @@ def test_what_fits_is_no_difference(ours: OurRecord, account: Account) -> None:
         ),
     ],
 )
-def test_every_difference_has_its_name(ours: OurRecord, account: Account, kind: DifferenceKind) -> None:
+def test_every_difference_is_named(ours: OurRecord, account: Account, kind: DifferenceKind) -> None:
     finding = found(ours, account)
 
     assert finding is not None
@@ -101,13 +101,13 @@ def test_every_difference_has_its_name(ours: OurRecord, account: Account, kind: 
     assert finding.theirs
 
 
-def test_what_we_did_a_moment_ago_may_not_show_yet() -> None:
+def test_recent_changes_may_not_show_yet() -> None:
     finding = found(replace(ACCEPTED, last_step_at=NOW - timedelta(minutes=1)), AT_LIGHT)
 
     assert finding is not None
     assert finding.kind == DifferenceKind.UNDER_WAY
 
 
-def test_every_kind_has_a_proposed_repair() -> None:
+def test_every_difference_has_a_proposed_repair() -> None:
     assert set(REPAIRS) == set(DifferenceKind)
     assert all(REPAIRS.values())

@@ -27,12 +27,12 @@ days = st.dates(date(2020, 1, 1), date(2040, 12, 31))
         (date(2026, 3, 14), 0, date(2026, 3, 14)),
     ],
 )
-def test_months_are_added_to_the_calendar(day: date, months: int, expected: date) -> None:
+def test_months_follow_the_calendar(day: date, months: int, expected: date) -> None:
     assert add_months(day, months) == expected
 
 
 @given(enrolled=days, contract_end=days)
-def test_the_longest_rule_wins(enrolled: date, contract_end: date) -> None:
+def test_longest_rule_wins(enrolled: date, contract_end: date) -> None:
     rules = rules_in_force(RULES, CASE, today=date(2041, 1, 1))
 
     term = keep_until(rules, {RetentionClock.ENROLLMENT: enrolled, RetentionClock.CONTRACT_END: contract_end})
@@ -43,11 +43,11 @@ def test_the_longest_rule_wins(enrolled: date, contract_end: date) -> None:
 @pytest.mark.parametrize(
     "clocks", [{}, {RetentionClock.ENROLLMENT: date(2026, 1, 1), RetentionClock.CONTRACT_END: None}]
 )
-def test_what_cannot_be_worked_out_is_kept(clocks: dict[str, date | None]) -> None:
+def test_case_without_a_known_end_is_kept(clocks: dict[str, date | None]) -> None:
     assert keep_until(rules_in_force(RULES, CASE, today=date(2041, 1, 1)), clocks).until is None
 
 
-def test_a_later_rule_counts_from_its_day_on() -> None:
+def test_later_rule_counts_from_its_date() -> None:
     change = date(2030, 6, 1)
     rules = (*RULES, Rule(CASE, RetentionClock.ENROLLMENT, 60, change))
 
@@ -58,5 +58,5 @@ def test_a_later_rule_counts_from_its_day_on() -> None:
     assert {rule.clock: rule.months for rule in after}[RetentionClock.ENROLLMENT] == 60
 
 
-def test_before_any_rule_is_in_effect_nothing_ends() -> None:
+def test_nothing_ends_before_a_rule_is_in_effect() -> None:
     assert rules_in_force(RULES, CASE, today=date(2025, 12, 31)) == []

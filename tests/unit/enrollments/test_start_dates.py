@@ -43,7 +43,7 @@ def plan_for(
     )
 
 
-def test_a_day_of_margin_is_kept_at_both_ends() -> None:
+def test_one_day_of_margin_is_kept_at_both_ends() -> None:
     today = date(2026, 3, 5)
 
     found = plan_for(today=today)
@@ -64,18 +64,18 @@ def test_a_day_of_margin_is_kept_at_both_ends() -> None:
         (date(2026, 4, 5), False, False),
     ],
 )
-def test_D4_the_edges_are_legal_only_by_setting(start: date, in_default: bool, in_full: bool) -> None:  # noqa: FBT001
+def test_D4_edge_days_are_legal_only_by_setting(start: date, in_default: bool, in_full: bool) -> None:  # noqa: FBT001
     sent = date(2026, 3, 5)
 
     assert is_legal(start, sent=sent) is in_default
     assert is_legal(start, sent=sent, window=FULL_WINDOW) is in_full
 
 
-def test_posted_terms_before_christmas_can_be_rescinded_until_the_new_year() -> None:
+def test_terms_posted_before_christmas_are_rescindable_until_new_year() -> None:
     assert rescission_end(date(2026, 12, 23)) == date(2027, 1, 4)
 
 
-def test_a_start_waits_for_the_right_to_rescind_to_end() -> None:
+def test_start_waits_for_the_rescission_period() -> None:
     found = plan_for(today=date(2026, 12, 23))
 
     assert isinstance(found, StartPlan)
@@ -83,7 +83,7 @@ def test_a_start_waits_for_the_right_to_rescind_to_end() -> None:
     assert found.earliest.rule == Rule.RESCISSION
 
 
-def test_acting_waits_until_the_signed_range_comes_within_reach() -> None:
+def test_acting_waits_until_the_signed_range_is_reachable() -> None:
     found = plan_for(today=date(2026, 3, 1), earliest=date(2026, 6, 1), window=DEFAULT_WINDOW)
 
     assert isinstance(found, StartPlan)
@@ -100,7 +100,7 @@ def test_acting_waits_for_the_solar_buyers_right_to_cancel() -> None:
     assert found.act_from.rule == Rule.EMBARGO
 
 
-def test_a_range_that_ends_too_soon_allows_no_start_and_says_why() -> None:
+def test_range_that_ends_too_soon_allows_no_start() -> None:
     found = plan_for(today=date(2026, 3, 5), latest=date(2026, 3, 10))
 
     assert isinstance(found, NoLegalStart)
@@ -108,7 +108,7 @@ def test_a_range_that_ends_too_soon_allows_no_start_and_says_why() -> None:
     assert "2026-03-10" in str(found)
 
 
-def test_an_authority_that_ends_before_the_first_day_to_act_allows_no_start() -> None:
+def test_authority_ending_before_the_first_day_allows_no_start() -> None:
     found = plan_for(today=date(2026, 3, 1), earliest=date(2026, 6, 1), sunset=date(2026, 4, 1))
 
     assert isinstance(found, NoLegalStart)
@@ -124,7 +124,7 @@ def test_an_authority_that_ends_before_the_first_day_to_act_allows_no_start() ->
     embargo_after=st.none() | st.integers(-30, 30),
     window=WINDOWS,
 )
-def test_every_plan_keeps_every_rule_on_its_first_and_last_day(
+def test_every_plan_satisfies_every_rule_on_both_end_days(
     today: date,
     go_live_after: int,
     earliest_after: int,
@@ -185,7 +185,7 @@ def test_every_plan_keeps_every_rule_on_its_first_and_last_day(
 
 
 @given(today=DAYS)
-def test_the_day_after_the_last_day_to_act_allows_no_start(today: date) -> None:
+def test_day_after_the_last_day_to_act_allows_no_start(today: date) -> None:
     latest = today + timedelta(days=40)
     found = plan_for(today=today, latest=latest)
     assert isinstance(found, StartPlan)

@@ -11,7 +11,7 @@ ACCEPTED_FROM = {EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT, Enrollme
 
 
 @pytest.mark.parametrize(("status", "name"), list(itertools.product(EnrollmentStatus, MOVES)))
-def test_every_move_is_allowed_from_its_sources_and_nowhere_else(status: EnrollmentStatus, name: str) -> None:
+def test_every_move_is_allowed_only_from_its_sources(status: EnrollmentStatus, name: str) -> None:
     if status in MOVES[name].sources:
         assert find_move(MOVES, name, subject="Enrollment 1", status=status).target in EnrollmentStatus
     else:
@@ -19,7 +19,7 @@ def test_every_move_is_allowed_from_its_sources_and_nowhere_else(status: Enrollm
             find_move(MOVES, name, subject="Enrollment 1", status=status)
 
 
-def test_nothing_leads_out_of_a_final_status() -> None:
+def test_final_status_has_no_moves() -> None:
     assert [name for name, move in MOVES.items() if move.sources & FINAL_STATUSES] == []
 
 

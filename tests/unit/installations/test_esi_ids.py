@@ -39,7 +39,7 @@ def esi_ids(draw: st.DrawFn) -> str:
         ("10999990001234567", ""),
     ],
 )
-def test_wires_company_follows_from_the_prefix(esi_id: str, code: str) -> None:
+def test_prefix_determines_the_wires_company(esi_id: str, code: str) -> None:
     assert esi_id_problems(esi_id, strict=True) == ()
     assert tdu_code(esi_id) == code
 
@@ -61,7 +61,7 @@ def test_wires_company_follows_from_the_prefix(esi_id: str, code: str) -> None:
         f"{ONCOR[:9]}\t{ONCOR[9:]}\n",
     ],
 )
-def test_what_people_type_around_the_digits_is_dropped(typed: str) -> None:
+def test_characters_around_the_digits_are_dropped(typed: str) -> None:
     assert normalize(typed) == ONCOR
     assert esi_id_problems(typed, strict=True) == ()
 
@@ -69,7 +69,7 @@ def test_what_people_type_around_the_digits_is_dropped(typed: str) -> None:
 @pytest.mark.parametrize(
     "typed", ["1.00890e+21", "1.0089E+21", "1,00890e+21", "1008901023817060000000", f"{ONCOR}.0", "1e21"]
 )
-def test_number_that_went_through_a_spreadsheet_is_refused_and_never_repaired(typed: str) -> None:
+def test_spreadsheet_damaged_number_is_refused_and_never_repaired(typed: str) -> None:
     problems = esi_id_problems(typed, strict=False)
 
     assert "spreadsheet" in problems[0]
@@ -89,11 +89,11 @@ def test_number_that_went_through_a_spreadsheet_is_refused_and_never_repaired(ty
         ("10" + "9" * 21, "this one has 23"),
     ],
 )
-def test_wrong_form_is_told_in_words(typed: str, words: str) -> None:
+def test_wrong_format_is_explained(typed: str, words: str) -> None:
     assert words in esi_id_problems(typed, strict=False)[0]
 
 
-def test_test_number_is_refused_only_where_strict() -> None:
+def test_test_number_is_refused_only_in_strict_mode() -> None:
     light_sample = "55500000000000001"
 
     assert esi_id_problems(light_sample, strict=False) == ()
@@ -102,7 +102,7 @@ def test_test_number_is_refused_only_where_strict() -> None:
 
 
 @pytest.mark.parametrize("typed", ["10443720001234500", "1044372-0001-234500.", "10999990001234500"])
-def test_number_that_a_spreadsheet_may_have_rounded_is_asked_about(typed: str) -> None:
+def test_possibly_rounded_number_needs_confirmation(typed: str) -> None:
     assert esi_id_problems(typed, strict=True) == ()
     assert "ends in 00" in esi_id_question(typed)
 
@@ -114,14 +114,14 @@ def test_other_numbers_raise_no_question(typed: str) -> None:
     assert esi_id_question(typed) == ""
 
 
-def test_unknown_prefix_beginning_with_10_is_only_a_warning() -> None:
+def test_unknown_prefix_starting_with_10_is_only_a_warning() -> None:
     assert esi_id_problems("10999990001234567", strict=True) == ()
     assert "1099999" in esi_id_warnings("10999990001234567")[0]
     assert esi_id_warnings(ONCOR) == ()
 
 
 @pytest.mark.parametrize("esi_id", [ONCOR, CENTERPOINT])
-def test_meter_suffix_is_offered_as_a_correction_for_a_person_to_confirm(esi_id: str) -> None:
+def test_meter_suffix_is_offered_as_a_correction(esi_id: str) -> None:
     with_suffix = f"{esi_id}001"
 
     assert esi_id in esi_id_problems(with_suffix, strict=True)[0]
@@ -129,21 +129,21 @@ def test_meter_suffix_is_offered_as_a_correction_for_a_person_to_confirm(esi_id:
 
 
 @given(esi_ids())
-def test_every_number_of_a_known_company_is_taken(esi_id: str) -> None:
+def test_every_number_of_a_known_company_is_accepted(esi_id: str) -> None:
     assert esi_id_problems(esi_id, strict=True) == ()
     assert esi_id_warnings(esi_id) == ()
     assert tdu_code(esi_id)
 
 
 @given(esi_ids())
-def test_number_that_passed_through_a_float_is_never_taken_for_another(esi_id: str) -> None:
+def test_number_from_a_float_is_never_taken_for_another(esi_id: str) -> None:
     shown = f"{float(esi_id):.5e}"
 
     assert esi_id_problems(shown, strict=False) != ()
 
 
 @given(st.text(max_size=40), st.booleans())
-def test_what_is_taken_is_digits_only_that_fit_the_column(text: str, strict: bool) -> None:  # noqa: FBT001
+def test_accepted_numbers_are_digits_that_fit_the_column(text: str, strict: bool) -> None:  # noqa: FBT001
     if not esi_id_problems(text, strict=strict):
         digits = normalize(text)
         assert digits.isascii()
@@ -152,6 +152,6 @@ def test_what_is_taken_is_digits_only_that_fit_the_column(text: str, strict: boo
 
 
 @given(st.text(max_size=40))
-def test_normalizing_twice_changes_nothing_that_is_taken(text: str) -> None:
+def test_normalizing_twice_changes_nothing(text: str) -> None:
     if not esi_id_problems(text, strict=False):
         assert normalize(normalize(text)) == normalize(text)

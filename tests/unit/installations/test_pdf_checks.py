@@ -84,15 +84,15 @@ def sealed_letter() -> bytes:
     ],
     ids=["plain", "packed", "long", "forbids changes only", "opens on page one", "speaks of programs", "blank lines"],
 )
-def test_letters_are_taken(content: bytes) -> None:
+def test_letters_are_accepted(content: bytes) -> None:
     assert check_pdf(content) == PdfVerdict.PLAIN
 
 
-def test_what_this_house_writes_is_taken() -> None:
+def test_our_own_documents_are_accepted() -> None:
     assert check_pdf(render_sample("en", "apple", "Lone Star")) == PdfVerdict.PLAIN
 
 
-def test_a_letter_with_a_later_revision_is_taken() -> None:
+def test_letter_with_a_later_revision_is_accepted() -> None:
     writer = PdfWriter(io.BytesIO(letter()), incremental=True)
     writer.add_metadata({"/Title": "Permission to operate"})
     file = io.BytesIO()
@@ -101,7 +101,7 @@ def test_a_letter_with_a_later_revision_is_taken() -> None:
     assert check_pdf(file.getvalue()) == PdfVerdict.PLAIN
 
 
-def test_chance_bytes_inside_a_picture_are_no_program() -> None:
+def test_random_bytes_in_a_picture_are_no_program() -> None:
     """A scan of megabytes holds any three letters somewhere."""
     scan = b"\x93/JS \x00/JS>\xff/EF " * 50
     objects = letter_objects()
@@ -114,13 +114,13 @@ def test_chance_bytes_inside_a_picture_are_no_program() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in FILES.glob("*.pdf")))
-def test_letters_with_suspicious_words_are_taken(name: str) -> None:
+def test_letters_with_suspicious_names_are_accepted(name: str) -> None:
     """Links, titles and fonts may have any name: they do nothing by it."""
     assert check_pdf((FILES / name).read_bytes()) == PdfVerdict.PLAIN
 
 
 @pytest.mark.parametrize("lead", [b"\n", b"\r\n\t\t \r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n", b"\x00", b" " * 1000])
-def test_blanks_and_marks_before_the_header_are_no_obstacle(lead: bytes) -> None:
+def test_whitespace_and_marks_before_the_header_are_accepted(lead: bytes) -> None:
     assert check_pdf(lead + letter()) == PdfVerdict.PLAIN
     assert check_pdf(lead + packed_letter()) == PdfVerdict.PLAIN
 
@@ -130,7 +130,7 @@ def test_anything_else_before_the_header_is_refused(lead: bytes) -> None:
     assert check_pdf(lead + letter()) == PdfVerdict.DAMAGED
 
 
-def test_offsets_counted_from_the_blanks_are_understood() -> None:
+def test_offsets_counted_from_the_whitespace_are_understood() -> None:
     """Some programs write the blanks themselves and count them."""
     content = letter()
     table_at = content.rindex(b"xref\n0 ")
@@ -158,7 +158,7 @@ LINK = b"<</Type /Annot /Subtype /Link /Rect [72 700 200 720] /Border [0 0 0] /A
     ],
 )
 @pytest.mark.parametrize("write", [annotated, packed_annotated])
-def test_links_and_notes_are_taken(part: bytes, write: Callable[[bytes], bytes]) -> None:
+def test_links_and_notes_are_accepted(part: bytes, write: Callable[[bytes], bytes]) -> None:
     assert check_pdf(write(part)) == PdfVerdict.PLAIN
 
 
@@ -172,7 +172,7 @@ def test_links_and_notes_are_taken(part: bytes, write: Callable[[bytes], bytes])
         b"/PieceInfo <</Maker <</Private <</Movie 1>>>>>> /OCProperties <</OCGs [] /D <<>>>>",
     ],
 )
-def test_outlines_names_and_structure_are_taken(catalog: bytes) -> None:
+def test_outlines_names_and_structure_are_accepted(catalog: bytes) -> None:
     objects = letter_objects(catalog=catalog)
     objects[8] = b"<</Title (Form P/EF) /Parent 9 0 R /A <</S /GoTo /D [3 0 R /Fit]>>>>"
     objects[9] = b"null"
@@ -180,7 +180,7 @@ def test_outlines_names_and_structure_are_taken(catalog: bytes) -> None:
     assert check_pdf(written(objects)) == PdfVerdict.PLAIN
 
 
-def test_a_signed_letter_is_taken() -> None:
+def test_signed_letter_is_accepted() -> None:
     """Utilities sign what they send, and so do we."""
     content = sealed_letter()
 
@@ -206,7 +206,7 @@ def test_a_signed_letter_is_taken() -> None:
     ],
 )
 @pytest.mark.parametrize("write", [letter, packed_letter])
-def test_nothing_happens_on_opening(action: bytes, write: Callable[..., bytes]) -> None:
+def test_action_on_opening_is_refused(action: bytes, write: Callable[..., bytes]) -> None:
     assert check_pdf(write(catalog=b"/OpenAction " + action)) == PdfVerdict.ACTIVE
 
 
@@ -233,7 +233,7 @@ HARMLESS = b"<</S /GoTo /D [3 0 R /Fit]>>"
     ],
 )
 @pytest.mark.parametrize("write", [letter, packed_letter])
-def test_a_letter_holds_nothing_that_is_on_no_list(catalog: bytes, write: Callable[..., bytes]) -> None:
+def test_unlisted_catalog_entries_are_refused(catalog: bytes, write: Callable[..., bytes]) -> None:
     assert check_pdf(write(catalog=catalog)) == PdfVerdict.ACTIVE
 
 
@@ -260,7 +260,7 @@ def test_a_letter_holds_nothing_that_is_on_no_list(catalog: bytes, write: Callab
     ],
 )
 @pytest.mark.parametrize("write", [annotated, packed_annotated])
-def test_a_page_holds_nothing_that_acts_or_plays(part: bytes, write: Callable[[bytes], bytes]) -> None:
+def test_acting_or_playing_page_entries_are_refused(part: bytes, write: Callable[[bytes], bytes]) -> None:
     assert check_pdf(write(part)) == PdfVerdict.ACTIVE
 
 
@@ -276,14 +276,14 @@ def test_a_page_holds_nothing_that_acts_or_plays(part: bytes, write: Callable[[b
         b"/Filter /Invented",
     ],
 )
-def test_a_stream_leads_nowhere_else(head: bytes) -> None:
+def test_stream_pointing_elsewhere_is_refused(head: bytes) -> None:
     objects = letter_objects()
     objects[9] = stream_of(b"<<%s /Length 1>>" % head, b"x")
 
     assert check_pdf(written(objects)) == PdfVerdict.ACTIVE
 
 
-def test_a_page_that_starts_something_is_refused() -> None:
+def test_page_that_starts_something_is_refused() -> None:
     objects = letter_objects()
     objects[3] = objects[3].replace(b"/Type /Page ", b"/AA <</O %s>> " % HARMLESS)
 
@@ -307,13 +307,11 @@ def test_a_page_that_starts_something_is_refused() -> None:
     ],
 )
 @pytest.mark.parametrize("write", [letter, packed_letter])
-def test_programs_and_attachments_are_found_open_spelled_and_packed(
-    catalog: bytes, write: Callable[..., bytes]
-) -> None:
+def test_programs_are_found_plain_escaped_or_compressed(catalog: bytes, write: Callable[..., bytes]) -> None:
     assert check_pdf(write(catalog=catalog)) == PdfVerdict.ACTIVE
 
 
-def test_a_program_is_found_in_a_locked_file_that_opens_for_everybody() -> None:
+def test_program_is_found_in_an_openly_encrypted_file() -> None:
     """There, what is packed is encrypted as well."""
     reader = PdfFileReader(io.BytesIO(letter(catalog=PROGRAM)))
     writer = copy_into_new_writer(reader, writer_kwargs={"stream_xrefs": True})
@@ -327,7 +325,7 @@ def test_a_program_is_found_in_a_locked_file_that_opens_for_everybody() -> None:
     assert check_pdf(file.getvalue()) == PdfVerdict.ACTIVE
 
 
-def test_a_program_in_a_former_revision_is_found() -> None:
+def test_program_in_an_earlier_revision_is_found() -> None:
     """Some programs offer to show a file as it was before."""
     objects = letter_objects(catalog=PROGRAM)
     packed = {1: objects.pop(1)}
@@ -339,12 +337,12 @@ def test_a_program_in_a_former_revision_is_found() -> None:
     assert check_pdf(file.getvalue()) == PdfVerdict.ACTIVE
 
 
-def test_a_program_under_a_name_given_twice_is_found() -> None:
+def test_program_under_a_duplicate_name_is_found() -> None:
     """Of two values under one name, some programs take the first and others the last."""
     assert check_pdf(packed_letter(catalog=PROGRAM + b" /OpenAction [3 0 R /Fit]")) == PdfVerdict.DAMAGED
 
 
-def test_objects_inside_of_streams_are_refused() -> None:
+def test_objects_inside_streams_are_refused() -> None:
     """A table may lead into the middle of what another program takes for a picture."""
     inside = b"\n9 0 obj\n<<%s>>\nendobj\n" % PROGRAM
     objects = letter_objects()
@@ -358,7 +356,7 @@ def test_objects_inside_of_streams_are_refused() -> None:
     assert check_pdf(forged.replace(PROGRAM, b" " * len(PROGRAM))) == PdfVerdict.DAMAGED
 
 
-def test_objects_that_no_table_names_are_refused() -> None:
+def test_objects_missing_from_tables_are_refused() -> None:
     """A program that repairs broken files finds them and may prefer them."""
     content = letter()
     hidden = b"1 0 obj\n<</Type /Catalog /Pages 2 0 R %s>>\nendobj\n" % PROGRAM
@@ -369,7 +367,7 @@ def test_objects_that_no_table_names_are_refused() -> None:
     assert check_pdf(content) == PdfVerdict.DAMAGED
 
 
-def test_packed_objects_that_no_table_names_are_refused() -> None:
+def test_compressed_objects_missing_from_tables_are_refused() -> None:
     """Programs that repair broken files find them anyway."""
     hidden = zlib.compress(b"9 0 <<%s>>" % PROGRAM)
     head = b"<</Type /ObjStm /N 1 /First 4 /Filter /FlateDecode /Length %d>>" % len(hidden)
@@ -399,36 +397,36 @@ def zipped() -> bytes:
     ],
     ids=["archive", "page", "drawing"],
 )
-def test_a_file_of_two_kinds_is_refused(content: bytes) -> None:
+def test_file_of_two_types_is_refused(content: bytes) -> None:
     assert check_pdf(content) == PdfVerdict.POLYGLOT
 
 
 # Locked, broken, and made to keep a reader busy
 
 
-def test_a_password_is_refused() -> None:
+def test_password_protected_file_is_refused() -> None:
     assert check_pdf(locked_letter(password="only the utility knows")) == PdfVerdict.ENCRYPTED
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.98])
-def test_a_file_cut_off_is_refused(share: float) -> None:
+def test_truncated_file_is_refused(share: float) -> None:
     content = packed_letter()
 
     assert check_pdf(content[: int(len(content) * share)]) == PdfVerdict.DAMAGED
 
 
-def test_a_file_whose_middle_is_gone_is_refused() -> None:
+def test_file_with_a_missing_middle_is_refused() -> None:
     content = packed_letter()
 
     assert check_pdf(content[:200] + content[400:]) == PdfVerdict.DAMAGED
 
 
 @pytest.mark.parametrize("write", [letter, packed_letter])
-def test_too_many_pages_are_refused_also_when_packed(write: Callable[..., bytes]) -> None:
+def test_too_many_pages_are_refused_even_if_compressed(write: Callable[..., bytes]) -> None:
     assert check_pdf(write(pages=MAX_PAGES + 1)) == PdfVerdict.TOO_MANY_PAGES
 
 
-def test_what_unpacks_to_gigabytes_is_refused_unread() -> None:
+def test_decompression_bomb_is_refused_unread() -> None:
     spaces = b"<<" + b" " * 200_000_000 + b">>"
     objects = letter_objects()
     packed = {1: objects.pop(1), 9: spaces}
@@ -439,7 +437,7 @@ def test_what_unpacks_to_gigabytes_is_refused_unread() -> None:
     assert check_pdf(content) == PdfVerdict.DAMAGED
 
 
-def test_a_table_that_claims_billions_of_objects_is_refused() -> None:
+def test_table_claiming_billions_of_objects_is_refused() -> None:
     content = packed_letter()
     start = content.rindex(b"/W [1 3 2]")
     forged = content[:start] + b"/W [0 0 0] /Index [0 4000000000]" + content[start + len(b"/W [1 3 2]") :]
@@ -447,13 +445,13 @@ def test_a_table_that_claims_billions_of_objects_is_refused() -> None:
     assert check_pdf(forged) == PdfVerdict.DAMAGED
 
 
-def test_a_reader_that_gets_no_time_says_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reader_without_time_says_try_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf_checks, "MAX_SECONDS", 0.001)
 
     assert check_pdf(letter()) == PdfVerdict.BUSY
 
 
-def test_a_reader_that_uses_too_much_time_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reader_that_takes_too_long_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = tmp_path / "reader.py"
     text = Path(pdf_checks.READER).read_text()
     reader.write_text(
@@ -467,11 +465,11 @@ def test_a_reader_that_uses_too_much_time_is_stopped(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("write", [scattered, packed_scattered])
-def test_a_million_objects_are_refused(write: Callable[[int], bytes]) -> None:
+def test_million_objects_are_refused(write: Callable[[int], bytes]) -> None:
     assert check_pdf(write(1_000_000)) == PdfVerdict.TOO_LARGE
 
 
-def test_only_one_reader_runs_on_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_reader_runs_per_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The others wait for its end, and say so when it takes too long."""
     reader = shutil.copy(pdf_checks.READER, tmp_path)
     monkeypatch.setattr(pdf_checks, "READER", reader)

@@ -92,7 +92,7 @@ def test_every_kind_of_png_is_stored_as_it_looks(kind: int, depth: int, is_see_t
 
 
 @pytest.mark.parametrize("name", ["letter_in_16_bit_gray.png", "letter_in_16_bit_gray_on_nothing.png"])
-def test_a_scan_in_16_bits_is_not_stored_blank(name: str) -> None:
+def test_16_bit_scan_is_not_stored_blank(name: str) -> None:
     picture = stored((FILES / name).read_bytes())
 
     seen = {pixel[:3] for pixel in pixels(picture) if pixel[3]}
@@ -100,7 +100,7 @@ def test_a_scan_in_16_bits_is_not_stored_blank(name: str) -> None:
     assert picture.size == (600, 300)
 
 
-def test_brightness_written_beside_the_pixels_is_applied() -> None:
+def test_gamma_metadata_is_applied() -> None:
     """Browsers apply it too: without, a picture of linear light would be stored far too dark."""
     linear = chunk(b"gAMA", struct.pack(">I", 100_000))
 
@@ -110,7 +110,7 @@ def test_brightness_written_beside_the_pixels_is_applied() -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "P", "L", "LA", "RGB", "RGBA", "I;16"])
-def test_fine_lines_survive_being_made_smaller(mode: str) -> None:
+def test_fine_lines_survive_downscaling(mode: str) -> None:
     """A line of one dot in a wide scan becomes gray; it must not vanish between two dots."""
     page = Image.new("L", (MAX_SIDE * 2, 64), "white")
     pen = ImageDraw.Draw(page)
@@ -153,7 +153,7 @@ def test_every_kind_of_jpeg_is_stored_as_it_looks(mode: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_colors_of_another_color_space_stay_what_they_are(kind: str) -> None:
+def test_other_color_spaces_keep_their_colors(kind: str) -> None:
     """Phones write their own; the same numbers without the profile would be other colors."""
     written = io.BytesIO()
     Image.new("RGB", (32, 32), (60, 120, 200)).save(
@@ -174,7 +174,7 @@ def swapped_profile() -> bytes:
     return bytes(content)
 
 
-def test_a_color_profile_that_nobody_can_read_costs_no_photo() -> None:
+def test_unreadable_color_profile_does_not_reject_the_photo() -> None:
     written = io.BytesIO()
     Image.new("RGB", (32, 32), (60, 120, 200)).save(written, "PNG", icc_profile=b"no profile at all" * 20)
 
@@ -184,7 +184,7 @@ def test_a_color_profile_that_nobody_can_read_costs_no_photo() -> None:
 # What came
 
 
-def test_the_bytes_as_they_came_are_kept_with_the_proof() -> None:
+def test_original_bytes_are_kept_with_the_proof() -> None:
     written = io.BytesIO()
     Image.new("RGB", (32, 32), "white").save(written, "JPEG")
 

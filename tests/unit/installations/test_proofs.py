@@ -36,7 +36,7 @@ def check(content: bytes, name: str = "letter.jpg") -> CheckedProof:
     ("content", "content_type"),
     [(picture("JPEG"), "image/jpeg"), (picture("PNG"), "image/png"), (PDF_BYTES, "application/pdf")],
 )
-def test_type_is_told_by_content_whatever_the_name_says(content: bytes, content_type: str) -> None:
+def test_type_follows_content_regardless_of_the_name(content: bytes, content_type: str) -> None:
     assert check(content, name="invoice.exe").content_type == content_type
 
 
@@ -55,7 +55,7 @@ def test_photo_is_reencoded_without_location_and_device() -> None:
         assert dict(drawn.getexif()) == {}
 
 
-def test_photo_taken_sideways_stands_upright() -> None:
+def test_sideways_photo_is_turned_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
 
@@ -66,7 +66,7 @@ def test_photo_taken_sideways_stands_upright() -> None:
 
 
 @pytest.mark.parametrize("orientation", range(9))
-def test_a_photo_stands_as_its_camera_was_held(orientation: int) -> None:
+def test_photo_orientation_follows_the_camera(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     corner = Image.new("L", (40, 24), "white")
@@ -81,7 +81,7 @@ def test_a_photo_stands_as_its_camera_was_held(orientation: int) -> None:
 
 
 @pytest.mark.parametrize("written_as", [b"\x00\x02", b"\x00\x07"])
-def test_exif_data_that_nobody_understands_cost_no_photo(written_as: bytes) -> None:
+def test_unreadable_exif_data_does_not_reject_the_photo(written_as: bytes) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     exif[0x011A] = 72.0
@@ -93,7 +93,7 @@ def test_exif_data_that_nobody_understands_cost_no_photo(written_as: bytes) -> N
     assert proof.content_type == "image/jpeg"
 
 
-def test_a_photo_with_a_second_picture_behind_it_stays_a_photo() -> None:
+def test_photo_followed_by_a_second_picture_is_accepted() -> None:
     """As some phones take them, with a preview or with what a bright screen adds."""
     written = io.BytesIO()
     Image.new("RGB", (60, 40), "white").save(
@@ -107,7 +107,7 @@ def test_a_photo_with_a_second_picture_behind_it_stays_a_photo() -> None:
         assert (drawn.format, drawn.size) == ("JPEG", (60, 40))
 
 
-def test_large_photo_is_made_smaller() -> None:
+def test_large_photo_is_downscaled() -> None:
     proof = check(picture(size=(6000, 3000)))
 
     with Image.open(io.BytesIO(proof.content)) as drawn:
@@ -118,7 +118,7 @@ def test_same_photo_gives_the_same_hash() -> None:
     assert check(picture()).sha256 == check(picture()).sha256
 
 
-def test_picture_that_would_unpack_to_gigabytes_is_refused_unread() -> None:
+def test_picture_decompression_bomb_is_refused_unread() -> None:
     header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
     chunk = b"IHDR" + header
     bomb = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", len(header)) + chunk + struct.pack(">I", zlib.crc32(chunk))
@@ -132,7 +132,7 @@ class UnreadablePhoto(io.BytesIO):
         raise AssertionError("A file that is too large was read.")
 
 
-def test_photo_that_takes_too_long_to_read_is_refused_unread() -> None:
+def test_slow_to_read_photo_is_refused_unread() -> None:
     """A progressive JPEG whose every further layer costs a hundred bytes and a walk over all blocks."""
     started = time.process_time()
 
@@ -159,7 +159,7 @@ def segment(marker: int, content: bytes) -> bytes:
     return bytes([0xFF, marker]) + struct.pack(">H", len(content) + 2) + content
 
 
-def test_a_process_draws_one_picture_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_decodes_one_picture_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixteen of the largest at once, one a thread of the web server, would take the machine's memory."""
     render, under_way, most = photos.render, 0, 0
     all_here = threading.Barrier(3)
@@ -183,7 +183,7 @@ def test_a_process_draws_one_picture_after_the_other(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("content", [picture("JPEG"), picture("PNG"), PDF_BYTES])
-def test_any_file_waits_for_its_turn(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_file_waits_for_its_turn(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     queue = FileCheckQueue(max_queued=0)
     monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", queue)
 
@@ -193,7 +193,7 @@ def test_any_file_waits_for_its_turn(content: bytes, monkeypatch: pytest.MonkeyP
     assert check(content).received == content
 
 
-def test_too_large_file_is_refused_before_it_is_read() -> None:
+def test_oversized_file_is_refused_before_reading() -> None:
     with pytest.raises(InvalidProof, match="larger than 15 MB"):
         check_proof(UnreadablePhoto(), name="huge.pdf", size_bytes=100 * 1024 * 1024)
 
@@ -221,7 +221,7 @@ def test_file_larger_than_it_claims_is_refused() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_proof_is_refused_in_words(content: bytes, words: str) -> None:
+def test_non_proof_is_refused_with_a_reason(content: bytes, words: str) -> None:
     with pytest.raises(InvalidProof, match=words):
         check(content)
 
@@ -240,12 +240,12 @@ def test_what_is_no_proof_is_refused_in_words(content: bytes, words: str) -> Non
         ("x" * 500, "x" * 120 + ".jpg"),
     ],
 )
-def test_hostile_names_become_harmless_ones(name: str, shown: str) -> None:
+def test_hostile_file_names_become_harmless(name: str, shown: str) -> None:
     assert clean_name(name, suffix=".jpg") == shown
 
 
 @given(st.text(max_size=300))
-def test_no_name_holds_folders_or_control_characters(name: str) -> None:
+def test_no_file_name_has_folders_or_control_characters(name: str) -> None:
     shown = clean_name(name, suffix=".pdf")
 
     assert shown.endswith(".pdf")
@@ -255,7 +255,7 @@ def test_no_name_holds_folders_or_control_characters(name: str) -> None:
 
 
 @given(st.binary(max_size=400))
-def test_no_bytes_make_it_fall_over(content: bytes) -> None:
+def test_arbitrary_bytes_never_crash_the_check(content: bytes) -> None:
     for start in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"%PDF-"):
         with suppress(InvalidProof):
             check(start + content)

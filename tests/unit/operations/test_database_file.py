@@ -27,7 +27,7 @@ def use(file: Path) -> list[Path]:
         return files
 
 
-def test_a_new_database_is_private(open_folder: Path) -> None:
+def test_new_database_is_private(open_folder: Path) -> None:
     file = open_folder / "switchyard.sqlite3"
 
     make_private(file)
@@ -35,7 +35,7 @@ def test_a_new_database_is_private(open_folder: Path) -> None:
     assert len(use(file)) == 3
 
 
-def test_one_that_others_could_read_is_made_private(open_folder: Path) -> None:
+def test_database_readable_by_others_is_made_private(open_folder: Path) -> None:
     file = open_folder / "switchyard.sqlite3"
     with closing(sqlite3.connect(file)) as database:
         database.execute("PRAGMA journal_mode=WAL")
@@ -48,7 +48,7 @@ def test_one_that_others_could_read_is_made_private(open_folder: Path) -> None:
         assert len(use(file)) == 3
 
 
-def test_a_missing_folder_is_left_to_the_database_to_name(tmp_path: Path) -> None:
+def test_database_itself_reports_a_missing_folder(tmp_path: Path) -> None:
     make_private(tmp_path / "missing" / "switchyard.sqlite3")
 
     assert not (tmp_path / "missing").exists()

@@ -59,7 +59,7 @@ def escaped(text: str) -> str:
         (f"'click <{LINK}>'", LINK),
     ],
 )
-def test_a_secret_does_not_reach_the_log(line: str, secret: str) -> None:
+def test_secret_does_not_reach_the_log(line: str, secret: str) -> None:
     shown = without_secrets(line)
 
     assert secret not in shown
@@ -79,14 +79,14 @@ def test_a_secret_does_not_reach_the_log(line: str, secret: str) -> None:
         "https://light.example/@someone",
     ],
 )
-def test_an_ordinary_line_is_left_as_it_is(line: str) -> None:
+def test_ordinary_line_is_unchanged(line: str) -> None:
     assert without_secrets(line) == line
 
 
 @pytest.mark.parametrize(
     "part", ["a://:", ":", "/portal/", "portal/a", "%41", "token ", "://a", "bearer ", "A1b", "@", "swy_"]
 )
-def test_a_line_takes_time_in_proportion_to_its_length(part: str) -> None:
+def test_line_takes_time_proportional_to_its_length(part: str) -> None:
     """Anyone may write 64 kB of it, as an address or a host: measured against one bare pass over the line."""
     line = (part * 64_000)[:64_000]
     began = time.thread_time()
@@ -99,7 +99,7 @@ def test_a_line_takes_time_in_proportion_to_its_length(part: str) -> None:
     assert time.thread_time() - began < 50 * max(bare, 0.005)
 
 
-def test_a_long_line_is_cut_in_its_middle() -> None:
+def test_long_line_is_cut_in_the_middle() -> None:
     record = logging.LogRecord("switchyard", logging.ERROR, __file__, 1, f"begin {'x' * 200_000} end", None, None)
 
     shown = RedactingFormatter().format(record)
@@ -109,7 +109,7 @@ def test_a_long_line_is_cut_in_its_middle() -> None:
     assert len(shown) < MAX_LINE_LENGTH + 100
 
 
-def test_a_traceback_is_covered_too() -> None:
+def test_traceback_is_filtered_too() -> None:
     try:
         int("Bearer abc.def.ghi")
     except ValueError:
@@ -121,7 +121,7 @@ def test_a_traceback_is_covered_too() -> None:
     assert "abc.def.ghi" not in shown
 
 
-def test_every_line_goes_through_it() -> None:
+def test_every_line_passes_through_the_filter() -> None:
     formatters = cast("dict[str, dict[str, Any]]", settings.LOGGING["formatters"])
 
     assert {formatter["()"] for formatter in formatters.values()} == {"operations.log_format.RedactingFormatter"}
@@ -144,7 +144,7 @@ def test_gunicorn_writes_the_same_lines(capfd: pytest.CaptureFixture[str]) -> No
     assert re.match(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00 INFO gunicorn\.error: Listening at: ", capfd.readouterr().err)
 
 
-def test_what_is_refused_as_suspicious_is_one_line() -> None:
+def test_suspicious_request_is_logged_as_one_line() -> None:
     shown = io.StringIO()
     handler = logging.StreamHandler(shown)
     handler.setFormatter(RedactingFormatter(LINE_FORMAT, style="{"))
@@ -160,5 +160,5 @@ def test_what_is_refused_as_suspicious_is_one_line() -> None:
     assert len(shown.getvalue().splitlines()) == 1, shown.getvalue()
 
 
-def test_the_filter_is_where_lines_are_written() -> None:
+def test_filter_is_installed_where_lines_are_written() -> None:
     assert cast(Any, settings.LOGGING)["handlers"]["terminal"]["filters"] == ["refusals"]

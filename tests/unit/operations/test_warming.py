@@ -33,9 +33,9 @@ def said_by(code: str) -> str:
 
 
 @pytest.mark.parametrize("part", STARTS)
-def test_what_seals_is_there_before_anybody_signs(part: str) -> None:
+def test_seal_code_is_loaded_before_anybody_signs(part: str) -> None:
     assert said_by(STARTS[part]) == "True"
 
 
-def test_commands_do_not_pay_for_it() -> None:
+def test_commands_do_not_load_the_seal_code() -> None:
     assert said_by("import config.celery, django; django.setup()") == "False"

@@ -48,7 +48,7 @@ def poa(status: str = PoaStatus.SIGNED, *, uses: int = 1, **changes: Any) -> Poa
     )
 
 
-def test_a_signed_sealed_unused_poa_lets_us_act() -> None:
+def test_signed_sealed_unused_poa_lets_us_act() -> None:
     guards.check_authority(poa(), esi_id=ESI_ID, at=AT)
 
 
@@ -68,9 +68,7 @@ def test_a_signed_sealed_unused_poa_lets_us_act() -> None:
         (PoaStatus.EXHAUSTED, guards.AuthorityUsedUp),
     ],
 )
-def test_every_other_status_is_a_consent_failure_with_a_text_for_staff(
-    status: str, reason: type[guards.AuthorityMissing]
-) -> None:
+def test_every_other_status_is_a_consent_failure_for_staff(status: str, reason: type[guards.AuthorityMissing]) -> None:
     with pytest.raises(reason) as refusal:
         guards.check_authority(poa(status), esi_id=ESI_ID, at=AT)
 
@@ -87,7 +85,7 @@ def test_every_other_status_is_a_consent_failure_with_a_text_for_staff(
     uses_made=st.integers(0, 4),
     concluding=st.booleans(),
 )
-def test_i1_nothing_but_a_full_authority_passes(
+def test_I1_only_a_complete_authority_passes(
     status: str, missing: set[str], esi_id: str, day_offset: int, uses: int, uses_made: int, *, concluding: bool
 ) -> None:
     at = datetime(2026, 6, 1, 23, 0, tzinfo=UTC) + timedelta(days=day_offset)
@@ -106,7 +104,7 @@ def test_i1_nothing_but_a_full_authority_passes(
     assert concluding or uses_made < uses
 
 
-def test_its_own_use_does_not_stand_in_the_way_of_finishing() -> None:
+def test_own_use_does_not_prevent_finalizing() -> None:
     used = poa(PoaStatus.EXHAUSTED, uses_made=1)
 
     guards.check_authority(used, esi_id=ESI_ID, at=AT, concluding=True)
@@ -121,7 +119,7 @@ def test_its_own_use_does_not_stand_in_the_way_of_finishing() -> None:
         (datetime(2026, 6, 2, 5, 0, tzinfo=UTC), False),
     ],
 )
-def test_the_sunset_is_the_end_of_a_chicago_day(at: datetime, *, holds: bool) -> None:
+def test_sunset_is_the_end_of_a_chicago_day(at: datetime, *, holds: bool) -> None:
     assert has_authority(poa(), esi_id=ESI_ID, at=at) is holds
 
 
@@ -132,7 +130,7 @@ def test_the_sunset_is_the_end_of_a_chicago_day(at: datetime, *, holds: bool) ->
         (datetime(2026, 12, 1, 6, 0, tzinfo=UTC), True),
     ],
 )
-def test_the_embargo_holds_through_its_last_chicago_day(
+def test_embargo_lasts_through_its_last_chicago_day(
     at: datetime, monkeypatch: pytest.MonkeyPatch, *, holds: bool
 ) -> None:
     """The worked example: signed 2026-11-19, so the first action is on Tuesday 2026-12-01."""
@@ -152,7 +150,7 @@ def test_an_embargo_is_a_wait_and_no_consent_failure(monkeypatch: pytest.MonkeyP
     assert (refusal.value.is_consent_failure, refusal.value.until) == (False, date(2026, 3, 10))
 
 
-def test_a_site_whose_meter_was_corrected_after_signing_is_refused() -> None:
+def test_site_with_a_meter_corrected_after_signing_is_refused() -> None:
     signed = poa()
     signed.site.esi_id = "10443720000000009"
 

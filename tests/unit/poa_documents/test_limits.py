@@ -41,17 +41,17 @@ REST: dict[str, Any] = {
 }
 
 
-def test_every_field_of_the_model_is_a_limit() -> None:
+def test_every_model_field_is_a_limit() -> None:
     assert set(LIMIT_FIELDS) == {field.name for field in Limits._meta.get_fields()}
     assert set(ENVELOPE_FIELDS) == {field.name for field in Envelope._meta.concrete_fields if not field.primary_key}
 
 
-def test_a_full_promise_is_copied_field_by_field() -> None:
+def test_full_product_is_copied_field_by_field() -> None:
     assert copy_limits(PlanPromise(name="x", **FULL)) == FULL
 
 
 @pytest.mark.parametrize("name", LIMIT_FIELDS)
-def test_a_missing_limit_is_named(name: str) -> None:
+def test_missing_limit_is_named(name: str) -> None:
     with pytest.raises(LimitMissing, match=name.replace("_", " ")) as refusal:
         copy_limits(PlanPromise(name="x", **{**FULL, name: None}))
 
@@ -59,7 +59,7 @@ def test_a_missing_limit_is_named(name: str) -> None:
 
 
 @given(missing=st.sets(st.sampled_from(ENVELOPE_FIELDS), min_size=1))
-def test_all_gaps_of_an_envelope_are_told_at_once(missing: set[str]) -> None:
+def test_all_missing_limits_are_reported_together(missing: set[str]) -> None:
     envelope = Envelope(**{**FULL, **REST, **dict.fromkeys(missing)})
 
     with pytest.raises(LimitMissing) as refusal:
@@ -68,11 +68,11 @@ def test_all_gaps_of_an_envelope_are_told_at_once(missing: set[str]) -> None:
     assert set(refusal.value.problems) == missing
 
 
-def test_zero_is_a_limit_and_not_a_gap() -> None:
+def test_zero_is_a_limit_and_not_missing() -> None:
     check_limits(Envelope(**{**FULL, **REST, "highest_base_fee_dollars": Decimal(0)}))
 
 
-def test_limits_read_as_a_person_would_say_them() -> None:
+def test_limits_read_naturally() -> None:
     lines = dict(limit_lines(Envelope(**FULL, **REST), "en"))
 
     assert lines["Highest average price at 500 kWh a month"] == "18.5¢ per kWh"
@@ -82,7 +82,7 @@ def test_limits_read_as_a_person_would_say_them() -> None:
     assert lines["Service may start"] == "from March 2, 2026 to May 1, 2026"
 
 
-def test_limits_are_said_in_spanish_too() -> None:
+def test_limits_read_naturally_in_spanish() -> None:
     lines = dict(limit_lines(Envelope(**FULL, **REST), "es"))
 
     assert lines["Tipo de tarifa"] == "tarifa fija"
@@ -93,7 +93,7 @@ def test_limits_are_said_in_spanish_too() -> None:
     amount=st.decimals(min_value=Decimal("0.0001"), max_value=Decimal("9999.9999"), places=4),
     language=st.sampled_from(["en", "es"]),
 )
-def test_no_digit_of_a_price_is_lost(amount: Decimal, language: str) -> None:
+def test_prices_keep_every_digit(amount: Decimal, language: str) -> None:
     envelope = Envelope(**{**FULL, **REST, "highest_average_cents_per_kwh_500": amount})
 
     said = limit_lines(envelope, language)[3][1]
@@ -102,7 +102,7 @@ def test_no_digit_of_a_price_is_lost(amount: Decimal, language: str) -> None:
 
 
 @pytest.mark.parametrize(("language", "said"), [("en", "September 5, 2026"), ("es", "5 de septiembre de 2026")])
-def test_dates_are_said_in_words(language: str, said: str) -> None:
+def test_dates_are_written_out(language: str, said: str) -> None:
     assert format_date(date(2026, 9, 5), language) == said
 
 
@@ -116,9 +116,9 @@ def test_dates_are_said_in_words(language: str, said: str) -> None:
         (13, "es", "4 de julio de 2026 a las 8:30 a. m., hora del centro"),
     ],
 )
-def test_moments_are_said_as_clocks_in_texas_show_them(hour: int, language: str, said: str) -> None:
+def test_times_are_shown_in_texas_time(hour: int, language: str, said: str) -> None:
     assert format_moment(datetime(2026, 7, 4, hour, 30, tzinfo=UTC), language) == said
 
 
-def test_a_moment_that_has_not_come_is_not_said() -> None:
+def test_missing_time_is_not_shown() -> None:
     assert format_moment(None, "en") == ""

@@ -18,16 +18,16 @@ from poa_documents.mail.messages import one_line
         ("مريم", "مريم"),
     ],
 )
-def test_hostile_text_stays_in_its_line(text: str, line: str) -> None:
+def test_hostile_text_stays_on_one_line(text: str, line: str) -> None:
     assert one_line(text) == line
 
 
-def test_three_hundred_letters_become_eighty() -> None:
+def test_long_text_is_cut_to_eighty_characters() -> None:
     assert one_line("x" * 300) == "x" * 79 + "…"
 
 
 @given(st.text())
-def test_whatever_the_text_it_is_one_short_line(text: str) -> None:
+def test_any_text_becomes_one_short_line(text: str) -> None:
     line = one_line(text)
 
     assert len(line) <= 80

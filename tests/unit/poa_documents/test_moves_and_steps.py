@@ -14,7 +14,7 @@ from poa_documents.states import MOVES, PoaStatus
 
 
 @pytest.mark.parametrize(("status", "name"), list(itertools.product(PoaStatus, MOVES)))
-def test_every_move_is_allowed_from_its_sources_and_nowhere_else(status: PoaStatus, name: str) -> None:
+def test_every_move_is_allowed_only_from_its_sources(status: PoaStatus, name: str) -> None:
     if status in MOVES[name].sources:
         assert find_move(MOVES, name, subject="POA 1", status=status).target in PoaStatus
     else:
@@ -22,24 +22,22 @@ def test_every_move_is_allowed_from_its_sources_and_nowhere_else(status: PoaStat
             find_move(MOVES, name, subject="POA 1", status=status)
 
 
-def test_every_status_but_the_first_is_reached_by_some_move() -> None:
+def test_every_later_status_is_reached_by_some_move() -> None:
     assert {move.target for move in MOVES.values()} == set(PoaStatus) - {PoaStatus.DRAFT}
 
 
-def test_only_the_seal_makes_a_poa_signed_for_the_first_time() -> None:
+def test_only_the_seal_first_makes_a_poa_signed() -> None:
     assert {name for name, move in MOVES.items() if move.target == PoaStatus.SIGNED} == {"seal", "resume"}
 
 
-def test_the_steps_ask_for_every_statement_once_and_in_order() -> None:
+def test_steps_request_every_statement_once_in_order() -> None:
     asked = [statement for step in STEPS for statement in step.statements]
 
     assert asked == list(Statement)
 
 
 @given(given_=st.sets(st.sampled_from(list(Statement))), has_signature=st.booleans())
-def test_no_step_is_reached_before_the_ones_ahead_of_it_are_done(
-    given_: set[Statement], *, has_signature: bool
-) -> None:
+def test_no_step_is_reached_before_its_predecessors(given_: set[Statement], *, has_signature: bool) -> None:
     now_at = current_step(given_, has_signature=has_signature)
 
     for step in STEPS[: NUMBERS[now_at.name] - 1]:
@@ -49,7 +47,7 @@ def test_no_step_is_reached_before_the_ones_ahead_of_it_are_done(
         assert given_ == set(Statement)
 
 
-def test_a_link_has_at_least_128_random_bits_and_is_kept_as_a_hash_only() -> None:
+def test_link_has_128_random_bits_and_only_a_hash() -> None:
     tokens = {new_token() for _ in range(200)}
 
     assert len(tokens) == 200

@@ -30,7 +30,7 @@ def refused(code: int, said: bytes) -> Exception:
         refused(552, b"Requested mail action aborted: exceeded storage allocation"),
     ],
 )
-def test_an_address_that_takes_no_mail(problem: Exception) -> None:
+def test_permanent_refusals_mean_the_address_is_rejected(problem: Exception) -> None:
     assert is_address_rejected(problem)
 
 
@@ -70,11 +70,11 @@ def test_an_address_that_takes_no_mail(problem: Exception) -> None:
         TimeoutError("slow"),
     ],
 )
-def test_what_says_nothing_about_the_address(problem: Exception) -> None:
+def test_other_refusals_say_nothing_about_the_address(problem: Exception) -> None:
     assert not is_address_rejected(problem)
 
 
-def test_one_refusal_about_us_says_nothing_about_any_address() -> None:
+def test_refusal_about_us_says_nothing_about_addresses() -> None:
     problem = smtplib.SMTPRecipientsRefused(
         {"carmen@example.com": (550, b"5.1.1 no such user"), "kay@example.com": (550, b"relay not permitted")}
     )
@@ -94,5 +94,5 @@ def test_one_refusal_about_us_says_nothing_about_any_address() -> None:
         (ValueError("a header"), False),
     ],
 )
-def test_a_line_that_broke_leaves_open_whether_it_was_sent(problem: Exception, perhaps: bool) -> None:  # noqa: FBT001
+def test_lost_connection_leaves_sending_uncertain(problem: Exception, perhaps: bool) -> None:  # noqa: FBT001
     assert may_have_been_sent(problem) is perhaps

@@ -70,7 +70,7 @@ invitations = st.builds(
         {"invited_at": None},
     ],
 )
-def test_nobody_is_reminded_who_must_not_be(fact: dict[str, object]) -> None:
+def test_reminders_stop_once_they_do_not_apply(fact: dict[str, object]) -> None:
     at = INVITED + timedelta(days=3)
 
     assert is_reminder_due(WAITING, at, POLICY)
@@ -78,7 +78,7 @@ def test_nobody_is_reminded_who_must_not_be(fact: dict[str, object]) -> None:
 
 
 @given(invitations, moments, policies)
-def test_a_reminder_goes_only_to_who_can_still_sign_at_a_decent_hour(
+def test_reminder_needs_an_open_signature_and_daytime(
     invitation: Invitation, now: datetime, policy: ReminderPolicy
 ) -> None:
     if not is_reminder_due(invitation, now, policy):
@@ -98,7 +98,7 @@ def test_a_reminder_goes_only_to_who_can_still_sign_at_a_decent_hour(
 
 
 @given(invitations, moments, policies)
-def test_what_is_due_was_announced(invitation: Invitation, now: datetime, policy: ReminderPolicy) -> None:
+def test_due_reminder_was_announced(invitation: Invitation, now: datetime, policy: ReminderPolicy) -> None:
     due_at = reminder_due_at(invitation, policy)
 
     if is_reminder_due(invitation, now, policy):
@@ -109,9 +109,7 @@ def test_what_is_due_was_announced(invitation: Invitation, now: datetime, policy
 
 
 @given(st.lists(spans, max_size=60), policies)
-def test_however_the_machine_stops_and_starts_none_comes_early_and_missed_ones_become_one(
-    gaps: list[timedelta], policy: ReminderPolicy
-) -> None:
+def test_missed_reminders_become_one_and_none_comes_early(gaps: list[timedelta], policy: ReminderPolicy) -> None:
     invitation = replace(WAITING, expires_at=INVITED + timedelta(days=365))
     now, sent = INVITED, [INVITED]
     for gap in gaps:
@@ -126,7 +124,7 @@ def test_however_the_machine_stops_and_starts_none_comes_early_and_missed_ones_b
     assert all(wait >= (policy.every if number else policy.first_after) for number, wait in enumerate(waits))
 
 
-def test_two_weeks_without_a_worker_bring_one_reminder() -> None:
+def test_two_weeks_without_a_worker_send_one_reminder() -> None:
     back = INVITED + timedelta(days=17)
     after = replace(WAITING, reminders=1, last_sent_at=back)
 
@@ -146,13 +144,13 @@ def test_two_weeks_without_a_worker_bring_one_reminder() -> None:
         ("2026-10-31 21:00", "2026-11-01 09:00"),  # and this one an hour long
     ],
 )
-def test_nights_in_chicago_are_left_in_peace(at: str, decent: str) -> None:
+def test_no_reminder_is_sent_at_night_in_chicago(at: str, decent: str) -> None:
     moment, expected = (datetime.fromisoformat(text).replace(tzinfo=CHICAGO) for text in (at, decent))
 
     assert next_sending_hour(moment.astimezone(UTC), POLICY) == expected
 
 
-def test_no_reminders_at_all_is_a_setting() -> None:
+def test_reminders_can_be_turned_off() -> None:
     at = INVITED + timedelta(days=10)
 
     assert not is_reminder_due(WAITING, at, replace(POLICY, first_after=timedelta(0)))

@@ -15,7 +15,7 @@ STROKES = st.lists(st.lists(st.tuples(COORDINATES, COORDINATES), min_size=5, max
 
 
 @pytest.mark.parametrize("name", ["Carmen Reyes", "  José  Núñez ", "王小明", "محمد", "O'Brien-Smith 3rd", "Ł"])
-def test_any_persons_name_can_be_typed(name: str) -> None:
+def test_every_name_can_be_typed(name: str) -> None:
     assert clean_signature("TYPED", name) == " ".join(name.split())
 
 
@@ -45,21 +45,21 @@ def test_any_persons_name_can_be_typed(name: str) -> None:
         ("", "x", "kind_missing"),
     ],
 )
-def test_what_is_no_signature_is_refused_with_the_reason(kind: str, text: str, code: str) -> None:
+def test_invalid_signature_is_refused_with_the_reason(kind: str, text: str, code: str) -> None:
     with pytest.raises(SignatureNotUsable) as refusal:
         clean_signature(kind, text)
 
     assert refusal.value.code == code
 
 
-def test_the_pads_own_points_are_read() -> None:
+def test_points_from_the_pad_are_read() -> None:
     pad = [{"penColor": "black", "points": [{"x": 1.23, "y": 2, "pressure": 0.5, "time": 9}] * 6}]
 
     assert clean_signature("DRAWN", json.dumps(pad)) == json.dumps([[[1.2, 2.0]] * 6], separators=(",", ":"))
 
 
 @given(strokes=STROKES)
-def test_every_drawing_lies_inside_its_own_box(strokes: list[list[tuple[float, float]]]) -> None:
+def test_every_drawing_fits_inside_its_box(strokes: list[list[tuple[float, float]]]) -> None:
     drawing = drawing_of(clean_signature("DRAWN", json.dumps(strokes)))
 
     for stroke in drawing.strokes:
@@ -70,14 +70,14 @@ def test_every_drawing_lies_inside_its_own_box(strokes: list[list[tuple[float, f
 
 
 @given(strokes=STROKES)
-def test_what_is_kept_is_kept_the_same_way_again(strokes: list[list[tuple[float, float]]]) -> None:
+def test_cleaning_a_signature_twice_changes_nothing(strokes: list[list[tuple[float, float]]]) -> None:
     kept = clean_signature("DRAWN", json.dumps(strokes))
 
     assert clean_signature("DRAWN", kept) == kept
 
 
 @given(strokes=STROKES)
-def test_the_picture_is_well_formed(strokes: list[list[tuple[float, float]]]) -> None:
+def test_picture_is_well_formed(strokes: list[list[tuple[float, float]]]) -> None:
     svg = drawing_of(clean_signature("DRAWN", json.dumps(strokes))).svg
 
     assert ElementTree.fromstring(svg).tag.endswith("svg")  # noqa: S314 - our own picture, made a line above

@@ -51,11 +51,11 @@ def text_of(pdf: bytes) -> str:
     return " ".join(" ".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages).split())
 
 
-def test_the_same_signature_gives_the_same_bytes() -> None:
+def test_same_signature_gives_the_same_bytes() -> None:
     assert render_pdf(DOCUMENT) == render_pdf(DOCUMENT)
 
 
-def test_it_claims_archival_and_accessible_form() -> None:
+def test_file_declares_archival_and_accessible_format() -> None:
     pdf = render_pdf(DOCUMENT)
     reader = PdfReader(io.BytesIO(pdf))
     metadata = reader.xmp_metadata
@@ -70,7 +70,7 @@ def test_it_claims_archival_and_accessible_form() -> None:
     assert str(reader.root_object["/Lang"]) == "en-US"
 
 
-def test_every_font_is_inside_the_file() -> None:
+def test_every_font_is_embedded() -> None:
     reader = PdfReader(io.BytesIO(render_pdf(DOCUMENT)))
     fonts = [font.get_object() for page in reader.pages for font in page["/Resources"]["/Font"].values()]  # type: ignore[index]
 
@@ -98,7 +98,7 @@ def test_words_times_and_hashes_are_readable() -> None:
         ("Ｗｉｄｅ", "Wide"),  # noqa: RUF001 - full-width letters are the case in point
     ],
 )
-def test_names_that_can_be_printed_are(name: str, printed: str) -> None:
+def test_printable_names_are_printed(name: str, printed: str) -> None:
     assert f"I, {printed}, agree." in text_of(render_pdf(named(name)))
 
 
@@ -116,9 +116,7 @@ def test_names_that_can_be_printed_are(name: str, printed: str) -> None:
         ("\ue000", "□"),
     ],
 )
-def test_names_that_cannot_be_printed_are_in_latin_letters_spelled_out_and_kept_in_the_metadata(
-    name: str, latin: str
-) -> None:
+def test_unprintable_names_are_spelled_out_and_kept_in_metadata(name: str, latin: str) -> None:
     pdf = render_pdf(named(name))
 
     text = text_of(pdf)
@@ -137,40 +135,40 @@ def test_names_that_cannot_be_printed_are_in_latin_letters_spelled_out_and_kept_
 @example(name="\u202eright to left\u202c")
 @example(name="\ufffe\ue000\U000f0000")
 @given(name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40))
-def test_no_name_stops_the_file_from_being_made(name: str) -> None:
+def test_no_name_prevents_the_file(name: str) -> None:
     assert render_pdf(named(name)).startswith(b"%PDF")
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs"])))
-def test_what_is_printable_stays_so(text: str) -> None:
+def test_printable_text_is_unchanged(text: str) -> None:
     once = to_printable(text)
 
     assert to_printable(once) == once
 
 
 @given(text=st.text(st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"]), max_size=30))
-def test_a_spelled_out_text_can_be_rebuilt(text: str) -> None:
+def test_spelled_out_text_can_be_rebuilt(text: str) -> None:
     spelled = spell_out(text)
 
     assert spelled.isascii()
     assert spelled.count("<U+") >= sum(not character.isascii() for character in text)
 
 
-def test_every_character_that_counts_as_printable_has_a_glyph() -> None:
+def test_every_printable_character_has_a_glyph() -> None:
     every = "".join(character for character in map(chr, range(0x20, 0x2FFF)) if to_printable(character) == character)
     words = " ".join(every[start : start + 40] for start in range(0, len(every), 40))
 
     assert render_pdf(replace(DOCUMENT, words=f"# T\n\nx{words}")).startswith(b"%PDF")
 
 
-def test_a_decomposed_accent_is_printed_and_not_spelled_out() -> None:
+def test_decomposed_accent_is_printed_normally() -> None:
     text = text_of(render_pdf(named("Jose\N{COMBINING ACUTE ACCENT} Reyes")))
 
     assert "José Reyes" in text
     assert "U+0301" not in text
 
 
-def test_the_first_page_carries_the_letterhead() -> None:
+def test_first_page_carries_the_letterhead() -> None:
     pages = PdfReader(io.BytesIO(render_pdf(replace(DOCUMENT, letterhead="Sunny Solar · 512-555-0100")))).pages
 
     assert pages[0].extract_text().startswith("Sunny Solar · 512-555-0100")

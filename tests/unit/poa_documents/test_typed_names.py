@@ -24,7 +24,7 @@ from poa_documents.typed_names import is_same_name
         ("  Kay   Board ", "Kay Board"),
     ],
 )
-def test_same_name(typed: str, on_file: str) -> None:
+def test_equivalent_spellings_are_the_same_name(typed: str, on_file: str) -> None:
     assert is_same_name(typed, on_file)
 
 
@@ -40,11 +40,11 @@ def test_same_name(typed: str, on_file: str) -> None:
         ("Jr.", "Kay Board"),
     ],
 )
-def test_other_name(typed: str, on_file: str) -> None:
+def test_other_spellings_are_another_name(typed: str, on_file: str) -> None:
     assert not is_same_name(typed, on_file)
 
 
-def test_hundreds_of_initials_are_compared_at_once() -> None:
+def test_hundreds_of_initials_are_compared_quickly() -> None:
     began = time.process_time()
 
     is_same_name("a " * 125, "a " * 100)

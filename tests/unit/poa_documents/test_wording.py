@@ -51,7 +51,7 @@ def test_every_text_can_be_filled_from_a_case(version: str, language: str) -> No
 
 
 @pytest.mark.parametrize("version", sorted({version for version, _ in TEXTS}))
-def test_both_languages_have_the_same_texts_with_the_same_placeholders(version: str) -> None:
+def test_both_languages_have_equal_texts_and_placeholders(version: str) -> None:
     english, spanish = words_of(version, "en"), words_of(version, "es")
 
     assert english.keys() == spanish.keys()
@@ -61,7 +61,7 @@ def test_both_languages_have_the_same_texts_with_the_same_placeholders(version: 
 
 
 @pytest.mark.parametrize(("version", "language"), TEXTS)
-def test_the_body_names_person_meter_limits_dates_and_end(version: str, language: str) -> None:
+def test_body_names_person_meter_limits_dates_and_end(version: str, language: str) -> None:
     document = render(template(version, language), CASE).document
 
     for part in (CASE.customer_name, CASE.service_address, CASE.esi_id, CASE.broker_number, CASE.sunset):
@@ -84,7 +84,7 @@ def test_the_body_names_person_meter_limits_dates_and_end(version: str, language
         "If these needs change",  # (D)
     ],
 )
-def test_the_disclosure_makes_every_point_of_15_usc_7001_c(duty: str) -> None:
+def test_disclosure_covers_every_point_of_15_usc_7001_c(duty: str) -> None:
     assert duty in words_of("1", "en")["erecord_disclosure"]
 
 
@@ -97,7 +97,7 @@ def test_no_text_survives_incapacity(version: str, language: str) -> None:
         assert survival not in body
 
 
-def test_the_hash_is_that_of_the_words_and_changes_with_every_one_of_them() -> None:
+def test_hash_changes_with_every_word() -> None:
     text = render(template(), CASE)
     other = render(template(), replace(CASE, sunset="June 2, 2026"))
 
@@ -105,18 +105,18 @@ def test_the_hash_is_that_of_the_words_and_changes_with_every_one_of_them() -> N
     assert text.sha256 != other.sha256
 
 
-def test_an_unknown_placeholder_is_refused() -> None:
+def test_unknown_placeholder_is_refused() -> None:
     with pytest.raises(WordingBroken, match="nickname"):
         render(template(body="Dear $nickname"), CASE)
 
 
-def test_a_lone_dollar_sign_is_refused() -> None:
+def test_lone_dollar_sign_is_refused() -> None:
     with pytest.raises(WordingBroken):
         render(template(body="It costs $ 5"), CASE)
 
 
 @given(name=st.text(min_size=1, max_size=60))
-def test_a_name_never_adds_a_placeholder_a_heading_or_a_paragraph(name: str) -> None:
+def test_name_never_adds_placeholders_headings_or_paragraphs(name: str) -> None:
     plain = blocks(render(template(), CASE).document)
     odd = blocks(render(template(), replace(CASE, customer_name=f"x{name}x")).document)
 
@@ -124,7 +124,7 @@ def test_a_name_never_adds_a_placeholder_a_heading_or_a_paragraph(name: str) -> 
     assert " ".join(f"x{name}x".split()) in odd[1].text
 
 
-def test_a_text_is_parted_into_headings_lists_and_paragraphs() -> None:
+def test_text_is_split_into_headings_lists_and_paragraphs() -> None:
     parted = blocks("# Title\n\n## One\n\nA line\nand more\n\n- first\n- second")
 
     assert [(block.kind, block.lines) for block in parted] == [
@@ -134,11 +134,11 @@ def test_a_text_is_parted_into_headings_lists_and_paragraphs() -> None:
     ]
 
 
-def test_a_case_holds_nothing_but_text() -> None:
+def test_case_values_are_only_text() -> None:
     assert all(isinstance(value, (str, tuple)) for value in asdict(CASE).values())
 
 
-def test_every_phrase_has_both_languages_with_the_same_placeholders() -> None:
+def test_every_phrase_has_both_languages_and_equal_placeholders() -> None:
     for section, phrases in tomllib.loads(PHRASES_FILE.read_text(encoding="utf-8")).items():
         for name, versions in phrases.items():
             placeholders = [

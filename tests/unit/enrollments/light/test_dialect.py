@@ -21,7 +21,7 @@ def test_reference_file_lists_every_value() -> None:
     assert {f"LIGHT_DIALECT_{name.upper()}" for name in listed} == set(OVERRIDES)
 
 
-def test_file_of_ones_own_is_read_and_overridden(tmp_path: Path) -> None:
+def test_own_dialect_file_is_read_and_overridden(tmp_path: Path) -> None:
     file = tmp_path / "light.toml"
     file.write_text('page_size = 7\nphone_field = "none"\n[rate_kind_spellings]\nFLAT = "FIXED"\n')
 
@@ -40,7 +40,7 @@ def test_file_of_ones_own_is_read_and_overridden(tmp_path: Path) -> None:
         ("page_size", "light.toml is not TOML"),
     ],
 )
-def test_file_that_cannot_work_is_refused_with_the_name(tmp_path: Path, content: str, problem: str) -> None:
+def test_invalid_file_is_refused_with_the_setting_name(tmp_path: Path, content: str, problem: str) -> None:
     file = tmp_path / "light.toml"
     file.write_text(content)
 
@@ -48,14 +48,14 @@ def test_file_that_cannot_work_is_refused_with_the_name(tmp_path: Path, content:
         read_dialect(str(file), {})
 
 
-def test_dialect_that_does_not_exist_is_refused() -> None:
+def test_missing_dialect_is_refused() -> None:
     with pytest.raises(
         DialectNotUnderstood, match=r"^LIGHT_DIALECT cannot be used. It should be alternate, reference, or"
     ):
         read_dialect("texan", {})
 
 
-def test_listed_defaults_are_the_defaults() -> None:
+def test_documented_defaults_are_the_defaults() -> None:
     listed = {name: value.default for name, value in OVERRIDES.items()}
 
     assert read_dialect("alternate", listed) == Dialect()
@@ -97,7 +97,7 @@ def test_every_value_can_be_overridden() -> None:
         ("WEBHOOK_TOLERANCE_SECONDS", "-1"),
     ],
 )
-def test_value_that_cannot_work_is_refused_with_the_name_of_its_variable(name: str, value: str) -> None:
+def test_invalid_value_is_refused_with_its_variable_name(name: str, value: str) -> None:
     with pytest.raises(DialectNotUnderstood, match=f"^LIGHT_DIALECT_{name} is .*must be") as caught:
         read_dialect("reference", {f"LIGHT_DIALECT_{name}": value})
 
@@ -127,7 +127,7 @@ def test_optional_fields_can_be_left_out() -> None:
     assert (dialect.phone_field, dialect.birth_date_field, dialect.already_recorded_statuses) == (None, "dob", ())
 
 
-def test_words_for_a_kind_of_rate_are_read_in_any_spelling() -> None:
+def test_rate_kinds_are_read_in_any_spelling() -> None:
     words = "flat-rate=FIXED, Month To Month=VARIABLE"
 
     dialect = read_dialect("reference", {"LIGHT_DIALECT_RATE_KIND_SPELLINGS": words})

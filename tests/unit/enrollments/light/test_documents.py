@@ -79,7 +79,7 @@ def dripping_site() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_document_that_drips_in_is_given_up(dripping_site: str) -> None:
+def test_dripping_document_is_abandoned(dripping_site: str) -> None:
     hasty = DocumentFetcher(allowed_origins=[dripping_site], connect_timeout_seconds=0.5, read_timeout_seconds=0.5)
 
     with pytest.raises(DocumentNotFetched):
@@ -93,7 +93,7 @@ def fetcher(*origins: str) -> DocumentFetcher:
 @pytest.mark.parametrize(
     ("body", "content_type", "suffix"), [(PDF, "application/pdf", ".pdf"), (HTML, "text/html", ".html")]
 )
-def test_a_document_is_given_exactly_as_it_came(site: Site, body: bytes, content_type: str, suffix: str) -> None:
+def test_document_is_returned_unchanged(site: Site, body: bytes, content_type: str, suffix: str) -> None:
     site.answers["/efl"] = (200, {"Content-Type": "application/octet-stream"}, body)
 
     fetched = fetcher(site.url).fetch(f"{site.url}/efl")
@@ -102,7 +102,7 @@ def test_a_document_is_given_exactly_as_it_came(site: Site, body: bytes, content
     assert "Authorization" not in site.asked[0][1]
 
 
-def test_an_origin_that_is_not_allowed_is_not_even_asked(site: Site) -> None:
+def test_forbidden_origin_is_not_contacted(site: Site) -> None:
     site.answers["/efl"] = (200, {}, PDF)
 
     with pytest.raises(DocumentNotFetched, match="LIGHT_DOCUMENT_ORIGINS"):
@@ -111,7 +111,7 @@ def test_an_origin_that_is_not_allowed_is_not_even_asked(site: Site) -> None:
     assert site.asked == []
 
 
-def test_a_redirect_is_followed_inside_the_allowed_origins_and_no_further(site: Site) -> None:
+def test_redirect_is_followed_within_allowed_origins_only(site: Site) -> None:
     site.answers["/old"] = (302, {"Location": "/new"}, b"")
     site.answers["/new"] = (200, {}, PDF)
     site.answers["/away"] = (302, {"Location": "http://169.254.169.254/latest/meta-data"}, b"")
@@ -136,14 +136,14 @@ def test_a_redirect_is_followed_inside_the_allowed_origins_and_no_further(site: 
     ],
     ids=["missing", "failing", "empty", "cut pdf", "program", "json", "broken off"],
 )
-def test_anything_else_is_refused(site: Site, answer: tuple[int, dict[str, str], bytes]) -> None:
+def test_any_other_answer_is_refused(site: Site, answer: tuple[int, dict[str, str], bytes]) -> None:
     site.answers["/efl"] = answer
 
     with pytest.raises(DocumentNotFetched):
         fetcher(site.url).fetch(f"{site.url}/efl")
 
 
-def test_a_document_without_end_is_cut_off(site: Site) -> None:
+def test_endless_document_is_cut_off(site: Site) -> None:
     site.answers["/efl"] = (200, {}, PDF + b" " * MAX_BYTES)
 
     with pytest.raises(DocumentNotFetched, match="larger than 10 MB"):
@@ -151,10 +151,10 @@ def test_a_document_without_end_is_cut_off(site: Site) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "ftp://127.0.0.1/efl", "http://user@127.0.0.1/efl", "http://127.0.0.1:x/efl"])
-def test_what_is_no_address_is_not_asked(url: str) -> None:
+def test_invalid_address_is_not_contacted(url: str) -> None:
     with pytest.raises(DocumentNotFetched, match="no usable URL"):
         fetcher("http://127.0.0.1").fetch(url)
 
 
-def test_a_byte_order_mark_before_html_does_not_matter() -> None:
+def test_byte_order_mark_before_html_is_ignored() -> None:
     assert content_type_of(b"\xef\xbb\xbf<html>") == "text/html"

@@ -36,7 +36,7 @@ def test_arbitrary_json_is_read_or_malformed(source: object) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b"\xff", b"[" * 100_000])
-def test_body_that_is_no_object_is_malformed(body: bytes) -> None:
+def test_non_object_body_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedEvent):
         parse_event(body)
 
@@ -54,7 +54,7 @@ def test_body_that_is_no_object_is_malformed(body: bytes) -> None:
         ({"account": "a", "account_uuid": 7, "data": []}, "7", None),
     ],
 )
-def test_account_and_location_are_found_in_every_published_guess(
+def test_account_and_location_are_found_in_every_published_shape(
     source: dict[str, object], account_uuid: str | None, location_uuid: str | None
 ) -> None:
     event = parse_event(json.dumps(source).encode())

@@ -59,7 +59,7 @@ def test_arbitrary_json_is_read_or_refused_by_name(source: object) -> None:
 
 
 @given(fields=st.dictionaries(st.sampled_from(PLAN_KEYS), json_values))
-def test_no_field_of_a_plan_stops_the_others_from_being_read(fields: dict[str, object]) -> None:
+def test_bad_plan_field_does_not_hide_the_others(fields: dict[str, object]) -> None:
     source = {**fields, "uuid": PLAN_UUID, "name": "Solar 12", "avg_cents_per_kwh_1000": "14.2"}
 
     read = parse_plans({"plans": [source]}, dialect=Dialect()).plans[0]
@@ -73,7 +73,7 @@ def test_no_field_of_a_plan_stops_the_others_from_being_read(fields: dict[str, o
     fields=st.dictionaries(st.sampled_from(ACCOUNT_KEYS), json_values),
     location=st.dictionaries(st.sampled_from([*Location.model_fields, "utility_number"]), json_values),
 )
-def test_no_account_stops_the_derivation_of_its_stage(
+def test_every_account_has_a_derived_stage(
     enrollment: object, fields: dict[str, object], location: dict[str, object]
 ) -> None:
     source = {"locations": [location], **fields, "uuid": ACCOUNT_UUID, "enrollment": enrollment}
@@ -85,7 +85,7 @@ def test_no_account_stops_the_derivation_of_its_stage(
 
 
 @given(value=json_values)
-def test_every_amount_is_finite_and_in_range_or_named_as_unreadable(value: object) -> None:
+def test_every_amount_is_finite_in_range_or_named_unreadable(value: object) -> None:
     read = plan(avg_cents_per_kwh_500=value)
 
     amount = read.avg_cents_per_kwh_500
@@ -107,7 +107,7 @@ def test_amount_is_read_from_text_and_numbers(value: object) -> None:
     ["NaN", "Infinity", "-1", "1_000", "1e5", "abc", True, [], {}, Decimal("NaN"), Decimal("1E+999999"),
      float("inf"), 10**30, "١٢", "12,5"],
 )  # fmt: skip
-def test_amount_without_meaning_is_none_and_named(value: object) -> None:
+def test_meaningless_amount_is_none_and_named(value: object) -> None:
     read = plan(energy_rate_cents_per_kwh=value, term_months=12)
 
     assert read.energy_rate_cents_per_kwh is None
@@ -116,12 +116,12 @@ def test_amount_without_meaning_is_none_and_named(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [12, "12", Decimal("12.0")])
-def test_term_is_read_as_a_whole_number(value: object) -> None:
+def test_term_is_read_as_an_integer(value: object) -> None:
     assert plan(term_months=value).term_months == 12
 
 
 @pytest.mark.parametrize("value", ["12.5", -12, 10_000, "a year", True])
-def test_term_without_meaning_is_none_and_named(value: object) -> None:
+def test_meaningless_term_is_none_and_named(value: object) -> None:
     read = plan(term_months=value)
 
     assert read.term_months is None
@@ -129,7 +129,7 @@ def test_term_without_meaning_is_none_and_named(value: object) -> None:
 
 
 @pytest.mark.parametrize("value", ["soon", 1_700_000_000, "0001-01-01T00:00:00+23:59"])
-def test_expiry_that_is_no_instant_is_none_and_named(value: object) -> None:
+def test_invalid_expiry_is_none_and_named(value: object) -> None:
     read = plan(expires_at=value)
 
     assert read.expires_at is None
@@ -143,7 +143,7 @@ def test_expiry_that_is_no_instant_is_none_and_named(value: object) -> None:
         ("2026-05-04T10:00:00", datetime(2026, 5, 4, 10, tzinfo=UTC)),
     ],
 )
-def test_expiry_without_a_zone_counts_at_its_earliest(value: str, earliest: datetime) -> None:
+def test_expiry_without_a_zone_is_read_at_its_earliest(value: str, earliest: datetime) -> None:
     assert plan(expires_at=value).expires_at == earliest
 
 
@@ -151,7 +151,7 @@ def test_expiry_is_kept_in_utc() -> None:
     assert plan(expires_at="2026-05-04T23:59:59-05:00").expires_at == datetime(2026, 5, 5, 4, 59, 59, tzinfo=UTC)
 
 
-def test_link_that_is_no_web_address_is_none_and_named() -> None:
+def test_invalid_link_is_none_and_named() -> None:
     read = plan(links={"efl": "https://light.dev/efl", "tos": "javascript:alert(1)", "yrac": None})
 
     assert (read.efl_url, read.tos_url, read.yrac_url) == ("https://light.dev/efl", None, None)
@@ -163,7 +163,7 @@ BAD_IDENTIFIERS = [None, "", "plan-7", 7, ["x"], {"a": 1}, "{5b0e6c1a-1111-4222-
 
 
 @pytest.mark.parametrize("identifier", BAD_IDENTIFIERS)
-def test_a_plan_that_cannot_be_named_hides_none_beside_it(identifier: object) -> None:
+def test_unreadable_plan_hides_no_other(identifier: object) -> None:
     offered = parse_plans([{"uuid": identifier}, {"uuid": PLAN_UUID}, {}, "p", None], dialect=Dialect())
 
     assert [each.uuid for each in offered.plans] == [PLAN_UUID]
@@ -171,7 +171,7 @@ def test_a_plan_that_cannot_be_named_hides_none_beside_it(identifier: object) ->
 
 
 @pytest.mark.parametrize("identifier", BAD_IDENTIFIERS)
-def test_an_account_that_cannot_be_named_hides_none_beside_it(identifier: object) -> None:
+def test_unreadable_account_hides_no_other(identifier: object) -> None:
     entries = [{"uuid": identifier, "email": "maria@example.com"}, {"uuid": ACCOUNT_UUID}, 5]
 
     listed = parse_accounts(entries, dialect=Dialect())
@@ -180,7 +180,7 @@ def test_an_account_that_cannot_be_named_hides_none_beside_it(identifier: object
     assert [(each.place, each.email) for each in listed.unusable] == [(1, "maria@example.com"), (3, None)]
 
 
-def test_what_cannot_be_used_is_shown_short_and_without_the_address() -> None:
+def test_unusable_value_is_shown_shortened_without_the_address() -> None:
     entry = {"uuid": "a\x00\u202e" + "x" * 500, "email": "maria@example.com"}
 
     shown = name_unusable(parse_accounts([entry, *[{}] * 9], dialect=Dialect()).unusable)
@@ -204,11 +204,11 @@ def test_what_cannot_be_used_is_shown_short_and_without_the_address() -> None:
         ({}, None),
     ],
 )
-def test_the_first_place_that_says_anything_gives_the_kind_of_rate(fields: dict[str, object], kind: str | None) -> None:
+def test_first_place_with_a_value_gives_the_rate_kind(fields: dict[str, object], kind: str | None) -> None:
     assert plan(**fields).rate_kind == kind
 
 
-def test_place_and_words_of_the_kind_of_rate_are_the_dialects() -> None:
+def test_dialect_names_place_and_values_of_rate_kinds() -> None:
     dialect = Dialect(rate_kind_lookup=("terms.rate",), rate_kind_spellings=(("FLAT", "FIXED"),))
 
     offered = parse_plans([{"uuid": PLAN_UUID, "terms": {"rate": "Flat"}, "rate_structure": "x"}], dialect=dialect)
@@ -233,13 +233,13 @@ def test_flags_are_false_when_the_enrollment_is_absent() -> None:
         ({"enrollment": {}}, None),
     ],
 )
-def test_status_is_found_in_the_order_of_the_dialect(source: dict[str, object], status: str | None) -> None:
+def test_status_is_found_in_dialect_order(source: dict[str, object], status: str | None) -> None:
     account = parse_account({"uuid": ACCOUNT_UUID, **source}, dialect=Dialect())
 
     assert account.status == status
 
 
-def test_meter_number_that_lost_its_quotes_is_still_found() -> None:
+def test_meter_number_sent_as_a_number_is_found() -> None:
     source = {"uuid": ACCOUNT_UUID, "locations": [{"uuid": "l", "utility_number": 10443720001234567}]}
 
     account = parse_account(source, dialect=Dialect())
@@ -282,18 +282,18 @@ def account_with(**fields: object) -> Account:
         (account_with(**{**COMPLETE, "has_payment_method": False}), LightStage.COLLECTING),
     ],
 )
-def test_first_rule_that_fits_gives_the_stage(account: Account, stage: LightStage) -> None:
+def test_first_matching_rule_gives_the_stage(account: Account, stage: LightStage) -> None:
     assert derive_stage(account, TODAY) is stage
 
 
-def test_cancel_event_ends_what_is_not_active() -> None:
+def test_cancel_event_ends_inactive_service() -> None:
     account = account_with(is_enrollment_finalized=True)
 
     assert derive_stage(account, TODAY, has_cancel_event=True) is LightStage.ENDED
 
 
 @pytest.mark.parametrize("flag", ["has_accepted_plan", "is_enrollment_finalized"])
-def test_account_whose_flags_cannot_be_read_is_never_ready(flag: str) -> None:
+def test_account_with_unreadable_flags_is_never_ready(flag: str) -> None:
     source = {"uuid": ACCOUNT_UUID, "status": "enrollment_pending_client_agent", "enrollment": {flag: "perhaps"}}
 
     account = parse_account(source, dialect=Dialect())
@@ -314,25 +314,25 @@ def test_account_whose_flags_cannot_be_read_is_never_ready(flag: str) -> None:
         (None, False),
     ],
 )
-def test_only_a_plain_no_denies_an_acceptance(enrollment: dict[str, object] | None, *, is_denied: bool) -> None:
+def test_only_an_explicit_no_denies_an_acceptance(enrollment: dict[str, object] | None, *, is_denied: bool) -> None:
     account = parse_account({"uuid": ACCOUNT_UUID, "enrollment": enrollment}, dialect=Dialect())
 
     assert account.is_acceptance_denied is is_denied
 
 
-def test_missing_prerequisites_are_what_the_customer_still_has_to_do() -> None:
+def test_missing_prerequisites_are_the_customers_remaining_steps() -> None:
     account = account_with(has_payment_method=True)
 
     assert missing_prerequisites(account) == ("identity", "billing_address")
 
 
 @pytest.mark.parametrize("esi_id", ["", "1234", "1" * 23, "1.0443720001234567E+16", "1044372000123456\uff17"])
-def test_acceptance_takes_no_meter_number_that_cannot_be_one(esi_id: str) -> None:
+def test_acceptance_refuses_an_impossible_meter_number(esi_id: str) -> None:
     with pytest.raises(ValidationError):
         Acceptance(plan_uuid="p", esi_id=esi_id, service_start_date=TODAY)
 
 
-def test_person_shows_neither_in_a_repr_nor_in_an_error() -> None:
+def test_personal_data_is_hidden_in_repr_and_errors() -> None:
     person = NewAccount(email="maria@example.com", first_name="Maria", last_name="Ochoa", date_of_birth=TODAY)
     with pytest.raises(ValidationError) as caught:
         NewAccount.model_validate({"email": "maria@example.com", "first_name": ["Maria"], "last_name": "Ochoa"})
@@ -377,7 +377,7 @@ def test_second_home_does_not_make_ours_accepted_or_active() -> None:
     assert derive_stage(account.for_meter(OTHER_ESI_ID), TODAY) == LightStage.ACTIVE
 
 
-def test_flags_count_where_only_one_meter_is_known() -> None:
+def test_flags_count_if_only_one_meter_is_known() -> None:
     account = account_at(has_accepted_plan=True)
 
     assert account.for_meter(OUR_ESI_ID) == account

@@ -6,7 +6,7 @@ from enrollments.light.reasons import fields_named, reasons_from
 from enrollments.light.redaction import MASK, redact, redact_text
 
 
-def test_secrets_and_personal_facts_are_masked_and_the_rest_is_kept() -> None:
+def test_only_secrets_and_personal_data_are_masked() -> None:
     payload = {
         "email": "maria@example.com",
         "first_name": "Maria",
@@ -43,14 +43,14 @@ def test_secrets_and_personal_facts_are_masked_and_the_rest_is_kept() -> None:
     ["maria@example.com", "Bearer abc.def", "https://x/?token=abcdef", "0123456789abcdef0123456789abcdef",
      "512-555-0100", "(512) 555-0100", "+15125550100"],
 )  # fmt: skip
-def test_what_looks_like_a_secret_is_masked_in_running_text(text: str) -> None:
+def test_likely_secrets_are_masked_in_running_text(text: str) -> None:
     masked = redact_text(f"said {text} here")
 
     assert MASK in masked
     assert text not in masked
 
 
-def test_meter_numbers_and_account_numbers_stay_readable() -> None:
+def test_meter_and_account_numbers_stay_readable() -> None:
     text = "plan c3f1d2b4-7a68-4e0e-9a55-0f1e2d3c4b5a for 10443720001234567"
 
     assert redact_text(text) == text
@@ -71,7 +71,7 @@ def test_meter_numbers_and_account_numbers_stay_readable() -> None:
         (5, ("5",)),
     ],
 )  # fmt: skip
-def test_reasons_are_found_in_every_shape_of_refusal(body: object, reasons: tuple[str, ...]) -> None:
+def test_reasons_are_found_in_every_refusal_shape(body: object, reasons: tuple[str, ...]) -> None:
     assert reasons_from(body) == reasons
 
 
