@@ -1,4 +1,4 @@
-"""A line that breaks in the middle of what is sent, as a phone's does."""
+"""A connection that breaks while a request is being sent, as a phone's does."""
 
 import socket
 from collections.abc import Callable
@@ -11,16 +11,16 @@ from requests.adapters import HTTPAdapter
 
 class BreakingLine(HTTPAdapter):
     """
-    Hang up in the first request that has a body; carry everything else as it is.
+    Close the connection during the first request that has a body; forward everything else unchanged.
 
-    :param upto: gives how many bytes of that body go out
+    :param upto: returns how many bytes of that body are sent
     """
 
     def __init__(self, upto: Callable[[bytes], int]) -> None:
         super().__init__()
         self._upto = upto
         self.answers: list[int | None] = []
-        """The status that the server gave to what came in part, which the sender never saw; None for no answer."""
+        """Status of the server's answer to each truncated request, which the sender never saw; None for no answer."""
 
     def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
         if not request.body or self.answers:

@@ -1,4 +1,4 @@
-"""An issuer of certificates on this machine: answers by OCSP and by list over real HTTP, and with faults to order."""
+"""A certificate authority on this machine: answers OCSP and CRL requests over real HTTP, with faults on request."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ A_YEAR = timedelta(days=365)
 
 
 class Issuer:
-    """Counts what it was asked; `fault` makes it answer otherwise, `revoked` holds numbers of certificates."""
+    """Counts its requests. `fault` makes it answer otherwise; `revoked` holds the numbers of revoked certificates."""
 
     def __init__(self, *, by: str) -> None:
         self.by = by
@@ -50,7 +50,7 @@ class Issuer:
         )
 
     def seal_key(self, *, owner: str = "Lone Star Home Energy") -> SealKey:
-        """A key for sealing, with a certificate of this issuer that names where to ask."""
+        """A sealing key with a certificate of this authority that names its OCSP and CRL addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
         usage = x509.KeyUsage(
             digital_signature=True,
@@ -68,7 +68,7 @@ class Issuer:
         return SealKey(key, certificate, (self.certificate,))
 
     def certify_authority(self, key: rsa.RSAPrivateKey) -> x509.Certificate:
-        """A certificate for an authority that gives time stamps."""
+        """A certificate for a time-stamping authority."""
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Authority under the issuer of the tests")])
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
         return self._issued(self._started(subject, key.public_key()).add_extension(usage, critical=True))

@@ -1,7 +1,4 @@
-"""
-What every test stands on: a shut network, a browser and services where there are any, and a plain word at the end
-about what could not be tried.
-"""
+"""Setup for every test: no outside network, a browser and services if installed, and a summary of what was skipped."""
 
 import math
 import os
@@ -48,7 +45,7 @@ drop_databases_in_use()
 
 @pytest.fixture
 def own_storage(settings: Any, tmp_path: Any) -> None:
-    """Files of this test alone: anchors of another would look like anchors whose rows were removed."""
+    """Anchors of another test would look like anchors whose rows were removed, so each test has its own files."""
     settings.STORAGES = {
         **settings.STORAGES,
         "default": {
@@ -59,7 +56,7 @@ def own_storage(settings: Any, tmp_path: Any) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with the way to change it, what this machine cannot do; what is required is never skipped."""
+    """Skip what this machine cannot do and say how to enable it; never skip what is required."""
     for item in items:
         if item.get_closest_marker("browser") and not REQUIRE_BROWSER and find_chromium() is None:
             item.add_marker(pytest.mark.skip(reason=NO_CHROMIUM))
@@ -97,7 +94,7 @@ def _say_what_could_not_be_tried(terminalreporter: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def _nobody_tried_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Tests share one address, and what they tried counts until the end of the test, in one window of a limit."""
+    """Tests share one address, and attempts count until the end of a limit's window: start each test from zero."""
     began_at = rate_limits._now_seconds()
     monkeypatch.setattr(rate_limits, "_now_seconds", lambda: began_at)
     yield
@@ -107,16 +104,16 @@ def _nobody_tried_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_message_waits() -> Iterator[None]:
-    """Messages in memory outlive the test that queued them, and sweeps count those that wait."""
+    """Messages in memory outlive the test that queued them, and sweeps count the waiting ones."""
     yield
     memory.Channel.queues.clear()
     queue.reset_circuit()
-    log_context.set_logged_cases([])  # a task that a test calls directly names its case until the next one
+    log_context.set_logged_cases([])  # a task called directly by a test names its case in the log until the next one
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _patient_pdf_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let the reader of PDF files take as long as a busy machine needs, one reader for each worker of pytest."""
+    """Give the PDF reader as much time as a busy machine needs, and each pytest worker its own reader."""
     reader = tmp_path_factory.mktemp("pdf") / "pdf_structure.py"
     text = Path(pdf_checks.READER).read_text(encoding="utf-8")
     patient = text.replace("MAX_CPU_SECONDS = 6\n", f"MAX_CPU_SECONDS = {PATIENT_SECONDS}\n")
@@ -130,7 +127,7 @@ def _patient_pdf_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
 
 @pytest.fixture(autouse=True)
 def _nobody_decided_company_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each test begins with the sample's rules, known without a statement."""
+    """Each test starts with the sample's rules already loaded."""
     monkeypatch.setattr(company_rules, "MEMORY_SECONDS", 3600.0)
     monkeypatch.setattr(company_rules._memory, "rows", ())
     monkeypatch.setattr(company_rules._memory, "until", math.inf)
@@ -138,7 +135,7 @@ def _nobody_decided_company_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _clocks_agree() -> Iterator[None]:
-    """What a test saw of a wrong clock would stop the writes of the next one."""
+    """A wrong clock seen by one test would stop the writes of the next one."""
     from core import clock_drift  # only here: it has a model
 
     yield

@@ -41,7 +41,7 @@ def reuse_migrated_database() -> None:
 
 
 def drop_databases_in_use() -> None:
-    """Drop PostgreSQL's test database although a thread of a test server still has a connection to it."""
+    """Drop PostgreSQL's test database even if a thread of a test server still has a connection to it."""
 
     def _destroy_test_db(self: Any, test_database_name: str, _verbosity: int) -> None:
         with self._nodb_cursor() as cursor:
@@ -52,7 +52,7 @@ def drop_databases_in_use() -> None:
 
 
 def close_leftover_connections() -> None:
-    """Close what threads of earlier tests left open on PostgreSQL; a restore needs the database to itself."""
+    """Close PostgreSQL connections left open by threads of earlier tests; a restore needs the database to itself."""
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:

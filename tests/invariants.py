@@ -1,8 +1,8 @@
 """
 What must hold after every step, whatever was broken: one check per promise, I1 to I12.
 
-Each check looks at the database and, where it is given, at what the stand-in for Light counts as accepted. It judges
-by what is written down, not by the code that wrote it. An empty list of findings means that all holds.
+Each check looks at the database and, where given, at what the simulator counts as accepted. It judges by the records,
+not by the code that wrote them. An empty list of findings means that everything holds.
 """
 
 from collections import Counter, defaultdict
@@ -41,7 +41,7 @@ FINISHED = frozenset({EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED})
 
 @dataclass(frozen=True)
 class Seen:
-    """What the checks look at beside the database."""
+    """What the checks look at besides the database."""
 
     acceptances: Sequence[Mapping[str, Any]]
     captured: str = ""
@@ -52,9 +52,9 @@ def broken_invariants(
     acceptances: Sequence[Mapping[str, Any]] = (), *, captured: str = "", calls_inside_transactions: Sequence[str] = ()
 ) -> list[str]:
     """
-    Name every promise that does not hold right now.
+    Name every promise that does not hold now.
 
-    `acceptances` is what the stand-in's `/__sim__/acceptances` lists, `captured` whatever was logged or printed.
+    `acceptances` is what the simulator's `/__sim__/acceptances` lists, `captured` everything logged or printed.
     """
     seen = Seen(acceptances, captured, calls_inside_transactions)
     return [f"{name}: {finding}" for name, check in CHECKS.items() for finding in check(seen)]
@@ -62,7 +62,7 @@ def broken_invariants(
 
 def differences_from_light(acceptances: Sequence[Mapping[str, Any]]) -> list[str]:
     """
-    Compare what the stand-in counts as accepted by us with what our records say; for when no doubt is left.
+    Compare what the simulator counts as accepted by us with our records, once no doubt is left.
 
     A plan that the customer accepted is not ours and is left out.
     """
@@ -73,7 +73,7 @@ def differences_from_light(acceptances: Sequence[Mapping[str, Any]]) -> list[str
 
 
 def _is_ours(row: Mapping[str, Any]) -> bool:
-    """Whether Light did what we asked: not what a customer accepted, nor what it did differently on order."""
+    """Whether Light did what we asked: not what a customer accepted, nor what a fault made it do differently."""
     return not row["by_customer"] and bool(row["as_asked"])
 
 
@@ -99,7 +99,7 @@ def acceptances_unlike(
 
 
 def no_acceptance_without_authority(seen: Seen) -> Iterator[str]:
-    """I1: signed, sealed, unrevoked, for this meter, and Light told of it before."""
+    """I1: signed, sealed, unrevoked, for this meter, and Light was told of it before."""
     attempts = AcceptAttempt.objects.select_related("write", "poa__envelope", "enrollment")
     for attempt in attempts:
         sent_at, poa = attempt.write.opened_at, attempt.poa
@@ -134,7 +134,7 @@ def no_acceptance_without_authority(seen: Seen) -> Iterator[str]:
 
 
 def _acceptances_against_the_customer() -> Iterator[str]:
-    """Sent while he still had time to object, while he had put it on hold, or while he was reported dead or unable."""
+    """Sent while the customer could still object, had it on hold, or was reported dead or unable to decide."""
     for attempt in AcceptAttempt.objects.select_related("write", "enrollment"):
         sent_at, case = attempt.write.opened_at, attempt.enrollment
         told = case.notices.filter(poa=attempt.poa_id, given_at__lte=sent_at).last()
@@ -149,7 +149,7 @@ def _acceptances_against_the_customer() -> Iterator[str]:
 
 
 def _acceptances_of_something_else(seen: Seen) -> Iterator[str]:
-    """What Light accepted differently from what was asked is never finished, nor told as the customer's plan."""
+    """What Light accepted differently from the request is never finalized, nor announced as the customer's plan."""
     for row in seen.acceptances:
         if row["as_asked"]:
             continue
@@ -194,7 +194,7 @@ def never_two_acceptances(seen: Seen) -> Iterator[str]:
 
 
 def every_plan_within_its_envelope(_seen: Seen) -> Iterator[str]:
-    """I3: field by field, judged again here; a limited field that the offer lacks is outside."""
+    """I3: field by field, judged again here; a limited field missing from the offer is outside."""
     for attempt in AcceptAttempt.objects.select_related("offer", "poa__envelope", "write"):
         for field in _fields_outside(attempt.offer, attempt.poa.envelope):
             yield f"attempt {attempt.pk} took a plan whose {field} is outside what was signed"
@@ -240,7 +240,7 @@ def _in_window(sent: date, start: date) -> bool:
 
 
 def no_write_repeated_in_doubt(seen: Seen) -> Iterator[str]:
-    """I5: no call inside a transaction, and none begun while another one's outcome is unknown."""
+    """I5: no call inside a transaction, and none started while another one's outcome is unknown."""
     yield from (f"called inside a transaction: {call}" for call in seen.calls_inside_transactions)
     writes: dict[int, list[LightWrite]] = defaultdict(list)
     for write in LightWrite.objects.order_by("enrollment_id", "pk"):
@@ -260,7 +260,7 @@ def no_write_repeated_in_doubt(seen: Seen) -> Iterator[str]:
 
 
 def only_moves_of_the_table(_seen: Seen) -> Iterator[str]:
-    """I6: every change of status is a move of the table, each from where the one before it led."""
+    """I6: every change of status is a move of the table, each from where the previous one ended."""
     in_order = Prefetch("events", EnrollmentEvent.objects.order_by("pk"))
     for enrollment in Enrollment.objects.prefetch_related(in_order):
         status = EnrollmentStatus.OPEN.value
@@ -277,7 +277,7 @@ def only_moves_of_the_table(_seen: Seen) -> Iterator[str]:
 
 
 def every_signed_file_is_retrievable(_seen: Seen) -> Iterator[str]:
-    """I7: "signed" stands only over a stored file that reads back equal."""
+    """I7: "signed" requires a stored file that reads back identical."""
     for poa in PoaDocument.objects.filter(status__in=sorted(EVER_SIGNED_STATUSES - {PoaStatus.SUSPENDED})):
         if poa.sealed_at is None and poa.status in ENDED_MAYBE_UNSTORED:
             continue  # ended before the file was made: there is none to keep
@@ -301,7 +301,7 @@ def no_webhook_vanishes(_seen: Seen) -> Iterator[str]:
 
 
 def every_open_case_has_a_next_time_or_a_person(_seen: Seen) -> Iterator[str]:
-    """I9: due, in a worker's hands, or waiting for somebody who is named; never for a message alone."""
+    """I9: due, being processed, or waiting for a named person; never only for a message."""
     changed_sites = set(CaseChange.objects.values_list("site_id", flat=True))
     for enrollment in Enrollment.objects.exclude(status__in=FINISHED).prefetch_related("holds"):
         has_time = enrollment.due_at is not None or enrollment.lease_until is not None
@@ -314,7 +314,7 @@ def every_open_case_has_a_next_time_or_a_person(_seen: Seen) -> Iterator[str]:
 
 
 def every_change_has_its_evidence(_seen: Seen) -> Iterator[str]:
-    """I10: each chain verifies, and each event of a case with a POA stands in one of them."""
+    """I10: each chain verifies, and each event of a case with a POA is in one of them."""
     entries: dict[int, Counter[tuple[str, datetime]]] = defaultdict(Counter)
     for entry in EvidenceEntry.objects.filter(kind__startswith="enrollment."):
         entries[entry.details["enrollment"]][entry.kind, entry.at] += 1
@@ -336,7 +336,7 @@ def every_change_has_its_evidence(_seen: Seen) -> Iterator[str]:
 
 
 def what_people_gave_is_kept_and_counts_once(_seen: Seen) -> Iterator[str]:
-    """I11: one report for what a technician sent, however often it came; each photo and each signature still there."""
+    """I11: one report per submission of a technician, however often it was sent; each photo and signature exists."""
     sent = Counter(GoLiveReport.objects.values_list("submission_id", flat=True))
     yield from (f"submission {submission} counts {count} times" for submission, count in sent.items() if count > 1)
     for proof in (*ProofFile.objects.all(), *KeptProof.objects.all()):

@@ -1,7 +1,7 @@
 """
-The database refuses to change the journal; tests play the forger who could switch that off, and must clean up.
+The database refuses to change the journal; tests play a forger who can switch that off, and must clean up.
 
-What a forger needs is the right to change tables. Nothing here is part of the product.
+What a forger needs is the right to alter tables. Nothing here is part of the product.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ GUARDED_TABLES = (*verification.GUARDED_TABLES, CompanyRules._meta.db_table)
 
 @contextmanager
 def guard_lifted(database: BaseDatabaseWrapper = connection) -> Iterator[None]:
-    """Let the journal be changed inside, as a forger with every right in the database could."""
+    """Allow changes to the journal inside the block, as a forger with every right in the database could."""
     with transaction.atomic(using=database.alias), database.cursor() as cursor:
         if database.vendor == "sqlite":
             cursor.execute("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'")
@@ -31,7 +31,7 @@ def guard_lifted(database: BaseDatabaseWrapper = connection) -> Iterator[None]:
             for _name, sql in triggers:
                 cursor.execute(sql)
             return
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with checks still to come cannot be altered
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a table with pending checks cannot be altered
         cursor.execute("SELECT relname FROM pg_class WHERE relkind = 'r' AND relname = ANY(%s)", [list(GUARDED_TABLES)])
         tables = [name for (name,) in cursor.fetchall()]
         for table in tables:
@@ -43,7 +43,7 @@ def guard_lifted(database: BaseDatabaseWrapper = connection) -> Iterator[None]:
 
 
 def let_tests_clean_up() -> None:
-    """A test that commits is cleaned up by emptying all tables, which the guard refuses: lift it for that."""
+    """After a test that commits, all tables are emptied, which the guard refuses: disable it for that."""
     empty_tables = BaseDatabaseOperations.execute_sql_flush
 
     def execute_sql_flush(self: BaseDatabaseOperations, sql_list: Any) -> None:

@@ -1,4 +1,4 @@
-"""The cache of the test suite: in this process, and as strict about what it keeps as production's in Redis."""
+"""The cache of the test suite: in this process, and as strict about its values as production's in Redis."""
 
 from typing import Any
 

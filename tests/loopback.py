@@ -1,4 +1,4 @@
-"""A small HTTP server on this machine for the length of a block, for what the product asks over the network."""
+"""A small HTTP server on this machine for the length of a block, for network calls of the product."""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Small PDFs for tests: honest letters, and every way in which a file can be more than a letter."""
+"""Small PDFs for tests: harmless letters, and every way in which a file can be more than a letter."""
 
 import io
 import zlib
@@ -9,7 +9,7 @@ HEADER = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"
 
 
 def written(objects: Mapping[int, bytes], *, before: bytes = b"", root: int = 1) -> bytes:
-    """Write numbered objects with a table of where they are, the way PDF has been since its beginning."""
+    """Write numbered objects with a cross-reference table, as in the first version of PDF."""
     file = io.BytesIO()
     file.write(HEADER + before)
     starts = _put(objects, file)
@@ -24,7 +24,7 @@ def written(objects: Mapping[int, bytes], *, before: bytes = b"", root: int = 1)
 def written_packed(
     objects: Mapping[int, bytes], packed: Mapping[int, bytes], *, filters: bytes = b"/FlateDecode", layers: int = 1
 ) -> bytes:
-    """Write some of the objects packed into a stream, as most programs do since PDF 1.5."""
+    """Write some of the objects compressed into a stream, as most programs do since PDF 1.5."""
     bodies, places = bytearray(), bytearray()
     for number, body in sorted(packed.items()):
         places += b"%d %d " % (number, len(bodies))
@@ -79,7 +79,7 @@ def stream_of(head: bytes, content: bytes) -> bytes:
 def letter_objects(
     *, pages: int = 1, catalog: bytes = b"", words: bytes = b"Permission to operate."
 ) -> dict[int, bytes]:
-    """The parts of an honest letter; `catalog` is put into its catalog."""
+    """The parts of a harmless letter; `catalog` is added to its catalog."""
     drawn = b"BT /F1 12 Tf 72 720 Td (%s) Tj ET" % words
     numbers = range(PAGE, PAGE + pages)
     page = b"<</Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents %d 0 R>>" % (PAGE + pages)
@@ -96,14 +96,14 @@ def letter(*, pages: int = 1, catalog: bytes = b"", words: bytes = b"Permission 
 
 
 def packed_letter(*, pages: int = 1, catalog: bytes = b"") -> bytes:
-    """The same letter with everything packed that may be."""
+    """The same letter with everything compressed that may be."""
     objects = letter_objects(pages=pages, catalog=catalog)
     packed = {number: body for number, body in objects.items() if b"stream" not in body}
     return written_packed({number: body for number, body in objects.items() if number not in packed}, packed)
 
 
 def locked_letter(password: str) -> bytes:
-    """A letter that opens with this password; empty means that it opens for everybody and merely forbids changes."""
+    """A letter that opens with this password; empty means that it opens for everyone and only forbids changes."""
     from pypdf import PdfReader, PdfWriter
 
     writer = PdfWriter(PdfReader(io.BytesIO(letter())))
@@ -114,7 +114,7 @@ def locked_letter(password: str) -> bytes:
 
 
 def packed_scattered(count: int) -> bytes:
-    """A letter with this many objects in a few kilobytes: the table names them all, packed into one stream."""
+    """A letter with this many objects in a few kilobytes: all in the table, compressed into one stream."""
     objects = letter_objects()
     catalog = objects.pop(1)
     return written_packed(objects, {1: catalog, **dict.fromkeys(range(10, count), b"0")})

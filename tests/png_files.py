@@ -1,4 +1,4 @@
-"""PNG files written sample by sample, so that tests know what a picture shows without asking the library under test."""
+"""PNG files written sample by sample, so that tests know what a picture shows without the library under test."""
 
 import struct
 import zlib
@@ -14,7 +14,7 @@ Row = Sequence[Sequence[int]]
 def written_png(
     rows: Sequence[Row], *, kind: int, depth: int, transparency: bytes = b"", palette: bytes = b"", other: bytes = b""
 ) -> bytes:
-    """Write rows of pixels; `other` holds whole chunks that come before the palette."""
+    """Write rows of pixels; `other` is whole chunks placed before the palette."""
     data = b""
     for row in rows:
         bits = "".join(format(sample, f"0{depth}b") for pixel in row for sample in pixel)

@@ -1,4 +1,4 @@
-"""No test reaches anything outside this machine; one that tries fails and says where it wanted to go."""
+"""No test reaches anything outside this machine; one that tries fails and names the address."""
 
 import ipaddress
 import socket
@@ -10,7 +10,7 @@ _getaddrinfo = socket.getaddrinfo
 
 
 class NetworkIsShut(RuntimeError):
-    """Not an OSError: code that rightly survives a failing network must not hide this."""
+    """Not an OSError: code that correctly survives a failing network must not hide this."""
 
 
 def shut_network() -> None:

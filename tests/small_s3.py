@@ -12,7 +12,7 @@ class SmallS3:
     def __init__(self) -> None:
         self.buckets: dict[str, dict[str, bytes]] = {}
         self.url = ""
-        # Whether the credentials have s3:ListBucket: without it S3 hides what is not there.
+        # Whether the credentials have s3:ListBucket: without it S3 hides missing objects.
         self.may_list = True
 
     def answer_about(self, objects: dict[str, bytes], key: str) -> tuple[int, bytes]:

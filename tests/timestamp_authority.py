@@ -1,4 +1,4 @@
-"""A time-stamping authority on this machine: real HTTP, real RFC 3161 answers, and faults to order."""
+"""A time-stamping authority on this machine: real HTTP, real RFC 3161 answers, and faults on request."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ Certify = Callable[[rsa.RSAPrivateKey], x509.Certificate]
 
 
 class Authority:
-    """Counts what it was asked; `fault` makes it answer otherwise."""
+    """Counts its requests; `fault` makes it answer otherwise."""
 
     def __init__(self, *, is_for_stamping: bool = True, certified_by: Certify | None = None) -> None:
         self.asked = 0

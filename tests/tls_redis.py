@@ -1,4 +1,4 @@
-"""A Redis that speaks TLS alone, with a certificate of a throwaway authority, on a free port of this machine."""
+"""A TLS-only Redis with a certificate of a throwaway authority, on a free port of this machine."""
 
 import shutil
 import socket
@@ -31,7 +31,7 @@ class TlsRedis:
 
 @contextmanager
 def tls_redis(folder: Path) -> Iterator[TlsRedis]:
-    """:raises RuntimeError: there is no redis-server on this machine, or it did not come up"""
+    """:raises RuntimeError: there is no redis-server on this machine, or it did not start"""
     program = shutil.which("redis-server")
     if program is None:
         raise RuntimeError("There is no redis-server. Debian: apt install redis-server")

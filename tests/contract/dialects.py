@@ -1,4 +1,4 @@
-"""Pairs of dialects that fit together: how the stand-in for Light speaks, and how the client understands it."""
+"""Matching pairs of dialects: how the simulator speaks, and how the client reads it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from enrollments.light.webhook_signatures import Algorithm, Prefix, SignedText, 
 
 @dataclass(frozen=True)
 class DialectPair:
-    """One way in which Light may turn out to speak, from both ends."""
+    """One dialect Light may turn out to use, from both ends."""
 
     name: str
     client: Dialect

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 @dataclass
 class Proxy:
-    """Where it listens, what went through it, and how it behaves."""
+    """Where it listens, what passed through it, and how it behaves."""
 
     port: int = 0
     asked: list[str] = field(default_factory=list)

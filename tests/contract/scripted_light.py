@@ -1,4 +1,4 @@
-"""A server that gives exactly the answers, and breaks in exactly the ways, that a test has written down for it."""
+"""A server that returns exactly the answers, and fails in exactly the ways, that a test scripted."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def answer(status: int = 200, body: object = None, **headers: str) -> Script:
 
 
 def half_an_answer(body: bytes = b'{"uuid": "a') -> Script:
-    """Promise more than comes, then close."""
+    """Announce a longer body than is sent, then close."""
 
     def run(handler: Handler) -> None:
         handler.send_response(200)
@@ -69,18 +69,18 @@ def reset(handler: Handler) -> None:
 
 
 def hang_up(handler: Handler) -> None:
-    """Take the request and close the connection without a word."""
+    """Take the request and close the connection without an answer."""
     handler.close_connection = True
 
 
 def silence(handler: Handler) -> None:
-    """Take the request and say nothing until the test is over."""
+    """Take the request and send nothing until the test is over."""
     handler.owner.over.wait(20)
     handler.close_connection = True
 
 
 def dripping(handler: Handler) -> None:
-    """Begin an answer and go on with it, one byte at a time, until the test is over."""
+    """Start an answer and continue one byte at a time until the test is over."""
     handler.send_response(200)
     handler.send_header("Content-Length", "100000")
     handler.end_headers()
@@ -94,7 +94,7 @@ def dripping(handler: Handler) -> None:
 
 
 def dripping_headers(handler: Handler) -> None:
-    """Send the headers of a good answer one byte at a time: it is whole after some twenty seconds."""
+    """Send the headers of a valid answer one byte at a time; it is complete after some twenty seconds."""
     handler.close_connection = True
     padding = "x" * 400
     for byte in f"HTTP/1.1 200 OK\r\nX-Padding: {padding}\r\nContent-Length: 2\r\n\r\n{{}}".encode():
@@ -109,7 +109,7 @@ def dripping_headers(handler: Handler) -> None:
 
 @dataclass
 class ScriptedLight:
-    """What was scripted and what arrived."""
+    """The scripted answers and the requests that arrived."""
 
     base_url: str = ""
     scripts: list[Script] = field(default_factory=list)
@@ -117,7 +117,7 @@ class ScriptedLight:
     over: threading.Event = field(default_factory=threading.Event)
 
     def will(self, *scripts: Script) -> None:
-        """Play these answers next, one per request."""
+        """Return these answers next, one per request."""
         self.scripts.extend(scripts)
 
     @property
@@ -164,7 +164,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay quiet: clients that hang up are what the tests are about."""
+        """Stay quiet: these tests are about clients that close the connection."""
 
     def shutdown_request(self, request: Any) -> None:
         try:
@@ -175,7 +175,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def scripted_light(*, tls: ssl.SSLContext | None = None) -> Iterator[ScriptedLight]:
-    """Run the server on a free port; with `tls` as “localhost” over HTTPS."""
+    """Run the server on a free port; with `tls`, as "localhost" over HTTPS."""
     light = ScriptedLight()
     handler = type("BoundHandler", (Handler,), {"owner": light})
     server = _Server(("127.0.0.1", 0), handler)

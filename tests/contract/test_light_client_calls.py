@@ -1,4 +1,4 @@
-"""What the client sends, and what it makes of each shape of answer that Light may give."""
+"""What the client sends, and how it reads each shape of answer that Light may return."""
 
 from __future__ import annotations
 

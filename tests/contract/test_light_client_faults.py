@@ -216,7 +216,7 @@ def test_busy_light_says_how_long_to_wait(
     shortest: float,
     longest: float,
 ) -> None:
-    """A whole number stands for an HTTP date so many seconds from now."""
+    """An integer is turned into an HTTP date that many seconds from now."""
     if isinstance(retry_after, int):
         retry_after = formatdate(time.time() + retry_after, usegmt=True)
     light.will(*before, answer(429, {"detail": "slow down"}, Retry_After=retry_after))

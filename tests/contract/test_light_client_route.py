@@ -1,4 +1,4 @@
-"""The way out to Light: through a proxy, and with certificates of one's own, over real TLS."""
+"""The network route to Light: through a proxy, and with custom certificates, over real TLS."""
 
 import socket
 import ssl
@@ -28,7 +28,7 @@ A_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Tls:
-    """A server's side of TLS as “localhost”, and the file of the authority that certified it."""
+    """The server side of TLS as "localhost", and the file of the authority that certified it."""
 
     context: ssl.SSLContext
     ca_file: Path

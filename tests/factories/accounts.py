@@ -1,4 +1,4 @@
-"""Keys of the API, made as people and systems get them."""
+"""API keys, created the way people and systems get them."""
 
 import itertools
 from datetime import timedelta
@@ -16,7 +16,7 @@ _numbers = itertools.count(1)
 
 
 def personal_key(person: User | None = None) -> str:
-    """The secret of a key that a person signed in for; of somebody with every right unless named."""
+    """The secret of a personal key; of someone with every right unless named."""
     return actions.create_personal_key(person=person or staff(), at=timezone.now()).secret
 
 

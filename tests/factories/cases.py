@@ -1,4 +1,4 @@
-"""Enrollments as the staff meet them: opened, looked at by the engine, held, and with offers judged."""
+"""Enrollments as staff see them: opened, decided by the engine, held, and with judged offers."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ class StoppedClock:
 
 
 def looked_at(enrollment: Enrollment, *, at: datetime) -> Enrollment:
-    """Let the engine look once, with a Light that cannot be reached."""
+    """Let the engine decide once, with Light unreachable."""
     light = LightClient(base_url=UNREACHABLE_LIGHT, app_token="app-token-of-the-test", pause=lambda _seconds: None)
     Enrollment.objects.filter(pk=enrollment.pk).update(due_at=at)
     try:
@@ -47,7 +47,7 @@ def looked_at(enrollment: Enrollment, *, at: datetime) -> Enrollment:
 
 
 def case(at: datetime = AT, *, job: Installation | None = None, **fields: Any) -> Enrollment:
-    """An open case without a POA. `fields` goes to the installation."""
+    """An open case without a POA. `fields` is passed to the installation."""
     job = job or installation(at, **fields)
     enrollment = reconsider_site(site_id=job.site_id, at=at)
     assert enrollment is not None

@@ -1,4 +1,4 @@
-"""Company rules that a test needs, decided before anything else happened."""
+"""Company rules that a test needs, decided before the test starts."""
 
 from datetime import timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from core.models import CompanyRules
 
 
 def company_rules_are(**values: Any) -> CompanyRules:
-    """Let other rules apply from before any moment of a test; values that are not named stay as they are."""
+    """Apply other rules from before any moment of the test; values not named stay unchanged."""
     at = company_rules.SAMPLE_SINCE + timedelta(days=CompanyRules.objects.count() + 1)
     rules = company_rules.decide_company_rules(
         values=values, effective_from_date=at.date(), reason="For this test.", by=SYSTEM, at=at

@@ -1,4 +1,4 @@
-"""Customers, sites and installations that reached their stage by the office's and technicians' own actions."""
+"""Customers, sites and installations brought to their stage by real actions of the office and technicians."""
 
 import itertools
 import uuid
@@ -64,7 +64,7 @@ def customer(at: datetime = AT, **fields: Any) -> Customer:
 
 
 def customer_from_before(at: datetime = AT, *, first_name: str, last_name: str) -> Customer:
-    """A customer on file under a name that was taken before line breaks and control characters were refused."""
+    """A customer whose name was recorded before line breaks and control characters were refused."""
     person = customer(at)
     Customer.objects.filter(pk=person.pk).update(first_name=first_name, last_name=last_name)
     person.refresh_from_db()
@@ -72,7 +72,7 @@ def customer_from_before(at: datetime = AT, *, first_name: str, last_name: str) 
 
 
 def esi_id() -> str:
-    """A fresh ESI ID with Oncor's prefix, which cannot be taken for a rounded one."""
+    """A new ESI ID with Oncor's prefix that cannot be mistaken for a rounded one."""
     return f"1044372{next(_numbers):09d}7"
 
 
@@ -112,7 +112,7 @@ def installation(at: datetime = AT, **fields: Any) -> Installation:
 
 
 def installation_at(status: str, at: datetime = AT, **fields: Any) -> Installation:
-    """An installation walked to `status` by the real moves, one of PTO_REPORTED and PTO_CONFIRMED by a report."""
+    """An installation brought to `status` by the real moves; PTO_REPORTED and PTO_CONFIRMED by a report."""
     job = installation(at, **fields)
     for move in _WAY.get(status, ()):
         day = chicago_day(at) if move == "schedule" else None
@@ -128,7 +128,7 @@ def installation_at(status: str, at: datetime = AT, **fields: Any) -> Installati
 
 
 def go_live_report(job: Installation, at: datetime = AT, **fields: Any) -> GoLiveReport:
-    """A report; by the office and confirmed by a second person, so one that counts, unless another actor is given."""
+    """A report that counts: by the office and confirmed by a second person, unless another actor is given."""
     report = actions.report_go_live(
         **{
             "installation_id": job.pk,

@@ -1,4 +1,4 @@
-"""A phone with an authenticator app, which scans what the page shows and says codes."""
+"""A phone with an authenticator app that scans the page and shows codes."""
 
 import re
 import time
@@ -20,7 +20,7 @@ class Phone:
         self._last = 0
 
     def code(self) -> str:
-        """Show a code that was not shown before. The app is a little ahead when it is asked twice in half a minute."""
+        """Return a code not shown before; asked twice within half a minute, the app is a little ahead."""
         self._last = max(int(time.time()) // PERIOD_SECONDS - 1, self._last + 1)
         return self.code_at(self._last)
 
@@ -29,7 +29,7 @@ class Phone:
 
 
 def set_up_phone(client: Client, *, surface: str = "admin") -> tuple[Phone, list[str]]:
-    """Walk somebody who gave a password through the set-up; gives the phone and the recovery codes."""
+    """Take a person who entered a password through the setup; return the phone and the recovery codes."""
     phone = Phone(client.get(f"/{surface}/second-step/set-up/").text)
     page = client.post(f"/{surface}/second-step/set-up/", {"code": phone.code()}, follow=True)
     codes = RECOVERY_CODE.findall(page.text)

@@ -52,7 +52,7 @@ def drafted_poa(
     at: datetime = SIGNED_AT,
     **changes: Any,
 ) -> PoaDocument:
-    """`changes` goes to `draft_poa`: earliest_start_date, latest_start_date, sunset_date, uses."""
+    """`changes` is passed to `draft_poa`: earliest_start_date, latest_start_date, sunset_date, uses."""
     actions.ensure_templates()
     if customer is None or site is None:
         installation = sold_installation(at, customer=customer, site=site)
@@ -76,7 +76,7 @@ def sent_poa(*, at: datetime = SIGNED_AT, **changes: Any) -> PoaDocument:
 
 
 def prove_contact(poa: PoaDocument, *, at: datetime = SIGNED_AT) -> None:
-    """The customer asks for a code and types it from his mail."""
+    """The customer requests a code and enters it from the mail."""
     with transaction.atomic():  # where workers run, one of them might send it first
         asked = actions.ask_for_code(poa_id=poa.pk, browser=BROWSER, at=at, ip_address=SIGNED_FROM_IP)
         actions.send_mail(mail_id=asked.pk, at=at)
@@ -110,7 +110,7 @@ def sealing_poa(
     signature_text: str = "",
     **changes: Any,
 ) -> PoaDocument:
-    """The customer did the final act; the file is not made yet."""
+    """The customer completed the final step; the file is not made yet."""
     poa = sent_poa(at=at, **changes)
     agree_to_everything(poa, at=at)
     actions.sign_poa(

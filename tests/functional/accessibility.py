@@ -1,4 +1,4 @@
-"""What axe-core finds on a page that a browser shows, by the rules of WCAG 2.2 AA."""
+"""What axe-core finds on a page in the browser, by the rules of WCAG 2.2 AA."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 AXE = Path(__file__).parents[1] / "vendor" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 PICTURES = os.environ.get("LOOK_AT_PAGES", "")
-"""Name a folder here to get a picture of every page that is checked."""
+"""Set to a folder to save a picture of every checked page there."""
 
 
 @cache
@@ -20,7 +20,7 @@ def _axe() -> str:
 
 
 def complaints_about(page: Page, name: str = "") -> list[str]:
-    """List what is wrong, each with the rule and the elements; empty when nothing is."""
+    """List the violations, each with the rule and the elements; empty if there are none."""
     _take_picture(page, name)
     page.evaluate(_axe())
     found: dict[str, Any] = page.evaluate(

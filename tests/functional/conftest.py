@@ -16,7 +16,7 @@ expect.set_options(timeout=MAX_WAIT_MS)
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """One Chromium for all tests; each test opens contexts of its own in it."""
+    """One Chromium for all tests; each test opens its own contexts in it."""
     path = find_chromium()
     if path is None and REQUIRE_BROWSER:
         pytest.fail(NO_CHROMIUM)

@@ -1,4 +1,4 @@
-"""How a person goes from page to page in a browser, and through the code page and the steps of the customer's pages."""
+"""How a person moves from page to page in a browser, through the code page and the steps of the customer pages."""
 
 from urllib.parse import urljoin
 
@@ -11,9 +11,10 @@ STEPS_WITH_TEXT = ("broker", "electronic", "summary", "confirm", "document")
 
 
 def follow(what: Locator) -> None:
-    """Press what leads to a page, and wait until that page is there.
+    """
+    Click what leads to another page, and wait until that page is loaded.
 
-    A click alone comes back while the old page is still shown: what looks at the page next would see the old one,
+    A click alone returns while the old page is still shown, so the next look at the page would see the old one,
     or none.
     """
     with what.page.expect_navigation():
@@ -21,18 +22,18 @@ def follow(what: Locator) -> None:
 
 
 def press_enter(page: Page) -> None:
-    """Press the key that leads to a page, and wait as `follow` does."""
+    """Press the key that leads to another page, and wait as `follow` does."""
     with page.expect_navigation():
         page.keyboard.press("Enter")
 
 
 def send(page: Page) -> None:
-    """Press the button under the form of a customer's page."""
+    """Click the button under the form of a customer page."""
     follow(page.locator(BUTTON))
 
 
 def enter_the_code(page: Page) -> None:
-    """Ask for a code and type it from the mail, where the page that is shown asks for one."""
+    """Request a code and type it from the mail, if the current page asks for one."""
     if page.locator("form[action$='/code/']").count():
         send(page)
         page.fill("#code", code_in_last_mail())
@@ -44,7 +45,7 @@ def start_signing(page: Page) -> None:
 
 
 def read_sample(page: Page) -> None:
-    """Where the page asks for it, fetch the sample with this browser's cookies and type the word in it."""
+    """If the page asks for it, download the sample with this browser's cookies and type its word."""
     link = page.locator("a[href$='/sample.pdf']")
     if link.count():
         address = urljoin(page.url, link.get_attribute("href") or "")
@@ -52,7 +53,7 @@ def read_sample(page: Page) -> None:
 
 
 def agree(page: Page) -> None:
-    """Do what the step that is shown asks for, and go on to the next."""
+    """Complete the current step, and continue to the next."""
     read_sample(page)
     for box in page.locator("input[type=checkbox]").all():
         box.check()

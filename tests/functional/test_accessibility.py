@@ -48,7 +48,7 @@ def page(request: pytest.FixtureRequest) -> Page:
 
 
 def signed_in(page: Page, server: LiveServer, person: User) -> Page:
-    """Carry a session over from Django's own client; signing in has its tests elsewhere."""
+    """Reuse a session of Django's test client; sign-in has its own tests."""
     client = Client()
     client.force_login(person)
     page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": server.url}])
@@ -171,7 +171,7 @@ def test_technician_pages_are_accessible(live_server: LiveServer, page: Page, no
 
 @pytest.fixture
 def whole_case(now: datetime) -> Installation:
-    """One case with something of every kind."""
+    """One case with every kind of record."""
     person, place = customer(now), site(now)
     job = installation(now, customer=person, site=place)
     poa = signed_poa(customer=person, site=place, at=now)
@@ -184,7 +184,7 @@ def whole_case(now: datetime) -> Installation:
 
 
 def office_addresses() -> list[str]:
-    """The queue, and of each kind of record its list, a page, its form and what each button asks."""
+    """The queue, and for each kind of record its list, a page, its form and what each button asks."""
     addresses = ["/admin/", "/admin/password_change/"]
     for model, model_admin in admin.site._registry.items():
         if model._meta.app_label not in {"core", *OUR_APPS}:
@@ -210,7 +210,7 @@ OUR_APPS = tuple(
 def test_office_pages_are_accessible(
     request: pytest.FixtureRequest, live_server: LiveServer, admin_user: User, width: str, each: int
 ) -> None:
-    """All of them at a desk; on a phone, where the same templates stack, every fourth."""
+    """All of them on a desktop; on a phone, where the same templates stack, every fourth."""
     page: Page = request.getfixturevalue(width)
     page.goto(f"{live_server.url}/admin/login/")
     complaints = complaints_about(page, "admin-login")

@@ -1,4 +1,4 @@
-"""Customers come back after signing: they see what is left, do it on Light's pages, and see their plan."""
+"""Customers return after signing: they see what is left, do it on Light's pages, and see their plan."""
 
 from collections.abc import Iterator
 from dataclasses import replace

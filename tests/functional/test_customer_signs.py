@@ -38,7 +38,7 @@ def now() -> datetime:
 
 @pytest.fixture(autouse=True)
 def no_complaints(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No script fails and no policy is broken on any page of a test."""
+    """No script fails and no policy is violated on any page of a test."""
     complaints: list[str] = []
     for name in {"phone", "desk"} & set(request.fixturenames):
         page: Page = request.getfixturevalue(name)
@@ -89,7 +89,7 @@ INK = """() => {
 def test_resizing_the_screen_keeps_the_signature(
     live_server: LiveServer, chromium: Browser, now: datetime, ratio: float
 ) -> None:
-    """Phones change it while one scrolls; at these ratios no width is a whole number of pixels."""
+    """Phones change it while scrolling; at these ratios no width is a whole number of pixels."""
     _poa, address = given_an_invited_customer(live_server, now)
     context = chromium.new_context(viewport={"width": 361, "height": 740}, device_scale_factor=ratio)
     page = context.new_page()

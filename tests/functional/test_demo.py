@@ -1,5 +1,6 @@
 """
-The story of `make demo`, told whole: the demo's own check compares our records with the stand-in's list of acceptances
+The whole story of `make demo`: the demo's own check compares our records with the simulator's acceptances
+
 and decides the exit code.
 """
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.timeout(SECONDS_ALLOWED + 60)
 
 @pytest.fixture
 def run_demo(tmp_path: Path) -> Demo:
-    """Run the demo to its table, in a data folder of its own and on free ports."""
+    """Run the demo up to its table, in its own data folder and on free ports."""
 
     def run(*options: str, first_day: str = FIRST_DAY) -> subprocess.CompletedProcess[str]:
         named = {name for name in os.environ if name in VARIABLES or name == "DJANGO_SETTINGS_MODULE"}

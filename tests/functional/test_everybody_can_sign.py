@@ -1,4 +1,4 @@
-"""Signing for everybody: by keyboard alone, on a small phone within three minutes, over a slow line."""
+"""Anyone can sign: by keyboard alone, on a small phone within three minutes, over a slow line."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,7 +43,7 @@ def address(live_server: LiveServer, poa: PoaDocument) -> str:
 
 
 def when_she_tabs_to(page: Page, selector: str) -> None:
-    """Press Tab until the element has the focus, and see that the focus can be seen."""
+    """Press Tab until the element has the focus, and check that the focus is visible."""
     for _ in range(MAX_TABS):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
@@ -107,7 +107,7 @@ def test_screen_reader_hears_the_error_first(desk: Page, address: str) -> None:
 
 @dataclass
 class Effort:
-    """What signing asks of a thumb, and how long that takes a slow one who reads the headings and skims the rest."""
+    """The taps and scrolls that signing takes, and the time of a slow person who reads headings and skims the rest."""
 
     pages: int = 0
     taps: int = 0
@@ -167,7 +167,7 @@ def test_newcomer_signs_on_a_small_phone_within_three_minutes(phone: Page, addre
 def test_every_page_is_small_and_loads_nothing_from_elsewhere(
     phone: Page, address: str, live_server: LiveServer
 ) -> None:
-    """Servers pack what they send; these are the bytes before that, headers included, with nothing kept from before."""
+    """Servers compress what they send; these are the uncompressed bytes, headers included, with an empty cache."""
     weights: dict[str, int] = {}
 
     def weigh(name: str) -> None:

@@ -1,4 +1,4 @@
-"""The customer's home in every main state of a case, on a phone and on a desk, in both languages."""
+"""The customer's home in every main state of a case, on a phone and on a desktop, in both languages."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -99,7 +99,7 @@ def _look(name: str, phone: Page, desk: Page, live_server: LiveServer) -> list[s
 
 
 def _open(page: Page, address: str) -> None:
-    """Open an address. The page before it may reload itself in the same moment, which ends our navigation."""
+    """Open an address. The previous page may reload itself at the same moment, which aborts our navigation."""
     try:
         page.goto(address)
     except Error as problem:

@@ -1,4 +1,4 @@
-"""The office adds a file to a form in the admin: it stays beside what was typed, and takes the place of nothing."""
+"""The office adds a file to a form in the admin: it is added to the other entries and replaces none."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ LETTER: FilePayload = {"name": "letter.pdf", "mimeType": "application/pdf", "buf
 
 @pytest.fixture
 def office_desk(live_server: LiveServer, desk: Page) -> Iterator[Page]:
-    """A desk at which somebody of the office is signed in, and on which no script fails."""
+    """A desktop browser with a signed-in office user, in which no script fails."""
     person = User.objects.create_user("olivia", is_staff=True)
     person.groups.add(Group.objects.get(name="office"))
     client = Client()
@@ -34,7 +34,7 @@ def office_desk(live_server: LiveServer, desk: Page) -> Iterator[Page]:
 
 
 def choose(page: Page, field: str) -> None:
-    """Choose a file once the skin's scripts have seen the form, which they do when the page changes."""
+    """Choose a file once the theme's scripts have set up the form, which changes the page."""
     page.evaluate("document.body.append(document.createElement('i'))")
     page.set_input_files(f"[name={field}]", [LETTER])
 

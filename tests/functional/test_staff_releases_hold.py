@@ -1,4 +1,4 @@
-"""The office sees what is blocked, reads why, and releases it with a reason, on a desktop and a phone."""
+"""The office sees what is blocked and why, and releases it with a reason, on a desktop and a phone."""
 
 import pytest
 from django.contrib.auth.models import Group, User

@@ -1,4 +1,4 @@
-"""The first sign-in of a new colleague in production, and the next one, at a desk and on a phone."""
+"""The first and second sign-in of a new colleague in production, on a desktop and on a phone."""
 
 import pytest
 from django.contrib.auth.models import Group, User

@@ -1,4 +1,4 @@
-"""A technician on a phone: sign in, fix a wrong date, report PTO with a photo, also without a signal."""
+"""A technician on a phone: sign in, fix a wrong date, report PTO with a photo, even without a signal."""
 
 import io
 import re
@@ -26,7 +26,7 @@ from tests.functional.pages import follow
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PASSWORD = "a long enough password"
 NO_SERVICE_WORKER = "delete Navigator.prototype.serviceWorker"
-"""A phone's first visit: nothing is kept yet."""
+"""A phone's first visit: nothing is cached yet."""
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def when_he_signs_in_and_his_phone_keeps_pages(phone: Page, server: LiveServer, 
 
 @contextmanager
 def nothing_arriving(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the server answer nothing for a while, as if the signal were there and too weak."""
+    """Let the server answer nothing for a while, as if the signal were too weak."""
     arrives = threading.Event()
     answer = WSGIHandler.__call__
 

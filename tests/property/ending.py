@@ -1,4 +1,4 @@
-"""The end of every order of events: all is fixed, two months pass, and what Light holds is what our records say."""
+"""The end of every order of events: faults end, two months pass, and Light's records equal ours."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -28,11 +28,11 @@ TO_THE_END = (
     timedelta(days=45),
     timedelta(hours=2),
 )
-"""Leaps long enough for every pause, doubt and start of service to end."""
+"""Steps long enough for every pause, doubt and start of service to end."""
 
 MAX_ROUNDS = 12
 MAX_NOTICES = 8
-"""Prices are of the day: they do not rise so often in a row."""
+"""Prices change by the day: they do not rise so often in a row."""
 
 OVER = frozenset({EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED})
 MOVING = frozenset({EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
@@ -55,7 +55,7 @@ def settle_everything(cases: "Cases") -> None:
 
 
 def reconcile(flow: Flow) -> ReconciliationRun:
-    """Compare every account with what we know, as operations do by command and the scheduler does at night."""
+    """Compare every account with our records, as operations do by command and the scheduler at night."""
     run = reconciliation.start_run(by=SYSTEM, at=flow.clock.at)
     while not reconciliation.continue_run(run.pk, flow.engine.tools, pause=lambda _seconds: None):
         pass
@@ -63,7 +63,7 @@ def reconcile(flow: Flow) -> ReconciliationRun:
 
 
 def _mend(cases: "Cases") -> None:
-    """Take every fault away, and every message: the sweep alone must bring all to its end."""
+    """End every fault and drop every message: the sweep alone must finish everything."""
     cases.flow.simulator.control.clear_faults()
     cases.flow.simulator.control.change_settings(read_lag_seconds=0)
     cases.flow.light_is_ahead = timedelta(0)
@@ -72,7 +72,7 @@ def _mend(cases: "Cases") -> None:
 
 
 def _let_time_pass(cases: "Cases") -> None:
-    """In leaps. A notice ends only on its own days, and is given again if the price rose."""
+    """In steps. A notice ends only on its own days, and is repeated if the price rose."""
     for leap in TO_THE_END:
         cases.flow.pass_time(leap)
         cases.sweep()
@@ -85,9 +85,9 @@ def _let_time_pass(cases: "Cases") -> None:
 
 def _let_doubt_end(cases: "Cases") -> None:
     """
-    Doubt ends by reading; where it asks for a person, he has compared the account and lets the case go on.
+    Settle doubt by reading; if a person is asked, they compare the account and release the case.
 
-    An accepted plan that Light will not finalize, because the credit was frozen since, comes back to him every time.
+    An accepted plan that Light will not finalize, because credit was frozen since then, returns to them every time.
     """
     compared: set[int] = set()
     for _ in range(MAX_ROUNDS):
@@ -107,10 +107,10 @@ def _let_doubt_end(cases: "Cases") -> None:
 
 def _records_say_what_light_holds(flow: Flow) -> None:
     """
-    The one comparison that all this is for.
+    The final comparison.
 
     An acceptance that shows at Light only after its case was closed, or while a person is asked about it, cannot be in
-    the records of the case; then the comparison of all accounts must name it to people.
+    the case's records; then the comparison of all accounts must report it.
     """
     unknown, invented = acceptances_unlike(flow.simulator.world.acceptances)
     assert invented == []
@@ -138,11 +138,11 @@ def _every_case_has_arrived_or_names_a_person() -> None:
         assert is_held or case.whose_turn, _story(case)
 
 
-# When everybody does his part
+# When everyone does their part
 
 
 def _help(cases: "Cases") -> None:
-    """Operations, office, customer and technician do what the case may wait for, in this order."""
+    """Operations, office, customer and technician do whatever the case may wait for, in this order."""
     at = cases.flow.clock.at
     for pause in Pause.objects.filter(ended_at=None):
         cases.flow.resume(pause)
@@ -171,7 +171,7 @@ def _help(cases: "Cases") -> None:
 
 
 def _is_anything_to_go_live(case: Enrollment) -> bool:
-    """One job may be canceled and another one at the same site go on."""
+    """One job may be canceled while another one at the same site continues."""
     return case.installations.exclude(status=InstallationStatus.CANCELLED).exists()
 
 
@@ -182,7 +182,7 @@ def _every_case_that_was_helped_has_arrived_or_is_held(cases: "Cases") -> None:
 
 
 def _story(case: Enrollment) -> str:
-    """Say what a person needs to understand why a case did not arrive."""
+    """Explain to a developer why a case did not arrive."""
     at_site = {"site": case.site_id, "customer": case.customer_id}
     lines = [
         f"{case} is {case.status}, {case.next_step}: {case.because} (turn of {case.whose_turn or 'nobody'})",

@@ -1,8 +1,8 @@
 """
 Several cases at once, and everything that people, clock, queue, storage and Light can do to them, in any order.
 
-Messages are real: what actions queue at their commit waits in a queue until a rule delivers it, once or more, now or
-days later, or loses it. After every step every promise is checked.
+Messages are real: what actions queue at commit waits in a queue until a rule delivers it, once or more, now or
+days later, or drops it. After every step every promise is checked.
 """
 
 import json
@@ -106,7 +106,7 @@ FAULTS = (
     "unprocessable",
 )
 WAYS_TO_ASK_FOR_PATIENCE = ("30", "900", "Fri, 06 Mar 2026 16:00:00 GMT", None)
-"""Seconds, a date, and nothing at all."""
+"""Seconds, a date, and no value."""
 
 REFUSALS = (
     MoveNotAllowed,
@@ -128,10 +128,10 @@ REFUSALS = (
     poa_actions.StopAlreadyEnded,
     poa_actions.StopAlreadyRecorded,
 )
-"""What a person is told who comes too late or asks for too much: an answer, and nothing has changed."""
+"""The expected refusals of a person who acts too late or asks for too much; nothing has changed."""
 
 STAGES = ("sold", "signed", "known", "complete", "live", "accepting", "accepted", "finalized")
-"""How far a case has come when the machine takes over. The last worker of one that is accepting or accepted died."""
+"""How far a case is when the machine starts. The last worker of an accepting or accepted one died."""
 
 which_case = st.integers(min_value=0, max_value=2)
 which_message = st.integers(min_value=0, max_value=20)
@@ -151,7 +151,7 @@ class Cases(RuleBasedStateMachine):
 
     @classmethod
     def prepare(cls) -> None:
-        """Register once what every order of events begins with."""
+        """Create once what every order of events starts with."""
         poa_actions.ensure_templates()
         cls.promises = {
             "roomy": roomy_promise(),
@@ -177,7 +177,7 @@ class Cases(RuleBasedStateMachine):
         running.control.reset()
         running.control.set_now(MORNING)
         running.control.freeze_clock()
-        running.control.set_dialect(rate_limit_per_second=0)  # seconds of the machine are none of this clock's
+        running.control.set_dialect(rate_limit_per_second=0)  # real seconds of the machine are not those of this clock
         self.settings.LIGHT_DIALECT = pair.client
         self.queue = Queue()
         self.everybody_helps = everybody_helps
@@ -322,7 +322,7 @@ class Cases(RuleBasedStateMachine):
 
     @rule(number=which_case)
     def light_gets_an_account_under_the_address_without_us(self, number: int) -> None:
-        """By the customer, for example, or by a case that a restore lost."""
+        """For example by the customer, or by a case that a restore lost."""
         person = self._job(number).customer
         with suppress(*REFUSALS):
             self.flow.light.create_account(
@@ -492,7 +492,7 @@ class Cases(RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([0, 1]), seconds=st.sampled_from([-5, 5]))
     def midnight_is_near(self, hours: int, seconds: int) -> None:
-        """Go to some seconds before or after the next midnight of Chicago, or of UTC."""
+        """Move to some seconds before or after the next midnight in Chicago, or in UTC."""
         now = self.flow.clock.at
         midnight = now.replace(hour=5 + hours if hours else 0, minute=0, second=0, microsecond=0)
         then = midnight + timedelta(days=1, seconds=seconds)
@@ -515,7 +515,7 @@ class Cases(RuleBasedStateMachine):
 
     @rule(pick=which_message, times=st.integers(1, 3), stays=st.booleans())
     def a_message_comes(self, pick: int, times: int, *, stays: bool) -> None:
-        """Once or more at a time; one that stays comes again later, however much later."""
+        """Once or several times; a message that stays arrives again later, after any delay."""
         message = self.queue.take(pick)
         if message is None:
             return
@@ -536,7 +536,7 @@ class Cases(RuleBasedStateMachine):
 
     @rule(pick=which_message, number=st.integers(1, 120), tells=st.booleans())
     def a_worker_dies_over_a_message(self, pick: int, number: int, *, tells: bool) -> None:
-        """Dies before some statement; what it committed before, it has told the queue or not."""
+        """The worker dies before some statement; earlier commits may or may not have queued their messages."""
         message = self.queue.take(pick)
         if message is not None:
             with suppress(Killed), killed_at_statement(number):
@@ -589,7 +589,7 @@ class Cases(RuleBasedStateMachine):
         ),
     )
     def something_happens_during_a_call(self, number: int, call: str, what: str) -> None:
-        """It happens after the call was recorded and before it is sent, and a second worker comes as well."""
+        """A change after the call was recorded and before it is sent, and a second worker starts as well."""
         case = self._case(number)
         if case is None:
             return
@@ -621,7 +621,7 @@ class Cases(RuleBasedStateMachine):
 
     @rule(loses_messages=st.booleans())
     def everything_starts_anew(self, *, loses_messages: bool) -> None:
-        """A restart in one-process mode: tokens are forgotten, leases taken over, and messages in memory are gone."""
+        """A restart in one-process mode: tokens are forgotten, leases taken over, and messages in memory lost."""
         self.flow.start_client_anew()
         if loses_messages:
             self.queue.waiting.clear()
@@ -637,7 +637,7 @@ class Cases(RuleBasedStateMachine):
 
     @rule(picks=st.lists(which_message, min_size=1, max_size=3), times=st.integers(1, 2))
     def webhooks_of_light_come(self, picks: list[int], times: int) -> None:
-        """What Light really sent, now or long ago, in any order, and again."""
+        """What Light really sent, now or earlier, in any order, and repeated."""
         sent = list({event.uuid: event.body for event in self.flow.simulator.world.webhooks.deliveries}.values())
         for pick in picks if sent else ():
             for _ in range(times):
@@ -745,7 +745,7 @@ class Cases(RuleBasedStateMachine):
 
     @invariant()
     def what_was_stopped_before_stays_stopped(self) -> None:
-        """No write is sent between two looks that both find it stopped."""
+        """No write is sent between two checks that both find it stopped."""
         requests = self.flow.simulator.world.request_log
         sent = {str(row["operation"]) for row in requests[self._requests_seen :]}
         self._requests_seen = len(requests)
@@ -754,7 +754,7 @@ class Cases(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_accepted_before_its_notice_is_over(self) -> None:
-        """Where the office gives notice: under the same signature, no earlier than it said, and no worse."""
+        """If the office gives notice: under the same signature, no earlier than announced, and no worse."""
         if not self.flow.policy.notice_days:
             return
         attempts = AcceptAttempt.objects.exclude(pk__in=self._attempts_at_start)
@@ -771,7 +771,7 @@ class Cases(RuleBasedStateMachine):
         return frozenset({"accept"}) if Pause.objects.filter(ended_at=None).exists() else frozenset()
 
     def _is_expected(self, line: str) -> bool:
-        """A storage that is down is logged, and so is a webhook that cannot be understood."""
+        """A storage outage is logged, and so is a webhook that cannot be parsed."""
         return "storage" in line.lower()
 
     def teardown(self) -> None:
@@ -820,7 +820,7 @@ class Cases(RuleBasedStateMachine):
         self._deliver_all()
 
     def live(self, span: timedelta) -> None:
-        """Let time pass in leaps from one due moment to the next, sweeping at each."""
+        """Let time pass in steps from one due moment to the next, sweeping at each."""
         end = self.flow.clock.at + span
         for _ in range(MAX_WAKES):
             self.sweep()

@@ -1,4 +1,4 @@
-"""What surrounds the cases of the machine: a queue that a test delivers by hand, a storage that may refuse, a log."""
+"""What surrounds the cases of the machine: a queue delivered by hand, a storage that may refuse, a log."""
 
 import logging
 from collections.abc import Iterator
@@ -23,11 +23,11 @@ class Killed(BaseException):
 
 class Queue:
     """
-    What was sent to the queue and not delivered yet. It stands where Celery's broker stands.
+    What was sent to the queue and not delivered yet, in place of Celery's broker.
 
-    Django hands messages over at the outermost commit; here everything happens inside one transaction that is undone at
-    the end, so what it holds back is handed over by `take_committed`, which must be called outside of the transactions
-    under test. What belongs to a transaction that was rolled back never gets here, as in real life.
+    Django releases messages at the outermost commit; here everything runs inside one transaction that is rolled back at
+    the end, so `take_committed` releases the held messages. It must be called outside the transactions under test.
+    Messages of a transaction that was rolled back never get here, as in production.
     """
 
     def __init__(self) -> None:
@@ -63,9 +63,9 @@ def sweep_names() -> tuple[str, ...]:
 @contextmanager
 def killed_at_statement(number: int) -> Iterator[None]:
     """
-    Die before the statement of that number, somewhere inside or between transactions.
+    Die before the statement with that number, inside or between transactions.
 
-    Beginnings and ends of transactions are not counted: a death there is one right beside them.
+    Starts and ends of transactions are not counted: a death there equals one right beside them.
     """
     left = number
 
@@ -83,7 +83,7 @@ def killed_at_statement(number: int) -> Iterator[None]:
 
 @contextmanager
 def database_to_be_undone() -> Iterator[None]:
-    """Undo everything at the end; until then what would be the outermost transaction in production behaves like one."""
+    """Roll everything back at the end; until then a transaction that is outermost in production behaves like one."""
     frame = transaction.atomic()
     frame._from_testcase = True  # type: ignore[attr-defined]  # lets durable transactions begin in it, as a test case does
     with frame, outermost_transactions_undone_by_themselves(frame):
@@ -95,10 +95,10 @@ def database_to_be_undone() -> Iterator[None]:
 @contextmanager
 def outermost_transactions_undone_by_themselves(frame: transaction.Atomic) -> Iterator[None]:
     """
-    Give each transaction that begins right in the frame a savepoint, also those that ask for none.
+    Give each transaction that starts directly in the frame a savepoint, also those that ask for none.
 
-    Django deletes and writes many rows so. Where nothing is around them that is a transaction, which a death undoes;
-    here it would take the frame with it, and all that was committed before.
+    Django deletes and writes many rows this way. With no transaction around them that a death would roll back,
+    it would roll back the frame here, and everything committed before.
     """
     enter = transaction.Atomic.__enter__
 
@@ -128,7 +128,7 @@ class Shelf(Storage):
     @classmethod
     @contextmanager
     def readable(cls) -> Iterator[None]:
-        """Let a check look at what lies there, whatever the application can see of it."""
+        """Allow a check to look at the stored files, whatever the application can see of them."""
         was_down, cls.is_down = cls.is_down, False
         yield
         cls.is_down = was_down
@@ -166,7 +166,7 @@ class Shelf(Storage):
 
 
 class Log(logging.Handler):
-    """Everything that is logged, for the search for secrets; and what is logged as an error, which must be nothing."""
+    """Everything that is logged, for the search for secrets; and logged errors, of which there must be none."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -188,7 +188,7 @@ class ShownTime(Protocol):
 
 
 class HouseClock:
-    """The clock that surfaces and tasks read; it shows the time of the flow that is walked."""
+    """The clock that surfaces and tasks read; it shows the time of the current flow."""
 
     flow_clock: ClassVar[ShownTime]
 

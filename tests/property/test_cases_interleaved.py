@@ -24,15 +24,15 @@ from tests.property.surroundings import HouseClock
 EXAMPLES = int(os.environ.get("INTERLEAVED_EXAMPLES", "10"))
 STEPS = 20
 LONG = 1000
-"""From so many examples on there is time to go exploring, and to look for the shortest failing order."""
+"""From this number of examples on, explore new orders and shorten failing ones."""
 
 PARTS = 4 if EXAMPLES >= 100 else 1
-"""Several processes can share many examples; each part is the same every time, by its own seed."""
+"""Several processes can share many examples; each part has its own seed and is the same every time."""
 
 
 @pytest.fixture
 def machine(db: None, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[type[Cases]]:
-    """The machine amid real HTTP, real tasks, the real endpoint of webhooks and really sealed documents."""
+    """The machine with real HTTP, real tasks, the real webhook endpoint and really sealed documents."""
     monkeypatch.setattr(current_app, "send_task", send_to_the_machine)
     monkeypatch.setattr("enrollments.tasks.engine", lambda: Cases.current.flow.engine)
     monkeypatch.setattr("enrollments.tasks.tools", lambda: Cases.current.flow.engine.tools)
@@ -54,7 +54,7 @@ def machine(db: None, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> It
 
 
 def send_to_the_machine(name: str, *, kwargs: dict[str, int], retry: bool) -> None:
-    """Stand where Celery sends a message: it goes to the queue of the order of events that runs now."""
+    """In place of Celery's sending: the message goes to the queue of the current order of events."""
     Cases.current.queue.send_task(name, kwargs=kwargs, retry=retry)
 
 

@@ -1,4 +1,4 @@
-"""The machine's own ground: what dies in it must leave what a dead process leaves, no more and no less."""
+"""The machine's own setup: a simulated death must leave exactly what a dead process leaves."""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""Servers and a stack for each test process, started once; every test finds the stack whole."""
+"""Servers and a stack for each test process, started once; every test starts with a working stack."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +36,7 @@ def s3() -> S3Server:
 
 @pytest.fixture(scope="session")
 def wire(s3: S3Server) -> Iterator[Wire]:
-    """The cable between the stack and the S3 server."""
+    """The proxy between the stack and the S3 server."""
     with Wire(s3.endpoint_url) as wire:
         yield wire
 
@@ -49,7 +49,7 @@ def started_stack(servers: Servers, s3: S3Server, wire: Wire, django_db_blocker:
 
 @pytest.fixture
 def stack(started_stack: Stack) -> Stack:
-    """The stack, whole again whatever the test before it did."""
+    """The stack, repaired whatever the previous test did."""
     connections["default"].close_if_unusable_or_obsolete()
     started_stack.make_whole()
     return started_stack

@@ -44,7 +44,7 @@ MAX_REFUSAL_SECONDS = 10
 
 
 def cut_other_connections() -> int:
-    """Have PostgreSQL end every connection of this database but our own."""
+    """Have PostgreSQL end every connection of this database except ours."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
@@ -107,9 +107,9 @@ def test_P2_webhooks_survive_dead_connections(stack: Stack) -> None:
 
 @contextmanager
 def deadlock(stack: Stack, case: Enrollment) -> Iterator[None]:
-    """Hold the case's POA, and ask for its enrollment as soon as the worker has that and waits for the POA."""
+    """Lock the case's POA, and request its enrollment once the worker holds that and waits for the POA."""
     with psycopg.connect(stack.database_url) as other:
-        other.execute("SET deadlock_timeout = '1min'")  # the one that looks first is aborted: the worker
+        other.execute("SET deadlock_timeout = '1min'")  # the one that detects the deadlock first is aborted: the worker
         other.execute("SELECT 1 FROM poa_documents_poadocument WHERE site_id = %s FOR UPDATE", [case.site_id])
         yield
         other.execute("SELECT 1 FROM enrollments_enrollment WHERE id = %s FOR UPDATE", [case.pk])
@@ -117,7 +117,7 @@ def deadlock(stack: Stack, case: Enrollment) -> Iterator[None]:
 
 @contextmanager
 def lock_not_given_back(stack: Stack, case: Enrollment) -> Iterator[None]:
-    """Hold the enrollment for longer than anybody waits for it."""
+    """Lock the enrollment longer than any session waits for it."""
     logged = stack.listen()
     with held_row(case):
         yield
@@ -126,7 +126,7 @@ def lock_not_given_back(stack: Stack, case: Enrollment) -> Iterator[None]:
 
 @pytest.fixture
 def patient_database(stack: Stack) -> Iterator[None]:
-    """Take some seconds to notice a deadlock, so that there is time to make one."""
+    """Take some seconds to detect a deadlock, so that there is time to make one."""
     with psycopg.connect(f"{stack.servers.postgres_url}/postgres", autocommit=True) as server:
         server.execute("ALTER SYSTEM SET deadlock_timeout = '5s'")
         server.execute("SELECT pg_reload_conf()")
@@ -151,7 +151,7 @@ def test_P3_aborted_transaction_is_repeated_without_a_call(
         stack.until(lambda: writers_waiting(), "the worker wants to keep the answer", is_checked=False)
 
     stack.until_finalized(case)
-    assert logged("The database aborted")  # keeping the answer, or what else wanted the case in that moment
+    assert logged("The database aborted")  # recording the answer, or what else wanted the case at that moment
     assert stack.calls(case, "accept") == 1
     assert stack.calls(case, "finalize") == 1
     assert not case.events.filter(name="lose_answer").exists()
@@ -206,7 +206,7 @@ def test_P3_serialization_failure_repeats_the_transaction(stack: Stack) -> None:
 
     note_what_was_read()
 
-    assert (tries[0], tries[-1]) == ("", "in between")  # more often where a worker writes to the case as well
+    assert (tries[0], tries[-1]) == ("", "in between")  # more often if a worker writes to the case as well
     assert list(case.events.filter(name="read").values_list("reason", flat=True)) == ["in between"]
 
 
@@ -308,7 +308,7 @@ def test_P5_pages_and_webhooks_say_that_the_database_is_down(stack: Stack) -> No
 
 @contextmanager
 def read_only_database(stack: Stack) -> Iterator[None]:
-    """Have PostgreSQL refuse every write in this database, as a replica does, also on connections that are open."""
+    """Have PostgreSQL refuse every write in this database, as a replica does, also on open connections."""
     with psycopg.connect(stack.database_url, autocommit=True) as own:
         own.execute("SET default_transaction_read_only = off")
         own.execute("ALTER SYSTEM SET default_transaction_read_only = on")
@@ -322,7 +322,7 @@ def read_only_database(stack: Stack) -> Iterator[None]:
 
 @dataclass
 class Answers:
-    """What a person's browser was answered, status by status; it stays what it was until the next request."""
+    """What a browser was answered, status by status; it keeps its value until the next request."""
 
     seen: list[tuple[int, str]] = field(default_factory=list)
 

@@ -1,8 +1,8 @@
 """
 Every page, with the cache, the database and the storage of production.
 
-The suite asks every page with SQLite, a cache in this process and files in a folder. Here the very same tests run in a
-process of their own with PostgreSQL, Redis and S3.
+The suite requests every page with SQLite, an in-process cache and files in a folder. Here the same tests run in their
+own process with PostgreSQL, Redis and S3.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A sealed file under object lock: written once, and by no way gone before its day."""
+"""A sealed file under object lock: written once, and not deletable in any way before its day."""
 
 import uuid
 from collections.abc import Iterator

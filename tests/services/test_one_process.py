@@ -1,4 +1,4 @@
-"""`manage.py up` with its queue in a Redis that turns read-only, is full, or gives out what is no message."""
+"""`manage.py up` with its queue in a Redis that turns read-only, is full, or returns unreadable messages."""
 
 import os
 import re
@@ -21,7 +21,7 @@ PREFIX = "one-process:"
 
 
 class OneProcess:
-    """One `manage.py up` on SQLite and Redis, and what it wrote."""
+    """One `manage.py up` on SQLite and Redis, and what it logged."""
 
     def __init__(self, folder: Path, redis_url: str) -> None:
         self._log, self._data = folder / "up.log", folder / "data"
@@ -56,7 +56,7 @@ class OneProcess:
         return re.search(r"ready: http://", self.written) is not None
 
     def tell_news_of_a_site(self) -> None:
-        """Leave something for the sweep, as a report does whose message was lost."""
+        """Leave work for the sweep, as a report does whose message was lost."""
         with self._database() as database:
             database.execute("INSERT INTO core_casechange (site_id, at) VALUES (999999, '2026-03-05 16:00:00')")
 

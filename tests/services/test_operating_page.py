@@ -38,7 +38,7 @@ PAGE = (ROOT / "docs" / "operating.md").read_text()
 PROCESSES = ("web", "worker", "scheduler", "backup")
 SECONDS_TO_START = 120
 WITH_LIGHT = ("reconcile", "release_writes")
-"""They ask Light, which production reaches over HTTPS alone; the stand-in on this machine has none."""
+"""They call Light, which production reaches only over HTTPS; the local simulator has none."""
 
 
 def commands() -> list[str]:
@@ -48,7 +48,7 @@ def commands() -> list[str]:
 
 @dataclass
 class Server:
-    """What a new server is: the project's files, the services beside, and nothing else."""
+    """What a new server has: the project's files, the services, and nothing else."""
 
     folder: Path
     servers: Servers
@@ -77,7 +77,7 @@ class Server:
             self.fill_in()
 
     def fill_in(self) -> None:
-        """Do what the page says to do with .env: put a value beside every name that is empty."""
+        """Do what the page says to do with .env: set a value for every empty name."""
         text = (self.folder / ".env").read_text()
         self.settings = dict(line.split("=", 1) for line in text.splitlines() if re.match(r"[A-Z0-9_]+=", line))
         seal_passphrase = secrets.token_urlsafe(16)
@@ -179,7 +179,7 @@ class Server:
         with urllib.request.urlopen(request, timeout=SECONDS_TO_START) as answer:  # noqa: S310 - on this machine
             return str(answer.read().decode())
 
-    # How a container's world looks here
+    # How a container sees its environment
 
     def _environment(self, service: str) -> dict[str, str]:
         own = {

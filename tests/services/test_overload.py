@@ -2,7 +2,7 @@
 O1: many installations reach their permission to operate at once, and Light allows few calls a second.
 
 Small and quick by default. `make test-overload` runs it with a thousand cases, five calls a second and reports spread
-over a minute, and keeps the figures for `docs/benchmarks.md`.
+over a minute, and records the figures for `docs/benchmarks.md`.
 """
 
 import os
@@ -37,7 +37,7 @@ NECESSARY = (
     "finalize the enrollment",
     "read an account",
 )
-"""What one case needs of Light."""
+"""The calls that one case needs."""
 MAX_RATIO = 1.15
 MAX_REFUSED = 0.02
 CHECKS_APART_SECONDS = 60.0
@@ -45,7 +45,7 @@ CHECKS_APART_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Flood:
-    """What became of the cases, as our own records of calls tell it."""
+    """The outcome of the cases, according to our own records of calls."""
 
     cases: int
     necessary_calls: int
@@ -80,7 +80,7 @@ def few_calls_allowed(stack: Stack, *, believed: float, retry_after: str) -> Ite
 
 
 def flood(stack: Stack, cases: list[Enrollment]) -> Flood:
-    """Report every permission to operate, wait for the last case, and count what it took."""
+    """Report every permission to operate, wait for the last case, and return what it took."""
     keys = [case.pk for case in cases]
     calls = RemoteCall.objects.filter(enrollment__in=keys, at__gt=now())
     began_at, began = now(), time.monotonic()
@@ -109,7 +109,7 @@ def flood(stack: Stack, cases: list[Enrollment]) -> Flood:
 
 
 def assert_each_once(stack: Stack, cases: list[Enrollment]) -> None:
-    """Wait until the last news is read too, and look at every promise and at Light's own list."""
+    """Wait until the last webhook is read too, and check every promise and Light's own list."""
     ours = Enrollment.objects.filter(pk__in=[case.pk for case in cases])
     patience = 60 + 2 * len(cases) * len(NECESSARY) / CALLS_PER_SECOND
     stack.until(lambda: not busy(ours).exists(), "all is at rest", seconds=patience, is_checked=False)
@@ -127,7 +127,7 @@ def assert_each_once(stack: Stack, cases: list[Enrollment]) -> None:
 @pytest.mark.parametrize("retry_after", ["1"] if IS_KEPT else ["1", ""], ids=lambda text: f"retry_after_{text}")
 def test_O1_flood_is_worked_off_as_fast_as_light_allows(stack: Stack, retry_after: str) -> None:
     cases = stack.ready_cases(CASES, is_checked=False)
-    if IS_KEPT:  # as it is with customers: nobody's account was read a moment ago
+    if IS_KEPT:  # as with real customers: no account was read a moment ago
         time.sleep(Policy().fresh_reading.total_seconds())
 
     with few_calls_allowed(stack, believed=CALLS_PER_SECOND, retry_after=retry_after):
@@ -138,7 +138,7 @@ def test_O1_flood_is_worked_off_as_fast_as_light_allows(stack: Stack, retry_afte
 
     assert seen.refused <= MAX_REFUSED * sum(seen.calls.values()), seen
     assert sum(seen.calls.values()) <= MAX_RATIO * seen.necessary_calls, seen
-    if IS_KEPT:  # a busy machine stretches the short run, in which starting and ending weigh much
+    if IS_KEPT:  # a busy machine stretches the short run, in which startup and end weigh much
         assert seen.ratio <= MAX_RATIO, seen
 
 

@@ -1,4 +1,4 @@
-"""The application's own role in PostgreSQL, made as docker-compose.yml makes it, on a server of this test alone."""
+"""The application's own role in PostgreSQL, created as docker-compose.yml does, on this test's own server."""
 
 import os
 import shutil

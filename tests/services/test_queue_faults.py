@@ -50,7 +50,7 @@ def was_answered(case: Enrollment) -> bool:
 
 @contextmanager
 def only_one_worker(stack: Stack) -> Iterator[str]:
-    """Let one worker do everything, so that it is known who has the case in hand."""
+    """Leave one worker running, so that it is known which one has the case."""
     stack.kill(WORKERS[1])
     yield WORKERS[0]
 
@@ -226,7 +226,7 @@ def test_Q7_thousand_due_cases_survive_an_emptied_redis(stack: Stack, crowd: "Cr
 
 
 class Crowd:
-    """A thousand cases that only need to be looked at: nobody sent their power of attorney yet."""
+    """A thousand cases that only need a decision: their power of attorney was not sent yet."""
 
     SIZE = 1_000
 
@@ -303,7 +303,7 @@ def test_Q11_workers_reconnect_after_a_redis_restart(stack: Stack) -> None:
 
 @contextmanager
 def read_only(servers: Servers) -> Iterator[str]:
-    """Make Redis a replica of a server that is not there, as after a failover."""
+    """Make Redis a replica of a server that does not exist, as after a failover."""
     with redis.Redis.from_url(servers.redis_url) as connection:
         connection.slaveof("127.0.0.1", 1)
         try:

@@ -1,4 +1,4 @@
-"""Broker and cache speak to a real Redis over TLS by the same rules: verified, unless an operator says otherwise."""
+"""Broker and cache connect to a real Redis over TLS by the same rules: verified unless the operator says otherwise."""
 
 import json
 import os

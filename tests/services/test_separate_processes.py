@@ -1,4 +1,4 @@
-"""Web, worker and scheduler as processes apart on PostgreSQL and Redis, started as docker-compose.yml starts them."""
+"""Web, worker and scheduler as separate processes on PostgreSQL and Redis, started as docker-compose.yml does."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 @dataclass
 class Processes:
-    """What runs, by name, with the environment that all of it shares."""
+    """The running processes by name, with the environment they share."""
 
     environment: dict[str, str]
     folder: Path
@@ -129,7 +129,7 @@ def answers(url: str) -> tuple[int, str]:
 
 
 def last_sweep(stack: Processes, task: str = "enrollments.sweep") -> datetime:
-    """What the database says: a sweep that finds nothing writes no line."""
+    """The database's answer: a sweep that finds nothing logs no line."""
     with psycopg.connect(stack.environment["DATABASE_URL"]) as database:
         found = database.execute("SELECT at FROM core_lastsweep WHERE task = %s", [task]).fetchone()
     return found[0] if found else NEVER

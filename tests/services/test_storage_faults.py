@@ -1,4 +1,4 @@
-"""Documents in a real S3 server that checks signatures and access, over a cable that can be cut."""
+"""Documents in a real S3 server that checks signatures and access, behind a proxy that can be cut."""
 
 import hashlib
 import threading

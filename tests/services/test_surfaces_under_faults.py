@@ -1,4 +1,4 @@
-"""What customers, technicians and Light meet while something behind them is broken or busy."""
+"""What customers, technicians and Light experience while something behind the pages is broken or busy."""
 
 import json
 import time
@@ -33,7 +33,7 @@ LETTERS_AT_ONCE = 8
 
 
 def slowest_answer(person: VisitingCustomer | Technician) -> Callable[[], tuple[float, str]]:
-    """Time every page that a person asks for from now on; give the slowest, and which it was."""
+    """Time every page requested from now on; return the slowest time and page."""
     browser = person._browser
     original, times = browser._session.request, list[tuple[float, str]]()
 
@@ -57,7 +57,7 @@ def redis_gone(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def redis_frozen(stack: Stack) -> Iterator[None]:
-    """Let Redis take every connection and answer nothing: worse than none at all."""
+    """Let Redis accept every connection and answer nothing: worse than no Redis."""
     with stack.frozen_redis():
         yield
 
@@ -65,7 +65,7 @@ def redis_frozen(stack: Stack) -> Iterator[None]:
 def sign_and_report(
     stack: Stack, fault: AbstractContextManager[None]
 ) -> tuple[tuple[float, str], Enrollment, PoaDocument]:
-    """Let a customer sign and a technician report; give the slowest page of both."""
+    """Let a customer sign and a technician report; return the slowest page of both."""
     enrollment, poa = stack.invite()
     job = enrollment.installations.get()
     job.technician = the_technician()
@@ -95,7 +95,7 @@ def test_Q10_people_sign_and_report_while_redis_is_down(
     signed = PoaDocument.objects.get(pk=poa.pk)
     assert signed.signed_at is not None
     assert GoLiveReport.objects.filter(installation__enrollments=enrollment).count() == 1
-    # On a machine so busy that pages take seconds anyway, only what the queue adds says anything.
+    # On a machine so busy that pages take seconds anyway, only the time that the queue adds says anything.
     assert slowest[0] < max(MAX_ANSWER_SECONDS, usual[0] + MAX_THE_QUEUE_ADDS_SECONDS), (slowest, usual)
     stack.until(lambda: PoaDocument.objects.get(pk=poa.pk).status == PoaStatus.SIGNED, "the document is sealed")
     stack.until(lambda: type(enrollment).objects.get(pk=enrollment.pk).attested_at, "Light knows the customer")

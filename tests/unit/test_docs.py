@@ -1,4 +1,4 @@
-"""The pages for people fit the code: links lead somewhere, names exist, tables are complete, commands can be typed."""
+"""The documentation matches the code: links have targets, names exist, tables are complete, commands work."""
 
 import inspect
 import re
@@ -49,13 +49,13 @@ def codes_of(page: Path) -> list[str]:
 
 
 def anchors_of(page: Path) -> set[str]:
-    """The anchors that a forge makes of the headings."""
+    """The anchors that GitHub and similar sites make of the headings."""
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(page.read_text())}
 
 
 def named(dotted: str) -> Any:
     """
-    Give what a dotted name stands for.
+    Return what a dotted name refers to.
 
     :raises AttributeError: nothing has that name
     """

@@ -1,4 +1,4 @@
-"""The page of promises names tests that exist, and a promise of each kind."""
+"""The security page names tests that exist, and has a promise of each kind."""
 
 import ast
 import re

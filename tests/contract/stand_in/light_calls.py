@@ -1,4 +1,4 @@
-"""Light's calls as bare HTTP, so that the stand-in is tried without any of our own client code."""
+"""Light's calls as bare HTTP, so that the simulator is tested without our own client code."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -50,7 +50,7 @@ class LightCalls:
         return str(self.call("POST", f"{CREATE}/{account_uuid}/token").json()["token"])
 
     def ready(self, email: str = "maria@example.com") -> str:
-        """Bring a new account to where it waits for its client agent."""
+        """Bring a new account to the point where it waits for its client agent."""
         account_uuid = self.create(email)
         self.record(account_uuid)
         self.simulator.control.complete(account_uuid)

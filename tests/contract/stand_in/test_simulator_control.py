@@ -1,4 +1,4 @@
-"""Control calls, the dialect switch, and the stand-in as a process of its own."""
+"""Control calls, the dialect switch, and the simulator as a separate process."""
 
 import signal
 import subprocess

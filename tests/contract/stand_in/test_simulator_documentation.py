@@ -1,4 +1,4 @@
-"""The page about the stand-in says what the code does; its settings let our own client speak both dialects."""
+"""The simulator's page matches its code, and its settings let our client use both dialects."""
 
 import re
 from datetime import date, timedelta

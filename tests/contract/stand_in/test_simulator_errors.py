@@ -1,4 +1,4 @@
-"""Who may call what, and what is refused with which status: section 2.8 of the notes on Light's API."""
+"""Who may call what, and which status refuses what: section 2.8 of the notes on Light's API."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

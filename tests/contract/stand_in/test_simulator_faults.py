@@ -1,4 +1,4 @@
-"""Each kind of fault over real sockets: what the caller sees and whether the work was done."""
+"""Each fault over real sockets: what the caller sees and whether the work was done."""
 
 import json
 import socket

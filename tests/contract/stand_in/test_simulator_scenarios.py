@@ -1,4 +1,4 @@
-"""What a tag in the e-mail address makes of an account."""
+"""The effect of each tag in the e-mail address of an account."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""A receiver of webhooks that keeps what comes and answers what it is told."""
+"""A webhook receiver that keeps what it gets and answers as configured."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""A company with two customers, two technicians and one record of every kind, and every role that may ask."""
+"""A company with two customers, two technicians, one record of every kind, and every role that may call."""
 
 import io
 import uuid
@@ -87,7 +87,7 @@ class Company:
         return Pause.objects.get()
 
     def client(self, role: str) -> Client:
-        """A browser or system as it was right after signing in, whatever it was used for before."""
+        """A browser or system as it was right after sign-in, whatever it was used for since."""
         if role not in self.clients:
             client = Client(raise_request_exception=False)
             if role in self.own_links:
@@ -103,7 +103,7 @@ class Company:
 
 
 def _sign_in_past_all_checks(client: Client, person: User) -> None:
-    """Also somebody who was switched off: the session is one from before."""
+    """Also a person who was deactivated: the session is from before."""
     was_active, person.is_active = person.is_active, True
     client.force_login(person)
     person.is_active = was_active
@@ -221,7 +221,7 @@ def _records_of_every_other_kind(own: _Case, at: datetime = AT) -> None:
 
 
 def records_in_admin() -> Iterator[tuple[type[Model], Any]]:
-    """Each kind of ours with the id of one of its records."""
+    """Each kind of our records with the ID of one of them."""
     for label in ("accounts", "installations", "poa_documents", "enrollments"):
         for model in apps.get_app_config(label).get_models():
             yield model, model._default_manager.values_list("pk", flat=True).first()

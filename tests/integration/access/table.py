@@ -74,7 +74,7 @@ def at(address: str) -> Address:
 
 
 def of(template: str) -> Address:
-    """An address about Carmen's records."""
+    """An address of one of Carmen's records."""
     return lambda company, _role: template.format(company=company, unknown=UNKNOWN_ID, unknown_uuid=UNKNOWN_UUID)
 
 
@@ -88,18 +88,18 @@ OPEN = (
     Endpoint("", at("/"), get=everybody(302), post=everybody(302)),
     Endpoint("healthz", at("/healthz"), get=everybody(200), post=everybody(405)),
     Endpoint("readyz", at("/readyz"), get=everybody(200), post=everybody(405)),
-    # Without a token set, this machine alone may read; `test_metrics` tries others.
+    # Without a token, only this machine may read; `test_metrics` tries others.
     Endpoint("metrics", at("/metrics"), get=everybody(200), post=everybody(405)),
     Endpoint("webhooks/^light/?$", at("/webhooks/light/"), get=everybody(405), post=everybody(401)),
     Endpoint("webhooks/^mail/?$", at("/webhooks/mail/"), get=everybody(405), post=everybody(401)),
 )
 
 # Customers. "Foreign" is a browser in which the code of another customer's link was typed.
-# A form that was not made for this link is refused, whichever way the endpoint stands.
+# A form that was not made for this link is refused, with the endpoint open or closed.
 
 
 def _portal(rest: str, pattern: str, own: Answer, foreign: Answer = 200) -> Endpoint:
-    """Where the endpoint is shut each address shows it instead, and names nobody."""
+    """Where the endpoint is closed, each address shows that instead and names nobody."""
     return Endpoint(
         f"portal/<str:token>/{pattern}", behind_link(rest), get=link_only(own, foreign), post=link_only(403, 403)
     )
@@ -117,7 +117,7 @@ PORTAL = (
     _portal("hold/", "hold/", 302),
     _portal("resume/", "resume/", 302),
     _portal("plan/efl/", "plan/<slug:kind>/", 302),
-    # Says nothing but to the owner of an expired link: every other link leads to what it shows.
+    # Useful only to the owner of an expired link: every other link redirects to its page.
     Endpoint("portal/<str:token>/new-link/", behind_link("new-link/"), get=everybody(302), post=everybody(302)),
     _portal("step/confirm/", "step/<slug:name>/", 302),
     _portal("language/", "language/", 302),
@@ -162,7 +162,7 @@ FIELD = (
     ),
 )
 
-# Other systems. An empty POST lacks its Idempotency-Key, which is said to those only who may write.
+# Other systems. An empty POST lacks its Idempotency-Key, which only callers who may write are told.
 
 ACTS_OF_PEOPLE = {"confirm"}
 _NUMBER = "(?P<pk>[0-9]{1,18})"
@@ -187,7 +187,7 @@ def _records(name: str, address: str, *, may_add: bool = True, actions: tuple[st
         )
 
 
-# The second step, of people without one yet: there is nothing to ask for, so all ways lead to setting one up.
+# The second factor of people without one: there is nothing to ask for, so every page leads to the setup.
 
 
 def signed_in(answer: Answer) -> Answers:
@@ -202,7 +202,7 @@ def _second_step(surface: str) -> Iterator[Endpoint]:
 
 
 API = (
-    # The description of the API holds nobody's records, so only a token that is refused everywhere is refused here.
+    # The API description holds no records, so only a token that is refused everywhere is refused here.
     Endpoint("api/schema/", at("/api/schema/"), get=public(200), post=public(405)),
     Endpoint("api/docs/", at("/api/docs/"), get=public(200), post=public(405)),
     Endpoint("api/v1/token/", at("/api/v1/token/"), get=everybody(405), post=everybody(415)),
@@ -228,7 +228,7 @@ API = (
     *_records("pauses", "{company.pause.pk}", actions=("resume",)),
 )
 
-# The office. What it may add is spelled out; it looks at every record of ours, and of people and groups at none.
+# The office. What it may add is listed; it may view every record of ours, but no people or groups.
 
 ADDED_BY_THE_OFFICE = {"customer", "site", "installation", "poadocument", "planpromise", "pause"}
 ADDED_BY_ACTION = {
@@ -289,7 +289,7 @@ def _admin_records() -> Iterator[Endpoint]:
             key = model._default_manager.values_list("pk", flat=True).first()
         yield from _endpoints_of(f"{opts.app_label}/{name}", name, key)
         if isinstance(registered, RecordAdmin):
-            # Each button's own endpoint has a test of its own: what it answers depends on the record's state.
+            # Each button's endpoint has its own test: its answer depends on the record's state.
             yield Endpoint(
                 f"admin/{opts.app_label}/{name}/<path:object_id>/button/<slug:button_name>/",
                 at(f"/admin/{opts.app_label}/{name}/{key}/button/no-such-button/"),
@@ -345,7 +345,7 @@ def endpoints() -> list[Endpoint]:
 
 
 def routes(within: URLResolver | None = None, before: str = "") -> Iterator[str]:
-    """Every address that the company answers at, as its resolver writes it."""
+    """Every address the application answers, as its resolver writes it."""
     for entry in (within or get_resolver()).url_patterns:
         if isinstance(entry, URLPattern):
             yield f"{before}{entry.pattern}"

@@ -1,4 +1,4 @@
-"""Who gets in where: every address of the company times everybody who may come."""
+"""Access control: every address for every kind of caller."""
 
 import io
 import json
@@ -28,9 +28,9 @@ def answer_of(response: HttpResponse) -> Answer:
 
 
 def asked(company: Company, role: str, method: str, address: str) -> HttpResponse:
-    """Try a endpoint and leave everything behind as it was."""
+    """Try an endpoint and roll back everything it changed."""
     client = company.client(role)
-    caches["default"].clear()  # how often somebody may try is another test's
+    caches["default"].clear()  # rate limits are tested elsewhere
     with transaction.atomic():
         response: HttpResponse = getattr(client, method)(address)
         transaction.set_rollback(True)
@@ -46,7 +46,7 @@ def test_every_address_is_in_the_table(company: Company) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_each_address_answers_as_in_the_table(company: Company, role: str) -> None:
-    """Away from the portal a customer is nobody: the link says nothing there."""
+    """Outside the portal a customer has no rights: the link means nothing there."""
     wrong = {}
     for endpoint in PORTAL if role.startswith("customer") else endpoints():
         address = endpoint.address(company, role)
@@ -101,7 +101,7 @@ def text_of(response: HttpResponse) -> str:
 
 
 def test_form_of_one_link_does_nothing_at_another(company: Company) -> None:
-    """The key in a form belongs to the link that the page was opened through."""
+    """The key in a form belongs to the link through which the page was opened."""
     page = Visit(company.own_links["customer with foreign link"], company.client("customer with foreign link"))
     key = page.fields("revoke/")["form_key"]
 
@@ -113,7 +113,7 @@ def test_form_of_one_link_does_nothing_at_another(company: Company) -> None:
 
 
 def test_viewers_get_no_buttons(company: Company) -> None:
-    """Saving a file to look at it is looking, and is logged as that."""
+    """Downloading a file counts as viewing it, and is logged as such."""
     viewer = User.objects.create_user("victor", is_staff=True)
     viewer.user_permissions.add(*Permission.objects.filter(codename__startswith="view_"))
     company.users["viewer"] = viewer
@@ -154,7 +154,7 @@ def test_form_offers_choices_only_to_those_who_may_see_them(
 
 @pytest.mark.parametrize("role", ["technician", "office", "superuser"])
 def test_cross_site_forms_are_refused(company: Company, role: str) -> None:
-    """Every POST of somebody who is signed in needs the token of our own page."""
+    """Every POST of a signed-in person needs the token of our own page."""
     client = company.client(role)
     client.handler.enforce_csrf_checks = True
     exempt = ("/portal/", "/webhooks/", "/api/")  # a key in each form; a signature; no cookies at all
@@ -163,7 +163,7 @@ def test_cross_site_forms_are_refused(company: Company, role: str) -> None:
         address = endpoint.address(company, role)
         if not address.startswith(exempt) and endpoint.get[role] != 404:
             answer = client.post(address)
-            # Where a POST is unknown, or goes elsewhere without reading it, nothing can be taken from it.
+            # A POST that is unknown, or redirected unread, cannot do anything.
             if answer.status_code not in {403, 404, 405} and not answer.headers.get("Location", "").startswith(
                 "/admin"
             ):

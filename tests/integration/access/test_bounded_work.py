@@ -1,8 +1,8 @@
 """
-What an anonymous request may cost: little, whatever is in it and however much of it there is.
+The cost of an anonymous request is small, whatever it contains and however large it is.
 
-The measure is processor time of this thread, against what the same address takes for an empty request and what it takes
-to read the same bytes as a form: a busy machine slows both down alike.
+Measured as processor time of this thread, relative to an empty request to the same address and to reading the same
+bytes as a form: a busy machine slows both equally.
 """
 
 import io
@@ -48,7 +48,7 @@ FIELDS_BEHIND_A_LINK = {
 
 
 def marks(size: int) -> str:
-    """Accents out of their order, which a normalization sorts one by one."""
+    """Accents in the wrong order, which normalization has to sort one by one."""
     half = size // 4
     return "a" + "\u0301" * half + "\u0316" * half
 
@@ -106,7 +106,7 @@ def _written_log(company: Company) -> Iterator[None]:
 
 
 def cost_of(ask: Callable[[], Any]) -> tuple[float, Any]:
-    """Processor time of one request that leaves everything behind as it was."""
+    """Processor time of one request that is rolled back."""
     caches["default"].clear()
     with transaction.atomic():
         began = time.thread_time()
@@ -123,12 +123,12 @@ def cost_of_reading(body: bytes) -> float:
 
 
 def size_kept(address: str, body: bytes) -> int:
-    """What a customer typed while the endpoint was shut comes back with the page, in each of its two forms."""
+    """What a customer typed while the endpoint was closed is shown again with the page, in both of its forms."""
     return len(body) if address.startswith("/portal/") else 0
 
 
 def findings(client: Client, address: str, bodies: Iterator[tuple[str, bytes, str]]) -> dict[str, str]:
-    """Name every body that costs too much at an address, is answered with an error of ours, or at length."""
+    """Name every body that costs too much at an address, causes one of our errors, or gets a long answer."""
     bare = min(cost_of(lambda: client.post(address))[0] for _ in range(2))
     found = {}
     for name, body, kind in bodies:
@@ -184,7 +184,7 @@ def test_every_address_costs_an_anonymous_request_little(company: Company) -> No
 
 @pytest.mark.parametrize("path", FIELDS_BEHIND_A_LINK)
 def test_pages_behind_a_link_cost_little_for_any_input(company: Company, path: str) -> None:
-    """With the endpoint shut, where the link is all that is needed, and open."""
+    """With the endpoint closed, where the link is all that is needed, and open."""
     key = f"&form_key={form_key(company.poa)}"
     for role in ("customer with foreign link", "customer with own link"):
         bodies = forms(FIELDS_BEHIND_A_LINK[path], LARGE // 2, around=key)
@@ -219,7 +219,7 @@ def test_request_headers_cost_little(company: Company, text: Callable[[int], str
 
 
 class Upload(io.RawIOBase):
-    """A body made up while it is read, so that this test holds none of it."""
+    """A body generated while it is read, so that this test does not hold it in memory."""
 
     def __init__(self, head: bytes, size: int) -> None:
         self._head, self.size, self.read_bytes = head, size, 0
@@ -247,7 +247,7 @@ def upload(client: Client, address: str, size: int) -> tuple[Upload, Any]:
 
 
 def test_anonymous_upload_is_not_kept(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even read, where the address takes no files of strangers: nowhere."""
+    """Not even read where the address accepts no files from anonymous callers: nowhere."""
     kept: list[str] = []
     monkeypatch.setattr(TemporaryFileUploadHandler, "new_file", lambda *_args, **_kwargs: kept.append("a file"))
     client = Client(raise_request_exception=False)

@@ -1,4 +1,4 @@
-"""What arrives in part, because the connection broke on its way, counts for nothing; sent again whole, it counts."""
+"""A request truncated by a broken connection counts for nothing; sent again completely, it counts."""
 
 import io
 import uuid
@@ -51,7 +51,7 @@ def browser_of(client: Client) -> requests.Session:
 def sent_in_part(
     browser: requests.Session, server: LiveServer, path: str, upto: Callable[[bytes], int], **what: Any
 ) -> int | None:
-    """Send a form on a line that breaks; give what the server answered to it."""
+    """Send a form on a connection that breaks; return what the server answered to it."""
     line = BreakingLine(upto)
     browser.mount(server.url, line)
     with pytest.raises(requests.ConnectionError):

@@ -1,4 +1,4 @@
-"""What every answer tells the browser, at every address of the company."""
+"""The headers of every answer, at every address."""
 
 import re
 from collections.abc import Iterator

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 _NOT_SHOWN = frozenset({"script", "style", "title", "template", "pre", "textarea"})
 """Raw data that is labeled as such is in `pre`."""
 _IDENTIFIED_AT_LIGHT = ("/planoffer/", "/envelope/", "/difference/", "/webhookdelivery/")
-"""Records whose pages name a plan or an account by Light's identifier, by which it is found there."""
+"""Records whose pages show Light's identifier of a plan or account, by which it is found there."""
 _UNREADABLE = {
     "code": re.compile(r"\b[A-Z]{3,}_[A-Z_]+\b"),
     "UUID": re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE),

@@ -142,7 +142,7 @@ def test_taken_name_is_refused_beside_its_field(admin_client: Client) -> None:
 
 @pytest.fixture
 def coordinator() -> Client:
-    """Signed in as somebody who manages people and may otherwise do nothing."""
+    """Signed in as a person who manages people and has no other rights."""
     person = User.objects.create_user("cora", password=PASSWORD, is_staff=True)
     wanted = [f"{verb}_user" for verb in ("view", "add", "change")]
     person.user_permissions.set(Permission.objects.filter(codename__in=wanted, content_type__app_label="auth"))

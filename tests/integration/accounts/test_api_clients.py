@@ -1,4 +1,4 @@
-"""Other systems: what their keys open, and that no person's coming and going matters to them."""
+"""API clients: what their keys open, and that they do not depend on any person."""
 
 from datetime import timedelta
 
@@ -139,7 +139,7 @@ def test_name_is_unique_ignoring_case() -> None:
 
 @pytest.fixture
 def coordinator() -> User:
-    """Manages people, and may otherwise do nothing."""
+    """Manages people, and has no other rights."""
     person = User.objects.create_user("cora", password=PASSWORD, is_staff=True)
     wanted = [f"{verb}_user" for verb in ("view", "add", "change")]
     person.user_permissions.set(Permission.objects.filter(codename__in=wanted, content_type__app_label="auth"))

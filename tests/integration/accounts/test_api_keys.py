@@ -1,4 +1,4 @@
-"""Keys: what is kept of them, what an unknown one costs, and what people get when they sign in."""
+"""Keys: what is stored, what an unknown one costs, and what people get at sign-in."""
 
 import time
 from datetime import timedelta
@@ -32,7 +32,7 @@ def test_secret_has_256_random_bits_and_a_prefix() -> None:
     assert len(drawn) == 100
     assert all(text.startswith("swy_") and key_secrets.looks_like_secret(text) for text in drawn)
     assert 62**key_secrets.RANDOM_CHARACTERS > 2**256
-    assert 62 ** (key_secrets.RANDOM_CHARACTERS - 6) > 2**160  # what the shown prefix leaves to guess
+    assert 62 ** (key_secrets.RANDOM_CHARACTERS - 6) > 2**160  # what the visible prefix leaves to guess
 
 
 def test_only_a_hash_of_the_secret_is_kept() -> None:

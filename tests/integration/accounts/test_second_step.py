@@ -1,4 +1,4 @@
-"""Two-step sign-in: every page asks everyone who still needs the second step."""
+"""Second factor: every page asks everyone who still has to enter it."""
 
 import base64
 import time
@@ -61,7 +61,7 @@ def test_password_alone_opens_no_admin_page(olivia: User) -> None:
 
 
 def test_internal_request_names_do_not_skip_the_second_factor(olivia: User) -> None:
-    """A server behind a proxy may take such a name, SCRIPT_NAME, from a header; addresses are compared without it."""
+    """A server behind a proxy may take SCRIPT_NAME from a header; addresses are compared without it."""
     client = with_password(olivia)
 
     page = client.get("/admin/", SCRIPT_NAME="/x")
@@ -115,7 +115,7 @@ def test_code_works_once_during_its_lifetime(olivia: User) -> None:
     phone, _codes = set_up_phone(with_password(olivia))
     code = phone.code()
     with_password(olivia).post("/admin/second-step/", {"code": code})
-    cache.delete(f"allauth.mfa.totp.used?user={olivia.pk}&code={code}")  # as half a minute later
+    cache.delete(f"allauth.mfa.totp.used?user={olivia.pk}&code={code}")  # half a minute later
     client = with_password(olivia)
 
     response = client.post("/admin/second-step/", {"code": code})
@@ -129,7 +129,7 @@ def test_used_code_fails_in_any_other_spelling(olivia: User, spelling: str) -> N
     phone, _codes = set_up_phone(with_password(olivia))
     code = phone.code()
     with_password(olivia).post("/admin/second-step/", {"code": code})
-    cache.delete(f"allauth.mfa.totp.used?user={olivia.pk}&code={code}")  # as half a minute later
+    cache.delete(f"allauth.mfa.totp.used?user={olivia.pk}&code={code}")  # half a minute later
     spelled = spelling.format(code) if "0" not in spelling else f"{code[:3]}-{code[3:]}"
 
     page = with_password(olivia).post("/admin/second-step/", {"code": spelled})
@@ -149,7 +149,7 @@ def test_code_sent_twice_simultaneously_works_once(olivia: User, monkeypatch: py
     code = phone.code()
     monkeypatch.setattr(
         "accounts.second_factor._is_unused", lambda _user, _code: True
-    )  # both look before either is noted
+    )  # both look before either is recorded
     with_password(olivia).post("/admin/second-step/", {"code": code})
     cache.delete(f"allauth.mfa.totp.used?user={olivia.pk}&code={code}")
     client = with_password(olivia)
@@ -195,7 +195,7 @@ def test_recovery_codes_are_shown_until_confirmed_then_never_again(olivia: User)
 def test_recovery_codes_are_not_shown_to_a_password_alone(olivia: User) -> None:
     client = with_password(olivia)
     phone = Phone(client.get("/admin/second-step/set-up/").text)
-    client.post("/admin/second-step/set-up/", {"code": phone.code()})  # not kept yet
+    client.post("/admin/second-step/set-up/", {"code": phone.code()})  # not confirmed yet
 
     stranger = with_password(olivia)
 

@@ -28,7 +28,7 @@ def signed_in(user: User, *, at: str = "/admin/login/") -> Client:
 
 
 def let_pass(client: Client, seconds: int, *, busy: bool = False) -> None:
-    """Let the session be that much older; a busy one was used until now."""
+    """Make the session that much older; a busy one was used until now."""
     session = client.session
     session[sessions.SIGNED_IN_KEY] -= seconds
     session[sessions.SEEN_KEY] = int(time.time()) if busy else session[sessions.SEEN_KEY] - seconds

@@ -18,7 +18,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> datetime:
 
 @pytest.fixture
 def office(db: None) -> User:
-    """Somebody in the office group, without further rights."""
+    """A member of the office group without further rights."""
     person = User.objects.create_user("olivia", password="a long enough password", is_staff=True)
     person.groups.add(Group.objects.get(name="office"))
     return person
@@ -26,7 +26,7 @@ def office(db: None) -> User:
 
 @pytest.fixture
 def viewer(db: None) -> User:
-    """Staff who may look at everything of ours and do nothing."""
+    """Staff who may view all our records and change nothing."""
     person = User.objects.create_user("victor", password="a long enough password", is_staff=True)
     person.user_permissions.add(
         *Permission.objects.filter(

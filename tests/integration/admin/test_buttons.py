@@ -1,4 +1,4 @@
-"""Buttons: each calls one action, by POST only, for those who may, and never on a case that changed in between."""
+"""Each button calls one action, by POST only, for those who may, and never on a case that changed in between."""
 
 import hashlib
 import io

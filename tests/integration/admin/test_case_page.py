@@ -1,4 +1,4 @@
-"""An enrollment's page: the gates, the next step and why, offers beside limits, everything that happened."""
+"""An enrollment's page: the gates, the next step and why, offers beside limits, and the whole history."""
 
 import ast
 import hashlib
@@ -171,7 +171,7 @@ def test_evidence_pack_takes_one_click_and_is_recorded(office_client: Client, vi
 
 @pytest.fixture
 def case_clerk_client(db: None) -> Client:
-    """Somebody who may look at cases and act on them, and at nothing else."""
+    """A person who may view and handle cases, and nothing else."""
     person = User.objects.create_user("carl", password="a long enough password", is_staff=True)
     wanted = ("view_enrollment", "change_enrollment")
     person.user_permissions.add(*Permission.objects.filter(codename__in=wanted))

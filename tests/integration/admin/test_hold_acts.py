@@ -1,4 +1,4 @@
-"""Every act that a hold's text names is a button beside it, and every act leads back to the case."""
+"""Every action named in a hold's text has its button, and every action leads back to the case."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Looking at what a customer signed leaves a trace of who looked."""
+"""Viewing what a customer signed is logged with the viewer."""
 
 import logging
 

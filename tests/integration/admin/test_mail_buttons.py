@@ -1,4 +1,4 @@
-"""What the office says of mails: it came back, it was posted on paper, the address works after all."""
+"""What the office records about mail: it was returned, it was posted on paper, the address works after all."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -76,7 +76,7 @@ def mail_that_was_posted() -> CustomerMail:
 
 
 def mail_that_was_overtaken() -> CustomerMail:
-    """An invitation that was never sent, as the request was taken back first."""
+    """An invitation that was never sent because the request was withdrawn first."""
     poa = drafted_poa(at=AT)
     actions.send_poa(poa_id=poa.pk, by=OFFICE, at=AT)
     actions.void_poa(poa_id=poa.pk, reason="Wrong product.", by=OFFICE, at=AT)

@@ -1,4 +1,4 @@
-"""Addresses that nobody's page links to: whatever a query holds, the answer is a page and never a failure."""
+"""Addresses no page links to: whatever the query contains, the answer is a page and never an error."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every screen says the same about a case: what the engine decided last, whatever the time of day."""
+"""Every screen shows the same about a case: the engine's last decision, at any time of day."""
 
 import json
 from datetime import timedelta
@@ -56,7 +56,7 @@ def list_shown(office: User) -> str:
 
 
 def evidence_shown(enrollment: Enrollment, folder: Path) -> dict[str, str]:
-    """Return what an evidence pack says of the decision: its record, and the story for people."""
+    """Return what an evidence pack says about the decision: its record, and the story for people."""
     spool = Spool(folder)
     contents.collect(enrollment, spool)
     facts = dict(story.gather(enrollment, spool)["facts"])
@@ -67,14 +67,14 @@ def evidence_shown(enrollment: Enrollment, folder: Path) -> dict[str, str]:
 
 
 def signed_case() -> Enrollment:
-    """A case whose customer signed and has a link to the page about it."""
+    """A case whose customer signed and has a link to its page."""
     job = installation(AT)
     signed_poa(customer=job.customer, site=job.site, at=AT)
     return case(job=job)
 
 
 def check_customers_page(enrollment: Enrollment, code: str) -> None:
-    """Insist that the page says in both languages what was stored, and nothing of the office's reasons."""
+    """Check that the page shows the stored decision in both languages, and none of the office's reasons."""
     visit = Visit.by_last_mail()
     for language in ("en", "es"):
         Customer.objects.filter(pk=enrollment.customer_id).update(language=language)

@@ -1,4 +1,4 @@
-"""Who may change people in the admin, and that nobody gets more that way than they have."""
+"""Who may change people in the admin, and that nobody gains more rights that way."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User

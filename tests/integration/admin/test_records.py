@@ -1,4 +1,4 @@
-"""Every record is there, can be neither typed over nor deleted, and is harmless whatever it holds."""
+"""Every record is registered, cannot be overwritten or deleted, and is harmless whatever it contains."""
 
 import re
 
@@ -37,7 +37,7 @@ def our_models() -> list[type[Model]]:
 
 
 def a_whole_case(*, name: str = "Carmen") -> None:
-    """One case with something of every kind, all of it under `name`."""
+    """One case with every kind of record, all under `name`."""
     person = customer(first_name=name, last_name=name)
     place = site(address_1=name, city=name)
     job = installation(customer=person, site=place)

@@ -1,4 +1,4 @@
-"""The admin finds what is typed as people write it, and an address that names nothing chooses nothing."""
+"""The admin finds text as people type it, and an address that names nothing selects nothing."""
 
 import json
 import unicodedata
@@ -63,7 +63,7 @@ def test_database_wildcards_are_searched_literally(office_client: Client, typed:
 
 @given(before=st.text(LETTERS, max_size=10), typed=st.text(LETTERS, min_size=1, max_size=10))
 def test_database_folds_text_exactly_as_we_do(before: str, typed: str) -> None:
-    """In whatever letters, composed or not, large or small."""
+    """Composed or decomposed, upper or lower case."""
     name = Value(before + unicodedata.normalize("NFD", typed), output_field=CharField())
     known = ContentType.objects.annotate(spelled=name)
 

@@ -1,4 +1,4 @@
-"""The first page: what is stuck, why, whose turn it is, and what to do."""
+"""The first page: what is blocked, why, whose turn it is, and what to do."""
 
 from datetime import timedelta
 

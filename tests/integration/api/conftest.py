@@ -1,4 +1,4 @@
-"""A system of the installer's, signed in with its token."""
+"""A system of the installer's, authenticated with its token."""
 
 import uuid
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def api(db: None) -> Api:
 
 @pytest.fixture
 def one_connection() -> Iterator[None]:
-    """As Django's own test client does: the connection, with the test's transaction, outlives a request over WSGI."""
+    """As in Django's test client: the connection with the test's transaction outlives a request over WSGI."""
     for moment in (request_started, request_finished):
         moment.disconnect(close_old_connections)
     yield

@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is a clear refusal and never an error of ours."""
+"""Any input gets a clear refusal and never causes an error of ours."""
 
 from typing import Any
 

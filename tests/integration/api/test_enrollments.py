@@ -1,4 +1,4 @@
-"""Enrollments for other systems: gates, next step and because; holds are released, consent is never overridden."""
+"""Enrollments over the API: gates, next step and reason; holds are released, consent is never overridden."""
 
 from typing import Any
 
@@ -83,9 +83,9 @@ def test_held_enrollments_can_be_listed(api: Api) -> None:
 def test_list_query_count_is_the_same_for_three(api: Api, django_assert_num_queries: Any) -> None:
     for _ in range(3):
         held_case()
-    api.get("sites/")  # notes the use of the key, once an hour
+    api.get("sites/")  # records the use of the key, once an hour
 
     with django_assert_num_queries(
         6
-    ):  # key and second step, the count, the enrollments, their holds, their installations
+    ):  # key and second factor, the count, the enrollments, their holds, their installations
         assert len(api.get("enrollments/").json()["results"]) == 3

@@ -1,4 +1,4 @@
-"""The main job driven from outside, without a browser: each step as another system takes it."""
+"""The main flow driven from outside without a browser, each step as another system does it."""
 
 import io
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Lists and records for other systems: paged, filtered, ordered, and nothing secret in them."""
+"""Lists and records over the API: paginated, filtered, ordered, and without secrets."""
 
 from typing import Any
 
@@ -139,12 +139,12 @@ def test_list_query_count_does_not_grow_with_rows(api: Api, django_assert_max_nu
     for _ in range(3):
         installation_at("PTO_CONFIRMED")
         sent_poa()
-    api.get("sites/")  # notes the use of the key, once an hour
+    api.get("sites/")  # records the use of the key, once an hour
 
     for path, most in (("installations/", 4), ("pto-reports/", 5), ("poa-requests/", 4), ("enrollments/", 6)):
         with django_assert_max_num_queries(
             most
-        ):  # token and second step, the count, the rows, each kind of row beside them
+        ):  # token and second factor, the count, the rows, each kind of related row
             assert api.get(path).status_code == 200
 
 

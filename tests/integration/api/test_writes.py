@@ -1,4 +1,4 @@
-"""Writes of other systems: each counts once, and each refusal says what is wrong with which field."""
+"""Writes over the API: each counts once, and each refusal names the field and the problem."""
 
 import threading
 import uuid
@@ -472,7 +472,7 @@ def test_session_cookie_does_not_sign_in(client: Client, db: None) -> None:
 
 @pytest.mark.parametrize("length", [254, 255, 320])
 def test_longest_storable_address_is_accepted(api: Api, length: int) -> None:
-    """A longer one was an error of ours with PostgreSQL."""
+    """A longer one used to be an error of ours on PostgreSQL."""
     domain = ".".join(["d" * 60] * 4)
     email = f"{'c' * (length - len(domain) - 4)}@{domain}.us"[:length]
     assert len(email) == length

@@ -1,4 +1,4 @@
-"""Missing and forbidden pages are pages of ours that fit a phone."""
+"""Pages for missing and forbidden addresses are our own and fit a phone."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is thrown away at night, and what is not."""
+"""What is deleted at night, and what is kept."""
 
 import io
 import uuid

@@ -1,4 +1,4 @@
-"""The company's rules: new ones take the place of old ones, the past stays, and readers follow within seconds."""
+"""The company's rules: new ones replace old ones, the past stays, and readers follow within seconds."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Limits: counted by all processes together, by pairs and never by a name alone; and when nobody can count."""
+"""Limits: counted by all processes together, by pairs and never by a name alone; and when counting is down."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def in_database(settings: Settings, transactional_db: None) -> None:
 
 @pytest.fixture
 def store_away(settings: Settings) -> Iterator[None]:
-    """The cache is at an address where nobody answers."""
+    """The cache is at an address where nothing answers."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": NOBODY}}
     yield
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
@@ -57,7 +57,7 @@ def store_away(settings: Settings) -> Iterator[None]:
 
 
 def at_once(number: int, act: Callable[[], Any]) -> list[Any]:
-    """Do something in many threads at the same instant; gives what each came to."""
+    """Run something in many threads at the same instant; return the result of each."""
     came_to: list[Any] = []
     gate = threading.Barrier(number)
 
@@ -93,7 +93,7 @@ def test_each_key_is_counted_separately_until_its_window_ends() -> None:
 
 
 def test_ipv6_network_counts_as_one_address() -> None:
-    """Who has one address of it has all the others."""
+    """An owner of one address in it has all the others."""
     for address in ("2001:db8:1:2::1", "2001:db8:1:2:ffff::2", "2001:DB8:1:2::3"):
         rate_limits.count(THREE, "a", address)
 
@@ -209,7 +209,7 @@ def test_redis_counts_simultaneous_requests(settings: Settings, redis_key_prefix
 
 
 def _redis_as_configured() -> dict[str, Any]:
-    """What the settings make of a broker at Redis."""
+    """The cache that the settings derive from a Redis broker."""
     code = "import json; from config.settings import local as s; print(json.dumps(s.CACHES['default']))"
     environment = {"PATH": os.environ["PATH"], "CELERY_BROKER_URL": "redis://127.0.0.1:6379/3", "DATA_DIR": "/tmp"}  # noqa: S108
     said = subprocess.run(  # noqa: S603 - our own command
@@ -238,7 +238,7 @@ def test_guesses_of_others_lock_out_nobody(page: str) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("page", ["/admin/login/", "/field/sign-in/"])
 def test_guessing_one_name_from_new_networks_slows_down(page: str) -> None:
-    """A provider gives away as many networks of 64 bits as anyone likes."""
+    """A provider assigns as many 64-bit networks as anyone likes."""
     wrong = {"username": staff().username, "password": "wrong"}
 
     answers = [Client(REMOTE_ADDR=f"2001:db8:0:{number:x}::1").post(page, wrong).status_code for number in range(50)]
@@ -300,7 +300,7 @@ def test_all_sign_in_pages_count_together() -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("page", ["/admin/login/", "/field/sign-in/"])
 def test_equivalent_spellings_of_a_name_share_attempts(page: str) -> None:
-    """Django's form makes the plain name of wide and other such letters before it looks for the person."""
+    """Django's form normalizes full-width and similar letters before it looks for the person."""
     staff(username="olivia")
     client = Client()
     for name in ("olivia", "\uff4flivia", "o\uff4civia", "ol\uff49via", "\u24delivia") * 2:
@@ -364,7 +364,7 @@ def test_no_code_is_accepted_while_counting_is_down(settings: Settings, request:
     answers = [client.post("/admin/second-step/", {"code": code}).status_code for code in (phone.code(), codes[0])]
 
     assert answers == [503, 503]
-    assert first.get("/admin/").status_code == 200  # who is in stays in
+    assert first.get("/admin/").status_code == 200  # people already signed in stay signed in
 
 
 # The customer's link

@@ -22,7 +22,7 @@ def pair(request: pytest.FixtureRequest) -> DialectPair:
 
 @pytest.fixture(scope="session")
 def running_simulators() -> Iterator[dict[str, RunningSimulator]]:
-    """One stand-in per dialect, started when a test first wants it."""
+    """One simulator per dialect, started when a test first needs it."""
     running: dict[str, RunningSimulator] = {}
     yield running
     for simulator in running.values():

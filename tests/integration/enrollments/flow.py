@@ -1,4 +1,4 @@
-"""Drives test cases through the main flow: real actions, the real engine, real HTTP to the stand-in for Light."""
+"""Drives test cases through the main flow: real actions, the real engine, real HTTP to the simulator."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ class SettableClock:
 
 @dataclass
 class Flow:
-    """Walks cases; `clock` and the stand-in's clock move together, which may be `light_is_ahead` of it."""
+    """Drives cases; `clock` and the simulator's clock move together, with the latter `light_is_ahead` of it."""
 
     simulator: RunningSimulator
     pair: DialectPair
@@ -162,7 +162,7 @@ class Flow:
         self.simulator.control.set_now(self.clock.at + self.light_is_ahead)
 
     def run(self, enrollment: Enrollment) -> str:
-        """Let the engine take the case as far as it goes now."""
+        """Let the engine take the case as far as it can now."""
         self.bring_news(enrollment)
         wakeups.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
         word = self.engine.advance(enrollment.pk)
@@ -171,12 +171,12 @@ class Flow:
         return word
 
     def bring_news(self, enrollment: Enrollment) -> None:
-        """Have changes of the case noticed, as the workers do at once."""
+        """Process announced changes of the case, as workers do immediately."""
         if CaseChange.objects.filter(site_id=enrollment.site_id).exists():
             case_opening.reconsider_site(site_id=enrollment.site_id, at=self.clock.at)
 
     def send_news(self) -> None:
-        """Mail to customers what is owed about their cases, as the workers do."""
+        """Send the mail owed to customers about their cases, as the workers do."""
         for mail_id in mails.due_news(at=self.clock.at, limit=100):
             mails.send_news(mail_id=mail_id, at=self.clock.at)
 
@@ -192,10 +192,10 @@ class Flow:
             self.send_news()
         enrollment.refresh_from_db()
 
-    # What holds and what Light holds
+    # What we and Light have on record
 
     def check(self) -> None:
-        """Insist on every invariant, unless the test took records away as an old backup does."""
+        """Check every invariant, unless the test removed records as an old backup does."""
         if self.has_lost_records:
             return
         broken = broken_invariants(
@@ -213,7 +213,7 @@ class Flow:
 
 
 def roomy_promise(**changes: Any) -> PlanPromise:
-    """Limits within which the stand-in's fixed plans always lie."""
+    """Limits that the simulator's fixed plans always meet."""
     limits: dict[str, Any] = {
         "light_plan_group": UUID(FIXED_GROUP_UUID),
         "highest_average_cents_per_kwh_500": Decimal(40),
@@ -228,5 +228,5 @@ def roomy_promise(**changes: Any) -> PlanPromise:
 
 
 def tight_promise() -> PlanPromise:
-    """Limits that no plan of the stand-in meets."""
+    """Limits that no plan of the simulator meets."""
     return roomy_promise(highest_average_cents_per_kwh_1000=Decimal("1.5"))

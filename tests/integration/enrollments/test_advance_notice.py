@@ -1,4 +1,4 @@
-"""The customer is told before a plan is accepted, may stop it, and lets it go on: over real HTTP."""
+"""The customer is told before a plan is accepted, may stop it, and may resume it: over real HTTP."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -26,14 +26,14 @@ A_DAY = timedelta(days=1)
 
 @pytest.fixture
 def noticing(flow: Flow) -> Flow:
-    """A flow on which customers have three days to object."""
+    """A flow in which customers have three days to object."""
     flow.policy = replace(POLICY, notice_days=3)
     flow.start_client_anew()
     return flow
 
 
 def told(flow: Flow) -> Enrollment:
-    """A case whose customer was told of a plan this moment."""
+    """A case whose customer was just told of a plan."""
     case = flow.case()
     flow.run(case)
     flow.finish_at_light(case)

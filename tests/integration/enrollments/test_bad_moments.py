@@ -1,4 +1,4 @@
-"""What happens at the worst moment: between a record and its call, while an outcome is unknown, after an end."""
+"""Events at the worst moment: between a record and its call, while an outcome is unknown, after an end."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.one_dialect
 
 @contextmanager
 def unreadable(customer: Customer) -> Iterator[None]:
-    """Leave a birth date that no key of ours opens, as after a key was lost."""
+    """Leave a birth date that none of our keys can decrypt, as after losing a key."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT date_of_birth_text FROM installations_customer WHERE id = %s", [customer.pk])
         [good] = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""One case can be followed in the log from its sale to active service by its number, and an idle system is quiet."""
+"""One case can be followed in the log from sale to active service by its number, and an idle system logs little."""
 
 import io
 import logging
@@ -22,7 +22,7 @@ IDLE_HOUR_LINES = 60
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """What the terminal would show: the levels of production, and its form."""
+    """What the terminal would show: production's log levels and format."""
     shown = io.StringIO()
     handler = logging.StreamHandler(shown)
     handler.setFormatter(RedactingFormatter(LINE_FORMAT, style="{"))

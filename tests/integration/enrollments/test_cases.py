@@ -1,4 +1,4 @@
-"""Opening, closing and opening again: which jobs have a case, and what their end means."""
+"""Opening, closing and reopening: which jobs have a case, and what their end means."""
 
 import time
 from collections.abc import Callable

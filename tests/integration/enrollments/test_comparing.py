@@ -1,4 +1,4 @@
-"""Every account at Light compared with what we know, over real HTTP; the comparison itself only reads."""
+"""Every account at Light is compared with our records, over real HTTP; the comparison itself only reads."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -138,7 +138,7 @@ def test_forgotten_account_link_holds_the_case_before_a_second(flow: Flow) -> No
 
 
 def forget_account(case: Enrollment) -> None:
-    """Leave what a database from before the account was made knows of the case."""
+    """Leave what a database from before the account creation knows of the case."""
     Enrollment.objects.filter(pk=case.pk).update(
         light_account_uuid=None, light_account={}, last_read_at=None, attested_poa=None, attested_at=None
     )

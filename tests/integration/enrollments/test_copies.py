@@ -1,4 +1,4 @@
-"""B2: a copy of production that is started elsewhere reads, and refuses to write to the live remote."""
+"""B2: a copy of production that is started elsewhere reads, and refuses to write to the live Light."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -26,7 +26,7 @@ def _other_process() -> Iterator[None]:
 
 
 def forget() -> None:
-    """Start fresh, as another process does."""
+    """Start again, as another process does."""
     copy_guard.first_place.cache_clear()
     copy_guard.current_place.cache_clear()
 

@@ -1,4 +1,4 @@
-"""A corrected e-mail address: the new one gets what it needs without asking, and Light hears of it, once."""
+"""A corrected e-mail address gets what it needs without asking, and Light is told once."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What becomes of a case when a process dies at a bad moment, or two of them work at once."""
+"""What happens to a case when a process dies at a bad moment, or two of them work simultaneously."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -31,7 +31,7 @@ def ready_to_accept(flow: Flow) -> Enrollment:
 
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, *, after: bool) -> None:
-    """Let the process die right before or right after `owner.name` has done its work, once."""
+    """Let the process die right before or right after `owner.name` did its work, once."""
     original: Callable[..., Any] = getattr(owner, name)
 
     def dying(*args: Any, **kwargs: Any) -> Any:

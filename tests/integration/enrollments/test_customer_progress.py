@@ -1,4 +1,4 @@
-"""The customer's home with the progress on it, through HTTP, and the way into Light's own pages."""
+"""The customer's home with its progress, over HTTP, and the way to Light's own pages."""
 
 import hashlib
 from collections.abc import Iterator
@@ -207,7 +207,7 @@ def test_accepted_plan_is_shown_with_documents_start_and_opt_out(
 
 
 def told(customers_flow: Flow, case: Enrollment) -> AdvanceNotice:
-    """The case's customer was told of a plan this moment."""
+    """The case's customer was just told of a plan."""
     customers_flow.policy = replace(POLICY, notice_days=3)
     customers_flow.start_client_anew()
     customers_flow.finish_at_light(case)
@@ -413,7 +413,7 @@ def test_opening_button_addresses_holds_nothing(customers_flow: Flow, case: Enro
 def test_customer_hold_stops_a_recorded_acceptance(
     customers_flow: Flow, case: Enrollment, visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker has written its attempt and is about to send it when the customer's press commits."""
+    """The worker has recorded its attempt and is about to send it when the customer's hold commits."""
     customers_flow.finish_at_light(case)
     customers_flow.report_pto(case)
     customers_flow.pass_time(timedelta(hours=1))

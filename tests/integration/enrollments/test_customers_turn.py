@@ -1,4 +1,4 @@
-"""After the signature nobody waits in the dark: customers see, and are written to, when it is their turn at Light."""
+"""After signing, customers always know: they see, and are told by mail, when it is their turn at Light."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""One byte of a signed document changes in the storage: what is seen, who is asked, and how it ends."""
+"""One byte of a signed document changes in the storage: what is shown, who is asked, and how it ends."""
 
 import html
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ def office(client: Client) -> Client:
 
 @pytest.fixture
 def queued(flow: Flow) -> Iterator[Enrollment]:
-    """All gates are open and the acceptance is due. What the test damages is put back in the end."""
+    """All gates are open and the acceptance is due. The damaged file is restored at the end."""
     case = ready_to_accept(flow)
     poa = PoaDocument.objects.get(site=case.site)
     good = bytes_of(poa)

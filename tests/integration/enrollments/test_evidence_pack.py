@@ -1,4 +1,4 @@
-"""The evidence pack: complete, the same bytes each time, free of secrets, and any alteration of it is named."""
+"""The evidence pack is complete, identical each time and free of secrets, and any change to it is reported."""
 
 import hashlib
 import io
@@ -45,7 +45,7 @@ STAFF = Actor.staff(7)
 
 @pytest.fixture
 def pair() -> DialectPair:
-    """One dialect will do: a pack is made of our own records."""
+    """One dialect is enough: a pack is made of our own records."""
     return DIALECT_PAIRS[0]
 
 
@@ -81,7 +81,7 @@ def made(enrollment: Enrollment) -> tuple[bytes, PackSummary]:
 
 
 def checked(content: bytes) -> tuple[list[str], int]:
-    """What the verifier names, and its exit status."""
+    """What the verifier reports, and its exit status."""
     try:
         problems, _notes, status = verify_pack.verify(io.BytesIO(content))
     except verify_pack.NotAPack as refusal:
@@ -95,7 +95,7 @@ def files_of(content: bytes) -> dict[str, bytes]:
 
 
 def packed_anew(files: dict[str, bytes]) -> bytes:
-    """What a careful forger makes: the same archive with a manifest that fits."""
+    """What a careful forger makes: the same archive with a matching manifest."""
     manifest = json.loads(files[verify_pack.MANIFEST])
     names = sorted(name for name in files if name != verify_pack.MANIFEST)
     manifest["files"] = [
@@ -283,7 +283,7 @@ FORGERIES = {
     "another event": altered("case/events.jsonl", b'"name":"confirm"', b'"name":"confess"'),
     "another letter": altered("go-live/proof-", b"granted", b"refused"),
 }
-"""What a forger does to the files; each gives what the verifier must name."""
+"""What a forger does to the files; each returns what the verifier must report."""
 
 
 def test_rebuilt_manifest_is_still_detected(flow: Flow) -> None:

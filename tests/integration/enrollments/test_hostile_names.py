@@ -1,4 +1,4 @@
-"""Names that would like to be paths, markup or commands, in the evidence pack: a ZIP and a PDF that others open."""
+"""Names that imitate paths, markup or commands, in the evidence pack: a ZIP and a PDF that others open."""
 
 import io
 import re

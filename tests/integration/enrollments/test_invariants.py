@@ -1,4 +1,4 @@
-"""The checker itself: each promise is broken once in the records of a finished case, and exactly that one is named."""
+"""The checker itself: each promise is broken once in the records of a finished case, and only that one is named."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -94,7 +94,7 @@ def records(flow: Flow) -> Records:
     flow.report_pto(case)
     flow.live(case, timedelta(hours=2))
     assert case.status == EnrollmentStatus.FINALIZED
-    flow.has_lost_records = True  # the records are spoiled on purpose, so the flow does not insist on them at its end
+    flow.has_lost_records = True  # the records are broken on purpose, so the flow does not check them at its end
     return Records(flow, case, flow.simulator.control.acceptances())
 
 
@@ -107,7 +107,7 @@ def seal_another_document(records: Records) -> None:
 
 
 def revoke_before_the_call(records: Records) -> None:
-    """As an acceptance would look that was sent an hour after the customer took the authority back."""
+    """An acceptance that looks as if it was sent an hour after the customer revoked the authority."""
     sent_at = records.attempt.write.opened_at
     records.change_poa(status="REVOKED", ended_at=sent_at - timedelta(hours=1))
 
@@ -326,7 +326,7 @@ def test_every_invariant_is_broken_here_at_least_once() -> None:
 
 
 def test_only_the_broken_promise_is_named(records: Records, subtests: pytest.Subtests) -> None:
-    """One case serves for all: what a breach does to the records is undone after it."""
+    """One case is enough for all: each breach of its records is rolled back."""
     for name, break_it in BREACHES:
         with subtests.test(f"{name} {break_it.__qualname__}"), undone(records) as spoiled:
             break_it(spoiled)

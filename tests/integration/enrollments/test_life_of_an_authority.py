@@ -1,4 +1,4 @@
-"""Each way in which an authority does not let us act, as the engine meets it over real HTTP."""
+"""Each reason why an authority does not let us act, as the engine meets it over real HTTP."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -149,7 +149,7 @@ def accepted_not_finished(flow: Flow, *, uses: int = 1) -> Enrollment:
 
 
 def accepted_and_stopped(flow: Flow, kind: StopKind, *, uses: int = 1) -> tuple[Enrollment, StopSignal]:
-    """A plan is accepted, not finished yet, and a report holds the case."""
+    """A plan is accepted but not finalized, and a report holds the case."""
     case = accepted_not_finished(flow, uses=uses)
     signal = report(kind)(flow, case)
     assert isinstance(signal, StopSignal)
@@ -274,7 +274,7 @@ def test_lapsed_authority_accepts_nothing_the_next_day(flow: Flow) -> None:
 
 
 def test_nothing_is_written_until_every_cancellation_reading_ends(flow: Flow) -> None:
-    """Signed on Thursday 2026-11-19: plain days end on the 26th, ERCOT's on Monday the 30th."""
+    """Signed on Thursday 2026-11-19: by plain days it ends on the 26th, by ERCOT's on Monday the 30th."""
     flow.clock.at = datetime(2026, 11, 19, 20, tzinfo=UTC)
     flow.pass_time(timedelta(0))
     customer = made.customer(flow.clock.at)

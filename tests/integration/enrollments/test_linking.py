@@ -1,4 +1,4 @@
-"""Which account at Light is ours, when Light knows the customer's e-mail address already: nothing is made before."""
+"""Which account is ours if Light already knows the customer's e-mail address: none is created before that is clear."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,7 +18,7 @@ from tests.integration.enrollments.flow import OFFICE, Flow
 
 
 def account_of(flow: Flow, case: Enrollment) -> Account:
-    """An account that no case knows, such as that of a case which a restore lost."""
+    """An account without a case, such as one whose case was lost in a restore."""
     person = case.customer
     return flow.light.create_account(
         NewAccount(email=person.email, first_name=person.first_name, last_name=person.last_name)
@@ -26,7 +26,7 @@ def account_of(flow: Flow, case: Enrollment) -> Account:
 
 
 def unclear_case(flow: Flow) -> tuple[Enrollment, Account]:
-    """A customer whom Light had before us."""
+    """A customer Light knew before us."""
     case = flow.case()
     account = account_of(flow, case)
     flow.run(case)

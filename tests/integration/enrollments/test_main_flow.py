@@ -74,7 +74,7 @@ def test_frozen_credit_delays_the_case(flow: Flow) -> None:
 
     flow.live(case, timedelta(days=1))
     assert case.next_step == Waiting.CREDIT_FROZEN
-    flow.pass_time(timedelta(days=12))  # nobody looks, so the test need not walk through two weeks of readings
+    flow.pass_time(timedelta(days=12))  # nobody looks, so the test can skip two weeks of readings
     flow.live(case, timedelta(days=2), until=lambda: case.status == EnrollmentStatus.FINALIZED)
 
     assert case.status == EnrollmentStatus.FINALIZED

@@ -1,4 +1,4 @@
-"""The numbers behind the alarms, from real cases, in a number of queries that does not grow."""
+"""The figures behind the alarms, from real cases, with a constant number of queries."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -67,7 +67,7 @@ def test_completed_and_refused_acceptances_are_counted(flow: Flow) -> None:
 
 
 def changed_account(flow: Flow) -> None:
-    """An account whose change nobody told us of: a reading by the clock found it."""
+    """An account whose change no webhook reported: a scheduled reading found it."""
     case = flow.case()
     flow.run(case)
     flow.finish_at_light(case)
@@ -124,7 +124,7 @@ def test_approaching_last_day_to_act_is_noticed(flow: Flow) -> None:
 
 
 def test_held_cases_last_day_is_noticed_until_it_passes(flow: Flow) -> None:
-    """These are the cases that a person must see in time: nothing else happens to them."""
+    """A person must notice these cases in time: nothing else happens to them."""
     held = flow.case()
     flow.run(held)
     flow.finish_at_light(held)

@@ -1,4 +1,4 @@
-"""Milestone mails along the real flow: each once, in the customer's language, and none that is not true any more."""
+"""Milestone mails along the real flow: each once, in the customer's language, and none that is outdated."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], ind
 
 @pytest.fixture
 def noticing(flow: Flow) -> Flow:
-    """A flow on which customers have three days to object."""
+    """A flow in which customers have three days to object."""
     flow.policy = replace(POLICY, notice_days=3)
     flow.start_client_anew()
     return flow
@@ -46,7 +46,7 @@ def kinds_sent() -> list[str]:
 
 
 def ready(flow: Flow, case: Enrollment) -> None:
-    """Everything but the engine's last turn is done."""
+    """Everything is done but the engine's last turn."""
     flow.run(case)
     flow.finish_at_light(case)
     flow.report_pto(case)
@@ -61,7 +61,7 @@ def accept(flow: Flow, case: Enrollment) -> None:
 
 
 def send(flow: Flow, *, after: timedelta = timedelta(0)) -> None:
-    """Send what is owed, without a word to Light."""
+    """Send what is owed, without calling Light."""
     flow.clock.at += after
     flow.send_news()
 

@@ -1,4 +1,4 @@
-"""Steps that succeed and change nothing, and turns that never come to rest."""
+"""Steps that succeed and change nothing, and turns that never end."""
 
 import itertools
 from collections.abc import Callable
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], ind
 
 
 def decide_always(monkeypatch: pytest.MonkeyPatch, *chosen: Any) -> None:
-    """Let the machine find the same steps due again and again, whatever it has done."""
+    """Make the engine find the same steps due again and again, whatever it did."""
     endless = itertools.cycle(chosen)
     monkeypatch.setattr(engine_module, "decide", lambda *_args, **_kwargs: next(endless))
 

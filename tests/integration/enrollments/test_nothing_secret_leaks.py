@@ -51,7 +51,7 @@ PASSWORD = "a long enough password"
 
 
 class Terminal(logging.Handler):
-    """What would stand on the terminal if every logger spoke at its most talkative."""
+    """What the terminal would show with every logger at its lowest level."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -64,7 +64,7 @@ class Terminal(logging.Handler):
 
 @dataclass
 class Kept:
-    """Everything that was said, by where it was said, and what must not be in it."""
+    """All output by where it appeared, and what must not be in it."""
 
     said: dict[str, list[str]] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
@@ -238,7 +238,7 @@ def when_everybody_has_a_look(flow: Flow, kept: Kept, case: Enrollment) -> None:
     assert Client(headers={"Authorization": f"Bearer {crm}"}).get("/api/v1/enrollments/").status_code == 200
     office.post("/admin/login/", {"username": "olivia", "password": PASSWORD})
     kept.secrets["the office's session"] = office.cookies["sessionid"].value
-    # Of each variable that a page leaves out it would write a whole traceback; the portal's pages were enough of that.
+    # It would log a whole traceback for each variable missing on a page; the portal's pages already cover that.
     logging.getLogger("django.template").setLevel(logging.INFO)
     looked_at = 0
     for model, _key in records_in_admin():

@@ -1,4 +1,4 @@
-"""Keeping to the calls a second that Light allows: evenly, the most urgent case first, and slower after a 429."""
+"""Keeping to the calls per second that Light allows: evenly, the most urgent case first, and slower after a 429."""
 
 import time
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ A_SECOND = timedelta(seconds=1)
 
 @dataclass
 class Pacer:
-    """A pace on a clock of its own, on which waiting takes no time; `sent` is when each call went out."""
+    """A pace on its own clock, on which waiting takes no time; `sent` is when each call was sent."""
 
     at: datetime = datetime(2026, 3, 5, 16, 0, tzinfo=UTC)
     sent: list[datetime] = field(default_factory=list)
@@ -171,7 +171,7 @@ def test_line_stays_short_enough_for_people_on_pages(rate: float, *, has_room: b
 
 
 class Noted:
-    """A pace that writes down when it was asked."""
+    """A pace that records when it was asked."""
 
     max_wait_seconds = 0.0
 

@@ -1,4 +1,4 @@
-"""A pause, or a system hold, with workers running: what is queued does not start any more."""
+"""A pause, or a system hold, with workers running: queued work does not start any more."""
 
 import queue
 import threading
@@ -43,7 +43,7 @@ def flow(simulator: RunningSimulator) -> Iterator[Flow]:
 
 
 def ready_cases(flow: Flow) -> list[Enrollment]:
-    """Cases that a pause keeps from their acceptance, and nothing else."""
+    """Cases whose acceptance only a pause prevents."""
     cases = [flow.case() for _ in range(CASES)]
     pause = flow.pause()
     for case in cases:

@@ -1,4 +1,4 @@
-"""The documents of a plan are owed with the attempt, fetched beside it, kept under their hash, and never in the way."""
+"""A plan's documents are owed with the attempt, fetched separately, kept under their hash, and never delay anything."""
 
 from datetime import timedelta
 

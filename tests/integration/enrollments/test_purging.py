@@ -51,7 +51,7 @@ def pair() -> DialectPair:
 
 @pytest.fixture(autouse=True)
 def rules(db: None) -> None:
-    """The rules that a new database has, also after a test that emptied all tables."""
+    """The rules of a new database, also after a test that emptied all tables."""
     for record_class, counted, months in (
         (RecordClass.UNSIGNED, RetentionClock.REQUEST_END, 12),
         (RecordClass.CASE, RetentionClock.ENROLLMENT, 24),
@@ -67,7 +67,7 @@ def rules(db: None) -> None:
 
 @pytest.fixture
 def flow(flow: Flow) -> Flow:
-    """Its last check compares with Light's acceptances, which a purge takes away as an old backup does."""
+    """Its last check compares with Light's acceptances, which a purge removes as an old backup does."""
     flow.has_lost_records = True
     return flow
 

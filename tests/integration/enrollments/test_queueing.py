@@ -1,4 +1,4 @@
-"""What sweeps and nudges put into the queue: one message for each row that is due, the most urgent case first."""
+"""What sweeps and wakeups queue: one message for each due row, the most urgent case first."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -36,7 +36,7 @@ def received_webhook() -> None:
 
 
 def committed(work: Callable[..., object], **arguments: Any) -> None:
-    """Do `work` and send the messages that its commit sends."""
+    """Do `work` and deliver the messages that its commit sends."""
     with TestCase.captureOnCommitCallbacks(execute=True):
         work(**arguments)
 

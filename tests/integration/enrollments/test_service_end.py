@@ -1,4 +1,4 @@
-"""Customers hear once when their service ends or is announced to end, and the office keeps why they left."""
+"""Customers are told once when their service ends or will end, and the office keeps why they left."""
 
 from datetime import timedelta
 from typing import Any

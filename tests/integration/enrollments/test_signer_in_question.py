@@ -1,4 +1,4 @@
-"""Nothing is opened at Light for a signature, or with an address, that the customer has not proved."""
+"""No account is opened at Light for a signature, or with an address, that the customer has not proven."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""While operations hold all writes, nothing begins at Light; reading goes on, and every case says whose turn it is."""
+"""While operations hold all writes, nothing starts at Light; reading continues, and cases say whose turn it is."""
 
 from datetime import timedelta
 
@@ -67,7 +67,7 @@ def test_accepted_plan_is_not_finalized(flow: Flow, monkeypatch: pytest.MonkeyPa
 
 
 class HeldWhileWaiting(UnlimitedPace):
-    """All writes are stopped at the very moment when a write of one kind waits for its turn to be sent."""
+    """All writes are stopped at the very moment when one kind of write waits to be sent."""
 
     def __init__(self, flow: Flow, kind: WriteKind) -> None:
         self._flow, self._kind = flow, kind

@@ -1,4 +1,4 @@
-"""Cells R6 to R8 and L28: what Light answers is odd in a part, and the rest of it is used."""
+"""Cells R6 to R8 and L28: part of Light's answer is odd, and the rest of it is used."""
 
 import time
 from dataclasses import replace
@@ -26,7 +26,7 @@ MAX_SECONDS = 10
 """CPU time on any machine. Work that grows with the square of the plans takes minutes."""
 
 
-# Identifiers that are none: R6
+# Identifiers that are not UUIDs: R6
 
 
 def test_R6_plan_without_a_uuid_is_shown_and_not_used(flow: Flow) -> None:
@@ -181,7 +181,7 @@ def test_R8_expensive_plan_is_refused_without_a_rate_kind(flow: Flow) -> None:
     assert hold.code == HoldCode.OUTSIDE_LIMITS
 
 
-# What is sent elsewhere: L28
+# Redirected writes: L28
 
 
 @in_one_dialect

@@ -1,4 +1,4 @@
-"""Cells U5 to U7 and U10: people change their mind, or come late, while the machine is at work."""
+"""Cells U5 to U7 and U10: people change their mind, or act late, while the engine is at work."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Light may show an acceptance only a while after it happened: not shown yet is not the same as not done."""
+"""Light may show an acceptance only some time after it happened: not shown yet is not the same as not done."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -37,7 +37,7 @@ def test_G1_acceptance_shown_within_the_settling_period_is_not_repeated(flow: Fl
     assert_accepted_once(flow, case)
     assert calls(flow, "accept") == 1
     assert AcceptAttempt.objects.get().succeeded
-    assert not case.holds.exists()  # nobody is asked about what shows in time
+    assert not case.holds.exists()  # nobody is asked about an acceptance shown in time
 
 
 @pytest.mark.cell("G2")
@@ -91,7 +91,7 @@ def without_a_word(_account: Account) -> dict[str, Any]:
 def show_for_hours(
     flow: Flow, monkeypatch: pytest.MonkeyPatch, change: Callable[[Account], dict[str, Any]], hours: int = 3
 ) -> None:
-    """From the acceptance on, show accounts with something changed."""
+    """After the acceptance, show accounts with one change."""
     read_account, end = flow.light.read_account, flow.clock.at + timedelta(hours=hours)
 
     def shown(account_uuid: str) -> Account:

@@ -1,4 +1,4 @@
-"""Cells L1 to L26: whatever Light or the way to it does, a case is accepted once or stands before a named person."""
+"""Cells L1 to L26: whatever fails at Light or on the network, a case is accepted once or needs a named person."""
 
 import itertools
 import time
@@ -37,14 +37,14 @@ in_one_dialect = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"],
 
 @pytest.fixture
 def impatient(flow: Flow) -> Iterator[Flow]:
-    """A flow whose client gives up on an answer after a second."""
+    """A flow whose client waits one second for an answer."""
     patient = flow.light._transport._timeout
     flow.light._transport._timeout = (patient[0], 1.0)
     yield flow
     flow.light._transport._timeout = patient
 
 
-# No answer, or one that says nothing: L1 to L5, L13, L14
+# No answer, or a meaningless one: L1 to L5, L13, L14
 
 
 @in_one_dialect
@@ -143,7 +143,7 @@ def test_L5_L13_L14_L15_meaningless_answer_is_settled_by_reading(
     [
         *(pytest.param(each, "error_before", marks=pytest.mark.cell("L4")) for each in QUESTIONS),
         *(pytest.param(each, "numbers_as_text", marks=pytest.mark.cell("L15")) for each in QUESTIONS),
-        # tests/contract proves for every question that these are the same to the engine: not reached.
+        # tests/contract proves for every read that these are the same to the engine: not reached.
         pytest.param("read", "drop_before", marks=pytest.mark.cell("L1")),
         pytest.param("read", "drop_after", marks=pytest.mark.cell("L3")),
         pytest.param("read", "error_after", marks=pytest.mark.cell("L5")),
@@ -190,7 +190,7 @@ def test_L21_account_is_found_under_the_corrected_address(flow: Flow) -> None:
 
 
 def _calls_after_an_effect(flow: Flow, operation: str) -> int:
-    """One; but plans that nobody saw, and an attestation that Light does not show, are sent again and bind nobody."""
+    """One; but plans nobody saw, and an attestation Light does not show, are sent again and commit to nothing."""
     if operation == "request_plans":
         return 2
     is_unseen = operation == "record" and not flow.pair.simulator.client_agent_read_back
@@ -198,7 +198,7 @@ def _calls_after_an_effect(flow: Flow, operation: str) -> int:
     return 2 if is_unseen and lost else 1
 
 
-# Asked to wait, or sent away: L6 to L12
+# Asked to wait, or refused: L6 to L12
 
 
 @in_one_dialect
@@ -339,7 +339,7 @@ def test_acceptance_of_the_same_plan_counts_as_done(flow: Flow, monkeypatch: pyt
     ],
 )
 def test_refused_call_shows_the_office_lights_reason(flow: Flow, operation: str, fault: str, status: int) -> None:
-    """A field that Light does not take, or a call that is not possible now."""
+    """A field that Light does not accept, or a call that is not possible now."""
     flow.simulator.control.inject_fault(operation, fault)
     case = flow.case()
 
@@ -427,7 +427,7 @@ def test_already_finalized_is_not_a_refusal(flow: Flow, monkeypatch: pytest.Monk
     assert open_hold(case) is None
 
 
-# What Light says that we did not expect: L16 to L20
+# Unexpected answers of Light: L16 to L20
 
 
 @pytest.mark.cell("L16")
@@ -531,7 +531,7 @@ def test_L20_withdrawn_plan_is_requested_and_judged_again(flow: Flow) -> None:
     assert case.accepted_offer.write == LightWrite.objects.filter(kind=WriteKind.REQUEST_PLANS).latest("pk")
 
 
-# Longer trouble: L24 to L26
+# Longer outages: L24 to L26
 
 
 @in_one_dialect

@@ -1,4 +1,4 @@
-"""Cells R1 to R5 and R9: Light's answer looks right; what it was worth shows in the account, or in what it says."""
+"""Cells R1 to R5 and R9: Light's answer looks right; the account, or a closer look, shows whether it was."""
 
 from datetime import timedelta
 
@@ -175,7 +175,7 @@ def test_R3_account_under_another_address_is_not_used(flow: Flow) -> None:
     assert case.light_account_uuid is None
 
 
-# Plans that look like plans
+# Plausible-looking plans
 
 
 @in_one_dialect

@@ -1,4 +1,4 @@
-"""A case on its way while things break: everybody does his part, and every promise is checked after every step."""
+"""A case in progress while things break: everyone does their part, and every promise is checked after every step."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ ARRIVED = frozenset({EnrollmentStatus.FINALIZED, EnrollmentStatus.ACTIVE, Enroll
 
 
 def walk(flow: Flow, case: Enrollment, *, span: timedelta = timedelta(days=2)) -> None:
-    """Let the customer and the technician do their part and the machine the rest, until it arrives or must stop."""
+    """Let the customer, the technician and the engine do their parts until the case is active or must stop."""
     end = flow.clock.at + span
     while flow.clock.at < end and case.status not in ARRIVED:
         flow.engine.advance(case.pk)
@@ -30,7 +30,7 @@ def walk(flow: Flow, case: Enrollment, *, span: timedelta = timedelta(days=2)) -
 
 
 def ready_to_accept(flow: Flow, *, tags: str = "") -> Enrollment:
-    """A case in which everybody has done his part; the next turn accepts a plan."""
+    """A case in which everyone did their part; the next turn accepts a plan."""
     case = flow.case(tags=tags)
     flow.run(case)
     flow.finish_at_light(case)
@@ -40,7 +40,7 @@ def ready_to_accept(flow: Flow, *, tags: str = "") -> Enrollment:
 
 
 def walk_past_lost_acceptance(flow: Flow, case: Enrollment, *, span: timedelta = timedelta(days=2)) -> None:
-    """The same; where an acceptance did not happen and its answer was lost, a person compares and releases."""
+    """The same; if an acceptance did not happen and its answer was lost, a person compares and releases."""
     walk(flow, case, span=span)
     hold = open_hold(case)
     if hold is not None and hold.code == HoldCode.DOUBT_UNSETTLED and not flow.acceptances_of(case):

@@ -1,4 +1,4 @@
-"""The technician's pages over HTTP: who may see what, what a form does, and that nothing typed is lost."""
+"""The technician's pages over HTTP: who may see what, what a form does, and that no entry is lost."""
 
 import io
 import uuid
@@ -145,7 +145,7 @@ def test_list_has_own_jobs_only_dated_ones_first(signed_in: Client, tess: User, 
     canceled = installation_at("CANCELLED", at=at, technician=tess)
     foreign = installation_at("SOLD", at=at, technician=technician())
 
-    signed_in.get("/field/")  # notes when the session began
+    signed_in.get("/field/")  # records when the session began
 
     with django_assert_num_queries(5):  # session, user, second step, group, jobs
         page = signed_in.get("/field/").text
@@ -358,7 +358,7 @@ def test_phone_with_a_wrong_clock_can_report(signed_in: Client, job: Installatio
 def test_report_is_retried_later_while_files_are_checked(
     signed_in: Client, job: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is judged yet, so the phone keeps all of it and sends it again."""
+    """Nothing is judged yet, so the phone keeps everything and sends it again."""
     queue = FileCheckQueue(max_queued=0)
     monkeypatch.setattr(proofs, "FILE_CHECK_QUEUE", queue)
 

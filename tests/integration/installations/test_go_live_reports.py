@@ -1,4 +1,4 @@
-"""Go-live reports: what counts, what waits, what is kept beside it, and that nothing is overwritten."""
+"""Go-live reports: which count, which wait, which are kept beside the current one; none is overwritten."""
 
 import io
 import threading

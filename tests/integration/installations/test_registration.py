@@ -1,4 +1,4 @@
-"""Opening a case and moving its work along: what is taken, what is refused, and which events tell of it."""
+"""Opening a case and moving its work forward: what is accepted or refused, and which events record it."""
 
 from datetime import date, timedelta
 from typing import Any

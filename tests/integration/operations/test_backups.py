@@ -196,7 +196,7 @@ def test_B1_account_missing_from_the_backup_is_never_repeated(
 def forgotten_acceptance(
     flow: Flow, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Enrollment, dict[str, Any]]:
-    """A case whose plan was offered before the backup and accepted after it, restored and compared with Light."""
+    """A case whose plan was offered before the backup and accepted after it; restored and compared with Light."""
     case = ready_case(flow)
     pause = flow.pause()
     flow.live(case, timedelta(hours=1))

@@ -122,7 +122,7 @@ def test_frequent_anonymous_requests_check_the_parts_once(
 def test_outdated_answer_is_not_returned(stranger: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     stranger.get("/readyz")
     monkeypatch.setitem(health.CHECKS, "storage", refuse_to_work)
-    monkeypatch.setattr(health._last, "_until", 0.0)  # as some seconds later
+    monkeypatch.setattr(health._last, "_until", 0.0)  # some seconds later
 
     assert stranger.get("/readyz").status_code == 503
 

@@ -1,4 +1,4 @@
-"""Files that a dead process left behind are swept; nothing that any row names, or may name yet, ever is."""
+"""Files left behind by a dead process are deleted; files named by a row, now or soon, never are."""
 
 from datetime import datetime, timedelta
 from io import StringIO
@@ -104,7 +104,7 @@ def test_file_named_in_the_journal_is_kept(later: datetime) -> None:
 
 
 def test_fields_with_file_keys_follow_the_naming_rule() -> None:
-    """The sweep finds such fields by their name: one that is called otherwise would cost its files."""
+    """The sweep finds such fields by their name: a field with another name would lose its files."""
     named = {
         f"{model.__name__}.{field.name}"
         for model in apps.get_models()

@@ -75,7 +75,7 @@ class Unreachable:
 
 
 def read_only() -> InternalError:
-    """What Django raises where PostgreSQL writes nothing."""
+    """What Django raises when PostgreSQL is read-only."""
     problem = InternalError("cannot execute INSERT in a read-only transaction")
     problem.__cause__ = ReadOnlySqlTransaction()
     return problem

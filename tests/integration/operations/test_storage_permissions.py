@@ -1,4 +1,4 @@
-"""Credentials that may not list the bucket can store nothing: said at start, with the right that is missing."""
+"""Credentials that may not list the bucket cannot store anything: startup says so, with the missing permission."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The one-process runner as a user starts it: a process of its own, stopped by signals."""
+"""The one-process runner as a user starts it: a separate process, stopped by signals."""
 
 import os
 import re
@@ -107,7 +107,7 @@ def test_it_serves_and_stops_promptly_when_told(prepared: Path, number: signal.S
 
 
 def sweeps_of(folder: Path) -> set[str]:
-    """What the database says: a sweep that finds nothing writes no line."""
+    """The database's answer: a sweep that finds nothing logs no line."""
     with closing(sqlite3.connect(folder / "data" / "switchyard.sqlite3")) as database:
         return {task for (task,) in database.execute("SELECT task FROM core_lastsweep")}
 

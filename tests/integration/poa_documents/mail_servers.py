@@ -1,4 +1,4 @@
-"""Mail servers that answer as a test wants; what they take goes where Django's own test server puts it."""
+"""Mail servers that answer as a test wants; accepted mail goes to Django's test outbox."""
 
 import smtplib
 from typing import Any, ClassVar
@@ -7,7 +7,7 @@ from django.core.mail.backends.locmem import EmailBackend
 
 
 class AnsweringServer(EmailBackend):
-    """Raises `answer` for every mail, before or after it took it; None lets all pass."""
+    """Raises `answer` for every mail, before or after accepting it; None lets all pass."""
 
     answer: ClassVar[BaseException | None] = None
     takes_it_first: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""A customer with a link, as far as a server can tell: opens pages, reads the forms on them and sends them back."""
+"""A customer with a link, as a server sees one: opens pages, reads their forms and sends them."""
 
 import io
 import re
@@ -27,7 +27,7 @@ def word_in(sample: bytes) -> str:
 
 
 class StandingClock:
-    """A clock that stands still until a test moves it."""
+    """A clock that stops until a test moves it."""
 
     at = SIGNED_AT
 
@@ -60,7 +60,7 @@ class _Forms(HTMLParser):
 
 
 def token_in_last_mail() -> str:
-    """The newest link in the customer's mailbox; the mails with codes hold none."""
+    """The newest link in the customer's mailbox; the mails with codes have none."""
     for message in reversed(mail.outbox):
         assert isinstance(message, EmailMultiAlternatives)
         found = LINK.search(str(message.body))
@@ -93,7 +93,7 @@ class Visit:
         return self
 
     def ask_for_code_again(self) -> HttpResponse:
-        """Ask where a session is open already."""
+        """Request a code in a session that is already open."""
         return self.post("code/", self.fields("decline/"))
 
     def ask_for_code(self) -> HttpResponse:
@@ -101,7 +101,7 @@ class Visit:
         return self.post("code/", form)
 
     def enter(self, code: str) -> HttpResponse:
-        """Type a code where the page that asks for it sends it."""
+        """Type a code and send it where the page that asks for it does."""
         form = self._read(self.open()).fields
         return self.post("enter/", {**form, "code": code})
 
@@ -116,7 +116,7 @@ class Visit:
         return self._read(self.open(path)).fields
 
     def fields_of(self, response: HttpResponse) -> dict[str, str]:
-        """What the form on a page that came as an answer would send."""
+        """What the form on a returned page would send."""
         return self._read(response).fields
 
     def checkboxes(self, response: HttpResponse) -> dict[str, bool]:
@@ -146,7 +146,7 @@ class Visit:
         return self.send("step/review/")
 
     def sign_as(self, typed_name: str, **signature: str) -> HttpResponse:
-        """Type a name, and say that it is one's own where the page asks."""
+        """Type a name, and confirm that it is one's own if the page asks."""
         typed = {**self.fields("step/signature/"), "kind": "TYPED", "typed_name": typed_name, **signature}
         page = self.post("step/signature/", typed)
         if "is_my_name" not in self.checkboxes(page):

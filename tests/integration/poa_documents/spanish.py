@@ -1,4 +1,4 @@
-"""Finds English on what a customer reads who chose Spanish."""
+"""Finds English in what a customer who chose Spanish reads."""
 
 import re
 from functools import cache
@@ -19,7 +19,7 @@ OFFERS_THE_OTHER_LANGUAGE = {"other_language", "other_language_label"}
 
 
 def visible_text(page: HttpResponse) -> str:
-    """What a page shows below the bar with the company and the other language, and in its title."""
+    """A page's title and its text below the bar with the company and the other language."""
     content = page.content.decode()
     title = re.search(r"<title>(.*?)</title>", content, re.S)
     body = content.partition("<main")[2].partition("</body>")[0]
@@ -38,7 +38,7 @@ def english_in(text: str) -> set[str]:
 
 @cache
 def _english_phrases() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """The parts between placeholders of every English phrase, but for those that Spanish shares."""
+    """The parts between placeholders of every English phrase, except those that Spanish shares."""
     english = {part for file in (PHRASES_FILE, PROGRESS_FILE) for part in _parts(file, Language.ENGLISH)}
     spanish = "\n".join(part for file in (PHRASES_FILE, PROGRESS_FILE) for part in _parts(file, Language.SPANISH))
     told_apart = sorted(part for part in english if not _as_words(part).search(spanish))

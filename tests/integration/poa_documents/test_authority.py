@@ -1,4 +1,4 @@
-"""Authority against the records around it, and the tasks that carry a POA forward."""
+"""Authority and the records around it, and the tasks that move a POA forward."""
 
 from datetime import date, timedelta
 
@@ -68,6 +68,6 @@ def test_sweep_cost_depends_on_due_rows_only(django_assert_max_num_queries: obje
         signed_poa()
     tasks.sweep_poas_task()
 
-    # due POAs, changed addresses, due mails, late time stamps, the newest anchor, and that it swept
+    # due POAs, changed addresses, due mails, late time stamps, the newest anchor, and the sweep's own row
     with django_assert_max_num_queries(8):  # type: ignore[operator]
         tasks.sweep_poas_task()

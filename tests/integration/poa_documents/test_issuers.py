@@ -1,4 +1,4 @@
-"""What issuers say of our certificates: asked ahead, carried in sealed documents, and never waited for."""
+"""Revocation answers for our certificates: fetched ahead, included in sealed documents, and never waited for."""
 
 import hashlib
 import io
@@ -71,7 +71,7 @@ def codes(at: datetime) -> set[AlarmCode]:
     return {alarm.code for alarm in alarms(measure(now=at), now=at)}
 
 
-# What a document carries
+# What a document contains
 
 
 def test_document_itself_proves_its_certificate_was_not_revoked(issuer: Issuer) -> None:
@@ -93,7 +93,7 @@ def test_document_itself_proves_its_certificate_was_not_revoked(issuer: Issuer) 
 
 
 def test_revocation_status_is_unknown_without_the_answers(issuer: Issuer, settings: Any) -> None:
-    """The check of the test before finds what is missing."""
+    """The check of the test above detects a missing answer."""
     settings.POA_SEAL_LONG_TERM = False
 
     poa = signed_poa(at=NOW)
@@ -184,7 +184,7 @@ def test_issuers_are_asked_again_and_old_answers_deleted(issuer: Issuer) -> None
     assert IssuersAnswer.objects.count() == 1
 
 
-# Twice
+# Two attempts
 
 
 def test_retry_makes_identical_bytes_despite_a_newer_answer(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +233,7 @@ def test_revoked_certificate_seals_nothing_new_but_old_seals_count(
 
 
 def test_time_stamp_authority_answers_are_included(issuer: Issuer, settings: Any, tmp_path: Path) -> None:
-    at = datetime.now(tz=UTC)  # the authority stamps with the time of the test, not of its import
+    at = datetime.now(tz=UTC)  # the authority uses the time of the test, not of its import
     with time_stamping_authority(certified_by=issuer.certify_authority) as authority:
         settings.POA_SEAL_TIMESTAMP_URL = authority.url
         file = tmp_path / "roots.pem"

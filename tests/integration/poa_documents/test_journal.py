@@ -1,4 +1,4 @@
-"""The journal: what the database refuses, what the chain shows, what only the anchors show."""
+"""The journal: what the database refuses, what the chain shows, and what only the anchors show."""
 
 import json
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ TABLE = EvidenceEntry._meta.db_table
 
 
 def written_anew(poa: PoaDocument, **changed: Any) -> None:
-    """Forge the whole chain of a POA from its first entry on, so that every link fits."""
+    """Forge the whole chain of a POA from its first entry, so that every link matches."""
     previous = ""
     with guard_lifted():
         for entry in EvidenceEntry.objects.filter(poa=poa).order_by("number"):

@@ -1,4 +1,4 @@
-"""What customers take back, on the page or by any channel; and reports of a death or incapacity."""
+"""Consents that customers withdraw, on the page or through any channel; and reports of death or incapacity."""
 
 from datetime import timedelta
 

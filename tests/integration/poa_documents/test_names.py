@@ -1,4 +1,4 @@
-"""Names of every kind and hostile ones: each signs from the link to the verified file, and harms no mail or header."""
+"""Names of every kind and hostile ones: each can sign and verify, and none harms a mail or header."""
 
 import email
 import email.policy
@@ -80,7 +80,7 @@ def test_every_kind_of_name_can_sign_and_verify(first: str, last: str) -> None:
 
 
 def _without_turns(text: str) -> str:
-    """Without the signs that turn the direction of what follows."""
+    """Without the characters that change text direction."""
     return "".join(sign for sign in text if unicodedata.bidirectional(sign) not in {"RLO", "LRO", "RLE", "LRE", "PDF"})
 
 

@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
 OLIVIA, OSCAR = Actor.staff(11), Actor.staff(12)
 SIGNED_DATE = date(2026, 3, 2)
 NOISE = itertools.count(20)
-"""No two scans have the same bytes: one that a test damages is nobody else's."""
+"""No two scans have the same bytes: a test that damages one affects no other."""
 LATER = SIGNED_AT + timedelta(hours=3)
 
 

@@ -62,7 +62,7 @@ def spanish_poa() -> PoaDocument:
     return sent_poa(customer=job.customer, site=job.site)
 
 
-# --- the whole way -------------------------------------------------------------------------------------------------
+# --- the whole flow ------------------------------------------------------------------------------------------------
 
 
 def test_customer_signs_by_typing_and_gets_a_copy() -> None:
@@ -138,7 +138,7 @@ def test_copy_is_mailed_too() -> None:
     assert content.startswith(b"%PDF")
 
 
-# --- order, coming back, mistakes ----------------------------------------------------------------------------------
+# --- order, resuming, mistakes -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["electronic", "summary", "confirm", "document", "signature", "review"])

@@ -1,4 +1,4 @@
-"""Reminders to sign, sent by the sweep and by nothing else: first, repeat, stop, and every reason for none."""
+"""Reminders to sign, sent only by the sweep: first, repeat, stop, and every reason for none."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -180,7 +180,7 @@ def test_two_simultaneous_checks_owe_one() -> None:
 
 
 class WorkerDied(BaseException):
-    """Not an error that anybody catches."""
+    """An error that no code catches."""
 
 
 def test_worker_dying_after_sending_sends_no_second_one(monkeypatch: Any) -> None:

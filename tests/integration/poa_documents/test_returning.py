@@ -1,4 +1,4 @@
-"""Mail that comes back: from the mail server, the provider or the office; what is held, and what ends that."""
+"""Returned mail: reported by the mail server, the provider or the office; what is held, and what ends that."""
 
 import json
 from datetime import timedelta
@@ -135,7 +135,7 @@ def test_automatic_retries_stop_when_the_address_changes() -> None:
     poa = sent_poa()
     come_back(invitation_of(poa))
 
-    change_address(poa)  # and nobody has swept yet
+    change_address(poa)  # and no sweep has run yet
 
     assert failure_of(poa.customer) is None
 
@@ -147,7 +147,9 @@ def test_held_mail_is_sent_unless_superseded() -> None:
     come_back(copy)
     invited = poa.mails.create(kind=MailKind.INVITATION, created_at=LATER, due_at=LATER)
     actions.sweep_poas(at=LATER)
-    assert invited.pk not in {row.pk for row in CustomerMail.objects.filter(held_since__isnull=False)}  # moot: signed
+    assert invited.pk not in {
+        row.pk for row in CustomerMail.objects.filter(held_since__isnull=False)
+    }  # no longer needed: signed
     assert poa.mails.get(kind=MailKind.REVOKED_RECEIPT).state == MailState.HELD
 
     change_address(poa)

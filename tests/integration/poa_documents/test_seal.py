@@ -1,4 +1,4 @@
-"""The seal: what it proves, what breaks it, what a failing key or authority costs, and who hears of it."""
+"""The seal: what it proves, what breaks it, what a failing key or authority costs, and who is told."""
 
 import hashlib
 import io
@@ -92,7 +92,7 @@ def stored_files() -> list[Path]:
 
 
 def extended(content: bytes) -> bytes:
-    """Add a page after the seal, the way PDF programs save changes: behind what is there."""
+    """Add a page after sealing, the way PDF programs save changes: appended to the file."""
     writer = PdfWriter(io.BytesIO(content), incremental=True)
     writer.add_blank_page(200, 200)
     changed = io.BytesIO()
@@ -370,7 +370,7 @@ def test_document_from_before_seals_counts_by_its_hash() -> None:
         verify_sealed_file(poa)
 
 
-# Twice and side by side
+# Repeated and simultaneous
 
 
 def test_sealing_twice_makes_one_file_and_one_row() -> None:
@@ -418,7 +418,7 @@ def test_simultaneous_sealing_with_time_stamps_makes_one_file(
 
 
 def test_documents_are_stored_by_few_persistent_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each new thread would open its own connection to an S3 server, for more than a quarter of a second of work."""
+    """Each new thread would open its own connection to an S3 server, which takes over a quarter of a second."""
     at_work: list[threading.Thread] = []
 
     def store_noting_the_thread(*args: Any, **named: Any) -> StoredFile:

@@ -1,4 +1,4 @@
-"""Nobody of the office can sign for a customer alone."""
+"""Nobody in the office can sign for a customer alone."""
 
 import re
 from datetime import timedelta
@@ -301,7 +301,7 @@ def test_setting_asks_for_a_second_person_for_first_addresses() -> None:
 
 
 def test_staff_shortcut_of_seventy_two_seconds_opens_nothing() -> None:
-    """Register a customer with one's own mailbox, send, read link and code, sign."""
+    """Register a customer with your own mailbox, send, read link and code, sign."""
     member = User.objects.create_user("ada", email="ada@example.org", is_staff=True)
     by = Actor.staff(member.pk)
     person = register_customer(first_name="Kay", last_name="Board", email="ada+kay@example.org", by=by, at=SIGNED_AT)

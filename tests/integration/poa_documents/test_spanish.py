@@ -1,4 +1,4 @@
-"""A customer who chose Spanish reads nothing in English: on pages, in mails, in files, about mistakes."""
+"""A customer who chose Spanish reads nothing in English: on pages, in mails, files and error messages."""
 
 import io
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Several writers at once about one POA, on real databases: one signature, one file, an unbroken journal."""
+"""Several simultaneous writers of one POA, on real databases: one signature, one file, an unbroken journal."""
 
 import json
 import os

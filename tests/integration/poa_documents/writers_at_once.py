@@ -1,7 +1,7 @@
 """
-Run by a test in a process of its own, on a database of its own: several threads write about one POA at once.
+Run by a test in its own process on its own database: several threads write to one POA simultaneously.
 
-Prints what is left as JSON: how often it was signed and sealed, how many entries there are, whether the chain holds.
+Prints the result as JSON: how often it was signed and sealed, how many entries there are, whether the chain is valid.
 """
 
 import json

@@ -12,7 +12,7 @@ __all__ = ["flow", "pair", "running_simulator", "running_simulators"]
 
 @pytest.fixture
 def enrollment(db: None) -> Enrollment:
-    """An enrollment that has an account at Light, as far as this side knows."""
+    """An enrollment that has an account at Light, according to our records."""
     opened = case_opening.reconsider_site(site_id=made.installation().site_id, at=made.AT)
     assert opened is not None
     opened.light_account_uuid = uuid4()

@@ -1,4 +1,4 @@
-"""Webhooks as Light would send them: made, signed and posted to our endpoint."""
+"""Webhooks as Light sends them: built, signed and posted to our endpoint."""
 
 import json
 from datetime import datetime
@@ -33,7 +33,7 @@ def signature(body: bytes, *, secret: str = "", dialect: simulated.Dialect = sim
 
 
 def deliver(body: bytes, *, secret: str = "", **headers: str) -> HttpResponse:
-    """Post a signed body; `headers` replace those that it would carry."""
+    """Post a signed body; `headers` replace the default ones."""
     sent = {**signature(body, secret=secret), **headers}
     response = Client(enforce_csrf_checks=True).post(ADDRESS, data=body, content_type="application/json", headers=sent)
     assert isinstance(response, HttpResponse)
@@ -41,7 +41,7 @@ def deliver(body: bytes, *, secret: str = "", **headers: str) -> HttpResponse:
 
 
 def settle_due(at: datetime | None = None) -> list[str]:
-    """Do what the sweep does with deliveries."""
+    """Process deliveries as the sweep does."""
     moment = at or clock.now()
     due = webhook_processing.due_deliveries(at=moment, limit=100)
     return [webhook_processing.settle_delivery(delivery_id=delivery_id, at=moment).value for delivery_id in due]

@@ -1,4 +1,4 @@
-"""Webhooks whose body comes in chunks, with no length announced, as many senders and proxies send them."""
+"""Webhooks with a chunked body and no announced length, as many senders and proxies send them."""
 
 import os
 import socket
@@ -36,7 +36,7 @@ def server(live_server: LiveServer, settings: Settings) -> LiveServer:
 
 
 def send(url: str, body: bytes, *, secret: str = SECRET, pieces: int = 7) -> requests.Response:
-    """Post the body in so many chunks."""
+    """Post the body in that many chunks."""
     step = max(len(body) // pieces, 1)
     chunks = (body[place : place + step] for place in range(0, len(body), step))
     headers = {**signed_headers(REFERENCE, secret, body, timezone.now()), "Content-Type": "application/json"}
@@ -44,7 +44,7 @@ def send(url: str, body: bytes, *, secret: str = SECRET, pieces: int = 7) -> req
 
 
 def send_raw(url: str, rest: bytes) -> int:
-    """Send the head of a chunked webhook and then `rest`, and hang up; return the status of the answer."""
+    """Send the head of a chunked webhook and then `rest`, and close; return the status of the answer."""
     host, _, port = url.removeprefix("http://").partition(":")
     headers = signed_headers(REFERENCE, SECRET, b"{}", timezone.now())
     lines = [f"POST {ADDRESS} HTTP/1.1", f"Host: {host}", "Transfer-Encoding: chunked"]
@@ -124,7 +124,7 @@ def test_other_chunked_requests_must_say_their_length(server: LiveServer, path: 
 
 @pytest.fixture
 def gunicorn(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A gunicorn as the image starts it, on a database of its own; gives its address and its database."""
+    """A gunicorn as the image starts it, on its own database; returns its address and its database."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     secrets = {name: production_environment()[name] for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS")}
     database = tmp_path / "webhooks.sqlite3"

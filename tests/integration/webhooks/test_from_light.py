@@ -1,4 +1,4 @@
-"""Webhooks that the stand-in for Light really sends to a server of ours, and what the engine makes of them."""
+"""Webhooks that the simulator really sends to our server, and what the engine does with them."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def heard(flow: Flow, live_server: LiveServer, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flow]:
-    """A flow whose stand-in calls our live server back, both on the same clock and in the same dialect."""
+    """A flow whose simulator calls our live server, both on the same clock and in the same dialect."""
     settings.LIGHT_WEBHOOK_SECRETS = [flow.simulator.webhook_secret]
     settings.LIGHT_DIALECT = flow.pair.client
     monkeypatch.setattr("core.clock.configured_clock", lambda: flow.clock)
@@ -32,7 +32,7 @@ def heard(flow: Flow, live_server: LiveServer, settings: Settings, monkeypatch: 
 
 
 def listen(flow: Flow, case: Enrollment) -> None:
-    """Let what was sent arrive and be settled, and the engine do what became due by that alone."""
+    """Let sent webhooks arrive and be settled, and the engine do only what they made due."""
     assert flow.simulator.control.wait_for_webhooks()
     settle_due(flow.clock.at)
     flow.engine.advance(case.pk)
@@ -162,7 +162,7 @@ def test_W1_fifty_simultaneous_webhooks_are_one_row(live_server: LiveServer) -> 
     headers = {**signature(body), "Content-Type": "application/json"}
 
     def send(tries_left: int) -> int:
-        """Repeat what was not taken, as Light does: the server of the tests queues only a few."""
+        """Repeat what was not accepted, as Light does: the test server queues only a few."""
         try:
             sent = requests.post(f"{live_server.url}/webhooks/light/", data=body, headers=headers, timeout=60)
         except requests.ConnectionError:

@@ -1,4 +1,4 @@
-"""The mail provider's reports at their address: only what is signed right is taken, and it takes effect once."""
+"""The mail provider's reports at their endpoint: only correctly signed ones are accepted and take effect once."""
 
 import hashlib
 import hmac

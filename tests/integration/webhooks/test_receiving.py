@@ -1,4 +1,4 @@
-"""What the endpoint stores and answers, before anything is made of it."""
+"""What the endpoint stores and answers, before any processing."""
 
 import hashlib
 import json

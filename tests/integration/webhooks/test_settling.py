@@ -1,4 +1,4 @@
-"""What becomes of stored webhooks: matched, kept as orphans, failed and tried again; never believed."""
+"""What happens to stored webhooks: matched, kept as orphans, failed and retried; never believed."""
 
 import itertools
 from datetime import datetime, timedelta

@@ -1,6 +1,7 @@
 """
-No container engine runs where the tests do, so what can be said of the files without one is said here: the shape of
-`docker-compose.yml`, and that every name in it and in the `Dockerfile` leads to something.
+No container engine runs where the tests do, so this checks what can be checked without one: the shape of
+
+`docker-compose.yml`, and that every name in it and in the `Dockerfile` exists.
 """
 
 import os
@@ -168,7 +169,7 @@ def test_celery_accepts_its_command_line(services: dict[str, dict[str, Any]], se
 
 
 class _Obj:
-    """What Celery's command line hands to its subcommands, as far as reading their options needs it."""
+    """What Celery's command line passes to its subcommands, as far as parsing their options needs it."""
 
     app = app
     quiet = True

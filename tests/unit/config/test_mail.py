@@ -1,4 +1,4 @@
-"""Mail without a mail server: files that mail programs open, and a terminal that gives nothing away."""
+"""Mail without a mail server: files that mail programs open, and terminal output without secrets."""
 
 import email
 import email.policy

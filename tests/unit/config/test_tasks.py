@@ -82,7 +82,7 @@ def test_workers_consume_every_queue_in_use() -> None:
 
 @pytest.fixture
 def on_redis(redis_key_prefix: str, monkeypatch: pytest.MonkeyPatch) -> Application:
-    """The application with its messages in a real Redis, below a prefix of the test's own."""
+    """The application with its messages in a real Redis, under the test's own prefix."""
     application = Application("tests", set_as_current=False)
     application.config_from_object("django.conf:settings", namespace="CELERY")
     application.conf.update(
@@ -99,7 +99,7 @@ def on_redis(redis_key_prefix: str, monkeypatch: pytest.MonkeyPatch) -> Applicat
 
 @contextmanager
 def taking(application: Application) -> Iterator[list[str]]:
-    """Take messages as a worker does, from all queues at once; the list grows by the name of each task."""
+    """Take messages as a worker does, from all queues at once; the list gets the name of each task."""
     taken = list[str]()
 
     def take(_body: object, message: Any) -> None:

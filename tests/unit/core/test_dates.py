@@ -1,4 +1,4 @@
-"""Days as Texas counts them. The worked examples are those of the domain notes, section 3."""
+"""Days as counted in Texas. The worked examples are those of the domain notes, section 3."""
 
 import os
 import subprocess

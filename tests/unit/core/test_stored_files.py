@@ -1,4 +1,4 @@
-"""A stored file is proven: what the storage did not keep, or keeps otherwise, is never taken for stored."""
+"""A stored file is verified: a file that the storage lost or changed never counts as stored."""
 
 from typing import IO, Any
 
@@ -14,14 +14,14 @@ OTHER_WORDS = b"The customer allows ten acceptances"
 
 
 class ForgetfulStorage(InMemoryStorage):
-    """Says that it kept a file, and did not."""
+    """Claims to have stored a file, and did not."""
 
     def save(self, name: str | None, _content: IO[Any], _max_length: int | None = None) -> str:
         return str(name)
 
 
 class CarelessStorage(InMemoryStorage):
-    """Keeps other bytes than it was given, as many as they were."""
+    """Stores other bytes than it was given, of the same length."""
 
     def save(self, name: str | None, _content: IO[Any], _max_length: int | None = None) -> str:
         return super().save(name, ContentFile(OTHER_WORDS))

@@ -1,4 +1,4 @@
-"""The demo's processes on a slow machine: how long they may take, and what is said when they take longer."""
+"""The demo's processes on a slow machine: their time limits, and what is reported when they take longer."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Each alarm is raised by what it is about, and by nothing else."""
+"""Each alarm is raised by its own cause, and by nothing else."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

@@ -667,7 +667,7 @@ def test_requested_reading_waits_while_light_asks_to_wait() -> None:
 
 
 def mostly(usual: object, rare: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
-    """Nine times in ten the value that lets a case go on, so that many examples reach the acceptance."""
+    """Nine times in ten the value that lets a case continue, so that many examples reach the acceptance."""
     return st.integers(0, 9).flatmap(lambda die: rare if die == 0 else st.just(usual))
 
 
@@ -837,7 +837,7 @@ def test_every_case_has_a_next_time_or_a_named_person(facts: Facts, now: datetim
 
 
 def test_generated_facts_often_reach_acceptances() -> None:
-    """Without this the two tests above could pass by never meeting what they forbid."""
+    """Without this, the two tests above could pass without ever meeting what they forbid."""
     reached: list[bool] = []
 
     @settings(max_examples=300, derandomize=True, database=None)

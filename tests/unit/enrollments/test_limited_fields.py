@@ -1,4 +1,4 @@
-"""One list of limited fields: judged, kept, shown and told are the same."""
+"""One list of limited fields: the fields judged, stored and shown are the same."""
 
 from dataclasses import fields
 
@@ -19,7 +19,7 @@ from poa_documents.phrases import phrases_in
 from tests.unit.enrollments.test_progress import ENVELOPE, OFFER
 
 NO_LIMITS = {"light_plan_uuid", "energy_cents_per_kwh", "delivery_cents_per_kwh"}
-"""What names an offer, and what tells whether its averages can be right."""
+"""What identifies an offer, and what shows whether its averages are plausible."""
 LANGUAGES = [language.value for language in Language]
 
 

@@ -1,4 +1,4 @@
-"""The notice before an acceptance: when it is given, how long it lasts, what it covers, and the customer's hold."""
+"""The notice before an acceptance: when it is sent, how long it lasts, what it covers, and the customer's hold."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -251,7 +251,7 @@ def test_account_is_read_before_accepting_after_notice() -> None:
     ids=lambda change: "-".join(change),
 )
 def test_change_in_any_limited_field_counts(change: dict[str, object]) -> None:
-    """A buyback that only one of them names counts as worse, too: nobody can tell."""
+    """A buyback that only one of them names also counts as worse: it cannot be compared."""
     assert not is_no_worse(replace(PLAN, **change), than=PLAN)  # type: ignore[arg-type]
     assert is_no_worse(PLAN, than=PLAN)
 

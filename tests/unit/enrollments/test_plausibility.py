@@ -1,4 +1,4 @@
-"""Offers that cannot be right, whatever the signed limits say."""
+"""Implausible offers, whatever the signed limits say."""
 
 from dataclasses import replace
 from decimal import Decimal

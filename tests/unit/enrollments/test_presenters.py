@@ -1,4 +1,4 @@
-"""Words, tones and dates of the screens."""
+"""Texts, colors and dates of the screens."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What customers read about their case: in both languages, for every state, and never the office's business."""
+"""What customers read about their case: in both languages, for every state, and without office internals."""
 
 import re
 import tomllib
@@ -60,7 +60,7 @@ OFFICE_WORDS = "Our dialect is wrong, says Ann of the back office."
 
 
 def seen(facts: Facts, step: Step | None = None, *, language: str = "en", offer: PlanOffer | None = None) -> Progress:
-    """What the customer reads once `step` was decided from `facts` and stored."""
+    """What the customer reads after `step` was decided from `facts` and stored."""
     authority, account = facts.authority, facts.account
     told = customer_state(facts, step or decide(facts, now=NOW, policy=POLICY), now=NOW, policy=POLICY)
     stored = decide(facts, now=NOW, policy=POLICY)

@@ -1,4 +1,4 @@
-"""Every way in which an account can differ from what we know has a name and a proposed repair."""
+"""Every way in which an account can differ from our records has a name and a proposed repair."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta

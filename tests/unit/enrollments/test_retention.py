@@ -1,4 +1,4 @@
-"""How long records are kept: the longest wins, the newest rule counts, and what is not known is kept."""
+"""How long records are kept: the longest rule wins, the newest rule counts, and an unknown end means kept."""
 
 from datetime import date, timedelta
 

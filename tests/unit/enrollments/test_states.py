@@ -1,4 +1,4 @@
-"""The table of an enrollment's moves, walked state by state."""
+"""The table of an enrollment's moves, checked state by state."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""When customers are told that it is their turn at Light: soon, by day, seldom, and not for ever."""
+"""When customers are told that it is their turn at Light: soon, in the daytime, rarely, and not forever."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

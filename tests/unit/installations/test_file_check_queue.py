@@ -1,4 +1,4 @@
-"""One file is read at a time; a few people wait, and nobody for long."""
+"""One file is read at a time; a few people wait, and nobody waits long."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ WEB_THREADS = 8
 
 
 def test_half_of_the_web_threads_stay_free() -> None:
-    """Eight files that take forever come at once: one is read, a few wait, the others are sent away at once."""
+    """Eight slow files arrive together: one is read, a few wait, the others are refused immediately."""
     queue, is_reading, may_end = FileCheckQueue(max_wait_seconds=60), threading.Event(), threading.Event()
     refused = threading.Semaphore(0)
 
@@ -44,7 +44,7 @@ def test_waiting_too_long_is_refused() -> None:
         pass
 
     with queue.slot():
-        pass  # nothing is left taken
+        pass  # no slot stays taken
 
 
 def test_failed_check_frees_its_slot() -> None:

@@ -1,4 +1,4 @@
-"""The rules of go-live dates, and of the buyer's days to cancel."""
+"""The rules of go-live dates, and of the buyer's cancellation days."""
 
 from datetime import date, timedelta
 

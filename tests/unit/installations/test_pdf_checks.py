@@ -102,7 +102,7 @@ def test_letter_with_a_later_revision_is_accepted() -> None:
 
 
 def test_random_bytes_in_a_picture_are_no_program() -> None:
-    """A scan of megabytes holds any three letters somewhere."""
+    """A scan of several megabytes contains any three letters somewhere."""
     scan = b"\x93/JS \x00/JS>\xff/EF " * 50
     objects = letter_objects()
     objects[9] = stream_of(b"<</Type /XObject /Subtype /Image /Length %d>>" % len(scan), scan)
@@ -110,12 +110,12 @@ def test_random_bytes_in_a_picture_are_no_program() -> None:
     assert check_pdf(written(objects)) == PdfVerdict.PLAIN
 
 
-# What letters hold besides words
+# What letters contain besides text
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in FILES.glob("*.pdf")))
 def test_letters_with_suspicious_names_are_accepted(name: str) -> None:
-    """Links, titles and fonts may have any name: they do nothing by it."""
+    """Links, titles and fonts may have any name; a name does nothing."""
     assert check_pdf((FILES / name).read_bytes()) == PdfVerdict.PLAIN
 
 
@@ -131,7 +131,7 @@ def test_anything_else_before_the_header_is_refused(lead: bytes) -> None:
 
 
 def test_offsets_counted_from_the_whitespace_are_understood() -> None:
-    """Some programs write the blanks themselves and count them."""
+    """Some programs write the whitespace themselves and count it."""
     content = letter()
     table_at = content.rindex(b"xref\n0 ")
     counted = b"".join(
@@ -188,7 +188,7 @@ def test_signed_letter_is_accepted() -> None:
     assert check_pdf(content) == PdfVerdict.PLAIN
 
 
-# What acts on opening, or on a look at a page
+# Actions on opening or viewing a page
 
 
 @pytest.mark.parametrize(
@@ -312,7 +312,7 @@ def test_programs_are_found_plain_escaped_or_compressed(catalog: bytes, write: C
 
 
 def test_program_is_found_in_an_openly_encrypted_file() -> None:
-    """There, what is packed is encrypted as well."""
+    """There, compressed parts are encrypted as well."""
     reader = PdfFileReader(io.BytesIO(letter(catalog=PROGRAM)))
     writer = copy_into_new_writer(reader, writer_kwargs={"stream_xrefs": True})
     writer.encrypt("the utility's own", "")
@@ -343,7 +343,7 @@ def test_program_under_a_duplicate_name_is_found() -> None:
 
 
 def test_objects_inside_streams_are_refused() -> None:
-    """A table may lead into the middle of what another program takes for a picture."""
+    """A table may point into the middle of what another program reads as a picture."""
     inside = b"\n9 0 obj\n<<%s>>\nendobj\n" % PROGRAM
     objects = letter_objects()
     objects[8] = stream_of(b"<</Length %d>>" % len(inside), inside)
@@ -378,7 +378,7 @@ def test_compressed_objects_missing_from_tables_are_refused() -> None:
     assert check_pdf(content) == PdfVerdict.DAMAGED
 
 
-# Two kinds in one file
+# Two types in one file
 
 
 def zipped() -> bytes:
@@ -401,7 +401,7 @@ def test_file_of_two_types_is_refused(content: bytes) -> None:
     assert check_pdf(content) == PdfVerdict.POLYGLOT
 
 
-# Locked, broken, and made to keep a reader busy
+# Encrypted, broken, and made to keep a reader busy
 
 
 def test_password_protected_file_is_refused() -> None:
@@ -470,7 +470,7 @@ def test_million_objects_are_refused(write: Callable[[int], bytes]) -> None:
 
 
 def test_only_one_reader_runs_per_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The others wait for its end, and say so when it takes too long."""
+    """The others wait for it, and say so if it takes too long."""
     reader = shutil.copy(pdf_checks.READER, tmp_path)
     monkeypatch.setattr(pdf_checks, "READER", reader)
     with Path(reader).open("rb") as file:

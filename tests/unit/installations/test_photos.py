@@ -1,4 +1,4 @@
-"""Photos and scans: what is stored looks like what came, in every mode that a picture may have."""
+"""Photos and scans: the stored picture looks like the original, in every image mode."""
 
 import io
 import random
@@ -35,7 +35,7 @@ def pixels(picture: Image.Image) -> list[tuple[int, int, int, int]]:
 
 
 def assert_alike(got: Image.Image, expected: list[Shown]) -> None:
-    """Compare by what is seen: color counts only where a pixel is not wholly transparent."""
+    """Compare what is visible: color counts only where a pixel is not fully transparent."""
     for at, (seen, meant) in enumerate(zip(pixels(got), expected, strict=True)):
         assert abs(seen[3] - meant[3]) <= 1, f"pixel {at}: {seen} instead of {meant}"
         if meant[3]:
@@ -46,7 +46,7 @@ def assert_alike(got: Image.Image, expected: list[Shown]) -> None:
 
 
 class Drawn:
-    """A picture of chance pixels in one of PNG's kinds, and what it shows by PNG's own rules."""
+    """A picture of random pixels in one of PNG's types, and what it shows by PNG's own rules."""
 
     def __init__(self, kind: int, depth: int, *, is_see_through: bool) -> None:
         chance = random.Random(f"{kind} {depth}")  # noqa: S311 - pixels, not secrets
@@ -101,7 +101,7 @@ def test_16_bit_scan_is_not_stored_blank(name: str) -> None:
 
 
 def test_gamma_metadata_is_applied() -> None:
-    """Browsers apply it too: without, a picture of linear light would be stored far too dark."""
+    """Browsers apply it too: without it, a linear-light picture would be stored far too dark."""
     linear = chunk(b"gAMA", struct.pack(">I", 100_000))
 
     content = written_png([[(64, 64, 64)] * 4], kind=RGB, depth=8, other=linear)
@@ -111,7 +111,7 @@ def test_gamma_metadata_is_applied() -> None:
 
 @pytest.mark.parametrize("mode", ["1", "P", "L", "LA", "RGB", "RGBA", "I;16"])
 def test_fine_lines_survive_downscaling(mode: str) -> None:
-    """A line of one dot in a wide scan becomes gray; it must not vanish between two dots."""
+    """A line one dot wide in a wide scan becomes gray; it must not vanish between two dots."""
     page = Image.new("L", (MAX_SIDE * 2, 64), "white")
     pen = ImageDraw.Draw(page)
     for at in range(0, page.width, 20):
@@ -154,7 +154,7 @@ def test_every_kind_of_jpeg_is_stored_as_it_looks(mode: str) -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_other_color_spaces_keep_their_colors(kind: str) -> None:
-    """Phones write their own; the same numbers without the profile would be other colors."""
+    """Phones write their own; without the profile the same numbers would be other colors."""
     written = io.BytesIO()
     Image.new("RGB", (32, 32), (60, 120, 200)).save(
         written, kind, icc_profile=swapped_profile(), **({"quality": 100} if kind == "JPEG" else {})
@@ -181,7 +181,7 @@ def test_unreadable_color_profile_does_not_reject_the_photo() -> None:
     assert pixels(stored(written.getvalue()))[0] == (60, 120, 200, 255)
 
 
-# What came
+# The original bytes
 
 
 def test_original_bytes_are_kept_with_the_proof() -> None:

@@ -94,7 +94,7 @@ def test_unreadable_exif_data_does_not_reject_the_photo(written_as: bytes) -> No
 
 
 def test_photo_followed_by_a_second_picture_is_accepted() -> None:
-    """As some phones take them, with a preview or with what a bright screen adds."""
+    """As some phones write them, with a preview or with data for bright screens."""
     written = io.BytesIO()
     Image.new("RGB", (60, 40), "white").save(
         written, "MPO", save_all=True, append_images=[Image.new("RGB", (30, 20), "black")]
@@ -133,7 +133,7 @@ class UnreadablePhoto(io.BytesIO):
 
 
 def test_slow_to_read_photo_is_refused_unread() -> None:
-    """A progressive JPEG whose every further layer costs a hundred bytes and a walk over all blocks."""
+    """A progressive JPEG in which every extra layer costs a hundred bytes and a pass over all blocks."""
     started = time.process_time()
 
     with pytest.raises(InvalidProof, match="too complex to read"):
@@ -144,7 +144,7 @@ def test_slow_to_read_photo_is_refused_unread() -> None:
 
 
 def layered(width: int, height: int, *, layers: int) -> bytes:
-    """Draw a grey picture, and then over and over nothing at all."""
+    """Draw a gray picture, and then nothing, over and over."""
     blocks = -(-width // 8) * -(-height // 8)
     one_symbol = bytes([1, *[0] * 15])
     frame = struct.pack(">BHHB", 8, height, width, 1) + bytes([1, 0x11, 0])
@@ -160,7 +160,7 @@ def segment(marker: int, content: bytes) -> bytes:
 
 
 def test_process_decodes_one_picture_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sixteen of the largest at once, one a thread of the web server, would take the machine's memory."""
+    """Sixteen of the largest pictures at once, one per web server thread, would exhaust the machine's memory."""
     render, under_way, most = photos.render, 0, 0
     all_here = threading.Barrier(3)
 
@@ -169,7 +169,7 @@ def test_process_decodes_one_picture_at_a_time(monkeypatch: pytest.MonkeyPatch) 
         under_way += 1
         most = max(most, under_way)
         with suppress(threading.BrokenBarrierError):
-            all_here.wait(timeout=0.2)  # nobody comes while this one is drawn
+            all_here.wait(timeout=0.2)  # nobody arrives while this one is decoded
         drawn = render(received)
         under_way -= 1
         return drawn

@@ -1,4 +1,4 @@
-"""No other user of the machine reads the SQLite database, also in a folder that everybody may look into."""
+"""No other user of the machine can read the SQLite database, even in a folder that everyone may list."""
 
 import sqlite3
 from contextlib import closing

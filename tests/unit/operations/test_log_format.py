@@ -87,7 +87,7 @@ def test_ordinary_line_is_unchanged(line: str) -> None:
     "part", ["a://:", ":", "/portal/", "portal/a", "%41", "token ", "://a", "bearer ", "A1b", "@", "swy_"]
 )
 def test_line_takes_time_proportional_to_its_length(part: str) -> None:
-    """Anyone may write 64 kB of it, as an address or a host: measured against one bare pass over the line."""
+    """Anyone may write 64 kB of it, as an address or a host: measured against one simple pass over the line."""
     line = (part * 64_000)[:64_000]
     began = time.thread_time()
     re.sub(r"[a-z]+", lambda found: found[0], line)
@@ -129,7 +129,7 @@ def test_every_line_passes_through_the_filter() -> None:
 
 def test_every_line_has_its_time_with_an_offset() -> None:
     record = logging.LogRecord("web", logging.INFO, "", 0, "Ready", (), None)
-    record.created = 1_794_052_800.25  # the second hour of 01:00 in Chicago's night of two such hours
+    record.created = 1_794_052_800.25  # the second hour of 01:00 in Chicago's night with two of them
 
     line = RedactingFormatter(LINE_FORMAT, style="{").format(record)
 

@@ -1,4 +1,4 @@
-"""Nobody who signs waits until what seals is imported: web and workers have it from their start."""
+"""Nobody who signs waits for the seal code to load: web and workers import it at startup."""
 
 import os
 import subprocess

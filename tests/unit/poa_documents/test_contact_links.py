@@ -1,4 +1,4 @@
-"""Contact lines are links, and nothing else in them becomes one."""
+"""Phone numbers and addresses in contact lines become links, and nothing else does."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whether a POA lets us act: every reason for a no, over its whole input space."""
+"""Whether a POA lets us act: every reason for a refusal, over its whole input space."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Limits: complete, copied as they are, and said in plain words."""
+"""Limits: complete, copied unchanged, and written in plain language."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What strangers' names and texts can do to a mail: nothing."""
+"""Hostile names and texts do nothing to a mail."""
 
 import pytest
 from hypothesis import given

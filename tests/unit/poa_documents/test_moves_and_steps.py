@@ -1,4 +1,4 @@
-"""The table of moves, walked state by state, and the order of the page."""
+"""The table of moves, checked state by state, and the order of the page."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What a mail server's refusal says: about the address, about us, or about this moment."""
+"""What a mail server's refusal means: about the address, about us, or about this moment."""
 
 import smtplib
 

@@ -1,4 +1,4 @@
-"""When a customer is reminded: every fact that forbids it, nights, and what a machine that was down makes good."""
+"""When a customer is reminded: every fact that forbids it, nights, and catching up after an outage."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -114,7 +114,7 @@ def test_missed_reminders_become_one_and_none_comes_early(gaps: list[timedelta],
     now, sent = INVITED, [INVITED]
     for gap in gaps:
         now += gap
-        for _ in range(3):  # sweeps right after another
+        for _ in range(3):  # sweeps right after each other
             if is_reminder_due(invitation, now, policy):
                 sent.append(now)
                 invitation = replace(invitation, reminders=invitation.reminders + 1, last_sent_at=now)

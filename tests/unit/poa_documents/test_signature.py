@@ -1,4 +1,4 @@
-"""What counts as a signature, and what is drawn of it."""
+"""What counts as a signature, and how it is drawn."""
 
 import json
 import math

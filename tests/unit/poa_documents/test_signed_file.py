@@ -1,4 +1,4 @@
-"""The signed file: the same bytes each time, readable, and made for any name that a person can have."""
+"""The signed file: identical bytes each time, readable, and possible for any person's name."""
 
 import io
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A typed name is the customer's beyond case, accents, initials and suffixes."""
+"""A typed name may differ in case, accents, initials and suffixes."""
 
 import time
 

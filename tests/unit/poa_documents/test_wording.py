@@ -1,4 +1,4 @@
-"""The wording that comes with the program, and how it is filled."""
+"""The wording that comes with the product, and how it is filled in."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""Arbitrary JSON, as a remote service may send it on its worst day."""
+"""Arbitrary JSON, as a faulty remote service may send it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ HTML = b"\n<!DOCTYPE html><title>Terms</title>"
 
 @dataclass
 class Site:
-    """A server of documents: `answers` by path, and what was asked with which headers."""
+    """A document server: `answers` by path, and the requests with their headers."""
 
     answers: dict[str, tuple[int, dict[str, str], bytes]]
     url: str = ""
@@ -51,7 +51,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def dripping_site() -> Iterator[str]:
-    """A server that sends the headers of a good answer over some twenty seconds."""
+    """A server that sends the headers of a valid answer over some twenty seconds."""
     over = Event()
 
     class Handler(BaseHTTPRequestHandler):
