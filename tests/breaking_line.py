@@ -9,7 +9,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 
-class BreakingLine(HTTPAdapter):
+class BreakingConnection(HTTPAdapter):
     """
     Close the connection during the first request that has a body; forward everything else unchanged.
 
@@ -26,11 +26,11 @@ class BreakingLine(HTTPAdapter):
         if not request.body or self.answers:
             return super().send(request, *arguments, **options)
         body = request.body if isinstance(request.body, bytes) else str(request.body).encode()
-        self.answers.append(_sent_in_part(request, body[: self._upto(body)]))
+        self.answers.append(_send_truncated(request, body[: self._upto(body)]))
         raise requests.ConnectionError("The line broke.")
 
 
-def _sent_in_part(request: requests.PreparedRequest, part: bytes) -> int | None:
+def _send_truncated(request: requests.PreparedRequest, part: bytes) -> int | None:
     address = urlsplit(str(request.url))
     head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": address.netloc, **request.headers}.items())
     with socket.create_connection((address.hostname or "", address.port or 80), timeout=10) as connection:

@@ -65,11 +65,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    _say_what_could_not_be_tried(terminalreporter)
-    _say_where_the_time_went(terminalreporter)
+    _report_untested(terminalreporter)
+    _report_durations(terminalreporter)
 
 
-def _say_where_the_time_went(terminalreporter: Any) -> None:
+def _report_durations(terminalreporter: Any) -> None:
     seconds: dict[str, float] = defaultdict(float)
     for report in (report for reports in terminalreporter.stats.values() for report in reports):
         if isinstance(report, pytest.TestReport):
@@ -80,7 +80,7 @@ def _say_where_the_time_went(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"{spent:7.0f}  {folder}")
 
 
-def _say_what_could_not_be_tried(terminalreporter: Any) -> None:
+def _report_untested(terminalreporter: Any) -> None:
     reasons = Counter(
         report.longrepr[2].removeprefix("Skipped: ")
         for report in terminalreporter.stats.get("skipped", [])
@@ -93,7 +93,7 @@ def _say_what_could_not_be_tried(terminalreporter: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nobody_tried_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _reset_rate_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Tests share one address, and attempts count until the end of a limit's window: start each test from zero."""
     began_at = rate_limits._now_seconds()
     monkeypatch.setattr(rate_limits, "_now_seconds", lambda: began_at)
@@ -103,7 +103,7 @@ def _nobody_tried_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_message_waits() -> Iterator[None]:
+def _empty_queue() -> Iterator[None]:
     """Messages in memory outlive the test that queued them, and sweeps count the waiting ones."""
     yield
     memory.Channel.queues.clear()
@@ -126,7 +126,7 @@ def _patient_pdf_reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
 
 
 @pytest.fixture(autouse=True)
-def _nobody_decided_company_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+def _reset_company_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test starts with the sample's rules already loaded."""
     monkeypatch.setattr(company_rules, "MEMORY_SECONDS", 3600.0)
     monkeypatch.setattr(company_rules._memory, "rows", ())
@@ -134,7 +134,7 @@ def _nobody_decided_company_rules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _clocks_agree() -> Iterator[None]:
+def _reset_wrong_clock() -> Iterator[None]:
     """A wrong clock seen by one test would stop the writes of the next one."""
     from core import clock_drift  # only here: it has a model
 

@@ -48,7 +48,7 @@ def answer(status: int = 200, body: object = None, **headers: str) -> Script:
     return run
 
 
-def half_an_answer(body: bytes = b'{"uuid": "a') -> Script:
+def truncated_answer(body: bytes = b'{"uuid": "a') -> Script:
     """Announce a longer body than is sent, then close."""
 
     def run(handler: Handler) -> None:
@@ -68,7 +68,7 @@ def reset(handler: Handler) -> None:
     handler.connection.close()
 
 
-def hang_up(handler: Handler) -> None:
+def close_connection(handler: Handler) -> None:
     """Take the request and close the connection without an answer."""
     handler.close_connection = True
 

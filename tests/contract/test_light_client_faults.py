@@ -30,13 +30,13 @@ from tests.contract.scripted_light import (
     Script,
     ScriptedLight,
     answer,
+    close_connection,
     dripping,
     dripping_headers,
-    half_an_answer,
-    hang_up,
     reset,
     scripted_light,
     silence,
+    truncated_answer,
 )
 
 UUID = "c3f1d2b4-7a68-4e0e-9a55-0f1e2d3c4b5a"
@@ -88,7 +88,7 @@ WRITES = [
     pytest.param(accept, [TOKEN], id="accept"),
     pytest.param(finalize, [TOKEN], id="finalize"),
 ]
-QUESTIONS = [
+READS = [
     pytest.param(read, id="read"),
     pytest.param(request, id="request"),
     pytest.param(link, id="link"),
@@ -100,14 +100,14 @@ DRIPPING = [
 LOST_ANSWERS = [
     pytest.param(silence, id="L1 timeout"),
     pytest.param(reset, id="L3 reset"),
-    pytest.param(hang_up, id="hang-up"),
+    pytest.param(close_connection, id="hang-up"),
     pytest.param(answer(500, {"detail": "oops"}), id="L4 500"),
     pytest.param(answer(502, b"<html>bad gateway</html>"), id="502"),
     pytest.param(answer(503, None, Retry_After="30"), id="503 with Retry-After"),
     pytest.param(answer(504), id="504"),
     pytest.param(answer(408), id="408"),
     pytest.param(answer(303, None, Location="/elsewhere"), id="303"),
-    pytest.param(half_an_answer(), id="L13 half an answer"),
+    pytest.param(truncated_answer(), id="L13 half an answer"),
     pytest.param(answer(200, b'{"uuid": "a'), id="L13 half a JSON"),
     pytest.param(answer(200, b"<!doctype html><p>Welcome"), id="L14 HTML"),
     pytest.param(answer(200, b"\xff\xfe\x00"), id="no text at all"),
@@ -131,7 +131,7 @@ def test_write_with_lost_answer_is_sent_once_and_in_doubt(
 
 
 @pytest.mark.parametrize("fault", LOST_ANSWERS)
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("question", READS)
 def test_read_with_lost_answer_may_be_repeated(
     light: ScriptedLight, client: LightClient, question: Call, fault: Script
 ) -> None:
@@ -142,7 +142,7 @@ def test_read_with_lost_answer_may_be_repeated(
 
 
 @pytest.mark.parametrize("fault", DRIPPING)
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("question", READS)
 def test_L27_dripping_answer_uses_up_the_read_timeout(
     light: ScriptedLight, client: LightClient, question: Call, fault: Script
 ) -> None:
@@ -164,11 +164,11 @@ def test_L27_no_exchange_lasts_longer_than_a_minute(light: ScriptedLight) -> Non
 def test_L27_slow_host_lookup_means_not_reached(make_client: ClientMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
 
-    def look_up_for_ever(*_about: object, **_more: object) -> None:
+    def look_up_forever(*_about: object, **_more: object) -> None:
         over.wait(20)
         raise socket.gaierror("the test is over")
 
-    monkeypatch.setattr(socket, "getaddrinfo", look_up_for_ever)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_forever)
     client = make_client(base_url="http://light.example")
 
     try:
@@ -241,7 +241,7 @@ def test_L8_busy_light_without_a_time_leaves_the_wait_to_us(
     assert caught.value.retry_after_seconds is None
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("question", READS)
 def test_read_waits_as_long_as_light_asks_if_short(
     light: ScriptedLight, client: LightClient, pauses: list[float], question: Call
 ) -> None:

@@ -34,7 +34,7 @@ class StoppedClock:
         return self.at
 
 
-def looked_at(enrollment: Enrollment, *, at: datetime) -> Enrollment:
+def decided_once(enrollment: Enrollment, *, at: datetime) -> Enrollment:
     """Let the engine decide once, with Light unreachable."""
     light = LightClient(base_url=UNREACHABLE_LIGHT, app_token="app-token-of-the-test", pause=lambda _seconds: None)
     Enrollment.objects.filter(pk=enrollment.pk).update(due_at=at)
@@ -51,7 +51,7 @@ def case(at: datetime = AT, *, job: Installation | None = None, **fields: Any) -
     job = job or installation(at, **fields)
     enrollment = reconsider_site(site_id=job.site_id, at=at)
     assert enrollment is not None
-    return looked_at(enrollment, at=at)
+    return decided_once(enrollment, at=at)
 
 
 def case_waiting_for_signature(at: datetime = AT, **fields: Any) -> Enrollment:
@@ -70,7 +70,7 @@ def held_case(
 ) -> Enrollment:
     enrollment = case(at, **fields)
     hold(enrollment, at=at, code=code, owner=owner, because=because)
-    return looked_at(enrollment, at=at)
+    return decided_once(enrollment, at=at)
 
 
 def hold(

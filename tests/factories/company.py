@@ -8,7 +8,7 @@ from core.actors import SYSTEM
 from core.models import CompanyRules
 
 
-def company_rules_are(**values: Any) -> CompanyRules:
+def set_company_rules(**values: Any) -> CompanyRules:
     """Apply other rules from before any moment of the test; values not named stay unchanged."""
     at = company_rules.SAMPLE_SINCE + timedelta(days=CompanyRules.objects.count() + 1)
     rules = company_rules.decide_company_rules(

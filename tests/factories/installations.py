@@ -63,7 +63,7 @@ def customer(at: datetime = AT, **fields: Any) -> Customer:
     )
 
 
-def customer_from_before(at: datetime = AT, *, first_name: str, last_name: str) -> Customer:
+def customer_with_legacy_name(at: datetime = AT, *, first_name: str, last_name: str) -> Customer:
     """A customer whose name was recorded before line breaks and control characters were refused."""
     person = customer(at)
     Customer.objects.filter(pk=person.pk).update(first_name=first_name, last_name=last_name)

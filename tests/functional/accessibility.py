@@ -19,7 +19,7 @@ def _axe() -> str:
     return AXE.read_text(encoding="utf-8")
 
 
-def complaints_about(page: Page, name: str = "") -> list[str]:
+def violations_on(page: Page, name: str = "") -> list[str]:
     """List the violations, each with the rule and the elements; empty if there are none."""
     _take_picture(page, name)
     page.evaluate(_axe())

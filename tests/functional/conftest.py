@@ -44,7 +44,7 @@ def phone(phone_context: BrowserContext) -> Page:
 
 
 @pytest.fixture
-def desk(chromium: Browser) -> Iterator[Page]:
+def desktop(chromium: Browser) -> Iterator[Page]:
     """A page as wide as a desktop screen."""
     context = chromium.new_context(viewport=DESK, timezone_id="America/Chicago")
     context.set_default_timeout(MAX_WAIT_MS)

@@ -28,7 +28,7 @@ from tests.factories.installations import (
     technician,
 )
 from tests.factories.poa_documents import STAFF, sent_poa, signed_poa
-from tests.functional.accessibility import complaints_about
+from tests.functional.accessibility import violations_on
 from tests.functional.pages import STEPS_WITH_TEXT, agree, enter_the_code, follow, send, start_signing
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
 
@@ -41,7 +41,7 @@ def now() -> datetime:
     return datetime.now(tz=UTC)
 
 
-@pytest.fixture(params=["phone", "desk"])
+@pytest.fixture(params=["phone", "desktop"])
 def page(request: pytest.FixtureRequest) -> Page:
     found: Page = request.getfixturevalue(request.param)
     return found
@@ -68,7 +68,7 @@ def test_customer_pages_from_link_to_revocation_are_accessible(
     complaints: list[str] = []
 
     def look(name: str) -> None:
-        complaints.extend(complaints_about(page, f"portal-{language}-{name}"))
+        complaints.extend(violations_on(page, f"portal-{language}-{name}"))
 
     page.goto(start)
     look("01-code")
@@ -122,7 +122,7 @@ def test_pages_of_failing_links_are_accessible(live_server: LiveServer, page: Pa
 
     for name, token in {"unknown": "x" * 43, "replaced": replaced, "withdrawn": withdrawn}.items():
         page.goto(f"{live_server.url}/portal/{token}/")
-        complaints += complaints_about(page, f"portal-link-{name}")
+        complaints += violations_on(page, f"portal-link-{name}")
 
     assert "\n".join(complaints) == ""
 
@@ -135,7 +135,7 @@ def test_page_for_a_browser_without_cookies_is_accessible(live_server: LiveServe
     send(page)
 
     expect(page.locator("h1")).to_have_text("Please allow cookies")
-    assert complaints_about(page, "portal-cookies") == []
+    assert violations_on(page, "portal-cookies") == []
 
 
 # --- the technician's pages ----------------------------------------------------------------------------------------
@@ -145,23 +145,23 @@ def test_technician_pages_are_accessible(live_server: LiveServer, page: Page, no
     tess = technician()
     job = installation_at(SUBMITTED, at=now, technician=tess)
     page.goto(f"{live_server.url}/field/")
-    complaints = complaints_about(page, "field-sign-in")
+    complaints = violations_on(page, "field-sign-in")
     page.get_by_label("Username").fill("nobody")
     page.get_by_label("Password").fill("wrong")
     follow(page.get_by_role("button", name="Sign in"))
-    complaints += complaints_about(page, "field-sign-in-refused")
+    complaints += violations_on(page, "field-sign-in-refused")
 
     signed_in(page, live_server, tess).goto(f"{live_server.url}/field/")
-    complaints += complaints_about(page, "field-jobs")
+    complaints += violations_on(page, "field-jobs")
     page.goto(f"{live_server.url}/field/jobs/{job.pk}/")
-    complaints += complaints_about(page, "field-job")
+    complaints += violations_on(page, "field-job")
     page.get_by_label("Date on the utility's permission").fill("2031-01-01")
     page.locator("main form button[type=submit]").first.click()
     expect(page.get_by_role("alert")).to_be_visible()
-    complaints += complaints_about(page, "field-job-refused")
+    complaints += violations_on(page, "field-job-refused")
     report = go_live_report(job, at=now)
     page.goto(f"{live_server.url}/field/reports/{report.submission_id}/")
-    complaints += complaints_about(page, "field-report")
+    complaints += violations_on(page, "field-report")
 
     assert "\n".join(complaints) == ""
 
@@ -206,29 +206,29 @@ OUR_APPS = tuple(
 
 
 @pytest.mark.usefixtures("whole_case")
-@pytest.mark.parametrize(("width", "each"), [("desk", 1), ("phone", 4)])
+@pytest.mark.parametrize(("width", "each"), [("desktop", 1), ("phone", 4)])
 def test_office_pages_are_accessible(
     request: pytest.FixtureRequest, live_server: LiveServer, admin_user: User, width: str, each: int
 ) -> None:
     """All of them on a desktop; on a phone, where the same templates stack, every fourth."""
     page: Page = request.getfixturevalue(width)
     page.goto(f"{live_server.url}/admin/login/")
-    complaints = complaints_about(page, "admin-login")
+    complaints = violations_on(page, "admin-login")
     signed_in(page, live_server, admin_user)
-    looked_at = 0
+    decided_once = 0
 
     for address in office_addresses()[::each]:
         answer = page.goto(f"{live_server.url}{address}")
         assert answer is not None
         if answer.status == HTTPStatus.OK:  # some records cannot be added by hand, some buttons are not offered now
-            complaints += complaints_about(page)
-            looked_at += 1
+            complaints += violations_on(page)
+            decided_once += 1
 
-    assert looked_at > 40 / each
+    assert decided_once > 40 / each
     assert "\n".join(complaints) == ""
 
 
 def test_axe_reports_a_planted_problem(page: Page) -> None:
     page.set_content("<html><head><title></title></head><body><img src='data:,'><input></body></html>")
 
-    assert any("image-alt" in complaint for complaint in complaints_about(page, "wrong-on-purpose"))
+    assert any("image-alt" in complaint for complaint in violations_on(page, "wrong-on-purpose"))

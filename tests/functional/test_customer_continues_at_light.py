@@ -14,8 +14,8 @@ from enrollments.states import EnrollmentStatus
 from installations.models import Language
 from simulator.server import start_simulator
 from tests.contract.dialects import REFERENCE
-from tests.factories.company import company_rules_are
-from tests.functional.accessibility import complaints_about
+from tests.factories.company import set_company_rules
+from tests.functional.accessibility import violations_on
 from tests.functional.pages import enter_the_code, follow
 from tests.integration.enrollments.flow import MORNING, POLICY, Flow
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
@@ -44,12 +44,12 @@ def case(flow: Flow) -> Enrollment:
     return case
 
 
-def when_the_page_is_opened(page: Page, live_server: LiveServer) -> None:
+def open_page(page: Page, live_server: LiveServer) -> None:
     page.goto(f"{live_server.url}/portal/{token_in_last_mail()}/")
     enter_the_code(page)
 
 
-def then_nothing_is_cut_off(page: Page) -> None:
+def assert_nothing_is_cut_off(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
@@ -59,14 +59,14 @@ def test_page_leads_to_light_and_then_shows_the_plan(
     refused: list[str] = []
     phone.on("console", lambda message: refused.append(message.text) if "Content Security" in message.text else None)
 
-    when_the_page_is_opened(phone, live_server)
-    then_nothing_is_cut_off(phone)
+    open_page(phone, live_server)
+    assert_nothing_is_cut_off(phone)
     follow(phone.get_by_role("button", name="Continue at Light"))
     assert phone.url.startswith(flow.simulator.url)
     expect(phone.get_by_text("Stand-in for Light.")).to_be_visible()
 
     flow.finish_at_light(case)
-    when_the_page_is_opened(phone, live_server)
+    open_page(phone, live_server)
     follow(phone.get_by_role("button", name="I am done there"))
     expect(phone.get_by_text("We are asking Light right now")).to_be_visible()
 
@@ -75,7 +75,7 @@ def test_page_leads_to_light_and_then_shows_the_plan(
     assert case.status == EnrollmentStatus.FINALIZED
     phone.reload()
     enter_the_code(phone)
-    then_nothing_is_cut_off(phone)
+    assert_nothing_is_cut_off(phone)
     expect(phone.get_by_role("heading", name="Everything is done")).to_be_visible()
     expect(phone.get_by_role("link", name="Terms of Service", exact=True)).to_be_visible()
     assert refused == []
@@ -92,9 +92,9 @@ def test_an_announced_plan_can_be_held_and_let_go_on_and_is_accepted_after_the_n
     size: str,
 ) -> None:
     page: Page = request.getfixturevalue(size)
-    company_rules_are(advance_notice_days=3)
+    set_company_rules(advance_notice_days=3)
     flow.policy = replace(POLICY, notice_days=3)
-    flow.start_client_anew()
+    flow.restart_client()
     case.customer.language = language
     case.customer.save()
     flow.finish_at_light(case)
@@ -105,8 +105,8 @@ def test_an_announced_plan_can_be_held_and_let_go_on_and_is_accepted_after_the_n
     complaints: list[str] = []
 
     def look(name: str) -> None:
-        then_nothing_is_cut_off(page)
-        complaints.extend(complaints_about(page, f"home-{language}-{name}"))
+        assert_nothing_is_cut_off(page)
+        complaints.extend(violations_on(page, f"home-{language}-{name}"))
 
     def press(address: str) -> None:
         follow(page.locator(f"form[action$='/{address}/'] button"))
@@ -132,11 +132,11 @@ def test_an_announced_plan_can_be_held_and_let_go_on_and_is_accepted_after_the_n
     assert case.status == EnrollmentStatus.FINALIZED
 
 
-def test_page_fits_a_desktop_and_is_in_spanish(desk: Page, live_server: LiveServer, case: Enrollment) -> None:
+def test_page_fits_a_desktop_and_is_in_spanish(desktop: Page, live_server: LiveServer, case: Enrollment) -> None:
     case.customer.language = Language.SPANISH
     case.customer.save()
-    when_the_page_is_opened(desk, live_server)
+    open_page(desktop, live_server)
 
-    assert desk.locator("html").get_attribute("lang") == "es"
-    expect(desk.get_by_role("button", name="Continuar en Light")).to_be_visible()
-    then_nothing_is_cut_off(desk)
+    assert desktop.locator("html").get_attribute("lang") == "es"
+    expect(desktop.get_by_role("button", name="Continuar en Light")).to_be_visible()
+    assert_nothing_is_cut_off(desktop)

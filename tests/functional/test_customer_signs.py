@@ -37,10 +37,10 @@ def now() -> datetime:
 
 
 @pytest.fixture(autouse=True)
-def no_complaints(request: pytest.FixtureRequest) -> Iterator[None]:
+def no_script_errors(request: pytest.FixtureRequest) -> Iterator[None]:
     """No script fails and no policy is violated on any page of a test."""
     complaints: list[str] = []
-    for name in {"phone", "desk"} & set(request.fixturenames):
+    for name in {"phone", "desktop"} & set(request.fixturenames):
         page: Page = request.getfixturevalue(name)
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda problem: complaints.append(str(problem)))
@@ -48,26 +48,26 @@ def no_complaints(request: pytest.FixtureRequest) -> Iterator[None]:
     assert complaints == []
 
 
-def given_an_invited_customer(live_server: LiveServer, now: datetime, language: str = "en") -> tuple[PoaDocument, str]:
+def invite_customer(live_server: LiveServer, now: datetime, language: str = "en") -> tuple[PoaDocument, str]:
     job = installation(now, customer=registered_customer(now, language=language, first_name="Carmen"))
     poa = sent_poa(customer=job.customer, site=job.site, at=now)
     return poa, f"{live_server.url}/portal/{token_in_last_mail()}/"
 
 
-def when_she_opens_her_page(page: Page, address: str) -> None:
+def open_customer_page(page: Page, address: str) -> None:
     page.goto(address)
     enter_the_code(page)
 
 
-def when_she_agrees_to_everything(page: Page, address: str) -> None:
-    when_she_opens_her_page(page, address)
+def agree_to_all_statements(page: Page, address: str) -> None:
+    open_customer_page(page, address)
     start_signing(page)
     for _ in STEPS_WITH_TEXT:
-        then_nothing_sticks_out(page)
+        assert_nothing_overflows(page)
         agree(page)
 
 
-def when_she_draws(page: Page) -> None:
+def draw_signature(page: Page) -> None:
     page.check("#kind-drawn")
     box = page.locator("canvas").bounding_box()
     assert box
@@ -90,11 +90,11 @@ def test_resizing_the_screen_keeps_the_signature(
     live_server: LiveServer, chromium: Browser, now: datetime, ratio: float
 ) -> None:
     """Phones change it while scrolling; at these ratios no width is a whole number of pixels."""
-    _poa, address = given_an_invited_customer(live_server, now)
+    _poa, address = invite_customer(live_server, now)
     context = chromium.new_context(viewport={"width": 361, "height": 740}, device_scale_factor=ratio)
     page = context.new_page()
-    when_she_agrees_to_everything(page, address)
-    when_she_draws(page)
+    agree_to_all_statements(page, address)
+    draw_signature(page)
     drawn, strokes = page.evaluate(INK), page.input_value("[data-signature-strokes]")
     assert drawn
     assert strokes
@@ -124,12 +124,12 @@ def test_resizing_the_screen_keeps_the_signature(
     context.close()
 
 
-def then_nothing_sticks_out(page: Page) -> None:
+def assert_nothing_overflows(page: Page) -> None:
     overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert overflow <= 0, f"{page.url} is {overflow} px too wide"
 
 
-def then_every_control_is_a_thumb_wide(page: Page) -> None:
+def assert_controls_fit_a_thumb(page: Page) -> None:
     heights = page.evaluate(
         "[...document.querySelectorAll('button, a.button, input:not([type=hidden]), label.choice')]"
         ".filter(e => e.offsetParent && !(e.type === 'checkbox' || e.type === 'radio'))"
@@ -139,13 +139,13 @@ def then_every_control_is_a_thumb_wide(page: Page) -> None:
 
 
 def test_customer_draws_signature_on_a_phone(live_server: LiveServer, phone: Page, now: datetime) -> None:
-    poa, address = given_an_invited_customer(live_server, now)
+    poa, address = invite_customer(live_server, now)
 
-    when_she_agrees_to_everything(phone, address)
-    when_she_draws(phone)
-    then_every_control_is_a_thumb_wide(phone)
+    agree_to_all_statements(phone, address)
+    draw_signature(phone)
+    assert_controls_fit_a_thumb(phone)
     send(phone)
-    then_nothing_sticks_out(phone)
+    assert_nothing_overflows(phone)
     follow(phone.locator("text=Sign the power of attorney now"))
 
     expect(phone.locator("text=Signed. Thank you!")).to_be_visible()
@@ -159,10 +159,10 @@ def test_customer_draws_signature_on_a_phone(live_server: LiveServer, phone: Pag
 def test_customer_types_name_in_spanish_without_scripts(
     live_server: LiveServer, chromium_without_script: Page, now: datetime
 ) -> None:
-    poa, address = given_an_invited_customer(live_server, now, language="es")
+    poa, address = invite_customer(live_server, now, language="es")
     page = chromium_without_script
 
-    when_she_opens_her_page(page, address)
+    open_customer_page(page, address)
     start_signing(page)
     for _ in STEPS_WITH_TEXT:
         agree(page)
@@ -175,32 +175,32 @@ def test_customer_types_name_in_spanish_without_scripts(
     assert poa.status == PoaStatus.SIGNED
 
 
-def test_customer_goes_back_and_finds_the_drawing(live_server: LiveServer, desk: Page, now: datetime) -> None:
-    _, address = given_an_invited_customer(live_server, now)
-    when_she_agrees_to_everything(desk, address)
-    when_she_draws(desk)
-    send(desk)
+def test_customer_goes_back_and_finds_the_drawing(live_server: LiveServer, desktop: Page, now: datetime) -> None:
+    _, address = invite_customer(live_server, now)
+    agree_to_all_statements(desktop, address)
+    draw_signature(desktop)
+    send(desktop)
 
-    follow(desk.locator("text=Change my signature"))
+    follow(desktop.locator("text=Change my signature"))
 
-    expect(desk.locator("#kind-drawn")).to_be_checked()
-    desk.wait_for_function(
+    expect(desktop.locator("#kind-drawn")).to_be_checked()
+    desktop.wait_for_function(
         "(c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some(v => v > 0))"
         "(document.querySelector('canvas'))"
     )
 
 
-def test_customer_revokes_with_the_keyboard_alone(live_server: LiveServer, desk: Page, now: datetime) -> None:
-    poa, address = given_an_invited_customer(live_server, now)
-    when_she_agrees_to_everything(desk, address)
-    desk.fill("#typed-name", "Carmen Reyes")
-    press_enter(desk)
-    desk.focus(BUTTON)
-    press_enter(desk)
+def test_customer_revokes_with_the_keyboard_alone(live_server: LiveServer, desktop: Page, now: datetime) -> None:
+    poa, address = invite_customer(live_server, now)
+    agree_to_all_statements(desktop, address)
+    desktop.fill("#typed-name", "Carmen Reyes")
+    press_enter(desktop)
+    desktop.focus(BUTTON)
+    press_enter(desktop)
 
-    desk.focus("text=Revoke my power of attorney now")
-    press_enter(desk)
+    desktop.focus("text=Revoke my power of attorney now")
+    press_enter(desktop)
 
-    expect(desk.locator("text=You revoked your power of attorney")).to_be_visible()
+    expect(desktop.locator("text=You revoked your power of attorney")).to_be_visible()
     poa.refresh_from_db()
     assert poa.status == PoaStatus.REVOKED

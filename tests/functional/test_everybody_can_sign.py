@@ -25,7 +25,7 @@ from tests.integration.poa_documents.portal_visits import code_in_last_mail, tok
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 
-LIGHTEST_BYTES = 60_000
+MAX_PAGE_BYTES = 60_000
 MAX_TABS = 60
 
 
@@ -42,7 +42,7 @@ def address(live_server: LiveServer, poa: PoaDocument) -> str:
 # --- the keyboard --------------------------------------------------------------------------------------------------
 
 
-def when_she_tabs_to(page: Page, selector: str) -> None:
+def tab_to(page: Page, selector: str) -> None:
     """Press Tab until the element has the focus, and check that the focus is visible."""
     for _ in range(MAX_TABS):
         page.keyboard.press("Tab")
@@ -55,51 +55,51 @@ def when_she_tabs_to(page: Page, selector: str) -> None:
     raise AssertionError(f"Tab never reaches {selector} on {page.url}")
 
 
-def test_customer_signs_with_the_keyboard_alone(desk: Page, address: str, poa: PoaDocument) -> None:
-    desk.goto(address)
-    when_she_tabs_to(desk, BUTTON)
-    press_enter(desk)
-    when_she_tabs_to(desk, "#code")
-    desk.keyboard.type(code_in_last_mail())
-    press_enter(desk)
-    when_she_tabs_to(desk, "main a.button")
-    press_enter(desk)
+def test_customer_signs_with_the_keyboard_alone(desktop: Page, address: str, poa: PoaDocument) -> None:
+    desktop.goto(address)
+    tab_to(desktop, BUTTON)
+    press_enter(desktop)
+    tab_to(desktop, "#code")
+    desktop.keyboard.type(code_in_last_mail())
+    press_enter(desktop)
+    tab_to(desktop, "main a.button")
+    press_enter(desktop)
     for _ in STEPS_WITH_TEXT:
-        if desk.locator("#sample-word").count():
-            when_she_tabs_to(desk, "a[href$='/sample.pdf']")
-            sample = desk.context.request.get(desk.evaluate("document.activeElement.href")).body()
-            when_she_tabs_to(desk, "#sample-word")
-            desk.keyboard.type(word_in(sample))
-        for box in desk.locator("input[type=checkbox]").all():
-            when_she_tabs_to(desk, f"#{box.get_attribute('id')}")
-            desk.keyboard.press("Space")
+        if desktop.locator("#sample-word").count():
+            tab_to(desktop, "a[href$='/sample.pdf']")
+            sample = desktop.context.request.get(desktop.evaluate("document.activeElement.href")).body()
+            tab_to(desktop, "#sample-word")
+            desktop.keyboard.type(word_in(sample))
+        for box in desktop.locator("input[type=checkbox]").all():
+            tab_to(desktop, f"#{box.get_attribute('id')}")
+            desktop.keyboard.press("Space")
             expect(box).to_be_checked()
-        when_she_tabs_to(desk, BUTTON)
-        press_enter(desk)
-    when_she_tabs_to(desk, "#typed-name")
-    desk.keyboard.type("Carmen Reyes")
-    press_enter(desk)
-    when_she_tabs_to(desk, BUTTON)
-    press_enter(desk)
+        tab_to(desktop, BUTTON)
+        press_enter(desktop)
+    tab_to(desktop, "#typed-name")
+    desktop.keyboard.type("Carmen Reyes")
+    press_enter(desktop)
+    tab_to(desktop, BUTTON)
+    press_enter(desktop)
 
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SIGNED
 
 
-def test_screen_reader_hears_the_error_first(desk: Page, address: str) -> None:
-    desk.goto(address)
-    enter_the_code(desk)
-    start_signing(desk)
+def test_screen_reader_hears_the_error_first(desktop: Page, address: str) -> None:
+    desktop.goto(address)
+    enter_the_code(desktop)
+    start_signing(desktop)
 
-    send(desk)
+    send(desktop)
 
-    assert desk.title().startswith("Please check: ")
-    expect(desk.get_by_role("alert").get_by_role("link")).to_have_count(1)
-    desk.get_by_role("alert").get_by_role("link").click()
-    assert desk.evaluate("document.activeElement.id") == "agree-BROKER_FACTS"
-    box = desk.locator("#agree-BROKER_FACTS")
+    assert desktop.title().startswith("Please check: ")
+    expect(desktop.get_by_role("alert").get_by_role("link")).to_have_count(1)
+    desktop.get_by_role("alert").get_by_role("link").click()
+    assert desktop.evaluate("document.activeElement.id") == "agree-BROKER_FACTS"
+    box = desktop.locator("#agree-BROKER_FACTS")
     assert box.get_attribute("aria-invalid") == "true"
-    expect(desk.locator(f"#{box.get_attribute('aria-describedby')}")).to_be_visible()
+    expect(desktop.locator(f"#{box.get_attribute('aria-describedby')}")).to_be_visible()
 
 
 # --- time ----------------------------------------------------------------------------------------------------------
@@ -170,7 +170,7 @@ def test_every_page_is_small_and_loads_nothing_from_elsewhere(
     """Servers compress what they send; these are the uncompressed bytes, headers included, with an empty cache."""
     weights: dict[str, int] = {}
 
-    def weigh(name: str) -> None:
+    def record_size(name: str) -> None:
         answers: list[Response] = []
         page = phone.context.new_page()
         page.context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
@@ -182,14 +182,14 @@ def test_every_page_is_small_and_loads_nothing_from_elsewhere(
         page.close()
 
     phone.goto(address)
-    weigh("code")
+    record_size("code")
     enter_the_code(phone)
-    weigh("home")
+    record_size("home")
     start_signing(phone)
     for name in STEPS_WITH_TEXT:
-        weigh(name)
+        record_size(name)
         agree(phone)
-    weigh("signature")
+    record_size("signature")
 
-    assert {name: weight for name, weight in weights.items() if weight > LIGHTEST_BYTES} == {}
-    assert weights["code"] < LIGHTEST_BYTES / 2
+    assert {name: weight for name, weight in weights.items() if weight > MAX_PAGE_BYTES} == {}
+    assert weights["code"] < MAX_PAGE_BYTES / 2

@@ -16,8 +16,8 @@ from installations.models import Language
 from poa_documents.models import PoaDocument
 from simulator.server import start_simulator
 from tests.contract.dialects import REFERENCE
-from tests.factories.company import company_rules_are
-from tests.functional.accessibility import complaints_about
+from tests.factories.company import set_company_rules
+from tests.functional.accessibility import violations_on
 from tests.functional.pages import enter_the_code
 from tests.integration.enrollments.flow import MORNING, POLICY, Flow
 from tests.integration.poa_documents.portal_visits import token_in_last_mail
@@ -30,7 +30,7 @@ def flow(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fl
     running = start_simulator()
     running.control.set_now(MORNING)
     running.control.freeze_clock()
-    company_rules_are(advance_notice_days=3)
+    set_company_rules(advance_notice_days=3)
     walked = Flow(running, REFERENCE, policy=replace(POLICY, notice_days=3))
     monkeypatch.setattr("core.clock.configured_clock", lambda: walked.clock)
     yield walked
@@ -40,7 +40,7 @@ def flow(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fl
 
 @pytest.mark.parametrize("language", Language)
 def test_home_is_readable_in_every_state(
-    phone: Page, desk: Page, live_server: LiveServer, flow: Flow, language: Language
+    phone: Page, desktop: Page, live_server: LiveServer, flow: Flow, language: Language
 ) -> None:
     complaints: list[str] = []
     case = flow.case()
@@ -48,7 +48,7 @@ def test_home_is_readable_in_every_state(
     case.customer.save()
 
     def look(name: str) -> None:
-        complaints.extend(_look(f"{language}-{name}", phone, desk, live_server))
+        complaints.extend(_look(f"{language}-{name}", phone, desktop, live_server))
 
     look("01-just-signed")
     flow.run(case)
@@ -69,7 +69,7 @@ def test_home_is_readable_in_every_state(
 
 
 def test_home_of_a_plan_that_never_began_promises_no_start(
-    phone: Page, desk: Page, live_server: LiveServer, flow: Flow
+    phone: Page, desktop: Page, live_server: LiveServer, flow: Flow
 ) -> None:
     case = flow.case()
     flow.run(case)
@@ -80,21 +80,21 @@ def test_home_of_a_plan_that_never_began_promises_no_start(
     flow.live(case, timedelta(days=2))
     assert case.status == EnrollmentStatus.ENDED
 
-    complaints = _look("en-10-never-began", phone, desk, live_server)
+    complaints = _look("en-10-never-began", phone, desktop, live_server)
 
     assert complaints == []
     expect(phone.get_by_role("heading", name="Your plan was canceled before it began")).to_be_visible()
     expect(phone.get_by_text("Service starts")).not_to_be_visible()
 
 
-def _look(name: str, phone: Page, desk: Page, live_server: LiveServer) -> list[str]:
+def _look(name: str, phone: Page, desktop: Page, live_server: LiveServer) -> list[str]:
     """Open the home by the newest link on both screens; return what is wrong with them."""
     link, complaints = token_in_last_mail(), list[str]()
-    for page in (phone, desk):
+    for page in (phone, desktop):
         _open(page, f"{live_server.url}/portal/{link}/")
         enter_the_code(page)
         assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-        complaints += complaints_about(page, f"state-{name}")
+        complaints += violations_on(page, f"state-{name}")
     return complaints
 
 

@@ -18,18 +18,18 @@ LETTER: FilePayload = {"name": "letter.pdf", "mimeType": "application/pdf", "buf
 
 
 @pytest.fixture
-def office_desk(live_server: LiveServer, desk: Page) -> Iterator[Page]:
+def office_desktop(live_server: LiveServer, desktop: Page) -> Iterator[Page]:
     """A desktop browser with a signed-in office user, in which no script fails."""
     person = User.objects.create_user("olivia", is_staff=True)
     person.groups.add(Group.objects.get(name="office"))
     client = Client()
     client.force_login(person)
-    desk.context.add_cookies(
+    desktop.context.add_cookies(
         [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
     )
     problems: list[str] = []
-    desk.on("pageerror", lambda problem: problems.append(str(problem)))
-    yield desk
+    desktop.on("pageerror", lambda problem: problems.append(str(problem)))
+    yield desktop
     assert problems == []
 
 
@@ -39,21 +39,23 @@ def choose(page: Page, field: str) -> None:
     page.set_input_files(f"[name={field}]", [LETTER])
 
 
-def test_proof_does_not_replace_the_utility_reference(live_server: LiveServer, office_desk: Page) -> None:
+def test_proof_does_not_replace_the_utility_reference(live_server: LiveServer, office_desktop: Page) -> None:
     now = clock.now()
     report = go_live_report(installation(now), now, utility_reference="PTO-4711")
 
     for record, button, reference in ((report.installation, "report-go-live", ""), (report, "correct", "PTO-4711")):
-        office_desk.goto(f"{live_server.url}{button_url(record, button)}")
-        choose(office_desk, "proof")
+        office_desktop.goto(f"{live_server.url}{button_url(record, button)}")
+        choose(office_desktop, "proof")
 
-        assert office_desk.input_value("[name=utility_reference]") == reference
+        assert office_desktop.input_value("[name=utility_reference]") == reference
 
 
-def test_scan_of_a_paper_signature_is_chosen_without_script_errors(live_server: LiveServer, office_desk: Page) -> None:
+def test_scan_of_a_paper_signature_is_chosen_without_script_errors(
+    live_server: LiveServer, office_desktop: Page
+) -> None:
     poa = sent_poa(at=clock.now())
 
-    office_desk.goto(f"{live_server.url}{button_url(poa, 'record-paper')}")
-    choose(office_desk, "scan")
+    office_desktop.goto(f"{live_server.url}{button_url(poa, 'record-paper')}")
+    choose(office_desktop, "scan")
 
-    assert office_desk.input_value("[name=scan]").endswith("letter.pdf")
+    assert office_desktop.input_value("[name=scan]").endswith("letter.pdf")

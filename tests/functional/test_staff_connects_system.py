@@ -14,18 +14,18 @@ PASSWORD = "a long enough password"
 
 
 @pytest.fixture
-def boss() -> User:
-    return User.objects.create_superuser("boss", password=PASSWORD)
+def superuser() -> User:
+    return User.objects.create_superuser("superuser", password=PASSWORD)
 
 
-def when_they_sign_in(page: Page, server: LiveServer) -> None:
+def sign_in(page: Page, server: LiveServer) -> None:
     page.goto(f"{server.url}/admin/login/")
-    page.get_by_label("Username").fill("boss")
+    page.get_by_label("Username").fill("superuser")
     page.get_by_label("Password").fill(PASSWORD)
     follow(page.get_by_role("button", name="Sign in"))
 
 
-def when_they_add_the_crm(page: Page, server: LiveServer) -> None:
+def add_crm(page: Page, server: LiveServer) -> None:
     page.goto(f"{server.url}/admin/accounts/apiclient/add/")
     page.get_by_label("Name").fill("Sales CRM")
     page.get_by_label("Role").select_option("office")
@@ -34,7 +34,7 @@ def when_they_add_the_crm(page: Page, server: LiveServer) -> None:
     expect(page.get_by_text("No keys yet. The client cannot call the API.")).to_be_visible()
 
 
-def when_they_make_a_key(page: Page) -> str:
+def create_key(page: Page) -> str:
     follow(page.get_by_role("link", name="Create a key"))
     page.get_by_label("Label").fill("production server")
     follow(page.get_by_role("button", name="Create a key"))
@@ -46,15 +46,15 @@ def status_with(key: str, page: Page, server: LiveServer) -> int:
     return page.context.request.get(address, headers={"Authorization": f"Bearer {key}"}).status
 
 
-@pytest.mark.parametrize("width", ["desk", "phone"])
+@pytest.mark.parametrize("width", ["desktop", "phone"])
 def test_crm_is_connected_and_its_key_revoked(
-    boss: User, width: str, request: pytest.FixtureRequest, live_server: LiveServer
+    superuser: User, width: str, request: pytest.FixtureRequest, live_server: LiveServer
 ) -> None:
     page: Page = request.getfixturevalue(width)
-    when_they_sign_in(page, live_server)
-    when_they_add_the_crm(page, live_server)
+    sign_in(page, live_server)
+    add_crm(page, live_server)
 
-    key = when_they_make_a_key(page)
+    key = create_key(page)
     assert re.fullmatch(r"swy_[A-Za-z0-9]{43}", key)
     assert status_with(key, page, live_server) == 200
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

@@ -29,57 +29,57 @@ def blocked() -> Enrollment:
     return held_case(now, customer=customer(now, first_name="Priya", last_name="<b>Natarajan</b>"))
 
 
-def when_she_signs_in(page: Page, server: LiveServer, olivia: User) -> None:
+def sign_in(page: Page, server: LiveServer, olivia: User) -> None:
     page.goto(f"{server.url}/admin/login/")
     page.get_by_label("Username").fill(olivia.username)
     page.get_by_label("Password").fill(PASSWORD)
     follow(page.get_by_role("button", name="Sign in"))
 
 
-def then_she_sees_it_blocked(page: Page) -> None:
+def assert_case_is_blocked(page: Page) -> None:
     row = page.get_by_role("row", name="Priya")
     expect(row).to_contain_text("Light offers no plan")
     expect(row).to_contain_text("Office")
     expect(row).to_contain_text("Authority closed")
 
 
-def when_she_opens_it(page: Page) -> None:
+def open_case(page: Page) -> None:
     follow(page.get_by_role("link", name="Priya <b>Natarajan</b>"))
     expect(page.get_by_role("heading", name="Blocked: Light offers no plan")).to_be_visible()
 
 
-def when_she_presses_release(page: Page) -> None:
+def click_release(page: Page) -> None:
     follow(page.get_by_role("link", name="Release the hold").first)
     expect(page.get_by_role("heading", name="Release the hold")).to_be_visible()
 
 
-def when_she_confirms(page: Page, *, reason: str) -> None:
+def confirm(page: Page, *, reason: str) -> None:
     page.get_by_label("What you did about it").fill(reason)
     follow(page.get_by_role("button", name="Release the hold"))
 
 
-def then_nothing_is_wider_than_the_screen(page: Page) -> None:
+def assert_page_fits(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_staff_release_a_hold_with_a_reason(
-    live_server: LiveServer, desk: Page, olivia: User, blocked: Enrollment
+    live_server: LiveServer, desktop: Page, olivia: User, blocked: Enrollment
 ) -> None:
     problems: list[str] = []
-    desk.on("pageerror", lambda problem: problems.append(str(problem)))
+    desktop.on("pageerror", lambda problem: problems.append(str(problem)))
 
-    when_she_signs_in(desk, live_server, olivia)
-    then_she_sees_it_blocked(desk)
-    when_she_opens_it(desk)
-    when_she_presses_release(desk)
-    when_she_confirms(desk, reason="")
-    expect(desk.get_by_text("This field is required.")).to_be_visible()
-    when_she_confirms(desk, reason=REASON)
+    sign_in(desktop, live_server, olivia)
+    assert_case_is_blocked(desktop)
+    open_case(desktop)
+    click_release(desktop)
+    confirm(desktop, reason="")
+    expect(desktop.get_by_text("This field is required.")).to_be_visible()
+    confirm(desktop, reason=REASON)
 
-    expect(desk.get_by_text("The hold is released")).to_be_visible()
-    expect(desk.get_by_role("list").filter(has_text=REASON).first).to_be_visible()
-    follow(desk.get_by_role("link", name="Work queue").first)
-    expect(desk.get_by_text("No blocked cases.")).to_be_visible()
+    expect(desktop.get_by_text("The hold is released")).to_be_visible()
+    expect(desktop.get_by_role("list").filter(has_text=REASON).first).to_be_visible()
+    follow(desktop.get_by_role("link", name="Work queue").first)
+    expect(desktop.get_by_text("No blocked cases.")).to_be_visible()
     assert blocked.holds.get().release_reason == REASON
     assert problems == []
 
@@ -87,14 +87,14 @@ def test_staff_release_a_hold_with_a_reason(
 def test_queue_and_case_work_on_a_phone(
     live_server: LiveServer, phone: Page, olivia: User, blocked: Enrollment
 ) -> None:
-    when_she_signs_in(phone, live_server, olivia)
+    sign_in(phone, live_server, olivia)
     expect(phone.get_by_role("link", name="Priya")).to_be_visible()
-    then_nothing_is_wider_than_the_screen(phone)
-    when_she_opens_it(phone)
-    then_nothing_is_wider_than_the_screen(phone)
-    when_she_presses_release(phone)
-    then_nothing_is_wider_than_the_screen(phone)
-    when_she_confirms(phone, reason=REASON)
+    assert_page_fits(phone)
+    open_case(phone)
+    assert_page_fits(phone)
+    click_release(phone)
+    assert_page_fits(phone)
+    confirm(phone, reason=REASON)
 
     expect(phone.get_by_text("The hold is released")).to_be_visible()
     assert blocked.holds.get().release_reason == REASON
@@ -102,15 +102,15 @@ def test_queue_and_case_work_on_a_phone(
 
 @pytest.mark.parametrize("address", ["/admin/", "/admin/enrollments/enrollment/", "/admin/installations/customer/add/"])
 def test_admin_pages_have_one_landmark_and_label_every_field(
-    live_server: LiveServer, desk: Page, olivia: User, blocked: Enrollment, address: str
+    live_server: LiveServer, desktop: Page, olivia: User, blocked: Enrollment, address: str
 ) -> None:
-    when_she_signs_in(desk, live_server, olivia)
-    expect(desk.get_by_text("Work queue").first).to_be_visible()
+    sign_in(desktop, live_server, olivia)
+    expect(desktop.get_by_text("Work queue").first).to_be_visible()
 
-    desk.goto(f"{live_server.url}{address}")
+    desktop.goto(f"{live_server.url}{address}")
 
-    expect(desk.get_by_role("main")).to_have_count(1)
-    nameless = desk.evaluate(
+    expect(desktop.get_by_role("main")).to_have_count(1)
+    nameless = desktop.evaluate(
         """() => [...document.querySelectorAll("main input:not([type=hidden]), main select, main textarea")]
             .filter(field => !field.labels?.length && !field.getAttribute("aria-label") && !field.title)
             .map(field => field.outerHTML)"""

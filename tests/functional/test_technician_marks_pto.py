@@ -48,7 +48,7 @@ def letter(tmp_path: Path) -> Path:
     return path
 
 
-def when_he_signs_in(phone: Page, server: LiveServer, tess: User) -> None:
+def sign_in(phone: Page, server: LiveServer, tess: User) -> None:
     phone.goto(f"{server.url}/field/")
     phone.get_by_label("Username").fill(tess.username)
     phone.get_by_label("Password").fill(PASSWORD)
@@ -56,14 +56,14 @@ def when_he_signs_in(phone: Page, server: LiveServer, tess: User) -> None:
     expect(phone.get_by_role("heading", name="My jobs")).to_be_visible()
 
 
-def when_he_signs_in_and_his_phone_keeps_pages(phone: Page, server: LiveServer, tess: User) -> None:
-    when_he_signs_in(phone, server, tess)
+def sign_in_and_cache_pages(phone: Page, server: LiveServer, tess: User) -> None:
+    sign_in(phone, server, tess)
     phone.evaluate("navigator.serviceWorker.ready")
     phone.reload()
 
 
 @contextmanager
-def nothing_arriving(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def unusable_signal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the server answer nothing for a while, as if the signal were too weak."""
     arrives = threading.Event()
     answer = WSGIHandler.__call__
@@ -80,12 +80,12 @@ def nothing_arriving(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             arrives.set()
 
 
-def when_he_opens(phone: Page, job: Installation) -> None:
+def open_job(phone: Page, job: Installation) -> None:
     follow(phone.get_by_role("link", name=re.compile(job.site.address_1)))
     expect(phone.get_by_role("heading", name="Report permission to operate (PTO)")).to_be_visible()
 
 
-def when_he_fills_in(phone: Page, *, days_ago: int, proof: Path | None = None) -> None:
+def fill_in(phone: Page, *, days_ago: int, proof: Path | None = None) -> None:
     phone.get_by_label("Date on the utility's permission").fill(
         (chicago_day(clock.now()) - timedelta(days=days_ago)).isoformat()
     )
@@ -95,15 +95,15 @@ def when_he_fills_in(phone: Page, *, days_ago: int, proof: Path | None = None) -
         phone.get_by_label("Proof (photo or PDF)").set_input_files(proof)
 
 
-def when_he_sends(phone: Page) -> None:
+def send_report(phone: Page) -> None:
     phone.get_by_role("button", name="Report permission to operate (PTO)").click()
 
 
-def then_nothing_is_wider_than_the_phone(phone: Page) -> None:
+def assert_page_fits(phone: Page) -> None:
     assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def then_it_counts(phone: Page, job: Installation) -> None:
+def assert_report_counts(phone: Page, job: Installation) -> None:
     expect(phone.get_by_role("heading", name="Report accepted")).to_be_visible()
     job.refresh_from_db()
     assert job.status == "PTO_CONFIRMED"
@@ -113,32 +113,32 @@ def then_it_counts(phone: Page, job: Installation) -> None:
 def test_technician_fixes_a_wrong_date_and_keeps_the_photo(
     phone: Page, live_server: LiveServer, tess: User, job: Installation, letter: Path
 ) -> None:
-    when_he_signs_in(phone, live_server, tess)
-    then_nothing_is_wider_than_the_phone(phone)
-    when_he_opens(phone, job)
-    then_nothing_is_wider_than_the_phone(phone)
-    when_he_fills_in(phone, days_ago=-1, proof=letter)
-    when_he_sends(phone)
+    sign_in(phone, live_server, tess)
+    assert_page_fits(phone)
+    open_job(phone, job)
+    assert_page_fits(phone)
+    fill_in(phone, days_ago=-1, proof=letter)
+    send_report(phone)
 
     expect(phone.get_by_text("is in the future")).to_be_visible()
     expect(phone.get_by_label("Utility's reference")).to_have_value("DG-2026-0042")
     assert KeptProof.objects.get().original_name == "letter.jpg"
 
-    when_he_fills_in(phone, days_ago=1)
-    when_he_sends(phone)
+    fill_in(phone, days_ago=1)
+    send_report(phone)
 
-    then_it_counts(phone, job)
-    then_nothing_is_wider_than_the_phone(phone)
+    assert_report_counts(phone, job)
+    assert_page_fits(phone)
 
 
 def test_U12_report_without_signal_is_kept_and_sent_automatically(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation, letter: Path
 ) -> None:
-    when_he_signs_in(phone, live_server, tess)
-    when_he_opens(phone, job)
-    when_he_fills_in(phone, days_ago=1, proof=letter)
+    sign_in(phone, live_server, tess)
+    open_job(phone, job)
+    fill_in(phone, days_ago=1, proof=letter)
     phone_context.set_offline(True)
-    when_he_sends(phone)
+    send_report(phone)
 
     expect(phone.get_by_text("Saved on this phone")).to_be_visible()
     assert not GoLiveReport.objects.exists()
@@ -147,21 +147,21 @@ def test_U12_report_without_signal_is_kept_and_sent_automatically(
     expect(phone.get_by_text("Sent: the report")).to_be_visible()
     follow(phone.get_by_role("link", name="View report"))
 
-    then_it_counts(phone, job)
+    assert_report_counts(phone, job)
 
 
 def test_U12_pages_open_without_signal_and_take_a_report(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation, letter: Path
 ) -> None:
-    when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)
-    when_he_opens(phone, job)
+    sign_in_and_cache_pages(phone, live_server, tess)
+    open_job(phone, job)
     expect(phone.get_by_text("This page is from")).to_have_count(0)
     phone_context.set_offline(True)
     phone.clock.set_fixed_time(clock.now() + timedelta(hours=1))
     phone.reload()
     expect(phone.get_by_text("This page is from")).to_be_visible()
-    when_he_fills_in(phone, days_ago=1, proof=letter)
-    when_he_sends(phone)
+    fill_in(phone, days_ago=1, proof=letter)
+    send_report(phone)
     expect(phone.get_by_text("Saved on this phone")).to_be_visible()
 
     phone_context.set_offline(False)
@@ -174,32 +174,32 @@ def test_U12_pages_open_without_signal_and_take_a_report(
 def test_U12_pages_open_on_an_unusable_signal(
     phone: Page, live_server: LiveServer, tess: User, job: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)
-    when_he_opens(phone, job)
-    with nothing_arriving(monkeypatch):
+    sign_in_and_cache_pages(phone, live_server, tess)
+    open_job(phone, job)
+    with unusable_signal(monkeypatch):
         phone.goto(f"{live_server.url}/field/")
-        when_he_opens(phone, job)
+        open_job(phone, job)
 
 
 def test_U12_report_sent_on_an_unusable_signal_is_kept(
     phone: Page, live_server: LiveServer, tess: User, job: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    when_he_signs_in(phone, live_server, tess)
-    when_he_opens(phone, job)
-    when_he_fills_in(phone, days_ago=1)
-    with nothing_arriving(monkeypatch):
-        when_he_sends(phone)
+    sign_in(phone, live_server, tess)
+    open_job(phone, job)
+    fill_in(phone, days_ago=1)
+    with unusable_signal(monkeypatch):
+        send_report(phone)
         expect(phone.get_by_text("Saved on this phone")).to_be_visible()
 
 
 def test_U12_report_with_cut_off_answer_is_kept_and_counts_once(
     phone: Page, live_server: LiveServer, tess: User, job: Installation, letter: Path
 ) -> None:
-    when_he_signs_in(phone, live_server, tess)
-    when_he_opens(phone, job)
-    when_he_fills_in(phone, days_ago=1, proof=letter)
+    sign_in(phone, live_server, tess)
+    open_job(phone, job)
+    fill_in(phone, days_ago=1, proof=letter)
     phone.route(f"**/field/jobs/{job.pk}/", lambda route: route.fulfill(response=route.fetch(), body='{"url'))
-    when_he_sends(phone)
+    send_report(phone)
     expect(phone.get_by_text("Saved on this phone")).to_be_visible()
     assert GoLiveReport.objects.count() == 1
 
@@ -216,17 +216,17 @@ def test_U12_refused_report_does_not_block_the_others(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, status: HTTPStatus
 ) -> None:
     jobs = [installation_at(SUBMITTED, at=clock.now(), technician=tess) for _ in range(2)]
-    when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)
+    sign_in_and_cache_pages(phone, live_server, tess)
     for job in jobs:
         phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
     phone_context.set_offline(True)
     for job, first_or_second in zip(jobs, "01", strict=True):
         phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
-        when_he_fills_in(phone, days_ago=1)
+        fill_in(phone, days_ago=1)
         phone.eval_on_selector(
             "[name=submission_id]", f"field => field.value = '{first_or_second}' + field.value.slice(1)"
         )
-        when_he_sends(phone)
+        send_report(phone)
         expect(phone.get_by_text(f"Saved on this phone: the report for {job.site.address_1}")).to_be_visible()
 
     phone.route(f"**/field/jobs/{jobs[0].pk}/", lambda route: route.fulfill(status=status))
@@ -241,10 +241,10 @@ def test_U12_refused_report_does_not_block_the_others(
 def test_U12_next_technician_sees_nothing_of_the_previous_one(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation
 ) -> None:
-    when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)
-    when_he_opens(phone, job)
+    sign_in_and_cache_pages(phone, live_server, tess)
+    open_job(phone, job)
     phone_context.clear_cookies()
-    when_he_signs_in(phone, live_server, technician())
+    sign_in(phone, live_server, technician())
 
     phone_context.set_offline(True)
 
@@ -255,11 +255,11 @@ def test_U12_next_technician_sees_nothing_of_the_previous_one(
 def test_U12_job_reassigned_to_another_technician_is_removed(
     phone: Page, phone_context: BrowserContext, live_server: LiveServer, tess: User, job: Installation
 ) -> None:
-    when_he_signs_in_and_his_phone_keeps_pages(phone, live_server, tess)
-    when_he_opens(phone, job)
+    sign_in_and_cache_pages(phone, live_server, tess)
+    open_job(phone, job)
     phone_context.set_offline(True)
-    when_he_fills_in(phone, days_ago=1)
-    when_he_sends(phone)
+    fill_in(phone, days_ago=1)
+    send_report(phone)
     expect(phone.get_by_text("Saved on this phone")).to_be_visible()
     job.technician = technician()
     job.save()
@@ -280,7 +280,7 @@ def test_U12_page_without_offline_support_says_so(
     phone: Page, live_server: LiveServer, tess: User, job: Installation
 ) -> None:
     phone.add_init_script(NO_SERVICE_WORKER)
-    when_he_signs_in(phone, live_server, tess)
+    sign_in(phone, live_server, tess)
     phone.route("**/idb*.js", lambda route: route.abort())
 
     phone.goto(f"{live_server.url}/field/jobs/{job.pk}/")
@@ -293,7 +293,7 @@ def test_U12_form_waits_for_the_offline_script(
 ) -> None:
     on_its_way: list[Route] = []
     phone.add_init_script(NO_SERVICE_WORKER)
-    when_he_signs_in(phone, live_server, tess)
+    sign_in(phone, live_server, tess)
     phone.route("**/go_live_form*.js", lambda route: on_its_way.append(route))
 
     phone.goto(f"{live_server.url}/field/jobs/{job.pk}/", wait_until="commit")
@@ -302,9 +302,9 @@ def test_U12_form_waits_for_the_offline_script(
     expect(phone.get_by_role("button", name="Report permission to operate (PTO)")).to_have_count(0)
 
     on_its_way.pop().continue_()
-    when_he_fills_in(phone, days_ago=1)
+    fill_in(phone, days_ago=1)
     phone_context.set_offline(True)
-    when_he_sends(phone)
+    send_report(phone)
     expect(phone.get_by_text("Saved on this phone")).to_be_visible()
 
 
@@ -312,13 +312,13 @@ def test_form_works_without_its_script(
     chromium_without_script: Page, live_server: LiveServer, tess: User, job: Installation, letter: Path
 ) -> None:
     page = chromium_without_script
-    when_he_signs_in(page, live_server, tess)
-    when_he_opens(page, job)
-    when_he_fills_in(page, days_ago=-1, proof=letter)
-    when_he_sends(page)
+    sign_in(page, live_server, tess)
+    open_job(page, job)
+    fill_in(page, days_ago=-1, proof=letter)
+    send_report(page)
     expect(page.get_by_text("Saved: letter.jpg")).to_be_visible()
 
-    when_he_fills_in(page, days_ago=1)
-    when_he_sends(page)
+    fill_in(page, days_ago=1)
+    send_report(page)
 
-    then_it_counts(page, job)
+    assert_report_counts(page, job)

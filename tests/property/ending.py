@@ -14,7 +14,7 @@ from installations.states import InstallationStatus
 from poa_documents.models import PoaDocument, StopSignal
 from tests.integration.enrollments.flow import OFFICE, Flow
 from tests.invariants import acceptances_unlike
-from tests.property.surroundings import Shelf
+from tests.property.surroundings import MemoryStorage
 
 if TYPE_CHECKING:
     from tests.property.machine import Cases
@@ -34,12 +34,12 @@ MAX_ROUNDS = 12
 MAX_NOTICES = 8
 """Prices change by the day: they do not rise so often in a row."""
 
-OVER = frozenset({EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED})
+SETTLED = frozenset({EnrollmentStatus.ACTIVE, EnrollmentStatus.ENDED})
 MOVING = frozenset({EnrollmentStatus.ACCEPTING, EnrollmentStatus.IN_DOUBT})
 
 
 def settle_everything(cases: "Cases") -> None:
-    _mend(cases)
+    _end_faults(cases)
     _let_time_pass(cases)
     _let_doubt_end(cases)
     cases.every_promise_holds()
@@ -62,12 +62,12 @@ def reconcile(flow: Flow) -> ReconciliationRun:
     return run
 
 
-def _mend(cases: "Cases") -> None:
+def _end_faults(cases: "Cases") -> None:
     """End every fault and drop every message: the sweep alone must finish everything."""
     cases.flow.simulator.control.clear_faults()
     cases.flow.simulator.control.change_settings(read_lag_seconds=0)
     cases.flow.light_is_ahead = timedelta(0)
-    Shelf.is_down = False
+    MemoryStorage.is_down = False
     cases.queue.waiting.clear()
 
 
@@ -133,7 +133,7 @@ def _named_by_reconciliation(flow: Flow) -> list[str]:
 
 
 def _every_case_has_arrived_or_names_a_person() -> None:
-    for case in Enrollment.objects.exclude(status__in=OVER):
+    for case in Enrollment.objects.exclude(status__in=SETTLED):
         is_held = case.holds.filter(released_at=None).exclude(owner="").exists()
         assert is_held or case.whose_turn, _story(case)
 
@@ -176,7 +176,7 @@ def _is_anything_to_go_live(case: Enrollment) -> bool:
 
 
 def _every_case_that_was_helped_has_arrived_or_is_held(cases: "Cases") -> None:
-    for case in Enrollment.objects.exclude(status__in=OVER):
+    for case in Enrollment.objects.exclude(status__in=SETTLED):
         is_held = case.holds.filter(released_at=None).exclude(owner="").exists()
         assert is_held, _story(case)
 

@@ -61,13 +61,13 @@ from tests.integration.enrollments.flow import MORNING, OFFICE, SECOND_PERSON, F
 from tests.invariants import broken_invariants
 from tests.property import ending
 from tests.property.surroundings import (
-    HouseClock,
     Killed,
     Log,
+    MemoryStorage,
     Message,
     Queue,
-    Shelf,
-    database_to_be_undone,
+    SurfaceClock,
+    database_rolled_back,
     killed_at_statement,
     run,
     sweep_names,
@@ -169,9 +169,9 @@ class Cases(RuleBasedStateMachine):
         everybody_helps=st.booleans(),
     )
     def open_cases(self, dialect: str, stages: list[str], notice_days: int, *, everybody_helps: bool) -> None:
-        self._undo.enter_context(database_to_be_undone())
+        self._undo.enter_context(database_rolled_back())
         Cases.current = self
-        Shelf.clear()
+        MemoryStorage.clear()
         self.log.clear()
         running, pair = self.simulators[dialect]
         running.control.reset()
@@ -182,7 +182,7 @@ class Cases(RuleBasedStateMachine):
         self.queue = Queue()
         self.everybody_helps = everybody_helps
         self.flow = Flow(running, pair, clock=SettableClock(MORNING))
-        HouseClock.flow_clock = self.flow.clock
+        SurfaceClock.flow_clock = self.flow.clock
         self._changes_at_last_check = -1
         self._stopped_writes: frozenset[str] = frozenset()
         self._requests_seen = 0
@@ -191,7 +191,7 @@ class Cases(RuleBasedStateMachine):
             self._bring_to(number, stage)
         self._attempts_at_start = set(AcceptAttempt.objects.values_list("pk", flat=True))
         self.flow.policy = replace(self.flow.policy, notice_days=notice_days)
-        self.flow.start_client_anew()
+        self.flow.restart_client()
         self.queue.take_committed()
 
     def _bring_to(self, number: int, stage: str) -> None:
@@ -622,7 +622,7 @@ class Cases(RuleBasedStateMachine):
     @rule(loses_messages=st.booleans())
     def everything_starts_anew(self, *, loses_messages: bool) -> None:
         """A restart in one-process mode: tokens are forgotten, leases taken over, and messages in memory lost."""
-        self.flow.start_client_anew()
+        self.flow.restart_client()
         if loses_messages:
             self.queue.waiting.clear()
         take_over(at=self.flow.clock.at)
@@ -631,7 +631,7 @@ class Cases(RuleBasedStateMachine):
 
     @rule(refuses=st.booleans())
     def storage_refuses_or_comes_back(self, *, refuses: bool) -> None:
-        Shelf.is_down = refuses
+        MemoryStorage.is_down = refuses
 
     # Webhooks
 
@@ -733,7 +733,7 @@ class Cases(RuleBasedStateMachine):
         if changes == self._changes_at_last_check:
             return
         self._changes_at_last_check = changes
-        with Shelf.readable():
+        with MemoryStorage.readable():
             broken = broken_invariants(
                 self.flow.simulator.world.acceptances,
                 captured=self.log.text,
@@ -803,7 +803,7 @@ class Cases(RuleBasedStateMachine):
             raise
         self.queue.take_committed()
         if name == TaskName.ADVANCE_ENROLLMENT and word == "failed":
-            assert Shelf.is_down, Enrollment.objects.get(pk=ids["enrollment_id"]).last_error
+            assert MemoryStorage.is_down, Enrollment.objects.get(pk=ids["enrollment_id"]).last_error
 
     def _deliver_all(self, *, backwards: bool = False) -> None:
         self.queue.take_committed()

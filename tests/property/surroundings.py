@@ -82,18 +82,18 @@ def killed_at_statement(number: int) -> Iterator[None]:
 
 
 @contextmanager
-def database_to_be_undone() -> Iterator[None]:
+def database_rolled_back() -> Iterator[None]:
     """Roll everything back at the end; until then a transaction that is outermost in production behaves like one."""
     frame = transaction.atomic()
     frame._from_testcase = True  # type: ignore[attr-defined]  # lets durable transactions begin in it, as a test case does
-    with frame, outermost_transactions_undone_by_themselves(frame):
+    with frame, outermost_transactions_with_savepoints(frame):
         yield
         connection.run_on_commit = []
         transaction.set_rollback(True)
 
 
 @contextmanager
-def outermost_transactions_undone_by_themselves(frame: transaction.Atomic) -> Iterator[None]:
+def outermost_transactions_with_savepoints(frame: transaction.Atomic) -> Iterator[None]:
     """
     Give each transaction that starts directly in the frame a savepoint, also those that ask for none.
 
@@ -114,7 +114,7 @@ def outermost_transactions_undone_by_themselves(frame: transaction.Atomic) -> It
         yield
 
 
-class Shelf(Storage):
+class MemoryStorage(Storage):
     """A storage in memory that refuses everything while it is down."""
 
     files: ClassVar[dict[str, bytes]] = {}
@@ -187,7 +187,7 @@ class ShownTime(Protocol):
     at: datetime
 
 
-class HouseClock:
+class SurfaceClock:
     """The clock that surfaces and tasks read; it shows the time of the current flow."""
 
     flow_clock: ClassVar[ShownTime]

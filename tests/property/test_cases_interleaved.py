@@ -19,7 +19,7 @@ from core.clock import configured_clock
 from simulator.server import start_simulator
 from tests.contract.dialects import DIALECT_PAIRS
 from tests.property.machine import Cases
-from tests.property.surroundings import HouseClock
+from tests.property.surroundings import SurfaceClock
 
 EXAMPLES = int(os.environ.get("INTERLEAVED_EXAMPLES", "10"))
 STEPS = 20
@@ -36,8 +36,8 @@ def machine(db: None, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> It
     monkeypatch.setattr(current_app, "send_task", send_to_the_machine)
     monkeypatch.setattr("enrollments.tasks.engine", lambda: Cases.current.flow.engine)
     monkeypatch.setattr("enrollments.tasks.tools", lambda: Cases.current.flow.engine.tools)
-    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "tests.property.surroundings.Shelf"}}
-    settings.CLOCK = f"{HouseClock.__module__}.{HouseClock.__name__}"
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "tests.property.surroundings.MemoryStorage"}}
+    settings.CLOCK = f"{SurfaceClock.__module__}.{SurfaceClock.__name__}"
     configured_clock.cache_clear()
     Cases.settings = settings
     Cases.simulators = {

@@ -8,12 +8,12 @@ from django.db import connection
 from core.models import CaseChange
 from tests.factories import installations as made
 from tests.integration.enrollments.flow import MORNING
-from tests.property.surroundings import Killed, database_to_be_undone, killed_at_statement
+from tests.property.surroundings import Killed, database_rolled_back, killed_at_statement
 
 
 @pytest.mark.django_db
 def test_crash_during_nontransactional_deletion_undoes_only_the_deletion() -> None:
-    with database_to_be_undone():
+    with database_rolled_back():
         made.installation(MORNING)
         changes = CaseChange.objects.count()
         assert changes

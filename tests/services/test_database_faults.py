@@ -116,7 +116,7 @@ def deadlock(stack: Stack, case: Enrollment) -> Iterator[None]:
 
 
 @contextmanager
-def lock_not_given_back(stack: Stack, case: Enrollment) -> Iterator[None]:
+def held_lock(stack: Stack, case: Enrollment) -> Iterator[None]:
     """Lock the enrollment longer than any session waits for it."""
     logged = stack.listen()
     with held_row(case):
@@ -135,7 +135,7 @@ def patient_database(stack: Stack) -> Iterator[None]:
         server.execute("SELECT pg_reload_conf()")
 
 
-@pytest.mark.parametrize("break_off", [deadlock, lock_not_given_back])
+@pytest.mark.parametrize("break_off", [deadlock, held_lock])
 def test_P3_aborted_transaction_is_repeated_without_a_call(
     stack: Stack,
     patient_database: None,

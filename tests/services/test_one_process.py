@@ -55,7 +55,7 @@ class OneProcess:
     def is_ready(self) -> bool:
         return re.search(r"ready: http://", self.written) is not None
 
-    def tell_news_of_a_site(self) -> None:
+    def announce_site_change(self) -> None:
         """Leave work for the sweep, as a report does whose message was lost."""
         with self._database() as database:
             database.execute("INSERT INTO core_casechange (site_id, at) VALUES (999999, '2026-03-05 16:00:00')")
@@ -86,11 +86,11 @@ def test_Q14_one_process_works_while_redis_is_read_only(
     one_process.until(one_process.is_ready)
     with refusing(servers):
         one_process.until(lambda: "Due work is done without it" in one_process.written)
-        one_process.tell_news_of_a_site()
+        one_process.announce_site_change()
         one_process.until(one_process.was_looked_at)
 
     one_process.until(lambda: "The queue is available again" in one_process.written)
-    one_process.tell_news_of_a_site()
+    one_process.announce_site_change()
     one_process.until(one_process.was_looked_at)
 
 
@@ -99,7 +99,7 @@ def test_Q14_one_process_starts_while_redis_is_read_only(servers: Servers, tmp_p
         up = OneProcess(tmp_path, servers.redis_url)
         try:
             up.until(up.is_ready)
-            up.tell_news_of_a_site()
+            up.announce_site_change()
             up.until(up.was_looked_at)
         finally:
             up.process.kill()
@@ -112,7 +112,7 @@ def test_Q15_one_process_drops_unreadable_messages(servers: Servers, one_process
     with redis.Redis.from_url(servers.redis_url) as connection:
         connection.lpush(f"{PREFIX}switchyard", *UNREADABLE)
         one_process.until(lambda: connection.llen(f"{PREFIX}switchyard") == 0)
-    one_process.tell_news_of_a_site()
+    one_process.announce_site_change()
     one_process.until(one_process.was_looked_at)
 
     one_process.until(lambda: "Dropped a message that cannot be read" in one_process.written)

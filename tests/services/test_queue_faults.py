@@ -255,7 +255,7 @@ class Crowd:
     def was_looked_at(self) -> bool:
         return not self._mine().filter(next_step="").exists()
 
-    def disperse(self) -> None:
+    def delete(self) -> None:
         self._mine().delete()
 
     def _mine(self) -> QuerySet[Enrollment]:
@@ -267,7 +267,7 @@ def crowd(stack: Stack) -> Iterator[Crowd]:
     gathered = Crowd()
     yield gathered
     stack.kill(*[name for name in WORKERS if name in stack.running])
-    gathered.disperse()
+    gathered.delete()
 
 
 def test_Q9_two_schedulers_act_as_one(stack: Stack) -> None:

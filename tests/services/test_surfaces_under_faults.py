@@ -20,7 +20,7 @@ from poa_documents.models import PoaDocument
 from poa_documents.states import PoaStatus
 from simulator.dialect import REFERENCE
 from simulator.webhooks import signed_headers
-from tests.breaking_line import BreakingLine
+from tests.breaking_line import BreakingConnection
 from tests.pdf_files import packed_scattered
 from tools.service_harness.stack import Stack
 from tools.service_harness.visitors import character_of, the_technician
@@ -110,7 +110,7 @@ def test_U11_report_cut_off_in_transit_counts_once_sent_again(
     job = stack.invite()[0].installations.get()
     job.technician = the_technician()
     job.save(update_fields=["technician"])
-    technician, line = Technician(site_url=stack.site_url), BreakingLine(lambda body: body.index(b'name="proof"'))
+    technician, line = Technician(site_url=stack.site_url), BreakingConnection(lambda body: body.index(b'name="proof"'))
     technician.sign_in()
     technician._browser._session.mount(stack.site_url, line)
 
@@ -130,7 +130,7 @@ def test_eight_slow_documents_leave_the_pages_usable(stack: Stack) -> None:
     for technician in technicians:
         technician.sign_in()
 
-    def hand_in(technician: Technician) -> int:
+    def send_report(technician: Technician) -> int:
         session = technician._browser._session
         token = session.get(f"{stack.site_url}/field/session/", timeout=60).json()["csrf_token"]
         report = {
@@ -148,7 +148,7 @@ def test_eight_slow_documents_leave_the_pages_usable(stack: Stack) -> None:
         ).status_code
 
     with ThreadPoolExecutor(LETTERS_AT_ONCE) as senders:
-        answers = [senders.submit(hand_in, technician) for technician in technicians]
+        answers = [senders.submit(send_report, technician) for technician in technicians]
         opened_before_the_end = 0
         while not all(answer.done() for answer in answers):
             assert requests.get(f"{stack.site_url}/field/", timeout=60).ok

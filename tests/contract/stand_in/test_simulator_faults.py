@@ -17,7 +17,7 @@ from tests.contract.stand_in.light_calls import CREATE, LightCalls
 
 WITHOUT_EFFECT = {"says_error": 200, "queued": 202, "empty_before": 204}
 DIFFERENT = {"another_plan": "plan_uuid", "another_start": "service_start_date", "another_meter": "esi_id"}
-BENT_PLANS = {
+IMPOSSIBLE_PLANS = {
     "plans_expired": "expires_at",
     "plans_short_lived": "expires_at",
     "plans_in_dollars": "avg_cents_per_kwh_1000",
@@ -257,7 +257,7 @@ def test_account_can_be_created_under_another_address(simulator: RunningSimulato
     assert light.read(account_uuid)["email"] == "someone.else@example.com"
 
 
-@pytest.mark.parametrize(("kind", "field"), BENT_PLANS.items())
+@pytest.mark.parametrize(("kind", "field"), IMPOSSIBLE_PLANS.items())
 def test_plans_can_have_impossible_values(
     kind: str, field: str, simulator: RunningSimulator, light: LightCalls
 ) -> None:
@@ -344,7 +344,7 @@ def test_every_fault_kind_is_tested_here() -> None:
         *("drop_before", "drop_after", "hang", "error_before", "error_after", "rate_limit", "delay", "truncate_after"),
         *("malformed", "html", "unauthorized", "forbidden", "not_found", "conflict", "unprocessable"),
         *("nulls", "numbers_as_text", "drip", "redirect", "bad_identifier"),
-        *("empty_after", "another_email", *WITHOUT_EFFECT, *DIFFERENT, *BENT_PLANS),
+        *("empty_after", "another_email", *WITHOUT_EFFECT, *DIFFERENT, *IMPOSSIBLE_PLANS),
     }
 
     assert tried == set(FAULT_KINDS)

@@ -93,7 +93,7 @@ class Company:
             if role in self.own_links:
                 Visit(self.own_links[role], client).enter_code()
             if role in self.users:
-                _sign_in_past_all_checks(client, self.users[role])
+                _force_sign_in(client, self.users[role])
             if role in self.tokens:
                 client.defaults["HTTP_AUTHORIZATION"] = f"Token {self.tokens[role]}"
             self.clients[role] = client
@@ -102,7 +102,7 @@ class Company:
         return self.clients[role]
 
 
-def _sign_in_past_all_checks(client: Client, person: User) -> None:
+def _force_sign_in(client: Client, person: User) -> None:
     """Also a person who was deactivated: the session is from before."""
     was_active, person.is_active = person.is_active, True
     client.force_login(person)

@@ -21,7 +21,7 @@ from installations.models import Customer, GoLiveReport, KeptProof
 from poa_documents.models import PoaDocument
 from simulator.dialect import REFERENCE
 from simulator.webhooks import signed_headers
-from tests.breaking_line import BreakingLine
+from tests.breaking_line import BreakingConnection
 from tests.factories.accounts import personal_key
 from tests.factories.installations import SUBMITTED, installation_at, technician
 from tests.factories.poa_documents import sent_poa
@@ -48,11 +48,11 @@ def browser_of(client: Client) -> requests.Session:
     return browser
 
 
-def sent_in_part(
+def send_truncated(
     browser: requests.Session, server: LiveServer, path: str, upto: Callable[[bytes], int], **what: Any
 ) -> int | None:
     """Send a form on a connection that breaks; return what the server answered to it."""
-    line = BreakingLine(upto)
+    line = BreakingConnection(upto)
     browser.mount(server.url, line)
     with pytest.raises(requests.ConnectionError):
         browser.post(f"{server.url}{path}", **what)
@@ -77,7 +77,7 @@ def test_U11_truncated_report_is_ignored_and_counts_when_resent(
     }
     photo = letter()
 
-    status = sent_in_part(browser, live_server, path, CUTS[cut], data=report, files={"proof": photo})
+    status = send_truncated(browser, live_server, path, CUTS[cut], data=report, files={"proof": photo})
 
     assert status == HTTPStatus.BAD_REQUEST
     assert not GoLiveReport.objects.exists()
@@ -96,7 +96,7 @@ def test_U11_truncated_signature_is_ignored(live_server: LiveServer) -> None:
     form = {**visit.fields("step/signature/"), "kind": "TYPED", "typed_name": "Carmen Reyes"}
     browser, path = browser_of(visit.client), visit.address("step/signature/")
 
-    status = sent_in_part(browser, live_server, path, lambda body: body.index(b"Carmen") + 6, data=form)
+    status = send_truncated(browser, live_server, path, lambda body: body.index(b"Carmen") + 6, data=form)
 
     assert status == HTTPStatus.BAD_REQUEST
     assert PoaDocument.objects.get(pk=poa.pk).signature_text == ""
@@ -117,7 +117,7 @@ def test_U11_truncated_api_request_is_ignored(live_server: LiveServer) -> None:
     system = requests.Session()
     system.headers["Authorization"] = f"Token {personal_key(User.objects.create_superuser('root'))}"
 
-    status = sent_in_part(
+    status = send_truncated(
         system, live_server, "/api/v1/customers/", lambda body: len(body) - 5, json={"first_name": "Carmen"}
     )
 
@@ -131,7 +131,7 @@ def test_U11_truncated_webhook_does_not_count_as_badly_signed(live_server: LiveS
     light = requests.Session()
     light.headers.update(signed_headers(REFERENCE, "secret", body, clock.now()))
 
-    status = sent_in_part(light, live_server, "/webhooks/light/", lambda whole: len(whole) - 5, data=body)
+    status = send_truncated(light, live_server, "/webhooks/light/", lambda whole: len(whole) - 5, data=body)
 
     assert status == HTTPStatus.BAD_REQUEST
     assert not WebhookRefusal.objects.exists()

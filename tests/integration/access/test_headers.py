@@ -53,7 +53,7 @@ def test_every_answer_has_safe_headers_and_no_requested_host(company: Company) -
         role = role_at(endpoint)
         address = endpoint.address(company, role)
         response = asked(company, role, address, host="localhost")
-        found = [*frames_or_foreign_code(response), *kept_copies(address, response), *names_its_host(response)]
+        found = [*frames_or_foreign_code(response), *cacheable_pages(address, response), *names_its_host(response)]
         if found:
             wrong[endpoint.route] = found
 
@@ -69,7 +69,7 @@ def frames_or_foreign_code(response: HttpResponse) -> Iterator[str]:
             yield f"{name} is {response.headers.get(name)}"
 
 
-def kept_copies(address: str, response: HttpResponse) -> Iterator[str]:
+def cacheable_pages(address: str, response: HttpResponse) -> Iterator[str]:
     is_personal = address.startswith(("/portal/", "/field/", "/admin/", "/api/")) and not address.endswith(".js")
     if is_personal and "no-store" not in response.headers.get("Cache-Control", ""):
         yield f"kept: {response.headers.get('Cache-Control')}"
@@ -95,18 +95,18 @@ def test_pages_of_customers_and_technicians_run_no_inline_code(company: Company)
 
 def test_no_page_holds_inline_code_or_loads_from_elsewhere(company: Company) -> None:
     """The header would stop it; a page that relies on being stopped is broken."""
-    looked_at = 0
+    decided_once = 0
     for endpoint in (*PORTAL, *FIELD):
         response = opened(company, endpoint)
         if "text/html" not in response.headers.get("Content-Type", "") or response.status_code != 200:
             continue
         found = InlineCode()
         found.feed(response.content.decode())
-        looked_at += 1
+        decided_once += 1
 
         assert found.problems == [], endpoint.route
 
-    assert looked_at >= 5
+    assert decided_once >= 5
 
 
 class InlineCode(HTMLParser):

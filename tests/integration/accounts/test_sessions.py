@@ -27,7 +27,7 @@ def signed_in(user: User, *, at: str = "/admin/login/") -> Client:
     return client
 
 
-def let_pass(client: Client, seconds: int, *, busy: bool = False) -> None:
+def age_session(client: Client, seconds: int, *, busy: bool = False) -> None:
     """Make the session that much older; a busy one was used until now."""
     session = client.session
     session[sessions.SIGNED_IN_KEY] -= seconds
@@ -55,7 +55,7 @@ def test_session_key_changes_at_sign_in(olivia: User, client: Client) -> None:
 def test_office_session_ends_after_an_idle_hour(olivia: User, minutes: int, stays: bool) -> None:  # noqa: FBT001
     client = signed_in(olivia)
 
-    let_pass(client, minutes * MINUTE)
+    age_session(client, minutes * MINUTE)
 
     assert is_signed_in(client) == stays
     assert ("_auth_user_id" in client.session) == stays
@@ -64,7 +64,7 @@ def test_office_session_ends_after_an_idle_hour(olivia: User, minutes: int, stay
 def test_using_a_page_keeps_the_session(olivia: User) -> None:
     client = signed_in(olivia)
     for _ in range(3):
-        let_pass(client, 50 * MINUTE)
+        age_session(client, 50 * MINUTE)
         assert is_signed_in(client)
 
 
@@ -72,17 +72,17 @@ def test_using_a_page_keeps_the_session(olivia: User) -> None:
 def test_session_ends_after_a_day_even_if_busy(olivia: User, hours: int, stays: bool) -> None:  # noqa: FBT001
     client = signed_in(olivia)
 
-    let_pass(client, hours * HOUR, busy=True)
+    age_session(client, hours * HOUR, busy=True)
 
     assert is_signed_in(client) == stays
 
 
 def test_new_sign_in_starts_a_new_day(olivia: User) -> None:
     client = signed_in(olivia)
-    let_pass(client, 11 * HOUR, busy=True)
+    age_session(client, 11 * HOUR, busy=True)
     client.post("/admin/login/", {"username": olivia.username, "password": PASSWORD})
 
-    let_pass(client, 2 * HOUR, busy=True)
+    age_session(client, 2 * HOUR, busy=True)
 
     assert is_signed_in(client)
 
@@ -90,10 +90,10 @@ def test_new_sign_in_starts_a_new_day(olivia: User) -> None:
 def test_technician_without_signal_stays_signed_in() -> None:
     client = signed_in(technician(), at="/field/sign-in/")
 
-    let_pass(client, 9 * HOUR)
+    age_session(client, 9 * HOUR)
     assert is_signed_in(client, "/field/")
 
-    let_pass(client, 11 * HOUR)
+    age_session(client, 11 * HOUR)
     assert client.get("/field/")["Location"].startswith("/field/sign-in/")
 
 

@@ -46,7 +46,7 @@ def press(client: Client, record: Any, button: str, **answers: Any) -> Any:
     return client.get(answer["Location"]) if "?again" in answer.get("Location", "") else answer
 
 
-def told(answer: Any) -> str:
+def messages_in(answer: Any) -> str:
     return " ".join(str(message) for message in get_messages(answer.wsgi_request))
 
 
@@ -78,8 +78,8 @@ def test_sending_a_poa_owes_a_mail_and_shows_no_link(office_client: Client) -> N
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SENT
     assert poa.mails.count() == 1
-    assert "on its way" in told(answer)
-    assert "/portal/" not in told(answer)
+    assert "on its way" in messages_in(answer)
+    assert "/portal/" not in messages_in(answer)
 
 
 def test_voiding_needs_a_reason_and_keeps_the_entry(office_client: Client) -> None:
@@ -153,7 +153,7 @@ def test_altered_document_is_not_served(office_client: Client) -> None:
     answer = press(office_client, poa, "download")
 
     assert answer.status_code == 302
-    assert "Nothing was done." in told(answer)
+    assert "Nothing was done." in messages_in(answer)
 
 
 def test_broken_journal_is_reported_prominently(office_client: Client) -> None:
@@ -176,7 +176,7 @@ def test_releasing_a_hold_makes_the_case_due(office_client: Client) -> None:
     assert released.released_at == AT
     assert released.release_reason == "Light fixed the address."
     assert enrollment.due_at == AT
-    assert "released" in told(answer)
+    assert "released" in messages_in(answer)
 
 
 def test_reason_a_customer_left_is_kept_and_shown(office: User, office_client: Client, tmp_path: Path) -> None:
@@ -228,8 +228,8 @@ def test_consent_hold_is_not_released_by_a_forged_post(office_client: Client) ->
 
     stands.refresh_from_db()
     assert stands.released_at is None
-    assert "Nothing was done" in told(by_case)
-    assert "Nothing was done" in told(by_hold)
+    assert "Nothing was done" in messages_in(by_case)
+    assert "Nothing was done" in messages_in(by_hold)
 
 
 @pytest.mark.cell("U9")
@@ -241,8 +241,8 @@ def test_button_for_a_changed_case_is_refused_with_new_state(office_client: Clie
     answer = press(office_client, enrollment, "release", reason="Asked Light.", seen_state=seen)
 
     assert enrollment.holds.get().released_at is None
-    assert "Nothing was done" in told(answer)
-    assert "Light rejects our token" in told(answer)
+    assert "Nothing was done" in messages_in(answer)
+    assert "Light rejects our token" in messages_in(answer)
 
 
 @pytest.mark.cell("U9", "U10")
@@ -253,7 +253,7 @@ def test_button_no_longer_offered_is_refused_with_new_state(office_client: Clien
 
     poa.refresh_from_db()
     assert poa.status == PoaStatus.SIGNED
-    assert "“Signed”" in told(answer)
+    assert "“Signed”" in messages_in(answer)
 
 
 def test_untouched_case_is_closed_with_a_reason(office_client: Client) -> None:
@@ -496,7 +496,7 @@ def test_control_character_in_a_contact_is_explained(office_client: Client) -> N
     answer = press(office_client, person, "correct-contact", email='"a\x01b"@example.com', phone="", language="en")
 
     person.refresh_from_db()
-    assert "without quotes" in answer.content.decode() + told(answer)
+    assert "without quotes" in answer.content.decode() + messages_in(answer)
     assert person.email.startswith("carmen.reyes")
 
 
@@ -512,7 +512,7 @@ def test_pause_ended_by_someone_else_cannot_end_twice(office_client: Client) -> 
 
     answer = press(office_client, found, "resume")
 
-    assert "Nothing was done" in told(answer)
+    assert "Nothing was done" in messages_in(answer)
 
 
 def test_corrected_mail_address_counts_as_unverified(office_client: Client) -> None:
@@ -578,7 +578,7 @@ def test_second_person_records_the_call_back_from_the_case(office: User, office_
     assert "Say where you found this number" in refused.text
     answer = press(office_client, enrollment, "call-back", called=str(person.phone), confirmed="Yes, both.")
 
-    assert "The call-back is on file" in told(answer)
+    assert "The call-back is on file" in messages_in(answer)
     assert ContactChange.objects.get().proved_by == f"staff:{office.pk}"
 
 

@@ -18,7 +18,7 @@ from core.admin.links import button_url, record_url
 from enrollments.evidence_pack import verify_pack
 from enrollments.models import EvidencePackRead, LightWrite, RemoteCall, WebhookDelivery
 from enrollments.states import HoldCode, WriteKind
-from tests.factories.cases import case, case_waiting_for_signature, hold, judged_offer, looked_at
+from tests.factories.cases import case, case_waiting_for_signature, decided_once, hold, judged_offer
 from tests.factories.installations import AT, go_live_report, installation
 from tests.factories.poa_documents import revoked_poa, signed_poa
 
@@ -57,7 +57,7 @@ def test_revoked_authority_cannot_be_overridden(office_client: Client) -> None:
     job = installation(AT - timedelta(days=30))
     enrollment = case(job=job)
     revoked_poa(customer=job.customer, site=job.site, at=AT - timedelta(days=1))
-    looked_at(enrollment, at=AT)
+    decided_once(enrollment, at=AT)
 
     page = office_client.get(record_url(enrollment)).content.decode()
 

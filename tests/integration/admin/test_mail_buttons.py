@@ -17,7 +17,7 @@ from poa_documents import actions
 from poa_documents.journal import evidence
 from poa_documents.models import AddressFailure, CustomerMail, MailKind, MailState, PoaDocument, RevocationChannel
 from poa_documents.queries import failure_of
-from tests.factories.cases import case_waiting_for_signature, looked_at
+from tests.factories.cases import case_waiting_for_signature, decided_once
 from tests.factories.installations import AT, OFFICE, technician
 from tests.factories.poa_documents import drafted_poa, sent_poa, signed_poa
 
@@ -33,7 +33,7 @@ def press(client: Client, record: Any, button: str, **answers: Any) -> Any:
     return client.get(answer["Location"]) if "?again" in answer.get("Location", "") else answer
 
 
-def told(answer: Any) -> str:
+def messages_in(answer: Any) -> str:
     return " ".join(str(message) for message in get_messages(answer.wsgi_request))
 
 
@@ -41,7 +41,7 @@ def fresh(row: CustomerMail) -> CustomerMail:
     return CustomerMail.objects.get(pk=row.pk)
 
 
-def mail_that_was_sent() -> CustomerMail:
+def sent_mail() -> CustomerMail:
     found = sent_poa(at=AT).mails.get(kind=MailKind.INVITATION)
     assert found.state == MailState.SENT
     return found
@@ -59,7 +59,7 @@ def mail_to_be_posted() -> CustomerMail:
 
 
 def failing_address() -> AddressFailure:
-    actions.record_return(mail_id=mail_that_was_sent().pk, because=HOW, source="OFFICE", by=OFFICE, at=AT)
+    actions.record_return(mail_id=sent_mail().pk, because=HOW, source="OFFICE", by=OFFICE, at=AT)
     return AddressFailure.objects.get()
 
 
@@ -67,15 +67,15 @@ def mail_still_queued() -> CustomerMail:
     return signed_poa(at=AT).mails.get(kind=MailKind.SIGNED_COPY)
 
 
-def mail_that_came_back() -> CustomerMail:
+def returned_mail() -> CustomerMail:
     return failing_address().mail
 
 
-def mail_that_was_posted() -> CustomerMail:
+def posted_mail() -> CustomerMail:
     return actions.mark_posted(mail_id=mail_to_be_posted().pk, by=OFFICE, at=AT)
 
 
-def mail_that_was_overtaken() -> CustomerMail:
+def superseded_mail() -> CustomerMail:
     """An invitation that was never sent because the request was withdrawn first."""
     poa = drafted_poa(at=AT)
     actions.send_poa(poa_id=poa.pk, by=OFFICE, at=AT)
@@ -87,7 +87,7 @@ def mail_that_was_overtaken() -> CustomerMail:
 
 
 BUTTONS: dict[str, tuple[Callable[[], Any], dict[str, str]]] = {
-    "came-back": (mail_that_was_sent, {"because": HOW}),
+    "came-back": (sent_mail, {"because": HOW}),
     "posted": (mail_to_be_posted, {}),
     "save-letter": (mail_to_be_posted, {}),
     "works-again": (failing_address, {"because": "She read a mail to us on the phone."}),
@@ -155,7 +155,7 @@ def test_each_role_has_its_mail_buttons(
 
 
 def test_mail_page_offers_only_permitted_buttons(office_client: Client, viewer_client: Client) -> None:
-    row = mail_that_was_sent()
+    row = sent_mail()
     came_back, posted = button_url(row, "came-back"), button_url(row, "posted")
 
     page, viewers_page = (client.get(record_url(row)).content.decode() for client in (office_client, viewer_client))
@@ -167,17 +167,17 @@ def test_mail_page_offers_only_permitted_buttons(office_client: Client, viewer_c
 
 WRONG_STATES: list[tuple[str, Callable[[], CustomerMail]]] = [
     ("came-back", mail_still_queued),
-    ("came-back", mail_that_came_back),
+    ("came-back", returned_mail),
     ("came-back", mail_to_be_posted),
-    ("came-back", mail_that_was_posted),
-    ("came-back", mail_that_was_overtaken),
+    ("came-back", posted_mail),
+    ("came-back", superseded_mail),
     ("posted", mail_still_queued),
-    ("posted", mail_that_was_sent),
-    ("posted", mail_that_came_back),
-    ("posted", mail_that_was_posted),
-    ("posted", mail_that_was_overtaken),
-    ("save-letter", mail_that_was_sent),
-    ("save-letter", mail_that_was_posted),
+    ("posted", sent_mail),
+    ("posted", returned_mail),
+    ("posted", posted_mail),
+    ("posted", superseded_mail),
+    ("save-letter", sent_mail),
+    ("save-letter", posted_mail),
 ]
 
 
@@ -192,8 +192,8 @@ def test_button_in_another_state_only_reports_the_state(
 
     answer = press(office_client, row, button, because=HOW)
 
-    assert "Nothing was done" in told(answer)
-    assert f"“{state.label}”" in told(answer)
+    assert "Nothing was done" in messages_in(answer)
+    assert f"“{state.label}”" in messages_in(answer)
     assert (fresh(row).state, journal_of(row), AddressFailure.objects.count()) == (state, before, failures)
 
 
@@ -204,8 +204,8 @@ def test_posted_letter_is_recorded_once_and_leaves_the_queue(office_client: Clie
     first = press(office_client, row, "posted", seen_state=MailState.TO_BE_POSTED.label)
     again = press(office_client, row, "posted", seen_state=MailState.TO_BE_POSTED.label)
 
-    assert "the customer got it on paper" in told(first)
-    assert "Nothing was done" in told(again)
+    assert "the customer got it on paper" in messages_in(first)
+    assert "Nothing was done" in messages_in(again)
     assert fresh(row).state == MailState.POSTED
     assert record_url(row) in queue_before
     assert record_url(row) not in office_client.get("/admin/").content.decode()
@@ -226,7 +226,7 @@ def test_letter_saved_as_text_still_waits_to_be_posted(office_client: Client) ->
 
 
 def test_returned_mail_requires_how_it_is_known(office_client: Client) -> None:
-    row = mail_that_was_sent()
+    row = sent_mail()
 
     answer = press(office_client, row, "came-back", because="  ")
 
@@ -236,14 +236,14 @@ def test_returned_mail_requires_how_it_is_known(office_client: Client) -> None:
 
 
 def test_returned_mail_is_recorded_once_from_two_open_pages(office_client: Client) -> None:
-    row = mail_that_was_sent()
+    row = sent_mail()
     both_saw = MailState.SENT.label
 
     first = press(office_client, row, "came-back", because=HOW, seen_state=both_saw)
     again = press(office_client, row, "came-back", because="It came back!", seen_state=both_saw)
 
-    assert "Mail to this address is held" in told(first)
-    assert "Nothing was done" in told(again)
+    assert "Mail to this address is held" in messages_in(first)
+    assert "Nothing was done" in messages_in(again)
     assert AddressFailure.objects.get().because == HOW
     assert row.poa.evidence.filter(kind="mail_returned").count() == 1
 
@@ -256,7 +256,7 @@ def held_for_returned_mail(client: Client) -> tuple[Enrollment, CustomerMail]:
     enrollment = case_waiting_for_signature(AT)
     row = CustomerMail.objects.get(kind=MailKind.INVITATION)
     press(client, row, "came-back", because=HOW)
-    looked_at(enrollment, at=AT + timedelta(minutes=1))
+    decided_once(enrollment, at=AT + timedelta(minutes=1))
     return enrollment, row
 
 
@@ -270,9 +270,9 @@ def test_returned_mail_holds_the_case_until_address_correction(office_client: Cl
 
     answer = press(office_client, enrollment.customer, "correct-contact", email=NEW_ADDRESS, phone="", language="en")
     actions.sweep_poas(at=AT + timedelta(minutes=2))
-    looked_at(enrollment, at=AT + timedelta(minutes=3))
+    decided_once(enrollment, at=AT + timedelta(minutes=3))
 
-    assert "Corrected" in told(answer)
+    assert "Corrected" in messages_in(answer)
     assert open_hold(enrollment) is None
     hold.refresh_from_db()
     assert hold.released_by == "system"
@@ -287,7 +287,7 @@ def test_new_phone_or_language_ends_no_returned_mail_hold(office_client: Client)
     same = enrollment.customer.email
 
     press(office_client, enrollment.customer, "correct-contact", email=same, phone="", language="es")
-    looked_at(enrollment, at=AT + timedelta(minutes=3))
+    decided_once(enrollment, at=AT + timedelta(minutes=3))
 
     hold = open_hold(enrollment)
     assert hold is not None
@@ -301,10 +301,10 @@ def test_working_address_is_confirmed_once_and_ends_the_hold(office_client: Clie
     first = press(office_client, failure, "works-again", because="She reads it again.")
     again = press(office_client, failure, "works-again", because="She reads it again.")
     actions.sweep_poas(at=AT + timedelta(minutes=2))
-    looked_at(enrollment, at=AT + timedelta(minutes=3))
+    decided_once(enrollment, at=AT + timedelta(minutes=3))
 
-    assert "is sent now" in told(first)
-    assert "Nothing was done" in told(again)
+    assert "is sent now" in messages_in(first)
+    assert "Nothing was done" in messages_in(again)
     assert open_hold(enrollment) is None
     assert fresh(row).state == MailState.SENT
     assert row.poa.evidence.filter(kind="mail_works_again").count() == 1

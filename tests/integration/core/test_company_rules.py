@@ -19,7 +19,7 @@ from core.dates import chicago_day, chicago_midnight
 from core.models import CompanyRules, RowIsFinal
 from installations.models import HardwareKind
 from poa_documents.actions import CompanyNotNamed
-from tests.factories.company import company_rules_are
+from tests.factories.company import set_company_rules
 from tests.factories.installations import installation, staff
 from tests.factories.poa_documents import drafted_poa
 
@@ -139,7 +139,7 @@ def test_decision_is_visible_in_its_process_after_commit(
 def test_company_decides_which_sales_are_cancelable() -> None:
     assert installation(kind=HardwareKind.BATTERY).embargo_end_date is None
 
-    company_rules_are(battery_sale_can_be_canceled=True)
+    set_company_rules(battery_sale_can_be_canceled=True)
 
     assert installation(kind=HardwareKind.BATTERY).embargo_end_date is not None
 
@@ -150,7 +150,7 @@ def test_production_drafts_nothing_under_the_sample_name(settings: Any) -> None:
     with pytest.raises(CompanyNotNamed, match="company name, contact, broker registration number"):
         drafted_poa()
 
-    company_rules_are(**OWN)
+    set_company_rules(**OWN)
     assert drafted_poa().pk
 
 
@@ -161,7 +161,7 @@ def test_production_warns_about_the_sample_company(settings: Any, client: Client
     assert [each.id for each in company_is_not_the_sample(None, databases=["default"])] == ["switchyard.W004"]
     assert "Company rules still have the sample" in client.get("/admin/").content.decode()
 
-    company_rules_are(**OWN)
+    set_company_rules(**OWN)
 
     assert company_is_not_the_sample(None, databases=["default"]) == []
     assert "Company rules still have the sample" not in client.get("/admin/").content.decode()

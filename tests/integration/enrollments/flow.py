@@ -59,7 +59,7 @@ class Flow:
     def __post_init__(self) -> None:
         self._start_client()
 
-    def start_client_anew(self) -> None:
+    def restart_client(self) -> None:
         """Forget every token, as a restarted process does."""
         self.light.close()
         self._start_client()
@@ -163,14 +163,14 @@ class Flow:
 
     def run(self, enrollment: Enrollment) -> str:
         """Let the engine take the case as far as it can now."""
-        self.bring_news(enrollment)
+        self.process_case_changes(enrollment)
         wakeups.make_due(enrollment_id=enrollment.pk, at=self.clock.at)
         word = self.engine.advance(enrollment.pk)
         self.send_news()
         enrollment.refresh_from_db()
         return word
 
-    def bring_news(self, enrollment: Enrollment) -> None:
+    def process_case_changes(self, enrollment: Enrollment) -> None:
         """Process announced changes of the case, as workers do immediately."""
         if CaseChange.objects.filter(site_id=enrollment.site_id).exists():
             case_opening.reconsider_site(site_id=enrollment.site_id, at=self.clock.at)
@@ -184,7 +184,7 @@ class Flow:
         """Let time pass, waking the engine whenever the case is due."""
         end = self.clock.at + span
         while self.clock.at < end and not until():
-            self.bring_news(enrollment)
+            self.process_case_changes(enrollment)
             enrollment.refresh_from_db()
             wake = min(enrollment.due_at or end, enrollment.lease_until or end, end)
             self.pass_time(max(wake - self.clock.at, timedelta(seconds=1)))

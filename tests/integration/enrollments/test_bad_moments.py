@@ -26,7 +26,7 @@ def withdraw_pto(flow: Flow, case: Enrollment) -> None:
     installation_actions.withdraw_go_live(report_id=report.pk, reason="Wrong house.", by=OFFICE, at=flow.clock.at)
 
 
-def take_for_dead(flow: Flow, case: Enrollment) -> None:
+def take_over(flow: Flow, case: Enrollment) -> None:
     writes.abandon_open_writes(case.pk, at=flow.clock.at)
 
 
@@ -34,7 +34,7 @@ WHILE_THE_TOKEN_COMES: dict[str, Callable[[Flow, Enrollment], object]] = {
     "the customer revokes": lambda flow, case: flow.revoke(case),
     "the office pauses": lambda flow, _: flow.pause(),
     "the permission is withdrawn": withdraw_pto,
-    "another worker takes over": take_for_dead,
+    "another worker takes over": take_over,
     "a day passes": lambda flow, _: flow.pass_time(timedelta(hours=14)),
 }
 
@@ -146,13 +146,13 @@ def test_older_attestation_is_not_taken_for_the_lost_one(flow: Flow, monkeypatch
     record = flow.light.record_client_agent
     tries = []
 
-    def lost_on_the_way(*args: Any, **kwargs: Any) -> None:
+    def lose_answer(*args: Any, **kwargs: Any) -> None:
         tries.append(kwargs["accepted_at"])
         if len(tries) == 1:
             raise InDoubt("The request was lost.")
         record(*args, **kwargs)
 
-    monkeypatch.setattr(flow.light, "record_client_agent", lost_on_the_way)
+    monkeypatch.setattr(flow.light, "record_client_agent", lose_answer)
 
     flow.live(case, timedelta(hours=2))
 

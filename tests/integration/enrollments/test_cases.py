@@ -45,11 +45,11 @@ def test_long_sweep_leaves_the_rest_to_the_next(flow: Flow, monkeypatch: pytest.
         return reconsider_site(site_id=site_id, at=at)
 
     monkeypatch.setattr(case_opening, "reconsider_site", look_slowly)
-    looked_at = [
+    decided_once = [
         case_opening.reconsider_changed_sites(at=flow.clock.at, limit=10, within_seconds=0.02) for _ in range(4)
     ]
 
-    assert looked_at == [1, 1, 1, 0]
+    assert decided_once == [1, 1, 1, 0]
     assert Enrollment.objects.filter(site__in=[job.site_id for job in jobs]).count() == 3
 
 

@@ -118,12 +118,12 @@ def test_wakeup_during_a_turn_is_not_lost(flow: Flow, monkeypatch: pytest.Monkey
     case = flow.case(signed=False)
     place = flow.engine._rest
 
-    def nudged_in_between(*args: Any, **kwargs: Any) -> str:
+    def woken_in_between(*args: Any, **kwargs: Any) -> str:
         flow.pass_time(timedelta(seconds=1))
         wakeups.make_due(enrollment_id=case.pk, at=flow.clock.at)
         return place(*args, **kwargs)
 
-    monkeypatch.setattr(type(flow.engine), "_rest", lambda _self, *args: nudged_in_between(*args))
+    monkeypatch.setattr(type(flow.engine), "_rest", lambda _self, *args: woken_in_between(*args))
 
     flow.run(case)
 

@@ -206,10 +206,10 @@ def test_accepted_plan_is_shown_with_documents_start_and_opt_out(
     assert "Continue at Light" not in page
 
 
-def told(customers_flow: Flow, case: Enrollment) -> AdvanceNotice:
+def announced_case(customers_flow: Flow, case: Enrollment) -> AdvanceNotice:
     """The case's customer was just told of a plan."""
     customers_flow.policy = replace(POLICY, notice_days=3)
-    customers_flow.start_client_anew()
+    customers_flow.restart_client()
     customers_flow.finish_at_light(case)
     customers_flow.report_pto(case)
     customers_flow.live(case, timedelta(hours=2), until=AdvanceNotice.objects.exists)
@@ -220,7 +220,7 @@ def told(customers_flow: Flow, case: Enrollment) -> AdvanceNotice:
 def test_announced_plan_is_held_and_resumed_with_one_click(
     customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
-    notice = told(customers_flow, case)
+    notice = announced_case(customers_flow, case)
     visit.token = token_in_last_mail()
     visit.enter_code()
     page = text_of(visit.open())
@@ -250,7 +250,7 @@ def test_announced_plan_is_held_and_resumed_with_one_click(
 def test_customer_can_object_during_the_whole_notice(
     customers_flow: Flow, case: Enrollment, visit: Visit, hours_later: int
 ) -> None:
-    notice = told(customers_flow, case)
+    notice = announced_case(customers_flow, case)
     visit.token = token_in_last_mail()
     customers_flow.pass_time(timedelta(hours=hours_later))
     assert customers_flow.clock.at < notice.until
@@ -269,7 +269,7 @@ def test_customer_can_object_during_the_whole_notice(
 
 
 def test_page_changes_soon_after_the_customer_resumes(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
-    told(customers_flow, case)
+    announced_case(customers_flow, case)
     visit.token = token_in_last_mail()
     visit.enter_code()
     click(visit, "hold/")
@@ -370,7 +370,7 @@ def test_page_query_count_does_not_grow_with_history(customers_flow: Flow, case:
 def test_hold_sent_after_session_end_counts_after_the_code(
     customers_flow: Flow, case: Enrollment, visit: Visit
 ) -> None:
-    told(customers_flow, case)
+    announced_case(customers_flow, case)
     visit.token = token_in_last_mail()
 
     shut = click(visit.enter_code(), "leave/") and click(visit, "hold/", follow=True)
@@ -386,7 +386,7 @@ def test_hold_sent_after_session_end_counts_after_the_code(
 
 
 def test_hold_after_the_acceptance_is_explained(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
-    told(customers_flow, case)
+    announced_case(customers_flow, case)
     visit.token = token_in_last_mail()
     customers_flow.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
     visit.enter_code()
@@ -399,7 +399,7 @@ def test_hold_after_the_acceptance_is_explained(customers_flow: Flow, case: Enro
 
 
 def test_opening_button_addresses_holds_nothing(customers_flow: Flow, case: Enrollment, visit: Visit) -> None:
-    told(customers_flow, case)
+    announced_case(customers_flow, case)
     visit.token = token_in_last_mail()
     visit.enter_code()
 
@@ -420,12 +420,12 @@ def test_customer_hold_stops_a_recorded_acceptance(
     visit.enter_code()
     accept = customers_flow.light.accept_plan
 
-    def pressed_in_between(*args: Any, **kwargs: Any) -> Any:
+    def held_in_between(*args: Any, **kwargs: Any) -> Any:
         assert AcceptAttempt.objects.filter(succeeded__isnull=True).exists()
         assert click(visit, "revoke/").status_code == 302
         return accept(*args, **kwargs)
 
-    monkeypatch.setattr(customers_flow.light, "accept_plan", pressed_in_between)
+    monkeypatch.setattr(customers_flow.light, "accept_plan", held_in_between)
 
     customers_flow.live(case, timedelta(hours=3))
 

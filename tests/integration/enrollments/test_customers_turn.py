@@ -21,7 +21,7 @@ from poa_documents import actions as poa_actions
 from poa_documents.links import IDLE_MINUTES
 from poa_documents.models import CustomerMail, MailKind, PoaDocument
 from tests.contract.dialects import REFERENCE
-from tests.factories.company import company_rules_are
+from tests.factories.company import set_company_rules
 from tests.factories.poa_documents import sent_poa
 from tests.integration.enrollments.flow import Flow
 from tests.integration.poa_documents.portal_visits import LINK, Visit, token_in_last_mail
@@ -37,7 +37,7 @@ REMINDERS = 2
 @pytest.fixture(autouse=True)
 def same_clock(flow: Flow, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.LIGHT_HOSTED_ORIGINS = [flow.simulator.url]
-    company_rules_are(reminder_first_days=1, reminder_every_days=1, max_reminders=REMINDERS)
+    set_company_rules(reminder_first_days=1, reminder_every_days=1, max_reminders=REMINDERS)
     monkeypatch.setattr("core.clock.configured_clock", lambda: flow.clock)
 
 

@@ -94,7 +94,7 @@ def files_of(content: bytes) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def packed_anew(files: dict[str, bytes]) -> bytes:
+def repacked(files: dict[str, bytes]) -> bytes:
     """What a careful forger makes: the same archive with a matching manifest."""
     manifest = json.loads(files[verify_pack.MANIFEST])
     names = sorted(name for name in files if name != verify_pack.MANIFEST)
@@ -289,18 +289,18 @@ FORGERIES = {
 def test_rebuilt_manifest_is_still_detected(flow: Flow) -> None:
     content, summary = made(from_pto_to_active(flow))
 
-    assert checked(packed_anew(files_of(content))) == ([], verify_pack.INTACT)
+    assert checked(repacked(files_of(content))) == ([], verify_pack.INTACT)
     for what, forge in FORGERIES.items():
         files = files_of(content)
         part = forge(files)
 
-        problems, status = checked(packed_anew(files))
+        problems, status = checked(repacked(files))
 
         assert status == verify_pack.ALTERED, what
         assert any(part in problem for problem in problems), (what, problems)
     files = files_of(content)
     files["story.pdf"] += b"%"
-    _, _, status = verify_pack.verify(io.BytesIO(packed_anew(files)), expected=summary.sha256)
+    _, _, status = verify_pack.verify(io.BytesIO(repacked(files)), expected=summary.sha256)
     assert status == verify_pack.ALTERED
 
 
@@ -325,7 +325,7 @@ def test_rewritten_journal_no_longer_matches_its_anchor(flow: Flow) -> None:
         previous = verify_pack.sha256_of(entry)
         rewritten.append(verify_pack.canonical({**entry, "sha256": previous}) + b"\n")
     files[journal] = b"".join(rewritten)
-    problems, status = checked(packed_anew(files))
+    problems, status = checked(repacked(files))
 
     assert status == verify_pack.ALTERED
     assert any("it is not the journal that the anchor" in problem for problem in problems)
@@ -348,7 +348,7 @@ def test_paper_signature_includes_its_scan(flow: Flow) -> None:
     files = files_of(content)
     scan = named(files, "/scan-")
     files[scan] += b" "
-    problems, _ = checked(packed_anew(files))
+    problems, _ = checked(repacked(files))
     assert any(scan in problem for problem in problems)
 
 
@@ -364,7 +364,7 @@ def test_photos_are_included_as_stored_and_as_sent(flow: Flow) -> None:
     received = named(files, "-as-received.jpg")
     assert files[received] == SENT
     files[received] += b" "
-    problems, _ = checked(packed_anew(files))
+    problems, _ = checked(repacked(files))
     assert any(received in problem for problem in problems)
 
 
@@ -385,7 +385,7 @@ def test_scan_is_included_as_it_was_sent(flow: Flow) -> None:
     received = named(files, "-as-received.jpg")
     assert files[received] == SENT
     files[received] += b" "
-    problems, _ = checked(packed_anew(files))
+    problems, _ = checked(repacked(files))
     assert any(received in problem for problem in problems)
 
 

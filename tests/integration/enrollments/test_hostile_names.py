@@ -11,7 +11,7 @@ from enrollments.evidence_pack import verify_pack
 from enrollments.evidence_pack.building import build
 from installations.proofs import check_proof
 from tests.factories.cases import case
-from tests.factories.installations import AT, customer_from_before, go_live_report, installation, site
+from tests.factories.installations import AT, customer_with_legacy_name, go_live_report, installation, site
 from tests.factories.poa_documents import signed_poa
 from tests.pdf_files import letter
 
@@ -34,7 +34,7 @@ SAFE_PATH = re.compile(r"README\.txt|[a-z0-9][a-z0-9_.-]*(/[a-z0-9][a-z0-9_.-]*)
 def test_no_customer_name_affects_file_names_or_the_pack(first: str, last: str) -> None:
     content = letter(words=f"For {len(first)}, {len(last)}.".encode())
     proof = check_proof(io.BytesIO(content), name=f"{first}/{last}.pdf", size_bytes=len(content))
-    job = installation(AT, customer=customer_from_before(AT, first_name=first, last_name=last), site=site(AT))
+    job = installation(AT, customer=customer_with_legacy_name(AT, first_name=first, last_name=last), site=site(AT))
     signed_poa(customer=job.customer, site=job.site, at=AT)
     go_live_report(job, at=AT, proofs=[proof], note=f"{first} {last}")
     target = io.BytesIO()

@@ -141,13 +141,13 @@ def accept_before_the_notice_is_over(records: Records) -> None:
     )
 
 
-def accept_what_the_customer_holds(records: Records) -> None:
+def accept_despite_the_customers_hold(records: Records) -> None:
     held_at = records.attempt.write.opened_at - timedelta(hours=1)
     with transaction.atomic():
         note(lock_case(records.case.pk), "customer_held", by=Actor.customer(records.case.customer_id), at=held_at)
 
 
-def accept_for_one_reported_dead(records: Records) -> None:
+def accept_after_a_reported_death(records: Records) -> None:
     reported_at = records.attempt.write.opened_at - timedelta(hours=1)
     records.case.customer.stop_signals.create(
         kind=StopKind.DECEASED, source="His son called.", received_at=reported_at, recorded_at=reported_at
@@ -184,7 +184,7 @@ def start_on_day(days: int) -> Callable[[Records], None]:
     return change
 
 
-def date_the_call_wrongly(records: Records) -> None:
+def record_a_wrong_call_time(records: Records) -> None:
     records.change_attempt(chicago_date=records.attempt.chicago_date - timedelta(days=1))
 
 
@@ -200,7 +200,7 @@ def change_status_by_hand(records: Records) -> None:
     Enrollment.objects.update(status=EnrollmentStatus.ACCEPTED)
 
 
-def take_a_move_that_is_none(_records: Records) -> None:
+def record_an_unknown_move(_records: Records) -> None:
     EnrollmentEvent.objects.filter(name="finalize").update(old_status=EnrollmentStatus.OPEN)
 
 
@@ -271,7 +271,7 @@ def lose_a_consent(records: Records) -> None:
     ConsentRecord.objects.filter(statement=Statement.values[0]).delete()
 
 
-def write_a_birth_date_down(records: Records) -> None:
+def log_a_birth_date(records: Records) -> None:
     born = records.case.customer.date_of_birth_text
     Enrollment.objects.update(last_error=f"No account for a person born {born}.")
 
@@ -289,8 +289,8 @@ BREACHES: list[tuple[str, Callable[[Records], None]]] = [
     ("I1", offer_for_another_meter),
     ("I1", accept_what_nobody_recorded),
     ("I1", accept_before_the_notice_is_over),
-    ("I1", accept_what_the_customer_holds),
-    ("I1", accept_for_one_reported_dead),
+    ("I1", accept_despite_the_customers_hold),
+    ("I1", accept_after_a_reported_death),
     ("I2", count_a_use_too_many),
     ("I2", accept_twice_at_light),
     ("I3", raise_the_price),
@@ -298,11 +298,11 @@ BREACHES: list[tuple[str, Callable[[Records], None]]] = [
     ("I3", keep_no_verdict),
     ("I4", start_on_day(6)),
     ("I4", start_on_day(31)),
-    ("I4", date_the_call_wrongly),
+    ("I4", record_a_wrong_call_time),
     ("I5", call_inside_a_transaction),
     ("I5", begin_before_the_last_one_ended),
     ("I6", change_status_by_hand),
-    ("I6", take_a_move_that_is_none),
+    ("I6", record_an_unknown_move),
     ("I7", lose_the_file),
     ("I7", alter_the_file),
     ("I8", drop_a_webhook),
@@ -312,7 +312,7 @@ BREACHES: list[tuple[str, Callable[[Records], None]]] = [
     ("I11", lose_a_photo),
     ("I11", lose_the_signature),
     ("I11", lose_a_consent),
-    ("I12", write_a_birth_date_down),
+    ("I12", log_a_birth_date),
     ("I12", log_a_token),
 ]
 

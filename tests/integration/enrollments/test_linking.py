@@ -87,7 +87,7 @@ def test_account_under_a_former_address_is_asked_about_too(flow: Flow) -> None:
     assert account_uuids(flow) == [account.uuid]
 
 
-def say_it_is_not_hers(flow: Flow, case: Enrollment) -> None:
+def reject_account(flow: Flow, case: Enrollment) -> None:
     hold = case.holds.get(released_at__isnull=True)
     release_hold(hold_id=hold.pk, reason="It is her mother's.", by=OFFICE, at=flow.clock.at)
 
@@ -101,7 +101,7 @@ def test_strangers_account_is_asked_about_once_and_never_used(flow: Flow, fault:
     if fault != "none":
         flow.simulator.control.inject_fault("create", fault)
 
-    say_it_is_not_hers(flow, case)
+    reject_account(flow, case)
     flow.run(case)
     flow.live(case, timedelta(hours=1))
 
@@ -116,7 +116,7 @@ def test_strangers_account_returned_by_light_is_not_used(flow: Flow) -> None:
     flow.simulator.control.set_dialect(create_with_known_email="return_old")
     case, account = unclear_case(flow)
 
-    say_it_is_not_hers(flow, case)
+    reject_account(flow, case)
     flow.run(case)
 
     hold = case.holds.get(released_at__isnull=True)
@@ -184,7 +184,7 @@ def test_unanswered_account_is_asked_about_again(flow: Flow) -> None:
     second = account_of(flow, case)
     accounts.hold_for_unlinked_accounts(case.pk, [second.uuid], at=flow.clock.at)
 
-    say_it_is_not_hers(flow, case)
+    reject_account(flow, case)
     flow.sign(case.installations.get())
     flow.run(case)
 
@@ -208,13 +208,13 @@ def test_account_being_created_for_another_case_is_not_unknown(flow: Flow, monke
     other = other_case(flow, case)
     create = flow.light.create_account
 
-    def create_while_the_other_looks(new: NewAccount, *, before_send: Callable[[], None] | None = None) -> Account:
+    def create_during_the_others_search(new: NewAccount, *, before_send: Callable[[], None] | None = None) -> Account:
         account = create(new, before_send=before_send)
         flow.run(other)
         return account
 
     with monkeypatch.context() as patch:
-        patch.setattr(flow.light, "create_account", create_while_the_other_looks)
+        patch.setattr(flow.light, "create_account", create_during_the_others_search)
         flow.run(case)
     assert other.light_account_uuid is None
     flow.live(other, timedelta(minutes=1))

@@ -24,7 +24,7 @@ from enrollments.monitoring.measures import SWEEPS, measure
 from enrollments.states import DifferenceKind, EnrollmentStatus, HoldCode
 from installations import tasks as proof_tasks
 from poa_documents import tasks as poa_tasks
-from tests.contract.scripted_light import Script, answer, hang_up, scripted_light
+from tests.contract.scripted_light import Script, answer, close_connection, scripted_light
 from tests.factories.cases import case
 from tests.factories.poa_documents import sealing_poa
 from tests.integration.enrollments.flow import OFFICE, Flow
@@ -250,7 +250,7 @@ def calls(*scripts: Script, case_numbers: tuple[int | None, ...] = (None,)) -> N
 
 @pytest.mark.django_db
 def test_silent_light_is_reported_until_one_answer() -> None:
-    calls(hang_up, answer(503), hang_up)
+    calls(close_connection, answer(503), close_connection)
 
     numbers = measure(now=now())
     [alarm] = [alarm for alarm in alarms(numbers, now=now()) if alarm.code == AlarmCode.LIGHT_UNREACHABLE]

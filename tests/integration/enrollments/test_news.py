@@ -29,10 +29,10 @@ pytestmark = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], ind
 
 
 @pytest.fixture
-def noticing(flow: Flow) -> Flow:
+def notice_flow(flow: Flow) -> Flow:
     """A flow in which customers have three days to object."""
     flow.policy = replace(POLICY, notice_days=3)
-    flow.start_client_anew()
+    flow.restart_client()
     return flow
 
 
@@ -74,21 +74,21 @@ def told(flow: Flow, case: Enrollment) -> AdvanceNotice:
     return AdvanceNotice.objects.get()
 
 
-def test_whole_flow_sends_each_mail_once(noticing: Flow) -> None:
-    case = noticing.case()
-    told(noticing, case)
-    noticing.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
+def test_whole_flow_sends_each_mail_once(notice_flow: Flow) -> None:
+    case = notice_flow.case()
+    told(notice_flow, case)
+    notice_flow.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
     for _ in range(3):
-        case_opening.reconsider_site(site_id=case.site_id, at=noticing.clock.at)
-        noticing.run(case)
+        case_opening.reconsider_site(site_id=case.site_id, at=notice_flow.clock.at)
+        notice_flow.run(case)
 
     assert kinds_sent() == ["GO_LIVE_RECEIVED", "ADVANCE_NOTICE", "PLAN_ACCEPTED", "SERVICE_ACTIVE"]
     keys = list(CustomerMail.objects.exclude(once_key="").values_list("once_key", flat=True))
     assert len(keys) == len(set(keys)) == 4
 
 
-def test_notice_names_plan_price_start_and_last_day(noticing: Flow) -> None:
-    notice = told(noticing, noticing.case())
+def test_notice_names_plan_price_start_and_last_day(notice_flow: Flow) -> None:
+    notice = told(notice_flow, notice_flow.case())
 
     body = str(news()[-1].body)
     assert kinds_sent()[-1] == MailKind.ADVANCE_NOTICE
@@ -131,14 +131,16 @@ def test_acceptance_mail_waits_for_plan_documents(flow: Flow) -> None:
     assert "on your page" in str(news()[-1].body)
 
 
-def test_no_notice_after_an_objection(noticing: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = noticing.case()
+def test_no_notice_after_an_objection(notice_flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = notice_flow.case()
     with monkeypatch.context() as unsent:
         unsent.setattr(Flow, "send_news", lambda _flow: None)
-        told(noticing, case)
-    customer_holds.hold_for_customer(enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=noticing.clock.at)
+        told(notice_flow, case)
+    customer_holds.hold_for_customer(
+        enrollment_id=case.pk, by=Actor.customer(case.customer_id), at=notice_flow.clock.at
+    )
 
-    send(noticing)
+    send(notice_flow)
 
     assert MailKind.ADVANCE_NOTICE not in kinds_sent()
     assert CustomerMail.objects.get(kind=MailKind.ADVANCE_NOTICE).state == MailState.OVERTAKEN
@@ -185,11 +187,11 @@ def test_plan_that_ended_before_the_mail_is_not_announced(flow: Flow, monkeypatc
     assert MailKind.PLAN_ACCEPTED not in kinds_sent()
 
 
-def test_mails_are_in_spanish_without_english(noticing: Flow) -> None:
-    case = noticing.case()
+def test_mails_are_in_spanish_without_english(notice_flow: Flow) -> None:
+    case = notice_flow.case()
     Customer.objects.filter(pk=case.customer_id).update(language="es")
-    told(noticing, case)
-    noticing.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
+    told(notice_flow, case)
+    notice_flow.live(case, timedelta(days=40), until=lambda: case.status == EnrollmentStatus.ACTIVE)
 
     assert len(news()) == 4
     names = {offer.name for offer in case.offers.all()}
@@ -200,17 +202,17 @@ def test_mails_are_in_spanish_without_english(noticing: Flow) -> None:
         assert english_in(text) == set(), message.extra_headers
 
 
-def test_hostile_names_stay_on_one_line(noticing: Flow) -> None:
-    case = noticing.case()
+def test_hostile_names_stay_on_one_line(notice_flow: Flow) -> None:
+    case = notice_flow.case()
     hostile = "Carmen\r\nBcc: all@example.com\N{RIGHT-TO-LEFT OVERRIDE}"
     Customer.objects.filter(pk=case.customer_id).update(first_name=hostile)
-    notice = told(noticing, case)
+    notice = told(notice_flow, case)
     offer = notice.offer
     offer.name = "Plan\r\nSubject: yours\N{RIGHT-TO-LEFT OVERRIDE}" + "x" * 170
     offer.save()
-    CustomerMail.objects.filter(kind=MailKind.ADVANCE_NOTICE).update(sent_at=None, due_at=noticing.clock.at)
+    CustomerMail.objects.filter(kind=MailKind.ADVANCE_NOTICE).update(sent_at=None, due_at=notice_flow.clock.at)
 
-    send(noticing)
+    send(notice_flow)
 
     message = news()[-1]
     raw = message.message().as_string()
@@ -284,22 +286,22 @@ def test_accepted_plan_is_finalized_although_mail_returns(flow: Flow) -> None:
     assert case.status == EnrollmentStatus.ACTIVE
 
 
-def test_returned_notice_is_repeated_before_accepting(noticing: Flow) -> None:
-    case = noticing.case()
-    first = told(noticing, case)
-    come_back(case, MailKind.ADVANCE_NOTICE, at=noticing.clock.at)
-    noticing.live(case, timedelta(days=5))
-    assert noticing.acceptances_of(case) == []
+def test_returned_notice_is_repeated_before_accepting(notice_flow: Flow) -> None:
+    case = notice_flow.case()
+    first = told(notice_flow, case)
+    come_back(case, MailKind.ADVANCE_NOTICE, at=notice_flow.clock.at)
+    notice_flow.live(case, timedelta(days=5))
+    assert notice_flow.acceptances_of(case) == []
     assert held_by(case) == HoldCode.MAIL_RETURNED
 
     poa = PoaDocument.objects.get(site=case.site)
     poa_actions.end_address_failure(
-        customer_id=poa.customer_id, because="He emptied his mailbox.", by=OFFICE, at=noticing.clock.at
+        customer_id=poa.customer_id, because="He emptied his mailbox.", by=OFFICE, at=notice_flow.clock.at
     )
-    noticing.run(case)
-    noticing.live(case, timedelta(hours=1))
+    notice_flow.run(case)
+    notice_flow.live(case, timedelta(hours=1))
     second = AdvanceNotice.objects.latest("pk")
-    noticing.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
+    notice_flow.live(case, timedelta(days=5), until=lambda: case.status == EnrollmentStatus.FINALIZED)
 
     assert second.pk != first.pk
     assert case.accepted_at is not None
@@ -307,19 +309,19 @@ def test_returned_notice_is_repeated_before_accepting(noticing: Flow) -> None:
     assert not AddressFailure.objects.filter(ended_at__isnull=True).exists()
 
 
-def test_notice_not_sent_in_time_does_not_count(noticing: Flow, settings: Any) -> None:
-    case = noticing.case()
+def test_notice_not_sent_in_time_does_not_count(notice_flow: Flow, settings: Any) -> None:
+    case = notice_flow.case()
     settings.EMAIL_BACKEND = "tests.integration.poa_documents.test_portal.RefusingMail"
-    told(noticing, case)
+    told(notice_flow, case)
 
-    noticing.live(case, timedelta(days=6))
+    notice_flow.live(case, timedelta(days=6))
 
-    assert noticing.acceptances_of(case) == []
+    assert notice_flow.acceptances_of(case) == []
     assert AdvanceNotice.objects.count() > 1
 
 
-def test_notice_lists_every_limit_and_has_a_button(noticing: Flow) -> None:
-    told(noticing, noticing.case())
+def test_notice_lists_every_limit_and_has_a_button(notice_flow: Flow) -> None:
+    told(notice_flow, notice_flow.case())
 
     [message] = [each for each in news() if each.extra_headers["X-Switchyard-Mail"] == MailKind.ADVANCE_NOTICE]
 

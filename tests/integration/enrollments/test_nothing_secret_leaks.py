@@ -145,9 +145,9 @@ def test_whole_flow_leaks_no_secret(flow: Flow, kept: Kept) -> None:
         "a password": PASSWORD,
     }
 
-    case = given_a_customer_who_signs(flow, kept)
-    then_the_machine_stumbles_and_goes_on(flow, kept, case)
-    when_everybody_has_a_look(flow, kept, case)
+    case = invite_and_sign(flow, kept)
+    run_with_failures(flow, kept, case)
+    view_everything(flow, kept, case)
 
     assert case.status in ARRIVED
     kept.hear("the records of what was sent", list(LightWrite.objects.values()))
@@ -164,7 +164,7 @@ def test_whole_flow_leaks_no_secret(flow: Flow, kept: Kept) -> None:
     assert {"the URLs that we called", "the messages of the queue"} <= {*kept.said}
 
 
-def given_a_customer_who_signs(flow: Flow, kept: Kept) -> Enrollment:
+def invite_and_sign(flow: Flow, kept: Kept) -> Enrollment:
     tess = made.technician(username="tess")
     person = made.customer(flow.clock.at, date_of_birth=BORN)
     job = made.installation_at(made.SUBMITTED, flow.clock.at, customer=person, site=made.site(flow.clock.at))
@@ -193,7 +193,7 @@ def given_a_customer_who_signs(flow: Flow, kept: Kept) -> Enrollment:
     return case
 
 
-def then_the_machine_stumbles_and_goes_on(flow: Flow, kept: Kept, case: Enrollment) -> None:
+def run_with_failures(flow: Flow, kept: Kept, case: Enrollment) -> None:
     flow.simulator.control.inject_fault("create", "drop_after")
     flow.live(case, timedelta(hours=2), until=lambda: case.light_account_uuid is not None)
     newest = token_in_last_mail()  # a mail about the missing details carries a link of its own
@@ -228,7 +228,7 @@ def then_the_machine_stumbles_and_goes_on(flow: Flow, kept: Kept, case: Enrollme
         flow.live(case, timedelta(days=3), until=lambda: case.status in ARRIVED)
 
 
-def when_everybody_has_a_look(flow: Flow, kept: Kept, case: Enrollment) -> None:
+def view_everything(flow: Flow, kept: Kept, case: Enrollment) -> None:
     """The office opens every record in the admin, and a system reads all over the API."""
     olivia = User.objects.create_user("olivia", password=PASSWORD, is_staff=True)
     olivia.groups.add(Group.objects.get(name=OFFICE_GROUP))
@@ -240,12 +240,12 @@ def when_everybody_has_a_look(flow: Flow, kept: Kept, case: Enrollment) -> None:
     kept.secrets["the office's session"] = office.cookies["sessionid"].value
     # It would log a whole traceback for each variable missing on a page; the portal's pages already cover that.
     logging.getLogger("django.template").setLevel(logging.INFO)
-    looked_at = 0
+    decided_once = 0
     for model, _key in records_in_admin():
         if model in admin.site._registry:
             for record in model._default_manager.all()[:5]:
                 kept.hear(f"the page of a {model._meta.verbose_name}", office.get(record_url(record)).content.decode())
-                looked_at += 1
+                decided_once += 1
             listed = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
             kept.hear(f"the list of {model._meta.verbose_name_plural}", office.get(listed).content.decode())
     for name in ("customers", "sites", "installations", "pto-reports", "poa-requests", "enrollments", "pauses"):
@@ -255,4 +255,4 @@ def when_everybody_has_a_look(flow: Flow, kept: Kept, case: Enrollment) -> None:
             kept.hear(f"one of the API's {name}", system.get(f"/api/v1/{name}/{row['id']}/").content.decode())
     for log_line in flow.simulator.control.requests():
         kept.hear("the URLs that Light saw", str(log_line.get("path")) + str(log_line.get("query")))
-    assert looked_at > 30
+    assert decided_once > 30

@@ -264,7 +264,7 @@ def opened(**fields: Any) -> Enrollment:
     return case
 
 
-def in_many_ways() -> list[Enrollment]:
+def cases_by_urgency() -> list[Enrollment]:
     """The most urgent first; those who came first are the least urgent."""
     tomorrow = chicago_day(clock.now()) + timedelta(days=1)
     ways: list[dict[str, Any]] = [
@@ -279,7 +279,7 @@ def in_many_ways() -> list[Enrollment]:
 
 
 def test_most_urgent_case_goes_first() -> None:
-    cases = in_many_ways()
+    cases = cases_by_urgency()
     opened(due_at=clock.now() + timedelta(hours=1))
     opened(due_at=clock.now() - timedelta(hours=1), lease_until=clock.now() + timedelta(minutes=1))
 
@@ -293,7 +293,7 @@ def few_calls(settings: Settings) -> None:
 
 @pytest.mark.usefixtures("few_calls")
 def test_message_advances_the_most_urgent_case_and_wakes_the_next() -> None:
-    most, next_one, *_rest, least = in_many_ways()
+    most, next_one, *_rest, least = cases_by_urgency()
 
     def advance(enrollment_id: int) -> str:
         Enrollment.objects.filter(pk=enrollment_id).update(due_at=None)
@@ -309,7 +309,7 @@ def test_message_advances_the_most_urgent_case_and_wakes_the_next() -> None:
 
 @pytest.mark.usefixtures("few_calls")
 def test_case_claimed_by_another_worker_is_skipped() -> None:
-    most, next_one, *_rest = in_many_ways()
+    most, next_one, *_rest = cases_by_urgency()
 
     with patch("enrollments.tasks.enqueue_on_commit"), patch("enrollments.tasks.engine") as engine:
         engine.return_value.advance.side_effect = lambda pk: "not due" if pk == most.pk else "WAITS"
@@ -331,7 +331,7 @@ def test_long_line_makes_a_message_leave_work_due() -> None:
 
 @pytest.mark.usefixtures("few_calls")
 def test_sweep_wakes_no_more_cases_than_light_can_serve() -> None:
-    cases = in_many_ways()
+    cases = cases_by_urgency()
 
     with patch("enrollments.tasks.enqueue_on_commit") as enqueue:
         sweep_enrollments_task()

@@ -9,7 +9,7 @@ from enrollments.decision.steps import Waiting
 from enrollments.models import Enrollment, LightWrite
 from enrollments.states import HoldOwner
 from poa_documents import actions, signer_doubts
-from tests.factories.company import company_rules_are
+from tests.factories.company import set_company_rules
 from tests.integration.enrollments.flow import Flow
 
 pytestmark = pytest.mark.one_dialect
@@ -52,7 +52,7 @@ def test_change_after_opening_does_not_stop_the_case(flow: Flow) -> None:
 
 
 def test_second_person_setting_holds_the_first_address(flow: Flow) -> None:
-    company_rules_are(call_back_for_first_address=True)
+    set_company_rules(call_back_for_first_address=True)
     case = flow.case()
     assert flow.run(case) == Waiting.SIGNER_TO_BE_VERIFIED
     flow.pass_time(timedelta(minutes=1))

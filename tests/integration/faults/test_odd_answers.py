@@ -163,7 +163,7 @@ def test_R8_missing_rate_kind_is_a_hold_until_the_dialect_says(
 
     if ours:
         flow.pair = replace(flow.pair, client=replace(flow.pair.client, **ours))  # type: ignore[arg-type]
-        flow.start_client_anew()
+        flow.restart_client()
         release(flow, case)
         walk(flow, case)
         assert_accepted_once(flow, case)

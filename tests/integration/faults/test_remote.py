@@ -28,7 +28,7 @@ from tests.integration.faults.walks import (
 from tests.invariants import differences_from_light
 
 WRITES = ("create", "record", "request_plans", "accept", "finalize")
-QUESTIONS = ("request_plans", "token", "read")
+READS = ("request_plans", "token", "read")
 BINDING = ("create", "record", "accept", "finalize")
 
 
@@ -141,8 +141,8 @@ def test_L5_L13_L14_L15_meaningless_answer_is_settled_by_reading(
 @pytest.mark.parametrize(
     ("operation", "kind"),
     [
-        *(pytest.param(each, "error_before", marks=pytest.mark.cell("L4")) for each in QUESTIONS),
-        *(pytest.param(each, "numbers_as_text", marks=pytest.mark.cell("L15")) for each in QUESTIONS),
+        *(pytest.param(each, "error_before", marks=pytest.mark.cell("L4")) for each in READS),
+        *(pytest.param(each, "numbers_as_text", marks=pytest.mark.cell("L15")) for each in READS),
         # tests/contract proves for every read that these are the same to the engine: not reached.
         pytest.param("read", "drop_before", marks=pytest.mark.cell("L1")),
         pytest.param("read", "drop_after", marks=pytest.mark.cell("L3")),

@@ -21,7 +21,7 @@ from installations.models import GoLiveReport, GoLiveSource, HardwareKind, Insta
 from installations.proofs import CheckedProof, check_proof
 from installations.queries import current_report
 from installations.states import GoLiveReportStatus, InstallationStatus
-from tests.factories.company import company_rules_are
+from tests.factories.company import set_company_rules
 from tests.factories.installations import AT, OFFICE, SECOND_PERSON, SUBMITTED, go_live_report, installation_at
 
 pytestmark = pytest.mark.django_db
@@ -101,7 +101,7 @@ def test_report_without_proof_waits_for_the_office(job: Installation) -> None:
 def test_organization_decides_what_needs_confirmation(
     job: Installation, confirmation: str, proofs: int, result: GoLiveResult
 ) -> None:
-    company_rules_are(go_live_confirmation=confirmation)
+    set_company_rules(go_live_confirmation=confirmation)
 
     outcome = report(job, proofs=[photo()] * proofs)
 

@@ -26,7 +26,7 @@ def word_in(sample: bytes) -> str:
     return found[1]
 
 
-class StandingClock:
+class ManualClock:
     """A clock that stops until a test moves it."""
 
     at = SIGNED_AT

@@ -30,7 +30,7 @@ AT = SIGNED_AT + timedelta(hours=2)
 TABLE = EvidenceEntry._meta.db_table
 
 
-def written_anew(poa: PoaDocument, **changed: Any) -> None:
+def rewritten(poa: PoaDocument, **changed: Any) -> None:
     """Forge the whole chain of a POA from its first entry, so that every link matches."""
     previous = ""
     with guard_lifted():
@@ -183,7 +183,7 @@ def test_rewritten_chain_is_detected() -> None:
     poa = signed_poa()
     anchor_journal(at=AT)
 
-    written_anew(poa, actor="staff:9")
+    rewritten(poa, actor="staff:9")
 
     assert evidence.verify(poa).is_intact
     assert first_finding() == (poa.pk, poa.evidence.count())
@@ -216,7 +216,7 @@ def test_forged_rows_do_not_match_stored_anchors() -> None:
     anchor_journal(at=AT)
     with guard_lifted():
         connection.cursor().execute(f"DELETE FROM {JournalAnchor._meta.db_table}")
-    written_anew(poa, actor="staff:9")
+    rewritten(poa, actor="staff:9")
     anchor_journal(at=AT + timedelta(days=1))
 
     texts = [str(finding) for finding in verify_journal().findings]

@@ -16,7 +16,7 @@ from poa_documents.journal import evidence
 from poa_documents.models import CustomerMail, MailKind, PoaDocument
 from poa_documents.pdf.rendering import spell_out, to_printable
 from poa_documents.states import PoaStatus
-from tests.factories.installations import customer_from_before, installation
+from tests.factories.installations import customer_with_legacy_name, installation
 from tests.factories.poa_documents import SIGNED_AT, sent_poa
 from tests.integration.poa_documents.portal_visits import Visit, fresh
 
@@ -46,7 +46,9 @@ HOSTILE_LINES = ("Ada\r\nBcc: everybody@example.com", "Love\nlace")
 
 
 def signing(first_name: str, last_name: str) -> tuple[PoaDocument, Visit]:
-    job = installation(SIGNED_AT, customer=customer_from_before(SIGNED_AT, first_name=first_name, last_name=last_name))
+    job = installation(
+        SIGNED_AT, customer=customer_with_legacy_name(SIGNED_AT, first_name=first_name, last_name=last_name)
+    )
     poa = sent_poa(customer=job.customer, site=job.site)
     visit = Visit.by_last_mail()
     visit.sign(typed_name=f"{first_name} {last_name}")

@@ -14,14 +14,14 @@ from poa_documents.moves import lock
 from poa_documents.states import PoaStatus
 from tests.factories.installations import staff
 from tests.factories.poa_documents import SIGNED_AT, STAFF, drafted_poa, sent_poa, signed_poa
-from tests.integration.poa_documents.portal_visits import StandingClock, Visit, fresh, token_in_last_mail
+from tests.integration.poa_documents.portal_visits import ManualClock, Visit, fresh, token_in_last_mail
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
 A_MONTH = timedelta(days=31)
 
 
-def expired_poa(clock: StandingClock, *, was_swept: bool = True) -> tuple[PoaDocument, Visit]:
+def expired_poa(clock: ManualClock, *, was_swept: bool = True) -> tuple[PoaDocument, Visit]:
     poa = sent_poa()
     visit = Visit(token_in_last_mail())
     clock.at = SIGNED_AT + A_MONTH
@@ -36,7 +36,7 @@ def press(visit: Visit) -> str:
 
 
 @pytest.mark.parametrize("was_swept", [True, False])
-def test_expired_invitation_is_sent_again_and_signed(clock: StandingClock, *, was_swept: bool) -> None:
+def test_expired_invitation_is_sent_again_and_signed(clock: ManualClock, *, was_swept: bool) -> None:
     poa, visit = expired_poa(clock, was_swept=was_swept)
 
     form = visit.fields("")
@@ -53,7 +53,7 @@ def test_expired_invitation_is_sent_again_and_signed(clock: StandingClock, *, wa
     assert evidence.verify(fresh(poa)).is_intact
 
 
-def test_page_of_a_long_ended_authority_is_reachable(clock: StandingClock) -> None:
+def test_page_of_a_long_ended_authority_is_reachable(clock: ManualClock) -> None:
     poa = signed_poa()
     visit = Visit(token_in_last_mail())
     clock.at = SIGNED_AT + timedelta(days=3 * 366)
@@ -67,20 +67,20 @@ def test_page_of_a_long_ended_authority_is_reachable(clock: StandingClock) -> No
     assert Visit.by_last_mail().open().status_code == 200
 
 
-def other_unsigned_poa(poa: PoaDocument, clock: StandingClock) -> None:
+def other_unsigned_poa(poa: PoaDocument, clock: ManualClock) -> None:
     drafted_poa(customer=poa.customer, site=poa.site, at=clock.at)
 
 
-def product_no_longer_sold(poa: PoaDocument, clock: StandingClock) -> None:
+def product_no_longer_sold(poa: PoaDocument, clock: ManualClock) -> None:
     type(poa.promise).objects.filter(pk=poa.promise.pk).update(is_offered=False)
 
 
-def start_dates_over(poa: PoaDocument, clock: StandingClock) -> None:
+def start_dates_over(poa: PoaDocument, clock: ManualClock) -> None:
     poa.envelope.latest_start_date = date(2026, 4, 1)
     type(poa.envelope).objects.filter(pk=poa.envelope.pk).update(latest_start_date=date(2026, 4, 1))
 
 
-def mail_comes_back(poa: PoaDocument, clock: StandingClock) -> None:
+def mail_comes_back(poa: PoaDocument, clock: ManualClock) -> None:
     sent = poa.mails.latest("pk")
     actions.record_return(
         mail_id=sent.pk, because="No such mailbox.", source=ReturnSource.OFFICE, by=STAFF, at=clock.at
@@ -88,7 +88,7 @@ def mail_comes_back(poa: PoaDocument, clock: StandingClock) -> None:
 
 
 @pytest.mark.parametrize("hindrance", [other_unsigned_poa, product_no_longer_sold, start_dates_over, mail_comes_back])
-def test_customer_is_asked_to_call_if_links_cannot_help(clock: StandingClock, hindrance: object) -> None:
+def test_customer_is_asked_to_call_if_links_cannot_help(clock: ManualClock, hindrance: object) -> None:
     poa, visit = expired_poa(clock)
     assert callable(hindrance)
     hindrance(poa, clock)
@@ -100,7 +100,7 @@ def test_customer_is_asked_to_call_if_links_cannot_help(clock: StandingClock, hi
     assert mail.outbox == []
 
 
-def test_links_per_day_are_limited(clock: StandingClock) -> None:
+def test_links_per_day_are_limited(clock: ManualClock) -> None:
     poa, _ = expired_poa(clock)
     for _ in range(MAX_LINKS_A_DAY):
         actions.send_new_link(poa_id=poa.pk, at=clock.at, ip_address=None)
@@ -109,7 +109,7 @@ def test_links_per_day_are_limited(clock: StandingClock) -> None:
         actions.send_new_link(poa_id=poa.pk, at=clock.at, ip_address=None)
 
 
-def test_button_works_from_our_page_only(clock: StandingClock) -> None:
+def test_button_works_from_our_page_only(clock: ManualClock) -> None:
     poa, visit = expired_poa(clock)
 
     answer = visit.post("new-link/", {"form_key": "guessed"})
@@ -132,7 +132,7 @@ def test_live_and_unknown_links_are_not_changed(method: str) -> None:
     assert mail.outbox == []
 
 
-def test_office_can_resend_while_the_customer_has_a_page(clock: StandingClock, client: Client) -> None:
+def test_office_can_resend_while_the_customer_has_a_page(clock: ManualClock, client: Client) -> None:
     poa = signed_poa()
     actions.use_authority(lock(poa.pk), by=STAFF, at=SIGNED_AT)
     assert fresh(poa).status == PoaStatus.EXHAUSTED

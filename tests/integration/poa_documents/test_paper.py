@@ -24,7 +24,7 @@ from poa_documents.guards import AuthorityNotSigned, check_authority, read_signe
 from poa_documents.journal import evidence
 from poa_documents.models import PaperSignature, PoaDocument, SignatureKind, Statement
 from poa_documents.states import PoaStatus
-from tests.factories.company import company_rules_are
+from tests.factories.company import set_company_rules
 from tests.factories.installations import customer, installation
 from tests.factories.poa_documents import SIGNED_AT, drafted_poa, sent_poa, signed_poa
 from tests.integration.poa_documents.portal_visits import fresh
@@ -125,7 +125,7 @@ def test_wording_that_was_never_printed_cannot_be_signed() -> None:
     with pytest.raises(actions.NotPrinted):
         actions.record_paper(poa_id=poa.pk, scan=scan(), signed_date=SIGNED_DATE, by=OLIVIA, at=SIGNED_AT)
     recorded(poa)
-    company_rules_are(broker_number="BR999999", name="Another Company")
+    set_company_rules(broker_number="BR999999", name="Another Company")
 
     with pytest.raises(actions.WordingChanged):
         actions.confirm_paper(poa_id=poa.pk, by=OSCAR, at=LATER)

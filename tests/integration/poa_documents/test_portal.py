@@ -21,11 +21,11 @@ from poa_documents.journal import evidence
 from poa_documents.mail.messages import compose
 from poa_documents.models import CASE_MAILS, MailKind, PoaDocument, SignatureKind, Statement
 from poa_documents.states import PoaStatus
-from tests.factories.company import company_rules_are
+from tests.factories.company import set_company_rules
 from tests.factories.installations import customer as registered_customer
 from tests.factories.installations import installation
 from tests.factories.poa_documents import SIGNED_AT, STAFF, drafted_poa, sealing_poa, sent_poa, signed_poa
-from tests.integration.poa_documents.portal_visits import StandingClock, Visit, fresh, token_in_last_mail
+from tests.integration.poa_documents.portal_visits import ManualClock, Visit, fresh, token_in_last_mail
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
@@ -323,7 +323,7 @@ def test_wording_changed_since_opening_is_shown_again() -> None:
     poa = sent_poa()
     visit = Visit.by_last_mail()
     stale = {**visit.fields("step/broker/"), "agree_BROKER_FACTS": "yes"}
-    company_rules_are(broker_number="BR999999")
+    set_company_rules(broker_number="BR999999")
 
     page = visit.post("step/broker/", stale)
 
@@ -479,7 +479,7 @@ def test_new_link_ends_the_old_one() -> None:
     assert Visit.by_last_mail().open().status_code == 200
 
 
-def test_expired_link_explains_itself(clock: StandingClock) -> None:
+def test_expired_link_explains_itself(clock: ManualClock) -> None:
     sent_poa()
     visit = Visit.by_last_mail()
 
@@ -490,7 +490,7 @@ def test_expired_link_explains_itself(clock: StandingClock) -> None:
     assert "This link has expired" in page.content.decode()
 
 
-def test_link_still_works_after_signing(clock: StandingClock) -> None:
+def test_link_still_works_after_signing(clock: ManualClock) -> None:
     sent_poa()
     visit = Visit.by_last_mail()
     visit.sign()
@@ -691,7 +691,7 @@ def test_mails_are_in_the_customers_language() -> None:
 
 @pytest.mark.parametrize("kind", sorted(set(MailKind) - CASE_MAILS))
 def test_every_kind_of_mail_has_text_and_html(kind: str) -> None:
-    company_rules_are(contact="(512) 555-0100")
+    set_company_rules(contact="(512) 555-0100")
     poa = signed_poa()
     owed = poa.mails.create(kind=kind, created_at=SIGNED_AT, due_at=SIGNED_AT)
 

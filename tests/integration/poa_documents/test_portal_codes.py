@@ -25,7 +25,7 @@ from tests.factories.installations import customer as registered_customer
 from tests.factories.installations import installation
 from tests.factories.poa_documents import SIGNED_AT, STAFF, prove_contact, sent_poa, signed_poa
 from tests.integration.poa_documents.portal_visits import (
-    StandingClock,
+    ManualClock,
     Visit,
     code_in_last_mail,
     fresh,
@@ -209,7 +209,7 @@ def test_repeating_the_right_code_is_no_mistake(visit: Visit) -> None:
     assert "Hello" in again.content.decode()
 
 
-def test_code_ends_by_age_or_a_newer_one(visit: Visit, clock: StandingClock) -> None:
+def test_code_ends_by_age_or_a_newer_one(visit: Visit, clock: ManualClock) -> None:
     visit.ask_for_code()
     first = code_in_last_mail()
     visit.ask_for_code()
@@ -223,7 +223,7 @@ def test_code_ends_by_age_or_a_newer_one(visit: Visit, clock: StandingClock) -> 
     assert "This code has expired" in late.content.decode()
 
 
-def test_browser_gets_five_codes_an_hour_then_a_time(visit: Visit, clock: StandingClock) -> None:
+def test_browser_gets_five_codes_an_hour_then_a_time(visit: Visit, clock: ManualClock) -> None:
     for _ in range(5):
         visit.ask_for_code()
         clock.at += timedelta(minutes=5)
@@ -248,7 +248,7 @@ def test_other_peoples_guesses_do_not_affect_the_customers_code(visit: Visit) ->
     assert "Hello" in visit.enter(code).content.decode()
 
 
-def test_requests_from_many_browsers_replace_the_link(poa: PoaDocument, visit: Visit, clock: StandingClock) -> None:
+def test_requests_from_many_browsers_replace_the_link(poa: PoaDocument, visit: Visit, clock: ManualClock) -> None:
     for _ in range(12):
         Visit(visit.token).ask_for_code()
 
@@ -296,7 +296,7 @@ def test_browser_without_cookies_is_told_before_any_mail(visit: Visit) -> None:
 # --- the open session -------------------------------------------------------------------------------------------------
 
 
-def test_session_ends_when_idle_and_lasts_while_used(visit: Visit, clock: StandingClock) -> None:
+def test_session_ends_when_idle_and_lasts_while_used(visit: Visit, clock: ManualClock) -> None:
     visit.enter_code()
     for _ in range(5):
         clock.at += timedelta(minutes=25)
@@ -307,7 +307,7 @@ def test_session_ends_when_idle_and_lasts_while_used(visit: Visit, clock: Standi
     assert "Send me the code" in visit.open().content.decode()
 
 
-def test_session_ends_after_twelve_hours_of_use(visit: Visit, clock: StandingClock) -> None:
+def test_session_ends_after_twelve_hours_of_use(visit: Visit, clock: ManualClock) -> None:
     visit.enter_code()
 
     for _ in range(30):
@@ -338,7 +338,7 @@ def test_leaving_ends_every_copy_of_the_cookies(visit: Visit) -> None:
     assert "Send me the code" not in visit.enter_code().open().content.decode()
 
 
-def test_entries_after_session_end_return_after_the_code(poa: PoaDocument, visit: Visit, clock: StandingClock) -> None:
+def test_entries_after_session_end_return_after_the_code(poa: PoaDocument, visit: Visit, clock: ManualClock) -> None:
     visit.enter_code().agree_to_everything()
     form = {**visit.fields("step/signature/"), "kind": "TYPED", "typed_name": "Carmen “Meche” Reyes"}
     clock.at += timedelta(hours=1)
@@ -526,7 +526,7 @@ def test_link_sent_after_the_change_works(poa: PoaDocument) -> None:
     ],
 )
 def test_each_ended_link_says_what_to_do_without_names(
-    poa: PoaDocument, visit: Visit, clock: StandingClock, end: str, words: str
+    poa: PoaDocument, visit: Visit, clock: ManualClock, end: str, words: str
 ) -> None:
     if end == "decline":
         actions.decline_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=SIGNED_AT)

@@ -15,10 +15,10 @@ from poa_documents import actions
 from poa_documents.actions import mails
 from poa_documents.models import MailKind, MailState, PoaDocument, ReturnSource
 from poa_documents.states import PoaStatus
-from tests.factories.company import company_rules_are
+from tests.factories.company import set_company_rules
 from tests.factories.poa_documents import SIGNED_AT, STAFF, prove_contact, sent_poa, signed_poa
 from tests.integration.poa_documents.mail_servers import answer_with, greylisted
-from tests.integration.poa_documents.portal_visits import StandingClock, Visit, token_in_last_mail
+from tests.integration.poa_documents.portal_visits import ManualClock, Visit, token_in_last_mail
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +51,7 @@ def test_reminders_are_sent_three_times_then_stop() -> None:
     assert len(reminders()) == 3
 
 
-def test_reminder_link_replaces_the_old_one_without_new_deadline(clock: StandingClock) -> None:
+def test_reminder_link_replaces_the_old_one_without_new_deadline(clock: ManualClock) -> None:
     poa = sent_poa()
     first, deadline = token_in_last_mail(), poa.token_expires_at
 
@@ -225,7 +225,7 @@ def test_temporary_mail_refusal_sends_the_reminder_later(monkeypatch: Any, setti
 
 
 def test_new_invitation_restarts_the_count() -> None:
-    company_rules_are(max_reminders=1)
+    set_company_rules(max_reminders=1)
     poa = sent_poa()
     live(SIGNED_AT + timedelta(days=12))
     before = len(reminders())

@@ -81,7 +81,7 @@ def authority(settings: Any) -> Iterator[Authority]:
         yield running
 
 
-def put_in_place(poa: PoaDocument, content: bytes) -> None:
+def replace_stored_file(poa: PoaDocument, content: bytes) -> None:
     storage = storages["default"]
     storage.delete(poa.pdf_storage_key)
     storage.save(poa.pdf_storage_key, ContentFile(content))
@@ -248,12 +248,12 @@ def test_unsealed_or_foreign_sealed_document_does_not_count() -> None:
     other = make_key("Somebody else", starts_at=SIGNED_AT - timedelta(days=1), ends_at=LATER)
     forged, _ = seal(unsealed, other, words=WORDS, signed_at=SIGNED_AT)
 
-    for content in (unsealed, forged, b"", b"%PDF-1.7", content_of_another_kind()):
+    for content in (unsealed, forged, b"", b"%PDF-1.7", foreign_file()):
         with pytest.raises(SealBroken):
             check(content, certificate_sha256=poa.seal_certificate_sha256)
 
 
-def content_of_another_kind() -> bytes:
+def foreign_file() -> bytes:
     return b"PK\x03\x04" + bytes(200)
 
 
@@ -262,7 +262,7 @@ def test_row_changed_with_its_file_contradicts_the_journal() -> None:
     poa = signed_poa()
     other = make_key("Somebody else", starts_at=SIGNED_AT - timedelta(days=1), ends_at=LATER)
     forged, _ = seal(render_pdf(signed_document_of(poa)), other, words=WORDS, signed_at=SIGNED_AT)
-    put_in_place(poa, forged)
+    replace_stored_file(poa, forged)
     sha256 = hashlib.sha256(forged).hexdigest()
     PoaDocument.objects.filter(pk=poa.pk).update(pdf_sha256=sha256, seal_certificate_sha256=other.fingerprint)
     poa.refresh_from_db()
@@ -286,7 +286,7 @@ def test_row_without_a_certificate_is_not_an_old_one() -> None:
 
 def test_bad_seal_suspends_once_and_announces_the_case() -> None:
     poa = signed_poa()
-    put_in_place(poa, extended(read_signed_pdf(poa)))
+    replace_stored_file(poa, extended(read_signed_pdf(poa)))
     CaseChange.objects.all().delete()
 
     for _ in range(3):
@@ -303,7 +303,7 @@ def test_bad_seal_suspends_once_and_announces_the_case() -> None:
 def test_nightly_check_covers_every_document_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seal_checks, "BATCH", 2)
     poas = [signed_poa() for _ in range(3)]
-    put_in_place(poas[2], b"other bytes")
+    replace_stored_file(poas[2], b"other bytes")
 
     assert actions.check_sealed_files(at=LATER) == CheckOutcome.MORE_TO_CHECK
     assert actions.check_sealed_files(at=LATER) == CheckOutcome.ALL_CHECKED
@@ -340,12 +340,12 @@ def test_nightly_check_reports_nothing_while_storage_is_down(monkeypatch: pytest
 def test_restored_file_ends_the_alarm_and_allows_resuming() -> None:
     poa = signed_poa()
     content = read_signed_pdf(poa)
-    put_in_place(poa, b"other bytes")
+    replace_stored_file(poa, b"other bytes")
     actions.check_sealed_files(at=LATER)
     with pytest.raises(SealedFileAltered):
         actions.resume_poa(poa_id=poa.pk, reason="looked fine", by=STAFF, at=LATER)
 
-    put_in_place(poa, content)
+    replace_stored_file(poa, content)
     actions.resume_poa(poa_id=poa.pk, reason="restored", by=STAFF, at=LATER)
 
     poa.refresh_from_db()
@@ -365,7 +365,7 @@ def test_document_from_before_seals_counts_by_its_hash() -> None:
 
     verify_sealed_file(poa)
 
-    put_in_place(poa, b"other bytes")
+    replace_stored_file(poa, b"other bytes")
     with pytest.raises(SealedFileAltered):
         verify_sealed_file(poa)
 
@@ -467,10 +467,12 @@ def test_seal_contains_a_real_authoritys_time_stamp(authority: Authority) -> Non
     assert abs(row.stamped_at - datetime.now(tz=UTC)) < timedelta(minutes=5)
     assert poa.timestamp_due_at is None
     with pytest.raises(SealBroken, match="another authority"):
-        check(read_signed_pdf(poa), certificate_sha256=poa.seal_certificate_sha256, authority_sha256=hex_of_nobody())
+        check(
+            read_signed_pdf(poa), certificate_sha256=poa.seal_certificate_sha256, authority_sha256=unknown_fingerprint()
+        )
 
 
-def hex_of_nobody() -> str:
+def unknown_fingerprint() -> str:
     return "0" * 64
 
 

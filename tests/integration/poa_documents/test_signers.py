@@ -16,7 +16,7 @@ from poa_documents import actions, signer_doubts
 from poa_documents.document_text import text_of
 from poa_documents.guards import SignerNotProved, check_authority
 from poa_documents.models import DoubtReason, PoaDocument
-from tests.factories.company import company_rules_are
+from tests.factories.company import set_company_rules
 from tests.factories.installations import AT, customer, staff
 from tests.factories.poa_documents import (
     BROWSER,
@@ -28,7 +28,7 @@ from tests.factories.poa_documents import (
     sent_poa,
     signed_poa,
 )
-from tests.integration.poa_documents.portal_visits import StandingClock, Visit, code_in_last_mail, token_in_last_mail
+from tests.integration.poa_documents.portal_visits import ManualClock, Visit, code_in_last_mail, token_in_last_mail
 
 pytestmark = pytest.mark.django_db
 
@@ -237,7 +237,7 @@ def test_address_of_staff_is_in_question(email: str) -> None:
 )
 def test_address_of_the_company_is_in_question(settings: Any, sender: str, domains: str) -> None:
     settings.DEFAULT_FROM_EMAIL = sender
-    company_rules_are(company_mail_domains=domains)
+    set_company_rules(company_mail_domains=domains)
     poa = sent_poa(customer=customer(email="somebody@mail.sun.example"))
     sign(poa)
 
@@ -276,7 +276,7 @@ def test_connection_that_asked_for_the_code_counts_too() -> None:
     assert reasons(poa) == {DoubtReason.STAFF_DEVICE}
 
 
-def test_browser_of_staff_is_in_question_after_signing_out(clock: StandingClock) -> None:
+def test_browser_of_staff_is_in_question_after_signing_out(clock: ManualClock) -> None:
     browser = Client(REMOTE_ADDR="127.0.0.1")
     browser.force_login(staff())
     browser.get("/admin/")
@@ -291,7 +291,7 @@ def test_browser_of_staff_is_in_question_after_signing_out(clock: StandingClock)
 
 
 def test_setting_asks_for_a_second_person_for_first_addresses() -> None:
-    company_rules_are(call_back_for_first_address=True)
+    set_company_rules(call_back_for_first_address=True)
     poa = signed_poa()
     assert reasons(poa) == {DoubtReason.FIRST_ADDRESS}
 
@@ -313,7 +313,7 @@ def test_staff_shortcut_of_seventy_two_seconds_opens_nothing() -> None:
         call_back(poa, by=by, number="+15125550100", number_from="My phone")
 
 
-def test_customer_proves_the_change_on_their_page(clock: StandingClock) -> None:
+def test_customer_proves_the_change_on_their_page(clock: ManualClock) -> None:
     poa = sent_poa()
     change_address(poa, "new@example.net")
     clock.at = LATER

@@ -15,7 +15,7 @@ from poa_documents.models import CASE_MAILS, MailKind, PoaDocument
 from tests.factories.installations import customer as registered_customer
 from tests.factories.installations import installation
 from tests.factories.poa_documents import SIGNED_AT, sent_poa, signed_poa
-from tests.integration.poa_documents.portal_visits import StandingClock, Visit, code_in_last_mail, token_in_last_mail
+from tests.integration.poa_documents.portal_visits import ManualClock, Visit, code_in_last_mail, token_in_last_mail
 from tests.integration.poa_documents.spanish import english_in, visible_text
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
@@ -58,7 +58,7 @@ def test_pages_from_link_to_revocation_are_in_spanish(poa: PoaDocument) -> None:
     assert english_in(text_of_pdf(copy)) == set()
 
 
-def test_code_error_pages_are_in_spanish(poa: PoaDocument, clock: StandingClock) -> None:
+def test_code_error_pages_are_in_spanish(poa: PoaDocument, clock: ManualClock) -> None:
     visit = Visit(token_in_last_mail())
     pages = [visit.enter("1")]
     for _ in range(5):

@@ -44,7 +44,7 @@ PLAN = OfferedPlan(
     buyback_cents_per_kwh=None,
 )
 OFFER = OfferFacts(offer_id=7, plan=PLAN, requested_at=NOW, stale_at=NOW + timedelta(days=4))
-DEAR_OFFER = replace(OFFER, offer_id=8, plan=replace(PLAN, average_cents_per_kwh_1000=Decimal(40)))
+EXPENSIVE_OFFER = replace(OFFER, offer_id=8, plan=replace(PLAN, average_cents_per_kwh_1000=Decimal(40)))
 AUTHORITY = AuthorityFacts(
     poa_id=5,
     status=PoaStatus.SIGNED,

@@ -38,8 +38,8 @@ from tests.unit.enrollments.facts_of_a_case import (
     ACCEPTED,
     ACCOUNT,
     AUTHORITY,
-    DEAR_OFFER,
     ESI_ID,
+    EXPENSIVE_OFFER,
     LIVE,
     NOT_LIVE,
     NOW,
@@ -213,7 +213,7 @@ def test_missing_offers_ask_the_office() -> None:
 
 
 def test_offers_outside_the_limits_report_how_far_off() -> None:
-    step = next_step(replace(READY_TO_ACCEPT, offers=(DEAR_OFFER,)))
+    step = next_step(replace(READY_TO_ACCEPT, offers=(EXPENSIVE_OFFER,)))
 
     assert isinstance(step, Hold)
     assert step.code == HoldCode.OUTSIDE_LIMITS
@@ -231,7 +231,7 @@ def test_offers_outside_the_limits_report_how_far_off() -> None:
 def test_missing_offer_data_asks_operations(unsaid: dict[str, object], advice: str) -> None:
     silent = replace(OFFER, plan=replace(OFFER.plan, **unsaid))  # type: ignore[arg-type]
 
-    step = next_step(replace(READY_TO_ACCEPT, offers=(DEAR_OFFER, silent)))
+    step = next_step(replace(READY_TO_ACCEPT, offers=(EXPENSIVE_OFFER, silent)))
 
     assert isinstance(step, Hold)
     assert (step.code, step.owner) == (HoldCode.OFFER_UNCLEAR, HoldOwner.OPERATIONS)
@@ -240,7 +240,7 @@ def test_missing_offer_data_asks_operations(unsaid: dict[str, object], advice: s
 
 
 def test_offer_missing_data_and_too_expensive_is_too_expensive() -> None:
-    dear = replace(DEAR_OFFER, plan=replace(DEAR_OFFER.plan, rate_kind=None))
+    dear = replace(EXPENSIVE_OFFER, plan=replace(EXPENSIVE_OFFER.plan, rate_kind=None))
 
     step = next_step(replace(READY_TO_ACCEPT, offers=(dear,), left_out_offers=4999))
 
@@ -450,7 +450,7 @@ def test_account_news_is_read_during_a_hold() -> None:
 
 
 def test_limits_hold_ends_when_other_limits_are_signed() -> None:
-    held = replace(READY_TO_ACCEPT, offers=(DEAR_OFFER,), hold=hold(HoldCode.OUTSIDE_LIMITS))
+    held = replace(READY_TO_ACCEPT, offers=(EXPENSIVE_OFFER,), hold=hold(HoldCode.OUTSIDE_LIMITS))
     signed_since = replace(AUTHORITY, signed_at=NOW + timedelta(hours=1))
 
     assert isinstance(next_step(held), Hold)
@@ -596,7 +596,7 @@ def test_departed_customer_stays_with_the_office_until_closed() -> None:
 
 def test_held_case_before_acceptance_is_read_daily() -> None:
     hold = HoldFacts(1, HoldCode.OUTSIDE_LIMITS, "None fits.", HoldOwner.OFFICE, since=NOW - timedelta(days=3))
-    held = replace(READY_TO_ACCEPT, hold=hold, offers=(DEAR_OFFER,))
+    held = replace(READY_TO_ACCEPT, hold=hold, offers=(EXPENSIVE_OFFER,))
 
     step = next_step(held)
     tomorrow = next_step(held, NOW + timedelta(days=1))
@@ -707,7 +707,7 @@ lives = st.builds(
 )
 offer_facts = st.builds(
     replace,
-    st.sampled_from([OFFER, DEAR_OFFER]),
+    st.sampled_from([OFFER, EXPENSIVE_OFFER]),
     offer_id=st.integers(1, 99),
     stale_at=mostly(OFFER.stale_at, instants),
 )
