@@ -103,18 +103,6 @@ def test_hold_stops_an_acceptance_about_to_be_sent(notice_flow: Flow, monkeypatc
     assert case.next_step == Waiting.HELD_BY_CUSTOMER
 
 
-def test_hold_that_uses_up_the_window_ends_as_missed(notice_flow: Flow) -> None:
-    case = announced_case(notice_flow)
-    customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=notice_flow.clock.at)
-
-    latest = PoaDocument.objects.get(site=case.site).envelope.latest_start_date
-    notice_flow.pass_time(timedelta(days=(latest - chicago_day(notice_flow.clock.at)).days - 3))
-    notice_flow.run(case)
-
-    assert _held_by(case) == HoldCode.NO_LEGAL_START
-    assert notice_flow.acceptances_of(case) == []
-
-
 def _held_by(case: Enrollment) -> str | None:
     return case.holds.filter(released_at__isnull=True).values_list("code", flat=True).first()
 

@@ -39,6 +39,7 @@ WHILE_THE_TOKEN_COMES: dict[str, Callable[[Flow, Enrollment], object]] = {
 }
 
 
+@pytest.mark.one_dialect
 @pytest.mark.parametrize("change", WHILE_THE_TOKEN_COMES.values(), ids=WHILE_THE_TOKEN_COMES.keys())
 def test_change_while_the_token_is_fetched_stops_the_acceptance(
     flow: Flow, monkeypatch: pytest.MonkeyPatch, change: Callable[[Flow, Enrollment], object]
@@ -69,6 +70,7 @@ def test_change_while_the_token_is_fetched_stops_the_acceptance(
     assert not any(sent_while_unwanted)
 
 
+@pytest.mark.one_dialect
 def test_case_waits_for_the_storage_without_a_person(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
 
@@ -89,6 +91,7 @@ def _refuse(*_arguments: Any, **_options: Any) -> None:
     raise OSError("The storage is down.")
 
 
+@pytest.mark.one_dialect
 def test_accepted_case_keeps_its_authority_after_a_newer_signature(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     accept = flow.light.accept_plan
@@ -207,6 +210,7 @@ def test_accepted_plan_not_named_by_light_needs_a_person(flow: Flow, monkeypatch
     assert len(flow.acceptances_of(case)) == 1
 
 
+@pytest.mark.one_dialect
 @pytest.mark.parametrize("harm", ["lost", "altered"])
 def test_nothing_is_accepted_under_a_lost_or_altered_document(flow: Flow, harm: str) -> None:
     case = ready_to_accept(flow)

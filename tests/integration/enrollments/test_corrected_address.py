@@ -51,6 +51,7 @@ def updates(case: Enrollment) -> list[LightWrite]:
     return list(case.writes.filter(kind=WriteKind.UPDATE_ACCOUNT).order_by("pk"))
 
 
+@pytest.mark.one_dialect
 def test_new_address_is_invited_immediately(flow: Flow) -> None:
     case = invited(flow)
     correct(flow, case)
@@ -62,6 +63,7 @@ def test_new_address_is_invited_immediately(flow: Flow) -> None:
     assert CustomerMail.objects.filter(kind=MailKind.INVITATION, sent_to=NEW).count() == 1
 
 
+@pytest.mark.one_dialect
 def test_new_address_after_signing_gets_a_link(flow: Flow) -> None:
     case = flow.case()
     correct(flow, case)
@@ -72,6 +74,7 @@ def test_new_address_after_signing_gets_a_link(flow: Flow) -> None:
     assert [message.to for message in mail.outbox if "Open my page" in message.body] == [[NEW]]
 
 
+@pytest.mark.one_dialect
 def test_two_corrections_send_one_invitation_to_the_last(flow: Flow) -> None:
     case = invited(flow)
     correct(flow, case, "first@example.net")
@@ -83,6 +86,7 @@ def test_two_corrections_send_one_invitation_to_the_last(flow: Flow) -> None:
     assert [message.to for message in mail.outbox if "Review and sign" in message.body] == [[NEW]]
 
 
+@pytest.mark.one_dialect
 def test_paper_customer_is_not_invited_by_mail(flow: Flow) -> None:
     case = invited(flow)
     poa = PoaDocument.objects.get()
@@ -92,6 +96,7 @@ def test_paper_customer_is_not_invited_by_mail(flow: Flow) -> None:
     assert CustomerMail.objects.filter(kind=MailKind.INVITATION).count() == 1
 
 
+@pytest.mark.one_dialect
 def test_link_that_opens_nothing_is_the_office_turn(flow: Flow) -> None:
     case = invited(flow)
     correct(flow, case)
@@ -164,6 +169,7 @@ def test_refusal_asks_a_person_and_is_not_repeated(flow: Flow) -> None:
     assert case.next_step == Waiting.CUSTOMER_TO_FINISH
 
 
+@pytest.mark.one_dialect
 def test_nothing_is_sent_to_light_after_a_revocation(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
@@ -175,6 +181,7 @@ def test_nothing_is_sent_to_light_after_a_revocation(flow: Flow) -> None:
     assert updates(case) == []
 
 
+@pytest.mark.one_dialect
 def test_reverted_correction_sends_nothing_to_light(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)
@@ -187,6 +194,7 @@ def test_reverted_correction_sends_nothing_to_light(flow: Flow) -> None:
     assert updates(case) == []
 
 
+@pytest.mark.one_dialect
 def test_unproven_address_is_not_sent_to_light(flow: Flow) -> None:
     case = flow.case()
     flow.run(case)

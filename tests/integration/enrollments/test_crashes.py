@@ -95,6 +95,7 @@ def test_unrecorded_answer_is_found_by_reading(flow: Flow, monkeypatch: pytest.M
     assert accept.doubt_since is not None
 
 
+@pytest.mark.one_dialect
 @pytest.mark.cell("Q6")
 def test_second_worker_finds_nothing_to_do(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
@@ -114,6 +115,7 @@ def test_second_worker_finds_nothing_to_do(flow: Flow, monkeypatch: pytest.Monke
     assert len(flow.acceptances_of(case)) == 1
 
 
+@pytest.mark.one_dialect
 def test_wakeup_during_a_turn_is_not_lost(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = flow.case(signed=False)
     place = flow.engine._rest
@@ -131,6 +133,7 @@ def test_wakeup_during_a_turn_is_not_lost(flow: Flow, monkeypatch: pytest.Monkey
     assert case.lease_until is None
 
 
+@pytest.mark.one_dialect
 @pytest.mark.cell("U5")
 def test_revocation_between_decision_and_call_sends_nothing(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
@@ -149,6 +152,7 @@ def test_revocation_between_decision_and_call_sends_nothing(flow: Flow, monkeypa
     assert case.status == EnrollmentStatus.OPEN
 
 
+@pytest.mark.one_dialect
 @pytest.mark.cell("U8")
 def test_pause_between_decision_and_call_sends_nothing(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
@@ -187,6 +191,7 @@ def test_late_answer_to_a_canceled_call_is_kept(flow: Flow, monkeypatch: pytest.
     assert AcceptAttempt.objects.get().succeeded
 
 
+@pytest.mark.one_dialect
 def test_sweep_finds_the_work_of_a_dead_worker(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     case = ready_to_accept(flow)
     kill_at(monkeypatch, flow.light, "accept_plan", after=True)

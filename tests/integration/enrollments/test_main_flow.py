@@ -54,6 +54,7 @@ def test_light_receives_the_signing_instant(flow: Flow) -> None:
     assert case.attested_poa == poa
 
 
+@pytest.mark.one_dialect
 def test_nothing_is_sent_to_light_before_the_signature(flow: Flow) -> None:
     case = flow.case(signed=False)
 
@@ -81,6 +82,7 @@ def test_frozen_credit_delays_the_case(flow: Flow) -> None:
     assert len(flow.acceptances_of(case)) == 1
 
 
+@pytest.mark.one_dialect
 def test_pto_before_readiness_waits_for_the_customer(flow: Flow) -> None:
     case = flow.case()
     flow.report_pto(case)
@@ -94,6 +96,7 @@ def test_pto_before_readiness_waits_for_the_customer(flow: Flow) -> None:
     assert case.status == EnrollmentStatus.FINALIZED
 
 
+@pytest.mark.one_dialect
 def test_offer_outside_the_limits_is_held_and_never_accepted(flow: Flow) -> None:
     case = flow.case(promise=tight_promise())
     flow.run(case)
@@ -106,20 +109,6 @@ def test_offer_outside_the_limits_is_held_and_never_accepted(flow: Flow) -> None
     hold = case.holds.get(released_at__isnull=True)
     assert hold.code == HoldCode.OUTSIDE_LIMITS
     assert "signed at most 1.5 ¢/kWh" in hold.because
-    assert flow.acceptances_of(case) == []
-
-
-def test_revocation_before_the_acceptance_stops_everything(flow: Flow) -> None:
-    case = flow.case()
-    flow.run(case)
-    flow.finish_at_light(case)
-    flow.report_pto(case)
-    flow.revoke(case)
-
-    flow.live(case, A_MONTH)
-
-    assert case.status == EnrollmentStatus.OPEN
-    assert case.holds.get(released_at__isnull=True).code == HoldCode.AUTHORITY_ENDED
     assert flow.acceptances_of(case) == []
 
 
@@ -166,26 +155,6 @@ def test_nothing_is_accepted_over_a_self_enrolled_plan(flow: Flow) -> None:
 
     assert case.holds.get(released_at__isnull=True).code == HoldCode.SELF_ENROLLED
     assert all(row["by_customer"] for row in flow.acceptances_of(case))
-
-
-def test_stale_offers_are_requested_again(flow: Flow) -> None:
-    case = flow.case()
-    flow.run(case)
-    flow.finish_at_light(case)
-    pause = flow.pause()
-    flow.report_pto(case)
-    flow.live(case, timedelta(hours=2))
-    assert case.next_step == Waiting.PAUSED
-
-    flow.live(case, timedelta(days=9))
-    flow.resume(pause)
-    flow.live(case, timedelta(hours=2))
-
-    assert case.status == EnrollmentStatus.FINALIZED
-    assert LightWrite.objects.filter(kind=WriteKind.REQUEST_PLANS).count() == 2
-    assert case.accepted_offer is not None
-    assert case.accepted_at is not None
-    assert case.accepted_offer.stale_at > case.accepted_at
 
 
 def test_ended_case_asks_only_about_the_departed_customer(flow: Flow) -> None:
@@ -245,6 +214,7 @@ def test_ending_service_is_known_before_its_last_day(flow: Flow) -> None:
     assert case.holds.get(released_at__isnull=True).code == HoldCode.CUSTOMER_LEFT
 
 
+@pytest.mark.one_dialect
 def test_revocation_during_service_reaches_the_office(flow: Flow) -> None:
     case = case_in_service(flow)
 

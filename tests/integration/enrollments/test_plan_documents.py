@@ -59,6 +59,7 @@ def test_all_three_are_stored_under_their_hash_with_evidence(flow: Flow, accepte
     assert {entry.details["sha256"] for entry in kept} == {document.sha256 for document in documents}
 
 
+@pytest.mark.one_dialect
 def test_acceptance_evidence_names_the_offer_and_date_plan(accepted: Enrollment) -> None:
     write = accepted.writes.get(kind="ACCEPT_PLAN")
     poa = PoaDocument.objects.get(site=accepted.site)
@@ -73,12 +74,14 @@ def test_acceptance_evidence_names_the_offer_and_date_plan(accepted: Enrollment)
     assert evidence.verify(poa).is_intact
 
 
+@pytest.mark.one_dialect
 def test_acceptance_does_not_wait_for_documents(flow: Flow, accepted: Enrollment) -> None:
     assert accepted.accepted_at is not None
 
     assert PlanDocument.objects.filter(stored_at__isnull=True).count() == 3
 
 
+@pytest.mark.one_dialect
 def test_second_fetch_keeps_the_first_document(flow: Flow, accepted: Enrollment) -> None:
     fetch_due(flow)
     first = PlanDocument.objects.values_list("pk", flat=True)[0]
@@ -92,6 +95,7 @@ def test_second_fetch_keeps_the_first_document(flow: Flow, accepted: Enrollment)
     assert len(queries) == 1
 
 
+@pytest.mark.one_dialect
 def test_foreign_origin_is_fetched_once_a_person_allows_it(flow: Flow, accepted: Enrollment) -> None:
     for _ in range(plan_documents.BACKOFF.max_failures or 0):
         outcomes = fetch_due(flow, "https://elsewhere.example.com")
@@ -106,6 +110,7 @@ def test_foreign_origin_is_fetched_once_a_person_allows_it(flow: Flow, accepted:
     assert fetch_due(flow) == [FetchOutcome.STORED] * 3
 
 
+@pytest.mark.one_dialect
 def test_work_queue_links_to_documents_given_up(flow: Flow, accepted: Enrollment, admin_client: Client) -> None:
     PlanDocument.objects.update(attempts=(plan_documents.BACKOFF.max_failures or 0) - 1)
     assert fetch_due(flow, "https://elsewhere.example.com") == [FetchOutcome.GIVEN_UP] * 3
@@ -121,6 +126,7 @@ def test_work_queue_links_to_documents_given_up(flow: Flow, accepted: Enrollment
     assert not any(page in stored for page in pages)
 
 
+@pytest.mark.one_dialect
 def test_late_document_is_recorded_in_its_own_journal(flow: Flow, accepted: Enrollment) -> None:
     poa = PoaDocument.objects.get(site=accepted.site)
     revoke_poa(poa_id=poa.pk, by=Actor.customer(poa.customer_id), at=flow.clock.at)
@@ -135,6 +141,7 @@ def test_late_document_is_recorded_in_its_own_journal(flow: Flow, accepted: Enro
     assert evidence.verify(poa).is_intact
 
 
+@pytest.mark.one_dialect
 def test_storage_outage_loses_no_document(flow: Flow, accepted: Enrollment, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_arguments: object, **_options: object) -> StoredFile:
         raise stored_files.FileNotStored("down")
