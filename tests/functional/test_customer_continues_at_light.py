@@ -81,8 +81,8 @@ def test_page_leads_to_light_and_then_shows_the_plan(
     assert refused == []
 
 
-@pytest.mark.parametrize(("language", "size"), [(Language.ENGLISH, "phone"), (Language.SPANISH, "desk")])
-def test_an_announced_plan_can_be_held_and_let_go_on_and_is_accepted_after_the_notice(
+@pytest.mark.parametrize(("language", "size"), [(Language.ENGLISH, "phone"), (Language.SPANISH, "desktop")])
+def test_announced_plan_is_held_resumed_and_accepted_after_the_notice(
     request: pytest.FixtureRequest,
     live_server: LiveServer,
     flow: Flow,

@@ -97,7 +97,7 @@ def shared_case(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> It
 
 
 @pytest.mark.parametrize("code", HoldCode)
-def test_every_hold_has_its_buttons_beside_it(shared_case: int, office_client: Client, code: HoldCode) -> None:
+def test_every_hold_has_its_buttons(shared_case: int, office_client: Client, code: HoldCode) -> None:
     enrollment = Enrollment.objects.get(pk=shared_case)
     hold(enrollment, at=AT, code=code)
 
