@@ -15,7 +15,7 @@ def rows_for_several_tests(blocker: DjangoDbBlocker) -> Iterator[None]:
     Only for tests in a transaction of their own (`django_db` without `transaction=True`).
     """
     outer = transaction.atomic()
-    outer._from_testcase = True  # as Django's TestCase marks its own: what must be outermost still may be
+    outer._from_testcase = True  # type: ignore[attr-defined]  # as Django's TestCase does, so durable blocks may begin
     blocker.unblock()
     try:
         with outer:
