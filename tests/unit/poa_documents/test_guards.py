@@ -141,7 +141,7 @@ def test_embargo_lasts_through_its_last_chicago_day(
     assert has_authority(signed, esi_id=ESI_ID, at=at) is holds
 
 
-def test_an_embargo_is_a_wait_and_no_consent_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_embargo_is_a_wait_and_no_consent_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     obstruct(monkeypatch, embargo_end=date(2026, 3, 10))
 
     with pytest.raises(guards.EmbargoRunning) as refusal:
