@@ -186,7 +186,7 @@ def test_company_renamed_after_signing_seals_under_its_old_name() -> None:
     assert "Renamed" not in printed + str(reader.get_fields())
 
 
-def test_the_seal_of_a_spanish_document_speaks_spanish() -> None:
+def test_seal_of_a_spanish_document_is_spanish() -> None:
     job = installation(SIGNED_AT, customer=customer(language="es"))
     reader = PdfReader(io.BytesIO(read_signed_pdf(signed_poa(customer=job.customer, site=job.site))))
 
