@@ -66,14 +66,15 @@ class ReadingFailed(Exception):
 
 
 @repeatable
-def request_reading(*, enrollment_id: int, at: datetime) -> None:
+def request_reading(*, enrollment_id: int, at: datetime, due_at: datetime | None = None) -> None:
     """
-    Request a reading of the account now, even if the last one is recent.
+    Request a reading of the account now, or at `due_at`, even if the last one is recent.
 
     Requests are counted, and a reading answers those made before it began. News that arrives during a reading leads to
     another one; a thousand requests at once lead to one or two.
     """
-    nudge(Enrollment.objects.filter(pk=enrollment_id), at=at, readings_asked=F("readings_asked") + 1)
+    case = Enrollment.objects.filter(pk=enrollment_id)
+    nudge(case, at=at, due_at=due_at, readings_asked=F("readings_asked") + 1)
 
 
 def read_account(enrollment: Enrollment, tools: Tools) -> None:

@@ -21,22 +21,27 @@ def make_due(*, enrollment_id: int, at: datetime) -> None:
     nudge(Enrollment.objects.filter(pk=enrollment_id), at=at)
 
 
-def nudge(enrollment: QuerySet[Enrollment], *, at: datetime, **counted: Combinable) -> None:
+def nudge(
+    enrollment: QuerySet[Enrollment], *, at: datetime, due_at: datetime | None = None, **counted: Combinable
+) -> None:
     """
     Make one enrollment due and queue its message, inside the caller's transaction. `counted` is updated with it.
+
+    With a later `due_at` it becomes due only then, unless it is due sooner; the sweep finds it.
 
     The change is counted, so that the stored decision is known to be outdated until the case is decided again.
 
     The row is written even if it is due already: a worker that claims it now waits for the caller's commit.
     """
     had_message = list(enrollment.values_list("pk", Case(When(due_at__lte=at, then=True), default=False)))
+    wanted = due_at or at
     enrollment.update(
-        due_at=Case(When(due_at__lte=at, then=F("due_at")), default=Value(at)),
+        due_at=Case(When(due_at__lte=wanted, then=F("due_at")), default=Value(wanted)),
         changes_noted=F("changes_noted") + 1,
         **counted,
     )
     for enrollment_id, was_due in had_message:
-        if not was_due:
+        if not was_due and wanted <= at:
             enqueue_on_commit(TaskName.ADVANCE_ENROLLMENT, enrollment_id=enrollment_id)
 
 

@@ -35,6 +35,9 @@ ECHOES = {
 READ_ANYWAY = frozenset({KnownEvent.PLAN_REQUESTED, KnownEvent.PLAN_ACCEPTED})
 """After these calls the case reads the account anyway before it continues."""
 MAX_ECHO_DELAY = timedelta(hours=1)
+FLOOD_WINDOW = timedelta(minutes=10)
+MAX_READINGS_IN_WINDOW = 20
+FLOOD_PAUSE = timedelta(minutes=1)
 
 
 class SettleOutcome(StrEnum):
@@ -167,7 +170,13 @@ def _is_first_echo(delivery: WebhookDelivery, kind: WriteKind, enrollment: Enrol
 
 def _nudge(enrollment: Enrollment, *, at: datetime) -> None:
     if enrollment.status not in FINAL_STATUSES:
-        request_reading(enrollment_id=enrollment.pk, at=at)
+        request_reading(enrollment_id=enrollment.pk, at=at, due_at=at + _pause_in_flood(enrollment, at=at))
+
+
+def _pause_in_flood(enrollment: Enrollment, *, at: datetime) -> timedelta:
+    """Return how long a reading waits after many recent ones, so that it answers all webhooks of that time."""
+    readings = RemoteCall.objects.filter(enrollment=enrollment, purpose=READING, at__gt=at - FLOOD_WINDOW)
+    return FLOOD_PAUSE if readings.count() >= MAX_READINGS_IN_WINDOW else timedelta(0)
 
 
 def _describe_outcome(event: ReceivedEvent, enrollment: Enrollment) -> str:

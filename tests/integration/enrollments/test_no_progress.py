@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from enrollments.actions.account_reading import request_reading
+from enrollments.actions.webhook_processing import FLOOD_PAUSE, MAX_READINGS_IN_WINDOW
+from enrollments.actions.webhooks import store_delivery
 from enrollments.decision.steps import ReadAccount, Waiting
 from enrollments.engine import engine as engine_module
 from enrollments.engine.engine import MAX_FAILURES, MAX_READINGS_IN_A_ROW
@@ -18,6 +20,7 @@ from enrollments.states import HoldCode, HoldOwner
 from tests.contract.dialects import REFERENCE
 from tests.integration.enrollments.flow import Flow
 from tests.integration.faults.walks import calls, open_hold, ready_to_accept, release, walk
+from tests.integration.webhooks.deliveries import event, settle_due, signature
 
 pytestmark = pytest.mark.parametrize("pair", [REFERENCE], ids=["reference"], indirect=True)
 
@@ -138,3 +141,29 @@ def test_many_webhooks_cause_few_readings(flow: Flow, monkeypatch: pytest.Monkey
     assert calls(flow, "read") - before == MAX_READINGS_IN_A_ROW
     flow.live(case, timedelta(hours=2))
     assert case.accepted_at is not None
+
+
+def test_webhook_every_two_seconds_does_not_stop_the_case(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = ready_to_accept(flow)
+    read_account = flow.light.read_account
+
+    def read_and_record(account_uuid: str) -> Any:
+        RemoteCall.objects.create(
+            enrollment=case, purpose=READING, method="GET", path="/", http_status=200, seconds=0.1, at=flow.clock.at
+        )
+        return read_account(account_uuid)
+
+    monkeypatch.setattr(flow.light, "read_account", read_and_record)
+    for _ in range(10 * 30):
+        body = event("account.updated", case.light_account_uuid)
+        store_delivery(body=body, headers=signature(body), at=flow.clock.at)
+        settle_due(flow.clock.at)
+        flow.engine.advance(case.pk)
+        flow.pass_time(timedelta(seconds=2))
+
+    assert open_hold(case) is None
+    assert MAX_READINGS_IN_WINDOW <= RemoteCall.objects.count() <= MAX_READINGS_IN_WINDOW + 12
+    flow.pass_time(FLOOD_PAUSE)
+    flow.engine.advance(case.pk)
+    case.refresh_from_db()
+    assert case.readings_given == case.readings_asked
