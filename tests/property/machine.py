@@ -268,14 +268,14 @@ class Cases(RuleBasedStateMachine):
         customer_id, at = self._job(number).customer_id, self.flow.clock.at
         with suppress(*REFUSALS):
             signal = poa_actions.record_stop_signal(
-                customer_id=customer_id, kind=kind, source="His daughter called.", by=OFFICE, at=at
+                customer_id=customer_id, kind=kind, source="A daughter called.", by=OFFICE, at=at
             )
             if is_over:
                 self.end_stop_signal(signal)
 
     def end_stop_signal(self, signal: StopSignal) -> None:
         poa_actions.end_stop_signal(
-            signal_id=signal.pk, decision="It was his namesake.", by=OFFICE, at=self.flow.clock.at
+            signal_id=signal.pk, decision="It was another person of that name.", by=OFFICE, at=self.flow.clock.at
         )
 
     @rule(

@@ -1,1 +1,1 @@
-"""Benchmarks: how fast Switchyard is beside a bare contender doing the same, and the page that tells it."""
+"""Benchmarks: how fast Switchyard is compared to a bare program doing the same, and the page with the results."""

@@ -26,7 +26,7 @@ LARGE = {"sweep-large"}
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started ends with us
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started ends with this process
     parser = argparse.ArgumentParser(prog="python -m tools.benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     wanted = parser.parse_args().names or [name for name in BENCHMARKS if name not in LARGE]

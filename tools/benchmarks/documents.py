@@ -1,8 +1,7 @@
 """
 Documents per second: rendered, sealed and stored by Switchyard, and by the bare libraries doing the same.
 
-Both write to a folder on this machine, one after the other, in
-turns, so that a busy machine is slow for both alike.
+Both write to a folder on this machine, in turns, so that a busy machine slows both equally.
 """
 
 import atexit
@@ -22,7 +21,7 @@ ROUNDS = 6
 
 
 def measure(how_many: int = HOW_MANY) -> dict[str, Any]:
-    """Return documents per second of both, and how Switchyard does beside the bare libraries."""
+    """Return documents per second of both, and Switchyard's ratio to the bare libraries."""
     import typst
     from django.conf import settings
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter

@@ -38,7 +38,7 @@ IN_FLIGHT = (1, PROCESSES)
 REMOTE_SECONDS = (0.0, 0.05)
 MAX_ROUND_SECONDS = 300.0
 SETTINGS = "tools.benchmarks.settings"
-"""With the waits of production; tests of faults have shorter ones."""
+"""With production's waits; tests of faults use shorter ones."""
 
 
 def measure() -> dict[str, object]:
@@ -81,7 +81,7 @@ def _beside(stack: Stack, remote_seconds: float, in_flight: int) -> dict[str, ob
 
 
 def ours_at_once(stack: Stack, cases: list[Enrollment]) -> float:
-    """Report all permissions in one transaction, so that all begin in one instant; give enrollments a second."""
+    """Report all permissions in one transaction, so that all start together; return enrollments per second."""
     ours = Enrollment.objects.filter(pk__in=[case.pk for case in cases])
     with transaction.atomic():
         for case in cases:
@@ -108,7 +108,7 @@ def _is_work_left() -> bool:
 
 
 def _bare_alone(stack: Stack, remote_seconds: float, in_flight: int) -> float:
-    """Run the loop without the webhooks that its calls would send to us; give enrollments a second."""
+    """Run the loop without the webhooks that its calls would send to us; return enrollments per second."""
     stack.light.switch_webhooks(off=True)
     stack.light.clear_faults()
     accounts = bare_accounts(stack, BARE_A_ROUND)
@@ -120,7 +120,7 @@ def _bare_alone(stack: Stack, remote_seconds: float, in_flight: int) -> float:
 
 
 def bare_accounts(stack: Stack, count: int) -> list[dict[str, str]]:
-    """Accounts at the stand-in that are as ready as ours, made without us."""
+    """Accounts at the simulator that are as ready as ours, created without us."""
     accounts: list[dict[str, str]] = json.loads(_loop(stack, "prepare", {"count": count}))["accounts"]
     return accounts
 

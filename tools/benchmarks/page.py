@@ -1,4 +1,4 @@
-"""Writes `docs/benchmarks.md` from the kept figures."""
+"""Writes `docs/benchmarks.md` from the recorded figures."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

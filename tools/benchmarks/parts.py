@@ -1,4 +1,4 @@
-"""What every benchmark needs: a database of its own, processes that end with it, and medians."""
+"""What every benchmark needs: its own database, processes that end with it, and medians."""
 
 import os
 import signal
@@ -21,12 +21,12 @@ PATIENCE_SECONDS = 60.0
 
 
 class NeverCame(Exception):
-    """What a benchmark waited for did not come true; nothing was measured."""
+    """What a benchmark waited for did not happen; nothing was measured."""
 
 
 @contextmanager
 def own_database() -> Iterator[str]:
-    """Return the URL of a fresh database on the server of `TEST_POSTGRES_URL`; it is dropped in the end."""
+    """Return the URL of a new database on the server of `TEST_POSTGRES_URL`; it is dropped at the end."""
     server = os.environ["TEST_POSTGRES_URL"]
     name = f"bench_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(server, autocommit=True) as connection:
@@ -62,7 +62,7 @@ def run(*arguments: str, environ: dict[str, str]) -> None:
 
 @contextmanager
 def process(*arguments: str, environ: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of its own group, killed in the end."""
+    """A process in its own process group, killed at the end."""
     with log.open("ab") as output:
         running = subprocess.Popen(  # noqa: S603 - our own commands
             [sys.executable, *arguments],
@@ -86,7 +86,7 @@ def free_port() -> int:
 
 
 def until(holds: Callable[[], object], wish: str, *, seconds: float = PATIENCE_SECONDS) -> None:
-    """:raises NeverCame: it did not come true in time"""
+    """:raises NeverCame: it did not happen in time"""
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
@@ -104,7 +104,7 @@ def listens(port: int) -> bool:
 
 
 def compare(ours: Sequence[float], bare: Sequence[float]) -> dict[str, object]:
-    """Medians of rounds run in turn, and the median of their ratios, which the machine's moods move least."""
+    """Medians of rounds run in turn, and the median of their ratios, which the machine's load affects least."""
     ratios = [our / their for our, their in zip(ours, bare, strict=True)]
     return {
         "ours": round(statistics.median(ours), 1),

@@ -1,4 +1,4 @@
-"""The figures of the last runs, kept beside the code, from which `docs/benchmarks.md` is written."""
+"""The figures of the last runs, stored beside the code, from which `docs/benchmarks.md` is written."""
 
 import json
 import os
@@ -20,14 +20,14 @@ class Results:
         return cls(json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {})
 
     def keep(self, section: str, figures: dict[str, Any], *, load: float) -> None:
-        """Put the figures of one benchmark in place of its earlier ones; `load` is what else ran when it began."""
+        """Replace the figures of one benchmark; `load` is what else ran when it started."""
         day = f"{datetime.now(UTC):%Y-%m-%d}"
         self.sections[section] = {"day": day, "machine": machine(), "load": round(load, 1), **figures}
         FILE.write_text(json.dumps(self.sections, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def machine() -> str:
-    """Say on what it ran, without naming the machine."""
+    """Describe the machine of the run without naming it."""
     cpu = next(
         (
             line.partition(":")[2].strip()

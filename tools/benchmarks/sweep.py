@@ -1,4 +1,4 @@
-"""What the sweep costs when only a few of very many enrollments are due, and which index PostgreSQL takes."""
+"""What the sweep costs when only a few of very many enrollments are due, and which index PostgreSQL uses."""
 
 import re
 import statistics
@@ -92,14 +92,14 @@ def _fill(url: str, rows: int) -> None:
 
 
 def _use(settings: dict[str, Any]) -> None:
-    """Let this process speak to another database from now on."""
+    """Switch this process to another database."""
     connections["default"].close()
     connections.settings = settings
     del connections["default"]
 
 
 def _whole_look() -> None:
-    """Everything that the sweep of enrollments asks the database before it queues a message."""
+    """Every query of the enrollments sweep before it queues a message."""
     at = clock.now()
     case_opening.reconsider_changed_sites(at=at, limit=MAX_PER_SWEEP)
     webhook_processing.due_deliveries(at=at, limit=MAX_PER_SWEEP)

@@ -55,7 +55,7 @@ def measure() -> dict[str, object]:
 
 
 def rate(port: int, *, count: int = REQUESTS) -> float:
-    """Send so many different webhooks over several connections; give those answered with 200 a second."""
+    """Send that many different webhooks over several connections; return the number answered with 200 per second."""
     shares = [[_request(port) for _ in range(count // CALLERS)] for _ in range(CALLERS)]
     answers: list[bytes] = []
     callers = [threading.Thread(target=_send_all, args=(port, share, answers)) for share in shares]

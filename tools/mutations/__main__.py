@@ -17,7 +17,7 @@ from tools.mutations.bugs import BUGS, Bug
 from tools.mutations.catching import catch, copied_project, keep_results, kept_results, problems, run
 
 COPIES = 2
-"""So many bugs are tried side by side."""
+"""How many bugs are tried in parallel."""
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The deliberate bugs: where, what stood there, what stands there instead, and what that would mean in the field."""
+"""The deliberate bugs: where, the original text, its replacement, and what that would mean in production."""
 
 from dataclasses import dataclass
 
@@ -76,7 +76,7 @@ BUGS: tuple[Bug, ...] = (
         file="enrollments/decision/decide.py",
         old="    if notice is not None and now < notice.until:\n",
         new="    if notice is not None and now < notice.until and not notice.is_sent:\n",
-        why="A plan is accepted while the customer was told that he may still object.",
+        why="A plan is accepted while the customer was told that they may still object.",
         noticed_by=(f"{NOTICES}::test_nothing_is_accepted_during_the_notice",),
     ),
     Bug(

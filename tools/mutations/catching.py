@@ -30,7 +30,7 @@ class CannotRun(Exception):
 
 
 def text_with(bug: Bug, text: str) -> str:
-    """:raises ValueError: what the bug would replace stands there not exactly once"""
+    """:raises ValueError: the text to replace is not in the file exactly once"""
     count = text.count(bug.old)
     if not bug.old or count != 1:
         raise ValueError(f"{bug.name}: its old text is {count} times in {bug.file}; rewrite the bug.")
@@ -39,7 +39,7 @@ def text_with(bug: Bug, text: str) -> str:
 
 def catch(bug: Bug, copy: Path) -> str | None:
     """
-    Give the test in which the bug shows, with its parameters, or None when it survives. The copy is whole again then.
+    Return the test in which the bug shows, with its parameters, or None if it survives. The copy is then restored.
 
     :raises CannotRun: pytest ended with neither a pass nor a failure
     """
@@ -54,7 +54,7 @@ def catch(bug: Bug, copy: Path) -> str | None:
 
 def run(tests: Iterable[str], copy: Path) -> str | None:
     """
-    Run tests in the copy until one fails, and give that one.
+    Run tests in the copy until one fails, and return that one.
 
     :raises CannotRun: pytest ended with neither a pass nor a failure
     """
@@ -83,7 +83,7 @@ def copied_project() -> Iterator[Path]:
 
 
 def kept_results() -> dict[str, str]:
-    """Which test caught which bug when it was last tried."""
+    """Return which test caught which bug when it was last tried."""
     results: dict[str, str] = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     return results
 
@@ -94,7 +94,7 @@ def keep_results(results: dict[str, str]) -> None:
 
 
 def problems() -> list[str]:
-    """Say what no longer fits: a bug that cannot be applied, an invariant without one, a test that is gone."""
+    """List what no longer fits: a bug that cannot be applied, an invariant without one, a test that is gone."""
     results = kept_results()
     found = []
     for bug in BUGS:

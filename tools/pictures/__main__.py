@@ -68,7 +68,7 @@ def _played_scene() -> "Scene":
 
 @contextmanager
 def _served() -> Iterator[str]:
-    """Serve the pages on a free port; give the start of their addresses."""
+    """Serve the pages on a free port; return the start of their addresses."""
     from django.core.servers.basehttp import ThreadedWSGIServer, get_internal_wsgi_application
     from django.test.testcases import QuietWSGIRequestHandler
 
@@ -155,7 +155,7 @@ def _sign_in(page: Page, username: str) -> None:
 
 
 def _take(page: Page, name: str, *, is_full_page: bool = False) -> None:
-    """Write a picture small enough for a page that is read over a telephone."""
+    """Write a picture small enough for a page that is read over a slow line."""
     page.wait_for_load_state("networkidle")
     shot = Image.open(BytesIO(page.screenshot(full_page=is_full_page))).convert("RGB")
     path = PICTURES / f"{name}.png"

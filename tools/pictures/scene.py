@@ -1,7 +1,7 @@
 """
 What the pictures show: a spring morning in the office, some weeks after the first customers signed.
 
-Every record comes about by the actions that people and the engine take; Light is the stand-in, over real HTTP.
+Every record is created by actions of people and the engine; Light is the simulator, over real HTTP.
 """
 
 from dataclasses import dataclass
@@ -35,13 +35,13 @@ HALF_A_DAY = timedelta(hours=12)
 
 @cache
 def scene_clock() -> SettableClock:
-    """The clock that pages and machine share, by way of `settings.CLOCK`."""
+    """The clock that pages and engine share, through `settings.CLOCK`."""
     return SettableClock(FIRST_DAY)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Whom and what the pictures are taken of."""
+    """The people and records in the pictures."""
 
     staff: User
     technician: User
@@ -172,7 +172,7 @@ def _installed(job: Installation, technician: User, flow: Flow) -> Installation:
 
 
 def _live(flow: Flow, span: timedelta) -> None:
-    """Let time pass for everybody; the engine looks at every case twice a day."""
+    """Let time pass for everyone; the engine decides every case twice a day."""
     end = flow.clock.at + span
     while flow.clock.at < end:
         flow.pass_time(HALF_A_DAY)

@@ -1,4 +1,4 @@
-"""A stack built from nothing: a database, a bucket and folders of its own, and this process at home in it."""
+"""A stack built from scratch: its own database, bucket and folders, and this process connected to them."""
 
 import os
 import shutil
@@ -44,7 +44,7 @@ def own_servers() -> Iterator[Servers]:
 
 @contextmanager
 def built_stack(servers: Servers, s3: S3Server, wire: Wire) -> Iterator[Stack]:
-    """A stack that does not run yet; in the end its processes are gone."""
+    """A stack that does not run yet; at the end its processes are stopped."""
     name = f"stack_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(f"{servers.postgres_url}/postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
@@ -88,7 +88,7 @@ def built_stack(servers: Servers, s3: S3Server, wire: Wire) -> Iterator[Stack]:
 
 
 class _settings_of_the_stack:  # noqa: N801 - reads as a statement
-    """Let this process use the stack's database, bucket, folder and password hashes for as long as it lasts."""
+    """Let this process use the stack's database, bucket, folder and password hashes while it exists."""
 
     def __init__(self, environment: dict[str, str], data_folder: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:

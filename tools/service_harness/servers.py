@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis of this test process alone, which may be killed at will, and the S3 server that all share."""
+"""PostgreSQL and Redis of this test process alone, which may be killed at any time; and the shared S3 server."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ MAX_START_SECONDS = 120
 
 
 class NoServers(Exception):
-    """Something that the tests need is not there. The text says what to do."""
+    """Something that the tests need is missing. The text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Servers:
         self._tell("start", *parts)
 
     def kill(self, *parts: str) -> None:
-        """End them as a power cut would: what they had in memory only is lost."""
+        """End them as a power failure would: what was only in memory is lost."""
         self._tell("kill", *parts)
 
     def stop(self) -> None:
@@ -49,7 +49,7 @@ class Servers:
         return int((self.folder / f"{part}.port").read_text())
 
     def _tell(self, command: str, *parts: str) -> None:
-        """:raises NoServers: with the script's last words"""
+        """:raises NoServers: with the script's last output"""
         with (self.folder / "services.log").open("a+") as log:
             finished = subprocess.run(  # noqa: S603 - our own script
                 [str(SCRIPT), command, str(self.folder), *parts],
@@ -67,9 +67,9 @@ class Servers:
 
 def s3_server() -> S3Server:
     """
-    Give the S3 server that `.ci/services.sh run` started.
+    Return the S3 server that `.ci/services.sh run` started.
 
-    :raises NoServers: nobody started one
+    :raises NoServers: none was started
     """
     names = ("TEST_S3_ENDPOINT_URL", "TEST_S3_ACCESS_KEY_ID", "TEST_S3_SECRET_ACCESS_KEY")
     missing = [name for name in names if not os.environ.get(name)]

@@ -47,11 +47,11 @@ SAYS_NOTHING = re.compile(r"INFO celery.app.trace: Task \w+\.sweep|/readyz")
 WORKERS = ("worker-1", "worker-2")
 SCHEDULERS = ("scheduler-1", "scheduler-2")
 SECONDS_TO_TAKE_OVER = LEASE_SECONDS + 120.0
-"""Longer than a dead worker's lease and the sweep that finds it, on the busiest machine; it only bounds the waiting."""
+"""Longer than a dead worker's lease and the sweep that finds it, on the busiest machine; it only limits the waiting."""
 
 
 class NeverHappened(AssertionError):
-    """What a test waited for did not come true. The text has the processes' last words."""
+    """What a test waited for did not happen. The text has the processes' last output."""
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Stack:
     """
     Starts, kills and watches the processes, and does what people do.
 
-    What people do is done with the queue out of reach, so that sweeps find it; a test that wants messages sends them.
+    People's actions are done with the queue out of reach, so that sweeps find them; a test may send messages itself.
     """
 
     servers: Servers
@@ -114,7 +114,7 @@ class Stack:
 
     @contextmanager
     def wrong_clock(self, name: str, *, hours: float) -> Iterator[None]:
-        """Let a worker run whose clock is hours off, and in the end the one with the right clock again."""
+        """Let a worker run with a clock that is hours off, and at the end the one with the right clock again."""
         right = self._commands[name]
         self.kill(name)
         self._commands[name] = ["-m", "tools.service_harness.wrong_clock", str(hours), *right[2:]]
@@ -182,12 +182,12 @@ class Stack:
         return enrollment, poa
 
     def ready_case(self, **details: Any) -> Enrollment:
-        """A case that waits for nothing but the permission to operate."""
+        """A case that waits only for the permission to operate."""
         [case] = self.ready_cases(1, **details)
         return case
 
     def ready_cases(self, count: int, *, is_checked: bool = True, **details: Any) -> list[Enrollment]:
-        """The same, watched with one query however many they are."""
+        """The same, watched with one query for any number of them."""
         cases = [self.open_case(**details) for _ in range(count)]
         ours = Enrollment.objects.filter(pk__in=[case.pk for case in cases])
         patience = PATIENCE_SECONDS + 2 * count
@@ -224,9 +224,9 @@ class Stack:
         is_checked: bool = True,
     ) -> float:
         """
-        Wait until something is true, looking at the invariants again and again; give the seconds it took.
+        Wait until something is true, checking the invariants repeatedly; return the seconds it took.
 
-        :raises NeverHappened: it did not come true in time
+        :raises NeverHappened: it did not become true in time
         """
         began = last_check = time.monotonic()
         while not holds():
@@ -242,7 +242,7 @@ class Stack:
         return time.monotonic() - began
 
     def check(self, *, reads_files: bool = False) -> None:
-        """Insist that every invariant holds in one snapshot of the records, while others may be at work."""
+        """Check that every invariant holds in one snapshot of the records, while others may be at work."""
         written = self.everything_written()
         seen = Seen(self.light.acceptances(), captured=written)  # before the snapshot: recorded first, then sent
         with transaction.atomic():
@@ -351,7 +351,7 @@ class Stack:
 
 
 def busy(cases: QuerySet[Enrollment]) -> QuerySet[Enrollment]:
-    """Those of them that are in somebody's hands, or due."""
+    """Those that are being processed, or due."""
     return cases.filter(Q(lease_until__isnull=False) | Q(due_at__lte=now()))
 
 

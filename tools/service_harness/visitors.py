@@ -1,4 +1,4 @@
-"""Customers and a technician of ours as visitors of the real pages, by the demo's own people."""
+"""A customer and a technician as visitors of the real pages, played by the demo's own people."""
 
 from datetime import date
 

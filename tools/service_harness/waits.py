@@ -1,4 +1,4 @@
-"""Waits of the processes that tests start: the same as in production, only shorter."""
+"""Waits of the processes that tests start: as in production, only shorter."""
 
 SWEEP_SECONDS = 1
 SETTLING_SECONDS = 4

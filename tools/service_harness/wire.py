@@ -1,4 +1,4 @@
-"""A cable to a server that can be cut: refuse, hang, or let the request through and lose the answer."""
+"""A proxy to a server that can be cut: refuse, hang, or let the request through and lose the answer."""
 
 import contextlib
 import select
@@ -20,7 +20,7 @@ class WireState(Enum):
 
 
 class Wire:
-    """Listens on a port of its own and passes bytes to and from the server, as `state` allows at that moment."""
+    """Listens on its own port and passes bytes to and from the server, as `state` currently allows."""
 
     def __init__(self, server_url: str) -> None:
         parts = urlsplit(server_url)

@@ -184,7 +184,7 @@ def _records_of_every_other_kind(own: _Case, at: datetime = AT) -> None:
     StopSignal.objects.create(
         customer=customer(first_name="Emilio"),
         kind=StopKind.DECEASED,
-        source="His son.",
+        source="The customer's son.",
         received_at=at,
         recorded_at=at,
     )

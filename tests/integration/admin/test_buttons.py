@@ -98,7 +98,7 @@ def test_voiding_needs_a_reason_and_keeps_the_entry(office_client: Client) -> No
 def test_phone_revocation_records_its_channel_and_recipient(office_client: Client, office: Any) -> None:
     poa = signed_poa(at=AT)
 
-    press(office_client, poa, "revoke", channel="PHONE", reason="Called; changed his mind.")
+    press(office_client, poa, "revoke", channel="PHONE", reason="Called; changed their mind.")
 
     poa.refresh_from_db()
     entry = EvidenceEntry.objects.filter(poa=poa, kind="revoke").get()

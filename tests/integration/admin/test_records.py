@@ -186,7 +186,7 @@ def test_pauses_holds_and_stop_signals_name_the_person(office_client: Client, of
     enrollment, poa, by = held_case(), sent_poa(at=AT), Actor.staff(office.pk)
     release_hold(hold_id=enrollment.holds.get().pk, reason="Light fixed it.", by=by, at=AT)
     signal = record_stop_signal(
-        customer_id=poa.customer_id, kind=StopKind.INCAPACITATED, source="His son called.", by=by, at=AT
+        customer_id=poa.customer_id, kind=StopKind.INCAPACITATED, source="A son called.", by=by, at=AT
     )
 
     for record in (pause(reason="Prices.", by=by, at=AT), enrollment.holds.get(), signal):

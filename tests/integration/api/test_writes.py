@@ -363,7 +363,7 @@ def test_file_is_read_outside_the_transaction(api: Api, monkeypatch: pytest.Monk
 def test_poa_requests_are_voided_or_revoked_only_when_allowed(api: Api) -> None:
     sent = sent_poa()
 
-    too_early = api.post(f"poa-requests/{sent.pk}/revoke/", {"channel": "PHONE", "reason": "He called."})
+    too_early = api.post(f"poa-requests/{sent.pk}/revoke/", {"channel": "PHONE", "reason": "The customer called."})
     again = api.post(f"poa-requests/{sent.pk}/resend/")
     voided = api.post(f"poa-requests/{sent.pk}/void/", {"reason": "Wrong product."})
     twice = api.post(f"poa-requests/{sent.pk}/void/", {"reason": "Wrong product."})

@@ -175,7 +175,7 @@ def test_held_case_can_be_closed_by_the_office(notice_flow: Flow) -> None:
     case = announced_case(notice_flow)
     customer_holds.hold_for_customer(enrollment_id=case.pk, by=customer_of(case), at=notice_flow.clock.at)
     closing.close_enrollment(
-        enrollment_id=case.pk, reason="The customer changed his mind.", by=OFFICE, at=notice_flow.clock.at
+        enrollment_id=case.pk, reason="The customer changed their mind.", by=OFFICE, at=notice_flow.clock.at
     )
     notice_flow.live(case, timedelta(days=5))
 

@@ -115,7 +115,7 @@ def test_canceled_sale_closes_case_and_suspends_authority(flow: Flow) -> None:
     case = flow.case()
     job = case.installations.get()
     installation_actions.cancel_installation(
-        installation_id=job.pk, reason="The buyer changed his mind.", by=OFFICE, at=flow.clock.at
+        installation_id=job.pk, reason="The buyer changed their mind.", by=OFFICE, at=flow.clock.at
     )
 
     flow.run(case)
@@ -126,7 +126,7 @@ def test_canceled_sale_closes_case_and_suspends_authority(flow: Flow) -> None:
 
 def test_new_poa_after_the_end_opens_a_new_case(flow: Flow) -> None:
     case = flow.case()
-    closing.close_enrollment(enrollment_id=case.pk, reason="He went abroad.", by=OFFICE, at=flow.clock.at)
+    closing.close_enrollment(enrollment_id=case.pk, reason="The customer moved abroad.", by=OFFICE, at=flow.clock.at)
     case_opening.reconsider_site(site_id=case.site_id, at=flow.clock.at)
     assert Enrollment.objects.filter(site=case.site).count() == 1
 

@@ -150,7 +150,7 @@ def accept_despite_the_customers_hold(records: Records) -> None:
 def accept_after_a_reported_death(records: Records) -> None:
     reported_at = records.attempt.write.opened_at - timedelta(hours=1)
     records.case.customer.stop_signals.create(
-        kind=StopKind.DECEASED, source="His son called.", received_at=reported_at, recorded_at=reported_at
+        kind=StopKind.DECEASED, source="A son called.", received_at=reported_at, recorded_at=reported_at
     )
 
 

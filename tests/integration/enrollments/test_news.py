@@ -296,7 +296,7 @@ def test_returned_notice_is_repeated_before_accepting(notice_flow: Flow) -> None
 
     poa = PoaDocument.objects.get(site=case.site)
     poa_actions.end_address_failure(
-        customer_id=poa.customer_id, because="He emptied his mailbox.", by=OFFICE, at=notice_flow.clock.at
+        customer_id=poa.customer_id, because="The customer emptied the mailbox.", by=OFFICE, at=notice_flow.clock.at
     )
     notice_flow.run(case)
     notice_flow.live(case, timedelta(hours=1))

@@ -117,7 +117,7 @@ def come_back(poa: PoaDocument) -> None:
 
 def cancel(poa: PoaDocument) -> None:
     job = Installation.objects.get(site=poa.site)
-    cancel_installation(installation_id=job.pk, reason="Changed his mind.", by=STAFF, at=SIGNED_AT)
+    cancel_installation(installation_id=job.pk, reason="Changed their mind.", by=STAFF, at=SIGNED_AT)
 
 
 def visit(poa: PoaDocument) -> None:

@@ -164,7 +164,9 @@ def test_office_confirms_the_address_and_learns_of_new_failures() -> None:
     poa = sent_poa()
     come_back(invitation_of(poa))
 
-    actions.end_address_failure(customer_id=poa.customer_id, because="He emptied his mailbox.", by=STAFF, at=LATER)
+    actions.end_address_failure(
+        customer_id=poa.customer_id, because="The customer emptied the mailbox.", by=STAFF, at=LATER
+    )
     actions.sweep_poas(at=LATER)
     sent = len(mail.outbox)
     outcome = come_back(invitation_of(poa), at=LATER + timedelta(minutes=5))

@@ -1,1 +1,1 @@
-"""The bare contender for webhooks: a Django project that does nothing but check a signature and insert one row."""
+"""The bare comparison for webhooks: a Django project that only checks a signature and inserts one row."""

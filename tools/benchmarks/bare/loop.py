@@ -1,7 +1,7 @@
 """
-The bare contender for enrollments: the six calls that one needs, in a loop, and nothing kept.
+The bare comparison for enrollments: the six calls that one needs, in a loop, storing nothing.
 
-`python -m tools.benchmarks.bare.loop prepare|enroll URL TOKEN`, told what to do in JSON on standard input.
+`python -m tools.benchmarks.bare.loop prepare|enroll URL TOKEN` reads its instructions as JSON from standard input.
 """
 
 import json
@@ -37,7 +37,7 @@ class Light:
 
 
 def prepare(light: Light, count: int) -> list[dict[str, str]]:
-    """Make accounts that have all that Light asks for."""
+    """Create accounts that have everything Light asks for."""
     accounts = []
     agreed_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     for _ in range(count):
